@@ -15,13 +15,11 @@ import streamlit as st
 
 from simcost.errors import InputError, SimcostError
 from simcost.forecast.names import ModelName
-from simcost.present import forecast_wording
-from simcost.present.chart_style import to_spec
-from simcost.present.html import bullets
+from simcost.present.parts import page
 from simcost.studies.forecasting import view
 from simcost.units import parse_seconds
 from views import background
-from views.table import table as drawn
+from views.result import body
 from views.text import plain
 
 WORK = "forecast"
@@ -132,8 +130,7 @@ def run(
 def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, Any], progress: Any) -> dict[str, Any]:
     """The document, what to draw, and the files to take along."""
     from simcost.forecast.project import ProjectionOptions
-    from simcost.studies.forecasting import page
-    from simcost.studies.forecasting.study import SeriesOptions, forecast_file
+    from simcost.studies.forecasting.study import SeriesOptions, forecast_file, pictures
 
     kept = folder / "forecast.parquet"
     document, outlooks = forecast_file(
@@ -152,14 +149,15 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
             note | {"message": note["message"].replace(f"{folder}/", "")} for note in entry["findings"]
         ]
     document["provenance"]["inputs"] = {Path(file).name: digest for file, digest in inputs.items()}
-    pictures = page.pictures(document, outlooks)
+    drawn = pictures(document, outlooks[: view.DRAWN])
+    html = page("forecast", document, view.parts(document, drawn))
     return {
         "document": document,
-        "pictures": pictures,
+        "pictures": drawn,
         "files": {
             "forecast.json": (json.dumps(document, allow_nan=False, indent=1).encode(), "application/json"),
             "forecast.parquet": (kept.read_bytes(), "application/vnd.apache.parquet"),
-            "forecast.html": (page.page(document, pictures).encode(), "text/html"),
+            "forecast.html": (html.encode(), "text/html"),
         },
     }
 
@@ -175,42 +173,12 @@ def horizon_s(text: str) -> float | None:
 def result(found: dict[str, Any]) -> None:
     """Verdict, chart, how good it is, what to be wary of, files."""
     document, pictures = found["document"], {picture["name"]: picture for picture in found["pictures"]}
-    names = list(pictures)
-    name = names[0]
+    name, *others = pictures
+    st.header(plain(document["verdict"]))
     if len(document["series"]) > 1:
-        st.header(plain(forecast_wording.overview(document)))
-        drawn(view.overview(document))
-        left = len(document["series"]) - len(names)
-        name = st.selectbox(f"Look at (the first {len(names)})" if left else "Look at", names)
-    one(name, document["series"][name], pictures[name])
+        body([view.several(document)])
+        left = len(document["series"]) - len(pictures)
+        name = st.selectbox(f"Look at (the first {len(pictures)})" if left else "Look at", [name, *others])
+    body(view.of_series(document, name, pictures[name]))
     for column, (file, (content, kind)) in zip(st.columns(3), found["files"].items(), strict=True):
         column.download_button(f"Download {file}", content, file, kind, on_click="ignore")
-
-
-def one(name: str, entry: dict[str, Any], picture: dict[str, Any]) -> None:
-    """What a reader asks of a series, in that order."""
-    from simcost.studies.forecasting.page import COVERAGE, drawings
-
-    st.subheader(plain(forecast_wording.verdict(name, entry)))
-    st.caption(plain(forecast_wording.basis(entry)))
-    for _, chart in drawings(picture):
-        st.vega_lite_chart(spec=to_spec(chart), theme=None, width="content")
-    table("What is stated", view.stated(entry))
-    table("Backtest", view.backtest(entry), forecast_wording.against_naive(entry))
-    table("Coverage", view.coverage(entry), COVERAGE)
-    cleaning, findings = forecast_wording.cleaning(entry), forecast_wording.findings(entry)
-    for title, items in (("Cleaning", cleaning), ("Findings", findings)):
-        if items:
-            st.subheader(title)
-            st.html(bullets(items))
-    with st.expander("Step by step" if not entry["days"] else "Day by day"):
-        drawn(view.course(entry))
-
-
-def table(title: str, rows: view.Table, note: str = "") -> None:
-    """A table under its heading, where there is one."""
-    if rows:
-        st.subheader(title)
-        if note:
-            st.caption(plain(note))
-        drawn(rows)

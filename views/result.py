@@ -31,12 +31,16 @@ def show(folder: Path) -> None:
 def body(parts: Sequence[Part]) -> None:
     """Each part under its heading; a chart has its own."""
     for part in parts:
+        if part.rows and part.closed:
+            with st.expander(plain(part.title)):
+                table(part.rows)
+            continue
         if part.rows or part.said:
             st.subheader(plain(part.title))
         if part.rows:
             table(part.rows)
         if part.said:
-            st.html(bullets(list(part.said)))
+            st.html(bullets(part.said))
         if part.chart:
             st.vega_lite_chart(spec=to_spec(part.chart()), theme=None, width="content")
 

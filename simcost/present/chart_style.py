@@ -63,11 +63,16 @@ def legend(document: Document, **options: Any) -> Any:
     return alt.Legend(columns=max(1, min(4, (WIDTH + 100) // (6 * longest + 40))), **options)
 
 
+def cycled(values: Any, count: int) -> list[Any]:
+    """So many values, from the first again after the last."""
+    return [values[i % len(values)] for i in range(count)]
+
+
 def _scale(domain: Any, cycle: Any) -> Any:
     import altair as alt
 
     keys = list(domain)
-    return alt.Scale(domain=keys, range=[cycle[i % len(cycle)] for i in range(len(keys))])
+    return alt.Scale(domain=keys, range=cycled(cycle, len(keys)))
 
 
 def first(document: Document) -> str:

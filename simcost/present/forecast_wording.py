@@ -4,8 +4,8 @@ import re
 
 from simcost.forecast.sample_paths import spelled
 from simcost.present.chart_style import Document
-from simcost.present.format import amount
-from simcost.units import format_count, plural
+from simcost.present.format import amount, count
+from simcost.units import plural
 
 _UNITS = {
     "s": (1, "second"),
@@ -37,10 +37,10 @@ def span(steps: int, step: str) -> str:
     ('28 days', '3 months', '36 hours', '1 hour', '13 weeks')
     """
     match = re.fullmatch(r"(\d+)(s|min|h|d|w|mo)", step)
-    count, unit = (int(match[1]) * steps, match[2]) if match else (steps, "")
+    number, unit = (int(match[1]) * steps, match[2]) if match else (steps, "")
     if unit not in _UNITS:
-        return plural(count, "month" if unit else "step")
-    length_s = count * _UNITS[unit][0]
+        return plural(number, "month" if unit else "step")
+    length_s = number * _UNITS[unit][0]
     for factor, word in reversed(_UNITS.values()):
         if length_s % factor == 0 and (word != "week" or unit == "w"):
             return plural(length_s // factor, word)
@@ -84,8 +84,10 @@ def _likely(spread: Document, how: str) -> str:
     return "" if spread["p10"] is None else how.format(amount(spread["p10"]), amount(spread["p90"]))
 
 
-def overview(document: Document) -> str:
-    """One sentence for many series."""
+def headline(document: Document) -> str:
+    """One sentence: the verdict on the only series, or what the series are of."""
+    if len(document["series"]) == 1:
+        return verdict(*next(iter(document["series"].items())))
     series = list(document["series"].values())
     spans = {span(len(entry["mean"]), entry["history"]["step"]) for entry in series}
     ahead = f"the next {spans.pop()}" if len(spans) == 1 else "horizons of their own"
@@ -98,9 +100,9 @@ def basis(entry: Document) -> str:
     """The model and the history it saw."""
     past = entry["history"]
     holes = ((past["missing"], "missing"), (past["zeros"], "zero"))
-    told = ", ".join(f"{format_count(count)} {word}" for count, word in holes if count)
+    told = ", ".join(f"{count(steps)} {word}" for steps, word in holes if steps)
     return (
-        f"model {entry['model']}, from {format_count(past['steps'])} steps of {past['step']}, "
+        f"model {entry['model']}, from {count(past['steps'])} steps of {past['step']}, "
         f"{moment(entry, past['start'])} to {moment(entry, past['end'])}" + (f" ({told})" if told else "")
     )
 
@@ -111,7 +113,7 @@ def against_naive(entry: Document) -> str:
     if found is None or found["relative_mase"] is None:
         return ""
     ahead, ratio = span(found["horizon_steps"], entry["history"]["step"]), found["relative_mase"]
-    times = "the same error as" if ratio == 1 else f"{ratio:.3g} times the error of"
+    times = "the same error as" if ratio == 1 else f"{amount(ratio)} times the error of"
     return (
         f"backtest: {times} repeating the last season (seasonal naive), "
         f"over {plural(found['origins'], 'origin')}, {ahead} ahead"

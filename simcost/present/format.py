@@ -1,24 +1,86 @@
-"""Number and text formats: one way to write each."""
+"""Numbers and text for people: one way to write each kind; a missing value is a dash."""
+
+from collections.abc import Callable
+
+from simcost.units import Formatted, format_amount, format_bytes, format_count, format_seconds, format_share, format_usd
+
+NONE = "\N{EN DASH}"
+"""A value that is not known, or of nothing."""
+Show = Callable[[float | None], str]
 
 
-def amount(value: float) -> str:
-    """A demand in three digits.
+def _known(write: Callable[[float], str]) -> Show:
+    def show(value: float | None) -> str:
+        return NONE if value is None else Formatted(write(value), value)
 
-    >>> [amount(value) for value in (5_123_456, 14_234, 99.96, 0.0351, 0)]
-    ['5.12M', '14,200', '100', '0.0351', '0']
+    return show
+
+
+def _signed(write: Callable[[float], str]) -> Show:
+    return _known(lambda value: f"{'+' if value > 0 else ''}{write(value)}")
+
+
+usd = _known(format_usd)
+"""Money: whole dollars from $1,000 up, cents from $1 up, else three digits."""
+usd_change = _signed(format_usd)
+"""Money with its sign."""
+share = _known(format_share)
+"""A share in per cent, one decimal; never rounds up to 100 %."""
+share_change = _known(lambda value: f"{shown:+,.1f} %" if (shown := round(100 * value, 1)) else "0.0 %")
+"""A change as a share, with its sign."""
+seconds = _known(format_seconds)
+"""A duration: three digits and the unit that suits it."""
+size = _known(format_bytes)
+"""Bytes in binary units, four digits."""
+count = _known(format_count)
+"""A count: all digits below ten million, then three."""
+amount = _known(format_amount)
+"""Any other number in three digits."""
+signed = _signed(format_amount)
+"""An amount with its sign."""
+exact = _known(lambda value: f"{value:,}" if isinstance(value, int) else f"{value:,.6g}")
+"""A number that somebody stated: whole numbers in full, others in six digits."""
+
+
+def percentile(level: float) -> str:
+    """A percentile by its level.
+
+    >>> percentile(0.95)
+    'P95'
     """
-    for factor, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if abs(value) >= 0.9995 * factor:
-            return f"{value / factor:#.3g}".removesuffix(".") + unit
-    short = float(f"{value:.3g}")
-    return f"{short:,.0f}" if abs(short) >= 100 else f"{short:g}"
+    return f"P{exact(100 * level)}"
 
 
-def signed(value: float) -> str:
-    """An amount with its sign."""
-    return f"+{amount(value)}" if value > 0 else amount(value)
+def usd_margin(mean: float, margin: float | None) -> str:
+    """Money and half the width of its interval, to the same digits.
+
+    >>> usd_margin(27400.0, 12.3), usd_margin(12.5, 0.04), usd_margin(12.5, None)
+    ('$27,400 ± $12', '$12.50 ± $0.04', '$12.50')
+    """
+    near = f"{margin or 0.0:,.{0 if mean >= 1000 else 2}f}"
+    return Formatted(usd(mean) + (f" \N{PLUS-MINUS SIGN} ${near}" if near.strip("0.") else ""), mean)
+
+
+def between(low: str, middle: str, high: str) -> str:
+    """A value and its range; the value alone where all are written alike.
+
+    >>> str(between("4 h", "5 h", "6 h")), str(between("50 min", "5 h", "6 h")), str(between("$1", "$1", "$1"))
+    ('5 h (4 to 6 h)', '5 h (50 min to 6 h)', '$1')
+    """
+    unit = high.partition(" ")[1:]
+    least = low.removesuffix("".join(unit)) if low.partition(" ")[1:] == unit else low
+    text = middle if low == high else f"{middle} ({least} to {high})"
+    return Formatted(text, middle.value) if isinstance(middle, Formatted) else text
 
 
 def printable(text: str) -> str:
     """Text without control characters, which could move a terminal's cursor."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
+    """Printable text that fits, its beginning or its end kept."""
+    text = printable(text)
+    if len(text) <= width:
+        return text
+    return f"…{text[len(text) - width + 1 :]}" if keep_end else f"{text[: width - 1]}…"

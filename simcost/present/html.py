@@ -1,6 +1,9 @@
 """The frame of the HTML report: its style, inline, for light and dark screens and for paper."""
 
-from html import escape
+import html
+from collections.abc import Sequence
+
+from simcost.present.format import printable
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --soft: #5a5a5a; --line: #d9d9d9; --paper: #fff; --band: #f5f7fa;
@@ -41,6 +44,11 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 """
 
 
+def escape(text: str) -> str:
+    """Text as it stands in HTML, without control characters."""
+    return html.escape(printable(text))
+
+
 def frame(title: str, headline: str, question: str, body: str) -> str:
     """A whole HTML document; `body` is HTML, the other texts are escaped here."""
     return f"""<!doctype html>
@@ -73,12 +81,7 @@ def table(rows: list[dict[str, str]], *, left: bool = False) -> str:
     return f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
 
 
-def paragraphs(items: list[str]) -> str:
-    """Sentences, each by itself."""
-    return "".join(f"<p>{escape(item)}</p>\n" for item in items if item)
-
-
-def bullets(items: list[str]) -> str:
+def bullets(items: Sequence[str]) -> str:
     """Sentences as an HTML list."""
     return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>\n" if items else ""
 

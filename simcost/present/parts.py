@@ -1,15 +1,14 @@
-"""A study in parts: the content of its page and of the explorer below the verdict."""
+"""A study for people, part by part: what the terminal, its page and the explorer show below the verdict."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from simcost.outputs import whole_file
 from simcost.present.chart_style import Document, to_svg
-from simcost.present.html import bullets, frame, section, table
+from simcost.present.html import bullets, escape, frame, section, table
 
 Table = list[dict[str, str]]
 
@@ -18,15 +17,32 @@ Table = list[dict[str, str]]
 class Part:
     """Something under one heading."""
 
-    title: str
+    title: str = ""
     rows: Table | None = None
     said: Sequence[str] = ()
     chart: Callable[[], Any] | None = None
     """Draws it: an Altair chart."""
-    listed: bool = False
-    """True if the terminal sets a dash before each sentence."""
+    sketch: str = ""
+    """A picture of signs, which the terminal shows."""
     titled: bool = True
-    """True if the terminal shows the title: a table's own heads may say it."""
+    """True if the terminal shows the title, and a dash before each sentence."""
+    left: int = 1
+    """Leading columns of words, which the terminal aligns left."""
+    most: int | None = None
+    """Rows in the terminal, at most."""
+    bar: str = ""
+    """Column of numbers that the terminal draws as bars too."""
+    whole: bool = False
+    """True if the terminal shows all words of a table, however wide they are."""
+    detail: bool = False
+    """Left out in the terminal."""
+    closed: bool = False
+    """True if the page and the explorer show the rows on demand."""
+
+
+def notes(document: Mapping[str, Any], *more: str) -> Part:
+    """The findings of a document, and what else to know of it."""
+    return Part(title="Notes", said=[*(finding["message"] for finding in document.get("findings", ())), *more])
 
 
 def write_page(path: Path, name: str, document: Document, parts: Sequence[Part]) -> None:
@@ -55,7 +71,9 @@ def page(name: str, document: Document, parts: Sequence[Part]) -> str:
 
 def _part(part: Part, index: int) -> str:
     drawn = figure(part.title, part.chart(), index) if part.chart else ""
-    body = table(part.rows or []) + bullets(list(part.said))
+    body = table(part.rows or []) + bullets(part.said)
+    if part.closed and body:
+        return f"{drawn}<details><summary>{escape(part.title)}</summary>\n{body}</details>\n"
     return drawn + section(part.title, body)
 
 

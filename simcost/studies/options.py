@@ -106,17 +106,22 @@ def draw(arguments: Arguments, document: dict[str, Any], view: str) -> None:
 
     parts = import_module(f"simcost.studies.{view}").parts(document)
     if svg:
-        write_svg(svg, next(part.chart for part in parts if part.chart)())
+        chart = next((part.chart for part in parts if part.chart), None)
+        if chart is None:
+            raise InputError(f"{svg}: there is nothing to draw in this answer; leave --svg out")
+        write_svg(svg, chart())
     if page:
         write_page(page, arguments.title, document, parts)
 
 
 def show(arguments: Arguments, document: Document, view: str) -> None:
-    """Print the document itself, or its layout by `simcost.studies.<view>.text`."""
+    """Print the document itself, or for people the parts of it that `simcost.studies.<view>` gives."""
     if arguments.json:
         print_json(document)
     else:
-        print(import_module(f"simcost.studies.{view}").text(document))
+        from simcost.present.terminal import text
+
+        print(text(document, import_module(f"simcost.studies.{view}").parts(document)))
 
 
 def print_json(document: Document) -> None:

@@ -177,9 +177,9 @@ def test_the_page_opens_on_a_scenario_that_can_run(tmp_path: Path, monkeypatch: 
 def test_money_sorts_by_amount(page: AppTest) -> None:
     settle(button(page, "Run").click().run())
     plans = page.dataframe[0].value
-    assert plans["USD per month"].dtype == float
+    assert plans["$/month"].dtype == float
     assert plans["Attainment"].max() <= 1.0
-    assert list(plans["Against the baseline"] == 0) == [True, False]
+    assert list(plans["vs baseline"] == 0) == [True, False]
 
 
 @pytest.mark.parametrize("name", ["..", "../scenarios", "\x00", ""])

@@ -58,11 +58,11 @@ def test_a_forecast_shows_its_verdict_tables_and_what_was_stated(page: AppTest, 
     settle(page.button[0].click().run())
     assert not page.exception
     assert not page.error
-    assert page.subheader[0].value.startswith("chat\\: ")
-    assert "requests in the next day, 80 %" in page.subheader[0].value
-    titles = [title.value for title in page.subheader[1:]]
-    assert titles[:3] == ["What is stated", "Backtest", "Coverage"]
-    assert list(page.dataframe[0].value["stated"]) == ["forecast", "second region"]
+    assert page.header[0].value.startswith("chat\\: ")
+    assert "requests in the next day, 80 %" in page.header[0].value
+    titles = [title.value for title in page.subheader]
+    assert titles[:4] == ["Forecast of chat", "Stated", "Backtest", "Coverage"]
+    assert list(page.dataframe[1].value["stated"]) == ["forecast", "second region"]
     assert sorted(path.name for path in (home / "scenarios").iterdir()) == ["chat.csv", "tiny.yaml", "traces"]
 
 

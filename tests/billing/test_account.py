@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.shown import on_terminal
 
 from simcost.billing.account import bill_usage
 from simcost.billing.bill import Bill
@@ -20,8 +21,10 @@ from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.inputs.purchasing import load_purchasing
-from simcost.studies.bills.view import text
+from simcost.studies.bills.view import parts
 from simcost.trace.usage.reader import read_usage
+
+text = on_terminal(parts)
 
 CATALOG = load_catalog()
 Rows = list[dict[str, Any]]

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.shown import on_terminal
 
 from simcost.errors import InputError
 from simcost.forecast.level_error import levels_of
@@ -19,8 +20,10 @@ from simcost.forecast.scoring.issued import Issued, days
 from simcost.forecast.scoring.score import score
 from simcost.forecast.scoring.series import drivers
 from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
-from simcost.studies.forecasting.score_view import text
+from simcost.studies.forecasting.score_view import parts
 from simcost.trace.series.series import Floats, Grid, Series
+
+text = on_terminal(parts)
 
 STEPS = 96
 GRID = Grid(start_s=1_767_225_600, step_s=3600)  # 2026-01-01 00:00 UTC, a Thursday

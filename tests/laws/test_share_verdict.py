@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.shown import on_terminal
 
 from simcost.errors import InputError
 from simcost.plan.failures import Checkpoints
-from simcost.studies.scheduling.share_view import text
+from simcost.studies.scheduling.share_view import parts
 from simcost.studies.scheduling.sharing import ServingUse, share
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
+
+text = on_terminal(parts)
 
 SAVES = Checkpoints(interval=600, write=5, restart=20)
 

@@ -4,12 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from support.shown import on_terminal
 
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError
 from simcost.perf import ReplicaSpec
 from simcost.perf.document import perf_document
-from simcost.studies.catalog.perf_view import text
+from simcost.studies.catalog.perf_view import parts
+
+text = on_terminal(parts)
 
 CATALOG = load_catalog()
 
@@ -48,7 +51,7 @@ def test_the_batch_ends_where_the_cache_or_the_limit_does() -> None:
 
 def test_text_shows_what_the_document_holds() -> None:
     found = document("llama-3.1-8b", "l4", precision="fp8")
-    shown = text(found)
+    shown = " ".join(text(found).split())
     assert found["source"] in shown
     assert "analytic" in shown
     assert f"{found['kv_capacity_tokens']:,} tokens" in shown

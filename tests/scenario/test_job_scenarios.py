@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from support.job_scenarios import NIGHT, QUEUE, SPOT, home
+from support.shown import on_terminal
 
 import simcost.scenario.runs.job_runs
 from simcost.cli.main import main
@@ -19,8 +20,7 @@ from simcost.scenario.inputs.clusters import run_jobs
 from simcost.scenario.runs.run import run
 from simcost.sim.jobs.simulate_on_nodes import Ordered
 from simcost.studies.plans import job_tables
-from simcost.studies.plans.sections import write_html
-from simcost.studies.plans.text import text as comparison_text
+from simcost.studies.plans.sections import parts, write_html
 
 
 class Counted:
@@ -265,7 +265,7 @@ def test_jobs_too_wide_are_counted_and_miss_the_target(tmp_path: Path) -> None:
     small = plan(document, "small")
     assert small["jobs"]["failed"] > 3
     assert small["slo"]["missed"] == "P95 wait (too many jobs are wider than the cluster)"
-    assert "of 60 wider than the cluster" in comparison_text(document)
+    assert "of 60 wider than the cluster" in on_terminal(parts)(document)
 
 
 def test_a_horizon_cuts_the_run(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_gates(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [QUEUE, NIGHT, SPOT], ids=["queue", "night", "spot"])
 def test_texts_and_pages_show_both_sides(tmp_path: Path, text: str) -> None:
     document = result(tmp_path, text=text, seeds=1)
-    told = comparison_text(document)
+    told = on_terminal(parts)(document)
     head = next(line for line in told.splitlines() if "$/month" in line)
     assert len(head.split("  ")) >= 7
     assert "P95 wait" in head

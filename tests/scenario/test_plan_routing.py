@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from support.scenarios import SMALL, write
+from support.shown import on_terminal
 
 from simcost.plan import Admission
 from simcost.plan.routing import EndpointPicker
@@ -14,7 +15,7 @@ from simcost.plan.serving import Saturation
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.resolve import ResolvedPlan, settle
 from simcost.scenario.runs.run import run
-from simcost.studies.plans.text import text as comparison_text
+from simcost.studies.plans.sections import parts
 from simcost.trace.requests.writer import TraceWriter
 
 ROUTERS = [
@@ -133,7 +134,7 @@ def test_turns_of_a_conversation_go_where_their_beginning_is(tmp_path: Path) -> 
     plain, picker = document["plans"]
     assert "prefix" not in plain
     assert picker["prefix"] == {"blocks": 240, "blocks_hit": 120, "hit_share": 0.5}
-    assert "50.0 % of 240 blocks" in " ".join(comparison_text(document).split())
+    assert "50.0 % of 240 blocks" in " ".join(on_terminal(parts)(document).split())
     assert any("hits save nothing" in said for said in document["assumptions"])
 
 
@@ -232,7 +233,7 @@ def test_retries_are_counted_in_the_document_and_the_report(tmp_path: Path) -> N
     assert said["refused_by_budget"] > 100
     assert said["gave_up"] == asked["rejected"] + asked["timed_out"]
     assert 0 <= said["undelivered_share"] < 1
-    assert comparison_text(document).count("Retries of clients, first of 2 replications") == 1
+    assert on_terminal(parts)(document).count("Retries of clients, first of 2 replications") == 1
 
 
 def test_workloads_of_several_priorities_are_told_apart_in_document_and_report(tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_workloads_of_several_priorities_are_told_apart_in_document_and_report(t
     assert (high["priority"], low["priority"]) == (5, -1)
     assert high["arrived"] + low["arrived"] == plan["requests"]["arrived"]
     assert high["timed_out"] / high["arrived"] < low["timed_out"] / low["arrived"] / 2
-    assert "By priority" in comparison_text(document)
+    assert "By priority" in on_terminal(parts)(document)
 
 
 def test_a_manifest_that_routes_nothing_is_refused_where_it_is_named(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def document(plans: tuple[str, ...] = PLANS, hours: float = 24) -> dict[str, Any
         "question": "Which GPU, and how many of them?",
         "verdict": f"{plans[len(plans) // 2]} is the cheapest plan that meets the SLO: $11,933 a month.",
         "baseline": plans[0],
+        "best": plans[len(plans) // 2],
         "replications": 5,
         "plans": [_plan(name, i) for i, name in enumerate(plans)],
         "differences": [

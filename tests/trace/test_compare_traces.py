@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.shown import on_terminal
 
-from simcost.studies.traces.compare_view import text
+from simcost.studies.traces.compare_view import parts
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.similarity import TOLERANCES, compare_traces, ks_distance, rank_correlation
 from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Gaps
 from simcost.trace.synthesis.generator import synthesize
 from simcost.trace.workload.spec import Lengths, Stream, Synthetic
+
+text = on_terminal(parts)
 
 TRACE = "bursty.parquet"
 

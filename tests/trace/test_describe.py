@@ -7,14 +7,17 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.shown import on_terminal
 
-from simcost.studies.traces.view import text
+from simcost.studies.traces.view import parts
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.readers import import_trace
 from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.generator import synthesize
 from simcost.trace.workload.spec import Synthetic
+
+text = on_terminal(parts)
 
 
 def store(path: Path, arrival_s: np.ndarray, prompt: np.ndarray, output: np.ndarray, **options: object) -> Path:
@@ -107,7 +110,7 @@ def test_findings(tmp_path: Path, arrival: np.ndarray, output: np.ndarray, kinds
     prompt = np.arange(len(arrival)) % 89 + 1
     got = describe_trace(store(tmp_path / "a.parquet", arrival, prompt, output))
     assert {finding["kind"] for finding in got["findings"]} == kinds
-    assert text(got).count("note:") == len(kinds)
+    assert text(got).count("\n- ") == len(kinds)
 
 
 def test_step_of_the_clock(shared: Path, tmp_path: Path) -> None:

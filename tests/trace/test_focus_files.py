@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.focus_files import DIRTY, HEAD, cost_file, row
+from support.shown import on_terminal
 
 from simcost.errors import TraceError
 from simcost.studies.actuals.document import actuals_document
-from simcost.studies.actuals.view import text
+from simcost.studies.actuals.view import parts
 from simcost.tables.cells import NO_VALUE
 from simcost.trace.focus.cells import numbers, times, words
 from simcost.trace.focus.columns import COLUMNS, NEEDED, SUBCATEGORIES
@@ -26,6 +27,8 @@ from simcost.trace.focus.lines import Sums, instance_type, provider_of, unit_of
 from simcost.trace.focus.reader import Actuals, read_focus
 from simcost.trace.focus.validation import check_focus
 from simcost.trace.usage.reader import read_usage
+
+text = on_terminal(parts)
 
 
 def document(path: Path, **more: float) -> dict:

@@ -9,15 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.shown import on_terminal
 
 from simcost.errors import FaultsError, InputError, TraceError
-from simcost.studies.traces.jobs_view import text
+from simcost.studies.traces.jobs_view import parts
 from simcost.trace.jobs.describe import describe_jobs
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import read_nodes
 from simcost.trace.jobs.reader import import_jobs, read_jobs
 from simcost.trace.jobs.store import KEY, is_jobs, open_jobs, write_jobs
 from simcost.trace.requests.store import open_trace
+
+text = on_terminal(parts)
 
 LOG = """job_id,submit_time,start_time,duration,gpus,gpu_milli,vc,user,state,deadline_s,state_bytes,limit_s
 a,2024-05-01 00:00:00,2024-05-01 00:00:09,3600,4,,x,ann,failed,,,4000

@@ -15,6 +15,7 @@ from simcost.forecast.events.horizon import Integers, ahead, middles, slots
 from simcost.forecast.sample_paths import counted, spelled, weight
 from simcost.forecast.scoring.issued import Issued, days
 from simcost.trace.series.series import Floats, Grid
+from simcost.units import format_amount
 
 _DRIVERS = {
     "level": "the level, which was {too} throughout",
@@ -31,13 +32,13 @@ def sentences(name: str, found: Mapping[str, Any], noise: bool | None) -> list[s
 
 def _miss(name: str, found: Mapping[str, Any]) -> str:
     total, whole = found["total"], found["steps"] + found["missing"] + found["to_come"]
-    what = f"{amount(total['actual'])} {spelled(total['quantity'])}".strip()
+    what = f"{format_amount(total['actual'])} {spelled(total['quantity'])}".strip()
     came = "came on average" if total["average"] else "came"
     said = f"{name}: {what} {came} in {found['steps']:,} of {whole:,} steps"
     if not total["actual"]:
-        return f"{said}, {amount(total['forecast'])} were forecast"
+        return f"{said}, {format_amount(total['forecast'])} were forecast"
     off = _off(total["forecast"] / total["actual"] - 1)
-    said += f"; the forecast of {amount(total['forecast'])} was {off}{'' if total['average'] else ' in total'}"
+    said += f"; the forecast of {format_amount(total['forecast'])} was {off}{'' if total['average'] else ' in total'}"
     measures = [f"WAPE {100 * found['wape']:.1f} %"]
     if found["mase"] is not None:
         measures.insert(0, f"MASE {found['mase']:.3g}")
@@ -61,7 +62,7 @@ def _band(found: Mapping[str, Any], noise: bool | None) -> Iterator[str]:
         ends = found["total"]["levels"][level]
         what = "average" if found["total"]["average"] else "total"
         said = f"the {what} lies {'inside' if ends['inside'] else 'outside'} its {level} % level, "
-        said += f"{amount(ends['lo'])} to {amount(ends['hi'])}"
+        said += f"{format_amount(ends['lo'])} to {format_amount(ends['hi'])}"
     elif told["days"]:
         said = f"{100 * told['day_totals']:.0f} % of {told['days']} day totals lie inside their {level} % level"
     else:
@@ -84,10 +85,9 @@ def _driver(found: Mapping[str, Any]) -> Iterator[str]:
 def _worst(found: Mapping[str, Any]) -> Iterator[str]:
     for worst in found["worst"][:1]:
         events = f"; stated for it: {', '.join(worst['events'])}" if worst["events"] else ""
-        yield (
-            f"worst: {worst['date']}, {amount(worst['actual'])} came, {amount(worst['forecast'])} were forecast, "
-            f"{100 * worst['error_share']:.0f} % of the absolute error{events}"
-        )
+        came, ahead = format_amount(worst["actual"]), format_amount(worst["forecast"])
+        share = f"{100 * worst['error_share']:.0f} % of the absolute error"
+        yield f"worst: {worst['date']}, {came} came, {ahead} were forecast, {share}{events}"
 
 
 def _stated(found: Mapping[str, Any]) -> Iterator[str]:
@@ -100,15 +100,6 @@ def _stated(found: Mapping[str, Any]) -> Iterator[str]:
                 yield f"without {name} the forecast would have been better: WAPE {100 * without:.1f} %"
             else:
                 yield f"stating {name} helped: WAPE {100 * without:.1f} % without"
-
-
-def amount(value: float) -> str:
-    """A demand in four digits, without an exponent where that can be.
-
-    >>> amount(8_886_155), amount(0.03512)
-    ('8,886,000', '0.0351')
-    """
-    return f"{float(f'{value:.4g}'):,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ Pure functions from documents to Altair charts; nothing is computed here but lay
 from typing import Any
 
 from simcost.present.chart_style import INK, WIDTH, Document, finish, inline
+from simcost.present.charts import parts_colour, rule, stacked_bars
 from simcost.present.format import printable
 
 PARTS = {
@@ -36,12 +37,11 @@ def days(document: Document) -> Any:
         if usd
     ]
     present = {name: colour for name, colour in PARTS.values() if any(row["part"] == name for row in rows)}
-    scale = alt.Scale(domain=list(present), range=list(present.values()))
     bars = alt.Chart(inline(rows)).mark_bar()
     chart = bars.encode(
         x=alt.X("day:T", timeUnit="utcyearmonthdate", title=None, axis=alt.Axis(grid=False, tickCount=8)),
         y=alt.Y("usd:Q", title="USD per day, effective", axis=alt.Axis(format="$~s", tickCount=6)),
-        color=alt.Color("part:N", title=None, sort=list(present), scale=scale, legend=alt.Legend(columns=5)),
+        color=parts_colour("part", present, legend=alt.Legend(columns=5)),
         order="order:Q",
         tooltip=["day:T", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
     ).properties(width=WIDTH, height=260)
@@ -65,20 +65,19 @@ def gaps(document: Document) -> Any:
     rows = _gaps(document)
     total: dict[str, float] = {}
     for row in rows:
-        total[row["sku"]] = total.get(row["sku"], 0.0) + abs(row["usd"])
-    shown = sorted(total, key=lambda sku: -total[sku])[:BARS]
-    present = {name: colour for name, colour in EFFECTS.values() if any(row["part"] == name for row in rows)}
-    scale = alt.Scale(domain=list(present), range=list(present.values()))
-    axis = alt.Axis(domain=False, ticks=False, labelLimit=260)
-    chart = alt.Chart(inline([row for row in rows if row["sku"] in shown])).mark_bar(stroke="white", strokeWidth=0.5)
-    drawn = chart.encode(
-        y=alt.Y("sku:N", title=None, sort=shown, axis=axis),
-        x=alt.X("usd:Q", title="USD, actual less simulated", axis=alt.Axis(format="$~s", tickCount=6)),
-        color=alt.Color("part:N", title=None, sort=list(present), scale=scale),
-        tooltip=["sku:N", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
-    ).properties(width=WIDTH - 120, height=alt.Step(24))
-    rule = alt.Chart(inline([{"usd": 0}])).mark_rule(color=INK).encode(x="usd:Q")
-    return finish(drawn + rule, f"Where {document['cost']} cost differs from what was simulated (USD)")
+        total[row["group"]] = total.get(row["group"], 0.0) + abs(row["value"])
+    place = {sku: i for i, sku in enumerate(sorted(total, key=lambda sku: -total[sku])[:BARS])}
+    shown = sorted((row for row in rows if row["group"] in place), key=lambda row: place[row["group"]])
+    chart = stacked_bars(
+        shown,
+        dict(EFFECTS.values()),
+        title="USD, actual less simulated",
+        axis=alt.Axis(format="$~s", tickCount=6),
+        step=24,
+        width=WIDTH - 120,
+        over=[rule(0, "x", ink=INK)],
+    )
+    return finish(chart, f"Where {document['cost']} cost differs from what was simulated (USD)")
 
 
 def _gaps(document: Document) -> list[dict[str, Any]]:
@@ -96,4 +95,4 @@ def _gaps(document: Document) -> list[dict[str, Any]]:
         add(row, "only_actual", row["usd"])
     for row in document["only_simulated"]:
         add(row, "only_simulated", -row["usd"])
-    return [{"sku": sku, "part": part, "usd": round(value, 4)} for (sku, part), value in usd.items()]
+    return [{"group": sku, "part": part, "value": round(value, 4)} for (sku, part), value in usd.items()]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from simcost.compare.verdict import percent
 from simcost.errors import InputError
+from simcost.present.format import usd_change
 from simcost.studies.actuals.document import is_, month, summed
 from simcost.trace.focus.reader import Actuals
 from simcost.units import HOURS_PER_MONTH, format_usd
@@ -294,7 +295,7 @@ def verdict(document: Document) -> str:
     size = f" ({percent(abs(gap) / abs(expected))})" if expected else ""
     way = "above" if gap >= 0 else "below"
     parts = sorted(document["effects_usd"].items(), key=lambda part: -abs(part[1]))
-    said = ", ".join(f"{_SAID[name]} {signed(usd)}" for name, usd in parts if round(usd, 2))
+    said = ", ".join(f"{_SAID[name]} {usd_change(usd)}" for name, usd in parts if round(usd, 2))
     when = _list(document["months"])
     first = f"Actual {document['cost']} cost of {when} is {format_usd(abs(gap))}{size} {way} the simulated"
     return f"{first} {format_usd(expected)}: {said}." if said else f"Actual and simulated agree: {format_usd(paid)}."
@@ -307,11 +308,6 @@ _SAID = {
     "only_simulated": "SKUs not paid for",
     "other": "purchases, unused, taxes and credits",
 }
-
-
-def signed(usd: float) -> str:
-    """An amount with its sign."""
-    return f"+{format_usd(usd)}" if usd > 0 else format_usd(usd)
 
 
 def _list(months: Iterable[str]) -> str:

@@ -1,47 +1,24 @@
 """Summary of a cost file."""
 
 from collections.abc import Mapping
-from textwrap import fill
 from typing import Any
 
-from simcost.present.format import amount, printable
+from simcost.present.format import NONE, amount, count, share, shortened, usd
 from simcost.present.parts import Part, Table
-from simcost.present.text_table import table_of
 from simcost.studies.actuals.charts import days
-from simcost.units import format_count, format_share, format_usd
 
-WIDTH = 100
-ROWS = 10
-"""Rows of a table in the terminal, at most; the document has them all."""
 Document = Mapping[str, Any]
 
 
-def text(document: Document) -> str:
-    """Layout of the document of `simcost focus read`."""
-    blocks = [
-        fill(document["verdict"], WIDTH),
-        cut(months(document), left=3),
-        cut(skus(document), left=4),
-        fill(coverage(document), WIDTH),
-        cut(commitments(document)),
-        cut(findings(document)),
-        "\n".join(fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in meanings(document)[:ROWS]),
-    ]
-    return "\n\n".join(block for block in blocks if block)
-
-
 def parts(document: Document) -> list[Part]:
-    """Parts of the page below the verdict."""
+    """Parts below the verdict, on every screen."""
+    covered = [line for line in [coverage(document)] if line]
     return [
         Part(title="Cost by day", chart=lambda: days(dict(document))),
-        Part(title="Months and services", rows=months(document)),
-        Part(title="What was used, at which prices", rows=skus(document)),
-        Part(
-            title="Commitments",
-            rows=commitments(document),
-            said=[line for line in [coverage(document)] if line],
-        ),
-        Part(title="What was found in the rows", rows=findings(document), said=meanings(document)),
+        Part(title="Months and services", rows=months(document), left=3, most=10),
+        Part(title="What was used, at which prices", rows=skus(document), left=4, most=10),
+        Part(title="Commitments", rows=commitments(document), said=covered, most=10),
+        Part(title="Findings on the rows", rows=findings(document), said=meanings(document), most=10),
     ]
 
 
@@ -52,11 +29,11 @@ def months(document: Document) -> Table:
         {
             "month": row["month"],
             "provider": row["provider"],
-            "service": short(row["service"], 30),
-            "billed": money(row["billed_usd"]),
-            "effective": money(row["effective_usd"]),
-            "list": money(row["list_usd"]),
-            "contracted": money(row["contracted_usd"]),
+            "service": shortened(row["service"], 30, keep_end=True),
+            "billed": usd(row["billed_usd"]),
+            "effective": usd(row["effective_usd"]),
+            "list": usd(row["list_usd"]),
+            "contracted": usd(row["contracted_usd"]),
         }
         for row in ranked
     ]
@@ -67,12 +44,12 @@ def skus(document: Document) -> Table:
     return [
         {
             "month": row["month"],
-            "SKU": short(f"{row['provider']}/{row['sku']}", 32),
-            "region": short(row["region"], 16),
+            "SKU": shortened(f"{row['provider']}/{row['sku']}", 32, keep_end=True),
+            "region": shortened(row["region"], 16, keep_end=True),
             "bought": row["pricing"].replace("_", " "),
-            "used": f"{amount(row['quantity'])} {short(row['unit'], 10)}".strip(),
-            "paid a unit": money(row["effective_usd_per_unit"]),
-            "list a unit": money(row["list_usd_per_unit"]),
+            "used": f"{amount(row['quantity'])} {shortened(row['unit'], 10, keep_end=True)}".strip(),
+            "paid a unit": usd(row["effective_usd_per_unit"]),
+            "list a unit": usd(row["list_usd_per_unit"]),
         }
         for row in sorted(document["skus"], key=lambda row: -row["effective_usd"])
     ]
@@ -80,8 +57,8 @@ def skus(document: Document) -> Table:
 
 def coverage(document: Document) -> str:
     """The coverage by provider, where something is committed."""
-    known = {name: share for name, share in document["coverage"].items() if share}
-    said = ", ".join(f"{name} {format_share(share)}" for name, share in known.items())
+    known = {name: part for name, part in document["coverage"].items() if part}
+    said = ", ".join(f"{name} {share(part)}" for name, part in known.items())
     return f"Coverage, committed / (committed + on demand) at list prices: {said}" if said else ""
 
 
@@ -89,11 +66,11 @@ def commitments(document: Document) -> Table:
     """One row per commitment, the largest first."""
     return [
         {
-            "commitment": short(row["commitment"], 44),
-            "used": money(row["used_usd"]),
-            "lost": money(row["unused_usd"]),
-            "utilisation": "-" if row["utilisation"] is None else format_share(row["utilisation"]),
-            "paid in these rows": money(row["purchased_usd"]),
+            "commitment": shortened(row["commitment"], 44, keep_end=True),
+            "used": usd(row["used_usd"]),
+            "lost": usd(row["unused_usd"]),
+            "utilisation": share(row["utilisation"]),
+            "paid in these rows": usd(row["purchased_usd"]),
         }
         for row in document["commitments"]
     ]
@@ -104,9 +81,9 @@ def findings(document: Document) -> Table:
     return [
         {
             "finding": row["rule"],
-            "rows": format_count(row["rows"]),
-            "share": format_share(row["share"]),
-            "first at": row["example"] or "-",
+            "rows": count(row["rows"]),
+            "share": share(row["share"]),
+            "first at": row["example"] or NONE,
         }
         for row in document["quality"]
     ]
@@ -114,21 +91,4 @@ def findings(document: Document) -> Table:
 
 def meanings(document: Document) -> list[str]:
     """Meaning of each finding, and how it was handled."""
-    return [printable(f"{row['rule']}: {row['says']}: {row['done']}") for row in document["quality"]]
-
-
-def cut(rows: Table, *, left: int = 1) -> str:
-    """The first rows as text, and how many more there are."""
-    more = f"\n... {len(rows) - ROWS:,} more in the document" if len(rows) > ROWS else ""
-    return table_of(rows[:ROWS], left=left) + more
-
-
-def money(usd: float | None) -> str:
-    """An amount; a hyphen where there is none."""
-    return "-" if usd is None else format_usd(usd)
-
-
-def short(name: str, width: int) -> str:
-    """A name that fits, its end kept: what tells resources apart stands there."""
-    name = printable(name)
-    return name if len(name) <= width else f"…{name[-width + 1 :]}"
+    return [f"{row['rule']}: {row['says']}: {row['done']}" for row in document["quality"]]

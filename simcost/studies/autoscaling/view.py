@@ -2,45 +2,28 @@
 
 from collections.abc import Callable, Mapping
 from itertools import groupby
-from textwrap import fill
 from typing import Any
 
-from simcost.present.format import amount, printable
-from simcost.present.parts import Part, Table
-from simcost.present.text_table import table_of
+from simcost.present.format import amount, count, exact, shortened
+from simcost.present.parts import Part, Table, notes
 from simcost.studies.autoscaling import charts
 
 Document = Mapping[str, Any]
-WIDTH = 110
 SHOWN = 60
 """Stretches of alike decisions in the terminal."""
 _REASON = 70
 
 
-def text(document: Document) -> str:
-    """Layout of the document of `simcost autoscale replay`."""
-    rows = stretches(document)
-    more = len(rows) - SHOWN
-    blocks = [
-        fill(document["verdict"], WIDTH),
-        table_of(rows[:SHOWN], left=2),
-        f"and {more:,} more; --json has each sync" if more > 0 else "",
-        table_of(reasons(document)),
-        hours(document),
-        fill(not_simulated(document), WIDTH),
-        "\n".join(fill(f"note: {said}", WIDTH) for said in notes(document)),
-    ]
-    return "\n\n".join(block for block in blocks if block)
-
-
 def parts(document: Document) -> list[Part]:
-    """Parts of the page below the verdict."""
-    left_out = not_simulated(document)
+    """Parts below the verdict, on every screen."""
+    said = document["replica_hours"]
+    hours = f"Replica-hours: {amount(said['current'])} there, {amount(said['desired'])} desired"
+    ignored = document["not_simulated"]
     return [
         Part(title="Asked for and what led to it", chart=lambda: charts.decisions(document)),
-        Part(title="Decisions", rows=stretches(document)[:1000], said=[hours(document)]),
+        Part(title="Decisions", rows=stretches(document)[:1000], said=[hours], left=2, most=SHOWN, whole=True),
         Part(title="Reasons", rows=reasons(document)),
-        Part(title="Notes", said=[*([left_out] if left_out else []), *notes(document)]),
+        notes(document, *([f"Not simulated: {', '.join(ignored)}"] if ignored else [])),
     ]
 
 
@@ -58,10 +41,10 @@ def _stretches(document: Document, key: Callable[[Document], tuple[Any, ...]]) -
         rows.append(
             {
                 "from": _time(first),
-                "reason, in the first sync": _short(printable(first["reason"])),
-                "syncs": f"{len(found):,}",
-                "replicas": f"{first['current']:,}",
-                "desired": f"{first['desired']:,}",
+                "reason, in the first sync": shortened(first["reason"], _REASON),
+                "syncs": count(len(found)),
+                "replicas": count(first["current"]),
+                "desired": count(first["desired"]),
             }
         )
     return rows
@@ -69,23 +52,7 @@ def _stretches(document: Document, key: Callable[[Document], tuple[Any, ...]]) -
 
 def reasons(document: Document) -> Table:
     """One row per word of reason."""
-    return [{"reason": one["reason"], "syncs": f"{one['syncs']:,}"} for one in document["reasons"]]
-
-
-def hours(document: Document) -> str:
-    """Replica-hours recorded, and desired."""
-    said = document["replica_hours"]
-    return f"Replica-hours: {amount(said['current'])} there, {amount(said['desired'])} desired"
-
-
-def not_simulated(document: Document) -> str:
-    """Fields of the manifest that change nothing here."""
-    return f"Not simulated: {printable(', '.join(document['not_simulated']))}" if document["not_simulated"] else ""
-
-
-def notes(document: Document) -> list[str]:
-    """Notes on what was assumed or left out."""
-    return [printable(said["message"]) for said in document["findings"]]
+    return [{"reason": one["reason"], "syncs": count(one["syncs"])} for one in document["reasons"]]
 
 
 def _alike(decision: Document) -> tuple[Any, ...]:
@@ -99,8 +66,4 @@ def _numbers(decision: Document) -> tuple[Any, ...]:
 def _time(decision: Document) -> str:
     if "time" in decision:
         return str(decision["time"]).replace("T", " ").removesuffix("Z")
-    return f"{decision['t_s']:,.10g} s"
-
-
-def _short(reason: str) -> str:
-    return reason if len(reason) <= _REASON else f"{reason[: _REASON - 3]}..."
+    return f"{exact(decision['t_s'])} s"

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simcost.present.chart_style import WIDTH, finish, inline
+from simcost.present.chart_style import finish
+from simcost.present.charts import stacked_bars
 
 _COLOURS = {
     "covered by commitments": "#2B6299",
@@ -19,34 +20,13 @@ _COLOURS = {
 
 def spending(plans: Sequence[Mapping[str, Any]]) -> Any:
     """Effective cost of each plan, stacked by how it is paid."""
-    import altair as alt
-
     rows = [
-        {"plan": plan["plan"] or "bill", "what": what, "usd": usd, "order": place}
+        {"group": plan["plan"] or "bill", "part": part, "value": usd}
         for plan in plans
-        for place, (what, usd) in enumerate(_by_way(plan).items())
+        for part, usd in _by_way(plan).items()
         if usd > 0
     ]
-    present = [what for what in _COLOURS if any(row["what"] == what for row in rows)]
-    fill = alt.Color(
-        "what:N",
-        title=None,
-        sort=present,
-        legend=alt.Legend(columns=4),
-        scale=alt.Scale(domain=present, range=[_COLOURS[what] for what in present]),
-    )
-    chart = (
-        alt.Chart(inline(rows))
-        .mark_bar(stroke="white", strokeWidth=0.5)
-        .encode(
-            y=alt.Y("plan:N", title=None, sort=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=200)),
-            x=alt.X("usd:Q", title="USD", axis=alt.Axis(format="~s", tickCount=6)),
-            color=fill,
-            order="order:Q",
-            tooltip=["plan:N", "what:N", alt.Tooltip("usd:Q", format=",.2f")],
-        )
-        .properties(width=WIDTH, height=alt.Step(28))
-    )
+    chart = stacked_bars(rows, _COLOURS, title="USD")
     return finish(chart, "Where the money goes", "Effective cost: commitments spread over their terms")
 
 

@@ -11,13 +11,11 @@ from simcost.progress import Progress
 from simcost.studies.options import (
     Arguments,
     data,
-    output,
     output_folder,
     own_catalog,
     positive,
     seed,
-    show,
-    verb,
+    study,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +27,13 @@ _KEYS = ("hit", "written", "ttl", "batch", "ttft", "tpot", "units", "unit_price"
 
 def add(verbs: Any) -> None:
     """The verb `api`."""
-    api = verb(verbs, "api", _api, "costs of per-token APIs, and the demand from which on an own fleet costs less")
+    api = study(
+        verbs,
+        "api",
+        _api,
+        "breakeven.view",
+        "what per-token APIs cost, and from which demand on an own fleet costs less",
+    )
     api.add_argument(
         "file",
         type=Path,
@@ -61,17 +65,13 @@ def add(verbs: Any) -> None:
     api.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
     api.add_argument("--fresh", action="store_true", help="run again what is already known")
     output_folder(api, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
-    output(api, "--svg", metavar="FILE", help="write the chart of costs against demand")
     data(api)
     seed(api)
     own_catalog(api)
 
 
-def _api(arguments: Arguments) -> None:
-    document = _of_scenario(arguments) if _is_scenario(arguments.file) else _of_trace(arguments)
-    if arguments.svg and "break_even" in document:
-        _draw(document, arguments.svg)
-    show(arguments, document, "breakeven.view")
+def _api(arguments: Arguments) -> dict[str, Any]:
+    return _of_scenario(arguments) if _is_scenario(arguments.file) else _of_trace(arguments)
 
 
 def _is_scenario(file: Path) -> bool:
@@ -110,15 +110,6 @@ def _of_scenario(arguments: Arguments) -> dict[str, Any]:
     )
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
         return scenario_document(loaded, arguments.api, (arguments.out or own) / "runs", settings, progress)
-
-
-def _draw(document: dict[str, Any], path: Path) -> None:
-    from simcost.outputs import whole_file
-    from simcost.present.chart_style import to_svg
-    from simcost.studies.breakeven.charts import cost_curves
-
-    with whole_file(path) as draft:
-        draft.write_text(to_svg(cost_curves(document)), encoding="utf-8")
 
 
 def asked(text: str) -> "ApiOption":

@@ -13,12 +13,13 @@ from simcost.billing.price_list import line_prices, price_sentences, token_price
 from simcost.catalog import Catalog
 from simcost.catalog.dates import price_of_date
 from simcost.catalog.facts import TokenPrice
+from simcost.present.format import amount
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import sha256_of
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
 from simcost.studies.breakeven.prices import ApiOption, in_traces
-from simcost.studies.breakeven.study import Api, api_document, document, format_tokens, rate
+from simcost.studies.breakeven.study import Api, api_document, document, rate
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
@@ -59,7 +60,7 @@ def trace_document(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> 
     per_s = info.rows / span_s
     return {
         "verdict": f"{apis[best].name} costs {format_usd(bills[best].per_month_usd)} a month at {rate(per_s)} "
-        f"({format_tokens(tokens)} tokens a month){f', the least of {len(apis)}' if len(apis) > 1 else ''}.",
+        f"({amount(tokens)} tokens a month){f', the least of {len(apis)}' if len(apis) > 1 else ''}.",
         "trace": str(path),
         "requests_per_s": per_s,
         "tokens_per_month": tokens,

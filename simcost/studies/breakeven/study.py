@@ -11,8 +11,9 @@ from simcost.billing.api.pricing import PerToken, TokenBill
 from simcost.catalog.facts import TokenPrice
 from simcost.compare.confidence import interval
 from simcost.compare.results import mean_of
+from simcost.present.format import amount
 from simcost.studies.breakeven.crossing import DemandSpread, Place, crossing, doubtful, over_replications
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_count, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,7 @@ def _later(document: Figures, api: str) -> str:
         return f"{always[0]['plan']} costs less than {api} at every demand from {least} to {largest}"
     if crossing:
         first = min(crossing, key=lambda pair: float(pair["requests_per_s"]["mean"]))
-        tokens = format_tokens(first["tokens_per_month"]["mean"])
+        tokens = amount(first["tokens_per_month"]["mean"])
         begin = f"from {spread(first['requests_per_s'])} on ({tokens} tokens a month)"
         return f"{begin} {first['plan']} costs less than {api}"
     best = min(pairs, key=lambda pair: float(pair["cost_ratio_at_largest"] or float("inf")))
@@ -168,28 +169,20 @@ def _later(document: Figures, api: str) -> str:
             f"{best['plan']} becomes cheaper than {api} below {largest} in {best['crossed_in']} of "
             f"{document['replications']} replications only, so that no break-even can be named"
         )
-    closest = f"{best['plan']} comes closest, at {best['cost_ratio_at_largest']:.2g} times its cost"
+    closest = f"{best['plan']} comes closest, at {amount(best['cost_ratio_at_largest'])} times its cost"
     return f"up to {largest} {api} costs less than every fleet; {closest}"
 
 
 def rate(per_s: float) -> str:
     """Requests per second, or per hour where they are few."""
-    return f"{per_s:.3g} requests/s" if per_s >= 0.1 else f"{3600 * per_s:.3g} requests/h"
+    return f"{amount(per_s)} requests/s" if per_s >= 0.1 else f"{amount(3600 * per_s)} requests/h"
 
 
 def spread(value: Mapping[str, float]) -> str:
     """A rate with its range over the replications."""
     mean = value["mean"]
-    lo, hi = (f"{value[name] * (1.0 if mean >= 0.1 else 3600.0):.3g}" for name in ("lo", "hi"))
+    lo, hi = (amount(value[name] * (1.0 if mean >= 0.1 else 3600.0)) for name in ("lo", "hi"))
     return rate(mean) if lo == hi else f"{rate(mean)} ({lo} to {hi})"
-
-
-def format_tokens(count: float) -> str:
-    """`4.2B`, `310M`, `12,000`."""
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-        if count >= size:
-            return f"{count / size:.3g}{letter}"
-    return format_count(count)
 
 
 Document = dict[str, Any]

@@ -1,42 +1,50 @@
-"""Per-token APIs and fleets, in the terminal."""
+"""Per-token APIs and fleets for people."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 from typing import Any
 
-from simcost.present.format import printable
-from simcost.present.text_table import table
-from simcost.studies.breakeven.study import format_tokens, rate, spread
-from simcost.units import format_seconds, format_share, format_usd
+from simcost.present.format import NONE, amount, seconds, share, shortened, usd
+from simcost.present.parts import Part, Table
+from simcost.studies.breakeven import charts
+from simcost.studies.breakeven.study import rate, spread
 
 Document = Mapping[str, Any]
-WIDTH = 100
 _COLUMNS = 5
 _NAME = 30
 
 
-def text(document: Document) -> str:
-    """Layout of the document of `simcost api`."""
-    parts = [fill(document["verdict"], WIDTH)]
-    if "break_even" in document:
-        parts += [_costs(document), _pairs(document), _service(document)]
-    parts += [_apis(document), _points("Assumptions", document["assumptions"])]
-    return "\n\n".join(part for part in parts if part)
+def parts(document: Document) -> list[Part]:
+    """Parts below the verdict, on every screen."""
+    return [
+        *(_compared(document) if "break_even" in document else []),
+        Part(title="APIs", titled=False, rows=apis(document)),
+        Part(title="Assumptions", said=document["assumptions"]),
+    ]
 
 
-def _costs(document: Document) -> str:
+def _compared(document: Document) -> list[Part]:
+    stated = "APIs: as you state it (ttft=, tpot= behind --api), else not known"
+    return [
+        Part(title="Cost per month", titled=False, rows=costs(document)),
+        Part(title="Cost against demand", chart=lambda: charts.cost_curves(dict(document))),
+        Part(title="Break-even", titled=False, rows=pairs(document), left=3),
+        Part(title="Service level", titled=False, rows=service(document), said=[stated]),
+    ]
+
+
+def costs(document: Document) -> Table:
     """Options in rows, demands in columns."""
-    shown = _spaced(document["demands"])
-    head = ["$ per month (replicas)", *(f"x{one['scale']:.3g}" for one in shown)]
-    rates = ["requests/s", *(f"{one['requests_per_s']:.3g}" for one in shown)]
-    rows = [
-        [_short(plan["name"]), *(_fleet(one["plans"][i]) for one in shown)] for i, plan in enumerate(shown[0]["plans"])
+    demands = _spaced(document["demands"])
+    heads = [f"x{amount(one['scale'])}" for one in demands]
+    lines = {"requests/s": [amount(one["requests_per_s"]) for one in demands]}
+    for i, plan in enumerate(demands[0]["plans"]):
+        lines[plan["name"]] = [_fleet(one["plans"][i]) for one in demands]
+    for i, api in enumerate(demands[0]["apis"]):
+        lines[api["name"]] = [usd(one["apis"][i]["usd_per_month"]["mean"]) for one in demands]
+    return [
+        {"$ per month (replicas)": shortened(name, _NAME), **dict(zip(heads, cells, strict=True))}
+        for name, cells in lines.items()
     ]
-    rows += [
-        [_short(api["name"]), *(format_usd(one["apis"][i]["usd_per_month"]["mean"]) for one in shown)]
-        for i, api in enumerate(shown[0]["apis"])
-    ]
-    return table(head, [rates, *rows])
 
 
 def _spaced(demands: Sequence[Document]) -> list[Document]:
@@ -53,19 +61,27 @@ def _fleet(plan: Document) -> str:
         return "misses SLO"
     counts = plan["replicas"]
     many = f"{counts['lo']}-{counts['hi']}" if counts["lo"] < counts["hi"] else f"{counts['lo']}"
-    return f"{format_usd(plan['usd_per_month']['mean'])} ({many})"
+    return f"{usd(plan['usd_per_month']['mean'])} ({many})"
 
 
-def _pairs(document: Document) -> str:
-    rows = [[_short(one["plan"]), _short(one["api"]), *_from(document, one)] for one in document["break_even"]]
-    return table(["fleet", "costs less than", "from", "tokens a month", "surely from"], rows, left=3)
+def pairs(document: Document) -> Table:
+    """One row per fleet and API: from which demand on the fleet costs less."""
+    return [
+        {
+            "fleet": shortened(one["plan"], _NAME),
+            "costs less than": shortened(one["api"], _NAME),
+            **_from(document, one),
+        }
+        for one in document["break_even"]
+    ]
 
 
-def _from(document: Document, pair: Document) -> tuple[str, str, str]:
+def _from(document: Document, pair: Document) -> dict[str, str]:
     at, sure = pair["requests_per_s"], pair["sure_from_requests_per_s"]
-    if at is not None:
-        return spread(at), format_tokens(pair["tokens_per_month"]["mean"]), f"{sure['hi']:.3g}/s"
-    return _nowhere(document, pair), "-", "-"
+    if at is None:
+        return {"from": _nowhere(document, pair), "tokens a month": NONE, "surely from": NONE}
+    tokens = amount(pair["tokens_per_month"]["mean"])
+    return {"from": spread(at), "tokens a month": tokens, "surely from": f"{amount(sure['hi'])}/s"}
 
 
 def _nowhere(document: Document, pair: Document) -> str:
@@ -76,78 +92,47 @@ def _nowhere(document: Document, pair: Document) -> str:
         return f"every demand from {rate(document['demands'][0]['requests_per_s'])}"
     if pair["crossed_in"]:
         return f"unsure: {pair['crossed_in']} of {document['replications']} runs cross"
-    return f"never: x{pair['cost_ratio_at_largest']:.2g} at {rate(document['demands'][-1]['requests_per_s'])}"
+    return f"never: x{amount(pair['cost_ratio_at_largest'])} at {rate(document['demands'][-1]['requests_per_s'])}"
 
 
-def _service(document: Document) -> str:
+def service(document: Document) -> Table:
     """Latency of the fleets at the demand of the scenario, and the known latency of the APIs."""
     here = min(document["demands"], key=lambda one: max(one["scale"], 1 / one["scale"]))
     rows = [
-        [
-            _short(plan["name"]),
-            _known(plan["attainment"], format_share),
-            _known(plan["ttft_p95_s"], format_seconds),
-            _known(plan["tpot_p95_s"], format_seconds),
-        ]
+        (plan["name"], share(plan["attainment"]), seconds(plan["ttft_p95_s"]), seconds(plan["tpot_p95_s"]))
         for plan in here["plans"]
         if plan["met"]
     ]
     rows += [
-        [_short(api["name"]), "not known", _stated(api, "ttft_p95_s"), _stated(api, "tpot_p95_s")]
+        (api["name"], "not known", _stated(api, "ttft_p95_s"), _stated(api, "tpot_p95_s")) for api in document["apis"]
+    ]
+    heads = (f"at {rate(here['requests_per_s'])}", "good requests", "TTFT p95", "TPOT p95")
+    return [dict(zip(heads, (shortened(name, _NAME), *cells), strict=True)) for name, *cells in rows]
+
+
+def apis(document: Document) -> Table:
+    """One row per API: its bill, and what most of it is for."""
+    demand = document.get("requests_per_s")
+    return [
+        {
+            "API" if demand is None else f"API at {rate(demand)}": shortened(api["name"], _NAME),
+            "$ per month": usd(api["usd_per_month"]),
+            "per request": usd(api["usd_per_request"]),
+            "per 1M tokens": usd(api["usd_per_million_tokens"]),
+            "cache hits": share(api["read_share"]),
+            "most for": _main(api["usd_by_item"]),
+        }
         for api in document["apis"]
     ]
-    end = "APIs: as you state it (ttft=, tpot= behind --api), else not known"
-    head = [f"at {rate(here['requests_per_s'])}", "good requests", "TTFT p95", "TPOT p95"]
-    return f"{table(head, rows)}\n{end}"
 
 
-def _apis(document: Document) -> str:
-    rows = [
-        [
-            _short(api["name"]),
-            format_usd(api["usd_per_month"]),
-            format_usd(api["usd_per_request"]),
-            f"{api['usd_per_million_tokens']:.4g}",
-            format_share(api["read_share"]),
-            _main(api["usd_by_item"]),
-        ]
-        for api in document["apis"]
-    ]
-    count = document.get("requests_per_s")
-    head = [
-        "API" if count is None else f"API at {rate(count)}",
-        "$ per month",
-        "per request",
-        "per 1M tokens",
-        "cache hits",
-        "most for",
-    ]
-    return table(head, rows)
-
-
-def _main(usd: Mapping[str, float]) -> str:
-    total = sum(usd.values())
-    name = max(usd, key=lambda item: usd[item])
-    return f"{name} {format_share(usd[name] / total)}" if total else "-"
-
-
-def _known(value: float | None, show: Any) -> str:
-    return "-" if value is None else str(show(value))
+def _main(paid: Mapping[str, float]) -> str:
+    total = sum(paid.values())
+    name = max(paid, key=lambda item: paid[item])
+    return f"{name} {share(paid[name] / total)}" if total else NONE
 
 
 def _stated(api: Document, key: str) -> str:
     if api[key] is not None:
-        return f"{format_seconds(api[key])} (stated)"
+        return f"{seconds(api[key])} (stated)"
     return "within a day" if api["batch"] else "not known"
-
-
-def _short(name: str) -> str:
-    name = printable(name)
-    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
-
-
-def _points(title: str, lines: Sequence[str]) -> str:
-    points = [
-        fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False) for line in lines
-    ]
-    return "\n".join([title, *points])

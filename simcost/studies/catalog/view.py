@@ -1,10 +1,11 @@
-"""The catalog in the terminal."""
+"""The catalog for people."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simcost.present.text_table import table
-from simcost.units import format_bytes, format_count, format_seconds
+from simcost.present.format import NONE, Show, amount, count, exact, seconds, share, size
+from simcost.present.parts import Part
+from simcost.units import GIB
 
 Row = Mapping[str, Any]
 Cell = Callable[[Row], str]
@@ -12,78 +13,74 @@ Cell = Callable[[Row], str]
 _PROVENANCE = ("source", "as_of", "quality", "notes")
 
 
-def text(document: Mapping[str, Any]) -> str:
-    """Layout of the document of `catalog_list` or `catalog_show`."""
-    return _list(document) if "rows" in document else _show(document)
+def parts(document: Mapping[str, Any]) -> list[Part]:
+    """The facts of one kind in a table, or everything about one name."""
+    return [_list(document)] if "rows" in document else [_fact(fact) for fact in document["facts"]]
 
 
-def _list(document: Mapping[str, Any]) -> str:
+def _list(document: Mapping[str, Any]) -> Part:
     left, columns = _COLUMNS[document["kind"]]
-    rows = [[cell(row) for cell in columns.values()] for row in document["rows"]]
-    end = f"{len(rows)} {document['kind']}; newest fact {document['as_of']}; quality A first party, B catalogue, "
-    return f"{table(list(columns), rows, left=left)}\n{end}C secondary or unverified"
+    rows = [{title: cell(row) for title, cell in columns.items()} for row in document["rows"]]
+    end = f"{len(rows)} {document['kind']}; newest fact {document['as_of']}; quality A first party, "
+    return Part(
+        title=document["kind"], titled=False, rows=rows, said=[f"{end}B catalogue, C other"], left=left, whole=True
+    )
 
 
-def _show(document: Mapping[str, Any]) -> str:
-    return "\n\n".join(map(_fact, document["facts"]))
-
-
-def _fact(fact: Row) -> str:
+def _fact(fact: Row) -> Part:
     own = [key for key in fact if key not in ("kind", *_PROVENANCE)]
-    shown = {key: fact[key] for key in (*own, *_PROVENANCE) if fact[key] not in (None, "")}
-    width = max(map(len, shown))
-    lines = [f"  {key.ljust(width)}  {_value(key, value)}" for key, value in shown.items()]
-    return "\n".join([fact["kind"], *lines])
+    known = [key for key in (*own, *_PROVENANCE) if fact[key] not in (None, "")]
+    return Part(title=fact["kind"], said=[f"{key}: {_value(key, fact[key])}" for key in known])
 
 
 def _value(key: str, value: object) -> str:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return str(value)
     if key.endswith("_bytes"):
-        return format_bytes(value)
+        return size(value)
     if key.endswith("_s") and not key.endswith("_per_s"):
-        return format_seconds(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+        return seconds(value)
+    return exact(value)
 
 
 def _text(key: str) -> Cell:
     return lambda row: str(row[key])
 
 
-def _number(key: str, scale: float = 1.0, digits: str = ",.6g") -> Cell:
-    return lambda row: "-" if row[key] is None else format(row[key] / scale, digits)
+def _number(key: str, show: Show = exact, scale: float = 1.0) -> Cell:
+    return lambda row: show(None if row[key] is None else row[key] / scale)
 
 
 def _experts(row: Row) -> str:
-    return f"{row['experts_per_token']} of {row['experts']}" if row["experts"] else "-"
+    return f"{row['experts_per_token']} of {row['experts']}" if row["experts"] else NONE
 
 
 def _range(row: Row) -> str:
-    end = "" if row["to_gb"] is None else format_count(row["to_gb"])
-    return f"{format_count(row['from_gb'])} - {end}".rstrip()
+    end = "" if row["to_gb"] is None else count(row["to_gb"])
+    return f"{count(row['from_gb'])} - {end}".rstrip()
 
 
 def _devices(row: Row) -> str:
-    return f"{row['accelerators']} x {row['accelerator']}" if row["accelerators"] else "-"
+    return f"{row['accelerators']} x {row['accelerator']}" if row["accelerators"] else NONE
 
 
 def _spot_date(row: Row) -> str:
-    return "-" if row["spot_usd_per_h"] is None else str(row["spot_as_of"] or row["as_of"])
+    return NONE if row["spot_usd_per_h"] is None else str(row["spot_as_of"] or row["as_of"])
 
 
 def _agreed(row: Row) -> str:
     if row["price_per_h"] is None:
-        return f"{row['discount']:.1%} off"
-    return f"{row['price_per_h']:,.4f} {row['currency']}"
+        return f"{share(row['discount'])} off"
+    return f"{exact(row['price_per_h'])} {row['currency']}"
 
 
 def _rate(row: Row) -> str:
-    return f"{row['discount']:.1%} off" if row["usd_per_h"] is None else f"{row['usd_per_h']:,.4f}"
+    return f"{share(row['discount'])} off" if row["usd_per_h"] is None else exact(row["usd_per_h"])
 
 
 def _parameters(row: Row) -> str:
-    end = "" if row["parameters_to"] is None else f"{row['parameters_to'] / 1e9:g}"
-    return f"{row['parameters_from'] / 1e9:g} - {end}".rstrip()
+    end = "" if row["parameters_to"] is None else exact(row["parameters_to"] / 1e9)
+    return f"{exact(row['parameters_from'] / 1e9)} - {end}".rstrip()
 
 
 _QUALITY = {"as of": _text("as_of"), "quality": _text("quality")}
@@ -92,11 +89,11 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         1,
         {
             "accelerator": _text("name"),
-            "memory, GiB": _number("memory_bytes", 2**30, ".1f"),
-            "TB/s": _number("memory_bytes_per_s", 1e12, ".2f"),
-            "bf16 TFLOPS": _number("bf16_flops", 1e12, ",.0f"),
-            "fp8 TFLOPS": _number("fp8_flops", 1e12, ",.0f"),
-            "link GB/s": _number("link_bytes_per_s", 1e9, ",.0f"),
+            "memory, GiB": _number("memory_bytes", amount, GIB),
+            "TB/s": _number("memory_bytes_per_s", amount, 1e12),
+            "bf16 TFLOPS": _number("bf16_flops", count, 1e12),
+            "fp8 TFLOPS": _number("fp8_flops", count, 1e12),
+            "link GB/s": _number("link_bytes_per_s", count, 1e9),
             **_QUALITY,
         },
     ),
@@ -104,7 +101,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         1,
         {
             "model": _text("name"),
-            "parameters, 1e9": _number("parameters", 1e9, ",.2f"),
+            "parameters, 1e9": _number("parameters", amount, 1e9),
             "layers": _number("layers"),
             "hidden": _number("hidden"),
             "heads / KV heads": lambda row: f"{row['heads']} / {row['kv_heads']}",
@@ -119,7 +116,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "machine": lambda row: f"{row['provider']}/{row['sku']}",
             "accelerators": _devices,
             "vCPU": _number("vcpus"),
-            "memory, GiB": _number("memory_bytes", 2**30, ".0f"),
+            "memory, GiB": _number("memory_bytes", count, GIB),
             **_QUALITY,
         },
     ),
@@ -129,8 +126,8 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "offer": lambda row: f"{row['provider']}/{row['sku']}",
             "region": _text("region"),
             "accelerators": _devices,
-            "on demand, $/h": _number("on_demand_usd_per_h", 1, ",.3f"),
-            "spot, $/h": _number("spot_usd_per_h", 1, ",.3f"),
+            "on demand, $/h": _number("on_demand_usd_per_h"),
+            "spot, $/h": _number("spot_usd_per_h"),
             "spot as of": _spot_date,
             **_QUALITY,
         },
@@ -150,7 +147,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "instrument": lambda row: f"{row['provider']} {row['instrument']}",
             "sku": _text("sku"),
             "region": _text("region"),
-            "years, upfront": lambda row: f"{row['term_years']:g}, {row['upfront']}",
+            "years, upfront": lambda row: f"{exact(row['term_years'])}, {row['upfront']}",
             "$/h, or off": _rate,
             **_QUALITY,
         },
@@ -182,7 +179,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "region": _text("region"),
             "unit": _text("unit"),
             "GB per month": _range,
-            "$ per unit": _number("price_usd", 1, ".4f"),
+            "$ per unit": _number("price_usd"),
             **_QUALITY,
         },
     ),
@@ -195,7 +192,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "cache read": _number("cache_read_usd_per_m"),
             "cache write": _number("cache_write_usd_per_m"),
             "more from, tokens": _number("tier_start_input_tokens"),
-            "ends": lambda row: row["deprecation_date"] or "-",
+            "ends": lambda row: row["deprecation_date"] or NONE,
             **_QUALITY,
         },
     ),
@@ -206,9 +203,9 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "precision": _text("precision"),
             "parameters, 1e9": _parameters,
             "runs": _number("rows"),
-            "MFU, p25": _number("mfu_p25", 1, ".3f"),
-            "median": _number("mfu_median", 1, ".3f"),
-            "p75": _number("mfu_p75", 1, ".3f"),
+            "MFU, p25": _number("mfu_p25", share),
+            "median": _number("mfu_median", share),
+            "p75": _number("mfu_p75", share),
             "as of": _text("as_of"),
         },
     ),
@@ -217,10 +214,10 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
         {
             "run": _text("name"),
             "accelerator": _text("accelerator"),
-            "parameters, 1e9": _number("parameters", 1e9, ".3g"),
-            "tokens, 1e9": _number("tokens", 1e9, ",.0f"),
-            "GPU-hours": _number("gpu_hours", 1, ",.0f"),
-            "batch, 1e6 tokens": _number("global_batch_tokens", 1e6, ".3g"),
+            "parameters, 1e9": _number("parameters", amount, 1e9),
+            "tokens, 1e9": _number("tokens", count, 1e9),
+            "GPU-hours": _number("gpu_hours", count),
+            "batch, 1e6 tokens": _number("global_batch_tokens", amount, 1e6),
             "as of": _text("as_of"),
         },
     ),
@@ -258,7 +255,7 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "name": _text("name"),
             "what": _text("what"),
             "holds": _text("holds"),
-            "bytes": _number("bytes", digits=",.0f"),
+            "size": _number("bytes", size),
             "licence": _text("licence"),
             "quality": _text("quality"),
         },

@@ -87,8 +87,9 @@ def _add_reading(parser: Any) -> None:
 def _forecast(arguments: Arguments) -> None:
     from simcost.forecast.cleaning import RULES
     from simcost.forecast.project import ProjectionOptions
-    from simcost.studies.forecasting.page import write_forecast_page
-    from simcost.studies.forecasting.study import forecast_file
+    from simcost.present.parts import write_page
+    from simcost.studies.forecasting.study import forecast_file, pictures
+    from simcost.studies.forecasting.view import DRAWN, parts
 
     asked = ProjectionOptions(
         seed=1 if arguments.seed is None else arguments.seed,
@@ -113,7 +114,8 @@ def _forecast(arguments: Arguments) -> None:
             progress=progress,
         )
         if arguments.html:
-            write_forecast_page(document, outlooks, arguments.html)
+            drawn = pictures(document, outlooks[:DRAWN])
+            write_page(arguments.html, arguments.title, document, parts(document, drawn))
     show(arguments, document, "forecasting.view")
 
 

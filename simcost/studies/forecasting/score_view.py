@@ -1,78 +1,61 @@
-"""Score of a forecast, in the terminal."""
+"""The score of a forecast, for people."""
 
-from collections.abc import Iterator
-from textwrap import fill
-from typing import Any
-
-from simcost.forecast.scoring.series import amount
 from simcost.present.chart_style import Document
-from simcost.present.text_table import table
-from simcost.units import format_share
+from simcost.present.format import NONE, amount, count, share
+from simcost.present.parts import Part, Table, notes
 
-WIDTH = 100
-_PARTS = {"level": "level", "day_to_day": "day to day", "hour_of_day": "hour of day", "rest": "rest"}
+_DRIVERS = {"level": "level", "day_to_day": "day to day", "hour_of_day": "hour of day", "rest": "rest"}
 
 
-def text(document: Document) -> str:
-    """Layout of the document of `simcost forecast score`: the verdicts first, then the tables."""
+def parts(document: Document) -> list[Part]:
+    """The verdict on each series, then the tables."""
     series = document["series"]
-    blocks = [line for found in series.values() for line in (*map(_folded, found["sentences"]), "")]
-    blocks += [_errors(series), "", _drivers(series)]
-    for name, found in series.items():
-        blocks += _worst(name, found)
-    blocks += [_folded(f"note: {finding['message']}") for finding in document["findings"]]
-    return "\n".join(blocks)
+    return [
+        *(Part(title=name, titled=False, said=found["sentences"]) for name, found in series.items()),
+        Part(title="Errors", titled=False, rows=errors(series)),
+        Part(title="Squared error by cause", titled=False, rows=drivers(series)),
+        *(Part(title=f"{name}: worst", titled=False, rows=worst(name, found)) for name, found in series.items()),
+        notes(document),
+    ]
 
 
-def _folded(line: str) -> str:
-    return fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-
-
-def _errors(series: Document) -> str:
-    levels = list(next(iter(series.values()))["coverage"])
-    rows = [
-        [
-            name,
-            f"{found['steps']:,}",
-            _number(found["mase"]),
-            _share(found["wape"]),
-            _share(found["bias"]),
-            *(_inside(found["coverage"][level]) for level in levels),
-        ]
+def errors(series: Document) -> Table:
+    """One row per series: its errors, and how often steps and totals of days lay inside each level."""
+    return [
+        {
+            "series": name,
+            "steps": count(found["steps"]),
+            "MASE": amount(found["mase"]),
+            "WAPE": share(found["wape"]),
+            "bias": share(found["bias"]),
+            **{f"in {level} %": _inside(told) for level, told in found["coverage"].items()},
+        }
         for name, found in series.items()
     ]
-    return table(["series", "steps", "MASE", "WAPE", "bias", *(f"in {level} %" for level in levels)], rows)
 
 
 def _inside(told: Document) -> str:
     """Steps, then totals of days, inside a level."""
-    days = f" (days {100 * told['day_totals']:.0f} %)" if told["day_totals"] is not None else ""
-    return f"{100 * told['steps']:.0f} %{days}"
+    return share(told["steps"]) + (f" (days {share(told['day_totals'])})" if told["day_totals"] is not None else "")
 
 
-def _drivers(series: Document) -> str:
-    rows = [[name, *(f"{100 * found['drivers'][key]:.0f} %" for key in _PARTS)] for name, found in series.items()]
-    return table(["squared error from", *_PARTS.values()], rows)
+def drivers(series: Document) -> Table:
+    """One row per series: what its squared error is made of."""
+    return [
+        {"squared error from": name, **{title: share(found["drivers"][key]) for key, title in _DRIVERS.items()}}
+        for name, found in series.items()
+    ]
 
 
-def _worst(name: str, found: Document) -> Iterator[str]:
-    if found["worst"]:
-        rows = [
-            [
-                worst["date"],
-                amount(worst["actual"]),
-                amount(worst["forecast"]),
-                f"{100 * worst['error_share']:.0f} %",
-                ", ".join(worst["events"]) or "-",
-            ]
-            for worst in found["worst"]
-        ]
-        yield from ("", table([f"{name}: worst", "came", "forecast", "of the error", "stated"], rows))
-
-
-def _number(value: Any) -> str:
-    return "-" if value is None else f"{value:.3g}"
-
-
-def _share(value: Any) -> str:
-    return "-" if value is None else format_share(value)
+def worst(name: str, found: Document) -> Table:
+    """The days with the largest errors."""
+    return [
+        {
+            f"{name}: worst": day["date"],
+            "came": amount(day["actual"]),
+            "forecast": amount(day["forecast"]),
+            "of the error": share(day["error_share"]),
+            "stated": ", ".join(day["events"]) or NONE,
+        }
+        for day in found["worst"]
+    ]

@@ -15,7 +15,7 @@ from annotated_types import MinLen
 
 from simcost import __version__
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
-from simcost.forecast.document import forecast_document
+from simcost.forecast.document import forecast_document, picture
 from simcost.forecast.events.findings import Finding, check_event
 from simcost.forecast.events.schema import Event
 from simcost.forecast.horizon_steps import steps_ahead
@@ -23,6 +23,7 @@ from simcost.forecast.project import Projection, ProjectionOptions, look_ahead
 from simcost.forecast.scoring.issued import issued
 from simcost.forecast.scoring.score import score
 from simcost.outputs import check_outputs
+from simcost.present.forecast_wording import headline
 from simcost.scenario.files.faults import fault_at, repeated_names
 from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.files.parts import load_with_places
@@ -207,7 +208,12 @@ def forecast_file(
     _tell(document["series"], notes, stated)
     document["provenance"] = _provenance(asked.seed, inputs)
     document["files"] = _write(outlooks, asked.zone, document["provenance"], out, paths_out)
-    return document, outlooks
+    return {"verdict": headline(document), **document}, outlooks
+
+
+def pictures(document: Mapping[str, Any], outlooks: Sequence[Projection]) -> list[dict[str, Any]]:
+    """Pictures of some forecasts of a document."""
+    return [picture(one.forecast, one.stated, timezone=document["timezone"]) for one in outlooks]
 
 
 def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOptions()) -> Document:

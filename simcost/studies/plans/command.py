@@ -58,7 +58,7 @@ def _run(arguments: Arguments) -> None:
             progress=progress,
         )
         files = [*document["files"], os.path.relpath(write_html(out))]
-    show(arguments, document | {"files": files}, "plans.text")
+    show(arguments, document | {"files": files}, "plans.sections")
     broken = broken_gates(document, arguments.fail_on)
     if broken:
         raise GateError("; ".join(broken))

@@ -13,6 +13,11 @@ def trains(document: Document) -> bool:
     return "jobs" in document["plans"][0]
 
 
+def of_which(document: Document) -> str:
+    """Replication whose requests are counted."""
+    return f", first of {document['replications']} replications" if document["replications"] > 1 else ""
+
+
 def utilisation(document: Document) -> str:
     """Definition of utilisation in a result with jobs."""
     tokens = "that tokens took or " if serves(document) else ""

@@ -11,23 +11,22 @@ from typing import Any
 from simcost.compare.verdict import GPU_TIME
 from simcost.present.chart_style import (
     INK,
-    TARGET,
     WIDTH,
     Document,
     Rows,
     colour,
-    colour_scale,
     finish,
     inline,
     legend,
     names,
-    shape,
     to_png,
     to_svg,
 )
+from simcost.present.charts import around, groups, interval_scatter, rule, stacked_bars
+from simcost.present.format import exact
+from simcost.present.format import usd as money
 from simcost.studies.plans.fleet_chart import fleet_timeline
 from simcost.studies.plans.latency_charts import latency_cdf, slo_heat
-from simcost.units import format_usd
 
 __all__ = ["cost_against_slo", "cost_stack", "fleet_timeline", "latency_cdf", "slo_heat", "to_png", "to_svg"]
 
@@ -61,38 +60,18 @@ def cost_stack(document: Document) -> Any:
     totals = [_total(plan) for plan in document["plans"]]
     reach = max(row["hi"] for row in totals)
     rows = [row for plan in document["plans"] for row in _parts(plan, reach)]
-    usd = alt.Scale(domain=[0, reach * 1.42 or 1], nice=False)
-    y = alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False))
-    x = alt.X(
-        "usd:Q",
-        title="USD per month",
-        stack="zero",
-        scale=usd,
-        axis=alt.Axis(format="$,.0f", labelFlush=False, titleAnchor="start", grid=False, values=_ticks(reach)),
-    )
-    present = [part for part in PARTS if any(row["part"] == _named(part) for row in rows)]
-    words = [*map(_named, present)]
-    fill = alt.Color(
-        "part:N",
-        title=None,
-        sort=words,
-        legend=alt.Legend(columns=4),
-        scale=alt.Scale(domain=words, range=[PARTS[part] for part in present]),
-    )
-    stack = alt.Chart(inline(rows)).encode(y=y, x=x, order="order:Q")
-    bars = stack.mark_bar(stroke="white", strokeWidth=0.7, height=26).encode(
-        color=fill, tooltip=["plan:N", "part:N", alt.Tooltip("usd:Q", format="$,.0f")]
-    )
-    inside = stack.mark_text(fontSize=11).encode(
-        x=alt.X("usd:Q", stack="zero", bandPosition=0.5),
-        detail="part:N",
-        text="label:N",
-        color=alt.Color("ink:N", scale=None),
-    )
-    end = alt.Chart(inline(totals)).encode(y=y)
+    end = alt.Chart(inline(totals)).encode(y=groups(totals))
     interval = end.mark_rule(strokeWidth=2, color=INK, yOffset=9).encode(x="lo:Q", x2="hi:Q")
     label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x="hi:Q", text="label:N")
-    chart = (bars + inside + interval + label).properties(width=WIDTH, height=alt.Step(40))
+    chart = stacked_bars(
+        rows,
+        {_named(part): shade for part, shade in PARTS.items()},
+        title="USD per month",
+        axis=alt.Axis(format="$,.0f", labelFlush=False, titleAnchor="start", grid=False, values=_ticks(reach)),
+        scale=alt.Scale(domain=[0, reach * 1.42 or 1], nice=False),
+        step=40,
+        over=[interval, label],
+    )
     return finish(chart, "Cost per month, by where the money went (USD)")
 
 
@@ -117,19 +96,9 @@ def _parts(plan: dict[str, Any], reach: float) -> Rows:
     for part, total_usd in found.items():
         usd = total_usd * monthly
         if usd > 0:
-            label = format_usd(usd) if usd > 0.1 * reach else ""
+            label = money(usd) if usd > 0.1 * reach else ""
             ink = "white" if part in DARK else "#222222"
-            order = list(PARTS).index(part)
-            rows.append(
-                {
-                    "plan": plan["name"],
-                    "part": _named(part),
-                    "usd": usd,
-                    "order": order,
-                    "label": label,
-                    "ink": ink,
-                }
-            )
+            rows.append({"group": plan["name"], "part": _named(part), "value": usd, "label": label, "ink": ink})
     return rows
 
 
@@ -140,8 +109,8 @@ def _named(part: str) -> str:
 def _total(plan: dict[str, Any]) -> dict[str, Any]:
     mean = plan["cost_usd"]["per_month"]
     lo, hi = _interval(plan, "per_month_usd", mean)
-    spread = f"  ({format_usd(lo)} to {format_usd(hi)})" if hi > lo else ""
-    return {"plan": plan["name"], "lo": lo, "hi": max(hi, mean), "label": format_usd(mean) + spread}
+    spread = f"  ({money(lo)} to {money(hi)})" if hi > lo else ""
+    return {"group": plan["name"], "lo": lo, "hi": max(hi, mean), "label": money(mean) + spread}
 
 
 def _interval(plan: dict[str, Any], key: str, value: float) -> tuple[float, float]:
@@ -157,41 +126,18 @@ def cost_against_slo(document: Document) -> Any:
     rows = [_point(plan) for plan in document["plans"] if plan["slo"]["attainment"] is not None]
     target = round(100 * float(document["plans"][0]["slo"]["target"]), 6)
     share = alt.Scale(domain=_percent_domain(rows, target), nice=False, zero=False)
-    base = alt.Chart(inline(rows)).encode(
-        x=alt.X(
-            "usd:Q",
-            title="cost per month (USD)",
-            axis=alt.Axis(format="$~s", tickCount=6),
-            scale=alt.Scale(domain=_usd_domain(rows), zero=False, nice=False),
-        ),
-        y=alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6), scale=share),
-        color=colour(document, legend=legend(document)),
+    x = alt.X(
+        "usd:Q",
+        title="cost per month (USD)",
+        axis=alt.Axis(format="$~s", tickCount=6),
+        scale=alt.Scale(domain=around(rows, "usd"), zero=False, nice=False),
     )
-    points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
-        shape=shape(document),
-        fill=alt.condition(
-            "datum.met", alt.Fill("plan:N", scale=colour_scale(document), title=None), alt.value("white")
-        ),
-        tooltip=["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")],
-    )
-    across = base.mark_rule(strokeWidth=1.5).encode(x="usd_lo:Q", x2="usd_hi:Q")
-    upright = base.mark_rule(strokeWidth=1.5).encode(y="attainment_lo:Q", y2="attainment_hi:Q")
-    width = WIDTH - 60
-    goal = alt.Chart(inline([{"y": target, "label": f"target {target:g} %"}])).encode(y=alt.Y("y:Q", scale=share))
-    line = goal.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
-    name = goal.mark_text(align="left", dx=5, color=TARGET, fontSize=12)
-    named = name.encode(x=alt.value("width"), text="label:N")
-    chart = (line + named + across + upright + points).properties(width=width, height=280)
+    y = alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6), scale=share)
+    shown = ["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")]
+    goal = rule(target, "y", f"target {exact(target)} %", align="left", dx=5, at=WIDTH - 60)
+    chart = alt.layer(goal, interval_scatter(document, rows, x=x, y=y, tooltip=shown))
     note = "Filled: meets the SLO. Hollow: misses it. Bars: confidence intervals over replications."
     return finish(chart, "Cost (USD per month) against service level (% of requests)", note)
-
-
-def _usd_domain(rows: Rows) -> list[float]:
-    """Around all points and intervals, at least a tenth of the cost wide: cents shall not look like a gulf."""
-    lo = min((row["usd_lo"] for row in rows), default=0.0)
-    hi = max((row["usd_hi"] for row in rows), default=1.0)
-    pad = max(0.08 * (hi - lo), 0.05 * hi - 0.5 * (hi - lo), 1e-6)
-    return [max(lo - pad, 0.0), hi + pad]
 
 
 def _percent_domain(rows: Rows, target: float) -> list[float]:
@@ -260,23 +206,15 @@ def spread(document: Document, runs: Any) -> Any:
 
 def _budget(document: Document) -> list[Any]:
     """The line of the budget, where there is one."""
-    import altair as alt
-
     budget_usd = document["futures"]["budget_usd"]
     if budget_usd is None:
         return []
-    line = alt.Chart(inline([{"usd": budget_usd, "label": f"budget {format_usd(budget_usd)}"}]))
-    return [
-        line.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5).encode(x="usd:Q"),
-        line.mark_text(align="center", baseline="bottom", color=TARGET, fontSize=12).encode(
-            x="usd:Q", y=alt.value(-3), text="label:N"
-        ),
-    ]
+    return [rule(budget_usd, "x", f"budget {money(budget_usd)}", align="center", baseline="bottom")]
 
 
 def _quantiles(document: Document) -> Rows:
     return [
-        {"plan": plan["plan"], **plan["per_month_usd"], "label": format_usd(plan["per_month_usd"]["p50"])}
+        {"plan": plan["plan"], **plan["per_month_usd"], "label": money(plan["per_month_usd"]["p50"])}
         for plan in document["futures"]["plans"]
     ]
 

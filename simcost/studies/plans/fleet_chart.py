@@ -3,22 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from simcost.present.chart_style import (
-    ROWS,
-    WIDTH,
-    Document,
-    Rows,
-    finish,
-    first,
-    inline,
-    names,
-    time_axis,
-    time_unit,
-)
+from simcost.present.chart_style import ROWS, Document, Rows, finish, first, inline, names, time_unit
+from simcost.present.charts import counts, heading, panel, panels_over_time, time
 
 SAMPLES = 240
 """Samples of one line, at most: more would be finer than the pixels."""
 FLEET = {"desired": "#777777", "ready": "#A9CCE8", "starting": "#C8641B", "draining": "#F6BD8B"}
+STATES = ("ready", "starting", "draining")
 REQUESTS = {"running": "#2B6299", "waiting": "#B00020"}
 TITLE = "Replicas (count) and requests in flight (count) over time"
 
@@ -33,18 +24,19 @@ def fleet_timeline(document: Document, timeline: Any) -> Any:
     fleets = {name: _changes(mine, limit, unit_s) for name, mine in found.items()}
     most = max((row["ready"] + row["starting"] + row["draining"] for f in fleets.values() for row in f), default=1)
     rows = []
-    for name, mine in found.items():
-        hours = _time(unit, span, labels=name == next(reversed(found)))
-        requests = _fullest(mine, limit, unit_s)
-        rows.append(
-            alt.hconcat(
-                _replicas(fleets[name], name, most, hours),
-                _requests(requests, hours),
-                spacing=70,
-                bounds="flush",
-            )
+    shades = {**FLEET, **REQUESTS}
+    for name, own in found.items():
+        x = time(unit, span, labels=name == next(reversed(found)))
+        fleet = panel(
+            fleets[name], STATES, shades, x=x, y=counts("replicas", most, format="d", minExtent=26), mark="area"
         )
-    return finish(alt.vconcat(*rows, spacing=4), TITLE, first(document))
+        wanted = alt.Chart(inline(fleets[name])).mark_line(interpolate="step-after", strokeDash=[5, 3], strokeWidth=1)
+        line = wanted.encode(x=x, y="desired:Q", color=alt.datum("desired", type="nominal"))
+        replicas = alt.layer(fleet, line).properties(title=heading(name))
+        flying = _fullest(own, limit, unit_s)
+        requests = panel(flying, [*REQUESTS], shades, x=x, y=counts("requests"), dashed={"waiting": (4, 2)})
+        rows.append((replicas, requests))
+    return finish(panels_over_time(rows), TITLE, first(document))
 
 
 def _of(table: Any, plan: str) -> Any:
@@ -83,63 +75,3 @@ def _fullest(table: Any, limit: int, unit_s: float) -> Rows:
 def _rows(table: Any, columns: Iterable[str], unit_s: float) -> Rows:
     shown = table.select(["t_s", *columns]).to_pylist()
     return [{"time": round(row.pop("t_s") / unit_s, 4), **row} for row in shown]
-
-
-def _replicas(rows: Rows, plan: str, most: int, x: Any) -> Any:
-    """Ready, starting and draining replicas as steps; desired as a dashed line."""
-    import altair as alt
-
-    states = [state for state in FLEET if state != "desired"]
-    y = alt.Y(
-        "count:Q",
-        title="replicas",
-        stack="zero",
-        axis=alt.Axis(tickCount=3, tickMinStep=1, format="d", minExtent=26),
-        scale=alt.Scale(domain=[0, most * 1.08], nice=False),
-    )
-    base = alt.Chart(inline(rows)).encode(x=x)
-    areas = (
-        base.transform_fold(states, as_=["kind", "count"])
-        .transform_calculate(order=f"indexof({states}, datum.kind)")
-        .mark_area(interpolate="step-after")
-        .encode(y=y, color=_kinds(), order="order:Q")
-    )
-    wanted = base.mark_line(interpolate="step-after", strokeDash=[5, 3], strokeWidth=1)
-    line = wanted.encode(y="desired:Q", color=alt.datum("desired", type="nominal"))
-    heading = alt.Title(plan, anchor="start", fontSize=12, offset=4)
-    return (areas + line).properties(width=WIDTH // 2, height=90, title=heading)
-
-
-def _requests(rows: Rows, x: Any) -> Any:
-    """Requests that run and that wait, on a scale of their own."""
-    import altair as alt
-
-    y = alt.Y("count:Q", title="requests", axis=alt.Axis(tickCount=3, tickMinStep=1, format="~s", minExtent=34))
-    dashes = alt.Scale(domain=list(REQUESTS), range=[[1, 0], [4, 2]])
-    lines = alt.Chart(inline(rows)).transform_fold(list(REQUESTS), as_=["kind", "count"])
-    chart = lines.mark_line(strokeWidth=1.5).encode(
-        x=x, y=y, color=_kinds(), strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None)
-    )
-    return chart.properties(width=WIDTH // 2, height=90)
-
-
-def _kinds() -> Any:
-    """One colour scale for replicas and requests, so that one legend serves all panels."""
-    import altair as alt
-
-    shades = {**FLEET, **REQUESTS}
-    scale = alt.Scale(domain=list(shades), range=list(shades.values()))
-    return alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(symbolType="square"))
-
-
-def _time(unit: str, span: float, *, labels: bool) -> Any:
-    """The shared axis of time; only the last row of panels is labelled."""
-    import altair as alt
-
-    title = f"{unit} from the start" if labels else None
-    return alt.X(
-        "time:Q",
-        title=title,
-        axis=time_axis(span, labels=labels, ticks=labels),
-        scale=alt.Scale(domain=[0, span], nice=False),
-    )

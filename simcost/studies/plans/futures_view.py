@@ -1,10 +1,8 @@
 """Plans over many futures, as a table and sentences; for results whose demand was forecast."""
 
 from simcost.present.chart_style import Document
-from simcost.units import format_share, format_usd
-
-Table = list[dict[str, str]]
-NONE = "\N{EN DASH}"
+from simcost.present.format import NONE, share, usd
+from simcost.present.parts import Table
 
 
 def table(document: Document) -> Table:
@@ -17,14 +15,14 @@ def _row(plan: Document, budget_usd: float | None) -> dict[str, str]:
     cost, kept = plan["per_month_usd"], plan["attainment"]
     row = {
         "Plan": plan["plan"],
-        "USD/month P10": format_usd(cost["p10"]),
-        "P50": format_usd(cost["p50"]),
-        "P90": format_usd(cost["p90"]),
-        "Attainment P10": format_share(kept["p10"]) if kept else NONE,
-        "Misses SLO": f"{100 * plan['breach_slo']:.3g} %",
+        "USD/month P10": usd(cost["p10"]),
+        "P50": usd(cost["p50"]),
+        "P90": usd(cost["p90"]),
+        "Attainment P10": share(kept["p10"]) if kept else NONE,
+        "Misses SLO": share(plan["breach_slo"]),
     }
     if budget_usd is not None:
-        row |= {"Over budget": f"{100 * plan['breach_budget']:.3g} %"}
+        row |= {"Over budget": share(plan["breach_budget"])}
     return row
 
 
@@ -42,13 +40,13 @@ def _wrong(plan: Document) -> str:
         if over is None
         else "is the cheapest that meets the SLO wherever it meets it"
         if over == 0
-        else f"costs {format_usd(over)} a month more than the cheapest plan that would have done"
+        else f"costs {usd(over)} a month more than the cheapest plan that would have done"
     )
     if rescue is None:
         up = "" if plan["breach_slo"] == 0 else "; where it misses the SLO, so does every other"
     else:
         more = "more" if rescue >= 0 else "less"
-        up = f"; where it misses the SLO, the cheapest plan that meets it costs {format_usd(abs(rescue))} {more}"
+        up = f"; where it misses the SLO, the cheapest plan that meets it costs {usd(abs(rescue))} {more}"
     return f"{plan['plan']} {down}{up}."
 
 
@@ -56,7 +54,7 @@ def _waiting(document: Document, found: Document) -> list[str]:
     worth = found["value_of_waiting_usd"]
     if worth is None:
         return []
-    saved = f"save {format_usd(worth)}" if worth >= 0 else f"cost {format_usd(-worth)} more, to meet the SLO,"
+    saved = f"save {usd(worth)}" if worth >= 0 else f"cost {usd(-worth)} more, to meet the SLO,"
     best = document["best"]
     lines = [f"Value of waiting: to know the demand before choosing, instead of taking {best}, would {saved} a month."]
     if found["rescued"]:

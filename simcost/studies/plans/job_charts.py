@@ -3,27 +3,19 @@
 from typing import Any
 
 from simcost.compare.verdict import GPU_TIME
-from simcost.present.chart_style import (
-    GRID,
-    INK,
-    ROWS,
-    TARGET,
-    WIDTH,
-    Document,
-    Rows,
-    colour,
-    colour_scale,
-    dash,
-    finish,
-    first,
-    inline,
-    legend,
-    names,
-    shape,
-    time_axis,
-    time_unit,
+from simcost.present.chart_style import GRID, INK, ROWS, Document, Rows, finish, first, names, time_unit
+from simcost.present.charts import (
+    around,
+    counts,
+    distribution,
+    interval_scatter,
+    panel,
+    panels_over_time,
+    rule,
+    stacked_bars,
+    time,
 )
-from simcost.units import format_count, format_seconds, format_share
+from simcost.present.format import count, seconds, share
 
 TABLES = ("waits", "gpus")
 """Tables of the result folder that charts draw; `gpus` may be missing."""
@@ -38,6 +30,8 @@ COLOURS = {
     "down": "#E3E3E3",
 }
 """As where the money went."""
+HELD = {"requests": COLOURS["requests"], "jobs": COLOURS["useful"]}
+"""GPUs by who holds them, from below."""
 DARK = ("requests", "useful", "lost", "idle_blocked")
 TIMES = {
     0: "0",
@@ -61,32 +55,20 @@ def cost_against_wait(document: Document) -> Any:
     rows = [_point(plan) for plan in document["plans"] if plan["wait_s"]["p95"] is not None]
     target = _target(document)
     most = max([row["wait_hi"] for row in rows] + [target or 0.0, 60.0])
-    base = alt.Chart(inline(rows)).encode(
-        x=alt.X(
-            "usd:Q",
-            title="USD per month",
-            axis=alt.Axis(format="$,.0f", tickCount=5),
-            scale=alt.Scale(domain=_around(rows), zero=False, nice=False),
-        ),
-        y=alt.Y("wait:Q", title="P95 wait", **_waiting(most)),
-        color=colour(document, legend=legend(document)),
+    x = alt.X(
+        "usd:Q",
+        title="USD per month",
+        axis=alt.Axis(format="$,.0f", tickCount=5),
+        scale=alt.Scale(domain=around(rows, "usd"), zero=False, nice=False),
     )
-    points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
-        shape=shape(document),
-        fill=alt.condition(
-            "datum.met", alt.Fill("plan:N", scale=colour_scale(document), title=None), alt.value("white")
-        ),
-        tooltip=["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), "label:N"],
-    )
-    across = base.mark_rule(strokeWidth=1.5).encode(x="usd_lo:Q", x2="usd_hi:Q")
-    upright = base.mark_rule(strokeWidth=1.5).encode(y="wait_lo:Q", y2="wait_hi:Q")
-    layers = across + upright + points
+    y = alt.Y("wait:Q", title="P95 wait", **_waiting(most))
+    shown = ["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), "label:N"]
+    chart = interval_scatter(document, rows, x=x, y=y, tooltip=shown)
     if target is not None:
-        layers = _line(target, most) + layers
+        chart = alt.layer(rule(target, "y", f"target {seconds(target)}", align="left", dx=5, dy=-7), chart)
     exact = document.get("deterministic")
     bars = "Deterministic replay." if exact else "Bars: confidence intervals over replications."
     note = f"Filled: meets the SLO. Hollow: misses it. {bars}"
-    chart = layers.properties(width=WIDTH - 60, height=280)
     return finish(chart, "Cost (USD per month) against the wait of 95 % of the jobs", note)
 
 
@@ -97,59 +79,33 @@ def gpu_time(document: Document) -> Any:
     plans = document["plans"]
     reach = max(sum(plan["gpu_hours"].values()) for plan in plans)
     rows = [row for plan in plans for row in _parts(plan, reach)]
-    present = [name for name in GPU_TIME if any(row["part"] == GPU_TIME[name] for row in rows)]
-    scale = alt.Scale(domain=[GPU_TIME[p] for p in present], range=[COLOURS[p] for p in present])
-    stack = alt.Chart(inline(rows)).encode(
-        y=alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False)),
-        x=alt.X(
-            "hours:Q",
-            title="GPU-hours",
-            stack="zero",
-            axis=alt.Axis(format="~s", tickCount=6, grid=False),
-            scale=alt.Scale(domain=[0, reach], nice=False),
-        ),
-        order="order:Q",
+    chart = stacked_bars(
+        rows,
+        {words: COLOURS[name] for name, words in GPU_TIME.items() if name in COLOURS},
+        title="GPU-hours",
+        axis=alt.Axis(format="~s", tickCount=6, grid=False),
+        scale=alt.Scale(domain=[0, reach], nice=False),
+        step=40,
     )
-    bars = stack.mark_bar(stroke="white", strokeWidth=0.7, height=26).encode(
-        color=alt.Color(
-            "part:N",
-            title=None,
-            sort=[GPU_TIME[p] for p in present],
-            scale=scale,
-            legend=alt.Legend(columns=4),
-        ),
-        tooltip=["plan:N", "part:N", alt.Tooltip("hours:Q", format=",.0f")],
-    )
-    inside = stack.mark_text(fontSize=11).encode(
-        x=alt.X("hours:Q", stack="zero", bandPosition=0.5),
-        detail="part:N",
-        text="label:N",
-        color=alt.Color("ink:N", scale=None),
-    )
-    chart = (bars + inside).properties(width=WIDTH, height=alt.Step(40))
     return finish(chart, "GPU time by what became of it (GPU-hours)")
 
 
 def gpus_over_time(document: Document, gpus: Any) -> Any:
     """GPUs that requests and jobs hold over time, and the jobs that wait; a row of panels per plan."""
-    import altair as alt
-
     unit, unit_s, span = time_unit(document)
     table = gpus.to_pylist()
     plans = [name for name in names(document) if any(row["plan"] == name for row in table)]
     limit = ROWS // (2 * max(len(plans), 1))
     found = {name: _thin([row for row in table if row["plan"] == name], limit, unit_s) for name in plans}
     most = max(row["jobs"] + row["requests"] for rows in found.values() for row in rows)
-    panels = [
-        alt.hconcat(
-            _held(rows, name, most, _time(unit, span, labels=name == plans[-1])),
-            _queue(rows, _time(unit, span, labels=name == plans[-1])),
-            spacing=70,
-            bounds="flush",
-        )
-        for name, rows in found.items()
-    ]
-    return finish(alt.vconcat(*panels, spacing=4), "GPUs held, and jobs that wait (count) over time", first(document))
+    kinds = [kind for kind in HELD if any(row[kind] for rows in found.values() for row in rows)]
+    shades = {kind: shade for kind, shade in HELD.items() if kind in kinds} | {"waiting jobs": INK}
+    rows = []
+    for name, own in found.items():
+        x = time(unit, span, labels=name == plans[-1])
+        held = panel(own, kinds, shades, x=x, y=counts("GPUs", most, minExtent=26), mark="area", title=name)
+        rows.append((held, panel(own, ["waiting jobs"], shades, x=x, y=counts("jobs"))))
+    return finish(panels_over_time(rows), "GPUs held, and jobs that wait (count) over time", first(document))
 
 
 def wait_spread(document: Document, waits: Any) -> Any:
@@ -158,26 +114,9 @@ def wait_spread(document: Document, waits: Any) -> Any:
 
     rows = [row for row in waits.to_pylist() if row["metric"] == "wait_s"]
     target, most = _target(document), max([row["value_s"] for row in rows] + [60.0])
-    lines = (
-        alt.Chart(inline(rows))
-        .mark_line(strokeWidth=2, interpolate="step-after")
-        .encode(
-            x=alt.X("value_s:Q", title="wait", **_waiting(most)),
-            y=alt.Y(
-                "quantile:Q",
-                title="jobs",
-                scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95]),
-            ),
-            color=colour(document, legend=legend(document, symbolType="stroke", symbolSize=400)),
-            strokeDash=dash(document),
-        )
-    )
-    layers = lines
-    if target is not None and target <= most:
-        rule = alt.Chart(inline([{"x": target}])).mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
-        layers = rule.encode(x="x:Q") + lines
-    chart = layers.properties(width=WIDTH, height=230)
+    goal = [rule(target, "x")] if target is not None and target <= most else []
+    x = alt.X("value_s:Q", title="wait", **_waiting(most))
+    chart = distribution(document, rows, x=x, over=goal, interpolate="step-after")
     return finish(chart, "Waiting: share of the jobs that waited at most so long (%)", first(document))
 
 
@@ -199,24 +138,6 @@ def _waiting(most: float) -> dict[str, Any]:
     }
 
 
-def _line(target: float, most: float) -> Any:
-    import altair as alt
-
-    label = f"target {format_seconds(target)}"
-    goal = alt.Chart(inline([{"y": target, "label": label}])).encode(y=alt.Y("y:Q", **_waiting(most)))
-    name = goal.mark_text(align="left", dx=5, dy=-7, color=TARGET, fontSize=12)
-    return goal.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5) + name.encode(
-        x=alt.value(0), text="label:N"
-    )
-
-
-def _around(rows: Rows) -> list[float]:
-    """Around all points and intervals, at least a tenth of the cost wide."""
-    lo, hi = min(row["usd_lo"] for row in rows), max(row["usd_hi"] for row in rows)
-    pad = max(0.08 * (hi - lo), 0.05 * hi - 0.5 * (hi - lo), 1e-6)
-    return [max(lo - pad, 0.0), hi + pad]
-
-
 def _point(plan: dict[str, Any]) -> dict[str, Any]:
     usd, wait = plan["cost_usd"]["per_month"], plan["wait_s"]["p95"]
     found = {
@@ -224,7 +145,7 @@ def _point(plan: dict[str, Any]) -> dict[str, Any]:
         "met": plan["slo"]["met"],
         "usd": usd,
         "wait": wait,
-        "label": format_seconds(wait),
+        "label": seconds(wait),
     }
     for name, key, value in (("usd", "per_month_usd", usd), ("wait", "wait_p95_s", wait)):
         interval = plan["intervals"][key] or {"lo": value, "hi": value}
@@ -235,82 +156,21 @@ def _point(plan: dict[str, Any]) -> dict[str, Any]:
 def _parts(plan: dict[str, Any], reach: float) -> Rows:
     """GPU-hours by bucket, with a label where there is room."""
     rows = []
-    for order, (name, words) in enumerate(GPU_TIME.items()):
+    for name, words in GPU_TIME.items():
         hours = plan["gpu_hours"].get(name, 0.0)
         if hours > 0:
-            share = format_share(plan["gpu_share"].get(name, 0.0))
-            label = f"{format_count(hours)} ({share})" if hours > 0.18 * reach else ""
-            label = label or (share if hours > 0.07 * reach else "")
-            rows.append(
-                {
-                    "plan": plan["name"],
-                    "part": words,
-                    "hours": hours,
-                    "order": order,
-                    "label": label,
-                    "ink": "white" if name in DARK else "#222222",
-                }
-            )
+            part = share(plan["gpu_share"].get(name, 0.0))
+            label = f"{count(hours)} ({part})" if hours > 0.18 * reach else part if hours > 0.07 * reach else ""
+            ink = "white" if name in DARK else "#222222"
+            rows.append({"group": plan["name"], "part": words, "value": hours, "label": label, "ink": ink})
     return rows
 
 
 def _thin(rows: Rows, limit: int, unit_s: float) -> Rows:
     """At most `limit` of the rows, evenly chosen."""
     step = -(-len(rows) // limit)
-    kept = ("jobs", "requests", "waiting_jobs")
+    kept = {"jobs": "jobs", "requests": "requests", "waiting_jobs": "waiting jobs"}
     return [
-        {"time": round(row["t_s"] / unit_s, 4)} | {name: round(row[name], 3) for name in kept} for row in rows[::step]
+        {"time": round(row["t_s"] / unit_s, 4)} | {name: round(row[key], 3) for key, name in kept.items()}
+        for row in rows[::step]
     ]
-
-
-def _held(rows: Rows, plan: str, most: float, x: Any) -> Any:
-    """GPUs of requests below, of jobs above."""
-    import altair as alt
-
-    kinds = ["requests", "jobs"] if any(row["requests"] for row in rows) else ["jobs"]
-    y = alt.Y(
-        "count:Q",
-        title="GPUs",
-        stack="zero",
-        axis=alt.Axis(tickCount=3, format="~s", minExtent=26),
-        scale=alt.Scale(domain=[0, most * 1.05], nice=False),
-    )
-    areas = (
-        alt.Chart(inline(rows))
-        .transform_fold(kinds, as_=["kind", "count"])
-        .transform_calculate(order=f"indexof({kinds}, datum.kind)")
-        .mark_area(interpolate="step-after")
-        .encode(x=x, y=y, color=_kinds(len(kinds) > 1), order="order:Q")
-    )
-    heading = alt.Title(plan, anchor="start", fontSize=12, offset=4)
-    return areas.properties(width=WIDTH // 2, height=90, title=heading)
-
-
-def _queue(rows: Rows, x: Any) -> Any:
-    import altair as alt
-
-    y = alt.Y("waiting_jobs:Q", title="jobs", axis=alt.Axis(tickCount=3, format="~s", minExtent=34))
-    line = alt.Chart(inline(rows)).mark_line(strokeWidth=1.5, interpolate="step-after")
-    waiting = line.encode(x=x, y=y, color=alt.datum("waiting jobs", type="nominal"))
-    return waiting.properties(width=WIDTH // 2, height=90)
-
-
-def _kinds(served: bool) -> Any:
-    """One colour scale for both panels, so that one legend serves all."""
-    import altair as alt
-
-    shades = {"requests": COLOURS["requests"]} if served else {}
-    shades |= {"jobs": COLOURS["useful"], "waiting jobs": INK}
-    scale = alt.Scale(domain=list(shades), range=list(shades.values()))
-    return alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(symbolType="square"))
-
-
-def _time(unit: str, span: float, *, labels: bool) -> Any:
-    import altair as alt
-
-    return alt.X(
-        "time:Q",
-        title=f"{unit} from the start" if labels else None,
-        axis=time_axis(span, labels=labels, ticks=labels),
-        scale=alt.Scale(domain=[0, span], nice=False),
-    )

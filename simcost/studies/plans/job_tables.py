@@ -5,11 +5,10 @@ from typing import Any
 
 from simcost.compare.verdict import GPU_TIME
 from simcost.present.chart_style import Document
+from simcost.present.format import count, share
+from simcost.present.parts import Table
 from simcost.studies.plans.contents import trains
-from simcost.units import format_count, format_seconds, format_share
-
-Table = list[dict[str, str]]
-_DOT = " \N{MIDDLE DOT} "
+from simcost.studies.plans.tables import counts, percentiles
 
 
 def times(document: Document) -> Table:
@@ -26,7 +25,7 @@ def gpu_time(document: Document) -> Table:
     plans = document["plans"]
     shown = [name for name in GPU_TIME if any(plan["gpu_share"].get(name, 0) > 0 for plan in plans)]
     return [
-        {"Plan": plan["name"]} | {GPU_TIME[name]: _share(plan["gpu_share"].get(name)) for name in shown}
+        {"Plan": plan["name"]} | {GPU_TIME[name]: share(plan["gpu_share"].get(name) or None) for name in shown}
         for plan in plans
     ]
 
@@ -35,23 +34,10 @@ def _times(plan: Mapping[str, Any]) -> dict[str, str]:
     jobs = plan["jobs"]
     return {
         "Plan": plan["name"],
-        "GPUs": format_count(plan["gpus"]),
-        "Wait p50/p95/p99": _percentiles(plan["wait_s"]),
-        "Completion p50/p95/p99": _percentiles(plan["jct_s"]),
-        "Done/open/too wide": _DOT.join(format_count(jobs[key]) for key in ("completed", "in_system", "failed")),
-        "Preemptions": format_count(jobs["preemptions"]),
-        "Redone": format_share(plan["redone_share"]),
+        "GPUs": count(plan["gpus"]),
+        "Wait p50/p95/p99": percentiles(plan["wait_s"]),
+        "Completion p50/p95/p99": percentiles(plan["jct_s"]),
+        "Done/open/too wide": counts(jobs, "completed", "in_system", "failed"),
+        "Preemptions": count(jobs["preemptions"]),
+        "Redone": share(plan["redone_share"]),
     }
-
-
-def _percentiles(levels: Mapping[str, float | None]) -> str:
-    return _DOT.join(seconds(levels[name]) for name in ("p50", "p95", "p99"))
-
-
-def seconds(value_s: float | None) -> str:
-    """A time as text; an en dash where no job has one."""
-    return "\N{EN DASH}" if value_s is None else format_seconds(value_s)
-
-
-def _share(share: float | None) -> str:
-    return format_share(share) if share else "\N{EN DASH}"

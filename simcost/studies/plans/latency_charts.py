@@ -1,25 +1,11 @@
 """Charts of request latency: attainment by hour, and the distribution of latencies."""
 
-from math import ceil, floor, log10
+from math import floor
 from typing import Any
 
-from simcost.present.chart_style import (
-    ROWS,
-    TARGET,
-    WIDTH,
-    Document,
-    Rows,
-    colour,
-    dash,
-    finish,
-    first,
-    inline,
-    legend,
-    names,
-    time_axis,
-    time_unit,
-)
-from simcost.units import format_seconds, format_share
+from simcost.present.chart_style import ROWS, WIDTH, Document, Rows, finish, first, names, time_axis, time_unit
+from simcost.present.charts import decades, distribution, heat, parts_colour, rule
+from simcost.present.format import seconds, share
 
 METRICS = {"ttft_s": "TTFT", "tpot_s": "TPOT", "e2e_s": "E2E"}
 HEAT = {
@@ -40,45 +26,43 @@ def slo_heat(document: Document, hours: Any) -> Any:
     rows, step_s = _windows(document, hours)
     wide = len(rows) > 24 * len(document["plans"])
     classes = [name for name in HEAT if any(row["class"] == name for row in rows)]
-    base = alt.Chart(inline(rows)).encode(
-        x=alt.X(
-            "start:Q",
-            title=f"{unit} from the start",
-            axis=time_axis(span),
-            scale=alt.Scale(domain=[0, span], nice=False),
-        ),
-        y=alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False)),
+    x = alt.X(
+        "start:Q",
+        title=f"{unit} from the start",
+        axis=time_axis(span),
+        scale=alt.Scale(domain=[0, span], nice=False),
     )
-    cells = base.mark_rect(stroke="white", strokeWidth=0 if wide else 1).encode(
-        x2="end:Q",
-        color=alt.Color(
-            "class:N",
-            title=None,
-            sort=classes,
-            legend=alt.Legend(columns=5),
-            scale=alt.Scale(domain=classes, range=[HEAT[c] for c in classes]),
-        ),
-        tooltip=[
-            "plan:N",
-            alt.Tooltip("start:Q", title=f"start ({unit})"),
-            alt.Tooltip("percent:Q", title="attainment (%)"),
-            "arrived:Q",
-        ],
+    y = alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False))
+    shown = [
+        "plan:N",
+        alt.Tooltip("start:Q", title=f"start ({unit})"),
+        alt.Tooltip("percent:Q", title="attainment (%)"),
+        "arrived:Q",
+    ]
+    shade = parts_colour("class", {name: HEAT[name] for name in classes}, legend=alt.Legend(columns=5))
+    chart = heat(
+        rows,
+        x=x,
+        y=y,
+        shade=shade,
+        tooltip=shown,
+        step=30,
+        labelled=not wide,
+        stroke="white",
+        strokeWidth=0 if wide else 1,
     )
-    text = base.mark_text(fontSize=10).encode(x="middle:Q", text="label:N", color=alt.Color("ink:N", scale=None))
-    chart = (cells if wide else cells + text).properties(width=WIDTH, height=alt.Step(30))
     return finish(
         chart,
         f"Attainment {_period(hours, step_s)} (% of requests within all limits)",
-        f"Target {format_share(target)}. {first(document)}",
+        f"Target {share(target)}. {first(document)}",
     )
 
 
 def _period(hours: Any, step_s: float) -> str:
     """Period of a cell."""
     window_s = _window_s(hours, step_s)
-    each = "hour" if window_s == 3600 else format_seconds(window_s)
-    return f"in every {each}" if step_s <= window_s else f"in the worst {each} of every {format_seconds(step_s)}"
+    each = "hour" if window_s == 3600 else seconds(window_s)
+    return f"in every {each}" if step_s <= window_s else f"in the worst {each} of every {seconds(step_s)}"
 
 
 def _window_s(hours: Any, otherwise: float) -> float:
@@ -117,7 +101,7 @@ def _blank(row: dict[str, Any]) -> bool:
 def _cell(plan: str, row: dict[str, Any], target: float) -> dict[str, Any]:
     percent = None if _blank(row) else floor(1000 * row["attainment"] + 1e-9) / 10
     kind = _class(row, target)
-    label = "" if kind in ("met", "no requests") else f"{percent:.1f}"
+    label = "" if kind in ("met", "no requests") else share((percent or 0.0) / 100).removesuffix(" %")
     return {
         "plan": plan,
         "label": label,
@@ -166,45 +150,11 @@ def _cdf(document: Document, rows: Rows, metric: str) -> Any:
 
     limit = document["plans"][0]["slo"]["limits"].get(metric)
     values = [row["value_s"] for row in rows] + ([limit] if limit else [])
-    lines = (
-        alt.Chart(inline(rows))
-        .mark_line(strokeWidth=2)
-        .encode(
-            x=alt.X(
-                "value_s:Q",
-                title=f"{METRICS[metric]} (s)",
-                scale=alt.Scale(type="log", nice=False),
-                axis=alt.Axis(format="~g", values=_decades(min(values), max(values)), grid=False),
-            ),
-            y=alt.Y(
-                "quantile:Q",
-                title=None,
-                scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95]),
-            ),
-            color=colour(document, legend=legend(document, symbolType="stroke", symbolSize=400)),
-            strokeDash=dash(document),
-        )
+    x = alt.X(
+        "value_s:Q",
+        title=f"{METRICS[metric]} (s)",
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(format="~g", values=decades(min(values), max(values)), grid=False),
     )
-    layers = lines if limit is None else lines + _limit(limit)
-    return layers.properties(width=(WIDTH - 40) // 3, height=230)
-
-
-def _decades(lo: float, hi: float) -> list[float]:
-    """Ticks of a logarithmic axis: powers of ten, or 1, 2, 5 of each where those are fewer than three."""
-    powers = range(floor(log10(lo)), ceil(log10(hi)) + 1)
-    for steps in ((1,), (1, 2, 5)):
-        ticks = [step * 10.0**power for power in powers for step in steps if lo <= step * 10.0**power <= hi]
-        if len(ticks) >= 3:
-            break
-    return ticks
-
-
-def _limit(limit: float) -> Any:
-    """A line at the limit, its name above the panel, where no curve runs."""
-    import altair as alt
-
-    mark = alt.Chart(inline([{"x": limit, "label": f"limit {format_seconds(limit)}"}])).encode(x="x:Q")
-    rule = mark.mark_rule(strokeDash=[6, 4], color=TARGET, strokeWidth=1.5)
-    name = mark.mark_text(baseline="bottom", dy=-3, color=TARGET, fontSize=12)
-    return rule + name.encode(y=alt.value(0), text="label:N")
+    goal = [] if limit is None else [rule(limit, "x", f"limit {seconds(limit)}", baseline="bottom")]
+    return distribution(document, rows, x=x, over=goal).properties(width=(WIDTH - 40) // 3)

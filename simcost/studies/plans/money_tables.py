@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from simcost.units import Formatted, format_usd
+from simcost.present.format import NONE, count, usd, usd_change
+from simcost.present.parts import Table
 
 Document = dict[str, Any]
 _TELLING = (" covered by ", ", unused", " spot")
@@ -22,8 +23,7 @@ def charge_changes(document: Document) -> list[str]:
     found = []
     for change in document["differences"]:
         parts = "; ".join(
-            f"{one['charge']} {'+' if one['usd_per_month'] > 0 else ''}{format_usd(one['usd_per_month'])}"
-            for one in change.get("charges", [])[:_SHOWN]
+            f"{one['charge']} {usd_change(one['usd_per_month'])}" for one in change.get("charges", [])[:_SHOWN]
         )
         more = len(change.get("charges", [])) - _SHOWN
         found.append(f"{change['plan']}: {parts or 'no charge differs'}{f'; {more} more' if more > 0 else ''}")
@@ -33,20 +33,21 @@ def charge_changes(document: Document) -> list[str]:
 _SHOWN = 6
 
 
-def units(document: Document) -> list[dict[str, str]]:
+def units(document: Document) -> Table:
     """A row per plan: invoiced cost, unit cost, energy and carbon."""
     rows = []
     for plan in document["plans"]:
         costs, energy = plan.get("unit_costs"), plan.get("energy") or {}
         if costs is None:
             return []
-        row = {"Plan": plan["name"], "invoiced, $": format_usd(plan["cost_usd"]["billed"])}
+        row = {"Plan": plan["name"], "invoiced, $": usd(plan["cost_usd"]["billed"])}
         for key, title in _UNITS.items():
-            row[title] = "-" if costs[key] is None else format_usd(costs[key])
-        row["kWh/month"] = _number(energy.get("kwh_per_month"))
-        row["kg CO2e/month"] = _number(energy.get("gco2e_per_month"), 1e-3)
+            row[title] = usd(costs[key])
+        row["kWh/month"] = count(energy.get("kwh_per_month"))
+        carbon_g = energy.get("gco2e_per_month")
+        row["kg CO2e/month"] = count(None if carbon_g is None else carbon_g / 1000)
         rows.append(row)
-    used = {title for row in rows for title, cell in row.items() if cell != "-"}
+    used = {title for row in rows for title, cell in row.items() if cell != NONE}
     return [{title: cell for title, cell in row.items() if title in used} for row in rows]
 
 
@@ -65,10 +66,3 @@ def energy_notes(document: Document) -> list[str]:
     lines = [line for energy in said if energy for line in energy["assumptions"][:-1]]
     missing = [line for energy in said if energy for line in energy["unknown"]]
     return [*dict.fromkeys(lines), *(f"Energy unknown: {line}" for line in dict.fromkeys(missing))]
-
-
-def _number(value: float | None, factor: float = 1.0) -> str:
-    if value is None:
-        return "-"
-    amount = value * factor
-    return Formatted(f"{amount:,.3g}" if amount < 100 else f"{amount:,.0f}", amount)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from simcost.present.format import count, share, usd
+from simcost.present.parts import Table
 from simcost.studies.plans.contents import serves
-from simcost.units import Formatted, format_count, format_share, format_usd
+from simcost.units import Formatted
 
 Document = dict[str, Any]
 MEANING = (
@@ -16,21 +18,16 @@ NOTE = (
 )
 
 
-def table(document: Document) -> list[dict[str, str]]:
+def table(document: Document) -> Table:
     """One row per plan, hours and money a month; none without requests."""
     return [_row(plan) for plan in document["plans"]] if serves(document) else []
-
-
-def notes(document: Document) -> list[str]:
-    """Definitions of the columns; empty where there are none."""
-    return [NOTE] if serves(document) else []
 
 
 def cell(plan: Document) -> Formatted:
     """`$5,098 (62.5 %)`: the money of a month and its share of the hours paid."""
     over = plan["over_provisioned"]
-    usd = over["per_month"]["usd"]
-    return Formatted(f"{format_usd(usd)} ({format_share(over['share'])})", usd)
+    paid = over["per_month"]["usd"]
+    return Formatted(f"{usd(paid)} ({share(over['share'])})", paid)
 
 
 def _row(plan: Document) -> dict[str, str]:
@@ -38,12 +35,12 @@ def _row(plan: Document) -> dict[str, str]:
     month = over["per_month"]
     return {
         "Plan": plan["name"],
-        "Attainment": "\N{EN DASH}" if attainment is None else format_share(attainment),
-        "Utilisation": format_share(plan["utilisation"]),
-        "Paid": format_count(month["paid_replica_hours"]),
-        "Needed": format_count(month["needed_replica_hours"]),
+        "Attainment": share(attainment),
+        "Utilisation": share(plan["utilisation"]),
+        "Paid": count(month["paid_replica_hours"]),
+        "Needed": count(month["needed_replica_hours"]),
         "Over-provisioned": Formatted(
-            f"{format_count(month['replica_hours'])} ({format_share(over['share'])})", month["replica_hours"]
+            f"{count(month['replica_hours'])} ({share(over['share'])})", month["replica_hours"]
         ),
-        "USD": format_usd(month["usd"]),
+        "USD": usd(month["usd"]),
     }

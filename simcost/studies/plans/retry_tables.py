@@ -1,9 +1,8 @@
 """Retries, outcomes by priority, and prefixes: tables and sentences."""
 
 from simcost.present.chart_style import Document
-from simcost.units import format_count, format_share
-
-Table = list[dict[str, str]]
+from simcost.present.format import NONE, count, share
+from simcost.present.parts import Table
 
 
 def table(document: Document) -> Table:
@@ -19,7 +18,7 @@ def by_priority(document: Document) -> Table:
 def prefixes(document: Document) -> list[str]:
     """Cached prefixes as routers believe them, a sentence a plan; empty where none uses them."""
     return [
-        f"{plan['name']}: {format_share(plan['prefix']['hit_share'])} of {plan['prefix']['blocks']:,} blocks of "
+        f"{plan['name']}: {share(plan['prefix']['hit_share'])} of {count(plan['prefix']['blocks'])} blocks of "
         "prompts were sent where the router believes them cached (engines do not reuse them here)"
         for plan in document["plans"]
         if "prefix" in plan and plan["prefix"]["hit_share"] is not None
@@ -31,11 +30,11 @@ def _band(plan: Document, one: Document) -> dict[str, str]:
     return {
         "Plan": plan["name"],
         "Priority": str(one["priority"]),
-        "Requests": format_count(one["arrived"]),
-        "Good": format_share(one["good"] / left) if left else "\N{EN DASH}",
-        "Rejected": format_count(one["rejected"]),
-        "Timed out": format_count(one["timed_out"]),
-        "Lost": format_count(one["lost"]),
+        "Requests": count(one["arrived"]),
+        "Good": share(one["good"] / left) if left else NONE,
+        "Rejected": count(one["rejected"]),
+        "Timed out": count(one["timed_out"]),
+        "Lost": count(one["lost"]),
     }
 
 
@@ -43,10 +42,10 @@ def _row(plan: Document) -> dict[str, str]:
     said, asked = plan["retries"], plan["requests"]["arrived"]
     return {
         "Plan": plan["name"],
-        "Requests": format_count(asked),
-        "Retries": format_count(said["retries"]),
-        "Per request": format_share(said["retries"] / asked) if asked else "\N{EN DASH}",
-        "Gave up": format_count(said["gave_up"]),
-        "Budget refused": format_count(said["refused_by_budget"]),
-        "Wasted tokens": format_share(said["undelivered_share"]),
+        "Requests": count(asked),
+        "Retries": count(said["retries"]),
+        "Per request": share(said["retries"] / asked) if asked else NONE,
+        "Gave up": count(said["gave_up"]),
+        "Budget refused": count(said["refused_by_budget"]),
+        "Wasted tokens": share(said["undelivered_share"]),
     }

@@ -24,9 +24,8 @@ from simcost.studies.plans import (
     retry_tables,
     tables,
 )
-from simcost.studies.plans.contents import serves, trains
+from simcost.studies.plans.contents import of_which, serves, trains
 from simcost.studies.plans.cost_charts import spread
-from simcost.studies.plans.text import of_which, unanswered
 
 
 def write_html(folder: Path) -> Path:
@@ -104,53 +103,71 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
     return document, shown
 
 
-def parts(document: Document, shown: dict[str, Any]) -> list[Part]:
-    """Parts below the verdict, in the order in which a reader asks."""
+def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]:
+    """Parts below the verdict, on every screen, in the order in which a reader asks.
+
+    Args:
+        document: of `simcost run`.
+        shown: the tables that charts draw; None = no charts.
+    """
     demand = futures_view.demand_sentences(document["demand"]) if "demand" in document else []
+    charges = money_tables.charge_changes(document)
     return [
-        Part(title="Plans compared", rows=tables.comparison(document)),
-        Part(title="Over the futures", rows=futures_view.table(document), said=futures_view.sentences(document)),
+        Part(title="Plans compared", titled=False, rows=tables.comparison(document), said=tables.legend(document)),
+        Part(title="Differences from the baseline", rows=tables.differences(document), detail=True),
         Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),
         Part(title="Targets missed", said=tables.missed(document)),
-        Part(title="What drives the difference", said=document["drivers"]),
-        Part(
-            title=f"Charge by charge, a month, against {document['baseline']}",
-            said=money_tables.charge_changes(document),
-        ),
-        *pictures(document, shown),
+        *([] if shown is None else pictures(document, shown)),
         *_requests(document),
-        Part(title="Jobs", rows=job_tables.times(document)),
-        Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
-        Part(title="Demand", said=demand),
+        *_jobs(document),
+        *_fleets(document),
+        Part(title=f"Over {document['replications']} futures", rows=futures_view.table(document)),
+        Part(title="What not knowing the demand costs", said=futures_view.sentences(document)),
+        Part(title="The demand", said=demand),
+        Part(title="What drives the difference", said=document["drivers"]),
+        Part(title=f"Charge by charge, a month, against {document['baseline']}", said=charges),
         Part(
             title="Unit costs and energy",
             rows=money_tables.units(document),
             said=money_tables.energy_notes(document),
+            detail=True,
         ),
-        Part(title="Assumptions", said=document["assumptions"]),
+        Part(title="Assumptions", said=[*document["assumptions"], tables.provenance(document)]),
     ]
 
 
 def _requests(document: Document) -> list[Part]:
-    """Outcomes of requests, and of the fleets that served them."""
+    """Outcomes of the requests."""
     counted = of_which(document)
     return [
-        Part(title="Service level", rows=tables.objectives(document)),
-        Part(title="Latency and answers", rows=tables.service_levels(document)),
-        Part(title=f"Requests without an answer{counted}", said=unanswered(document)),
+        Part(title="Service level", rows=tables.objectives(document), detail=True),
+        Part(title="Latency and answers", rows=tables.service_levels(document), detail=True),
+        Part(title=f"Requests without an answer{counted}", said=tables.unanswered(document)),
         Part(title=f"Retries of clients{counted}", rows=retry_tables.table(document)),
         Part(title=f"By priority{counted}", rows=retry_tables.by_priority(document)),
         Part(title=f"Prefixes{counted}", said=retry_tables.prefixes(document)),
+    ]
+
+
+def _fleets(document: Document) -> list[Part]:
+    """Replica-hours paid and needed, and how fleets followed their demand."""
+    fleets, replicas = fleet_view.table(document), provisioning_view.table(document)
+    return [
         Part(
             title="Paid and needed replica-hours, a month",
-            rows=provisioning_view.table(document),
-            said=provisioning_view.notes(document),
+            rows=replicas,
+            said=[provisioning_view.NOTE] if replicas else [],
         ),
-        Part(
-            title="How the fleets followed demand",
-            rows=fleet_view.table(document),
-            said=fleet_view.notes(document),
-        ),
+        Part(title="How the fleets followed demand", rows=fleets, said=[fleet_view.NOTE] if fleets else []),
+    ]
+
+
+def _jobs(document: Document) -> list[Part]:
+    """Outcomes of the jobs, and use of the GPU time."""
+    return [
+        Part(title="Jobs", rows=job_tables.times(document), detail=True),
+        Part(title=f"Jobs without an end{of_which(document)}", said=tables.unfinished(document)),
+        Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
     ]
 
 

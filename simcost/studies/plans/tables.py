@@ -1,24 +1,25 @@
-"""The tables of a result as texts, shared by the HTML page and the app."""
+"""The tables and sentences of a result for people."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from simcost.present.chart_style import Document
+from simcost.present.format import amount, count, seconds, share, share_change, usd, usd_change, usd_margin
 from simcost.present.parts import Table
 from simcost.studies.plans import provisioning_view
-from simcost.studies.plans.contents import serves, trains
-from simcost.units import Formatted, format_count, format_seconds, format_share, format_usd
+from simcost.studies.plans.contents import serves, trains, utilisation
+from simcost.units import Formatted
+
+_DOT = " \N{MIDDLE DOT} "
 
 
 def comparison(document: Document) -> Table:
     """One row per plan: money, service levels and use, in seven columns."""
-    against = {row["plan"]: row for row in document["differences"]}
     return [
         {
             "Plan": plan["name"],
-            "USD per month": format_usd(plan["cost_usd"]["per_month"]),
-            "Against the baseline": _difference(against.get(plan["name"])),
-            "SLO": "met" if plan["slo"]["met"] else "missed",
+            "$/month": usd_margin(plan["cost_usd"]["per_month"], _margin(plan)),
+            "vs baseline": _against(document, plan["name"]),
+            "SLO": _kept(document, plan),
             **_levels(document, plan),
             **_use(document, plan),
         }
@@ -26,33 +27,64 @@ def comparison(document: Document) -> Table:
     ]
 
 
+def legend(document: Document) -> list[str]:
+    """Meaning of the signs and of the last column of the comparison."""
+    rows = comparison(document)
+    best = ["* the cheapest that meets the SLO"] if any("*" in row["SLO"] for row in rows) else []
+    noise = ["~ not significantly different"] if any("~" in row["vs baseline"] for row in rows) else []
+    last = f"utilisation: {utilisation(document)}" if trains(document) else provisioning_view.MEANING
+    return ["; ".join([*best, *noise, last])]
+
+
+def _margin(plan: Document) -> float | None:
+    interval = plan["intervals"]["per_month_usd"]
+    return interval["margin"] if interval else None
+
+
+def _kept(document: Document, plan: Document) -> str:
+    if not plan["slo"]["met"]:
+        return "missed"
+    return "met *" if plan["name"] == document["best"] else "met"
+
+
+def _against(document: Document, name: str) -> str:
+    """The difference to the baseline as a share, with a mark where it is within the noise."""
+    if name == document["baseline"]:
+        return Formatted("baseline", 0.0)
+    change = next(row for row in document["differences"] if row["plan"] == name)
+    shown = share_change(change["share"])
+    return Formatted(f"~{shown}", change["share"]) if change["noise_explains"] and change["share"] else shown
+
+
 def _use(document: Document, plan: Document) -> dict[str, str]:
     """Of requests alone, over-provisioning; else the utilisation."""
     if trains(document):
-        return {"Utilisation": _text(plan["utilisation"], format_share)}
+        return {"Utilisation": share(plan["utilisation"])}
     return {"Over-provisioned": provisioning_view.cell(plan)}
 
 
 def _levels(document: Document, plan: Document) -> dict[str, str]:
     """Two columns: of requests, of jobs, or one of each."""
-    kept = {"Attainment": _text(plan["slo"]["attainment"], format_share)}
-    first = {"TTFT p95": _text(plan["slo"]["metrics"]["ttft_s"]["p95"], format_seconds)}
+    kept = {"Attainment": share(plan["slo"]["attainment"])}
     if not trains(document):
-        return kept | first
-    wait = {"P95 wait": _text(plan["wait_s"]["p95"], format_seconds)}
-    return kept | wait if serves(document) else wait | {"Mean wait": _text(plan["wait_s"]["mean"], format_seconds)}
+        return kept | {"TTFT p95": seconds(plan["slo"]["metrics"]["ttft_s"]["p95"])}
+    wait = {"P95 wait": seconds(plan["wait_s"]["p95"])}
+    return kept | wait if serves(document) else wait | {"Mean wait": seconds(plan["wait_s"]["mean"])}
 
 
-def _difference(row: Mapping[str, Any] | None) -> str:
-    """Mean difference of the cost per month and its interval, where there are replications to make one."""
-    if row is None:
-        return Formatted("baseline", 0.0)
-    cost = row["per_month_usd"]
-    mean, sign = format_usd(cost["mean"]), "+" if cost["mean"] > 0 else ""
-    known = cost["lo"] is not None and cost["lo"] < cost["hi"]
-    noise = ", not significant" if row["noise_explains"] and row["share"] else ""
-    between = f" ({format_usd(cost['lo'])} to {format_usd(cost['hi'])}{noise})" if known else ""
-    return Formatted(f"{sign}{mean}{between}", cost["mean"])
+def differences(document: Document) -> Table:
+    """One row per plan but the baseline: what it costs more, with its interval."""
+    return [
+        {
+            "Plan": row["plan"],
+            "USD per month": usd_change(cost["mean"]),
+            "From": usd_change(cost["lo"]),
+            "To": usd_change(cost["hi"]),
+            "Significant": "no" if row["noise_explains"] else "yes",
+        }
+        for row in document["differences"]
+        for cost in [row["per_month_usd"]]
+    ]
 
 
 def missed(document: Document) -> list[str]:
@@ -70,11 +102,11 @@ def objectives(document: Document) -> Table:
             {
                 "Plan": plan["name"],
                 "SLO met in": f"{round(plan['slo']['met_share'] * runs)} of {runs} runs",
-                "Error budget consumed": _text(plan["slo"]["error_budget_used"], format_share),
-                "Hours missed": _figure(plan["slo"]["hours_missed"], "{:.3g}"),
-                "Good requests": _figure(plan["slo"]["goodput_per_s"], "{:.3g}/s"),
-                "Output tokens": _figure(plan["slo"]["output_tokens_per_s"], "{:,.0f}/s"),
-                "$/1M output tokens": _text(plan["cost_usd"]["per_million_output_tokens"], format_usd),
+                "Error budget consumed": share(plan["slo"]["error_budget_used"]),
+                "Hours missed": amount(plan["slo"]["hours_missed"]),
+                "Good requests/s": amount(plan["slo"]["goodput_per_s"]),
+                "Output tokens/s": count(plan["slo"]["output_tokens_per_s"]),
+                "$/1M output tokens": usd(plan["cost_usd"]["per_million_output_tokens"]),
             }
             for plan in document["plans"]
         ]
@@ -90,29 +122,56 @@ def service_levels(document: Document) -> Table:
             {
                 "Plan": plan["name"],
                 **{
-                    f"{name} p50/p95/p99": _percentiles(plan["slo"]["metrics"][metric])
+                    f"{name} p50/p95/p99": percentiles(plan["slo"]["metrics"][metric])
                     for metric, name in (("ttft_s", "TTFT"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
                 },
-                "Requests": format_count(plan["requests"]["arrived"]),
-                "Rejected/timed out": _counts(plan["requests"], "rejected", "timed_out"),
+                "Requests": count(plan["requests"]["arrived"]),
+                "Rejected/timed out": counts(plan["requests"], "rejected", "timed_out"),
             }
             for plan in document["plans"]
         ]
     )
 
 
-def _percentiles(metric: Mapping[str, float | None]) -> str:
-    return " \N{MIDDLE DOT} ".join(_text(metric[name], format_seconds) for name in ("p50", "p95", "p99"))
+def percentiles(levels: Mapping[str, float | None]) -> str:
+    """Times at p50, p95 and p99."""
+    return _DOT.join(seconds(levels[name]) for name in ("p50", "p95", "p99"))
 
 
-def _counts(requests: Mapping[str, int], *keys: str) -> str:
-    return " \N{MIDDLE DOT} ".join(format_count(requests[key]) for key in keys)
+def counts(found: Mapping[str, int], *keys: str) -> str:
+    """Several counts in one cell."""
+    return _DOT.join(count(found[key]) for key in keys)
 
 
-def _text(value: float | None, show: Callable[[float], str]) -> str:
-    """A value as text; an en dash where no request has one."""
-    return "\N{EN DASH}" if value is None else show(value)
+def unanswered(document: Document) -> list[str]:
+    """Requests rejected or timed out, by plan."""
+    reasons = {
+        "rejected": "longer than the KV cache of a replica, or turned away at the gateway",
+        "timed_out": "clients gave up",
+        "lost": "their replica was taken away",
+    }
+    return [
+        f"{plan['name']}: {count(requests)} of {count(plan['requests']['arrived'])} {key.replace('_', ' ')} ({reason})"
+        for plan in document["plans"]
+        for key, reason in reasons.items()
+        if (requests := plan["requests"].get(key, 0))
+    ]
 
 
-def _figure(value: float, shape: str) -> Formatted:
-    return Formatted(shape.format(value), value)
+def unfinished(document: Document) -> list[str]:
+    """Jobs kept out or not ended, by plan."""
+    reasons = {"failed": "wider than the cluster", "in_system": "wait or run when the run ends"}
+    return [
+        f"{plan['name']}: {count(jobs)} of {count(plan['jobs']['submitted'])} {reason}"
+        for plan in document["plans"]
+        for key, reason in reasons.items()
+        if trains(document) and (jobs := plan["jobs"][key])
+    ]
+
+
+def provenance(document: Document) -> str:
+    """Version, seed, catalog and inputs in one line."""
+    origin = document["provenance"]
+    inputs = ", ".join(f"{path} ({digest[:12]})" for path, digest in origin["inputs"].items())
+    line = f"simcost {origin['simcost_version']}, seed {origin['seed']}, catalog of {origin['catalog_date']}"
+    return f"{line}; inputs: {inputs}." if inputs else f"{line}."

@@ -1,38 +1,53 @@
-"""Share of a cluster that placements allocate, in the terminal."""
+"""Share of a cluster that placements allocate, for people."""
 
-from textwrap import fill
+from collections.abc import Mapping
 from typing import Any
 
-from simcost.present.text_table import table
-from simcost.units import format_share
+from simcost.present.format import count, share
+from simcost.present.parts import Part, Table, notes
 
-Document = dict[str, Any]
-WIDTH = 100
+Document = Mapping[str, Any]
 SHOWN = ("50", "80", "90", "100")
 
 
-def text(document: Document) -> str:
-    """The document of `simcost train pack`: the verdict, and a row for each placement."""
-    asked = [at for at in SHOWN if all(at in one["allocated"] for one in document["placements"])]
-    header = ["placement", *(f"at {at} %" for at in asked), "at the end"]
-    rows = [
-        [one["placement"], *(_spread(one["allocated"][at]) for at in asked), _spread(one["allocated_at_end"])]
-        for one in document["placements"]
-    ]
-    idle = [
-        [one["placement"], *(_spread(one["fragmented"][at]) for at in asked), f"{one['refused_gpus']:,.0f}"]
-        for one in document["placements"]
-    ]
+def parts(document: Document) -> list[Part]:
+    """Parts below the verdict, on every screen: a row for each placement."""
     times = f"mean of {document['orders']} orders of arrival" if document["orders"] > 1 else "one order of arrival"
-    parts = [
-        fill(document["verdict"], WIDTH),
-        f"GPUs allocated when so many have been requested ({times})\n{table(header, rows)}",
-        "idle GPUs that no typical job could use, and GPUs refused\n" + table([*header[:-1], "GPUs refused"], idle),
-        *(fill(f"note: {finding['message']}", WIDTH) for finding in document.get("findings", ())),
+    return [
+        Part(title=f"GPUs allocated when so many have been requested ({times})", rows=allocated(document)),
+        Part(title="Idle GPUs that no typical job could use, and GPUs refused", rows=fragmented(document)),
+        notes(document),
     ]
-    return "\n\n".join(parts)
 
 
-def _spread(of: dict[str, float]) -> str:
-    deviation = f" ± {100 * of['sd']:.1f}" if of["sd"] else ""
-    return f"{format_share(of['mean'])}{deviation}"
+def allocated(document: Document) -> Table:
+    """Share of the GPUs that each placement allocates."""
+    return [
+        {
+            "placement": one["placement"],
+            **_levels(document, one["allocated"]),
+            "at the end": _spread(one["allocated_at_end"]),
+        }
+        for one in document["placements"]
+    ]
+
+
+def fragmented(document: Document) -> Table:
+    """Share of the GPUs that lie idle in pieces too small."""
+    return [
+        {
+            "placement": one["placement"],
+            **_levels(document, one["fragmented"]),
+            "GPUs refused": count(one["refused_gpus"]),
+        }
+        for one in document["placements"]
+    ]
+
+
+def _levels(document: Document, spreads: Document) -> dict[str, str]:
+    known = [at for at in SHOWN if all(at in one["allocated"] for one in document["placements"])]
+    return {f"at {at} %": _spread(spreads[at]) for at in known}
+
+
+def _spread(of: Document) -> str:
+    return f"{share(of['mean'])} ± {share(of['sd'])}" if of["sd"] else share(of["mean"])

@@ -1,70 +1,67 @@
-"""One fleet for serving and training against two, in the terminal."""
+"""One fleet for serving and training against two, for people."""
 
-from textwrap import fill
+from collections.abc import Mapping
 from typing import Any
 
-from simcost.present.text_table import table
-from simcost.units import format_count, format_seconds, format_share, format_usd
+from simcost.present.format import amount, count, seconds, share, usd
+from simcost.present.parts import Part, Table, notes
 
-Document = dict[str, Any]
-WIDTH = 100
+Document = Mapping[str, Any]
+_NAMES = {"down": "serving", "idle_blocked": "idle, a job waits", "idle_free": "idle, no job waits"}
 
 
-def text(document: Document) -> str:
-    """The document of `simcost train share`: the verdict, both ways side by side, where the GPU time went."""
-    apart, jobs = document["separate"], document["jobs"]
-    rows = [
-        ["one fleet", *_cells(document)],
-        ["two fleets", *_cells(apart)],
+def parts(document: Document) -> list[Part]:
+    """Parts below the verdict, on every screen: one fleet and two, where the GPU time went."""
+    return [
+        Part(
+            title="One fleet and two", titled=False, rows=fleets(document), said=[*_rounded(document), *_use(document)]
+        ),
+        Part(title="GPU time of the shared fleet", titled=False, rows=hours(document["gpu_hours"])),
+        notes(document),
     ]
-    serving = document["serving"]
-    held = (
-        f"serving ({document['plan']}) holds {serving['mean_gpus']:.1f} GPUs on average, {serving['peak_gpus']} at "
-        f"its peak; of two fleets, serving has {apart['serving_gpus']:,} GPUs and training {apart['training_gpus']:,}"
-    )
-    done = (
-        f"jobs: {jobs['submitted']:,} submitted, {jobs['completed']:,} completed, {jobs['in_system']:,} not "
-        f"finished, {jobs['failed']:,} too wide; {document['preemptions']:,} preemptions by serving"
-    )
-    parts = [
-        fill(document["verdict"], WIDTH),
-        *_rounded(document),
-        table(["", "GPUs", "$/month", "P95 wait"], rows),
-        fill(held, WIDTH),
-        fill(done, WIDTH),
-        _hours(document["gpu_hours"]),
-        *(fill(f"note: {finding['message']}", WIDTH) for finding in document.get("findings", ())),
+
+
+def fleets(document: Document) -> Table:
+    """Cost of each, and how long jobs wait."""
+    return [
+        {
+            "": name,
+            "GPUs": count(side["gpus"]),
+            "$/month": usd(side["usd_per_month"]),
+            "P95 wait": seconds(side["wait_s"]["p95"]),
+        }
+        for name, side in (("one fleet", document), ("two fleets", document["separate"]))
     ]
-    return "\n\n".join(parts)
 
 
 def _rounded(document: Document) -> list[str]:
     """Notes where the requested fleet is not a whole number of nodes."""
     if document["requested_gpus"] == document["gpus"]:
         return []
-    said = (
-        f"{document['requested_gpus']:,} GPUs are rounded up to {document['gpus']:,}, as the other two fleets are: "
-        f"nodes of {document['node_gpus']:,} GPUs (--node)"
+    asked, held, node = (count(document[key]) for key in ("requested_gpus", "gpus", "node_gpus"))
+    return [f"{asked} GPUs are rounded up to {held}, as the other two fleets are: nodes of {node} GPUs (--node)"]
+
+
+def _use(document: Document) -> list[str]:
+    """GPUs that serving holds, and outcomes of the jobs."""
+    serving, apart, jobs = document["serving"], document["separate"], document["jobs"]
+    held = (
+        f"serving ({document['plan']}) holds {amount(serving['mean_gpus'])} GPUs on average, {serving['peak_gpus']} at "
+        f"its peak; of two fleets, serving has {count(apart['serving_gpus'])} GPUs and training "
+        f"{count(apart['training_gpus'])}"
     )
-    return [fill(said, WIDTH)]
+    done = (
+        f"jobs: {count(jobs['submitted'])} submitted, {count(jobs['completed'])} completed, {count(jobs['in_system'])} "
+        f"not finished, {count(jobs['failed'])} too wide; {count(document['preemptions'])} preemptions by serving"
+    )
+    return [held, done]
 
 
-def _cells(side: Document) -> list[str]:
-    usd = side["usd_per_month"]
-    return [
-        f"{side['gpus']:,}",
-        "-" if usd is None else format_usd(usd),
-        format_seconds(side["wait_s"]["p95"]),
-    ]
-
-
-def _hours(hours: dict[str, float]) -> str:
+def hours(spent: Mapping[str, float]) -> Table:
     """GPU time of the shared fleet by use."""
-    total = sum(hours.values())
-    names = {"down": "serving", "idle_blocked": "idle, a job waits", "idle_free": "idle, no job waits"}
-    rows = [
-        [names.get(name, name), format_count(value), format_share(value / total)]
-        for name, value in hours.items()
+    total = sum(spent.values())
+    return [
+        {"GPU time": _NAMES.get(name, name), "GPU-hours": count(value), "share": share(value / total)}
+        for name, value in spent.items()
         if value > 0
     ]
-    return table(["GPU time", "GPU-hours", "share"], rows)

@@ -1,16 +1,14 @@
-"""Replays of job traces in the terminal."""
+"""Replays of job traces for people."""
 
-from collections.abc import Mapping, Sequence
-from textwrap import fill
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simcost.present.text_table import table
-from simcost.units import format_seconds, format_share
+from simcost.present.format import amount, count, seconds, share
+from simcost.present.parts import Part, Table, notes
 
 Document = Mapping[str, Any]
-WIDTH = 100
-QUANTILES = ("mean", "p50", "p95", "p99", "max")
-BUCKET_TITLES = {
+QUANTILES = {"mean": "mean", "p50": "P50", "p95": "P95", "p99": "P99", "max": "max"}
+BUCKETS = {
     "useful": "useful work",
     "checkpoint": "writing checkpoints",
     "lost": "work lost and redone",
@@ -21,24 +19,34 @@ BUCKET_TITLES = {
 }
 
 
-def text(document: Document) -> str:
-    """The document of `simcost train replay`: one policy in full, or several side by side."""
+def parts(document: Document) -> list[Part]:
+    """Parts below the verdict, on every screen: several policies side by side, or one in full."""
     if "policies" in document:
-        parts = [fill(document["verdict"], WIDTH), comparison(document["policies"])]
-    else:
-        parts = [_verdict(document), _times(document), _buckets(document)]
-        if document["deadlines"]:
-            parts.append(_deadlines(document["deadlines"]))
-        if len(document["pools"]) > 1:
-            parts.append(_pools(document["pools"]))
-    parts += [fill(f"note: {finding['message']}", WIDTH) for finding in document.get("findings", ())]
-    return "\n\n".join(parts)
+        return [Part(title="Policies", titled=False, rows=policies(document)), notes(document)]
+    return [
+        Part(title="Replay", titled=False, said=[_headline(document)]),
+        Part(title="Times", titled=False, rows=times(document), said=list(_below_times(document))),
+        Part(title="GPU time", titled=False, rows=gpu_time(document)),
+        Part(title="Deadlines", titled=False, said=_deadlines(document["deadlines"])),
+        Part(title="Pools", titled=False, rows=pools(document)),
+        notes(document),
+    ]
 
 
-def comparison(documents: Sequence[Document]) -> str:
+def policies(document: Document) -> Table:
     """Several policies on one trace and cluster, a row each."""
-    header = ["policy", "mean wait", "P95 wait", "mean JCT", "slowdown", "preemptions", "utilisation"]
-    return table(header, [_policy(one) for one in documents])
+    return [
+        {
+            "policy": _name(one),
+            "mean wait": seconds(one["wait_s"]["mean"]),
+            "P95 wait": seconds(one["wait_s"]["p95"]),
+            "mean JCT": seconds(one["jct_s"]["mean"]),
+            "slowdown": amount(one["bounded_slowdown"]),
+            "preemptions": count(one["preemptions"]),
+            "utilisation": share(one["utilisation"]),
+        }
+        for one in document["policies"]
+    ]
 
 
 def _name(document: Document) -> str:
@@ -51,92 +59,74 @@ def _name(document: Document) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_word, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
 
 
-def _policy(document: Document) -> list[str]:
-    wait_s, jct_s = document["wait_s"], document["jct_s"]
-    return [
-        _name(document),
-        _time(wait_s["mean"]),
-        _time(wait_s["p95"]),
-        _time(jct_s["mean"]),
-        _number(document["bounded_slowdown"]),
-        f"{document['preemptions']:,}",
-        _share(document["utilisation"]),
-    ]
-
-
-def _verdict(document: Document) -> str:
+def _headline(document: Document) -> str:
     rejected = document["rejected"]
-    wider = f"; {rejected:,} wider than their pool, rejected" if rejected else ""
+    wider = f"; {count(rejected)} wider than their pool, rejected" if rejected else ""
     return (
-        f"{_name(document)} on {document['gpus']:,} GPUs: {document['completed']:,} of {document['jobs']:,} jobs "
-        f"completed, mean wait {_time(document['wait_s']['mean'])}, "
-        f"{_share(document['utilisation'])} of the GPU time allocated{wider}."
+        f"{_name(document)} on {count(document['gpus'])} GPUs: {count(document['completed'])} of "
+        f"{count(document['jobs'])} jobs completed, mean wait {seconds(document['wait_s']['mean'])}, "
+        f"{share(document['utilisation'])} of the GPU time allocated{wider}."
     )
 
 
-def _times(document: Document) -> str:
-    rows = [
-        [title, *(_time(document[name][quantile]) for quantile in QUANTILES)]
+def times(document: Document) -> Table:
+    """Waiting and completion: mean, percentiles, the longest."""
+    return [
+        {"time": title, **{head: seconds(document[name][quantile]) for quantile, head in QUANTILES.items()}}
         for name, title in (("wait_s", "wait"), ("jct_s", "completion (JCT)"))
     ]
+
+
+def _below_times(document: Document) -> Iterator[str]:
     below = (
-        f"bounded slowdown {_number(document['bounded_slowdown'])}, makespan {_time(document['makespan_s'])}, "
-        f"{document['preemptions']:,} preemptions"
+        f"bounded slowdown {amount(document['bounded_slowdown'])}, makespan {seconds(document['makespan_s'])}, "
+        f"{count(document['preemptions'])} preemptions"
     )
     if document["failures"]:
-        below += f", {document['failures']:,} failures"
-    fragmented = document["fragmentation"]
-    if fragmented is not None:
-        below += f", {_share(fragmented)} of the idle GPU time fragmented"
+        below += f", {count(document['failures'])} failures"
+    if document["fragmentation"] is not None:
+        below += f", {share(document['fragmentation'])} of the idle GPU time fragmented"
+    yield below
     found = document["topology"] or {}
     for level in ("domain", "rack"):
         if f"in_one_{level}" in found:
-            below += (
-                f"\n{_share(found[f'in_one_{level}'])} of {found['gangs']:,} gangs on several nodes lay in one "
-                f"{level}, the average in {found[f'{level}s_per_gang']:.2f}"
+            yield (
+                f"{share(found[f'in_one_{level}'])} of {count(found['gangs'])} gangs on several nodes lay in one "
+                f"{level}, the average in {amount(found[f'{level}s_per_gang'])}"
             )
-    return f"{table(['time', 'mean', 'P50', 'P95', 'P99', 'max'], rows)}\n{below}"
 
 
-def _buckets(document: Document) -> str:
-    hours = document["gpu_hours"]
-    rows = [[title, f"{hours[name]:,.0f}"] for name, title in BUCKET_TITLES.items() if hours[name]]
-    return table(["GPU time", "GPU-hours"], rows or [["none", "0"]])
+def gpu_time(document: Document) -> Table:
+    """Use of the GPU time."""
+    spent = {title: document["gpu_hours"][name] for name, title in BUCKETS.items() if document["gpu_hours"][name]}
+    return [{"GPU time": title, "GPU-hours": count(hours)} for title, hours in (spent or {"none": 0}).items()]
 
 
-def _deadlines(found: Document) -> str:
-    return (
-        f"Deadlines: {found['met']:,} of {found['jobs']:,} met, mean tardiness {_time(found['mean_tardiness_s'])}; "
-        f"{found['hopeless']:,} could not be met by their limits even without a queue."
+def _deadlines(found: Document | None) -> list[str]:
+    if not found:
+        return []
+    said = (
+        f"Deadlines: {count(found['met'])} of {count(found['jobs'])} met, mean tardiness "
+        f"{seconds(found['mean_tardiness_s'])}; {count(found['hopeless'])} could not be met by their limits even "
+        "without a queue."
     )
+    return [said]
 
 
-def _pools(pools: Mapping[str, Document]) -> str:
-    rows = []
-    for name, one in pools.items():
-        wait_s = one["wait_s"]
-        rows.append(
-            [
-                name,
-                f"{one['jobs']:,}",
-                _time(wait_s["mean"]),
-                _time(wait_s["p95"]),
-                _time(one["jct_s"]["mean"]),
-            ]
-        )
-    return table(["pool", "jobs", "mean wait", "P95 wait", "mean JCT"], rows)
-
-
-def _time(seconds: float | None) -> str:
-    return "-" if seconds is None else format_seconds(seconds)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.2f}"
-
-
-def _share(share: float | None) -> str:
-    return "-" if share is None else format_share(share)
+def pools(document: Document) -> Table:
+    """One row per pool, where there are several."""
+    if len(document["pools"]) < 2:
+        return []
+    return [
+        {
+            "pool": name,
+            "jobs": count(one["jobs"]),
+            "mean wait": seconds(one["wait_s"]["mean"]),
+            "P95 wait": seconds(one["wait_s"]["p95"]),
+            "mean JCT": seconds(one["jct_s"]["mean"]),
+        }
+        for name, one in document["pools"].items()
+    ]

@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from simcost.present.chart_style import INK, OKABE_ITO, TARGET, WIDTH, Rows, finish, inline
-from simcost.present.format import printable
+from simcost.present.format import count, printable
 
 Document = Mapping[str, Any]
 STATES = {"on demand": OKABE_ITO[0], "spot": OKABE_ITO[2], "idle": "#D9D9D9"}
@@ -41,7 +41,7 @@ def savings(document: Document) -> Any:
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=alt.Step(ROW))
     said = "Bar: half of the runs; line: eight of ten; notch: median; dot: mean. Left of 0 spot costs more."
-    return finish(chart, f"What spot saves over {document['starts']:,} starts", said)
+    return finish(chart, f"What spot saves over {count(document['starts'])} starts", said)
 
 
 _DEADLINE = {"always in time": OKABE_ITO[0], "sometimes late": OKABE_ITO[1]}
@@ -123,6 +123,6 @@ def courses(document: Document) -> Any:
     rule = due.mark_rule(color=TARGET, strokeDash=[4, 3]).encode(x="due:Q")
     label = due.mark_text(color=TARGET, align="right", dx=-4, y=-6).encode(x="due:Q", text="said:N")
     chart = alt.layer(bars, rule, label).properties(width=WIDTH, height=alt.Step(ROW - 4))
-    place = f"tick {first['start_tick']:,} of {short_names(document)[first['trace']]}"
+    place = f"tick {count(first['start_tick'])} of {short_names(document)[first['trace']]}"
     said = f"From {place}, where {document['best']} costs the median of its runs."
     return finish(chart, "One run in the middle", said)

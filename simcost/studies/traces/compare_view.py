@@ -1,40 +1,43 @@
-"""Similarity of a synthetic trace to a real one, in the terminal."""
+"""Likeness of a synthetic trace to a real one, for people."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from simcost.present.text_table import table
-from simcost.units import format_count, format_seconds
+from simcost.present.format import amount, count, exact, seconds
+from simcost.present.parts import Part
 
+Document = Mapping[str, Any]
 _COARSE_S = 0.1
 _MEASURES = {"ratio": "x", "difference": "diff", "distance": "D"}
+_MEANING = (
+    "x: synthetic over real; diff: synthetic less real; D: distance of the distributions, of which real and synthetic "
+    "show the medians (of rate profile the peak over the mean)"
+)
 
 
-def text(document: Mapping[str, Any]) -> str:
-    """Layout of the document of `trace compare`."""
+def parts(document: Document) -> list[Part]:
+    """Parts below the verdict, on every screen."""
     sides = [
-        f"{side}: {document[side]['file']}, {format_count(document[side]['rows'])} requests in "
-        f"{format_seconds(document[side]['span_s'])}"
+        f"{side}: {document[side]['file']}, {count(document[side]['rows'])} requests in "
+        f"{seconds(document[side]['span_s'])}"
         for side in ("real", "synthetic")
     ]
+    step_s = document["clock_s"]
+    coarse = [f"clock of {seconds(step_s)} steps: what it hides is not compared"] if step_s >= _COARSE_S else []
     rows = [_row(check) for check in document["checks"]]
-    heads = ["check", "real", "synthetic", "apart", "tolerance", ""]
-    note = (
-        "x: synthetic over real; diff: synthetic less real; D: distance of the distributions,\n"
-        "of which real and synthetic show the medians (of rate profile the peak over the mean)"
-    )
-    coarse = document["clock_s"]
-    clock = f"clock of {format_seconds(coarse)} steps: what it hides is not compared" if coarse >= _COARSE_S else ""
-    return "\n".join([document["verdict"], "", *sides, "", table(heads, rows), "", note, clock]).rstrip()
-
-
-def _row(check: Mapping[str, Any]) -> list[str]:
-    measure = next(name for name in _MEASURES if name in check)
     return [
-        check["check"].replace("_", " "),
-        f"{check['real']:.4g}",
-        f"{check['synthetic']:.4g}",
-        f"{_MEASURES[measure]} {check[measure]:.3f}",
-        f"{check['tolerance']:g}",
-        "ok" if check["within"] else "NO",
+        Part(title="Traces", titled=False, said=sides),
+        Part(title="Checks", titled=False, rows=rows, said=[_MEANING, *coarse]),
     ]
+
+
+def _row(check: Document) -> dict[str, str]:
+    measure = next(name for name in _MEASURES if name in check)
+    return {
+        "check": check["check"].replace("_", " "),
+        "real": amount(check["real"]),
+        "synthetic": amount(check["synthetic"]),
+        "apart": f"{_MEASURES[measure]} {amount(check[measure])}",
+        "tolerance": exact(check["tolerance"]),
+        "": "ok" if check["within"] else "NO",
+    }

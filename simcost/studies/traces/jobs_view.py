@@ -1,70 +1,80 @@
-"""Result of an import of jobs, and the description of a job trace: in the terminal."""
+"""An import of jobs, and the description of a job trace, for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from simcost.present.text_table import table
-from simcost.units import format_count, format_seconds, format_share
+from simcost.present.format import amount, count, seconds, share
+from simcost.present.parts import Part, Table, notes
 
+Document = Mapping[str, Any]
 _SIZES = 12
+_GROUPS = {"outcome": "outcomes", "pool": "pools", "user": "users"}
 
 
-def text(document: Mapping[str, Any]) -> str:
-    """Layout of the document of `trace import` or `trace describe` of jobs."""
+def parts(document: Document) -> list[Part]:
+    """The parts of `trace import` or `trace describe` of jobs."""
+    described = _described(document) if "gpu_hours" in document else []
+    return [Part(title="Jobs", titled=False, said=list(_title(document))), *described, notes(document)]
+
+
+def _title(document: Document) -> Iterator[str]:
     start = f", from {document['start_utc']}" if document.get("start_utc") else ""
-    jobs, span = format_count(document["jobs"]), format_seconds(document["span_s"])
-    parts = [f"{document['file']}: {jobs} jobs in {span}{start}"]
+    yield f"{document['file']}: {count(document['jobs'])} jobs in {seconds(document['span_s'])}{start}"
     if "dropped" in document:
-        parts.append(f"kept out {format_count(document['dropped'])}, repaired {format_count(document['repaired'])}")
-    if "gpu_hours" in document:
-        parts += [_load(document), _times(document), _sizes(document["sizes"])]
-        kinds = (("outcome", "outcomes"), ("pool", "pools"), ("user", "users"))
-        parts += [_groups(title, document[key]) for title, key in kinds if len(document[key]) > 1]
-    parts += [f"note: {finding['message']}" for finding in document.get("findings", ())]
-    return "\n".join(part for part in parts if part)
+        yield f"kept out {count(document['dropped'])}, repaired {count(document['repaired'])}"
 
 
-def _load(document: Mapping[str, Any]) -> str:
+def _described(document: Document) -> list[Part]:
+    groups = [(title, document[key]) for title, key in _GROUPS.items() if len(document[key]) > 1]
+    return [
+        Part(title="Load", titled=False, said=list(_load(document))),
+        Part(title="Times", titled=False, rows=times(document)),
+        Part(title="Sizes", titled=False, rows=sizes(document["sizes"]), left=0, most=_SIZES),
+        *(Part(title=f"By {title}", titled=False, rows=by_group(title, found)) for title, found in groups),
+    ]
+
+
+def _load(document: Document) -> Iterator[str]:
     offered = document["offered_gpus"]
-    busy = "" if offered is None else f", {format_count(round(offered))} GPUs busy on average if none waited"
-    lines = [f"work {document['gpu_hours']:,.0f} GPU-hours{busy}"]
+    busy = "" if offered is None else f", {count(offered)} GPUs busy on average if none waited"
+    yield f"work {count(document['gpu_hours'])} GPU-hours{busy}"
     spread = [
-        f"{name} CV {document[key]:.3g}"
+        f"{name} CV {amount(document[key])}"
         for name, key in (("submissions per hour", "hourly_cv"), ("interarrival", "cv"))
         if document[key] is not None
     ]
     if spread:
-        lines.append(f"{', '.join(spread)} (interarrivals of a Poisson process: 1)")
-    if document["fractional_jobs"]:
-        lines.append(f"jobs on a part of a GPU: {format_count(document['fractional_jobs'])}")
-    if document["elastic_jobs"]:
-        lines.append(f"elastic jobs: {format_count(document['elastic_jobs'])}")
-    if document["never_started"]:
-        lines.append(f"jobs that never started: {format_count(document['never_started'])}")
-    return "\n".join(lines)
+        yield f"{', '.join(spread)} (interarrivals of a Poisson process: 1)"
+    counted = {
+        "jobs on a part of a GPU": document["fractional_jobs"],
+        "elastic jobs": document["elastic_jobs"],
+        "jobs that never started": document["never_started"],
+    }
+    yield from (f"{name}: {count(jobs)}" for name, jobs in counted.items() if jobs)
 
 
-def _times(document: Mapping[str, Any]) -> str:
-    kinds = [("duration", document["duration_s"]), ("recorded wait", document["wait_s"])]
+def times(document: Document) -> Table:
+    """Durations and recorded waits: mean, percentiles, the longest."""
+    kinds = {"duration": document["duration_s"], "recorded wait": document["wait_s"]}
     names = ("mean", "p50", "p95", "p99", "max")
-    rows = [[title, *(format_seconds(found[name]) for name in names)] for title, found in kinds if found]
-    return "\n" + table(["time", *names], rows) + "\n"
+    return [
+        {"time": title, **{name: seconds(found[name]) for name in names}} for title, found in kinds.items() if found
+    ]
 
 
-def _sizes(sizes: Sequence[Mapping[str, Any]]) -> str:
-    rows = [[format_count(size["gpus"]), format_count(size["jobs"]), format_share(size["share"])] for size in sizes]
-    more = f"\n... and {len(rows) - _SIZES} sizes more" if len(rows) > _SIZES else ""
-    return table(["GPUs", "jobs", "share"], rows[:_SIZES], left=0) + more + "\n"
+def sizes(found: Sequence[Document]) -> Table:
+    """Jobs by their number of GPUs."""
+    return [{"GPUs": count(one["gpus"]), "jobs": count(one["jobs"]), "share": share(one["share"])} for one in found]
 
 
-def _groups(title: str, groups: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        [
-            group["name"] or "(none)",
-            format_count(group["jobs"]),
-            f"{group['gpu_hours']:,.1f}",
-            format_share(group["share"]),
-        ]
+def by_group(title: str, groups: Sequence[Document]) -> Table:
+    """Jobs and GPU-hours of each outcome, pool or user."""
+    return [
+        {
+            title: group["name"] or "(none)",
+            "jobs": count(group["jobs"]),
+            "GPU-hours": amount(group["gpu_hours"]),
+            "share": share(group["share"]),
+        }
         for group in groups
     ]
-    return table([title, "jobs", "GPU-hours", "share"], rows) + "\n"

@@ -1,72 +1,65 @@
-"""Result of an import, description of a trace, result of a synthesis: in the terminal."""
+"""An import, the description of a trace, a synthesis, for people."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simcost.present.text_table import table
-from simcost.units import format_count, format_seconds, format_share
+from simcost.present.format import amount, count, seconds, share
+from simcost.present.parts import Part, Table, notes
 
-_BARS = 48
+Document = Mapping[str, Any]
+_HOURS = 48
 _MODELS = 5
 
 
-def text(document: Mapping[str, Any]) -> str:
-    """Layout of the document of `trace import`, `trace describe` or `trace synthesize`."""
-    parts = [_title(document)]
-    if "dropped" in document:
-        parts.append(f"dropped {format_count(document['dropped'])}, repaired {format_count(document['repaired'])}")
-    if "prompt_tokens" in document:
-        parts += [_arrivals(document), _tokens(document), _hours(document["rate_per_hour"])]
-    if cut := {name: count for name, count in document.get("cut", {}).items() if count}:
-        parts.append(
-            ", ".join(f"{format_count(count)} {name}s" for name, count in cut.items()) + " cut at a context limit"
-        )
-    parts += [f"note: {finding['message']}" for finding in document.get("findings", ())]
-    return "\n".join(part for part in parts if part)
-
-
-def _title(document: Mapping[str, Any]) -> str:
-    start = f", from {document['start_utc']}" if document.get("start_utc") else ""
-    return (
-        f"{document['file']}: {format_count(document['rows'])} requests in {format_seconds(document['span_s'])}{start}"
-    )
-
-
-def _arrivals(document: Mapping[str, Any]) -> str:
-    lines = [
-        f"rate {_number(document['rate_per_s'])} requests/s; interarrival CV {_number(document['cv'])} (Poisson: 1)"
+def parts(document: Document) -> list[Part]:
+    """The parts of `trace import`, `trace describe` or `trace synthesize`."""
+    cut = [f"{count(rows)} {name}s" for name, rows in document.get("cut", {}).items() if rows]
+    return [
+        Part(title="Trace", titled=False, said=list(_title(document))),
+        *(_described(document) if "prompt_tokens" in document else []),
+        notes(document, *([f"{', '.join(cut)} cut at a context limit"] if cut else [])),
     ]
-    spread = ", ".join(f"{_number(value)} at {width}" for width, value in document["dispersion"].items())
-    lines.append(f"index of dispersion of counts: {spread} (Poisson: 1)")
+
+
+def _described(document: Document) -> list[Part]:
+    return [
+        Part(title="Arrivals", titled=False, said=list(_arrivals(document))),
+        Part(title="Tokens", titled=False, rows=tokens(document)),
+        Part(title="Hours", titled=False, rows=hours(document), left=0, most=_HOURS, bar="requests/h", closed=True),
+    ]
+
+
+def _title(document: Document) -> Iterator[str]:
+    start = f", from {document['start_utc']}" if document.get("start_utc") else ""
+    yield f"{document['file']}: {count(document['rows'])} requests in {seconds(document['span_s'])}{start}"
+    if "dropped" in document:
+        yield f"dropped {count(document['dropped'])}, repaired {count(document['repaired'])}"
+
+
+def _arrivals(document: Document) -> Iterator[str]:
+    yield f"rate {amount(document['rate_per_s'])} requests/s; interarrival CV {amount(document['cv'])} (Poisson: 1)"
+    spread = ", ".join(f"{amount(value)} at {width}" for width, value in document["dispersion"].items())
+    yield f"index of dispersion of counts: {spread} (Poisson: 1)"
     if document["prefix_reuse"] is not None:
-        lines.append(
-            f"prompt blocks seen before: {format_share(document['prefix_reuse'])} "
-            f"(blocks of {document['block_tokens']} tokens)"
-        )
+        reused = share(document["prefix_reuse"])
+        yield f"prompt blocks seen before: {reused} (blocks of {document['block_tokens']} tokens)"
     if models := document.get("models"):
-        shown = ", ".join(f"{name} ({format_count(count)})" for name, count in list(models.items())[:_MODELS])
-        lines.append(f"models: {shown}" + (f" and {len(models) - _MODELS} more" if len(models) > _MODELS else ""))
-    return "\n".join(lines)
+        shown = ", ".join(f"{name} ({count(rows)})" for name, rows in list(models.items())[:_MODELS])
+        yield f"models: {shown}" + (f" and {len(models) - _MODELS} more" if len(models) > _MODELS else "")
 
 
-def _tokens(document: Mapping[str, Any]) -> str:
+def hours(document: Document) -> Table:
+    """Requests of each hour, where there are several."""
+    rates = document["rate_per_hour"]
+    if len(rates) < 2 or not any(rates):
+        return []
+    return [{"hour": count(hour), "requests/h": count(rate)} for hour, rate in enumerate(rates)]
+
+
+def tokens(document: Document) -> Table:
+    """Prompts and outputs: mean, percentiles, total."""
     names = ("mean", "p5", "p50", "p95", "p99", "max", "total")
-    rows = [
-        [title, *(format_count(document[key][name]) for name in names)]
+    return [
+        {"tokens": title, **{name: count(document[key][name]) for name in names}}
         for title, key in (("prompt", "prompt_tokens"), ("output", "output_tokens"))
     ]
-    return "\n" + table(["tokens", *names], rows) + "\n"
-
-
-def _hours(rates: list[float]) -> str:
-    """Requests per hour as bars; of a long trace the first two days."""
-    shown, most = rates[:_BARS], max(rates, default=0.0)
-    if len(shown) < 2 or most == 0:
-        return ""
-    rows = [[str(hour), format_count(rate), f"{'#' * round(30 * rate / most):<30}"] for hour, rate in enumerate(shown)]
-    more = f"\n... and {len(rates) - len(shown)} hours more" if len(rates) > len(shown) else ""
-    return table(["hour", "requests/h", ""], rows, left=0) + more + "\n"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"

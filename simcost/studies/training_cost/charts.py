@@ -6,7 +6,8 @@ Pure functions from the document of `simcost train estimate` to Altair charts.
 from collections.abc import Mapping
 from typing import Any
 
-from simcost.present.chart_style import INK, OKABE_ITO, TARGET, WIDTH, Rows, finish, inline
+from simcost.present.chart_style import INK, OKABE_ITO, WIDTH, Rows, cycled, finish, inline
+from simcost.present.charts import ZERO, band_and_line, groups, rule, stacked_bars
 from simcost.units import GIB, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 Document = Mapping[str, Any]
@@ -21,79 +22,39 @@ HELD = ("weights", "gradients", "optimizer", "gathered", "activations", "logits"
 ROW = 34
 LARGE = 10_000
 """From here on axes count in thousands."""
-_ZERO = "datum.value === 0 ? '0' : datum.label"
-_ENDS = ("low", "mid", "high")
 
 
 def memory(document: Document) -> Any:
     """Memory of each GPU, part by part, against its limit."""
-    import altair as alt
-
     sizes = document["memory_bytes"]
-    rows: Rows = [
-        {"part": name, "gib": round(sizes[name] / GIB, 4), "order": i, "gpu": "each GPU"}
-        for i, name in enumerate(HELD)
-        if sizes[name]
-    ]
-    present = [row["part"] for row in rows]
-    shades = [OKABE_ITO[HELD.index(name) % len(OKABE_ITO)] for name in present]
-    bars = (
-        alt.Chart(inline(rows))
-        .mark_bar(stroke="white", strokeWidth=0.5)
-        .encode(
-            x=alt.X("gib:Q", title="GiB", axis=alt.Axis(tickCount=8)),
-            y=alt.Y("gpu:N", title=None, axis=alt.Axis(domain=False, ticks=False)),
-            color=alt.Color(
-                "part:N",
-                title=None,
-                sort=present,
-                scale=alt.Scale(domain=present, range=shades),
-                legend=alt.Legend(columns=7),
-            ),
-            order="order:Q",
-            tooltip=["part:N", alt.Tooltip("gib:Q", format=".2f")],
-        )
+    shades = dict(zip(HELD, cycled(OKABE_ITO, len(HELD)), strict=True))
+    rows = [{"group": "each GPU", "part": name, "value": sizes[name] / GIB} for name in HELD if sizes[name]]
+    usable = rule(sizes["usable"] / GIB, "x", "usable", align="right", dx=-4, at=8)
+    return finish(
+        stacked_bars(rows, shades, title="GiB", step=40, columns=7, over=[usable]), "Memory of each GPU (GiB)"
     )
-    usable = alt.Chart(inline([{"usable": sizes["usable"] / GIB, "said": "usable"}]))
-    rule = usable.mark_rule(color=TARGET, strokeDash=[4, 3]).encode(x="usable:Q")
-    label = usable.mark_text(color=TARGET, align="right", dx=-4, dy=-24).encode(x="usable:Q", text="said:N")
-    chart = alt.layer(bars, rule, label).properties(width=WIDTH, height=alt.Step(40))
-    return finish(chart, "Memory of each GPU (GiB)")
 
 
 def costs(document: Document) -> Any:
     """Each way of buying by part, with the range of its total."""
-    import altair as alt
-
     paid = document["cost_usd"]
-    rows: Rows = [
-        {"way": WAYS[way], "part": said, "usd": round(cost[part]["mid"], 2), "order": i}
+    rows = [
+        {"group": WAYS[way], "part": said, "value": cost[part]["mid"]}
         for way, cost in paid.items()
-        for i, (part, (said, _)) in enumerate(PARTS.items())
+        for part, (said, _) in PARTS.items()
         if cost[part]
     ]
-    totals: Rows = [{"way": WAYS[way], **cost["total"]} for way, cost in paid.items()]
-    present = [said for said, _ in PARTS.values() if any(row["part"] == said for row in rows)]
-    shades = [shade for said, shade in PARTS.values() if said in present]
-    y = alt.Y("way:N", title=None, sort=[WAYS[way] for way in paid], axis=alt.Axis(domain=False, ticks=False))
-    bars = (
-        alt.Chart(inline(rows))
-        .mark_bar(height=18)
-        .encode(
-            x=alt.X("usd:Q", title="USD", axis=alt.Axis(format="~s", tickCount=6, labelExpr=_ZERO)),
-            y=y,
-            order="order:Q",
-            color=alt.Color("part:N", title=None, sort=present, scale=alt.Scale(domain=present, range=shades)),
-            tooltip=["way:N", "part:N", alt.Tooltip("usd:Q", format=",.2f")],
-        )
-    )
-    ends = (
-        alt.Chart(inline(totals))
-        .mark_errorbar(ticks=True, color=INK)
-        .encode(x=alt.X("low:Q", title="USD"), x2="high:Q", y=y)
-    )
-    chart = alt.layer(bars, ends).properties(width=WIDTH, height=alt.Step(ROW))
-    return finish(chart, "What the run costs (USD)", "Whisker: the low and the high end of the total.")
+    ends = _ends({WAYS[way]: cost["total"] for way, cost in paid.items()})
+    chart = stacked_bars(rows, dict(PARTS.values()), title="USD", step=ROW, over=[ends])
+    return finish(chart, "What the run costs (USD)", "Line: the low and the high end of the total.")
+
+
+def _ends(totals: Mapping[str, Document]) -> Any:
+    """A line from the low to the high end of each total."""
+    import altair as alt
+
+    rows = [{"group": name, "low": total["low"], "high": total["high"]} for name, total in totals.items()]
+    return alt.Chart(inline(rows)).mark_rule(color=INK, strokeWidth=1.5).encode(x="low:Q", x2="high:Q", y=groups(rows))
 
 
 def counts(document: Document) -> Any:
@@ -117,8 +78,8 @@ def counts(document: Document) -> Any:
 
 
 def _of(point: Document, values: Document, unit: float, document: Document) -> dict[str, Any]:
-    ends = {name: values[name] / unit for name in _ENDS}
-    return {"gpus": point["gpus"], **ends, "chosen": point["gpus"] == document["chosen_gpus"]}
+    ends = {"lo": values["low"] / unit, "mid": values["mid"] / unit, "hi": values["high"] / unit}
+    return {"name": "run", "gpus": point["gpus"], **ends, "chosen": point["gpus"] == document["chosen_gpus"]}
 
 
 def _panel(rows: Rows, title: str, limit: float | None) -> Any:
@@ -130,64 +91,32 @@ def _panel(rows: Rows, title: str, limit: float | None) -> Any:
         scale=alt.Scale(type="log", nice=False),
         axis=alt.Axis(format="~s", grid=False, tickCount=6),
     )
-    kind = "log" if max(row["high"] for row in rows) > 4 * min(row["low"] for row in rows) else "linear"
-    scale = alt.Scale(type=kind, zero=kind == "linear", nice=True)
-    small = max(row["high"] for row in rows) < LARGE
+    kind = "log" if max(row["hi"] for row in rows) > 4 * min(row["lo"] for row in rows) else "linear"
+    small = max(row["hi"] for row in rows) < LARGE
     y = {
         "title": title,
-        "scale": scale,
-        "axis": alt.Axis(format="~g" if small else "~s", tickCount=6, labelExpr=_ZERO),
+        "scale": alt.Scale(type=kind, zero=kind == "linear", nice=True),
+        "axis": alt.Axis(format="~g" if small else "~s", tickCount=6, labelExpr=ZERO),
     }
-    base = alt.Chart(inline(rows)).encode(x=x)
-    layers = [
-        base.mark_area(opacity=0.25, color=OKABE_ITO[0]).encode(y=alt.Y("low:Q", **y), y2="high:Q"),
-        base.mark_line(color=OKABE_ITO[0], point=True).encode(
-            y="mid:Q", tooltip=["gpus:Q", *(alt.Tooltip(f"{end}:Q", format=",.4~g") for end in _ENDS)]
-        ),
-        base.transform_filter("datum.chosen").mark_point(size=260, color=INK, strokeWidth=2).encode(y="mid:Q"),
-    ]
-    if limit is not None:
-        target = alt.Chart(inline([{"limit": limit}]))
-        layers.append(target.mark_rule(color=TARGET, strokeDash=[4, 3]).encode(y="limit:Q"))
-    return alt.layer(*layers).properties(width=WIDTH // 2 - 40, height=240)
+    target = [] if limit is None else [rule(limit, "y")]
+    return band_and_line(rows, x=x, y=y, over=target).properties(width=WIDTH // 2 - 40, height=240)
 
 
 def methods(document: Document) -> Any:
     """Cost of each method to train and, where that is asked, to serve."""
-    import altair as alt
-
-    rows: Rows = []
-    for row in document["methods"]:
-        paid = (row["cost_usd"] or {}).get("on_demand")
-        if paid:
-            rows.append({"method": row["method"], "what": "training", "usd": round(paid["mid"], 2), "order": 0})
-        if row["serving_usd"] is not None:
-            rows.append({"method": row["method"], "what": "serving", "usd": round(row["serving_usd"], 2), "order": 1})
-    present = list(dict.fromkeys(row["what"] for row in sorted(rows, key=lambda row: row["order"])))
-    order = [row["method"] for row in document["methods"]]
-    y = alt.Y("method:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False))
-    axis = alt.Axis(format="~s", tickCount=6, labelExpr=_ZERO)
-    bars = (
-        alt.Chart(inline(rows))
-        .mark_bar(height=18)
-        .encode(
-            x=alt.X("usd:Q", title="USD on demand; the line: low to high", axis=axis),
-            y=y,
-            color=alt.Color(
-                "what:N", title=None, scale=alt.Scale(domain=present, range=list(OKABE_ITO[: len(present)]))
-            ),
-            order="order:Q",
-            tooltip=["method:N", "what:N", alt.Tooltip("usd:Q", format=",.2f")],
-        )
-    )
-    ranges = alt.Chart(inline(_ranges(document))).mark_rule(color=INK).encode(x="low:Q", x2="high:Q", y=y)
-    layers = alt.layer(bars, ranges).properties(width=WIDTH, height=alt.Step(ROW))
-    return finish(layers, "What each way costs (USD on demand)")
-
-
-def _ranges(document: Document) -> Rows:
-    """Low and high of each way, with serving where that is asked."""
-    whole = [
-        (row["method"], row["total_usd"] or (row["cost_usd"] or {}).get("on_demand")) for row in document["methods"]
+    rows = [
+        {"group": row["method"], "part": part, "value": usd}
+        for row in document["methods"]
+        for part, usd in (("training", _paid(row)["mid"] if _paid(row) else None), ("serving", row["serving_usd"]))
+        if usd is not None
     ]
-    return [{"method": method, "low": usd["low"], "high": usd["high"]} for method, usd in whole if usd]
+    known = {row["method"]: row["total_usd"] or _paid(row) for row in document["methods"]}
+    ends = _ends({method: usd for method, usd in known.items() if usd})
+    shades = {"training": OKABE_ITO[0], "serving": OKABE_ITO[1]}
+    chart = stacked_bars(rows, shades, title="USD on demand; the line: low to high", step=ROW, over=[ends])
+    return finish(chart, "What each way costs (USD on demand)")
+
+
+def _paid(row: Document) -> Any:
+    """Cost of training on demand; None where it has no price."""
+    return (row["cost_usd"] or {}).get("on_demand")

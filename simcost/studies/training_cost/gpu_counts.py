@@ -7,10 +7,10 @@ from typing import Any
 from simcost.catalog import Catalog
 from simcost.errors import DoesNotFitError, InputError
 from simcost.perf.training.memory import MOST_GPUS, smallest_gpus
+from simcost.present.format import amount, seconds, usd
 from simcost.studies.training_cost.estimate import WAYS, estimate
 from simcost.studies.training_cost.inputs import TrainingSetup
-from simcost.studies.training_cost.wording import PURCHASE_OPTIONS, between, tokens
-from simcost.units import format_seconds, format_usd
+from simcost.studies.training_cost.wording import PURCHASE_OPTIONS, range_of
 
 MOST_POINTS = 64
 NEAR = 0.01
@@ -187,9 +187,9 @@ def _chosen(points: Sequence[Document], target: TrainingTarget) -> Document | No
 
 
 def _verdict(run: TrainingSetup, points: Sequence[Document], chosen: Document | None, target: TrainingTarget) -> str:
-    what = f"{run.model.name}, {run.method.kind}, {tokens(run.tokens)} on {run.accelerator.name}"
-    goals = [f"within {format_seconds(target.deadline_s)}"] if target.deadline_s is not None else []
-    goals += [f"for at most {format_usd(target.budget_usd)}"] if target.budget_usd is not None else []
+    what = f"{run.model.name}, {run.method.kind}, {amount(run.tokens)} tokens on {run.accelerator.name}"
+    goals = [f"within {seconds(target.deadline_s)}"] if target.deadline_s is not None else []
+    goals += [f"for at most {usd(target.budget_usd)}"] if target.budget_usd is not None else []
     if chosen is not None:
         kept = " and ".join(goals)
         return f"{what}: {chosen['gpus']:,} GPUs end {kept} even at the high end: {_said(chosen, target)}."
@@ -229,5 +229,5 @@ def _usd(point: Document, target: TrainingTarget) -> float:
 
 def _said(point: Document, target: TrainingTarget) -> str:
     way = _way(point, target)
-    time = between(point["time_s"], format_seconds)
-    return time if way is None else f"{time}, {between(point['cost_usd'][way], format_usd)} {PURCHASE_OPTIONS[way]}"
+    time = range_of(point["time_s"], seconds)
+    return time if way is None else f"{time}, {range_of(point['cost_usd'][way], usd)} {PURCHASE_OPTIONS[way]}"

@@ -4,8 +4,8 @@ from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.perf.training.whole_runs import LARGE_BATCH, largest_batch
+from simcost.present.format import amount
 from simcost.studies.training_cost.inputs import TrainingSetup
-from simcost.studies.training_cost.wording import tokens
 
 
 def batch_document(catalog: Catalog, run: TrainingSetup) -> dict[str, Any]:
@@ -29,9 +29,9 @@ def warnings(catalog: Catalog, run: TrainingSetup) -> list[str]:
     ranks = int(LARGE_BATCH * published.global_batch_tokens / (layout.micro_batch * layout.sequence_tokens))
     gpus = ranks * layout.tp * layout.pp
     said = (
-        f"a global batch of at least {tokens(least)} ({layout.data_parallel:,} data-parallel ranks x "
+        f"a global batch of at least {amount(least)} tokens ({layout.data_parallel:,} data-parallel ranks x "
         f"{layout.micro_batch} x {layout.sequence_tokens:,}): the largest published for models of up to twice this "
-        f"size is {tokens(published.global_batch_tokens)} ({published.name}: {published.source}), and far "
+        f"size is {amount(published.global_batch_tokens)} tokens ({published.name}: {published.source}), and far "
         f"larger batches need more tokens to learn as much; use at most {gpus:,} GPUs, or more tp and pp"
     )
     return [said]

@@ -5,63 +5,36 @@ Pure functions from the document of `simcost waste` to Altair charts; nothing is
 
 from typing import Any
 
-from simcost.present.chart_style import INK, WIDTH, Document, Rows, finish, inline
+from simcost.present.chart_style import INK, WIDTH, Document, finish
+from simcost.present.charts import heat, stacked_bars
 from simcost.present.format import printable
 
-COLOURS = {
-    "useful": "#2B6299",
-    "unmeasured": "#7FA8CC",
-    "checkpoint": "#4B7F3A",
-    "lost": "#B4D9A2",
-    "restart": "#7A5195",
-    "allocated_idle": "#D55E00",
-    "blocked_in_pool": "#E69F00",
-    "blocked_partition": "#F0E442",
-    "free_idle": "#C9C9C9",
-    "down": "#6E6E6E",
+BUCKETS = {
+    "useful": ("useful", "#2B6299"),
+    "unmeasured": ("allocated, duty unknown", "#7FA8CC"),
+    "checkpoint": ("checkpoints", "#4B7F3A"),
+    "lost": ("work redone", "#B4D9A2"),
+    "restart": ("starting, draining", "#7A5195"),
+    "allocated_idle": ("allocated, idle", "#D55E00"),
+    "blocked_in_pool": ("free, own jobs wait", "#E69F00"),
+    "blocked_partition": ("free, others' jobs wait", "#F0E442"),
+    "free_idle": ("free", "#C9C9C9"),
+    "down": ("down", "#6E6E6E"),
 }
 """Blue works, orange to yellow is held up, grey is free or gone."""
-NAMES = {
-    "useful": "useful",
-    "unmeasured": "allocated, duty unknown",
-    "checkpoint": "checkpoints",
-    "lost": "work redone",
-    "restart": "starting, draining",
-    "allocated_idle": "allocated, idle",
-    "blocked_in_pool": "free, own jobs wait",
-    "blocked_partition": "free, others' jobs wait",
-    "free_idle": "free",
-    "down": "down",
-}
-_ZERO = "datum.value === 0 ? '0' : datum.label"
 BARS = 24
 """Places in a chart, at most."""
 
 
 def waste_bars(document: Document) -> Any:
     """GPU-hours of each place, stacked by bucket; the places with the most idle GPU-hours first."""
-    import altair as alt
-
-    rows = _stacks(document)
-    places = list(dict.fromkeys(row["where"] for row in rows))
-    present = [NAMES[name] for name in COLOURS if any(row["bucket"] == NAMES[name] for row in rows)]
-    shades = [COLOURS[name] for name in COLOURS if NAMES[name] in present]
-    fill = alt.Color(
-        "bucket:N",
-        title=None,
-        sort=present,
-        legend=alt.Legend(columns=4),
-        scale=alt.Scale(domain=present, range=shades),
-    )
-    bars = alt.Chart(inline(rows)).mark_bar(stroke="white", strokeWidth=0.5)
-    chart = bars.encode(
-        y=alt.Y("where:N", title=None, sort=places, axis=alt.Axis(domain=False, ticks=False, labelLimit=160)),
-        x=alt.X("gpu_hours:Q", title="GPU-hours", axis=alt.Axis(format="~s", tickCount=6, labelExpr=_ZERO)),
-        color=fill,
-        order="order:Q",
-        tooltip=["where:N", "bucket:N", alt.Tooltip("gpu_hours:Q", format=",.1f")],
-    ).properties(width=WIDTH, height=alt.Step(20))
-    return finish(chart, "Where the GPU-hours went", _subtitle(document, len(places)))
+    rows = [
+        {"group": shown, "part": BUCKETS[name][0], "value": hours}
+        for one, shown in zip(document["places"], _places(document).values(), strict=False)
+        for name, hours in one["gpu_hours"].items()
+    ]
+    chart = stacked_bars(rows, dict(BUCKETS.values()), title="GPU-hours", step=20)
+    return finish(chart, "Where the GPU-hours went", _subtitle(document, len(_places(document))))
 
 
 def duty_heat(document: Document) -> Any:
@@ -90,15 +63,12 @@ def duty_heat(document: Document) -> Any:
         scale=alt.Scale(paddingInner=0.04),
     )
     scale = alt.Scale(domain=[0, 100], range=["#FFFFFF", "#0B3C6F"], interpolate="rgb")
-    legend = alt.Legend(orient="right", gradientLength=120)
-    shade = alt.Color("share:Q", title="%", scale=scale, legend=legend)
-    cells = (
-        alt.Chart(inline(rows))
-        .mark_rect(stroke=INK, strokeWidth=0.15)
-        .encode(x=hours, y=place, color=shade, tooltip=["where:N", "hour:O", "share:Q"])
+    shade = alt.Color("share:Q", title="%", scale=scale, legend=alt.Legend(orient="right", gradientLength=120))
+    chart = heat(
+        rows, x=hours, y=place, shade=shade, tooltip=["where:N", "hour:O", "share:Q"], stroke=INK, strokeWidth=0.15
     )
-    chart = cells.properties(width=WIDTH - 60, height=alt.Step(18))
-    return finish(chart, f"{what} by hour of the day", _subtitle(document, len(shown)))
+    title = f"{what} by hour of the day"
+    return finish(chart.properties(width=WIDTH - 60), title, _subtitle(document, len(shown)))
 
 
 def _clock(document: Document) -> str:
@@ -109,20 +79,6 @@ def _clock(document: Document) -> str:
 def _places(document: Document) -> dict[str, str]:
     """The places shown, and how they are written: no control characters, at which drawing would abort."""
     return {one["where"]: printable(one["where"]) for one in document["places"][:BARS]}
-
-
-def _stacks(document: Document) -> Rows:
-    order = list(COLOURS)
-    return [
-        {
-            "where": printable(one["where"]),
-            "bucket": NAMES[name],
-            "gpu_hours": hours,
-            "order": order.index(name),
-        }
-        for one in document["places"][:BARS]
-        for name, hours in one["gpu_hours"].items()
-    ]
 
 
 def _subtitle(document: Document, shown: int) -> str:

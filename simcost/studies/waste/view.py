@@ -1,16 +1,12 @@
 """GPU-hours by use."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 from typing import Any
 
-from simcost.present.format import printable
-from simcost.present.parts import Part, Table
-from simcost.present.text_table import table_of
+from simcost.present.format import count, share, shortened, usd
+from simcost.present.parts import Part, Table, notes
 from simcost.studies.waste import charts
-from simcost.units import format_count, format_share, format_usd
 
-WIDTH = 100
 _SAID = {
     "useful": "useful",
     "unmeasured": "allocated, duty not measured",
@@ -31,51 +27,35 @@ _RANKED = 10
 _WHERE = 18
 
 
-def text(document: Mapping[str, Any]) -> str:
-    """Layout of the document of `simcost waste`."""
-    costliest = "\n".join([table_of(ranked(document), left=3), *_below(document)]) if document["ranked"] else ""
-    measures = [fill(line, WIDTH, initial_indent="- ", subsequent_indent="  ") for line in actions(document)]
-    blocks = [
-        fill(document["verdict"], WIDTH),
-        fill(title(document), WIDTH),
-        table_of(buckets(document)),
-        fill(blocked(document), WIDTH),
-        costliest,
-        "\n".join([MEASURES, *measures]) if measures else "",
-        "\n".join(fill(f"note: {said['message']}", WIDTH) for said in document["findings"]),
-    ]
-    return "\n\n".join(block for block in blocks if block)
-
-
 def parts(document: Mapping[str, Any]) -> list[Part]:
-    """Parts of the page and the explorer below the verdict."""
+    """Parts below the verdict, on every screen."""
     drawn = []
     if document.get("places"):
         drawn = [
             Part(title="Where the GPU-hours went", chart=lambda: charts.waste_bars(dict(document))),
             Part(title="How busy by hour", chart=lambda: charts.duty_heat(dict(document))),
         ]
-    said = [line for line in (title(document), blocked(document)) if line]
+    said = [line for line in (capacity(document), blocked(document)) if line]
     return [
         Part(title="GPU-hours", rows=buckets(document), said=said),
         *drawn,
-        Part(title="The most expensive waste", rows=ranked(document), said=_below(document)),
+        Part(title="The costliest waste", rows=ranked(document), said=_below(document), left=3),
         Part(title="Measures", said=[MEASURES, *actions(document)] if document["actions"] else []),
-        Part(title="Notes", said=[printable(said["message"]) for said in document["findings"]]),
+        notes(document),
     ]
 
 
-def title(document: Mapping[str, Any]) -> str:
+def capacity(document: Mapping[str, Any]) -> str:
     """Size, shares and price of the monitored hardware."""
     shares = {
         "allocated": document["allocation"],
         "utilisation": document["utilisation"],
         "fragmentation": document.get("fragmentation"),
     }
-    said = [f"{name} {format_share(share)}" for name, share in shares.items() if share is not None]
+    said = [f"{name} {share(known)}" for name, known in shares.items() if known is not None]
     price = document["price"]
-    said.append(f"{format_usd(price['usd_per_gpu_hour'])} per GPU-hour ({price['source']})")
-    return f"{gpu_hours(document['capacity_gpu_hours'])} GPU-hours: {', '.join(said)}"
+    said.append(f"{usd(price['usd_per_gpu_hour'])} per GPU-hour ({price['source']})")
+    return f"{count(document['capacity_gpu_hours'])} GPU-hours: {', '.join(said)}"
 
 
 def buckets(document: Mapping[str, Any]) -> Table:
@@ -85,17 +65,12 @@ def buckets(document: Mapping[str, Any]) -> Table:
     return [
         {
             "where the GPU-hours went": name,
-            "GPU-hours": gpu_hours(one["gpu_hours"]),
-            "cost": format_usd(one["usd"]),
-            "share": format_share(one["share"]),
+            "GPU-hours": count(one["gpu_hours"]),
+            "cost": usd(one["usd"]),
+            "share": share(one["share"]),
         }
         for name, one in (held | {"capacity": total}).items()
     ]
-
-
-def gpu_hours(value: float) -> str:
-    """`12,345`, and `0.417` of a few."""
-    return format_count(value) if value >= 10 or value == 0 else f"{value:.3g}"  # two digits
 
 
 def blocked(document: Mapping[str, Any]) -> str:
@@ -104,12 +79,11 @@ def blocked(document: Mapping[str, Any]) -> str:
     if blocked is None:
         return ""
     hours = {
-        name: gpu_hours(blocked[f"{name}_gpu_hours"])
-        for name in ("pending", "in_pool", "partition", "shortage", "idle")
+        name: count(blocked[f"{name}_gpu_hours"]) for name in ("pending", "in_pool", "partition", "shortage", "idle")
     }
     return (
-        f"A job waited {format_share(blocked['waiting_share'])} of the time; "
-        f"{format_share(blocked['avoidable_share'])} of the time one waited though the idle GPUs of all pools would "
+        f"A job waited {share(blocked['waiting_share'])} of the time; "
+        f"{share(blocked['avoidable_share'])} of the time one waited though the idle GPUs of all pools would "
         f"have done for all. {hours['pending']} GPU-hours were waited for: {hours['in_pool']} idle in the same pool, "
         f"{hours['partition']} idle in other pools, {hours['shortage']} really missing; {hours['idle']} were idle."
     )
@@ -119,11 +93,11 @@ def ranked(document: Mapping[str, Any]) -> Table:
     """The most expensive waste, and what to try."""
     return [
         {
-            "most expensive waste": _SAID[one["bucket"]],
-            "where": _short(one["where"]),
+            "costliest waste": _SAID[one["bucket"]],
+            "where": shortened(one["where"], _WHERE),
             "try": one["action"],
-            "GPU-hours": gpu_hours(one["gpu_hours"]),
-            "cost": format_usd(one["usd"]),
+            "GPU-hours": count(one["gpu_hours"]),
+            "cost": usd(one["usd"]),
         }
         for one in document["ranked"][:_RANKED]
     ]
@@ -138,11 +112,6 @@ def _below(document: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _short(name: str) -> str:
-    name = printable(name)
-    return name if len(name) <= _WHERE else f"{name[: _WHERE - 1]}…"
-
-
 MEASURES = "Measures, replayed over the same samples (they overlap: do not add them up)"
 
 
@@ -154,7 +123,7 @@ def actions(document: Mapping[str, Any]) -> Sequence[str]:
     ]
 
 
-def _range(amount: Mapping[str, float | None]) -> str:
-    lo, expected, hi = (amount[name] for name in ("lo", "expected", "hi"))
-    bounds = f"{format_usd(lo or 0.0)} to {format_usd(hi or 0.0)}"
-    return bounds if expected is None else f"{format_usd(expected)} ({bounds})"
+def _range(found: Mapping[str, float | None]) -> str:
+    lo, expected, hi = (found[name] for name in ("lo", "expected", "hi"))
+    bounds = f"{usd(lo or 0.0)} to {usd(hi or 0.0)}"
+    return bounds if expected is None else f"{usd(expected)} ({bounds})"

@@ -7,12 +7,15 @@ from math import fsum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.shown import on_terminal
 
 from simcost.errors import InputError
 from simcost.present.chart_style import to_svg
 from simcost.studies.actuals.charts import gaps
-from simcost.studies.actuals.compare_view import text
+from simcost.studies.actuals.compare_view import parts
 from simcost.studies.actuals.comparison import ANY_MONTH, Amount, Key, Side, against, effects, side_of_charges
+
+text = on_terminal(parts)
 
 amounts = st.builds(Amount, st.floats(0.01, 1e4), st.floats(-1e4, 1e6))
 keys = st.tuples(

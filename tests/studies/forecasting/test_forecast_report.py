@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.outlooks import ODD, demand, made, renamed, stated
+from support.shown import on_terminal
 
 from simcost.forecast.document import forecast_document, picture
 from simcost.forecast.forecast import forecast
@@ -16,13 +17,18 @@ from simcost.forecast.project import Projection
 from simcost.present import forecast_charts, forecast_wording
 from simcost.present.chart_style import ROWS, to_spec, to_svg
 from simcost.present.format import amount, printable
-from simcost.studies.forecasting import page
-from simcost.studies.forecasting.view import COLUMNS, text
+from simcost.present.parts import page, write_page
+from simcost.present.terminal import WIDTH
+from simcost.studies.forecasting import view
+from simcost.studies.forecasting.study import pictures
+
+text = on_terminal(view.parts)
 
 
 def document(*outlooks: Projection, **more: Any) -> dict[str, Any]:
     told = [(one.forecast, one.stated) for one in outlooks]
-    return forecast_document(told, file="demand.csv", seed=1, **more)
+    found = forecast_document(told, file="demand.csv", seed=1, **more)
+    return {"verdict": forecast_wording.headline(found), **found}
 
 
 PLAIN = Projection(forecast=made(), stated=None)
@@ -37,7 +43,7 @@ def many(count: int) -> list[Projection]:
 def test_no_line_is_wider_than_the_terminal_and_no_name_steers_it() -> None:
     for outlooks in ([PLAIN], [STATED], [PLAIN, STATED], many(9)):
         lines = text(document(*outlooks, timezone="Asia/Kolkata")).splitlines()
-        assert max(map(len, lines)) <= COLUMNS
+        assert max(map(len, lines)) <= WIDTH
         assert all(line.isprintable() for line in lines)
 
 
@@ -58,8 +64,8 @@ def test_the_text_tells_days_backtest_coverage_cleaning_and_findings() -> None:
         "MASE",
         "seasonal-naive",
         "of totals",
-        "cleaned: 2024-03-20 20:00",
-        "note: ",
+        "Cleaning\n- ",
+        "Findings\n- ",
     ):
         assert part in told, part
     assert "launch" in text(document(STATED))
@@ -137,24 +143,23 @@ def test_the_page_is_whole_escaped_and_loads_nothing(tmp_path: Path) -> None:
     found = document(PLAIN, STATED) | {"provenance": {"simcost_version": "0.1.0", "inputs": {"demand.csv": "ab" * 32}}}
     target = tmp_path / "out.html"
     target.write_text("old", encoding="utf-8")
-    page.write_forecast_page(found, [PLAIN, STATED], target)
-    html = target.read_text(encoding="utf-8")
+    write_page(target, "forecast", found, view.parts(found, pictures(found, [PLAIN, STATED])))
+    written = target.read_text(encoding="utf-8")
     assert [file.name for file in tmp_path.iterdir()] == ["out.html"]
-    assert html.startswith("<!doctype html>")
-    assert "<b>" not in html
-    assert "<script" not in html
-    assert html.count("<svg") == 3
+    assert written.startswith("<!doctype html>")
+    assert "<b>" not in written
+    assert "<script" not in written
+    assert written.count("<svg") == 3
     for part in ("Coverage is how often", "ab" * 32, "seasonal-naive", "share of the variance"):
-        assert part in html
+        assert part in written
 
 
-def test_only_the_first_series_are_drawn_and_all_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "DRAWN", 2)
+def test_only_the_first_series_are_drawn_and_all_are_listed() -> None:
     outlooks = many(7)
     found = document(*outlooks)
-    html = page.page(found, page.pictures(found, outlooks))
-    assert html.count("<svg") == 2
-    assert all(f"<td>tenant-{i}/" in html for i in range(7))
+    shown = page("forecast", found, view.parts(found, pictures(found, outlooks[:2])))
+    assert shown.count("<svg") == 2
+    assert all(f"<td>tenant-{i}/" in shown for i in range(7))
 
 
 @pytest.mark.parametrize(
@@ -162,10 +167,10 @@ def test_only_the_first_series_are_drawn_and_all_are_listed(monkeypatch: pytest.
     [
         (0, "0"),
         (-1234.0, "-1,230"),
-        (999_600, "1.00M"),
-        (999_999_999, "1.00G"),
+        (999_600, "1M"),
+        (999_999_999, "1B"),
         (3.14159, "3.14"),
-        (1e20, "1.00e+08T"),
+        (1e20, "100,000,000T"),
     ],
 )
 def test_amounts_have_three_digits(value: float, shown: str) -> None:

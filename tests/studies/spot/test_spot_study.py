@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.shown import on_terminal
 
 from simcost.errors import InputError
 from simcost.plan.spot import Greedy, Mixed, SpotBelow, SpotOnly, UniformProgress
 from simcost.studies.spot.study import spot_study
-from simcost.studies.spot.view import text
+from simcost.studies.spot.view import parts
 from simcost.trace.spot import SpotSeries, read_availability, read_prices, with_prices
+
+text = on_terminal(parts)
 
 JOB = {"work_h": 10, "deadline_h": 20, "changeover_h": 0.5, "od_usd_per_h": 4.0}
 
@@ -98,7 +101,7 @@ def test_what_a_trace_offers() -> None:
     [row] = document["traces"]
     assert (row["available"], row["mean_up_h"], row["median_up_h"]) == (10 / 16, 10 / 3, 3)
     assert row["preemptions_per_day_up"] == pytest.approx(2 / 10 * 24)
-    assert "3.00 h (3.33 h)" in text(document)
+    assert "3 h (3.33 h)" in text(document)
 
 
 def test_the_published_saving_and_a_real_price(shared: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.shown import on_terminal
 
 from simcost.billing.owned import Owned
 from simcost.catalog import load_catalog
@@ -19,7 +20,9 @@ from simcost.studies.training_cost.estimate import estimate
 from simcost.studies.training_cost.gpu_counts import TrainingTarget, choose_count
 from simcost.studies.training_cost.inputs import Energy, Losses, Prices, SpotTerms, TrainingSetup, training_method
 from simcost.studies.training_cost.levers import Levers, compare_methods
-from simcost.studies.training_cost.view import text
+from simcost.studies.training_cost.view import parts
+
+text = on_terminal(parts)
 
 CATALOG = load_catalog()
 NO_FAILURES = Failures(per_node_day=0.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.shown import on_terminal
 
 from simcost.catalog.loading import load_catalog
 from simcost.errors import InputError
@@ -13,11 +14,13 @@ from simcost.studies.waste.actions import consolidate, merge_pools, share_gpus, 
 from simcost.studies.waste.buckets import MONITORED, Waste, split
 from simcost.studies.waste.from_results import waste_of_plan
 from simcost.studies.waste.study import waste
-from simcost.studies.waste.view import text
+from simcost.studies.waste.view import parts
 from simcost.studies.waste.workload_actions import SpotCase, fix_failing, measure, outcomes, right_size
 from simcost.trace.jobs.jobs import STATUS, Jobs
 from simcost.trace.spot import SpotSeries
 from simcost.trace.utilization.samples import UtilizationSamples
+
+text = on_terminal(parts)
 
 HOUR = 3600.0
 

@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from support.shown import on_terminal
 
 from simcost.present.chart_style import ROWS, to_svg
 from simcost.studies.waste.charts import duty_heat, waste_bars
 from simcost.studies.waste.study import waste
-from simcost.studies.waste.view import text
+from simcost.studies.waste.view import parts
+
+text = on_terminal(parts)
 
 
 @pytest.fixture(scope="module")

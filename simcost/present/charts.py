@@ -1,0 +1,327 @@
+"""Chart builders: stacked bars, intervals in a plane, bands and lines, heat, panels over time, distributions.
+
+Each takes rows and gives an Altair chart without a title; `finish` of `chart_style` sets that.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import ceil, floor, log10
+from typing import Any
+
+from simcost.present.chart_style import (
+    DASHES,
+    INK,
+    OKABE_ITO,
+    SHAPES,
+    TARGET,
+    WIDTH,
+    Document,
+    Rows,
+    colour,
+    colour_scale,
+    cycled,
+    dash,
+    inline,
+    legend,
+    shape,
+    time_axis,
+)
+
+ZERO = "datum.value === 0 ? '0' : datum.label"
+PANEL = {"width": WIDTH // 2, "height": 90}
+
+
+def parts_colour(field: str, shades: Mapping[str, str], **options: Any) -> Any:
+    """Colour channel of named parts, in their order."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(shades), range=list(shades.values()))
+    return alt.Color(f"{field}:N", title=None, sort=list(shades), scale=scale, **options)
+
+
+def rule(value: float, axis: str, label: str = "", *, ink: str = TARGET, **text: Any) -> Any:
+    """A dashed line at a value of the axis `x` or `y`, with its label."""
+    import altair as alt
+
+    base = alt.Chart(inline([{axis: value, "label": label}])).encode(**{axis: f"{axis}:Q"})
+    line = base.mark_rule(strokeDash=[6, 4], color=ink, strokeWidth=1.5)
+    if not label:
+        return line
+    place = {"y": alt.value(text.pop("at", -3))} if axis == "x" else {"x": alt.value(text.pop("at", 0))}
+    named = base.mark_text(color=ink, fontSize=12, **text)
+    return line + named.encode(text="label:N", **place)
+
+
+def stacked_bars(
+    rows: Rows,
+    shades: Mapping[str, str],
+    *,
+    title: str,
+    axis: Any = None,
+    scale: Any = None,
+    step: int = 28,
+    width: int = WIDTH,
+    columns: int = 4,
+    over: Sequence[Any] = (),
+) -> Any:
+    """Horizontal bars of parts.
+
+    Args:
+        rows: `group`, `part`, `value`, and where a label stands inside, `label` and `ink`.
+        shades: colour by part, in the order of the stack.
+        title: of the axis of values, with its unit.
+        axis: of the values.
+        scale: of the values.
+        step: height of a bar with its room.
+        width: of the plot.
+        columns: of the legend.
+        over: layers above the bars, whose `group` shares the axis.
+    """
+    import altair as alt
+
+    present = {part: shade for part, shade in shades.items() if any(row["part"] == part for row in rows)}
+    ordered = [row | {"order": list(shades).index(row["part"])} for row in rows]
+    value = {
+        "title": title,
+        "stack": "zero",
+        "axis": axis or alt.Axis(format="~s", tickCount=6, labelExpr=ZERO),
+        "scale": scale or alt.Undefined,
+    }
+    stack = alt.Chart(inline(ordered)).encode(x=alt.X("value:Q", **value), y=groups(rows), order="order:Q")
+    bars = stack.mark_bar(stroke="white", strokeWidth=0.6, height=step * 3 // 4).encode(
+        color=parts_colour("part", present, legend=alt.Legend(columns=columns)),
+        tooltip=["group:N", "part:N", alt.Tooltip("value:Q", format=",.4~g")],
+    )
+    inside = [
+        stack.mark_text(fontSize=11).encode(
+            x=alt.X("value:Q", stack="zero", bandPosition=0.5),
+            detail="part:N",
+            text="label:N",
+            color=alt.Color("ink:N", scale=None),
+        )
+        for labelled in [any(row.get("label") for row in rows)]
+        if labelled
+    ]
+    return alt.layer(bars, *inside, *over).properties(width=width, height=alt.Step(step))
+
+
+def groups(rows: Rows) -> Any:
+    """Axis of the groups of bars, in the order of the rows."""
+    import altair as alt
+
+    order = list(dict.fromkeys(row["group"] for row in rows))
+    return alt.Y("group:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False, labelLimit=260))
+
+
+def interval_scatter(document: Document, rows: Rows, *, x: Any, y: Any, tooltip: Sequence[Any]) -> Any:
+    """A point per plan, filled where it meets the SLO, with its intervals both ways.
+
+    Args:
+        document: of `simcost run`; it fixes the colours.
+        rows: `plan`, `met`, and the fields of `x` and `y`, also with `_lo` and `_hi`.
+        x: channel of costs.
+        y: channel of service.
+        tooltip: fields shown at a point.
+    """
+    import altair as alt
+
+    across, upright = (str(channel.shorthand).removesuffix(":Q") for channel in (x, y))
+    base = alt.Chart(inline(rows)).encode(x=x, y=y, color=colour(document, legend=legend(document)))
+    filled = alt.Fill("plan:N", scale=colour_scale(document), title=None)
+    points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
+        shape=shape(document), fill=alt.condition("datum.met", filled, alt.value("white")), tooltip=list(tooltip)
+    )
+    rules = base.mark_rule(strokeWidth=1.5)
+    return alt.layer(
+        rules.encode(x=f"{across}_lo:Q", x2=f"{across}_hi:Q"),
+        rules.encode(y=f"{upright}_lo:Q", y2=f"{upright}_hi:Q"),
+        points,
+    ).properties(width=WIDTH - 60, height=280)
+
+
+def around(rows: Rows, field: str) -> list[float]:
+    """Domain around all points and intervals, at least a tenth of the value wide: cents shall not look like a gulf."""
+    lo = min((row[f"{field}_lo"] for row in rows), default=0.0)
+    hi = max((row[f"{field}_hi"] for row in rows), default=1.0)
+    pad = max(0.08 * (hi - lo), 0.05 * hi - 0.5 * (hi - lo), 1e-6)
+    return [max(lo - pad, 0.0), hi + pad]
+
+
+def band_and_line(
+    rows: Rows,
+    *,
+    x: Any,
+    y: Mapping[str, Any],
+    dashed: Mapping[str, Sequence[int]] | None = None,
+    points: bool = True,
+    columns: int = 4,
+    over: Sequence[Any] = (),
+) -> Any:
+    """A line per name with the band between its ends, a point at each value and a ring around what is chosen.
+
+    Args:
+        rows: `name`, `mid`, and where known `lo`, `hi`, `chosen`, and the field of `x`.
+        x: channel of the axis below.
+        y: title, scale and axis of the values.
+        dashed: dash by name; None = solid lines.
+        points: whether each value is marked.
+        columns: of the legend.
+        over: layers above.
+    """
+    import altair as alt
+
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    shades = dict(zip(names, cycled(OKABE_ITO, len(names)), strict=True))
+    key = alt.Legend(columns=columns, labelLimit=330, symbolOpacity=1) if len(names) > 1 else None
+    base = alt.Chart(inline(rows)).encode(x=x, color=parts_colour("name", shades, legend=key))
+    mid = alt.Y("mid:Q", **y)
+    ends = [row for row in rows if row.get("lo") is not None]
+    layers = [base.transform_filter("isValid(datum.lo)").mark_area(opacity=0.2).encode(y=alt.Y("lo:Q", **y), y2="hi:Q")]
+    dashes = alt.Scale(domain=names, range=[list((dashed or {}).get(name, DASHES[0])) for name in names])
+    line = base.mark_line(strokeWidth=2).encode(y=mid, strokeDash=alt.StrokeDash("name:N", legend=None, scale=dashes))
+    layers = [*(layers if ends else []), line]
+    if points:
+        marks = alt.Scale(domain=names, range=cycled(SHAPES, len(names)))
+        shapes = alt.Shape("name:N", legend=None, scale=marks)
+        shown = [alt.Tooltip(f"{field}:Q", format=",.4~g") for field in ("lo", "mid", "hi")[:: 1 if ends else 3]]
+        value = [alt.Tooltip("mid:Q", format=",.4~g")]
+        point = base.mark_point(filled=True, size=50, opacity=1)
+        layers.append(point.encode(y=mid, shape=shapes, tooltip=["name:N", *(shown if ends else value)]))
+    if any(row.get("chosen") for row in rows):
+        layers.append(
+            base.transform_filter("datum.chosen").mark_point(size=260, color=INK, strokeWidth=2).encode(y=mid)
+        )
+    return alt.layer(*layers, *over).properties(width=WIDTH, height=280)
+
+
+def heat(
+    rows: Rows,
+    *,
+    x: Any,
+    y: Any,
+    shade: Any,
+    tooltip: Sequence[Any],
+    step: int = 18,
+    labelled: bool = False,
+    **cell: Any,
+) -> Any:
+    """A cell per row, coloured by its value or class; `labelled` with its `label`, in its `ink`, at its `middle`."""
+    import altair as alt
+
+    base = alt.Chart(inline(rows)).encode(x=x, y=y)
+    cells = base.mark_rect(**cell).encode(color=shade, tooltip=list(tooltip))
+    if "end" in rows[0]:
+        cells = cells.encode(x2="end:Q")
+    text = base.mark_text(fontSize=10).encode(text="label:N", color=alt.Color("ink:N", scale=None))
+    layers = [cells, text.encode(x="middle:Q")] if labelled else [cells]
+    return alt.layer(*layers).properties(width=WIDTH, height=alt.Step(step))
+
+
+def panels_over_time(rows: Sequence[Sequence[Any]]) -> Any:
+    """Panels on one axis of time, a row per plan."""
+    import altair as alt
+
+    return alt.vconcat(*(alt.hconcat(*row, spacing=70, bounds="flush") for row in rows), spacing=4)
+
+
+def time(unit: str, span: float, *, labels: bool) -> Any:
+    """The shared axis of time from 0; only the last row of panels is labelled."""
+    import altair as alt
+
+    return alt.X(
+        "time:Q",
+        title=f"{unit} from the start" if labels else None,
+        axis=time_axis(span, labels=labels, ticks=labels),
+        scale=alt.Scale(domain=[0, span], nice=False),
+    )
+
+
+def counts(title: str, most: float | None = None, **axis: Any) -> Mapping[str, Any]:
+    """Title, axis and scale of counts in a panel."""
+    import altair as alt
+
+    whole = {"tickCount": 3, "tickMinStep": 1, "format": "~s", "minExtent": 34}
+    scale = alt.Undefined if most is None else alt.Scale(domain=[0, max(most, 2) * 1.08], nice=False)
+    return {"title": title, "axis": alt.Axis(**(whole | axis)), "scale": scale}
+
+
+def panel(
+    rows: Rows,
+    kinds: Sequence[str],
+    shades: Mapping[str, str],
+    *,
+    x: Any,
+    y: Mapping[str, Any],
+    mark: str = "line",
+    dashed: Mapping[str, Sequence[int]] | None = None,
+    title: str = "",
+) -> Any:
+    """Columns of rows over time as steps: lines, or areas that are stacked.
+
+    Args:
+        rows: `time` and a column per kind.
+        kinds: columns drawn.
+        shades: colour by kind, of all panels that share the legend.
+        x: from `time`.
+        y: from `counts`.
+        mark: `line` or `area`.
+        dashed: dash by kind; None = solid lines.
+        title: name of the row of panels.
+    """
+    import altair as alt
+
+    folded = alt.Chart(inline(rows)).transform_fold(list(kinds), as_=["kind", "count"])
+    key = parts_colour("kind", shades, legend=alt.Legend(symbolType="square"))
+    if mark == "area":
+        ordered = folded.transform_calculate(order=f"indexof({list(kinds)}, datum.kind)")
+        drawn = ordered.mark_area(interpolate="step-after").encode(
+            x=x, y=alt.Y("count:Q", stack="zero", **y), color=key, order="order:Q"
+        )
+    else:
+        dashes = alt.Scale(domain=list(kinds), range=[list((dashed or {}).get(kind, DASHES[0])) for kind in kinds])
+        drawn = folded.mark_line(interpolate="step-after", strokeWidth=1.4).encode(
+            x=x, y=alt.Y("count:Q", **y), color=key, strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None)
+        )
+    sized = drawn.properties(**PANEL)
+    return sized.properties(title=heading(title)) if title else sized
+
+
+def heading(title: str) -> Any:
+    """The title of a panel."""
+    import altair as alt
+
+    return alt.Title(title, anchor="start", fontSize=12, offset=4)
+
+
+def distribution(document: Document, rows: Rows, *, x: Any, over: Sequence[Any] = (), **line: Any) -> Any:
+    """Share of what took at most so long, a line per plan.
+
+    Args:
+        document: of `simcost run`; it fixes colours and dashes.
+        rows: `plan`, `value_s`, `quantile`.
+        x: channel of `value_s`.
+        over: layers above.
+        line: options of the mark.
+    """
+    import altair as alt
+
+    y = alt.Y(
+        "quantile:Q",
+        title=None,
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95]),
+    )
+    key = legend(document, symbolType="stroke", symbolSize=400)
+    lines = alt.Chart(inline(rows)).mark_line(strokeWidth=2, **line)
+    return alt.layer(
+        lines.encode(x=x, y=y, color=colour(document, legend=key), strokeDash=dash(document)), *over
+    ).properties(width=WIDTH, height=230)
+
+
+def decades(lo: float, hi: float) -> list[float]:
+    """Ticks of a logarithmic axis: powers of ten, or 1, 2, 5 of each where those are fewer than three."""
+    powers = range(floor(log10(lo)), ceil(log10(hi)) + 1)
+    for steps in ((1,), (1, 2, 5)):
+        ticks = [step * 10.0**power for power in powers for step in steps if lo <= step * 10.0**power <= hi]
+        if len(ticks) >= 3:
+            break
+    return ticks

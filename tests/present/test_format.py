@@ -1,0 +1,91 @@
+"""Numbers as text for people: one way to write each, which keeps their value."""
+
+import ast
+import copy
+import json
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simcost.present.format import (
+    NONE,
+    Show,
+    amount,
+    count,
+    exact,
+    seconds,
+    share,
+    share_change,
+    signed,
+    size,
+    usd,
+    usd_change,
+)
+from simcost.units import Formatted, format_bytes, format_count, format_seconds, format_share, format_usd
+
+
+@pytest.mark.parametrize(
+    ("shown", "text", "value"),
+    [
+        (format_usd(-1234.5), "-$1,234", -1234.5),
+        (format_share(0.9999), "99.9+ %", 0.9999),
+        (format_seconds(0.25), "250 ms", 0.25),
+        (format_count(44e6), "44M", 44e6),
+        (format_bytes(2**31), "2 GiB", 2**31),
+    ],
+)
+def test_a_formatted_number_is_its_text_and_knows_its_value(shown: Formatted, text: str, value: float) -> None:
+    assert (shown, shown.value) == (text, value)
+    assert json.dumps({"shown": shown}, ensure_ascii=False) == f'{{"shown": "{text}"}}'
+    for again in (copy.deepcopy(shown), pickle.loads(pickle.dumps(shown))):
+        assert (again, again.value) == (text, value)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEWS = [
+    *(ROOT / "views").glob("*.py"),
+    *(path for path in (ROOT / "simcost/present").glob("*.py") if path.name != "format.py"),
+    *(
+        path
+        for path in (ROOT / "simcost/studies").rglob("*.py")
+        if re.search(r"view|chart|tables|wording|sections", path.stem)
+    ),
+]
+
+
+def formatted(tree: ast.AST) -> Iterator[int]:
+    """Lines that write a number in a way of their own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FormattedValue) and node.format_spec:
+            if re.search(r"[,%efgn]$", ast.unparse(node.format_spec).strip("f'\"")):
+                yield node.lineno
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "format":
+            yield node.lineno
+        elif isinstance(node, ast.ImportFrom) and node.module == "simcost.units":
+            yield from [node.lineno] if any(name.name.startswith("format_") for name in node.names) else []
+
+
+def test_no_view_writes_numbers_in_a_way_of_its_own() -> None:
+    own = {str(path.relative_to(ROOT)): [*formatted(ast.parse(path.read_text(encoding="utf-8")))] for path in VIEWS}
+    assert len(own) > 40
+    assert {path: lines for path, lines in own.items() if lines} == {}
+
+
+@pytest.mark.parametrize("show", [usd, usd_change, share, share_change, seconds, size, count, amount, signed, exact])
+def test_a_missing_value_is_the_same_dash_everywhere(show: Show) -> None:
+    assert show(None) == NONE
+    assert isinstance(show(1.0), Formatted)
+
+
+def test_a_change_has_its_sign_and_none_where_it_rounds_to_nothing() -> None:
+    assert [share_change(value) for value in (0.99999, -0.31, 12.5, -0.0001, 0.0)] == [
+        "+100.0 %",
+        "-31.0 %",
+        "+1,250.0 %",
+        "0.0 %",
+        "0.0 %",
+    ]
+    assert [share(value) for value in (0.99999, 1.0, -0.0001)] == ["99.9+ %", "100.0 %", "0.0 %"]
