@@ -99,14 +99,23 @@ class Replica:
         request.status, request.end = status, now
 
     def step_boundary(self) -> None:
+        self.end_step()
+        self.begin_step()
+
+    def end_step(self) -> None:
         now, engine = self.boundary, self.engine
         assert now is not None
         if self.in_step:
             self.finish_step(now)
+            self.in_step = False
         if engine.timeout is not None:
             for request in self.everyone():
                 if now - request.arrival >= engine.timeout:
                     self.leave(request, now, "timed_out")
+
+    def begin_step(self) -> None:
+        now, engine = self.boundary, self.engine
+        assert now is not None
         preempted = False
         while self.kept() > engine.capacity:
             victim = (self.prefilling or self.decoding)[-1]

@@ -28,6 +28,7 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
 from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.workload.closed import ClosedWorkload
 
 MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
 MOST_RETRIES = 2
@@ -202,7 +203,9 @@ def play_compiled(work: Workload, batch: int) -> tuple[DataPlane, np.ndarray]:
     return played(work, batches())
 
 
-def played(work: Workload, batches: Iterator[RequestBatch], **more: Any) -> tuple[DataPlane, np.ndarray]:
+def played(
+    work: Workload, batches: Iterator[RequestBatch], closed: ClosedWorkload | None = None, **more: Any
+) -> tuple[DataPlane, np.ndarray]:
     """The compiled engine after the control of a workload, and its rows; `more` of its pool."""
     engine, rows = work.engine, []
     pool = Pool(
@@ -230,6 +233,7 @@ def played(work: Workload, batches: Iterator[RequestBatch], **more: Any) -> tupl
         windows=1,
         salt=engine.salt,
         on_rows=lambda part: rows.append(part.copy()),
+        closed=closed,
         nodes=4,
     )
     plane.state.base[:, col.HIDDEN] = np.arange(len(base)) ** 2  # times of a few ticks hide none that is counted

@@ -138,7 +138,7 @@ class People:
             prefixes=self.index.state,
             windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
-            rows=np.zeros((4 * _ENTRIES if on_rows else 0, col.R_RETRIES + 1), np.int64),
+            rows=np.zeros((4 * _ENTRIES if on_rows else 0, col.ROW), np.int64),
         )
         self.state.totals[retries.BUCKET] = rules[retries.BURST]
 
@@ -189,7 +189,7 @@ class People:
         mine[retries.OUT] = 0
         needed = 2 * int(engine.totals[col.ROWS] + engine.totals[col.IN_SYSTEM]) + 8
         if len(self.state.rows) < needed:
-            self.state = self.state._replace(rows=np.zeros((2 * needed, col.R_RETRIES + 1), np.int64))
+            self.state = self.state._replace(rows=np.zeros((2 * needed, col.ROW), np.int64))
 
     def grow(self, engine: State) -> None:
         """Double a full array."""

@@ -20,6 +20,8 @@ from simcost.trace.requests.batch import RequestBatch, Tokens
 
 if TYPE_CHECKING:
     from simcost.sim.serving.client_driver import People
+    from simcost.sim.serving.closed_driver import ClosedClients
+    from simcost.trace.workload.closed import ClosedWorkload
 
 _NO_SESSIONS = np.empty(0, np.int64)
 NO_REQUESTS = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
@@ -62,6 +64,8 @@ class DataPlane:
         window_ns, windows: length and number of the windows that outcomes are counted in.
         salt: seeds the hashes of routing.
         on_rows: takes outcome rows (layout.R_*) as they come; None = rows are not kept.
+        closed: clients who wait for the end of each request; the arrivals are then the requests in the order of their
+            sending. None = requests come when they do.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class DataPlane:
         windows: int,
         salt: int = 0,
         on_rows: Callable[[Ints], None] | None = None,
+        closed: ClosedWorkload | None = None,
         nodes: int = 1 << 12,
     ) -> None:
         from simcost.sim.serving.engine import entries  # loads numba: not where stored runs are read
@@ -92,6 +97,12 @@ class DataPlane:
             from simcost.sim.serving.client_driver import People
 
             self.people = People(pool, clock, windows, on_rows)
+        self.closed: ClosedClients | None = None
+        """Clients of a closed loop; None = requests come when they do."""
+        if closed is not None:
+            from simcost.sim.serving.closed_driver import ClosedClients
+
+            self.closed = ClosedClients(closed, clock)
         self._on_rows = on_rows if self.people is None else None
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         self.state = State(
@@ -108,11 +119,13 @@ class DataPlane:
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
             limits=np.array([*slo, *routing_numbers(pool.router, pool.admission)]),
-            rows=np.zeros((_ROWS if on_rows or self.people else 0, col.R_RETRIES + 1), np.int64),
+            rows=np.zeros((_ROWS if on_rows or self.people or self.closed else 0, col.ROW), np.int64),
             memory=np.zeros((_REMEMBERED, 2), np.int64),
         )
         self.state.totals[[col.FREE, col.GATE_HEAD, col.GATE_TAIL, col.SNAPSHOT]] = NIL
         self._grow_nodes(nodes)
+        if closed is not None and self.state.parameters[col.BY_SESSION]:
+            self._remember_sessions(closed.most_clients)
         self._take(first)
 
     def advance(self, until_ns: int) -> None:
@@ -122,7 +135,9 @@ class DataPlane:
         play = self._kernel.advance_informed if informed else self._kernel.advance
         while True:
             where = (self._next, self._final, until)
-            if self.people is None:
+            if self.closed is not None:
+                self._next, why = self.closed.advance(self.state, self._requests, *where)
+            elif self.people is None:
                 self._next, why = play(*self._requests, *where, *self.state)
             else:
                 self._next, why = self.people.advance(self.state, *self._requests, self._priorities, *where)
@@ -178,7 +193,7 @@ class DataPlane:
         """Take a closed replica away from its requests: they migrate, retry, or are lost (`layout.MIGRATE`)."""
         totals, rows = self.state.totals, len(self.state.rows)
         if rows and rows - totals[col.ROWS] < totals[col.IN_SYSTEM] + 1:
-            if self.people is not None:  # reads them
+            if self.people is not None or self.closed is not None:  # reads them
                 self.advance(int(totals[col.NOW]) // self.clock.ticks_per_ns)
             self._hand_over_rows()
         self._kernel.vacate(slot, mode, most_retries, *self.state)
@@ -228,8 +243,9 @@ class DataPlane:
         self._final = following is None
         batch, self._next = following or NO_REQUESTS, 0
         sessions = _NO_SESSIONS if batch.session is None else batch.session
+        think_ns = np.zeros(len(batch), np.int64) if batch.think_ns is None else batch.think_ns
         tokens = _fixed(batch.prompt_tokens), _fixed(batch.output_tokens)
-        self._requests = (_fixed(batch.arrival_ns), *tokens, _fixed(sessions))
+        self._requests = (_fixed(batch.arrival_ns), *tokens, _fixed(sessions if self.closed is None else think_ns))
         self._priorities = _fixed(batch.priorities())
         if self.state.parameters[col.BY_SESSION] and batch.session is not None:
             self._remember_sessions(int(batch.session.max(initial=0)) + 1)
@@ -241,9 +257,12 @@ class DataPlane:
             self.people.grow(self.state)
         if self._on_rows:
             self._on_rows(self.state.rows[: totals[col.ROWS]])
+        if self.closed is not None:
+            self.closed.forget_rows()
+        if self._on_rows or self.closed is not None:
             totals[col.ROWS] = 0
         if len(self.state.rows) < 2 * (totals[col.ROWS] + totals[col.IN_SYSTEM]):
-            rows = np.zeros((4 * int(totals[col.ROWS] + totals[col.IN_SYSTEM]), col.R_RETRIES + 1), np.int64)
+            rows = np.zeros((4 * int(totals[col.ROWS] + totals[col.IN_SYSTEM]), col.ROW), np.int64)
             rows[: totals[col.ROWS]] = self.state.rows[: totals[col.ROWS]]
             self.state = self.state._replace(rows=rows)
 

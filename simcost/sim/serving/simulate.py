@@ -16,6 +16,7 @@ from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Books, RowWriter, outcomes
 from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.workload.closed import ClosedWorkload
 from simcost.units import NS_PER_S
 
 SAMPLES = 480
@@ -39,6 +40,7 @@ def simulate(
     seed: int = 0,
     limits: LatencyLimits | None = None,
     rows: Path | None = None,
+    closed: ClosedWorkload | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Ledger:
     """Replay arrivals against a pool.
@@ -52,6 +54,7 @@ def simulate(
         seed: for the hashes of routing, the phases of controllers, start-up times and interruptions.
         limits: what a request must keep to count as good; None = no limits.
         rows: Parquet file for the outcome of each request; None = histograms alone.
+        closed: clients who wait for the end of each request; None = the requests come when they do.
         progress: called with the share of the horizon played, now and then; may raise to stop the run.
 
     Raises:
@@ -77,6 +80,7 @@ def simulate(
             windows=ceil(horizon_ns / window_ns),
             salt=int(stream(seed, "routing").integers(2**62)),
             on_rows=writer,
+            closed=closed,
         )
         books = Books(pool.name)
         fleet = Fleet(simpy.Environment(), pool, plane, books, seed)

@@ -32,6 +32,7 @@ class RequestBatch:
         session: int64, number of the conversation, `NO_SESSION` = none; None = of no request.
         priority: int16, higher ones leave the gateway first, negative ones may be shed; None = all 0.
         prefix: Arrow list of int64, the hashes of the blocks of each prompt, null = unknown; None = of no request.
+        think_ns: int64, how long the client of each thinks after its end, in a closed loop; None = not at all.
     """
 
     arrival_ns: Ints
@@ -40,6 +41,7 @@ class RequestBatch:
     session: Ints | None = None
     priority: Priorities | None = None
     prefix: Any = None
+    think_ns: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.arrival_ns)
@@ -48,6 +50,7 @@ class RequestBatch:
         session = None if self.session is None else self.session[rows]
         priority = None if self.priority is None else self.priority[rows]
         prefix = None if self.prefix is None else _taken(self.prefix, rows)
+        think_ns = None if self.think_ns is None else self.think_ns[rows]
         return RequestBatch(
             self.arrival_ns[rows],
             self.prompt_tokens[rows],
@@ -55,6 +58,7 @@ class RequestBatch:
             session,
             priority,
             prefix,
+            think_ns,
         )
 
     def sessions(self) -> Ints:

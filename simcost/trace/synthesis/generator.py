@@ -25,14 +25,14 @@ from simcost.trace.synthesis.lengths import (
     BLOCK_TOKENS,
     Factors,
     scaled,
-    token_pairs,
     with_sessions,
     within_context,
 )
 from simcost.trace.synthesis.rates import ArrivalRates, CumulativeRate
 from simcost.trace.synthesis.sessions import conversations, recorded, talk
+from simcost.trace.workload.lengths import Lengths
 from simcost.trace.workload.shape import shape
-from simcost.trace.workload.spec import Lengths, Sessions, Stream, Synthetic, workload_traces
+from simcost.trace.workload.spec import Sessions, Stream, Synthetic, workload_traces
 from simcost.units import NS_PER_S
 
 _FIRST = 4096
@@ -169,7 +169,7 @@ class _Client:
         """Sampler of tokens on their own; of the trace of the gaps, where nothing else is said."""
         gaps = self.stream.gaps
         along = Lengths(trace=gaps.trace) if isinstance(gaps, Bootstrap) else Lengths()
-        return token_pairs(self.stream.lengths or along, source.folder, source.rng("lengths", self.number))
+        return (self.stream.lengths or along).drawing(source.folder, source.rng("lengths", self.number))
 
     def _scale(self, factors: Factors | None, time_ns: Ints) -> tuple[float | Floats, float | Floats]:
         """Factors on prompts and outputs at these times."""
@@ -234,7 +234,7 @@ def _in_levels(spec: Synthetic, source: Source, clock: CumulativeRate) -> Iterat
     lengths have random streams of their own, drawn in a fixed order.
     """
     place = (source.part, source.index)
-    draw = token_pairs(spec.lengths, source.folder, stream(source.seed, "lengths", *place))
+    draw = spec.lengths.drawing(source.folder, stream(source.seed, "lengths", *place))
     for arrival_ns in _arrivals(spec, clock, source.seed, place):
         yield RequestBatch(arrival_ns, *draw(len(arrival_ns)))
 

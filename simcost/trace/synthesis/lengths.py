@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.tables.paths import inside
-from simcost.trace.requests.batch import NO_SESSION, Floats, Ints, Pairs, RequestBatch, Tokens
+from simcost.trace.requests.batch import NO_SESSION, Floats, Ints, Pairs, RequestBatch, Tokens, concat
 from simcost.trace.requests.store import MAX_TOKENS, open_trace, read_batches
-from simcost.trace.workload.spec import Lengths
+from simcost.trace.workload.lengths import Lengths
 
 _KEPT_PAIRS = 4_194_304
 
@@ -37,17 +38,39 @@ class Factors:
         return self.prompt[step], self.output[step]
 
 
-def token_pairs(lengths: Lengths, folder: Path, rng: np.random.Generator) -> Callable[[int], Pairs]:
-    """Sampler of (prompt, output) pairs."""
-    if lengths.trace is None:
-        return lambda count: _lognormal(lengths, count, rng)
-    prompt, output = _stored_pairs(inside(folder, lengths.trace))
+def resampled_pairs(trace: str, folder: Path, rng: np.random.Generator) -> Callable[[int], Pairs]:
+    """Sampler of (prompt, output) pairs out of those of a trace."""
+    prompt, output = _stored_pairs(inside(folder, trace))
 
     def resample(count: int) -> Pairs:
         rows = rng.integers(0, len(prompt), count, dtype=np.int32)
         return prompt[rows], output[rows]
 
     return resample
+
+
+def pairs_in_order(trace: str, folder: Path) -> Callable[[int], Pairs]:
+    """Reader of the next (prompt, output) pairs of a trace, again from the start when all are used."""
+    stored = (batch for _ in repeat(None) for batch in read_batches(inside(folder, trace)))
+    rest = next(stored)
+
+    def take(count: int) -> Pairs:
+        nonlocal rest
+        taken: list[RequestBatch] = []
+        while count > 0:
+            rest = rest if len(rest) else next(stored)
+            taken.append(rest[:count])
+            count, rest = count - len(taken[-1]), rest[count:]
+        found = concat(taken)
+        return found.prompt_tokens, found.output_tokens
+
+    return take
+
+
+def uniform_pairs(prompt: Sequence[int], output: Sequence[int], count: int, rng: np.random.Generator) -> Pairs:
+    """Pairs of whole numbers, each as likely as any other from the first to the last of its range."""
+    prompts = rng.integers(prompt[0], prompt[1], count, dtype=np.int32, endpoint=True)
+    return prompts, rng.integers(output[0], output[1], count, dtype=np.int32, endpoint=True)
 
 
 def scaled(tokens: Tokens, factor: float | Floats) -> Tokens:
@@ -69,7 +92,7 @@ def within_context(prompt: Tokens, output: Tokens, most: int | None, cut: Counte
     return short, rest
 
 
-def _lognormal(lengths: Lengths, count: int, rng: np.random.Generator) -> Pairs:
+def lognormal_pairs(lengths: Lengths, count: int, rng: np.random.Generator) -> Pairs:
     """Pairs of rounded log-normals; at least 1 token each, at most max_tokens together."""
     normal, other = rng.standard_normal((2, count), dtype=np.float32)
     rho = np.float32(lengths.correlation)

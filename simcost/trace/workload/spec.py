@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
 from simcost.trace.synthesis.gaps import Gaps, Poisson
-from simcost.units import Count, PerS, PositiveSeconds
+from simcost.trace.workload.lengths import Lengths, TokenLengths
+from simcost.units import ByKind, Count, PerS, PositiveSeconds
 
 Priority = Annotated[int, Ge(-1000), Le(1000)]
 
@@ -43,30 +44,6 @@ class RecordedWorkload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lengths:
-    """Token pairs drawn from log-normals with a correlation; or resampled jointly from a stored trace."""
-
-    prompt_median: Annotated[float, Gt(0)] = 600.0
-    """Median tokens of a prompt."""
-    prompt_sigma: Annotated[float, Ge(0)] = 1.0
-    """Standard deviation of the natural logarithm."""
-    output_median: Annotated[float, Gt(0)] = 180.0
-    """Median tokens of an output."""
-    output_sigma: Annotated[float, Ge(0)] = 0.8
-    """As `prompt_sigma`."""
-    correlation: Annotated[float, Ge(-1), Le(1)] = 0.1
-    """Of the two logarithms."""
-    max_tokens: Annotated[int, Ge(2)] = 32768
-    """Largest prompt + output; a longer output, then a longer prompt, is cut."""
-    trace: str | None = None
-    """Parquet whose (prompt, output) pairs are resampled instead; the fields above are then not used."""
-
-    def __post_init__(self) -> None:
-        if max(self.prompt_median, self.output_median) > self.max_tokens:
-            raise ValueError(f"a median is above max_tokens {self.max_tokens}; raise max_tokens")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
     """Conversations: each turn repeats all that was said before and adds to it, which a prefix cache can reuse."""
 
@@ -96,7 +73,7 @@ class Stream:
     """Share of all requests, relative to the other clients."""
     gaps: Gaps = field(default_factory=Poisson)
     """Gaps between requests, or between starts of conversations; the rate is set elsewhere."""
-    lengths: Lengths | None = None
+    lengths: Annotated[TokenLengths | None, ByKind("log-normal")] = None
     """Tokens of prompts and outputs; None = those that `gaps` resamples along, else the defaults."""
     sessions: Sessions | None = None
     """Turns of conversations; None = single requests. `lengths` then says how conversations begin, and how long
@@ -134,7 +111,7 @@ class Synthetic:
     """Coefficient of variation of the level from one burst window to the next; 0 = Poisson."""
     burst_window: PositiveSeconds = 10.0
     """Duration of a level."""
-    lengths: Lengths = field(default_factory=Lengths)
+    lengths: Annotated[TokenLengths, ByKind("log-normal")] = field(default_factory=Lengths)
     """Tokens of prompts and outputs."""
     clients: tuple[Stream, ...] = ()
     """Streams that add up to the rate, each with gaps and tokens of its own, instead of the burst levels and
@@ -161,5 +138,5 @@ def workload_traces(workload: Workload) -> list[str]:
     """The traces that a workload replays or draws from, in order."""
     if isinstance(workload, RecordedWorkload):
         return [workload.path]
-    named = [workload.lengths.trace] if workload.lengths.trace is not None else []
-    return named + [name for client in workload.clients for name in traces(client)]
+    named = getattr(workload.lengths, "trace", None)
+    return ([] if named is None else [named]) + [name for client in workload.clients for name in traces(client)]

@@ -28,6 +28,7 @@ def _write_row(s: State, x: int, t: int, status: int) -> None:
     row[col.R_END] = t
     row[col.R_EVICTED] = node[col.EVICTED]
     row[col.R_RETRIES] = node[col.RETRIES]
+    row[col.R_SESSION] = node[col.SESSION]
     s.totals[col.ROWS] += 1
 
 

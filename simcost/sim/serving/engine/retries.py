@@ -282,4 +282,5 @@ def _write_row(c: Clients, one: col.Ints, t: int, status: int, first: int, evict
     row[col.R_END] = t
     row[col.R_EVICTED] = evicted
     row[col.R_RETRIES] = one[ATTEMPT] - 1
+    row[col.R_SESSION] = one[SESSION]
     c.totals[OUT] += 1

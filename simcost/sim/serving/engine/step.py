@@ -204,19 +204,26 @@ def _start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: boo
 
 
 @inlined
+def _finish_run(s: State, r: int, t: int) -> None:
+    """End the steps, the requests and the patience of clients that end at the boundary t of replica r."""
+    rep = s.replicas[r]
+    _finish_decodes(s, r)
+    _finish_prefills(s, r, t)
+    head = rep[col.HEAD]
+    if rep[col.RETURNED] > 0:
+        _drop_all_late(s, r, t)
+    elif head != NIL and t - s.nodes[head, col.ARRIVAL] >= s.parameters[col.TIMEOUT]:
+        _drop_late(s, r, t)
+    release_leavers(s, r, t)
+
+
+@inlined
 def catch_up(s: State, r: int, until: int) -> None:
     """All step boundaries of replica r strictly before `until`."""
     p, rep = s.parameters, s.replicas[r]
     while s.next_event[r] < until:
         t = s.next_event[r]
-        _finish_decodes(s, r)
-        _finish_prefills(s, r, t)
-        head = rep[col.HEAD]
-        if rep[col.RETURNED] > 0:
-            _drop_all_late(s, r, t)
-        elif head != NIL and t - s.nodes[head, col.ARRIVAL] >= p[col.TIMEOUT]:
-            _drop_late(s, r, t)
-        release_leavers(s, r, t)
+        _finish_run(s, r, t)
         preempted = False
         if rep[col.KV] + rep[col.RESERVED] > p[col.CAPACITY]:
             preempted = _preempt(s, r)
@@ -232,6 +239,21 @@ def catch_up_all(s: State, until: int) -> None:
             earliest = NEVER
             for r in range(block * col.BLOCK, (block + 1) * col.BLOCK):
                 catch_up(s, r, until)
+                earliest = min(earliest, s.next_event[r])
+            s.block_event[block] = earliest
+
+
+@lean
+def finish_all(s: State, t: int) -> None:
+    """End all that ends at the boundaries t, the earliest of all; `catch_up` begins the next steps there."""
+    for block in range(len(s.block_event)):
+        if s.block_event[block] <= t:
+            earliest = NEVER
+            for r in range(block * col.BLOCK, (block + 1) * col.BLOCK):
+                if s.next_event[r] == t:
+                    _finish_run(s, r, t)
+                    s.replicas[r, col.RUN_STEPS] = 0
+                    s.replicas[r, col.RUN_SEQS] = 0
                 earliest = min(earliest, s.next_event[r])
             s.block_event[block] = earliest
 

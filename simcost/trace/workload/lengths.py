@@ -1,0 +1,92 @@
+"""Tokens of prompts and outputs, one class for each law: schema, documentation and behaviour in one place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from simcost.trace.requests.batch import Pairs
+
+_Tokens = Annotated[int, Ge(1), Le(2**31 - 1)]
+_Range = Annotated[tuple[_Tokens, ...], MinLen(2), MaxLen(2)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """Token pairs drawn from log-normals with a correlation; or resampled jointly from a stored trace."""
+
+    kind: Literal["log-normal"] = "log-normal"
+    prompt_median: Annotated[float, Gt(0)] = 600.0
+    """Median tokens of a prompt."""
+    prompt_sigma: Annotated[float, Ge(0)] = 1.0
+    """Standard deviation of the natural logarithm."""
+    output_median: Annotated[float, Gt(0)] = 180.0
+    """Median tokens of an output."""
+    output_sigma: Annotated[float, Ge(0)] = 0.8
+    """As `prompt_sigma`."""
+    correlation: Annotated[float, Ge(-1), Le(1)] = 0.1
+    """Of the two logarithms."""
+    max_tokens: Annotated[int, Ge(2)] = 32768
+    """Largest prompt + output; a longer output, then a longer prompt, is cut."""
+    trace: str | None = None
+    """Parquet whose (prompt, output) pairs are resampled instead; the fields above are then not used."""
+
+    def __post_init__(self) -> None:
+        if max(self.prompt_median, self.output_median) > self.max_tokens:
+            raise ValueError(f"a median is above max_tokens {self.max_tokens}; raise max_tokens")
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Callable[[int], Pairs]":
+        """Sampler of (prompt, output) pairs."""
+        from simcost.trace.synthesis.lengths import lognormal_pairs, resampled_pairs
+
+        if self.trace is None:
+            return lambda count: lognormal_pairs(self, count, rng)
+        return resampled_pairs(self.trace, folder, rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniformLengths:
+    """Tokens drawn evenly from a range, prompts and outputs on their own, as the random requests of benchmark tools:
+    `vllm bench serve` with a range ratio r draws from (1 - r) to (1 + r) times the length, InferenceMAX from r times
+    the length to the length. Equal ends are a constant.
+    """
+
+    kind: Literal["uniform"] = "uniform"
+    prompt_tokens: _Range
+    """Least and most tokens of a prompt."""
+    output_tokens: _Range
+    """Least and most tokens of an output."""
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in (("prompt_tokens", self.prompt_tokens), ("output_tokens", self.output_tokens)):
+            if least > most:
+                raise ValueError(f"{name} is from {least} to {most}; write the smaller number first")
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Callable[[int], Pairs]":  # noqa: ARG002  # one interface
+        """Sampler of (prompt, output) pairs."""
+        from simcost.trace.synthesis.lengths import uniform_pairs
+
+        return lambda count: uniform_pairs(self.prompt_tokens, self.output_tokens, count, rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedLengths:
+    """The (prompt, output) pairs of a stored trace in their order, again from the start when all are used."""
+
+    kind: Literal["in-order"] = "in-order"
+    trace: str
+    """Parquet of `simcost trace import`, relative to the scenario file and inside its folder."""
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Callable[[int], Pairs]":  # noqa: ARG002  # one interface
+        """Reader of the next (prompt, output) pairs."""
+        from simcost.trace.synthesis.lengths import pairs_in_order
+
+        return pairs_in_order(self.trace, folder)
+
+
+TokenLengths = Lengths | UniformLengths | RecordedLengths
