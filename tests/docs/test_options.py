@@ -22,6 +22,17 @@ BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 OTHERS = {
     "README.md": {"--hypothesis-profile"},  # pytest's
+    "docs/guides/load-test.md": {
+        "--concurrency",
+        "--concurrency-ramp-duration",
+        "--dataset-name",
+        "--max-concurrency",
+        "--num-prompts",
+        "--random-input-len",
+        "--random-output-len",
+        "--random-range-ratio",
+        "--request-rate",
+    },  # vllm's and aiperf's
     "docs/guides/measured-engine.md": {
         "--batch-size",
         "--input-len",

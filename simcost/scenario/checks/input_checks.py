@@ -16,6 +16,7 @@ from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.schema.scenario import Demand, JobLog, OnNodes, OnSpot, Plan, Scenario
 from simcost.tables.paths import inside
+from simcost.trace.workload.closed import ClosedWorkload
 from simcost.trace.workload.spec import RecordedWorkload, Stream
 
 WHOLE_BYTES = 2_000_000
@@ -30,6 +31,8 @@ def input_faults(scenario: Scenario, root: YamlNode, catalog: Catalog, folder: P
                 yield from _trace_faults(node.get("path"), folder, file)
                 continue
             yield from _trace_faults(_below(node, "lengths", "trace"), folder, file)
+            if isinstance(workload, ClosedWorkload):
+                continue
             yield from _stream_faults(workload.clients, node.get("clients"), folder, file)
         yield from _length_faults(scenario, root, folder, file)
     if scenario.demand is not None:

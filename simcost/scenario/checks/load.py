@@ -101,7 +101,7 @@ def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:
     if scenario is None or not any(may_look_at_prefixes(plan) for plan in scenario.plans):
         return ""
     try:
-        if prefix_block_tokens(scenario.workload, folder) is not None:
+        if prefix_block_tokens(scenario.open_workloads(), folder) is not None:
             return ""
     except TraceError:
         return ""  # said where the trace is named

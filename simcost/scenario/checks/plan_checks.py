@@ -15,6 +15,7 @@ from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
 from simcost.plan.nodes import FixedNodes, NodePool
+from simcost.scenario.checks.closed_checks import closed_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.routing_checks import routing_faults
@@ -45,6 +46,7 @@ def scenario_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     yield from _source_faults(root, file)
     for workload in items(root.get("workload")):
         yield from _workload_faults(root, workload, file, folder)
+    yield from closed_faults(root, file)
     demand = root.get("demand")
     if demand is not None and isinstance(demand.value, dict):
         yield from _demand_faults(root, demand, file, folder)
@@ -186,6 +188,8 @@ def _workload_faults(root: YamlNode, workload: YamlNode, file: str, folder: Path
     kind = workload.get("kind")
     if kind is not None and kind.value == "trace":
         yield from _trace_faults(workload.get("path"), file, folder)
+    if kind is not None and kind.value == "closed":
+        yield from stream_faults(workload, file, folder)
     if kind is not None and kind.value == "synthetic":
         for part in (workload, *items(workload.get("clients"))):
             yield from stream_faults(part, file, folder)

@@ -26,6 +26,7 @@ from simcost.scenario.checks.routing_checks import (
     router_in,
     unrouted,
 )
+from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.forecast_demand import Foreseen
 from simcost.scenario.inputs.recorded_demand import Given
@@ -58,7 +59,7 @@ class Steered:
     """SHA-256 of each file by its name in the scenario."""
 
 
-def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Steered:
+def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen | ClosedClientDemand) -> Steered:
     """Read the manifests and traces of a plan, and look ahead where it does.
 
     Raises: FaultsError: faults of a manifest.
@@ -94,6 +95,11 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     door, said = door_of(plan, manifests)
     notes += [*said, *differing(plan, manifests)]
     router, door = limited(router, door, plan)
+    if isinstance(source, ClosedClientDemand) and door.max_wait is not None:
+        raise InputError(
+            f"plan {plan.name!r}: its endpoint picker limits how long requests wait (defaultRequestTTL), and in a "
+            "closed workload only clients lose patience; take it out, or write a workload of another kind"
+        )
     troubles = plan.interruptions
     if troubles is not None and isinstance(troubles.spot, SpotTrace):
         names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
@@ -112,7 +118,9 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen) -> Ste
     )
 
 
-def _picker(manifest: Manifest, asked: FromManifest, source: Given | Foreseen) -> tuple[EndpointPicker, list[str]]:
+def _picker(
+    manifest: Manifest, asked: FromManifest, source: Given | Foreseen | ClosedClientDemand
+) -> tuple[EndpointPicker, list[str]]:
     """The endpoint picker of a manifest, and what of it is not simulated."""
     block = source.prefix_block_tokens if isinstance(source, Given) else None
     said = filter(None, [not_simulated(manifest), unrouted(manifest, block)])
@@ -157,12 +165,18 @@ def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
 
 
 def _ahead(
-    asked: FollowForecast, plan: Plan, catalog: Catalog, loaded: LoadedScenario, source: Given | Foreseen
+    asked: FollowForecast,
+    plan: Plan,
+    catalog: Catalog,
+    loaded: LoadedScenario,
+    source: Given | Foreseen | ClosedClientDemand,
 ) -> Predictive:
     """The policy with the demand that it expects."""
     if isinstance(source, Foreseen):
         step_s = source.horizon_s / source.futures.shape[1]
         rates = np.quantile(source.futures, asked.quantile, axis=0) / step_s
+    elif isinstance(source, ClosedClientDemand):
+        raise InputError(f"plan {plan.name!r} follows a forecast, and a closed workload has no demand at set times")
     else:
         step_s, rates = asked.step, _a_season_before(asked, source)
     lead_s = asked.lead

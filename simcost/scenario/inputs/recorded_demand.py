@@ -48,13 +48,13 @@ class Given:
         """
         scenario = loaded.scenario
         return cls(
-            workloads=scenario.workload,
+            workloads=scenario.open_workloads(),
             folder=loaded.folder,
             seed=seed,
             horizon_s=horizon_of(scenario, loaded.folder),
-            inputs=hashes(loaded.folder, [name for one in scenario.workload for name in workload_traces(one)]),
+            inputs=hashes(loaded.folder, [name for one in scenario.open_workloads() for name in workload_traces(one)]),
             other_models=tuple(other_models(scenario, loaded.folder)),
-            prefix_block_tokens=prefix_block_tokens(scenario.workload, loaded.folder)
+            prefix_block_tokens=prefix_block_tokens(scenario.open_workloads(), loaded.folder)
             if any(may_look_at_prefixes(plan) for plan in scenario.plans)
             else None,
         )

@@ -20,6 +20,7 @@ from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
 from simcost.scenario.checks.policy_checks import within
 from simcost.scenario.checks.routing_checks import looks_at_prefixes
+from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.clusters import Cluster, find_clusters
 from simcost.scenario.inputs.control import steered
 from simcost.scenario.inputs.forecast_demand import Foreseen
@@ -33,7 +34,7 @@ REPLICATIONS, FUTURES = 5, 10
 """Number of runs of a plan unless the scenario says, of a recorded workload and of a forecast demand."""
 
 
-Source = Given | Foreseen
+Source = Given | Foreseen | ClosedClientDemand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,9 @@ def _source(loaded: LoadedScenario, seed: int, seeds: int | None) -> Source | No
     scenario = loaded.scenario
     if scenario.demand is not None:
         return Foreseen.of(loaded, scenario.demand, seed, seeds or FUTURES)
+    closed = scenario.closed_workload()
+    if closed is not None:
+        return ClosedClientDemand.of(loaded, closed, seed)
     return Given.of(loaded, seed) if scenario.workload else None
 
 

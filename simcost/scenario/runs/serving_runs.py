@@ -98,6 +98,7 @@ def _simulate(
         horizon_s=arrivals.horizon_s,
         seed=int(stream(question.seed, "replication", run.replication).integers(2**62)),
         limits=question.limits,
+        closed=question.loaded.scenario.closed_workload(),
         rows=draft / ROWS if run.replication == 0 and arrivals.expected <= ROWS_UP_TO else None,
         progress=tell,
     )

@@ -19,6 +19,7 @@ from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placem
 from simcost.plan.serving import Drain, Metrics, Retries
 from simcost.scenario.schema.scaling import FromManifest, PlanScaling
 from simcost.slo import Slo
+from simcost.trace.workload.closed import ClosedWorkload
 from simcost.trace.workload.spec import RecordedWorkload, Stream, Synthetic
 from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, Share, Usd, UsdPerH
 
@@ -187,7 +188,7 @@ class Demand:
     """Money for a month; the result gives the chance to exceed it."""
 
 
-Workload = Annotated[RecordedWorkload | Synthetic, ByKind()]
+Workload = Annotated[RecordedWorkload | Synthetic | ClosedWorkload, ByKind()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +245,7 @@ class Scenario:
     model: str | None = None
     """Name of a model in the catalog, for all plans. Required with requests."""
     workload: tuple[Workload, ...] = ()
-    """One stream of requests, or a list of several that share the pool."""
+    """One stream of requests, or a list of several that share the pool; a closed loop stands alone."""
     demand: Demand | None = None
     """Requests that are forecast, instead of a workload."""
     jobs: JobLog | None = None
@@ -271,3 +272,11 @@ class Scenario:
     """Confidence level of intervals."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
+
+    def closed_workload(self) -> ClosedWorkload | None:
+        """The closed loop of clients; None = requests come when they do."""
+        return next((one for one in self.workload if isinstance(one, ClosedWorkload)), None)
+
+    def open_workloads(self) -> tuple[RecordedWorkload | Synthetic, ...]:
+        """The streams whose requests come when they do."""
+        return tuple(one for one in self.workload if not isinstance(one, ClosedWorkload))

@@ -133,11 +133,16 @@ def scaled(loaded: LoadedScenario, scale: float) -> LoadedScenario:
     (`rate_scale`).
 
     Raises:
-        InputError: a trace cannot be scaled that far.
+        InputError: a trace cannot be scaled that far, or clients wait for answers.
     """
     scenario = loaded.scenario
+    if scenario.closed_workload() is not None:
+        raise InputError(
+            "workload: a closed loop has as many requests as its plan answers, so that there is no demand to scale; "
+            "write one of kind synthetic or trace"
+        )
     demand = None if scenario.demand is None else replace(scenario.demand, scale=scenario.demand.scale * scale)
-    workload = tuple(_scaled(one, scale) for one in scenario.workload)
+    workload = tuple(_scaled(one, scale) for one in scenario.open_workloads())
     return replace(loaded, scenario=replace(scenario, workload=workload, demand=demand))
 
 
