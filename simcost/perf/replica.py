@@ -38,6 +38,10 @@ class GivenStep:
     as before it, or constant where it fell. For what a, b and c cannot say, such as the experts a batch touches."""
     factor: Annotated[float, Gt(0), Le(1000)] = 1.0
     """On the whole step: measured over predicted."""
+    sigma: Annotated[float, Ge(0), Le(2)] | None = None
+    """Log-normal spread of the real step time that is left after the measurement; None = 0.08."""
+    source: str = ""
+    """Where the numbers come from: engine and version, requests, date."""
 
     def __post_init__(self) -> None:
         tokens = [knot.tokens for knot in self.base]
@@ -65,6 +69,8 @@ class ReplicaSpec:
     """Measured KV capacity in tokens (vLLM: num_gpu_blocks * block_size); None = computed."""
     step: GivenStep | None = None
     """Measured step time; None = from the catalog."""
+    first_token_overhead: Seconds = 0.0
+    """Time of each request outside of the engine (HTTP, tokenizer, queues of the frontend), added to TTFT and E2E."""
 
 
 def embedding_parameters(model: Model) -> float:

@@ -211,8 +211,8 @@ def _given(step: GivenStep) -> StepTime:
         d_s_per_token=step.d,
         q_s_per_pair=step.q,
         provenance="given",
-        source="coefficients given in the scenario",
-        sigma=GIVEN_SIGMA,
+        source=step.source or "coefficients given in the scenario",
+        sigma=GIVEN_SIGMA if step.sigma is None else step.sigma,
         base=tuple((knot.tokens, knot.seconds) for knot in step.base),
     )
     return measured if step.factor == 1.0 else measured.scaled(step.factor)

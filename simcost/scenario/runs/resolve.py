@@ -220,6 +220,7 @@ def _resolved(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         name=f"{model.name} on {accelerator.name}",
         step=step,
         kv_capacity_tokens=memory.kv_capacity_tokens,
+        first_token_overhead_s=replica.first_token_overhead,
         scaling=steers.scaling,
         metrics=plan.metrics,
         drain=plan.drain,

@@ -326,7 +326,8 @@ def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
         clock.ticks_per_ns,
         salt,
     )
-    parameters[col.INFORMED :] = routing_parameters(pool.router, pool.admission, clock)
+    parameters[col.INFORMED : col.FIRST_TOKEN_OVERHEAD] = routing_parameters(pool.router, pool.admission, clock)
+    parameters[col.FIRST_TOKEN_OVERHEAD] = clock.ticks(pool.first_token_overhead_s)
     return parameters
 
 

@@ -19,6 +19,8 @@ class Pool:
     step: StepTime
     kv_capacity_tokens: int
     scaling: Autoscaler
+    first_token_overhead_s: float = 0.0
+    """Time of each request outside of the engine, added to TTFT and E2E."""
     batching: Batching = field(default_factory=Batching)
     router: Router = field(default_factory=LeastOutstanding)
     admission: Admission = field(default_factory=Admission)

@@ -31,6 +31,7 @@ COARSE = 10
 # Parameters of the pool (`parameters`).
 B, C, D, E, E_SHIFT = range(5)  # step time in ticks, beside `base`; E is a fixed-point number
 CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(5, 14)
+# FIRST_TOKEN_OVERHEAD: ticks of each request outside of the engine, before its first token.
 # Of routing and admission, in ticks: REFRESH is the age that signals may have, 0 = none, NIL = no signals.
 (
     INFORMED,
@@ -48,7 +49,8 @@ CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS
     SCORERS,
     BY_SESSION,
 ) = range(14, 28)
-PARAMETERS = 28
+FIRST_TOKEN_OVERHEAD = 28
+PARAMETERS = 29
 
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
 HOLD, REJECT = 1, 2

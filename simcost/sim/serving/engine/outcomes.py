@@ -17,14 +17,14 @@ def count(histograms: npt.NDArray[np.int32], window: int, metric: int, value_s: 
 
 
 @lean
-def _write_row(s: State, x: int, t: int, status: int) -> None:
+def _write_row(s: State, x: int, first: int, t: int, status: int) -> None:
     node, row = s.nodes[x], s.rows[s.totals[col.ROWS]]
     row[col.R_REQUEST] = node[col.REQUEST]
     row[col.R_ARRIVAL] = node[col.ARRIVAL]
     row[col.R_STATUS] = status
     row[col.R_PROMPT] = node[col.PROMPT]
     row[col.R_OUTPUT] = node[col.OUTPUT]
-    row[col.R_FIRST] = node[col.FIRST]
+    row[col.R_FIRST] = first
     row[col.R_END] = t
     row[col.R_EVICTED] = node[col.EVICTED]
     row[col.R_RETRIES] = node[col.RETRIES]
@@ -37,9 +37,12 @@ def _record(s: State, x: int, t: int, status: int) -> None:
     """Count how request x ended at t."""
     totals, node, limits = s.totals, s.nodes[x], s.limits
     window = node[col.ARRIVAL] // s.parameters[col.WINDOW]
-    counts = s.windows[window]
+    counts, first = s.windows[window], node[col.FIRST]
+    if status == col.IS_COMPLETED:
+        first += s.parameters[col.FIRST_TOKEN_OVERHEAD]
+        t += s.parameters[col.FIRST_TOKEN_OVERHEAD]
     if len(s.rows) > 0:
-        _write_row(s, x, t, status)
+        _write_row(s, x, first, t, status)
     if status == col.IS_REJECTED:
         totals[col.REJECTED] += 1
         counts[col.W_REJECTED] += 1
@@ -56,13 +59,13 @@ def _record(s: State, x: int, t: int, status: int) -> None:
         counts[col.W_COMPLETED] += 1
         counts[col.W_PROMPT] += node[col.PROMPT]
         counts[col.W_OUTPUT] += node[col.OUTPUT]
-        ttft = (node[col.FIRST] - node[col.ARRIVAL]) * limits[col.TICK_S]
+        ttft = (first - node[col.ARRIVAL]) * limits[col.TICK_S]
         e2e = (t - node[col.ARRIVAL]) * limits[col.TICK_S]
         count(s.histograms, window, 0, ttft)
         count(s.histograms, window, 2, e2e)
         good = ttft <= limits[col.TTFT] and e2e <= limits[col.E2E]
         if node[col.OUTPUT] > 1:
-            tpot = (t - node[col.FIRST]) / (node[col.OUTPUT] - 1) * limits[col.TICK_S]
+            tpot = (t - first) / (node[col.OUTPUT] - 1) * limits[col.TICK_S]
             count(s.histograms, window, 1, tpot)
             good = good and tpot <= limits[col.TPOT]
         counts[col.W_GOOD] += good
@@ -71,8 +74,8 @@ def _record(s: State, x: int, t: int, status: int) -> None:
 @inlined
 def _release(s: State, x: int, t: int, status: int) -> None:
     """Request x leaves the system at t."""
-    totals = s.totals
-    if status == col.IS_COMPLETED and t - s.nodes[x, col.ARRIVAL] > s.parameters[col.TIMEOUT]:
+    totals, overhead = s.totals, s.parameters[col.FIRST_TOKEN_OVERHEAD]
+    if status == col.IS_COMPLETED and t + overhead - s.nodes[x, col.ARRIVAL] > s.parameters[col.TIMEOUT]:
         status = col.IS_TIMED_OUT  # the answer came, but the client had gone
     _record(s, x, t, status)
     totals[col.IN_SYSTEM] -= 1
