@@ -32,6 +32,9 @@ OPTIONAL = {
     "session": _LABEL,
     "priority": pa.int16(),
     "prefix_hashes": pa.list_(pa.int64()),
+    "ttft_s": pa.float64(),
+    "e2e_s": pa.float64(),
+    "status": _LABEL,
 }
 
 

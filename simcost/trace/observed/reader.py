@@ -1,0 +1,162 @@
+"""Reading an observation: its format is found out from its content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import TraceError
+from simcost.trace.observed import distributions, prometheus, vllm_bench
+from simcost.trace.observed.json_values import read_json
+from simcost.trace.observed.load import Load
+from simcost.trace.observed.observation import Configuration, Finding, Observation, ObservedPoint, ObservedRun
+from simcost.trace.observed.run_folder import REQUESTS, read_folder
+from simcost.trace.observed.soundness import check_run, consistent
+from simcost.trace.observed.stored_trace import is_trace, read_stored
+
+KNOWN = (
+    "a folder with requests.jsonl and meta.json; a trace of `simcost trace import` with ttft_s and e2e_s; JSON of "
+    "vllm bench serve, vllm bench latency, SGLang, GuideLLM, inference-perf, AIPerf or GenAI-Perf; metrics of vLLM or "
+    "SGLang in the text form of Prometheus"
+)
+
+
+def read_observation(paths: Sequence[Path], load: Load | None = None) -> Observation:
+    """What was observed, in one run or in several files of benchmark points.
+
+    Args:
+        paths: a folder of a run, a file, several benchmark outputs, or folders of them.
+        load: the load where the outputs do not state it.
+
+    Raises:
+        TraceError: what cannot be read, with its place and the remedy.
+    """
+    load = load or Load()
+    for path in paths:
+        if not path.exists():
+            raise TraceError(f"{path}: no such file or folder")
+    files = [file for path in paths for file in _files(path)]
+    found = [_read(file, load) for file in files]
+    runs = [each for each in found if each.run is not None]
+    if not runs:
+        return _joined(found)
+    if len(found) > 1:
+        raise TraceError(
+            f"{runs[0].files[0]}: holds single requests, which are calibrated alone; leave the other "
+            f"{len(found) - 1} files out, or give benchmark points alone"
+        )
+    return runs[0]
+
+
+def _files(path: Path) -> list[Path]:
+    """The path itself, or the benchmark outputs of a folder."""
+    if not path.is_dir() or (path / REQUESTS).is_file():
+        return [path]
+    files = [file for file in sorted(path.iterdir()) if file.suffix in (".json", ".jsonl", ".prom") and file.is_file()]
+    stages = [file for file in files if file.name.startswith("stage_") and "lifecycle" in file.name]
+    if not files:
+        raise TraceError(f"{path}: holds neither {REQUESTS} nor outputs of benchmarks; known are {KNOWN}")
+    return stages or files
+
+
+def _read(path: Path, load: Load) -> Observation:
+    if path.is_dir():
+        return read_folder(path)
+    if is_trace(path):
+        return read_stored(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TraceError(f"{path}: is no observation; known are {KNOWN}") from error
+    if prometheus.is_prometheus(text):
+        point, configuration = prometheus.prometheus_point(text, path, load)
+        return _sound("prometheus", path, [point], configuration)
+    if path.name == REQUESTS:
+        return read_folder(path.parent)
+    return _of_json(_documents(path, text), path, load)
+
+
+def _documents(path: Path, text: str) -> list[Any]:
+    """One JSON document, or one a line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and all(line.startswith("{") and line.rstrip().endswith("}") for line in lines):
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError:
+            pass
+    return [read_json(path)]
+
+
+def _of_json(documents: list[Any], path: Path, load: Load) -> Observation:
+    first = documents[0]
+    kinds = {
+        "vllm-bench-serve": vllm_bench.is_serve(first),
+        "vllm-bench-latency": vllm_bench.is_latency(first),
+        "inference-perf": distributions.is_inference_perf(first),
+        "guidellm": distributions.is_guidellm(first),
+        "aiperf": distributions.is_aiperf(first),
+    }
+    named = [kind for kind, holds in kinds.items() if holds]
+    if len(named) != 1:
+        reason = f"may be {' or '.join(named)}" if named else "is no observation"
+        raise TraceError(f"{path}: {reason}; known are {KNOWN}")
+    kind, nothing = named[0], Configuration()
+    if kind == "vllm-bench-serve":
+        return _serve(documents, path, load)
+    if kind == "vllm-bench-latency":
+        return _sound(kind, path, [vllm_bench.latency_point(first, path, load)], nothing)
+    if kind == "inference-perf":
+        return _sound(kind, path, [distributions.inference_perf_point(first, path, load)], nothing)
+    if kind == "guidellm":
+        points = distributions.guidellm_points(first, path, load)
+        return _sound(kind, path, points, distributions.guidellm_configuration(first))
+    point = distributions.aiperf_point(first, path, load)
+    return _sound(kind, path, [point], distributions.aiperf_configuration(first))
+
+
+def _serve(documents: list[Any], path: Path, load: Load) -> Observation:
+    configuration = vllm_bench.serve_configuration(documents[0])
+    run = vllm_bench.serve_run(documents[0], path) if len(documents) == 1 else None
+    if run is None:
+        points = [vllm_bench.serve_point(each, path, load) for each in documents]
+        return _sound("vllm-bench-serve", path, points, configuration)
+    return _sound_run("vllm-bench-serve", path, run, configuration)
+
+
+def _sound(kind: str, path: Path, points: list[ObservedPoint], configuration: Configuration) -> Observation:
+    checked = [consistent(point, str(path)) for point in points]
+    findings = tuple(found for _, several in checked for found in several)
+    kept = tuple(point for point, _ in checked)
+    return Observation(kind=kind, files=(path,), configuration=configuration, points=kept, findings=findings)
+
+
+def _sound_run(kind: str, path: Path, run: ObservedRun, configuration: Configuration) -> Observation:
+    run, findings = check_run(run, str(path), np.arange(1, len(run) + 1), configuration)
+    return Observation(kind=kind, files=(path,), configuration=configuration, run=run, findings=tuple(findings))
+
+
+def _joined(found: list[Observation]) -> Observation:
+    """The points of all files.
+
+    Raises:
+        TraceError: they are of different models.
+    """
+    first = found[0]
+    for each in found:
+        one, other = first.configuration.model, each.configuration.model
+        if one and other and one != other:
+            raise TraceError(
+                f"{each.files[0]}: is of model {other!r}, {first.files[0]} of {one!r}; calibrate each alone"
+            )
+    findings: list[Finding] = [one for each in found for one in each.findings]
+    return replace(
+        first,
+        files=tuple(file for each in found for file in each.files),
+        points=tuple(point for each in found for point in each.points),
+        findings=tuple(findings),
+    )

@@ -1,0 +1,169 @@
+"""Soundness of observed latencies: what cannot be is taken out of the fit or refused, with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.errors import TraceError
+from simcost.trace.observed.observation import Configuration, Finding, Floats, Ints, ObservedPoint, ObservedRun, finding
+
+QUEUED_S = 0.02
+"""Time in the queue from which on a request is said to have waited: a step or two."""
+FEWEST = 8
+"""Requests with latencies without which there is nothing to fit."""
+_SLOWEST_TPOT_S, _FASTEST_TPOT_S = 3.0, 1e-4
+"""No engine takes longer or less for a token: 3 s with weights on disk, 0.1 ms with every trick of 2026."""
+_BACK = 0.5
+_ALWAYS = 0.95
+_HALVES = 0.15
+
+
+def check_run(
+    run: ObservedRun, place: str, lines: Ints, configuration: Configuration
+) -> tuple[ObservedRun, list[Finding]]:
+    """The run with impossible latencies taken out, and what a reader should know of it.
+
+    Args:
+        run: as it was read.
+        place: of its file.
+        lines: where each request stands in it.
+        configuration: settings of the engine.
+
+    Raises:
+        TraceError: nothing is left to fit, times are in another unit, or several engines are mixed.
+    """
+    run, findings = _without_going_back(run, place, lines)
+    if int(run.timed.sum()) < FEWEST:
+        raise TraceError(
+            f"{place}: {int(run.timed.sum()):,} of {len(run):,} requests have usable times; at least {FEWEST} are "
+            "needed: log first_token_ts and last_token_ts"
+        )
+    missing = len(run) - int(run.timed.sum())
+    if missing:
+        at = int(lines[int((~run.timed).argmax())])
+        message = (
+            f"{place}:{at}: {missing:,} requests have no usable latency; they are part of the load, not of the fit"
+        )
+        findings.append(finding("no_latency", message, missing))
+    check_unit(_median(run.tpot_s), place)
+    _check_running(run, place, configuration.max_num_seqs)
+    return run, [*findings, *_phases(run, place)]
+
+
+def check_unit(tpot_s: float | None, place: str) -> None:
+    """Raise TraceError where no engine takes so long, or so short, for a token."""
+    if tpot_s is None:
+        return
+    if tpot_s > _SLOWEST_TPOT_S:
+        raise TraceError(
+            f"{place}: a token takes {tpot_s:,.3g} s at the median, which no engine does; are the times in "
+            "milliseconds? divide them by 1,000"
+        )
+    if tpot_s < _FASTEST_TPOT_S:
+        raise TraceError(
+            f"{place}: a token takes {tpot_s:.3g} s at the median, which no engine does; are the times off by a "
+            "thousand, or all tokens in one chunk? log the times of the engine in seconds"
+        )
+
+
+def consistent(point: ObservedPoint, place: str) -> tuple[ObservedPoint, list[Finding]]:
+    """The point with a TPOT that agrees with its TTFT, E2E and lengths: some tools count chunks, not tokens.
+
+    Raises:
+        TraceError: times are in another unit.
+    """
+    ttft, e2e, tpot = (point.latencies.get(name, {}) for name in ("ttft", "e2e", "tpot"))
+    length = mean_of(point.output_tokens)
+    both = [name for name in ("mean", "p50") if name in ttft and name in e2e]
+    if not both or length <= 1:
+        check_unit(tpot.get("mean", tpot.get("p50")), f"{place}: {point.name}")
+        return point, []
+    name = both[0]
+    implied = (e2e[name] - ttft[name]) / (length - 1)
+    if implied <= 0:
+        raise TraceError(
+            f"{place}: {point.name}: TTFT {ttft[name]:.3g} s is not below E2E {e2e[name]:.3g} s; one of them is in "
+            "another unit"
+        )
+    check_unit(implied, f"{place}: {point.name}")
+    if name in tpot and abs(tpot[name] / implied - 1) < _HALVES:
+        return point, []
+    own = dict(point.latencies) | {"tpot": {name: implied}}
+    said = f" says {tpot[name] * 1e3:.3g} ms, but" if name in tpot else ""
+    taken = f"(E2E - TTFT) / (output tokens - 1) is {implied * 1e3:.3g} ms, which is taken"
+    message = f"{place}: {point.name}: TPOT{said} {taken}"
+    return replace(point, latencies=own), [finding("tpot", message)] if said else []
+
+
+def mean_of(quantiles: Mapping[float, float]) -> float:
+    """Mean of a distribution that is known by quantiles."""
+    levels = np.array(sorted(quantiles))
+    values = np.array([quantiles[level] for level in levels])
+    if len(levels) == 1:
+        return float(values[0])
+    grid = (np.arange(200) + 0.5) / 200
+    return float(np.interp(grid, levels, values).mean())
+
+
+def _without_going_back(run: ObservedRun, place: str, lines: Ints) -> tuple[ObservedRun, list[Finding]]:
+    with np.errstate(invalid="ignore"):
+        back = (run.ttft_s <= 0) | (run.e2e_s < run.ttft_s) | (run.e2e_s <= 0) | (run.queue_s < -1e-6)
+    bad = int(back.sum())
+    if not bad:
+        return run, []
+    at = int(lines[int(back.argmax())])
+    if bad > _BACK * len(run):
+        raise TraceError(
+            f"{place}:{at}: times go back in {bad:,} of {len(run):,} requests: a token before its request, or the last "
+            "before the first; are columns exchanged, or clocks different?"
+        )
+    message = f"{place}:{at}: times go back in {bad:,} requests; they are part of the load, not of the fit"
+    ttft, e2e, queue = (np.where(back, np.nan, column) for column in (run.ttft_s, run.e2e_s, run.queue_s))
+    return replace(run, ttft_s=ttft, e2e_s=e2e, queue_s=queue), [finding("times_back", message, bad)]
+
+
+def _check_running(run: ObservedRun, place: str, most: int | None) -> None:
+    """Raise TraceError where more sequences decode at once than one engine takes."""
+    known = ~np.isnan(run.ttft_s + run.e2e_s)
+    if most is None or not known.any():
+        return
+    begin, end = run.arrival_s + run.ttft_s, run.arrival_s + run.e2e_s
+    times = np.concatenate([begin[known], end[known]])
+    change = np.concatenate([np.ones(known.sum()), -np.ones(known.sum())])
+    running = int(np.cumsum(change[np.lexsort((change, times))]).max())
+    if running > 1.1 * most:
+        raise TraceError(
+            f"{place}: {running} sequences decode at once, but the engine takes {most} (max_num_seqs): the log mixes "
+            "several engines, or the setting is another one; keep the lines of one engine"
+        )
+
+
+def _phases(run: ObservedRun, place: str) -> list[Finding]:
+    """Loads that leave something unobserved."""
+    findings = []
+    queued = run.queue_s[~np.isnan(run.queue_s)]
+    if len(queued) and (queued > QUEUED_S).mean() > _ALWAYS:
+        share = f"{(queued > QUEUED_S).mean():.0%}"
+        message = (
+            f"{place}: {share} of the requests waited in the queue: TTFT is the queue, and says nothing of prefill; "
+            "throughput and TPOT can be fitted. Measure below saturation, too"
+        )
+        findings.append(finding("saturated", message))
+    ends = (run.arrival_s + run.e2e_s)[~np.isnan(run.e2e_s)]
+    begins = (run.arrival_s + run.ttft_s)[~np.isnan(run.ttft_s)]
+    if not len(ends) or begins.max(initial=0.0) <= ends.min():
+        message = (
+            f"{place}: no request began after another had ended: the run never leaves its start-up, and throughput at "
+            "a steady load is not observed; times of steps can be fitted. Measure for longer"
+        )
+        findings.append(finding("start_up", message))
+    return findings
+
+
+def _median(values: Floats) -> float | None:
+    known: npt.NDArray[np.float64] = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None

@@ -1,0 +1,57 @@
+"""A stored trace with the latencies that its log had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from simcost.errors import TraceError
+from simcost.trace.observed.observation import Configuration, Observation, ObservedRun
+from simcost.trace.observed.soundness import check_run
+from simcost.trace.requests.store import open_trace, read_labelled
+from simcost.units import NS_PER_S
+
+_MAGIC = b"PAR1"
+_LATENCIES = ("ttft_s", "e2e_s")
+
+
+def is_trace(path: Path) -> bool:
+    """True for a Parquet file."""
+    with path.open("rb") as file:
+        return file.read(4) == _MAGIC
+
+
+def read_stored(path: Path) -> Observation:
+    """The requests of a trace with their latencies.
+
+    Raises:
+        TraceError: it is no trace, has no latencies, or those of several models.
+    """
+    info = open_trace(path)
+    there = [name for name in _LATENCIES if name in info.columns]
+    if not there:
+        raise TraceError(
+            f"{path}: has no latencies; import the log again with its columns, e.g. --map ttft_s=TTFT,e2e_s=LATENCY"
+        )
+    if len(info.models) > 1:
+        names = ", ".join(list(info.models)[:3])
+        raise TraceError(f"{path}: the requests are of several models ({names}); import those of one with --where")
+    parts = list(read_labelled(path, there))
+    columns = {
+        name: np.concatenate([labels[name].to_numpy(zero_copy_only=False).astype(float) for _, labels in parts])
+        for name in there
+    }
+    arrival = np.concatenate([batch.arrival_ns for batch, _ in parts]) / NS_PER_S
+    unknown = np.full(len(arrival), np.nan)
+    run = ObservedRun(
+        arrival_s=arrival - arrival[0],
+        prompt_tokens=np.concatenate([batch.prompt_tokens for batch, _ in parts]).astype(np.int64),
+        output_tokens=np.concatenate([batch.output_tokens for batch, _ in parts]).astype(np.int64),
+        ttft_s=columns.get("ttft_s", unknown),
+        e2e_s=columns.get("e2e_s", unknown),
+        queue_s=unknown,
+    )
+    configuration = Configuration(model=next(iter(info.models), None))
+    run, findings = check_run(run, str(path), np.arange(1, len(run) + 1), configuration)
+    return Observation(kind="trace", files=(path,), configuration=configuration, run=run, findings=tuple(findings))
