@@ -19,6 +19,7 @@ from simcost.studies.actuals import command as focus
 from simcost.studies.autoscaling import command as autoscale
 from simcost.studies.bills import command as bill
 from simcost.studies.breakeven import command as api
+from simcost.studies.calibration import command as calibrate
 from simcost.studies.catalog import command as catalog
 from simcost.studies.catalog import prices_command
 from simcost.studies.commitments import command as commit
@@ -121,6 +122,7 @@ def command_line() -> Parser:
         forecast,
         train,
         autoscale,
+        calibrate,
         waste,
         bill,
         commit,

@@ -1,0 +1,1 @@
+"""Calibration of a replica on an observed run or benchmark (`simcost calibrate`)."""

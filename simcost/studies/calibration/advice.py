@@ -1,0 +1,55 @@
+"""Coefficients that an observation does not fix, and what to measure for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simcost.studies.calibration.engine import Engine
+from simcost.studies.calibration.fit import Fitted
+from simcost.studies.calibration.parameters import COUNT, FACTOR, NAMES, OVERHEAD, Freedom
+
+KNOWN_SIGMA = 0.25
+"""Standard deviation of a logarithm up to which a coefficient counts as known."""
+_KNOWN_OVERHEAD = 0.5
+"""The same of the overhead, in units of 10 ms."""
+_LONG_PROMPT = 8192
+_MEASURE = {
+    "a_s": "TPOT at concurrency 1: almost all of such a step is a",
+    "b_s_per_token": "TTFT without a queue, at prompts of 128 to 8,192 tokens",
+    "c_s_per_sequence": "TPOT at concurrencies from 1 to max_num_seqs, with lengths that stay the same",
+    "d_s_per_token": "TPOT at one concurrency with contexts from 500 to 8,000 tokens",
+    "q_s_per_pair": "TTFT without a queue, at prompts of 8,192 tokens and more",
+    "first_token_overhead_s": "TTFT of short prompts at concurrency 1",
+    "kv_tokens": "the line `GPU KV cache size` that vLLM logs at its start: pass --kv-tokens N",
+}
+
+
+def not_identified(engine: Engine, fitted: Fitted, freedom: Freedom, longest_prompt: float) -> list[dict[str, Any]]:
+    """Each with its reason and the next measurement."""
+    rows = [
+        _row(NAMES[k], _reason(fitted, k, engine))
+        for k in range(COUNT)
+        if k not in freedom.free or fitted.spread[k] > (_KNOWN_OVERHEAD if k == OVERHEAD else KNOWN_SIGMA)
+    ]
+    if freedom.free == (FACTOR,):
+        rows.insert(0, _row("a_s", "only the factor on the whole step is fitted"))
+    if longest_prompt < _LONG_PROMPT:
+        rows.append(_row("q_s_per_pair", f"no prompt is longer than {longest_prompt:,.0f} tokens"))
+    if engine.configuration.kv_tokens is None:
+        origin = "computed from the memory of the accelerator" if engine.kv_tokens else "unknown"
+        rows.append(_row("kv_tokens", f"not stated: {origin}"))
+    return rows
+
+
+def _reason(fitted: Fitted, k: int, engine: Engine) -> str:
+    spread = fitted.spread[k]
+    stays = "as the catalog has it" if engine.expected else "near its start"
+    if spread == float("inf"):
+        return f"not fitted to so few points; {stays}"
+    if k == OVERHEAD:
+        return f"known within {spread * 10:.0f} ms only"
+    return f"known within a factor {1 + spread:.2g} only; held {stays}" if spread < 9 else f"not seen; {stays}"
+
+
+def _row(name: str, reason: str) -> dict[str, Any]:
+    return {"coefficient": name, "reason": reason, "measure": _MEASURE[name]}

@@ -1,0 +1,134 @@
+"""What is fixed before a fit: the settings of the engine, its memory, and the step time that the catalog expects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simcost.catalog import Catalog
+from simcost.errors import InputError
+from simcost.perf import ReplicaSpec, StepTime, fit_memory, step_time
+from simcost.plan import Batching
+from simcost.trace.observed import Configuration
+from simcost.trace.observed.observation import Finding, finding
+
+_UNLIMITED_TOKENS = 20_000_000
+"""KV capacity where nothing is known of it: no observed request waits for memory."""
+_START = StepTime(
+    a_s=0.012,
+    b_s_per_token=5e-5,
+    c_s_per_sequence=3e-5,
+    d_s_per_token=1e-7,
+    q_s_per_pair=0.0,
+    provenance="analytic",
+    source="the middle of the catalog's fits",
+    sigma=1.0,
+)
+_LEAST = {"b_s_per_token": 1e-3 / 2048, "c_s_per_sequence": 1e-3 / 256, "d_s_per_token": 1e-3 / 100_000}
+"""Smallest start of a coefficient, relative to a: a fit multiplies, and 0 stays 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """One replica of the observed engine."""
+
+    configuration: Configuration
+    spec: ReplicaSpec | None
+    """None = the accelerator is not known."""
+    batching: Batching
+    kv_tokens: int | None
+    """Measured or computed capacity; None = not known."""
+    start: StepTime
+    """Where the fit begins."""
+    expected: bool
+    """True if the catalog expects this step time, so that the fit stays near it where the data say nothing."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def capacity(self) -> int:
+        """KV tokens for the replay."""
+        return self.kv_tokens or _UNLIMITED_TOKENS
+
+
+def engine_of(stated: Configuration, given: Configuration, catalog: Catalog, spec: Mapping[str, Any]) -> Engine:
+    """The engine as its output states it and the user completes it.
+
+    Args:
+        stated: settings in the output.
+        given: settings from the user, which count first.
+        catalog: the facts.
+        spec: further fields of the replica: precisions, share of memory.
+
+    Raises:
+        InputError: an accelerator without a model, or a model that does not fit.
+    """
+    known = given.over(stated)
+    findings: list[Finding] = []
+    batching = _batching(known, findings)
+    if known.accelerator is None:
+        message = (
+            "the accelerator is not stated: nothing is expected of the step time, and each coefficient rests on the "
+            "data alone; pass --on ACCELERATOR and --model MODEL"
+        )
+        findings.append(finding("no_accelerator", message))
+        return Engine(
+            configuration=known,
+            spec=None,
+            batching=batching,
+            kv_tokens=known.kv_tokens,
+            start=_START,
+            expected=False,
+            findings=tuple(findings),
+        )
+    if known.model is None:
+        raise InputError("the output does not state the model; pass --model MODEL")
+    return _expected(known, known.accelerator, known.model, batching, catalog, spec, findings)
+
+
+def _expected(
+    known: Configuration,
+    accelerator_name: str,
+    model_name: str,
+    batching: Batching,
+    catalog: Catalog,
+    fields: Mapping[str, Any],
+    findings: list[Finding],
+) -> Engine:
+    model, accelerator = catalog.model(model_name), catalog.accelerator(accelerator_name)
+    spec = ReplicaSpec(accelerator=accelerator.name, tp=known.tp or 1, kv_tokens=known.kv_tokens, **fields)
+    kv_tokens = known.kv_tokens
+    if kv_tokens is None:
+        kv_tokens = fit_memory(model, accelerator, spec, batching.max_num_batched_tokens).kv_capacity_tokens
+    step = step_time(catalog, model, accelerator, spec)
+    floors = {name: max(getattr(step, name), share * step.a_s) for name, share in _LEAST.items()}
+    return Engine(
+        configuration=replace(known, model=model.name, accelerator=accelerator.name),
+        spec=spec,
+        batching=batching,
+        kv_tokens=kv_tokens,
+        start=replace(step, **floors),
+        expected=True,
+        findings=tuple(findings),
+    )
+
+
+def _batching(known: Configuration, findings: list[Finding]) -> Batching:
+    default = Batching()
+    seqs, budget = known.max_num_seqs, known.max_num_batched_tokens
+    missing = [name for name, value in (("max_num_seqs", seqs), ("max_num_batched_tokens", budget)) if value is None]
+    if missing:
+        names = " and ".join(missing)
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
+        message = (
+            f"{names} of the engine are not stated; taken as {seqs or default.max_num_seqs} sequences and "
+            f"{budget or default.max_num_batched_tokens} tokens: pass {options} if they are others"
+        )
+        findings.append(finding("assumed_settings", message))
+    try:
+        return Batching(
+            max_num_seqs=seqs or default.max_num_seqs,
+            max_num_batched_tokens=budget or default.max_num_batched_tokens,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error

@@ -1,0 +1,171 @@
+"""The fit: a global start, then descents without derivatives, then least squares.
+
+A local descent from the catalog alone fails where its shape is wrong, as for mixtures of experts: a run that is near
+saturation has several valleys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from simcost.studies.calibration.engine import Engine
+from simcost.studies.calibration.parameters import COUNT, OVERHEAD, Candidate, Freedom, Vector, candidate, outside
+from simcost.studies.calibration.residuals import Problem
+
+_STARTS = 64
+_SPREAD = 3.0
+"""Of the starts, as a factor, around the catalog; the whole reach where nothing is expected."""
+_TRIED, _DESCENTS = 12, 4
+"""Starts that descend, and those that go on to the bottom."""
+_EVALUATIONS = 300
+_REPLICATES = 50
+_REPLICATE_EVALUATIONS = 120
+_ALONE = 10.0
+"""Requests of a run that share steps count as one: an error of a request is that of its neighbours."""
+_AS_DEEP = 11.1
+"""Chi-square of five parameters at 95 %."""
+_OVERHEAD_PULL = 0.05
+_STEP = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """The best parameters of a problem."""
+
+    x: Vector
+    best: Candidate
+    loss: float
+    spread: Vector
+    """Standard deviations of the parameters as the data alone leave them; infinity for those that were not free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loss:
+    """Squared residuals and the pull towards what the catalog expects."""
+
+    engine: Engine
+    problem: Problem
+    freedom: Freedom
+
+    def full(self, moved: Vector) -> Vector:
+        """All parameters; those that are not free stay at 0."""
+        x = np.zeros(COUNT)
+        x[list(self.freedom.free)] = moved
+        return x
+
+    def tried(self, moved: Vector) -> Candidate:
+        return candidate(self.engine.start, self.full(moved), self.freedom.reach)
+
+    def terms(self, moved: Vector) -> Vector:
+        x = self.full(moved)
+        pulls = self.freedom.pull * x[1:OVERHEAD]
+        rest = [_OVERHEAD_PULL * self.freedom.pull * x[OVERHEAD], 10 * outside(x, self.freedom.reach)]
+        return np.concatenate([self.problem.residuals(self.tried(moved)), pulls, rest])
+
+    def __call__(self, moved: Vector) -> float:
+        return float((self.terms(moved) ** 2).sum())
+
+
+def fit(
+    engine: Engine,
+    problem: Problem,
+    freedom: Freedom,
+    *,
+    first: Problem | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Fitted:
+    """The best parameters.
+
+    Args:
+        engine: what is fixed.
+        problem: what is observed.
+        freedom: which parameters may move.
+        first: a shorter problem that the starts are compared on; None = the problem.
+        progress: called with the share done.
+    """
+    loss = _Loss(engine=engine, problem=problem, freedom=freedom)
+    short = loss if first is None else _Loss(engine=engine, problem=first, freedom=freedom)
+    starts = sorted(_starts(engine, freedom, short), key=short)[:_TRIED]
+    found = []
+    for done, start in enumerate(starts):
+        found.append(_descended(loss, start, _EVALUATIONS))
+        progress(0.7 * (done + 1) / len(starts))
+    valleys = [_deepened(loss, each) for each in sorted(found, key=loss)[:_DESCENTS]]
+    best = min(valleys, key=loss)
+    progress(1.0)
+    spread = _spread(loss, best, valleys)
+    return Fitted(x=loss.full(best), best=loss.tried(best), loss=loss(best), spread=spread)
+
+
+def replicates(engine: Engine, problem: Problem, freedom: Freedom, fitted: Fitted, seed: int) -> Sequence[Candidate]:
+    """Fits to observations drawn anew, from the best on; none where there are too few blocks."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(_REPLICATES):
+        drawn = problem.resampled(rng)
+        if drawn is None:
+            return []
+        loss = _Loss(engine=engine, problem=drawn, freedom=freedom)
+        found.append(loss.tried(_descended(loss, fitted.x[list(freedom.free)], _REPLICATE_EVALUATIONS, size=0.1)))
+    return found
+
+
+def _starts(engine: Engine, freedom: Freedom, loss: _Loss) -> list[Vector]:
+    """Sobol points around the catalog, the catalog itself, and the catalog at the best factor."""
+    from scipy.stats import qmc
+
+    free = len(freedom.free)
+    count = _STARTS if engine.expected else 4 * _STARTS
+    width = log(_SPREAD if engine.expected else freedom.reach)
+    points = (2 * qmc.Sobol(free, seed=1).random(count) - 1) * width
+    if OVERHEAD in freedom.free:
+        points[:, freedom.free.index(OVERHEAD)] = 0.5
+    own = np.zeros(free)
+    anchors = [np.concatenate([[step], own[1:]]) for step in np.linspace(-width, width, 21)]
+    return [*points, own, min(anchors, key=loss)]
+
+
+def _descended(loss: _Loss, start: Vector, evaluations: int, size: float = 0.25) -> Vector:
+    from scipy.optimize import minimize
+
+    simplex = np.vstack([start, start + size * np.eye(len(start))])
+    options = {"maxfev": evaluations, "xatol": 1e-3, "fatol": 1e-4, "initial_simplex": simplex}
+    best: Vector = minimize(loss, start, method="Nelder-Mead", options=options).x
+    return best
+
+
+def _deepened(loss: _Loss, start: Vector) -> Vector:
+    """Further descents, each from a new simplex, then least squares, as long as each is better."""
+    from scipy.optimize import least_squares
+
+    found = start
+    for size in (0.25, 0.1, 0.05):
+        found = min((found, _descended(loss, found, _EVALUATIONS, size)), key=loss)
+    polished: Vector = least_squares(loss.terms, found, diff_step=0.01, max_nfev=10).x
+    return min((found, polished), key=loss)
+
+
+def _spread(loss: _Loss, best: Vector, valleys: Sequence[Vector]) -> Vector:
+    """Standard deviations of the parameters: from the curvature of the data at the best, without the pull, and from the
+    other valleys that are about as deep, since a replay jumps where a request makes or misses a step.
+    """
+    base = loss.problem.residuals(loss.tried(best))
+    columns = []
+    for k in range(len(best)):
+        shift = np.zeros(len(best))
+        shift[k] = _STEP
+        up, down = (loss.problem.residuals(loss.tried(best + sign * shift)) for sign in (1, -1))
+        columns.append((up - down) / (2 * _STEP))
+    slope = np.array(columns)
+    noise = max(float((base**2).mean()), 1e-8) * _ALONE
+    values, vectors = np.linalg.eigh(slope @ slope.T)
+    variance = ((vectors**2) / np.maximum(values, 1e-12)).sum(axis=1) * noise
+    limit = loss(best) + _AS_DEEP * noise
+    alike = np.array([each for each in valleys if loss(each) <= limit])
+    spread = np.full(COUNT, np.inf)
+    spread[list(loss.freedom.free)] = np.maximum(np.sqrt(variance), np.ptp(alike, axis=0) / 2)
+    return spread
