@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError
+from simcost.scenario.checks.calibrations import with_calibrations
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.routing_checks import cache_faults
@@ -65,7 +66,9 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
     if not isinstance(root.value, dict):
         return None, [*faults, fault_at(root, f"{shown(root.value)} stands where a scenario is needed", file)]
     root, found = spread(root, file)
-    root = written_in_full(root)
+    root, uncalibrated, calibrations = with_calibrations(written_in_full(root), folder, file)
+    if uncalibrated:
+        return None, [*faults, *found, *uncalibrated]
     faults += cache_faults(root, file)
     root = Conform(file, faults).node(root, Scenario, also=("defaults",))
     scenario, wrong = validate(adapter(Scenario), root, file)
@@ -91,7 +94,16 @@ def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]
     faults = _in_order(faults)
     if scenario is None or catalog is None:
         return None, faults
-    return LoadedScenario(scenario=scenario, text=text, root=root, path=path, folder=folder, catalog=catalog), faults
+    loaded = LoadedScenario(
+        scenario=scenario,
+        text=text,
+        root=root,
+        path=path,
+        folder=folder,
+        catalog=catalog,
+        calibrations=calibrations,
+    )
+    return loaded, faults
 
 
 def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:

@@ -17,12 +17,14 @@ from simcost.billing.spot import Spot
 from simcost.plan import Fixed, Startup
 from simcost.scenario.files.yaml import scalar
 from simcost.scenario.inputs.clusters import assumptions_of
+from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.runs.resolve import ResolvedScenario
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.scenario.storage.engine_version import engine_version
 from simcost.scenario.storage.folders import sha256_of
 from simcost.tables.paths import inside
+from simcost.units import format_seconds
 
 
 def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
@@ -53,7 +55,8 @@ def input_files(question: ResolvedScenario) -> list[Path]:
 def _named(question: ResolvedScenario) -> dict[str, str]:
     """SHA-256 of the files that a scenario names, by their names."""
     sides = (question.source, question.jobs, *question.clusters, *question.plans)
-    return {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
+    named = {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
+    return named | hashes(question.loaded.folder, question.loaded.calibrations)
 
 
 def _own_facts(loaded: LoadedScenario) -> list[Path]:
@@ -69,6 +72,8 @@ def assumptions(question: ResolvedScenario) -> list[str]:
         name, step = one.plan.name, one.pool.step
         sentences.setdefault(f"Step time {step.provenance}: {step.source}.", []).append(name)
         sentences.setdefault(f"Memory: {one.memory.provenance}.", []).append(name)
+        if one.pool.first_token_overhead_s:
+            sentences.setdefault(_overhead(one.pool.first_token_overhead_s), []).append(name)
         sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
         if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
             sentences.setdefault(_startup(), []).append(name)
@@ -91,6 +96,10 @@ def _engine(sigma: float, seeds: int) -> str:
     if seeds == 1:
         return f"Engines may differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); not sampled."
     return f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), drawn anew in each run."
+
+
+def _overhead(seconds: float) -> str:
+    return f"Each request takes {format_seconds(seconds)} outside of its engine before its first token."
 
 
 def _is_kept_spot(plan: Plan) -> bool:

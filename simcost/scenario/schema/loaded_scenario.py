@@ -23,3 +23,5 @@ class LoadedScenario:
     folder: Path
     """Folder of its traces."""
     catalog: Catalog
+    calibrations: tuple[str, ...] = ()
+    """Files of calibrated replicas, as the scenario names them."""
