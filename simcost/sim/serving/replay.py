@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latencies:
+class ReplayedLatencies:
     """Of each request, in the order of the arrivals; NaN where the replica can never hold it."""
 
     ttft_s: Floats
@@ -38,7 +38,7 @@ def replay(
     kv_capacity_tokens: int,
     first_token_overhead_s: float = 0.0,
     clients: int | None = None,
-) -> Latencies:
+) -> ReplayedLatencies:
     """Play requests through one replica.
 
     With `clients`, latencies count from when a client sends, and each of so many clients sends its next request when
@@ -85,7 +85,7 @@ def _horizon_s(requests: RequestBatch, step: StepTime) -> float:
     return float(requests.arrival_ns[-1]) / NS_PER_S + 2 * alone_s * tokens + 1.0
 
 
-def _latencies(rows: col.Ints, count: int, tick_s: float, clients: int | None, overhead_s: float) -> Latencies:
+def _latencies(rows: col.Ints, count: int, tick_s: float, clients: int | None, overhead_s: float) -> ReplayedLatencies:
     done = rows[rows[:, col.R_STATUS] == col.IS_COMPLETED].T
     sent, first, end = (np.full(count, nan) for _ in range(3))
     which = done[col.R_REQUEST]
@@ -94,4 +94,4 @@ def _latencies(rows: col.Ints, count: int, tick_s: float, clients: int | None, o
     if clients is not None and count > clients:
         freed = np.sort(end)[: count - clients]
         sent[clients:] = np.maximum(sent[clients:], freed)
-    return Latencies(ttft_s=first - sent + overhead_s, e2e_s=end - sent + overhead_s)
+    return ReplayedLatencies(ttft_s=first - sent + overhead_s, e2e_s=end - sent + overhead_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simcost.studies.calibration.engine import Engine
-from simcost.studies.calibration.fit import Fitted
+from simcost.studies.calibration.fit import FittedParameters
 from simcost.studies.calibration.parameters import COUNT, FACTOR, NAMES, OVERHEAD, Freedom
 
 KNOWN_SIGMA = 0.25
@@ -24,15 +24,17 @@ _MEASURE = {
 }
 
 
-def not_identified(engine: Engine, fitted: Fitted, freedom: Freedom, longest_prompt: float) -> list[dict[str, Any]]:
+def not_identified(
+    engine: Engine, fitted: FittedParameters, freedom: Freedom, longest_prompt: float
+) -> list[dict[str, Any]]:
     """Each with its reason and the next measurement."""
-    rows = [
+    alone = freedom.free == (FACTOR,)
+    rows = [_row("a_s", "only the factor on the whole step is fitted")] if alone else []
+    rows += [
         _row(NAMES[k], _reason(fitted, k, engine))
-        for k in range(COUNT)
-        if k not in freedom.free or fitted.spread[k] > (_KNOWN_OVERHEAD if k == OVERHEAD else KNOWN_SIGMA)
+        for k in range(1 if alone else 0, COUNT)
+        if fitted.spread[k] > (_KNOWN_OVERHEAD if k == OVERHEAD else KNOWN_SIGMA)
     ]
-    if freedom.free == (FACTOR,):
-        rows.insert(0, _row("a_s", "only the factor on the whole step is fitted"))
     if longest_prompt < _LONG_PROMPT:
         rows.append(_row("q_s_per_pair", f"no prompt is longer than {longest_prompt:,.0f} tokens"))
     if engine.configuration.kv_tokens is None:
@@ -41,7 +43,7 @@ def not_identified(engine: Engine, fitted: Fitted, freedom: Freedom, longest_pro
     return rows
 
 
-def _reason(fitted: Fitted, k: int, engine: Engine) -> str:
+def _reason(fitted: FittedParameters, k: int, engine: Engine) -> str:
     spread = fitted.spread[k]
     stays = "as the catalog has it" if engine.expected else "near its start"
     if spread == float("inf"):

@@ -19,10 +19,10 @@ from simcost.studies.calibration.residuals import Problem
 _STARTS = 64
 _SPREAD = 3.0
 """Of the starts, as a factor, around the catalog; the whole reach where nothing is expected."""
-_TRIED, _DESCENTS = 12, 4
-"""Starts that descend, and those that go on to the bottom."""
-_EVALUATIONS = 300
-_REPLICATES = 50
+_DESCENTS = 4
+"""Descents that go on to the bottom."""
+_DOWN, _ON = 200, 300
+"""Replays of a descent, and of each that goes on."""
 _REPLICATE_EVALUATIONS = 120
 _ALONE = 10.0
 """Requests of a run that share steps count as one: an error of a request is that of its neighbours."""
@@ -33,7 +33,7 @@ _STEP = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
+class FittedParameters:
     """The best parameters of a problem."""
 
     x: Vector
@@ -77,7 +77,7 @@ def fit(
     *,
     first: Problem | None = None,
     progress: Callable[[float], None] = lambda _: None,
-) -> Fitted:
+) -> FittedParameters:
     """The best parameters.
 
     Args:
@@ -89,23 +89,25 @@ def fit(
     """
     loss = _Loss(engine=engine, problem=problem, freedom=freedom)
     short = loss if first is None else _Loss(engine=engine, problem=first, freedom=freedom)
-    starts = sorted(_starts(engine, freedom, short), key=short)[:_TRIED]
+    starts = sorted(_starts(engine, freedom, short), key=short)[: problem.tried]
     found = []
     for done, start in enumerate(starts):
-        found.append(_descended(loss, start, _EVALUATIONS))
+        found.append(_descended(loss, start, _DOWN))
         progress(0.7 * (done + 1) / len(starts))
     valleys = [_deepened(loss, each) for each in sorted(found, key=loss)[:_DESCENTS]]
     best = min(valleys, key=loss)
     progress(1.0)
     spread = _spread(loss, best, valleys)
-    return Fitted(x=loss.full(best), best=loss.tried(best), loss=loss(best), spread=spread)
+    return FittedParameters(x=loss.full(best), best=loss.tried(best), loss=loss(best), spread=spread)
 
 
-def replicates(engine: Engine, problem: Problem, freedom: Freedom, fitted: Fitted, seed: int) -> Sequence[Candidate]:
+def replicates(
+    engine: Engine, problem: Problem, freedom: Freedom, fitted: FittedParameters, seed: int
+) -> Sequence[Candidate]:
     """Fits to observations drawn anew, from the best on; none where there are too few blocks."""
     rng = np.random.default_rng(seed)
     found = []
-    for _ in range(_REPLICATES):
+    for _ in range(problem.drawn):
         drawn = problem.resampled(rng)
         if drawn is None:
             return []
@@ -144,7 +146,7 @@ def _deepened(loss: _Loss, start: Vector) -> Vector:
 
     found = start
     for size in (0.25, 0.1, 0.05):
-        found = min((found, _descended(loss, found, _EVALUATIONS, size)), key=loss)
+        found = min((found, _descended(loss, found, _ON, size)), key=loss)
     polished: Vector = least_squares(loss.terms, found, diff_step=0.01, max_nfev=10).x
     return min((found, polished), key=loss)
 

@@ -11,7 +11,7 @@ from simcost.trace.observed import ObservedPoint
 from simcost.trace.requests.batch import RequestBatch, Tokens
 from simcost.units import NS_PER_S
 
-_ROUNDS, _LEAST, _MOST = 8, 128, 3000
+_ROUNDS, _LEAST, _MOST = 8, 128, 1000
 """Requests of a client, and of a point, that are replayed at most: a closed loop repeats itself."""
 
 

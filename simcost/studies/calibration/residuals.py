@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import InputError
-from simcost.sim.serving.replay import Latencies, replay
+from simcost.sim.serving.replay import ReplayedLatencies, replay
 from simcost.studies.calibration.engine import Engine
 from simcost.studies.calibration.parameters import Candidate, Vector
 from simcost.trace.observed import ObservedPoint, ObservedRun
@@ -33,6 +33,11 @@ _IMPOSSIBLE = 10.0
 class Problem(Protocol):
     """What a fit brings near 0."""
 
+    tried: ClassVar[int]
+    """Starts that descend: more where replays jump."""
+    drawn: ClassVar[int]
+    """Refits to the observation drawn anew."""
+
     def residuals(self, tried: Candidate) -> Vector:
         """One number for each thing observed; always as many."""
 
@@ -44,13 +49,15 @@ class Problem(Protocol):
 class RunProblem:
     """Requests of a run, replayed as they arrived."""
 
+    tried: ClassVar[int] = 8
+    drawn: ClassVar[int] = 50
     engine: Engine
     run: ObservedRun
     index: Index
     """The requests that are fitted; all are replayed. One drawn twice counts twice."""
 
     def simulated(self, tried: Candidate) -> Mapping[str, Floats]:
-        """Latencies of each request of the run."""
+        """ReplayedLatencies of each request of the run."""
         return _by_metric(
             _replayed(self.engine, tried, batch_of(self.run), clients=self.run.clients), self.run.output_tokens
         )
@@ -89,6 +96,8 @@ class RunProblem:
 class PointsProblem:
     """Benchmark points, each with requests of its lengths at its load."""
 
+    tried: ClassVar[int] = 3
+    drawn: ClassVar[int] = 20
     engine: Engine
     points: tuple[ObservedPoint, ...]
     requests: tuple[RequestBatch, ...]
@@ -139,7 +148,9 @@ def relative_errors(simulated: Floats, observed: Floats, index: Index) -> dict[s
     return {name: ours[name] / theirs[name] - 1 if name in theirs else None for name in ("mean", *QUANTILES)}
 
 
-def _replayed(engine: Engine, tried: Candidate, requests: RequestBatch, *, clients: int | None) -> Latencies | None:
+def _replayed(
+    engine: Engine, tried: Candidate, requests: RequestBatch, *, clients: int | None
+) -> ReplayedLatencies | None:
     """None where no clock can hold the step time."""
     try:
         return replay(
@@ -154,7 +165,7 @@ def _replayed(engine: Engine, tried: Candidate, requests: RequestBatch, *, clien
         return None
 
 
-def _by_metric(latencies: Latencies | None, output_tokens: Index) -> Mapping[str, Floats]:
+def _by_metric(latencies: ReplayedLatencies | None, output_tokens: Index) -> Mapping[str, Floats]:
     if latencies is None:
         return dict.fromkeys(METRICS, np.full(len(output_tokens), np.nan))
     gaps = np.where(output_tokens > 1, output_tokens - 1, np.nan)

@@ -15,7 +15,7 @@ from simcost.errors import InputError
 from simcost.perf import StepTime
 from simcost.studies.calibration.advice import not_identified
 from simcost.studies.calibration.engine import Engine, engine_of
-from simcost.studies.calibration.fit import Fitted, fit, replicates
+from simcost.studies.calibration.fit import FittedParameters, fit, replicates
 from simcost.studies.calibration.loads import requests_of
 from simcost.studies.calibration.parameters import (
     ANCHOR,
@@ -31,7 +31,7 @@ from simcost.studies.calibration.parameters import (
     coefficients,
 )
 from simcost.studies.calibration.residuals import METRICS, Index, PointsProblem, RunProblem, relative_errors
-from simcost.trace.observed import Configuration, Observation, ObservedRun, read_observation
+from simcost.trace.observed import Configuration, ObservedEngine, ObservedRun, read_observation
 from simcost.trace.observed.load import Load
 from simcost.trace.observed.observation import QUANTILES, Finding, finding
 from simcost.trace.observed.soundness import mean_of
@@ -59,9 +59,9 @@ POINTS_SIGMA = 0.05
 class Calibration:
     """Result of a fit."""
 
-    observation: Observation
+    observation: ObservedEngine
     engine: Engine
-    fitted: Fitted
+    fitted: FittedParameters
     sigma: float
     document: Document
 
@@ -98,7 +98,7 @@ def calibrate(
 
 
 def _of_run(
-    observation: Observation, run: ObservedRun, engine: Engine, seed: int, progress: Callable[[float], None]
+    observation: ObservedEngine, run: ObservedRun, engine: Engine, seed: int, progress: Callable[[float], None]
 ) -> Calibration:
     freedom, findings = NEAR if engine.expected else FAR, list[Finding]()
     if len(run) > _MOST_REQUESTS:
@@ -106,7 +106,7 @@ def _of_run(
         findings.append(finding("first_requests", message, len(run)))
         run = _first(run, _MOST_REQUESTS)
     whole = RunProblem(engine=engine, run=run, index=np.flatnonzero(run.timed))
-    _check_holds(whole)
+    _check_longest(int((run.prompt_tokens + run.output_tokens).max()), engine)
     held = _held_out(whole, freedom, lambda done: progress(0.45 * done))
     fitted = fit(engine, whole, freedom, first=_short(whole), progress=lambda done: progress(0.45 + 0.45 * done))
     drawn = replicates(engine, whole, freedom, fitted, seed)
@@ -130,17 +130,21 @@ def _of_run(
     return _calibration(observation, engine, fitted, sigma, document, findings)
 
 
-def _of_points(observation: Observation, engine: Engine, seed: int, progress: Callable[[float], None]) -> Calibration:
+def _of_points(
+    observation: ObservedEngine, engine: Engine, seed: int, progress: Callable[[float], None]
+) -> Calibration:
     points = observation.points
     requests = tuple(requests_of(point, seed) for point in points)
     whole = PointsProblem(engine=engine, points=points, requests=requests)
+    _check_longest(max(int((batch.prompt_tokens + batch.output_tokens).max()) for batch in requests), engine)
     freedom = _freedom(len(points), engine)
     holdout = _nothing()
     if len(points) >= 2 * _FEW:
         half = _taken(whole, slice(0, None, 2))
         trained = fit(engine, half, _freedom(len(half.points), engine), progress=lambda done: progress(0.45 * done))
         holdout = _point_errors(_taken(whole, slice(1, None, 2)), trained.best)
-    fitted = fit(engine, whole, freedom, progress=lambda done: progress(0.45 + 0.45 * done))
+    near = _anchored(whole) if freedom is ANCHOR else whole
+    fitted = fit(engine, near, freedom, progress=lambda done: progress(0.45 + 0.45 * done))
     drawn = replicates(engine, whole, freedom, fitted, seed)
     progress(1.0)
     errors = _point_errors(whole, fitted.best)
@@ -163,7 +167,12 @@ def _of_points(observation: Observation, engine: Engine, seed: int, progress: Ca
 
 
 def _calibration(
-    observation: Observation, engine: Engine, fitted: Fitted, sigma: float, document: Document, findings: list[Finding]
+    observation: ObservedEngine,
+    engine: Engine,
+    fitted: FittedParameters,
+    sigma: float,
+    document: Document,
+    findings: list[Finding],
 ) -> Calibration:
     known = engine.configuration
     whole = {
@@ -181,16 +190,23 @@ def _calibration(
     return Calibration(observation=observation, engine=engine, fitted=fitted, sigma=sigma, document=whole)
 
 
-def verdict(document: Document, observation: Observation) -> str:
+def verdict(document: Document, observation: ObservedEngine) -> str:
     """How true the replay is, in one sentence."""
-    held = document["holdout"]["tpot"]["mean"] is not None or document["holdout"]["e2e"]["mean"] is not None
+    held = _known(document["holdout"])
     errors = document["holdout"] if held else document["fit"]
-    said = ", ".join(f"{name.upper()} {worst:.1%}" for name in METRICS if (worst := _worst(errors[name])) is not None)
-    what = f"{document['points']} benchmark points" if observation.points else f"{document['requests']:,} requests"
-    whose = "those of the other half, which were left out of the fit" if held else "those that were fitted"
+    said = ", ".join(f"{worst:.1%} {name.upper()}" for name in METRICS if (worst := _worst(errors[name])) is not None)
+    count = document["points"]
+    what = f"{document['requests']:,} requests"
+    if observation.points:
+        what = f"{count} benchmark {'point' if count == 1 else 'points'}"
+    whose = "of the half that was left out of the fit" if held else "of what was fitted"
     before = _worst(document["catalog"]["tpot"])
     catalog = f"; the catalog alone is off by up to {before:.0%} in TPOT" if before is not None else ""
-    return f"Calibrated on {what}: the replay is within {said} of {whose}{catalog}."
+    return f"Calibrated on {what}: the replay is within {said} {whose}{catalog}."
+
+
+def _known(errors: Errors) -> bool:
+    return any(value is not None for each in errors.values() for value in each.values())
 
 
 def _worst(errors: Mapping[str, float | None]) -> float | None:
@@ -199,15 +215,23 @@ def _worst(errors: Mapping[str, float | None]) -> float | None:
     return max(known, default=None)
 
 
-def _check_holds(problem: RunProblem) -> None:
+def _check_longest(tokens: int, engine: Engine) -> None:
     """Raise InputError where the KV cache can never hold an observed request."""
-    run, capacity = problem.run, problem.engine.capacity
-    longest = int((run.prompt_tokens + run.output_tokens).max())
-    if longest > capacity:
+    if tokens > engine.capacity:
         raise InputError(
-            f"a request of {longest:,} tokens was served, but the KV cache is taken as {capacity:,} tokens; pass "
+            f"a request of {tokens:,} tokens was served, but the KV cache is taken as {engine.capacity:,} tokens; pass "
             "--kv-tokens N as the engine logs it"
         )
+
+
+def _anchored(problem: PointsProblem) -> PointsProblem:
+    """The points with TPOT alone where they state it, else E2E, else TTFT: one factor cannot please all three."""
+    names = [next(name for name in ("tpot", "e2e", "ttft") if name in point.latencies) for point in problem.points]
+    points = [
+        replace(point, latencies={name: point.latencies[name]})
+        for point, name in zip(problem.points, names, strict=True)
+    ]
+    return replace(problem, points=tuple(points))
 
 
 def _held_out(whole: RunProblem, freedom: Freedom, progress: Callable[[float], None]) -> Errors | None:
@@ -247,7 +271,7 @@ def _unfitted(engine: Engine) -> Candidate:
     return candidate(engine.start, np.zeros(COUNT), 1.0)
 
 
-def _coefficients(fitted: Fitted, drawn: Sequence[Candidate]) -> Document:
+def _coefficients(fitted: FittedParameters, drawn: Sequence[Candidate]) -> Document:
     best, each = coefficients(fitted.best), [coefficients(one) for one in drawn]
     ranges = {
         name: dict(zip(("lo", "hi"), map(float, np.quantile([one[name] for one in each], (0.025, 0.975))), strict=True))
@@ -274,8 +298,8 @@ def _sigma(errors: Errors, problem: RunProblem, drawn: Sequence[Candidate]) -> f
 
 
 def _points_sigma(count: int, errors: Errors, holdout: Errors) -> float:
-    known = [holdout if holdout["tpot"]["mean"] is not None or holdout["e2e"]["mean"] is not None else errors]
-    left = [log1p(value) for name in ("tpot", "e2e") for value in known[0][name].values() if value is not None]
+    known = holdout if _known(holdout) else errors
+    left = [log1p(value) for name in ("tpot", "e2e") for value in known[name].values() if value is not None]
     own = float(np.sqrt(np.mean(np.square(left)) + POINTS_SIGMA**2)) if left else ANCHOR_SIGMA
     return max(own, ANCHOR_SIGMA) if count < _MANY else own
 

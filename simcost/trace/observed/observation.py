@@ -15,6 +15,7 @@ Ints = npt.NDArray[np.int64]
 Finding = dict[str, Any]
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 """Statistics of a latency beside its mean."""
+_LEVELS = np.array(list(QUANTILES.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +87,8 @@ class ObservedPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """Content of one benchmark output or log."""
+class ObservedEngine:
+    """What is known of an engine from one log, or from benchmark outputs."""
 
     kind: str
     """The format."""
@@ -108,5 +109,9 @@ def statistics(values: Floats) -> dict[str, float]:
     known = values[np.isfinite(values)]
     if not len(known):
         return {}
-    quantiles = np.quantile(known, list(QUANTILES.values()))
-    return {"mean": float(known.mean()), **dict(zip(QUANTILES, map(float, quantiles), strict=True))}
+    known = np.sort(known)  # numpy.quantile takes ten times as long
+    place = _LEVELS * (len(known) - 1)
+    below = place.astype(np.int64)
+    above = np.minimum(below + 1, len(known) - 1)
+    quantiles = known[below] + (place - below) * (known[above] - known[below])
+    return {"mean": float(known.mean()), **dict(zip(QUANTILES, quantiles.tolist(), strict=True))}

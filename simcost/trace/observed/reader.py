@@ -14,7 +14,7 @@ from simcost.errors import TraceError
 from simcost.trace.observed import distributions, prometheus, vllm_bench
 from simcost.trace.observed.json_values import read_json
 from simcost.trace.observed.load import Load
-from simcost.trace.observed.observation import Configuration, Finding, Observation, ObservedPoint, ObservedRun
+from simcost.trace.observed.observation import Configuration, Finding, ObservedEngine, ObservedPoint, ObservedRun
 from simcost.trace.observed.run_folder import REQUESTS, read_folder
 from simcost.trace.observed.soundness import check_run, consistent
 from simcost.trace.observed.stored_trace import is_trace, read_stored
@@ -26,7 +26,7 @@ KNOWN = (
 )
 
 
-def read_observation(paths: Sequence[Path], load: Load | None = None) -> Observation:
+def read_observation(paths: Sequence[Path], load: Load | None = None) -> ObservedEngine:
     """What was observed, in one run or in several files of benchmark points.
 
     Args:
@@ -64,7 +64,7 @@ def _files(path: Path) -> list[Path]:
     return stages or files
 
 
-def _read(path: Path, load: Load) -> Observation:
+def _read(path: Path, load: Load) -> ObservedEngine:
     if path.is_dir():
         return read_folder(path)
     if is_trace(path):
@@ -92,7 +92,7 @@ def _documents(path: Path, text: str) -> list[Any]:
     return [read_json(path)]
 
 
-def _of_json(documents: list[Any], path: Path, load: Load) -> Observation:
+def _of_json(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
     first = documents[0]
     kinds = {
         "vllm-bench-serve": vllm_bench.is_serve(first),
@@ -119,7 +119,7 @@ def _of_json(documents: list[Any], path: Path, load: Load) -> Observation:
     return _sound(kind, path, [point], distributions.aiperf_configuration(first))
 
 
-def _serve(documents: list[Any], path: Path, load: Load) -> Observation:
+def _serve(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
     configuration = vllm_bench.serve_configuration(documents[0])
     run = vllm_bench.serve_run(documents[0], path) if len(documents) == 1 else None
     if run is None:
@@ -128,19 +128,19 @@ def _serve(documents: list[Any], path: Path, load: Load) -> Observation:
     return _sound_run("vllm-bench-serve", path, run, configuration)
 
 
-def _sound(kind: str, path: Path, points: list[ObservedPoint], configuration: Configuration) -> Observation:
+def _sound(kind: str, path: Path, points: list[ObservedPoint], configuration: Configuration) -> ObservedEngine:
     checked = [consistent(point, str(path)) for point in points]
     findings = tuple(found for _, several in checked for found in several)
     kept = tuple(point for point, _ in checked)
-    return Observation(kind=kind, files=(path,), configuration=configuration, points=kept, findings=findings)
+    return ObservedEngine(kind=kind, files=(path,), configuration=configuration, points=kept, findings=findings)
 
 
-def _sound_run(kind: str, path: Path, run: ObservedRun, configuration: Configuration) -> Observation:
+def _sound_run(kind: str, path: Path, run: ObservedRun, configuration: Configuration) -> ObservedEngine:
     run, findings = check_run(run, str(path), np.arange(1, len(run) + 1), configuration)
-    return Observation(kind=kind, files=(path,), configuration=configuration, run=run, findings=tuple(findings))
+    return ObservedEngine(kind=kind, files=(path,), configuration=configuration, run=run, findings=tuple(findings))
 
 
-def _joined(found: list[Observation]) -> Observation:
+def _joined(found: list[ObservedEngine]) -> ObservedEngine:
     """The points of all files.
 
     Raises:

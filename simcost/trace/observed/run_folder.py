@@ -12,7 +12,15 @@ import numpy as np
 
 from simcost.errors import TraceError
 from simcost.trace.observed.json_values import count, number, read_json
-from simcost.trace.observed.observation import Configuration, Finding, Floats, Ints, Observation, ObservedRun, finding
+from simcost.trace.observed.observation import (
+    Configuration,
+    Finding,
+    Floats,
+    Ints,
+    ObservedEngine,
+    ObservedRun,
+    finding,
+)
 from simcost.trace.observed.soundness import check_run
 
 REQUESTS, META = "requests.jsonl", "meta.json"
@@ -27,7 +35,7 @@ _LEFT_OUT = 0.1
 """Largest share of requests without token counts: what is missing of the load distorts the rest."""
 
 
-def read_folder(folder: Path) -> Observation:
+def read_folder(folder: Path) -> ObservedEngine:
     """The run in a folder; also where some timestamps are missing: such requests are part of the load alone.
 
     Raises:
@@ -52,7 +60,7 @@ def read_folder(folder: Path) -> Observation:
     if not meta.is_file():
         findings.append(finding("no_settings", f"{meta}: no such file, so that the settings of the engine are unknown"))
     run, found = check_run(run, str(path), lines[order], configuration)
-    return Observation(
+    return ObservedEngine(
         kind="run-folder",
         files=(path, *([meta] if meta.is_file() else [])),
         configuration=configuration,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from simcost.errors import TraceError
-from simcost.trace.observed.observation import Configuration, Observation, ObservedRun
+from simcost.trace.observed.observation import Configuration, ObservedEngine, ObservedRun
 from simcost.trace.observed.soundness import check_run
 from simcost.trace.requests.store import open_trace, read_labelled
 from simcost.units import NS_PER_S
@@ -22,7 +22,7 @@ def is_trace(path: Path) -> bool:
         return file.read(4) == _MAGIC
 
 
-def read_stored(path: Path) -> Observation:
+def read_stored(path: Path) -> ObservedEngine:
     """The requests of a trace with their latencies.
 
     Raises:
@@ -54,4 +54,4 @@ def read_stored(path: Path) -> Observation:
     )
     configuration = Configuration(model=next(iter(info.models), None))
     run, findings = check_run(run, str(path), np.arange(1, len(run) + 1), configuration)
-    return Observation(kind="trace", files=(path,), configuration=configuration, run=run, findings=tuple(findings))
+    return ObservedEngine(kind="trace", files=(path,), configuration=configuration, run=run, findings=tuple(findings))

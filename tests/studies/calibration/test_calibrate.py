@@ -1,0 +1,154 @@
+"""A calibration finds the engine that made a run, and says what it cannot know."""
+
+import json
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.observed_runs import OVERHEAD_S, TRUTH, latencies, requests, rows, serve, write_folder
+
+from simcost.catalog import load_catalog
+from simcost.cli import main
+from simcost.studies.calibration.engine import engine_of
+from simcost.studies.calibration.fit import fit
+from simcost.studies.calibration.parameters import NEAR, candidate
+from simcost.studies.calibration.residuals import METRICS, RunProblem, relative_errors
+from simcost.studies.calibration.study import calibrate, overhead_of, step_of
+from simcost.trace.observed import Configuration, read_observation
+
+SCENARIO = """\
+scenario: calibrated
+model: llama-3.1-8b
+horizon: 5min
+workload: {kind: synthetic, rate: 1/s}
+slo: {ttft: 1s}
+plans:
+  - name: ours
+    replica: {from: coefficients.yaml}
+    buy: {offer: runpod/pod-h100-sxm}
+    scaling: {kind: fixed, replicas: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three benchmark points, and what the command made of them."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    for clients, tpot_s in ((1, 0.012), (8, 0.014), (32, 0.018)):
+        (folder / f"c{clients}.json").write_text(json.dumps(serve(clients, tpot_s=tpot_s, ttft_s=0.05 * clients**0.5)))
+    files = [str(path) for path in sorted(folder.glob("c*.json"))]
+    words = ["calibrate", *files, "--on", "h100", "-o", str(folder / "coefficients.yaml"), "--quiet", "--json"]
+    with redirect_stdout(StringIO()) as printed:
+        assert main([*words, "--html", str(folder / "page.html")]) == 0
+    (folder / "document.json").write_text(printed.getvalue())
+    return folder
+
+
+def test_the_document_has_what_others_read(calibrated: Path) -> None:
+    document = json.loads((calibrated / "document.json").read_text())
+    assert {"coefficients", "kv_tokens", "fit", "holdout", "not_identified", "provenance"} <= set(document)
+    assert document["points"] == 3
+    assert abs(document["fit"]["tpot"]["mean"]) < 0.1
+    assert all(row["measure"] for row in document["not_identified"])
+    assert "Replay against observation" in (calibrated / "page.html").read_text()
+
+
+def test_the_engine_that_made_a_run_is_found(tmp_path: Path) -> None:
+    observation = read_observation([write_folder(tmp_path, rows(60))])
+    assert observation.run is not None
+    engine = engine_of(observation.configuration, Configuration(accelerator="h100"), load_catalog(), {})
+    problem = RunProblem(engine=engine, run=observation.run, index=np.arange(40))
+    found = fit(engine, problem, NEAR).best
+    assert found.step.a_s == pytest.approx(TRUTH.a_s, rel=0.03)
+    assert found.step.b_s_per_token == pytest.approx(TRUTH.b_s_per_token, rel=0.15)
+    assert found.first_token_overhead_s == pytest.approx(OVERHEAD_S, abs=0.01)
+    simulated, observed = problem.simulated(found), problem.observed()
+    for name in METRICS:
+        errors = relative_errors(simulated[name], observed[name], np.arange(40, 60))
+        assert max(abs(value) for value in errors.values() if value is not None) < 0.04, name
+
+
+def test_a_scenario_takes_the_file(calibrated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = calibrated / "scenario.yaml"
+    path.write_text(SCENARIO)
+    assert main(["run", str(path), "--seeds", "2", "--json", "--quiet", "--out", str(calibrated / "out")]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert any("coefficients.yaml" in name for name in document["provenance"]["inputs"])
+    said = " ".join(document["assumptions"])
+    assert "calibrated" in said
+    assert "outside of its engine before its first token" in said
+
+
+@pytest.mark.parametrize(
+    ("replica", "said"),
+    [
+        ("{from: nothing.yaml}", "nothing.yaml: cannot be read"),
+        ("{from: scenario2.yaml}", "holds no `replica:`"),
+        ("{from: ../up.yaml}", "lies outside"),
+        ("{from: 3}", "is not the name of a file"),
+        ("{from: coefficients.yaml, tp: 3}", "tp 3 does not split"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_said_at_its_place(
+    replica: str, said: str, calibrated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = calibrated / "scenario2.yaml"
+    path.write_text(SCENARIO.replace("{from: coefficients.yaml}", replica))
+    assert main(["check", str(path)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_one_point_is_a_factor_on_the_whole_step(tmp_path: Path) -> None:
+    point = tmp_path / "c8.json"
+    point.write_text(json.dumps(serve(8, tpot_s=0.03)))
+    catalog, given = load_catalog(), Configuration(accelerator="h100", max_num_seqs=64, max_num_batched_tokens=2048)
+    result = calibrate([point], catalog, given=given)
+    before = engine_of(result.observation.configuration, given, catalog, {}).start
+    factor = step_of(result).a_s / before.a_s
+    assert factor > 2
+    assert step_of(result).d_s_per_token == pytest.approx(factor * before.d_s_per_token)
+    assert overhead_of(result) == 0
+    assert result.document["fit"]["tpot"]["mean"] == pytest.approx(0, abs=0.02)
+    assert result.sigma >= 0.12
+    missing = [row["coefficient"] for row in result.document["not_identified"]]
+    assert {"a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token"} <= set(missing)
+
+
+def test_an_aggregate_without_its_load_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "l.json").write_text(json.dumps({"avg_latency": 1.0, "latencies": [1.0]}))
+    assert main(["calibrate", str(tmp_path / "l.json"), "-o", str(tmp_path / "c.yaml"), "--quiet"]) == 2
+    assert "does not write the shape of its batch" in capsys.readouterr().err
+
+
+def test_nothing_but_the_data_counts_where_the_accelerator_is_not_known(tmp_path: Path) -> None:
+    observation = read_observation([write_folder(tmp_path, rows(20))])
+    engine = engine_of(observation.configuration, Configuration(), load_catalog(), {})
+    assert (engine.spec, engine.expected, engine.kv_tokens) == (None, False, 200_000)
+
+
+def test_the_true_engine_has_no_residual() -> None:
+    batch = requests(25)
+    truth = latencies(batch)
+    assert np.isfinite(truth.e2e_s).all()
+    assert relative_errors(truth.e2e_s, truth.e2e_s, np.arange(25))["p95"] == 0
+    x = np.array([0.3, -0.2, 0.1, 0.0, 2.0])
+    tried = candidate(TRUTH, x, NEAR.reach)
+    assert tried.step.a_s == pytest.approx(TRUTH.a_s * np.exp(0.3))
+    assert tried.step.b_s_per_token == pytest.approx(TRUTH.b_s_per_token * np.exp(0.1))
+    assert tried.first_token_overhead_s == pytest.approx(0.02)
+
+
+def test_a_real_run_predicts_its_later_half(shared: Path) -> None:
+    """The developers' goal: TPOT and E2E within 4 %, TTFT within 8 %."""
+    observation = read_observation([shared / "data/observed/RTXPRO6000_Qwen3-32B"])
+    engine = engine_of(observation.configuration, Configuration(accelerator="rtx-pro-6000"), load_catalog(), {})
+    assert observation.run is not None
+    problem = RunProblem(engine=engine, run=observation.run, index=np.arange(150))
+    best = fit(engine, problem, NEAR).best
+    simulated, observed = problem.simulated(best), problem.observed()
+    for name in METRICS:
+        errors = relative_errors(simulated[name], observed[name], np.arange(150, 300))
+        limit = 0.08 if name == "ttft" else 0.04
+        assert all(abs(errors[key] or 0) < limit for key in ("mean", "p50", "p90", "p95")), (name, errors)

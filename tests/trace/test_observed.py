@@ -1,0 +1,288 @@
+"""Reading observed latencies: each format by its content, and what is wrong with its place."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.observed_runs import META, latencies, requests, rows, serve, write_folder
+
+from simcost.errors import TraceError
+from simcost.trace.observed import read_observation
+from simcost.trace.observed.load import Load
+
+Lines = list[dict[str, Any]]
+
+
+def written(path: Path, document: Any) -> Path:
+    path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_a_run_folder_gives_latencies_from_the_queue_on(tmp_path: Path) -> None:
+    found = read_observation([write_folder(tmp_path, rows(30))])
+    truth = latencies(requests(30))
+    assert found.run is not None
+    assert found.run.ttft_s == pytest.approx(truth.ttft_s, abs=1e-6)
+    assert found.run.e2e_s == pytest.approx(truth.e2e_s, abs=1e-6)
+    assert found.configuration.kv_tokens == 200_000
+    assert (found.configuration.engine, found.configuration.max_num_seqs) == ("vLLM 0.19.0", 32)
+
+
+def test_requests_without_times_are_load_alone(tmp_path: Path) -> None:
+    lines = rows(30)
+    for line in lines[3:9]:
+        del line["first_token_ts"], line["last_token_ts"]
+    found = read_observation([write_folder(tmp_path, lines)])
+    assert found.run is not None
+    assert (len(found.run), int(found.run.timed.sum())) == (30, 24)
+    assert [one["kind"] for one in found.findings] == ["no_latency"]
+    assert ":4:" in found.findings[0]["message"]
+
+
+def _milliseconds(lines: Lines) -> None:
+    for line in lines:
+        for name in ("queued_ts", "scheduled_ts", "first_token_ts", "last_token_ts"):
+            line[name] *= 1000
+
+
+def _exchanged(lines: Lines) -> None:
+    for line in lines:
+        line["first_token_ts"], line["last_token_ts"] = line["last_token_ts"], line["first_token_ts"]
+
+
+def _without(*names: str) -> Callable[[Lines], None]:
+    def change(lines: Lines) -> None:
+        for line in lines:
+            for name in names:
+                del line[name]
+
+    return change
+
+
+def _two_engines(lines: Lines) -> None:
+    for k, line in enumerate(lines):
+        line["engine"] = "a" if k < 10 else "b"
+
+
+def _crowded(lines: Lines) -> None:
+    for line in lines:
+        line["first_token_ts"], line["last_token_ts"] = line["queued_ts"] + 0.1, line["queued_ts"] + 60
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_milliseconds, "milliseconds"),
+        (_exchanged, "jsonl:1: times go back"),
+        (_without("output_toks"), "jsonl:1: 60 of 60 requests have no input_toks and output_toks"),
+        (_without("queued_ts"), "different clocks"),
+        (_without("queued_ts", "arrival_time"), "the load is unknown"),
+        (_without("first_token_ts", "last_token_ts"), "0 of 60 requests have usable times"),
+        (_two_engines, "jsonl:11: engine is 'b'"),
+        (_crowded, "60 sequences decode at once, but the engine takes 32"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said_with_its_place(
+    change: Callable[[Lines], None], said: str, tmp_path: Path
+) -> None:
+    lines = rows(60)
+    change(lines)
+    with pytest.raises(TraceError, match=said):
+        read_observation([write_folder(tmp_path, lines)])
+
+
+def test_single_requests_that_go_back_are_left_to_the_load(tmp_path: Path) -> None:
+    lines = rows(60)
+    lines[7]["first_token_ts"] = lines[7]["queued_ts"] - 1
+    found = read_observation([write_folder(tmp_path, lines)])
+    assert found.findings[0]["kind"] == "times_back"
+    assert ":8:" in found.findings[0]["message"]
+
+
+def test_a_queue_in_front_of_all_and_a_run_that_only_starts_are_said(tmp_path: Path) -> None:
+    lines = rows(20)
+    for line in lines:
+        line["scheduled_ts"] += 1.0
+        line["first_token_ts"] = max(line["first_token_ts"], line["scheduled_ts"] + 0.1)
+        line["last_token_ts"] = 5040.0
+    kinds = [one["kind"] for one in read_observation([write_folder(tmp_path, lines)]).findings]
+    assert kinds == ["saturated", "start_up"]
+
+
+def test_the_requests_of_several_ranks_are_refused(tmp_path: Path) -> None:
+    meta = META | {"engine_kwargs": {"data_parallel_size": 2}}
+    with pytest.raises(TraceError, match="data_parallel_size is 2"):
+        read_observation([write_folder(tmp_path, rows(20), meta)])
+
+
+def test_vllm_bench_serve_is_a_closed_loop_in_milliseconds(tmp_path: Path) -> None:
+    files = [written(tmp_path / f"c{n}.json", serve(n)) for n in (4, 16)]
+    found = read_observation(files)
+    assert [(point.concurrency, point.requests) for point in found.points] == [(4, 40), (16, 160)]
+    assert found.points[0].latencies["ttft"] == pytest.approx({"mean": 0.2, "p50": 0.2, "p99": 0.4})
+    assert found.points[0].prompt_tokens == {0.5: 512.0}
+
+
+def test_the_form_in_seconds_is_read_as_seconds(tmp_path: Path) -> None:
+    document = {key: value for key, value in serve(4).items() if not key.endswith("_ms")}
+    document |= {"median_tpot": 0.02, "median_ttft": 0.2, "median_e2el": 1.46}
+    point = read_observation([written(tmp_path / "c4.json", document)]).points[0]
+    assert point.latencies == {"ttft": {"p50": 0.2}, "tpot": {"p50": 0.02}, "e2e": {"p50": 1.46}}
+
+
+def test_saved_details_are_single_requests(tmp_path: Path) -> None:
+    batch = requests(12)
+    truth = latencies(batch)
+    gaps = [
+        [(truth.e2e_s[i] - truth.ttft_s[i]) / max(n - 1, 1)] * (n - 1)
+        for i, n in enumerate(batch.output_tokens.tolist())
+    ]
+    lists = {
+        "input_lens": batch.prompt_tokens.tolist(),
+        "output_lens": batch.output_tokens.tolist(),
+        "ttfts": truth.ttft_s.tolist(),
+        "itls": gaps,
+        "start_times": (50 + batch.arrival_ns / 1e9).tolist(),
+        "errors": [""] * 12,
+    }
+    found = read_observation([written(tmp_path / "details.json", serve(4) | lists)])
+    assert found.run is not None
+    assert found.run.e2e_s == pytest.approx(truth.e2e_s)
+    with pytest.raises(TraceError, match="different lengths"):
+        read_observation([written(tmp_path / "short.json", serve(4) | lists | {"ttfts": [0.1]})])
+
+
+def test_a_batch_needs_its_shape(tmp_path: Path) -> None:
+    path = written(tmp_path / "latency.json", {"avg_latency": 1.2, "latencies": [1.1, 1.3], "percentiles": {}})
+    with pytest.raises(TraceError, match="--concurrency BATCH --input-len N --output-len N"):
+        read_observation([path])
+    point = read_observation([path], Load(concurrency=8, prompt_tokens=128, output_tokens=33)).points[0]
+    assert (point.requests, point.latencies["e2e"]["max"]) == (8, pytest.approx(1.2))
+
+
+STAGE = {
+    "load_summary": {"count": 60, "requested_rate": 10.0, "achieved_rate": 10.0, "send_duration": 6.0},
+    "successes": {
+        "count": 60,
+        "latency": {
+            "request_latency": {"mean": 1.0, "median": 1.0},
+            "time_to_first_token": {"mean": 0.1, "median": 0.1},
+            "time_per_output_token": {"mean": 0.0075, "median": 0.0075},
+        },
+        "throughput": {"requests_per_sec": 5.0},
+        "prompt_len": {"mean": 200.0, "min": 100.0, "median": 200.0, "max": 300.0},
+        "output_len": {"mean": 61.0},
+    },
+    "failures": {"count": 0},
+}
+
+
+def test_a_tpot_that_counts_chunks_is_replaced_by_that_of_tokens(tmp_path: Path) -> None:
+    found = read_observation([written(tmp_path / "stage_0_lifecycle_metrics.json", STAGE)])
+    assert found.points[0].latencies["tpot"]["mean"] == pytest.approx(0.015)
+    assert "7.5 ms" in found.findings[0]["message"]
+    assert found.points[0].rate_per_s == 10.0
+
+
+def test_a_stage_that_could_not_keep_up_is_a_closed_loop(tmp_path: Path) -> None:
+    stage = STAGE | {"load_summary": STAGE["load_summary"] | {"achieved_rate": 5.0}}  # type: ignore[operator]
+    point = read_observation([written(tmp_path / "stage_0_lifecycle_metrics.json", stage)]).points[0]
+    assert (point.concurrency, point.rate_per_s) == (5, None)  # 5 requests/s that take 1 s each
+
+
+def test_a_summary_without_its_load_is_refused(tmp_path: Path) -> None:
+    summary = STAGE | {"load_summary": {"count": 60}}
+    with pytest.raises(TraceError, match="is no load; give the stage_N"):
+        read_observation([written(tmp_path / "summary.json", summary)])
+
+
+def test_aiperf_takes_the_phase_that_counts(tmp_path: Path) -> None:
+    metric = {"unit": "ms", "avg": 1000.0, "p50": 900.0, "count": 96}
+    document = {
+        "request_latency": metric,
+        "request_count": {"unit": "requests", "avg": 96.0},
+        "time_to_first_token": {"unit": "ms", "avg": 100.0, "p50": 100.0},
+        "inter_token_latency": {"unit": "ms", "avg": 9.0, "p50": 8.0},
+        "input_sequence_length": {"unit": "tokens", "avg": 300.0},
+        "output_sequence_length": {"unit": "tokens", "avg": 101.0},
+        "input_config": {
+            "phases": [{"name": "warmup", "exclude_from_results": True, "concurrency": 2}, {"concurrency": 8}]
+        },
+    }
+    point = read_observation([written(tmp_path / "profile.json", document)]).points[0]
+    assert (point.concurrency, point.latencies["tpot"]["mean"]) == (8, pytest.approx(0.009))
+    strange = document | {"time_to_first_token": {"unit": "fortnights", "avg": 1.0}}
+    with pytest.raises(TraceError, match="'fortnights' is not a unit"):
+        read_observation([written(tmp_path / "profile.json", strange)])
+
+
+SCRAPE = """\
+# HELP vllm:time_to_first_token_seconds Histogram of TTFT.
+vllm:time_to_first_token_seconds_sum{model_name="m",engine="0"} 60.0
+vllm:time_to_first_token_seconds_count{model_name="m",engine="0"} 600
+vllm:e2e_request_latency_seconds_sum{model_name="m",engine="0"} 600.0
+vllm:e2e_request_latency_seconds_count{model_name="m",engine="0"} 600
+vllm:request_prompt_tokens_bucket{le="100",model_name="m",engine="0"} 300
+vllm:request_prompt_tokens_bucket{le="200",model_name="m",engine="0"} 600
+vllm:request_prompt_tokens_bucket{le="+Inf",model_name="m",engine="0"} 600
+vllm:request_prompt_tokens_sum{model_name="m",engine="0"} 60000
+vllm:request_prompt_tokens_count{model_name="m",engine="0"} 600
+vllm:generation_tokens_total{model_name="m",engine="0"} 60000
+vllm:cache_config_info{block_size="16",num_gpu_blocks="1000"} 1.0
+"""
+
+
+def test_counters_of_prometheus_are_means_over_a_span(tmp_path: Path) -> None:
+    path = written(tmp_path / "metrics.prom", SCRAPE)
+    with pytest.raises(TraceError, match="pass --span TIME"):
+        read_observation([path])
+    found = read_observation([path], Load(span_s=300.0))
+    point = found.points[0]
+    assert (point.rate_per_s, found.configuration.kv_tokens) == (2.0, 16_000)
+    assert point.latencies["ttft"] == {"mean": 0.1}
+    assert point.prompt_tokens[0.5] == pytest.approx(100)
+    assert point.latencies["tpot"]["mean"] == pytest.approx(0.9 / 99)
+
+
+def test_a_scrape_of_two_engines_is_refused(tmp_path: Path) -> None:
+    both = SCRAPE + SCRAPE.replace('engine="0"', 'engine="1"')
+    with pytest.raises(TraceError, match=r"engine has several values \(0, 1\)"):
+        read_observation([written(tmp_path / "metrics.prom", both)], Load(span_s=60))
+
+
+def test_points_of_two_models_are_not_mixed(tmp_path: Path) -> None:
+    one, other = serve(4), serve(8) | {"model_id": "another"}
+    with pytest.raises(TraceError, match="'another'"):
+        read_observation([written(tmp_path / "1.json", one), written(tmp_path / "2.json", other)])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(["serve", "stage", "folder"]), st.data())
+def test_a_damaged_document_is_read_or_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    if kind == "folder":
+        lines = rows(12)
+        line = lines[data.draw(st.integers(0, 11))]
+        line[data.draw(st.sampled_from(sorted(line)))] = data.draw(VALUES)
+        path = write_folder(folder, lines)
+    else:
+        document = dict(serve(4) if kind == "serve" else STAGE)
+        document[data.draw(st.sampled_from(sorted(document)))] = data.draw(VALUES)
+        path = written(folder / "document.json", document)
+    with suppress(TraceError):  # anything else is a fault of the reader
+        found = read_observation([path])
+        assert found.points or (found.run is not None and np.all(found.run.prompt_tokens >= 1))
