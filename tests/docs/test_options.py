@@ -22,6 +22,7 @@ BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 OTHERS = {
     "README.md": {"--hypothesis-profile"},  # pytest's
+    "docs/guides/calibrate.md": {"--save-detailed", "--save-result"},  # vllm's
     "docs/guides/load-test.md": {
         "--concurrency",
         "--concurrency-ramp-duration",
