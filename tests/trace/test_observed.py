@@ -115,6 +115,12 @@ def test_a_queue_in_front_of_all_and_a_run_that_only_starts_are_said(tmp_path: P
     assert kinds == ["saturated", "start_up"]
 
 
+def test_a_log_that_is_cut_is_said(tmp_path: Path) -> None:
+    found = read_observation([write_folder(tmp_path, rows(20), META | {"num_requests": 300})])
+    assert [one["kind"] for one in found.findings] == ["cut_log"]
+    assert found.findings[0]["count"] == 280
+
+
 def test_the_requests_of_several_ranks_are_refused(tmp_path: Path) -> None:
     meta = META | {"engine_kwargs": {"data_parallel_size": 2}}
     with pytest.raises(TraceError, match="data_parallel_size is 2"):
@@ -269,12 +275,16 @@ VALUES = st.recursive(
 )
 
 
-@given(st.sampled_from(["serve", "stage", "folder"]), st.data())
+@given(st.sampled_from(["serve", "stage", "folder", "settings"]), st.data())
 def test_a_damaged_document_is_read_or_refused_in_words(
     tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("damaged")
-    if kind == "folder":
+    if kind == "settings":
+        meta = dict(META)
+        meta[data.draw(st.sampled_from(sorted(meta)))] = data.draw(VALUES)
+        path = write_folder(folder, rows(12), meta)
+    elif kind == "folder":
         lines = rows(12)
         line = lines[data.draw(st.integers(0, 11))]
         line[data.draw(st.sampled_from(sorted(line)))] = data.draw(VALUES)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simcost.errors import TraceError
-from simcost.trace.observed.json_values import count, number, read_json
+from simcost.trace.observed.json_values import count, member, number, read_json
 from simcost.trace.observed.observation import (
     Configuration,
     Finding,
@@ -56,8 +56,12 @@ def read_folder(folder: Path) -> ObservedEngine:
         e2e_s=(columns["last_token_ts"] - arrival)[order],
         queue_s=(columns["scheduled_ts"] - columns["queued_ts"])[order],
     )
-    configuration = _configuration(meta) if meta.is_file() else Configuration()
-    if not meta.is_file():
+    configuration = Configuration()
+    if meta.is_file():
+        said = _settings(meta)
+        configuration = _configuration(said, meta)
+        findings += _cut(said, len(run), meta)
+    else:
         findings.append(finding("no_settings", f"{meta}: no such file, so that the settings of the engine are unknown"))
     run, found = check_run(run, str(path), lines[order], configuration)
     return ObservedEngine(
@@ -153,7 +157,7 @@ def _arrivals(path: Path, columns: dict[str, Floats], lines: Ints, findings: lis
                 "or clocks that drift; latencies count from queued_ts"
             )
             findings.append(finding("clocks", message))
-        shift = least if other_clock else 0.0
+        shift = float(np.median(offset[known])) if other_clock else 0.0
         arrival = np.where(np.isnan(queued), sent + shift, queued)
     else:
         if other_clock:
@@ -175,30 +179,45 @@ def _on_other_clock(sent: Floats, first: Floats) -> bool:
     return bool(both.any() and np.median(np.abs(sent[both] - first[both])) > _OTHER_CLOCK_S)
 
 
-def _configuration(path: Path) -> Configuration:
+def _settings(path: Path) -> dict[str, Any]:
+    said = read_json(path)
+    if not isinstance(said, dict):
+        raise TraceError(f"{path}: is not a JSON object with the settings of the engine")
+    return said
+
+
+def _cut(said: Mapping[str, Any], rows: int, path: Path) -> list[Finding]:
+    """Requests that the engine served, and the log lacks."""
+    served = count(said.get("num_requests")) or rows
+    if served <= rows:
+        return []
+    message = (
+        f"{path}: {served:,} requests were served, and the log holds {rows:,}: the load of the others is missing, which "
+        "distorts the fit; keep their lines, even without times"
+    )
+    return [finding("cut_log", message, served - rows)]
+
+
+def _configuration(said: Mapping[str, Any], path: Path) -> Configuration:
     """Settings of the engine.
 
     Raises:
         TraceError: a run of several engines.
     """
-    said = read_json(path)
-    if not isinstance(said, dict):
-        raise TraceError(f"{path}: is not a JSON object with the settings of the engine")
-    engine, cache = said.get("engine_kwargs") or {}, said.get("kv_cache") or {}
-    ranks = count(engine.get("data_parallel_size")) or 1
+    ranks = count(member(said, "engine_kwargs", "data_parallel_size")) or 1
     if ranks > 1:
         raise TraceError(
             f"{path}: data_parallel_size is {ranks}: the log holds the requests of {ranks} engines, and does not say "
             "which served which; calibrate on the log of one rank"
         )
     version = said.get("vllm_version")
-    blocks, size = count(cache.get("num_gpu_blocks")), count(cache.get("block_size"))
-    model = said.get("model") or engine.get("model")
+    blocks, size = (count(member(said, "kv_cache", name)) for name in ("num_gpu_blocks", "block_size"))
+    model = said.get("model") or member(said, "engine_kwargs", "model")
     return Configuration(
         model=str(model) if model else None,
         engine=f"vLLM {version}" if version else None,
-        tp=count(engine.get("tensor_parallel_size")),
-        max_num_seqs=count(engine.get("max_num_seqs")),
-        max_num_batched_tokens=count(engine.get("max_num_batched_tokens")),
-        kv_tokens=count(cache.get("num_kv_tokens")) or (blocks * size if blocks and size else None),
+        tp=count(member(said, "engine_kwargs", "tensor_parallel_size")),
+        max_num_seqs=count(member(said, "engine_kwargs", "max_num_seqs")),
+        max_num_batched_tokens=count(member(said, "engine_kwargs", "max_num_batched_tokens")),
+        kv_tokens=count(member(said, "kv_cache", "num_kv_tokens")) or (blocks * size if blocks and size else None),
     )
