@@ -192,8 +192,8 @@ def _cut(said: Mapping[str, Any], rows: int, path: Path) -> list[Finding]:
     if served <= rows:
         return []
     message = (
-        f"{path}: {served:,} requests were served, and the log holds {rows:,}: the load of the others is missing, which "
-        "distorts the fit; keep their lines, even without times"
+        f"{path}: {served:,} requests were served, and the log holds {rows:,}: the load of the others is missing, "
+        "which distorts the fit; keep their lines, even without times"
     )
     return [finding("cut_log", message, served - rows)]
 
