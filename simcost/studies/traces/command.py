@@ -27,7 +27,7 @@ def add(verbs: Any) -> None:
     """The verb `trace`."""
     trace = verbs.add_parser(
         "trace",
-        help="fetch, import, describe, compare or synthesize traces of requests; import or describe jobs",
+        help="fetch, import, describe, compare, check or synthesize traces of requests; import or describe jobs",
     )
     actions = trace.add_subparsers(title="actions", required=True, metavar="ACTION")
     load = verb(actions, "import", _trace_import, "turn a log of requests or of jobs into a trace")
@@ -80,6 +80,10 @@ def add(verbs: Any) -> None:
     compare = verb(actions, "compare", _trace_compare, "compare a synthetic trace with a real one")
     compare.add_argument("real", type=Path, help="a stored trace")
     compare.add_argument("synthetic", type=Path, help="a synthetic trace modelled on it")
+    check = verb(actions, "check", _trace_check, "simulated latencies beside those that the log has")
+    check.add_argument("run", type=Path, help="folder of `simcost run --out` that replayed the trace")
+    check.add_argument("file", type=Path, help="the stored trace, with ttft_s or e2e_s")
+    check.add_argument("--plan", metavar="NAME", help="which plan of the folder (default: the best)")
     synthesize = verb(actions, "synthesize", _trace_synthesize, "write a trace from a workload description")
     synthesize.add_argument(
         "file", type=Path, help="YAML of a synthetic workload; with --along also a trace of requests or jobs"
@@ -171,6 +175,12 @@ def _trace_describe(arguments: Arguments) -> None:
         show(arguments, describe_jobs(arguments.file), "traces.jobs_view")
     else:
         show(arguments, describe_trace(arguments.file), "traces.view")
+
+
+def _trace_check(arguments: Arguments) -> None:
+    from simcost.studies.traces.latency_check import latency_check
+
+    show(arguments, latency_check(arguments.run, arguments.file, arguments.plan), "traces.check_view")
 
 
 def _trace_compare(arguments: Arguments) -> None:

@@ -32,7 +32,7 @@ def read_stored(path: Path) -> ObservedEngine:
     there = [name for name in _LATENCIES if name in info.columns]
     if not there:
         raise TraceError(
-            f"{path}: has no latencies; import the log again with its columns, e.g. --map ttft_s=TTFT,e2e_s=LATENCY"
+            f"{path}: has no latencies; import the log again with its columns, e.g. --map ttft_s=TTFT,e2e_ms=LATENCY"
         )
     if len(info.models) > 1:
         names = ", ".join(list(info.models)[:3])

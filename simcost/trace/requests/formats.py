@@ -27,10 +27,18 @@ OURS = (
     "session",
     "priority",
     "prefix_hashes",
+    "ttft_s",
+    "ttft_ms",
+    "e2e_s",
+    "e2e_ms",
+    "status",
 )
+"""Columns of a trace, and units in which a log may have its latencies."""
 NEEDED = OURS[:3]
+LATENCIES = {"ttft_s": "ttft_ms", "e2e_s": "e2e_ms"}
+"""Latencies in seconds, and what they are called in milliseconds."""
 STATUS = "status"
-"""Of generic logs: mapped as the columns of a trace are, but only to leave failed rows out."""
+"""Of generic logs: failed rows are left out by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +103,8 @@ FORMATS: Mapping[str, LogFormat] = {
         columns={
             "arrival": ["startTimeUnixNano", "start_time", "startTime"],
             "session": ["gen_ai.conversation.id"],
+            "ttft_s": ["gen_ai.latency.time_to_first_token"],
+            "e2e_s": ["gen_ai.latency.e2e"],
         },
     ),
     "litellm": LogFormat(
@@ -122,6 +132,8 @@ FORMATS: Mapping[str, LogFormat] = {
             "model": ["model", "providedModelName", "provided_model_name"],
             "tenant": ["userId", "user_id"],
             "session": ["sessionId", "session_id"],
+            "ttft_s": ["timeToFirstToken", "time_to_first_token"],
+            "e2e_s": ["latency"],
         },
     ),
 }
@@ -182,22 +194,24 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
     Raises:
         TraceError: columns that are unknown, missing or there twice, all of them, with suggestions.
     """
-    known = (*OURS, *([STATUS] if any(rule.column == STATUS for rule in form.rules) else []))
     wanted = {ours: theirs for ours, theirs in _by_name(present).items() if ours not in form.columns}
     wanted |= {
         ours: next((name for name in names if name in present), names[0]) for ours, names in form.columns.items()
     }
     faults = [
-        f"{ours!r} is not a known column{did_you_mean(ours, known)} (known: {', '.join(known)})"
+        f"{ours!r} is not a known column{did_you_mean(ours, OURS)} (known: {', '.join(OURS)})"
         for ours in mapping
-        if ours not in known
+        if ours not in OURS
     ]
     wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
+    faults += [
+        f"both {s} and {ms} are mapped; name one" for s, ms in LATENCIES.items() if s in mapping and ms in mapping
+    ]
     faults += [_missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present]
     faults += [
         f"{ours}: no column {theirs!r}{did_you_mean(theirs, present)}"
         for ours, theirs in mapping.items()
-        if ours in known[3:] and theirs not in present
+        if ours in OURS[len(NEEDED) :] and theirs not in present
     ]
     used = {ours: theirs for ours, theirs in wanted.items() if theirs in present}
     faults += [f"column {theirs!r} is there twice" for theirs in used.values() if present.count(theirs) > 1]

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Ints, as_text, empty
+from simcost.tables.cells import Flags, Ints, as_text, empty, real_numbers
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.sources import Chunk
 from simcost.tables.typed import read_cells
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.failures import FailureRule, left_out
-from simcost.trace.requests.formats import NEEDED
+from simcost.trace.requests.formats import LATENCIES, NEEDED
 from simcost.trace.requests.number_marks import NumberMarks
 from simcost.trace.requests.selection import RequestFilter
 from simcost.trace.requests.store import MAX_TOKENS, OPTIONAL, trace_schema
@@ -25,6 +25,8 @@ from simcost.trace.requests.tally import Tally, describe_cell
 
 OnError = Literal["stop", "skip"]
 _SHOWN = 5
+_LONGEST_S = 86_400.0
+"""Longest latency believed: a day."""
 
 
 def _count(name: str, low: int, high: int) -> Column:
@@ -136,6 +138,8 @@ class Intake:
 
     def _optional(self, ours: str, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], rows: int) -> pa.Array:
         """An optional column in the store's type; empty labels become null, and a column that this file lacks."""
+        if ours in LATENCIES:
+            return self._latency(ours, chunk, rows)
         column = chunk.columns.get(ours)
         if column is None:
             return pa.nulls(rows, OPTIONAL[ours])
@@ -150,6 +154,17 @@ class Intake:
             return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text).dictionary_encode()
         except pa.ArrowException as error:
             raise TraceError(f"{self.name}: {chunk.theirs[ours]} holds {column.type}, no {ours}") from error
+
+    def _latency(self, ours: str, chunk: Chunk, rows: int) -> pa.Array:
+        """Seconds; null where the log has none, and, counted, where it has no possible one."""
+        name, scale = (ours, 1.0) if ours in chunk.columns else (LATENCIES[ours], 1e-3)
+        column = chunk.columns.get(name)
+        if column is None:
+            return pa.nulls(rows, OPTIONAL[ours])
+        values, ok = real_numbers(self.marks.times(column) if pa.types.is_string(column.type) else column)
+        known: Flags = ok & (values > 0) & (values * scale <= _LONGEST_S)
+        self.tally.repaired["latency"] += int((~known & ~empty(column)).sum())
+        return pa.array(values * scale, mask=~known)
 
     def _faults(
         self, chunk: Chunk, cells: dict[str, tuple[Ints, Flags]], bad: Flags, counts: Counter[str]

@@ -13,7 +13,7 @@ from simcost.tables.sources import Chunk
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.dates import TimePattern
 from simcost.trace.requests.describe import describe_trace
-from simcost.trace.requests.formats import FormatName, LogFormat, find_columns, find_format, find_rules
+from simcost.trace.requests.formats import LATENCIES, FormatName, LogFormat, find_columns, find_format, find_rules
 from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
@@ -161,7 +161,8 @@ class _Log:
 def _optional_columns(logs: Sequence[_Log]) -> list[str]:
     """Columns of the trace that any of the files has beside those needed."""
     first = [next(log.chunks(), None) for log in logs]
-    return [name for name in OPTIONAL if any(chunk and name in chunk.theirs for chunk in first)]
+    there = {name for chunk in first if chunk for name in chunk.theirs}
+    return [name for name in OPTIONAL if there & {name, LATENCIES.get(name, name)}]
 
 
 def _source(logs: Sequence[_Log]) -> str:

@@ -19,6 +19,7 @@ _MESSAGES = {
     "cache_hit": "requests were answered from the gateway's cache, not by a model; they were left out",
     "other_operation": "rows are not a generation by a model (embeddings, tools, other spans); they were left out",
     "malformed": "rows could not be split into columns and were left out",
+    "latency": "latencies could not be read, or are not from 0 to a day; they count as unknown",
     "zero_prompt": "prompts of 0 tokens were set to 1",
     "unsorted": "rows were earlier than a row before them; the trace was sorted",
 }

@@ -1,0 +1,109 @@
+"""Latencies of a log: kept at import, given to calibrations, and put beside those of a simulation."""
+
+import csv
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from support.observed_runs import latencies, requests
+
+from simcost.cli import main
+from simcost.errors import TraceError
+from simcost.trace.observed import read_observation
+from simcost.trace.requests.readers import import_trace
+
+SCENARIO = """\
+scenario: observed
+model: llama-3.1-8b
+workload: {kind: trace, path: log.parquet}
+slo: {ttft: 1s}
+plans:
+  - name: ours
+    replica:
+      accelerator: h100
+      kv_tokens: 200000
+      step: {a: 0.013, b: 4.5e-5, c: 4e-5, d: 1.3e-7, q: 2.5e-9, sigma: 0}
+      first_token_overhead: 30ms
+    batching: {max_num_seqs: 32, max_num_batched_tokens: 1024}
+    buy: {offer: runpod/pod-h100-sxm}
+    scaling: {kind: fixed, replicas: 1}
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log of 60 requests by a known engine, TTFT in milliseconds and E2E in seconds."""
+    batch = requests(60)
+    found = latencies(batch)
+    with (tmp_path / "log.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["arrival_ns", "prompt_tokens", "output_tokens", "ttft_ms", "latency", "status"])
+        writer.writerows(
+            [
+                (batch.arrival_ns[i], batch.prompt_tokens[i], batch.output_tokens[i], 1e3 * ttft, e2e, "ok")
+                for i, (ttft, e2e) in enumerate(zip(found.ttft_s, found.e2e_s, strict=True))
+            ]
+        )
+    return tmp_path / "log.csv"
+
+
+def imported(log: Path) -> Path:
+    trace = log.with_suffix(".parquet")
+    import_trace(log, "csv", trace, mapping={"e2e_s": "latency"})
+    return trace
+
+
+def test_latencies_are_kept_in_seconds(log: Path) -> None:
+    table = pq.read_table(imported(log))
+    truth = latencies(requests(60))
+    assert table["ttft_s"].to_numpy() == pytest.approx(truth.ttft_s)
+    assert table["e2e_s"].to_numpy() == pytest.approx(truth.e2e_s)
+    assert set(table["status"].to_pylist()) == {"ok"}
+
+
+def test_a_trace_with_latencies_is_an_observation(log: Path) -> None:
+    run = read_observation([imported(log)]).run
+    assert run is not None
+    assert run.ttft_s == pytest.approx(latencies(requests(60)).ttft_s)
+
+
+def test_a_trace_without_latencies_is_refused_with_the_remedy(log: Path) -> None:
+    trace = log.with_name("plain.parquet")
+    text = log.read_text().replace("ttft_ms", "x")
+    log.write_text(text)
+    import_trace(log, "csv", trace)
+    with pytest.raises(TraceError, match="import the log again with its columns"):
+        read_observation([trace])
+
+
+@pytest.mark.parametrize("cell", ["", "-3", "soon", "1e9", "NaN?"])
+def test_a_latency_that_cannot_be_is_unknown(cell: str, log: Path) -> None:
+    lines = log.read_text().splitlines()
+    cells = lines[1].split(",")
+    lines[1] = ",".join([*cells[:4], cell, cells[5]])
+    log.write_text("\n".join(lines))
+    document = import_trace(log, "csv", log.with_suffix(".parquet"), mapping={"e2e_s": "latency"})
+    assert pq.read_table(log.with_suffix(".parquet"))["e2e_s"].null_count == 1
+    assert document["repaired_by"].get("latency", 0) == (1 if cell else 0)
+
+
+def test_both_units_of_one_latency_are_refused(log: Path) -> None:
+    mapping = {"e2e_s": "latency", "e2e_ms": "latency"}
+    with pytest.raises(TraceError, match="both e2e_s and e2e_ms are mapped"):
+        import_trace(log, "csv", log.with_suffix(".parquet"), mapping=mapping)
+
+
+def test_the_engine_itself_stands_beside_its_log_without_error(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace, scenario = imported(log), log.with_name("scenario.yaml")
+    scenario.write_text(SCENARIO)
+    out = log.with_name("out")
+    assert main(["run", str(scenario), "--seeds", "1", "--quiet", "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert main(["trace", "check", str(out), str(trace), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {row["metric"] for row in document["rows"]} == {"ttft", "tpot", "e2e"}
+    errors = {(row["metric"], row["statistic"]): row["error"] for row in document["rows"]}
+    assert errors["tpot", "mean"] == pytest.approx(0, abs=0.01)
+    assert main(["trace", "check", str(out), str(trace), "--plan", "theirs"]) == 2
+    assert "no plan 'theirs'" in capsys.readouterr().err
