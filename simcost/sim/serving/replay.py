@@ -59,7 +59,7 @@ def replay(
         scaling=Fixed(replicas=1),
     )
     horizon_s = _horizon_s(requests, step)
-    clock = clock_for(step, horizon_s=horizon_s, capacity=kv_capacity_tokens, max_num_seqs=most)
+    clock = clock_for(step, horizon_s=horizon_s, capacity=kv_capacity_tokens, batching=pool.batching)
     rows: list[col.Ints] = []
     plane = DataPlane(
         pool,

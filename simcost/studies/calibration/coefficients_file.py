@@ -54,6 +54,9 @@ def _replica(result: Calibration, today: str) -> dict[str, Any]:
         found["kv_tokens"] = known.kv_tokens
     names = {"a": "a_s", "b": "b_s_per_token", "c": "c_s_per_sequence", "d": "d_s_per_token", "q": "q_s_per_pair"}
     found["step"] = {short: float(f"{getattr(step, name):.6g}") for short, name in names.items()}
+    if step.base:
+        knots = [{"tokens": tokens, "seconds": float(f"{base_s:.5g}")} for tokens, base_s in step.base]
+        found["step"] |= {"base": knots}
     found["step"] |= {"sigma": round(result.sigma, 4), "source": _source(result, today)}
     found["first_token_overhead"] = round(overhead_of(result), 6)
     return found

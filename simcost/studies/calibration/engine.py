@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.perf import ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.plan import Batching
+from simcost.studies.calibration.parameters import DECODE_TOKENS
 from simcost.trace.observed import Configuration
 from simcost.trace.observed.observation import Finding, finding
 
@@ -25,8 +28,10 @@ _START = StepTime(
     source="the middle of the catalog's fits",
     sigma=1.0,
 )
-_LEAST = {"b_s_per_token": 1e-3 / 2048, "c_s_per_sequence": 1e-3 / 256, "d_s_per_token": 1e-3 / 100_000}
-"""Smallest start of a coefficient, relative to a: a fit multiplies, and 0 stays 0."""
+_LEAST = {"b_s_per_token": 1e-2 / 2048, "c_s_per_sequence": 1e-2 / 128, "d_s_per_token": 1e-2 / 100_000}
+"""Smallest start of a coefficient, relative to an empty step: a fit multiplies, and 0 stays 0."""
+_KNOTS = 48
+"""Of the base by tokens: as many as say its form, and few enough to write into a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +45,9 @@ class Engine:
     kv_tokens: int | None
     """Measured or computed capacity; None = not known."""
     start: StepTime
-    """Where the fit begins."""
-    expected: bool
-    """True if the catalog expects this step time, so that the fit stays near it where the data say nothing."""
+    """Where the fit begins: the step time of the catalog, no coefficient quite 0."""
+    expected: StepTime | None
+    """What the catalog expects, near which the fit stays where the data say nothing; None = nothing is expected."""
     findings: tuple[Finding, ...]
 
     @property
@@ -78,7 +83,7 @@ def engine_of(stated: Configuration, given: Configuration, catalog: Catalog, spe
             batching=batching,
             kv_tokens=known.kv_tokens,
             start=_START,
-            expected=False,
+            expected=None,
             findings=tuple(findings),
         )
     if known.model is None:
@@ -101,16 +106,27 @@ def _expected(
     if kv_tokens is None:
         kv_tokens = fit_memory(model, accelerator, spec, batching.max_num_batched_tokens).kv_capacity_tokens
     step = step_time(catalog, model, accelerator, spec)
-    floors = {name: max(getattr(step, name), share * step.a_s) for name, share in _LEAST.items()}
     return Engine(
         configuration=replace(known, model=model.name, accelerator=accelerator.name),
         spec=spec,
         batching=batching,
         kv_tokens=kv_tokens,
-        start=replace(step, **floors),
-        expected=True,
+        start=_started(step, batching),
+        expected=step,
         findings=tuple(findings),
     )
+
+
+def _started(step: StepTime, batching: Batching) -> StepTime:
+    """The step time with no coefficient quite 0, and with as many knots as its form has within the budget."""
+    empty_s = step.base_seconds(0.0)
+    least = {name: max(getattr(step, name), share * empty_s) for name, share in _LEAST.items()}
+    if not step.base:
+        return replace(step, **least)
+    grid = np.geomspace(1, batching.max_num_batched_tokens, _KNOTS)
+    tokens = np.unique([0, DECODE_TOKENS, *np.round(grid)]).astype(np.int64)
+    base_s = step.base_seconds(tokens.astype(np.float64)) - step.a_s
+    return replace(step, base=tuple(zip(tokens.tolist(), base_s.tolist(), strict=True)), **least)
 
 
 def _batching(known: Configuration, findings: list[Finding]) -> Batching:

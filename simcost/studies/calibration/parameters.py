@@ -1,4 +1,8 @@
-"""Parameters of a fit: a factor on the whole step, factors on b, c and d beside it, and the first-token overhead."""
+"""Parameters of a fit: a factor on the whole step, factors on b, c and d beside it, and the first-token overhead.
+
+Where the step time has a base by tokens, its rise up to the largest batches that only decode belongs to c (the experts
+they touch), the rise beyond to b (prefill).
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.perf import StepTime
+from simcost.plan import Batching
 
 Vector = npt.NDArray[np.float64]
 FACTOR, B, C, D, OVERHEAD = range(5)
 COUNT = 5
+DECODE_TOKENS = 512
+"""Tokens of a step from which on it can only be prefill that it takes longer for."""
 NAMES = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "first_token_overhead_s")
 """The coefficient that each parameter moves; the factor moves a to d, and is a's own where the others are free."""
 _OVERHEAD_SCALE_S = 0.01
@@ -60,9 +67,20 @@ def candidate(start: StepTime, x: Vector, reach: float) -> Candidate:
         c_s_per_sequence=start.c_s_per_sequence * factor * c,
         d_s_per_token=start.d_s_per_token * factor * d,
         q_s_per_pair=start.q_s_per_pair * factor * b,
+        base=_base(start, factor, b, c),
     )
     overhead_s = float(np.clip(x[OVERHEAD] * _OVERHEAD_SCALE_S, 0.0, _LONGEST_OVERHEAD_S))
     return Candidate(step=step, first_token_overhead_s=overhead_s)
+
+
+def _base(start: StepTime, factor: float, b: float, c: float) -> tuple[tuple[int, float], ...]:
+    if not start.base:
+        return ()
+    tokens, base_s = np.array(start.base).T
+    least, middle = np.interp((0, DECODE_TOKENS), tokens, base_s)
+    decode = np.where(tokens < DECODE_TOKENS, base_s, middle) - least
+    moved = factor * (least + c * decode + b * (base_s - least - decode))
+    return tuple(zip(tokens.astype(int).tolist(), moved.tolist(), strict=True))
 
 
 def outside(x: Vector, reach: float) -> float:
@@ -73,7 +91,7 @@ def outside(x: Vector, reach: float) -> float:
     return float(beyond + max(-x[OVERHEAD], 0.0) + max(x[OVERHEAD] - most, 0.0))
 
 
-def coefficients(found: Candidate) -> dict[str, float]:
-    """The numbers of a candidate by name."""
-    step = {name: float(getattr(found.step, name)) for name in (*NAMES[:OVERHEAD], "q_s_per_pair")}
+def coefficients(found: Candidate, batching: Batching) -> dict[str, float]:
+    """The numbers of a candidate by name; where it has a base, of the line through it."""
+    step = found.step.linear(batching.max_num_batched_tokens, batching.max_num_seqs)
     return step | {"first_token_overhead_s": found.first_token_overhead_s}

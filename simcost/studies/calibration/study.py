@@ -19,7 +19,6 @@ from simcost.studies.calibration.fit import FittedParameters, fit, replicates
 from simcost.studies.calibration.loads import requests_of
 from simcost.studies.calibration.parameters import (
     ANCHOR,
-    COUNT,
     FAR,
     NAMES,
     NEAR,
@@ -27,7 +26,6 @@ from simcost.studies.calibration.parameters import (
     SOME,
     Candidate,
     Freedom,
-    candidate,
     coefficients,
 )
 from simcost.studies.calibration.residuals import METRICS, Index, PointsProblem, RunProblem, relative_errors
@@ -117,7 +115,7 @@ def _of_run(
     document = {
         "requests": len(whole.index),
         "points": 0,
-        **_coefficients(fitted, drawn),
+        **_coefficients(engine, fitted, drawn),
         "engine_factor": _factor_of_run(whole, fitted.best),
         "kv_tokens": engine.kv_tokens,
         "fit": _errors(whole, fitted.best, whole.index),
@@ -152,7 +150,7 @@ def _of_points(
     document = {
         "requests": sum(point.requests for point in points),
         "points": len(points),
-        **_coefficients(fitted, drawn),
+        **_coefficients(engine, fitted, drawn),
         "engine_factor": exp(fitted.x[0]) if engine.expected and len(freedom.free) == 1 else None,
         "kv_tokens": engine.kv_tokens,
         "fit": errors,
@@ -268,11 +266,14 @@ def _nothing() -> Errors:
 
 
 def _unfitted(engine: Engine) -> Candidate:
-    return candidate(engine.start, np.zeros(COUNT), 1.0)
+    return Candidate(step=engine.expected or engine.start, first_token_overhead_s=0.0)
 
 
-def _coefficients(fitted: FittedParameters, drawn: Sequence[Candidate]) -> Document:
-    best, each = coefficients(fitted.best), [coefficients(one) for one in drawn]
+def _coefficients(engine: Engine, fitted: FittedParameters, drawn: Sequence[Candidate]) -> Document:
+    best, each = (
+        coefficients(fitted.best, engine.batching),
+        [coefficients(one, engine.batching) for one in drawn],
+    )
     ranges = {
         name: dict(zip(("lo", "hi"), map(float, np.quantile([one[name] for one in each], (0.025, 0.975))), strict=True))
         for name in NAMES

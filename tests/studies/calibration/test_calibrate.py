@@ -125,7 +125,7 @@ def test_an_aggregate_without_its_load_is_refused(tmp_path: Path, capsys: pytest
 def test_nothing_but_the_data_counts_where_the_accelerator_is_not_known(tmp_path: Path) -> None:
     observation = read_observation([write_folder(tmp_path, rows(20))])
     engine = engine_of(observation.configuration, Configuration(), load_catalog(), {})
-    assert (engine.spec, engine.expected, engine.kv_tokens) == (None, False, 200_000)
+    assert (engine.spec, engine.expected, engine.kv_tokens) == (None, None, 200_000)
 
 
 def test_the_true_engine_has_no_residual() -> None:
