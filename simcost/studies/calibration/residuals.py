@@ -24,7 +24,9 @@ METRICS = ("ttft", "tpot", "e2e")
 _FITTED = ("mean", "p50", "p90", "p95")
 _WEIGHTS = {"ttft": 0.5, "tpot": 1.0, "e2e": 1.0}
 """Of the statistics: TTFT counts less, since near saturation a small error of the step makes or empties a queue."""
-_OF_REQUESTS = {"ttft": 0.3, "tpot": 1.0, "e2e": 0.5}
+_OF_REQUESTS = {"tpot": 1.0, "e2e": 0.5}
+_OF_TTFT = (0.3, 0.7)
+"""Of requests that did not wait: where all waited, and what is added where none did."""
 _FAR = 1.0
 """Largest residual, in logarithms, that counts in full."""
 _IMPOSSIBLE = 10.0
@@ -70,13 +72,15 @@ class RunProblem:
         """Logarithms of simulated over observed: statistics, weighted as all requests together, then requests."""
         simulated, observed, parts = self.simulated(tried), self.observed(), []
         waited = self.run.queue_s > QUEUED_S
+        at_once = float((self.run.queue_s[self.index] <= QUEUED_S).mean())  # an unknown queue is none of those
+        weights = _OF_REQUESTS | {"ttft": _OF_TTFT[0] + _OF_TTFT[1] * at_once}
         for name in METRICS:
             known = self.index[np.isfinite(observed[name][self.index])]
             if not len(known):
                 continue
             parts.append(_WEIGHTS[name] * np.sqrt(len(known)) * _of_statistics(simulated[name], observed[name], known))
             single = known[~waited[known]] if name == "ttft" else known
-            parts.append(_OF_REQUESTS[name] * _ratios(simulated[name][single], observed[name][single]))
+            parts.append(weights[name] * _ratios(simulated[name][single], observed[name][single]))
         return np.concatenate(parts)
 
     def resampled(self, rng: np.random.Generator) -> Problem | None:
