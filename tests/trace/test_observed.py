@@ -142,6 +142,20 @@ def test_the_form_in_seconds_is_read_as_seconds(tmp_path: Path) -> None:
     assert point.latencies == {"ttft": {"p50": 0.2}, "tpot": {"p50": 0.02}, "e2e": {"p50": 1.46}}
 
 
+def test_clients_and_throughput_without_latencies_are_a_mean_e2e(tmp_path: Path) -> None:
+    document = {key: value for key, value in serve(4).items() if not key.endswith("_ms")} | {"request_throughput": 2.0}
+    assert read_observation([written(tmp_path / "c4.json", document)]).points[0].latencies == {"e2e": {"mean": 2.0}}
+    with pytest.raises(TraceError, match="states no latency"):
+        read_observation([written(tmp_path / "open.json", document | {"max_concurrency": None, "request_rate": 1.0})])
+
+
+def test_a_log_by_another_name_is_found_by_its_content(tmp_path: Path) -> None:
+    write_folder(tmp_path, rows(20))
+    (tmp_path / "requests.jsonl").rename(tmp_path / "mine.jsonl")
+    found = read_observation([tmp_path / "mine.jsonl"])
+    assert (found.kind, found.configuration.max_num_seqs) == ("run-folder", 32)
+
+
 def test_saved_details_are_single_requests(tmp_path: Path) -> None:
     batch = requests(12)
     truth = latencies(batch)

@@ -32,7 +32,7 @@ from simcost.studies.calibration.residuals import METRICS, Index, PointsProblem,
 from simcost.trace.observed import Configuration, ObservedEngine, ObservedRun, read_observation
 from simcost.trace.observed.load import Load
 from simcost.trace.observed.observation import QUANTILES, Finding, finding
-from simcost.trace.observed.soundness import mean_of
+from simcost.trace.observed.soundness import check_running, mean_of
 
 Document = dict[str, Any]
 Errors = dict[str, dict[str, float | None]]
@@ -44,6 +44,8 @@ _SHORT = 600
 _FEWEST_TO_SPLIT = 40
 _FEW, _MANY = 3, 10
 """Points from which on some coefficients are fitted beside the factor, and all."""
+_POOR = 0.15
+"""Error of the fit itself, beyond which it is no calibration."""
 REPEAT_SIGMA = 0.03
 """Of one engine measured twice: assumed, no repeated run is at hand."""
 ANCHOR_SIGMA = 0.12
@@ -105,6 +107,7 @@ def _of_run(
         run = _first(run, _MOST_REQUESTS)
     whole = RunProblem(engine=engine, run=run, index=np.flatnonzero(run.timed))
     _check_longest(int((run.prompt_tokens + run.output_tokens).max()), engine)
+    check_running(run, str(observation.files[0]), engine.batching.max_num_seqs)
     held = _held_out(whole, freedom, lambda done: progress(0.45 * done))
     fitted = fit(engine, whole, freedom, first=_short(whole), progress=lambda done: progress(0.45 + 0.45 * done))
     drawn = replicates(engine, whole, freedom, fitted, seed)
@@ -183,9 +186,21 @@ def _calibration(
         "max_num_seqs": engine.batching.max_num_seqs,
         "max_num_batched_tokens": engine.batching.max_num_batched_tokens,
         **document,
-        "findings": [*observation.findings, *engine.findings, *findings],
+        "findings": [*observation.findings, *engine.findings, *findings, *_poor(document["fit"])],
     }
     return Calibration(observation=observation, engine=engine, fitted=fitted, sigma=sigma, document=whole)
+
+
+def _poor(errors: Errors) -> list[Finding]:
+    """A warning where no step time makes the engine's latencies."""
+    worst = max((value for name in ("tpot", "e2e") if (value := _worst(errors[name])) is not None), default=0.0)
+    if worst <= _POOR:
+        return []
+    message = (
+        f"the best replay is still {worst:.0%} off: settings of the engine are others than those taken (sequences, "
+        "token budget, KV cache), or it has what a replica here has not, such as speculation or several ranks"
+    )
+    return [finding("poor_fit", message)]
 
 
 def verdict(document: Document, observation: ObservedEngine) -> str:

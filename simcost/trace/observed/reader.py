@@ -12,10 +12,9 @@ import numpy as np
 
 from simcost.errors import TraceError
 from simcost.trace.observed import distributions, prometheus, vllm_bench
-from simcost.trace.observed.json_values import read_json
 from simcost.trace.observed.load import Load
 from simcost.trace.observed.observation import Configuration, Finding, ObservedEngine, ObservedPoint, ObservedRun
-from simcost.trace.observed.run_folder import REQUESTS, read_folder
+from simcost.trace.observed.run_folder import REQUESTS, read_folder, read_log
 from simcost.trace.observed.soundness import check_run, consistent
 from simcost.trace.observed.stored_trace import is_trace, read_stored
 
@@ -76,8 +75,8 @@ def _read(path: Path, load: Load) -> ObservedEngine:
     if prometheus.is_prometheus(text):
         point, configuration = prometheus.prometheus_point(text, path, load)
         return _sound("prometheus", path, [point], configuration)
-    if path.name == REQUESTS:
-        return read_folder(path.parent)
+    if text.startswith("{") and '"input_toks"' in text.partition("\n")[0]:
+        return read_log(path)
     return _of_json(_documents(path, text), path, load)
 
 
@@ -89,7 +88,10 @@ def _documents(path: Path, text: str) -> list[Any]:
             return [json.loads(line) for line in lines]
         except ValueError:
             pass
-    return [read_json(path)]
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError) as error:
+        raise TraceError(f"{path}: is not JSON ({error}); known are {KNOWN}") from error
 
 
 def _of_json(documents: list[Any], path: Path, load: Load) -> ObservedEngine:

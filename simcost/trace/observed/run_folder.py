@@ -41,7 +41,12 @@ def read_folder(folder: Path) -> ObservedEngine:
     Raises:
         TraceError: what is wrong, with file and line.
     """
-    path, meta = folder / REQUESTS, folder / META
+    return read_log(folder / REQUESTS)
+
+
+def read_log(path: Path) -> ObservedEngine:
+    """The run of a log like `requests.jsonl`, with the settings that lie beside it. Raises as `read_folder`."""
+    meta = path.parent / META
     rows, findings = _rows(path)
     _one_engine(path, rows)
     columns = {name: _column(rows, name) for name in _TIMES}

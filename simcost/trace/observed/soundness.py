@@ -50,7 +50,7 @@ def check_run(
         )
         findings.append(finding("no_latency", message, missing))
     check_unit(_median(run.tpot_s), place)
-    _check_running(run, place, configuration.max_num_seqs)
+    check_running(run, place, configuration.max_num_seqs)
     return run, [*findings, *_phases(run, place)]
 
 
@@ -76,6 +76,8 @@ def consistent(point: ObservedPoint, place: str) -> tuple[ObservedPoint, list[Fi
     Raises:
         TraceError: times are in another unit.
     """
+    if not any(point.latencies.values()):
+        raise TraceError(f"{place}: {point.name}: states no latency; run the benchmark with streaming on")
     ttft, e2e, tpot = (point.latencies.get(name, {}) for name in ("ttft", "e2e", "tpot"))
     length = mean_of(point.output_tokens)
     both = [name for name in ("mean", "p50") if name in ttft and name in e2e]
@@ -126,7 +128,7 @@ def _without_going_back(run: ObservedRun, place: str, lines: Ints) -> tuple[Obse
     return replace(run, ttft_s=ttft, e2e_s=e2e, queue_s=queue), [finding("times_back", message, bad)]
 
 
-def _check_running(run: ObservedRun, place: str, most: int | None) -> None:
+def check_running(run: ObservedRun, place: str, most: int | None) -> None:
     """Raise TraceError where more sequences decode at once than one engine takes."""
     known = ~np.isnan(run.ttft_s + run.e2e_s)
     if most is None or not known.any():

@@ -94,7 +94,7 @@ def serve_point(document: Document, path: Path, load: Load) -> ObservedPoint:
         rate_per_s=rate,
         prompt_tokens=_lengths(document, "input_lens", "total_input_tokens", completed, path),
         output_tokens=_lengths(document, "output_lens", "total_output_tokens", completed, path),
-        latencies=_latencies(document),
+        latencies=_latencies(document) or _by_throughput(document, clients),
     )
 
 
@@ -143,6 +143,12 @@ def _latencies(document: Document) -> Mapping[str, Mapping[str, float]]:
         if each:
             found[metric] = each
     return found
+
+
+def _by_throughput(document: Document, clients: int | None) -> Mapping[str, Mapping[str, float]]:
+    """Mean E2E of clients that are always busy, by Little's law; nothing without clients or throughput."""
+    through = number(document.get("request_throughput"))
+    return {"e2e": {"mean": clients / through}} if clients and through and through > 0 else {}
 
 
 def _statistic(document: Document, statistic: str, names: Sequence[str]) -> float | None:
