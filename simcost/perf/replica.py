@@ -41,7 +41,7 @@ class GivenStep:
     sigma: Annotated[float, Ge(0), Le(2)] | None = None
     """Log-normal spread of the real step time that is left after the measurement; None = 0.08."""
     source: str = ""
-    """Where the numbers come from: engine and version, requests, date."""
+    """Origin of the numbers: engine and version, requests, date."""
 
     def __post_init__(self) -> None:
         tokens = [knot.tokens for knot in self.base]

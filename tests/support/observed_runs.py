@@ -35,7 +35,7 @@ def requests(count: int, seed: int = 1, rate_per_s: float = 3.0) -> RequestBatch
 
 
 def latencies(batch: RequestBatch, step: StepTime = TRUTH) -> ReplayedLatencies:
-    """What the engine takes for them."""
+    """Latencies of the engine for them."""
     return replay(batch, step, batching=BATCHING, kv_capacity_tokens=KV_TOKENS, first_token_overhead_s=OVERHEAD_S)
 
 

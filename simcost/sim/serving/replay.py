@@ -78,7 +78,7 @@ def replay(
 
 
 def _horizon_s(requests: RequestBatch, step: StepTime) -> float:
-    """When the last request has surely ended: each token has a step of its own, and is computed twice."""
+    """Time by which the last request has ended: each token has a step of its own, and is computed twice."""
     tokens = int(requests.prompt_tokens.sum(dtype=np.int64) + requests.output_tokens.sum(dtype=np.int64))
     longest = int((requests.prompt_tokens + requests.output_tokens).max())
     alone_s = step.seconds(1, 1, longest, longest)

@@ -1,4 +1,4 @@
-"""What is fixed before a fit: the settings of the engine, its memory, and the step time that the catalog expects."""
+"""Settings that are fixed before a fit: those of the engine, its memory, and the step time that the catalog expects."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Engine:
     kv_tokens: int | None
     """Measured or computed capacity; None = not known."""
     start: StepTime
-    """Where the fit begins: the step time of the catalog, no coefficient quite 0."""
+    """Start of the fit: the step time of the catalog, no coefficient quite 0."""
     expected: StepTime | None
-    """What the catalog expects, near which the fit stays where the data say nothing; None = nothing is expected."""
+    """Step time of the catalog, near which the fit stays where the data say nothing; None = nothing is expected."""
     findings: tuple[Finding, ...]
 
     @property

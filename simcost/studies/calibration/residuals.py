@@ -33,7 +33,7 @@ _IMPOSSIBLE = 10.0
 
 
 class Problem(Protocol):
-    """What a fit brings near 0."""
+    """Residuals that a fit brings near 0."""
 
     tried: ClassVar[int]
     """Starts that descend: more where replays jump."""

@@ -204,7 +204,7 @@ def _poor(errors: Errors) -> list[Finding]:
 
 
 def verdict(document: Document, observation: ObservedEngine) -> str:
-    """How true the replay is, in one sentence."""
+    """Accuracy of the replay, in one sentence."""
     held = _known(document["holdout"])
     errors = document["holdout"] if held else document["fit"]
     said = ", ".join(f"{worst:.1%} {name.upper()}" for name in METRICS if (worst := _worst(errors[name])) is not None)

@@ -65,7 +65,7 @@ def coefficients(document: Document) -> Table:
 
 
 def spread(document: Document) -> str:
-    """What is left, the factor, and the KV cache."""
+    """Spread that is left, the factor, and the KV cache."""
     factor, tokens = document["engine_factor"], document["kv_tokens"]
     ratio = "" if factor is None else f"; the engine takes {amount(factor)} times as long as the catalog expects"
     cache = "" if tokens is None else f"; KV cache {count(tokens)} tokens"

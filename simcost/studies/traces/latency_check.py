@@ -87,7 +87,7 @@ def _verdict(plan: str, rows: list[Document]) -> str:
 
 
 def _other_load(plan: Document, recorded: int, trace: Path) -> list[Document]:
-    """Whether the run had other requests than the trace."""
+    """Finding that the run had other requests than the trace."""
     arrived = int(plan["requests"]["arrived"])
     if np.isclose(arrived, recorded, rtol=_ALIKE, atol=1):
         return []

@@ -12,7 +12,7 @@ LEVELS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the user says of the load; None = as the output states it."""
+    """Load as the user states it; None = as the output does."""
 
     concurrency: int | None = None
     """Clients of a closed loop, or requests of a batch."""

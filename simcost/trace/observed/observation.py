@@ -88,7 +88,7 @@ class ObservedPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedEngine:
-    """What is known of an engine from one log, or from benchmark outputs."""
+    """Observations of an engine from one log, or from benchmark outputs."""
 
     kind: str
     """The format."""

@@ -44,7 +44,7 @@ def is_prometheus(text: str) -> bool:
 
 
 def prometheus_point(text: str, path: Path, load: Load) -> tuple[ObservedPoint, Configuration]:
-    """What the counters say since the engine started.
+    """A point from the counters since the engine started.
 
     Raises:
         TraceError: several engines, histograms that are missing, or a load that is not known.

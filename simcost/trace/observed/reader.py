@@ -26,7 +26,7 @@ KNOWN = (
 
 
 def read_observation(paths: Sequence[Path], load: Load | None = None) -> ObservedEngine:
-    """What was observed, in one run or in several files of benchmark points.
+    """Observations of one engine, in one run or in several files of benchmark points.
 
     Args:
         paths: a folder of a run, a file, several benchmark outputs, or folders of them.
