@@ -11,7 +11,7 @@ from simcost.catalog.facts import (
     HardwareFit,
     Model,
     Offer,
-    StepFit,
+    StepFactor,
     TierPrice,
     TokenPrice,
 )
@@ -24,7 +24,7 @@ __all__ = [
     "HardwareFit",
     "Model",
     "Offer",
-    "StepFit",
+    "StepFactor",
     "TierPrice",
     "TokenPrice",
     "load_catalog",

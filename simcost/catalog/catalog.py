@@ -25,7 +25,7 @@ from simcost.catalog.facts import (
     PowerDraw,
     Precision,
     Pue,
-    StepFit,
+    StepFactor,
     TierPrice,
     TokenPrice,
     TrainingMfu,
@@ -51,7 +51,7 @@ class Facts:
     currencies: tuple[CurrencyRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
     token_prices: Sequence[TokenPrice] = ()
-    step_fits: tuple[StepFit, ...] = ()
+    step_factors: tuple[StepFactor, ...] = ()
     hardware_fits: tuple[HardwareFit, ...] = ()
     training_mfu: tuple[TrainingMfu, ...] = ()
     training_sequences: tuple[TrainingSequence, ...] = ()
@@ -223,20 +223,23 @@ class Catalog:
         known = [price.name for price in self.facts.token_prices]
         raise _miss("token price of", "token-prices", name, known)
 
-    def step_fit(self, accelerator: str, model: str, tp: int, precision: Precision) -> StepFit | None:
-        """The step-time coefficients fitted for exactly this configuration, if any."""
-        wanted = (accelerator, model, tp, precision)
-        for fit in self.facts.step_fits:
-            if (fit.accelerator, fit.model, fit.tp, fit.precision) == wanted:
-                return fit
-        return None
+    def hardware_fit(self, accelerator: Accelerator, precision: Precision) -> HardwareFit:
+        """The coefficients of an accelerator at a rate of products, or the mean of those measured.
 
-    def hardware_fit(self, accelerator: str, precision: Precision) -> HardwareFit | None:
-        """The coefficients fitted for this accelerator and precision over all dense models, if any."""
-        for fit in self.facts.hardware_fits:
-            if (fit.accelerator, fit.precision) == (accelerator, precision):
-                return fit
-        return None
+        Raises:
+            CatalogError: there are neither.
+        """
+        link = "PCIe" if accelerator.link.startswith("PCIe") else "fabric"
+        fits = {
+            fit.accelerator: fit for fit in self.facts.hardware_fits if (fit.link, fit.precision) == (link, precision)
+        }
+        fit = fits.get(accelerator.name) or fits.get("")
+        if fit is None:
+            raise CatalogError(
+                f"the catalog has no coefficients of {precision} products on {accelerator.name}, nor a mean of others; "
+                "add a row to hardware_fits.csv in your catalog folder, or give `step`"
+            )
+        return fit
 
     def training_mfu(self, accelerator: str, precision: Precision, parameters: float) -> TrainingMfu:
         """The published MFU of the narrowest size class that holds the model. Raises CatalogError."""

@@ -27,6 +27,9 @@ Quality = Literal["A", "B", "C"]
 Precision = Literal["bf16", "fp8", "int8", "int4", "fp4"]
 """Format in which weights are stored and multiplied; fp16 is read as bf16 (same bytes, same peak)."""
 
+Engine = Literal["vllm", "sglang", "trtllm"]
+"""Serving engines that were measured."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
@@ -56,6 +59,8 @@ class Accelerator(Provenance):
     link: str = ""
     link_bytes_per_s: Positive | None = None
     """Between devices of a node, one direction."""
+    link_devices: PositiveCount = 8
+    """Devices that the link joins; beyond them, data takes the network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,17 @@ class Model(Provenance):
     q_lora_rank: Count = 0
     """Latent of the queries of multi-head latent attention; 0 = none."""
     rope_head_dim: Count = 0
+    value_head_dim: Count = 0
+    """Values of multi-head latent attention, where they differ from head_dim; 0 = the same."""
+    window_layers: Count = 0
+    """Layers whose attention sees the last window_tokens only."""
+    window_tokens: Count = 0
+    linear_layers: Count = 0
+    """Layers of linear attention: a state of constant size in place of a KV cache."""
+    linear_parameters: Count = 0
+    """Attention parameters of one such layer."""
+    gated_attention: bool = False
+    """The output of attention has a gate: as many parameters again as the queries."""
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:
@@ -97,6 +113,10 @@ class Model(Provenance):
             raise ValueError("a model with experts needs moe_ffn and 1 <= experts_per_token <= experts")
         if self.dense_layers > self.layers:
             raise ValueError(f"dense_layers ({self.dense_layers}) exceed layers ({self.layers})")
+        if self.window_layers + self.linear_layers > self.layers:
+            raise ValueError(f"window_layers and linear_layers exceed layers ({self.layers})")
+        if bool(self.window_layers) != bool(self.window_tokens):
+            raise ValueError("give window_layers and window_tokens, or neither")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,48 +296,61 @@ class TokenPrice(Provenance):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepFit(Provenance):
-    """Step-time coefficients fitted for one (accelerator, model, tp, precision):
-    t = a + b*P + c*B + d*K + q*Q, see `simcost.perf.step_time`.
+class StepFactor(Provenance):
+    """A factor on the step times of one cell: of what its columns say, whatever the empty ones are.
+
+    The factors of all cells that hold a configuration multiply; see `simcost.perf.factors`.
     """
 
-    accelerator: str
-    model: str
-    tp: PositiveCount
-    precision: Precision
-    a_s: Amount
-    b_s_per_token: Amount
-    c_s_per_sequence: Amount
-    d_s_per_token: Amount
-    q_s_per_pair: Amount
-    error: Amount
-    """Mean absolute relative error of the fit, a share."""
+    model_class: Literal["dense", "moe", "latent"]
+    engine: Engine | None = None
+    """Empty: an engine of its own."""
+    accelerator: str = ""
+    precision: Precision | None = None
+    model: str = ""
+    tp: Count = 0
+    """0 = any parallelism."""
+    pp: Count = 0
+    dp: Count = 0
+    factor: Positive
+    """On the whole step."""
+    fixed_factor: Positive
+    """On launches and the host, on top."""
+    rows: PositiveCount
+    """Measurements in the cell."""
+    sigma: Positive
+    """Log-normal spread of measurements where nothing narrower than the cell is known."""
+    left_out_error: Amount
+    """Median error of the rows of the cell where their model on that accelerator was left out of the fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HardwareFit(Provenance):
-    """Eight coefficients for one (accelerator, precision), any dense model and tp; see `simcost.perf.roofline`.
-    The efficiencies are valid only with the peaks given beside them.
+    """Efficiencies and fixed times of one accelerator at one rate of matrix products; see `simcost.perf.roofline`.
+    Shares of the datasheet's peaks.
     """
 
-    accelerator: str
-    precision: Precision
-    peak_flops: Positive
-    peak_bf16_flops: Positive
-    memory_bytes_per_s: Positive
-    link_bytes_per_s: Positive
+    accelerator: str = ""
+    """Empty: the mean of all, for an accelerator that nobody measured."""
+    link: Literal["fabric", "PCIe"]
+    """Kind of link between its devices."""
+    precision: Literal["bf16", "fp8", "fp4"]
+    """16, 8 or 4 bits in the products."""
     gemm_efficiency: Positive
     weight_efficiency: Positive
+    expert_gemm_efficiency: Positive
+    expert_weight_efficiency: Positive
     attention_efficiency: Positive
     kv_efficiency: Positive
     layer_s: Amount
+    expert_layer_s: Amount
+    """Of a layer with routed experts, on top."""
+    step_s: Amount
+    sequence_s: Amount
     allreduce_s: Amount
     allreduce_efficiency: Positive
-    step_s: Amount
-    error: Amount
-    """Mean absolute relative error of the fit, a share."""
-    left_out_error: Amount
-    """The same on the model that did worst when it was left out of the fit."""
+    rows: Count
+    """Measurements of this accelerator at this rate; 0 = none, all from the mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

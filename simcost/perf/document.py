@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import log
 from typing import Any, TypeAlias
 
 from simcost.catalog import Catalog
 from simcost.perf.memory import MemoryFit, fit_memory
 from simcost.perf.replica import ReplicaSpec
+from simcost.perf.steady_state import MeasuredTpot, steady_tpot_s
 from simcost.perf.step_time import StepTime, step_time
 
 Step: TypeAlias = tuple[int, int, int, int]
 """Prefill tokens, decoding sequences, their KV tokens, attention pairs."""
+IN_95 = 1.96
+"""Sigmas of a 95 % interval."""
 
 
 def perf_document(
@@ -22,6 +26,7 @@ def perf_document(
     max_num_batched_tokens: int = 8192,
     context_tokens: int = 2048,
     steps: Sequence[Step] = (),
+    measured: Sequence[MeasuredTpot] = (),
 ) -> dict[str, Any]:
     """Step time, memory and speed of a replica.
 
@@ -33,10 +38,12 @@ def perf_document(
         max_num_batched_tokens: token budget of a step.
         context_tokens: KV tokens of each sequence in `throughput`.
         steps: steps whose times are asked for.
+        measured: times per output token that the user measured in closed loops.
 
     Returns:
         `coefficients`: the linear step time through an empty step, a full prefill and a full batch; `base`: where the
         step time is not linear, what steps take by their tokens, at powers of two; `step_s`: the steps asked for;
+        `measured`: each with the prediction, predicted / measured, and whether it lies in the 95 % interval;
         `provenance`, `source`, `sigma`; `kv_capacity_tokens`, `weights_bytes` and more of memory; `prefill`: one full
         step of prompts; `throughput`: a row per batch size of steps that only decode, up to the batch that the KV
         cache holds (empty if it holds not one such sequence).
@@ -52,11 +59,17 @@ def perf_document(
         "model": model.name,
         "accelerator": accelerator.name,
         "tp": spec.tp,
+        "pp": spec.pp,
+        "dp": spec.dp,
+        "ep": spec.ep,
+        "accelerators": spec.accelerators,
+        "engine": spec.engine,
         "precision": spec.precision,
         "kv_precision": spec.kv_precision,
         "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
         "base": _base(step, max_num_batched_tokens) if step.base else [],
         "step_s": [step.seconds(*asked) for asked in steps],
+        "measured": [_compared(step, memory, row, max_num_seqs, max_num_batched_tokens) for row in measured],
         "provenance": step.provenance,
         "source": step.source,
         "sigma": step.sigma,
@@ -68,6 +81,18 @@ def perf_document(
         "throughput": [_decode(step, batch, context_tokens) for batch in batches],
         "catalog_date": catalog.as_of,
     }
+
+
+def _compared(
+    step: StepTime, memory: MemoryFit, row: MeasuredTpot, max_num_seqs: int, max_num_batched_tokens: int
+) -> dict[str, Any]:
+    """A measurement beside the prediction, with as many clients running as the cache and the limit let."""
+    held = memory.kv_capacity_tokens / (row.prompt_tokens + row.output_tokens / 2)
+    running = max(1.0, min(row.clients, max_num_seqs, held))
+    predicted_s = steady_tpot_s(step, row.prompt_tokens, row.output_tokens, running, max_num_batched_tokens)
+    ratio = predicted_s / row.tpot_s
+    inside = abs(log(ratio)) <= IN_95 * step.sigma
+    return {**row._asdict(), "predicted_tpot_s": predicted_s, "ratio": ratio, "in_95_interval": inside}
 
 
 def _memory(memory: MemoryFit) -> dict[str, Any]:

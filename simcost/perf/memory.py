@@ -10,7 +10,13 @@ from typing import Literal
 
 from simcost.catalog.facts import Accelerator, Model, Precision
 from simcost.errors import DoesNotFitError, InputError
-from simcost.perf.replica import ReplicaSpec, block_parameters, embedding_matrices, embedding_parameters
+from simcost.perf.replica import (
+    ReplicaSpec,
+    block_parameters,
+    embedding_matrices,
+    embedding_parameters,
+    routed_parameters,
+)
 from simcost.units import GIB
 
 WEIGHT_BYTES: dict[Precision, float] = {
@@ -32,21 +38,32 @@ def kv_bytes(precision: Precision) -> float:
     return _KV_BYTES[precision]
 
 
-def gemm_precision(accelerator: Accelerator, precision: Precision) -> Literal["bf16", "fp8"]:
-    """The row of coefficients at which matrices are multiplied.
+Rate = Literal["bf16", "fp8", "fp4"]
+"""Rate of matrix products: 16-bit, 8-bit (fp8, or int8 where the device has that) and 4-bit arithmetic."""
 
-    8-bit weights run at the 8-bit rate where the device multiplies fp8, else at the bf16 rate after
-    conversion (as engines do on A100); int4 always runs at the bf16 rate; fp4 is counted at the fp8 rate,
-    since no fp4 rate was fitted.
 
-    Raises:
-        InputError: fp4 on a device without it.
+def gemm_rate(accelerator: Accelerator, precision: Precision) -> Rate:
+    """The rate at which matrices are multiplied: that of the activations.
+
+    Weights in 8 or 4 bits run at that rate where the device multiplies them, else at the bf16 rate after conversion:
+    fp8 on A100, MXFP4 on Hopper. int4 has 16-bit activations everywhere.
+
+    >>> from simcost.catalog import load_catalog
+    >>> a100, h100, b200 = (load_catalog().accelerator(name) for name in ("a100", "h100", "b200"))
+    >>> gemm_rate(a100, "fp8"), gemm_rate(a100, "int8"), gemm_rate(h100, "fp4"), gemm_rate(b200, "fp4")
+    ('bf16', 'fp8', 'bf16', 'fp4')
     """
-    if precision == "fp4" and accelerator.fp4_flops is None:
-        raise InputError(f"{accelerator.name} does not multiply fp4; use int4 (4-bit weights at the bf16 rate) or fp8")
-    if precision == "fp4" or (precision in ("fp8", "int8") and accelerator.fp8_flops is not None):
-        return "fp8"
-    return "bf16"
+    if precision == "fp4" and accelerator.fp4_flops is not None:
+        return "fp4"
+    eight_bits = {"fp8": accelerator.fp8_flops, "int8": accelerator.int8_flops}.get(precision)
+    return "fp8" if eight_bits is not None and eight_bits > accelerator.bf16_flops else "bf16"
+
+
+def peak_flops(accelerator: Accelerator, rate: Rate) -> float:
+    """Dense peak of a rate."""
+    eight_bits = accelerator.fp8_flops or accelerator.int8_flops
+    peak = {"bf16": accelerator.bf16_flops, "fp8": eight_bits, "fp4": accelerator.fp4_flops}[rate]
+    return peak or accelerator.bf16_flops
 
 
 LIBRARIES_BYTES = 0.65 * GIB
@@ -57,13 +74,24 @@ SAMPLED_ROWS = 256
 """Sequences for which the engine reserves logits: vLLM's default max_num_seqs."""
 
 
-def check_parallelism(model: Model, tp: int) -> None:
-    """Raises InputError if the heads of the model cannot be split over tp devices."""
+def check_parallelism(model: Model, spec: ReplicaSpec) -> None:
+    """Raises InputError if the model cannot be split as the replica says."""
+    tp, ranks = spec.tp, spec.tp * spec.dp
     if tp not in possible_tp(model):
         possible = ", ".join(map(str, possible_tp(model)))
         raise InputError(
             f"tp {tp} does not split the {model.heads} heads and {model.kv_heads} KV heads of {model.name} "
             f"evenly; possible: {possible}"
+        )
+    if spec.pp > model.layers:
+        raise InputError(f"pp {spec.pp} is more than the {model.layers} layers of {model.name}; choose fewer stages")
+    if spec.ep > 1 and not model.experts:
+        raise InputError(f"ep {spec.ep} splits experts, and {model.name} has none; leave ep out")
+    if spec.ep > 1 and (ranks % spec.ep or model.experts % spec.ep):
+        possible = ", ".join(str(n) for n in range(1, ranks + 1) if ranks % n == 0 and model.experts % n == 0)
+        raise InputError(
+            f"ep {spec.ep} does not divide both the {model.experts} experts of {model.name} and the {ranks} "
+            f"accelerators of tp {tp} x dp {spec.dp}; possible: {possible}"
         )
 
 
@@ -79,15 +107,41 @@ def weights_bytes(model: Model, precision: Precision) -> float:
     return block_parameters(model) * WEIGHT_BYTES[precision] + embeddings * 2.0
 
 
-def kv_bytes_per_token(model: Model, tp: int, precision: Precision) -> float:
-    """KV cache of one token on one device.
+LONG_SEQUENCE = 8192
+"""Tokens of the sequences for which the KV cache of sliding windows is estimated."""
+
+
+def weights_bytes_per_device(model: Model, spec: ReplicaSpec) -> float:
+    """Bytes of weights on the fullest device.
+
+    Attention, dense layers and shared experts are split by tp and repeated on each dp rank; routed experts are split
+    over all tp * dp devices; each of pp stages holds its layers, the last one the LM head.
+    """
+    routed = routed_parameters(model)
+    blocks = (block_parameters(model) - routed) / spec.tp + routed / (spec.tp * spec.dp)
+    stage = ceil(model.layers / spec.pp) / model.layers
+    matrices = embedding_matrices(model) if spec.pp == 1 else 1
+    embeddings = matrices * embedding_parameters(model) * 2.0 / spec.tp
+    return blocks * stage * WEIGHT_BYTES[spec.precision] + embeddings
+
+
+def kv_bytes_per_token(model: Model, tp: int, precision: Precision, pp: int = 1) -> float:
+    """KV cache of one token on one device: that of its stage.
 
     2 * layers * ceil(kv_heads / tp) * head_dim * bytes: heads are replicated once tp exceeds them.
-    Latent attention caches (kv_lora_rank + rope_head_dim) numbers per layer, on each device.
+    Latent attention caches (kv_lora_rank + rope_head_dim) numbers per layer, on each device. A layer with a window
+    holds the window of each sequence: counted as if sequences had 8,192 tokens. Linear attention caches no tokens.
     """
+    full = model.layers - model.linear_layers - model.window_layers
+    layers = full + model.window_layers * min(1.0, model.window_tokens / LONG_SEQUENCE)
+    return kv_bytes_per_layer(model, tp, precision) * layers * ceil(model.layers / pp) / model.layers
+
+
+def kv_bytes_per_layer(model: Model, tp: int, precision: Precision) -> float:
+    """KV cache of one token and layer on one device."""
     if model.kv_lora_rank:
-        return model.layers * (model.kv_lora_rank + model.rope_head_dim) * kv_bytes(precision)
-    return 2 * model.layers * ceil(model.kv_heads / tp) * model.head_dim * kv_bytes(precision)
+        return (model.kv_lora_rank + model.rope_head_dim) * kv_bytes(precision)
+    return 2 * ceil(model.kv_heads / tp) * model.head_dim * kv_bytes(precision)
 
 
 def overhead_bytes(model: Model, tp: int, max_num_batched_tokens: int) -> float:
@@ -115,7 +169,7 @@ class MemoryFit:
     """Memory of one replica; bytes are per device unless the name says otherwise."""
 
     weights_bytes: float
-    """Whole replica."""
+    """One copy of the model."""
     weights_bytes_per_device: float
     overhead_bytes: float
     kv_bytes_per_token: float
@@ -128,14 +182,15 @@ class MemoryFit:
 def fit_memory(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int) -> MemoryFit:
     """Memory of a replica, and the capacity of its KV cache in tokens.
 
-    tokens = floor((memory * memory_utilisation - weights / tp - overhead) / kv_bytes_per_token), in blocks.
+    tokens = dp * floor((memory * memory_utilisation - weights - overhead) / kv_bytes_per_token), in blocks; weights,
+    overhead and KV cache of the fullest device.
 
     Raises:
         InputError: tp does not split the heads; a precision that the accelerator or the model lacks.
         DoesNotFitError: less than one block of KV cache is left; the message says what would fit.
     """
-    check_parallelism(model, spec.tp)
-    gemm_precision(accelerator, spec.precision)
+    check_parallelism(model, spec)
+    kv_bytes(spec.kv_precision)
     if spec.kv_tokens is not None and spec.kv_tokens < BLOCK_TOKENS:
         raise InputError(f"kv_tokens {spec.kv_tokens} is less than one block of {BLOCK_TOKENS} tokens")
     fit = _fit(model, accelerator, spec, max_num_batched_tokens)
@@ -146,19 +201,19 @@ def fit_memory(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_nu
 
 def _fit(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int) -> MemoryFit:
     """The budget, its capacity below one block where the model does not fit."""
-    weights = weights_bytes(model, spec.precision)
+    weights = weights_bytes_per_device(model, spec)
     overhead, source = spec.overhead, "overhead given"
     if overhead is None:
         overhead = overhead_bytes(model, spec.tp, max_num_batched_tokens)
         source = f"overhead estimated at {overhead / GIB:.2f} GiB per device (other estimates: up to 6 GiB)"
-    per_token = kv_bytes_per_token(model, spec.tp, spec.kv_precision)
-    left = accelerator.memory_bytes * spec.memory_utilisation - weights / spec.tp - overhead
-    tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS
-    if spec.kv_tokens is not None and weights / spec.tp < accelerator.memory_bytes:
+    per_token = kv_bytes_per_token(model, spec.tp, spec.kv_precision, spec.pp)
+    left = accelerator.memory_bytes * spec.memory_utilisation - weights - overhead
+    tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
+    if spec.kv_tokens is not None and weights < accelerator.memory_bytes:
         tokens, source = spec.kv_tokens // BLOCK_TOKENS * BLOCK_TOKENS, "KV capacity given"
     return MemoryFit(
-        weights_bytes=weights,
-        weights_bytes_per_device=weights / spec.tp,
+        weights_bytes=weights_bytes(model, spec.precision),
+        weights_bytes_per_device=weights,
         overhead_bytes=overhead,
         kv_bytes_per_token=per_token,
         kv_capacity_tokens=tokens,
@@ -171,7 +226,7 @@ def _what_is_missing(model: Model, accelerator: Accelerator, spec: ReplicaSpec, 
     needed = fit.weights_bytes_per_device + fit.overhead_bytes + BLOCK_TOKENS * fit.kv_bytes_per_token
     advice = list(_what_would_fit(model, accelerator, spec, tokens))
     return (
-        f"{model.name} in {spec.precision} does not fit on {spec.tp} x {accelerator.name}: per device "
+        f"{model.name} in {spec.precision} does not fit on {spec.accelerators} x {accelerator.name}: per device "
         f"{fit.weights_bytes_per_device / GIB:.1f} GiB of weights and {fit.overhead_bytes / GIB:.1f} GiB of "
         f"overhead, {usable / GIB:.1f} GiB usable; {(needed - usable) / GIB:.1f} GiB are missing. "
         f"What would fit: {'; '.join(advice) or 'nothing in the catalog with this tp; combine the remedies'}"
@@ -202,8 +257,7 @@ def _what_would_fit(model: Model, accelerator: Accelerator, spec: ReplicaSpec, t
 def _capacity(model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int) -> int:
     """KV tokens of a configuration, 0 if it does not fit or cannot be."""
     try:
-        check_parallelism(model, spec.tp)
-        gemm_precision(accelerator, spec.precision)
+        check_parallelism(model, spec)
     except InputError:
         return 0
     return max(0, _fit(model, accelerator, spec, tokens).kv_capacity_tokens)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
-from simcost.catalog.facts import Model, Precision
+from simcost.catalog.facts import Engine, Model, Precision
 from simcost.units import Bytes, Count, PositiveCount, Seconds
 
 
@@ -56,7 +56,13 @@ class ReplicaSpec:
     accelerator: str
     """Name of an accelerator in the catalog."""
     tp: PositiveCount = 1
-    """Tensor parallelism: accelerators per replica."""
+    """Tensor parallelism: accelerators that share each layer."""
+    pp: PositiveCount = 1
+    """Pipeline parallelism: stages that share the layers; as many micro-batches are in flight."""
+    dp: PositiveCount = 1
+    """Data parallelism of the attention: ranks with a KV cache each, which step together."""
+    ep: PositiveCount = 1
+    """Expert parallelism: groups of accelerators that hold whole experts; it takes no accelerators of its own."""
     precision: Precision = "bf16"
     """Precision of the weights; embedding and LM head stay at 16 bits."""
     kv_precision: Precision = "bf16"
@@ -67,10 +73,17 @@ class ReplicaSpec:
     """Activations, graphs and libraries per device; None = the documented estimate."""
     kv_tokens: Annotated[int, Ge(1)] | None = None
     """Measured KV capacity in tokens (vLLM: num_gpu_blocks * block_size); None = computed."""
+    engine: Engine | None = None
+    """Engine whose measurements correct the step time; None = the mean of the engines that were measured."""
     step: GivenStep | None = None
     """Measured step time; None = from the catalog."""
     first_token_overhead: Seconds = 0.0
     """Time of each request outside of the engine (HTTP, tokenizer, queues of the frontend), added to TTFT and E2E."""
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of one replica: what is billed."""
+        return self.tp * self.pp * self.dp
 
 
 def embedding_parameters(model: Model) -> float:
@@ -90,7 +103,7 @@ def block_parameters(model: Model) -> float:
 
 def routed_parameters(model: Model) -> float:
     """Parameters of all routed experts; a token multiplies experts_per_token / experts of them."""
-    return float(_moe_layers(model) * model.experts * _expert_parameters(model))
+    return float(moe_layers(model) * model.experts * _expert_parameters(model))
 
 
 def active_share(model: Model) -> float:
@@ -100,15 +113,16 @@ def active_share(model: Model) -> float:
 
 def counted_parameters(model: Model) -> float:
     """All parameters as the shape implies them, without norms and biases: the check of the stated number."""
-    dense_layers = model.layers - _moe_layers(model)
+    dense_layers = model.layers - moe_layers(model)
     dense = dense_layers * 3 * model.hidden * model.ffn
-    shared = _moe_layers(model) * model.shared_experts * _expert_parameters(model)
-    router = _moe_layers(model) * model.hidden * model.experts
-    blocks = model.layers * _attention_parameters(model) + dense + shared + router + routed_parameters(model)
+    shared = moe_layers(model) * model.shared_experts * _expert_parameters(model)
+    router = moe_layers(model) * model.hidden * model.experts
+    blocks = attention_parameters(model) + dense + shared + router + routed_parameters(model)
     return float(blocks + embedding_matrices(model) * embedding_parameters(model))
 
 
-def _moe_layers(model: Model) -> int:
+def moe_layers(model: Model) -> int:
+    """Layers with routed experts."""
     return model.layers - model.dense_layers if model.experts else 0
 
 
@@ -116,14 +130,22 @@ def _expert_parameters(model: Model) -> int:
     return 3 * model.hidden * model.moe_ffn
 
 
-def _attention_parameters(model: Model) -> int:
-    """Projections of one layer: queries, keys and values, output."""
-    output = model.heads * model.head_dim * model.hidden
+def attention_parameters(model: Model) -> int:
+    """Projections of all layers."""
+    ordinary = model.layers - model.linear_layers
+    return ordinary * _projections(model) + model.linear_layers * model.linear_parameters
+
+
+def _projections(model: Model) -> int:
+    """Projections of one layer: queries, keys and values, output, gate."""
+    value_dim = model.value_head_dim or model.head_dim
+    output = model.heads * value_dim * model.hidden
     if not model.kv_lora_rank:
-        return 2 * output + 2 * model.kv_heads * model.head_dim * model.hidden
+        gate = output if model.gated_attention else 0
+        return 2 * output + gate + 2 * model.kv_heads * model.head_dim * model.hidden
     key_dim = model.head_dim + model.rope_head_dim
     rank, queries = model.q_lora_rank, model.heads * key_dim
     to_queries = rank * (model.hidden + queries) if rank else model.hidden * queries
     to_latent = model.hidden * (model.kv_lora_rank + model.rope_head_dim)
-    from_latent = model.kv_lora_rank * model.heads * 2 * model.head_dim
+    from_latent = model.kv_lora_rank * model.heads * (model.head_dim + value_dim)
     return to_queries + to_latent + from_latent + output

@@ -1,8 +1,6 @@
 """Integrity of the facts that ship: every row has a source, and the numbers agree with each other."""
 
-import csv
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
@@ -82,8 +80,24 @@ def test_traps_of_public_price_lists_are_left_out() -> None:
     assert all(offer.source and "opencost" not in offer.source for offer in FACTS.offers)
 
 
-def test_fits_agree_with_the_reference_files(shared: Path) -> None:
-    with (shared / "data/calibration/aic_fits_per_config.csv").open(newline="") as file:
-        listed = sorted(float(row["lin_a"]) / 1e3 for row in csv.DictReader(file))
-    assert sorted(fit.a_s for fit in FACTS.step_fits) == pytest.approx(listed, rel=1e-5)
-    assert len(FACTS.hardware_fits) == 13
+def test_every_cell_of_factors_lies_in_wider_ones() -> None:
+    cells = {(f.model_class, f.engine, f.accelerator, f.precision, f.model, f.tp) for f in FACTS.step_factors}
+    for factor in FACTS.step_factors:
+        of, on = (factor.model_class, factor.engine), (factor.accelerator, factor.precision)
+        wider = [
+            (*of, "", None, "", 0),
+            (*of, "", None, factor.model, 0),
+            (*of, *on, "", 0),
+            (*of, *on, factor.model, 0),
+        ]
+        assert set(wider) <= cells
+        assert 0.4 < factor.factor < 2.5
+        assert 0.02 < factor.sigma < 1.2
+
+
+def test_coefficients_are_shares_of_the_peaks_and_short_times() -> None:
+    for fit in FACTS.hardware_fits:
+        shares = (fit.gemm_efficiency, fit.weight_efficiency, fit.attention_efficiency, fit.allreduce_efficiency)
+        assert all(0.05 < share <= 1 for share in shares), fit
+        assert fit.layer_s < 2e-4
+        assert fit.step_s < 5e-3

@@ -98,8 +98,6 @@ def test_tp_must_split_the_kv_heads_too() -> None:
 
 
 def test_precisions_that_cannot_be() -> None:
-    with pytest.raises(InputError, match=r"h100-sxm does not multiply fp4; use int4"):
-        fit("llama-3.1-8b", "h100", precision="fp4")
     with pytest.raises(InputError, match="kv_precision 'int4'"):
         fit("llama-3.1-8b", "h100", kv_precision="int4")
     assert (
@@ -129,3 +127,21 @@ def test_more_memory_utilisation_never_holds_less() -> None:
         for u in (0.5, 0.7, 0.9, 1.0)
     ]
     assert held == sorted(set(held))
+
+
+def test_stages_hold_their_layers_and_ranks_their_own_cache() -> None:
+    one, stages = (fit("llama-3.1-70b", "h100", tp=4, pp=pp, overhead=2e9) for pp in (1, 2))
+    assert stages.kv_bytes_per_token == one.kv_bytes_per_token / 2
+    assert stages.weights_bytes == one.weights_bytes
+    assert stages.weights_bytes_per_device == pytest.approx(one.weights_bytes_per_device / 2, rel=0.02)
+    ranks = fit("deepseek-v3", "b200", dp=8, ep=8, precision="fp8")
+    together = fit("deepseek-v3", "b200", tp=8, precision="fp8")
+    assert ranks.weights_bytes_per_device > together.weights_bytes_per_device  # attention whole on each rank
+    assert ranks.kv_bytes_per_token == together.kv_bytes_per_token
+    assert ranks.kv_capacity_tokens > 5 * together.kv_capacity_tokens
+
+
+def test_windows_and_linear_layers_cache_less() -> None:
+    windowed = fit("gpt-oss-120b", "h100", tp=1, precision="fp4")
+    assert windowed.kv_bytes_per_token == 2 * 8 * 64 * 2 * (18 + 18 * 128 / 8192)
+    assert fit("qwen3-next-80b-a3b", "h200", tp=2).kv_bytes_per_token == 2 * 12 * 1 * 256 * 2

@@ -8,13 +8,15 @@ from support.shown import on_terminal
 
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError
-from simcost.perf import ReplicaSpec
+from simcost.perf import GivenStep, ReplicaSpec, step_time
 from simcost.perf.document import perf_document
+from simcost.perf.steady_state import MeasuredTpot, steady_tpot_s
 from simcost.studies.catalog.perf_view import parts
 
 text = on_terminal(parts)
 
 CATALOG = load_catalog()
+GIVEN = ReplicaSpec(accelerator="h100", step=GivenStep(a=0.01, b=2e-5, c=1e-5, d=3e-8, q=1e-9))
 
 
 def document(model: str, accelerator: str, max_num_seqs: int = 256, **spec: Any) -> dict[str, Any]:
@@ -29,12 +31,12 @@ def test_keys_that_others_read() -> None:
 
 
 def test_throughput_follows_from_the_coefficients() -> None:
-    found = document("llama-3.1-8b", "h100")
-    c = found["coefficients"]
+    found = document("llama-3.1-8b", "h100", max_num_seqs=128)
+    c, largest = found["coefficients"], found["throughput"][-1]
+    time_s = c["a_s"] + 128 * (c["c_s_per_sequence"] + 2048 * c["d_s_per_token"])
+    assert largest["tpot_s"] == pytest.approx(time_s)
     for row in found["throughput"]:
-        time_s = c["a_s"] + row["batch"] * (c["c_s_per_sequence"] + 2048 * c["d_s_per_token"])
-        assert row["tpot_s"] == pytest.approx(time_s)
-        assert row["tokens_per_s"] == pytest.approx(row["batch"] / time_s)
+        assert row["tokens_per_s"] == pytest.approx(row["batch"] / row["tpot_s"])
 
 
 def test_the_batch_ends_where_the_cache_or_the_limit_does() -> None:
@@ -61,3 +63,25 @@ def test_text_shows_what_the_document_holds() -> None:
 def test_unknown_names_are_named() -> None:
     with pytest.raises(CatalogError, match="h101"):
         document("llama-3.1-8b", "h101")
+
+
+def test_a_measurement_stands_beside_its_prediction() -> None:
+    asked = MeasuredTpot(1024, 256, 32, 0.0175)
+    found = perf_document(CATALOG, "llama-3.1-8b", ReplicaSpec(accelerator="h100"), measured=[asked])
+    (row,) = found["measured"]
+    assert row["ratio"] == pytest.approx(row["predicted_tpot_s"] / 0.0175)
+    decode_s = next(row["tpot_s"] for row in found["throughput"] if row["batch"] == 32)
+    assert row["predicted_tpot_s"] > 0.8 * decode_s
+    assert "predicted / measured" in text(found)
+    same = MeasuredTpot(1024, 256, 32, row["predicted_tpot_s"])
+    again = perf_document(CATALOG, "llama-3.1-8b", ReplicaSpec(accelerator="h100"), measured=[same])["measured"][0]
+    assert again["ratio"] == pytest.approx(1)
+    assert again["in_95_interval"]
+
+
+def test_a_steady_state_of_a_linear_step_is_the_step_at_the_mean() -> None:
+    """Where the step time is linear, chunks or not make no difference."""
+    found = step_time(CATALOG, CATALOG.model("llama-3.1-8b"), CATALOG.accelerator("h100"), GIVEN)
+    prefill = 64 * 1000 / 250
+    mean_s = found.seconds(prefill, 64, 64 * 1125, prefill * 500)
+    assert steady_tpot_s(found, 1000, 250, 64, 8192) == pytest.approx(mean_s)

@@ -77,7 +77,7 @@ def cluster_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file: st
     buy = plan.training_buy or plan.buy
     yield from _size_faults(gpus, plan.training.gpus, buy, catalog, file)
     if isinstance(plan.training, OnShared) and plan.replica is not None and plan.scaling is not None:
-        yield from _peak_faults(gpus, plan.training.gpus, plan.scaling, plan.replica.tp, file)
+        yield from _peak_faults(gpus, plan.training.gpus, plan.scaling, plan.replica.accelerators, file)
 
 
 def _target_faults(slo: YamlNode | None, file: str, *, serves: bool, trains: bool) -> Iterator[Fault]:

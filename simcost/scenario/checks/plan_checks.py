@@ -141,8 +141,8 @@ def _purchase_faults(
         has = offer.accelerator or "no accelerator"
         message = f"{offer.name} has {has}, the replica wants {accelerator.name}; change one{others}"
         yield fault_at(place, message, file)
-    elif plan is not None and plan.replica is not None and offer.accelerators % plan.replica.tp:
-        message = f"{offer.name} has {offer.accelerators} accelerators, no multiple of tp {plan.replica.tp}"
+    elif plan is not None and plan.replica is not None and offer.accelerators % plan.replica.accelerators:
+        message = f"{offer.name} has {offer.accelerators} accelerators, no multiple of {_layout(plan.replica)}"
         yield fault_at(place, f"{message}; choose another offer or tp", file)
 
 
@@ -150,9 +150,16 @@ def _own_node_faults(buy: YamlNode, plan: Plan | None, catalog: Catalog, file: s
     """Nodes that are no offer of the catalog and do not hold a whole number of replicas."""
     if plan is None or plan.replica is None or hasattr(plan.buy, "offer"):
         return
-    each = plan.buy.node_accelerators(catalog, plan.replica.tp)
-    if each % plan.replica.tp:
-        yield fault_at(buy, f"{each} accelerators are not a multiple of tp {plan.replica.tp}", file, "accelerators")
+    each = plan.buy.node_accelerators(catalog, plan.replica.accelerators)
+    if each % plan.replica.accelerators:
+        message = f"{each} accelerators are not a multiple of {_layout(plan.replica)}"
+        yield fault_at(buy, message, file, "accelerators")
+
+
+def _layout(replica: ReplicaSpec) -> str:
+    """Make-up of the accelerators of a replica: `tp 8`, or `tp 4 x pp 2 = 8`."""
+    parts = [f"tp {replica.tp}", *(f"{name} {n}" for name, n in (("pp", replica.pp), ("dp", replica.dp)) if n > 1)]
+    return " x ".join(parts) + (f" = {replica.accelerators}" if len(parts) > 1 else "")
 
 
 def _price_faults(place: YamlNode, plan: Plan, way: Buy, catalog: Catalog, provider: str, file: str) -> Iterator[Fault]:

@@ -151,9 +151,9 @@ def _shown(limit: object) -> str:
 def differing(plan: Plan, manifests: Sequence[Manifest]) -> Iterator[str]:
     """Accelerators of a replica that a manifest has otherwise."""
     for one in manifests:
-        if plan.replica is not None and one.gpus is not None and one.gpus != plan.replica.tp:
+        if plan.replica is not None and one.gpus is not None and one.gpus != plan.replica.accelerators:
             theirs = f"{Path(one.file).name}: its replicas have {one.gpus} accelerators"
-            yield f"{theirs}, those of the plan {plan.replica.tp}."
+            yield f"{theirs}, those of the plan {plan.replica.accelerators}."
 
 
 def limited(router: Router, door: Admission, plan: Plan) -> tuple[Router, Admission]:

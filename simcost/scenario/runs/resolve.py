@@ -234,8 +234,8 @@ def _resolved(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         prefix_block_tokens=block if looks_at_prefixes(steers.router) else None,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
-        kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.tp),
-        accelerators_per_replica=replica.tp,
+        kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators),
+        accelerators_per_replica=replica.accelerators,
         response_bytes_per_token=plan.response_bytes_per_token,
     )
     factors = engine_factors(sigma, question.seed, question.seeds, model.name, accelerator.name)

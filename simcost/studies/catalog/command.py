@@ -44,7 +44,11 @@ def _add_perf(verbs: Any) -> None:
     perf = verb(verbs, "perf", _perf, "speed and memory of one replica")
     perf.add_argument("model", help="name of a model in the catalog")
     perf.add_argument("--on", required=True, metavar="ACCELERATOR", help="name of an accelerator in the catalog")
-    perf.add_argument("--tp", type=positive, default=1, help="accelerators per replica (default 1)")
+    perf.add_argument("--tp", type=positive, default=1, help="tensor parallelism (default 1)")
+    perf.add_argument("--pp", type=positive, default=1, help="pipeline stages (default 1)")
+    perf.add_argument("--dp", type=positive, default=1, help="data-parallel ranks of the attention (default 1)")
+    perf.add_argument("--ep", type=positive, default=1, help="expert parallelism, over tp x dp (default 1)")
+    perf.add_argument("--engine", help="vllm, sglang or trtllm (default: the mean of those measured)")
     perf.add_argument("--precision", default="bf16", help="bf16, fp8, int8, int4 or fp4 (default bf16)")
     perf.add_argument("--kv-precision", default="bf16", help="of the KV cache (default bf16)")
     perf.add_argument("--memory-utilisation", type=float, default=0.92, help="share of memory used (default 0.92)")
@@ -62,7 +66,32 @@ def _add_perf(verbs: Any) -> None:
         metavar="P,B,K,Q",
         help="a step to time: prefill tokens, decoding sequences, their KV tokens, attention pairs; may be repeated",
     )
+    perf.add_argument(
+        "--measured",
+        type=_measured,
+        action="append",
+        default=[],
+        metavar="PROMPT,OUTPUT,CLIENTS,MS",
+        help="a time per output token you measured in a closed loop, to stand beside the prediction; may be repeated",
+    )
     own_catalog(perf)
+
+
+def _measured(text: str) -> tuple[int, int, int, float]:
+    """Prompt and output tokens, clients, seconds per output token."""
+    words = text.split(",")
+    if len(words) != 4:
+        raise ArgumentTypeError(
+            f"{text!r} is not a measurement; write PROMPT,OUTPUT,CLIENTS,MS, such as 1024,256,32,17.5"
+        )
+    prompt, output, clients = map(positive, words[:3])
+    try:
+        milliseconds = float(words[3])
+    except ValueError:
+        milliseconds = 0.0
+    if not 0 < milliseconds < 1e9:
+        raise ArgumentTypeError(f"{words[3]!r} is not a time per output token in milliseconds, such as 17.5")
+    return prompt, output, clients, milliseconds / 1e3
 
 
 def _step(text: str) -> tuple[int, int, int, int]:
@@ -78,11 +107,16 @@ def _step(text: str) -> tuple[int, int, int, int]:
 
 def _perf(arguments: Arguments) -> None:
     from simcost.perf.document import perf_document
+    from simcost.perf.steady_state import MeasuredTpot
     from simcost.scenario.files.parts import replica_spec
 
     spec = replica_spec(
         accelerator=arguments.on,
         tp=arguments.tp,
+        pp=arguments.pp,
+        dp=arguments.dp,
+        ep=arguments.ep,
+        engine=arguments.engine,
         precision=arguments.precision,
         kv_precision=arguments.kv_precision,
         memory_utilisation=arguments.memory_utilisation,
@@ -95,6 +129,7 @@ def _perf(arguments: Arguments) -> None:
         max_num_batched_tokens=arguments.max_num_batched_tokens,
         context_tokens=arguments.context,
         steps=arguments.steps,
+        measured=[MeasuredTpot(*row) for row in arguments.measured],
     )
     show(arguments, document, "catalog.perf_view")
 

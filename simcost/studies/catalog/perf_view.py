@@ -18,9 +18,11 @@ _COEFFICIENTS = {
 
 def parts(document: Document) -> list[Part]:
     """The replica, its step time, its memory and its throughput."""
+    split = [f"{name} {document[name]}" for name in ("tp", "pp", "dp", "ep") if document[name] > 1]
+    layout = f" ({', '.join(split)})" if split else ""
     replica = (
-        f"{document['model']} on {document['tp']} x {document['accelerator']}, weights {document['precision']}, "
-        f"KV cache {document['kv_precision']}"
+        f"{document['model']} on {document['accelerators']} x {document['accelerator']}{layout}, weights "
+        f"{document['precision']}, KV cache {document['kv_precision']}"
     )
     source = [
         *_base(document),
@@ -34,6 +36,7 @@ def parts(document: Document) -> list[Part]:
     return [
         Part(title="Replica", titled=False, said=[replica]),
         Part(title="Step time  t = a + b P + c B + d K + q Q", rows=times, said=source),
+        *_measured(document),
         Part(title="Memory", rows=memory(document), said=[document["memory_provenance"]]),
         _throughput(document),
     ]
@@ -47,6 +50,23 @@ def _base(document: Document) -> list[str]:
     shown = [*base[:-1:3], base[-1]]
     times = ", ".join(f"{seconds(row['seconds'])} at {count(row['tokens'])}" for row in shown)
     return [f"a, b and c sum up what is not linear in the tokens P + B: {times}"]
+
+
+def _measured(document: Document) -> list[Part]:
+    """Measurements of the user beside the predictions."""
+    rows = [
+        {
+            "prompt": count(row["prompt_tokens"]),
+            "output": count(row["output_tokens"]),
+            "clients": count(row["clients"]),
+            "measured": seconds(row["tpot_s"]),
+            "predicted": seconds(row["predicted_tpot_s"]),
+            "predicted / measured": amount(row["ratio"]),
+            "95 % interval": "inside" if row["in_95_interval"] else "outside",
+        }
+        for row in document["measured"]
+    ]
+    return [Part(title="Time per output token, measured and predicted", rows=rows, left=0)] if rows else []
 
 
 def memory(document: Document) -> Table:

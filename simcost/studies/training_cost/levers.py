@@ -54,7 +54,7 @@ def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> dict
     except InputError:
         return None
     tokens_per_s = sequences / step.seconds(0, sequences, sequences * context_tokens, 0)
-    usd_per_token = spec.tp * usd_per_gpu_h / SECONDS_PER_HOUR / tokens_per_s
+    usd_per_token = spec.accelerators * usd_per_gpu_h / SECONDS_PER_HOUR / tokens_per_s
     return {
         "tp": spec.tp,
         "batch": sequences,

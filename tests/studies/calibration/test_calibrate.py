@@ -62,7 +62,8 @@ def test_the_engine_that_made_a_run_is_found(tmp_path: Path) -> None:
     problem = RunProblem(engine=engine, run=observation.run, index=np.arange(40))
     found = fit(engine, problem, NEAR).best
     assert found.step.a_s == pytest.approx(TRUTH.a_s, rel=0.03)
-    assert found.step.b_s_per_token == pytest.approx(TRUTH.b_s_per_token, rel=0.15)
+    prefill = (1024, 0, 0, 1024 * 512)
+    assert found.step.seconds(*prefill) == pytest.approx(TRUTH.seconds(*prefill), rel=0.15)
     assert found.first_token_overhead_s == pytest.approx(OVERHEAD_S, abs=0.01)
     simulated, observed = problem.simulated(found), problem.observed()
     for name in METRICS:
