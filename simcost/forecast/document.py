@@ -78,6 +78,7 @@ def series_document(forecast: Forecast, stated: Stated | None = None, *, timezon
         "peak": spreads(mean.max(keepdims=True), paths.max(axis=1, keepdims=True))[0],
         "days": local_days(series, mean, paths, times, timezone) if not grid.dates else [],
         "model": forecast.model,
+        "growth": _growth(forecast),
         "backtest": _backtest(forecast.backtest) if forecast.backtest else None,
         "stated": _stated(forecast, stated) if stated else [],
         "cleaning": [_edit(edit, series.grid) for edit in forecast.edits],
@@ -115,6 +116,21 @@ def _edit(edit: Edit, grid: Grid) -> dict[str, Any]:
     """One change of the history; `to` is where its last step ends."""
     start, end = iso(grid.times(edit.last + 1)[[edit.first, edit.last]])
     return {"rule": edit.rule, "from": start, "to": end, "factor": edit.factor, "message": edit.message}
+
+
+def _growth(forecast: Forecast) -> dict[str, Any] | None:
+    """Growth measured a month, its 80 % interval, the share that goes on, and what that adds to the total."""
+    found = forecast.growth
+    if found is None:
+        return None
+    factor = weight(forecast.series.quantity, forecast.grid, len(forecast.mean))
+    return {
+        "per_month": _digits(found.per_month),
+        "lo": _digits(found.lo),
+        "hi": _digits(found.hi),
+        "kept": _digits(found.kept),
+        "total": _digits(factor * float(found.adds.sum())),
+    }
 
 
 def _stated(forecast: Forecast, stated: Stated) -> list[dict[str, Any]]:

@@ -7,12 +7,18 @@ import numpy as np
 from simcost.forecast.backtest import Backtest
 from simcost.forecast.calibration import Factor
 from simcost.forecast.cleaning import History
+from simcost.forecast.growth import MeasuredGrowth
+from simcost.forecast.level_error import Levels
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import Picked
-from simcost.forecast.models.members import SeasonalNaive
+from simcost.forecast.models.intermittent import Intermittent
+from simcost.forecast.models.long_horizon import HALVED_YEARS, Planning
+from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.models.registry import remarks
 from simcost.forecast.models.selection import ModelSelection
+from simcost.forecast.names import GrowthMode
 from simcost.forecast.quantiles import quantiles
+from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats, Grid
 from simcost.units import plural
 
@@ -25,7 +31,9 @@ SKEWED = 0.1
 """Relative distance of the point forecast's total from the median total worth a word."""
 
 
-def of_history(history: History, seen: CleanedHistory, horizon: int, grid: Grid) -> Iterator[Finding]:
+def of_history(
+    history: History, seen: CleanedHistory, horizon: int, grid: Grid, model: ForecastModel
+) -> Iterator[Finding]:
     """New, too short, mostly missing, mostly idle, constant, or asked for too far ahead."""
     steps, season = len(history), history.season.short
     if history.idle:
@@ -36,12 +44,17 @@ def of_history(history: History, seen: CleanedHistory, horizon: int, grid: Grid)
             f"and has {plural(steps, 'step')}",
         )
     if steps < FEW_SEASONS * season:
-        yield _short(steps, season)
+        yield _short(steps, season, model)
     if horizon > steps:
+        far = (
+            "nothing that long was seen, and the levels rest on weeks or months going on as they did"
+            if isinstance(model, Planning)
+            else "the far part repeats what was seen and shows no growth"
+        )
         yield _finding(
             "horizon",
-            f"horizon of {plural(horizon, 'step')} on a history of {steps:,}: the far part repeats what was seen and "
-            "shows no growth; state growth and events, and trust the levels less",
+            f"horizon of {plural(horizon, 'step')} on a history of {steps:,}: {far}; state growth and events, and "
+            "trust the levels less",
         )
     gaps = float(np.mean(np.isnan(history.raw)))
     if gaps > MANY:
@@ -64,6 +77,43 @@ def of_model(model: ForecastModel, seen: CleanedHistory) -> Iterator[Finding]:
         )
     for message in remarks(model, seen):
         yield _finding("model", message)
+
+
+def of_growth(
+    found: MeasuredGrowth | None, mode: GrowthMode, model: ForecastModel, season: Season
+) -> Iterator[Finding]:
+    """Measured growth, and what is done with it."""
+    if found is None:
+        if mode != "measured" and season.long is None and not isinstance(model, Flat | SeasonalNaive | Intermittent):
+            yield _finding(
+                "growth",
+                f"{model.name} carries on what growth it finds, whatever --growth says; planning keeps them apart",
+            )
+        return
+    lo, middle, hi = (f"{100 * (factor - 1):+.1f}" for factor in (found.lo, found.per_month, found.hi))
+    shown = f"growth of {middle} % a month measured (80 %: {lo} to {hi} %)"
+    if mode == "measured":
+        yield _finding(
+            "growth",
+            f"{shown}: {100 * found.kept:.0f} % of it goes on, and halves in {HALVED_YEARS} years; --growth none "
+            "leaves it out",
+        )
+    else:
+        instead = ", and what is stated takes its place" if mode == "stated" else ""
+        yield _finding("growth", f"{shown}: left out{instead}")
+
+
+def of_width(bands: Levels, seen: CleanedHistory, model: ForecastModel) -> Iterator[Finding]:
+    """That a model stopped at its limit, where its levels have no width left."""
+    if float(np.ptp(seen.values)) == 0 or model.name == "intermittent":
+        return
+    narrow = max((int(np.sum((hi <= lo) & (hi > 0))) for lo, hi in bands.values()), default=0)
+    if narrow:
+        yield _finding(
+            "limit",
+            f"levels of {plural(narrow, 'step')} have no width: {model.name} stops at half a range beyond what was "
+            "seen; model planning does not",
+        )
 
 
 def of_selection(selected: ModelSelection) -> Iterator[Finding]:
@@ -152,23 +202,29 @@ def of_sums(method: str, *, parent: bool) -> Finding:
     )
 
 
-def _short(steps: int, season: int) -> Finding:
+def _short(steps: int, season: int, model: ForecastModel) -> Finding:
+    """Too few seasons, and what the model that is used does about it."""
     little = f"too little history: {plural(steps, 'step')}, less than"
-    if steps < season:
+    stated = "its levels are a stated factor (half to double at 80 %), not a measurement"
+    if isinstance(model, Flat):
         return _finding(
-            "short-history",
-            f"{little} one season of {season}; the forecast is their median, its levels a stated factor (half to "
-            "double at 80 %), not a measurement",
+            "short-history", f"{little} one season of {season}; the forecast is their median, {_few(steps, season)}"
         )
-    levels = (
-        "its levels come from the few differences between seasons"
-        if steps >= 2 * season
-        else "its levels are a stated factor (half to double at 80 %), not a measurement"
-    )
-    return _finding(
-        "short-history",
-        f"{little} {FEW_SEASONS} seasons of {season}; the forecast repeats the last season, {levels}",
-    )
+    if isinstance(model, SeasonalNaive):
+        levels = "its levels come from the few differences between seasons" if steps >= 2 * season else stated
+        what = f"the forecast repeats the last season, {levels}"
+    elif isinstance(model, Planning):
+        seen = "no season of it is seen" if steps < 2 * season else "its season is seen but twice"
+        what = f"{seen}; growth and levels are measured on these steps and rest on usual values where they are few"
+    else:
+        what = f"{model.name} is used as it is, and its levels know only these steps"
+    return _finding("short-history", f"{little} {FEW_SEASONS} seasons of {season}; {what}")
+
+
+def _few(steps: int, season: int) -> str:
+    if steps >= 2 * season:
+        return "its levels come from the distances to it"
+    return "its levels a stated factor (half to double at 80 %), not a measurement"
 
 
 def _finding(kind: str, message: str) -> Finding:

@@ -9,12 +9,25 @@ from simcost.errors import InputError
 from simcost.forecast.backtest import Backtest, backtest
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
 from simcost.forecast.cleaning import RULES, Bools, Edit, History, Rule, history_of
-from simcost.forecast.findings import Finding, of_backtest, of_history, of_levels, of_model, of_selection, of_total
+from simcost.forecast.findings import (
+    Finding,
+    of_backtest,
+    of_growth,
+    of_history,
+    of_levels,
+    of_model,
+    of_selection,
+    of_total,
+    of_width,
+)
+from simcost.forecast.growth import MeasuredGrowth, measured
 from simcost.forecast.level_error import Levels, level_draws, levels_of, widened, with_level
 from simcost.forecast.models.base import CleanedHistory, Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination
+from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.models.registry import default_model
 from simcost.forecast.models.selection import ModelSelection, selection
+from simcost.forecast.names import GrowthMode
 from simcost.forecast.quantiles import median
 from simcost.forecast.sample_paths import weight
 from simcost.rng import stream
@@ -43,6 +56,8 @@ class Forecast:
     findings: tuple[Finding, ...]
     cleaned: Floats
     """The history as the model took it."""
+    growth: MeasuredGrowth | None = None
+    """Growth that the history shows; None where the model does not tell it apart."""
     factors: tuple[Factor, ...] = ()
     """By which the levels were adapted; none where they were not."""
 
@@ -65,6 +80,7 @@ def forecast(
     masked: Bools | None = None,
     width: float = 1.0,
     adapt_days: int = 0,
+    growth: GrowthMode = "measured",
 ) -> Forecast:
     """Forecast a series.
 
@@ -80,6 +96,8 @@ def forecast(
         masked: steps of past events, left out of the fit.
         width: the distance of every path from the median path is multiplied by it.
         adapt_days: over how many past days (seasons) the width of the levels is learnt; 0 = not.
+        growth: `measured` goes on with the growth of the history, damped, from weeks on; `none` and `stated` leave it
+            out, the latter for events that state it.
 
     Raises:
         InputError: nothing was recorded, or a horizon, level, count or width that makes no sense.
@@ -87,11 +105,18 @@ def forecast(
     _check(series, horizon, levels, paths, width, adapt_days)
     history = history_of(series, rules, masked)
     seen, edits = history.seen(len(history))
-    chosen = _chosen(history, seen) if model == "auto" else ModelSelection(model=model, errors={}, origins=0)
+    grows = growth == "measured"
+    if model == "auto":
+        chosen = _chosen(history, seen, horizon, growth=grows)
+    else:
+        own = Planning(growth=grows) if isinstance(model, Planning) else model
+        chosen = ModelSelection(model=own, errors={}, origins=0)
     ahead = fitted(chosen.model, seen, horizon)
     mean = ahead.point
-    notes = [*of_history(history, seen, horizon, series.grid), *of_selection(chosen)]
+    notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
     notes += of_model(chosen.model, seen)
+    grown = measured(ahead, history.season)
+    notes += of_growth(grown, growth, chosen.model, history.season)
     tested = backtest(history, chosen.model, horizon, levels, seed) if paths else None
     drawn = _drawn(ahead, tested, paths, seed, width, floor=seen.floor) if paths else np.empty((0, horizon))
     factors, learnt = adapted(history, chosen.model, levels, adapt_days if paths else 0, seed)
@@ -99,6 +124,7 @@ def forecast(
     if paths:
         notes += of_backtest(history, tested, chosen.model)
         notes += of_levels(factors, width, adapt_days, learnt)
+        notes += of_width(bands, seen, chosen.model)
         notes += of_total(mean, drawn, weight(series.quantity, series.grid, horizon))
     return Forecast(
         series=series,
@@ -111,6 +137,7 @@ def forecast(
         edits=tuple(replace(edit, first=edit.first + history.idle, last=edit.last + history.idle) for edit in edits),
         findings=tuple(notes),
         cleaned=np.concatenate([np.zeros(history.idle), seen.values]),
+        growth=grown,
         factors=factors,
     )
 
@@ -136,9 +163,9 @@ def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, wi
         raise InputError(f"series {series.name!r}: " + "; ".join(wrong))
 
 
-def _chosen(history: History, seen: CleanedHistory) -> ModelSelection:
+def _chosen(history: History, seen: CleanedHistory, horizon: int, *, growth: bool) -> ModelSelection:
     """Model that suits the history; where that is the combination, after a comparison with its rivals."""
-    suited = default_model(seen)
+    suited = default_model(seen, horizon, growth=growth)
     if isinstance(suited, Combination):
         return selection(history)
     return ModelSelection(model=suited, errors={}, origins=0)

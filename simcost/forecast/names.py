@@ -1,4 +1,4 @@
-"""Names of the forecasting models; pure, so that a scenario is checked without loading any."""
+"""Names of the forecasting models and of their options; pure, so that a scenario is checked without loading any."""
 
 from typing import Literal
 
@@ -19,3 +19,6 @@ ModelName = Literal[
     "intermittent",
 ]
 """`auto` is the one that suits the series: the combination unless a backtest says otherwise."""
+
+GrowthMode = Literal["measured", "none", "stated"]
+"""Growth in a forecast: what the history shows, nothing, or what the user states in its place."""

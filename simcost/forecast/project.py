@@ -12,12 +12,13 @@ from simcost.forecast import findings
 from simcost.forecast.cleaning import RULES, Bools, Edit, Rule
 from simcost.forecast.document import outcome
 from simcost.forecast.events.apply import Base, EventEffect, Stated, apply_all, masked
-from simcost.forecast.events.schema import Event
+from simcost.forecast.events.findings import matches
+from simcost.forecast.events.schema import Event, Growth
 from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.hierarchy import Coherent, Reconciliation, aggregate, parents_of, reconcile
 from simcost.forecast.models.base import ForecastModel
 from simcost.forecast.models.registry import model_named
-from simcost.forecast.names import ModelName
+from simcost.forecast.names import GrowthMode, ModelName
 from simcost.forecast.sample_paths import Paths, weight
 from simcost.forecast.season import season_of
 from simcost.tables.cells import Ints
@@ -44,6 +45,8 @@ class ProjectionOptions:
     adapt_days: int = 0
     rules: tuple[Rule, ...] = RULES
     """Of cleaning; missing values are filled in any case."""
+    growth: GrowthMode | None = None
+    """Growth in the forecasts; None = measured, but stated for series whose growth an event states."""
     reconciliation: Reconciliation | None = None
     """Reconciliation of series with names like `tenant/model`, so that they add up; None = each is independent."""
 
@@ -127,6 +130,7 @@ def _forecast(series: Series, horizon: int, asked: ProjectionOptions, events: Se
         masked=back if back.any() else None,
         width=asked.width,
         adapt_days=asked.adapt_days,
+        growth=_growth(series, asked, events),
     )
     number = local_numbers(series.grid, steps, asked.zone)
 
@@ -142,7 +146,28 @@ def _forecast(series: Series, horizon: int, asked: ProjectionOptions, events: Se
         levels={level: (ahead(lo), ahead(hi)) for level, (lo, hi) in found.levels.items()},
         edits=tuple(_on_utc(edit, number) for edit in found.edits),
         cleaned=found.cleaned[number],
+        growth=found.growth and replace(found.growth, adds=ahead(found.growth.adds)),
     )
+
+
+def _growth(series: Series, asked: ProjectionOptions, events: Sequence[Event]) -> GrowthMode:
+    """Growth in the forecast of a series: of what was measured and what is stated never both.
+
+    Raises:
+        InputError: both, or what is stated without any.
+    """
+    stated = [event.name for event in events if isinstance(event, Growth) and matches(event, series.name)]
+    if asked.growth == "measured" and stated:
+        raise InputError(
+            f"series {series.name!r}: event {stated[0]!r} states growth, and --growth measured would count the growth "
+            "of the history too; leave one of them out"
+        )
+    if asked.growth == "stated" and not stated:
+        raise InputError(
+            f"series {series.name!r}: --growth stated, but no event of kind growth names it; state one with --events, "
+            "or pass --growth none"
+        )
+    return asked.growth or ("stated" if stated else "measured")
 
 
 def _on_utc(edit: Edit, number: Ints) -> Edit:

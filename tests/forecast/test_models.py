@@ -32,19 +32,25 @@ def test_an_unknown_name_is_refused_with_a_suggestion():
 
 
 @pytest.mark.parametrize(
-    ("history", "name"),
+    ("history", "horizon", "name"),
     [
-        (seen(np.arange(1.0, 200), 24, 168), "combination"),
-        (seen(np.arange(1.0, 200), 7), "combination"),
-        (seen(np.arange(1.0, 200), 12, 84), "combination"),  # steps of 2 h, not months
-        (seen(np.arange(1.0, 30), 52), "planning"),
-        (seen(np.arange(1.0, 30), 12), "planning"),
-        (seen([0, 0, 0, 0, 3.0] * 40, 24, 168), "intermittent"),
-        (seen([1.0, 2], 24, 168), "flat"),
+        (seen(np.arange(1.0, 200), 24, 168), 672, "combination"),
+        (seen(np.arange(1.0, 200), 24, 168), 673, "planning"),
+        (seen(np.arange(1.0, 200), 7), 28, "combination"),
+        (seen(np.arange(1.0, 200), 7), 29, "planning"),
+        (seen(np.arange(1.0, 200), 12, 84), 24, "combination"),  # steps of 2 h, not months
+        (seen(np.arange(1.0, 30), 52), 1, "planning"),
+        (seen(np.arange(1.0, 30), 12), 1, "planning"),
+        (seen([0, 0, 0, 0, 3.0] * 40, 24, 168), 700, "intermittent"),
+        (seen([1.0, 2], 24, 168), 24, "flat"),
     ],
 )
-def test_the_model_that_suits_a_history(history, name):
-    assert default_model(history).name == name
+def test_the_model_that_suits_a_history(history, horizon, name):
+    assert default_model(history, horizon).name == name
+
+
+def test_days_without_their_growth_are_planned():
+    assert default_model(seen(np.arange(1.0, 200), 7), 7, growth=False).name == "planning"
 
 
 @settings(max_examples=12)

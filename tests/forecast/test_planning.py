@@ -1,12 +1,22 @@
-"""Weekly and monthly demand: the model follows the length of the history, and says which it is."""
+"""Demand over weeks to years: levels and growth by what the history can tell, and bands that widen with the horizon."""
+
+import csv
 
 import numpy as np
 import pytest
 
+from simcost.errors import InputError
+from simcost.forecast.events.schema import Growth
+from simcost.forecast.forecast import forecast
 from simcost.forecast.models.base import CleanedHistory
+from simcost.forecast.models.local_level import local_level
 from simcost.forecast.models.long_horizon import Planning
+from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.forecast.season import Season
 from simcost.rng import stream
+from simcost.trace.series.series import Grid, Series
+
+WEEKS, MONTHS, DAYS, HOURS = Season(52), Season(12), Season(7), Season(24, 168)
 
 
 def yearly(steps, period, noise=0.02):
@@ -15,45 +25,155 @@ def yearly(steps, period, noise=0.02):
     return 1000 * shape * np.exp(noise * stream(1, "planning").standard_normal(steps))
 
 
-def seen(values, period):
-    return CleanedHistory(values=values, season=Season(period), floor=True)
+def walk(number, growth, steps=104, sd=0.04):
+    """Weeks of a service: growth a week, a walk, and noise."""
+    rng = stream(number, "walk")
+    noise = 0.03 * rng.standard_normal(steps)
+    return 1000 * np.exp(growth * np.arange(steps) + np.cumsum(sd * rng.standard_normal(steps)) + noise)
 
 
-@pytest.mark.parametrize(
-    ("steps", "period", "used"),
-    [
-        (9, 12, "median is repeated"),
-        (9, 52, "median is repeated"),
-        (20, 12, "no yearly season"),
-        (100, 52, "no yearly season"),
-        (24, 12, "theta: season 12"),
-        (120, 52, "theta: no season found"),
-        (170, 52, "autoregression of logs on lags 1, 2, 3, 4, 52, 53"),
-    ],
-)
-def test_the_length_of_the_history_decides(steps, period, used):
-    known = seen(yearly(steps, period), period)
-    assert used in " ".join(Planning().remarks(known))
-    assert np.isfinite(Planning().point(known, 13)).all()
+def seen(values, season):
+    return CleanedHistory(values=np.asarray(values, float), season=season, floor=True)
 
 
-@pytest.mark.parametrize(("steps", "period"), [(36, 12), (208, 52)])
-def test_the_season_of_the_year_is_carried_on(steps, period):
-    both = yearly(steps + period, period)
-    expected = 1000 * (1 + 0.3 * np.sin(2 * np.pi * np.arange(steps, steps + period) / period))
-    error = np.abs(Planning().point(seen(both[:steps], period), period) / expected - 1)
-    assert error.mean() < 0.05
+def totals(values, season, horizon, count=300):
+    return Planning().fit(seen(values, season), horizon).draw(count, stream(2)).sum(axis=1)
+
+
+@pytest.mark.parametrize("growth", [0.0, 0.007, 0.022], ids=["none", "3 % a month", "10 % a month"])
+def test_totals_of_quarters_and_years_are_covered(growth):
+    for horizon in (13, 52):
+        inside = []
+        for number in range(40):
+            y = walk(number, growth)
+            lo, hi = np.quantile(totals(y[:52], WEEKS, horizon), [0.1, 0.9])
+            inside.append(lo <= y[52 : 52 + horizon].sum() <= hi)
+        assert 0.65 <= np.mean(inside) <= 0.98
+
+
+@pytest.mark.parametrize("steps", [5, 20, 52])
+def test_bands_widen_with_the_horizon_and_are_never_much_narrower_than_a_random_walk(steps):
+    y = walk(3, 0.0)[:steps]
+    paths = np.log(Planning().paths(seen(y, WEEKS), 52, 2000, stream(1)))
+    width = np.subtract(*np.quantile(paths, [0.9, 0.1], axis=0))
+    assert width[0] > 0
+    assert (width[[12, 25, 51]] > 1.15 * width[[0, 12, 25]]).all()
+    plain = 2 * 1.2816 * np.diff(np.log(y)).std() * np.sqrt(1 + np.arange(52))
+    assert (width > 0.6 * plain).all()
+
+
+@pytest.mark.parametrize(("steps", "season"), [(36, MONTHS), (156, WEEKS), (208, WEEKS)])
+def test_the_season_of_the_year_is_carried_on(steps, season):
+    both = yearly(steps + season.short, season.short)
+    expected = 1000 * (1 + 0.3 * np.sin(2 * np.pi * np.arange(steps, steps + season.short) / season.short))
+    error = np.abs(Planning().point(seen(both[:steps], season), season.short) / expected - 1)
+    assert error.mean() < 0.06
+
+
+def test_a_line_without_noise_is_measured_and_goes_on():
+    y = np.exp(0.01 * np.arange(60))
+    state = local_level(np.log(y), usual_sd=1e-6, rate_sd=0.02, least_walk=0)
+    assert state.growth.rate == pytest.approx(0.01, rel=1e-3)
+    assert state.level(state.growth.rate) == pytest.approx(0.59, abs=1e-3)
+    moved = local_level(np.log(y) + 7, usual_sd=1e-6, rate_sd=0.02, least_walk=0)
+    assert (moved.growth.rate, moved.level(0.01)) == pytest.approx((state.growth.rate, state.level(0.01) + 7))
+
+
+def test_of_noise_no_growth_is_made():
+    flat = Planning().fit(seen(1000 * np.exp(0.1 * stream(5).standard_normal(8)), WEEKS), 52)
+    assert abs(flat.growth) < 0.5 * abs(flat.state.growth.rate) + 1e-9
+    assert np.abs(np.log(flat.point / flat.point[0])).max() < 0.5
+
+
+@pytest.mark.parametrize(("season", "steps", "horizon"), [(WEEKS, 52, 26), (DAYS, 365, 182), (MONTHS, 14, 6)])
+def test_growth_is_left_out_where_it_is_not_wanted(season, steps, horizon):
+    y = np.exp(0.6 * np.arange(steps) / steps) * (1 + 0.01 * stream(4).standard_normal(steps))
+    measured, none = (Planning(growth=growth).point(seen(y, season), horizon) for growth in (True, False))
+    assert none == pytest.approx(np.full(horizon, none[0]), rel=0.02)
+    assert none[0] == pytest.approx(y[-1], rel=0.04)
+    assert measured[-1] == pytest.approx(np.exp(0.6 * (steps + horizon - 1) / steps), rel=0.1)
+
+
+def test_a_quarter_of_hours_has_their_rhythm_and_the_level_of_the_weeks():
+    t = np.arange(8 * 168)
+    usual = 100 * (1 + 0.5 * np.sin(2 * np.pi * t / 24)) * np.where(t % 168 < 120, 1.1, 0.75)
+    y = stream(7).poisson(usual).astype(float)
+    made = Planning().fit(seen(y, HOURS), 13 * 168)
+    assert np.abs(made.point[:168] / usual[:168] - 1).mean() < 0.1
+    paths = made.draw(200, stream(1))
+    assert paths.shape == (200, 13 * 168)
+    assert paths.mean(axis=0).reshape(13, 168).mean(axis=0) == pytest.approx(usual[:168], rel=0.25)
+    last = [np.log(paths[:, first : first + 168].sum(axis=1)).std() for first in (0, 12 * 168)]
+    assert last[1] > 1.5 * last[0]
 
 
 def test_few_steps_have_wide_bands():
-    paths = Planning().paths(seen(np.full(6, 100.0), 12), 3, 2000, stream(2))
-    lo, hi = np.quantile(paths[:, 0], [0.1, 0.9])
-    assert 45 < lo < 55
-    assert 185 < hi < 215
+    paths = Planning().paths(seen(np.full(3, 100.0), MONTHS), 12, 2000, stream(2))
+    lo, hi = np.quantile(paths[:, -1], [0.1, 0.9])
+    assert lo < 70
+    assert hi > 140
 
 
-def test_paths_of_the_recursion_are_reproducible_and_spread_about_the_noise():
-    known = seen(yearly(208, 52, noise=0.1), 52)
-    paths = Planning().paths(known, 13, 300, stream(4))
-    assert np.array_equal(paths, Planning().paths(known, 13, 300, stream(4)))
-    assert 0.06 < np.log(paths).std(axis=0).mean() < 0.2
+def test_paths_are_reproducible_and_series_without_a_logarithm_have_another_model():
+    known = seen(yearly(208, 52, noise=0.1), WEEKS)
+    assert np.array_equal(Planning().paths(known, 13, 30, stream(4)), Planning().paths(known, 13, 30, stream(4)))
+    below = CleanedHistory(values=np.array([-1.0, 2, 3]), season=WEEKS, floor=False)
+    assert "flat in its place" in " ".join(Planning().remarks(below))
+    assert Planning().point(below, 2).tolist() == [2, 2]
+
+
+# As a user asks -------------------------------------------------------------------------------------------------
+
+
+def service(values, step_s=604_800):
+    return Series(
+        name="chat", quantity="requests", grid=Grid(start_s=0, step_s=step_s), values=np.asarray(values, float)
+    )
+
+
+GROWTH = Growth(name="growth", factor=1.1)
+
+
+def test_measured_and_stated_growth_are_never_in_one_number():
+    y = walk(1, 0.022)[:52]
+    [measured], [none], [stated] = (
+        look_ahead([service(y)], lambda _: 13, ProjectionOptions(seed=1, growth=growth), events=events)
+        for growth, events in ((None, ()), ("none", ()), (None, (GROWTH,)))
+    )
+    assert measured.forecast.mean.sum() > 1.1 * none.forecast.mean.sum()
+    assert stated.forecast.mean.tolist() == none.forecast.mean.tolist()
+    assert measured.forecast.growth.adds.sum() == pytest.approx(measured.forecast.mean.sum() - none.forecast.mean.sum())
+    assert [one.forecast.growth.kept > 0 for one in (measured, none, stated)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("growth", "events", "message"),
+    [
+        ("measured", (GROWTH,), "'growth' states growth, and --growth measured"),
+        ("stated", (), "no event of kind growth"),
+    ],
+)
+def test_growth_that_is_counted_twice_or_not_at_all_is_refused(growth, events, message):
+    with pytest.raises(InputError, match=message):
+        look_ahead([service(walk(1, 0)[:52])], lambda _: 13, ProjectionOptions(seed=1, growth=growth), events=events)
+
+
+def test_no_band_of_a_month_has_zero_width():
+    y = 1000 * 1.1 ** np.arange(12)
+    for model, width in (("planning", True), ("ets", False)):
+        asked = ProjectionOptions(seed=1, model=model, paths=100)
+        [found] = look_ahead([service(y, 0)], lambda _: 12, asked)
+        lo, hi = found.forecast.levels[80]
+        limited = any(note["kind"] == "limit" for note in found.forecast.findings)
+        assert bool((hi > lo).all()) == (not limited)
+        assert not (width and limited)
+
+
+def test_the_case_of_a_growing_service_holds_its_next_quarter(shared):
+    with (shared / "cases/growth_10_percent_monthly.csv").open(newline="") as file:
+        y = np.array([float(row["requests"]) for row in csv.DictReader(file)])
+    for values, step_s, horizon in ((y, 86_400, 91), (y[1:].reshape(52, 7).sum(axis=1), 604_800, 13)):
+        found = forecast(service(values, step_s), horizon, paths=200)
+        lo, hi = np.quantile(found.paths.sum(axis=1), [0.1, 0.9])
+        assert lo < 30.9e6 < hi
+        assert found.mean.sum() == pytest.approx(30.9e6, rel=0.1)

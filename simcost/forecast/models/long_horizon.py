@@ -1,32 +1,54 @@
-"""Weekly and monthly demand, for plans over quarters and years."""
+"""Demand over weeks, quarters and years: level and growth of the weeks, times the profile of a week."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simcost.forecast.models import ridge
-from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, Transformed
-from simcost.forecast.models.members import FittedAutoregression, Flat
-from simcost.forecast.models.statsmodels_adapter import FEWEST_STEPS, Library
+from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_blocks
+from simcost.forecast.models.local_level import Growth, LocalLevel, local_level
+from simcost.forecast.models.members import Flat, SeasonalNaive, profile
 from simcost.forecast.season import Season
+from simcost.trace.series.series import Floats
 
 WEEKLY = Season(52)
 MONTHLY = Season(12)
+WEEKS_A_MONTH = 52.1775 / 12
 WEEKS_OF_RECURSION = 170
-"""Weeks of history from which the autoregression beats Theta (M4 weekly)."""
+"""Weeks of history from which an autoregression of logarithms has its say (M4 weekly)."""
+WEEKS_OF_TRUST = 52
+"""Weeks ahead at which its say has halved."""
 LAGS = np.array([1, 2, 3, 4, 52, 53])
 PENALTY = 1e-4
-BLOCK = 4
-"""Steps: residuals of about a month, or a third of a year, stay together."""
+USUAL_SD = 0.05
+"""Usual change of the logarithm of demand from one week to the next, where the history is too short to show it."""
+USUAL_GROWTH = 0.1
+"""Standard deviation of growth a month before any was seen: 80 % of services lie within 13 % a month."""
+LEAST_WALK = 0.66
+"""Of the changes between weeks, the share that lasts at least: what a history of little change never excludes."""
+HALVED_YEARS = 3
+DECAY = math.log(2) / (12 * HALVED_YEARS)
+"""Decay of growth a month: it halves in three years. A path's own is drawn, exponential with this mean: in some growth
+lasts, in some it ends within a year."""
+FADE = 0.7
+"""Weight of a year in the season of the year, relative to the one after it."""
+DOUBT = 1.0
+"""Growth is kept at t^2 / (t^2 + 1), t = its ratio to its error: all where it is plain, half at one error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planning(Fitting):
-    """By length of the history: flat, damped ETS, Theta, or for many weeks an autoregression of logs.
+    """A random walk of the logarithm with damped drift, seasons of the week and, from two years on, of the year.
 
-    On the weekly series of the M4 competition this autoregression (Theta for the short ones) reached OWA 0.76
-    where damped ETS had 0.91 and Theta 0.97. Growth that the history does not show yet is the user's to state.
+    Weeks (months of monthly series) are the steps of the walk. What a history cannot tell stays open: the share
+    of noise, the level and the growth of each path are drawn from what fits it.
     """
+
+    growth: bool = True
+    """True if the growth that was measured goes on, at a rate that halves in two years."""
 
     @property
     def name(self) -> str:
@@ -34,42 +56,230 @@ class Planning(Fitting):
         return "planning"
 
     def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
-        """The model that the length of the history allows."""
-        if _long(seen):
-            return _recursion(seen, horizon)
-        return _shorter(seen).fit(seen, horizon)
+        """Level, growth and seasons."""
+        if not seen.floor or not seen.values.any():
+            return _without_logarithm(seen).fit(seen, horizon)
+        return _fit(seen, horizon, growth=self.growth)
 
     def remarks(self, seen: CleanedHistory) -> list[str]:
-        """Remarks on the model used, and on what the history is too short for."""
-        steps = len(seen.values)
-        if _long(seen):
-            return [f"planning: autoregression of logs on lags {', '.join(map(str, LAGS))}"]
-        used = _shorter(seen)
-        if isinstance(used, Flat):
-            short = f"planning: {steps} steps are too few for a trend or a season: the median is repeated"
-            return [f"{short}, with bands that are stated (half to double at 80 %), not measured"]
-        if used.name == "ets":
-            short = f"planning: {steps} steps hold no two seasons of {seen.season.short}: no yearly season"
-            return [f"{short}, and bands know only these steps", *used.remarks(seen)]
-        return [f"planning: {remark}" for remark in used.remarks(seen)]
+        """What the history is too short for."""
+        if not seen.floor or not seen.values.any():
+            return [f"planning: no logarithm of values at or below 0: {_without_logarithm(seen).name} in its place"]
+        return []
 
 
-def _long(seen: CleanedHistory) -> bool:
-    return seen.season == WEEKLY and len(seen.values) >= WEEKS_OF_RECURSION
+def _without_logarithm(seen: CleanedHistory) -> SeasonalNaive | Flat:
+    return SeasonalNaive() if 1 < seen.season.short <= len(seen.values) else Flat()
 
 
-def _shorter(seen: CleanedHistory) -> Flat | Library:
-    if len(seen.values) < FEWEST_STEPS:
-        return Flat()
-    if len(seen.values) < 2 * seen.season.short:
-        return Library("ets")
-    return Library("theta", tested=seen.season == WEEKLY)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Level, growth and seasons, ready for a horizon."""
+
+    state: LocalLevel
+    growth: float
+    """Of the logarithm, per unit (a week or a month), at the end of the history."""
+    kept: float
+    """Share of the measured growth in it."""
+    decay: float
+    """Of growth, per unit."""
+    yearly: Floats
+    """Logarithmic season of the year; one per unit, from the last of the history on."""
+    shape: Floats
+    """Factor of each step within its unit, shape (horizon,)."""
+    ratios: Floats
+    """Recorded steps over level and profile: what is left as noise; empty where a unit is one step."""
+    block: int
+    unit: int
+    """Steps in a week, or 1 where the steps are weeks or months."""
+    offset: float
+    most: float
+    """Logarithm beyond which no path goes, a million times what was seen: numbers stay finite."""
+
+    @property
+    def expected(self) -> Floats:
+        """Logarithm of each unit, from the last of the history on."""
+        found: Floats = self._levels(self.growth) + self.yearly
+        return found
+
+    @property
+    def point(self) -> Floats:
+        """The level, its growth and its seasons without noise."""
+        found: Floats = self._demand(self._levels(self.growth)[None])[0]
+        return found
+
+    @property
+    def ungrown(self) -> Floats:
+        """The point forecast if demand grew no more."""
+        found: Floats = self._demand(self._levels(0.0)[None])[0]
+        return found
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Joint futures: each its own level, growth, walk and noise."""
+        drawn = self.state.draw(count, self.kept, rng)
+        units = len(self.yearly)
+        steps = rng.standard_normal((count, units - 1)) * drawn.walk[:, None]
+        walked = np.concatenate((np.zeros((count, 1)), np.cumsum(steps, axis=1)), axis=1)
+        noise = self.state.noise * rng.standard_normal((count, units))
+        grown = self._grown(drawn.rate, self.decay * rng.standard_exponential(count))
+        found = self._demand(drawn.level[:, None] + walked + noise + grown)
+        if self.unit > 1:
+            found *= _aligned(self.ratios, self.block, len(self.shape), count, rng)
+        return found
+
+    def _levels(self, rate: float) -> Floats:
+        """Logarithm of the level of each unit, at a growth to come."""
+        level = self.state.level(self.state.growth.rate)
+        found: Floats = level + self._grown(np.array([rate]), np.array([self.decay]))[0]
+        return found
+
+    def _grown(self, rates: Floats, decays: Floats) -> Floats:
+        """Growth of the logarithm since the last unit of the history; shape (count, units)."""
+        ages = np.arange(len(self.yearly))
+        found: Floats = -np.expm1(-decays[:, None] * ages) / decays[:, None] * rates[:, None]
+        return found
+
+    def _demand(self, levels: Floats) -> Floats:
+        """Demand at each step from the logarithm of the level of each unit; shape (count, horizon)."""
+        logs = np.minimum(levels + self.yearly, self.most)
+        if self.unit == 1:
+            return np.maximum(np.exp(logs[:, 1:]) - self.offset, 0.0)
+        place = (np.arange(len(self.shape)) + 0.5) / self.unit + 0.5
+        low = place.astype(np.intp)
+        share = place - low
+        found: Floats = np.exp(logs[:, low] * (1 - share) + logs[:, low + 1] * share)
+        found -= self.offset
+        found *= self.shape / self.unit
+        return np.maximum(found, 0.0, out=found)
 
 
-def _recursion(seen: CleanedHistory, horizon: int) -> FittedAutoregression:
-    transformed = Transformed.of(seen.values, log=True, floor=seen.floor)
-    fitted = ridge.fit(transformed.z, LAGS, PENALTY)
-    centre, response = fitted.ahead(horizon)
-    return FittedAutoregression(
-        transformed=transformed, centre=centre, response=response, residuals=fitted.residuals, block=BLOCK
+def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
+    unit = _unit(seen.season)
+    weeks = WEEKS_A_MONTH if seen.season == MONTHLY else 1.0
+    values = _units(seen.values, unit)
+    offset = 0.0 if values.min() > 0.02 * values.mean() else max(0.02 * float(values.mean()), 1e-9)
+    logs = np.log(values + offset)
+    units = 1 + (horizon if unit == 1 else -(-horizon // unit) + 1)
+    year = 12 if seen.season == MONTHLY else 52
+    yearly = _year(logs, year)
+    state = local_level(
+        logs - np.resize(yearly, len(logs)),
+        usual_sd=USUAL_SD * math.sqrt(weeks),
+        rate_sd=USUAL_GROWTH * weeks / WEEKS_A_MONTH,
+        least_walk=LEAST_WALK if len(logs) < 2 * year else 0.0,
     )
+    kept = _kept(state.growth) if growth else 0.0
+    season = yearly[(len(logs) - 1 + np.arange(units)) % len(yearly)]
+    shape, ratios = _profile(seen.values, seen.season, unit, horizon)
+    planned = Planned(
+        state=state,
+        growth=kept * state.growth.rate,
+        kept=kept,
+        decay=DECAY * weeks / WEEKS_A_MONTH,
+        yearly=season,
+        shape=shape,
+        ratios=ratios,
+        block=seen.season.short,
+        unit=unit,
+        offset=offset,
+        most=float(logs.max()) + math.log(1e6),
+    )
+    if seen.season != WEEKLY or len(logs) < WEEKS_OF_RECURSION:
+        return planned
+    flat = logs if growth else logs - state.growth.rate * np.arange(1.0 - len(logs), 1.0)
+    return replace(planned, yearly=season + _recursion(flat, planned.expected, units))
+
+
+def _recursion(logs: Floats, expected: Floats, units: int) -> Floats:
+    """Correction of the expected logarithms towards those of an autoregression, half of the way and then less."""
+    ahead, _ = ridge.fit(logs, LAGS, PENALTY).ahead(units - 1)
+    weight = 0.5 ** (1 + np.arange(units) / WEEKS_OF_TRUST)
+    return weight * (np.concatenate(([expected[0]], np.clip(ahead, *_reach(logs)))) - expected)
+
+
+def _reach(logs: Floats) -> tuple[float, float]:
+    """Half a range beyond the history: where a recursion that explodes is stopped."""
+    low, high = float(logs.min()), float(logs.max())
+    return low - (high - low) / 2, high + (high - low) / 2
+
+
+def _kept(growth: Growth) -> float:
+    ratio = (growth.rate / growth.error) ** 2
+    return ratio / (ratio + DOUBT)
+
+
+def _unit(season: Season) -> int:
+    """Steps of a week; 1 for weeks, months and steps of no known season."""
+    return season.long or (season.short if season.short == 7 else 1)
+
+
+def _units(values: Floats, unit: int) -> Floats:
+    """Sums of whole units, counted back from the end; of less than one unit, what it would be."""
+    if len(values) < unit:
+        return np.array([values.mean() * unit])
+    whole = len(values) // unit
+    found: Floats = values[len(values) - whole * unit :].reshape(whole, unit).sum(axis=1)
+    return found
+
+
+def _year(logs: Floats, period: int) -> Floats:
+    """Season of the year from two years on, shrunk by as much as noise makes up of it; shape (period,).
+
+    Years count the less the older they are; the level of the first and the last half-year is that of their neighbour.
+    """
+    if len(logs) < 2 * period:
+        return np.zeros(period)
+    weights = np.concatenate(([0.5], np.ones(period - 1), [0.5])) / period
+    half = period // 2
+    middle = np.convolve(logs, weights, "valid")
+    level = np.pad(middle, half, mode="edge")
+    rest = np.full(-(-len(logs) // period) * period, np.nan)
+    rest[: len(logs)] = logs - level[: len(logs)]
+    table = rest.reshape(-1, period)
+    ages = len(table) - 1 - np.arange(len(table))
+    share = np.where(np.isfinite(table), (FADE**ages)[:, None], 0.0)
+    total = share.sum(axis=0)
+    found: Floats = (np.nan_to_num(table) * share).sum(axis=0) / total
+    found -= found.mean()
+    within = float((share * (np.nan_to_num(table) - found) ** 2).sum() / total.sum())
+    count = total**2 / (share**2).sum(axis=0)
+    between = max(float(found.var()) - within / float(count.mean()), 1e-12)
+    shrunk: Floats = found * between / (between + within / count)
+    return shrunk
+
+
+def _profile(values: Floats, season: Season, unit: int, horizon: int) -> tuple[Floats, Floats]:
+    """Factors of the steps to come within their week, and what is left of the recorded ones as noise around 1."""
+    steps = np.arange(len(values) + horizon)
+    if unit == 1 or len(values) < season.short:
+        return np.ones(horizon), np.ones(1)
+    past = steps[: len(values)]
+    level = _moving_mean(values, min(unit, len(values) - len(values) % season.short))
+    rest = np.divide(values, level, out=np.ones(len(values)), where=level > 0)
+    shape = np.ones(len(steps))
+    if season.long:
+        shape *= np.maximum(1 + profile(rest - 1, season.short, shrunk=False), 0.0)[steps % season.short]
+        rest = np.divide(rest, shape[past], out=np.ones(len(rest)), where=shape[past] > 0)
+    if len(values) >= 2 * unit:
+        shape *= np.maximum(1 + profile(rest - 1, unit, shrunk=True), 0.0)[steps % unit]
+    ratios = np.divide(values, level * shape[past], out=np.ones(len(values)), where=level * shape[past] > 0)
+    return shape[len(values) :], ratios / ratios.mean()
+
+
+def _moving_mean(values: Floats, width: int) -> Floats:
+    """Mean over the `width` steps around each step; at the ends over the first and the last ones."""
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    first = np.clip(np.arange(len(values)) - width // 2, 0, len(values) - width)
+    found: Floats = (sums[first + width] - sums[first]) / width
+    return found
+
+
+def _aligned(ratios: Floats, block: int, horizon: int, count: int, rng: np.random.Generator) -> Floats:
+    """Blocks of noise in the phase of their season; shape (count, horizon)."""
+    whole = len(ratios) // block
+    if whole == 0:
+        return np.ones((count, horizon))
+    table = ratios[len(ratios) - whole * block :].reshape(whole, block)
+    numbers = draw_blocks(np.arange(whole, dtype=np.float64), 1, -(-horizon // block), count, rng).astype(np.intp)
+    found: Floats = table[numbers].reshape(count, -1)[:, :horizon]
+    return found

@@ -13,6 +13,10 @@ from simcost.forecast.models.regression import Regression
 from simcost.forecast.models.statsmodels_adapter import Library
 from simcost.forecast.names import ModelName
 
+WEEK_OF_DAYS = 7
+WEEKS_OF_COMBINATION = 4
+"""Further ahead, level and growth matter more than the hours: weeks are forecast, and hours drawn from them."""
+
 MODELS: tuple[ForecastModel, ...] = (
     Combination(),
     SeasonalNaive(),
@@ -43,11 +47,22 @@ def model_named(name: str) -> ForecastModel:
     raise InputError(f"no model {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
 
 
-def default_model(seen: CleanedHistory) -> ForecastModel:
-    """The model that suits a history: by the share of its zeros, then by its step and length."""
+def default_model(seen: CleanedHistory, horizon: int, *, growth: bool = True) -> ForecastModel:
+    """The model that suits a history: by the share of its zeros, its step, the horizon, then its length.
+
+    Args:
+        seen: the history.
+        horizon: steps ahead.
+        growth: False where the forecast is to be without growth, which days carry on in other models.
+    """
     if is_intermittent(seen):
         return Intermittent()
-    return Planning() if seen.season in (WEEKLY, MONTHLY) else selection.default_model(seen)
+    season = seen.season
+    days = season.short == WEEK_OF_DAYS and season.long is None
+    far = horizon > WEEKS_OF_COMBINATION * (season.long or WEEK_OF_DAYS) and (days or season.long is not None)
+    if season in (WEEKLY, MONTHLY) or far or (days and not growth):
+        return Planning(growth=growth)
+    return selection.default_model(seen)
 
 
 @runtime_checkable

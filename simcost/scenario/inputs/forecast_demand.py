@@ -65,7 +65,12 @@ class Foreseen:
         ahead = demand.forecast
         streams = _streams(demand, loaded.folder)
         asked = ProjectionOptions(
-            seed=seed, zone=demand.timezone, model=ahead.model, paths=ahead.paths, width=ahead.width
+            seed=seed,
+            zone=demand.timezone,
+            model=ahead.model,
+            paths=ahead.paths,
+            width=ahead.width,
+            growth=ahead.growth,
         )
         [outlook] = look_ahead([series], lambda one: steps_ahead(one, ahead.horizon), asked, events=demand.events)
         return cls(

@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 
 from simcost.billing import Buy, OnDemand, Spot
 from simcost.forecast.events.schema import Event
-from simcost.forecast.names import ModelName
+from simcost.forecast.names import GrowthMode, ModelName
 from simcost.perf import ReplicaSpec
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
 from simcost.plan.failures import Checkpoints, ClusterFailures
@@ -155,6 +155,9 @@ class Ahead:
     """Step of the forecast, such as `1h`; None = that of the history, of a trace an hour."""
     model: ModelName = "auto"
     """Forecasting model; auto = the combination, unless a backtest says otherwise."""
+    growth: GrowthMode | None = None
+    """Growth in the forecast: measured on the history, none, or as events state it in its place; None = stated where
+    an event states growth, else measured."""
     width: Annotated[float, Gt(0), Le(10)] = 1.0
     """Widens (above 1) or narrows the futures around their middle."""
 

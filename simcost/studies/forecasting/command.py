@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args
 
-from simcost.forecast.names import ModelName
+from simcost.forecast.names import GrowthMode, ModelName
 from simcost.progress import Progress
 from simcost.studies.options import Arguments, columns, output, positive, seconds, seed, show, verb
 
@@ -48,6 +48,11 @@ def _add_forecast(verbs: Any) -> None:
         default=(80, 95),
         metavar="P,P",
         help="of the bands, in per cent (default 80,95)",
+    )
+    ahead.add_argument(
+        "--growth",
+        choices=get_args(GrowthMode),
+        help="over weeks and more: as measured and damped, none, or as events state it (default: stated where they do)",
     )
     ahead.add_argument("--paths", type=positive, default=400, metavar="N", help="sample paths (default 400)")
     ahead.add_argument("--width", type=float, default=1.0, metavar="X", help="widen or narrow the futures (default 1)")
@@ -98,6 +103,7 @@ def _forecast(arguments: Arguments) -> None:
         paths=arguments.paths,
         width=arguments.width,
         adapt_days=arguments.adapt or 0,
+        growth=arguments.growth,
         rules=() if arguments.raw else RULES,
         reconciliation=arguments.reconcile,
     )

@@ -1,0 +1,144 @@
+"""Level and growth of a series of logarithms, with what is not known of either.
+
+The model is a random walk with drift seen through noise. How much of what is seen is noise is not known either: every
+share on a grid is filtered, weighed by its likelihood, and drawn from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcost.trace.series.series import Floats
+
+SHARES = np.array([0.003, 0.01, 0.03, 0.07, 0.13, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+"""Share of the walk in the variance of a step: near 0 the series is a line with noise, at 1 a random walk."""
+PRIOR_STEPS = 3.0
+"""Steps of history that the usual variance of a step is worth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """Measured growth of the logarithm per step: the expectation, and its standard error."""
+
+    rate: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """One possible state of the series for each path."""
+
+    level: Floats
+    """Logarithm of the level at the last step, growth included; shape (count,)."""
+    rate: Floats
+    """Growth of the logarithm per step."""
+    walk: Floats
+    """Standard deviation of a step of the random walk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalLevel:
+    """The filtered level at the last step, for each share of the walk; variances in units of `variance`."""
+
+    weight: Floats
+    """Posterior weights of the shares; they sum to 1."""
+    filtered: Floats
+    """Level without growth."""
+    lever: Floats
+    """What a unit of growth takes off the level."""
+    uncertain: Floats
+    """Variance of the level, growth known."""
+    rate: Floats
+    rate_variance: Floats
+    variance: Floats
+    """Of a step: walk and noise together."""
+    freedom: float
+    smallest_walk: float
+    """Standard deviation that a step of the walk has at least."""
+
+    @property
+    def growth(self) -> Growth:
+        """Growth over all shares of the walk."""
+        rate = float(self.weight @ self.rate)
+        spread = self.weight @ (self.rate_variance * self.variance + (self.rate - rate) ** 2)
+        return Growth(rate=rate, error=float(np.sqrt(spread)))
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of what does not last beyond a step."""
+        return float(np.sqrt(self.weight @ ((1 - SHARES) * self.variance)))
+
+    def level(self, rate: float) -> float:
+        """The level at the last step, for a given growth."""
+        return float(self.weight @ (self.filtered - rate * self.lever))
+
+    def draw(self, count: int, kept: float, rng: np.random.Generator) -> Draws:
+        """States of the series, their growth shrunk to the share `kept`; equal generators give equal draws."""
+        place = np.searchsorted(np.cumsum(self.weight)[:-1], rng.random(count))
+        scale = np.sqrt(self.variance[place] * self.freedom / rng.chisquare(self.freedom, count))
+        doubt = kept * (1 - kept) * self.growth.rate**2
+        error = np.sqrt(self.rate_variance[place] * scale**2 + doubt) * rng.standard_normal(count)
+        rate = self.rate[place] + error
+        level = self.filtered[place] - rate * self.lever[place]
+        level += np.sqrt(self.uncertain[place]) * scale * rng.standard_normal(count)
+        walk = np.maximum(np.sqrt(SHARES[place]) * scale, self.smallest_walk)
+        return Draws(level=level, rate=kept * self.rate[place] + error, walk=walk)
+
+
+def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: float) -> LocalLevel:
+    """Fit level and growth.
+
+    Args:
+        values: logarithms, at least one.
+        usual_sd: standard deviation of a step where nothing else is known.
+        rate_sd: that of growth per step.
+        least_walk: the least standard deviation of a step of the walk, as a share of that of the recorded steps.
+    """
+    steps = len(values)
+    level, lever, uncertain, errors, levers, sizes = _filter(values)
+    spread = float(np.var(np.diff(values), ddof=1)) if steps > 2 else usual_sd**2
+    known = (PRIOR_STEPS * usual_sd**2 + (steps - 1) * spread) / (PRIOR_STEPS + steps - 1)
+    freedom = PRIOR_STEPS + steps - 1
+    prior = known / rate_sd**2 * np.ones(len(SHARES))
+    for _ in range(2):  # the second time in the units of each share
+        precision = (levers**2 / sizes).sum(axis=0) + prior
+        rate = (errors * levers / sizes).sum(axis=0) / precision
+        squares = ((errors - rate * levers) ** 2 / sizes).sum(axis=0) + prior * rate**2
+        variance = (PRIOR_STEPS * usual_sd**2 + squares) / freedom
+        prior = variance / rate_sd**2
+    likelihood = -0.5 * (freedom * np.log(variance) + np.log(sizes).sum(axis=0) + np.log(precision))
+    weight = np.exp(likelihood - likelihood.max())
+    return LocalLevel(
+        weight=weight / weight.sum(),
+        filtered=level,
+        lever=lever,
+        uncertain=uncertain,
+        rate=rate,
+        rate_variance=1 / precision,
+        variance=variance,
+        freedom=freedom,
+        smallest_walk=least_walk * float(np.sqrt(known)),
+    )
+
+
+def _filter(values: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
+    """The Kalman filter for every share, of the values and of time, counted back from the last step.
+
+    Returns:
+        Level, lever and variance at the last step; then, a row for each step after the first, the errors of the
+        values, those of time, and their variances.
+    """
+    steps = len(values)
+    noise = 1 - SHARES
+    level, lever, variance = np.full(len(SHARES), values[0]), np.full(len(SHARES), 1.0 - steps), noise
+    errors, levers, sizes = (np.empty((steps - 1, len(SHARES))) for _ in range(3))
+    for step in range(1, steps):
+        ahead = variance + SHARES
+        size = ahead + noise
+        gain = ahead / size
+        error, lag = values[step] - level, step + 1 - steps - lever
+        level, lever, variance = level + gain * error, lever + gain * lag, ahead * noise / size
+        errors[step - 1], levers[step - 1], sizes[step - 1] = error, lag, size
+    return level, lever, variance, errors, levers, sizes
