@@ -1,5 +1,6 @@
 """Backtest of a model: rolling origins in the history, errors and levels."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,23 +8,21 @@ import numpy as np
 
 from simcost.forecast import accuracy
 from simcost.forecast.cleaning import History
-from simcost.forecast.level_error import level_draws, level_error, levels_of, with_level
+from simcost.forecast.level_error import USUAL, excess, levels_of, spread_ratio, with_level
 from simcost.forecast.models.base import Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination, Combined, Picked
+from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.models.members import SeasonalNaive
-from simcost.forecast.quantiles import median, quantiles
+from simcost.forecast.quantiles import quantiles
 from simcost.rng import stream
 from simcost.trace.series.series import Floats
 from simcost.units import plural
 
 ORIGINS = 5
-ENOUGH = 3
-"""With fewer origins the horizon is shortened: a level error measured on the others needs two of them."""
+ENOUGH = 2
+"""With fewer origins the horizon is shortened."""
 PATHS = 120
 """Sample paths per origin."""
-
-Level = tuple[float, float]
-"""The error of the mean over a horizon, and the variance of that mean among paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +39,6 @@ class Origin:
     paths: Floats
     """Of the chosen model, without level error; shape (PATHS, horizon)."""
     naive_paths: Floats
-
-    @property
-    def level(self) -> Level | None:
-        """Error of the level; None where there are no actual values."""
-        seen = np.isfinite(self.actual)
-        if not seen.any():
-            return None
-        means = self.paths[:, seen].mean(axis=1)
-        return float(self.actual[seen].mean() - median(means)), float(means.var())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +79,10 @@ class Backtest:
     scores: tuple[Score, ...]
     """The chosen model, seasonal naive, then the others."""
     coverage: tuple[Coverage, ...]
+    spread_ratio: float
+    """Variance of the errors of day totals over their variance among the model's own paths; 1 = those are enough."""
     level_error: float
-    """Standard deviation of the mean over the horizon beyond what the paths show; 0 with one origin."""
+    """Standard deviation of the mean over the horizon that is added to the model's own paths."""
     relative_mase: float | None
     """MASE of the chosen model over that of seasonal naive; below 1 is better."""
     best: str | None
@@ -134,17 +126,26 @@ def backtest(
     names = [model.name, SeasonalNaive().name]
     names += [name for name in looks[0].points if name not in names]
     scores = tuple(_score(looks, name, chosen=name == model.name) for name in dict.fromkeys(names))
-    told = [origin.level for origin in looks]
+    day, usual = history.season.short, usual_ratio(model)
+    found = [excess(origin.actual, origin.paths, day) for origin in looks]
+    ratio = spread_ratio(found, usual)
+    variance = float(np.mean([origin.paths.mean(axis=1).var() for origin in looks]))
     return Backtest(
         origins=tuple(origin.end for origin in looks),
         horizon=span,
         shortened=_shortened(len(history), horizon, span),
         scores=scores,
-        coverage=_coverage(looks, told, tuple(levels), history.season.short, seed),
-        level_error=_level_error(told),
+        coverage=_coverage(looks, found, usual, tuple(levels), day, seed),
+        spread_ratio=ratio,
+        level_error=math.sqrt((ratio - 1) * variance),
         relative_mase=_relative(scores, model.name),
         best=_best(scores),
     )
+
+
+def usual_ratio(model: ForecastModel) -> float:
+    """Usual ratio of the squared errors of day totals to their variance among the model's paths."""
+    return 1.0 if isinstance(model, Planning) else USUAL  # its paths hold what is not known of their level
 
 
 def look(history: History, model: ForecastModel, end: int, horizon: int, seed: int) -> Origin:
@@ -210,14 +211,18 @@ def _pinball(actual: Floats, paths: Floats) -> float | None:
 
 
 def _coverage(
-    looks: list[Origin], told: list[Level | None], levels: tuple[int, ...], day: int, seed: int
+    looks: list[Origin],
+    found: list[float | None],
+    usual: float,
+    levels: tuple[int, ...],
+    day: int,
+    seed: int,
 ) -> tuple[Coverage, ...]:
     """Coverage with the level error that the other origins show, so that no origin judges itself."""
-    draws = level_draws(PATHS, stream(seed, "level"))
     inside: dict[tuple[int, str], list[float | None]] = {}
     for place, origin in enumerate(looks):
-        sigma = _level_error(told[:place] + told[place + 1 :])
-        paths = with_level(origin.paths, sigma, draws, floor=origin.floor)
+        ratio = spread_ratio(found[:place] + found[place + 1 :], usual)
+        paths = with_level(origin.paths, ratio, day, stream(seed, "level"), floor=origin.floor)
         for what, (actual, futures) in _measured(origin.actual, paths, day).items():
             for level, (lo, hi) in levels_of(futures, levels).items():
                 inside.setdefault((level, what), []).append(accuracy.coverage(actual, lo, hi))
@@ -228,11 +233,6 @@ def _coverage(
         )
         for level in levels
     )
-
-
-def _level_error(told: list[Level | None]) -> float:
-    known = np.array([level for level in told if level]).reshape(-1, 2)
-    return level_error(known[:, 0], known[:, 1])
 
 
 def _measured(actual: Floats, paths: Floats, day: int) -> dict[str, tuple[Floats, Floats]]:

@@ -27,6 +27,8 @@ Finding = dict[str, str]
 FEW_SEASONS = 3
 MANY = 0.2
 """Share of missing steps worth a word."""
+SHORT_OF = 15
+"""Points of coverage short of a level worth a word."""
 SKEWED = 0.1
 """Relative distance of the point forecast's total from the median total worth a word."""
 
@@ -124,7 +126,7 @@ def of_selection(selected: ModelSelection) -> Iterator[Finding]:
     whose = "still those of the combination" if isinstance(selected.model, Picked) else "its own"
     yield _finding(
         "selected",
-        f"{selected.model.name} was chosen: over the last {selected.origins} origins its error one season ahead was "
+        f"{selected.model.name} was chosen: over the last {selected.origins} origins its error was "
         f"{ratio:.2f} of the combination's; paths and levels are {whose}",
     )
 
@@ -134,12 +136,14 @@ def of_backtest(history: History, found: Backtest | None, model: ForecastModel) 
     if found is None:
         yield _finding(
             "backtest",
-            f"{plural(len(history), 'step')} of history leave no origin to test from: neither accuracy nor the error "
-            "of the level as a whole is known, so totals may be further off than shown",
+            f"{plural(len(history), 'step')} of history leave no origin to test from: accuracy is not known, and the "
+            "error of the level as a whole is the usual one",
         )
         return
     if len(found.origins) < 2:
-        yield _finding("level", "the error of the level as a whole could not be measured: fewer than 2 origins")
+        yield _finding(
+            "level", "the error of the level as a whole is the usual one: fewer than 2 origins to measure it on"
+        )
     if found.shortened:
         yield _finding("backtest", found.shortened)
     if found.beats_seasonal_naive is False and not isinstance(model, SeasonalNaive):
@@ -150,11 +154,22 @@ def of_backtest(history: History, found: Backtest | None, model: ForecastModel) 
         )
     elif found.best == "seasonal-naive":
         yield _finding("naive", f"nothing beats repeating the last season over {len(found.origins)} origins")
-    if history.season.long:
+    yield from _of_coverage(found)
+
+
+def _of_coverage(found: Backtest) -> Iterator[Finding]:
+    """Coverage that the lowest level reached, where sums or peaks were missed clearly more often than it promises."""
+    kept = min(found.coverage, key=lambda one: one.level, default=None)
+    if kept is None:
+        return
+    shares = (("day totals", kept.days), ("totals", kept.totals), ("peaks", kept.peaks))
+    reached = [(what, 100 * share) for what, share in shares if share is not None]
+    low = [f"{share:.0f} % of the {what}" for what, share in reached if share < kept.level - SHORT_OF]
+    if low:
         yield _finding(
             "totals",
-            "levels of totals over a day are known to be too narrow on AI demand: 60-69 % measured for a nominal "
-            "80 %; a width factor widens them",
+            f"the {kept.level} % level held {', '.join(low)} over {plural(len(found.origins), 'origin')}: it may be "
+            "too narrow; a width factor widens it",
         )
 
 

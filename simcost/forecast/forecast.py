@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast.backtest import Backtest, backtest
+from simcost.forecast.backtest import Backtest, backtest, usual_ratio
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
 from simcost.forecast.cleaning import RULES, Bools, Edit, History, Rule, history_of
 from simcost.forecast.findings import (
@@ -21,7 +21,7 @@ from simcost.forecast.findings import (
     of_width,
 )
 from simcost.forecast.growth import MeasuredGrowth, measured
-from simcost.forecast.level_error import Levels, level_draws, levels_of, widened, with_level
+from simcost.forecast.level_error import Levels, levels_of, widened, with_level
 from simcost.forecast.models.base import CleanedHistory, Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.long_horizon import Planning
@@ -118,7 +118,8 @@ def forecast(
     grown = measured(ahead, history.season)
     notes += of_growth(grown, growth, chosen.model, history.season)
     tested = backtest(history, chosen.model, horizon, levels, seed) if paths else None
-    drawn = _drawn(ahead, tested, paths, seed, width, floor=seen.floor) if paths else np.empty((0, horizon))
+    ratio = tested.spread_ratio if tested else usual_ratio(chosen.model)
+    drawn = _drawn(ahead, seen, ratio, paths, seed, width) if paths else np.empty((0, horizon))
     factors, learnt = adapted(history, chosen.model, levels, adapt_days if paths else 0, seed)
     bands = _levels(drawn, levels, factors, floor=seen.floor) if paths else Levels()
     if paths:
@@ -142,12 +143,11 @@ def forecast(
     )
 
 
-def _drawn(ahead: Fitted, tested: Backtest | None, count: int, seed: int, width: float, *, floor: bool) -> Floats:
+def _drawn(ahead: Fitted, seen: CleanedHistory, ratio: float, count: int, seed: int, width: float) -> Floats:
     """Sample paths of the model, with the error of their level, at the width asked for."""
     drawn = ahead.draw(count, stream(seed, "forecast", "paths"))
-    sigma = tested.level_error if tested else 0.0
-    drawn = with_level(drawn, sigma, level_draws(count, stream(seed, "level")), floor=floor)
-    return widened(drawn, width, floor=floor) if width != 1 else drawn
+    drawn = with_level(drawn, ratio, seen.season.short, stream(seed, "level"), floor=seen.floor)
+    return widened(drawn, width, floor=seen.floor) if width != 1 else drawn
 
 
 def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, width: float, adapt_days: int) -> None:
@@ -167,7 +167,7 @@ def _chosen(history: History, seen: CleanedHistory, horizon: int, *, growth: boo
     """Model that suits the history; where that is the combination, after a comparison with its rivals."""
     suited = default_model(seen, horizon, growth=growth)
     if isinstance(suited, Combination):
-        return selection(history)
+        return selection(history, horizon)
     return ModelSelection(model=suited, errors={}, origins=0)
 
 

@@ -84,7 +84,15 @@ def test_short_histories_repeat_the_last_day_or_their_median() -> None:
 def test_what_could_not_be_measured_is_said() -> None:
     found = forecast(series(np.random.default_rng(1).poisson(9, 60)), 100, paths=20)
     assert {"short-history", "horizon", "backtest"} <= kinds(found)
-    assert "totals" in kinds(forecast(series(np.random.default_rng(1).poisson(9, 600)), 24, paths=20))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_coverage_that_a_level_did_not_reach_is_said(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y = rng.poisson(9, 400) if seed % 2 else 100 * np.exp(np.cumsum(rng.normal(0, 0.2, 400)))
+    found = forecast(series(y.astype(float)), 24, paths=20)
+    kept = found.backtest.coverage[0]
+    assert ("totals" in kinds(found)) == (min(kept.days, kept.totals, kept.peaks) < 0.65)
 
 
 def test_a_random_walk_is_not_beaten_and_that_is_said() -> None:

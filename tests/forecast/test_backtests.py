@@ -30,7 +30,9 @@ def test_origins_lie_a_day_apart_with_enough_before_them() -> None:
     assert origins(100, 48, 24) == []
 
 
-@pytest.mark.parametrize(("steps", "asked", "span"), [(700, 48, 48), (336, 168, 144), (120, 48, 24), (100, 48, 0)])
+@pytest.mark.parametrize(
+    ("steps", "asked", "span"), [(700, 48, 48), (336, 168, 168), (300, 168, 144), (120, 48, 24), (100, 48, 0)]
+)
 def test_a_horizon_that_history_cannot_test_is_shortened(steps: int, asked: int, span: int) -> None:
     assert horizon_of(steps, asked, 24) == span
     found = backtest(history(rhythm(steps)), Combination(), asked)
@@ -98,9 +100,18 @@ def test_selection_takes_a_rival_only_when_it_is_clearly_better() -> None:
 
 
 def test_selection_looks_at_five_days_of_short_histories_and_at_one_of_long_ones() -> None:
-    assert selection(history(rhythm(500))).origins == 1
-    assert selection(history(rhythm(499))).origins == 5
-    assert selection(history(rhythm(100))).origins == 0
+    assert selection(history(rhythm(500)), 24).origins == 1
+    assert selection(history(rhythm(499)), 24).origins == 5
+    assert selection(history(rhythm(100)), 24).origins == 0
+
+
+def test_a_week_ahead_is_judged_by_past_weeks() -> None:
+    """The last week's level was another: the days say nothing of it, the weeks do."""
+    week = np.repeat([1.0, 5, 2, 8, 1, 3, 9], 24)
+    exact = np.random.default_rng(1).permutation(np.resize(week, 84)).tolist() + np.resize(week, 420).tolist()
+    found = selection(history(np.array(exact)), 168)
+    assert found.model.name == "seasonal-naive-week"
+    assert found.origins == 4
 
 
 def test_a_level_rather_than_a_rhythm_is_repeated() -> None:
@@ -110,7 +121,7 @@ def test_a_level_rather_than_a_rhythm_is_repeated() -> None:
     used[:400] = rng.integers(0, 3, 400)
     used[[100, 250, 420, 530]] = 0
     used[700:] = 7.0
-    found = selection(history(used))
+    found = selection(history(used), 24)
     assert isinstance(found.model, SeasonalNaive)
     assert found.errors[found.model.name] < 0.6 * found.errors["combination"]
     assert found.origins == 5

@@ -6,7 +6,17 @@ import pytest
 from simcost.forecast import accuracy
 from simcost.forecast.cleaning import History
 from simcost.forecast.forecast import Forecast, forecast
-from simcost.forecast.level_error import level_draws, level_error, levels_of, widened, with_level
+from simcost.forecast.level_error import (
+    LASTING,
+    USUAL,
+    by_day,
+    excess,
+    level_draws,
+    levels_of,
+    spread_ratio,
+    widened,
+    with_level,
+)
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.season import Season
 from simcost.rng import stream
@@ -48,12 +58,15 @@ def test_the_pool_covers_what_came(m4: list[tuple[Floats, Floats]]) -> None:
     assert (sums < 0.5, tops < peaks - 0.1) == (True, True)
 
 
-def test_the_level_error_covers_totals(m4: list[tuple[Floats, Floats]]) -> None:
-    """Published on all 207: .849 by steps, .845 of totals, .783 of peaks; a sixth of them is taken here."""
-    found = [inside(forecast(hourly(raw), 48, rules=("outage",), paths=200).paths, a) for raw, a in m4[1::6]]
-    steps, totals, peaks = np.mean(found, axis=0)
-    assert steps == pytest.approx(0.849, abs=0.05)
-    assert (totals, peaks) == pytest.approx((0.845, 0.783), abs=0.1)
+def test_the_level_error_covers_day_totals_and_peaks(m4: list[tuple[Floats, Floats]]) -> None:
+    """Inside the training data, every sixth series: by days, and the peak of both."""
+    found = []
+    for raw, _ in m4[1::6]:
+        known, came = raw[:-120], raw[-120:-72]
+        paths = forecast(hourly(known), 48, rules=("outage",), paths=200).paths
+        days = accuracy.coverage(by_day(came, 24), *levels_of(by_day(paths, 24), (80,))[80])
+        found.append((days, inside(paths, came)[2]))
+    assert np.mean(found, axis=0) == pytest.approx((0.8, 0.8), abs=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +123,35 @@ def test_width_scales_the_distance_from_the_median(made: Forecast) -> None:
     assert widened(paths, 4, floor=True).ravel().tolist() == [0, 2, 10]
 
 
-def test_level_error_is_what_paths_do_not_show() -> None:
-    assert level_error(np.array([3.0, 5.0]), np.array([1.0, 1.0])) == pytest.approx(4)
-    assert level_error(np.array([1.0, 1.0]), np.array([9.0, 9.0])) == 0
-    assert level_error(np.array([3.0]), np.array([1.0])) == 0
-    paths = np.array([[1.0, 3.0], [1.0, 3.0]])
-    assert with_level(paths, 2.0, np.array([1.0, -1.0]), floor=True).tolist() == [[2, 6], [0, 0]]
-    draws = level_draws(200_000, np.random.default_rng(1))
+def test_the_level_error_makes_day_totals_vary_as_measured() -> None:
+    """On each day of its own, around a common part; zeros stay."""
+    rng = np.random.default_rng(1)
+    paths = 100 + 5 * rng.standard_normal((4000, 1)) + rng.standard_normal((4000, 48))
+    paths[:, :6] = 0
+    moved = with_level(paths, 4.0, 24, np.random.default_rng(2), floor=True)
+    before, after = (by_day(values, 24) for values in (paths, moved))
+    assert np.quantile(after, 0.9, axis=0) - np.median(after, axis=0) == pytest.approx(
+        2 * (np.quantile(before, 0.9, axis=0) - np.median(before, axis=0)), rel=0.1
+    )
+    added = after - before
+    assert 0.3 < np.corrcoef(added.T)[0, 1] < 0.9
+    assert not moved[:, :6].any()
+    assert with_level(paths, 1.0, 24, rng, floor=True) is paths
+
+
+def test_the_ratio_of_errors_to_the_spread_of_paths_is_measured_beside_the_usual_one() -> None:
+    rng = np.random.default_rng(1)
+    paths = rng.normal(100, 10, (5000, 1)) + np.zeros((5000, 48))
+    assert excess(np.full(48, 120.0), paths, 24) == pytest.approx(4, rel=0.1)
+    assert excess(np.full(48, np.nan), paths, 24) is None
+    assert excess(np.ones(48), np.ones((9, 48)), 24) is None
+    assert spread_ratio([]) == USUAL
+    assert USUAL < spread_ratio([9.0] * 4) < spread_ratio([9.0] * 40) < 9
+    assert spread_ratio([0.0] * 40) == 1
+
+
+def test_level_draws_are_as_wide_as_a_normal_law_in_the_middle() -> None:
+    draws = level_draws(100_000, 2, np.random.default_rng(1))
     assert np.abs(draws).max() <= 4
-    assert draws.std() == pytest.approx(1, abs=0.05)
+    assert np.quantile(draws, [0.1, 0.9]).tolist() == pytest.approx([-1.2816, 1.2816], abs=0.02)
+    assert np.corrcoef(draws.T)[0, 1] == pytest.approx(LASTING, abs=0.1)

@@ -20,13 +20,17 @@ a rhythm (GPUs in use) it may be by far. Chosen on windows inside the training d
 """
 
 
+FEW_DAYS = 2
+"""Days up to which the next day is judged."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSelection:
     """The outcome of a rolling selection."""
 
     model: ForecastModel
     errors: dict[str, float]
-    """Mean absolute error one season ahead, averaged over the origins; empty where there was none."""
+    """Mean absolute error over the steps judged, averaged over the origins; empty where there was none."""
     origins: int
 
 
@@ -41,9 +45,17 @@ def default_model(seen: CleanedHistory) -> ForecastModel:
     return SeasonalNaive() if seasons < 3 else Combination()
 
 
-def selection(history: History) -> ModelSelection:
-    """The combination, or whatever a look at past days says; on a long history only where the last day does too."""
-    if len(history) < LONG_DAYS * history.season.short:
+def selection(history: History, horizon: int) -> ModelSelection:
+    """The combination, or whatever a look at past days says; on a long history only where the last day does too.
+
+    For days and more ahead, past stretches of the horizon are judged, up to a week, where the history has them.
+    """
+    day = history.season.short
+    if horizon > FEW_DAYS * day and history.season.long:
+        found = best_of_last_days(history, span=min(horizon, history.season.long))
+        if found.origins:
+            return found
+    if len(history) < LONG_DAYS * day:
         return best_of_last_days(history)
     last = best_of_last_days(history, days=1, margin=LONG_MARGIN)
     if last.model == Combination():
@@ -52,20 +64,23 @@ def selection(history: History) -> ModelSelection:
     return replace(found, model=RIVALS.get(found.model.name, found.model))  # with paths of its own
 
 
-def best_of_last_days(history: History, *, days: int = 5, margin: float = MARGIN) -> ModelSelection:
+def best_of_last_days(
+    history: History, *, days: int = 5, span: int | None = None, margin: float = MARGIN
+) -> ModelSelection:
     """The combination, or a rival that was clearly better on up to five past days (seasons).
 
-    Origins a season apart, the latest one season before the end, each with at least 4 seasons and half of the
-    history; cleaning and fits repeated at each; absolute errors of the next season.
+    Origins a season apart, the latest `span` steps (a season) before the end, each with at least 4 seasons and half of
+    the history; cleaning and fits repeated at each; absolute errors of the next `span` steps.
     """
     day, steps = history.season.short, len(history)
-    ends = [steps - day * back for back in range(1, days + 1)]
+    ahead = span or day
+    ends = [steps - ahead - day * back for back in range(days)]
     found: dict[str, list[float]] = {}
     for end in ends:
-        actual = history.actual(end, end + day) if end >= max(4 * day, steps / 2) else np.empty(0)
+        actual = history.actual(end, end + ahead) if end >= max(4 * day, steps / 2) else np.empty(0)
         known = np.isfinite(actual)
         if known.any():
-            points = Combination().fit(history.seen(end)[0], day).candidates()
+            points = Combination().fit(history.seen(end)[0], ahead).candidates()
             for name, point in points.items():
                 found.setdefault(name, []).append(float(np.abs(actual - point)[known].mean()))
     errors = {name: float(np.mean(each)) for name, each in found.items()}

@@ -65,7 +65,6 @@ def test_the_text_tells_days_backtest_coverage_cleaning_and_findings() -> None:
         "seasonal-naive",
         "of totals",
         "Cleaning\n- ",
-        "Findings\n- ",
     ):
         assert part in told, part
     assert "launch" in text(document(STATED))
