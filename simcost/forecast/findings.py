@@ -12,7 +12,7 @@ from simcost.forecast.level_error import Levels
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import Picked
 from simcost.forecast.models.intermittent import Intermittent
-from simcost.forecast.models.long_horizon import HALVED_YEARS, Planning
+from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.models.registry import remarks
 from simcost.forecast.models.selection import ModelSelection
@@ -84,7 +84,7 @@ def of_model(model: ForecastModel, seen: CleanedHistory) -> Iterator[Finding]:
 def of_growth(
     found: MeasuredGrowth | None, mode: GrowthMode, model: ForecastModel, season: Season
 ) -> Iterator[Finding]:
-    """Measured growth, and what is done with it."""
+    """That measured growth is left out, or cannot be."""
     if found is None:
         if mode != "measured" and season.long is None and not isinstance(model, Flat | SeasonalNaive | Intermittent):
             yield _finding(
@@ -92,17 +92,11 @@ def of_growth(
                 f"{model.name} carries on what growth it finds, whatever --growth says; planning keeps them apart",
             )
         return
-    lo, middle, hi = (f"{100 * (factor - 1):+.1f}" for factor in (found.lo, found.per_month, found.hi))
-    shown = f"growth of {middle} % a month measured (80 %: {lo} to {hi} %)"
-    if mode == "measured":
-        yield _finding(
-            "growth",
-            f"{shown}: {100 * found.kept:.0f} % of it goes on, and halves in {HALVED_YEARS} years; --growth none "
-            "leaves it out",
-        )
-    else:
+    if mode != "measured":
         instead = ", and what is stated takes its place" if mode == "stated" else ""
-        yield _finding("growth", f"{shown}: left out{instead}")
+        yield _finding(
+            "growth", f"measured growth of {100 * (found.per_month - 1):+.1f} % a month is left out{instead}"
+        )
 
 
 def of_width(bands: Levels, seen: CleanedHistory, model: ForecastModel) -> Iterator[Finding]:

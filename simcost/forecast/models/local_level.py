@@ -19,8 +19,8 @@ PRIOR_STEPS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
-    """Measured growth of the logarithm per step: the expectation, and its standard error."""
+class Drift:
+    """Growth of the logarithm per step: the expectation, and its standard error."""
 
     rate: float
     error: float
@@ -59,11 +59,11 @@ class LocalLevel:
     """Standard deviation that a step of the walk has at least."""
 
     @property
-    def growth(self) -> Growth:
+    def growth(self) -> Drift:
         """Growth over all shares of the walk."""
         rate = float(self.weight @ self.rate)
         spread = self.weight @ (self.rate_variance * self.variance + (self.rate - rate) ** 2)
-        return Growth(rate=rate, error=float(np.sqrt(spread)))
+        return Drift(rate=rate, error=float(np.sqrt(spread)))
 
     @property
     def noise(self) -> float:

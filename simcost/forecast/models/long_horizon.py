@@ -9,7 +9,7 @@ import numpy as np
 
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_blocks
-from simcost.forecast.models.local_level import Growth, LocalLevel, local_level
+from simcost.forecast.models.local_level import Drift, LocalLevel, local_level
 from simcost.forecast.models.members import Flat, SeasonalNaive, profile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -203,7 +203,7 @@ def _reach(logs: Floats) -> tuple[float, float]:
     return low - (high - low) / 2, high + (high - low) / 2
 
 
-def _kept(growth: Growth) -> float:
+def _kept(growth: Drift) -> float:
     ratio = (growth.rate / growth.error) ** 2
     return ratio / (ratio + DOUBT)
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, columns, output, positive, seconds, seed, show, verb
+from simcost.studies.options import Arguments, columns, output, positive, quantity, seconds, seed, show, verb
 
 SCORE = "forecast score"
 """A verb of two words: `forecast` alone takes a file."""
@@ -65,6 +65,12 @@ def _add_forecast(verbs: Any) -> None:
     ahead.add_argument(
         "--events", type=Path, metavar="YAML", help="events that you know of: growth, launches, holidays, ..."
     )
+    ahead.add_argument(
+        "--unit-cost",
+        type=_usd,
+        metavar="USD",
+        help="price of one of what is counted, e.g. $0.002 a request: adds the bill with its P10 and P90",
+    )
     ahead.add_argument("--regressors", type=_names, default=(), metavar="A,B", help="columns known for the future too")
     ahead.add_argument("--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up")
     ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
@@ -117,6 +123,7 @@ def _forecast(arguments: Arguments) -> None:
             out=arguments.out,
             paths_out=arguments.paths_out,
             page=arguments.html,
+            unit_usd=arguments.unit_cost,
             progress=progress,
         )
         if arguments.html:
@@ -156,6 +163,12 @@ def _ahead(text: str) -> float:
 
         return int(months) * unit * MEAN_MONTH_S
     return seconds(text)
+
+
+def _usd(text: str) -> float:
+    from simcost.units import USD
+
+    return quantity(USD)(text)
 
 
 def _levels(text: str) -> tuple[int, ...]:

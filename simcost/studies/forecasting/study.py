@@ -172,6 +172,7 @@ def forecast_file(
     out: Path | None = None,
     paths_out: Path | None = None,
     page: Path | None = None,
+    unit_usd: float | None = None,
     progress: Callable[[float, str], None] = lambda _share, _what: None,
 ) -> tuple[Document, list[Projection]]:
     """Forecast the series of a file.
@@ -185,6 +186,7 @@ def forecast_file(
         out: Parquet of the forecast, to be scored later.
         paths_out: Parquet of the sample paths.
         page: what the caller will write; checked here, before anything is done.
+        unit_usd: price of one of what is counted, for the bill of the horizon.
         progress: called with the share done and the series at hand.
 
     Returns:
@@ -206,6 +208,8 @@ def forecast_file(
     made = [(one.forecast, one.stated) for one in outlooks]
     document = forecast_document(made, file=os.path.relpath(path), seed=asked.seed, timezone=asked.zone)
     _tell(document["series"], notes, stated)
+    for entry in document["series"].values():
+        entry["bill_usd"] = _bill(entry, unit_usd)
     document["provenance"] = _provenance(asked.seed, inputs)
     document["files"] = _write(outlooks, asked.zone, document["provenance"], out, paths_out)
     return {"verdict": headline(document), **document}, outlooks
@@ -246,6 +250,24 @@ def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOpti
         **document,
         "provenance": {"simcost_version": __version__, "inputs": inputs},
     }
+
+
+def _bill(entry: Document, unit_usd: float | None) -> Document | None:
+    """Bill of the total of the horizon at a price of one; None where there is no price.
+
+    Raises:
+        InputError: an average, which nothing can be paid for by the piece.
+    """
+    if unit_usd is None:
+        return None
+    total = entry["total"]
+    if total["average"]:
+        raise InputError(
+            f"{entry['quantity']} does not add up over time, and has no bill by the piece; leave out --unit-cost, or "
+            "forecast what is counted"
+        )
+    spread = {key: None if total[key] is None else total[key] * unit_usd for key in ("mean", "p10", "p50", "p90")}
+    return {"unit": unit_usd, **spread}
 
 
 def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:

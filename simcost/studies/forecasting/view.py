@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from simcost.present import forecast_charts, forecast_wording
 from simcost.present.chart_style import Document
-from simcost.present.format import NONE, amount, share, share_change, signed
+from simcost.present.format import NONE, amount, share, share_change, signed, usd
 from simcost.present.parts import Part, Table
 from simcost.units import plural
 
@@ -16,6 +16,10 @@ MANY = 5
 COVERAGE = (
     "Coverage is how often, in the backtest, what came lay inside a level. A bill follows the totals, a fleet the "
     "peaks. With few origins these shares are coarse."
+)
+GROWTH = (
+    "Goes on: the share of it in the point forecast, less where it is doubtful; it halves in 3 years. What is stated "
+    "comes in its place, never on top."
 )
 NAIVE = "against naive: error over that of repeating the last season, in the backtest; below 1 is better"
 _DAYS = 31
@@ -73,7 +77,7 @@ def of_series(document: Document, name: str, picture: Document | None) -> list[P
     """Questions of a reader about a series, in their order."""
     entry, alone = document["series"][name], len(document["series"]) == 1
     detail, of = len(document["series"]) > MANY, "" if alone else f"{name}: "
-    said = [*([] if alone else [forecast_wording.verdict(name, entry)]), forecast_wording.basis(entry)]
+    said = [*([] if alone else [forecast_wording.verdict(name, entry)]), *bill(entry), forecast_wording.basis(entry)]
     naive = [line for line in [forecast_wording.against_naive(entry)] if line]
     fan = (lambda: forecast_charts.fan(picture)) if picture else None
     effects = (lambda: forecast_charts.parts(picture)) if picture and picture["parts"] else None
@@ -81,6 +85,7 @@ def of_series(document: Document, name: str, picture: Document | None) -> list[P
     shown = [
         Part(title=f"Forecast of {name}", titled=False, said=said, chart=fan, sketch=sketch(entry)),
         Part(title=f"Stated for {name}", chart=effects),
+        Part(title=f"{of}Growth", titled=False, rows=growth(entry), said=[GROWTH] if growth(entry) else []),
         Part(title=f"{of}Stated", titled=False, rows=stated(entry)),
         Part(title=f"{of}Backtest", titled=False, rows=backtest(entry), said=naive),
         Part(title=f"{of}Coverage", titled=False, rows=inside, said=[COVERAGE] if inside else []),
@@ -139,6 +144,30 @@ def steps(entry: Document) -> Table:
         {forecast_wording.step_word(entry["history"]["step"]): forecast_wording.moment(entry, time)}
         | {name: amount(values[i]) for name, values in columns.items()}
         for i, time in enumerate(entry["timestamps"])
+    ]
+
+
+def bill(entry: Document) -> list[str]:
+    """The bill of the horizon, where one of what is counted has a price."""
+    found = entry.get("bill_usd")
+    if found is None:
+        return []
+    likely = f", 80 % between {usd(found['p10'])} and {usd(found['p90'])}" if found["p10"] is not None else ""
+    return [f"bill: {usd(found['mean'])} at {usd(found['unit'])} each{likely}"]
+
+
+def growth(entry: Document) -> Table:
+    """Growth that the history shows, and what of it is in the forecast; nothing where the model does not tell."""
+    found = entry.get("growth")
+    if found is None:
+        return []
+    return [
+        {
+            "measured growth a month": share_change(found["per_month"] - 1),
+            "80 % between": f"{share_change(found['lo'] - 1)} and {share_change(found['hi'] - 1)}",
+            "goes on": share(found["kept"]),
+            "adds in total": signed(found["total"]),
+        }
     ]
 
 
