@@ -100,7 +100,7 @@ def points(raw: Floats) -> dict[str, Floats]:
     found = Combination().fit(history.seen(len(raw))[0], H).candidates()
     chosen = {
         "selection at any length": best_of_last_days(history).model.name,
-        "auto": selection(history).model.name,
+        "auto": selection(history, H).model.name,
     }
     return {"naive2": naive2(raw, H), **found, **{what: found[name] for what, name in chosen.items()}}
 

@@ -141,4 +141,4 @@ def _words(words: Sequence[str]) -> list[str]:
         if "\0" in word or word.encode(errors="replace").decode() != word:
             command_line().error(f"{word!r} is not UTF-8 text; rename the file")
     two = " ".join(words[:2])
-    return [two, *words[2:]] if two == forecast.SCORE else list(words)
+    return [two, *words[2:]] if two in (forecast.SCORE, forecast.VALUE) else list(words)

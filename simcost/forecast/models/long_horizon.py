@@ -27,7 +27,7 @@ USUAL_SD = 0.05
 """Usual change of the logarithm of demand from one week to the next, where the history is too short to show it."""
 USUAL_GROWTH = 0.1
 """Standard deviation of growth a month before any was seen: 80 % of services lie within 13 % a month."""
-LEAST_WALK = 0.66
+LEAST_WALK = 0.72
 """Of the changes between weeks, the share that lasts at least: what a history of little change never excludes."""
 HALVED_YEARS = 3
 DECAY = math.log(2) / (12 * HALVED_YEARS)

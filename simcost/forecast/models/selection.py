@@ -52,7 +52,7 @@ def selection(history: History, horizon: int) -> ModelSelection:
     """
     day = history.season.short
     if horizon > FEW_DAYS * day and history.season.long:
-        found = best_of_last_days(history, span=min(horizon, history.season.long))
+        found = best_of_last_days(history, days=3, span=min(horizon, history.season.long))
         if found.origins:
             return found
     if len(history) < LONG_DAYS * day:

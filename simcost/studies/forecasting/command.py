@@ -1,23 +1,43 @@
-"""`simcost forecast` and `simcost forecast score`: demand forecasts and their accuracy."""
+"""`simcost forecast`, its `score` and its `value`: demand forecasts, their accuracy, their worth in dollars."""
 
 from pathlib import Path
 from typing import Any, get_args
 
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, columns, output, positive, quantity, seconds, seed, show, verb
+from simcost.studies.options import Arguments, columns, output, positive, quantity, seconds, seed, show, usd_per_h, verb
 
 SCORE = "forecast score"
 """A verb of two words: `forecast` alone takes a file."""
+VALUE = "forecast value"
 
 
 def add(verbs: Any) -> None:
-    """The verbs `forecast` and `forecast score`."""
+    """The verbs `forecast`, `forecast score` and `forecast value`."""
     _add_forecast(verbs)
     score = verb(verbs, SCORE, _score, "accuracy of a forecast, and the drivers of its error")
     score.add_argument("file", type=Path, metavar="FORECAST", help="file written by `simcost forecast -o`")
     score.add_argument("actuals", type=Path, metavar="ACTUALS", help="actual values: a series or a trace")
     _add_reading(score)
+    _add_value(verbs)
+
+
+def _add_value(verbs: Any) -> None:
+    worth = verb(verbs, VALUE, _value, "predictors judged in dollars: a fleet ordered by each, at equal misses")
+    worth.add_argument("file", type=Path, help="recorded demand: a series or a trace, in steps below a day")
+    worth.add_argument(
+        "--per-replica", type=_rate, required=True, metavar="RATE", help="demand a replica takes, as 2/s"
+    )
+    worth.add_argument("--price", type=usd_per_h, required=True, metavar="USD", help="of a replica, e.g. $2.10/h")
+    worth.add_argument("--lead", type=seconds, default=300.0, metavar="TIME", help="from order to ready (default 5min)")
+    worth.add_argument(
+        "--misses", type=_share, default=0.01, metavar="P", help="share that may be missed (default 1%%)"
+    )
+    worth.add_argument("--every", type=seconds, default=3600.0, metavar="TIME", help="forecast anew (default 1h)")
+    worth.add_argument("--days", type=positive, metavar="N", help="judged (default: half of the history, at most 14)")
+    worth.add_argument("--series", action="append", default=[], metavar="NAME", help="of the file")
+    seed(worth)
+    _add_reading(worth)
 
 
 def _add_forecast(verbs: Any) -> None:
@@ -142,6 +162,28 @@ def _score(arguments: Arguments) -> None:
     )
 
 
+def _value(arguments: Arguments) -> None:
+    from simcost.studies.forecasting.value import Fleet, value_file
+
+    fleet = Fleet(
+        per_replica=arguments.per_replica,
+        price_usd_per_h=arguments.price,
+        lead_s=arguments.lead,
+        misses=arguments.misses,
+        every_s=arguments.every,
+    )
+    with Progress(VALUE, quiet=arguments.quiet) as progress:
+        document = value_file(
+            arguments.file,
+            fleet,
+            days=arguments.days,
+            reading=_reading(arguments, only=tuple(arguments.series)),
+            seed=1 if arguments.seed is None else arguments.seed,
+            progress=progress,
+        )
+    show(arguments, document, "forecasting.value_view")
+
+
 def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
     from simcost.studies.forecasting.study import SeriesOptions
 
@@ -169,6 +211,28 @@ def _usd(text: str) -> float:
     from simcost.units import USD
 
     return quantity(USD)(text)
+
+
+def _rate(text: str) -> float:
+    from argparse import ArgumentTypeError
+
+    from simcost.units import PER_S
+
+    rate = quantity(PER_S)(text)
+    if rate == 0:
+        raise ArgumentTypeError(f"{text!r} is not above 0; write e.g. 2/s")
+    return rate
+
+
+def _share(text: str) -> float:
+    from argparse import ArgumentTypeError
+
+    from simcost.units import SHARE
+
+    share = quantity(SHARE)(text)
+    if share >= 1:
+        raise ArgumentTypeError(f"{text!r} is not below all of the demand; write e.g. 1%")
+    return share
 
 
 def _levels(text: str) -> tuple[int, ...]:

@@ -44,6 +44,24 @@ def test_a_forecast_is_judged_by_the_days_it_was_issued_with(history: Path, tmp_
     assert other["timezone"] == "UTC"
 
 
+def test_a_bill_is_the_total_at_its_unit_cost(history: Path) -> None:
+    entry = made(history, unit_usd=0.5)["series"]["demand"]
+    total, bill = entry["total"], entry["bill_usd"]
+    assert [bill[key] for key in ("mean", "p10", "p90")] == [0.5 * total[key] for key in ("mean", "p10", "p90")]
+    assert made(history)["series"]["demand"]["bill_usd"] is None
+    with pytest.raises(InputError, match="gpus_busy does not add up over time"):
+        made(history, unit_usd=0.5, reading=SeriesOptions(quantity="gpus_busy"))
+
+
+def test_measured_growth_is_in_the_document_where_the_model_tells_it(history: Path) -> None:
+    assert made(history)["series"]["demand"]["growth"] is None
+    asked = ProjectionOptions(seed=1, paths=20, growth="none")
+    [entry] = forecast_file(history, asked, horizon_s=40 * 86400.0)[0]["series"].values()
+    assert entry["model"] == "planning"
+    assert (entry["growth"]["kept"], entry["growth"]["total"]) == (0, 0)
+    assert entry["growth"]["lo"] < entry["growth"]["per_month"] < entry["growth"]["hi"]
+
+
 @pytest.mark.parametrize(
     "names",
     [

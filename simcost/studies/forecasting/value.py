@@ -1,0 +1,220 @@
+"""Worth of forecasts in dollars: what a fleet costs when each of them orders its replicas, at equal misses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from simcost import __version__
+from simcost.errors import InputError
+from simcost.forecast.forecast import forecast
+from simcost.forecast.quantiles import quantiles
+from simcost.forecast.sample_paths import counted, weight
+from simcost.plan import Observation
+from simcost.plan.autoscaling import Predictive
+from simcost.scenario.storage.folders import sha256_of
+from simcost.studies.forecasting.study import Document, SeriesOptions
+from simcost.trace.series.series import Floats, Series
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, plural
+
+LEAST_DAYS = 7
+"""History before the first day that is judged."""
+PATHS = 200
+HALVINGS = 24
+"""Of the search for the headroom that a predictor needs."""
+MOST_HEADROOM = 20.0
+PREDICTORS = {
+    "last value": "what came in the step before, at each step anew",
+    "seasonal naive": "the same step of the day before",
+    "forecast P50": "the median of the sample paths, forecast anew every so many hours",
+    "forecast P90": "their 90 % quantile",
+    "perfect foresight": "what came",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The fleet that predictors order replicas for."""
+
+    per_replica: float
+    """Requests per second (or tokens) that a replica takes."""
+    price_usd_per_h: float
+    """Of a replica."""
+    lead_s: float = 300.0
+    """From order to ready; paid for."""
+    misses: float = 0.01
+    """Share of the demand that may come beyond the replicas ready."""
+    every_s: float = 3600.0
+    """Time from a forecast to the next."""
+
+
+def value_file(
+    path: Path,
+    fleet: Fleet,
+    *,
+    days: int | None = None,
+    reading: SeriesOptions,
+    seed: int = 1,
+    progress: Callable[[float, str], None] = lambda _share, _what: None,
+) -> Document:
+    """Cost of a fleet by predictor over the last days of a recorded demand, each with the headroom that it needs.
+
+    Args:
+        path: a series or a trace, in steps shorter than a day.
+        fleet: what a replica takes and costs.
+        days: judged, at the end of the history; None = half of it, at most 14.
+        reading: how the file is read.
+        seed: of the sample paths.
+        progress: called with the share done and the day at hand.
+
+    Raises:
+        InputError: a file that cannot be read, several series, or a history that is too short.
+    """
+    [*series], notes = reading.series(path, reading.timezone or "UTC")
+    if len(series) > 1:
+        names = ", ".join(one.name for one in series[:5])
+        raise InputError(f"{path}: has {len(series)} series; name one with --series: {names}")
+    history = _rates(series[0])
+    judged = _days(history, days)
+    came = history.values[-judged * _day(history) :]
+    found = [
+        _judged(name, rates, came, history.grid.step_s, fleet)
+        for name, rates in _predictions(history, judged, fleet, seed, progress).items()
+    ]
+    best = found[-1]["usd_per_month"]
+    rows = [row | {"above_perfect_usd": row["usd_per_month"] - best} for row in found]
+    return {
+        "verdict": _verdict(rows, fleet, judged),
+        "series": history.name,
+        "days": judged,
+        "step": history.grid.name,
+        "misses_allowed": fleet.misses,
+        "predictors": rows,
+        "findings": notes,
+        "provenance": {
+            "simcost_version": __version__,
+            "seed": seed,
+            "inputs": {os.path.relpath(path): sha256_of(path)},
+        },
+    }
+
+
+def _day(history: Series) -> int:
+    return int(SECONDS_PER_DAY) // history.grid.step_s
+
+
+def _rates(series: Series) -> Series:
+    """The series as rates per second, without the steps before its first and after its last record.
+
+    Raises:
+        InputError: steps of a day or more, values that do not add up over time, or missing ones.
+    """
+    step_s = series.grid.step_s
+    if not 0 < step_s < SECONDS_PER_DAY or SECONDS_PER_DAY % step_s:
+        raise InputError(f"series {series.name!r}: steps of {series.grid.name}; replicas are ordered within a day: 1h")
+    if counted(series.quantity, series.grid) is None:
+        raise InputError(f"series {series.name!r}: {series.quantity} is not demand that replicas could be ordered for")
+    if not np.isfinite(series.values).all() or series.values.min() < 0:
+        raise InputError(
+            f"series {series.name!r}: has missing or negative values; a fleet is judged on recorded demand"
+        )
+    factor = weight(series.quantity, series.grid, len(series)) / step_s
+    return replace(series, quantity="requests_per_s", values=series.values * factor)
+
+
+def _days(history: Series, asked: int | None) -> int:
+    whole = len(history) // _day(history)
+    judged = min(whole // 2, 14) if asked is None else asked
+    if judged < 1 or whole - judged < LEAST_DAYS:
+        raise InputError(
+            f"series {history.name!r}: {plural(whole, 'day')} of history; {LEAST_DAYS} are needed before the first day "
+            f"judged: at most {max(whole - LEAST_DAYS, 0)} of them can be"
+        )
+    return judged
+
+
+def _predictions(
+    history: Series, judged: int, fleet: Fleet, seed: int, progress: Callable[[float, str], None]
+) -> dict[str, Floats]:
+    """Expected rates of the steps judged, by predictor; each knows only what it could have known."""
+    day, values = _day(history), history.values
+    first = len(values) - judged * day
+    late = 1 + int(fleet.lead_s // history.grid.step_s)
+    medians, highs = [], []
+    block = min(max(int(fleet.every_s // history.grid.step_s), 1), day)
+    for now in range(first, len(values), block):
+        progress((now - first) / (judged * day), f"day {(now - first) // day + 1}")
+        known = replace(history, values=values[:now], regressors=None)
+        ahead = min(block, len(values) - now)
+        middle, high = quantiles(forecast(known, ahead, paths=PATHS, seed=seed).paths, (0.5, 0.9))
+        medians.append(middle)
+        highs.append(high)
+    rates = (values[first - late : -late], values[first - day : -day], np.concatenate(medians), np.concatenate(highs))
+    return dict(zip(PREDICTORS, (*rates, values[first:]), strict=True))
+
+
+def _judged(name: str, rates: Floats, came: Floats, step_s: int, fleet: Fleet) -> Document:
+    """Cost with the least headroom at which no more is missed than allowed; with the most, where none does."""
+    low, high = 0.0, MOST_HEADROOM
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        enough = _missed(_replicas(rates * middle, step_s, fleet), came, fleet) <= fleet.misses
+        low, high = (low, middle) if enough else (middle, high)
+    replicas = _replicas(rates * high, step_s, fleet)
+    hours = _hours(replicas, step_s, fleet)
+    months = len(came) * step_s / SECONDS_PER_HOUR / HOURS_PER_MONTH
+    return {
+        "name": name,
+        "headroom": high,
+        "missed": _missed(replicas, came, fleet),
+        "missed_without_headroom": _missed(_replicas(rates, step_s, fleet), came, fleet),
+        "replica_hours": hours,
+        "usd_per_month": hours * fleet.price_usd_per_h / months,
+    }
+
+
+def _replicas(rates: Floats, step_s: int, fleet: Fleet) -> Floats:
+    """Replicas ready in each step, as the predictive autoscaler orders them in time for it."""
+    most = max(ceil(float(rates.max()) / fleet.per_replica), 1)
+    policy = Predictive(
+        demand=tuple(rates.tolist()),
+        step_length=float(step_s),
+        per_replica=fleet.per_replica,
+        lead=0.0,
+        max=most,
+        interval=float(step_s),
+    )
+    seen = Observation(current=1, ready=1)
+    return np.array([policy.step(float(step * step_s), seen, None).desired for step in range(len(rates))], float)
+
+
+def _missed(replicas: Floats, came: Floats, fleet: Fleet) -> float:
+    """Share of the demand beyond the replicas that are ready."""
+    total = float(came.sum())
+    return float(np.maximum(came - replicas * fleet.per_replica, 0.0).sum()) / total if total else 0.0
+
+
+def _hours(replicas: Floats, step_s: int, fleet: Fleet) -> float:
+    """Replica-hours paid: those ready, and the starts before them."""
+    starts = float(np.maximum(np.diff(replicas), 0.0).sum()) * fleet.lead_s
+    return (float(replicas.sum()) * step_s + starts) / SECONDS_PER_HOUR
+
+
+def _verdict(rows: list[Document], fleet: Fleet, judged: int) -> str:
+    from simcost.units import format_share, format_usd
+
+    best = min(rows[:-1], key=lambda row: row["usd_per_month"])
+    last = rows[0]["usd_per_month"]
+    told = (
+        f"{best['name']} is the cheapest predictor over {plural(judged, 'day')} at {format_share(fleet.misses)} missed"
+    )
+    saves = last - best["usd_per_month"]
+    over = f": {format_usd(best['usd_per_month'])} a month"
+    if best is not rows[0]:
+        over += f", {format_usd(saves)} less than following the last value"
+    return f"{told}{over}; perfect foresight would save {format_usd(best['above_perfect_usd'])} more"

@@ -1,0 +1,63 @@
+"""Predictors judged in dollars: at equal misses, with what each could have known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcost.errors import InputError
+from simcost.studies.forecasting.study import SeriesOptions
+from simcost.studies.forecasting.value import PREDICTORS, Fleet, value_file
+from simcost.studies.forecasting.value_view import parts
+
+FLEET = Fleet(per_replica=0.01, price_usd_per_h=2.0, every_s=86400.0)
+READING = SeriesOptions()
+
+
+def table(path: Path, values: np.ndarray, step_h: int = 1) -> Path:
+    times = np.datetime64("2026-01-05T00", "h") + step_h * np.arange(len(values))
+    rows = [f"{time}:00Z,{'' if np.isnan(value) else value}" for time, value in zip(times, values, strict=True)]
+    path.write_text("\n".join(["timestamp,requests", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def rhythm(tmp_path: Path) -> Path:
+    """A day that jumps in the morning: what comes is known from yesterday, not from the hour before."""
+    rng = np.random.default_rng(1)
+    day = np.where((np.arange(24) > 7) & (np.arange(24) < 20), 1000, 100)
+    return table(tmp_path / "rhythm.csv", np.round(np.resize(day, 240) * rng.uniform(0.97, 1.03, 240)))
+
+
+def test_all_miss_as_much_and_perfect_foresight_costs_least(rhythm: Path) -> None:
+    found = value_file(rhythm, FLEET, days=3, reading=READING)
+    rows = {row["name"]: row for row in found["predictors"]}
+    assert list(rows) == list(PREDICTORS)
+    assert all(row["missed"] <= FLEET.misses for row in rows.values())
+    assert min(rows.values(), key=lambda row: row["usd_per_month"])["name"] == "perfect foresight"
+    assert rows["perfect foresight"]["missed_without_headroom"] == 0
+    assert rows["seasonal naive"]["usd_per_month"] < 0.5 * rows["last value"]["usd_per_month"]
+    assert rows["forecast P50"]["usd_per_month"] < 0.5 * rows["last value"]["usd_per_month"]
+    assert "less than following the last value" in found["verdict"]
+    assert [row["predictor"] for row in parts(found)[0].rows] == list(rows)
+
+
+def test_constant_demand_costs_its_replicas(tmp_path: Path) -> None:
+    found = value_file(table(tmp_path / "flat.csv", np.full(240, 360.0)), FLEET, days=2, reading=READING)
+    for row in found["predictors"]:
+        assert row["usd_per_month"] == pytest.approx(10 * 2.0 * 730, rel=0.11)
+
+
+@pytest.mark.parametrize(
+    ("values", "step_h", "days", "message"),
+    [
+        (np.ones(9), 24, None, "steps of 1d; replicas are ordered within a day"),
+        (np.ones(240), 1, 4, "10 days of history; 7 are needed before the first day judged: at most 3"),
+        (np.where(np.arange(240) == 9, np.nan, 1), 1, None, "has missing values"),
+    ],
+)
+def test_what_no_fleet_can_be_judged_on_is_refused(
+    tmp_path: Path, values: np.ndarray, step_h: int, days: int | None, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        value_file(table(tmp_path / "x.csv", values, step_h), FLEET, days=days, reading=READING)
