@@ -26,7 +26,7 @@ class MeasuredGrowth:
     kept: float
     """Share of it, as a logarithm, that the point forecast goes on with; 0 where it was left out."""
     adds: Floats
-    """What it adds to each step of the point forecast."""
+    """Its part in each step of the point forecast."""
 
 
 def measured(ahead: Fitted, season: Season) -> MeasuredGrowth | None:

@@ -47,7 +47,7 @@ class LocalLevel:
     filtered: Floats
     """Level without growth."""
     lever: Floats
-    """What a unit of growth takes off the level."""
+    """Weight of growth in the level: a unit of it takes so much off."""
     uncertain: Floats
     """Variance of the level, growth known."""
     rate: Floats

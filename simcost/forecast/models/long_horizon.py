@@ -62,7 +62,7 @@ class Planning(Fitting):
         return _fit(seen, horizon, growth=self.growth)
 
     def remarks(self, seen: CleanedHistory) -> list[str]:
-        """What the history is too short for."""
+        """That another model stands in, where there is no logarithm."""
         if not seen.floor or not seen.values.any():
             return [f"planning: no logarithm of values at or below 0: {_without_logarithm(seen).name} in its place"]
         return []

@@ -163,9 +163,9 @@ def _score(arguments: Arguments) -> None:
 
 
 def _value(arguments: Arguments) -> None:
-    from simcost.studies.forecasting.value import Fleet, value_file
+    from simcost.studies.forecasting.value import OrderedFleet, value_file
 
-    fleet = Fleet(
+    fleet = OrderedFleet(
         per_replica=arguments.per_replica,
         price_usd_per_h=arguments.price,
         lead_s=arguments.lead,

@@ -38,7 +38,7 @@ PREDICTORS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class OrderedFleet:
     """The fleet that predictors order replicas for."""
 
     per_replica: float
@@ -55,7 +55,7 @@ class Fleet:
 
 def value_file(
     path: Path,
-    fleet: Fleet,
+    fleet: OrderedFleet,
     *,
     days: int | None = None,
     reading: SeriesOptions,
@@ -119,10 +119,8 @@ def _rates(series: Series) -> Series:
         raise InputError(f"series {series.name!r}: steps of {series.grid.name}; replicas are ordered within a day: 1h")
     if counted(series.quantity, series.grid) is None:
         raise InputError(f"series {series.name!r}: {series.quantity} is not demand that replicas could be ordered for")
-    if not np.isfinite(series.values).all() or series.values.min() < 0:
-        raise InputError(
-            f"series {series.name!r}: has missing or negative values; a fleet is judged on recorded demand"
-        )
+    if not np.isfinite(series.values).all():
+        raise InputError(f"series {series.name!r}: has missing values; a fleet is judged on recorded demand")
     factor = weight(series.quantity, series.grid, len(series)) / step_s
     return replace(series, quantity="requests_per_s", values=series.values * factor)
 
@@ -139,7 +137,7 @@ def _days(history: Series, asked: int | None) -> int:
 
 
 def _predictions(
-    history: Series, judged: int, fleet: Fleet, seed: int, progress: Callable[[float, str], None]
+    history: Series, judged: int, fleet: OrderedFleet, seed: int, progress: Callable[[float, str], None]
 ) -> dict[str, Floats]:
     """Expected rates of the steps judged, by predictor; each knows only what it could have known."""
     day, values = _day(history), history.values
@@ -158,7 +156,7 @@ def _predictions(
     return dict(zip(PREDICTORS, (*rates, values[first:]), strict=True))
 
 
-def _judged(name: str, rates: Floats, came: Floats, step_s: int, fleet: Fleet) -> Document:
+def _judged(name: str, rates: Floats, came: Floats, step_s: int, fleet: OrderedFleet) -> Document:
     """Cost with the least headroom at which no more is missed than allowed; with the most, where none does."""
     low, high = 0.0, MOST_HEADROOM
     for _ in range(HALVINGS):
@@ -178,7 +176,7 @@ def _judged(name: str, rates: Floats, came: Floats, step_s: int, fleet: Fleet) -
     }
 
 
-def _replicas(rates: Floats, step_s: int, fleet: Fleet) -> Floats:
+def _replicas(rates: Floats, step_s: int, fleet: OrderedFleet) -> Floats:
     """Replicas ready in each step, as the predictive autoscaler orders them in time for it."""
     most = max(ceil(float(rates.max()) / fleet.per_replica), 1)
     policy = Predictive(
@@ -193,19 +191,19 @@ def _replicas(rates: Floats, step_s: int, fleet: Fleet) -> Floats:
     return np.array([policy.step(float(step * step_s), seen, None).desired for step in range(len(rates))], float)
 
 
-def _missed(replicas: Floats, came: Floats, fleet: Fleet) -> float:
+def _missed(replicas: Floats, came: Floats, fleet: OrderedFleet) -> float:
     """Share of the demand beyond the replicas that are ready."""
     total = float(came.sum())
     return float(np.maximum(came - replicas * fleet.per_replica, 0.0).sum()) / total if total else 0.0
 
 
-def _hours(replicas: Floats, step_s: int, fleet: Fleet) -> float:
+def _hours(replicas: Floats, step_s: int, fleet: OrderedFleet) -> float:
     """Replica-hours paid: those ready, and the starts before them."""
     starts = float(np.maximum(np.diff(replicas), 0.0).sum()) * fleet.lead_s
     return (float(replicas.sum()) * step_s + starts) / SECONDS_PER_HOUR
 
 
-def _verdict(rows: list[Document], fleet: Fleet, judged: int) -> str:
+def _verdict(rows: list[Document], fleet: OrderedFleet, judged: int) -> str:
     from simcost.units import format_share, format_usd
 
     best = min(rows[:-1], key=lambda row: row["usd_per_month"])

@@ -7,10 +7,10 @@ import pytest
 
 from simcost.errors import InputError
 from simcost.studies.forecasting.study import SeriesOptions
-from simcost.studies.forecasting.value import PREDICTORS, Fleet, value_file
+from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, value_file
 from simcost.studies.forecasting.value_view import parts
 
-FLEET = Fleet(per_replica=0.01, price_usd_per_h=2.0, every_s=86400.0)
+FLEET = OrderedFleet(per_replica=0.01, price_usd_per_h=2.0, every_s=86400.0)
 READING = SeriesOptions()
 
 
