@@ -16,7 +16,7 @@ FARTHEST = 4.0
 P90_STUDENT = 1.4758840488244818
 P90_NORMAL = 1.2815515655446004
 """Quantiles of 90 %."""
-USUAL = 2.2
+USUAL = 2.5
 """Usual ratio of squared errors of day totals to the variance among paths (M4 hourly and AI demand, origins inside the
 histories)."""
 USUAL_ORIGINS = 4

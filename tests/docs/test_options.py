@@ -53,7 +53,7 @@ def verbs(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Itera
     for action in parser._actions:
         if action.nargs == argparse.PARSER:
             for name, child in dict(action.choices or {}).items():
-                yield from verbs(child, (*words, name))
+                yield from verbs(child, (*words, *name.split()))
 
 
 VERBS = dict(verbs(command_line()))
