@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.cli.main import parsed
+from simcost.documents import to_document
 from simcost.errors import InputError, SimcostError
 from simcost.present.parts import page
 from views import background
@@ -92,11 +93,12 @@ def run(words: Words, tell: background.Progress) -> dict[str, Any]:
 
 def _answered(words: Words, places: list[str]) -> dict[str, Any]:
     arguments = parsed([*places, "--quiet"])
-    document = arguments.answer(arguments)
+    result = arguments.answer(arguments)
+    document = to_document(result)
     if "provenance" in document:
         inputs = document["provenance"]["inputs"]
         document["provenance"]["inputs"] = {Path(name).name: digest for name, digest in inputs.items()}
-    parts = import_module(f"simcost.studies.{arguments.view}").parts(document)
+    parts = import_module(f"simcost.studies.{arguments.view}").parts(result)
     return {
         "document": document,
         "parts": parts,

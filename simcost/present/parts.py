@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from simcost.documents import FindingDocument
 from simcost.outputs import whole_file
 from simcost.present.chart_style import Document, to_svg
 from simcost.present.html import bullets, escape, frame, section, table
@@ -40,9 +41,15 @@ class Part:
     """True if the page and the explorer show the rows on demand."""
 
 
-def notes(document: Mapping[str, Any], *more: str) -> Part:
-    """The findings of a document, and what else to know of it."""
-    return Part(title="Notes", said=[*(finding["message"] for finding in document.get("findings", ())), *more])
+class _WithFindings(Protocol):
+    @property
+    def findings(self) -> Sequence[FindingDocument]: ...
+
+
+def notes(result: Mapping[str, Any] | _WithFindings, *more: str) -> Part:
+    """The findings of a result, and what else to know of it."""
+    findings = result.get("findings", ()) if isinstance(result, Mapping) else result.findings
+    return Part(title="Notes", said=[*(finding["message"] for finding in findings), *more])
 
 
 def write_page(path: Path, name: str, document: Document, parts: Sequence[Part]) -> None:

@@ -5,18 +5,21 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, cast
 
+from simcost.documents import FindingDocument, to_document, values
 from simcost.errors import InputError
 from simcost.outputs import check_folder, check_outputs
 
 Arguments = argparse.Namespace
 _MAP = "--map"
 _PAIR = re.compile(r"[A-Za-z]\w*=")
-Document = Mapping[str, Any]
+Result = TypeVar("Result")
+"""Result of a study: a frozen dataclass, or its document where the study reads documents back from files."""
 
 
 class UsageError(InputError):
@@ -50,9 +53,9 @@ def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) 
 
 
 def study(
-    verbs: Any, name: str, answer: Callable[[Arguments], dict[str, Any]], view: str, summary: str
+    verbs: Any, name: str, answer: Callable[[Arguments], object], view: str, summary: str
 ) -> argparse.ArgumentParser:
-    """A verb that answers with one document, which `simcost.studies.<view>` lays out and draws."""
+    """A verb that answers with one result, which `simcost.studies.<view>` lays out and draws."""
     parser = verb(verbs, name, _answer, summary)
     parser.set_defaults(answer=answer, view=view)
     pictures(parser)
@@ -60,9 +63,9 @@ def study(
 
 
 def _answer(arguments: Arguments) -> None:
-    document = arguments.answer(arguments)
-    draw(arguments, document, arguments.view)
-    show(arguments, document, arguments.view)
+    result = arguments.answer(arguments)
+    draw(arguments, result, arguments.view)
+    show(arguments, result, arguments.view)
 
 
 def output(parser: argparse.ArgumentParser, *flags: str, **options: Any) -> None:
@@ -97,36 +100,36 @@ def pictures(parser: argparse.ArgumentParser) -> None:
     output(parser, "--svg", metavar="FILE", help="write its first chart")
 
 
-def draw(arguments: Arguments, document: dict[str, Any], view: str) -> None:
+def draw(arguments: Arguments, result: object, view: str) -> None:
     """Write the page and the first chart, where the arguments name files for them."""
     page, svg = (getattr(arguments, name, None) for name in ("html", "svg"))
     if not (page or svg):
         return
     from simcost.present.parts import write_page, write_svg
 
-    parts = import_module(f"simcost.studies.{view}").parts(document)
+    parts = import_module(f"simcost.studies.{view}").parts(result)
     if svg:
         chart = next((part.chart for part in parts if part.chart), None)
         if chart is None:
             raise InputError(f"{svg}: there is nothing to draw in this answer; leave --svg out")
         write_svg(svg, chart())
     if page:
-        write_page(page, arguments.title, document, parts)
+        write_page(page, arguments.title, to_document(result), parts)
 
 
-def show(arguments: Arguments, document: Document, view: str) -> None:
-    """Print the document itself, or for people the parts of it that `simcost.studies.<view>` gives."""
+def show(arguments: Arguments, result: object, view: str) -> None:
+    """Print the document of a result, or for people the parts of it that `simcost.studies.<view>` gives."""
     if arguments.json:
-        print_json(document)
+        print_json(result)
     else:
         from simcost.present.terminal import text
 
-        print(text(document, import_module(f"simcost.studies.{view}").parts(document)))
+        print(text(to_document(result), import_module(f"simcost.studies.{view}").parts(result)))
 
 
-def print_json(document: Document) -> None:
-    """Print one JSON document."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+def print_json(result: object) -> None:
+    """Print the JSON document of a result."""
+    print(json.dumps(to_document(result), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def data(parser: argparse.ArgumentParser) -> None:
@@ -279,28 +282,27 @@ def usd_per_h(text: str) -> float:
 
 
 def finish(
-    arguments: Arguments,
-    document: Document,
-    findings: list[dict[str, Any]],
-    view: str,
-    *,
-    files: Sequence[Path] = (),
+    arguments: Arguments, result: object, findings: Sequence[FindingDocument], view: str, *, files: Sequence[Path] = ()
 ) -> None:
-    """Show, and draw, a document with the findings in its file (or files), and its provenance."""
-    whole = sourced(arguments, document, findings, files)
+    """Show, and draw, a result with the findings in its file (or files), and its provenance."""
+    whole = sourced(arguments, result, findings, files)
     draw(arguments, whole, view)
     show(arguments, whole, view)
 
 
 def sourced(
-    arguments: Arguments, document: Document, findings: list[dict[str, Any]], files: Sequence[Path] = ()
-) -> dict[str, Any]:
-    """A document with the findings in its file (or files), and its provenance."""
+    arguments: Arguments, result: Result, findings: Sequence[FindingDocument], files: Sequence[Path | None] = ()
+) -> Result:
+    """Return a result with the findings in its file (or files), and its provenance."""
     from simcost import __version__
     from simcost.scenario.storage.folders import sha256_of
 
     read = files or ([arguments.file] if "file" in arguments else [])
     inputs = {os.path.relpath(path): sha256_of(path) for path in read if path}
+    known = result if isinstance(result, Mapping) else values(result)
     provenance = {"simcost_version": __version__, "inputs": inputs}
-    provenance |= {key: document[key] for key in ("catalog_date", "prices") if key in document}
-    return {**document, "findings": findings, "provenance": provenance}
+    provenance |= {key: known[key] for key in ("catalog_date", "prices") if known.get(key) is not None}
+    added: dict[str, Any] = {"findings": findings, "provenance": provenance}
+    of: Any = result
+    whole = {**of, **added} if isinstance(of, Mapping) else replace(of, **added)
+    return cast("Result", whole)

@@ -1,13 +1,14 @@
 """Charts of waste: GPU-hours by bucket and place, and duty of each place by hour of the day.
 
-Pure functions from the document of `simcost waste` to Altair charts; nothing is computed here but layout.
+Pure functions from the result of `simcost waste` to Altair charts; nothing is computed here but layout.
 """
 
 from typing import Any
 
-from simcost.present.chart_style import INK, WIDTH, Document, finish
+from simcost.present.chart_style import INK, WIDTH, finish
 from simcost.present.charts import heat, stacked_bars
 from simcost.present.format import printable
+from simcost.studies.waste.result import SampledWaste
 
 BUCKETS = {
     "useful": ("useful", "#2B6299"),
@@ -26,32 +27,33 @@ BARS = 24
 """Places in a chart, at most."""
 
 
-def waste_bars(document: Document) -> Any:
+def waste_bars(result: SampledWaste) -> Any:
     """GPU-hours of each place, stacked by bucket; the places with the most idle GPU-hours first."""
     rows = [
         {"group": shown, "part": BUCKETS[name][0], "value": hours}
-        for one, shown in zip(document["places"], _places(document).values(), strict=False)
-        for name, hours in one["gpu_hours"].items()
+        for one, shown in zip(result.places, _places(result).values(), strict=False)
+        for name, hours in one.gpu_hours.items()
     ]
     chart = stacked_bars(rows, dict(BUCKETS.values()), title="GPU-hours", step=20)
-    return finish(chart, "Where the GPU-hours went", _subtitle(document, len(_places(document))))
+    return finish(chart, "Where the GPU-hours went", _subtitle(result, len(_places(result))))
 
 
-def duty_heat(document: Document) -> Any:
+def duty_heat(result: SampledWaste) -> Any:
     """Duty of each place by hour of the day: the share of its GPUs that worked, or were allocated."""
     import altair as alt
 
-    key = "allocation" if all(row["utilisation"] is None for row in document["hours"]) else "utilisation"
-    what = {"allocation": "Share of GPUs allocated (%)", "utilisation": "Share of GPU-time that worked (%)"}[key]
-    shown = _places(document)
+    measured = any(row.utilisation is not None for row in result.hours)
+    what = "Share of GPU-time that worked (%)" if measured else "Share of GPUs allocated (%)"
+    shown = _places(result)
+    shares = [(row, row.utilisation if measured else row.allocation) for row in result.hours if row.where in shown]
     rows = [
-        {"where": shown[row["where"]], "hour": row["hour"], "share": round(100 * row[key], 1)}
-        for row in document["hours"]
-        if row["where"] in shown and row[key] is not None
+        {"where": shown[row.where], "hour": row.hour, "share": round(100 * share, 1)}
+        for row, share in shares
+        if share is not None
     ]
     hours = alt.X(
         "hour:O",
-        title=_clock(document),
+        title=_clock(result),
         axis=alt.Axis(labelAngle=0, ticks=False, domain=False),
         scale=alt.Scale(domain=list(range(24)), paddingInner=0.04),
     )
@@ -68,19 +70,20 @@ def duty_heat(document: Document) -> Any:
         rows, x=hours, y=place, shade=shade, tooltip=["where:N", "hour:O", "share:Q"], stroke=INK, strokeWidth=0.15
     )
     title = f"{what} by hour of the day"
-    return finish(chart.properties(width=WIDTH - 60), title, _subtitle(document, len(shown)))
+    return finish(chart.properties(width=WIDTH - 60), title, _subtitle(result, len(shown)))
 
 
-def _clock(document: Document) -> str:
-    zone = document["clock"]
+def _clock(result: SampledWaste) -> str:
+    zone = result.clock
     return "hours from the first sample" if zone is None else f"hour of the day ({zone})"
 
 
-def _places(document: Document) -> dict[str, str]:
+def _places(result: SampledWaste) -> dict[str, str]:
     """The places shown, and how they are written: no control characters, at which drawing would abort."""
-    return {one["where"]: printable(one["where"]) for one in document["places"][:BARS]}
+    return {one.where: printable(one.where) for one in result.places[:BARS]}
 
 
-def _subtitle(document: Document, shown: int) -> str:
-    more = document["samples"][f"{document['by']}s"]
-    return f"By {document['by']}; the {shown} with the most idle GPU-hours of {more}." if more > shown else ""
+def _subtitle(result: SampledWaste, shown: int) -> str:
+    samples = result.samples
+    more = {"owner": samples.owners, "pool": samples.pools, "unit": samples.units}[result.by]
+    return f"By {result.by}; the {shown} with the most idle GPU-hours of {more}." if more > shown else ""

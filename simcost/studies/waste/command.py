@@ -1,7 +1,7 @@
 """`simcost waste`: use of monitored hardware, its cost, and measures."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcost.studies.options import (
     Arguments,
@@ -13,6 +13,9 @@ from simcost.studies.options import (
     study,
     usd_per_h,
 )
+
+if TYPE_CHECKING:
+    from simcost.studies.waste.result import WasteResult
 
 
 def add(verbs: Any) -> None:
@@ -50,17 +53,17 @@ def add(verbs: Any) -> None:
     own_catalog(waste)
 
 
-def _waste(arguments: Arguments) -> dict[str, Any]:
+def _waste(arguments: Arguments) -> "WasteResult":
     from simcost.catalog import load_catalog
 
     offer = load_catalog(arguments.catalog).offer(arguments.offer) if arguments.offer else None
-    document = _of_results(arguments, offer) if arguments.file.is_dir() else _of_file(arguments, offer)
+    result = _of_results(arguments, offer) if arguments.file.is_dir() else _of_file(arguments, offer)
     if arguments.file.is_dir():
         arguments.file /= "result.json"
-    return sourced(arguments, document, document["findings"])
+    return sourced(arguments, result, result.findings)
 
 
-def _of_results(arguments: Arguments, offer: Any) -> dict[str, Any]:
+def _of_results(arguments: Arguments, offer: Any) -> "WasteResult":
     """Of a plan of our own."""
     from simcost.errors import InputError
     from simcost.scenario.storage.results import finished_plan
@@ -73,7 +76,7 @@ def _of_results(arguments: Arguments, offer: Any) -> dict[str, Any]:
     return waste_of_plan(plan, horizon_s, price_usd_per_h=arguments.price, offer=offer)
 
 
-def _of_file(arguments: Arguments, offer: Any) -> dict[str, Any]:
+def _of_file(arguments: Arguments, offer: Any) -> "WasteResult":
     """Of what was monitored, or of a job log."""
     from simcost.errors import InputError
     from simcost.studies.waste.study import waste

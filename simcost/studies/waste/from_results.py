@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from simcost.catalog.facts import Offer
+from simcost.documents import values
 from simcost.errors import InputError
 from simcost.studies.waste.price import GpuPrice, price_of
+from simcost.studies.waste.result import PlanWaste
 from simcost.studies.waste.study import summary
 from simcost.units import SECONDS_PER_HOUR
 
@@ -30,8 +32,8 @@ Plan = Mapping[str, Any]
 
 def waste_of_plan(
     plan: Plan, horizon_s: float, *, price_usd_per_h: float | None = None, offer: Offer | None = None
-) -> dict[str, Any]:
-    """The document of `waste` for a plan, without the parts that only samples have.
+) -> PlanWaste:
+    """The result of `waste` for a plan, without the parts that only samples have.
 
     Useful is engine time that tokens took in ready replicas, and work of jobs that was kept.
 
@@ -58,15 +60,9 @@ def waste_of_plan(
     rows = [(name, where, seconds) for name, seconds in totals.items() if name != "useful"]
     idle = totals.get("blocked_in_pool", 0.0) + totals.get("free_idle", 0.0)
     blocked = totals.get("blocked_in_pool", 0.0)
-    document = summary(totals, rows, [], price, [])
-    return (
-        {"file": "", "plan": where, "span_s": horizon_s}
-        | document
-        | {
-            "fragmentation": blocked / idle if idle and of_jobs else None,
-            "blocked": None,
-            "outcomes": None,
-        }
+    fragmentation = blocked / idle if idle and of_jobs else None
+    return PlanWaste(
+        **values(summary(totals, rows, [], price, file="", plan=where, span_s=horizon_s, fragmentation=fragmentation))
     )
 
 

@@ -1,10 +1,9 @@
 """Waste by bucket and place, the most expensive first, with the action that each suggests."""
 
-from typing import Any
-
 import numpy as np
 
 from simcost.studies.waste.buckets import IDLE, Ints, Waste
+from simcost.studies.waste.result import RankedWaste
 from simcost.studies.waste.workload_actions import GpuTimeByOutcome, Memory
 
 SUGGESTED = {
@@ -68,18 +67,18 @@ def outcome_rows(found: GpuTimeByOutcome | None) -> list[Row]:
     return [("failed", "jobs", found.gpu_s["failed"]), ("cancelled", "jobs", found.gpu_s["killed"])]
 
 
-def ranked(rows: list[Row], capacity_gpu_s: float, usd_per_h: float) -> list[dict[str, Any]]:
+def ranked(rows: list[Row], capacity_gpu_s: float, usd_per_h: float) -> tuple[RankedWaste, ...]:
     """The rows with some waste, largest first, at most SHOWN."""
     found = sorted((row for row in rows if row[2] > 0), key=lambda row: (-row[2], row[0], row[1]))
-    return [
-        {
-            "bucket": bucket,
-            "where": where,
-            "gpu_hours": seconds / 3600.0,
-            "usd": seconds / 3600.0 * usd_per_h,
-            "share": seconds / capacity_gpu_s,
-            "beside": bucket in BESIDE,
-            "action": SUGGESTED[bucket],
-        }
+    return tuple(
+        RankedWaste(
+            bucket=bucket,
+            where=where,
+            gpu_hours=seconds / 3600.0,
+            usd=seconds / 3600.0 * usd_per_h,
+            share=seconds / capacity_gpu_s,
+            beside=bucket in BESIDE,
+            action=SUGGESTED[bucket],
+        )
         for bucket, where, seconds in found[:SHOWN]
-    ]
+    )

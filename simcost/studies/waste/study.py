@@ -1,18 +1,29 @@
-"""Document of `simcost waste`: GPU-hours and cost of waste, from samples, a job log or a simulated ledger."""
+"""Study of `simcost waste`: GPU-hours and cost of waste, from samples, a job log or a simulated ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from simcost.catalog.facts import Offer
 from simcost.compare.verdict import percent
+from simcost.documents import FindingDocument, values
 from simcost.errors import InputError
-from simcost.studies.waste.actions import Action, Range, consolidate, merge_pools, share_gpus, shut_at_night
+from simcost.studies.waste.actions import Action, consolidate, merge_pools, share_gpus, shut_at_night
 from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, QueueWaste, Waste, local_start_s, split, spread
 from simcost.studies.waste.price import GpuPrice, price_of
 from simcost.studies.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
+from simcost.studies.waste.result import (
+    BlockedHours,
+    BucketUse,
+    HourUse,
+    Measure,
+    PlaceUse,
+    SampledWaste,
+    SampleSummary,
+    WastePrice,
+    WasteResult,
+)
 from simcost.studies.waste.workload_actions import (
     GpuTimeByOutcome,
     Memory,
@@ -34,14 +45,13 @@ from simcost.trace.utilization.samples import UtilizationSamples
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
 from simcost.units import format_count, format_usd
 
-Findings = list[dict[str, Any]]
 UNUSED = ("limit_assumed", "limit_raised")
-"""Findings about what schedulers need, which waste does not."""
+"""Sequence[FindingDocument] about what schedulers need, which waste does not."""
 
 
 def read(
     path: Path, mapping: Mapping[str, str], gpus: Mapping[str, int] | int | None, timezone: str
-) -> tuple[UtilizationSamples, Findings, Jobs | None]:
+) -> tuple[UtilizationSamples, Sequence[FindingDocument], Jobs | None]:
     """The samples, the findings, and the jobs where the file is their log.
 
     A stored trace of jobs and an export of sacct are job logs, and so is a file for which the number of GPUs is given.
@@ -54,7 +64,7 @@ def read(
     jobs, said = read_jobs(path, mapping=mapping, timezone=timezone)
     duty = duty_of_jobs(path) if slurm else {}
     samples, findings = samples_of_jobs(jobs, gpus=gpus, duty=duty)
-    return samples, [one for one in said if one["kind"] not in UNUSED] + findings, jobs
+    return samples, [*(one for one in said if one["kind"] not in UNUSED), *findings], jobs
 
 
 _WASTED = (
@@ -79,37 +89,36 @@ _SAID = {
 }
 
 
-def verdict(document: dict[str, Any]) -> str:
+def verdict(buckets: Mapping[str, BucketUse], capacity_h: float, cost_usd: float, measures: Sequence[Measure]) -> str:
     """Verdict: total waste, its largest part, and the measure that would change most of it."""
-    buckets = {name: document["buckets"][name] for name in _WASTED if name in document["buckets"]}
-    usd = sum(bucket["usd"] for bucket in buckets.values())
-    share = sum(bucket["share"] for bucket in buckets.values())
-    least = "At least " if "unmeasured" in document["buckets"] and document["buckets"]["unmeasured"]["usd"] else ""
+    wasted = {name: buckets[name] for name in _WASTED if name in buckets}
+    usd = sum(bucket.usd for bucket in wasted.values())
+    share = sum(bucket.share for bucket in wasted.values())
+    least = "At least " if "unmeasured" in buckets and buckets["unmeasured"].usd else ""
     first = (
-        f"{least}{percent(share)} of {_hours_text(document['capacity_gpu_hours'])} GPU-hours did no work: "
-        f"{format_usd(usd)} of {format_usd(document['cost_usd'])}"
+        f"{least}{percent(share)} of {_hours_text(capacity_h)} GPU-hours did no work: "
+        f"{format_usd(usd)} of {format_usd(cost_usd)}"
     )
     if not usd > 0:
         return f"{first}."
-    most = max(buckets, key=lambda name: float(buckets[name]["usd"]))
-    return f"{first}, most of it {_SAID[most]} ({format_usd(buckets[most]['usd'])}){_best(document['actions'])}."
+    most = max(wasted, key=lambda name: wasted[name].usd)
+    return f"{first}, most of it {_SAID[most]} ({format_usd(wasted[most].usd)}){_best(measures)}."
 
 
 def _hours_text(value: float) -> str:
     return format_count(value) if value >= 10 or value == 0 else f"{value:.3g}"  # two digits
 
 
-def _best(actions: list[dict[str, Any]]) -> str:
+def _best(measures: Sequence[Measure]) -> str:
     """The measure that frees the most money, as far as the samples tell."""
-    best = next((one for one in actions if (one["saves_usd"]["expected"] or 0) > 0), None)
-    if best is None:
-        return ""
-    saves = best["saves_usd"]
-    what = "put to work" if best["effect"] == "use" else "save"
-    return (
-        f"; the largest measure would be to {best['action']}, which would {what} {format_usd(saves['expected'])} "
-        f"({format_usd(saves['lo'])} to {format_usd(saves['hi'])})"
-    )
+    for one in measures:
+        if (expected := one.saves_usd.expected or 0.0) > 0:
+            what = "put to work" if one.effect == "use" else "save"
+            return (
+                f"; the largest measure would be to {one.action}, which would {what} {format_usd(expected)} "
+                f"({format_usd(one.saves_usd.lo)} to {format_usd(one.saves_usd.hi)})"
+            )
+    return ""
 
 
 _NONE: Mapping[str, str] = {}
@@ -127,7 +136,7 @@ def waste(
     jobs: Jobs | None = None,
     gpus: Mapping[str, int] | int | None = None,
     spot: SpotCase | None = None,
-) -> dict[str, Any]:
+) -> SampledWaste:
     """GPU-hours of a monitored cluster by use, their cost, and remedies.
 
     Args:
@@ -139,12 +148,6 @@ def waste(
         jobs: the job trace of the same time, for failed and cancelled work and for spot; a job log is its own.
         gpus: of the cluster, or by pool, where the file is a job log; None = the most that jobs held at once.
         spot: replays jobs on spot.
-
-    Returns:
-        `capacity_gpu_hours`, `cost_usd`, `allocation` (allocated / capacity), `utilisation` (useful / capacity
-        measured, None if duty was not), `fragmentation` (idle that jobs of the same pool wait for / idle, None
-        without queues), `buckets`, `blocked`, `ranked`, `actions`, `findings`, `verdict`, and what charts show.
-        Actions overlap: their savings do not add up.
 
     Raises:
         InputError: no price or two; an unknown time zone; a file that cannot be read (its faults, all at once).
@@ -163,18 +166,26 @@ def waste(
     actions = _measures(account, memory, found, timezone, offer)
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
     queue = account.queue
-    shares = {
-        "fragmentation": None if queue is None or not queue.idle_gpu_s else queue.in_pool_gpu_s / queue.idle_gpu_s,
-        "blocked": _blocked(queue),
-        "outcomes": None if found is None else {name: value / 3600.0 for name, value in found.gpu_s.items()},
-        "by": kind,
-        "places": _places(account, codes, names),
-        "hours": _hours(account, codes, names, timezone),
-        "clock": timezone if samples.start_utc_s is not None else None,
-        "samples": _samples(account),
-    }
-    head = {"file": str(path), "span_s": samples.span_s}
-    return head | summary(account.totals, rows, actions, price, findings + _said(account)) | shares
+    common = summary(
+        account.totals,
+        rows,
+        actions,
+        price,
+        file=str(path),
+        span_s=samples.span_s,
+        findings=[*findings, *_said(account)],
+        fragmentation=None if queue is None or not queue.idle_gpu_s else queue.in_pool_gpu_s / queue.idle_gpu_s,
+        blocked=_blocked(queue),
+        outcomes=None if found is None else {name: value / 3600.0 for name, value in found.gpu_s.items()},
+    )
+    return SampledWaste(
+        **values(common),
+        by=kind,
+        places=_places(account, codes, names),
+        hours=_hours(account, codes, names, timezone),
+        clock=timezone if samples.start_utc_s is not None else None,
+        samples=_samples(account),
+    )
 
 
 def _measures(
@@ -199,81 +210,95 @@ def _measures(
 
 
 def summary(
-    totals: Mapping[str, float], rows: list[Row], actions: list[Action], price: GpuPrice, findings: Findings
-) -> dict[str, Any]:
-    """The part of the document that samples and ledgers have in common, from GPU-seconds by bucket."""
+    totals: Mapping[str, float],
+    rows: list[Row],
+    actions: list[Action],
+    price: GpuPrice,
+    *,
+    file: str,
+    span_s: float,
+    plan: str | None = None,
+    findings: Sequence[FindingDocument] = (),
+    fragmentation: float | None = None,
+    blocked: BlockedHours | None = None,
+    outcomes: Mapping[str, float] | None = None,
+) -> WasteResult:
+    """The result that samples and ledgers have in common, from GPU-seconds by bucket."""
     capacity = sum(totals.values())
     held = sum(totals[name] for name in totals if name not in (*IDLE[1:], "down"))
     measured = capacity - totals.get("unmeasured", 0.0)
-    document = {
-        "price": {"usd_per_gpu_hour": price.usd_per_h, "source": price.source},
-        "capacity_gpu_hours": capacity / 3600.0,
-        "cost_usd": capacity / 3600.0 * price.usd_per_h,
-        "allocation": held / capacity,
-        "utilisation": totals["useful"] / measured if totals["useful"] or totals.get("allocated_idle") else None,
-        "buckets": {name: _bucket(totals[name], capacity, price) for name in BUCKETS if name in totals},
-        "ranked": ranked(rows, capacity, price.usd_per_h),
-        "actions": sorted((_action(action, capacity, price) for action in actions), key=_by_usd),
-        "findings": findings,
-    }
-    return document | {"verdict": verdict(document)}
+    cost_usd = capacity / 3600.0 * price.usd_per_h
+    buckets = {name: _bucket(totals[name], capacity, price) for name in BUCKETS if name in totals}
+    measures = tuple(sorted((_measure(action, capacity, price) for action in actions), key=_by_usd))
+    return WasteResult(
+        file=file,
+        plan=plan,
+        span_s=span_s,
+        price=WastePrice(usd_per_gpu_hour=price.usd_per_h, source=price.source),
+        capacity_gpu_hours=capacity / 3600.0,
+        cost_usd=cost_usd,
+        allocation=held / capacity,
+        utilisation=totals["useful"] / measured if totals["useful"] or totals.get("allocated_idle") else None,
+        buckets=buckets,
+        ranked=ranked(rows, capacity, price.usd_per_h),
+        actions=measures,
+        findings=findings,
+        verdict=verdict(buckets, capacity / 3600.0, cost_usd, measures),
+        fragmentation=fragmentation,
+        blocked=blocked,
+        outcomes=outcomes,
+    )
 
 
-def _bucket(seconds: float, capacity: float, price: GpuPrice) -> dict[str, float]:
+def _bucket(seconds: float, capacity: float, price: GpuPrice) -> BucketUse:
     hours = seconds / 3600.0
-    return {"gpu_hours": hours, "usd": hours * price.usd_per_h, "share": seconds / capacity}
+    return BucketUse(gpu_hours=hours, usd=hours * price.usd_per_h, share=seconds / capacity)
 
 
-def _action(action: Action, capacity: float, price: GpuPrice) -> dict[str, Any]:
+def _measure(action: Action, capacity: float, price: GpuPrice) -> Measure:
     hours = action.saves_gpu_s.times(1 / 3600.0)
-    usd = action.saves_usd or hours.times(price.usd_per_h)
-    return {
-        "action": action.action,
-        "where": action.where,
-        "buckets": list(action.buckets),
-        "effect": action.effect,
-        "saves_gpu_hours": _range(hours),
-        "saves_usd": _range(usd),
-        "rule": action.rule,
-        "share": None if hours.expected is None else hours.expected * 3600.0 / capacity,
-    }
+    return Measure(
+        action=action.action,
+        where=action.where,
+        buckets=action.buckets,
+        effect=action.effect,
+        saves_gpu_hours=hours,
+        saves_usd=action.saves_usd or hours.times(price.usd_per_h),
+        rule=action.rule,
+        share=None if hours.expected is None else hours.expected * 3600.0 / capacity,
+    )
 
 
-def _range(amount: Range) -> dict[str, float | None]:
-    return {"lo": amount.lo, "expected": amount.expected, "hi": amount.hi}
+def _by_usd(measure: Measure) -> tuple[float, str, str]:
+    return -(measure.saves_usd.expected or 0.0), measure.action, measure.where
 
 
-def _by_usd(action: dict[str, Any]) -> tuple[float, str, str]:
-    return -(action["saves_usd"]["expected"] or 0.0), action["action"], action["where"]
-
-
-def _blocked(queue: QueueWaste | None) -> dict[str, float] | None:
+def _blocked(queue: QueueWaste | None) -> BlockedHours | None:
     if queue is None:
         return None
-    parts = {
-        "pending": queue.pending_gpu_s,
-        "in_pool": queue.in_pool_gpu_s,
-        "partition": queue.partition_gpu_s,
-        "shortage": queue.shortage_gpu_s,
-        "idle": queue.idle_gpu_s,
-    }
-    hours = {f"{name}_gpu_hours": seconds / 3600.0 for name, seconds in parts.items()}
-    return hours | {"waiting_share": queue.waiting_share, "avoidable_share": queue.avoidable_share}
+    return BlockedHours(
+        pending_gpu_hours=queue.pending_gpu_s / 3600.0,
+        in_pool_gpu_hours=queue.in_pool_gpu_s / 3600.0,
+        partition_gpu_hours=queue.partition_gpu_s / 3600.0,
+        shortage_gpu_hours=queue.shortage_gpu_s / 3600.0,
+        idle_gpu_hours=queue.idle_gpu_s / 3600.0,
+        waiting_share=queue.waiting_share,
+        avoidable_share=queue.avoidable_share,
+    )
 
 
-def _samples(account: Waste) -> dict[str, Any]:
-    """Measured values, sample by sample, whatever time each stands for."""
+def _samples(account: Waste) -> SampleSummary:
     samples = account.samples
     duty = samples.duty[~np.isnan(samples.duty)]
-    return {
-        "rows": len(samples),
-        "units": len(samples.units),
-        "pools": len(samples.pools),
-        "owners": len(samples.owners),
-        "step_s": samples.step_s,
-        "duty_mean": float(duty.mean()) if len(duty) else None,
-        "duty_zero_share": float((duty == 0).mean()) if len(duty) else None,
-    }
+    return SampleSummary(
+        rows=len(samples),
+        units=len(samples.units),
+        pools=len(samples.pools),
+        owners=len(samples.owners),
+        step_s=samples.step_s,
+        duty_mean=float(duty.mean()) if len(duty) else None,
+        duty_zero_share=float((duty == 0).mean()) if len(duty) else None,
+    )
 
 
 def _shown(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[int]:
@@ -282,19 +307,19 @@ def _shown(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[int]:
     return [int(i) for i in np.argsort(-np.asarray(idle), kind="stable")[:PLACES]]
 
 
-def _places(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[dict[str, Any]]:
+def _places(account: Waste, codes: Ints, names: tuple[str, ...]) -> tuple[PlaceUse, ...]:
     """GPU-hours by bucket of the places shown."""
     by_bucket = {name: np.bincount(codes, seconds, len(names)) / 3600.0 for name, seconds in account.seconds.items()}
-    return [
-        {
-            "where": names[i],
-            "gpu_hours": {name: float(hours[i]) for name, hours in by_bucket.items() if hours[i]},
-        }
+    return tuple(
+        PlaceUse(
+            where=names[i],
+            gpu_hours={name: float(hours[i]) for name, hours in by_bucket.items() if hours[i]},
+        )
         for i in _shown(account, codes, names)
-    ]
+    )
 
 
-def _hours(account: Waste, codes: Ints, names: tuple[str, ...], timezone: str) -> list[dict[str, Any]]:
+def _hours(account: Waste, codes: Ints, names: tuple[str, ...], timezone: str) -> tuple[HourUse, ...]:
     """By place shown and hour of the day: share of the capacity that was allocated, and that worked (None: not
     measured).
     """
@@ -312,20 +337,20 @@ def _hours(account: Waste, codes: Ints, names: tuple[str, ...], timezone: str) -
         )
     )
     measured = bool((~np.isnan(samples.duty)).any())
-    return [
-        {
-            "where": names[i],
-            "hour": hour,
-            "allocation": float(held[at] / capacity[at]),
-            "utilisation": float(useful[at] / capacity[at]) if measured else None,
-        }
+    return tuple(
+        HourUse(
+            where=names[i],
+            hour=hour,
+            allocation=float(held[at] / capacity[at]),
+            utilisation=float(useful[at] / capacity[at]) if measured else None,
+        )
         for i in _shown(account, codes, names)
         for hour in range(24)
         if capacity[at := 24 * i + hour] > 0
-    ]
+    )
 
 
-def _said(account: Waste) -> Findings:
+def _said(account: Waste) -> list[FindingDocument]:
     totals = account.totals
     if not totals["unmeasured"]:
         return []

@@ -1,11 +1,12 @@
 """GPU-hours by use."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from simcost.present.format import count, share, shortened, usd
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.waste import charts
+from simcost.studies.waste.actions import Range
+from simcost.studies.waste.result import BucketUse, SampledWaste, WasteResult
 
 _SAID = {
     "useful": "useful",
@@ -27,87 +28,86 @@ _RANKED = 10
 _WHERE = 18
 
 
-def parts(document: Mapping[str, Any]) -> list[Part]:
+def parts(result: WasteResult) -> list[Part]:
     """Parts below the verdict, on every screen."""
     drawn = []
-    if document.get("places"):
+    if isinstance(result, SampledWaste) and result.places:
         drawn = [
-            Part(title="Where the GPU-hours went", chart=lambda: charts.waste_bars(dict(document))),
-            Part(title="How busy by hour", chart=lambda: charts.duty_heat(dict(document))),
+            Part(title="Where the GPU-hours went", chart=lambda: charts.waste_bars(result)),
+            Part(title="How busy by hour", chart=lambda: charts.duty_heat(result)),
         ]
-    said = [line for line in (capacity(document), blocked(document)) if line]
+    said = [line for line in (capacity(result), blocked(result)) if line]
     return [
-        Part(title="GPU-hours", rows=buckets(document), said=said),
+        Part(title="GPU-hours", rows=buckets(result), said=said),
         *drawn,
-        Part(title="The costliest waste", rows=ranked(document), said=_below(document), left=3),
-        Part(title="Measures", said=[MEASURES, *actions(document)] if document["actions"] else []),
-        notes(document),
+        Part(title="The costliest waste", rows=ranked(result), said=_below(result), left=3),
+        Part(title="Measures", said=[MEASURES, *actions(result)] if result.actions else []),
+        notes(result),
     ]
 
 
-def capacity(document: Mapping[str, Any]) -> str:
+def capacity(result: WasteResult) -> str:
     """Size, shares and price of the monitored hardware."""
     shares = {
-        "allocated": document["allocation"],
-        "utilisation": document["utilisation"],
-        "fragmentation": document.get("fragmentation"),
+        "allocated": result.allocation,
+        "utilisation": result.utilisation,
+        "fragmentation": result.fragmentation,
     }
     said = [f"{name} {share(known)}" for name, known in shares.items() if known is not None]
-    price = document["price"]
-    said.append(f"{usd(price['usd_per_gpu_hour'])} per GPU-hour ({price['source']})")
-    return f"{count(document['capacity_gpu_hours'])} GPU-hours: {', '.join(said)}"
+    price = result.price
+    said.append(f"{usd(price.usd_per_gpu_hour)} per GPU-hour ({price.source})")
+    return f"{count(result.capacity_gpu_hours)} GPU-hours: {', '.join(said)}"
 
 
-def buckets(document: Mapping[str, Any]) -> Table:
+def buckets(result: WasteResult) -> Table:
     """One row per bucket that holds something, and the whole."""
-    total = {"gpu_hours": document["capacity_gpu_hours"], "usd": document["cost_usd"], "share": 1.0}
-    held = {_SAID[name]: one for name, one in document["buckets"].items() if one["gpu_hours"]}
+    total = BucketUse(gpu_hours=result.capacity_gpu_hours, usd=result.cost_usd, share=1.0)
+    held = {_SAID[name]: one for name, one in result.buckets.items() if one.gpu_hours}
     return [
         {
             "where the GPU-hours went": name,
-            "GPU-hours": count(one["gpu_hours"]),
-            "cost": usd(one["usd"]),
-            "share": share(one["share"]),
+            "GPU-hours": count(one.gpu_hours),
+            "cost": usd(one.usd),
+            "share": share(one.share),
         }
         for name, one in (held | {"capacity": total}).items()
     ]
 
 
-def blocked(document: Mapping[str, Any]) -> str:
+def blocked(result: WasteResult) -> str:
     """Waiting while GPUs are idle, where the file tells."""
-    blocked = document.get("blocked")
+    blocked = result.blocked
     if blocked is None:
         return ""
-    hours = {
-        name: count(blocked[f"{name}_gpu_hours"]) for name in ("pending", "in_pool", "partition", "shortage", "idle")
-    }
     return (
-        f"A job waited {share(blocked['waiting_share'])} of the time; "
-        f"{share(blocked['avoidable_share'])} of the time one waited though the idle GPUs of all pools would "
-        f"have done for all. {hours['pending']} GPU-hours were waited for: {hours['in_pool']} idle in the same pool, "
-        f"{hours['partition']} idle in other pools, {hours['shortage']} really missing; {hours['idle']} were idle."
+        f"A job waited {share(blocked.waiting_share)} of the time; "
+        f"{share(blocked.avoidable_share)} of the time one waited though the idle GPUs of all pools would "
+        f"have done for all. {count(blocked.pending_gpu_hours)} GPU-hours were waited for: "
+        f"{count(blocked.in_pool_gpu_hours)} idle in the same pool, "
+        f"{count(blocked.partition_gpu_hours)} idle in other pools, "
+        f"{count(blocked.shortage_gpu_hours)} really missing; {count(blocked.idle_gpu_hours)} were idle."
     )
 
 
-def ranked(document: Mapping[str, Any]) -> Table:
+def ranked(result: WasteResult) -> Table:
     """The most expensive waste, and what to try."""
     return [
         {
-            "costliest waste": _SAID[one["bucket"]],
-            "where": shortened(one["where"], _WHERE),
-            "try": one["action"],
-            "GPU-hours": count(one["gpu_hours"]),
-            "cost": usd(one["usd"]),
+            "costliest waste": _SAID[one.bucket],
+            "where": shortened(one.where, _WHERE),
+            "try": one.action,
+            "GPU-hours": count(one.gpu_hours),
+            "cost": usd(one.usd),
         }
-        for one in document["ranked"][:_RANKED]
+        for one in result.ranked[:_RANKED]
     ]
 
 
-def _below(document: Mapping[str, Any]) -> list[str]:
-    lines, shown = [], document["ranked"][:_RANKED]
-    if len(document["ranked"]) > len(shown):
-        lines.append(f"... {len(document['ranked']) - len(shown)} more in the document")
-    if any(one["beside"] for one in shown):
+def _below(result: WasteResult) -> list[str]:
+    lines, shown = [], result.ranked[:_RANKED]
+    if len(result.ranked) > len(shown):
+        lines.append(f"... {len(result.ranked) - len(shown)} more in the document")
+    if any(one.beside for one in shown):
         lines.append("* lies within the buckets above and comes beside them")
     return lines
 
@@ -115,15 +115,14 @@ def _below(document: Mapping[str, Any]) -> list[str]:
 MEASURES = "Measures, replayed over the same samples (they overlap: do not add them up)"
 
 
-def actions(document: Mapping[str, Any]) -> Sequence[str]:
+def actions(result: WasteResult) -> Sequence[str]:
     """Saving of each measure, and how it was replayed."""
     return [
-        f"{one['action']}, {one['where']}: {_EFFECT[one['effect']]} {_range(one['saves_usd'])}: {one['rule']}"
-        for one in document["actions"]
+        f"{one.action}, {one.where}: {_EFFECT[one.effect]} {_range(one.saves_usd)}: {one.rule}"
+        for one in result.actions
     ]
 
 
-def _range(found: Mapping[str, float | None]) -> str:
-    lo, expected, hi = (found[name] for name in ("lo", "expected", "hi"))
-    bounds = f"{usd(lo or 0.0)} to {usd(hi or 0.0)}"
-    return bounds if expected is None else f"{usd(expected)} ({bounds})"
+def _range(saves: Range) -> str:
+    bounds = f"{usd(saves.lo)} to {usd(saves.hi)}"
+    return bounds if saves.expected is None else f"{usd(saves.expected)} ({bounds})"

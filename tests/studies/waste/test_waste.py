@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from support.shown import on_terminal
 
 from simcost.catalog.loading import load_catalog
+from simcost.documents import values
 from simcost.errors import InputError
 from simcost.studies.waste.actions import consolidate, merge_pools, share_gpus, shut_at_night
 from simcost.studies.waste.buckets import MONITORED, Waste, split
 from simcost.studies.waste.from_results import waste_of_plan
+from simcost.studies.waste.result import SampledWaste
 from simcost.studies.waste.study import waste
 from simcost.studies.waste.view import parts
 from simcost.studies.waste.workload_actions import SpotCase, fix_failing, measure, outcomes, right_size
@@ -62,19 +64,19 @@ def samples(**given) -> UtilizationSamples:
 
 
 @pytest.fixture(scope="module")
-def earth(shared: Path) -> dict:
+def earth(shared: Path) -> SampledWaste:
     return waste(shared / "data" / "helios_earth_vc_per_minute.parquet", price_usd_per_h=2.0)
 
 
 @pytest.fixture(scope="module")
-def genai(shared: Path) -> dict:
+def genai(shared: Path) -> SampledWaste:
     return waste(shared / "data" / "genai_gpu_duty.parquet", price_usd_per_h=2.0)
 
 
-def test_a_month_of_helios_earth_to_the_gpu_minute(earth: dict) -> None:
-    blocked = {name: hours * 60 for name, hours in earth["blocked"].items() if name.endswith("hours")}
-    assert earth["capacity_gpu_hours"] == 856 * 44_640 / 60
-    assert round(100 * earth["allocation"], 4) == 66.6975
+def test_a_month_of_helios_earth_to_the_gpu_minute(earth: SampledWaste) -> None:
+    blocked = {name: hours * 60 for name, hours in values(earth.blocked).items() if name.endswith("hours")}
+    assert earth.capacity_gpu_hours == 856 * 44_640 / 60
+    assert round(100 * earth.allocation, 4) == 66.6975
     assert blocked == pytest.approx(
         {
             "pending_gpu_hours": 2_740_297,
@@ -85,30 +87,30 @@ def test_a_month_of_helios_earth_to_the_gpu_minute(earth: dict) -> None:
         },
         rel=1e-12,
     )
-    assert round(100 * earth["blocked"]["waiting_share"], 3) == 89.263
-    assert round(100 * earth["blocked"]["avoidable_share"], 3) == 88.134
-    assert earth["utilisation"] is None
-    assert earth["verdict"].startswith("At least 33.3 % of 636,864 GPU-hours did no work: $424,183 of $1,273,728")
+    assert round(100 * earth.blocked.waiting_share, 3) == 89.263
+    assert round(100 * earth.blocked.avoidable_share, 3) == 88.134
+    assert earth.utilisation is None
+    assert earth.verdict.startswith("At least 33.3 % of 636,864 GPU-hours did no work: $424,183 of $1,273,728")
 
 
-def test_a_day_of_serving_pods(genai: dict) -> None:
-    assert round(100 * genai["samples"]["duty_mean"], 3) == 7.025
-    assert round(100 * genai["samples"]["duty_zero_share"], 3) == 66.847
-    assert genai["samples"]["rows"] == 157_417
-    assert genai["actions"][0]["action"] == "share GPUs"
+def test_a_day_of_serving_pods(genai: SampledWaste) -> None:
+    assert round(100 * genai.samples.duty_mean, 3) == 7.025
+    assert round(100 * genai.samples.duty_zero_share, 3) == 66.847
+    assert genai.samples.rows == 157_417
+    assert genai.actions[0].action == "share GPUs"
 
 
 @pytest.mark.parametrize("name", ["earth", "genai"])
 def test_the_document_adds_up(name: str, request: pytest.FixtureRequest) -> None:
     document = request.getfixturevalue(name)
-    buckets = document["buckets"]
-    assert sum(one["gpu_hours"] for one in buckets.values()) == pytest.approx(document["capacity_gpu_hours"], rel=1e-9)
-    assert sum(one["usd"] for one in buckets.values()) == pytest.approx(document["cost_usd"], rel=1e-9)
-    for action in document["actions"]:
-        most = sum(buckets[bucket]["gpu_hours"] for bucket in action["buckets"])
-        saves = action["saves_gpu_hours"]
-        assert 0 <= saves["lo"] <= saves["expected"] <= saves["hi"] <= most * (1 + 1e-9)
-    usd = [one["usd"] for one in document["ranked"]]
+    buckets = document.buckets
+    assert sum(one.gpu_hours for one in buckets.values()) == pytest.approx(document.capacity_gpu_hours, rel=1e-9)
+    assert sum(one.usd for one in buckets.values()) == pytest.approx(document.cost_usd, rel=1e-9)
+    for action in document.actions:
+        most = sum(buckets[bucket].gpu_hours for bucket in action.buckets)
+        saves = action.saves_gpu_hours
+        assert 0 <= saves.lo <= saves.expected <= saves.hi <= most * (1 + 1e-9)
+    usd = [one.usd for one in document.ranked]
     assert usd == sorted(usd, reverse=True)
 
 
@@ -280,11 +282,11 @@ def test_work_of_failed_and_cancelled_jobs_is_ranked_beside_the_buckets(tmp_path
     path = tmp_path / "duty.csv"
     path.write_text("t_s,gpu,duty\n0,g,100\n3600,g,100\n")
     document = waste(path, price_usd_per_h=3, jobs=jobs(["failed", "killed"], [0, 0]))
-    assert [(one["bucket"], one["usd"], one["beside"]) for one in document["ranked"]] == [
+    assert [(one.bucket, one.usd, one.beside) for one in document.ranked] == [
         ("cancelled", 3, True),
         ("failed", 3, True),
     ]
-    assert document["utilisation"] == 1
+    assert document.utilisation == 1
 
 
 @pytest.mark.parametrize("used", [0, 1_000_000])
@@ -295,7 +297,7 @@ def test_units_whose_memory_is_not_known_share_as_if_it_was_not_measured(tmp_pat
         file = tmp_path / "samples.csv"
         lines = [f"{60 * t},g{g},0.1,{memory}" for t in range(20) for g in range(2)]
         file.write_text("t_s,gpu,duty,memory_used_bytes,memory_total_bytes\n" + "\n".join(lines) + "\n")
-        actions = {one["action"]: one for one in waste(file, price_usd_per_h=2.0)["actions"]}
+        actions = {one.action: one for one in waste(file, price_usd_per_h=2.0).actions}
         saved.append(actions["share GPUs"])
     assert saved[0] == saved[1]
 
@@ -312,8 +314,8 @@ def test_the_price_is_said_or_that_of_an_offer(tmp_path: Path) -> None:
     path.write_text("t_s,gpu,duty\n0,g,50\n3600,g,50\n")
     offer = load_catalog().offer("aws/p5.48xlarge")
     document = waste(path, offer=offer)
-    assert document["price"]["usd_per_gpu_hour"] == offer.on_demand_usd_per_h / 8
-    assert document["buckets"]["allocated_idle"]["usd"] == pytest.approx(offer.on_demand_usd_per_h / 8)
+    assert document.price.usd_per_gpu_hour == offer.on_demand_usd_per_h / 8
+    assert document.buckets["allocated_idle"].usd == pytest.approx(offer.on_demand_usd_per_h / 8)
     for wrong in (
         {},
         {"price_usd_per_h": 2.0, "offer": offer},
@@ -341,12 +343,12 @@ def test_a_plan_of_a_run_has_the_same_buckets() -> None:
         "cost_usd": {"by_category": {"compute": 112.0}},
     }
     document = waste_of_plan(plan, 3600.0)
-    assert (document["cost_usd"], document["price"]["usd_per_gpu_hour"]) == (112, 2)
-    assert document["buckets"]["lost"]["usd"] == pytest.approx(8)
-    assert document["allocation"] == pytest.approx(52 / 56)
-    assert document["utilisation"] == pytest.approx(44 / 56)
-    assert document["fragmentation"] == 0.25
-    assert text(document | {"findings": []}).startswith("21.4 % of 56 GPU-hours did no work: $24.00 of $112.00")
+    assert (document.cost_usd, document.price.usd_per_gpu_hour) == (112, 2)
+    assert document.buckets["lost"].usd == pytest.approx(8)
+    assert document.allocation == pytest.approx(52 / 56)
+    assert document.utilisation == pytest.approx(44 / 56)
+    assert document.fragmentation == 0.25
+    assert text(document).startswith("21.4 % of 56 GPU-hours did no work: $24.00 of $112.00")
 
 
 def test_a_plan_that_serves_and_trains() -> None:
@@ -359,13 +361,13 @@ def test_a_plan_that_serves_and_trains() -> None:
         "cost_usd": {"by_category": {"compute": 1.0}},
     }
     document = waste_of_plan(plan, 3600.0, price_usd_per_h=1.0)
-    assert {name: one["gpu_hours"] for name, one in document["buckets"].items() if one["gpu_hours"]} == {
+    assert {name: one.gpu_hours for name, one in document.buckets.items() if one.gpu_hours} == {
         "useful": 8.0,
         "restart": 1.0,
         "allocated_idle": 1.0,
     }
     alone = waste_of_plan({key: value for key, value in plan.items() if key != "gpu_hours"}, 3600.0)
-    assert alone["capacity_gpu_hours"] == 10
+    assert alone.capacity_gpu_hours == 10
     with pytest.raises(InputError, match="used no accelerators"):
         waste_of_plan(plan | {"gpu_hours": {"useful": 0.0}}, 3600.0)
 
@@ -384,8 +386,8 @@ def test_a_job_log_of_slurm_tells_allocation_use_and_waiting(tmp_path: Path) -> 
     path = tmp_path / "export.txt"
     path.write_text(SACCT)
     document = waste(path, price_usd_per_h=2.0, gpus=8)
-    hours = {name: one["gpu_hours"] for name, one in document["buckets"].items()}
-    assert document["capacity_gpu_hours"] == 16
+    hours = {name: one.gpu_hours for name, one in document.buckets.items()}
+    assert document.capacity_gpu_hours == 16
     # job 1: 8 GPU-hours at 50 %; job 2: 2 at 25 %; job 3: half an hour, not measured
     assert hours["useful"] == pytest.approx(8 * 0.5 + 2 * 0.25)
     assert hours["allocated_idle"] == pytest.approx(4 + 1.5)
@@ -393,19 +395,19 @@ def test_a_job_log_of_slurm_tells_allocation_use_and_waiting(tmp_path: Path) -> 
     # free: 4 GPUs for the first hour, then 1, then 2 for half an hour each; job 2 waits an hour, job 3 half of it
     assert hours["blocked_in_pool"] == pytest.approx(2 + 0.5)
     assert hours["free_idle"] == pytest.approx(4 - 2.5 + 0.5 + 1)
-    assert document["outcomes"] == {"failed": 2, "killed": 0.5, "passed": 8, "unknown": 0}
-    assert document["blocked"]["shortage_gpu_hours"] == 0
+    assert document.outcomes == {"failed": 2, "killed": 0.5, "passed": 8, "unknown": 0}
+    assert document.blocked.shortage_gpu_hours == 0
     by_pool = waste(path, price_usd_per_h=2.0, gpus={"long": 6, "short": 2})
-    assert by_pool["buckets"]["blocked_partition"]["gpu_hours"] == 0
-    assert by_pool["capacity_gpu_hours"] == 16
+    assert by_pool.buckets["blocked_partition"].gpu_hours == 0
+    assert by_pool.capacity_gpu_hours == 16
 
 
 def test_without_a_number_of_gpus_the_most_held_at_once(tmp_path: Path) -> None:
     path = tmp_path / "export.txt"
     path.write_text(SACCT)
     document = waste(path, price_usd_per_h=2.0)
-    assert document["capacity_gpu_hours"] == 14
-    assert "the 7 that jobs held at once were taken" in " ".join(said["message"] for said in document["findings"])
+    assert document.capacity_gpu_hours == 14
+    assert "the 7 that jobs held at once were taken" in " ".join(said["message"] for said in document.findings)
     with pytest.raises(InputError, match="held 7 GPUs at once, more than the 6 given"):
         waste(path, price_usd_per_h=2.0, gpus=6)
     with pytest.raises(InputError, match="pool 'short'; say how many"):
@@ -417,13 +419,13 @@ def test_jobs_are_replayed_on_spot(tmp_path: Path) -> None:
     path.write_text(SACCT)
     steady = SpotSeries(name="zone", gap_s=600.0, nodes=np.ones(1000, np.int64))
     document = waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=steady, usd_per_gpu_h=0.5))
-    [move] = [one for one in document["actions"] if one["action"] == "move to spot"]
+    [move] = [one for one in document.actions if one.action == "move to spot"]
     typical = (8 * 7200 + 2 * 3600 + 0.5 * 1800) / 10.5 / 3600
-    assert move["saves_usd"]["expected"] == pytest.approx(10.5 * (2.0 - 0.5 * (typical + 0.2) / typical))
-    assert move["where"] == "preemptible jobs"
+    assert move.saves_usd.expected == pytest.approx(10.5 * (2.0 - 0.5 * (typical + 0.2) / typical))
+    assert move.where == "preemptible jobs"
     flicker = SpotSeries(name="zone", gap_s=600.0, nodes=np.tile([1, 1, 1, 0], 500))
     worse = waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=flicker, usd_per_gpu_h=0.5))
-    [less] = [one for one in worse["actions"] if one["action"] == "move to spot"]
-    assert less["saves_usd"]["expected"] < move["saves_usd"]["expected"]
+    [less] = [one for one in worse.actions if one.action == "move to spot"]
+    assert less.saves_usd.expected < move.saves_usd.expected
     with pytest.raises(InputError, match="needs its price"):
         waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=steady))

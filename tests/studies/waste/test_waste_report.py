@@ -1,12 +1,14 @@
 """The report of waste fits a terminal, and its charts draw."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.shown import on_terminal
 
 from simcost.present.chart_style import ROWS, to_svg
 from simcost.studies.waste.charts import duty_heat, waste_bars
+from simcost.studies.waste.result import SampledWaste
 from simcost.studies.waste.study import waste
 from simcost.studies.waste.view import parts
 
@@ -14,7 +16,7 @@ text = on_terminal(parts)
 
 
 @pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def result(tmp_path_factory: pytest.TempPathFactory) -> SampledWaste:
     path = tmp_path_factory.mktemp("waste") / "gpus.csv"
     rows = [
         f"{3600 * t},a node with a name longer than a terminal is wide/{g},{g % 30},1e9,8e10"
@@ -22,28 +24,28 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict:
         for t in range(100)
     ]
     path.write_text("t_s,gpu,duty,memory_used_bytes,memory_total_bytes\n" + "\n".join(rows) + "\n")
-    return json.loads(json.dumps(waste(path, price_usd_per_h=1234.5), allow_nan=False))
+    return waste(path, price_usd_per_h=1234.5)
 
 
-def test_the_report_says_the_verdict_first_and_fits_a_terminal(document: dict) -> None:
-    lines = text(document).splitlines()
+def test_the_report_says_the_verdict_first_and_fits_a_terminal(result: SampledWaste) -> None:
+    lines = text(result).splitlines()
     assert lines[0].startswith("85.5 % of 6,000 GPU-hours did no work: ")
     assert max(map(len, lines)) <= 100
-    assert "unused memory *" in text(document)
+    assert "unused memory *" in text(result)
     assert any(line.startswith("- share GPUs, all: saves $") for line in lines)
 
 
-def test_names_cannot_move_the_cursor(document: dict) -> None:
-    odd = document | {"ranked": [document["ranked"][0] | {"where": "\x1b[2J"}]}
+def test_names_cannot_move_the_cursor(result: SampledWaste) -> None:
+    odd = replace(result, ranked=(replace(result.ranked[0], where="\x1b[2J"),))
     assert "\x1b" not in text(odd)
 
 
 @pytest.mark.parametrize("draw", [waste_bars, duty_heat])
-def test_charts_show_the_places_with_the_most_waste(document: dict, draw) -> None:
-    chart = draw(document).to_dict()
+def test_charts_show_the_places_with_the_most_waste(result: SampledWaste, draw) -> None:
+    chart = draw(result).to_dict()
     assert chart["title"]["subtitle"] == "By unit; the 24 with the most idle GPU-hours of 60."
     assert all(len(json.loads(rows)) <= ROWS for rows in chart["datasets"].values())
 
 
-def test_a_chart_draws(document: dict) -> None:
-    assert "allocated, idle" in to_svg(waste_bars(document | {"places": document["places"][:3]}))
+def test_a_chart_draws(result: SampledWaste) -> None:
+    assert "allocated, idle" in to_svg(waste_bars(replace(result, places=result.places[:3])))

@@ -1,0 +1,52 @@
+"""The serialiser of results: keys, order, optional keys, and what it refuses."""
+
+import doctest
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from simcost import documents
+from simcost.documents import optional_key, to_document, values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    b: float | None
+    a: tuple[float, ...] = ()
+    note: str | None = optional_key()
+    last: int | None = None
+
+
+def test_fields_are_keys_in_their_order_and_only_optional_keys_are_left_out() -> None:
+    document = to_document(Part(b=None))
+    assert list(document.items()) == [("b", None), ("a", []), ("last", None)]
+    assert to_document(Part(b=1.0, note="n"))["note"] == "n"
+
+
+def test_numpy_becomes_python() -> None:
+    document = to_document(
+        {"x": Part(b=np.float64(1.5)), "n": np.int64(2), "many": np.arange(2), "ok": np.isfinite(1.0)}
+    )
+    assert document == {"x": {"b": 1.5, "a": [], "last": None}, "n": 2, "many": [0, 1], "ok": True}
+    assert [type(document[name]) for name in ("n", "ok")] == [int, bool]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), np.float64("nan"), np.array([1.0, np.nan])])
+def test_a_number_that_is_not_finite_is_refused_by_its_path(bad: object) -> None:
+    with pytest.raises(ValueError, match=r"^result\.parts\[0\]\.b"):
+        to_document({"parts": [{"b": bad}]})
+
+
+def test_what_json_cannot_hold_is_refused_by_its_path() -> None:
+    with pytest.raises(TypeError, match=r"^result\.x is a set"):
+        to_document({"x": set()})
+
+
+def test_values_build_a_result_with_the_same_document() -> None:
+    part = Part(b=2.0, a=(1.0,))
+    assert Part(**values(part)) == part
+
+
+def test_its_example() -> None:
+    assert doctest.testmod(documents).failed == 0
