@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog
+from simcost.documents import FindingDocument
 from simcost.errors import InputError
 from simcost.scenario.inputs.purchasing import load_purchasing
-
-Document = dict[str, Any]
+from simcost.studies.commitments.result import CommitmentAdvice
 
 
 def advise(
@@ -25,7 +26,7 @@ def advise(
     tail: float = 0.05,
     budget_usd_per_h: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> Document:
+) -> CommitmentAdvice:
     """Return the commitments to buy.
 
     Args:
@@ -54,10 +55,10 @@ def advise(
     plan, catalog = load_purchasing(options)
     choices = offered(plan.commitments)
     history = None
-    findings: list[Document] = []
+    findings: Sequence[FindingDocument] = ()
     if usage is not None:
         read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
-        findings = list(read.findings)
+        findings = read.findings
         history = from_history(usage_account(read, plan, catalog))
     if paths is not None:
         futures = read_paths(paths)
@@ -73,14 +74,15 @@ def advise(
         rates=catalog,
         aim=Aim(tail=tail, weight=weight, budget_usd_per_h=budget_usd_per_h),
     )
-    document, prices = study(asked, same, progress), line_prices(demand.lines)
-    assumptions = [*document["assumptions"], *price_sentences(prices, catalog.as_of)]
-    return document | {
-        "assumptions": assumptions,
-        "prices": prices,
-        "catalog_date": catalog.as_of,
-        "findings": findings,
-    }
+    prices = line_prices(demand.lines)
+    advice = study(asked, same, progress)
+    return replace(
+        advice,
+        assumptions=(*advice.assumptions, *price_sentences(prices, catalog.as_of)),
+        prices=prices,
+        catalog_date=catalog.as_of,
+        findings=findings,
+    )
 
 
 def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
@@ -104,7 +106,7 @@ def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
     )
 
 
-def write_plan(path: Path, commitments: list[Document], options: Path) -> None:
+def write_plan(path: Path, commitments: Sequence[Mapping[str, Any]], options: Path) -> None:
     """The commitments as a purchasing plan, with all else that the options' plan says.
 
     Raises:
@@ -117,9 +119,9 @@ def write_plan(path: Path, commitments: list[Document], options: Path) -> None:
     from simcost.tables.paths import inside
 
     root = yaml.parse(yaml.read(options)[0], str(options))[0]
-    said: Document = root.plain() if root is not None else {}  # type: ignore[assignment]
+    said: dict[str, Any] = root.plain() if root is not None else {}  # type: ignore[assignment]
     if said.get("catalog"):
         check_outputs([path], [inside(options.parent, said["catalog"])])
-    said |= {"purchasing": path.stem, "commitments": commitments}
+    said |= {"purchasing": path.stem, "commitments": list(commitments)}
     with whole_file(path) as draft:
         draft.write_text(pyyaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,32 +1,33 @@
-"""Cost against commitment: a pure function from the document of `simcost commit` to an Altair chart."""
+"""Cost against commitment: a pure function from the result of `simcost commit` to an Altair chart."""
 
 from typing import Any
 
-from simcost.present.chart_style import OKABE_ITO, Document, finish
+from simcost.present.chart_style import OKABE_ITO, finish
 from simcost.present.charts import band_and_line, rule
+from simcost.studies.commitments.result import CommitmentAdvice
 
 _SHOWN = len(OKABE_ITO)
 
 
-def curves(document: Document) -> Any:
+def curves(advice: CommitmentAdvice) -> Any:
     """Monthly cost of each option alone as more of it is bought, the band over nine of ten futures, and how much of it
     the mix has.
     """
     import altair as alt
 
-    names = list(document["curves"])[:_SHOWN]
+    names = list(advice.curves)[:_SHOWN]
     rows = [
         {
             "name": name,
-            "committed": point["committed_usd_per_h"],
-            "lo": point["p5_usd_per_month"],
-            "mid": point["usd_per_month"],
-            "hi": point["p95_usd_per_month"],
+            "committed": point.committed_usd_per_h,
+            "lo": point.p5_usd_per_month,
+            "mid": point.usd_per_month,
+            "hi": point.p95_usd_per_month,
         }
         for name in names
-        for point in document["curves"][name]
+        for point in advice.curves[name]
     ]
-    bought = {one["name"]: one["committed_usd_per_h"] for one in document["recommended"] if one["committed_usd_per_h"]}
+    bought = {one.name: one.committed_usd_per_h for one in advice.recommended if one.committed_usd_per_h}
     mix = [rule(usd, "x", ink=OKABE_ITO[names.index(name)]) for name, usd in bought.items() if name in names]
     x = alt.X("committed:Q", title="Committed (USD per hour)", axis=alt.Axis(format="~s"))
     y = {"title": "USD per month", "scale": alt.Scale(zero=False), "axis": alt.Axis(format="~s")}

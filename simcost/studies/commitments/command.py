@@ -2,10 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcost.progress import Progress
 from simcost.studies.options import Arguments, columns, output, sourced, study, usd_per_h
+
+if TYPE_CHECKING:
+    from simcost.studies.commitments.result import CommitmentAdvice
 
 
 def add(verbs: Any) -> None:
@@ -57,11 +60,11 @@ def add(verbs: Any) -> None:
     columns(commit)
 
 
-def _commit(arguments: Arguments) -> dict[str, Any]:
+def _commit(arguments: Arguments) -> "CommitmentAdvice":
     from simcost.studies.commitments.advise import advise, write_plan
 
     with Progress("commit", quiet=arguments.quiet) as progress:
-        document = advise(
+        advice = advise(
             arguments.options,
             usage=arguments.file,
             paths=arguments.paths,
@@ -73,9 +76,9 @@ def _commit(arguments: Arguments) -> dict[str, Any]:
             progress=lambda what: progress(0.5, what),
         )
     if arguments.output:
-        write_plan(arguments.output, document["commitments"], arguments.options)
+        write_plan(arguments.output, advice.commitments, arguments.options)
     files = [path for path in (arguments.file, arguments.options, arguments.paths) if path]
-    return sourced(arguments, document, document["findings"], files=files)
+    return sourced(arguments, advice, advice.findings, files=files)
 
 
 def _share(text: str) -> float:

@@ -22,10 +22,19 @@ from simcost.billing.settlement import Settlement, settle
 from simcost.errors import InputError
 from simcost.studies.commitments.demand import CommitmentDemand
 from simcost.studies.commitments.optimizer import Aim, Option, best_mix, pieces
+from simcost.studies.commitments.result import (
+    AimUsed,
+    CommitmentAdvice,
+    CommitmentEvidence,
+    CurvePoint,
+    FallenDemand,
+    FutureSpread,
+    RecommendedAmount,
+    UsualAdvice,
+)
 from simcost.studies.commitments.wording import verdict
 from simcost.units import HOURS_PER_MONTH, difference_usd
 
-Document = dict[str, Any]
 Offered = ReservedInstances | SavingsPlan | AzureReservation | AzureSavingsPlan | ResourceCud | FlexibleCud
 """Commitments of which any amount can be bought."""
 LEVELS = 60
@@ -107,7 +116,7 @@ def study(
     asked: CommitmentRequest,
     history: CommitmentDemand | None,
     progress: Callable[[str], None] = lambda _: None,
-) -> Document:
+) -> CommitmentAdvice:
     """The best mix and its alternatives.
 
     Args:
@@ -123,30 +132,30 @@ def study(
     before, after = asked.monthly(nothing), asked.monthly(amounts)
     settled = asked.settled(amounts)
     saved = before - after
-    recommended = [_recommended(asked, options, amounts, settled, k) for k in range(len(options))]
-    document = {
-        "futures": asked.demand.futures,
-        "source": asked.demand.source,
-        "recommended": recommended,
-        "commitments": [_words(one) for one in bought(asked.offered, options, amounts)],
-        "on_demand_usd_per_month": _spread(before),
-        "cost_usd_per_month": _spread(after),
-        "saving_usd_per_month": _spread(saved),
-        "saving_share": float(saved.mean() / before.mean()) if before.mean() else None,
-        "chance_of_loss": float((saved < -1e-9).mean()),
-        "cvar_usd_per_month": _worst(after, asked.aim.tail),
-        "aim": {
-            "tail": asked.aim.tail,
-            "weight": asked.aim.weight,
-            "budget_usd_per_h": asked.aim.budget_usd_per_h,
-        },
-        "curves": {option.bound.name: _curve(asked, option) for option in options},
-        "falls": [_fall(asked, options, amounts, factor) for factor in FALLS],
-        "break_even_demand": break_even_demand(asked, amounts),
-        "evidence": evidence(asked, amounts),
-        "usual": _usual(asked, options, history) if history else [],
-    }
-    return {"verdict": verdict(document), **document, "assumptions": _assumptions(asked)}
+    advice = CommitmentAdvice(
+        futures=asked.demand.futures,
+        source=asked.demand.source,
+        recommended=tuple(_recommended(asked, options, amounts, settled, k) for k in range(len(options))),
+        commitments=tuple(_words(one) for one in bought(asked.offered, options, amounts)),
+        on_demand_usd_per_month=_spread(before),
+        cost_usd_per_month=_spread(after),
+        saving_usd_per_month=_spread(saved),
+        saving_share=float(saved.mean() / before.mean()) if before.mean() else None,
+        chance_of_loss=float((saved < -1e-9).mean()),
+        cvar_usd_per_month=_worst(after, asked.aim.tail),
+        aim=AimUsed(
+            tail=asked.aim.tail,
+            weight=asked.aim.weight,
+            budget_usd_per_h=asked.aim.budget_usd_per_h,
+        ),
+        curves={option.bound.name: _curve(asked, option) for option in options},
+        falls=tuple(_fall(asked, options, amounts, factor) for factor in FALLS),
+        break_even_demand=break_even_demand(asked, amounts),
+        evidence=evidence(asked, amounts),
+        usual=_usual(asked, options, history) if history else (),
+        assumptions=_assumptions(asked),
+    )
+    return replace(advice, verdict=verdict(advice))
 
 
 def best_amounts(asked: CommitmentRequest, options: Sequence[Option]) -> Floats:
@@ -164,26 +173,26 @@ def best_amounts(asked: CommitmentRequest, options: Sequence[Option]) -> Floats:
 
 def _recommended(
     asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, settled: Settlement, k: int
-) -> Document:
+) -> RecommendedAmount:
     option, amount = options[k], float(amounts[k])
     by_name = {one.bound.name: one for one in settled.bought}
     mine = by_name.get(option.bound.name)
     price = np.array([line.contracted_usd for line in asked.demand.lines])
     reached = option.draw > 0
     even = (option.usd_per_unit_h * option.draw[reached] / price[reached]).min() if reached.any() else None
-    return {
-        "name": option.bound.name,
-        "kind": option.bound.kind,
-        "amount": amount / option.whole if option.whole else amount,
-        "unit": "instances" if option.whole else "USD/h",
-        "committed_usd_per_h": amount * option.usd_per_unit_h,
-        "break_even_utilisation": None if even is None else float(even),
-        "utilisation": mine.utilisation if mine else None,
-        "coverage": coverage(settled, mine) if mine else None,
-    }
+    return RecommendedAmount(
+        name=option.bound.name,
+        kind=option.bound.kind,
+        amount=amount / option.whole if option.whole else amount,
+        unit="instances" if option.whole else "USD/h",
+        committed_usd_per_h=amount * option.usd_per_unit_h,
+        break_even_utilisation=None if even is None else float(even),
+        utilisation=mine.utilisation if mine else None,
+        coverage=coverage(settled, mine) if mine else None,
+    )
 
 
-def _curve(asked: CommitmentRequest, option: Option) -> list[Document]:
+def _curve(asked: CommitmentRequest, option: Option) -> tuple[CurvePoint, ...]:
     """Cost of this option alone, from nothing to all of it."""
     levels = np.linspace(0, option.most, LEVELS + 1)
     if option.whole is not None:
@@ -198,31 +207,31 @@ def _curve(asked: CommitmentRequest, option: Option) -> list[Document]:
     monthly = by_future * HOURS_PER_MONTH
     lo, hi = np.quantile(monthly, [0.05, 0.95], axis=0)
     shown = levels / option.whole if option.whole else levels
-    return [
-        {
-            "amount": float(a),
-            "committed_usd_per_h": float(x * option.usd_per_unit_h),
-            "usd_per_month": float(m),
-            "p5_usd_per_month": float(low),
-            "p95_usd_per_month": float(high),
-        }
+    return tuple(
+        CurvePoint(
+            amount=float(a),
+            committed_usd_per_h=float(x * option.usd_per_unit_h),
+            usd_per_month=float(m),
+            p5_usd_per_month=float(low),
+            p95_usd_per_month=float(high),
+        )
         for a, x, m, low, high in zip(shown, levels, monthly.mean(axis=0), lo, hi, strict=True)
-    ]
+    )
 
 
-def _fall(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, factor: float) -> Document:
+def _fall(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats, factor: float) -> FallenDemand:
     """The mix, if demand were only so much of the expected."""
     less = asked.demand.scaled(factor)
     mix, nothing = asked.monthly(amounts, less), asked.monthly(np.zeros(len(options)), less)
     best = asked.monthly(best_amounts(replace(asked, demand=less), options), less)
-    return {
-        "demand": factor,
-        "usd_per_month": float(mix.mean()),
-        "best_usd_per_month": float(best.mean()),
-        "regret_usd_per_month": difference_usd(float(mix.mean()), float(best.mean())),
-        "on_demand_usd_per_month": float(nothing.mean()),
-        "loss_usd_per_month": difference_usd(float(mix.mean()), float(nothing.mean())),
-    }
+    return FallenDemand(
+        demand=factor,
+        usd_per_month=float(mix.mean()),
+        best_usd_per_month=float(best.mean()),
+        regret_usd_per_month=difference_usd(float(mix.mean()), float(best.mean())),
+        on_demand_usd_per_month=float(nothing.mean()),
+        loss_usd_per_month=difference_usd(float(mix.mean()), float(nothing.mean())),
+    )
 
 
 def break_even_demand(asked: CommitmentRequest, amounts: Floats) -> float | None:
@@ -247,21 +256,21 @@ def break_even_demand(asked: CommitmentRequest, amounts: Floats) -> float | None
     return (low + high) / 2
 
 
-def evidence(asked: CommitmentRequest, amounts: Floats) -> Document:
+def evidence(asked: CommitmentRequest, amounts: Floats) -> CommitmentEvidence:
     """Evidence behind the terms: how well demand is known, and how long the commitment lasts."""
     years = [one.years for one, amount in zip(asked.offered, amounts, strict=True) if amount > 1e-9]
     demand = asked.demand
-    return {
-        "kind": "history" if demand.history else "forecast",
-        "pieces": demand.history or "futures",
-        "futures": demand.futures,
-        "distinct_futures": demand.distinct,
-        "days": demand.span_h / 24,
-        "longest_term_years": max(years, default=None),
-    }
+    return CommitmentEvidence(
+        kind="history" if demand.history else "forecast",
+        pieces=demand.history or "futures",
+        futures=demand.futures,
+        distinct_futures=demand.distinct,
+        days=demand.span_h / 24,
+        longest_term_years=max(years, default=None),
+    )
 
 
-def _usual(asked: CommitmentRequest, options: Sequence[Option], history: CommitmentDemand) -> list[Document]:
+def _usual(asked: CommitmentRequest, options: Sequence[Option], history: CommitmentDemand) -> tuple[UsualAdvice, ...]:
     """Best amount over the last days, option by option: the method of the providers' advice."""
     found = []
     for k, option in enumerate(options):
@@ -273,27 +282,27 @@ def _usual(asked: CommitmentRequest, options: Sequence[Option], history: Commitm
             amounts = np.zeros(len(options))
             amounts[k] = amount
             found.append(
-                {
-                    "name": option.bound.name,
-                    "days": days,
-                    "amount": amount / option.whole if option.whole else amount,
-                    "committed_usd_per_h": amount * option.usd_per_unit_h,
-                    "usd_per_month": float(asked.monthly(amounts).mean()),
-                }
+                UsualAdvice(
+                    name=option.bound.name,
+                    days=days,
+                    amount=amount / option.whole if option.whole else amount,
+                    committed_usd_per_h=amount * option.usd_per_unit_h,
+                    usd_per_month=float(asked.monthly(amounts).mean()),
+                )
             )
-    return found
+    return tuple(found)
 
 
-def _spread(values: Floats) -> Document:
+def _spread(values: Floats) -> FutureSpread:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    return {
-        "mean": float(values.mean()),
-        "p5": float(low),
-        "p50": float(middle),
-        "p95": float(high),
-        "least": float(values.min()),
-        "most": float(values.max()),
-    }
+    return FutureSpread(
+        mean=float(values.mean()),
+        p5=float(low),
+        p50=float(middle),
+        p95=float(high),
+        least=float(values.min()),
+        most=float(values.max()),
+    )
 
 
 def _worst(values: Floats, tail: float) -> float:
@@ -302,11 +311,11 @@ def _worst(values: Floats, tail: float) -> float:
     return float(np.sort(values)[-count:].mean())
 
 
-def _words(one: Offered) -> Document:
+def _words(one: Offered) -> dict[str, Any]:
     """A commitment as a plan writes it: the fields that differ from their defaults."""
     from dataclasses import MISSING, fields
 
-    found: Document = {"kind": one.kind}
+    found: dict[str, Any] = {"kind": one.kind}
     for field in fields(one):
         value = getattr(one, field.name)
         default = field.default_factory() if field.default_factory is not MISSING else field.default
@@ -317,11 +326,11 @@ def _words(one: Offered) -> Document:
     return found
 
 
-def _assumptions(asked: CommitmentRequest) -> list[str]:
+def _assumptions(asked: CommitmentRequest) -> tuple[str, ...]:
     lines = [f"Futures: {asked.demand.source}, equally likely. Commitments are settled by the clock-hour."]
     if "history" in asked.demand.source:
         lines.append("A history shows no growth, and its pieces are more alike than the futures of a forecast.")
     if len(asked.offered) > 1 or asked.aim.weight:
         lines.append("The mix is optimised over a sample of hours, then priced by the exact rules over all of them.")
     lines += dict.fromkeys(note for option in asked.options() for note in option.bound.notes)
-    return lines
+    return tuple(lines)

@@ -1,67 +1,65 @@
 """Recommended commitments."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from simcost.present.format import share, usd, usd_change
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.commitments.charts import curves
+from simcost.studies.commitments.result import CommitmentAdvice
 from simcost.studies.commitments.wording import bought
 from simcost.units import difference_usd
 
 
-def parts(document: Mapping[str, Any]) -> list[Part]:
+def parts(advice: CommitmentAdvice) -> list[Part]:
     """Parts below the verdict, on every screen."""
     return [
-        Part(title="If demand falls", rows=falls(document)),
-        Part(title="What to buy", rows=mix(document)),
-        Part(title="Cost against commitment", chart=lambda: curves(dict(document))),
-        Part(title="The usual advice: what would have been best over the last days", rows=usual(document), left=2),
-        notes(document, *document["assumptions"]),
+        Part(title="If demand falls", rows=falls(advice)),
+        Part(title="What to buy", rows=mix(advice)),
+        Part(title="Cost against commitment", chart=lambda: curves(advice)),
+        Part(title="The usual advice: what would have been best over the last days", rows=usual(advice), left=2),
+        notes(advice, *advice.assumptions),
     ]
 
 
-def mix(document: Mapping[str, Any]) -> Table:
+def mix(advice: CommitmentAdvice) -> Table:
     """Rows of the recommended mix."""
     return [
         {
-            "option": one["name"],
-            "buy": bought(one["amount"], one["unit"]),
-            "committed": f"{usd(one['committed_usd_per_h'])}/h",
-            "break-even": share(one["break_even_utilisation"]),
-            "used": share(one["utilisation"]),
-            "covers": share(one["coverage"]),
+            "option": one.name,
+            "buy": bought(one.amount, one.unit),
+            "committed": f"{usd(one.committed_usd_per_h)}/h",
+            "break-even": share(one.break_even_utilisation),
+            "used": share(one.utilisation),
+            "covers": share(one.coverage),
         }
-        for one in document["recommended"]
+        for one in advice.recommended
     ]
 
 
-def falls(document: Mapping[str, Any]) -> Table:
+def falls(advice: CommitmentAdvice) -> Table:
     """Rows of the cost of the mix at less demand."""
     return [
         {
-            "demand": share(one["demand"]),
-            "this mix": usd(one["usd_per_month"]),
-            "against on demand": usd_change(one["loss_usd_per_month"]),
-            "best mix then": usd(one["best_usd_per_month"]),
-            "regret a month": usd(one["regret_usd_per_month"]),
-            "on demand": usd(one["on_demand_usd_per_month"]),
+            "demand": share(one.demand),
+            "this mix": usd(one.usd_per_month),
+            "against on demand": usd_change(one.loss_usd_per_month),
+            "best mix then": usd(one.best_usd_per_month),
+            "regret a month": usd(one.regret_usd_per_month),
+            "on demand": usd(one.on_demand_usd_per_month),
         }
-        for one in document["falls"]
+        for one in advice.falls
     ]
 
 
-def usual(document: Mapping[str, Any]) -> Table:
+def usual(advice: CommitmentAdvice) -> Table:
     """Rows of the usual advice, priced over our futures."""
-    mine = document["cost_usd_per_month"]["mean"]
-    units = {one["name"]: one["unit"] for one in document["recommended"]}
+    mine = advice.cost_usd_per_month.mean
+    units = {one.name: one.unit for one in advice.recommended}
     return [
         {
-            "option": one["name"],
-            "look-back": f"{one['days']} days",
-            "buy": bought(one["amount"], units[one["name"]]),
-            "$/month": usd(one["usd_per_month"]),
-            "more expensive by": usd(difference_usd(one["usd_per_month"], mine)),
+            "option": one.name,
+            "look-back": f"{one.days} days",
+            "buy": bought(one.amount, units[one.name]),
+            "$/month": usd(one.usd_per_month),
+            "more expensive by": usd(difference_usd(one.usd_per_month, mine)),
         }
-        for one in document["usual"]
+        for one in advice.usual
     ]

@@ -1,56 +1,53 @@
 """Recommended commitments in a few sentences: the cost of falling demand comes before the saving."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from simcost.present.format import count, share, usd
+from simcost.studies.commitments.result import CommitmentAdvice, CommitmentEvidence
 
-Document = Mapping[str, Any]
 _FEW = 20
 """Fewest futures from which a share of nine of ten can be stated."""
 
 
-def verdict(document: Document) -> str:
+def verdict(advice: CommitmentAdvice) -> str:
     """Verdict: the commitments to buy, the risk, the saving, and the evidence."""
-    chosen = [one for one in document["recommended"] if one["committed_usd_per_h"] > 0]
+    chosen = [one for one in advice.recommended if one.committed_usd_per_h > 0]
     if not chosen:
-        on_demand = usd(document["on_demand_usd_per_month"]["mean"])
+        on_demand = usd(advice.on_demand_usd_per_month.mean)
         return f"Commit to nothing: no option beats on demand, {on_demand} a month."
-    parts = ", ".join(f"{one['name']}: {bought(one['amount'], one['unit'])}" for one in chosen)
-    return " ".join([f"Buy {parts}.", _if_demand_falls(document), _saving(document), _behind(document["evidence"])])
+    parts = ", ".join(f"{one.name}: {bought(one.amount, one.unit)}" for one in chosen)
+    return " ".join([f"Buy {parts}.", _if_demand_falls(advice), _saving(advice), _behind(advice.evidence)])
 
 
-def _if_demand_falls(document: Document) -> str:
-    fallen = document["falls"][-1]
-    loss, less = fallen["loss_usd_per_month"], share(1 - fallen["demand"])
+def _if_demand_falls(advice: CommitmentAdvice) -> str:
+    fallen = advice.falls[-1]
+    loss, less = fallen.loss_usd_per_month, share(1 - fallen.demand)
     then = f"at {less} less it {'loses' if loss > 0 else 'still saves'} {usd(abs(loss))} a month"
-    even = document["break_even_demand"]
+    even = advice.break_even_demand
     if even is None:
         return f"It does not pay at the demand expected; {then}."
     return f"If demand falls by more than {share(1 - even)}, it costs more than on demand; {then}."
 
 
-def _saving(document: Document) -> str:
-    saved, found = document["saving_usd_per_month"], document["evidence"]
-    on_demand = document["on_demand_usd_per_month"]["mean"]
-    text = f"At the demand of the {found['kind']} it saves {usd(saved['mean'])} a month"
-    text += f" ({share(document['saving_share'])} of {usd(on_demand)})"
-    futures, pieces = found["futures"], found["pieces"]
-    if found["distinct_futures"] == 1:
+def _saving(advice: CommitmentAdvice) -> str:
+    saved, found = advice.saving_usd_per_month, advice.evidence
+    on_demand = advice.on_demand_usd_per_month.mean
+    text = f"At the demand of the {found.kind} it saves {usd(saved.mean)} a month"
+    text += f" ({share(advice.saving_share)} of {usd(on_demand)})"
+    futures, pieces = found.futures, found.pieces
+    if found.distinct_futures == 1:
         alike = f"in each of its {futures} {pieces}, which are all alike" if futures > 1 else f"in its one of {pieces}"
         return f"{text} {alike}: they do not show how demand may change."
-    low, high = (saved["p5"], saved["p95"]) if futures >= _FEW else (saved["least"], saved["most"])
+    low, high = (saved.p5, saved.p95) if futures >= _FEW else (saved.least, saved.most)
     among = f"in nine of ten of its {futures} {pieces}" if futures >= _FEW else f"in its {futures} {pieces}"
-    loss = document["chance_of_loss"]
+    loss = advice.chance_of_loss
     dearer = f", more expensive in {share(loss)} of them" if loss > 0 else ""
     return f"{text}, {usd(low)} to {usd(high)} {among}{dearer}."
 
 
-def _behind(found: Document) -> str:
-    years = found["longest_term_years"]
+def _behind(found: CommitmentEvidence) -> str:
+    years = found.longest_term_years
     term = "a year" if years == 1 else f"{years} years"
-    what = "of history" if found["kind"] == "history" else "of forecast"
-    return f"Behind a term of {term} stand {count(found['days'])} days {what}."
+    what = "of history" if found.kind == "history" else "of forecast"
+    return f"Behind a term of {term} stand {count(found.days)} days {what}."
 
 
 def bought(amount: float, unit: str) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.billing.metering import Line
 from simcost.catalog import load_catalog
+from simcost.documents import values
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
 from simcost.studies.commitments.demand import CommitmentDemand, from_history, from_paths
@@ -112,15 +113,15 @@ def test_the_document_says_what_is_risked() -> None:
     rng = np.random.default_rng(2)
     of = demand(rng.poisson(6.0, (10, 48)), 4.0)
     found = study(asked(of, SavingsPlan(name="plan", commitment=40.0, discount=0.3)), of)
-    assert found["saving_usd_per_month"]["mean"] > 0
-    assert found["cost_usd_per_month"]["mean"] == pytest.approx(
-        found["on_demand_usd_per_month"]["mean"] - found["saving_usd_per_month"]["mean"]
+    assert found.saving_usd_per_month.mean > 0
+    assert found.cost_usd_per_month.mean == pytest.approx(
+        found.on_demand_usd_per_month.mean - found.saving_usd_per_month.mean
     )
-    assert all(one["regret_usd_per_month"] >= -1e-6 for one in found["falls"])
-    assert found["recommended"][0]["break_even_utilisation"] == pytest.approx(0.7)
-    curve = [point["usd_per_month"] for point in found["curves"]["plan"]]
-    assert min(curve) >= found["cost_usd_per_month"]["mean"] - 1e-6
-    assert "plan" in found["verdict"]
+    assert all(one.regret_usd_per_month >= -1e-6 for one in found.falls)
+    assert found.recommended[0].break_even_utilisation == pytest.approx(0.7)
+    curve = [point.usd_per_month for point in found.curves["plan"]]
+    assert min(curve) >= found.cost_usd_per_month.mean - 1e-6
+    assert "plan" in found.verdict
 
 
 def weekly(count: int, change: float = 0.0) -> CommitmentDemand:
@@ -134,7 +135,7 @@ def test_alike_weeks_are_no_certainty_and_the_loss_leads() -> None:
     """Three years on four weeks that repeat: no interval, no `every future`; what a fall of demand costs leads."""
     of = weekly(4)
     found = study(asked(of, SavingsPlan(name="plan", commitment=40.0, discount=0.45, years=3)), of)
-    assert found["evidence"] == {
+    assert values(found.evidence) == {
         "kind": "history",
         "pieces": "weeks",
         "futures": 4,
@@ -142,7 +143,7 @@ def test_alike_weeks_are_no_certainty_and_the_loss_leads() -> None:
         "days": 28.0,
         "longest_term_years": 3,
     }
-    said = found["verdict"]
+    said = found.verdict
     for words in (
         "in each of its 4 weeks, which are all alike: they do not show how demand may change",
         "Behind a term of 3 years stand 28 days of history.",
@@ -152,7 +153,7 @@ def test_alike_weeks_are_no_certainty_and_the_loss_leads() -> None:
     assert "nine of ten" not in said
     assert said.index("If demand falls by more than") < said.index("it saves")
     varied = weekly(4, 0.5)
-    said = study(asked(varied, SavingsPlan(name="plan", commitment=40.0, discount=0.45)), varied)["verdict"]
+    said = study(asked(varied, SavingsPlan(name="plan", commitment=40.0, discount=0.45)), varied).verdict
     assert " in its 4 weeks" in said
     assert "Behind a term of a year stand 28 days of history." in said
 
