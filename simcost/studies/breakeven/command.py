@@ -20,6 +20,7 @@ from simcost.studies.options import (
 
 if TYPE_CHECKING:
     from simcost.studies.breakeven.prices import ApiOption
+    from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
 
 _NUMBERS = ("unit_tokens", "output_weight")
 _KEYS = ("hit", "written", "ttl", "batch", "ttft", "tpot", "units", "unit_price", *_NUMBERS)
@@ -70,7 +71,7 @@ def add(verbs: Any) -> None:
     own_catalog(api)
 
 
-def _api(arguments: Arguments) -> dict[str, Any]:
+def _api(arguments: Arguments) -> "BreakEvenResult | TraceCosts":
     return _of_scenario(arguments) if _is_scenario(arguments.file) else _of_trace(arguments)
 
 
@@ -78,21 +79,21 @@ def _is_scenario(file: Path) -> bool:
     return file.is_dir() or file.suffix in (".yaml", ".yml")
 
 
-def _of_trace(arguments: Arguments) -> dict[str, Any]:
+def _of_trace(arguments: Arguments) -> "TraceCosts":
     from simcost.catalog import load_catalog
     from simcost.errors import InputError
-    from simcost.studies.breakeven.question import trace_document
+    from simcost.studies.breakeven.question import price_trace
 
     if arguments.svg or arguments.plan or arguments.scale:
         raise InputError("--svg, --plan and --scale need a scenario: a trace alone has no fleets to compare with")
-    return trace_document(arguments.file, arguments.api, load_catalog(arguments.catalog))
+    return price_trace(arguments.file, arguments.api, load_catalog(arguments.catalog))
 
 
-def _of_scenario(arguments: Arguments) -> dict[str, Any]:
+def _of_scenario(arguments: Arguments) -> "BreakEvenResult":
     from simcost.errors import InputError
     from simcost.scenario.checks.load import load
     from simcost.studies.breakeven.fleets import MOST_REQUESTS, SCALES, Settings
-    from simcost.studies.breakeven.question import scenario_document
+    from simcost.studies.breakeven.question import compare_with_apis
 
     if arguments.catalog:
         raise InputError("--catalog is for traces; name the folder in the scenario as `catalog`")
@@ -109,7 +110,7 @@ def _of_scenario(arguments: Arguments) -> dict[str, Any]:
         most_requests=arguments.most_requests or MOST_REQUESTS,
     )
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
-        return scenario_document(loaded, arguments.api, (arguments.out or own) / "runs", settings, progress)
+        return compare_with_apis(loaded, arguments.api, (arguments.out or own) / "runs", settings, progress)
 
 
 def asked(text: str) -> "ApiOption":

@@ -44,9 +44,9 @@ class DemandSpread:
     lo: float
     hi: float
 
-    def times(self, factor: float) -> dict[str, float]:
-        """In another unit, as result documents have it."""
-        return {"mean": factor * self.mean, "lo": factor * self.lo, "hi": factor * self.hi}
+    def times(self, factor: float) -> "DemandSpread":
+        """In another unit."""
+        return DemandSpread(mean=factor * self.mean, lo=factor * self.lo, hi=factor * self.hi)
 
 
 def crossing(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bool) -> Crossing:

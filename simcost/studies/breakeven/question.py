@@ -1,4 +1,4 @@
-"""The documents of `simcost api`: a study of a scenario, or the prices of a stored trace."""
+"""Answers of `simcost api`: a study of a scenario, or the prices of a stored trace."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import sha256_of
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
 from simcost.studies.breakeven.prices import ApiOption, in_traces
-from simcost.studies.breakeven.study import Api, api_document, document, rate
+from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
+from simcost.studies.breakeven.study import Api, api_costs, break_even_result, rate
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
 
 
-def scenario_document(
+def compare_with_apis(
     loaded: LoadedScenario, asked: Sequence[ApiOption], runs: Path, settings: Settings, progress: Progress
-) -> dict[str, Any]:
+) -> BreakEvenResult:
     """Fleets of a scenario against APIs as demand grows; see `make_study` for arguments and errors."""
     made = make_study(loaded, asked, runs, settings, progress)
     prices = [*_fleet_prices(made), *(row for api in made.study.apis for row in token_prices(api.price))]
     origin = provenance(made.question, made.study.horizon_s) | {"prices": prices}
-    return document(made.study, origin, list(_assumptions(made)))
+    return break_even_result(made.study, origin, _assumptions(made))
 
 
 def _fleet_prices(made: Made) -> list[dict[str, Any]]:
@@ -42,8 +43,8 @@ def _fleet_prices(made: Made) -> list[dict[str, Any]]:
     return line_prices(way.line(catalog) for way in ways if isinstance(way, OnDemand | Spot))
 
 
-def trace_document(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> dict[str, Any]:
-    """Cost of the requests of a stored trace at APIs: `verdict`, `requests_per_s`, `tokens_per_month`, `apis[]`.
+def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> TraceCosts:
+    """Cost of the requests of a stored trace at APIs.
 
     Raises:
         TraceError: the trace cannot be read.
@@ -58,24 +59,24 @@ def trace_document(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> 
     tokens = (bills[0].count.input_tokens + bills[0].count.output_tokens) * _months(span_s)
     best = min(range(len(apis)), key=lambda i: bills[i].per_month_usd)
     per_s = info.rows / span_s
-    return {
-        "verdict": f"{apis[best].name} costs {format_usd(bills[best].per_month_usd)} a month at {rate(per_s)} "
+    return TraceCosts(
+        verdict=f"{apis[best].name} costs {format_usd(bills[best].per_month_usd)} a month at {rate(per_s)} "
         f"({amount(tokens)} tokens a month){f', the least of {len(apis)}' if len(apis) > 1 else ''}.",
-        "trace": str(path),
-        "requests_per_s": per_s,
-        "tokens_per_month": tokens,
-        "apis": [api_document(api, [bill]) for api, bill in zip(apis, bills, strict=True)],
-        "assumptions": [
+        trace=str(path),
+        requests_per_s=per_s,
+        tokens_per_month=tokens,
+        apis=tuple(api_costs(api, [bill]) for api, bill in zip(apis, bills, strict=True)),
+        assumptions=(
             f"A month is {HOURS_PER_MONTH:g} h like the {format_seconds(span_s)} of the trace.",
             *_about_apis(apis, bills, catalog.as_of),
-        ],
-        "provenance": {
+        ),
+        provenance={
             "simcost_version": __version__,
             "inputs": {str(path): sha256_of(path)},
             "catalog_date": catalog.as_of,
             "prices": [row for api in apis for row in token_prices(api.price)],
         },
-    }
+    )
 
 
 def _months(span_s: float) -> float:

@@ -1,7 +1,7 @@
-"""Break-even study as the JSON document of `simcost api`: costs at several demands, and the verdict."""
+"""Break-even study of `simcost api`: costs at several demands, and the verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import exp, log
 from typing import Any
 
@@ -13,6 +13,17 @@ from simcost.compare.confidence import interval
 from simcost.compare.results import mean_of
 from simcost.present.format import amount
 from simcost.studies.breakeven.crossing import DemandSpread, Place, crossing, doubtful, over_replications
+from simcost.studies.breakeven.result import (
+    ApiCosts,
+    ApiMonth,
+    BreakEvenResult,
+    DemandCosts,
+    MetFleet,
+    MissedFleet,
+    MonthlyCost,
+    PairBreakEven,
+    ReplicaRange,
+)
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
 
 
@@ -132,44 +143,44 @@ def _smallest(fleet: SmallestFleet | None) -> bool:
     return fleet is not None and fleet.replicas == 1
 
 
-Figures = Mapping[str, Any]
-
-
-def verdict(document: Figures) -> str:
+def verdict(result: BreakEvenResult) -> str:
     """Cheapest option at the demand of the scenario, and the demand from which on a fleet beats the cheapest API."""
-    here = min(document["demands"], key=lambda one: max(one["scale"], 1 / one["scale"]))
-    plans = [(plan["usd_per_month"]["mean"], f"the fleet {plan['name']}") for plan in here["plans"] if plan["met"]]
-    apis = [(api["usd_per_month"]["mean"], api["name"]) for api in here["apis"]]
+    here = result.here
+    plans = [(plan.usd_per_month.mean, f"the fleet {plan.name}") for plan in here.met]
+    apis = [(api.usd_per_month.mean, api.name) for api in here.apis]
     (usd, name), *others = sorted([*plans, *apis])
-    text = f"At {rate(here['requests_per_s'])} the cheapest is {name}: {format_usd(usd)} a month"
+    text = f"At {rate(here.requests_per_s)} the cheapest is {name}: {format_usd(usd)} a month"
     if others:
         text += f", next {others[0][1]} at {format_usd(others[0][0])}"
-    return f"{text}; {_later(document, min(apis)[1])}."
+    return f"{text}; {_later(result, min(apis)[1])}."
 
 
-def _later(document: Figures, api: str) -> str:
+def _later(result: BreakEvenResult, api: str) -> str:
     """From which demand on a plan costs less than an API; the lowest over the plans."""
-    pairs = [pair for pair in document["break_even"] if pair["api"] == api and pair["place"] is not None]
-    largest = rate(document["demands"][-1]["requests_per_s"])
+    pairs = [pair for pair in result.break_even if pair.api == api and pair.place is not None]
+    largest = rate(result.demands[-1].requests_per_s)
     if not pairs:
         return "no plan meets the SLO at any size that was tried"
-    crossing = [pair for pair in pairs if pair["requests_per_s"] is not None]
-    always = [pair for pair in pairs if pair["place"] == "fleet"]
+    crossing = [
+        (pair, pair.requests_per_s, pair.tokens_per_month)
+        for pair in pairs
+        if pair.requests_per_s is not None and pair.tokens_per_month is not None
+    ]
+    always = [pair for pair in pairs if pair.place == "fleet"]
     if always:
-        least = rate(document["demands"][0]["requests_per_s"])
-        return f"{always[0]['plan']} costs less than {api} at every demand from {least} to {largest}"
+        least = rate(result.demands[0].requests_per_s)
+        return f"{always[0].plan} costs less than {api} at every demand from {least} to {largest}"
     if crossing:
-        first = min(crossing, key=lambda pair: float(pair["requests_per_s"]["mean"]))
-        tokens = amount(first["tokens_per_month"]["mean"])
-        begin = f"from {spread(first['requests_per_s'])} on ({tokens} tokens a month)"
-        return f"{begin} {first['plan']} costs less than {api}"
-    best = min(pairs, key=lambda pair: float(pair["cost_ratio_at_largest"] or float("inf")))
-    if best["crossed_in"]:
+        first, requests_per_s, tokens = min(crossing, key=lambda one: one[1].mean)
+        begin = f"from {spread(requests_per_s)} on ({amount(tokens.mean)} tokens a month)"
+        return f"{begin} {first.plan} costs less than {api}"
+    best = min(pairs, key=lambda pair: pair.cost_ratio_at_largest or float("inf"))
+    if best.crossed_in:
         return (
-            f"{best['plan']} becomes cheaper than {api} below {largest} in {best['crossed_in']} of "
-            f"{document['replications']} replications only, so that no break-even can be named"
+            f"{best.plan} becomes cheaper than {api} below {largest} in {best.crossed_in} of "
+            f"{result.replications} replications only, so that no break-even can be named"
         )
-    closest = f"{best['plan']} comes closest, at {amount(best['cost_ratio_at_largest'])} times its cost"
+    closest = f"{best.plan} comes closest, at {amount(best.cost_ratio_at_largest)} times its cost"
     return f"up to {largest} {api} costs less than every fleet; {closest}"
 
 
@@ -178,123 +189,125 @@ def rate(per_s: float) -> str:
     return f"{amount(per_s)} requests/s" if per_s >= 0.1 else f"{amount(3600 * per_s)} requests/h"
 
 
-def spread(value: Mapping[str, float]) -> str:
+def spread(value: DemandSpread) -> str:
     """A rate with its range over the replications."""
-    mean = value["mean"]
-    lo, hi = (amount(value[name] * (1.0 if mean >= 0.1 else 3600.0)) for name in ("lo", "hi"))
+    mean = value.mean
+    lo, hi = (amount(bound * (1.0 if mean >= 0.1 else 3600.0)) for bound in (value.lo, value.hi))
     return rate(mean) if lo == hi else f"{rate(mean)} ({lo} to {hi})"
 
 
-Document = dict[str, Any]
 MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
 
-def document(study: Study, provenance: Mapping[str, Any], assumptions: Sequence[str]) -> Document:
-    """`verdict`, `demands[]` with the cost of each option (`between[]`: of some), `break_even[]`, `apis[]`; means over
-    replications, of demands geometric with their range.
-    """
-    found = {
-        "scenario": study.scenario,
-        "model": study.model,
-        "replications": len(study.points[0].bills[0]),
-        "demands": [_demand(study, point) for point in study.whole],
-        "between": [_demand(study, point) for point in study.points if point not in study.whole],
-        "apis": [api_document(api, _at_scale_one(study).bills[i]) for i, api in enumerate(study.apis)],
-        "break_even": [
+def break_even_result(study: Study, provenance: Mapping[str, Any], assumptions: Iterable[str]) -> BreakEvenResult:
+    """Costs at the demands and the break-evens; means over replications, of demands geometric with their range."""
+    found = BreakEvenResult(
+        scenario=study.scenario,
+        model=study.model,
+        replications=len(study.points[0].bills[0]),
+        demands=tuple(_demand(study, point) for point in study.whole),
+        between=tuple(_demand(study, point) for point in study.points if point not in study.whole),
+        apis=tuple(api_costs(api, _at_scale_one(study).bills[i]) for i, api in enumerate(study.apis)),
+        break_even=tuple(
             _break_even(study, study.break_even(plan, api)) for plan in study.plans for api in range(len(study.apis))
-        ],
-        "assumptions": list(assumptions),
-        "provenance": dict(provenance),
-    }
-    return {"verdict": verdict(found), **found}
+        ),
+        assumptions=tuple(assumptions),
+        provenance=provenance,
+    )
+    return replace(found, verdict=verdict(found))
 
 
-def api_document(api: Api, bills: Sequence[TokenBill]) -> Document:
+def api_costs(api: Api, bills: Sequence[TokenBill]) -> ApiCosts:
     """Prices, cache hits, and unit costs at the demand of the bills."""
     price = api.price
     facts = {
         name: value for name, value in asdict(price).items() if name.endswith(("_usd_per_m", "_tokens", "_multiplier"))
     }
-    return {
-        "name": api.name,
-        "usd_per_month": _mean([bill.per_month_usd for bill in bills]),
-        "usd_per_request": _mean([bill.total_usd / max(bill.requests, 1) for bill in bills]),
-        "usd_per_million_tokens": _mean([1e6 * bill.total_usd / max(_tokens(bill), 1) for bill in bills]),
-        "usd_by_item": {
+    return ApiCosts(
+        name=api.name,
+        usd_per_month=_mean([bill.per_month_usd for bill in bills]),
+        usd_per_request=_mean([bill.total_usd / max(bill.requests, 1) for bill in bills]),
+        usd_per_million_tokens=_mean([1e6 * bill.total_usd / max(_tokens(bill), 1) for bill in bills]),
+        usd_by_item={
             item: _mean([bill.paid.by_item_usd(bill.rates)[item] for bill in bills])
             for item in bills[0].paid.by_item_usd(bills[0].rates)
         }
         | {"provisioned": _mean([bill.units_usd for bill in bills])},
-        "read_share": _mean([bill.count.read_share for bill in bills]),
-        "cache": api.cache,
-        "too_long_requests": _mean([bill.too_long for bill in bills]),
-        "spilled_requests": _mean([bill.paid.requests for bill in bills]) if api.purchase.provisioned else None,
-        "batch": api.purchase.batch,
-        "ttft_p95_s": api.ttft_p95_s,
-        "tpot_p95_s": api.tpot_p95_s,
-        "price": facts
+        read_share=_mean([bill.count.read_share for bill in bills]),
+        cache=api.cache,
+        too_long_requests=_mean([bill.too_long for bill in bills]),
+        spilled_requests=_mean([bill.paid.requests for bill in bills]) if api.purchase.provisioned else None,
+        batch=api.purchase.batch,
+        ttft_p95_s=api.ttft_p95_s,
+        tpot_p95_s=api.tpot_p95_s,
+        price=facts
         | {name: getattr(price, name) for name in ("source", "as_of", "quality", "notes", "deprecation_date")},
-    }
+    )
 
 
-def _demand(study: Study, point: Point) -> Document:
+def _demand(study: Study, point: Point) -> DemandCosts:
     bills = point.bills[0]
-    return {
-        "scale": point.scale,
-        "requests_per_s": _mean([bill.requests / study.horizon_s for bill in bills]),
-        "tokens_per_month": _mean([_tokens(bill) * MONTH_S / study.horizon_s for bill in bills]),
-        "plans": [_plan(study, point, name) for name in study.plans if name in point.fleets],
-        "apis": [
-            {"name": api.name, "usd_per_month": _interval(point.api_usd(i), study.level)}
+    return DemandCosts(
+        scale=point.scale,
+        requests_per_s=_mean([bill.requests / study.horizon_s for bill in bills]),
+        tokens_per_month=_mean([_tokens(bill) * MONTH_S / study.horizon_s for bill in bills]),
+        plans=tuple(_plan(study, point, name) for name in study.plans if name in point.fleets),
+        apis=tuple(
+            ApiMonth(
+                name=api.name,
+                usd_per_month=_interval(point.api_usd(i), study.level),
+            )
             for i, api in enumerate(study.apis)
-        ],
-    }
+        ),
+    )
 
 
-def _plan(study: Study, point: Point, name: str) -> Document:
+def _plan(study: Study, point: Point, name: str) -> MetFleet | MissedFleet:
     fleets = [fleet for fleet in point.fleets[name] if fleet is not None]
     usd = point.fleet_usd(name)
     if usd is None:
-        return {"name": name, "met": False, "replicas": None, "usd_per_month": None}
+        return MissedFleet(name=name)
     counts = [fleet.replicas for fleet in fleets]
-    return {
-        "name": name,
-        "met": True,
-        "replicas": {"lo": min(counts), "mean": _mean(counts), "hi": max(counts)},
-        "usd_per_month": _interval(usd, study.level) | {"least": min(usd), "most": max(usd)},
-        "usd_per_million_tokens": _mean(
+    return MetFleet(
+        name=name,
+        replicas=ReplicaRange(
+            lo=min(counts),
+            mean=_mean(counts),
+            hi=max(counts),
+        ),
+        usd_per_month=replace(_interval(usd, study.level), least=min(usd), most=max(usd)),
+        usd_per_million_tokens=_mean(
             [
                 1e6 * cost / (_tokens(bill) * MONTH_S / study.horizon_s)
                 for cost, bill in zip(usd, point.bills[0], strict=True)
             ]
         ),
-        "attainment": _known(fleets, lambda fleet: fleet.attainment),
-        "ttft_p95_s": _known(fleets, lambda fleet: fleet.ttft_p95_s),
-        "tpot_p95_s": _known(fleets, lambda fleet: fleet.tpot_p95_s),
-        "utilisation": _known(fleets, lambda fleet: fleet.utilisation),
-    }
+        attainment=_known(fleets, lambda fleet: fleet.attainment),
+        ttft_p95_s=_known(fleets, lambda fleet: fleet.ttft_p95_s),
+        tpot_p95_s=_known(fleets, lambda fleet: fleet.tpot_p95_s),
+        utilisation=_known(fleets, lambda fleet: fleet.utilisation),
+    )
 
 
-def _break_even(study: Study, found: BreakEven) -> Document:
-    """`scale`, `requests_per_s` and `tokens_per_month` have `mean`, `lo`, `hi`; None where nothing crosses."""
+def _break_even(study: Study, found: BreakEven) -> PairBreakEven:
     point = _at_scale_one(study)
     bills = point.bills[0]
     rate = _mean([bill.requests / study.horizon_s for bill in bills]) / point.scale
     tokens = _mean([_tokens(bill) * MONTH_S / study.horizon_s for bill in bills]) / point.scale
     last = study.whole[-1]
     usd = last.fleet_usd(found.plan)
-    return {
-        "plan": found.plan,
-        "api": study.apis[found.api].name,
-        "place": found.place,
-        "crossed_in": found.crossed,
-        "scale": _in(found.scale, 1.0),
-        "requests_per_s": _in(found.scale, rate),
-        "tokens_per_month": _in(found.scale, tokens),
-        "sure_from_requests_per_s": _in(found.sure, rate),
-        "usd_per_month": None if found.scale is None else _api_usd(study, found.api, found.scale.mean),
-        "cost_ratio_at_largest": None if usd is None else _mean(usd) / _mean(last.api_usd(found.api)),
-    }
+    return PairBreakEven(
+        plan=found.plan,
+        api=study.apis[found.api].name,
+        place=found.place,
+        crossed_in=found.crossed,
+        scale=_in(found.scale, 1.0),
+        requests_per_s=_in(found.scale, rate),
+        tokens_per_month=_in(found.scale, tokens),
+        sure_from_requests_per_s=_in(found.sure, rate),
+        usd_per_month=None if found.scale is None else _api_usd(study, found.api, found.scale.mean),
+        cost_ratio_at_largest=None if usd is None else _mean(usd) / _mean(last.api_usd(found.api)),
+    )
 
 
 def _api_usd(study: Study, api: int, scale: float) -> float:
@@ -324,9 +337,10 @@ def _known(fleets: Sequence[SmallestFleet], value: Callable[[SmallestFleet], flo
     return mean_of(map(value, fleets))
 
 
-def _interval(values: Sequence[float], level: float) -> Document:
-    return interval(values, level).document()
+def _interval(values: Sequence[float], level: float) -> MonthlyCost:
+    found = interval(values, level)
+    return MonthlyCost(mean=found.mean, lo=found.lo, hi=found.hi, level=level, margin=found.margin)
 
 
-def _in(found: DemandSpread | None, factor: float) -> Document | None:
+def _in(found: DemandSpread | None, factor: float) -> DemandSpread | None:
     return None if found is None else found.times(factor)

@@ -18,7 +18,8 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.command import asked
 from simcost.studies.breakeven.fleets import Made, Settings, make_study, scaled
 from simcost.studies.breakeven.prices import in_scenario
-from simcost.studies.breakeven.question import scenario_document, trace_document
+from simcost.studies.breakeven.question import compare_with_apis, price_trace
+from simcost.studies.breakeven.result import MissedFleet
 from simcost.trace.synthesis.generator import synthesize
 from simcost.trace.workload.spec import RecordedWorkload, Sessions, Stream, Synthetic
 
@@ -100,33 +101,31 @@ def test_a_second_study_simulates_nothing(made: Made, loaded: LoadedScenario, mo
     assert [point.fleets for point in again.study.points] == [point.fleets for point in made.study.points]
 
 
-def test_the_document(made: Made, loaded: LoadedScenario) -> None:
+def test_the_result(made: Made, loaded: LoadedScenario) -> None:
     runs = loaded.path.parent / "out" / "runs"
-    found = scenario_document(
+    found = compare_with_apis(
         loaded,
         [asked(f"{API},ttft=0.3s"), asked(DEAR)],
         runs,
         replace(SETTINGS, scales=(0.05, 1.0, 6.0, 1e5)),
         lambda _share, _what: None,
     )
-    assert found["verdict"].startswith("At ")
-    assert [api["name"] for api in found["apis"]] == [API, DEAR]
-    assert (found["apis"][0]["ttft_p95_s"], found["apis"][1]["ttft_p95_s"]) == (0.3, None)
-    assert found["apis"][0]["price"]["as_of"] == loaded.catalog.token_price(API).as_of
-    listed = {(row["provider"], row["sku"]): row["as_of"] for row in found["provenance"]["prices"]}
+    assert found.verdict.startswith("At ")
+    assert [api.name for api in found.apis] == [API, DEAR]
+    assert (found.apis[0].ttft_p95_s, found.apis[1].ttft_p95_s) == (0.3, None)
+    assert found.apis[0].price["as_of"] == loaded.catalog.token_price(API).as_of
+    listed = {(row["provider"], row["sku"]): row["as_of"] for row in found.provenance["prices"]}
     assert listed["aws", "g6.xlarge"] == loaded.catalog.offer("aws/g6.xlarge").as_of
     assert ("groq", API.removeprefix("groq/")) in listed
-    assert any("aws/g6.xlarge in us-east-1: $0.8048 per hour, price of" in line for line in found["assumptions"])
-    assert any("x100000 is left out" in line for line in found["assumptions"])
-    pair = next(one for one in found["break_even"] if (one["plan"], one["api"]) == ("one", DEAR))
-    here = next(one for one in found["demands"] if one["scale"] == 1.0)
-    assert pair["requests_per_s"]["mean"] == pytest.approx(pair["scale"]["mean"] * here["requests_per_s"])
-    assert pair["tokens_per_month"]["mean"] == pytest.approx(pair["scale"]["mean"] * here["tokens_per_month"])
-    api_usd = [
-        api["usd_per_month"]["mean"] for demand in found["demands"] for api in demand["apis"] if api["name"] == DEAR
-    ]
-    assert api_usd[0] * (1 if pair["place"] == "crosses" else 0) <= pair["usd_per_month"] <= api_usd[-1]
-    assert set(found["provenance"]) >= {"seed", "inputs", "catalog_date"}
+    assert any("aws/g6.xlarge in us-east-1: $0.8048 per hour, price of" in line for line in found.assumptions)
+    assert any("x100000 is left out" in line for line in found.assumptions)
+    pair = next(one for one in found.break_even if (one.plan, one.api) == ("one", DEAR))
+    here = next(one for one in found.demands if one.scale == 1.0)
+    assert pair.requests_per_s.mean == pytest.approx(pair.scale.mean * here.requests_per_s)
+    assert pair.tokens_per_month.mean == pytest.approx(pair.scale.mean * here.tokens_per_month)
+    api_usd = [api.usd_per_month.mean for demand in found.demands for api in demand.apis if api.name == DEAR]
+    assert api_usd[0] * (1 if pair.place == "crosses" else 0) <= pair.usd_per_month <= api_usd[-1]
+    assert set(found.provenance) >= {"seed", "inputs", "catalog_date"}
 
 
 def test_what_cannot_be_asked(loaded: LoadedScenario, tmp_path: Path) -> None:
@@ -143,16 +142,16 @@ def test_what_cannot_be_asked(loaded: LoadedScenario, tmp_path: Path) -> None:
 
 def test_a_plan_that_no_size_saves(tmp_path: Path) -> None:
     hard = load(write(tmp_path, ("ttft: 1s", "ttft: 1ms"), ("horizon: 10min", "horizon: 1min")))
-    found = scenario_document(
+    found = compare_with_apis(
         hard,
         [asked(API)],
         tmp_path / "runs",
         Settings(scales=(1.0,), seeds=1, plans=("one",)),
         lambda *_: None,
     )
-    assert found["demands"][0]["plans"] == [{"name": "one", "met": False, "replicas": None, "usd_per_month": None}]
-    assert found["break_even"][0]["place"] is None
-    assert "no plan meets the SLO" in found["verdict"]
+    assert found.demands[0].plans == (MissedFleet(name="one"),)
+    assert found.break_even[0].place is None
+    assert "no plan meets the SLO" in found.verdict
 
 
 def test_demand_is_scaled_at_its_source(loaded: LoadedScenario, tmp_path: Path) -> None:
@@ -191,13 +190,13 @@ def test_the_cache_of_a_trace_is_a_share_of_its_tokens(tmp_path: Path) -> None:
     spec = Synthetic(rate=1.0, clients=(Stream(sessions=Sessions(mean_turns=6, think_median=20.0)),))
     path = tmp_path / "t.parquet"
     synthesize(spec, path, folder=tmp_path, seed=1, horizon_s=1800.0)
-    found = trace_document(path, [asked("openai/gpt-5-mini"), asked("openai/gpt-5-mini,hit=0%")], load_ours())
-    with_cache, without = found["apis"]
-    assert 0 < with_cache["read_share"] < 1
-    assert without["read_share"] == 0
-    saved = with_cache["read_share"] * (0.25 - 0.025)
-    inputs = without["usd_by_item"]["input"] / 0.25
-    assert without["usd_by_item"]["input"] - with_cache["usd_by_item"]["input"] - with_cache["usd_by_item"][
+    found = price_trace(path, [asked("openai/gpt-5-mini"), asked("openai/gpt-5-mini,hit=0%")], load_ours())
+    with_cache, without = found.apis
+    assert 0 < with_cache.read_share < 1
+    assert without.read_share == 0
+    saved = with_cache.read_share * (0.25 - 0.025)
+    inputs = without.usd_by_item["input"] / 0.25
+    assert without.usd_by_item["input"] - with_cache.usd_by_item["input"] - with_cache.usd_by_item[
         "cache read"
     ] == pytest.approx(inputs * saved, rel=1e-3)
     recorded = load(
@@ -211,7 +210,7 @@ def test_the_cache_of_a_trace_is_a_share_of_its_tokens(tmp_path: Path) -> None:
     )
     api = in_scenario(asked("openai/gpt-5-mini"), recorded, settle(recorded, seed=None, seeds=1).source)
     assert isinstance(api.purchase.cache, HitShare)
-    assert api.purchase.cache.hit == pytest.approx(with_cache["read_share"], abs=1e-3)
+    assert api.purchase.cache.hit == pytest.approx(with_cache.read_share, abs=1e-3)
 
 
 def load_ours():  # type: ignore[no-untyped-def]

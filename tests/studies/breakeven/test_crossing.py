@@ -130,4 +130,4 @@ def test_replications_that_disagree_name_no_demand() -> None:
     assert scale == DemandSpread(mean=pytest.approx(2.0), lo=1.0, hi=4.0)
     assert sure == DemandSpread(mean=pytest.approx(4.0), lo=2.0, hi=8.0)
     assert over_replications([*crosses, Crossing(place="api")]) == ("api", None, None)
-    assert scale.times(3.0) == {"mean": pytest.approx(6.0), "lo": 3.0, "hi": 12.0}
+    assert scale.times(3.0) == DemandSpread(mean=pytest.approx(6.0), lo=3.0, hi=12.0)
