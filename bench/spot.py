@@ -25,9 +25,9 @@ def main() -> None:
     found = measure.in_process(__file__, "--part", "study")
     document = {
         "name": "spot",
-        "work": f"{found['runs']:,} runs of 48 h of work within 60 h, ticks of 10 min",
+        "work": f"{found.runs:,} runs of 48 h of work within 60 h, ticks of 10 min",
         **{key: found[key] for key in ("cpu_s", "wall_s", "rss_bytes", "work_cpu_s")},
-        "per_cpu_s": found["runs"] / found["cpu_s"],
+        "per_cpu_s": found.runs / found["cpu_s"],
     }
     measure.show(document, options)
 
@@ -51,7 +51,7 @@ def study() -> dict[str, Any]:
         spot_usd_per_h=0.918,
         starts=STARTS,
     )
-    return {"runs": STARTS * len(document["policies"]), "work_cpu_s": measure.cpu_s() - start}
+    return {"runs": STARTS * len(document.policies), "work_cpu_s": measure.cpu_s() - start}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The verdicts of `train size` and `train spot` are not refuted by the tables below them."""
 
 import re
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import FifoSkip
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import SizingTarget, size
-from simcost.studies.spot.study import verdict
+from simcost.studies.spot.result import PolicyRow
+from simcost.studies.spot.study import spread, verdict
 from simcost.trace.jobs.jobs import Jobs
 
 
@@ -39,18 +41,22 @@ def test_no_smaller_cluster_of_the_tables_keeps_the_target(case: int) -> None:
     assert f"needs {policy['gpus']:,} GPUs" in found["verdict"]
 
 
+_ROW = PolicyRow(**{field.name: None for field in fields(PolicyRow)})
+
+
 @given(st.lists(st.tuples(st.floats(50, 200), st.sampled_from([1.0, 0.5])), min_size=1, max_size=4))
 def test_the_verdict_of_a_spot_study_says_what_its_costs_say(costs: list[tuple[float, float]]) -> None:
     work, base = 100.0, 100.4
     rows = [
-        {
-            "policy": f"policy {i}",
-            "runs": 10,
-            "deadline_met": met,
-            "billed_usd": {"mean": usd},
-            "saving": 1 - usd / work,
-            "saving_spread": {"p10": 1 - usd / work, "p90": 1 - usd / work},
-        }
+        replace(
+            _ROW,
+            policy=f"policy {i}",
+            runs=10,
+            deadline_met=met,
+            billed_usd=spread(np.array([usd])),
+            saving=1 - usd / work,
+            saving_spread=spread(np.array([1 - usd / work])),
+        )
         for i, (usd, met) in enumerate([(base, 1.0), *costs])
     ]
     said, safe = verdict(rows), [usd for usd, met in costs if met == 1]

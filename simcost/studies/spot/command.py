@@ -2,8 +2,9 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcost.studies.options import (
     Arguments,
@@ -17,6 +18,9 @@ from simcost.studies.options import (
     usd_per_h,
 )
 from simcost.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from simcost.studies.spot.result import SpotStudy
 
 POLICIES = "greedy, uniform-progress, up-plain, spot-only, time-sliced=N, mixed=N, spot-below=USD"
 
@@ -56,7 +60,7 @@ def add(actions: Any) -> None:
     own_catalog(spot)
 
 
-def _spot(arguments: Arguments) -> dict[str, Any]:
+def _spot(arguments: Arguments) -> "SpotStudy":
     from simcost.billing.price_list import offer_prices, price_sentences
     from simcost.catalog import load_catalog
     from simcost.errors import TraceError
@@ -67,7 +71,7 @@ def _spot(arguments: Arguments) -> dict[str, Any]:
     on_demand, spot = _prices(arguments, offer)
     traces = _traces(arguments)
     try:
-        document = spot_study(
+        result = spot_study(
             traces,
             work_h=arguments.work / SECONDS_PER_HOUR,
             deadline_h=arguments.deadline / SECONDS_PER_HOUR,
@@ -88,9 +92,9 @@ def _spot(arguments: Arguments) -> dict[str, Any]:
             (arguments.spot is None and not arguments.prices, "spot"),
         ]
         rows = [row for row in offer_prices(offer, spot=True) if (True, row["pricing"]) in used]
-        said = list(price_sentences(rows, catalog.as_of))
-        document |= {"prices": rows, "catalog_date": catalog.as_of, "assumptions": said}
-    return sourced(arguments, document, document["findings"])
+        said = tuple(price_sentences(rows, catalog.as_of))
+        result = replace(result, prices=rows, catalog_date=catalog.as_of, assumptions=said)
+    return sourced(arguments, result, result.findings)
 
 
 def _prices(arguments: Arguments, offer: Any) -> tuple[float, float | None]:

@@ -1,21 +1,23 @@
-"""Document of a spot study: rows by policy and trace, verdict and findings."""
+"""Study of spot policies: rows by policy and trace, verdict and findings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from simcost.compare.verdict import percent
+from simcost.documents import FindingDocument
 from simcost.errors import InputError, TraceError
 from simcost.plan.spot import Mixed, OnDemandOnly, SpotBelow, SpotPolicy
 from simcost.sim.spot import STATES, DeadlineJob, SpotRuns, course, run_spot
+from simcost.studies.spot.result import Course, CoursePart, PolicyRow, RunSpread, SpotStudy, TraceRow
 from simcost.tables.cells import Flags
 from simcost.trace.spot import Floats, Ints, SpotSeries, any_zone
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
-_PERCENTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
+Findings = list[FindingDocument]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,11 +28,8 @@ class Outcome:
     billed_usd: Floats
 
 
-def policy_row(name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd: float, gang: int) -> dict[str, Any]:
-    """Means over all runs, with the spread of money, saving, hours and finish.
-
-    Runs that the trace cut off have no saving. Hours are those of the gang, but for `total_vm_time_h`: of nodes.
-    """
+def policy_row(name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd: float, gang: int) -> PolicyRow:
+    """A policy over the runs of some traces."""
 
     def of(pick: Callable[[SpotRuns], npt.NDArray[Any]]) -> npt.NDArray[Any]:
         return np.concatenate([pick(one.runs) for one in outcomes])
@@ -39,83 +38,77 @@ def policy_row(name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd:
     on_demand_h, spot_h = of(lambda runs: runs.on_demand_h), of(lambda runs: runs.spot_h)
     ended, met = np.isfinite(finish), of(lambda runs: runs.deadline_met)
     saving = 1 - usd[ended] / on_demand_usd
-    means = {
-        "on_demand_h": on_demand_h,
-        "spot_h": spot_h,
-        "billed_on_demand_h": of(lambda runs: runs.billed_on_demand_h),
-        "billed_spot_h": of(lambda runs: runs.billed_spot_h),
-        "launches": of(lambda runs: runs.launches),
-        "preemptions": of(lambda runs: runs.preemptions),
-        "deadline_met": met,
-        "finished": ended,
-    }
-    row = {key: float(values.mean()) for key, values in means.items()}
-    return {
-        "policy": name,
-        "kind": kind,
-        "runs": len(usd),
-        "job_fail_rate": float((~met).mean()),
-        "avg_finish_time_h": _mean(finish[ended]),
-        "total_vm_time_h": gang * (row["billed_on_demand_h"] + row["billed_spot_h"]),
-        "total_vm_cost_usd": float(usd.mean()),
-        **row,
-        "on_demand_spread_h": spread(on_demand_h),
-        "spot_spread_h": spread(spot_h),
-        "billed_usd": spread(usd),
-        "finish_h": _mean(finish[ended]),
-        "finish_spread_h": spread(finish[ended]),
-        "saving": _mean(saving),
-        "saving_spread": spread(saving),
-    }
+    billed_on_demand_h = float(of(lambda runs: runs.billed_on_demand_h).mean())
+    billed_spot_h = float(of(lambda runs: runs.billed_spot_h).mean())
+    return PolicyRow(
+        policy=name,
+        kind=kind,
+        runs=len(usd),
+        job_fail_rate=float((~met).mean()),
+        avg_finish_time_h=_mean(finish[ended]),
+        total_vm_time_h=gang * (billed_on_demand_h + billed_spot_h),
+        total_vm_cost_usd=float(usd.mean()),
+        on_demand_h=float(on_demand_h.mean()),
+        spot_h=float(spot_h.mean()),
+        billed_on_demand_h=billed_on_demand_h,
+        billed_spot_h=billed_spot_h,
+        launches=float(of(lambda runs: runs.launches).mean()),
+        preemptions=float(of(lambda runs: runs.preemptions).mean()),
+        deadline_met=float(met.mean()),
+        finished=float(ended.mean()),
+        on_demand_spread_h=spread(on_demand_h),
+        spot_spread_h=spread(spot_h),
+        billed_usd=spread(usd),
+        finish_h=_mean(finish[ended]),
+        finish_spread_h=spread(finish[ended]),
+        saving=_mean(saving),
+        saving_spread=spread(saving),
+    )
 
 
-def trace_row(trace: SpotSeries, price: Floats, starts: Ints, gang: int) -> dict[str, Any]:
+def trace_row(trace: SpotSeries, price: Floats, starts: Ints, gang: int) -> TraceRow:
     """Availability of a trace for a gang: how often, for how long at a time, and how often it is taken back."""
     there: Flags = np.any(np.atleast_2d(trace.nodes) >= gang, axis=0)
     change = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
     up_h = np.diff(change)[::2] * trace.gap_s / SECONDS_PER_HOUR
     falls = len(up_h) - int(there[-1])
-    return {
-        "trace": trace.name,
-        "gap_s": trace.gap_s,
-        "span_h": trace.span_s / SECONDS_PER_HOUR,
-        "available": float(there.mean()),
-        "mean_spot_usd_per_h": float(price.mean()),
-        "starts": len(starts),
-        "mean_up_h": _mean(up_h),
-        "median_up_h": float(np.median(up_h)) if len(up_h) else None,
-        "preemptions_per_day_up": falls / float(up_h.sum()) * 24.0 if len(up_h) else None,
-    }
+    return TraceRow(
+        trace=trace.name,
+        gap_s=trace.gap_s,
+        span_h=trace.span_s / SECONDS_PER_HOUR,
+        available=float(there.mean()),
+        mean_spot_usd_per_h=float(price.mean()),
+        starts=len(starts),
+        mean_up_h=_mean(up_h),
+        median_up_h=float(np.median(up_h)) if len(up_h) else None,
+        preemptions_per_day_up=falls / float(up_h.sum()) * 24.0 if len(up_h) else None,
+    )
 
 
 def _mean(values: Floats) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def spread(values: Floats) -> dict[str, float | None]:
-    """Mean, standard deviation (of these runs) and percentiles; None where no run ended."""
+def spread(values: Floats) -> RunSpread:
+    """Spread over runs."""
     if not len(values):
-        return dict.fromkeys(("mean", "sd", *_PERCENTILES))
-    points = np.quantile(values, list(_PERCENTILES.values()))
-    found = {"mean": float(values.mean()), "sd": float(values.std())}
-    return {**found, **dict(zip(_PERCENTILES, map(float, points), strict=True))}
+        return RunSpread(mean=None, sd=None, p10=None, p25=None, p50=None, p75=None, p90=None)
+    p10, p25, p50, p75, p90 = np.quantile(values, (0.1, 0.25, 0.5, 0.75, 0.9)).tolist()
+    return RunSpread(mean=float(values.mean()), sd=float(values.std()), p10=p10, p25=p25, p50=p50, p75=p75, p90=p90)
 
 
-Row = Mapping[str, Any]
-
-
-def best_of(rows: Sequence[Row]) -> Row:
+def best_of(rows: Sequence[PolicyRow]) -> PolicyRow:
     """The cheapest policy that met the deadline in every run; on-demand only, the first row, unless others save."""
-    safe = [row for row in rows[1:] if row["deadline_met"] == 1 and row["saving"] > 0]
+    safe = [row for row in rows[1:] if row.deadline_met == 1 and (row.saving or 0.0) > 0]
     return min((rows[0], *safe), key=_usd)
 
 
-def verdict(rows: Sequence[Row]) -> str:
+def verdict(rows: Sequence[PolicyRow]) -> str:
     """Verdict: the policy to take, its saving, and how sure it is."""
-    base, best, runs = rows[0], best_of(rows), rows[0]["runs"]
+    base, best, runs = rows[0], best_of(rows), rows[0].runs
     met = f"all of {runs:,} runs" if runs > 1 else "the one run tried, which says little"
     if best is base:
-        safe = [row for row in rows[1:] if row["deadline_met"] == 1]
+        safe = [row for row in rows[1:] if row.deadline_met == 1]
         if not safe:
             return f"Stay on demand: no other policy met the deadline in {met}."
         other = min(safe, key=_usd)
@@ -125,37 +118,38 @@ def verdict(rows: Sequence[Row]) -> str:
             if more >= 0
             else f"costs only {_percent(-more)} less, and no less than the work alone"
         )
-        return f"Stay on demand: {other['policy']}, the cheapest to meet the deadline in {met}, {cost}."
-    lo, hi = (100 * best["saving_spread"][name] for name in ("p10", "p90"))
+        return f"Stay on demand: {other.policy}, the cheapest to meet the deadline in {met}, {cost}."
+    lo, hi = (100 * (bound or 0.0) for bound in (best.saving_spread.p10, best.saving_spread.p90))
     spread = f" ({lo:.0f} to {hi:.0f} % in eight of ten)" if runs > 1 else ""
-    return f"{best['policy']} saves {_percent(best['saving'])}{spread} against on-demand and met the deadline in {met}."
+    return (
+        f"{best.policy} saves {_percent(best.saving or 0.0)}{spread} against on-demand and met the deadline in {met}."
+    )
 
 
-def findings(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def findings(rows: Sequence[PolicyRow]) -> Findings:
     """Deadlines missed, and policies that cost more than on demand."""
     base = rows[0]
-    found = []
+    found = Findings()
     for row in rows[1:]:
-        name, more = row["policy"], _usd(row) / _usd(base) - 1
-        if row["deadline_met"] < 1:
-            late = f"{name} missed the deadline in {_percent(1 - row['deadline_met'])} of the runs"
-            cut = f"; {_percent(1 - row['finished'])} had not ended when the trace did, and their saving is not counted"
-            found.append({"kind": "late", "policy": name, "message": late + (cut if row["finished"] < 1 else "") + "."})
+        name, more = row.policy, _usd(row) / _usd(base) - 1
+        if row.deadline_met < 1:
+            late = f"{name} missed the deadline in {_percent(1 - row.deadline_met)} of the runs"
+            cut = f"; {_percent(1 - row.finished)} had not ended when the trace did, and their saving is not counted"
+            found.append({"kind": "late", "policy": name, "message": late + (cut if row.finished < 1 else "") + "."})
         if more > 0:
             text = f"{name} costs {_percent(more)} more than pure on-demand: its changeovers cost more than spot saves."
             found.append({"kind": "dearer", "policy": name, "message": text})
     return found
 
 
-def _usd(row: Row) -> float:
-    return float(row["billed_usd"]["mean"])
+def _usd(row: PolicyRow) -> float:
+    return row.billed_usd.mean or 0.0
 
 
 def _percent(share: float) -> str:
     return percent(round(share, 3))
 
 
-Findings = list[dict[str, Any]]
 MOST_STARTS = 1_000_000
 LONG_SILENCE_S = 7 * SECONDS_PER_DAY
 
@@ -173,8 +167,8 @@ def spot_study(
     starts: int | Sequence[int] = 300,
     seed: int = 0,
     together: bool = False,
-) -> dict[str, Any]:
-    """The document of `simcost train spot`.
+) -> SpotStudy:
+    """The study of `simcost train spot`.
 
     Args:
         traces: availability; with prices where `spot_usd_per_h` is None.
@@ -188,10 +182,6 @@ def spot_study(
         starts: how many runs on each trace, drawn evenly with `seed`, or the ticks at which they begin.
         seed: of the starts; all policies share them.
         together: the traces are zones that the job may move between; each alone stands beside them in `by_trace`.
-
-    Returns:
-        `verdict`, `best`, `policies[]` (over all runs), `by_trace[]`, `traces[]`, `courses[]` (the run of the best
-        policy that costs the median, under each policy: states with their hours), `findings[]`.
 
     Raises:
         TraceError: traces shorter than the deadline, or without the prices that were not given.
@@ -225,29 +215,29 @@ def spot_study(
     rows = [
         policy_row(name, every[name].kind, found[:counted], on_demand_usd, gang) for name, found in outcomes.items()
     ]
-    best = best_of(rows)["policy"]
-    return {
-        "verdict": verdict(rows),
-        "best": best,
-        "work_h": work_h,
-        "deadline_h": deadline_h,
-        "changeover_h": changeover_h,
-        "gang": gang,
-        "od_usd_per_h": od_usd_per_h,
-        "spot_usd_per_h": spot_usd_per_h,
-        "on_demand_usd": on_demand_usd,
-        "seed": seed,
-        "starts": sum(map(len, begin[:counted])),
-        "policies": rows,
-        "traces": [trace_row(*one, gang) for one in zip(studied, prices, begin, strict=True)],
-        "by_trace": [
-            {"trace": trace.name, **policy_row(name, every[name].kind, [found], on_demand_usd, gang)}
+    best = best_of(rows).policy
+    return SpotStudy(
+        verdict=verdict(rows),
+        best=best,
+        work_h=work_h,
+        deadline_h=deadline_h,
+        changeover_h=changeover_h,
+        gang=gang,
+        od_usd_per_h=od_usd_per_h,
+        spot_usd_per_h=spot_usd_per_h,
+        on_demand_usd=on_demand_usd,
+        seed=seed,
+        starts=sum(map(len, begin[:counted])),
+        policies=tuple(rows),
+        traces=tuple(trace_row(*one, gang) for one in zip(studied, prices, begin, strict=True)),
+        by_trace=tuple(
+            replace(policy_row(name, every[name].kind, [found], on_demand_usd, gang), trace=trace.name)
             for name, all_found in outcomes.items()
             for trace, found in zip(studied, all_found, strict=True)
-        ],
-        "courses": _courses(every, outcomes[best][:counted], job, studied, prices, begin),
-        "findings": findings(rows) + said,
-    }
+        ),
+        courses=_courses(every, outcomes[best][:counted], job, studied, prices, begin),
+        findings=findings(rows) + said,
+    )
 
 
 def _seconds(hours: float) -> float:
@@ -337,7 +327,7 @@ def _courses(
     traces: Sequence[SpotSeries],
     prices: Sequence[Floats],
     begin: Sequence[Ints],
-) -> list[dict[str, Any]]:
+) -> tuple[Course, ...]:
     """The run in which the best policy costs the median, under each policy that moves the whole gang."""
     usd = np.concatenate([one.billed_usd for one in best])
     middle = int(np.argsort(usd, kind="stable")[(len(usd) - 1) // 2])
@@ -350,11 +340,18 @@ def _courses(
             continue
         parts = course(policy, job, _nodes(policy, trace, prices[at]), trace.gap_s, start, prices[at])
         found.append(
-            {
-                "policy": name,
-                "trace": trace.name,
-                "start_tick": start,
-                "parts": [{"state": STATES[state], "from_h": since, "to_h": until} for state, since, until in parts],
-            }
+            Course(
+                policy=name,
+                trace=trace.name,
+                start_tick=start,
+                parts=tuple(
+                    CoursePart(
+                        state=STATES[state],
+                        from_h=since,
+                        to_h=until,
+                    )
+                    for state, since, until in parts
+                ),
+            )
         )
-    return found
+    return tuple(found)

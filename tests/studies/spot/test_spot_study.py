@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.shown import on_terminal
 
+from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.plan.spot import Greedy, Mixed, SpotBelow, SpotOnly, UniformProgress
 from simcost.studies.spot.study import spot_study
@@ -33,13 +34,13 @@ def test_money_is_hours_times_price_times_nodes() -> None:
         spot_usd_per_h=1,
         starts=[0],
     )
-    on_demand, greedy, mixed = document["policies"]
-    assert on_demand["billed_usd"]["mean"] == pytest.approx(10.5 * 2 * 4)
-    assert greedy["billed_usd"]["mean"] == pytest.approx(10.5 * 2 * 1)
-    assert mixed["billed_usd"]["mean"] == pytest.approx(10.5 * (4 + 1))
-    assert greedy["saving"] == pytest.approx(1 - 21 / 80)
-    assert document["best"] == "Greedy"
-    assert document["verdict"] == (
+    on_demand, greedy, mixed = document.policies
+    assert on_demand.billed_usd.mean == pytest.approx(10.5 * 2 * 4)
+    assert greedy.billed_usd.mean == pytest.approx(10.5 * 2 * 1)
+    assert mixed.billed_usd.mean == pytest.approx(10.5 * (4 + 1))
+    assert greedy.saving == pytest.approx(1 - 21 / 80)
+    assert document.best == "Greedy"
+    assert document.verdict == (
         "Greedy saves 73.8 % against on-demand and met the deadline in the one run tried, which says little."
     )
 
@@ -48,19 +49,19 @@ def test_the_price_in_effect_is_paid_hour_by_hour_and_a_limit_is_kept() -> None:
     prices = np.where(np.arange(100) < 5, 1.0, 3.0)
     zone = replace(trace((100, 1)), usd_per_h=prices)
     document = spot_study([zone], **JOB, policies=[Greedy(), SpotBelow(max_usd_per_h=2)], starts=[0])
-    _, greedy, below = document["policies"]
-    assert greedy["billed_usd"]["mean"] == pytest.approx(5 * 1 + 5.5 * 3)
-    assert (below["spot_h"], below["on_demand_h"]) == (4.5, 5.5)
-    assert below["billed_usd"]["mean"] == pytest.approx(5 * 1 + 6 * 4)
+    _, greedy, below = document.policies
+    assert greedy.billed_usd.mean == pytest.approx(5 * 1 + 5.5 * 3)
+    assert (below.spot_h, below.on_demand_h) == (4.5, 5.5)
+    assert below.billed_usd.mean == pytest.approx(5 * 1 + 6 * 4)
 
 
 def test_more_expensive_than_on_demand_is_said() -> None:
     flicker = trace(*[(1, 1), (1, 0)] * 100)
     job = JOB | {"changeover_h": 0.9}
     document = spot_study([flicker], **job, policies=[Greedy(), SpotOnly()], spot_usd_per_h=3.9, starts=20)
-    assert document["best"] == "On-demand only"
-    assert document["verdict"].startswith("Stay on demand: Greedy, the cheapest to meet the deadline in all of 20 runs")
-    assert {(found["kind"], found["policy"]) for found in document["findings"]} == {
+    assert document.best == "On-demand only"
+    assert document.verdict.startswith("Stay on demand: Greedy, the cheapest to meet the deadline in all of 20 runs")
+    assert {(found["kind"], found["policy"]) for found in document.findings} == {
         ("dearer", "Greedy"),
         ("dearer", "Spot only"),
         ("late", "Spot only"),
@@ -70,14 +71,14 @@ def test_more_expensive_than_on_demand_is_said() -> None:
 
 def test_cut_off_runs_have_no_saving() -> None:
     document = spot_study([trace((30, 0))], **JOB, policies=[SpotOnly()], spot_usd_per_h=1, starts=5)
-    alone = document["policies"][1]
-    assert (alone["saving"], alone["finish_h"], alone["finished"], alone["deadline_met"]) == (
+    alone = document.policies[1]
+    assert (alone.saving, alone.finish_h, alone.finished, alone.deadline_met) == (
         None,
         None,
         0,
         0,
     )
-    assert document["verdict"] == "Stay on demand: no other policy met the deadline in all of 5 runs."
+    assert document.verdict == "Stay on demand: no other policy met the deadline in all of 5 runs."
     assert "\N{EN DASH}" in text(document)
 
 
@@ -85,12 +86,12 @@ def test_same_seed_same_bytes_and_all_policies_share_the_starts() -> None:
     zones = [trace(*[(7, 1), (9, 0)] * 20), trace(*[(17, 1), (3, 0)] * 20, name="other")]
     policies = [Greedy(), UniformProgress()]
     one, two = (spot_study(zones, **JOB, policies=policies, spot_usd_per_h=1, starts=50, seed=3) for _ in range(2))
-    assert json.dumps(one) == json.dumps(two)
-    assert one["starts"] == 100
+    assert json.dumps(to_document(one)) == json.dumps(to_document(two))
+    assert one.starts == 100
     alone = spot_study(zones, **JOB, policies=policies[1:], spot_usd_per_h=1, starts=50, seed=3)
-    assert alone["policies"][1] == one["policies"][2]
-    mean = np.mean([row["spot_h"] for row in one["by_trace"] if row["policy"] == "Greedy"])
-    assert mean == pytest.approx(one["policies"][1]["spot_h"])
+    assert alone.policies[1] == one.policies[2]
+    mean = np.mean([row.spot_h for row in one.by_trace if row.policy == "Greedy"])
+    assert mean == pytest.approx(one.policies[1].spot_h)
 
 
 def test_what_a_trace_offers() -> None:
@@ -98,9 +99,9 @@ def test_what_a_trace_offers() -> None:
     document = spot_study(
         [trace((3, 1), (2, 0), (1, 1), (4, 0), (6, 1))], **JOB, policies=[], spot_usd_per_h=1, starts=[0]
     )
-    [row] = document["traces"]
-    assert (row["available"], row["mean_up_h"], row["median_up_h"]) == (10 / 16, 10 / 3, 3)
-    assert row["preemptions_per_day_up"] == pytest.approx(2 / 10 * 24)
+    [row] = document.traces
+    assert (row.available, row.mean_up_h, row.median_up_h) == (10 / 16, 10 / 3, 3)
+    assert row.preemptions_per_day_up == pytest.approx(2 / 10 * 24)
     assert "3 h (3.33 h)" in text(document)
 
 
@@ -116,10 +117,10 @@ def test_the_published_saving_and_a_real_price(shared: Path) -> None:
         od_usd_per_h=1.0,
         spot_usd_per_h=0.3,
     )
-    greedy, even = document["policies"][1:]
-    assert greedy["saving"] == pytest.approx(0.2478, abs=5.1e-5)
-    assert even["spot_h"] > greedy["spot_h"]
-    assert document["starts"] == 2400
+    greedy, even = document.policies[1:]
+    assert greedy.saving == pytest.approx(0.2478, abs=5.1e-5)
+    assert even.spot_h > greedy.spot_h
+    assert document.starts == 2400
     prices = read_prices(shared / "data" / "spot_prices_rle.csv")
     zone = next(one for one in traces if one.name.endswith("us-west-2c_v100_1") and "04-22" in one.name)
     flat = spot_study(
@@ -131,14 +132,14 @@ def test_the_published_saving_and_a_real_price(shared: Path) -> None:
         od_usd_per_h=3.06,
         starts=[0],
     )
-    assert flat["policies"][1]["billed_usd"]["mean"] == pytest.approx(22.9156 * 3.06 + 53.3333 * 0.918, abs=1e-3)
+    assert flat.policies[1].billed_usd.mean == pytest.approx(22.9156 * 3.06 + 53.3333 * 0.918, abs=1e-3)
     assert "us-west-2c_v100_1" in text(flat)
 
 
 def test_a_trace_that_is_silent_for_a_month_is_said() -> None:
     zone = replace(trace((800, 1)), silent_s=30 * 86400.0)
     found = spot_study([zone], **JOB, spot_usd_per_h=1, policies=[Greedy()], starts=2)
-    said = next(one["message"] for one in found["findings"] if one["kind"] == "gap")
+    said = next(one["message"] for one in found.findings if one["kind"] == "gap")
     assert said.startswith("zone says nothing for 30 d: the state before was taken to hold")
 
 
