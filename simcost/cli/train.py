@@ -42,7 +42,7 @@ def _share(arguments: Arguments) -> None:
     from simcost.studies.scheduling.sharing import serving_use, share
 
     jobs, findings = jobs_of(arguments)
-    document = share(
+    result = share(
         jobs,
         serving_use(arguments.serving, arguments.plan),
         gpus=arguments.gpus,
@@ -50,4 +50,4 @@ def _share(arguments: Arguments) -> None:
         usd_per_gpu_h=arguments.price,
         step=arguments.node,
     )
-    finish(arguments, document, findings, "scheduling.share_view")
+    finish(arguments, result, findings, "scheduling.share_view")

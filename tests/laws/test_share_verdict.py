@@ -54,19 +54,19 @@ def test_the_verdict_is_what_its_table_says(case: tuple[Jobs, ServingUse, int, i
         found = share(work, held, gpus=gpus, checkpoints=SAVES, usd_per_gpu_h=usd, step=step)
     except InputError:
         return  # the widest job never fits what serving leaves
-    verdict, apart = found["verdict"], found["separate"]
-    assert found["gpus"] % step == apart["serving_gpus"] % step == apart["training_gpus"] % step == 0
-    assert gpus <= found["gpus"] < gpus + step
-    assert apart["gpus"] == apart["serving_gpus"] + apart["training_gpus"]
-    assert apart["wait_s"]["p95"] <= found["wait_s"]["p95"]
-    saved = apart["gpus"] - found["gpus"]
+    verdict, apart = found.verdict, found.separate
+    assert found.gpus % step == apart.serving_gpus % step == apart.training_gpus % step == 0
+    assert gpus <= found.gpus < gpus + step
+    assert apart.gpus == apart.serving_gpus + apart.training_gpus
+    assert apart.wait_s.p95 <= found.wait_s.p95
+    saved = apart.gpus - found.gpus
     assert ("saves nothing" in verdict) == (saved <= 0)
     fewer = re.search(r"([\d,]+) GPUs? fewer", verdict)
     assert (int(fewer[1].replace(",", "")) if fewer else 0) == abs(saved)
     if usd is not None and saved > 0:
         assert format_usd(saved * usd * HOURS_PER_MONTH) in verdict
-        assert found["usd_per_month"] < apart["usd_per_month"]
-    waits = {format_seconds(side["wait_s"]["p95"]) for side in (found, apart)}
+        assert found.usd_per_month < apart.usd_per_month
+    waits = {format_seconds(side.wait_s.p95) for side in (found, apart)}
     assert ("the same P95 wait" in verdict) == (len(waits) == 1)
     assert all(wait in verdict for wait in waits)
     assert all(wait in text(found) for wait in waits)
@@ -83,29 +83,29 @@ def test_what_is_never_given_back_saves_no_more_than_the_rounding(
     except InputError:
         return
     if fixed.peak % step == 0:
-        assert "saves nothing" in found["verdict"]
+        assert "saves nothing" in found.verdict
     else:
         # How much the rounding gives depends on the jobs: more GPUs may make the P95 wait longer.
-        assert found["saved_gpus"] <= 0 or "gives no GPU back" in found["verdict"]
+        assert found.saved_gpus <= 0 or "gives no GPU back" in found.verdict
 
 
 @pytest.mark.parametrize("step", [1, 2, 4, 8])
 def test_a_fixed_plan_saves_nothing_at_any_size_of_node(step: int) -> None:
     work = jobs(*[(900 * i, 4000, 1 + i % 4) for i in range(30)])
     found = share(work, use(8, plan="fixed"), gpus=12, checkpoints=SAVES, usd_per_gpu_h=1.86, step=step)
-    assert "saves nothing" in found["verdict"]
-    assert found["usd_per_month"] == found["separate"]["usd_per_month"]
-    assert found["wait_s"]["p95"] == found["separate"]["wait_s"]["p95"]
-    assert (found["requested_gpus"], found["gpus"]) == (12, 16 if step == 8 else 12)
+    assert "saves nothing" in found.verdict
+    assert found.usd_per_month == found.separate.usd_per_month
+    assert found.wait_s.p95 == found.separate.wait_s.p95
+    assert (found.requested_gpus, found.gpus) == (12, 16 if step == 8 else 12)
     assert ("rounded up to 16" in text(found)) == (step == 8)
 
 
 def test_valleys_that_are_given_back_save_gpus() -> None:
     work = jobs(*[(3600 * (i % 12), 1500, 2) for i in range(48)])
     found = share(work, use(8, 8, 0, 0, 8, 0), gpus=10, checkpoints=SAVES, usd_per_gpu_h=2.0, step=1)
-    assert found["saved_gpus"] > 0
-    assert found["verdict"].startswith("One fleet of 10 GPUs takes the place of two of ")
-    assert "takes its GPUs back" in found["verdict"]
+    assert found.saved_gpus > 0
+    assert found.verdict.startswith("One fleet of 10 GPUs takes the place of two of ")
+    assert "takes its GPUs back" in found.verdict
 
 
 def test_a_job_that_never_fits_is_an_error_and_no_saving() -> None:

@@ -33,12 +33,12 @@ def test_no_smaller_cluster_of_the_tables_keeps_the_target(case: int) -> None:
     also = tuple(rng.integers(8, 40, 2).tolist())
     question = SizingTarget(wait_s=wait_s, percentile=percentile, step=step, usd_per_gpu_h=1.0, also=also)
     found = size(run, ["fifo-skip"], question, offered=jobs.gpu_seconds / 20_000, widest=8)
-    [policy] = found["policies"]
-    whole = [point for point in policy["at"] if point["gpus"] % step == 0]
-    keep = [point["gpus"] for point in (*policy["curve"], *whole) if point["wait_s"]["target"] <= wait_s]
-    assert min(keep) == policy["gpus"]
-    assert policy["wait_s"]["target"] <= wait_s
-    assert f"needs {policy['gpus']:,} GPUs" in found["verdict"]
+    [policy] = found.policies
+    whole = [point for point in policy.at if point.gpus % step == 0]
+    keep = [point.gpus for point in (*policy.curve, *whole) if point.wait_s.target <= wait_s]
+    assert min(keep) == policy.gpus
+    assert policy.wait_s.target <= wait_s
+    assert f"needs {policy.gpus:,} GPUs" in found.verdict
 
 
 _ROW = PolicyRow(**{field.name: None for field in fields(PolicyRow)})

@@ -58,7 +58,7 @@ def _pack(arguments: Arguments) -> None:
     jobs, findings = jobs_of(arguments, gpu_types=nodes.gpu_types)
     first = arguments.seed or 0
     with Progress("pack", quiet=arguments.quiet):
-        document = packing(
+        result = packing(
             lambda name, order: pack(jobs, nodes, placements[name], seed=order, until=arguments.until),
             list(placements),
             range(first, first + arguments.orders),
@@ -66,4 +66,4 @@ def _pack(arguments: Arguments) -> None:
             gpus=int(nodes.gpus.sum()),
         )
     told = [said for said in findings if said["kind"] not in _OF_TIMES]
-    finish(arguments, document, told, "scheduling.pack_view", files=[arguments.file, arguments.nodes])
+    finish(arguments, result, told, "scheduling.pack_view", files=[arguments.file, arguments.nodes])

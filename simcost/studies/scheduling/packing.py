@@ -1,17 +1,51 @@
 """Share of a cluster that placements allocate before fragmentation, and comparison of scheduling policies."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from simcost.documents import FindingDocument, optional_key
 from simcost.units import format_seconds, format_share
 
 Run = Callable[[str, int], Mapping[str, Any]]
 """Packs the cluster by a placement, in the order of a seed: the document of `sim.jobs.fgd.pack`."""
 
 
-def packing(run: Run, placements: Sequence[str], seeds: Sequence[int], *, until: float, gpus: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSpread:
+    """Mean and standard deviation over the orders of arrival."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementResult:
+    """Shares of the GPUs under a placement, by per cent of the GPUs that have been requested."""
+
+    placement: str
+    allocated: Mapping[str, OrderSpread]
+    fragmented: Mapping[str, OrderSpread]
+    """Of the idle ones that no typical job could use."""
+    allocated_at_end: OrderSpread
+    refused_gpus: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackingResult:
+    """Placements compared."""
+
+    verdict: str
+    gpus: int
+    orders: int
+    placements: tuple[PlacementResult, ...]
+    findings: Sequence[FindingDocument] = ()
+    provenance: Mapping[str, Any] | None = optional_key()
+
+
+def packing(run: Run, placements: Sequence[str], seeds: Sequence[int], *, until: float, gpus: int) -> PackingResult:
     """Placements side by side.
 
     Args:
@@ -20,19 +54,19 @@ def packing(run: Run, placements: Sequence[str], seeds: Sequence[int], *, until:
         seeds: of the orders in which jobs arrive.
         until: demand that arrives in a run, as a share of the GPUs.
         gpus: of the cluster.
-
-    Returns:
-        `verdict`, `gpus`, `orders`, and for each of `placements`: `allocated`, by per cent of the GPUs that have been
-        requested, the share allocated, `mean` and `sd` over the orders; `fragmented`, the share of the idle ones
-        that no typical job could use; both at the end too; `refused_gpus`, the mean.
     """
     found = [_placement(name, [run(name, seed) for seed in seeds]) for name in placements]
-    return {"verdict": _verdict(found, until, gpus), "gpus": gpus, "orders": len(seeds), "placements": found}
+    return PackingResult(
+        verdict=_verdict(found, until, gpus),
+        gpus=gpus,
+        orders=len(seeds),
+        placements=tuple(found),
+    )
 
 
-def _verdict(found: Sequence[Mapping[str, Any]], until: float, gpus: int) -> str:
+def _verdict(found: Sequence[PlacementResult], until: float, gpus: int) -> str:
     """The placements, the best first, and its advantage."""
-    by_end = sorted(((one["allocated_at_end"]["mean"], one["placement"]) for one in found), reverse=True)
+    by_end = sorted(((one.allocated_at_end.mean, one.placement) for one in found), reverse=True)
     shares = [f"{name} {format_share(share)}" for share, name in by_end]
     worth = round((by_end[0][0] - by_end[-1][0]) * gpus)
     more = f": the best placement is worth {worth:,} GPUs" if worth else ""
@@ -42,17 +76,17 @@ def _verdict(found: Sequence[Mapping[str, Any]], until: float, gpus: int) -> str
     )
 
 
-def _placement(name: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        "placement": name,
-        "allocated": _by_per_cent([run["allocated"] for run in runs]),
-        "fragmented": _by_per_cent([run["fragmented"] for run in runs]),
-        "allocated_at_end": _spread([run["allocated_at_end"] for run in runs]),
-        "refused_gpus": float(np.mean([run["refused_gpus"] for run in runs])),
-    }
+def _placement(name: str, runs: Sequence[Mapping[str, Any]]) -> PlacementResult:
+    return PlacementResult(
+        placement=name,
+        allocated=_by_per_cent([run["allocated"] for run in runs]),
+        fragmented=_by_per_cent([run["fragmented"] for run in runs]),
+        allocated_at_end=_spread([run["allocated_at_end"] for run in runs]),
+        refused_gpus=float(np.mean([run["refused_gpus"] for run in runs])),
+    )
 
 
-def _by_per_cent(runs: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+def _by_per_cent(runs: Sequence[Mapping[str, float]]) -> dict[str, OrderSpread]:
     """Every per cent that all runs have come to; where no job's arrival rounds to one, it is as at the last before."""
     most = min(max(map(int, run)) for run in runs)
     steps = [_held(run, most) for run in runs]
@@ -67,8 +101,11 @@ def _held(run: Mapping[str, float], most: int) -> list[float]:
     return found
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"mean": float(np.mean(values)), "sd": float(np.std(values))}
+def _spread(values: Sequence[float]) -> OrderSpread:
+    return OrderSpread(
+        mean=float(np.mean(values)),
+        sd=float(np.std(values)),
+    )
 
 
 Document = Mapping[str, Any]

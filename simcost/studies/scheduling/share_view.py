@@ -1,58 +1,56 @@
 """One fleet for serving and training against two, for people."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from simcost.present.format import amount, count, seconds, share, usd
 from simcost.present.parts import Part, Table, notes
+from simcost.studies.scheduling.sharing import SeparateFleets, SharedFleet
 
-Document = Mapping[str, Any]
 _NAMES = {"down": "serving", "idle_blocked": "idle, a job waits", "idle_free": "idle, no job waits"}
 
 
-def parts(document: Document) -> list[Part]:
+def parts(result: SharedFleet) -> list[Part]:
     """Parts below the verdict, on every screen: one fleet and two, where the GPU time went."""
     return [
-        Part(
-            title="One fleet and two", titled=False, rows=fleets(document), said=[*_rounded(document), *_use(document)]
-        ),
-        Part(title="GPU time of the shared fleet", titled=False, rows=hours(document["gpu_hours"])),
-        notes(document),
+        Part(title="One fleet and two", titled=False, rows=fleets(result), said=[*_rounded(result), *_use(result)]),
+        Part(title="GPU time of the shared fleet", titled=False, rows=hours(result.gpu_hours)),
+        notes(result),
     ]
 
 
-def fleets(document: Document) -> Table:
+def fleets(result: SharedFleet) -> Table:
     """Cost of each, and how long jobs wait."""
+    sides: list[tuple[str, SharedFleet | SeparateFleets]] = [("one fleet", result), ("two fleets", result.separate)]
     return [
         {
             "": name,
-            "GPUs": count(side["gpus"]),
-            "$/month": usd(side["usd_per_month"]),
-            "P95 wait": seconds(side["wait_s"]["p95"]),
+            "GPUs": count(side.gpus),
+            "$/month": usd(side.usd_per_month),
+            "P95 wait": seconds(side.wait_s.p95),
         }
-        for name, side in (("one fleet", document), ("two fleets", document["separate"]))
+        for name, side in sides
     ]
 
 
-def _rounded(document: Document) -> list[str]:
+def _rounded(result: SharedFleet) -> list[str]:
     """Notes where the requested fleet is not a whole number of nodes."""
-    if document["requested_gpus"] == document["gpus"]:
+    if result.requested_gpus == result.gpus:
         return []
-    asked, held, node = (count(document[key]) for key in ("requested_gpus", "gpus", "node_gpus"))
+    asked, held, node = (count(number) for number in (result.requested_gpus, result.gpus, result.node_gpus))
     return [f"{asked} GPUs are rounded up to {held}, as the other two fleets are: nodes of {node} GPUs (--node)"]
 
 
-def _use(document: Document) -> list[str]:
+def _use(result: SharedFleet) -> list[str]:
     """GPUs that serving holds, and outcomes of the jobs."""
-    serving, apart, jobs = document["serving"], document["separate"], document["jobs"]
+    serving, apart, jobs = result.serving, result.separate, result.jobs
     held = (
-        f"serving ({document['plan']}) holds {amount(serving['mean_gpus'])} GPUs on average, {serving['peak_gpus']} at "
-        f"its peak; of two fleets, serving has {count(apart['serving_gpus'])} GPUs and training "
-        f"{count(apart['training_gpus'])}"
+        f"serving ({result.plan}) holds {amount(serving.mean_gpus)} GPUs on average, {serving.peak_gpus} at "
+        f"its peak; of two fleets, serving has {count(apart.serving_gpus)} GPUs and training "
+        f"{count(apart.training_gpus)}"
     )
     done = (
-        f"jobs: {count(jobs['submitted'])} submitted, {count(jobs['completed'])} completed, {count(jobs['in_system'])} "
-        f"not finished, {count(jobs['failed'])} too wide; {count(document['preemptions'])} preemptions by serving"
+        f"jobs: {count(jobs.submitted)} submitted, {count(jobs.completed)} completed, {count(jobs.in_system)} "
+        f"not finished, {count(jobs.failed)} too wide; {count(result.preemptions)} preemptions by serving"
     )
     return [held, done]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simcost.documents import FindingDocument, optional_key
 from simcost.errors import InputError, did_you_mean
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
@@ -21,8 +23,6 @@ from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,6 +92,68 @@ def serving_use(folder: Path, plan: str | None) -> ServingUse:
     return ServingUse(plan=name, since_s=since, gpus=gpus, horizon_s=horizon_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingHeld:
+    """GPUs that serving holds."""
+
+    peak_gpus: int
+    mean_gpus: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCounts:
+    """Outcomes of the jobs."""
+
+    submitted: int
+    completed: int
+    failed: int
+    in_system: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitSummary:
+    """Waits of the jobs."""
+
+    mean: float | None = optional_key()
+    p95: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeparateFleets:
+    """The two fleets in which jobs would wait no longer."""
+
+    serving_gpus: int
+    training_gpus: int
+    gpus: int
+    wait_s: WaitSummary
+    usd_per_month: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFleet:
+    """One fleet for serving and training, against two."""
+
+    plan: str
+    gpus: int
+    requested_gpus: int
+    node_gpus: int
+    serving: ServingHeld
+    jobs: JobCounts
+    wait_s: WaitSummary
+    offered_gpus: float
+    """GPUs that the jobs keep busy on average."""
+    gpu_hours: Mapping[str, float]
+    preemptions: int
+    usd_per_month: float | None
+    separate: SeparateFleets
+    saved_gpus: int
+    saved_usd_per_month: float | None
+    checkpoints: Mapping[str, Any]
+    verdict: str = ""
+    findings: Sequence[FindingDocument] = ()
+    provenance: Mapping[str, Any] | None = optional_key()
+
+
 def share(
     jobs: Jobs,
     use: ServingUse,
@@ -100,7 +162,7 @@ def share(
     checkpoints: Checkpoints,
     usd_per_gpu_h: float | None,
     step: int = 8,
-) -> Document:
+) -> SharedFleet:
     """One fleet for both, and the two fleets in which jobs would wait no longer; all of them in whole nodes.
 
     The serving plan has the right of way: when it starts a replica, jobs give up the GPUs at once, within its cold
@@ -135,28 +197,37 @@ def share(
         question,
         offered=offered,
         widest=int(jobs.gpus.max()),
-    )["policies"]
-    fleets = serving + own["gpus"]
-    document = {
-        "plan": use.plan,
-        "gpus": shared,
-        "requested_gpus": gpus,
-        "node_gpus": step,
-        "serving": {"peak_gpus": use.peak, "mean_gpus": use.mean},
-        **_experience(together, offered),
-        "usd_per_month": _monthly(shared, usd_per_gpu_h),
-        "separate": {
-            "serving_gpus": serving,
-            "training_gpus": own["gpus"],
-            "gpus": fleets,
-            "wait_s": {"p95": own["wait_s"]["target"]},
-            "usd_per_month": _monthly(fleets, usd_per_gpu_h),
-        },
-        "saved_gpus": fleets - shared,
-        "saved_usd_per_month": _monthly(fleets - shared, usd_per_gpu_h),
-        "checkpoints": {f"{name}_s": value for name, value in asdict(checkpoints).items()},
-    }
-    return {**document, "verdict": share_verdict(document)}
+    ).policies
+    fleets = serving + own.gpus
+    result = SharedFleet(
+        plan=use.plan,
+        gpus=shared,
+        requested_gpus=gpus,
+        node_gpus=step,
+        serving=ServingHeld(
+            peak_gpus=use.peak,
+            mean_gpus=use.mean,
+        ),
+        jobs=_jobs(together),
+        wait_s=WaitSummary(mean=_mean(together), p95=_percentile(together)),
+        offered_gpus=offered,
+        gpu_hours={name: seconds / 3600.0 for name, seconds in together.gpu_seconds.items()},
+        preemptions=int(together.outcomes.preemptions.sum()),
+        usd_per_month=_monthly(shared, usd_per_gpu_h),
+        separate=SeparateFleets(
+            serving_gpus=serving,
+            training_gpus=own.gpus,
+            gpus=fleets,
+            wait_s=WaitSummary(
+                p95=own.wait_s.target,
+            ),
+            usd_per_month=_monthly(fleets, usd_per_gpu_h),
+        ),
+        saved_gpus=fleets - shared,
+        saved_usd_per_month=_monthly(fleets - shared, usd_per_gpu_h),
+        checkpoints={f"{name}_s": value for name, value in asdict(checkpoints).items()},
+    )
+    return replace(result, verdict=share_verdict(result))
 
 
 def _check_widest(jobs: Jobs, use: ServingUse, left: GpuCapacity, shared: int) -> None:
@@ -169,47 +240,36 @@ def _check_widest(jobs: Jobs, use: ServingUse, left: GpuCapacity, shared: int) -
         )
 
 
-def _experience(ledger: JobLedger, offered_gpus: float) -> Document:
-    """Outcomes of the jobs on the shared fleet, and the GPUs that they keep busy on average."""
-    return {
-        "jobs": _jobs(ledger),
-        "wait_s": {"mean": _mean(ledger), "p95": _percentile(ledger)},
-        "offered_gpus": offered_gpus,
-        "gpu_hours": {name: seconds / 3600.0 for name, seconds in ledger.gpu_seconds.items()},
-        "preemptions": int(ledger.outcomes.preemptions.sum()),
-    }
-
-
-def share_verdict(document: Document) -> str:
+def share_verdict(result: SharedFleet) -> str:
     """Saving of sharing, from the figures of the table alone."""
-    apart, waits = document["separate"], _waits(document)
-    one, two, saved = document["gpus"], apart["gpus"], document["saved_gpus"]
+    apart, waits = result.separate, _waits(result)
+    one, two, saved = result.gpus, apart.gpus, result.saved_gpus
     if saved <= 0:
         more = "as many GPUs" if saved == 0 else f"{-saved:,} GPUs fewer"
         return f"Sharing saves nothing here: two fleets need {more} ({two:,} against {one:,}), {waits}."
-    usd = document["saved_usd_per_month"]
+    usd = result.saved_usd_per_month
     worth = "" if usd is None else f", {format_usd(usd)} a month"
     return (
         f"One fleet of {one:,} {_gpus(one)} takes the place of two of {two:,}: {saved:,} {_gpus(saved)} fewer{worth}, "
-        f"{waits}; {_because(document)}."
+        f"{waits}; {_because(result)}."
     )
 
 
-def _waits(document: Document) -> str:
+def _waits(result: SharedFleet) -> str:
     """P95 of the wait on both sides, as the table shows it."""
-    shared, apart = (format_seconds(side["wait_s"]["p95"]) for side in (document, document["separate"]))
+    shared, apart = (format_seconds(wait.p95) for wait in (result.wait_s, result.separate.wait_s))
     if shared == apart:
         return f"with the same P95 wait of {shared}"
     return f"with a P95 wait of {shared} on the shared fleet and {apart} on two"
 
 
-def _because(document: Document) -> str:
+def _because(result: SharedFleet) -> str:
     """The GPUs that serving gave back, and what taking them again cost the jobs."""
-    serving = document["serving"]
-    if serving["mean_gpus"] >= serving["peak_gpus"] * (1 - 1e-9):
-        node = document["node_gpus"]
+    serving = result.serving
+    if serving.mean_gpus >= serving.peak_gpus * (1 - 1e-9):
+        node = result.node_gpus
         return f"serving gives no GPU back, so this is only the rounding to nodes of {node:,}"
-    hours = document["gpu_hours"]
+    hours = result.gpu_hours
     lost = hours["lost"] + hours["restart"]
     busy = lost + hours["useful"] + hours["checkpoint"]
     redone = format_share(lost / busy if busy else 0.0)
@@ -225,15 +285,15 @@ def _whole(gpus: int, step: int) -> int:
     return -(-gpus // step) * step
 
 
-def _jobs(ledger: JobLedger) -> Document:
+def _jobs(ledger: JobLedger) -> JobCounts:
     felt = ledger.outcomes
     ended, rejected = int((felt.end_s >= 0).sum()), int(felt.rejected.sum())
-    return {
-        "submitted": len(felt.submit_s),
-        "completed": ended,
-        "failed": rejected,
-        "in_system": len(felt.submit_s) - ended - rejected,
-    }
+    return JobCounts(
+        submitted=len(felt.submit_s),
+        completed=ended,
+        failed=rejected,
+        in_system=len(felt.submit_s) - ended - rejected,
+    )
 
 
 def _percentile(ledger: JobLedger) -> float:

@@ -1,34 +1,35 @@
 """Charts of sizing: waiting against size and money, and mixes of reserved GPUs and spot.
 
-Pure functions from the document of `simcost train size` to Altair charts.
+Pure functions from the result of `simcost train size` to Altair charts.
 """
 
 from typing import Any
 
-from simcost.present.chart_style import DASHES, INK, OKABE_ITO, WIDTH, Document, Rows, cycled, finish, inline
+from simcost.present.chart_style import DASHES, INK, OKABE_ITO, WIDTH, Rows, cycled, finish, inline
 from simcost.present.charts import band_and_line, groups, rule, stacked_bars
 from simcost.present.format import count, percentile
+from simcost.studies.scheduling.sizing import MixResult, MixRow, SizingResult
 
 HOUR_S, MINUTE_S = 3600.0, 60.0
 TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 
 
-def curves(document: Document) -> Any:
+def curves(result: SizingResult) -> Any:
     """The wait of each policy against the number of GPUs, with the target and the smallest cluster of each."""
     import altair as alt
 
-    target = document["target"]
-    unit, unit_s = ("h", HOUR_S) if target["wait_s"] >= HOUR_S else ("min", MINUTE_S)
-    priced = document["policies"][0]["usd_per_month"] is not None
+    target = result.target
+    unit, unit_s = ("h", HOUR_S) if target.wait_s >= HOUR_S else ("min", MINUTE_S)
+    priced = result.policies[0].usd_per_month is not None
     rows: Rows = [
         {
-            "name": one["policy"],
-            "across": point["usd_per_month" if priced else "gpus"],
-            "mid": round(point["wait_s"]["target"] / unit_s, 4),
-            "chosen": point["gpus"] == one["gpus"],
+            "name": one.policy,
+            "across": point.usd_per_month if priced else point.gpus,
+            "mid": round(point.wait_s.target / unit_s, 4),
+            "chosen": point.gpus == one.gpus,
         }
-        for one in document["policies"]
-        for point in one["curve"]
+        for one in result.policies
+        for point in one.curve
     ]
     x = alt.X(
         "across:Q",
@@ -38,34 +39,35 @@ def curves(document: Document) -> Any:
     )
     ticks = [0, *(tick for tick in TICKS if tick <= max(row["mid"] for row in rows))]
     y = {
-        "title": f"{percentile(target['percentile'])} of the wait ({unit})",
+        "title": f"{percentile(target.percentile)} of the wait ({unit})",
         "scale": alt.Scale(type="symlog", constant=1),
         "axis": alt.Axis(format=",d", values=ticks),
     }
-    names = [one["policy"] for one in document["policies"]]
+    names = [one.policy for one in result.policies]
     dashed = dict(zip(names, cycled(DASHES, len(names)), strict=True))
-    chart = band_and_line(rows, x=x, y=y, dashed=dashed, over=[rule(target["wait_s"] / unit_s, "y")])
+    chart = band_and_line(rows, x=x, y=y, dashed=dashed, over=[rule(target.wait_s / unit_s, "y")])
     what = "money" if priced else "size"
     return finish(chart, f"Waiting against {what}", "Dashed: the target. Ring: the smallest cluster that keeps it.")
 
 
-def mixes(mix: Document) -> Any:
+def mixes(mix: MixResult) -> Any:
     """Cost of each mix that meets the target, reserved and spot apart."""
     import altair as alt
 
-    kept = [row for row in mix["mixes"] if row["spot_gpus"] is not None]
+    kept = [row for row in mix.mixes if row.spot_gpus is not None]
     shades = {"reserved": OKABE_ITO[0], "spot": OKABE_ITO[2]}
     rows = [
-        {"group": _name(row), "part": part, "value": round(row[f"{part}_usd_per_month"], 2)}
+        {"group": _name(row), "part": part, "value": round(usd, 2)}
         for row in kept
-        for part in shades
+        for part, usd in (("reserved", row.reserved_usd_per_month), ("spot", row.spot_usd_per_month))
+        if usd is not None
     ]
-    best = {"group": _name(mix["best"]), "usd": mix["best"]["usd_per_month"], "said": "cheapest"}
+    best = {"group": _name(mix.best), "usd": mix.best.usd_per_month, "said": "cheapest"}
     label = alt.Chart(inline([best])).mark_text(align="left", dx=6, color=INK)
     text = label.encode(x="usd:Q", y=groups(rows), text="said:N")
     chart = stacked_bars(rows, shades, title="USD a month", step=30, width=WIDTH - 100, over=[text])
-    return finish(chart, "Mixes that keep the target (USD a month)", f"Spot as on {mix['trace']}.")
+    return finish(chart, "Mixes that keep the target (USD a month)", f"Spot as on {mix.trace}.")
 
 
-def _name(row: Document) -> str:
-    return f"{count(row['base_gpus'])} reserved, up to {count(row['spot_gpus'])} spot"
+def _name(row: MixRow) -> str:
+    return f"{count(row.base_gpus)} reserved, up to {count(row.spot_gpus)} spot"

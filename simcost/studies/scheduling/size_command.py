@@ -1,8 +1,9 @@
 """`simcost train size`: how many GPUs a queue of jobs needs."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcost.progress import Progress
 from simcost.studies.options import Arguments, natural, positive, seconds, sourced, study, usd_per_h
@@ -15,6 +16,9 @@ from simcost.studies.scheduling.job_options import (
     jobs_of,
     scheduler,
 )
+
+if TYPE_CHECKING:
+    from simcost.studies.scheduling.sizing import SizingResult
 
 
 def add(actions: Any) -> None:
@@ -47,7 +51,7 @@ def add(actions: Any) -> None:
     add_checkpoints(beside)
 
 
-def _size(arguments: Arguments) -> dict[str, Any]:
+def _size(arguments: Arguments) -> "SizingResult":
     from simcost.sim.jobs.simulate import schedule
     from simcost.studies.scheduling.sizing import SizingTarget, size
 
@@ -63,7 +67,7 @@ def _size(arguments: Arguments) -> dict[str, Any]:
         also=tuple(arguments.gpus),
     )
     with Progress("size", quiet=arguments.quiet):
-        document = size(
+        result = size(
             lambda gpus, name: schedule(jobs, gpus, policies[name]),
             names,
             asked,
@@ -72,11 +76,11 @@ def _size(arguments: Arguments) -> dict[str, Any]:
             every=int(jobs.gpus.sum()),
         )
         if arguments.spot_trace:
-            document = _with_mixes(document, jobs, arguments, asked)
-    return sourced(arguments, document, findings)
+            result = _with_mixes(result, jobs, arguments, asked)
+    return sourced(arguments, result, findings)
 
 
-def _with_mixes(document: dict[str, Any], jobs: Any, arguments: Arguments, asked: Any) -> dict[str, Any]:
+def _with_mixes(result: "SizingResult", jobs: Any, arguments: Arguments, asked: Any) -> "SizingResult":
     """And the mixes of reserved and spot GPUs that keep the target."""
     from simcost.studies.scheduling.spot_mix import SpotMix, mixes
     from simcost.trace.spot import one_trace
@@ -84,7 +88,7 @@ def _with_mixes(document: dict[str, Any], jobs: Any, arguments: Arguments, asked
     trace = one_trace(arguments.spot_trace, arguments.trace)
     spot = SpotMix(trace=trace, usd_per_gpu_h=arguments.spot, checkpoints=checkpoints_of(arguments))
     mix = mixes(jobs, spot, asked)
-    return {**document, "verdict": f"{document['verdict']} {mix['verdict']}", "mix": mix}
+    return replace(result, verdict=f"{result.verdict} {mix.verdict}", mix=mix)
 
 
 def _percent(text: str) -> float:

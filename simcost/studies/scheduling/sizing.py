@@ -1,12 +1,13 @@
 """Number of GPUs that a queue of jobs needs: waiting against cluster size, and hardware that a better policy saves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, fsum
 from typing import Any
 
 import numpy as np
 
+from simcost.documents import FindingDocument, optional_key, values
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
@@ -37,6 +38,96 @@ class SizingTarget:
     """Numbers of GPUs to look at besides, whether they keep the target or not."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitOfSize:
+    """Waits on a cluster; `target` at the percentile of the target."""
+
+    mean: float
+    target: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSize:
+    """The queue on so many GPUs."""
+
+    gpus: int
+    wait_s: WaitOfSize
+    utilisation: float
+    usd_per_month: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizedPolicy:
+    """The smallest cluster that keeps the target under a policy, the sizes around it, and those asked for."""
+
+    policy: str
+    gpus: int
+    wait_s: WaitOfSize
+    utilisation: float
+    usd_per_month: float | None
+    curve: tuple[ClusterSize, ...]
+    at: tuple[ClusterSize, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitTarget:
+    """Longest wait that the percentile may have."""
+
+    percentile: float
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixWait:
+    """Waits of all starts; `target` at the percentile of the target."""
+
+    mean: float
+    target: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixRow:
+    """The least spot that keeps the target beside so many reserved GPUs; None where no number does."""
+
+    base_gpus: int
+    spot_gpus: int | None
+    """At most."""
+    wait_s: MixWait | None = None
+    usd_per_month: float | None = None
+    reserved_usd_per_month: float | None = None
+    spot_usd_per_month: float | None = None
+    spot_gpu_hours_per_month: float | None = None
+    preemptions: float | None = None
+    redone_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixResult:
+    """Mixes of reserved GPUs and spot that keep the target."""
+
+    trace: str
+    available: float
+    starts: int
+    mixes: tuple[MixRow, ...]
+    best: MixRow
+    verdict: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizingResult:
+    """Clusters that keep a target, by policy."""
+
+    offered_gpus: float
+    target: WaitTarget
+    policies: tuple[SizedPolicy, ...]
+    verdict: str
+    mix: MixResult | None = optional_key()
+    findings: Sequence[FindingDocument] = ()
+    provenance: Mapping[str, Any] | None = optional_key()
+
+
 def size(
     run: Run,
     policies: Sequence[str],
@@ -45,7 +136,7 @@ def size(
     offered: float,
     widest: int,
     every: int | None = None,
-) -> dict[str, Any]:
+) -> SizingResult:
     """The smallest cluster for each policy, its curve, and the saving of the best policy.
 
     Args:
@@ -62,16 +153,19 @@ def size(
     least = max(ceil(widest / question.step), 1)
     guess = max(ceil(min(offered, offered if every is None else every) / question.step), least)
     found = [_policy(run, name, question, least, guess) for name in policies]
-    best = min(found, key=lambda one: one["gpus"])
-    return {
-        "offered_gpus": offered,
-        "target": {"percentile": question.percentile, "wait_s": question.wait_s},
-        "policies": found,
-        "verdict": _verdict(found, best, question),
-    }
+    best = min(found, key=lambda one: one.gpus)
+    return SizingResult(
+        offered_gpus=offered,
+        target=WaitTarget(
+            percentile=question.percentile,
+            wait_s=question.wait_s,
+        ),
+        policies=tuple(found),
+        verdict=_verdict(found, best, question),
+    )
 
 
-def _policy(run: Run, name: str, question: SizingTarget, least: int, guess: int) -> dict[str, Any]:
+def _policy(run: Run, name: str, question: SizingTarget, least: int, guess: int) -> SizedPolicy:
     """Bisection on the number of nodes, then a walk down: waits fall as the cluster grows, but not at every step.
 
     Args:
@@ -104,9 +198,9 @@ def _policy(run: Run, name: str, question: SizingTarget, least: int, guess: int)
         if wait(nodes) > 2 * question.wait_s:
             break
     high, shown = _settled(wait, seen, question, least, high)
-    curve = [_point(seen[nodes], nodes * question.step, question) for nodes in sorted(seen) if nodes in shown]
-    at = [_point(_of_size(run, seen, gpus, name, question.step), gpus, question) for gpus in question.also]
-    return {"policy": name, **_point(seen[high], high * question.step, question), "curve": curve, "at": at}
+    curve = tuple(_point(seen[nodes], nodes * question.step, question) for nodes in sorted(seen) if nodes in shown)
+    at = tuple(_point(_of_size(run, seen, gpus, name, question.step), gpus, question) for gpus in question.also)
+    return SizedPolicy(policy=name, **values(_point(seen[high], high * question.step, question)), curve=curve, at=at)
 
 
 def _settled(
@@ -132,20 +226,20 @@ def _of_size(run: Run, seen: dict[int, JobLedger], gpus: int, name: str, step: i
     return seen[nodes] if not rest and nodes in seen else run(gpus, name)
 
 
-def _point(ledger: JobLedger, gpus: int, question: SizingTarget) -> dict[str, Any]:
+def _point(ledger: JobLedger, gpus: int, question: SizingTarget) -> ClusterSize:
     wait = ledger.waits_s()
     capacity = fsum(ledger.gpu_seconds.values())
     price = question.usd_per_gpu_h
-    return {
-        "gpus": gpus,
-        "wait_s": {
-            "mean": float(wait.mean()) if len(wait) else 0.0,
-            "target": _wait(ledger, question.percentile),
-            "max": float(wait.max()) if len(wait) else 0.0,
-        },
-        "utilisation": ledger.gpu_seconds["useful"] / capacity if capacity else 0.0,
-        "usd_per_month": None if price is None else gpus * price * HOURS_PER_MONTH,
-    }
+    return ClusterSize(
+        gpus=gpus,
+        wait_s=WaitOfSize(
+            mean=float(wait.mean()) if len(wait) else 0.0,
+            target=_wait(ledger, question.percentile),
+            max=float(wait.max()) if len(wait) else 0.0,
+        ),
+        utilisation=ledger.gpu_seconds["useful"] / capacity if capacity else 0.0,
+        usd_per_month=None if price is None else gpus * price * HOURS_PER_MONTH,
+    )
 
 
 def _wait(ledger: JobLedger, share: float) -> float:
@@ -153,17 +247,17 @@ def _wait(ledger: JobLedger, share: float) -> float:
     return float(np.quantile(wait, share)) if len(wait) else 0.0
 
 
-def _verdict(found: Sequence[dict[str, Any]], best: dict[str, Any], question: SizingTarget) -> str:
+def _verdict(found: Sequence[SizedPolicy], best: SizedPolicy, question: SizingTarget) -> str:
     first = found[0]
     target = f"P{100 * question.percentile:g} of the wait within {format_seconds(question.wait_s)}"
-    needs = f"{best['policy']} needs {best['gpus']:,} GPUs for {target}{_money(best)}"
-    if best is first or best["gpus"] == first["gpus"]:
+    needs = f"{best.policy} needs {best.gpus:,} GPUs for {target}{_money(best)}"
+    if best is first or best.gpus == first.gpus:
         return f"{needs}; no other policy asked for needs fewer." if len(found) > 1 else f"{needs}."
-    fewer = first["gpus"] - best["gpus"]
-    saved = first["usd_per_month"]
-    worth = "" if saved is None else f", {format_usd(saved - best['usd_per_month'])} a month"
-    return f"{needs}; {first['policy']} needs {first['gpus']:,}: the policy is worth {fewer:,} GPUs{worth}."
+    fewer = first.gpus - best.gpus
+    dearer, cheaper = first.usd_per_month, best.usd_per_month
+    worth = "" if dearer is None or cheaper is None else f", {format_usd(dearer - cheaper)} a month"
+    return f"{needs}; {first.policy} needs {first.gpus:,}: the policy is worth {fewer:,} GPUs{worth}."
 
 
-def _money(point: dict[str, Any]) -> str:
-    return "" if point["usd_per_month"] is None else f" ({format_usd(point['usd_per_month'])} a month)"
+def _money(point: SizedPolicy) -> str:
+    return "" if point.usd_per_month is None else f" ({format_usd(point.usd_per_month)} a month)"

@@ -13,7 +13,7 @@ from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import FifoSkip
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.jobs.simulate import schedule
-from simcost.studies.scheduling.sizing import LARGEST, SizingTarget
+from simcost.studies.scheduling.sizing import LARGEST, MixResult, MixRow, MixWait, SizingTarget
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.spot import Floats, Ints, SpotSeries
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
@@ -24,7 +24,6 @@ MOST_SPOT = 4
 """Times the cluster that needs no spot: where the search for spot nodes ends."""
 FOREVER_S = 1e12
 """Stands for the wait of a job that never ends."""
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,7 +50,7 @@ class _Tried:
     ledgers: Sequence[JobLedger]
 
 
-def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> Document:
+def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> MixResult:
     """The mixes that keep the target, from all reserved to all on spot.
 
     Jobs take reserved GPUs first; a spot node is held while jobs need it and it can be had. When spot is taken back,
@@ -62,11 +61,6 @@ def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> Document:
         jobs: the queue.
         spot: the trace, its price, how jobs save their work.
         question: target, GPUs of a node, price of a reserved GPU-hour.
-
-    Returns:
-        `mixes[]`: `base_gpus`, `spot_gpus` (at most), `wait_s`, `usd_per_month` in all, reserved and on spot,
-        `spot_gpu_hours_per_month`, `preemptions`, `redone_share`; None for spot where no number keeps the target.
-        `best`, `verdict`, and `notes[]` of what is assumed.
 
     Raises:
         InputError: not even without spot the target can be kept.
@@ -84,22 +78,22 @@ def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> Document:
     alone = _smallest(lambda nodes: keeps(nodes, 0), 0, LARGEST * _guess(jobs, question.step))
     if alone is None:
         raise InputError("no number of reserved GPUs keeps the target; ask for a longer wait")
-    rows: list[Document] = []
+    rows: list[MixRow] = []
     for base in np.unique(np.linspace(0, alone, BASES).round().astype(int)).tolist()[::-1]:
-        hopeless = bool(rows) and rows[-1]["spot_gpus"] is None  # fewer reserved ones cannot do with less spot
+        hopeless = bool(rows) and rows[-1].spot_gpus is None  # fewer reserved ones cannot do with less spot
         nodes = None if hopeless else _smallest(partial(keeps, base), -1, MOST_SPOT * alone)
         rows.append(_row(jobs, base, nodes, None if nodes is None else tried(base, nodes), spot, question))
     rows.reverse()
     best = _best(rows)
-    return {
-        "trace": spot.trace.name,
-        "available": float((spot.trace.nodes > 0).mean()),
-        "starts": spot.starts,
-        "mixes": rows,
-        "best": best,
-        "verdict": _verdict(rows, best),
-        "notes": _notes(spot),
-    }
+    return MixResult(
+        trace=spot.trace.name,
+        available=float((spot.trace.nodes > 0).mean()),
+        starts=spot.starts,
+        mixes=tuple(rows),
+        best=best,
+        verdict=_verdict(rows, best),
+        notes=_notes(spot),
+    )
 
 
 def _guess(jobs: Jobs, step: int) -> int:
@@ -171,34 +165,23 @@ def _percentile(tried: _Tried, question: SizingTarget) -> float:
 
 def _row(
     jobs: Jobs, base: int, nodes: int | None, tried: _Tried | None, spot: SpotMix, question: SizingTarget
-) -> Document:
-    row: Document = {
-        "base_gpus": base * question.step,
-        "spot_gpus": None if nodes is None else nodes * question.step,
-    }
+) -> MixRow:
+    base_gpus, spot_gpus = base * question.step, None if nodes is None else nodes * question.step
     if tried is None:
-        nothing = (
-            "wait_s",
-            "usd_per_month",
-            "reserved_usd_per_month",
-            "spot_usd_per_month",
-            "spot_gpu_hours_per_month",
-            "preemptions",
-            "redone_share",
-        )
-        return {**row, **dict.fromkeys(nothing)}
+        return MixRow(base_gpus=base_gpus, spot_gpus=spot_gpus)
     span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
     spot_h = tried.spot_gpu_s / SECONDS_PER_HOUR * HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
     redone = sum(one.gpu_seconds["lost"] + one.gpu_seconds["restart"] for one in tried.ledgers)
     busy = redone + sum(one.gpu_seconds["useful"] + one.gpu_seconds["checkpoint"] for one in tried.ledgers)
-    return {
-        **row,
-        "wait_s": {"mean": float(tried.wait_s.mean()), "target": _percentile(tried, question)},
+    return MixRow(
+        base_gpus=base_gpus,
+        spot_gpus=spot_gpus,
+        wait_s=MixWait(mean=float(tried.wait_s.mean()), target=_percentile(tried, question)),
         **_monthly(base * question.step, spot_h, spot, question),
-        "spot_gpu_hours_per_month": spot_h,
-        "preemptions": float(np.mean([one.outcomes.preemptions.sum() for one in tried.ledgers])),
-        "redone_share": redone / busy if busy else 0.0,
-    }
+        spot_gpu_hours_per_month=spot_h,
+        preemptions=float(np.mean([one.outcomes.preemptions.sum() for one in tried.ledgers])),
+        redone_share=redone / busy if busy else 0.0,
+    )
 
 
 def _monthly(base_gpus: int, spot_h: float, spot: SpotMix, question: SizingTarget) -> dict[str, float | None]:
@@ -214,35 +197,35 @@ def _monthly(base_gpus: int, spot_h: float, spot: SpotMix, question: SizingTarge
     }
 
 
-def _best(rows: Sequence[Document]) -> Document:
+def _best(rows: Sequence[MixRow]) -> MixRow:
     """The cheapest; without prices the fewest reserved GPUs. The last row is all reserved."""
-    kept = [row for row in rows if row["spot_gpus"] is not None]
-    if rows[-1]["usd_per_month"] is None:
+    kept = [row for row in rows if row.spot_gpus is not None]
+    if rows[-1].usd_per_month is None:
         return kept[0]
-    return min(kept, key=lambda row: (row["usd_per_month"], -row["base_gpus"]))
+    return min(kept, key=lambda row: (row.usd_per_month or 0.0, -row.base_gpus))
 
 
-def _verdict(rows: Sequence[Document], best: Document) -> str:
+def _verdict(rows: Sequence[MixRow], best: MixRow) -> str:
     whole = rows[-1]
-    if best is whole and whole["usd_per_month"] is None:
-        return f"No mix with spot keeps the target with fewer than {whole['base_gpus']:,} reserved GPUs."
+    if best is whole and whole.usd_per_month is None:
+        return f"No mix with spot keeps the target with fewer than {whole.base_gpus:,} reserved GPUs."
     if best is whole:
-        return f"No mix with spot is cheaper than {whole['base_gpus']:,} reserved GPUs."
-    what = f"{best['base_gpus']:,} reserved GPUs and up to {best['spot_gpus']:,} on spot"
-    if best["usd_per_month"] is None:
-        return f"{what} keep the target that {whole['base_gpus']:,} reserved GPUs keep."
-    less = whole["usd_per_month"] - best["usd_per_month"]
+        return f"No mix with spot is cheaper than {whole.base_gpus:,} reserved GPUs."
+    what = f"{best.base_gpus:,} reserved GPUs and up to {best.spot_gpus:,} on spot"
+    if best.usd_per_month is None or whole.usd_per_month is None:
+        return f"{what} keep the target that {whole.base_gpus:,} reserved GPUs keep."
+    less = whole.usd_per_month - best.usd_per_month
     return (
-        f"{what} keep it too, for {format_usd(best['usd_per_month'])} a month: {format_usd(less)} less than "
-        f"{whole['base_gpus']:,} reserved GPUs."
+        f"{what} keep it too, for {format_usd(best.usd_per_month)} a month: {format_usd(less)} less than "
+        f"{whole.base_gpus:,} reserved GPUs."
     )
 
 
-def _notes(spot: SpotMix) -> list[str]:
+def _notes(spot: SpotMix) -> tuple[str, ...]:
     most = int(spot.trace.nodes.max())
-    return [
+    return (
         "waits here count the time in the queue after preemptions too; with spot, jobs pay for their checkpoints",
         f"the trace had at most {most:,} node{'s' if most != 1 else ''}; more of them come and go in proportion",
         "a spot node is paid while jobs need it; one that is needed and to be had is there at once",
         f"over {spot.starts} starts along {spot.trace.name}",
-    ]
+    )

@@ -36,26 +36,26 @@ def run(gpus: int, policy: str) -> JobLedger:
 def test_the_smallest_number_of_nodes_that_keeps_the_target() -> None:
     found = size(run, ["fifo-strict", "easy-backfill"], ASKED, offered=100.0, widest=16)
     # 0.95 * 2 * (400 - n) <= 60 from n = 368.4 on: 376 is the next multiple of 8
-    assert [one["gpus"] for one in found["policies"]] == [376, 272]
-    for one in found["policies"]:
-        below = run(one["gpus"] - 8, one["policy"]).outcomes.wait_s
-        assert np.quantile(below, 0.95) > 60 >= one["wait_s"]["target"]
+    assert [one.gpus for one in found.policies] == [376, 272]
+    for one in found.policies:
+        below = run(one.gpus - 8, one.policy).outcomes.wait_s
+        assert np.quantile(below, 0.95) > 60 >= one.wait_s.target
 
 
 def test_what_the_policy_is_worth() -> None:
     found = size(run, ["fifo-strict", "easy-backfill"], ASKED, offered=100.0, widest=16)
-    assert found["verdict"] == (
+    assert found.verdict == (
         "easy-backfill needs 272 GPUs for P95 of the wait within 60 s ($397,120 a month); "
         "fifo-strict needs 376: the policy is worth 104 GPUs, $151,840 a month."
     )
 
 
 def test_the_curve_holds_the_answer_and_rises_in_size() -> None:
-    [found] = size(run, ["fifo-strict"], ASKED, offered=100.0, widest=16)["policies"]
-    sizes = [point["gpus"] for point in found["curve"]]
+    [found] = size(run, ["fifo-strict"], ASKED, offered=100.0, widest=16).policies
+    sizes = [point.gpus for point in found.curve]
     assert sizes == sorted(sizes)
-    assert found["gpus"] in sizes
-    waits = [point["wait_s"]["target"] for point in found["curve"]]
+    assert found.gpus in sizes
+    waits = [point.wait_s.target for point in found.curve]
     assert waits == sorted(waits, reverse=True)
 
 
@@ -79,16 +79,16 @@ def test_a_burst_needs_fewer_gpus_than_it_offers_at_once() -> None:
         widest=1,
         every=8,
     )
-    assert found["policies"][0]["gpus"] == 3
-    assert max(point["gpus"] for point in found["policies"][0]["curve"]) <= 8
+    assert found.policies[0].gpus == 3
+    assert max(point.gpus for point in found.policies[0].curve) <= 8
 
 
 def test_the_smallest_is_found_where_waits_do_not_fall_at_every_step() -> None:
     def bumpy(gpus: int, policy: str) -> JobLedger:
         return run(gpus - 40 if gpus % 16 == 0 else gpus, policy)
 
-    [found] = size(bumpy, ["fifo-strict"], ASKED, offered=100.0, widest=16)["policies"]
+    [found] = size(bumpy, ["fifo-strict"], ASKED, offered=100.0, widest=16).policies
     keeping = [
         gpus for gpus in range(16, 800, 8) if np.quantile(bumpy(gpus, "fifo-strict").outcomes.wait_s, 0.95) <= 60
     ]
-    assert found["gpus"] == min(keeping) == 376
+    assert found.gpus == min(keeping) == 376
