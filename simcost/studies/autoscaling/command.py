@@ -1,9 +1,12 @@
 """`simcost autoscale`: autoscalers as they are, from their manifests."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcost.studies.options import Arguments, columns, natural, pair, sourced, span, study
+
+if TYPE_CHECKING:
+    from simcost.studies.autoscaling.result import AutoscaleReplay
 
 
 def add(verbs: Any) -> None:
@@ -58,10 +61,10 @@ def _add_replay(actions: Any) -> None:
     columns(replay)
 
 
-def _replay(arguments: Arguments) -> dict[str, Any]:
+def _replay(arguments: Arguments) -> "AutoscaleReplay":
     from simcost.studies.autoscaling.study import autoscale_replay
 
-    document = autoscale_replay(
+    result = autoscale_replay(
         arguments.manifest,
         arguments.metrics,
         name=arguments.name,
@@ -71,4 +74,4 @@ def _replay(arguments: Arguments) -> dict[str, Any]:
         start=arguments.start,
         stands_s=arguments.stale,
     )
-    return sourced(arguments, document, document["findings"], [arguments.manifest, arguments.metrics])
+    return sourced(arguments, result, result.findings, [arguments.manifest, arguments.metrics])

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
-from typing import Any
 
+from simcost.documents import FindingDocument
 from simcost.errors import InputError, did_you_mean
 from simcost.plan.autoscaling import Autoscaler
 from simcost.plan.autoscaling.replay import Replayed, replay
 from simcost.scenario.manifests import Manifest, read_manifest
+from simcost.studies.autoscaling.result import (
+    AutoscaleReplay,
+    ReasonCount,
+    ReplayedManifest,
+    ReplicaHours,
+    SyncDecision,
+)
 from simcost.trace.metrics import Recording, read_metrics
 from simcost.units import SECONDS_PER_HOUR, format_seconds
 
-Document = dict[str, Any]
 _NONE: Mapping[str, str] = {}
 
 
@@ -31,7 +37,7 @@ def autoscale_replay(
     closed: bool = False,
     start: int | None = None,
     stands_s: float | None = None,
-) -> Document:
+) -> AutoscaleReplay:
     """Replicas that the autoscaler of a manifest requests at each sync, given recorded metrics.
 
     Args:
@@ -43,9 +49,6 @@ def autoscale_replay(
         closed: replicas are what was asked for before, whatever is recorded.
         start: replicas at the first sync where they are not recorded; None = the policy's own.
         stands_s: time for which a sample counts; None = until the next of its kind is due.
-
-    Returns:
-        A JSON document; `decisions` has the syncs.
 
     Raises:
         InputError: what cannot be used of either file, with its place and the remedy.
@@ -62,7 +65,7 @@ def autoscale_replay(
     if replayed.silent:
         message = f"{replayed.silent:,} syncs were passed over, since nothing is recorded at their time"
         findings = [*findings, {"kind": "gaps", "series": "", "count": replayed.silent, "message": message}]
-    return _document(said, said.policy, recording, replayed, findings)
+    return _result(said, said.policy, recording, replayed, findings)
 
 
 def _renamed(recording: Recording, recorded: Mapping[str, str], path: Path) -> Recording:
@@ -82,48 +85,57 @@ def _remedy(manifest: Manifest, recording: Recording) -> str:
     return f"; record it under its name, or pass --metric NAME=RECORDED{places}" if recording.metrics else ""
 
 
-def _document(
-    manifest: Manifest, policy: Autoscaler, recording: Recording, replayed: Replayed, findings: list[Document]
-) -> Document:
+def _result(
+    manifest: Manifest,
+    policy: Autoscaler,
+    recording: Recording,
+    replayed: Replayed,
+    findings: Sequence[FindingDocument],
+) -> AutoscaleReplay:
     more, fewer = (int((sign * (replayed.desired - replayed.current) > 0).sum()) for sign in (1, -1))
     hours = policy.interval / SECONDS_PER_HOUR
     title = f"{manifest.kind} {manifest.name}".strip()
     low, high = int(replayed.desired.min()), int(replayed.desired.max())
     length = format_seconds(float(replayed.time_s[-1] - replayed.time_s[0]))
     asked = f"{high}" if low == high else f"{low} to {high}"
-    return {
-        "verdict": f"{title} requests {asked} {'replica' if high == 1 else 'replicas'} over {length}: more than there "
+    return AutoscaleReplay(
+        verdict=f"{title} requests {asked} {'replica' if high == 1 else 'replicas'} over {length}: more than there "
         f"are at {more:,} of {len(replayed):,} syncs, fewer at {fewer:,}",
-        "manifest": {
-            "file": manifest.file,
-            "kind": manifest.kind,
-            "name": manifest.name,
-            "policy": policy.kind,
-        },
-        "interval_s": policy.interval,
-        "syncs": len(replayed),
-        "scale_ups": more,
-        "scale_downs": fewer,
-        "replica_hours": {
-            "current": float(replayed.current.sum() * hours),
-            "desired": float(replayed.desired.sum() * hours),
-        },
-        "reasons": [{"reason": word, "syncs": count} for word, count in _words(replayed).most_common()],
-        "metrics": list(replayed.totals),
-        "decisions": _decisions(replayed, recording.start_utc_s),
-        "not_simulated": list(manifest.not_simulated),
-        "findings": findings,
-    }
+        manifest=ReplayedManifest(
+            file=manifest.file,
+            kind=manifest.kind,
+            name=manifest.name,
+            policy=policy.kind,
+        ),
+        interval_s=policy.interval,
+        syncs=len(replayed),
+        scale_ups=more,
+        scale_downs=fewer,
+        replica_hours=ReplicaHours(
+            current=float(replayed.current.sum() * hours),
+            desired=float(replayed.desired.sum() * hours),
+        ),
+        reasons=tuple(
+            ReasonCount(
+                reason=word,
+                syncs=count,
+            )
+            for word, count in _words(replayed).most_common()
+        ),
+        metrics=tuple(replayed.totals),
+        decisions=_decisions(replayed, recording.start_utc_s),
+        not_simulated=tuple(manifest.not_simulated),
+        findings=findings,
+    )
 
 
 def _words(replayed: Replayed) -> Counter[str]:
     return Counter(reason.partition(":")[0] for reason in replayed.reason)
 
 
-def _decisions(replayed: Replayed, start_utc_s: float) -> list[Document]:
+def _decisions(replayed: Replayed, start_utc_s: float) -> tuple[SyncDecision, ...]:
     """Sync by sync; with the date where the recording has dates."""
     totals = {name: values.tolist() for name, values in replayed.totals.items()}
-    decisions: list[Document] = []
     columns = zip(
         replayed.time_s.tolist(),
         replayed.current.tolist(),
@@ -132,21 +144,18 @@ def _decisions(replayed: Replayed, start_utc_s: float) -> list[Document]:
         replayed.reason,
         strict=True,
     )
-    for i, (t_s, current, ready, desired, reason) in enumerate(columns):
-        seen = {name: values[i] if isfinite(values[i]) else None for name, values in totals.items()}
-        time = {} if start_utc_s != start_utc_s else {"time": _iso(start_utc_s + t_s)}
-        decisions.append(
-            {
-                "t_s": t_s,
-                **time,
-                "current": current,
-                "ready": ready,
-                "desired": desired,
-                "reason": reason,
-                "metrics": seen,
-            }
+    return tuple(
+        SyncDecision(
+            t_s=t_s,
+            time=None if isnan(start_utc_s) else _iso(start_utc_s + t_s),
+            current=current,
+            ready=ready,
+            desired=desired,
+            reason=reason,
+            metrics={name: values[i] if isfinite(values[i]) else None for name, values in totals.items()},
         )
-    return decisions
+        for i, (t_s, current, ready, desired, reason) in enumerate(columns)
+    )
 
 
 def _iso(utc_s: float) -> str:
