@@ -61,6 +61,8 @@ class Accelerator(Provenance):
     """Between devices of a node, one direction."""
     link_devices: PositiveCount = 8
     """Devices that the link joins; beyond them, data takes the network."""
+    sparse_24: bool = False
+    """Multiplies matrices of which two of four weights are zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

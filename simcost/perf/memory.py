@@ -10,13 +10,13 @@ from typing import Literal
 
 from simcost.catalog.facts import Accelerator, Model, Precision
 from simcost.errors import DoesNotFitError, InputError
-from simcost.perf.replica import (
-    ReplicaSpec,
+from simcost.perf.model_shape import (
     block_parameters,
     embedding_matrices,
     embedding_parameters,
     routed_parameters,
 )
+from simcost.perf.replica import ReplicaSpec
 from simcost.units import GIB
 
 WEIGHT_BYTES: dict[Precision, float] = {
@@ -28,7 +28,7 @@ WEIGHT_BYTES: dict[Precision, float] = {
 }
 """Bytes per weight with its scales; embedding and LM head stay at 2 bytes."""
 
-_KV_BYTES: dict[Precision, float] = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0}
+_KV_BYTES: dict[Precision, float] = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": WEIGHT_BYTES["fp4"]}
 
 
 def kv_bytes(precision: Precision) -> float:
@@ -74,6 +74,18 @@ SAMPLED_ROWS = 256
 """Sequences for which the engine reserves logits: vLLM's default max_num_seqs."""
 
 
+def check_replica(model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> None:
+    """Raises InputError if the model cannot be split, pruned or adapted as the replica says, or cached so."""
+    if spec.pruning is not None:
+        spec.pruning.check(model, accelerator, spec.precision)
+    if spec.lora is not None:
+        spec.lora.check(model)
+    check_parallelism(spec.shape(model), spec)
+    kv_bytes(spec.kv_precision)
+    if spec.kv_precision == "fp4" and accelerator.fp4_flops is None:
+        raise InputError(f"{accelerator.name} has no fp4, and a KV cache in fp4 needs it; use kv_precision fp8")
+
+
 def check_parallelism(model: Model, spec: ReplicaSpec) -> None:
     """Raises InputError if the model cannot be split as the replica says."""
     tp, ranks = spec.tp, spec.tp * spec.dp
@@ -101,10 +113,16 @@ def possible_tp(model: Model) -> list[int]:
     return [tp for tp in divisors if model.kv_heads % tp == 0 or tp % model.kv_heads == 0]
 
 
-def weights_bytes(model: Model, precision: Precision) -> float:
+def bytes_per_weight(spec: ReplicaSpec) -> float:
+    """Bytes of one weight of a block: by precision, and less with 2:4 sparsity."""
+    dense = WEIGHT_BYTES[spec.precision]
+    return dense if spec.pruning is None else spec.pruning.weight_bytes(dense)
+
+
+def weights_bytes(model: Model, spec: ReplicaSpec) -> float:
     """Bytes of one copy of the weights; embedding and LM head stay at 16 bits."""
     embeddings = embedding_matrices(model) * embedding_parameters(model)
-    return block_parameters(model) * WEIGHT_BYTES[precision] + embeddings * 2.0
+    return block_parameters(model) * bytes_per_weight(spec) + embeddings * 2.0
 
 
 LONG_SEQUENCE = 8192
@@ -112,7 +130,7 @@ LONG_SEQUENCE = 8192
 
 
 def weights_bytes_per_device(model: Model, spec: ReplicaSpec) -> float:
-    """Bytes of weights on the fullest device.
+    """Bytes of weights on the fullest device, without adapters.
 
     Attention, dense layers and shared experts are split by tp and repeated on each dp rank; routed experts are split
     over all tp * dp devices; each of pp stages holds its layers, the last one the LM head.
@@ -122,7 +140,7 @@ def weights_bytes_per_device(model: Model, spec: ReplicaSpec) -> float:
     stage = ceil(model.layers / spec.pp) / model.layers
     matrices = embedding_matrices(model) if spec.pp == 1 else 1
     embeddings = matrices * embedding_parameters(model) * 2.0 / spec.tp
-    return blocks * stage * WEIGHT_BYTES[spec.precision] + embeddings
+    return blocks * stage * bytes_per_weight(spec) + embeddings
 
 
 def kv_bytes_per_token(model: Model, tp: int, precision: Precision, pp: int = 1) -> float:
@@ -171,6 +189,8 @@ class MemoryFit:
     weights_bytes: float
     """One copy of the model."""
     weights_bytes_per_device: float
+    adapters_bytes_per_device: float
+    """Slots of LoRA adapters."""
     overhead_bytes: float
     kv_bytes_per_token: float
     """Per device."""
@@ -182,15 +202,15 @@ class MemoryFit:
 def fit_memory(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int) -> MemoryFit:
     """Memory of a replica, and the capacity of its KV cache in tokens.
 
-    tokens = dp * floor((memory * memory_utilisation - weights - overhead) / kv_bytes_per_token), in blocks; weights,
-    overhead and KV cache of the fullest device.
+    tokens = dp * floor((memory * memory_utilisation - weights - adapters - overhead) / kv_bytes_per_token), in blocks;
+    weights, adapters, overhead and KV cache of the fullest device.
 
     Raises:
         InputError: tp does not split the heads; a precision that the accelerator or the model lacks.
         DoesNotFitError: less than one block of KV cache is left; the message says what would fit.
     """
-    check_parallelism(model, spec)
-    kv_bytes(spec.kv_precision)
+    check_replica(model, accelerator, spec)
+    model = spec.shape(model)
     if spec.kv_tokens is not None and spec.kv_tokens < BLOCK_TOKENS:
         raise InputError(f"kv_tokens {spec.kv_tokens} is less than one block of {BLOCK_TOKENS} tokens")
     fit = _fit(model, accelerator, spec, max_num_batched_tokens)
@@ -207,13 +227,15 @@ def _fit(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batc
         overhead = overhead_bytes(model, spec.tp, max_num_batched_tokens)
         source = f"overhead estimated at {overhead / GIB:.2f} GiB per device (other estimates: up to 6 GiB)"
     per_token = kv_bytes_per_token(model, spec.tp, spec.kv_precision, spec.pp)
-    left = accelerator.memory_bytes * spec.memory_utilisation - weights - overhead
+    adapters = 0.0 if spec.lora is None else spec.lora.bytes_per_device(model, spec.tp, spec.pp)
+    left = accelerator.memory_bytes * spec.memory_utilisation - weights - adapters - overhead
     tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
     if spec.kv_tokens is not None and weights < accelerator.memory_bytes:
         tokens, source = spec.kv_tokens // BLOCK_TOKENS * BLOCK_TOKENS, "KV capacity given"
     return MemoryFit(
-        weights_bytes=weights_bytes(model, spec.precision),
+        weights_bytes=weights_bytes(model, spec),
         weights_bytes_per_device=weights,
+        adapters_bytes_per_device=adapters,
         overhead_bytes=overhead,
         kv_bytes_per_token=per_token,
         kv_capacity_tokens=tokens,
@@ -223,11 +245,12 @@ def _fit(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batc
 
 def _what_is_missing(model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, fit: MemoryFit) -> str:
     usable = accelerator.memory_bytes * spec.memory_utilisation
-    needed = fit.weights_bytes_per_device + fit.overhead_bytes + BLOCK_TOKENS * fit.kv_bytes_per_token
+    held = fit.weights_bytes_per_device + fit.adapters_bytes_per_device
+    needed = held + fit.overhead_bytes + BLOCK_TOKENS * fit.kv_bytes_per_token
     advice = list(_what_would_fit(model, accelerator, spec, tokens))
     return (
         f"{model.name} in {spec.precision} does not fit on {spec.accelerators} x {accelerator.name}: per device "
-        f"{fit.weights_bytes_per_device / GIB:.1f} GiB of weights and {fit.overhead_bytes / GIB:.1f} GiB of "
+        f"{held / GIB:.1f} GiB of weights and {fit.overhead_bytes / GIB:.1f} GiB of "
         f"overhead, {usable / GIB:.1f} GiB usable; {(needed - usable) / GIB:.1f} GiB are missing. "
         f"What would fit: {'; '.join(advice) or 'nothing in the catalog with this tp; combine the remedies'}"
     )

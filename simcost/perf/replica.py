@@ -1,4 +1,4 @@
-"""Hardware and model shape of a replica, as a scenario writes it."""
+"""Hardware, number formats and changes of the model of a replica, as a scenario writes it."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,7 +6,9 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le
 
 from simcost.catalog.facts import Engine, Model, Precision
-from simcost.units import Bytes, Count, PositiveCount, Seconds
+from simcost.perf.adapters import AdapterSlots
+from simcost.perf.pruning import Pruning
+from simcost.units import ByKind, Bytes, Count, PositiveCount, Seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,12 @@ class ReplicaSpec:
     precision: Precision = "bf16"
     """Precision of the weights; embedding and LM head stay at 16 bits."""
     kv_precision: Precision = "bf16"
-    """Precision of the KV cache: `bf16`, `fp8` or `int8`."""
+    """Precision of the KV cache: `bf16`, `fp8`, `int8`, or `fp4` where the accelerator has it."""
+    pruning: Annotated[Pruning, ByKind()] | None = None
+    """Parts that were taken out of the model: `{kind: "2:4"}`, `{kind: width, hidden: 3072}`, `{kind: depth, layers:
+    16}`; None = nothing."""
+    lora: AdapterSlots | None = None
+    """LoRA adapters that the replica serves beside its model; None = none."""
     memory_utilisation: Annotated[float, Gt(0), Le(1)] = 0.92
     """Share of device memory the engine may use (vLLM: `gpu_memory_utilization`)."""
     overhead: Bytes | None = None
@@ -85,67 +92,16 @@ class ReplicaSpec:
         """Accelerators of one replica: what is billed."""
         return self.tp * self.pp * self.dp
 
+    @property
+    def gemm_speedup(self) -> float:
+        """Products against those of dense weights."""
+        return 1.0 if self.pruning is None else self.pruning.rate
 
-def embedding_parameters(model: Model) -> float:
-    """One matrix of vocabulary x hidden: the embedding, or the LM head."""
-    return float(model.vocabulary * model.hidden)
+    def shape(self, model: Model) -> Model:
+        """The model as it is served: pruned, or as it is."""
+        return model if self.pruning is None else self.pruning.shape(model)
 
-
-def embedding_matrices(model: Model) -> int:
-    """2, or 1 where one matrix serves as both."""
-    return 1 if model.tied_embeddings else 2
-
-
-def block_parameters(model: Model) -> float:
-    """All parameters but embedding and LM head: those that are quantised and multiplied."""
-    return model.parameters - embedding_matrices(model) * embedding_parameters(model)
-
-
-def routed_parameters(model: Model) -> float:
-    """Parameters of all routed experts; a token multiplies experts_per_token / experts of them."""
-    return float(moe_layers(model) * model.experts * _expert_parameters(model))
-
-
-def active_share(model: Model) -> float:
-    """Share of the routed experts that one token uses; 0 for a dense model."""
-    return model.experts_per_token / model.experts if model.experts else 0.0
-
-
-def counted_parameters(model: Model) -> float:
-    """All parameters as the shape implies them, without norms and biases: the check of the stated number."""
-    dense_layers = model.layers - moe_layers(model)
-    dense = dense_layers * 3 * model.hidden * model.ffn
-    shared = moe_layers(model) * model.shared_experts * _expert_parameters(model)
-    router = moe_layers(model) * model.hidden * model.experts
-    blocks = attention_parameters(model) + dense + shared + router + routed_parameters(model)
-    return float(blocks + embedding_matrices(model) * embedding_parameters(model))
-
-
-def moe_layers(model: Model) -> int:
-    """Layers with routed experts."""
-    return model.layers - model.dense_layers if model.experts else 0
-
-
-def _expert_parameters(model: Model) -> int:
-    return 3 * model.hidden * model.moe_ffn
-
-
-def attention_parameters(model: Model) -> int:
-    """Projections of all layers."""
-    ordinary = model.layers - model.linear_layers
-    return ordinary * _projections(model) + model.linear_layers * model.linear_parameters
-
-
-def _projections(model: Model) -> int:
-    """Projections of one layer: queries, keys and values, output, gate."""
-    value_dim = model.value_head_dim or model.head_dim
-    output = model.heads * value_dim * model.hidden
-    if not model.kv_lora_rank:
-        gate = output if model.gated_attention else 0
-        return 2 * output + gate + 2 * model.kv_heads * model.head_dim * model.hidden
-    key_dim = model.head_dim + model.rope_head_dim
-    rank, queries = model.q_lora_rank, model.heads * key_dim
-    to_queries = rank * (model.hidden + queries) if rank else model.hidden * queries
-    to_latent = model.hidden * (model.kv_lora_rank + model.rope_head_dim)
-    from_latent = model.kv_lora_rank * model.heads * (model.head_dim + value_dim)
-    return to_queries + to_latent + from_latent + output
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Assumptions on pruning and adapters."""
+        return tuple(lever.assumption for lever in (self.pruning, self.lora) if lever is not None)

@@ -24,15 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcost.catalog.facts import Accelerator, HardwareFit, Model
-from simcost.perf.memory import WEIGHT_BYTES, kv_bytes_per_layer, peak_flops
-from simcost.perf.replica import (
-    ReplicaSpec,
+from simcost.perf.memory import bytes_per_weight, kv_bytes_per_layer, peak_flops
+from simcost.perf.model_shape import (
     active_share,
     block_parameters,
     embedding_parameters,
     moe_layers,
     routed_parameters,
 )
+from simcost.perf.replica import ReplicaSpec
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -124,8 +124,8 @@ def _smooth_max(x: Numbers, y: Numbers) -> Numbers:
 def _dense_s(fit: HardwareFit, accelerator: Accelerator, model: Model, spec: ReplicaSpec, rows: Numbers) -> Numbers:
     always = block_parameters(model) - routed_parameters(model)
     peak = peak_flops(accelerator, fit.precision)
-    compute_s = 2.0 * rows * always / spec.tp / (fit.gemm_efficiency * peak)
-    read_bytes = (always * WEIGHT_BYTES[spec.precision] + embedding_parameters(model) * 2.0) / spec.tp
+    compute_s = 2.0 * rows * always / spec.tp / (fit.gemm_efficiency * peak * spec.gemm_speedup)
+    read_bytes = (always * bytes_per_weight(spec) + embedding_parameters(model) * 2.0) / spec.tp
     read_s = np.full_like(rows, read_bytes / (fit.weight_efficiency * accelerator.memory_bytes_per_s))
     return _smooth_max(compute_s, read_s)
 
@@ -142,7 +142,7 @@ def _experts_s(
     width = model.moe_ffn * max(spec.ep, 1) / devices
     efficiency = fit.expert_gemm_efficiency * width / (width + HALF_WIDTH)
     compute_s = 2.0 * (rows * share + touched * HALF_TILE) * routed / devices / (efficiency * peak)
-    read_bytes = routed * touched * WEIGHT_BYTES[spec.precision] / devices
+    read_bytes = routed * touched * bytes_per_weight(spec) / devices
     return _smooth_max(compute_s, read_bytes / (fit.expert_weight_efficiency * accelerator.memory_bytes_per_s))
 
 

@@ -17,7 +17,7 @@ from simcost.catalog import Catalog
 from simcost.catalog.facts import Accelerator, HardwareFit, Model
 from simcost.errors import CatalogError
 from simcost.perf.factors import LEVELS, Correction, corrected, correction
-from simcost.perf.memory import check_parallelism, gemm_rate, kv_bytes
+from simcost.perf.memory import check_replica, gemm_rate
 from simcost.perf.replica import GivenStep, ReplicaSpec
 
 if TYPE_CHECKING:
@@ -127,13 +127,14 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
     source = step_source(catalog, model, accelerator, spec)
     if isinstance(source, GivenStep):
         return _given(source)
-    return _corrected(source, model, accelerator, spec, correction(catalog, model, accelerator, spec))
+    served = spec.shape(model)
+    step = _corrected(source, served, accelerator, spec, correction(catalog, served, accelerator, spec))
+    return step if spec.lora is None else step.scaled(spec.lora.step_factor)
 
 
 def step_source(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> GivenStep | HardwareFit:
     """Source of the step time; raises as `step_time` does, but computes nothing."""
-    check_parallelism(model, spec)
-    kv_bytes(spec.kv_precision)
+    check_replica(model, accelerator, spec)
     if spec.step is not None:
         return spec.step
     if spec.accelerators > 1 and accelerator.link_bytes_per_s is None:

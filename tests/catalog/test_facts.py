@@ -6,7 +6,7 @@ import pytest
 
 from simcost.catalog import Model, load_catalog
 from simcost.perf.memory import kv_bytes_per_token
-from simcost.perf.replica import counted_parameters
+from simcost.perf.model_shape import counted_parameters
 
 CATALOG = load_catalog()
 FACTS = CATALOG.facts

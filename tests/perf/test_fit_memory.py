@@ -39,10 +39,13 @@ def test_capacity_is_what_is_left_in_whole_blocks() -> None:
 def test_embedding_and_head_stay_at_16_bits() -> None:
     model = CATALOG.model("llama-3.1-8b")
     embeddings = 2 * 128_256 * 4096
-    assert weights_bytes(model, "bf16") == 2 * model.parameters
-    assert weights_bytes(model, "fp8") == model.parameters - embeddings + 2 * embeddings
+    assert weights_bytes(model, ReplicaSpec(accelerator="h100", precision="bf16")) == 2 * model.parameters
+    assert (
+        weights_bytes(model, ReplicaSpec(accelerator="h100", precision="fp8"))
+        == model.parameters - embeddings + 2 * embeddings
+    )
     tied = CATALOG.model("llama-3.2-1b")
-    assert weights_bytes(tied, "bf16") == 2 * tied.parameters
+    assert weights_bytes(tied, ReplicaSpec(accelerator="h100", precision="bf16")) == 2 * tied.parameters
 
 
 def test_fp8_cache_holds_twice_the_tokens() -> None:

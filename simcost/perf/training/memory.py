@@ -10,7 +10,7 @@ from math import ceil
 from simcost.catalog.facts import Accelerator, Model
 from simcost.errors import DoesNotFitError
 from simcost.perf.memory import COLLECTIVES_BYTES, LIBRARIES_BYTES
-from simcost.perf.replica import block_parameters
+from simcost.perf.model_shape import block_parameters
 from simcost.perf.training.methods import BF16_BYTES, Method
 from simcost.perf.training.utilization import ParallelLayout, check_layout
 from simcost.units import format_bytes

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le
 
 from simcost.catalog.facts import Model
 from simcost.errors import InputError
-from simcost.perf.replica import (
+from simcost.perf.model_shape import (
     active_share,
     block_parameters,
     embedding_matrices,

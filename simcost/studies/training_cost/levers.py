@@ -13,7 +13,7 @@ from simcost.catalog.facts import Model
 from simcost.errors import InputError
 from simcost.perf import MemoryFit, ReplicaSpec, fit_memory, step_time
 from simcost.perf.memory import possible_tp
-from simcost.perf.replica import block_parameters, embedding_matrices, embedding_parameters
+from simcost.perf.model_shape import block_parameters, embedding_matrices, embedding_parameters
 from simcost.perf.training.memory import fits, smallest_gpus, training_memory
 from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, TransferLearning
 from simcost.studies.training_cost.costs import price_of

@@ -1,0 +1,70 @@
+"""LoRA adapters beside a served model: one replica for many fine-tuned models."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from simcost.catalog.facts import Model
+from simcost.errors import InputError
+from simcost.units import PositiveCount
+
+SHARED_PART = 0.5
+"""Part of an adapter that every tensor-parallel device holds whole (vLLM without `fully_sharded_loras`)."""
+SLOWDOWN = {8: 0.02, 16: 0.035, 32: 0.06}
+"""Growth of a step per adapter in its batch, by the largest rank up to which it holds: constants of inference-sim
+(BLIS), not fitted to measurements. Above rank 32 it grows as the rank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterSlots:
+    """LoRA adapters that a replica holds at a time, beside the weights of its model."""
+
+    rank: PositiveCount = 16
+    """Largest rank (vLLM: `max_lora_rank`)."""
+    slots: PositiveCount = 1
+    """Adapters on the accelerators at a time (vLLM: `max_loras`)."""
+    modules: Literal["all", "attention"] = "all"
+    """Matrices with an adapter: all of a layer, or those of its attention."""
+
+    @property
+    def assumption(self) -> str:
+        """Assumptions on time and memory."""
+        return (
+            f"LoRA: {self.slots} adapters of rank {self.rank} take their memory from the KV cache, and every step is "
+            f"{self.step_factor:.3g} times as long, as if it held all of them (constants of inference-sim, not "
+            "fitted). Loading of further adapters takes no time."
+        )
+
+    @property
+    def step_factor(self) -> float:
+        """Factor on the step time with an adapter in each slot.
+
+        >>> round(AdapterSlots(rank=16, slots=4).step_factor, 3)
+        1.14
+        """
+        largest = max(SLOWDOWN)
+        known = next((share for rank, share in SLOWDOWN.items() if self.rank <= rank), None)
+        return 1.0 + self.slots * (SLOWDOWN[largest] * self.rank / largest if known is None else known)
+
+    def adapter_bytes(self, model: Model) -> float:
+        """Bytes of one adapter: rank * (inputs + outputs) of each matrix, 2 bytes each.
+
+        >>> from simcost.catalog import load_catalog
+        >>> AdapterSlots(rank=16).adapter_bytes(load_catalog().model("llama-3.1-8b"))
+        83886080.0
+        """
+        queries, keys = model.heads * model.head_dim, model.kv_heads * model.head_dim
+        widths = 2 * (model.hidden + queries) + 2 * (model.hidden + keys)
+        if self.modules == "all":
+            widths += 3 * (model.hidden + model.ffn)
+        return 2.0 * self.rank * widths * model.layers
+
+    def bytes_per_device(self, model: Model, tp: int, pp: int) -> float:
+        """Bytes of all slots on one device."""
+        return self.slots * self.adapter_bytes(model) * (SHARED_PART + (1 - SHARED_PART) / tp) / pp
+
+    def check(self, model: Model) -> None:
+        """Raises InputError for models whose adapters are not modelled."""
+        if model.kv_lora_rank or model.linear_layers:
+            raise InputError(f"LoRA on the attention of {model.name} is not modelled; take `lora` out")
+        if model.experts and self.modules == "all":
+            raise InputError(f"LoRA on the experts of {model.name} is not modelled; write `modules: attention`")

@@ -1,0 +1,99 @@
+"""Levers on a served model: pruning and adapters in memory and time, and the quality that was published of them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.catalog import load_catalog
+from simcost.errors import InputError
+from simcost.perf import MemoryFit, ReplicaSpec, StepTime, fit_memory, step_time
+from simcost.perf.adapters import AdapterSlots
+from simcost.perf.memory import WEIGHT_BYTES, bytes_per_weight
+from simcost.perf.pruning import SPARSE_RATE, FewerLayers, NarrowerLayers, Sparse24
+
+CATALOG = load_catalog()
+LLAMA = CATALOG.model("llama-3.1-8b")
+
+
+def served(accelerator: str = "h100", model: str = "llama-3.1-8b", **spec: Any) -> tuple[MemoryFit, StepTime]:
+    shape, device = CATALOG.model(model), CATALOG.accelerator(accelerator)
+    replica = ReplicaSpec(accelerator=accelerator, **spec)
+    return fit_memory(shape, device, replica, 8192), step_time(CATALOG, shape, device, replica)
+
+
+@given(precision=st.sampled_from(sorted(WEIGHT_BYTES)))
+def test_two_of_four_weights_take_half_their_bits_and_two_bits_of_place(precision: Any) -> None:
+    dense = ReplicaSpec(accelerator="h100", precision=precision)
+    sparse = replace(dense, pruning=Sparse24())
+    assert bytes_per_weight(sparse) == WEIGHT_BYTES[precision] / 2 + 2 * 2 / 4 / 8
+
+
+def test_sparse_products_are_faster_by_the_stated_rate_and_never_twice() -> None:
+    (dense, plain), (sparse, faster) = served(precision="fp8"), served(precision="fp8", pruning=Sparse24())
+    assert sparse.weights_bytes < dense.weights_bytes
+    assert sparse.kv_capacity_tokens > dense.kv_capacity_tokens
+    prefill, decode = (8192, 0, 0, 0), (0, 8, 8 * 1024, 0)
+    assert 1.05 < plain.seconds(*prefill) / faster.seconds(*prefill) < SPARSE_RATE
+    assert 1.0 < plain.seconds(*decode) / faster.seconds(*decode) < 1 / 0.625
+
+
+@pytest.mark.parametrize(
+    ("pruning", "published"),
+    [(NarrowerLayers(hidden=3072, ffn=9216), 4.51e9), (FewerLayers(layers=16), 4.54e9)],
+)
+def test_pruned_shapes_have_the_published_parameters(pruning: Any, published: float) -> None:
+    """Llama-3.1-Minitron-4B, width and depth."""
+    shape = pruning.shape(LLAMA)
+    assert shape.parameters == pytest.approx(published, rel=0.005)
+    small, fewer = served(pruning=pruning)
+    whole, step = served()
+    assert small.weights_bytes == pytest.approx(2 * shape.parameters)
+    assert small.kv_capacity_tokens > whole.kv_capacity_tokens
+    assert fewer.seconds(4096, 0, 0, 0) < step.seconds(4096, 0, 0, 0)
+
+
+def test_half_of_the_layers_cache_half_of_the_bytes() -> None:
+    half, whole = served(pruning=FewerLayers(layers=16))[0], served()[0]
+    assert half.kv_bytes_per_token == whole.kv_bytes_per_token / 2
+
+
+@pytest.mark.parametrize(
+    ("model", "accelerator", "spec", "message"),
+    [
+        ("llama-3.1-8b", "t4", {"pruning": Sparse24(), "precision": "int8"}, "t4 multiplies no 2:4"),
+        ("llama-3.1-8b", "b200", {"pruning": Sparse24(), "precision": "fp4"}, "fp4 weights is not modelled"),
+        ("mixtral-8x7b", "b200", {"pruning": Sparse24()}, "experts of mixtral-8x7b"),
+        ("llama-3.1-8b", "h100", {"pruning": FewerLayers(layers=32)}, "has 32; write a smaller size"),
+        ("llama-3.1-8b", "h100", {"pruning": NarrowerLayers(hidden=5000)}, "hidden 5,000"),
+        ("llama-3.1-8b", "h100", {"pruning": NarrowerLayers()}, "needs hidden, ffn or moe_ffn"),
+        ("mixtral-8x7b", "b200", {"lora": AdapterSlots()}, "modules: attention"),
+        ("llama-3.1-8b", "h100", {"kv_precision": "fp4"}, "use kv_precision fp8"),
+    ],
+)
+def test_what_is_not_modelled_is_refused(model: str, accelerator: str, spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        served(accelerator, model, **spec)
+
+
+def test_adapters_take_their_bytes_from_the_cache_and_lengthen_each_step() -> None:
+    plain, step = served()
+    slots = AdapterSlots(rank=16, slots=8)
+    found, slower = served(lora=slots)
+    assert found.adapters_bytes_per_device == 8 * 83_886_080
+    taken = (plain.kv_capacity_tokens - found.kv_capacity_tokens) * plain.kv_bytes_per_token
+    assert taken == pytest.approx(8 * 83_886_080, abs=16 * plain.kv_bytes_per_token)
+    assert slower.seconds(100, 10, 1000, 0) == pytest.approx(1.28 * step.seconds(100, 10, 1000, 0))
+    assert AdapterSlots(modules="attention").adapter_bytes(LLAMA) == 27_262_976
+    assert AdapterSlots(rank=64).step_factor == pytest.approx(1.12)
+
+
+def test_half_of_an_adapter_is_shared_out_over_the_devices() -> None:
+    assert AdapterSlots().bytes_per_device(LLAMA, 4, 1) == pytest.approx(83_886_080 * (0.5 + 0.5 / 4))
+
+
+def test_fp4_cache_takes_nine_sixteenths_of_a_byte() -> None:
+    four, sixteen = served("b200", kv_precision="fp4")[0], served("b200")[0]
+    assert four.kv_bytes_per_token / sixteen.kv_bytes_per_token == pytest.approx(0.5625 / 2)
