@@ -8,6 +8,7 @@ from math import inf, isclose
 from typing import Protocol, TypeVar
 
 from simcost.catalog.aliases import ALIASES, ANY_REGION, WITHOUT_DATASHEET, canonical, matches, narrowness
+from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
 from simcost.catalog.csv_reader import LazyFacts
 from simcost.catalog.dates import UNKNOWN
@@ -51,6 +52,7 @@ class Facts:
     currencies: tuple[CurrencyRate, ...] = ()
     tier_prices: tuple[TierPrice, ...] = ()
     token_prices: Sequence[TokenPrice] = ()
+    quality: tuple[BenchmarkScore, ...] = ()
     step_factors: tuple[StepFactor, ...] = ()
     hardware_fits: tuple[HardwareFit, ...] = ()
     training_mfu: tuple[TrainingMfu, ...] = ()

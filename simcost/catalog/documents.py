@@ -20,6 +20,7 @@ KINDS = {
     "currencies": "currencies",
     "tier-prices": "tier_prices",
     "token-prices": "token_prices",
+    "benchmark-scores": "quality",
     "training-mfu": "training_mfu",
     "training-runs": "training_runs",
     "failure-rates": "failure_rates",

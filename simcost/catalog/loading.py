@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.catalog.aliases import WITHOUT_DATASHEET, canonical
+from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.catalog import Catalog, Facts
 from simcost.catalog.contracts import ContractPrice, CurrencyRate
 from simcost.catalog.csv_reader import LazyFacts, Row, read_table
@@ -62,6 +63,7 @@ _TABLES = {
     "currencies": _table(CurrencyRate, "currency", "as_of"),
     "tier_prices": _Table(TierPrice, ("provider", "item", "region", "from_gb"), ("provider", "item")),
     "token_prices": _table(TokenPrice, "provider", "model"),
+    "quality": _table(BenchmarkScore, "model", "metric", "precision", "kv_precision", "pruning"),
     "step_factors": _table(StepFactor, "model_class", "engine", "accelerator", "precision", "model", "tp", "pp", "dp"),
     "hardware_fits": _table(HardwareFit, "accelerator", "link", "precision"),
     "training_mfu": _Table(

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from simcost.compare.confidence import ConfidenceInterval, paired
 from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.errors import InputError, RunError, did_you_mean
+from simcost.perf.quality import ModelQuality, QualityTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,9 @@ class Comparison:
 
     scenario: str
     model: str | None
-    """Served; None where there are jobs alone."""
+    """Served by all plans that name none of their own; None where there are jobs alone."""
+    quality: QualityTarget | None
+    """Quality that is asked of the models."""
     level: float
     risk: float | None
     """Replications are futures, of which this share may miss the SLO; None = replications of one demand."""
@@ -40,12 +44,13 @@ class Comparison:
     differences: tuple[Difference, ...]
     """Each other plan against the baseline."""
     ranked: tuple[PlanSummary, ...]
-    """Best first: plans that meet the SLO by their mean cost, then the others by how far they miss it."""
+    """Best first: plans that may be chosen by their mean cost, then those whose model is not good enough, then the
+    others by how far they miss the SLO."""
 
     @property
     def best(self) -> PlanSummary | None:
-        """The cheapest plan that meets the SLO; None where none does."""
-        return self.ranked[0] if self.ranked[0].met else None
+        """The cheapest plan that meets the SLO with a model that is good enough; None where none does."""
+        return self.ranked[0] if self.ranked[0].eligible else None
 
 
 def compare(
@@ -56,6 +61,8 @@ def compare(
     baseline: str,
     level: float = 0.95,
     risk: float | None = None,
+    qualities: Mapping[str, ModelQuality] = MappingProxyType({}),
+    quality: QualityTarget | None = None,
 ) -> Comparison:
     """Compare plans that ran under the same replications.
 
@@ -66,6 +73,8 @@ def compare(
         baseline: the plan that the others are compared with.
         level: confidence level of intervals, between 0 and 1.
         risk: where replications are futures: the share of them that may miss the SLO.
+        qualities: model and quality of each plan that serves one.
+        quality: what is asked of them.
 
     Raises:
         InputError: the baseline is none of the plans, or the level is not a share.
@@ -79,11 +88,16 @@ def compare(
     exact = all(
         run.served is None and not (run.trained and run.trained.random) for results in runs.values() for run in results
     )
-    plans = tuple(summarise(name, results, level, risk, exact=exact) for name, results in runs.items())
+    at_least = quality.at_least if quality else None
+    plans = tuple(
+        summarise(name, results, level, risk, exact=exact, quality=qualities.get(name), at_least=at_least)
+        for name, results in runs.items()
+    )
     base = next(plan for plan in plans if plan.name == baseline)
     return Comparison(
         scenario=scenario,
         model=model,
+        quality=quality,
         level=level,
         risk=risk,
         exact=exact,
@@ -124,7 +138,7 @@ def _known(values: Iterable[float | None]) -> list[float] | None:
 
 
 def _rank(plan: PlanSummary) -> tuple[float, float, float]:
-    if plan.met:
+    if plan.eligible:
         return (0.0, plan.per_month_usd.mean, 0.0)
     attainment = plan.attainment.mean if plan.attainment else 0.0
     return (plan.excess + 1.0, -attainment, plan.per_month_usd.mean)

@@ -14,6 +14,7 @@ from simcost.compare.futures import futures
 from simcost.compare.results import PlanSummary, RunResult, Served, Trained, mean_by_key, mean_of
 from simcost.compare.unit_costs import charge_changes, money
 from simcost.compare.verdict import missed, percent, verdict
+from simcost.perf.quality import QualityTarget
 from simcost.slo import JobReport
 from simcost.units import HOURS_PER_MONTH, format_seconds
 
@@ -204,6 +205,7 @@ def document(
     return {
         "scenario": comparison.scenario,
         "model": comparison.model,
+        "quality": None if comparison.quality is None else asdict(comparison.quality),
         "verdict": verdict(comparison),
         "baseline": comparison.baseline.name,
         "best": best.name if best else None,
@@ -211,7 +213,7 @@ def document(
         "replications": len(results),
         "deterministic": comparison.exact,
         "requests_of_replication": results[0].replication,
-        "plans": [_plan(plan) for plan in comparison.plans],
+        "plans": [_plan(plan) | _quality(plan, comparison.quality) for plan in comparison.plans],
         "differences": [
             _difference(change) | {"charges": charge_changes(plan, comparison.baseline)}
             for change, plan in zip(
@@ -279,6 +281,15 @@ def _plan(plan: PlanSummary) -> Document:
         "horizon_s": plan.mean(lambda run: run.bill.horizon_s),
         "prices": _prices(first),
     }
+
+
+def _quality(plan: PlanSummary, asked: QualityTarget | None) -> Document:
+    """The model of a plan and its quality; `met` is None where no least one is asked for."""
+    if plan.quality is None:
+        return {"model": None, "quality": None}
+    gated = asked is not None and asked.at_least is not None
+    score = asdict(plan.quality)
+    return {"model": score.pop("model"), "quality": score | {"met": plan.good_enough if gated else None}}
 
 
 def _known(interval: ConfidenceInterval | None, *, shares: bool = False) -> Document | None:

@@ -10,6 +10,7 @@ from simcost.billing.energy import EnergyReport
 from simcost.compare.confidence import ConfidenceInterval, interval
 from simcost.compare.fleet_tracking import Following
 from simcost.compare.provisioning import Provisioning
+from simcost.perf.quality import ModelQuality
 from simcost.slo import SHARES_TO_REACH, Check, JobReport, SloReport
 
 
@@ -140,6 +141,15 @@ class PlanSummary:
     accelerator_hours: float
     months: float
     """Length of a run in months of 730 h."""
+    quality: ModelQuality | None = None
+    """Model and its quality; None where it serves none."""
+    good_enough: bool = True
+    """The model has the quality that is asked for, where any is."""
+
+    @property
+    def eligible(self) -> bool:
+        """True if it may be chosen: it meets the SLO, and its model is good enough."""
+        return self.met and self.good_enough
 
     @property
     def served(self) -> tuple[Served, ...]:
@@ -167,13 +177,20 @@ class PlanSummary:
 
 
 def summarise(
-    name: str, results: Sequence[RunResult], level: float, risk: float | None = None, *, exact: bool = False
+    name: str,
+    results: Sequence[RunResult],
+    level: float,
+    risk: float | None = None,
+    *,
+    exact: bool = False,
+    quality: ModelQuality | None = None,
+    at_least: float | None = None,
 ) -> PlanSummary:
     """The replications of a plan, at least one, as one summary.
 
     Without a `risk` the means over replications are held against the targets. With one, replications are
     futures that differ in their demand, and all but this share of them must meet the SLO by themselves. Where
-    nothing is random, a result is exact.
+    nothing is random, a result is exact. A quality is held against the least that is asked for.
     """
     runs = tuple(sorted(results, key=lambda run: run.replication))
     met_share = sum(run.met for run in runs) / len(runs)
@@ -192,6 +209,8 @@ def summarise(
         by_state_usd=mean_by_key([run.bill.compute_by_state_usd for run in runs]),
         accelerator_hours=fsum(run.accelerator_hours for run in runs) / len(runs),
         months=fsum(run.bill.months for run in runs) / len(runs),
+        quality=quality,
+        good_enough=quality is None or quality.reaches(at_least),
     )
 
 

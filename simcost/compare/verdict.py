@@ -118,36 +118,63 @@ def verdict(comparison: Comparison) -> str:
 
 def _single(comparison: Comparison, plan: PlanSummary) -> str:
     cost = monthly(plan.per_month_usd) if comparison.risk is None else _spread(plan)
+    if plan.eligible:
+        return f"{plan.name} meets the SLO{_how_often(comparison, plan)}{_gate(comparison)} at {cost}."
     if plan.met:
-        return f"{plan.name} meets the SLO{_how_often(comparison, plan)} at {cost}."
+        return f"{plan.name} meets the SLO at {cost}, but is not good enough: {_broken(comparison, plan)}."
     if comparison.risk is not None:
-        return f"{plan.name} misses {_broken(plan)}; it costs {cost}."
-    return f"{plan.name} misses the SLO at {cost}: {_broken(plan)}."
+        return f"{plan.name} misses {_broken(comparison, plan)}; it costs {cost}."
+    return f"{plan.name} misses the SLO at {cost}: {_broken(comparison, plan)}."
 
 
 def _none(comparison: Comparison, closest: PlanSummary) -> str:
     often = "" if comparison.risk is None else f" in {percent(1 - comparison.risk)} of the futures"
     cost = format_usd(closest.per_month_usd.mean)
+    lacks = "is not good enough:" if closest.met else "misses"
     return (
-        f"No plan meets the SLO{often}; {closest.name} comes closest at {cost} a month, but misses {_broken(closest)}."
+        f"No plan meets the SLO{often}{_gate(comparison)}; {closest.name} comes closest at {cost} a month, but {lacks} "
+        f"{_broken(comparison, closest)}."
     )
 
 
 def _best(comparison: Comparison, best: PlanSummary) -> str:
     base, level, exact = comparison.baseline, comparison.level, comparison.exact
-    second = next((plan for plan in comparison.ranked[1:] if plan.met), None)
+    second = next((plan for plan in comparison.ranked[1:] if plan.eligible), None)
     role = ", the baseline," if best is base else ""
     cost = f"{format_usd(best.per_month_usd.mean)} a month" if comparison.risk is None else _spread(best)
     often = _how_often(comparison, best)
-    text = f"{best.name}{role} is the cheapest plan that meets the SLO{often}: {cost}"
+    gate, poor = _gate(comparison), _poor(comparison, best)
+    text = f"{best.name}{role} is the cheapest plan that meets the SLO{often}{gate}: {cost}"
     if best is not base:
         text += f", {against(difference(best, base, level, exact=exact))}"
-        text += "" if base.met else ", which misses the SLO"
+        text += "" if base.eligible else ", which is not good enough" if base.met else ", which misses the SLO"
     if second is None:
-        return f"{text}; no other plan meets the SLO."
+        return f"{text}; no other plan meets the SLO{gate}{poor}."
     if second is base:
-        return f"{text}, the next best."
-    return f"{text}; next is {second.name}, {against(difference(second, best, level, exact=exact))}."
+        return f"{text}, the next best{poor}."
+    return f"{text}; next is {second.name}, {against(difference(second, best, level, exact=exact))}{poor}."
+
+
+def _gate(comparison: Comparison) -> str:
+    """` with mmlu of at least 64`, where that is asked for."""
+    asked = comparison.quality
+    return "" if asked is None or asked.at_least is None else f" with {asked.metric} of at least {asked.at_least:g}"
+
+
+def _poor(comparison: Comparison, best: PlanSummary) -> str:
+    """Plans that meet the SLO for less, and are not good enough."""
+    limit = best.per_month_usd.mean
+    found = [plan for plan in comparison.plans if plan.met and not plan.good_enough and plan.per_month_usd.mean < limit]
+    named = ", ".join(f"{plan.name} ({score(plan)})" for plan in found)
+    return f"; cheaper, but not good enough: {named}" if named else ""
+
+
+def score(plan: PlanSummary) -> str:
+    """`mmlu 60.5`, or that it is not known."""
+    found = plan.quality
+    if found is None or found.value is None:
+        return f"{found.metric if found and found.metric else 'quality'} not known"
+    return f"{found.metric} {found.value:.4g}"
 
 
 def _how_often(comparison: Comparison, plan: PlanSummary) -> str:
@@ -165,5 +192,9 @@ def _spread(plan: PlanSummary) -> str:
     return f"{middle} a month (P10 {low}, P90 {high})"
 
 
-def _broken(plan: PlanSummary) -> str:
-    return missed(plan.broken) if plan.broken else "it, since nothing completed"
+def _broken(comparison: Comparison, plan: PlanSummary) -> str:
+    if plan.broken:
+        return missed(plan.broken)
+    if plan.met and comparison.quality is not None:
+        return f"{score(plan)} (at least {comparison.quality.at_least:g} asked for)"
+    return "it, since nothing completed"

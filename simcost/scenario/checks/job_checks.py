@@ -27,6 +27,8 @@ _SERVING = (
     "router",
     "admission",
     "startup",
+    "model",
+    "quality",
     "drain",
     "nodes",
     "interruptions",
@@ -45,7 +47,7 @@ def job_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     trains = given(jobs)
     yield from _target_faults(root.get("slo"), file, serves=serves or not trains, trains=trains)
     if trains and not serves:
-        yield from _idle_faults(root, ("model", "engine_sigma"), file)
+        yield from _idle_faults(root, ("model", "quality", "engine_sigma"), file)
     for plan in items(root.get("plans")):
         training, own = plan.get("training"), plan.get("training_buy")
         if trains and isinstance(plan.value, dict) and not given(training):

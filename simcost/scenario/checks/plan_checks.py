@@ -18,6 +18,7 @@ from simcost.plan.nodes import FixedNodes, NodePool
 from simcost.scenario.checks.closed_checks import closed_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
+from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import YamlNode, given, items
@@ -57,10 +58,14 @@ def plan_faults(
     root: YamlNode, plans: Sequence[Plan | None], catalog: Catalog, without_prefixes: str, file: str
 ) -> Iterator[Fault]:
     """Plans that the facts contradict; a plan that is None has other faults already."""
-    model, missing = ask(root.get("model"), file, catalog.model)
+    shared, missing = ask(root.get("model"), file, catalog.model)
     yield from missing
+    yield from quality_faults(root, plans, catalog, file)
     for node, plan in zip(items(root.get("plans")), plans, strict=True):
         replica, buy = node.get("replica"), node.get("buy")
+        own, missing = ask(node.get("model"), file, catalog.model)
+        yield from missing
+        model = own if given(node.get("model")) else shared
         yield from cluster_faults(node, plan, catalog, file)
         yield from routing_faults(plan, node, without_prefixes, file)
         yield from _calendar_faults(root, node, plan, file)
@@ -214,10 +219,9 @@ def _source_faults(root: YamlNode, file: str) -> Iterator[Fault]:
         return
     if given(workload) and demand is not None and given(demand):
         yield fault_at(demand, "cannot be combined with a workload; write one of the two", file)
-    for node, keys in (
-        (root, ("model",)),
-        *((plan, ("replica", "scaling")) for plan in items(root.get("plans"))),
-    ):
+    plans = items(root.get("plans"))
+    unnamed = not plans or any(not given(plan.get("model")) for plan in plans)
+    for node, keys in ((root, ("model",) if unnamed else ()), *((plan, ("replica", "scaling")) for plan in plans)):
         yield from (
             fault_at(node, "is required, and missing", file, key)
             for key in keys

@@ -183,10 +183,11 @@ def _ahead(
     if lead_s is None:
         from simcost.perf import fit_memory
 
-        if plan.replica is None or loaded.scenario.model is None:
+        name = loaded.scenario.model_of(plan)
+        if plan.replica is None or name is None:
             raise InputError(f"plan {plan.name!r} serves no requests; give model and replica")
         model, accelerator = (
-            catalog.model(loaded.scenario.model),
+            catalog.model(name),
             catalog.accelerator(plan.replica.accelerator),
         )
         memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens)

@@ -1,4 +1,4 @@
-"""Models that recorded requests name, against the model that the scenario serves."""
+"""Models that recorded requests name, against the models that the plans serve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARTS = re.compile(r"\d+(?:\.\d+)?b?|[a-z]+")
 
 
 def other_models(scenario: Scenario, folder: Path) -> list[str]:
-    """One sentence for each recorded workload whose requests name other models than the scenario's.
+    """One sentence for each recorded workload and served model whose requests name another one.
 
     Raises:
         TraceError: a trace that cannot be read.
@@ -27,7 +27,9 @@ def other_models(scenario: Scenario, folder: Path) -> list[str]:
         return []
     from simcost.trace.requests.store import open_trace
 
-    notes = [_note(path, scenario.model or "", open_trace(inside(folder, path)).models) for path in paths]
+    served = dict.fromkeys(name for plan in scenario.plans if (name := scenario.model_of(plan)))
+    logged = {path: open_trace(inside(folder, path)).models for path in paths}
+    notes = [_note(path, model, models) for path, models in logged.items() for model in served]
     return [note for note in notes if note]
 
 

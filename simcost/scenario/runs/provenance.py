@@ -79,7 +79,9 @@ def assumptions(question: ResolvedScenario) -> list[str]:
             sentences.setdefault(_startup(), []).append(name)
         if _is_kept_spot(one.plan):
             sentences.setdefault(_kept_spot(), []).append(name)
-        for note in one.notes:
+        replica = one.plan.replica
+        levers = replica.assumptions if replica is not None else ()
+        for note in (*levers, *_other_model(question, one.plan), *one.notes):
             sentences.setdefault(note, []).append(name)
     for cluster in question.clusters:
         for text in assumptions_of(cluster):
@@ -100,6 +102,14 @@ def _engine(sigma: float, seeds: int) -> str:
 
 def _overhead(seconds: float) -> str:
     return f"Each request takes {format_seconds(seconds)} outside of its engine before its first token."
+
+
+def _other_model(question: ResolvedScenario, plan: Plan) -> tuple[str, ...]:
+    """Assumption on the tokens of a plan with a model of its own."""
+    if plan.model is None or plan.model == question.loaded.scenario.model:
+        return ()
+    tokens = "have the tokens of the workload: its tokenizer and its answers may make other numbers of them"
+    return (f"Requests to {plan.model} {tokens}.",)
 
 
 def _is_kept_spot(plan: Plan) -> bool:

@@ -203,9 +203,10 @@ def _node_kind(way: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chos
 
 def _resolved(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
-    if replica is None or plan.scaling is None or loaded.scenario.model is None:
+    served = loaded.scenario.model_of(plan)
+    if replica is None or plan.scaling is None or served is None:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
-    model = catalog.model(loaded.scenario.model)
+    model = catalog.model(served)
     accelerator = catalog.accelerator(replica.accelerator)
     memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
     step = step_time(catalog, model, accelerator, replica)
@@ -217,7 +218,7 @@ def _resolved(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     steers = steered(plan, loaded, question.source)
     plan, refused = within(plan, steers.nodes, catalog)
     pool = Pool(
-        name=f"{model.name} on {accelerator.name}",
+        name=f"{replica.shape(model).name} on {accelerator.name}",
         step=step,
         kv_capacity_tokens=memory.kv_capacity_tokens,
         first_token_overhead_s=replica.first_token_overhead,

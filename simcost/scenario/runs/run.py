@@ -19,6 +19,7 @@ from simcost.compare.results import RunResult
 from simcost.errors import InputError
 from simcost.outputs import check_folder, check_outputs
 from simcost.scenario.inputs.forecast_demand import DEMAND_FILES, Foreseen, write_demand
+from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.contributions import (
     ServedSide,
     TrainedSide,
@@ -212,6 +213,8 @@ def _write(question: ResolvedScenario, rows: list[RunTables], out: Path) -> dict
         baseline=scenario.baseline or scenario.plans[0].name,
         level=scenario.level,
         risk=scenario.demand.risk if scenario.demand else None,
+        qualities=model_qualities(question.loaded) if question.source is not None else {},
+        quality=scenario.quality,
     )
     longest_s = max(row.result.bill.horizon_s for row in rows)
     with whole_files(out, SUMS, "result.json") as draft:

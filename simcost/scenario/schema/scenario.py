@@ -11,6 +11,7 @@ from simcost.billing import Buy, OnDemand, Spot
 from simcost.forecast.events.schema import Event
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.perf import ReplicaSpec
+from simcost.perf.quality import QualityTarget, StatedQuality
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.interruptions import Interruptions
@@ -202,6 +203,11 @@ class Plan:
     """As tables and charts show it."""
     buy: Buy
     """Purchase option of the nodes."""
+    model: str | None = None
+    """Name of a model in the catalog that this plan serves; None = that of the scenario. Requests keep the tokens of
+    the workload, whatever the tokenizer of the model."""
+    quality: StatedQuality | None = None
+    """Quality as you measured it; None = as published in the catalog."""
     or_buy: tuple[Annotated[OnDemand | Spot, ByKind("on-demand")], ...] = ()
     """Further kinds of nodes with the same accelerator that may be ordered, larger, smaller, or on spot; `nodes` says
     which is taken. With spot among them, `interruptions.spot` concerns the spot nodes alone."""
@@ -246,7 +252,7 @@ class Scenario:
     question: str = ""
     """Question that you ask, for the reader of the report."""
     model: str | None = None
-    """Name of a model in the catalog, for all plans. Required with requests."""
+    """Name of a model in the catalog, for all plans that name none of their own. Required with requests."""
     workload: tuple[Workload, ...] = ()
     """One stream of requests, or a list of several that share the pool; a closed loop stands alone."""
     demand: Demand | None = None
@@ -255,6 +261,9 @@ class Scenario:
     """Training jobs, alone or on the same fleet as the requests."""
     slo: Slo
     """Targets of requests and jobs."""
+    quality: QualityTarget | None = None
+    """Benchmark by which the models of the plans are compared, and the least that is accepted: `{metric: mmlu,
+    at_least: 64}`. None = the one that the catalog knows of most plans, and all are accepted."""
     plans: Annotated[tuple[Plan, ...], MinLen(1)]
     """The alternatives, in the order in which they are shown."""
     starts: str | None = None
@@ -283,3 +292,7 @@ class Scenario:
     def open_workloads(self) -> tuple[RecordedWorkload | Synthetic, ...]:
         """The streams whose requests come when they do."""
         return tuple(one for one in self.workload if not isinstance(one, ClosedWorkload))
+
+    def model_of(self, plan: Plan) -> str | None:
+        """Name of the model that a plan serves; None where it serves none."""
+        return plan.model or self.model

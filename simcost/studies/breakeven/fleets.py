@@ -258,9 +258,11 @@ class _Points:
     def study(self, question: ResolvedScenario) -> Study:
         """All points in order of demand."""
         scenario = self._loaded.scenario
+        plans = [plan for plan in scenario.plans if plan.name in self._plans]
+        models = dict.fromkeys(name for plan in plans if (name := scenario.model_of(plan)))
         return Study(
             scenario=scenario.scenario,
-            model=scenario.model or "",
+            model=", ".join(models),
             plans=self._plans,
             apis=self._apis,
             points=tuple(self._made[scale] for scale in sorted(self._made)),

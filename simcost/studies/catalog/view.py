@@ -78,6 +78,12 @@ def _rate(row: Row) -> str:
     return f"{share(row['discount'])} off" if row["usd_per_h"] is None else exact(row["usd_per_h"])
 
 
+def _levers(row: Row) -> str:
+    """What a score or a change is of."""
+    cache = f"KV {row['kv_precision']}" if row["kv_precision"] else ""
+    return ", ".join(filter(None, (row["precision"], cache, row["pruning"])))
+
+
 def _parameters(row: Row) -> str:
     end = "" if row["parameters_to"] is None else exact(row["parameters_to"] / 1e9)
     return f"{exact(row['parameters_from'] / 1e9)} - {end}".rstrip()
@@ -194,6 +200,18 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "more from, tokens": _number("tier_start_input_tokens"),
             "ends": lambda row: row["deprecation_date"] or NONE,
             **_QUALITY,
+        },
+    ),
+    "benchmark-scores": (
+        3,
+        {
+            "model": _text("model"),
+            "metric": _text("metric"),
+            "of": _levers,
+            "score": _number("value", 1, ".2f"),
+            "change": _number("delta", 1, "+.2f"),
+            "as of": _text("as_of"),
+            "source": _text("source"),
         },
     ),
     "training-mfu": (

@@ -31,7 +31,7 @@ def _add_run(verbs: Any) -> None:
         action="append",
         default=[],
         metavar="GATE",
-        help="exit 1 if a plan breaks it: slo, or budget=USD a month",
+        help="exit 1 if a plan breaks it: slo, quality, or budget=USD a month",
     )
     data(run)
     seed(run)
@@ -43,9 +43,11 @@ def _run(arguments: Arguments) -> None:
     from simcost.scenario.runs.run import run
     from simcost.studies.plans.sections import write_html
 
-    for gate in arguments.fail_on:
-        parse_gate(gate)
+    gates = [parse_gate(gate) for gate in arguments.fail_on]
     loaded = load(arguments.file, arguments.data)
+    asked = loaded.scenario.quality
+    if "quality" in gates and (asked is None or asked.at_least is None):
+        raise InputError(f"{arguments.file}: --fail-on quality needs `quality: {{metric: ..., at_least: ...}}` in it")
     out = arguments.out or Path("results") / loaded.scenario.scenario
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
         document = run(
