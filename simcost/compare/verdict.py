@@ -158,12 +158,12 @@ def _best(comparison: Comparison, best: PlanSummary) -> str:
 def _gate(comparison: Comparison) -> str:
     """` with mmlu of at least 64`, where that is asked for."""
     asked = comparison.quality
-    return "" if asked is None or asked.at_least is None else f" with {asked.metric} of at least {asked.at_least:g}"
+    return "" if asked is None or asked.at_least is None else f" with {asked.metric} of at least {asked.at_least:.6g}"
 
 
 def _poor(comparison: Comparison, best: PlanSummary) -> str:
     """Plans that meet the SLO for less, and are not good enough."""
-    limit = best.per_month_usd.mean
+    limit = best.per_month_usd.mean * (1 - 1e-3)
     found = [plan for plan in comparison.plans if plan.met and not plan.good_enough and plan.per_month_usd.mean < limit]
     named = ", ".join(f"{plan.name} ({score(plan)})" for plan in found)
     return f"; cheaper, but not good enough: {named}" if named else ""
@@ -174,7 +174,7 @@ def score(plan: PlanSummary) -> str:
     found = plan.quality
     if found is None or found.value is None:
         return f"{found.metric if found and found.metric else 'quality'} not known"
-    return f"{found.metric} {found.value:.4g}"
+    return f"{found.metric} {found.value:.6g}"
 
 
 def _how_often(comparison: Comparison, plan: PlanSummary) -> str:
@@ -196,5 +196,5 @@ def _broken(comparison: Comparison, plan: PlanSummary) -> str:
     if plan.broken:
         return missed(plan.broken)
     if plan.met and comparison.quality is not None:
-        return f"{score(plan)} (at least {comparison.quality.at_least:g} asked for)"
+        return f"{score(plan)} (at least {comparison.quality.at_least:.6g} asked for)"
     return "it, since nothing completed"

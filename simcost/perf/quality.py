@@ -76,7 +76,7 @@ def _score(model: Model, rows: Sequence[BenchmarkScore], spec: ReplicaSpec, metr
     scores = [row for row in rows if row.value is not None]
     for row in scores:
         if _of_score(row) == levers:
-            return row.value or 0.0, f"{row.value:g} {_where(row)}"
+            return row.value or 0.0, f"{row.source}, {row.as_of}"
     bases = [row for row in scores if set(_of_score(row)) == {"precision"}]
     if not bases:
         raise LookupError(f"the catalog has no {metric} of {model.name}; state `quality` of the plan")

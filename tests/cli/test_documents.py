@@ -33,6 +33,8 @@ def test_run_has_its_keys(document: dict[str, Any]) -> None:
     for plan in document["plans"]:
         assert plan.keys() >= {
             "name",
+            "model",
+            "quality",
             "cost_usd",
             "slo",
             "requests",

@@ -31,6 +31,7 @@ def document(plans: tuple[str, ...] = PLANS, hours: float = 24) -> dict[str, Any
         "verdict": f"{plans[len(plans) // 2]} is the cheapest plan that meets the SLO: $11,933 a month.",
         "baseline": plans[0],
         "best": plans[len(plans) // 2],
+        "quality": None,
         "replications": 5,
         "plans": [_plan(name, i) for i, name in enumerate(plans)],
         "differences": [
@@ -70,6 +71,8 @@ def _plan(name: str, i: int) -> dict[str, Any]:
     }
     return {
         "name": name,
+        "model": "llama-3.1-8b",
+        "quality": None,
         "cost_usd": {
             "total": day,
             "per_month": month,

@@ -21,6 +21,7 @@ from simcost.studies.plans import (
     job_tables,
     money_tables,
     provisioning_view,
+    quality_view,
     retry_tables,
     tables,
 )
@@ -92,7 +93,7 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
         ]
         files = {name: folder / "tables" / f"{name}.parquet" for name in names}
         shown = {name: pq.ParquetFile(file).read() for name, file in files.items() if name != "gpus" or file.exists()}
-        if any("over_provisioned" not in plan for plan in document["plans"]):
+        if any("quality" not in plan for plan in document["plans"]):
             raise ValueError("it was written by an older simcost")  # noqa: TRY301  # as any other unusable file
         if "demand" in document:
             shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))
@@ -117,6 +118,7 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
         Part(title="Differences from the baseline", rows=tables.differences(document), detail=True),
         Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),
         Part(title="Targets missed", said=tables.missed(document)),
+        Part(title="Quality of the models", said=quality_view.sentences(document)),
         *([] if shown is None else pictures(document, shown)),
         *_requests(document),
         *_jobs(document),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from simcost.present.chart_style import Document
 from simcost.present.format import amount, count, seconds, share, share_change, usd, usd_change, usd_margin
 from simcost.present.parts import Table
-from simcost.studies.plans import provisioning_view
+from simcost.studies.plans import provisioning_view, quality_view
 from simcost.studies.plans.contents import serves, trains, utilisation
 from simcost.units import Formatted
 
@@ -21,7 +21,7 @@ def comparison(document: Document) -> Table:
             "vs baseline": _against(document, plan["name"]),
             "SLO": _kept(document, plan),
             **_levels(document, plan),
-            **_use(document, plan),
+            **_last(document, plan),
         }
         for plan in document["plans"]
     ]
@@ -32,8 +32,14 @@ def legend(document: Document) -> list[str]:
     rows = comparison(document)
     best = ["* the cheapest that meets the SLO"] if any("*" in row["SLO"] for row in rows) else []
     noise = ["~ not significantly different"] if any("~" in row["vs baseline"] for row in rows) else []
-    last = f"utilisation: {utilisation(document)}" if trains(document) else provisioning_view.MEANING
-    return ["; ".join([*best, *noise, last])]
+    return ["; ".join([*best, *noise, _meaning(document)])]
+
+
+def _meaning(document: Document) -> str:
+    """Of the last column."""
+    if quality_view.shown(document):
+        return quality_view.meaning(document)
+    return f"utilisation: {utilisation(document)}" if trains(document) else provisioning_view.MEANING
 
 
 def _margin(plan: Document) -> float | None:
@@ -56,8 +62,10 @@ def _against(document: Document, name: str) -> str:
     return Formatted(f"~{shown}", change["share"]) if change["noise_explains"] and change["share"] else shown
 
 
-def _use(document: Document, plan: Document) -> dict[str, str]:
-    """Of requests alone, over-provisioning; else the utilisation."""
+def _last(document: Document, plan: Document) -> dict[str, str]:
+    """The quality where plans differ in it; of requests alone, over-provisioning; else the utilisation."""
+    if quality_view.shown(document):
+        return {quality_view.column(document): quality_view.cell(plan)}
     if trains(document):
         return {"Utilisation": share(plan["utilisation"])}
     return {"Over-provisioned": provisioning_view.cell(plan)}

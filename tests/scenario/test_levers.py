@@ -1,0 +1,177 @@
+"""Plans with a model, number formats and pruning of their own: what follows of them, and their quality."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import call, refused
+from support.scenarios import write
+
+from simcost.catalog import load_catalog
+from simcost.perf import ReplicaSpec
+from simcost.perf.adapters import AdapterSlots
+from simcost.perf.pruning import FewerLayers, NarrowerLayers, Sparse24
+from simcost.perf.quality import published_quality
+from simcost.present.terminal import text
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.run import run
+from simcost.studies.plans.sections import parts
+
+CATALOG = load_catalog()
+LLAMA = CATALOG.model("llama-3.1-8b")
+FOUR = """\
+scenario: levers
+model: llama-3.1-8b
+horizon: 10min
+seeds: 1
+quality: {metric: mmlu, at_least: 63}
+workload:
+  kind: synthetic
+  rate: 0.5/s
+  lengths: {prompt_median: 100, output_median: 20}
+slo: {ttft: 1s, attainment: 95%}
+defaults:
+  buy: {offer: aws/g7e.2xlarge}
+plans:
+  - name: whole
+    replica: {accelerator: rtx-pro-6000}
+    scaling: {kind: fixed, replicas: 3}
+  - name: eight
+    replica: {accelerator: rtx-pro-6000, precision: fp8}
+    scaling: {kind: fixed, replicas: 2}
+  - name: small
+    model: llama-3.1-minitron-4b-width
+    replica: {accelerator: rtx-pro-6000}
+    scaling: {kind: fixed, replicas: 1}
+"""
+ADAPTED = ("precision: fp8}", "lora: {slots: 4}}")
+
+
+def result(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
+    return run(load(write(folder, *changes, text=FOUR)), folder / "out")
+
+
+def test_a_plan_of_another_model_takes_its_steps_and_its_memory(tmp_path: Path) -> None:
+    question = settle(load(write(tmp_path, text=FOUR)), seed=None, seeds=None)
+    whole, eight, small = question.plans
+    assert small.pool.name.startswith("llama-3.1-minitron-4b-width")
+    assert small.memory.weights_bytes == 2 * CATALOG.model("llama-3.1-minitron-4b-width").parameters
+    assert eight.memory.weights_bytes < whole.memory.weights_bytes
+    assert whole.pool.step.seconds(4096, 0, 0, 0) > small.pool.step.seconds(4096, 0, 0, 0)
+    assert "same model class" in small.pool.step.source
+
+
+def test_the_cheapest_plan_that_is_not_good_enough_does_not_win(tmp_path: Path) -> None:
+    document = result(tmp_path)
+    assert [plan["model"] for plan in document["plans"]] == [
+        "llama-3.1-8b",
+        "llama-3.1-8b",
+        "llama-3.1-minitron-4b-width",
+    ]
+    assert [plan["quality"]["value"] for plan in document["plans"]] == [65.3, 65.32, 60.5]
+    assert [plan["quality"]["met"] for plan in document["plans"]] == [True, True, False]
+    assert all(plan["slo"]["met"] for plan in document["plans"])
+    assert document["best"] == "eight"
+    assert "with mmlu of at least 63" in document["verdict"]
+    assert "cheaper, but not good enough: small (mmlu 60.5)" in document["verdict"]
+    assert any("tokens of the workload" in line and line.startswith("small:") for line in document["assumptions"])
+    shown = text(document, parts(document))
+    assert "60.5, too low" in shown
+    assert "arXiv 2408.11796" in shown
+
+
+def test_without_a_gate_quality_is_shown_and_decides_nothing(tmp_path: Path) -> None:
+    document = result(tmp_path, ("quality: {metric: mmlu, at_least: 63}\n", ""))
+    assert document["best"] == "small"
+    assert [plan["quality"]["met"] for plan in document["plans"]] == [None] * 3
+    assert {plan["quality"]["metric"] for plan in document["plans"]} == {"mmlu"}
+    assert "mmlu" in text(document, parts(document))
+
+
+def test_an_unknown_quality_is_a_named_gap_and_passes_no_gate(tmp_path: Path) -> None:
+    document = result(tmp_path, ADAPTED)
+    quality = document["plans"][1]["quality"]
+    assert (quality["value"], quality["met"]) == (None, False)
+    assert "no score of a model with its adapters is published" in quality["source"]
+    assert document["best"] == "whole"
+    assert "eight (mmlu not known)" in document["verdict"]
+    assert any("LoRA: 4 adapters of rank 16" in line for line in document["assumptions"])
+
+
+def test_a_stated_quality_takes_the_place_of_a_published_one(tmp_path: Path) -> None:
+    own = ("  - name: small\n", "  - name: small\n    quality: {metric: mmlu, value: 64, source: our own run}\n")
+    document = result(tmp_path, own)
+    assert document["plans"][2]["quality"] == {"metric": "mmlu", "value": 64.0, "source": "our own run", "met": True}
+    assert document["best"] == "small"
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["quality"] == {"metric": "mmlu", "at_least": 63.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("metric: mmlu", "metric: mmul"), "no score of 'mmul'; did you mean 'mmlu'"),
+        (("model: llama-3.1-minitron-4b-width", "model: minitron"), "no model 'minitron'"),
+        (
+            ("  - name: small\n", "  - name: small\n    quality: {metric: gsm8k, value: 1}\n"),
+            "is of gsm8k, the plans are compared by mmlu",
+        ),
+        (("precision: fp8}", "pruning: {kind: 2:5}}"), "2:5"),
+        (("precision: fp8}", "precision: fp4, pruning: {kind: 2:4}}"), "fp4 weights is not modelled"),
+        (("model: llama-3.1-8b\n", ""), "is required, and missing"),
+    ],
+)
+def test_faults_name_their_place(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    faults = find_faults(write(tmp_path, change, text=FOUR))
+    assert any(message in fault.message and fault.line for fault in faults), faults
+
+
+def test_a_scenario_needs_no_model_where_all_plans_name_one(tmp_path: Path) -> None:
+    named = FOUR.replace("model: llama-3.1-8b\n", "", 1).replace("defaults:\n", "defaults:\n  model: llama-3.1-8b\n")
+    assert find_faults(write(tmp_path, text=named)) == []
+
+
+def test_the_gate_of_quality_fails_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = call("run", write(tmp_path, text=FOUR), "--fail-on", "quality", "--quiet")
+    assert said.code == 1
+    assert "quality missed by small" in said.err
+    ungated = write(tmp_path, (", at_least: 63", ""), text=FOUR)
+    assert "needs `quality: {metric: ..., at_least: ...}`" in refused("run", ungated, "--fail-on", "quality")
+
+
+def quality(metric: str = "mmlu", **spec: Any) -> Any:
+    return published_quality(CATALOG, LLAMA, ReplicaSpec(accelerator="h100", **spec), metric)
+
+
+@pytest.mark.parametrize(
+    ("spec", "value"),
+    [
+        ({}, 65.3),
+        ({"precision": "fp4"}, 65.3 - 3.9),
+        ({"pruning": Sparse24(), "precision": "int4"}, 65.3 - 4.8 - 1.4),
+        ({"pruning": NarrowerLayers(hidden=3072, ffn=9216)}, 60.5),
+        ({"pruning": FewerLayers(layers=16), "precision": "fp8"}, 58.7 + 0.02),
+    ],
+)
+def test_published_changes_add_up(spec: dict[str, Any], value: float) -> None:
+    found = quality(**spec)
+    assert found.value == pytest.approx(value)
+    assert found.source.count("20") >= len(spec) + 1
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"kv_precision": "fp8"}, {"precision": "int8"}, {"pruning": FewerLayers(layers=20)}, {"lora": AdapterSlots()}],
+)
+def test_what_nobody_published_is_not_known(spec: dict[str, Any]) -> None:
+    found = quality(**spec)
+    assert found.value is None
+    assert "state `quality` of the plan" in found.source
+
+
+def test_pruning_and_distillation_of_one_shape_have_one_quality() -> None:
+    distilled = CATALOG.model("llama-3.1-minitron-4b-width")
+    found = published_quality(CATALOG, distilled, ReplicaSpec(accelerator="h100"), "gsm8k")
+    assert found.value == quality("gsm8k", pruning=NarrowerLayers(hidden=3072, ffn=9216)).value == 41.2
