@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simcost.present.format import NONE, Show, amount, count, exact, seconds, share, size
+from simcost.present.format import NONE, Show, amount, count, exact, seconds, share, signed, size
 from simcost.present.parts import Part
 from simcost.units import GIB
 
@@ -208,8 +208,8 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "model": _text("model"),
             "metric": _text("metric"),
             "of": _levers,
-            "score": _number("value", 1, ".2f"),
-            "change": _number("delta", 1, "+.2f"),
+            "score": _number("value"),
+            "change": _number("delta", signed),
             "as of": _text("as_of"),
             "source": _text("source"),
         },
