@@ -66,8 +66,8 @@ class NarrowerLayers(_Reshaped):
 
     kind: Literal["width"] = "width"
     assumption: ClassVar[str] = (
-        "Width pruning: time and memory are those of a dense model of the smaller sizes; factors of measured engines "
-        "are those of its class, not of the model it was made of."
+        "Width pruning: time and memory are those of a model of the smaller sizes, corrected as the model it was made "
+        "of and as unsure as one that nobody measured."
     )
     hidden: PositiveCount | None = None
     """Hidden size; None = as the model."""
@@ -106,8 +106,8 @@ class FewerLayers(_Reshaped):
 
     kind: Literal["depth"] = "depth"
     assumption: ClassVar[str] = (
-        "Depth pruning: time and memory are those of a model of fewer layers; factors of measured engines are those of "
-        "its class, not of the model it was made of."
+        "Depth pruning: time and memory are those of a model of fewer layers, corrected as the model it was made of "
+        "and as unsure as one that nobody measured."
     )
     layers: PositiveCount
     """Layers that are left."""
@@ -146,8 +146,6 @@ def _check_smaller(model: Model, name: str, size: int) -> None:
 
 
 def _named(model: Model, label: str, **sizes: Any) -> Model:
-    """The model with other sizes and the parameters that they leave; under a name of its own, as no engine was measured
-    with it.
-    """
+    """The model with other sizes and the parameters that they leave; under a name of its own."""
     shaped = replace(model, name=f"{model.name} {label}", **sizes)
     return replace(shaped, parameters=model.parameters + counted_parameters(shaped) - counted_parameters(model))

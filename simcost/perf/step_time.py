@@ -127,9 +127,16 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
     source = step_source(catalog, model, accelerator, spec)
     if isinstance(source, GivenStep):
         return _given(source)
-    served = spec.shape(model)
-    step = _corrected(source, served, accelerator, spec, correction(catalog, served, accelerator, spec))
+    found = correction(catalog, model, accelerator, spec)
+    if spec.pruning is not None:
+        found = _of_pruned(found, correction(catalog, replace(model, name=""), accelerator, spec))
+    step = _corrected(source, spec.shape(model), accelerator, spec, found)
     return step if spec.lora is None else step.scaled(spec.lora.step_factor)
+
+
+def _of_pruned(whole: Correction, unmeasured: Correction) -> Correction:
+    """Factors of the model that a pruned one was made of, as sure as those of a model that nobody measured."""
+    return replace(unmeasured, factor=whole.factor, fixed_factor=whole.fixed_factor)
 
 
 def step_source(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> GivenStep | HardwareFit:

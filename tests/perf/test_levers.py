@@ -97,3 +97,12 @@ def test_half_of_an_adapter_is_shared_out_over_the_devices() -> None:
 def test_fp4_cache_takes_nine_sixteenths_of_a_byte() -> None:
     four, sixteen = served("b200", kv_precision="fp4")[0], served("b200")[0]
     assert four.kv_bytes_per_token / sixteen.kv_bytes_per_token == pytest.approx(0.5625 / 2)
+
+
+@pytest.mark.parametrize("pruning", [Sparse24(), NarrowerLayers(ffn=7168), FewerLayers(layers=24)])
+@pytest.mark.parametrize("accelerator", ["h100", "l4", "rtx-pro-6000"])
+def test_a_pruned_model_is_faster_than_the_whole_one_and_less_surely_known(pruning: Any, accelerator: str) -> None:
+    whole, pruned = served(accelerator, precision="fp8")[1], served(accelerator, precision="fp8", pruning=pruning)[1]
+    for load in ((8192, 0, 0, 0), (0, 1, 100, 0), (0, 64, 64_000, 0), (512, 64, 64_000, 131_072)):
+        assert pruned.seconds(*load) < whole.seconds(*load)
+    assert pruned.sigma >= whole.sigma
