@@ -34,7 +34,7 @@ class StatedQuality:
     value: float
     """Score; more is better."""
     source: Metric = "stated in the scenario"
-    """Who measured it, and when."""
+    """Origin of the score: a name and a date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ def _rate(row: Row) -> str:
 
 
 def _levers(row: Row) -> str:
-    """What a score or a change is of."""
+    """Levers of a score or a change."""
     cache = f"KV {row['kv_precision']}" if row["kv_precision"] else ""
     return ", ".join(filter(None, (row["precision"], cache, row["pruning"])))
 
