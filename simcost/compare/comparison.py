@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from types import MappingProxyType
 
 from simcost.compare.confidence import ConfidenceInterval, paired
@@ -44,8 +45,8 @@ class Comparison:
     differences: tuple[Difference, ...]
     """Each other plan against the baseline."""
     ranked: tuple[PlanSummary, ...]
-    """Best first: plans that may be chosen by their mean cost, then those whose model is not good enough, then the
-    others by how far they miss the SLO."""
+    """Best first: plans that may be chosen by their mean cost, then those whose model is not good enough by their
+    quality, then the others by how far they miss the SLO."""
 
     @property
     def best(self) -> PlanSummary | None:
@@ -140,6 +141,9 @@ def _known(values: Iterable[float | None]) -> list[float] | None:
 def _rank(plan: PlanSummary) -> tuple[float, float, float]:
     if plan.eligible:
         return (0.0, plan.per_month_usd.mean, 0.0)
+    if plan.met:
+        known = plan.quality.value if plan.quality else None
+        return (1.0, inf if known is None else -known, plan.per_month_usd.mean)
     attainment = plan.attainment.mean if plan.attainment else 0.0
     return (plan.excess + 1.0, -attainment, plan.per_month_usd.mean)
 

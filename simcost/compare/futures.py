@@ -103,7 +103,9 @@ def _pairs(plan: PlanSummary, cheapest: Sequence[float | None]) -> list[tuple[Ru
 
 
 def _by_future(comparison: Comparison) -> list[tuple[RunResult, ...]]:
-    return list(zip(*(plan.results for plan in comparison.plans), strict=True))
+    """Results of the plans whose model is good enough, future by future."""
+    chosen = [plan.results for plan in comparison.plans if plan.good_enough]
+    return list(zip(*chosen, strict=True)) if chosen else [()] * len(comparison.baseline.results)
 
 
 def _cheapest(runs: Sequence[RunResult]) -> float | None:

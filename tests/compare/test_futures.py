@@ -9,6 +9,7 @@ from simcost.compare import compare
 from simcost.compare.document import document
 from simcost.compare.futures import futures, quantile
 from simcost.compare.verdict import verdict
+from simcost.perf.quality import ModelQuality, QualityTarget
 
 # Ten futures of rising demand. The small plan is cheap and breaks in the last three; the large one holds
 # throughout; the scaled one follows, and breaks in the last.
@@ -93,3 +94,24 @@ def test_a_quantile_stands_in_the_middle_of_its_part() -> None:
     assert quantile([5.0], 0.9) == 5.0
     assert quantile(list(map(float, range(10))), 0.05) == 0.0
     assert quantile(list(map(float, range(10))), 0.95) == 9.0
+
+
+def test_only_plans_that_are_good_enough_are_worth_waiting_for() -> None:
+    def scored(value: float | None) -> ModelQuality:
+        return ModelQuality(model="m", metric="mmlu", value=value, source="s")
+
+    rows = {"small": SMALL, "large": LARGE, "scaled": SCALED}
+    qualities = {"small": scored(60.0), "large": scored(65.0), "scaled": scored(None)}
+    target = QualityTarget(metric="mmlu", at_least=64.0)
+    found = compare(rows, scenario="s", model="m", baseline="small", risk=0.1, qualities=qualities, quality=target)
+    assert found.best is not None
+    assert found.best.name == "large"
+    assert futures(found, None).value_of_waiting_usd == 0.0
+    assert "scaled (mmlu not known)" in verdict(found)
+    everywhere = QualityTarget(metric="mmlu", at_least=70.0)
+    none = compare(rows, scenario="s", model="m", baseline="small", risk=0.1, qualities=qualities, quality=everywhere)
+    assert none.best is None
+    assert futures(none, None).value_of_waiting_usd is None
+    assert "large comes closest at $912.50 a month, but is not good enough: mmlu 65 (at least 70 asked for)" in verdict(
+        none
+    )
