@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.commands import call, refused
 
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
@@ -106,3 +107,17 @@ def test_a_pruned_model_is_faster_than_the_whole_one_and_less_surely_known(pruni
     for load in ((8192, 0, 0, 0), (0, 1, 100, 0), (0, 64, 64_000, 0), (512, 64, 64_000, 131_072)):
         assert pruned.seconds(*load) < whole.seconds(*load)
     assert pruned.sigma >= whole.sigma
+
+
+def test_perf_takes_levers_from_the_command_line() -> None:
+    replica = ("perf", "llama-3.1-8b", "--on", "h100", "--precision", "fp8", "--json")
+    plain = call(*replica).document()
+    sparse = call(*replica, "--pruning", "2:4").document()
+    assert (sparse["pruning"], plain["pruning"]) == ("2:4", None)
+    assert sparse["weights_bytes"] < plain["weights_bytes"]
+    assert "2 bits of place" in sparse["assumptions"][0]
+    narrow = call(*replica, "--pruning", "width,hidden=3072,ffn=9216", "--lora", "rank=8,slots=2").document()
+    assert narrow["pruning"] == "width hidden=3072 ffn=9216"
+    assert narrow["lora"] == {"rank": 8, "slots": 2, "modules": "all"}
+    assert "not a size" in refused(*replica, "--pruning", "depth,layers")
+    assert "pruning" in refused(*replica, "--pruning", "3:4")

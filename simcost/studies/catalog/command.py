@@ -51,6 +51,15 @@ def _add_perf(verbs: Any) -> None:
     perf.add_argument("--engine", help="vllm, sglang or trtllm (default: the mean of those measured)")
     perf.add_argument("--precision", default="bf16", help="bf16, fp8, int8, int4 or fp4 (default bf16)")
     perf.add_argument("--kv-precision", default="bf16", help="of the KV cache (default bf16)")
+    perf.add_argument(
+        "--pruning",
+        type=_pruning,
+        metavar="KIND[,SIZE=N...]",
+        help="parts taken out of the model: 2:4; width,hidden=3072,ffn=9216; depth,layers=16 (default: none)",
+    )
+    perf.add_argument(
+        "--lora", type=_sizes, metavar="SIZE=N,...", help="slots of adapters: rank=16,slots=4 (default: none)"
+    )
     perf.add_argument("--memory-utilisation", type=float, default=0.92, help="share of memory used (default 0.92)")
     perf.add_argument("--max-num-seqs", type=positive, default=256, help="running sequences at most (default 256)")
     perf.add_argument(
@@ -75,6 +84,23 @@ def _add_perf(verbs: Any) -> None:
         help="a time per output token you measured in a closed loop, to stand beside the prediction; may be repeated",
     )
     own_catalog(perf)
+
+
+def _pruning(text: str) -> dict[str, str | int]:
+    """Kind and sizes."""
+    kind, _, sizes = text.partition(",")
+    return {"kind": kind, **(_sizes(sizes) if sizes else {})}
+
+
+def _sizes(text: str) -> dict[str, int]:
+    """Whole numbers by name."""
+    found = {}
+    for word in text.split(","):
+        name, given, number = word.partition("=")
+        if not given:
+            raise ArgumentTypeError(f"{word!r} is not a size; write NAME=N, such as layers=16")
+        found[name] = positive(number)
+    return found
 
 
 def _measured(text: str) -> tuple[int, int, int, float]:
@@ -119,6 +145,8 @@ def _perf(arguments: Arguments) -> None:
         engine=arguments.engine,
         precision=arguments.precision,
         kv_precision=arguments.kv_precision,
+        pruning=arguments.pruning,
+        lora=arguments.lora,
         memory_utilisation=arguments.memory_utilisation,
     )
     document = perf_document(

@@ -34,7 +34,7 @@ def parts(document: Document) -> list[Part]:
         {"coefficient": title, "time": seconds(document["coefficients"][name])} for name, title in _COEFFICIENTS.items()
     ]
     return [
-        Part(title="Replica", titled=False, said=[replica]),
+        Part(title="Replica", titled=False, said=[replica, *document["assumptions"]]),
         Part(title="Step time  t = a + b P + c B + d K + q Q", rows=times, said=source),
         *_measured(document),
         Part(title="Memory", rows=memory(document), said=[document["memory_provenance"]]),
