@@ -293,7 +293,7 @@ def test_texts_and_pages_show_both_sides(tmp_path: Path, text: str) -> None:
     head = next(line for line in told.splitlines() if "$/month" in line)
     assert len(head.split("  ")) >= 7
     assert "P95 wait" in head
-    assert ("TTFT p95" in head) == (text is NIGHT)
+    assert ("Attainment" in head) == (text is NIGHT)
     assert "Where the GPU time went" in told
     assert all(len(row) <= 7 for row in [*job_tables.gpu_time(document), *job_tables.times(document)])
     assert max(map(len, told.splitlines())) <= 160

@@ -82,7 +82,7 @@ def of_flow(flow: state.Flow, timeline: Floats, ticks: int) -> PoolRun:
         "idle_free": pool["idle_s"] - pool["blocked_s"],
         "down": pool["down_s"],
     }
-    milli_s = {bucket: float(jobs["need"] @ (each / ticks)) for bucket, each in spent.items()}
+    milli_s = {bucket: float((jobs["need"] * (each / ticks)).sum()) for bucket, each in spent.items()}
     milli_s |= {bucket: float(each) / ticks for bucket, each in rest.items()}
     timeline[:, 0] /= ticks
     timeline[:, [1, 3]] /= MILLI
