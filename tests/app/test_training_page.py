@@ -124,7 +124,7 @@ def test_bad_input_is_a_message(page: AppTest, label: str, value: str, told: str
 def test_a_file_that_is_none_is_a_message_without_our_folders(page: AppTest, home: Path) -> None:
     ask(page, SPOT, "jobs.csv", home)
     press(page)
-    assert page.error[0].value.startswith("jobs.csv\\: no column")
+    assert page.error[0].value.startswith("jobs.csv\\: no timestamp and no nodes\\_available column")
     assert not any("/tmp" in error.value for error in page.error)
 
 

@@ -151,7 +151,7 @@ def test_bad_rows_are_skipped_if_wanted_and_counted(tmp_path: Path) -> None:
 def test_unsorted_and_duplicate_times_are_mended_and_empty_outputs_left_out(tmp_path: Path) -> None:
     stored = trace(tmp_path, "arrival,prompt_tokens,output_tokens\n9,5,5\n3,5,5\n3,5,6\n2,5,0\n0,0,5\n")
     said = call("trace", "import", tmp_path / "log.csv", "--format", "csv", "-o", stored)
-    assert "4 requests in 9 s" in said.out
+    assert "4 requests in 9 s" in " ".join(said.out.split())
     assert "the trace was sorted" in said.out
     assert "1 requests without output tokens failed" in said.out
     assert "prompts of 0 tokens were set to 1" in said.out
@@ -179,11 +179,9 @@ def test_a_request_longer_than_the_kv_cache_is_rejected_and_reported(tmp_path: P
     for plan in call(*words, "--json").document()["plans"]:
         assert (plan["requests"]["arrived"], plan["requests"]["rejected"]) == (6, 2)
         assert plan["slo"]["attainment"] == pytest.approx(4 / 6), "a rejected request is a miss"
-    said = call(*words).out
-    assert (
-        "Requests without an answer\n"
-        "  one: 2 of 6 rejected (longer than the KV cache of a replica, or turned away at the gateway)\n" in said
-    )
+    said = " ".join(call(*words).out.split())
+    assert "Requests without an answer" in said
+    assert "one: 2 of 6 rejected (longer than the KV cache of a replica, or turned away at the gateway)" in said
 
 
 def test_clients_that_gave_up_are_reported(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_batch_beyond_published_practice_is_warned_of(
     assert batch["least_tokens"] == ranks * layout.get("sequence_tokens", 4096)
     assert bool(found["warnings"]) == warned
     if warned:
-        assert "67.11M tokens" in found["warnings"][0]
+        assert "67.1M tokens" in found["warnings"][0]
         assert "arXiv" in found["warnings"][0]
         assert batch["least_tokens"] > 4 * batch["published_tokens"]
 

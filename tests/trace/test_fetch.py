@@ -247,7 +247,7 @@ def test_the_command_and_a_catalog_of_ones_own(site: Site, tmp_path: Path, capsy
     assert {"file", "bytes", "sha256", "licence", "source"} <= set(document)
     assert document["imported"]["jobs"] == 2
     assert main(words) == 0
-    assert "not checked, was there" in capsys.readouterr().out
+    assert "not checked, was there" in " ".join(capsys.readouterr().out.split())
     assert main(["trace", "fetch", "--json"]) == 0
     assert "azure-conv-2023" in [row["name"] for row in json.loads(capsys.readouterr().out)["rows"]]
     assert main(["trace", "fetch", "azure-conv-203"]) == 2
