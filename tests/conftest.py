@@ -11,11 +11,12 @@ from hypothesis import settings
 
 sys.dont_write_bytecode = False  # rewriting all asserts takes longer than most tests: once is enough
 
-# No deadline: the first call compiles. CI tries the same examples each time; elsewhere new ones are looked for,
-# and more of them with `--hypothesis-profile=search`.
-settings.register_profile("project", deadline=None, derandomize="CI" in os.environ, max_examples=50)
+# No deadline: the first call compiles. CI tries the same examples each time; elsewhere fewer, but new ones each time,
+# and many of them with `--hypothesis-profile=search`.
+settings.register_profile("project", deadline=None, max_examples=20)
+settings.register_profile("ci-project", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("search", deadline=None, max_examples=1000)
-settings.load_profile("project")
+settings.load_profile("ci-project" if "CI" in os.environ else "project")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.catalog import Offer, load_catalog
@@ -133,7 +133,6 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
         load_catalog(tmp_path / "none")
 
 
-@settings(max_examples=80, deadline=None)
 @given(
     st.text(alphabet='ab,"\n\r\t .0123456789-eE\x00é', max_size=200)
     | st.binary(max_size=80).map(lambda b: b.decode("latin-1"))

@@ -96,7 +96,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(verbs=st.lists(st.sampled_from(VERBS), max_size=2), words=WORDS)
 def test_any_words(here: Path, verbs: list[str], words: list[str]) -> None:
     said = call(*verbs, *words)
@@ -104,7 +104,7 @@ def test_any_words(here: Path, verbs: list[str], words: list[str]) -> None:
     assert said.out or said.err
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     verb=st.sampled_from(
         [

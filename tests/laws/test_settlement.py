@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from settled_plainly import RIGID, Plan, Reserved, Use, settle_hour
 
@@ -114,7 +114,6 @@ def settled(used: list[Use], held: list[Reserved], plans: list[Plan]) -> Settlem
     st.lists(reserved, max_size=3),
     st.lists(savings, max_size=3),
 )
-@settings(max_examples=100)
 def test_an_hour_is_settled_as_it_is_told(used: list[Use], held: list[Reserved], plans: list[Plan]) -> None:
     assert {"g5"} >= RIGID
     found = settled(used, held, plans)

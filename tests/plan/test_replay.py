@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
@@ -97,7 +97,6 @@ def slowly(rows: list[Row], tick: int, stands: float) -> dict[str, Any] | None:
     return {"pods": pods, "totals": totals}
 
 
-@settings(max_examples=80)
 @given(rows=ROWS)
 def test_the_pipeline_is_a_slow_reading_of_the_rows(rows: list[Row]) -> None:
     rows = sorted(
@@ -305,7 +304,6 @@ def test_too_many_syncs() -> None:
         replay(RayServe(), Recording.table([0, 1e6], {"in_flight": [1, 2]}))
 
 
-@settings(max_examples=50)
 @given(values=st.lists(st.lists(st.floats(0, 1e6), min_size=2, max_size=2), min_size=2, max_size=40))
 def test_the_same_recording_gives_the_same_decisions(values: list[list[float]]) -> None:
     table = Recording.table([15 * k for k in range(len(values))], {"w": values})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.scenarios import SMALL, write
 
@@ -345,7 +345,6 @@ WORDS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_change_of_a_form_ends_in_anything_but_an_answer_or_faults(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

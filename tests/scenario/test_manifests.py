@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError
@@ -496,7 +496,6 @@ def test_files_that_are_no_manifest(read: Any, text: str, message: str) -> None:
         read(text)
 
 
-@settings(max_examples=80)
 @given(data=st.data())
 def test_no_change_of_a_manifest_ends_in_anything_but_an_answer_or_faults(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError, RunError
@@ -54,7 +54,6 @@ def test_the_first_order_ratio_is_near_where_failures_are_rare() -> None:
     assert run(gang, 500).effective_share.mean() == pytest.approx(ettr(128, 6.5e-3, 300, 83.2 * 60, 120), abs=2e-3)
 
 
-@settings(max_examples=60)
 @given(
     model=st.sampled_from(MODELS),
     work_s=st.floats(1.0, 2e5),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
@@ -165,7 +165,6 @@ jobs = st.builds(
 )
 
 
-@settings(max_examples=80)
 @given(
     nodes=whole_traces,
     job=jobs,
@@ -179,7 +178,6 @@ def test_a_plain_transcription_of_the_rules_agrees(nodes: Ints, job: DeadlineJob
     assert runs.launches[0] == launches
 
 
-@settings(max_examples=100)
 @given(
     nodes=whole_traces,
     shift=st.integers(0, 60),
@@ -210,7 +208,6 @@ def test_of_zones_with_room_the_cheapest_is_taken_and_kept() -> None:
 policies = st.one_of(st.sampled_from([OnDemandOnly(), SpotOnly(), *SAFE]), st.builds(Mixed, spot_nodes=st.just(1)))
 
 
-@settings(max_examples=80)
 @given(nodes=whole_traces, job=jobs, policy=policies, gap_s=st.sampled_from([30.0, 300.0, 3600.0]))
 def test_laws_of_every_policy(nodes: Ints, job: DeadlineJob, policy: SpotPolicy, gap_s: float) -> None:
     weights = np.linspace(1, 2, len(nodes))

@@ -32,7 +32,7 @@ def ones(count: int) -> np.ndarray:
 
 
 @given(gaps=st.lists(st.integers(0, 40), min_size=2, max_size=200), batch=st.integers(1, 50))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_against_plain_computation(tmp_path: Path, gaps: list[int], batch: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("simcost.trace.requests.store.read_batches.__defaults__", (batch,))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.focus_files import DIRTY, HEAD, cost_file, row
 from support.shown import on_terminal
@@ -373,7 +373,6 @@ ODD_CELLS = [
     ),
     st.sets(st.sampled_from(HEAD.split(",")), max_size=12),
 )
-@settings(max_examples=60, deadline=None)
 def test_whatever_stands_in_the_cells(rows: list[dict[str, str]], gone: set[str]) -> None:
     kept = [name for name in HEAD.split(",") if name not in gone]
     with TemporaryDirectory() as home:

@@ -48,7 +48,7 @@ def test_nobody_waits(tmp_path: Path) -> None:
         read_jobs(log(tmp_path, f"{HEAD}a,0,9,1,a\n"))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(waits=st.lists(st.lists(st.integers(0, 9), max_size=3), min_size=1, max_size=10))
 def test_what_is_kept_can_run(tmp_path: Path, waits: list[list[int]]) -> None:
     """The jobs kept have an order in which each comes after those it waits for; those kept out have none."""

@@ -447,7 +447,7 @@ def test_parquet_with_types(tmp_path: Path) -> None:
 CELL = st.one_of(st.integers(-3, 30).map(str), st.sampled_from(["", "nan", "1e2", "2.5", "x", "inf", "9" * 25]))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(CELL, min_size=6, max_size=7), max_size=12))
 def test_every_row_is_kept_or_counted(tmp_path: Path, rows: list[list[str]]) -> None:
     text = "job_id,submit_s,duration_s,gpus,limit_s,min_gpus\n" + "".join(",".join(row) + "\n" for row in rows)
@@ -503,7 +503,7 @@ TREE = st.recursive(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(["Pod", "Job", "Workload"]),
     tree=st.dictionaries(st.sampled_from(WORDS), TREE, max_size=6),
@@ -514,7 +514,7 @@ def test_odd_objects_are_counted(tmp_path: Path, kind: str, tree: dict[str, Any]
         read_jobs(path)
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=GARBAGE, head=HEADS)
 def test_garbage_is_refused_in_words(tmp_path: Path, head: bytes, data: bytes) -> None:
     path = tmp_path / "garbage"

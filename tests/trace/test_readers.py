@@ -110,7 +110,7 @@ def test_times_are_exact(tmp_path: Path, cell: str, other: str, step_ns: int) ->
     times=st.lists(st.decimals(0, 10**9 - 1, places=9), min_size=1, max_size=20),
     unit=st.sampled_from(["s", "ms", "us"]),
 )
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_decimal_times_are_exact(tmp_path: Path, times: list[Decimal], unit: str) -> None:
     places = {"s": 9, "ms": 6, "us": 3}[unit]
     cells = [f"{time:.{places}f}" for time in times]
@@ -175,7 +175,7 @@ BAD_TIMES = [
 
 
 @given(data=st.data(), rows=st.integers(1, 30))
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_bad_cell_is_named_or_counted(tmp_path: Path, data: st.DataObject, rows: int) -> None:
     cells = [[f"2024-01-01 00:00:{i:02d}", str(i + 1), str(i + 1)] for i in range(rows)]
     bad = data.draw(st.dictionaries(st.integers(0, rows - 1), st.sampled_from(["time", "in", "out", "ragged"])))
@@ -205,7 +205,7 @@ def test_every_bad_cell_is_named_or_counted(tmp_path: Path, data: st.DataObject,
 
 
 @given(lines=st.lists(st.sampled_from(["good", "blank", "{", "[1]", "null", "hash", "token", "time"]), min_size=1))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_bad_json_line_is_named(tmp_path: Path, lines: list[str]) -> None:
     good = {"timestamp": 5, "input_length": 3, "output_length": 4, "hash_ids": [1]}
     text = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
@@ -292,7 +292,6 @@ def test_synthesize(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=5), min_size=1, max_size=4))
-@settings(max_examples=100)
 def test_merge_is_sorted_and_stable(steps: list[list[list[int]]]) -> None:
     def stream(order: int, parts: list[list[int]]) -> Iterator[RequestBatch]:
         now = serial = 0

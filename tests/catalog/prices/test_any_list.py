@@ -119,7 +119,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("format_", LISTS)
-@settings(max_examples=60)
 @given(draw=st.data())
 def test_any_value_in_any_place(folder: Path, format_: str, draw: st.DataObject) -> None:
     document = json.loads(draw.draw(st.sampled_from(LISTS[format_])))
@@ -155,7 +154,6 @@ def test_any_text_at_all(folder: Path, format_: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("format_", TABLES)
-@settings(max_examples=60)
 @given(draw=st.data())
 def test_any_cell_in_any_place(folder: Path, format_: str, draw: st.DataObject) -> None:
     lines = [line.split(",") for line in TABLES[format_].splitlines()]
@@ -165,7 +163,6 @@ def test_any_cell_in_any_place(folder: Path, format_: str, draw: st.DataObject) 
     usable_or_refused(folder, "\n".join(map(",".join, lines)), format_)
 
 
-@settings(max_examples=100)
 @given(document=st.dictionaries(st.text(max_size=5), JSON, max_size=4))
 def test_values_are_what_json_says_whatever_is_entered(folder: Path, document: dict[str, Any]) -> None:
     """Reading value by value gives the values that the standard parser gives."""

@@ -66,7 +66,6 @@ hours = st.lists(st.lists(levels, min_size=2, max_size=2), min_size=4, max_size=
 
 
 @given(hours, st.sampled_from([0.2, 0.37, 0.55, 0.7]))
-@settings(max_examples=60, deadline=None)
 def test_scan_settlement_and_program_agree(rows: list[list[int]], discount: float) -> None:
     of = demand([rows], 2.0, 3.0)
     plan = SavingsPlan(commitment=60.0, discount=discount)
