@@ -8,9 +8,8 @@ NOT_KNOWN = "not known"
 
 
 def shown(document: Document) -> bool:
-    """True if plans differ in quality, or some is asked for."""
-    scores = {plan["quality"]["value"] for plan in document["plans"] if plan["quality"]}
-    return document["quality"] is not None or len(scores) > 1
+    """True if quality is asked for, or plans serve different models: then it is a column of the comparison."""
+    return document["quality"] is not None or len({plan["model"] for plan in document["plans"]} - {None}) > 1
 
 
 def column(document: Document) -> str:
@@ -36,11 +35,17 @@ def cell(plan: Document) -> str:
 
 
 def sentences(document: Document) -> list[str]:
-    """Model, score and sources of each plan; nothing where quality is not shown."""
-    return [_sentence(plan) for plan in document["plans"] if plan["quality"]] if shown(document) else []
+    """Model, score and sources of the plans, alike ones together; nothing where all are alike and none is asked for."""
+    plans = [plan for plan in document["plans"] if plan["quality"]]
+    if not shown(document) and len({plan["quality"]["value"] for plan in plans}) <= 1:
+        return []
+    names: dict[str, list[str]] = {}
+    for plan in plans:
+        names.setdefault(_score(plan), []).append(plan["name"])
+    return [f"{'; '.join(alike)}: {score}." for score, alike in names.items()]
 
 
-def _sentence(plan: Document) -> str:
+def _score(plan: Document) -> str:
     quality, value = plan["quality"], plan["quality"]["value"]
     score = NOT_KNOWN if value is None else f"{quality['metric']} {exact(value)}"
-    return f"{plan['name']} ({plan['model']}): {score}: {quality['source']}."
+    return f"{plan['model']}, {score}: {quality['source']}"

@@ -63,7 +63,7 @@ def _against(document: Document, name: str) -> str:
 
 
 def _last(document: Document, plan: Document) -> dict[str, str]:
-    """The quality where plans differ in it; of requests alone, over-provisioning; else the utilisation."""
+    """The quality where it decides; of requests alone, over-provisioning; else the utilisation."""
     if quality_view.shown(document):
         return {quality_view.column(document): quality_view.cell(plan)}
     if trains(document):
