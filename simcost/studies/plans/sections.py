@@ -118,7 +118,6 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
         Part(title="Differences from the baseline", rows=tables.differences(document), detail=True),
         Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),
         Part(title="Targets missed", said=tables.missed(document)),
-        Part(title="Quality of the models", said=quality_view.sentences(document)),
         *([] if shown is None else pictures(document, shown)),
         *_requests(document),
         *_jobs(document),
@@ -134,6 +133,7 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
             said=money_tables.energy_notes(document),
             detail=True,
         ),
+        Part(title="Quality of the models", said=quality_view.sentences(document)),
         Part(title="Assumptions", said=[*document["assumptions"], tables.provenance(document)]),
     ]
 
