@@ -23,6 +23,7 @@ from simcost.studies.calibration import command as calibrate
 from simcost.studies.catalog import command as catalog
 from simcost.studies.catalog import prices_command
 from simcost.studies.commitments import command as commit
+from simcost.studies.differences import command as diff
 from simcost.studies.forecasting import command as forecast
 from simcost.studies.options import Arguments, Parser, UsageError, check_written
 from simcost.studies.plans import command as run
@@ -128,6 +129,7 @@ def command_line() -> Parser:
         commit,
         api,
         focus,
+        diff,
         catalog,
         prices_command,
     ):

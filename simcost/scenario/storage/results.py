@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from simcost.errors import InputError, did_you_mean
 from simcost.scenario.storage.folders import check_result
 
@@ -31,3 +35,17 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
             f"{folder}: no plan {chosen!r}{did_you_mean(chosen, list(plans))}; there are {', '.join(plans)}"
         )
     return plans[chosen], horizon_s
+
+
+def plan_charges(folder: Path, plan: str) -> tuple[list[dict[str, Any]], int]:
+    """The charges of a plan of a finished result, of all its replications, and their number.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    try:
+        charges = pq.ParquetFile(folder / "tables" / "charges.parquet").read()
+        mine = charges.filter(pc.equal(charges["plan"], plan))
+        return mine.to_pylist(), len(pc.unique(mine["replication"]))
+    except (OSError, LookupError, pa.ArrowException) as error:
+        raise InputError(f"{folder}: its charges cannot be read ({error}); run the scenario again") from error

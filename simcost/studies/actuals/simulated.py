@@ -6,11 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from simcost.errors import InputError, did_you_mean
 from simcost.scenario.storage.folders import check_result
+from simcost.scenario.storage.results import plan_charges
 from simcost.studies.actuals.comparison import Basis, Side, side_of_charges, side_of_file
 from simcost.trace.focus.reader import read_focus
 
@@ -40,10 +38,9 @@ def _of_folder(folder: Path, basis: Basis, plan: str | None) -> Side:
     try:
         check_result(folder)
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        charges = pq.ParquetFile(folder / "tables" / "charges.parquet").read()
         names = [one["name"] for one in result["plans"]]
-        replications, horizon_s = int(result["replications"]), float(result["provenance"]["horizon_s"])
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        horizon_s = float(result["provenance"]["horizon_s"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder}: no finished result ({error}); give a FOCUS file, or a folder that `simcost run --out` wrote"
         ) from None
@@ -51,5 +48,5 @@ def _of_folder(folder: Path, basis: Basis, plan: str | None) -> Side:
     if chosen not in names:
         wrong = f"no plan {plan!r}{did_you_mean(plan, names)}" if plan else "it has several plans"
         raise InputError(f"{folder}: {wrong}; pass --plan with one of {', '.join(names)}")
-    mine = [row for row in charges.to_pylist() if row["plan"] == chosen]
-    return side_of_charges(mine, basis, replications, horizon_s / _HOUR_S)
+    charges, replications = plan_charges(folder, str(chosen))
+    return side_of_charges(charges, basis, replications, horizon_s / _HOUR_S)

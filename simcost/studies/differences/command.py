@@ -1,0 +1,35 @@
+"""`simcost diff`: why two results, bills or months differ."""
+
+from pathlib import Path
+from typing import Any
+
+from simcost.studies.options import Arguments, own_catalog, study
+
+
+def add(verbs: Any) -> None:
+    """The verb `diff`."""
+    diff = study(verbs, "diff", _diff, "differences.view", "why two results, bills or months differ, effect by effect")
+    files = "results folder, bill of `simcost bill --json`, or FOCUS file"
+    diff.add_argument("before", type=Path, metavar="A", help=files)
+    diff.add_argument("after", type=Path, metavar="B", help=files)
+    diff.add_argument("--plan-a", metavar="NAME", help="plan of A (default: the best)")
+    diff.add_argument("--plan-b", metavar="NAME", help="plan of B (default: the best)")
+    diff.add_argument(
+        "--per-month", action="store_true", help="scale both to a month of 730 h, as two results folders always are"
+    )
+    own_catalog(diff)
+
+
+def _diff(arguments: Arguments) -> dict[str, Any]:
+    from simcost import __version__
+    from simcost.catalog import load_catalog
+    from simcost.studies.differences.sides import cost_side
+    from simcost.studies.differences.study import difference
+
+    catalog = load_catalog(arguments.catalog)
+    before = cost_side(arguments.before, arguments.plan_a, catalog)
+    after = cost_side(arguments.after, arguments.plan_b, catalog)
+    per_month = arguments.per_month or arguments.before.is_dir() or arguments.after.is_dir()
+    document = difference(before, after, per_month=per_month)
+    inputs = before.inputs | after.inputs
+    return document | {"provenance": {"simcost_version": __version__, "inputs": inputs}}

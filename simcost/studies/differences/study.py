@@ -1,0 +1,125 @@
+"""Document of `simcost diff`: the difference of two costs, effect by effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import fsum, isclose
+from typing import Any
+
+from simcost.compare.bridge import BillSide, bill_bridge, product, shapley
+from simcost.compare.verdict import percent
+from simcost.errors import InputError
+from simcost.present.format import usd_change
+from simcost.studies.differences.sides import CostSide
+from simcost.units import HOURS_PER_MONTH, format_usd
+
+Document = dict[str, Any]
+_SAID = {
+    "demand": "more or fewer requests",
+    "policy": "accelerator-hours per request",
+    "quantity": "other quantities",
+    "mix": "another mix",
+    "list price": "list prices",
+    "rate": "discounts, spot and coverage",
+    "new": "new",
+    "gone": "gone",
+    "unused commitment": "unused commitments",
+    "other": "other costs",
+}
+_HOURS = "accelerator-h"
+_SMALLEST = 0.005
+"""USD: what is less is rounding."""
+
+
+def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Document:
+    """After less before.
+
+    Args:
+        before: the first cost.
+        after: the second cost.
+        per_month: scale both to a month of 730 h; without it they stand as they are.
+
+    Returns:
+        `verdict`, `before`, `after` (`name`, `usd`, `hours`), `basis`, `difference_usd`, and `effects[]` with
+        `effect`, `usd` and its `parts[]`, which add up to the difference.
+
+    Raises:
+        InputError: a cost without usage cannot be scaled.
+    """
+    bills = [_scaled(side) if per_month else side.bill for side in (before, after)]
+    effects = _with_causes(bill_bridge(*bills), bills, [side.requests_per_month for side in (before, after)])
+    rows = [{"effect": name, "usd": fsum(parts.values()), "parts": _parts(parts)} for name, parts in effects.items()]
+    found = {
+        "basis": "month of 730 h" if per_month else "as they are",
+        **{
+            word: {"name": side.name, "usd": bill.usd, "hours": side.hours}
+            for word, side, bill in zip(("before", "after"), (before, after), bills, strict=True)
+        },
+        "difference_usd": bills[1].usd - bills[0].usd,
+        "effects": rows,
+        "findings": _findings(before, after, per_month),
+    }
+    return {"verdict": verdict(found), **found}
+
+
+def _scaled(side: CostSide) -> BillSide:
+    if not side.hours > 0:
+        raise InputError(f"{side.name}: has no usage, so its length is not known; leave --per-month out")
+    return side.times(HOURS_PER_MONTH / side.hours)
+
+
+def _with_causes(
+    effects: dict[str, dict[str, float]], bills: Sequence[BillSide], requests: Sequence[float | None]
+) -> dict[str, dict[str, float]]:
+    """The effect of other accelerator-hours split into that of the demand and that of the policy, where both costs
+    are runs that served requests: hours are requests x hours per request, by the mean of both orders.
+    """
+    both = [name for name in bills[0].items if name in bills[1].items and bills[0].items[name].unit == _HOURS]
+    hours = [fsum(bill.items[name].quantity for name in both) for bill in bills]
+    if _HOURS not in effects["quantity"] or None in requests or not hours[0]:
+        return effects
+    factors = [{"demand": count, "policy": used / count} for count, used in zip(requests, hours, strict=True) if count]
+    usd_per_h = fsum(bills[0].items[name].usd for name in both) / hours[0]
+    split = {
+        name: {_HOURS: usd_per_h * change} for name, change in shapley(["demand", "policy"], product(*factors)).items()
+    }
+    rest = {unit: usd for unit, usd in effects["quantity"].items() if unit != _HOURS}
+    return {**split, **effects, "quantity": rest}
+
+
+def _parts(parts: Mapping[str, float]) -> list[Document]:
+    ranked = sorted(parts.items(), key=lambda part: (-abs(part[1]), part[0]))
+    return [{"item": name, "usd": usd} for name, usd in ranked if usd]
+
+
+def _findings(before: CostSide, after: CostSide, per_month: bool) -> list[Document]:
+    if per_month or isclose(before.hours, after.hours, rel_tol=0.01):
+        return []
+    message = (
+        f"{before.name} covers {before.hours:,.0f} h and {after.name} {after.hours:,.0f} h: part of the difference is "
+        "their length; pass --per-month to compare months of 730 h"
+    )
+    return [{"kind": "other-length", "message": message}]
+
+
+def verdict(document: Mapping[str, Any]) -> str:
+    """The difference, and its largest effects."""
+    before, after, usd = document["before"], document["after"], document["difference_usd"]
+    month = " a month" if document["basis"].startswith("month") else ""
+    if abs(usd) < _SMALLEST and not any(abs(row["usd"]) >= _SMALLEST for row in document["effects"]):
+        return f"{after['name']} costs as much as {before['name']}: {format_usd(before['usd'])}{month}."
+    share = f" ({percent(abs(usd) / abs(before['usd']))})" if before["usd"] else ""
+    ranked = sorted(document["effects"], key=lambda row: -abs(row["usd"]))
+    said = ", ".join(_phrase(row) for row in ranked[:4] if abs(row["usd"]) >= _SMALLEST)
+    way = "more" if usd >= 0 else "less"
+    return (
+        f"{after['name']} costs {format_usd(abs(usd))}{month}{share} {way} than {before['name']} at "
+        f"{format_usd(before['usd'])}: {said}."
+    )
+
+
+def _phrase(row: Document) -> str:
+    """`new aws/p5.4xlarge us-east-1 +$1,020`."""
+    item = f" {row['parts'][0]['item']}" if row["effect"] in ("new", "gone") and row["parts"] else ""
+    more = f" and {len(row['parts']) - 1} more" if item and len(row["parts"]) > 1 else ""
+    return f"{_SAID[row['effect']]}{item}{more} {usd_change(row['usd'])}"

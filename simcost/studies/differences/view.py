@@ -1,0 +1,48 @@
+"""Difference of two costs for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from simcost.present.format import shortened, usd, usd_change
+from simcost.present.parts import Part, Table, notes
+from simcost.studies.differences import charts
+
+Document = Mapping[str, Any]
+_NAME = 44
+_CENT = 0.005
+"""USD: rows of less are rounding and not shown."""
+ORDER = (
+    "Effects of one unit come one after the other: quantity, mix, list price, then the rate that is paid of it. "
+    "demand and policy are the quantity of a run: requests, and accelerator-hours per request."
+)
+
+
+def parts(document: Document) -> list[Part]:
+    """Parts below the verdict, on every screen."""
+    return [
+        Part(title="Bridge", titled=False, rows=bridge(document), left=1),
+        Part(title="Bridge between the two costs", chart=lambda: charts.bridge(dict(document))),
+        Part(title="Items", rows=items(document), left=2, most=12),
+        notes(document, ORDER),
+    ]
+
+
+def bridge(document: Document) -> Table:
+    """From the one cost to the other."""
+    first, last = document["before"], document["after"]
+    rows = [(shortened(first["name"], _NAME), usd(first["usd"]))]
+    rows += [(row["effect"], usd_change(row["usd"])) for row in document["effects"] if abs(row["usd"]) >= _CENT]
+    rows += [(shortened(last["name"], _NAME), usd(last["usd"]))]
+    head = "$ a month" if document["basis"].startswith("month") else "$"
+    return [{"cost": name, head: value} for name, value in rows]
+
+
+def items(document: Document) -> Table:
+    """Parts of the effects, the largest first."""
+    rows = [(abs(one["usd"]), row["effect"], one) for row in document["effects"] for one in row["parts"]]
+    rows = [row for row in rows if row[0] >= _CENT]
+    ranked = sorted(rows, key=lambda row: -row[0])
+    return [
+        {"effect": effect, "item": shortened(one["item"], _NAME), "$": usd_change(one["usd"])}
+        for _, effect, one in ranked
+    ]

@@ -1,0 +1,115 @@
+"""`simcost diff`: results, bills and cost files against each other; effects add up to the difference."""
+
+import json
+from math import fsum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import call, refused, scenario
+from support.focus_files import cost_file, row
+
+
+def added_up(document: dict[str, Any]) -> dict[str, float]:
+    effects = {one["effect"]: one["usd"] for one in document["effects"]}
+    assert fsum(effects.values()) == pytest.approx(document["difference_usd"], abs=0.005)
+    gap = document["after"]["usd"] - document["before"]["usd"]
+    assert document["difference_usd"] == pytest.approx(gap, abs=0.005)
+    return effects
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Results of a base, one with half more requests, and one at a lower price."""
+    folder = tmp_path_factory.mktemp("results")
+    changes = {
+        "base": [],
+        "demand": [("rate: 1/s", "rate: 1.5/s")],
+        "policy": [("replicas: 1", "replicas: 2")],
+        "spot": [
+            (
+                "buy: {offer: aws/g6.xlarge}\n    scaling: {kind: fixed",
+                "buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}\n    scaling: {kind: fixed",
+            )
+        ],
+    }
+    for name, change in changes.items():
+        said = call("run", scenario(folder, *change), "--out", folder / name, "--quiet")
+        assert said.code == 0, said.err
+    return {name: folder / name for name in changes}
+
+
+def diff(before: Path, after: Path, *more: object) -> dict[str, float]:
+    return added_up(call("diff", before, after, *more, "--json").document())
+
+
+ONE = ("--plan-a", "one", "--plan-b", "one")
+
+
+def test_a_result_does_not_differ_from_itself(results: dict[str, Path]) -> None:
+    effects = diff(results["base"], results["base"], *ONE)
+    assert all(abs(usd) < 1e-9 for usd in effects.values())
+    assert "costs as much as" in call("diff", results["base"], results["base"], *ONE).out.replace("\n", " ")
+
+
+def test_causes_of_two_runs(results: dict[str, Path]) -> None:
+    more = diff(results["base"], results["policy"], *ONE)
+    assert more["policy"] == pytest.approx(730 * 0.8048, rel=0.01), "one replica more, at the price of its instance"
+    assert more["demand"] == pytest.approx(0.0, abs=1e-6)
+    asked = diff(results["base"], results["demand"], *ONE)
+    assert asked["demand"] > 0
+    assert asked["demand"] == pytest.approx(-asked["policy"]), "the same replica serves more"
+    spot = diff(results["base"], results["spot"], *ONE)
+    assert spot["rate"] < 0
+    assert spot["list price"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_two_plans_of_a_result(results: dict[str, Path]) -> None:
+    plans = json.loads((results["base"] / "result.json").read_text())["plans"]
+    gap = plans[1]["cost_usd"]["per_month"] - plans[0]["cost_usd"]["per_month"]
+    words = (results["base"], results["base"], "--plan-a", "one", "--plan-b", "scaled")
+    assert call("diff", *words, "--json").document()["difference_usd"] == pytest.approx(gap, abs=0.005)
+
+
+def test_two_months_of_cost_files(tmp_path: Path) -> None:
+    rows = [row(1), row(2, SkuPriceDetails='"{""InstanceType"": ""g6.xlarge""}"', EffectiveCost=1, ListCost=1)]
+    before = cost_file(tmp_path, rows, name="march.csv")
+    later = [row(1, ConsumedQuantity=2, PricingQuantity=2, EffectiveCost=80, ListCost=110.08)]
+    after = cost_file(tmp_path, [*later, row(2, ChargeCategory="Tax", EffectiveCost=3)], name="april.csv")
+    effects = diff(before, after)
+    assert effects["quantity"] == pytest.approx(55.04)
+    assert effects["rate"] == pytest.approx(80 - 110.08)
+    assert (effects["gone"], effects["other"]) == (-1.0, 3.0)
+
+
+def test_bills_and_pictures(tmp_path: Path) -> None:
+    usage = tmp_path / "usage.csv"
+    usage.write_text(
+        "provider,sku,region,start,end,quantity\naws,g6.xlarge,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,3\n",
+        encoding="utf-8",
+    )
+    bills = {"demand": "", "plan": "commitments: [{kind: savings-plan, name: sp, commitment: 5, discount: 0.3}]\n"}
+    for name, text in bills.items():
+        (tmp_path / f"{name}.yaml").write_text(f"purchasing: {name}\n{text}", encoding="utf-8")
+        told = call("bill", usage, "--plan", tmp_path / f"{name}.yaml", "--json")
+        (tmp_path / f"{name}.json").write_text(told.out, encoding="utf-8")
+    words = (
+        tmp_path / "demand.json",
+        tmp_path / "plan.json",
+        "--svg",
+        tmp_path / "a.svg",
+        "--html",
+        tmp_path / "a.html",
+    )
+    effects = diff(*words)
+    assert effects["rate"] < 0 < effects["unused commitment"]
+    assert (tmp_path / "a.svg").read_text().startswith("<svg")
+    assert "unused commitment" in (tmp_path / "a.html").read_text()
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path, results: dict[str, Path]) -> None:
+    assert "no finished result" in refused("diff", tmp_path, tmp_path)
+    assert "no plan 'on'" in refused("diff", results["base"], results["base"], "--plan-a", "on")
+    (tmp_path / "x.json").write_text("{}", encoding="utf-8")
+    assert "not a bill" in refused("diff", tmp_path / "x.json", results["base"])
+    assert "no plans" in refused("diff", cost_file(tmp_path, [row(1)]), results["base"], "--plan-a", "x")
