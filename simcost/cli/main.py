@@ -25,6 +25,7 @@ from simcost.studies.catalog import prices_command
 from simcost.studies.commitments import command as commit
 from simcost.studies.differences import command as diff
 from simcost.studies.forecasting import command as forecast
+from simcost.studies.optimizing import command as optimize
 from simcost.studies.options import Arguments, Parser, UsageError, check_written
 from simcost.studies.plans import command as run
 from simcost.studies.traces import command as trace
@@ -119,6 +120,7 @@ def command_line() -> Parser:
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     for topic in (
         run,
+        optimize,
         trace,
         forecast,
         train,

@@ -213,7 +213,7 @@ def document(
         "replications": len(results),
         "deterministic": comparison.exact,
         "requests_of_replication": results[0].replication,
-        "plans": [_plan(plan) | _quality(plan, comparison.quality) for plan in comparison.plans],
+        "plans": [plan_document(plan) | _quality(plan, comparison.quality) for plan in comparison.plans],
         "differences": [
             _difference(change) | {"charges": charge_changes(plan, comparison.baseline)}
             for change, plan in zip(
@@ -243,7 +243,8 @@ def _drivers(comparison: Comparison, driven: CostDrivers | None) -> list[str]:
     return [*driven.sentences(), *job_sentences(named[driven.plan], named[driven.against])]
 
 
-def _plan(plan: PlanSummary) -> Document:
+def plan_document(plan: PlanSummary) -> Document:
+    """A plan as the document of `simcost run` has it."""
     first = plan.results[0]
     tokens = mean_of(one.output_tokens for one in plan.served) if plan.served else None
     return {

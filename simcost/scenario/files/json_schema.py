@@ -156,7 +156,7 @@ def _of(hint: Any) -> Schema:
         return {"anyOf": [{"$ref": "#/$defs/FromManifest"}, {"$ref": "#/$defs/From"}]}
     if is_dataclass(hint) and isinstance(hint, type):
         return {"$ref": f"#/$defs/{hint.__name__}"}
-    return {"type": _SIMPLE[hint]}
+    return {} if hint is Any else {"type": _SIMPLE[hint]}
 
 
 def _limited(schema: Schema, limit: Any) -> Schema:

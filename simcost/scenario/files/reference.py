@@ -103,9 +103,10 @@ def _words(hint: Any) -> str:
     if origin is Literal:
         return ", ".join(f"`{word}`" for word in arguments)
     if origin is tuple:
-        return f"list of {_words(arguments[0])}s"
+        items = _words(arguments[0])
+        return f"list of {items}" if items.endswith("s") else f"list of {items}s"
     if origin is Mapping:
-        return f"mapping from {_words(arguments[0])} to {_words(arguments[1])}"
+        return "mapping" if arguments[1] is Any else f"mapping from {_words(arguments[0])} to {_words(arguments[1])}"
     return "mapping" if is_dataclass(hint) else _WORDS[hint]
 
 

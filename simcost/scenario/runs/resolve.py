@@ -62,7 +62,7 @@ class ResolvedScenario:
         """The plans that serve requests, in numbers; none where there are no requests."""
         if self.source is None:
             return ()
-        return tuple(_resolved(plan, self) for plan in self.loaded.scenario.plans)
+        return tuple(resolved_plan(plan, self) for plan in self.loaded.scenario.plans)
 
     @property
     def limits(self) -> LatencyLimits:
@@ -201,7 +201,12 @@ def _node_kind(way: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chos
     )
 
 
-def _resolved(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
+def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
+    """A plan in numbers.
+
+    Raises:
+        InputError: it serves no requests, does not fit, or nothing is known of its hardware.
+    """
     loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
     served = loaded.scenario.model_of(plan)
     if replica is None or plan.scaling is None or served is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import StringConstraints
@@ -284,6 +284,9 @@ class Scenario:
     """Confidence level of intervals."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
+    vary: tuple[Mapping[str, Any] | tuple[Mapping[str, Any], ...], ...] = ()
+    """Dimensions over which `simcost optimize` varies the plans: each a list of partial plans, which are merged over a
+    plan, or `{path: scaling.replicas, values: [1, 2, 3]}`, or `{path: scaling.replicas, from: 1, to: 6}`."""
 
     def closed_workload(self) -> ClosedWorkload | None:
         """The closed loop of clients; None = requests come when they do."""

@@ -1,0 +1,300 @@
+"""Races between plans under common random numbers: which run to simulate next, and what needs no more.
+
+The cheapest plan whose service level holds at its one-sided lower confidence bound wins, never by its mean. Plans are
+tried in the order of the least cost that they can still have. A plan leaves
+
+- when it misses the target even if all its other replications were perfect, with all smaller plans of its chain;
+- when its bound does not hold after the last replication, with all smaller plans of its chain;
+- when it costs more than the leader even if its other replications cost their least.
+
+The rest stay until the probability that one of them is cheaper than the leader is below 1 - level: Student's t of the
+logarithms of paired cost ratios, their variance pooled over plans of one class.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import exp, fsum, inf, log, sqrt
+from statistics import fmean
+
+from simcost.compare.confidence import interval
+from simcost.slo import SHARES_TO_REACH, Check
+
+PRIOR_WEIGHT = 2
+"""Degrees of freedom that the spread which is assumed of a cost counts as."""
+SMALLER = "smaller than a plan that misses the SLO"
+MISSES = "misses the SLO in simulation"
+NOT_SURE = "meets the SLO on average, not at its lower confidence bound"
+COSTS_MORE = "costs more than the best plan, in simulation or at its lower bound"
+PROBABLY_MORE = "costs more than the best plan with the stated confidence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrant:
+    """A plan before the race."""
+
+    name: str
+    bound_usd: float
+    """Least cost a month."""
+    chain: str = ""
+    """Plans that differ in their sizes alone have one chain: more never serve worse."""
+    sizes: tuple[float, ...] = ()
+    kind: str = ""
+    """Class of plans whose costs vary alike."""
+    spread: float = 0.1
+    """Relative standard deviation of its cost over replications that is assumed before any is known."""
+    order: tuple[int, ...] = ()
+    """Replications, the most telling first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunScore:
+    """A plan in one replication."""
+
+    usd: float
+    """A month."""
+    checks: tuple[Check, ...]
+    """Every target; a share of good, or something bad that must not exceed its target."""
+
+
+@dataclass(slots=True)
+class _Runner:
+    entrant: Entrant
+    scores: dict[int, RunScore] = field(default_factory=dict)
+    out: str = ""
+    """Reason why it left; empty = it is in the race."""
+
+    @property
+    def complete(self) -> bool:
+        return len(self.scores) == len(self.entrant.order)
+
+    def usd(self) -> float:
+        """Mean cost so far; the bound before."""
+        return fmean(score.usd for score in self.scores.values()) if self.scores else self.entrant.bound_usd
+
+    def least_usd(self) -> float:
+        """Mean cost if the other replications cost their least."""
+        total, rest = len(self.entrant.order), len(self.entrant.order) - len(self.scores)
+        return (fsum(score.usd for score in self.scores.values()) + rest * self.entrant.bound_usd) / total
+
+    def next(self) -> list[int]:
+        return [replication for replication in self.entrant.order if replication not in self.scores]
+
+
+def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
+    """Every check at the one-sided confidence bound of its mean over replications, on the side of a miss."""
+    found = []
+    for same in zip(*(score.checks for score in scores), strict=True):
+        name, target = same[0].name, same[0].target
+        values = [_worst(check) for check in same]
+        if inf in values:
+            found.append(Check.of(name, None, target))
+            continue
+        bounds = interval(values, 2 * level - 1, exact=True)
+        bound = bounds.lo if name in SHARES_TO_REACH else bounds.hi
+        found.append(Check.of(name, bound, target))
+    return tuple(found)
+
+
+def holds(scores: Sequence[RunScore], level: float) -> bool:
+    """True if every target is met at its confidence bound."""
+    return all(check.met for check in lower_bounds(scores, level))
+
+
+def _worst(check: Check) -> float:
+    """The measured value; where nothing could be measured, the worst."""
+    if check.measured is None:
+        return 0.0 if check.name in SHARES_TO_REACH else inf
+    return check.measured
+
+
+def hopeless(scores: Sequence[RunScore], replications: int) -> bool:
+    """True if a target is missed on average even if all other replications are perfect."""
+    rest = replications - len(scores)
+    for same in zip(*(score.checks for score in scores), strict=True):
+        good = same[0].name in SHARES_TO_REACH
+        mean = (fsum(map(_worst, same)) + rest * (1.0 if good else 0.0)) / replications
+        if not Check.of(same[0].name, mean, same[0].target).met:
+            return True
+    return False
+
+
+class Race:
+    """The race; ask `ask`, answer with `tell`, until `ask` has no more."""
+
+    def __init__(self, entrants: Sequence[Entrant], level: float) -> None:
+        self.level = level
+        self._runners = {one.name: _Runner(one) for one in entrants}
+        self._order = {one.name: i for i, one in enumerate(entrants)}
+
+    def ask(self) -> list[tuple[str, int]]:
+        """Runs to make next, of one plan; none when the race is over."""
+        runner = self._chosen()
+        if runner is None:
+            return []
+        best, missing = self._best(), runner.next()
+        likely = runner.scores and (best is None or self._expected(runner, best) < best.usd())
+        return [(runner.entrant.name, one) for one in (missing if likely else missing[:1])]
+
+    def tell(self, found: Mapping[tuple[str, int], RunScore]) -> None:
+        """Take in the results of runs."""
+        for (name, replication), score in found.items():
+            self._runners[name].scores[replication] = score
+        for name in dict.fromkeys(name for name, _ in found):
+            self._judge(self._runners[name])
+
+    def drop(self, name: str, reason: str) -> None:
+        """Take a plan out, since it failed elsewhere."""
+        self._runners[name].out = reason
+
+    @property
+    def leader(self) -> str | None:
+        """The cheapest plan that holds so far; None = none does."""
+        best = self._best()
+        return best.entrant.name if best else None
+
+    def holding(self) -> list[str]:
+        """Plans that hold, the cheapest first."""
+        found = [one for one in self._runners.values() if not one.out and one.complete]
+        return [one.entrant.name for one in sorted(found, key=self._rank)]
+
+    def scores(self, name: str) -> dict[int, RunScore]:
+        """Results of a plan by replication."""
+        return self._runners[name].scores
+
+    def simulated(self) -> list[str]:
+        """Plans with a result, in their order."""
+        return [name for name, one in self._runners.items() if one.scores]
+
+    def least_usd(self) -> float | None:
+        """No plan that may meet the SLO costs less a month; None = no plan may."""
+        return min((one.least_usd() for one in self._runners.values() if not one.out), default=None)
+
+    def confidence(self) -> float:
+        """Probability that no plan of the race is cheaper than the leader, by Bonferroni's inequality."""
+        best = self._best()
+        return 0.0 if best is None else max(1 - fsum(p for _, p in self._rivals(best)), 0.0)
+
+    def excluded(self) -> dict[str, int]:
+        """Plans that left, or are beaten, by reason; the leader and plans that hold are not among them."""
+        best, counts = self._best(), dict[str, int]()
+        for one in self._runners.values():
+            reason = one.out
+            if not reason and not one.complete and best is not None:
+                reason = COSTS_MORE if one.least_usd() >= best.usd() else PROBABLY_MORE
+            if reason:
+                counts[reason] = counts.get(reason, 0) + 1
+        return counts
+
+    def next_best(self) -> str | None:
+        """Of the plans that may hold and have not all their results, the one with the least cost expected."""
+        best = self._best()
+        open_ = [one for one in self._runners.values() if not one.out and not one.complete]
+        found = min(open_, key=lambda one: (self._expected(one, best), self._order[one.entrant.name]), default=None)
+        return found.entrant.name if found else None
+
+    def missing(self, name: str) -> list[tuple[str, int]]:
+        """Runs that a plan still needs."""
+        return [(name, replication) for replication in self._runners[name].next()]
+
+    def _rank(self, one: _Runner) -> tuple[float, int]:
+        return one.usd(), self._order[one.entrant.name]
+
+    def _best(self) -> _Runner | None:
+        found = [one for one in self._runners.values() if not one.out and one.complete]
+        return min(found, key=self._rank, default=None)
+
+    def _judge(self, one: _Runner) -> None:
+        scores = list(one.scores.values())
+        if hopeless(scores, len(one.entrant.order)):
+            self._out(one, MISSES)
+        elif one.complete and not holds(scores, self.level):
+            self._out(one, NOT_SURE)
+
+    def _out(self, failed: _Runner, reason: str) -> None:
+        failed.out = reason
+        for one in self._runners.values():
+            if not one.out and not one.complete and _smaller(one.entrant, failed.entrant):
+                one.out = SMALLER
+
+    def _chosen(self) -> _Runner | None:
+        """The plan with the least cost expected while that is below the leader's; then the one most likely cheaper."""
+        best = self._best()
+        open_ = [one for one in self._runners.values() if not one.out and not one.complete]
+        if best is not None:
+            open_ = [one for one in open_ if one.least_usd() < best.usd()]
+        if not open_:
+            return None
+        first = min(open_, key=lambda one: (self._expected(one, best), self._order[one.entrant.name]))
+        if best is None or self._expected(first, best) < best.usd():
+            return first if first.scores else self._middle(first, open_)
+        rivals = list(self._rivals(best))
+        if fsum(p for _, p in rivals) <= 1 - self.level:
+            return None
+        return max(rivals, key=lambda pair: (pair[1], -self._order[pair[0].entrant.name]))[0]
+
+    def _middle(self, first: _Runner, open_: Sequence[_Runner]) -> _Runner:
+        """Of a chain of plans that have no result, the middle one: a miss there takes all smaller ones along."""
+        if not first.entrant.chain:
+            return first
+        chain = [one for one in open_ if not one.scores and one.entrant.chain == first.entrant.chain]
+        ranked = sorted(chain, key=lambda one: (one.entrant.bound_usd, self._order[one.entrant.name]))
+        return ranked[(len(ranked) - 1) // 2]
+
+    def _expected(self, one: _Runner, best: _Runner | None) -> float:
+        """Cost a month that is expected: by the paired ratios to the leader where there is one."""
+        if best is None or not one.scores or best.usd() <= 0:
+            return one.usd()
+        return max(best.usd() * exp(fmean(_ratios(one, best))), one.entrant.bound_usd)
+
+    def _rivals(self, best: _Runner) -> Iterator[tuple[_Runner, float]]:
+        """Plans that may still be cheaper than the leader, and the probability of it."""
+        open_ = [one for one in self._runners.values() if not one.out and not one.complete]
+        open_ = [one for one in open_ if one.least_usd() < best.usd()]
+        spread = {kind: self._spread(kind, best) for kind in {one.entrant.kind for one in open_}}
+        for one in open_:
+            if not one.scores:
+                yield one, 0.5
+                continue
+            ratios = _ratios(one, best)
+            variance, freedom = spread[one.entrant.kind]
+            yield one, _below(-fmean(ratios) * sqrt(len(ratios) / variance), freedom)
+
+    def _spread(self, kind: str, best: _Runner) -> tuple[float, int]:
+        """Variance of a paired ratio of a class, and its degrees of freedom."""
+        alike = [one for one in self._runners.values() if one is not best and one.entrant.kind == kind]
+        assumed = max(one.entrant.spread for one in (best, *alike))
+        squares, freedom = PRIOR_WEIGHT * assumed**2, PRIOR_WEIGHT
+        for one in alike:
+            if len(one.scores) > 1:
+                ratios = _ratios(one, best)
+                squares += fsum((ratio - fmean(ratios)) ** 2 for ratio in ratios)
+                freedom += len(ratios) - 1
+        return squares / freedom, freedom
+
+
+def _smaller(one: Entrant, other: Entrant) -> bool:
+    """True if it is the other plan with no more of anything."""
+    same = bool(one.chain) and one.chain == other.chain and len(one.sizes) == len(other.sizes)
+    return same and all(mine <= theirs for mine, theirs in zip(one.sizes, other.sizes, strict=True))
+
+
+def _ratios(one: _Runner, best: _Runner) -> list[float]:
+    """Logarithms of its cost over the leader's, replication by replication."""
+    return [log(max(score.usd, 1e-9) / max(best.scores[r].usd, 1e-9)) for r, score in one.scores.items()]
+
+
+def _below(t: float, freedom: int) -> float:
+    """Probability of a Student's t up to this value."""
+    from scipy.special import stdtr
+
+    return float(stdtr(freedom, t))
+
+
+Simulate = Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], RunScore]]
+"""Makes runs: plan and replication to their results."""
+
+
+def run_race(race: Race, simulate: Simulate) -> None:
+    """Run a race to its end."""
+    while asked := race.ask():
+        race.tell(simulate(asked))

@@ -1,0 +1,1 @@
+"""Cheapest plan that meets the SLO, found and confirmed by simulation (`simcost optimize`)."""

@@ -1,0 +1,215 @@
+"""Candidates: plans of a space with the least that they cost and the most that they can serve, by bounds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.billing import Spot
+from simcost.compare.bounds import MixBounds, RequestMix, mix_bounds
+from simcost.compare.racing import Entrant
+from simcost.errors import InputError
+from simcost.ledger.requests import NODES, LedgerUsage
+from simcost.plan import Fixed
+from simcost.plan.autoscaling.simple import Schedule
+from simcost.scenario.inputs.variations import Space, Variation
+from simcost.scenario.runs.bills import PurchasedNodes, costs_of
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
+from simcost.scenario.runs.serving_runs import Arrivals
+from simcost.scenario.schema.scaling import FollowForecast, FromManifest
+
+_FIXED_SPREAD, _SCALED_SPREAD = 0.01, 0.1
+"""Relative standard deviations of costs over replications that are assumed before any is simulated."""
+_SIZES = ("replicas", "min", "max", "start")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A plan that simulation may find to be the best."""
+
+    variation: Variation
+    entrant: Entrant
+    attainment: float
+    """The most that it can reach, mean over replications."""
+
+    @property
+    def name(self) -> str:
+        """Of the plan."""
+        return self.entrant.name
+
+
+class Candidates:
+    """The candidates of a space, and reasons why others are none."""
+
+    def __init__(self, question: ResolvedScenario, space: Space, arrivals: Arrivals) -> None:
+        self._question = question
+        self._mixes = [_mix(arrivals, replication) for replication in range(question.seeds)]
+        self._bounds: dict[str, list[MixBounds]] = {}
+        self._costs: dict[str, float] = {}
+        self._plans: dict[str, ResolvedPlan] = {}
+        self.found: list[Candidate] = []
+        self.too_small: list[Candidate] = []
+        """Those that cannot serve enough requests whatever happens, the most able last."""
+        self.excluded = Counter(space.excluded)
+        for variation in space.variations:
+            self._add(variation)
+        self.too_small.sort(key=lambda one: one.attainment)
+
+    def _add(self, variation: Variation) -> None:
+        try:
+            plan = self._resolved(variation)
+        except InputError as error:
+            self.excluded[str(error).partition(": per device")[0]] += 1
+            return
+        bounds, replicas = self._bounds_of(variation, plan), _largest(plan)
+        slo = self._question.loaded.scenario.slo
+        most = fmean(
+            one.attainment(replicas, factor, unjudged=self._unjudged(one, plan, replicas))
+            for one, factor in zip(bounds, plan.factors, strict=True)
+        )
+        candidate = Candidate(
+            variation=variation, entrant=self._entrant(variation, plan, bounds, replicas), attainment=most
+        )
+        if most < slo.attainment and self._question.loaded.scenario.demand is None:
+            self.too_small.append(candidate)
+        else:
+            self.found.append(candidate)
+
+    def _resolved(self, variation: Variation) -> ResolvedPlan:
+        """The plan in numbers; those that differ in a simple policy of scaling share all others."""
+        scaling = variation.plan.scaling
+        if scaling is None or isinstance(scaling, FromManifest | FollowForecast):
+            return resolved_plan(variation.plan, self._question)
+        key = variation.without("scaling")
+        if key not in self._plans:
+            self._plans[key] = resolved_plan(variation.plan, self._question)
+        alike = self._plans[key]
+        return replace(alike, plan=variation.plan, pool=replace(alike.pool, scaling=scaling))
+
+    def _bounds_of(self, variation: Variation, plan: ResolvedPlan) -> list[MixBounds]:
+        """Bounds of a replica, by replication."""
+        pool, limits = plan.pool, self._question.limits
+        key = variation.without("scaling", "buy")
+        if key not in self._bounds:
+            self._bounds[key] = [
+                mix_bounds(
+                    pool.step,
+                    mix,
+                    kv_tokens=pool.kv_capacity_tokens,
+                    max_num_seqs=pool.batching.max_num_seqs,
+                    span_s=self._question.horizon_s or 1.0,
+                    factor=factor,
+                    ttft_s=limits.ttft_s,
+                    tpot_s=limits.tpot_s,
+                )
+                for mix, factor in zip(self._mixes, plan.factors, strict=True)
+            ]
+        return self._bounds[key]
+
+    def _unjudged(self, bounds: MixBounds, plan: ResolvedPlan, replicas: float) -> float:
+        """Requests that may be in the system at the end without being late; all where nothing is ever late."""
+        wait_s = min(self._question.limits.ttft_s, self._question.limits.e2e_s)
+        if wait_s == inf or replicas == inf:
+            return inf
+        return bounds.requests / bounds.span_s * wait_s + plan.pool.batching.max_num_seqs * replicas
+
+    def _entrant(
+        self, variation: Variation, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float
+    ) -> Entrant:
+        sizes = _sizes(plan)
+        pool = plan.pool
+        slowest, *others = sorted(range(self._question.seeds), key=lambda r: (-plan.factors[r], r))
+        return Entrant(
+            name=plan.plan.name,
+            bound_usd=self._least_usd(plan, self._least_replicas(plan, bounds, replicas)),
+            chain=f"{variation.without(*_SIZES, 'buy')} {pool.kinds}" if sizes else "",
+            sizes=sizes,
+            kind=pool.scaling.kind,
+            spread=_FIXED_SPREAD if isinstance(pool.scaling, Fixed) else _SCALED_SPREAD,
+            order=(slowest, *others[::-1]),
+        )
+
+    def _least_replicas(self, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float) -> float:
+        """Replicas that are paid on average, at least: those that are always there, or those that the work needs."""
+        scenario = self._question.loaded.scenario
+        needed = 0.0
+        if scenario.demand is None:
+            needed = fmean(
+                one.least_replicas(scenario.slo.attainment, factor, unjudged=self._unjudged(one, plan, replicas))
+                for one, factor in zip(bounds, plan.factors, strict=True)
+            )
+        interrupted = plan.pool.interruptions is not None or any(
+            isinstance(way, Spot) for way in (plan.plan.buy, *plan.plan.or_buy)
+        )
+        return needed if interrupted else max(needed, _always(plan))
+
+    def _least_usd(self, plan: ResolvedPlan, replicas: float) -> float:
+        """Cost a month of so many replicas, disks and traffic left out."""
+        ways = zip((plan.plan.buy, *plan.plan.or_buy), plan.pool.kinds, strict=False)
+        return min(self._usage_usd(plan, way, replicas / kind.slots) for way, kind in ways)
+
+    def _usage_usd(self, plan: ResolvedPlan, way: Any, nodes: float) -> float:
+        key = f"{way} {nodes:.9g}"
+        if key not in self._costs:
+            usage = _flat_usage(nodes, self._question.horizon_s or 1.0, plan)
+            try:
+                self._costs[key] = costs_of(
+                    [PurchasedNodes(usage=usage, buy=way)], self._question.loaded.catalog
+                ).per_month_usd
+            except InputError:
+                self._costs[key] = 0.0
+        return self._costs[key]
+
+
+def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan) -> LedgerUsage:
+    """So many nodes from start to end; a part of one for that part of the time."""
+    ends = [span_s] * int(nodes) + [span_s * (nodes % 1.0)] * (nodes % 1.0 > 1e-9)
+    count, slots = len(ends), plan.pool.kinds[0].slots * plan.pool.accelerators_per_replica
+    columns = [["pool"] * count, list(range(count)), [0] * count, [0.0] * count, ends]
+    table = pa.table([pa.array(column, kind.type) for column, kind in zip(columns, NODES, strict=True)], schema=NODES)
+    return LedgerUsage(horizon_s=span_s, slots_per_node=slots, nodes=table, slot_seconds={"idle": sum(ends) * slots})
+
+
+def _mix(arrivals: Arrivals, replication: int) -> RequestMix:
+    batches = list(arrivals.of(replication))
+    empty = [np.empty(0, np.int32)]
+    return RequestMix.of(
+        np.concatenate([batch.prompt_tokens for batch in batches] or empty),
+        np.concatenate([batch.output_tokens for batch in batches] or empty),
+    )
+
+
+def _largest(plan: ResolvedPlan) -> float:
+    return _known(plan.pool.scaling.largest)
+
+
+def _known(most: Callable[[], int]) -> float:
+    """The most replicas of a policy; infinite where its bounds are not replicas."""
+    try:
+        return float(most())
+    except InputError:
+        return inf
+
+
+def _always(plan: ResolvedPlan) -> float:
+    """Replicas that are there all the time."""
+    scaling = plan.pool.scaling
+    if isinstance(scaling, Fixed):
+        return float(scaling.replicas)
+    if isinstance(scaling, Schedule):
+        return float(min(step.replicas for step in scaling.steps))
+    return float(getattr(scaling, "min", 0) or 0)
+
+
+def _sizes(plan: ResolvedPlan) -> tuple[float, ...]:
+    """Counts of replicas of a policy, more of which never serve worse; none where it has others."""
+    scaling = plan.pool.scaling
+    found = [getattr(scaling, name, None) for name in _SIZES]
+    return tuple(0.0 if one is None else float(one) for one in found) if any(found) else ()

@@ -1,0 +1,92 @@
+"""Simulations of candidates, stored and reused: their results and scores by replication."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from simcost.compare.racing import RunScore
+from simcost.compare.results import PlanSummary, RunResult, summarise
+from simcost.scenario.runs.contributions import as_one, served_side
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan, run_key
+from simcost.scenario.runs.run import execute
+from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
+from simcost.scenario.schema.scenario import Plan
+from simcost.slo import Check
+
+Key = tuple[str, int]
+"""Plan and replication."""
+
+
+class Simulations:
+    """Runs of plans under the arrivals of one question.
+
+    Args:
+        question: with its seed and replications.
+        source: its requests.
+        runs: folder in which ledgers are stored, and found again.
+        jobs: simulations at a time.
+        note: called now and then with the number of simulations made.
+    """
+
+    def __init__(
+        self, question: ResolvedScenario, source: Source, runs: Path, jobs: int, note: Callable[[int], None]
+    ) -> None:
+        self.question, self.arrivals = question, Arrivals(source, kept=question.seeds)
+        self._runs, self._jobs, self._note = runs, jobs, note
+        self._known: dict[str, Plan] = {}
+        self._plans: dict[str, ResolvedPlan] = {}
+        self.results: dict[Key, RunResult] = {}
+        self.keys: set[str] = set()
+        """Distinct simulations."""
+
+    def add(self, plan: Plan) -> None:
+        """Make a plan known."""
+        self._known[plan.name] = plan
+
+    def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
+        """The scores of runs."""
+        runs = [self._run(*key) for key in asked]
+
+        def note() -> None:
+            self._note(len(self.keys))
+
+        found = execute(runs, self._result, jobs=self._jobs, note=note)
+        self.results.update(zip(asked, found, strict=True))
+        return {key: self._score(self.results[key]) for key in asked}
+
+    def all_of(self, name: str) -> list[RunScore]:
+        """The scores of a plan in all replications."""
+        keys = [(name, replication) for replication in range(self.question.seeds)]
+        missing = [key for key in keys if key not in self.results]
+        if missing:
+            self(missing)
+        return [self._score(self.results[key]) for key in keys]
+
+    def summary(self, name: str) -> PlanSummary:
+        """The results of a plan so far."""
+        scenario = self.question.loaded.scenario
+        mine = [result for (plan, _), result in sorted(self.results.items()) if plan == name]
+        return summarise(name, mine, scenario.level, scenario.demand.risk if scenario.demand else None)
+
+    def _run(self, name: str, replication: int) -> ServingRun:
+        if name not in self._plans:
+            self._plans[name] = resolved_plan(self._known[name], self.question)
+        plan = self._plans[name]
+        pool = plan.drawn(replication)
+        key = run_key(self.question, pool, replication)
+        self.keys.add(key)
+        return ServingRun(pool=pool, replication=replication, folder=self._runs / key[:32], plans=[plan])
+
+    def _result(self, run: ServingRun, tell: Callable[[float], None]) -> RunResult:
+        [plan] = run.plans
+        ledger = serving_ledger(self.question, run, self.arrivals, tell, fresh=False)
+        side = served_side(self.question, plan, run.replication, ledger)
+        return as_one(plan.plan.name, run.replication, side, None, self.question.loaded.catalog).result
+
+    def _score(self, result: RunResult) -> RunScore:
+        demand = self.question.loaded.scenario.demand
+        checks = result.checks
+        if demand is not None:
+            checks = (Check.of("futures", float(result.met), round(1 - demand.risk, 12)),)
+        return RunScore(usd=result.bill.per_month_usd, checks=checks)

@@ -1,0 +1,68 @@
+"""Search for the cheapest plan, for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from simcost.present.format import count, seconds, share, shortened, usd, usd_margin
+from simcost.present.parts import Part, Table, notes
+from simcost.studies.optimizing import charts
+
+Document = Mapping[str, Any]
+_NAME = 44
+
+
+def parts(document: Document) -> list[Part]:
+    """Parts below the verdict, on every screen."""
+    return [
+        Part(title="Plans", titled=False, rows=plans(document)),
+        Part(title="Front", rows=frontier(document), most=10),
+        *(
+            [Part(title="Cost and attainment", chart=lambda: charts.front(dict(document)))]
+            if document["frontier"]
+            else []
+        ),
+        Part(title="Left out", rows=excluded(document), left=0, whole=True),
+        notes(document, METHOD, *document["assumptions"]),
+    ]
+
+
+METHOD = (
+    "Plans are tried in the order of the least that they can cost; a plan meets the SLO when the lower confidence "
+    "bound of every target does. Figures of the plans above are those of seeds that the search never saw."
+)
+
+
+def plans(document: Document) -> Table:
+    """The winner and the runner-up, on fresh seeds."""
+    return [
+        {
+            "plan": shortened(one["name"], _NAME),
+            "$ per month": usd_margin(
+                one["cost_usd"]["per_month"], (one["intervals"]["per_month_usd"] or {}).get("margin")
+            ),
+            "attainment": share(one["slo"]["attainment"]),
+            "at least": share(one["lower_bounds"].get("attainment")),
+            "TTFT p95": seconds(one["slo"]["metrics"]["ttft_s"]["p95"]),
+            "utilisation": share(one["utilisation"]),
+        }
+        for one in (document["best"], document["runner_up"])
+        if one is not None
+    ]
+
+
+def frontier(document: Document) -> Table:
+    """Plans that none beats in cost and attainment, as the search saw them."""
+    return [
+        {
+            "plan": shortened(one["name"], _NAME),
+            "$ per month": usd(one["usd_per_month"]),
+            "attainment": share(one["attainment"]),
+            "SLO": "met" if one["met"] else "missed",
+        }
+        for one in document["frontier"]
+    ]
+
+
+def excluded(document: Document) -> Table:
+    """Plans that are not simulated to the end, and why."""
+    return [{"plans": count(one["count"]), "reason": shortened(one["reason"], 84)} for one in document["excluded"]]

@@ -1,0 +1,57 @@
+"""Verdict of a search in a few sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from simcost.compare.verdict import percent
+from simcost.units import format_usd
+
+
+def verdict(document: Mapping[str, Any]) -> str:
+    """The plan to take, its confirmation, what else could cost less, and the runner-up."""
+    best = document["best"]
+    return _none(document) if best is None else " ".join([_best(document, best), _bound(document), _second(document)])
+
+
+def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    cost = best["intervals"]["per_month_usd"]
+    spread = ""
+    if cost is not None and cost["lo"] is not None and cost["lo"] != cost["hi"]:
+        spread = f" ({100 * cost['level']:g} % interval {format_usd(cost['lo'])} to {format_usd(cost['hi'])})"
+    bounds = best["lower_bounds"]
+    share = next((f", attainment at least {percent(bounds[name])}" for name in ("attainment",) if name in bounds), "")
+    return (
+        f"{best['name']} is the cheapest of {document['candidates']:,} plans that meets the SLO: "
+        f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, confirmed on "
+        f"{document['replications']} fresh seeds{share}."
+    )
+
+
+def _bound(document: Mapping[str, Any]) -> str:
+    bound, confidence = document["bound_usd_per_month"], document["confidence"]
+    sure = f"{100 * min(confidence, 0.9999):.4g} % confidence"
+    return f"No plan of the space that may meet it costs less than {format_usd(bound)}; cheapest with {sure}."
+
+
+def _second(document: Mapping[str, Any]) -> str:
+    second = document["runner_up"]
+    if second is None:
+        return "No other plan that was tried meets it."
+    gap = second["difference"]
+    if gap["lo"] is not None and gap["lo"] <= 0 <= gap["hi"]:
+        return f"Runner-up: {second['name']}, not significantly different in cost."
+    return f"Runner-up: {second['name']}, {format_usd(gap['mean'])} a month more."
+
+
+def _none(document: Mapping[str, Any]) -> str:
+    near = document["nearest"]
+    first = document["excluded"][0] if document["excluded"] else None
+    why = f"; {first['count']:,} of them: {first['reason']}" if first else ""
+    text = f"No plan of {document['candidates']:,} meets the SLO with {100 * document['level']:g} % confidence{why}."
+    if near is None:
+        return text
+    if "attainment_at_most" in near:
+        most = percent(near["attainment_at_most"])
+        return f"{text} Nearest: {near['name']}, which reaches an attainment of {most} at most."
+    cost, share = format_usd(near["usd_per_month"]), percent(near["attainment"])
+    return f"{text} Nearest: {near['name']} at {cost} a month, attainment {share}."

@@ -1,0 +1,64 @@
+"""Bounds without simulation: worked examples, and never below what is possible."""
+
+from math import inf
+from typing import Any
+
+import numpy as np
+import pytest
+from support.vectors import document
+
+from simcost.compare.bounds import RequestMix, length_bounds, mix_bounds
+from simcost.compare.front import front
+from simcost.perf.step_time import StepTime
+
+CASES = document("decisions")["cases"]
+
+
+def step_of(coefficients: Any) -> StepTime:
+    return StepTime(**coefficients, provenance="given", source="", sigma=0.0)
+
+
+@pytest.mark.parametrize("case", [pytest.param(one, id=one["id"]) for one in CASES if one["kind"] == "feasibility"])
+def test_bounds_of_one_length(case: Any) -> None:
+    one, expected = case["input"], case["expected"]
+    found = length_bounds(
+        step_of(one["coefficients"]),
+        kv_tokens=expected["kv_tokens"],
+        max_num_seqs=one["max_num_seqs"],
+        prompt_tokens=one["prompt_tokens"],
+        output_tokens=one["output_tokens"],
+        ttft_s=one["ttft_s"],
+        tpot_s=one["tpot_s"],
+    )
+    assert found.tpot_alone_s == pytest.approx(expected["tpot_batch_1_s"])
+    assert found.ttft_alone_s == pytest.approx(expected["ttft_alone_s"])
+    assert found.largest_batch == expected["largest_batch"]
+    assert found.rate_per_s == pytest.approx(expected["rate_upper_bound_per_s"])
+    assert found.least_replicas(one["peak_rate_per_s"]) == expected["least_replicas_lower_bound"]
+
+
+def test_bounds_of_a_mix_are_those_of_its_length_where_there_is_one() -> None:
+    step = step_of(next(one for one in CASES if one["id"] == "bounds-l40s")["input"]["coefficients"])
+    tokens = np.full(10_000, 600), np.full(10_000, 180)
+    limits = {"kv_tokens": 253_402, "max_num_seqs": 256, "ttft_s": 1.0, "tpot_s": 0.06}
+    mix = mix_bounds(step, RequestMix.of(*tokens), span_s=100.0, factor=1.0, **limits)
+    single = length_bounds(
+        step, prompt_tokens=600, output_tokens=180, kv_tokens=253_402, max_num_seqs=256, ttft_s=1.0, tpot_s=0.06
+    )
+    needed = 100 / single.rate_per_s
+    assert mix.least_replicas(1.0, 1.0, unjudged=0) == pytest.approx(needed, rel=0.1)
+    assert mix.least_replicas(1.0, 1.0, unjudged=0) <= needed, "optimistic"
+    assert mix.attainment(mix.least_replicas(0.9, 1.3, unjudged=0), 1.3, unjudged=0) == pytest.approx(0.9)
+    assert mix.attainment(1, 1.0, unjudged=inf) == 1.0, "where nothing is late, nothing is known"
+    late = mix_bounds(step, RequestMix.of(*tokens), span_s=100.0, factor=1.0, **(limits | {"ttft_s": 0.01}))
+    assert late.attainment(1000, 1.0, unjudged=0) == 0.0
+
+
+@pytest.mark.parametrize("case", [pytest.param(one, id=one["id"]) for one in CASES if one["kind"] == "pareto"])
+def test_front(case: Any) -> None:
+    signs = {name: 1 if way == "min" else -1 for name, way in case["input"]["objectives"].items()}
+    options = {
+        name: tuple(sign * values[key] for key, sign in signs.items())
+        for name, values in case["input"]["plans"].items()
+    }
+    assert sorted(front(options)) == sorted(case["expected"]["front"])

@@ -1,0 +1,133 @@
+"""Races: on spaces that can be enumerated the winner is the enumerated one, with a part of the runs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from simcost.compare.racing import Entrant, Race, RunScore, holds, hopeless, lower_bounds, run_race
+from simcost.slo import Check
+
+REPLICATIONS, LEVEL = 5, 0.95
+
+
+def score(usd: float, attainment: float) -> RunScore:
+    return RunScore(usd=usd, checks=(Check.of("attainment", attainment, 0.99),))
+
+
+class Spaces:
+    """A random space: chains of fleets of one to some replicas, and autoscaled plans whose cost is known loosely."""
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        speed = np.exp(0.2 * rng.permutation([-1.28, -0.52, 0.0, 0.52, 1.28]))
+        slowest, *others = (int(i) for i in np.argsort(-speed))
+        order = (slowest, *others[::-1])
+        self.entrants: list[Entrant] = []
+        self.truth: dict[tuple[str, int], RunScore] = {}
+        for chain in range(int(rng.integers(4, 7))):
+            need, price = rng.uniform(1.5, 7), rng.uniform(300, 3000)
+            for n in range(1, 9):
+                loss = 0.002 * (need * speed / n) ** rng.uniform(5, 7)
+                usd = price * n * (1 + 0.001 * rng.normal(size=REPLICATIONS))
+                self._add(f"{chain} x {n}", 0.98 * price * n, str(chain), (n,), "fixed", order, usd, loss)
+        for i in range(int(rng.integers(4, 10))):
+            usd = rng.uniform(2000, 6000) * speed**0.6 * np.exp(0.01 * rng.normal(size=REPLICATIONS))
+            loss = rng.uniform(0, 0.015) * speed
+            self._add(f"scaled {i}", float(usd.min() * rng.uniform(0.6, 0.95)), "", (), "scaled", order, usd, loss)
+        self.runs = 0
+
+    def _add(
+        self,
+        name: str,
+        bound: float,
+        chain: str,
+        sizes: tuple[float, ...],
+        kind: str,
+        order: tuple[int, ...],
+        usd: np.ndarray,
+        loss: np.ndarray,
+    ) -> None:
+        self.entrants.append(
+            Entrant(
+                name=name,
+                bound_usd=bound,
+                chain=chain,
+                sizes=sizes,
+                kind=kind,
+                spread=0.01 if chain else 0.1,
+                order=order,
+            )
+        )
+        for r in range(REPLICATIONS):
+            self.truth[name, r] = score(float(usd[r]), float(np.clip(1 - loss[r], 0, 1)))
+
+    def scores(self, name: str) -> list[RunScore]:
+        return [self.truth[name, r] for r in range(REPLICATIONS)]
+
+    def usd(self, name: str) -> float:
+        return float(np.mean([one.usd for one in self.scores(name)]))
+
+    def simulate(self, asked: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], RunScore]:
+        self.runs += len(asked)
+        return {key: self.truth[key] for key in asked}
+
+    def enumerated(self) -> str | None:
+        held = [one.name for one in self.entrants if holds(self.scores(one.name), LEVEL)]
+        return min(held, key=self.usd, default=None)
+
+
+def test_the_winner_is_that_of_the_enumeration_with_a_part_of_its_runs() -> None:
+    found, runs, every = 0, 0, 0
+    for seed in range(100):
+        space = Spaces(seed)
+        race = Race(space.entrants, LEVEL)
+        run_race(race, space.simulate)
+        runs, every = runs + space.runs, every + len(space.truth)
+        best = space.enumerated()
+        found += race.leader == best
+        assert race.least_usd() is None or best is None or race.least_usd() <= space.usd(best) * (1 + 1e-12)
+        if race.leader and best:
+            assert space.usd(race.leader) <= 1.02 * space.usd(best)
+            assert holds(space.scores(race.leader), LEVEL)
+            assert race.confidence() >= LEVEL
+            left = len(space.entrants) - sum(race.excluded().values())
+            assert left == len(race.holding()), "every plan is counted once"
+    assert found >= 98
+    assert runs <= 0.15 * every
+
+
+def test_a_plan_is_feasible_by_its_lower_bound_and_not_by_its_mean() -> None:
+    scores = [score(1, value) for value in (1.0, 1.0, 1.0, 0.98, 0.98)]
+    assert np.mean([0.992]) >= 0.99
+    [bound] = lower_bounds(scores, 0.95)
+    assert bound.measured == pytest.approx(0.992 - 2.131847 * 0.010954 / 5**0.5, abs=1e-5)
+    assert not holds(scores, 0.95)
+    assert holds([score(1, 0.99)] * 3, 0.95), "no spread is exact"
+    slow = [RunScore(usd=1, checks=(Check.of("ttft_s p95", value, 2.0),)) for value in (1.0, 1.9, 2.05)]
+    assert not holds(slow, 0.95)
+
+
+def test_a_plan_leaves_once_no_result_can_save_it() -> None:
+    assert hopeless([score(1, 0.94)], 5), "0.94 and four times 1 are less than 0.99 on average"
+    assert not hopeless([score(1, 0.96)], 5)
+    assert hopeless([RunScore(usd=1, checks=(Check.of("errors", 0.6, 0.1),))], 5)
+    assert hopeless([RunScore(usd=1, checks=(Check.of("ttft_s p95", None, 2.0),))], 5)
+
+
+def test_without_a_plan_that_holds_there_is_no_leader() -> None:
+    entrants = [
+        Entrant(name=str(n), bound_usd=n, chain="c", sizes=(n,), kind="fixed", order=(0, 1)) for n in range(1, 9)
+    ]
+    race = Race(entrants, LEVEL)
+    asked: list[str] = []
+
+    def simulate(runs: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], RunScore]:
+        asked.extend(name for name, _ in runs)
+        return {key: score(1, 0.5) for key in runs}
+
+    run_race(race, simulate)
+    assert race.leader is None
+    assert race.least_usd() is None
+    assert asked == ["4", "6", "7", "8"], "the middle of what is left: smaller ones miss, too"
+    assert sum(race.excluded().values()) == 8

@@ -1,0 +1,138 @@
+"""`simcost optimize`: the plan that enumeration finds, whatever the number of workers; spaces, bounds, bad input."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import TINY, call, contents, refused, scenario
+
+from simcost.compare.racing import holds
+from simcost.scenario.checks.load import load
+from simcost.scenario.inputs.variations import variations
+from simcost.scenario.runs.resolve import settle
+from simcost.studies.optimizing.candidates import Candidates
+from simcost.studies.optimizing.simulations import Simulations
+
+SPACE = (
+    TINY.replace("attainment: 95%", "tpot: 40ms, attainment: 95%")
+    .replace("seeds: 2", "seeds: 3")
+    .replace("rate: 1/s", "rate: 6/s")
+)
+SPACE = SPACE.partition("  - name: scaled")[0] + (
+    "vary:\n"
+    "  - - {replica: {precision: bf16}}\n"
+    "    - {name: quantised, replica: {precision: fp8}}\n"
+    "    - {replica: {accelerator: h100}}\n"
+    "    - {replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge}}\n"
+    "  - - {scaling: {kind: fixed, replicas: 1}}\n"
+    "    - {scaling: {kind: fixed, replicas: 2}}\n"
+    "    - {scaling: {kind: fixed, replicas: 3}}\n"
+    "    - {scaling: {kind: target-concurrency, target: 4, min: 1, max: 3, scale_down_delay: 1min}}\n"
+)
+
+
+def optimized(file: Path, *more: object) -> dict[str, Any]:
+    said = call("optimize", file, "--json", "--quiet", *more)
+    assert said.code == 0, said.err
+    return said.document()
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("space")
+    file = scenario(folder, text=SPACE)
+    return file, optimized(file, "--out", folder / "out", "--jobs", 1)
+
+
+def test_the_document_and_what_is_shown(answer: tuple[Path, dict[str, Any]]) -> None:
+    file, document = answer
+    assert document["candidates"] == 16
+    assert {"frontier", "gap", "confidence", "simulated", "runner_up"} <= document.keys()
+    assert document["best"]["lower_bounds"]["attainment"] >= 0.95
+    assert document["bound_usd_per_month"] <= document["best"]["cost_usd"]["per_month"]
+    wrong = [one for one in document["excluded"] if "h100" in one["reason"]]
+    assert [one["count"] for one in wrong] == [4], "the offer has other accelerators"
+    said = call("optimize", file, "--quiet", "--out", file.parent / "out", "--svg", file.parent / "a.svg")
+    assert said.out.replace("\n", " ").startswith(document["verdict"])
+    assert max(map(len, said.out.splitlines())) <= 100
+
+
+def test_the_answer_does_not_depend_on_workers_or_on_what_is_stored(answer: tuple[Path, dict[str, Any]]) -> None:
+    file, document = answer
+    stored = contents(file.parent / "out")
+    assert optimized(file, "--out", file.parent / "out", "--jobs", 3) == document
+    assert contents(file.parent / "out") == stored, "nothing was simulated again"
+
+
+def test_the_plan_is_one_that_can_be_run(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    import yaml
+
+    file, document = answer
+    text = yaml.safe_load(file.read_text())
+    text["plans"] = [document["best"]["plan"]]
+    del text["vary"]
+    ran = tmp_path / "best.yaml"
+    ran.write_text(yaml.safe_dump(text), encoding="utf-8")
+    seed = document["provenance"]["confirmation_seed"]
+    said = call("run", ran, "--seed", seed, "--out", tmp_path / "out", "--quiet", "--json").document()
+    assert said["plans"][0]["cost_usd"] == document["best"]["cost_usd"], "a space of one plan is a run"
+
+
+def test_bounds_hold_and_the_winner_is_the_enumerated_one(answer: tuple[Path, dict[str, Any]]) -> None:
+    file, document = answer
+    loaded = load(file)
+    question = settle(loaded, seed=None, seeds=None)
+    assert question.source is not None
+    runs = Simulations(question, question.source, file.parent / "out" / "runs", 1, lambda _: None)
+    found = Candidates(question, variations(loaded), runs.arrivals)
+    costs = {}
+    for one in [*found.found, *found.too_small]:
+        runs.add(one.variation.plan)
+        scores = runs.all_of(one.name)
+        summary = runs.summary(one.name)
+        assert one.entrant.bound_usd <= summary.per_month_usd.mean * (1 + 1e-9), one.name
+        assert summary.attainment is not None
+        assert one.attainment >= summary.attainment.mean - 1e-9, one.name
+        if holds(scores, loaded.scenario.level):
+            costs[one.name] = summary.per_month_usd.mean
+    assert min(costs, key=lambda name: costs[name]) == document["best"]["name"]
+
+
+def test_without_vary_the_catalog_is_searched(tmp_path: Path) -> None:
+    text = TINY.replace("rate: 1/s", "rate: 0.2/s")
+    document = optimized(scenario(tmp_path, text=text), "--out", tmp_path / "out", "--seeds", 2)
+    assert document["candidates"] > 500
+    assert document["best"]["cost_usd"]["per_month"] > 0
+    assert document["simulated"] < 60
+
+
+def test_nothing_feasible_names_the_nearest_miss(tmp_path: Path) -> None:
+    file = scenario(tmp_path, ("ttft: 1s", "ttft: 1ms"), text=SPACE)
+    document = optimized(file, "--out", tmp_path / "out")
+    assert document["best"] is None
+    assert document["nearest"]["attainment_at_most"] == 0.0
+    assert "cannot serve" in document["verdict"]
+    file = scenario(tmp_path, ("tpot: 40ms", "e2e: 300ms"), text=SPACE)
+    document = optimized(file, "--out", tmp_path / "out")
+    assert document["best"] is None
+    assert sum(one["count"] for one in document["excluded"]) == document["candidates"]
+
+
+@pytest.mark.parametrize(
+    ("vary", "said"),
+    [
+        ("[{path: scaling.replicas, from: 3, to: 1}]", "`from` not above `to`"),
+        ("[{path: scaling.replicas}]", "is not a dimension"),
+        ("[{path: scaling.replicas, values: []}]", "has no values"),
+        ("[[]]", "no alternatives"),
+        ("[[1]]", "a mapping (key: value) is needed"),
+        ("[{path: scaling.replica, values: [1]}]", "unknown key 'replica'; did you mean 'replicas'?"),
+        ("[[{scalling: {replicas: 2}}, {}]]", "did you mean 'scaling'?"),
+        ("[{path: scaling.replicas, from: 1, to: 300}, {path: replica.tp, from: 1, to: 300}]", "combinations"),
+    ],
+)
+def test_a_space_that_cannot_be_read_is_refused_with_its_place(tmp_path: Path, vary: str, said: str) -> None:
+    text = TINY.partition("  - name: scaled")[0] + f"vary: {vary}\n"
+    told = refused("optimize", scenario(tmp_path, text=text), "--out", tmp_path / "out")
+    assert said in told
+    assert "tiny.yaml" in told
