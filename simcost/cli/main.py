@@ -28,6 +28,7 @@ from simcost.studies.forecasting import command as forecast
 from simcost.studies.optimizing import command as optimize
 from simcost.studies.options import Arguments, Parser, UsageError, check_written
 from simcost.studies.plans import command as run
+from simcost.studies.sensitivity import command as sensitivity
 from simcost.studies.traces import command as trace
 from simcost.studies.waste import command as waste
 
@@ -121,6 +122,7 @@ def command_line() -> Parser:
     for topic in (
         run,
         optimize,
+        sensitivity,
         trace,
         forecast,
         train,

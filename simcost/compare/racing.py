@@ -11,6 +11,7 @@ The rest stay until the probability that one of them is cheaper than the leader 
 logarithms of paired cost ratios, their variance pooled over plans of one class.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, fsum, inf, log, sqrt
@@ -124,6 +125,8 @@ class Race:
     def __init__(self, entrants: Sequence[Entrant], level: float) -> None:
         self.level = level
         self._runners = {one.name: _Runner(one) for one in entrants}
+        self._misses = Counter[str]()
+        """Plans that missed, by chain."""
         self._order = {one.name: i for i, one in enumerate(entrants)}
 
     def ask(self) -> list[tuple[str, int]]:
@@ -212,6 +215,7 @@ class Race:
 
     def _out(self, failed: _Runner, reason: str) -> None:
         failed.out = reason
+        self._misses[failed.entrant.chain] += 1
         for one in self._runners.values():
             if not one.out and not one.complete and _smaller(one.entrant, failed.entrant):
                 one.out = SMALLER
@@ -226,19 +230,24 @@ class Race:
             return None
         first = min(open_, key=lambda one: (self._expected(one, best), self._order[one.entrant.name]))
         if best is None or self._expected(first, best) < best.usd():
-            return first if first.scores else self._middle(first, open_)
+            return first if first.scores else self._in_chain(first, open_)
         rivals = list(self._rivals(best))
         if fsum(p for _, p in rivals) <= 1 - self.level:
             return None
         return max(rivals, key=lambda pair: (pair[1], -self._order[pair[0].entrant.name]))[0]
 
-    def _middle(self, first: _Runner, open_: Sequence[_Runner]) -> _Runner:
-        """Of a chain of plans that have no result, the middle one: a miss there takes all smaller ones along."""
+    def _in_chain(self, first: _Runner, open_: Sequence[_Runner]) -> _Runner:
+        """Of a chain of plans the one to try: from the cheapest in steps that double with each miss, since a miss takes
+        all smaller ones along; below one that did not miss, the middle.
+        """
         if not first.entrant.chain:
             return first
-        chain = [one for one in open_ if not one.scores and one.entrant.chain == first.entrant.chain]
+        chain = [one for one in open_ if one.entrant.chain == first.entrant.chain]
         ranked = sorted(chain, key=lambda one: (one.entrant.bound_usd, self._order[one.entrant.name]))
-        return ranked[(len(ranked) - 1) // 2]
+        tried = next((i for i, one in enumerate(ranked) if one.scores), None)
+        if tried is not None:
+            return ranked[(tried - 1) // 2] if tried else first
+        return ranked[min((1 << self._misses[first.entrant.chain]) - 1, len(ranked) - 1)]
 
     def _expected(self, one: _Runner, best: _Runner | None) -> float:
         """Cost a month that is expected: by the paired ratios to the leader where there is one."""

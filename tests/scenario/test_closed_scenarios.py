@@ -8,8 +8,8 @@ from support.scenarios import SMALL, write
 
 from simcost.errors import InputError
 from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.inputs.demand_scale import scaled
 from simcost.scenario.runs.resolve import settle
-from simcost.studies.breakeven.fleets import scaled
 
 OPEN = "workload:\n  kind: synthetic\n  rate: 0.5/s\n  lengths: {prompt_median: 100, output_median: 20}\n"
 CLOSED = "workload: {kind: closed, clients: 4}\n"

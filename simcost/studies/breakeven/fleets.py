@@ -13,6 +13,7 @@ from pathlib import Path
 from simcost.billing.owned import Owned
 from simcost.errors import InputError, did_you_mean
 from simcost.ledger.requests import Ledger
+from simcost.scenario.inputs.demand_scale import scaled
 from simcost.scenario.runs.bills import costs_of
 from simcost.scenario.runs.contributions import served_side
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, run_key, settle
@@ -22,7 +23,6 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.crossing import Search
 from simcost.studies.breakeven.prices import ApiOption, bills, in_scenario
 from simcost.studies.breakeven.study import Api, Point, SmallestFleet, Study
-from simcost.trace.workload.spec import RecordedWorkload, Workload
 
 Key = tuple[str, int]
 """Plan and replication."""
@@ -121,41 +121,6 @@ def _tried(question: ResolvedScenario, run: ServingRun, ledger: Ledger) -> _Trie
         utilisation=side.busy_hours / hours if hours else 0.0,
     )
     return _Tried(service.met, fleet)
-
-
-LARGEST_RECORDED = 1000.0
-
-
-def scaled(loaded: LoadedScenario, scale: float) -> LoadedScenario:
-    """The scenario with `scale` times as many requests of the same kind.
-
-    Synthetic rates and forecast histories are multiplied; recorded traces are thinned, or resampled copies are added
-    (`rate_scale`).
-
-    Raises:
-        InputError: a trace cannot be scaled that far, or clients wait for answers.
-    """
-    scenario = loaded.scenario
-    if scenario.closed_workload() is not None:
-        raise InputError(
-            "workload: a closed loop has as many requests as its plan answers, so that there is no demand to scale; "
-            "write one of kind synthetic or trace"
-        )
-    demand = None if scenario.demand is None else replace(scenario.demand, scale=scenario.demand.scale * scale)
-    workload = tuple(_scaled(one, scale) for one in scenario.open_workloads())
-    return replace(loaded, scenario=replace(scenario, workload=workload, demand=demand))
-
-
-def _scaled(workload: Workload, scale: float) -> Workload:
-    if not isinstance(workload, RecordedWorkload):
-        return replace(workload, rate=workload.rate * scale)
-    rate_scale = workload.rate_scale * scale
-    if rate_scale > LARGEST_RECORDED:
-        raise InputError(
-            f"{workload.path}: a trace cannot be repeated {rate_scale:g} times, at most {LARGEST_RECORDED:g}; "
-            "leave out the largest of --scale"
-        )
-    return replace(workload, rate_scale=rate_scale)
 
 
 Progress = Callable[[float, str], None]

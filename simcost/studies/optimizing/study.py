@@ -19,10 +19,10 @@ from simcost.rng import stream
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
+from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.optimizing.candidates import Candidate, Candidates
 from simcost.studies.optimizing.dimensions import default_dimensions
-from simcost.studies.optimizing.simulations import Simulations
 from simcost.studies.optimizing.wording import verdict
 from simcost.units import format_seconds
 

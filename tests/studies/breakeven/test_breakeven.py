@@ -12,11 +12,12 @@ from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse
 from simcost.errors import InputError
 from simcost.plan import Fixed
 from simcost.scenario.checks.load import load
+from simcost.scenario.inputs.demand_scale import scaled
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.command import asked
-from simcost.studies.breakeven.fleets import Made, Settings, make_study, scaled
+from simcost.studies.breakeven.fleets import Made, Settings, make_study
 from simcost.studies.breakeven.prices import in_scenario
 from simcost.studies.breakeven.question import compare_with_apis, price_trace
 from simcost.studies.breakeven.result import MissedFleet

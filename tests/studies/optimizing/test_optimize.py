@@ -10,8 +10,8 @@ from simcost.compare.racing import holds
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.simulations import Simulations
 from simcost.studies.optimizing.candidates import Candidates
-from simcost.studies.optimizing.simulations import Simulations
 
 SPACE = (
     TINY.replace("attainment: 95%", "tpot: 40ms, attainment: 95%")

@@ -1,8 +1,9 @@
-"""Simulations of candidates, stored and reused: their results and scores by replication."""
+"""Simulations of single plans, as they are asked for: their results and scores by replication."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from simcost.compare.racing import RunScore
@@ -27,13 +28,20 @@ class Simulations:
         runs: folder in which ledgers are stored, and found again.
         jobs: simulations at a time.
         note: called now and then with the number of simulations made.
+    engine: factor on the step times.
     """
 
     def __init__(
-        self, question: ResolvedScenario, source: Source, runs: Path, jobs: int, note: Callable[[int], None]
+        self,
+        question: ResolvedScenario,
+        source: Source,
+        runs: Path,
+        jobs: int,
+        note: Callable[[int], None],
+        engine: float = 1.0,
     ) -> None:
         self.question, self.arrivals = question, Arrivals(source, kept=question.seeds)
-        self._runs, self._jobs, self._note = runs, jobs, note
+        self._runs, self._jobs, self._note, self._engine = runs, jobs, note, engine
         self._known: dict[str, Plan] = {}
         self._plans: dict[str, ResolvedPlan] = {}
         self.results: dict[Key, RunResult] = {}
@@ -71,7 +79,8 @@ class Simulations:
 
     def _run(self, name: str, replication: int) -> ServingRun:
         if name not in self._plans:
-            self._plans[name] = resolved_plan(self._known[name], self.question)
+            plan = resolved_plan(self._known[name], self.question)
+            self._plans[name] = replace(plan, factors=tuple(self._engine * one for one in plan.factors))
         plan = self._plans[name]
         pool = plan.drawn(replication)
         key = run_key(self.question, pool, replication)

@@ -1,0 +1,1 @@
+"""Sensitivity of a decision to its assumptions (`simcost sensitivity`)."""

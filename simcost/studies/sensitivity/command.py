@@ -1,0 +1,65 @@
+"""`simcost sensitivity`: what would change the decision."""
+
+import argparse
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcost.progress import Progress
+from simcost.studies.options import Arguments, data, output_folder, positive, seed, study
+
+if TYPE_CHECKING:
+    from simcost.studies.sensitivity.study import VariedRange
+
+_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?%?"
+_RANGE = re.compile(rf"([^=]+)=({_NUMBER})\.\.({_NUMBER})")
+
+
+def add(verbs: Any) -> None:
+    """The verb `sensitivity`."""
+    sensitivity = study(
+        verbs,
+        "sensitivity",
+        _sensitivity,
+        "sensitivity.view",
+        "what a decision depends on: tornado, flip points, value of knowing",
+    )
+    sensitivity.add_argument("file", type=Path, help="scenario YAML")
+    sensitivity.add_argument(
+        "--vary",
+        type=ranged,
+        action="append",
+        required=True,
+        metavar="PATH=LO..HI",
+        help="a field as workload.0.rate, or demand, engine (factors), price.OFFER ($/h), discount.OFFER; repeatable",
+    )
+    output_folder(sensitivity, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
+    sensitivity.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
+    sensitivity.add_argument(
+        "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)"
+    )
+    data(sensitivity)
+    seed(sensitivity)
+
+
+def ranged(text: str) -> "VariedRange":
+    """PATH=LO..HI; numbers in the units of the resolved scenario, or per cent."""
+    from simcost.studies.sensitivity.study import VariedRange
+
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PATH=LO..HI, e.g. demand=0.8..1.5 or discount.aws/p5=0..40%")
+    lo, hi = (float(end.rstrip("%")) / (100 if end.endswith("%") else 1) for end in found.group(2, 3))
+    return VariedRange(path=found[1], lo=lo, hi=hi)
+
+
+def _sensitivity(arguments: Arguments) -> dict[str, Any]:
+    from simcost.scenario.checks.load import load
+    from simcost.studies.sensitivity.study import SensitivitySettings, sensitivity
+
+    loaded = load(arguments.file, arguments.data)
+    out = arguments.out or Path("results") / loaded.scenario.scenario
+    settings = SensitivitySettings(runs=out / "runs", seeds=arguments.seeds, seed=arguments.seed, jobs=arguments.jobs)
+    with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
+        return sensitivity(loaded, arguments.vary, settings, progress)

@@ -1,0 +1,210 @@
+"""Document of `simcost sensitivity`: tornado, flip points and the value of knowing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+from pathlib import Path
+from typing import Any
+
+from simcost.compare.sensitivity import Swing, flips, perfect_information_usd, tornado
+from simcost.errors import InputError
+from simcost.present.format import amount
+from simcost.scenario.inputs.changes import base_value, is_whole, money_alone, with_value
+from simcost.scenario.runs.provenance import assumptions, provenance
+from simcost.scenario.runs.resolve import ResolvedScenario, settle
+from simcost.scenario.runs.simulations import Simulations
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.units import format_usd
+
+Document = dict[str, Any]
+Progress = Callable[[float, str], None]
+POINTS, POINTS_OF_MONEY = 5, 17
+"""Values of a range at which the answer is looked at before bisection."""
+TOLERANCE = 0.01
+"""Of a range: how far a flip point may be off."""
+WEIGHTS = (0.3, 0.4, 0.3)
+"""Probabilities of the low end, the base and the high end (Swanson's rule for P10, P50, P90)."""
+NONE = "no plan meets the SLO"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariedRange:
+    """A parameter and its plausible range."""
+
+    path: str
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensitivitySettings:
+    """Options of the runs."""
+
+    runs: Path
+    seeds: int | None = None
+    seed: int | None = None
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    usd: Mapping[str, float]
+    """Cost a month by plan."""
+    met: frozenset[str]
+    """Plans that meet the SLO on average."""
+
+    @property
+    def best(self) -> str | None:
+        return min(self.met, key=lambda name: (self.usd[name], name), default=None)
+
+    def possible(self, name: str) -> float:
+        """Cost of a plan; infinite where it misses the SLO."""
+        return self.usd[name] if name in self.met else inf
+
+
+def sensitivity(
+    loaded: LoadedScenario, ranges: Sequence[VariedRange], settings: SensitivitySettings, progress: Progress
+) -> Document:
+    """Vary values that are not sure, one at a time, and look at the decision.
+
+    Args:
+        loaded: the scenario, whose plans are the options.
+        ranges: values that vary, one at a time, all others at their base.
+        settings: options of the runs.
+        progress: called with the share done and what is done.
+
+    Raises:
+        InputError: no such value, a range that does not hold its base, a scenario without requests or with jobs.
+    """
+    if loaded.scenario.jobs is not None:
+        raise InputError(f"{loaded.path}: sensitivity needs a scenario of requests alone")
+    bases = {one.path: base_value(loaded, one.path) for one in ranges}
+    for one in ranges:
+        if not one.lo <= bases[one.path] <= one.hi or one.lo == one.hi:
+            raise InputError(
+                f"--vary {one.path}={one.lo:g}..{one.hi:g}: does not hold the base {bases[one.path]:g}; widen it"
+            )
+    answers = _Answers(loaded, settings, progress)
+    base = answers.at("engine", 1.0)
+    chosen = base.best or min(base.usd, key=lambda name: (base.usd[name], name))
+    swings, found, worth = [], list[Document](), dict[str, float | None]()
+    for i, one in enumerate(ranges):
+        answers.share = i / len(ranges)
+        ends = [answers.at(one.path, value) for value in (one.lo, one.hi)]
+        swings.append(Swing(path=one.path, lo_usd=ends[0].usd[chosen], hi_usd=ends[1].usd[chosen]))
+        found += _flips(one, bases[one.path], answers, whole=is_whole(loaded, one.path))
+        states = [ends[0], base, ends[1]]
+        costs = {name: [state.possible(name) for state in states] for name in base.usd}
+        known = all(state.best for state in states)
+        worth[one.path] = perfect_information_usd(costs, WEIGHTS) if known else None
+    document: Document = {
+        "scenario": loaded.scenario.scenario,
+        "plan": chosen,
+        "base": {"verdict": base.best or NONE, "usd_per_month": base.usd[chosen]},
+        "tornado": [
+            {
+                "path": swing.path,
+                "lo": one.lo,
+                "base": bases[swing.path],
+                "hi": one.hi,
+                "lo_usd": swing.lo_usd,
+                "hi_usd": swing.hi_usd,
+                "swing_usd": swing.swing_usd,
+            }
+            for swing in tornado(swings)
+            for one in ranges
+            if one.path == swing.path
+        ],
+        "flips": found,
+        "value_of_information": worth,
+        "simulated": len(answers.keys),
+    }
+    question = answers.question
+    return {
+        "verdict": verdict(document),
+        **document,
+        "assumptions": assumptions(question),
+        "provenance": provenance(question, question.horizon_s or 0.0),
+    }
+
+
+def _flips(one: VariedRange, base: float, answers: _Answers, *, whole: bool) -> list[Document]:
+    """Values at which another plan becomes the best; of whole numbers the first from which on it is."""
+    count = POINTS_OF_MONEY if money_alone(one.path) else POINTS
+    grid = {base, *(one.lo + (one.hi - one.lo) * i / (count - 1) for i in range(count))}
+    values = sorted(set(map(float, map(round, grid))) if whole else grid)
+    tolerance = 1.0 if whole else TOLERANCE * (one.hi - one.lo)
+    changes = flips(values, lambda value: answers.at(one.path, value).best, tolerance)
+    return [
+        {
+            "path": one.path,
+            "value": ceil(change.value) if whole else change.value,
+            "verdict": (change.after if change.value > base else change.before) or NONE,
+            "below": change.before or NONE,
+            "above": change.after or NONE,
+        }
+        for change in changes
+    ]
+
+
+class _Answers:
+    """Outcomes by value, each found once."""
+
+    def __init__(self, loaded: LoadedScenario, settings: SensitivitySettings, progress: Progress) -> None:
+        self._loaded, self._settings, self._progress = loaded, settings, progress
+        self._known: dict[tuple[str, float], _Outcome] = {}
+        self.share = 0.0
+        self.keys: set[str] = set()
+        """Distinct simulations."""
+        self.question: ResolvedScenario = settle(loaded, seed=settings.seed, seeds=settings.seeds)
+
+    def at(self, path: str, value: float) -> _Outcome:
+        """The outcome with another value."""
+        if (path, value) not in self._known:
+            self._known[path, value] = self._found(path, value)
+        return self._known[path, value]
+
+    def _found(self, path: str, value: float) -> _Outcome:
+        changed, settings = with_value(self._loaded, path, value), self._settings
+        question = settle(changed.loaded, seed=settings.seed, seeds=settings.seeds)
+        if question.source is None:
+            raise InputError(f"{self._loaded.path}: has no requests to serve")
+
+        def note(_: int) -> None:
+            self._progress(self.share, f"{path} = {value:.4g}")
+
+        runs = Simulations(question, question.source, settings.runs, settings.jobs, note, changed.engine)
+        summaries = {}
+        for plan in changed.loaded.scenario.plans:
+            runs.add(plan)
+            runs.all_of(plan.name)
+            summaries[plan.name] = runs.summary(plan.name)
+        self.keys |= runs.keys
+        return _Outcome(
+            usd={name: one.per_month_usd.mean for name, one in summaries.items()},
+            met=frozenset(name for name, one in summaries.items() if one.met),
+        )
+
+
+def verdict(document: Document) -> str:
+    """The decision, the value that it depends on most, and where it changes."""
+    base, first = document["base"], document["tornado"][0]
+    cost = f"{format_usd(base['usd_per_month'])} a month"
+    if base["verdict"] == NONE:
+        begin = f"No plan meets the SLO; {document['plan']} costs {cost}"
+    else:
+        begin = f"{document['plan']} is the cheapest plan that meets the SLO, at {cost}"
+    ends = " to ".join(map(format_usd, sorted((first["lo_usd"], first["hi_usd"]))))
+    text = f"{begin}; {ends} over the range of {first['path']}, which matters most."
+    if not document["flips"]:
+        return f"{text} Nothing changes the decision within the ranges."
+    every = document["flips"]
+    shown = [f"{one['verdict']} {_side(document, one)} {amount(one['value'])} of {one['path']}" for one in every[:3]]
+    return f"{text} It flips: {'; '.join(shown)}{' ...' if len(every) > 3 else ''}."
+
+
+def _side(document: Document, flip: Document) -> str:
+    base = next(one["base"] for one in document["tornado"] if one["path"] == flip["path"])
+    return "above" if flip["value"] > base else "below"

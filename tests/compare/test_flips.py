@@ -1,0 +1,71 @@
+"""Tornado, flip points and the value of knowing: worked examples."""
+
+from collections.abc import Callable
+from itertools import product
+from math import ceil, inf
+from typing import Any
+
+import numpy as np
+import pytest
+from support.vectors import document
+
+from simcost.compare.sensitivity import Swing, flips, perfect_information_usd, tornado
+
+CASES = document("decisions")["cases"]
+
+
+def of_kind(kind: str) -> list[Any]:
+    return [pytest.param(case, id=case["id"]) for case in CASES if case["kind"] == kind]
+
+
+@pytest.mark.parametrize("case", of_kind("tornado"))
+def test_tornado(case: Any) -> None:
+    ranges = case["input"]["ranges"]
+
+    def usd(**changed: float) -> float:
+        p = {name: one["base"] for name, one in ranges.items()} | changed
+        fleet = ceil(p["rate"] * p["growth"] * (1 - p["hit"]) / p["capacity"])
+        return 730 * p["price"] * (1 - p["discount"]) * fleet
+
+    swings = [
+        Swing(path=name, lo_usd=usd(**{name: r["low"]}), hi_usd=usd(**{name: r["high"]})) for name, r in ranges.items()
+    ]
+    found = tornado(swings)
+    expected = case["expected"]["rows"]
+    assert [one.swing_usd for one in found] == pytest.approx([row["swing_usd"] for row in expected])
+    assert {one.path: (one.lo_usd, one.hi_usd) for one in found} == {
+        row["parameter"]: pytest.approx((row["usd_at_low"], row["usd_at_high"])) for row in expected
+    }
+
+
+def cheaper(plans: dict[str, Any]) -> Callable[[float], str | None]:
+    def usd(plan: dict[str, float], rate: float) -> float:
+        return plan["slope"] * rate if "slope" in plan else plan["usd"] * ceil(rate / plan["capacity"] - 1e-12)
+
+    return lambda rate: min(plans, key=lambda name: usd(plans[name], rate))
+
+
+@pytest.mark.parametrize("case", of_kind("flip_staircase"))
+def test_flips_of_staircases_are_all_found(case: Any) -> None:
+    lo, hi = case["input"]["range"]
+    answer = cheaper(case["input"]["plans"])
+    found = flips(list(np.linspace(lo, hi, 200)), answer, 1e-6)
+    expected = [segment["to"] for segment in case["expected"]["segments"][:-1]]
+    assert [one.value for one in found] == pytest.approx(expected, abs=1e-4)
+    assert [one.after for one in found] == [segment["cheaper"] for segment in case["expected"]["segments"][1:]]
+
+
+@pytest.mark.parametrize("case", of_kind("information"))
+def test_value_of_knowing(case: Any) -> None:
+    parameters, costs = case["input"]["parameters"], case["input"]["cost_usd"]
+    growth, engine = parameters["growth"], parameters["engine_factor"]
+    weights = [a * b for a, b in product(growth, engine)]
+    flat = {name: [value for row in rows for value in row] for name, rows in costs.items()}
+    assert perfect_information_usd(flat, weights) == pytest.approx(case["expected"]["evpi_usd"])
+    by_growth = {name: [np.dot(row, engine) for row in rows] for name, rows in costs.items()}
+    assert perfect_information_usd(by_growth, growth) == pytest.approx(case["expected"]["evppi_usd"]["growth"])
+
+
+def test_what_is_impossible_somewhere_is_no_decision_now() -> None:
+    assert perfect_information_usd({"cheap": [1, inf], "safe": [4, 4]}, [0.5, 0.5]) == 1.5
+    assert perfect_information_usd({"cheap": [1, inf]}, [0.5, 0.5]) is None
