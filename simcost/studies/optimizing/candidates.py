@@ -31,7 +31,7 @@ _SIZES = ("replicas", "min", "max", "start")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class PlanCandidate:
     """A plan that simulation may find to be the best."""
 
     variation: Variation
@@ -54,8 +54,8 @@ class Candidates:
         self._bounds: dict[str, list[MixBounds]] = {}
         self._costs: dict[str, float] = {}
         self._plans: dict[str, ResolvedPlan] = {}
-        self.found: list[Candidate] = []
-        self.too_small: list[Candidate] = []
+        self.found: list[PlanCandidate] = []
+        self.too_small: list[PlanCandidate] = []
         """Those that cannot serve enough requests whatever happens, the most able last."""
         self.excluded = Counter(space.excluded)
         for variation in space.variations:
@@ -74,7 +74,7 @@ class Candidates:
             one.attainment(replicas, factor, unjudged=self._unjudged(one, plan, replicas))
             for one, factor in zip(bounds, plan.factors, strict=True)
         )
-        candidate = Candidate(
+        candidate = PlanCandidate(
             variation=variation, entrant=self._entrant(variation, plan, bounds, replicas), attainment=most
         )
         if most < slo.attainment and self._question.loaded.scenario.demand is None:

@@ -21,7 +21,7 @@ from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.studies.optimizing.candidates import Candidate, Candidates
+from simcost.studies.optimizing.candidates import Candidates, PlanCandidate
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.wording import verdict
 from simcost.units import format_seconds
@@ -234,7 +234,7 @@ class _Search:
         """The plan that misses the SLO by the least: of the simulated ones, else by the bound of its capacity."""
         names = self.race.simulated()
         if not names:
-            last: Candidate | None = found.too_small[-1] if found.too_small else None
+            last: PlanCandidate | None = found.too_small[-1] if found.too_small else None
             return None if last is None else {"name": last.name, "attainment_at_most": last.attainment}
         means = {name: fmean(self._good(name)) for name in names}
         name = max(names, key=lambda one: means[one])
