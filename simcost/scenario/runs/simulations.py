@@ -8,6 +8,8 @@ from pathlib import Path
 
 from simcost.compare.racing import RunScore
 from simcost.compare.results import PlanSummary, RunResult, summarise
+from simcost.perf.quality import ModelQuality
+from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.contributions import as_one, served_side
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan, run_key
 from simcost.scenario.runs.run import execute
@@ -75,7 +77,16 @@ class Simulations:
         """The results of a plan so far."""
         scenario = self.question.loaded.scenario
         mine = [result for (plan, _), result in sorted(self.results.items()) if plan == name]
-        return summarise(name, mine, scenario.level, scenario.demand.risk if scenario.demand else None)
+        risk = scenario.demand.risk if scenario.demand else None
+        asked = scenario.quality.at_least if scenario.quality else None
+        return summarise(name, mine, scenario.level, risk, quality=self.quality(self._known[name]), at_least=asked)
+
+    def quality(self, plan: Plan) -> ModelQuality | None:
+        """The model of a plan and its quality; None where no least one is asked for."""
+        loaded = self.question.loaded
+        if loaded.scenario.quality is None:
+            return None
+        return model_qualities(replace(loaded, scenario=replace(loaded.scenario, plans=(plan,)))).get(plan.name)
 
     def _run(self, name: str, replication: int) -> ServingRun:
         if name not in self._plans:

@@ -19,6 +19,7 @@ from simcost.errors import InputError
 from simcost.ledger.requests import NODES, LedgerUsage
 from simcost.plan import Fixed
 from simcost.plan.autoscaling.simple import Schedule
+from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
@@ -27,6 +28,7 @@ from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 
 _FIXED_SPREAD, _SCALED_SPREAD = 0.01, 0.1
 """Relative standard deviations of costs over replications that are assumed before any is simulated."""
+NOT_GOOD = "the quality of its model is less than asked for, or not known"
 _SIZES = ("replicas", "min", "max", "start")
 
 
@@ -54,6 +56,7 @@ class Candidates:
         self._bounds: dict[str, list[MixBounds]] = {}
         self._costs: dict[str, float] = {}
         self._plans: dict[str, ResolvedPlan] = {}
+        self._good: dict[str, bool] = {}
         self.found: list[PlanCandidate] = []
         self.too_small: list[PlanCandidate] = []
         """Those that cannot serve enough requests whatever happens, the most able last."""
@@ -68,6 +71,9 @@ class Candidates:
         except InputError as error:
             self.excluded[str(error).partition(": per device")[0]] += 1
             return
+        if not self._good_enough(variation):
+            self.excluded[NOT_GOOD] += 1
+            return
         bounds, replicas = self._bounds_of(variation, plan), _largest(plan)
         slo = self._question.loaded.scenario.slo
         most = fmean(
@@ -81,6 +87,18 @@ class Candidates:
             self.too_small.append(candidate)
         else:
             self.found.append(candidate)
+
+    def _good_enough(self, variation: Variation) -> bool:
+        """True if the model has the quality that is asked for, where any is."""
+        loaded = self._question.loaded
+        if loaded.scenario.quality is None:
+            return True
+        key = variation.without("scaling", "buy")
+        if key not in self._good:
+            alone = replace(loaded, scenario=replace(loaded.scenario, plans=(variation.plan,)))
+            quality = model_qualities(alone)[variation.plan.name]
+            self._good[key] = quality.reaches(loaded.scenario.quality.at_least)
+        return self._good[key]
 
     def _resolved(self, variation: Variation) -> ResolvedPlan:
         """The plan in numbers; those that differ in a simple policy of scaling share all others."""

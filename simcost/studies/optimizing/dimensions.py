@@ -38,9 +38,10 @@ def _hardware(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, Any]]:
     of all.
     """
     base, catalog = plan.replica, loaded.catalog
-    if base is None or loaded.scenario.model is None:
+    served = loaded.scenario.model_of(plan)
+    if base is None or served is None:
         return
-    model = catalog.model(loaded.scenario.model)
+    model = catalog.model(served)
     provider = plan.buy.offer.partition("/")[0] if isinstance(plan.buy, OnDemand | Spot) else ""
     tps = [tp for tp in TP if tp in possible_tp(model)]
     for accelerator in catalog.facts.accelerators:
@@ -66,7 +67,7 @@ def _offers(offers: Sequence[Offer], tp: int, provider: str) -> list[Offer]:
 
 def _fits(loaded: LoadedScenario, accelerator: Accelerator, spec: ReplicaSpec, plan: Plan) -> bool:
     try:
-        model = loaded.catalog.model(loaded.scenario.model or "")
+        model = loaded.catalog.model(loaded.scenario.model_of(plan) or "")
         fit_memory(model, accelerator, spec, plan.batching.max_num_batched_tokens)
     except InputError:
         return False

@@ -184,7 +184,7 @@ class _Answers:
         self.keys |= runs.keys
         return _Outcome(
             usd={name: one.per_month_usd.mean for name, one in summaries.items()},
-            met=frozenset(name for name, one in summaries.items() if one.met),
+            met=frozenset(name for name, one in summaries.items() if one.met and one.good_enough),
         )
 
 

@@ -11,7 +11,7 @@ from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
-from simcost.studies.optimizing.candidates import Candidates
+from simcost.studies.optimizing.candidates import NOT_GOOD, Candidates
 
 SPACE = (
     TINY.replace("attainment: 95%", "tpot: 40ms, attainment: 95%")
@@ -116,6 +116,13 @@ def test_nothing_feasible_names_the_nearest_miss(tmp_path: Path) -> None:
     document = optimized(file, "--out", tmp_path / "out")
     assert document["best"] is None
     assert sum(one["count"] for one in document["excluded"]) == document["candidates"]
+
+
+def test_a_model_that_is_not_good_enough_is_left_out(tmp_path: Path) -> None:
+    text = SPACE.replace("vary:", "quality: {metric: mmlu, at_least: 99}\nvary:")
+    document = optimized(scenario(tmp_path, text=text), "--out", tmp_path / "out")
+    assert document["best"] is None
+    assert document["excluded"][0] == {"count": 12, "reason": NOT_GOOD}
 
 
 @pytest.mark.parametrize(
