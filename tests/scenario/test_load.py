@@ -11,11 +11,12 @@ from support.scenarios import SMALL, write
 
 from simcost.errors import FaultsError
 from simcost.plan import Fixed, RoundRobin, Schedule
-from simcost.scenario.checks.load import check, find_faults, load
+from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.files.conform import hints
 from simcost.scenario.files.json_schema import parts
 from simcost.scenario.files.parts import load_workload
 from simcost.scenario.files.yaml import parse
+from simcost.scenario.runs.check import check
 from simcost.scenario.runs.provenance import dump
 
 
@@ -375,7 +376,7 @@ def test_a_workload_of_its_own_is_read_with_the_same_care(tmp_path: Path) -> Non
 
 def test_checking_loads_no_numerics(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from simcost.scenario.checks.load import check\n"
+        "import sys; from pathlib import Path; from simcost.scenario.runs.check import check\n"
         f"assert check(Path({str(write(tmp_path))!r})) == {{'faults': [], 'notes': []}}\n"
         "print([m for m in ('numpy', 'pyarrow', 'scipy', 'simpy', 'numba', 'pandas') if m in sys.modules])"
     )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.scenario.checks.calibrations import with_calibrations
@@ -17,7 +14,6 @@ from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, spread
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.nodes import YamlNode, items
-from simcost.scenario.inputs.trace_models import other_models
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, Scenario
 
@@ -41,18 +37,6 @@ def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
 def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
     """All faults of a scenario file, in the order of their places."""
     return _read(path, data_folder or path.parent)[1]
-
-
-def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
-    """The document of `simcost check`: `faults[]` with file, line, column, path, message; and `notes[]`, which are
-    sentences about what is not a fault.
-    """
-    loaded, faults = _read(path, data_folder or path.parent)
-    notes: list[str] = []
-    if loaded is not None and not faults:
-        with suppress(TraceError):  # of a trace that cannot be read only the run speaks
-            notes = other_models(loaded.scenario, loaded.folder)
-    return {"faults": [asdict(fault) for fault in faults], "notes": notes}
 
 
 def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:

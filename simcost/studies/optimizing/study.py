@@ -55,7 +55,7 @@ def optimize(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progr
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: a scenario with jobs, or without requests that come when they do.
+        InputError: a scenario with jobs, or without an open workload.
         FaultsError: a `vary` that cannot be read.
     """
     loaded, otherwise = _base(loaded)
@@ -70,7 +70,9 @@ def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
     """The scenario, and dimensions over its baseline alone where it names none."""
     scenario = loaded.scenario
     if scenario.jobs is not None or not (scenario.open_workloads() or scenario.demand):
-        raise InputError(f"{loaded.path}: optimize needs requests that come when they do, and no jobs; give a workload")
+        raise InputError(
+            f"{loaded.path}: optimize takes an open workload (trace or synthetic) or a demand, and no jobs; give one"
+        )
     if scenario.vary:
         return loaded, []
     plan = next((one for one in scenario.plans if one.name == scenario.baseline), scenario.plans[0])

@@ -67,7 +67,7 @@ def _run(arguments: Arguments) -> None:
 
 
 def _check(arguments: Arguments) -> None:
-    from simcost.scenario.checks.load import check
+    from simcost.scenario.runs.check import check
 
     document = check(arguments.file, arguments.data)
     if arguments.json:

@@ -25,7 +25,7 @@ from simcost.trace.synthesis.generator import synthesize
 from simcost.trace.workload.spec import RecordedWorkload, Sessions, Stream, Synthetic
 
 API, DEAR = "groq/llama-3.1-8b-instant", "openai/gpt-4o"
-BUSY = (("rate: 0.5/s", "rate: 8/s"), ("ttft: 1s", "ttft: 300ms, tpot: 12ms"))
+BUSY = (("rate: 0.5/s", "rate: 16/s"), ("ttft: 1s", "ttft: 300ms, tpot: 15ms"))
 SETTINGS = Settings(scales=(0.05, 1.0, 6.0), seeds=2, refined=1)
 
 
@@ -158,7 +158,7 @@ def test_a_plan_that_no_size_saves(tmp_path: Path) -> None:
 def test_demand_is_scaled_at_its_source(loaded: LoadedScenario, tmp_path: Path) -> None:
     [workload] = scaled(loaded, 3.0).scenario.workload
     assert isinstance(workload, Synthetic)
-    assert workload.rate == pytest.approx(24.0)
+    assert workload.rate == pytest.approx(48.0)
     trace = replace(
         loaded,
         scenario=replace(loaded.scenario, workload=(RecordedWorkload(path="t.parquet", rate_scale=2.0),)),

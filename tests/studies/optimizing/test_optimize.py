@@ -143,3 +143,4 @@ def test_a_space_that_cannot_be_read_is_refused_with_its_place(tmp_path: Path, v
     told = refused("optimize", scenario(tmp_path, text=text), "--out", tmp_path / "out")
     assert said in told
     assert "tiny.yaml" in told
+    assert said in refused("check", tmp_path / "tiny.yaml")

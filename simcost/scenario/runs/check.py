@@ -1,0 +1,28 @@
+"""Check of a scenario without running it, its variations included."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import FaultsError, TraceError
+from simcost.scenario.checks.load import load
+from simcost.scenario.inputs.trace_models import other_models
+
+
+def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
+    """The document of `simcost check`: `faults[]` with file, line, column, path, message; and `notes[]`, which are
+    sentences about what is not a fault.
+    """
+    notes: list[str] = []
+    try:
+        loaded = load(path, data_folder)
+        if loaded.scenario.vary:
+            from simcost.scenario.inputs.variations import variations
+
+            variations(loaded)
+    except FaultsError as error:
+        return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
+    with suppress(TraceError):  # of a trace that cannot be read only the run speaks
+        notes = other_models(loaded.scenario, loaded.folder)
+    return {"faults": [], "notes": notes}
