@@ -13,7 +13,6 @@ import pyarrow as pa
 from simcost.tables.paths import inside
 from simcost.trace.requests.batch import NO_SESSION, Floats, Ints, Pairs, RequestBatch, Tokens, concat
 from simcost.trace.requests.store import MAX_TOKENS, open_trace, read_batches
-from simcost.trace.workload.lengths import Lengths
 
 _KEPT_PAIRS = 4_194_304
 
@@ -92,14 +91,30 @@ def within_context(prompt: Tokens, output: Tokens, most: int | None, cut: Counte
     return short, rest
 
 
-def lognormal_pairs(lengths: Lengths, count: int, rng: np.random.Generator) -> Pairs:
-    """Pairs of rounded log-normals; at least 1 token each, at most max_tokens together."""
+def lognormal_pairs(
+    prompt: tuple[float, float],
+    output: tuple[float, float],
+    correlation: float,
+    most: int,
+    count: int,
+    rng: np.random.Generator,
+) -> Pairs:
+    """Pairs of rounded log-normals; at least 1 token each, at most `most` together.
+
+    Args:
+        prompt: median tokens of prompts, and standard deviation of their natural logarithm.
+        output: the same of outputs.
+        correlation: of the two logarithms.
+        most: tokens of prompt and output together.
+        count: number of pairs.
+        rng: random numbers.
+    """
     normal, other = rng.standard_normal((2, count), dtype=np.float32)
-    rho = np.float32(lengths.correlation)
-    prompt = _tokens(normal, lengths.prompt_median, lengths.prompt_sigma, lengths.max_tokens - 1)
+    rho = np.float32(correlation)
+    prompts = _tokens(normal, *prompt, most - 1)
     mixed = rho * normal + np.sqrt(1 - rho * rho) * other
-    output = _tokens(mixed, lengths.output_median, lengths.output_sigma, lengths.max_tokens - 1)
-    return np.minimum(prompt, lengths.max_tokens - output), output
+    outputs = _tokens(mixed, *output, most - 1)
+    return np.minimum(prompts, most - outputs), outputs
 
 
 def _tokens(normal: npt.NDArray[np.float32], median: float, sigma: float, most: int) -> Tokens:

@@ -44,9 +44,10 @@ class Lengths:
         """Sampler of (prompt, output) pairs."""
         from simcost.trace.synthesis.lengths import lognormal_pairs, resampled_pairs
 
-        if self.trace is None:
-            return lambda count: lognormal_pairs(self, count, rng)
-        return resampled_pairs(self.trace, folder, rng)
+        if self.trace is not None:
+            return resampled_pairs(self.trace, folder, rng)
+        prompt, output = (self.prompt_median, self.prompt_sigma), (self.output_median, self.output_sigma)
+        return lambda count: lognormal_pairs(prompt, output, self.correlation, self.max_tokens, count, rng)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
