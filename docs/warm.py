@@ -55,7 +55,7 @@ def serve(address: str) -> None:
         import_module(name)
     pictures = import_module("vl_convert")  # no page shows one, and their engine starts slower than most commands
     pictures.vegalite_to_svg = lambda _: "<svg></svg>"
-    import_module("simcost.scenario.checks.load").check(Path(__file__).parents[1] / "scenarios" / "quickstart.yaml")
+    import_module("simcost.scenario.runs.check").check(Path(__file__).parents[1] / "scenarios" / "quickstart.yaml")
     gc.freeze()  # what is loaded stays shared with the commands
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)

@@ -23,7 +23,7 @@ from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.optimizing.candidates import Candidates, PlanCandidate
 from simcost.studies.optimizing.dimensions import default_dimensions
-from simcost.studies.optimizing.wording import verdict
+from simcost.studies.optimizing.verdict import verdict
 from simcost.units import format_seconds
 
 Document = dict[str, Any]
