@@ -20,7 +20,7 @@ from simcost.billing.bill import Bill
 from simcost.billing.focus import Stamp, focus_table
 from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
-from simcost.studies.actuals.document import actuals_document
+from simcost.studies.actuals.study import actual_costs
 from simcost.trace.focus.export import write_focus
 from simcost.trace.focus.reader import read_focus
 from simcost.trace.focus.validation import check_focus
@@ -69,7 +69,7 @@ def reading(folder: Path, rows: int) -> dict[str, Any]:
     pq.write_table(export, folder / "month.parquet")
     for kind in ("csv", "parquet"):
         before = measure.cpu_s()
-        actuals_document(read_focus([folder / f"month.{kind}"], series=True))
+        actual_costs(read_focus([folder / f"month.{kind}"], series=True))
         found[f"read_{kind}_cpu_s"] = measure.cpu_s() - before
         found[f"{kind}_bytes"] = (folder / f"month.{kind}").stat().st_size
     return found

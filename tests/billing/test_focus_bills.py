@@ -26,7 +26,7 @@ from simcost.billing.metering import Line, UsageIntervals, metered
 from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
-from simcost.studies.actuals.document import actuals_document
+from simcost.studies.actuals.study import actual_costs
 from simcost.trace.focus.columns import COLUMNS
 from simcost.trace.focus.export import check_suffix, write_focus
 from simcost.trace.focus.reader import read_focus
@@ -374,23 +374,23 @@ def test_there_and_back(used: list, bought: list[Commitment], hours: int, text: 
         path = Path(home) / ("bill.csv" if text else "bill.parquet")
         write_focus(focus_table(bill, STAMP, OFFERS), path, text=text)
         assert check_focus(path)["broken"] == []
-        told = actuals_document(read_focus([path]))
-    assert told["quality"] == []
-    assert told["billed_usd"] == pytest.approx(bill.billed_usd, abs=1e-6)
-    assert told["effective_usd"] == pytest.approx(bill.total_usd, abs=1e-6)
-    assert told["list_usd"] == pytest.approx(bill.list_usd, abs=1e-6)
+        told = actual_costs(read_focus([path]))
+    assert told.quality == []
+    assert told.billed_usd == pytest.approx(bill.billed_usd, abs=1e-6)
+    assert told.effective_usd == pytest.approx(bill.total_usd, abs=1e-6)
+    assert told.list_usd == pytest.approx(bill.list_usd, abs=1e-6)
     if bill.list_usd:
-        assert told["below_list_share"] == pytest.approx(1 - bill.total_usd / bill.list_usd, abs=1e-6)
-    assert told["coverage"]["all"] == pytest.approx(bill_document(bill, "")["coverage"], abs=1e-6)
-    assert fsum(row["list_usd"] for row in told["months"]) == pytest.approx(bill.list_usd, abs=1e-6)
+        assert told.below_list_share == pytest.approx(1 - bill.total_usd / bill.list_usd, abs=1e-6)
+    assert told.coverage["all"] == pytest.approx(bill_document(bill, "")["coverage"], abs=1e-6)
+    assert fsum(row.list_usd for row in told.months) == pytest.approx(bill.list_usd, abs=1e-6)
     wanted = {(one.sku, one.region): 0.0 for one in lines}
     for one, count in zip(lines, units, strict=True):
         wanted[one.sku, one.region] += count * hours
-    hours_read = {(row["sku"], row["region"]): 0.0 for row in told["skus"]}
-    for row in told["skus"]:
-        hours_read[row["sku"], row["region"]] += row["quantity"]
+    hours_read = {(row.sku, row.region): 0.0 for row in told.skus}
+    for row in told.skus:
+        hours_read[row.sku, row.region] += row.quantity
     assert hours_read == pytest.approx({key: value for key, value in wanted.items() if value}, abs=1e-6)
-    lost = {one["commitment"]: one["unused_usd"] for one in told["commitments"]}
+    lost = {one.commitment: one.unused_usd for one in told.commitments}
     assert lost == pytest.approx(
         {one.bound.name: float(one.unused_usd.sum()) for one in bill.settlement.bought}, abs=1e-6
     )

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from support.focus_files import DIRTY, HEAD, cost_file, row
 from support.shown import on_terminal
 
+from simcost.documents import to_document
 from simcost.errors import TraceError
-from simcost.studies.actuals.document import actuals_document
+from simcost.studies.actuals.result import ActualCosts, CommitmentCosts
+from simcost.studies.actuals.study import actual_costs
 from simcost.studies.actuals.view import parts
 from simcost.tables.cells import NO_VALUE
 from simcost.trace.focus.cells import numbers, times, words
@@ -31,8 +33,8 @@ from simcost.trace.usage.reader import read_usage
 text = on_terminal(parts)
 
 
-def document(path: Path, **more: float) -> dict:
-    return actuals_document(read_focus([path], usd_per=more))
+def costs(path: Path, **more: float) -> ActualCosts:
+    return actual_costs(read_focus([path], usd_per=more))
 
 
 def found(actuals: Actuals) -> dict[str, tuple[int, str | None]]:
@@ -55,32 +57,27 @@ def test_the_specification_has_57_columns_21_of_them_mandatory() -> None:
 
 
 def test_totals_of_dirty_rows_on_paper(tmp_path: Path) -> None:
-    told = document(cost_file(tmp_path))
-    assert told["billed_usd"] == pytest.approx(4 * 55.04 + 40 - 5 + 12 + 2.3 - 55.04)
-    assert told["effective_usd"] == pytest.approx(3 * 55.04 + 30 + 10 - 5 + 12 + 2.3)
-    assert told["by_kind_usd"] == pytest.approx(
+    told = costs(cost_file(tmp_path))
+    assert told.billed_usd == pytest.approx(4 * 55.04 + 40 - 5 + 12 + 2.3 - 55.04)
+    assert told.effective_usd == pytest.approx(3 * 55.04 + 30 + 10 - 5 + 12 + 2.3)
+    assert told.by_kind_usd == pytest.approx(
         {"usage": 3 * 55.04 + 30 + 12 + 2.3, "unused": 10, "purchase": 0, "credit": -5}
     )
-    assert told["contracted_usd"] == pytest.approx(6 * 55.04 - 5 + 2.3 - 55.04), (
+    assert told.contracted_usd == pytest.approx(6 * 55.04 - 5 + 2.3 - 55.04), (
         "an empty cost is in no total, nor is a purchase that pays for usage of other rows"
     )
-    hours = {row["pricing"]: row["quantity"] for row in told["skus"] if row["sku"] == "p5.48xlarge"}
+    hours = {row.pricing: row.quantity for row in told.skus if row.sku == "p5.48xlarge"}
     assert hours == pytest.approx({"on_demand": 4, "committed": 1, "spot": 1}), "7,200 s are 2 h; a correction nets"
-    spot = next(row for row in told["skus"] if row["pricing"] == "spot")
-    assert spot["effective_usd_per_unit"] == pytest.approx(12)
-    assert told["coverage"]["aws"] == pytest.approx(55.04 / (55.04 + 210.08 + 2.3))
-    assert told["commitments"] == [
-        {
-            "commitment": "sp-1",
-            "provider": "aws",
-            "used_usd": 30.0,
-            "unused_usd": 10.0,
-            "utilisation": 0.75,
-            "purchased_usd": 40.0,
-        }
-    ]
-    assert told["granularity"] == "hour"
-    assert told["focus_versions"] == ["1.1"]
+    spot = next(row for row in told.skus if row.pricing == "spot")
+    assert spot.effective_usd_per_unit == pytest.approx(12)
+    assert told.coverage["aws"] == pytest.approx(55.04 / (55.04 + 210.08 + 2.3))
+    assert told.commitments == (
+        CommitmentCosts(
+            commitment="sp-1", provider="aws", used_usd=30.0, unused_usd=10.0, utilisation=0.75, purchased_usd=40.0
+        ),
+    )
+    assert told.granularity == "hour"
+    assert told.focus_versions == ("1.1",)
 
 
 def test_everything_odd_is_counted_and_located(tmp_path: Path) -> None:
@@ -123,12 +120,12 @@ def test_each_rule_finds_its_row(tmp_path: Path, cells: dict, rule: str) -> None
 
 
 def test_a_gap_is_never_0(tmp_path: Path) -> None:
-    told = document(cost_file(tmp_path, [row(1, ListCost="", ListUnitPrice="")]))
-    assert told["list_usd"] is None
-    assert told["skus"][0]["list_usd_per_unit"] is None
-    assert told["below_list_share"] is None
-    known = document(cost_file(tmp_path, [row(1, ListCost="", ListUnitPrice=60)]))
-    assert known["list_usd"] == pytest.approx(60), "the unit price times the quantity"
+    told = costs(cost_file(tmp_path, [row(1, ListCost="", ListUnitPrice="")]))
+    assert told.list_usd is None
+    assert told.skus[0].list_usd_per_unit is None
+    assert told.below_list_share is None
+    known = costs(cost_file(tmp_path, [row(1, ListCost="", ListUnitPrice=60)]))
+    assert known.list_usd == pytest.approx(60), "the unit price times the quantity"
 
 
 def test_csv_gzip_and_parquet_say_the_same(tmp_path: Path) -> None:
@@ -147,13 +144,13 @@ def test_csv_gzip_and_parquet_say_the_same(tmp_path: Path) -> None:
     typed = typed.set_column(typed.schema.get_field_index("Tags"), "Tags", tags)
     pq.write_table(typed, tmp_path / "focus.parquet")
     first, *others = (
-        actuals_document(read_focus([file], series=True)) for file in (path, packed, tmp_path / "focus.parquet")
+        actual_costs(read_focus([file], series=True)) for file in (path, packed, tmp_path / "focus.parquet")
     )
     for other in others:
         for key in ("effective_usd", "contracted_usd", "commitments", "days"):
-            assert other[key] == first[key]
-        assert other["billed_usd"] == pytest.approx(first["billed_usd"], rel=1e-14), "decimals become floats"
-        assert [row["quantity"] for row in other["skus"]] == [row["quantity"] for row in first["skus"]]
+            assert getattr(other, key) == getattr(first, key)
+        assert other.billed_usd == pytest.approx(first.billed_usd, rel=1e-14), "decimals become floats"
+        assert [row.quantity for row in other.skus] == [row.quantity for row in first.skus]
     usage = [read_focus([f], series=True).usage for f in (path, tmp_path / "focus.parquet")]
     assert usage[0].to_pylist() == usage[1].to_pylist()
 
@@ -165,15 +162,15 @@ def pc_time(column: pa.ChunkedArray) -> pa.Array:
 
 
 def test_many_chunks_and_several_files_are_one(tmp_path: Path) -> None:
-    once = document(cost_file(tmp_path))
+    once = costs(cost_file(tmp_path))
     many = cost_file(tmp_path, DIRTY * 2000, name="many.csv")
     assert many.stat().st_size > 2 * 2_097_152, "more than two blocks of the reader"
-    twice = actuals_document(read_focus([many, many]))
+    twice = actual_costs(read_focus([many, many]))
     for name in ("billed_usd", "effective_usd", "list_usd", "contracted_usd"):
-        assert twice[name] == pytest.approx(4000 * once[name], rel=1e-9)
-    assert twice["rows"] == 44_000
-    assert {row["rule"]: row["share"] for row in twice["quality"]} == pytest.approx(
-        {row["rule"]: row["share"] for row in once["quality"]}
+        assert getattr(twice, name) == pytest.approx(4000 * getattr(once, name), rel=1e-9)
+    assert twice.rows == 44_000
+    assert {row["rule"]: row["share"] for row in twice.quality} == pytest.approx(
+        {row["rule"]: row["share"] for row in once.quality}
     )
 
 
@@ -201,9 +198,9 @@ def test_other_currencies_need_a_worth(tmp_path: Path) -> None:
     path = cost_file(tmp_path, [row(1), row(2, BillingCurrency="EUR"), row(3, BillingCurrency="gbp")])
     with pytest.raises(TraceError, match=r"row 2 \(line 3\): BillingCurrency is EUR .1 rows.*GBP.*--rate EUR"):
         read_focus([path])
-    told = document(path, EUR=1.1, GBP=1.3)
-    assert told["billed_usd"] == pytest.approx(55.04 * 3.4)
-    assert told["usd_per"] == {"USD": 1.0, "EUR": 1.1, "GBP": 1.3}
+    told = costs(path, EUR=1.1, GBP=1.3)
+    assert told.billed_usd == pytest.approx(55.04 * 3.4)
+    assert told.usd_per == {"USD": 1.0, "EUR": 1.1, "GBP": 1.3}
 
 
 @pytest.mark.parametrize(
@@ -245,7 +242,7 @@ def test_names_of_later_versions_and_other_spellings(tmp_path: Path) -> None:
     actuals = read_focus([cost_file(tmp_path, head=head)])
     assert actuals.versions == ("1.3",)
     assert found(actuals)["renamed_column"] == (11, None)
-    assert actuals_document(actuals)["billed_usd"] == document(cost_file(tmp_path))["billed_usd"]
+    assert actual_costs(actuals).billed_usd == costs(cost_file(tmp_path)).billed_usd
 
 
 @pytest.mark.parametrize(
@@ -378,10 +375,10 @@ def test_whatever_stands_in_the_cells(rows: list[dict[str, str]], gone: set[str]
     with TemporaryDirectory() as home:
         path = cost_file(Path(home), [row(i, keep=kept, **cells) for i, cells in enumerate(rows)], head=",".join(kept))
         try:
-            told = actuals_document(read_focus([path], usd_per={"EUR": 1.1}, series=True))
+            told = actual_costs(read_focus([path], usd_per={"EUR": 1.1}, series=True))
             checked = check_focus(path)
         except TraceError:
             return
-    assert told["rows"] == checked["rows"] == len(rows)
-    json.dumps([told, checked], allow_nan=False)
+    assert told.rows == checked["rows"] == len(rows)
+    json.dumps([to_document(told), checked], allow_nan=False)
     assert max(map(len, text(told).splitlines())) <= 110

@@ -1,13 +1,14 @@
 """Charts of a cost file: the cost of each day, and the difference between actual and simulated cost.
 
-Pure functions from documents to Altair charts; nothing is computed here but layout.
+Pure functions from results to Altair charts; nothing is computed here but layout.
 """
 
 from typing import Any
 
-from simcost.present.chart_style import INK, WIDTH, Document, finish, inline
+from simcost.present.chart_style import INK, WIDTH, finish, inline
 from simcost.present.charts import parts_colour, rule, stacked_bars
 from simcost.present.format import printable
+from simcost.studies.actuals.result import ActualCosts, CostComparison, SkuDifference, UnmatchedSku
 
 PARTS = {
     "on_demand": ("on demand", "#E69F00"),
@@ -25,15 +26,15 @@ PARTS = {
 DAYS = 400
 
 
-def days(document: Document) -> Any:
+def days(result: ActualCosts) -> Any:
     """Effective cost of each day, stacked by what it was for; credits below zero."""
     import altair as alt
 
-    shown = document["days"][-DAYS:]
+    shown = result.days[-DAYS:]
     rows = [
-        {"day": day["day"], "part": PARTS[name][0], "usd": round(usd, 4), "order": list(PARTS).index(name)}
+        {"day": day.day, "part": PARTS[name][0], "usd": round(usd, 4), "order": list(PARTS).index(name)}
         for day in shown
-        for name, usd in day["effective_usd"].items()
+        for name, usd in day.effective_usd.items()
         if usd
     ]
     present = {name: colour for name, colour in PARTS.values() if any(row["part"] == name for row in rows)}
@@ -58,11 +59,11 @@ BARS = 20
 """SKUs in a chart, at most."""
 
 
-def gaps(document: Document) -> Any:
+def gaps(result: CostComparison) -> Any:
     """By SKU, actual less simulated cost, split into the effects of quantity and price."""
     import altair as alt
 
-    rows = _gaps(document)
+    rows = _gaps(result)
     total: dict[str, float] = {}
     for row in rows:
         total[row["group"]] = total.get(row["group"], 0.0) + abs(row["value"])
@@ -77,22 +78,22 @@ def gaps(document: Document) -> Any:
         width=WIDTH - 120,
         over=[rule(0, "x", ink=INK)],
     )
-    return finish(chart, f"Where {document['cost']} cost differs from what was simulated (USD)")
+    return finish(chart, f"Where {result.cost} cost differs from what was simulated (USD)")
 
 
-def _gaps(document: Document) -> list[dict[str, Any]]:
+def _gaps(result: CostComparison) -> list[dict[str, Any]]:
     """One row per SKU and effect, over all months."""
     usd: dict[tuple[str, str], float] = {}
 
-    def add(row: dict[str, Any], effect: str, value: float) -> None:
-        key = (printable(f"{row['provider']}/{row['sku']} {row['region']}".strip()), EFFECTS[effect][0])
+    def add(row: SkuDifference | UnmatchedSku, effect: str, value: float) -> None:
+        key = (printable(f"{row.provider}/{row.sku} {row.region}".strip()), EFFECTS[effect][0])
         usd[key] = usd.get(key, 0.0) + value
 
-    for row in document["skus"]:
-        for effect in ("quantity_effect_usd", "price_effect_usd"):
-            add(row, effect, row[effect])
-    for row in document["only_actual"]:
-        add(row, "only_actual", row["usd"])
-    for row in document["only_simulated"]:
-        add(row, "only_simulated", -row["usd"])
+    for row in result.skus:
+        add(row, "quantity_effect_usd", row.quantity_effect_usd)
+        add(row, "price_effect_usd", row.price_effect_usd)
+    for alone in result.only_actual:
+        add(alone, "only_actual", alone.usd)
+    for alone in result.only_simulated:
+        add(alone, "only_simulated", -alone.usd)
     return [{"group": sku, "part": part, "value": round(value, 4)} for (sku, part), value in usd.items()]

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,14 +63,14 @@ def worth(text: str) -> tuple[str, float]:
 
 
 def _read(arguments: Arguments) -> None:
-    from simcost.studies.actuals.document import actuals_document
+    from simcost.studies.actuals.study import actual_costs
 
     actuals = _actuals(arguments.files, arguments, series=arguments.out is not None)
-    document = actuals_document(actuals)
+    result = actual_costs(actuals)
     if arguments.out:
         _write(actuals, arguments.out)
-    written = [os.path.relpath(path) for path in (arguments.out, arguments.html, arguments.svg) if path]
-    finish(arguments, {**document, "files": written}, [], "actuals.view", files=arguments.files)
+    written = tuple(os.path.relpath(path) for path in (arguments.out, arguments.html, arguments.svg) if path)
+    finish(arguments, replace(result, files=written), [], "actuals.view", files=arguments.files)
 
 
 def _check(arguments: Arguments) -> None:
@@ -88,10 +89,10 @@ def _compare(arguments: Arguments) -> None:
     usd_per = dict(arguments.rate)
     actuals = _actuals([arguments.actual], arguments)
     expected = simulated_side(arguments.simulated, arguments.cost, plan=arguments.plan, usd_per=usd_per)
-    document = against(side_of_file(actuals, arguments.cost), expected, arguments.cost, per_month=arguments.per_month)
+    result = against(side_of_file(actuals, arguments.cost), expected, arguments.cost, per_month=arguments.per_month)
     simulated = arguments.simulated / "result.json" if arguments.simulated.is_dir() else arguments.simulated
     files = [arguments.actual, simulated]
-    finish(arguments, {**document, "quality": actuals.quality}, [], "actuals.compare_view", files=files)
+    finish(arguments, replace(result, quality=actuals.quality), [], "actuals.compare_view", files=files)
 
 
 def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -> "Actuals":

@@ -1,23 +1,32 @@
-"""Document of `simcost focus compare`: actual against simulated cost, SKU by SKU.
+"""Comparison of costs: actual against simulated cost, SKU by SKU.
 
 The difference of a SKU is split as Bennet (1920) does, exactly and without a remainder:
 p1 q1 - p0 q0 = (q1 - q0) (p0 + p1) / 2 + (p1 - p0) (q0 + q1) / 2.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import fsum
-from typing import Any, Literal
+from typing import Any
 
 from simcost.compare.verdict import percent
+from simcost.documents import values
 from simcost.errors import InputError
 from simcost.present.format import usd_change
-from simcost.studies.actuals.document import is_, month, summed
+from simcost.studies.actuals.result import (
+    Basis,
+    CostComparison,
+    Effect,
+    OtherDifference,
+    PricedAmount,
+    SkuDifference,
+    UnmatchedSku,
+)
+from simcost.studies.actuals.study import is_, month, summed
 from simcost.trace.focus.reader import Actuals
 from simcost.units import HOURS_PER_MONTH, format_usd
 
-Basis = Literal["effective", "billed", "list"]
 Key = tuple[str, str, str, str, str]
 """Month, provider, region, SKU, unit."""
 Other = tuple[str, str]
@@ -129,7 +138,6 @@ def _kind(charge: Mapping[str, Any]) -> str:
     return "unused" if charge["commitment_status"] == "Unused" else "usage"
 
 
-Document = dict[str, Any]
 _DIGITS = 9  # of USD: what rounding leaves is not an effect
 _NAMED_ALIKE = 10  # to look for names that are alike takes time
 
@@ -146,7 +154,7 @@ def effects(simulated: Amount, actual: Amount) -> tuple[float, float]:
     return round(quantity, _DIGITS) + 0.0, round(price, _DIGITS) + 0.0
 
 
-def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = False) -> Document:
+def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = False) -> CostComparison:
     """Actual against simulated cost; differences are actual less simulated.
 
     Args:
@@ -155,11 +163,6 @@ def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = Fa
         basis: which cost.
         per_month: scale both to a month of 730 h, rather than compare calendar months that both have. A run of a
             scenario has no calendar and is always compared so.
-
-    Returns:
-        `verdict`, `actual_usd`, `simulated_usd`, `difference_usd`, `effects_usd` (they add up to the difference),
-        `skus[]` that both have, `only_actual[]`, `only_simulated[]`, `others[]` (costs without a quantity), `months`,
-        `left_out_months`.
 
     Raises:
         InputError: no month in common.
@@ -176,17 +179,35 @@ def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = Fa
             )
         actual, simulated = actual.in_months(both), simulated.in_months(both)
     pairs, only_actual, only_simulated = _matched(actual.amounts, simulated.amounts)
-    document = {
-        "cost": basis,
-        "months": sorted(actual.months | simulated.months),
-        "left_out_months": left,
-        "skus": sorted((_pair(*pair) for pair in pairs), key=_size),
-        "only_actual": _alone(only_actual, only_simulated),
-        "only_simulated": _alone(only_simulated, only_actual),
-        "others": _others(actual, simulated),
-    }
-    document |= _totals(actual, simulated, document)
-    return {"verdict": verdict(document), **document}
+    skus = tuple(sorted((_pair(*pair) for pair in pairs), key=_size))
+    others = _others(actual, simulated)
+    mine, theirs = _alone(only_actual, only_simulated), _alone(only_simulated, only_actual)
+    paid, expected = _total(actual), _total(simulated)
+    found = CostComparison(
+        verdict="",
+        cost=basis,
+        months=tuple(sorted(actual.months | simulated.months)),
+        left_out_months=tuple(left),
+        skus=skus,
+        only_actual=mine,
+        only_simulated=theirs,
+        others=others,
+        actual_usd=paid,
+        simulated_usd=expected,
+        difference_usd=paid - expected,
+        effects_usd={
+            "quantity": fsum(row.quantity_effect_usd for row in skus),
+            "price": fsum(row.price_effect_usd for row in skus),
+            "only_actual": fsum(row.usd for row in mine),
+            "only_simulated": -fsum(row.usd for row in theirs),
+            "other": fsum(row.difference_usd for row in others),
+        },
+    )
+    return replace(found, verdict=verdict(found))
+
+
+def _total(side: Side) -> float:
+    return fsum([*(one.usd for one in side.amounts.values()), *side.others.values()])
 
 
 def _matched(
@@ -212,37 +233,38 @@ def _by_sku(keys: Iterable[Key]) -> dict[tuple[str, ...], list[Key]]:
     return found
 
 
-def _named(key: Key) -> Document:
+def _named(key: Key) -> dict[str, Any]:
     return dict(zip(("month", "provider", "region", "sku", "unit"), key, strict=True))
 
 
-def _amount(one: Amount) -> Document:
-    return asdict(one) | {"usd_per_unit": one.usd_per_unit}
+def _priced(one: Amount) -> PricedAmount:
+    return PricedAmount(quantity=one.quantity, usd=one.usd, usd_per_unit=one.usd_per_unit)
 
 
-def _size(row: Document) -> tuple[float, float]:
+def _size(row: SkuDifference) -> tuple[float, float]:
     """The largest difference first, then the largest cost."""
-    return -abs(row["difference_usd"]), -abs(row["actual"]["usd"])
+    return -abs(row.difference_usd), -abs(row.actual.usd)
 
 
-def _pair(key: Key, actual: Amount, simulated: Amount) -> Document:
+def _pair(key: Key, actual: Amount, simulated: Amount) -> SkuDifference:
     quantity, price = effects(simulated, actual)
-    return _named(key) | {
-        "actual": _amount(actual),
-        "simulated": _amount(simulated),
-        "difference_usd": actual.usd - simulated.usd,
-        "quantity_effect_usd": quantity,
-        "price_effect_usd": price,
-    }
+    return SkuDifference(
+        **_named(key),
+        actual=_priced(actual),
+        simulated=_priced(simulated),
+        difference_usd=actual.usd - simulated.usd,
+        quantity_effect_usd=quantity,
+        price_effect_usd=price,
+    )
 
 
-def _alone(mine: Mapping[Key, Amount], theirs: Mapping[Key, Amount]) -> list[Document]:
+def _alone(mine: Mapping[Key, Amount], theirs: Mapping[Key, Amount]) -> tuple[UnmatchedSku, ...]:
     """Items of one side alone, the most expensive first; and, of the first of them, similar items of the other."""
     ranked = sorted(mine.items(), key=lambda item: -abs(item[1].usd))
-    return [
-        _named(key) | _amount(one) | {"like": _like(key, theirs) if place < _NAMED_ALIKE else None}
+    return tuple(
+        UnmatchedSku(**_named(key), **values(_priced(one)), like=_like(key, theirs) if place < _NAMED_ALIKE else None)
         for place, (key, one) in enumerate(ranked)
-    ]
+    )
 
 
 def _like(key: Key, others: Iterable[Key]) -> str | None:
@@ -255,53 +277,32 @@ def _like(key: Key, others: Iterable[Key]) -> str | None:
     return f"{near[0]} {region} ({unit})".replace("  ", " ")
 
 
-def _others(actual: Side, simulated: Side) -> list[Document]:
+def _others(actual: Side, simulated: Side) -> tuple[OtherDifference, ...]:
     keys = sorted(set(actual.others) | set(simulated.others))
-    return [
-        {
-            "month": key[0],
-            "what": key[1],
-            "actual_usd": actual.others.get(key, 0.0),
-            "simulated_usd": simulated.others.get(key, 0.0),
-            "difference_usd": actual.others.get(key, 0.0) - simulated.others.get(key, 0.0),
-        }
+    return tuple(
+        OtherDifference(
+            month=key[0],
+            what=key[1],
+            actual_usd=actual.others.get(key, 0.0),
+            simulated_usd=simulated.others.get(key, 0.0),
+            difference_usd=actual.others.get(key, 0.0) - simulated.others.get(key, 0.0),
+        )
         for key in keys
-    ]
-
-
-def _totals(actual: Side, simulated: Side, document: Document) -> Document:
-    """The sums, and the parts of their difference."""
-    paid, expected = (
-        fsum([*(one.usd for one in side.amounts.values()), *side.others.values()]) for side in (actual, simulated)
     )
-    parts = {
-        "quantity": fsum(row["quantity_effect_usd"] for row in document["skus"]),
-        "price": fsum(row["price_effect_usd"] for row in document["skus"]),
-        "only_actual": fsum(row["usd"] for row in document["only_actual"]),
-        "only_simulated": -fsum(row["usd"] for row in document["only_simulated"]),
-        "other": fsum(row["difference_usd"] for row in document["others"]),
-    }
-    return {
-        "actual_usd": paid,
-        "simulated_usd": expected,
-        "difference_usd": paid - expected,
-        "effects_usd": parts,
-    }
 
 
-def verdict(document: Document) -> str:
+def verdict(result: CostComparison) -> str:
     """Difference in total, and its largest part."""
-    paid, expected, gap = (document[f"{name}_usd"] for name in ("actual", "simulated", "difference"))
+    paid, expected, gap = result.actual_usd, result.simulated_usd, result.difference_usd
     size = f" ({percent(abs(gap) / abs(expected))})" if expected else ""
     way = "above" if gap >= 0 else "below"
-    parts = sorted(document["effects_usd"].items(), key=lambda part: -abs(part[1]))
+    parts = sorted(result.effects_usd.items(), key=lambda part: -abs(part[1]))
     said = ", ".join(f"{_SAID[name]} {usd_change(usd)}" for name, usd in parts if round(usd, 2))
-    when = _list(document["months"])
-    first = f"Actual {document['cost']} cost of {when} is {format_usd(abs(gap))}{size} {way} the simulated"
+    first = f"Actual {result.cost} cost of {_list(result.months)} is {format_usd(abs(gap))}{size} {way} the simulated"
     return f"{first} {format_usd(expected)}: {said}." if said else f"Actual and simulated agree: {format_usd(paid)}."
 
 
-_SAID = {
+_SAID: dict[Effect, str] = {
     "quantity": "other quantities",
     "price": "other prices",
     "only_actual": "SKUs not simulated",

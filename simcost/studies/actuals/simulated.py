@@ -9,7 +9,8 @@ from pathlib import Path
 from simcost.errors import InputError, did_you_mean
 from simcost.scenario.storage.folders import check_result
 from simcost.scenario.storage.results import plan_charges
-from simcost.studies.actuals.comparison import Basis, Side, side_of_charges, side_of_file
+from simcost.studies.actuals.comparison import Side, side_of_charges, side_of_file
+from simcost.studies.actuals.result import Basis
 from simcost.trace.focus.reader import read_focus
 
 _HOUR_S = 3600.0

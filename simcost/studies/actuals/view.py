@@ -1,82 +1,78 @@
 """Summary of a cost file."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from simcost.present.format import NONE, amount, count, share, shortened, usd
 from simcost.present.parts import Part, Table
 from simcost.studies.actuals.charts import days
+from simcost.studies.actuals.result import ActualCosts
 
-Document = Mapping[str, Any]
 
-
-def parts(document: Document) -> list[Part]:
+def parts(result: ActualCosts) -> list[Part]:
     """Parts below the verdict, on every screen."""
-    covered = [line for line in [coverage(document)] if line]
+    covered = [line for line in [coverage(result)] if line]
     return [
-        Part(title="Cost by day", chart=lambda: days(dict(document))),
-        Part(title="Months and services", rows=months(document), left=3, most=10),
-        Part(title="What was used, at which prices", rows=skus(document), left=4, most=10),
-        Part(title="Commitments", rows=commitments(document), said=covered, most=10),
-        Part(title="Findings on the rows", rows=findings(document), said=meanings(document), most=10),
+        Part(title="Cost by day", chart=lambda: days(result)),
+        Part(title="Months and services", rows=months(result), left=3, most=10),
+        Part(title="What was used, at which prices", rows=skus(result), left=4, most=10),
+        Part(title="Commitments", rows=commitments(result), said=covered, most=10),
+        Part(title="Findings on the rows", rows=findings(result), said=meanings(result), most=10),
     ]
 
 
-def months(document: Document) -> Table:
+def months(result: ActualCosts) -> Table:
     """One row per month and service, the most expensive first."""
-    ranked = sorted(document["months"], key=lambda row: (row["month"], -row["effective_usd"]))
+    ranked = sorted(result.months, key=lambda row: (row.month, -row.effective_usd))
     return [
         {
-            "month": row["month"],
-            "provider": row["provider"],
-            "service": shortened(row["service"], 30, keep_end=True),
-            "billed": usd(row["billed_usd"]),
-            "effective": usd(row["effective_usd"]),
-            "list": usd(row["list_usd"]),
-            "contracted": usd(row["contracted_usd"]),
+            "month": row.month,
+            "provider": row.provider,
+            "service": shortened(row.service, 30, keep_end=True),
+            "billed": usd(row.billed_usd),
+            "effective": usd(row.effective_usd),
+            "list": usd(row.list_usd),
+            "contracted": usd(row.contracted_usd),
         }
         for row in ranked
     ]
 
 
-def skus(document: Document) -> Table:
+def skus(result: ActualCosts) -> Table:
     """One row per month, SKU and purchase option, the most expensive first."""
     return [
         {
-            "month": row["month"],
-            "SKU": shortened(f"{row['provider']}/{row['sku']}", 32, keep_end=True),
-            "region": shortened(row["region"], 16, keep_end=True),
-            "bought": row["pricing"].replace("_", " "),
-            "used": f"{amount(row['quantity'])} {shortened(row['unit'], 10, keep_end=True)}".strip(),
-            "paid a unit": usd(row["effective_usd_per_unit"]),
-            "list a unit": usd(row["list_usd_per_unit"]),
+            "month": row.month,
+            "SKU": shortened(f"{row.provider}/{row.sku}", 32, keep_end=True),
+            "region": shortened(row.region, 16, keep_end=True),
+            "bought": row.pricing.replace("_", " "),
+            "used": f"{amount(row.quantity)} {shortened(row.unit, 10, keep_end=True)}".strip(),
+            "paid a unit": usd(row.effective_usd_per_unit),
+            "list a unit": usd(row.list_usd_per_unit),
         }
-        for row in sorted(document["skus"], key=lambda row: -row["effective_usd"])
+        for row in sorted(result.skus, key=lambda row: -row.effective_usd)
     ]
 
 
-def coverage(document: Document) -> str:
+def coverage(result: ActualCosts) -> str:
     """The coverage by provider, where something is committed."""
-    known = {name: part for name, part in document["coverage"].items() if part}
+    known = {name: part for name, part in result.coverage.items() if part}
     said = ", ".join(f"{name} {share(part)}" for name, part in known.items())
     return f"Coverage, committed / (committed + on demand) at list prices: {said}" if said else ""
 
 
-def commitments(document: Document) -> Table:
+def commitments(result: ActualCosts) -> Table:
     """One row per commitment, the largest first."""
     return [
         {
-            "commitment": shortened(row["commitment"], 44, keep_end=True),
-            "used": usd(row["used_usd"]),
-            "lost": usd(row["unused_usd"]),
-            "utilisation": share(row["utilisation"]),
-            "paid in these rows": usd(row["purchased_usd"]),
+            "commitment": shortened(row.commitment, 44, keep_end=True),
+            "used": usd(row.used_usd),
+            "lost": usd(row.unused_usd),
+            "utilisation": share(row.utilisation),
+            "paid in these rows": usd(row.purchased_usd),
         }
-        for row in document["commitments"]
+        for row in result.commitments
     ]
 
 
-def findings(document: Document) -> Table:
+def findings(result: ActualCosts) -> Table:
     """One row per finding on the rows, the most frequent first."""
     return [
         {
@@ -85,10 +81,10 @@ def findings(document: Document) -> Table:
             "share": share(row["share"]),
             "first at": row["example"] or NONE,
         }
-        for row in document["quality"]
+        for row in result.quality
     ]
 
 
-def meanings(document: Document) -> list[str]:
+def meanings(result: ActualCosts) -> list[str]:
     """Meaning of each finding, and how it was handled."""
-    return [f"{row['rule']}: {row['says']}: {row['done']}" for row in document["quality"]]
+    return [f"{row['rule']}: {row['says']}: {row['done']}" for row in result.quality]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.shown import on_terminal
 
+from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.present.chart_style import to_svg
 from simcost.studies.actuals.charts import gaps
@@ -60,42 +61,43 @@ def test_all_parts_add_up_to_the_difference(actual: Side, simulated: Side, per_m
         with pytest.raises(InputError, match="no month in common"):
             against(actual, simulated, "effective")
         return
-    told = json.loads(json.dumps(against(actual, simulated, "effective", per_month=per_month), allow_nan=False))
-    size = max(abs(told["actual_usd"]), abs(told["simulated_usd"]), 1.0)
-    assert fsum(told["effects_usd"].values()) == pytest.approx(told["difference_usd"], abs=1e-8 * size * 100)
-    assert told["difference_usd"] == pytest.approx(told["actual_usd"] - told["simulated_usd"], abs=1e-6 * size)
-    counted = len(told["skus"]) * 2 + len(told["only_actual"]) + len(told["only_simulated"])
+    told = against(actual, simulated, "effective", per_month=per_month)
+    json.dumps(to_document(told), allow_nan=False)
+    size = max(abs(told.actual_usd), abs(told.simulated_usd), 1.0)
+    assert fsum(told.effects_usd.values()) == pytest.approx(told.difference_usd, abs=1e-8 * size * 100)
+    assert told.difference_usd == pytest.approx(told.actual_usd - told.simulated_usd, abs=1e-6 * size)
+    counted = len(told.skus) * 2 + len(told.only_actual) + len(told.only_simulated)
     if per_month:
         assert counted == len({k[1:] for k in actual.amounts}) + len({k[1:] for k in simulated.amounts})
     else:
         both = actual.months & simulated.months
         assert counted == sum(k[0] in both for one in (actual, simulated) for k in one.amounts)
-        assert set(told["left_out_months"]) == actual.months ^ simulated.months
+        assert set(told.left_out_months) == actual.months ^ simulated.months
     assert max(map(len, text(told).splitlines())) <= 120
 
 
 @given(sides)
 def test_what_is_the_same_does_not_differ(one: Side) -> None:
     told = against(one, one, "effective")
-    assert told["difference_usd"] == 0
-    assert not told["only_actual"]
-    assert not told["only_simulated"]
-    assert told["verdict"].startswith("Actual and simulated agree: ")
+    assert told.difference_usd == 0
+    assert not told.only_actual
+    assert not told.only_simulated
+    assert told.verdict.startswith("Actual and simulated agree: ")
 
 
 def test_a_region_that_one_side_does_not_name_is_the_only_one_of_the_other() -> None:
     told = against(side((key("a"), Amount(2, 4))), side((key("a", ""), Amount(1, 2))), "effective")
-    assert [row["region"] for row in told["skus"]] == ["r"]
+    assert [row.region for row in told.skus] == ["r"]
     two = side((key("a"), Amount(2, 4)), (key("a", "s"), Amount(2, 4)))
     told = against(two, side((key("a", ""), Amount(1, 2))), "effective")
-    assert told["skus"] == [], "which of the two it is cannot be told"
-    assert [row["like"] for row in told["only_actual"]] == ["aws/a (h)"] * 2
+    assert told.skus == (), "which of the two it is cannot be told"
+    assert [row.like for row in told.only_actual] == ["aws/a (h)"] * 2
 
 
 def test_unmatched_skus_are_named_both_ways_with_what_is_alike() -> None:
     told = against(side((key("p5.48xlarge"), Amount(1, 9))), side((key("p5e.48xlarge"), Amount(1, 5))), "effective")
-    assert [(row["sku"], row["like"]) for row in told["only_actual"]] == [("p5.48xlarge", "aws/p5e.48xlarge r (h)")]
-    assert [(row["sku"], row["like"]) for row in told["only_simulated"]] == [("p5e.48xlarge", "aws/p5.48xlarge r (h)")]
+    assert [(row.sku, row.like) for row in told.only_actual] == [("p5.48xlarge", "aws/p5e.48xlarge r (h)")]
+    assert [(row.sku, row.like) for row in told.only_simulated] == [("p5e.48xlarge", "aws/p5.48xlarge r (h)")]
     said = text(told)
     assert "Paid for, not simulated" in said
     assert "Simulated, not paid for" in said
@@ -105,8 +107,8 @@ def test_unmatched_skus_are_named_both_ways_with_what_is_alike() -> None:
 def test_months_that_one_side_alone_has_are_left_out_and_said() -> None:
     more = side((key("a"), Amount(2, 4)), (key("a", month="2026-02"), Amount(5, 5)))
     told = against(more, side((key("a"), Amount(2, 3))), "billed")
-    assert told["actual_usd"] == 4
-    assert told["left_out_months"] == ["2026-02"]
+    assert told.actual_usd == 4
+    assert told.left_out_months == ("2026-02",)
     assert "2026-02" in text(told)
 
 
@@ -124,14 +126,11 @@ def test_a_run_without_calendar_is_scaled_to_a_month() -> None:
     lost = charge | {"commitment_status": "Unused", "consumed_unit": "USD", "effective_cost_usd": 7.3}
     run = side_of_charges([charge, charge, lost, lost], "effective", 2, 73.0)
     told = against(side((key("a"), Amount(744, 2232)), span_h=744.0), run, "effective")
-    assert told["months"] == [ANY_MONTH]
-    (row,) = told["skus"]
-    assert row["simulated"] == {
-        "quantity": pytest.approx(100),
-        "usd": pytest.approx(300),
-        "usd_per_unit": 3.0,
-    }
-    assert row["actual"]["quantity"] == pytest.approx(730)
-    assert told["others"][0]["simulated_usd"] == pytest.approx(73)
+    assert told.months == (ANY_MONTH,)
+    (row,) = told.skus
+    assert (row.simulated.quantity, row.simulated.usd) == (pytest.approx(100), pytest.approx(300))
+    assert row.simulated.usd_per_unit == 3.0
+    assert row.actual.quantity == pytest.approx(730)
+    assert told.others[0].simulated_usd == pytest.approx(73)
     with pytest.raises(InputError, match="has no length"):
         against(side((key("a"), Amount(1, 1)), span_h=0.0), run, "effective")

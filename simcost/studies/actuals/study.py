@@ -1,12 +1,14 @@
-"""Document of `simcost focus read`: usage, cost, prices and commitments, as sums over the lines of a cost file."""
+"""Study of a cost file: usage, cost, prices and commitments, as sums over its lines."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.compare.verdict import percent
+from simcost.studies.actuals.result import ActualCosts, CommitmentCosts, CostPeriod, DayCosts, ServiceCosts, SkuCosts
 from simcost.trace.focus.reader import Actuals
 from simcost.units import format_count, format_usd
 
@@ -62,45 +64,42 @@ def per(value: float, of: float) -> float | None:
     return value / of if of else None
 
 
-Document = dict[str, Any]
 _USED = ("usage", "unused_capacity")
 """Kinds of rows that have a price on the list: usage, and reserved capacity that was idle."""
 
 
-def actuals_document(actuals: Actuals) -> Document:
-    """Sums of the lines; costs of rows without one are in none, and `quality` says how many there are.
-
-    Returns:
-        `verdict`; `billed_usd`, `effective_usd`, `list_usd`, `contracted_usd` (None where no row has one);
-        `below_list_share`; `by_kind_usd` (effective: usage, unused, purchase, tax, credit, ...); `months[]` by
-        provider and service; `skus[]` by month, provider, region, SKU, unit and way of buying, with quantity and unit
-        prices; `coverage` (committed / (committed + on-demand) at list prices, by provider and `all`);
-        `commitments[]` with their utilisation; `days[]` (effective cost by way of buying); `quality[]`.
-    """
+def actual_costs(actuals: Actuals) -> ActualCosts:
+    """Sum the lines of a cost file."""
     lines = actuals.lines
     total = summed(lines, [])[0]
-    document = {
-        "rows": actuals.rows,
-        "focus_versions": list(actuals.versions),
-        "granularity": actuals.grain,
-        "period": _period(actuals),
-        "usd_per": dict(actuals.usd_per),
-        **{name: cost(total, name) for name in COSTS},
-        "below_list_share": _below_list(actuals),
-        "by_kind_usd": {row["kind"]: row["effective_usd"] for row in summed(lines, ["kind"])},
-        "months": [_month(row) for row in summed(month(lines), ["month", "provider", "service"])],
-        "skus": _skus(actuals),
-        "coverage": _coverage(actuals),
-        "commitments": _commitments(actuals),
-        "days": _days(actuals),
-        "quality": actuals.quality,
-    }
-    return {"verdict": verdict(document), **document}
+    found = ActualCosts(
+        verdict="",
+        rows=actuals.rows,
+        focus_versions=tuple(actuals.versions),
+        granularity=actuals.grain,
+        period=_period(actuals),
+        usd_per=actuals.usd_per,
+        **_costs(total),
+        below_list_share=_below_list(actuals),
+        by_kind_usd={row["kind"]: row["effective_usd"] for row in summed(lines, ["kind"])},
+        months=tuple(_service(row) for row in summed(month(lines), ["month", "provider", "service"])),
+        skus=_skus(actuals),
+        coverage=_coverage(actuals),
+        commitments=_commitments(actuals),
+        days=_days(actuals),
+        quality=actuals.quality,
+    )
+    return replace(found, verdict=verdict(found))
 
 
-def _period(actuals: Actuals) -> dict[str, str]:
+def _costs(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The sums of costs by name."""
+    return {name: cost(row, name) for name in COSTS}
+
+
+def _period(actuals: Actuals) -> CostPeriod:
     days = actuals.lines["day"].to_numpy().astype("datetime64[D]")
-    return {"first_day": str(days.min()), "last_day": str(days.max())}
+    return CostPeriod(first_day=str(days.min()), last_day=str(days.max()))
 
 
 def _below_list(actuals: Actuals) -> float | None:
@@ -115,28 +114,25 @@ def _below_list(actuals: Actuals) -> float | None:
     return 1 - float(spent) / listed
 
 
-def _month(row: Mapping[str, Any]) -> Document:
-    return {
-        **{key: row[key] for key in ("month", "provider", "service")},
-        **{name: cost(row, name) for name in COSTS},
-    }
+def _service(row: Mapping[str, Any]) -> ServiceCosts:
+    return ServiceCosts(month=row["month"], provider=row["provider"], service=row["service"], **_costs(row))
 
 
-def _skus(actuals: Actuals) -> list[Document]:
+def _skus(actuals: Actuals) -> tuple[SkuCosts, ...]:
     """Usage of each SKU in each month; what has no quantity is in no row."""
     used = is_(month(actuals.lines), "kind", "usage")
     keys = ["month", "provider", "region", "sku", "unit", "pricing"]
-    return [
-        {
+    return tuple(
+        SkuCosts(
             **{key: row[key] for key in keys},
-            "quantity": row["quantity"],
-            **{name: cost(row, name) for name in COSTS},
-            "effective_usd_per_unit": unit_price(row, "effective_usd"),
-            "list_usd_per_unit": unit_price(row, "list_usd"),
-        }
+            quantity=row["quantity"],
+            **_costs(row),
+            effective_usd_per_unit=unit_price(row, "effective_usd"),
+            list_usd_per_unit=unit_price(row, "list_usd"),
+        )
         for row in summed(used, keys)
         if row["quantity"]
-    ]
+    )
 
 
 def _coverage(actuals: Actuals) -> dict[str, float | None]:
@@ -156,26 +152,26 @@ def _coverage(actuals: Actuals) -> dict[str, float | None]:
     }
 
 
-def _commitments(actuals: Actuals) -> list[Document]:
-    """Each commitment: used and unused parts, and its payments in these rows."""
+def _commitments(actuals: Actuals) -> tuple[CommitmentCosts, ...]:
+    """Commitments, the largest first."""
     lines = actuals.lines
     paid = {row["commitment"]: row["billed_usd"] for row in summed(is_(lines, "kind", "purchase"), ["commitment"])}
     found = [
-        {
-            "commitment": row["commitment"],
-            "provider": row["provider"],
-            "used_usd": row["used_usd"],
-            "unused_usd": row["unused_usd"],
-            "utilisation": per(row["used_usd"], row["used_usd"] + row["unused_usd"]),
-            "purchased_usd": paid.get(row["commitment"], 0.0),
-        }
+        CommitmentCosts(
+            commitment=row["commitment"],
+            provider=row["provider"],
+            used_usd=row["used_usd"],
+            unused_usd=row["unused_usd"],
+            utilisation=per(row["used_usd"], row["used_usd"] + row["unused_usd"]),
+            purchased_usd=paid.get(row["commitment"], 0.0),
+        )
         for row in summed(lines, ["provider", "commitment"])
         if row["commitment"]
     ]
-    return sorted(found, key=lambda one: -one["used_usd"] - one["unused_usd"])
+    return tuple(sorted(found, key=lambda one: -one.used_usd - one.unused_usd))
 
 
-def _days(actuals: Actuals) -> list[Document]:
+def _days(actuals: Actuals) -> tuple[DayCosts, ...]:
     """Effective cost of each day by category."""
     rows = summed(actuals.lines, ["day", "kind", "pricing"])
     found: dict[str, dict[str, float]] = {}
@@ -183,22 +179,22 @@ def _days(actuals: Actuals) -> list[Document]:
         day = found.setdefault(str(row["day"]), {})
         what = row["pricing"] if row["kind"] == "usage" else row["kind"]
         day[what] = day.get(what, 0.0) + row["effective_usd"]
-    return [{"day": day, "effective_usd": parts} for day, parts in found.items()]
+    return tuple(DayCosts(day=day, effective_usd=parts) for day, parts in found.items())
 
 
-def verdict(document: Document) -> str:
+def verdict(result: ActualCosts) -> str:
     """Usage cost and its period, savings, and the performance of commitments."""
-    period = document["period"]
-    paid = f"{format_usd(document['effective_usd'])} effective and {format_usd(document['billed_usd'])} billed"
-    said = [f"{paid} from {period['first_day']} to {period['last_day']}"]
-    saved = document["below_list_share"]
+    period = result.period
+    paid = f"{format_usd(result.effective_usd)} effective and {format_usd(result.billed_usd)} billed"
+    said = [f"{paid} from {period.first_day} to {period.last_day}"]
+    saved = result.below_list_share
     if saved is not None:
         said.append(f"{percent(abs(saved))} {'below' if saved >= 0 else 'above'} list prices")
-    coverage = document["coverage"]["all"]
+    coverage = result.coverage["all"]
     if coverage:
-        lost = format_usd(sum(one["unused_usd"] for one in document["commitments"]))
+        lost = format_usd(sum(one.unused_usd for one in result.commitments))
         said.append(f"commitments cover {percent(coverage)} of what they could, and {lost} of them was lost")
-    findings = len(document["quality"])
+    findings = len(result.quality)
     if findings:
-        said.append(f"{findings} findings on the {format_count(document['rows'])} rows")
+        said.append(f"{findings} findings on the {format_count(result.rows)} rows")
     return "; ".join(said) + "."
