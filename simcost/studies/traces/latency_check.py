@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from simcost.documents import FindingDocument
 from simcost.errors import InputError, TraceError
 from simcost.scenario.storage.results import finished_plan
 from simcost.trace.observed import ObservedRun
 from simcost.trace.observed.observation import QUANTILES, statistics
 from simcost.trace.observed.stored_trace import read_stored
 
-Document = dict[str, Any]
 _METRICS = ("ttft", "tpot", "e2e")
 _ALIKE = 0.02
 """Largest share by which the requests of both may differ in number."""
 
 
-def latency_check(folder: Path, trace: Path, plan: str | None = None) -> Document:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyError:
+    """One statistic of a latency: simulated beside observed."""
+
+    metric: str
+    statistic: str
+    observed_s: float
+    simulated_s: float
+    error: float
+    """Simulated over observed, less 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyCheck:
+    """Simulated latencies of a plan beside those of the trace that it replayed."""
+
+    verdict: str
+    plan: str
+    trace: str
+    requests: int
+    """With latencies, within the run."""
+    rows: tuple[LatencyError, ...]
+    findings: Sequence[FindingDocument]
+
+
+def latency_check(folder: Path, trace: Path, plan: str | None = None) -> LatencyCheck:
     """Percentile by percentile, simulated beside observed.
 
     Args:
         folder: a result of `simcost run`.
         trace: the stored trace that the scenario replayed, with `ttft_s` or `e2e_s`.
         plan: which of its plans; None = the best one.
-
-    Returns:
-        `verdict`, `plan`, `requests`, `rows[]` with `metric`, `statistic`, `observed_s`, `simulated_s`, `error`, and
-        `findings[]`.
 
     Raises:
         InputError: no such result or plan.
@@ -45,48 +68,46 @@ def latency_check(folder: Path, trace: Path, plan: str | None = None) -> Documen
     if not simulated:
         raise InputError(f"{folder}: plan {chosen['name']!r} served no requests")
     rows = _rows(run, within, simulated)
-    return {
-        "verdict": _verdict(chosen["name"], rows),
-        "plan": chosen["name"],
-        "trace": str(trace),
-        "requests": int((within & run.timed).sum()),
-        "rows": rows,
-        "findings": [*observation.findings, *_other_load(chosen, int(within.sum()), trace)],
-    }
+    return LatencyCheck(
+        verdict=_verdict(chosen["name"], rows),
+        plan=chosen["name"],
+        trace=str(trace),
+        requests=int((within & run.timed).sum()),
+        rows=rows,
+        findings=[*observation.findings, *_other_load(chosen, int(within.sum()), trace)],
+    )
 
 
-def _rows(run: ObservedRun, within: Any, simulated: Document) -> list[Document]:
-    rows = []
+def _rows(run: ObservedRun, within: Any, simulated: Mapping[str, Any]) -> tuple[LatencyError, ...]:
+    rows: list[LatencyError] = []
     for name in _METRICS:
         observed = statistics(getattr(run, f"{name}_s")[within])
         ours = simulated.get(f"{name}_s", {})
         rows += [
-            {
-                "metric": name,
-                "statistic": statistic,
-                "observed_s": observed[statistic],
-                "simulated_s": float(ours[statistic]),
-                "error": float(ours[statistic]) / observed[statistic] - 1,
-            }
+            LatencyError(
+                metric=name,
+                statistic=statistic,
+                observed_s=observed[statistic],
+                simulated_s=float(ours[statistic]),
+                error=float(ours[statistic]) / observed[statistic] - 1,
+            )
             for statistic in ("mean", *QUANTILES)
             if statistic in observed and ours.get(statistic) is not None
         ]
-    return rows
+    return tuple(rows)
 
 
-def _verdict(plan: str, rows: list[Document]) -> str:
+def _verdict(plan: str, rows: Sequence[LatencyError]) -> str:
     """Largest error of each metric at mean, p50, p90 and p95."""
     worst = {
-        name: max(
-            (abs(row["error"]) for row in rows if row["metric"] == name and row["statistic"] != "p99"), default=None
-        )
+        name: max((abs(row.error) for row in rows if row.metric == name and row.statistic != "p99"), default=None)
         for name in _METRICS
     }
     said = ", ".join(f"{value:.0%} {name.upper()}" for name, value in worst.items() if value is not None)
     return f"{plan}: simulated latencies are within {said} of the observed ones."
 
 
-def _other_load(plan: Document, recorded: int, trace: Path) -> list[Document]:
+def _other_load(plan: Mapping[str, Any], recorded: int, trace: Path) -> list[FindingDocument]:
     """Finding that the run had other requests than the trace."""
     arrived = int(plan["requests"]["arrived"])
     if np.isclose(arrived, recorded, rtol=_ALIKE, atol=1):
