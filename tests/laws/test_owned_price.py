@@ -86,13 +86,13 @@ def test_a_training_run_and_a_plan_pay_the_same_for_the_same_nodes(owned: Owned,
         prices=Prices(owned=owned, used_share=used),
     )
     found = estimate(CATALOG, run)
-    cost, seconds = found["cost_usd"]["owned"], found["time_s"]["mid"]
+    cost, seconds = found.cost_usd["owned"], found.time_s.mid
     plan = bill(ledger([(0.0, seconds)] * needed, [], horizon_s=seconds), owned, Book()).total_usd
-    assert cost["total"]["mid"] * used == pytest.approx(plan, rel=1e-9)
+    assert cost.total.mid * used == pytest.approx(plan, rel=1e-9)
     count = owned.nodes or needed
     assert plan == pytest.approx(owned.cost(count).usd_per_year / HOURS_PER_YEAR * seconds / SECONDS_PER_HOUR)
-    assert cost["paid_gpus"] == count * owned.accelerators
-    assert (cost["storage"]["mid"], cost["egress"]["mid"], cost["missing"]) == (0, 0, [])
+    assert cost.paid_gpus == count * owned.accelerators
+    assert (cost.storage.mid, cost.egress.mid, cost.missing) == (0, 0, ())
 
 
 def test_yaml_and_the_command_line_take_the_same_keys() -> None:

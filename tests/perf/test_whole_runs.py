@@ -66,16 +66,16 @@ def test_an_estimate_covers_the_hours_of_the_model_card(
     name: str, gpus: int, layout: dict[str, int], hours: float
 ) -> None:
     found = estimate(CATALOG, run(name, gpus, sequence_tokens=8192, **layout))
-    assert found["gpu_hours"]["low"] < hours < found["gpu_hours"]["high"]
-    whole = found["whole_runs"]
-    assert whole["gpu_hours"] == pytest.approx(found["gpu_hours"]["mid"] * whole["mid"])
-    assert (whole["level"], whole["runs"]) == (0.9, len(RUNS))
+    assert found.gpu_hours.low < hours < found.gpu_hours.high
+    whole = found.whole_runs
+    assert whole.gpu_hours == pytest.approx(found.gpu_hours.mid * whole.mid)
+    assert (whole.level, whole.runs) == (0.9, len(RUNS))
 
 
 def test_a_measured_speed_has_no_spread_of_other_runs() -> None:
     found = estimate(CATALOG, replace(run("llama-3.1-8b", 512), mfu=0.4))
-    assert found["whole_runs"] is None
-    assert found["compute_s"]["low"] == found["compute_s"]["high"]
+    assert found.whole_runs is None
+    assert found.compute_s.low == found.compute_s.high
 
 
 def test_the_example_of_the_interval() -> None:
@@ -153,14 +153,14 @@ def test_a_batch_beyond_published_practice_is_warned_of(
     name: str, gpus: int, layout: dict[str, int], warned: bool
 ) -> None:
     found = estimate(CATALOG, run(name, gpus, **layout))
-    batch = found["global_batch"]
+    batch = found.global_batch
     ranks = gpus // (layout.get("tp", 1) * layout.get("pp", 1))
-    assert batch["least_tokens"] == ranks * layout.get("sequence_tokens", 4096)
-    assert bool(found["warnings"]) == warned
+    assert batch.least_tokens == ranks * layout.get("sequence_tokens", 4096)
+    assert bool(found.warnings) == warned
     if warned:
-        assert "67.1M tokens" in found["warnings"][0]
-        assert "arXiv" in found["warnings"][0]
-        assert batch["least_tokens"] > 4 * batch["published_tokens"]
+        assert "67.1M tokens" in found.warnings[0]
+        assert "arXiv" in found.warnings[0]
+        assert batch.least_tokens > 4 * batch.published_tokens
 
 
 def test_the_largest_batch_is_that_of_models_of_a_like_size() -> None:

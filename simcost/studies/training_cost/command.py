@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcost.studies.options import (
     Arguments,
@@ -27,6 +27,9 @@ from simcost.units import (
     USD_PER_KWH,
     USD_PER_YEAR,
 )
+
+if TYPE_CHECKING:
+    from simcost.studies.training_cost.result import GpuCounts, MethodComparison, TrainingEstimate
 
 MOST_COUNTS = 64
 
@@ -274,7 +277,7 @@ def _add(group: Any, kind: Callable[[str], Any], metavar: str, options: dict[str
         group.add_argument(option, type=kind, metavar=metavar, help=what)
 
 
-def _estimate(arguments: Arguments) -> dict[str, Any]:
+def _estimate(arguments: Arguments) -> "TrainingEstimate | GpuCounts | MethodComparison":
     from simcost.catalog import load_catalog
     from simcost.errors import InputError
     from simcost.studies.training_cost.estimate import estimate

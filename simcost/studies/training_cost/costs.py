@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import inf
-from typing import Any
 
 from simcost.billing.storage_transfer import Item, gb_months, run_usd
 from simcost.catalog import Catalog
@@ -10,6 +9,7 @@ from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance
 from simcost.errors import CatalogError, InputError
 from simcost.studies.training_cost.inputs import Prices, TrainingSetup, ValueRange
+from simcost.studies.training_cost.result import PurchaseCost
 from simcost.units import GB, SECONDS_PER_HOUR, format_usd
 
 
@@ -152,7 +152,7 @@ def _owned_price(prices: Prices, gpus: int) -> AcceleratorPrice:
     )
 
 
-def cost_document(catalog: Catalog, used: Quantities, price: AcceleratorPrice, prices: Prices) -> dict[str, Any]:
+def purchase_cost(catalog: Catalog, used: Quantities, price: AcceleratorPrice, prices: Prices) -> PurchaseCost:
     """The parts and the total of one way of buying, each low, mid and high; parts without a price are `None`."""
     compute = used.time_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     useful = used.useful_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
@@ -166,22 +166,22 @@ def cost_document(catalog: Catalog, used: Quantities, price: AcceleratorPrice, p
     total = useful.plus(lost)
     for part in (storage, egress):
         total = total if part is None else total.plus(part)
-    return {
-        "usd_per_gpu_h": price.usd_per_gpu_h,
-        "price_source": price.source,
-        "price_as_of": price.basis.as_of if price.basis else "",
-        "price_quality": price.basis.quality if price.basis else "given",
-        "offer": price.offer,
-        "paid_gpus": price.gpus,
-        "time_s": used.time_s.document(),
-        "gpu_hours": used.time_s.times(price.gpus / SECONDS_PER_HOUR).document(),
-        "useful_compute": useful.document(),
-        "failures_and_checkpoints": lost.document(),
-        "storage": None if storage is None else storage.document(),
-        "egress": None if egress is None else egress.document(),
-        "total": total.document(),
-        "missing": [reason for reason in (no_storage, no_egress) if reason],
-    }
+    return PurchaseCost(
+        usd_per_gpu_h=price.usd_per_gpu_h,
+        price_source=price.source,
+        price_as_of=price.basis.as_of if price.basis else "",
+        price_quality=price.basis.quality if price.basis else "given",
+        offer=price.offer,
+        paid_gpus=price.gpus,
+        time_s=used.time_s,
+        gpu_hours=used.time_s.times(price.gpus / SECONDS_PER_HOUR),
+        useful_compute=useful,
+        failures_and_checkpoints=lost,
+        storage=storage,
+        egress=egress,
+        total=total,
+        missing=tuple(reason for reason in (no_storage, no_egress) if reason),
+    )
 
 
 def _first(stated: float | None, otherwise: float | None) -> float | None:
@@ -209,8 +209,3 @@ def _volume(
         return None, f"{item}: the catalog has no price of {provider}; give yours per GB"
     priced = [run_usd(quantity(run_s), tiers, run_s) for run_s in (time_s.low, time_s.mid, time_s.high)]
     return ValueRange(min(priced), priced[1], max(priced)), ""
-
-
-def not_priced(way: str, error: InputError) -> dict[str, str]:
-    """Reason why a purchase option has no cost."""
-    return {"way": way, "reason": str(error)}

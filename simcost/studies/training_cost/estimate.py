@@ -1,12 +1,13 @@
 """`simcost train estimate`: does a run fit, how long does it take, what does it cost."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from math import isinf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simcost.catalog import Catalog
+from simcost.documents import values
 from simcost.errors import CatalogError, InputError
 from simcost.perf.training.duration import first_order_ettr, node_count, peak_flops
 from simcost.perf.training.memory import fit_training
@@ -14,10 +15,23 @@ from simcost.perf.training.methods import BF16_BYTES
 from simcost.perf.training.utilization import Mfu, measured_mfu, published_mfu
 from simcost.perf.training.whole_runs import WholeRuns, over_whole_runs, whole_runs
 from simcost.studies.training_cost.assumptions import assumptions
-from simcost.studies.training_cost.costs import Quantities, cost_document, not_priced, old_price, price_of
+from simcost.studies.training_cost.costs import Quantities, old_price, price_of, purchase_cost
 from simcost.studies.training_cost.inputs import TrainingSetup, ValueRange
+from simcost.studies.training_cost.result import (
+    CheckpointPlan,
+    FailureHazards,
+    FlopCounts,
+    GpuHourPrice,
+    GpuMemory,
+    NotPriced,
+    PurchaseCost,
+    SimulatedFailures,
+    SimulatedTime,
+    TrainingEstimate,
+    WholeRunHours,
+)
 from simcost.studies.training_cost.timing import Timed, timed
-from simcost.studies.training_cost.warnings import batch_document, warnings
+from simcost.studies.training_cost.warnings import global_batch, warnings
 from simcost.studies.training_cost.wording import verdict
 from simcost.units import SECONDS_PER_HOUR
 
@@ -27,16 +41,8 @@ if TYPE_CHECKING:
 WAYS = ("on_demand", "spot", "owned")
 
 
-def estimate(catalog: Catalog, run: TrainingSetup) -> dict[str, Any]:
-    """The document of a run.
-
-    Returns:
-        `verdict`, `fits` (true; what does not fit is an error), `memory_bytes` by part, `flops`, `mfu` with its
-        source, `compute_s` (without failures and checkpoints), `time_s`, `gpu_hours`, `ettr`, `failures`,
-        `checkpoints`, `cost_usd` by way of buying and part, `not_priced`, `energy_kwh`, `warnings`,
-        `assumptions`. Intervals have `low`, `mid` and `high`: low is the fast and cheap end. Where the MFU is not
-        measured, `mid` is the speed of published benchmarks, low and high are the prediction interval of
-        `whole_runs`, and `whole_runs.gpu_hours` is its median.
+def estimate(catalog: Catalog, run: TrainingSetup) -> TrainingEstimate:
+    """Estimate memory, time and money of a run.
 
     Raises:
         DoesNotFitError: too little memory.
@@ -47,35 +53,38 @@ def estimate(catalog: Catalog, run: TrainingSetup) -> dict[str, Any]:
     mfu, whole = _mfu(catalog, run)
     ran = timed(catalog, run, mfu, 0.0)
     costs, missing, old = _costs(catalog, run, mfu, ran)
-    document = {
-        "model": run.model.name,
-        "method": run.method.kind,
-        "method_title": run.method.title,
-        "accelerator": run.accelerator.name,
-        "precision": run.precision,
-        "tokens": run.tokens,
-        "layout": asdict(run.layout),
-        "fits": True,
-        "memory_bytes": {**asdict(memory), "total": memory.total, "usable": _usable(run)},
-        "flops": _flops_document(run),
-        "mfu": {**asdict(mfu), "notes": list(mfu.notes)},
-        "compute_s": ran.useful_s.document(),
-        "time_s": ran.time_s.document(),
-        "gpu_hours": ran.time_s.times(run.layout.gpus / SECONDS_PER_HOUR).document(),
-        "whole_runs": None if whole is None else _whole_document(whole, run, ran),
-        "global_batch": batch_document(catalog, run),
-        "warnings": warnings(catalog, run),
-        "tokens_per_s": _speed(run, ran.time_s),
-        **_failures_document(run, ran),
-        "cost_usd": costs,
-        "not_priced": missing,
-        "prices": [_price(way, cost) for way, cost in costs.items()],
-        "offer": costs["on_demand"]["offer"] if "on_demand" in costs else None,
-        "energy_kwh": _energy(run, ran.time_s),
-        "assumptions": [*assumptions(run, mfu, memory, whole), *old],
-        "catalog_date": catalog.as_of,
-    }
-    return {"verdict": verdict(document), **document}
+    found = TrainingEstimate(
+        verdict="",
+        model=run.model.name,
+        method=run.method.kind,
+        method_title=run.method.title,
+        accelerator=run.accelerator.name,
+        precision=run.precision,
+        tokens=run.tokens,
+        layout=run.layout,
+        memory_bytes=GpuMemory(**values(memory), total=memory.total, usable=_usable(run)),
+        flops=_flops(run),
+        mfu=mfu,
+        compute_s=ran.useful_s,
+        time_s=ran.time_s,
+        gpu_hours=ran.time_s.times(run.layout.gpus / SECONDS_PER_HOUR),
+        whole_runs=None if whole is None else _whole_run_hours(whole, run, ran),
+        global_batch=global_batch(catalog, run),
+        warnings=warnings(catalog, run),
+        tokens_per_s=_speed(run, ran.time_s),
+        ettr=ValueRange(*(one.value for one in reversed(ran.ettr))),
+        ettr_first_order=first_order_ettr(ran.written, run.layout.gpus, run.failures, ran.ettr[1].per_node_day),
+        failures=_failures(run, ran),
+        checkpoints=_checkpoints(run, ran),
+        cost_usd=costs,
+        not_priced=missing,
+        prices=tuple(_price(way, cost) for way, cost in costs.items()),
+        offer=costs["on_demand"].offer if "on_demand" in costs else None,
+        energy_kwh=_energy(run, ran.time_s),
+        assumptions=(*assumptions(run, mfu, memory, whole), *old),
+        catalog_date=catalog.as_of,
+    )
+    return replace(found, verdict=verdict(found))
 
 
 def _usable(run: TrainingSetup) -> float:
@@ -98,17 +107,18 @@ def _mfu(catalog: Catalog, run: TrainingSetup) -> tuple[Mfu, WholeRuns | None]:
     return over_whole_runs(benchmark, whole), whole
 
 
-def _whole_document(whole: WholeRuns, run: TrainingSetup, ran: Timed) -> dict[str, Any]:
+def _whole_run_hours(whole: WholeRuns, run: TrainingSetup, ran: Timed) -> WholeRunHours:
     """The prediction, and the GPU-hours that half of such runs exceed."""
     hours = ran.time_s.mid * run.layout.gpus / SECONDS_PER_HOUR
-    return {**asdict(whole), "gpu_hours": hours * whole.mid}
+    return WholeRunHours(**values(whole), gpu_hours=hours * whole.mid)
 
 
 def _costs(
     catalog: Catalog, run: TrainingSetup, mfu: Mfu, ran: Timed
-) -> tuple[dict[str, Any], list[dict[str, str]], list[str]]:
+) -> tuple[dict[str, PurchaseCost], tuple[NotPriced, ...], list[str]]:
     """The ways of buying that have a price, why the others have none, and which prices are old."""
-    costs, missing = {}, []
+    costs: dict[str, PurchaseCost] = {}
+    missing: list[NotPriced] = []
     old: list[str] = []
     for way in WAYS:
         try:
@@ -117,18 +127,22 @@ def _costs(
         except InputError as error:
             if run.prices.offer is not None and isinstance(error, CatalogError):
                 raise
-            missing.append(not_priced(way, error))
+            missing.append(NotPriced(way=way, reason=str(error)))
             continue
-        costs[way] = cost_document(catalog, _quantities(run, under), price, run.prices)
+        costs[way] = purchase_cost(catalog, _quantities(run, under), price, run.prices)
         old += filter(None, [old_price(catalog, price)])
-    return costs, missing, list(dict.fromkeys(old))
+    return costs, tuple(missing), list(dict.fromkeys(old))
 
 
-def _price(way: str, cost: dict[str, Any]) -> dict[str, Any]:
-    """Price of a GPU-hour, with its date and source."""
-    named = {"price_as_of": "as_of", "price_quality": "quality", "price_source": "source"}
-    found = {"way": way, "offer": cost["offer"], "usd_per_gpu_h": cost["usd_per_gpu_h"]}
-    return found | {key: cost[name] for name, key in named.items()}
+def _price(way: str, cost: PurchaseCost) -> GpuHourPrice:
+    return GpuHourPrice(
+        way=way,
+        offer=cost.offer,
+        usd_per_gpu_h=cost.usd_per_gpu_h,
+        as_of=cost.price_as_of,
+        quality=cost.price_quality,
+        source=cost.price_source,
+    )
 
 
 def _spot_timed(catalog: Catalog, run: TrainingSetup, mfu: Mfu) -> Timed:
@@ -151,57 +165,54 @@ def _quantities(run: TrainingSetup, ran: Timed) -> Quantities:
     )
 
 
-def _flops_document(run: TrainingSetup) -> dict[str, float]:
+def _flops(run: TrainingSetup) -> FlopCounts:
     per_token = run.token_flops
     recomputed = per_token.recomputed if run.layout.recompute == "full" else 0.0
-    return {
-        "per_token": per_token.model,
-        "parameters_per_token": per_token.parameters,
-        "attention_per_token": per_token.attention,
-        "teacher_per_token": per_token.teacher,
-        "hardware_per_token": per_token.model + recomputed,
-        "total": per_token.model * run.tokens,
-        "peak_per_gpu_s": peak_flops(run.accelerator, run.precision),
-    }
+    return FlopCounts(
+        per_token=per_token.model,
+        parameters_per_token=per_token.parameters,
+        attention_per_token=per_token.attention,
+        teacher_per_token=per_token.teacher,
+        hardware_per_token=per_token.model + recomputed,
+        total=per_token.model * run.tokens,
+        peak_per_gpu_s=peak_flops(run.accelerator, run.precision),
+    )
 
 
-def _failures_document(run: TrainingSetup, ran: Timed) -> dict[str, Any]:
-    low, mid, high = ran.ettr
-    interval_s = ran.written.interval_s
+def _failures(run: TrainingSetup, ran: Timed) -> FailureHazards:
+    mid, losses = ran.ettr[1], run.losses
     nodes = node_count(run.layout.gpus, run.failures)
-    losses, alone = run.losses, run.failures.size_independent_per_day
-    return {
-        "ettr": ValueRange(high.value, mid.value, low.value).document(),
-        "ettr_first_order": first_order_ettr(ran.written, run.layout.gpus, run.failures, mid.per_node_day),
-        "failures": {
-            "per_node_day": ValueRange(*(rate.per_node_day for rate in (low, mid, high))).document(),
-            "nodes": nodes,
-            "of_nodes_per_day": nodes * mid.per_node_day,
-            "size_independent_per_day": alone,
-            "mtbf_s": None if isinf(mid.mtbf_s) else mid.mtbf_s,
-            "expected": 0.0 if isinf(mid.mtbf_s) else ran.time_s.mid / mid.mtbf_s,
-            "model": losses.model.kind,
-            "correlated": None if losses.correlated is None else asdict(losses.correlated),
-            "spares": losses.spares,
-            "simulated": None if ran.simulated is None else _simulated(ran.simulated),
-        },
-        "checkpoints": {
-            "bytes": ran.written.size_bytes,
-            "write_s": ran.written.write_s,
-            "interval_s": _finite(interval_s),
-            "rule": "given" if run.failures.checkpoint_interval_s else run.failures.optimum,
-            "young_s": _finite(ran.written.young_s),
-            "daly_s": _finite(ran.written.daly_s),
-            "kept": run.prices.kept_checkpoints,
-        },
-    }
+    return FailureHazards(
+        per_node_day=ValueRange(*(rate.per_node_day for rate in ran.ettr)),
+        nodes=nodes,
+        of_nodes_per_day=nodes * mid.per_node_day,
+        size_independent_per_day=run.failures.size_independent_per_day,
+        mtbf_s=_finite(mid.mtbf_s),
+        expected=0.0 if isinf(mid.mtbf_s) else ran.time_s.mid / mid.mtbf_s,
+        model=losses.model.kind,
+        correlated=losses.correlated,
+        spares=losses.spares,
+        simulated=None if ran.simulated is None else _simulated(ran.simulated),
+    )
+
+
+def _checkpoints(run: TrainingSetup, ran: Timed) -> CheckpointPlan:
+    return CheckpointPlan(
+        bytes=ran.written.size_bytes,
+        write_s=ran.written.write_s,
+        interval_s=_finite(ran.written.interval_s),
+        rule="given" if run.failures.checkpoint_interval_s else run.failures.optimum,
+        young_s=_finite(ran.written.young_s),
+        daly_s=_finite(ran.written.daly_s),
+        kept=run.prices.kept_checkpoints,
+    )
 
 
 def _finite(seconds: float) -> float | None:
     return None if isinf(seconds) else seconds
 
 
-def _simulated(runs: "FailureRuns") -> dict[str, Any]:
+def _simulated(runs: "FailureRuns") -> SimulatedFailures:
     """Time over the runs at the likely speed and rate, and where it went on average."""
     p5, p50, p95 = np.quantile(runs.elapsed_s, (0.05, 0.5, 0.95)).tolist()
     parts = {
@@ -211,18 +222,18 @@ def _simulated(runs: "FailureRuns") -> dict[str, Any]:
         "restart": runs.restart_s,
         "waiting": runs.waiting_s,
     }
-    return {
-        "runs": len(runs.elapsed_s),
-        "time_s": {"mean": float(runs.elapsed_s.mean()), "p5": p5, "p50": p50, "p95": p95},
-        "failures": float(runs.failures.mean()),
-        "parts_s": {name: float(seconds.mean()) for name, seconds in parts.items()},
-    }
+    return SimulatedFailures(
+        runs=len(runs.elapsed_s),
+        time_s=SimulatedTime(mean=float(runs.elapsed_s.mean()), p5=p5, p50=p50, p95=p95),
+        failures=float(runs.failures.mean()),
+        parts_s={name: float(seconds.mean()) for name, seconds in parts.items()},
+    )
 
 
-def _speed(run: TrainingSetup, time_s: ValueRange) -> dict[str, float]:
-    return ValueRange(run.tokens / time_s.high, run.tokens / time_s.mid, run.tokens / time_s.low).document()
+def _speed(run: TrainingSetup, time_s: ValueRange) -> ValueRange:
+    return ValueRange(run.tokens / time_s.high, run.tokens / time_s.mid, run.tokens / time_s.low)
 
 
-def _energy(run: TrainingSetup, time_s: ValueRange) -> dict[str, float] | None:
+def _energy(run: TrainingSetup, time_s: ValueRange) -> ValueRange | None:
     kw = run.energy.kw_per_gpu(run.accelerator)
-    return None if kw is None else time_s.times(kw * run.layout.gpus / SECONDS_PER_HOUR).document()
+    return None if kw is None else time_s.times(kw * run.layout.gpus / SECONDS_PER_HOUR)

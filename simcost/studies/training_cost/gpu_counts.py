@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.errors import DoesNotFitError, InputError
@@ -10,12 +9,12 @@ from simcost.perf.training.memory import MOST_GPUS, smallest_gpus
 from simcost.present.format import amount, seconds, usd
 from simcost.studies.training_cost.estimate import WAYS, estimate
 from simcost.studies.training_cost.inputs import TrainingSetup
+from simcost.studies.training_cost.result import GpuCount, GpuCounts, LeftOutCount, TrainingEstimate
 from simcost.studies.training_cost.wording import PURCHASE_OPTIONS, range_of
 
 MOST_POINTS = 64
 NEAR = 0.01
 """Costs that differ by less are the same."""
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +27,8 @@ class TrainingTarget:
     """Purchase option that the target holds for; None = the first that has a price."""
 
 
-def choose_count(catalog: Catalog, run: TrainingSetup, target: TrainingTarget, counts: Sequence[int] = ()) -> Document:
-    """The document of `simcost train estimate` over several numbers of GPUs.
+def choose_count(catalog: Catalog, run: TrainingSetup, target: TrainingTarget, counts: Sequence[int] = ()) -> GpuCounts:
+    """Estimate a run over several numbers of GPUs, and choose one.
 
     Args:
         catalog: the facts.
@@ -38,10 +37,6 @@ def choose_count(catalog: Catalog, run: TrainingSetup, target: TrainingTarget, c
         counts: numbers of GPUs to look at; none = from the smallest that fits, each about 1.4 times the last one,
             until the run gets no faster or 64 times are enough, and those around the deadline.
 
-    Returns:
-        `verdict`, `points[]` (`gpus`, `time_s`, `cost_usd` by way, `ettr`, `mfu`, `keeps`), `chosen_gpus` (None =
-        none keeps the target), `estimate` of the chosen one, `left_out[]` with reasons, `notes[]`.
-
     Raises:
         InputError, CatalogError: as `estimate`; no number of GPUs fits.
     """
@@ -49,21 +44,22 @@ def choose_count(catalog: Catalog, run: TrainingSetup, target: TrainingTarget, c
         raise InputError(f"no way of buying {target.way!r}; there are {', '.join(WAYS)}")
     tried, left_out = _given(catalog, run, counts) if counts else _searched(catalog, run, target)
     if not tried:
-        raise InputError("; ".join(f"{one['gpus']} GPUs: {one['reason']}" for one in left_out))
-    points = [_point(found, target) for _, found in sorted(tried.items())]
+        raise InputError("; ".join(f"{one.gpus} GPUs: {one.reason}" for one in left_out))
+    points = tuple(_point(found, target) for _, found in sorted(tried.items()))
     chosen = _chosen(points, target)
-    return {
-        "verdict": _verdict(run, points, chosen, target),
-        "deadline_s": target.deadline_s,
-        "budget_usd": target.budget_usd,
-        "way": _way(points[0], target),
-        "points": points,
-        "chosen_gpus": None if chosen is None else chosen["gpus"],
-        "estimate": None if chosen is None else tried[chosen["gpus"]],
-        "left_out": left_out,
-        "prices": tried[points[0]["gpus"] if chosen is None else chosen["gpus"]]["prices"],
-        "notes": [*_notes(run, target), *_warned(points, chosen)],
-    }
+    gpus = None if chosen is None else chosen.gpus
+    return GpuCounts(
+        verdict=_verdict(run, points, chosen, target),
+        deadline_s=target.deadline_s,
+        budget_usd=target.budget_usd,
+        way=_way(points[0], target),
+        points=points,
+        chosen_gpus=gpus,
+        estimate=None if gpus is None else tried[gpus],
+        left_out=tuple(left_out),
+        prices=tried[points[0].gpus if gpus is None else gpus].prices,
+        notes=(*_notes(run, target), *_warned(points, chosen)),
+    )
 
 
 def _with(run: TrainingSetup, gpus: int) -> TrainingSetup:
@@ -72,27 +68,28 @@ def _with(run: TrainingSetup, gpus: int) -> TrainingSetup:
 
 def _given(
     catalog: Catalog, run: TrainingSetup, counts: Sequence[int]
-) -> tuple[dict[int, Document], list[dict[str, Any]]]:
+) -> tuple[dict[int, TrainingEstimate], list[LeftOutCount]]:
     """The counts asked for; those that cannot be are left out, with the reason."""
-    tried, left_out = {}, []
+    tried: dict[int, TrainingEstimate] = {}
+    left_out: list[LeftOutCount] = []
     for gpus in sorted(set(counts)):
         try:
             tried[gpus] = estimate(catalog, _with(run, gpus))
         except (DoesNotFitError, InputError) as error:
-            left_out.append({"gpus": gpus, "reason": str(error)})
+            left_out.append(LeftOutCount(gpus=gpus, reason=str(error)))
     return tried, left_out
 
 
 def _searched(
     catalog: Catalog, run: TrainingSetup, target: TrainingTarget
-) -> tuple[dict[int, Document], list[dict[str, Any]]]:
+) -> tuple[dict[int, TrainingEstimate], list[LeftOutCount]]:
     """From the smallest count up, and by bisection around the deadline."""
     unit = _unit(run)
     smallest = smallest_gpus(run.model, run.accelerator, run.method, run.layout)
     if smallest is None:
         estimate(catalog, run)  # says what is missing
         raise InputError(f"no number of GPUs holds {run.model.name} in this layout; cut it further with tp or pp")
-    tried: dict[int, Document] = {}
+    tried: dict[int, TrainingEstimate] = {}
     blocks = -(-smallest // unit)
     first, best_s = blocks, float("inf")
     while len(tried) < MOST_POINTS and blocks * unit <= MOST_GPUS:
@@ -103,7 +100,7 @@ def _searched(
                 break  # so many GPUs fail too often for the run to end
             raise
         tried[blocks * unit] = found
-        slower, best_s = found["time_s"]["high"] >= best_s, min(best_s, found["time_s"]["high"])
+        slower, best_s = found.time_s.high >= best_s, min(best_s, found.time_s.high)
         if slower or (blocks >= 64 * first and _seen_enough(found, target)):
             break
         blocks = max(blocks + 1, round(blocks * 2**0.5))
@@ -112,10 +109,10 @@ def _searched(
     return tried, []
 
 
-def _seen_enough(found: Document, target: TrainingTarget) -> bool:
+def _seen_enough(found: TrainingEstimate, target: TrainingTarget) -> bool:
     """True if more GPUs tell nothing new: the deadline is kept, or else the money is spent."""
     if target.deadline_s is not None:
-        return bool(found["time_s"]["high"] <= target.deadline_s)
+        return found.time_s.high <= target.deadline_s
     if target.budget_usd is None:
         return True
     return _usd(_point(found, target), target) > target.budget_usd
@@ -127,9 +124,11 @@ def _unit(run: TrainingSetup) -> int:
     return replica if replica % node == 0 else node if node % replica == 0 else replica * node
 
 
-def _bisect(catalog: Catalog, run: TrainingSetup, deadline_s: float, unit: int, tried: dict[int, Document]) -> None:
+def _bisect(
+    catalog: Catalog, run: TrainingSetup, deadline_s: float, unit: int, tried: dict[int, TrainingEstimate]
+) -> None:
     """Add the smallest count that keeps the deadline for sure, and the largest below it."""
-    keeps = [gpus for gpus, found in sorted(tried.items()) if found["time_s"]["high"] <= deadline_s]
+    keeps = [gpus for gpus, found in sorted(tried.items()) if found.time_s.high <= deadline_s]
     below = [gpus for gpus in tried if keeps and gpus < keeps[0]]
     if not below:
         return
@@ -137,73 +136,74 @@ def _bisect(catalog: Catalog, run: TrainingSetup, deadline_s: float, unit: int, 
     while high - low > 1:
         middle = (low + high) // 2
         tried[middle * unit] = estimate(catalog, _with(run, middle * unit))
-        low, high = (low, middle) if tried[middle * unit]["time_s"]["high"] <= deadline_s else (middle, high)
+        low, high = (low, middle) if tried[middle * unit].time_s.high <= deadline_s else (middle, high)
 
 
-def _point(found: Document, target: TrainingTarget) -> Document:
-    point = {
-        "gpus": found["layout"]["gpus"],
-        "time_s": found["time_s"],
-        "gpu_hours": found["gpu_hours"],
-        "cost_usd": {way: cost["total"] for way, cost in found["cost_usd"].items()},
-        "ettr": found["ettr"]["mid"],
-        "mfu": found["mfu"]["mid"],
-        "energy_kwh": found["energy_kwh"],
-        "not_priced": found["not_priced"],
-        "warnings": found["warnings"],
-    }
-    return {**point, "keeps": _keeps(point, target)}
+def _point(found: TrainingEstimate, target: TrainingTarget) -> GpuCount:
+    point = GpuCount(
+        gpus=found.layout.gpus,
+        time_s=found.time_s,
+        gpu_hours=found.gpu_hours,
+        cost_usd={way: cost.total for way, cost in found.cost_usd.items()},
+        ettr=found.ettr.mid,
+        mfu=found.mfu.mid,
+        energy_kwh=found.energy_kwh,
+        not_priced=found.not_priced,
+        warnings=found.warnings,
+        keeps=False,
+    )
+    return replace(point, keeps=_keeps(point, target))
 
 
-def _way(point: Document, target: TrainingTarget) -> str | None:
+def _way(point: GpuCount, target: TrainingTarget) -> str | None:
     """The way of buying whose money counts."""
     if target.way is not None:
-        if target.way not in point["cost_usd"]:
-            reasons = {gap["way"]: gap["reason"] for gap in point["not_priced"]}
+        if target.way not in point.cost_usd:
+            reasons = {gap.way: gap.reason for gap in point.not_priced}
             raise InputError(f"{PURCHASE_OPTIONS[target.way]} has no price: {reasons[target.way]}")
         return target.way
-    way = next(iter(point["cost_usd"]), None)
+    way = next(iter(point.cost_usd), None)
     if way is None and target.budget_usd is not None:
         raise InputError("a budget needs a price: give one per GPU and hour, or an offer of the catalog")
     return way
 
 
-def _keeps(point: Document, target: TrainingTarget) -> bool:
+def _keeps(point: GpuCount, target: TrainingTarget) -> bool:
     way = _way(point, target)
-    late = target.deadline_s is not None and point["time_s"]["high"] > target.deadline_s
-    dear = target.budget_usd is not None and way is not None and point["cost_usd"][way]["high"] > target.budget_usd
+    late = target.deadline_s is not None and point.time_s.high > target.deadline_s
+    dear = target.budget_usd is not None and way is not None and point.cost_usd[way].high > target.budget_usd
     return not (late or dear)
 
 
-def _chosen(points: Sequence[Document], target: TrainingTarget) -> Document | None:
+def _chosen(points: Sequence[GpuCount], target: TrainingTarget) -> GpuCount | None:
     """With a deadline the fewest GPUs that cost about the least, else the fastest; without a target none."""
-    keeping = [point for point in points if point["keeps"]]
+    keeping = [point for point in points if point.keeps]
     if not keeping or (target.deadline_s is None and target.budget_usd is None):
         return None
     if target.deadline_s is None:
-        return min(keeping, key=lambda point: float(point["time_s"]["mid"]))
+        return min(keeping, key=lambda point: point.time_s.mid)
     least = min(_usd(point, target) for point in keeping)
     return next(point for point in keeping if _usd(point, target) <= least * (1 + NEAR))
 
 
-def _verdict(run: TrainingSetup, points: Sequence[Document], chosen: Document | None, target: TrainingTarget) -> str:
+def _verdict(run: TrainingSetup, points: Sequence[GpuCount], chosen: GpuCount | None, target: TrainingTarget) -> str:
     what = f"{run.model.name}, {run.method.kind}, {amount(run.tokens)} tokens on {run.accelerator.name}"
     goals = [f"within {seconds(target.deadline_s)}"] if target.deadline_s is not None else []
     goals += [f"for at most {usd(target.budget_usd)}"] if target.budget_usd is not None else []
     if chosen is not None:
         kept = " and ".join(goals)
-        return f"{what}: {chosen['gpus']:,} GPUs end {kept} even at the high end: {_said(chosen, target)}."
+        return f"{what}: {chosen.gpus:,} GPUs end {kept} even at the high end: {_said(chosen, target)}."
     ends = (
-        min(points, key=lambda point: point["time_s"]["high"]),
+        min(points, key=lambda point: point.time_s.high),
         min(points, key=lambda point: _usd(point, target)),
     )
     if not goals:
         few, many = points[0], points[-1]
-        return f"{what}: {few['gpus']:,} GPUs take {_said(few, target)}; {many['gpus']:,} take {_said(many, target)}."
+        return f"{what}: {few.gpus:,} GPUs take {_said(few, target)}; {many.gpus:,} take {_said(many, target)}."
     fastest, cheapest = ends
     return (
         f"{what}: no number of GPUs tried ends {' and '.join(goals)} at the high end; the fastest, "
-        f"{fastest['gpus']:,}, takes {_said(fastest, target)}, the cheapest, {cheapest['gpus']:,}, "
+        f"{fastest.gpus:,}, takes {_said(fastest, target)}, the cheapest, {cheapest.gpus:,}, "
         f"{_said(cheapest, target)}."
     )
 
@@ -215,19 +215,19 @@ def _notes(run: TrainingSetup, target: TrainingTarget) -> list[str]:
     return notes
 
 
-def _warned(points: Sequence[Document], chosen: Document | None) -> list[str]:
+def _warned(points: Sequence[GpuCount], chosen: GpuCount | None) -> list[str]:
     """The numbers of GPUs that come with a warning; that of the chosen one is shown with it."""
-    counts = [f"{point['gpus']:,}" for point in points if point["warnings"] and point is not chosen]
-    first = next((point["warnings"][0] for point in points if point["warnings"] and point is not chosen), "")
+    counts = [f"{point.gpus:,}" for point in points if point.warnings and point is not chosen]
+    first = next((point.warnings[0] for point in points if point.warnings and point is not chosen), "")
     return [f"warning, {', '.join(counts)} GPUs: {first}"] if counts else []
 
 
-def _usd(point: Document, target: TrainingTarget) -> float:
+def _usd(point: GpuCount, target: TrainingTarget) -> float:
     way = _way(point, target)
-    return 0.0 if way is None else float(point["cost_usd"][way]["high"])
+    return 0.0 if way is None else point.cost_usd[way].high
 
 
-def _said(point: Document, target: TrainingTarget) -> str:
+def _said(point: GpuCount, target: TrainingTarget) -> str:
     way = _way(point, target)
-    time = range_of(point["time_s"], seconds)
-    return time if way is None else f"{time}, {range_of(point['cost_usd'][way], usd)} {PURCHASE_OPTIONS[way]}"
+    time = range_of(point.time_s, seconds)
+    return time if way is None else f"{time}, {range_of(point.cost_usd[way], usd)} {PURCHASE_OPTIONS[way]}"

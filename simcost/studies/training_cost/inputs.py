@@ -1,7 +1,7 @@
 """Inputs of a training estimate: prices and power per accelerator and hour, the run, its method, and ranges."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
@@ -219,7 +219,3 @@ class ValueRange:
     def plus(self, other: "ValueRange") -> "ValueRange":
         """Ends add up: both come from the same speed."""
         return ValueRange(self.low + other.low, self.mid + other.mid, self.high + other.high)
-
-    def document(self) -> dict[str, float]:
-        """As JSON."""
-        return asdict(self)

@@ -3,10 +3,9 @@
 Serving cost is rough: decoding a stated batch on the fewest accelerators that hold the model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import exp
-from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Model
@@ -18,7 +17,15 @@ from simcost.perf.training.memory import fits, smallest_gpus, training_memory
 from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, TransferLearning
 from simcost.studies.training_cost.costs import price_of
 from simcost.studies.training_cost.estimate import estimate
-from simcost.studies.training_cost.inputs import TrainingSetup
+from simcost.studies.training_cost.inputs import TrainingSetup, ValueRange
+from simcost.studies.training_cost.result import (
+    DistillationBreakEven,
+    GpuHourPrice,
+    MethodComparison,
+    ServedModel,
+    TrainedMethod,
+    UnfitMethod,
+)
 from simcost.studies.training_cost.wording import levers_verdict
 from simcost.units import SECONDS_PER_HOUR, format_bytes
 
@@ -28,11 +35,8 @@ EIGHT_IN_TEN = 1.2816
 """Normal quantile of 0.9."""
 
 
-def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> dict[str, Any] | None:
+def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> ServedModel | None:
     """Accelerators, batch, output tokens/s and on-demand USD per output token; None where it cannot be known.
-
-    `spread` has the factors on the USD between which eight in ten engines lie, by the log-normal spread of steps around
-    the performance model.
 
     Args:
         catalog: the facts.
@@ -55,19 +59,15 @@ def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> dict
         return None
     tokens_per_s = sequences / step.seconds(0, sequences, sequences * context_tokens, 0)
     usd_per_token = spec.accelerators * usd_per_gpu_h / SECONDS_PER_HOUR / tokens_per_s
-    return {
-        "tp": spec.tp,
-        "batch": sequences,
-        "context_tokens": context_tokens,
-        "tokens_per_s": tokens_per_s,
-        "usd_per_token": usd_per_token,
-        "usd_per_million_tokens": usd_per_token * 1e6,
-        "spread": {
-            "low": exp(-EIGHT_IN_TEN * step.sigma),
-            "mid": 1.0,
-            "high": exp(EIGHT_IN_TEN * step.sigma),
-        },
-    }
+    return ServedModel(
+        tp=spec.tp,
+        batch=sequences,
+        context_tokens=context_tokens,
+        tokens_per_s=tokens_per_s,
+        usd_per_token=usd_per_token,
+        usd_per_million_tokens=usd_per_token * 1e6,
+        spread=ValueRange(exp(-EIGHT_IN_TEN * step.sigma), 1.0, exp(EIGHT_IN_TEN * step.sigma)),
+    )
 
 
 def _served_model(run: TrainingSetup) -> Model:
@@ -117,18 +117,13 @@ class Levers:
     """Tokens of each of them in the KV cache."""
 
 
-def compare_methods(catalog: Catalog, run: TrainingSetup, levers: Levers) -> dict[str, Any]:
+def compare_methods(catalog: Catalog, run: TrainingSetup, levers: Levers) -> MethodComparison:
     """Methods to get a model for a task, compared.
 
     Args:
         catalog: the facts.
         run: the run whose method is replaced; a method that does not fit on its GPUs gets the fewest nodes that do.
         levers: which ways, and how the result is served.
-
-    Returns:
-        `verdict`; `methods[]`: per method its memory, GPUs needed and used, time, cost, checkpoint, serving, what
-        training and serving cost together, quality (None = unknown); `break_even`: output tokens after which the
-        distilled model has paid for its training.
 
     Raises:
         CatalogError: a fact that is missing for all of them.
@@ -140,25 +135,28 @@ def compare_methods(catalog: Catalog, run: TrainingSetup, levers: Levers) -> dic
         raise InputError(f"quality names {', '.join(sorted(unknown))}; the methods here: {', '.join(ways)}")
     if levers.serve_tokens is not None and not 0 <= levers.serve_tokens < LARGEST_TOKENS:
         raise InputError(f"{levers.serve_tokens!r} tokens cannot be served; give a number of 0 or more, such as 5e9")
-    rows = []
+    rows: list[TrainedMethod | UnfitMethod] = []
+    prices: dict[str, GpuHourPrice] = {}
     for name, (model, method) in ways.items():
         tokens = levers.student_tokens if levers.student_tokens and name == "distill" else run.tokens
         changed = replace(run, model=model, method=method, tokens=tokens)
-        rows.append({**_row(catalog, changed, levers), "quality": levers.quality.get(name)})
-    return {
-        "verdict": levers_verdict(rows, levers.serve_tokens),
-        "model": run.model.name,
-        "student": None if levers.student is None else levers.student.name,
-        "accelerator": run.accelerator.name,
-        "precision": run.precision,
-        "tokens": run.tokens,
-        "serve_tokens": levers.serve_tokens,
-        "methods": rows,
-        "break_even": _break_even(rows),
-        "prices": list({price["source"]: price for row in rows for price in row.pop("prices")}.values()),
-        "notes": _notes(levers),
-        "catalog_date": catalog.as_of,
-    }
+        row, used = _row(catalog, changed, levers, levers.quality.get(name))
+        rows.append(row)
+        prices |= {price.source: price for price in used}
+    return MethodComparison(
+        verdict=levers_verdict(rows, levers.serve_tokens),
+        model=run.model.name,
+        student=None if levers.student is None else levers.student.name,
+        accelerator=run.accelerator.name,
+        precision=run.precision,
+        tokens=run.tokens,
+        serve_tokens=levers.serve_tokens,
+        methods=tuple(rows),
+        break_even=_break_even(rows),
+        prices=tuple(prices.values()),
+        notes=tuple(_notes(levers)),
+        catalog_date=catalog.as_of,
+    )
 
 
 def _ways(run: TrainingSetup, levers: Levers) -> dict[str, tuple[Model, Method]]:
@@ -179,46 +177,45 @@ def _ways(run: TrainingSetup, levers: Levers) -> dict[str, tuple[Model, Method]]
     return ways
 
 
-def _row(catalog: Catalog, run: TrainingSetup, levers: Levers) -> dict[str, Any]:
-    """One method, on the run's GPUs or the smallest count that fits."""
+def _row(
+    catalog: Catalog, run: TrainingSetup, levers: Levers, quality: float | None
+) -> tuple[TrainedMethod | UnfitMethod, tuple[GpuHourPrice, ...]]:
+    """One method, on the run's GPUs or the smallest count that fits, and the prices it is paid at."""
     needed = smallest_gpus(run.model, run.accelerator, run.method, run.layout)
-    head = {
-        "method": run.method.kind,
-        "title": run.method.title,
-        "model": run.model.name,
-        "gpus_needed": needed,
-    }
+    kind, title, model = run.method.kind, run.method.title, run.model.name
     if needed is None:
         memory = training_memory(run.model, run.method, run.layout)
         reason = f"no number of GPUs helps: each needs {format_bytes(memory.total)} in this layout"
-        nothing = dict.fromkeys(("cost_usd", "serving", "serving_usd", "total_usd"))
-        return {**head, "fits": False, "reason": reason, "prices": [], **nothing}
+        return UnfitMethod(method=kind, title=title, model=model, reason=reason, quality=quality), ()
     layout = run.layout
     if not fits(run.model, run.accelerator, run.method, layout):
         layout = replace(layout, gpus=_whole_nodes(needed, run), shards=None)
     found = estimate(catalog, replace(run, layout=layout))
-    ways = {way: cost["total"] for way, cost in found["cost_usd"].items()}
+    ways = {way: cost.total for way, cost in found.cost_usd.items()}
     serving = served(catalog, run, (levers.serving_batch, levers.serving_context_tokens))
     tokens, paid = levers.serve_tokens, ways.get("on_demand")
-    served_usd = None if serving is None or tokens is None else serving["usd_per_token"] * tokens
+    served_usd = None if serving is None or tokens is None else serving.usd_per_token * tokens
     whole = None
     if serving is not None and served_usd is not None and paid is not None:
-        whole = {end: usd + served_usd * serving["spread"][end] for end, usd in paid.items()}
-    return {
-        **head,
-        "fits": True,
-        "gpus": layout.gpus,
-        "memory_bytes": found["memory_bytes"]["total"],
-        "time_s": found["time_s"],
-        "gpu_hours": found["gpu_hours"],
-        "cost_usd": ways,
-        "prices": found["prices"],
-        "checkpoint_bytes": found["checkpoints"]["bytes"],
-        "energy_kwh": found["energy_kwh"],
-        "serving": serving,
-        "serving_usd": served_usd,
-        "total_usd": whole,
-    }
+        whole = paid.plus(serving.spread.times(served_usd))
+    row = TrainedMethod(
+        method=kind,
+        title=title,
+        model=model,
+        gpus_needed=needed,
+        gpus=layout.gpus,
+        memory_bytes=found.memory_bytes.total,
+        time_s=found.time_s,
+        gpu_hours=found.gpu_hours,
+        cost_usd=ways,
+        checkpoint_bytes=found.checkpoints.bytes,
+        energy_kwh=found.energy_kwh,
+        serving=serving,
+        serving_usd=served_usd,
+        total_usd=whole,
+        quality=quality,
+    )
+    return row, found.prices
 
 
 def _whole_nodes(gpus: int, run: TrainingSetup) -> int:
@@ -228,29 +225,28 @@ def _whole_nodes(gpus: int, run: TrainingSetup) -> int:
     return gpus if gpus <= node or rounded % (run.layout.tp * run.layout.pp) else rounded
 
 
-def _break_even(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _break_even(rows: Sequence[TrainedMethod | UnfitMethod]) -> DistillationBreakEven | None:
     """After how many output tokens the distilled model has paid for its training.
 
     (cost of distilling - cost of the cheapest other method) / (its USD per token - that of the student).
     """
-    priced = [row for row in rows if row["fits"] and row["cost_usd"].get("on_demand") and row["serving"]]
-    distilled = next((row for row in priced if row["method"] == "distill"), None)
-    others = [row for row in priced if row["method"] != "distill"]
-    if distilled is None or not others:
-        return None
-    other = min(others, key=_likely_usd)
-    saved_usd = other["serving"]["usd_per_token"] - distilled["serving"]["usd_per_token"]
-    extra_usd = _likely_usd(distilled) - _likely_usd(other)
-    return {
-        "against": other["method"],
-        "extra_training_usd": extra_usd,
-        "saved_usd_per_million_tokens": saved_usd * 1e6,
-        "output_tokens": max(0.0, extra_usd / saved_usd) if saved_usd > 0 else None,
+    priced = {
+        row.method: (row.cost_usd["on_demand"].mid, row.serving.usd_per_token)
+        for row in rows
+        if row.fits and row.serving is not None and "on_demand" in row.cost_usd
     }
-
-
-def _likely_usd(row: dict[str, Any]) -> float:
-    return float(row["cost_usd"]["on_demand"]["mid"])
+    distilled = priced.pop("distill", None)
+    if distilled is None or not priced:
+        return None
+    other = min(priced, key=lambda method: priced[method][0])
+    extra_usd = distilled[0] - priced[other][0]
+    saved_usd = priced[other][1] - distilled[1]
+    return DistillationBreakEven(
+        against=other,
+        extra_training_usd=extra_usd,
+        saved_usd_per_million_tokens=saved_usd * 1e6,
+        output_tokens=max(0.0, extra_usd / saved_usd) if saved_usd > 0 else None,
+    )
 
 
 def _notes(levers: Levers) -> list[str]:

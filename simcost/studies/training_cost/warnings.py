@@ -1,21 +1,20 @@
 """Requests of a run that published practice does not cover."""
 
-from typing import Any
-
 from simcost.catalog import Catalog
 from simcost.perf.training.whole_runs import LARGE_BATCH, largest_batch
 from simcost.present.format import amount
 from simcost.studies.training_cost.inputs import TrainingSetup
+from simcost.studies.training_cost.result import GlobalBatch
 
 
-def batch_document(catalog: Catalog, run: TrainingSetup) -> dict[str, Any]:
-    """The smallest global batch of the layout, and the largest published for models of up to twice the size."""
+def global_batch(catalog: Catalog, run: TrainingSetup) -> GlobalBatch:
+    """The smallest global batch of the layout, beside the largest published."""
     published = largest_batch(catalog, run.model.parameters)
-    return {
-        "least_tokens": run.layout.least_batch_tokens,
-        "published_tokens": None if published is None else published.global_batch_tokens,
-        "published_run": None if published is None else published.name,
-    }
+    return GlobalBatch(
+        least_tokens=run.layout.least_batch_tokens,
+        published_tokens=None if published is None else published.global_batch_tokens,
+        published_run=None if published is None else published.name,
+    )
 
 
 def warnings(catalog: Catalog, run: TrainingSetup) -> list[str]:

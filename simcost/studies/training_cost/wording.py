@@ -1,63 +1,69 @@
 """The sentences above an estimate and a comparison of training methods."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from simcost.present.format import NONE, Show, amount, between, count, exact, seconds, usd
+from simcost.studies.training_cost.inputs import ValueRange
+from simcost.studies.training_cost.result import (
+    PurchaseCost,
+    TrainedMethod,
+    TrainingEstimate,
+    UnfitMethod,
+    WholeRunHours,
+)
 
-Document = Mapping[str, Any]
 PURCHASE_OPTIONS = {"on_demand": "on demand", "spot": "on spot", "owned": "on your own hardware"}
 
 
-def verdict(document: Document) -> str:
+def verdict(result: TrainingEstimate) -> str:
     """Duration and cost of a run, in one sentence."""
-    gpus = document["layout"]["gpus"]
+    gpus = result.layout.gpus
     return (
-        f"{document['model']}, {document['method']}, {amount(document['tokens'])} tokens on {count(gpus)} x "
-        f"{document['accelerator']} in {document['precision']}: {range_of(document['time_s'], seconds)}"
-        f"{_paid(document['cost_usd'])}."
+        f"{result.model}, {result.method}, {amount(result.tokens)} tokens on {count(gpus)} x "
+        f"{result.accelerator} in {result.precision}: {range_of(result.time_s, seconds)}"
+        f"{_paid(result.cost_usd)}."
     )
 
 
-def whole_runs(found: Document) -> str:
+def whole_runs(found: WholeRunHours) -> str:
     """Duration of whole runs, where the speed is that of benchmarks."""
     return (
-        f"The middle is the speed of published benchmarks; whole published runs took {amount(found['mid'])} times as "
-        f"long ({amount(found['low'])} to {amount(found['high'])} in {exact(100 * found['level'])} % of them): "
-        f"{count(found['gpu_hours'])} GPU-hours at the median."
+        f"The middle is the speed of published benchmarks; whole published runs took {amount(found.mid)} times as "
+        f"long ({amount(found.low)} to {amount(found.high)} in {exact(100 * found.level)} % of them): "
+        f"{count(found.gpu_hours)} GPU-hours at the median."
     )
 
 
-def _paid(costs: Document) -> str:
+def _paid(costs: Mapping[str, PurchaseCost]) -> str:
     """The cheapest way that has a price; on demand comes first where both are said."""
     if not costs:
         return "; no way of buying has a price"
-    cheapest = min(costs, key=lambda way: float(costs[way]["total"]["mid"]))
+    cheapest = min(costs, key=lambda way: costs[way].total.mid)
     ways = list(dict.fromkeys(way for way in ("on_demand", cheapest) if way in costs))
-    return "".join(f", {range_of(costs[way]['total'], usd)} {PURCHASE_OPTIONS[way]}" for way in ways)
+    return "".join(f", {range_of(costs[way].total, usd)} {PURCHASE_OPTIONS[way]}" for way in ways)
 
 
-def levers_verdict(rows: Sequence[Document], serve_tokens: float | None) -> str:
+def levers_verdict(rows: Sequence[TrainedMethod | UnfitMethod], serve_tokens: float | None) -> str:
     """The cheapest way, in training alone or with the serving of so many tokens, against full fine-tuning."""
-    key = "cost_usd" if serve_tokens is None else "total_usd"
-    paid = {
-        row["method"]: row[key]["on_demand"] if serve_tokens is None else row[key]
-        for row in rows
-        if row["fits"] and row["cost_usd"].get("on_demand") and row[key] is not None
+    fit = [row for row in rows if row.fits]
+    costs = {
+        row.method: row.cost_usd["on_demand"] if serve_tokens is None else row.total_usd
+        for row in fit
+        if "on_demand" in row.cost_usd
     }
+    paid = {method: cost for method, cost in costs.items() if cost is not None}
     if not paid:
-        fit = [row["method"] for row in rows if row["fits"]]
-        return f"None of the ways has a price on demand; {', '.join(fit) or 'none'} would fit."
-    best = min(paid, key=lambda method: float(paid[method]["mid"]))
+        return f"None of the ways has a price on demand; {', '.join(row.method for row in fit) or 'none'} would fit."
+    best = min(paid, key=lambda method: paid[method].mid)
     doing = "to train" if serve_tokens is None else f"to train and to serve {amount(serve_tokens)} tokens"
     said = f"{best} is the cheapest way {doing}: {range_of(paid[best], usd)} on demand"
     others = [method for method in ("full", *paid) if method in paid and method != best]
     if others:
-        said += f", against {usd(paid[others[0]]['mid'])} of {others[0]}"
-    known = next(row["quality"] for row in rows if row["method"] == best)
+        said += f", against {usd(paid[others[0]].mid)} of {others[0]}"
+    known = next(row.quality for row in rows if row.method == best)
     return f"{said}; its quality {'is not known' if known is None else f'was measured as {exact(known)}'}."
 
 
-def range_of(values: Document | None, show: Show) -> str:
+def range_of(values: ValueRange | None, show: Show) -> str:
     """`5 h (4 to 6 h)`."""
-    return NONE if values is None else between(*(show(values[name]) for name in ("low", "mid", "high")))
+    return NONE if values is None else between(show(values.low), show(values.mid), show(values.high))

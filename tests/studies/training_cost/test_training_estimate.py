@@ -9,6 +9,7 @@ from support.shown import on_terminal
 
 from simcost.billing.owned import Owned
 from simcost.catalog import load_catalog
+from simcost.documents import to_document
 from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf.training.duration import Failures
 from simcost.perf.training.methods import Full, Lora, Method, Pruned, TransferLearning
@@ -20,6 +21,7 @@ from simcost.studies.training_cost.estimate import estimate
 from simcost.studies.training_cost.gpu_counts import TrainingTarget, choose_count
 from simcost.studies.training_cost.inputs import Energy, Losses, Prices, SpotTerms, TrainingSetup, training_method
 from simcost.studies.training_cost.levers import Levers, compare_methods
+from simcost.studies.training_cost.result import GpuCounts, MethodComparison, TrainingEstimate
 from simcost.studies.training_cost.view import parts
 
 text = on_terminal(parts)
@@ -48,13 +50,14 @@ def run(
     )
 
 
-def big(**options: Any) -> dict[str, Any]:
+def big(**options: Any) -> TrainingEstimate:
     layout = ParallelLayout(gpus=16384, tp=8, pp=16, zero=1, sequence_tokens=8192)
     return estimate(CATALOG, run("llama-3.1-405b", tokens=15.6e12, layout=layout, **options))
 
 
 def test_the_document_is_json_with_the_keys_that_others_read() -> None:
-    found = estimate(CATALOG, run(prices=OWN))
+    result = estimate(CATALOG, run(prices=OWN))
+    found = to_document(result)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert {
         "fits",
@@ -69,19 +72,19 @@ def test_the_document_is_json_with_the_keys_that_others_read() -> None:
         "energy_kwh",
         "assumptions",
     } <= found.keys()
-    assert found["mfu"]["source"] in " ".join(found["assumptions"])
+    assert result.mfu.source in " ".join(result.assumptions)
 
 
 def test_the_run_of_405b_takes_the_days_published() -> None:
     found = big(mfu=400 / 989, count_attention=False, failures=NO_FAILURES)
-    assert found["time_s"]["mid"] / 86400 == pytest.approx(66.9 * 405.8534 / 405, abs=0.05)
-    assert found["time_s"]["low"] == found["time_s"]["high"]
+    assert found.time_s.mid / 86400 == pytest.approx(66.9 * 405.8534 / 405, abs=0.05)
+    assert found.time_s.low == found.time_s.high
 
 
 def test_the_gpu_hours_of_405b_lie_in_the_interval() -> None:
-    hours = big()["gpu_hours"]
-    assert hours["low"] < 30.84e6 < hours["high"]  # model card of Llama 3.1 405B
-    assert hours["mid"] == pytest.approx(30.84e6, rel=0.05)
+    hours = big().gpu_hours
+    assert hours.low < 30.84e6 < hours.high  # model card of Llama 3.1 405B
+    assert hours.mid == pytest.approx(30.84e6, rel=0.05)
 
 
 def test_time_falls_with_gpus_and_compute_costs_the_same() -> None:
@@ -89,41 +92,41 @@ def test_time_falls_with_gpus_and_compute_costs_the_same() -> None:
         estimate(CATALOG, run(layout=ParallelLayout(gpus=gpus), mfu=0.4, failures=NO_FAILURES, prices=OWN))
         for gpus in (8, 16)
     )
-    assert twice["time_s"]["mid"] == pytest.approx(some["time_s"]["mid"] / 2)
-    costs = [found["cost_usd"]["on_demand"] for found in (some, twice)]
-    assert costs[1]["useful_compute"]["mid"] == pytest.approx(costs[0]["useful_compute"]["mid"])
-    assert costs[0]["failures_and_checkpoints"]["mid"] == pytest.approx(0.0, abs=1e-9)
+    assert twice.time_s.mid == pytest.approx(some.time_s.mid / 2)
+    costs = [found.cost_usd["on_demand"] for found in (some, twice)]
+    assert costs[1].useful_compute.mid == pytest.approx(costs[0].useful_compute.mid)
+    assert costs[0].failures_and_checkpoints.mid == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_parts_of_a_cost_add_up() -> None:
     found = estimate(CATALOG, run(prices=OWN))
-    cost = found["cost_usd"]["on_demand"]
+    cost = found.cost_usd["on_demand"]
     for end in ("low", "mid", "high"):
-        parts = sum(cost[part][end] for part in ("useful_compute", "failures_and_checkpoints", "storage", "egress"))
-        assert cost["total"][end] == pytest.approx(parts)
-    assert cost["total"]["low"] < cost["total"]["mid"] < cost["total"]["high"]
-    assert cost["egress"]["mid"] == pytest.approx(2 * 8.030261248 * 0.05)
-    months = found["time_s"]["mid"] / 3600 / 730
-    assert cost["storage"]["mid"] == pytest.approx(3 * 14 * 8.030261248 * months * 0.1)
-    assert cost["missing"] == []
+        parts = (cost.useful_compute, cost.failures_and_checkpoints, cost.storage, cost.egress)
+        assert getattr(cost.total, end) == pytest.approx(sum(getattr(part, end) for part in parts))
+    assert cost.total.low < cost.total.mid < cost.total.high
+    assert cost.egress.mid == pytest.approx(2 * 8.030261248 * 0.05)
+    months = found.time_s.mid / 3600 / 730
+    assert cost.storage.mid == pytest.approx(3 * 14 * 8.030261248 * months * 0.1)
+    assert cost.missing == ()
 
 
 def test_a_measured_speed_is_the_speed() -> None:
     found = estimate(CATALOG, run(tokens_per_s_per_gpu=10_000.0, failures=NO_FAILURES))
-    assert found["time_s"]["mid"] == pytest.approx(1e9 / 80_000)
-    assert "measured by you" in found["mfu"]["source"]
+    assert found.time_s.mid == pytest.approx(1e9 / 80_000)
+    assert "measured by you" in found.mfu.source
 
 
 def test_spot_is_slower_by_its_interruptions_and_not_priced_without_them() -> None:
     without = estimate(CATALOG, run(prices=OWN))
-    assert [gap["way"] for gap in without["not_priced"]] == ["spot", "owned"]
+    assert [gap.way for gap in without.not_priced] == ["spot", "owned"]
     spot = SpotTerms(usd_per_gpu_h=1.0, interruptions_per_node_day=10.0)
     priced = estimate(CATALOG, run(prices=Prices(on_demand_usd_per_gpu_h=2.0, spot=spot)))
-    ways = priced["cost_usd"]
-    assert ways["spot"]["time_s"]["mid"] > ways["on_demand"]["time_s"]["mid"]
-    assert 0.5 < ways["spot"]["total"]["mid"] / ways["on_demand"]["total"]["mid"] < 0.65
+    ways = priced.cost_usd
+    assert ways["spot"].time_s.mid > ways["on_demand"].time_s.mid
+    assert 0.5 < ways["spot"].total.mid / ways["on_demand"].total.mid < 0.65
     observed = Prices(spot=SpotTerms(usd_per_gpu_h=1.0))
-    reasons = [gap["reason"] for gap in estimate(CATALOG, run(prices=observed))["not_priced"]]
+    reasons = [gap.reason for gap in estimate(CATALOG, run(prices=observed)).not_priced]
     assert "interruptions per node and day" in reasons[0]
 
 
@@ -131,15 +134,15 @@ def test_owned_hardware_costs_what_a_year_of_it_costs() -> None:
     owned = Owned(capex=8 * 35_040.0, accelerators=8, life_years=4, pue=1.25, electricity=0.1, power=5.6)
     prices = Prices(owned=owned, used_share=0.5, storage_usd_per_gb_month=0, egress_usd_per_gb=0)
     found = estimate(CATALOG, run(prices=prices, energy=Energy(pue=1.25)))
-    assert found["cost_usd"]["owned"]["usd_per_gpu_h"] == pytest.approx((1.0 + 0.7 * 1.25 * 0.1) / 0.5)
-    assert found["energy_kwh"]["mid"] == pytest.approx(found["gpu_hours"]["mid"] * 0.7 * 1.25)
+    assert found.cost_usd["owned"].usd_per_gpu_h == pytest.approx((1.0 + 0.7 * 1.25 * 0.1) / 0.5)
+    assert found.energy_kwh.mid == pytest.approx(found.gpu_hours.mid * 0.7 * 1.25)
     part = estimate(CATALOG, run(prices=Prices(owned=replace(owned, power=None))))
-    assert "give `power`" in part["not_priced"][-1]["reason"]
+    assert "give `power`" in part.not_priced[-1].reason
     few = estimate(CATALOG, run(layout=ParallelLayout(gpus=16), prices=Prices(owned=replace(owned, nodes=1))))
-    assert "only 1 are owned" in few["not_priced"][-1]["reason"]
+    assert "only 1 are owned" in few.not_priced[-1].reason
     with pytest.raises(InputError, match="give one"):
         Prices(owned=owned, owned_usd_per_gpu_h=1.0)
-    assert "capex, life_years, power, pue and electricity" in estimate(CATALOG, run())["not_priced"][-1]["reason"]
+    assert "capex, life_years, power, pue and electricity" in estimate(CATALOG, run()).not_priced[-1].reason
 
 
 def test_an_offer_of_another_card_is_refused() -> None:
@@ -150,7 +153,7 @@ def test_an_offer_of_another_card_is_refused() -> None:
 def test_a_card_without_published_mfu_needs_a_measured_one() -> None:
     with pytest.raises(CatalogError, match="give `mfu`"):
         estimate(CATALOG, run(accelerator="b200"))
-    assert estimate(CATALOG, run(accelerator="b200", mfu=0.35))["mfu"]["mid"] == 0.35
+    assert estimate(CATALOG, run(accelerator="b200", mfu=0.35)).mfu.mid == 0.35
 
 
 @pytest.mark.parametrize(
@@ -200,30 +203,30 @@ def test_methods_come_from_names_and_their_own_options() -> None:
             training_method(CATALOG, name, **options)
 
 
-def levers(**options: Any) -> dict[str, Any]:
+def levers(**options: Any) -> MethodComparison:
     return compare_methods(CATALOG, run("llama-3.1-70b", layout=ParallelLayout(gpus=16), prices=OWN), Levers(**options))
 
 
 def test_methods_side_by_side() -> None:
     found = levers(student=CATALOG.model("llama-3.1-8b"), quality={"lora": 0.9})
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    rows = {row["method"]: row for row in found["methods"]}
+    json.dumps(to_document(found), allow_nan=False)
+    rows = {row.method: row for row in found.methods}
     assert list(rows) == ["full", "lora", "qlora", "distill"]
-    assert rows["full"]["gpus"] == 24  # 18 are needed: three whole nodes
-    assert rows["lora"]["memory_bytes"] > rows["qlora"]["memory_bytes"]
-    assert rows["full"]["checkpoint_bytes"] > 100 * rows["lora"]["checkpoint_bytes"]
-    assert rows["full"]["cost_usd"]["on_demand"]["mid"] > rows["lora"]["cost_usd"]["on_demand"]["mid"]
-    assert rows["distill"]["serving"]["usd_per_token"] < rows["lora"]["serving"]["usd_per_token"] / 3
-    assert (rows["lora"]["quality"], rows["full"]["quality"]) == (0.9, None)
+    assert rows["full"].gpus == 24  # 18 are needed: three whole nodes
+    assert rows["lora"].memory_bytes > rows["qlora"].memory_bytes
+    assert rows["full"].checkpoint_bytes > 100 * rows["lora"].checkpoint_bytes
+    assert rows["full"].cost_usd["on_demand"].mid > rows["lora"].cost_usd["on_demand"].mid
+    assert rows["distill"].serving.usd_per_token < rows["lora"].serving.usd_per_token / 3
+    assert (rows["lora"].quality, rows["full"].quality) == (0.9, None)
 
 
 def test_a_distilled_model_pays_for_itself_where_its_training_costs_more() -> None:
     found = levers(student=CATALOG.model("llama-3.1-8b"), student_tokens=1e11)
-    rows = {row["method"]: row for row in found["methods"]}
-    tokens = found["break_even"]["output_tokens"]
+    rows = {row.method: row for row in found.methods}
+    tokens = found.break_even.output_tokens
     sums = [
-        rows[name]["cost_usd"]["on_demand"]["mid"] + tokens * rows[name]["serving"]["usd_per_token"]
-        for name in (found["break_even"]["against"], "distill")
+        rows[name].cost_usd["on_demand"].mid + tokens * rows[name].serving.usd_per_token
+        for name in (found.break_even.against, "distill")
     ]
     assert tokens > 0
     assert sums[0] == pytest.approx(sums[1])
@@ -235,14 +238,14 @@ def test_levers_that_cannot_be_are_refused() -> None:
         levers(student=CATALOG.model("llama-3.1-405b"))
     with pytest.raises(InputError, match="quality names magic"):
         levers(quality={"magic": 1.0})
-    assert levers()["break_even"] is None
+    assert levers().break_even is None
 
 
 def test_a_method_that_no_number_of_gpus_fits_keeps_its_row() -> None:
     layout = ParallelLayout(gpus=16, zero=0)
     found = compare_methods(CATALOG, run("llama-3.1-70b", layout=layout, prices=OWN), Levers())
-    full = found["methods"][0]
-    assert (full["method"], full["fits"], full["cost_usd"]) == ("full", False, None)
+    full = found.methods[0]
+    assert (full.method, full.fits, full.cost_usd) == ("full", False, None)
     assert "does not fit" in text(found)
 
 
@@ -250,7 +253,7 @@ def test_the_text_shows_what_the_document_holds() -> None:
     found = big(energy=Energy(pue=1.1))
     shown = " ".join(text(found).split())
     assert shown.startswith("llama-3.1-405b, full, 15.6T tokens on 16,384 x h100-sxm in bf16: ")
-    assert found["mfu"]["source"] in shown
+    assert found.mfu.source in shown
     assert "not priced, owned: owned hardware needs" in shown
     cards = run(mfu=0.4, method=Lora(), prices=Prices(offer="verda/1H100.80S.32V"))
     assert "not in the total, on demand: storage" in text(estimate(CATALOG, cards))
@@ -261,36 +264,36 @@ def test_the_text_shows_what_the_document_holds() -> None:
 def test_the_offer_is_a_whole_node_and_whole_machines_are_paid_for() -> None:
     """Of 12 GPUs on machines of 8, 16 are paid for; a run on 8 takes no eight machines of one."""
     found = estimate(CATALOG, run(layout=ParallelLayout(gpus=12), prices=Prices(offer="aws/p5.48xlarge")))
-    cost = found["cost_usd"]["on_demand"]
-    assert cost["paid_gpus"] == 16
-    assert cost["useful_compute"]["mid"] == pytest.approx(found["compute_s"]["mid"] / 3600 * 2 * 55.04)
+    cost = found.cost_usd["on_demand"]
+    assert cost.paid_gpus == 16
+    assert cost.useful_compute.mid == pytest.approx(found.compute_s.mid / 3600 * 2 * 55.04)
     cheapest = estimate(CATALOG, run(layout=ParallelLayout(gpus=8)))
-    assert CATALOG.offer(cheapest["offer"]).accelerators >= 8
+    assert CATALOG.offer(cheapest.offer).accelerators >= 8
     assert "16 GPUs are paid for" in " ".join(text(found).split())
 
 
 def test_the_date_of_the_price_stands_beside_it_and_an_old_one_is_called_so() -> None:
     found = estimate(CATALOG, run(prices=Prices(offer="aws/p5.48xlarge")))
     offer = CATALOG.offer("aws/p5.48xlarge")
-    [price] = found["prices"]
-    assert (price["offer"], price["as_of"], price["source"]) == (
+    [price] = found.prices
+    assert (price.offer, price.as_of, price.source) == (
         offer.name,
         offer.as_of,
-        found["cost_usd"]["on_demand"]["price_source"],
+        found.cost_usd["on_demand"].price_source,
     )
     assert f"price of {offer.as_of}, quality A" in " ".join(text(found).split())
     assert "older" not in text(found)
     old = estimate(CATALOG, run(accelerator="tpu-v5e", mfu=0.4, layout=ParallelLayout(gpus=16, tp=8)))
-    assert old["prices"][0]["as_of"] == "2024-12-23"
+    assert old.prices[0].as_of == "2024-12-23"
     assert "old price of 2024-12-23" in " ".join(text(old).split())
-    assert "is of 2024-12-23, more than a year older than the newest of the catalog" in " ".join(old["assumptions"])
+    assert "is of 2024-12-23, more than a year older than the newest of the catalog" in " ".join(old.assumptions)
 
 
 def test_both_hazards_are_said() -> None:
     failures = Failures(per_node_day=6.5e-3, size_independent_per_day=2.21)
-    found = estimate(CATALOG, run(layout=ParallelLayout(gpus=1024), failures=failures))["failures"]
-    assert found["mtbf_s"] / 3600 == pytest.approx(7.9, abs=0.02)
-    assert (found["of_nodes_per_day"], found["size_independent_per_day"]) == (pytest.approx(0.832), 2.21)
+    found = estimate(CATALOG, run(layout=ParallelLayout(gpus=1024), failures=failures)).failures
+    assert found.mtbf_s / 3600 == pytest.approx(7.9, abs=0.02)
+    assert (found.of_nodes_per_day, found.size_independent_per_day) == (pytest.approx(0.832), 2.21)
     shown = " ".join(text(estimate(CATALOG, run(layout=ParallelLayout(gpus=1024), failures=failures))).split())
     assert "128 nodes x 0.0065 a day = 0.832, and 2.21 whatever the size" in shown
 
@@ -308,12 +311,12 @@ def test_the_published_ratio_and_interval(gpus: int, write_s: float, minutes: fl
     bandwidth = 14 * CATALOG.model("llama-3.1-8b").parameters / (gpus / 8 * write_s)
     failures = Failures(per_node_day=6.5e-3, restart_s=300, write_bytes_per_s=bandwidth)
     found = estimate(CATALOG, run(layout=ParallelLayout(gpus=gpus), failures=failures))
-    assert found["checkpoints"]["interval_s"] / 60 == pytest.approx(minutes, abs=0.05)
-    assert found["ettr_first_order"] == pytest.approx(ratio, abs=5.1e-5)
-    assert found["checkpoints"]["rule"] == "young"
+    assert found.checkpoints.interval_s / 60 == pytest.approx(minutes, abs=0.05)
+    assert found.ettr_first_order == pytest.approx(ratio, abs=5.1e-5)
+    assert found.checkpoints.rule == "young"
     daly = estimate(CATALOG, run(layout=ParallelLayout(gpus=gpus), failures=replace(failures, optimum="daly")))
-    assert daly["checkpoints"]["interval_s"] == daly["checkpoints"]["daly_s"] == found["checkpoints"]["daly_s"]
-    assert daly["ettr"]["mid"] >= found["ettr"]["mid"]
+    assert daly.checkpoints.interval_s == daly.checkpoints.daly_s == found.checkpoints.daly_s
+    assert daly.ettr.mid >= found.ettr.mid
 
 
 FAILING = Failures(per_node_day=2.0, restart_s=600, checkpoint_interval_s=3600)
@@ -323,26 +326,26 @@ def test_simulated_memoryless_failures_take_the_time_of_the_closed_form() -> Non
     options = {"tokens": 1e11, "layout": ParallelLayout(gpus=64), "mfu": 0.4, "failures": FAILING}
     closed = estimate(CATALOG, run(**options))
     weibull = estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=1.0))))
-    assert weibull["failures"]["simulated"]["runs"] == 400
-    assert weibull["time_s"]["mid"] == pytest.approx(closed["time_s"]["mid"], rel=0.005)
+    assert weibull.failures.simulated.runs == 400
+    assert weibull.time_s.mid == pytest.approx(closed.time_s.mid, rel=0.005)
     both = estimate(CATALOG, run(**options, losses=Losses(runs=200)))
-    assert both["time_s"] == closed["time_s"]
-    spent = both["failures"]["simulated"]
-    assert spent["time_s"]["mean"] == pytest.approx(closed["time_s"]["mid"], rel=0.01)
-    assert sum(spent["parts_s"].values()) == pytest.approx(spent["time_s"]["mean"])
-    assert spent["parts_s"]["useful"] == pytest.approx(closed["compute_s"]["mid"])
+    assert both.time_s == closed.time_s
+    spent = both.failures.simulated
+    assert spent.time_s.mean == pytest.approx(closed.time_s.mid, rel=0.01)
+    assert sum(spent.parts_s.values()) == pytest.approx(spent.time_s.mean)
+    assert spent.parts_s["useful"] == pytest.approx(closed.compute_s.mid)
 
 
 def test_clustered_failures_cost_less_and_correlated_losses_make_the_run_wait() -> None:
     options = {"tokens": 1e11, "layout": ParallelLayout(gpus=64), "mfu": 0.4, "failures": FAILING}
-    closed = estimate(CATALOG, run(**options))["time_s"]["mid"]
-    assert estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=0.5))))["time_s"]["mid"] < closed
+    closed = estimate(CATALOG, run(**options)).time_s.mid
+    assert estimate(CATALOG, run(**options, losses=Losses(model=Weibull(shape=0.5)))).time_s.mid < closed
     loss = CorrelatedLoss(nodes=4, per_day=1.0, outage=7200.0)
     waits = estimate(CATALOG, run(**options, losses=Losses(correlated=loss)))
     spared = estimate(CATALOG, run(**options, losses=Losses(correlated=loss, spares=4)))
-    assert waits["failures"]["simulated"]["parts_s"]["waiting"] > 0
-    assert spared["failures"]["simulated"]["parts_s"]["waiting"] == 0
-    assert closed < spared["time_s"]["mid"] < waits["time_s"]["mid"]
+    assert waits.failures.simulated.parts_s["waiting"] > 0
+    assert spared.failures.simulated.parts_s["waiting"] == 0
+    assert closed < spared.time_s.mid < waits.time_s.mid
     with pytest.raises(InputError, match="shape is 0"):
         Losses(model=Weibull(shape=0.0))
 
@@ -350,41 +353,41 @@ def test_clustered_failures_cost_less_and_correlated_losses_make_the_run_wait() 
 def test_recorded_failures_take_the_place_of_rates() -> None:
     log = RecordedFailures(times_s=(3600.0, 90_000.0), span_s=172_800.0)
     found = estimate(CATALOG, run(mfu=0.4, losses=Losses(model=log)))
-    assert found["failures"]["mtbf_s"] == 86_400
+    assert found.failures.mtbf_s == 86_400
     with pytest.raises(InputError, match="say the same"):
         estimate(CATALOG, run(losses=Losses(model=log), failures=Failures(per_node_day=1.0)))
 
 
-def counted(target: TrainingTarget, counts: tuple[int, ...] = (), **options: Any) -> dict[str, Any]:
+def counted(target: TrainingTarget, counts: tuple[int, ...] = (), **options: Any) -> GpuCounts:
     chosen = choose_count(CATALOG, run(tokens=2e10, prices=OWN, mfu=0.4, **options), target, counts)
-    assert json.loads(json.dumps(chosen, allow_nan=False)) == chosen
-    assert chosen["verdict"] in " ".join(text(chosen).split())
+    json.dumps(to_document(chosen), allow_nan=False)
+    assert chosen.verdict in " ".join(text(chosen).split())
     return chosen
 
 
 def test_the_fewest_gpus_that_keep_a_deadline() -> None:
     found = counted(TrainingTarget(deadline_s=86_400.0))
-    gpus = found["chosen_gpus"]
-    assert found["estimate"]["time_s"]["high"] <= 86_400
-    [fewer] = [point for point in found["points"] if point["gpus"] == gpus - 8]
-    assert not fewer["keeps"]
-    assert found["estimate"]["layout"]["gpus"] == gpus
+    gpus = found.chosen_gpus
+    assert found.estimate.time_s.high <= 86_400
+    [fewer] = [point for point in found.points if point.gpus == gpus - 8]
+    assert not fewer.keeps
+    assert found.estimate.layout.gpus == gpus
 
 
 def test_the_fastest_within_a_budget_and_what_cannot_be_kept() -> None:
-    cheap = counted(TrainingTarget(), (8, 64))["points"][0]["cost_usd"]["on_demand"]["high"]
+    cheap = counted(TrainingTarget(), (8, 64)).points[0].cost_usd["on_demand"].high
     within = counted(TrainingTarget(budget_usd=cheap * 1.02), failures=Failures(per_node_day=0.1))
-    keeping = [point["gpus"] for point in within["points"] if point["keeps"]]
-    assert within["chosen_gpus"] == max(keeping) < within["points"][-1]["gpus"]
+    keeping = [point.gpus for point in within.points if point.keeps]
+    assert within.chosen_gpus == max(keeping) < within.points[-1].gpus
     neither = counted(TrainingTarget(budget_usd=cheap / 2, deadline_s=3600.0))
-    assert neither["chosen_gpus"] is neither["estimate"] is None
-    assert "no number of GPUs tried ends within 60 min and for at most" in neither["verdict"]
+    assert neither.chosen_gpus is neither.estimate is None
+    assert "no number of GPUs tried ends within 60 min and for at most" in neither.verdict
 
 
 def test_counts_asked_for_that_cannot_be_are_left_out() -> None:
     found = counted(TrainingTarget(), (1, 8, 12), layout=ParallelLayout(gpus=4, tp=4))
-    assert [point["gpus"] for point in found["points"]] == [8, 12]
-    assert "multiple of tp x pp" in found["left_out"][0]["reason"]
+    assert [point.gpus for point in found.points] == [8, 12]
+    assert "multiple of tp x pp" in found.left_out[0].reason
     with pytest.raises(InputError, match="multiple of tp x pp"):
         counted(TrainingTarget(), (1, 2), layout=ParallelLayout(gpus=4, tp=4))
     with pytest.raises(InputError, match="on spot has no price: how often"):
@@ -399,24 +402,25 @@ def test_levers_with_the_tokens_served_later() -> None:
         pruned=Pruned(kept_share=0.5),
         transfer=TransferLearning(trained_share=0.25),
     )
-    rows = {row["method"]: row for row in found["methods"]}
+    rows = {row.method: row for row in found.methods}
     assert list(rows) == ["full", "lora", "qlora", "transfer", "pruned", "distill"]
     for row in rows.values():
-        assert row["serving_usd"] == pytest.approx(row["serving"]["usd_per_token"] * 2e10)
-        spread = row["serving"]["spread"]
-        assert spread["low"] < 1 / 1.1 < 1.1 < spread["high"] == pytest.approx(1 / spread["low"])
-        for end, factor in spread.items():
-            paid = row["cost_usd"]["on_demand"][end]
-            assert row["total_usd"][end] == pytest.approx(paid + factor * row["serving_usd"])
-    assert rows["distill"]["serving_usd"] < rows["pruned"]["serving_usd"] < rows["full"]["serving_usd"]
-    assert found["verdict"].startswith("distill is the cheapest way to train and to serve 20B tokens: $")
-    assert found["verdict"].endswith("its quality was measured as 0.8.")
+        assert row.serving_usd == pytest.approx(row.serving.usd_per_token * 2e10)
+        spread = row.serving.spread
+        assert spread.low < 1 / 1.1 < 1.1 < spread.high == pytest.approx(1 / spread.low)
+        paid = row.cost_usd["on_demand"]
+        for end in ("low", "mid", "high"):
+            served = getattr(spread, end) * row.serving_usd
+            assert getattr(row.total_usd, end) == pytest.approx(getattr(paid, end) + served)
+    assert rows["distill"].serving_usd < rows["pruned"].serving_usd < rows["full"].serving_usd
+    assert found.verdict.startswith("distill is the cheapest way to train and to serve 20B tokens: $")
+    assert found.verdict.endswith("its quality was measured as 0.8.")
 
 
 def test_a_speed_in_flops_per_second() -> None:
     found = big(flops_per_s_per_gpu=400e12, count_attention=False, failures=NO_FAILURES)
-    assert found["compute_s"]["mid"] / 86400 == pytest.approx(66.9 * 405.8534 / 405, abs=0.05)
-    assert "400 TFLOP/s per GPU" in found["mfu"]["source"]
+    assert found.compute_s.mid / 86400 == pytest.approx(66.9 * 405.8534 / 405, abs=0.05)
+    assert "400 TFLOP/s per GPU" in found.mfu.source
     with pytest.raises(InputError, match="give one of them"):
         run(mfu=0.4, flops_per_s_per_gpu=4e14)
 
