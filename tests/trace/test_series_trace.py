@@ -11,7 +11,7 @@ from simcost.errors import InputError
 from simcost.trace.jobs.store import write_jobs
 from simcost.trace.requests.readers import import_trace
 from simcost.trace.requests.writer import TraceWriter
-from simcost.trace.series.reader import is_stored, read_series
+from simcost.trace.series.reader import is_counted, read_series
 from simcost.trace.series.series import Grid
 
 NS = 1_000_000_000
@@ -131,7 +131,7 @@ def test_jobs_and_their_work_per_hour(tmp_path: Path) -> None:
     pools, _ = read_series(path, by=["pool", "user"])
     assert [series.name for series in pools] == ["a/(none)", "b/(none)"]
     assert sum(series.values for series in pools).tolist() == [3.0] * 29  # type: ignore[attr-defined]
-    assert is_stored(path)
+    assert is_counted(path)
 
 
 @pytest.mark.parametrize(

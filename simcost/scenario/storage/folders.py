@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from filecmp import cmp
 from functools import cache
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from logging import getLogger
 from pathlib import Path
 from tempfile import mkdtemp
@@ -99,7 +99,10 @@ def check_result(folder: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """The SHA-256 of a file, in hex; of a folder, that of the hashes and names of the files in it."""
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file())
+        return sha256("".join(f"{sha256_of(file)}  {file.name}\n" for file in files).encode()).hexdigest()
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
 

@@ -45,7 +45,8 @@ def _add_forecast(verbs: Any) -> None:
     ahead.add_argument(
         "file",
         type=Path,
-        help="a series (CSV or Parquet: timestamp,value) or a stored trace of requests or jobs",
+        help="a series (CSV or Parquet: timestamp,value), a stored trace of requests or jobs, or a folder of ServeGen "
+        "clients",
     )
     ahead.add_argument(
         "--horizon",

@@ -31,7 +31,7 @@ from simcost.scenario.storage.folders import sha256_of
 from simcost.scenario.storage.sample_paths import write_paths
 from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
 from simcost.tables.calendar import find_zone
-from simcost.trace.series.reader import is_stored, read_series
+from simcost.trace.series.reader import is_counted, read_series
 from simcost.trace.series.series import Series
 from simcost.units import ByKind
 
@@ -236,7 +236,7 @@ def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOpti
     if len(steps) == 1 and reading.freq is None:
         reading = replace(reading, freq=next(iter(steps)))
     quantities = {one.quantity for one in told.forecasts}
-    if len(quantities) == 1 and reading.quantity is None and is_stored(actuals):
+    if len(quantities) == 1 and reading.quantity is None and is_counted(actuals):
         reading = replace(reading, quantity=next(iter(quantities)))
     zone = told.timezone if reading.timezone is None else reading.timezone
     series, notes = reading.series(actuals, zone)

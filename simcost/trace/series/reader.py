@@ -1,4 +1,4 @@
-"""Reading demand: series from CSV or Parquet tables, or counted from a stored trace."""
+"""Reading demand: series from CSV or Parquet tables, counted from a stored trace, or from the clients of ServeGen."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ from simcost.tables.header import peek
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.columns import GENERIC, VALUE, WHAT, find_series_columns
 from simcost.trace.series.from_jobs import job_series
+from simcost.trace.series.from_servegen import is_servegen, servegen_series
 from simcost.trace.series.from_traces import is_trace, trace_series
 from simcost.trace.series.grid import gridded
 from simcost.trace.series.local_time import utc_in_order
@@ -40,7 +41,8 @@ def read_series(
 
     Args:
         path: CSV (also .gz) or Parquet with `timestamp,value` or `series,timestamp,value`, in any order of
-            rows; or a trace of requests or of jobs that `simcost trace import` wrote.
+            rows; a trace of requests or of jobs that `simcost trace import` wrote; or a client of ServeGen,
+            `chunk-N-trace.csv`, or a folder of clients.
         freq: the step wanted, as `1h`; None = that of the rows; for a trace 1 h, or 1 min below a day.
         by: columns whose values together name a series, as `tenant/model`.
         mapping: `timestamp`, `value`, `series` or `unit` -> the column of the file, where it has another name.
@@ -58,10 +60,10 @@ def read_series(
     """
     asked_s = None if freq is None else parse_freq(freq)
     find_zone(timezone)
-    if is_stored(path):
+    if is_counted(path):
         if mapping or regressors:
-            raise InputError(f"{path}: is a stored trace; it takes no mapping and no regressors")
-        count = trace_series if is_trace(path) else job_series
+            raise InputError(f"{path}: has columns of its own; it takes no mapping and no regressors")
+        count = servegen_series if is_servegen(path) else trace_series if is_trace(path) else job_series
         counted, findings = count(path, step_s=asked_s, by=by, timezone=timezone, quantity=quantity)
         return counted, _folded(findings, len(counted))
     head = peek(path, WHAT)
@@ -77,9 +79,9 @@ def read_series(
     return [series for series, _ in coarse], _folded(findings, len(coarse))
 
 
-def is_stored(path: Path) -> bool:
-    """True if a file is a trace that simcost stored, of requests or of jobs."""
-    return is_trace(path) or is_jobs(path)
+def is_counted(path: Path) -> bool:
+    """True if what is counted can be chosen: in a trace of requests or jobs that simcost stored, or in ServeGen."""
+    return is_servegen(path) or is_trace(path) or is_jobs(path)
 
 
 def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]:

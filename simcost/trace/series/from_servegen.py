@@ -1,0 +1,195 @@
+"""Demand series from ServeGen: the published rates of the clients of a model, and the tokens of their requests."""
+
+import ast
+import csv
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.errors import InputError
+from simcost.tables.calendar import STEPS, divides
+from simcost.tables.cells import Floats, Ints
+from simcost.tables.faults import Faults, quoted
+from simcost.trace.series.from_traces import QUANTITIES, check_asked, stem
+from simcost.trace.series.resample import coarsen, finding
+from simcost.trace.series.series import LARGEST, Grid, Series
+
+_NAME = re.compile(r"chunk-(\d+)-trace\.csv")
+_LAWS = ("Gamma", "Weibull", "")
+_CELLS = "start of the window (s), requests a second, CV of the gaps, law, shape, scale"
+_PUBLISHED = {"prompt_tokens": "input_tokens", "output_tokens": "output_tokens"}
+_ROUNDING = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    path: Path
+    name: str
+    start_s: Ints
+    rate: Floats
+    """Requests a second in each window."""
+
+
+def is_servegen(path: Path) -> bool:
+    """True if a path is a client of ServeGen, `chunk-N-trace.csv`, or a folder of clients."""
+    return bool(_files(path))
+
+
+def servegen_series(
+    path: Path, *, step_s: int | None, by: Sequence[str], timezone: str, quantity: str | None
+) -> tuple[list[Series], list[dict[str, Any]]]:
+    """Requests or tokens per step: those of all clients together, or of each.
+
+    Args:
+        path: `chunk-N-trace.csv`, or a folder of them; tokens are in the `chunk-N-dataset.json` beside each.
+        step_s: the step in seconds, 0 = months; None = the windows of the file.
+        by: `client` for a series of each; empty = their sum.
+        timezone: where days begin.
+        quantity: one of `QUANTITIES`; None = requests. Tokens are requests times the mean length of the time.
+
+    Raises:
+        FaultsError: lines or lengths at fault, with their places.
+        InputError: an unknown quantity or column, clients with different windows, or no whole step.
+    """
+    counted = quantity or "requests"
+    check_asked(path, counted, QUANTITIES, by, ["client"])
+    clients = [_read_client(file) for file in _files(path)]
+    first = clients[0]
+    for client in clients[1:]:
+        if not np.array_equal(client.start_s, first.start_s):
+            raise InputError(
+                f"{client.path}: its windows are not those of {first.path.name}; put each set of clients into a "
+                "folder of its own"
+            )
+    grid = Grid(start_s=int(first.start_s[0]), step_s=int(first.start_s[1] - first.start_s[0]))
+    values = [client.rate * grid.step_s * _tokens(client, counted) for client in clients]
+    named = [(client.name, each) for client, each in zip(clients, values, strict=True)]
+    asked = named if by else [(stem(path), np.sum(values, axis=0))]
+    fine = [Series(name=name, quantity=counted, grid=grid, values=each) for name, each in asked]
+    coarse = [coarsen(series, grid.step_s if step_s is None else step_s, timezone) for series in fine]
+    unknown = "ServeGen does not say when it began: its second 0 is written as 1970-01-01 00:00; weekdays are unknown"
+    found = [finding("clock_unknown", "", 1, unknown)]
+    return [series for series, _ in coarse], found + [said for _, more in coarse for said in more]
+
+
+def _files(path: Path) -> list[Path]:
+    """The files of rates, by the number of their client."""
+    files = list(path.glob("chunk-*-trace.csv")) if path.is_dir() else [path] if path.is_file() else []
+    numbered = [(int(name[1]), file) for file in files if (name := _NAME.fullmatch(file.name))]
+    return [file for _, file in sorted(numbered)]
+
+
+def _read_client(path: Path) -> _Client:
+    faults, rows = Faults(path), []
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            for line, cells in enumerate(csv.reader(lines), 1):
+                if not (fault := _fault(cells)):
+                    rows.append((int(cells[0]), float(cells[1])))
+                    fault = _off_grid(rows)
+                if fault:
+                    faults.add(f"line {line}", fault)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}; download it again") from error
+    faults.check()
+    if len(rows) < 2:
+        raise InputError(f"{path}: has {len(rows)} windows, and at least two are needed; download it again")
+    name = path.name.removesuffix("-trace.csv").replace("chunk", "client")
+    return _Client(path, name, np.array([start for start, _ in rows]), np.array([rate for _, rate in rows]))
+
+
+def _fault(cells: Sequence[str]) -> str:
+    """The fault of a line, empty where there is none."""
+    if len(cells) != 6:
+        return f"has {len(cells)} cells instead of 6: {_CELLS}"
+    if not re.fullmatch(r"\d{1,12}", cells[0], re.ASCII):
+        return f"start of the window: {quoted(cells[0])} is not a whole number of seconds from 0 up"
+    rate = _number(cells[1])
+    if rate is None or not 0 <= rate <= LARGEST:
+        return f"requests a second: {quoted(cells[1])} is not a number from 0 up"
+    if cells[3] not in _LAWS:
+        return f"law of the gaps: {quoted(cells[3])} is none of Gamma, Weibull and empty"
+    return ""
+
+
+def _off_grid(rows: Sequence[tuple[int, float]]) -> str:
+    """The fault of the last window, empty where it follows those before."""
+    if len(rows) < 2:
+        return ""
+    step_s, apart = rows[1][0] - rows[0][0], rows[-1][0] - rows[-2][0]
+    if apart != step_s:
+        return f"its window starts {apart} s after the one before, those above {step_s} s; write a line for each window"
+    return "" if step_s > 0 and divides(step_s) else f"its windows are {step_s} s apart; {STEPS}"
+
+
+def _number(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if isfinite(found) else None
+
+
+def _tokens(client: _Client, quantity: str) -> Floats:
+    """Mean tokens of a request in each window; 1 where requests are counted, 0 where there are none."""
+    if quantity == "requests":
+        return np.ones(len(client.rate))
+    path = client.path.with_name(client.path.name.replace("trace.csv", "dataset.json"))
+    starts, means = _means(path, _PUBLISHED[quantity])
+    place = np.searchsorted(starts, client.start_s, side="right") - 1
+    tokens: Floats = np.where(place < 0, np.nan, means[place])
+    silent = np.flatnonzero(np.isnan(tokens) & (client.rate > 0))
+    faults = Faults(path)
+    faults.add_all(
+        silent,
+        lambda i: (
+            f"{client.start_s[i]} s",
+            f"no {_PUBLISHED[quantity]} for the requests of this window; leave the client out",
+        ),
+    )
+    faults.check()
+    return np.nan_to_num(tokens)
+
+
+def _means(path: Path, what: str) -> tuple[Ints, Floats]:
+    """Starts of the times that have lengths of their own, and the mean of each, NaN where there were no requests."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: is missing, and holds the tokens of the client; put it beside its rates") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not one JSON document: {error}; download it again") from error
+    if not isinstance(document, dict) or not document:
+        raise InputError(f"{path}: is not a JSON object of lengths by their start in seconds; download it again")
+    faults, means = Faults(path), {}
+    for start, laws in document.items():
+        mean = _mean(laws.get(what)) if isinstance(laws, dict) else None
+        if mean is None or not re.fullmatch(r"\d{1,12}", start, re.ASCII):
+            faults.add(f"{start}.{what}", "is not text such as '{128: 0.25, 512: 0.75}' with a sum of 1")
+        else:
+            means[int(start)] = mean
+    faults.check()
+    starts = sorted(means)
+    return np.array(starts), np.array([means[start] for start in starts])
+
+
+def _mean(text: Any) -> float | None:
+    """Mean of a law of tokens, NaN where it is empty, None where it is no law."""
+    try:
+        law = ast.literal_eval(text) if isinstance(text, str) else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    if not isinstance(law, dict):
+        return None
+    if not law:
+        return float("nan")
+    known = all(type(tokens) is int and tokens >= 0 and type(share) in (int, float) for tokens, share in law.items())
+    if not known or min(law.values()) < 0 or abs(sum(law.values()) - 1) > _ROUNDING:
+        return None
+    return float(sum(tokens * share for tokens, share in law.items()))
