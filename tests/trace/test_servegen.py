@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from simcost.errors import InputError
 from simcost.scenario.storage.folders import sha256_of
 from simcost.trace.series.reader import is_counted, read_series
 from simcost.trace.series.series import Grid
+from simcost.trace.synthesis.servegen import synthesize_clients
 
 WINDOWS = ["0,0.5,1.2,Gamma,0.7,2.9", "600,0,0,,0,0", "1200,1.5,8.6,Weibull,0.375,0.397"]
 LENGTHS = {
@@ -139,3 +141,40 @@ def test_six_published_clients(shared: Path, tmp_path: Path) -> None:
         (total,), _ = read_series(tmp_path / "m-large", quantity=quantity)
         parts, _ = read_series(tmp_path / "m-large", quantity=quantity, by=["client"])
         assert total.values == pytest.approx(np.sum([series.values for series in parts], axis=0))
+
+
+def test_a_shape_that_is_no_shape_is_located(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"chunk-7-trace\.csv:4: shape of the gaps: '0'"):
+        read_series(client(tmp_path, 7, [*WINDOWS, "1800,1,0,Gamma,0,0"]))
+
+
+def test_drawn_requests_hold_the_rate_of_each_window_and_the_lengths_of_its_time(tmp_path: Path) -> None:
+    for number in (1, 2):
+        client(tmp_path, number)
+    out = tmp_path / "load.parquet"
+    document = synthesize_clients(tmp_path, out, seed=1, horizon_s=1800)
+    rows = pq.read_table(out).to_pylist()
+    for name in ("client-1", "client-2"):
+        mine = [row for row in rows if row["tenant"] == name]
+        early = [row for row in mine if row["arrival_ns"] < 600e9]
+        late = [row for row in mine if 1200e9 <= row["arrival_ns"] < 1800e9]
+        assert (len(early), len(late), len(mine)) == (300, 900, 1200)
+        assert {row["prompt_tokens"] for row in early} == {100, 300}
+        assert {(row["prompt_tokens"], row["output_tokens"]) for row in late} == {(1000, 20), (1000, 40)}
+    assert document["rows"] == len(rows) == 2400
+    again = tmp_path / "again.parquet"
+    synthesize_clients(tmp_path, again, seed=1, horizon_s=1800)
+    assert pq.read_table(again).equals(pq.read_table(out))
+    synthesize_clients(tmp_path, again, seed=1, horizon_s=900)
+    assert pq.read_table(again).num_rows == 600
+    with pytest.raises(InputError, match="give a --horizon up to that"):
+        synthesize_clients(tmp_path, again, seed=1, horizon_s=1801)
+
+
+@pytest.mark.parametrize(("law", "shape", "cv"), [("Gamma", 0.25, 2.0), ("Weibull", 0.5, 5**0.5), ("", 0, 1.0)])
+def test_drawn_gaps_have_the_spread_of_their_law(tmp_path: Path, law: str, shape: float, cv: float) -> None:
+    out = tmp_path / "load.parquet"
+    path = client(tmp_path, 1, [f"0,100,0,{law},{shape},1", "600,0,0,,0,0"])
+    synthesize_clients(path, out, seed=1, horizon_s=600)
+    gaps = np.diff(pq.read_table(out)["arrival_ns"].to_numpy())
+    assert gaps.std() / gaps.mean() == pytest.approx(cv, rel=0.05)

@@ -86,7 +86,10 @@ def add(verbs: Any) -> None:
     check.add_argument("--plan", metavar="NAME", help="which plan of the folder (default: the best)")
     synthesize = verb(actions, "synthesize", _trace_synthesize, "write a trace from a workload description")
     synthesize.add_argument(
-        "file", type=Path, help="YAML of a synthetic workload; with --along also a trace of requests or jobs"
+        "file",
+        type=Path,
+        help="YAML of a synthetic workload, or a folder of ServeGen clients; with --along also a trace of requests or "
+        "jobs",
     )
     length = synthesize.add_mutually_exclusive_group(required=True)
     length.add_argument("--horizon", type=seconds, metavar="TIME", help="length, e.g. 7d")
@@ -194,15 +197,29 @@ def _trace_synthesize(arguments: Arguments) -> None:
         _trace_along(arguments)
         return
     from simcost.scenario.files.parts import load_workload
+    from simcost.trace.series.from_servegen import is_servegen
     from simcost.trace.synthesis.generator import synthesize
+    from simcost.trace.synthesis.servegen import synthesize_clients
 
+    seed = 1 if arguments.seed is None else arguments.seed
+    if is_servegen(arguments.file):
+        with Progress("synthesize", quiet=arguments.quiet) as progress:
+            document = synthesize_clients(
+                arguments.file,
+                arguments.out,
+                seed=seed,
+                horizon_s=arguments.horizon,
+                progress=progress.share_of_rows,
+            )
+        show(arguments, document, "traces.view")
+        return
     spec = load_workload(arguments.file)
     with Progress("synthesize", quiet=arguments.quiet) as progress:
         document = synthesize(
             spec,
             arguments.out,
             folder=arguments.file.parent,
-            seed=1 if arguments.seed is None else arguments.seed,
+            seed=seed,
             horizon_s=arguments.horizon,
             progress=progress.share_of_rows,
         )

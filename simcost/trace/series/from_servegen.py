@@ -16,6 +16,7 @@ from simcost.errors import InputError
 from simcost.tables.calendar import STEPS, divides
 from simcost.tables.cells import Floats, Ints
 from simcost.tables.faults import Faults, quoted
+from simcost.trace.requests.store import MAX_TOKENS
 from simcost.trace.series.from_traces import QUANTITIES, check_asked, stem
 from simcost.trace.series.resample import coarsen, finding
 from simcost.trace.series.series import LARGEST, Grid, Series
@@ -28,12 +29,35 @@ _ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class _Client:
+class Client:
+    """Rates of one client; arrays with one value per window."""
+
     path: Path
     name: str
     start_s: Ints
     rate: Floats
-    """Requests a second in each window."""
+    """Requests a second."""
+    law: tuple[str, ...]
+    """Of the gaps: `Gamma`, `Weibull`, or empty where there were too few requests."""
+    shape: Floats
+
+    @property
+    def step_s(self) -> int:
+        """Length of a window."""
+        return int(self.start_s[1] - self.start_s[0])
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLaw:
+    """Tokens and the share of requests that have them."""
+
+    tokens: Ints
+    share: Floats
+
+    @property
+    def mean(self) -> float:
+        """Mean tokens of a request."""
+        return float(self.tokens @ self.share)
 
 
 def is_servegen(path: Path) -> bool:
@@ -59,15 +83,8 @@ def servegen_series(
     """
     counted = quantity or "requests"
     check_asked(path, counted, QUANTITIES, by, ["client"])
-    clients = [_read_client(file) for file in _files(path)]
-    first = clients[0]
-    for client in clients[1:]:
-        if not np.array_equal(client.start_s, first.start_s):
-            raise InputError(
-                f"{client.path}: its windows are not those of {first.path.name}; put each set of clients into a "
-                "folder of its own"
-            )
-    grid = Grid(start_s=int(first.start_s[0]), step_s=int(first.start_s[1] - first.start_s[0]))
+    clients = read_clients(path)
+    grid = Grid(start_s=int(clients[0].start_s[0]), step_s=clients[0].step_s)
     values = [client.rate * grid.step_s * _tokens(client, counted) for client in clients]
     named = [(client.name, each) for client, each in zip(clients, values, strict=True)]
     asked = named if by else [(stem(path), np.sum(values, axis=0))]
@@ -78,6 +95,24 @@ def servegen_series(
     return [series for series, _ in coarse], found + [said for _, more in coarse for said in more]
 
 
+def read_clients(path: Path) -> list[Client]:
+    """The clients of a file or folder, by their numbers.
+
+    Raises:
+        FaultsError: lines at fault.
+        InputError: clients with different windows.
+    """
+    clients = [_read_client(file) for file in _files(path)]
+    first = clients[0]
+    for client in clients[1:]:
+        if not np.array_equal(client.start_s, first.start_s):
+            raise InputError(
+                f"{client.path}: its windows are not those of {first.path.name}; put each set of clients into a "
+                "folder of its own"
+            )
+    return clients
+
+
 def _files(path: Path) -> list[Path]:
     """The files of rates, by the number of their client."""
     files = list(path.glob("chunk-*-trace.csv")) if path.is_dir() else [path] if path.is_file() else []
@@ -85,13 +120,13 @@ def _files(path: Path) -> list[Path]:
     return [file for _, file in sorted(numbered)]
 
 
-def _read_client(path: Path) -> _Client:
-    faults, rows = Faults(path), []
+def _read_client(path: Path) -> Client:
+    faults, rows = Faults(path), list[tuple[int, float, str, float]]()
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             for line, cells in enumerate(csv.reader(lines), 1):
                 if not (fault := _fault(cells)):
-                    rows.append((int(cells[0]), float(cells[1])))
+                    rows.append((int(cells[0]), float(cells[1]), cells[3], float(cells[4])))
                     fault = _off_grid(rows)
                 if fault:
                     faults.add(f"line {line}", fault)
@@ -101,7 +136,8 @@ def _read_client(path: Path) -> _Client:
     if len(rows) < 2:
         raise InputError(f"{path}: has {len(rows)} windows, and at least two are needed; download it again")
     name = path.name.removesuffix("-trace.csv").replace("chunk", "client")
-    return _Client(path, name, np.array([start for start, _ in rows]), np.array([rate for _, rate in rows]))
+    start_s, rate, law, shape = zip(*rows, strict=True)
+    return Client(path, name, np.array(start_s), np.array(rate), law, np.array(shape))
 
 
 def _fault(cells: Sequence[str]) -> str:
@@ -115,10 +151,13 @@ def _fault(cells: Sequence[str]) -> str:
         return f"requests a second: {quoted(cells[1])} is not a number from 0 up"
     if cells[3] not in _LAWS:
         return f"law of the gaps: {quoted(cells[3])} is none of Gamma, Weibull and empty"
+    shape = _number(cells[4])
+    if shape is None or shape < 0 or (cells[3] and not shape):
+        return f"shape of the gaps: {quoted(cells[4])} is not a number above 0"
     return ""
 
 
-def _off_grid(rows: Sequence[tuple[int, float]]) -> str:
+def _off_grid(rows: Sequence[tuple[int, float, str, float]]) -> str:
     """The fault of the last window, empty where it follows those before."""
     if len(rows) < 2:
         return ""
@@ -136,29 +175,35 @@ def _number(text: str) -> float | None:
     return found if isfinite(found) else None
 
 
-def _tokens(client: _Client, quantity: str) -> Floats:
+def _tokens(client: Client, quantity: str) -> Floats:
     """Mean tokens of a request in each window; 1 where requests are counted, 0 where there are none."""
     if quantity == "requests":
         return np.ones(len(client.rate))
+    return np.array([0.0 if law is None else law.mean for law in token_laws(client, quantity)])
+
+
+def token_laws(client: Client, quantity: str) -> list[TokenLaw | None]:
+    """Tokens of the requests of each window; None where there are no requests.
+
+    Raises:
+        FaultsError: laws at fault, or missing for requests.
+        InputError: no file of lengths.
+    """
     path = client.path.with_name(client.path.name.replace("trace.csv", "dataset.json"))
-    starts, means = _means(path, _PUBLISHED[quantity])
-    place = np.searchsorted(starts, client.start_s, side="right") - 1
-    tokens: Floats = np.where(place < 0, np.nan, means[place])
-    silent = np.flatnonzero(np.isnan(tokens) & (client.rate > 0))
-    faults = Faults(path)
-    faults.add_all(
-        silent,
-        lambda i: (
-            f"{client.start_s[i]} s",
-            f"no {_PUBLISHED[quantity]} for the requests of this window; leave the client out",
-        ),
-    )
+    what, faults = _PUBLISHED[quantity], Faults(path)
+    known = _laws(path, what)
+    place = np.searchsorted(list(known), client.start_s, side="right") - 1
+    each = [None, *known.values()]
+    laws = [each[number + 1] if rate > 0 else None for number, rate in zip(place, client.rate, strict=True)]
+    silent = np.flatnonzero((client.rate > 0) & np.array([law is None for law in laws]))
+    missing = f"no {what} for the requests of this window; leave the client out"
+    faults.add_all(silent, lambda i: (f"{client.start_s[i]} s", missing))
     faults.check()
-    return np.nan_to_num(tokens)
+    return laws
 
 
-def _means(path: Path, what: str) -> tuple[Ints, Floats]:
-    """Starts of the times that have lengths of their own, and the mean of each, NaN where there were no requests."""
+def _laws(path: Path, what: str) -> dict[int, TokenLaw | None]:
+    """Laws of tokens by the second from which they hold, in order; None where there were no requests."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -167,29 +212,29 @@ def _means(path: Path, what: str) -> tuple[Ints, Floats]:
         raise InputError(f"{path}: is not one JSON document: {error}; download it again") from error
     if not isinstance(document, dict) or not document:
         raise InputError(f"{path}: is not a JSON object of lengths by their start in seconds; download it again")
-    faults, means = Faults(path), {}
+    faults, found = Faults(path), dict[int, TokenLaw | None]()
     for start, laws in document.items():
-        mean = _mean(laws.get(what)) if isinstance(laws, dict) else None
-        if mean is None or not re.fullmatch(r"\d{1,12}", start, re.ASCII):
+        law = _law(laws.get(what)) if isinstance(laws, dict) else None
+        if law is None or not re.fullmatch(r"\d{1,12}", start, re.ASCII):
             faults.add(f"{start}.{what}", "is not text such as '{128: 0.25, 512: 0.75}' with a sum of 1")
         else:
-            means[int(start)] = mean
+            found[int(start)] = law if len(law.tokens) else None
     faults.check()
-    starts = sorted(means)
-    return np.array(starts), np.array([means[start] for start in starts])
+    return dict(sorted(found.items()))
 
 
-def _mean(text: Any) -> float | None:
-    """Mean of a law of tokens, NaN where it is empty, None where it is no law."""
+def _law(text: Any) -> TokenLaw | None:
+    """Law of tokens, without any where there were no requests; None where the text is no law."""
     try:
         law = ast.literal_eval(text) if isinstance(text, str) else None
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
     if not isinstance(law, dict):
         return None
-    if not law:
-        return float("nan")
-    known = all(type(tokens) is int and tokens >= 0 and type(share) in (int, float) for tokens, share in law.items())
-    if not known or min(law.values()) < 0 or abs(sum(law.values()) - 1) > _ROUNDING:
+    known = all(
+        type(tokens) is int and 0 <= tokens <= MAX_TOKENS and type(share) in (int, float) and share >= 0
+        for tokens, share in law.items()
+    )
+    if not known or (law and not abs(sum(law.values()) - 1) <= _ROUNDING):
         return None
-    return float(sum(tokens * share for tokens, share in law.items()))
+    return TokenLaw(np.array(list(law), np.int64), np.array(list(law.values()), np.float64))
