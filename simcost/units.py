@@ -224,12 +224,12 @@ def _binary(value_bytes: float) -> str:
 
 
 def format_count(value: float) -> Formatted:
-    """A count for people: `12,345`, `44M`; a mean below 100 in three digits."""
+    """A count as text: `12,345`, `44M`; a mean below 100 in three digits."""
     return Formatted(f"{value:,.0f}", value) if 100 <= abs(value) < 1e7 else format_amount(value)
 
 
 def format_amount(value: float) -> Formatted:
-    """A number for people in three digits.
+    """A number as text in three digits.
 
     >>> [str(format_amount(value)) for value in (5_123_456, 14_234, 99.96, 0.0351, 0, 2e9)]
     ['5.12M', '14,200', '100', '0.0351', '0', '2B']
@@ -241,6 +241,6 @@ def format_amount(value: float) -> Formatted:
 
 
 def format_share(value: float) -> Formatted:
-    """A share for people: `99.5 %`; never rounds up to 100 %."""
+    """A share as text: `99.5 %`; never rounds up to 100 %."""
     shown = f"{round(100 * value, 1) + 0.0:,.1f}"  # no -0.0
     return Formatted("99.9+ %" if shown == "100.0" and value < 1 else f"{shown} %", value)

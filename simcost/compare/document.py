@@ -1,189 +1,22 @@
-"""Comparison as the JSON document of `simcost run`, with the requests and jobs of each plan."""
+"""Comparison as the JSON document of `simcost run`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
-from math import fsum
+from dataclasses import asdict
 from typing import Any
 
 from simcost.billing.price_list import price_list, price_sentences
 from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.drivers import CostDrivers, drivers
-from simcost.compare.fleet_tracking import Following
 from simcost.compare.futures import futures
-from simcost.compare.results import PlanSummary, RunResult, Served, Trained, mean_by_key, mean_of
+from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
+from simcost.compare.results import PlanSummary, RunResult, mean_of
 from simcost.compare.unit_costs import charge_changes, money
 from simcost.compare.verdict import missed, percent, verdict
 from simcost.perf.quality import QualityTarget
-from simcost.slo import JobReport
 from simcost.units import HOURS_PER_MONTH, format_seconds
 
 Document = dict[str, Any]
-_METRICS = ("ttft_s", "tpot_s", "e2e_s")
-_LEVELS = ("mean", "p50", "p90", "p95", "p99")
-_REQUESTS = ("arrived", "completed", "rejected", "timed_out", "in_system", "preemptions")
-
-
-def requests(plan: PlanSummary) -> Document:
-    """Counts of the first replication, so that they add up as integers; of jobs alone, there are no requests."""
-    served = plan.served
-    return {
-        "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
-        **_retries(served),
-        **_prefix(served),
-        **({"priorities": [dict(one) for one in served[0].by_priority]} if served and served[0].by_priority else {}),
-        "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
-        "over_provisioned": _over_provisioned(plan),
-        "engine_factors": [one.engine_factor for one in served],
-        **_following(served),
-    }
-
-
-def _over_provisioned(plan: PlanSummary) -> Document:
-    """Replica-hours paid beyond those that demand needs, and their cost, of the whole run and a month; None throughout
-    without requests.
-    """
-    fleets = [one.provisioning for one in plan.served]
-    if not fleets:
-        return dict.fromkeys(("replica_hours", "usd", "share", "per_month"))
-    hours = {
-        "paid_replica_hours": fsum(one.paid_h for one in fleets) / len(fleets),
-        "needed_replica_hours": fsum(one.needed_h for one in fleets) / len(fleets),
-        "replica_hours": fsum(one.over_h for one in fleets) / len(fleets),
-        "usd": plan.mean(lambda run: run.over_provisioned_usd) or 0.0,
-    }
-    paid_h = hours["paid_replica_hours"]
-    return {
-        "replica_hours": hours["replica_hours"],
-        "usd": hours["usd"],
-        "share": hours["replica_hours"] / paid_h if paid_h else 0.0,
-        "per_month": {name: value / plan.months for name, value in hours.items()},
-    }
-
-
-def _prefix(served: Sequence[Served]) -> Document:
-    """Cached prefixes as the router believes them, of the first replication; empty where it does not use them."""
-    if not served or served[0].prefix_blocks is None:
-        return {}
-    blocks, hit = served[0].prefix_blocks
-    return {"prefix": {"blocks": blocks, "blocks_hit": hit, "hit_share": hit / blocks if blocks else None}}
-
-
-def _retries(served: Sequence[Served]) -> Document:
-    """Requests that clients sent again, counts of the first replication; empty where they do not retry."""
-    if not served or served[0].retries is None:
-        return {}
-    said = served[0].retries
-    generated = said["generated_tokens"]
-    undelivered = 1 - served[0].output_tokens / generated if generated else 0.0
-    return {"retries": {**said, "undelivered_share": undelivered}}
-
-
-def _following(served: Sequence[Served]) -> Document:
-    """Tracking of the demand by the fleet, means over all replications; empty where it never changed."""
-    if not any(one.fleet_changed for one in served):
-        return {}
-    runs = [one.following for one in served if one.following is not None]
-    names = [field.name for field in fields(Following)]
-    known = {name: [value for run in runs if (value := getattr(run, name)) is not None] for name in names}
-    return {"following": {name: sum(values) / len(values) if values else None for name, values in known.items()}}
-
-
-def service_levels(served: Sequence[Served]) -> Document:
-    """Means over replications of what requests experienced; None throughout where there are none."""
-    if not served:
-        nothing = (
-            "target",
-            "error_share",
-            "error_budget_used",
-            "goodput_per_s",
-            "output_tokens_per_s",
-            "hours_missed",
-            "metrics_error",
-        )
-        metrics = {metric: dict.fromkeys(_LEVELS) for metric in _METRICS}
-        return {"limits": dict.fromkeys(_METRICS), "metrics": metrics, **dict.fromkeys(nothing)}
-    first = served[0].slo
-    return {
-        "target": first.target,
-        "limits": first.limits,
-        "metrics": {
-            metric: {name: mean_of(one.slo.metrics[metric][name] for one in served) for name in levels}
-            for metric, levels in first.metrics.items()
-        },
-        "metrics_error": max(one.slo.metrics_error for one in served),
-        **{
-            name: mean_of(getattr(one.slo, name) for one in served)
-            for name in (
-                "error_share",
-                "error_budget_used",
-                "goodput_per_s",
-                "output_tokens_per_s",
-                "hours_missed",
-            )
-        },
-    }
-
-
-def jobs(plan: PlanSummary) -> Document:
-    """Outcomes of the jobs, means over replications, counts of the first; empty without jobs."""
-    trained = plan.trained
-    if not trained:
-        return {}
-    reports = [one.slo for one in trained]
-    return {
-        "jobs": dict(reports[0].jobs),
-        "wait_s": _levels(reports, "wait_s"),
-        "jct_s": _levels(reports, "jct_s"),
-        "deadlines_met": mean_of(report.deadlines_met for report in reports),
-        "gpus": max(one.gpus for one in trained),
-        "gpu_hours": mean_by_key([one.gpu_hours for one in trained]),
-        "gpu_share": mean_by_key([_shares(one.gpu_hours) for one in trained]),
-        "redone_share": mean_of(map(_redone, trained)),
-        "fragmentation": mean_of(one.fragmentation for one in trained),
-        "deterministic": not any(one.random for one in trained),
-    }
-
-
-def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
-    """Sentences on waiting and preemption of jobs under two plans, the first replication's preemptions; empty without
-    jobs.
-    """
-    waits, stops = (plan.wait_p95_s, against.wait_p95_s), [_stops(one) for one in (plan, against)]
-    if waits[0] is None or waits[1] is None:
-        return []
-    one, other = (format_seconds(wait.mean) for wait in (waits[0], waits[1]))
-    lines = [f"P95 wait of jobs: {one} against {other} in {against.name}."]
-    if any(stops):
-        redone = [percent(round(mean_of(map(_redone, side.trained)) or 0.0, 4)) for side in (plan, against)]
-        lines.append(
-            f"Preemptions: {stops[0]:,} against {stops[1]:,}; {redone[0]} of the GPU time of jobs was done again "
-            f"({redone[1]})."
-        )
-    return lines
-
-
-def _stops(plan: PlanSummary) -> int:
-    return plan.trained[0].slo.jobs["preemptions"] if plan.trained else 0
-
-
-def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:
-    rows = [getattr(report, name) for report in reports]
-    return {level: mean_of(row[level] for row in rows) for level in rows[0]}
-
-
-def _shares(hours: dict[str, float]) -> dict[str, float]:
-    """Of all GPU time; work that was lost and restarts together."""
-    total = sum(hours.values()) or 1.0
-    shares = {name: value / total for name, value in hours.items()}
-    return shares | {"lost": shares.pop("restart") + shares["lost"]}
-
-
-def _redone(trained: Trained) -> float:
-    """Part of the GPU time of jobs that was work done again, or restarts."""
-    hours = trained.gpu_hours
-    busy = sum(hours[name] for name in ("useful", "checkpoint", "lost", "restart"))
-    return (hours["lost"] + hours["restart"]) / busy if busy else 0.0
 
 
 def document(

@@ -1,4 +1,4 @@
-"""Numbers and text for people: one way to write each kind; a missing value is a dash."""
+"""Numbers and text as they are shown: one way to write each kind; a missing value is a dash."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A study for people, part by part: what the terminal, its page and the explorer show below the verdict."""
+"""A result, part by part: what the terminal, its page and the explorer show below the verdict."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

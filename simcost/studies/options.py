@@ -118,7 +118,7 @@ def draw(arguments: Arguments, result: object, view: str) -> None:
 
 
 def show(arguments: Arguments, result: object, view: str) -> None:
-    """Print the document of a result, or for people the parts of it that `simcost.studies.<view>` gives."""
+    """Print the document of a result, or as text the parts of it that `simcost.studies.<view>` gives."""
     if arguments.json:
         print_json(result)
     else:

@@ -1,4 +1,4 @@
-"""Per-token APIs and fleets for people."""
+"""Per-token APIs and fleets, as parts."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""A calibration for people: how true the replay is, the coefficients, and what was not seen."""
+"""A calibration, as parts: how true the replay is, the coefficients, and what was not seen."""
 
 from __future__ import annotations
 

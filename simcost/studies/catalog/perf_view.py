@@ -1,4 +1,4 @@
-"""The performance of a replica for people."""
+"""The performance of a replica, as parts."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The import of a price list, and the changes between two price books, for people."""
+"""The import of a price list, and the changes between two price books, as parts."""
 
 from collections.abc import Mapping
 from typing import Any

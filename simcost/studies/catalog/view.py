@@ -1,4 +1,4 @@
-"""The catalog for people."""
+"""The catalog, as parts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Difference of two costs for people."""
+"""Difference of two costs, as parts."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The score of a forecast, for people."""
+"""The score of a forecast, as parts."""
 
 from simcost.present.chart_style import Document
 from simcost.present.format import NONE, amount, count, share

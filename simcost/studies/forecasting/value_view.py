@@ -1,4 +1,4 @@
-"""Worth of forecasts in dollars, for people."""
+"""Worth of forecasts in dollars, as parts."""
 
 from simcost.present.chart_style import Document
 from simcost.present.format import amount, share, usd

@@ -1,4 +1,4 @@
-"""A forecast for people: on the terminal, its page and in the explorer."""
+"""A forecast, as parts: on the terminal, its page and in the explorer."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Search for the cheapest plan, for people."""
+"""Search for the cheapest plan, as parts."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tables and sentences of a result for people."""
+"""The tables and sentences of a result."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Share of a cluster that placements allocate, for people."""
+"""Share of a cluster that placements allocate, as parts."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""One fleet for serving and training against two, for people."""
+"""One fleet for serving and training against two, as parts."""
 
 from collections.abc import Mapping
 

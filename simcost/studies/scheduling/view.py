@@ -1,4 +1,4 @@
-"""Replays of job traces for people."""
+"""Replays of job traces, as parts."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

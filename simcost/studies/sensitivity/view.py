@@ -1,4 +1,4 @@
-"""Sensitivity of a decision for people."""
+"""Sensitivity of a decision, as parts."""
 
 from collections.abc import Mapping
 from typing import Any

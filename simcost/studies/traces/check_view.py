@@ -1,4 +1,4 @@
-"""Simulated latencies beside observed ones, for people."""
+"""Simulated latencies beside observed ones, as parts."""
 
 from simcost.present.format import seconds, share_change
 from simcost.present.parts import Part, notes

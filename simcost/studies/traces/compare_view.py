@@ -1,4 +1,4 @@
-"""Likeness of a synthetic trace to a real one, for people."""
+"""Likeness of a synthetic trace to a real one, as parts."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The result of a download, for people."""
+"""The result of a download, as parts."""
 
 from collections.abc import Mapping
 from typing import Any

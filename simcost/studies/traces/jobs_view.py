@@ -1,4 +1,4 @@
-"""An import of jobs, and the description of a job trace, for people."""
+"""An import of jobs, and the description of a job trace, as parts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

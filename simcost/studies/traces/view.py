@@ -1,4 +1,4 @@
-"""An import, the description of a trace, a synthesis, for people."""
+"""An import, the description of a trace, a synthesis, as parts."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
