@@ -12,20 +12,18 @@ from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
 from simcost.catalog.csv_reader import LazyFacts
 from simcost.catalog.dates import UNKNOWN
+from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
     CommitmentRate,
     FailureRate,
-    GridIntensity,
     HardwareFit,
     Instrument,
     Machine,
     Model,
     Offer,
-    PowerDraw,
     Precision,
-    Pue,
     StepFactor,
     TierPrice,
     TokenPrice,

@@ -11,19 +11,17 @@ from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.catalog import Catalog, Facts
 from simcost.catalog.contracts import ContractPrice, CurrencyRate
 from simcost.catalog.csv_reader import LazyFacts, Row, read_table
+from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
 from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
     CommitmentRate,
     FailureRate,
-    GridIntensity,
     HardwareFit,
     Machine,
     Model,
     Offer,
-    PowerDraw,
     Provenance,
-    Pue,
     StepFactor,
     TierPrice,
     TokenPrice,

@@ -16,7 +16,7 @@ from support.ledgers import HOUR, ledger
 from simcost.billing.energy import IDLE_SHARE, Draw, Site, accelerator_draw, average_kw, energy, host_draw
 from simcost.billing.metering import usages_of
 from simcost.catalog import load_catalog
-from simcost.catalog.facts import PowerDraw
+from simcost.catalog.energy_facts import PowerDraw
 from simcost.errors import CatalogError
 from simcost.ledger.jobs import JobLedger, JobOutcomes
 from simcost.ledger.requests import NODES, LedgerUsage

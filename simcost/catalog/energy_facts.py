@@ -1,0 +1,40 @@
+"""Facts of energy and emissions: power of devices, of sites, of the grid."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
+
+from simcost.catalog.facts import Amount, Positive, Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerDraw(Provenance):
+    """Power of a device, linear in its utilisation; per vCPU and per GB (1e9 bytes) of memory for hosts."""
+
+    name: str
+    """An accelerator, `vcpu` or `memory-gb`."""
+    idle_w: Amount
+    max_w: Positive
+
+    def __post_init__(self) -> None:
+        if self.idle_w > self.max_w:
+            raise ValueError(f"idle_w ({self.idle_w:g}) must not exceed max_w ({self.max_w:g})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pue(Provenance):
+    """Power usage effectiveness of a provider: energy of the site / energy of its machines."""
+
+    provider: str
+    """Or `on-premises`."""
+    pue: Annotated[float, Ge(1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridIntensity(Provenance):
+    """Emissions of a kilowatt-hour in a region: location-based, yearly mean."""
+
+    provider: str
+    region: str
+    g_per_kwh: Amount
