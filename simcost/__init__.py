@@ -1,3 +1,32 @@
-"""simcost: what an AI workload would cost, and the latency its users would see, on hardware you have not bought yet."""
+"""simcost: what an AI workload would cost, and the latency its users would see, on hardware you have not bought yet.
+
+`import simcost as sc` offers `load`, `run`, `optimize`, `sensitivity`, `forecast`, `bill`, `calibrate` and `read`
+(simcost/api); they load when they are first used, and `__init__.pyi` tells type checkers what they are.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+__all__ = [
+    "Answer",
+    "CheckedScenario",
+    "Result",
+    "bill",
+    "calibrate",
+    "forecast",
+    "load",
+    "optimize",
+    "read",
+    "run",
+    "sensitivity",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The names of the Python API, on first use."""
+    if name == "forecast":  # the room, which is called as the function of the API
+        return import_module("simcost.forecast")
+    if name in __all__:
+        return getattr(import_module("simcost.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,7 +32,7 @@ FEWEST_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class FittedLibraryModel:
     """A fitted model on the scale it was fitted on."""
 
     point: Callable[[int], Floats]
@@ -47,7 +47,7 @@ class LibraryFit:
     """A result of statsmodels for one horizon, as demand."""
 
     transformed: Transformed
-    result: Result
+    result: FittedLibraryModel
     horizon: int
 
     @property
@@ -82,14 +82,14 @@ class Library(Fitting):
     def remarks(self, seen: CleanedHistory) -> list[str]:
         """The form that was chosen, or why another model was used in its place."""
         found = self._result(seen)
-        if isinstance(found, Result):
+        if isinstance(found, FittedLibraryModel):
             return [found.remark]
         return [f"{self.name} was not used, {found}: {_in_its_place(seen).name} in its place"]
 
     def _transformed(self, seen: CleanedHistory) -> Transformed:
         return Transformed.of(seen.values, log=self.name in ("sarimax", "mstl"), floor=seen.floor)
 
-    def _result(self, seen: CleanedHistory) -> Result | str:
+    def _result(self, seen: CleanedHistory) -> FittedLibraryModel | str:
         """The fitted model, or why there is none."""
         if self.name == "sarimax" and seen.season.short > LONGEST_SARIMAX_SEASON:
             raise InputError(
@@ -109,7 +109,7 @@ def _in_its_place(seen: CleanedHistory) -> SeasonalNaive | Flat:
 
 
 @lru_cache(maxsize=16)
-def _result(name: LibraryName, content: bytes, season: Season, tested: bool) -> Result | None:
+def _result(name: LibraryName, content: bytes, season: Season, tested: bool) -> FittedLibraryModel | None:
     values = np.frombuffer(content)
     with _quietly():
         if name == "theta":
@@ -132,7 +132,7 @@ def _usable(season: int, values: Floats) -> int:
     return season if 2 * season <= len(values) else 1
 
 
-def _ets(values: Floats, season: Season) -> Result | None:
+def _ets(values: Floats, season: Season) -> FittedLibraryModel | None:
     """Of four forms the one with the smallest AICc (Hyndman et al. 2008, Forecasting with Exponential Smoothing).
 
     Errors and season are both additive or, when all values are above 0, both multiplicative; with and
@@ -143,7 +143,7 @@ def _ets(values: Floats, season: Season) -> Result | None:
     return _best_ets(values, _usable(season.short, values), season.short, kinds)
 
 
-def _best_ets(values: Floats, period: int, block: int, kinds: tuple[str, ...]) -> Result | None:
+def _best_ets(values: Floats, period: int, block: int, kinds: tuple[str, ...]) -> FittedLibraryModel | None:
     fits = [_ets_form(values, period, kind, trend) for kind, trend in product(kinds, (None, "add"))]
     best = min((fit for fit in fits if fit), key=lambda fit: fit.aicc, default=None)
     if best is None:
@@ -160,7 +160,7 @@ def _best_ets(values: Floats, period: int, block: int, kinds: tuple[str, ...]) -
         drawn = best.simulate(horizon, anchor="end", repetitions=count, random_errors=noise)
         return np.asarray(drawn, dtype=np.float64).reshape(horizon, count).T
 
-    return Result(point, paths, f"ets: {form} has the smallest AICc of {len(fits)} forms, season {period}")
+    return FittedLibraryModel(point, paths, f"ets: {form} has the smallest AICc of {len(fits)} forms, season {period}")
 
 
 def _ets_form(values: Floats, period: int, kind: str, trend: str | None) -> Any:
@@ -183,7 +183,7 @@ def _ets_form(values: Floats, period: int, kind: str, trend: str | None) -> Any:
     return fit if fit.mle_retvals["converged"] and np.isfinite(fit.aicc) and not wide else None
 
 
-def _theta(values: Floats, season: Season, *, tested: bool) -> Result | None:
+def _theta(values: Floats, season: Season, *, tested: bool) -> FittedLibraryModel | None:
     """The Theta method (Assimakopoulos and Nikolopoulos 2000), seasonally adjusted.
 
     Theta is ARIMA(0,1,1) with drift (Hyndman and Billah 2003): in paths, a residual moves the level for good
@@ -209,7 +209,7 @@ def _theta(values: Floats, season: Season, *, tested: bool) -> Result | None:
         return point(horizon) + moved * (np.resize(ahead, horizon) if multiply else 1.0)
 
     flat = np.ptp(ahead) == 0
-    return Result(point, paths, "theta: no season found" if flat else f"theta: season {period}")
+    return FittedLibraryModel(point, paths, "theta: no season found" if flat else f"theta: season {period}")
 
 
 def _smoothing_errors(values: Floats, alpha: float) -> Floats:
@@ -223,7 +223,7 @@ def _smoothing_errors(values: Floats, alpha: float) -> Floats:
     return centred
 
 
-def _sarimax(values: Floats, season: Season) -> Result | None:
+def _sarimax(values: Floats, season: Season) -> FittedLibraryModel | None:
     """SARIMAX (1,0,1)(0,1,1) of the season; without two seasons ARMA (1,1) around the mean.
 
     The seasonal difference is taken here, not in the state space, which makes the fit seven times cheaper.
@@ -257,7 +257,7 @@ def _sarimax(values: Floats, season: Season) -> Result | None:
         return undo(np.asarray(fit.forecast(horizon)) + through(noise, response))
 
     form = f"(1,0,1)(0,1,1) of season {period}" if seasonal else "(1,0,1) without season"
-    return Result(point, paths, f"sarimax: {form}, on logs")
+    return FittedLibraryModel(point, paths, f"sarimax: {form}, on logs")
 
 
 def _summed(changes: Floats, base: Floats) -> Floats:
@@ -271,7 +271,7 @@ def _summed(changes: Floats, base: Floats) -> Floats:
     return cut
 
 
-def _mstl(values: Floats, season: Season) -> Result | None:
+def _mstl(values: Floats, season: Season) -> FittedLibraryModel | None:
     """MSTL (Bandara, Hyndman and Bergmeir 2021): its seasons are repeated, the rest is an ETS without season.
 
     Paths widen those of the rest by sqrt(n / (n - k)), k = the freedom that the decomposition took from it, about
@@ -304,4 +304,4 @@ def _mstl(values: Floats, season: Season) -> Result | None:
         return repeated(horizon) + middle + spread
 
     remark = f"mstl: seasons {' and '.join(map(str, periods))}; the rest by {rest.remark}"
-    return Result(point, paths, remark)
+    return FittedLibraryModel(point, paths, remark)

@@ -34,6 +34,23 @@ def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
     return loaded
 
 
+def load_text(text: str, path: Path, data_folder: Path | None = None) -> LoadedScenario:
+    """Read a scenario from YAML text.
+
+    Args:
+        text: the YAML.
+        path: the file that it would stand in: faults name it, own facts lie beside it.
+        data_folder: where traces are looked for; None = the folder of that file.
+
+    Raises:
+        FaultsError: all faults of the text, each with its place.
+    """
+    loaded, faults = _parsed(text, path, data_folder or path.parent)
+    if loaded is None or faults:
+        raise FaultsError(faults)
+    return loaded
+
+
 def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
     """All faults of a scenario file, in the order of their places."""
     return _read(path, data_folder or path.parent)[1]
@@ -41,8 +58,10 @@ def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
 
 def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
     text, faults = yaml.read(path)
-    if faults:
-        return None, faults
+    return (None, faults) if faults else _parsed(text, path, folder)
+
+
+def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
     file = str(path)
     root, faults = yaml.parse(text, file)
     if root is None:

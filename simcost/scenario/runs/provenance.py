@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import asdict, replace
+from hashlib import sha256
 from importlib.metadata import version
 from math import exp
 from pathlib import Path
@@ -30,7 +31,7 @@ from simcost.units import format_seconds
 def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
     """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
     loaded = question.loaded
-    files = [loaded.path, *_own_facts(loaded)]
+    own = {os.path.relpath(file): sha256_of(file) for file in _own_facts(loaded)}
     named = {os.path.relpath(inside(loaded.folder, name)): digest for name, digest in _named(question).items()}
     return {
         "simcost_version": __version__,
@@ -38,7 +39,7 @@ def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
         "seed": question.seed,
         "seeds": question.seeds,
         "horizon_s": horizon_s,
-        "inputs": {os.path.relpath(file): sha256_of(file) for file in files} | named,
+        "inputs": _scenario_text(loaded) | own | named,
         "catalog_date": loaded.catalog.as_of,
         "python_version": platform.python_version(),
         "numpy_version": version("numpy"),
@@ -49,7 +50,15 @@ def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
 def input_files(question: ResolvedScenario) -> list[Path]:
     """The files that a question is read from: its scenario, own facts, and what the scenario names."""
     loaded = question.loaded
-    return [loaded.path, *_own_facts(loaded), *(inside(loaded.folder, name) for name in _named(question))]
+    written = [loaded.path] if loaded.path.is_file() else []
+    return [*written, *_own_facts(loaded), *(inside(loaded.folder, name) for name in _named(question))]
+
+
+def _scenario_text(loaded: LoadedScenario) -> dict[str, str]:
+    """SHA-256 of the scenario file; of its text where it stands in no file."""
+    if loaded.path.is_file():
+        return {os.path.relpath(loaded.path): sha256_of(loaded.path)}
+    return {loaded.path.name: sha256(loaded.text.encode()).hexdigest()}
 
 
 def _named(question: ResolvedScenario) -> dict[str, str]:

@@ -1,0 +1,13 @@
+from simcost.api import Answer as Answer
+from simcost.api import CheckedScenario as CheckedScenario
+from simcost.api import Result as Result
+from simcost.api import bill as bill
+from simcost.api import calibrate as calibrate
+from simcost.api import forecast as forecast
+from simcost.api import load as load
+from simcost.api import optimize as optimize
+from simcost.api import read as read
+from simcost.api import run as run
+from simcost.api import sensitivity as sensitivity
+
+__version__: str

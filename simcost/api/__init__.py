@@ -1,0 +1,24 @@
+"""Python API: what `import simcost as sc` offers.
+
+A scenario comes from a file, a mapping or YAML text (`load`); it is run, optimized and varied; each answer is a
+document as `--json` prints it, with its tables and charts. Nothing is printed, and progress is told only to who asks.
+"""
+
+from simcost.api.answers import Answer
+from simcost.api.results import Result, read
+from simcost.api.scenarios import CheckedScenario, load, optimize, run, sensitivity
+from simcost.api.studies import bill, calibrate, forecast
+
+__all__ = [
+    "Answer",
+    "CheckedScenario",
+    "Result",
+    "bill",
+    "calibrate",
+    "forecast",
+    "load",
+    "optimize",
+    "read",
+    "run",
+    "sensitivity",
+]

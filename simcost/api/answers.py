@@ -1,0 +1,93 @@
+"""Answer of a study: its document, its main table, its charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import InputError, did_you_mean
+from simcost.present.parts import Part, page, write_page
+
+Document = Mapping[str, Any]
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer of a study.
+
+    Attributes:
+        title: name of the question.
+        document: as the command prints it with `--json`; quantities have their unit in their names.
+        rows: its main table, one mapping a row; nested mappings are columns `a.b`.
+        parts: its tables and charts, as terminal and page lay them out.
+        short: names of charts by the titles of their parts; the others are named as their titles, with hyphens.
+    """
+
+    title: str
+    document: Document
+    rows: Rows
+    parts: Sequence[Part]
+    short: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """The answer in one sentence; empty where a study gives none."""
+        return str(self.document.get("verdict", ""))
+
+    @property
+    def charts(self) -> tuple[str, ...]:
+        """Names of the charts that `chart` draws."""
+        return tuple(self._drawn())
+
+    def chart(self, name: str | None = None) -> Any:
+        """An Altair chart; None = the first.
+
+        Raises:
+            InputError: no chart of that name.
+        """
+        drawn = self._drawn()
+        name = next(iter(drawn), "") if name is None else name
+        if name not in drawn:
+            known = ", ".join(drawn) or "none"
+            raise InputError(f"no chart {name!r}{did_you_mean(name, list(drawn))}; there are: {known}")
+        return drawn[name]()
+
+    def to_arrow(self) -> Any:
+        """The main table as a `pyarrow.Table`."""
+        import pyarrow as pa
+
+        return pa.Table.from_pylist([_flat(row) for row in self.rows])
+
+    def to_pandas(self) -> Any:
+        """The main table as a pandas data frame; pandas has to be installed."""
+        return self.to_arrow().to_pandas()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page of the answer, one self-contained HTML file, and return its path."""
+        write_page(Path(path), self.title, dict(self.document), self.parts)
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        """The page, as notebooks show it."""
+        return page(self.title, dict(self.document), self.parts)
+
+    def _drawn(self) -> dict[str, Callable[[], Any]]:
+        """Functions that draw the charts, by their names."""
+        return {self.short.get(part.title, _hyphenated(part.title)): part.chart for part in self.parts if part.chart}
+
+
+def _hyphenated(title: str) -> str:
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in title.lower()).split())
+
+
+def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{before}{key}.")
+        elif not isinstance(value, list | tuple):
+            flat[f"{before}{key}"] = value
+    return flat

@@ -1,0 +1,63 @@
+"""Result of a run: the folder, its document, its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simcost.api.answers import Answer, Document
+from simcost.errors import InputError, did_you_mean
+from simcost.studies.plans import sections
+
+_CHARTS = {
+    "Where the money went": "cost",
+    "Cost against service level": "pareto",
+    "Service level by hour": "slo",
+    "Demand and fleet": "scaling",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Answer):
+    """Result of a run, as its folder holds it.
+
+    Attributes:
+        folder: where the result and its runs are.
+    """
+
+    folder: Path
+
+    @property
+    def plans(self) -> list[Document]:
+        """The plans, in the order of the scenario, with the keys of `simcost run --json`."""
+        return list(self.document["plans"])
+
+    @property
+    def best(self) -> Document | None:
+        """The cheapest plan that meets its targets; None where no plan does."""
+        return next((plan for plan in self.plans if plan["name"] == self.document["best"]), None)
+
+    def table(self, name: str) -> Any:
+        """A table of the folder as a `pyarrow.Table`: `charges`, `runs`, `hours`, `latency`, `timeline` and others.
+
+        Raises:
+            InputError: no such table.
+        """
+        import pyarrow.parquet as pq
+
+        known = sorted(path.stem for path in (self.folder / "tables").glob("*.parquet"))
+        if name not in known:
+            raise InputError(f"no table {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}")
+        return pq.ParquetFile(self.folder / "tables" / f"{name}.parquet").read()
+
+
+def read(folder: str | Path) -> Result:
+    """The result that `simcost run`, or `CheckedScenario.run`, wrote to a folder.
+
+    Raises:
+        InputError: the folder holds no finished result.
+    """
+    document, shown = sections.read(Path(folder))
+    parts = sections.parts(document, shown)
+    return Result(document["scenario"], document, document["plans"], parts, short=_CHARTS, folder=Path(folder))

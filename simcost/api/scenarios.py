@@ -1,0 +1,234 @@
+"""Scenarios to run, to optimize, to vary."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simcost.api.answers import Answer
+from simcost.api.results import Result, read
+from simcost.errors import InputError
+from simcost.scenario.checks import load as checks
+from simcost.scenario.runs.provenance import dump
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+
+Progress = Callable[[float, str], None]
+CORES = os.cpu_count() or 1
+_CHANGED = " with changes"
+"""After the name of a file whose scenario was changed: faults and provenance are of the changed text."""
+
+
+def _silent(_share: float, _what: str) -> None:
+    """Progress that nobody asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedScenario:
+    """A checked scenario."""
+
+    loaded: LoadedScenario
+
+    @property
+    def name(self) -> str:
+        """Name of the scenario."""
+        return self.loaded.scenario.scenario
+
+    @property
+    def question(self) -> str:
+        """Question that it asks."""
+        return self.loaded.scenario.question
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """Names of the plans."""
+        return tuple(plan.name for plan in self.loaded.scenario.plans)
+
+    @property
+    def text(self) -> str:
+        """The YAML, as it is written."""
+        return self.loaded.text
+
+    def with_changes(self, changes: Mapping[str, Any]) -> CheckedScenario:
+        """A scenario with other values: `{"plans.0.scaling.replicas": 3, "slo.ttft": "2s"}`; None removes a key.
+
+        Raises:
+            InputError: a path that leads nowhere.
+            FaultsError: the values make no sound scenario.
+        """
+        root: Any = deepcopy(self.loaded.root.plain())
+        for path, value in changes.items():
+            _put(root, path, value)
+        path = self.loaded.path.with_name(f"{self.loaded.path.name.removesuffix(_CHANGED)}{_CHANGED}")
+        return CheckedScenario(checks.load_text(dump(root), path, self.loaded.folder))
+
+    def run(
+        self,
+        out: str | Path | None = None,
+        *,
+        seeds: int | None = None,
+        seed: int | None = None,
+        jobs: int = CORES,
+        fresh: bool = False,
+        progress: Progress | None = None,
+    ) -> Result:
+        """Simulate the plans and compare them, as `simcost run` does.
+
+        Args:
+            out: results folder; None = `results/NAME`. Runs that it holds are not simulated again.
+            seeds: replications; None = as the scenario says.
+            seed: start of the random numbers; None = as the scenario says.
+            jobs: simulations at a time; the result does not depend on it.
+            fresh: simulate again what is stored.
+            progress: called with the share done and what is done.
+
+        Raises:
+            InputError: a folder that is not a results folder, a trace that cannot be read.
+            RunError: a simulation that could not go on.
+        """
+        from simcost.scenario.runs.run import run
+        from simcost.studies.plans.sections import write_html
+
+        folder = self._folder(out)
+        run(self.loaded, folder, seeds=seeds, seed=seed, jobs=jobs, fresh=fresh, progress=progress or _silent)
+        write_html(folder)
+        return read(folder)
+
+    def optimize(
+        self,
+        out: str | Path | None = None,
+        *,
+        seeds: int | None = None,
+        seed: int | None = None,
+        jobs: int = CORES,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """The cheapest plan that meets the SLO, as `simcost optimize` finds it; its table is the Pareto front.
+
+        Args:
+            out: folder that keeps the runs; None = `results/NAME`.
+            seeds: as for `run`.
+            seed: as for `run`.
+            jobs: as for `run`.
+            progress: as for `run`.
+
+        Raises:
+            InputError: a space that cannot be searched.
+        """
+        from simcost.studies.optimizing.study import SearchSettings, optimize
+        from simcost.studies.optimizing.view import parts
+
+        settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs)
+        document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
+        return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
+
+    def sensitivity(
+        self,
+        vary: Mapping[str, tuple[float, float]],
+        out: str | Path | None = None,
+        *,
+        seeds: int | None = None,
+        seed: int | None = None,
+        jobs: int = CORES,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """Values that would change the decision, as `simcost sensitivity` finds it; its table is the tornado.
+
+        Args:
+            vary: range by path: `{"demand": (0.8, 1.5), "price.aws/p5.4xlarge": (3, 7)}`.
+            out: folder that keeps the runs; None = `results/NAME`.
+            seeds: as for `run`.
+            seed: as for `run`.
+            jobs: as for `run`.
+            progress: as for `run`.
+
+        Raises:
+            InputError: no such value, or a range that does not hold its base.
+        """
+        from simcost.studies.sensitivity.study import SensitivitySettings, VariedRange, sensitivity
+        from simcost.studies.sensitivity.view import parts
+
+        ranges = [VariedRange(path=path, lo=lo, hi=hi) for path, (lo, hi) in vary.items()]
+        settings = SensitivitySettings(runs=self._folder(out) / "runs", seeds=seeds, seed=seed, jobs=jobs)
+        document = sensitivity(self.loaded, ranges, settings, progress or _silent)
+        return Answer(f"sensitivity {self.name}", document, document["tornado"], parts(document))
+
+    def _folder(self, out: str | Path | None) -> Path:
+        return Path("results") / self.name if out is None else Path(out)
+
+
+def load(
+    source: str | Path | Mapping[str, Any] | CheckedScenario, *, folder: str | Path | None = None
+) -> CheckedScenario:
+    """A checked scenario.
+
+    Args:
+        source: path of a YAML file; or the scenario as a mapping, or as YAML text of several lines.
+        folder: where its traces are; None = the folder of the file, of a mapping or text the working directory.
+
+    Raises:
+        FaultsError: all that is wrong with it.
+    """
+    if isinstance(source, CheckedScenario):
+        return source
+    if isinstance(source, Mapping) or (isinstance(source, str) and "\n" in source):
+        text = _text(source) if isinstance(source, Mapping) else source
+        return CheckedScenario(checks.load_text(text, Path(folder or ".") / "scenario"))
+    return CheckedScenario(checks.load(Path(source), None if folder is None else Path(folder)))
+
+
+def run(
+    source: str | Path | Mapping[str, Any] | CheckedScenario, out: str | Path | None = None, **options: Any
+) -> Result:
+    """`load(source).run(out, **options)`."""
+    return load(source).run(out, **options)
+
+
+def optimize(
+    source: str | Path | Mapping[str, Any] | CheckedScenario, out: str | Path | None = None, **options: Any
+) -> Answer:
+    """`load(source).optimize(out, **options)`."""
+    return load(source).optimize(out, **options)
+
+
+def sensitivity(
+    source: str | Path | Mapping[str, Any] | CheckedScenario,
+    vary: Mapping[str, tuple[float, float]],
+    out: str | Path | None = None,
+    **options: Any,
+) -> Answer:
+    """`load(source).sensitivity(vary, out, **options)`."""
+    return load(source).sensitivity(vary, out, **options)
+
+
+def _text(source: Mapping[str, Any]) -> str:
+    import yaml
+
+    try:
+        return dump(dict(source))
+    except yaml.YAMLError as error:
+        raise InputError(f"the scenario holds a value that YAML has no form for: {error}") from None
+
+
+def _put(root: Any, path: str, value: Any) -> None:
+    """Set, or remove, the value at a dotted path."""
+    *way, last = path.split(".")
+    place = root
+    for key in way:
+        if isinstance(place, dict):
+            place = place.setdefault(key, {})
+        elif isinstance(place, list) and key.isdecimal() and int(key) < len(place):
+            place = place[int(key)]
+        else:
+            raise InputError(f"{path}: the scenario has nothing at {key!r}")
+    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
+        place[int(last)] = value
+    elif not isinstance(place, dict):
+        raise InputError(f"{path}: the scenario has nothing at {last!r}")
+    elif value is None:
+        place.pop(last, None)
+    else:
+        place[last] = value

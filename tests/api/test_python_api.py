@@ -1,0 +1,129 @@
+"""The Python API gives what the command line gives: one result, one number."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import simcost as sc
+from simcost.cli.main import main
+from simcost.errors import FaultsError, InputError
+
+SCENARIO = {
+    "scenario": "small",
+    "model": "llama-3.1-8b",
+    "horizon": "20min",
+    "seeds": 2,
+    "workload": {"kind": "synthetic", "rate": "2/s"},
+    "slo": {"ttft": "2s", "attainment": "95%"},
+    "plans": [
+        {
+            "name": name,
+            "replica": {"accelerator": "l40s", "precision": "fp8"},
+            "buy": {"offer": "aws/g6e.xlarge"},
+            "scaling": {"kind": "fixed", "replicas": replicas},
+        }
+        for name, replicas in (("one", 1), ("two", 2))
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path) -> sc.Result:
+    return sc.run(SCENARIO, folder / "mapping")
+
+
+def test_a_mapping_its_file_and_the_command_give_one_number(
+    result: sc.Result, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "small.yaml"
+    file.write_text(json.dumps(SCENARIO), encoding="utf-8")
+    assert main(["run", str(file), "--out", str(folder / "command"), "--json", "--quiet"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["plans"] == list(result.plans) == list(sc.read(folder / "command").plans)
+    assert printed["verdict"] == result.verdict
+    costs = result.to_arrow().column("cost_usd.total").to_pylist()
+    assert costs == [plan["cost_usd"]["total"] for plan in printed["plans"]]
+
+
+def test_tables_of_a_result_are_those_of_its_folder(result: sc.Result) -> None:
+    charges = result.table("charges")
+    total = sum(charges.column("billed_cost_usd").to_pylist()) / result.document["replications"]
+    assert total == pytest.approx(sum(plan["cost_usd"]["total"] for plan in result.plans))
+    with pytest.raises(InputError, match="did you mean 'charges'"):
+        result.table("charge")
+
+
+def test_every_chart_of_a_result_draws_under_its_name(result: sc.Result) -> None:
+    assert {"cost", "pareto", "slo", "latency", "fleet"} <= set(result.charts)
+    for name in result.charts:
+        assert result.chart(name).to_dict()["$schema"]
+    with pytest.raises(InputError, match="there are: cost"):
+        result.chart("costs of all")
+
+
+def test_a_change_is_as_if_the_file_said_it(result: sc.Result, folder: Path) -> None:
+    scenario = sc.load(SCENARIO)
+    changed = scenario.with_changes({"plans.1.scaling.replicas": 1, "question": "Why?"})
+    assert changed.question == "Why?"
+    assert scenario.question == ""
+    one, two = changed.run(folder / "changed").plans
+    assert one["cost_usd"] == two["cost_usd"] == result.plans[0]["cost_usd"]
+    assert changed.with_changes({"question": None}).question == ""
+    with pytest.raises(InputError, match="nothing at '7'"):
+        scenario.with_changes({"plans.7.name": "x"})
+    with pytest.raises(FaultsError, match="replicas"):
+        scenario.with_changes({"plans.0.scaling.replicas": -1})
+
+
+def test_only_what_changed_is_simulated_again(result: sc.Result) -> None:
+    runs = {path: path.stat().st_mtime_ns for path in (result.folder / "runs").iterdir()}
+    dearer = sc.load(SCENARIO).with_changes({"plans.0.buy": {"offer": "aws/g6e.xlarge", "price": "$1/h"}})
+    again = dearer.run(result.folder.parent / "mapping")
+    assert {path: path.stat().st_mtime_ns for path in (result.folder / "runs").iterdir()} == runs
+    assert again.plans[0]["cost_usd"]["total"] < result.plans[0]["cost_usd"]["total"]
+
+
+def test_a_scenario_that_cannot_be_says_all_that_is_wrong() -> None:
+    with pytest.raises(FaultsError) as error:
+        sc.load({"scenario": "x", "plans": []})
+    assert "slo: is required" in str(error.value)
+    assert "needs at least 1" in str(error.value)
+    with pytest.raises(InputError, match="no form"):
+        sc.load({"scenario": "x", "plans": [object()]})
+
+
+def test_sensitivity_has_a_row_for_each_range(folder: Path) -> None:
+    answer = sc.sensitivity(SCENARIO, {"price.aws/g6e.xlarge": (1.0, 3.0)}, folder / "mapping")
+    assert answer.to_arrow().column("path").to_pylist() == ["price.aws/g6e.xlarge"]
+    assert answer.chart().to_dict()
+
+
+def test_forecast_is_a_function_and_a_package(tmp_path: Path) -> None:
+    import simcost.forecast.document  # takes the place of the function in `simcost`, unless the package can be called
+
+    rows = [
+        "timestamp,value",
+        *(f"2026-01-{1 + h // 24:02}T{h % 24:02}:00:00Z,{100 + 10 * (h % 24)}" for h in range(336)),
+    ]
+    (tmp_path / "series.csv").write_text("\n".join(rows), encoding="utf-8")
+    answer = sc.forecast(tmp_path / "series.csv", horizon="24h", paths=50)
+    table = answer.to_arrow()
+    assert table.num_rows == 24
+    assert all(lo <= hi for lo, hi in zip(*(table.column(c).to_pylist() for c in ("lo_80", "hi_80")), strict=True))
+    assert answer.chart().to_dict()
+    assert simcost.forecast.document.__name__ == "simcost.forecast.document"
+
+
+def test_importing_simcost_loads_nothing_heavy() -> None:
+    code = "import simcost, sys; print([n for n in ('numpy', 'pydantic', 'simcost.api') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert set(sc.__all__) <= {*dir(sc.api), "forecast"}
