@@ -60,8 +60,8 @@ class CheckedScenario:
             FaultsError: the values make no sound scenario.
         """
         root: Any = deepcopy(self.loaded.root.plain())
-        for path, value in changes.items():
-            _put(root, path, value)
+        for field, value in changes.items():
+            _put(root, field, value)
         path = self.loaded.path.with_name(f"{self.loaded.path.name.removesuffix(_CHANGED)}{_CHANGED}")
         return CheckedScenario(checks.load_text(dump(root), path, self.loaded.folder))
 
@@ -160,9 +160,11 @@ class CheckedScenario:
         return Path("results") / self.name if out is None else Path(out)
 
 
-def load(
-    source: str | Path | Mapping[str, Any] | CheckedScenario, *, folder: str | Path | None = None
-) -> CheckedScenario:
+Source = str | Path | Mapping[str, Any] | CheckedScenario
+"""A scenario: path of a YAML file, YAML text of several lines, a mapping, or one that is loaded."""
+
+
+def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario:
     """A checked scenario.
 
     Args:
@@ -180,22 +182,18 @@ def load(
     return CheckedScenario(checks.load(Path(source), None if folder is None else Path(folder)))
 
 
-def run(
-    source: str | Path | Mapping[str, Any] | CheckedScenario, out: str | Path | None = None, **options: Any
-) -> Result:
+def run(source: Source, out: str | Path | None = None, **options: Any) -> Result:
     """`load(source).run(out, **options)`."""
     return load(source).run(out, **options)
 
 
-def optimize(
-    source: str | Path | Mapping[str, Any] | CheckedScenario, out: str | Path | None = None, **options: Any
-) -> Answer:
+def optimize(source: Source, out: str | Path | None = None, **options: Any) -> Answer:
     """`load(source).optimize(out, **options)`."""
     return load(source).optimize(out, **options)
 
 
 def sensitivity(
-    source: str | Path | Mapping[str, Any] | CheckedScenario,
+    source: Source,
     vary: Mapping[str, tuple[float, float]],
     out: str | Path | None = None,
     **options: Any,

@@ -35,6 +35,8 @@ from simcost.studies.plans.sections import read
 PACKAGE = Path(simcost.__file__).parent
 NOT_OF_RUNS = {
     "__init__.py",
+    "__init__.pyi",
+    "api",
     "billing",
     "catalog",
     "cli",
