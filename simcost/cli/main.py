@@ -13,7 +13,7 @@ from threading import current_thread, main_thread
 from typing import NoReturn
 
 from simcost import __version__
-from simcost.cli import train
+from simcost.cli import app, train
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.studies.actuals import command as focus
 from simcost.studies.autoscaling import command as autoscale
@@ -24,12 +24,15 @@ from simcost.studies.catalog import command as catalog
 from simcost.studies.catalog import prices_command
 from simcost.studies.commitments import command as commit
 from simcost.studies.differences import command as diff
+from simcost.studies.environment import command as doctor
 from simcost.studies.forecasting import command as forecast
+from simcost.studies.new_scenario import command as init
 from simcost.studies.optimizing import command as optimize
 from simcost.studies.options import Arguments, Parser, UsageError, check_written
 from simcost.studies.plans import command as run
 from simcost.studies.sensitivity import command as sensitivity
 from simcost.studies.traces import command as trace
+from simcost.studies.verification import command as verify
 from simcost.studies.waste import command as waste
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
@@ -120,6 +123,7 @@ def command_line() -> Parser:
     parser.add_argument("--version", action="version", version=f"simcost {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     for topic in (
+        init,
         run,
         optimize,
         sensitivity,
@@ -136,6 +140,9 @@ def command_line() -> Parser:
         diff,
         catalog,
         prices_command,
+        verify,
+        doctor,
+        app,
     ):
         topic.add(verbs)
     return parser

@@ -1,0 +1,97 @@
+"""`simcost init`: a first scenario, asked for on a terminal or from options."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import InputError
+from simcost.studies.options import Arguments, output, show, verb
+
+_QUESTIONS = {
+    "model": ("Model that you serve", "llama-3.1-8b"),
+    "on": ("Accelerators to compare, with commas", "l40s,h100"),
+    "provider": ("Provider of the offers, or any", "aws"),
+    "rate": ("Requests per second, mean of a day", "8"),
+    "prompt": ("Tokens of a prompt, median", "600"),
+    "output": ("Tokens of an answer, median", "180"),
+    "ttft": ("Time to first token, at most", "1s"),
+    "tpot": ("Time per output token, at most", "60ms"),
+    "attainment": ("Share of requests that must keep both", "99%"),
+}
+"""By option: what a terminal is asked, and the answer otherwise."""
+_OF_SYNTHETIC = ("rate", "prompt", "output")
+"""Options that a trace answers itself."""
+
+
+def add(verbs: Any) -> None:
+    """The verb `init`."""
+    init = verb(verbs, "init", _init, "write a first scenario: asks on a terminal, or takes the options")
+    output(init, "out", nargs="?", default=Path("scenario.yaml"), metavar="FILE", help="default: scenario.yaml")
+    init.add_argument("--name", help="of the scenario (default: that of the file)")
+    init.add_argument("--model", help="name of a model in the catalog")
+    init.add_argument("--on", metavar="A,B", help="accelerators to compare")
+    init.add_argument("--provider", metavar="P", help="of the offers, e.g. aws; any = the cheapest of all")
+    init.add_argument("--trace", type=Path, metavar="PARQUET", help="replay a trace of `simcost trace import`")
+    init.add_argument("--rate", metavar="PER_S", help="requests per second, where there is no trace")
+    init.add_argument("--prompt", metavar="TOKENS", help="tokens of a prompt, median")
+    init.add_argument("--output", metavar="TOKENS", help="tokens of an answer, median")
+    init.add_argument("--ttft", metavar="TIME", help="time to first token, e.g. 1s")
+    init.add_argument("--tpot", metavar="TIME", help="time per output token, e.g. 60ms")
+    init.add_argument("--attainment", metavar="P", help="share of good requests, e.g. 99%%")
+
+
+def _init(arguments: Arguments) -> None:
+    from simcost.scenario.checks.load import find_faults
+    from simcost.studies.new_scenario.study import ScenarioAnswers, write_scenario
+
+    asks = sys.stdin.isatty() and not (arguments.json or arguments.quiet)
+    answered = {name: _answer(arguments, name, asks) for name in _QUESTIONS}
+    file: Path = arguments.out
+    name = arguments.name or re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-._") or "scenario"
+    result = write_scenario(
+        ScenarioAnswers(
+            name=name,
+            model=answered["model"],
+            accelerators=tuple(word.strip() for word in answered["on"].split(",") if word.strip()),
+            provider=answered["provider"],
+            rate_per_s=_number("--rate", answered["rate"]),
+            prompt_tokens=round(_number("--prompt", answered["prompt"])),
+            output_tokens=round(_number("--output", answered["output"])),
+            trace=arguments.trace,
+            ttft=answered["ttft"],
+            tpot=answered["tpot"],
+            attainment=answered["attainment"],
+        ),
+        file,
+    )
+    faults = find_faults(file)
+    if faults:
+        file.unlink()
+        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+    show(arguments, result, "new_scenario.view")
+
+
+def _answer(arguments: Arguments, name: str, asks: bool) -> str:
+    """The option, else what the terminal answers, else what is usual."""
+    given = getattr(arguments, name)
+    question, usual = _QUESTIONS[name]
+    if given is not None:
+        return str(given)
+    if not asks or (arguments.trace is not None and name in _OF_SYNTHETIC):
+        return usual
+    print(f"{question} [{usual}]: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() or usual
+
+
+def _number(option: str, text: str) -> float:
+    """A number above 0; a rate may end in /s."""
+    try:
+        value = float(text.removesuffix("/s"))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise InputError(f"{option} {text!r} is not a number above 0")
+    return value

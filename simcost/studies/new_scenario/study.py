@@ -1,0 +1,163 @@
+"""`simcost init`: a commented scenario that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simcost.catalog import load_catalog
+from simcost.errors import InputError
+from simcost.outputs import check_outputs, whole_file
+from simcost.studies.new_scenario.sizing import GuessedPlan, MeanLoad, guess_plan
+from simcost.trace.requests.describe import describe_trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioAnswers:
+    """Answers from which a scenario is written."""
+
+    name: str
+    model: str
+    accelerators: tuple[str, ...]
+    provider: str
+    """Of the offers; `any` = the cheapest of all."""
+    rate_per_s: float
+    """Mean over the day; a trace has its own."""
+    prompt_tokens: int
+    output_tokens: int
+    trace: Path | None
+    """A stored trace to replay; None = synthetic requests."""
+    ttft: str
+    tpot: str
+    attainment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewScenario:
+    """Result of `simcost init`."""
+
+    verdict: str
+    scenario: str
+    file: str
+    plans: tuple[str, ...]
+    next: tuple[str, ...]
+    """Commands to go on with."""
+
+
+def write_scenario(answers: ScenarioAnswers, file: Path) -> NewScenario:
+    """Write the scenario file.
+
+    Raises:
+        InputError: the file exists, a trace outside of its folder, a model or accelerator that is not known.
+    """
+    if file.exists():
+        raise InputError(f"{file}: exists; name another file")
+    check_outputs([file], [answers.trace] if answers.trace else [])
+    catalog = load_catalog()
+    load = _load(answers)
+    plans = [guess_plan(catalog, answers.model, name, answers.provider, load) for name in answers.accelerators]
+    text = scenario_text(answers, plans, file.parent)
+    with whole_file(file) as draft:
+        draft.write_text(text, encoding="utf-8")
+    names = tuple(name for plan in plans for name in (f"{_title(plan)}, fixed", f"{_title(plan)}, scaled"))
+    return NewScenario(
+        verdict=f"{file}: {len(names)} plans for {answers.model}. Change what is not yours, then run it.",
+        scenario=answers.name,
+        file=str(file),
+        plans=names,
+        next=(f"simcost check {file}", f"simcost run {file}", f"simcost optimize {file}"),
+    )
+
+
+def scenario_text(answers: ScenarioAnswers, plans: Sequence[GuessedPlan], folder: Path) -> str:
+    """The YAML of the scenario in a folder."""
+    return "\n".join([_head(answers), _workload(answers, folder), _slo(answers), _plans(plans)])
+
+
+def _load(answers: ScenarioAnswers) -> MeanLoad:
+    if answers.trace is None:
+        return MeanLoad(
+            rate_per_s=answers.rate_per_s, prompt_tokens=answers.prompt_tokens, output_tokens=answers.output_tokens
+        )
+    seen = describe_trace(answers.trace)
+    if not seen["rate_per_s"]:
+        raise InputError(f"{answers.trace}: its requests span no time, so it has no rate")
+    tokens = [float(seen[name]["mean"]) for name in ("prompt_tokens", "output_tokens")]
+    return MeanLoad(rate_per_s=seen["rate_per_s"], prompt_tokens=tokens[0], output_tokens=tokens[1])
+
+
+def _head(answers: ScenarioAnswers) -> str:
+    horizon = (
+        "" if answers.trace else "horizon: 1d               # length of the run; costs are also given for a month\n"
+    )
+    return f"""# Run it: simcost run FILE. Each key is explained in docs/reference/scenario.md.
+scenario: {answers.name}
+question: Which GPU, and how many, for {answers.model}?
+model: {answers.model}     # `simcost catalog list models` shows those that are known
+{horizon}seeds: 5                  # replications: each number gets its interval from them
+"""
+
+
+def _workload(answers: ScenarioAnswers, folder: Path) -> str:
+    if answers.trace is None:
+        return f"""workload:
+  kind: synthetic
+  rate: {answers.rate_per_s:g}/s               # mean over the day, which has a lunch and an evening hump
+  burst_cv: 0.3           # how much the level moves from one 10 s to the next
+  lengths: {{prompt_median: {answers.prompt_tokens}, output_median: {answers.output_tokens}}}
+"""
+    try:
+        path = answers.trace.resolve().relative_to(folder.resolve())
+    except ValueError:
+        raise InputError(
+            f"{answers.trace}: lies outside of {folder}, the folder of the scenario; copy it there"
+        ) from None
+    return f"""workload:
+  kind: trace
+  path: {path.as_posix()}
+"""
+
+
+def _slo(answers: ScenarioAnswers) -> str:
+    return f"""slo:                      # a request is good when it keeps both
+  ttft: {answers.ttft}                # time to first token
+  tpot: {answers.tpot}             # time per output token after it
+  attainment: {answers.attainment}         # share of requests that must be good
+"""
+
+
+def _title(plan: GuessedPlan) -> str:
+    return f"{plan.accelerator} {plan.precision}" + (f" tp{plan.tp}" if plan.tp > 1 else "")
+
+
+def _plans(plans: Sequence[GuessedPlan]) -> str:
+    head = """defaults:                 # what the plans share
+  router: least-outstanding
+  admission: {timeout: 3min}
+
+plans:                    # first guesses: the mean load takes a third of what the replicas bear
+"""
+    return head + "".join(map(_both, plans))
+
+
+def _both(plan: GuessedPlan) -> str:
+    """The same hardware, fixed and scaled."""
+    replica = f"{{accelerator: {plan.accelerator}, tp: {plan.tp}, precision: {plan.precision}}}"
+    buy = f"{{offer: {plan.offer}, region: {plan.region}}}"
+    least, most = max(1, plan.replicas // 2), 2 * plan.replicas
+    return f"""  - name: {_title(plan)}, fixed
+    replica: {replica}
+    buy: {buy}   # ${plan.usd_per_h:.2f} an hour and replica, on demand
+    scaling: {{kind: fixed, replicas: {plan.replicas}}}
+  - name: {_title(plan)}, scaled
+    replica: {replica}
+    buy: {buy}
+    scaling:
+      kind: target-concurrency
+      target: 30          # requests in a replica
+      start: {plan.replicas}
+      min: {least}
+      max: {most}
+      scale_down_delay: 15min
+"""

@@ -1,0 +1,77 @@
+"""`simcost init` writes a scenario that is sound, whatever the answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simcost.cli.main import main
+from simcost.scenario.checks.load import load
+
+
+def answered(folder: Path, *options: str) -> Path:
+    file = folder / "mine.yaml"
+    assert main(["init", str(file), "--quiet", *options]) == 0
+    return file
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--model", "llama-3.3-70b", "--on", "h100,h200,mi300x", "--provider", "any", "--rate", "20/s"),
+        ("--ttft", "500ms", "--tpot", "25ms", "--attainment", "95%", "--prompt", "4000", "--output", "20"),
+    ],
+)
+def test_what_is_written_is_a_sound_scenario(tmp_path: Path, options: tuple[str, ...]) -> None:
+    scenario = load(answered(tmp_path, *options)).scenario
+    assert scenario.scenario == "mine"
+    accelerators = {plan.replica.accelerator for plan in scenario.plans if plan.replica}
+    assert len(scenario.plans) == 2 * len(accelerators)
+
+
+def test_more_load_takes_more_replicas(tmp_path: Path) -> None:
+    counts = []
+    for rate in ("2", "200"):
+        (tmp_path / rate).mkdir()
+        plan = load(answered(tmp_path / rate, "--on", "l40s", "--rate", rate)).scenario.plans[0]
+        counts.append(plan.scaling.replicas)
+    assert counts[0] < counts[1]
+
+
+def test_a_trace_is_replayed(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rows = [f"2026-01-01T00:{second // 60:02}:{second % 60:02}Z,300,50" for second in range(0, 600, 2)]
+    log.write_text("\n".join(["arrival,prompt_tokens,output_tokens", *rows]), encoding="utf-8")
+    trace = tmp_path / "log.parquet"
+    assert main(["trace", "import", str(log), "--format", "csv", "-o", str(trace), "--quiet"]) == 0
+    [workload] = load(answered(tmp_path, "--trace", str(trace))).scenario.workload
+    assert workload.path == "log.parquet"
+
+
+def test_bad_answers_are_refused_and_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    for options, message in (
+        (("--model", "lama-3.1-8b"), "llama-3.1-8b"),
+        (("--on", "h1000"), "h1000"),
+        (("--rate", "-1"), "--rate"),
+        (("--ttft", "soon"), "ttft"),
+        (("--provider", "awz"), "--provider"),
+    ):
+        assert main(["init", str(file), "--quiet", *options]) == 2, options
+        assert message in capsys.readouterr().err
+        assert not file.exists()
+
+
+def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = answered(tmp_path)
+    before = file.read_bytes()
+    assert main(["init", str(file), "--quiet", "--rate", "99"]) == 2
+    assert "exists" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
+def test_json_names_the_next_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    answered(tmp_path, "--json")
+    assert json.loads(capsys.readouterr().out)["next"][1].startswith("simcost run ")
