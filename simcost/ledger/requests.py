@@ -56,9 +56,9 @@ EVENTS = pa.schema([("t_s", pa.float64()), ("what", pa.string()), ("value", pa.f
 """Events of the fleet. what, value: desired: replicas wanted from then on. started: a replica became ready, after so
 many seconds from its order. provisioned: of those seconds, the ones it waited for a node and its image. refused: an
 order of a node, for want of capacity. noticed: a node will be taken back, with so many replicas on it. interrupted,
-node_failed, zone_failed, node_late: a node was lost, with so many replicas. replica_failed: one crashed. failed_start:
-one began anew. cut: a drain ended by its grace period. unread NAME: at the end, a metric that had no value at any
-decision.
+node_failed, zone_failed, node_late: a node was lost, with so many replicas. replica_failed: one crashed. preempted: one
+had to go for a service of higher priority. failed_start: one began anew. cut: a drain ended by its grace period. unread
+NAME: at the end, a metric that had no value at any decision.
 """
 UNREAD = "unread "
 
@@ -226,7 +226,7 @@ class LedgerUsage:
     """Usage to bill, whatever ran: nodes, the states of their slots, and volumes."""
 
     horizon_s: float
-    slots_per_node: int
+    slots_per_node: float
     """Parts of a node that are used apart: replicas of a model, GPUs of a cluster."""
     nodes: Any
     """Table of schema NODES."""
@@ -250,7 +250,8 @@ class Ledger:
     horizon_s: float
     slots: tuple[int, ...]
     """Replicas that fit on a node, by its kind."""
-    accelerators_per_replica: int
+    accelerators_per_replica: float
+    """A whole number, or a part of an accelerator."""
     nodes: Any
     """Table of schema NODES."""
     replicas: Any

@@ -1,6 +1,8 @@
 """Discrete-event simulator: simpy control plane, compiled data plane. It knows time, not money."""
 
 from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.service_run import Service
 from simcost.sim.serving.simulate import simulate
+from simcost.sim.serving.simulate_services import simulate_services
 
-__all__ = ["Pool", "simulate"]
+__all__ = ["Pool", "Service", "simulate", "simulate_services"]

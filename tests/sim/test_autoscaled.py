@@ -33,7 +33,7 @@ from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.plan.serving import Metrics
 from simcost.sim import simulate
 from simcost.sim.clock import clock_for
-from simcost.sim.fleet import Fleet
+from simcost.sim.fleet import Fleet, nodes_of
 from simcost.sim.fleet.metrics_pipeline import MetricsPipeline
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
@@ -104,8 +104,9 @@ def piped(policy: Autoscaler, metrics: Metrics, rate: float = 10, **changes: Any
     pool: Pool = replace(CHAT, scaling=policy, startup=QUICK, metrics=metrics, **changes)
     clock = clock_for(pool.step, horizon_s=HOUR, capacity=pool.kv_capacity_tokens, batching=pool.batching)
     plane = DataPlane(pool, clock, poisson(rate, HOUR), limits=LatencyLimits(), window_ns=300 * 10**9, windows=12)
-    fleet = Fleet(simpy.Environment(), pool, plane, Books("p"))
-    fleet.begin()
+    books = Books("p")
+    fleet = Fleet(nodes_of(simpy.Environment(), pool, books), pool, plane, books)
+    fleet.scheduler.begin()
     return fleet, MetricsPipeline(fleet)
 
 

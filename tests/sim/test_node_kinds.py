@@ -16,6 +16,7 @@ from simcost.plan.nodes import AtOnce, ClusterAutoscaler, DisruptionBudget, Node
 from simcost.sim import simulate
 from simcost.sim.fleet.karpenter import best_move, move_of
 from simcost.sim.fleet.node_pool import as_karpenter, by_price, by_waste
+from simcost.sim.fleet.node_slots import NodeSlots
 from simcost.sim.fleet.records import Node
 
 HOUR = 3600.0
@@ -117,7 +118,8 @@ def test_spot_does_not_replace_spot() -> None:
 
 
 def node(kind: NodeKind, number: int, replicas: int) -> Node:
-    return Node(number, 0, 0, 0, kind=(LARGE, SMALL).index(kind), slots=kind.slots, replicas=replicas)
+    room = NodeSlots(kind.slots, sizes=[1] * replicas, held=replicas)
+    return Node(number, 0, 0, 0, kind=(LARGE, SMALL).index(kind), room=room)
 
 
 def test_several_nodes_go_together_for_one_that_is_cheaper() -> None:

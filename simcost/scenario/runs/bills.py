@@ -81,7 +81,7 @@ def nodes_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def by_accelerator(usage: LedgerUsage, per_slot: int) -> LedgerUsage:
+def by_accelerator(usage: LedgerUsage, per_slot: float) -> LedgerUsage:
     """Usage of slots of so many accelerators each, with a slot for each accelerator."""
     seconds = {state: slot_s * per_slot for state, slot_s in usage.slot_seconds.items()}
     return replace(

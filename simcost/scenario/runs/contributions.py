@@ -132,7 +132,7 @@ def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> GpuCapacity | No
     """
     if side is None or not isinstance(cluster.training, OnShared):
         return None
-    since_s, held = gpus_held(side)
+    since_s, held = gpus_held(side.usage)
     gpus = cluster.training.gpus
     if held.max() > gpus:
         raise InputError(
@@ -142,13 +142,15 @@ def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> GpuCapacity | No
     return GpuCapacity(since_s=since_s, gpus=gpus - held)
 
 
-def gpus_held(side: ServedSide) -> tuple[Any, Any]:
-    """GPUs of the nodes that requests hold: times of the changes, the first 0, and how many from then on."""
-    start, end = (side.usage.nodes[name].to_numpy() for name in ("start_s", "end_s"))
+def gpus_held(usage: LedgerUsage) -> tuple[Any, Any]:
+    """GPUs of the nodes that requests hold, of one service or of several that share them: times of the changes, the
+    first 0, and how many from then on.
+    """
+    start, end = (usage.nodes[name].to_numpy() for name in ("start_s", "end_s"))
     times = np.unique(np.concatenate([[0.0], start, end]))
     there = np.searchsorted(np.sort(start), times, side="right") - np.searchsorted(np.sort(end), times, side="right")
-    kept = np.append(True, np.diff(there) != 0) & (times < side.usage.horizon_s)
-    return times[kept], there[kept] * side.usage.slots_per_node
+    kept = np.append(True, np.diff(there) != 0) & (times < usage.horizon_s)
+    return times[kept], there[kept] * usage.slots_per_node
 
 
 def trained_side(
@@ -199,7 +201,7 @@ def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | 
     kept = ledger.timeline
     if kept is None:
         return None
-    held = np.zeros(len(kept)) if beside is None else means(*gpus_held(beside), beside.usage.horizon_s)
+    held = np.zeros(len(kept)) if beside is None else means(*gpus_held(beside.usage), beside.usage.horizon_s)
     columns = {
         "t_s": kept["t_s"],
         "jobs": kept["allocated"],

@@ -3,5 +3,6 @@
 from simcost.sim.fleet.control_loop import control, keep_books, pulse, sample
 from simcost.sim.fleet.fleet import Fleet
 from simcost.sim.fleet.interruptions import interrupt
+from simcost.sim.fleet.scheduler import NodeScheduler, nodes_of
 
-__all__ = ["Fleet", "control", "interrupt", "keep_books", "pulse", "sample"]
+__all__ = ["Fleet", "NodeScheduler", "control", "interrupt", "keep_books", "nodes_of", "pulse", "sample"]

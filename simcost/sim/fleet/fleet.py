@@ -1,4 +1,4 @@
-"""The control plane: replicas that are ordered, boot, serve, drain and leave, on nodes that come and go.
+"""The replicas of a pool: ordered, booted, serving, drained and removed, on nodes that their scheduler gives them.
 
 The clock of the environment is whole nanoseconds. The data plane is always brought up to date before it is
 read or changed, so that control at T sees all that happened strictly before T.
@@ -10,9 +10,8 @@ from heapq import heappop, heappush
 import simpy
 
 from simcost.ledger.requests import UNREAD
-from simcost.sim.fleet.node_pool import Machines
-from simcost.sim.fleet.provisioners import Provider, provider_of
 from simcost.sim.fleet.records import Node, Process, Replica, to_remove
+from simcost.sim.fleet.scheduler import NodeScheduler
 from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane, PoolObservation
@@ -24,12 +23,37 @@ _MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
 
 
 class Fleet:
-    """The replicas of one pool, and the nodes under them."""
+    """The replicas of one pool.
 
-    def __init__(self, env: simpy.Environment, pool: Pool, plane: DataPlane, books: Books, seed: int = 0) -> None:
-        self.env, self.pool, self.plane, self.books, self.seed = env, pool, plane, books, seed
-        self.cold = ColdStart(env, pool.startup, pool.weights_bytes, books, seed)
-        self.machines = Machines(env, pool, books, self.cold, seed)
+    Args:
+        scheduler: of the nodes they run on, which other fleets may share.
+        pool: the replicas and their policies.
+        plane: their requests.
+        books: what becomes of them.
+        seed: for the phases of controllers, start-up times and failures of replicas.
+        size: slots of a node that a replica takes.
+        priority: of its replicas, where others wait for nodes too.
+        quota: most slots that its replicas take together; None = no limit.
+    """
+
+    def __init__(
+        self,
+        scheduler: NodeScheduler,
+        pool: Pool,
+        plane: DataPlane,
+        books: Books,
+        seed: int = 0,
+        *,
+        size: int = 1,
+        priority: int = 0,
+        quota: int | None = None,
+    ) -> None:
+        self.env, self.scheduler = scheduler.env, scheduler
+        self.pool, self.plane, self.books, self.seed = pool, plane, books, seed
+        self.size, self.priority, self.quota = size, priority, quota
+        scheduler.fleets.append(self)
+        number = len(scheduler.fleets)
+        self.cold = ColdStart(scheduler.transfers, pool.startup, pool.weights_bytes, books, seed, number)
         self.replicas: list[Replica] = []
         self.pending: list[Replica] = []
         """Replicas that have no room, in the order in which they get some."""
@@ -43,13 +67,11 @@ class Fleet:
         """Metrics of the autoscaler that had no value at any of its decisions."""
         self._orders = self._slots = 0
         self._free_slots: list[int] = []
-        self.provider: Provider = provider_of(self)
 
     def begin(self) -> None:
         """Start the replicas that are there at time 0, warm."""
         for _ in range(self.desired):
             self._order(warm=True)
-        self.provider.begin()
 
     @property
     def now(self) -> int:
@@ -84,42 +106,46 @@ class Fleet:
             for replica in to_remove(living, surplus, self.pool.victims, self.now):
                 self._retire(replica)
 
-    def place_pending(self) -> None:
-        """Give room to those that wait for it."""
-        while self.pending and (node := self.machines.roomy()) is not None:
-            replica = self.pending.pop(0)
-            self._place(replica, node)
-            if replica.placed is not None:
-                replica.placed.succeed()
+    def on(self, node: Node) -> list[Replica]:
+        """The replicas on a node."""
+        return [one for one in self.replicas if one.node is node]
 
-    def drain_node(self, node: Node, grace: float | None = None) -> None:
-        """Take the replicas off a node, which then goes, at the latest after `grace` seconds; others are ordered in
-        their place.
-        """
+    def may_grow(self) -> bool:
+        """True if one more replica on a node is within the quota."""
+        return self.quota is None or self.size * (len(self.replicas) - len(self.pending) + 1) <= self.quota
+
+    def eligible(self) -> list[Replica]:
+        """Pending replicas that the quota allows on nodes."""
+        if self.quota is None:
+            return self.pending
+        return self.pending[: self.quota // self.size - (len(self.replicas) - len(self.pending))]
+
+    def seat(self, replica: Replica, node: Node) -> None:
+        """Give a pending replica room on a node."""
+        self.pending.remove(replica)
+        self._place(replica, node)
+        if replica.placed is not None:
+            replica.placed.succeed()
+
+    def drain_from(self, node: Node, grace: float | None) -> None:
+        """Drain what it has on a node, for `grace` seconds at most."""
         self.plane.advance(self.now)
-        node.cordoned = True
-        for replica in [one for one in self.replicas if one.node is node and one.state != "draining"]:
+        for replica in [one for one in self.on(node) if one.state != "draining"]:
             self._retire(replica)
             if grace is not None and replica.state == "draining":
                 self.env.process(self._deadline(replica, round(grace * NS_PER_S)))
-        if not node.gone and node.replicas == 0:
-            self.machines.give_back(node, self.now)
-        self.settle()
 
-    def lose(self, node: Node, why: str) -> None:
-        """The node is gone now, with all that ran on it."""
-        if node.gone:
-            return
+    def lose_on(self, node: Node) -> None:
+        """Lose what it has on a node."""
         self.plane.advance(self.now)
-        node.cordoned = True
-        on_it = [one for one in self.replicas if one.node is node]
-        self.books.event(self.now, why, float(len(on_it)))
-        for replica in on_it:
+        for replica in self.on(node):
             self._take_away(replica)
-        if not node.gone:
-            self.machines.give_back(node, self.now)
-        self.settle()
-        self.provider.wanted()
+
+    def evict(self, replica: Replica) -> None:
+        """Drain a replica, since one of higher priority needs its room."""
+        self.plane.advance(self.now)
+        self.books.event(self.now, "preempted", 1.0)
+        self._retire(replica)
 
     def crash(self, replica: Replica) -> None:
         """The replica loses its requests and begins anew on its node."""
@@ -139,20 +165,16 @@ class Fleet:
     def close_books(self) -> None:
         """Enter the runs that continue at the end of the run."""
         self.write_books()
-        for node in self.machines.nodes:
-            self.books.node(node.number, node.kind, node.ordered_ns, self.now)
         for name in sorted(self.unread):
             self.books.event(self.now, f"{UNREAD}{name}", 0.0)
 
     def _order(self, *, warm: bool) -> None:
         now = self.now
-        node = self.machines.roomy()
-        if node is None and warm and self.provider.may_order(0):
-            node = self.machines.order(warm=True)
+        node = self.scheduler.node_for(self, warm=warm)
         slot = heappop(self._free_slots) if self._free_slots else self._slots
         self._slots = max(self._slots, slot + 1)
         ready = warm and node is not None
-        replica = Replica(self._orders, slot, None, "ready" if ready else "starting", now, now)
+        replica = Replica(self._orders, slot, None, "ready" if ready else "starting", now, now, size=self.size)
         self._orders += 1
         self.version += 1
         self.replicas.append(replica)
@@ -162,7 +184,7 @@ class Fleet:
         else:
             self.pending.append(replica)
         if not ready:
-            self.provider.wanted()
+            self.scheduler.wanted()
         if ready:
             self._open(replica)
         else:
@@ -170,7 +192,7 @@ class Fleet:
 
     def _place(self, replica: Replica, node: Node) -> None:
         replica.node, replica.since_ns = node, self.now
-        node.replicas += 1
+        replica.accelerators = node.room.take(replica.size)
         node.moved_ns = self.now
         self.version += 1
 
@@ -253,12 +275,12 @@ class Fleet:
         node = replica.node
         if node is None:
             return
-        node.replicas, node.until_ns = node.replicas - 1, max(node.until_ns, end_ns)
-        node.moved_ns = self.now
-        if node.replicas == 0 and node.cordoned:
-            self.machines.give_back(node, node.until_ns)
-        elif node.replicas == 0:
-            self.provider.emptied(node)
+        node.room.give(replica.size, replica.accelerators)
+        node.until_ns, node.moved_ns = max(node.until_ns, end_ns), self.now
+        if not node.cordoned:
+            self.scheduler.released(node)
+        elif not node.room.held:
+            self.scheduler.machines.give_back(node, node.until_ns)
 
     def _change(self, replica: Replica, state: str) -> None:
         self._enter(replica, self.now)

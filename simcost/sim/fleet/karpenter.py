@@ -13,6 +13,7 @@ from simcost.errors import InputError
 from simcost.plan.autoscaling.cron import next_after
 from simcost.plan.nodes import DisruptionBudget, NodeKind, NodePool, Reason
 from simcost.sim.fleet.node_pool import as_karpenter
+from simcost.sim.fleet.node_slots import unplaced
 from simcost.sim.fleet.provisioned_fleet import ProvisionedFleet
 from simcost.sim.fleet.records import Node, Process
 from simcost.sim.serving.engine.layout import NEVER
@@ -57,13 +58,9 @@ def move_of(going: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[NodeKi
     """Move of these nodes together, with the new nodes needed: one node, strictly cheaper than they are; None if there
     is none.
     """
-    room = sum(
-        node.slots - node.replicas
-        for node in nodes
-        if node not in going and not node.cordoned and node.ready_ns <= now_ns
-    )
-    left = sum(node.replicas for node in going) - room
-    if left <= 0:
+    rooms = [node.room for node in nodes if node not in going and not node.cordoned and node.ready_ns <= now_ns]
+    left = sum(unplaced([size for node in going for size in node.room.sizes], rooms))
+    if left == 0:
         return Move(nodes=tuple(going), kind=None)
     paid = sum(kinds[node.kind].usd_per_h for node in going)
     fit = [number for number, kind in enumerate(kinds) if kind.slots >= left and kind.usd_per_h < paid]
@@ -79,7 +76,7 @@ class KarpenterProvider:
         self.fleet, self.rules = fleet, rules
         self._batching = False
         self._last_ns = 0
-        if isnan(fleet.pool.starts_utc_s) and rules.follows_calendar:
+        if isnan(fleet.plan.starts_utc_s) and rules.follows_calendar:
             raise InputError(
                 "disruption budgets with a schedule need the date of time 0; write e.g. starts: 2026-07-20T00:00:00Z"
             )
@@ -90,9 +87,9 @@ class KarpenterProvider:
         """True if one more of it is within the limits."""
         if not self.rules.limited:
             return True
-        kinds, pool = self.fleet.pool.kinds, self.fleet.pool
+        kinds = self.fleet.plan.kinds
         there = [kinds[kind], *(kinds[node.kind] for node in self.fleet.machines.nodes)]
-        accelerators = pool.accelerators_per_replica * sum(one.slots for one in there)
+        accelerators = float(self.fleet.accelerators_per_slot * sum(one.slots for one in there))
         vcpus, memory_bytes = (sum(getattr(one, name) for one in there) for name in ("vcpus", "memory_bytes"))
         return not self.rules.exceeds(accelerators, vcpus, memory_bytes)
 
@@ -103,7 +100,7 @@ class KarpenterProvider:
     def wanted(self) -> None:
         """A pending replica joins the batch, or opens one."""
         self._last_ns = self.fleet.now
-        if self.fleet.pending and not self._batching:
+        if self.fleet.waiting and not self._batching:
             self._batching = True
             self.fleet.env.process(self._batch())
 
@@ -129,15 +126,18 @@ class KarpenterProvider:
 
     def _order(self) -> bool:
         """Nodes for all pending replicas; False where capacity was refused."""
-        fleet, left = self.fleet, len(self.fleet.pending)
-        while left > 0:
-            kinds = [kind for kind in as_karpenter(fleet.pool.kinds, left) if self.may_order(kind)]
+        fleet = self.fleet
+        while (left := sum(fleet.waiting)) > 0:
+            kinds = [kind for kind in as_karpenter(fleet.plan.kinds, left) if self._may_hold(kind)]
             node = fleet.machines.order_one_of(kinds)
             if node is None:
                 return not kinds
-            left -= node.slots
             fleet.place_pending()
         return True
+
+    def _may_hold(self, kind: int) -> bool:
+        """True if the first of the pending replicas fits on a node of a kind, which may be ordered."""
+        return self.fleet.plan.kinds[kind].slots >= self.fleet.waiting[0] and self.may_order(kind)
 
     def _polls(self) -> Process:
         poll_ns = round(self.rules.poll * NS_PER_S)
@@ -145,7 +145,7 @@ class KarpenterProvider:
             yield self.fleet.env.timeout(poll_ns)
             self.fleet.look_if_draining()
             self.fleet.place_pending()
-            if self.fleet.pending and not self._batching:
+            if self.fleet.waiting and not self._batching:
                 self.wanted()
             self._expire()
             move = self._disrupt()
@@ -171,24 +171,24 @@ class KarpenterProvider:
             for node in fleet.machines.nodes
             if node.ready_ns <= now and max(node.moved_ns, node.ready_ns) <= quiet_ns and not node.cordoned
         ]
-        empty = [node for node in quiet if node.replicas == 0]
+        empty = [node for node in quiet if not node.room.held]
         empty = empty[: self._budget("Empty")] if empty else empty
         for node in empty:
             fleet.machines.give_back(node, now)
-        if empty or fleet.pending or self.rules.consolidation == "WhenEmpty":
+        if empty or fleet.waiting or self.rules.consolidation == "WhenEmpty":
             return None
-        used = sorted((node for node in quiet if node.replicas), key=lambda node: node.replicas)
+        used = sorted((node for node in quiet if node.room.held), key=lambda node: node.room.held)
         allowed = used[: self._budget("Underutilized")] if used else used
-        return best_move(allowed, fleet.machines.nodes, fleet.pool.kinds, now)
+        return best_move(allowed, fleet.machines.nodes, fleet.plan.kinds, now)
 
     def _consolidate(self, move: Move) -> Process:
         """Checked again after a while, budgets too; then the nodes go, once what replaces them is ready."""
         fleet, machines = self.fleet, self.fleet.machines
         yield fleet.env.timeout(round(self.rules.validation * NS_PER_S))
         there = all(not node.gone and not node.cordoned for node in move.nodes)
-        if not there or fleet.pending or self._budget("Underutilized") < len(move.nodes):
+        if not there or fleet.waiting or self._budget("Underutilized") < len(move.nodes):
             return
-        if move_of(move.nodes, machines.nodes, fleet.pool.kinds, fleet.now) != move:
+        if move_of(move.nodes, machines.nodes, fleet.plan.kinds, fleet.now) != move:
             return
         if move.kind is None:
             self._drain(move)
@@ -229,7 +229,7 @@ class KarpenterProvider:
         """True if a budget holds now: from a strike of its schedule on, for its duration."""
         if budget.schedule is None or budget.duration is None:
             return True
-        utc_s = self.fleet.pool.starts_utc_s + self.fleet.now / NS_PER_S
+        utc_s = self.fleet.plan.starts_utc_s + self.fleet.now / NS_PER_S
         until_s, holds = self._scheduled.get(budget, (0.0, False))
         if utc_s >= until_s:
             strike_s = next_after(budget.schedule, "UTC", floor(utc_s - budget.duration))

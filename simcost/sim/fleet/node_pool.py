@@ -1,30 +1,33 @@
-"""Nodes of a pool: ordered, refused, cordoned, given back; the order of kinds for replicas that wait.
+"""Nodes under replicas: ordered, refused, cordoned, given back; the order of kinds for replicas that wait.
 
 `providers` decide when nodes are ordered and given back. Kinds are tried best first, the next where one is refused.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from math import ceil
 
 import numpy as np
 import simpy
 
 from simcost.plan.nodes import NodeKind
+from simcost.plan.shared_nodes import SharedNodes
 from simcost.rng import stream
+from simcost.sim.fleet.node_slots import NodeSlots
 from simcost.sim.fleet.records import Node
 from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine.layout import NEVER
-from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Books
 
 
 class Machines:
     """The nodes that are there or on their way."""
 
-    def __init__(self, env: simpy.Environment, pool: Pool, books: Books, cold: ColdStart, seed: int) -> None:
-        self.env, self.pool, self.books, self.cold = env, pool, books, cold
+    def __init__(
+        self, env: simpy.Environment, plan: SharedNodes, books: Books, cold: ColdStart, seed: int, parts: int = 1
+    ) -> None:
+        self.env, self.kinds, self.books, self.cold, self.parts = env, plan.kinds, books, cold, parts
         self.nodes: list[Node] = []
-        troubles = pool.interruptions
+        troubles = plan.interruptions
         zones = troubles.zone_count if troubles else 1
         self.limit = [NEVER] * zones
         """Spot nodes that each zone gives at most, now."""
@@ -36,20 +39,14 @@ class Machines:
         self._rng: np.random.Generator = stream(seed, "capacity")
         self._ordered = 0
 
-    def free_slots(self) -> int:
-        """Room for replicas on all nodes that take any."""
-        return sum(node.slots - node.replicas for node in self.nodes if not node.cordoned)
-
     def empty(self) -> list[Node]:
         """Nodes without a replica that take one."""
-        return [node for node in self.nodes if node.replicas == 0 and not node.cordoned]
+        return [node for node in self.nodes if not node.room.held and not node.cordoned]
 
-    def roomy(self, apart_from: Node | None = None) -> Node | None:
-        """The node with least room left, the oldest of several: bin-packing, best fit."""
-        found = [
-            node for node in self.nodes if node.replicas < node.slots and not node.cordoned and node is not apart_from
-        ]
-        return min(found, key=lambda node: node.slots - node.replicas, default=None)
+    def roomy(self, size: int = 1, apart_from: Container[Node] = ()) -> Node | None:
+        """The node with least room left for a replica of a size, the oldest of several: bin-packing, best fit."""
+        found = [node for node in self.nodes if not node.cordoned and node.room.count(size) and node not in apart_from]
+        return min(found, key=lambda node: node.room.free, default=None)
 
     def order_one_of(self, kinds: Sequence[int]) -> Node | None:
         """A new node of the first of these kinds that can be had."""
@@ -75,7 +72,7 @@ class Machines:
             now,
             moved_ns=now,
             kind=kind,
-            slots=self.pool.kinds[kind].slots,
+            room=NodeSlots(self.kinds[kind].slots, self.parts),
             spot=is_spot,
         )
         self._ordered += 1
@@ -100,7 +97,7 @@ class Machines:
         """True if nodes of a kind can be taken back: where no kind is called spot, the interruptions of the plan affect
         all.
         """
-        return self.pool.kinds[kind].spot or not any(one.spot for one in self.pool.kinds)
+        return self.kinds[kind].spot or not any(one.spot for one in self.kinds)
 
     def _by_zone(self, nodes: Iterable[Node]) -> list[int]:
         counts = [0] * len(self.limit)

@@ -1,33 +1,38 @@
-"""The fleet as those who order its nodes see it."""
+"""The nodes and what waits for them, as those who order nodes see it."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Protocol
 
 import simpy
 
+from simcost.plan.shared_nodes import SharedNodes
 from simcost.sim.fleet.node_pool import Machines
-from simcost.sim.fleet.records import Node, Replica
-from simcost.sim.serving.pool import Pool
+from simcost.sim.fleet.records import Node
 
 
 class ProvisionedFleet(Protocol):
-    """Interface of the fleet for a provider of nodes."""
+    """Interface of the nodes for their provider."""
 
     @property
     def env(self) -> simpy.Environment:
         """The clock, in whole nanoseconds, and its processes."""
 
     @property
-    def pool(self) -> Pool:
-        """The replicas that were asked for, and the kinds of nodes they may run on."""
+    def plan(self) -> SharedNodes:
+        """The kinds of nodes, and the rules by which they come and go."""
+
+    @property
+    def accelerators_per_slot(self) -> Fraction:
+        """Accelerators that a slot stands for."""
 
     @property
     def machines(self) -> Machines:
         """The nodes."""
 
     @property
-    def pending(self) -> Sequence[Replica]:
-        """Replicas without a node, in the order in which they get one."""
+    def waiting(self) -> Sequence[int]:
+        """Slots of each replica without a node, in the order in which they get one."""
 
     @property
     def now(self) -> int:

@@ -8,6 +8,7 @@ from typing import Protocol
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool
 from simcost.sim.fleet.karpenter import KarpenterProvider
 from simcost.sim.fleet.node_pool import by_price, by_waste
+from simcost.sim.fleet.node_slots import unplaced
 from simcost.sim.fleet.provisioned_fleet import ProvisionedFleet
 from simcost.sim.fleet.records import Node, Process
 from simcost.sim.serving.engine.layout import NEVER
@@ -50,7 +51,7 @@ class AtOnceProvider:
         """A node for each replica without one, the cheapest first, and for the warm pool what it lacks."""
         machines = self.fleet.machines
         while self._lacking() and self.may_order(0):
-            if machines.order_one_of(by_price(machines.pool.kinds, max(len(self.fleet.pending), 1))) is None:
+            if machines.order_one_of(self._kinds()) is None:
                 self._try_later()
                 break
             self.fleet.place_pending()
@@ -59,11 +60,17 @@ class AtOnceProvider:
         """It goes, unless it is a spare one."""
         if len(self.fleet.machines.empty()) > self.rules.spare:
             self.fleet.machines.give_back(node, node.until_ns)
-            if self.fleet.pending:
+            if self.fleet.waiting:
                 self.wanted()
 
+    def _kinds(self) -> list[int]:
+        """Those that hold the first pending replica, the cheapest for all of them first."""
+        kinds, waiting = self.fleet.plan.kinds, self.fleet.waiting
+        ranked = by_price(kinds, max(sum(waiting), 1))
+        return [kind for kind in ranked if not waiting or kinds[kind].slots >= waiting[0]]
+
     def _lacking(self) -> bool:
-        return bool(self.fleet.pending) or len(self.fleet.machines.empty()) < self.rules.spare
+        return bool(self.fleet.waiting) or len(self.fleet.machines.empty()) < self.rules.spare
 
     def _try_later(self) -> None:
         if not self._waiting:
@@ -116,8 +123,8 @@ class ScanProvider:
     def __init__(self, fleet: ProvisionedFleet, rules: ClusterAutoscaler) -> None:
         self.fleet, self.rules = fleet, rules
         self._added_ns = -NEVER
-        self._backoff_until_ns = [0] * len(fleet.pool.kinds)
-        self._backoff_s = [rules.backoff] * len(fleet.pool.kinds)
+        self._backoff_until_ns = [0] * len(fleet.plan.kinds)
+        self._backoff_s = [rules.backoff] * len(fleet.plan.kinds)
 
     def may_order(self, kind: int) -> bool:
         """True if the most nodes are not there yet."""
@@ -160,13 +167,14 @@ class ScanProvider:
         fleet, rules = self.fleet, self.rules
         kind = self._expand()
         if kind is None:
-            return bool(fleet.pending)
+            return bool(fleet.waiting)
         missing = rules.spare - len(fleet.machines.empty())
-        lacking = ceil(len(fleet.pending) / fleet.pool.kinds[kind].slots) + max(missing, 0)
+        slots = fleet.plan.kinds[kind].slots
+        lacking = ceil(sum(size for size in fleet.waiting if size <= slots) / slots) + max(missing, 0)
         lacking = max(lacking, rules.min - len(fleet.machines.nodes))
         wanted = min(lacking, rules.max - len(fleet.machines.nodes))
         if wanted <= 0:
-            return bool(fleet.pending)
+            return bool(fleet.waiting)
         for _ in range(wanted):
             if fleet.machines.order(kind) is None:
                 self._back_off(kind)
@@ -177,7 +185,8 @@ class ScanProvider:
 
     def _expand(self) -> int | None:
         """The kind that the expander prefers, of those that are not backed off from."""
-        kinds, waiting = self.fleet.pool.kinds, len(self.fleet.pending)
+        kinds, waiting = self.fleet.plan.kinds, sum(self.fleet.waiting)
+        least = self.fleet.waiting[0] if waiting else 0
         match self.rules.expander:
             case "least-waste":
                 ranked = by_waste(kinds, waiting)
@@ -185,7 +194,8 @@ class ScanProvider:
                 ranked = by_price(kinds, waiting)
             case _:
                 ranked = list(range(len(kinds)))
-        return next((kind for kind in ranked if self._backoff_until_ns[kind] <= self.fleet.now), None)
+        able = (kind for kind in ranked if kinds[kind].slots >= least)
+        return next((kind for kind in able if self._backoff_until_ns[kind] <= self.fleet.now), None)
 
     def _back_off(self, kind: int) -> None:
         self._backoff_until_ns[kind] = self.fleet.now + round(self._backoff_s[kind] * NS_PER_S)
@@ -202,24 +212,27 @@ class ScanProvider:
         long_ns = now - round(rules.unneeded * NS_PER_S)
         idle = [node for node in fleet.machines.nodes if node.unneeded_ns <= long_ns]
         spare_nodes = len(fleet.machines.nodes) - rules.min
-        empty = [node for node in idle if node.replicas == 0]
+        empty = [node for node in idle if not node.room.held]
         most = min(rules.parallel, spare_nodes, len(fleet.machines.empty()) - rules.spare)
         for node in empty[: max(most, 0)]:
             fleet.machines.give_back(node, now)
-        used = [node for node in idle if node.replicas > 0]
+        used = [node for node in idle if node.room.held]
         if used and spare_nodes > 0 and not empty:
             fleet.drain_node(used[0])
 
     def _unneeded(self, node: Node) -> bool:
-        if node.replicas == 0:
+        room = node.room
+        if not room.held:
             return True
-        elsewhere = self.fleet.machines.free_slots() - (node.slots - node.replicas)
-        return node.replicas / node.slots < self.rules.threshold and node.replicas <= elsewhere
+        if room.held / room.slots >= self.rules.threshold:
+            return False
+        others = (one.room for one in self.fleet.machines.nodes if one is not node and not one.cordoned)
+        return not unplaced(room.sizes, others)
 
 
 def provider_of(fleet: ProvisionedFleet) -> Provider:
     """The provider that the plan names."""
-    rules = fleet.pool.nodes
+    rules = fleet.plan.rules
     match rules:
         case FixedNodes():
             return FixedProvider(fleet, rules)

@@ -10,6 +10,7 @@ from typing import Any
 
 import simpy
 
+from simcost.sim.fleet.node_slots import NodeSlots
 from simcost.sim.serving.engine.layout import NEVER
 
 Process = Generator[simpy.Event, Any, None]
@@ -28,20 +29,19 @@ class Node:
     """Happens when it has booted; None where only `ready_ns` counts."""
     up: simpy.Event | None = None
     """Happens at `ready_ns`."""
-    replicas: int = 0
     until_ns: int = 0
     """Latest end of a replica on it."""
     cordoned: bool = False
     """It takes no more replicas, and goes with its last one."""
     gone: bool = False
-    compiled: bool = False
-    """True if kernels have been compiled on it."""
+    compiled: set[int] = field(default_factory=set)
+    """Pools whose kernels have been compiled on it."""
     moved_ns: int = 0
     """Time at which a replica last came or went."""
     kind: int = 0
-    """Number of the pool's kind."""
-    slots: int = 1
-    """Replicas that fit."""
+    """Number of its kind."""
+    room: NodeSlots = field(default_factory=NodeSlots)
+    """Slots that replicas hold, and that are free."""
     spot: bool = True
     """True if interruptions of spot affect it."""
     unneeded_ns: int = NEVER
@@ -68,6 +68,10 @@ class Replica:
     boot: simpy.Process | None = None
     placed: simpy.Event | None = field(default=None, repr=False)
     """Happens when it gets a node."""
+    size: int = 1
+    """Slots that it takes."""
+    accelerators: tuple[int, ...] = ()
+    """Those of the node that it lies on, where replicas may take parts of them."""
 
 
 _GOLDEN = 0x9E3779B97F4A7C15

@@ -36,7 +36,7 @@ class Download:
 
 
 class Transfers:
-    """All downloads of a pool. Limits are bytes per second, infinite where there is none."""
+    """All downloads on the nodes. Limits are bytes per second, infinite where there is none."""
 
     def __init__(self, env: simpy.Environment, network_per_s: float, storage_per_s: float) -> None:
         self.env = env
@@ -93,15 +93,17 @@ class Transfers:
 
 
 class ColdStart:
-    """The phases of the starts of one pool.
+    """The phases of the starts of nodes, or of the replicas of one pool on them.
 
     Where all phases are constants that nothing stretches, the end is known at the order, and one event does.
     """
 
-    def __init__(self, env: simpy.Environment, startup: Startup, weights_bytes: float, books: Books, seed: int) -> None:
-        self.env, self.startup, self.weights_bytes = env, startup, weights_bytes
-        self.books, self.seed = books, seed
-        self.transfers = Transfers(env, startup.network or inf, startup.storage or inf)
+    def __init__(
+        self, transfers: Transfers, startup: Startup, weights_bytes: float, books: Books, seed: int, pool: int = 0
+    ) -> None:
+        self.env, self.transfers = transfers.env, transfers
+        self.startup, self.weights_bytes = startup, weights_bytes
+        self.books, self.seed, self.pool = books, seed, pool
         self._load_ns = round(startup.seconds(weights_bytes, new_node=False) * NS_PER_S)
         self._starts = 0
 
@@ -117,7 +119,7 @@ class ColdStart:
 
     def load(self, node: Node) -> Process:
         """Start-up phases of a replica on a node."""
-        if self.startup.plain:
+        if self.startup.plain and node.ready_ns < NEVER:
             yield self.env.timeout(max(node.ready_ns - int(self.env.now), 0) + self._load_ns)
             return
         self._starts += 1
@@ -125,7 +127,7 @@ class ColdStart:
         while True:
             yield from self._weights(node)
             yield self.env.timeout(round(self._engine_s(node, rng) * NS_PER_S))
-            node.compiled = True
+            node.compiled.add(self.pool)
             if not self.startup.failed or rng.random() >= self.startup.failed:
                 return
             self.books.event(int(self.env.now), "failed_start", 1.0)
@@ -150,6 +152,8 @@ class ColdStart:
             yield node.up
         elif node.provisioned is not None:
             yield node.provisioned
+        elif node.ready_ns > int(self.env.now):
+            yield self.env.timeout(node.ready_ns - int(self.env.now))
         transfer: Download | None = None
         try:
             transfer = self.transfers.start(node, self.weights_bytes, self.startup.weights, stored=True)
@@ -164,4 +168,4 @@ class ColdStart:
         """The phases after the weights."""
         startup = self.startup
         build_s, graphs_s, engine_s = (drawn(time, rng) for time in (startup.compile, startup.graphs, startup.engine))
-        return (0.0 if startup.compile_cached or node.compiled else build_s) + graphs_s + engine_s
+        return (0.0 if startup.compile_cached or self.pool in node.compiled else build_s) + graphs_s + engine_s

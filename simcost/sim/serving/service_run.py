@@ -1,0 +1,158 @@
+"""Services that play together on nodes: one clock, a data plane and a fleet each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.ledger.requests import LatencyLimits, Ledger
+from simcost.rng import stream
+from simcost.sim.clock import clock_for
+from simcost.sim.fleet import Fleet, NodeScheduler, control, interrupt, keep_books, pulse, sample
+from simcost.sim.serving.engine_driver import DataPlane
+from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.recorder import Books, RowWriter, outcomes
+from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.workload.closed import ClosedWorkload
+from simcost.units import NS_PER_S
+
+SAMPLES = 480
+"""Lines of the timeline."""
+PULSE_S = 60.0
+"""Between two lines of the pulse, and less where that would be fewer than the timeline has."""
+
+
+def window_s(horizon_s: float) -> float:
+    """Length of the windows that a ledger counts in: 5 min up to 6 h, 1 h up to 60 days, then a day."""
+    if horizon_s <= 6 * 3600:
+        return 300.0
+    return 3600.0 if horizon_s <= 60 * 86400 else 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A pool and its requests, beside others."""
+
+    pool: Pool
+    """Its name is that of the service. Of its start-up the phases of a replica count (weights, compile, graphs,
+    engine, failed, together); its nodes, their kinds and interruptions are not read: those that all share count.
+    """
+    arrivals: Iterator[RequestBatch]
+    """Batches sorted by arrival."""
+    limits: LatencyLimits | None = None
+    """What a request must keep to count as good; None = no limits."""
+    rows: Path | None = None
+    """Parquet file for the outcome of each request; None = histograms alone."""
+    closed: ClosedWorkload | None = None
+    """Clients who wait for the end of each request; None = the requests come when they do."""
+    seed: int = 0
+    """For the hashes of routing, the phases of controllers, start-up times and failures of replicas."""
+    accelerators: Fraction | None = None
+    """Accelerators that a replica takes: a whole number, or a part of one; None = as the pool has it."""
+    priority: int = 0
+    """Services of higher priority get nodes first."""
+    quota: int | None = None
+    """Most accelerators that its replicas take together; None = no limit."""
+
+    @property
+    def accelerators_per_replica(self) -> Fraction:
+        """Accelerators that a replica takes."""
+        return Fraction(self.pool.accelerators_per_replica) if self.accelerators is None else self.accelerators
+
+
+class ServiceRun:
+    """One of the services of a run."""
+
+    def __init__(
+        self,
+        service: Service,
+        scheduler: NodeScheduler,
+        books: Books,
+        stack: ExitStack,
+        *,
+        horizon_s: float,
+        size: int = 1,
+        quota: int | None = None,
+    ) -> None:
+        self.service, self.horizon_s = service, horizon_s
+        self.limits = service.limits or LatencyLimits()
+        self.window_ns = round(window_s(horizon_s) * NS_PER_S)
+        pool, self.books = service.pool, books
+        clock = clock_for(pool.step, horizon_s=horizon_s, capacity=pool.kv_capacity_tokens, batching=pool.batching)
+        writer = RowWriter(service.rows, clock.tick_s) if service.rows else None
+        if writer:
+            stack.callback(writer.close)
+        self.plane = DataPlane(
+            pool,
+            clock,
+            service.arrivals,
+            limits=self.limits,
+            window_ns=self.window_ns,
+            windows=ceil(round(horizon_s * NS_PER_S) / self.window_ns),
+            salt=int(stream(service.seed, "routing").integers(2**62)),
+            on_rows=writer,
+            closed=service.closed,
+        )
+        self.fleet = Fleet(
+            scheduler,
+            pool,
+            self.plane,
+            books,
+            service.seed,
+            size=size,
+            priority=service.priority,
+            quota=quota,
+        )
+
+    def ledger(self, tables: dict[str, Any], slots: tuple[int, ...], disk_gb_per_node: float) -> Ledger:
+        """The ledger, at the end of the run."""
+        busy_s, each = float(tables["replicas"]["busy_s"].to_numpy().sum()), self.service.accelerators_per_replica
+        result = outcomes(self.plane, busy_s, self.limits, self.window_ns, self.service.rows)
+        return Ledger(
+            horizon_s=self.horizon_s,
+            slots=slots,
+            accelerators_per_replica=each.numerator if each.denominator == 1 else float(each),
+            **tables,
+            outcomes=result,
+            provisioning_s=self.books.provisioning_ns / NS_PER_S,
+            disk_gb_per_node=disk_gb_per_node,
+            gb_out=result.generated_tokens * self.service.pool.response_bytes_per_token / 1e9,
+        )
+
+
+def play(
+    scheduler: NodeScheduler,
+    runs: Sequence[ServiceRun],
+    horizon_s: float,
+    progress: Callable[[float], None] | None,
+) -> None:
+    """Play services to the horizon."""
+    env, horizon_ns = scheduler.env, round(horizon_s * NS_PER_S)
+    interrupt(scheduler)
+    scheduler.begin()
+    for run in runs:
+        env.process(keep_books(run.fleet, run.window_ns))
+        env.process(control(run.fleet))
+        env.process(sample(run.fleet, _sample_times(horizon_ns)))
+        env.process(pulse(run.fleet, min(round(PULSE_S * NS_PER_S), max(horizon_ns // SAMPLES, 1))))
+    for share in np.linspace(0, 1, 101)[1:]:
+        env.run(until=max(round(horizon_ns * share), scheduler.now + 1))
+        for run in runs:
+            run.plane.advance(scheduler.now)
+        if progress:
+            progress(float(share))
+    for run in runs:
+        run.fleet.look()
+        run.fleet.close_books()
+    scheduler.close_books()
+    for run in runs:
+        run.plane.finish()
+
+
+def _sample_times(horizon_ns: int) -> Iterator[int]:
+    return (round(horizon_ns * k / SAMPLES) for k in range(SAMPLES))

@@ -1,0 +1,100 @@
+"""One run of several services on nodes that they share -> a ledger of each, and of the nodes."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
+from math import lcm
+
+import simpy
+
+from simcost.errors import InputError
+from simcost.ledger.shared_nodes import SHARED, SharedLedger, parts_of_nodes
+from simcost.plan.shared_nodes import SharedNodes
+from simcost.sim.fleet import NodeScheduler
+from simcost.sim.serving.recorder import Books
+from simcost.sim.serving.service_run import Service, ServiceRun, play
+
+
+def simulate_services(
+    services: Sequence[Service],
+    nodes: SharedNodes,
+    *,
+    horizon_s: float,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> SharedLedger:
+    """Replay the arrivals of each service against its replicas, all on the same nodes.
+
+    A replica goes to the node with least room left that holds it, whatever runs there already; nodes are ordered for
+    the sum of what is pending. The run is cut at the horizon as `simulate` cuts it.
+
+    Args:
+        services: the pools, their arrivals, priorities and quotas; names differ.
+        nodes: the nodes that they share.
+        horizon_s: length of the run.
+        seed: for start-up times and interruptions of the nodes; each service has a seed of its own.
+        progress: called with the share of the horizon played, now and then; may raise to stop the run.
+
+    Raises:
+        InputError: names that appear twice, replicas that fit on no node, step coefficients that no integer clock can
+            hold.
+        RunError: more requests in the system than can be held.
+    """
+    parts = _parts(services, nodes)
+    books = Books(SHARED)
+    scheduler = NodeScheduler(
+        simpy.Environment(),
+        replace(nodes, kinds=tuple(replace(kind, slots=kind.slots * parts) for kind in nodes.kinds)),
+        books,
+        seed,
+        accelerators_per_slot=Fraction(1, parts),
+        parts=parts,
+    )
+    with ExitStack() as stack:
+        runs = [
+            ServiceRun(
+                service,
+                scheduler,
+                Books(service.pool.name),
+                stack,
+                horizon_s=horizon_s,
+                size=int(service.accelerators_per_replica * parts),
+                quota=None if service.quota is None else service.quota * parts,
+            )
+            for service in services
+        ]
+        play(scheduler, runs, horizon_s, progress)
+    tables, ledgers = books.tables(), {}
+    while runs:  # what is read is let go: the histograms are large
+        run = runs.pop(0)
+        own = run.books.tables()
+        own["nodes"] = parts_of_nodes(own["replicas"], tables["nodes"])
+        ledgers[run.service.pool.name] = run.ledger(own, (1,) * len(nodes.kinds), nodes.startup.disk)
+    return SharedLedger(
+        horizon_s=horizon_s,
+        accelerators=tuple(kind.slots for kind in nodes.kinds),
+        nodes=tables["nodes"],
+        events=tables["events"],
+        services=ledgers,
+        disk_gb_per_node=nodes.startup.disk,
+    )
+
+
+def _parts(services: Sequence[Service], nodes: SharedNodes) -> int:
+    """Parts that an accelerator is counted in, so that each replica takes a whole number of them."""
+    largest, names = max(kind.slots for kind in nodes.kinds), [service.pool.name for service in services]
+    for service in services:
+        name, takes = service.pool.name, service.accelerators_per_replica
+        if names.count(name) > 1:
+            raise InputError(f"service {name!r} appears twice; give each a name of its own")
+        if takes <= 0 or (takes > 1 and takes.denominator > 1):
+            raise InputError(
+                f"service {name!r}: a replica takes {takes} accelerators; it can take a whole number, or a part of one"
+            )
+        if takes > largest:
+            raise InputError(
+                f"service {name!r}: a replica takes {takes} accelerators, the largest node has {largest}; order a "
+                "larger instance, or split the model over fewer"
+            )
+    return lcm(*(service.accelerators_per_replica.denominator for service in services))
