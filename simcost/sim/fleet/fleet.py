@@ -277,10 +277,7 @@ class Fleet:
             return
         node.room.give(replica.size, replica.accelerators)
         node.until_ns, node.moved_ns = max(node.until_ns, end_ns), self.now
-        if not node.cordoned:
-            self.scheduler.released(node)
-        elif not node.room.held:
-            self.scheduler.machines.give_back(node, node.until_ns)
+        self.scheduler.released(node, self)
 
     def _change(self, replica: Replica, state: str) -> None:
         self._enter(replica, self.now)

@@ -51,6 +51,12 @@ class NodeSlots:
         self.hold(size, chosen)
         return chosen
 
+    def can_hold(self, size: int, accelerators: tuple[int, ...]) -> bool:
+        """True if nobody holds these slots."""
+        return size <= self.free and all(
+            self.split[number] + min(size, self.parts) <= self.parts for number in accelerators
+        )
+
     def hold(self, size: int, accelerators: tuple[int, ...]) -> None:
         """Give these slots to a replica."""
         self.sizes.append(size)

@@ -53,7 +53,7 @@ class NodeScheduler:
         self.transfers = Transfers(env, plan.startup.network or inf, plan.startup.storage or inf)
         cold = ColdStart(self.transfers, plan.startup, 0.0, books, seed)
         self.machines = Machines(env, plan, books, cold, seed, parts)
-        self._promised: dict[Replica, tuple[Fleet, Node]] = {}
+        self.promised: dict[Replica, tuple[Fleet, Node]] = {}
         """Nodes whose room is kept for a replica, since others were driven away for it."""
         self._making_room = False
         self.provider: Provider = provider_of(self)
@@ -93,14 +93,23 @@ class NodeScheduler:
     def wanted(self) -> None:
         """A replica has taken a slot, or has found none."""
         self.provider.wanted()
-        if self.plan.preempt:
-            self._make_room()
+        self._make_room()
 
-    def released(self, node: Node) -> None:
-        """A replica has left a node that takes others; those that wait take the room."""
-        self.place_pending()
-        if not node.room.held:
-            self.provider.emptied(node)
+    def released(self, node: Node, by: Fleet) -> None:
+        """A replica has left a node: those of other services that wait take the room, those of its own what the quota
+        allows again.
+        """
+        if node.cordoned:
+            if not node.room.held:
+                self.machines.give_back(node, node.until_ns)
+        else:
+            if any(fleet is not by for fleet, _ in self._queue()):
+                self.place_pending()
+            if not node.room.held:
+                self.provider.emptied(node)
+        if by.quota is not None and by.eligible():
+            self.place_pending()
+            self.provider.wanted()
 
     def place_pending(self) -> None:
         """Give room to those that wait for it."""
@@ -112,8 +121,9 @@ class NodeScheduler:
             if node is None:
                 full.add((fleet.size, fleet.priority))
             else:
-                self._promised.pop(replica, None)
+                self.promised.pop(replica, None)
                 fleet.seat(replica, node)
+        self._make_room()
 
     def drain_node(self, node: Node, grace: float | None = None) -> None:
         """Take the replicas off a node, which then goes, at the latest after `grace` seconds; others are ordered in
@@ -160,46 +170,45 @@ class NodeScheduler:
         return sorted(found, key=lambda one: (-one[0].priority, one[1].ordered_ns))
 
     def _kept_from(self, fleet: Fleet, replica: Replica | None = None) -> Container[Node]:
-        """Nodes whose room is kept for others that come first."""
-        if not self._promised:
-            return ()
+        """Nodes whose room is kept for others of higher priority."""
         return {
             node
-            for other, (owner, node) in self._promised.items()
+            for other, (owner, node) in self.promised.items()
             if other is not replica and owner.priority > fleet.priority
         }
 
     def _make_room(self) -> None:
         """Drive replicas away for pending ones of higher priority, where no further node may be ordered."""
-        if self._making_room:
+        if self._making_room or not self.plan.preempt:
             return
         self._making_room = True
+        self.promised = {one: promise for one, promise in self.promised.items() if self._holds(one, *promise)}
         while driven := [fleet for pair in self._queue() for fleet in self._drive_away_for(*pair)]:
             for fleet in driven:
                 fleet.settle()
         self._making_room = False
 
+    def _holds(self, replica: Replica, fleet: Fleet, node: Node) -> bool:
+        """True if a promised node still has room for a replica, or will have."""
+        draining = any(one.state == "draining" for other in self.fleets for one in other.on(node))
+        free = draining or node.room.count(fleet.size) > 0
+        return replica in fleet.pending and free and not node.cordoned and not node.gone
+
     def _drive_away_for(self, fleet: Fleet, replica: Replica) -> list[Fleet]:
         """Evict what a replica needs gone; return the fleets that lost some."""
-        self._promised = {
-            one: promise for one, promise in self._promised.items() if one.node is None and not promise[1].cordoned
-        }
         may_order = (self.provider.may_order(n) for n, kind in enumerate(self.plan.kinds) if kind.slots >= fleet.size)
         lower = [one for one in self.fleets if one.priority < fleet.priority]
-        if replica in self._promised or not lower or replica.node is not None or any(may_order):
+        if replica in self.promised or not lower or replica.node is not None or any(may_order):
             return []
-        kept = self._kept_from(fleet, replica) or ()
         choices = [
             (node, victims)
             for node in self.machines.nodes
-            if not node.cordoned
-            and node not in kept
-            and (victims := victims_on(node, lower, self.fleets, fleet.size)) is not None
+            if not node.cordoned and (victims := victims_on(node, lower, self, fleet.size)) is not None
         ]
         if not choices:
             return []
-        node, victims = min(choices, key=lambda one: ([-owner.priority for owner, _ in one[1]][:1], len(one[1])))
-        self._promised[replica] = fleet, node
+        node, victims = min(choices, key=lambda one: (max((f.priority for f, _ in one[1]), default=-inf), len(one[1])))
+        self.promised[replica] = fleet, node
         for owner, victim in victims:
             owner.evict(victim)
         return [owner for owner, _ in victims]
