@@ -251,6 +251,8 @@ class MetricsPipeline:
 
     def _aligned(self, values: Floats, shown: list[Sample]) -> Floats:
         """Values of the newest sample, at the places of the replicas that exist now."""
+        if shown[-1].numbers is self._roster.numbers:
+            return values
         found = np.full(len(self._roster.numbers), nan)
         there, place = scrape_samples.places(self._roster.numbers, shown[-1].numbers)
         found[there] = values[place]

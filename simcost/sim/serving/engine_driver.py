@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +35,7 @@ def _fixed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-@dataclass(frozen=True, slots=True)
-class PoolObservation:
+class PoolObservation(NamedTuple):
     """The pool at one instant."""
 
     running: int

@@ -1,0 +1,129 @@
+"""A week of 20 services with an HPA each on the same nodes: 44 million requests in all.
+
+    python bench/services.py [--services 20] [--requests 44000000] [--json]
+
+Replicas take one, two or four accelerators of nodes with eight, which Karpenter orders and consolidates; every 15 s the
+metrics of each service are scraped and its HPA decides. All services replay the trace of bench/week.py with their part
+of the requests; writing it is not part of the measured work.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import measure
+import week
+
+
+def main() -> None:
+    options = parse()
+    if options.part:
+        print(json.dumps(PARTS[options.part](options)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        common = [
+            "--requests",
+            str(options.requests),
+            "--services",
+            str(options.services),
+            "--trace",
+            str(Path(folder, "week.parquet")),
+        ]
+        part("synthesize", common)
+        part("simulate", [*common, "--warm-up"])  # compiles and caches the kernel
+        run = part("simulate", common)
+    document = {
+        "name": "services",
+        "work": f"{run['requests']:,} requests, {options.services} services, an HPA each 15 s, shared nodes",
+        **run,
+        "per_cpu_s": run["requests"] / run["cpu_s"],
+        "us_per_request": run["cpu_s"] / run["requests"] * 1e6,
+    }
+    measure.show(document, options)
+
+
+def part(name: str, arguments: list[str]) -> dict[str, Any]:
+    return measure.in_process(__file__, "--part", name, *arguments)
+
+
+def synthesize(options: argparse.Namespace) -> dict[str, Any]:
+    options.requests //= options.services
+    return week.synthesize(options)
+
+
+def simulate(options: argparse.Namespace) -> dict[str, Any]:
+    from simcost.ledger.requests import LatencyLimits
+    from simcost.perf import StepTime
+    from simcost.plan import PowerOfTwo, Startup
+    from simcost.plan.autoscaling import Hpa
+    from simcost.plan.autoscaling.hpa import Behavior, Metric
+    from simcost.plan.nodes import NodeKind, NodePool
+    from simcost.plan.shared_nodes import SharedNodes
+    from simcost.sim import Pool, Service, simulate_services
+    from simcost.trace.requests.store import read_batches
+
+    step = StepTime(
+        a_s=6e-3,
+        b_s_per_token=16.1e-6,
+        c_s_per_sequence=13.4e-6,
+        d_s_per_token=42.4e-9,
+        q_s_per_pair=0.894e-9,
+        provenance="given",
+        source="Llama-3.1-8B, H100",
+        sigma=0.0,
+    )
+    running = Metric(type="Pods", name="running", target_type="AverageValue", target=options.target)
+
+    def service(number: int) -> Service:
+        batches: Any = read_batches(Path(options.trace))
+        pool = Pool(
+            name=f"service-{number}",
+            step=step,
+            kv_capacity_tokens=466_160,
+            router=PowerOfTwo(),
+            scaling=Hpa(min=1, max=40, metrics=(running,), behavior=Behavior()),
+            weights_bytes=16e9,
+            accelerators_per_replica=2 ** (number % 3),
+            startup=Startup(engine=90),
+        )
+        return Service(
+            pool=pool,
+            arrivals=iter([next(batches)]) if options.warm_up else batches,
+            limits=LatencyLimits(ttft_s=0.5, tpot_s=0.05),
+            seed=number,
+            priority=number % 2,
+        )
+
+    nodes = SharedNodes(kinds=(NodeKind(slots=8),), rules=NodePool(instance_types=("gpu-8",)))
+    shared = simulate_services([service(number) for number in range(options.services)], nodes, horizon_s=week.WEEK_S)
+    ledgers = shared.services.values()
+    seconds = shared.accelerator_seconds()
+    return {
+        "requests": sum(ledger.outcomes.arrived for ledger in ledgers),
+        "completed": sum(ledger.outcomes.completed for ledger in ledgers),
+        "nodes": len(shared.nodes),
+        "accelerator_h": sum(seconds.values()) / 3600,
+        "unallocated_share": seconds["unallocated"] / sum(seconds.values()),
+        "cold_starts": sum(ledger.events["what"].to_pylist().count("started") for ledger in ledgers),
+        "decisions": sum(ledger.events["what"].to_pylist().count("desired") for ledger in ledgers),
+    }
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--requests", type=int, default=44_000_000, help="of all services together")
+    parser.add_argument("--services", type=int, default=20)
+    parser.add_argument("--target", type=float, default=4.0, help="requests running per replica")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--part", choices=tuple(PARTS), help=argparse.SUPPRESS)
+    parser.add_argument("--trace", help=argparse.SUPPRESS)
+    parser.add_argument("--warm-up", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+PARTS = {"synthesize": synthesize, "simulate": simulate}
+
+if __name__ == "__main__":
+    main()
