@@ -32,6 +32,7 @@ from simcost.catalog.facts import (
     Upfront,
 )
 from simcost.catalog.public_traces import PublicTrace
+from simcost.catalog.slices import MigSlices
 from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, did_you_mean
 
@@ -53,6 +54,7 @@ class Facts:
     quality: tuple[BenchmarkScore, ...] = ()
     step_factors: tuple[StepFactor, ...] = ()
     hardware_fits: tuple[HardwareFit, ...] = ()
+    mig: tuple[MigSlices, ...] = ()
     training_mfu: tuple[TrainingMfu, ...] = ()
     training_sequences: tuple[TrainingSequence, ...] = ()
     training_runs: tuple[TrainingRun, ...] = ()
@@ -258,6 +260,10 @@ class Catalog:
         """MFU by sequence length on an accelerator, shortest first; empty if not measured."""
         rows = [row for row in self.facts.training_sequences if row.accelerator == accelerator]
         return tuple(sorted(rows, key=lambda row: row.sequence_tokens))
+
+    def mig_slices(self, accelerator: str) -> MigSlices | None:
+        """The slices into which MIG divides an accelerator, if it can."""
+        return next((row for row in self.facts.mig if row.accelerator == accelerator), None)
 
     def power_draw(self, name: str) -> PowerDraw | None:
         """The measured power of an accelerator, of a `vcpu` or a `memory-gb`, if any."""

@@ -29,6 +29,7 @@ from simcost.catalog.facts import (
     TrainingSequence,
 )
 from simcost.catalog.public_traces import PublicTrace
+from simcost.catalog.slices import MigSlices
 from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
 
@@ -63,6 +64,7 @@ _TABLES = {
     "token_prices": _table(TokenPrice, "provider", "model"),
     "quality": _table(BenchmarkScore, "model", "metric", "precision", "kv_precision", "pruning"),
     "step_factors": _table(StepFactor, "model_class", "engine", "accelerator", "precision", "model", "tp", "pp", "dp"),
+    "mig": _table(MigSlices, "accelerator"),
     "hardware_fits": _table(HardwareFit, "accelerator", "link", "precision"),
     "training_mfu": _Table(
         TrainingMfu,
