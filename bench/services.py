@@ -97,7 +97,8 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
         )
 
     nodes = SharedNodes(kinds=(NodeKind(slots=8),), rules=NodePool(instance_types=("gpu-8",)))
-    shared = simulate_services([service(number) for number in range(options.services)], nodes, horizon_s=week.WEEK_S)
+    horizon_s = week.WEEK_S / 100 if options.warm_up else week.WEEK_S
+    shared = simulate_services([service(number) for number in range(options.services)], nodes, horizon_s=horizon_s)
     ledgers = shared.services.values()
     seconds = shared.accelerator_seconds()
     return {

@@ -55,6 +55,10 @@ class Startup:
     """Of a node, shared by all that its replicas and images download. None = no limit of its own."""
     storage: BytesPerS | None = None
     """Of what the weights come from, shared by all replicas that load at a time. None = no limit of its own."""
+    reload: BytesPerS | None = None
+    """Load rate of weights that the node has loaded before for a replica of the same pool: its disk or memory holds
+    them, so they need neither network nor storage. None = they are downloaded each time.
+    """
     together: bool = False
     """True if weights download while the image is pulled, as on SageMaker; else after it, as in a pod."""
     compile: Duration = 0.0
@@ -83,7 +87,7 @@ class Startup:
         shared = self.network is not None or self.storage is not None
         once = self.compile != 0 and not self.compile_cached
         varies = any(isinstance(time, Varying) for time in times)
-        return not (shared or once or varies or self.failed or self.together)
+        return not (shared or once or self.reload is not None or varies or self.failed or self.together)
 
     def seconds(self, weights_bytes: float, *, new_node: bool) -> float:
         """Time from the decision to ready, with medians for what varies and nothing else that loads."""

@@ -116,6 +116,14 @@ def test_kernels_are_compiled_once_per_node() -> None:
     assert starts(run(up_down_up, startup=building, nodes=FixedNodes(nodes=2))) == [136.0, 36.0]
 
 
+def test_weights_that_a_node_has_loaded_before_come_at_its_own_speed() -> None:
+    """A second replica downloads 16 GB on its node; when it comes again there, it reads them at 8 GB/s."""
+    counts = {0: 1, 600: 2, 1200: 1, 1800: 2}
+    scaling = Schedule(steps=tuple(Step(at=at, replicas=count) for at, count in counts.items()))
+    found = starts(run(startup=replace(QUICK, reload=8e9), nodes=FixedNodes(nodes=2), scaling=scaling, span_s=HOUR))
+    assert found == [pytest.approx(16 + 20), pytest.approx(2 + 20)]
+
+
 def test_a_start_that_fails_begins_anew() -> None:
     ledger = run(startup=replace(QUICK, failed=0.5), span_s=HOUR, seed=3)
     failed = sum(row["what"] == "failed_start" for row in ledger.events.to_pylist())

@@ -181,6 +181,8 @@ class Fleet:
         self.count[replica.state] += 1
         if node is not None:
             self._place(replica, node)
+            if warm:
+                node.loaded.add(self.cold.pool)
         else:
             self.pending.append(replica)
         if not ready:

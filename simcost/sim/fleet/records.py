@@ -34,6 +34,8 @@ class Node:
     cordoned: bool = False
     """It takes no more replicas, and goes with its last one."""
     gone: bool = False
+    loaded: set[int] = field(default_factory=set)
+    """Pools whose weights have been loaded on it."""
     compiled: set[int] = field(default_factory=set)
     """Pools whose kernels have been compiled on it."""
     moved_ns: int = 0

@@ -154,6 +154,16 @@ class ColdStart:
             yield node.provisioned
         elif node.ready_ns > int(self.env.now):
             yield self.env.timeout(node.ready_ns - int(self.env.now))
+        if self.startup.reload is not None and self.pool in node.loaded:
+            yield self.env.timeout(round(self.weights_bytes / self.startup.reload * NS_PER_S))
+        else:
+            yield from self._download(node)
+            node.loaded.add(self.pool)
+        if node.up is not None:
+            yield node.up
+
+    def _download(self, node: Node) -> Process:
+        """Until the weights have come to the node."""
         transfer: Download | None = None
         try:
             transfer = self.transfers.start(node, self.weights_bytes, self.startup.weights, stored=True)
@@ -161,8 +171,6 @@ class ColdStart:
         finally:
             if transfer is not None:
                 self.transfers.cancel(transfer)
-        if node.up is not None:
-            yield node.up
 
     def _engine_s(self, node: Node, rng: np.random.Generator) -> float:
         """The phases after the weights."""
