@@ -17,7 +17,7 @@ class SharedNodes:
     that holds the replica which needs them.
     """
     rules: Nodes = field(default_factory=AtOnce)
-    """When nodes come and go: by the sum of what is pending."""
+    """Rules by which nodes come and go, by the sum of what is pending."""
     startup: Startup = field(default_factory=Startup)
     """Of the nodes: boot, image, network, storage, disk. Weights and engine are those of each service."""
     interruptions: Interruptions | None = None

@@ -45,7 +45,7 @@ class Service:
     arrivals: Iterator[RequestBatch]
     """Batches sorted by arrival."""
     limits: LatencyLimits | None = None
-    """What a request must keep to count as good; None = no limits."""
+    """Latency within which a request counts as good; None = no limits."""
     rows: Path | None = None
     """Parquet file for the outcome of each request; None = histograms alone."""
     closed: ClosedWorkload | None = None
