@@ -21,6 +21,7 @@ from simcost.plan.nodes import AtOnce, ClusterAutoscaler, DisruptionBudget, Fixe
 from simcost.plan.serving import Drain
 from simcost.plan.shared_nodes import SharedNodes
 from simcost.plan.startup import Varying
+from simcost.scenario.runs.contributions import gpus_held
 from simcost.scenario.storage.laws import check_ledger
 from simcost.sim import Pool, Service, simulate, simulate_services
 
@@ -231,6 +232,18 @@ def test_who_waits_gets_room_by_priority() -> None:
     began = {name: shared.services[name].nodes["start_s"].to_pylist() for name in ("early", "late")}
     assert len(began["late"]) == 2
     assert not began["early"]
+
+
+def test_jobs_get_the_accelerators_of_the_nodes_that_no_service_holds() -> None:
+    """Nodes of two services, as the fleet that jobs share sees them: whole nodes, each once."""
+    both = [service("a", (2, 6, 1), accelerators=Fraction(1)), service("b", (1, 1, 3), accelerators=Fraction(4))]
+    shared = simulate_services(both, SharedNodes(kinds=(NodeKind(slots=8),), startup=QUICK), horizon_s=SPAN_S)
+    since_s, held = gpus_held(shared.usage()[0])
+    for at_s, gpus in zip(since_s, held, strict=True):
+        there = [row for row in shared.nodes.to_pylist() if row["start_s"] <= at_s < row["end_s"]]
+        assert gpus == 8 * len(there)
+    lasting = np.diff(np.append(since_s, SPAN_S))
+    assert (lasting * held).sum() == pytest.approx(sum(shared.accelerator_seconds().values()))
 
 
 def test_slices_of_seven_fill_accelerators_one_after_another() -> None:
