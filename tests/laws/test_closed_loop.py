@@ -69,7 +69,9 @@ def play_plainly(case: Case) -> closed_naively.Loop:
 def play_compiled(case: Case, batch: int) -> tuple[DataPlane, np.ndarray]:
     def batches() -> Iterator[RequestBatch]:
         for i in range(0, len(case.requests), batch):
-            earliest, prompt, output, think = np.array(case.requests[i : i + batch]).T
+            earliest, prompt, output, think = np.array(
+                case.requests[i : i + batch]
+            ).T.copy()  # contiguous, as a run has it
             yield RequestBatch(earliest, prompt.astype(np.int32), output.astype(np.int32), think_ns=think)
 
     return played(case.work, batches(), case.clients)
