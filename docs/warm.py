@@ -53,8 +53,9 @@ def serve(address: str) -> None:
     """Answer until stdin ends; all children are waited for."""
     for name in LOADED:
         import_module(name)
-    pictures = import_module("vl_convert")  # no page shows one, and their engine starts slower than most commands
-    pictures.vegalite_to_svg = lambda _: "<svg></svg>"
+    # No page shows a picture: those of reports take longer than their numbers, and the others start an engine.
+    import_module("simcost.present.parts").figure = lambda *_: ""
+    import_module("vl_convert").vegalite_to_svg = lambda _: "<svg></svg>"
     import_module("simcost.scenario.runs.check").check(Path(__file__).parents[1] / "scenarios" / "quickstart.yaml")
     gc.freeze()  # what is loaded stays shared with the commands
     with socket.socket(socket.AF_UNIX) as door:

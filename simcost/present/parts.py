@@ -77,16 +77,16 @@ def page(name: str, document: Document, parts: Sequence[Part]) -> str:
 
 
 def _part(part: Part, index: int) -> str:
-    drawn = figure(part.title, part.chart(), index) if part.chart else ""
+    drawn = figure(part.title, part.chart, index) if part.chart else ""
     body = table(part.rows or []) + bullets(part.said)
     if part.closed and body:
         return f"{drawn}<details><summary>{escape(part.title)}</summary>\n{body}</details>\n"
     return drawn + section(part.title, body)
 
 
-def figure(title: str, chart: Any, index: int) -> str:
+def figure(title: str, chart: Callable[[], Any], index: int) -> str:
     """The chart as inline SVG, its ids made unique on the page and its white ground left out."""
-    svg = re.sub(r'<rect width="\d+" height="\d+" fill="white"/>', "", to_svg(chart), count=1)
+    svg = re.sub(r'<rect width="\d+" height="\d+" fill="white"/>', "", to_svg(chart()), count=1)
     svg = re.sub(r'(\bid="|url\(#)', rf"\g<1>chart{index}-", svg)
     return f'<figure role="img" aria-label="{escape(title)}">{svg}</figure>\n'
 
