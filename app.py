@@ -97,7 +97,7 @@ def look(folder: Path | None, file: Path, text: str, seeds: int | None) -> None:
 
 
 def origin_of(folder: Path) -> dict[str, Any]:
-    """What a finished result says that it was made of: files with their SHA-256, replications."""
+    """Inputs of a finished result: files with their SHA-256, replications."""
     try:
         found = json.loads((folder / "result.json").read_text(encoding="utf-8"))["provenance"]
         return {"inputs": dict(found["inputs"]), "seeds": found.get("seeds")}

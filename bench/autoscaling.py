@@ -1,4 +1,4 @@
-"""What a decision of each autoscaler costs, and a week of an HPA replayed from recorded metrics.
+"""Cost of a decision of each autoscaler, and a week of an HPA replayed from recorded metrics.
 
     python bench/autoscaling.py [--json]
 

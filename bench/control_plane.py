@@ -1,4 +1,4 @@
-"""What a week of 15 s autoscaler looks over 200 replicas adds to a simulation.
+"""Time that an autoscaler which samples 200 replicas every 15 s for a week adds to a simulation.
 
     python bench/control_plane.py [--json]
 

@@ -139,7 +139,7 @@ def per_series_ms(work: Callable[[Series], Forecast], series: list[Series]) -> f
 
 
 def inside(found: Forecast, actual: Floats) -> dict[str, float]:
-    """Whether what came lay inside the levels: of steps, of the total, of the peak; and MSIS at 95 %."""
+    """Share of actual values inside the levels: of steps, of the total, of the peak; and MSIS at 95 %."""
     scale = metrics.scale(found.series.values, 24)
     row: dict[str, float] = {}
     for level, (lo, hi) in found.levels.items():

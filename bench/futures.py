@@ -1,4 +1,4 @@
-"""How far a screened run is from the full one: costs and breaches of a few futures against those of all.
+"""Distance of a screened run from the full one: costs and breaches of a few futures against those of all.
 
 A real hour of conversations, its rate that of a public week: 100 futures of two days on a fixed and a scaled
 plan, all of them simulated. Then, from the same runs, what 5, 10, 20 and 50 futures chosen by stratified

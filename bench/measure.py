@@ -1,4 +1,4 @@
-"""What the benchmarks share: run work in a fresh process and account for it, print one JSON document."""
+"""Parts that benchmarks share: run work in a fresh process and account for it, print one JSON document."""
 
 import argparse
 import json
@@ -53,7 +53,7 @@ def account(since: tuple[float, float], count: int) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Where the figures were measured."""
+    """Machine on which the figures were measured."""
     return {
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "python": platform.python_version()},
         "versions": {name: version(name) for name in VERSIONS},

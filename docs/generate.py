@@ -125,7 +125,7 @@ def _section(parser: argparse.ArgumentParser) -> str:
 
 
 def _written(action: argparse.Action, *, short: bool = False) -> str:
-    """How an argument is typed: `-o, --out OUT`, or in short `-o OUT`."""
+    """Form of an argument on the command line: `-o, --out OUT`, or in short `-o OUT`."""
     options = action.option_strings[:1] if short else action.option_strings
     if action.nargs == 0:
         return ", ".join(options)

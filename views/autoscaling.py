@@ -1,4 +1,4 @@
-"""What the page of autoscaling asks: each question becomes the words of a command."""
+"""Questions of the page of autoscaling: each becomes the arguments of a command."""
 
 from pathlib import Path
 

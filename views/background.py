@@ -11,7 +11,7 @@ from simcost.errors import SimcostError
 from views.text import plain
 
 QUICK_S = 0.5
-"""What is done within this time shows at once, without progress."""
+"""Work that takes no longer is shown at once, without progress."""
 Progress = Callable[[float, str], None]
 Task = Callable[[Progress], Any]
 
@@ -68,7 +68,7 @@ def start(name: str, task: Task, lock: threading.Lock) -> None:
 
 
 def works() -> dict[str, Work]:
-    """What this session has going on, by name."""
+    """Work of this session in progress, by name."""
     found: dict[str, Work] = st.session_state.setdefault("works", {})
     return found
 

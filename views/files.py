@@ -29,7 +29,7 @@ class Chosen:
         return "" if self.path is None else self.path.name
 
     def on_disk(self, folder: Path) -> Path:
-        """Where it lies; an upload is put into the folder."""
+        """Path of the file; an upload is put into the folder."""
         if self.upload is None:
             return self.path or folder
         place = folder / self.name
@@ -54,7 +54,7 @@ class Written(Chosen):
         return self.title
 
     def on_disk(self, folder: Path) -> Path:
-        """Where it lies."""
+        """Path of the file."""
         place = folder / self.title
         place.write_text(self.text, encoding="utf-8")
         return place

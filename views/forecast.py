@@ -85,7 +85,7 @@ def choose(scenarios: Path) -> Path | None:
 
 
 def ask() -> dict[str, Any]:
-    """How to forecast."""
+    """Options of the forecast."""
     horizon = st.text_input("Horizon", placeholder="by the history, e.g. 28d")
     freq = st.text_input("Step", placeholder="that of the file, e.g. 1h")
     zones = sorted(available_timezones())

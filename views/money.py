@@ -1,4 +1,4 @@
-"""What the page of money asks: each question becomes the words of a command."""
+"""Questions of the page of money: each becomes the arguments of a command."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ def table(rows: Table) -> None:
 
 
 def _is_numeric(cells: list[str]) -> bool:
-    """Whether cells are numbers, but for some that say in words that there is none."""
+    """True if cells are numbers, but for some that say in words that there is none."""
     words = [cell for cell in cells if not isinstance(cell, Formatted)]
     return len(words) < len(cells) and not any(letter.isdigit() for cell in words for letter in cell)
 

@@ -1,4 +1,4 @@
-"""What the page of training asks: each question becomes the words of a command."""
+"""Questions of the page of training: each becomes the arguments of a command."""
 
 from pathlib import Path
 from typing import get_args
