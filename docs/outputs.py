@@ -2,7 +2,7 @@
 
 The blocks of a page run one after another in one new folder that holds `scenarios/`, as a reader would type them.
 A block that begins with ```` ```text 3-9 ```` shows lines 3 to 9 of what the `sh` block before it prints;
-this script writes them anew. `tests/docs` runs the same code.
+this script rewrites them. `tests/docs` runs the same code.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Work that goes on while the page is drawn anew: each in a thread of its own, watched and cancelled from the page."""
+"""Work that goes on while the page is redrawn: each in a thread of its own, watched and cancelled from the page."""
 
 import threading
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class Work:
 
 
 def start(name: str, task: Task, lock: threading.Lock) -> None:
-    """Begin a task and draw the page anew; sessions share the machine, so tasks with one lock wait for each other."""
+    """Begin a task and redraw the page; sessions share the machine, so tasks with one lock wait for each other."""
     work = works()[name] = Work()
     threading.Thread(target=work.run, args=(task, lock), daemon=True).start()
     work.done.wait(QUICK_S)
@@ -86,7 +86,7 @@ def taken(name: str) -> Work | None:
 
 @st.fragment(run_every=0.5)
 def watch(name: str, *, stoppable: bool = True) -> None:
-    """Progress of a work and a button to cancel it; the page is drawn anew when it ends."""
+    """Progress of a work and a button to cancel it; the page is redrawn when it ends."""
     work = works().get(name)
     if work is None:
         return

@@ -1,4 +1,4 @@
-"""Levels that learn from their misses, for forecasts that are issued anew every day.
+"""Levels that learn from their misses, for forecasts that are issued again every day.
 
 One factor per level scales the distance of its ends from the median; after each day it grows where more was missed
 than promised, and shrinks where less was (Gibbs and Candes, NeurIPS 2021, with a multiplicative step). It repairs

@@ -80,9 +80,9 @@ class JobLedger:
 
     def waits_s(self) -> Floats:
         """Waiting time of every job that was not kept out; one that has not started has waited until the end."""
-        felt = self.outcomes
-        start = np.where(felt.start_s < 0, self.horizon_s, felt.start_s)
-        found: Floats = (start - felt.submit_s)[~felt.rejected]
+        outcomes = self.outcomes
+        start = np.where(outcomes.start_s < 0, self.horizon_s, outcomes.start_s)
+        found: Floats = (start - outcomes.submit_s)[~outcomes.rejected]
         return found
 
     def usage(self, gpus_per_node: int) -> LedgerUsage:

@@ -126,7 +126,7 @@ def _kept(function: Callable[..., object], **options: Any) -> Any:
 def _log_not_kept() -> None:
     """Once in a process."""
     getLogger(__name__).warning(
-        "no folder can be written to keep compiled code in: each command compiles it anew, which takes some 10 s; "
+        "no folder can be written to keep compiled code in: each command compiles it again, which takes some 10 s; "
         "set NUMBA_CACHE_DIR to a folder that can be written"
     )
 

@@ -87,7 +87,7 @@ class FailureRuns:
 def run_under_failures(gang: Gang, *, runs: int, rng: np.random.Generator) -> FailureRuns:
     """Run the gang to the end of its work, `runs` times.
 
-    After a failure the time to the next is drawn anew, from the moment of the failure (of a correlated loss: from
+    After a failure the time to the next is drawn again, from the moment of the failure (of a correlated loss: from
     the end of the outage).
 
     Raises:

@@ -65,20 +65,20 @@ def assess(ledger: "Ledger", slo: Slo) -> SloReport:
     from simcost.ledger.percentiles import latency
 
     outcomes = ledger.outcomes
-    felt = latency(outcomes)
+    latencies = latency(outcomes)
     errors = outcomes.rejected + outcomes.timed_out + outcomes.lost
     good, late = (int(outcomes.windows[name].to_numpy().sum()) for name in ("good", "late"))
     judged = outcomes.completed + errors + late
     attainment, error_share = _ratio(good, judged), _ratio(errors, outcomes.completed + errors)
-    checks = slo.checks(_measured(attainment, error_share, felt.overall))
-    hours, hours_missed = _hours(ledger, slo, felt)
+    checks = slo.checks(_measured(attainment, error_share, latencies.overall))
+    hours, hours_missed = _hours(ledger, slo, latencies)
     return SloReport(
         met=outcomes.completed > 0 and all(check.met for check in checks),
         attainment=attainment,
         error_share=error_share,
         checks=checks,
-        metrics=_metrics(felt),
-        metrics_error=felt.error,
+        metrics=_metrics(latencies),
+        metrics_error=latencies.error,
         goodput_per_s=good / ledger.horizon_s,
         error_budget_used=_ratio(judged - good, (1 - slo.attainment) * judged) if good < judged else 0.0,
         output_tokens_per_s=outcomes.output_tokens / ledger.horizon_s,
@@ -97,13 +97,13 @@ def _known(value: float) -> float | None:
     return None if value != value else float(value)  # NaN
 
 
-def _metrics(felt: "LatencyPercentiles") -> dict[str, dict[str, float | None]]:
+def _metrics(latencies: "LatencyPercentiles") -> dict[str, dict[str, float | None]]:
     from simcost.ledger.percentiles import PERCENTILES
     from simcost.ledger.requests import METRICS
 
     return {
         metric: {"mean": _known(mean)} | dict(zip(PERCENTILES, map(_known, values), strict=True))
-        for metric, mean, values in zip(METRICS, felt.mean, felt.overall, strict=True)
+        for metric, mean, values in zip(METRICS, latencies.mean, latencies.overall, strict=True)
     }
 
 
@@ -117,12 +117,12 @@ def _measured(attainment: float | None, error_share: float | None, percentiles: 
     return {"attainment": attainment, "errors": error_share} | named
 
 
-def _hours(ledger: "Ledger", slo: Slo, felt: "LatencyPercentiles") -> tuple[Any, float]:
+def _hours(ledger: "Ledger", slo: Slo, latencies: "LatencyPercentiles") -> tuple[Any, float]:
     """The table by window, and the hours of the windows that missed."""
     import pyarrow as pa
 
     rows, missed_s = [], 0.0
-    for window, percentiles in zip(ledger.outcomes.windows.to_pylist(), felt.by_window, strict=True):
+    for window, percentiles in zip(ledger.outcomes.windows.to_pylist(), latencies.by_window, strict=True):
         length_s = min(ledger.outcomes.window_s, ledger.horizon_s - window["start_s"])
         rows.append(_hour(window, percentiles, slo, length_s))
         missed_s += length_s if rows[-1]["met"] is False else 0.0

@@ -96,7 +96,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(
     assert again.code == 0, again.err
     assert again.document()["replications"] == 6
     assert len(calls) == RUNS - len(kept)
-    assert kept.items() <= stored(out).items(), "reused, not written anew"
+    assert kept.items() <= stored(out).items(), "reused, not written again"
 
 
 def full(*words: Any, **options: Any) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Every `sh` block of the docs runs, and prints what the page shows; `docs/outputs.py` writes it anew."""
+"""Every `sh` block of the docs runs, and prints what the page shows; `docs/outputs.py` rewrites it."""
 
 import re
 from collections.abc import Iterator

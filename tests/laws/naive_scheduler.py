@@ -1,4 +1,4 @@
-"""The schedulers of `simcost.sim.jobs.simulate` said again in the plainest Python: second by second, lists sorted anew.
+"""The schedulers of `simcost.sim.jobs.simulate` in the plainest Python: second by second, lists sorted each time.
 
 A job is a dict. `simulate` returns start and end per job; all jobs fit into the pool.
 """

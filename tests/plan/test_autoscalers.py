@@ -131,7 +131,7 @@ def test_every_policy_is_pure_bounded_and_its_state_is_json(policy: Any, loads: 
 )
 def test_window_averages_against_the_written_semantics(writes: list[tuple[int, float]], size: int, late: int) -> None:
     """Sum over min(seconds since the first write, window); seconds without data count as 0; a gap as long as the
-    window begins anew; without news the average is over the part that has some.
+    window starts again; without news the average is over the part that has some.
     """
     writes = sorted(writes, key=lambda one: one[0])
     held, first, last = window(size), None, None
@@ -166,7 +166,7 @@ def test_window_averages_of_partial_windows_and_gaps() -> None:
     assert average(held, 105, 6) == 5.0  # 103 and 104 count as 0
     assert average(held, 110, 6) == 3.0  # 105 alone is left
     held = recorded(held, 111, 4.0, 6)
-    assert average(held, 111, 6) == 4.0  # a gap as long as the window: anew
+    assert average(held, 111, 6) == 4.0  # a gap as long as the window: again
     assert recorded(held, 105, 1.0, 6) == held  # too old to count
     assert average(recorded(held, 110, 8.0, 6), 111, 6) == 6.0
 

@@ -1,4 +1,4 @@
-"""Scenarios of clients who wait: what they cannot stand beside, and requests that are the same for every plan."""
+"""Scenarios of clients who wait: what they exclude, and requests that are the same for every plan."""
 
 from pathlib import Path
 

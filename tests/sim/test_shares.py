@@ -20,7 +20,7 @@ def test_normalised_shares_and_effective_usage() -> None:
     assert tree["share"][leaf].tolist() == pytest.approx([3 / 4 * 2 / 3, 3 / 4 / 3, 1 / 4])
     tree["usage"][leaf] = [100, 0, 100]
     weigh.py_func(tree.view(np.recarray))
-    assert tree["felt"][leaf].tolist() == pytest.approx([0.5, 0.5 / 3, 0.5])
+    assert tree["effective_usage"][leaf].tolist() == pytest.approx([0.5, 0.5 / 3, 0.5])
     assert tree["factor"][leaf].tolist() == pytest.approx([2**-1, 2 ** -(0.5 / 3 / 0.25), 2**-2])
 
 

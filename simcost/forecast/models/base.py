@@ -82,7 +82,7 @@ class Fitting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefittedModel:
-    """A model that fits anew for its forecast and for its paths."""
+    """A model that is fitted twice: for its forecast and for its paths."""
 
     model: ForecastModel
     seen: CleanedHistory

@@ -149,7 +149,7 @@ def window(length_s: float) -> Window:
 def recorded(old: Window, second: int, value: float, length_s: float) -> Window:
     """The window with a value added to the bucket of a second.
 
-    Seconds that are passed over count as 0; after a gap of the whole length the series starts anew; a value older
+    Seconds that are passed over count as 0; after a gap of the whole length the series starts again; a value older
     than that is ignored.
     """
     last = old["last"]

@@ -19,7 +19,7 @@ _KEY = "replica"
 def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode, list[Fault], tuple[str, ...]]:
     """The scenario with calibrated replicas written in full, faults, and the names of the files that were read.
 
-    What stands beside `from` counts before the file; all of it is at the place of `from`.
+    Fields next to `from` take precedence over the file; all are at the place of `from`.
     """
     faults: list[Fault] = []
     names: dict[str, None] = {}

@@ -88,7 +88,7 @@ def json_schema() -> Schema:
     members = {part.cls.__name__: _object(part.cls) for part in parts() if part.cls is not Scenario}
     members["From"] = _short(members["FromManifest"])
     members["Chain"]["properties"]["then"]["anyOf"].append({"$ref": "#/$defs/From"})
-    calibrated = "Coefficients of `simcost calibrate`, relative to this file; what stands beside counts first."
+    calibrated = "Coefficients of `simcost calibrate`, relative to this file; fields next to it take precedence."
     members["ReplicaSpec"]["properties"]["from"] = {"type": "string", "description": calibrated}
     top = _object(Scenario)
     shared = "Plan fields that all plans share; each plan may override them key by key."

@@ -28,7 +28,7 @@ Short forms:
   value wins; a mapping of another `kind` replaces the shared one as a whole.
 - Where a `kind` is all there is to say, the kind alone will do: `router: round-robin`.
 - Where a list of mappings is expected, a single mapping stands for a list of one: `workload: {kind: trace, ...}`.
-- `replica: {from: coefficients.yaml}` takes what `simcost calibrate` wrote; what stands beside `from` counts first.
+- `replica: {from: coefficients.yaml}` takes what `simcost calibrate` wrote; fields next to `from` take precedence.
 - Anchors and aliases (`&name`, `*name`) may be used; tags may not.
 
 Where a meaning says *None = ...*, that holds for a field that is left out.

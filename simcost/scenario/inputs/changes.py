@@ -82,7 +82,7 @@ def _number(loaded: LoadedScenario, path: str) -> int | float:
 
 
 def money_alone(path: str) -> bool:
-    """True if no run depends on the value, so that all are priced anew without a simulation."""
+    """True if no run depends on the value, so that all are priced again without a simulation."""
     return path.partition(".")[0] in ("price", "discount")
 
 

@@ -1,4 +1,4 @@
-"""Requests of clients who wait for the end of each, made anew in each replication."""
+"""Requests of clients who wait for the end of each, made again in each replication."""
 
 from __future__ import annotations
 

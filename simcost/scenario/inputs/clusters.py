@@ -165,7 +165,7 @@ def assumptions_of(cluster: Cluster) -> list[str]:
     if isinstance(on, OnSpot) and cluster.spot is not None:
         trace = cluster.spot.trace
         price = "at the prices in effect" if trace.usd_per_h is not None else "at one price"
-        follow = f"follow the availability of {trace.name}, begun anew after {format_seconds(trace.span_s)}"
+        follow = f"follow the availability of {trace.name}, started again after {format_seconds(trace.span_s)}"
         lines += [
             f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there.",
             "Where spot nodes go, the jobs that began last stop, wherever they run.",

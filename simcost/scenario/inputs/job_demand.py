@@ -110,7 +110,7 @@ class JobTrace:
             lines.append(f"{self.log.path}: {format_count(self.late)} jobs are submitted after the end of the run.")
         if self.log.limits is not None:
             error, sigma = self.log.limits.error, self.log.limits.sigma
-            again = ", drawn anew in each replication" if sigma else ""
+            again = ", drawn again in each replication" if sigma else ""
             lines.append(f"Time limits are the durations x {1 + error:g} x e^({sigma:g} z){again}.")
         return lines + [f"{self.log.path}: {finding.rstrip('.')}." for finding in self.findings]
 

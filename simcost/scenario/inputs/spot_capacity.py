@@ -25,7 +25,7 @@ from simcost.trace.spot import Ints, SpotSeries, read_availability, read_prices,
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AvailableSpotNodes:
-    """The spot nodes of a plan; the availability begins anew past its end."""
+    """The spot nodes of a plan; the availability starts again past its end."""
 
     asked: SpotNodes
     trace: SpotSeries
@@ -56,7 +56,7 @@ class AvailableSpotNodes:
 
     @property
     def period_s(self) -> float:
-        """Time after which the availability begins anew."""
+        """Time after which the availability starts again."""
         return self.trace.span_s
 
     def first_tick(self, seed: int, replication: int) -> int:
@@ -127,7 +127,7 @@ class AvailableSpotNodes:
         }
 
     def _until(self, ticks: Any, horizon_s: float) -> Floats:
-        """Values of ticks, begun anew as often as it takes."""
+        """Values of ticks, started again as often as it takes."""
         count = int(np.ceil(horizon_s / self.trace.gap_s))
         found: Floats = np.resize(ticks, count)
         return found

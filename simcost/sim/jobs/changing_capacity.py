@@ -25,7 +25,7 @@ class GpuCapacity:
     gpus: Ints
     """From each of them on."""
     period_s: float | None = None
-    """After it all begins anew; None = the last value holds."""
+    """After it all starts again; None = the last value holds."""
 
     @classmethod
     def constant(cls, gpus: int) -> "GpuCapacity":

@@ -51,7 +51,7 @@ class Room(NamedTuple):
     changes: Ints = np.zeros((0, 2), np.int64)
     """Of its capacity: time and GPU milli from then on, the first at 0; without rows if it never changes."""
     period: int = FAR
-    """Time after which they begin anew."""
+    """Time after which they start again."""
     ticks: int = 1
     """Of its clock, per second: what compiled code knows of times is whole ticks."""
 

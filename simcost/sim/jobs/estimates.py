@@ -16,7 +16,7 @@ from simcost.trace.jobs.jobs import NONE, Jobs
 
 
 def with_limits(jobs: Jobs, error: EstimateError, seed: int) -> Jobs:
-    """The jobs with limits drawn anew; the same seed gives the same limits whatever the policy."""
+    """The jobs with limits drawn again; the same seed gives the same limits whatever the policy."""
     noise = stream(seed, "limits").standard_normal(len(jobs)) if error.sigma else np.zeros(len(jobs))
     limit = np.ceil(jobs.duration_s * (1 + error.error) * np.exp(error.sigma * noise)).astype(np.int64)
     return replace(jobs, limit_s=np.maximum(limit, jobs.duration_s))

@@ -102,7 +102,7 @@ def _assumptions(made: Made) -> Iterator[str]:
     )
     bills = [point.bills for point in study.points if point.scale == 1] or [study.points[0].bills]
     if any(one.count.read_share for some in bills[0] for one in some):
-        yield "Fleets compute every prompt anew, APIs find parts of them in their caches."
+        yield "Fleets compute every prompt again, APIs find parts of them in their caches."
     newest = made.question.loaded.catalog.as_of
     yield from _about_apis(study.apis, [one[0] for one in bills[0]], newest)
     yield from price_sentences(_fleet_prices(made), newest)

@@ -104,7 +104,7 @@ def fit(
 def replicates(
     engine: Engine, problem: Problem, freedom: Freedom, fitted: FittedParameters, seed: int
 ) -> Sequence[Candidate]:
-    """Fits to observations drawn anew, from the best on; none where there are too few blocks."""
+    """Fits to resampled observations, from the best on; none where there are too few blocks."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(problem.drawn):

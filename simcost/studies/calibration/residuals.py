@@ -38,13 +38,13 @@ class Problem(Protocol):
     tried: ClassVar[int]
     """Starts that descend: more where replays jump."""
     drawn: ClassVar[int]
-    """Refits to the observation drawn anew."""
+    """Refits to the resampled observation."""
 
     def residuals(self, tried: Candidate) -> Vector:
         """One number for each thing observed; always as many."""
 
     def resampled(self, rng: np.random.Generator) -> Problem | None:
-        """The same with blocks of the observation drawn anew; None where there are too few."""
+        """The same with blocks of the observation resampled; None where there are too few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ class PointsProblem:
         return np.concatenate(rows)
 
     def resampled(self, rng: np.random.Generator) -> Problem | None:
-        """Points drawn anew."""
+        """Resampled points."""
         if len(self.points) < 5:
             return None
         drawn = rng.integers(len(self.points), size=len(self.points))

@@ -81,7 +81,7 @@ def _add_perf(verbs: Any) -> None:
         action="append",
         default=[],
         metavar="PROMPT,OUTPUT,CLIENTS,MS",
-        help="a time per output token you measured in a closed loop, to stand beside the prediction; may be repeated",
+        help="a time per output token you measured in a closed loop, to compare with the prediction; may be repeated",
     )
     own_catalog(perf)
 

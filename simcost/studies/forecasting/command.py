@@ -33,7 +33,7 @@ def _add_value(verbs: Any) -> None:
     worth.add_argument(
         "--misses", type=_share, default=0.01, metavar="P", help="share that may be missed (default 1%%)"
     )
-    worth.add_argument("--every", type=seconds, default=3600.0, metavar="TIME", help="forecast anew (default 1h)")
+    worth.add_argument("--every", type=seconds, default=3600.0, metavar="TIME", help="forecast again (default 1h)")
     worth.add_argument("--days", type=positive, metavar="N", help="judged (default: half of the history, at most 14)")
     worth.add_argument("--series", action="append", default=[], metavar="NAME", help="of the file")
     seed(worth)

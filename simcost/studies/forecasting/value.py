@@ -29,9 +29,9 @@ HALVINGS = 24
 """Of the search for the headroom that a predictor needs."""
 MOST_HEADROOM = 20.0
 PREDICTORS = {
-    "last value": "what came in the step before, at each step anew",
+    "last value": "what came in the step before, at each step again",
     "seasonal naive": "the same step of the day before",
-    "forecast P50": "the median of the sample paths, forecast anew every so many hours",
+    "forecast P50": "the median of the sample paths, forecast again every so many hours",
     "forecast P90": "their 90 % quantile",
     "perfect foresight": "what came",
 }

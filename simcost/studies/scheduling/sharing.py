@@ -286,13 +286,13 @@ def _whole(gpus: int, step: int) -> int:
 
 
 def _jobs(ledger: JobLedger) -> JobCounts:
-    felt = ledger.outcomes
-    ended, rejected = int((felt.end_s >= 0).sum()), int(felt.rejected.sum())
+    outcomes = ledger.outcomes
+    ended, rejected = int((outcomes.end_s >= 0).sum()), int(outcomes.rejected.sum())
     return JobCounts(
-        submitted=len(felt.submit_s),
+        submitted=len(outcomes.submit_s),
         completed=ended,
         failed=rejected,
-        in_system=len(felt.submit_s) - ended - rejected,
+        in_system=len(outcomes.submit_s) - ended - rejected,
     )
 
 

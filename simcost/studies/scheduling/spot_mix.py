@@ -144,9 +144,9 @@ def _capacity(trace: SpotSeries, start: int, base_gpus: int, nodes: int, step: i
 
 def _waits(jobs: Jobs, ledger: JobLedger) -> Floats:
     """Time in the queue of each job, all of it: completion less all that its gang did."""
-    felt = ledger.outcomes
-    busy = jobs.duration_s + felt.lost_s + felt.checkpoint_s + felt.restart_s
-    wait: Floats = np.maximum(felt.end_s - felt.submit_s - busy, 0.0)
+    outcomes = ledger.outcomes
+    busy = jobs.duration_s + outcomes.lost_s + outcomes.checkpoint_s + outcomes.restart_s
+    wait: Floats = np.maximum(outcomes.end_s - outcomes.submit_s - busy, 0.0)
     return wait
 
 

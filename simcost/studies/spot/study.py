@@ -181,7 +181,7 @@ def spot_study(
         spot_usd_per_h: price of a node on spot; None = that in effect, from the traces.
         starts: how many runs on each trace, drawn evenly with `seed`, or the ticks at which they begin.
         seed: of the starts; all policies share them.
-        together: the traces are zones that the job may move between; each alone stands beside them in `by_trace`.
+        together: the traces are zones that the job may move between; each alone is in `by_trace`.
 
     Raises:
         TraceError: traces shorter than the deadline, or without the prices that were not given.

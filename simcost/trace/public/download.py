@@ -65,7 +65,7 @@ class Partial:
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def version(self, url: str) -> str:
-        """The validator under which the server sent what is there; empty = begin anew."""
+        """The validator under which the server sent what is there; empty = start again."""
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
             return str(note["version"]) if note["url"] == url else ""

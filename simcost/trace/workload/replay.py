@@ -55,7 +55,7 @@ def replay(
 
 
 def _again(path: Path, batch_rows: int, period_ns: int, span_ns: int, *, prefixes: bool) -> Iterator[RequestBatch]:
-    """The trace, begun anew each period until the span is covered: a mean gap after its last request. Each time its
+    """The trace, started again each period until the span is covered: a mean gap after its last request. Each time its
     conversations are others.
     """
     for turn, start_ns in enumerate(range(0, span_ns + 1, period_ns)):

@@ -33,7 +33,7 @@ class RecordedWorkload:
     """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as the trace says,
     else 0."""
     repeat: bool = False
-    """Begin anew whenever it ends, until the end of the run."""
+    """Start again whenever it ends, until the end of the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
     """Lays a day over it: relative rate in the middle of each of the 24 hours, linear in between. Requests are left
     out so that the busiest time is as recorded; the run starts at midnight. None = as recorded throughout."""

@@ -1,6 +1,6 @@
 """Jobs that run on more or fewer GPUs, compiled.
 
-At each multiple of the interval at which somebody has arrived or ended since the last, GPUs are dealt anew: in
+At each multiple of the interval at which somebody has arrived or ended since the last, GPUs are dealt again: in
 order of submission everybody gets his least, up to the first who does not fit; then one GPU at a time goes to who
 gains most throughput by it, earliest submitted on ties. n GPUs do n^scaling; the duration is that on the GPUs
 asked for. A change of size stops a job for a while. GPUs freed between two deals lie idle.

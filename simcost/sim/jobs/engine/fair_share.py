@@ -32,17 +32,17 @@ def weigh(tree: Any) -> None:
     total = 0.0
     for i in range(len(tree)):
         total += tree[i].usage
-        tree[i].felt = tree[i].usage
+        tree[i].effective_usage = tree[i].usage
     for i in range(len(tree) - 1, -1, -1):
         if tree[i].parent != NIL:
-            tree[tree[i].parent].felt += tree[i].felt
+            tree[tree[i].parent].effective_usage += tree[i].effective_usage
     for i in range(len(tree)):
         one = tree[i]
-        felt = one.felt / total if total > 0 else 0.0
+        effective_usage = one.effective_usage / total if total > 0 else 0.0
         if one.parent != NIL:
-            felt += (tree[one.parent].felt - felt) * one.fraction
-        one.felt = felt
-        one.factor = 2.0 ** (-felt / one.share)
+            effective_usage += (tree[one.parent].effective_usage - effective_usage) * one.fraction
+        one.effective_usage = effective_usage
+        one.factor = 2.0 ** (-effective_usage / one.share)
 
 
 def share_tree(users: Sequence[str], shares: Mapping[str, float]) -> tuple[Any, Ints]:
