@@ -113,7 +113,7 @@ def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: 
     """`plan` minus `against`; what both meet in a replication is the same, so it cancels out."""
 
     def gap(value: Callable[[RunResult], float | None]) -> ConfidenceInterval | None:
-        mine, theirs = (_known(map(value, one.results)) for one in (plan, against))
+        mine, theirs = (_known(map(value, side.results)) for side in (plan, against))
         return None if mine is None or theirs is None else paired(mine, theirs, level, exact=exact)
 
     def money(value: Callable[[RunResult], float]) -> ConfidenceInterval:

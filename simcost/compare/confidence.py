@@ -60,7 +60,7 @@ def paired(
     values: Sequence[float], against: Sequence[float], level: float, *, exact: bool = False
 ) -> ConfidenceInterval:
     """Interval of the differences replication by replication: common variation cancels out."""
-    return interval([one - other for one, other in zip(values, against, strict=True)], level, exact=exact)
+    return interval([value - other for value, other in zip(values, against, strict=True)], level, exact=exact)
 
 
 @cache

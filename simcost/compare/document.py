@@ -79,7 +79,7 @@ def _drivers(comparison: Comparison, driven: CostDrivers | None) -> list[str]:
 def plan_document(plan: PlanSummary) -> Document:
     """A plan as the document of `simcost run` has it."""
     first = plan.results[0]
-    tokens = mean_of(one.output_tokens for one in plan.served) if plan.served else None
+    tokens = mean_of(run.output_tokens for run in plan.served) if plan.served else None
     return {
         "name": plan.name,
         "cost_usd": {
@@ -186,8 +186,8 @@ def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
     """Faults of a plan that still ran: metrics of its autoscaler that never had a value."""
     found = []
     for plan in plans:
-        for metric in sorted({name for one in plan.served for name in one.unread}):
-            runs = sum(metric in one.unread for one in plan.served)
+        for metric in sorted({name for run in plan.served for name in run.unread}):
+            runs = sum(metric in run.unread for run in plan.served)
             where = "the run" if len(plan.served) == 1 else f"{runs} of {len(plan.served)} replications"
             message = (
                 f"{plan.name}: the metric {metric!r} of its autoscaler had no value at any decision of {where}, so "

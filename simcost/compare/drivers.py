@@ -37,11 +37,11 @@ class CostDrivers:
     def _sentence(self, name: str, usd: float) -> str:
         effect = f"{'+' if usd > 0 else ''}{format_usd(usd)} a month"
         if name == "price":
-            one, other = map(format_usd, self.usd_per_accelerator_hour)
-            return f"Price per accelerator-hour: {one} against {other} in {self.against}: {effect}."
+            own, other = map(format_usd, self.usd_per_accelerator_hour)
+            return f"Price per accelerator-hour: {own} against {other} in {self.against}: {effect}."
         if name == "hours":
-            one, other = map(format_count, self.accelerator_hours)
-            return f"Accelerator-hours a month: {one} against {other} in {self.against}: {effect}."
+            own, other = map(format_count, self.accelerator_hours)
+            return f"Accelerator-hours a month: {own} against {other} in {self.against}: {effect}."
         return f"{name.capitalize()}: {effect}."
 
     def _states(self) -> list[str]:
@@ -49,12 +49,12 @@ class CostDrivers:
         if min(totals) <= 0:
             return []
         shares = {state: [pair[side] / totals[side] for side in (0, 1)] for state, pair in self.by_state_usd.items()}
-        if max(abs(one - other) for one, other in shares.values()) < 0.01:
+        if max(abs(own - other) for own, other in shares.values()) < 0.01:
             return []
         parts = [
-            f"{GPU_TIME.get(state, state)} {100 * one:.0f} % ({100 * other:.0f} %)"
-            for state, (one, other) in shares.items()
-            if max(one, other) >= 0.005
+            f"{GPU_TIME.get(state, state)} {100 * own:.0f} % ({100 * other:.0f} %)"
+            for state, (own, other) in shares.items()
+            if max(own, other) >= 0.005
         ]
         return [f"Compute money of {self.plan} (of {self.against}) by state: {', '.join(parts)}."]
 

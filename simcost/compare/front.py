@@ -9,9 +9,11 @@ def front(options: Mapping[str, Sequence[float]]) -> list[str]:
     >>> front({"a": (1, 5), "b": (2, 4), "c": (2, 5)})
     ['a', 'b']
     """
-    return [name for name, one in options.items() if not any(_dominates(other, one) for other in options.values())]
+    return [
+        name for name, values in options.items() if not any(_dominates(other, values) for other in options.values())
+    ]
 
 
-def _dominates(other: Sequence[float], one: Sequence[float]) -> bool:
+def _dominates(other: Sequence[float], values: Sequence[float]) -> bool:
     """True if it is nowhere worse and somewhere better."""
-    return all(a <= b for a, b in zip(other, one, strict=True)) and tuple(other) != tuple(one)
+    return all(a <= b for a, b in zip(other, values, strict=True)) and tuple(other) != tuple(values)

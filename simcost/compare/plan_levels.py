@@ -24,10 +24,14 @@ def requests(plan: PlanSummary) -> Document:
         "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
         **_retries(served),
         **_prefix(served),
-        **({"priorities": [dict(one) for one in served[0].by_priority]} if served and served[0].by_priority else {}),
-        "replica_hours": mean_by_key([one.replica_hours for one in served]) if served else {},
+        **(
+            {"priorities": [dict(priority) for priority in served[0].by_priority]}
+            if served and served[0].by_priority
+            else {}
+        ),
+        "replica_hours": mean_by_key([run.replica_hours for run in served]) if served else {},
         "over_provisioned": _over_provisioned(plan),
-        "engine_factors": [one.engine_factor for one in served],
+        "engine_factors": [run.engine_factor for run in served],
         **_following(served),
     }
 
@@ -36,13 +40,13 @@ def _over_provisioned(plan: PlanSummary) -> Document:
     """Replica-hours paid beyond those that demand needs, and their cost, of the whole run and a month; None throughout
     without requests.
     """
-    fleets = [one.provisioning for one in plan.served]
+    fleets = [run.provisioning for run in plan.served]
     if not fleets:
         return dict.fromkeys(("replica_hours", "usd", "share", "per_month"))
     hours = {
-        "paid_replica_hours": fsum(one.paid_h for one in fleets) / len(fleets),
-        "needed_replica_hours": fsum(one.needed_h for one in fleets) / len(fleets),
-        "replica_hours": fsum(one.over_h for one in fleets) / len(fleets),
+        "paid_replica_hours": fsum(fleet.paid_h for fleet in fleets) / len(fleets),
+        "needed_replica_hours": fsum(fleet.needed_h for fleet in fleets) / len(fleets),
+        "replica_hours": fsum(fleet.over_h for fleet in fleets) / len(fleets),
         "usd": plan.mean(lambda run: run.over_provisioned_usd) or 0.0,
     }
     paid_h = hours["paid_replica_hours"]
@@ -74,9 +78,9 @@ def _retries(served: Sequence[Served]) -> Document:
 
 def _following(served: Sequence[Served]) -> Document:
     """Tracking of the demand by the fleet, means over all replications; empty where it never changed."""
-    if not any(one.fleet_changed for one in served):
+    if not any(run.fleet_changed for run in served):
         return {}
-    runs = [one.following for one in served if one.following is not None]
+    runs = [run.following for run in served if run.following is not None]
     names = [field.name for field in fields(Following)]
     known = {name: [value for run in runs if (value := getattr(run, name)) is not None] for name in names}
     return {"following": {name: sum(values) / len(values) if values else None for name, values in known.items()}}
@@ -101,12 +105,12 @@ def service_levels(served: Sequence[Served]) -> Document:
         "target": first.target,
         "limits": first.limits,
         "metrics": {
-            metric: {name: mean_of(one.slo.metrics[metric][name] for one in served) for name in levels}
+            metric: {name: mean_of(run.slo.metrics[metric][name] for run in served) for name in levels}
             for metric, levels in first.metrics.items()
         },
-        "metrics_error": max(one.slo.metrics_error for one in served),
+        "metrics_error": max(run.slo.metrics_error for run in served),
         **{
-            name: mean_of(getattr(one.slo, name) for one in served)
+            name: mean_of(getattr(run.slo, name) for run in served)
             for name in (
                 "error_share",
                 "error_budget_used",
@@ -123,18 +127,18 @@ def jobs(plan: PlanSummary) -> Document:
     trained = plan.trained
     if not trained:
         return {}
-    reports = [one.slo for one in trained]
+    reports = [run.slo for run in trained]
     return {
         "jobs": dict(reports[0].jobs),
         "wait_s": _levels(reports, "wait_s"),
         "jct_s": _levels(reports, "jct_s"),
         "deadlines_met": mean_of(report.deadlines_met for report in reports),
-        "gpus": max(one.gpus for one in trained),
-        "gpu_hours": mean_by_key([one.gpu_hours for one in trained]),
-        "gpu_share": mean_by_key([_shares(one.gpu_hours) for one in trained]),
+        "gpus": max(run.gpus for run in trained),
+        "gpu_hours": mean_by_key([run.gpu_hours for run in trained]),
+        "gpu_share": mean_by_key([_shares(run.gpu_hours) for run in trained]),
         "redone_share": mean_of(map(_redone, trained)),
-        "fragmentation": mean_of(one.fragmentation for one in trained),
-        "deterministic": not any(one.random for one in trained),
+        "fragmentation": mean_of(run.fragmentation for run in trained),
+        "deterministic": not any(run.random for run in trained),
     }
 
 
@@ -142,11 +146,11 @@ def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
     """Sentences on waiting and preemption of jobs under two plans, the first replication's preemptions; empty without
     jobs.
     """
-    waits, stops = (plan.wait_p95_s, against.wait_p95_s), [_stops(one) for one in (plan, against)]
+    waits, stops = (plan.wait_p95_s, against.wait_p95_s), [_stops(side) for side in (plan, against)]
     if waits[0] is None or waits[1] is None:
         return []
-    one, other = (format_seconds(wait.mean) for wait in (waits[0], waits[1]))
-    lines = [f"P95 wait of jobs: {one} against {other} in {against.name}."]
+    own, other = (format_seconds(wait.mean) for wait in (waits[0], waits[1]))
+    lines = [f"P95 wait of jobs: {own} against {other} in {against.name}."]
     if any(stops):
         redone = [percent(round(mean_of(map(_redone, side.trained)) or 0.0, 4)) for side in (plan, against)]
         lines.append(

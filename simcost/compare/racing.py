@@ -124,10 +124,10 @@ class Race:
 
     def __init__(self, entrants: Sequence[Entrant], level: float) -> None:
         self.level = level
-        self._runners = {one.name: _Runner(one) for one in entrants}
+        self._runners = {entrant.name: _Runner(entrant) for entrant in entrants}
         self._misses = Counter[str]()
         """Plans that missed, by chain."""
-        self._order = {one.name: i for i, one in enumerate(entrants)}
+        self._order = {entrant.name: i for i, entrant in enumerate(entrants)}
 
     def ask(self) -> list[tuple[str, int]]:
         """Runs to make next, of one plan; none when the race is over."""
@@ -136,7 +136,7 @@ class Race:
             return []
         best, missing = self._best(), runner.next()
         likely = runner.scores and (best is None or self._expected(runner, best) < best.usd())
-        return [(runner.entrant.name, one) for one in (missing if likely else missing[:1])]
+        return [(runner.entrant.name, replication) for replication in (missing if likely else missing[:1])]
 
     def tell(self, found: Mapping[tuple[str, int], RunScore]) -> None:
         """Take in the results of runs."""
@@ -157,8 +157,8 @@ class Race:
 
     def holding(self) -> list[str]:
         """Plans that hold, the cheapest first."""
-        found = [one for one in self._runners.values() if not one.out and one.complete]
-        return [one.entrant.name for one in sorted(found, key=self._rank)]
+        found = [runner for runner in self._runners.values() if not runner.out and runner.complete]
+        return [runner.entrant.name for runner in sorted(found, key=self._rank)]
 
     def scores(self, name: str) -> dict[int, RunScore]:
         """Results of a plan by replication."""
@@ -166,11 +166,11 @@ class Race:
 
     def simulated(self) -> list[str]:
         """Plans with a result, in their order."""
-        return [name for name, one in self._runners.items() if one.scores]
+        return [name for name, runner in self._runners.items() if runner.scores]
 
     def least_usd(self) -> float | None:
         """No plan that may meet the SLO costs less a month; None = no plan may."""
-        return min((one.least_usd() for one in self._runners.values() if not one.out), default=None)
+        return min((runner.least_usd() for runner in self._runners.values() if not runner.out), default=None)
 
     def confidence(self) -> float:
         """Probability that no plan of the race is cheaper than the leader, by Bonferroni's inequality."""
@@ -180,10 +180,10 @@ class Race:
     def excluded(self) -> dict[str, int]:
         """Plans that left, or are beaten, by reason; the leader and plans that hold are not among them."""
         best, counts = self._best(), dict[str, int]()
-        for one in self._runners.values():
-            reason = one.out
-            if not reason and not one.complete and best is not None:
-                reason = COSTS_MORE if one.least_usd() >= best.usd() else PROBABLY_MORE
+        for runner in self._runners.values():
+            reason = runner.out
+            if not reason and not runner.complete and best is not None:
+                reason = COSTS_MORE if runner.least_usd() >= best.usd() else PROBABLY_MORE
             if reason:
                 counts[reason] = counts.get(reason, 0) + 1
         return counts
@@ -191,44 +191,46 @@ class Race:
     def next_best(self) -> str | None:
         """Of the plans that may hold and have not all their results, the one with the least cost expected."""
         best = self._best()
-        open_ = [one for one in self._runners.values() if not one.out and not one.complete]
-        found = min(open_, key=lambda one: (self._expected(one, best), self._order[one.entrant.name]), default=None)
+        open_ = [runner for runner in self._runners.values() if not runner.out and not runner.complete]
+        found = min(
+            open_, key=lambda runner: (self._expected(runner, best), self._order[runner.entrant.name]), default=None
+        )
         return found.entrant.name if found else None
 
     def missing(self, name: str) -> list[tuple[str, int]]:
         """Runs that a plan still needs."""
         return [(name, replication) for replication in self._runners[name].next()]
 
-    def _rank(self, one: _Runner) -> tuple[float, int]:
-        return one.usd(), self._order[one.entrant.name]
+    def _rank(self, runner: _Runner) -> tuple[float, int]:
+        return runner.usd(), self._order[runner.entrant.name]
 
     def _best(self) -> _Runner | None:
-        found = [one for one in self._runners.values() if not one.out and one.complete]
+        found = [runner for runner in self._runners.values() if not runner.out and runner.complete]
         return min(found, key=self._rank, default=None)
 
-    def _judge(self, one: _Runner) -> None:
-        scores = list(one.scores.values())
-        if hopeless(scores, len(one.entrant.order)):
-            self._out(one, MISSES)
-        elif one.complete and not holds(scores, self.level):
-            self._out(one, NOT_SURE)
+    def _judge(self, runner: _Runner) -> None:
+        scores = list(runner.scores.values())
+        if hopeless(scores, len(runner.entrant.order)):
+            self._out(runner, MISSES)
+        elif runner.complete and not holds(scores, self.level):
+            self._out(runner, NOT_SURE)
 
     def _out(self, failed: _Runner, reason: str) -> None:
         failed.out = reason
         self._misses[failed.entrant.chain] += 1
-        for one in self._runners.values():
-            if not one.out and not one.complete and _smaller(one.entrant, failed.entrant):
-                one.out = SMALLER
+        for runner in self._runners.values():
+            if not runner.out and not runner.complete and _smaller(runner.entrant, failed.entrant):
+                runner.out = SMALLER
 
     def _chosen(self) -> _Runner | None:
         """The plan with the least cost expected while that is below the leader's; then the one most likely cheaper."""
         best = self._best()
-        open_ = [one for one in self._runners.values() if not one.out and not one.complete]
+        open_ = [runner for runner in self._runners.values() if not runner.out and not runner.complete]
         if best is not None:
-            open_ = [one for one in open_ if one.least_usd() < best.usd()]
+            open_ = [runner for runner in open_ if runner.least_usd() < best.usd()]
         if not open_:
             return None
-        first = min(open_, key=lambda one: (self._expected(one, best), self._order[one.entrant.name]))
+        first = min(open_, key=lambda runner: (self._expected(runner, best), self._order[runner.entrant.name]))
         if best is None or self._expected(first, best) < best.usd():
             return first if first.scores else self._in_chain(first, open_)
         rivals = list(self._rivals(best))
@@ -242,54 +244,54 @@ class Race:
         """
         if not first.entrant.chain:
             return first
-        chain = [one for one in open_ if one.entrant.chain == first.entrant.chain]
-        ranked = sorted(chain, key=lambda one: (one.entrant.bound_usd, self._order[one.entrant.name]))
-        tried = next((i for i, one in enumerate(ranked) if one.scores), None)
+        chain = [runner for runner in open_ if runner.entrant.chain == first.entrant.chain]
+        ranked = sorted(chain, key=lambda runner: (runner.entrant.bound_usd, self._order[runner.entrant.name]))
+        tried = next((i for i, runner in enumerate(ranked) if runner.scores), None)
         if tried is not None:
             return ranked[(tried - 1) // 2] if tried else first
         return ranked[min((1 << self._misses[first.entrant.chain]) - 1, len(ranked) - 1)]
 
-    def _expected(self, one: _Runner, best: _Runner | None) -> float:
+    def _expected(self, runner: _Runner, best: _Runner | None) -> float:
         """Cost a month that is expected: by the paired ratios to the leader where there is one."""
-        if best is None or not one.scores or best.usd() <= 0:
-            return one.usd()
-        return max(best.usd() * exp(fmean(_ratios(one, best))), one.entrant.bound_usd)
+        if best is None or not runner.scores or best.usd() <= 0:
+            return runner.usd()
+        return max(best.usd() * exp(fmean(_ratios(runner, best))), runner.entrant.bound_usd)
 
     def _rivals(self, best: _Runner) -> Iterator[tuple[_Runner, float]]:
         """Plans that may still be cheaper than the leader, and the probability of it."""
-        open_ = [one for one in self._runners.values() if not one.out and not one.complete]
-        open_ = [one for one in open_ if one.least_usd() < best.usd()]
-        spread = {kind: self._spread(kind, best) for kind in {one.entrant.kind for one in open_}}
-        for one in open_:
-            if not one.scores:
-                yield one, 0.5
+        open_ = [runner for runner in self._runners.values() if not runner.out and not runner.complete]
+        open_ = [runner for runner in open_ if runner.least_usd() < best.usd()]
+        spread = {kind: self._spread(kind, best) for kind in {runner.entrant.kind for runner in open_}}
+        for runner in open_:
+            if not runner.scores:
+                yield runner, 0.5
                 continue
-            ratios = _ratios(one, best)
-            variance, freedom = spread[one.entrant.kind]
-            yield one, _below(-fmean(ratios) * sqrt(len(ratios) / variance), freedom)
+            ratios = _ratios(runner, best)
+            variance, freedom = spread[runner.entrant.kind]
+            yield runner, _below(-fmean(ratios) * sqrt(len(ratios) / variance), freedom)
 
     def _spread(self, kind: str, best: _Runner) -> tuple[float, int]:
         """Variance of a paired ratio of a class, and its degrees of freedom."""
-        alike = [one for one in self._runners.values() if one is not best and one.entrant.kind == kind]
-        assumed = max(one.entrant.spread for one in (best, *alike))
+        alike = [runner for runner in self._runners.values() if runner is not best and runner.entrant.kind == kind]
+        assumed = max(runner.entrant.spread for runner in (best, *alike))
         squares, freedom = PRIOR_WEIGHT * assumed**2, PRIOR_WEIGHT
-        for one in alike:
-            if len(one.scores) > 1:
-                ratios = _ratios(one, best)
+        for runner in alike:
+            if len(runner.scores) > 1:
+                ratios = _ratios(runner, best)
                 squares += fsum((ratio - fmean(ratios)) ** 2 for ratio in ratios)
                 freedom += len(ratios) - 1
         return squares / freedom, freedom
 
 
-def _smaller(one: Entrant, other: Entrant) -> bool:
+def _smaller(entrant: Entrant, other: Entrant) -> bool:
     """True if it is the other plan with no more of anything."""
-    same = bool(one.chain) and one.chain == other.chain and len(one.sizes) == len(other.sizes)
-    return same and all(mine <= theirs for mine, theirs in zip(one.sizes, other.sizes, strict=True))
+    same = bool(entrant.chain) and entrant.chain == other.chain and len(entrant.sizes) == len(other.sizes)
+    return same and all(mine <= theirs for mine, theirs in zip(entrant.sizes, other.sizes, strict=True))
 
 
-def _ratios(one: _Runner, best: _Runner) -> list[float]:
+def _ratios(runner: _Runner, best: _Runner) -> list[float]:
     """Logarithms of its cost over the leader's, replication by replication."""
-    return [log(max(score.usd, 1e-9) / max(best.scores[r].usd, 1e-9)) for r, score in one.scores.items()]
+    return [log(max(score.usd, 1e-9) / max(best.scores[r].usd, 1e-9)) for r, score in runner.scores.items()]
 
 
 def _below(t: float, freedom: int) -> float:

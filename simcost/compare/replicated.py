@@ -33,5 +33,5 @@ def replicated_bill(bills: Sequence[Bill], name: str, level: float | None) -> tu
     rests_on = f"mean of {count} replications, {bounds(spreads['effective_usd'])}" if count > 1 else ""
     document = bill_document(mean, name, rests_on)
     document["per_month_usd"] = fsum(bill.per_month_usd for bill in bills) / count
-    intervals = {key: None if one.lo is None else one.document() for key, one in spreads.items()}
+    intervals = {key: None if spread.lo is None else spread.document() for key, spread in spreads.items()}
     return document | {"replications": count, "intervals": intervals}, mean

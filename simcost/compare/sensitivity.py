@@ -21,7 +21,7 @@ class Swing:
 
 def tornado(swings: Sequence[Swing]) -> list[Swing]:
     """The parameters, the largest swing first; equal ones in their order."""
-    return sorted(swings, key=lambda one: -one.swing_usd)
+    return sorted(swings, key=lambda swing: -swing.swing_usd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Flip:
 def flips(values: Sequence[float], answer: Callable[[float], str | None], tolerance: float) -> list[Flip]:
     """Every change of the answer between neighbouring values, by bisection; two changes between two values cancel out.
 
-    >>> [round(one.value, 2) for one in flips([0, 5, 10], lambda x: "a" if x < 3 else "b", 0.001)]
+    >>> [round(flip.value, 2) for flip in flips([0, 5, 10], lambda x: "a" if x < 3 else "b", 0.001)]
     [3.0]
     """
     found = []

@@ -26,8 +26,8 @@ def money(plan: PlanSummary) -> Document:
 
 def charge_changes(plan: PlanSummary, against: PlanSummary) -> list[Document]:
     """Difference of two plans by charge, largest first; the charges add up to it."""
-    one, other = charges_usd_per_month(plan.results), charges_usd_per_month(against.results)
-    changes = {name: one.get(name, 0.0) - other.get(name, 0.0) for name in (*one, *(set(other) - set(one)))}
+    own, other = charges_usd_per_month(plan.results), charges_usd_per_month(against.results)
+    changes = {name: own.get(name, 0.0) - other.get(name, 0.0) for name in (*own, *(set(other) - set(own)))}
     ordered = sorted(changes.items(), key=lambda item: (-abs(item[1]), item[0]))
     return [{"charge": name, "usd_per_month": usd} for name, usd in ordered if abs(usd) > 1e-9]
 
@@ -60,10 +60,10 @@ def label(charge: Charge) -> str:
 def unit_costs(plan: PlanSummary) -> Document:
     """USD per unit of work, all costs of the plan in it; None where there is no such work."""
     usd = plan.total_usd.mean
-    requests = _mean(one.requests["completed"] for one in plan.served)
+    requests = _mean(run.requests["completed"] for run in plan.served)
     output, prompt = (
-        _mean(one.output_tokens for one in plan.served),
-        _mean(one.prompt_tokens for one in plan.served),
+        _mean(run.output_tokens for run in plan.served),
+        _mean(run.prompt_tokens for run in plan.served),
     )
     working = plan.accelerator_hours * _share(plan, WORKING)
     return {
@@ -71,7 +71,7 @@ def unit_costs(plan: PlanSummary) -> Document:
         "usd_per_million_output_tokens": _per(1e6 * usd, output),
         "usd_per_million_tokens": _per(1e6 * usd, output + prompt),
         "usd_per_useful_accelerator_hour": _per(usd, working),
-        "usd_per_completed_job": _per(usd, _mean(one.slo.jobs["completed"] for one in plan.trained)),
+        "usd_per_completed_job": _per(usd, _mean(run.slo.jobs["completed"] for run in plan.trained)),
     }
 
 
