@@ -30,6 +30,22 @@ def add(verbs: Any) -> None:
         help="fetch, import, describe, compare, check or synthesize traces of requests; import or describe jobs",
     )
     actions = trace.add_subparsers(title="actions", required=True, metavar="ACTION")
+    _add_import(actions)
+    _add_fetch(actions)
+    describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
+    describe.add_argument("file", type=Path, help="a stored trace")
+    compare = verb(actions, "compare", _trace_compare, "compare a synthetic trace with a real one")
+    compare.add_argument("real", type=Path, help="a stored trace")
+    compare.add_argument("synthetic", type=Path, help="a synthetic trace modelled on it")
+    check = verb(actions, "check", _trace_check, "simulated latencies beside those that the log has")
+    check.add_argument("run", type=Path, help="folder of `simcost run --out` that replayed the trace")
+    check.add_argument("file", type=Path, help="the stored trace, with ttft_s or e2e_s")
+    check.add_argument("--plan", metavar="NAME", help="which plan of the folder (default: the best)")
+    _add_synthesize(actions)
+
+
+def _add_import(actions: Any) -> None:
+    """The action `import`."""
     load = verb(actions, "import", _trace_import, "turn a log of requests or of jobs into a trace")
     load.add_argument(
         "files",
@@ -70,20 +86,20 @@ def add(verbs: Any) -> None:
         help="between cells: , or ; or tab (default: that of the header)",
     )
     load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
+    output(load, "-o", "--out", required=True, help="the trace to write (.parquet)")
+
+
+def _add_fetch(actions: Any) -> None:
+    """The action `fetch`."""
     fetch = verb(actions, "fetch", _trace_fetch, "download a public trace by name, check it and import it")
     fetch.add_argument("name", nargs="?", help="name of a public trace; none lists them")
     output_folder(fetch, "-o", "--out", default=Path(), metavar="DIR", help="folder to put it in (default: this one)")
     fetch.add_argument("--list", action="store_true", help="list the public traces")
     own_catalog(fetch)
-    describe = verb(actions, "describe", _trace_describe, "rate, burstiness, lengths and findings of a trace")
-    describe.add_argument("file", type=Path, help="a stored trace")
-    compare = verb(actions, "compare", _trace_compare, "compare a synthetic trace with a real one")
-    compare.add_argument("real", type=Path, help="a stored trace")
-    compare.add_argument("synthetic", type=Path, help="a synthetic trace modelled on it")
-    check = verb(actions, "check", _trace_check, "simulated latencies beside those that the log has")
-    check.add_argument("run", type=Path, help="folder of `simcost run --out` that replayed the trace")
-    check.add_argument("file", type=Path, help="the stored trace, with ttft_s or e2e_s")
-    check.add_argument("--plan", metavar="NAME", help="which plan of the folder (default: the best)")
+
+
+def _add_synthesize(actions: Any) -> None:
+    """The action `synthesize`."""
     synthesize = verb(actions, "synthesize", _trace_synthesize, "write a trace from a workload description")
     synthesize.add_argument(
         "file",
@@ -99,8 +115,7 @@ def add(verbs: Any) -> None:
     synthesize.add_argument("--series", metavar="NAME", help="of --along; default: its only one")
     synthesize.add_argument("--path", type=natural, default=0, metavar="N", help="number of the path (default 0)")
     seed(synthesize)
-    for action in (load, synthesize):
-        output(action, "-o", "--out", required=True, help="the trace to write (.parquet)")
+    output(synthesize, "-o", "--out", required=True, help="the trace to write (.parquet)")
 
 
 def _trace_import(arguments: Arguments) -> None:
