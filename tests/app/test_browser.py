@@ -25,10 +25,6 @@ QUIET = (
     "--disable-component-update",
     "--disable-dev-shm-usage",
     "--window-size=1300,1000",
-    "--force-prefers-reduced-motion",
-    "--disable-extensions",
-    "--renderer-process-limit=1",
-    "--disable-features=Translate,OptimizationHints,MediaRouter",
 )
 
 pytestmark = pytest.mark.skipif(
