@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import _dynfunc, njit
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba import njit
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -22,36 +20,8 @@ F = TypeVar("F", bound=Callable[..., object])
 FAR = 1 << 60
 """Later than any event."""
 NIL = -1
-
-
-class _InnerLibrary(JITCodeLibrary):  # type: ignore[misc]  # numba has no types
-    """Code to be linked into that of callers: they optimise it, and theirs alone becomes machine code."""
-
-    def _optimize_final_module(self) -> None:
-        """Leave it to the entry: numba optimises each library with all that it calls, so the innermost many times."""
-
-    def _finalize_final_module(self) -> None:
-        self._finalized = True
-
-
-class _InnerCompiler(Compiler):  # type: ignore[misc]  # numba has no types
-    """Compiles a function that Python never calls."""
-
-    def compile_extra(self, function: Callable[..., object]) -> Any:
-        """Compile into a library that is linked and nothing else."""
-        context = self.state.targetctx
-        context.get_executable = _no_machine_code
-        self.state.library = _InnerLibrary(context.codegen(), function.__qualname__)
-        return super().compile_extra(function)
-
-
-def _no_machine_code(library: _InnerLibrary, description: Any, environment: Any) -> Any:
-    """Stand for a compiled function in the tables of numba, which are by its wrapper for Python."""
-    return _dynfunc.make_function(description.lookup_module(), description.qualname, "", 0, environment, (library,))
-
-
-_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _InnerCompiler}
-"""Of functions that Python never calls: half of the time to compile."""
+_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Of functions that Python never calls: a third of the time to compile."""
 
 
 def entry(function: F) -> F:
