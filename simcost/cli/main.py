@@ -16,6 +16,7 @@ from simcost import __version__
 from simcost.cli import app, train
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.studies.actuals import command as focus
+from simcost.studies.advising import command as advise
 from simcost.studies.autoscaling import command as autoscale
 from simcost.studies.bills import command as bill
 from simcost.studies.breakeven import command as api
@@ -126,6 +127,7 @@ def command_line() -> Parser:
         init,
         run,
         optimize,
+        advise,
         sensitivity,
         trace,
         forecast,

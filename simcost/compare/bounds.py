@@ -80,10 +80,14 @@ class RequestMix:
     @classmethod
     def of(cls, prompt_tokens: npt.NDArray[np.generic], output_tokens: npt.NDArray[np.generic]) -> Self:
         """The requests of a run; each counts as no heavier than it is."""
-        bins = [np.floor(np.log(np.maximum(tokens, 1)) / BIN + 1e-9) for tokens in (prompt_tokens, output_tokens)]
-        cells, counts = np.unique(np.stack(bins), axis=1, return_counts=True)
-        least = np.maximum(np.exp(cells * BIN), 1.0)
-        return cls(prompt_tokens=least[0], output_tokens=least[1], counts=counts.astype(np.float64))
+        prompt, output = (
+            np.floor(np.log(np.maximum(tokens, 1)) / BIN + 1e-9).astype(np.int64) for tokens in (prompt_tokens, output_tokens)
+        )
+        width = int(output.max(initial=0)) + 1
+        counts = np.bincount(prompt * width + output)
+        cells = np.flatnonzero(counts)
+        least = [np.maximum(np.exp(bins * BIN), 1.0) for bins in (cells // width, cells % width)]
+        return cls(prompt_tokens=least[0], output_tokens=least[1], counts=counts[cells].astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

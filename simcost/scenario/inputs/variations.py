@@ -80,6 +80,15 @@ def variations(loaded: LoadedScenario, otherwise: Sequence[Dimension] = ()) -> S
     return space
 
 
+def of_one_plan(loaded: LoadedScenario, plan: Plan) -> LoadedScenario:
+    """The scenario with one of its plans alone, and without its own dimensions."""
+    root = loaded.root.value if isinstance(loaded.root.value, dict) else {}
+    node = items(root.get("plans"))[loaded.scenario.plans.index(plan)]
+    kept = {key: one for key, one in root.items() if key != "vary"}
+    scenario = replace(loaded.scenario, plans=(plan,), baseline=None, vary=())
+    return replace(loaded, scenario=scenario, root=_with_plans(replace(loaded.root, value=kept), node))
+
+
 class _Builder:
     """Checks each combination once; what concerns hardware and purchase alone, once for all sizes."""
 

@@ -147,7 +147,7 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
 def run_key(question: ResolvedScenario, pool: Pool, replication: int) -> str:
     """SHA-256 of all that serving requests depends on, and of nothing about money."""
     return key_of(
-        pool=asdict(pool) | {"step": pool.step.numbers()},
+        pool=asdict(replace(pool, step=replace(pool.step, base=()))) | {"step": pool.step.numbers()},
         requests=question.source.identity(replication) if question.source else None,
         horizon_s=question.horizon_s,
         limits=asdict(question.limits),

@@ -49,3 +49,20 @@ def plan_charges(folder: Path, plan: str) -> tuple[list[dict[str, Any]], int]:
         return mine.to_pylist(), len(pc.unique(mine["replication"]))
     except (OSError, LookupError, pa.ArrowException) as error:
         raise InputError(f"{folder}: its charges cannot be read ({error}); run the scenario again") from error
+
+
+def folder_of_inputs(folder: Path) -> Path:
+    """The folder of the scenario of a finished result, to which the paths in it are relative, as seen from here.
+
+    Raises:
+        InputError: no finished result, or its scenario is not there.
+    """
+    finished_plan(folder)
+    document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    file = next(iter(document["provenance"]["inputs"]), "")
+    if not Path(file).is_file():
+        raise InputError(
+            f"{folder}: the scenario {file!r} that it was run of is not there; call from the same directory, or pass "
+            "--data with the folder of its traces"
+        )
+    return Path(file).parent

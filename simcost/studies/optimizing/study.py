@@ -16,12 +16,12 @@ from simcost.compare.racing import Race, holds, lower_bounds, run_race
 from simcost.compare.results import PlanSummary
 from simcost.errors import InputError
 from simcost.rng import stream
-from simcost.scenario.inputs.variations import variations
+from simcost.scenario.inputs.variations import of_one_plan, variations
+from simcost.scenario.runs.candidates import Candidates, PlanCandidate
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.studies.optimizing.candidates import Candidates, PlanCandidate
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.verdict import verdict
 from simcost.units import format_seconds
@@ -76,12 +76,7 @@ def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
     if scenario.vary:
         return loaded, []
     plan = next((one for one in scenario.plans if one.name == scenario.baseline), scenario.plans[0])
-    index = scenario.plans.index(plan)
-    root = loaded.root.value if isinstance(loaded.root.value, dict) else {}
-    plans = root["plans"].value
-    only = replace(root["plans"], value=[plans[index]] if isinstance(plans, list) else plans)
-    alone = replace(loaded, root=replace(loaded.root, value={**root, "plans": only}))
-    return replace(alone, scenario=replace(scenario, plans=(plan,), baseline=None)), default_dimensions(loaded, plan)
+    return of_one_plan(loaded, plan), default_dimensions(loaded, plan)
 
 
 class _Search:

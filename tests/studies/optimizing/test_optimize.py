@@ -9,9 +9,9 @@ from support.commands import TINY, call, contents, refused, scenario
 from simcost.compare.racing import holds
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
+from simcost.scenario.runs.candidates import NOT_GOOD, Candidates
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
-from simcost.studies.optimizing.candidates import NOT_GOOD, Candidates
 
 SPACE = (
     TINY.replace("attainment: 95%", "tpot: 40ms, attainment: 95%")

@@ -1,0 +1,74 @@
+"""Hardware that a plan may have in place of its own: accelerators, tp and precisions on which its model fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from simcost.billing import OnDemand, Spot
+from simcost.catalog.facts import Accelerator, Offer, Precision
+from simcost.errors import InputError
+from simcost.perf import ReplicaSpec, fit_memory
+from simcost.perf.memory import possible_tp
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan
+
+PRECISIONS: tuple[Precision, ...] = ("bf16", "fp8")
+TP = (1, 2, 4, 8)
+
+
+def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, Any]]:
+    """Accelerator, tp and precision on which the model fits, each with the cheapest offer of the plan's provider and
+    of all.
+    """
+    base, catalog = plan.replica, loaded.catalog
+    served = loaded.scenario.model_of(plan)
+    if base is None or served is None:
+        return
+    model = catalog.model(served)
+    provider = plan.buy.offer.partition("/")[0] if isinstance(plan.buy, OnDemand | Spot) else ""
+    tps = [tp for tp in TP if tp in possible_tp(model)]
+    for accelerator in catalog.facts.accelerators:
+        offers = catalog.offers_for(accelerator.name)
+        for tp in tps:
+            chosen = _offers(offers, tp, provider)
+            for precision in PRECISIONS if chosen else ():
+                spec = replace(
+                    base, accelerator=accelerator.name, tp=tp, precision=precision, kv_tokens=None, step=None
+                )
+                if _fits(loaded, accelerator, spec, plan):
+                    replica = {"accelerator": accelerator.name, "tp": tp, "precision": precision}
+                    replica |= (
+                        _not_measured(base) if replace(spec, step=base.step, kv_tokens=base.kv_tokens) != base else {}
+                    )
+                    for offer in chosen:
+                        yield {"replica": replica, "buy": _bought(offer, plan)}
+
+
+def _not_measured(base: ReplicaSpec) -> dict[str, Any]:
+    """What was measured on the hardware of the plan, and holds on no other, taken out."""
+    return {name: None for name in ("step", "kv_tokens") if getattr(base, name) is not None}
+
+
+def _bought(offer: Offer, plan: Plan) -> dict[str, Any]:
+    """The purchase of an offer; a price that is stated of the plan's own holds for it alone."""
+    bought: dict[str, Any] = {"offer": offer.name, "region": offer.region}
+    stated = isinstance(plan.buy, OnDemand | Spot) and plan.buy.price is not None and plan.buy.offer != offer.name
+    return bought | {"price": None} if stated else bought
+
+
+def _offers(offers: Sequence[Offer], tp: int, provider: str) -> list[Offer]:
+    """The cheapest offer of a provider, and the cheapest of all, whose nodes hold whole replicas."""
+    whole = [offer for offer in offers if offer.accelerators % tp == 0]
+    own = [offer for offer in whole if offer.provider == provider]
+    return list({offer.name: offer for offer in (*own[:1], *whole[:1])}.values())
+
+
+def _fits(loaded: LoadedScenario, accelerator: Accelerator, spec: ReplicaSpec, plan: Plan) -> bool:
+    try:
+        model = loaded.catalog.model(loaded.scenario.model_of(plan) or "")
+        fit_memory(model, accelerator, spec, plan.batching.max_num_batched_tokens)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Actions that right-size a plan, each proven by simulation (`simcost advise`)."""

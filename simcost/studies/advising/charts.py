@@ -1,0 +1,36 @@
+"""Chart of an advice: savings with their intervals, a pure function from the result to an Altair chart."""
+
+from typing import Any
+
+from simcost.present.chart_style import OKABE_ITO, WIDTH, finish, inline
+from simcost.studies.advising.result import Advice
+
+
+def savings(advice: Advice) -> Any:
+    """A bar for each action, what it saves alone, and a line for its interval."""
+    import altair as alt
+
+    rows = [
+        {
+            "action": f"{i}. {one.kind}",
+            "usd": one.saving_usd_per_month.mean,
+            "lo": one.saving_usd_per_month.lo,
+            "hi": one.saving_usd_per_month.hi,
+            "taken": "one after another" if one.then_usd_per_month is not None else "alone",
+        }
+        for i, one in enumerate(advice.actions, 1)
+    ]
+    order = [row["action"] for row in rows]
+    colour = alt.Color(
+        "taken:N",
+        title=None,
+        scale=alt.Scale(domain=["one after another", "alone"], range=[OKABE_ITO[2], OKABE_ITO[4]]),
+    )
+    base = alt.Chart(inline(rows), width=WIDTH).encode(y=alt.Y("action:N", sort=order, title=None))
+    bars = base.mark_bar(opacity=0.85).encode(
+        x=alt.X("usd:Q", title="USD per month"),
+        color=colour,
+        tooltip=["action:N", alt.Tooltip("usd:Q", format="$,.0f")],
+    )
+    spans = base.mark_rule(strokeWidth=2).encode(x="lo:Q", x2="hi:Q")
+    return finish(bars + spans, "Savings a month, each action alone", "Lines: intervals on fresh seeds.")

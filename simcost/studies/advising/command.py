@@ -1,0 +1,67 @@
+"""`simcost advise`: right-sizing actions for a plan, each proven by simulation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcost.progress import Progress
+from simcost.studies.options import Arguments, data, number, output_folder, positive, seed, study
+
+if TYPE_CHECKING:
+    from simcost.scenario.schema.loaded_scenario import LoadedScenario
+    from simcost.studies.advising.result import Advice
+
+
+def add(verbs: Any) -> None:
+    """The verb `advise`."""
+    advise = study(verbs, "advise", _advise, "advising.view", "right-size a plan: actions, each proven by simulation")
+    advise.add_argument("file", type=Path, metavar="SCENARIO|RUN", help="scenario YAML, or results of `simcost run`")
+    advise.add_argument("--plan", metavar="NAME", help="plan to change (default: the baseline)")
+    advise.add_argument(
+        "--spot-interruptions",
+        type=_rate,
+        metavar="RATE",
+        help="per spot node and hour, e.g. 0.05; needed to try spot",
+    )
+    output_folder(advise, "--out", help="folder that keeps the runs (default: results/SCENARIO, or RUN)")
+    advise.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
+    advise.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    data(advise)
+    seed(advise)
+
+
+def _rate(text: str) -> float:
+    import argparse
+
+    value = number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is below 0; write e.g. 0.05")
+    return value
+
+
+def _advise(arguments: Arguments) -> Advice:
+    from simcost.studies.advising.study import AdviceSettings, advise
+
+    loaded, out = _scenario(arguments.file, arguments.data)
+    settings = AdviceSettings(
+        plan=arguments.plan,
+        spot_per_node_h=arguments.spot_interruptions,
+        seeds=arguments.seeds,
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+    )
+    with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
+        return advise(loaded, (arguments.out or out) / "runs", settings, progress)
+
+
+def _scenario(path: Path, folder: Path | None) -> tuple[LoadedScenario, Path]:
+    """The scenario of a file or of a results folder, and the folder that keeps its runs."""
+    from simcost.scenario.checks.load import load
+    from simcost.scenario.storage.results import folder_of_inputs
+
+    if path.is_dir():
+        return load(path / "scenario.yaml", folder or folder_of_inputs(path)), path
+    loaded = load(path, folder)
+    return loaded, Path("results") / loaded.scenario.scenario

@@ -1,0 +1,95 @@
+"""Result of `simcost advise`: ranked actions with their savings, what they rest on, and what was tried."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Effort = Literal["very low", "low", "medium", "high"]
+"""very low: a number of the fleet or its autoscaler; low: another policy or purchase; medium: other hardware, region,
+number format or model, with a roll-out; high: another provider."""
+Certainty = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """Saving a month: the mean of paired differences on fresh seeds, and its interval; below 0 it costs more."""
+
+    mean: float
+    lo: float | None
+    hi: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """A field of the plan that an action changes."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFigures:
+    """A plan on fresh seeds."""
+
+    usd_per_month: float
+    attainment: float | None
+    attainment_at_least: float | None
+    """Lower confidence bound; None where the SLO is of futures."""
+    utilisation: float | None
+    plan: Mapping[str, Any]
+    """As a scenario has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisedAction:
+    """A change of the plan that keeps the SLO on fresh seeds, at the lower confidence bound."""
+
+    action: str
+    kind: str
+    saving_usd_per_month: Saving
+    """Alone."""
+    then_usd_per_month: float | None
+    """What it saves after those above it; None = it is not one of them, since it saves too little then, or misses."""
+    slo_risk: float
+    """Probability that a run misses a target."""
+    slo_risk_class: str
+    confidence: Certainty
+    """high: a recorded workload of 14 days or more and a measured engine; medium: one of the two; low: neither."""
+    effort: Effort
+    reversible: bool
+    before: PlanFigures
+    after: PlanFigures
+    changes: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedKind:
+    """A kind of action, and what came of it."""
+
+    kind: str
+    plans: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """Actions for a plan, those first that save most one after another."""
+
+    verdict: str
+    scenario: str
+    plan: str
+    usd_per_month: float
+    slo_met: bool
+    """True if the plan itself meets the SLO at the lower confidence bound, in the search and on fresh seeds."""
+    actions: tuple[AdvisedAction, ...]
+    total_saving_usd_per_month: float
+    """Of those actions that are taken one after another, together."""
+    least_saving_usd_per_month: float
+    """Actions that save less are not shown."""
+    tried: tuple[TriedKind, ...]
+    level: float
+    replications: int
+    simulated: int
+    assumptions: Sequence[str]
+    provenance: Mapping[str, Any]

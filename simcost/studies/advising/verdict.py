@@ -1,0 +1,46 @@
+"""Verdict of an advice in a few sentences."""
+
+from simcost.compare.verdict import percent
+from simcost.studies.advising.result import Advice, AdvisedAction
+from simcost.units import format_usd
+
+
+def verdict(advice: Advice) -> str:
+    """What to do first, what all of it saves, or that there is nothing to do."""
+    plan = f"{advice.plan} at {format_usd(advice.usd_per_month)} a month"
+    taken = [one for one in advice.actions if one.then_usd_per_month is not None]
+    tried = sum(one.plans for one in advice.tried)
+    if not advice.slo_met:
+        return _repair(advice, plan, taken, tried)
+    if not taken:
+        return (
+            f"Nothing to do: of {tried:,} changes of {plan}, none keeps the SLO with {100 * advice.level:g} % "
+            f"confidence and saves {format_usd(advice.least_saving_usd_per_month)} a month or more."
+        )
+    share = percent(advice.total_saving_usd_per_month / advice.usd_per_month)
+    more = f"; with the next {len(taken) - 1}, one after another," if len(taken) > 1 else ":"
+    return (
+        f"{_first(taken[0])} saves {_interval(taken[0])} of {plan}{more} "
+        f"{format_usd(advice.total_saving_usd_per_month)} ({share}) in all. Each keeps the SLO on "
+        f"{advice.replications} fresh seeds with {100 * advice.level:g} % confidence."
+    )
+
+
+def _repair(advice: Advice, plan: str, taken: list[AdvisedAction], tried: int) -> str:
+    missed = f"{plan} does not meet the SLO with {100 * advice.level:g} % confidence"
+    if not taken:
+        return f"{missed}, and none of {tried:,} changes does."
+    saving = taken[0].saving_usd_per_month.mean
+    cost = f"for {format_usd(-saving)} a month more" if saving < 0 else f"and saves {format_usd(saving)} a month"
+    return f"{missed}. {_first(taken[0])} meets it {cost}, confirmed on {advice.replications} fresh seeds."
+
+
+def _first(action: AdvisedAction) -> str:
+    return f"{action.kind[0].upper()}{action.kind[1:]} ({action.action})"
+
+
+def _interval(action: AdvisedAction) -> str:
+    saving = action.saving_usd_per_month
+    if saving.lo is None or saving.hi is None or saving.lo == saving.hi:
+        return format_usd(saving.mean)
+    return f"{format_usd(saving.mean)} ({format_usd(saving.lo)} to {format_usd(saving.hi)})"

@@ -1,0 +1,59 @@
+"""Actions for a plan, as parts."""
+
+from simcost.present.format import count, share, shortened, usd_change, usd_margin
+from simcost.present.parts import Part, Table
+from simcost.studies.advising import charts
+from simcost.studies.advising.result import Advice, Saving
+
+METHOD = (
+    "An action is the cheapest plan of its kind whose SLO holds at the lower confidence bound, in the search and on "
+    "seeds that the search never saw. Savings are paired differences on those seeds; `then` is what an action still "
+    "saves after those above it, and a dash where it saves too little then, or the SLO does not hold. Savings alone do "
+    "not add up. `At least` is the attainment at its lower confidence bound."
+)
+RISK = "SLO risk: probability that one more run of this length misses a target."
+CONFIDENCE = (
+    "Confidence: high with a recorded workload of 14 days or more and a measured engine, medium with one of the two, "
+    "low with neither."
+)
+
+
+def parts(advice: Advice) -> list[Part]:
+    """Parts below the verdict, on every screen."""
+    drawn = [Part(title="Savings", chart=lambda: charts.savings(advice))] if advice.actions else []
+    said = [f"{i}. {one.action}" for i, one in enumerate(advice.actions, 1)]
+    return [
+        Part(title="Actions", titled=False, rows=actions(advice), left=1),
+        *drawn,
+        Part(title="Changes", said=said),
+        Part(title="Tried", rows=tried(advice), left=1),
+        Part(title="Notes", said=[METHOD, RISK, CONFIDENCE, *advice.assumptions]),
+    ]
+
+
+def actions(advice: Advice) -> Table:
+    """An action in each row, in the order in which to take them."""
+    return [
+        {
+            "action": f"{i}. {one.kind}",
+            "saves $ a month": _saving(one.saving_usd_per_month),
+            "then": usd_change(one.then_usd_per_month),
+            "at least": share(one.after.attainment_at_least),
+            "SLO risk": one.slo_risk_class,
+            "effort": one.effort if one.reversible else f"{one.effort}, bound",
+            "confidence": one.confidence,
+        }
+        for i, one in enumerate(advice.actions, 1)
+    ]
+
+
+def _saving(saving: Saving) -> str:
+    margin = None if saving.lo is None or saving.hi is None else (saving.hi - saving.lo) / 2
+    return usd_margin(saving.mean, margin)
+
+
+def tried(advice: Advice) -> Table:
+    """Kinds of actions, and what came of each."""
+    return [
+        {"kind": one.kind, "plans": count(one.plans), "outcome": shortened(one.outcome, 60)} for one in advice.tried
+    ]

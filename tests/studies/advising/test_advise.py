@@ -1,0 +1,94 @@
+"""`simcost advise`: each action is a plan that can be run and does what is said of it; nothing to do; refusals."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.commands import TINY, call, refused, scenario
+
+LARGE = TINY.partition("  - name: scaled")[0].replace("replicas: 1", "replicas: 3").replace("name: one", "name: three")
+
+
+def advised(file: Path, *more: object) -> dict[str, Any]:
+    said = call("advise", file, "--json", "--quiet", "--jobs", 1, *more)
+    assert said.code == 0, said.err
+    return said.document()
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("advise")
+    file = scenario(folder, text=LARGE)
+    return file, advised(file, "--out", folder / "out")
+
+
+def test_every_action_keeps_the_slo_and_is_ranked_by_what_it_still_saves(answer: tuple[Path, dict[str, Any]]) -> None:
+    _, document = answer
+    kinds = [one["kind"] for one in document["actions"]]
+    assert "number of replicas" in kinds
+    assert document["slo_met"] is True
+    then = [one["then_usd_per_month"] for one in document["actions"] if one["then_usd_per_month"] is not None]
+    assert sum(then) == pytest.approx(document["total_saving_usd_per_month"])
+    for one in document["actions"]:
+        saving = one["saving_usd_per_month"]
+        assert one["after"]["attainment_at_least"] >= 0.95
+        assert 0 < saving["lo"] <= saving["mean"] <= saving["hi"]
+        assert saving["mean"] == pytest.approx(one["before"]["usd_per_month"] - one["after"]["usd_per_month"])
+        assert saving["mean"] >= document["least_saving_usd_per_month"]
+
+
+def test_the_plan_of_an_action_can_be_run_and_costs_what_is_said(
+    answer: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    file, document = answer
+    [action] = [one for one in document["actions"] if one["kind"] == "number of replicas"]
+    assert action["changes"] == [{"path": "scaling.replicas", "before": 3, "after": 1}]
+    text = yaml.safe_load(file.read_text())
+    text["plans"].append(action["after"]["plan"] | {"name": "advised"})
+    ran = tmp_path / "both.yaml"
+    ran.write_text(yaml.safe_dump(text), encoding="utf-8")
+    seed = document["provenance"]["confirmation_seed"]
+    plans = call("run", ran, "--seed", seed, "--out", tmp_path / "out", "--quiet", "--json").document()["plans"]
+    costs = [one["cost_usd"]["per_month"] for one in plans]
+    assert costs == [action["before"]["usd_per_month"], action["after"]["usd_per_month"]]
+
+
+def test_a_results_folder_gives_the_advice_of_its_scenario(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    file, document = answer[0], deepcopy(answer[1])
+    call("run", file, "--out", tmp_path / "out", "--quiet")
+    found = advised(tmp_path / "out", "--out", file.parent / "out")
+    for each in (found, document):
+        each["provenance"] = None
+        for action in each["actions"]:
+            del action["before"]["plan"], action["after"]["plan"]  # one of them has all defaults written out
+    assert found == document
+    said = call("advise", file, "--quiet", "--out", file.parent / "out", "--html", tmp_path / "a.html")
+    assert said.out.replace("\n", " ").startswith(document["verdict"])
+    assert max(map(len, said.out.splitlines())) <= 100
+    assert "number of replicas" in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
+def test_a_plan_that_misses_its_slo_is_told_what_makes_it_meet_it(tmp_path: Path) -> None:
+    file = scenario(
+        tmp_path,
+        ("rate: 1/s", "rate: 60/s"),
+        ("output_median: 20", "output_median: 120"),
+        ("replicas: 3", "replicas: 1"),
+        text=LARGE,
+    )
+    document = advised(file, "--out", tmp_path / "out", "--spot-interruptions", 0.05)
+    assert document["slo_met"] is False
+    assert "does not meet the SLO" in document["verdict"]
+    [size] = [one for one in document["actions"] if one["kind"] == "number of replicas"]
+    assert size["saving_usd_per_month"]["mean"] < 0
+    assert size["before"]["attainment"] < 0.95 <= size["after"]["attainment_at_least"]
+    assert document["actions"][0]["then_usd_per_month"] is not None
+
+
+def test_refusals_say_what_to_do(tmp_path: Path) -> None:
+    file = scenario(tmp_path, text=LARGE)
+    assert "no plan 'thre'; did you mean 'three'" in refused("advise", file, "--plan", "thre")
+    assert "no finished result" in refused("advise", tmp_path)
+    assert "below 0" in refused("advise", file, "--spot-interruptions", "-1")
