@@ -31,6 +31,7 @@ def requests(plan: PlanSummary) -> Document:
         ),
         "replica_hours": mean_by_key([run.replica_hours for run in served]) if served else {},
         "over_provisioned": _over_provisioned(plan),
+        "regret": _regret(plan),
         "engine_factors": [run.engine_factor for run in served],
         **_following(served),
     }
@@ -55,6 +56,37 @@ def _over_provisioned(plan: PlanSummary) -> Document:
         "usd": hours["usd"],
         "share": hours["replica_hours"] / paid_h if paid_h else 0.0,
         "per_month": {name: value / plan.months for name, value in hours.items()},
+    }
+
+
+_HOURS = {
+    "paid": "paid_h",
+    "bound": "bound_h",
+    "with_cold_start": "with_cold_start_h",
+    "over": "over_h",
+    "under": "under_h",
+}
+"""Replica-hours of a plan beside a perfect autoscaler, by the words of the document."""
+
+
+def _regret(plan: PlanSummary) -> Document | None:
+    """Replica-hours and money of the run, and of a month, beside those of a perfect autoscaler: paid = bound + over -
+    under, and the regret is paid - bound. None without requests.
+    """
+    if not plan.served:
+        return None
+    means: Document = {}
+    for word, name in _HOURS.items():
+        means[f"{word}_replica_hours"] = fsum(getattr(one.perfect, name) for one in plan.served) / len(plan.served)
+        means[f"{word}_usd"] = fsum(
+            getattr(run.served.perfect, name) * (run.usd_per_replica_hour or 0.0) for run in plan.results if run.served
+        ) / len(plan.served)
+    means["regret_usd"] = means["paid_usd"] - means["bound_usd"]
+    return {
+        **means,
+        "regret_share": means["regret_usd"] / means["paid_usd"] if means["paid_usd"] else 0.0,
+        "window_s": max(one.perfect.window_s for one in plan.served),
+        "per_month": {name: value / plan.months for name, value in means.items()},
     }
 
 

@@ -45,7 +45,7 @@ class Provisioning:
 def provisioning(ledger: Ledger, slo: "SloReport") -> Provisioning:
     """Cost of a fleet beyond the replicas that its demand needed."""
     t_s, rate = demand(ledger)
-    paid_s = np.diff(_held_s(ledger, np.append(0.0, t_s)))
+    paid_s = np.diff(held_s(ledger, np.append(0.0, t_s)))
     needed_s = needed_replicas(ledger, rate, target_utilisation(ledger, slo)) * np.diff(t_s, prepend=0.0)
     over_s = np.where(_missed(ledger, slo, t_s), 0.0, np.maximum(paid_s - needed_s, 0.0))
     paid_h, over_h = (
@@ -55,10 +55,16 @@ def provisioning(ledger: Ledger, slo: "SloReport") -> Provisioning:
     return Provisioning(paid_h=paid_h, needed_h=paid_h - over_h, over_h=over_h)
 
 
-def demand(ledger: Ledger) -> tuple[Floats, Floats]:
-    """Ends of the intervals of the pulse, and the smoothed rate of arrivals in each."""
+def demand(ledger: Ledger, window_s: float | None = None) -> tuple[Floats, Floats]:
+    """Ends of the intervals of the pulse, and the rate of arrivals in each, a mean over a window around it.
+
+    Args:
+        ledger: of the run.
+        window_s: None = five minutes, of short runs a 24th of the run.
+    """
     t_s, arrived = ledger.pulse["t_s"].to_numpy(), ledger.pulse["arrived"].to_numpy()
-    return t_s, _smooth(np.diff(arrived, prepend=0) / np.diff(t_s, prepend=0.0), t_s, ledger.horizon_s)
+    window_s = min(SMOOTHED_S, ledger.horizon_s / 24) if window_s is None else window_s
+    return t_s, _smooth(np.diff(arrived, prepend=0) / np.diff(t_s, prepend=0.0), t_s, window_s)
 
 
 def needed_replicas(ledger: Ledger, rate: Floats, target: float) -> npt.NDArray[np.int64]:
@@ -89,7 +95,7 @@ def _fixed_step_s(ledger: Ledger) -> float:
     return max(busy_s - ledger.outcomes.work_s, 0.0) / steps if steps else 0.0
 
 
-def _held_s(ledger: Ledger, t_s: Floats) -> Floats:
+def held_s(ledger: Ledger, t_s: Floats) -> Floats:
     """Slot-seconds of nodes up to each time."""
     slots = np.array(ledger.slots, np.float64)[ledger.nodes["kind"].to_numpy()]
     start, end = ledger.nodes["start_s"].to_numpy(), ledger.nodes["end_s"].to_numpy()
@@ -115,11 +121,11 @@ def _missed(ledger: Ledger, slo: "SloReport", t_s: Floats) -> npt.NDArray[np.boo
     return found
 
 
-def _smooth(rate: Floats, t_s: Floats, horizon_s: float) -> Floats:
+def _smooth(rate: Floats, t_s: Floats, window_s: float) -> Floats:
     """Centred means; at the ends over what there is."""
     if not len(rate):
         return rate
-    width = max(round(min(SMOOTHED_S, horizon_s / 24) / (t_s[0] or 1.0)), 1)
+    width = max(round(window_s / (t_s[0] or 1.0)), 1)
     total, count = (np.convolve(row, np.ones(width), "full") for row in (rate, np.ones(len(rate))))
     centre = slice(width // 2, width // 2 + len(rate))
     mean: Floats = total[centre] / count[centre]

@@ -9,6 +9,7 @@ from simcost.billing import Costs
 from simcost.billing.energy import EnergyReport
 from simcost.compare.confidence import ConfidenceInterval, interval
 from simcost.compare.fleet_tracking import Following
+from simcost.compare.perfect_autoscaler import PerfectScaling
 from simcost.compare.provisioning import Provisioning
 from simcost.perf.quality import ModelQuality
 from simcost.slo import SHARES_TO_REACH, Check, JobReport, SloReport
@@ -29,6 +30,8 @@ class Served:
     """By state, as `Ledger.replica_hours`."""
     provisioning: Provisioning
     """Replica-hours paid, needed, and over-provisioned."""
+    perfect: PerfectScaling
+    """Replica-hours beside those of a perfect autoscaler."""
     following: Following | None = None
     """Tracking of the demand by the fleet."""
     fleet_changed: bool = False
@@ -79,15 +82,19 @@ class RunResult:
     """Of all nodes; None where they are of several kinds or no offer of the catalog."""
 
     @property
-    def over_provisioned_usd(self) -> float | None:
-        """Cost of over-provisioned replica-hours, at the average cost of an hour of the plan's replicas; None without
-        requests.
-        """
+    def usd_per_replica_hour(self) -> float | None:
+        """Average cost of an hour of the plan's replicas; None without requests."""
         if self.served is None:
             return None
         hours = fsum(self.served.replica_hours.values())
         spent = fsum(self.bill.compute_by_state_usd.get(state, 0.0) for state in self.served.replica_hours)
-        return self.served.provisioning.over_h * spent / hours if hours else 0.0
+        return spent / hours if hours else 0.0
+
+    @property
+    def over_provisioned_usd(self) -> float | None:
+        """Cost of over-provisioned replica-hours, at that average; None without requests."""
+        usd = self.usd_per_replica_hour
+        return None if self.served is None or usd is None else self.served.provisioning.over_h * usd
 
     @property
     def checks(self) -> tuple[Check, ...]:

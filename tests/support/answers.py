@@ -7,6 +7,7 @@ from support.ledgers import HOUR, Book, ledger
 
 from simcost.billing import OnDemand, bill
 from simcost.compare import Comparison, RunResult, compare
+from simcost.compare.perfect_autoscaler import PerfectScaling
 from simcost.compare.provisioning import Provisioning
 from simcost.compare.results import Served
 from simcost.slo import Slo, SloReport
@@ -64,6 +65,14 @@ def result(
         prompt_tokens=1_000_000,
         replica_hours=used.replica_hours(),
         provisioning=Provisioning(paid_h=hours, needed_h=busy * hours, over_h=(1 - busy) * hours),
+        perfect=PerfectScaling(
+            paid_h=hours,
+            bound_h=busy * hours,
+            with_cold_start_h=busy * hours,
+            over_h=(1 - busy) * hours,
+            under_h=0.0,
+            window_s=300.0,
+        ),
     )
     return RunResult(
         plan=plan,

@@ -11,6 +11,7 @@ import pyarrow as pa
 from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.fleet_tracking import followed, following, moved, unread
+from simcost.compare.perfect_autoscaler import perfect_scaling
 from simcost.compare.provisioning import provisioning
 from simcost.compare.results import RunResult, Served, Trained
 from simcost.errors import InputError
@@ -92,6 +93,7 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         prefix_blocks=felt.prefix_blocks,
         replica_hours=ledger.replica_hours(),
         provisioning=provisioning(ledger, report),
+        perfect=perfect_scaling(ledger, report),
         following=following(ledger, report),
         fleet_changed=moved(ledger),
         unread=unread(ledger),

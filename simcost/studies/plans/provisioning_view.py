@@ -44,3 +44,29 @@ def _row(plan: Document) -> dict[str, str]:
         ),
         "USD": usd(month["usd"]),
     }
+
+
+BOUND = (
+    "bound: the fewest replica-hours of any autoscaler that knew the demand before: engine time for all requests but "
+    "those that the SLO lets be missed, no cold start, no queue; one that needs as little may not exist. Cold starts: "
+    "what starts as long as those of the run would add. Regret: paid - bound = over - under; below 0 only where the "
+    "SLO is missed"
+)
+
+
+def regrets(document: Document) -> Table:
+    """One row per plan beside a perfect autoscaler, USD a month; none without requests."""
+    return [_regret(plan) for plan in document["plans"] if plan.get("regret")]
+
+
+def _regret(plan: Document) -> dict[str, str]:
+    found, month = plan["regret"], plan["regret"]["per_month"]
+    return {
+        "Plan": plan["name"],
+        "Paid": usd(month["paid_usd"]),
+        "Bound": usd(month["bound_usd"]),
+        "Cold starts": usd(month["with_cold_start_usd"] - month["bound_usd"]),
+        "Regret": Formatted(f"{usd(month['regret_usd'])} ({share(found['regret_share'])})", month["regret_usd"]),
+        "Over": usd(month["over_usd"]),
+        "Under": usd(month["under_usd"]),
+    }

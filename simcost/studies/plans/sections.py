@@ -154,6 +154,7 @@ def _requests(document: Document) -> list[Part]:
 def _fleets(document: Document) -> list[Part]:
     """Replica-hours paid and needed, and how fleets followed their demand."""
     fleets, replicas = fleet_view.table(document), provisioning_view.table(document)
+    regrets = provisioning_view.regrets(document)
     return [
         Part(
             title="Paid and needed replica-hours, a month",
@@ -161,6 +162,11 @@ def _fleets(document: Document) -> list[Part]:
             said=[provisioning_view.NOTE] if replicas else [],
         ),
         Part(title="How the fleets followed demand", rows=fleets, said=[fleet_view.NOTE] if fleets else []),
+        Part(
+            title="Beside a perfect autoscaler, USD a month",
+            rows=regrets,
+            said=[provisioning_view.BOUND] if regrets else [],
+        ),
     ]
 
 
