@@ -2,7 +2,6 @@
 
 from simcost.compare.comparison import Comparison, compare
 from simcost.compare.document import document
-from simcost.compare.gate import broken_gates, parse_gate
 from simcost.compare.results import RunResult
 
-__all__ = ["Comparison", "RunResult", "broken_gates", "compare", "document", "parse_gate"]
+__all__ = ["Comparison", "RunResult", "compare", "document"]

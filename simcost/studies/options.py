@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 from simcost.documents import FindingDocument, to_document, values
-from simcost.errors import InputError
-from simcost.outputs import check_folder, check_outputs
+from simcost.errors import GateError, InputError
+from simcost.gates import Amount, Gate, described, parse_gate
+from simcost.outputs import check_folder, check_outputs, whole_file
 
 Arguments = argparse.Namespace
 _MAP = "--map"
@@ -63,9 +65,51 @@ def study(
 
 
 def _answer(arguments: Arguments) -> None:
+    gates = gates_of(arguments)
     result = arguments.answer(arguments)
     draw(arguments, result, arguments.view)
     show(arguments, result, arguments.view)
+    check_gates(arguments, result, gates, arguments.view)
+
+
+Broken = Callable[[Any, Gate], str]
+"""The sentence of a gate that a result breaks; empty = it holds."""
+
+
+def gated(parser: argparse.ArgumentParser, known: Mapping[str, Amount], broken: Broken) -> None:
+    """Add gates for CI, and the summary for a pull request."""
+    parser.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help=f"exit 1 if it is broken: {described(known)}; repeatable".replace("%", "%%"),
+    )
+    output(parser, "--markdown", metavar="FILE", help="write a summary in Markdown, e.g. for a pull request")
+    parser.set_defaults(known_gates=known, broken=broken)
+
+
+def gates_of(arguments: Arguments) -> list[Gate]:
+    """The gates that were asked for. Raises InputError for those that are none."""
+    return [parse_gate(text, arguments.known_gates) for text in getattr(arguments, "fail_on", ())]
+
+
+def check_gates(arguments: Arguments, result: object, gates: Sequence[Gate], view: str) -> None:
+    """Write the summary where one was asked for, then raise GateError where a gate is broken."""
+    if "broken" not in arguments:
+        return
+    broken = [sentence for gate in gates if (sentence := arguments.broken(result, gate))]
+    if arguments.markdown:
+        from simcost.present.markdown import summary
+
+        parts = import_module(f"simcost.studies.{view}").parts(result)
+        with whole_file(arguments.markdown) as draft:
+            draft.write_text(
+                summary(f"simcost {arguments.title}", to_document(result), parts, broken), encoding="utf-8"
+            )
+    if broken:
+        sys.stdout.flush()
+        raise GateError("; ".join(broken))
 
 
 def output(parser: argparse.ArgumentParser, *flags: str, **options: Any) -> None:

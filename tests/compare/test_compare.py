@@ -1,11 +1,11 @@
-"""From many results to a decision: verdict, differences, drivers, document, gates."""
+"""From many results to a decision: verdict, differences, drivers, document."""
 
 import json
 
 import pytest
 from support.answers import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
 
-from simcost.compare import broken_gates, compare, document, parse_gate
+from simcost.compare import compare, document
 from simcost.compare.comparison import difference
 from simcost.compare.drivers import drivers
 from simcost.compare.verdict import against, verdict
@@ -160,18 +160,3 @@ def test_one_replication_is_said_plainly() -> None:
     )
     assert made["plans"][0]["intervals"]["per_month_usd"] is None
     assert any("One replication" in line for line in made["assumptions"])
-
-
-def test_gates() -> None:
-    made = document(of(DEAR, CHEAP, MISSES), PROVENANCE, [])
-    assert broken_gates(made, ["slo"]) == ["SLO missed by misses"]
-    assert broken_gates(made, ["budget=$2,000", "budget=4000"]) == [
-        "budget of $2,000 a month exceeded by dear ($3,042)"
-    ]
-    assert broken_gates(document(of(DEAR, CHEAP), PROVENANCE, []), ["slo", "budget=1e6"]) == []
-
-
-@pytest.mark.parametrize("text", ["sl", "budget", "budget=", "budget=cheap", "budget=-1", "budget=nan", "budget=3 EUR"])
-def test_bad_gates(text: str) -> None:
-    with pytest.raises(InputError, match="--fail-on"):
-        parse_gate(text)

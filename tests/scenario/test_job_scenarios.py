@@ -12,14 +12,15 @@ from support.shown import on_terminal
 
 import simcost.scenario.runs.job_runs
 from simcost.cli.main import main
-from simcost.compare import broken_gates
 from simcost.errors import InputError
+from simcost.gates import parse_gate
 from simcost.plan.scheduling import Elastic, Scheduler
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.inputs.clusters import run_jobs
 from simcost.scenario.runs.run import run
 from simcost.sim.jobs.simulate_on_nodes import Ordered
 from simcost.studies.plans import job_tables
+from simcost.studies.plans.command import GATES, broken
 from simcost.studies.plans.sections import parts, write_html
 
 
@@ -280,8 +281,8 @@ def test_a_horizon_cuts_the_run(tmp_path: Path) -> None:
 
 def test_gates(tmp_path: Path) -> None:
     document = result(tmp_path)
-    assert broken_gates(document, ["slo"]) == ["SLO missed by small"]
-    [dear] = broken_gates(document, ["budget=40000"])
+    assert broken(document, parse_gate("slo", GATES)) == "SLO missed by small"
+    dear = broken(document, parse_gate("budget=40000", GATES))
     assert dear.startswith("budget of $40,000 a month exceeded by small ($32,") is False
     assert "large" in dear
 

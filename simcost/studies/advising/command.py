@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, number, output_folder, positive, seed, study
+from simcost.studies.options import Arguments, data, gated, number, output_folder, positive, seed, study
+from simcost.units import format_usd
 
 if TYPE_CHECKING:
     from simcost.scenario.schema.loaded_scenario import LoadedScenario
     from simcost.studies.advising.result import Advice
+
+GATES: Mapping[str, Amount] = {"slo": "", "saving": "USD"}
 
 
 def add(verbs: Any) -> None:
@@ -28,6 +33,7 @@ def add(verbs: Any) -> None:
     output_folder(advise, "--out", help="folder that keeps the runs (default: results/SCENARIO, or RUN)")
     advise.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
     advise.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    gated(advise, GATES, broken)
     data(advise)
     seed(advise)
 
@@ -65,3 +71,11 @@ def _scenario(path: Path, folder: Path | None) -> tuple[LoadedScenario, Path]:
         return load(path / "scenario.yaml", folder or folder_of_inputs(path)), path
     loaded = load(path, folder)
     return loaded, Path("results") / loaded.scenario.scenario
+
+
+def broken(advice: Advice, gate: Gate) -> str:
+    """`slo` is broken where the plan misses its SLO, `saving=USD` where actions save more than that a month."""
+    if gate.name == "slo":
+        return "" if advice.slo_met else f"SLO missed by {advice.plan}"
+    usd = advice.total_saving_usd_per_month
+    return f"{format_usd(usd)} a month can be saved, more than {format_usd(gate.amount)}" if usd > gate.amount else ""

@@ -1,9 +1,14 @@
 """`simcost diff`: why two results, bills or months differ."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simcost.studies.options import Arguments, own_catalog, study
+from simcost.gates import Amount, Gate
+from simcost.studies.options import Arguments, gated, own_catalog, study
+from simcost.units import format_usd
+
+GATES: Mapping[str, Amount] = {"increase": "USD or %"}
 
 
 def add(verbs: Any) -> None:
@@ -17,6 +22,7 @@ def add(verbs: Any) -> None:
     diff.add_argument(
         "--per-month", action="store_true", help="scale both to a month of 730 h, as two results folders always are"
     )
+    gated(diff, GATES, broken)
     own_catalog(diff)
 
 
@@ -33,3 +39,13 @@ def _diff(arguments: Arguments) -> dict[str, Any]:
     document = difference(before, after, per_month=per_month)
     inputs = before.inputs | after.inputs
     return document | {"provenance": {"simcost_version": __version__, "inputs": inputs}}
+
+
+def broken(document: Mapping[str, Any], gate: Gate) -> str:
+    """`increase=USD` or `increase=5%` is broken where B costs more than A by more than that."""
+    change, before = document["difference_usd"], document["before"]["usd"]
+    if change <= 0 or not gate.exceeded_by(change, before):
+        return ""
+    allowed = f"{100 * gate.amount:g} %" if gate.share else format_usd(gate.amount)
+    of = f" ({100 * change / before:.3g} %)" if before else ""
+    return f"increase of {format_usd(change)}{of}, more than {allowed}"

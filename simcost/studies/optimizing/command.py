@@ -1,11 +1,16 @@
 """`simcost optimize`: the cheapest plan that meets the SLO."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, output_folder, positive, seed, study
+from simcost.studies.options import Arguments, data, gated, output_folder, positive, seed, study
+from simcost.units import format_usd
+
+GATES: Mapping[str, Amount] = {"infeasible": "", "budget": "USD"}
 
 
 def add(verbs: Any) -> None:
@@ -17,6 +22,7 @@ def add(verbs: Any) -> None:
     output_folder(optimize, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
     optimize.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
     optimize.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    gated(optimize, GATES, broken)
     data(optimize)
     seed(optimize)
 
@@ -30,3 +36,14 @@ def _optimize(arguments: Arguments) -> dict[str, Any]:
     settings = SearchSettings(seeds=arguments.seeds, seed=arguments.seed, jobs=arguments.jobs)
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)
+
+
+def broken(document: Mapping[str, Any], gate: Gate) -> str:
+    """`infeasible` is broken where no plan meets the SLO, `budget=USD` where none does that costs no more a month."""
+    best = document["best"]
+    if best is None:
+        return "no plan meets the SLO"
+    usd = best["cost_usd"]["per_month"]
+    if gate.name == "infeasible" or usd <= gate.amount:
+        return ""
+    return f"budget of {format_usd(gate.amount)} a month exceeded: the cheapest plan costs {format_usd(usd)}"

@@ -2,12 +2,29 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import Fault, FaultsError, GateError, InputError
+from simcost.errors import Fault, FaultsError, InputError
+from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, output_folder, positive, print_json, seed, show, verb
+from simcost.studies.options import (
+    Arguments,
+    check_gates,
+    data,
+    gated,
+    gates_of,
+    output_folder,
+    positive,
+    print_json,
+    seed,
+    show,
+    verb,
+)
+from simcost.units import format_usd
+
+GATES: Mapping[str, Amount] = {"slo": "", "quality": "", "budget": "USD"}
 
 
 def add(verbs: Any) -> None:
@@ -26,27 +43,20 @@ def _add_run(verbs: Any) -> None:
     run.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
     run.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
     run.add_argument("--fresh", action="store_true", help="run again what is already known")
-    run.add_argument(
-        "--fail-on",
-        action="append",
-        default=[],
-        metavar="GATE",
-        help="exit 1 if a plan breaks it: slo, quality, or budget=USD a month",
-    )
+    gated(run, GATES, broken)
     data(run)
     seed(run)
 
 
 def _run(arguments: Arguments) -> None:
-    from simcost.compare.gate import broken_gates, parse_gate
     from simcost.scenario.checks.load import load
     from simcost.scenario.runs.run import run
     from simcost.studies.plans.sections import write_html
 
-    gates = [parse_gate(gate) for gate in arguments.fail_on]
+    gates = gates_of(arguments)
     loaded = load(arguments.file, arguments.data)
     asked = loaded.scenario.quality
-    if "quality" in gates and (asked is None or asked.at_least is None):
+    if any(gate.name == "quality" for gate in gates) and (asked is None or asked.at_least is None):
         raise InputError(f"{arguments.file}: --fail-on quality needs `quality: {{metric: ..., at_least: ...}}` in it")
     out = arguments.out or Path("results") / loaded.scenario.scenario
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
@@ -61,9 +71,7 @@ def _run(arguments: Arguments) -> None:
         )
         files = [*document["files"], os.path.relpath(write_html(out))]
     show(arguments, document | {"files": files}, "plans.sections")
-    broken = broken_gates(document, arguments.fail_on)
-    if broken:
-        raise GateError("; ".join(broken))
+    check_gates(arguments, document, gates, "plans.sections")
 
 
 def _check(arguments: Arguments) -> None:
@@ -87,3 +95,22 @@ def _schema(_: Arguments) -> None:
     from simcost.scenario.files.json_schema import json_schema
 
     print_json(json_schema())
+
+
+def broken(document: Mapping[str, Any], gate: Gate) -> str:
+    """The sentence of a gate that was broken, with the plans that broke it; empty = it holds.
+
+    `slo` is broken by every plan that misses the SLO, `quality` by every one whose model does not reach the least that
+    the scenario asks for, or of which no score is known; `budget=USD` by every plan whose mean cost a month
+    (730 h) is above the budget. One plan is enough: keep plans that may fail out of a gated scenario.
+    """
+    plans = document["plans"]
+    if gate.name == "slo":
+        names = [plan["name"] for plan in plans if not plan["slo"]["met"]]
+        return f"SLO missed by {', '.join(names)}" if names else ""
+    if gate.name == "quality":
+        names = [plan["name"] for plan in plans if plan["quality"] and plan["quality"]["met"] is False]
+        return f"quality missed by {', '.join(names)}" if names else ""
+    costs = {plan["name"]: plan["cost_usd"]["per_month"] for plan in plans}
+    dear = [f"{name} ({format_usd(usd)})" for name, usd in costs.items() if usd > gate.amount]
+    return f"budget of {format_usd(gate.amount)} a month exceeded by {', '.join(dear)}" if dear else ""

@@ -3,15 +3,18 @@
 import argparse
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, output_folder, positive, seed, study
+from simcost.studies.options import Arguments, data, gated, output_folder, positive, seed, study
 
 if TYPE_CHECKING:
     from simcost.studies.sensitivity.study import VariedRange
 
+GATES: Mapping[str, Amount] = {"infeasible": "", "flip": ""}
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?%?"
 _RANGE = re.compile(rf"([^=]+)=({_NUMBER})\.\.({_NUMBER})")
 
@@ -39,6 +42,7 @@ def add(verbs: Any) -> None:
     sensitivity.add_argument(
         "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)"
     )
+    gated(sensitivity, GATES, broken)
     data(sensitivity)
     seed(sensitivity)
 
@@ -63,3 +67,13 @@ def _sensitivity(arguments: Arguments) -> dict[str, Any]:
     settings = SensitivitySettings(runs=out / "runs", seeds=arguments.seeds, seed=arguments.seed, jobs=arguments.jobs)
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
         return sensitivity(loaded, arguments.vary, settings, progress)
+
+
+def broken(document: Mapping[str, Any], gate: Gate) -> str:
+    """`infeasible` is broken where no plan meets the SLO, `flip` where the decision changes within a range."""
+    if gate.name == "infeasible":
+        from simcost.studies.sensitivity.study import NONE
+
+        return NONE if document["base"]["verdict"] == NONE else ""
+    flips = [f"{one['path']} at {one['value']:.4g}" for one in document["flips"]]
+    return f"the decision flips within the range of {', '.join(flips)}" if flips else ""

@@ -1,0 +1,98 @@
+"""Gates of every verb that has some, and the summary for a pull request that says which broke."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.commands import call, refused, scenario
+
+from simcost.errors import InputError
+from simcost.gates import parse_gate
+from simcost.present.markdown import escaped
+from simcost.studies.advising import command as advise
+from simcost.studies.advising.result import Advice
+from simcost.studies.differences import command as diff
+from simcost.studies.optimizing import command as optimize
+from simcost.studies.plans import command as run
+from simcost.studies.sensitivity import command as sensitivity
+
+PLANS = [
+    {"name": name, "slo": {"met": met}, "quality": {"met": good}, "cost_usd": {"per_month": usd}}
+    for name, met, good, usd in (("dear", True, None, 3042.0), ("misses", False, False, 100.0))
+]
+BEST = {"best": PLANS[0]}
+FLIPS = {"base": {"verdict": "dear"}, "flips": [{"path": "demand", "value": 1.5}]}
+BILLS = {"difference_usd": 60.0, "before": {"usd": 1000.0}}
+
+
+@pytest.mark.parametrize(
+    ("verb", "document", "gate", "said"),
+    [
+        (run, {"plans": PLANS}, "slo", "SLO missed by misses"),
+        (run, {"plans": PLANS}, "quality", "quality missed by misses"),
+        (run, {"plans": PLANS}, "budget=$2,000", "budget of $2,000 a month exceeded by dear ($3,042)"),
+        (run, {"plans": PLANS}, "budget=4000", ""),
+        (run, {"plans": PLANS[:1]}, "slo", ""),
+        (optimize, BEST, "infeasible", ""),
+        (optimize, BEST, "budget=4000", ""),
+        (optimize, BEST, "budget=2000", "budget of $2,000 a month exceeded: the cheapest plan costs $3,042"),
+        (optimize, {"best": None}, "infeasible", "no plan meets the SLO"),
+        (optimize, {"best": None}, "budget=1e9", "no plan meets the SLO"),
+        (sensitivity, FLIPS, "flip", "the decision flips within the range of demand at 1.5"),
+        (sensitivity, FLIPS, "infeasible", ""),
+        (sensitivity, {"base": {"verdict": "no plan meets the SLO"}, "flips": []}, "flip", ""),
+        (
+            sensitivity,
+            {"base": {"verdict": "no plan meets the SLO"}, "flips": []},
+            "infeasible",
+            "no plan meets the SLO",
+        ),
+        (diff, BILLS, "increase=5%", "increase of $60.00 (6 %), more than 5 %"),
+        (diff, BILLS, "increase=6%", ""),
+        (diff, BILLS, "increase=50", "increase of $60.00 (6 %), more than $50.00"),
+        (diff, {**BILLS, "difference_usd": -60.0}, "increase=0", ""),
+    ],
+)
+def test_gates(verb: object, document: dict[str, object], gate: str, said: str) -> None:
+    assert verb.broken(document, parse_gate(gate, verb.GATES)) == said  # type: ignore[attr-defined]
+
+
+def test_gates_of_advice() -> None:
+    none = dict.fromkeys(("verdict", "scenario", "plan", "provenance"), "p") | {"actions": (), "tried": ()}
+    numbers = {"usd_per_month": 9.0, "least_saving_usd_per_month": 1.0, "level": 0.9, "replications": 1, "simulated": 1}
+    advice = Advice(**none, **numbers, slo_met=False, total_saving_usd_per_month=5.0, assumptions=())  # type: ignore[arg-type]
+    assert advise.broken(advice, parse_gate("slo", advise.GATES)) == "SLO missed by p"
+    assert advise.broken(advice, parse_gate("saving=4", advise.GATES)) == "$5.00 a month can be saved, more than $4.00"
+    assert advise.broken(advice, parse_gate("saving=5", advise.GATES)) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "sl", "slo=1", "budget", "budget=", "budget=cheap", "budget=-1", "budget=nan", "budget=5%", "increase=x%"],
+)
+def test_bad_gates(text: str) -> None:
+    with pytest.raises(InputError, match="--fail-on"):
+        parse_gate(text, {**run.GATES, **diff.GATES})
+
+
+def test_a_summary_says_the_verdict_the_tables_and_the_gates_that_broke(tmp_path: Path) -> None:
+    file, summary = scenario(tmp_path, ("name: one", "name: 'o|<b>'")), tmp_path / "summary.md"
+    words = ("run", file, "--out", tmp_path / "out", "--quiet", "--fail-on", "budget=1", "--markdown", summary)
+    said = call(*words)
+    assert said.code == 1
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("### simcost run\n\n**")
+    assert "**Gate broken:** budget of $1.00 a month exceeded by o\\|\\<b\\>" in text
+    assert "<b>" not in text
+    assert "| o\\|\\<b\\> |" in text
+    assert "<details><summary>Assumptions</summary>" in text
+    assert "another --out" in refused(*words[:-1], file) or "input" in refused(*words[:-1], file)
+
+
+@given(st.text())
+def test_no_text_has_a_meaning_in_markdown(text: str) -> None:
+    found = escaped(text)
+    assert "\n" not in found
+    assert not re.search(r"(?<!\\)(?:\\\\)*[|<>*_`#\[\]~]", found)
