@@ -1,12 +1,13 @@
 """Plans side by side under the same arrivals: paired differences, the cheapest plan that meets the SLO, and why."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from types import MappingProxyType
 
 from simcost.compare.confidence import ConfidenceInterval, paired
 from simcost.compare.results import PlanSummary, RunResult, summarise
+from simcost.compare.significance import Judgement, judged
 from simcost.errors import InputError, RunError, did_you_mean
 from simcost.perf.quality import ModelQuality, QualityTarget
 
@@ -24,6 +25,10 @@ class Difference:
     attainment: ConfidenceInterval | None
     wait_p95_s: ConfidenceInterval | None
     """Of jobs."""
+    by_replication_usd: tuple[float, ...]
+    """Of costs a month."""
+    judgement: Judgement
+    """As one of all that were compared with the same plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,8 @@ class Comparison:
     plans: tuple[PlanSummary, ...]
     differences: tuple[Difference, ...]
     """Each other plan against the baseline."""
+    margin: float | None
+    """Share of a cost that is as good as no difference; None = none is."""
     ranked: tuple[PlanSummary, ...]
     """Best first: plans that may be chosen by their mean cost, then those whose model is not good enough by their
     quality, then the others by how far they miss the SLO."""
@@ -64,6 +71,7 @@ def compare(
     risk: float | None = None,
     qualities: Mapping[str, ModelQuality] = MappingProxyType({}),
     quality: QualityTarget | None = None,
+    margin: float | None = None,
 ) -> Comparison:
     """Compare plans that ran under the same replications.
 
@@ -76,6 +84,7 @@ def compare(
         risk: where replications are futures: the share of them that may miss the SLO.
         qualities: model and quality of each plan that serves one.
         quality: what is asked of them.
+        margin: share of a cost that is as good as no difference; None = none is.
 
     Raises:
         InputError: the baseline is none of the plans, or the level is not a share.
@@ -104,9 +113,20 @@ def compare(
         exact=exact,
         baseline=base,
         plans=plans,
-        differences=tuple(difference(plan, base, level, exact=exact) for plan in plans if plan is not base),
+        differences=differences([plan for plan in plans if plan is not base], base, level, margin, exact=exact),
+        margin=margin,
         ranked=tuple(sorted(plans, key=_rank)),
     )
+
+
+def differences(
+    plans: Sequence[PlanSummary], against: PlanSummary, level: float, margin: float | None, *, exact: bool = False
+) -> tuple[Difference, ...]:
+    """Each of several plans minus one, corrected for their number."""
+    found = [difference(plan, against, level, exact=exact) for plan in plans]
+    usd = None if margin is None else margin * against.per_month_usd.mean
+    all_of = judged([one.by_replication_usd for one in found], level, [usd] * len(found), exact=exact) if found else []
+    return tuple(replace(one, judgement=judgement) for one, judgement in zip(found, all_of, strict=True))
 
 
 def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: bool = False) -> Difference:
@@ -120,6 +140,11 @@ def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: 
         return paired([value(run) for run in plan.results], [value(run) for run in against.results], level, exact=exact)
 
     cost = against.per_month_usd.mean
+    monthly = tuple(
+        run.bill.per_month_usd - other.bill.per_month_usd
+        for run, other in zip(plan.results, against.results, strict=True)
+    )
+    [judgement] = judged([monthly], level, [None], exact=exact)
     return Difference(
         plan=plan.name,
         against=against.name,
@@ -128,6 +153,8 @@ def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: 
         share=(plan.per_month_usd.mean - cost) / cost if cost else None,
         attainment=gap(lambda run: run.attainment),
         wait_p95_s=gap(lambda run: run.wait_p95_s),
+        by_replication_usd=monthly,
+        judgement=judgement,
     )
 
 

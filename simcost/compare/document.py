@@ -162,7 +162,14 @@ def _difference(change: Difference) -> Document:
         "cost_usd": change.total_usd.document(),
         "per_month_usd": change.per_month_usd.document(),
         "share": change.share,
-        "noise_explains": change.total_usd.holds_zero,
+        "noise_explains": None if change.judgement.significant is None else not change.judgement.significant,
+        "relation": change.judgement.relation,
+        "adjusted": {
+            "p": change.judgement.p,
+            "adjusted_p": change.judgement.adjusted_p,
+            "comparisons": change.judgement.comparisons,
+            "per_month_usd": change.judgement.interval.document(),
+        },
         "attainment": change.attainment.document() if change.attainment else None,
         **({"wait_p95_s": change.wait_p95_s.document()} if change.wait_p95_s else {}),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from simcost.compare.comparison import Comparison, Difference, difference
+from simcost.compare.comparison import Comparison, Difference, differences
 from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.futures import quantiles
 from simcost.compare.results import PlanSummary
@@ -45,13 +45,22 @@ def against(change: Difference) -> str:
     cost = change.per_month_usd
     if _negligible(change):
         return f"at the same cost as {change.against}"
-    if cost.holds_zero:
-        return f"not significantly different from {change.against} ({bounds(cost)})"
+    if change.judgement.relation == "equivalent":
+        return f"equivalent to {change.against} ({bounds(cost)})"
+    if change.judgement.significant is False:
+        return f"not significantly different from {change.against} ({_simultaneous(change)})"
     less = cost.mean < 0
     share = f" ({percent(abs(change.share))})" if change.share is not None else ""
     size = bounds(cost.scaled(-1.0 if less else 1.0))
     usd = format_usd(abs(cost.mean))
     return f"{usd} a month{share} {'less' if less else 'more'} than {change.against} ({size})"
+
+
+def _simultaneous(change: Difference) -> str:
+    """The bounds of a difference, and of how many it is one where that made it insignificant."""
+    one = change.judgement
+    hidden = change.per_month_usd.holds_zero is False
+    return bounds(change.per_month_usd) + (f", corrected for {one.comparisons} comparisons" if hidden else "")
 
 
 def _negligible(change: Difference) -> bool:
@@ -138,7 +147,7 @@ def _none(comparison: Comparison, closest: PlanSummary) -> str:
 
 
 def _best(comparison: Comparison, best: PlanSummary) -> str:
-    base, level, exact = comparison.baseline, comparison.level, comparison.exact
+    base = comparison.baseline
     second = next((plan for plan in comparison.ranked[1:] if plan.eligible), None)
     role = ", the baseline," if best is base else ""
     cost = f"{format_usd(best.per_month_usd.mean)} a month" if comparison.risk is None else _spread(best)
@@ -146,13 +155,15 @@ def _best(comparison: Comparison, best: PlanSummary) -> str:
     gate, poor = _gate(comparison), _poor(comparison, best)
     text = f"{best.name}{role} is the cheapest plan that meets the SLO{often}{gate}: {cost}"
     if best is not base:
-        text += f", {against(difference(best, base, level, exact=exact))}"
+        text += f", {against(next(one for one in comparison.differences if one.plan == best.name))}"
         text += "" if base.eligible else ", which is not good enough" if base.met else ", which misses the SLO"
     if second is None:
         return f"{text}; no other plan meets the SLO{gate}{poor}."
     if second is base:
         return f"{text}, the next best{poor}."
-    return f"{text}; next is {second.name}, {against(difference(second, best, level, exact=exact))}{poor}."
+    rivals = [plan for plan in comparison.ranked[1:] if plan.eligible]
+    changes = differences(rivals, best, comparison.level, comparison.margin, exact=comparison.exact)
+    return f"{text}; next is {second.name}, {against(changes[0])}{poor}."
 
 
 def _gate(comparison: Comparison) -> str:

@@ -160,3 +160,20 @@ def test_one_replication_is_said_plainly() -> None:
     )
     assert made["plans"][0]["intervals"]["per_month_usd"] is None
     assert any("One replication" in line for line in made["assumptions"])
+
+
+def test_many_plans_are_corrected_for_their_number_and_a_margin_calls_plans_equivalent() -> None:
+    slight = runs("slight", [100.0 + n + d for n, d in zip(NOISE, (1.0, 2.0, 0.5, 1.5, 0.2), strict=True)])
+    others = [
+        runs(f"other {i}", [100.0 + n + d for n, d in zip(NOISE, (0.1, -0.1, 0.2, -0.2, 0.05), strict=True)])
+        for i in range(9)
+    ]
+    assert document(of(DEAR, slight), PROVENANCE, [])["differences"][0]["noise_explains"] is False
+    among = document(of(DEAR, slight, *others), PROVENANCE, [])["differences"][0]
+    assert among["noise_explains"] is True
+    assert among["adjusted"]["comparisons"] == 10
+    assert among["adjusted"]["adjusted_p"] > 0.05 > among["adjusted"]["p"]
+    named = {results[0].plan: results for results in (DEAR, slight)}
+    close = compare(named, scenario="s", model="m", baseline="dear", margin=0.05)
+    assert document(close, PROVENANCE, [])["differences"][0]["relation"] == "equivalent"
+    assert "equivalent to dear (95 % interval" in verdict(close)

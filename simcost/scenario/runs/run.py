@@ -215,6 +215,7 @@ def _write(question: ResolvedScenario, rows: list[RunTables], out: Path) -> dict
         risk=scenario.demand.risk if scenario.demand else None,
         qualities=model_qualities(question.loaded) if question.source is not None else {},
         quality=scenario.quality,
+        margin=scenario.margin,
     )
     longest_s = max(row.result.bill.horizon_s for row in rows)
     with whole_files(out, SUMS, "result.json") as draft:

@@ -282,6 +282,9 @@ class Scenario:
     """Log-normal spread of the real step time around the model's; None = that of the performance model."""
     level: Annotated[float, Gt(0), Le(0.9999)] = 0.95
     """Confidence level of intervals."""
+    margin: Share | None = None
+    """Share of a cost that makes no difference to you, as 1%: plans whose costs surely differ by less are equivalent.
+    None = no plan is called equivalent to another, only not significantly different."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
     vary: tuple[Mapping[str, Any] | tuple[Mapping[str, Any], ...], ...] = ()

@@ -88,11 +88,17 @@ def differences(document: Document) -> Table:
             "USD per month": usd_change(cost["mean"]),
             "From": usd_change(cost["lo"]),
             "To": usd_change(cost["hi"]),
-            "Significant": "no" if row["noise_explains"] else "yes",
+            "Significant": _significant(row),
         }
         for row in document["differences"]
         for cost in [row["per_month_usd"]]
     ]
+
+
+def _significant(row: Mapping[str, object]) -> str:
+    if row.get("relation") == "equivalent":
+        return "equivalent"
+    return "no" if row["noise_explains"] else "yes"
 
 
 def missed(document: Document) -> list[str]:
