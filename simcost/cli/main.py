@@ -13,10 +13,9 @@ from threading import current_thread, main_thread
 from typing import NoReturn
 
 from simcost import __version__
-from simcost.cli import app, train
+from simcost.cli import advise, app, train
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.studies.actuals import command as focus
-from simcost.studies.advising import command as advise
 from simcost.studies.autoscaling import command as autoscale
 from simcost.studies.bills import command as bill
 from simcost.studies.breakeven import command as api

@@ -61,13 +61,14 @@ def perfect_scaling(ledger: Ledger, slo: "SloReport") -> PerfectScaling:
     lead = float(starts.mean()) / step_s[0] if len(starts) else 0.0
     needed_s = need * step_s
     paid_s = np.diff(held_s(ledger, np.append(0.0, t_s)))
+    beyond_s = np.round(paid_s - needed_s, 6)
     cold_s = (replica_intervals(need, lead=lead, initial=int(need[0])) - need.sum()) * step_s[0] if len(need) else 0.0
     return PerfectScaling(
         paid_h=float(paid_s.sum()) / SECONDS_PER_HOUR,
         bound_h=float(needed_s.sum()) / SECONDS_PER_HOUR,
         with_cold_start_h=float(needed_s.sum() + cold_s) / SECONDS_PER_HOUR,
-        over_h=float(np.maximum(paid_s - needed_s, 0.0).sum()) / SECONDS_PER_HOUR,
-        under_h=float(np.maximum(needed_s - paid_s, 0.0).sum()) / SECONDS_PER_HOUR,
+        over_h=float(np.maximum(beyond_s, 0.0).sum()) / SECONDS_PER_HOUR,
+        under_h=float(np.maximum(-beyond_s, 0.0).sum()) / SECONDS_PER_HOUR,
         window_s=window_s,
     )
 

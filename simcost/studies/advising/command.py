@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simcost.errors import InputError
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, gated, number, output_folder, positive, seed, study
+from simcost.studies.options import (
+    Arguments,
+    columns,
+    data,
+    gated,
+    number,
+    output_folder,
+    positive,
+    seed,
+    study,
+    usd_per_h,
+)
 from simcost.units import format_usd
 
 if TYPE_CHECKING:
@@ -19,10 +31,16 @@ if TYPE_CHECKING:
 GATES: Mapping[str, Amount] = {"slo": "", "saving": "USD"}
 
 
-def add(verbs: Any) -> None:
-    """The verb `advise`."""
-    advise = study(verbs, "advise", _advise, "advising.view", "right-size a plan: actions, each proven by simulation")
-    advise.add_argument("file", type=Path, metavar="SCENARIO|RUN", help="scenario YAML, or results of `simcost run`")
+def add(verbs: Any, recorded: Callable[[Arguments], object]) -> None:
+    """The verb `advise`; `recorded` answers for recorded utilisation."""
+
+    def answer(arguments: Arguments) -> object:
+        return _advise(arguments) if _is_scenario(arguments.file) else recorded(arguments)
+
+    advise = study(verbs, "advise", answer, "advising.view", "right-size a plan: actions, each proven by simulation")
+    advise.add_argument(
+        "file", type=Path, metavar="FILE|DIR", help="scenario YAML, results of `simcost run`, or utilisation"
+    )
     advise.add_argument("--plan", metavar="NAME", help="plan to change (default: the baseline)")
     advise.add_argument(
         "--spot-interruptions",
@@ -30,12 +48,22 @@ def add(verbs: Any) -> None:
         metavar="RATE",
         help="per spot node and hour, e.g. 0.05; needed to try spot",
     )
+    advise.add_argument("--price", type=usd_per_h, metavar="USD", help="of utilisation: per GPU and hour, e.g. $2.10/h")
+    advise.add_argument(
+        "--offer", metavar="P/SKU", help="or an offer of the catalog, whose price is shared by its GPUs"
+    )
+    columns(advise)
     output_folder(advise, "--out", help="folder that keeps the runs (default: results/SCENARIO, or RUN)")
     advise.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
     advise.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
     gated(advise, GATES, broken)
     data(advise)
     seed(advise)
+
+
+def _is_scenario(path: Path) -> bool:
+    """True for YAML and results folders; tables are recorded utilisation."""
+    return path.is_dir() or path.suffix.lower() not in (".csv", ".parquet", ".gz", ".txt")
 
 
 def _rate(text: str) -> float:
@@ -48,6 +76,9 @@ def _rate(text: str) -> float:
 
 
 def _advise(arguments: Arguments) -> Advice:
+    for option in ("price", "offer", "map"):
+        if getattr(arguments, option):
+            raise InputError(f"--{option} is for recorded utilisation; {arguments.file} has prices of its own")
     from simcost.studies.advising.study import AdviceSettings, advise
 
     loaded, out = _scenario(arguments.file, arguments.data)
@@ -73,9 +104,12 @@ def _scenario(path: Path, folder: Path | None) -> tuple[LoadedScenario, Path]:
     return loaded, Path("results") / loaded.scenario.scenario
 
 
-def broken(advice: Advice, gate: Gate) -> str:
-    """`slo` is broken where the plan misses its SLO, `saving=USD` where actions save more than that a month."""
+def broken(advice: Any, gate: Gate) -> str:
+    """`slo` is broken where the plan misses its SLO, `saving=USD` where actions save more than that a month: one after
+    another, or of recorded utilisation the largest.
+    """
     if gate.name == "slo":
         return "" if advice.slo_met else f"SLO missed by {advice.plan}"
-    usd = advice.total_saving_usd_per_month
+    largest = getattr(advice, "largest_saving_usd_per_month", None)
+    usd = advice.total_saving_usd_per_month if largest is None else largest
     return f"{format_usd(usd)} a month can be saved, more than {format_usd(gate.amount)}" if usd > gate.amount else ""

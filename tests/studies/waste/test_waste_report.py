@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from support.commands import call, refused
 from support.shown import on_terminal
 
 from simcost.present.chart_style import ROWS, to_svg
 from simcost.studies.waste.charts import duty_heat, waste_bars
+from simcost.studies.waste.recorded_advice import recorded_advice
 from simcost.studies.waste.result import SampledWaste
 from simcost.studies.waste.study import waste
 from simcost.studies.waste.view import parts
@@ -49,3 +52,31 @@ def test_charts_show_the_places_with_the_most_waste(result: SampledWaste, draw) 
 
 def test_a_chart_draws(result: SampledWaste) -> None:
     assert "allocated, idle" in to_svg(waste_bars(replace(result, places=result.places[:3])))
+
+
+def test_measures_that_save_money_are_advice_a_month(result: SampledWaste) -> None:
+    advice = recorded_advice(result)
+    savings = [one.saving_usd_per_month for one in advice.actions]
+    assert [one.mean for one in savings] == sorted((one.mean for one in savings), reverse=True)
+    assert advice.largest_saving_usd_per_month == savings[0].mean > 0
+    months = result.span_s / 3600 / 730
+    for action, saving in zip(advice.actions, savings, strict=True):
+        assert saving.lo <= saving.mean <= saving.hi
+        assert action.slo_risk is None
+        assert action.before.usd_per_month == pytest.approx(result.cost_usd / months)
+        assert action.before.usd_per_month - action.after.usd_per_month == pytest.approx(saving.mean)
+        assert (action.after.utilisation or 0) >= (action.before.utilisation or 0)
+
+
+def test_advice_of_recorded_utilisation_is_a_command_with_a_gate(tmp_path: Path) -> None:
+    path = tmp_path / "gpus.csv"
+    path.write_text("t_s,gpu,duty\n" + "".join(f"{3600 * t},{g},{10 * (g < 2)}\n" for g in range(6) for t in range(48)))
+    said = call("advise", path, "--price", 2, "--fail-on", "saving=1", "--json")
+    assert said.code == 1
+    assert "can be saved, more than $1.00" in said.err
+    assert {"action", "saving_usd_per_month", "slo_risk", "confidence", "effort", "before", "after"} <= set(
+        said.document()["actions"][0]
+    )
+    assert max(map(len, call("advise", path, "--price", 2).out.splitlines())) <= 100
+    assert "latency" in refused("advise", path, "--price", 2, "--fail-on", "slo")
+    assert "--plan is for scenarios" in refused("advise", path, "--price", 2, "--plan", "a")

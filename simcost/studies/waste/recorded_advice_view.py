@@ -1,0 +1,40 @@
+"""Actions for recorded hardware, as parts."""
+
+from simcost.present.format import between, share, shortened, usd
+from simcost.present.parts import Part, Table, notes
+from simcost.studies.waste.recorded_advice import RecordedAction, RecordedAdvice
+
+METHOD = (
+    "Each action is replayed over the samples by its rule. Actions overlap, so that their savings do not add up. "
+    "Confidence: medium with samples of 14 days or more, else low."
+)
+
+
+def parts(advice: RecordedAdvice) -> list[Part]:
+    """Parts below the verdict, on every screen."""
+    return [
+        Part(title="Actions", titled=False, rows=actions(advice)),
+        Part(title="Rules", said=[f"{one.action}: {one.rule}" for one in advice.actions]),
+        notes(advice, METHOD),
+    ]
+
+
+def actions(advice: RecordedAdvice) -> Table:
+    """An action in each row, the largest saving first."""
+    return [
+        {
+            "action": shortened(one.action, 32),
+            "saves $ a month": _saving(one),
+            "utilisation": share(one.before.utilisation),
+            "after": share(one.after.utilisation),
+            "SLO risk": "not measured",
+            "effort": one.effort,
+            "confidence": one.confidence,
+        }
+        for one in advice.actions
+    ]
+
+
+def _saving(one: RecordedAction) -> str:
+    saving = one.saving_usd_per_month
+    return between(*map(usd, (saving.lo, saving.mean, saving.hi)))
