@@ -4,7 +4,7 @@ The cheapest plan whose service level holds at its one-sided lower confidence bo
 tried in the order of the least cost that they can still have. A plan leaves
 
 - when it misses the target even if all its other replications were perfect, with all smaller plans of its chain;
-- when its bound does not hold after the last replication, with all smaller plans of its chain;
+- when its bound does not hold, whatever its other replications are, with all smaller plans of its chain;
 - when it costs more than the leader even if its other replications cost their least.
 
 The rest stay until the probability that one of them is cheaper than the leader is below 1 - level: Student's t of the
@@ -24,7 +24,7 @@ PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
 SMALLER = "smaller than a plan that misses the SLO"
 MISSES = "misses the SLO in simulation"
-NOT_SURE = "meets the SLO on average, not at its lower confidence bound"
+NOT_SURE = "cannot meet the SLO at its lower confidence bound"
 COSTS_MORE = "costs more than the best plan, in simulation or at its lower bound"
 PROBABLY_MORE = "costs more than the best plan with the stated confidence"
 
@@ -119,6 +119,25 @@ def hopeless(scores: Sequence[RunScore], replications: int) -> bool:
     return False
 
 
+def bound_lost(scores: Sequence[RunScore], replications: int, level: float) -> bool:
+    """True if the lower bound of a share misses its target whatever all other replications are.
+
+    L = mean - t s / sqrt(N) is concave in the values, so that L with all others at 1 is the most where L still rises in
+    them there: t s / sqrt(N) (1 - mean) N <= sum of (value - mean)^2. Where it does not, nothing is said.
+    """
+    for same in zip(*(score.checks for score in scores), strict=True):
+        if same[0].name not in SHARES_TO_REACH:
+            continue
+        values = [*map(_worst, same), *[1.0] * (replications - len(same))]
+        bounds = interval(values, 2 * level - 1, exact=True)
+        if bounds.lo is None or Check.of(same[0].name, bounds.lo, same[0].target).met:
+            continue
+        squares = fsum((value - bounds.mean) ** 2 for value in values)
+        if (bounds.margin or 0.0) * (1 - bounds.mean) * replications <= squares:
+            return True
+    return False
+
+
 class Race:
     """The race; ask `ask`, answer with `tell`, until `ask` has no more."""
 
@@ -209,10 +228,10 @@ class Race:
         return min(found, key=self._rank, default=None)
 
     def _judge(self, runner: _Runner) -> None:
-        scores = list(runner.scores.values())
-        if hopeless(scores, len(runner.entrant.order)):
+        scores, count = list(runner.scores.values()), len(runner.entrant.order)
+        if hopeless(scores, count):
             self._out(runner, MISSES)
-        elif runner.complete and not holds(scores, self.level):
+        elif bound_lost(scores, count, self.level) or (runner.complete and not holds(scores, self.level)):
             self._out(runner, NOT_SURE)
 
     def _out(self, failed: _Runner, reason: str) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from simcost.compare.racing import Entrant, Race, RunScore, holds, hopeless, lower_bounds, run_race
+from simcost.compare.racing import Entrant, Race, RunScore, bound_lost, holds, hopeless, lower_bounds, run_race
 from simcost.slo import Check
 
 REPLICATIONS, LEVEL = 5, 0.95
@@ -113,6 +115,29 @@ def test_a_plan_leaves_once_no_result_can_save_it() -> None:
     assert not hopeless([score(1, 0.96)], 5)
     assert hopeless([RunScore(usd=1, checks=(Check.of("errors", 0.6, 0.1),))], 5)
     assert hopeless([RunScore(usd=1, checks=(Check.of("ttft_s p95", None, 2.0),))], 5)
+
+
+@given(
+    st.lists(st.floats(0.9, 1.0), min_size=1, max_size=4),
+    st.lists(st.floats(0.9, 1.0), min_size=9, max_size=9),
+    st.sampled_from([3, 5, 10]),
+)
+def test_a_bound_that_is_lost_is_not_won_back_by_any_result(
+    known: list[float], others: list[float], replications: int
+) -> None:
+    known = known[:replications]
+    scores = [score(1, value) for value in known]
+    if bound_lost(scores, replications, LEVEL):
+        rest = [score(1, value) for value in others[: replications - len(known)]]
+        perfect = [score(1, 1.0)] * (replications - len(known))
+        assert not holds([*scores, *rest], LEVEL)
+        assert not holds([*scores, *perfect], LEVEL)
+
+
+def test_a_bound_is_lost_before_the_mean() -> None:
+    assert bound_lost([score(1, 0.98)], 5, LEVEL)
+    assert not hopeless([score(1, 0.98)], 5)
+    assert not bound_lost([score(1, 0.985)], 5, LEVEL)
 
 
 def test_without_a_plan_that_holds_there_is_no_leader() -> None:

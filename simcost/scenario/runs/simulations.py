@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from simcost.compare.racing import RunScore
+from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
 from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import model_qualities
@@ -73,6 +73,16 @@ class Simulations:
             self(missing)
         return [self._score(self.results[key]) for key in keys]
 
+    def hold(self, name: str) -> bool:
+        """True if a plan meets the SLO at its confidence bound; its slowest replication comes first, and may tell."""
+        count, level = self.question.seeds, self.question.loaded.scenario.level
+        factors = self._resolved(name).factors
+        first = max(range(count), key=lambda replication: (factors[replication], -replication))
+        [score] = self([(name, first)]).values()
+        if hopeless([score], count) or bound_lost([score], count, level):
+            return False
+        return holds(self.all_of(name), level)
+
     def summary(self, name: str) -> PlanSummary:
         """The results of a plan so far."""
         scenario = self.question.loaded.scenario
@@ -88,11 +98,14 @@ class Simulations:
             return None
         return model_qualities(replace(loaded, scenario=replace(loaded.scenario, plans=(plan,)))).get(plan.name)
 
-    def _run(self, name: str, replication: int) -> ServingRun:
+    def _resolved(self, name: str) -> ResolvedPlan:
         if name not in self._plans:
             plan = resolved_plan(self._known[name], self.question)
             self._plans[name] = replace(plan, factors=tuple(self._engine * one for one in plan.factors))
-        plan = self._plans[name]
+        return self._plans[name]
+
+    def _run(self, name: str, replication: int) -> ServingRun:
+        plan = self._resolved(name)
         pool = plan.drawn(replication)
         key = run_key(self.question, pool, replication)
         self.keys.add(key)

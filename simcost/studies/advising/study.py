@@ -10,7 +10,7 @@ from typing import Any
 
 from simcost.compare.comparison import difference
 from simcost.compare.overlap import ActionStep, in_sequence
-from simcost.compare.racing import Race, holds, lower_bounds, run_race
+from simcost.compare.racing import Race, lower_bounds, run_race
 from simcost.compare.results import PlanSummary
 from simcost.compare.slo_risk import miss_probability, risk_class
 from simcost.errors import InputError, did_you_mean
@@ -108,6 +108,7 @@ class _Advisor:
         self._what = plan.name
         [self._base] = variations(self._loaded, [[{"name": plan.name}]]).variations
         met = self._holds(plan)
+        self._confirmed.all_of(plan.name)
         usd = self._confirmed.summary(plan.name).per_month_usd.mean
         least = max(LEAST_USD, LEAST_SHARE * usd)
         kinds = action_kinds(self._loaded, plan, self._settings.spot_per_node_h)
@@ -138,8 +139,7 @@ class _Advisor:
         """True if a plan meets the SLO at its confidence bound, in the search and on fresh seeds."""
         for runs in (self._searched, self._confirmed):
             runs.add(plan)
-        searched, confirmed = (runs.all_of(plan.name) for runs in (self._searched, self._confirmed))
-        return holds(searched, self._level) and holds(confirmed, self._level)
+        return self._searched.hold(plan.name) and self._confirmed.hold(plan.name)
 
     def _winners(
         self, kinds: Sequence[ActionKind], *, met: bool, usd: float, least: float

@@ -146,7 +146,7 @@ class _Search:
     def _holds(self, name: str) -> bool:
         """True if the plan meets the SLO on fresh seeds, at its confidence bound."""
         self.confirmed.add(self._found[name].variation.plan)
-        return holds(self.confirmed.all_of(name), self.question.loaded.scenario.level)
+        return self.confirmed.hold(name)
 
     def _document(self, found: Candidates, combinations: int, best: str | None, second: str | None) -> Document:
         loaded, level = self.question.loaded, self.question.loaded.scenario.level

@@ -1,0 +1,68 @@
+"""Coverage of a search's confirmation: winners of small random spaces, judged on replications that nothing else saw.
+
+python bench/confirmation.py [--json] [--cases 200] [--truth 40]
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import measure
+import yaml
+from optimize import space
+
+from simcost.scenario.checks.load import load
+from simcost.scenario.inputs.variations import variations
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.simulations import Simulations
+from simcost.studies.optimizing.study import SearchSettings, optimize
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--truth", type=int, default=40, help="replications that tell the true attainment")
+    options = parser.parse_args()
+    since = time.monotonic(), measure.cpu_s()
+    rows = []
+    for case in range(options.cases):
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(judged(Path(folder), case, options.truth))
+    found = [row for row in rows if row]
+    work = {
+        "name": "confirmation",
+        "work": f"{options.cases} spaces of 10 plans, 5 replications of 10 min, truth of {options.truth}",
+        "answered": len(found),
+        "truly_met_share": fmean(row["met"] for row in found),
+        "worst_shortfall": max(row["shortfall"] for row in found),
+    }
+    measure.show({**work, **measure.account(since, options.cases)}, options)
+
+
+def judged(folder: Path, case: int, truth: int) -> dict[str, Any]:
+    """The winner of one space, and its attainment over many other replications; empty where none holds."""
+    file = folder / "space.yaml"
+    small = space(1000 + case) | {"horizon": "10min"}
+    small["vary"][0] = small["vary"][0][case % 4 : case % 4 + 1]
+    file.write_text(yaml.safe_dump(small), encoding="utf-8")
+    loaded = load(file)
+    document = optimize(loaded, folder / "runs", SearchSettings(jobs=1), lambda _share, _what: None)
+    best = document["best"]
+    if best is None:
+        return {}
+    question = settle(loaded, seed=10_000_000 + case, seeds=truth)
+    assert question.source is not None
+    runs = Simulations(question, question.source, folder / "truth", 1, lambda _: None)
+    plan = next(one.plan for one in variations(loaded).variations if one.plan.name == best["name"])
+    runs.add(plan)
+    reached = fmean(score.checks[0].measured or 0.0 for score in runs.all_of(best["name"]))
+    target = loaded.scenario.slo.attainment
+    return {"met": reached >= target, "shortfall": max(target - reached, 0.0)}
+
+
+if __name__ == "__main__":
+    main()
