@@ -47,7 +47,7 @@ def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, A
 
 
 def _not_measured(base: ReplicaSpec) -> dict[str, Any]:
-    """What was measured on the hardware of the plan, and holds on no other, taken out."""
+    """Measurements of the hardware of the plan, which hold on no other, taken out."""
     return {name: None for name in ("step", "kv_tokens") if getattr(base, name) is not None}
 
 

@@ -50,7 +50,7 @@ class AdvisedAction:
     saving_usd_per_month: Saving
     """Alone."""
     then_usd_per_month: float | None
-    """What it saves after those above it; None = it is not one of them, since it saves too little then, or misses."""
+    """Saving after the actions above it; None = it is not one of them, since it saves too little then, or misses."""
     slo_risk: float
     """Probability that a run misses a target."""
     slo_risk_class: str
