@@ -81,7 +81,8 @@ class RequestMix:
     def of(cls, prompt_tokens: npt.NDArray[np.generic], output_tokens: npt.NDArray[np.generic]) -> Self:
         """The requests of a run; each counts as no heavier than it is."""
         prompt, output = (
-            np.floor(np.log(np.maximum(tokens, 1)) / BIN + 1e-9).astype(np.int64) for tokens in (prompt_tokens, output_tokens)
+            np.floor(np.log(np.maximum(tokens, 1)) / BIN + 1e-9).astype(np.int64)
+            for tokens in (prompt_tokens, output_tokens)
         )
         width = int(output.max(initial=0)) + 1
         counts = np.bincount(prompt * width + output)
