@@ -1,6 +1,8 @@
 """A week of 44 million requests over 150 replicas, beside simpy's process-per-request M/M/8 in the same run.
 
-    python bench/week.py [--router least-outstanding] [--replicas 150] [--requests 44000000] [--json]
+    python bench/week.py [--router least-outstanding] [--replicas 150] [--prefill 0] [--requests 44000000] [--json]
+
+With `--prefill 30`, so many of the replicas prefill for the others, over a link of 25 GB/s.
 
 The trace is synthetic: token pairs resampled from the Azure conversation trace of 2023 where the reference data
 are there, drawn from log-normals otherwise; a daily and weekly shape. Writing it is not part of the measured work;
@@ -37,6 +39,8 @@ def main() -> None:
             trace,
             "--router",
             options.router,
+            "--prefill",
+            str(options.prefill),
         ]
         made = part("synthesize", common)
         part("simulate", [*common, "--warm-up"])  # compiles and caches the kernel
@@ -44,7 +48,7 @@ def main() -> None:
         base = part("simpy", common)
     document = {
         "name": "week",
-        "work": f"{run['requests']:,} requests, {options.replicas} replicas, {options.router}",
+        "work": f"{run['requests']:,} requests, {options.replicas} replicas, {options.router}{apart(options)}",
         **{key: run[key] for key in ("cpu_s", "wall_s", "rss_bytes", "completed", "steps")},
         "per_cpu_s": run["requests"] / run["cpu_s"],
         "us_per_request": run["cpu_s"] / run["requests"] * 1e6,
@@ -53,6 +57,10 @@ def main() -> None:
         "synthesis_cpu_s": made["cpu_s"],
     }
     measure.show(document, options)
+
+
+def apart(options: argparse.Namespace) -> str:
+    return f", {options.prefill} of them for prefill" if options.prefill else ""
 
 
 def part(name: str, arguments: list[str]) -> dict[str, Any]:
@@ -76,10 +84,14 @@ def synthesize(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def simulate(options: argparse.Namespace) -> dict[str, Any]:
+    from dataclasses import replace
+
     from simcost.ledger.requests import LatencyLimits
     from simcost.perf import StepTime
     from simcost.plan import Fixed, LeastOutstanding, PowerOfTwo, RoundRobin
+    from simcost.plan.disaggregation import HandOver, Link
     from simcost.sim import Pool, simulate
+    from simcost.sim.serving.pool import PrefillSide
     from simcost.trace.requests.store import read_batches
 
     step = StepTime(
@@ -98,8 +110,17 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
         step=step,
         kv_capacity_tokens=466_160,
         router=routers[options.router],
-        scaling=Fixed(replicas=options.replicas),
+        scaling=Fixed(replicas=options.replicas - options.prefill),
     )
+    if options.prefill:
+        link = Link(bandwidth=25e9)
+        side = PrefillSide(
+            pool=replace(pool, scaling=Fixed(replicas=options.prefill)),
+            hand_over=HandOver(link=link),
+            transfer_s_per_token=131_072 / link.bandwidth,
+            layers=32,
+        )
+        pool = replace(pool, prefill=side)
     batches: Iterator[Any] = read_batches(Path(options.trace))
     if options.warm_up:
         batches = iter([next(batches)])
@@ -137,6 +158,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--router", choices=ROUTERS, default=ROUTERS[0])
     parser.add_argument("--replicas", type=int, default=150)
+    parser.add_argument("--prefill", type=int, default=0)
     parser.add_argument("--requests", type=int, default=44_000_000)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--part", choices=tuple(PARTS), help=argparse.SUPPRESS)

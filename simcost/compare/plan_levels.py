@@ -1,7 +1,7 @@
 """The two sides of a plan in the document of a run: its requests and their service levels, its jobs."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from math import fsum
 from typing import Any
 
@@ -34,6 +34,7 @@ def requests(plan: PlanSummary) -> Document:
         "regret": _regret(plan),
         "engine_factors": [run.engine_factor for run in served],
         **_following(served),
+        **_sides(served),
     }
 
 
@@ -71,21 +72,24 @@ _HOURS = {
 
 def _regret(plan: PlanSummary) -> Document | None:
     """Replica-hours and money of the run, and of a month, beside those of a perfect autoscaler: paid = bound + over -
-    under, and the regret is paid - bound. None without requests.
+    under, and the regret is paid - bound. None without requests, and where replicas are not alike.
     """
-    if not plan.served:
+    told = [
+        (run.served.perfect, run.usd_per_replica_hour or 0.0)
+        for run in plan.results
+        if run.served is not None and run.served.perfect is not None
+    ]
+    if not told:
         return None
     means: Document = {}
     for word, name in _HOURS.items():
-        means[f"{word}_replica_hours"] = fsum(getattr(one.perfect, name) for one in plan.served) / len(plan.served)
-        means[f"{word}_usd"] = fsum(
-            getattr(run.served.perfect, name) * (run.usd_per_replica_hour or 0.0) for run in plan.results if run.served
-        ) / len(plan.served)
+        means[f"{word}_replica_hours"] = fsum(getattr(perfect, name) for perfect, _ in told) / len(told)
+        means[f"{word}_usd"] = fsum(getattr(perfect, name) * usd for perfect, usd in told) / len(told)
     means["regret_usd"] = means["paid_usd"] - means["bound_usd"]
     return {
         **means,
         "regret_share": means["regret_usd"] / means["paid_usd"] if means["paid_usd"] else 0.0,
-        "window_s": max(one.perfect.window_s for one in plan.served),
+        "window_s": max(perfect.window_s for perfect, _ in told),
         "per_month": {name: value / plan.months for name, value in means.items()},
     }
 
@@ -96,6 +100,24 @@ def _prefix(served: Sequence[Served]) -> Document:
         return {}
     blocks, hit = served[0].prefix_blocks
     return {"prefix": {"blocks": blocks, "blocks_hit": hit, "hit_share": hit / blocks if blocks else None}}
+
+
+def _sides(served: Sequence[Served]) -> Document:
+    """Prefill and decode apart: means of the replica-hours over replications, the transfers of the first; empty where
+    replicas do both.
+    """
+    runs = [one.sides for one in served if one.sides is not None]
+    if not runs:
+        return {}
+    use = runs[0].transfers
+    means = {f"mean_{name}": getattr(use, name) / use.transfers for name in ("transfer_s", "held_s") if use.transfers}
+    return {
+        "disaggregation": {
+            "prefill_replica_hours": mean_by_key([one.prefill_replica_hours for one in runs]),
+            "decode_replica_hours": mean_by_key([one.decode_replica_hours for one in runs]),
+            "transfers": asdict(use) | means,
+        }
+    }
 
 
 def _retries(served: Sequence[Served]) -> Document:

@@ -13,6 +13,7 @@ Over-provisioned are paid replica-hours beyond those needed, minute by minute; a
 up for them. In an hour that missed the SLO nothing was too much, whatever the load says.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,11 @@ class Provisioning:
     """From the order of nodes to their release, in slots of replicas."""
     needed_h: float
     over_h: float
+
+    @classmethod
+    def sum(cls, parts: "Sequence[Provisioning]") -> "Provisioning":
+        """Of several fleets."""
+        return cls(**{name: sum(getattr(part, name) for part in parts) for name in ("paid_h", "needed_h", "over_h")})
 
 
 def provisioning(ledger: Ledger, slo: "SloReport") -> Provisioning:

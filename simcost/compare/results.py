@@ -11,6 +11,7 @@ from simcost.compare.confidence import ConfidenceInterval, interval
 from simcost.compare.fleet_tracking import Following
 from simcost.compare.perfect_autoscaler import PerfectScaling
 from simcost.compare.provisioning import Provisioning
+from simcost.compare.sides import Sides
 from simcost.perf.quality import ModelQuality
 from simcost.slo import SHARES_TO_REACH, Check, JobReport, SloReport
 
@@ -30,8 +31,8 @@ class Served:
     """By state, as `Ledger.replica_hours`."""
     provisioning: Provisioning
     """Replica-hours paid, needed, and over-provisioned."""
-    perfect: PerfectScaling
-    """Replica-hours beside those of a perfect autoscaler."""
+    perfect: PerfectScaling | None
+    """Replica-hours beside those of a perfect autoscaler; None where replicas are not alike."""
     following: Following | None = None
     """Tracking of the demand by the fleet."""
     fleet_changed: bool = False
@@ -44,6 +45,8 @@ class Served:
     """
     prefix_blocks: tuple[int, int] | None = None
     """Looked up by the router, and believed to be at the replica it chose; None = it looked none up."""
+    sides: Sides | None = None
+    """Prefill and decode apart; None = replicas do both."""
     retries: Mapping[str, Any] | None = None
     """Retries of clients: retries, gave_up, refused_by_budget, waiting, generated_tokens, and `sendings`, which add up
     as those of the ledger; None where clients do not retry.

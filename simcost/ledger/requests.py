@@ -244,6 +244,22 @@ class LedgerUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferUse:
+    """Transfers of KV caches from prefill to decode replicas."""
+
+    transfers: int
+    tokens: int
+    transfer_s: float
+    """Sum over the transfers, without what the prefill hid."""
+    held_s: float
+    """Sum over the transfers of the time from the end of the prefill to the start: the decode side had no room, or no
+    step had ended."""
+    local: int
+    """Requests whose prefill was on the decode side, since they were short."""
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All that billing and service levels may know of a run of one pool."""
 
@@ -268,6 +284,11 @@ class Ledger:
     disk_gb_per_node: float
     gb_out: float
     """Response bytes that left the pool, in GB (1e9 bytes)."""
+    prefill: "Ledger | None" = None
+    """The prefill side, where it is apart; then all else here is of the decode side, but for the outcomes of requests,
+    which are those of both."""
+    transfers: TransferUse | None = None
+    """Between the two sides."""
 
     def slot_seconds(self) -> dict[str, float]:
         """Seconds of replica slots by state: starting, computing (ready, tokens take engine time), idle (ready, they do

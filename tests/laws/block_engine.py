@@ -246,7 +246,7 @@ class BlockEngine:
         threshold = (busy and self.settings.long_prefill_token_threshold) or maxsize
         before = self.preemptions
         budget = self._grow_running(scheduled, threshold)
-        if self.preemptions == before:
+        if self.preemptions == before or not scheduled:  # after a preemption that leaves nothing, it is called again
             self._admit(scheduled, budget, threshold, now)
         if not scheduled:
             return

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from laws.block_engine import BlockEngine, Request, Settings
+from block_engine import BlockEngine, Request, Settings
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from block_engine import Adapters, BlockEngine, BlockPool, Request, Settings, StepTicks, run
+from block_engine_pair import Link, Pair, exposed_ticks
 from hypothesis import given
 from hypothesis import strategies as st
-from laws.block_engine import Adapters, BlockEngine, BlockPool, Request, Settings, StepTicks, run
-from laws.block_engine_pair import Link, Pair, exposed_ticks
 
 GROUPS = ("prefix_cache", "hash_ids", "engine", "pd", "layerwise", "lora")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.scenario.checks.calibrations import with_calibrations
+from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.routing_checks import cache_faults
@@ -72,7 +73,7 @@ def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | None,
     root, uncalibrated, calibrations = with_calibrations(written_in_full(root), folder, file)
     if uncalibrated:
         return None, [*faults, *found, *uncalibrated]
-    faults += cache_faults(root, file)
+    faults += [*cache_faults(root, file), *link_faults(root, file)]
     root = Conform(file, faults).node(root, Scenario, also=("defaults",))
     scenario, wrong = validate(adapter(Scenario), root, file)
     catalog, missing = find_catalog(root, path)

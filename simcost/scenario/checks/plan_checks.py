@@ -16,12 +16,14 @@ from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
 from simcost.plan.nodes import FixedNodes, NodePool
 from simcost.scenario.checks.closed_checks import closed_faults
+from simcost.scenario.checks.disaggregation_checks import combination_faults, node_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.inputs.disaggregation import prefill_plan
 from simcost.scenario.schema.scenario import OnShared, Plan
 from simcost.tables.calendar import find_zone, parse_freq
 from simcost.tables.paths import inside
@@ -69,14 +71,36 @@ def plan_faults(
         yield from cluster_faults(node, plan, catalog, file)
         yield from routing_faults(plan, node, without_prefixes, file)
         yield from _calendar_faults(root, node, plan, file)
-        if replica is not None and given(replica) and buy is not None:
-            accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
-            yield from missing
-            if model is not None and accelerator is not None and plan is not None and plan.replica is not None:
-                yield from _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
-            for part, way in _ways(node, buy, plan):
-                yield from _purchase_faults(part, way, plan, catalog, accelerator, file)
-            yield from _choice_faults(node.get("or_buy"), plan, file)
+        yield from combination_faults(root, node, plan, file)
+        yield from _fleet_faults(node, replica, buy, plan, catalog, model, file)
+        apart = node.get("disaggregation")
+        if apart is not None and given(apart) and plan is not None and plan.disaggregation is not None:
+            own_replica, own_buy = apart.get("replica"), apart.get("buy")
+            replica = own_replica if own_replica is not None and given(own_replica) else replica
+            buy = own_buy if own_buy is not None and given(own_buy) else buy
+            others = _fleet_faults(apart, replica, buy, prefill_plan(plan), catalog, model, file)
+            yield from list(node_faults(apart, plan, catalog, file)) or others
+
+
+def _fleet_faults(
+    node: YamlNode,
+    replica: YamlNode | None,
+    buy: YamlNode | None,
+    plan: Plan | None,
+    catalog: Catalog,
+    model: Model | None,
+    file: str,
+) -> Iterator[Fault]:
+    """Replicas that do not fit, and nodes that do not hold them."""
+    if replica is None or not given(replica) or buy is None:
+        return
+    accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
+    yield from missing
+    if model is not None and accelerator is not None and plan is not None and plan.replica is not None:
+        yield from _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
+    for part, way in _ways(node, buy, plan):
+        yield from _purchase_faults(part, way, plan, catalog, accelerator, file)
+    yield from _choice_faults(node.get("or_buy"), plan, file)
 
 
 def _ways(node: YamlNode, buy: YamlNode, plan: Plan | None) -> Iterator[tuple[YamlNode, Buy | None]]:

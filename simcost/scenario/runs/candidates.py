@@ -76,10 +76,12 @@ class Candidates:
             return
         bounds, replicas = self._bounds_of(variation, plan), _largest(plan)
         slo = self._question.loaded.scenario.slo
-        most = fmean(
-            one.attainment(replicas, factor, unjudged=self._unjudged(one, plan, replicas))
-            for one, factor in zip(bounds, plan.factors, strict=True)
-        )
+        most = 1.0  # of a plan whose prefill is elsewhere, replicas have another load than the bounds know
+        if plan.prefill is None:
+            most = fmean(
+                one.attainment(replicas, factor, unjudged=self._unjudged(one, plan, replicas))
+                for one, factor in zip(bounds, plan.factors, strict=True)
+            )
         candidate = PlanCandidate(
             variation=variation, entrant=self._entrant(variation, plan, bounds, replicas), attainment=most
         )
@@ -158,7 +160,7 @@ class Candidates:
         """Replicas that are paid on average, at least: those that are always there, or those that the work needs."""
         scenario = self._question.loaded.scenario
         needed = 0.0
-        if scenario.demand is None:
+        if scenario.demand is None and plan.prefill is None:
             needed = fmean(
                 one.least_replicas(scenario.slo.attainment, factor, unjudged=self._unjudged(one, plan, replicas))
                 for one, factor in zip(bounds, plan.factors, strict=True)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from simcost.billing import OnDemand, Spot
 from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.fleet_tracking import followed, following, moved, unread
 from simcost.compare.perfect_autoscaler import perfect_scaling
-from simcost.compare.provisioning import provisioning
+from simcost.compare.provisioning import Provisioning, provisioning
 from simcost.compare.results import RunResult, Served, Trained
+from simcost.compare.sides import Sides, added
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import Ledger, LedgerUsage, RequestOutcomes
@@ -73,6 +75,7 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
     usages = [by_accelerator(usage, per_replica) for usage in usages_of(ledger)]
     ways = () if isinstance(plan.plan.training, OnShared) else (plan.plan.buy, *plan.plan.or_buy)
     report = assess(ledger, question.loaded.scenario.slo)
+    sides = [ledger] if ledger.prefill is None else [ledger, ledger.prefill]
     served = Served(
         slo=report,
         engine_factor=plan.factors[replication],
@@ -91,24 +94,40 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         retries=_retries(felt),
         by_priority=felt.by_priority,
         prefix_blocks=felt.prefix_blocks,
-        replica_hours=ledger.replica_hours(),
-        provisioning=provisioning(ledger, report),
-        perfect=perfect_scaling(ledger, report),
+        replica_hours=added([side.replica_hours() for side in sides]),
+        provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),
+        perfect=perfect_scaling(ledger, report) if len(sides) == 1 else None,
         following=following(ledger, report),
-        fleet_changed=moved(ledger),
-        unread=unread(ledger),
+        fleet_changed=any(moved(side) for side in sides),
+        unread=tuple(name for side in sides for name in unread(side)),
+        sides=Sides.of(ledger),
     )
     return ServedSide(
         served=served,
         usage=usages[0],
         bought=[
-            PurchasedNodes(usage=usage, buy=buy, beside=plan.plan.buy) for usage, buy in zip(usages, ways, strict=False)
+            *(
+                PurchasedNodes(usage=usage, buy=buy, beside=plan.plan.buy)
+                for usage, buy in zip(usages, ways, strict=False)
+            ),
+            *_prefill_nodes(plan, ledger),
         ],
-        busy_hours=felt.work_s / HOUR * per_replica,
+        busy_hours=sum(side.outcomes.work_s * side.accelerators_per_replica for side in sides) / HOUR,
         timeline=ledger.timeline if first else None,
         followed=followed(ledger, report) if first else None,
         latency=quantiles(felt) if first else None,
     )
+
+
+def _prefill_nodes(plan: ResolvedPlan, ledger: Ledger) -> list[PurchasedNodes]:
+    """The nodes of a prefill side: on the account of the plan, where they can share what is committed."""
+    if ledger.prefill is None or plan.prefill is None:
+        return []
+    [usage] = usages_of(ledger.prefill)
+    usage = by_accelerator(usage, ledger.prefill.accelerators_per_replica)
+    buy, own = plan.plan.buy, plan.prefill.plan.buy
+    alike = own == buy or all(isinstance(way, OnDemand | Spot) for way in (own, buy))
+    return [PurchasedNodes(usage=usage, buy=own, beside=buy if alike else None)]
 
 
 def _retries(felt: RequestOutcomes) -> dict[str, Any] | None:

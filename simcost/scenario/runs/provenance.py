@@ -19,7 +19,7 @@ from simcost.plan import Fixed, Startup
 from simcost.scenario.files.yaml import scalar
 from simcost.scenario.inputs.clusters import assumptions_of
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.runs.resolve import ResolvedScenario
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.scenario.storage.engine_version import engine_version
@@ -90,7 +90,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
             sentences.setdefault(_kept_spot(), []).append(name)
         replica = one.plan.replica
         levers = replica.assumptions if replica is not None else ()
-        for note in (*levers, *_other_model(question, one.plan), *one.notes):
+        for note in (*levers, *_other_model(question, one.plan), *_prefill_side(one), *one.notes):
             sentences.setdefault(note, []).append(name)
     for cluster in question.clusters:
         for text in assumptions_of(cluster):
@@ -99,6 +99,20 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
     caveats = [] if question.source is None else question.source.caveats(question.seeds)
     return [*lines, *caveats, *([] if question.jobs is None else question.jobs.caveats())]
+
+
+def _prefill_side(plan: ResolvedPlan) -> tuple[str, ...]:
+    """Assumptions on replicas that prefill apart, and on the network."""
+    apart, side = plan.plan.disaggregation, plan.pool.prefill
+    if apart is None or side is None or plan.prefill is None:
+        return ()
+    pace = f"{apart.link.bandwidth / 1e9:g} GB/s per accelerator, {side.transfer_s_per_token * 1e6:.3g} us per token"
+    link = f"KV caches go from prefill to decode replicas at {pace}, which no measurement here confirms."
+    if apart.replica is None:
+        return (link,)
+    step, memory = side.pool.step, plan.prefill.memory
+    prefill = f"Prefill replicas: step time {step.provenance}: {step.source}; memory: {memory.provenance}."
+    return link, prefill
 
 
 def _engine(sigma: float, seeds: int) -> str:

@@ -23,6 +23,7 @@ from simcost.scenario.checks.routing_checks import looks_at_prefixes
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.clusters import Cluster, find_clusters
 from simcost.scenario.inputs.control import steered
+from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import Foreseen
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.recorded_demand import Given
@@ -85,10 +86,20 @@ class ResolvedPlan:
     """Notes on how its fleet is controlled."""
     inputs: dict[str, str]
     """SHA-256 of its manifests and spot traces by their names in the scenario."""
+    prefill: ResolvedPlan | None = None
+    """The prefill side, where it is apart."""
 
     def drawn(self, replication: int) -> Pool:
         """The pool with the engine factor of a replication."""
-        return replace(self.pool, step=self.pool.step.scaled(self.factors[replication]))
+        side = self.pool.prefill
+        if side is not None and self.prefill is not None:
+            side = replace(side, pool=self.prefill.drawn(replication))
+        return replace(self.pool, step=self.pool.step.scaled(self.factors[replication]), prefill=side)
+
+    def slower(self, factor: float) -> ResolvedPlan:
+        """The same with steps longer by a factor."""
+        prefill = None if self.prefill is None else self.prefill.slower(factor)
+        return replace(self, factors=tuple(factor * one for one in self.factors), prefill=prefill)
 
 
 def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> ResolvedScenario:
@@ -147,11 +158,20 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
 def run_key(question: ResolvedScenario, pool: Pool, replication: int) -> str:
     """SHA-256 of all that serving requests depends on, and of nothing about money."""
     return key_of(
-        pool=asdict(replace(pool, step=replace(pool.step, base=()))) | {"step": pool.step.numbers()},
+        pool=_pool_identity(pool),
         requests=question.source.identity(replication) if question.source else None,
         horizon_s=question.horizon_s,
         limits=asdict(question.limits),
     )
+
+
+def _pool_identity(pool: Pool) -> dict[str, Any]:
+    """A pool as plain data; step times are told by their own numbers."""
+    bare = replace(pool, prefill=None, step=replace(pool.step, base=()))
+    identity = asdict(bare) | {"step": pool.step.numbers()}
+    if pool.prefill is not None:
+        identity["prefill"] = asdict(replace(pool.prefill, pool=bare)) | {"pool": _pool_identity(pool.prefill.pool)}
+    return identity
 
 
 def job_key(question: ResolvedScenario, cluster: Cluster, beside: str, replication: int) -> str:
@@ -245,9 +265,13 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         response_bytes_per_token=plan.response_bytes_per_token,
     )
     factors = engine_factors(sigma, question.seed, question.seeds, model.name, accelerator.name)
+    prefill = None if plan.disaggregation is None else resolved_plan(prefill_plan(plan), question)
+    if prefill is not None:
+        pool = replace(pool, prefill=prefill_side(plan, pool, prefill.pool, model))
     return ResolvedPlan(
         plan=plan,
         pool=pool,
+        prefill=prefill,
         memory=memory,
         sigma=sigma,
         factors=factors,

@@ -101,7 +101,7 @@ class Simulations:
     def _resolved(self, name: str) -> ResolvedPlan:
         if name not in self._plans:
             plan = resolved_plan(self._known[name], self.question)
-            self._plans[name] = replace(plan, factors=tuple(self._engine * one for one in plan.factors))
+            self._plans[name] = plan.slower(self._engine)
         return self._plans[name]
 
     def _run(self, name: str, replication: int) -> ServingRun:

@@ -18,6 +18,7 @@ from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, Nodes
 from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placement, Scheduler
 from simcost.plan.serving import Drain, Metrics, Retries
+from simcost.scenario.schema.disaggregation import Disaggregation
 from simcost.scenario.schema.scaling import FromManifest, PlanScaling
 from simcost.slo import Slo
 from simcost.trace.workload.closed import ClosedWorkload
@@ -227,6 +228,8 @@ class Plan:
     """Admission: how many requests wait, where and how long, and what becomes of those whose replica goes."""
     retries: Retries | None = None
     """Retries of clients when a request fails. None = they give up at once."""
+    disaggregation: Disaggregation | None = None
+    """Prefill on replicas of its own; the replicas of the plan then decode. None = all replicas do both."""
     startup: Startup = field(default_factory=Startup)
     """Duration of a cold start."""
     drain: Drain = field(default_factory=Drain)

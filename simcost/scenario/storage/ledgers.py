@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.ledger.jobs import JobLedger, JobOutcomes
-from simcost.ledger.requests import Buckets, LatencyLimits, Ledger, RequestOutcomes, Sendings
+from simcost.ledger.requests import Buckets, LatencyLimits, Ledger, RequestOutcomes, Sendings, TransferUse
 from simcost.scenario.storage.folders import read_table, seal, whole
 from simcost.scenario.storage.laws import check_job_ledger, check_ledger
 
@@ -22,6 +22,8 @@ ROWS = "outcomes.parquet"
 _OTHERWISE = ("sendings", "by_priority", "prefix_blocks")
 """Outcomes that only some runs have."""
 _TABLES = ("nodes", "replicas", "timeline", "events", "pulse")
+_OF_ONE_SIDE = ("steps", "work_s", "preemptions")
+"""Outcomes in which the sides differ where prefill and decode are apart."""
 
 
 def save_ledger(ledger: Ledger, folder: Path) -> None:
@@ -36,10 +38,20 @@ def save_ledger(ledger: Ledger, folder: Path) -> None:
         shutil.copyfile(outcomes.rows, folder / ROWS)
     said = {
         "shape": outcomes.histograms.shape,
-        "ledger": {k: v for k, v in _scalars(ledger).items() if k not in (*_TABLES, "outcomes")},
+        "ledger": _own_scalars(ledger),
         "outcomes": {k: v for k, v in _scalars(outcomes).items() if k not in ("windows", "histograms", "rows")},
     }
+    if ledger.prefill is not None and ledger.transfers is not None:
+        tables |= {f"prefill_{name}": getattr(ledger.prefill, name) for name in _TABLES}
+        work = {name: getattr(ledger.prefill.outcomes, name) for name in _OF_ONE_SIDE}
+        said["prefill"] = {"ledger": _own_scalars(ledger.prefill), "outcomes": work}
+        said["transfers"] = asdict(ledger.transfers)
     seal(folder, tables, said)
+
+
+def _own_scalars(ledger: Ledger) -> dict[str, Any]:
+    """Numbers of a ledger besides its tables and outcomes."""
+    return {k: v for k, v in _scalars(ledger).items() if k not in (*_TABLES, "outcomes", "prefill", "transfers")}
 
 
 def load_ledger(folder: Path) -> Ledger:
@@ -49,11 +61,19 @@ def load_ledger(folder: Path) -> Ledger:
         RunError: there is none, or a file of it is missing, cut short or changed; or other code has made it.
     """
     with whole(folder) as said:
-        tables = {name: read_table(folder, name) for name in _TABLES}
-        scalars = said["ledger"] | {"slots": tuple(said["ledger"]["slots"])}
-        ledger = Ledger(**tables, **scalars, outcomes=_outcomes(folder, said))
+        ledger = _side(folder, "", said["ledger"], _outcomes(folder, said))
         check_ledger(ledger)
-        return ledger
+        if "prefill" not in said:
+            return ledger
+        work = replace(ledger.outcomes, **said["prefill"]["outcomes"])
+        prefill = _side(folder, "prefill_", said["prefill"]["ledger"], work)
+        check_ledger(prefill)
+        return replace(ledger, prefill=prefill, transfers=TransferUse(**said["transfers"]))
+
+
+def _side(folder: Path, prefix: str, scalars: dict[str, Any], result: RequestOutcomes) -> Ledger:
+    tables = {name: read_table(folder, f"{prefix}{name}") for name in _TABLES}
+    return Ledger(**tables, **scalars | {"slots": tuple(scalars["slots"])}, outcomes=result)
 
 
 def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
@@ -83,7 +103,8 @@ def with_rows_in(ledger: Ledger, folder: Path) -> Ledger:
     """The ledger after its folder has moved."""
     if ledger.outcomes.rows is None:
         return ledger
-    return replace(ledger, outcomes=replace(ledger.outcomes, rows=folder / ROWS))
+    moved = replace(ledger, outcomes=replace(ledger.outcomes, rows=folder / ROWS))
+    return moved if ledger.prefill is None else replace(moved, prefill=with_rows_in(ledger.prefill, folder))
 
 
 def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:

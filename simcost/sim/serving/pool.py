@@ -1,11 +1,14 @@
 """Pool of identical replicas, its policies resolved to numbers."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from math import nan
 
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
 from simcost.plan.autoscaling import Autoscaler
+from simcost.plan.disaggregation import HandOver
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, NodeKind, Nodes
 from simcost.plan.serving import EXACT, Drain, Metrics, Retries
@@ -40,6 +43,8 @@ class Pool:
     """Kinds of nodes; those that are there at first are of the first kind."""
     accelerators_per_replica: int = 1
     response_bytes_per_token: float = 0.0
+    prefill: PrefillSide | None = None
+    """Replicas that prefill for these, which decode; None = these do both."""
 
     @property
     def seen_through(self) -> Metrics:
@@ -53,3 +58,15 @@ class Pool:
     def victims(self) -> str:
         """The rule by which replicas go."""
         return self.drain.victims or self.scaling.scale_down_order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefillSide:
+    """Replicas that prefill for those of a pool that decodes, and the hand-over between them."""
+
+    pool: Pool
+    hand_over: HandOver
+    transfer_s_per_token: float
+    """Time on the link, without `link.base`."""
+    layers: int
+    """Of the model."""

@@ -125,33 +125,31 @@ class ServiceRun:
         )
 
 
-def play(
-    scheduler: NodeScheduler,
-    runs: Sequence[ServiceRun],
-    horizon_s: float,
-    progress: Callable[[float], None] | None,
-) -> None:
-    """Play services to the horizon."""
-    env, horizon_ns = scheduler.env, round(horizon_s * NS_PER_S)
-    interrupt(scheduler)
-    scheduler.begin()
-    for run in runs:
-        env.process(keep_books(run.fleet, run.window_ns))
-        env.process(control(run.fleet))
-        env.process(sample(run.fleet, _sample_times(horizon_ns)))
-        env.process(pulse(run.fleet, min(round(PULSE_S * NS_PER_S), max(horizon_ns // SAMPLES, 1))))
+def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callable[[float], None] | None) -> None:
+    """Play the fleets of schedulers, which share a clock, to the horizon."""
+    env, horizon_ns = schedulers[0].env, round(horizon_s * NS_PER_S)
+    fleets = [fleet for scheduler in schedulers for fleet in scheduler.fleets]
+    for scheduler in schedulers:
+        interrupt(scheduler)
+        scheduler.begin()
+    for fleet in fleets:
+        env.process(keep_books(fleet, round(window_s(horizon_s) * NS_PER_S)))
+        env.process(control(fleet))
+        env.process(sample(fleet, _sample_times(horizon_ns)))
+        env.process(pulse(fleet, min(round(PULSE_S * NS_PER_S), max(horizon_ns // SAMPLES, 1))))
     for share in np.linspace(0, 1, 101)[1:]:
-        env.run(until=max(round(horizon_ns * share), scheduler.now + 1))
-        for run in runs:
-            run.plane.advance(scheduler.now)
+        env.run(until=max(round(horizon_ns * share), int(env.now) + 1))
+        for fleet in fleets:
+            fleet.plane.advance(fleet.now)
         if progress:
             progress(float(share))
-    for run in runs:
-        run.fleet.look()
-        run.fleet.close_books()
-    scheduler.close_books()
-    for run in runs:
-        run.plane.finish()
+    for fleet in fleets:
+        fleet.look()
+        fleet.close_books()
+    for scheduler in schedulers:
+        scheduler.close_books()
+    for fleet in fleets:
+        fleet.plane.finish()
 
 
 def _sample_times(horizon_ns: int) -> Iterator[int]:

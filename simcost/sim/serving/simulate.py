@@ -11,6 +11,7 @@ from simcost.sim.fleet import nodes_of
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Books
 from simcost.sim.serving.service_run import Service, ServiceRun, play
+from simcost.sim.serving.simulate_apart import simulate_apart
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.workload.closed import ClosedWorkload
 
@@ -44,10 +45,14 @@ def simulate(
         InputError: step coefficients that no integer clock can hold.
         RunError: more requests in the system than can be held.
     """
+    if pool.prefill is not None:
+        return simulate_apart(
+            pool, pool.prefill, arrivals, horizon_s=horizon_s, seed=seed, limits=limits, rows=rows, progress=progress
+        )
     service = Service(pool=pool, arrivals=arrivals, limits=limits, rows=rows, closed=closed, seed=seed)
     books = Books(pool.name)
     with ExitStack() as stack:
         scheduler = nodes_of(simpy.Environment(), pool, books, seed)
         run = ServiceRun(service, scheduler, books, stack, horizon_s=horizon_s)
-        play(scheduler, [run], horizon_s, progress)
+        play([scheduler], horizon_s, progress)
     return run.ledger(books.tables(), tuple(kind.slots for kind in pool.kinds), pool.startup.disk)

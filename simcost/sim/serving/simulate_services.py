@@ -64,7 +64,7 @@ def simulate_services(
             )
             for service in services
         ]
-        play(scheduler, runs, horizon_s, progress)
+        play([scheduler], horizon_s, progress)
     tables, ledgers = books.tables(), {}
     while runs:  # what is read is let go: the histograms are large
         run = runs.pop(0)

@@ -95,6 +95,11 @@ def _runs(
 ) -> Iterator[ServingRun]:
     for (name, replication), size in asked.items():
         plan = resolved[name]
+        if plan.prefill is not None:
+            raise InputError(
+                f"plan {name!r} has prefill and decode apart, and one number of replicas is looked for; name plans "
+                "without disaggregation"
+            )
         scaling = plan.pool.scaling.sized(size)
         buy = replace(plan.plan.buy, nodes=None) if isinstance(plan.plan.buy, Owned) else plan.plan.buy
         grown = replace(

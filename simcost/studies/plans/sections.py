@@ -23,6 +23,7 @@ from simcost.studies.plans import (
     provisioning_view,
     quality_view,
     retry_tables,
+    side_tables,
     tables,
 )
 from simcost.studies.plans.contents import of_which, serves, trains
@@ -148,6 +149,7 @@ def _requests(document: Document) -> list[Part]:
         Part(title=f"Retries of clients{counted}", rows=retry_tables.table(document)),
         Part(title=f"By priority{counted}", rows=retry_tables.by_priority(document)),
         Part(title=f"Prefixes{counted}", said=retry_tables.prefixes(document)),
+        Part(title="Prefill and decode apart", rows=side_tables.table(document), said=side_tables.transfers(document)),
     ]
 
 

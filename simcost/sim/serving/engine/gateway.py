@@ -51,8 +51,8 @@ def hold(s: State, x: int, t: int) -> None:
 
 
 @inlined
-def enter(s: State, t: int, prompt: int, output: int, session: int) -> int:
-    """One arrival, counted; the request, or NIL where it can never fit."""
+def take_in(s: State, t: int, prompt: int, output: int, session: int) -> int:
+    """One arrival, counted."""
     totals = s.totals
     x = totals[col.FREE]
     totals[col.FREE] = s.nodes[x, col.NEXT]
@@ -71,8 +71,15 @@ def enter(s: State, t: int, prompt: int, output: int, session: int) -> int:
     totals[col.IN_SYSTEM] += 1
     totals[col.SUM_ARRIVALS] += t
     s.windows[t // s.parameters[col.WINDOW], col.W_ARRIVED] += 1
+    return x
+
+
+@inlined
+def enter(s: State, t: int, prompt: int, output: int, session: int) -> int:
+    """One arrival, counted; the request, or NIL where it can never fit."""
+    x = take_in(s, t, prompt, output, session)
     if prompt + output > s.parameters[col.CAPACITY]:
-        totals[col.TURN] += totals[col.ROUTABLE] > 0
+        s.totals[col.TURN] += s.totals[col.ROUTABLE] > 0
         turn_away(s, x, t, col.IS_REJECTED)
         return NIL
     return x

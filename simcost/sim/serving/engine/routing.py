@@ -14,7 +14,7 @@ _LEAST_OUTSTANDING, _POWER_OF_TWO, _VLLM, _LOWEST_RATE, _SESSION, RAY, _PICKER =
 
 
 @inlined
-def _least_loaded(s: State, draw: np.uint64) -> int:
+def least_loaded(s: State, draw: np.uint64) -> int:
     """The first slot of least load in cyclic order from a hashed start."""
     load, slots = s.load, s.totals[col.SLOTS]
     least = load[0]
@@ -31,7 +31,7 @@ def _least_loaded(s: State, draw: np.uint64) -> int:
 
 
 @inlined
-def _two_drawn(s: State, draw: np.uint64, base: int, count: int) -> tuple[int, int]:
+def two_drawn(s: State, draw: np.uint64, base: int, count: int) -> tuple[int, int]:
     """Two distinct slots out of at least two."""
     i = np.int64((draw & np.uint64(0xFFFFFFFF)) % np.uint64(count))
     j = np.int64((draw >> np.uint64(32)) % np.uint64(count - 1))
@@ -39,7 +39,8 @@ def _two_drawn(s: State, draw: np.uint64, base: int, count: int) -> tuple[int, i
 
 
 @inlined
-def _next_turn(s: State, base: int, count: int) -> int:
+def next_turn(s: State, base: int, count: int) -> int:
+    """One slot after the other."""
     r = s.routable[base + s.totals[col.TURN] % count]
     s.totals[col.TURN] += 1
     return r
@@ -188,7 +189,7 @@ def _ray(s: State, t: int, base: int, count: int) -> int:
     while True:
         draw = splitmix64(s.totals[col.TURN] ^ s.parameters[col.SALT])
         s.totals[col.TURN] += 1
-        one, other = _two_drawn(s, draw, base, count) if count > 1 else (s.routable[base], s.routable[base])
+        one, other = two_drawn(s, draw, base, count) if count > 1 else (s.routable[base], s.routable[base])
         first, second = _cached_queue(s, one, t), _cached_queue(s, other, t)
         if first == NEVER:
             _ask(s, one, t)
@@ -306,9 +307,9 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
     router, session = s.parameters[col.ROUTER], s.nodes[x, col.SESSION]
     draw = splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT])
     if router == _LEAST_OUTSTANDING:
-        return _least_loaded(s, draw)
+        return least_loaded(s, draw)
     if router == _POWER_OF_TWO and count > 1:
-        one, other = _two_drawn(s, draw, base, count)
+        one, other = two_drawn(s, draw, base, count)
         return one if s.load[one] <= s.load[other] else other
     if router == RAY:
         return _ray(s, t, base, count)
@@ -326,7 +327,7 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
         r = _lowest(s, router, draw, base, count)
         s.replicas[r, col.SEEN_WAITING] += 1  # as its client does until it is told again
         return r
-    return _next_turn(s, base, count)
+    return next_turn(s, base, count)
 
 
 @written_in
@@ -360,11 +361,11 @@ def route(s: State, x: int, t: int) -> int:
     router, count = s.parameters[col.ROUTER], s.totals[col.ROUTABLE]
     if router == _LEAST_OUTSTANDING:
         catch_up_all(s, t)
-        return _least_loaded(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]))
+        return least_loaded(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]))
     if router == _POWER_OF_TWO and count > 1:
-        one, other = _two_drawn(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]), 0, count)
+        one, other = two_drawn(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]), 0, count)
     else:
-        one = other = _next_turn(s, 0, count)
+        one = other = next_turn(s, 0, count)
     r = one
     while True:  # one place for both: `catch_up` is long, and stands wherever it is called
         catch_up(s, r, t)

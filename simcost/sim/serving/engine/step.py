@@ -17,7 +17,8 @@ _MASK = col.NODE_LIMIT - 1
 
 
 @lean
-def _finish_decodes(s: State, r: int) -> None:
+def finish_decodes(s: State, r: int) -> None:
+    """End the steps of the run of replica r, and the requests that have all their tokens."""
     rep, totals = s.replicas[r], s.totals
     steps, seqs = rep[col.RUN_STEPS], rep[col.RUN_SEQS]
     if steps > 0:
@@ -116,7 +117,7 @@ def _patience(s: State, r: int) -> int:
 
 
 @lean
-def _preempt(s: State, r: int) -> bool:
+def preempt(s: State, r: int) -> bool:
     """Send the last admitted back to the front of the queue while the running need more than the cache."""
     rep, nodes = s.replicas[r], s.nodes
     preempted = False
@@ -133,7 +134,7 @@ def _preempt(s: State, r: int) -> bool:
 
 
 @inlined
-def _fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
+def fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
     """Choose the prefill of the next step: the partial one, then the queue, first come first served.
 
     Returns its tokens P and attention pairs Q. After a preemption nothing is admitted for one step.
@@ -172,7 +173,7 @@ def _fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
 
 
 @inlined
-def _start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool) -> None:
+def start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool) -> None:
     """Set off the next step, or a run of decode steps up to the next thing that can happen."""
     p, rep = s.parameters, s.replicas[r]
     seqs = rep[col.DECODING]
@@ -204,10 +205,10 @@ def _start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: boo
 
 
 @inlined
-def _finish_run(s: State, r: int, t: int) -> None:
+def finish_run(s: State, r: int, t: int) -> None:
     """End the steps, the requests and the patience of clients that end at the boundary t of replica r."""
     rep = s.replicas[r]
-    _finish_decodes(s, r)
+    finish_decodes(s, r)
     _finish_prefills(s, r, t)
     head = rep[col.HEAD]
     if rep[col.RETURNED] > 0:
@@ -223,12 +224,12 @@ def catch_up(s: State, r: int, until: int) -> None:
     p, rep = s.parameters, s.replicas[r]
     while s.next_event[r] < until:
         t = s.next_event[r]
-        _finish_run(s, r, t)
+        finish_run(s, r, t)
         preempted = False
         if rep[col.KV] + rep[col.RESERVED] > p[col.CAPACITY]:
-            preempted = _preempt(s, r)
-        tokens, pairs = _fill(s, r, preempted)
-        _start_run(s, r, t, tokens, pairs, preempted)
+            preempted = preempt(s, r)
+        tokens, pairs = fill(s, r, preempted)
+        start_run(s, r, t, tokens, pairs, preempted)
 
 
 @inlined
@@ -251,7 +252,7 @@ def finish_all(s: State, t: int) -> None:
             earliest = NEVER
             for r in range(block * col.BLOCK, (block + 1) * col.BLOCK):
                 if s.next_event[r] == t:
-                    _finish_run(s, r, t)
+                    finish_run(s, r, t)
                     s.replicas[r, col.RUN_STEPS] = 0
                     s.replicas[r, col.RUN_SEQS] = 0
                 earliest = min(earliest, s.next_event[r])

@@ -1,0 +1,83 @@
+"""Plans with prefill and decode apart: what they lack, and what cannot be combined with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simcost.catalog import Catalog
+from simcost.errors import Fault, InputError
+from simcost.plan import LeastOutstanding, PowerOfTwo, RoundRobin
+from simcost.scenario.files.faults import fault_at
+from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.schema.scenario import OnShared, Plan
+
+_NO_LINK = (
+    "is missing: KV caches go from prefill to decode replicas over a network; write `link: {bandwidth: 25GB/s}`, per "
+    "accelerator"
+)
+_ADMISSION = ("timeout", "max_ongoing", "max_queued_per_replica", "max_wait", "saturation")
+
+
+def link_faults(root: YamlNode, file: str) -> Iterator[Fault]:
+    """Transfers without a link."""
+    for plan in items(root.get("plans")):
+        apart = plan.get("disaggregation")
+        if apart is not None and isinstance(apart.value, dict) and not given(apart.get("link")):
+            yield fault_at(apart, _NO_LINK, file, "link")
+
+
+def combination_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: str) -> Iterator[Fault]:
+    """Parts of a scenario and of a plan that are not simulated with prefill and decode apart."""
+    apart = node.get("disaggregation")
+    if apart is None or not given(apart):
+        return
+    for workload in items(root.get("workload")):
+        kind = workload.get("kind")
+        if kind is not None and kind.value == "closed":
+            yield _refused(apart, "a closed workload; write one of kind synthetic or trace", file)
+    places = [(node.get(name), name) for name in ("retries", "interruptions", "or_buy")]
+    for parent, names in (("admission", _ADMISSION), ("drain", ("grace",))):
+        part = node.get(parent)
+        places += [(part.get(name), f"{parent}.{name}") for name in names] if part is not None else []
+    for place, name in places:
+        if place is not None and given(place):
+            yield _refused(place, f"disaggregation; remove {name}, or compare it in a plan without", file)
+    if plan is not None:
+        yield from _plan_faults(node, apart, plan, file)
+
+
+def _plan_faults(node: YamlNode, apart: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
+    sides, prefill = plan.disaggregation, plan.disaggregation.replica if plan.disaggregation else None
+    if not isinstance(plan.router, LeastOutstanding | PowerOfTwo | RoundRobin):
+        message = "disaggregation; write least-outstanding, power-of-two or round-robin"
+        yield _refused(node.get("router") or node, message, file)
+    if isinstance(plan.training, OnShared):
+        yield _refused(node.get("training") or node, "disaggregation; give jobs a cluster of their own", file)
+    if plan.batching.prefill == "whole":
+        yield _refused(node.get("batching") or node, "disaggregation; decode replicas have chunked prefill", file)
+    if sides is None or prefill is None or plan.replica is None:
+        return
+    if prefill.kv_precision != plan.replica.kv_precision:
+        message = (
+            f"kv_precision is {prefill.kv_precision} here and {plan.replica.kv_precision} on the decode side; a KV "
+            "cache is moved as it is: write the same on both"
+        )
+        yield fault_at(apart.get("replica") or apart, message, file)
+
+
+def node_faults(apart: YamlNode, plan: Plan, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """Prefill replicas on another accelerator than the nodes have that the plan buys."""
+    place, sides, replica = apart.get("replica"), plan.disaggregation, plan.replica
+    if place is None or sides is None or sides.replica is None or sides.buy is not None or replica is None:
+        return
+    try:
+        own, shared = (catalog.accelerator(one.accelerator).name for one in (sides.replica, replica))
+    except InputError:
+        return  # said where it is named
+    if own != shared:
+        message = f"is on {own}, and `buy` of the plan has nodes with {shared}; write disaggregation.buy"
+        yield fault_at(place, message, file)
+
+
+def _refused(place: YamlNode, what: str, file: str) -> Fault:
+    return fault_at(place, f"cannot be combined with {what}", file)

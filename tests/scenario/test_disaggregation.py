@@ -1,0 +1,96 @@
+"""Scenarios with prefill and decode apart: what they lack or cannot be combined with, and results of both sides."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.scenarios import SMALL, write
+
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.run import run
+from simcost.scenario.storage.ledgers import load_ledger
+from simcost.sim.serving import simulate
+
+ONE = "scaling: {kind: fixed, replicas: 1}"
+APART = """scaling: {kind: fixed, replicas: 1}
+    disaggregation:
+      scaling: {kind: fixed, replicas: 2}
+      link: {bandwidth: 5GB/s}"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        (
+            [("      link: {bandwidth: 5GB/s}", "      local_below: 100")],
+            "16:7: plans.0.disaggregation.link: is missing: KV caches go from prefill to decode replicas",
+        ),
+        (
+            [("5GB/s}", "5GB/s}\n    admission: {timeout: 5s}")],
+            "18:26: plans.0.admission.timeout: cannot be combined with disaggregation; remove admission.timeout",
+        ),
+        (
+            [("5GB/s}", "5GB/s}\n    retries: {attempts: 2}")],
+            "18:14: plans.0.retries: cannot be combined with disaggregation",
+        ),
+        (
+            [("5GB/s}", "5GB/s}\n    router: {kind: session}")],
+            "18:13: plans.0.router: cannot be combined with disaggregation; write least-outstanding",
+        ),
+        (
+            [("5GB/s}", "5GB/s}\n      replica: {accelerator: l4, kv_precision: fp8}")],
+            "18:16: plans.0.disaggregation.replica: kv_precision is fp8 here and bf16 on the decode side",
+        ),
+        (
+            [("5GB/s}", "5GB/s}\n      replica: {accelerator: h100}")],
+            "18:16: plans.0.disaggregation.replica: is on h100-sxm, and `buy` of the plan has nodes with l4",
+        ),
+        (
+            [("kind: synthetic\n  rate: 0.5/s\n", "kind: closed\n  clients: 3\n")],
+            "16:7: plans.0.disaggregation: cannot be combined with a closed workload",
+        ),
+        ([("5GB/s", "0GB/s")], "17:25: plans.0.disaggregation.link.bandwidth: '0GB/s' must be above 0"),
+    ],
+)
+def test_what_cannot_be_is_said_at_its_place(tmp_path: Path, changes: list[tuple[str, str]], fault: str) -> None:
+    file = write(tmp_path, *changes, text=SMALL.replace(ONE, APART))
+    [found] = [str(one).partition("small.yaml:")[2] for one in find_faults(file)]
+    assert found.startswith(fault)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("apart")
+    file = write(folder, text=SMALL.replace(ONE, APART))
+    return folder, run(load(file), folder / "out")
+
+
+def test_both_sides_are_counted_and_paid(result: tuple[Path, dict[str, Any]]) -> None:
+    apart, together = result[1]["plans"]
+    sides = apart["disaggregation"]
+    prefill, decode = (sum(sides[f"{side}_replica_hours"].values()) for side in ("prefill", "decode"))
+    assert (prefill, decode) == pytest.approx((2 / 6, 1 / 6))
+    assert sum(apart["replica_hours"].values()) == pytest.approx(prefill + decode)
+    assert apart["node_hours"] == pytest.approx(prefill + decode)
+    prices = [plan["cost_usd"]["by_category"]["compute"] / plan["node_hours"] for plan in (apart, together)]
+    assert prices[0] == pytest.approx(prices[1])
+    requests = apart["requests"]
+    assert requests["arrived"] == together["requests"]["arrived"]
+    assert requests["completed"] + requests["in_system"] == requests["arrived"]
+    transfers = sides["transfers"]
+    assert 0 <= transfers["transfers"] - requests["completed"] <= requests["in_system"]
+    metrics = [plan["slo"]["metrics"] for plan in (apart, together)]
+    assert metrics[0]["ttft_s"]["mean"] > metrics[1]["ttft_s"]["mean"] + transfers["mean_transfer_s"]
+
+
+def test_a_stored_run_of_both_sides_comes_back(
+    result: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, first = result
+    stored = [ledger for path in (folder / "out" / "runs").iterdir() if (ledger := load_ledger(path)).prefill]
+    assert len(stored) == 2
+    for ledger in stored:
+        assert ledger.prefill is not None
+        assert ledger.prefill.outcomes.steps != ledger.outcomes.steps
+    monkeypatch.setattr(simulate, "simulate_apart", None)  # it is not simulated again
+    assert run(load(folder / "small.yaml"), folder / "out")["plans"] == first["plans"]
