@@ -58,7 +58,7 @@ def perfect_scaling(ledger: Ledger, slo: "SloReport") -> PerfectScaling:
     allowed = (1 - slo.target) * float((rate * step_s).sum())
     need = fewest_replicas(*_late(rate * work_s, step_s / work_s if work_s else step_s), allowed)
     starts = ledger.events["value"].to_numpy()[ledger.events["what"].to_numpy(zero_copy_only=False) == "started"]
-    lead = float(starts.mean()) / step_s[0] if len(starts) else 0.0
+    lead = float(starts.mean()) / step_s[0] if len(starts) and len(step_s) else 0.0
     needed_s = need * step_s
     paid_s = np.diff(held_s(ledger, np.append(0.0, t_s)))
     beyond_s = np.round(paid_s - needed_s, 6)
