@@ -212,13 +212,13 @@ def show_faults(faults: list[Fault], text: str) -> None:
 
 def run(file: Path, text: str, seeds: int | None, fresh: bool, tell: background.Progress) -> str:
     """Run the scenario; the name of the folder of its result."""
-    from simcost.scenario.checks.load import load
+    from simcost.scenario.checks.load import load_with_services
     from simcost.scenario.runs.run import run as execute
 
     with on_disk(file, text) as path:
-        loaded = load(path)
+        loaded = load_with_services(path)
         known = path == file and seeds is None
-        name = loaded.scenario.scenario
+        name = loaded.first.scenario.scenario
         folder = RESULTS / (name if known else f"{name}-{sha256(f'{seeds} {text}'.encode()).hexdigest()[:12]}")
         execute(loaded, folder, seeds=seeds, jobs=JOBS, fresh=fresh, progress=tell)
         sections.write_html(folder)

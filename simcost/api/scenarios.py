@@ -14,7 +14,7 @@ from simcost.api.results import Result, read
 from simcost.errors import InputError
 from simcost.scenario.checks import load as checks
 from simcost.scenario.runs.provenance import dump
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 
 Progress = Callable[[float, str], None]
 CORES = os.cpu_count() or 1
@@ -30,22 +30,22 @@ def _silent(_share: float, _what: str) -> None:
 class CheckedScenario:
     """A checked scenario."""
 
-    loaded: LoadedScenario
+    loaded: LoadedScenario | LoadedServices
 
     @property
     def name(self) -> str:
         """Name of the scenario."""
-        return self.loaded.scenario.scenario
+        return self.loaded.first.scenario.scenario
 
     @property
     def question(self) -> str:
         """Question that it asks."""
-        return self.loaded.scenario.question
+        return self.loaded.first.scenario.question
 
     @property
     def plans(self) -> tuple[str, ...]:
         """Names of the plans."""
-        return tuple(plan.name for plan in self.loaded.scenario.plans)
+        return tuple(plan.name for plan in self.loaded.first.scenario.plans)
 
     @property
     def text(self) -> str:
@@ -122,7 +122,7 @@ class CheckedScenario:
         from simcost.studies.optimizing.view import parts
 
         settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs)
-        document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
+        document = optimize(checks.of_one_pool(self.loaded), self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
 
     def sensitivity(
@@ -153,7 +153,7 @@ class CheckedScenario:
 
         ranges = [VariedRange(path=path, lo=lo, hi=hi) for path, (lo, hi) in vary.items()]
         settings = SensitivitySettings(runs=self._folder(out) / "runs", seeds=seeds, seed=seed, jobs=jobs)
-        document = sensitivity(self.loaded, ranges, settings, progress or _silent)
+        document = sensitivity(checks.of_one_pool(self.loaded), ranges, settings, progress or _silent)
         return Answer(f"sensitivity {self.name}", document, document["tornado"], parts(document))
 
     def _folder(self, out: str | Path | None) -> Path:
@@ -179,7 +179,7 @@ def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario
     if isinstance(source, Mapping) or (isinstance(source, str) and "\n" in source):
         text = _text(source) if isinstance(source, Mapping) else source
         return CheckedScenario(checks.load_text(text, Path(folder or ".") / "scenario"))
-    return CheckedScenario(checks.load(Path(source), None if folder is None else Path(folder)))
+    return CheckedScenario(checks.load_with_services(Path(source), None if folder is None else Path(folder)))
 
 
 def run(source: Source, out: str | Path | None = None, **options: Any) -> Result:

@@ -37,7 +37,7 @@ class Comparison:
 
     scenario: str
     model: str | None
-    """Served by all plans that name none of their own; None where there are jobs alone."""
+    """Served by all plans that name none of their own; None where there are jobs alone, or several services."""
     quality: QualityTarget | None
     """Quality that is asked of the models."""
     level: float
@@ -72,6 +72,7 @@ def compare(
     qualities: Mapping[str, ModelQuality] = MappingProxyType({}),
     quality: QualityTarget | None = None,
     margin: float | None = None,
+    of_services: Mapping[str, Mapping[str, ModelQuality]] = MappingProxyType({}),
 ) -> Comparison:
     """Compare plans that ran under the same replications.
 
@@ -85,6 +86,7 @@ def compare(
         qualities: model and quality of each plan that serves one.
         quality: what is asked of them.
         margin: share of a cost that is as good as no difference; None = none is.
+        of_services: by plan, the same of each of its services.
 
     Raises:
         InputError: the baseline is none of the plans, or the level is not a share.
@@ -100,7 +102,16 @@ def compare(
     )
     at_least = quality.at_least if quality else None
     plans = tuple(
-        summarise(name, results, level, risk, exact=exact, quality=qualities.get(name), at_least=at_least)
+        summarise(
+            name,
+            results,
+            level,
+            risk,
+            exact=exact,
+            quality=qualities.get(name),
+            at_least=at_least,
+            of_services=of_services.get(name, {}),
+        )
         for name, results in runs.items()
     )
     base = next(plan for plan in plans if plan.name == baseline)

@@ -11,8 +11,8 @@ from simcost.compare.drivers import CostDrivers, drivers
 from simcost.compare.futures import futures
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
 from simcost.compare.results import PlanSummary, RunResult, mean_of
-from simcost.compare.unit_costs import charge_changes, money
-from simcost.compare.verdict import missed, percent, verdict
+from simcost.compare.unit_costs import by_service, charge_changes, money
+from simcost.compare.verdict import missed_targets, percent, verdict
 from simcost.perf.quality import QualityTarget
 from simcost.units import HOURS_PER_MONTH, format_seconds
 
@@ -46,7 +46,10 @@ def document(
         "replications": len(results),
         "deterministic": comparison.exact,
         "requests_of_replication": results[0].replication,
-        "plans": [plan_document(plan) | _quality(plan, comparison.quality) for plan in comparison.plans],
+        "plans": [
+            plan_document(plan) | _quality(plan, comparison.quality) | _services(plan, comparison.quality)
+            for plan in comparison.plans
+        ],
         "differences": [
             _difference(change) | {"charges": charge_changes(plan, comparison.baseline)}
             for change, plan in zip(
@@ -104,7 +107,7 @@ def plan_document(plan: PlanSummary) -> Document:
             "attainment": plan.attainment.mean if plan.attainment else None,
             "checks": [asdict(check) for check in plan.checks],
             "targets": {check.name: check.target for check in first.checks},
-            "missed": missed(plan.broken),
+            "missed": missed_targets(plan),
             **service_levels(plan.served),
         },
         **requests(plan),
@@ -114,6 +117,16 @@ def plan_document(plan: PlanSummary) -> Document:
         "utilisation": plan.mean(lambda run: run.utilisation),
         "horizon_s": plan.mean(lambda run: run.bill.horizon_s),
         "prices": _prices(first),
+    }
+
+
+def _services(plan: PlanSummary, asked: QualityTarget | None) -> Document:
+    """The services of a plan, each as a plan, and the bill by service; empty where it has none."""
+    if not plan.services:
+        return {}
+    return {
+        "services": [plan_document(one) | _quality(one, asked) for one in plan.services],
+        "allocation_by_service_usd_per_month": by_service(plan),
     }
 
 
@@ -191,8 +204,9 @@ def _decomposition(driven: CostDrivers) -> Document:
 
 def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
     """Faults of a plan that still ran: metrics of its autoscaler that never had a value."""
-    found = []
+    found: list[Document] = []
     for plan in plans:
+        found += [{**one, "plan": plan.name, "service": one["plan"]} for one in _findings(plan.services)]
         for metric in sorted({name for run in plan.served for name in run.unread}):
             runs = sum(metric in run.unread for run in plan.served)
             where = "the run" if len(plan.served) == 1 else f"{runs} of {len(plan.served)} replications"

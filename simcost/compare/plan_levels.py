@@ -32,7 +32,7 @@ def requests(plan: PlanSummary) -> Document:
         "replica_hours": mean_by_key([run.replica_hours for run in served]) if served else {},
         "over_provisioned": _over_provisioned(plan),
         "regret": _regret(plan),
-        "engine_factors": [run.engine_factor for run in served],
+        "engine_factors": [run.engine_factor for run in served if run.engine_factor is not None],
         **_following(served),
         **_sides(served),
     }
@@ -72,14 +72,15 @@ _HOURS = {
 
 def _regret(plan: PlanSummary) -> Document | None:
     """Replica-hours and money of the run, and of a month, beside those of a perfect autoscaler: paid = bound + over -
-    under, and the regret is paid - bound. None without requests, and where replicas are not alike.
+    under, and the regret is paid - bound. None without requests, and where replicas are not
+    alike; of several services, each has its own.
     """
     told = [
         (run.served.perfect, run.usd_per_replica_hour or 0.0)
         for run in plan.results
         if run.served is not None and run.served.perfect is not None
     ]
-    if not told:
+    if not told or plan.services:
         return None
     means: Document = {}
     for word, name in _HOURS.items():

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, inf
+from types import MappingProxyType
 from typing import Any
 
 from simcost.billing import Costs
@@ -21,8 +22,8 @@ class Served:
     """Outcomes of the requests."""
 
     slo: SloReport
-    engine_factor: float
-    """Factor on the modelled step time that this replication drew."""
+    engine_factor: float | None
+    """Factor on the modelled step time that this replication drew; None of several services, each of which draws."""
     requests: dict[str, int]
     """arrived, completed, rejected, timed_out, lost, in_system, preemptions, requeued."""
     output_tokens: int
@@ -83,6 +84,8 @@ class RunResult:
     trained: Trained | None = None
     energy: EnergyReport | None = None
     """Of all nodes; None where they are of several kinds or no offer of the catalog."""
+    services: tuple["RunResult", ...] = ()
+    """Of a plan that serves several: each as if it were a plan, with its part of the bill."""
 
     @property
     def usd_per_replica_hour(self) -> float | None:
@@ -95,7 +98,14 @@ class RunResult:
 
     @property
     def over_provisioned_usd(self) -> float | None:
-        """Cost of over-provisioned replica-hours, at that average; None without requests."""
+        """Cost of over-provisioned replica-hours, at that average; of services, with that of nodes which none of them
+        holds. None without requests.
+        """
+        if self.services:
+            unallocated = [one.bill.compute_by_state_usd.get("unallocated", 0.0) for one in (self, *self.services)]
+            return (
+                unallocated[0] - fsum(unallocated[1:]) + fsum(one.over_provisioned_usd or 0.0 for one in self.services)
+            )
         usd = self.usd_per_replica_hour
         return None if self.served is None or usd is None else self.served.provisioning.over_h * usd
 
@@ -107,13 +117,17 @@ class RunResult:
 
     @property
     def completed(self) -> bool:
-        """True if some request, and some job, completed."""
+        """True if some request of each service, and some job, completed."""
+        if self.services:
+            return all(one.completed for one in self.services)
         served = self.served is None or self.served.requests["completed"] > 0
         return served and (self.trained is None or self.trained.slo.jobs["completed"] > 0)
 
     @property
     def met(self) -> bool:
-        """Every check is met, and something completed."""
+        """Every check is met, that of each service, and something completed."""
+        if self.services:
+            return all(one.met for one in self.services)
         return self.completed and all(check.met for check in self.checks)
 
     @property
@@ -155,6 +169,8 @@ class PlanSummary:
     """Model and its quality; None where it serves none."""
     good_enough: bool = True
     """The model has the quality that is asked for, where any is."""
+    services: tuple["PlanSummary", ...] = ()
+    """Of a plan that serves several: each as if it were a plan."""
 
     @property
     def eligible(self) -> bool:
@@ -179,6 +195,8 @@ class PlanSummary:
     @property
     def excess(self) -> float:
         """Ratio of the worst broken check to its target; for attainment: misses / misses allowed."""
+        if self.services:
+            return max(one.excess for one in self.services)
         return max(map(_times_over, self.broken), default=1.0)
 
     def mean(self, value: Callable[[RunResult], float | None]) -> float | None:
@@ -195,16 +213,22 @@ def summarise(
     exact: bool = False,
     quality: ModelQuality | None = None,
     at_least: float | None = None,
+    of_services: Mapping[str, ModelQuality] = MappingProxyType({}),
 ) -> PlanSummary:
     """The replications of a plan, at least one, as one summary.
 
     Without a `risk` the means over replications are held against the targets. With one, replications are
     futures that differ in their demand, and all but this share of them must meet the SLO by themselves. Where
-    nothing is random, a result is exact. A quality is held against the least that is asked for.
+    nothing is random, a result is exact. A quality is held against the least that is asked for. A plan of several
+    services meets the SLO where each service meets its own; `of_services` has their models.
     """
     runs = tuple(sorted(results, key=lambda run: run.replication))
     met_share = sum(run.met for run in runs) / len(runs)
     checks = _means(runs) if risk is None else (Check.of("futures", met_share, round(1 - risk, 12)),)
+    services = tuple(
+        summarise(same[0].plan, same, level, quality=of_services.get(same[0].plan), at_least=at_least)
+        for same in zip(*(run.services for run in runs), strict=True)
+    )
     return PlanSummary(
         name=name,
         results=runs,
@@ -213,14 +237,17 @@ def summarise(
         attainment=_interval([run.attainment for run in runs], level, exact),
         wait_p95_s=_interval([run.wait_p95_s for run in runs], level, exact),
         checks=checks,
-        met=all(check.met for check in checks) and any(run.completed for run in runs),
+        met=all(one.met for one in services)
+        if services
+        else all(check.met for check in checks) and any(run.completed for run in runs),
         met_share=met_share,
         by_category_usd=mean_by_key([run.bill.by_category_usd() for run in runs]),
         by_state_usd=mean_by_key([run.bill.compute_by_state_usd for run in runs]),
         accelerator_hours=fsum(run.accelerator_hours for run in runs) / len(runs),
         months=fsum(run.bill.months for run in runs) / len(runs),
         quality=quality,
-        good_enough=quality is None or quality.reaches(at_least),
+        good_enough=all(one.good_enough for one in services) and (quality is None or quality.reaches(at_least)),
+        services=services,
     )
 
 

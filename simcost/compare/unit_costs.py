@@ -88,6 +88,18 @@ def allocation(plan: PlanSummary) -> Document:
     return {name: usd / plan.months for name, usd in found.items()}
 
 
+def by_service(plan: PlanSummary) -> Document:
+    """The bill of a month by service; with nodes that no service holds and commitments that nobody used, it adds up to
+    that of the plan.
+    """
+    services = {one.name: one.per_month_usd.mean for one in plan.services}
+    unused = plan.by_state_usd.get("unused_commitment", 0.0) - fsum(
+        one.by_state_usd.get("unused_commitment", 0.0) for one in plan.services
+    )
+    idle = plan.total_usd.mean - fsum(one.total_usd.mean for one in plan.services) - unused
+    return {"services": services, "idle": idle / plan.months, "unused_commitments": unused / plan.months}
+
+
 def _share(plan: PlanSummary, states: Sequence[str]) -> float:
     """Part of the accelerator time that was paid for use in which accelerators were in some states."""
     paid = {state: usd for state, usd in plan.by_state_usd.items() if state != "unused_commitment"}

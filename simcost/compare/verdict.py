@@ -81,6 +81,20 @@ def missed(checks: Sequence[Check]) -> str:
     return " and ".join(map(_miss, checks))
 
 
+_SHOWN = 3
+"""Services that miss their targets, named in a sentence."""
+
+
+def missed_targets(plan: PlanSummary) -> str:
+    """The targets that a plan misses, with the service that does; empty where it meets all."""
+    late = [one for one in plan.services if not one.met]
+    if not late:
+        return missed(plan.broken)
+    named = [f"{missed(one.broken) or 'the SLO'} of {one.name}" for one in late[:_SHOWN]]
+    more = f", and the targets of {len(late) - _SHOWN} more services" if len(late) > _SHOWN else ""
+    return f"{', '.join(named)}{more}"
+
+
 def name_of(check: Check) -> str:
     """`ttft_s p95` as `TTFT p95`, `wait_s p95` as `P95 wait`; shares keep their name."""
     metric, _, level = check.name.partition("_s ")
@@ -167,17 +181,26 @@ def _best(comparison: Comparison, best: PlanSummary) -> str:
 
 
 def _gate(comparison: Comparison) -> str:
-    """` with mmlu of at least 64`, where that is asked for."""
-    asked = comparison.quality
-    return "" if asked is None or asked.at_least is None else f" with {asked.metric} of at least {asked.at_least:.6g}"
+    """` of all 3 services with mmlu of at least 64`, where there are several and that is asked for."""
+    asked, count = comparison.quality, len(comparison.baseline.services)
+    services = f" of all {count} services" if count > 1 else ""
+    if asked is None or asked.at_least is None:
+        return services
+    return f"{services} with {asked.metric} of at least {asked.at_least:.6g}"
 
 
 def _poor(comparison: Comparison, best: PlanSummary) -> str:
     """Plans that meet the SLO for less, and are not good enough."""
     limit = best.per_month_usd.mean * (1 - 1e-3)
     found = [plan for plan in comparison.plans if plan.met and not plan.good_enough and plan.per_month_usd.mean < limit]
-    named = ", ".join(f"{plan.name} ({score(plan)})" for plan in found)
+    named = ", ".join(f"{plan.name} ({_scores(plan)})" for plan in found)
     return f"; cheaper, but not good enough: {named}" if named else ""
+
+
+def _scores(plan: PlanSummary) -> str:
+    """Of the model of a plan, or of those of its services that are not good enough."""
+    poor = [f"{score(one)} of {one.name}" for one in plan.services if not one.good_enough]
+    return ", ".join(poor) or score(plan)
 
 
 def score(plan: PlanSummary) -> str:
@@ -204,8 +227,8 @@ def _spread(plan: PlanSummary) -> str:
 
 
 def _broken(comparison: Comparison, plan: PlanSummary) -> str:
-    if plan.broken:
-        return missed(plan.broken)
+    if text := missed_targets(plan):
+        return text
     if plan.met and comparison.quality is not None:
-        return f"{score(plan)} (at least {comparison.quality.at_least:.6g} asked for)"
+        return f"{_scores(plan)} (at least {comparison.quality.at_least:.6g} asked for)"
     return "it, since nothing completed"

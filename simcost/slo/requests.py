@@ -31,6 +31,8 @@ class SloReport:
 
     met: bool
     """Every check is met, and at least one request completed."""
+    judged: int
+    """Requests that are good or not, of which attainment is a share."""
     attainment: float | None
     metrics: dict[str, dict[str, float | None]]
     """`ttft_s`, `tpot_s`, `e2e_s`, each with mean, p50, p90, p95, p99."""
@@ -44,8 +46,8 @@ class SloReport:
     """Misses / misses allowed; above 1 the budget is burnt. None = misses where none are allowed."""
     output_tokens_per_s: float
     checks: tuple[Check, ...]
-    target: float
-    """The attainment asked for."""
+    target: float | None
+    """The attainment asked for; None of several services that ask for different ones."""
     limits: dict[str, float | None]
     """Per-request limits by metric, seconds; None = no limit."""
     hours: Any
@@ -74,6 +76,7 @@ def assess(ledger: "Ledger", slo: Slo) -> SloReport:
     hours, hours_missed = _hours(ledger, slo, latencies)
     return SloReport(
         met=outcomes.completed > 0 and all(check.met for check in checks),
+        judged=judged,
         attainment=attainment,
         error_share=error_share,
         checks=checks,

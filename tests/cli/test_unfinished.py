@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.Mon
         if where == "tables":
             patched.setattr(pq, "write_table", full)
         elif where == "result":
-            patched.setattr("simcost.scenario.runs.run.resolved_text", full)
+            patched.setattr("simcost.scenario.runs.results_folder.write_sums", full)
         else:
             patched.setattr(Path, "replace", full)
         assert refused(*words) == "simcost: somewhere: No space left on device\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.scenarios import SMALL, write
+from support.scenarios import SERVICES, SMALL, write
 
 from simcost.errors import FaultsError
 from simcost.plan import Fixed, RoundRobin, Schedule
@@ -37,7 +37,7 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (("seeds: 2", "sedes: 2"), "4:1: sedes: unknown key 'sedes'; did you mean 'seeds' or 'seed'?"),
+        (("seeds: 2", "sedes: 2"), "4:1: sedes: unknown key 'sedes'; did you mean 'seeds' or 'seed' or 'services'?"),
         (("lengths:", "length:"), "8:3: workload.length: unknown key 'length'; did you mean 'lengths'"),
         (("model: llama-3.2-1b\n", ""), "1:1: model: is required, and missing"),
         (("seeds: 2", "seeds: 2.5"), "4:8: seeds: 2.5 is not a whole number"),
@@ -321,7 +321,9 @@ def test_what_is_no_scenario_has_faults_and_no_traceback(tmp_path: Path, text: s
         load(file)
 
 
-KEYS = st.sampled_from(sorted({"defaults"} | {name for part in parts() for name in hints(part.cls)}))
+KEYS = st.sampled_from(
+    sorted({"defaults", "services", "sharing", "chat"} | {name for part in parts() for name in hints(part.cls)})
+)
 VALUES = st.sampled_from(
     [
         None,
@@ -362,6 +364,20 @@ def test_no_structure_raises(tmp_path: Path, top: dict[str, object], plan: dict[
     sound, _ = parse(SMALL, "f")
     assert sound is not None
     for tree in (top, {**sound.plain(), **top}, {**sound.plain(), "plans": [plan], "defaults": top}):  # type: ignore[dict-item]
+        for fault in find_faults(write(tmp_path, text=dump(tree))):
+            assert fault.line >= 1
+            assert "Input" not in fault.message
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(st.dictionaries(KEYS, TREES, max_size=6), st.dictionaries(KEYS, TREES, max_size=4))
+def test_no_structure_of_services_raises(tmp_path: Path, one: dict[str, object], other: dict[str, object]) -> None:
+    parsed, _ = parse(SERVICES, "f")
+    assert parsed is not None
+    sound = parsed.plain()
+    assert isinstance(sound, dict)
+    plans = [{"name": "one", **one, "services": {"chat": other, "search": one}}, {"name": "two", "services": other}]
+    for tree in ({**sound, **one}, {**sound, "services": [one, {**other, "name": "chat"}]}, {**sound, "plans": plans}):
         for fault in find_faults(write(tmp_path, text=dump(tree))):
             assert fault.line >= 1
             assert "Input" not in fault.message

@@ -22,6 +22,7 @@ def report(attainment: float | None = 0.995, ttft_p95_s: float | None = 1.5, slo
     checks = slo.checks({"attainment": attainment, "ttft_s p95": ttft_p95_s})
     return SloReport(
         met=all(check.met for check in checks),
+        judged=100,
         attainment=attainment,
         metrics={metric: dict.fromkeys(names, ttft_p95_s) for metric in ("ttft_s", "tpot_s", "e2e_s")},
         metrics_error=0.004,

@@ -27,6 +27,56 @@ plans:
     scaling: {kind: fixed, replicas: 2}
 """
 
+SERVICES = """\
+scenario: small
+horizon: 10min
+seeds: 2
+services:
+  - name: chat
+    model: llama-3.2-1b
+    workload: {kind: synthetic, rate: 0.5/s, lengths: {prompt_median: 100, output_median: 20}}
+    slo: {ttft: 1s, attainment: 95%}
+  - name: search
+    model: llama-3.1-8b
+    workload: {kind: synthetic, rate: 0.3/s, lengths: {prompt_median: 200, output_median: 30}}
+    slo: {ttft: 2s, attainment: 90%}
+defaults:
+  replica: {accelerator: l4}
+  services:
+    chat: {buy: {offer: aws/g6.xlarge}}
+    search: {buy: {offer: aws/g6.2xlarge}}
+plans:
+  - name: one
+    services:
+      chat: {scaling: {kind: fixed, replicas: 1}}
+      search: {scaling: {kind: fixed, replicas: 1}}
+  - name: two
+    services:
+      chat: {scaling: {kind: fixed, replicas: 2}}
+      search: {scaling: {kind: fixed, replicas: 1}}
+"""
+"""A scenario of two services, each on nodes of its own."""
+
+
+def alone(service: str) -> str:
+    """The scenario of one service of SERVICES as one pool a plan; `search` has the same scaling in both plans."""
+    model, rate, lengths, slo, offer, most = {
+        "chat": ("llama-3.2-1b", "0.5/s", "100, output_median: 20", "1s, attainment: 95%", "g6.xlarge", 2),
+        "search": ("llama-3.1-8b", "0.3/s", "200, output_median: 30", "2s, attainment: 90%", "g6.2xlarge", 1),
+    }[service]
+    return f"""\
+scenario: small
+horizon: 10min
+seeds: 2
+model: {model}
+workload: {{kind: synthetic, rate: {rate}, lengths: {{prompt_median: {lengths}}}}}
+slo: {{ttft: {slo}}}
+defaults: {{replica: {{accelerator: l4}}, buy: {{offer: aws/{offer}}}}}
+plans:
+  - {{name: one, scaling: {{kind: fixed, replicas: 1}}}}
+  - {{name: two, scaling: {{kind: fixed, replicas: {most}}}}}
+"""
+
 
 def write(folder: Path, *changes: tuple[str, str], text: str = SMALL, name: str = "small.yaml") -> Path:
     """A scenario file with parts of its text replaced; each part must be there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError
@@ -15,27 +16,44 @@ from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, spread
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.nodes import YamlNode, items
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.files.services import by_service, has_services, without_services
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan, Scenario
 
 
 def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
-    """Read a scenario file.
+    """Read a scenario file of one pool a plan.
 
     Args:
         path: the YAML file.
         data_folder: where traces are looked for; None = the folder of the file.
 
     Raises:
-        FaultsError: all faults of the file, each with its place.
+        FaultsError: all faults of the file, each with its place; or it is of several services.
     """
+    return of_one_pool(load_with_services(path, data_folder))
+
+
+def of_one_pool(loaded: LoadedScenario | LoadedServices) -> LoadedScenario:
+    """A scenario of one pool a plan. Raises FaultsError for one of several services."""
+    if isinstance(loaded, LoadedScenario):
+        return loaded
+    message = (
+        f"has {len(loaded.services)} services, which `simcost run` and `simcost check` take; here, ask for each "
+        "service in a scenario of its own"
+    )
+    raise FaultsError([fault_at(loaded.root.get("services") or loaded.root, message, str(loaded.path))])
+
+
+def load_with_services(path: Path, data_folder: Path | None = None) -> LoadedScenario | LoadedServices:
+    """Read a scenario file of one pool a plan, or of several services; as `load`."""
     loaded, faults = _read(path, data_folder or path.parent)
     if loaded is None or faults:
         raise FaultsError(faults)
     return loaded
 
 
-def load_text(text: str, path: Path, data_folder: Path | None = None) -> LoadedScenario:
+def load_text(text: str, path: Path, data_folder: Path | None = None) -> LoadedScenario | LoadedServices:
     """Read a scenario from YAML text.
 
     Args:
@@ -57,12 +75,12 @@ def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
     return _read(path, data_folder or path.parent)[1]
 
 
-def _read(path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
+def _read(path: Path, folder: Path) -> tuple[LoadedScenario | LoadedServices | None, list[Fault]]:
     text, faults = yaml.read(path)
     return (None, faults) if faults else _parsed(text, path, folder)
 
 
-def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
+def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | LoadedServices | None, list[Fault]]:
     file = str(path)
     root, faults = yaml.parse(text, file)
     if root is None:
@@ -70,14 +88,42 @@ def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | None,
     if not isinstance(root.value, dict):
         return None, [*faults, fault_at(root, f"{shown(root.value)} stands where a scenario is needed", file)]
     root, found = spread(root, file)
+    faults += found
+    if has_services(root):
+        return _read_services(root, text, path, folder, faults)
+    root, found = without_services(root, file)
+    loaded, wrong = _read_pool(root, text, path, folder)
+    return loaded, _in_order([*faults, *found, *wrong])
+
+
+def _read_services(
+    root: YamlNode, text: str, path: Path, folder: Path, faults: list[Fault]
+) -> tuple[LoadedServices | None, list[Fault]]:
+    """Each service as a scenario of its own; what is wrong in all of them is one fault."""
+    trees, found = by_service(root, str(path))
+    faults = [*faults, *found]
+    services: dict[str, LoadedScenario] = {}
+    for name, tree in trees.scenarios.items():
+        loaded, wrong = _read_pool(tree, text, path, folder)
+        faults += wrong
+        if loaded is not None:
+            services[name] = loaded
+    if faults:
+        return None, _in_order(faults)
+    return LoadedServices(services=services, sharing=trees.sharing, text=text, root=root, path=path, folder=folder), []
+
+
+def _read_pool(root: YamlNode, text: str, path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
+    """A scenario of one pool a plan, its defaults spread."""
+    file, faults = str(path), list[Fault]()
     root, uncalibrated, calibrations = with_calibrations(written_in_full(root), folder, file)
     if uncalibrated:
-        return None, [*faults, *found, *uncalibrated]
+        return None, uncalibrated
     faults += [*cache_faults(root, file), *link_faults(root, file)]
-    root = Conform(file, faults).node(root, Scenario, also=("defaults",))
+    root = Conform(file, faults).node(root, Scenario, also=("defaults", "services"))
     scenario, wrong = validate(adapter(Scenario), root, file)
     catalog, missing = find_catalog(root, path)
-    faults += [*found, *wrong, *missing, *scenario_faults(root, file, folder)]
+    faults += [*wrong, *missing, *scenario_faults(root, file, folder)]
     if catalog is not None:
         plans = scenario.plans if scenario else _sound_plans(root, file)
         without = _without_prefixes(scenario, folder)
@@ -95,7 +141,6 @@ def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | None,
         from simcost.scenario.checks.input_checks import input_faults
 
         faults += input_faults(scenario, root, catalog, folder, file)
-    faults = _in_order(faults)
     if scenario is None or catalog is None:
         return None, faults
     loaded = LoadedScenario(
@@ -129,7 +174,7 @@ def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:
     )
 
 
-def _in_order(faults: list[Fault]) -> list[Fault]:
+def _in_order(faults: Sequence[Fault]) -> list[Fault]:
     """By place; of several faults of one value the first, which the others follow from."""
     first: dict[tuple[object, ...], Fault] = {}
     for fault in faults:

@@ -15,8 +15,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from simcost.scenario.files.conform import classes, hints, item, kind, kinds
+from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan, Scenario
+from simcost.scenario.schema.services import ServiceDemand, Sharing
 from simcost.units import Unit
 
 
@@ -31,7 +33,14 @@ class SchemaSection:
     cls: type
 
 
-def parts(cls: type = Scenario, path: str = "", of_kind: str | None = None) -> Iterator[SchemaSection]:
+def parts() -> Iterator[SchemaSection]:
+    """The classes of a scenario file: those of one pool, then those of several services."""
+    yield from within(Scenario)
+    yield from within(ServiceDemand, "services[]")
+    yield from within(Sharing, "plans[].sharing")
+
+
+def within(cls: type, path: str = "", of_kind: str | None = None) -> Iterator[SchemaSection]:
     """The class and all within it, in the order of the file."""
     yield SchemaSection(path=path, kind=of_kind, cls=cls)
     for name, hint in hints(cls).items():
@@ -39,7 +48,7 @@ def parts(cls: type = Scenario, path: str = "", of_kind: str | None = None) -> I
         inner = f"{path}.{name}".lstrip(".") + ("[]" if one is not None else "")
         named = kinds(one or hint)
         for member in classes(one or hint):
-            yield from parts(member, inner, kind(member) if named else None)
+            yield from within(member, inner, kind(member) if named else None)
 
 
 @cache
@@ -72,7 +81,7 @@ def defaults(cls: type) -> dict[str, Any]:
 @cache
 def spread_classes() -> frozenset[type]:
     """The classes of which a file may write a part under `defaults` and the rest in a plan."""
-    return frozenset(part.cls for part in parts(Plan))
+    return frozenset(part.cls for part in within(Plan))
 
 
 Schema = dict[str, Any]
@@ -93,10 +102,29 @@ def json_schema() -> Schema:
     top = _object(Scenario)
     shared = "Plan fields that all plans share; each plan may override them key by key."
     top["properties"]["defaults"] = {"$ref": "#/$defs/Defaults", "description": shared}
+    members["Plan"]["properties"]["sharing"] = {"$ref": "#/$defs/Sharing"} | {
+        "description": "Rights of the services that run on the nodes of the plan, those without a `buy` of their own."
+    }
+    members["Plan"]["properties"]["services"] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/Part"}} | {
+        "description": "How each service is served, by its name; what the plan says itself holds for all of them."
+    }
     members["Defaults"] = {key: value for key, value in members["Plan"].items() if key != "required"}
+    members["Part"] = _part(members["Plan"])
+    top["properties"]["services"] = {"type": "array", "items": {"$ref": "#/$defs/ServiceDemand"}} | {
+        "description": "Several models, each with its requests and its target, in place of `workload` and `slo`."
+    }
+    top["required"] = [name for name in top["required"] if name != "slo"]
+    top["anyOf"] = [{"required": ["slo"]}, {"required": ["services"]}]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "simcost scenario"}
     needs = {"dependentRequired": {"workload": ["model"], "demand": ["model"]}}
     return head | top | needs | {"$defs": dict(sorted(members.items()))}
+
+
+def _part(plan: Schema) -> Schema:
+    """Part of a plan that serves one of several services; an empty one takes all from the plan."""
+    properties = {name: value for name, value in plan["properties"].items() if name not in OF_A_PLAN}
+    text = "How a plan serves one of several services."
+    return {"type": ["object", "null"], "description": text, "properties": properties, "additionalProperties": False}
 
 
 def _short(manifest: Schema) -> Schema:

@@ -1,13 +1,15 @@
-"""Usage of purchased nodes by the runs of a plan, and one bill for all that is bought in the same way."""
+"""Usage of purchased nodes by the runs of a plan; one bill for all that is bought in the same way, and its parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import pyarrow as pa
 
 from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, bill_together
+from simcost.billing.allocation import UsedNodes, allocated
 from simcost.billing.energy import EnergyReport, energy, together
 from simcost.catalog import Catalog
 from simcost.ledger.jobs import JobLedger
@@ -28,7 +30,44 @@ class PurchasedNodes:
 
 def costs_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
     """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
-    return _joined([_billed(account, catalog) for _, account in _grouped(bought, lambda one: one.beside or one.buy)])
+    return _joined([_billed(account, catalog) for _, account in _grouped(bought, _account)])
+
+
+def costs_by_owner(
+    nodes: Sequence[PurchasedNodes], held: Mapping[str, Sequence[PurchasedNodes]], catalog: Catalog
+) -> tuple[Costs, dict[str, Costs]]:
+    """The bills of a plan, and the part of each owner. An account of several owners is settled once, and allocated by
+    their use; what nobody used of its nodes and commitments is in the bills alone.
+
+    Args:
+        nodes: all nodes of the plan.
+        held: by owner, nodes of its own, which are among those, or what it holds of them, as time of whole nodes.
+        catalog: prices.
+    """
+    accounts, parts = [], {owner: list[Costs]() for owner in held}
+    for buy, members in _grouped(nodes, _account):
+        costs = _billed(members, catalog)
+        accounts.append(costs)
+        users = {
+            owner: mine for owner, every in held.items() if (mine := [one for one in every if _account(one) == buy])
+        }
+        whole = len(users) == 1 and all(
+            any(one is other for other in members) for mine in users.values() for one in mine
+        )
+        used = [[_used(one, catalog) for one in mine] for mine in users.values()]
+        shares = [costs] if whole else allocated(costs, [_used(one, catalog) for one in members], used)
+        for owner, share in zip(users, shares, strict=True):
+            parts[owner].append(share)
+    return _joined(accounts), {owner: _joined(costs) for owner, costs in parts.items()}
+
+
+def _account(nodes: PurchasedNodes) -> Buy:
+    return nodes.beside or nodes.buy
+
+
+def _used(one: PurchasedNodes, catalog: Catalog) -> UsedNodes:
+    usd_per_h = one.buy.line(catalog).contracted_usd if isinstance(one.buy, OnDemand | Spot) else 1.0
+    return UsedNodes(usage=one.usage, usd_per_h=usd_per_h)
 
 
 def _billed(account: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
@@ -37,11 +76,12 @@ def _billed(account: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
     return bill_together(several, catalog) if len(several) > 1 else bill(*kinds[0], catalog)
 
 
-def _grouped(
-    bought: Sequence[PurchasedNodes], key: Callable[[PurchasedNodes], Buy]
-) -> list[tuple[Buy, list[PurchasedNodes]]]:
+T = TypeVar("T")
+
+
+def _grouped(bought: Sequence[T], key: Callable[[T], Buy]) -> list[tuple[Buy, list[T]]]:
     """Those with the same key together, in the order in which keys come; purchases have no hash."""
-    groups: list[tuple[Buy, list[PurchasedNodes]]] = []
+    groups: list[tuple[Buy, list[T]]] = []
     for one in bought:
         members = next((members for found, members in groups if found == key(one)), None)
         if members is None:
@@ -90,6 +130,17 @@ def by_accelerator(usage: LedgerUsage, per_slot: float) -> LedgerUsage:
         slot_seconds=seconds,
         stepping_s=usage.stepping_s * per_slot,
     )
+
+
+def as_whole_nodes(usage: LedgerUsage, accelerators: int) -> LedgerUsage:
+    """Usage of parts of nodes as time of whole nodes of so many accelerators: half a node for an hour is one for half
+    of it.
+    """
+    part = usage.slots_per_node / accelerators
+    start, end = usage.nodes["start_s"].to_numpy(), usage.nodes["end_s"].to_numpy()
+    place = usage.nodes.column_names.index("end_s")
+    nodes = usage.nodes.set_column(place, "end_s", pa.array(start + part * (end - start)))
+    return replace(usage, nodes=nodes, slots_per_node=accelerators)
 
 
 def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) -> list[PurchasedNodes]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import FaultsError, TraceError
-from simcost.scenario.checks.load import load
+from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.trace_models import other_models
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
 
 def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
@@ -16,13 +17,14 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
     """
     notes: list[str] = []
     try:
-        loaded = load(path, data_folder)
-        if loaded.scenario.vary:
+        loaded = load_with_services(path, data_folder)
+        if isinstance(loaded, LoadedScenario) and loaded.scenario.vary:
             from simcost.scenario.inputs.variations import variations
 
             variations(loaded)
     except FaultsError as error:
         return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
     with suppress(TraceError):  # of a trace that cannot be read only the run speaks
-        notes = other_models(loaded.scenario, loaded.folder)
+        pools = [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values()
+        notes = [note for one in pools for note in other_models(one.scenario, one.folder)]
     return {"faults": [], "notes": notes}

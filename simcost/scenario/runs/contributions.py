@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from simcost.billing import OnDemand, Spot
+from simcost.billing import Costs, OnDemand, Spot
 from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.fleet_tracking import followed, following, moved, unread
@@ -233,9 +233,14 @@ def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | 
 
 
 def as_one(
-    plan: str, replication: int, served: ServedSide | None, trained: TrainedSide | None, catalog: Catalog
+    plan: str,
+    replication: int,
+    served: ServedSide | None,
+    trained: TrainedSide | None,
+    catalog: Catalog,
+    costs: Costs | None = None,
 ) -> RunTables:
-    """The result of a plan in a replication, billed, and its tables."""
+    """The result of a plan in a replication, and its tables; billed, unless its costs are known."""
     sides = [side for side in (served, trained) if side is not None]
     bought = [one for side in sides for one in side.bought]
     usages = [one.usage for side in sides for one in side.bought]
@@ -243,7 +248,7 @@ def as_one(
     result = RunResult(
         plan=plan,
         replication=replication,
-        bill=costs_of(bought, catalog),
+        bill=costs_of(bought, catalog) if costs is None else costs,
         node_hours=sum(usage.node_hours() for usage in usages),
         accelerator_hours=hours,
         utilisation=sum(side.busy_hours for side in sides) / hours if hours else 0.0,

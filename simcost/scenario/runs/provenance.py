@@ -173,11 +173,16 @@ def resolved_text(question: ResolvedScenario) -> str:
     scenario = question.loaded.scenario
     horizon = question.horizon_s if scenario.demand is None else None
     scenario = replace(scenario, seed=question.seed, seeds=question.seeds, horizon=horizon)
-    head = f"# {question.loaded.path.name} as it was run, all defaults written out; paths are relative to that file.\n"
     said = asdict(scenario)
     if question.source is None:
         said["plans"] = [{key: plan[key] for key in _OF_JOBS} for plan in said["plans"]]
-    text, written = dump(said), question.loaded.text
+    return as_it_was_run(said, question.loaded.path, question.loaded.text)
+
+
+def as_it_was_run(said: dict[str, Any], path: Path, written: str) -> str:
+    """A scenario in full as YAML; the text of its file where that is one in full already."""
+    head = f"# {path.name} as it was run, all defaults written out; paths are relative to that file.\n"
+    text = dump(said)
     return written if written.partition("\n")[2] == text else head + text
 
 

@@ -10,7 +10,7 @@ from simcost.scenario.runs.resolve import Source
 
 if TYPE_CHECKING:
     from simcost.trace.requests.batch import RequestBatch
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,11 +63,11 @@ class ServingRun:
     """Share of it that is done."""
 
 
-def list_serving_runs(question: ResolvedScenario, folder: Path) -> list[ServingRun]:
-    """The distinct runs of a question; those that meet the same arrivals stand together."""
+def list_serving_runs(question: ResolvedScenario, folder: Path, *, without: Collection[str] = ()) -> list[ServingRun]:
+    """The distinct runs of a question but for some plans; those that meet the same arrivals stand together."""
     runs: dict[str, ServingRun] = {}
     for replication in range(question.seeds):
-        for plan in question.plans:
+        for plan in (one for one in question.plans if one.plan.name not in without):
             pool = plan.drawn(replication)
             key = run_key(question, pool, replication)
             one = ServingRun(pool=pool, replication=replication, folder=folder / key[:32])
@@ -87,6 +87,11 @@ def serving_ledger(
     return with_rows_in(ledger, run.folder)
 
 
+def replication_seed(seed: int, replication: int) -> int:
+    """Seed of the simulator in a replication."""
+    return int(stream(seed, "replication", replication).integers(2**62))
+
+
 def _simulate(
     question: ResolvedScenario, run: ServingRun, arrivals: Arrivals, draft: Path, tell: Callable[[float], None]
 ) -> Ledger:
@@ -96,7 +101,7 @@ def _simulate(
         run.pool,
         arrivals.of(run.replication),
         horizon_s=arrivals.horizon_s,
-        seed=int(stream(question.seed, "replication", run.replication).integers(2**62)),
+        seed=replication_seed(question.seed, run.replication),
         limits=question.limits,
         closed=question.loaded.scenario.closed_workload(),
         rows=draft / ROWS if run.replication == 0 and arrivals.expected <= ROWS_UP_TO else None,

@@ -11,8 +11,8 @@ from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.contributions import as_one, served_side
+from simcost.scenario.runs.execution import execute
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan, run_key
-from simcost.scenario.runs.run import execute
 from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
 from simcost.scenario.schema.scenario import Plan
 from simcost.slo import Check

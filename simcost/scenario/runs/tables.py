@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ _LEVELS = pa.schema([("metric", pa.string()), ("quantile", pa.float64()), ("valu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTables:
-    """Contribution of one run of one plan; tables but `nodes` are of replication 0 alone, None = there is none."""
+    """Contribution of one run of one plan, or of one of its services; tables but `nodes` are of replication 0 alone,
+    None = there is none.
+    """
 
     result: RunResult
     nodes: pa.Table
@@ -31,6 +33,8 @@ class RunTables:
     gpus: pa.Table | None = None
     waits: pa.Table | None = None
     followed: pa.Table | None = None
+    services: tuple[RunTables, ...] = ()
+    """Of a plan of several services, what each contributes in place of the tables above but `nodes`."""
 
 
 def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
@@ -42,23 +46,25 @@ def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
     quantile, value_s`; gpus: `plan, t_s`, GPUs that `jobs` and `requests` hold, `waiting_jobs`, means from each time
     to the next. These are of replication 0. nodes: `plan, replication`, the columns of `ledger.NODES`, and
     `provider, sku, region`: what was metered, for `simcost bill`. charges: `plan, replication` and the fields of
-    `Charge`. runs: one line per plan and replication.
+    `Charge`. runs: one line per plan and replication. Of several services, tables have the column `service` after
+    `plan` but for charges and runs, which are of the plan, nodes that services share
+    have none in it, and services has a line per plan, replication and service.
     """
     folder.mkdir()
     results = [row.result for row in rows]
-    changed = {one.plan for one in results if one.served and one.served.fleet_changed}
+    parts = list(_parts(rows))
+    changed = {one.key for one in parts if one.row.result.served and one.row.result.served.fleet_changed}
     tables = {
-        "timeline": _joined((row.result.plan, row.timeline) for row in rows),
-        "hours": _joined(
-            (one.plan, one.served.slo.hours if one.served else None) for one in results if one.replication == 0
-        ),
-        "latency": _joined((row.result.plan, row.latency) for row in rows),
-        "followed": _joined((row.result.plan, row.followed) for row in rows if row.result.plan in changed),
-        "waits": _joined((row.result.plan, row.waits) for row in rows),
-        "gpus": _joined((row.result.plan, row.gpus) for row in rows),
-        "nodes": _joined((row.result.plan, _numbered(row)) for row in rows),
+        "timeline": _joined((one.head, one.row.timeline) for one in parts),
+        "hours": _joined((one.head, _hours(one.row.result)) for one in parts),
+        "latency": _joined((one.head, one.row.latency) for one in parts),
+        "followed": _joined((one.head, one.row.followed) for one in parts if one.key in changed),
+        "waits": _joined((one.head, one.row.waits) for one in parts),
+        "gpus": _joined((one.head, one.row.gpus) for one in parts),
+        "nodes": _joined(({"plan": row.result.plan}, _numbered(row)) for row in rows),
         "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
-        "runs": pa.Table.from_pylist([_line(result) for result in results]),
+        "runs": pa.Table.from_pylist([{"plan": result.plan} | _line(result) for result in results]),
+        "services": _services(results),
     }
     found = {name: table for name, table in tables.items() if table is not None}
     for name, table in found.items():
@@ -66,14 +72,48 @@ def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
     return [f"tables/{name}.parquet" for name in found]
 
 
-def _joined(parts: Iterable[tuple[str, pa.Table | None]]) -> pa.Table | None:
-    """Tables of plans under each other, the plan in front; None where there are none."""
-    found = [
-        table.add_column(0, "plan", pa.array([plan] * len(table), pa.string()))
-        for plan, table in parts
-        if table is not None
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """The tables of a plan, or of one of its services."""
+
+    head: dict[str, str]
+    """Columns in front of each of its tables."""
+    row: RunTables
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(self.head.values())
+
+
+def _parts(rows: Iterable[RunTables]) -> Iterator[_Part]:
+    for row in rows:
+        head = {"plan": row.result.plan}
+        if not row.services:
+            yield _Part(head=head, row=row)
+        for one in row.services:
+            yield _Part(head=head | {"service": one.result.plan}, row=one)
+
+
+def _joined(parts: Iterable[tuple[dict[str, str], pa.Table | None]]) -> pa.Table | None:
+    """Tables under each other, columns with their plan and service in front; None where there are none."""
+    found = [_headed(table, head) for head, table in parts if table is not None]
     return pa.concat_tables(found) if found else None
+
+
+def _headed(table: pa.Table, head: dict[str, str]) -> pa.Table:
+    for place, (name, value) in enumerate(head.items()):
+        table = table.add_column(place, name, pa.array([value] * len(table), pa.string()))
+    return table
+
+
+def _hours(result: RunResult) -> pa.Table | None:
+    return result.served.slo.hours if result.served and result.replication == 0 else None
+
+
+def _services(results: Sequence[RunResult]) -> pa.Table | None:
+    """A line per plan, replication and service; None where plans have no services."""
+    lines = [{"plan": result.plan, "service": one.plan} | _line(one) for result in results for one in result.services]
+    return pa.Table.from_pylist(lines) if lines else None
 
 
 def _numbered(row: RunTables) -> pa.Table:
@@ -117,7 +157,6 @@ def _charges(result: RunResult) -> list[Row]:
 
 def _line(result: RunResult) -> Row:
     return {
-        "plan": result.plan,
         "replication": result.replication,
         "total_usd": result.bill.total_usd,
         "per_month_usd": result.bill.per_month_usd,

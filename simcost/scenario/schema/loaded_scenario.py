@@ -1,13 +1,15 @@
-"""A scenario file with all that it names, checked."""
+"""A scenario file with all that it names, checked: of one pool a plan, or of several services."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from simcost.catalog import Catalog
 from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.schema.scenario import Scenario
+from simcost.scenario.schema.services import Sharing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +27,30 @@ class LoadedScenario:
     catalog: Catalog
     calibrations: tuple[str, ...] = ()
     """Files of calibrated replicas, as the scenario names them."""
+
+    @property
+    def first(self) -> LoadedScenario:
+        """Itself, as of several services the first."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedServices:
+    """A sound scenario of several services: each is a scenario of its own under the same plans."""
+
+    services: Mapping[str, LoadedScenario]
+    """By name, in the order of the file; a plan in them holds the part of this service."""
+    sharing: Mapping[tuple[str, str], Sharing]
+    """By plan and service, of those on nodes that several services share."""
+    text: str
+    """The file as it is written."""
+    root: YamlNode
+    """Text of the file, defaults spread."""
+    path: Path
+    folder: Path
+    """Folder of its traces."""
+
+    @property
+    def first(self) -> LoadedScenario:
+        """The first service, for what is the same in all: name, plans, seeds, catalog."""
+        return next(iter(self.services.values()))

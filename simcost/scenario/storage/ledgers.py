@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from math import inf, isinf
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from simcost.ledger.jobs import JobLedger, JobOutcomes
 from simcost.ledger.requests import Buckets, LatencyLimits, Ledger, RequestOutcomes, Sendings, TransferUse
+from simcost.ledger.shared_nodes import SharedLedger
 from simcost.scenario.storage.folders import read_table, seal, whole
 from simcost.scenario.storage.laws import check_job_ledger, check_ledger
 
@@ -74,6 +76,21 @@ def load_ledger(folder: Path) -> Ledger:
 def _side(folder: Path, prefix: str, scalars: dict[str, Any], result: RequestOutcomes) -> Ledger:
     tables = {name: read_table(folder, f"{prefix}{name}") for name in _TABLES}
     return Ledger(**tables, **scalars | {"slots": tuple(scalars["slots"])}, outcomes=result)
+
+
+def save_shared_nodes(ledger: SharedLedger, folder: Path) -> None:
+    """Write the nodes of services that share them into an existing folder, and seal it; each service has its own."""
+    said = {"horizon_s": ledger.horizon_s, "disk_gb_per_node": ledger.disk_gb_per_node}
+    tables = {"nodes": ledger.nodes, "events": ledger.events}
+    seal(folder, tables, {"ledger": said | {"accelerators": ledger.accelerators}})
+
+
+def load_shared_ledger(folder: Path, services: Mapping[str, Ledger]) -> SharedLedger:
+    """The nodes in a folder, with the ledgers of the services on them. Raises as `load_ledger`."""
+    with whole(folder) as said:
+        scalars = said["ledger"] | {"accelerators": tuple(said["ledger"]["accelerators"])}
+        tables = {name: read_table(folder, name) for name in ("nodes", "events")}
+        return SharedLedger(**tables, **scalars, services=dict(services))
 
 
 def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:

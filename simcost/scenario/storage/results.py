@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
             f"{folder}: no plan {chosen!r}{did_you_mean(chosen, list(plans))}; there are {', '.join(plans)}"
         )
     return plans[chosen], horizon_s
+
+
+def refuse_services(folder: Path, plan: Mapping[str, Any]) -> None:
+    """Raise InputError for a plan of several services, where the question is of one."""
+    if services := plan.get("services"):
+        names = ", ".join(str(one["name"]) for one in services)
+        raise InputError(
+            f"{folder}: plan {plan['name']!r} serves {names}; run a scenario of the one service that is meant"
+        )
 
 
 def plan_charges(folder: Path, plan: str) -> tuple[list[dict[str, Any]], int]:

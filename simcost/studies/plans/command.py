@@ -49,17 +49,18 @@ def _add_run(verbs: Any) -> None:
 
 
 def _run(arguments: Arguments) -> None:
-    from simcost.scenario.checks.load import load
+    from simcost.scenario.checks.load import load_with_services
     from simcost.scenario.runs.run import run
     from simcost.studies.plans.sections import write_html
 
     gates = gates_of(arguments)
-    loaded = load(arguments.file, arguments.data)
-    asked = loaded.scenario.quality
+    loaded = load_with_services(arguments.file, arguments.data)
+    scenario = loaded.first.scenario
+    asked = scenario.quality
     if any(gate.name == "quality" for gate in gates) and (asked is None or asked.at_least is None):
         raise InputError(f"{arguments.file}: --fail-on quality needs `quality: {{metric: ..., at_least: ...}}` in it")
-    out = arguments.out or Path("results") / loaded.scenario.scenario
-    with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
+    out = arguments.out or Path("results") / scenario.scenario
+    with Progress(scenario.scenario, quiet=arguments.quiet) as progress:
         document = run(
             loaded,
             out,
@@ -109,8 +110,12 @@ def broken(document: Mapping[str, Any], gate: Gate) -> str:
         names = [plan["name"] for plan in plans if not plan["slo"]["met"]]
         return f"SLO missed by {', '.join(names)}" if names else ""
     if gate.name == "quality":
-        names = [plan["name"] for plan in plans if plan["quality"] and plan["quality"]["met"] is False]
+        names = [plan["name"] for plan in plans if any(map(_is_poor, plan.get("services", [plan])))]
         return f"quality missed by {', '.join(names)}" if names else ""
     costs = {plan["name"]: plan["cost_usd"]["per_month"] for plan in plans}
     dear = [f"{name} ({format_usd(usd)})" for name, usd in costs.items() if usd > gate.amount]
     return f"budget of {format_usd(gate.amount)} a month exceeded by {', '.join(dear)}" if dear else ""
+
+
+def _is_poor(plan: dict[str, Any]) -> bool:
+    return bool(plan["quality"]) and plan["quality"]["met"] is False

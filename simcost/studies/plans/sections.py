@@ -23,6 +23,7 @@ from simcost.studies.plans import (
     provisioning_view,
     quality_view,
     retry_tables,
+    service_view,
     side_tables,
     tables,
 )
@@ -90,7 +91,7 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
             *(cost_charts.TABLES if serves(document) else ()),
             *(job_charts.TABLES if trains(document) else ()),
             *(("runs",) if "futures" in document else ()),
-            *(("followed",) if fleet_view.table(document) else ()),
+            *(("followed",) if fleet_view.table(service_view.one_by_one(document)) else ()),
         ]
         files = {name: folder / "tables" / f"{name}.parquet" for name in names}
         shown = {name: pq.ParquetFile(file).read() for name, file in files.items() if name != "gpus" or file.exists()}
@@ -116,11 +117,12 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
     charges = money_tables.charge_changes(document)
     return [
         Part(title="Plans compared", titled=False, rows=tables.comparison(document), said=tables.legend(document)),
+        Part(title="Services", rows=service_view.table(document), said=service_view.unallocated(document), left=2),
         Part(title="Differences from the baseline", rows=tables.differences(document), detail=True),
         Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),
         Part(title="Targets missed", said=tables.missed(document)),
         *([] if shown is None else pictures(document, shown)),
-        *_requests(document),
+        *_requests(service_view.one_by_one(document)),
         *_jobs(document),
         *_fleets(document),
         Part(title=f"Over {document['replications']} futures", rows=futures_view.table(document)),
@@ -134,7 +136,7 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
             said=money_tables.energy_notes(document),
             detail=True,
         ),
-        Part(title="Quality of the models", said=quality_view.sentences(document)),
+        Part(title="Quality of the models", said=quality_view.sentences(service_view.by_quality(document))),
         Part(title="Assumptions", said=[*document["assumptions"], tables.provenance(document)]),
     ]
 
@@ -155,8 +157,8 @@ def _requests(document: Document) -> list[Part]:
 
 def _fleets(document: Document) -> list[Part]:
     """Replica-hours paid and needed, and how fleets followed their demand."""
-    fleets, replicas = fleet_view.table(document), provisioning_view.table(document)
-    regrets = provisioning_view.regrets(document)
+    fleets, replicas = fleet_view.table(service_view.one_by_one(document)), provisioning_view.table(document)
+    regrets = provisioning_view.regrets(service_view.one_by_one(document))
     return [
         Part(
             title="Paid and needed replica-hours, a month",
@@ -194,10 +196,25 @@ def pictures(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
         if "gpus" in shown:
             yield Part(title="GPUs over time", chart=lambda: job_charts.gpus_over_time(document, shown["gpus"]))
         yield Part(title="Waiting", chart=lambda: job_charts.wait_spread(document, shown["waits"]))
-    if serves(document):
+    if service_view.has_services(document):
+        yield from _pictures_of_services(document, shown)
+    elif serves(document):
         yield Part(title="Cost against service level", chart=lambda: cost_charts.cost_against_slo(document))
         yield Part(title="Service level by hour", chart=lambda: cost_charts.slo_heat(document, shown["hours"]))
         yield Part(title="Latency", chart=lambda: cost_charts.latency_cdf(document, shown["latency"]))
         if "followed" in shown:
             yield Part(title="Demand and fleet", chart=lambda: fleet_view.picture(document, shown["followed"]))
         yield Part(title="Fleet", chart=lambda: cost_charts.fleet_timeline(document, shown["timeline"]))
+
+
+def _pictures_of_services(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
+    """The bill by service, then for each service how it was served."""
+    yield Part(title="Cost by service", chart=lambda: service_view.cost_by_service(document))
+    for name in service_view.services(document):
+        yield from _pictures_of(name, *service_view.of_service(document, shown, name))
+
+
+def _pictures_of(name: str, document: Document, shown: dict[str, Any]) -> Iterator[Part]:
+    yield Part(title=f"Service level of {name} by hour", chart=lambda: cost_charts.slo_heat(document, shown["hours"]))
+    yield Part(title=f"Latency of {name}", chart=lambda: cost_charts.latency_cdf(document, shown["latency"]))
+    yield Part(title=f"Fleet of {name}", chart=lambda: cost_charts.fleet_timeline(document, shown["timeline"]))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from simcost.present.chart_style import Document
 from simcost.present.format import amount, count, seconds, share, share_change, usd, usd_change, usd_margin
 from simcost.present.parts import Table
-from simcost.studies.plans import provisioning_view, quality_view
+from simcost.studies.plans import provisioning_view, quality_view, service_view
 from simcost.studies.plans.contents import serves, trains, utilisation
 from simcost.units import Formatted
 
@@ -37,7 +37,7 @@ def legend(document: Document) -> list[str]:
 
 def _meaning(document: Document) -> str:
     """Of the last column."""
-    if quality_view.shown(document):
+    if quality_view.shown(document) and not service_view.has_services(document):
         return quality_view.meaning(document)
     return f"utilisation: {utilisation(document)}" if trains(document) else provisioning_view.MEANING
 
@@ -64,7 +64,7 @@ def _against(document: Document, name: str) -> str:
 
 def _last(document: Document, plan: Document) -> dict[str, str]:
     """The quality where it decides; of requests alone, over-provisioning; else the utilisation."""
-    if quality_view.shown(document):
+    if quality_view.shown(document) and not service_view.has_services(document):
         return {quality_view.column(document): quality_view.cell(plan)}
     if trains(document):
         return {"Utilisation": share(plan["utilisation"])}
@@ -74,6 +74,8 @@ def _last(document: Document, plan: Document) -> dict[str, str]:
 def _levels(document: Document, plan: Document) -> dict[str, str]:
     """Two columns: of requests, of jobs, or one of each."""
     kept = {"Attainment": share(plan["slo"]["attainment"])}
+    if service_view.has_services(document):
+        return kept | {"Services met": service_view.met(plan)}
     if not trains(document):
         return kept | {"TTFT p95": seconds(plan["slo"]["metrics"]["ttft_s"]["p95"])}
     wait = {"P95 wait": seconds(plan["wait_s"]["p95"])}

@@ -18,6 +18,7 @@ from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import FifoSkip
 from simcost.scenario.storage.folders import check_result
+from simcost.scenario.storage.results import refuse_services
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import SizingTarget, size
@@ -78,6 +79,7 @@ def serving_use(folder: Path, plan: str | None) -> ServingUse:
     if name not in plans:
         raise InputError(f"{folder}: no plan {name!r}{did_you_mean(name, list(plans))}; there are {', '.join(plans)}")
     chosen = plans[name]
+    refuse_services(folder, chosen)
     if not chosen["replica_hours"]:
         raise InputError(f"{folder}: {name} serves no requests; name a plan of a run that does")
     held = chosen["gpu_hours"]["requests"] if "jobs" in chosen else chosen["accelerator_hours"]

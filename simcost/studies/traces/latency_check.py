@@ -11,7 +11,7 @@ import numpy as np
 
 from simcost.documents import FindingDocument
 from simcost.errors import InputError, TraceError
-from simcost.scenario.storage.results import finished_plan
+from simcost.scenario.storage.results import finished_plan, refuse_services
 from simcost.trace.observed import ObservedRun
 from simcost.trace.observed.observation import QUANTILES, statistics
 from simcost.trace.observed.stored_trace import read_stored
@@ -59,6 +59,7 @@ def latency_check(folder: Path, trace: Path, plan: str | None = None) -> Latency
         TraceError: a trace without latencies.
     """
     chosen, horizon_s = finished_plan(folder, plan)
+    refuse_services(folder, chosen)
     observation = read_stored(trace)
     run = observation.run
     if run is None or not (run.arrival_s < horizon_s).any():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from simcost.errors import InputError, RunError
 from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums
-from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger
+from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, load_shared_ledger
 
 _RESULT = "result.json"
 _OF_JOBS = "jobs"
@@ -65,12 +66,15 @@ def verify(folder: Path) -> Verification:
 
 
 def _load(run: Path) -> None:
-    """Load a run of requests or jobs, which checks its sums and its laws."""
+    """Load a run of requests, of nodes that services share, or of jobs, which checks its sums and its laws."""
     try:
         load_ledger(run)
     except OtherEngineError:
         raise
     except RunError:
+        with suppress(RunError):
+            load_shared_ledger(run, {})
+            return
         load_job_ledger(run)
 
 

@@ -1,0 +1,99 @@
+"""Allocation of one account to those who use it: money by the use of each, and what nobody used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import fsum
+
+from simcost.billing.bill import Charge, Costs
+from simcost.ledger.requests import LedgerUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedNodes:
+    """Nodes of one kind that somebody used."""
+
+    usage: LedgerUsage
+    usd_per_h: float
+    """Price of a node without commitments, which weighs the hours of different kinds."""
+
+
+def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]]) -> list[Costs]:
+    """The costs of an account by user: commitments spread over all use, what nobody used on nobody.
+
+    Compute is shared by hours of nodes at their prices, so that each pays the same for an hour; disks by what is kept
+    over time; transfer by what leaves. Purchases, unused commitments and nodes, or parts of them, that no user holds
+    stay with the account: with these the parts add up to its effective cost.
+
+    Args:
+        account: its charges.
+        nodes: all nodes of the account.
+        users: what each user holds of them, as time of whole nodes.
+    """
+    shares = _shares(nodes, users)
+    total_s = _priced_seconds(nodes)
+    found = []
+    for number, user in enumerate(users):
+        own_s = _priced_seconds(user)
+        states = {
+            state: usd * (own_s.get(state, 0.0) / total_s[state] if total_s.get(state) else shares["compute"][number])
+            for state, usd in account.compute_by_state_usd.items()
+            if state != "unused_commitment"
+        }
+        charges = [_scaled(charge, shares[charge.service][number]) for charge in account.charges if is_used(charge)]
+        found.append(
+            Costs(
+                charges=tuple(charges),
+                compute_by_state_usd=states,
+                horizon_s=account.horizon_s,
+                notes=account.notes,
+            )
+        )
+    return found
+
+
+def is_used(charge: Charge) -> bool:
+    """True if a charge is of something that somebody used."""
+    unused = "Unused" in (charge.commitment_status, charge.capacity_reservation_status)
+    return charge.charge_category == "Usage" and not unused
+
+
+def _shares(nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]]) -> dict[str, list[float]]:
+    """Shares of the users by what is charged."""
+    compute = _parts(nodes, users, lambda one: one.usage.node_hours() * one.usd_per_h)
+    return {
+        "compute": compute,
+        "tokens": compute,
+        "storage": _parts(nodes, users, lambda one: one.usage.node_hours() * one.usage.disk_gb_per_node),
+        "transfer": _parts(nodes, users, lambda one: one.usage.gb_out),
+    }
+
+
+def _parts(
+    nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]], size: Callable[[UsedNodes], float]
+) -> list[float]:
+    """Parts of the whole; nothing where there is nothing."""
+    whole = fsum(map(size, nodes))
+    return [fsum(map(size, user)) / whole if whole else 0.0 for user in users]
+
+
+def _priced_seconds(nodes: Sequence[UsedNodes]) -> dict[str, float]:
+    """Node-seconds by state at their prices."""
+    found: dict[str, float] = {}
+    for one in nodes:
+        for state, slot_s in one.usage.slot_seconds.items():
+            found[state] = found.get(state, 0.0) + slot_s / one.usage.slots_per_node * one.usd_per_h
+    return found
+
+
+def _scaled(charge: Charge, share: float) -> Charge:
+    """A part of a charge."""
+    return replace(
+        charge,
+        consumed_quantity=share * charge.consumed_quantity,
+        list_cost_usd=share * charge.list_cost_usd,
+        contracted_cost_usd=share * charge.contracted_cost_usd,
+        effective_cost_usd=share * charge.effective_cost_usd,
+        billed_cost_usd=share * charge.billed_cost_usd,
+    )

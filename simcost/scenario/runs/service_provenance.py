@@ -1,0 +1,77 @@
+"""Provenance of a result of several services: inputs, assumptions, and the scenario written in full."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from simcost.scenario.files.sharing import KEY, OF_A_PLAN, OF_NODES, SHARING, STARTUP_OF_NODES
+from simcost.scenario.runs.provenance import as_it_was_run, assumptions, input_files, provenance
+from simcost.scenario.runs.resolve_services import ResolvedServices
+
+_OF_ONE_POOL = ("workload", "demand", "jobs", "slo", "vary", "model")
+"""Keys of a scenario of one pool that services have instead, or that go without them."""
+
+
+def provenance_of_services(services: ResolvedServices, horizon_s: float) -> dict[str, Any]:
+    """As of one pool, with the inputs and the seed of each service."""
+    each = {name: provenance(question, horizon_s) for name, question in services.questions.items()}
+    inputs = {path: digest for one in each.values() for path, digest in one["inputs"].items()}
+    seeds = {name: one["seed"] for name, one in each.items()}
+    return next(iter(each.values())) | {"seed": services.seed, "service_seeds": seeds, "inputs": inputs}
+
+
+def input_files_of_services(services: ResolvedServices) -> list[Path]:
+    """The files that the services are read from."""
+    return list(dict.fromkeys(path for question in services.questions.values() for path in input_files(question)))
+
+
+def assumptions_of_services(services: ResolvedServices) -> list[str]:
+    """One sentence each, with the services and plans it holds for."""
+    sentences: dict[str, list[str]] = {}
+    for name, question in services.questions.items():
+        for text in assumptions(question):
+            sentences.setdefault(text, []).append(name)
+    every = len(services.questions)
+    return [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
+
+
+def resolved_services_text(services: ResolvedServices) -> str:
+    """The YAML of the scenario with all defaults; it reads back to the same scenario, and to itself."""
+    each = {name: asdict(question.loaded.scenario) for name, question in services.questions.items()}
+    first = services.first
+    said = {key: value for key, value in next(iter(each.values())).items() if key not in _OF_ONE_POOL}
+    said |= {"seed": services.seed, "seeds": first.seeds, "horizon": first.horizon_s}
+    said["plans"] = [
+        _plan(services, str(plan["name"]), {name: one["plans"][place] for name, one in each.items()})
+        for place, plan in enumerate(said["plans"])
+    ]
+    listed = [{"name": name} | {key: one[key] for key in ("model", "workload", "slo")} for name, one in each.items()]
+    place = list(said).index("plans")
+    items = list(said.items())
+    return as_it_was_run(
+        dict([*items[:place], (KEY, listed), *items[place:]]), services.loaded.path, services.loaded.text
+    )
+
+
+def _plan(services: ResolvedServices, name: str, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A plan with the part of each service; what is of the nodes that services share, once."""
+    rights = {service: asdict(one) for (plan, service), one in services.loaded.sharing.items() if plan == name}
+    found: dict[str, Any] = {"name": name}
+    if rights:
+        first = parts[next(iter(rights))]
+        startup = {key: first["startup"][key] for key in STARTUP_OF_NODES}
+        found |= {key: first[key] for key in OF_NODES} | {"startup": startup}
+        preempt = {one.pop("preempt") for one in rights.values()}
+        found[SHARING] = {"preempt": preempt == {True}}
+    return found | {KEY: {service: _part(part, rights.get(service)) for service, part in parts.items()}}
+
+
+def _part(plan: dict[str, Any], rights: dict[str, Any] | None) -> dict[str, Any]:
+    """Part of a plan that serves a service; on shared nodes with its rights there."""
+    part = {key: value for key, value in plan.items() if key not in OF_A_PLAN}
+    if rights is None:
+        return part
+    startup = {key: value for key, value in part["startup"].items() if key not in STARTUP_OF_NODES}
+    return {key: value for key, value in part.items() if key not in OF_NODES} | {"startup": startup, SHARING: rights}

@@ -1,0 +1,126 @@
+"""The result of a plan from those of its services: one bill, sums of what they did, the SLO of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from math import fsum
+
+import pyarrow as pa
+
+from simcost.catalog import Catalog
+from simcost.compare.perfect_autoscaler import PerfectScaling
+from simcost.compare.provisioning import Provisioning
+from simcost.compare.results import RunResult, Served
+from simcost.ledger.requests import METRICS
+from simcost.scenario.runs.bills import PurchasedNodes, costs_by_owner, energy_of, nodes_of
+from simcost.scenario.runs.contributions import ServedSide, as_one
+from simcost.scenario.runs.tables import RunTables
+from simcost.slo import SloReport
+
+_LEVELS = ("mean", "p50", "p90", "p95", "p99")
+
+
+def of_services(
+    plan: str,
+    replication: int,
+    sides: Mapping[str, ServedSide],
+    catalog: Catalog,
+    *,
+    shared: Sequence[PurchasedNodes] = (),
+    sharing: Collection[str] = (),
+) -> RunTables:
+    """The result of a plan in a replication, billed, with that of each service; and its tables.
+
+    Args:
+        plan: its name.
+        replication: its number.
+        sides: its services; what they hold of shared nodes is time of whole nodes.
+        catalog: prices.
+        shared: nodes that services share.
+        sharing: the services that do.
+    """
+    own = [one for name, side in sides.items() if name not in sharing for one in side.bought]
+    bought = [*own, *shared]
+    costs, parts = costs_by_owner(bought, {name: side.bought for name, side in sides.items()}, catalog)
+    services = [as_one(name, replication, side, None, catalog, parts[name]) for name, side in sides.items()]
+    hours = fsum(one.usage.node_hours() * one.usage.slots_per_node for one in bought)
+    held = fsum(one.result.accelerator_hours for one in services)
+    result = RunResult(
+        plan=plan,
+        replication=replication,
+        bill=costs,
+        node_hours=fsum(one.usage.node_hours() for one in bought),
+        accelerator_hours=hours,
+        utilisation=fsum(side.busy_hours for side in sides.values()) / hours if hours else 0.0,
+        served=_together([side.served for side in sides.values()], hours / held if held else 1.0),
+        energy=energy_of(bought, catalog),
+        services=tuple(one.result for one in services),
+    )
+    nodes = [_named(one.nodes, one.result.plan) for one in services if one.result.plan not in sharing]
+    nodes += [_named(nodes_of(shared, catalog), None)] if shared else []
+    return RunTables(result=result, nodes=pa.concat_tables(nodes), services=tuple(services))
+
+
+def _named(nodes: pa.Table, service: str | None) -> pa.Table:
+    """Nodes with the name of their service in front; none of those that services share."""
+    return nodes.add_column(0, "service", pa.array([service] * len(nodes), pa.string()))
+
+
+def _together(services: Sequence[Served], there: float) -> Served:
+    """Sums over services; what has no sum is left to them: latencies, targets, retries, priorities.
+
+    `there` is the accelerator time of nodes over that which services hold; the rest counts as replicas of mean size.
+    """
+    fleets = [one.provisioning for one in services]
+    paid_h = fsum(one.paid_h for one in fleets)
+    rest_h = paid_h * (there - 1.0)
+    hours = {name: fsum(one.replica_hours[name] for one in services) for name in services[0].replica_hours}
+    return Served(
+        slo=_report([one.slo for one in services]),
+        engine_factor=None,
+        requests={name: sum(one.requests[name] for one in services) for name in services[0].requests},
+        output_tokens=sum(one.output_tokens for one in services),
+        prompt_tokens=sum(one.prompt_tokens for one in services),
+        replica_hours=hours | {"unallocated": hours["unallocated"] + rest_h},
+        provisioning=Provisioning(
+            paid_h=paid_h + rest_h,
+            needed_h=fsum(one.needed_h for one in fleets),
+            over_h=fsum(one.over_h for one in fleets) + rest_h,
+        ),
+        perfect=_perfect([one.perfect for one in services], rest_h),
+    )
+
+
+def _perfect(services: Sequence[PerfectScaling], rest_h: float) -> PerfectScaling:
+    """Sums over services; a perfect autoscaler of each leaves nothing unallocated."""
+    return PerfectScaling(
+        paid_h=fsum(one.paid_h for one in services) + rest_h,
+        bound_h=fsum(one.bound_h for one in services),
+        with_cold_start_h=fsum(one.with_cold_start_h for one in services),
+        over_h=fsum(one.over_h for one in services) + rest_h,
+        under_h=fsum(one.under_h for one in services),
+        window_s=max(one.window_s for one in services),
+    )
+
+
+def _report(services: Sequence[SloReport]) -> SloReport:
+    """Shares of all requests, each judged by the target of its own service."""
+    judged = sum(one.judged for one in services)
+    good = fsum((one.attainment or 0.0) * one.judged for one in services)
+    targets = {one.target for one in services}
+    return SloReport(
+        met=all(one.met for one in services),
+        judged=judged,
+        attainment=good / judged if judged else None,
+        metrics={metric: dict.fromkeys(_LEVELS) for metric in METRICS},
+        metrics_error=max(one.metrics_error for one in services),
+        error_share=None,
+        goodput_per_s=fsum(one.goodput_per_s for one in services),
+        error_budget_used=None,
+        output_tokens_per_s=fsum(one.output_tokens_per_s for one in services),
+        checks=(),
+        target=targets.pop() if len(targets) == 1 else None,
+        limits=dict.fromkeys(METRICS),
+        hours=None,
+        hours_missed=max(one.hours_missed for one in services),
+    )

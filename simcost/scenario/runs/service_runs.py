@@ -1,0 +1,138 @@
+"""Runs of a scenario of several services: each as a scenario of its own, then the plans from their services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simcost.compare.comparison import compare
+from simcost.ledger.shared_nodes import SharedLedger
+from simcost.perf.quality import ModelQuality
+from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.runs.bills import PurchasedNodes
+from simcost.scenario.runs.contributions import ServedSide, served_side
+from simcost.scenario.runs.execution import RunOptions, execute, watched
+from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.scenario.runs.results_folder import ComparedRuns, longest_s, results_by_plan
+from simcost.scenario.runs.service_provenance import (
+    assumptions_of_services,
+    provenance_of_services,
+    resolved_services_text,
+)
+from simcost.scenario.runs.service_results import of_services
+from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, list_serving_runs, serving_ledger
+from simcost.scenario.runs.shared_runs import SharedRun, list_shared_runs, shared_ledger, shared_side
+from simcost.scenario.runs.tables import RunTables
+
+Key = tuple[str, str, int]
+"""Plan, service and replication."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SeparateRun:
+    """One simulation of a service on nodes of its own."""
+
+    service: str
+    run: ServingRun
+    share: float = 0.0
+    """Share of it that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Contributions of runs."""
+
+    services: dict[Key, ServedSide] = field(default_factory=dict)
+    shared: dict[tuple[str, int], list[PurchasedNodes]] = field(default_factory=dict)
+    """Nodes that services share, by plan and replication."""
+
+
+def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTables]:
+    """Contribution of each plan in each replication."""
+    sides = _sides(services, options)
+    rows = []
+    for plan in (one.name for one in services.loaded.first.scenario.plans):
+        for replication in range(services.first.seeds):
+            own = {name: sides.services[plan, name, replication] for name in services.questions}
+            shared = sides.shared.get((plan, replication), [])
+            sharing = [name for name in own if (plan, name) in services.loaded.sharing]
+            rows.append(of_services(plan, replication, own, services.catalog, shared=shared, sharing=sharing))
+    return rows
+
+
+def _sides(services: ResolvedServices, options: RunOptions) -> _Sides:
+    """Simulate each service, those on shared nodes together."""
+    sharing = services.loaded.sharing
+    runs = [
+        SeparateRun(service=name, run=run)
+        for name, question in services.questions.items()
+        for run in list_serving_runs(
+            question, options.folder, without=[plan for plan, service in sharing if service == name]
+        )
+    ]
+    shared = list_shared_runs(services, options.folder)
+    arrivals = {
+        name: Arrivals(question.source, kept=options.jobs)
+        for name, question in services.questions.items()
+        if question.source is not None
+    }
+
+    def serve(one: SeparateRun | SharedRun, tell: Callable[[float], None]) -> _Sides:
+        if isinstance(one, SharedRun):
+            return _of_shared(services, one, shared_ledger(services, one, arrivals, tell, fresh=options.fresh))
+        question, run = services.questions[one.service], one.run
+        ledger = serving_ledger(question, run, arrivals[one.service], tell, fresh=options.fresh)
+        return _Sides(
+            {
+                (plan.plan.name, one.service, run.replication): served_side(question, plan, run.replication, ledger)
+                for plan in run.plans
+            }
+        )
+
+    every: list[SeparateRun | SharedRun] = [*runs, *shared]
+    found = _Sides()
+    for one in execute(every, serve, jobs=options.jobs, note=watched(every, options.progress)):
+        found.services.update(one.services)
+        found.shared.update(one.shared)
+    return found
+
+
+def _of_shared(services: ResolvedServices, run: SharedRun, ledger: SharedLedger) -> _Sides:
+    found = _Sides()
+    for plan in run.plans:
+        side = shared_side(services, plan, run.replication, ledger)
+        found.services.update({(plan, name, run.replication): one for name, one in side.services.items()})
+        found.shared[plan, run.replication] = side.nodes
+    return found
+
+
+def compared_services(services: ResolvedServices, rows: list[RunTables]) -> ComparedRuns:
+    """The plans compared, each with its services."""
+    scenario = services.loaded.first.scenario
+    comparison = compare(
+        results_by_plan(rows),
+        scenario=scenario.scenario,
+        model=None,
+        baseline=scenario.baseline or scenario.plans[0].name,
+        level=scenario.level,
+        quality=scenario.quality,
+        margin=scenario.margin,
+        of_services=_qualities(services),
+    )
+    return ComparedRuns(
+        question=scenario.question,
+        comparison=comparison,
+        rows=rows,
+        resolved=resolved_services_text(services),
+        provenance=provenance_of_services(services, longest_s(rows)),
+        assumptions=assumptions_of_services(services),
+    )
+
+
+def _qualities(services: ResolvedServices) -> dict[str, dict[str, ModelQuality]]:
+    """Models and their quality by plan and service."""
+    found: dict[str, dict[str, ModelQuality]] = {}
+    for name, question in services.questions.items():
+        for plan, quality in model_qualities(question.loaded).items():
+            found.setdefault(plan, {})[name] = quality
+    return found

@@ -1,0 +1,182 @@
+"""Simulations of services on nodes that they share: the distinct ones of a question, stored and reused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from simcost.catalog import Catalog
+from simcost.ledger.shared_nodes import SharedLedger
+from simcost.plan.shared_nodes import SharedNodes
+from simcost.rng import stream
+from simcost.scenario.runs.bills import PurchasedNodes, as_whole_nodes
+from simcost.scenario.runs.contributions import ServedSide, served_side
+from simcost.scenario.runs.resolve import ResolvedPlan, key_of, node_kinds
+from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.scenario.runs.serving_runs import ROWS_UP_TO, Arrivals, replication_seed
+from simcost.scenario.schema.services import Sharing
+from simcost.scenario.storage.folders import reused, whole_folder
+from simcost.scenario.storage.ledgers import (
+    ROWS,
+    load_ledger,
+    load_shared_ledger,
+    save_ledger,
+    save_shared_nodes,
+    with_rows_in,
+)
+from simcost.sim.serving.pool import Pool
+
+
+@dataclass(slots=True, kw_only=True)
+class SharedRun:
+    """One simulation of the services on the nodes of a plan, and the plans that share it."""
+
+    services: Mapping[str, Pool]
+    """Pools by service."""
+    rights: Mapping[str, Sharing]
+    nodes: SharedNodes
+    replication: int
+    folder: Path
+    """Of the nodes; that of a service has its number at the end."""
+    plans: list[str] = field(default_factory=list)
+    share: float = 0.0
+    """Share of it that is done."""
+
+    def folders(self) -> dict[str, Path]:
+        """The folder of each service."""
+        return {
+            name: self.folder.with_name(f"{self.folder.name}-{number}") for number, name in enumerate(self.services)
+        }
+
+
+def list_shared_runs(services: ResolvedServices, folder: Path) -> list[SharedRun]:
+    """The distinct runs on nodes that services share."""
+    runs: dict[str, SharedRun] = {}
+    for replication in range(services.first.seeds):
+        for plan, plans in services.sharing_plans().items():
+            one = _run(services, plan, plans, replication, folder)
+            runs.setdefault(one.folder.name, one).plans.append(plan)
+    return list(runs.values())
+
+
+def _run(
+    services: ResolvedServices, plan: str, plans: Mapping[str, ResolvedPlan], replication: int, folder: Path
+) -> SharedRun:
+    pools = {name: replace(one.drawn(replication), name=name) for name, one in plans.items()}
+    rights = {name: services.loaded.sharing[plan, name] for name in plans}
+    nodes = _nodes(next(iter(plans.values())), services.catalog, preempt=any(one.preempt for one in rights.values()))
+    questions = {name: services.questions[name] for name in plans}
+    key = key_of(
+        pools={name: asdict(pool) | {"step": pool.step.numbers()} for name, pool in pools.items()},
+        rights={name: asdict(one) for name, one in rights.items()},
+        nodes=asdict(nodes),
+        seed=services.seed,
+        requests={name: one.source.identity(replication) if one.source else None for name, one in questions.items()},
+        horizon_s=services.first.horizon_s,
+        limits={name: asdict(one.limits) for name, one in questions.items()},
+    )
+    return SharedRun(services=pools, rights=rights, nodes=nodes, replication=replication, folder=folder / key[:32])
+
+
+def _nodes(plan: ResolvedPlan, catalog: Catalog, *, preempt: bool) -> SharedNodes:
+    """The nodes of a plan, which each of its services has alike."""
+    return SharedNodes(
+        kinds=node_kinds(plan.plan, catalog, 1),
+        rules=plan.pool.nodes,
+        startup=plan.pool.startup,
+        interruptions=plan.pool.interruptions,
+        preempt=preempt,
+        starts_utc_s=plan.pool.starts_utc_s,
+    )
+
+
+def shared_ledger(
+    services: ResolvedServices,
+    run: SharedRun,
+    arrivals: Mapping[str, Arrivals],
+    tell: Callable[[float], None],
+    *,
+    fresh: bool,
+) -> SharedLedger:
+    """The stored ledgers, or those of a new simulation."""
+    if not fresh and (stored := reused(run.folder, lambda folder: _stored(run, folder))) is not None:
+        return stored
+    folders = run.folders()
+    with ExitStack() as stack:  # the folder of the nodes comes last: it says that all are there
+        draft = stack.enter_context(whole_folder(run.folder))
+        drafts = {name: stack.enter_context(whole_folder(folder)) for name, folder in folders.items()}
+        found = _simulate(services, run, arrivals, drafts, tell)
+        for name, ledger in found.services.items():
+            save_ledger(ledger, drafts[name])
+        save_shared_nodes(found, draft)
+    kept = {name: with_rows_in(ledger, folders[name]) for name, ledger in found.services.items()}
+    return replace(found, services=kept)
+
+
+def _stored(run: SharedRun, folder: Path) -> SharedLedger:
+    return load_shared_ledger(folder, {name: load_ledger(place) for name, place in run.folders().items()})
+
+
+def _simulate(
+    services: ResolvedServices,
+    run: SharedRun,
+    arrivals: Mapping[str, Arrivals],
+    drafts: Mapping[str, Path],
+    tell: Callable[[float], None],
+) -> SharedLedger:
+    from simcost.sim import Service, simulate_services
+
+    asked = []
+    for name, pool in run.services.items():
+        question, incoming, rights = services.questions[name], arrivals[name], run.rights[name]
+        kept = run.replication == 0 and incoming.expected <= ROWS_UP_TO
+        asked.append(
+            Service(
+                pool=pool,
+                arrivals=incoming.of(run.replication),
+                limits=question.limits,
+                rows=drafts[name] / ROWS if kept else None,
+                closed=question.loaded.scenario.closed_workload(),
+                seed=replication_seed(question.seed, run.replication),
+                priority=rights.priority,
+                quota=rights.quota,
+            )
+        )
+    return simulate_services(
+        asked,
+        run.nodes,
+        horizon_s=services.first.horizon_s or 0.0,
+        seed=int(stream(services.seed, "nodes", run.replication).integers(2**62)),
+        progress=tell,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSide:
+    """Services of a plan on nodes that they share, from one run."""
+
+    services: dict[str, ServedSide]
+    """By name; what each holds is time of whole nodes."""
+    nodes: list[PurchasedNodes]
+    """The nodes themselves, by kind."""
+
+
+def shared_side(services: ResolvedServices, plan: str, replication: int, ledger: SharedLedger) -> SharedSide:
+    """Assess the services of a plan, and the usage of its nodes."""
+    plans = services.sharing_plans()[plan]
+    first = next(iter(plans.values())).plan
+    ways = (first.buy, *first.or_buy)
+    sides = {}
+    for name, resolved in plans.items():
+        side = served_side(services.questions[name], resolved, replication, ledger.services[name])
+        held = [
+            replace(one, usage=as_whole_nodes(one.usage, accelerators))
+            for one, accelerators in zip(side.bought, ledger.accelerators, strict=True)
+        ]
+        sides[name] = replace(side, usage=held[0].usage, bought=held)
+    nodes = [
+        PurchasedNodes(usage=usage, buy=buy, beside=ways[0]) for usage, buy in zip(ledger.usage(), ways, strict=True)
+    ]
+    return SharedSide(services=sides, nodes=nodes)
