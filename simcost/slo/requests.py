@@ -46,8 +46,8 @@ class SloReport:
     """Misses / misses allowed; above 1 the budget is burnt. None = misses where none are allowed."""
     output_tokens_per_s: float
     checks: tuple[Check, ...]
-    target: float | None
-    """The attainment asked for; None of several services that ask for different ones."""
+    target: float
+    """The attainment asked for; of several services the highest."""
     limits: dict[str, float | None]
     """Per-request limits by metric, seconds; None = no limit."""
     hours: Any

@@ -107,7 +107,6 @@ def _report(services: Sequence[SloReport]) -> SloReport:
     """Shares of all requests, each judged by the target of its own service."""
     judged = sum(one.judged for one in services)
     good = fsum((one.attainment or 0.0) * one.judged for one in services)
-    targets = {one.target for one in services}
     return SloReport(
         met=all(one.met for one in services),
         judged=judged,
@@ -119,7 +118,7 @@ def _report(services: Sequence[SloReport]) -> SloReport:
         error_budget_used=None,
         output_tokens_per_s=fsum(one.output_tokens_per_s for one in services),
         checks=(),
-        target=targets.pop() if len(targets) == 1 else None,
+        target=max(one.target for one in services),
         limits=dict.fromkeys(METRICS),
         hours=None,
         hours_missed=max(one.hours_missed for one in services),
