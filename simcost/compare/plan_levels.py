@@ -72,15 +72,15 @@ _HOURS = {
 
 def _regret(plan: PlanSummary) -> Document | None:
     """Replica-hours and money of the run, and of a month, beside those of a perfect autoscaler: paid = bound + over -
-    under, and the regret is paid - bound. None without requests, and where replicas are not
-    alike; of several services, each has its own.
+    under, and the regret is paid - bound. None without requests, and where replicas are not alike; of several services,
+    each has its own.
     """
     told = [
         (run.served.perfect, run.usd_per_replica_hour or 0.0)
         for run in plan.results
         if run.served is not None and run.served.perfect is not None
     ]
-    if not told or plan.services:
+    if not told:
         return None
     means: Document = {}
     for word, name in _HOURS.items():

@@ -8,7 +8,6 @@ from math import fsum
 import pyarrow as pa
 
 from simcost.catalog import Catalog
-from simcost.compare.perfect_autoscaler import PerfectScaling
 from simcost.compare.provisioning import Provisioning
 from simcost.compare.results import RunResult, Served
 from simcost.ledger.requests import METRICS
@@ -87,19 +86,7 @@ def _together(services: Sequence[Served], there: float) -> Served:
             needed_h=fsum(one.needed_h for one in fleets),
             over_h=fsum(one.over_h for one in fleets) + rest_h,
         ),
-        perfect=_perfect([one.perfect for one in services], rest_h),
-    )
-
-
-def _perfect(services: Sequence[PerfectScaling], rest_h: float) -> PerfectScaling:
-    """Sums over services; a perfect autoscaler of each leaves nothing unallocated."""
-    return PerfectScaling(
-        paid_h=fsum(one.paid_h for one in services) + rest_h,
-        bound_h=fsum(one.bound_h for one in services),
-        with_cold_start_h=fsum(one.with_cold_start_h for one in services),
-        over_h=fsum(one.over_h for one in services) + rest_h,
-        under_h=fsum(one.under_h for one in services),
-        window_s=max(one.window_s for one in services),
+        perfect=None,
     )
 
 
