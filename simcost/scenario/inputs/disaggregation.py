@@ -10,10 +10,10 @@ from simcost.errors import InputError
 from simcost.perf.memory import kv_bytes_per_token
 from simcost.plan import Admission
 from simcost.plan.disaggregation import HandOver
-from simcost.sim.serving.pool import Pool, PrefillSide
 
 if TYPE_CHECKING:
     from simcost.scenario.schema.scenario import Plan
+    from simcost.sim.serving.pool import Pool, PrefillSide
 
 
 def prefill_plan(plan: Plan) -> Plan:
@@ -43,6 +43,8 @@ def prefill_side(plan: Plan, decode: Pool, prefill: Pool, model: Model) -> Prefi
     Raises:
         InputError: an autoscaler's manifest brings limits at the gateway, which are not simulated here.
     """
+    from simcost.sim.serving.pool import PrefillSide
+
     apart = plan.disaggregation
     if apart is None or plan.replica is None:
         raise InputError(f"plan {plan.name!r} has no disaggregation")
