@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from hashlib import sha256
 from logging import getLogger
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+from numba.extending import overload
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -58,6 +59,22 @@ def written_in(function: F) -> F:
     """`lean`, of a function that stands in its callers as if written there: it may take functions as arguments."""
     decorated: F = njit(function, nogil=True, error_model="numpy", _nrt=False, inline="always", **_INNER)
     return decorated
+
+
+def in_two_forms(one: F, other: F, dimensions: int) -> F:
+    """`inlined`, of a function in two forms with the same arguments: `one` where the first of them is an array of so
+    many dimensions, else `other`. A caller is compiled with the form that it needs, and pays for no other.
+    """
+
+    def chosen(*arguments: object) -> object:
+        raise NotImplementedError
+
+    @overload(chosen, jit_options={"error_model": "numpy", "_nrt": False, "forceinline": True, **_INNER})  # type: ignore[untyped-decorator]
+    @wraps(one)
+    def _form(*arguments: Any) -> F:
+        return one if arguments[0].ndim == dimensions else other
+
+    return cast("F", chosen)
 
 
 def _kept(function: Callable[..., object], **options: Any) -> Any:

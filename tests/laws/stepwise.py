@@ -4,6 +4,7 @@ Written from the description of the engine, not from the kernel: no heap, no clo
 """
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from math import inf
 from typing import Any
 
@@ -39,6 +40,7 @@ class Request:
     prefix: tuple[int, ...] = ()
     status: str = "in system"
     end: int | None = None
+    overhead: int = 0  # of its answer, outside of the engine
 
     @property
     def context(self) -> int:
@@ -63,6 +65,8 @@ class Engine:
     admission: Admission = field(default_factory=Admission)
     prefix_blocks: int = 0  # of a prompt that the router looks at
     prefix_capacity: int = 0  # that it remembers of each replica
+    overhead: int = 0  # of each answer, outside of the engine
+    weight: int = 1  # of the pool
 
 
 @dataclass(eq=False)
@@ -82,6 +86,7 @@ class Replica:
     busy: int = 0
     busy_since: int = 0
     joined: int = 0
+    finished: int = 0
 
     def everyone(self) -> list[Request]:
         return self.decoding + self.prefilling + self.queue
@@ -93,9 +98,11 @@ class Replica:
         for where in (self.decoding, self.prefilling, self.queue):
             if request in where:
                 where.remove(request)
-        timeout = self.engine.timeout
-        if timeout is not None and status == "completed" and now - request.arrival > timeout:
+        timeout, overhead = self.engine.timeout, self.engine.overhead
+        self.finished += status == "completed"
+        if timeout is not None and status == "completed" and now + overhead - request.arrival > timeout:
             status = "timed_out"
+        request.overhead = overhead if status == "completed" else 0
         request.status, request.end = status, now
 
     def step_boundary(self) -> None:
@@ -215,8 +222,9 @@ class Report:
 class Pool:
     """Replicas in slots behind a gateway; `ready` lists the slots that take requests, by time of readiness."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, kinds: tuple[Engine, ...] = ()) -> None:
+        self.engine, self.kinds = engine, kinds or (engine,)
+        self.credits = [0] * len(self.kinds)
         self.replicas: list[Replica] = []
         self.gone: list[Replica] = []
         self.ready: list[int] = []
@@ -239,11 +247,11 @@ class Pool:
 
     # --- replicas come and go ---
 
-    def open(self, slot: int, now: int) -> None:
+    def open(self, slot: int, now: int, kind: int = 0) -> None:
         while slot >= len(self.replicas):
             self.replicas.append(Replica(self.engine))
         self.gone.append(self.replicas[slot])  # whatever stood there is another replica
-        self.replicas[slot] = Replica(self.engine)
+        self.replicas[slot] = Replica(self.kinds[kind])
         self.ready.append(slot)
         self.try_gate(now)
 
@@ -287,7 +295,7 @@ class Pool:
         self.run_gate(now + 1)
         request = Request(len(self.requests), now, prompt, output, session=session, priority=priority, prefix=prefix)
         self.requests.append(request)
-        if prompt + output > self.engine.capacity:
+        if prompt + output > max(one.capacity for one in self.kinds):
             request.status, request.end = "rejected", now
             self.refused.append(request)
             self.turn += 1 if self.ready else 0
@@ -304,12 +312,20 @@ class Pool:
             request.status, request.end = "rejected", now
             self.refused.append(request)
         elif not self.route(request, now):
-            limits = self.engine.admission.saturation
-            if limits is not None and limits.then == "reject" and self.is_saturated():
+            if self.refuses(request):
                 request.status, request.end = "rejected", now
                 self.refused.append(request)
             else:
                 self.hold(request, now)
+
+    def refuses(self, request: Request) -> bool:
+        limits = self.engine.admission.saturation
+        if limits is not None and limits.then != "shed" and self.is_saturated():
+            return limits.then == "reject"
+        return not any(self.fits(slot, request) for slot in self.ready)
+
+    def fits(self, slot: int, request: Request) -> bool:
+        return request.prompt + request.output <= self.replicas[slot].engine.capacity
 
     def hold(self, request: Request, now: int) -> None:
         most = self.engine.admission.max_queued
@@ -392,12 +408,15 @@ class Pool:
         limits = self.engine.admission.saturation
         if limits is None:
             return False
+        return self.load(self.ready, limits.queue, limits.kv) >= 1.0
+
+    def load(self, slots: list[int], queue: float, kv: float) -> float:
         total = 0.0
-        for slot in self.ready:
+        for slot in slots:
             known = self.report(slot)
-            load = max(known.waiting / limits.queue, known.kv / self.engine.capacity / limits.kv)
+            load = max(known.waiting / queue, known.kv / self.replicas[slot].engine.capacity / kv)
             total += load if known.told else 1.0
-        return total / len(self.ready) >= 1.0
+        return total / len(slots)
 
     # --- routing ---
 
@@ -414,7 +433,8 @@ class Pool:
             self.wake = (now // every + 1) * every if every else next_change
             return False
         most = limits.max_ongoing or inf
-        free = [slot for slot in self.ready if len(self.replicas[slot].everyone()) < most]
+        able = [slot for slot in self.ready if self.fits(slot, request)]
+        free = [slot for slot in able if len(self.replicas[slot].everyone()) < most]
         if not free:
             self.wake = next_change
             return False
@@ -456,6 +476,8 @@ class Pool:
         draw = splitmix64((request.number ^ self.engine.salt) & MASK)
         load = [len(replica.everyone()) for replica in self.replicas]
         cyclic = [free[(draw + i) % len(free)] for i in range(len(free))]
+        if len(self.kinds) > 1 and (router.kind == "least-outstanding" or router.between_pools):
+            return self.among_pools(draw, cyclic, load)
         match router.kind:
             case "least-outstanding":
                 start, slots = draw % len(self.replicas), len(self.replicas)
@@ -480,6 +502,38 @@ class Pool:
                 return self.pick(request, draw, cyclic, free, load)
         self.turn += 1
         return free[(self.turn - 1) % len(free)]
+
+    def among_pools(self, draw: int, cyclic: list[int], load: list[int]) -> int:
+        router = self.engine.router
+        pools = {
+            kind: [slot for slot in cyclic if self.replicas[slot].engine is one] for kind, one in enumerate(self.kinds)
+        }
+        there = [kind for kind, slots in pools.items() if slots]
+        weight = {kind: self.kinds[kind].weight for kind in there}
+        weighted, total = [kind for kind in there if weight[kind]], sum(weight.values())
+        chosen: int | None = None
+        match router.kind:
+            case "weighted-random" if total:
+                point = (draw >> 20) % total
+                chosen = next(k for k in there if point < sum(weight[one] for one in there if one <= k))
+            case "weighted-round-robin" if total:
+                for kind in weighted:
+                    self.credits[kind] += weight[kind]
+                chosen = max(weighted, key=lambda kind: self.credits[kind])
+                self.credits[chosen] -= total
+            case "pools-in-order":
+                chosen = next(
+                    (
+                        k
+                        for k in there
+                        if self.load(sorted(pools[k], key=self.ready.index), router.queue, router.kv) < 1
+                    ),
+                    None,
+                )
+            case "weighted-least-outstanding" if total:
+                heavy = [slot for slot in cyclic if self.replicas[slot].engine.weight]
+                return min(heavy, key=lambda slot: Fraction(load[slot] + 1, self.replicas[slot].engine.weight))
+        return min(cyclic if chosen is None else pools[chosen], key=lambda slot: load[slot])
 
     def choose_as_ray(self, now: int, free: list[int], load: list[int]) -> int | None:
         router, most = self.engine.router, self.engine.router.max_ongoing_requests
@@ -515,7 +569,8 @@ class Pool:
                 matched=np.array([have[self.ready.index(slot)] / (looked_at or 1) for slot in free]),
                 waiting=np.array([one.waiting for one in reports], float),
                 running=np.array([one.running for one in reports], float),
-                kv_utilisation=np.array([one.kv for one in reports]) / self.engine.capacity,
+                kv_utilisation=np.array([one.kv for one in reports])
+                / np.array([self.replicas[slot].engine.capacity for slot in free]),
                 in_flight=np.array([load[slot] for slot in free], float),
                 in_flight_tokens=np.array(
                     [sum(r.prompt for r in self.replicas[slot].everyone()) for slot in free], float

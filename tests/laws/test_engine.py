@@ -52,6 +52,11 @@ class Workload:
     arrivals: list[tuple[int, int, int, int]]
     control: list[tuple[int, str, int]]
     horizon: int
+    kinds: tuple[stepwise.Engine, ...] = ()
+    """Of unlike replicas; `engine` is then what they share."""
+
+    def kind_of(self, now: int, slot: int) -> int:
+        return (now + slot) % max(len(self.kinds), 1)
 
 
 def random_workload(seed: int) -> Workload:
@@ -171,7 +176,7 @@ def random_control(g: np.random.Generator, span: int) -> list[tuple[int, str, in
 
 
 def play_stepwise(work: Workload) -> stepwise.Pool:
-    pool = stepwise.Pool(work.engine)
+    pool = stepwise.Pool(work.engine, work.kinds)
     control = iter([*work.control, (work.horizon, "look", 0)])
     arrivals = iter([*work.arrivals, (work.horizon + 1, 0, 0, -1)])
     arrival = next(arrivals)
@@ -181,7 +186,7 @@ def play_stepwise(work: Workload) -> stepwise.Pool:
             arrival = next(arrivals)
         pool.catch_up(now)
         if action == "open":
-            pool.open(slot, now)
+            pool.open(slot, now, work.kind_of(now, slot))
         elif action == "close":
             pool.close(slot)
         elif action in MODES:
@@ -208,10 +213,43 @@ def played(
 ) -> tuple[DataPlane, np.ndarray]:
     """The compiled engine after the control of a workload, and its rows; `more` of its pool."""
     engine, rows = work.engine, []
+    plane = DataPlane(
+        *as_pool(engine, **more),
+        batches,
+        limits=LatencyLimits(),
+        window_ns=work.horizon + 1,
+        windows=1,
+        salt=engine.salt,
+        on_rows=lambda part: rows.append(part.copy()),
+        closed=closed,
+        nodes=4,
+        kinds=[as_pool(kind, **more) for kind in work.kinds],
+    )
+    plane.state.base[..., col.HIDDEN] = (
+        np.arange(plane.state.base.shape[1]) ** 2
+    )  # times of a few ticks hide none that is counted
+    if engine.timeout is not None:
+        plane.state.parameters[col.TIMEOUT] = engine.timeout
+    for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
+        plane.advance(now)
+        if action == "open":
+            plane.open(slot, work.kind_of(now, slot))
+        elif action == "close":
+            plane.close(slot)
+        elif action in MODES:
+            plane.vacate(slot, MODES[action], MOST_RETRIES)
+    plane.finish()
+    return plane, np.concatenate(rows)
+
+
+def as_pool(engine: stepwise.Engine, **more: Any) -> tuple[Pool, Clock]:
+    """An engine as the data plane takes it."""
     pool = Pool(
         name="p",
         step=STEP,
         kv_capacity_tokens=engine.capacity,
+        first_token_overhead_s=engine.overhead * 1e-9,
+        weight=engine.weight,
         scaling=Fixed(replicas=1),
         **more,
         router=engine.router,
@@ -224,31 +262,7 @@ def played(
     )
     base = np.array(engine.base, np.int64)
     clock = Clock(ticks_per_ns=1, base=base, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift)
-    plane = DataPlane(
-        pool,
-        clock,
-        batches,
-        limits=LatencyLimits(),
-        window_ns=work.horizon + 1,
-        windows=1,
-        salt=engine.salt,
-        on_rows=lambda part: rows.append(part.copy()),
-        closed=closed,
-        nodes=4,
-    )
-    plane.state.base[:, col.HIDDEN] = np.arange(len(base)) ** 2  # times of a few ticks hide none that is counted
-    if engine.timeout is not None:
-        plane.state.parameters[col.TIMEOUT] = engine.timeout
-    for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
-        plane.advance(now)
-        if action == "open":
-            plane.open(slot)
-        elif action == "close":
-            plane.close(slot)
-        elif action in MODES:
-            plane.vacate(slot, MODES[action], MOST_RETRIES)
-    plane.finish()
-    return plane, np.concatenate(rows)
+    return pool, clock
 
 
 def assert_equal(work: Workload, batch: int) -> dict[str, int]:
@@ -263,8 +277,8 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
             continue
         assert row is not None
         assert col.STATUSES[row[col.R_STATUS]] == request.status
-        assert row[col.R_END] == request.end
-        assert row[col.R_FIRST] == (col.NIL if request.first is None else request.first)
+        assert row[col.R_END] == request.end + request.overhead
+        assert row[col.R_FIRST] == (col.NIL if request.first is None else request.first + request.overhead)
         assert row[col.R_EVICTED] == request.evicted
         assert row[col.R_RETRIES] == request.retries
     assert not got
@@ -278,13 +292,26 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
         assert totals[col.STEPS] == steps
         if not any(action in MODES for _, action, _ in work.control):  # a step that is lost has begun
             sizes = [tokens for replica in everyone for tokens in replica.sizes]
-            assert totals[col.HIDDEN_TIME] == plane.state.base[sizes, col.HIDDEN].sum()
+            assert totals[col.HIDDEN_TIME] == plane.state.base[0, sizes, col.HIDDEN].sum()
         assert totals[col.GENERATED] == expected.forgotten + sum(r.generated for r in expected.requests)
+    for kind, engine in enumerate(work.kinds):
+        own, counts = [replica for replica in everyone if replica.engine is engine], plane.state.by_kind[kind]
+        assert counts[col.K_JOINED] == sum(replica.joined for replica in own)
+        assert counts[col.K_FINISHED] == sum(replica.finished for replica in own)
+        assert counts[col.K_STEPS] == sum(replica.steps for replica in own) or not idle
+    if work.kinds:
+        for column, total in (
+            (col.K_STEPS, col.STEPS),
+            (col.K_HIDDEN, col.HIDDEN_TIME),
+            (col.K_GENERATED, col.GENERATED),
+        ):
+            assert plane.state.by_kind[:, column].sum() == totals[total]
+        assert plane.state.by_kind[:, col.K_WAITING_NOW].sum() + totals[col.GATE_COUNT] == totals[col.WAITING_NOW]
     for slot, replica in enumerate(expected.replicas):
         if replica.boundary is None:
             assert plane.state.replicas[slot, col.PEAK_KV] == replica.peak
             assert plane.state.replicas[slot, col.BUSY] == replica.busy
-        assert replica.peak <= work.engine.capacity
+        assert replica.peak <= replica.engine.capacity
     statuses = [request.status for request in expected.requests]
     assert totals[col.ARRIVED] == len(statuses)
     for status, column in (

@@ -10,6 +10,8 @@ class RouterRules:
     code: ClassVar[int]
     informed: ClassVar[bool] = True
     """True if it uses more than the requests in flight."""
+    between_pools: ClassVar[bool] = False
+    """True if it chooses a pool first, and so needs a plan with several."""
 
     def report_age(self) -> float | None:
         """Seconds that reports of the replicas may be old; None = it takes none."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from simcost.plan.routing.endpoint_picker import EndpointPicker
+from simcost.plan.routing.pool_routers import PoolRouter
 from simcost.plan.routing.router_rules import RouterRules
 from simcost.units import PositiveCount, PositiveSeconds, Seconds
 
@@ -125,4 +126,5 @@ Router = (
     | Session
     | RayPowerOfTwo
     | EndpointPicker
+    | PoolRouter
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ class PoolObservation(NamedTuple):
 
 
 class DataPlane:
-    """Requests and engine steps of one pool, up to a time that only moves forward.
+    """Requests and engine steps of one service, up to a time that only moves forward.
 
     Args:
         pool: what is simulated.
@@ -64,6 +64,8 @@ class DataPlane:
         on_rows: takes outcome rows (layout.R_*) as they come; None = rows are not kept.
         closed: clients who wait for the end of each request; the arrivals are then the requests in the order of their
             sending. None = requests come when they do.
+        kinds: pools of unlike replicas behind the gateway and router of `pool`, each with its clock, all of the same
+            ticks; none = all replicas are those of `pool`.
     """
 
     def __init__(
@@ -79,10 +81,12 @@ class DataPlane:
         on_rows: Callable[[Ints], None] | None = None,
         closed: ClosedWorkload | None = None,
         nodes: int = 1 << 12,
+        kinds: Sequence[tuple[Pool, Clock]] = (),
     ) -> None:
         from simcost.sim.serving.engine import entries  # loads numba: not where stored runs are read
 
         self.clock, self._kernel = clock, entries
+        self._base_ticks = [int(one.base[0]) for _, one in kinds] or [int(clock.base[0])]
         self._arrivals, self._next, self._final = arrivals, 0, False
         self._requests: tuple[Ints, Tokens, Tokens, Ints]
         self._priorities: npt.NDArray[np.int16]
@@ -103,9 +107,13 @@ class DataPlane:
             self.closed = ClosedClients(closed, clock)
         self._on_rows = on_rows if self.people is None else None
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
+        parameters = _parameters(pool, clock, window_ns, salt)
         self.state = State(
-            parameters=_parameters(pool, clock, window_ns, salt),
-            base=_base(clock, pool.batching.max_num_seqs),
+            parameters=parameters,
+            engines=parameters[np.newaxis],
+            base=_base(clock, pool.batching.max_num_seqs)[np.newaxis],
+            kind=np.zeros(col.BLOCK, np.int64),
+            by_kind=np.zeros((len(kinds), col.BY_KIND), np.int64),
             totals=np.zeros(col.TOTALS, np.int64),
             replicas=np.zeros((col.BLOCK, col.REPLICA), np.int64),
             next_event=np.full(col.BLOCK, NEVER, np.int64),
@@ -120,6 +128,8 @@ class DataPlane:
             rows=np.zeros((_ROWS if on_rows or self.people or self.closed else 0, col.ROW), np.int64),
             memory=np.zeros((_REMEMBERED, 2), np.int64),
         )
+        if kinds:
+            self._set_kinds(kinds, window_ns)
         self.state.totals[[col.FREE, col.GATE_HEAD, col.GATE_TAIL, col.SNAPSHOT]] = NIL
         self._grow_nodes(nodes)
         if closed is not None and self.state.parameters[col.BY_SESSION]:
@@ -158,10 +168,28 @@ class DataPlane:
         if self._on_rows:
             self._hand_over_rows()
 
-    def open(self, slot: int) -> None:
-        """The replica in `slot` is ready: it takes requests from now on."""
+    def _set_kinds(self, kinds: Sequence[tuple[Pool, Clock]], window_ns: int) -> None:
+        """Give each kind of replica its row; what concerns all stays in `parameters`."""
+        parameters = self.state.parameters
+        engines = np.array([_parameters(pool, clock, window_ns, 0) for pool, clock in kinds])
+        tables = [_base(clock, pool.batching.max_num_seqs) for pool, clock in kinds]
+        base = np.zeros((len(kinds), max(map(len, tables)), 2), np.int64)
+        for kind, table in enumerate(tables):
+            base[kind, : len(table)] = table
+        parameters[col.CAPACITY], parameters[col.INFORMED] = engines[:, col.CAPACITY].max(), 1
+        most = max(pool.batching.max_num_seqs for pool, _ in kinds)
+        self.state = self.state._replace(
+            engines=engines,
+            base=base,
+            kind=np.zeros((col.BLOCK, 1), np.int64),
+            heap=np.zeros((col.BLOCK, most), np.int64),
+        )
+
+    def open(self, slot: int, kind: int = 0) -> None:
+        """The replica in `slot`, of a kind, is ready: it takes requests from now on."""
         while slot >= len(self.state.load):
             self._grow_slots()
+        self.state.kind[slot] = kind
         totals, replica = self.state.totals, self.state.replicas[slot]
         replica[:] = 0
         replica[[col.HEAD, col.TAIL, col.WAIT_HEAD, col.PREFILLING, col.LEAVING]] = NIL
@@ -216,9 +244,27 @@ class DataPlane:
         totals: list[int] = self.state.totals.tolist()
         in_system = totals[col.IN_SYSTEM]
         running, waiting, kv_tokens, steps, hidden = totals[col.RUNNING_NOW :]
-        hidden = steps * int(self.clock.base[0]) + (hidden << col.COARSE)
+        if len(self.state.by_kind):
+            hidden = sum(self.of_kind(kind).hidden for kind in range(len(self.state.by_kind)))
+        else:
+            hidden = steps * self._base_ticks[0] + (hidden << col.COARSE)
         area = (in_system * totals[col.NOW] - totals[col.SUM_ARRIVALS] + totals[col.SUM_DEPARTURES]) % 2**64
         return PoolObservation(running, waiting, kv_tokens, steps, hidden, in_system, totals[col.ARRIVED], area)
+
+    def of_kind(self, kind: int) -> PoolObservation:
+        """The replicas of one kind now, without what waits at the gateway; arrived are the requests sent to them."""
+        counts: list[int] = self.state.by_kind[kind].tolist()
+        running, waiting, kv_tokens, steps, hidden = counts[col.K_RUNNING_NOW :]
+        return PoolObservation(
+            running=running,
+            waiting=waiting,
+            kv_tokens=kv_tokens,
+            steps=steps,
+            hidden=steps * self._base_ticks[kind] + (hidden << col.COARSE),
+            in_system=running + waiting,
+            arrived=counts[col.K_JOINED],
+            area=0,
+        )
 
     def samples(self, *, queues: bool) -> Ints:
         """Scraped values of each slot now (layout.S_*), shape (slots, SAMPLE)."""
@@ -295,6 +341,7 @@ class DataPlane:
             next_event=_doubled(s.next_event, NEVER),
             block_event=_doubled(s.block_event, NEVER),
             load=_doubled(s.load, col.CLOSED),
+            kind=_doubled(s.kind, 0),
             routable=_doubled(s.routable, 0),
             heap=_doubled(s.heap, 0),
         )
@@ -325,6 +372,7 @@ def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
         salt,
     )
     parameters[col.INFORMED : col.FIRST_TOKEN_OVERHEAD] = routing_parameters(pool.router, pool.admission, clock)
+    parameters[col.WEIGHT] = pool.weight
     parameters[col.FIRST_TOKEN_OVERHEAD] = clock.ticks(pool.first_token_overhead_s)
     return parameters
 

@@ -45,6 +45,8 @@ class Pool:
     response_bytes_per_token: float = 0.0
     prefill: PrefillSide | None = None
     """Replicas that prefill for these, which decode; None = these do both."""
+    weight: int = 1
+    """Share of the requests, against those of the other pools of the service, for routers that go by it."""
 
     @property
     def seen_through(self) -> Metrics:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from simcost.plan import Admission, Router
 from simcost.plan.routing import EndpointPicker
+from simcost.plan.routing.pool_routers import PoolsInOrder
 from simcost.plan.routing.routers import RayPowerOfTwo
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as col
@@ -41,6 +42,8 @@ def routing_numbers(router: Router, admission: Admission) -> Iterator[float]:
     """`limits` from SATURATED_QUEUE on."""
     saturation = admission.saturation
     yield from (saturation.queue, saturation.kv) if saturation else (1.0, 1.0)
+    if isinstance(router, PoolsInOrder):
+        yield from (router.queue, router.kv)
     for one in router.scorers if isinstance(router, EndpointPicker) else ():
         threshold, highest = one.scorer.limits()
         yield from (one.scorer.code, one.weight, threshold, highest)

@@ -243,10 +243,10 @@ def _start_run(d: State, h: TransferState, r: int, t: int, tokens: int, pairs: i
             rep[col.IDLE_SINCE] = t
         return
     kv = rep[col.KV] if seqs > 0 else 0
-    first = d.base[tokens + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
+    first = d.base[0, tokens + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
     first += (p[col.E] * pairs) >> p[col.E_SHIFT]
     growth = p[col.D] * seqs
-    d.totals[col.HIDDEN_TIME] += d.base[tokens + seqs, col.HIDDEN] - d.base[seqs, col.HIDDEN]
+    d.totals[col.HIDDEN_TIME] += d.base[0, tokens + seqs, col.HIDDEN] - d.base[0, seqs, col.HIDDEN]
     steps = 1
     if tokens == 0 and not preempted:
         free = p[col.CAPACITY] - kv - rep[col.RESERVED]

@@ -21,6 +21,7 @@ from simcost.sim.serving.engine.gateway import (
     next_try,
     return_to_gate,
 )
+from simcost.sim.serving.engine.kinds import count_by_kind, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.routing import route, route_informed, tell_router_on_time
@@ -149,10 +150,14 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
         rep[col.BUSY] += t - rep[col.BUSY_SINCE]
         rep[col.IDLE_SINCE] = t
     if rep[col.RUN_STEPS] > 0 and s.next_event[r] != NEVER and t > rep[col.RUN_START]:
-        growth = s.parameters[col.D] * rep[col.RUN_SEQS]
+        kind = row_of(s.kind, r)
+        growth = s.engines[kind, col.D] * rep[col.RUN_SEQS]
         done = steps_until(rep[col.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[col.RUN_START]) - 1
         totals[col.STEPS] += done
-        totals[col.HIDDEN_TIME] += done * s.base[rep[col.RUN_SEQS], col.HIDDEN]
+        totals[col.HIDDEN_TIME] += done * s.base[kind, rep[col.RUN_SEQS], col.HIDDEN]
+        count_by_kind(s.kind, s.by_kind, r, col.K_STEPS, done)
+        count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, done * s.base[kind, rep[col.RUN_SEQS], col.HIDDEN])
+        count_by_kind(s.kind, s.by_kind, r, col.K_GENERATED, done * rep[col.RUN_SEQS])
         rep[col.DECODED_STEPS] += done
         rep[col.KV] += done * rep[col.RUN_SEQS]
         totals[col.GENERATED] += done * rep[col.RUN_SEQS]

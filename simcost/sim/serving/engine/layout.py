@@ -28,7 +28,8 @@ NODE_LIMIT = 2**NODE_BITS
 TIME, HIDDEN = range(2)
 COARSE = 10
 
-# Parameters of the pool (`parameters`).
+# Parameters of the pool (`parameters`), and of each kind of replica (`engines`): those up to WHOLE_PREFILL,
+# FIRST_TOKEN_OVERHEAD and WEIGHT. CAPACITY of the pool is that of the largest.
 B, C, D, E, E_SHIFT = range(5)  # step time in ticks, beside `base`; E is a fixed-point number
 CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(5, 14)
 # FIRST_TOKEN_OVERHEAD: ticks of each request outside of the engine, before its first token.
@@ -49,8 +50,8 @@ CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS
     SCORERS,
     BY_SESSION,
 ) = range(14, 28)
-FIRST_TOKEN_OVERHEAD = 28
-PARAMETERS = 29
+FIRST_TOKEN_OVERHEAD, WEIGHT = 28, 29
+PARAMETERS = 30
 
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
 HOLD, REJECT = 1, 2
@@ -143,6 +144,11 @@ AT_ONCE = 0
 REPLICA = 32
 SLOT_BITS = 20
 
+# Counters by kind of replica (`by_kind`), where there are several; the last five are of NOW. CREDIT: of its turns.
+(K_STEPS, K_HIDDEN, K_JOINED, K_FINISHED, K_PROMPT, K_OUTPUT, K_GENERATED, K_CREDIT) = range(8)
+(K_RUNNING_NOW, K_WAITING_NOW, K_KV_NOW, K_STEPS_NOW, K_HIDDEN_NOW) = range(8, 13)
+BY_KIND = 13
+
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
 # RETRIES: how often its replica was taken from it. PRIORITY, PREFIX: used by `clients` alone.
 (
@@ -181,7 +187,8 @@ MIGRATE, RETRY, LOSE = range(3)
 
 # Columns of `limits` (float64).
 TICK_S, TTFT, TPOT, E2E, SATURATED_QUEUE, SATURATED_KV = range(6)
-# From SCORER on, per scorer of the picker: which it is, its weight, its threshold, its highest score where busy.
+# From SCORER on, the thresholds of pools in order; or per scorer of the picker: which it is, its weight, its threshold,
+# its highest score where busy.
 SCORER, SCORER_WIDTH = 6, 4
 (BY_QUEUE, BY_RUNNING, BY_KV, BY_LOAD, BY_ACTIVE, BY_TOKENS, BY_AFFINITY, BY_PREFIX) = range(8)
 
@@ -193,8 +200,14 @@ class State(NamedTuple):
     """The arrays of one pool; the driver owns them, the kernel works on them."""
 
     parameters: Ints
+    engines: Ints
+    """[kind, parameter]; where all replicas are alike, its one row is `parameters`."""
     base: Ints
-    """[tokens of a step, TIME or HIDDEN]"""
+    """[kind, tokens of a step, TIME or HIDDEN]"""
+    kind: Ints
+    """[slot, 0] the kind of each replica; of one dimension where all are alike."""
+    by_kind: Ints
+    """[kind, K_*]"""
     totals: Ints
     replicas: Ints
     """[slot, REPLICA]"""

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.kinds import count_by_kind, row_of
 from simcost.sim.serving.engine.layout import NIL, State
 
 
@@ -33,14 +34,14 @@ def _write_row(s: State, x: int, first: int, t: int, status: int) -> None:
 
 
 @inlined
-def _record(s: State, x: int, t: int, status: int) -> None:
-    """Count how request x ended at t."""
+def _record(s: State, x: int, t: int, status: int, overhead: int) -> None:
+    """Count how request x ended at t, and `overhead` later for its client where it was answered."""
     totals, node, limits = s.totals, s.nodes[x], s.limits
     window = node[col.ARRIVAL] // s.parameters[col.WINDOW]
     counts, first = s.windows[window], node[col.FIRST]
     if status == col.IS_COMPLETED:
-        first += s.parameters[col.FIRST_TOKEN_OVERHEAD]
-        t += s.parameters[col.FIRST_TOKEN_OVERHEAD]
+        first += overhead
+        t += overhead
     if len(s.rows) > 0:
         _write_row(s, x, first, t, status)
     if status == col.IS_REJECTED:
@@ -72,12 +73,12 @@ def _record(s: State, x: int, t: int, status: int) -> None:
 
 
 @inlined
-def _release(s: State, x: int, t: int, status: int) -> None:
+def leave(s: State, x: int, t: int, status: int, overhead: int) -> None:
     """Request x leaves the system at t."""
-    totals, overhead = s.totals, s.parameters[col.FIRST_TOKEN_OVERHEAD]
+    totals = s.totals
     if status == col.IS_COMPLETED and t + overhead - s.nodes[x, col.ARRIVAL] > s.parameters[col.TIMEOUT]:
         status = col.IS_TIMED_OUT  # the answer came, but the client had gone
-    _record(s, x, t, status)
+    _record(s, x, t, status, overhead)
     totals[col.IN_SYSTEM] -= 1
     totals[col.SUM_DEPARTURES] += t
     s.nodes[x, col.REQUEST] = NIL
@@ -102,6 +103,9 @@ def unlink(s: State, r: int, x: int, status: int) -> None:
     rep[col.IN_FLIGHT_TOKENS] -= nodes[x, col.PROMPT]
     rep[col.RETURNED] -= nodes[x, col.RETRIES] > 0
     rep[col.FINISHED] += status == col.IS_COMPLETED
+    count_by_kind(s.kind, s.by_kind, r, col.K_FINISHED, status == col.IS_COMPLETED)
+    count_by_kind(s.kind, s.by_kind, r, col.K_PROMPT, nodes[x, col.PROMPT] * (status == col.IS_COMPLETED))
+    count_by_kind(s.kind, s.by_kind, r, col.K_OUTPUT, nodes[x, col.OUTPUT] * (status == col.IS_COMPLETED))
     nodes[x, col.MARK] = status
     nodes[x, col.NEXT] = rep[col.LEAVING]
     rep[col.LEAVING] = x
@@ -110,10 +114,10 @@ def unlink(s: State, r: int, x: int, status: int) -> None:
 @inlined
 def release_leavers(s: State, r: int, t: int) -> None:
     """The requests that have left the list of replica r leave the system at t."""
-    x = s.replicas[r, col.LEAVING]
+    x, overhead = s.replicas[r, col.LEAVING], s.engines[row_of(s.kind, r), col.FIRST_TOKEN_OVERHEAD]
     while x != NIL:
         after = s.nodes[x, col.NEXT]
-        _release(s, x, t, s.nodes[x, col.MARK])
+        leave(s, x, t, s.nodes[x, col.MARK], overhead)
         x = after
     s.replicas[r, col.LEAVING] = NIL
 
@@ -121,4 +125,4 @@ def release_leavers(s: State, r: int, t: int) -> None:
 @lean
 def turn_away(s: State, x: int, t: int, status: int) -> None:
     """Request x leaves without ever having reached a replica."""
-    _release(s, x, t, status)
+    leave(s, x, t, status, 0)

@@ -7,7 +7,7 @@ from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.decode_side import catch_up_decode, copy_row, enqueue_decode
 from simcost.sim.serving.engine.gateway import hold
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
-from simcost.sim.serving.engine.outcomes import turn_away, unlink
+from simcost.sim.serving.engine.outcomes import leave, unlink
 from simcost.sim.serving.engine.routing import least_loaded, next_turn, two_drawn
 from simcost.sim.serving.engine.step import fill, finish_decodes, start_run
 from simcost.sim.serving.engine.transfer_state import TransferState
@@ -122,7 +122,7 @@ def _finish_prefills(p: State, d: State, h: TransferState, r: int, t: int) -> No
             rep[col.WRITTEN] += 1
             p.totals[col.GENERATED] += 1
         if node[col.DONE] == node[col.OUTPUT]:
-            turn_away(p, x, t, col.IS_COMPLETED)
+            leave(p, x, t, col.IS_COMPLETED, p.parameters[col.FIRST_TOKEN_OVERHEAD])
         else:
             rep[col.KV] += length
             to_decode_side(p, d, h, x, t, rep[col.OWNER])

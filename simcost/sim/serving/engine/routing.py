@@ -5,7 +5,9 @@ import numpy as np
 from simcost.sim.compiled import inlined, lean, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.decode_heap import splitmix64
+from simcost.sim.serving.engine.kinds import are_unlike, fits, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
+from simcost.sim.serving.engine.pool_routing import choose_among_kinds
 from simcost.sim.serving.engine.step import catch_up, catch_up_all, steps_in_run
 
 _SLOTS = (1 << col.SLOT_BITS) - 1
@@ -119,21 +121,31 @@ def is_saturated(s: State) -> bool:
     for i in range(count):
         rep = s.replicas[s.routable[i]]
         queue = rep[col.SEEN_WAITING] / s.limits[col.SATURATED_QUEUE]
-        kv = rep[col.SEEN_KV] / s.parameters[col.CAPACITY] / s.limits[col.SATURATED_KV]
+        kv = rep[col.SEEN_KV] / s.engines[row_of(s.kind, s.routable[i]), col.CAPACITY] / s.limits[col.SATURATED_KV]
         total += max(queue, kv) if rep[col.SEEN_AT] > 0 else 1.0
     return total / count >= 1.0
 
 
 @inlined
-def _gather_open(s: State, base: int) -> int:
-    """Lists the slots with room for one more request from `base` on; returns their number."""
-    count = 0
+def _gather_open(s: State, x: int, base: int) -> int:
+    """List the slots with room for request x from `base` on; return their number."""
+    count, tokens = 0, s.nodes[x, col.PROMPT] + s.nodes[x, col.OUTPUT]
     for i in range(s.totals[col.ROUTABLE]):
         r = s.routable[i]
-        if s.load[r] < s.parameters[col.MAX_ONGOING]:
+        if s.load[r] < s.parameters[col.MAX_ONGOING] and fits(s.kind, s.engines, r, tokens):
             s.routable[base + count] = r
             count += 1
     return count
+
+
+@inlined
+def _can_hold(s: State, x: int) -> bool:
+    """True if a replica that takes requests could ever hold request x."""
+    tokens = s.nodes[x, col.PROMPT] + s.nodes[x, col.OUTPUT]
+    found = False
+    for i in range(s.totals[col.ROUTABLE]):
+        found = found or fits(s.kind, s.engines, s.routable[i], tokens)
+    return found
 
 
 @inlined
@@ -239,7 +251,7 @@ def _score(s: State, r: int, session: int, extremes: tuple[int, int, int, int, i
         elif kind == col.BY_RUNNING:
             score = _falling(rep[col.SEEN_RUNNING], runs, runs_most)
         elif kind == col.BY_KV:
-            score = 1.0 - rep[col.SEEN_KV] / s.parameters[col.CAPACITY]
+            score = 1.0 - rep[col.SEEN_KV] / s.engines[row_of(s.kind, r), col.CAPACITY]
         elif kind == col.BY_LOAD:
             score = (1.0 - min(np.float64(rep[col.SEEN_WAITING]), threshold) / threshold) * 0.5
         elif kind == col.BY_TOKENS:
@@ -306,6 +318,9 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
     """One of the slots listed from `base` on; NIL = the router takes none of them now."""
     router, session = s.parameters[col.ROUTER], s.nodes[x, col.SESSION]
     draw = splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT])
+    among = choose_among_kinds(s.kind, s, draw, base, count)
+    if among != NIL:
+        return among
     if router == _LEAST_OUTSTANDING:
         return least_loaded(s, draw)
     if router == _POWER_OF_TWO and count > 1:
@@ -338,13 +353,13 @@ def route_informed(s: State, x: int, t: int) -> int:
     if p[col.SATURATION] != 0 and is_saturated(s):
         totals[col.WAKE] = _next_change(s) if p[col.REFRESH] == 0 else (t // p[col.REFRESH] + 1) * p[col.REFRESH]
         return col.REFUSED if p[col.SATURATION] == col.REJECT else col.WAITS
-    if p[col.MAX_ONGOING] < col.CLOSED:
+    if p[col.MAX_ONGOING] < col.CLOSED or are_unlike(s.kind):
         catch_up_all(s, t)
         base = len(s.routable) // 2
-        count = _gather_open(s, base)
+        count = _gather_open(s, x, base)
         if count == 0:
             totals[col.WAKE] = _next_change(s)
-            return col.WAITS
+            return col.WAITS if _can_hold(s, x) else col.REFUSED
     r = _choose(s, x, t, base, count)
     if r == NIL:
         totals[col.BACKED_OFF] = min(max(2 * totals[col.BACKED_OFF], p[col.BACKOFF]), p[col.MAX_BACKOFF])

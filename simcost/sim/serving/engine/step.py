@@ -9,6 +9,7 @@ from simcost.sim.serving.engine.decode_heap import (
     stop_decoding,
     stop_running,
 )
+from simcost.sim.serving.engine.kinds import begin_kinds, count_by_kind, note_kind, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import release_leavers, unlink
 
@@ -22,14 +23,18 @@ def finish_decodes(s: State, r: int) -> None:
     rep, totals = s.replicas[r], s.totals
     steps, seqs = rep[col.RUN_STEPS], rep[col.RUN_SEQS]
     if steps > 0:
+        hidden = steps * s.base[row_of(s.kind, r), seqs, col.HIDDEN]
         totals[col.STEPS] += steps
-        totals[col.HIDDEN_TIME] += steps * s.base[seqs, col.HIDDEN]
+        totals[col.HIDDEN_TIME] += hidden
+        count_by_kind(s.kind, s.by_kind, r, col.K_STEPS, steps)
+        count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, hidden)
         rep[col.PEAK_KV] = max(rep[col.PEAK_KV], rep[col.KV] + rep[col.RESERVED] + (steps - 1) * seqs)
     if seqs > 0:
         rep[col.DECODED_STEPS] += steps
         rep[col.KV] += steps * seqs
         rep[col.WRITTEN] += steps * seqs
         totals[col.GENERATED] += steps * seqs
+        count_by_kind(s.kind, s.by_kind, r, col.K_GENERATED, steps * seqs)
         now = rep[col.DECODED_STEPS]
         while rep[col.DECODING] > 0 and s.heap[r, 0] >> _BITS <= now:
             x = s.heap[r, 0] & _MASK
@@ -52,6 +57,7 @@ def _finish_prefills(s: State, r: int, t: int) -> None:
         node[col.DONE] += 1
         rep[col.WRITTEN] += 1
         s.totals[col.GENERATED] += 1
+        count_by_kind(s.kind, s.by_kind, r, col.K_GENERATED, 1)
         if node[col.FIRST] == NIL:
             node[col.FIRST] = t
             rep[col.READ] += node[col.PROMPT]
@@ -121,7 +127,7 @@ def preempt(s: State, r: int) -> bool:
     """Send the last admitted back to the front of the queue while the running need more than the cache."""
     rep, nodes = s.replicas[r], s.nodes
     preempted = False
-    while rep[col.KV] + rep[col.RESERVED] > s.parameters[col.CAPACITY]:
+    while rep[col.KV] + rep[col.RESERVED] > s.engines[row_of(s.kind, r), col.CAPACITY]:
         waiting = rep[col.WAIT_HEAD]
         x = rep[col.TAIL] if waiting == NIL else nodes[waiting, col.PREV]
         stop_running(s, r, x)
@@ -139,7 +145,7 @@ def fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
 
     Returns its tokens P and attention pairs Q. After a preemption nothing is admitted for one step.
     """
-    p, rep, nodes = s.parameters, s.replicas[r], s.nodes
+    p, rep, nodes = s.engines[row_of(s.kind, r)], s.replicas[r], s.nodes
     whole = p[col.WHOLE_PREFILL] != 0
     budget = p[col.BUDGET] if whole else p[col.BUDGET] - rep[col.DECODING]
     tokens = pairs = 0
@@ -175,7 +181,8 @@ def fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
 @inlined
 def start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool) -> None:
     """Set off the next step, or a run of decode steps up to the next thing that can happen."""
-    p, rep = s.parameters, s.replicas[r]
+    kind = row_of(s.kind, r)
+    p, base, rep = s.engines[kind], s.base[kind], s.replicas[r]
     seqs = rep[col.DECODING]
     if tokens > 0 and p[col.WHOLE_PREFILL] != 0:
         seqs = 0  # decodes stall
@@ -187,10 +194,12 @@ def start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool
         s.next_event[r] = NEVER
         return
     kv = rep[col.KV] if seqs > 0 else 0
-    first = s.base[tokens + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
+    first = base[tokens + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
     first += (p[col.E] * pairs) >> p[col.E_SHIFT]
     growth = p[col.D] * seqs
-    s.totals[col.HIDDEN_TIME] += s.base[tokens + seqs, col.HIDDEN] - s.base[seqs, col.HIDDEN]
+    hidden = base[tokens + seqs, col.HIDDEN] - base[seqs, col.HIDDEN]
+    s.totals[col.HIDDEN_TIME] += hidden
+    count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, hidden)
     steps = 1
     if tokens == 0 and not (preempted and rep[col.WAITING] > 0):
         steps = min((s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS], (p[col.CAPACITY] - kv) // seqs + 1)
@@ -221,7 +230,7 @@ def finish_run(s: State, r: int, t: int) -> None:
 @inlined
 def catch_up(s: State, r: int, until: int) -> None:
     """All step boundaries of replica r strictly before `until`."""
-    p, rep = s.parameters, s.replicas[r]
+    p, rep = s.engines[row_of(s.kind, r)], s.replicas[r]
     while s.next_event[r] < until:
         t = s.next_event[r]
         finish_run(s, r, t)
@@ -265,7 +274,7 @@ def steps_in_run(s: State, r: int, t: int) -> int:
     rep = s.replicas[r]
     if rep[col.RUN_STEPS] <= 1 or rep[col.RUN_START] >= t:
         return 0
-    growth = s.parameters[col.D] * rep[col.RUN_SEQS]
+    growth = s.engines[row_of(s.kind, r), col.D] * rep[col.RUN_SEQS]
     return steps_until(rep[col.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[col.RUN_START]) - 1
 
 
@@ -274,14 +283,18 @@ def note(s: State, t: int) -> None:
     """Record the state at t, which is now."""
     totals = s.totals
     running, waiting, kv, steps, hidden = 0, totals[col.GATE_COUNT], 0, totals[col.STEPS], totals[col.HIDDEN_TIME]
+    begin_kinds(s.kind, s.by_kind)
     for r in range(totals[col.SLOTS]):
         rep = s.replicas[r]
         running += rep[col.RUNNING]
         waiting += rep[col.WAITING]
         done = steps_in_run(s, r, t)
-        kv += rep[col.KV] + rep[col.RESERVED] + done * rep[col.RUN_SEQS]
+        held = rep[col.KV] + rep[col.RESERVED] + done * rep[col.RUN_SEQS]
+        behind = done * s.base[row_of(s.kind, r), rep[col.RUN_SEQS], col.HIDDEN]
+        kv += held
         steps += done
-        hidden += done * s.base[rep[col.RUN_SEQS], col.HIDDEN]
+        hidden += behind
+        note_kind(s.kind, s.by_kind, r, (rep[col.RUNNING], rep[col.WAITING], held, done, behind))
     totals[col.NOW] = t
     totals[col.RUNNING_NOW] = running
     totals[col.WAITING_NOW] = waiting
@@ -294,7 +307,7 @@ def note(s: State, t: int) -> None:
 def _cut_run(s: State, r: int, until: int) -> None:
     """End the run of replica r at its first step boundary at or after `until`."""
     rep = s.replicas[r]
-    growth = s.parameters[col.D] * rep[col.RUN_SEQS]
+    growth = s.engines[row_of(s.kind, r), col.D] * rep[col.RUN_SEQS]
     k = steps_until(rep[col.RUN_FIRST], growth, max(until - rep[col.RUN_START], 1))
     if k < rep[col.RUN_STEPS]:
         rep[col.RUN_STEPS] = k
@@ -304,7 +317,7 @@ def _cut_run(s: State, r: int, until: int) -> None:
 @inlined
 def enqueue(s: State, r: int, x: int, t: int) -> None:
     """Request x joins the queue of replica r, which is up to date until t."""
-    p, rep, nodes = s.parameters, s.replicas[r], s.nodes
+    p, rep, nodes = s.engines[row_of(s.kind, r)], s.replicas[r], s.nodes
     tail = rep[col.TAIL]
     nodes[x, col.PREV] = tail
     nodes[x, col.NEXT] = NIL
@@ -317,11 +330,12 @@ def enqueue(s: State, r: int, x: int, t: int) -> None:
         rep[col.WAIT_HEAD] = x
     rep[col.WAITING] += 1
     rep[col.JOINED] += 1
+    count_by_kind(s.kind, s.by_kind, r, col.K_JOINED, 1)
     rep[col.IN_FLIGHT_TOKENS] += nodes[x, col.PROMPT]
     rep[col.RETURNED] += nodes[x, col.RETRIES] > 0
     s.load[r] += 1
-    if rep[col.RUN_STEPS] > 1 and rep[col.RETURNED] > 0 and p[col.TIMEOUT] < NEVER:
-        _cut_run(s, r, max(nodes[x, col.ARRIVAL] + p[col.TIMEOUT], t))
+    if rep[col.RUN_STEPS] > 1 and rep[col.RETURNED] > 0 and s.parameters[col.TIMEOUT] < NEVER:
+        _cut_run(s, r, max(nodes[x, col.ARRIVAL] + s.parameters[col.TIMEOUT], t))
     steps = rep[col.RUN_STEPS]
     if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
         rep[col.BUSY_SINCE] = t
