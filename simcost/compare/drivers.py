@@ -78,6 +78,7 @@ def _decompose(plan: PlanSummary, against: PlanSummary) -> CostDrivers:
             "hours": (hours[0] - hours[1]) * (price[0] + price[1]) / 2,
             "storage": _category(plan, "storage") - _category(against, "storage"),
             "transfer": _category(plan, "transfer") - _category(against, "transfer"),
+            **({"tokens": tokens} if (tokens := _category(plan, "tokens") - _category(against, "tokens")) else {}),
         },
         usd_per_accelerator_hour=price,
         accelerator_hours=hours,
@@ -99,7 +100,7 @@ def _price(usd: float, hours: float, other_usd: float, other_hours: float) -> fl
 
 
 def _category(plan: PlanSummary, service: str) -> float:
-    return plan.by_category_usd[service] / plan.months
+    return plan.by_category_usd.get(service, 0.0) / plan.months
 
 
 def _state(plan: PlanSummary, state: str) -> float:

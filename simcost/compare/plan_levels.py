@@ -6,7 +6,7 @@ from math import fsum
 from typing import Any
 
 from simcost.compare.fleet_tracking import Following
-from simcost.compare.results import PlanSummary, Served, Trained, mean_by_key, mean_of
+from simcost.compare.results import PlanSummary, PoolResult, Served, Trained, mean_by_key, mean_of
 from simcost.compare.verdict import percent
 from simcost.slo import JobReport
 from simcost.units import format_seconds
@@ -21,7 +21,7 @@ def requests(plan: PlanSummary) -> Document:
     """Counts of the first replication, so that they add up as integers; of jobs alone, there are no requests."""
     served = plan.served
     return {
-        "requests": dict(served[0].requests) if served else dict.fromkeys(_REQUESTS, 0),
+        "requests": _counts(served[0]) if served else dict.fromkeys(_REQUESTS, 0),
         **_retries(served),
         **_prefix(served),
         **(
@@ -35,6 +35,42 @@ def requests(plan: PlanSummary) -> Document:
         "engine_factors": [run.engine_factor for run in served if run.engine_factor is not None],
         **_following(served),
         **_sides(served),
+        **_pools(plan),
+        **_overflow(plan),
+    }
+
+
+def _counts(served: Served) -> Document:
+    return {**served.requests, **({} if served.overflowed is None else {"overflowed": served.overflowed})}
+
+
+def _overflow(plan: PlanSummary) -> Document:
+    """Requests that an API answered, of the first replication, and the mean of what it cost; empty without an API."""
+    if not plan.served or plan.served[0].overflowed is None:
+        return {}
+    usd = plan.by_category_usd.get("tokens", 0.0)
+    return {"overflow": {"requests": plan.served[0].overflowed, "usd": usd, "per_month_usd": usd / plan.months}}
+
+
+def _pools(plan: PlanSummary) -> Document:
+    """Pools of a plan, means over replications; empty where it has one."""
+    if not plan.results[0].pools:
+        return {}
+    return {
+        "pools": [_pool(pools, plan.months) for pools in zip(*(run.pools for run in plan.results), strict=True)],
+    }
+
+
+def _pool(runs: Sequence[PoolResult], months: float) -> Document:
+    """A pool over its replications; requests are those of the first."""
+    total_usd = fsum(one.cost_usd for one in runs) / len(runs)
+    return {
+        "name": runs[0].name,
+        "requests": runs[0].requests,
+        "replica_hours": mean_by_key([one.replica_hours for one in runs]),
+        "accelerator_hours": mean_of(one.accelerator_hours for one in runs),
+        "utilisation": mean_of(one.utilisation for one in runs),
+        "cost_usd": {"total": total_usd, "per_month": total_usd / months},
     }
 
 

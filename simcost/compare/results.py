@@ -48,6 +48,8 @@ class Served:
     """Looked up by the router, and believed to be at the replica it chose; None = it looked none up."""
     sides: Sides | None = None
     """Prefill and decode apart; None = replicas do both."""
+    overflowed: int | None = None
+    """Requests that an API answered, among the completed or timed out; None = no API stands by."""
     retries: Mapping[str, Any] | None = None
     """Retries of clients: retries, gave_up, refused_by_budget, waiting, generated_tokens, and `sendings`, which add up
     as those of the ledger; None where clients do not retry.
@@ -70,6 +72,22 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PoolResult:
+    """One of several pools behind the router of a plan."""
+
+    name: str
+    requests: int
+    """Requests that were sent to its replicas."""
+    replica_hours: dict[str, float]
+    """By state, as `Ledger.replica_hours`."""
+    accelerator_hours: float
+    utilisation: float
+    """As that of the plan."""
+    cost_usd: float
+    """Its part of the bill; what an API answers is no pool's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """One plan under one replication: requests, jobs, or both."""
 
@@ -84,6 +102,8 @@ class RunResult:
     trained: Trained | None = None
     energy: EnergyReport | None = None
     """Of all nodes; None where they are of several kinds or no offer of the catalog."""
+    pools: tuple[PoolResult, ...] = ()
+    """Of a plan with several."""
     services: tuple["RunResult", ...] = ()
     """Of a plan that serves several: each as if it were a plan, with its part of the bill."""
 

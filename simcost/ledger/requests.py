@@ -215,6 +215,10 @@ class RequestOutcomes:
     prefix_blocks: tuple[int, int] | None = None
     """Blocks of prompts that the router looked up, and those that it believed to be at the replica it chose; None = it
     looked none up."""
+    overflowed: tuple[int, int, int] | None = None
+    """Requests that an API answered since they would have been rejected; their prompt tokens and output tokens. They
+    are among the completed or, where their clients had gone, the timed out. None = no API stands by.
+    """
     by_priority: tuple[dict[str, int], ...] = ()
     """Outcomes by priority where priorities differ, the highest first: priority, arrived, completed, rejected,
     timed_out, lost, in_system, good.
@@ -243,6 +247,31 @@ class LedgerUsage:
         return float(self.nodes["end_s"].to_numpy().sum() - self.nodes["start_s"].to_numpy().sum()) / 3600.0
 
 
+_OF_POOLS = ("completed", "prompt_tokens", "output_tokens", "generated_tokens", "steps", "work_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolShare:
+    """Share of one pool in a run of several behind one router; its nodes and replicas carry its name."""
+
+    name: str
+    node_kinds: int
+    """Kinds of its nodes, which follow those of the pools before it."""
+    accelerators_per_replica: float
+    requests: int
+    """Requests that were sent to its replicas, each time they were."""
+    completed: int
+    prompt_tokens: int
+    """Of completed requests, as the next."""
+    output_tokens: int
+    generated_tokens: int
+    steps: int
+    work_s: float
+    """As that of the outcomes, over its replicas."""
+    disk_gb_per_node: float
+    gb_out: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferUse:
     """Transfers of KV caches from prefill to decode replicas."""
@@ -261,7 +290,7 @@ class TransferUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """All that billing and service levels may know of a run of one pool."""
+    """All that billing and service levels may know of a run of one service."""
 
     horizon_s: float
     slots: tuple[int, ...]
@@ -283,12 +312,14 @@ class Ledger:
     """Of the slot-seconds of starting replicas, those on nodes that boot or pull the image."""
     disk_gb_per_node: float
     gb_out: float
-    """Response bytes that left the pool, in GB (1e9 bytes)."""
+    """Response bytes that left the service, in GB (1e9 bytes)."""
     prefill: "Ledger | None" = None
     """The prefill side, where it is apart; then all else here is of the decode side, but for the outcomes of requests,
     which are those of both."""
     transfers: TransferUse | None = None
     """Between the two sides."""
+    pools: tuple[PoolShare, ...] = ()
+    """Pools of unlike replicas; none = all are alike. With pools, `accelerators_per_replica` is that of the first."""
 
     def slot_seconds(self) -> dict[str, float]:
         """Seconds of replica slots by state: starting, computing (ready, tokens take engine time), idle (ready, they do
@@ -333,6 +364,34 @@ class Ledger:
         length = self.nodes["end_s"].to_numpy() - self.nodes["start_s"].to_numpy()
         offered: npt.NDArray[np.float64] = length * np.array(self.slots)[self.nodes["kind"].to_numpy()]
         return offered
+
+    def of_pools(self) -> list["Ledger"]:
+        """The same of each of its pools: its nodes and replicas, and of the outcomes what it worked on."""
+        import pyarrow.compute as pc
+
+        found, first = [], 0
+        for pool in self.pools:
+            nodes, replicas = (
+                table.filter(pc.equal(table["pool"], pool.name)) for table in (self.nodes, self.replicas)
+            )
+            place = nodes.column_names.index("kind")
+            nodes = nodes.set_column(place, "kind", pc.subtract(nodes["kind"], first))
+            own = {name: getattr(pool, name) for name in _OF_POOLS}
+            found.append(
+                replace(
+                    self,
+                    slots=self.slots[first : first + pool.node_kinds],
+                    accelerators_per_replica=pool.accelerators_per_replica,
+                    nodes=nodes,
+                    replicas=replicas,
+                    outcomes=replace(self.outcomes, **own),
+                    disk_gb_per_node=pool.disk_gb_per_node,
+                    gb_out=pool.gb_out,
+                    pools=(),
+                )
+            )
+            first += pool.node_kinds
+        return found or [self]
 
     def of_kind(self, kind: int) -> "Ledger":
         """The same of the nodes of one kind, and what was on them; engine time by the time with requests."""

@@ -3,6 +3,7 @@
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.service_run import Service
 from simcost.sim.serving.simulate import simulate
+from simcost.sim.serving.simulate_pools import simulate_pools
 from simcost.sim.serving.simulate_services import simulate_services
 
-__all__ = ["Pool", "Service", "simulate", "simulate_services"]
+__all__ = ["Pool", "Service", "simulate", "simulate_pools", "simulate_services"]

@@ -46,9 +46,9 @@ class Clock:
 
 
 def clock_for(
-    step: StepTime, *, horizon_s: float, capacity: int, batching: Batching, most_ticks_per_ns: int = _TICKS_PER_NS[0]
+    step: StepTime, *, horizon_s: float, capacity: int, batching: Batching, finest: int = _TICKS_PER_NS[0]
 ) -> Clock:
-    """The finest clock whose numbers cannot overflow within the horizon, of at most so many ticks per nanosecond.
+    """The finest clock whose numbers cannot overflow within the horizon, of `finest` ticks per ns at most.
 
     Q counts whole tokens squared, sum of chunk*(2*done + chunk), twice the attention pairs of `StepTime`; hence
     e = q / 2, kept as a fixed-point number with `e_shift` fractional bits.
@@ -65,7 +65,7 @@ def clock_for(
             "or as max_num_batched_tokens with chunked prefill"
         )
     base_s = step.base_seconds(np.arange(most + 1, dtype=np.float64))
-    for ticks_per_ns in (one for one in _TICKS_PER_NS if one <= most_ticks_per_ns):
+    for ticks_per_ns in (ticks for ticks in _TICKS_PER_NS if ticks <= finest):
         clock = _clock(step, base_s, ticks_per_ns)
         # A run of k steps over n sequences has n*k <= capacity, hence k <= capacity.
         sequences = batching.max_num_seqs

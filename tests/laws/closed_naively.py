@@ -112,4 +112,4 @@ class Loop:
             request = client.open
             if request is not None and request.status not in ("in system", "timed_out"):
                 wait = max(client.think, self.backoff) if request.status == "rejected" else client.think
-                client.open, client.freed_at = None, int(request.end or 0) + wait
+                client.open, client.freed_at = None, int(request.end or 0) + request.away + wait

@@ -89,7 +89,7 @@ class Clients:
         for request, asked in list(self.open):
             if request.status == "completed":
                 self.open.remove((request, asked))
-                asked.status, asked.end = "completed", request.end
+                asked.status, asked.end = "completed", int(request.end or 0) + request.away
         whose = dict(self.open)
         for request in self.pool.refused:
             if request in whose:

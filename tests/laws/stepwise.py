@@ -41,6 +41,7 @@ class Request:
     status: str = "in system"
     end: int | None = None
     overhead: int = 0  # of its answer, outside of the engine
+    away: int = 0  # at an API, after it has left
 
     @property
     def context(self) -> int:
@@ -67,6 +68,7 @@ class Engine:
     prefix_capacity: int = 0  # that it remembers of each replica
     overhead: int = 0  # of each answer, outside of the engine
     weight: int = 1  # of the pool
+    api: tuple[int, int] | None = None  # its time to the first token, and per further one
 
 
 @dataclass(eq=False)
@@ -242,6 +244,7 @@ class Pool:
         self.control_at = 0  # when replicas last came or went
         self.cached: dict[Replica, list[int]] = {}  # as the router believes, newest last
         self.blocks_asked = self.blocks_hit = 0
+        self.overflowed: list[Request] = []
         self.refused: list[Request] = []  # rejected and lost, in the order of their ends
         self.queues: dict[Replica, tuple[int, int]] = {}  # length and when it was told, as Ray remembers them
 
@@ -296,8 +299,7 @@ class Pool:
         request = Request(len(self.requests), now, prompt, output, session=session, priority=priority, prefix=prefix)
         self.requests.append(request)
         if prompt + output > max(one.capacity for one in self.kinds):
-            request.status, request.end = "rejected", now
-            self.refused.append(request)
+            self.reject(request, now)
             self.turn += 1 if self.ready else 0
             return
         self.drop_late_at_gate(now)
@@ -309,14 +311,23 @@ class Pool:
             self.hold(request, now)
             self.run_gate(now + 1)
         elif self.sheds(request, now):
-            request.status, request.end = "rejected", now
-            self.refused.append(request)
+            self.reject(request, now)
         elif not self.route(request, now):
             if self.refuses(request):
-                request.status, request.end = "rejected", now
-                self.refused.append(request)
+                self.reject(request, now)
             else:
                 self.hold(request, now)
+
+    def reject(self, request: Request, now: int) -> None:
+        if self.engine.api is None:
+            request.status, request.end = "rejected", now
+            self.refused.append(request)
+            return
+        ttft, tpot = self.engine.api
+        request.first, request.end, request.away = now + ttft, now, ttft + (request.output - 1) * tpot
+        late = self.engine.timeout is not None and now + request.away - request.arrival > self.engine.timeout
+        request.status = "timed_out" if late else "completed"
+        self.overflowed.append(request)
 
     def refuses(self, request: Request) -> bool:
         limits = self.engine.admission.saturation
@@ -330,8 +341,7 @@ class Pool:
     def hold(self, request: Request, now: int) -> None:
         most = self.engine.admission.max_queued
         if most is not None and len(self.gate) >= most:
-            request.status, request.end = "rejected", now
-            self.refused.append(request)
+            self.reject(request, now)
         else:
             self.gate.append(request)
             self.gate.sort(key=lambda request: -request.priority)
@@ -360,8 +370,7 @@ class Pool:
         for request in list(self.gate):
             if longest is not None and request.arrival + longest <= now:
                 self.gate.remove(request)
-                request.status, request.end = "rejected", max(request.arrival + longest, self.control_at)
-                self.refused.append(request)
+                self.reject(request, max(request.arrival + longest, self.control_at))
             elif longest is None and timeout is not None and request.arrival + timeout <= now:
                 self.gate.remove(request)
                 request.status, request.end = "timed_out", request.arrival + timeout

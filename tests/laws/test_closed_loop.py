@@ -95,7 +95,7 @@ def assert_equal(seed: int) -> dict[str, int]:
             col.STATUSES.index(request.status),
             *tokens,
             first,
-            request.end,
+            request.end + request.away,
             request.evicted,
             request.retries,
             request.session,

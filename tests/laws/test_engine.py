@@ -32,6 +32,7 @@ from simcost.trace.workload.closed import ClosedWorkload
 
 MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
 MOST_RETRIES = 2
+SEEN = ("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "held", "requeued", "overflowed")
 STEP = StepTime(
     a_s=1,
     b_s_per_token=0,
@@ -79,6 +80,8 @@ def random_workload(seed: int) -> Workload:
         salt=int(g.integers(2**62)),
     )
     engine = replace(engine, admission=random_admission(g, engine.router))
+    if seed % 4 == 0:
+        engine = replace(engine, api=(1 + seed % 90, seed % 7))
     count, gap = int(g.integers(5, 80)), int(g.choice([3, 30, 300, 1500]))
     times = np.cumsum(g.integers(0, 2 * gap, count) * (g.random(count) < 0.8))  # ties too
     prompts = g.integers(1, max(engine.capacity // int(g.integers(1, 6)), 2), count)
@@ -250,6 +253,7 @@ def as_pool(engine: stepwise.Engine, **more: Any) -> tuple[Pool, Clock]:
         kv_capacity_tokens=engine.capacity,
         first_token_overhead_s=engine.overhead * 1e-9,
         weight=engine.weight,
+        api_latency_s=None if engine.api is None else (engine.api[0] * 1e-9, engine.api[1] * 1e-9),
         scaling=Fixed(replicas=1),
         **more,
         router=engine.router,
@@ -277,7 +281,7 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
             continue
         assert row is not None
         assert col.STATUSES[row[col.R_STATUS]] == request.status
-        assert row[col.R_END] == request.end + request.overhead
+        assert row[col.R_END] == request.end + request.overhead + request.away
         assert row[col.R_FIRST] == (col.NIL if request.first is None else request.first + request.overhead)
         assert row[col.R_EVICTED] == request.evicted
         assert row[col.R_RETRIES] == request.retries
@@ -294,6 +298,8 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
             sizes = [tokens for replica in everyone for tokens in replica.sizes]
             assert totals[col.HIDDEN_TIME] == plane.state.base[0, sizes, col.HIDDEN].sum()
         assert totals[col.GENERATED] == expected.forgotten + sum(r.generated for r in expected.requests)
+    assert totals[col.OVERFLOWED] == len(expected.overflowed)
+    assert totals[col.OVERFLOWED_OUTPUT] == sum(request.output for request in expected.overflowed)
     for kind, engine in enumerate(work.kinds):
         own, counts = [replica for replica in everyone if replica.engine is engine], plane.state.by_kind[kind]
         assert counts[col.K_JOINED] == sum(replica.joined for replica in own)
@@ -332,13 +338,14 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
         "completed": statuses.count("completed"),
         "lost": statuses.count("lost"),
         "held": expected.held,
+        "overflowed": len(expected.overflowed),
         "requeued": sum(r.retries > 0 for r in expected.requests),
     }
 
 
 @pytest.mark.parametrize("block", range(12))
 def test_compiled_engine_equals_stepwise_engine_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "held", "requeued"), 0)
+    seen = dict.fromkeys(SEEN, 0)
     for seed in range(block * 250, block * 250 + 250):
         for name, count in assert_equal(random_workload(seed), batch=1 + seed % 17).items():
             seen[name] += count

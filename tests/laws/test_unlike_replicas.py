@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import stepwise
-from test_engine import Workload, assert_equal, random_router, random_workload
+from test_engine import SEEN, Workload, assert_equal, random_router, random_workload
 
 from simcost.plan import LeastOutstanding, Router
 from simcost.plan.routing.pool_routers import (
@@ -33,6 +33,7 @@ def random_pools(seed: int) -> Workload:
             router=router,
             admission=admission,
             timeout=shared.timeout,
+            api=shared.api,
             salt=shared.salt,
             overhead=int(g.integers(0, 3)) * 40,
             weight=int(g.integers(0, 4)),
@@ -55,7 +56,7 @@ def random_pool_router(g: np.random.Generator) -> Router:
 
 @pytest.mark.parametrize("block", range(3))
 def test_unlike_replicas_equal_the_stepwise_ones_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "held", "requeued"), 0)
+    seen = dict.fromkeys(SEEN, 0)
     for seed in range(block * 200, block * 200 + 200):
         for name, count in assert_equal(random_pools(seed), batch=1 + seed % 17).items():
             seen[name] += count

@@ -42,13 +42,18 @@ def _each_replica(root: YamlNode, full: Callable[[YamlNode], YamlNode]) -> YamlN
     plans = root.get("plans")
     if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
         return root
-    found = [
-        replace(plan, value={key: full(child) if key == _KEY else child for key, child in plan.value.items()})
-        if isinstance(plan.value, dict)
-        else plan
-        for plan in items(plans)
-    ]
+    found = [_in_plan(plan, full) for plan in items(plans)]
     return replace(root, value={**root.value, "plans": replace(plans, value=found)})
+
+
+def _in_plan(plan: YamlNode, full: Callable[[YamlNode], YamlNode]) -> YamlNode:
+    """A plan, or one of its pools."""
+    if not isinstance(plan.value, dict):
+        return plan
+    found = {key: full(child) if key == _KEY else child for key, child in plan.value.items()}
+    if (pools := plan.get("pools")) is not None and isinstance(pools.value, list):
+        found["pools"] = replace(pools, value=[_in_plan(pool, full) for pool in pools.value])
+    return replace(plan, value=found)
 
 
 def _read(said: YamlNode, folder: Path, file: str, faults: list[Fault]) -> YamlNode | None:

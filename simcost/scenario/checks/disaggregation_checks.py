@@ -35,7 +35,7 @@ def combination_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: 
         kind = workload.get("kind")
         if kind is not None and kind.value == "closed":
             yield _refused(apart, "a closed workload; write one of kind synthetic or trace", file)
-    places = [(node.get(name), name) for name in ("retries", "interruptions", "or_buy")]
+    places = [(node.get(name), name) for name in ("retries", "interruptions", "or_buy", "pools", "overflow")]
     for parent, names in (("admission", _ADMISSION), ("drain", ("grace",))):
         part = node.get(parent)
         places += [(part.get(name), f"{parent}.{name}") for name in names] if part is not None else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError
@@ -10,12 +11,14 @@ from simcost.scenario.checks.calibrations import with_calibrations
 from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
+from simcost.scenario.checks.pool_checks import pool_faults
 from simcost.scenario.checks.routing_checks import cache_faults
 from simcost.scenario.files import yaml
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, spread
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.files.pools import pools_alone, with_pools
 from simcost.scenario.files.services import by_service, has_services, without_services
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan, Scenario
@@ -35,14 +38,21 @@ def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
 
 
 def of_one_pool(loaded: LoadedScenario | LoadedServices) -> LoadedScenario:
-    """A scenario of one pool a plan. Raises FaultsError for one of several services."""
-    if isinstance(loaded, LoadedScenario):
-        return loaded
-    message = (
-        f"has {len(loaded.services)} services, which `simcost run` and `simcost check` take; here, ask for each "
-        "service in a scenario of its own"
-    )
-    raise FaultsError([fault_at(loaded.root.get("services") or loaded.root, message, str(loaded.path))])
+    """A scenario of one pool a plan. Raises FaultsError for one of several services, or with plans of several pools."""
+    if isinstance(loaded, LoadedServices):
+        message = (
+            f"has {len(loaded.services)} services, which `simcost run` and `simcost check` take; here, ask for each "
+            "service in a scenario of its own"
+        )
+        raise FaultsError([fault_at(loaded.root.get("services") or loaded.root, message, str(loaded.path))])
+    for plan, node in zip(loaded.scenario.plans, items(loaded.root.get("plans")), strict=True):
+        if plan.pools:
+            message = (
+                f"of plan {plan.name!r} are several, which `simcost run` and `simcost check` take; here, write a plan "
+                "of one pool"
+            )
+            raise FaultsError([fault_at(node.get("pools") or node, message, str(loaded.path))])
+    return loaded
 
 
 def load_with_services(path: Path, data_folder: Path | None = None) -> LoadedScenario | LoadedServices:
@@ -116,7 +126,7 @@ def _read_services(
 def _read_pool(root: YamlNode, text: str, path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
     """A scenario of one pool a plan, its defaults spread."""
     file, faults = str(path), list[Fault]()
-    root, uncalibrated, calibrations = with_calibrations(written_in_full(root), folder, file)
+    root, uncalibrated, calibrations = with_calibrations(written_in_full(with_pools(root)), folder, file)
     if uncalibrated:
         return None, uncalibrated
     faults += [*cache_faults(root, file), *link_faults(root, file)]
@@ -125,12 +135,14 @@ def _read_pool(root: YamlNode, text: str, path: Path, folder: Path) -> tuple[Loa
     catalog, missing = find_catalog(root, path)
     faults += [*wrong, *missing, *scenario_faults(root, file, folder)]
     if catalog is not None:
-        plans = scenario.plans if scenario else _sound_plans(root, file)
+        whole = scenario.plans if scenario else _sound_plans(root, file)
+        faults += pool_faults(items(root.get("plans")), whole, catalog, file)
+        by_pool, plans = pools_alone(root, whole)
         without = _without_prefixes(scenario, folder)
-        faults += plan_faults(root, plans, catalog, without, file)
+        faults += plan_faults(by_pool, plans, catalog, without, file)
         faults += manifest_faults(
             plans,
-            items(root.get("plans")),
+            items(by_pool.get("plans")),
             catalog,
             folder,
             file,
@@ -140,7 +152,9 @@ def _read_pool(root: YamlNode, text: str, path: Path, folder: Path) -> tuple[Loa
     if scenario is not None and catalog is not None and not faults:
         from simcost.scenario.checks.input_checks import input_faults
 
-        faults += input_faults(scenario, root, catalog, folder, file)
+        root_of_pools, alone = pools_alone(root, scenario.plans)
+        each = replace(scenario, plans=tuple(plan for plan in alone if plan is not None))
+        faults += input_faults(each, root_of_pools, catalog, folder, file)
     if scenario is None or catalog is None:
         return None, faults
     loaded = LoadedScenario(

@@ -87,6 +87,8 @@ def _plan(plan: YamlNode) -> YamlNode:
     if not isinstance(plan.value, dict):
         return plan
     found = {key: _full(child) if key in ("scaling", "nodes", "router") else child for key, child in plan.value.items()}
+    if (pools := plan.get("pools")) is not None and isinstance(pools.value, list):
+        found["pools"] = replace(pools, value=[_plan(pool) for pool in pools.value])
     return replace(plan, value=found)
 
 

@@ -45,6 +45,9 @@ def rights_on_nodes(plan: YamlNode, file: str, faults: list[Fault]) -> dict[str,
             faults += _alone(part, file)
             continue
         faults += _node_faults(part, file)
+        for pools in filter(None, (plan.get("pools"), part.get("pools"))):
+            message = "have nodes of their own, and the service runs on those of the plan; give it a `buy` of its own"
+            faults.append(fault_at(pools, message, file))
         if (said := _rights(plan, part, file, faults)) is not None:
             found[name] = said
     return found

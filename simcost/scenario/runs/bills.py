@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, bill_together
 from simcost.billing.allocation import UsedNodes, allocated
+from simcost.billing.bill import Charge
 from simcost.billing.energy import EnergyReport, energy, together
 from simcost.catalog import Catalog
 from simcost.ledger.jobs import JobLedger
@@ -191,6 +192,11 @@ def _together(usages: Sequence[LedgerUsage]) -> LedgerUsage:
         disk_gb_per_node=stored / hours if hours else 0.0,
         gb_out=sum(usage.gb_out for usage in usages),
     )
+
+
+def with_charges(costs: Costs, charges: Sequence[Charge]) -> Costs:
+    """The costs, and further charges that are no node's."""
+    return replace(costs, charges=(*costs.charges, *charges)) if charges else costs
 
 
 def _joined(bills: Sequence[Costs]) -> Costs:

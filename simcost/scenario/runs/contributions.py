@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.billing import Costs, OnDemand, Spot
+from simcost.billing.bill import Charge
 from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.fleet_tracking import followed, following, moved, unread
@@ -29,8 +30,10 @@ from simcost.scenario.runs.bills import (
     job_usage,
     nodes_of,
     shared_usage,
+    with_charges,
 )
 from simcost.scenario.runs.job_runs import means
+from simcost.scenario.runs.pool_results import PoolSide, charges_of_overflow, results_of_pools, sides_of_pools
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.tables import RunTables, job_quantiles, quantiles
 from simcost.scenario.schema.scenario import OnShared
@@ -49,6 +52,10 @@ class ServedSide:
     """By accelerator, of the first kind of nodes; a fleet that jobs share has no other."""
     bought: list[PurchasedNodes]
     """By kind of nodes; nothing where the fleet is shared: jobs and requests are then bought together."""
+    api: tuple[Charge, ...]
+    """Charges of an API that answered what would have been rejected."""
+    pools: tuple[PoolSide, ...]
+    """Of a plan with several."""
     busy_hours: float
     """Accelerator-hours in which tokens took engine time."""
     timeline: pa.Table | None
@@ -71,9 +78,8 @@ class TrainedSide:
 
 def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
     """Assess a run of requests, and its usage."""
-    felt, per_replica, first = ledger.outcomes, ledger.accelerators_per_replica, replication == 0
-    usages = [by_accelerator(usage, per_replica) for usage in usages_of(ledger)]
-    ways = () if isinstance(plan.plan.training, OnShared) else (plan.plan.buy, *plan.plan.or_buy)
+    felt, first = ledger.outcomes, replication == 0
+    pools = sides_of_pools(plan.plan, ledger)
     report = assess(ledger, question.loaded.scenario.slo)
     sides = [ledger] if ledger.prefill is None else [ledger, ledger.prefill]
     served = Served(
@@ -94,9 +100,10 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         retries=_retries(felt),
         by_priority=felt.by_priority,
         prefix_blocks=felt.prefix_blocks,
-        replica_hours=added([side.replica_hours() for side in sides]),
+        overflowed=None if felt.overflowed is None else felt.overflowed[0],
+        replica_hours=added([*(pool.replica_hours for pool in pools), *(side.replica_hours() for side in sides[1:])]),
         provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),
-        perfect=perfect_scaling(ledger, report) if len(sides) == 1 else None,
+        perfect=perfect_scaling(ledger, report) if len(sides) == 1 and not ledger.pools else None,
         following=following(ledger, report),
         fleet_changed=any(moved(side) for side in sides),
         unread=tuple(name for side in sides for name in unread(side)),
@@ -104,15 +111,12 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
     )
     return ServedSide(
         served=served,
-        usage=usages[0],
-        bought=[
-            *(
-                PurchasedNodes(usage=usage, buy=buy, beside=plan.plan.buy)
-                for usage, buy in zip(usages, ways, strict=False)
-            ),
-            *_prefill_nodes(plan, ledger),
-        ],
-        busy_hours=sum(side.outcomes.work_s * side.accelerators_per_replica for side in sides) / HOUR,
+        usage=pools[0].usage,
+        bought=[*(one for pool in pools for one in pool.bought), *_prefill_nodes(plan, ledger)],
+        api=charges_of_overflow(plan.plan, ledger, question.loaded.catalog),
+        pools=pools if ledger.pools else (),
+        busy_hours=sum(pool.busy_hours for pool in pools)
+        + sum(side.outcomes.work_s * side.accelerators_per_replica for side in sides[1:]) / HOUR,
         timeline=ledger.timeline if first else None,
         followed=followed(ledger, report) if first else None,
         latency=quantiles(felt) if first else None,
@@ -245,10 +249,12 @@ def as_one(
     bought = [one for side in sides for one in side.bought]
     usages = [one.usage for side in sides for one in side.bought]
     hours = sum(usage.node_hours() * usage.slots_per_node for usage in usages)
+    pools = () if served is None else served.pools
     result = RunResult(
         plan=plan,
         replication=replication,
-        bill=costs_of(bought, catalog) if costs is None else costs,
+        bill=with_charges(costs_of(bought, catalog) if costs is None else costs, () if served is None else served.api),
+        pools=results_of_pools(pools, catalog),
         node_hours=sum(usage.node_hours() for usage in usages),
         accelerator_hours=hours,
         utilisation=sum(side.busy_hours for side in sides) / hours if hours else 0.0,

@@ -21,7 +21,7 @@ from simcost.scenario.inputs.clusters import assumptions_of
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.schema.scenario import OF_A_POOL, Overflow, Plan
 from simcost.scenario.storage.engine_version import engine_version
 from simcost.scenario.storage.folders import sha256_of
 from simcost.tables.paths import inside
@@ -77,7 +77,7 @@ def _own_facts(loaded: LoadedScenario) -> list[Path]:
 def assumptions(question: ResolvedScenario) -> list[str]:
     """One sentence each, with the plans it holds for."""
     sentences: dict[str, list[str]] = {}
-    for one in question.plans:
+    for one in (pool for plan in question.plans for pool in plan.each_pool()):
         name, step = one.plan.name, one.pool.step
         sentences.setdefault(f"Step time {step.provenance}: {step.source}.", []).append(name)
         sentences.setdefault(f"Memory: {one.memory.provenance}.", []).append(name)
@@ -86,6 +86,10 @@ def assumptions(question: ResolvedScenario) -> list[str]:
         sentences.setdefault(_engine(one.sigma, question.seeds), []).append(name)
         if one.plan.startup == Startup() and not isinstance(one.plan.scaling, Fixed):
             sentences.setdefault(_startup(), []).append(name)
+        if one.plan.overflow is not None:
+            sentences.setdefault(_overflow(one.plan.overflow), []).append(name)
+        if one.beside:
+            sentences.setdefault(_POOLS, []).append(name)
         if _is_kept_spot(one.plan):
             sentences.setdefault(_kept_spot(), []).append(name)
         replica = one.plan.replica
@@ -96,7 +100,8 @@ def assumptions(question: ResolvedScenario) -> list[str]:
         for text in assumptions_of(cluster):
             sentences.setdefault(text, []).append(cluster.plan.name)
     every = len(question.loaded.scenario.plans)
-    lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
+    holds = {text: list(dict.fromkeys(names)) for text, names in sentences.items()}
+    lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in holds.items()]
     caveats = [] if question.source is None else question.source.caveats(question.seeds)
     return [*lines, *caveats, *([] if question.jobs is None else question.jobs.caveats())]
 
@@ -127,6 +132,14 @@ def _overhead(seconds: float) -> str:
     return f"Each request takes {format_seconds(seconds)} outside of its engine before its first token."
 
 
+def _overflow(api: Overflow) -> str:
+    times = f"{format_seconds(api.ttft)} to the first token and {format_seconds(api.tpot)} per further one"
+    return (
+        f"{api.api} answers all that would be rejected, in {times} as the plan says: it is never slow, never refuses, "
+        "and no prompt is in its cache."
+    )
+
+
 def _other_model(question: ResolvedScenario, plan: Plan) -> tuple[str, ...]:
     """Assumption on the tokens of a plan with a model of its own."""
     if plan.model is None or plan.model == question.loaded.scenario.model:
@@ -148,6 +161,7 @@ def _startup() -> str:
     return "Cold starts take the default times, the middle of published ones: give `startup` if you know yours."
 
 
+_POOLS = "Replicas that demand needs are counted as if each were the mean of its pools."
 _OF_JOBS = ("name", "buy", "training", "training_buy")
 """Fields of a plan that serves no requests."""
 
@@ -174,9 +188,18 @@ def resolved_text(question: ResolvedScenario) -> str:
     horizon = question.horizon_s if scenario.demand is None else None
     scenario = replace(scenario, seed=question.seed, seeds=question.seeds, horizon=horizon)
     said = asdict(scenario)
+    for plan in said["plans"]:
+        without_shared(plan)
     if question.source is None:
         said["plans"] = [{key: plan[key] for key in _OF_JOBS} for plan in said["plans"]]
     return as_it_was_run(said, question.loaded.path, question.loaded.text)
+
+
+def without_shared(plan: dict[str, Any]) -> None:
+    """Take out what each pool of a plan says itself."""
+    if plan["pools"]:
+        for key in OF_A_POOL:
+            del plan[key]
 
 
 def as_it_was_run(said: dict[str, Any], path: Path, written: str) -> str:

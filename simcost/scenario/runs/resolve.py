@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -28,7 +29,7 @@ from simcost.scenario.inputs.forecast_demand import Foreseen
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.recorded_demand import Given
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import OnShared, Plan
+from simcost.scenario.schema.scenario import OnShared, Plan, ServedPool
 from simcost.sim.serving.pool import Pool
 
 REPLICATIONS, FUTURES = 5, 10
@@ -88,6 +89,12 @@ class ResolvedPlan:
     """SHA-256 of its manifests and spot traces by their names in the scenario."""
     prefill: ResolvedPlan | None = None
     """The prefill side, where it is apart."""
+    beside: tuple[ResolvedPlan, ...] = ()
+    """The further pools of a plan of several, each as a plan; all else here is of the first."""
+
+    def each_pool(self) -> tuple[ResolvedPlan, ...]:
+        """The plan, and its further pools."""
+        return (self, *self.beside)
 
     def drawn(self, replication: int) -> Pool:
         """The pool with the engine factor of a replication."""
@@ -99,7 +106,12 @@ class ResolvedPlan:
     def slower(self, factor: float) -> ResolvedPlan:
         """The same with steps longer by a factor."""
         prefill = None if self.prefill is None else self.prefill.slower(factor)
-        return replace(self, factors=tuple(factor * one for one in self.factors), prefill=prefill)
+        beside = tuple(pool.slower(factor) for pool in self.beside)
+        return replace(self, factors=tuple(factor * one for one in self.factors), prefill=prefill, beside=beside)
+
+    def drawn_beside(self, replication: int) -> tuple[Pool, ...]:
+        """The further pools, each with its engine factor."""
+        return tuple(one.drawn(replication) for one in self.beside)
 
 
 def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> ResolvedScenario:
@@ -155,9 +167,11 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
     return tuple(exp(sigma * NormalDist().inv_cdf((int(k) + 0.5) / seeds)) for k in order)
 
 
-def run_key(question: ResolvedScenario, pool: Pool, replication: int) -> str:
+def run_key(question: ResolvedScenario, pool: Pool, replication: int, beside: Sequence[Pool] = ()) -> str:
     """SHA-256 of all that serving requests depends on, and of nothing about money."""
+    further = {"beside": [_pool_identity(one) for one in beside]} if beside else {}
     return key_of(
+        **further,
         pool=_pool_identity(pool),
         requests=question.source.identity(replication) if question.source else None,
         horizon_s=question.horizon_s,
@@ -221,12 +235,22 @@ def _node_kind(way: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chos
     )
 
 
+def _named(plan: ResolvedPlan, pool: ServedPool) -> ResolvedPlan:
+    return replace(plan, pool=replace(plan.pool, name=pool.name, weight=pool.weight))
+
+
 def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
-    """A plan in numbers.
+    """A plan in numbers, each of its pools where it has several.
 
     Raises:
         InputError: it serves no requests, does not fit, or nothing is known of its hardware.
     """
+    if plan.pools:
+        first, *others = (
+            _named(resolved_plan(alone, question), pool) for alone, pool in zip(plan.by_pool(), plan.pools, strict=True)
+        )
+        inputs = {name: digest for one in (first, *others) for name, digest in one.inputs.items()}
+        return replace(first, plan=plan, beside=tuple(others), inputs=inputs)
     loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
     served = loaded.scenario.model_of(plan)
     if replica is None or plan.scaling is None or served is None:
@@ -263,6 +287,7 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators),
         accelerators_per_replica=replica.accelerators,
         response_bytes_per_token=plan.response_bytes_per_token,
+        api_latency_s=None if plan.overflow is None else (plan.overflow.ttft, plan.overflow.tpot),
     )
     factors = engine_factors(sigma, question.seed, question.seeds, model.name, accelerator.name)
     prefill = None if plan.disaggregation is None else resolved_plan(prefill_plan(plan), question)

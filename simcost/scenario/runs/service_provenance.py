@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.scenario.files.sharing import KEY, OF_A_PLAN, OF_NODES, SHARING, STARTUP_OF_NODES
-from simcost.scenario.runs.provenance import as_it_was_run, assumptions, input_files, provenance
+from simcost.scenario.runs.provenance import as_it_was_run, assumptions, input_files, provenance, without_shared
 from simcost.scenario.runs.resolve_services import ResolvedServices
 
 _OF_ONE_POOL = ("workload", "demand", "jobs", "slo", "vary", "model")
@@ -70,6 +70,7 @@ def _plan(services: ResolvedServices, name: str, parts: dict[str, dict[str, Any]
 
 def _part(plan: dict[str, Any], rights: dict[str, Any] | None) -> dict[str, Any]:
     """Part of a plan that serves a service; on shared nodes with its rights there."""
+    without_shared(plan)
     part = {key: value for key, value in plan.items() if key not in OF_A_PLAN}
     if rights is None:
         return part

@@ -11,7 +11,7 @@ from simcost.catalog import Catalog
 from simcost.compare.provisioning import Provisioning
 from simcost.compare.results import RunResult, Served
 from simcost.ledger.requests import METRICS
-from simcost.scenario.runs.bills import PurchasedNodes, costs_by_owner, energy_of, nodes_of
+from simcost.scenario.runs.bills import PurchasedNodes, costs_by_owner, energy_of, nodes_of, with_charges
 from simcost.scenario.runs.contributions import ServedSide, as_one
 from simcost.scenario.runs.tables import RunTables
 from simcost.slo import SloReport
@@ -47,7 +47,7 @@ def of_services(
     result = RunResult(
         plan=plan,
         replication=replication,
-        bill=costs,
+        bill=with_charges(costs, [charge for side in sides.values() for charge in side.api]),
         node_hours=fsum(one.usage.node_hours() for one in bought),
         accelerator_hours=hours,
         utilisation=fsum(side.busy_hours for side in sides.values()) / hours if hours else 0.0,

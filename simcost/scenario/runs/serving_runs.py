@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simcost.trace.requests.batch import RequestBatch
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from simcost.ledger.requests import Ledger
@@ -58,6 +59,8 @@ class ServingRun:
     pool: Pool
     replication: int
     folder: Path
+    beside: tuple[Pool, ...] = ()
+    """Further pools behind the same router."""
     plans: list[ResolvedPlan] = field(default_factory=list)
     share: float = 0.0
     """Share of it that is done."""
@@ -68,9 +71,9 @@ def list_serving_runs(question: ResolvedScenario, folder: Path, *, without: Coll
     runs: dict[str, ServingRun] = {}
     for replication in range(question.seeds):
         for plan in (one for one in question.plans if one.plan.name not in without):
-            pool = plan.drawn(replication)
-            key = run_key(question, pool, replication)
-            one = ServingRun(pool=pool, replication=replication, folder=folder / key[:32])
+            pool, beside = plan.drawn(replication), plan.drawn_beside(replication)
+            key = run_key(question, pool, replication, beside)
+            one = ServingRun(pool=pool, beside=beside, replication=replication, folder=folder / key[:32])
             runs.setdefault(key, one).plans.append(plan)
     return list(runs.values())
 
@@ -95,10 +98,10 @@ def replication_seed(seed: int, replication: int) -> int:
 def _simulate(
     question: ResolvedScenario, run: ServingRun, arrivals: Arrivals, draft: Path, tell: Callable[[float], None]
 ) -> Ledger:
-    from simcost.sim import simulate
+    from simcost.sim import simulate, simulate_pools
 
-    return simulate(
-        run.pool,
+    serve = partial(simulate_pools, (run.pool, *run.beside)) if run.beside else partial(simulate, run.pool)
+    return serve(
         arrivals.of(run.replication),
         horizon_s=arrivals.horizon_s,
         seed=replication_seed(question.seed, run.replication),

@@ -1,7 +1,7 @@
 """Schema of the scenario file: this module defines its classes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -197,6 +197,55 @@ Workload = Annotated[RecordedWorkload | Synthetic | ClosedWorkload, ByKind()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServedPool:
+    """One of several pools of a plan: replicas that are alike, behind the router that all pools share.
+
+    What the plan says beside `pools` holds for all of them, as `defaults` hold for all plans.
+    """
+
+    name: Annotated[str, MinLen(1)]
+    """As tables show it; names of a plan differ."""
+    replica: ReplicaSpec
+    """One copy of the model: accelerators, precision, memory."""
+    scaling: Annotated[PlanScaling, ByKind()]
+    """Number of its replicas over time, by their own metrics and the requests that wait at the gateway."""
+    buy: Buy
+    """Purchase option of its nodes."""
+    or_buy: tuple[Annotated[OnDemand | Spot, ByKind("on-demand")], ...] = ()
+    """Further kinds of its nodes, as those of a plan."""
+    weight: Annotated[int, Ge(0), Le(1_000_000)] = 1
+    """Share of the requests, against those of the other pools, for routers that go by it."""
+    metrics: Metrics | None = None
+    """Metrics of its replicas, as its controller sees them; None = as those of a plan."""
+    batching: Batching = field(default_factory=Batching)
+    """Batching of its engines."""
+    startup: Startup = field(default_factory=Startup)
+    """Duration of a cold start."""
+    drain: Drain = field(default_factory=Drain)
+    """Order in which its replicas are removed, and the time that they may take."""
+    nodes: Annotated[Nodes | FromManifest, ByKind()] = field(default_factory=AtOnce)
+    """Node provisioning: its nodes are its own."""
+    interruptions: Interruptions | None = None
+    """Disruptions of its nodes and replicas."""
+
+
+OF_A_POOL = tuple(one.name for one in fields(ServedPool) if one.name not in ("name", "weight"))
+"""Keys of a plan that each of its pools may have of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow:
+    """A model behind an API, paid per token, that answers the requests which would be rejected."""
+
+    api: str
+    """`provider/model` of the catalog's token prices."""
+    ttft: PositiveSeconds
+    """Time of the API to the first token, from when the request is sent on."""
+    tpot: PositiveSeconds
+    """Time of the API per further token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One alternative: how requests are served and scaled, how jobs run, and how nodes are bought."""
 
@@ -226,6 +275,9 @@ class Plan:
     """Router: the replica that gets the next request; `{from: epp.yaml}` takes the endpoint picker of llm-d."""
     admission: Admission = field(default_factory=Admission)
     """Admission: how many requests wait, where and how long, and what becomes of those whose replica goes."""
+    overflow: Overflow | None = None
+    """API that answers the requests which would be rejected: beyond `admission.max_queued`, after `max_wait`, while the
+    pool is saturated and sheds or rejects, or too long for every replica. None = they are rejected."""
     retries: Retries | None = None
     """Retries of clients when a request fails. None = they give up at once."""
     disaggregation: Disaggregation | None = None
@@ -240,10 +292,18 @@ class Plan:
     """Disruptions of nodes and replicas: spot, failures, outages."""
     response_bytes_per_token: Annotated[float, Ge(0)] = 250.0
     """Bytes sent to the client per output token; a streamed chunk with its JSON is 200-300 bytes."""
+    pools: tuple[ServedPool, ...] = ()
+    """Pools of unlike replicas behind one router, each with its own `replica`, `scaling` and `buy`; none = the plan is
+    one pool."""
     training: Annotated[Training, ByKind()] | None = None
     """Cluster of the jobs, and their order. Required with jobs."""
     training_buy: Buy | None = None
     """Purchase option of the nodes of a cluster of the jobs' own; None = as `buy`, and then both are one account."""
+
+    def by_pool(self) -> "tuple[Plan, ...]":
+        """The plan of each pool as if it were alone; of one pool the plan itself."""
+        alone = tuple(replace(self, pools=(), **{key: getattr(pool, key) for key in OF_A_POOL}) for pool in self.pools)
+        return alone or (self,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

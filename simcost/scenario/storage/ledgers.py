@@ -15,13 +15,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.ledger.jobs import JobLedger, JobOutcomes
-from simcost.ledger.requests import Buckets, LatencyLimits, Ledger, RequestOutcomes, Sendings, TransferUse
+from simcost.ledger.requests import (
+    Buckets,
+    LatencyLimits,
+    Ledger,
+    PoolShare,
+    RequestOutcomes,
+    Sendings,
+    TransferUse,
+)
 from simcost.ledger.shared_nodes import SharedLedger
 from simcost.scenario.storage.folders import read_table, seal, whole
 from simcost.scenario.storage.laws import check_job_ledger, check_ledger
 
 ROWS = "outcomes.parquet"
-_OTHERWISE = ("sendings", "by_priority", "prefix_blocks")
+_OTHERWISE = ("sendings", "by_priority", "prefix_blocks", "overflowed")
 """Outcomes that only some runs have."""
 _TABLES = ("nodes", "replicas", "timeline", "events", "pulse")
 _OF_ONE_SIDE = ("steps", "work_s", "preemptions")
@@ -75,7 +83,9 @@ def load_ledger(folder: Path) -> Ledger:
 
 def _side(folder: Path, prefix: str, scalars: dict[str, Any], result: RequestOutcomes) -> Ledger:
     tables = {name: read_table(folder, f"{prefix}{name}") for name in _TABLES}
-    return Ledger(**tables, **scalars | {"slots": tuple(scalars["slots"])}, outcomes=result)
+    pools = tuple(PoolShare(**pool) for pool in scalars.get("pools", ()))
+    known = scalars | {"slots": tuple(scalars["slots"]), "pools": pools}
+    return Ledger(**tables, **known, outcomes=result)
 
 
 def save_shared_nodes(ledger: SharedLedger, folder: Path) -> None:
@@ -100,11 +110,8 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
     cells = pq.read_table(folder / "histograms.parquet")
     histograms[tuple(cells[name].to_numpy() for name in ("window", "metric", "bucket"))] = cells["count"].to_numpy()
     return RequestOutcomes(
-        **{
-            name: value
-            for name, value in said.items()
-            if name not in ("buckets", "sendings", "by_priority", "prefix_blocks")
-        },
+        **{name: value for name, value in said.items() if name not in ("buckets", *_OTHERWISE)},
+        overflowed=tuple(said["overflowed"]) if "overflowed" in said else None,
         prefix_blocks=tuple(said["prefix_blocks"]) if "prefix_blocks" in said else None,
         by_priority=tuple(said.get("by_priority", ())),
         sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
@@ -137,7 +144,9 @@ def _scalars(thing: Ledger | RequestOutcomes) -> dict[str, Any]:
         found |= {"limits": limits, "buckets": asdict(thing.buckets)}
         if (sendings := found.pop("sendings")) is not None:
             found["sendings"] = asdict(sendings)
-        found = {k: v for k, v in found.items() if k not in ("by_priority", "prefix_blocks") or v}
+        found = {k: v for k, v in found.items() if k not in _OTHERWISE or v}
+    elif pools := found.pop("pools"):
+        found["pools"] = [asdict(pool) for pool in pools]
     return found
 
 

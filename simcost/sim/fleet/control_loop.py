@@ -1,6 +1,6 @@
 """The loop of the autoscaler: look, decide, scale."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from simcost.rng import stream
@@ -31,21 +31,29 @@ def control(fleet: Fleet) -> Process:
         yield env.timeout(interval_ns)
 
 
-def sample(fleet: Fleet, times_ns: Iterator[int]) -> Process:
-    """Write a line of the timeline at each of the times."""
+def sample(fleet: Fleet, times_ns: Iterator[int], *, beside: Sequence[Fleet] = ()) -> Process:
+    """Write a line of the timeline at each of the times: of a fleet, and of those beside it on the same data plane."""
     for time_ns in times_ns:
         yield fleet.env.timeout(time_ns - fleet.now)
-        seen = fleet.look()
-        fleet.books.sample(fleet.now, fleet.desired, *fleet.count.values(), seen.running, seen.waiting, seen.kv_tokens)
+        for one in (fleet, *beside):
+            one.look()
+        seen = fleet.plane.look()
+        desired, *counts = _counts([fleet, *beside])
+        fleet.books.sample(fleet.now, desired, *counts, seen.running, seen.waiting, seen.kv_tokens)
 
 
-def pulse(fleet: Fleet, every_ns: int) -> Process:
-    """Write a line of the pulse at each interval."""
+def pulse(fleet: Fleet, every_ns: int, *, beside: Sequence[Fleet] = ()) -> Process:
+    """Write a line of the pulse at each interval, as `sample` does."""
     while True:
         yield fleet.env.timeout(every_ns)
         fleet.plane.advance(fleet.now)
-        seen, count = fleet.plane.look(), fleet.count
-        fleet.books.pulse(fleet.now, seen.arrived, fleet.desired, count["ready"], count["starting"], seen.waiting)
+        seen, (desired, ready, starting, _) = fleet.plane.look(), _counts([fleet, *beside])
+        fleet.books.pulse(fleet.now, seen.arrived, desired, ready, starting, seen.waiting)
+
+
+def _counts(fleets: Sequence[Fleet]) -> list[int]:
+    """Replicas desired, ready, starting and draining."""
+    return [sum(counts) for counts in zip(*((one.desired, *one.count.values()) for one in fleets), strict=True)]
 
 
 def keep_books(fleet: Fleet, window_ns: int) -> Process:

@@ -5,12 +5,11 @@ read or changed, so that control at T sees all that happened strictly before T.
 """
 
 from collections.abc import Callable
-from heapq import heappop, heappush
 
 import simpy
 
 from simcost.ledger.requests import UNREAD
-from simcost.sim.fleet.records import Node, Process, Replica, to_remove
+from simcost.sim.fleet.records import FreeSlots, Node, Process, Replica, to_remove
 from simcost.sim.fleet.scheduler import NodeScheduler
 from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine import layout as col
@@ -34,6 +33,8 @@ class Fleet:
         size: slots of a node that a replica takes.
         priority: of its replicas, where others wait for nodes too.
         quota: most slots that its replicas take together; None = no limit.
+        kind: of its replicas, where the data plane has several.
+        slots: of the data plane, where other fleets take some; None = all are its own.
     """
 
     def __init__(
@@ -47,10 +48,13 @@ class Fleet:
         size: int = 1,
         priority: int = 0,
         quota: int | None = None,
+        kind: int | None = None,
+        slots: FreeSlots | None = None,
     ) -> None:
         self.env, self.scheduler = scheduler.env, scheduler
         self.pool, self.plane, self.books, self.seed = pool, plane, books, seed
-        self.size, self.priority, self.quota = size, priority, quota
+        self.size, self.priority, self.quota, self.kind = size, priority, quota, kind
+        self._slots = slots or FreeSlots()
         scheduler.fleets.append(self)
         number = len(scheduler.fleets)
         self.cold = ColdStart(scheduler.transfers, pool.startup, pool.weights_bytes, books, seed, number)
@@ -65,8 +69,7 @@ class Fleet:
         """Called with each replica that becomes ready."""
         self.unread: set[str] = set()
         """Metrics of the autoscaler that had no value at any of its decisions."""
-        self._orders = self._slots = 0
-        self._free_slots: list[int] = []
+        self._orders = 0
 
     def begin(self) -> None:
         """Start the replicas that are there at time 0, warm."""
@@ -82,7 +85,7 @@ class Fleet:
         """Bring the data plane up to now; retire drained replicas; report the state."""
         self.plane.advance(self.now)
         self._collect_drained()
-        return self.plane.look()
+        return self.plane.look() if self.kind is None else self.plane.of_kind(self.kind)
 
     def look_if_draining(self) -> None:
         """Retire drained replicas."""
@@ -171,8 +174,7 @@ class Fleet:
     def _order(self, *, warm: bool) -> None:
         now = self.now
         node = self.scheduler.node_for(self, warm=warm)
-        slot = heappop(self._free_slots) if self._free_slots else self._slots
-        self._slots = max(self._slots, slot + 1)
+        slot = self._slots.take()
         ready = warm and node is not None
         replica = Replica(self._orders, slot, None, "ready" if ready else "starting", now, now, size=self.size)
         self._orders += 1
@@ -218,7 +220,7 @@ class Fleet:
 
     def _open(self, replica: Replica) -> None:
         replica.ready_ns, replica.boot = self.now, None
-        self.plane.open(replica.slot)
+        self.plane.open(replica.slot, self.kind or 0)
         for tell in self.on_ready:
             tell(replica)
 
@@ -273,7 +275,7 @@ class Fleet:
         self.replicas.remove(replica)
         self.count[replica.state] -= 1
         self.version += 1
-        heappush(self._free_slots, replica.slot)
+        self._slots.give_back(replica.slot)
         node = replica.node
         if node is None:
             return

@@ -6,6 +6,7 @@ All instants are whole nanoseconds of the run.
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 import simpy
@@ -74,6 +75,25 @@ class Replica:
     """Slots that it takes."""
     accelerators: tuple[int, ...] = ()
     """Those of the node that it lies on, where replicas may take parts of them."""
+
+
+class FreeSlots:
+    """Slots of the data plane: the lowest that is free comes first."""
+
+    def __init__(self) -> None:
+        self._free: list[int] = []
+        self._next = 0
+
+    def take(self) -> int:
+        """A slot for a replica."""
+        if self._free:
+            return heappop(self._free)
+        self._next += 1
+        return self._next - 1
+
+    def give_back(self, slot: int) -> None:
+        """The replica in a slot has gone."""
+        heappush(self._free, slot)
 
 
 _GOLDEN = 0x9E3779B97F4A7C15

@@ -39,9 +39,9 @@ class SidePlane(DataPlane):
         if self._on_rows:
             self._hand_over_rows()
 
-    def open(self, slot: int) -> None:
+    def open(self, slot: int, kind: int = 0) -> None:
         """The replica in `slot` is ready: it takes requests from now on."""
-        super().open(slot)
+        super().open(slot, kind)
         self.pair.open(self, slot)
 
     def is_empty(self, slot: int) -> bool:

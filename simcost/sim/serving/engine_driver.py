@@ -13,8 +13,9 @@ from simcost.ledger.requests import Buckets, LatencyLimits
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
+from simcost.sim.serving.engine_tables import base_of, parameters_of, with_kinds
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.router_codes import routing_numbers, routing_parameters
+from simcost.sim.serving.router_codes import routing_numbers
 from simcost.trace.requests.batch import RequestBatch, Tokens
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class PoolObservation(NamedTuple):
     """Time of those steps, in ticks, that a saturated engine hides (layout.HIDDEN)."""
     in_system: int
     arrived: int
+    completed: int
     area: int
     """Request-ticks since the start, modulo 2**64: differences of it are exact."""
 
@@ -107,11 +109,11 @@ class DataPlane:
             self.closed = ClosedClients(closed, clock)
         self._on_rows = on_rows if self.people is None else None
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
-        parameters = _parameters(pool, clock, window_ns, salt)
+        parameters = parameters_of(pool, clock, window_ns, salt)
         self.state = State(
             parameters=parameters,
             engines=parameters[np.newaxis],
-            base=_base(clock, pool.batching.max_num_seqs)[np.newaxis],
+            base=base_of(clock, pool.batching.max_num_seqs)[np.newaxis],
             kind=np.zeros(col.BLOCK, np.int64),
             by_kind=np.zeros((len(kinds), col.BY_KIND), np.int64),
             totals=np.zeros(col.TOTALS, np.int64),
@@ -129,7 +131,7 @@ class DataPlane:
             memory=np.zeros((_REMEMBERED, 2), np.int64),
         )
         if kinds:
-            self._set_kinds(kinds, window_ns)
+            self.state = with_kinds(self.state, kinds, window_ns)
         self.state.totals[[col.FREE, col.GATE_HEAD, col.GATE_TAIL, col.SNAPSHOT]] = NIL
         self._grow_nodes(nodes)
         if closed is not None and self.state.parameters[col.BY_SESSION]:
@@ -167,23 +169,6 @@ class DataPlane:
             self.people.hand_over_rows(self.state)
         if self._on_rows:
             self._hand_over_rows()
-
-    def _set_kinds(self, kinds: Sequence[tuple[Pool, Clock]], window_ns: int) -> None:
-        """Give each kind of replica its row; what concerns all stays in `parameters`."""
-        parameters = self.state.parameters
-        engines = np.array([_parameters(pool, clock, window_ns, 0) for pool, clock in kinds])
-        tables = [_base(clock, pool.batching.max_num_seqs) for pool, clock in kinds]
-        base = np.zeros((len(kinds), max(map(len, tables)), 2), np.int64)
-        for kind, table in enumerate(tables):
-            base[kind, : len(table)] = table
-        parameters[col.CAPACITY], parameters[col.INFORMED] = engines[:, col.CAPACITY].max(), 1
-        most = max(pool.batching.max_num_seqs for pool, _ in kinds)
-        self.state = self.state._replace(
-            engines=engines,
-            base=base,
-            kind=np.zeros((col.BLOCK, 1), np.int64),
-            heap=np.zeros((col.BLOCK, most), np.int64),
-        )
 
     def open(self, slot: int, kind: int = 0) -> None:
         """The replica in `slot`, of a kind, is ready: it takes requests from now on."""
@@ -245,26 +230,42 @@ class DataPlane:
         in_system = totals[col.IN_SYSTEM]
         running, waiting, kv_tokens, steps, hidden = totals[col.RUNNING_NOW :]
         if len(self.state.by_kind):
-            hidden = sum(self.of_kind(kind).hidden for kind in range(len(self.state.by_kind)))
+            hidden = sum(map(self._hidden, range(len(self.state.by_kind))))
         else:
             hidden = steps * self._base_ticks[0] + (hidden << col.COARSE)
         area = (in_system * totals[col.NOW] - totals[col.SUM_ARRIVALS] + totals[col.SUM_DEPARTURES]) % 2**64
-        return PoolObservation(running, waiting, kv_tokens, steps, hidden, in_system, totals[col.ARRIVED], area)
+        return PoolObservation(
+            running, waiting, kv_tokens, steps, hidden, in_system, totals[col.ARRIVED], totals[col.COMPLETED], area
+        )
 
     def of_kind(self, kind: int) -> PoolObservation:
-        """The replicas of one kind now, without what waits at the gateway; arrived are the requests sent to them."""
-        counts: list[int] = self.state.by_kind[kind].tolist()
-        running, waiting, kv_tokens, steps, hidden = counts[col.K_RUNNING_NOW :]
+        """The replicas of one kind now, and what waits at the gateway; arrived are the requests sent to them."""
+        totals, counts = self.state.totals, self.state.by_kind[kind].tolist()
+        running, waiting, kv_tokens, steps = counts[col.K_RUNNING_NOW : col.K_HIDDEN_NOW]
+        at_gateway = int(totals[col.GATE_COUNT])
         return PoolObservation(
             running=running,
-            waiting=waiting,
+            waiting=waiting + at_gateway,
             kv_tokens=kv_tokens,
             steps=steps,
-            hidden=steps * self._base_ticks[kind] + (hidden << col.COARSE),
-            in_system=running + waiting,
+            hidden=self._hidden(kind),
+            in_system=running + waiting + at_gateway,
             arrived=counts[col.K_JOINED],
-            area=0,
+            completed=counts[col.K_FINISHED],
+            area=(self.look().area - self._area_of_others(kind)) % 2**64,
         )
+
+    def _hidden(self, kind: int) -> int:
+        steps, hidden = (int(count) for count in self.state.by_kind[kind, col.K_STEPS_NOW :])
+        return steps * self._base_ticks[kind] + (hidden << col.COARSE)
+
+    def _area_of_others(self, kind: int) -> int:
+        """Request-ticks at the replicas of the other kinds since the start."""
+        now, area = int(self.state.totals[col.NOW]), 0
+        for other, counts in enumerate(self.state.by_kind.tolist()):
+            held = counts[col.K_RUNNING_NOW] + counts[col.K_WAITING_NOW]
+            area += (held * now - counts[col.K_SUM_JOINED] + counts[col.K_SUM_LEFT]) * (other != kind)
+        return area
 
     def samples(self, *, queues: bool) -> Ints:
         """Scraped values of each slot now (layout.S_*), shape (slots, SAMPLE)."""
@@ -345,36 +346,6 @@ class DataPlane:
             routable=_doubled(s.routable, 0),
             heap=_doubled(s.heap, 0),
         )
-
-
-def _base(clock: Clock, max_num_seqs: int) -> Ints:
-    """The table of the clock, and what of it is hidden: all but the growth from a full batch to the fullest step."""
-    time, most = clock.base, len(clock.base) - 1
-    batch = min(max_num_seqs, most - 1)
-    per_token = max(float(time[most] - time[batch]) / (most - batch), 0.0)
-    hidden = time - time[0] - np.rint(per_token * np.arange(most + 1)).astype(np.int64)
-    return np.column_stack([time, hidden >> col.COARSE])
-
-
-def _parameters(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
-    parameters = np.zeros(col.PARAMETERS, np.int64)
-    parameters[: col.CAPACITY] = clock.b, clock.c, clock.d, clock.e, clock.e_shift
-    timeout = pool.admission.timeout
-    parameters[col.CAPACITY : col.INFORMED] = (
-        pool.kv_capacity_tokens,
-        pool.batching.max_num_batched_tokens,
-        pool.batching.max_num_seqs,
-        pool.batching.prefill == "whole",
-        NEVER if timeout is None else clock.ticks(timeout),
-        pool.router.code,
-        window_ns * clock.ticks_per_ns,
-        clock.ticks_per_ns,
-        salt,
-    )
-    parameters[col.INFORMED : col.FIRST_TOKEN_OVERHEAD] = routing_parameters(pool.router, pool.admission, clock)
-    parameters[col.WEIGHT] = pool.weight
-    parameters[col.FIRST_TOKEN_OVERHEAD] = clock.ticks(pool.first_token_overhead_s)
-    return parameters
 
 
 def _doubled(array: npt.NDArray[Any], fill: int) -> npt.NDArray[Any]:

@@ -45,6 +45,10 @@ class Pool:
     response_bytes_per_token: float = 0.0
     prefill: PrefillSide | None = None
     """Replicas that prefill for these, which decode; None = these do both."""
+    api_latency_s: tuple[float, float] | None = None
+    """Time to the first token, and per further token, of an API that answers what would be rejected; None = it is
+    rejected.
+    """
     weight: int = 1
     """Share of the requests, against those of the other pools of the service, for routers that go by it."""
 

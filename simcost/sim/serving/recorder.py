@@ -149,6 +149,7 @@ def outcomes(
     return RequestOutcomes(
         **(ends if people is None else people.ends()),
         sendings=None if again is None else Sendings(**ends, **again),
+        overflowed=_overflowed(plane),
         by_priority=() if people is None else people.by_priority(),
         prefix_blocks=people.index.hits() if people is not None and people.index.asked else None,
         prompt_tokens=int(totals[col.COMPLETED_PROMPT]),
@@ -166,6 +167,13 @@ def outcomes(
         histograms=histograms.astype(np.int64),
         rows=rows,
     )
+
+
+def _overflowed(plane: DataPlane) -> tuple[int, int, int] | None:
+    if not plane.state.parameters[col.OVERFLOWS]:
+        return None
+    requests, prompt, output = (int(n) for n in plane.state.totals[col.OVERFLOWED : col.OVERFLOWED_OUTPUT + 1])
+    return requests, prompt, output
 
 
 def _late(plane: DataPlane, limits: LatencyLimits, window_ns: int) -> Ints:

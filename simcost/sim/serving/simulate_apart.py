@@ -106,12 +106,12 @@ def _drawn(seed: int, name: str) -> int:
 def _clocks(prefill: Pool, decode: Pool, horizon_s: float) -> tuple[Clock, Clock]:
     """Clocks of both sides with one tick: the finest that both can have."""
 
-    def of(pool: Pool, **most: int) -> Clock:
+    def of(pool: Pool, **finest: int) -> Clock:
         capacity = pool.kv_capacity_tokens
-        return clock_for(pool.step, horizon_s=horizon_s, capacity=capacity, batching=pool.batching, **most)
+        return clock_for(pool.step, horizon_s=horizon_s, capacity=capacity, batching=pool.batching, **finest)
 
-    most = min(of(prefill).ticks_per_ns, of(decode).ticks_per_ns)
-    return of(prefill, most_ticks_per_ns=most), of(decode, most_ticks_per_ns=most)
+    finest = min(of(prefill).ticks_per_ns, of(decode).ticks_per_ns)
+    return of(prefill, finest=finest), of(decode, finest=finest)
 
 
 def _together(prefill: RequestOutcomes, decode: RequestOutcomes) -> RequestOutcomes:

@@ -46,11 +46,12 @@ PARTS = {
     "unused_commitment": "#B8860B",
     "storage": "#4B7F3A",
     "transfer": "#B4D9A2",
+    "tokens": "#1B6E6A",
 }
 """Parts of the cost; dark and light alternate, so that neighbours differ in grey too."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
-DARK = ("computing", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage")
+DARK = ("computing", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage", "tokens")
 
 
 def cost_stack(document: Document) -> Any:

@@ -168,6 +168,7 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
     while x != NIL:
         after = nodes[x, col.NEXT]
         nodes[x, col.RETRIES] += 1
+        count_by_kind(s.kind, s.by_kind, r, col.K_SUM_LEFT, t)
         if mode == col.LOSE or nodes[x, col.RETRIES] > most_retries:
             turn_away(s, x, t, col.IS_LOST)
         else:

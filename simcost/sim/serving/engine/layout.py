@@ -51,7 +51,9 @@ CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS
     BY_SESSION,
 ) = range(14, 28)
 FIRST_TOKEN_OVERHEAD, WEIGHT = 28, 29
-PARAMETERS = 30
+# Where an API answers what would be rejected (OVERFLOWS): its time to the first token, and per further token.
+OVERFLOWS, API_TTFT, API_TPOT = range(30, 33)
+PARAMETERS = 33
 
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
 HOLD, REJECT = 1, 2
@@ -91,13 +93,16 @@ WAITS, REFUSED = -1, -2
     SENT_COUNT,
     OPENED,
     HIDDEN_TIME,
+    OVERFLOWED,
+    OVERFLOWED_PROMPT,
+    OVERFLOWED_OUTPUT,
     RUNNING_NOW,
     WAITING_NOW,
     KV_NOW,
     STEPS_NOW,
     HIDDEN_NOW,
-) = range(35)
-TOTALS = 35
+) = range(38)
+TOTALS = 38
 # *_NOW: of all slots at NOW, the gateway among the waiting; the steps, and what of them is hidden, since the start.
 # WAKE: when the head of the gateway's queue is tried next; AT_ONCE = now. SNAPSHOT: when the router was last told.
 AT_ONCE = 0
@@ -145,9 +150,11 @@ REPLICA = 32
 SLOT_BITS = 20
 
 # Counters by kind of replica (`by_kind`), where there are several; the last five are of NOW. CREDIT: of its turns.
+# SUM_*: of the times at which requests came to its replicas, and left them.
 (K_STEPS, K_HIDDEN, K_JOINED, K_FINISHED, K_PROMPT, K_OUTPUT, K_GENERATED, K_CREDIT) = range(8)
-(K_RUNNING_NOW, K_WAITING_NOW, K_KV_NOW, K_STEPS_NOW, K_HIDDEN_NOW) = range(8, 13)
-BY_KIND = 13
+(K_SUM_JOINED, K_SUM_LEFT) = 8, 9
+(K_RUNNING_NOW, K_WAITING_NOW, K_KV_NOW, K_STEPS_NOW, K_HIDDEN_NOW) = range(10, 15)
+BY_KIND = 15
 
 # Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
 # RETRIES: how often its replica was taken from it. PRIORITY, PREFIX: used by `clients` alone.

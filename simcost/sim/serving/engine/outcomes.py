@@ -72,13 +72,26 @@ def _record(s: State, x: int, t: int, status: int, overhead: int) -> None:
         counts[col.W_GOOD] += good
 
 
+@lean
+def _overflow(s: State, x: int, t: int) -> int:
+    """Send request x to the API at t; the time of its last token."""
+    totals, node = s.totals, s.nodes[x]
+    node[col.FIRST] = t + s.parameters[col.API_TTFT]
+    totals[col.OVERFLOWED] += 1
+    totals[col.OVERFLOWED_PROMPT] += node[col.PROMPT]
+    totals[col.OVERFLOWED_OUTPUT] += node[col.OUTPUT]
+    return node[col.FIRST] + (node[col.OUTPUT] - 1) * s.parameters[col.API_TPOT]
+
+
 @inlined
 def leave(s: State, x: int, t: int, status: int, overhead: int) -> None:
-    """Request x leaves the system at t."""
-    totals = s.totals
-    if status == col.IS_COMPLETED and t + overhead - s.nodes[x, col.ARRIVAL] > s.parameters[col.TIMEOUT]:
+    """Request x leaves the system at t; an API may answer what would be rejected."""
+    totals, answered = s.totals, t
+    if status == col.IS_REJECTED and s.parameters[col.OVERFLOWS] != 0:
+        status, answered = col.IS_COMPLETED, _overflow(s, x, t)
+    if status == col.IS_COMPLETED and answered + overhead - s.nodes[x, col.ARRIVAL] > s.parameters[col.TIMEOUT]:
         status = col.IS_TIMED_OUT  # the answer came, but the client had gone
-    _record(s, x, t, status, overhead)
+    _record(s, x, answered, status, overhead)
     totals[col.IN_SYSTEM] -= 1
     totals[col.SUM_DEPARTURES] += t
     s.nodes[x, col.REQUEST] = NIL
@@ -118,6 +131,7 @@ def release_leavers(s: State, r: int, t: int) -> None:
     while x != NIL:
         after = s.nodes[x, col.NEXT]
         leave(s, x, t, s.nodes[x, col.MARK], overhead)
+        count_by_kind(s.kind, s.by_kind, r, col.K_SUM_LEFT, t)
         x = after
     s.replicas[r, col.LEAVING] = NIL
 

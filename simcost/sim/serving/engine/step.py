@@ -331,6 +331,7 @@ def enqueue(s: State, r: int, x: int, t: int) -> None:
     rep[col.WAITING] += 1
     rep[col.JOINED] += 1
     count_by_kind(s.kind, s.by_kind, r, col.K_JOINED, 1)
+    count_by_kind(s.kind, s.by_kind, r, col.K_SUM_JOINED, t)
     rep[col.IN_FLIGHT_TOKENS] += nodes[x, col.PROMPT]
     rep[col.RETURNED] += nodes[x, col.RETRIES] > 0
     s.load[r] += 1

@@ -1,0 +1,60 @@
+"""Plans of several pools: what a plan says for all its pools, and each pool as a plan of its own for the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from simcost.scenario.files.conform import merge
+from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.schema.scenario import OF_A_POOL, Plan
+
+KEY = "pools"
+
+
+def with_pools(root: YamlNode) -> YamlNode:
+    """The scenario with each pool merged over its plan, which takes the place of the plan's own keys of a pool: there
+    the first pool stands for all.
+    """
+    return _each_plan(root, _spread)
+
+
+def pools_alone(root: YamlNode, plans: Sequence[Plan | None]) -> tuple[YamlNode, list[Plan | None]]:
+    """The scenario with a plan for each pool, as it is written and, where the schema holds, as an object."""
+    nodes, objects = list[YamlNode](), list[Plan | None]()
+    for node, plan in zip(items(root.get("plans")), plans, strict=True):
+        pools = [pool for pool in items(node.get(KEY)) if isinstance(pool.value, dict)]
+        nodes += [_alone(node, pool) for pool in pools] or [node]
+        objects += [None] * (len(pools) or 1) if plan is None else plan.by_pool()
+    top, listed = root.value, root.get("plans")
+    if not isinstance(top, dict) or listed is None:
+        return root, objects
+    return replace(root, value={**top, "plans": replace(listed, value=nodes)}), objects
+
+
+def _each_plan(root: YamlNode, change: Callable[[YamlNode], YamlNode]) -> YamlNode:
+    plans = root.get("plans")
+    if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
+        return root
+    return replace(root, value={**root.value, "plans": replace(plans, value=[change(one) for one in plans.value])})
+
+
+def _spread(plan: YamlNode) -> YamlNode:
+    pools = plan.get(KEY)
+    if not isinstance(plan.value, dict) or pools is None or not items(pools):
+        return plan
+    shared = {key: child for key, child in plan.value.items() if key in OF_A_POOL}
+    merged = [
+        merge(replace(pool, value=shared), pool) if isinstance(pool.value, dict) else pool for pool in items(pools)
+    ]
+    first = merged[0].value if isinstance(merged[0].value, dict) else {}
+    rest = {key: child for key, child in plan.value.items() if key not in OF_A_POOL}
+    own = {key: child for key, child in first.items() if key in OF_A_POOL}
+    return replace(plan, value={**rest, **own, KEY: replace(pools, value=merged)})
+
+
+def _alone(plan: YamlNode, pool: YamlNode) -> YamlNode:
+    shared = plan.value if isinstance(plan.value, dict) else {}
+    own = pool.value if isinstance(pool.value, dict) else {}
+    rest = {key: child for key, child in shared.items() if key not in (KEY, *OF_A_POOL)}
+    return replace(plan, value=rest | {key: child for key, child in own.items() if key in OF_A_POOL})

@@ -1,0 +1,115 @@
+"""Pools of a plan in a run: what each used and costs, and what an API answered in place of rejecting it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import fsum
+
+import numpy as np
+
+from simcost.billing import Buy, OnDemand, Spot
+from simcost.billing.api.pricing import TokenBill, token_charges
+from simcost.billing.api.tokens import ITEMS, NOTHING, TokenCount, rates
+from simcost.billing.bill import Charge, Place
+from simcost.billing.metering import usages_of
+from simcost.catalog import Catalog
+from simcost.compare.results import PoolResult
+from simcost.ledger.requests import Ledger, LedgerUsage
+from simcost.scenario.runs.bills import PurchasedNodes, by_accelerator, costs_by_owner
+from simcost.scenario.schema.scenario import OnShared, Plan
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSide:
+    """A pool, from a run of requests."""
+
+    name: str
+    requests: int
+    replica_hours: dict[str, float]
+    busy_hours: float
+    """Accelerator-hours in which tokens took engine time."""
+    usage: LedgerUsage
+    """By accelerator, of the first kind of its nodes."""
+    bought: tuple[PurchasedNodes, ...]
+    """By kind of nodes; nothing where the fleet is shared with jobs."""
+
+
+def sides_of_pools(plan: Plan, ledger: Ledger) -> tuple[PoolSide, ...]:
+    """The pools of a run; of one without several, the run itself."""
+    requests = [pool.requests for pool in ledger.pools] or [ledger.outcomes.arrived]
+    names = [pool.name for pool in plan.pools] or [plan.name]
+    parts = zip(names, requests, plan.by_pool(), ledger.of_pools(), strict=True)
+    return tuple(_side(name, sent, alone, part, _account(plan, alone)) for name, sent, alone, part in parts)
+
+
+def _account(plan: Plan, pool: Plan) -> Buy:
+    """The purchase on whose account a pool is: nodes of one cloud are all on one."""
+    if not isinstance(pool.buy, OnDemand | Spot):
+        return pool.buy
+    clouds = [one.buy for one in plan.by_pool() if isinstance(one.buy, OnDemand | Spot)]
+    return next(buy for buy in clouds if _provider(buy) == _provider(pool.buy))
+
+
+def _provider(buy: OnDemand | Spot) -> str:
+    return buy.offer.partition("/")[0].lower()
+
+
+def _side(name: str, requests: int, plan: Plan, ledger: Ledger, account: Buy) -> PoolSide:
+    each = ledger.accelerators_per_replica
+    usages = [by_accelerator(usage, each) for usage in usages_of(ledger)]
+    ways = () if isinstance(plan.training, OnShared) else (plan.buy, *plan.or_buy)
+    return PoolSide(
+        name=name,
+        requests=requests,
+        replica_hours=ledger.replica_hours(),
+        busy_hours=ledger.outcomes.work_s / HOUR * each,
+        usage=usages[0],
+        bought=tuple(
+            PurchasedNodes(usage=usage, buy=buy, beside=account) for usage, buy in zip(usages, ways, strict=False)
+        ),
+    )
+
+
+def results_of_pools(pools: Sequence[PoolSide], catalog: Catalog) -> tuple[PoolResult, ...]:
+    """Each pool with its part of the bill; pools that are bought alike are one account."""
+    if not pools:
+        return ()
+    nodes = [one for pool in pools for one in pool.bought]
+    _, parts = costs_by_owner(nodes, {pool.name: pool.bought for pool in pools}, catalog)
+    return tuple(_result(pool, parts[pool.name].total_usd) for pool in pools)
+
+
+def _result(pool: PoolSide, cost_usd: float) -> PoolResult:
+    hours = fsum(one.usage.node_hours() * one.usage.slots_per_node for one in pool.bought)
+    return PoolResult(
+        name=pool.name,
+        requests=pool.requests,
+        replica_hours=pool.replica_hours,
+        accelerator_hours=hours,
+        utilisation=pool.busy_hours / hours if hours else 0.0,
+        cost_usd=cost_usd,
+    )
+
+
+def charges_of_overflow(plan: Plan, ledger: Ledger, catalog: Catalog) -> tuple[Charge, ...]:
+    """Tokens that an API was paid for, at the prices of the catalog without a prompt cache."""
+    if plan.overflow is None or ledger.outcomes.overflowed is None:
+        return ()
+    price = catalog.token_price(plan.overflow.api)
+    requests, prompt, output = ledger.outcomes.overflowed
+    tokens = np.zeros((2, len(ITEMS)), np.int64)
+    tokens[0, [ITEMS.index("input"), ITEMS.index("output")]] = prompt, output
+    bill = TokenBill(
+        price=price,
+        rates=rates(price),
+        horizon_s=ledger.horizon_s,
+        paid=TokenCount(requests, tokens),
+        in_units=NOTHING,
+        units_usd=0.0,
+        unit_hours=0.0,
+        too_long=0,
+    )
+    return token_charges(bill, Place(provider=price.provider, region="any", start_s=0.0, end_s=ledger.horizon_s))

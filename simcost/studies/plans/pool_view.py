@@ -1,0 +1,33 @@
+"""Pools of plans: what each took of the requests and of the bill; and what an API answered."""
+
+from simcost.present.chart_style import Document
+from simcost.present.format import count, share, usd
+from simcost.present.parts import Table
+from simcost.studies.plans.service_view import one_by_one
+
+
+def table(document: Document) -> Table:
+    """One row per pool and plan; none where no plan has several."""
+    return [
+        {
+            "Plan": plan["name"],
+            "Pool": pool["name"],
+            "Requests": count(pool["requests"]),
+            "GPU-hours": f"{pool['accelerator_hours']:,.1f}",
+            "Utilisation": share(pool["utilisation"]),
+            "$/month": usd(pool["cost_usd"]["per_month"]),
+        }
+        for plan in one_by_one(document)["plans"]
+        for pool in plan.get("pools", ())
+    ]
+
+
+def overflow(document: Document) -> list[str]:
+    """One sentence for each plan with an API that answers what would be rejected."""
+    return [
+        f"{plan['name']}: of {count(plan['requests']['arrived'])} requests an API answered "
+        f"{count(plan['overflow']['requests'])} that would have been rejected, for "
+        f"{usd(plan['overflow']['per_month_usd'])} a month."
+        for plan in one_by_one(document)["plans"]
+        if "overflow" in plan
+    ]

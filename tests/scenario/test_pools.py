@@ -1,0 +1,128 @@
+"""Plans of several pools and overflow to an API: located faults, one bill, a resolved text that reads back."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.scenarios import SMALL
+
+from simcost.catalog import load_catalog
+from simcost.errors import FaultsError
+from simcost.scenario.checks.load import find_faults, load, load_with_services
+from simcost.scenario.runs.provenance import resolved_text
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.run import run
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+
+API = "deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct"
+PLANS = f"""\
+plans:
+  - name: pools
+    router: {{kind: weighted-random}}
+    replica: {{accelerator: l4}}
+    buy: {{offer: aws/g6.xlarge}}
+    pools:
+      - name: large
+        weight: 3
+        scaling: {{kind: fixed, replicas: 1}}
+        batching: {{max_num_seqs: 64}}
+      - name: spot
+        buy: {{kind: spot, offer: aws/g6.2xlarge, price: $0.40/h}}
+        scaling: {{kind: fixed, replicas: 1}}
+  - name: api
+    replica: {{accelerator: l4}}
+    buy: {{offer: aws/g6.xlarge}}
+    admission: {{max_ongoing: 1, max_queued: 0}}
+    scaling: {{kind: fixed, replicas: 1}}
+    overflow: {{api: {API}, ttft: 300ms, tpot: 10ms}}
+"""
+
+
+def written(folder: Path, plans: str = PLANS) -> Path:
+    path = folder / "pools.yaml"
+    path.write_text(SMALL[: SMALL.index("plans:")] + plans)
+    return path
+
+
+def faults(folder: Path, old: str, new: str) -> list[tuple[str, str]]:
+    assert old in PLANS
+    return [(fault.path, fault.message) for fault in find_faults(written(folder, PLANS.replace(old, new)))]
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("pools")
+    return run(load_with_services(written(folder)), folder / "out")
+
+
+def test_pools_of_a_plan_share_its_requests_and_its_bill(document: dict[str, Any]) -> None:
+    pools, api = document["plans"]
+    large, spot = pools["pools"]
+    assert [large["name"], spot["name"]] == ["large", "spot"]
+    assert large["requests"] + spot["requests"] == pools["requests"]["arrived"]
+    assert large["requests"] > 2 * spot["requests"]
+    assert large["cost_usd"]["total"] + spot["cost_usd"]["total"] == pytest.approx(pools["cost_usd"]["total"])
+    hours = sum(sum(one["replica_hours"].values()) for one in (large, spot))
+    assert hours == pytest.approx(sum(pools["replica_hours"].values()))
+    assert "pools" not in api
+
+
+def test_an_api_answers_what_would_be_rejected_at_its_prices(document: dict[str, Any]) -> None:
+    plan = document["plans"][1]
+    assert plan["requests"]["rejected"] == 0
+    assert plan["requests"]["overflowed"] == plan["overflow"]["requests"] > 0
+    price, answered = load_catalog().token_price(API), plan["requests"]["overflowed"] / plan["requests"]["arrived"]
+    served = document["plans"][0]["requests"]["arrived"]
+    most = served * (400 * price.input_usd_per_m + 80 * price.output_usd_per_m) / 1e6
+    assert 0 < plan["cost_usd"]["by_category"]["tokens"] < most * answered
+    assert plan["cost_usd"]["total"] == pytest.approx(sum(plan["cost_usd"]["by_category"].values()))
+
+
+def test_the_resolved_scenario_reads_back_as_it_is(tmp_path: Path) -> None:
+    loaded = load_with_services(written(tmp_path))
+    assert isinstance(loaded, LoadedScenario)
+    text = resolved_text(settle(loaded, seed=None, seeds=None))
+    (tmp_path / "again.yaml").write_text(text)
+    again = load_with_services(tmp_path / "again.yaml")
+    assert isinstance(again, LoadedScenario)
+    assert again.scenario.plans == loaded.scenario.plans
+    assert resolved_text(settle(again, seed=None, seeds=None)).partition("\n")[2] == text.partition("\n")[2]
+    assert "replica" not in yaml.safe_load(text)["plans"][0]
+
+
+def test_what_a_plan_says_holds_for_its_pools(tmp_path: Path) -> None:
+    [plan, _] = load_with_services(written(tmp_path)).scenario.plans  # type: ignore[union-attr]
+    large, spot = plan.by_pool()
+    assert (large.replica, large.buy) == (plan.pools[0].replica, plan.pools[0].buy)
+    assert spot.replica == large.replica
+    assert (large.batching.max_num_seqs, spot.batching.max_num_seqs) == (64, 256)
+
+
+FAULTS = [
+    ("name: spot\n", "name: large\n", "plans.0.pools.1.name", "is the name of a pool before too"),
+    ("offer: aws/g6.2xlarge", "offer: aws/p5.4xlarge", "plans.0.pools.1.buy.offer", "the replica wants l4"),
+    ("kind: weighted-random", "kind: round-robin", "plans.0.pools.0.weight", "does not go by weights"),
+    ("max_num_seqs: 64", "max_num_seq: 64", "plans.0.pools.0.batching.max_num_seq", "did you mean"),
+    (f"api: {API}", "api: deepinfra/none", "plans.1.overflow.api", "no token price"),
+    ("ttft: 300ms, ", "", "plans.1.overflow.ttft", "is required"),
+    ("admission:", "router: pools-in-order\n    admission:", "plans.1.router", "the plan has one"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "place", "what"), FAULTS, ids=[fault[2] for fault in FAULTS])
+def test_faults_of_pools_are_said_at_their_places(tmp_path: Path, old: str, new: str, place: str, what: str) -> None:
+    found = faults(tmp_path, old, new)
+    assert [path for path, _ in found] == [place]
+    assert what in found[0][1]
+
+
+def test_weights_that_are_all_zero_are_a_fault(tmp_path: Path) -> None:
+    plans = PLANS.replace("weight: 3", "weight: 0").replace("- name: spot\n", "- name: spot\n        weight: 0\n")
+    [fault] = find_faults(written(tmp_path, plans))
+    assert "is 0 in all pools" in fault.message
+
+
+def test_other_commands_say_that_they_take_one_pool(tmp_path: Path) -> None:
+    with pytest.raises(FaultsError, match="are several, which `simcost run` and `simcost check` take"):
+        load(written(tmp_path))
