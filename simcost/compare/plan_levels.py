@@ -24,6 +24,7 @@ def requests(plan: PlanSummary) -> Document:
         "requests": _counts(served[0]) if served else dict.fromkeys(_REQUESTS, 0),
         **_retries(served),
         **_prefix(served),
+        **_prefix_cache(plan),
         **(
             {"priorities": [dict(priority) for priority in served[0].by_priority]}
             if served and served[0].by_priority
@@ -153,6 +154,26 @@ def _sides(served: Sequence[Served]) -> Document:
             "prefill_replica_hours": mean_by_key([one.prefill_replica_hours for one in runs]),
             "decode_replica_hours": mean_by_key([one.decode_replica_hours for one in runs]),
             "transfers": asdict(use) | means,
+        }
+    }
+
+
+def _prefix_cache(plan: PlanSummary) -> Document:
+    """Hits in the prefix caches of the engines, means over the replications; empty where they have none."""
+    hits = [one.prefix_cache for one in plan.served if one.prefix_cache is not None]
+    if not hits:
+        return {}
+    query, hit, saved_s = (
+        fsum(getattr(one, name) for one in hits) / len(hits)
+        for name in ("query_tokens", "hit_tokens", "saved_prefill_s")
+    )
+    return {
+        "prefix_cache": {
+            "query_tokens": round(query),
+            "hit_tokens": round(hit),
+            "hit_rate": hit / query if query else None,
+            "saved_prefill_s": saved_s,
+            "saved_usd": plan.mean(lambda run: run.saved_prefill_usd),
         }
     }
 

@@ -13,6 +13,7 @@ from simcost.compare.fleet_tracking import Following
 from simcost.compare.perfect_autoscaler import PerfectScaling
 from simcost.compare.provisioning import Provisioning
 from simcost.compare.sides import Sides
+from simcost.ledger.requests import PrefixHits
 from simcost.perf.quality import ModelQuality
 from simcost.slo import SHARES_TO_REACH, Check, JobReport, SloReport
 
@@ -50,6 +51,8 @@ class Served:
     """Prefill and decode apart; None = replicas do both."""
     overflowed: int | None = None
     """Requests that an API answered, among the completed or timed out; None = no API stands by."""
+    prefix_cache: PrefixHits | None = None
+    """Hits in the prefix caches of the engines; None = they have none."""
     retries: Mapping[str, Any] | None = None
     """Retries of clients: retries, gave_up, refused_by_budget, waiting, generated_tokens, and `sendings`, which add up
     as those of the ledger; None where clients do not retry.
@@ -128,6 +131,14 @@ class RunResult:
             )
         usd = self.usd_per_replica_hour
         return None if self.served is None or usd is None else self.served.provisioning.over_h * usd
+
+    @property
+    def saved_prefill_usd(self) -> float | None:
+        """Cost of the replica-hours that hits in the prefix cache saved, at that average; None without a cache."""
+        usd = self.usd_per_replica_hour
+        if self.served is None or self.served.prefix_cache is None or usd is None:
+            return None
+        return self.served.prefix_cache.saved_prefill_s / 3600.0 * usd
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -172,6 +172,18 @@ class Sendings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixHits:
+    """Hits in the prefix caches of the engines, each request once, when a replica first begins it."""
+
+    query_tokens: int
+    """Prompt tokens of those requests."""
+    hit_tokens: int
+    """Of them, tokens that were cached."""
+    saved_prefill_s: float
+    """Engine time that those would have taken, in full steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOutcomes:
     """Outcomes of the requests."""
 
@@ -219,6 +231,8 @@ class RequestOutcomes:
     """Requests that an API answered since they would have been rejected; their prompt tokens and output tokens. They
     are among the completed or, where their clients had gone, the timed out. None = no API stands by.
     """
+    prefix_cache: PrefixHits | None = None
+    """Hits in the prefix caches of the engines; None = they have none."""
     by_priority: tuple[dict[str, int], ...] = ()
     """Outcomes by priority where priorities differ, the highest first: priority, arrived, completed, rejected,
     timed_out, lost, in_system, good.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from simcost.plan.autoscaling.policy import ScaleDownOrder
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
@@ -67,13 +67,51 @@ class Batching:
     prefill: Literal["chunked", "whole"] = "chunked"
     """chunked: prompts are cut to the budget and share steps with decodes (vLLM v1).
     whole: a step with prefill holds whole prompts and no decodes (vLLM v0, TGI)."""
+    kv_block_tokens: Annotated[int, Ge(1), Le(1024)] | None = None
+    """Tokens of a block of the KV cache; vLLM has 16. This, or one of the three below, or `prefix_cache` of the plan:
+    the engine keeps its cache in blocks, as vLLM does, and takes them as a prompt is computed, chunk by chunk. None of
+    them: it counts tokens, and reserves a whole prompt when it is admitted."""
+    watermark: Annotated[Share, Lt(1)] | None = None
+    """Share of the blocks that stay free when a request is admitted while others run; None = 0, as in vLLM."""
+    long_prefill_token_threshold: PositiveCount | None = None
+    """Tokens of a prompt in one step at most while several requests are at the replica, so that several prompts are in
+    prefill at once; None = no limit, and one is."""
+    policy: Literal["fcfs", "priority"] | None = None
+    """Order of the queue of a replica: of arrival, or the highest `priority` first; then the lowest and latest is also
+    the one that gives way where blocks are short. None = fcfs."""
+
+    @property
+    def in_blocks(self) -> bool:
+        """True if the KV cache is in blocks."""
+        given = (self.kv_block_tokens, self.watermark, self.long_prefill_token_threshold, self.policy)
+        return any(one is not None for one in given)
 
     def __post_init__(self) -> None:
+        if self.in_blocks and self.prefill == "whole":
+            raise ValueError(
+                "a KV cache in blocks has chunked prefill; leave out `prefill: whole`, or the keys of blocks"
+            )
         if self.max_num_batched_tokens <= self.max_num_seqs:
             raise ValueError(
                 f"max_num_batched_tokens ({self.max_num_batched_tokens}) must exceed max_num_seqs "
                 f"({self.max_num_seqs}): each running sequence takes one token of every step"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixCaching:
+    """Prefix cache of each replica: blocks that begin a prompt and are in its KV cache already are not computed again.
+
+    As in vLLM: full blocks alone; the last token of a prompt is always computed; blocks that nobody uses stay until
+    others need the room, those that were left first go first.
+    """
+
+    block_tokens: Annotated[int, Ge(1), Le(1024)] = 16
+    """Tokens of a block, also of the KV cache: 16 in vLLM. Where requests carry hashes of longer blocks, those must be
+    a multiple of it."""
+    hit_share: Annotated[Share, Lt(1)] | None = None
+    """Share of each prompt that is cached, where requests say nothing about what they share; it saves time, not room.
+    None = what the prompts of the workload share, by their hashes or conversations."""
 
 
 Failure = Literal["rejected", "timeout", "lost"]

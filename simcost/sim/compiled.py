@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
 from hashlib import sha256
+from inspect import signature
 from logging import getLogger
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -75,6 +76,24 @@ def in_two_forms(one: F, other: F, dimensions: int) -> F:
         return one if arguments[0].ndim == dimensions else other
 
     return cast("F", chosen)
+
+
+def by_state(usual: F, state: type, other: Callable[..., object]) -> F:
+    """The compiled function `usual`, or `other` where the first argument is a `state`; both take the same arguments."""
+
+    def either(s: Any, *rest: Any) -> object:
+        return (other if isinstance(s, state) else usual)(s, *rest)
+
+    def chosen(s: Any, *_rest: Any) -> Any:
+        return getattr(other if getattr(s, "instance_class", None) is state else usual, "py_func", None)
+
+    signed: Any = chosen
+    signed.__signature__ = signature(usual)
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True, **_INNER}
+    overload(either, jit_options=options, strict=False)(signed)
+    compiled: Any = either
+    dispatched: F = compiled
+    return dispatched
 
 
 def _kept(function: Callable[..., object], **options: Any) -> Any:

@@ -63,6 +63,9 @@ class PrefixCache(ScorerRules):
     """Beginning of the prompt that is looked at, at least one block of the trace."""
     capacity_tokens: Annotated[int, Ge(1)] | None = None
     """That the picker remembers of each replica, the newest; None = as many as its KV cache holds."""
+    precise: bool = False
+    """The picker knows what each replica has cached, without delay, from the events of its KV cache (llm-d's precise
+    scorer); needs `prefix_cache` of the plan. false = it believes what it remembers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

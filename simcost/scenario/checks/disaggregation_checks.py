@@ -55,6 +55,9 @@ def _plan_faults(node: YamlNode, apart: YamlNode, plan: Plan, file: str) -> Iter
         yield _refused(node.get("training") or node, "disaggregation; give jobs a cluster of their own", file)
     if plan.batching.prefill == "whole":
         yield _refused(node.get("batching") or node, "disaggregation; decode replicas have chunked prefill", file)
+    if plan.prefix_cache or plan.batching.in_blocks:
+        message = "disaggregation; leave out the keys of KV blocks, or compare it in a plan without"
+        yield _refused(node.get("prefix_cache") or node.get("batching") or node, message, file)
     if sides is None or prefill is None or plan.replica is None:
         return
     if prefill.kv_precision != plan.replica.kv_precision:

@@ -12,6 +12,7 @@ from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.pool_checks import pool_faults
+from simcost.scenario.checks.prefix_cache_checks import prefix_cache_faults
 from simcost.scenario.checks.routing_checks import cache_faults
 from simcost.scenario.files import yaml
 from simcost.scenario.files.by_kind import adapter
@@ -155,6 +156,8 @@ def _read_pool(root: YamlNode, text: str, path: Path, folder: Path) -> tuple[Loa
         root_of_pools, alone = pools_alone(root, scenario.plans)
         each = replace(scenario, plans=tuple(plan for plan in alone if plan is not None))
         faults += input_faults(each, root_of_pools, catalog, folder, file)
+    if scenario is not None and not faults:
+        faults += prefix_cache_faults(scenario, root, folder, file)
     if scenario is None or catalog is None:
         return None, faults
     loaded = LoadedScenario(

@@ -49,6 +49,12 @@ def _of_pools(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
                 "weighted-round-robin or weighted-least-outstanding, or take it out"
             )
             yield fault_at(place, message, file)
+    if any(pool.prefix_cache or pool.batching.in_blocks for pool in plan.by_pool()):
+        message = (
+            "cannot be combined with a prefix cache or a KV cache in blocks: all replicas must be alike there; take "
+            "prefix_cache and the block options of batching out, or give the plan one pool"
+        )
+        yield fault_at(node.get("pools") or node, message, file)
     if (training := node.get("training")) is not None and given(training):
         yield fault_at(training, "cannot be combined with pools; write the jobs in a scenario of their own", file)
 

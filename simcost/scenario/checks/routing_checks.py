@@ -35,7 +35,7 @@ def cache_faults(root: YamlNode, file: str) -> Iterator[Fault]:
         said = router if router is None or isinstance(router.value, str) else router.get("kind")
         if said is not None and said.value in _BY_CACHE:
             message = (
-                f"{said.value} routes by the prefix cache, which engines do not have here yet; try session, or "
+                f"{said.value} routes by the prefix cache in a way of its own, which is not simulated; try session, or "
                 "an endpoint-picker with the scorer prefix-cache"
             )
             yield fault_at(said, message, file)
@@ -59,6 +59,9 @@ def routing_faults(plan: Plan | None, node: YamlNode, without_prefixes: str, fil
     for one, place in zip(plan.router.scorers, items(router.get("scorers")), strict=True):
         if isinstance(one.scorer, PrefixCache) and without_prefixes:
             yield fault_at(place.get("scorer") or place, without_prefixes, file)
+        elif isinstance(one.scorer, PrefixCache) and one.scorer.precise and not plan.prefix_cache:
+            message = "needs engines with a prefix cache; write prefix_cache: true in the plan, or leave it out"
+            yield fault_at(place.get("scorer") or place, message, file)
     if sum(isinstance(one.scorer, PrefixCache) for one in plan.router.scorers) > 1:
         yield fault_at(router.get("scorers") or router, "has two scorers by prefix; one is simulated", file)
 

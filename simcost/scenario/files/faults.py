@@ -73,7 +73,7 @@ def shown(value: object) -> str:
 def _fault(detail: dict[str, Any], root: YamlNode, file: str) -> Fault | None:
     """The fault for one error of pydantic; None for what `Conform` has reported, or a mere consequence."""
     node, missing = _follow(root, detail["loc"])
-    if detail["type"].startswith("union_tag"):
+    if detail["type"].startswith("union_tag") or detail["loc"][-1:] == ("bool",):  # or a mapping, which is at fault
         return None
     context = detail.get("ctx", {})
     if detail["type"] == "too_short" and _length(node) >= context["min_length"]:

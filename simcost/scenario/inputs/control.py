@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from simcost.scenario.schema.loaded_scenario import LoadedScenario
     from simcost.scenario.schema.scenario import Plan
 
-_NO_REUSE = "The router looks at prefixes; engines do not reuse their KV cache yet: hits save nothing."
+_NO_REUSE = "The router looks at prefixes; without `prefix_cache` engines do not reuse them: hits save nothing."
 MOST = 1_000_000
 """Nodes of a zone while its price is within the bid and nothing else is known."""
 
@@ -90,7 +90,7 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen | Close
         manifests.append(manifest)
         router, said = _picker(manifest, router, source)
         notes += said
-    if looks_at_prefixes(router):
+    if looks_at_prefixes(router) and not plan.prefix_cache:
         notes.append(_NO_REUSE)
     door, said = door_of(plan, manifests)
     notes += [*said, *differing(plan, manifests)]

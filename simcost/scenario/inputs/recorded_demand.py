@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from simcost.errors import InputError
+from simcost.scenario.checks.prefix_cache_checks import reads_prefixes
 from simcost.scenario.checks.routing_checks import may_look_at_prefixes, prefix_block_tokens
 from simcost.scenario.inputs.file_hashes import hashed, hashes
 from simcost.scenario.inputs.trace_models import other_models
@@ -36,7 +37,7 @@ class Given:
     other_models: tuple[str, ...] = ()
     """Notes on traces whose requests name another model than the scenario's."""
     prefix_block_tokens: int | None = None
-    """Length of the blocks by which a router looks at prefixes; None = none does, or no trace has them."""
+    """Length of the blocks whose hashes requests carry; None = no plan looks at them, or no trace has them."""
 
     @classmethod
     def of(cls, loaded: LoadedScenario, seed: int) -> Self:
@@ -55,7 +56,7 @@ class Given:
             inputs=hashes(loaded.folder, [name for one in scenario.open_workloads() for name in workload_traces(one)]),
             other_models=tuple(other_models(scenario, loaded.folder)),
             prefix_block_tokens=prefix_block_tokens(scenario.open_workloads(), loaded.folder)
-            if any(may_look_at_prefixes(plan) for plan in scenario.plans)
+            if any(may_look_at_prefixes(plan) or reads_prefixes(plan) for plan in scenario.plans)
             else None,
         )
 

@@ -100,6 +100,7 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         retries=_retries(felt),
         by_priority=felt.by_priority,
         prefix_blocks=felt.prefix_blocks,
+        prefix_cache=felt.prefix_cache,
         overflowed=None if felt.overflowed is None else felt.overflowed[0],
         replica_hours=added([*(pool.replica_hours for pool in pools), *(side.replica_hours() for side in sides[1:])]),
         provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),

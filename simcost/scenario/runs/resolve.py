@@ -20,6 +20,7 @@ from simcost.plan import Startup
 from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
 from simcost.scenario.checks.policy_checks import within
+from simcost.scenario.checks.prefix_cache_checks import cache_notes, prefix_cache_of, reads_prefixes, system_tokens
 from simcost.scenario.checks.routing_checks import looks_at_prefixes
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.clusters import Cluster, find_clusters
@@ -281,7 +282,9 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         router=steers.router,
         admission=steers.admission,
         retries=plan.retries,
-        prefix_block_tokens=block if looks_at_prefixes(steers.router) else None,
+        prefix_cache=prefix_cache_of(plan),
+        system_tokens=system_tokens(loaded.scenario) if reads_prefixes(plan) else 0,
+        prefix_block_tokens=block if looks_at_prefixes(steers.router) or reads_prefixes(plan) else None,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
         kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators),
@@ -300,6 +303,6 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         memory=memory,
         sigma=sigma,
         factors=factors,
-        notes=(*steers.notes, *refused),
+        notes=(*steers.notes, *refused, *cache_notes(plan, window_layers=model.window_layers + model.linear_layers)),
         inputs=steers.inputs,
     )

@@ -17,7 +17,7 @@ from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, Nodes
 from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placement, Scheduler
-from simcost.plan.serving import Drain, Metrics, Retries
+from simcost.plan.serving import Drain, Metrics, PrefixCaching, Retries
 from simcost.scenario.schema.disaggregation import Disaggregation
 from simcost.scenario.schema.scaling import FromManifest, PlanScaling
 from simcost.slo import Slo
@@ -271,6 +271,9 @@ class Plan:
     """
     batching: Batching = field(default_factory=Batching)
     """Batching: how the engine fills its steps."""
+    prefix_cache: PrefixCaching | bool = False
+    """Prefix cache: beginnings of prompts that a replica has computed before, it does not compute again. true = as
+    vLLM has it; false = every prompt is computed as a whole."""
     router: Annotated[Router | FromManifest, ByKind()] = field(default_factory=LeastOutstanding)
     """Router: the replica that gets the next request; `{from: epp.yaml}` takes the endpoint picker of llm-d."""
     admission: Admission = field(default_factory=Admission)

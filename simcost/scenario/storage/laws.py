@@ -56,6 +56,8 @@ def _outcome_faults(out: RequestOutcomes) -> Iterator[str]:
     counted = out.histograms.sum(axis=(0, 2))
     if (out.histograms < 0).any() or counted[METRICS.index("e2e_s")] != out.completed:
         yield "latencies are not those of the completed requests"
+    if (cache := out.prefix_cache) is not None and not 0 <= cache.hit_tokens <= cache.query_tokens:
+        yield "prefix caches hit more tokens than were looked up"
     if (sent := out.sendings) is not None:
         left = sum(getattr(sent, name) for name in _LEFT)
         if sent.arrived != out.arrived + sent.retries or sent.arrived != left + sent.in_system:

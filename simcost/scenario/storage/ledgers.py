@@ -20,6 +20,7 @@ from simcost.ledger.requests import (
     LatencyLimits,
     Ledger,
     PoolShare,
+    PrefixHits,
     RequestOutcomes,
     Sendings,
     TransferUse,
@@ -29,7 +30,7 @@ from simcost.scenario.storage.folders import read_table, seal, whole
 from simcost.scenario.storage.laws import check_job_ledger, check_ledger
 
 ROWS = "outcomes.parquet"
-_OTHERWISE = ("sendings", "by_priority", "prefix_blocks", "overflowed")
+_OTHERWISE = ("sendings", "by_priority", "prefix_blocks", "prefix_cache", "overflowed")
 """Outcomes that only some runs have."""
 _TABLES = ("nodes", "replicas", "timeline", "events", "pulse")
 _OF_ONE_SIDE = ("steps", "work_s", "preemptions")
@@ -113,6 +114,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
         **{name: value for name, value in said.items() if name not in ("buckets", *_OTHERWISE)},
         overflowed=tuple(said["overflowed"]) if "overflowed" in said else None,
         prefix_blocks=tuple(said["prefix_blocks"]) if "prefix_blocks" in said else None,
+        prefix_cache=PrefixHits(**said["prefix_cache"]) if "prefix_cache" in said else None,
         by_priority=tuple(said.get("by_priority", ())),
         sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
         limits=LatencyLimits(**limits),
@@ -144,6 +146,8 @@ def _scalars(thing: Ledger | RequestOutcomes) -> dict[str, Any]:
         found |= {"limits": limits, "buckets": asdict(thing.buckets)}
         if (sendings := found.pop("sendings")) is not None:
             found["sendings"] = asdict(sendings)
+        if (hits := found.pop("prefix_cache")) is not None:
+            found["prefix_cache"] = asdict(hits)
         found = {k: v for k, v in found.items() if k not in _OTHERWISE or v}
     elif pools := found.pop("pools"):
         found["pools"] = [asdict(pool) for pool in pools]

@@ -30,12 +30,14 @@ class PrefixIndex:
 
     def __init__(self, pool: Pool) -> None:
         rules, capacity = np.zeros(prefix_index.RULES, np.int64), 1
+        self._keeps_hashes = pool.prefix_cache is not None and pool.prefix_block_tokens is not None
         found = _scorer(pool)
         if found is not None and pool.prefix_block_tokens is not None:
             place, scorer = found
             block = pool.prefix_block_tokens
             capacity = max((scorer.capacity_tokens or pool.kv_capacity_tokens) // block, 1)
             rules[prefix_index.MOST] = min(max(scorer.max_blocks * scorer.block_tokens // block, 1), _LONGEST)
+            rules[prefix_index.PRECISE] = scorer.precise
             rules[prefix_index.SCORER] = col.SCORER + place * col.SCORER_WIDTH
         size = 1 << (2 * capacity - 1).bit_length()
         self.state = prefix_index.Prefixes(
@@ -70,7 +72,7 @@ class PrefixIndex:
 
     def take(self, batch: RequestBatch, live: Ints) -> Ints:
         """Store the hashes of a batch, and forget those that no `live` reference needs; the references of the batch."""
-        if not self.asked or batch.prefix is None:
+        if not (self.asked or self._keeps_hashes) or batch.prefix is None:
             return _NONE
         totals, store = self.state.totals, self.state.store
         end = int(totals[prefix_index.BASE]) + len(store)

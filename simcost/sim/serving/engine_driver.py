@@ -21,6 +21,7 @@ from simcost.trace.requests.batch import RequestBatch, Tokens
 if TYPE_CHECKING:
     from simcost.sim.serving.client_driver import People
     from simcost.sim.serving.closed_driver import ClosedClients
+    from simcost.sim.serving.engine.block_state import BlockState
     from simcost.trace.workload.closed import ClosedWorkload
 
 _NO_SESSIONS = np.empty(0, np.int64)
@@ -97,7 +98,8 @@ class DataPlane:
         """Clients who send requests again; None = the engine is all there is."""
         first = next(arrivals, None)
         ranked = first is not None and first.priority is not None
-        if pool.retries or pool.admission.max_wait or ranked or pool.prefix_block_tokens:
+        alone = closed is None and (pool.in_blocks or pool.prefix_block_tokens is not None)
+        if pool.retries or pool.admission.max_wait or ranked or alone:
             from simcost.sim.serving.client_driver import People
 
             self.people = People(pool, clock, windows, on_rows)
@@ -133,10 +135,21 @@ class DataPlane:
         if kinds:
             self.state = with_kinds(self.state, kinds, window_ns)
         self.state.totals[[col.FREE, col.GATE_HEAD, col.GATE_TAIL, col.SNAPSHOT]] = NIL
+        if pool.in_blocks:
+            from simcost.sim.serving.block_driver import with_blocks
+
+            sessions = closed is None and first is not None and first.session is not None
+            self.state = with_blocks(self.state, pool, sessions=sessions)
         self._grow_nodes(nodes)
         if closed is not None and self.state.parameters[col.BY_SESSION]:
             self._remember_sessions(closed.most_clients)
         self._take(first)
+
+    @property
+    def blocks(self) -> BlockState | None:
+        """The arrays of KV blocks; None = the engine counts tokens."""
+        state: Any = self.state
+        return state if len(state) > len(State._fields) else None
 
     def advance(self, until_ns: int) -> None:
         """Play everything strictly before `until_ns`."""
@@ -163,7 +176,15 @@ class DataPlane:
                 self._grow_nodes(2 * len(self.state.nodes))
 
     def finish(self) -> None:
-        """Hand over the rows that are left."""
+        """Hand over the rows that are left.
+
+        Raises:
+            RunError: the prefix cache was in more pieces than can be noted.
+        """
+        if self.blocks is not None:
+            from simcost.sim.serving.block_driver import check_entries
+
+            check_entries(self.blocks)
         if self.people is not None:
             self.advance(int(self.state.totals[col.NOW]) // self.clock.ticks_per_ns)
             self.people.hand_over_rows(self.state)
@@ -182,6 +203,10 @@ class DataPlane:
         if self.people is not None:
             replica[col.RETURNED] = self.people.overtaken
             self.people.open(slot)
+        if self.blocks is not None:
+            from simcost.sim.serving.block_driver import empty_slot
+
+            empty_slot(self.blocks, slot)
         totals[col.OPENED] += 1
         replica[col.OWNER] = totals[col.OPENED] << col.SLOT_BITS | slot
         totals[col.WAKE] = col.AT_ONCE
@@ -207,7 +232,7 @@ class DataPlane:
             if self.people is not None or self.closed is not None:  # reads them
                 self.advance(int(totals[col.NOW]) // self.clock.ticks_per_ns)
             self._hand_over_rows()
-        self._kernel.vacate(slot, mode, most_retries, *self.state)
+        self._kernel.vacate(slot, mode, most_retries, *self.state[: len(State._fields)])
 
     def is_empty(self, slot: int) -> bool:
         """True if a replica has no requests left."""
@@ -270,7 +295,7 @@ class DataPlane:
     def samples(self, *, queues: bool) -> Ints:
         """Scraped values of each slot now (layout.S_*), shape (slots, SAMPLE)."""
         found = np.zeros((int(self.state.totals[col.SLOTS]), col.SAMPLE), np.int64)
-        self._kernel.collect(int(self.state.totals[col.NOW]), queues, found, *self.state)
+        self._kernel.collect(int(self.state.totals[col.NOW]), queues, found, *self.state[: len(State._fields)])
         return found
 
     def _limit_gate(self) -> None:
@@ -284,6 +309,10 @@ class DataPlane:
         if self.people is not None and following is not None:
             overtaken = self.people.overtaken
             self.people.take(following, self.state)
+            if self.blocks is not None:
+                from simcost.sim.serving.block_driver import with_hashes
+
+                self.state = with_hashes(self.blocks, self.people.index.state)
             self.state.replicas[:, col.RETURNED] += self.people.overtaken - overtaken
         self._final = following is None
         batch, self._next = following or NO_REQUESTS, 0
@@ -318,7 +347,7 @@ class DataPlane:
                 f"more than {len(old):,} requests in the system at once: the plan cannot carry this load; "
                 "add replicas or set `admission: {timeout: 60s}`"
             )
-        nodes = np.zeros((count, col.NODE), np.int64)
+        nodes = np.zeros((count, old.shape[1]), np.int64)
         nodes[: len(old)] = old
         fresh = np.arange(len(old), count)
         nodes[fresh, col.NEXT] = np.append(fresh[1:], self.state.totals[col.FREE])
@@ -346,6 +375,10 @@ class DataPlane:
             routable=_doubled(s.routable, 0),
             heap=_doubled(s.heap, 0),
         )
+        if self.blocks is not None:
+            from simcost.sim.serving.block_driver import more_slots
+
+            self.state = more_slots(self.blocks, len(self.state.load))
 
 
 def _doubled(array: npt.NDArray[Any], fill: int) -> npt.NDArray[Any]:

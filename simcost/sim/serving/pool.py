@@ -11,7 +11,7 @@ from simcost.plan.autoscaling import Autoscaler
 from simcost.plan.disaggregation import HandOver
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, NodeKind, Nodes
-from simcost.plan.serving import EXACT, Drain, Metrics, Retries
+from simcost.plan.serving import EXACT, Drain, Metrics, PrefixCaching, Retries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,10 @@ class Pool:
     drain: Drain = field(default_factory=Drain)
     nodes: Nodes = field(default_factory=AtOnce)
     interruptions: Interruptions | None = None
+    prefix_cache: PrefixCaching | None = None
+    """None = engines compute every prompt as a whole."""
+    system_tokens: int = 0
+    """At the start of each conversation, that all conversations share."""
     prefix_block_tokens: int | None = None
     """Length of the blocks whose hashes requests carry; None = they carry none."""
     starts_utc_s: float = nan
@@ -59,6 +63,11 @@ class Pool:
             return self.metrics
         scrape_s = self.scaling.scrape_s
         return EXACT if scrape_s is None else Metrics(scrape=scrape_s)
+
+    @property
+    def in_blocks(self) -> bool:
+        """True if the KV cache is in blocks."""
+        return self.prefix_cache is not None or self.batching.in_blocks
 
     @property
     def victims(self) -> str:

@@ -17,9 +17,11 @@ from simcost.ledger.requests import (
     WINDOWS,
     Buckets,
     LatencyLimits,
+    PrefixHits,
     RequestOutcomes,
     Sendings,
 )
+from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NIL, Ints
 from simcost.sim.serving.engine_driver import DataPlane
@@ -152,6 +154,7 @@ def outcomes(
         overflowed=_overflowed(plane),
         by_priority=() if people is None else people.by_priority(),
         prefix_blocks=people.index.hits() if people is not None and people.index.asked else None,
+        prefix_cache=_prefix_hits(plane),
         prompt_tokens=int(totals[col.COMPLETED_PROMPT]),
         output_tokens=int(totals[col.COMPLETED_OUTPUT]),
         generated_tokens=int(totals[col.GENERATED]),
@@ -174,6 +177,19 @@ def _overflowed(plane: DataPlane) -> tuple[int, int, int] | None:
         return None
     requests, prompt, output = (int(n) for n in plane.state.totals[col.OVERFLOWED : col.OVERFLOWED_OUTPUT + 1])
     return requests, prompt, output
+
+
+def _prefix_hits(plane: DataPlane) -> PrefixHits | None:
+    """Hits of the prefix caches, and the time that the tokens would have taken, at the rate of full steps."""
+    blocks, clock = plane.blocks, plane.clock
+    if blocks is None or blocks.rules[blk.CONTENT] == blk.NO_CACHE:
+        return None
+    hit, pairs = int(blocks.cached[blk.HIT]), int(blocks.cached[blk.HIT_PAIRS])
+    fullest = len(clock.base) - 1
+    ticks = clock.b * hit + (clock.e * pairs >> clock.e_shift) + int(clock.base[-1] - clock.base[0]) * hit // fullest
+    return PrefixHits(
+        query_tokens=int(blocks.cached[blk.LOOKED_UP]), hit_tokens=hit, saved_prefill_s=ticks * clock.tick_s
+    )
 
 
 def _late(plane: DataPlane, limits: LatencyLimits, window_ns: int) -> Ints:

@@ -1,7 +1,7 @@
-"""Retries, outcomes by priority, and prefixes: tables and sentences."""
+"""Retries, outcomes by priority, prefixes and their caches: tables and sentences."""
 
 from simcost.present.chart_style import Document
-from simcost.present.format import NONE, count, share
+from simcost.present.format import NONE, count, seconds, share, usd
 from simcost.present.parts import Table
 
 
@@ -19,10 +19,27 @@ def prefixes(document: Document) -> list[str]:
     """Cached prefixes as routers believe them, a sentence a plan; empty where none uses them."""
     return [
         f"{plan['name']}: {share(plan['prefix']['hit_share'])} of {count(plan['prefix']['blocks'])} blocks of "
-        "prompts were sent where the router believes them cached (engines do not reuse them here)"
+        "prompts were sent where the router believes them cached"
+        + ("" if "prefix_cache" in plan else " (engines do not reuse them here)")
         for plan in document["plans"]
         if "prefix" in plan and plan["prefix"]["hit_share"] is not None
     ]
+
+
+def prefix_caches(document: Document) -> Table:
+    """One row per plan whose engines have a prefix cache; empty where none has."""
+    return [_cached(plan["name"], plan["prefix_cache"]) for plan in document["plans"] if "prefix_cache" in plan]
+
+
+def _cached(name: str, said: Document) -> dict[str, str]:
+    return {
+        "Plan": name,
+        "Prompt tokens": count(said["query_tokens"]),
+        "Cached": count(said["hit_tokens"]),
+        "Hit rate": share(said["hit_rate"]),
+        "Prefill saved": seconds(said["saved_prefill_s"]),
+        "Worth": usd(said["saved_usd"]),
+    }
 
 
 def _band(plan: Document, one: Document) -> dict[str, str]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index, priority_queues, retries
+from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue, look_up
 from simcost.sim.serving.engine.client_state import Clients
 from simcost.sim.serving.engine.gateway import enter, memory_is_full, next_try
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
@@ -24,7 +25,7 @@ from simcost.sim.serving.engine.routing import (
     tell_router_if_due,
     tell_router_on_time,
 )
-from simcost.sim.serving.engine.step import catch_up_all, enqueue, note
+from simcost.sim.serving.engine.step import note
 
 
 @written_in
@@ -123,7 +124,9 @@ def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
             return col.REFUSED
     by_prefix = c.prefixes.rules[prefix_index.MOST] > 0
     if by_prefix:
-        prefix_index.look_up(s, c.prefixes, x)
+        if c.prefixes.rules[prefix_index.PRECISE]:
+            catch_up_all(s, t)
+        look_up(s, c.prefixes, x)
     r = route_informed(s, x, t)
     if by_prefix and r >= 0:
         prefix_index.remember(s, c.prefixes, x, r)

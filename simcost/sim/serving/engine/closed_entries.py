@@ -13,12 +13,13 @@ from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import closed_loop
 from simcost.sim.serving.engine import closed_state as own
 from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue, finish_all
 from simcost.sim.serving.engine.closed_state import ClosedLoop
 from simcost.sim.serving.engine.gateway import arrive, drop_at_gate, hold, leave_gate, memory_is_full, next_try
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.routing import route, route_informed, tell_router_on_time
-from simcost.sim.serving.engine.step import catch_up_all, enqueue, finish_all, note
+from simcost.sim.serving.engine.step import note
 
 
 @written_in

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue
 from simcost.sim.serving.engine.decode_heap import steps_until, stop_decoding
 from simcost.sim.serving.engine.gateway import (
     arrive,
@@ -25,7 +26,7 @@ from simcost.sim.serving.engine.kinds import count_by_kind, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.routing import route, route_informed, tell_router_on_time
-from simcost.sim.serving.engine.step import catch_up_all, enqueue, note, steps_in_run
+from simcost.sim.serving.engine.step import note, steps_in_run
 
 
 @written_in

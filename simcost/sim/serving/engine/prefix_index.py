@@ -14,16 +14,17 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NIL, State
 
-# Rules: blocks of a prompt that are looked at, 0 = none; where its scorer stands in `limits`.
-MOST, SCORER = 0, 1
-RULES = 2
+# Rules: blocks of a prompt that are looked at, 0 = none; where its scorer stands in `limits`; 1 = the router knows what
+# the engines have cached, and remembers nothing itself.
+MOST, SCORER, PRECISE = range(3)
+RULES = 3
 # Totals: the place of the first hash in the store; blocks that were looked up and found at the replica chosen.
 BASE, ASKED, HIT = range(3)
 TOTALS = 3
 # Columns of a block; of the ends of a list.
 HASH, NEWER, OLDER = range(3)
 NEWEST, OLDEST, COUNT = range(3)
-LENGTH_BITS = 12  # of a reference: place in the store << LENGTH_BITS | number of hashes
+LENGTH_BITS = 16  # of a reference: place in the store << LENGTH_BITS | number of hashes
 
 
 class Prefixes(NamedTuple):
@@ -121,7 +122,7 @@ def look_up(s: State, p: Prefixes, x: int) -> None:
     count = s.totals[col.ROUTABLE]
     for i in range(count):
         s.replicas[s.routable[i], col.SEEN_LOAD] = 0
-    start, length = _reference(s, p, x)
+    start, length = reference(s, p, x)
     s.limits[p.rules[SCORER] + 2] = length
     for k in range(length):
         found = False
@@ -137,15 +138,17 @@ def look_up(s: State, p: Prefixes, x: int) -> None:
 @lean
 def remember(s: State, p: Prefixes, x: int, r: int) -> None:
     """Request x was sent to slot r."""
-    start, length = _reference(s, p, x)
+    start, length = reference(s, p, x)
     p.totals[ASKED] += length
     p.totals[HIT] += s.replicas[r, col.SEEN_LOAD]
+    if p.rules[PRECISE]:
+        return
     for k in range(length):
         _touch(p, r, p.store[start + k])
 
 
 @inlined
-def _reference(s: State, p: Prefixes, x: int) -> tuple[int, int]:
+def reference(s: State, p: Prefixes, x: int) -> tuple[int, int]:
     """Start of the hashes of request x, and how many are looked at."""
     reference = s.nodes[x, col.PREFIX]
     length = min(reference & ((1 << LENGTH_BITS) - 1), p.rules[MOST])

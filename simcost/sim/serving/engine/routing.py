@@ -4,11 +4,12 @@ import numpy as np
 
 from simcost.sim.compiled import inlined, lean, written_in
 from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.boundaries import catch_up, catch_up_all
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.kinds import are_unlike, fits, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.pool_routing import choose_among_kinds
-from simcost.sim.serving.engine.step import catch_up, catch_up_all, steps_in_run
+from simcost.sim.serving.engine.step import steps_in_run
 
 _SLOTS = (1 << col.SLOT_BITS) - 1
 # `code` of the routers in plan/routing.

@@ -110,7 +110,7 @@ def _drop_all_late(s: State, r: int, t: int) -> None:
 
 
 @lean
-def _patience(s: State, r: int) -> int:
+def patience_of(s: State, r: int) -> int:
     """Time at which the first client of replica r gives up."""
     rep, nodes = s.replicas[r], s.nodes
     oldest = nodes[rep[col.HEAD], col.ARRIVAL]
@@ -203,7 +203,7 @@ def start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool
     steps = 1
     if tokens == 0 and not (preempted and rep[col.WAITING] > 0):
         steps = min((s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS], (p[col.CAPACITY] - kv) // seqs + 1)
-        patience = _patience(s, r) - t
+        patience = patience_of(s, r) - t
         if steps > 1 and patience < run_time(first, growth, steps):
             steps = steps_until(first, growth, patience)
     rep[col.RUN_START] = t
@@ -304,7 +304,7 @@ def note(s: State, t: int) -> None:
 
 
 @lean
-def _cut_run(s: State, r: int, until: int) -> None:
+def cut_run(s: State, r: int, until: int) -> None:
     """End the run of replica r at its first step boundary at or after `until`."""
     rep = s.replicas[r]
     growth = s.engines[row_of(s.kind, r), col.D] * rep[col.RUN_SEQS]
@@ -336,7 +336,7 @@ def enqueue(s: State, r: int, x: int, t: int) -> None:
     rep[col.RETURNED] += nodes[x, col.RETRIES] > 0
     s.load[r] += 1
     if rep[col.RUN_STEPS] > 1 and rep[col.RETURNED] > 0 and s.parameters[col.TIMEOUT] < NEVER:
-        _cut_run(s, r, max(nodes[x, col.ARRIVAL] + s.parameters[col.TIMEOUT], t))
+        cut_run(s, r, max(nodes[x, col.ARRIVAL] + s.parameters[col.TIMEOUT], t))
     steps = rep[col.RUN_STEPS]
     if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
         rep[col.BUSY_SINCE] = t

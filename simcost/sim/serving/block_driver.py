@@ -1,0 +1,124 @@
+"""Arrays of replicas with KV blocks: the driver makes them, empties them for new replicas, and reads their counters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.errors import RunError
+from simcost.plan.serving import PrefixCaching
+from simcost.sim.serving.engine import block_state as blk
+from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine import prefix_index
+from simcost.sim.serving.engine.block_state import BlockState
+from simcost.sim.serving.engine.layout import NIL, Ints, State
+from simcost.sim.serving.engine.prefix_index import Prefixes
+from simcost.sim.serving.pool import Pool
+
+_BLOCK_TOKENS = 16
+_ENTRIES_PER_SEQUENCE = 64
+
+
+def with_blocks(state: State, pool: Pool, *, sessions: bool) -> BlockState:
+    """The state with KV blocks; `sessions` = requests carry conversations."""
+    rules, slots = _rules(pool, sessions=sessions), len(state.load)
+    blocks, size = int(rules[blk.BLOCKS]), int(rules[blk.BLOCK_TOKENS])
+    state.parameters[col.CAPACITY] = blocks * size + 1  # the last token of an answer has no slot
+    keys = blocks // max(int(rules[blk.KEY_BLOCKS]), 1)
+    cached = rules[blk.CONTENT] in (blk.HASHES, blk.SESSIONS)
+    make: Any = BlockState
+    state_in_blocks: BlockState = make(
+        *state._replace(nodes=np.zeros((0, blk.NODE), np.int64)),
+        rules=rules,
+        cached=np.zeros(blk.TOTALS, np.int64),
+        slots=np.zeros((slots, blk.SLOT), np.int64),
+        phases=np.zeros((slots, size), np.int64),
+        pieces=np.zeros((slots, blocks + 2 if cached else 1, blk.PIECE), np.int64),
+        buckets=np.full((slots, 1 << (2 * keys).bit_length() if cached else 1), NIL, np.int64),
+        entries=np.zeros(
+            (slots, _ENTRIES_PER_SEQUENCE * pool.batching.max_num_seqs if cached else 1, blk.ENTRY), np.int64
+        ),
+        ends=np.zeros(pool.batching.max_num_seqs + 1, np.int64),
+        store=np.empty(0, np.int64),
+    )
+    return state_in_blocks
+
+
+def _rules(pool: Pool, *, sessions: bool) -> Ints:
+    batching, cache = pool.batching, pool.prefix_cache
+    rules = np.zeros(blk.RULES, np.int64)
+    size = cache.block_tokens if cache else batching.kv_block_tokens or _BLOCK_TOKENS
+    rules[blk.BLOCK_TOKENS] = size
+    rules[blk.BLOCKS] = pool.kv_capacity_tokens // size
+    rules[blk.KEPT_FREE] = int((batching.watermark or 0.0) * (int(rules[blk.BLOCKS]) + 1))
+    rules[blk.LONG_PREFILL] = batching.long_prefill_token_threshold or 0
+    rules[blk.BY_PRIORITY] = batching.policy == "priority"
+    rules[blk.CONTENT] = _content(pool, cache, sessions=sessions)
+    if rules[blk.CONTENT] == blk.HASHES and pool.prefix_block_tokens:
+        rules[blk.KEY_TOKENS] = pool.prefix_block_tokens
+        rules[blk.KEY_BLOCKS] = pool.prefix_block_tokens // size
+    rules[blk.SYSTEM_BLOCKS] = pool.system_tokens // size
+    if cache and cache.hit_share is not None:
+        rules[blk.SHARE] = round(cache.hit_share * blk.MILLION)
+    return rules
+
+
+def _content(pool: Pool, cache: PrefixCaching | None, *, sessions: bool) -> int:
+    if cache is None:
+        return blk.NO_CACHE
+    if cache.hit_share is not None:
+        return blk.STATED_SHARE
+    if pool.prefix_block_tokens:
+        return blk.HASHES
+    return blk.SESSIONS if sessions else blk.NO_CACHE
+
+
+def empty_slot(state: BlockState, slot: int) -> None:
+    """A new replica is in the slot: all its blocks are free, nothing is cached."""
+    if state.rules[blk.BY_PRIORITY]:
+        state.replicas[slot, col.RETURNED] = col.OVERTAKEN
+    row = state.slots[slot]
+    row[:] = 0
+    row[[blk.FRESH, blk.FREE]] = state.rules[blk.BLOCKS]
+    row[[blk.PIECE_SPARE, blk.ENTRY_SPARE]] = NIL
+    state.phases[slot] = 0
+    state.pieces[slot, 0] = 0
+    state.buckets[slot] = NIL
+
+
+def with_hashes(state: BlockState, index: Prefixes) -> BlockState:
+    """The same with the hashes of the requests that come next."""
+    state.cached[blk.BASE] = index.totals[prefix_index.BASE]
+    return _with(state, store=index.store)
+
+
+def more_slots(state: BlockState, count: int) -> BlockState:
+    """The same with room for `count` slots."""
+    names = ("slots", "phases", "pieces", "buckets", "entries")
+    return _with(state, **{name: _longer(getattr(state, name), count) for name in names})
+
+
+def _with(state: BlockState, **arrays: npt.NDArray[Any]) -> BlockState:
+    replace: Any = state._replace
+    replaced: BlockState = replace(**arrays)
+    return replaced
+
+
+def _longer(array: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    longer = np.zeros((count, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+def check_entries(state: BlockState) -> None:
+    """Refuse a run in which a request held more separate pieces of the cache than there is room to note.
+
+    Raises:
+        RunError: such a run.
+    """
+    if state.cached[blk.OVERFLOW]:
+        raise RunError(
+            "the prefix cache fell into more pieces than can be noted; give longer `block_tokens`, or more max_num_seqs"
+        )

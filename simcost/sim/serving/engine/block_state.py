@@ -1,0 +1,90 @@
+"""The memory of the engine with KV blocks: the columns and arrays that it has beside those of `layout`.
+
+A *piece* is a run of consecutive blocks that one request computed and that have the same key; block j of the key is the
+j-th of the sequence, so that equal key and place mean equal content. Blocks without a key are a number only. A request
+holds pieces by *entries*: chains of pieces, of which each one says which follows.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.layout import Ints, State
+
+# Rules. CONTENT: how the engine knows what prompts share; KEY_BLOCKS, KEY_TOKENS: length of what a hash stands for;
+# SHARE: part of each prompt that is cached, in millionths; KEPT_FREE: the watermark.
+(
+    BLOCK_TOKENS,
+    BLOCKS,
+    CONTENT,
+    KEY_BLOCKS,
+    KEY_TOKENS,
+    SHARE,
+    LONG_PREFILL,
+    KEPT_FREE,
+    BY_PRIORITY,
+    SYSTEM_BLOCKS,
+) = range(10)
+RULES = 10
+NO_CACHE, HASHES, SESSIONS, STATED_SHARE = range(4)
+MILLION = 1_000_000
+
+# Counters of all slots. BASE: the place of the first hash in the store; LOOKED_UP, HIT: tokens of first admissions;
+# HIT_PAIRS: the sum of the squares of the latter; OVERFLOW: a request holds more pieces than can be noted.
+BASE, LOOKED_UP, HIT, HIT_PAIRS, OVERFLOW = range(5)
+TOTALS = 5
+
+# Columns of a slot. FRESH: free blocks without a key; FREE: all free ones; *_USED, *_SPARE: of pieces and entries, how
+# many were ever used, and the first of those given back; ADMITTED: admissions so far; PREFILLS: running requests that
+# do not decode.
+FRESH, FREE, PIECES_USED, PIECE_SPARE, ENTRIES_USED, ENTRY_SPARE, ADMITTED, PREFILLS = range(8)
+SLOT = 8
+
+# Columns of a piece: places of its first block and of the one after its last; requests that hold it; its neighbours
+# among those that nobody holds, from the one to be evicted first; the next in its bucket, or UNMAPPED; the one that
+# follows in the chains that go on. Piece 0 of a slot is both ends of the list of those that nobody holds.
+KEY, START, STOP, HOLDERS, LESS_RECENT, MORE_RECENT, IN_BUCKET, REST = range(8)
+PIECE = 8
+UNMAPPED = -2
+
+# Columns of an entry: the first piece of the chain, one near its end, the place where it ends; the entry before.
+FIRST_PIECE, LAST_PIECE, UNTIL, BEFORE = range(4)
+ENTRY = 4
+
+# Columns of `nodes` beside those of `layout`. MARK counts computed tokens, those of this step included, while in
+# prefill. STAGE; SERIAL: its admission at the replica; TABLE: its last entry; STORED: blocks with an entry; CHUNK:
+# tokens of this step; CACHED: its first hit, NIL = never admitted; GROWN: this step's block of a decode is taken.
+STAGE, SERIAL, TABLE, STORED, CHUNK, CACHED, GROWN = range(col.NODE, col.NODE + 7)
+NODE = col.NODE + 7
+WAITS, PREFILLS_NOW, DECODES = range(3)
+# What becomes of a request that gives up its blocks.
+LEAVES, RETURNS = range(2)
+
+
+class Blocks:
+    """The arrays of KV blocks; the driver owns them, the kernel works on them."""
+
+    rules: Ints
+    cached: Ints
+    """Counters of all slots."""
+    slots: Ints
+    """[slot, SLOT]"""
+    phases: Ints
+    """[slot, tokens of the sequence modulo a block] decoding requests, less the steps that the slot has decoded."""
+    pieces: Ints
+    """[slot, piece, PIECE]"""
+    buckets: Ints
+    """[slot, hash of the key] the oldest piece of a bucket; NIL = none. As many as a power of two."""
+    entries: Ints
+    """[slot, entry, ENTRY]"""
+    ends: Ints
+    """Requests that end at one boundary."""
+    store: Ints
+    """Hashes of the prompts of requests that are not over, one after the other."""
+
+
+if TYPE_CHECKING:
+
+    class BlockState(State, Blocks):
+        """The arrays of `State`, and those of the blocks."""
+else:
+    BlockState = NamedTuple("BlockState", [*State.__annotations__.items(), *Blocks.__annotations__.items()])

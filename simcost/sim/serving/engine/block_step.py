@@ -1,0 +1,262 @@
+"""The steps of a replica with KV blocks, from boundary to boundary, and its queue: `step`, for a `BlockState`."""
+
+from simcost.sim.compiled import inlined, lean
+from simcost.sim.serving.engine import block_state as blk
+from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.block_cache import release, take
+from simcost.sim.serving.engine.block_schedule import (
+    begin_decoding,
+    end_decoding,
+    find_prefilling,
+    goes_before,
+    length_of,
+    new_blocks,
+    place_before,
+    schedule,
+    stop_running,
+)
+from simcost.sim.serving.engine.block_state import BlockState
+from simcost.sim.serving.engine.decode_heap import run_time, steps_until
+from simcost.sim.serving.engine.layout import NEVER, NIL
+from simcost.sim.serving.engine.outcomes import release_leavers, unlink
+from simcost.sim.serving.engine.step import cut_run, patience_of
+
+_BITS = col.NODE_BITS
+_MASK = col.NODE_LIMIT - 1
+
+
+@inlined
+def _blocks_in_run(s: BlockState, r: int, steps: int) -> int:
+    """Blocks that decoding requests take in a run of so many steps after the first of them."""
+    size = s.rules[blk.BLOCK_TOKENS]
+    turns, rest = (steps - 1) // size, (steps - 1) % size
+    count = turns * s.replicas[r, col.DECODING]
+    for k in range(1, rest + 1):
+        count += new_blocks(s, r, k)
+    return count
+
+
+@inlined
+def _steps_with_blocks(s: BlockState, r: int, most: int) -> int:
+    """Steps that the decoding requests can make, `most` at most, before blocks are short for the next."""
+    size, seqs, free = s.rules[blk.BLOCK_TOKENS], s.replicas[r, col.DECODING], s.slots[r, blk.FREE]
+    if seqs * ((most + size - 1) // size) <= free:
+        return most
+    steps = 1 + free // seqs * size
+    free %= seqs
+    while steps < most:
+        free -= new_blocks(s, r, steps)
+        if free < 0:
+            break
+        steps += 1
+    return min(steps, most)
+
+
+@inlined
+def _add_end(s: BlockState, count: int, x: int) -> int:
+    """Add x to the `count` requests that end, in order of admission."""
+    k = count
+    while k > 0 and s.nodes[s.ends[k - 1], blk.SERIAL] > s.nodes[x, blk.SERIAL]:
+        s.ends[k] = s.ends[k - 1]
+        k -= 1
+    s.ends[k] = x
+    return count + 1
+
+
+@inlined
+def _finish_decodes(s: BlockState, r: int) -> int:
+    rep, totals = s.replicas[r], s.totals
+    steps, seqs, ended = rep[col.RUN_STEPS], rep[col.RUN_SEQS], 0
+    if steps > 0:
+        totals[col.STEPS] += steps
+        totals[col.HIDDEN_TIME] += steps * s.base[0, seqs, col.HIDDEN]
+        if steps > 1:
+            take(s, r, _blocks_in_run(s, r, steps))
+        used = (s.rules[blk.BLOCKS] - s.slots[r, blk.FREE]) * s.rules[blk.BLOCK_TOKENS]
+        rep[col.PEAK_KV] = max(rep[col.PEAK_KV], used)
+    if seqs > 0:
+        rep[col.DECODED_STEPS] += steps
+        rep[col.KV] += steps * seqs
+        rep[col.WRITTEN] += steps * seqs
+        totals[col.GENERATED] += steps * seqs
+        now = rep[col.DECODED_STEPS]
+        while rep[col.DECODING] > 0 and s.heap[r, 0] >> _BITS <= now:
+            x = s.heap[r, 0] & _MASK
+            end_decoding(s, r, 0)
+            ended = _add_end(s, ended, x)
+    return ended
+
+
+@inlined
+def _finish_prefills(s: BlockState, r: int, t: int, ended: int) -> int:
+    rep, nodes = s.replicas[r], s.nodes
+    first = NIL
+    x = rep[col.PREFILLING]
+    while x != NIL and x != rep[col.WAIT_HEAD]:
+        node = nodes[x]
+        if node[blk.STAGE] == blk.PREFILLS_NOW:
+            if node[blk.CHUNK] > 0 and node[col.MARK] == length_of(s, x):
+                node[col.DONE] += 1
+                rep[col.WRITTEN] += 1
+                s.totals[col.GENERATED] += 1
+                if node[col.FIRST] == NIL:
+                    node[col.FIRST] = t
+                    rep[col.READ] += node[col.PROMPT]
+                if node[col.DONE] == node[col.OUTPUT]:
+                    s.slots[r, blk.PREFILLS] -= 1
+                    ended = _add_end(s, ended, x)
+                else:
+                    begin_decoding(s, r, x)
+            elif first == NIL:
+                first = x
+            node[blk.CHUNK] = 0
+        x = node[col.NEXT]
+    rep[col.PREFILLING] = first
+    return ended
+
+
+@lean
+def _drop_late(s: BlockState, r: int, t: int) -> None:
+    """Drop the requests whose clients have given up."""
+    rep, nodes = s.replicas[r], s.nodes
+    waiting, x = False, rep[col.HEAD]
+    while x != NIL:
+        after = nodes[x, col.NEXT]
+        waiting = waiting or x == rep[col.WAIT_HEAD]
+        if t - nodes[x, col.ARRIVAL] >= s.parameters[col.TIMEOUT]:
+            if waiting:
+                rep[col.WAITING] -= 1
+                if x == rep[col.WAIT_HEAD]:
+                    rep[col.WAIT_HEAD] = after
+            else:
+                stop_running(s, r, x, blk.LEAVES)
+            unlink(s, r, x, col.IS_TIMED_OUT)
+        x = after
+    find_prefilling(s, r)
+
+
+@inlined
+def _finish_run(s: BlockState, r: int, t: int) -> None:
+    """End the steps, the requests and the patience of clients that end at the boundary t of replica r."""
+    rep = s.replicas[r]
+    ended = _finish_prefills(s, r, t, _finish_decodes(s, r))
+    for k in range(ended):
+        x = s.ends[k]
+        release(s, r, x, s.nodes[x, col.PROMPT] + s.nodes[x, col.OUTPUT] - 1, blk.LEAVES)
+        rep[col.RUNNING] -= 1
+        unlink(s, r, x, col.IS_COMPLETED)
+    head, timeout = rep[col.HEAD], s.parameters[col.TIMEOUT]
+    if head != NIL and timeout < NEVER and (rep[col.RETURNED] > 0 or t - s.nodes[head, col.ARRIVAL] >= timeout):
+        _drop_late(s, r, t)
+    release_leavers(s, r, t)
+
+
+@inlined
+def _start_run(s: BlockState, r: int, t: int) -> None:
+    """Set off the next step, or a run of decode steps up to the next thing that can happen."""
+    p, rep = s.parameters, s.replicas[r]
+    preempted, tokens, pairs, rows, context = schedule(s, r)
+    seqs = rep[col.DECODING]
+    rep[col.RESERVED] = (s.rules[blk.BLOCKS] - s.slots[r, blk.FREE]) * s.rules[blk.BLOCK_TOKENS] - rep[col.KV]
+    if tokens + rows + seqs == 0:
+        rep[col.RUN_STEPS] = 0
+        rep[col.RUN_SEQS] = 0
+        rep[col.BUSY] += t - rep[col.BUSY_SINCE]
+        rep[col.IDLE_SINCE] = t
+        s.next_event[r] = NEVER
+        return
+    first = s.base[0, tokens + rows + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * (rows + seqs)
+    first += p[col.D] * (rep[col.KV] + context) + ((p[col.E] * pairs) >> p[col.E_SHIFT])
+    growth = p[col.D] * seqs
+    s.totals[col.HIDDEN_TIME] += s.base[0, tokens + rows + seqs, col.HIDDEN] - s.base[0, seqs, col.HIDDEN]
+    steps = 1
+    if s.slots[r, blk.PREFILLS] == 0 and not (preempted and rep[col.WAITING] > 0):
+        steps = _steps_with_blocks(s, r, (s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS])
+        if steps > 1 and p[col.TIMEOUT] < NEVER:
+            patience = patience_of(s, r) - t
+            if patience < run_time(first, growth, steps):
+                steps = steps_until(first, growth, patience)
+    rep[col.RUN_START] = t
+    rep[col.RUN_STEPS] = steps
+    rep[col.RUN_SEQS] = seqs
+    rep[col.RUN_FIRST] = first
+    s.next_event[r] = t + run_time(first, growth, steps)
+
+
+@lean
+def _catch_up(s: BlockState, r: int, until: int) -> None:
+    while s.next_event[r] < until:
+        t = s.next_event[r]
+        _finish_run(s, r, t)
+        _start_run(s, r, t)
+
+
+@inlined
+def catch_up(s: BlockState, r: int, until: int) -> None:
+    """All step boundaries of replica r strictly before `until`."""
+    if s.next_event[r] < until:
+        _catch_up(s, r, until)
+
+
+@lean
+def catch_up_all(s: BlockState, until: int) -> None:
+    """All step boundaries before `until`; a block of slots is passed over where nothing is due."""
+    for block in range(len(s.block_event)):
+        if s.block_event[block] < until:
+            earliest = NEVER
+            for r in range(block * col.BLOCK, (block + 1) * col.BLOCK):
+                catch_up(s, r, until)
+                earliest = min(earliest, s.next_event[r])
+            s.block_event[block] = earliest
+
+
+@lean
+def finish_all(s: BlockState, t: int) -> None:
+    """End all that ends at the boundaries t, the earliest of all; `catch_up` begins the next steps there."""
+    for block in range(len(s.block_event)):
+        if s.block_event[block] <= t:
+            earliest = NEVER
+            for r in range(block * col.BLOCK, (block + 1) * col.BLOCK):
+                if s.next_event[r] == t:
+                    _finish_run(s, r, t)
+                    s.replicas[r, col.RUN_STEPS] = 0
+                    s.replicas[r, col.RUN_SEQS] = 0
+                earliest = min(earliest, s.next_event[r])
+            s.block_event[block] = earliest
+
+
+@inlined
+def _join_queue(s: BlockState, r: int, x: int) -> None:
+    """Put request x into the queue: at its end, or by its priority after its equals."""
+    rep, after = s.replicas[r], NIL
+    if s.rules[blk.BY_PRIORITY]:
+        after = rep[col.WAIT_HEAD]
+        while after != NIL and not goes_before(s, x, after):
+            after = s.nodes[after, col.NEXT]
+    place_before(s, r, x, after)
+    if after == rep[col.WAIT_HEAD]:
+        rep[col.WAIT_HEAD] = x
+
+
+@lean
+def enqueue(s: BlockState, r: int, x: int, t: int) -> None:
+    """Request x joins the queue of replica r, which is up to date until t."""
+    p, rep, node = s.parameters, s.replicas[r], s.nodes[x]
+    node[blk.STAGE] = blk.WAITS
+    node[blk.TABLE] = node[blk.CACHED] = NIL
+    node[blk.STORED] = node[blk.CHUNK] = node[blk.GROWN] = 0
+    _join_queue(s, r, x)
+    rep[col.WAITING] += 1
+    rep[col.JOINED] += 1
+    rep[col.IN_FLIGHT_TOKENS] += node[col.PROMPT]
+    rep[col.RETURNED] += node[col.RETRIES] > 0
+    s.load[r] += 1
+    if rep[col.RUN_STEPS] > 1 and rep[col.RETURNED] > 0 and p[col.TIMEOUT] < NEVER:
+        cut_run(s, r, max(node[col.ARRIVAL] + p[col.TIMEOUT], t))
+    if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
+        rep[col.BUSY_SINCE] = t
+        s.next_event[r] = t
+    elif rep[col.RUN_STEPS] > 1 and rep[col.WAIT_HEAD] == x and rep[col.RUNNING] < p[col.MAX_SEQS]:
+        cut_run(s, r, min(t, s.next_event[r]))
+    block = r // col.BLOCK
+    s.block_event[block] = min(s.block_event[block], s.next_event[r])
