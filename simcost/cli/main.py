@@ -13,7 +13,7 @@ from threading import current_thread, main_thread
 from typing import NoReturn
 
 from simcost import __version__
-from simcost.cli import advise, app, train
+from simcost.cli import advise, app, report, train
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.studies.actuals import command as focus
 from simcost.studies.autoscaling import command as autoscale
@@ -139,6 +139,7 @@ def command_line() -> Parser:
         api,
         focus,
         diff,
+        report,
         catalog,
         prices_command,
         verify,

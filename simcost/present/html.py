@@ -23,7 +23,7 @@ table { border-collapse: collapse; width: 100%; margin-bottom: 1.2rem; font-size
 th, td { text-align: right; white-space: nowrap; padding: .4rem .5rem;
   border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; background: var(--band); }
-th:first-child, td:first-child, .left th, .left td { text-align: left; }
+th:first-child, td:first-child, .word, .left th, .left td { text-align: left; }
 .left td { overflow-wrap: anywhere; white-space: normal; }
 figure { margin: 2.2rem 0 0; }
 figure svg { width: 100%; height: auto; max-width: 56rem; display: block; }
@@ -49,8 +49,8 @@ def escape(text: str) -> str:
     return html.escape(printable(text))
 
 
-def frame(title: str, headline: str, question: str, body: str) -> str:
-    """A whole HTML document; `body` is HTML, the other texts are escaped here."""
+def frame(title: str, headline: str, question: str, body: str, style: str = "") -> str:
+    """A whole HTML document; `body` is HTML and `style` further CSS, the other texts are escaped here."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -58,7 +58,7 @@ def frame(title: str, headline: str, question: str, body: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>simcost: {escape(title)}</title>
-<style>{STYLE}</style>
+<style>{STYLE}{style}</style>
 </head>
 <body>
 <header><p>simcost &middot; {escape(title)}</p>
@@ -70,15 +70,33 @@ def frame(title: str, headline: str, question: str, body: str) -> str:
 """
 
 
-def table(rows: list[dict[str, str]], *, left: bool = False) -> str:
-    """Rows as an HTML table; `left` aligns text columns."""
+def table(rows: list[dict[str, str]], *, left: bool = False, words: int = 1, marked: str = "") -> str:
+    """Rows as an HTML table.
+
+    Args:
+        rows: cells by the titles of their columns.
+        left: all columns are text.
+        words: leading columns of text.
+        marked: first cell of the row to stand out; empty = none does.
+    """
     if not rows:
         return ""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])
-    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row.values()) for row in rows)
-    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    names = [f'<th scope="col"{_aligned(i, words)}>{escape(name)}</th>' for i, name in enumerate(rows[0])]
+    body = "\n".join(_row(row, words, marked) for row in rows)
     kind = ' class="left"' if left else ""
+    head = "".join(names)
     return f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+
+
+def _row(row: dict[str, str], words: int, marked: str) -> str:
+    cells = [f"<td{_aligned(i, words)}>{escape(cell)}</td>" for i, cell in enumerate(row.values())]
+    kind = ' class="best"' if marked and next(iter(row.values())) == marked else ""
+    return f"<tr{kind}>{''.join(cells)}</tr>"
+
+
+def _aligned(column: int, words: int) -> str:
+    """The class of a column of text after the first, which is one always."""
+    return ' class="word"' if 0 < column < words else ""
 
 
 def bullets(items: Sequence[str]) -> str:

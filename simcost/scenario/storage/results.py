@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError, did_you_mean
+from simcost.scenario.files.yaml import parse, read
 from simcost.scenario.storage.folders import check_result
 
 
@@ -76,3 +77,18 @@ def folder_of_inputs(folder: Path) -> Path:
             "--data with the folder of its traces"
         )
     return Path(file).parent
+
+
+def scenario_as_run(folder: Path) -> tuple[str, dict[str, Any]]:
+    """The YAML of the scenario of a finished result, and what it says, all defaults written out.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    file = folder / "scenario.yaml"
+    text, faults = read(file)
+    node, wrong = parse(text, str(file))
+    said = node.plain() if node is not None else None
+    if faults or wrong or not isinstance(said, dict) or not isinstance(said.get("plans"), list):
+        raise InputError(f"{file}: is not the scenario of a result; run the scenario again")
+    return text, said

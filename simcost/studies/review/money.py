@@ -1,0 +1,122 @@
+"""Charges of a month, use of commitments, and list prices at which the decision changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import fsum
+from typing import Any
+
+from simcost.billing import Charge
+from simcost.compare.unit_costs import label
+from simcost.studies.review.result import ChargeOfMonth, CommitmentOfMonth, Document, PriceFlip
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
+
+Plan = Mapping[str, Any]
+_LARGEST = 10.0
+"""Times the price of today: a change beyond it is no question of prices."""
+
+
+def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]], replications: int) -> list[ChargeOfMonth]:
+    """The charges of a plan, as many USD a month as its document says.
+
+    Args:
+        plan: of the document.
+        rows: of the table `charges`, all replications.
+        replications: number of them.
+    """
+    months = float(plan["horizon_s"]) / SECONDS_PER_HOUR / HOURS_PER_MONTH
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["charge_category"] == "Usage":
+            groups.setdefault(_label(row), []).append(row)
+    return [
+        ChargeOfMonth(
+            plan=plan["name"],
+            charge=one["charge"],
+            quantity=fsum(row["consumed_quantity"] for row in groups[one["charge"]]) / replications / months,
+            unit=groups[one["charge"]][0]["consumed_unit"],
+            list_unit_price_usd=_single(row["list_unit_price_usd"] for row in groups[one["charge"]]),
+            usd=one["usd_per_month"],
+        )
+        for one in plan["charges"]
+    ]
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    return label(Charge(**{**row, "tags": ()}))
+
+
+def _single(values: Iterable[float]) -> float | None:
+    """The value that all have to three digits in a thousand; None where they differ."""
+    found = list(values)
+    return found[0] if max(found) - min(found) <= 1e-3 * abs(found[0]) else None
+
+
+def charge_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with the fields of a charge alone."""
+    fields = Charge.__dataclass_fields__
+    return [{name: value for name, value in row.items() if name in fields} for row in rows]
+
+
+def commitments_of(plan: Plan, rows: Iterable[Mapping[str, Any]], replications: int) -> Iterator[CommitmentOfMonth]:
+    """Used and unused money of the commitments of a plan."""
+    months = float(plan["horizon_s"]) / SECONDS_PER_HOUR / HOURS_PER_MONTH * replications
+    sums: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["charge_category"] == "Usage" and row["commitment"]:
+            found = sums.setdefault(row["commitment"], {"Used": 0.0, "Unused": 0.0})
+            found["Unused" if row["commitment_status"] == "Unused" else "Used"] += row["effective_cost_usd"]
+    for name, found in sums.items():
+        yield CommitmentOfMonth(
+            plan=plan["name"], commitment=name, used_usd=found["Used"] / months, unused_usd=found["Unused"] / months
+        )
+
+
+def price_flips(document: Document) -> list[PriceFlip]:
+    """List prices of instances at which another plan becomes the cheapest that meets the SLO.
+
+    A plan costs total + (f - 1) x its charges for an instance where the price of that is f times that of today, since
+    what it uses stays as it is. Charges under a commitment keep their price.
+    """
+    best = document["best"]
+    plans = [plan for plan in document["plans"] if _eligible(plan)]
+    if best is None or len(plans) < 2:
+        return []
+    prices = {
+        f"{price['provider']}/{price['sku']}": price
+        for plan in plans
+        for price in plan["prices"]
+        if price["service"] == "compute"
+    }
+    found = [_flips_of(offer, price, best, plans) for offer, price in prices.items()]
+    return [flip for flips in found for flip in flips]
+
+
+def _eligible(plan: Plan) -> bool:
+    return bool(plan["slo"]["met"]) and not (plan["quality"] and plan["quality"]["met"] is False)
+
+
+def _flips_of(offer: str, price: Mapping[str, Any], best: str, plans: Sequence[Plan]) -> Iterator[PriceFlip]:
+    """The nearest below and above the price of today."""
+    chosen = next(plan for plan in plans if plan["name"] == best)
+    factors = []
+    for plan in plans:
+        more_usd = plan["cost_usd"]["per_month"] - chosen["cost_usd"]["per_month"]
+        slope_usd = _spent(plan, offer) - _spent(chosen, offer)
+        if plan is not chosen and slope_usd:
+            factors.append((1 - more_usd / slope_usd, str(plan["name"])))
+    for nearest in (
+        max((one for one in factors if 0 < one[0] < 1), default=None),
+        min((one for one in factors if 1 < one[0] <= _LARGEST), default=None),
+    ):
+        if nearest is not None:
+            factor, name = nearest
+            yield PriceFlip(
+                offer=offer, unit=price["unit"], now_usd=price["usd"], at_usd=factor * price["usd"], plan=name
+            )
+
+
+def _spent(plan: Plan, offer: str) -> float:
+    """USD a month that follow the price of an instance."""
+    names = {f"{offer} on demand", f"{offer} spot"}
+    return fsum(one["usd_per_month"] for one in plan["charges"] if one["charge"] in names)

@@ -1,0 +1,130 @@
+"""A review as one HTML page that needs nothing else: for a screen, light or dark, and for paper, A4 or Letter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from simcost.present.format import seconds, shortened
+from simcost.present.html import bullets, escape, frame, table
+from simcost.present.parts import Part, figure
+from simcost.studies.review.result import Review
+from simcost.studies.review.view import KEY_FIGURES, Section
+
+_STYLE = """
+h3 { font-size: 1rem; margin: 1.2rem 0 .4rem; }
+.facts { color: var(--soft); font-size: .9rem; margin: .6rem 0 0; }
+.badge { display: inline-block; margin: .8rem 0 0; padding: .2rem .7rem; border: 1.5px solid; border-radius: 6px;
+  font-weight: 600; color: light-dark(#00634a, #4fd0a8); }
+.missed { color: light-dark(#b00020, #ff7a8a); }
+.asked { border-left: 3px solid var(--accent); padding-left: .7rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: 0; }
+.figures div { border: 1px solid var(--line); border-radius: 6px; padding: .5rem .7rem; }
+.figures dt, .figures small { color: var(--soft); font-size: .8rem; line-height: 1.35; display: block; }
+.figures dd { margin: 0; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
+.best td { background: light-dark(#e8f1f8, #1b2c3a); font-weight: 600; }
+td { white-space: normal; }
+figure { margin: 1.2rem 0 0; } figure svg { max-width: 48rem; }
+pre { font-size: .8rem; overflow-x: auto; background: var(--band); padding: .8rem; }
+summary { cursor: pointer; }
+@media print {
+  @page { margin: 12mm 12mm 15mm; font: 8pt sans-serif; color: #444;
+    @bottom-left { content: "LABEL"; } @bottom-right { content: counter(page) " / " counter(pages); } }
+  body { font-size: 8.5pt; line-height: 1.3; } h1 { font-size: 12pt; } h2 { font-size: 11pt; margin: 4mm 0 1.5mm; }
+  h3 { font-size: 9pt; margin: 2.5mm 0 1mm; break-after: avoid; } section { break-inside: auto; }
+  table { font-size: 7.5pt; margin-bottom: 2mm; } th, td { padding: .6mm 1mm; }
+  td:first-child { white-space: nowrap; } .left td:first-child { white-space: normal; }
+  ul { margin: 1mm 0; padding-left: 4mm; }
+  .short, .figures div { break-inside: avoid; } .figures { grid-template-columns: repeat(6, 1fr); gap: 1.5mm; }
+  .figures dt, .figures small { font-size: 6.5pt; } .facts { font-size: 8pt; }
+  .figures dd { font-size: 10pt; } .figures div { padding: 1mm 2mm; } .charts { display: flex; flex-wrap: wrap; }
+  .charts figure { width: 50%; margin: 1mm 0 0; padding-right: 2mm; } .charts figure:only-child { width: 62%; }
+  details::details-content { content-visibility: visible; display: block; block-size: auto; }
+  pre { font-size: 5.5pt; line-height: 1.2; columns: 4; column-gap: 3mm; white-space: pre-wrap; overflow: visible;
+    padding: 1mm; background: none; }
+}
+"""
+_SHORT = 12
+"""Rows of a table that paper keeps together."""
+_PATH = re.compile(r' d="[^"]*"')
+_DIGITS = re.compile(r"(\.\d)\d+")
+"""Digits of a path beyond a tenth of a pixel."""
+
+
+def page(review: Review, sections: Sequence[Section], paper: str = "") -> str:
+    """The page; every text of the result is escaped.
+
+    Args:
+        review: the review.
+        sections: of the view.
+        paper: size of the paper, in CSS; empty = that of the printer.
+    """
+    numbered = iter(range(10**6))
+    body = "".join(_section(review, section, numbered) for section in sections)
+    label = re.sub(r"[\"\\\n<]", " ", shortened(review.title, 60))
+    style = _STYLE.replace("LABEL", label) + (f"@page {{ size: {paper}; }}\n" if paper else "")
+    return frame(review.title, review.recommendation, review.document["question"] or "", body, style)
+
+
+def _section(review: Review, section: Section, numbered: Iterator[int]) -> str:
+    if section.title == "Decision":
+        return _decision(review)
+    if section.title == KEY_FIGURES:
+        body = _figures(section.parts[0])
+    else:
+        body = "".join(_part(review, part, section.title) for part in section.parts) + _charts(section, numbered)
+    if section.title == "Reproduce":
+        body += f"<details><summary>Scenario as it was run</summary><pre>{_lines(review.scenario)}</pre></details>\n"
+    kind = "" if any(part.rows or part.said for part in section.parts) else ' class="short"'
+    return f"<section{kind}><h2>{escape(section.title)}</h2>\n{body}</section>\n"
+
+
+def _decision(review: Review) -> str:
+    """Facts of the review, badge, verdict, reasons, and what is asked for."""
+    document = review.document
+    origin = document["provenance"]
+    facts = [
+        *([review.author] if review.author else []),
+        review.date,
+        f"scenario {document['scenario']}",
+        f"{seconds(origin['horizon_s'])} simulated, replications: {document['replications']}",
+        f"prices as of {origin['catalog_date']}",
+    ]
+    said = " \N{MIDDLE DOT} ".join(facts)
+    met = "" if document["best"] else " missed"
+    why = bullets(document["drivers"][:3])
+    return (
+        f'<p class="facts">{escape(said)}</p>\n'
+        f'<p class="badge{met}">{escape(review.badge)}</p>\n<p>{escape(document["verdict"])}</p>\n{why}'
+        f'<p class="asked"><strong>Decision asked for:</strong> {escape(review.decision)}</p>\n'
+    )
+
+
+def _figures(part: Part) -> str:
+    cards = "".join(
+        f"<div><dt>{escape(row['Figure'])}</dt><dd>{escape(row['Value'])}</dd>"
+        f"<dd><small>{escape(row['Basis'])}</small></dd></div>"
+        for row in part.rows or []
+    )
+    return f'<dl class="figures">{cards}</dl>\n'
+
+
+def _part(review: Review, part: Part, section: str) -> str:
+    """Table and sentences under their title."""
+    rows = part.rows or []
+    body = table(rows, left=part.title == "Provenance", words=part.left, marked=review.chosen) + bullets(part.said)
+    if not body:
+        return ""
+    kind = ' class="short"' if len(rows) <= _SHORT else ""
+    title = f"<h3>{escape(part.title)}</h3>\n" if part.titled and part.title and part.title != section else ""
+    return f"<div{kind}>{title}{body}</div>\n"
+
+
+def _charts(section: Section, numbered: Iterator[int]) -> str:
+    drawn = [figure(part.title, part.chart, next(numbered)) for part in section.parts if part.chart]
+    figures = "".join(_PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0]), one) for one in drawn)
+    return f'<div class="charts">{figures}</div>\n' if figures else ""
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(escape, text.rstrip("\n").split("\n")))

@@ -1,0 +1,113 @@
+"""`simcost report`: a finished result as a review, from its document, its charges and its scenario."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from simcost.scenario.storage.results import plan_charges, scenario_as_run
+from simcost.studies.review import wording
+from simcost.studies.review.money import charge_rows, charges_of, commitments_of, price_flips
+from simcost.studies.review.plan_terms import terms_of
+from simcost.studies.review.result import ChargeOfMonth, CommitmentOfMonth, DemandFacts, Document, Review
+from simcost.units import SECONDS_PER_HOUR
+
+
+def review(
+    folder: Path, document: Document, tables: Mapping[str, Any], *, date: str, author: str = "", title: str = ""
+) -> Review:
+    """Compose the review of a result.
+
+    Args:
+        folder: of the result.
+        document: of the result.
+        tables: by name; `timeline` and `hours` where the plans serve requests.
+        date: of the review.
+        author: of the review; empty = not said.
+        title: of the review; empty = that of the scenario.
+
+    Raises:
+        InputError: a part of the folder cannot be read.
+    """
+    text, scenario = scenario_as_run(folder)
+    chosen = wording.chosen_plan(document)
+    plans = {plan["name"]: plan for plan in document["plans"]}
+    charges, commitments = _money(folder, document)
+    return Review(
+        document=document,
+        title=title or f"Capacity review: {document['scenario']}",
+        author=author,
+        date=date,
+        command=_command(document),
+        chosen=chosen["name"],
+        recommendation=wording.recommendation(document),
+        badge=wording.badge(document),
+        decision=wording.decision(document),
+        terms=[row for plan in scenario["plans"] for row in terms_of(plan, plans[plan["name"]])],
+        peak_replicas=_peak(tables.get("timeline"), chosen["name"]),
+        demand=_demand(chosen, tables.get("hours")),
+        charges=charges,
+        commitments=commitments,
+        flips=price_flips(document),
+        flips_known=document["best"] is not None,
+        rejected=list(wording.rejected(document)),
+        risks=list(wording.risks(document)),
+        assumptions=wording.by_subject(document["assumptions"]),
+        scenario=text,
+    )
+
+
+def _money(folder: Path, document: Document) -> tuple[list[ChargeOfMonth], list[CommitmentOfMonth]]:
+    charges: list[ChargeOfMonth] = []
+    commitments: list[CommitmentOfMonth] = []
+    for plan in document["plans"]:
+        rows, replications = plan_charges(folder, plan["name"])
+        rows = charge_rows(rows)
+        charges += charges_of(plan, rows, replications)
+        commitments += commitments_of(plan, rows, replications)
+    return charges, commitments
+
+
+def _command(document: Document) -> str:
+    origin = document["provenance"]
+    file = next(iter(origin["inputs"]), f"{document['scenario']}.yaml")
+    return f"simcost run {shlex.quote(file)} --seed {origin['seed']} --seeds {document['replications']}"
+
+
+def _peak(timeline: Any, plan: str) -> int | None:
+    """The most replicas that are paid at a time, in the first replication."""
+    if timeline is None:
+        return None
+    import pyarrow.compute as pc
+
+    mine = timeline.filter(pc.equal(timeline["plan"], plan))
+    paid = pc.max(pc.add(pc.add(mine["ready"], mine["starting"]), mine["draining"])).as_py()
+    return None if paid is None else int(paid)
+
+
+def _demand(plan: Mapping[str, Any], hours: Any) -> DemandFacts | None:
+    """Requests of the first replication; None without requests."""
+    arrived = plan.get("requests", {}).get("arrived", 0)
+    if not arrived:
+        return None
+    horizon_s, costs = plan["horizon_s"], plan["unit_costs"]
+    request_usd, output_usd = costs["usd_per_request"], costs["usd_per_million_output_tokens"]
+    per_request = 1e6 * request_usd / output_usd if request_usd and output_usd else None
+    return DemandFacts(
+        requests=arrived,
+        per_s=arrived / horizon_s,
+        busiest_hour_per_s=_busiest(plan["name"], hours, horizon_s),
+        output_tokens_per_request=per_request,
+    )
+
+
+def _busiest(plan: str, hours: Any, horizon_s: float) -> float | None:
+    """Requests a second in the busiest hour; None where the run is no longer than one."""
+    if hours is None or horizon_s <= SECONDS_PER_HOUR or "service" in hours.column_names:
+        return None
+    import pyarrow.compute as pc
+
+    most = pc.max(hours.filter(pc.equal(hours["plan"], plan))["arrived"]).as_py()
+    return None if most is None else most / SECONDS_PER_HOUR

@@ -1,0 +1,343 @@
+"""Sections of a review, as parts: its own, and those of the result in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import fsum
+from typing import Any
+
+from simcost.present.format import NONE, amount, count, exact, seconds, share, share_change, usd, usd_margin
+from simcost.present.parts import Part, Table
+from simcost.studies.review.result import Review, WrittenReview
+from simcost.studies.review.wording import NOT_SIMULATED, chosen_plan, measure, name_of, target
+from simcost.units import Formatted
+
+_REASONS = 3
+"""Drivers that the decision shows."""
+_DROPPED = ""
+KEY_FIGURES, OTHERS = "Key figures", "Further results"
+PLACES = {
+    "Plans compared": ("Plans compared", "Services", "Over "),
+    "Demand": ("Demand", "The demand"),
+    "Service level": (
+        "Service level",
+        "Targets missed",
+        "Latency",
+        "Requests without",
+        "Retries",
+        "By priority",
+        "Prefixes",
+        "Jobs",
+        "Waiting",
+    ),
+    "Capacity": (
+        "Paid and needed",
+        "How the fleets",
+        "Beside a perfect",
+        "Demand and fleet",
+        "Fleet",
+        "GPU time",
+        "GPUs over time",
+        "Where the GPU time",
+    ),
+    "Money": (
+        "Where the money",
+        "Cost by service",
+        "Differences from",
+        "Charge by charge",
+        "What drives",
+        "Unit costs",
+    ),
+    "Cost against service": (
+        "Cost against",
+        "Cost over the futures",
+        "What not knowing",
+    ),
+    "Risks": ("Findings",),
+    "Assumptions": ("Quality of the models",),
+    _DROPPED: ("Assumptions",),
+}
+"""Section of each part of a result, by the beginning of its title; what is not here is a further result.
+The review groups the assumptions itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A section of the review."""
+
+    title: str
+    parts: Sequence[Part]
+    folded: bool = True
+    """True if a summary shows it on demand."""
+
+
+def parts(review: WrittenReview) -> list[Part]:
+    """The recommendation, for a terminal."""
+    return [Part(title="Review", titled=False, said=[review.recommendation, review.slo, review.decision])]
+
+
+def sections(review: Review, run: Sequence[Part]) -> list[Section]:
+    """All sections with something in them.
+
+    Args:
+        review: the review.
+        run: parts of the result, as `simcost run` shows them.
+    """
+    placed = _placed(run)
+    whole = [
+        Section(title="Decision", parts=[_decision(review)], folded=False),
+        Section(title=KEY_FIGURES, parts=[_figures(review)], folded=False),
+        Section(title="Plans compared", parts=[*placed["Plans compared"], _terms(review)], folded=False),
+        Section(title="Alternatives rejected", parts=[Part(said=review.rejected)], folded=False),
+        Section(title="Cost against service level", parts=placed["Cost against service"]),
+        Section(title="Demand", parts=[_demand(review), *placed["Demand"]]),
+        Section(title="Service level", parts=[_targets(review), *placed["Service level"]]),
+        Section(title="Capacity", parts=_without_copy(placed["Capacity"])),
+        Section(
+            title="Money",
+            parts=[_allocation(review), _charges(review), _commitments(review), *_beyond(placed["Money"], review)],
+        ),
+        Section(title="Sensitivity", parts=[_flips(review)]),
+        Section(title=OTHERS, parts=placed[OTHERS]),
+        Section(title="Risks, and what was not simulated", parts=[*_risks(review), *placed["Risks"]], folded=False),
+        Section(title="Assumptions", parts=[*_assumptions(review), *placed["Assumptions"]]),
+        Section(title="Reproduce", parts=[_reproduce(review)]),
+    ]
+    filled = [replace(one, parts=[part for part in one.parts if _has_content(part)]) for one in whole]
+    return [section for section in filled if section.parts]
+
+
+def _placed(run: Sequence[Part]) -> dict[str, list[Part]]:
+    """Parts of the result by section."""
+    found: dict[str, list[Part]] = {section: [] for section in (*PLACES, OTHERS)}
+    for part in run:
+        found[_place(part.title)].append(part)
+    return found
+
+
+def _place(title: str) -> str:
+    """The section whose beginning of a title fits best."""
+    fits = [(len(start), name) for name, starts in PLACES.items() for start in starts if title.startswith(start)]
+    return max(fits)[1] if fits else OTHERS
+
+
+def _without_copy(capacity: Sequence[Part]) -> list[Part]:
+    """Without the chart of the fleets where that of demand and fleets shows them, too."""
+    shown = {part.title for part in capacity if part.chart}
+    return [part for part in capacity if not (part.title == "Fleet" and "Demand and fleet" in shown)]
+
+
+def _beyond(money: Sequence[Part], review: Review) -> list[Part]:
+    """Without the drivers where the decision shows all of them."""
+    all_shown = len(review.document["drivers"]) <= _REASONS
+    return [part for part in money if not (all_shown and part.title.startswith("What drives"))]
+
+
+def _has_content(part: Part) -> bool:
+    return bool(part.rows or part.said or part.chart)
+
+
+def _decision(review: Review) -> Part:
+    """Badge, verdict, reasons, and what is asked for."""
+    drivers = review.document["drivers"]
+    said = [
+        f"{review.badge}.",
+        review.document["verdict"],
+        *drivers[:_REASONS],
+        f"Decision asked for: {review.decision}",
+    ]
+    return Part(title="Decision", said=said, titled=False)
+
+
+def _figures(review: Review) -> Part:
+    rows = [{"Figure": name, "Value": value, "Basis": basis} for name, value, basis in _figure_rows(review)]
+    return Part(title=KEY_FIGURES, rows=rows, left=3)
+
+
+def _figure_rows(review: Review) -> Iterator[tuple[str, str, str]]:
+    """The figures of the chosen plan that it has."""
+    plan = chosen_plan(review.document)
+    interval = plan["intervals"]["per_month_usd"]
+    level = f"mean, {exact(100 * interval['level'])} % interval" if interval else "no interval yet: one replication"
+    basis = "deterministic replay" if review.document["deterministic"] else level
+    yield "Cost per month", usd_margin(plan["cost_usd"]["per_month"], interval["margin"] if interval else None), basis
+    change = next((row for row in review.document["differences"] if row["plan"] == review.chosen), None)
+    if change is not None and change["share"] is not None:
+        yield "Change", share_change(change["share"]), f"against {change['against']}, the baseline"
+    slo = plan["slo"]
+    if slo["attainment"] is not None:
+        yield "Requests within SLO", share(slo["attainment"]), f"target {target(slo)}"
+    if "wait_s" in plan:
+        yield "P95 wait of jobs", seconds(plan["wait_s"]["p95"]), f"{count(plan['gpus'])} GPUs"
+    if review.peak_replicas is not None:
+        yield "Replicas at most", count(review.peak_replicas), f"utilisation {share(plan['utilisation'])}"
+    yield from _unit_rows(plan)
+
+
+def _unit_rows(plan: Any) -> Iterator[tuple[str, str, str]]:
+    costs, energy = plan["unit_costs"], plan["energy"] or {}
+    if costs["usd_per_million_output_tokens"] is not None:
+        yield "$/1M output tokens", usd(costs["usd_per_million_output_tokens"]), "all costs of the plan in it"
+    if costs["usd_per_completed_job"] is not None:
+        yield "$/job", usd(costs["usd_per_completed_job"]), "all costs of the plan in it"
+    if energy.get("gco2e_per_month") is not None:
+        yield "CO2e per month", f"{count(energy['gco2e_per_month'] / 1000)} kg", "location-based, use alone"
+
+
+def _terms(review: Review) -> Part:
+    rows = [
+        {
+            "Plan": one.plan,
+            "Hardware": one.hardware,
+            "Instance": one.offer,
+            "Region": one.region,
+            "Terms": one.terms,
+            "Scaling": one.scaling,
+            "$/h": _price(one.usd_per_h),
+        }
+        for one in review.terms
+    ]
+    return Part(title="Plans in detail", rows=rows, said=["Plans are as written: none was sized here."], left=6)
+
+
+def _demand(review: Review) -> Part:
+    demand, jobs = review.demand, chosen_plan(review.document).get("jobs")
+    if demand is None:
+        return Part(title="Jobs", rows=[{"Jobs submitted": count(jobs["submitted"])}] if jobs else [], left=0)
+    rows = [
+        {
+            "Requests": count(demand.requests),
+            "Requests/s": amount(demand.per_s),
+            "Busiest hour, requests/s": amount(demand.busiest_hour_per_s),
+            "Output tokens per request": amount(demand.output_tokens_per_request),
+        }
+    ]
+    return Part(title="Requests, first replication", rows=rows, left=0)
+
+
+def _targets(review: Review) -> Part:
+    """Each target of the SLO, as each plan keeps it."""
+    rows = [
+        {
+            "Plan": plan["name"],
+            "Target": name_of(check),
+            "Asked for": measure(check, "target"),
+            "Measured": measure(check, "measured"),
+            "SLO": "met" if check["met"] else "missed",
+        }
+        for plan in review.document["plans"]
+        for check in plan["slo"]["checks"]
+    ]
+    limits = next(iter(review.document["plans"]))["slo"]["limits"]
+    within = [f"{name[:-2].upper()} {seconds(limit)}" for name, limit in limits.items() if limit is not None]
+    said = [f"A request is within the SLO where it keeps all of: {', '.join(within)}."] if within else []
+    return Part(title="Targets", rows=rows, said=said, left=2)
+
+
+def _allocation(review: Review) -> Part:
+    """Cost of a month by use; the row adds up to the total."""
+    plans = review.document["plans"]
+    used = [name for name in plans[0]["allocation_usd_per_month"] if any(_part(plan, name) for plan in plans)]
+    largest = sorted(used, key=lambda name: -max(_part(plan, name) for plan in plans))[:_USES]
+    shown = used if len(used) <= _USES + 1 else [name for name in used if name in largest]
+    rest = [name for name in used if name not in shown]
+    rows = [
+        {"Plan": plan["name"], "Total": usd(plan["cost_usd"]["per_month"])}
+        | {_use(name): usd(_part(plan, name)) for name in shown}
+        | ({"Other": usd(fsum(_part(plan, name) for name in rest))} if rest else {})
+        for plan in plans
+    ]
+    return Part(title="USD a month, by use", rows=rows)
+
+
+_USES = 4
+"""Columns of uses, at most, beside one of all others."""
+
+
+def _use(name: str) -> str:
+    return "At work" if name == "allocated" else name.replace("_", " ").capitalize()
+
+
+def _part(plan: Any, name: str) -> float:
+    return float(plan["allocation_usd_per_month"].get(name, 0.0))
+
+
+def _price(value: float | None, unit: str = "") -> str:
+    """A unit price in the digits that it is stated in."""
+    if value is None:
+        return NONE
+    return Formatted(f"${exact(value)}{f'/{unit}' if unit else ''}", value)
+
+
+def _charges(review: Review) -> Part:
+    rows = [
+        {
+            "Plan": one.plan,
+            "Charge": one.charge,
+            "Quantity a month": f"{count(one.quantity)} {one.unit}",
+            "List price": _price(one.list_unit_price_usd, one.unit),
+            "USD a month": usd(one.usd),
+        }
+        for one in review.charges
+    ]
+    return Part(title="Charges of a month", rows=rows, left=2)
+
+
+def _commitments(review: Review) -> Part:
+    rows = [
+        {
+            "Plan": one.plan,
+            "Commitment": one.commitment,
+            "Used, USD a month": usd(one.used_usd),
+            "Unused, USD a month": usd(one.unused_usd),
+            "Utilisation": share(one.utilisation),
+        }
+        for one in review.commitments
+    ]
+    return Part(title="Commitments", rows=rows, left=2)
+
+
+def _flips(review: Review) -> Part:
+    """Prices at which the decision changes, and what was not studied."""
+    rows: Table = [
+        {
+            "Price": one.offer,
+            "Today": _price(one.now_usd, one.unit),
+            "Flips at": _price(one.at_usd, one.unit),
+            "Change": share_change(one.at_usd / one.now_usd - 1),
+            "Then the cheapest": one.plan,
+        }
+        for one in review.flips
+    ]
+    stable = "No price of an instance, up to ten times that of today, changes which plan is the cheapest."
+    file = review.command.removeprefix("simcost run ")
+    study = f"simcost sensitivity {file} --vary demand=0.8..1.25 --vary engine=0.8..1.25"
+    said = [stable] if review.flips_known and not rows and len(review.document["plans"]) > 1 else []
+    return Part(
+        title="List prices at which another plan is the cheapest",
+        rows=rows,
+        said=[*said, f"Not studied here: more or less demand, slower or faster engines. To study them: {study}"],
+    )
+
+
+def _risks(review: Review) -> list[Part]:
+    return [
+        Part(title="Risks", said=review.risks),
+        Part(title=NOT_SIMULATED, said=review.assumptions.get(NOT_SIMULATED, ())),
+    ]
+
+
+def _assumptions(review: Review) -> list[Part]:
+    return [Part(title=name, said=texts) for name, texts in review.assumptions.items() if name != NOT_SIMULATED]
+
+
+def _reproduce(review: Review) -> Part:
+    origin = dict(review.document["provenance"])
+    inputs = origin.pop("inputs")
+    origin.pop("prices", None)
+    facts = [("Command", review.command), *((name.replace("_", " "), str(value)) for name, value in origin.items())]
+    rows = [{"What": name, "Value": value} for name, value in facts]
+    return Part(
+        title="Provenance", rows=[*rows, *({"What": file, "Value": f"sha256 {one}"} for file, one in inputs.items())]
+    )

@@ -1,0 +1,142 @@
+"""Sentences of a review: recommendation, decision asked for, plans rejected, risks, assumptions by subject."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simcost.present.format import exact, seconds, share, share_change, usd
+from simcost.studies.review.result import Document
+
+NOT_SIMULATED = "Not simulated"
+_SUBJECTS = {
+    NOT_SIMULATED: r"never taken back|is not billed|not sampled|feel nothing|Screening:|not simulated|not modelled",
+    "Prices and billing": r"price of \d|A month is|are billed|quality [ABC]\b|discount|commitment",
+    "Engine": r"Step time|step time|Memory:|sparsity|precision|KV|[Ee]ngine",
+    "Statistics": r"replication|futures|Percentiles|[Dd]eterministic",
+    "Fleet and start-up": r"[Cc]old start|startup|[Rr]eplica|nodes",
+    "Jobs": r"[Jj]obs",
+}
+_LARGE_BUDGET = 0.5
+"""Part of the error budget whose use is worth a warning."""
+
+
+def recommendation(document: Document) -> str:
+    """The plan to take, why, and its cost."""
+    plan = chosen_plan(document)
+    cost = f"{usd(plan['cost_usd']['per_month'])} a month"
+    if document["best"] is None:
+        return f"Take none of these plans as it is: {plan['name']} comes closest to the SLO, at {cost}."
+    if len(document["plans"]) == 1:
+        return f"Take {plan['name']}: it meets the SLO at {cost}."
+    return f"Take {plan['name']}: the cheapest plan that meets the SLO, {cost}."
+
+
+def chosen_plan(document: Document) -> Mapping[str, Any]:
+    """The best plan, or the closest one."""
+    name = document["best"] or document["closest"]
+    return next(plan for plan in document["plans"] if plan["name"] == name)
+
+
+def badge(document: Document) -> str:
+    """The SLO of the chosen plan in words."""
+    plan = chosen_plan(document)
+    slo = plan["slo"]
+    if not slo["met"]:
+        return f"SLO missed: {slo['missed']}"
+    if slo["attainment"] is None:
+        return f"SLO met: {', '.join(map(_check, slo['checks']))}"
+    return f"SLO met: {share(slo['attainment'])} of requests within all limits, target {target(slo)}"
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    return f"{name_of(check)} {measure(check, 'measured')} (target {measure(check, 'target')})"
+
+
+def name_of(check: Mapping[str, Any]) -> str:
+    """`wait p95` of `wait_s p95`."""
+    return str(check["name"]).replace("_s ", " ")
+
+
+def measure(check: Mapping[str, Any], key: str) -> str:
+    """The measured value of a check, or its target: a time or a share."""
+    return seconds(check[key]) if "_s " in check["name"] else share(check[key])
+
+
+def target(slo: Mapping[str, Any]) -> str:
+    """The target of the attainment."""
+    return f"{exact(round(100 * slo['target'], 6))} %"
+
+
+def decision(document: Document) -> str:
+    """The request to those who decide."""
+    plan = chosen_plan(document)
+    if document["best"] is None:
+        return "More capacity, other hardware or another SLO; then run the scenario again. No spend is asked for."
+    return f"Approve {plan['name']} at {usd(plan['cost_usd']['per_month'])} a month, for the demand described below."
+
+
+def rejected(document: Document) -> Iterator[str]:
+    """A sentence for each plan that was not chosen."""
+    chosen = chosen_plan(document)
+    for plan in document["plans"]:
+        if plan is not chosen:
+            yield f"{plan['name']}: {_why(plan, chosen)}."
+
+
+def _why(plan: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    usd_per_month, chosen_usd = plan["cost_usd"]["per_month"], chosen["cost_usd"]["per_month"]
+    cost = f"{usd(usd_per_month)} a month"
+    if chosen_usd:
+        cost += f" ({share_change(usd_per_month / chosen_usd - 1)} beside {chosen['name']})"
+    if not plan["slo"]["met"]:
+        return f"misses {plan['slo']['missed'] or 'the SLO'}; {cost}"
+    quality = plan["quality"]
+    if quality and quality["met"] is False:
+        return f"its model is not good enough; {cost}"
+    return f"meets the SLO, {cost}"
+
+
+def risks(document: Document) -> Iterator[str]:
+    """The risks of the recommendation, the gravest first."""
+    plan, runs = chosen_plan(document), document["replications"]
+    slo = plan["slo"]
+    if document["best"] is not None and slo["met_share"] < 1:
+        alone = round(slo["met_share"] * runs)
+        yield f"{plan['name']} meets the SLO on average; by itself in {alone} of {runs} replications."
+    if runs == 1 and not document["deterministic"]:
+        yield "One replication: no interval says how far these figures may be off."
+    used = slo["error_budget_used"]
+    if used is not None and used > _LARGE_BUDGET:
+        yield f"{plan['name']} consumes {share(used)} of its error budget: little room for more demand."
+    if slo["hours_missed"]:
+        yield f"{plan['name']} misses the SLO in {exact(round(slo['hours_missed'], 2))} hours of the run."
+    yield from _near(document)
+    yield from _prices(plan)
+
+
+def _near(document: Document) -> Iterator[str]:
+    for row in document["differences"]:
+        if row["noise_explains"] and document["best"] in (row["plan"], row["against"]):
+            yield f"The costs of {row['plan']} and {row['against']} are not significantly different."
+
+
+def _prices(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Prices whose quality is below A."""
+    weak = [
+        f"{price['provider']}/{price['sku']} ({price['quality']}, {price['as_of']})"
+        for price in plan["prices"]
+        if price["quality"] != "A"
+    ]
+    if weak:
+        yield f"Prices of a quality below A: {', '.join(weak)}."
+
+
+def by_subject(assumptions: Iterator[str] | list[str]) -> dict[str, list[str]]:
+    """The assumptions, each once, under the first subject that it names."""
+    found: dict[str, list[str]] = {subject: [] for subject in (*_SUBJECTS, "Other")}
+    for text in assumptions:
+        subject = next((name for name, words in _SUBJECTS.items() if re.search(words, text)), "Other")
+        found[subject].append(text)
+    return {subject: texts for subject, texts in found.items() if texts}

@@ -1,0 +1,177 @@
+"""`simcost report`: the review of a finished run, on every format; its money is that of the result."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import FOLDER, Said, call
+
+from simcost.cli.report import _read
+from simcost.present.format import usd
+from simcost.studies.review import pdf
+from simcost.studies.review.result import Review
+from simcost.studies.review.study import review
+from simcost.studies.review.summary import LARGEST, markdown
+from simcost.studies.review.view import sections
+from simcost.units import Formatted
+
+
+@pytest.fixture
+def run(home: Path, finished: Said, tmp_path: Path) -> Path:
+    """A copy of the finished run, without its stored ledgers."""
+    assert finished.code == 0, finished.err
+    return Path(shutil.copytree(home / FOLDER, tmp_path / "run", ignore=shutil.ignore_patterns("runs")))
+
+
+def _composed(folder: Path) -> tuple[Review, list[Any]]:
+    document, shown, parts = _read(folder)
+    found = review(folder, document, shown, date="2026-01-01")
+    return found, sections(found, parts)
+
+
+def _numbers(value: object) -> Iterator[float]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _numbers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _numbers(inner)
+    elif isinstance(value, int | float):
+        yield float(value)
+
+
+def test_every_amount_of_money_is_a_number_of_the_result(run: Path) -> None:
+    """Prices at which the decision flips, and sums of small uses, have laws of their own."""
+    known = list(_numbers(json.loads((run / "result.json").read_text(encoding="utf-8"))))
+    _, laid_out = _composed(run)
+    cells = [
+        (name, cell)
+        for section in laid_out
+        for part in section.parts
+        for row in part.rows or ()
+        for name, cell in row.items()
+        if "$" in cell and name not in ("Figure", "Flips at", "Other")
+    ]
+    assert len(cells) > 20
+    for name, cell in cells:
+        assert isinstance(cell, Formatted), (name, cell)
+        assert any(isclose(cell.value, number, rel_tol=1e-9, abs_tol=1e-12) for number in known), (name, cell)
+
+
+def test_uses_add_up_to_the_cost_and_quantities_at_their_price_to_the_charges(run: Path) -> None:
+    found, laid_out = _composed(run)
+    parts = {part.title: part for section in laid_out for part in section.parts}
+    for row in parts["USD a month, by use"].rows or ():
+        amounts = {name: cell.value for name, cell in row.items() if isinstance(cell, Formatted)}
+        assert isclose(amounts.pop("Total"), sum(amounts.values()), rel_tol=1e-9)
+    compute = [one for one in found.charges if one.unit == "h"]
+    assert compute
+    for one in compute:
+        assert one.list_unit_price_usd is not None
+        assert isclose(one.quantity * one.list_unit_price_usd, one.usd, rel_tol=1e-9)
+
+
+def test_a_changed_number_is_seen_in_every_text(run: Path, tmp_path: Path) -> None:
+    document = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    document["plans"][0]["cost_usd"]["per_month"] = 8765.0
+    (run / "SHA256SUMS").unlink()
+    (run / "result.json").write_text(json.dumps(document), encoding="utf-8")
+    for name in ("review.html", "review.md"):
+        assert call("report", run, "-o", tmp_path / name).code == 0
+        assert usd(8765.0) in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_the_page_needs_nothing_else(run: Path, tmp_path: Path) -> None:
+    page = tmp_path / "review.html"
+    said = call("report", run, "-o", page, "--author", "<Ada>", "--title", "Q3 & Q4", "--json")
+    assert said.code == 0, said.err
+    assert said.document().keys() >= {"verdict", "recommendation", "decision", "rejected", "flips", "risks", "files"}
+    text = page.read_text(encoding="utf-8")
+    assert len(text.encode()) <= 400_000
+    assert "<script" not in text
+    assert "src=" not in text
+    assert str(tmp_path) not in text
+    assert "&lt;Ada&gt;" in text
+    assert "Q3 &amp; Q4" in text
+    titles = ("Key figures", "Plans compared", "Service level", "Capacity", "Money", "Sensitivity", "Reproduce")
+    assert all(f"<h2>{title}</h2>" in text for title in titles)
+    assert text.count("<section") == text.count("</section>")
+    assert text.count("<div") == text.count("</div>")
+
+
+def test_markdown_fits_a_comment(run: Path) -> None:
+    found, laid_out = _composed(run)
+    text = markdown(found, laid_out)
+    assert text.startswith("<!-- simcost: tiny -->\n")
+    assert f"**{found.recommendation}**" in text
+    assert len(text) <= LARGEST
+    assert text.count("<details>") == text.count("</details>") > 5
+    assert found.scenario.strip() in text
+
+
+def test_what_is_too_long_for_a_comment_is_left_out_and_said(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, laid_out = _composed(run)
+    monkeypatch.setattr("simcost.studies.review.summary.LARGEST", 5000)
+    text = markdown(found, laid_out)
+    assert len(text) <= 5000
+    assert f"**{found.recommendation}**" in text
+    assert "left out" in text
+
+
+@pytest.mark.parametrize("name", ["result.json", "scenario.yaml", "tables/charges.parquet"])
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_damaged_folder_is_refused(run: Path, tmp_path: Path, name: str, sealed: bool) -> None:
+    if not sealed:
+        (run / "SHA256SUMS").unlink()
+    (run / name).write_bytes(b"{]")
+    said = call("report", run, "-o", tmp_path / "review.html")
+    assert said.code == 2
+    assert "run the scenario again" in said.err or "no finished result" in said.err
+    assert not (tmp_path / "review.html").exists()
+
+
+@pytest.mark.parametrize("document", ["{}", '{"plans": [{}]}', '{"plans": 3}'])
+def test_a_result_without_its_numbers_is_refused(run: Path, tmp_path: Path, document: str) -> None:
+    (run / "SHA256SUMS").unlink()
+    (run / "result.json").write_text(document, encoding="utf-8")
+    said = call("report", run, "-o", tmp_path / "review.md")
+    assert said.code == 2
+    assert "run the scenario again" in said.err
+
+
+def test_a_review_is_html_markdown_or_pdf(run: Path, tmp_path: Path) -> None:
+    said = call("report", run, "-o", tmp_path / "review.docx")
+    assert said.code == 2
+    assert ".html, .md, .pdf" in said.err
+
+
+def test_a_pdf_without_a_browser_says_what_to_do(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf.shutil, "which", lambda _: None)
+    said = call("report", run, "-o", tmp_path / "review.pdf")
+    assert said.code == 2
+    assert "write the review as .html" in said.err
+    assert not (tmp_path / "review.pdf").exists()
+
+
+@pytest.mark.parametrize("program", ["#!/bin/sh\nexit 3\n", "#!/bin/sh\nexit 0\n"])
+def test_a_browser_that_fails_leaves_the_old_file(tmp_path: Path, program: str) -> None:
+    browser, file = tmp_path / "browser", tmp_path / "review.pdf"
+    browser.write_text(program, encoding="utf-8")
+    browser.chmod(0o755)
+    file.write_bytes(b"old")
+    with pytest.raises(pdf.PrintError, match=r"write the review as \.html"):
+        pdf.write_pdf(file, "<p>page</p>", str(browser))
+    assert file.read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["browser", "review.pdf"]
+
+
+@pytest.mark.skipif(not any(map(shutil.which, pdf.BROWSERS)), reason="no Chromium, Chrome or Edge on this machine")
+def test_a_pdf_is_printed_on_the_paper_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "review.pdf"
+    pdf.write_pdf(file, "<style>@page { size: a4; }</style><p>page</p>", pdf.find_browser())
+    assert file.read_bytes().startswith(b"%PDF-")
+    assert b"/MediaBox [0 0 594.9" in file.read_bytes()

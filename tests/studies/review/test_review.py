@@ -1,0 +1,102 @@
+"""What a review computes: price flips, terms of plans, assumptions by subject."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcost.studies.review.money import price_flips
+from simcost.studies.review.plan_terms import terms_of
+from simcost.studies.review.wording import by_subject, recommendation
+
+MONEY = st.integers(1, 100_000).map(float)
+OFFERS = ("aws/one", "aws/two")
+
+
+def _plan(name: str, spent: dict[str, float], other: float, met: bool = True) -> dict[str, Any]:
+    prices = [
+        {"service": "compute", "provider": "aws", "sku": offer[4:], "region": "here", "usd": 2.0, "unit": "h"}
+        for offer in spent
+    ]
+    charges = [{"charge": f"{offer} on demand", "usd_per_month": usd} for offer, usd in spent.items()]
+    total = sum(spent.values()) + other
+    slo = {"met": met, "missed": "" if met else "attainment 90 % (target 99 %)"}
+    return {
+        "name": name,
+        "cost_usd": {"per_month": total},
+        "charges": charges,
+        "prices": prices,
+        "slo": slo,
+        "quality": None,
+    }
+
+
+def _document(plans: list[dict[str, Any]]) -> dict[str, Any]:
+    good = [plan for plan in plans if plan["slo"]["met"]]
+    best = min(good, key=lambda plan: plan["cost_usd"]["per_month"])["name"] if good else None
+    return {"plans": plans, "best": best, "closest": plans[0]["name"]}
+
+
+def _cost(plan: dict[str, Any], offer: str, factor: float) -> float:
+    spent = sum(one["usd_per_month"] for one in plan["charges"] if one["charge"] == f"{offer} on demand")
+    return float(plan["cost_usd"]["per_month"]) + (factor - 1) * spent
+
+
+plans = st.lists(
+    st.tuples(st.dictionaries(st.sampled_from(OFFERS), MONEY, min_size=1), MONEY, st.booleans()), min_size=1, max_size=5
+)
+
+
+@given(drawn=plans)
+def test_at_a_flip_two_plans_cost_the_same_and_before_it_the_best_is_the_cheapest(drawn: list[Any]) -> None:
+    document = _document([_plan(f"p{i}", *one) for i, one in enumerate(drawn)])
+    named = {plan["name"]: plan for plan in document["plans"]}
+    good = [plan for plan in document["plans"] if plan["slo"]["met"]]
+    flips = price_flips(document)
+    assert document["best"] or not flips
+    for flip in flips:
+        best, then = named[document["best"]], named[flip.plan]
+        at = flip.at_usd / flip.now_usd
+        assert then in good
+        assert _cost(then, flip.offer, at) == pytest.approx(_cost(best, flip.offer, at), rel=1e-6, abs=1e-6)
+        within, beyond = 1 + 0.999 * (at - 1), 1 + 1.001 * (at - 1)
+        cheapest = min(_cost(plan, flip.offer, within) for plan in good)
+        assert _cost(best, flip.offer, within) == pytest.approx(cheapest, rel=1e-9, abs=1e-6)
+        assert _cost(then, flip.offer, beyond) <= _cost(best, flip.offer, beyond)
+    for offer in {one.offer for one in flips} ^ {name for plan in good for name in _offers(plan)}:
+        for factor in (1e-6, 10.0):
+            cheapest = min(_cost(plan, offer, factor) for plan in good)
+            assert _cost(named[document["best"]], offer, factor) == pytest.approx(cheapest, rel=1e-4, abs=1.0)
+
+
+def _offers(plan: dict[str, Any]) -> list[str]:
+    return [f"{price['provider']}/{price['sku']}" for price in plan["prices"]]
+
+
+def test_a_plan_that_misses_the_slo_is_not_recommended() -> None:
+    document = _document([_plan("a", {"aws/one": 5.0}, 1.0, met=False), _plan("b", {"aws/one": 9.0}, 1.0, met=False)])
+    assert recommendation(document).startswith("Take none")
+    assert price_flips(document) == []
+
+
+@given(texts=st.lists(st.text(min_size=1) | st.sampled_from(["Step time: x", "price of 2026", "jobs", "cold start"])))
+def test_each_assumption_stands_once(texts: list[str]) -> None:
+    grouped = by_subject(texts)
+    assert sorted(text for subject in grouped.values() for text in subject) == sorted(texts)
+
+
+def test_each_group_of_replicas_has_a_row() -> None:
+    buy = {"kind": "on-demand", "offer": "aws/one"}
+    pool = {
+        "replica": {"accelerator": "h100", "tp": 2, "precision": "fp8"},
+        "scaling": {"kind": "fixed", "replicas": 3},
+    }
+    written = {"name": "a", "buy": buy, "pools": [{"name": "big", **pool}, {"name": "spot", **pool, "buy": None}]}
+    rows = terms_of(written, _plan("a", {"aws/one": 5.0}, 0.0))
+    assert [row.plan for row in rows] == ["a: big", "a: spot"]
+    assert {row.hardware for row in rows} == {"2 x h100 fp8"}
+    assert {row.scaling for row in rows} == {"fixed, 3"}
+    assert {(row.offer, row.region, row.usd_per_h, row.terms) for row in rows} == {
+        ("aws/one", "here", 2.0, "on demand")
+    }
