@@ -35,16 +35,17 @@ summary { cursor: pointer; }
   table { font-size: 7.5pt; margin-bottom: 2mm; } th, td { padding: .6mm 1mm; }
   td:first-child { white-space: nowrap; } .left td:first-child { white-space: normal; }
   ul { margin: 1mm 0; padding-left: 4mm; }
-  .short, .figures div { break-inside: avoid; } .figures { grid-template-columns: repeat(6, 1fr); gap: 1.5mm; }
+  .short, .figures div { break-inside: avoid; }
+  .figures { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 1.5mm; }
   .figures dt, .figures small { font-size: 6.5pt; } .facts { font-size: 8pt; }
   .figures dd { font-size: 10pt; } .figures div { padding: 1mm 2mm; } .charts { display: flex; flex-wrap: wrap; }
-  .charts figure { width: 50%; margin: 1mm 0 0; padding-right: 2mm; } .charts figure:only-child { width: 62%; }
+  .charts figure { width: 50%; margin: 1mm 0 0; padding-right: 2mm; } .charts figure:only-child { width: 60%; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
   pre { font-size: 5.5pt; line-height: 1.2; columns: 4; column-gap: 3mm; white-space: pre-wrap; overflow: visible;
     padding: 1mm; background: none; }
 }
 """
-_SHORT = 12
+_SHORT = 8
 """Rows of a table that paper keeps together."""
 _PATH = re.compile(r' d="[^"]*"')
 _DIGITS = re.compile(r"(\.\d)\d+")

@@ -42,7 +42,6 @@ PLACES = {
         "Where the GPU time",
     ),
     "Money": (
-        "Where the money",
         "Cost by service",
         "Differences from",
         "Charge by charge",
@@ -51,6 +50,7 @@ PLACES = {
     ),
     "Cost against service": (
         "Cost against",
+        "Where the money",
         "Cost over the futures",
         "What not knowing",
     ),
@@ -90,7 +90,7 @@ def sections(review: Review, run: Sequence[Part]) -> list[Section]:
         Section(title=KEY_FIGURES, parts=[_figures(review)], folded=False),
         Section(title="Plans compared", parts=[*placed["Plans compared"], _terms(review)], folded=False),
         Section(title="Alternatives rejected", parts=[Part(said=review.rejected)], folded=False),
-        Section(title="Cost against service level", parts=placed["Cost against service"]),
+        Section(title="Cost and service", parts=placed["Cost against service"]),
         Section(title="Demand", parts=[_demand(review), *placed["Demand"]]),
         Section(title="Service level", parts=[_targets(review), *placed["Service level"]]),
         Section(title="Capacity", parts=_without_copy(placed["Capacity"])),
