@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 from simcost.documents import FindingDocument, to_document, values
-from simcost.errors import GateError, InputError
+from simcost.errors import GateError, InputError, did_you_mean
 from simcost.gates import Amount, Gate, described, parse_gate
 from simcost.outputs import check_folder, check_outputs, whole_file
 
@@ -37,7 +37,26 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, after each pair of `--map a=b c=d` has an option of its own: argparse would take FILE for one, too."""
-        return super().parse_known_args(None if args is None else _separate_maps(args), namespace)
+        found = super().parse_known_args(None if args is None else _separate_maps(args), namespace)
+        for word in found[1]:
+            self.error(self._unknown(word))
+        return found
+
+    def _unknown(self, word: str) -> str:
+        """The message on a word that the verb does not take."""
+        if not word.startswith("-"):
+            return f"{word!r} is one argument too many"
+        known = [flag for action in self._actions for flag in action.option_strings]
+        option = word.partition("=")[0]
+        return f"no option {option!r}{did_you_mean(option, known)}"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Check a choice. Raises UsageError with the nearest ones."""
+        choices = [str(choice) for choice in action.choices or ()]
+        if choices and value not in (action.choices or ()):
+            name = str(action.metavar or "/".join(action.option_strings) or action.dest)
+            near = did_you_mean(str(value), choices)
+            self.error(f"no {name.lower()} {str(value)!r}{near or '; there are: ' + ', '.join(choices)}")
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""
