@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from simcost import __version__
 from simcost.cli import advise, app, report, train
+from simcost.cli.examples import add_examples
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.studies.actuals import command as focus
 from simcost.studies.autoscaling import command as autoscale
@@ -147,6 +148,7 @@ def command_line() -> Parser:
         app,
     ):
         topic.add(verbs)
+    add_examples(parser)
     return parser
 
 

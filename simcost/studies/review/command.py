@@ -30,9 +30,9 @@ def add(verbs: Any, read_run: ReadRun) -> None:
     output(
         report, "-o", "--output", required=True, metavar="FILE", help="review to write: .html, .md (folded), or .pdf"
     )
-    report.add_argument("--author", default="", help="author, as its head says (default: none)")
+    report.add_argument("--author", default="", metavar="NAME", help="author, as its head says (default: none)")
     report.add_argument("--paper", choices=PAPERS, default="a4", help="of a PDF (default: %(default)s)")
-    report.add_argument("--title", default="", help="title (default: of the scenario)")
+    report.add_argument("--title", dest="heading", default="", metavar="TITLE", help="title (default: of the scenario)")
     report.set_defaults(read_run=read_run)
 
 
@@ -65,7 +65,7 @@ def _composed(arguments: Arguments) -> tuple[Review, list[Section]]:
     try:
         document, tables, run = arguments.read_run(arguments.folder)
         date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        found = review(arguments.folder, document, tables, date=date, author=arguments.author, title=arguments.title)
+        found = review(arguments.folder, document, tables, date=date, author=arguments.author, title=arguments.heading)
         return found, sections(found, run)
     except (LookupError, TypeError, AttributeError) as error:
         raise InputError(
