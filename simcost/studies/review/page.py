@@ -73,7 +73,9 @@ def _section(review: Review, section: Section, numbered: Iterator[int]) -> str:
     if section.title == KEY_FIGURES:
         body = _figures(section.parts[0])
     else:
-        body = "".join(_part(review, part, section.title) for part in section.parts) + _charts(section, numbered)
+        body = "".join(_part(review, part, section.title) for part in section.parts) + _charts(
+            review, section, numbered
+        )
     if section.title == "Reproduce":
         body += f"<details><summary>Scenario as it was run</summary><pre>{_lines(review.scenario)}</pre></details>\n"
     kind = "" if any(part.rows or part.said for part in section.parts) else ' class="short"'
@@ -121,9 +123,17 @@ def _part(review: Review, part: Part, section: str) -> str:
     return f"<div{kind}>{title}{body}</div>\n"
 
 
-def _charts(section: Section, numbered: Iterator[int]) -> str:
-    drawn = [figure(part.title, part.chart, next(numbered)) for part in section.parts if part.chart]
-    figures = "".join(_PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0]), one) for one in drawn)
+def _charts(review: Review, section: Section, numbered: Iterator[int]) -> str:
+    """The charts, beside each other on paper; those of a service under its name."""
+    named = [f" of {service['name']}" for service in review.document["plans"][0].get("services", ())]
+    figures = ""
+    for part in section.parts:
+        if part.chart:
+            drawn = figure(part.title, part.chart, next(numbered))
+            caption = (
+                f"<figcaption>{escape(part.title)}</figcaption>" if any(one in part.title for one in named) else ""
+            )
+            figures += _PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0]), drawn).replace("<svg", f"{caption}<svg", 1)
     return f'<div class="charts">{figures}</div>\n' if figures else ""
 
 

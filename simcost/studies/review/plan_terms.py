@@ -26,7 +26,11 @@ def terms_of(plan: Mapped, document: Mapped) -> list[PlanTerms]:
 
 def _groups(name: str, group: Mapped) -> Iterator[tuple[str, Mapped]]:
     inner = [one for key in _GROUPS for one in _listed(group.get(key))]
-    if not inner:
+    prefill = group.get("disaggregation")
+    if prefill:
+        yield f"{name}: prefill", {**group, **{key: one for key, one in prefill.items() if one is not None}}
+        yield f"{name}: decode", group
+    elif not inner:
         yield name, group
     for one in inner:
         shared = {key: value for key, value in group.items() if key not in _GROUPS}
@@ -66,6 +70,8 @@ def _hardware(group: Mapped, document: Mapped) -> str:
         devices *= int(replica.get(axis) or 1)
     kind = " ".join(str(replica[key]) for key in ("accelerator", "precision") if replica.get(key))
     words = f"{devices} x {kind}" if devices > 1 else kind
+    drafter = (replica.get("speculation") or {}).get("drafter")
+    words += f", drafts of {drafter}" if drafter else ""
     return f"{words}; {gpus} with jobs" if gpus else words
 
 

@@ -77,8 +77,8 @@ def _command(document: Document) -> str:
 
 
 def _peak(timeline: Any, plan: str) -> int | None:
-    """The most replicas that are paid at a time, in the first replication."""
-    if timeline is None:
+    """The most replicas that are paid at a time, in the first replication; None of several services."""
+    if timeline is None or "service" in timeline.column_names:
         return None
     import pyarrow.compute as pc
 

@@ -18,7 +18,7 @@ _REASONS = 3
 _DROPPED = ""
 KEY_FIGURES, OTHERS = "Key figures", "Further results"
 PLACES = {
-    "Plans compared": ("Plans compared", "Services", "Over "),
+    "Plans compared": ("Plans compared", "Services", "Pools", "Over "),
     "Demand": ("Demand", "The demand"),
     "Service level": (
         "Service level",
@@ -33,6 +33,7 @@ PLACES = {
     ),
     "Capacity": (
         "Paid and needed",
+        "Prefill and decode",
         "How the fleets",
         "Beside a perfect",
         "Demand and fleet",
@@ -167,7 +168,9 @@ def _figure_rows(review: Review) -> Iterator[tuple[str, str, str]]:
         yield "Change", share_change(change["share"]), f"against {change['against']}, the baseline"
     slo = plan["slo"]
     if slo["attainment"] is not None:
-        yield "Requests within SLO", share(slo["attainment"]), f"target {target(slo)}"
+        services = plan.get("services")
+        basis = f"of {len(services)} services" if services else f"target {target(slo)}"
+        yield "Requests within SLO", share(slo["attainment"]), basis
     if "wait_s" in plan:
         yield "P95 wait of jobs", seconds(plan["wait_s"]["p95"]), f"{count(plan['gpus'])} GPUs"
     if review.peak_replicas is not None:
@@ -217,22 +220,38 @@ def _demand(review: Review) -> Part:
 
 
 def _targets(review: Review) -> Part:
-    """Each target of the SLO, as each plan keeps it."""
+    """Each target of the SLO, as each plan keeps it; of several services, each of them."""
+    judged = [one for plan in review.document["plans"] for one in _judged(plan)]
     rows = [
         {
-            "Plan": plan["name"],
+            "Plan": f"{service}: {plan}" if service else plan,
             "Target": name_of(check),
             "Asked for": measure(check, "target"),
             "Measured": measure(check, "measured"),
             "SLO": "met" if check["met"] else "missed",
         }
-        for plan in review.document["plans"]
-        for check in plan["slo"]["checks"]
+        for service, plan, slo in judged
+        for check in slo["checks"]
     ]
-    limits = next(iter(review.document["plans"]))["slo"]["limits"]
-    within = [f"{name[:-2].upper()} {seconds(limit)}" for name, limit in limits.items() if limit is not None]
-    said = [f"A request is within the SLO where it keeps all of: {', '.join(within)}."] if within else []
+    limits = {service: _limits(slo) for service, _, slo in judged}
+    said = [
+        f"A request{f' to {service}' if service else ''} is within the SLO where it keeps all of: {text}."
+        for service, text in limits.items()
+        if text
+    ]
     return Part(title="Targets", rows=rows, said=said, left=2)
+
+
+def _judged(plan: Any) -> list[tuple[str, str, Any]]:
+    """Service, plan and SLO: of the plan, or of each of its services."""
+    if "services" not in plan:
+        return [("", plan["name"], plan["slo"])]
+    return [(one["name"], plan["name"], one["slo"]) for one in plan["services"]]
+
+
+def _limits(slo: Any) -> str:
+    kept = {name: limit for name, limit in slo["limits"].items() if limit is not None}
+    return ", ".join(f"{name[:-2].upper()} {seconds(limit)}" for name, limit in kept.items())
 
 
 def _allocation(review: Review) -> Part:

@@ -45,6 +45,8 @@ def badge(document: Document) -> str:
     slo = plan["slo"]
     if not slo["met"]:
         return f"SLO missed: {slo['missed']}"
+    if "services" in plan:
+        return f"SLO met by all {len(plan['services'])} services"
     if slo["attainment"] is None:
         return f"SLO met: {', '.join(map(_check, slo['checks']))}"
     return f"SLO met: {share(slo['attainment'])} of requests within all limits, target {target(slo)}"

@@ -94,6 +94,9 @@ def test_each_group_of_replicas_has_a_row() -> None:
     }
     written = {"name": "a", "buy": buy, "pools": [{"name": "big", **pool}, {"name": "spot", **pool, "buy": None}]}
     rows = terms_of(written, _plan("a", {"aws/one": 5.0}, 0.0))
+    sides = {"name": "b", "buy": buy, **pool, "disaggregation": {"scaling": {"kind": "fixed", "replicas": 1}}}
+    apart = terms_of(sides, _plan("b", {"aws/one": 5.0}, 0.0))
+    assert [(row.plan, row.scaling) for row in apart] == [("b: prefill", "fixed, 1"), ("b: decode", "fixed, 3")]
     assert [row.plan for row in rows] == ["a: big", "a: spot"]
     assert {row.hardware for row in rows} == {"2 x h100 fp8"}
     assert {row.scaling for row in rows} == {"fixed, 3"}
