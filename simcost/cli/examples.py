@@ -104,6 +104,7 @@ EXAMPLES = {
     "prices diff": ("prices diff facts-may", "prices diff facts-may facts-june"),
     "verify": ("verify results/quickstart", "verify results/quickstart --json"),
     "doctor": ("doctor", "doctor results"),
+    "completion": ("completion", "completion bash"),
     "app": ("app", "app --port 8600 --no-browser"),
 }
 """Two commands of each verb, without the name of the program."""

