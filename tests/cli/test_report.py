@@ -175,3 +175,12 @@ def test_a_pdf_is_printed_on_the_paper_asked_for(tmp_path: Path) -> None:
     pdf.write_pdf(file, "<style>@page { size: a4; }</style><p>page</p>", pdf.find_browser())
     assert file.read_bytes().startswith(b"%PDF-")
     assert b"/MediaBox [0 0 594.9" in file.read_bytes()
+
+
+def test_the_busiest_window_is_that_of_the_table(run: Path) -> None:
+    """The mean rate of a run lies between that of its quietest and its busiest window."""
+    found, _ = _composed(run)
+    assert found.demand is not None
+    assert found.demand.busiest_per_s is not None
+    assert found.demand.per_s <= found.demand.busiest_per_s
+    assert found.demand.requests == found.document["plans"][0]["requests"]["arrived"]

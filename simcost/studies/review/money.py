@@ -76,7 +76,7 @@ def price_flips(document: Document) -> list[PriceFlip]:
     """List prices of instances at which another plan becomes the cheapest that meets the SLO.
 
     A plan costs total + (f - 1) x its charges for an instance where the price of that is f times that of today, since
-    what it uses stays as it is. Charges under a commitment keep their price.
+    what it uses stays as it is. Charges of spot nodes and under a commitment keep their price.
     """
     best = document["best"]
     plans = [plan for plan in document["plans"] if _eligible(plan)]
@@ -117,6 +117,5 @@ def _flips_of(offer: str, price: Mapping[str, Any], best: str, plans: Sequence[P
 
 
 def _spent(plan: Plan, offer: str) -> float:
-    """USD a month that follow the price of an instance."""
-    names = {f"{offer} on demand", f"{offer} spot"}
-    return fsum(one["usd_per_month"] for one in plan["charges"] if one["charge"] in names)
+    """USD a month that follow the list price of an instance."""
+    return fsum(one["usd_per_month"] for one in plan["charges"] if one["charge"] == f"{offer} on demand")

@@ -54,10 +54,18 @@ def _terms(name: str, group: Mapped, document: Mapped) -> PlanTerms:
         hardware=_hardware(group, document),
         offer=offer,
         region=str(price.get("region") or buy.get("region") or NONE),
-        usd_per_h=price.get("usd"),
+        usd_per_h=_usd_per_h(buy, price),
         terms=_bought(group, buy),
         scaling=_scaling(group),
     )
+
+
+def _usd_per_h(buy: Mapped, price: Mapped) -> float | None:
+    """The price that the plan states, or the list price; a spot price that it does not state is not one number."""
+    stated = buy.get("price")
+    if isinstance(stated, int | float):
+        return float(stated)
+    return None if buy.get("kind") == "spot" else price.get("usd")
 
 
 def _hardware(group: Mapped, document: Mapped) -> str:

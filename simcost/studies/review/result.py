@@ -70,7 +70,10 @@ class DemandFacts:
 
     requests: int
     per_s: float
-    busiest_hour_per_s: float | None
+    busiest_per_s: float | None
+    """In the busiest window; None where it is not known."""
+    window_s: float
+    """Length of a window."""
     output_tokens_per_request: float | None
 
 

@@ -95,19 +95,25 @@ def _demand(plan: Mapping[str, Any], hours: Any) -> DemandFacts | None:
     horizon_s, costs = plan["horizon_s"], plan["unit_costs"]
     request_usd, output_usd = costs["usd_per_request"], costs["usd_per_million_output_tokens"]
     per_request = 1e6 * request_usd / output_usd if request_usd and output_usd else None
+    busiest_per_s, window_s = _busiest(plan["name"], hours)
     return DemandFacts(
         requests=arrived,
         per_s=arrived / horizon_s,
-        busiest_hour_per_s=_busiest(plan["name"], hours, horizon_s),
+        busiest_per_s=busiest_per_s,
+        window_s=window_s,
         output_tokens_per_request=per_request,
     )
 
 
-def _busiest(plan: str, hours: Any, horizon_s: float) -> float | None:
-    """Requests a second in the busiest hour; None where the run is no longer than one."""
-    if hours is None or horizon_s <= SECONDS_PER_HOUR or "service" in hours.column_names:
-        return None
+def _busiest(plan: str, hours: Any) -> tuple[float | None, float]:
+    """Requests a second in the busiest window, and its length; not known where there is one window or are services."""
+    if hours is None or "service" in hours.column_names:
+        return None, SECONDS_PER_HOUR
     import pyarrow.compute as pc
 
-    most = pc.max(hours.filter(pc.equal(hours["plan"], plan))["arrived"]).as_py()
-    return None if most is None else most / SECONDS_PER_HOUR
+    mine = hours.filter(pc.equal(hours["plan"], plan)).sort_by("start_s")
+    starts = mine["start_s"].to_pylist()
+    if len(starts) < 2:
+        return None, SECONDS_PER_HOUR
+    window_s = float(starts[1] - starts[0])
+    return pc.max(mine["arrived"]).as_py() / window_s, window_s

@@ -212,7 +212,7 @@ def _demand(review: Review) -> Part:
         {
             "Requests": count(demand.requests),
             "Requests/s": amount(demand.per_s),
-            "Busiest hour, requests/s": amount(demand.busiest_hour_per_s),
+            f"Busiest {seconds(demand.window_s)}, requests/s": amount(demand.busiest_per_s),
             "Output tokens per request": amount(demand.output_tokens_per_request),
         }
     ]
@@ -289,13 +289,18 @@ def _price(value: float | None, unit: str = "") -> str:
     return Formatted(f"${exact(value)}{f'/{unit}' if unit else ''}", value)
 
 
+def _unit(unit: str) -> str:
+    """`1M tokens` for the unit of the bill."""
+    return unit.replace("1000000 Tokens", "1M tokens")
+
+
 def _charges(review: Review) -> Part:
     rows = [
         {
             "Plan": one.plan,
             "Charge": one.charge,
-            "Quantity a month": f"{count(one.quantity)} {one.unit}",
-            "List price": _price(one.list_unit_price_usd, one.unit),
+            "Quantity a month": f"{count(one.quantity)} {_unit(one.unit)}",
+            "List price": _price(one.list_unit_price_usd, _unit(one.unit)),
             "USD a month": usd(one.usd),
         }
         for one in review.charges
