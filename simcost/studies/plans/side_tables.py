@@ -1,9 +1,8 @@
 """Prefill and decode apart: a table of both sides, and sentences on the transfers between them."""
 
 from simcost.present.chart_style import Document
-from simcost.present.format import NONE, amount, count, share
+from simcost.present.format import NONE, amount, count, seconds, share
 from simcost.present.parts import Table
-from simcost.units import format_seconds
 
 _SIDES = ("prefill", "decode")
 
@@ -40,8 +39,8 @@ def _has(plan: Document) -> bool:
 
 def _sentence(plan: str, use: Document) -> str:
     each = (
-        f"{plan}: {count(use['transfers'])} transfers of {format_seconds(use['mean_transfer_s'])} on average, begun "
-        f"{format_seconds(use['mean_held_s'])} after the prefill"
+        f"{plan}: {count(use['transfers'])} transfers of {seconds(use['mean_transfer_s'])} on average, begun "
+        f"{seconds(use['mean_held_s'])} after the prefill"
     )
     local = f"; {count(use['local'])} short prompts stayed on the decode side" if use["local"] else ""
     failed = f"; {count(use['failed'])} failed" if use["failed"] else ""

@@ -27,7 +27,7 @@ PLACES = {
         "Requests without",
         "Retries",
         "By priority",
-        "Prefixes",
+        "Prefix",
         "Jobs",
         "Waiting",
     ),
