@@ -184,6 +184,36 @@ class PrefixHits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TenantOutcomes:
+    """Outcomes of the requests of one tenant; sums over tenants are those of all requests.
+
+    arrived = completed + rejected + timed_out + lost + in_system.
+    """
+
+    tenant: str
+    arrived: int
+    completed: int
+    rejected: int
+    timed_out: int
+    lost: int
+    in_system: int
+    good: int
+    """Completed within all limits of the tenant."""
+    late: int
+    """Still in the system at the end of the run, and already past a limit of the tenant."""
+    prompt_tokens: int
+    """Of completed requests, as all that follows."""
+    output_tokens: int
+    context_tokens: int
+    """KV tokens that their decode steps read."""
+    squared_prompts: int
+    """Sum of the squares of the tokens of prompts."""
+    limits: LatencyLimits
+    histograms: npt.NDArray[np.int64]
+    """[metric, bucket] counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOutcomes:
     """Outcomes of the requests."""
 
@@ -237,6 +267,9 @@ class RequestOutcomes:
     """Outcomes by priority where priorities differ, the highest first: priority, arrived, completed, rejected,
     timed_out, lost, in_system, good.
     """
+    by_tenant: tuple[TenantOutcomes, ...] = ()
+    """Outcomes by tenant, where requests have one. `good` and `late` of the windows then count each request by the
+    limits of its tenant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

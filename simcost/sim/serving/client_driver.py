@@ -246,8 +246,10 @@ class People:
             "waiting": mine[retries.HEAP_COUNT],
         }
 
-    def open_since(self, engine: State) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        """Of requests without an end: when each was first asked, and whether a token of the last sending is there."""
+    def open_since(self, engine: State) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+        """Of requests without an end: their numbers, when each was first asked, and whether a token of the last sending
+        is there.
+        """
         mine, ring = self.state.totals, self.state.ring
         k = np.arange(mine[retries.RING_COUNT])
         entries = ring[(mine[retries.RING_HEAD] + k) & (len(ring) - 1)]
@@ -255,9 +257,11 @@ class People:
         serial = (mine[retries.FIRST_SERIAL] + k)[live]
         nodes = engine.nodes[engine.nodes[:, col.REQUEST] != NIL]
         begun = np.isin(serial, nodes[nodes[:, col.FIRST] != NIL, col.REQUEST])
-        waiting = self.state.heap[: mine[retries.HEAP_COUNT], retries.ASKED]
-        asked = np.concatenate([entries[live, retries.ASKED], waiting])
-        return asked, np.concatenate([begun, np.zeros(len(waiting), np.bool_)])
+        waiting = self.state.heap[: mine[retries.HEAP_COUNT]]
+        numbers, asked = (
+            np.concatenate([entries[live, column], waiting[:, column]]) for column in (retries.NUMBER, retries.ASKED)
+        )
+        return numbers, asked, np.concatenate([begun, np.zeros(len(waiting), np.bool_)])
 
 
 def _rules(policy: Retries | None) -> Ints:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from simcost.sim.serving.client_driver import People
     from simcost.sim.serving.closed_driver import ClosedClients
     from simcost.sim.serving.engine.block_state import BlockState
+    from simcost.sim.serving.tenant_counts import TenantCounts
     from simcost.trace.workload.closed import ClosedWorkload
 
 _NO_SESSIONS = np.empty(0, np.int64)
@@ -67,6 +69,8 @@ class DataPlane:
         on_rows: takes outcome rows (layout.R_*) as they come; None = rows are not kept.
         closed: clients who wait for the end of each request; the arrivals are then the requests in the order of their
             sending. None = requests come when they do.
+        tenants: within which limits a request of each tenant is good, by name in the order of their numbers; none =
+            requests have no tenants.
         kinds: pools of unlike replicas behind the gateway and router of `pool`, each with its clock, all of the same
             ticks; none = all replicas are those of `pool`.
     """
@@ -83,11 +87,19 @@ class DataPlane:
         salt: int = 0,
         on_rows: Callable[[Ints], None] | None = None,
         closed: ClosedWorkload | None = None,
+        tenants: Mapping[str, LatencyLimits] = MappingProxyType({}),
         nodes: int = 1 << 12,
         kinds: Sequence[tuple[Pool, Clock]] = (),
     ) -> None:
         from simcost.sim.serving.engine import entries  # loads numba: not where stored runs are read
 
+        self.tenants: TenantCounts | None = None
+        """Counts by tenant; None = requests have no tenants."""
+        if tenants:
+            from simcost.sim.serving.tenant_counts import TenantCounts
+
+            self.tenants = TenantCounts(tenants, clock.tick_s, window_ns * clock.ticks_per_ns, windows)
+            arrivals, on_rows = self.tenants.watched(arrivals), self.tenants.then(on_rows)
         self.clock, self._kernel = clock, entries
         self._base_ticks = [int(one.base[0]) for _, one in kinds] or [int(clock.base[0])]
         self._arrivals, self._next, self._final = arrivals, 0, False

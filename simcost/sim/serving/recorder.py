@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -20,6 +21,7 @@ from simcost.ledger.requests import (
     PrefixHits,
     RequestOutcomes,
     Sendings,
+    TenantOutcomes,
 )
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
@@ -137,22 +139,23 @@ def outcomes(
     totals, seen, people = plane.state.totals, plane.look(), plane.people
     counts = plane.state.windows if people is None else people.state.windows
     histograms = plane.state.histograms if people is None else people.state.histograms
-    columns = [
-        np.arange(len(counts)) * (window_ns / NS_PER_S),
-        *(
-            counts[:, c]
-            for c in (col.W_ARRIVED, col.W_COMPLETED, col.W_REJECTED, col.W_TIMED_OUT, col.W_LOST, col.W_GOOD)
-        ),
-        _late(plane, limits, window_ns),
-        *(counts[:, c] for c in (col.W_PROMPT, col.W_OUTPUT)),
-    ]
     ends = {name: int(totals[column]) for name, column in _ENDS.items()}
     again = None if people is None else people.again()
+    arrived = ends["arrived"] if people is None else people.ends()["arrived"]
+    by_tenant, good, late = _by_tenant(plane, arrived, limits, counts[:, col.W_GOOD], window_ns)
+    columns = [
+        np.arange(len(counts)) * (window_ns / NS_PER_S),
+        *(counts[:, c] for c in (col.W_ARRIVED, col.W_COMPLETED, col.W_REJECTED, col.W_TIMED_OUT, col.W_LOST)),
+        good,
+        late,
+        *(counts[:, c] for c in (col.W_PROMPT, col.W_OUTPUT)),
+    ]
     return RequestOutcomes(
         **(ends if people is None else people.ends()),
         sendings=None if again is None else Sendings(**ends, **again),
         overflowed=_overflowed(plane),
         by_priority=() if people is None else people.by_priority(),
+        by_tenant=by_tenant,
         prefix_blocks=people.index.hits() if people is not None and people.index.asked else None,
         prefix_cache=_prefix_hits(plane),
         prompt_tokens=int(totals[col.COMPLETED_PROMPT]),
@@ -192,15 +195,27 @@ def _prefix_hits(plane: DataPlane) -> PrefixHits | None:
     )
 
 
-def _late(plane: DataPlane, limits: LatencyLimits, window_ns: int) -> Ints:
-    """Requests still in the system and already past a limit, by window of arrival."""
-    state, clock = plane.state, plane.clock
-    if plane.people is None:
-        waiting = state.nodes[state.nodes[:, col.REQUEST] != NIL]
-        asked, begun = waiting[:, col.ARRIVAL], waiting[:, col.FIRST] != NIL
+def _by_tenant(
+    plane: DataPlane, arrived: int, limits: LatencyLimits, good: Ints, window_ns: int
+) -> tuple[tuple[TenantOutcomes, ...], Ints, Ints]:
+    """Outcomes by tenant, and by window of arrival the good requests and those in the system that are already past a
+    limit, each by the limits of its tenant.
+    """
+    clock, tenants = plane.clock, tuple[TenantOutcomes, ...]()
+    numbers, asked, begun = _open(plane)
+    age_s = (plane.state.totals[col.NOW] - asked) * clock.tick_s
+    if plane.tenants is None:
+        late = (age_s > limits.e2e_s) | (~begun & (age_s > limits.ttft_s))
     else:
-        asked, begun = plane.people.open_since(state)
-    age_s = (state.totals[col.NOW] - asked) * clock.tick_s
-    late = (age_s > limits.e2e_s) | (~begun & (age_s > limits.ttft_s))
+        good = plane.tenants.good
+        tenants, late = plane.tenants.outcomes(arrived, numbers, age_s, begun)
     window = asked[late] // (window_ns * clock.ticks_per_ns)
-    return np.bincount(window, minlength=len(state.windows))
+    return tenants, good, np.bincount(window, minlength=len(good))
+
+
+def _open(plane: DataPlane) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """Of requests still in the system: their numbers, when they arrived, and whether a token is there."""
+    if plane.people is not None:
+        return plane.people.open_since(plane.state)
+    there = plane.state.nodes[plane.state.nodes[:, col.REQUEST] != NIL]
+    return there[:, col.REQUEST], there[:, col.ARRIVAL], there[:, col.FIRST] != NIL

@@ -1,8 +1,8 @@
 """Services that play together on nodes: one clock, a data plane and a fleet each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -50,6 +50,9 @@ class Service:
     """Parquet file for the outcome of each request; None = histograms alone."""
     closed: ClosedWorkload | None = None
     """Clients who wait for the end of each request; None = the requests come when they do."""
+    tenants: Mapping[str, LatencyLimits] = field(default_factory=dict)
+    """Limits within which a request of each tenant counts as good, in the order of their numbers; none = requests have
+    no tenants."""
     seed: int = 0
     """For the hashes of routing, the phases of controllers, start-up times and failures of replicas."""
     accelerators: Fraction | None = None
@@ -97,6 +100,7 @@ class ServiceRun:
             salt=int(stream(service.seed, "routing").integers(2**62)),
             on_rows=writer,
             closed=service.closed,
+            tenants=service.tenants,
         )
         self.fleet = Fleet(
             scheduler,

@@ -1,8 +1,9 @@
 """One run: a pool, its arrivals, a horizon -> a ledger."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 
 import simpy
 
@@ -25,6 +26,7 @@ def simulate(
     limits: LatencyLimits | None = None,
     rows: Path | None = None,
     closed: ClosedWorkload | None = None,
+    tenants: Mapping[str, LatencyLimits] = MappingProxyType({}),
     progress: Callable[[float], None] | None = None,
 ) -> Ledger:
     """Replay arrivals against a pool.
@@ -39,6 +41,7 @@ def simulate(
         limits: what a request must keep to count as good; None = no limits.
         rows: Parquet file for the outcome of each request; None = histograms alone.
         closed: clients who wait for the end of each request; None = the requests come when they do.
+        tenants: limits within which a request of each tenant counts as good, by name in the order of their numbers.
         progress: called with the share of the horizon played, now and then; may raise to stop the run.
 
     Raises:
@@ -49,7 +52,7 @@ def simulate(
         return simulate_apart(
             pool, pool.prefill, arrivals, horizon_s=horizon_s, seed=seed, limits=limits, rows=rows, progress=progress
         )
-    service = Service(pool=pool, arrivals=arrivals, limits=limits, rows=rows, closed=closed, seed=seed)
+    service = Service(pool=pool, arrivals=arrivals, limits=limits, rows=rows, closed=closed, tenants=tenants, seed=seed)
     books = Books(pool.name)
     with ExitStack() as stack:
         scheduler = nodes_of(simpy.Environment(), pool, books, seed)

@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Tokens = npt.NDArray[np.int32]
 Priorities = npt.NDArray[np.int16]
+Tenants = npt.NDArray[np.int16]
 Pairs = tuple[Tokens, Tokens]
 """Prompt and output tokens."""
 Draw = Callable[[int], tuple[Floats, Pairs | None]]
@@ -33,6 +34,7 @@ class RequestBatch:
         priority: int16, higher ones leave the gateway first, negative ones may be shed; None = all 0.
         prefix: Arrow list of int64, the hashes of the blocks of each prompt, null = unknown; None = of no request.
         think_ns: int64, how long the client of each thinks after its end, in a closed loop; None = not at all.
+        tenant: int16, number of the tenant of each; None = there are none.
     """
 
     arrival_ns: Ints
@@ -42,6 +44,7 @@ class RequestBatch:
     priority: Priorities | None = None
     prefix: Any = None
     think_ns: Ints | None = None
+    tenant: Tenants | None = None
 
     def __len__(self) -> int:
         return len(self.arrival_ns)
@@ -51,6 +54,7 @@ class RequestBatch:
         priority = None if self.priority is None else self.priority[rows]
         prefix = None if self.prefix is None else _taken(self.prefix, rows)
         think_ns = None if self.think_ns is None else self.think_ns[rows]
+        tenant = None if self.tenant is None else self.tenant[rows]
         return RequestBatch(
             self.arrival_ns[rows],
             self.prompt_tokens[rows],
@@ -59,6 +63,7 @@ class RequestBatch:
             priority,
             prefix,
             think_ns,
+            tenant,
         )
 
     def sessions(self) -> Ints:
@@ -68,6 +73,10 @@ class RequestBatch:
     def priorities(self) -> Priorities:
         """The priority of each request."""
         return np.zeros(len(self), np.int16) if self.priority is None else self.priority
+
+    def tenants(self) -> Tenants:
+        """The tenant of each request."""
+        return np.zeros(len(self), np.int16) if self.tenant is None else self.tenant
 
     def prefix_hashes(self) -> tuple[Ints, Ints]:
         """Number of hashes of each prompt, and all of them one after the other."""
@@ -98,6 +107,9 @@ def concat(parts: Sequence[RequestBatch]) -> RequestBatch:
         np.concatenate([part.sessions() for part in parts]) if known else None,
         np.concatenate([part.priorities() for part in parts]) if ranked else None,
         _joined(parts) if any(part.prefix is not None for part in parts) else None,
+        tenant=np.concatenate([part.tenants() for part in parts])
+        if any(part.tenant is not None for part in parts)
+        else None,
     )
 
 

@@ -32,7 +32,7 @@ from simcost.trace.synthesis.rates import ArrivalRates, CumulativeRate
 from simcost.trace.synthesis.sessions import conversations, recorded, talk
 from simcost.trace.workload.lengths import Lengths
 from simcost.trace.workload.shape import shape
-from simcost.trace.workload.spec import Sessions, Stream, Synthetic, workload_traces
+from simcost.trace.workload.spec import Sessions, Stream, Synthetic, stream_tenants, workload_traces
 from simcost.units import NS_PER_S
 
 _FIRST = 4096
@@ -107,8 +107,18 @@ def superposed(
     """The independent streams of all clients, merged."""
     total = sum(one.share for one in streams)
     most = max(_FIRST, BATCH_ROWS // len(streams))
-    ranked = any(one.priority for one in streams)
-    clients = [_Client(one, number, one.share / total, len(streams), ranked) for number, one in enumerate(streams)]
+    ranked, tenants = any(one.priority for one in streams), stream_tenants(streams)
+    clients = [
+        _Client(
+            one,
+            number,
+            one.share / total,
+            len(streams),
+            ranked,
+            None if one.tenant is None else tenants.index(one.tenant),
+        )
+        for number, one in enumerate(streams)
+    ]
     return merge([client.requests(clock, source, factors, cut, most) for client in clients])
 
 
@@ -122,6 +132,8 @@ class _Client:
     clients: int
     ranked: bool
     """True if priorities differ among the streams."""
+    tenant: int | None
+    """Number of its tenant among those of the streams."""
 
     def requests(
         self, clock: CumulativeRate, source: Source, factors: Factors | None, cut: Counter[str], most: int
@@ -136,7 +148,8 @@ class _Client:
         for batch in batches:
             tokens = within_context(batch.prompt_tokens, batch.output_tokens, self.stream.max_tokens, cut)
             ranks = np.full(len(batch), self.stream.priority, np.int16) if self.ranked else None
-            yield RequestBatch(batch.arrival_ns, *tokens, batch.session, ranks)
+            tenant = None if self.tenant is None else np.full(len(batch), self.tenant, np.int16)
+            yield RequestBatch(batch.arrival_ns, *tokens, batch.session, ranks, tenant=tenant)
 
     def _single(
         self, arrived: Iterator[tuple[Ints, Pairs | None]], source: Source, factors: Factors | None

@@ -12,7 +12,7 @@ from simcost.trace.requests.batch import RequestBatch, apart, merge
 from simcost.trace.requests.store import open_trace
 from simcost.trace.synthesis.generator import synthetic
 from simcost.trace.workload.replay import replay
-from simcost.trace.workload.spec import RecordedWorkload, Synthetic, Workload
+from simcost.trace.workload.spec import RecordedWorkload, Synthetic, Workload, tenants, workload_tenants
 
 
 def batches(
@@ -64,6 +64,8 @@ def merged(
     ]
     if any(_has_priorities(workload, folder) for workload in workloads):
         streams = [_ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)]
+    if names := tenants(workloads):
+        streams = [_owned(stream, workload, names) for stream, workload in zip(streams, workloads, strict=True)]
     return merge([apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
 
 
@@ -80,6 +82,14 @@ def _ranked(stream: Iterator[RequestBatch], priority: int | None) -> Iterator[Re
     for batch in stream:
         ranks = batch.priorities() if priority is None else np.full(len(batch), priority, np.int16)
         yield replace(batch, priority=ranks)
+
+
+def _owned(stream: Iterator[RequestBatch], workload: Workload, names: tuple[str, ...]) -> Iterator[RequestBatch]:
+    """Each request with the number of its tenant among those of all workloads."""
+    numbers = np.array([names.index(name) for name in workload_tenants(workload)] or [0], np.int16)
+    for batch in stream:
+        own = np.zeros(len(batch), np.int16) if workload.tenant is not None else batch.tenants()
+        yield replace(batch, tenant=numbers[own])
 
 
 def span_s(workload: Workload, folder: Path) -> float:

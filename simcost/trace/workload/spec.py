@@ -1,5 +1,6 @@
 """Source of requests, as a scenario writes it; `trace.arrivals` makes them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from simcost.trace.workload.lengths import Lengths, TokenLengths
 from simcost.units import ByKind, Count, PerS, PositiveSeconds
 
 Priority = Annotated[int, Ge(-1000), Le(1000)]
+Tenant = Annotated[str, MinLen(1), MaxLen(80)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,9 @@ class RecordedWorkload:
     priority: Priority | None = None
     """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as the trace says,
     else 0."""
+    tenant: Tenant | None = None
+    """Who sends the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
+    workload has a tenant, all have."""
     repeat: bool = False
     """Start again whenever it ends, until the end of the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
@@ -86,6 +91,9 @@ class Stream:
     """Context limit, prompt + output: a longer prompt, then a longer output, is cut; None = no limit."""
     priority: Priority = 0
     """Of its requests at the gateway: the highest leave it first, negative ones may be shed."""
+    tenant: Tenant | None = None
+    """Who sends the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
+    stream has a tenant, all have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,8 @@ class Synthetic:
     priority: Priority | None = None
     """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as its clients
     say, else 0."""
+    tenant: Tenant | None = None
+    """Who sends the requests; None = as its clients say, else there are no tenants."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
     """Relative rate in the middle of each of the 24 hours of the day, linear in between; None = that of a public
     chat service (Azure, May 2024)."""
@@ -126,6 +136,23 @@ class Synthetic:
 
 
 Workload = RecordedWorkload | Synthetic
+
+
+def stream_tenants(streams: Iterable[Stream]) -> tuple[str, ...]:
+    """Tenants of streams, each once, in order."""
+    return tuple(dict.fromkeys(one.tenant for one in streams if one.tenant is not None))
+
+
+def tenants(workloads: Iterable[Workload]) -> tuple[str, ...]:
+    """Tenants of workloads, each once, in order; a request has the number of its tenant in them."""
+    return tuple(dict.fromkeys(name for one in workloads for name in workload_tenants(one)))
+
+
+def workload_tenants(workload: Workload) -> tuple[str, ...]:
+    """Tenants of one workload, each once, in order."""
+    if workload.tenant is not None:
+        return (workload.tenant,)
+    return () if isinstance(workload, RecordedWorkload) else stream_tenants(workload.clients)
 
 
 def traces(stream: Stream) -> list[str]:

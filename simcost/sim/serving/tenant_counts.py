@@ -1,0 +1,130 @@
+"""Counts of the requests of each tenant, read from the rows that the engine writes of all.
+
+The engine knows nothing of tenants: its rows carry the number of each request in the order of arrival, by which the
+tenant is looked up here, thousands of rows at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.ledger.requests import METRICS, Buckets, LatencyLimits, TenantOutcomes
+from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.layout import Ints
+from simcost.trace.requests.batch import Floats, RequestBatch, Tenants
+
+_SUMS = ("good", "prompt_tokens", "output_tokens", "context_tokens", "squared_prompts")
+_DROPPED_BITS = 45
+"""Of a float: its exponent and the top 7 bits of its mantissa are left."""
+
+
+class TenantCounts:
+    """Counts by tenant, of a run that has not begun.
+
+    Args:
+        limits: within which a request of each tenant is good, by name; a request has its number in this order.
+        tick_s: seconds of a tick of the run.
+        window_ticks: length of the windows that outcomes are counted in.
+        windows: their number.
+    """
+
+    def __init__(self, limits: Mapping[str, LatencyLimits], tick_s: float, window_ticks: int, windows: int) -> None:
+        self._limits, self._tick_s, self._window_ticks = dict(limits), tick_s, window_ticks
+        self._tenants: Tenants = np.zeros(1 << 16, np.int16)
+        self._known = 0
+        count = len(self._limits)
+        self._ended = np.zeros((count, len(col.STATUSES)), np.int64)
+        self._sums = np.zeros((count, len(_SUMS)), np.int64)
+        self._histograms = np.zeros((count, len(METRICS), Buckets().count), np.int64)
+        self._most = np.array([(one.ttft_s, one.tpot_s, one.e2e_s) for one in self._limits.values()])
+        self.good: Ints = np.zeros(windows, np.int64)
+        """Good requests by window of arrival."""
+
+    def watched(self, arrivals: Iterator[RequestBatch]) -> Iterator[RequestBatch]:
+        """The arrivals; the tenants of those that were taken are known."""
+        for batch in arrivals:
+            end = self._known + len(batch)
+            if end > len(self._tenants):
+                longer = np.zeros(max(2 * len(self._tenants), end), np.int16)
+                longer[: self._known] = self._tenants[: self._known]
+                self._tenants = longer
+            self._tenants[self._known : end] = batch.tenants()
+            self._known = end
+            yield batch
+
+    def then(self, on_rows: Callable[[Ints], None] | None) -> Callable[[Ints], None]:
+        """A reader of rows that counts them, and hands them on."""
+
+        def read(rows: Ints) -> None:
+            self._count(rows)
+            if on_rows is not None:
+                on_rows(rows)
+
+        return read
+
+    def outcomes(
+        self, arrived: int, numbers: Ints, waited_s: Floats, begun: npt.NDArray[np.bool_]
+    ) -> tuple[tuple[TenantOutcomes, ...], npt.NDArray[np.bool_]]:
+        """Outcomes of each tenant at the end of a run, and which of the open requests are late.
+
+        Args:
+            arrived: requests that did.
+            numbers: of those without an end.
+            waited_s: time since the arrival of each.
+            begun: true where a token is there.
+        """
+        tenants = self._tenants[:arrived]
+        own = self._most[tenants[numbers]]
+        late = (waited_s > own[:, 2]) | (~begun & (waited_s > own[:, 0]))
+        count = len(self._limits)
+        columns = np.column_stack(
+            [
+                np.bincount(tenants, minlength=count),
+                self._ended,
+                np.bincount(tenants[numbers], minlength=count),
+                np.bincount(tenants[numbers[late]], minlength=count),
+                self._sums,
+            ]
+        )
+        names = ("arrived", *col.STATUSES, "in_system", "late", *_SUMS)
+        found = tuple(
+            TenantOutcomes(tenant=name, limits=limits, histograms=histograms, **dict(zip(names, row, strict=True)))
+            for (name, limits), row, histograms in zip(
+                self._limits.items(), columns.tolist(), self._histograms, strict=True
+            )
+        )
+        return found, late
+
+    def _count(self, rows: Ints) -> None:
+        tenant, status = self._tenants[rows[:, col.R_REQUEST]].astype(np.int64), rows[:, col.R_STATUS]
+        np.add.at(self._ended, (tenant, status), 1)
+        done = status == col.IS_COMPLETED
+        rows, tenant = rows[done], tenant[done]
+        prompt, output, arrival = rows[:, col.R_PROMPT], rows[:, col.R_OUTPUT], rows[:, col.R_ARRIVAL]
+        to_first, steps = rows[:, col.R_FIRST] - arrival, output - 1
+        ttft, e2e = self._seconds(to_first), self._seconds(rows[:, col.R_END] - arrival)
+        several = steps > 0
+        tpot = self._seconds((rows[:, col.R_END] - rows[:, col.R_FIRST]) / np.maximum(steps, 1))
+        every = np.ones(len(rows), np.bool_)
+        for metric, (values, kept) in enumerate(((ttft, every), (tpot, several), (e2e, every))):
+            np.add.at(self._histograms[:, metric], (tenant[kept], _bucket(values[kept])), 1)
+        most = self._most[tenant]
+        good = (ttft <= most[:, 0]) & (e2e <= most[:, 2]) & (~several | (tpot <= most[:, 1]))
+        sums = (good, prompt, output, steps * prompt + steps * output // 2, prompt * prompt)
+        for place, values in enumerate(sums):
+            np.add.at(self._sums[:, place], tenant, values)
+        self.good += np.bincount(arrival[good] // self._window_ticks, minlength=len(self.good))
+
+    def _seconds(self, ticks: npt.NDArray[Any]) -> Floats:
+        return ticks.astype(np.float64) * self._tick_s
+
+
+def _bucket(values_s: Floats) -> Ints:
+    """Bucket of each value, as `engine.outcomes.count` finds it."""
+    first = np.float64(Buckets().smallest_s).view(np.int64) >> _DROPPED_BITS
+    found: Ints = np.clip((values_s.view(np.int64) >> _DROPPED_BITS) - first, 0, Buckets().count - 1)
+    return found

@@ -1,0 +1,75 @@
+"""Tenants: what the engine counts of all requests is the sum of what is counted of each tenant, to the last one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.pools import CHAT, poisson
+
+from simcost.ledger.requests import LatencyLimits, RequestOutcomes
+from simcost.plan import Admission
+from simcost.plan.serving import Retries
+from simcost.sim import simulate
+from simcost.sim.serving.pool import Pool
+from simcost.trace.requests.batch import RequestBatch
+
+LIMITS = LatencyLimits(ttft_s=0.5, tpot_s=0.02, e2e_s=4.0)
+SUMS = ("arrived", "completed", "rejected", "timed_out", "lost", "in_system", "prompt_tokens", "output_tokens")
+POOLS = {
+    "plain": CHAT,
+    "limited": replace(CHAT, admission=Admission(max_ongoing=6, max_queued=2, timeout=5.0)),
+    "retried": replace(CHAT, admission=Admission(max_ongoing=6, max_queued=2, timeout=5.0), retries=Retries()),
+}
+
+
+def owned(batches: Iterator[RequestBatch], tenants: int, ranks: int = 1) -> Iterator[RequestBatch]:
+    g = np.random.default_rng(3)
+    for batch in batches:
+        tenant = g.integers(0, tenants, len(batch)).astype(np.int16)
+        priority = (tenant % ranks).astype(np.int16) if ranks > 1 else None
+        yield replace(batch, tenant=tenant, priority=priority)
+
+
+def play(
+    pool: Pool, tenants: dict[str, LatencyLimits], *, ranks: int = 1, limits: LatencyLimits = LIMITS
+) -> RequestOutcomes:
+    arrivals = owned(poisson(9.0, 300.0, batch=700), max(len(tenants), 1), ranks)
+    return simulate(pool, arrivals, horizon_s=290.0, limits=limits, tenants=tenants).outcomes
+
+
+@pytest.mark.parametrize("name", list(POOLS))
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_sums_over_tenants_are_those_of_the_engine(name: str, ranks: int) -> None:
+    """Counts, tokens, and each bucket of each histogram; the engine itself plays as if there were no tenants."""
+    got = play(POOLS[name], dict.fromkeys("abc", LIMITS), ranks=ranks)
+    for what in SUMS:
+        assert sum(getattr(one, what) for one in got.by_tenant) == getattr(got, what)
+    assert (sum(one.histograms for one in got.by_tenant) == got.histograms.sum(axis=0)).all()
+    assert all(one.arrived > 0 for one in got.by_tenant)
+    alone = play(POOLS[name], {}, ranks=ranks)
+    assert alone.windows.equals(got.windows)
+    for column in ("good", "late"):
+        assert got.windows[column].to_numpy().sum() == sum(getattr(one, column) for one in got.by_tenant)
+
+
+def test_each_tenant_is_judged_by_its_own_limits() -> None:
+    """As if all requests had the limits of the one, and as if they had those of the other."""
+    strict, loose = replace(LIMITS, e2e_s=1.0), LatencyLimits()
+    got = play(POOLS["limited"], {"strict": strict, "loose": loose})
+    for place, limits in enumerate((strict, loose)):
+        same = play(POOLS["limited"], dict.fromkeys(("strict", "loose"), limits))
+        assert got.by_tenant[place].good == same.by_tenant[place].good
+        assert got.by_tenant[place].late == same.by_tenant[place].late
+    assert 0 < got.by_tenant[0].good < got.by_tenant[0].completed
+    assert got.by_tenant[1].good == got.by_tenant[1].completed
+
+
+def test_tokens_of_a_tenant_are_those_of_its_steps() -> None:
+    """One decode step for each token after the first, each reads the prompt and all tokens before it."""
+    prompt, output = np.array([5, 7, 2], np.int32), np.array([1, 4, 3], np.int32)
+    batch = RequestBatch(np.zeros(3, np.int64), prompt, output, tenant=np.array([0, 1, 1], np.int16))
+    one, other = simulate(CHAT, iter([batch]), horizon_s=60.0, tenants=dict.fromkeys("ab", LIMITS)).outcomes.by_tenant
+    assert (one.context_tokens, one.squared_prompts) == (0, 25)
+    assert other.context_tokens == (7 + 1) + (7 + 2) + (7 + 3) + (2 + 1) + (2 + 2)
+    assert other.squared_prompts == 49 + 4
