@@ -18,7 +18,7 @@ from math import exp, fsum, inf, log, sqrt
 from statistics import fmean
 
 from simcost.compare.confidence import interval
-from simcost.slo import SHARES_TO_REACH, Check
+from simcost.slo import Check, is_to_reach
 
 PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
@@ -91,7 +91,7 @@ def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
             found.append(Check.of(name, None, target))
             continue
         bounds = interval(values, 2 * level - 1, exact=True)
-        bound = bounds.lo if name in SHARES_TO_REACH else bounds.hi
+        bound = bounds.lo if is_to_reach(name) else bounds.hi
         found.append(Check.of(name, bound, target))
     return tuple(found)
 
@@ -104,7 +104,7 @@ def holds(scores: Sequence[RunScore], level: float) -> bool:
 def _worst(check: Check) -> float:
     """The measured value; where nothing could be measured, the worst."""
     if check.measured is None:
-        return 0.0 if check.name in SHARES_TO_REACH else inf
+        return 0.0 if is_to_reach(check.name) else inf
     return check.measured
 
 
@@ -112,7 +112,7 @@ def hopeless(scores: Sequence[RunScore], replications: int) -> bool:
     """True if a target is missed on average even if all other replications are perfect."""
     rest = replications - len(scores)
     for same in zip(*(score.checks for score in scores), strict=True):
-        good = same[0].name in SHARES_TO_REACH
+        good = is_to_reach(same[0].name)
         mean = (fsum(map(_worst, same)) + rest * (1.0 if good else 0.0)) / replications
         if not Check.of(same[0].name, mean, same[0].target).met:
             return True

@@ -15,7 +15,7 @@ from simcost.compare.provisioning import Provisioning
 from simcost.compare.sides import Sides
 from simcost.ledger.requests import PrefixHits
 from simcost.perf.quality import ModelQuality
-from simcost.slo import SHARES_TO_REACH, Check, JobReport, SloReport
+from simcost.slo import Check, JobReport, SloReport, is_to_reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +313,6 @@ def mean_by_key(rows: Sequence[dict[str, float]]) -> dict[str, float]:
 def _times_over(check: Check) -> float:
     if check.measured is None:
         return inf
-    if check.name in SHARES_TO_REACH:
+    if is_to_reach(check.name):
         return (1 - check.measured) / (1 - check.target) if check.target < 1 else inf
     return check.measured / check.target if check.target > 0 else inf

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import RunError
-from simcost.ledger.requests import METRICS, RequestOutcomes
+from simcost.ledger.requests import METRICS, Buckets, RequestOutcomes
 
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 Floats = npt.NDArray[np.float64]
@@ -44,6 +44,14 @@ def latency(outcomes: RequestOutcomes) -> LatencyPercentiles:
     return _from_histograms(outcomes) if outcomes.rows is None else _from_rows(outcomes, outcomes.rows)
 
 
+def of_histogram(counts: npt.NDArray[np.int64], buckets: Buckets) -> tuple[Floats, Floats]:
+    """Means [metric] and percentiles [metric, percentile] of counts [metric, bucket]; NaN where there are none."""
+    middles = buckets.middles()
+    with np.errstate(invalid="ignore"):
+        mean: Floats = counts @ middles / counts.sum(axis=-1)
+    return mean, _read(counts, middles)
+
+
 def ranks(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """1-based rank of each percentile among `counts` values: ceil(share x count); a further, last axis."""
     exact = np.asarray(counts)[..., None] * _SHARES
@@ -52,14 +60,11 @@ def ranks(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 
 def _from_histograms(outcomes: RequestOutcomes) -> LatencyPercentiles:
-    middles, counts = outcomes.buckets.middles(), outcomes.histograms
-    total = counts.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        mean = total @ middles / total.sum(axis=-1)
+    mean, overall = of_histogram(outcomes.histograms.sum(axis=0), outcomes.buckets)
     return LatencyPercentiles(
         mean=mean,
-        overall=_read(total, middles),
-        by_window=_read(counts, middles),
+        overall=overall,
+        by_window=_read(outcomes.histograms, outcomes.buckets.middles()),
         error=outcomes.buckets.relative_error,
     )
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from simcost.slo.levels import metrics_of, ratio, values_to_check
 from simcost.slo.targets import Check, Slo
+from simcost.slo.tenants import TenantReport, assess_tenant
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -56,10 +59,12 @@ class SloReport:
     """
     hours_missed: float
     """Length of the windows that missed the SLO, in hours."""
+    tenants: tuple[TenantReport, ...] = ()
+    """Service level of each tenant, where requests have one; each must then meet its own targets."""
 
 
-def assess(ledger: "Ledger", slo: Slo) -> SloReport:
-    """Service levels of a run against its targets.
+def assess(ledger: "Ledger", slo: Slo, of_tenants: Mapping[str, Slo] = MappingProxyType({})) -> SloReport:
+    """Service levels of a run against its targets; of requests with tenants, against those of each tenant.
 
     Raises:
         RunError: the rows of the run's requests cannot be read.
@@ -71,8 +76,13 @@ def assess(ledger: "Ledger", slo: Slo) -> SloReport:
     errors = outcomes.rejected + outcomes.timed_out + outcomes.lost
     good, late = (int(outcomes.windows[name].to_numpy().sum()) for name in ("good", "late"))
     judged = outcomes.completed + errors + late
-    attainment, error_share = _ratio(good, judged), _ratio(errors, outcomes.completed + errors)
-    checks = slo.checks(_measured(attainment, error_share, latencies.overall))
+    attainment, error_share = ratio(good, judged), ratio(errors, outcomes.completed + errors)
+    tenants = tuple(
+        assess_tenant(one, of_tenants[one.tenant], ledger.horizon_s, outcomes.buckets) for one in outcomes.by_tenant
+    )
+    checks = tuple(check for one in tenants for check in one.checks)
+    if not tenants:
+        checks = slo.checks(values_to_check(attainment, error_share, latencies.overall))
     hours, hours_missed = _hours(ledger, slo, latencies)
     return SloReport(
         met=outcomes.completed > 0 and all(check.met for check in checks),
@@ -80,44 +90,17 @@ def assess(ledger: "Ledger", slo: Slo) -> SloReport:
         attainment=attainment,
         error_share=error_share,
         checks=checks,
-        metrics=_metrics(latencies),
+        metrics=metrics_of(latencies.mean, latencies.overall),
         metrics_error=latencies.error,
         goodput_per_s=good / ledger.horizon_s,
-        error_budget_used=_ratio(judged - good, (1 - slo.attainment) * judged) if good < judged else 0.0,
+        error_budget_used=ratio(judged - good, (1 - slo.attainment) * judged) if good < judged else 0.0,
         output_tokens_per_s=outcomes.output_tokens / ledger.horizon_s,
         target=slo.attainment,
         limits={"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e},
         hours=hours,
         hours_missed=hours_missed,
+        tenants=tenants,
     )
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole > 0 else None
-
-
-def _known(value: float) -> float | None:
-    return None if value != value else float(value)  # NaN
-
-
-def _metrics(latencies: "LatencyPercentiles") -> dict[str, dict[str, float | None]]:
-    from simcost.ledger.percentiles import PERCENTILES
-    from simcost.ledger.requests import METRICS
-
-    return {
-        metric: {"mean": _known(mean)} | dict(zip(PERCENTILES, map(_known, values), strict=True))
-        for metric, mean, values in zip(METRICS, latencies.mean, latencies.overall, strict=True)
-    }
-
-
-def _measured(attainment: float | None, error_share: float | None, percentiles: "Floats") -> dict[str, float | None]:
-    """Measured values that checks compare, by the name of the check."""
-    from simcost.ledger.percentiles import PERCENTILES
-    from simcost.ledger.requests import METRICS
-
-    names = [f"{metric} {percentile}" for metric in METRICS for percentile in PERCENTILES]
-    named = dict(zip(names, map(_known, percentiles.ravel()), strict=True))
-    return {"attainment": attainment, "errors": error_share} | named
 
 
 def _hours(ledger: "Ledger", slo: Slo, latencies: "LatencyPercentiles") -> tuple[Any, float]:
@@ -137,8 +120,8 @@ def _hour(window: Mapping[str, Any], percentiles: "Floats", slo: Slo, length_s: 
     """One window; without a request to judge it is neither met nor missed."""
     left = window["completed"] + window["rejected"] + window["timed_out"] + window["lost"]
     judged = left + window["late"]
-    attainment, error_share = _ratio(window["good"], judged), _ratio(left - window["completed"], left)
-    measured = _measured(attainment, error_share, percentiles)
+    attainment, error_share = ratio(window["good"], judged), ratio(left - window["completed"], left)
+    measured = values_to_check(attainment, error_share, percentiles)
     return {
         "start_s": window["start_s"],
         "arrived": window["arrived"],
@@ -146,6 +129,6 @@ def _hour(window: Mapping[str, Any], percentiles: "Floats", slo: Slo, length_s: 
         "attainment": attainment,
         "error_share": error_share,
         **{f"{metric}_p95_s": measured[f"{metric}_s p95"] for metric in ("ttft", "tpot", "e2e")},
-        "goodput_per_s": _ratio(window["good"], length_s),
+        "goodput_per_s": ratio(window["good"], length_s),
         "met": all(check.met for check in slo.checks(measured)) if judged else None,
     }

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 Percentile = Literal["p50", "p90", "p95", "p99"]
 JobLevel = Literal["mean", "p50", "p90", "p95", "p99", "max"]
-SHARES_TO_REACH = ("attainment", "futures", "deadlines")
-"""Checks of a share of what is good; all other checks are of something bad."""
+_SHARES_TO_REACH = ("attainment", "futures", "deadlines")
+
+
+def is_to_reach(check: str) -> bool:
+    """True of a check of a share of what is good, by its name; all other checks are of something bad."""
+    return check.rpartition(": ")[2] in _SHARES_TO_REACH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,7 @@ class Check:
     """One target of an SLO and how it was kept."""
 
     name: str
+    """As `attainment`, or of one tenant `chat: attainment`."""
     measured: float | None
     """None where no request has a value."""
     target: float
@@ -88,5 +93,5 @@ class Check:
     @classmethod
     def of(cls, name: str, measured: float | None, target: float) -> Self:
         """Shares of good must reach their target, all else must not exceed it; unmeasured values are not met."""
-        met = measured is not None and (measured >= target if name in SHARES_TO_REACH else measured <= target)
+        met = measured is not None and (measured >= target if is_to_reach(name) else measured <= target)
         return cls(name=name, measured=measured, target=target, met=met)

@@ -1,0 +1,61 @@
+"""Outcomes of a tenant -> its service level against its own targets."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from simcost.slo.levels import metrics_of, ratio, values_to_check
+from simcost.slo.targets import Check, Slo
+
+if TYPE_CHECKING:
+    from simcost.ledger.requests import Buckets, TenantOutcomes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantReport:
+    """The service level of one tenant; None = no request has a value."""
+
+    name: str
+    requests: dict[str, int]
+    """arrived, completed, rejected, timed_out, lost, in_system."""
+    prompt_tokens: int
+    """Of completed requests, as the next."""
+    output_tokens: int
+    attainment: float | None
+    """Share of its requests that were good, of those that left or are late."""
+    error_share: float | None
+    """Rejected, timed out or lost, of those that left."""
+    goodput_per_s: float
+    metrics: dict[str, dict[str, float | None]]
+    """`ttft_s`, `tpot_s`, `e2e_s`, each with mean, p50, p90, p95, p99, read from histograms."""
+    target: float
+    """The attainment asked for."""
+    limits: dict[str, float | None]
+    checks: tuple[Check, ...]
+    """Its targets; names begin with that of the tenant."""
+
+
+def assess_tenant(outcomes: "TenantOutcomes", slo: Slo, horizon_s: float, buckets: "Buckets") -> TenantReport:
+    """Service level of a tenant against its targets."""
+    from simcost.ledger.percentiles import of_histogram
+
+    errors = outcomes.rejected + outcomes.timed_out + outcomes.lost
+    judged = outcomes.completed + errors + outcomes.late
+    attainment, error_share = ratio(outcomes.good, judged), ratio(errors, outcomes.completed + errors)
+    mean, percentiles = of_histogram(outcomes.histograms, buckets)
+    checks = slo.checks(values_to_check(attainment, error_share, percentiles))
+    return TenantReport(
+        name=outcomes.tenant,
+        requests={
+            name: getattr(outcomes, name)
+            for name in ("arrived", "completed", "rejected", "timed_out", "lost", "in_system")
+        },
+        prompt_tokens=outcomes.prompt_tokens,
+        output_tokens=outcomes.output_tokens,
+        attainment=attainment,
+        error_share=error_share,
+        goodput_per_s=outcomes.good / horizon_s,
+        metrics=metrics_of(mean, percentiles),
+        target=slo.attainment,
+        limits={"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e},
+        checks=tuple(replace(check, name=f"{outcomes.tenant}: {check.name}") for check in checks),
+    )
