@@ -11,6 +11,7 @@ from simcost.compare.drivers import CostDrivers, drivers
 from simcost.compare.futures import futures
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
 from simcost.compare.results import PlanSummary, RunResult, mean_of
+from simcost.compare.tenants import by_tenant
 from simcost.compare.unit_costs import by_service, charge_changes, money
 from simcost.compare.verdict import missed_targets, percent, verdict
 from simcost.perf.quality import QualityTarget
@@ -111,6 +112,7 @@ def plan_document(plan: PlanSummary) -> Document:
             **service_levels(plan.served),
         },
         **requests(plan),
+        **by_tenant(plan),
         **jobs(plan),
         "node_hours": plan.mean(lambda run: run.node_hours),
         "accelerator_hours": plan.accelerator_hours,

@@ -87,7 +87,7 @@ def target_utilisation(ledger: Ledger, slo: "SloReport | None" = None) -> float:
     tokens = found.output_tokens / found.completed if found.completed else 0.0
     limits = [found.limits.tpot_s, *([found.limits.e2e_s / tokens] if tokens else [])]
     for check in slo.checks if slo else ():
-        metric, _, percentile = check.name.partition("_s ")
+        metric, _, percentile = check.name.rpartition(": ")[2].partition("_s ")
         if percentile and metric == "tpot":
             limits.append(check.target)
         if percentile and metric == "e2e" and tokens:

@@ -1,7 +1,7 @@
 """Results of a plan over its replications: means, intervals, and whether it meets the SLO."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum, inf
 from types import MappingProxyType
 from typing import Any
@@ -45,6 +45,8 @@ class Served:
     """Outcomes by priority where priorities differ, the highest first: priority, arrived, completed, rejected,
     timed_out, lost, in_system, good.
     """
+    tenant_shares: Mapping[str, float] = field(default_factory=dict)
+    """Share of each tenant in the cost of its requests; they add up to 1."""
     prefix_blocks: tuple[int, int] | None = None
     """Looked up by the router, and believed to be at the replica it chose; None = it looked none up."""
     sides: Sides | None = None

@@ -21,6 +21,7 @@ from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
+from simcost.scenario.checks.tenant_checks import tenant_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import YamlNode, given, items
 from simcost.scenario.inputs.disaggregation import prefill_plan
@@ -54,6 +55,7 @@ def scenario_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     if demand is not None and isinstance(demand.value, dict):
         yield from _demand_faults(root, demand, file, folder)
     yield from job_faults(root, file, folder)
+    yield from tenant_faults(root, file)
 
 
 def plan_faults(

@@ -36,6 +36,7 @@ from simcost.scenario.runs.job_runs import means
 from simcost.scenario.runs.pool_results import PoolSide, charges_of_overflow, results_of_pools, sides_of_pools
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.tables import RunTables, job_quantiles, quantiles
+from simcost.scenario.runs.tenant_shares import tenant_shares
 from simcost.scenario.schema.scenario import OnShared
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.slo import assess, assess_jobs
@@ -80,7 +81,8 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
     """Assess a run of requests, and its usage."""
     felt, first = ledger.outcomes, replication == 0
     pools = sides_of_pools(plan.plan, ledger)
-    report = assess(ledger, question.loaded.scenario.slo)
+    scenario = question.loaded.scenario
+    report = assess(ledger, scenario.slo, scenario.tenant_slos())
     sides = [ledger] if ledger.prefill is None else [ledger, ledger.prefill]
     served = Served(
         slo=report,
@@ -99,6 +101,7 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         prompt_tokens=felt.prompt_tokens,
         retries=_retries(felt),
         by_priority=felt.by_priority,
+        tenant_shares=tenant_shares(plan.pool, felt),
         prefix_blocks=felt.prefix_blocks,
         prefix_cache=felt.prefix_cache,
         overflowed=None if felt.overflowed is None else felt.overflowed[0],

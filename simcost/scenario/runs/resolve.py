@@ -72,6 +72,11 @@ class ResolvedScenario:
         """Limits within which a request is good."""
         return self.loaded.scenario.slo.limits()
 
+    @property
+    def tenants(self) -> dict[str, LatencyLimits]:
+        """The same of the requests of each tenant, in the order of their numbers; empty where they have none."""
+        return {name: slo.limits() for name, slo in self.loaded.scenario.tenant_slos().items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPlan:
@@ -177,6 +182,7 @@ def run_key(question: ResolvedScenario, pool: Pool, replication: int, beside: Se
         requests=question.source.identity(replication) if question.source else None,
         horizon_s=question.horizon_s,
         limits=asdict(question.limits),
+        **({"tenants": {name: asdict(one) for name, one in tenants.items()}} if (tenants := question.tenants) else {}),
     )
 
 

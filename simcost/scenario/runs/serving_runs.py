@@ -107,6 +107,7 @@ def _simulate(
         seed=replication_seed(question.seed, run.replication),
         limits=question.limits,
         closed=question.loaded.scenario.closed_workload(),
+        tenants=question.tenants,
         rows=draft / ROWS if run.replication == 0 and arrivals.expected <= ROWS_UP_TO else None,
         progress=tell,
     )

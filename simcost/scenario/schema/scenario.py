@@ -20,9 +20,10 @@ from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placem
 from simcost.plan.serving import Drain, Metrics, PrefixCaching, Retries
 from simcost.scenario.schema.disaggregation import Disaggregation
 from simcost.scenario.schema.scaling import FromManifest, PlanScaling
+from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
 from simcost.trace.workload.closed import ClosedWorkload
-from simcost.trace.workload.spec import RecordedWorkload, Stream, Synthetic
+from simcost.trace.workload.spec import RecordedWorkload, Stream, Synthetic, stream_tenants, tenants
 from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, Share, Usd, UsdPerH
 
 
@@ -327,6 +328,8 @@ class Scenario:
     """Training jobs, alone or on the same fleet as the requests."""
     slo: Slo
     """Targets of requests and jobs."""
+    tenants: Mapping[str, TenantTerms] = field(default_factory=dict)
+    """Terms of tenants by their names, where they have some of their own."""
     quality: QualityTarget | None = None
     """Benchmark by which the models of the plans are compared, and the least that is accepted: `{metric: mmlu,
     at_least: 64}`. None = the one that the catalog knows of most plans, and all are accepted."""
@@ -364,6 +367,13 @@ class Scenario:
     def open_workloads(self) -> tuple[RecordedWorkload | Synthetic, ...]:
         """The streams whose requests come when they do."""
         return tuple(one for one in self.workload if not isinstance(one, ClosedWorkload))
+
+    def tenant_slos(self) -> dict[str, Slo]:
+        """Targets of each tenant, in the order of their numbers; empty where requests have none."""
+        streams = self.demand.requests if self.demand is not None else ()
+        names = (*tenants(self.open_workloads()), *stream_tenants(streams))
+        own = {name: terms.slo for name, terms in self.tenants.items() if terms.slo is not None}
+        return {name: own.get(name, self.slo) for name in names}
 
     def model_of(self, plan: Plan) -> str | None:
         """Name of the model that a plan serves; None where it serves none."""

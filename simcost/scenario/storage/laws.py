@@ -65,6 +65,8 @@ def _outcome_faults(out: RequestOutcomes) -> Iterator[str]:
     for name in ("arrived", *_LEFT, "in_system"):
         if out.by_priority and sum(one[name] for one in out.by_priority) != getattr(out, name):
             yield f"{name} of the priorities do not add up"
+        if out.by_tenant and sum(getattr(one, name) for one in out.by_tenant) != getattr(out, name):
+            yield f"{name} of the tenants do not add up"
 
 
 def _fleet_faults(ledger: Ledger) -> Iterator[str]:

@@ -28,10 +28,13 @@ from simcost.ledger.requests import (
 from simcost.ledger.shared_nodes import SharedLedger
 from simcost.scenario.storage.folders import read_table, seal, whole
 from simcost.scenario.storage.laws import check_job_ledger, check_ledger
+from simcost.scenario.storage.tenants import read_tenants, tenant_tables
 
 ROWS = "outcomes.parquet"
 _OTHERWISE = ("sendings", "by_priority", "prefix_blocks", "prefix_cache", "overflowed")
 """Outcomes that only some runs have."""
+_IN_TABLES = ("windows", "histograms", "rows", "by_tenant")
+"""Outcomes that tables hold."""
 _TABLES = ("nodes", "replicas", "timeline", "events", "pulse")
 _OF_ONE_SIDE = ("steps", "work_s", "preemptions")
 """Outcomes in which the sides differ where prefill and decode are apart."""
@@ -45,12 +48,13 @@ def save_ledger(ledger: Ledger, folder: Path) -> None:
     outcomes = ledger.outcomes
     tables = {name: getattr(ledger, name) for name in _TABLES}
     tables |= {"windows": outcomes.windows, "histograms": _cells(outcomes.histograms)}
+    tables |= tenant_tables(outcomes.by_tenant)
     if outcomes.rows is not None and outcomes.rows != folder / ROWS:
         shutil.copyfile(outcomes.rows, folder / ROWS)
     said = {
         "shape": outcomes.histograms.shape,
         "ledger": _own_scalars(ledger),
-        "outcomes": {k: v for k, v in _scalars(outcomes).items() if k not in ("windows", "histograms", "rows")},
+        "outcomes": {k: v for k, v in _scalars(outcomes).items() if k not in _IN_TABLES},
     }
     if ledger.prefill is not None and ledger.transfers is not None:
         tables |= {f"prefill_{name}": getattr(ledger.prefill, name) for name in _TABLES}
@@ -116,6 +120,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
         prefix_blocks=tuple(said["prefix_blocks"]) if "prefix_blocks" in said else None,
         prefix_cache=PrefixHits(**said["prefix_cache"]) if "prefix_cache" in said else None,
         by_priority=tuple(said.get("by_priority", ())),
+        by_tenant=read_tenants(folder, Buckets(**said["buckets"])),
         sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
         limits=LatencyLimits(**limits),
         buckets=Buckets(**said["buckets"]),

@@ -27,6 +27,7 @@ from simcost.studies.plans import (
     service_view,
     side_tables,
     tables,
+    tenant_view,
 )
 from simcost.studies.plans.contents import of_which, serves, trains
 from simcost.studies.plans.cost_charts import spread
@@ -145,13 +146,14 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
 
 def _requests(document: Document) -> list[Part]:
     """Outcomes of the requests."""
-    counted = of_which(document)
+    counted, tenants = of_which(document), tenant_view.table(document)
     return [
         Part(title="Service level", rows=tables.objectives(document), detail=True),
         Part(title="Latency and answers", rows=tables.service_levels(document), detail=True),
         Part(title=f"Requests without an answer{counted}", said=tables.unanswered(document)),
         Part(title=f"Retries of clients{counted}", rows=retry_tables.table(document)),
         Part(title=f"By priority{counted}", rows=retry_tables.by_priority(document)),
+        Part(title="By tenant", rows=tenants, said=[tenant_view.NOTE] if tenants else []),
         Part(title=f"Prefixes{counted}", said=retry_tables.prefixes(document)),
         Part(title="Prefill and decode apart", rows=side_tables.table(document), said=side_tables.transfers(document)),
         Part(title="Prefix cache of the engines", rows=retry_tables.prefix_caches(document)),

@@ -1,0 +1,55 @@
+"""Tenants of a plan in the document of a run: what each got, and its part of the cost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from simcost.compare.results import PlanSummary, RunResult, mean_of
+from simcost.slo.tenants import TenantReport
+
+Document = dict[str, Any]
+
+
+def by_tenant(plan: PlanSummary) -> Document:
+    """Each tenant of a plan: counts of the first replication, means over all of what is measured, and of its cost;
+    empty where requests have no tenants.
+    """
+    if not plan.served or not plan.served[0].slo.tenants:
+        return {}
+    reports = zip(*(served.slo.tenants for served in plan.served), strict=True)
+    return {"by_tenant": [_tenant(plan, same) for same in reports]}
+
+
+def _tenant(plan: PlanSummary, reports: Sequence[TenantReport]) -> Document:
+    first = reports[0]
+    checks = [check for check in plan.checks if check.name.startswith(f"{first.name}: ")]
+    return {
+        "name": first.name,
+        "requests": first.requests,
+        "prompt_tokens": first.prompt_tokens,
+        "output_tokens": first.output_tokens,
+        "met": all(check.met for check in checks) if checks else None,
+        "attainment": mean_of(one.attainment for one in reports),
+        "error_share": mean_of(one.error_share for one in reports),
+        "goodput_per_s": mean_of(one.goodput_per_s for one in reports),
+        "metrics": {
+            metric: {name: mean_of(one.metrics[metric][name] for one in reports) for name in levels}
+            for metric, levels in first.metrics.items()
+        },
+        "target": first.target,
+        "limits": first.limits,
+        "cost_share": plan.mean(lambda run: _share(run, first.name)),
+        "cost_usd": {
+            "total": plan.mean(lambda run: _part(run, first.name, run.bill.total_usd)),
+            "per_month": plan.mean(lambda run: _part(run, first.name, run.bill.per_month_usd)),
+        },
+    }
+
+
+def _share(run: RunResult, tenant: str) -> float | None:
+    return None if run.served is None else run.served.tenant_shares.get(tenant)
+
+
+def _part(run: RunResult, tenant: str, cost_usd: float) -> float | None:
+    """Of a cost; None where jobs are a part of it, too."""
+    share = _share(run, tenant)
+    return None if share is None or run.trained is not None else share * cost_usd

@@ -1,0 +1,14 @@
+"""Tenants of a scenario: who shares the pool, and what each was promised."""
+
+from dataclasses import dataclass
+
+from simcost.slo import Slo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantTerms:
+    """Terms of one tenant, whose requests name it as `tenant`."""
+
+    slo: Slo | None = None
+    """Its own targets; None = those of the scenario. A plan meets the SLO when each tenant meets its targets, all its
+    requests taken together."""

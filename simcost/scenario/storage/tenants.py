@@ -1,0 +1,47 @@
+"""Outcomes of tenants on disk: a row for each, and the cells of their histograms that are not zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.ledger.requests import METRICS, Buckets, LatencyLimits, TenantOutcomes
+from simcost.scenario.storage.folders import read_table
+
+_ROWS, _CELLS = "tenants", "tenant_histograms"
+_LIMITS = tuple(field.name for field in fields(LatencyLimits))
+_COUNTS = tuple(field.name for field in fields(TenantOutcomes) if field.name not in ("tenant", "limits", "histograms"))
+
+
+def tenant_tables(tenants: Sequence[TenantOutcomes]) -> dict[str, pa.Table]:
+    """The tables of tenants by name; none where there are none."""
+    if not tenants:
+        return {}
+    rows = {name: [getattr(one, name) for one in tenants] for name in ("tenant", *_COUNTS)}
+    rows |= {name: [getattr(one.limits, name) for one in tenants] for name in _LIMITS}
+    histograms = np.stack([one.histograms for one in tenants])
+    places = np.nonzero(histograms)
+    cells = dict(zip(("tenant", "metric", "bucket"), places, strict=True)) | {"count": histograms[places]}
+    return {_ROWS: pa.table(rows), _CELLS: pa.table(cells)}
+
+
+def read_tenants(folder: Path, buckets: Buckets) -> tuple[TenantOutcomes, ...]:
+    """The tenants in a folder; none where there are none."""
+    if not (folder / f"{_ROWS}.parquet").exists():
+        return ()
+    rows, cells = read_table(folder, _ROWS).to_pylist(), read_table(folder, _CELLS)
+    histograms = np.zeros((len(rows), len(METRICS), buckets.count), np.int64)
+    histograms[tuple(cells[name].to_numpy() for name in ("tenant", "metric", "bucket"))] = cells["count"].to_numpy()
+    return tuple(
+        TenantOutcomes(
+            tenant=row["tenant"],
+            limits=LatencyLimits(**{name: row[name] for name in _LIMITS}),
+            histograms=own,
+            **{name: row[name] for name in _COUNTS},
+        )
+        for row, own in zip(rows, histograms, strict=True)
+    )
