@@ -126,7 +126,7 @@ def bound_lost(scores: Sequence[RunScore], replications: int, level: float) -> b
     them there: t s / sqrt(N) (1 - mean) N <= sum of (value - mean)^2. Where it does not, nothing is said.
     """
     for same in zip(*(score.checks for score in scores), strict=True):
-        if same[0].name not in SHARES_TO_REACH:
+        if not is_to_reach(same[0].name):
             continue
         values = [*map(_worst, same), *[1.0] * (replications - len(same))]
         bounds = interval(values, 2 * level - 1, exact=True)

@@ -5,7 +5,7 @@ from math import inf, sqrt
 from statistics import fmean, stdev
 
 from simcost.compare.racing import RunScore
-from simcost.slo import SHARES_TO_REACH, Check
+from simcost.slo import Check, is_to_reach
 
 CLASSES = ((0.01, "very low"), (0.05, "low"), (0.20, "medium"))
 """Upper ends of the classes of risk; above the last it is high."""
@@ -35,5 +35,5 @@ def _misses(checks: Sequence[Check]) -> float:
     from scipy.special import stdtr
 
     n, room = len(values), fmean(values) - checks[0].target
-    side = 1.0 if checks[0].name in SHARES_TO_REACH else -1.0
+    side = 1.0 if is_to_reach(checks[0].name) else -1.0
     return max(float(stdtr(n - 1, -side * room / (stdev(values) * sqrt(1 + 1 / n)))), missed)

@@ -1,0 +1,81 @@
+"""Tenants of a scenario: what contradicts itself, and parts that are the whole."""
+
+from pathlib import Path
+
+import pytest
+from support.scenarios import SMALL, write
+
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.run import run
+
+LENGTHS = "  lengths: {prompt_median: 100, output_median: 20}\n"
+CLIENTS = """\
+  clients:
+    - {tenant: chat, share: 3, lengths: {prompt_median: 100, output_median: 20}}
+    - {tenant: search, lengths: {prompt_median: 900, output_median: 5}}
+tenants:
+  search: {slo: {e2e: 50ms, attainment: 99%}}
+"""
+TEXT = SMALL.replace(LENGTHS, CLIENTS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (
+            "{tenant: chat, ",
+            "{",
+            "9:7: workload.clients.0.tenant: is missing: 'search' is the tenant of other requests",
+        ),
+        (
+            "  search: {",
+            "  serch: {",
+            "12:10: tenants.serch: no requests have the tenant 'serch'; did you mean 'search'?",
+        ),
+        ("e2e: 50ms", "deadlines: 90%", "12:29: tenants.search.slo.deadlines: is a target of jobs"),
+        ("tenant: search, ", "tenant: '', ", "10:16: workload.clients.1.tenant: must not be empty"),
+    ],
+)
+def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    file = write(tmp_path, (old, new), text=TEXT)
+    found = "\n".join(f"{one.line}:{one.column}: {one.path}: {one.message}" for one in find_faults(file))
+    assert fault in found
+
+
+def test_tenants_have_numbers_over_all_workloads(tmp_path: Path) -> None:
+    """Two workloads that name the same tenants in another order; requests of each are as many as if it were alone."""
+    one = "{kind: synthetic, rate: 2/s, clients: [{tenant: a}, {tenant: b}]}"
+    other = "{kind: synthetic, rate: 2/s, clients: [{tenant: b, share: 9}, {tenant: c}]}"
+    text = SMALL.replace(
+        f"workload:\n  kind: synthetic\n  rate: 0.5/s\n{LENGTHS}",
+        "workload: [ONE, OTHER, {kind: synthetic, rate: 3/s, tenant: a}]\n",
+    )
+    loaded = load(write(tmp_path, ("ONE", one), ("OTHER", other), text=text))
+    question = settle(loaded, seed=None, seeds=None)
+    assert list(question.tenants) == ["a", "b", "c"]
+    assert question.source is not None
+    counts = [0, 0, 0]
+    for batch in question.source.batches(0):
+        for number in batch.tenants().tolist():
+            counts[number] += 1
+    assert counts == pytest.approx([600 * 4, 600 * 2.8, 600 * 0.2], rel=0.15)
+
+
+def test_parts_of_tenants_are_the_whole(tmp_path: Path) -> None:
+    """Requests, tokens and dollars add up; a plan misses where one tenant does; what is stored is read back."""
+    file = write(tmp_path, text=TEXT)
+    document = run(load(file), tmp_path / "out")
+    again = run(load(file), tmp_path / "out")
+    for plan, same in zip(document["plans"], again["plans"], strict=True):
+        tenants = plan["by_tenant"]
+        assert tenants == same["by_tenant"]
+        assert [one["name"] for one in tenants] == ["chat", "search"]
+        for name, total in tenants[0]["requests"].items():
+            assert sum(one["requests"][name] for one in tenants) == plan["requests"][name], total
+        for name in ("total", "per_month"):
+            assert sum(one["cost_usd"][name] for one in tenants) == pytest.approx(plan["cost_usd"][name], rel=1e-12)
+        assert sum(one["cost_share"] for one in tenants) == pytest.approx(1.0)
+        assert [one["met"] for one in tenants] == [True, False]
+        assert not plan["slo"]["met"]
+        assert [check["name"] for check in plan["slo"]["checks"]] == ["chat: attainment", "search: attainment"]
