@@ -24,10 +24,11 @@ class Saturation:
     """Waiting requests of a replica."""
     kv: Annotated[float, Gt(0), Le(1)] = 0.8
     """Share of its KV cache in use."""
-    then: Literal["hold", "shed", "reject"] = "hold"
+    then: Literal["hold", "shed", "defer", "reject"] = "hold"
     """Requests wait at the gateway until signals come that say otherwise, those of higher priority before the others
     (llm-d's flow control); those of negative priority are turned away as they arrive, and the others let through
-    (llm-d without it); or all are turned away."""
+    (llm-d without it); those of negative priority wait, and the others are let through: offline work fills idle
+    capacity; or all are turned away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

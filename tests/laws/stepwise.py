@@ -305,7 +305,7 @@ class Pool:
         self.drop_late_at_gate(now)
         if not self.ready:
             self.hold(request, now)
-        elif self.gate:
+        elif self.gate and not self.is_before_all(request):
             if self.engine.router.kind == "ray-power-of-two":
                 self.wake = now
             self.hold(request, now)
@@ -352,6 +352,18 @@ class Pool:
         if limits is None or limits.then != "shed" or request.priority >= 0:
             return False
         self.tell_if_due(now)
+        return self.is_saturated()
+
+    def is_before_all(self, request: Request) -> bool:
+        """Whether it passes those at the gateway that are deferred."""
+        limits = self.engine.admission.saturation
+        defers = limits is not None and limits.then == "defer"
+        return defers and request.priority >= 0 and all(one.priority < request.priority for one in self.gate)
+
+    def holds_back(self, request: Request) -> bool:
+        limits = self.engine.admission.saturation
+        if limits is None or limits.then == "shed" or (limits.then == "defer" and request.priority >= 0):
+            return False
         return self.is_saturated()
 
     def try_gate(self, now: int) -> None:
@@ -437,7 +449,7 @@ class Pool:
             replica.catch_up(now)
         boundaries = [self.replicas[slot].boundary for slot in self.ready]
         next_change = min((at + 1 for at in boundaries if at is not None), default=inf)
-        if limits.saturation is not None and limits.saturation.then != "shed" and self.is_saturated():
+        if self.holds_back(request):
             every = ticks(router.refresh)
             self.wake = (now // every + 1) * every if every else next_change
             return False

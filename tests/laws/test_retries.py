@@ -65,6 +65,8 @@ def random_crowd(seed: int) -> Crowd:
         door = replace(door, max_wait=int(g.integers(20, 2000)) * 1e-9)
     if door.saturation is not None and g.random() < 0.4:
         door = replace(door, saturation=replace(door.saturation, then="shed"))
+    elif door.saturation is not None and g.random() < 0.5:
+        door = replace(door, saturation=replace(door.saturation, then="defer"))
     ranks = [-1, 0, 5][: int(g.choice([1, 2, 3, 3]))]
     priorities = g.choice(ranks, len(work.arrivals)).tolist() if g.random() < 0.6 else [0] * len(work.arrivals)
     engine, prefixes = replace(engine, admission=door), None

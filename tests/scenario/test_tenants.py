@@ -34,6 +34,16 @@ TEXT = SMALL.replace(LENGTHS, CLIENTS)
             "12:10: tenants.serch: no requests have the tenant 'serch'; did you mean 'search'?",
         ),
         ("e2e: 50ms", "deadlines: 90%", "12:29: tenants.search.slo.deadlines: is a target of jobs"),
+        (
+            "e2e: 50ms, attainment: 99%}}\n",
+            "e2e: 4h}}\ndefaults: {admission: {timeout: 60s, saturation: {then: defer}}}\n",
+            "13:33: defaults.admission.timeout: is shorter than the deadline of tenant 'search', 4 h",
+        ),
+        (
+            "scaling: {kind: fixed, replicas: 1}",
+            "scaling: {kind: fixed, replicas: 1}\n    disaggregation: {link: {bandwidth: 25GB/s}}",
+            "19:21: plans.0.disaggregation: cannot be combined with tenants",
+        ),
         ("tenant: search, ", "tenant: '', ", "10:16: workload.clients.1.tenant: must not be empty"),
     ],
 )

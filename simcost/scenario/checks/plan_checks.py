@@ -21,7 +21,7 @@ from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
-from simcost.scenario.checks.tenant_checks import tenant_faults
+from simcost.scenario.checks.tenant_checks import patience_faults, tenant_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import YamlNode, given, items
 from simcost.scenario.inputs.disaggregation import prefill_plan
@@ -65,6 +65,7 @@ def plan_faults(
     shared, missing = ask(root.get("model"), file, catalog.model)
     yield from missing
     yield from quality_faults(root, plans, catalog, file)
+    yield from patience_faults(root, plans, file)
     for node, plan in zip(items(root.get("plans")), plans, strict=True):
         replica, buy = node.get("replica"), node.get("buy")
         own, missing = ask(node.get("model"), file, catalog.model)

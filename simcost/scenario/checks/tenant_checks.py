@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from simcost.errors import Fault, did_you_mean
-from simcost.scenario.files.faults import fault_at
+from simcost.scenario.files.by_kind import adapter
+from simcost.scenario.files.faults import fault_at, validate
 from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.schema.tenants import TenantTerms
+from simcost.units import format_seconds
 
 _OF_JOBS = ("wait", "jct", "deadlines")
 
@@ -27,10 +31,8 @@ def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
             for node in streams
             if node not in named and isinstance(node.value, dict)
         )
-    terms = root.get("tenants")
-    if terms is None or not isinstance(terms.value, dict):
-        return
-    for name, own in terms.value.items():
+        yield from _apart_faults(root, file)
+    for name, own in _mapping(root.get("tenants")).items():
         if name not in names:
             near = did_you_mean(str(name), names) or "; write `tenant: NAME` on a workload or one of its clients"
             yield fault_at(own, f"no requests have the tenant {name!r}{near}", file)
@@ -38,6 +40,38 @@ def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
         for key in _OF_JOBS:
             if slo is not None and (target := slo.get(key)) is not None and given(target):
                 yield fault_at(target, "is a target of jobs, and tenants send requests; remove it", file)
+
+
+def _apart_faults(root: YamlNode, file: str) -> Iterator[Fault]:
+    """Plans whose requests are not counted by tenant."""
+    for plan in items(root.get("plans")):
+        apart = plan.get("disaggregation")
+        if apart is not None and given(apart):
+            yield fault_at(apart, "cannot be combined with tenants; take `tenant` out of the workload", file)
+
+
+def patience_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> Iterator[Fault]:
+    """Clients that give up before the deadline of work that is deferred; plans that are None have other faults."""
+    terms = {name: validate(adapter(TenantTerms), own, file)[0] for name, own in _mapping(root.get("tenants")).items()}
+    deadlines = {name: one.slo.e2e for name, one in terms.items() if one is not None and one.slo and one.slo.e2e}
+    for node, plan in zip(items(root.get("plans")), plans, strict=True):
+        admission = node.get("admission")
+        if plan is None or admission is None or (patience := plan.admission.timeout) is None:
+            continue
+        saturation, place = plan.admission.saturation, admission.get("timeout")
+        if saturation is None or saturation.then != "defer" or place is None:
+            continue
+        for name, limit_s in deadlines.items():
+            if limit_s > patience:
+                message = (
+                    f"is shorter than the deadline of tenant {name!r}, {format_seconds(limit_s)}, whose requests wait "
+                    "while the pool is saturated; remove it, or raise it"
+                )
+                yield fault_at(place, message, file)
+
+
+def _mapping(node: YamlNode | None) -> dict[str, YamlNode]:
+    return node.value if node is not None and isinstance(node.value, dict) else {}
 
 
 def _streams(root: YamlNode) -> Iterator[YamlNode]:

@@ -129,6 +129,7 @@ class People:
         rules, waits_s = _rules(policy), policy.delays_s() if policy else ()
         rules[retries.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
         rules[retries.SHEDS] = admission.saturation is not None and admission.saturation.then == "shed"
+        rules[retries.DEFERS] = admission.saturation is not None and admission.saturation.then == "defer"
         self.state = Clients(
             rules=rules,
             delays=np.array([clock.ticks(wait_s) for wait_s in waits_s], np.int64),

@@ -11,7 +11,7 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL
 
 _PICKERS = {"max-score": col.MAX_SCORE, "random": col.RANDOM, "weighted-random": col.WEIGHTED_RANDOM}
-_ACTIONS = {"hold": col.HOLD, "reject": col.REJECT, "shed": 0}
+_ACTIONS = {"hold": col.HOLD, "reject": col.REJECT, "shed": 0, "defer": 0}
 
 
 def routing_parameters(router: Router, admission: Admission, clock: Clock) -> tuple[int, ...]:

@@ -48,7 +48,7 @@ def _band(plan: Document, one: Document) -> dict[str, str]:
         "Plan": plan["name"],
         "Priority": str(one["priority"]),
         "Requests": count(one["arrived"]),
-        "Good": share(one["good"] / left) if left else NONE,
+        **({} if "by_tenant" in plan else {"Good": share(one["good"] / left) if left else NONE}),
         "Rejected": count(one["rejected"]),
         "Timed out": count(one["timed_out"]),
         "Lost": count(one["lost"]),

@@ -20,6 +20,7 @@ from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.routing import (
     is_saturated,
+    next_signals,
     route,
     route_informed,
     tell_router_if_due,
@@ -117,11 +118,15 @@ def _route(s: State, _c: Clients, x: int, t: int, _held: bool) -> int:
 
 @written_in
 def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
-    """As `route_informed`; sheds requests beyond the limits, looks prefixes up, and remembers them."""
-    if s.nodes[x, col.PRIORITY] < 0 and c.rules[retries.SHEDS] == 1 and not held:
+    """As `route_informed`; sheds or defers requests beyond the limits, looks prefixes up, and remembers them."""
+    sheds, defers = c.rules[retries.SHEDS] == 1 and not held, c.rules[retries.DEFERS] == 1
+    if s.nodes[x, col.PRIORITY] < 0 and (sheds or defers):
         tell_router_if_due(s, t)
         if is_saturated(s):
-            return col.REFUSED
+            if sheds:
+                return col.REFUSED
+            s.totals[col.WAKE] = next_signals(s, t)
+            return col.WAITS
     by_prefix = c.prefixes.rules[prefix_index.MOST] > 0
     if by_prefix:
         if c.prefixes.rules[prefix_index.PRECISE]:
@@ -140,7 +145,11 @@ def _arrived(s: State, c: Clients, t: int) -> int:
     node[col.PRIORITY] = asked[retries.PRIORITY]
     node[col.PREFIX] = asked[retries.PREFIX]
     x = enter(s, t, asked[retries.PROMPT], asked[retries.OUTPUT], asked[retries.SESSION])
-    return NIL if x == NIL or priority_queues.must_wait(s, c, x, t, c.rules[retries.MOST_WAIT]) else x
+    return (
+        NIL
+        if x == NIL or priority_queues.must_wait(s, c, x, t, c.rules[retries.MOST_WAIT], c.rules[retries.DEFERS])
+        else x
+    )
 
 
 @inlined

@@ -120,12 +120,21 @@ def hold_in_band(s: State, c: "Clients", x: int, t: int) -> None:
         _queue(s, c, x)
 
 
+@inlined
+def _is_before_all(s: State, c: "Clients", x: int) -> bool:
+    """True if request x is not to be deferred, and all that waits is of lower priority."""
+    priority = s.nodes[x, col.PRIORITY]
+    return priority >= 0 and (first_waiting(c) == NIL or s.nodes[first_waiting(c), col.PRIORITY] < priority)
+
+
 @lean
-def must_wait(s: State, c: "Clients", x: int, t: int, most_wait: int) -> bool:
-    """True if request x, new at t, finds no replica or others before it; then it waits, or is turned away."""
+def must_wait(s: State, c: "Clients", x: int, t: int, most_wait: int, defers: int) -> bool:
+    """True if request x, new at t, finds no replica or others before it; then it waits, or is turned away. What is
+    deferred is not before others.
+    """
     totals = s.totals
     drop_waiting(s, c, t, most_wait)
-    if totals[col.ROUTABLE] > 0 and totals[col.GATE_COUNT] == 0:
+    if totals[col.ROUTABLE] > 0 and (totals[col.GATE_COUNT] == 0 or (defers == 1 and _is_before_all(s, c, x))):
         return False
     if s.parameters[col.ROUTER] == RAY and totals[col.ROUTABLE] > 0:
         totals[col.WAKE] = t  # its caller tries, for the one that waits longest

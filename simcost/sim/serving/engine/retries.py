@@ -20,9 +20,10 @@ ONE = 1 << 20
 """A retry in the bucket of the budget."""
 
 # Rules: sendings at most; after which status (layout.IS_*) one follows; what a request adds to the bucket, NIL = no
-# budget; what it holds at most. Of the gateway: how long a request may wait, whether negative priorities are shed.
-ATTEMPTS, ON, GAIN, BURST, MOST_WAIT, SHEDS = 0, 1, 5, 6, 7, 8
-RULES = 9
+# budget; what it holds at most. Of the gateway: how long a request may wait, whether negative priorities are shed or
+# deferred while the pool is saturated.
+ATTEMPTS, ON, GAIN, BURST, MOST_WAIT, SHEDS, DEFERS = 0, 1, 5, 6, 7, 8, 9
+RULES = 10
 # Counters of `totals`: the ring, the heap, the bucket; requests, and what became of them by status; retries sent,
 # retries that the budget refused; rows to collect.
 (

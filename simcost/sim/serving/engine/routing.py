@@ -116,6 +116,13 @@ def _next_change(s: State) -> int:
 
 
 @inlined
+def next_signals(s: State, t: int) -> int:
+    """The time after t at which the router next knows more."""
+    every = s.parameters[col.REFRESH]
+    return _next_change(s) if every == 0 else (t // every + 1) * every
+
+
+@inlined
 def is_saturated(s: State) -> bool:
     """llm-d's detector: the mean over replicas of queue and KV share against thresholds; unseen ones count 1."""
     count, total = s.totals[col.ROUTABLE], 0.0
@@ -352,7 +359,7 @@ def route_informed(s: State, x: int, t: int) -> int:
     p, totals, base, count = s.parameters, s.totals, 0, s.totals[col.ROUTABLE]
     tell_router_if_due(s, t)
     if p[col.SATURATION] != 0 and is_saturated(s):
-        totals[col.WAKE] = _next_change(s) if p[col.REFRESH] == 0 else (t // p[col.REFRESH] + 1) * p[col.REFRESH]
+        totals[col.WAKE] = next_signals(s, t)
         return col.REFUSED if p[col.SATURATION] == col.REJECT else col.WAITS
     if p[col.MAX_ONGOING] < col.CLOSED or are_unlike(s.kind):
         catch_up_all(s, t)
