@@ -28,7 +28,7 @@ class Saturation:
     """Requests wait at the gateway until signals come that say otherwise, those of higher priority before the others
     (llm-d's flow control); those of negative priority are turned away as they arrive, and the others let through
     (llm-d without it); those of negative priority wait, and the others are let through: offline work fills idle
-    capacity; or all are turned away."""
+    capacity, and what was sent since the last signals counts as waiting; or all are turned away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 Written from the description of the engine, not from the kernel: no heap, no closed form, no linked list.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import inf
 from typing import Any
@@ -469,6 +469,9 @@ class Pool:
         self.sent.append((now, self.replicas[slot]))
         self.last[request.session] = self.replicas[slot]
         self.replicas[slot].take(request, now)
+        if limits.saturation is not None and limits.saturation.then == "defer" and request.priority < 0:
+            known = self.report(slot)
+            self.reports[self.replicas[slot]] = replace(known, waiting=known.waiting + 1)
         return True
 
     def matched(self, request: Request) -> list[int]:

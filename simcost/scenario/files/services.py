@@ -25,7 +25,7 @@ from simcost.scenario.files.sharing import (
 )
 from simcost.scenario.schema.services import ServiceDemand, Sharing
 
-_OF_A_SERVICE = ("workload", "slo")
+_OF_A_SERVICE = ("workload", "slo", "tenants")
 _ALONE = {
     "demand": "a forecast demand is of one service; write a scenario for each service that has one",
     "jobs": "jobs run in a scenario of their own, or on a fleet that they share with one pool",

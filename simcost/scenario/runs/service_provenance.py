@@ -10,7 +10,7 @@ from simcost.scenario.files.sharing import KEY, OF_A_PLAN, OF_NODES, SHARING, ST
 from simcost.scenario.runs.provenance import as_it_was_run, assumptions, input_files, provenance, without_shared
 from simcost.scenario.runs.resolve_services import ResolvedServices
 
-_OF_ONE_POOL = ("workload", "demand", "jobs", "slo", "vary", "model")
+_OF_ONE_POOL = ("workload", "demand", "jobs", "slo", "tenants", "vary", "model")
 """Keys of a scenario of one pool that services have instead, or that go without them."""
 
 
@@ -47,7 +47,10 @@ def resolved_services_text(services: ResolvedServices) -> str:
         _plan(services, str(plan["name"]), {name: one["plans"][place] for name, one in each.items()})
         for place, plan in enumerate(said["plans"])
     ]
-    listed = [{"name": name} | {key: one[key] for key in ("model", "workload", "slo")} for name, one in each.items()]
+    listed = [
+        {"name": name} | {key: one[key] for key in ("model", "workload", "slo", "tenants")}
+        for name, one in each.items()
+    ]
     place = list(said).index("plans")
     items = list(said.items())
     return as_it_was_run(

@@ -68,6 +68,11 @@ def _run(
     rights = {name: services.loaded.sharing[plan, name] for name in plans}
     nodes = _nodes(next(iter(plans.values())), services.catalog, preempt=any(one.preempt for one in rights.values()))
     questions = {name: services.questions[name] for name in plans}
+    tenants = {
+        name: {tenant: asdict(limits) for tenant, limits in one.tenants.items()}
+        for name, one in questions.items()
+        if one.tenants
+    }
     key = key_of(
         pools={name: asdict(pool) | {"step": pool.step.numbers()} for name, pool in pools.items()},
         rights={name: asdict(one) for name, one in rights.items()},
@@ -76,6 +81,7 @@ def _run(
         requests={name: one.source.identity(replication) if one.source else None for name, one in questions.items()},
         horizon_s=services.first.horizon_s,
         limits={name: asdict(one.limits) for name, one in questions.items()},
+        **({"tenants": tenants} if tenants else {}),
     )
     return SharedRun(services=pools, rights=rights, nodes=nodes, replication=replication, folder=folder / key[:32])
 
@@ -137,6 +143,7 @@ def _simulate(
                 pool=pool,
                 arrivals=incoming.of(run.replication),
                 limits=question.limits,
+                tenants=question.tenants,
                 rows=drafts[name] / ROWS if kept else None,
                 closed=question.loaded.scenario.closed_workload(),
                 seed=replication_seed(question.seed, run.replication),

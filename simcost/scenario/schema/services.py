@@ -1,11 +1,13 @@
 """Services of a scenario: the requests of each model and their target, apart from how plans serve them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import MinLen
 
 from simcost.scenario.schema.scenario import Workload
+from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
 from simcost.units import PositiveCount
 
@@ -22,6 +24,8 @@ class ServiceDemand:
     """Its requests, as those of a scenario."""
     slo: Slo
     """Targets of its requests."""
+    tenants: Mapping[str, TenantTerms] = field(default_factory=dict)
+    """Terms of its tenants by their names, where they have some of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,8 +119,9 @@ def _route(s: State, _c: Clients, x: int, t: int, _held: bool) -> int:
 @written_in
 def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
     """As `route_informed`; sheds or defers requests beyond the limits, looks prefixes up, and remembers them."""
-    sheds, defers = c.rules[retries.SHEDS] == 1 and not held, c.rules[retries.DEFERS] == 1
-    if s.nodes[x, col.PRIORITY] < 0 and (sheds or defers):
+    last = s.nodes[x, col.PRIORITY] < 0
+    sheds, defers = last and c.rules[retries.SHEDS] == 1 and not held, last and c.rules[retries.DEFERS] == 1
+    if sheds or defers:
         tell_router_if_due(s, t)
         if is_saturated(s):
             if sheds:
@@ -135,6 +136,8 @@ def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
     r = route_informed(s, x, t)
     if by_prefix and r >= 0:
         prefix_index.remember(s, c.prefixes, x, r)
+    if defers and r >= 0:
+        s.replicas[r, col.SEEN_WAITING] += 1  # else all that waits would follow before the next signals
     return r
 
 
