@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from support.scenarios import SMALL, write
+from support.scenarios import SERVICES, SMALL, write
 
-from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.checks.load import find_faults, load, load_with_services
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 
@@ -89,3 +89,21 @@ def test_parts_of_tenants_are_the_whole(tmp_path: Path) -> None:
         assert [one["met"] for one in tenants] == [True, False]
         assert not plan["slo"]["met"]
         assert [check["name"] for check in plan["slo"]["checks"]] == ["chat: attainment", "search: attainment"]
+
+
+def test_each_service_has_tenants_of_its_own(tmp_path: Path) -> None:
+    """Their sums are those of the service, not of the plan; its target is that of the tenants."""
+    clients = "clients: [{tenant: a}, {tenant: b}]}\n    tenants: {b: {slo: {e2e: 1ms}}}"
+    text = SERVICES[: SERVICES.index("  - name: two")]
+    file = write(
+        tmp_path, ("lengths: {prompt_median: 100, output_median: 20}}", clients), ("seeds: 2", "seeds: 1"), text=text
+    )
+    [plan] = run(load_with_services(file), tmp_path / "out")["plans"]
+    chat, search = plan["services"]
+    assert "by_tenant" not in plan
+    assert "by_tenant" not in search
+    assert sum(one["requests"]["arrived"] for one in chat["by_tenant"]) == chat["requests"]["arrived"]
+    assert sum(one["cost_usd"]["total"] for one in chat["by_tenant"]) == pytest.approx(chat["cost_usd"]["total"])
+    assert [one["met"] for one in chat["by_tenant"]] == [True, False]
+    assert not find_faults(tmp_path / "out" / "scenario.yaml")
+    assert (chat["slo"]["met"], plan["slo"]["met"]) == (False, False)

@@ -1,9 +1,10 @@
 """One run of unlike pools behind one router: one data plane, a fleet and nodes for each pool -> one ledger."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from math import ceil
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def simulate_pools(
     limits: LatencyLimits | None = None,
     rows: Path | None = None,
     closed: ClosedWorkload | None = None,
+    tenants: Mapping[str, LatencyLimits] = MappingProxyType({}),
     progress: Callable[[float], None] | None = None,
 ) -> Ledger:
     """Replay arrivals against several pools: as `simulate`, with a router that sees the replicas of all.
@@ -68,6 +70,7 @@ def simulate_pools(
             salt=int(stream(seed, "routing").integers(2**62)),
             on_rows=writer,
             closed=closed,
+            tenants=tenants,
             kinds=list(zip(pools, clocks, strict=True)),
         )
         fleets = _fleets(pools, plane, seed)

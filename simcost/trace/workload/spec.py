@@ -35,7 +35,7 @@ class RecordedWorkload:
     """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as the trace says,
     else 0."""
     tenant: Tenant | None = None
-    """Who sends the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
+    """Sender of the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
     workload has a tenant, all have."""
     repeat: bool = False
     """Start again whenever it ends, until the end of the run."""
@@ -92,7 +92,7 @@ class Stream:
     priority: Priority = 0
     """Of its requests at the gateway: the highest leave it first, negative ones may be shed."""
     tenant: Tenant | None = None
-    """Who sends the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
+    """Sender of the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
     stream has a tenant, all have."""
 
 
@@ -111,7 +111,7 @@ class Synthetic:
     """Of its requests at the gateway: the highest leave it first, negative ones may be shed. None = as its clients
     say, else 0."""
     tenant: Tenant | None = None
-    """Who sends the requests; None = as its clients say, else there are no tenants."""
+    """Sender of the requests; None = as its clients say, else there are no tenants."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
     """Relative rate in the middle of each of the 24 hours of the day, linear in between; None = that of a public
     chat service (Azure, May 2024)."""
