@@ -15,7 +15,7 @@ CLIENTS = """\
     - {tenant: chat, share: 3, lengths: {prompt_median: 100, output_median: 20}}
     - {tenant: search, lengths: {prompt_median: 900, output_median: 5}}
 tenants:
-  search: {slo: {e2e: 50ms, attainment: 99%}}
+  - {name: search, slo: {e2e: 50ms, attainment: 99%}}
 """
 TEXT = SMALL.replace(LENGTHS, CLIENTS)
 
@@ -29,11 +29,16 @@ TEXT = SMALL.replace(LENGTHS, CLIENTS)
             "9:7: workload.clients.0.tenant: is missing: 'search' is the tenant of other requests",
         ),
         (
-            "  search: {",
-            "  serch: {",
-            "12:10: tenants.serch: no requests have the tenant 'serch'; did you mean 'search'?",
+            "tenants:\n",
+            "tenants:\n  - {name: search}\n",
+            "13:12: tenants.1.name: 'search' is the name of the tenant in line 12 too",
         ),
-        ("e2e: 50ms", "deadlines: 90%", "12:29: tenants.search.slo.deadlines: is a target of jobs"),
+        (
+            "- {name: search",
+            "- {name: serch",
+            "12:12: tenants.0.name: no requests have the tenant 'serch'; did you mean 'search'?",
+        ),
+        ("e2e: 50ms", "deadlines: 90%", "12:37: tenants.0.slo.deadlines: is a target of jobs"),
         (
             "e2e: 50ms, attainment: 99%}}\n",
             "e2e: 4h}}\ndefaults: {admission: {timeout: 60s, saturation: {then: defer}}}\n",
@@ -93,7 +98,7 @@ def test_parts_of_tenants_are_the_whole(tmp_path: Path) -> None:
 
 def test_each_service_has_tenants_of_its_own(tmp_path: Path) -> None:
     """Their sums are those of the service, not of the plan; its target is that of the tenants."""
-    clients = "clients: [{tenant: a}, {tenant: b}]}\n    tenants: {b: {slo: {e2e: 1ms}}}"
+    clients = "clients: [{tenant: a}, {tenant: b}]}\n    tenants: [{name: b, slo: {e2e: 1ms}}]"
     text = SERVICES[: SERVICES.index("  - name: two")]
     file = write(
         tmp_path, ("lengths: {prompt_median: 100, output_median: 20}}", clients), ("seeds: 2", "seeds: 1"), text=text

@@ -266,7 +266,7 @@ def _demand_faults(root: YamlNode, demand: YamlNode, file: str, folder: Path) ->
     horizon = root.get("horizon")
     if horizon is not None and given(horizon):
         yield fault_at(horizon, "cannot be combined with a demand; write it as demand.forecast.horizon", file)
-    yield from repeated_names(items(demand.get("events")), file)
+    yield from repeated_names(items(demand.get("events")), file, "event")
     ahead = demand.get("forecast")
     yield from ask(demand.get("timezone"), file, find_zone)[1]
     yield from ask(ahead.get("freq") if ahead is not None else None, file, parse_freq)[1]

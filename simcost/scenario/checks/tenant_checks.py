@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.by_kind import adapter
-from simcost.scenario.files.faults import fault_at, validate
+from simcost.scenario.files.faults import fault_at, repeated_names, validate
 from simcost.scenario.files.nodes import YamlNode, given, items
 from simcost.scenario.schema.scenario import Plan
 from simcost.scenario.schema.tenants import TenantTerms
@@ -32,10 +32,12 @@ def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
             if node not in named and isinstance(node.value, dict)
         )
         yield from _apart_faults(root, file)
-    for name, own in _mapping(root.get("tenants")).items():
-        if name not in names:
-            near = did_you_mean(str(name), names) or "; write `tenant: NAME` on a workload or one of its clients"
-            yield fault_at(own, f"no requests have the tenant {name!r}{near}", file)
+    yield from repeated_names(items(root.get("tenants")), file, "tenant")
+    for own in items(root.get("tenants")):
+        name = own.get("name")
+        if name is not None and isinstance(name.value, str) and name.value not in names:
+            near = did_you_mean(name.value, names) or "; write `tenant: NAME` on a workload or one of its clients"
+            yield fault_at(name, f"no requests have the tenant {name.value!r}{near}", file)
         slo = own.get("slo")
         for key in _OF_JOBS:
             if slo is not None and (target := slo.get(key)) is not None and given(target):
@@ -52,8 +54,8 @@ def _apart_faults(root: YamlNode, file: str) -> Iterator[Fault]:
 
 def patience_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> Iterator[Fault]:
     """Clients that give up before the deadline of work that is deferred; plans that are None have other faults."""
-    terms = {name: validate(adapter(TenantTerms), own, file)[0] for name, own in _mapping(root.get("tenants")).items()}
-    deadlines = {name: one.slo.e2e for name, one in terms.items() if one is not None and one.slo and one.slo.e2e}
+    terms = [validate(adapter(TenantTerms), own, file)[0] for own in items(root.get("tenants"))]
+    deadlines = {one.name: one.slo.e2e for one in terms if one is not None and one.slo and one.slo.e2e}
     for node, plan in zip(items(root.get("plans")), plans, strict=True):
         admission = node.get("admission")
         if plan is None or admission is None or (patience := plan.admission.timeout) is None:
@@ -68,10 +70,6 @@ def patience_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> 
                     "while the pool is saturated; remove it, or raise it"
                 )
                 yield fault_at(place, message, file)
-
-
-def _mapping(node: YamlNode | None) -> dict[str, YamlNode]:
-    return node.value if node is not None and isinstance(node.value, dict) else {}
 
 
 def _streams(root: YamlNode) -> Iterator[YamlNode]:

@@ -108,12 +108,12 @@ def file_faults(node: YamlNode | None, file: str, folder: Path, remedy: str) -> 
         yield fault_at(node, str(error), file)
 
 
-def repeated_names(events: Sequence[YamlNode], file: str) -> Iterator[Fault]:
-    """Names of events that appear twice."""
+def repeated_names(parts: Sequence[YamlNode], file: str, what: str) -> Iterator[Fault]:
+    """Names of parts that appear twice; `what` they are."""
     seen: dict[object, YamlNode] = {}
-    for name in filter(None, (event.get("name") for event in events)):
+    for name in filter(None, (part.get("name") for part in parts)):
         if not isinstance(name.value, dict | list) and seen.setdefault(name.value, name) is not name:
-            message = f"{name.value!r} is the name of the event in line {seen[name.value].line} too; names must differ"
+            message = f"{name.value!r} is the name of the {what} in line {seen[name.value].line} too; names must differ"
             yield fault_at(name, message, file)
 
 

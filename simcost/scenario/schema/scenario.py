@@ -328,8 +328,8 @@ class Scenario:
     """Training jobs, alone or on the same fleet as the requests."""
     slo: Slo
     """Targets of requests and jobs."""
-    tenants: Mapping[str, TenantTerms] = field(default_factory=dict)
-    """Terms of tenants by their names, where they have some of their own."""
+    tenants: tuple[TenantTerms, ...] = ()
+    """Terms of tenants that have some of their own."""
     quality: QualityTarget | None = None
     """Benchmark by which the models of the plans are compared, and the least that is accepted: `{metric: mmlu,
     at_least: 64}`. None = the one that the catalog knows of most plans, and all are accepted."""
@@ -372,7 +372,7 @@ class Scenario:
         """Targets of each tenant, in the order of their numbers; empty where requests have none."""
         streams = self.demand.requests if self.demand is not None else ()
         names = (*tenants(self.open_workloads()), *stream_tenants(streams))
-        own = {name: terms.slo for name, terms in self.tenants.items() if terms.slo is not None}
+        own = {one.name: one.slo for one in self.tenants if one.slo is not None}
         return {name: own.get(name, self.slo) for name in names}
 
     def model_of(self, plan: Plan) -> str | None:

@@ -1,7 +1,6 @@
 """Services of a scenario: the requests of each model and their target, apart from how plans serve them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import MinLen
@@ -24,8 +23,8 @@ class ServiceDemand:
     """Its requests, as those of a scenario."""
     slo: Slo
     """Targets of its requests."""
-    tenants: Mapping[str, TenantTerms] = field(default_factory=dict)
-    """Terms of its tenants by their names, where they have some of their own."""
+    tenants: tuple[TenantTerms, ...] = ()
+    """Terms of its tenants that have some of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

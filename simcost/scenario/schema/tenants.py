@@ -1,6 +1,9 @@
 """Tenants of a scenario: who shares the pool, and what each was promised."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import MinLen
 
 from simcost.slo import Slo
 
@@ -9,6 +12,8 @@ from simcost.slo import Slo
 class TenantTerms:
     """Terms of one tenant, whose requests name it as `tenant`."""
 
+    name: Annotated[str, MinLen(1)]
+    """As the requests name it."""
     slo: Slo | None = None
     """Its own targets; None = those of the scenario. A plan meets the SLO when each tenant meets its targets, all its
     requests taken together."""
