@@ -237,6 +237,7 @@ class Pool:
         self.wake: float = inf  # when the head of the gate is tried again
         self.backed_off = 0
         self.held = 0
+        self.passed = 0  # others that are deferred
         self.told_at = -1
         self.reports: dict[Replica, Report] = {}
         self.sent: list[tuple[int, Replica]] = []
@@ -358,7 +359,9 @@ class Pool:
         """Whether it passes those at the gateway that are deferred."""
         limits = self.engine.admission.saturation
         defers = limits is not None and limits.then == "defer"
-        return defers and request.priority >= 0 and all(one.priority < request.priority for one in self.gate)
+        found = defers and request.priority >= 0 and all(one.priority < request.priority for one in self.gate)
+        self.passed += found
+        return found
 
     def holds_back(self, request: Request) -> bool:
         limits = self.engine.admission.saturation

@@ -101,7 +101,7 @@ def _own_faults(root: YamlNode, file: str) -> list[Fault]:
             find_zone(zone.value)
         except InputError as error:
             faults.append(fault_at(zone, str(error), file))
-    return [*faults, *repeated_names(_nodes(root), file)]
+    return [*faults, *repeated_names(_nodes(root), file, "event")]
 
 
 def _nodes(root: YamlNode) -> list[YamlNode]:
