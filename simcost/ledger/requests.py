@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from simcost.ledger.tenants import TenantOutcomes
+
 NODES = pa.schema(
     [
         ("pool", pa.string()),
@@ -181,36 +183,6 @@ class PrefixHits:
     """Of them, tokens that were cached."""
     saved_prefill_s: float
     """Engine time that those would have taken, in full steps."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantOutcomes:
-    """Outcomes of the requests of one tenant; sums over tenants are those of all requests.
-
-    arrived = completed + rejected + timed_out + lost + in_system.
-    """
-
-    tenant: str
-    arrived: int
-    completed: int
-    rejected: int
-    timed_out: int
-    lost: int
-    in_system: int
-    good: int
-    """Completed within all limits of the tenant."""
-    late: int
-    """Still in the system at the end of the run, and already past a limit of the tenant."""
-    prompt_tokens: int
-    """Of completed requests, as all that follows."""
-    output_tokens: int
-    context_tokens: int
-    """KV tokens that their decode steps read."""
-    squared_prompts: int
-    """Sum of the squares of the tokens of prompts."""
-    limits: LatencyLimits
-    histograms: npt.NDArray[np.int64]
-    """[metric, bucket] counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

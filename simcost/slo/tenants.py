@@ -7,7 +7,8 @@ from simcost.slo.levels import metrics_of, ratio, values_to_check
 from simcost.slo.targets import Check, Slo
 
 if TYPE_CHECKING:
-    from simcost.ledger.requests import Buckets, TenantOutcomes
+    from simcost.ledger.requests import Buckets
+    from simcost.ledger.tenants import TenantOutcomes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

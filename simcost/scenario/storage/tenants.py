@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from simcost.ledger.requests import METRICS, Buckets, LatencyLimits, TenantOutcomes
+from simcost.ledger.requests import METRICS, Buckets
+from simcost.ledger.tenants import TenantOutcomes
 from simcost.scenario.storage.folders import read_table
 
 _ROWS, _CELLS = "tenants", "tenant_histograms"
-_LIMITS = tuple(field.name for field in fields(LatencyLimits))
-_COUNTS = tuple(field.name for field in fields(TenantOutcomes) if field.name not in ("tenant", "limits", "histograms"))
+_COUNTS = tuple(field.name for field in fields(TenantOutcomes) if field.name not in ("tenant", "histograms"))
 
 
 def tenant_tables(tenants: Sequence[TenantOutcomes]) -> dict[str, pa.Table]:
@@ -22,7 +22,6 @@ def tenant_tables(tenants: Sequence[TenantOutcomes]) -> dict[str, pa.Table]:
     if not tenants:
         return {}
     rows = {name: [getattr(one, name) for one in tenants] for name in ("tenant", *_COUNTS)}
-    rows |= {name: [getattr(one.limits, name) for one in tenants] for name in _LIMITS}
     histograms = np.stack([one.histograms for one in tenants])
     places = np.nonzero(histograms)
     cells = dict(zip(("tenant", "metric", "bucket"), places, strict=True)) | {"count": histograms[places]}
@@ -39,7 +38,6 @@ def read_tenants(folder: Path, buckets: Buckets) -> tuple[TenantOutcomes, ...]:
     return tuple(
         TenantOutcomes(
             tenant=row["tenant"],
-            limits=LatencyLimits(**{name: row[name] for name in _LIMITS}),
             histograms=own,
             **{name: row[name] for name in _COUNTS},
         )

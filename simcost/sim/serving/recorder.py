@@ -21,8 +21,8 @@ from simcost.ledger.requests import (
     PrefixHits,
     RequestOutcomes,
     Sendings,
-    TenantOutcomes,
 )
+from simcost.ledger.tenants import TenantOutcomes
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NIL, Ints

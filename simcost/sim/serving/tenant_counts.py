@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simcost.ledger.requests import METRICS, Buckets, LatencyLimits, TenantOutcomes
+from simcost.ledger.requests import METRICS, Buckets, LatencyLimits
+from simcost.ledger.tenants import TenantOutcomes
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import Ints
 from simcost.trace.requests.batch import Floats, RequestBatch, Tenants
@@ -33,14 +34,14 @@ class TenantCounts:
     """
 
     def __init__(self, limits: Mapping[str, LatencyLimits], tick_s: float, window_ticks: int, windows: int) -> None:
-        self._limits, self._tick_s, self._window_ticks = dict(limits), tick_s, window_ticks
+        self._names, self._tick_s, self._window_ticks = tuple(limits), tick_s, window_ticks
         self._tenants: Tenants = np.zeros(1 << 16, np.int16)
         self._known = 0
-        count = len(self._limits)
+        count = len(self._names)
         self._ended = np.zeros((count, len(col.STATUSES)), np.int64)
         self._sums = np.zeros((count, len(_SUMS)), np.int64)
         self._histograms = np.zeros((count, len(METRICS), Buckets().count), np.int64)
-        self._most = np.array([(one.ttft_s, one.tpot_s, one.e2e_s) for one in self._limits.values()])
+        self._most = np.array([(one.ttft_s, one.tpot_s, one.e2e_s) for one in limits.values()])
         self.good: Ints = np.zeros(windows, np.int64)
         """Good requests by window of arrival."""
 
@@ -80,7 +81,7 @@ class TenantCounts:
         tenants = self._tenants[:arrived]
         own = self._most[tenants[numbers]]
         late = (waited_s > own[:, 2]) | (~begun & (waited_s > own[:, 0]))
-        count = len(self._limits)
+        count = len(self._names)
         columns = np.column_stack(
             [
                 np.bincount(tenants, minlength=count),
@@ -92,10 +93,8 @@ class TenantCounts:
         )
         names = ("arrived", *col.STATUSES, "in_system", "late", *_SUMS)
         found = tuple(
-            TenantOutcomes(tenant=name, limits=limits, histograms=histograms, **dict(zip(names, row, strict=True)))
-            for (name, limits), row, histograms in zip(
-                self._limits.items(), columns.tolist(), self._histograms, strict=True
-            )
+            TenantOutcomes(tenant=name, histograms=histograms, **dict(zip(names, row, strict=True)))
+            for name, row, histograms in zip(self._names, columns.tolist(), self._histograms, strict=True)
         )
         return found, late
 
