@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.compare.provisioning import demand, needed_replicas, target_utilisation
-from simcost.ledger.requests import UNREAD, Ledger
+from simcost.ledger.request_tables import UNREAD
+from simcost.ledger.requests import Ledger
 from simcost.slo import SloReport
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simcost.ledger.requests import NODES, LedgerUsage
+from simcost.ledger.request_tables import NODES
+from simcost.ledger.requests import LedgerUsage
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

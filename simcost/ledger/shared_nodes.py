@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simcost.ledger.requests import NODES, Ledger, LedgerUsage
+from simcost.ledger.request_tables import NODES
+from simcost.ledger.requests import Ledger, LedgerUsage
 
 SHARED = "shared"
 """Name of the pool of shared nodes in their table."""

@@ -19,7 +19,8 @@ from simcost.catalog import load_catalog
 from simcost.catalog.energy_facts import PowerDraw
 from simcost.errors import CatalogError
 from simcost.ledger.jobs import JobLedger, JobOutcomes
-from simcost.ledger.requests import NODES, LedgerUsage
+from simcost.ledger.request_tables import NODES
+from simcost.ledger.requests import LedgerUsage
 
 CATALOG = load_catalog()
 P4D = CATALOG.offer("aws/p4d.24xlarge", "us-east-1")

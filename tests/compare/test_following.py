@@ -9,7 +9,8 @@ from support.ledgers import HOUR, ledger, outcomes
 
 from simcost.compare.fleet_tracking import followed, following, moved
 from simcost.compare.provisioning import CARRIED
-from simcost.ledger.requests import EVENTS, PULSE, Ledger
+from simcost.ledger.request_tables import EVENTS, PULSE
+from simcost.ledger.requests import Ledger
 
 MINUTE = 60.0
 

@@ -43,6 +43,7 @@ NOT_OF_RUNS = {
     "compare",
     "documents.py",
     "errors.py",
+    "gates.py",
     "outputs.py",
     "progress.py",
     "py.typed",

@@ -12,7 +12,8 @@ from support.ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
 from simcost.ledger.jobs import JobLedger, JobOutcomes
-from simcost.ledger.requests import TIMELINE, LatencyLimits, Ledger, Sendings
+from simcost.ledger.request_tables import TIMELINE
+from simcost.ledger.requests import LatencyLimits, Ledger, Sendings
 from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import FifoSkip
 from simcost.scenario.storage.folders import whole_files, whole_folder, write_sums

@@ -245,7 +245,7 @@ def test_a_fleet_that_changes_in_a_later_replication_only_is_reported(
     tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Replication 0 has its course drawn whether its own fleet changed or not."""
-    from simcost.ledger.requests import EVENTS
+    from simcost.ledger.request_tables import EVENTS
     from simcost.studies.plans.sections import read
 
     def later(pool: Any, arrivals: Any, *, rows: Path | None, **options: Any) -> Any:

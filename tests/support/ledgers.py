@@ -10,20 +10,8 @@ import pyarrow.parquet as pq
 
 from simcost.catalog.contracts import Contracted
 from simcost.catalog.facts import BillingRule, Offer, TierPrice
-from simcost.ledger.requests import (
-    EVENTS,
-    METRICS,
-    NODES,
-    OUTCOMES,
-    PULSE,
-    REPLICAS,
-    TIMELINE,
-    WINDOWS,
-    Buckets,
-    LatencyLimits,
-    Ledger,
-    RequestOutcomes,
-)
+from simcost.ledger.request_tables import EVENTS, NODES, OUTCOMES, PULSE, REPLICAS, TIMELINE, WINDOWS
+from simcost.ledger.requests import METRICS, Buckets, LatencyLimits, Ledger, RequestOutcomes
 
 FACT = {"source": "test", "as_of": "2026-07-20", "quality": "A"}
 HOUR = 3600.0

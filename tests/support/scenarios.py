@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simcost.ledger.requests import OUTCOMES, Ledger
+from simcost.ledger.request_tables import OUTCOMES
+from simcost.ledger.requests import Ledger
 
 SMALL = """\
 scenario: small

@@ -13,7 +13,7 @@ from simcost.billing import Spot
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError, InputError, did_you_mean
-from simcost.ledger.requests import NODES
+from simcost.ledger.request_tables import NODES
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.scenario import SpotNodes

@@ -16,7 +16,8 @@ from simcost.billing import Spot
 from simcost.compare.bounds import MixBounds, RequestMix, mix_bounds
 from simcost.compare.racing import Entrant
 from simcost.errors import InputError
-from simcost.ledger.requests import NODES, LedgerUsage
+from simcost.ledger.request_tables import NODES
+from simcost.ledger.requests import LedgerUsage
 from simcost.plan import Fixed
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.scenario.inputs.model_quality import model_qualities

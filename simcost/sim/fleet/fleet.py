@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import simpy
 
-from simcost.ledger.requests import UNREAD
+from simcost.ledger.request_tables import UNREAD
 from simcost.sim.fleet.records import FreeSlots, Node, Process, Replica, to_remove
 from simcost.sim.fleet.scheduler import NodeScheduler
 from simcost.sim.fleet.startup import ColdStart

@@ -8,20 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.ledger.requests import (
-    EVENTS,
-    NODES,
-    OUTCOMES,
-    PULSE,
-    REPLICAS,
-    TIMELINE,
-    WINDOWS,
-    Buckets,
-    LatencyLimits,
-    PrefixHits,
-    RequestOutcomes,
-    Sendings,
-)
+from simcost.ledger.request_tables import EVENTS, NODES, OUTCOMES, PULSE, REPLICAS, TIMELINE, WINDOWS
+from simcost.ledger.requests import Buckets, LatencyLimits, PrefixHits, RequestOutcomes, Sendings
 from simcost.ledger.tenants import TenantOutcomes
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
