@@ -7,6 +7,7 @@ from datetime import date
 from math import inf, isclose
 from typing import Protocol, TypeVar
 
+from simcost.catalog.acceptance_facts import DraftAcceptance
 from simcost.catalog.aliases import ALIASES, ANY_REGION, WITHOUT_DATASHEET, canonical, matches, narrowness
 from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
@@ -52,6 +53,7 @@ class Facts:
     tier_prices: tuple[TierPrice, ...] = ()
     token_prices: Sequence[TokenPrice] = ()
     quality: tuple[BenchmarkScore, ...] = ()
+    acceptance: tuple[DraftAcceptance, ...] = ()
     step_factors: tuple[StepFactor, ...] = ()
     hardware_fits: tuple[HardwareFit, ...] = ()
     mig: tuple[MigSlices, ...] = ()

@@ -21,6 +21,7 @@ KINDS = {
     "tier-prices": "tier_prices",
     "token-prices": "token_prices",
     "benchmark-scores": "quality",
+    "acceptance": "acceptance",
     "training-mfu": "training_mfu",
     "training-runs": "training_runs",
     "failure-rates": "failure_rates",

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from simcost.catalog.acceptance_facts import DraftAcceptance
 from simcost.catalog.aliases import WITHOUT_DATASHEET, canonical
 from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.catalog import Catalog, Facts
@@ -63,6 +64,7 @@ _TABLES = {
     "tier_prices": _Table(TierPrice, ("provider", "item", "region", "from_gb"), ("provider", "item")),
     "token_prices": _table(TokenPrice, "provider", "model"),
     "quality": _table(BenchmarkScore, "model", "metric", "precision", "kv_precision", "pruning"),
+    "acceptance": _table(DraftAcceptance, "drafter", "model", "task", "drafts"),
     "step_factors": _table(StepFactor, "model_class", "engine", "accelerator", "precision", "model", "tp", "pp", "dp"),
     "mig": _table(MigSlices, "accelerator"),
     "hardware_fits": _table(HardwareFit, "accelerator", "link", "precision"),

@@ -1,7 +1,7 @@
 """The performance of one replica as a document."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import log
 from typing import Any, TypeAlias
 
@@ -46,14 +46,17 @@ def perf_document(
         `measured`: each with the prediction, predicted / measured, and whether it lies in the 95 % interval;
         `provenance`, `source`, `sigma`; `kv_capacity_tokens`, `weights_bytes` and more of memory; `prefill`: one full
         step of prompts; `throughput`: a row per batch size of steps that only decode, up to the batch that the KV
-        cache holds (empty if it holds not one such sequence).
+        cache holds (empty if it holds not one such sequence), with speculation the speed-up by it.
 
     Raises:
         CatalogError, InputError, DoesNotFitError: see `fit_memory` and `step_time`.
     """
     model, accelerator = catalog.model(model_name), catalog.accelerator(spec.accelerator)
-    memory = fit_memory(model, accelerator, spec, max_num_batched_tokens)
+    memory = fit_memory(model, accelerator, spec, max_num_batched_tokens, catalog)
     step = step_time(catalog, model, accelerator, spec)
+    plain = (
+        None if spec.speculation is None else step_time(catalog, model, accelerator, replace(spec, speculation=None))
+    )
     batches = _batches(min(max_num_seqs, memory.kv_capacity_tokens // context_tokens))
     return {
         "model": model.name,
@@ -68,6 +71,7 @@ def perf_document(
         "kv_precision": spec.kv_precision,
         "pruning": spec.pruning.label if spec.pruning is not None else None,
         "lora": asdict(spec.lora) if spec.lora is not None else None,
+        "speculation": _speculation(step),
         "assumptions": list(spec.assumptions),
         "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
         "base": _base(step, max_num_batched_tokens) if step.base else [],
@@ -81,7 +85,7 @@ def perf_document(
         "max_num_batched_tokens": max_num_batched_tokens,
         "context_tokens": context_tokens,
         "prefill": _prefill(step, max_num_batched_tokens),
-        "throughput": [_decode(step, batch, context_tokens) for batch in batches],
+        "throughput": [_decode(step, batch, context_tokens, plain) for batch in batches],
         "catalog_date": catalog.as_of,
     }
 
@@ -96,6 +100,17 @@ def _compared(
     ratio = predicted_s / row.tpot_s
     inside = abs(log(ratio)) <= IN_95 * step.sigma
     return {**row._asdict(), "predicted_tpot_s": predicted_s, "ratio": ratio, "in_95_interval": inside}
+
+
+def _speculation(step: StepTime) -> dict[str, Any] | None:
+    """Acceptance by position, tokens per step, and the time of drafting for one sequence."""
+    if step.draft is None:
+        return None
+    return {
+        "rates": list(step.draft.rates),
+        "tokens_per_step": step.tokens_per_step,
+        "draft_s": float(step.draft.seconds(1.0)),
+    }
 
 
 def _memory(memory: MemoryFit) -> dict[str, Any]:
@@ -115,10 +130,11 @@ def _prefill(step: StepTime, tokens: int) -> dict[str, float]:
     return {"tokens": tokens, "step_s": time_s, "tokens_per_s": tokens / time_s}
 
 
-def _decode(step: StepTime, batch: int, context_tokens: int) -> dict[str, float]:
-    """A step that decodes one token of each of `batch` sequences."""
-    time_s = step.seconds(0, batch, batch * context_tokens, 0)
-    return {"batch": batch, "tpot_s": time_s, "tokens_per_s": batch / time_s}
+def _decode(step: StepTime, batch: int, context_tokens: int, plain: StepTime | None) -> dict[str, float]:
+    """Steps that decode `batch` sequences: the time of a token of each, and that of a plain step over it."""
+    time_s = step.seconds(0, batch, batch * context_tokens, 0) / step.tokens_per_step
+    speedup = {} if plain is None else {"speedup": plain.seconds(0, batch, batch * context_tokens, 0) / time_s}
+    return {"batch": batch, "tpot_s": time_s, "tokens_per_s": batch / time_s, **speedup}
 
 
 def _batches(most: int) -> list[int]:

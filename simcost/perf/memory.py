@@ -3,10 +3,12 @@
 Sources: the published model configurations; the overhead is calibrated on one real run and wide.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from simcost.catalog.facts import Accelerator, Model, Precision
 from simcost.errors import DoesNotFitError, InputError
@@ -18,6 +20,9 @@ from simcost.perf.model_shape import (
 )
 from simcost.perf.replica import ReplicaSpec
 from simcost.units import GIB
+
+if TYPE_CHECKING:
+    from simcost.catalog import Catalog
 
 WEIGHT_BYTES: dict[Precision, float] = {
     "bf16": 2.0,
@@ -187,23 +192,32 @@ class MemoryFit:
     """Memory of one replica; bytes are per device unless the name says otherwise."""
 
     weights_bytes: float
-    """One copy of the model."""
+    """One copy of the model, and of its drafter."""
     weights_bytes_per_device: float
     adapters_bytes_per_device: float
     """Slots of LoRA adapters."""
+    drafter_bytes_per_device: float
+    """Weights of the drafter of speculative decoding."""
     overhead_bytes: float
     kv_bytes_per_token: float
-    """Per device."""
+    """Per device, that of the drafter included."""
     kv_capacity_tokens: int
     """Whole replica, in whole blocks of 16 tokens."""
     provenance: str
 
 
-def fit_memory(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int) -> MemoryFit:
+def fit_memory(
+    model: Model,
+    accelerator: Accelerator,
+    spec: ReplicaSpec,
+    max_num_batched_tokens: int,
+    catalog: Catalog | None = None,
+) -> MemoryFit:
     """Memory of a replica, and the capacity of its KV cache in tokens.
 
-    tokens = dp * floor((memory * memory_utilisation - weights - adapters - overhead) / kv_bytes_per_token), in blocks;
-    weights, adapters, overhead and KV cache of the fullest device.
+    tokens = dp * floor((memory * memory_utilisation - weights - adapters - drafter - overhead) / kv_bytes_per_token),
+    in blocks; weights, adapters, drafter, overhead and KV cache of the fullest device. A drafter that is a model of its
+    own is looked up in `catalog`; None = the built-in facts.
 
     Raises:
         InputError: tp does not split the heads; a precision that the accelerator or the model lacks.
@@ -213,29 +227,61 @@ def fit_memory(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_nu
     model = spec.shape(model)
     if spec.kv_tokens is not None and spec.kv_tokens < BLOCK_TOKENS:
         raise InputError(f"kv_tokens {spec.kv_tokens} is less than one block of {BLOCK_TOKENS} tokens")
-    fit = _fit(model, accelerator, spec, max_num_batched_tokens)
+    drafter = _drafter(model, spec, catalog)
+    fit = _fit(model, accelerator, spec, max_num_batched_tokens, drafter)
     if fit.kv_capacity_tokens < BLOCK_TOKENS:
-        raise DoesNotFitError(_what_is_missing(model, accelerator, spec, max_num_batched_tokens, fit))
+        raise DoesNotFitError(_what_is_missing(model, accelerator, spec, max_num_batched_tokens, fit, drafter))
     return fit
 
 
-def _fit(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batched_tokens: int) -> MemoryFit:
+class _Drafter(NamedTuple):
+    """Bytes of a drafter on a device."""
+
+    weights: float = 0.0
+    kv_per_token: float = 0.0
+
+
+_NO_DRAFTER = _Drafter()
+
+
+def _drafter(model: Model, spec: ReplicaSpec, catalog: Catalog | None) -> _Drafter:
+    """MTP and its model share their LM head."""
+    from simcost.catalog import load_catalog
+
+    speculation = spec.speculation
+    drafter = None if speculation is None else speculation.drafter_of(catalog or load_catalog(), model)
+    if speculation is None or drafter is None:
+        return _NO_DRAFTER
+    own = spec.of_drafter(speculation)
+    shared = embedding_parameters(drafter) * 2.0 / spec.tp if speculation.drafter == "mtp" else 0.0
+    weights = weights_bytes_per_device(drafter, own) - shared
+    return _Drafter(weights, kv_bytes_per_token(drafter, spec.tp, spec.kv_precision))
+
+
+def _fit(
+    model: Model,
+    accelerator: Accelerator,
+    spec: ReplicaSpec,
+    max_num_batched_tokens: int,
+    drafter: _Drafter = _NO_DRAFTER,
+) -> MemoryFit:
     """The budget, its capacity below one block where the model does not fit."""
     weights = weights_bytes_per_device(model, spec)
     overhead, source = spec.overhead, "overhead given"
     if overhead is None:
         overhead = overhead_bytes(model, spec.tp, max_num_batched_tokens)
         source = f"overhead estimated at {overhead / GIB:.2f} GiB per device (other estimates: up to 6 GiB)"
-    per_token = kv_bytes_per_token(model, spec.tp, spec.kv_precision, spec.pp)
+    per_token = kv_bytes_per_token(model, spec.tp, spec.kv_precision, spec.pp) + drafter.kv_per_token
     adapters = 0.0 if spec.lora is None else spec.lora.bytes_per_device(model, spec.tp, spec.pp)
-    left = accelerator.memory_bytes * spec.memory_utilisation - weights - adapters - overhead
+    left = accelerator.memory_bytes * spec.memory_utilisation - weights - adapters - drafter.weights - overhead
     tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
     if spec.kv_tokens is not None and weights < accelerator.memory_bytes:
         tokens, source = spec.kv_tokens // BLOCK_TOKENS * BLOCK_TOKENS, "KV capacity given"
     return MemoryFit(
-        weights_bytes=weights_bytes(model, spec),
+        weights_bytes=weights_bytes(model, spec) + drafter.weights * spec.tp,
         weights_bytes_per_device=weights,
         adapters_bytes_per_device=adapters,
+        drafter_bytes_per_device=drafter.weights,
         overhead_bytes=overhead,
         kv_bytes_per_token=per_token,
         kv_capacity_tokens=tokens,
@@ -243,11 +289,13 @@ def _fit(model: Model, accelerator: Accelerator, spec: ReplicaSpec, max_num_batc
     )
 
 
-def _what_is_missing(model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, fit: MemoryFit) -> str:
+def _what_is_missing(
+    model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, fit: MemoryFit, drafter: _Drafter
+) -> str:
     usable = accelerator.memory_bytes * spec.memory_utilisation
-    held = fit.weights_bytes_per_device + fit.adapters_bytes_per_device
+    held = fit.weights_bytes_per_device + fit.adapters_bytes_per_device + fit.drafter_bytes_per_device
     needed = held + fit.overhead_bytes + BLOCK_TOKENS * fit.kv_bytes_per_token
-    advice = list(_what_would_fit(model, accelerator, spec, tokens))
+    advice = list(_what_would_fit(model, accelerator, spec, tokens, drafter))
     return (
         f"{model.name} in {spec.precision} does not fit on {spec.accelerators} x {accelerator.name}: per device "
         f"{held / GIB:.1f} GiB of weights and {fit.overhead_bytes / GIB:.1f} GiB of "
@@ -256,10 +304,14 @@ def _what_is_missing(model: Model, accelerator: Accelerator, spec: ReplicaSpec, 
     )
 
 
-def _what_would_fit(model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int) -> Iterator[str]:
-    """More devices, smaller weights, or another device, with the KV tokens each would leave."""
+def _what_would_fit(
+    model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, drafter: _Drafter
+) -> Iterator[str]:
+    """No drafter, more devices, smaller weights, or another device, with the KV tokens each would leave."""
     from simcost.catalog import load_catalog
 
+    if drafter.weights and (kv := _capacity(model, accelerator, spec, tokens)):
+        yield f"no speculation ({kv:,} KV tokens)"
     for tp in possible_tp(model):
         if spec.tp < tp <= 16 and (kv := _capacity(model, accelerator, replace(spec, tp=tp), tokens)):
             yield f"tp {tp} ({kv:,} KV tokens)"

@@ -1,13 +1,14 @@
 """Hardware, number formats and changes of the model of a replica, as a scenario writes it."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
 
 from annotated_types import Ge, Gt, Le
 
 from simcost.catalog.facts import Engine, Model, Precision
 from simcost.perf.adapters import AdapterSlots
 from simcost.perf.pruning import Pruning
+from simcost.perf.speculation import Speculation
 from simcost.units import ByKind, Bytes, Count, PositiveCount, Seconds
 
 
@@ -74,6 +75,8 @@ class ReplicaSpec:
     16}`; None = nothing."""
     lora: AdapterSlots | None = None
     """LoRA adapters that the replica serves beside its model; None = none."""
+    speculation: Speculation | None = None
+    """Speculative decoding; None = one token in each step."""
     memory_utilisation: Annotated[float, Gt(0), Le(1)] = 0.92
     """Share of device memory the engine may use (vLLM: `gpu_memory_utilization`)."""
     overhead: Bytes | None = None
@@ -101,7 +104,13 @@ class ReplicaSpec:
         """The model as it is served: pruned, or as it is."""
         return model if self.pruning is None else self.pruning.shape(model)
 
+    def of_drafter(self, speculation: Speculation) -> Self:
+        """The layout of a drafter: its own precision, on all devices of a rank."""
+        plain = replace(self, pruning=None, lora=None, speculation=None, step=None, kv_tokens=None)
+        return replace(plain, precision=speculation.precision, pp=1)
+
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """Assumptions on pruning and adapters."""
-        return tuple(lever.assumption for lever in (self.pruning, self.lora) if lever is not None)
+        """Assumptions on pruning, adapters and speculation."""
+        levers = (self.pruning, self.lora, self.speculation)
+        return tuple(lever.assumption for lever in levers if lever is not None)

@@ -100,14 +100,19 @@ def slopes(fit: HardwareFit, accelerator: Accelerator, model: Model, spec: Repli
     full, windowed = _attention_layers(model)
     kv_token_s = _kv_token_s(fit, accelerator, model, spec)
     pair_s = _pair_flops(model) / spec.tp / (fit.attention_efficiency * accelerator.bf16_flops)
-    head_flops = 2.0 * embedding_parameters(model) / spec.tp
-    head_s = head_flops / (fit.gemm_efficiency * accelerator.bf16_flops)
+    head_s = head_row_s(fit, accelerator, model, spec)
     return Slopes(
         sequence_s=(head_s + kv_token_s * windowed * model.window_tokens) * share + fit.sequence_s / spec.dp,
         kv_token_s=kv_token_s * full * share,
         pair_s=pair_s * full * share,
         prompt_token_s=pair_s * windowed * model.window_tokens * share,
     )
+
+
+def head_row_s(fit: HardwareFit, accelerator: Accelerator, model: Model, spec: ReplicaSpec) -> float:
+    """Arithmetic of the LM head for one row on its devices."""
+    head_flops = 2.0 * embedding_parameters(model) / spec.tp
+    return head_flops / (fit.gemm_efficiency * accelerator.bf16_flops)
 
 
 def _attention_layers(model: Model) -> tuple[int, int]:

@@ -9,13 +9,15 @@ was measured, engine, version and benchmark definition included; wider by what n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from math import hypot
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Accelerator, HardwareFit, Model
 from simcost.errors import CatalogError
+from simcost.perf.drafting import Drafting, draft_time
 from simcost.perf.factors import LEVELS, Correction, corrected, correction
 from simcost.perf.memory import check_replica, gemm_rate
 from simcost.perf.replica import GivenStep, ReplicaSpec
@@ -31,6 +33,8 @@ GIVEN_SIGMA = 0.08
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
 UNMEASURED_SIGMA = 0.30
 """An accelerator that nobody measured: the worst error of predicting a measured one from the others."""
+SPECULATION_SIGMA = 0.20
+"""Spread of the speed-ups by speculation against 13 published ones, acceptance given: docs/validation.md."""
 OTHER_VENDOR_SIGMA = 0.40
 """The same where the means are mostly those of other vendors."""
 
@@ -59,11 +63,24 @@ class StepTime:
     """Log-normal spread of the whole step time (engine factor and model error), for intervals."""
     base: tuple[tuple[int, float], ...] = ()
     """Knots: tokens of the step, seconds."""
+    draft: Drafting | None = None
+    """Speculative decoding: each sequence has `rows` rows in a step, which takes the time of drafting longer."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of a decoding sequence in a step."""
+        return 1 if self.draft is None else self.draft.rows
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Tokens of a decoding sequence in a step, in the mean."""
+        return 1.0 if self.draft is None else self.draft.tokens_per_step
 
     def seconds(self, prefill_tokens: float, sequences: float, kv_tokens: float, pairs: float) -> float:
         """The time of one step."""
         return (
-            self.base_seconds(prefill_tokens + sequences)
+            self.base_seconds(prefill_tokens + self.rows * sequences)
+            + (0.0 if self.draft is None else self.draft.seconds(sequences))
             + self.b_s_per_token * prefill_tokens
             + self.c_s_per_sequence * sequences
             + self.d_s_per_token * kv_tokens
@@ -87,19 +104,23 @@ class StepTime:
 
     def numbers(self) -> dict[str, Any]:
         """All that the time depends on."""
-        return {"base": self.base, **{name: getattr(self, name) for name in COEFFICIENTS}}
+        draft = {} if self.draft is None else {"draft": asdict(self.draft)}
+        return {"base": self.base, **{name: getattr(self, name) for name in COEFFICIENTS}, **draft}
 
     def scaled(self, factor: float) -> StepTime:
         """The same with every step longer by a factor."""
         base = tuple((tokens, base_s * factor) for tokens, base_s in self.base)
-        return replace(self, base=base, **{name: getattr(self, name) * factor for name in COEFFICIENTS})
+        draft = None if self.draft is None else self.draft.scaled(factor)
+        return replace(self, base=base, draft=draft, **{name: getattr(self, name) * factor for name in COEFFICIENTS})
 
     def linear(self, tokens: int, sequences: int) -> dict[str, float]:
         """Coefficients of the line through an empty step, a prefill of `tokens` and a decode of `sequences`, without KV
         tokens and pairs: a summary, exact where there is no base.
         """
         empty_s = self.base_seconds(0.0)
-        by_token, by_sequence = ((self.base_seconds(float(n)) - empty_s) / n for n in (tokens, sequences))
+        by_token = (self.base_seconds(float(tokens)) - empty_s) / tokens
+        drafting_s = 0.0 if self.draft is None else self.draft.seconds(float(sequences))
+        by_sequence = (self.base_seconds(float(self.rows * sequences)) - empty_s + drafting_s) / sequences
         return {
             "a_s": empty_s,
             "b_s_per_token": self.b_s_per_token + by_token,
@@ -126,12 +147,47 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
     """
     source = step_source(catalog, model, accelerator, spec)
     if isinstance(source, GivenStep):
-        return _given(source)
+        step = _given(source)
+        return _speculative(step, catalog, model, accelerator, spec, None, step.b_s_per_token)
     found = correction(catalog, model, accelerator, spec)
     if spec.pruning is not None:
         found = _of_pruned(found, correction(catalog, replace(model, name=""), accelerator, spec))
     step = _corrected(source, spec.shape(model), accelerator, spec, found)
+    step = _speculative(step, catalog, model, accelerator, spec, found, _head_row_s(source, model, accelerator, spec))
     return step if spec.lora is None else step.scaled(spec.lora.step_factor)
+
+
+def _head_row_s(fit: HardwareFit, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> float:
+    from simcost.perf.roofline import head_row_s
+
+    return head_row_s(fit, accelerator, model, spec) / (spec.dp * spec.pp)
+
+
+def _speculative(
+    step: StepTime,
+    catalog: Catalog,
+    model: Model,
+    accelerator: Accelerator,
+    spec: ReplicaSpec,
+    found: Correction | None,
+    row_s: float,
+) -> StepTime:
+    """The step with the rows of its drafts, each `row_s` beside the base, and with drafting."""
+    if spec.speculation is None:
+        return step
+    shape, rates = spec.shape(model), spec.speculation.rates(catalog, model)
+    drafter = spec.speculation.drafter_of(catalog, shape)
+    scale = 1.0 if found is None else found.factor
+    time = draft_time(catalog, drafter, accelerator, spec, spec.speculation, found)
+    return replace(
+        step,
+        b_s_per_token=step.b_s_per_token + time.prompt_token_s,
+        c_s_per_sequence=step.c_s_per_sequence + len(rates) * row_s * scale + time.sequence_s,
+        d_s_per_token=step.d_s_per_token + time.kv_token_s,
+        q_s_per_pair=step.q_s_per_pair + time.pair_s,
+        draft=Drafting(rates=rates, slots=spec.speculation.slots, base=time.base),
+        sigma=hypot(step.sigma, SPECULATION_SIGMA),
+    )
 
 
 def _of_pruned(whole: Correction, unmeasured: Correction) -> Correction:
@@ -142,6 +198,8 @@ def _of_pruned(whole: Correction, unmeasured: Correction) -> Correction:
 def step_source(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> GivenStep | HardwareFit:
     """Source of the step time; raises as `step_time` does, but computes nothing."""
     check_replica(model, accelerator, spec)
+    if spec.speculation is not None:
+        spec.speculation.rates(catalog, model)
     if spec.step is not None:
         return spec.step
     if spec.accelerators > 1 and accelerator.link_bytes_per_s is None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from simcost.errors import InputError
 from simcost.perf import StepTime
 from simcost.plan import Batching
+from simcost.sim.serving.engine.layout import RATE_BITS
 
 _LARGEST = 2**62
 _TICKS_PER_NS = (1000, 100, 10, 1)  # 1 ps to 1 ns
@@ -23,8 +24,25 @@ _NO_PAIRS_S = 1e-12  # below a picosecond per pair the quadratic term is nil
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DraftTicks:
+    """Speculative decoding in ticks: rows and tokens of a sequence in a step, and the time of drafting."""
+
+    rows: int
+    """Of each decoding sequence in a step."""
+    rate: int
+    """Tokens of a sequence in 2**`RATE_BITS` steps."""
+    slots: int
+    """Of the KV cache that each running request keeps for drafts."""
+    ticks: npt.NDArray[np.int64]
+    """By the decoding sequences of a step, from 0 to the most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clock:
-    """Ticks of one run, and the step time t = base[P + n] + b*P + c*n + d*K + (e*Q >> shift) in them."""
+    """Ticks of one run, and the step time t = base[P + n] + b*P + c*n + d*K + (e*Q >> shift) in them.
+
+    With drafts: base[P + rows*n] and drafts.ticks[n] more.
+    """
 
     ticks_per_ns: int
     base: npt.NDArray[np.int64]
@@ -34,6 +52,8 @@ class Clock:
     d: int
     e: int
     e_shift: int
+    drafts: DraftTicks | None = None
+    """None = no speculation."""
 
     @property
     def tick_s(self) -> float:
@@ -66,10 +86,12 @@ def clock_for(
         )
     base_s = step.base_seconds(np.arange(most + 1, dtype=np.float64))
     for ticks_per_ns in (ticks for ticks in _TICKS_PER_NS if ticks <= finest):
-        clock = _clock(step, base_s, ticks_per_ns)
+        clock = _clock(step, base_s, ticks_per_ns, batching.max_num_seqs)
         # A run of k steps over n sequences has n*k <= capacity, hence k <= capacity.
         sequences = batching.max_num_seqs
-        decoding = int(clock.base[: sequences + 1].max()) + clock.c * sequences
+        decoding = int(clock.base[: sequences * step.rows + 1].max()) + clock.c * sequences
+        if clock.drafts is not None:
+            decoding += int(clock.drafts.ticks.max())
         longest_step = decoding + clock.d * (capacity + capacity // 2)
         quadratic = clock.e * capacity**2
         if max(horizon_s * 2e9 * ticks_per_ns, longest_step * capacity, quadratic) < _LARGEST:
@@ -80,7 +102,7 @@ def clock_for(
     )
 
 
-def _clock(step: StepTime, base_s: npt.NDArray[np.float64], ticks_per_ns: int) -> Clock:
+def _clock(step: StepTime, base_s: npt.NDArray[np.float64], ticks_per_ns: int, sequences: int) -> Clock:
     ticks_per_s = ticks_per_ns * 1e9
     quadratic = step.q_s_per_pair / 2 * ticks_per_s if step.q_s_per_pair > _NO_PAIRS_S else 0.0
     shift = max(_E_BITS - frexp(quadratic)[1], 0) if quadratic else 0
@@ -92,6 +114,19 @@ def _clock(step: StepTime, base_s: npt.NDArray[np.float64], ticks_per_ns: int) -
         d=round(step.d_s_per_token * ticks_per_s),
         e=round(quadratic * 2**shift),
         e_shift=shift,
+        drafts=_drafts(step, ticks_per_s, sequences),
+    )
+
+
+def _drafts(step: StepTime, ticks_per_s: float, sequences: int) -> DraftTicks | None:
+    if step.draft is None:
+        return None
+    seconds = step.draft.seconds(np.arange(sequences + 1, dtype=np.float64))
+    return DraftTicks(
+        rows=step.rows,
+        rate=round(step.tokens_per_step * 2**RATE_BITS),
+        slots=step.draft.slots,
+        ticks=np.rint(seconds * ticks_per_s).astype(np.int64),
     )
 
 

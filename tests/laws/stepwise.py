@@ -5,7 +5,7 @@ Written from the description of the engine, not from the kernel: no heap, no clo
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import inf
+from math import floor, inf
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,10 @@ class Engine:
     admission: Admission = field(default_factory=Admission)
     prefix_blocks: int = 0  # of a prompt that the router looks at
     prefix_capacity: int = 0  # that it remembers of each replica
+    drafts: tuple[int, ...] = ()  # time of drafting by decoding sequences; none = no speculation
+    rows: int = 1  # of each decoding sequence in a step
+    rate: Fraction = Fraction(1)  # tokens of a sequence in a step, in the mean
+    slots: int = 0  # of the cache that each running request keeps for drafts
     overhead: int = 0  # of each answer, outside of the engine
     weight: int = 1  # of the pool
     api: tuple[int, int] | None = None  # its time to the first token, and per further one
@@ -81,7 +85,8 @@ class Replica:
     boundary: int | None = None  # end of the step now running; None = idle
     in_step: bool = False  # False: woken, the boundary is not the end of a step
     tokens: int = 0  # of the step now running
-    sizes: list[int] = field(default_factory=list)  # tokens of each step that has ended
+    sizes: list[tuple[int, int]] = field(default_factory=list)  # rows and sequences of each step that has ended
+    decoding_steps: int = 0
     steps: int = 0
     peak: int = 0
     preemptions: int = 0
@@ -95,6 +100,9 @@ class Replica:
 
     def kept(self) -> int:
         return sum(request.context for request in self.decoding + self.prefilling)
+
+    def slots(self, more: int = 0) -> int:
+        return self.kept() + self.engine.slots * (len(self.decoding) + len(self.prefilling) + more)
 
     def leave(self, request: Request, now: int, status: str) -> None:
         for where in (self.decoding, self.prefilling, self.queue):
@@ -126,7 +134,7 @@ class Replica:
         now, engine = self.boundary, self.engine
         assert now is not None
         preempted = False
-        while self.kept() > engine.capacity:
+        while self.slots() > engine.capacity:
             victim = (self.prefilling or self.decoding)[-1]
             (self.prefilling or self.decoding).remove(victim)
             victim.prefilled = 0
@@ -143,17 +151,21 @@ class Replica:
             return
         self.peak = max(self.peak, self.kept())
         kv = sum(request.context for request in decoding)
-        self.tokens = tokens + len(decoding)
+        self.tokens = tokens + engine.rows * len(decoding)
         time = engine.base[self.tokens] + engine.b * tokens + engine.c * len(decoding) + engine.d * kv
         time += engine.e * pairs >> engine.shift
+        time += engine.drafts[len(decoding)] if engine.drafts else 0
         self.boundary, self.in_step = now + time, True
 
     def finish_step(self, now: int) -> None:
         self.steps += 1
-        self.sizes.append(self.tokens)
-        if not self.stalled:
+        self.sizes.append((self.tokens, 0 if self.stalled else len(self.decoding)))
+        if self.decoding and not self.stalled:
+            rate = self.engine.rate
+            self.decoding_steps += 1
+            tokens = floor(self.decoding_steps * rate) - floor((self.decoding_steps - 1) * rate)
             for request in list(self.decoding):
-                request.generated += 1
+                request.generated = min(request.generated + tokens, request.output)
                 if request.generated == request.output:
                     self.leave(request, now, "completed")
         for request in list(self.prefilling):
@@ -169,7 +181,7 @@ class Replica:
 
     def fill(self, preempted: bool) -> tuple[int, int]:
         engine = self.engine
-        budget = engine.budget - (0 if engine.whole else len(self.decoding))
+        budget = engine.budget - (0 if engine.whole else engine.rows * len(self.decoding))
         tokens = pairs = 0
 
         def prefill(request: Request, chunk: int) -> None:
@@ -185,7 +197,7 @@ class Replica:
             head = self.queue[0]
             if len(self.decoding) + len(self.prefilling) >= engine.max_seqs:
                 break
-            if self.kept() + head.context > engine.capacity:
+            if self.slots(1) + head.context > engine.capacity:
                 break
             if engine.whole and head.context > budget and tokens:
                 break
@@ -299,7 +311,7 @@ class Pool:
         self.run_gate(now + 1)
         request = Request(len(self.requests), now, prompt, output, session=session, priority=priority, prefix=prefix)
         self.requests.append(request)
-        if prompt + output > max(one.capacity for one in self.kinds):
+        if prompt + output > max(one.capacity - one.slots for one in self.kinds):
             self.reject(request, now)
             self.turn += 1 if self.ready else 0
             return
@@ -337,7 +349,8 @@ class Pool:
         return not any(self.fits(slot, request) for slot in self.ready)
 
     def fits(self, slot: int, request: Request) -> bool:
-        return request.prompt + request.output <= self.replicas[slot].engine.capacity
+        engine = self.replicas[slot].engine
+        return request.prompt + request.output + engine.slots <= engine.capacity
 
     def hold(self, request: Request, now: int) -> None:
         most = self.engine.admission.max_queued

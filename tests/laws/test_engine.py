@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from simcost.plan.routing.scorers import (
     TokenLoad,
 )
 from simcost.plan.serving import Saturation
-from simcost.sim.clock import Clock
+from simcost.sim.clock import Clock, DraftTicks
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
@@ -178,6 +179,35 @@ def random_control(g: np.random.Generator, span: int) -> list[tuple[int, str, in
     return control
 
 
+def with_drafts(work: Workload, seed: int) -> Workload:
+    """The same with speculation: rows, tokens a step, drafting, slots."""
+    g = np.random.default_rng([seed, 1])
+    kinds = tuple(engine if g.random() < 0.3 else drafted(engine, g) for engine in work.kinds)
+    return replace(work, engine=drafted(work.engine, g), kinds=kinds)
+
+
+def drafted(engine: stepwise.Engine, g: np.random.Generator) -> stepwise.Engine:
+    rows = int(g.integers(2, 6))
+    capacity = max(engine.capacity, engine.max_seqs * rows)
+    return replace(
+        engine,
+        base=engine.base + engine.base[-1:] * (capacity - engine.capacity),
+        capacity=capacity,
+        budget=engine.budget + engine.max_seqs * (rows - 1),
+        rows=rows,
+        rate=Fraction(int(g.integers(1 << col.RATE_BITS, (rows << col.RATE_BITS) + 1)), 1 << col.RATE_BITS),
+        slots=int(g.choice([0, rows - 1, 2 * (rows - 1)])),
+        drafts=(0, *g.integers(0, 60, engine.max_seqs).tolist()),
+    )
+
+
+def draft_ticks(engine: stepwise.Engine) -> DraftTicks | None:
+    if not engine.drafts:
+        return None
+    rate = int(engine.rate * 2**col.RATE_BITS)
+    return DraftTicks(rows=engine.rows, rate=rate, slots=engine.slots, ticks=np.array(engine.drafts))
+
+
 def play_stepwise(work: Workload) -> stepwise.Pool:
     pool = stepwise.Pool(work.engine, work.kinds)
     control = iter([*work.control, (work.horizon, "look", 0)])
@@ -231,6 +261,7 @@ def played(
     plane.state.base[..., col.HIDDEN] = (
         np.arange(plane.state.base.shape[1]) ** 2
     )  # times of a few ticks hide none that is counted
+    plane.state.drafts[..., col.DRAFT_HIDDEN] = 7 * np.arange(plane.state.drafts.shape[1])
     if engine.timeout is not None:
         plane.state.parameters[col.TIMEOUT] = engine.timeout
     for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
@@ -265,7 +296,16 @@ def as_pool(engine: stepwise.Engine, **more: Any) -> tuple[Pool, Clock]:
         ),
     )
     base = np.array(engine.base, np.int64)
-    clock = Clock(ticks_per_ns=1, base=base, b=engine.b, c=engine.c, d=engine.d, e=engine.e, e_shift=engine.shift)
+    clock = Clock(
+        ticks_per_ns=1,
+        base=base,
+        b=engine.b,
+        c=engine.c,
+        d=engine.d,
+        e=engine.e,
+        e_shift=engine.shift,
+        drafts=draft_ticks(engine),
+    )
     return pool, clock
 
 
@@ -295,8 +335,11 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
     if idle:
         assert totals[col.STEPS] == steps
         if not any(action in MODES for _, action, _ in work.control):  # a step that is lost has begun
-            sizes = [tokens for replica in everyone for tokens in replica.sizes]
-            assert totals[col.HIDDEN_TIME] == plane.state.base[0, sizes, col.HIDDEN].sum()
+            sizes = [size for replica in everyone for size in replica.sizes]
+            drafting = [7 if replica.engine.drafts else 0 for replica in everyone for _ in replica.sizes]
+            assert totals[col.HIDDEN_TIME] == sum(
+                tokens**2 + more * sequences for (tokens, sequences), more in zip(sizes, drafting, strict=True)
+            )
         assert totals[col.GENERATED] == expected.forgotten + sum(r.generated for r in expected.requests)
     assert totals[col.OVERFLOWED] == len(expected.overflowed)
     assert totals[col.OVERFLOWED_OUTPUT] == sum(request.output for request in expected.overflowed)
@@ -350,3 +393,12 @@ def test_compiled_engine_equals_stepwise_engine_bit_for_bit(block: int) -> None:
         for name, count in assert_equal(random_workload(seed), batch=1 + seed % 17).items():
             seen[name] += count
     assert min(seen.values()) > 100  # the workloads reach all that can happen
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_speculation_in_closed_form_equals_speculation_step_by_step(block: int) -> None:
+    seen = dict.fromkeys(("steps", "preemptions", "timed_out", "completed", "requeued"), 0)
+    for seed in range(block * 250, block * 250 + 250):
+        counts = assert_equal(with_drafts(random_workload(seed), seed), batch=1 + seed % 17)
+        seen = {name: count + counts[name] for name, count in seen.items()}
+    assert min(seen.values()) > 100

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import stepwise
-from test_engine import SEEN, Workload, assert_equal, random_router, random_workload
+from test_engine import SEEN, Workload, assert_equal, random_router, random_workload, with_drafts
 
 from simcost.plan import LeastOutstanding, Router
 from simcost.plan.routing.pool_routers import (
@@ -70,3 +70,11 @@ def test_one_kind_of_pools_equals_the_pool_itself() -> None:
             continue  # goes round slots, not round those that are free
         alone = stepwise.Engine(**{name: getattr(work.engine, name) for name in work.engine.__dataclass_fields__})
         assert assert_equal(work, 5) == assert_equal(replace(work, kinds=(alone,)), 5)
+
+
+def test_unlike_replicas_some_of_which_speculate_equal_the_stepwise_ones() -> None:
+    seen = dict.fromkeys(("steps", "preemptions", "completed"), 0)
+    for seed in range(200):
+        counts = assert_equal(with_drafts(random_pools(seed), seed), batch=1 + seed % 17)
+        seen = {name: count + counts[name] for name, count in seen.items()}
+    assert min(seen.values()) > 100

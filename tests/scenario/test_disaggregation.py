@@ -16,6 +16,7 @@ APART = """scaling: {kind: fixed, replicas: 1}
     disaggregation:
       scaling: {kind: fixed, replicas: 2}
       link: {bandwidth: 5GB/s}"""
+DRAFTS = "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,14 @@ APART = """scaling: {kind: fixed, replicas: 1}
         (
             [("kind: synthetic\n  rate: 0.5/s\n", "kind: closed\n  clients: 3\n")],
             "16:7: plans.0.disaggregation: cannot be combined with a closed workload",
+        ),
+        (
+            [("name: one\n    replica: {accelerator: l4}", f"name: one\n    replica: {{accelerator: l4, {DRAFTS}}}")],
+            "12:45: plans.0.replica.speculation: cannot be combined with disaggregation; remove replica.speculation",
+        ),
+        (
+            [("5GB/s}", f"5GB/s}}\n      replica: {{accelerator: l4, {DRAFTS}}}")],
+            "18:47: plans.0.disaggregation.replica.speculation: cannot be combined with disaggregation",
         ),
         ([("5GB/s", "0GB/s")], "17:25: plans.0.disaggregation.link.bandwidth: '0GB/s' must be above 0"),
     ],

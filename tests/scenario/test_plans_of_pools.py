@@ -104,6 +104,12 @@ FAULTS = [
     ("offer: aws/g6.2xlarge", "offer: aws/p5.4xlarge", "plans.0.pools.1.buy.offer", "the replica wants l4"),
     ("kind: weighted-random", "kind: round-robin", "plans.0.pools.0.weight", "does not go by weights"),
     ("max_num_seqs: 64", "max_num_seq: 64", "plans.0.pools.0.batching.max_num_seq", "did you mean"),
+    (
+        "name: spot\n",
+        "name: spot\n        replica: {speculation: {drafter: eagle3, tokens: 3, task: none}}\n",
+        "plans.0.pools.1.replica.speculation.task",
+        "state `acceptance` or `length`",
+    ),
     (f"api: {API}", "api: deepinfra/none", "plans.1.overflow.api", "no token price"),
     ("ttft: 300ms, ", "", "plans.1.overflow.ttft", "is required"),
     ("admission:", "router: pools-in-order\n    admission:", "plans.1.router", "the plan has one"),

@@ -59,6 +59,15 @@ def test_faults_are_told_once_at_their_places(tmp_path: Path, plan: str, workloa
     assert words in fault.message
 
 
+@pytest.mark.parametrize("plan", ["prefix_cache: {hit_share: 40%}", "batching: {kv_block_tokens: 16}"])
+def test_engines_with_kv_blocks_do_not_speculate(tmp_path: Path, plan: str) -> None:
+    path, drafts = scenario(tmp_path, plan, ALONE), "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
+    path.write_text(path.read_text().replace("accelerator: l40s", f"accelerator: l40s, {drafts}"))
+    (fault,) = find_faults(path)
+    assert (fault.path, fault.line) == ("plans.0.replica.speculation", 9)
+    assert "cannot be combined with prefix_cache" in fault.message
+
+
 def test_true_is_the_cache_of_vllm_with_the_blocks_of_the_plan(tmp_path: Path) -> None:
     loaded = load(scenario(tmp_path, "prefix_cache: true\n    batching: {kv_block_tokens: 64}", TALKS))
     cache = prefix_cache_of(loaded.scenario.plans[0])

@@ -36,8 +36,10 @@ def combination_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: 
         if kind is not None and kind.value == "closed":
             yield _refused(apart, "a closed workload; write one of kind synthetic or trace", file)
     places = [(node.get(name), name) for name in ("retries", "interruptions", "or_buy", "pools", "overflow")]
-    for parent, names in (("admission", _ADMISSION), ("drain", ("grace",))):
-        part = node.get(parent)
+    parents = ((node, "admission", _ADMISSION), (node, "drain", ("grace",)))
+    speculating = ((one, "replica", ("speculation",)) for one in (node, apart))
+    for owner, parent, names in (*parents, *speculating):
+        part = owner.get(parent)
         places += [(part.get(name), f"{parent}.{name}") for name in names] if part is not None else []
     for place, name in places:
         if place is not None and given(place):

@@ -21,6 +21,7 @@ from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
+from simcost.scenario.checks.speculation_checks import speculation_faults
 from simcost.scenario.checks.tenant_checks import patience_faults, tenant_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import YamlNode, given, items
@@ -100,7 +101,8 @@ def _fleet_faults(
     accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
     yield from missing
     if model is not None and accelerator is not None and plan is not None and plan.replica is not None:
-        yield from _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
+        faults = list(speculation_faults(replica, plan, catalog, model, file))
+        yield from faults or _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
     for part, way in _ways(node, buy, plan):
         yield from _purchase_faults(part, way, plan, catalog, accelerator, file)
     yield from _choice_faults(node.get("or_buy"), plan, file)
@@ -144,7 +146,7 @@ def _memory_faults(
     file: str,
 ) -> Iterator[Fault]:
     try:
-        fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
+        fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog)
         step_source(catalog, model, accelerator, replica)
     except InputError as error:
         yield fault_at(node, str(error), file)

@@ -190,7 +190,7 @@ def _ahead(
             catalog.model(name),
             catalog.accelerator(plan.replica.accelerator),
         )
-        memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens)
+        memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens, catalog)
         lead_s = plan.startup.seconds(memory.weights_bytes, new_node=True)
     return Predictive(
         demand=tuple(np.round(rates, 9).tolist()),

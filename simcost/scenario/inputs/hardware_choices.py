@@ -68,7 +68,7 @@ def _offers(offers: Sequence[Offer], tp: int, provider: str) -> list[Offer]:
 def _fits(loaded: LoadedScenario, accelerator: Accelerator, spec: ReplicaSpec, plan: Plan) -> bool:
     try:
         model = loaded.catalog.model(loaded.scenario.model_of(plan) or "")
-        fit_memory(model, accelerator, spec, plan.batching.max_num_batched_tokens)
+        fit_memory(model, accelerator, spec, plan.batching.max_num_batched_tokens, loaded.catalog)
     except InputError:
         return False
     return True

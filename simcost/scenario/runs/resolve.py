@@ -264,7 +264,7 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
     model = catalog.model(served)
     accelerator = catalog.accelerator(replica.accelerator)
-    memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens)
+    memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog)
     step = step_time(catalog, model, accelerator, replica)
     sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
     shared = plan.training if isinstance(plan.training, OnShared) else None

@@ -215,12 +215,15 @@ class MetricsPipeline:
         )
         tokens = queued + prompt
         steps = np.ceil(tokens / budget)
-        last = seqs + (1 if name.endswith("itl_s") else tokens - (steps - 1) * budget)
+        drafted = step.rows * seqs
+        last = drafted + (step.rows if name.endswith("itl_s") else tokens - (steps - 1) * budget)
         last_s = step.base_seconds(last) + step.c_s_per_sequence * seqs + step.d_s_per_token * kv
+        if step.draft is not None:
+            last_s = last_s + step.draft.seconds(seqs)
         if name.endswith("itl_s"):
             alone: Floats = last_s + step.c_s_per_sequence + step.d_s_per_token * context
-            return alone
-        longer_s = step.base_seconds(seqs + budget) - step.base_seconds(last)
+            return alone / step.tokens_per_step
+        longer_s = step.base_seconds(drafted + budget) - step.base_seconds(last)
         first: Floats = steps * last_s + step.b_s_per_token * tokens + (steps - 1) * longer_s
         return first
 

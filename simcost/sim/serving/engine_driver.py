@@ -14,7 +14,7 @@ from simcost.ledger.requests import Buckets, LatencyLimits
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
-from simcost.sim.serving.engine_tables import base_of, parameters_of, with_kinds
+from simcost.sim.serving.engine_tables import base_of, drafts_of, parameters_of, with_kinds
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.router_codes import routing_numbers
 from simcost.trace.requests.batch import RequestBatch, Tokens
@@ -128,6 +128,7 @@ class DataPlane:
             parameters=parameters,
             engines=parameters[np.newaxis],
             base=base_of(clock, pool.batching.max_num_seqs)[np.newaxis],
+            drafts=drafts_of(clock, pool.batching.max_num_seqs)[np.newaxis],
             kind=np.zeros(col.BLOCK, np.int64),
             by_kind=np.zeros((len(kinds), col.BY_KIND), np.int64),
             totals=np.zeros(col.TOTALS, np.int64),

@@ -16,10 +16,24 @@ from simcost.sim.serving.router_codes import routing_parameters
 def base_of(clock: Clock, max_num_seqs: int) -> Ints:
     """The table of the clock, and what of it is hidden: all but the growth from a full batch to the fullest step."""
     time, most = clock.base, len(clock.base) - 1
-    batch = min(max_num_seqs, most - 1)
+    batch = min(max_num_seqs * (clock.drafts.rows if clock.drafts else 1), most - 1)
     per_token = max(float(time[most] - time[batch]) / (most - batch), 0.0)
     hidden = time - time[0] - np.rint(per_token * np.arange(most + 1)).astype(np.int64)
     return np.column_stack([time, hidden >> col.COARSE])
+
+
+def drafts_of(clock: Clock, max_num_seqs: int) -> Ints:
+    """The table of drafting: what it takes beside its growth to a full batch is hidden by that."""
+    if clock.drafts is None:
+        return np.zeros((1, 3), np.int64)
+    period, time = 1 << col.RATE_BITS, clock.drafts.ticks
+    table = np.zeros((max(max_num_seqs, period) + 1, 3), np.int64)
+    table[: len(time), col.DRAFT] = time
+    per_sequence = int(time[-1]) // max(len(time) - 1, 1)
+    table[: len(time), col.DRAFT_HIDDEN] = np.maximum(time - per_sequence * np.arange(len(time)), 0) >> col.COARSE
+    decoded = (np.arange(period) * clock.drafts.rate) >> col.RATE_BITS
+    table[1 : period + 1, col.TOKENS_BEFORE] = np.cumsum(decoded)
+    return table
 
 
 def parameters_of(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
@@ -40,20 +54,29 @@ def parameters_of(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
     )
     parameters[col.INFORMED : col.FIRST_TOKEN_OVERHEAD] = routing_parameters(pool.router, pool.admission, clock)
     if pool.api_latency_s is not None:
-        parameters[col.OVERFLOWS : col.PARAMETERS] = 1, *map(clock.ticks, pool.api_latency_s)
+        parameters[col.OVERFLOWS : col.SEQUENCE_ROWS] = 1, *map(clock.ticks, pool.api_latency_s)
     parameters[col.WEIGHT] = pool.weight
     parameters[col.FIRST_TOKEN_OVERHEAD] = clock.ticks(pool.first_token_overhead_s)
+    drafts, plain = clock.drafts, (1, 1 << col.RATE_BITS, 0)
+    parameters[col.SEQUENCE_ROWS :] = plain if drafts is None else (drafts.rows, drafts.rate, drafts.slots)
     return parameters
 
 
 def with_kinds(state: State, kinds: Sequence[tuple[Pool, Clock]], window_ns: int) -> State:
     """The arrays for unlike replicas: a row for each kind; what concerns all stays in `parameters`."""
     engines = np.array([parameters_of(pool, clock, window_ns, 0) for pool, clock in kinds])
-    tables = [base_of(clock, pool.batching.max_num_seqs) for pool, clock in kinds]
-    base = np.zeros((len(kinds), max(map(len, tables)), 2), np.int64)
-    for kind, table in enumerate(tables):
-        base[kind, : len(table)] = table
-    state.parameters[[col.CAPACITY, col.INFORMED]] = engines[:, col.CAPACITY].max(), 1
+    base = _stacked([base_of(clock, pool.batching.max_num_seqs) for pool, clock in kinds])
+    drafts = _stacked([drafts_of(clock, pool.batching.max_num_seqs) for pool, clock in kinds])
+    longest = (engines[:, col.CAPACITY] - engines[:, col.DRAFT_SLOTS]).max()
+    state.parameters[[col.CAPACITY, col.DRAFT_SLOTS, col.INFORMED]] = longest, 0, 1
     most = max(pool.batching.max_num_seqs for pool, _ in kinds)
     kind_of, heap = np.zeros((col.BLOCK, 1), np.int64), np.zeros((col.BLOCK, most), np.int64)
-    return state._replace(engines=engines, base=base, kind=kind_of, heap=heap)
+    return state._replace(engines=engines, base=base, drafts=drafts, kind=kind_of, heap=heap)
+
+
+def _stacked(tables: Sequence[Ints]) -> Ints:
+    """Tables by kind, the shorter ones filled up."""
+    stacked = np.zeros((len(tables), max(map(len, tables)), tables[0].shape[1]), np.int64)
+    for kind, table in enumerate(tables):
+        stacked[kind, : len(table)] = table
+    return stacked

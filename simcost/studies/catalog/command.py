@@ -60,6 +60,13 @@ def _add_perf(verbs: Any) -> None:
     perf.add_argument(
         "--lora", type=_sizes, metavar="SIZE=N,...", help="slots of adapters: rank=16,slots=4 (default: none)"
     )
+    perf.add_argument(
+        "--speculation",
+        type=_settings,
+        metavar="NAME=VALUE,...",
+        help="speculative decoding: drafter=eagle3,tokens=3,task=mt-bench; in place of a published task acceptance=0.7 "
+        "or length=2.4 (default: none)",
+    )
     perf.add_argument("--memory-utilisation", type=float, default=0.92, help="share of memory used (default 0.92)")
     perf.add_argument("--max-num-seqs", type=positive, default=256, help="running sequences at most (default 256)")
     perf.add_argument(
@@ -100,6 +107,20 @@ def _sizes(text: str) -> dict[str, int]:
         if not given:
             raise ArgumentTypeError(f"{word!r} is not a size; write NAME=N, such as layers=16")
         found[name] = positive(number)
+    return found
+
+
+def _settings(text: str) -> dict[str, str | float]:
+    """Words and numbers by name."""
+    found: dict[str, str | float] = {}
+    for word in text.split(","):
+        name, given, value = word.partition("=")
+        if not given:
+            raise ArgumentTypeError(f"{word!r} is not a setting; write NAME=VALUE, such as tokens=3")
+        try:
+            found[name] = int(value) if value.isdigit() else float(value)
+        except ValueError:
+            found[name] = value
     return found
 
 
@@ -147,6 +168,7 @@ def _perf(arguments: Arguments) -> None:
         kv_precision=arguments.kv_precision,
         pruning=arguments.pruning,
         lora=arguments.lora,
+        speculation=arguments.speculation,
         memory_utilisation=arguments.memory_utilisation,
     )
     document = perf_document(

@@ -34,12 +34,22 @@ def parts(document: Document) -> list[Part]:
         {"coefficient": title, "time": seconds(document["coefficients"][name])} for name, title in _COEFFICIENTS.items()
     ]
     return [
-        Part(title="Replica", titled=False, said=[replica, *document["assumptions"]]),
+        Part(title="Replica", titled=False, said=[replica, *document["assumptions"], *_speculation(document)]),
         Part(title="Step time  t = a + b P + c B + d K + q Q", rows=times, said=source),
         *_measured(document),
         Part(title="Memory", rows=memory(document), said=[document["memory_provenance"]]),
         _throughput(document),
     ]
+
+
+def _speculation(document: Document) -> list[str]:
+    """Tokens and drafting of a step."""
+    found = document["speculation"]
+    if found is None:
+        return []
+    rates = ", ".join(amount(rate) for rate in found["rates"])
+    tokens, draft = amount(found["tokens_per_step"]), seconds(found["draft_s"])
+    return [f"{tokens} tokens a step (accepted by position: {rates}); drafting for one sequence takes {draft} of it"]
 
 
 def _base(document: Document) -> list[str]:
@@ -74,6 +84,7 @@ def memory(document: Document) -> Table:
     sizes = {
         "weights, replica": size(document["weights_bytes"]),
         "weights, per device": size(document["weights_bytes_per_device"]),
+        **({"drafter, per device": size(drafter)} if (drafter := document["drafter_bytes_per_device"]) else {}),
         "overhead, per device": size(document["overhead_bytes"]),
         "KV cache of one token, per device": size(document["kv_bytes_per_token"]),
         "KV cache, replica": f"{count(document['kv_capacity_tokens'])} tokens",
@@ -88,7 +99,12 @@ def _throughput(document: Document) -> Part:
         f"{count(prefill['tokens_per_s'])} tokens/s"
     )
     rows = [
-        {"sequences": count(row["batch"]), "TPOT": seconds(row["tpot_s"]), "tokens/s": count(row["tokens_per_s"])}
+        {
+            "sequences": count(row["batch"]),
+            "TPOT": seconds(row["tpot_s"]),
+            "tokens/s": count(row["tokens_per_s"]),
+            **({"speed-up": f"{row['speedup']:.2f}"} if "speedup" in row else {}),
+        }
         for row in document["throughput"]
     ]
     none = f"The KV cache holds no sequence of {context} tokens."

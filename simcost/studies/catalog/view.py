@@ -214,6 +214,18 @@ _COLUMNS: dict[str, tuple[int, dict[str, Cell]]] = {
             "source": _text("source"),
         },
     ),
+    "acceptance": (
+        3,
+        {
+            "drafter": _text("drafter"),
+            "target": _text("model"),
+            "task": _text("task"),
+            "drafts": _number("drafts"),
+            "tokens per step": _number("tokens_per_step"),
+            "as of": _text("as_of"),
+            "source": _text("source"),
+        },
+    ),
     "training-mfu": (
         2,
         {

@@ -16,7 +16,7 @@ from simcost.sim.serving.engine.block_schedule import (
     stop_running,
 )
 from simcost.sim.serving.engine.block_state import BlockState
-from simcost.sim.serving.engine.decode_heap import run_time, steps_until
+from simcost.sim.serving.engine.decode_run import run_time, steps_until
 from simcost.sim.serving.engine.layout import NEVER, NIL
 from simcost.sim.serving.engine.outcomes import release_leavers, unlink
 from simcost.sim.serving.engine.step import cut_run, patience_of
@@ -174,13 +174,13 @@ def _start_run(s: BlockState, r: int, t: int) -> None:
         steps = _steps_with_blocks(s, r, (s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS])
         if steps > 1 and p[col.TIMEOUT] < NEVER:
             patience = patience_of(s, r) - t
-            if patience < run_time(first, growth, steps):
-                steps = steps_until(first, growth, patience)
+            if patience < run_time(s, r, first, growth, steps):
+                steps = steps_until(s, r, first, growth, patience)
     rep[col.RUN_START] = t
     rep[col.RUN_STEPS] = steps
     rep[col.RUN_SEQS] = seqs
     rep[col.RUN_FIRST] = first
-    s.next_event[r] = t + run_time(first, growth, steps)
+    s.next_event[r] = t + run_time(s, r, first, growth, steps)
 
 
 @lean

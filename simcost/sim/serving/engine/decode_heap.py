@@ -1,14 +1,10 @@
-"""Decoding requests of a replica: a min-heap of int64 by the step at which each is done, and integer closed forms.
-
-The closed forms are the time of a run of steps, its inverse, and a hash.
-"""
-
-import math
+"""Decoding requests of a replica: a min-heap of int64 by the decoded tokens at which each is done; and a hash."""
 
 import numpy as np
 
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.decode_run import decoded
 from simcost.sim.serving.engine.layout import NIL, State
 
 _BITS = col.NODE_BITS
@@ -46,7 +42,7 @@ def _sift_down(heap: col.Ints, i: int, size: int) -> None:
 def start_decoding(s: State, r: int, x: int) -> None:
     """Put request x into the batch of decoding sequences."""
     rep, node = s.replicas[r], s.nodes[x]
-    node[col.MARK] = rep[col.DECODED_STEPS] + node[col.OUTPUT] - node[col.DONE]
+    node[col.MARK] = decoded(s, r, rep[col.DECODED_STEPS]) + node[col.OUTPUT] - node[col.DONE]
     rep[col.KV] += node[col.PROMPT] + node[col.DONE]
     size = rep[col.DECODING]
     s.heap[r, size] = (node[col.MARK] << _BITS) | x
@@ -56,11 +52,15 @@ def start_decoding(s: State, r: int, x: int) -> None:
 
 @inlined
 def stop_decoding(s: State, r: int, i: int) -> None:
-    """Take heap entry i out of the batch, its tokens out of the KV cache; bring its DONE up to date."""
+    """Take heap entry i out of the batch, its tokens out of the KV cache; bring its DONE up to date.
+
+    Its last step may have brought more tokens than it wanted: they were in the cache, but are not its output.
+    """
     rep, heap = s.replicas[r], s.heap[r]
     node = s.nodes[heap[i] & _MASK]
-    node[col.DONE] = node[col.OUTPUT] - (node[col.MARK] - rep[col.DECODED_STEPS])
-    rep[col.KV] -= node[col.PROMPT] + node[col.DONE]
+    left = node[col.MARK] - decoded(s, r, rep[col.DECODED_STEPS])
+    rep[col.KV] -= node[col.PROMPT] + node[col.OUTPUT] - left
+    node[col.DONE] = node[col.OUTPUT] - max(left, 0)
     size = rep[col.DECODING] - 1
     rep[col.DECODING] = size
     if i < size:
@@ -92,25 +92,3 @@ def splitmix64(x: int | np.uint64) -> np.uint64:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
-
-
-@inlined
-def run_time(first: int, growth: int, k: int) -> int:
-    """S(k): the time of k decode steps, the first of which takes `first`, each next one `growth` more."""
-    return k * first + growth * (k * (k - 1) // 2)
-
-
-@inlined
-def steps_until(first: int, growth: int, span: int) -> int:
-    """The smallest k >= 1 with S(k) >= span: a float guess, then integer repair."""
-    if growth == 0:
-        k = span // first
-    else:
-        half = first - 0.5 * growth
-        k = int((math.sqrt(half * half + 2.0 * growth * span) - half) / growth)
-    k = max(k, 1)
-    while k > 1 and run_time(first, growth, k - 1) >= span:
-        k -= 1
-    while run_time(first, growth, k) < span:
-        k += 1
-    return k

@@ -5,7 +5,8 @@ import numpy as np
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import transfer_state as own
-from simcost.sim.serving.engine.decode_heap import run_time, splitmix64, start_decoding, steps_until
+from simcost.sim.serving.engine.decode_heap import splitmix64, start_decoding
+from simcost.sim.serving.engine.decode_run import run_time, steps_until
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.step import finish_run, preempt
@@ -251,11 +252,11 @@ def _start_run(d: State, h: TransferState, r: int, t: int, tokens: int, pairs: i
     if tokens == 0 and not preempted:
         free = p[col.CAPACITY] - kv - rep[col.RESERVED]
         steps = min((d.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS], free // seqs + 1)
-        if steps > 1 and ready - t < run_time(first, growth, steps):
-            steps = steps_until(first, growth, ready - t)
+        if steps > 1 and ready - t < run_time(d, r, first, growth, steps):
+            steps = steps_until(d, r, first, growth, ready - t)
     rep[col.RUN_STEPS] = steps
     rep[col.RUN_FIRST] = first
-    d.next_event[r] = t + run_time(first, growth, steps)
+    d.next_event[r] = t + run_time(d, r, first, growth, steps)
 
 
 @inlined
@@ -308,16 +309,16 @@ def _fetched(d: State, h: TransferState, r: int, x: int, t: int) -> bool:
     if steps <= 1:
         return False
     first, growth = rep[col.RUN_FIRST], p[col.D] * seqs
-    k = steps_until(first, growth, min(t, d.next_event[r]) - rep[col.RUN_START])
+    k = steps_until(d, r, first, growth, min(t, d.next_event[r]) - rep[col.RUN_START])
     if k >= steps or k * seqs > free:
         return False
-    _fetch(d, h, r, x, rep[col.RUN_START] + run_time(first, growth, k))
+    _fetch(d, h, r, x, rep[col.RUN_START] + run_time(d, r, first, growth, k))
     steps = min(steps, free // seqs + 1)
     span = h.requests[x, own.READY] - rep[col.RUN_START]
-    if span < run_time(first, growth, steps):
-        steps = steps_until(first, growth, span)
+    if span < run_time(d, r, first, growth, steps):
+        steps = steps_until(d, r, first, growth, span)
     rep[col.RUN_STEPS] = steps
-    d.next_event[r] = rep[col.RUN_START] + run_time(first, growth, steps)
+    d.next_event[r] = rep[col.RUN_START] + run_time(d, r, first, growth, steps)
     return True
 
 
@@ -340,10 +341,10 @@ def enqueue_decode(d: State, h: TransferState, r: int, x: int, t: int) -> None:
             d.next_event[r] = t
         elif steps > 1 and rep[col.WAITING] == 1 and rep[col.RUNNING] < p[col.MAX_SEQS]:
             first, growth = rep[col.RUN_FIRST], p[col.D] * seqs
-            k = steps_until(first, growth, min(t, d.next_event[r]) - rep[col.RUN_START])
+            k = steps_until(d, r, first, growth, min(t, d.next_event[r]) - rep[col.RUN_START])
             needed = rep[col.KV] + rep[col.RESERVED] + k * seqs + nodes[x, col.PROMPT] + nodes[x, col.DONE]
             if k < steps and needed <= p[col.CAPACITY]:
                 rep[col.RUN_STEPS] = k
-                d.next_event[r] = rep[col.RUN_START] + run_time(first, growth, k)
+                d.next_event[r] = rep[col.RUN_START] + run_time(d, r, first, growth, k)
     block = r // col.BLOCK
     d.block_event[block] = min(d.block_event[block], d.next_event[r])

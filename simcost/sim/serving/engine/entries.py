@@ -12,7 +12,8 @@ import numpy.typing as npt
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue
-from simcost.sim.serving.engine.decode_heap import steps_until, stop_decoding
+from simcost.sim.serving.engine.decode_heap import stop_decoding
+from simcost.sim.serving.engine.decode_run import hidden_ticks, steps_until, tokens_of
 from simcost.sim.serving.engine.gateway import (
     arrive,
     drop_at_gate,
@@ -26,7 +27,7 @@ from simcost.sim.serving.engine.kinds import count_by_kind, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.routing import route, route_informed, tell_router_on_time
-from simcost.sim.serving.engine.step import note, steps_in_run
+from simcost.sim.serving.engine.step import note, tokens_in_run
 
 
 @written_in
@@ -151,17 +152,18 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
         rep[col.BUSY] += t - rep[col.BUSY_SINCE]
         rep[col.IDLE_SINCE] = t
     if rep[col.RUN_STEPS] > 0 and s.next_event[r] != NEVER and t > rep[col.RUN_START]:
-        kind = row_of(s.kind, r)
-        growth = s.engines[kind, col.D] * rep[col.RUN_SEQS]
-        done = steps_until(rep[col.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[col.RUN_START]) - 1
+        growth = s.engines[row_of(s.kind, r), col.D] * rep[col.RUN_SEQS]
+        done = steps_until(s, r, rep[col.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[col.RUN_START]) - 1
+        hidden = done * hidden_ticks(s, r, 0, rep[col.RUN_SEQS])
+        tokens = tokens_of(s, r, done) * rep[col.RUN_SEQS]
         totals[col.STEPS] += done
-        totals[col.HIDDEN_TIME] += done * s.base[kind, rep[col.RUN_SEQS], col.HIDDEN]
+        totals[col.HIDDEN_TIME] += hidden
         count_by_kind(s.kind, s.by_kind, r, col.K_STEPS, done)
-        count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, done * s.base[kind, rep[col.RUN_SEQS], col.HIDDEN])
-        count_by_kind(s.kind, s.by_kind, r, col.K_GENERATED, done * rep[col.RUN_SEQS])
+        count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, hidden)
+        count_by_kind(s.kind, s.by_kind, r, col.K_GENERATED, tokens)
         rep[col.DECODED_STEPS] += done
-        rep[col.KV] += done * rep[col.RUN_SEQS]
-        totals[col.GENERATED] += done * rep[col.RUN_SEQS]
+        rep[col.KV] += tokens
+        totals[col.GENERATED] += tokens
         rep[col.PEAK_KV] = max(rep[col.PEAK_KV], rep[col.KV] + rep[col.RESERVED])
     while rep[col.DECODING] > 0:
         stop_decoding(s, r, rep[col.DECODING] - 1)
@@ -198,7 +200,7 @@ def collect(t: int, queues: bool, samples: col.Ints, *state: Any) -> None:
     s = State(*state)
     for r in range(s.totals[col.SLOTS]):
         rep, sample = s.replicas[r], samples[r]
-        decoded = steps_in_run(s, r, t) * rep[col.RUN_SEQS]
+        decoded = tokens_in_run(s, r, t)
         queued = 0
         x = rep[col.WAIT_HEAD] if queues else NIL
         while x != NIL:

@@ -78,7 +78,7 @@ def take_in(s: State, t: int, prompt: int, output: int, session: int) -> int:
 def enter(s: State, t: int, prompt: int, output: int, session: int) -> int:
     """One arrival, counted; the request, or NIL where it can never fit."""
     x = take_in(s, t, prompt, output, session)
-    if prompt + output > s.parameters[col.CAPACITY]:
+    if prompt + output + s.parameters[col.DRAFT_SLOTS] > s.parameters[col.CAPACITY]:
         s.totals[col.TURN] += s.totals[col.ROUTABLE] > 0
         turn_away(s, x, t, col.IS_REJECTED)
         return NIL

@@ -51,7 +51,7 @@ def _all_fit(kind: col.Ints, engines: col.Ints, r: int, tokens: int) -> bool:
 
 
 def _fits_own(kind: col.Ints, engines: col.Ints, r: int, tokens: int) -> bool:
-    return tokens <= engines[kind[r, 0], col.CAPACITY]
+    return tokens <= engines[kind[r, 0], col.CAPACITY] - engines[kind[r, 0], col.DRAFT_SLOTS]
 
 
 def _no(kind: col.Ints) -> bool:

@@ -28,8 +28,13 @@ NODE_LIMIT = 2**NODE_BITS
 TIME, HIDDEN = range(2)
 COARSE = 10
 
+# Columns of `drafts`, where the engine speculates: time of drafting by decoding sequences, and what fuller steps would
+# hide of it, as in `base`; tokens of a sequence summed over the first steps, up to 2**RATE_BITS of them.
+DRAFT, DRAFT_HIDDEN, TOKENS_BEFORE = range(3)
+RATE_BITS = 10
+
 # Parameters of the pool (`parameters`), and of each kind of replica (`engines`): those up to WHOLE_PREFILL,
-# FIRST_TOKEN_OVERHEAD and WEIGHT. CAPACITY of the pool is that of the largest.
+# FIRST_TOKEN_OVERHEAD, WEIGHT and those of speculation. CAPACITY of the pool: the longest request that any can hold.
 B, C, D, E, E_SHIFT = range(5)  # step time in ticks, beside `base`; E is a fixed-point number
 CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS, SALT = range(5, 14)
 # FIRST_TOKEN_OVERHEAD: ticks of each request outside of the engine, before its first token.
@@ -53,7 +58,10 @@ CAPACITY, BUDGET, MAX_SEQS, WHOLE_PREFILL, TIMEOUT, ROUTER, WINDOW, TICKS_PER_NS
 FIRST_TOKEN_OVERHEAD, WEIGHT = 28, 29
 # Where an API answers what would be rejected (OVERFLOWS): its time to the first token, and per further token.
 OVERFLOWS, API_TTFT, API_TPOT = range(30, 33)
-PARAMETERS = 33
+# SEQUENCE_ROWS: of each decoding sequence in a step, 1 = no speculation. TOKEN_RATE: its tokens in 2**RATE_BITS steps.
+# DRAFT_SLOTS: of the cache that each running request keeps for drafts.
+SEQUENCE_ROWS, TOKEN_RATE, DRAFT_SLOTS = range(33, 36)
+PARAMETERS = 36
 
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
 HOLD, REJECT = 1, 2
@@ -156,7 +164,7 @@ SLOT_BITS = 20
 (K_RUNNING_NOW, K_WAITING_NOW, K_KV_NOW, K_STEPS_NOW, K_HIDDEN_NOW) = range(10, 15)
 BY_KIND = 15
 
-# Columns of `nodes`. MARK: prefilled tokens while in prefill; finishing step (of DECODED_STEPS) while decoding.
+# Columns of `nodes`. MARK: prefilled tokens while in prefill; while decoding, the `decoded` of the replica at its end.
 # RETRIES: how often its replica was taken from it. PRIORITY, PREFIX: used by `clients` alone.
 (
     NEXT,
@@ -211,6 +219,10 @@ class State(NamedTuple):
     """[kind, parameter]; where all replicas are alike, its one row is `parameters`."""
     base: Ints
     """[kind, tokens of a step, TIME or HIDDEN]"""
+    drafts: Ints
+    """[kind, decoding sequences or steps, DRAFT, DRAFT_HIDDEN or TOKENS_BEFORE]; without meaning where SEQUENCE_ROWS is
+    1.
+    """
     kind: Ints
     """[slot, 0] the kind of each replica; of one dimension where all are alike."""
     by_kind: Ints
@@ -227,7 +239,7 @@ class State(NamedTuple):
     routable: Ints
     """The slots that take requests, in the order they became ready; the second half is for those that are not full."""
     heap: Ints
-    """[slot, max_num_seqs] min-heap of decoding requests: finishing step << NODE_BITS | node."""
+    """[slot, max_num_seqs] min-heap of decoding requests: MARK << NODE_BITS | node."""
     nodes: Ints
     """[node, NODE]"""
     histograms: npt.NDArray[np.int32]

@@ -221,7 +221,7 @@ def read_rows(s: State, c: Clients) -> None:
 def _fail(s: State, c: Clients, one: col.Ints, t: int, status: int, first: int, evicted: int) -> None:
     """A sending failed at t: another follows, or the request is given up."""
     attempt = one[ATTEMPT]
-    fits = one[PROMPT] + one[OUTPUT] <= s.parameters[col.CAPACITY]
+    fits = one[PROMPT] + one[OUTPUT] + s.parameters[col.DRAFT_SLOTS] <= s.parameters[col.CAPACITY]
     again = c.rules[ON + status] == 1 and attempt < c.rules[ATTEMPTS] and fits
     if again and c.rules[GAIN] != NIL:
         if c.totals[BUCKET] >= ONE:

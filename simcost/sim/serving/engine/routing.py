@@ -9,7 +9,7 @@ from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.kinds import are_unlike, fits, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.pool_routing import choose_among_kinds
-from simcost.sim.serving.engine.step import steps_in_run
+from simcost.sim.serving.engine.step import tokens_in_run
 
 _SLOTS = (1 << col.SLOT_BITS) - 1
 # `code` of the routers in plan/routing.
@@ -87,7 +87,7 @@ def _tell_router(s: State, t: int) -> None:
         else:
             rep[col.SEEN_WAITING] = rep[col.WAITING]
             rep[col.SEEN_RUNNING] = rep[col.RUNNING]
-            rep[col.SEEN_KV] = rep[col.KV] + rep[col.RESERVED] + steps_in_run(s, r, t) * rep[col.RUN_SEQS]
+            rep[col.SEEN_KV] = rep[col.KV] + rep[col.RESERVED] + tokens_in_run(s, r, t)
 
 
 @inlined

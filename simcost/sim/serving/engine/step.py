@@ -2,12 +2,15 @@
 
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine.decode_heap import (
+from simcost.sim.serving.engine.decode_heap import start_decoding, stop_decoding, stop_running
+from simcost.sim.serving.engine.decode_run import (
+    decoded,
+    hidden_ticks,
     run_time,
-    start_decoding,
+    step_ticks,
+    steps_for,
     steps_until,
-    stop_decoding,
-    stop_running,
+    tokens_of,
 )
 from simcost.sim.serving.engine.kinds import begin_kinds, count_by_kind, note_kind, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
@@ -23,24 +26,27 @@ def finish_decodes(s: State, r: int) -> None:
     rep, totals = s.replicas[r], s.totals
     steps, seqs = rep[col.RUN_STEPS], rep[col.RUN_SEQS]
     if steps > 0:
-        hidden = steps * s.base[row_of(s.kind, r), seqs, col.HIDDEN]
         totals[col.STEPS] += steps
+        hidden = steps * hidden_ticks(s, r, 0, seqs)
         totals[col.HIDDEN_TIME] += hidden
         count_by_kind(s.kind, s.by_kind, r, col.K_STEPS, steps)
         count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, hidden)
-        rep[col.PEAK_KV] = max(rep[col.PEAK_KV], rep[col.KV] + rep[col.RESERVED] + (steps - 1) * seqs)
+        most = rep[col.KV] + rep[col.RESERVED] + tokens_of(s, r, steps - 1) * seqs
+        rep[col.PEAK_KV] = max(rep[col.PEAK_KV], most)
     if seqs > 0:
+        tokens = tokens_of(s, r, steps) * seqs
         rep[col.DECODED_STEPS] += steps
-        rep[col.KV] += steps * seqs
-        rep[col.WRITTEN] += steps * seqs
-        totals[col.GENERATED] += steps * seqs
-        count_by_kind(s.kind, s.by_kind, r, col.K_GENERATED, steps * seqs)
-        now = rep[col.DECODED_STEPS]
+        rep[col.KV] += tokens
+        now = decoded(s, r, rep[col.DECODED_STEPS])
         while rep[col.DECODING] > 0 and s.heap[r, 0] >> _BITS <= now:
             x = s.heap[r, 0] & _MASK
+            tokens -= now - (s.heap[r, 0] >> _BITS)
             stop_decoding(s, r, 0)
             rep[col.RUNNING] -= 1
             unlink(s, r, x, col.IS_COMPLETED)
+        rep[col.WRITTEN] += tokens
+        totals[col.GENERATED] += tokens
+        count_by_kind(s.kind, s.by_kind, r, col.K_GENERATED, tokens)
 
 
 @lean
@@ -122,12 +128,19 @@ def patience_of(s: State, r: int) -> int:
     return oldest + s.parameters[col.TIMEOUT]
 
 
+@inlined
+def _kept(s: State, r: int, more: int) -> int:
+    """Slots of the cache that the running requests take, and so many more requests for their drafts."""
+    rep = s.replicas[r]
+    return rep[col.KV] + rep[col.RESERVED] + (rep[col.RUNNING] + more) * s.engines[row_of(s.kind, r), col.DRAFT_SLOTS]
+
+
 @lean
 def preempt(s: State, r: int) -> bool:
     """Send the last admitted back to the front of the queue while the running need more than the cache."""
     rep, nodes = s.replicas[r], s.nodes
     preempted = False
-    while rep[col.KV] + rep[col.RESERVED] > s.engines[row_of(s.kind, r), col.CAPACITY]:
+    while _kept(s, r, 0) > s.engines[row_of(s.kind, r), col.CAPACITY]:
         waiting = rep[col.WAIT_HEAD]
         x = rep[col.TAIL] if waiting == NIL else nodes[waiting, col.PREV]
         stop_running(s, r, x)
@@ -147,7 +160,7 @@ def fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
     """
     p, rep, nodes = s.engines[row_of(s.kind, r)], s.replicas[r], s.nodes
     whole = p[col.WHOLE_PREFILL] != 0
-    budget = p[col.BUDGET] if whole else p[col.BUDGET] - rep[col.DECODING]
+    budget = p[col.BUDGET] if whole else p[col.BUDGET] - rep[col.DECODING] * p[col.SEQUENCE_ROWS]
     tokens = pairs = 0
     x = rep[col.PREFILLING]
     if x != NIL:
@@ -159,7 +172,7 @@ def fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
     x = rep[col.WAIT_HEAD]
     while x != NIL and not preempted and budget > 0 and rep[col.RUNNING] < p[col.MAX_SEQS]:
         length = nodes[x, col.PROMPT] + nodes[x, col.DONE]
-        if rep[col.KV] + rep[col.RESERVED] + length > p[col.CAPACITY]:
+        if _kept(s, r, 1) + length > p[col.CAPACITY]:
             break
         if whole and length > budget and tokens > 0:
             break
@@ -181,8 +194,7 @@ def fill(s: State, r: int, preempted: bool) -> tuple[int, int]:
 @inlined
 def start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool) -> None:
     """Set off the next step, or a run of decode steps up to the next thing that can happen."""
-    kind = row_of(s.kind, r)
-    p, base, rep = s.engines[kind], s.base[kind], s.replicas[r]
+    p, rep = s.engines[row_of(s.kind, r)], s.replicas[r]
     seqs = rep[col.DECODING]
     if tokens > 0 and p[col.WHOLE_PREFILL] != 0:
         seqs = 0  # decodes stall
@@ -194,23 +206,23 @@ def start_run(s: State, r: int, t: int, tokens: int, pairs: int, preempted: bool
         s.next_event[r] = NEVER
         return
     kv = rep[col.KV] if seqs > 0 else 0
-    first = base[tokens + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
-    first += (p[col.E] * pairs) >> p[col.E_SHIFT]
+    first = step_ticks(s, r, tokens, seqs, kv) + ((p[col.E] * pairs) >> p[col.E_SHIFT])
     growth = p[col.D] * seqs
-    hidden = base[tokens + seqs, col.HIDDEN] - base[seqs, col.HIDDEN]
+    hidden = hidden_ticks(s, r, tokens, seqs) - hidden_ticks(s, r, 0, seqs)
     s.totals[col.HIDDEN_TIME] += hidden
     count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, hidden)
     steps = 1
     if tokens == 0 and not (preempted and rep[col.WAITING] > 0):
-        steps = min((s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS], (p[col.CAPACITY] - kv) // seqs + 1)
+        until_done = (s.heap[r, 0] >> _BITS) - decoded(s, r, rep[col.DECODED_STEPS])
+        steps = steps_for(s, r, min(until_done, (p[col.CAPACITY] - kv) // seqs - p[col.DRAFT_SLOTS] + 1))
         patience = patience_of(s, r) - t
-        if steps > 1 and patience < run_time(first, growth, steps):
-            steps = steps_until(first, growth, patience)
+        if steps > 1 and patience < run_time(s, r, first, growth, steps):
+            steps = steps_until(s, r, first, growth, patience)
     rep[col.RUN_START] = t
     rep[col.RUN_STEPS] = steps
     rep[col.RUN_SEQS] = seqs
     rep[col.RUN_FIRST] = first
-    s.next_event[r] = t + run_time(first, growth, steps)
+    s.next_event[r] = t + run_time(s, r, first, growth, steps)
 
 
 @inlined
@@ -230,12 +242,12 @@ def finish_run(s: State, r: int, t: int) -> None:
 @inlined
 def catch_up(s: State, r: int, until: int) -> None:
     """All step boundaries of replica r strictly before `until`."""
-    p, rep = s.engines[row_of(s.kind, r)], s.replicas[r]
+    p = s.engines[row_of(s.kind, r)]
     while s.next_event[r] < until:
         t = s.next_event[r]
         finish_run(s, r, t)
         preempted = False
-        if rep[col.KV] + rep[col.RESERVED] > p[col.CAPACITY]:
+        if _kept(s, r, 0) > p[col.CAPACITY]:
             preempted = preempt(s, r)
         tokens, pairs = fill(s, r, preempted)
         start_run(s, r, t, tokens, pairs, preempted)
@@ -275,7 +287,13 @@ def steps_in_run(s: State, r: int, t: int) -> int:
     if rep[col.RUN_STEPS] <= 1 or rep[col.RUN_START] >= t:
         return 0
     growth = s.engines[row_of(s.kind, r), col.D] * rep[col.RUN_SEQS]
-    return steps_until(rep[col.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[col.RUN_START]) - 1
+    return steps_until(s, r, rep[col.RUN_FIRST], growth, min(t, s.next_event[r]) - rep[col.RUN_START]) - 1
+
+
+@inlined
+def tokens_in_run(s: State, r: int, t: int) -> int:
+    """Tokens of those steps, of all sequences."""
+    return tokens_of(s, r, steps_in_run(s, r, t)) * s.replicas[r, col.RUN_SEQS]
 
 
 @inlined
@@ -289,8 +307,8 @@ def note(s: State, t: int) -> None:
         running += rep[col.RUNNING]
         waiting += rep[col.WAITING]
         done = steps_in_run(s, r, t)
-        held = rep[col.KV] + rep[col.RESERVED] + done * rep[col.RUN_SEQS]
-        behind = done * s.base[row_of(s.kind, r), rep[col.RUN_SEQS], col.HIDDEN]
+        held = rep[col.KV] + rep[col.RESERVED] + tokens_of(s, r, done) * rep[col.RUN_SEQS]
+        behind = done * hidden_ticks(s, r, 0, rep[col.RUN_SEQS])
         kv += held
         steps += done
         hidden += behind
@@ -308,10 +326,10 @@ def cut_run(s: State, r: int, until: int) -> None:
     """End the run of replica r at its first step boundary at or after `until`."""
     rep = s.replicas[r]
     growth = s.engines[row_of(s.kind, r), col.D] * rep[col.RUN_SEQS]
-    k = steps_until(rep[col.RUN_FIRST], growth, max(until - rep[col.RUN_START], 1))
+    k = steps_until(s, r, rep[col.RUN_FIRST], growth, max(until - rep[col.RUN_START], 1))
     if k < rep[col.RUN_STEPS]:
         rep[col.RUN_STEPS] = k
-        s.next_event[r] = rep[col.RUN_START] + run_time(rep[col.RUN_FIRST], growth, k)
+        s.next_event[r] = rep[col.RUN_START] + run_time(s, r, rep[col.RUN_FIRST], growth, k)
 
 
 @inlined
@@ -344,9 +362,10 @@ def enqueue(s: State, r: int, x: int, t: int) -> None:
     elif steps > 1 and rep[col.WAITING] == 1 and rep[col.RUNNING] < p[col.MAX_SEQS]:
         seqs = rep[col.RUN_SEQS]
         first, growth = rep[col.RUN_FIRST], p[col.D] * seqs
-        k = steps_until(first, growth, min(t, s.next_event[r]) - rep[col.RUN_START])
-        if k < steps and rep[col.KV] + k * seqs + nodes[x, col.PROMPT] + nodes[x, col.DONE] <= p[col.CAPACITY]:
+        k = steps_until(s, r, first, growth, min(t, s.next_event[r]) - rep[col.RUN_START])
+        kept = _kept(s, r, 1) + tokens_of(s, r, k) * seqs
+        if k < steps and kept + nodes[x, col.PROMPT] + nodes[x, col.DONE] <= p[col.CAPACITY]:
             rep[col.RUN_STEPS] = k
-            s.next_event[r] = rep[col.RUN_START] + run_time(first, growth, k)
+            s.next_event[r] = rep[col.RUN_START] + run_time(s, r, first, growth, k)
     block = r // col.BLOCK
     s.block_event[block] = min(s.block_event[block], s.next_event[r])
