@@ -19,7 +19,8 @@ def token_seconds(
         (b + g) * P + (c + g) * (O - R) + d * K + q * P2 / 2
 
     with g the growth of the base by a token, from a full batch to the fullest step. The first token of each request
-    comes with its prompt.
+    comes with its prompt. Where the replica speculates, a decode takes rows * g and its drafting, and the tokens that a
+    step brings share it and the reading of K.
 
     Args:
         step: the step time of the replica.
@@ -43,12 +44,21 @@ def token_seconds(
     0.0
     >>> token_seconds(step(0.5, 2.0), **one)
     13.0
+
+    Drafts that bring two tokens a step, and take nothing themselves, halve the time of decodes:
+
+    >>> from dataclasses import replace
+    >>> from simcost.perf.drafting import Drafting
+    >>> drafting = Drafting(rates=(1.0,), slots=0, base=((0, 0.0), (1, 0.0)))
+    >>> token_seconds(replace(step(0.5, 2.0), draft=drafting), **one)
+    9.0
     """
-    rest = step_tokens - sequences
-    growth = max(step.base_seconds(float(step_tokens)) - step.base_seconds(float(sequences)), 0.0) / rest
+    batch = min(sequences * step.rows, step_tokens - 1)
+    growth = max(step.base_seconds(float(step_tokens)) - step.base_seconds(float(batch)), 0.0) / (step_tokens - batch)
+    drafting = 0.0 if step.draft is None else float(step.draft.seconds(float(sequences))) / sequences
+    decodes = (step.c_s_per_sequence + step.rows * growth + drafting) * (output_tokens - requests)
     return (
         (step.b_s_per_token + growth) * prompt_tokens
-        + (step.c_s_per_sequence + growth) * (output_tokens - requests)
-        + step.d_s_per_token * context_tokens
+        + (decodes + step.d_s_per_token * context_tokens) / step.tokens_per_step
         + step.q_s_per_pair * squared_prompts / 2
     )
