@@ -20,7 +20,7 @@ from simcost.plan.autoscaling.hpa_behavior import (
     up_limit,
 )
 from simcost.plan.autoscaling.hpa_metrics import Patience, Tolerance, grouped, milli, propose
-from simcost.plan.autoscaling.policy import NOT_READY, READY, RUNNING, UNKNOWN, ns
+from simcost.plan.autoscaling.policy import NOT_READY, READY, RUNNING, UNKNOWN, Ages, ns
 
 NOW_NS = ns(1e6)
 PHASES = {"Pending": 0, "Running": 1, "Succeeded": 2, "Failed": 3}
@@ -35,14 +35,17 @@ def column(pods: list[Case], key: str, otherwise: float = np.nan) -> Any:
 
 def replicas(pods: list[Case], name: str) -> Replicas:
     requests = {name: column(pods, "request_milli") / 1000} if any("request_milli" in p for p in pods) else {}
-    return Replicas(
-        phase=np.array([PHASES[pod.get("phase", "Running")] for pod in pods], np.int8),
-        deleting=np.array([pod.get("terminating", False) for pod in pods], np.bool_),
-        ready=np.array([READINESS[pod.get("ready", True)] for pod in pods], np.int8),
+    ages = Ages(
         age_s=column(pods, "age_s"),
         ready_age_s=column(pods, "ready_transition_age_s"),
         sample_age_s=column(pods, "metric_age_s"),
         sample_window_s=column(pods, "metric_window_s"),
+    )
+    return Replicas(
+        phase=np.array([PHASES[pod.get("phase", "Running")] for pod in pods], np.int8),
+        deleting=np.array([pod.get("terminating", False) for pod in pods], np.bool_),
+        ready=np.array([READINESS[pod.get("ready", True)] for pod in pods], np.int8),
+        ages=lambda: ages,
         signals={name: column(pods, "usage_milli") / 1000},
         requests=requests,
     )

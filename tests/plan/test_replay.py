@@ -121,7 +121,8 @@ def test_the_pipeline_is_a_slow_reading_of_the_rows(rows: list[Row]) -> None:
         alive = [pod for pod in pods if pod["phase"] in (0, 1)]
         assert (seen.current, seen.existing) == (len(alive), len(alive))
         assert seen.ready == sum(pod["ready"] == 1 and pod["phase"] == 1 for pod in alive)
-        for pod, age_s, ready_age_s in zip(pods, seen.replicas.age_s, seen.replicas.ready_age_s, strict=True):
+        ages = seen.replicas.ages()
+        for pod, age_s, ready_age_s in zip(pods, ages.age_s, ages.ready_age_s, strict=True):
             if pod["first"] >= stands:
                 assert age_s == (tick - pod["first"]) * TICK_S
             else:
@@ -180,7 +181,7 @@ def test_young_pods_are_known_by_their_rows() -> None:
 def test_what_rows_say_of_a_pod_counts(said: dict[str, Any]) -> None:
     table = Recording.table([0, 15, 30], {"cpu": [[1.0], [1.0], [1.0]]}, said=said)
     pipeline = pipeline_of(table, {"cpu": ()})
-    ages = [pods.age_s[0] for k in range(3) if (pods := pipeline.observe(k * 15 * 10**9, 0).replicas)]  # type: ignore[union-attr]
+    ages = [pods.ages().age_s[0] for k in range(3) if (pods := pipeline.observe(k * 15 * 10**9, 0).replicas)]  # type: ignore[union-attr]
     assert ages == ([1e4, 1e4 + 15, 10] if said else pytest.approx([2**60 / 1e9 + 15 * k for k in range(3)]))
 
 

@@ -28,6 +28,8 @@ from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrde
 from simcost.plan.replica_counts import ReplicaBounds
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
+_NO_BEHAVIOR = Behavior()
+
 __all__ = ["Behavior", "Direction", "Hpa", "HpaState", "Metric", "ScalingRule"]
 
 
@@ -113,7 +115,7 @@ class Hpa(ReplicaBounds):
         return self._normalized(now_ns, current, wanted, words, state)
 
     def _proposals(self, seen: Observation) -> list[Proposal]:
-        rules = self.behavior or Behavior()
+        rules = self.behavior or _NO_BEHAVIOR
         down, up = rules.scale_down.tolerance, rules.scale_up.tolerance
         tolerance = Tolerance(self.tolerance if down is None else down, self.tolerance if up is None else up)
         cpu = Patience(self.cpu_initialization, self.readiness_delay)
@@ -154,9 +156,13 @@ class Hpa(ReplicaBounds):
 
 def _combined(proposals: Sequence[Proposal], current: int) -> tuple[int | None, str]:
     """The most that a metric asks for; nothing if none can be used, or one cannot and the others ask for fewer."""
-    usable = [(one.replicas, one.words) for one in proposals if one.replicas is not None]
-    broken = [one.words for one in proposals if one.replicas is None]
-    wanted, words = max(usable, key=lambda one: one[0], default=(0, ""))
-    if not usable or (broken and wanted < current):
-        return None, broken[0]
+    wanted: int | None = None
+    words = fault = ""
+    for proposal in proposals:
+        if proposal.replicas is None:
+            fault = fault or proposal.words
+        elif wanted is None or proposal.replicas > wanted:
+            wanted, words = proposal.replicas, proposal.words
+    if wanted is None or (fault and wanted < current):
+        return None, fault
     return wanted, words

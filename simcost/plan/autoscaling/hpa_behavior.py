@@ -121,9 +121,11 @@ def stabilized(
     An entry counts while it is younger than the window.
     """
     up_ns, down_ns = now_ns - ns(windows_s[0]), now_ns - ns(windows_s[1])
-    lower = min([count for count, at in log if at > up_ns], default=wanted)
-    upper = max([count for count, at in log if at > down_ns], default=wanted)
-    held = min(max(current, min(lower, wanted)), max(upper, wanted))
+    held = current
+    if wanted > current:
+        held = max(current, min([wanted, *(count for count, at in log if at > up_ns)]))
+    elif wanted < current:
+        held = min(current, max([wanted, *(count for count, at in log if at > down_ns)]))
     return held, _put(log, wanted, now_ns, min(up_ns, down_ns))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, NamedTuple
 
-from simcost.plan.autoscaling.policy import FAILED, NOT_READY, PENDING, SUCCEEDED, UNKNOWN, Replicas, ns
+from simcost.plan.autoscaling.policy import FAILED, NOT_READY, PENDING, RUNNING, SUCCEEDED, UNKNOWN, Replicas, ns
 
 if TYPE_CHECKING:
     from simcost.plan.autoscaling.policy import Floats
@@ -53,8 +53,10 @@ def milli(amounts: Floats) -> list[float]:
 
 def grouped(replicas: Replicas, samples: Sequence[float], cpu: Patience | None) -> Groups:
     """The class of each pod; the first that fits. `cpu`: readiness counts, as it does for the resource cpu alone."""
-    groups = Groups([], [], [])
     phases, deleting = replicas.phase.tolist(), replicas.deleting.tolist()
+    if cpu is None and phases.count(RUNNING) == len(phases) and not any(deleting) and not any(map(isnan, samples)):
+        return Groups(list(range(len(phases))), [], [])
+    groups = Groups([], [], [])
     young = [] if cpu is None else _ages(replicas)
     for i, (phase, gone, sample) in enumerate(zip(phases, deleting, samples, strict=True)):
         if gone or phase in (SUCCEEDED, FAILED):
@@ -71,13 +73,8 @@ def grouped(replicas: Replicas, samples: Sequence[float], cpu: Patience | None) 
 
 
 def _ages(replicas: Replicas) -> list[tuple[float, ...]]:
-    columns = (
-        replicas.ready,
-        replicas.age_s,
-        replicas.ready_age_s,
-        replicas.sample_age_s,
-        replicas.sample_window_s,
-    )
+    ages = replicas.ages()
+    columns = replicas.ready, ages.age_s, ages.ready_age_s, ages.sample_age_s, ages.sample_window_s
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 

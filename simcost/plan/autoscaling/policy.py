@@ -9,7 +9,7 @@ Metrics of other systems are made of the signals of the simulator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import nan
 from typing import (
@@ -134,17 +134,9 @@ State_co = TypeVar("State_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replicas:
-    """One row per replica that exists, those being deleted included; all arrays have one length.
+class Ages:
+    """Ages of replicas; NaN where there is no such instant: before the start, without a sample."""
 
-    Times are NaN where there is no such instant: an age before the start, a sample age without a sample.
-    """
-
-    phase: Codes
-    """`PENDING`, `RUNNING`, `SUCCEEDED` or `FAILED`."""
-    deleting: Flags
-    ready: Codes
-    """`READY`, `NOT_READY` or `UNKNOWN`."""
     age_s: Floats
     """Since the start."""
     ready_age_s: Floats
@@ -153,6 +145,19 @@ class Replicas:
     """Of the newest sample of resource usage."""
     sample_window_s: Floats
     """Time that such a sample covers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replicas:
+    """One row per replica that exists, those being deleted included; all arrays have one length."""
+
+    phase: Codes
+    """`PENDING`, `RUNNING`, `SUCCEEDED` or `FAILED`."""
+    deleting: Flags
+    ready: Codes
+    """`READY`, `NOT_READY` or `UNKNOWN`."""
+    ages: Callable[[], Ages]
+    """Called by the few policies that look at ages."""
     signals: Mapping[str, Floats]
     """Samples by metric; NaN = no sample of this replica."""
     requests: Mapping[str, Floats] = field(default_factory=dict)
@@ -165,15 +170,13 @@ class Replicas:
 
         arrays = {name: np.asarray(values, np.float64) for name, values in signals.items()}
         count = len(next(iter(arrays.values()))) if arrays else 0
-        long = np.full(count, np.inf)
+        long, none = np.full(count, np.inf), np.zeros(count)
+        ages = Ages(age_s=long, ready_age_s=long, sample_age_s=none, sample_window_s=none)
         return cls(
             phase=np.full(count, RUNNING, np.int8),
             deleting=np.zeros(count, np.bool_),
             ready=np.full(count, READY, np.int8),
-            age_s=long,
-            ready_age_s=long,
-            sample_age_s=np.zeros(count),
-            sample_window_s=np.zeros(count),
+            ages=lambda: ages,
             signals=arrays,
             requests={name: np.asarray(values, np.float64) for name, values in (requests or {}).items()},
         )

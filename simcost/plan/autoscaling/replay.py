@@ -17,6 +17,7 @@ from simcost.plan.autoscaling.policy import (
     READY,
     RUNNING,
     SUCCEEDED,
+    Ages,
     Observation,
     Over,
     Policy,
@@ -129,12 +130,14 @@ def _later(seen: Observation, by_s: float) -> Observation:
     """The same some time later: all that is there is older."""
     pods = seen.replicas
     if pods is not None:
-        pods = replace(
-            pods,
-            age_s=pods.age_s + by_s,
-            ready_age_s=pods.ready_age_s + by_s,
-            sample_age_s=pods.sample_age_s + by_s,
+        ages = pods.ages()
+        ages = replace(
+            ages,
+            age_s=ages.age_s + by_s,
+            ready_age_s=ages.ready_age_s + by_s,
+            sample_age_s=ages.sample_age_s + by_s,
         )
+        pods = replace(pods, ages=lambda: ages)
     return replace(seen, replicas=pods, utc_s=seen.utc_s + by_s)
 
 
@@ -257,15 +260,13 @@ def _spread(values: Mapping[str, Value], current: int, ready: int) -> Replicas:
         for name, value in values.items()
         if value.by_pod is None and not np.isnan(value.request)
     }
-    long = np.full(current, inf)
+    long, none = np.full(current, inf), np.zeros(current)
+    ages = Ages(age_s=long, ready_age_s=long, sample_age_s=none, sample_window_s=none)
     return Replicas(
         phase=np.where(is_ready, RUNNING, PENDING).astype(np.int8),
         deleting=np.zeros(current, np.bool_),
         ready=np.where(is_ready, READY, NOT_READY).astype(np.int8),
-        age_s=long,
-        ready_age_s=long,
-        sample_age_s=np.zeros(current),
-        sample_window_s=np.zeros(current),
+        ages=lambda: ages,
         signals=signals,
         requests=asked,
     )
@@ -284,14 +285,17 @@ def _of_pods(values: Mapping[str, Value], now: Now, now_ns: int, alive: int) -> 
     }
     taken = [values[name].sample_ns for name in sorted(values, key=lambda name: name != "cpu")]
     sample_ns = next((times[now.pod] for times in taken if times is not None), np.full(len(now.pod), nan))
-    return Replicas(
-        phase=now.phase.astype(np.int8),
-        deleting=now.deleting,
-        ready=now.ready.astype(np.int8),
+    ages = Ages(
         age_s=now.age_s,
         ready_age_s=now.ready_age_s,
         sample_age_s=(now_ns - sample_ns) / NS_PER_S,
         sample_window_s=now.window_s,
+    )
+    return Replicas(
+        phase=now.phase.astype(np.int8),
+        deleting=now.deleting,
+        ready=now.ready.astype(np.int8),
+        ages=lambda: ages,
         signals=signals,
         requests=asked,
     )

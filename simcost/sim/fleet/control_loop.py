@@ -23,9 +23,10 @@ def control(fleet: Fleet) -> Process:
     share = float(stream(fleet.seed, "controller phase").random()) if pipeline.settings.phase else 1.0
     yield env.timeout(round(interval_ns * share))
     while True:
-        seen = fleet.look()
         if exact:
-            pipeline.scrape(seen)
+            pipeline.scrape(fleet.look())
+        elif fleet.count["draining"] or fleet.plane.writes_rows:
+            fleet.catch_up()
         desired, _, state = policy.step(fleet.now / NS_PER_S, pipeline.observe(), state)
         fleet.scale_to(desired)
         yield env.timeout(interval_ns)

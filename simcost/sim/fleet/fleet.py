@@ -81,16 +81,20 @@ class Fleet:
         """Nanoseconds since the start of the run."""
         return int(self.env.now)
 
-    def look(self) -> PoolObservation:
-        """Bring the data plane up to now; retire drained replicas; report the state."""
+    def catch_up(self) -> None:
+        """Bring the data plane up to now; retire drained replicas."""
         self.plane.advance(self.now)
         self._collect_drained()
+
+    def look(self) -> PoolObservation:
+        """Catch up; report the state."""
+        self.catch_up()
         return self.plane.look() if self.kind is None else self.plane.of_kind(self.kind)
 
     def look_if_draining(self) -> None:
         """Retire drained replicas."""
         if self.count["draining"]:
-            self.look()
+            self.catch_up()
 
     def scale_to(self, desired: int) -> None:
         """Order or retire replicas until as many are starting or ready as desired."""
@@ -105,6 +109,7 @@ class Fleet:
         for _ in range(-surplus):
             self._order(warm=False)
         if surplus > 0:
+            self.plane.advance(self.now)
             living = [replica for replica in self.replicas if replica.state != "draining"]
             for replica in to_remove(living, surplus, self.pool.victims, self.now):
                 self._retire(replica)

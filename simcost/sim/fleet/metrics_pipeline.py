@@ -59,6 +59,11 @@ class MetricsPipeline:
         self._of_replicas = policy.by_replica()
         self.by_replica = bool(self._of_replicas)
         self._collects = self.by_replica or not all(map(self._is_pooled, signals))
+        self._each_of = {
+            name: source
+            for name, source in self.sources.items()
+            if not any(signal.of_the_pool_alone for signal in source)
+        }
         self._walks = any(signal.name in _WALKED for signal in signals)
         self._latencies = Latencies(fleet.plane) if any(signal.is_latency for signal in signals) else None
         windows_s = max((signal.window for signal in signals), default=0.0)
@@ -87,8 +92,8 @@ class MetricsPipeline:
         plane, totals = self.fleet.plane, self.fleet.plane.state.totals
         numbers, rows = scrape_samples.NOBODY, scrape_samples.NOTHING
         if self._collects:
-            serving = self._roster.serving()
-            numbers, rows = serving[0], plane.samples(queues=self._walks)[serving[1]]
+            numbers, slots = self._roster.serving()
+            rows = plane.samples(queues=self._walks).take(slots, axis=0)
         latency = None if self._latencies is None else self._latencies.read()
         self.samples.add(
             Sample(
@@ -191,6 +196,11 @@ class MetricsPipeline:
         window = scrape_samples.within(shown, round(signal.window * NS_PER_S))
         return scrape_samples.percentile(window, TOTALS_ONLY.index(metric), int(level[1:]) / 100, _MIDDLES)
 
+    def _summed(self, source: Source, shown: list[Sample]) -> Floats:
+        """A metric replica by replica, of those in the newest sample."""
+        first, *others = (signal.scale * self._each(signal, shown) for signal in source)
+        return sum(others, start=first)
+
     def _each(self, signal: Signal, shown: list[Sample]) -> Floats:
         """A signal replica by replica, of those in the newest sample."""
         name, window = signal.name, scrape_samples.within(shown, round(signal.window * NS_PER_S))
@@ -229,6 +239,7 @@ class MetricsPipeline:
 
     def _mean_request(self) -> tuple[float, float]:
         """Prompt, and tokens in the cache half way, of the requests answered so far; NaN before the first."""
+        self.fleet.plane.advance(self.fleet.now)
         totals = self.fleet.plane.state.totals
         completed = int(totals[col.COMPLETED])
         if not completed:
@@ -242,9 +253,7 @@ class MetricsPipeline:
         roster.refresh()
         signals = (
             {
-                name: self._aligned(sum((s.scale * self._each(s, shown) for s in source), start=np.zeros(1)), shown)
-                for name, source in self.sources.items()
-                if not any(signal.of_the_pool_alone for signal in source)
+                name: self._aligned(self._summed(source, shown), shown) for name, source in self._each_of.items()
             }
             if shown
             else {name: np.full(len(roster.numbers), nan) for name in self.sources}

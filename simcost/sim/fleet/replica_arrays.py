@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import nan
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from simcost.plan.autoscaling import Replicas
-from simcost.plan.autoscaling.policy import NOT_READY, PENDING, READY, RUNNING
+from simcost.plan.autoscaling.policy import NOT_READY, PENDING, READY, RUNNING, Ages
 from simcost.sim.fleet.scrape_samples import Floats, Ints
 from simcost.sim.serving.engine.layout import NEVER
 from simcost.units import NS_PER_S
@@ -52,27 +54,33 @@ class Roster:
 
     def replicas(self, signals: Mapping[str, Floats], now: int, sample_age_s: float, window_s: float) -> Replicas:
         """As policies see them."""
-        if self._settled:
-            phase, age_s, ready_age_s = self._running, (now - self._up_ns) / NS_PER_S, (now - self.ready_ns) / NS_PER_S
-        else:
+        phase, up_ns = self._running, self._up_ns
+        if not self._settled:
             up_ns = self._nodes_up_ns()
-            started, began_ns = self.ready | (up_ns <= now), np.where(self.ready & (up_ns > now), now, up_ns)
-            phase = np.where(started, RUNNING, PENDING).astype(np.int8)
-            age_s = np.where(started, (now - began_ns) / NS_PER_S, nan)
-            ready_age_s = np.where(self.ready, (now - self.ready_ns) / NS_PER_S, age_s)
-        ones = self._ones
+            phase = np.where(self.ready | (up_ns <= now), RUNNING, PENDING).astype(np.int8)
         return Replicas(
             phase=phase,
             deleting=self.deleting,
             ready=self._condition,
-            age_s=age_s,
-            ready_age_s=ready_age_s,
-            sample_age_s=sample_age_s * ones,
-            sample_window_s=window_s * ones,
+            ages=partial(_ages, now, self.ready, up_ns, self.ready_ns, sample_age_s, window_s),
             signals=signals,
-            requests=dict.fromkeys(signals, ones),
+            requests=dict.fromkeys(signals, self._ones),
         )
 
     def _nodes_up_ns(self) -> Ints:
         """Instants at which the nodes have their images; fixed where all replicas are ready."""
         return np.array([NEVER if node is None else node.ready_ns for node in self.nodes], np.int64)
+
+
+def _ages(
+    now: int, ready: npt.NDArray[np.bool_], up_ns: Ints, ready_ns: Ints, sample_age_s: float, window_s: float
+) -> Ages:
+    """Ages at `now` of replicas whose nodes were up at `up_ns`, and which became ready at `ready_ns`."""
+    started, began_ns = ready | (up_ns <= now), np.where(ready & (up_ns > now), now, up_ns)
+    age_s = np.where(started, (now - began_ns) / NS_PER_S, nan)
+    return Ages(
+        age_s=age_s,
+        ready_age_s=np.where(ready, (now - ready_ns) / NS_PER_S, age_s),
+        sample_age_s=np.full(len(ready), sample_age_s),
+        sample_window_s=np.full(len(ready), window_s),
+    )

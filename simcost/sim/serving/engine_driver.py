@@ -121,6 +121,8 @@ class DataPlane:
             from simcost.sim.serving.closed_driver import ClosedClients
 
             self.closed = ClosedClients(closed, clock)
+        self.writes_rows = on_rows is not None
+        """True if rows are kept: they come in the order in which replicas are brought up to date."""
         self._on_rows = on_rows if self.people is None else None
         slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
         parameters = parameters_of(pool, clock, window_ns, salt)
