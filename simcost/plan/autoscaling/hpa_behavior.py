@@ -123,9 +123,9 @@ def stabilized(
     up_ns, down_ns = now_ns - ns(windows_s[0]), now_ns - ns(windows_s[1])
     held = current
     if wanted > current:
-        held = max(current, min([wanted, *(count for count, at in log if at > up_ns)]))
+        held = max(current, min([wanted] + [count for count, at in log if at > up_ns]))
     elif wanted < current:
-        held = min(current, max([wanted, *(count for count, at in log if at > down_ns)]))
+        held = min(current, max([wanted] + [count for count, at in log if at > down_ns]))
     return held, _put(log, wanted, now_ns, min(up_ns, down_ns))
 
 

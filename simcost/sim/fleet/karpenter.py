@@ -58,7 +58,11 @@ def move_of(going: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[NodeKi
     """Move of these nodes together, with the new nodes needed: one node, strictly cheaper than they are; None if there
     is none.
     """
-    rooms = [node.room for node in nodes if node not in going and not node.cordoned and node.ready_ns <= now_ns]
+    rooms = [
+        node.room
+        for node in nodes
+        if node.room.free and not node.cordoned and node.ready_ns <= now_ns and node not in going
+    ]
     left = sum(unplaced([size for node in going for size in node.room.sizes], rooms))
     if left == 0:
         return Move(nodes=tuple(going), kind=None)
@@ -76,6 +80,8 @@ class KarpenterProvider:
         self.fleet, self.rules = fleet, rules
         self._batching = False
         self._last_ns = 0
+        self._in_vain: list[object] = []
+        """The nodes as they were when no move was found."""
         if isnan(fleet.plan.starts_utc_s) and rules.follows_calendar:
             raise InputError(
                 "disruption budgets with a schedule need the date of time 0; write e.g. starts: 2026-07-20T00:00:00Z"
@@ -179,7 +185,17 @@ class KarpenterProvider:
             return None
         used = sorted((node for node in quiet if node.room.held), key=lambda node: node.room.held)
         allowed = used[: self._budget("Underutilized")] if used else used
-        return best_move(allowed, fleet.machines.nodes, fleet.plan.kinds, now)
+        return self._best_move(allowed)
+
+    def _best_move(self, ranked: Sequence[Node]) -> Move | None:
+        """As `best_move`, which is not asked again while all is as it was when it found nothing."""
+        nodes, now = self.fleet.machines.nodes, self.fleet.now
+        seen = [*ranked, *((one, one.cordoned, one.ready_ns <= now, *one.room.sizes, *one.room.split) for one in nodes)]
+        if seen == self._in_vain:
+            return None
+        move = best_move(ranked, nodes, self.fleet.plan.kinds, now)
+        self._in_vain = seen if move is None else []
+        return move
 
     def _consolidate(self, move: Move) -> Process:
         """Checked again after a while, budgets too; then the nodes go, once what replaces them is ready."""
