@@ -35,6 +35,7 @@ from simcost.sim import simulate
 from simcost.sim.clock import clock_for
 from simcost.sim.fleet import Fleet, nodes_of
 from simcost.sim.fleet.metrics_pipeline import MetricsPipeline
+from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Books
@@ -204,6 +205,16 @@ def test_a_young_replica_is_missing_until_it_is_scraped() -> None:
     assert rows is not None
     assert not np.isnan(rows.signals["load"]).any()
     assert np.isnan(rows.signals["rate"]).tolist() == [False, False, False, True]  # a rate needs two samples
+
+
+def test_replicas_finish_what_they_had_when_they_were_to_go() -> None:
+    """However long ago the pool was looked at: what came before belongs to the replicas that were there."""
+    fleet, _ = piped(READS, Metrics(phase=False))
+    plane = fleet.plane
+    fleet.env.run(until=60 * 10**9)
+    fleet.scale_to(1)
+    assert min(plane.busy_s(replica.slot) for replica in fleet.replicas) > 0
+    assert plane.state.totals[col.NOW] == 60 * 10**9 * plane.clock.ticks_per_ns
 
 
 def test_pending_then_loading_then_ready() -> None:
