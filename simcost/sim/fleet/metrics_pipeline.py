@@ -252,9 +252,7 @@ class MetricsPipeline:
         roster, now = self._roster, self.fleet.now
         roster.refresh()
         signals = (
-            {
-                name: self._aligned(self._summed(source, shown), shown) for name, source in self._each_of.items()
-            }
+            {name: self._aligned(self._summed(source, shown), shown) for name, source in self._each_of.items()}
             if shown
             else {name: np.full(len(roster.numbers), nan) for name in self.sources}
         )
