@@ -3,9 +3,9 @@
     python bench/services.py [--services 20] [--requests 44000000] [--json]
 
 Replicas take one, two or four accelerators of nodes with eight, which Karpenter orders, and consolidates where nothing
-has moved for 10 minutes: at once, as its default is, would drive replicas off nodes after each change. Every 15 s the
-metrics of each service are scraped and its HPA decides. All services replay the trace of bench/week.py with their part
-of the requests; writing it is not part of the measured work.
+has moved for 10 minutes (not at once, as its default is). Every 15 s the metrics of each service are scraped and its
+HPA decides. All services replay the trace of bench/week.py with their part of the requests; writing it is not part of
+the measured work.
 """
 
 import argparse
