@@ -1,0 +1,56 @@
+"""One value of a YAML text is changed: it reads as wanted, and all else stays as it was."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simcost.errors import InputError
+from simcost.scenario.files.edit import put, value_at
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "scenarios").glob("*.yaml"))}
+PATHS = ("plans.0.scaling.replicas", "plans.0.buy.price", "plans.0.replica.precision", "seeds", "slo.ttft", "horizon")
+VALUES = st.one_of(st.integers(-9, 2**40), st.floats(-1e9, 1e9), st.booleans(), st.text(max_size=20))
+
+
+def comments(text: str) -> list[str]:
+    return [line.partition("#")[2] for line in text.splitlines() if "#" in line]
+
+
+@settings(max_examples=40, deadline=None)
+@given(name=st.sampled_from(sorted(TEXTS)), path=st.sampled_from(PATHS), value=VALUES)
+def test_a_value_reads_as_it_was_put_and_comments_and_other_lines_stay(name: str, path: str, value: object) -> None:
+    text = TEXTS[name]
+    edited = put(text, path, value)  # type: ignore[arg-type]
+    assert value_at(edited, path) == value
+    before, after = text.splitlines(), edited.splitlines()
+    assert len([line for line in before if line not in after]) <= 1
+    if not isinstance(value, str):
+        assert comments(edited) == comments(text)
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+@pytest.mark.parametrize("path", ["plans.0.scaling", "question", "seeds", "plans.0.new.key"])
+def test_a_key_that_is_put_and_removed_is_gone(name: str, path: str) -> None:
+    edited = put(put(TEXTS[name], path, 3), path, None)
+    assert value_at(edited, path) is None
+    assert value_at(edited, "scenario") == value_at(TEXTS[name], "scenario")
+
+
+@pytest.mark.parametrize("path", ["plans.99.name", "plans.first.name", "scenario.0.x"])
+def test_a_path_that_leads_nowhere_is_refused(path: str) -> None:
+    with pytest.raises(InputError):
+        put(TEXTS["quickstart.yaml"], path, 1)
+
+
+@pytest.mark.parametrize("text", ["", "{", "- 1", "a: *b"])
+def test_a_broken_text_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="no scenario yet"):
+        put(text, "seeds", 1)
+
+
+def test_a_value_that_others_share_is_refused() -> None:
+    with pytest.raises(InputError, match="cannot be changed alone"):
+        put("a: &one {x: 1}\nb: *one\n", "b.x", 2)
