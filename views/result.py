@@ -1,54 +1,168 @@
-"""A finished result on the page: verdict, tables, charts, files."""
+"""A finished result on the page: verdict, three figures, then what is behind them, one tab a question."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from simcost.errors import SimcostError
-from simcost.present.chart_style import to_spec
 from simcost.present.html import bullets
 from simcost.present.parts import Part, provenance
 from simcost.studies.plans import sections
+from simcost.studies.plans.key_figures import KeyFigure, key_figures
+from views.charts import draw
 from views.table import table
 from views.text import plain
 
+TABS: Mapping[str, tuple[str, ...]] = {
+    "Summary": (),
+    "Latency": (
+        "Service level",
+        "Latency",
+        "Requests without an answer",
+        "Retries",
+        "By priority",
+        "Prefixes",
+        "Jobs",
+        "Waiting",
+        "Cost against waiting",
+    ),
+    "Fleet": (
+        "Demand and fleet",
+        "Fleet",
+        "Paid and needed",
+        "How the fleets",
+        "Beside a perfect",
+        "GPUs over time",
+        "GPU time",
+        "Where the GPU time",
+    ),
+    "Cost": ("Differences", "What drives", "Charge by charge", "Unit costs"),
+    "Assumptions": ("Assumptions", "Quality"),
+}
+"""By tab, how the titles of its parts begin; all others belong to the first."""
+SIDE_BY_SIDE = ("Where the money went", "Cost against service level")
 
-def show(folder: Path) -> None:
-    """The whole result, or why it cannot be read."""
+
+def show(folder: Path, scenario: str, *, badge: str, editor: Callable[[], None]) -> None:
+    """The whole result, or why it cannot be read.
+
+    Args:
+        folder: of the result.
+        scenario: text of the scenario, as it was run.
+        badge: what the reader has to know of the result, such as `Sample`; empty = nothing.
+        editor: draws the text that may be changed.
+    """
     try:
         document, shown = sections.read(folder)
     except SimcostError as error:
         st.error(plain(str(error)))
         return
-    st.header(plain(document["verdict"]))
-    body(sections.parts(document, shown))
-    with st.expander("Provenance"):
-        st.dataframe(provenance(document), hide_index=True)
-    offer(folder, document["scenario"])
+    _verdict(document, badge)
+    grouped = _grouped(sections.parts(document, shown))
+    names = [name for name in TABS if grouped[name]]
+    tabs = st.tabs([*names, "YAML"], key="tab", on_change="rerun", bind="query-params")
+    with tabs[-1]:
+        editor()
+    for tab, name in zip(tabs, names, strict=False):
+        if not tab.open:
+            continue
+        with tab:
+            body(_ordered(grouped[name]) if name == "Summary" else grouped[name])
+            if name == "Assumptions":
+                with st.expander("Provenance"):
+                    st.dataframe(provenance(document), hide_index=True)
+    offer(folder, document["scenario"], scenario)
+
+
+def _verdict(document: Mapping[str, Any], badge: str) -> None:
+    """The card: met or missed, the answer, its evidence, three figures."""
+    sentence, _, rest = document["verdict"].partition("; next is ")
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            met = document["best"] is not None
+            st.badge("Meets the SLO" if met else "Misses the SLO", color="green" if met else "red")
+            if badge:
+                st.badge(badge, color="blue" if badge == "Sample" else "orange")
+            if document.get("question"):
+                st.caption(plain(document["question"]))
+        st.header(plain(sentence.rstrip(".") + "."))
+        if rest:
+            st.caption(plain(f"Next is {rest}"))
+        for column, figure in zip(st.columns(3), key_figures(dict(document)), strict=True):
+            with column:
+                _metric(figure)
+
+
+def _metric(figure: KeyFigure) -> None:
+    colours = {True: "green", False: "red", None: "gray"}
+    st.metric(
+        figure.label,
+        plain(figure.value),
+        delta=plain(figure.note) or None,
+        delta_arrow="off",
+        delta_color=colours[figure.good],  # type: ignore[arg-type]
+        border=True,
+        height="stretch",
+    )
+
+
+def _grouped(parts: Sequence[Part]) -> dict[str, list[Part]]:
+    """Parts that show something, by tab."""
+    found: dict[str, list[Part]] = {name: [] for name in TABS}
+    for part in parts:
+        if part.rows or part.said or part.chart:
+            name = next((tab for tab, begins in TABS.items() if begins and part.title.startswith(begins)), "Summary")
+            found[name].append(part)
+    return found
+
+
+def _ordered(parts: Sequence[Part]) -> list[Part]:
+    """Charts of money before the table, all else after it."""
+    first = [part for part in parts if part.title in SIDE_BY_SIDE]
+    return [*first, *(part for part in parts if part not in first)]
 
 
 def body(parts: Sequence[Part]) -> None:
-    """Each part under its heading; a chart has its own."""
-    for part in parts:
-        if part.rows and part.closed:
-            with st.expander(plain(part.title)):
-                table(part.rows)
-            continue
-        if part.rows or part.said:
-            st.subheader(plain(part.title))
-        if part.rows:
+    """Each part under its heading; a chart has its own. Two charts that belong together share a row."""
+    rest = list(parts)
+    pair = [part for part in parts[:2] if part.title in SIDE_BY_SIDE]
+    if len(pair) == 2:
+        for column, part in zip(st.columns([6, 5]), pair, strict=True):
+            with column:
+                _part(part, width_px=440)
+        rest = rest[2:]
+    for part in rest:
+        _part(part)
+
+
+def _part(part: Part, width_px: int = 900) -> None:
+    if part.rows and part.closed:
+        with st.expander(plain(part.title)):
             table(part.rows)
-        if part.said:
-            st.html(bullets(part.said))
-        if part.chart:
-            st.vega_lite_chart(spec=to_spec(part.chart()), theme=None, width="content")
+        return
+    if part.title and (part.rows or part.said):
+        st.subheader(plain(part.title))
+    if part.rows:
+        table(part.rows)
+    if part.said:
+        st.html(bullets(part.said))
+    if part.chart:
+        draw(part.chart(), part.title, width_px)
 
 
-def offer(folder: Path, scenario: str) -> None:
-    """Buttons to take the result along."""
-    kinds = {"result.json": "application/json", "report.html": "text/html"}
-    for column, (name, kind) in zip(st.columns(2), kinds.items(), strict=True):
-        if (folder / name).is_file():
-            file = (folder / name).read_bytes()
-            column.download_button(f"Download {name}", file, f"{scenario}-{name}", kind, on_click="ignore")
+def offer(folder: Path, name: str, scenario: str) -> None:
+    """Buttons to take the result along; the report is made when it is asked for."""
+
+    def report() -> bytes:
+        return sections.write_html(folder).read_bytes()
+
+    files: dict[str, tuple[Any, str]] = {
+        "scenario.yaml": (scenario, "application/yaml"),
+        "result.json": ((folder / "result.json").read_bytes(), "application/json"),
+        "report.html": (report, "text/html"),
+    }
+    with st.container(horizontal=True):
+        for file, (content, kind) in files.items():
+            st.download_button(f"Download {file}", content, f"{name}-{file}", kind, on_click="ignore")

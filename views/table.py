@@ -10,8 +10,13 @@ from simcost.units import Formatted
 NONE = "\N{EN DASH}"
 
 
-def table(rows: Table) -> None:
-    """The rows of a report."""
+def table(rows: Table, **options: Any) -> Any:
+    """The rows of a report.
+
+    Args:
+        rows: as parts have them.
+        options: `key`, and with `selection` the way in which rows are selected; what is selected is returned.
+    """
     import pandas as pd
 
     numbers = [name for name in rows[0] if _is_numeric([row[name] for row in rows])]
@@ -21,7 +26,10 @@ def table(rows: Table) -> None:
     style = frame.style
     for name in numbers:
         style = style.format(_texts(rows, name).__getitem__, subset=[name], na_rep=NONE)
-    st.dataframe(style, hide_index=True, placeholder=NONE)
+    selection = options.pop("selection", None)
+    if selection:
+        options |= {"on_select": "rerun", "selection_mode": selection}
+    return st.dataframe(style, hide_index=True, placeholder=NONE, **options)
 
 
 def _is_numeric(cells: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """The explorer without a browser: choose, edit, run, remember."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from support.home import APP, TINY, furnish, settle
 
 from simcost.scenario.runs.run import run
 
+STALE = "Shows the scenario before your last change"
 VERDICT = "one L4, the baseline, is the cheapest plan that meets the SLO"
 
 
@@ -48,6 +50,14 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
     runs.go.set()
 
 
+def labelled(widgets: Any, label: str) -> Any:
+    return next(one for one in widgets if one.label == label)
+
+
+def badges(page: AppTest) -> str:
+    return " ".join(one.value for one in page.markdown if "-badge[" in one.value)
+
+
 def edit(page: AppTest, old: str, new: str) -> AppTest:
     assert old in TINY
     return page.text_area[0].set_value(TINY.replace(old, new)).run()
@@ -66,7 +76,7 @@ def test_scenarios_are_listed_and_a_sound_one_can_run(page: AppTest) -> None:
     assert page.selectbox[0].options == ["tiny"]
     assert page.text_area[0].value == TINY
     assert not page.error
-    assert not page.button[0].disabled
+    assert not button(page, "Run").disabled
     assert page.info[0].value == "Choose a scenario and run it."
 
 
@@ -75,7 +85,7 @@ def test_a_fault_is_shown_with_its_line_and_stops_the_run(page: AppTest, home: P
     line = TINY.splitlines().index("    scaling: {kind: fixed, replicas: 1}") + 1
     assert any(f"Line {line}, column" in error.value and "scaling" in error.value for error in page.error)
     assert any("scalling: {kind: fixed" in code.value for code in page.code)
-    assert page.button[0].disabled
+    assert button(page, "Run").disabled
     assert not page.exception
     assert leftovers(home) == []
 
@@ -85,7 +95,7 @@ def test_any_text_gives_messages_and_never_a_traceback(page: AppTest, home: Path
     page.text_area[0].set_value(text).run()
     assert page.error
     assert not page.exception
-    assert page.button[0].disabled
+    assert button(page, "Run").disabled
     assert leftovers(home) == []
 
 
@@ -97,20 +107,20 @@ def test_an_edited_scenario_reads_traces_in_the_folder_of_scenarios_only(page: A
         f"kind: trace\n  path: {path}",
     )
     assert page.error
-    assert page.button[0].disabled
+    assert button(page, "Run").disabled
 
 
 def test_a_run_shows_its_verdict_and_a_new_session_remembers_it(page: AppTest, home: Path) -> None:
-    settle(page.button[0].click().run())
+    settle(button(page, "Run").click().run())
     assert not page.exception
     assert not page.error
     assert page.header[0].value.startswith(VERDICT)
     assert list(page.dataframe[0].value["Plan"]) == ["one L4", "two L4"]
-    [folder] = (home / "results").iterdir()
-    assert {"result.json", "report.html"} <= {path.name for path in folder.iterdir()}
+    folder = home / "results" / "tiny"
+    assert json.loads((folder / "given.json").read_text(encoding="utf-8"))["text"] == TINY
     simulated = written(folder)
     assert len(simulated) == 4  # two plans under two replications
-    settle(page.button[0].click().run())
+    settle(button(page, "Run").click().run())
     assert written(folder) == simulated  # known, so reused
     later = AppTest.from_file(str(APP), default_timeout=60)
     later.query_params["result"] = folder.name
@@ -125,14 +135,14 @@ def test_a_click_does_not_end_a_run(page: AppTest, slow: Slow) -> None:
     button(page, "Run").click().run()
     assert button(page, "Run").disabled
     for _ in range(2):
-        page.checkbox[0].check().run()
+        labelled(page.checkbox, "Run again even if the result is known").check().run()
         assert {one.label for one in page.button} >= {"Run", "Cancel"}
     edit(page, "rate: 0.5/s", "rate: 0.25/s")
     slow.go.set()
     settle(page)
     assert slow.calls == 1
     assert page.header[0].value.startswith(VERDICT)
-    assert "is not of the scenario above as it stands" in page.warning[0].value  # the text was edited meanwhile
+    assert STALE in badges(page)  # the text was edited meanwhile
 
 
 def test_a_run_can_be_cancelled(page: AppTest, slow: Slow) -> None:
@@ -144,16 +154,76 @@ def test_a_run_can_be_cancelled(page: AppTest, slow: Slow) -> None:
     assert not page.exception
 
 
-def test_a_result_of_another_text_says_so(page: AppTest) -> None:
+def test_a_result_of_another_text_says_so_and_comes_back_with_its_text(page: AppTest) -> None:
     settle(button(page, "Run").click().run())
-    assert not page.warning
-    edit(page, "rate: 0.5/s", "rate: 0.25/s")
-    assert "press Run for its own" in page.warning[0].value
+    assert STALE not in badges(page)
+    edit(page, "rate: 0.5/s", "rate: 0.125/s")
+    assert STALE in badges(page)
     assert page.header[0].value.startswith(VERDICT)
     page.text_area[0].set_value(TINY).run()
-    assert not page.warning
-    page.number_input[0].set_value(3).run()
-    assert page.warning
+    assert STALE not in badges(page)
+    labelled(page.number_input, "Replications (0: as the scenario says)").set_value(3).run()
+    assert STALE in badges(page)
+
+
+def test_a_lever_writes_the_text_and_runs_and_the_text_moves_the_lever(page: AppTest) -> None:
+    settle(labelled(page.number_input, "Replicas").set_value(2).run())
+    assert not page.exception
+    assert page.text_area[0].value == TINY.replace("replicas: 1}", "replicas: 2}")
+    assert [page.dataframe[0].value["$/month"][i] for i in (0, 1)] == pytest.approx([1182, 1182], rel=0.05)
+    page.text_area[0].set_value(TINY.replace("replicas: 1}", "replicas: 3}")).run()
+    assert labelled(page.number_input, "Replicas").value == 3
+    labelled(page.selectbox, "Plan").set_value(1).run()
+    assert labelled(page.number_input, "Replicas").value == 2
+
+
+def test_a_price_is_changed_without_a_simulation(page: AppTest, home: Path) -> None:
+    settle(button(page, "Run").click().run())
+    before = written(home / "results" / "tiny")
+    paid = page.dataframe[0].value["$/month"][0]
+    settle(labelled(page.number_input, "Price, USD per node-hour").set_value(3.0).run())
+    assert 'buy: {offer: aws/g6.xlarge, price: "$3/h"}' in page.text_area[0].value
+    assert page.dataframe[0].value["$/month"][0] > 2 * paid
+    assert written(home / "results" / "tiny") == before
+
+
+def test_a_lever_out_of_reach_is_a_fault_at_its_line(page: AppTest) -> None:
+    page.text_area[0].set_value(TINY.replace("llama-3.2-1b", "llama-3.1-70b")).run()
+    assert not page.exception
+    assert page.error
+    assert button(page, "Run").disabled
+
+
+def test_three_figures_and_tabs(page: AppTest) -> None:
+    settle(button(page, "Run").click().run())
+    assert [one.label for one in page.metric] == [
+        "Cost per month",
+        "Requests within SLO",
+        "Over-provisioned per month",
+    ]
+    assert [tab.label for tab in page.tabs] == ["Summary", "Latency", "Fleet", "Cost", "Assumptions", "YAML"]
+    page.query_params["tab"] = "Latency"
+    assert "Service level" in [title.value for title in page.run().subheader]
+
+
+def test_an_edited_text_comes_back_from_its_address(page: AppTest, home: Path) -> None:
+    settle(labelled(page.number_input, "Replicas").set_value(2).run())
+    later = AppTest.from_file(str(APP), default_timeout=60)
+    later.query_params["result"] = page.query_params["result"]
+    later.run()
+    assert later.text_area[0].value == TINY.replace("replicas: 1}", "replicas: 2}")
+    assert STALE not in badges(later)
+
+
+def test_the_sample_is_run_once_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = furnish(tmp_path / "home")
+    (home / "scenarios/quickstart.yaml").write_text(TINY, encoding="utf-8")
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    page = settle(AppTest.from_file(str(APP), default_timeout=60).run())
+    assert page.header[0].value.startswith(VERDICT)
+    assert "Sample" in badges(page)
+    labelled(page.selectbox, "Scenario").set_value(home / "scenarios/tiny.yaml").run()
+    assert "Sample" not in badges(page)
 
 
 def test_the_page_opens_on_a_scenario_that_can_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,10 +238,6 @@ def test_the_page_opens_on_a_scenario_that_can_run(tmp_path: Path, monkeypatch: 
     assert page.selectbox[0].options == ["another", "tiny"]
     assert page.selectbox[0].value.stem == "tiny"
     assert not page.error
-    (home / "scenarios/quickstart.yaml").write_text(TINY, encoding="utf-8")
-    (home / "scenarios/b.yaml").write_text(TINY, encoding="utf-8")
-    page = AppTest.from_file(str(APP), default_timeout=60).run()
-    assert page.selectbox[0].value.stem == "quickstart"
 
 
 def test_money_sorts_by_amount(page: AppTest) -> None:
@@ -188,7 +254,8 @@ def test_an_address_leads_to_results_only(home: Path, monkeypatch: pytest.Monkey
     page = AppTest.from_file(str(APP), default_timeout=60)
     page.query_params["result"] = name
     page.run()
-    assert page.info[0].value == "Choose a scenario and run it."
+    assert page.query_params.get("result", "tiny") in ("tiny", name)
+    assert page.selectbox[0].value.stem == "tiny"
     assert not page.exception
 
 
@@ -217,10 +284,11 @@ def test_a_queue_of_jobs_is_run_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SIMCOST_HOME", str(home))
     page = AppTest.from_file(str(APP), default_timeout=60).run()
     page.text_area[0].set_value(QUEUE).run()
-    settle(page.button[0].click().run())
+    settle(button(page, "Run").click().run())
     assert not page.exception
     assert not page.error
     assert page.header[0].value.startswith("sixteen misses the SLO at")
     assert "P95 wait" in page.dataframe[0].value
-    assert "Jobs" in [title.value for title in page.subheader]
-    assert "Requests" not in [title.value for title in page.subheader]
+    assert [one.label for one in page.metric][1:] == ["P95 wait of jobs", "Utilisation"]
+    page.query_params["tab"] = "Latency"
+    assert "Jobs" in [title.value for title in page.run().subheader]

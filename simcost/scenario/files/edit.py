@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from simcost.errors import InputError
+from simcost.scenario.files.conform import spread
 from simcost.scenario.files.nodes import Plain
 from simcost.scenario.files.yaml import parse, scalar
 
@@ -47,6 +48,13 @@ def value_at(text: str, path: str) -> Plain:
         else:
             return None
     return found  # type: ignore[no-any-return]
+
+
+def values(text: str) -> dict[str, Any]:
+    """All values of a scenario's text, `defaults` merged into its plans; empty where it cannot be read."""
+    root, faults = parse(text, "text")
+    found = None if root is None or faults else spread(root, "text")[0].plain()
+    return found if isinstance(found, dict) else {}
 
 
 def _read(text: str) -> Any:

@@ -1,0 +1,61 @@
+"""The three figures of a result that a reader wants first: cost, service, waste."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simcost.present.chart_style import Document
+from simcost.present.format import seconds, share, share_change, usd_margin
+from simcost.studies.plans import provisioning_view
+from simcost.studies.plans.contents import serves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFigure:
+    """A figure with its label and what it is compared with."""
+
+    label: str
+    value: str
+    note: str = ""
+    good: bool | None = None
+    """True or False where the note is good or bad news."""
+
+
+def shown_plan(document: Document) -> Document:
+    """The best plan; where none meets the SLO, the closest."""
+    named = {plan["name"]: plan for plan in document["plans"]}
+    found: Document = named.get(document["best"] or document.get("closest") or "", document["plans"][0])
+    return found
+
+
+def key_figures(document: Document) -> list[KeyFigure]:
+    """Cost a month, share of good requests or wait of jobs, and money for what demand did not need."""
+    plan = shown_plan(document)
+    return [_cost(document, plan), _service(document, plan), _waste(document, plan)]
+
+
+def _cost(document: Document, plan: Document) -> KeyFigure:
+    interval = plan["intervals"]["per_month_usd"]
+    value = usd_margin(plan["cost_usd"]["per_month"], interval["margin"] if interval else None)
+    change = next((row for row in document["differences"] if row["plan"] == plan["name"]), None)
+    if change is None:
+        return KeyFigure(label="Cost per month", value=value, note="the baseline")
+    note = f"{share_change(change['share'])} vs {document['baseline']}"
+    good = None if change["noise_explains"] else change["share"] < 0
+    return KeyFigure(label="Cost per month", value=value, note=note, good=good)
+
+
+def _service(document: Document, plan: Document) -> KeyFigure:
+    if not serves(document):
+        return KeyFigure(label="P95 wait of jobs", value=seconds(plan["wait_s"]["p95"]))
+    met = plan["slo"]["met"]
+    note = f"target {share(plan['slo']['target'])}"
+    return KeyFigure(label="Requests within SLO", value=share(plan["slo"]["attainment"]), note=note, good=met)
+
+
+def _waste(document: Document, plan: Document) -> KeyFigure:
+    if not serves(document) or not plan.get("over_provisioned"):
+        return KeyFigure(label="Utilisation", value=share(plan["utilisation"]))
+    value = provisioning_view.cell(plan)
+    money, _, rest = value.partition(" (")
+    return KeyFigure(label="Over-provisioned per month", value=money, note=f"{rest.rstrip(')')} of replica-hours paid")

@@ -1,0 +1,68 @@
+"""The page of finished results: listed, two compared by an address."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.home import APP, TINY, furnish
+
+from simcost.scenario.checks.load import load_text
+from simcost.scenario.runs.run import run
+
+
+def script(root: str, home: str) -> None:
+    """The page by itself: what streamlit runs."""
+    import sys
+    from pathlib import Path
+
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from views import history
+
+    history.show(Path(home) / "results", "plans")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = furnish(tmp_path_factory.mktemp("history") / "home")
+    dear = TINY.replace("g6.xlarge}", "g6.xlarge, price: $3/h}")
+    for name, text in (("cheap", TINY), ("dear", dear)):
+        run(load_text(text, home / "scenarios" / name), home / "results" / name)
+    (home / "results" / "broken").mkdir()
+    (home / "results" / "broken" / "result.json").write_text("[", encoding="utf-8")
+    return home
+
+
+def opened(home: Path) -> AppTest:
+    return AppTest.from_function(script, args=(str(APP.parent), str(home)), default_timeout=60)
+
+
+def test_results_are_listed_with_what_they_cost_and_broken_ones_are_left_out(home: Path) -> None:
+    page = opened(home).run()
+    assert not page.exception
+    listed = page.dataframe[0].value
+    assert set(listed["Result"]) == {"cheap", "dear"}
+    assert listed["$/month"].dtype == float
+
+
+def test_an_address_compares_two_results(home: Path) -> None:
+    page = opened(home)
+    page.query_params["runs"] = "cheap,dear"
+    page.run()
+    assert not page.exception
+    assert page.header[0].value.startswith("one L4 of dear costs")
+    assert "more than one L4 of cheap" in page.header[0].value
+    assert str(home) not in page.header[0].value
+
+
+def test_an_address_of_nothing_is_harmless(home: Path) -> None:
+    page = opened(home)
+    page.query_params["runs"] = "../..,\x00"
+    page.run()
+    assert not page.exception
+    assert not page.header
+
+
+def test_no_result_is_a_message(tmp_path: Path) -> None:
+    page = opened(furnish(tmp_path / "home")).run()
+    assert page.info[0].value.startswith("No result yet")

@@ -1,0 +1,67 @@
+"""The page of a log: upload, read, a scenario whose plans serve it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.home import APP, furnish, settle
+
+from simcost.scenario.checks.load import find_faults
+
+LOG = "arrival,prompt_tokens,output_tokens\n" + "".join(f"{i},{100 + i % 7},{20 + i % 5}\n" for i in range(600))
+
+
+def script(root: str, home: str) -> None:
+    """The page by itself: what streamlit runs."""
+    import sys
+    from pathlib import Path
+
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from views import log
+
+    log.show(Path(home) / "scenarios", "plans")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return furnish(tmp_path / "home")
+
+
+@pytest.fixture
+def page(home: Path) -> AppTest:
+    return AppTest.from_function(script, args=(str(APP.parent), str(home)), default_timeout=60).run()
+
+
+def read(page: AppTest, name: str, content: str) -> AppTest:
+    page.file_uploader[0].set_value((name, content.encode(), "text/csv")).run()
+    return settle(button(page, "Read").click().run())
+
+
+def button(page: AppTest, label: str) -> Any:
+    return next(one for one in page.button if one.label == label)
+
+
+def test_a_log_becomes_a_scenario_without_faults(page: AppTest, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    went: list[object] = []
+    monkeypatch.setattr("streamlit.switch_page", went.append)
+    read(page, "../../My log.csv", LOG)
+    assert not page.exception
+    assert not page.error
+    assert [one.value for one in page.header] == ["Compare plans for it"]
+    assert len(list((home / "scenarios" / "traces").glob("*.parquet"))) == 1
+    button(page, "Compare plans").click().run()
+    assert went == ["plans"]
+    [file] = [one for one in (home / "scenarios").glob("*.yaml") if one.stem != "tiny"]
+    assert find_faults(file) == []
+    assert page.session_state["scenario"] == file
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "arrival,prompt_tokens,output_tokens\nx,y,z\n", "\x00\x01"])
+def test_any_log_gives_messages_and_leaves_nothing(page: AppTest, home: Path, content: str) -> None:
+    read(page, "log.csv", content)
+    assert page.error
+    assert not page.exception
+    assert all("/" not in one.value.replace("and/or", "") for one in page.error)
+    assert list((home / "scenarios" / "traces").iterdir()) == []

@@ -1,0 +1,145 @@
+"""Charts on a page: as wide as their place, in the colours of the theme."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import streamlit as st
+
+from simcost.present.chart_style import INK, TARGET, WIDTH, to_spec
+from views.text import plain
+
+Spec = dict[str, Any]
+OF_PAGE = ("config", "background", "padding", "autosize", "width", "resolve", "$schema")
+"""What the theme and the place decide."""
+THEMED = {INK: "#7C7C7C", TARGET: "#D4526E", "white": "transparent"}
+"""Inks that show on light and on dark ground."""
+FIT = {"type": "fit-x", "contains": "padding"}
+KEPT = {
+    "legend": {"orient": "top", "labelLimit": 220, "symbolSize": 90},
+    "axis": {"labelOverlap": True, "labelLimit": 220},
+    "view": {"stroke": None},
+}
+"""What no theme decides."""
+COLUMN_PX = 145
+"""Of a legend, about."""
+LEGENDS = ("color", "fill", "shape", "strokeDash", "stroke", "opacity")
+"""Channels that have one."""
+
+
+def draw(chart: Any, name: str, width_px: int = 900) -> None:
+    """The chart; one of several panels is drawn panel by panel, since such charts do not stretch.
+
+    Args:
+        chart: of altair.
+        name: for those who cannot see it.
+        width_px: of its place, about; legends take no more.
+    """
+    spec = to_spec(chart)
+    data = spec.pop("datasets", {})
+    title, subtitle = _heading(spec)
+    if title:
+        st.markdown(f"**{plain(title)}**")
+    _draw(spec, data, name, width_px)
+    if subtitle:
+        st.caption(plain(subtitle))
+
+
+def _draw(spec: Spec, data: Spec, name: str, width_px: int) -> None:
+    if "vconcat" in spec:
+        for i, panel in enumerate(spec["vconcat"]):
+            _draw(_without_legends(panel) if i else panel, data, name, width_px)
+    elif "hconcat" in spec:
+        for column, panel in zip(st.columns(len(spec["hconcat"])), spec["hconcat"], strict=True):
+            with column:
+                _draw(panel, data, name, width_px // len(spec["hconcat"]))
+    else:
+        _panel(spec, data, name, width_px)
+
+
+def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
+    spec = {key: value for key, value in _inked(spec).items() if key not in OF_PAGE}
+    title, _ = _heading(spec)
+    if title:
+        st.caption(plain(title))
+    used = {one: data[one] for one in _used(spec) if one in data}
+    fits = not {"facet", "repeat", "concat"} & spec.keys() and not _faceted(spec)
+    if fits:
+        spec["autosize"] = FIT
+    spec["datasets"] = used
+    spec["config"] = KEPT
+    _inside(spec)
+    _narrow_legends(spec, max(1, width_px // COLUMN_PX))
+    st.vega_lite_chart(spec=spec, width="stretch" if fits else "content", alt=name)
+
+
+def _heading(spec: Spec) -> tuple[str, str]:
+    """Title and subtitle, taken out: those of Vega stay black on dark ground."""
+    title = spec.pop("title", None)
+    if not isinstance(title, dict):
+        return str(title or ""), ""
+    return _joined(title.get("text")), _joined(title.get("subtitle"))
+
+
+def _joined(text: Any) -> str:
+    return " ".join(text) if isinstance(text, list) else str(text or "")
+
+
+def _faceted(spec: Spec) -> bool:
+    return bool({"row", "column", "facet"} & spec.get("encoding", {}).keys())
+
+
+def _inked(value: Any, of: str = "") -> Any:
+    """The specification with inks for both themes."""
+    if isinstance(value, dict):
+        return {key: _inked(child, key) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_inked(child, of) for child in value]
+    return THEMED.get(value, value) if isinstance(value, str) and of in ("color", "fill", "stroke", "value") else value
+
+
+def _inside(value: Any) -> None:
+    """Put labels that stand right of the plot inside it: their place is that of a chart of fixed width."""
+    if isinstance(value, dict):
+        x = value.get("encoding", {}).get("x", {}) if isinstance(value.get("encoding"), dict) else {}
+        if isinstance(x, dict) and isinstance(x.get("value"), int | float) and x["value"] > WIDTH // 2:
+            x["value"] = "width"
+            value["mark"] = {**value["mark"], "align": "right", "dx": -4, "baseline": "bottom", "dy": -3}
+        for child in value.values():
+            _inside(child)
+    elif isinstance(value, list):
+        for child in value:
+            _inside(child)
+
+
+def _narrow_legends(value: Any, columns: int) -> None:
+    """Give every legend as many columns as fit."""
+    if isinstance(value, dict):
+        legend = value.get("legend")
+        if isinstance(legend, dict) and "orient" not in legend:
+            legend["columns"] = min(columns, legend.get("columns", columns))
+        for child in value.values():
+            _narrow_legends(child, columns)
+    elif isinstance(value, list):
+        for child in value:
+            _narrow_legends(child, columns)
+
+
+def _without_legends(value: Any) -> Any:
+    """The panel without the legends that the one above it has."""
+    if isinstance(value, dict):
+        coloured = {key: {**value[key], "legend": None} for key in LEGENDS if isinstance(value.get(key), dict)}
+        return {key: coloured.get(key) or _without_legends(child) for key, child in value.items()}
+    return [_without_legends(child) for child in value] if isinstance(value, list) else value
+
+
+def _used(value: Any) -> Iterator[str]:
+    """Names of the data that a specification draws."""
+    if isinstance(value, dict):
+        named = value.get("data")
+        if isinstance(named, dict) and "name" in named:
+            yield str(named["name"])
+        for child in value.values():
+            yield from _used(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _used(child)

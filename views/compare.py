@@ -1,0 +1,175 @@
+"""The page of plans: a finished result first, levers and the text of its scenario to change it."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from simcost.errors import Fault
+from views import background, drafts, levers, result, runs
+from views.runs import RUN, Asked
+from views.text import plain
+
+SAMPLE = "quickstart"
+"""The scenario whose result the page opens on; it is run once, unasked."""
+STALE = "Shows the scenario before your last change"
+
+
+def show(scenarios: Path, results: Path, log: Any) -> None:
+    """The page, from top to bottom.
+
+    Args:
+        scenarios: folder of scenario files.
+        results: folder of results.
+        log: the page that takes a log.
+    """
+    ended = background.taken(RUN)
+    files = drafts.listed(scenarios)
+    if not files:
+        st.error(plain(f"No scenario in {scenarios}; put a YAML file there."))
+        st.page_link(log, label="Or begin with your own log")
+        return
+    _open_address(files, results)
+    with st.sidebar:
+        draft = _chosen(files, log)
+        faults = draft.faults()
+        levers.show(draft, _changed)
+        asked, fresh, pressed = _controls(draft, faults)
+        slot = st.container(height=96, border=False)
+    shown = asked.finished(results) if not faults else None
+    due = st.session_state.pop("due", False) and shown is None
+    if not faults and (pressed or due or _is_first_sample(draft, shown, results)):
+        runs.start(asked, results, fresh=fresh)
+    _show_faults(faults, draft.text)
+    _status(ended, slot)
+    _result(shown, draft, results)
+
+
+def _changed() -> None:
+    """A lever was moved: its result is due, unless runs wait for the button."""
+    st.session_state["due"] = st.session_state.get("live", True)
+
+
+def _open_address(files: list[Path], results: Path) -> None:
+    """Take over what the address names, once: scenario, text and replications of its result."""
+    name = st.query_params.get("result", "")
+    if st.session_state.get("opened") == name and "scenario" in st.session_state:
+        return
+    st.session_state["opened"] = name
+    folder = runs.finished(results).get(name)
+    found = runs.given(folder) if folder else {}
+    inputs = {Path(one).name for one in runs.origin_of(folder)["inputs"]} if folder else set()
+    file = next((one for one in files if one.name == found.get("file")), None)
+    file = file or next((one for one in files if one.name in inputs), None)
+    if file is not None:
+        st.session_state["scenario"] = file
+        if found and found["text"] != drafts.draft(file).text:
+            drafts.write(file, found["text"])
+        st.session_state["seeds"] = found.get("seeds") or 0
+    elif st.session_state.get("scenario") not in files:
+        wanted = [*(one for one in files if one.stem == SAMPLE), *files]
+        st.session_state["scenario"] = next((one for one in wanted if not drafts.draft(one).faults()), wanted[0])
+
+
+def _chosen(files: list[Path], log: Any) -> drafts.Draft:
+    """The scenario that is looked at; its text may come from a file of the user's own."""
+    file: Path = st.selectbox("Scenario", files, format_func=drafts.titled, key="scenario", on_change=_forget)
+    with st.popover("Your own", width="stretch"):
+        st.page_link(log, label="Begin with a log of requests")
+        st.file_uploader(
+            "Or upload a scenario", type=["yaml", "yml"], key="upload", on_change=_take_upload, args=(file,)
+        )
+        if not drafts.draft(file).is_stored:
+            st.button("Back to the text of the file", on_click=drafts.write, args=(file, drafts.stored(file)))
+    return drafts.draft(file)
+
+
+def _forget() -> None:
+    """Another scenario is looked at: the address no longer names what is shown."""
+    st.query_params.pop("result", None)
+    st.session_state["opened"] = ""
+
+
+def _take_upload(file: Path) -> None:
+    """Put an uploaded text into the draft."""
+    upload = st.session_state["upload"]
+    if upload is None:
+        return
+    try:
+        drafts.write(file, upload.getvalue().decode("utf-8-sig")[: drafts.LONGEST])
+    except UnicodeDecodeError:
+        st.error(plain(f"{upload.name} is not UTF-8 text; save it as UTF-8 and upload it again."))
+
+
+def _controls(draft: drafts.Draft, faults: list[Fault]) -> tuple[Asked, bool, bool]:
+    """Replications and the button."""
+    with st.expander("Run options"):
+        seeds = int(st.number_input("Replications (0: as the scenario says)", 0, 100, key="seeds")) or None
+        fresh = st.checkbox("Run again even if the result is known")
+        st.toggle("Run after each lever", value=True, key="live")
+    busy = RUN in background.works()
+    why = "The scenario has faults." if faults else None
+    pressed = st.button("Run", type="primary", disabled=busy or bool(faults), width="stretch", help=why)
+    return Asked(draft=draft, seeds=seeds), fresh, pressed
+
+
+def _is_first_sample(draft: drafts.Draft, shown: Path | None, results: Path) -> bool:
+    """True where the sample has no result yet, and nobody has asked for anything else."""
+    if draft.file.stem != SAMPLE or not draft.is_stored or shown or st.session_state.get("sampled"):
+        return False
+    st.session_state["sampled"] = True
+    return RUN not in background.works() and not runs.finished(results).get(st.query_params.get("result", ""))
+
+
+def _show_faults(faults: list[Fault], text: str) -> None:
+    """Each fault with its line."""
+    lines = text.splitlines()
+    for fault in faults:
+        place = f"Line {fault.line}, column {fault.column}" if fault.line else "Scenario"
+        where = f"{place}: {fault.path}" if fault.path else place
+        st.error(plain(f"{where}: {fault.message}"))
+        if 0 < fault.line <= len(lines):
+            st.code(f"{fault.line:>4} | {lines[fault.line - 1]}", language=None)
+
+
+def _status(ended: background.Work | None, slot: Any) -> None:
+    """What goes on, in a place that keeps its height."""
+    if RUN in background.works():
+        with slot:
+            background.watch(RUN)
+    elif ended is not None and ended.error:
+        st.error(plain(ended.error))
+    elif ended is not None and not ended.result:
+        slot.info("Cancelled; runs that had ended are kept.")
+
+
+def _result(shown: Path | None, draft: drafts.Draft, results: Path) -> None:
+    """The result of the draft, or the last one with a badge that says so."""
+    last = runs.finished(results).get(st.query_params.get("result", ""))
+    folder = shown or last
+    if folder is None:
+        busy = RUN in background.works()
+        st.info("The result appears here when the run ends." if busy else "Choose a scenario and run it.")
+        _editor(draft)
+        return
+    if st.query_params.get("result") != folder.name:
+        st.query_params["result"] = folder.name
+    st.session_state["opened"] = folder.name
+    sample = draft.file.stem == SAMPLE and draft.is_stored
+    badge = STALE if shown is None else "Sample" if sample else ""
+    result.show(folder, runs.text_of(folder), badge=badge, editor=lambda: _editor(draft))
+
+
+def _editor(draft: drafts.Draft) -> None:
+    """The text of the scenario, which the user may edit or paste over."""
+    key = f"text of {draft.file.name}"
+    if st.session_state.get(key) != draft.text:
+        st.session_state[key] = draft.text
+
+    def take() -> None:
+        drafts.write(draft.file, st.session_state[key])
+
+    st.html("<style>textarea { font-family: monospace !important; }</style>")
+    st.text_area(
+        "Scenario as YAML: edit it or paste your own", key=key, height=420, max_chars=drafts.LONGEST, on_change=take
+    )

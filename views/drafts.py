@@ -1,0 +1,86 @@
+"""Drafts: the text of each scenario as this session has edited it; all widgets are views of that text."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from simcost.errors import Fault, SimcostError
+
+LONGEST = 200_000  # characters of a scenario
+CHANGED = " with changes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A scenario file and its text in this session."""
+
+    file: Path
+    text: str
+
+    @property
+    def is_stored(self) -> bool:
+        """True if the text is that of the file."""
+        return self.text == stored(self.file)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the text, or of the file that holds it, as results name their inputs."""
+        return sha256(self.file.read_bytes() if self.is_stored else self.text.encode()).hexdigest()
+
+    def load(self) -> Any:
+        """The checked scenario, of one service or several. Raises FaultsError."""
+        from simcost.scenario.checks.load import load_text, load_with_services
+
+        return load_with_services(self.file) if self.is_stored else load_text(self.text, self._place(), self.file.parent)
+
+    def faults(self) -> list[Fault]:
+        """All faults of the text."""
+        from simcost.errors import FaultsError
+
+        if not self.text.strip():
+            return [Fault(file=self.file.name, message="nothing to run")]
+        try:
+            self.load()
+        except FaultsError as error:
+            return list(error.faults)
+        except (SimcostError, OSError, UnicodeError) as error:
+            return [Fault(file=self.file.name, message=str(error))]
+        return []
+
+    def _place(self) -> Path:
+        return self.file.with_name(f"{self.file.name}{CHANGED}")
+
+
+def stored(file: Path) -> str:
+    """The text of a scenario's file; what is not UTF-8 shows as such."""
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def listed(scenarios: Path) -> list[Path]:
+    """The scenario files of a folder."""
+    return sorted(scenarios.glob("[!.]*.yaml"))
+
+
+def draft(file: Path) -> Draft:
+    """The text of a file as this session has it."""
+    return Draft(file=file, text=_texts().get(file.name, stored(file)))
+
+
+def write(file: Path, text: str) -> None:
+    """Put another text in the place of the draft."""
+    _texts()[file.name] = text
+
+
+def _texts() -> dict[str, str]:
+    found: dict[str, str] = st.session_state.setdefault("drafts", {})
+    return found
+
+
+def titled(file: Path) -> str:
+    """The name of a scenario; one that lacks a file which a command gets is said to."""
+    from simcost.scenario.checks.downloads import missing_downloads
+
+    return f"{file.stem} (needs a download)" if missing_downloads(file) else file.stem

@@ -1,0 +1,86 @@
+"""The page of finished results: which there are, one to open, two to compare."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from simcost.catalog import load_catalog
+from simcost.errors import SimcostError
+from simcost.present.format import share, usd
+from simcost.studies.differences import view
+from simcost.studies.differences.sides import CostSide, cost_side
+from simcost.studies.differences.study import difference
+from simcost.studies.plans.key_figures import shown_plan
+from views import runs
+from views.result import body
+from views.table import table
+from views.text import plain
+
+MOST = 200
+"""Results that are listed."""
+
+
+def show(results: Path, plans: Any) -> None:
+    """The page, from top to bottom."""
+    st.title("History")
+    st.caption("Finished results on this machine. Select one to open it, two to compare them.")
+    found = runs.finished(results)
+    rows = [row for folder in list(found.values())[:MOST] if (row := _row(folder))]
+    if not rows:
+        st.info("No result yet. Run a scenario on the page Plans.")
+        return
+    linked = [name for name in st.query_params.get("runs", "").split(",") if name in found]
+    chosen = table(rows, key="history", selection="multi-row").selection.rows
+    names = [rows[i]["Result"] for i in chosen if i < len(rows)] or linked
+    if len(names) == 1:
+        if st.button("Open", type="primary"):
+            st.session_state.pop("opened", None)
+            st.switch_page(plans, query_params={"result": names[0]})
+    elif len(names) == 2:
+        if st.query_params.get("runs") != ",".join(names):
+            st.query_params["runs"] = ",".join(names)
+        _compare(*(found[name] for name in names))
+    elif names:
+        st.info("Select one or two.")
+
+
+def _row(folder: Path) -> dict[str, str]:
+    """One result; empty where it cannot be read."""
+    try:
+        document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        plan = shown_plan(document)
+        moment = datetime.fromtimestamp((folder / "result.json").stat().st_mtime, UTC)
+        return {
+            "When (UTC)": f"{moment:%Y-%m-%d %H:%M}",
+            "Scenario": str(document["scenario"]),
+            "Best plan": str(plan["name"]) if document["best"] else "none meets the SLO",
+            "$/month": usd(plan["cost_usd"]["per_month"]),
+            "Attainment": share(plan["slo"]["attainment"]),
+            "Replications": str(document["replications"]),
+            "Result": folder.name,
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _compare(before: Path, after: Path) -> None:
+    """Why the best plans of two results cost what they do."""
+    try:
+        sides = [_side(folder) for folder in (before, after)]
+        document = difference(*sides, per_month=True)
+    except SimcostError as error:
+        st.error(plain(str(error)))
+        return
+    with st.container(border=True):
+        st.header(plain(document["verdict"]))
+    body(view.parts(document))
+
+
+def _side(folder: Path) -> CostSide:
+    """A result, named without the place where it lies."""
+    side = cost_side(folder, None, load_catalog())
+    return replace(side, name=side.name.replace(str(folder), folder.name))

@@ -1,0 +1,233 @@
+"""Pages that look for something better: the cheapest plan, what would change the decision, what to do first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from simcost.documents import to_document
+from simcost.errors import InputError, SimcostError
+from simcost.present.parts import Part, page
+from simcost.scenario.files.edit import put, values
+from views import background, drafts, runs
+from views.result import body
+from views.text import plain
+
+Settings = Mapping[str, Any]
+Answerer = Callable[[Any, Path, Settings, background.Progress], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A question that takes many simulations."""
+
+    title: str
+    about: str
+    command: str
+    ask: Callable[[drafts.Draft], Settings]
+    """Asks on the sidebar for what the search needs."""
+    answer: Answerer
+    parts: Callable[[Any], Sequence[Part]]
+    actions: Callable[[Any, drafts.Draft, Any], None] = lambda _found, _draft, _plans: None
+    """Draws what can be done with the answer."""
+
+
+def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
+    """The page, from top to bottom."""
+    st.title(search.title)
+    st.caption(search.about)
+    ended = background.taken(search.title)
+    files = drafts.listed(scenarios)
+    if not files:
+        st.error(plain(f"No scenario in {scenarios}; put a YAML file there."))
+        return
+    with st.sidebar:
+        draft = _chosen(files)
+    settings = search.ask(draft)
+    with st.sidebar:
+        faults = draft.faults()
+        busy = search.title in background.works()
+        label = "Search" if search.command == "optimize" else "Answer"
+        pressed = st.button(label, type="primary", width="stretch", disabled=busy or bool(faults))
+    answers: dict[str, Any] = st.session_state.setdefault("searched", {})
+    if pressed:
+        answers.pop(search.title, None)
+        background.start(search.title, lambda tell: _run(search, draft, settings, results, tell), runs.one_at_a_time())
+    if faults:
+        st.error(plain(f"{draft.file.stem} has faults; mend them on the page Plans: {faults[0].message}"))
+    if ended is not None and ended.result:
+        answers[search.title] = ended.result
+    for line in ended.error.splitlines() if ended else ():
+        st.error(plain(line))
+    if search.title in background.works():
+        background.watch(search.title)
+    elif answers.get(search.title):
+        _answer(search, answers[search.title], draft, settings, plans)
+    elif ended is None:
+        st.info(f"Press {label}. It may take minutes; other pages stay usable meanwhile.")
+    elif not ended.error:
+        st.info("Cancelled; simulations that had ended are kept.")
+
+
+def _chosen(files: list[Path]) -> drafts.Draft:
+    """The scenario of the page of plans, or another one."""
+    at = st.session_state.get("scenario")
+    index = files.index(at) if at in files else next((i for i, one in enumerate(files) if one.stem == "quickstart"), 0)
+    return drafts.draft(st.selectbox("Scenario", files, index=index, format_func=drafts.titled))
+
+
+def _run(
+    search: Search, draft: drafts.Draft, settings: Settings, results: Path, tell: background.Progress
+) -> dict[str, Any]:
+    from simcost.scenario.checks.load import of_one_pool
+
+    tell(0.0, "Starts")
+    found = search.answer(of_one_pool(draft.load()), runs.store(results), settings, tell)
+    document = to_document(found)
+    parts = search.parts(found)
+    return {
+        "found": found,
+        "document": document,
+        "parts": parts,
+        "asked": (draft.text, settings),
+        "html": page(f"{search.command} {document['scenario']}", document, parts),
+    }
+
+
+def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings: Settings, plans: Any) -> None:
+    with st.container(border=True):
+        if found["asked"] != (draft.text, settings):
+            st.badge("Answers an earlier question", color="orange")
+        st.header(plain(found["document"]["verdict"]))
+        search.actions(found["found"], draft, plans)
+    body(found["parts"])
+    st.download_button("Download answer.html", found["html"], f"{search.command}.html", "text/html", on_click="ignore")
+
+
+def _nothing(_draft: drafts.Draft) -> Settings:
+    return {}
+
+
+def _optimize(loaded: Any, store: Path, _settings: Settings, tell: background.Progress) -> Any:
+    from simcost.studies.optimizing.study import SearchSettings, optimize
+
+    return optimize(loaded, store, SearchSettings(jobs=runs.JOBS), tell)
+
+
+def _optimize_parts(found: Any) -> Sequence[Part]:
+    from simcost.studies.optimizing.view import parts
+
+    return parts(found)
+
+
+def _ranges(draft: drafts.Draft) -> Settings:
+    """The values that are not sure, each with its range, as a table to edit."""
+    offers = [
+        str(plan["buy"]["offer"])
+        for plan in values(draft.text).get("plans") or ()
+        if isinstance(plan, dict) and isinstance(plan.get("buy"), dict) and plan["buy"].get("offer")
+    ]
+    rows = [
+        ("demand", 0.8, 1.2),
+        ("engine", 0.9, 1.1),
+        *((f"discount.{one}", 0.0, 0.3) for one in dict.fromkeys(offers)),
+    ]
+    st.caption(
+        "`demand` and `engine` (step times) are factors, `discount.OFFER` is a share, `price.OFFER` USD an hour; "
+        "any number of the scenario may vary, such as `plans.0.scaling.replicas`."
+    )
+    edited = st.data_editor(
+        [{"value": path, "low": low, "high": high} for path, low, high in rows],
+        num_rows="dynamic",
+        hide_index=True,
+        key=f"ranges of {draft.file.name}",
+    )
+    return {"ranges": tuple((row.get("value"), row.get("low"), row.get("high")) for row in edited)}
+
+
+def _sensitivity(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
+    from simcost.studies.sensitivity.study import SensitivitySettings, VariedRange, sensitivity
+
+    ranges = [
+        VariedRange(path=str(path), lo=float(low), hi=float(high))
+        for path, low, high in settings["ranges"]
+        if path and low is not None and high is not None
+    ]
+    if not ranges:
+        raise InputError("no range is given; write at least one value with its low and high end")
+    return sensitivity(loaded, ranges, SensitivitySettings(runs=store, jobs=runs.JOBS), tell)
+
+
+def _sensitivity_parts(found: Any) -> Sequence[Part]:
+    from simcost.studies.sensitivity.view import parts
+
+    return parts(found)
+
+
+def _plan(draft: drafts.Draft) -> Settings:
+    """The plan to improve."""
+    plans = values(draft.text).get("plans")
+    names = [str(one["name"]) for one in plans or () if isinstance(one, dict) and "name" in one]
+    with st.sidebar:
+        return {"plan": st.selectbox("Plan", names) if names else None}
+
+
+def _advise(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
+    from simcost.studies.advising.study import AdviceSettings, advise
+
+    return advise(loaded, store, AdviceSettings(plan=settings["plan"], jobs=runs.JOBS), tell)
+
+
+def _advise_parts(found: Any) -> Sequence[Part]:
+    from simcost.studies.advising.view import parts
+
+    return parts(found)
+
+
+def _try_it(found: Any, draft: drafts.Draft, plans: Any) -> None:
+    """A button for each action: its changes go into the text, and the page of plans runs them."""
+    named = [one.get("name") for one in values(draft.text).get("plans") or () if isinstance(one, dict)]
+    if found.plan not in named:
+        return
+    with st.container(horizontal=True):
+        for i, action in enumerate(found.actions, 1):
+            if st.button(f"Try {i}: {action.kind}", help=plain(action.action)):
+                text = draft.text
+                try:
+                    for change in action.changes:
+                        text = put(text, f"plans.{named.index(found.plan)}.{change.path}", change.after)
+                except SimcostError as error:
+                    st.error(plain(str(error)))
+                    return
+                drafts.write(draft.file, text)
+                st.session_state.update({"scenario": draft.file, "due": True})
+                st.switch_page(plans)
+
+
+OPTIMIZE = Search(
+    title="Optimise",
+    about="The cheapest plan that meets the SLO, found by a search and confirmed on fresh seeds.",
+    command="optimize",
+    ask=_nothing,
+    answer=_optimize,
+    parts=_optimize_parts,
+)
+SENSITIVITY = Search(
+    title="Sensitivity",
+    about="Values that are not sure vary one at a time: which of them would change the decision?",
+    command="sensitivity",
+    ask=_ranges,
+    answer=_sensitivity,
+    parts=_sensitivity_parts,
+)
+ADVICE = Search(
+    title="Advice",
+    about="Actions that lower the cost of a plan and keep its SLO, ranked by what they save, each simulated.",
+    command="advise",
+    ask=_plan,
+    answer=_advise,
+    parts=_advise_parts,
+    actions=_try_it,
+)

@@ -1,0 +1,165 @@
+"""Levers: widgets that each change one value of the scenario's text, and show what the text says."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from simcost.catalog import load_catalog
+from simcost.errors import SimcostError
+from simcost.scenario.files.edit import put, values
+from simcost.units import PER_S, USD_PER_H, Unit
+from views import drafts
+from views.text import plain
+
+PRECISIONS = ("bf16", "fp8")
+SIZES = {"replicas": "Replicas", "min": "Replicas, min", "max": "Replicas, max", "target": "Target per replica"}
+"""Numbers of `scaling`, those that its kind has."""
+Change = Callable[[], None]
+Edits = Callable[[Any], Mapping[str, Any]]
+"""From what a widget says to values by their paths in the text."""
+
+
+def show(draft: drafts.Draft, changed: Change) -> None:
+    """The levers of one plan and of the demand; which there are follows the text."""
+    found = values(draft.text)
+    plans = found.get("plans")
+    if not isinstance(plans, list) or not plans or not all(isinstance(one, dict) and "name" in one for one in plans):
+        return
+    levers = _Levers(draft, changed)
+    names = [str(one["name"]) for one in plans]
+    index = st.selectbox("Plan", range(len(names)), format_func=names.__getitem__, key=f"plan of {draft.file.name}")
+    levers.plan(f"plans.{index}", plans[index])
+    levers.demand(found)
+    refused = st.session_state.pop("lever refused", None)
+    if refused is not None:
+        st.error(plain(refused))
+
+
+class _Levers:
+    """The levers of one text."""
+
+    def __init__(self, draft: drafts.Draft, changed: Change) -> None:
+        self._file, self._changed = draft.file, changed
+
+    def plan(self, place: str, plan: Mapping[str, Any]) -> None:
+        """Hardware, size and price of one plan."""
+        replica, scaling, buy = (plan.get(key) for key in ("replica", "scaling", "buy"))
+        if isinstance(replica, dict):
+            self._accelerator(place, replica)
+            precision = replica.get("precision", PRECISIONS[0])
+            if precision in PRECISIONS:
+                path = f"{place}.replica.precision"
+                key = self._key(path, precision)
+                st.segmented_control(
+                    "Precision", PRECISIONS, key=key, required=True, on_change=self._edit, args=(key, _alone(path))
+                )
+        for name, label in SIZES.items():
+            value = scaling.get(name) if isinstance(scaling, dict) else None
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                least = 0 if name in ("min", "replicas") else 1
+                self._number(f"{place}.scaling.{name}", label, value, least=least, step=1)
+        if isinstance(buy, dict) and buy.get("kind", "on-demand") in ("on-demand", "spot"):
+            self._price(f"{place}.buy.price", buy.get("price"))
+
+    def demand(self, found: Mapping[str, Any]) -> None:
+        """Rate of synthetic requests, or the factor on a recorded or forecast demand."""
+        written = found.get("workload")
+        streams = {"workload": written} if isinstance(written, dict) else {}
+        streams |= {f"workload.{i}": one for i, one in enumerate(written if isinstance(written, list) else ())}
+        for place, one in streams.items():
+            if not isinstance(one, dict):
+                continue
+            if one.get("kind") == "synthetic":
+                rate = _parsed(PER_S, one.get("rate"))
+                self._number(f"{place}.rate", "Requests per second", rate, least=0.001, step=1.0, unit="/s")
+            elif one.get("kind") == "trace":
+                self._number(f"{place}.rate_scale", "Demand x recorded", one.get("rate_scale", 1.0), least=0.01)
+        if isinstance(demand := found.get("demand"), dict):
+            self._number("demand.scale", "Demand x history", demand.get("scale", 1.0), least=0.01)
+
+    def _key(self, path: str, value: Any) -> str:
+        """The key of a lever, whose widget shows the value of the text."""
+        key = f"{path} of {self._file.name}"
+        if key not in st.session_state or st.session_state[key] != value:
+            st.session_state[key] = value
+        return key
+
+    def _edit(self, key: str, edits: Edits) -> None:
+        """Write what the widget says into the text."""
+        text = drafts.draft(self._file).text
+        try:
+            for path, value in edits(st.session_state[key]).items():
+                text = put(text, path, value)
+        except SimcostError as error:
+            st.session_state["lever refused"] = str(error)
+            return
+        drafts.write(self._file, text)
+        self._changed()
+
+    def _number(self, path: str, label: str, value: Any, *, least: float, step: float = 0.25, unit: str = "") -> None:
+        if not isinstance(value, int | float) or isinstance(value, bool) or value < least:
+            return
+        kind: Any = int if isinstance(step, int) and float(value).is_integer() else float
+        key = self._key(path, kind(value))
+        edits = _alone(path, (lambda one: f"{one:g}{unit}") if unit else kind)
+        st.number_input(
+            label,
+            min_value=kind(least),
+            max_value=kind(1e6),
+            step=kind(step),
+            format="%d" if kind is int else "%g",
+            key=key,
+            on_change=self._edit,
+            args=(key, edits),
+        )
+
+    def _accelerator(self, place: str, replica: Mapping[str, Any]) -> None:
+        """Another accelerator comes with its cheapest offer that holds whole replicas."""
+        catalog = load_catalog()
+        names = [card.name for card in catalog.facts.accelerators if catalog.offers_for(card.name)]
+        try:
+            value = catalog.accelerator(str(replica.get("accelerator"))).name
+        except SimcostError:
+            return
+        tp = replica.get("tp", 1)
+
+        def edits(name: str) -> Mapping[str, Any]:
+            found = {f"{place}.replica.accelerator": name}
+            offers = [one for one in catalog.offers_for(name) if isinstance(tp, int) and one.accelerators % tp == 0]
+            bought = {"offer": offers[0].name, "region": offers[0].region} if offers else None
+            return found | ({f"{place}.buy": bought} if bought else {})
+
+        if value in names:
+            key = self._key(f"{place}.replica.accelerator", value)
+            st.selectbox("Accelerator", names, key=key, on_change=self._edit, args=(key, edits))
+
+    def _price(self, path: str, written: Any) -> None:
+        """A price of one's own; empty = that of the catalog."""
+        value = _parsed(USD_PER_H, written)
+        key = self._key(path, value)
+        st.number_input(
+            "Price, USD per node-hour",
+            min_value=0.0,
+            max_value=1e5,
+            step=0.1,
+            format="%g",
+            placeholder="as in the catalog",
+            key=key,
+            on_change=self._edit,
+            args=(key, _alone(path, lambda usd: None if usd is None else f"${usd:g}/h")),
+        )
+
+
+def _parsed(unit: Unit, written: Any) -> float | None:
+    """The quantity that is written; None where there is none."""
+    try:
+        value = unit.parse(written)
+    except ValueError:
+        return None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _alone(path: str, write: Callable[[Any], Any] = lambda one: one) -> Edits:
+    """Edits of one path."""
+    return lambda said: {path: write(said)}
