@@ -59,12 +59,38 @@ class Work:
             self.done.set()
 
 
-def start(name: str, task: Task, lock: threading.Lock) -> None:
-    """Begin a task and redraw the page; sessions share the machine, so tasks with one lock wait for each other."""
-    work = works()[name] = Work()
-    threading.Thread(target=work.run, args=(task, lock), daemon=True).start()
-    work.done.wait(QUICK_S)
+def start(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
+    """Begin a task and redraw the page; sessions share the machine, so tasks with one lock wait for each other.
+
+    Args:
+        name: of the work in this session.
+        task: the work.
+        lock: held while it goes on.
+        key: what the work is of; a session that asks for the same, or that was reloaded, gets the same work.
+    """
+    if not attach(name, key):
+        work = works()[name] = Work()
+        if key:
+            _running()[key] = work
+        threading.Thread(target=work.run, args=(task, lock), daemon=True).start()
+    works()[name].done.wait(QUICK_S)
     st.rerun()
+
+
+def attach(name: str, key: str) -> bool:
+    """Take part in work that goes on for the key; False where there is none."""
+    for one in [one for one, work in _running().items() if work.done.is_set() or work.cancelled.is_set()]:
+        _running().pop(one, None)
+    work = _running().get(key)
+    if work is not None:
+        works()[name] = work
+    return work is not None
+
+
+@st.cache_resource
+def _running() -> dict[str, Work]:
+    """Work in progress of all sessions, by its key."""
+    return {}
 
 
 def works() -> dict[str, Work]:

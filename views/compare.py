@@ -40,6 +40,8 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
     due = st.session_state.pop("due", False) and shown is None
     if not faults and (pressed or due or _is_first_sample(draft, shown, results)):
         runs.start(asked, results, fresh=fresh)
+    if not faults and shown is None and RUN not in background.works():
+        background.attach(RUN, str(asked.folder(results)))
     _show_faults(faults, draft.text)
     _status(ended, slot)
     _result(shown, draft, results)

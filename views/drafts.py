@@ -34,7 +34,9 @@ class Draft:
         """The checked scenario, of one service or several. Raises FaultsError."""
         from simcost.scenario.checks.load import load_text, load_with_services
 
-        return load_with_services(self.file) if self.is_stored else load_text(self.text, self._place(), self.file.parent)
+        return (
+            load_with_services(self.file) if self.is_stored else load_text(self.text, self._place(), self.file.parent)
+        )
 
     def faults(self) -> list[Fault]:
         """All faults of the text."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,15 @@ def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
         busy = search.title in background.works()
         label = "Search" if search.command == "optimize" else "Answer"
         pressed = st.button(label, type="primary", width="stretch", disabled=busy or bool(faults))
+    key = f"{search.command} {sha256(f'{draft.file} {draft.text} {settings}'.encode()).hexdigest()}"
+    if not busy:
+        background.attach(search.title, key)
     answers: dict[str, Any] = st.session_state.setdefault("searched", {})
     if pressed:
         answers.pop(search.title, None)
-        background.start(search.title, lambda tell: _run(search, draft, settings, results, tell), runs.one_at_a_time())
+        background.start(
+            search.title, lambda tell: _run(search, draft, settings, results, tell), runs.one_at_a_time(), key
+        )
     if faults:
         st.error(plain(f"{draft.file.stem} has faults; mend them on the page Plans: {faults[0].message}"))
     if ended is not None and ended.result:

@@ -60,7 +60,7 @@ def start(asked: Asked, results: Path, *, fresh: bool = False) -> None:
     before = background.works().get(RUN)
     if before is not None:
         before.cancelled.set()
-    background.start(RUN, lambda tell: _run(asked, results, fresh, tell), one_at_a_time())
+    background.start(RUN, lambda tell: _run(asked, results, fresh, tell), one_at_a_time(), str(asked.folder(results)))
 
 
 def _run(asked: Asked, results: Path, fresh: bool, tell: background.Progress) -> str:

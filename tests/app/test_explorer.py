@@ -292,3 +292,15 @@ def test_a_queue_of_jobs_is_run_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     assert [one.label for one in page.metric][1:] == ["P95 wait of jobs", "Utilisation"]
     page.query_params["tab"] = "Latency"
     assert "Jobs" in [title.value for title in page.run().subheader]
+
+
+def test_a_reload_finds_the_run_that_goes_on(page: AppTest, slow: Slow, home: Path) -> None:
+    edit(page, "rate: 0.5/s", "rate: 0.75/s")
+    button(page, "Run").click().run()
+    later = AppTest.from_file(str(APP), default_timeout=60).run()
+    edit(later, "rate: 0.5/s", "rate: 0.75/s")
+    assert "Cancel" in {one.label for one in later.button}
+    slow.go.set()
+    settle(later)
+    assert slow.calls == 1
+    assert later.header[0].value.startswith(VERDICT)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simcost.present.chart_style import Document
 from simcost.present.format import seconds, share, share_change, usd_margin
-from simcost.studies.plans import provisioning_view
+from simcost.studies.plans import provisioning_view, service_view
 from simcost.studies.plans.contents import serves
 
 
@@ -49,6 +49,8 @@ def _service(document: Document, plan: Document) -> KeyFigure:
     if not serves(document):
         return KeyFigure(label="P95 wait of jobs", value=seconds(plan["wait_s"]["p95"]))
     met = plan["slo"]["met"]
+    if service_view.has_services(document):
+        return KeyFigure(label="Services that meet their SLO", value=service_view.met(plan), good=met)
     note = f"target {share(plan['slo']['target'])}"
     return KeyFigure(label="Requests within SLO", value=share(plan["slo"]["attainment"]), note=note, good=met)
 
