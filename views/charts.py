@@ -20,8 +20,9 @@ KEPT = {
     "view": {"stroke": None},
 }
 """What no theme decides."""
-COLUMN_PX = 145
-"""Of a legend, about."""
+NARROW_PX = 600
+ROOM = {"left": 5, "top": 5, "bottom": 5, "right": 45}
+"""Of a narrow chart, for the end of labels beside bars."""
 LEGENDS = ("color", "fill", "shape", "strokeDash", "stroke", "opacity")
 """Channels that have one."""
 
@@ -68,7 +69,9 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     spec["datasets"] = used
     spec["config"] = KEPT
     _inside(spec)
-    _narrow_legends(spec, max(1, width_px // COLUMN_PX))
+    if fits and width_px < NARROW_PX and "layer" in spec:
+        spec["padding"] = ROOM
+    _narrow_legends(spec, width_px)
     st.vega_lite_chart(spec=spec, width="stretch" if fits else "content", alt=name)
 
 
@@ -111,17 +114,19 @@ def _inside(value: Any) -> None:
             _inside(child)
 
 
-def _narrow_legends(value: Any, columns: int) -> None:
+def _narrow_legends(value: Any, width_px: int) -> None:
     """Give every legend as many columns as fit."""
     if isinstance(value, dict):
-        legend = value.get("legend")
+        legend, scale = value.get("legend"), value.get("scale")
         if isinstance(legend, dict) and "orient" not in legend:
-            legend["columns"] = min(columns, legend.get("columns", columns))
+            names = scale.get("domain", ()) if isinstance(scale, dict) else ()
+            longest = max((len(str(name)) for name in names), default=12)
+            legend["columns"] = max(1, min((width_px - 60) // (7 * longest + 32), legend.get("columns", 6)))
         for child in value.values():
-            _narrow_legends(child, columns)
+            _narrow_legends(child, width_px)
     elif isinstance(value, list):
         for child in value:
-            _narrow_legends(child, columns)
+            _narrow_legends(child, width_px)
 
 
 def _without_legends(value: Any) -> Any:

@@ -34,8 +34,9 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         draft = _chosen(files, log)
         faults = draft.faults()
         levers.show(draft, _changed)
-        asked, fresh, pressed = _controls(draft, faults)
-        slot = st.container(height=96, border=False)
+        slot = st.container()
+        asked, fresh = _options(draft)
+        pressed = _run_button(slot, faults)
     shown = asked.finished(results) if not faults else None
     due = st.session_state.pop("due", False) and shown is None
     if not faults and (pressed or due or _is_first_sample(draft, shown, results)):
@@ -103,16 +104,21 @@ def _take_upload(file: Path) -> None:
         st.error(plain(f"{upload.name} is not UTF-8 text; save it as UTF-8 and upload it again."))
 
 
-def _controls(draft: drafts.Draft, faults: list[Fault]) -> tuple[Asked, bool, bool]:
-    """Replications and the button."""
+def _options(draft: drafts.Draft) -> tuple[Asked, bool]:
+    """Replications, and how known results are taken."""
     with st.expander("Run options"):
         seeds = int(st.number_input("Replications (0: as the scenario says)", 0, 100, key="seeds")) or None
         fresh = st.checkbox("Run again even if the result is known")
         st.toggle("Run after each lever", value=True, key="live")
+    return Asked(draft=draft, seeds=seeds), fresh
+
+
+def _run_button(slot: Any, faults: list[Fault]) -> bool:
+    """The button; while a run goes on, its progress stands below."""
     busy = RUN in background.works()
     why = "The scenario has faults." if faults else None
-    pressed = st.button("Run", type="primary", disabled=busy or bool(faults), width="stretch", help=why)
-    return Asked(draft=draft, seeds=seeds), fresh, pressed
+    pressed: bool = slot.button("Run", type="primary", disabled=busy or bool(faults), width="stretch", help=why)
+    return pressed
 
 
 def _is_first_sample(draft: drafts.Draft, shown: Path | None, results: Path) -> bool:

@@ -13,7 +13,7 @@ from views import drafts
 from views.text import plain
 
 PRECISIONS = ("bf16", "fp8")
-SIZES = {"replicas": "Replicas", "min": "Replicas, min", "max": "Replicas, max", "target": "Target per replica"}
+SIZES = {"replicas": "Replicas", "min": "Min", "max": "Max", "target": "Target"}
 """Numbers of `scaling`, those that its kind has."""
 Change = Callable[[], None]
 Edits = Callable[[Any], Mapping[str, Any]]
@@ -54,11 +54,11 @@ class _Levers:
                 st.segmented_control(
                     "Precision", PRECISIONS, key=key, required=True, on_change=self._edit, args=(key, _alone(path))
                 )
-        for name, label in SIZES.items():
-            value = scaling.get(name) if isinstance(scaling, dict) else None
-            if isinstance(value, int | float) and not isinstance(value, bool):
+        sizes = {name: scaling[name] for name in SIZES if name in scaling} if isinstance(scaling, dict) else {}
+        for column, (name, value) in zip(st.columns(max(1, len(sizes))), sizes.items(), strict=False):
+            with column:
                 least = 0 if name in ("min", "replicas") else 1
-                self._number(f"{place}.scaling.{name}", label, value, least=least, step=1)
+                self._number(f"{place}.scaling.{name}", SIZES[name], value, least=least, step=1)
         if isinstance(buy, dict) and buy.get("kind", "on-demand") in ("on-demand", "spot"):
             self._price(f"{place}.buy.price", buy.get("price"))
 
