@@ -10,7 +10,7 @@ from views.text import plain
 
 Spec = dict[str, Any]
 OF_PAGE = ("config", "background", "padding", "autosize", "width", "resolve", "$schema")
-"""What the theme and the place decide."""
+"""Keys that the theme and the place decide."""
 THEMED = {INK: "#7C7C7C", TARGET: "#D4526E", "white": "transparent"}
 """Inks that show on light and on dark ground."""
 FIT = {"type": "fit-x", "contains": "padding"}
@@ -19,7 +19,7 @@ KEPT = {
     "axis": {"labelOverlap": True, "labelLimit": 220},
     "view": {"stroke": None},
 }
-"""What no theme decides."""
+"""Settings that no theme decides."""
 NARROW_PX = 600
 ROOM = {"left": 5, "top": 5, "bottom": 5, "right": 45}
 """Of a narrow chart, for the end of labels beside bars."""

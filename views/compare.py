@@ -141,7 +141,7 @@ def _show_faults(faults: list[Fault], text: str) -> None:
 
 
 def _status(ended: background.Work | None, slot: Any) -> None:
-    """What goes on, in a place that keeps its height."""
+    """Progress below the button, and the outcome of a run that gave no result."""
     if RUN in background.works():
         with slot:
             background.watch(RUN)

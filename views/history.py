@@ -68,7 +68,7 @@ def _row(folder: Path) -> dict[str, str]:
 
 
 def _compare(before: Path, after: Path) -> None:
-    """Why the best plans of two results cost what they do."""
+    """Bridge from the best plan of one result to that of the other."""
     try:
         sides = [_side(folder) for folder in (before, after)]
         document = difference(*sides, per_month=True)

@@ -99,7 +99,7 @@ def _read(
 
 
 def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
-    """What is in the log, and the questions whose answers make a scenario."""
+    """Contents of the log, and the questions whose answers make a scenario."""
     with st.container(border=True):
         st.header("Compare plans for it")
         catalog = load_catalog()

@@ -31,7 +31,7 @@ class Asked:
     seeds: int | None
 
     def folder(self, results: Path) -> Path | None:
-        """Where the result is, or will be; None where the text names no scenario."""
+        """Folder of the result, there or to come; None where the text names no scenario."""
         name = values(self.draft.text).get("scenario")
         if not isinstance(name, str) or not name or name != Path(name).name or name.startswith("."):
             return None

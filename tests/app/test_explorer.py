@@ -64,7 +64,7 @@ def edit(page: AppTest, old: str, new: str) -> AppTest:
 
 
 def written(folder: Path) -> dict[str, int]:
-    """When each simulation of a result was written."""
+    """Time at which each simulation of a result was written."""
     return {str(path): path.stat().st_mtime_ns for path in folder.glob("runs/*/ledger.json")}
 
 

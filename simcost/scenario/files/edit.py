@@ -159,7 +159,7 @@ def _removed(text: str, root: Any, keys: list[str | int]) -> str:
 
 
 def _end(node: Any) -> int:
-    """Where the last thing written in a value ends; the marks of a block also span comments below it."""
+    """End of the last thing written in a value; the marks of a block also span comments below it."""
     if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
@@ -167,7 +167,7 @@ def _end(node: Any) -> int:
 
 
 def _line_end(text: str, index: int) -> int:
-    """Where the next line begins."""
+    """Begin of the next line."""
     if text[:index].endswith("\n"):
         return index
     found = text.find("\n", index)
