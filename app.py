@@ -27,7 +27,7 @@ def main() -> None:
     """A page for each kind of question."""
     st.set_page_config(page_title="simcost", layout="wide")
     st.html(ROOM)
-    plans = st.Page(lambda: compare.show(SCENARIOS, RESULTS, own_log), title="Plans", url_path="plans", default=True)
+    plans = st.Page(lambda: compare.show(SCENARIOS, RESULTS, own_log), title="Plans", default=True)
     own_log = st.Page(lambda: log.show(SCENARIOS, plans), title="Your log", url_path="log")
     pages = [plans, own_log]
     for search in SEARCHES:

@@ -18,6 +18,7 @@ KEPT = {
     "legend": {"orient": "top", "labelLimit": 220, "symbolSize": 90},
     "axis": {"labelOverlap": True, "labelLimit": 220},
     "view": {"stroke": None},
+    **{mark: {"color": "#7C7C7C"} for mark in ("rule", "text", "tick")},
 }
 """Settings that no theme decides."""
 NARROW_PX = 600

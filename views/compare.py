@@ -69,6 +69,8 @@ def _open_address(files: list[Path], results: Path) -> None:
         if found and found["text"] != drafts.draft(file).text:
             drafts.write(file, found["text"])
         st.session_state["seeds"] = found.get("seeds") or 0
+    elif st.session_state.get("looked at") in files:  # the widget's own state ends with a change of the page
+        st.session_state["scenario"] = st.session_state["looked at"]
     elif st.session_state.get("scenario") not in files:
         wanted = [*(one for one in files if one.stem == SAMPLE), *files]
         st.session_state["scenario"] = next((one for one in wanted if not drafts.draft(one).faults()), wanted[0])
@@ -77,6 +79,7 @@ def _open_address(files: list[Path], results: Path) -> None:
 def _chosen(files: list[Path], log: Any) -> drafts.Draft:
     """The scenario that is looked at; its text may come from a file of the user's own."""
     file: Path = st.selectbox("Scenario", files, format_func=drafts.titled, key="scenario", on_change=_forget)
+    st.session_state["looked at"] = file
     with st.popover("Your own", width="stretch"):
         st.page_link(log, label="Begin with a log of requests")
         st.file_uploader(

@@ -79,7 +79,7 @@ def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
 
 def _chosen(files: list[Path]) -> drafts.Draft:
     """The scenario of the page of plans, or another one."""
-    at = st.session_state.get("scenario")
+    at = st.session_state.get("looked at")
     index = files.index(at) if at in files else next((i for i, one in enumerate(files) if one.stem == "quickstart"), 0)
     return drafts.draft(st.selectbox("Scenario", files, index=index, format_func=drafts.titled))
 
@@ -208,7 +208,7 @@ def _try_it(found: Any, draft: drafts.Draft, plans: Any) -> None:
                     st.error(plain(str(error)))
                     return
                 drafts.write(draft.file, text)
-                st.session_state.update({"scenario": draft.file, "due": True})
+                st.session_state.update({"looked at": draft.file, "due": True})
                 st.switch_page(plans)
 
 

@@ -117,7 +117,7 @@ def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
             limits = {"ttft": ttft.strip(), "tpot": tpot.strip(), "attainment": attainment.strip()}
             file = _written(log, scenarios, answers | limits)
             if file is not None:
-                st.session_state.update({"scenario": file, "due": True, "opened": ""})
+                st.session_state.update({"looked at": file, "due": True})
                 st.switch_page(plans)
     body(view.parts(log["document"]))
 

@@ -304,3 +304,15 @@ def test_a_reload_finds_the_run_that_goes_on(page: AppTest, slow: Slow, home: Pa
     settle(later)
     assert slow.calls == 1
     assert later.header[0].value.startswith(VERDICT)
+
+
+def test_the_scenario_stays_when_another_page_was_looked_at(page: AppTest, home: Path) -> None:
+    (home / "scenarios/other.yaml").write_text(TINY.replace("scenario: tiny", "scenario: other"), encoding="utf-8")
+    try:
+        page.run()
+        labelled(page.selectbox, "Scenario").set_value(home / "scenarios/other.yaml").run()
+        back = AppTest.from_file(str(APP), default_timeout=60)
+        back.session_state["looked at"] = page.session_state["looked at"]  # all that a change of the page leaves
+        assert back.run().selectbox[0].value.stem == "other"
+    finally:
+        (home / "scenarios/other.yaml").unlink()

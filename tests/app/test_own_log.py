@@ -55,7 +55,7 @@ def test_a_log_becomes_a_scenario_without_faults(page: AppTest, home: Path, monk
     assert went == ["plans"]
     [file] = [one for one in (home / "scenarios").glob("*.yaml") if one.stem != "tiny"]
     assert find_faults(file) == []
-    assert page.session_state["scenario"] == file
+    assert page.session_state["looked at"] == file
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "arrival,prompt_tokens,output_tokens\nx,y,z\n", "\x00\x01"])
