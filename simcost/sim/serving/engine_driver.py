@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import RunError
-from simcost.ledger.requests import Buckets, LatencyLimits
+from simcost.ledger.requests import LatencyLimits
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
-from simcost.sim.serving.engine_tables import base_of, drafts_of, parameters_of, with_kinds
+from simcost.sim.serving.engine_tables import empty_state
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.router_codes import routing_numbers
 from simcost.trace.requests.batch import RequestBatch, Tokens
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _NO_SESSIONS = np.empty(0, np.int64)
 NO_REQUESTS = RequestBatch(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
 _ROWS = 1 << 16
-_REMEMBERED = 1 << 10
 
 
 def _fixed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -124,32 +122,16 @@ class DataPlane:
         self.writes_rows = on_rows is not None
         """True if rows are kept: they come in the order in which replicas are brought up to date."""
         self._on_rows = on_rows if self.people is None else None
-        slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
-        parameters = parameters_of(pool, clock, window_ns, salt)
-        self.state = State(
-            parameters=parameters,
-            engines=parameters[np.newaxis],
-            base=base_of(clock, pool.batching.max_num_seqs)[np.newaxis],
-            drafts=drafts_of(clock, pool.batching.max_num_seqs)[np.newaxis],
-            kind=np.zeros(col.BLOCK, np.int64),
-            by_kind=np.zeros((len(kinds), col.BY_KIND), np.int64),
-            totals=np.zeros(col.TOTALS, np.int64),
-            replicas=np.zeros((col.BLOCK, col.REPLICA), np.int64),
-            next_event=np.full(col.BLOCK, NEVER, np.int64),
-            block_event=np.full(1, NEVER, np.int64),
-            load=np.full(col.BLOCK, col.CLOSED, np.int32),
-            routable=np.zeros(2 * col.BLOCK, np.int64),
-            heap=np.zeros((col.BLOCK, pool.batching.max_num_seqs), np.int64),
-            nodes=np.zeros((0, col.NODE), np.int64),
-            histograms=np.zeros((windows, 3, Buckets().count), np.int32),
-            windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
-            limits=np.array([*slo, *routing_numbers(pool.router, pool.admission)]),
-            rows=np.zeros((_ROWS if on_rows or self.people or self.closed else 0, col.ROW), np.int64),
-            memory=np.zeros((_REMEMBERED, 2), np.int64),
+        self.state = empty_state(
+            pool,
+            clock,
+            limits,
+            window_ns=window_ns,
+            windows=windows,
+            salt=salt,
+            rows=_ROWS if on_rows or self.people or self.closed else 0,
+            kinds=kinds,
         )
-        if kinds:
-            self.state = with_kinds(self.state, kinds, window_ns)
-        self.state.totals[[col.FREE, col.GATE_HEAD, col.GATE_TAIL, col.SNAPSHOT]] = NIL
         if pool.in_blocks:
             from simcost.sim.serving.block_driver import with_blocks
 

@@ -1,4 +1,4 @@
-"""Tables of the data plane that stay as they are: parameters, step times, and those of each kind of replica."""
+"""Arrays of the data plane as a run begins: parameters, step times, those of each kind of replica, and empty tables."""
 
 from __future__ import annotations
 
@@ -6,11 +6,56 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simcost.ledger.requests import Buckets, LatencyLimits
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine.layout import NEVER, Ints, State
+from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.router_codes import routing_parameters
+from simcost.sim.serving.router_codes import routing_numbers, routing_parameters
+
+_REMEMBERED = 1 << 10
+"""First length of the router's memory."""
+
+
+def empty_state(
+    pool: Pool,
+    clock: Clock,
+    limits: LatencyLimits,
+    *,
+    window_ns: int,
+    windows: int,
+    salt: int,
+    rows: int,
+    kinds: Sequence[tuple[Pool, Clock]],
+) -> State:
+    """The arrays of a pool without replicas and requests; arguments as those of `DataPlane`, and the rows that it keeps
+    at a time.
+    """
+    slo = (clock.tick_s, limits.ttft_s, limits.tpot_s, limits.e2e_s)
+    parameters, most = parameters_of(pool, clock, window_ns, salt), pool.batching.max_num_seqs
+    state = State(
+        parameters=parameters,
+        engines=parameters[np.newaxis],
+        base=base_of(clock, most)[np.newaxis],
+        drafts=drafts_of(clock, most)[np.newaxis],
+        kind=np.zeros(col.BLOCK, np.int64),
+        by_kind=np.zeros((len(kinds), col.BY_KIND), np.int64),
+        totals=np.zeros(col.TOTALS, np.int64),
+        replicas=np.zeros((col.BLOCK, col.REPLICA), np.int64),
+        next_event=np.full(col.BLOCK, NEVER, np.int64),
+        block_event=np.full(1, NEVER, np.int64),
+        load=np.full(col.BLOCK, col.CLOSED, np.int32),
+        routable=np.zeros(2 * col.BLOCK, np.int64),
+        heap=np.zeros((col.BLOCK, most), np.int64),
+        nodes=np.zeros((0, col.NODE), np.int64),
+        histograms=np.zeros((windows, 3, Buckets().count), np.int32),
+        windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
+        limits=np.array([*slo, *routing_numbers(pool.router, pool.admission)]),
+        rows=np.zeros((rows, col.ROW), np.int64),
+        memory=np.zeros((_REMEMBERED, 2), np.int64),
+    )
+    state.totals[[col.FREE, col.GATE_HEAD, col.GATE_TAIL, col.SNAPSHOT]] = NIL
+    return with_kinds(state, kinds, window_ns) if kinds else state
 
 
 def base_of(clock: Clock, max_num_seqs: int) -> Ints:
