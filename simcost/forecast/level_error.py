@@ -75,9 +75,9 @@ def with_level(paths: Floats, ratio: float, day: int, rng: np.random.Generator, 
     if ratio <= 1 or sizes.max() <= 0:
         return paths
     variances = (ratio - 1) * by_day(paths, day).var(axis=0)
-    relative = np.divide(np.sqrt(variances), sizes, out=np.zeros(len(sizes)), where=sizes > 0)
     place = np.minimum(np.arange(paths.shape[1]) // day, len(sizes) - 1)
-    moved: Floats = paths + level_draws(len(paths), len(sizes), rng)[:, place] * (relative[place] * shape)
+    relative = np.divide(shape, sizes[place], out=np.zeros(len(shape)), where=sizes[place] > 0)
+    moved: Floats = paths + level_draws(len(paths), len(sizes), rng)[:, place] * (np.sqrt(variances)[place] * relative)
     return np.maximum(moved, 0.0) if floor else moved
 
 

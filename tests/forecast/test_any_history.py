@@ -52,6 +52,11 @@ def test_any_values(history: list[float], step_s: int, horizon: int) -> None:
     check(forecast(series(history, step_s), horizon, paths=8), horizon, 8)
 
 
+def test_values_near_the_smallest_number_there_is() -> None:
+    history = [645.0, 2.1e-306, *[float("nan")] * 3, 0.0, 0.0, 0.0]
+    check(forecast(series(history), 1, paths=8), 1, 8)
+
+
 @pytest.mark.parametrize("n", [*range(1, 8), 23, 24, 25, 47, 48, 49, 71, 72, 73, 95, 96, 97, 119, 120, 121, 336])
 def test_any_length(n: int) -> None:
     found = forecast(series(np.random.default_rng(n).poisson(5, n)), 30, paths=12)

@@ -8,9 +8,10 @@ from simcost.errors import Fault
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import fault_at, validate
-from simcost.scenario.files.nodes import YamlNode
+from simcost.scenario.files.nodes import YamlNode, given
 from simcost.scenario.schema.services import Sharing
 
+_OWN_NODES = "have nodes of their own, and the service runs on those of the plan; give it a `buy` of its own"
 KEY = "services"
 SHARING = "sharing"
 OF_JOBS = ("training", "training_buy")
@@ -45,9 +46,9 @@ def rights_on_nodes(plan: YamlNode, file: str, faults: list[Fault]) -> dict[str,
             faults += _alone(part, file)
             continue
         faults += _node_faults(part, file)
-        for pools in filter(None, (plan.get("pools"), part.get("pools"))):
-            message = "have nodes of their own, and the service runs on those of the plan; give it a `buy` of its own"
-            faults.append(fault_at(pools, message, file))
+        for pools in (plan.get("pools"), part.get("pools")):
+            if pools is not None and given(pools):
+                faults.append(fault_at(pools, _OWN_NODES, file))
         if (said := _rights(plan, part, file, faults)) is not None:
             found[name] = said
     return found
