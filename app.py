@@ -2,7 +2,7 @@
 Start it with `simcost app` or `streamlit run app.py`.
 
 Scenarios are read from `scenarios/` and results written to `results/`, both beside this file, or in the folder
-that the environment variable SIMCOST_HOME names.
+that the environment variable SIMCOST_HOME names; `simcost app` of an installed package names the current one.
 """
 
 import os

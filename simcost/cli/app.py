@@ -1,5 +1,6 @@
 """`simcost app`: the explorer in a browser."""
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -8,10 +9,15 @@ from typing import Any
 
 import simcost
 from simcost.errors import InputError
+from simcost.outputs import whole_file
 from simcost.studies.options import Arguments, positive
 
 LOCAL = "127.0.0.1"
 """The explorer has no log-in: it answers this machine alone."""
+_PACKAGE = Path(simcost.__file__).parent
+_INSTALLED = _PACKAGE / "explorer"
+"""The explorer of a wheel; in a checkout it stands beside the package."""
+_SAMPLE = Path("scenarios", "quickstart.yaml")
 
 
 def add(verbs: Any) -> None:
@@ -20,18 +26,37 @@ def add(verbs: Any) -> None:
     app = verbs.add_parser("app", help=summary, description=summary[0].upper() + summary[1:])
     app.set_defaults(verb=_app, writes=(), fills=())
     app.add_argument("--port", type=positive, default=8501, metavar="N", help="port (default 8501)")
+    app.add_argument(
+        "--address",
+        default=LOCAL,
+        metavar="IP",
+        help=f"address to answer at (default {LOCAL}); there is no log-in: whoever reaches it can run simulations",
+    )
     app.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
 
 def _app(arguments: Arguments) -> None:
-    file = Path(simcost.__file__).parents[1] / "app.py"
+    installed = _INSTALLED.is_dir()
+    file = (_INSTALLED if installed else _PACKAGE.parent) / "app.py"
     if not file.is_file():
-        raise InputError(f"{file}: the explorer is not here; it is in the repository of simcost, beside the package")
+        raise InputError(f"{file}: the explorer is not here; install simcost again")
     if find_spec("streamlit") is None:
         raise InputError("the explorer needs streamlit; install it with `pip install streamlit`")
     if arguments.port > 65535:
         raise InputError(f"--port {arguments.port} is not a port; write one up to 65535")
-    options = [f"--server.address={LOCAL}", f"--server.port={arguments.port}"]
+    options = [f"--server.address={arguments.address}", f"--server.port={arguments.port}"]
     options.append(f"--server.headless={str(arguments.no_browser).lower()}")
     command = [sys.executable, "-m", "streamlit", "run", str(file), *options]
-    raise SystemExit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own file
+    home = {"SIMCOST_HOME": _home()} if installed else {}
+    raise SystemExit(subprocess.run(command, check=False, env=os.environ | home).returncode)  # noqa: S603 - our own file
+
+
+def _home() -> str:
+    """The folder of an installed explorer: this one, or that of SIMCOST_HOME. Without scenarios it gets the sample."""
+    home = Path(os.environ.get("SIMCOST_HOME", ".")).resolve()
+    sample = home / _SAMPLE
+    if not sample.parent.exists():
+        with whole_file(sample) as draft:
+            draft.write_bytes((_INSTALLED / _SAMPLE).read_bytes())
+        print(f"{sample}: a sample to begin with", file=sys.stderr)
+    return str(home)

@@ -23,6 +23,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 OTHERS = {
     "README.md": {"--hypothesis-profile"},  # pytest's
     "docs/guides/calibrate.md": {"--save-detailed", "--save-result"},  # vllm's
+    "docs/guides/install.md": {"--no-deps"},  # pip's
     "docs/guides/load-test.md": {
         "--concurrency",
         "--concurrency-ramp-duration",
