@@ -8,6 +8,8 @@ COPY --from=build /opt/simcost /opt/simcost
 RUN install -d -o 65532 -g 65532 /work /cache
 # Scenarios and results are in /work, compiled code is kept in /cache; nothing else is written but temporary files.
 ENV PATH=/opt/simcost/bin:$PATH HOME=/tmp NUMBA_CACHE_DIR=/cache PYTHONDONTWRITEBYTECODE=1
+# The host in the address that users open; unset, Streamlit asks a service outside for the address of this machine.
+ENV STREAMLIT_BROWSER_SERVER_ADDRESS=localhost
 USER 65532:65532
 WORKDIR /work
 EXPOSE 8501
