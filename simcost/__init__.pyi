@@ -1,6 +1,7 @@
 from simcost.api import Answer as Answer
 from simcost.api import CheckedScenario as CheckedScenario
 from simcost.api import Result as Result
+from simcost.api import advise as advise
 from simcost.api import bill as bill
 from simcost.api import calibrate as calibrate
 from simcost.api import forecast as forecast

@@ -6,13 +6,14 @@ document as `--json` prints it, with its tables and charts. Nothing is printed, 
 
 from simcost.api.answers import Answer
 from simcost.api.results import Result, read
-from simcost.api.scenarios import CheckedScenario, load, optimize, run, sensitivity
+from simcost.api.scenarios import CheckedScenario, advise, load, optimize, run, sensitivity
 from simcost.api.studies import bill, calibrate, forecast
 
 __all__ = [
     "Answer",
     "CheckedScenario",
     "Result",
+    "advise",
     "bill",
     "calibrate",
     "forecast",

@@ -11,6 +11,7 @@ from typing import Any
 
 from simcost.api.answers import Answer
 from simcost.api.results import Result, read
+from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.scenario.checks import load as checks
 from simcost.scenario.runs.provenance import dump
@@ -156,6 +157,37 @@ class CheckedScenario:
         document = sensitivity(checks.of_one_pool(self.loaded), ranges, settings, progress or _silent)
         return Answer(f"sensitivity {self.name}", document, document["tornado"], parts(document))
 
+    def advise(
+        self,
+        plan: str | None = None,
+        out: str | Path | None = None,
+        *,
+        seeds: int | None = None,
+        seed: int | None = None,
+        jobs: int = CORES,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """Actions that right-size a plan, as `simcost advise` proves them; its table has a row for each.
+
+        Args:
+            plan: None = the baseline.
+            out: folder that keeps the runs; None = `results/NAME`.
+            seeds: as for `run`.
+            seed: as for `run`.
+            jobs: as for `run`.
+            progress: as for `run`.
+
+        Raises:
+            InputError: no such plan, or a scenario that cannot be advised on.
+        """
+        from simcost.studies.advising.study import AdviceSettings, advise
+        from simcost.studies.advising.view import parts
+
+        settings = AdviceSettings(plan=plan, seeds=seeds, seed=seed, jobs=jobs)
+        advice = advise(checks.of_one_pool(self.loaded), self._folder(out) / "runs", settings, progress or _silent)
+        document = to_document(advice)
+        return Answer(f"advise {self.name}", document, document["actions"], parts(advice))
+
     def _folder(self, out: str | Path | None) -> Path:
         return Path("results") / self.name if out is None else Path(out)
 
@@ -200,6 +232,11 @@ def sensitivity(
 ) -> Answer:
     """`load(source).sensitivity(vary, out, **options)`."""
     return load(source).sensitivity(vary, out, **options)
+
+
+def advise(source: Source, plan: str | None = None, out: str | Path | None = None, **options: Any) -> Answer:
+    """`load(source).advise(plan, out, **options)`."""
+    return load(source).advise(plan, out, **options)
 
 
 def _text(source: Mapping[str, Any]) -> str:

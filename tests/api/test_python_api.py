@@ -106,6 +106,13 @@ def test_sensitivity_has_a_row_for_each_range(folder: Path) -> None:
     assert answer.chart().to_dict()
 
 
+def test_advice_has_a_row_for_each_action(folder: Path) -> None:
+    answer = sc.advise(SCENARIO, "two", folder / "mapping")
+    kinds = answer.to_arrow().column("kind").to_pylist()
+    assert kinds == [action["kind"] for action in answer.document["actions"]]
+    assert "number of replicas" in kinds, "one replica meets the SLO too"
+
+
 def test_forecast_is_a_function_and_a_package(tmp_path: Path) -> None:
     import simcost.forecast.document  # takes the place of the function in `simcost`, unless the package can be called
 
