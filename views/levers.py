@@ -7,7 +7,7 @@ import streamlit as st
 
 from simcost.catalog import load_catalog
 from simcost.errors import SimcostError
-from simcost.scenario.files.edit import put, values
+from simcost.scenario.files.edit import number_text, put, values
 from simcost.units import PER_S, USD_PER_H, Unit
 from views import drafts
 from views.text import plain
@@ -102,7 +102,7 @@ class _Levers:
             return
         kind: Any = int if isinstance(step, int) and float(value).is_integer() else float
         key = self._key(path, kind(value))
-        edits = _alone(path, (lambda one: f"{one:g}{unit}") if unit else kind)
+        edits = _alone(path, (lambda number: f"{number_text(number)}{unit}") if unit else kind)
         st.number_input(
             label,
             min_value=kind(least),
@@ -147,7 +147,7 @@ class _Levers:
             placeholder="as in the catalog",
             key=key,
             on_change=self._edit,
-            args=(key, _alone(path, lambda usd: None if usd is None else f"${usd:g}/h")),
+            args=(key, _alone(path, lambda usd: None if usd is None else f"${number_text(usd)}/h")),
         )
 
 

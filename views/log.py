@@ -10,6 +10,7 @@ import streamlit as st
 
 from simcost.catalog import load_catalog
 from simcost.errors import SimcostError
+from simcost.present.format import count
 from simcost.studies.traces import view
 from simcost.trace.requests.formats import FORMATS
 from views import background, drafts, runs
@@ -89,7 +90,7 @@ def _read(
                 out,
                 mapping=mapping,
                 on_error=on_error,
-                progress=lambda rows: tell(0.5, f"{rows:,} rows read"),
+                progress=lambda rows: tell(0.5, f"{count(rows)} rows read"),
             )
             seen = describe_trace(out)
         except SimcostError as error:

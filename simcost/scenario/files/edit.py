@@ -18,6 +18,15 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN = re.compile(r"[A-Za-z0-9_][\w ./%@+-]*")
 
 
+def number_text(number: float) -> str:
+    """A number as people write it: no more digits than it needs.
+
+    >>> number_text(8.0), number_text(0.25)
+    ('8', '0.25')
+    """
+    return f"{number:.12g}"
+
+
 def put(text: str, path: str, value: Plain) -> str:
     """The text with another value at a path such as `plans.0.scaling.replicas`; None removes the key.
 
