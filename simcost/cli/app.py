@@ -16,7 +16,7 @@ LOCAL = "127.0.0.1"
 """The explorer has no log-in: it answers this machine alone."""
 _PACKAGE = Path(simcost.__file__).parent
 _INSTALLED = _PACKAGE / "explorer"
-"""The explorer of a wheel; in a checkout it stands beside the package."""
+"""The explorer of a wheel; in a checkout it is in the folder of the package."""
 _SAMPLE = Path("scenarios", "quickstart.yaml")
 
 

@@ -52,7 +52,7 @@ class Served:
     sides: Sides | None = None
     """Prefill and decode apart; None = replicas do both."""
     overflowed: int | None = None
-    """Requests that an API answered, among the completed or timed out; None = no API stands by."""
+    """Requests that an API answered, among the completed or timed out; None = the plan has no API."""
     prefix_cache: PrefixHits | None = None
     """Hits in the prefix caches of the engines; None = they have none."""
     retries: Mapping[str, Any] | None = None
@@ -89,7 +89,7 @@ class PoolResult:
     utilisation: float
     """As that of the plan."""
     cost_usd: float
-    """Its part of the bill; what an API answers is no pool's."""
+    """Its part of the bill; what an API answers belongs to no pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

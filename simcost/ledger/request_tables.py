@@ -50,8 +50,8 @@ EVENTS = pa.schema([("t_s", pa.float64()), ("what", pa.string()), ("value", pa.f
 many seconds from its order. provisioned: of those seconds, the ones it waited for a node and its image. refused: an
 order of a node, for want of capacity. noticed: a node will be taken back, with so many replicas on it. interrupted,
 node_failed, zone_failed, node_late: a node was lost, with so many replicas. replica_failed: one crashed. preempted: one
-had to go for a service of higher priority. failed_start: one began anew. cut: a drain ended by its grace period. unread
-NAME: at the end, a metric that had no value at any decision.
+had to go for a service of higher priority. failed_start: one began again. cut: a drain ended by its grace period.
+unread NAME: at the end, a metric that had no value at any decision.
 """
 UNREAD = "unread "
 

@@ -133,7 +133,7 @@ class RequestOutcomes:
     looked none up."""
     overflowed: tuple[int, int, int] | None = None
     """Requests that an API answered since they would have been rejected; their prompt tokens and output tokens. They
-    are among the completed or, where their clients had gone, the timed out. None = no API stands by.
+    are among the completed or, where their clients had gone, the timed out. None = the plan has no API.
     """
     prefix_cache: PrefixHits | None = None
     """Hits in the prefix caches of the engines; None = they have none."""

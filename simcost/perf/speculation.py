@@ -147,7 +147,7 @@ def _other_target(catalog: Catalog, drafter: Model, model: Model) -> str:
         if other.vocabulary == model.vocabulary and other.parameters < model.parameters / 4
     ]
     why = (
-        f"is no smaller than {model.name}"
+        f"is not smaller than {model.name}"
         if drafter.vocabulary == model.vocabulary
         else f"has {drafter.vocabulary:,} tokens, {model.name} {model.vocabulary:,}: it drafts for other targets"
     )

@@ -74,7 +74,7 @@ def _read(text: str) -> Any:
 def _plain(text: str, path: str) -> Any:
     found = _read(text)
     if not isinstance(found, dict):
-        raise InputError(f"{path}: the text is no scenario yet; mend its faults first")
+        raise InputError(f"{path}: the text is not a scenario yet; mend its faults first")
     return found
 
 

@@ -13,7 +13,7 @@ from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 Plan = Mapping[str, Any]
 _LARGEST = 10.0
-"""Times the price of today: a change beyond it is no question of prices."""
+"""Times the price of today: a change beyond it is not a question of prices."""
 
 
 def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]], replications: int) -> list[ChargeOfMonth]:

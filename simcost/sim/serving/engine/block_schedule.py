@@ -7,6 +7,7 @@ from simcost.sim.serving.engine.block_cache import blocks_of, claim, look_up, re
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.decode_heap import start_decoding, stop_decoding
 from simcost.sim.serving.engine.layout import NEVER, NIL
+from simcost.sim.serving.engine.request_list import put_before
 
 _BITS = col.NODE_BITS
 
@@ -75,22 +76,6 @@ def goes_before(s: BlockState, x: int, y: int) -> bool:
     return one[col.ARRIVAL] < other[col.ARRIVAL]
 
 
-@inlined
-def place_before(s: BlockState, r: int, x: int, after: int) -> None:
-    """Put request x into the list of replica r before `after`; NIL = at its end."""
-    rep, nodes = s.replicas[r], s.nodes
-    before = rep[col.TAIL] if after == NIL else nodes[after, col.PREV]
-    nodes[x, col.PREV], nodes[x, col.NEXT] = before, after
-    if before == NIL:
-        rep[col.HEAD] = x
-    else:
-        nodes[before, col.NEXT] = x
-    if after == NIL:
-        rep[col.TAIL] = x
-    else:
-        nodes[after, col.PREV] = x
-
-
 @lean
 def _move_to_queue(s: BlockState, r: int, x: int) -> None:
     """Request x leaves its place in the list for that by its priority among the waiting, before its equals."""
@@ -109,7 +94,7 @@ def _move_to_queue(s: BlockState, r: int, x: int) -> None:
         rep[col.WAIT_HEAD] = x
     while y != NIL and goes_before(s, y, x):
         y = nodes[y, col.NEXT]
-    place_before(s, r, x, y)
+    put_before(s.replicas[r], s.nodes, x, y)
 
 
 @lean
@@ -129,7 +114,7 @@ def _victim(s: BlockState, r: int) -> int:
 
 @lean
 def _preempt(s: BlockState, r: int, x: int) -> None:
-    """Request x returns to the queue and will be computed anew, but for what it finds cached then."""
+    """Request x returns to the queue and is computed again, but for what it finds cached then."""
     rep = s.replicas[r]
     stop_running(s, r, x, blk.RETURNS)
     if s.rules[blk.BY_PRIORITY]:

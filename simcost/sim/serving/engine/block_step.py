@@ -11,7 +11,6 @@ from simcost.sim.serving.engine.block_schedule import (
     goes_before,
     length_of,
     new_blocks,
-    place_before,
     schedule,
     stop_running,
 )
@@ -19,6 +18,7 @@ from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.decode_run import run_time, steps_until
 from simcost.sim.serving.engine.layout import NEVER, NIL
 from simcost.sim.serving.engine.outcomes import release_leavers, unlink
+from simcost.sim.serving.engine.request_list import put_before
 from simcost.sim.serving.engine.step import cut_run, patience_of
 
 _BITS = col.NODE_BITS
@@ -233,7 +233,7 @@ def _join_queue(s: BlockState, r: int, x: int) -> None:
         after = rep[col.WAIT_HEAD]
         while after != NIL and not goes_before(s, x, after):
             after = s.nodes[after, col.NEXT]
-    place_before(s, r, x, after)
+    put_before(s.replicas[r], s.nodes, x, after)
     if after == rep[col.WAIT_HEAD]:
         rep[col.WAIT_HEAD] = x
 

@@ -9,6 +9,7 @@ from simcost.sim.serving.engine.decode_heap import splitmix64, start_decoding
 from simcost.sim.serving.engine.decode_run import run_time, steps_until
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
+from simcost.sim.serving.engine.request_list import put_before
 from simcost.sim.serving.engine.step import finish_run, preempt
 from simcost.sim.serving.engine.transfer_state import TransferState
 
@@ -62,22 +63,6 @@ def _take_off_list(rep: col.Ints, nodes: col.Ints, x: int) -> None:
     rep[col.WAITING] -= 1
 
 
-@lean
-def _put_on_list(rep: col.Ints, nodes: col.Ints, x: int, after: int) -> None:
-    """Request x comes into the list of a replica, before request `after`; NIL = at the end."""
-    before = rep[col.TAIL] if after == NIL else nodes[after, col.PREV]
-    nodes[x, col.PREV] = before
-    nodes[x, col.NEXT] = after
-    if before == NIL:
-        rep[col.HEAD] = x
-    else:
-        nodes[before, col.NEXT] = x
-    if after == NIL:
-        rep[col.TAIL] = x
-    else:
-        nodes[after, col.PREV] = x
-
-
 @inlined
 def _fetch(d: State, h: TransferState, r: int, x: int, t: int) -> None:
     """Reserve the KV cache of request x, and start its transfer."""
@@ -125,7 +110,7 @@ def _fail(d: State, h: TransferState, r: int, x: int, t: int) -> None:
     rep[col.RESERVED] -= d.nodes[x, col.PROMPT] + d.nodes[x, col.DONE]
     h.totals[own.FAILED] += 1
     if h.parameters[own.RECOMPUTE]:
-        _put_on_list(rep, d.nodes, x, rep[col.WAIT_HEAD])
+        put_before(rep, d.nodes, x, rep[col.WAIT_HEAD])
         rep[col.WAIT_HEAD] = x
         rep[col.WAITING] += 1
     else:
@@ -156,11 +141,11 @@ def _run_loaded(d: State, h: TransferState, r: int, t: int, budget: int) -> tupl
                 rep[col.RUNNING] += 1
                 if nodes[x, col.DONE] > 0:
                     later = rep[col.WAIT_HEAD] if rep[col.PREFILLING] == NIL else rep[col.PREFILLING]
-                    _put_on_list(rep, nodes, x, later)
+                    put_before(rep, nodes, x, later)
                     rep[col.RESERVED] -= nodes[x, col.PROMPT] + nodes[x, col.DONE]
                     start_decoding(d, r, x)
                 else:
-                    _put_on_list(rep, nodes, x, rep[col.WAIT_HEAD])
+                    put_before(rep, nodes, x, rep[col.WAIT_HEAD])
                     nodes[x, col.MARK] = nodes[x, col.PROMPT]
                     tokens += 1
                     pairs += 2 * nodes[x, col.PROMPT] - 1
@@ -330,7 +315,7 @@ def enqueue_decode(d: State, h: TransferState, r: int, x: int, t: int) -> None:
     rep[col.IN_FLIGHT_TOKENS] += nodes[x, col.PROMPT]
     d.load[r] += 1
     if not _fetched(d, h, r, x, t):
-        _put_on_list(rep, nodes, x, NIL)
+        put_before(rep, nodes, x, NIL)
         if rep[col.WAIT_HEAD] == NIL:
             rep[col.WAIT_HEAD] = x
         rep[col.WAITING] += 1
