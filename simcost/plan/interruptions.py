@@ -111,7 +111,7 @@ class Interruptions:
     nodes: NodeFailures | None = None
     """Failures of nodes."""
     replicas_per_day: Annotated[float, Ge(0)] = 0.0
-    """Crashes per ready replica and day; it begins anew on its node."""
+    """Crashes per ready replica and day; it starts again on its node."""
     outages: tuple[ZoneOutage, ...] = ()
     """Of zones."""
     refused: Share = 0.0

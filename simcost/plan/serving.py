@@ -51,7 +51,7 @@ class Admission:
     saturation: Saturation | None = None
     """Sheds load by the signals of an endpoint picker; None = never."""
     in_flight: Literal["retry", "migrate", "lose"] = "retry"
-    """Requests of a replica that is taken away: begin anew elsewhere; go on elsewhere with the tokens they have, once
+    """Requests of a replica that is taken away: start again elsewhere; go on elsewhere with the tokens they have, once
     prompt and tokens are read again; or fail."""
     max_retries: Count = 3
     """Number of times that a request may lose its replica; once more, and it fails."""
@@ -84,8 +84,8 @@ class Batching:
     @property
     def in_blocks(self) -> bool:
         """True if the KV cache is in blocks."""
-        given = (self.kv_block_tokens, self.watermark, self.long_prefill_token_threshold, self.policy)
-        return any(one is not None for one in given)
+        settings = (self.kv_block_tokens, self.watermark, self.long_prefill_token_threshold, self.policy)
+        return any(one is not None for one in settings)
 
     def __post_init__(self) -> None:
         if self.in_blocks and self.prefill == "whole":

@@ -70,7 +70,7 @@ class Startup:
     engine: Duration = 90.0
     """Imports, profiling, first health check; with compilation and graphs where these have no phase of their own."""
     failed: Share = 0.0
-    """Share of starts that fail at their end and begin anew on the same node."""
+    """Share of starts that fail at their end and start again on the same node."""
     disk: Annotated[float, Ge(0)] = 200.0
     """GB of disk kept per node (image, weights, cache)."""
 

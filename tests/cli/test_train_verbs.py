@@ -136,7 +136,7 @@ def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> N
     assert "which reclaim=never forbids" in refused(*words, "--policy", wrong, "--quotas", tmp_path / "q.csv")
     fair = call(*words, "--policy", "fair-share", "--shares", tmp_path / "s.csv").document()
     assert fair["parameters"]["shares"] == {"lab": 2, "lab/x": 1, "y": 1}
-    mishaps = (
+    disruptions = (
         "--failures",
         "per_node_day=20,intervals=young",
         "--checkpoints",
@@ -144,11 +144,11 @@ def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> N
         "--seed",
         "2",
     )
-    failed = call(*words, *mishaps).document()
+    failed = call(*words, *disruptions).document()
     assert failed["failures"] > 0
     assert failed["gpu_hours"]["lost"] > 0 < failed["gpu_hours"]["checkpoint"]
     slow, fast = (
-        call(*words, *mishaps, "--bandwidth", rate).document()["gpu_hours"]["checkpoint"]
+        call(*words, *disruptions, "--bandwidth", rate).document()["gpu_hours"]["checkpoint"]
         for rate in ("100MB/s", "10GB/s")
     )
     assert slow > fast

@@ -245,7 +245,7 @@ class Pool:
         self.gate: list[Request] = []
         self.requests: list[Request] = []
         self.turn = 0
-        self.forgotten = 0  # tokens of requests that began anew
+        self.forgotten = 0  # tokens of requests that started again
         self.wake: float = inf  # when the head of the gate is tried again
         self.backed_off = 0
         self.held = 0

@@ -372,7 +372,7 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
     ):
         assert totals[column] == statuses.count(status)
     sojourns = sum((r.end if r.end is not None else work.horizon) - r.arrival for r in expected.requests)
-    assert plane.look().area == sojourns % 2**64  # Little's law, as integers
+    assert plane.observe().area == sojourns % 2**64  # Little's law, as integers
     return {
         "steps": steps,
         "preemptions": preemptions,

@@ -18,7 +18,7 @@ from simcost.plan.scheduling import (
     SjfStrict,
     Srtf,
 )
-from simcost.sim.jobs.disruptions import Mishaps
+from simcost.sim.jobs.disruptions import Disruptions
 from simcost.sim.jobs.engine.setup import on_counts, run_general
 from simcost.sim.jobs.simulate import schedule
 from simcost.trace.jobs.jobs import Jobs
@@ -130,7 +130,7 @@ def test_nobody_starts_after_the_first_reservation_of_conservative_backfill() ->
     jobs = gangs(5)
     for limit, moved in ((jobs.limit_s, 500), (jobs.duration_s, 0)):
         one = replace(jobs, limit_s=limit)
-        flow, _ = run_general(one, on_counts(one, 64), ConservativeBackfill(), Mishaps(), np.inf)
+        flow, _ = run_general(one, on_counts(one, 64), ConservativeBackfill(), Disruptions(), np.inf)
         start, promised = flow.jobs["start"], flow.jobs["promised"]
         assert (start <= promised).all()
         assert (start < promised).sum() >= moved

@@ -150,8 +150,8 @@ def assert_equal(seed: int) -> dict[str, int]:
         ("in system", col.IN_SYSTEM),
     ):
         assert totals[column] == statuses.count(status)
-    assert plane.people is not None
-    again, ends = plane.people.again(), plane.people.ends()
+    assert plane.clients is not None
+    again, ends = plane.clients.again(), plane.clients.ends()
     assert again == {
         "retries": expected.sent_again,
         "refused": expected.budget_refused,
@@ -164,7 +164,7 @@ def assert_equal(seed: int) -> dict[str, int]:
         "in_system": final.count("in system"),
         **{status: final.count(status) for status in col.STATUSES},
     }
-    bands = plane.people.by_priority()
+    bands = plane.clients.by_priority()
     for band in bands:
         mine = [asked.status for asked in expected.asked if asked.priority == band["priority"]]
         assert band == {
@@ -176,13 +176,13 @@ def assert_equal(seed: int) -> dict[str, int]:
         }
     ranks = sorted({asked.priority for asked in expected.asked}, reverse=True)
     assert [band["priority"] for band in bands] == (ranks if len(ranks) > 1 else [])
-    assert plane.people.index.hits() == (expected.pool.blocks_asked, expected.pool.blocks_hit)
-    windows = plane.people.state.windows[0]
+    assert plane.clients.index.hits() == (expected.pool.blocks_asked, expected.pool.blocks_hit)
+    windows = plane.clients.state.windows[0]
     assert windows[col.W_ARRIVED] == len(final)
-    assert windows[col.W_COMPLETED] == final.count("completed") == plane.people.state.histograms[0, 2].sum()
+    assert windows[col.W_COMPLETED] == final.count("completed") == plane.clients.state.histograms[0, 2].sum()
     sojourns = sum((r.end if r.end is not None else work.horizon) - r.arrival for r in expected.pool.requests)
-    assert plane.look().area == sojourns % 2**64  # Little's law of the sendings
-    assert len(plane.people.open_since(plane.state)[0]) == final.count("in system")
+    assert plane.observe().area == sojourns % 2**64  # Little's law of the sendings
+    assert len(plane.clients.open_since(plane.state)[0]) == final.count("in system")
     return {
         **again,
         "hits": expected.pool.blocks_hit,
@@ -212,9 +212,9 @@ def test_who_never_fails_changes_nothing() -> None:
         work = replace(work, control=[one for one in work.control if one[1] not in MODES])
         plane, rows = play_compiled(Crowd(work, Retries(), [0] * len(work.arrivals)), batch=5)
         alone, plain = test_engine.play_compiled(work, 64)
-        assert plane.people is not None
-        assert plane.people.again() == {"retries": 0, "refused": 0, "waiting": 0}
+        assert plane.clients is not None
+        assert plane.clients.again() == {"retries": 0, "refused": 0, "waiting": 0}
         assert np.array_equal(rows[rows[:, 0].argsort()], plain[plain[:, 0].argsort()])
-        assert np.array_equal(plane.people.state.windows, alone.state.windows)
-        assert plane.look() == alone.look()
+        assert np.array_equal(plane.clients.state.windows, alone.state.windows)
+        assert plane.observe() == alone.observe()
     assert retries.ONE == persistent.ONE

@@ -104,7 +104,7 @@ def test_the_pipeline_is_a_slow_reading_of_the_rows(rows: list[Row]) -> None:
     )
     reads = {"w": (), "q": ()}
     stands = 2
-    pipeline = pipeline_of(recording(rows), reads, stands_s=stands * TICK_S)
+    pipeline = pipeline_of(recording(rows), reads, valid_s=stands * TICK_S)
     for tick in range(15):
         seen, expected = pipeline.observe(tick * TICK_S * 10**9, 7), slowly(rows, tick, stands)
         assert (seen is None) == (expected is None)
@@ -250,7 +250,7 @@ def test_samples_count_until_the_next_is_due() -> None:
     assert replay(hpa(TOTAL), grid).silent == 8, "from 180 s to 285 s nothing is known"
     loose = Recording.table([0, 59, 120, 180, 240, 360], {"w": [30] * 6})
     assert replay(hpa(TOTAL), loose).silent == 2, "from 330 s to 345 s"
-    assert replay(hpa(TOTAL), grid, stands_s=300).silent == 0
+    assert replay(hpa(TOTAL), grid, valid_s=300).silent == 0
 
 
 def test_a_source_that_fails_is_not_a_source_without_data() -> None:

@@ -47,7 +47,7 @@ def test_a_path_that_leads_nowhere_is_refused(path: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "- 1", "a: *b"])
 def test_a_broken_text_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="no scenario yet"):
+    with pytest.raises(InputError, match="not a scenario yet"):
         put(text, "seeds", 1)
 
 

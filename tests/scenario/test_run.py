@@ -201,8 +201,8 @@ def test_engine_factors_are_balanced_and_shared(tmp_path: Path) -> None:
     assert engine_factors(0.2, 1, 1, "m", "h100") == (1.0,)
     one, two = settle(load(write(tmp_path)), seed=None, seeds=4).plans
     assert one.factors == two.factors
-    drawn = one.drawn(0).step
-    assert drawn.seconds(10, 3, 500, 60) == pytest.approx(one.pool.step.seconds(10, 3, 500, 60) * one.factors[0])
+    sampled = one.sampled(0).step
+    assert sampled.seconds(10, 3, 500, 60) == pytest.approx(one.pool.step.seconds(10, 3, 500, 60) * one.factors[0])
 
 
 def test_a_results_folder_is_billed_as_the_run_was(tmp_path: Path) -> None:

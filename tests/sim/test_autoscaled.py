@@ -38,7 +38,7 @@ from simcost.sim.fleet.metrics_pipeline import MetricsPipeline
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.recorder import Books
+from simcost.sim.serving.recorder import Recorder
 
 HOUR = 3600.0
 QUICK = Startup(node=60, image=30, weights=1e9, engine=20)
@@ -105,7 +105,7 @@ def piped(policy: Autoscaler, metrics: Metrics, rate: float = 10, **changes: Any
     pool: Pool = replace(CHAT, scaling=policy, startup=QUICK, metrics=metrics, **changes)
     clock = clock_for(pool.step, horizon_s=HOUR, capacity=pool.kv_capacity_tokens, batching=pool.batching)
     plane = DataPlane(pool, clock, poisson(rate, HOUR), limits=LatencyLimits(), window_ns=300 * 10**9, windows=12)
-    books = Books("p")
+    books = Recorder("p")
     fleet = Fleet(nodes_of(simpy.Environment(), pool, books), pool, plane, books)
     fleet.scheduler.begin()
     return fleet, MetricsPipeline(fleet)
@@ -114,7 +114,7 @@ def piped(policy: Autoscaler, metrics: Metrics, rate: float = 10, **changes: Any
 def scraped(fleet: Fleet, pipeline: MetricsPipeline, until_s: float, every_s: float = 15.0) -> None:
     for t in np.arange(every_s, until_s + 1e-9, every_s):
         fleet.env.run(until=int(t * 1e9))
-        pipeline.scrape(fleet.look())
+        pipeline.scrape(fleet.observe())
 
 
 READS = Hpa(
@@ -141,7 +141,7 @@ def test_samples_are_what_the_data_plane_has() -> None:
     fleet, pipeline = piped(READS, Metrics(phase=False))
     scraped(fleet, pipeline, 600)
     before = fleet.plane.state.totals.copy()
-    seen, look = pipeline.observe(), fleet.plane.look()
+    seen, look = pipeline.observe(), fleet.plane.observe()
     rows = seen.replicas
     assert rows is not None
     assert seen.total("load") == rows.signals["load"].sum() == look.running + look.waiting
@@ -172,7 +172,7 @@ def test_a_percentile_is_that_of_the_requests_answered_in_the_window() -> None:
     scraped_again = 900
     for t in range(615, scraped_again + 1, 15):
         fleet.env.run(until=t * 10**9)
-        pipeline.scrape(fleet.look())
+        pipeline.scrape(fleet.observe())
     answered = np.cumsum((fleet.plane.state.histograms.sum(axis=0) - before)[0])
     expected = Buckets().middles()[np.searchsorted(answered, 0.95 * answered[-1])]
     assert pipeline.observe().total("ttft") == expected
@@ -200,7 +200,7 @@ def test_a_young_replica_is_missing_until_it_is_scraped() -> None:
     rows = pipeline.observe().replicas
     assert rows is not None
     assert np.isnan(rows.signals["load"]).tolist() == [False, False, False, True]
-    pipeline.scrape(fleet.look())
+    pipeline.scrape(fleet.observe())
     rows = pipeline.observe().replicas
     assert rows is not None
     assert not np.isnan(rows.signals["load"]).any()

@@ -26,7 +26,7 @@ from simcost.plan.scheduling import (
     SsfSkip,
     SsfStrict,
 )
-from simcost.sim.jobs.disruptions import Mishaps
+from simcost.sim.jobs.disruptions import Disruptions
 from simcost.sim.jobs.document import replay_document
 from simcost.sim.jobs.engine.setup import on_counts, run_general
 from simcost.sim.jobs.estimates import estimates, with_limits
@@ -229,7 +229,7 @@ def test_the_overhead_of_a_preemption_depends_on_the_width() -> None:
 def test_usage_decays_by_half_in_a_half_life() -> None:
     """User 0 holds 2 GPUs over [0, 10], then nobody runs: usage at 10 is 2 h (1 - 2^(-10/h)) / ln 2."""
     jobs = jobs_of([0, 30], [10, 1], [2, 1], users=("a",))
-    flow, _ = run_general(jobs, on_counts(jobs, 2), FairShare(half_life=20.0), Mishaps(), 30)
+    flow, _ = run_general(jobs, on_counts(jobs, 2), FairShare(half_life=20.0), Disruptions(), 30)
     used = 2 * 20 * (1 - 2**-0.5) / np.log(2)
     assert flow.groups["usage"][0] == pytest.approx(used * 0.5)
 

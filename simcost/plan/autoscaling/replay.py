@@ -25,7 +25,7 @@ from simcost.plan.autoscaling.policy import (
     Source,
     ns,
 )
-from simcost.plan.autoscaling.replay_samples import LONG_NS, Now, Pods, RecordedSamples, pods_of, samples_of, stands
+from simcost.plan.autoscaling.replay_samples import LONG_NS, Now, Pods, RecordedSamples, pods_of, samples_of, valid_for
 from simcost.trace.metrics import Floats, Ints, Recording
 from simcost.units import NS_PER_S
 
@@ -142,7 +142,7 @@ def _later(seen: Observation, by_s: float) -> Observation:
 
 
 def pipeline_of(
-    recording: Recording, reads: Mapping[str, Source], *, closed: bool = False, stands_s: float | None = None
+    recording: Recording, reads: Mapping[str, Source], *, closed: bool = False, valid_s: float | None = None
 ) -> RecordedMetrics:
     """All that a policy reads.
 
@@ -150,7 +150,7 @@ def pipeline_of(
         recording: what was recorded.
         reads: the policy's metrics, and what they are made of.
         closed: the replicas are those decided, whatever is recorded.
-        stands_s: time for which a sample counts; None = until the next is due.
+        valid_s: time for which a sample counts; None = until the next is due.
 
     Raises:
         InputError: a metric that is not recorded; the message says which are.
@@ -159,27 +159,27 @@ def pipeline_of(
     missing = [_missing(name, reads[name], recording.metrics) for name, found in made.items() if not found]
     if missing:
         raise InputError(f"{'; '.join(missing)}; recorded are {', '.join(recording.metrics)}")
-    gap_ns, stands_ns = _gaps(recording, stands_s)
-    parts = {name: [_part(recording, one, stands_ns) for one in found] for name, found in made.items()}
+    gap_ns, valid_ns = _gaps(recording, valid_s)
+    parts = {name: [_part(recording, one, valid_ns) for one in found] for name, found in made.items()}
     counts = {} if closed else _counts(recording)
     return RecordedMetrics(
         parts=parts,
-        pods=None if closed else pods_of(recording, stands_ns, gap_ns),
+        pods=None if closed else pods_of(recording, valid_ns, gap_ns),
         counts=counts,
         start_utc_s=recording.start_utc_s,
         time_ns=recording.time_ns,
-        until_ns=np.maximum.accumulate(recording.time_ns + stands_ns),
-        changes_ns=np.unique(np.concatenate([recording.time_ns, recording.time_ns + stands_ns])),
+        until_ns=np.maximum.accumulate(recording.time_ns + valid_ns),
+        changes_ns=np.unique(np.concatenate([recording.time_ns, recording.time_ns + valid_ns])),
     )
 
 
-def _gaps(recording: Recording, stands_s: float | None) -> tuple[Ints, Ints]:
+def _gaps(recording: Recording, valid_s: float | None) -> tuple[Ints, Ints]:
     """Per row the usual gap of its metric, and the time for which it counts."""
-    gap_ns, stands_ns = (np.empty(len(recording), np.int64) for _ in range(2))
+    gap_ns, valid_ns = (np.empty(len(recording), np.int64) for _ in range(2))
     for number in range(len(recording.metrics)):
         rows = recording.metric == number
-        gap_ns[rows], stands_ns[rows] = stands(recording.time_ns[rows], recording.pod[rows])
-    return gap_ns, stands_ns if stands_s is None else np.full(len(recording), round(stands_s * NS_PER_S))
+        gap_ns[rows], valid_ns[rows] = valid_for(recording.time_ns[rows], recording.pod[rows])
+    return gap_ns, valid_ns if valid_s is None else np.full(len(recording), round(valid_s * NS_PER_S))
 
 
 def _made_of(name: str, source: Source, recorded: Sequence[str]) -> list[RecordedMetric]:
@@ -199,8 +199,8 @@ def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
     return f"{'' if lacking[0][0] == name else f'{name}: '}{' and '.join(of)} is not recorded"
 
 
-def _part(recording: Recording, one: RecordedMetric, stands_ns: Ints) -> MetricComponent:
-    of_pods, of_pool = (samples_of(recording, one, stands_ns, per_pod=per_pod) for per_pod in (True, False))
+def _part(recording: Recording, one: RecordedMetric, valid_ns: Ints) -> MetricComponent:
+    of_pods, of_pool = (samples_of(recording, one, valid_ns, per_pod=per_pod) for per_pod in (True, False))
     return MetricComponent(one.over, of_pods, of_pool)
 
 
@@ -329,7 +329,7 @@ def replay(
     *,
     closed: bool = False,
     start: int | None = None,
-    stands_s: float | None = None,
+    valid_s: float | None = None,
 ) -> Replayed:
     """The decisions of a policy on recorded metrics, at each of its syncs from the first sample to the last.
 
@@ -339,12 +339,12 @@ def replay(
             `replicas` says, else the number of pods, else what the policy decided before.
         closed: replicas are what the policy decided before, whatever is recorded; pods share the totals evenly.
         start: replicas at the first sync where they are not recorded; None = the policy's own.
-        stands_s: time for which a sample counts; None = until the next of its kind is due.
+        valid_s: time for which a sample counts; None = until the next of its kind is due.
 
     Raises:
         InputError: a metric that the policy reads is not recorded, or there are too many syncs.
     """
-    pipeline = pipeline_of(recording, policy.reads(), closed=closed, stands_s=stands_s)
+    pipeline = pipeline_of(recording, policy.reads(), closed=closed, valid_s=valid_s)
     step_ns = ns(policy.interval)
     first_ns, last_ns = int(recording.time_ns[0]), int(recording.time_ns[-1])
     syncs = (last_ns - first_ns) // step_ns + 1

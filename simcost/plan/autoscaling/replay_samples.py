@@ -18,7 +18,7 @@ JITTER = 1.5
 """Usual gaps for which a sample counts where samples are not taken on a grid; on a grid it is one."""
 
 
-def stands(time_ns: Ints, key: Ints) -> tuple[int, int]:
+def valid_for(time_ns: Ints, key: Ints) -> tuple[int, int]:
     """The usual gap between two samples of a key, and how long one counts: until the next is due, in nanoseconds."""
     order = np.lexsort((time_ns, key))
     gaps = np.diff(time_ns[order])[np.diff(key[order]) == 0]
@@ -71,7 +71,7 @@ class RecordedSamples:
     value: Floats
     request: Floats
     failed: Flags
-    stands_ns: Ints
+    valid_ns: Ints
     """Time for which each counts."""
     pods: int
     _newest: Ints = field(init=False)
@@ -86,7 +86,7 @@ class RecordedSamples:
         self._newest[self.pod[self._read : end]] = np.arange(self._read, end)
         self._read = end
         rows = self._newest
-        return np.where((rows >= 0) & (now_ns - self.time_ns[rows] < self.stands_ns[rows]), rows, -1)
+        return np.where((rows >= 0) & (now_ns - self.time_ns[rows] < self.valid_ns[rows]), rows, -1)
 
     def value_at(self, now_ns: int) -> float:
         """The pool's value, NaN where there is none."""
@@ -94,7 +94,7 @@ class RecordedSamples:
         return float(self.value[row]) if row >= 0 else np.nan
 
 
-def samples_of(recording: Recording, one: RecordedMetric, stands_ns: Ints, *, per_pod: bool) -> RecordedSamples | None:
+def samples_of(recording: Recording, one: RecordedMetric, valid_ns: Ints, *, per_pod: bool) -> RecordedSamples | None:
     """Samples of a recorded metric, of its pods or of the pool, given how long each row counts; None = none."""
     of_metric = recording.metric == recording.metrics.index(one.metric)
     rows = np.flatnonzero(of_metric & ((recording.pod >= 0) == per_pod))
@@ -110,7 +110,7 @@ def samples_of(recording: Recording, one: RecordedMetric, stands_ns: Ints, *, pe
         value=value * one.factor,
         request=held(request, pod, np.nan),
         failed=recording.failed[rows],
-        stands_ns=stands_ns[rows],
+        valid_ns=valid_ns[rows],
         pods=len(recording.pods) if per_pod else 1,
     )
 
@@ -163,7 +163,7 @@ class Pods:
         )
 
 
-def pods_of(recording: Recording, stands_ns: Ints, gap_ns: Ints) -> Pods | None:
+def pods_of(recording: Recording, valid_ns: Ints, gap_ns: Ints) -> Pods | None:
     """The pods of a recording, given per row for how long its sample counts and what time it covers unless it says so.
 
     A pod that has rows at the beginning was there long before, ready or not as it is then. Another one started with
@@ -177,7 +177,7 @@ def pods_of(recording: Recording, stands_ns: Ints, gap_ns: Ints) -> Pods | None:
     said = {name: recording.said[name][rows] if name in recording.said else nothing for name in SAID}
     of_pod = np.argsort(pod, kind="stable")
     first_ns = time_ns[of_pod[np.searchsorted(pod[of_pod], pod)]]
-    appeared_ns = np.where(first_ns - recording.time_ns[0] < stands_ns[rows], -float(LONG_NS), first_ns)
+    appeared_ns = np.where(first_ns - recording.time_ns[0] < valid_ns[rows], -float(LONG_NS), first_ns)
     start_ns = held(time_ns - said["age_s"] * NS_PER_S, pod, appeared_ns)
     ready = held(said["ready"], pod, READY)
     return Pods(
@@ -187,10 +187,10 @@ def pods_of(recording: Recording, stands_ns: Ints, gap_ns: Ints) -> Pods | None:
             value=nothing,
             request=nothing,
             failed=np.zeros(len(rows), np.bool_),
-            stands_ns=np.full(len(rows), 2 * LONG_NS),
+            valid_ns=np.full(len(rows), 2 * LONG_NS),
             pods=len(recording.pods),
         ),
-        until_ns=_until(time_ns + stands_ns[rows], of_pod, pod),
+        until_ns=_until(time_ns + valid_ns[rows], of_pod, pod),
         phase=held(said["phase"], pod, RUNNING),
         ready=ready,
         start_ns=start_ns,

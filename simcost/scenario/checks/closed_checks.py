@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from simcost.errors import Fault
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.files.nodes import YamlNode, is_given, items
 
 _RETRIES = (
     "cannot be combined with a closed workload, whose clients send their next request instead; remove it, or write a "
@@ -33,13 +33,13 @@ def closed_faults(root: YamlNode, file: str) -> Iterator[Fault]:
             "is a closed loop and cannot be combined with other workloads; remove them, or write a second scenario"
         )
         yield fault_at(closed[0], message, file)
-    if not given(root.get("horizon")):
+    if not is_given(root.get("horizon")):
         yield fault_at(root, "is required with a closed workload, which has no end of its own", file, "horizon")
     for plan in items(root.get("plans")):
         admission, scaling, retries = plan.get("admission"), plan.get("scaling"), plan.get("retries")
         wait = None if admission is None else admission.get("max_wait")
         for node, message in ((retries, _RETRIES), (wait, _MAX_WAIT)):
-            if node is not None and given(node):
+            if node is not None and is_given(node):
                 yield fault_at(node, message, file)
         if scaling is not None and _kind(scaling) == "forecast":
             yield fault_at(scaling, _FORECAST, file)

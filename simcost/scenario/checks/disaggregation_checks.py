@@ -8,7 +8,7 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
 from simcost.plan import LeastOutstanding, PowerOfTwo, RoundRobin
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scenario import OnShared, Plan
 
 _NO_LINK = (
@@ -22,14 +22,14 @@ def link_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Transfers without a link."""
     for plan in items(root.get("plans")):
         apart = plan.get("disaggregation")
-        if apart is not None and isinstance(apart.value, dict) and not given(apart.get("link")):
+        if apart is not None and isinstance(apart.value, dict) and not is_given(apart.get("link")):
             yield fault_at(apart, _NO_LINK, file, "link")
 
 
 def combination_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: str) -> Iterator[Fault]:
     """Parts of a scenario and of a plan that are not simulated with prefill and decode apart."""
     apart = node.get("disaggregation")
-    if apart is None or not given(apart):
+    if apart is None or not is_given(apart):
         return
     for workload in items(root.get("workload")):
         kind = workload.get("kind")
@@ -42,7 +42,7 @@ def combination_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: 
         part = owner.get(parent)
         places += [(part.get(name), f"{parent}.{name}") for name in names] if part is not None else []
     for place, name in places:
-        if place is not None and given(place):
+        if place is not None and is_given(place):
             yield _refused(place, f"disaggregation; remove {name}, or compare it in a plan without", file)
     if plan is not None:
         yield from _plan_faults(node, apart, plan, file)

@@ -14,7 +14,7 @@ from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan.nodes import AtOnce
 from simcost.plan.scheduling import Rigid
 from simcost.scenario.files.faults import ask, fault_at, file_faults
-from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scaling import PlanScaling
 from simcost.scenario.schema.scenario import OnNodes, OnShared, Plan
 from simcost.tables.calendar import find_zone
@@ -43,16 +43,16 @@ ON_NODES = tuple(cls().kind for cls in get_args(Rigid))
 
 def job_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     """Checks that hold whatever the catalog says: targets, the log, and the parts of each plan."""
-    jobs, serves = root.get("jobs"), any(given(root.get(key)) for key in ("workload", "demand"))
-    trains = given(jobs)
+    jobs, serves = root.get("jobs"), any(is_given(root.get(key)) for key in ("workload", "demand"))
+    trains = is_given(jobs)
     yield from _target_faults(root.get("slo"), file, serves=serves or not trains, trains=trains)
     if trains and not serves:
         yield from _idle_faults(root, ("model", "quality", "engine_sigma"), file)
     for plan in items(root.get("plans")):
         training, own = plan.get("training"), plan.get("training_buy")
-        if trains and isinstance(plan.value, dict) and not given(training):
+        if trains and isinstance(plan.value, dict) and not is_given(training):
             yield fault_at(plan, "is required with jobs, and missing", file, "training")
-        if own is not None and given(own) and (not given(training) or _value(training, "kind") == "shared"):
+        if own is not None and is_given(own) and (not is_given(training) or _value(training, "kind") == "shared"):
             yield fault_at(own, "pays for a cluster of the jobs' own, and there is none; take it out", file)
         if trains and not serves:
             yield from _idle_faults(plan, _SERVING, file)
@@ -71,7 +71,7 @@ def cluster_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file: st
     if training is None or not isinstance(training.value, dict):
         return
     own, spot = node.get("training_buy"), training.get("spot")
-    yield from _offer_faults(own if own is not None and given(own) else node.get("buy"), catalog, file)
+    yield from _offer_faults(own if own is not None and is_given(own) else node.get("buy"), catalog, file)
     yield from _offer_faults(spot, catalog, file)
     gpus = training.get("gpus")
     if plan is None or plan.training is None or isinstance(plan.training, OnNodes) or gpus is None:
@@ -87,12 +87,12 @@ def _target_faults(slo: YamlNode | None, file: str, *, serves: bool, trains: boo
     if slo is None or not isinstance(slo.value, dict):
         return
     wanted = (*(_OF_REQUESTS if serves else ()), *(_OF_JOBS if trains else ()))
-    if not any(given(slo.get(key)) for key in (*_OF_REQUESTS, *_OF_JOBS)):
+    if not any(is_given(slo.get(key)) for key in (*_OF_REQUESTS, *_OF_JOBS)):
         yield fault_at(slo, f"has no target; give at least one of {', '.join(wanted)}", file)
     for keys, there, what in ((_OF_REQUESTS, serves, "requests"), (_OF_JOBS, trains, "jobs")):
         for key in keys:
             target = slo.get(key)
-            if target is not None and given(target) and not there:
+            if target is not None and is_given(target) and not there:
                 yield fault_at(target, f"is a target of {what}, and there are none; take it out", file)
 
 
@@ -100,7 +100,7 @@ def _idle_faults(node: YamlNode, keys: tuple[str, ...], file: str) -> Iterator[F
     """Parts that serve requests, where there are no requests."""
     for key in keys:
         part = node.get(key)
-        if part is not None and given(part):
+        if part is not None and is_given(part):
             message = "serves requests, and there are none: write a workload or a demand, or take it out"
             yield fault_at(part, message, file)
 
@@ -109,7 +109,7 @@ def _moving_faults(plan: YamlNode, file: str) -> Iterator[Fault]:
     """Nodes that come and go, where a shared fleet stays."""
     for key in ("nodes", "interruptions"):
         part = plan.get(key)
-        if part is not None and given(part) and _value(part, "kind") != AtOnce().kind:
+        if part is not None and is_given(part) and _value(part, "kind") != AtOnce().kind:
             yield fault_at(part, "makes nodes come and go; those of a shared fleet are there from start to end", file)
 
 
@@ -134,7 +134,7 @@ def _training_faults(
         for key in ("availability", "prices"):
             yield from file_faults(spot.get(key), file, folder, "put recorded spot nodes there")
         price, prices = spot.get("price"), spot.get("prices")
-        if prices is not None and given(prices) and given(price):
+        if prices is not None and is_given(prices) and is_given(price):
             yield fault_at(prices, "cannot be combined with a price; write one of the two", file)
 
 
@@ -169,7 +169,7 @@ def _offer_faults(buy: YamlNode | None, catalog: Catalog, file: str) -> Iterator
     if not offer.accelerators:
         yield fault_at(place, f"{offer.name} has no accelerators; jobs need some", file)
     prices = [] if buy is None else [buy.get(key) for key in ("price", "prices")]
-    if "spot" in place.path and offer.spot_usd_per_h is None and not any(map(given, prices)):
+    if "spot" in place.path and offer.spot_usd_per_h is None and not any(map(is_given, prices)):
         yield fault_at(place, f"the catalog has no spot price of {offer.name}; give price or prices", file)
 
 

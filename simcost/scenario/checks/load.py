@@ -174,9 +174,9 @@ def _read_pool(root: YamlNode, text: str, path: Path, folder: Path) -> tuple[Loa
 
 def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:
     """Reason why requests carry no prefixes; empty where they do, or other faults come first."""
-    from simcost.scenario.checks.routing_checks import may_look_at_prefixes, prefix_block_tokens
+    from simcost.scenario.checks.routing_checks import may_read_prefixes, prefix_block_tokens
 
-    if scenario is None or not any(may_look_at_prefixes(plan) for plan in scenario.plans):
+    if scenario is None or not any(may_read_prefixes(plan) for plan in scenario.plans):
         return ""
     try:
         if prefix_block_tokens(scenario.open_workloads(), folder) is not None:

@@ -24,7 +24,7 @@ from simcost.scenario.checks.routing_checks import routing_faults
 from simcost.scenario.checks.speculation_checks import speculation_faults
 from simcost.scenario.checks.tenant_checks import patience_faults, tenant_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
-from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.inputs.disaggregation import prefill_plan
 from simcost.scenario.schema.scenario import OnShared, Plan
 from simcost.tables.calendar import find_zone, parse_freq
@@ -71,17 +71,17 @@ def plan_faults(
         replica, buy = node.get("replica"), node.get("buy")
         own, missing = ask(node.get("model"), file, catalog.model)
         yield from missing
-        model = own if given(node.get("model")) else shared
+        model = own if is_given(node.get("model")) else shared
         yield from cluster_faults(node, plan, catalog, file)
         yield from routing_faults(plan, node, without_prefixes, file)
         yield from _calendar_faults(root, node, plan, file)
         yield from combination_faults(root, node, plan, file)
         yield from _fleet_faults(node, replica, buy, plan, catalog, model, file)
         apart = node.get("disaggregation")
-        if apart is not None and given(apart) and plan is not None and plan.disaggregation is not None:
+        if apart is not None and is_given(apart) and plan is not None and plan.disaggregation is not None:
             own_replica, own_buy = apart.get("replica"), apart.get("buy")
-            replica = own_replica if own_replica is not None and given(own_replica) else replica
-            buy = own_buy if own_buy is not None and given(own_buy) else buy
+            replica = own_replica if own_replica is not None and is_given(own_replica) else replica
+            buy = own_buy if own_buy is not None and is_given(own_buy) else buy
             others = _fleet_faults(apart, replica, buy, prefill_plan(plan), catalog, model, file)
             yield from list(node_faults(apart, plan, catalog, file)) or others
 
@@ -96,19 +96,19 @@ def _fleet_faults(
     file: str,
 ) -> Iterator[Fault]:
     """Replicas that do not fit, and nodes that do not hold them."""
-    if replica is None or not given(replica) or buy is None:
+    if replica is None or not is_given(replica) or buy is None:
         return
     accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
     yield from missing
     if model is not None and accelerator is not None and plan is not None and plan.replica is not None:
         faults = list(speculation_faults(replica, plan, catalog, model, file))
         yield from faults or _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
-    for part, way in _ways(node, buy, plan):
-        yield from _purchase_faults(part, way, plan, catalog, accelerator, file)
+    for part, option in _purchase_options(node, buy, plan):
+        yield from _purchase_faults(part, option, plan, catalog, accelerator, file)
     yield from _choice_faults(node.get("or_buy"), plan, file)
 
 
-def _ways(node: YamlNode, buy: YamlNode, plan: Plan | None) -> Iterator[tuple[YamlNode, Buy | None]]:
+def _purchase_options(node: YamlNode, buy: YamlNode, plan: Plan | None) -> Iterator[tuple[YamlNode, Buy | None]]:
     """Purchase options of a plan, as written and, where the schema holds, as objects."""
     parts = [buy, *items(node.get("or_buy"))]
     return zip(parts, [None] * len(parts) if plan is None else [plan.buy, *plan.or_buy], strict=True)
@@ -130,7 +130,7 @@ def _choice_faults(node: YamlNode | None, plan: Plan | None, file: str) -> Itera
 def _calendar_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: str) -> Iterator[Fault]:
     """Nodes whose budgets follow a calendar, without a date of time 0."""
     place = node.get("nodes")
-    if plan is None or place is None or given(root.get("starts")):
+    if plan is None or place is None or is_given(root.get("starts")):
         return
     if isinstance(plan.nodes, NodePool) and plan.nodes.follows_calendar:
         yield fault_at(place, UNDATED, file)
@@ -154,7 +154,7 @@ def _memory_faults(
 
 def _purchase_faults(
     buy: YamlNode,
-    way: Buy | None,
+    option: Buy | None,
     plan: Plan | None,
     catalog: Catalog,
     accelerator: Accelerator | None,
@@ -167,8 +167,8 @@ def _purchase_faults(
     if place is None or offer is None:
         yield from _own_node_faults(buy, plan, catalog, file)
         return
-    if plan is not None and way is not None:
-        yield from _price_faults(place, plan, way, catalog, offer.provider, file)
+    if plan is not None and option is not None:
+        yield from _price_faults(place, plan, option, catalog, offer.provider, file)
     if accelerator is not None and accelerator.name != offer.accelerator:
         names = dict.fromkeys(offer.name for offer in catalog.offers_for(accelerator.name))
         others = f"; offers with {accelerator.name}: {', '.join([*names][:3])}" if names else ""
@@ -196,14 +196,16 @@ def _layout(replica: ReplicaSpec) -> str:
     return " x ".join(parts) + (f" = {replica.accelerators}" if len(parts) > 1 else "")
 
 
-def _price_faults(place: YamlNode, plan: Plan, way: Buy, catalog: Catalog, provider: str, file: str) -> Iterator[Fault]:
+def _price_faults(
+    place: YamlNode, plan: Plan, option: Buy, catalog: Catalog, provider: str, file: str
+) -> Iterator[Fault]:
     """Rules and prices that a bill of the plan will need."""
     needed: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(catalog.billing_rule, (provider,))]
-    if isinstance(way, Spot):
-        needed.append((way.line, (catalog,)))
-    if way.storage is None and plan.startup.disk:
+    if isinstance(option, Spot):
+        needed.append((option.line, (catalog,)))
+    if option.storage is None and plan.startup.disk:
         needed.append((catalog.tier_prices, (provider, "storage")))
-    if way.egress is None and plan.response_bytes_per_token:
+    if option.egress is None and plan.response_bytes_per_token:
         needed.append((catalog.tier_prices, (provider, "egress")))
     for asked, question in needed:
         try:
@@ -234,27 +236,27 @@ def _workload_faults(root: YamlNode, workload: YamlNode, file: str, folder: Path
     if kind is not None and kind.value == "synthetic":
         for part in (workload, *items(workload.get("clients"))):
             yield from stream_faults(part, file, folder)
-        if not given(root.get("horizon")) and not given(root.get("demand")):
+        if not is_given(root.get("horizon")) and not is_given(root.get("demand")):
             yield fault_at(root, "is required with a synthetic workload, which has no end of its own", file, "horizon")
 
 
 def _source_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """There must be requests, from one place, or jobs; what serves requests is there if they are."""
     workload, demand = root.get("workload"), root.get("demand")
-    if not given(workload) and not given(demand):
-        if not given(root.get("jobs")):
+    if not is_given(workload) and not is_given(demand):
+        if not is_given(root.get("jobs")):
             message = "is missing; write the requests to replay or to draw, a `demand` to forecast, or `jobs` to run"
             yield fault_at(root, message, file, "workload")
         return
-    if given(workload) and demand is not None and given(demand):
+    if is_given(workload) and demand is not None and is_given(demand):
         yield fault_at(demand, "cannot be combined with a workload; write one of the two", file)
     plans = items(root.get("plans"))
-    unnamed = not plans or any(not given(plan.get("model")) for plan in plans)
+    unnamed = not plans or any(not is_given(plan.get("model")) for plan in plans)
     for node, keys in ((root, ("model",) if unnamed else ()), *((plan, ("replica", "scaling")) for plan in plans)):
         yield from (
             fault_at(node, "is required, and missing", file, key)
             for key in keys
-            if isinstance(node.value, dict) and not given(node.get(key))
+            if isinstance(node.value, dict) and not is_given(node.get(key))
         )
 
 
@@ -266,7 +268,7 @@ def _demand_faults(root: YamlNode, demand: YamlNode, file: str, folder: Path) ->
     for stream in items(demand.get("requests")):
         yield from stream_faults(stream, file, folder)
     horizon = root.get("horizon")
-    if horizon is not None and given(horizon):
+    if horizon is not None and is_given(horizon):
         yield fault_at(horizon, "cannot be combined with a demand; write it as demand.forecast.horizon", file)
     yield from repeated_names(items(demand.get("events")), file, "event")
     ahead = demand.get("forecast")

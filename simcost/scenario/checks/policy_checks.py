@@ -73,15 +73,15 @@ def _sorted(plan: Plan, pool: NodePool, catalog: Catalog) -> tuple[list[OnDemand
     """Allowed purchase options of a pool, and why not the others."""
     allowed: list[OnDemand | Spot] = []
     refused: list[str] = []
-    for way in (plan.buy, *plan.or_buy):
-        if not isinstance(way, OnDemand | Spot):
+    for option in (plan.buy, *plan.or_buy):
+        if not isinstance(option, OnDemand | Spot):
             continue
-        offer = catalog.offer(way.offer, way.region)
-        why = pool.refuses(offer.sku, way.capacity_type, offer.region) or pool.exceeds(
+        offer = catalog.offer(option.offer, option.region)
+        why = pool.refuses(offer.sku, option.capacity_type, offer.region) or pool.exceeds(
             offer.accelerators, offer.vcpus or 0.0, offer.memory_bytes or 0.0
         )
         if why:
-            refused.append(f"{way.offer}: {why}")
+            refused.append(f"{option.offer}: {why}")
         else:
-            allowed.append(way)
+            allowed.append(option)
     return allowed, refused

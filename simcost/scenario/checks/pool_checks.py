@@ -8,7 +8,7 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault
 from simcost.plan.routing.pool_routers import PoolRules
 from simcost.scenario.files.faults import ask, fault_at
-from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scenario import Plan
 
 
@@ -43,7 +43,7 @@ def _of_pools(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
         message = "is 0 in all pools, so that none of them gets a request by it; give one a weight"
         yield fault_at(next(filter(None, weights), node), message, file)
     for place in weights:
-        if place is not None and given(place) and not weighted:
+        if place is not None and is_given(place) and not weighted:
             message = (
                 f"has no effect: the router {plan.router.kind} does not go by weights; use weighted-random, "
                 "weighted-round-robin or weighted-least-outstanding, or take it out"
@@ -55,13 +55,13 @@ def _of_pools(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
             "prefix_cache and the block options of batching out, or give the plan one pool"
         )
         yield fault_at(node.get("pools") or node, message, file)
-    if (training := node.get("training")) is not None and given(training):
+    if (training := node.get("training")) is not None and is_given(training):
         yield fault_at(training, "cannot be combined with pools; write the jobs in a scenario of their own", file)
 
 
 def _overflow_faults(node: YamlNode | None, catalog: Catalog, file: str) -> Iterator[Fault]:
     """An API that the catalog does not know, or whose price depends on the length of each prompt."""
-    if node is None or not given(node):
+    if node is None or not is_given(node):
         return
     place = node.get("api")
     price, missing = ask(place, file, catalog.token_price)

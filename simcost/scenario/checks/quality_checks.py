@@ -8,14 +8,14 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault, did_you_mean
 from simcost.perf.quality import metrics
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scenario import Plan
 
 
 def quality_faults(root: YamlNode, plans: Sequence[Plan | None], catalog: Catalog, file: str) -> Iterator[Fault]:
     """A benchmark that nobody knows, and plans that state different ones."""
     target = root.get("quality")
-    asked = target.get("metric") if target is not None and given(target) else None
+    asked = target.get("metric") if target is not None and is_given(target) else None
     stated = [plan.quality.metric for plan in plans if plan is not None and plan.quality is not None]
     metric = asked.value if asked is not None else next(iter(stated), None)
     if asked is not None and isinstance(metric, str) and metric not in (*stated, *metrics(catalog)):

@@ -77,12 +77,12 @@ def _retry_faults(plan: Plan, node: YamlNode, file: str) -> Iterator[Fault]:
         yield fault_at(place.get("on") or place, message, file)
 
 
-def may_look_at_prefixes(plan: Plan) -> bool:
+def may_read_prefixes(plan: Plan) -> bool:
     """True if its router looks at prefixes, or is that of a manifest, which may."""
-    return isinstance(plan.router, FromManifest) or looks_at_prefixes(plan.router)
+    return isinstance(plan.router, FromManifest) or reads_prompt_prefixes(plan.router)
 
 
-def looks_at_prefixes(router: Router) -> bool:
+def reads_prompt_prefixes(router: Router) -> bool:
     """True if a scorer of the router does."""
     return isinstance(router, EndpointPicker) and any(isinstance(one.scorer, PrefixCache) for one in router.scorers)
 

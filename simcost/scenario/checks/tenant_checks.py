@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.faults import fault_at, repeated_names, validate
-from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scenario import Plan
 from simcost.scenario.schema.tenants import TenantTerms
 from simcost.units import format_seconds
@@ -18,7 +18,7 @@ _OF_JOBS = ("wait", "jct", "deadlines")
 def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Contradictions of tenants, at their places."""
     streams = list(_streams(root))
-    named = [node for node in streams if given(node.get("tenant"))]
+    named = [node for node in streams if is_given(node.get("tenant"))]
     names = list(dict.fromkeys(str(one.value) for node in named if (one := node.get("tenant")) is not None))
     if named:
         yield from (
@@ -40,7 +40,7 @@ def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
             yield fault_at(name, f"no requests have the tenant {name.value!r}{near}", file)
         slo = own.get("slo")
         for key in _OF_JOBS:
-            if slo is not None and (target := slo.get(key)) is not None and given(target):
+            if slo is not None and (target := slo.get(key)) is not None and is_given(target):
                 yield fault_at(target, "is a target of jobs, and tenants send requests; remove it", file)
 
 
@@ -48,7 +48,7 @@ def _apart_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Plans whose requests are not counted by tenant."""
     for plan in items(root.get("plans")):
         apart = plan.get("disaggregation")
-        if apart is not None and given(apart):
+        if apart is not None and is_given(apart):
             yield fault_at(apart, "cannot be combined with tenants; take `tenant` out of the workload", file)
 
 
@@ -76,7 +76,7 @@ def _streams(root: YamlNode) -> Iterator[YamlNode]:
     """Streams of requests; a synthetic workload without a tenant of its own is those of its clients."""
     for workload in items(root.get("workload")):
         clients = items(workload.get("clients"))
-        yield from clients if clients and not given(workload.get("tenant")) else [workload]
+        yield from clients if clients and not is_given(workload.get("tenant")) else [workload]
     demand = root.get("demand")
     if demand is not None:
         yield from items(demand.get("requests"))

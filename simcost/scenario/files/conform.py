@@ -108,15 +108,15 @@ class Conform:
 
     def _member(self, node: YamlNode, value: dict[str, YamlNode], of_kind: dict[str, type]) -> type | None:
         """The class that `kind` names."""
-        known, given = ", ".join(of_kind), value.get("kind")
-        if given is None:
+        known, written = ", ".join(of_kind), value.get("kind")
+        if written is None:
             self._fault(node, (node.line, node.column), f"has no kind; write kind: with one of {known}")
             return None
-        cls = of_kind.get(given.value) if isinstance(given.value, str) else None
+        cls = of_kind.get(written.value) if isinstance(written.value, str) else None
         if cls is None:
-            near = did_you_mean(str(given.value), list(of_kind))
-            message = f"{given.plain()!r} is not a kind known here; one of {known}{near}"
-            self._fault(given, (given.line, given.column), message)
+            near = did_you_mean(str(written.value), list(of_kind))
+            message = f"{written.plain()!r} is not a kind known here; one of {known}{near}"
+            self._fault(written, (written.line, written.column), message)
         return cls
 
     def _known(self, value: dict[str, YamlNode], known: Mapping[str, Any], also: Keys) -> dict[str, YamlNode]:

@@ -131,8 +131,8 @@ def _follow(root: YamlNode, loc: Keys) -> tuple[YamlNode, str | int]:
     """The node at a location of pydantic, whose names of union members the file does not have."""
     node, tag_seen = root, False
     for key in loc:
-        given = node.get("kind")
-        if given is not None and given.value == key and not tag_seen:
+        written = node.get("kind")
+        if written is not None and written.value == key and not tag_seen:
             tag_seen = True
         elif (child := node.get(key)) is not None:
             node, tag_seen = child, False

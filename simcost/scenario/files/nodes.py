@@ -47,6 +47,6 @@ def items(node: YamlNode | None) -> list[YamlNode]:
     return node.value if node is not None and isinstance(node.value, list) else []
 
 
-def given(node: YamlNode | None) -> bool:
+def is_given(node: YamlNode | None) -> bool:
     """True if something was written: not `null`, `{}` or `[]`."""
     return node is not None and node.value is not None and node.value not in ({}, [])

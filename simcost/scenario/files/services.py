@@ -13,7 +13,7 @@ from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import fault_at, shown, validate
-from simcost.scenario.files.nodes import YamlNode, given, items
+from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.files.sharing import (
     KEY,
     OF_A_PLAN,
@@ -125,7 +125,7 @@ def _misplaced(root: YamlNode, file: str) -> Iterator[Fault]:
         if (node := root.get(key)) is not None:
             yield fault_at(node, f"cannot be combined with services; write the {key} of each service in it", file)
     for key, remedy in _ALONE.items():
-        if (node := root.get(key)) is not None and given(node):
+        if (node := root.get(key)) is not None and is_given(node):
             yield fault_at(node, f"cannot be combined with services: {remedy}", file)
 
 

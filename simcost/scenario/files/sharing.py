@@ -8,7 +8,7 @@ from simcost.errors import Fault
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import fault_at, validate
-from simcost.scenario.files.nodes import YamlNode, given
+from simcost.scenario.files.nodes import YamlNode, is_given
 from simcost.scenario.schema.services import Sharing
 
 _OWN_NODES = "have nodes of their own, and the service runs on those of the plan; give it a `buy` of its own"
@@ -47,7 +47,7 @@ def rights_on_nodes(plan: YamlNode, file: str, faults: list[Fault]) -> dict[str,
             continue
         faults += _node_faults(part, file)
         for pools in (plan.get("pools"), part.get("pools")):
-            if pools is not None and given(pools):
+            if pools is not None and is_given(pools):
                 faults.append(fault_at(pools, _OWN_NODES, file))
         if (said := _rights(plan, part, file, faults)) is not None:
             found[name] = said

@@ -88,11 +88,13 @@ def money_alone(path: str) -> bool:
 
 def _offers(loaded: LoadedScenario, name: str) -> list[Offer]:
     """The offers of that name which plans buy."""
-    ways = [way for plan in loaded.scenario.plans for way in (plan.buy, *plan.or_buy)]
-    bought = [way for way in ways if isinstance(way, OnDemand | Spot | ManagedEndpoint)]
-    found = [loaded.catalog.offer(way.offer, way.region) for way in bought if way.offer.lower() == name.lower()]
+    options = [option for plan in loaded.scenario.plans for option in (plan.buy, *plan.or_buy)]
+    bought = [option for option in options if isinstance(option, OnDemand | Spot | ManagedEndpoint)]
+    found = [
+        loaded.catalog.offer(option.offer, option.region) for option in bought if option.offer.lower() == name.lower()
+    ]
     if not found:
-        known = ", ".join(sorted({way.offer for way in bought})) or "none"
+        known = ", ".join(sorted({option.offer for option in bought})) or "none"
         raise InputError(f"--vary: no plan buys the offer {name!r}; bought are {known}")
     return found
 

@@ -22,14 +22,14 @@ from simcost.scenario.checks.routing_checks import (
     differing,
     door_of,
     limited,
-    looks_at_prefixes,
+    reads_prompt_prefixes,
     router_in,
     unrouted,
 )
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.inputs.forecast_demand import Foreseen
-from simcost.scenario.inputs.recorded_demand import Given
+from simcost.scenario.inputs.forecast_demand import ForecastDemand
+from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.tables.paths import inside
 
@@ -44,7 +44,7 @@ MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steered:
+class Control:
     """Control of the fleet of a plan."""
 
     scaling: Scaling
@@ -59,7 +59,9 @@ class Steered:
     """SHA-256 of each file by its name in the scenario."""
 
 
-def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen | ClosedClientDemand) -> Steered:
+def control_of(
+    plan: Plan, loaded: LoadedScenario, source: RecordedDemand | ForecastDemand | ClosedClientDemand
+) -> Control:
     """Read the manifests and traces of a plan, and look ahead where it does.
 
     Raises: FaultsError: faults of a manifest.
@@ -90,7 +92,7 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen | Close
         manifests.append(manifest)
         router, said = _picker(manifest, router, source)
         notes += said
-    if looks_at_prefixes(router) and not plan.prefix_cache:
+    if reads_prompt_prefixes(router) and not plan.prefix_cache:
         notes.append(_NO_REUSE)
     door, said = door_of(plan, manifests)
     notes += [*said, *differing(plan, manifests)]
@@ -106,7 +108,7 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen | Close
         troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
-    return Steered(
+    return Control(
         scaling=scaling,
         nodes=nodes,
         router=router,
@@ -119,10 +121,10 @@ def steered(plan: Plan, loaded: LoadedScenario, source: Given | Foreseen | Close
 
 
 def _picker(
-    manifest: Manifest, asked: FromManifest, source: Given | Foreseen | ClosedClientDemand
+    manifest: Manifest, asked: FromManifest, source: RecordedDemand | ForecastDemand | ClosedClientDemand
 ) -> tuple[EndpointPicker, list[str]]:
     """The endpoint picker of a manifest, and what of it is not simulated."""
-    block = source.prefix_block_tokens if isinstance(source, Given) else None
+    block = source.prefix_block_tokens if isinstance(source, RecordedDemand) else None
     said = filter(None, [not_simulated(manifest), unrouted(manifest, block)])
     return router_in(manifest, asked, block), list(said)
 
@@ -169,10 +171,10 @@ def _ahead(
     plan: Plan,
     catalog: Catalog,
     loaded: LoadedScenario,
-    source: Given | Foreseen | ClosedClientDemand,
+    source: RecordedDemand | ForecastDemand | ClosedClientDemand,
 ) -> Predictive:
     """The policy with the demand that it expects."""
-    if isinstance(source, Foreseen):
+    if isinstance(source, ForecastDemand):
         step_s = source.horizon_s / source.futures.shape[1]
         rates = np.quantile(source.futures, asked.quantile, axis=0) / step_s
     elif isinstance(source, ClosedClientDemand):
@@ -204,7 +206,7 @@ def _ahead(
     )
 
 
-def _a_season_before(asked: FollowForecast, source: Given) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _a_season_before(asked: FollowForecast, source: RecordedDemand) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """The quantile of the rates around the same time a season before, by step of the run; 0 in the first season."""
     steps = max(int(np.ceil(source.horizon_s / asked.step)), 1)
     counts = np.zeros(steps)

@@ -40,7 +40,7 @@ DEMAND_FILES = ("demand.json", "paths.parquet")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Foreseen:
+class ForecastDemand:
     """A forecast demand and the futures of it that are simulated."""
 
     demand: Demand
@@ -204,11 +204,11 @@ def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:
     return (Stream(gaps=Bootstrap(trace=demand.history)),)
 
 
-def write_demand(foreseen: Foreseen, folder: Path) -> list[str]:
+def write_demand(forecast_demand: ForecastDemand, folder: Path) -> list[str]:
     """Write the demand that a chart shows and all its sample paths into a results folder; their names."""
-    outlook = foreseen.outlook
-    drawn = picture(outlook.forecast, outlook.stated, timezone=foreseen.demand.timezone)
+    outlook = forecast_demand.outlook
+    drawn = picture(outlook.forecast, outlook.stated, timezone=forecast_demand.demand.timezone)
     picture_file, paths_file = DEMAND_FILES
     (folder / picture_file).write_text(json.dumps(drawn, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    write_paths(folder / paths_file, [foreseen.outlook.futures], {"seed": foreseen.seed})
+    write_paths(folder / paths_file, [forecast_demand.outlook.futures], {"seed": forecast_demand.seed})
     return list(DEMAND_FILES)

@@ -89,7 +89,7 @@ class JobTrace:
         """Deadlines, NONE where a job has none; None if no job has one."""
         return self.jobs.deadline_s if (self.jobs.deadline_s != NONE).any() else None
 
-    def drawn(self, replication: int) -> Jobs:
+    def sampled(self, replication: int) -> Jobs:
         """The jobs of a replication, the same for every plan."""
         if self.log.limits is None:
             return self.jobs

@@ -1,4 +1,4 @@
-"""Requests of a scenario: traces replayed and requests sampled, anew in each replication."""
+"""Requests of a scenario: traces replayed and requests sampled, again in each replication."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from simcost.errors import InputError
 from simcost.scenario.checks.prefix_cache_checks import reads_prefixes
-from simcost.scenario.checks.routing_checks import may_look_at_prefixes, prefix_block_tokens
+from simcost.scenario.checks.routing_checks import may_read_prefixes, prefix_block_tokens
 from simcost.scenario.inputs.file_hashes import hashed, hashes
 from simcost.scenario.inputs.trace_models import other_models
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class RecordedDemand:
     """The workloads of a scenario."""
 
     workloads: tuple[Workload, ...]
@@ -56,7 +56,7 @@ class Given:
             inputs=hashes(loaded.folder, [name for one in scenario.open_workloads() for name in workload_traces(one)]),
             other_models=tuple(other_models(scenario, loaded.folder)),
             prefix_block_tokens=prefix_block_tokens(scenario.open_workloads(), loaded.folder)
-            if any(may_look_at_prefixes(plan) or reads_prefixes(plan) for plan in scenario.plans)
+            if any(may_read_prefixes(plan) or reads_prefixes(plan) for plan in scenario.plans)
             else None,
         )
 

@@ -25,7 +25,7 @@ class PurchasedNodes:
 
     usage: LedgerUsage
     buy: Buy
-    beside: Buy | None = None
+    account: Buy | None = None
     """The purchase on whose account it is; None = on one of its own."""
 
 
@@ -63,7 +63,7 @@ def costs_by_owner(
 
 
 def _account(nodes: PurchasedNodes) -> Buy:
-    return nodes.beside or nodes.buy
+    return nodes.account or nodes.buy
 
 
 def _used(one: PurchasedNodes, catalog: Catalog) -> UsedNodes:

@@ -167,22 +167,22 @@ class Candidates:
                 for one, factor in zip(bounds, plan.factors, strict=True)
             )
         interrupted = plan.pool.interruptions is not None or any(
-            isinstance(way, Spot) for way in (plan.plan.buy, *plan.plan.or_buy)
+            isinstance(option, Spot) for option in (plan.plan.buy, *plan.plan.or_buy)
         )
         return needed if interrupted else max(needed, _always(plan))
 
     def _least_usd(self, plan: ResolvedPlan, replicas: float) -> float:
         """Cost a month of so many replicas, disks and traffic left out."""
-        ways = zip((plan.plan.buy, *plan.plan.or_buy), plan.pool.kinds, strict=False)
-        return min(self._usage_usd(plan, way, replicas / kind.slots) for way, kind in ways)
+        options = zip((plan.plan.buy, *plan.plan.or_buy), plan.pool.kinds, strict=False)
+        return min(self._usage_usd(plan, option, replicas / kind.slots) for option, kind in options)
 
-    def _usage_usd(self, plan: ResolvedPlan, way: Any, nodes: float) -> float:
-        key = f"{way} {nodes:.9g}"
+    def _usage_usd(self, plan: ResolvedPlan, option: Any, nodes: float) -> float:
+        key = f"{option} {nodes:.9g}"
         if key not in self._costs:
             usage = _flat_usage(nodes, self._question.horizon_s or 1.0, plan)
             try:
                 self._costs[key] = costs_of(
-                    [PurchasedNodes(usage=usage, buy=way)], self._question.loaded.catalog
+                    [PurchasedNodes(usage=usage, buy=option)], self._question.loaded.catalog
                 ).per_month_usd
             except InputError:
                 self._costs[key] = 0.0

@@ -79,7 +79,7 @@ class TrainedSide:
 
 def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
     """Assess a run of requests, and its usage."""
-    felt, first = ledger.outcomes, replication == 0
+    outcomes, first = ledger.outcomes, replication == 0
     pools = sides_of_pools(plan.plan, ledger)
     scenario = question.loaded.scenario
     report = assess(ledger, scenario.slo, scenario.tenant_slos())
@@ -88,23 +88,23 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         slo=report,
         engine_factor=plan.factors[replication],
         requests={
-            "arrived": felt.arrived,
-            "completed": felt.completed,
-            "rejected": felt.rejected,
-            "timed_out": felt.timed_out,
-            "lost": felt.lost,
-            "in_system": felt.in_system,
-            "preemptions": felt.preemptions,
-            "requeued": felt.requeued,
+            "arrived": outcomes.arrived,
+            "completed": outcomes.completed,
+            "rejected": outcomes.rejected,
+            "timed_out": outcomes.timed_out,
+            "lost": outcomes.lost,
+            "in_system": outcomes.in_system,
+            "preemptions": outcomes.preemptions,
+            "requeued": outcomes.requeued,
         },
-        output_tokens=felt.output_tokens,
-        prompt_tokens=felt.prompt_tokens,
-        retries=_retries(felt),
-        by_priority=felt.by_priority,
-        tenant_shares=tenant_shares(plan.pool, felt),
-        prefix_blocks=felt.prefix_blocks,
-        prefix_cache=felt.prefix_cache,
-        overflowed=None if felt.overflowed is None else felt.overflowed[0],
+        output_tokens=outcomes.output_tokens,
+        prompt_tokens=outcomes.prompt_tokens,
+        retries=_retries(outcomes),
+        by_priority=outcomes.by_priority,
+        tenant_shares=tenant_shares(plan.pool, outcomes),
+        prefix_blocks=outcomes.prefix_blocks,
+        prefix_cache=outcomes.prefix_cache,
+        overflowed=None if outcomes.overflowed is None else outcomes.overflowed[0],
         replica_hours=added([*(pool.replica_hours for pool in pools), *(side.replica_hours() for side in sides[1:])]),
         provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),
         perfect=perfect_scaling(ledger, report) if len(sides) == 1 and not ledger.pools else None,
@@ -123,7 +123,7 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         + sum(side.outcomes.work_s * side.accelerators_per_replica for side in sides[1:]) / HOUR,
         timeline=ledger.timeline if first else None,
         followed=followed(ledger, report) if first else None,
-        latency=quantiles(felt) if first else None,
+        latency=quantiles(outcomes) if first else None,
     )
 
 
@@ -134,21 +134,21 @@ def _prefill_nodes(plan: ResolvedPlan, ledger: Ledger) -> list[PurchasedNodes]:
     [usage] = usages_of(ledger.prefill)
     usage = by_accelerator(usage, ledger.prefill.accelerators_per_replica)
     buy, own = plan.plan.buy, plan.prefill.plan.buy
-    alike = own == buy or all(isinstance(way, OnDemand | Spot) for way in (own, buy))
-    return [PurchasedNodes(usage=usage, buy=own, beside=buy if alike else None)]
+    alike = own == buy or all(isinstance(option, OnDemand | Spot) for option in (own, buy))
+    return [PurchasedNodes(usage=usage, buy=own, account=buy if alike else None)]
 
 
-def _retries(felt: RequestOutcomes) -> dict[str, Any] | None:
-    if felt.sendings is None:
+def _retries(outcomes: RequestOutcomes) -> dict[str, Any] | None:
+    if outcomes.sendings is None:
         return None
-    sent = asdict(felt.sendings)
+    sent = asdict(outcomes.sendings)
     again = {name: sent.pop(name) for name in ("retries", "refused", "waiting")}
     return {
         "retries": again["retries"],
-        "gave_up": felt.rejected + felt.timed_out + felt.lost,
+        "gave_up": outcomes.rejected + outcomes.timed_out + outcomes.lost,
         "refused_by_budget": again["refused"],
         "waiting": again["waiting"],
-        "generated_tokens": felt.generated_tokens,
+        "generated_tokens": outcomes.generated_tokens,
         "sendings": sent,
     }
 
@@ -188,11 +188,11 @@ def trained_side(
     cluster: Cluster,
     replication: int,
     ledger: JobLedger,
-    beside: ServedSide | None,
+    serving: ServedSide | None,
 ) -> TrainedSide:
     """Assess a run of jobs, and its usage; `beside`: the requests of the plan."""
     report = assess_jobs(ledger, question.loaded.scenario.slo, jobs.due_s)
-    gpus, hours, bought = _used(question, cluster, replication, ledger, beside)
+    gpus, hours, bought = _used(question, cluster, replication, ledger, serving)
     idle, fragmented = hours["idle_blocked"] + hours["idle_free"], ledger.fragmented_gpu_seconds
     trained = Trained(
         slo=report,
@@ -206,31 +206,31 @@ def trained_side(
         trained=trained,
         bought=bought,
         busy_hours=sum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
-        timeline=_gpus_over_time(ledger, beside) if first else None,
+        timeline=_gpus_over_time(ledger, serving) if first else None,
         waits=job_quantiles(ledger) if first else None,
     )
 
 
 def _used(
-    question: ResolvedScenario, cluster: Cluster, replication: int, ledger: JobLedger, beside: ServedSide | None
+    question: ResolvedScenario, cluster: Cluster, replication: int, ledger: JobLedger, serving: ServedSide | None
 ) -> tuple[int, dict[str, float], list[PurchasedNodes]]:
     """GPUs of the cluster, GPU-hours by bucket, and what its nodes did and how they are bought."""
     hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
     on = cluster.training
-    if beside is not None:
-        hours["requests"] = sum(beside.usage.slot_seconds.values()) / HOUR
-    if beside is None or not isinstance(on, OnShared):
+    if serving is not None:
+        hours["requests"] = sum(serving.usage.slot_seconds.values()) / HOUR
+    if serving is None or not isinstance(on, OnShared):
         return ledger.gpus, hours, job_usage(ledger, cluster, question.seed, replication)
     hours["down"] = 0.0  # what is not there for jobs is what requests hold
-    return on.gpus, hours, [shared_usage(beside.usage, ledger, cluster, on.gpus)]
+    return on.gpus, hours, [shared_usage(serving.usage, ledger, cluster, on.gpus)]
 
 
-def _gpus_over_time(ledger: JobLedger, beside: ServedSide | None) -> pa.Table | None:
+def _gpus_over_time(ledger: JobLedger, serving: ServedSide | None) -> pa.Table | None:
     """Means over equal parts of the run: GPUs that jobs and requests hold, and jobs that wait; None on nodes."""
     kept = ledger.timeline
     if kept is None:
         return None
-    held = np.zeros(len(kept)) if beside is None else means(*gpus_held(beside.usage), beside.usage.horizon_s)
+    held = np.zeros(len(kept)) if serving is None else means(*gpus_held(serving.usage), serving.usage.horizon_s)
     columns = {
         "t_s": kept["t_s"],
         "jobs": kept["allocated"],

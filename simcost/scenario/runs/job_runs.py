@@ -39,7 +39,7 @@ def list_job_runs(question: ResolvedScenario, folder: Path) -> list[JobRun]:
         for cluster in question.clusters:
             beside = ""
             if cluster.shared:
-                pool = serving[cluster.plan.name].drawn(replication)
+                pool = serving[cluster.plan.name].sampled(replication)
                 beside = run_key(question, pool, replication)
             key = job_key(question, cluster, beside, replication)
             one = JobRun(cluster=cluster, replication=replication, folder=folder / key[:32])
@@ -61,7 +61,7 @@ def _simulate(question: ResolvedScenario, run: JobRun, left: GpuCapacity | None)
     assert question.jobs is not None  # noqa: S101 - clusters have jobs
     ledger = run_jobs(
         run.cluster,
-        question.jobs.drawn(run.replication),
+        question.jobs.sampled(run.replication),
         left,
         horizon_s=question.horizon_s,
         seed=question.seed,

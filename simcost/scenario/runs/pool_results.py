@@ -60,7 +60,7 @@ def _provider(buy: OnDemand | Spot) -> str:
 def _side(name: str, requests: int, plan: Plan, ledger: Ledger, account: Buy) -> PoolSide:
     each = ledger.accelerators_per_replica
     usages = [by_accelerator(usage, each) for usage in usages_of(ledger)]
-    ways = () if isinstance(plan.training, OnShared) else (plan.buy, *plan.or_buy)
+    options = () if isinstance(plan.training, OnShared) else (plan.buy, *plan.or_buy)
     return PoolSide(
         name=name,
         requests=requests,
@@ -68,7 +68,7 @@ def _side(name: str, requests: int, plan: Plan, ledger: Ledger, account: Buy) ->
         busy_hours=ledger.outcomes.work_s / HOUR * each,
         usage=usages[0],
         bought=tuple(
-            PurchasedNodes(usage=usage, buy=buy, beside=account) for usage, buy in zip(usages, ways, strict=False)
+            PurchasedNodes(usage=usage, buy=buy, account=account) for usage, buy in zip(usages, options, strict=False)
         ),
     )
 

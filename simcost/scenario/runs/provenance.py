@@ -88,7 +88,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
             sentences.setdefault(_startup(), []).append(name)
         if one.plan.overflow is not None:
             sentences.setdefault(_overflow(one.plan.overflow), []).append(name)
-        if one.beside:
+        if one.other_pools:
             sentences.setdefault(_POOLS, []).append(name)
         if _is_kept_spot(one.plan):
             sentences.setdefault(_kept_spot(), []).append(name)
@@ -125,7 +125,7 @@ def _engine(sigma: float, seeds: int) -> str:
         return "Engines take exactly the modelled step time."
     if seeds == 1:
         return f"Engines may differ from the modelled step time by a factor {exp(sigma):.2f} (sigma); not sampled."
-    return f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), drawn anew in each run."
+    return f"Engines differ from the modelled step time by a factor {exp(sigma):.2f} (sigma), drawn again in each run."
 
 
 def _overhead(seconds: float) -> str:
@@ -149,7 +149,7 @@ def _other_model(question: ResolvedScenario, plan: Plan) -> tuple[str, ...]:
 
 
 def _is_kept_spot(plan: Plan) -> bool:
-    spot = any(isinstance(way, Spot) for way in (plan.buy, *plan.or_buy))
+    spot = any(isinstance(option, Spot) for option in (plan.buy, *plan.or_buy))
     return spot and (plan.interruptions is None or plan.interruptions.spot is None)
 
 

@@ -21,14 +21,14 @@ from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
 from simcost.scenario.checks.policy_checks import within
 from simcost.scenario.checks.prefix_cache_checks import cache_notes, prefix_cache_of, reads_prefixes, system_tokens
-from simcost.scenario.checks.routing_checks import looks_at_prefixes
+from simcost.scenario.checks.routing_checks import reads_prompt_prefixes
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.clusters import Cluster, find_clusters
-from simcost.scenario.inputs.control import steered
+from simcost.scenario.inputs.control import control_of
 from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
-from simcost.scenario.inputs.forecast_demand import Foreseen
+from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
-from simcost.scenario.inputs.recorded_demand import Given
+from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OnShared, Plan, ServedPool
 from simcost.sim.serving.pool import Pool
@@ -37,7 +37,7 @@ REPLICATIONS, FUTURES = 5, 10
 """Number of runs of a plan unless the scenario says, of a recorded workload and of a forecast demand."""
 
 
-Source = Given | Foreseen | ClosedClientDemand
+Source = RecordedDemand | ForecastDemand | ClosedClientDemand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,29 +95,31 @@ class ResolvedPlan:
     """SHA-256 of its manifests and spot traces by their names in the scenario."""
     prefill: ResolvedPlan | None = None
     """The prefill side, where it is apart."""
-    beside: tuple[ResolvedPlan, ...] = ()
+    other_pools: tuple[ResolvedPlan, ...] = ()
     """The further pools of a plan of several, each as a plan; all else here is of the first."""
 
     def each_pool(self) -> tuple[ResolvedPlan, ...]:
         """The plan, and its further pools."""
-        return (self, *self.beside)
+        return (self, *self.other_pools)
 
-    def drawn(self, replication: int) -> Pool:
+    def sampled(self, replication: int) -> Pool:
         """The pool with the engine factor of a replication."""
         side = self.pool.prefill
         if side is not None and self.prefill is not None:
-            side = replace(side, pool=self.prefill.drawn(replication))
+            side = replace(side, pool=self.prefill.sampled(replication))
         return replace(self.pool, step=self.pool.step.scaled(self.factors[replication]), prefill=side)
 
     def slower(self, factor: float) -> ResolvedPlan:
         """The same with steps longer by a factor."""
         prefill = None if self.prefill is None else self.prefill.slower(factor)
-        beside = tuple(pool.slower(factor) for pool in self.beside)
-        return replace(self, factors=tuple(factor * one for one in self.factors), prefill=prefill, beside=beside)
+        other_pools = tuple(pool.slower(factor) for pool in self.other_pools)
+        return replace(
+            self, factors=tuple(factor * one for one in self.factors), prefill=prefill, other_pools=other_pools
+        )
 
-    def drawn_beside(self, replication: int) -> tuple[Pool, ...]:
+    def sampled_others(self, replication: int) -> tuple[Pool, ...]:
         """The further pools, each with its engine factor."""
-        return tuple(one.drawn(replication) for one in self.beside)
+        return tuple(one.sampled(replication) for one in self.other_pools)
 
 
 def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> ResolvedScenario:
@@ -152,15 +154,15 @@ def _source(loaded: LoadedScenario, seed: int, seeds: int | None) -> Source | No
     """The requests, if there are any."""
     scenario = loaded.scenario
     if scenario.demand is not None:
-        return Foreseen.of(loaded, scenario.demand, seed, seeds or FUTURES)
+        return ForecastDemand.of(loaded, scenario.demand, seed, seeds or FUTURES)
     closed = scenario.closed_workload()
     if closed is not None:
         return ClosedClientDemand.of(loaded, closed, seed)
-    return Given.of(loaded, seed) if scenario.workload else None
+    return RecordedDemand.of(loaded, seed) if scenario.workload else None
 
 
 def _replications(source: Source | None, seeds: int | None) -> int:
-    return len(source.screening.chosen) if isinstance(source, Foreseen) else seeds or REPLICATIONS
+    return len(source.screening.chosen) if isinstance(source, ForecastDemand) else seeds or REPLICATIONS
 
 
 def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator: str) -> tuple[float, ...]:
@@ -173,9 +175,9 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
     return tuple(exp(sigma * NormalDist().inv_cdf((int(k) + 0.5) / seeds)) for k in order)
 
 
-def run_key(question: ResolvedScenario, pool: Pool, replication: int, beside: Sequence[Pool] = ()) -> str:
+def run_key(question: ResolvedScenario, pool: Pool, replication: int, other_pools: Sequence[Pool] = ()) -> str:
     """SHA-256 of all that serving requests depends on, and of nothing about money."""
-    further = {"beside": [_pool_identity(one) for one in beside]} if beside else {}
+    further = {"beside": [_pool_identity(one) for one in other_pools]} if other_pools else {}
     return key_of(
         **further,
         pool=_pool_identity(pool),
@@ -195,13 +197,13 @@ def _pool_identity(pool: Pool) -> dict[str, Any]:
     return identity
 
 
-def job_key(question: ResolvedScenario, cluster: Cluster, beside: str, replication: int) -> str:
+def job_key(question: ResolvedScenario, cluster: Cluster, other_pools: str, replication: int) -> str:
     """SHA-256 of all that running jobs depends on; `beside` is the key of what serves requests on the same fleet."""
     return key_of(
         jobs=question.jobs.identity(replication) if question.jobs else None,
         cluster=cluster.identity(question.seed, replication),
         horizon_s=question.horizon_s,
-        beside=beside,
+        other_pools=other_pools,
     )
 
 
@@ -224,19 +226,19 @@ def node_kinds(plan: Plan, catalog: Catalog, per_replica: int) -> tuple[NodeKind
     if not isinstance(plan.buy, OnDemand | Spot):
         return (NodeKind(slots=plan.buy.node_accelerators(catalog, per_replica) // per_replica),)
     return tuple(
-        _node_kind(way, catalog, per_replica, chosen=bool(plan.or_buy))
-        for way in (plan.buy, *plan.or_buy)
-        if isinstance(way, OnDemand | Spot)
+        _node_kind(option, catalog, per_replica, chosen=bool(plan.or_buy))
+        for option in (plan.buy, *plan.or_buy)
+        if isinstance(option, OnDemand | Spot)
     )
 
 
-def _node_kind(way: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chosen: bool) -> NodeKind:
+def _node_kind(option: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chosen: bool) -> NodeKind:
     """A kind of node, with its price where one is `chosen` by it."""
-    offer = catalog.offer(way.offer, way.region)
+    offer = catalog.offer(option.offer, option.region)
     return NodeKind(
         slots=offer.accelerators // per_replica,
-        usd_per_h=way.line(catalog).contracted_usd if chosen else 0.0,
-        spot=chosen and isinstance(way, Spot),
+        usd_per_h=option.line(catalog).contracted_usd if chosen else 0.0,
+        spot=chosen and isinstance(option, Spot),
         vcpus=float(offer.vcpus or 0),
         memory_bytes=offer.memory_bytes or 0.0,
     )
@@ -257,7 +259,7 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
             _named(resolved_plan(alone, question), pool) for alone, pool in zip(plan.by_pool(), plan.pools, strict=True)
         )
         inputs = {name: digest for one in (first, *others) for name, digest in one.inputs.items()}
-        return replace(first, plan=plan, beside=tuple(others), inputs=inputs)
+        return replace(first, plan=plan, other_pools=tuple(others), inputs=inputs)
     loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
     served = loaded.scenario.model_of(plan)
     if replica is None or plan.scaling is None or served is None:
@@ -270,27 +272,27 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     shared = plan.training if isinstance(plan.training, OnShared) else None
     if question.source is None:
         raise InputError(f"plan {plan.name!r} has no requests to serve")
-    block = question.source.prefix_block_tokens if isinstance(question.source, Given) else None
-    steers = steered(plan, loaded, question.source)
-    plan, refused = within(plan, steers.nodes, catalog)
+    block = question.source.prefix_block_tokens if isinstance(question.source, RecordedDemand) else None
+    control = control_of(plan, loaded, question.source)
+    plan, refused = within(plan, control.nodes, catalog)
     pool = Pool(
         name=f"{replica.shape(model).name} on {accelerator.name}",
         step=step,
         kv_capacity_tokens=memory.kv_capacity_tokens,
         first_token_overhead_s=replica.first_token_overhead,
-        scaling=steers.scaling,
+        scaling=control.scaling,
         metrics=plan.metrics,
         drain=plan.drain,
-        nodes=steers.nodes,
-        interruptions=steers.interruptions,
-        starts_utc_s=steers.starts_utc_s,
+        nodes=control.nodes,
+        interruptions=control.interruptions,
+        starts_utc_s=control.starts_utc_s,
         batching=plan.batching,
-        router=steers.router,
-        admission=steers.admission,
+        router=control.router,
+        admission=control.admission,
         retries=plan.retries,
         prefix_cache=prefix_cache_of(plan),
         system_tokens=system_tokens(loaded.scenario) if reads_prefixes(plan) else 0,
-        prefix_block_tokens=block if looks_at_prefixes(steers.router) or reads_prefixes(plan) else None,
+        prefix_block_tokens=block if reads_prompt_prefixes(control.router) or reads_prefixes(plan) else None,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
         kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators),
@@ -309,6 +311,6 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         memory=memory,
         sigma=sigma,
         factors=factors,
-        notes=(*steers.notes, *refused, *cache_notes(plan, window_layers=model.window_layers + model.linear_layers)),
-        inputs=steers.inputs,
+        notes=(*control.notes, *refused, *cache_notes(plan, window_layers=model.window_layers + model.linear_layers)),
+        inputs=control.inputs,
     )

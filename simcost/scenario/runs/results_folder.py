@@ -14,7 +14,7 @@ from simcost.compare.document import document
 from simcost.compare.results import RunResult
 from simcost.errors import InputError
 from simcost.outputs import check_folder, check_outputs
-from simcost.scenario.inputs.forecast_demand import DEMAND_FILES, Foreseen, write_demand
+from simcost.scenario.inputs.forecast_demand import DEMAND_FILES, ForecastDemand, write_demand
 from simcost.scenario.runs.tables import RunTables, write_tables
 from simcost.scenario.storage.folders import SUMS, whole_files, write_sums
 
@@ -30,7 +30,7 @@ class ComparedRuns:
     """The scenario in full."""
     provenance: dict[str, Any]
     assumptions: Sequence[str]
-    forecast: Foreseen | None = None
+    forecast: ForecastDemand | None = None
     """The demand, where it is forecast."""
     budget_usd: float | None = None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from simcost.compare.comparison import compare
 from simcost.errors import InputError
-from simcost.scenario.inputs.forecast_demand import Foreseen
+from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.contributions import (
     ServedSide,
@@ -73,7 +73,9 @@ def run(
         check_results(input_files_of_services(services), resolved_services_text(services), out)
         return write_results(compared_services(services, service_rows(services, options)), out)
     question = settle(loaded, seed=seed, seeds=seeds)
-    check_results(input_files(question), resolved_text(question), out, forecast=isinstance(question.source, Foreseen))
+    check_results(
+        input_files(question), resolved_text(question), out, forecast=isinstance(question.source, ForecastDemand)
+    )
     return write_results(_compared(question, _rows(question, options)), out)
 
 
@@ -134,6 +136,6 @@ def _compared(question: ResolvedScenario, rows: list[RunTables]) -> ComparedRuns
         resolved=resolved_text(question),
         provenance=provenance(question, longest_s(rows)),
         assumptions=assumptions(question),
-        forecast=source if isinstance(source, Foreseen) else None,
+        forecast=source if isinstance(source, ForecastDemand) else None,
         budget_usd=scenario.demand.budget if scenario.demand else None,
     )

@@ -23,7 +23,7 @@ from simcost.scenario.storage.ledgers import ROWS, load_ledger, save_ledger, wit
 from simcost.sim.serving.pool import Pool
 
 KEPT_UP_TO = 3_000_000
-"""Requests of a replication that are kept for the next plan; larger ones stream anew for each."""
+"""Requests of a replication that are kept for the next plan; larger ones stream again for each."""
 
 
 class Arrivals:
@@ -59,7 +59,7 @@ class ServingRun:
     pool: Pool
     replication: int
     folder: Path
-    beside: tuple[Pool, ...] = ()
+    other_pools: tuple[Pool, ...] = ()
     """Further pools behind the same router."""
     plans: list[ResolvedPlan] = field(default_factory=list)
     share: float = 0.0
@@ -71,9 +71,9 @@ def list_serving_runs(question: ResolvedScenario, folder: Path, *, without: Coll
     runs: dict[str, ServingRun] = {}
     for replication in range(question.seeds):
         for plan in (one for one in question.plans if one.plan.name not in without):
-            pool, beside = plan.drawn(replication), plan.drawn_beside(replication)
-            key = run_key(question, pool, replication, beside)
-            one = ServingRun(pool=pool, beside=beside, replication=replication, folder=folder / key[:32])
+            pool, other_pools = plan.sampled(replication), plan.sampled_others(replication)
+            key = run_key(question, pool, replication, other_pools)
+            one = ServingRun(pool=pool, other_pools=other_pools, replication=replication, folder=folder / key[:32])
             runs.setdefault(key, one).plans.append(plan)
     return list(runs.values())
 
@@ -100,7 +100,7 @@ def _simulate(
 ) -> Ledger:
     from simcost.sim import simulate, simulate_pools
 
-    serve = partial(simulate_pools, (run.pool, *run.beside)) if run.beside else partial(simulate, run.pool)
+    serve = partial(simulate_pools, (run.pool, *run.other_pools)) if run.other_pools else partial(simulate, run.pool)
     return serve(
         arrivals.of(run.replication),
         horizon_s=arrivals.horizon_s,

@@ -64,7 +64,7 @@ def list_shared_runs(services: ResolvedServices, folder: Path) -> list[SharedRun
 def _run(
     services: ResolvedServices, plan: str, plans: Mapping[str, ResolvedPlan], replication: int, folder: Path
 ) -> SharedRun:
-    pools = {name: replace(one.drawn(replication), name=name) for name, one in plans.items()}
+    pools = {name: replace(one.sampled(replication), name=name) for name, one in plans.items()}
     rights = {name: services.loaded.sharing[plan, name] for name in plans}
     nodes = _nodes(next(iter(plans.values())), services.catalog, preempt=any(one.preempt for one in rights.values()))
     questions = {name: services.questions[name] for name in plans}
@@ -174,7 +174,7 @@ def shared_side(services: ResolvedServices, plan: str, replication: int, ledger:
     """Assess the services of a plan, and the usage of its nodes."""
     plans = services.sharing_plans()[plan]
     first = next(iter(plans.values())).plan
-    ways = (first.buy, *first.or_buy)
+    options = (first.buy, *first.or_buy)
     sides = {}
     for name, resolved in plans.items():
         side = served_side(services.questions[name], resolved, replication, ledger.services[name])
@@ -184,6 +184,7 @@ def shared_side(services: ResolvedServices, plan: str, replication: int, ledger:
         ]
         sides[name] = replace(side, usage=held[0].usage, bought=held)
     nodes = [
-        PurchasedNodes(usage=usage, buy=buy, beside=ways[0]) for usage, buy in zip(ledger.usage(), ways, strict=True)
+        PurchasedNodes(usage=usage, buy=buy, account=options[0])
+        for usage, buy in zip(ledger.usage(), options, strict=True)
     ]
     return SharedSide(services=sides, nodes=nodes)

@@ -106,7 +106,7 @@ class Simulations:
 
     def _run(self, name: str, replication: int) -> ServingRun:
         plan = self._resolved(name)
-        pool = plan.drawn(replication)
+        pool = plan.sampled(replication)
         key = run_key(self.question, pool, replication)
         self.keys.add(key)
         return ServingRun(pool=pool, replication=replication, folder=self._runs / key[:32], plans=[plan])

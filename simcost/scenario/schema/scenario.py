@@ -49,7 +49,7 @@ class JobLog:
     limit_error: Annotated[float, Ge(0), Le(1e6)] = 0.0
     """Time limits that the log lacks are duration x (1 + this)."""
     limits: EstimateError | None = None
-    """Draws all time limits anew, in each replication; None = those of the log."""
+    """Draws all time limits again, in each replication; None = those of the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class OnGpus:
     checkpoints: Checkpoints | None = None
     """Checkpoints of jobs, as they would be beside requests or on spot; None = they take no time."""
     failures: ClusterFailures | None = None
-    """Failures of nodes and jobs, sampled anew in each replication; None = nothing fails."""
+    """Failures of nodes and jobs, sampled again in each replication; None = nothing fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class OnNodes:
     checkpoints: Checkpoints | None = None
     """Checkpoints of jobs; None = they take no time."""
     failures: ClusterFailures | None = None
-    """Failures of nodes and jobs, sampled anew in each replication; None = nothing fails."""
+    """Failures of nodes and jobs, sampled again in each replication; None = nothing fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class SpotNodes:
     """Held while the trace is at its most; below it, the same share of them, rounded down."""
     availability: str
     """CSV or Parquet of `timestamp,available`, or of runs, relative to the scenario file and inside its folder. Past
-    its end it begins anew; each replication begins at another time of it."""
+    its end it starts again; each replication begins at another time of it."""
     trace: str | None = None
     """Name of the trace in the file; None = its only one."""
     offer: str

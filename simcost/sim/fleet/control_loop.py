@@ -17,14 +17,14 @@ def control(fleet: Fleet) -> Process:
     interval_ns = round(policy.interval * NS_PER_S)
     exact = pipeline.settings.scrape == 0
     if exact:
-        pipeline.scrape(fleet.look())
+        pipeline.scrape(fleet.observe())
     else:
         env.process(pipeline.scrapes())
     share = float(stream(fleet.seed, "controller phase").random()) if pipeline.settings.phase else 1.0
     yield env.timeout(round(interval_ns * share))
     while True:
         if exact:
-            pipeline.scrape(fleet.look())
+            pipeline.scrape(fleet.observe())
         elif fleet.count["draining"] or fleet.plane.writes_rows:
             fleet.catch_up()
         desired, _, state = policy.step(fleet.now / NS_PER_S, pipeline.observe(), state)
@@ -32,24 +32,24 @@ def control(fleet: Fleet) -> Process:
         yield env.timeout(interval_ns)
 
 
-def sample(fleet: Fleet, times_ns: Iterator[int], *, beside: Sequence[Fleet] = ()) -> Process:
+def sample(fleet: Fleet, times_ns: Iterator[int], *, others: Sequence[Fleet] = ()) -> Process:
     """Write a line of the timeline at each of the times: of a fleet, and of those beside it on the same data plane."""
     for time_ns in times_ns:
         yield fleet.env.timeout(time_ns - fleet.now)
-        for one in (fleet, *beside):
-            one.look()
-        seen = fleet.plane.look()
-        desired, *counts = _counts([fleet, *beside])
-        fleet.books.sample(fleet.now, desired, *counts, seen.running, seen.waiting, seen.kv_tokens)
+        for one in (fleet, *others):
+            one.observe()
+        seen = fleet.plane.observe()
+        desired, *counts = _counts([fleet, *others])
+        fleet.recorder.sample(fleet.now, desired, *counts, seen.running, seen.waiting, seen.kv_tokens)
 
 
-def pulse(fleet: Fleet, every_ns: int, *, beside: Sequence[Fleet] = ()) -> Process:
+def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Process:
     """Write a line of the pulse at each interval, as `sample` does."""
     while True:
         yield fleet.env.timeout(every_ns)
         fleet.plane.advance(fleet.now)
-        seen, (desired, ready, starting, _) = fleet.plane.look(), _counts([fleet, *beside])
-        fleet.books.pulse(fleet.now, seen.arrived, desired, ready, starting, seen.waiting)
+        seen, (desired, ready, starting, _) = fleet.plane.observe(), _counts([fleet, *others])
+        fleet.recorder.pulse(fleet.now, seen.arrived, desired, ready, starting, seen.waiting)
 
 
 def _counts(fleets: Sequence[Fleet]) -> list[int]:
@@ -57,9 +57,9 @@ def _counts(fleets: Sequence[Fleet]) -> list[int]:
     return [sum(counts) for counts in zip(*((one.desired, *one.count.values()) for one in fleets), strict=True)]
 
 
-def keep_books(fleet: Fleet, window_ns: int) -> Process:
+def record_usage(fleet: Fleet, window_ns: int) -> Process:
     """Cut the usage at each window of the ledger."""
     while True:
         yield fleet.env.timeout(window_ns)
-        fleet.look()
-        fleet.write_books()
+        fleet.observe()
+        fleet.write_records()

@@ -15,7 +15,7 @@ from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane, PoolObservation
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.recorder import Books
+from simcost.sim.serving.recorder import Recorder
 from simcost.units import NS_PER_S
 
 _MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
@@ -28,7 +28,7 @@ class Fleet:
         scheduler: of the nodes they run on, which other fleets may share.
         pool: the replicas and their policies.
         plane: their requests.
-        books: what becomes of them.
+        recorder: what becomes of them.
         seed: for the phases of controllers, start-up times and failures of replicas.
         size: slots of a node that a replica takes.
         priority: of its replicas, where others wait for nodes too.
@@ -42,7 +42,7 @@ class Fleet:
         scheduler: NodeScheduler,
         pool: Pool,
         plane: DataPlane,
-        books: Books,
+        recorder: Recorder,
         seed: int = 0,
         *,
         size: int = 1,
@@ -52,12 +52,12 @@ class Fleet:
         slots: FreeSlots | None = None,
     ) -> None:
         self.env, self.scheduler = scheduler.env, scheduler
-        self.pool, self.plane, self.books, self.seed = pool, plane, books, seed
+        self.pool, self.plane, self.recorder, self.seed = pool, plane, recorder, seed
         self.size, self.priority, self.quota, self.kind = size, priority, quota, kind
         self._slots = slots or FreeSlots()
         scheduler.fleets.append(self)
         number = len(scheduler.fleets)
-        self.cold = ColdStart(scheduler.transfers, pool.startup, pool.weights_bytes, books, seed, number)
+        self.cold = ColdStart(scheduler.transfers, pool.startup, pool.weights_bytes, recorder, seed, number)
         self.replicas: list[Replica] = []
         self.pending: list[Replica] = []
         """Replicas that have no room, in the order in which they get some."""
@@ -86,12 +86,12 @@ class Fleet:
         self.plane.advance(self.now)
         self._collect_drained()
 
-    def look(self) -> PoolObservation:
+    def observe(self) -> PoolObservation:
         """Catch up; report the state."""
         self.catch_up()
-        return self.plane.look() if self.kind is None else self.plane.of_kind(self.kind)
+        return self.plane.observe() if self.kind is None else self.plane.of_kind(self.kind)
 
-    def look_if_draining(self) -> None:
+    def observe_if_draining(self) -> None:
         """Retire drained replicas."""
         if self.count["draining"]:
             self.catch_up()
@@ -99,7 +99,7 @@ class Fleet:
     def scale_to(self, desired: int) -> None:
         """Order or retire replicas until as many are starting or ready as desired."""
         if desired != self.desired:
-            self.books.event(self.now, "desired", float(desired))
+            self.recorder.event(self.now, "desired", float(desired))
         self.desired = desired
         self.settle()
 
@@ -152,29 +152,29 @@ class Fleet:
     def evict(self, replica: Replica) -> None:
         """Drain a replica, since one of higher priority needs its room."""
         self.plane.advance(self.now)
-        self.books.event(self.now, "preempted", 1.0)
+        self.recorder.event(self.now, "preempted", 1.0)
         self._retire(replica)
 
     def crash(self, replica: Replica) -> None:
-        """The replica loses its requests and begins anew on its node."""
+        """The replica loses its requests and starts again on its node."""
         self.plane.advance(self.now)
-        self.books.event(self.now, "replica_failed", 1.0)
+        self.recorder.event(self.now, "replica_failed", 1.0)
         self.plane.close(replica.slot)
         self._vacate(replica)
         self._change(replica, "starting")
         replica.restarts += 1
         replica.boot = self.env.process(self._boot(replica))
 
-    def write_books(self) -> None:
+    def write_records(self) -> None:
         """Enter the usage of all living replicas up to now."""
         for replica in self.replicas:
             self._enter(replica, self.now)
 
-    def close_books(self) -> None:
+    def close_records(self) -> None:
         """Enter the runs that continue at the end of the run."""
-        self.write_books()
+        self.write_records()
         for name in sorted(self.unread):
-            self.books.event(self.now, f"{UNREAD}{name}", 0.0)
+            self.recorder.event(self.now, f"{UNREAD}{name}", 0.0)
 
     def _order(self, *, warm: bool) -> None:
         now = self.now
@@ -218,9 +218,9 @@ class Fleet:
             return
         self.plane.advance(self.now)
         self._change(replica, "ready")
-        self.books.event(self.now, "started", (self.now - began_ns) / NS_PER_S)
+        self.recorder.event(self.now, "started", (self.now - began_ns) / NS_PER_S)
         waited_ns = max(min(node.ready_ns, self.now) - began_ns, 0)
-        self.books.event(self.now, "provisioned", waited_ns / NS_PER_S)
+        self.recorder.event(self.now, "provisioned", waited_ns / NS_PER_S)
         self._open(replica)
 
     def _open(self, replica: Replica) -> None:
@@ -243,9 +243,9 @@ class Fleet:
     def _deadline(self, replica: Replica, grace_ns: int) -> Process:
         """End a drain at its deadline: unfinished requests return to the gateway, or are lost."""
         yield self.env.timeout(grace_ns)
-        self.look()
+        self.observe()
         if replica in self.replicas:
-            self.books.event(self.now, "cut", 1.0)
+            self.recorder.event(self.now, "cut", 1.0)
             self._take_away(replica)
 
     def _take_away(self, replica: Replica) -> None:
@@ -300,8 +300,8 @@ class Fleet:
             return
         busy_s = 0.0 if replica.state == "starting" else self.plane.busy_s(replica.slot)
         if replica.state == "starting":
-            self.books.provisioning_ns += max(min(end_ns, replica.node.ready_ns) - replica.since_ns, 0)
-        self.books.usage(
+            self.recorder.provisioning_ns += max(min(end_ns, replica.node.ready_ns) - replica.since_ns, 0)
+        self.recorder.usage(
             replica.number,
             replica.node.number,
             replica.state,

@@ -149,7 +149,7 @@ class KarpenterProvider:
         poll_ns = round(self.rules.poll * NS_PER_S)
         while True:
             yield self.fleet.env.timeout(poll_ns)
-            self.fleet.look_if_draining()
+            self.fleet.observe_if_draining()
             self.fleet.place_pending()
             if self.fleet.waiting and not self._batching:
                 self.wanted()

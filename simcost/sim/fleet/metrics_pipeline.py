@@ -84,7 +84,7 @@ class MetricsPipeline:
         yield self.fleet.env.timeout(round(scrape_ns * share))
         while True:
             if not self.settings.missed or self._rng.random() >= self.settings.missed:
-                self.scrape(self.fleet.look())
+                self.scrape(self.fleet.observe())
             yield self.fleet.env.timeout(scrape_ns)
 
     def scrape(self, seen: PoolObservation) -> None:

@@ -16,16 +16,16 @@ from simcost.sim.fleet.node_slots import NodeSlots
 from simcost.sim.fleet.records import Node
 from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine.layout import NEVER
-from simcost.sim.serving.recorder import Books
+from simcost.sim.serving.recorder import Recorder
 
 
 class Machines:
     """The nodes that are there or on their way."""
 
     def __init__(
-        self, env: simpy.Environment, plan: SharedNodes, books: Books, cold: ColdStart, seed: int, parts: int = 1
+        self, env: simpy.Environment, plan: SharedNodes, recorder: Recorder, cold: ColdStart, seed: int, parts: int = 1
     ) -> None:
-        self.env, self.kinds, self.books, self.cold, self.parts = env, plan.kinds, books, cold, parts
+        self.env, self.kinds, self.recorder, self.cold, self.parts = env, plan.kinds, recorder, cold, parts
         self.nodes: list[Node] = []
         troubles = plan.interruptions
         zones = troubles.zone_count if troubles else 1
@@ -62,7 +62,7 @@ class Machines:
             if warm or ((not is_spot or count < self.limit[zone]) and self.dark_until[zone] <= now)
         ]
         if not open_zones or (not warm and self._refused and self._rng.random() < self._refused):
-            self.books.event(now, "refused", 1.0)
+            self.recorder.event(now, "refused", 1.0)
             return None
         zone = min(open_zones, key=lambda one: held[one])
         node = Node(
@@ -91,7 +91,7 @@ class Machines:
         """The node is no longer paid for from then on."""
         node.gone = True
         self.nodes.remove(node)
-        self.books.node(node.number, node.kind, node.ordered_ns, end_ns)
+        self.recorder.node(node.number, node.kind, node.ordered_ns, end_ns)
 
     def _is_spot(self, kind: int) -> bool:
         """True if nodes of a kind can be taken back: where no kind is called spot, the interruptions of the plan affect

@@ -38,7 +38,7 @@ class ProvisionedFleet(Protocol):
     def now(self) -> int:
         """Nanoseconds since the start of the run."""
 
-    def look_if_draining(self) -> None:
+    def observe_if_draining(self) -> None:
         """Retire replicas that have drained."""
 
     def place_pending(self) -> None:

@@ -149,7 +149,7 @@ class ScanProvider:
         while True:
             yield self.fleet.env.timeout(scan_ns)
             self._give_up_late()
-            self.fleet.look_if_draining()
+            self.fleet.observe_if_draining()
             self.fleet.place_pending()
             if not self._add():
                 self._remove()

@@ -62,10 +62,10 @@ class Replica:
     state: str
     """`starting` (without a node too), `ready` or `draining`."""
     since_ns: int
-    """Since when the books lack its time."""
+    """Since when its time is not recorded."""
     ordered_ns: int
     busy_s: float = 0.0
-    """Busy time that the books have already."""
+    """Busy time that is recorded already."""
     ready_ns: int = NEVER
     restarts: int = 0
     boot: simpy.Process | None = None

@@ -19,7 +19,7 @@ from simcost.sim.fleet.provisioners import Provider, provider_of
 from simcost.sim.fleet.records import Node, Replica
 from simcost.sim.fleet.startup import ColdStart, Transfers
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.recorder import Books
+from simcost.sim.serving.recorder import Recorder
 
 if TYPE_CHECKING:
     from simcost.sim.fleet.fleet import Fleet
@@ -31,7 +31,7 @@ class NodeScheduler:
     Args:
         env: clock in whole nanoseconds.
         plan: kinds of nodes, with slots in the unit of `accelerators_per_slot`.
-        books: of the nodes; those of the only fleet, where there is one.
+        recorder: of the nodes; that of the only fleet, where there is one.
         seed: for start-up times and interruptions of nodes.
         accelerators_per_slot: one over a whole number where replicas take parts of accelerators.
         parts: slots of an accelerator, which a replica either shares or has wholly.
@@ -41,18 +41,18 @@ class NodeScheduler:
         self,
         env: simpy.Environment,
         plan: SharedNodes,
-        books: Books,
+        recorder: Recorder,
         seed: int = 0,
         *,
         accelerators_per_slot: Fraction = Fraction(1),
         parts: int = 1,
     ) -> None:
-        self.env, self.plan, self.books, self.seed = env, plan, books, seed
+        self.env, self.plan, self.recorder, self.seed = env, plan, recorder, seed
         self.accelerators_per_slot = accelerators_per_slot
         self.fleets: list[Fleet] = []
         self.transfers = Transfers(env, plan.startup.network or inf, plan.startup.storage or inf)
-        cold = ColdStart(self.transfers, plan.startup, 0.0, books, seed)
-        self.machines = Machines(env, plan, books, cold, seed, parts)
+        cold = ColdStart(self.transfers, plan.startup, 0.0, recorder, seed)
+        self.machines = Machines(env, plan, recorder, cold, seed, parts)
         self.promised: dict[Replica, tuple[Fleet, Node]] = {}
         """Nodes whose room is kept for a replica, since others were driven away for it."""
         self._making_room = False
@@ -74,10 +74,10 @@ class NodeScheduler:
         """Slots of each pending replica that may have a node, in the order in which they get one."""
         return [fleet.size for fleet, _ in self._queue()]
 
-    def look_if_draining(self) -> None:
+    def observe_if_draining(self) -> None:
         """Retire drained replicas."""
         for fleet in self.fleets:
-            fleet.look_if_draining()
+            fleet.observe_if_draining()
 
     def node_for(self, fleet: Fleet, *, warm: bool = False) -> Node | None:
         """A node with room for one more replica; a new one at time 0, where that may be ordered."""
@@ -154,15 +154,15 @@ class NodeScheduler:
     def tell(self, node: Node, what: str) -> None:
         """Enter an event of a node with the number of replicas on it: for the nodes, and for each pool on it."""
         on_it = [len(fleet.on(node)) for fleet in self.fleets]
-        self.books.event(self.now, what, float(sum(on_it)))
+        self.recorder.event(self.now, what, float(sum(on_it)))
         for fleet, count in zip(self.fleets, on_it, strict=True):
-            if count and fleet.books is not self.books:
-                fleet.books.event(self.now, what, float(count))
+            if count and fleet.recorder is not self.recorder:
+                fleet.recorder.event(self.now, what, float(count))
 
-    def close_books(self) -> None:
+    def close_records(self) -> None:
         """Enter the nodes that are there at the end of the run."""
         for node in self.machines.nodes:
-            self.books.node(node.number, node.kind, node.ordered_ns, self.now)
+            self.recorder.node(node.number, node.kind, node.ordered_ns, self.now)
 
     def _queue(self) -> list[tuple[Fleet, Replica]]:
         """Pending replicas within the quota of their service, in the order in which they get a node."""
@@ -214,7 +214,7 @@ class NodeScheduler:
         return [owner for owner, _ in victims]
 
 
-def nodes_of(env: simpy.Environment, pool: Pool, books: Books, seed: int = 0) -> NodeScheduler:
+def nodes_of(env: simpy.Environment, pool: Pool, recorder: Recorder, seed: int = 0) -> NodeScheduler:
     """The nodes of a pool that has them for itself: a slot is a replica."""
     plan = SharedNodes(
         kinds=pool.kinds,
@@ -223,4 +223,4 @@ def nodes_of(env: simpy.Environment, pool: Pool, books: Books, seed: int = 0) ->
         interruptions=pool.interruptions,
         starts_utc_s=pool.starts_utc_s,
     )
-    return NodeScheduler(env, plan, books, seed, accelerators_per_slot=Fraction(pool.accelerators_per_replica))
+    return NodeScheduler(env, plan, recorder, seed, accelerators_per_slot=Fraction(pool.accelerators_per_replica))

@@ -13,7 +13,7 @@ from simcost.plan.startup import Startup, drawn
 from simcost.rng import stream
 from simcost.sim.fleet.records import Node, Process
 from simcost.sim.serving.engine.layout import NEVER
-from simcost.sim.serving.recorder import Books
+from simcost.sim.serving.recorder import Recorder
 from simcost.units import NS_PER_S
 
 _REST = 1e-3
@@ -70,8 +70,8 @@ class Transfers:
         """New speeds, and the next end."""
         stored = sum(one.stored for one in self.active)
         for one in self.active:
-            beside = sum(other.node is one.node for other in self.active)
-            one.per_s = min(one.most_per_s, self.network_per_s / beside)
+            sharing = sum(other.node is one.node for other in self.active)
+            one.per_s = min(one.most_per_s, self.network_per_s / sharing)
             if one.stored:
                 one.per_s = min(one.per_s, self.storage_per_s / stored)
         self._turn += 1
@@ -99,11 +99,11 @@ class ColdStart:
     """
 
     def __init__(
-        self, transfers: Transfers, startup: Startup, weights_bytes: float, books: Books, seed: int, pool: int = 0
+        self, transfers: Transfers, startup: Startup, weights_bytes: float, recorder: Recorder, seed: int, pool: int = 0
     ) -> None:
         self.env, self.transfers = transfers.env, transfers
         self.startup, self.weights_bytes = startup, weights_bytes
-        self.books, self.seed, self.pool = books, seed, pool
+        self.recorder, self.seed, self.pool = recorder, seed, pool
         self._load_ns = round(startup.seconds(weights_bytes, new_node=False) * NS_PER_S)
         self._starts = 0
 
@@ -130,7 +130,7 @@ class ColdStart:
             node.compiled.add(self.pool)
             if not self.startup.failed or rng.random() >= self.startup.failed:
                 return
-            self.books.event(int(self.env.now), "failed_start", 1.0)
+            self.recorder.event(int(self.env.now), "failed_start", 1.0)
 
     def _boot(self, node: Node, node_s: float, image_s: float) -> Process:
         provisioned, up = node.provisioned, node.up

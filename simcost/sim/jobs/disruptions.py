@@ -21,7 +21,7 @@ _LUCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mishaps:
+class Disruptions:
     """Disruptions of jobs besides waiting."""
 
     failures: ClusterFailures | None = None
@@ -56,14 +56,14 @@ class Room(NamedTuple):
     """Of its clock, per second: what compiled code knows of times is whole ticks."""
 
 
-def saving_s(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Floats:
+def saving_s(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) -> Floats:
     """Seconds between checkpoints of each job, to write one, and to restart: as the log says of the job, else as given,
     else as the policy says; else no work is saved.
     """
-    given, failures = mishaps.checkpoints, mishaps.failures
+    checkpoints, failures = disruptions.checkpoints, disruptions.failures
     standard: tuple[float, float, float] = (FOREVER, 0.0, 0.0)
-    if given is not None:
-        standard = given.interval, given.write, given.restart
+    if checkpoints is not None:
+        standard = checkpoints.interval, checkpoints.write, checkpoints.restart
     elif isinstance(policy, PriorityPreemptive | Quotas):
         standard = policy.checkpoint_interval, 0.0, policy.restart
     interval, write, restart = (
@@ -75,9 +75,9 @@ def saving_s(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Flo
     return np.stack([interval, write, restart])
 
 
-def saving(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> tuple[Ints, Ints, Ints]:
+def saving(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) -> tuple[Ints, Ints, Ints]:
     """The same in whole ticks of the pool's clock, at least one between checkpoints."""
-    ticks = saving_s(jobs, room, policy, mishaps) * room.ticks
+    ticks = saving_s(jobs, room, policy, disruptions) * room.ticks
     ticks[0] = np.clip(ticks[0], 1, min(FOREVER * room.ticks, FAR))
     interval, write, restart = np.rint(ticks).astype(np.int64)
     return interval, write, restart
@@ -122,19 +122,19 @@ def hazards(jobs: Jobs, room: Room, failures: ClusterFailures | None) -> Floats:
     return found
 
 
-def luck(mishaps: Mishaps) -> Floats:
+def luck(disruptions: Disruptions) -> Floats:
     """Times to failure of mean 1."""
-    if mishaps.failures is None:
+    if disruptions.failures is None:
         return np.ones(1)
-    return mishaps.failures.model.draw(stream(mishaps.seed, "failures"), _LUCK)
+    return disruptions.failures.model.draw(stream(disruptions.seed, "failures"), _LUCK)
 
 
-def plan_failures(room: Room, mishaps: Mishaps) -> bool:
+def plan_failures(room: Room, disruptions: Disruptions) -> bool:
     """Say when each node fails first; whether nodes do."""
-    failures, nodes = mishaps.failures, room.cluster.nodes
+    failures, nodes = disruptions.failures, room.cluster.nodes
     nodes["fails"] = nodes["back"] = FAR
     if failures is None or failures.per_node_day == 0 or not len(nodes):
         return False
-    first = failures.model.draw(stream(mishaps.seed, "nodes"), len(nodes)) / failures.per_node_day * SECONDS_PER_DAY
+    first = failures.model.draw(stream(disruptions.seed, "nodes"), len(nodes)) / failures.per_node_day * SECONDS_PER_DAY
     nodes["fails"] = np.maximum(np.minimum(first, 1e15), 1.0).astype(np.int64)
     return True

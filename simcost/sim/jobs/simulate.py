@@ -16,7 +16,7 @@ from simcost.plan.scheduling import (
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.jobs.cluster import MILLI
 from simcost.sim.jobs.dependencies import check_pools, with_followers
-from simcost.sim.jobs.disruptions import Mishaps
+from simcost.sim.jobs.disruptions import Disruptions
 from simcost.sim.jobs.engine.setup import most_of, on_changing_counts, on_counts, run_general
 from simcost.sim.jobs.estimates import order
 from simcost.sim.jobs.results import FinishedPool, PoolRun, integrals, ledger_of, of_flow, undisturbed
@@ -28,16 +28,18 @@ _IN_LINE = ("strict", "skip")
 """Those of them that reserve nothing either: capacity may change."""
 
 
-def run_pool(jobs: Jobs, capacity: int | GpuCapacity, policy: Scheduler, mishaps: Mishaps, horizon_s: float) -> PoolRun:
+def run_pool(
+    jobs: Jobs, capacity: int | GpuCapacity, policy: Scheduler, disruptions: Disruptions, horizon_s: float
+) -> PoolRun:
     """Run the jobs of a pool, none wider than it, until all have ended or the horizon is past."""
     if isinstance(capacity, GpuCapacity):
-        room = on_changing_counts(jobs, capacity, policy, mishaps, horizon_s)
-        return of_flow(*run_general(jobs, room, policy, mishaps, horizon_s), room.ticks)
-    if isinstance(policy, Elastic) and mishaps.none:
+        room = on_changing_counts(jobs, capacity, policy, disruptions, horizon_s)
+        return of_flow(*run_general(jobs, room, policy, disruptions, horizon_s), room.ticks)
+    if isinstance(policy, Elastic) and disruptions.none:
         return _elastic(jobs, capacity, policy, horizon_s)
-    if policy.discipline not in _RANKED or not mishaps.none or jobs.after is not None:
-        return of_flow(*run_general(jobs, on_counts(jobs, capacity), policy, mishaps, horizon_s), 1)
-    return _queue(jobs, capacity, policy, mishaps.seed, horizon_s)
+    if policy.discipline not in _RANKED or not disruptions.none or jobs.after is not None:
+        return of_flow(*run_general(jobs, on_counts(jobs, capacity), policy, disruptions, horizon_s), 1)
+    return _queue(jobs, capacity, policy, disruptions.seed, horizon_s)
 
 
 def _queue(jobs: Jobs, capacity: int, policy: Scheduler, seed: int, horizon_s: float) -> PoolRun:
@@ -110,13 +112,13 @@ def schedule(
     """
     pools = _pools(jobs, gpus, policy)
     check_pools(jobs, [rows for rows, _ in pools])
-    mishaps = Mishaps(failures=failures, checkpoints=checkpoints, seed=seed)
+    disruptions = Disruptions(failures=failures, checkpoints=checkpoints, seed=seed)
     horizon = np.inf if horizon_s is None else float(horizon_s if isinstance(gpus, GpuCapacity) else horizon_s // 1)
     rejected = with_followers(jobs, _too_wide(jobs, pools, policy))
     runs: list[FinishedPool] = []
     for rows, capacity in pools:
         fits = rows[~rejected[rows]]
-        run = run_pool(jobs[fits], capacity, policy, mishaps, horizon)
+        run = run_pool(jobs[fits], capacity, policy, disruptions, horizon)
         runs.append(FinishedPool(rows=fits, milli=_most(capacity) * MILLI, run=run))
     return ledger_of(jobs, rejected, runs, horizon_s=horizon, keep_timeline=keep_timeline)
 

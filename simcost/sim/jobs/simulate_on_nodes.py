@@ -45,7 +45,7 @@ from simcost.sim.jobs.cluster import (
     work_of,
 )
 from simcost.sim.jobs.dependencies import check_pools, with_followers
-from simcost.sim.jobs.disruptions import Mishaps, Room
+from simcost.sim.jobs.disruptions import Disruptions, Room
 from simcost.sim.jobs.engine.setup import most_of, run_general
 from simcost.sim.jobs.estimates import order, strict
 from simcost.sim.jobs.results import FinishedPool, PoolRun, ledger_of, of_flow, undisturbed
@@ -155,9 +155,9 @@ def replay_on_nodes(
     Raises:
         InputError: a job in a pool without nodes, or nodes that cannot be described.
     """
-    mishaps = Mishaps(failures=failures, checkpoints=checkpoints, seed=seed)
+    disruptions = Disruptions(failures=failures, checkpoints=checkpoints, seed=seed)
     horizon = np.inf if horizon_s is None else float(horizon_s // 1)
-    setting = _Setting(jobs, nodes, scheduler, placement, groups, mishaps, horizon)
+    setting = _Setting(jobs, nodes, scheduler, placement, groups, disruptions, horizon)
     pools_of = _pools(setting)
     check_pools(jobs, [rows for _, rows, _ in pools_of])
     sites = [_site(setting, *pool) for pool in pools_of]
@@ -181,7 +181,7 @@ class _Setting:
     scheduler: Ordered
     placement: OnNodes
     groups: Ints | None
-    mishaps: Mishaps
+    disruptions: Disruptions
     horizon_s: float
 
 
@@ -223,7 +223,7 @@ def _site(setting: _Setting, name: str, rows: Ints, here: Ints) -> _Site:
         domain, rack = nodes.domain, nodes.rack
         if domain is None and rack is None:
             raise InputError("topology needs a column rack or domain in the list of nodes; or take consolidate")
-    c = cluster(nodes, here, domain, rack, stream(setting.mishaps.seed, "placement", name))
+    c = cluster(nodes, here, domain, rack, stream(setting.disruptions.seed, "placement", name))
     mine = setting.jobs[rows]
     asked = gangs(mine, c, nodes.gpu_types)
     kept = fitting(asked, mine, c)
@@ -238,7 +238,7 @@ def _run(setting: _Setting, site: _Site, rejected: Flags) -> _PlacedPool:
     rows = site.rows[kept]
     mine, asked, policy = setting.jobs[rows], site.asked.of(kept), POLICIES[type(setting.placement)]
     shapes = shapes_of(asked, len(site.nodes), scored=policy == FGD)
-    plain = setting.mishaps.none and mine.after is None and setting.horizon_s == np.inf
+    plain = setting.disruptions.none and mine.after is None and setting.horizon_s == np.inf
     engine = _in_lines if setting.scheduler.discipline in _IN_LINES and plain else _in_general
     run, members, empty = engine(setting, site, mine, asked, shapes, policy)
     milli = int(setting.nodes.gpus[site.nodes].sum()) * MILLI
@@ -253,7 +253,7 @@ def _in_lines(
     from simcost.sim.jobs.engine import gang_queue
 
     rank = np.empty(len(mine), np.int64)
-    rank[order(mine, setting.scheduler, setting.mishaps.seed)] = np.arange(len(mine))
+    rank[order(mine, setting.scheduler, setting.disruptions.seed)] = np.arange(len(mine))
     work = work_of(asked, mine, rank, strict=strict(setting.scheduler))
     timeline = np.zeros((2 * len(mine), 4))
     noted = gang_queue.replay(site.cluster, shapes, work, policy, queue_of(work), timeline)
@@ -283,7 +283,7 @@ def _in_general(
         placement=policy,
     )
     empty = renew(site.cluster, shapes)[1]
-    flow, timeline = run_general(mine, room, setting.scheduler, setting.mishaps, setting.horizon_s)
+    flow, timeline = run_general(mine, room, setting.scheduler, setting.disruptions, setting.horizon_s)
     return of_flow(flow, timeline, room.ticks), flow.members, empty
 
 

@@ -105,7 +105,7 @@ _ENTRIES = 1 << 10
 _ON = {"rejected": col.IS_REJECTED, "timeout": col.IS_TIMED_OUT, "lost": col.IS_LOST}
 
 
-class People:
+class ReturningClients:
     """The clients of one pool.
 
     Args:
@@ -147,9 +147,9 @@ class People:
 
     def advance(self, engine: State, *requests: Any) -> tuple[int, int]:
         """As `kernel.run.advance`."""
-        given = (*requests[:-3], self._references, *requests[-3:])
+        arguments = (*requests[:-3], self._references, *requests[-3:])
         play = advance_clients_informed if engine.parameters[col.INFORMED] else advance_clients
-        found: tuple[int, int] = play(engine, self.state, *given)
+        found: tuple[int, int] = play(engine, self.state, *arguments)
         return found
 
     @property

@@ -52,5 +52,5 @@ class ClosedClients:
         return found
 
     def forget_rows(self) -> None:
-        """The rows of the engine begin anew; all that there were have been read."""
+        """The rows of the engine start again; all that there were have been read."""
         self.state.totals[own.READ] = 0

@@ -19,7 +19,7 @@ from simcost.sim.serving.pool import Pool
 from simcost.trace.requests.batch import RequestBatch, Tokens
 
 if TYPE_CHECKING:
-    from simcost.sim.serving.client_driver import People
+    from simcost.sim.serving.client_driver import ReturningClients
     from simcost.sim.serving.closed_driver import ClosedClients
     from simcost.sim.serving.engine.block_state import BlockState
     from simcost.sim.serving.tenant_counts import TenantCounts
@@ -104,15 +104,15 @@ class DataPlane:
         self._requests: tuple[Ints, Tokens, Tokens, Ints]
         self._priorities: npt.NDArray[np.int16]
         self._admission = pool.admission
-        self.people: People | None = None
+        self.clients: ReturningClients | None = None
         """Clients who send requests again; None = the engine is all there is."""
         first = next(arrivals, None)
         ranked = first is not None and first.priority is not None
         alone = closed is None and (pool.in_blocks or pool.prefix_block_tokens is not None)
         if pool.retries or pool.admission.max_wait or ranked or alone:
-            from simcost.sim.serving.client_driver import People
+            from simcost.sim.serving.client_driver import ReturningClients
 
-            self.people = People(pool, clock, windows, on_rows)
+            self.clients = ReturningClients(pool, clock, windows, on_rows)
         self.closed: ClosedClients | None = None
         """Clients of a closed loop; None = requests come when they do."""
         if closed is not None:
@@ -121,7 +121,7 @@ class DataPlane:
             self.closed = ClosedClients(closed, clock)
         self.writes_rows = on_rows is not None
         """True if rows are kept: they come in the order in which replicas are brought up to date."""
-        self._on_rows = on_rows if self.people is None else None
+        self._on_rows = on_rows if self.clients is None else None
         self.state = empty_state(
             pool,
             clock,
@@ -129,7 +129,7 @@ class DataPlane:
             window_ns=window_ns,
             windows=windows,
             salt=salt,
-            rows=_ROWS if on_rows or self.people or self.closed else 0,
+            rows=_ROWS if on_rows or self.clients or self.closed else 0,
             kinds=kinds,
         )
         if pool.in_blocks:
@@ -157,10 +157,10 @@ class DataPlane:
             where = (self._next, self._final, until)
             if self.closed is not None:
                 self._next, why = self.closed.advance(self.state, self._requests, *where)
-            elif self.people is None:
+            elif self.clients is None:
                 self._next, why = play(*self._requests, *where, *self.state)
             else:
-                self._next, why = self.people.advance(self.state, *self._requests, self._priorities, *where)
+                self._next, why = self.clients.advance(self.state, *self._requests, self._priorities, *where)
             if why == col.UNTIL:
                 return
             if why == col.INPUT:
@@ -182,9 +182,9 @@ class DataPlane:
             from simcost.sim.serving.block_driver import check_entries
 
             check_entries(self.blocks)
-        if self.people is not None:
+        if self.clients is not None:
             self.advance(int(self.state.totals[col.NOW]) // self.clock.ticks_per_ns)
-            self.people.hand_over_rows(self.state)
+            self.clients.hand_over_rows(self.state)
         if self._on_rows:
             self._hand_over_rows()
 
@@ -197,9 +197,9 @@ class DataPlane:
         replica[:] = 0
         replica[[col.HEAD, col.TAIL, col.WAIT_HEAD, col.PREFILLING, col.LEAVING]] = NIL
         replica[col.IDLE_SINCE] = totals[col.NOW]
-        if self.people is not None:
-            replica[col.RETURNED] = self.people.overtaken
-            self.people.open(slot)
+        if self.clients is not None:
+            replica[col.RETURNED] = self.clients.overtaken
+            self.clients.open(slot)
         if self.blocks is not None:
             from simcost.sim.serving.block_driver import empty_slot
 
@@ -226,7 +226,7 @@ class DataPlane:
         """Take a closed replica away from its requests: they migrate, retry, or are lost (`layout.MIGRATE`)."""
         totals, rows = self.state.totals, len(self.state.rows)
         if rows and rows - totals[col.ROWS] < totals[col.IN_SYSTEM] + 1:
-            if self.people is not None or self.closed is not None:  # reads them
+            if self.clients is not None or self.closed is not None:  # reads them
                 self.advance(int(totals[col.NOW]) // self.clock.ticks_per_ns)
             self._hand_over_rows()
         self._kernel.vacate(slot, mode, most_retries, *self.state[: len(State._fields)])
@@ -246,7 +246,7 @@ class DataPlane:
         open_run = int(self.state.totals[col.NOW]) - int(replica[col.BUSY_SINCE]) if running else 0
         return (int(replica[col.BUSY]) + open_run) * self.clock.tick_s
 
-    def look(self) -> PoolObservation:
+    def observe(self) -> PoolObservation:
         """The pool now."""
         totals: list[int] = self.state.totals.tolist()
         in_system = totals[col.IN_SYSTEM]
@@ -274,7 +274,7 @@ class DataPlane:
             in_system=running + waiting + at_gateway,
             arrived=counts[col.K_JOINED],
             completed=counts[col.K_FINISHED],
-            area=(self.look().area - self._area_of_others(kind)) % 2**64,
+            area=(self.observe().area - self._area_of_others(kind)) % 2**64,
         )
 
     def _hidden(self, kind: int) -> int:
@@ -303,14 +303,14 @@ class DataPlane:
             self.state.parameters[col.MAX_QUEUED] = min(most, each * ready) if ready else most
 
     def _take(self, following: RequestBatch | None) -> None:
-        if self.people is not None and following is not None:
-            overtaken = self.people.overtaken
-            self.people.take(following, self.state)
+        if self.clients is not None and following is not None:
+            overtaken = self.clients.overtaken
+            self.clients.take(following, self.state)
             if self.blocks is not None:
                 from simcost.sim.serving.block_driver import with_hashes
 
-                self.state = with_hashes(self.blocks, self.people.index.state)
-            self.state.replicas[:, col.RETURNED] += self.people.overtaken - overtaken
+                self.state = with_hashes(self.blocks, self.clients.index.state)
+            self.state.replicas[:, col.RETURNED] += self.clients.overtaken - overtaken
         self._final = following is None
         batch, self._next = following or NO_REQUESTS, 0
         sessions = _NO_SESSIONS if batch.session is None else batch.session
@@ -323,9 +323,9 @@ class DataPlane:
 
     def _hand_over_rows(self) -> None:
         totals = self.state.totals
-        if self.people is not None:
-            self.people.hand_over_rows(self.state)
-            self.people.grow(self.state)
+        if self.clients is not None:
+            self.clients.hand_over_rows(self.state)
+            self.clients.grow(self.state)
         if self._on_rows:
             self._on_rows(self.state.rows[: totals[col.ROWS]])
         if self.closed is not None:

@@ -28,7 +28,7 @@ _ENDS = {
 """Counters of the data plane by the names of the ledger."""
 
 
-class Books:
+class Recorder:
     """Rows of the ledger's tables, as they come."""
 
     def __init__(self, pool: str) -> None:
@@ -124,12 +124,12 @@ def outcomes(
     plane: DataPlane, busy_s: float, limits: LatencyLimits, window_ns: int, rows: Path | None
 ) -> RequestOutcomes:
     """Counts of the data plane, at the end of a run; `busy_s` is the busy time of all replicas."""
-    totals, seen, people = plane.state.totals, plane.look(), plane.people
-    counts = plane.state.windows if people is None else people.state.windows
-    histograms = plane.state.histograms if people is None else people.state.histograms
+    totals, seen, clients = plane.state.totals, plane.observe(), plane.clients
+    counts = plane.state.windows if clients is None else clients.state.windows
+    histograms = plane.state.histograms if clients is None else clients.state.histograms
     ends = {name: int(totals[column]) for name, column in _ENDS.items()}
-    again = None if people is None else people.again()
-    arrived = ends["arrived"] if people is None else people.ends()["arrived"]
+    again = None if clients is None else clients.again()
+    arrived = ends["arrived"] if clients is None else clients.ends()["arrived"]
     by_tenant, good, late = _by_tenant(plane, arrived, limits, counts[:, col.W_GOOD], window_ns)
     columns = [
         np.arange(len(counts)) * (window_ns / NS_PER_S),
@@ -139,12 +139,12 @@ def outcomes(
         *(counts[:, c] for c in (col.W_PROMPT, col.W_OUTPUT)),
     ]
     return RequestOutcomes(
-        **(ends if people is None else people.ends()),
+        **(ends if clients is None else clients.ends()),
         sendings=None if again is None else Sendings(**ends, **again),
         overflowed=_overflowed(plane),
-        by_priority=() if people is None else people.by_priority(),
+        by_priority=() if clients is None else clients.by_priority(),
         by_tenant=by_tenant,
-        prefix_blocks=people.index.hits() if people is not None and people.index.asked else None,
+        prefix_blocks=clients.index.hits() if clients is not None and clients.index.asked else None,
         prefix_cache=_prefix_hits(plane),
         prompt_tokens=int(totals[col.COMPLETED_PROMPT]),
         output_tokens=int(totals[col.COMPLETED_OUTPUT]),
@@ -203,7 +203,7 @@ def _by_tenant(
 
 def _open(plane: DataPlane) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
     """Of requests still in the system: their numbers, when they arrived, and whether a token is there."""
-    if plane.people is not None:
-        return plane.people.open_since(plane.state)
+    if plane.clients is not None:
+        return plane.clients.open_since(plane.state)
     there = plane.state.nodes[plane.state.nodes[:, col.REQUEST] != NIL]
     return there[:, col.REQUEST], there[:, col.ARRIVAL], there[:, col.FIRST] != NIL

@@ -13,10 +13,10 @@ import numpy as np
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.rng import stream
 from simcost.sim.clock import clock_for
-from simcost.sim.fleet import Fleet, NodeScheduler, control, interrupt, keep_books, pulse, sample
+from simcost.sim.fleet import Fleet, NodeScheduler, control, interrupt, pulse, record_usage, sample
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.recorder import Books, RowWriter, outcomes
+from simcost.sim.serving.recorder import Recorder, RowWriter, outcomes
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.workload.closed import ClosedWorkload
 from simcost.units import NS_PER_S
@@ -75,7 +75,7 @@ class ServiceRun:
         self,
         service: Service,
         scheduler: NodeScheduler,
-        books: Books,
+        recorder: Recorder,
         stack: ExitStack,
         *,
         horizon_s: float,
@@ -85,7 +85,7 @@ class ServiceRun:
         self.service, self.horizon_s = service, horizon_s
         self.limits = service.limits or LatencyLimits()
         self.window_ns = round(window_s(horizon_s) * NS_PER_S)
-        pool, self.books = service.pool, books
+        pool, self.recorder = service.pool, recorder
         clock = clock_for(pool.step, horizon_s=horizon_s, capacity=pool.kv_capacity_tokens, batching=pool.batching)
         writer = RowWriter(service.rows, clock.tick_s) if service.rows else None
         if writer:
@@ -106,7 +106,7 @@ class ServiceRun:
             scheduler,
             pool,
             self.plane,
-            books,
+            recorder,
             service.seed,
             size=size,
             priority=service.priority,
@@ -123,7 +123,7 @@ class ServiceRun:
             accelerators_per_replica=each.numerator if each.denominator == 1 else float(each),
             **tables,
             outcomes=result,
-            provisioning_s=self.books.provisioning_ns / NS_PER_S,
+            provisioning_s=self.recorder.provisioning_ns / NS_PER_S,
             disk_gb_per_node=disk_gb_per_node,
             gb_out=result.generated_tokens * self.service.pool.response_bytes_per_token / 1e9,
         )
@@ -137,7 +137,7 @@ def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callab
         interrupt(scheduler)
         scheduler.begin()
     for fleet in fleets:
-        env.process(keep_books(fleet, round(window_s(horizon_s) * NS_PER_S)))
+        env.process(record_usage(fleet, round(window_s(horizon_s) * NS_PER_S)))
         env.process(control(fleet))
         env.process(sample(fleet, _sample_times(horizon_ns)))
         env.process(pulse(fleet, min(round(PULSE_S * NS_PER_S), max(horizon_ns // SAMPLES, 1))))
@@ -148,10 +148,10 @@ def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callab
         if progress:
             progress(float(share))
     for fleet in fleets:
-        fleet.look()
-        fleet.close_books()
+        fleet.observe()
+        fleet.close_records()
     for scheduler in schedulers:
-        scheduler.close_books()
+        scheduler.close_records()
     for fleet in fleets:
         fleet.plane.finish()
 

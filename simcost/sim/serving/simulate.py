@@ -10,7 +10,7 @@ import simpy
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.sim.fleet import nodes_of
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.recorder import Books
+from simcost.sim.serving.recorder import Recorder
 from simcost.sim.serving.service_run import Service, ServiceRun, play
 from simcost.sim.serving.simulate_apart import simulate_apart
 from simcost.trace.requests.batch import RequestBatch
@@ -53,9 +53,9 @@ def simulate(
             pool, pool.prefill, arrivals, horizon_s=horizon_s, seed=seed, limits=limits, rows=rows, progress=progress
         )
     service = Service(pool=pool, arrivals=arrivals, limits=limits, rows=rows, closed=closed, tenants=tenants, seed=seed)
-    books = Books(pool.name)
+    recorder = Recorder(pool.name)
     with ExitStack() as stack:
-        scheduler = nodes_of(simpy.Environment(), pool, books, seed)
-        run = ServiceRun(service, scheduler, books, stack, horizon_s=horizon_s)
+        scheduler = nodes_of(simpy.Environment(), pool, recorder, seed)
+        run = ServiceRun(service, scheduler, recorder, stack, horizon_s=horizon_s)
         play([scheduler], horizon_s, progress)
-    return run.ledger(books.tables(), tuple(kind.slots for kind in pool.kinds), pool.startup.disk)
+    return run.ledger(recorder.tables(), tuple(kind.slots for kind in pool.kinds), pool.startup.disk)

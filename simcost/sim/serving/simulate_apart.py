@@ -19,7 +19,7 @@ from simcost.sim.fleet import Fleet, nodes_of
 from simcost.sim.serving.disaggregated import DisaggregatedPlanes
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool, PrefillSide
-from simcost.sim.serving.recorder import Books, RowWriter, outcomes
+from simcost.sim.serving.recorder import Recorder, RowWriter, outcomes
 from simcost.sim.serving.service_run import play, window_s
 from simcost.trace.requests.batch import RequestBatch
 from simcost.units import NS_PER_S
@@ -68,7 +68,7 @@ def simulate_apart(
             _fleet(env, pool, planes.decode, seed),
         ]
         play([fleet.scheduler for fleet in fleets], horizon_s, progress)
-    tables = [fleet.books.tables() for fleet in fleets]
+    tables = [fleet.recorder.tables() for fleet in fleets]
     busy_s = [float(one["replicas"]["busy_s"].to_numpy().sum()) for one in tables]
     parts = [outcomes(fleet.plane, busy, limits, window_ns, rows) for fleet, busy in zip(fleets, busy_s, strict=True)]
     both = _together(*parts)
@@ -81,8 +81,8 @@ def simulate_apart(
 
 def _fleet(env: simpy.Environment, pool: Pool, plane: DataPlane, seed: int) -> Fleet:
     """A fleet on nodes of its own."""
-    books = Books(pool.name)
-    return Fleet(nodes_of(env, pool, books, seed), pool, plane, books, seed)
+    recorder = Recorder(pool.name)
+    return Fleet(nodes_of(env, pool, recorder, seed), pool, plane, recorder, seed)
 
 
 def _ledger(fleet: Fleet, horizon_s: float, tables: dict[str, Any], result: RequestOutcomes) -> Ledger:
@@ -93,7 +93,7 @@ def _ledger(fleet: Fleet, horizon_s: float, tables: dict[str, Any], result: Requ
         accelerators_per_replica=pool.accelerators_per_replica,
         **tables,
         outcomes=result,
-        provisioning_s=fleet.books.provisioning_ns / NS_PER_S,
+        provisioning_s=fleet.recorder.provisioning_ns / NS_PER_S,
         disk_gb_per_node=pool.startup.disk,
         gb_out=result.generated_tokens * pool.response_bytes_per_token / 1e9,
     )

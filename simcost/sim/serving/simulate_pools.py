@@ -16,12 +16,12 @@ from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits, Ledger, PoolShare
 from simcost.rng import stream
 from simcost.sim.clock import Clock, clock_for
-from simcost.sim.fleet import Fleet, control, interrupt, keep_books, nodes_of, pulse, sample
+from simcost.sim.fleet import Fleet, control, interrupt, nodes_of, pulse, record_usage, sample
 from simcost.sim.fleet.records import FreeSlots
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.recorder import Books, RowWriter, outcomes
+from simcost.sim.serving.recorder import Recorder, RowWriter, outcomes
 from simcost.sim.serving.service_run import PULSE_S, SAMPLES, window_s
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.workload.closed import ClosedWorkload
@@ -86,7 +86,7 @@ def simulate_pools(
         accelerators_per_replica=pools[0].accelerators_per_replica,
         **tables,
         outcomes=result,
-        provisioning_s=sum(fleet.books.provisioning_ns for fleet in fleets) / NS_PER_S,
+        provisioning_s=sum(fleet.recorder.provisioning_ns for fleet in fleets) / NS_PER_S,
         disk_gb_per_node=pools[0].startup.disk,
         gb_out=sum(share.gb_out for share in shares),
         pools=shares,
@@ -110,9 +110,9 @@ def _fleets(pools: Sequence[Pool], plane: DataPlane, seed: int) -> list[Fleet]:
     env, slots, fleets = simpy.Environment(), FreeSlots(), []
     for kind, pool in enumerate(pools):
         own = int(stream(seed, "pool", pool.name).integers(2**62))
-        books = Books(pool.name)
-        scheduler = nodes_of(env, pool, books, own)
-        fleets.append(Fleet(scheduler, pool, plane, books, own, kind=kind, slots=slots))
+        recorder = Recorder(pool.name)
+        scheduler = nodes_of(env, pool, recorder, own)
+        fleets.append(Fleet(scheduler, pool, plane, recorder, own, kind=kind, slots=slots))
     return fleets
 
 
@@ -123,19 +123,19 @@ def _play(fleets: Sequence[Fleet], horizon_ns: int, window_ns: int, progress: Ca
         interrupt(fleet.scheduler)
         fleet.scheduler.begin()
     for fleet in fleets:
-        env.process(keep_books(fleet, window_ns))
+        env.process(record_usage(fleet, window_ns))
         env.process(control(fleet))
-    env.process(sample(first, (round(horizon_ns * k / SAMPLES) for k in range(SAMPLES)), beside=others))
-    env.process(pulse(first, min(round(PULSE_S * NS_PER_S), max(horizon_ns // SAMPLES, 1)), beside=others))
+    env.process(sample(first, (round(horizon_ns * k / SAMPLES) for k in range(SAMPLES)), others=others))
+    env.process(pulse(first, min(round(PULSE_S * NS_PER_S), max(horizon_ns // SAMPLES, 1)), others=others))
     for share in np.linspace(0, 1, 101)[1:]:
         env.run(until=max(round(horizon_ns * share), first.now + 1))
         plane.advance(first.now)
         if progress:
             progress(float(share))
     for fleet in fleets:
-        fleet.look()
-        fleet.close_books()
-        fleet.scheduler.close_books()
+        fleet.observe()
+        fleet.close_records()
+        fleet.scheduler.close_records()
 
 
 def _share(fleet: Fleet, replicas: pa.Table) -> PoolShare:
@@ -162,11 +162,11 @@ def _share(fleet: Fleet, replicas: pa.Table) -> PoolShare:
 
 def _merged(fleets: Sequence[Fleet]) -> dict[str, Any]:
     """Tables of all pools as one: numbers of nodes, replicas and kinds follow those of the pools before."""
-    first = fleets[0].books.tables()
+    first = fleets[0].recorder.tables()
     merged = {"timeline": first["timeline"], "pulse": first["pulse"]}
     nodes, replicas, events, before = [], [], [], {"node": 0, "replica": 0, "kind": 0}
     for fleet in fleets:
-        own = fleet.books.tables()
+        own = fleet.recorder.tables()
         nodes.append(_moved(own["nodes"], before))
         replicas.append(_moved(own["replicas"], before))
         events.append(own["events"])

@@ -12,7 +12,7 @@ from simcost.errors import InputError
 from simcost.ledger.shared_nodes import SHARED, SharedLedger, parts_of_nodes
 from simcost.plan.shared_nodes import SharedNodes
 from simcost.sim.fleet import NodeScheduler
-from simcost.sim.serving.recorder import Books
+from simcost.sim.serving.recorder import Recorder
 from simcost.sim.serving.service_run import Service, ServiceRun, play
 
 
@@ -42,11 +42,11 @@ def simulate_services(
         RunError: more requests in the system than can be held.
     """
     parts = _parts(services, nodes)
-    books = Books(SHARED)
+    recorder = Recorder(SHARED)
     scheduler = NodeScheduler(
         simpy.Environment(),
         replace(nodes, kinds=tuple(replace(kind, slots=kind.slots * parts) for kind in nodes.kinds)),
-        books,
+        recorder,
         seed,
         accelerators_per_slot=Fraction(1, parts),
         parts=parts,
@@ -56,7 +56,7 @@ def simulate_services(
             ServiceRun(
                 service,
                 scheduler,
-                Books(service.pool.name),
+                Recorder(service.pool.name),
                 stack,
                 horizon_s=horizon_s,
                 size=int(service.accelerators_per_replica * parts),
@@ -65,10 +65,10 @@ def simulate_services(
             for service in services
         ]
         play([scheduler], horizon_s, progress)
-    tables, ledgers = books.tables(), {}
+    tables, ledgers = recorder.tables(), {}
     while runs:  # what is read is let go: the histograms are large
         run = runs.pop(0)
-        own = run.books.tables()
+        own = run.recorder.tables()
         own["nodes"] = parts_of_nodes(own["replicas"], tables["nodes"])
         ledgers[run.service.pool.name] = run.ledger(own, (1,) * len(nodes.kinds), nodes.startup.disk)
     return SharedLedger(

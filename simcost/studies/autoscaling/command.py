@@ -72,6 +72,6 @@ def _replay(arguments: Arguments) -> "AutoscaleReplay":
         mapping=dict(arguments.map),
         closed=arguments.closed_loop,
         start=arguments.start,
-        stands_s=arguments.stale,
+        valid_s=arguments.stale,
     )
     return sourced(arguments, result, result.findings, [arguments.manifest, arguments.metrics])

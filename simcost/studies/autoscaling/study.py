@@ -36,7 +36,7 @@ def autoscale_replay(
     mapping: Mapping[str, str] = _NONE,
     closed: bool = False,
     start: int | None = None,
-    stands_s: float | None = None,
+    valid_s: float | None = None,
 ) -> AutoscaleReplay:
     """Replicas that the autoscaler of a manifest requests at each sync, given recorded metrics.
 
@@ -48,7 +48,7 @@ def autoscale_replay(
         mapping: columns of the recording that have other names.
         closed: replicas are what was asked for before, whatever is recorded.
         start: replicas at the first sync where they are not recorded; None = the policy's own.
-        stands_s: time for which a sample counts; None = until the next of its kind is due.
+        valid_s: time for which a sample counts; None = until the next of its kind is due.
 
     Raises:
         InputError: what cannot be used of either file, with its place and the remedy.
@@ -59,7 +59,7 @@ def autoscale_replay(
     recording, findings = read_metrics(metrics, mapping=mapping)
     recording = _renamed(recording, recorded, metrics)
     try:
-        replayed = replay(said.policy, recording, closed=closed, start=start, stands_s=stands_s)
+        replayed = replay(said.policy, recording, closed=closed, start=start, valid_s=valid_s)
     except InputError as error:
         raise InputError(f"{metrics}: {error}{_remedy(said, recording)}") from error
     if replayed.silent:

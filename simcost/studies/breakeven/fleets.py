@@ -105,7 +105,7 @@ def _runs(
         grown = replace(
             plan, plan=replace(plan.plan, scaling=scaling, buy=buy), pool=replace(plan.pool, scaling=scaling)
         )
-        pool = grown.drawn(replication)
+        pool = grown.sampled(replication)
         key = run_key(question, pool, replication)
         yield ServingRun(pool=pool, replication=replication, folder=folder / key[:32], plans=[grown])
 

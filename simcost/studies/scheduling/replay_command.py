@@ -41,11 +41,11 @@ def add(actions: Any) -> None:
         "--quotas", type=Path, metavar="CSV", help="of quotas: queue,nominal[,borrowing_limit,lending_limit]"
     )
     replay.add_argument("--shares", type=Path, metavar="CSV", help="of fair-share: path,shares, as physics/alice,2")
-    _add_mishaps(replay)
+    _add_disruptions(replay)
     seed(replay)
 
 
-def _add_mishaps(replay: Any) -> None:
+def _add_disruptions(replay: Any) -> None:
     """Add the options of sampled limits, failures and checkpoints."""
     replay.add_argument(
         "--limit-error",
@@ -91,7 +91,7 @@ def _replay(arguments: Arguments) -> None:
     nodes = _nodes(arguments)
     names = arguments.policy or ["fifo-skip"]
     policies = [_policy(text, arguments, nodes) for text in names]
-    mishaps = _mishaps(arguments)
+    disruptions = _disruptions(arguments)
     pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}
     jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, **pools)
     jobs, said = _prepared(jobs, arguments, counted=nodes is None or where.kind == "count")
@@ -99,7 +99,7 @@ def _replay(arguments: Arguments) -> None:
     with Progress("replay", quiet=arguments.quiet):
         for policy in policies:
             try:
-                ledger = _ledger(jobs, nodes, arguments.gpus, policy, where, mishaps)
+                ledger = _ledger(jobs, nodes, arguments.gpus, policy, where, disruptions)
             except TraceError as error:
                 raise TraceError(f"{arguments.nodes}: {error}") from error
             documents.append(replay_document(jobs, ledger, policy))
@@ -163,7 +163,7 @@ def _pools(policies: list[Any], nodes: Any) -> dict[str, int]:
     return dict.fromkeys(queues, sum(gpus.values())) if queues else gpus
 
 
-def _mishaps(arguments: Arguments) -> dict[str, Any]:
+def _disruptions(arguments: Arguments) -> dict[str, Any]:
     """Failures, checkpoints and the seed, as the engines take them."""
     from simcost.plan.failures import Checkpoints, ClusterFailures
 
@@ -191,16 +191,16 @@ def _prepared(jobs: Any, arguments: Arguments, *, counted: bool) -> tuple[Any, l
     return jobs, assumptions(jobs, counted=counted)
 
 
-def _ledger(jobs: Any, nodes: Any, gpus: int, policy: Any, where: Any, mishaps: dict[str, Any]) -> Any:
+def _ledger(jobs: Any, nodes: Any, gpus: int, policy: Any, where: Any, disruptions: dict[str, Any]) -> Any:
     """One replay; raises TraceError for nodes that placement cannot take."""
     from simcost.sim.jobs.simulate import schedule
     from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
 
     if nodes is None:
-        return schedule(jobs, gpus, policy, **mishaps)
+        return schedule(jobs, gpus, policy, **disruptions)
     if where.kind == "count":
-        return schedule(jobs, nodes.pool_gpus, policy, **mishaps)
-    return schedule_on_nodes(jobs, nodes, _rigid(policy), where, **mishaps)
+        return schedule(jobs, nodes.pool_gpus, policy, **disruptions)
+    return schedule_on_nodes(jobs, nodes, _rigid(policy), where, **disruptions)
 
 
 def _rigid(policy: Any) -> Any:

@@ -54,13 +54,13 @@ class Quality:
 
     def look(self, rows: FocusRows, place: Place) -> None:
         """Take the rows of a chunk through the rules of reading."""
-        self.look_at_cells(rows, place)
+        self.inspect_cells(rows, place)
         there = set(rows.mended)
         for rule in READING:
             if there.issuperset(rule.needs):
                 self.note(rule.name, rule.says, rule.done, rule.broken(rows), place)
 
-    def look_at_cells(self, rows: FocusRows, place: Place) -> None:
+    def inspect_cells(self, rows: FocusRows, place: Place) -> None:
         """Count the rows of a chunk, and those with cells that are written otherwise than they should be."""
         self.rows += rows.count
         for kind, (says, done) in WRITTEN.items():

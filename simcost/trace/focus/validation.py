@@ -323,7 +323,7 @@ def check_focus(path: Path) -> dict[str, Any]:
     checked = [rule for rule in rules.values() if set(rule.needs) <= set(header.theirs)]
     quality = Quality()
     for rows, place in chunks(path, header, tuple(COLUMNS), quality):
-        quality.look_at_cells(rows, place)
+        quality.inspect_cells(rows, place)
         for rule in checked:
             quality.note(rule.name, rule.says, "", rule.broken(rows), place)
     if not quality.rows:

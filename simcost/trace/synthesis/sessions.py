@@ -150,7 +150,7 @@ Scale = Callable[[Ints], tuple[float | Floats, float | Floats]]
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class SessionTurns:
     """Turns of consecutive conversations.
 
     Attributes:
@@ -186,7 +186,7 @@ class Talk:
         longest_ns: from the first turn to the last; one in a thousand takes longer.
     """
 
-    draw: Callable[[int], Turns]
+    draw: Callable[[int], SessionTurns]
     mean: float
     longest_ns: int
 
@@ -207,23 +207,25 @@ def talk(
     return Talk(draw, mean, int(longest))
 
 
-def _resampled(known: RecordedSessions, rng: np.random.Generator) -> Callable[[int], Turns]:
+def _resampled(known: RecordedSessions, rng: np.random.Generator) -> Callable[[int], SessionTurns]:
     """Whole conversations of a trace, each as likely as any other."""
     first = np.cumsum(known.count) - known.count
 
-    def draw(number: int) -> Turns:
+    def draw(number: int) -> SessionTurns:
         chosen = rng.integers(0, len(known.count), number)
         count = known.count[chosen]
         rows = np.arange(count.sum()) + np.repeat(first[chosen] - (np.cumsum(count) - count), count)
-        return Turns(count, known.gap_ns[rows], known.new_tokens[rows], known.output_tokens[rows])
+        return SessionTurns(count, known.gap_ns[rows], known.new_tokens[rows], known.output_tokens[rows])
 
     return draw
 
 
-def _invented(sessions: Sessions, pairs: Callable[[int], Pairs], rng: np.random.Generator) -> Callable[[int], Turns]:
+def _invented(
+    sessions: Sessions, pairs: Callable[[int], Pairs], rng: np.random.Generator
+) -> Callable[[int], SessionTurns]:
     """Geometric numbers of turns, log-normal gaps and new tokens."""
 
-    def draw(number: int) -> Turns:
+    def draw(number: int) -> SessionTurns:
         count = rng.geometric(1 / sessions.mean_turns, number)
         first = np.cumsum(count) - count
         total = int(count.sum())
@@ -233,7 +235,7 @@ def _invented(sessions: Sessions, pairs: Callable[[int], Pairs], rng: np.random.
         gap_ns = (rng.lognormal(np.log(sessions.think_median), sessions.think_sigma, total) * NS_PER_S).astype(np.int64)
         new[first] = np.maximum(prompt[first], sessions.system_tokens + 1)
         gap_ns[first] = 0
-        return Turns(count, gap_ns, new, output.astype(np.int64))
+        return SessionTurns(count, gap_ns, new, output.astype(np.int64))
 
     return draw
 
@@ -257,7 +259,9 @@ def conversations(starts: Iterator[Ints], talk: Talk, scale: Scale, end_ns: int)
     yield held
 
 
-def _unfolded(start_ns: Ints, turns: Turns, scale: tuple[float | Floats, float | Floats], number: int) -> RequestBatch:
+def _unfolded(
+    start_ns: Ints, turns: SessionTurns, scale: tuple[float | Floats, float | Floats], number: int
+) -> RequestBatch:
     """One request per turn: each prompt is the text so far and the new tokens."""
     by_prompt, by_output = (np.repeat(np.broadcast_to(factor, len(start_ns)), turns.count) for factor in scale)
     new = np.rint(turns.new_tokens * by_prompt).astype(np.int64)

@@ -19,7 +19,7 @@ from simcost.sim.compiled import FAR
 from simcost.sim.jobs.changing_capacity import LONGEST_S, GpuCapacity, ticks_per_s
 from simcost.sim.jobs.cluster import COUNT, MILLI, FreeNodes, Shapes
 from simcost.sim.jobs.dependencies import edges
-from simcost.sim.jobs.disruptions import FOREVER, Mishaps, Room, hazards, luck, plan_failures, saving, saving_s
+from simcost.sim.jobs.disruptions import FOREVER, Disruptions, Room, hazards, luck, plan_failures, saving, saving_s
 from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.fair_share import share_tree
 from simcost.sim.jobs.estimates import keys
@@ -70,11 +70,11 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
 
 
 def on_changing_counts(
-    jobs: Jobs, capacity: GpuCapacity, policy: Scheduler, mishaps: Mishaps, horizon_s: float
+    jobs: Jobs, capacity: GpuCapacity, policy: Scheduler, disruptions: Disruptions, horizon_s: float
 ) -> Room:
     """A pool without nodes whose GPUs come and go, with a clock fine enough for all that happens."""
     room = on_counts(jobs, capacity.most)
-    interval, write, restart = saving_s(jobs, room, policy, mishaps)
+    interval, write, restart = saving_s(jobs, room, policy, disruptions)
     stay_s = jobs.duration_s + restart + jobs.duration_s / np.maximum(interval, 1e-9) * write
     times_s = np.concatenate([capacity.times_s, [horizon_s], *np.unique([interval, write, restart], axis=1)])
     end_s = (LONGEST_S if horizon_s == np.inf else horizon_s) + float(stay_s.max(initial=0))
@@ -87,7 +87,7 @@ def on_changing_counts(
 
 
 def run_general(
-    jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps, horizon_s: float
+    jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions, horizon_s: float
 ) -> tuple[state.Flow, Floats]:
     """Run the jobs of a pool until all have ended or the horizon is past.
 
@@ -95,7 +95,7 @@ def run_general(
         jobs: of the pool; each fits on it while it is empty.
         room: the pool.
         policy: who goes first.
-        mishaps: failures, checkpoints, seed.
+        disruptions: failures, checkpoints, seed.
         horizon_s: infinite, or seconds that are whole ticks of the pool's clock.
 
     Returns:
@@ -108,7 +108,7 @@ def run_general(
     from simcost.sim.jobs.engine import event_loop
     from simcost.sim.jobs.engine.placement import renew
 
-    flow = _flow(jobs, room, policy, mishaps)
+    flow = _flow(jobs, room, policy, disruptions)
     flow.pool["fragmented"] = renew(room.cluster, room.shapes)[1]
     runs = {
         state.CONSERVATIVE: event_loop.reserved,
@@ -141,10 +141,10 @@ def _until(room: Room, horizon_s: float) -> float:
     return float(round(horizon_s * room.ticks) - 1) if horizon_s < np.inf else LONGEST_S * room.ticks
 
 
-def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> state.Flow:
+def _flow(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) -> state.Flow:
     """The engine before its first event."""
     count = len(jobs)
-    tasks = _tasks(jobs, room, policy, mishaps)
+    tasks = _tasks(jobs, room, policy, disruptions)
     groups, tasks["group"] = _groups(jobs, policy)
     if isinstance(policy, Quotas):  # whether a job may start depends on its queue and priority too
         alike = np.stack([tasks["line"], tasks["group"], tasks["priority"]])
@@ -156,7 +156,7 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> state.
     lists[state.CHANGES, :changes], lists[state.CAPACITY, :changes] = room.changes.T
     lists[state.JOINS, : len(free)] = tasks["submit"][free] * count + free
     lists[state.BLOCKED], lists[state.FREE], lists[state.SPAN, 1] = -1, room.milli, 1
-    pool = _pool(policy, room, mishaps)
+    pool = _pool(policy, room, disruptions)
     pool["next_start"] = FAR
     pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=FOREVER)
     return state.Flow(
@@ -167,7 +167,7 @@ def _flow(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> state.
         after=after,
         groups=groups,
         timeline=np.zeros((_ROWS, 4)),
-        luck=luck(mishaps),
+        luck=luck(disruptions),
     )
 
 
@@ -186,7 +186,7 @@ def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
     return np.zeros(0, state.GROUP), 0
 
 
-def _tasks(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Any:
+def _tasks(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) -> Any:
     """The jobs as records."""
     tasks = np.zeros(len(jobs), state.TASK)
     work = jobs.duration_s * room.ticks
@@ -196,9 +196,9 @@ def _tasks(jobs: Jobs, room: Room, policy: Scheduler, mishaps: Mishaps) -> Any:
     tasks["size"], tasks["priority"], tasks["preemptible"] = jobs.gpus, jobs.priority, jobs.preemptible
     tasks["first"], tasks["last"], tasks["line"] = room.first[:-1], room.first[1:], room.line
     tasks["start"] = tasks["reserved"] = tasks["promised"] = -1
-    tasks["hazard"] = hazards(jobs, room, mishaps.failures)
-    tasks["interval"], tasks["write"], tasks["restart"] = saving(jobs, room, policy, mishaps)
-    tasks["key"] = _keys(jobs, room, policy, mishaps.seed)
+    tasks["hazard"] = hazards(jobs, room, disruptions.failures)
+    tasks["interval"], tasks["write"], tasks["restart"] = saving(jobs, room, policy, disruptions)
+    tasks["key"] = _keys(jobs, room, policy, disruptions.seed)
     return tasks
 
 
@@ -214,7 +214,7 @@ def _keys(jobs: Jobs, room: Room, policy: Scheduler, seed: int) -> Floats:
     return keys(jobs, policy, seed)
 
 
-def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
+def _pool(policy: Scheduler, room: Room, disruptions: Disruptions) -> Any:
     """The policy as numbers, and the pool while it is empty."""
     pool = np.zeros(1, state.POOL)
     pool["kind"], pool["placement"], pool["half_life"] = _kind(policy), room.placement, 1.0
@@ -237,10 +237,10 @@ def _pool(policy: Scheduler, room: Room, mishaps: Mishaps) -> Any:
         pool["strict"], pool["threshold"] = policy.strict, _threshold(policy)
     if isinstance(policy, PriorityPreemptive):
         pool["within"] = _WITHIN.index("lower-priority")
-    failures = mishaps.failures
+    failures = disruptions.failures
     if failures is not None:
         pool["repair"], pool["node_rate"] = round(failures.repair), failures.per_node_day / SECONDS_PER_DAY
-        pool["breaks"] = plan_failures(room, mishaps)
+        pool["breaks"] = plan_failures(room, disruptions)
     return pool
 
 

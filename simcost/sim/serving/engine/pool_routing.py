@@ -11,7 +11,7 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NIL, State
 
 # `code` of the routers in plan/routing.
-_LEAST_OUTSTANDING, _WEIGHTED_RANDOM, _WEIGHTED_TURNS, _WEIGHTED_LEAST, _IN_ORDER = 1, 8, 9, 10, 11
+_LEAST_OUTSTANDING, _WEIGHTED_RANDOM, _WEIGHTED_ROUND_ROBIN, _WEIGHTED_LEAST, _IN_ORDER = 1, 8, 9, 10, 11
 _ANY = NIL
 """Of all kinds."""
 
@@ -101,7 +101,7 @@ def _among(kind: col.Ints, s: State, draw: np.uint64, base: int, count: int) -> 
     router, pool, weighted = s.parameters[col.ROUTER], _ANY, False
     if router == _WEIGHTED_RANDOM:
         pool = _drawn(s, draw, base, count)
-    elif router == _WEIGHTED_TURNS:
+    elif router == _WEIGHTED_ROUND_ROBIN:
         pool = _in_turn(s, base, count)
     elif router == _IN_ORDER:
         pool = _first_with_room(s, base, count)

@@ -8,7 +8,7 @@ from simcost.sim.serving.engine.decode_side import catch_up_decode, copy_row, en
 from simcost.sim.serving.engine.gateway import hold
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import leave, unlink
-from simcost.sim.serving.engine.routing import least_loaded, next_turn, two_drawn
+from simcost.sim.serving.engine.routing import least_loaded, next_turn, two_sampled
 from simcost.sim.serving.engine.step import fill, finish_decodes, start_run
 from simcost.sim.serving.engine.transfer_state import TransferState
 
@@ -24,7 +24,7 @@ def choose(s: State, x: int) -> int:
     if router == _LEAST_OUTSTANDING:
         return least_loaded(s, draw)
     if router == _POWER_OF_TWO and count > 1:
-        one, other = two_drawn(s, draw, 0, count)
+        one, other = two_sampled(s, draw, 0, count)
         return one if s.load[one] <= s.load[other] else other
     return next_turn(s, 0, count)
 

@@ -34,7 +34,7 @@ def least_loaded(s: State, draw: np.uint64) -> int:
 
 
 @inlined
-def two_drawn(s: State, draw: np.uint64, base: int, count: int) -> tuple[int, int]:
+def two_sampled(s: State, draw: np.uint64, base: int, count: int) -> tuple[int, int]:
     """Two distinct slots out of at least two."""
     i = np.int64((draw & np.uint64(0xFFFFFFFF)) % np.uint64(count))
     j = np.int64((draw >> np.uint64(32)) % np.uint64(count - 1))
@@ -209,7 +209,7 @@ def _ray(s: State, t: int, base: int, count: int) -> int:
     while True:
         draw = splitmix64(s.totals[col.TURN] ^ s.parameters[col.SALT])
         s.totals[col.TURN] += 1
-        one, other = two_drawn(s, draw, base, count) if count > 1 else (s.routable[base], s.routable[base])
+        one, other = two_sampled(s, draw, base, count) if count > 1 else (s.routable[base], s.routable[base])
         first, second = _cached_queue(s, one, t), _cached_queue(s, other, t)
         if first == NEVER:
             _ask(s, one, t)
@@ -290,7 +290,7 @@ def _highest(s: State, session: int, draw: np.uint64, base: int, count: int) -> 
 
 
 @inlined
-def _drawn_by_score(s: State, session: int, draw: np.uint64, base: int, count: int) -> int:
+def _sampled_by_score(s: State, session: int, draw: np.uint64, base: int, count: int) -> int:
     """One slot with a probability in proportion to its score; any where all scores are 0."""
     extremes = _extremes(s, base, count)
     total, passed = 0.0, 0.0
@@ -313,7 +313,7 @@ def _pick(s: State, x: int, t: int, draw: np.uint64, base: int, count: int) -> i
     if p[col.PICKER] == col.RANDOM:
         r = s.routable[base + np.int64(draw % np.uint64(count))]
     elif p[col.PICKER] == col.WEIGHTED_RANDOM:
-        r = _drawn_by_score(s, session, draw, base, count)
+        r = _sampled_by_score(s, session, draw, base, count)
     else:
         r = _highest(s, session, draw, base, count)
     if session != NIL:
@@ -332,7 +332,7 @@ def _choose(s: State, x: int, t: int, base: int, count: int) -> int:
     if router == _LEAST_OUTSTANDING:
         return least_loaded(s, draw)
     if router == _POWER_OF_TWO and count > 1:
-        one, other = two_drawn(s, draw, base, count)
+        one, other = two_sampled(s, draw, base, count)
         return one if s.load[one] <= s.load[other] else other
     if router == RAY:
         return _ray(s, t, base, count)
@@ -386,7 +386,7 @@ def route(s: State, x: int, t: int) -> int:
         catch_up_all(s, t)
         return least_loaded(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]))
     if router == _POWER_OF_TWO and count > 1:
-        one, other = two_drawn(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]), 0, count)
+        one, other = two_sampled(s, splitmix64(s.nodes[x, col.REQUEST] ^ s.parameters[col.SALT]), 0, count)
     else:
         one = other = next_turn(s, 0, count)
     r = one
