@@ -25,7 +25,9 @@ class Progress:
     def __call__(self, share: float, note: str = "") -> None:
         """Report that `share` (0 to 1) is done; `note` names the current work."""
         done = round(_WIDTH * share)
-        self._say(f"[{'#' * done}{'.' * (_WIDTH - done)}] {share:4.0%} {note}", last=share >= 1)
+        left = (monotonic() - self._start) * (1 / share - 1) if 0 < share < 1 else 0.0
+        rest = f", about {left:.0f} s left" if left >= 1 else ""
+        self._say(f"[{'#' * done}{'.' * (_WIDTH - done)}] {share:4.0%} {note}", last=share >= 1, rest=rest)
 
     def rows(self, count: int) -> None:
         """Say that so many rows are done, of an unknown number."""
@@ -43,13 +45,13 @@ class Progress:
         else:
             self._say(done, last=False)
 
-    def _say(self, text: str, *, last: bool) -> None:
+    def _say(self, text: str, *, last: bool, rest: str = "") -> None:
         now = monotonic()
         pause = 0.1 if self._terminal else 5.0
         if self._quiet or (now - self._shown < pause and not (last and self._drawn)):
             return
         self._shown, self._drawn = now, True
-        line = f"{self._title} {text} {now - self._start:.0f} s"
+        line = f"{self._title} {text}; {now - self._start:.0f} s{rest}"
         print(
             f"\r\033[K{line}" if self._terminal else line,
             end="" if self._terminal else "\n",

@@ -2,14 +2,14 @@
 
 import argparse
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-_SCRIPT = """\
+_BASH = """\
 # Completion of simcost; in bash: eval "$(simcost completion bash)"
 _simcost() {
-  local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" path="" word known=""
-  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[$((COMP_CWORD - 1))]}" path="" word known=""
+  for word in "${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do
     case "$path $word" in
       %(paths)s) path="$path $word" ;;
     esac
@@ -24,32 +24,71 @@ _simcost() {
 }
 complete -o default -F _simcost simcost
 """
+_ZSH = """\
+# Completion of simcost; in zsh: eval "$(simcost completion zsh)"
+autoload -U +X compinit && compinit
+autoload -U +X bashcompinit && bashcompinit
+"""
+_FISH = """\
+# Completion of simcost; in fish: simcost completion fish | source
+function __simcost_words
+  set -l path ""
+  set -l before ""
+  for word in (commandline -opc)[2..]
+    switch "$path $word"
+      case %(paths)s
+        set path "$path $word"
+    end
+    set before $word
+  end
+  switch "$path $before"
+%(choices)s
+    case '*'
+      switch "$path"
+%(words)s
+      end
+  end
+end
+complete -c simcost -a "(__simcost_words)"
+"""
+SHELLS = ("bash", "zsh", "fish")
 
 
 def add(verbs: Any, command_line: Callable[[], argparse.ArgumentParser]) -> None:
     """The verb `completion`."""
     summary = "print the script by which a shell completes verbs and options"
     parser: argparse.ArgumentParser = verbs.add_parser("completion", help=summary, description=summary.capitalize())
-    parser.add_argument("shell", nargs="?", default="bash", choices=["bash"], help="the shell (default: %(default)s)")
-    parser.set_defaults(verb=lambda _: print(script(command_line()), end=""))
+    parser.add_argument("shell", nargs="?", default="bash", choices=SHELLS, help="the shell (default: %(default)s)")
+    parser.set_defaults(verb=lambda arguments: print(script(command_line(), arguments.shell), end=""))
 
 
-def script(parser: argparse.ArgumentParser) -> str:
-    """The script for bash."""
-    found = list(_parsers(parser, ""))
-    paths = "|".join(_quoted(path) for path, _ in found if path)
-    words = "\n".join(
-        f"      {_quoted(path)}) known={_quoted(' '.join([*_next(path, found), *_words(one)]))} ;;"
-        for path, one in found
-    )
-    choices = "\n".join(
-        f"    {_quoted(f'{path} {flag}')}) known={_quoted(' '.join(map(str, action.choices)))} ;;"
-        for path, one in found
-        for action in one._actions  # noqa: SLF001 - argparse has no public list
+def script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """The script for a shell. That of zsh is the one of bash, which `bashcompinit` of zsh runs."""
+    parsers = list(_parsers(parser, ""))
+    paths = [_quoted(path) for path, _ in parsers if path]
+    words = {path: [*_next(path, parsers), *_words(own)] for path, own in parsers}
+    choices = {
+        f"{path} {flag}": list(map(str, action.choices))
+        for path, own in parsers
+        for action in own._actions  # noqa: SLF001 - argparse has no public list
         if action.choices and action.option_strings
         for flag in action.option_strings
+    }
+    if shell == "fish":
+        return _FISH % {"paths": " ".join(paths), "choices": _fish(choices, "    "), "words": _fish(words, "        ")}
+    head = _ZSH if shell == "zsh" else ""
+    return head + _BASH % {"paths": "|".join(paths), "choices": _bash(choices, "    "), "words": _bash(words, "      ")}
+
+
+def _bash(cases: Mapping[str, Sequence[str]], indent: str) -> str:
+    return "\n".join(f"{indent}{_quoted(case)}) known={_quoted(' '.join(words))} ;;" for case, words in cases.items())
+
+
+def _fish(cases: Mapping[str, Sequence[str]], indent: str) -> str:
+    return "\n".join(
+        f"{indent}case {_quoted(case)}\n{indent}  string join \\n -- {' '.join(map(_quoted, words))}"
+        for case, words in cases.items()
     )
-    return _SCRIPT % {"paths": paths, "choices": choices, "words": words}
 
 
 def _quoted(text: str) -> str:
@@ -65,9 +104,9 @@ def _parsers(parser: argparse.ArgumentParser, path: str) -> Iterator[tuple[str, 
                 yield from _parsers(inner, f"{path} {name}")
 
 
-def _next(path: str, found: Sequence[tuple[str, argparse.ArgumentParser]]) -> list[str]:
+def _next(path: str, parsers: Sequence[tuple[str, argparse.ArgumentParser]]) -> list[str]:
     """Verbs or actions that may follow a path; a verb of two words begins with its first."""
-    return list(dict.fromkeys(one[len(path) :].split()[0] for one, _ in found if one.startswith(f"{path} ")))
+    return list(dict.fromkeys(own[len(path) :].split()[0] for own, _ in parsers if own.startswith(f"{path} ")))
 
 
 def _words(parser: argparse.ArgumentParser) -> list[str]:

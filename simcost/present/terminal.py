@@ -26,7 +26,7 @@ def block(part: Part) -> str:
     if part.detail:
         return ""
     dash = "- " if part.titled else ""
-    rows = _with_bars(part.rows, part.bar) if part.rows and part.bar else part.rows or []
+    rows = with_bars(part.rows, part.bar) if part.rows and part.bar else part.rows or []
     body = [*table(rows, left=part.left, most=part.most, width=None if part.whole else WIDTH)]
     body += [folded(f"{dash}{line}", "  ") for line in part.said]
     body += [part.sketch] if part.sketch else []
@@ -61,7 +61,7 @@ def table(rows: Table, *, left: int = 1, most: int | None = None, width: int | N
         yield f"... and {count(len(rows) - most)} more; all: --json"
 
 
-def _with_bars(rows: Table, column: str) -> Table:
+def with_bars(rows: Table, column: str) -> Table:
     """The rows with a bar for each number of a column."""
     values = [max(cell.value, 0.0) if isinstance(cell := row[column], Formatted) else 0.0 for row in rows]
     most = max(values, default=0.0) or 1.0

@@ -70,6 +70,9 @@ def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) 
     parser.set_defaults(verb=run, title=title, writes=(), fills=())
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="styled text (auto: on a terminal)"
+    )
     return parser
 
 
@@ -185,9 +188,23 @@ def show(arguments: Arguments, result: object, view: str) -> None:
     if arguments.json:
         print_json(result)
     else:
-        from simcost.present.terminal import text
+        document, parts = to_document(result), import_module(f"simcost.studies.{view}").parts(result)
+        if _colored(arguments.color):
+            from rich.console import Console
 
-        print(text(to_document(result), import_module(f"simcost.studies.{view}").parts(result)))
+            from simcost.present.rich_terminal import show as show_rich
+
+            show_rich(document, parts, Console(force_terminal=True, highlight=False))
+        else:
+            from simcost.present.terminal import text
+
+            print(text(document, parts))
+
+
+def _colored(color: str) -> bool:
+    """True if the text is for a terminal that knows styles, or was asked to be."""
+    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return color == "always" or (color == "auto" and terminal)
 
 
 def print_json(result: object) -> None:

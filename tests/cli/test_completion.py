@@ -1,17 +1,17 @@
-"""`simcost completion bash`: bash completes what the parser takes, at every verb."""
+"""`simcost completion`: shells complete what the parser takes, at every verb."""
 
 import argparse
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.commands import call
 
 from simcost.cli.main import command_line
 
-BASH = shutil.which("bash")
-pytestmark = pytest.mark.skipif(BASH is None, reason="no bash on this machine")
+BASH, FISH, ZSH = map(shutil.which, ("bash", "fish", "zsh"))
 
 
 def questions(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
@@ -27,6 +27,7 @@ def questions(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> I
                 yield from questions(inner, (*words, name))
 
 
+@pytest.mark.skipif(BASH is None, reason="no bash on this machine")
 def test_bash_completes_every_verb_option_and_choice() -> None:
     asked = [(line, word) for line, word in questions(command_line()) if "(" not in line]
     assert len(asked) > 300
@@ -40,3 +41,34 @@ def test_bash_completes_every_verb_option_and_choice() -> None:
     assert len(answers) == len(asked)
     missing = [line for (line, word), answer in zip(asked, answers, strict=True) if word not in answer.split()]
     assert missing == []
+
+
+@pytest.mark.skipif(FISH is None, reason="no fish on this machine")
+def test_fish_completes_every_option_and_choice(tmp_path: Path) -> None:
+    asked = [(line, word) for line, word in questions(command_line()) if "(" not in line]
+    loaded = tmp_path / "simcost.fish"
+    loaded.write_text(call("completion", "fish").out)
+    lines = [f"source {loaded}", *(f"echo (complete -C {line!r} | string split -f1 \\t)" for line, _ in asked)]
+    done = subprocess.run([str(FISH)], input="\n".join(lines), capture_output=True, text=True, check=True, timeout=120)
+    answers = done.stdout.splitlines()
+    assert len(answers) == len(asked)
+    missing = [line for (line, word), answer in zip(asked, answers, strict=True) if word not in answer.split()]
+    assert missing == []
+
+
+@pytest.mark.skipif(ZSH is None, reason="no zsh on this machine")
+def test_zsh_takes_the_script_of_bash(tmp_path: Path) -> None:
+    loaded = tmp_path / "simcost.zsh"
+    loaded.write_text(call("completion", "zsh").out)
+    script = [
+        f"source {loaded}",
+        "emulate ksh",
+        "COMP_WORDS=(simcost run --color a); COMP_CWORD=3; _simcost; echo ${COMPREPLY[@]}",
+        "COMP_WORDS=(simcost trace fe); COMP_CWORD=2; _simcost; echo ${COMPREPLY[@]}",
+    ]
+    done = subprocess.run(
+        [str(ZSH), "-f"], input="\n".join(script), capture_output=True, text=True, check=True, timeout=60
+    )
+    colors, actions = (line.split() for line in done.stdout.splitlines())  # zsh itself then drops what does not fit
+    assert colors == ["auto", "always", "never"]
+    assert {"check", "compare", "describe", "fetch"} <= set(actions)

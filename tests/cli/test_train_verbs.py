@@ -23,7 +23,7 @@ def jobs(tmp_path: Path) -> Path:
 
 def test_a_job_log_is_imported_and_described(jobs: Path, tmp_path: Path) -> None:
     stored = tmp_path / "jobs.parquet"
-    found = call("trace", "import", jobs, "--format", "csv", "--jobs", "-o", stored, "--json").document()
+    found = call("trace", "import", jobs, "--format", "csv", "--jobs-log", "-o", stored, "--json").document()
     assert (found["rows"], found["dropped"]) == (200, 0)
     assert call("trace", "describe", stored, "--json").document()["jobs"] == 200
     assert call("train", "size", stored, "--wait", "5min", "--json").document()["policies"]

@@ -409,7 +409,7 @@ def kinds() -> dict[str, Kind]:
         "skip",
         "--format",
     )
-    jobs = ("trace", "import", "FILE", "-o", "FOLDER/o.parquet", "--json", "--jobs", "--format")
+    jobs = ("trace", "import", "FILE", "-o", "FOLDER/o.parquet", "--json", "--jobs-log", "--format")
 
     def imported(document: dict[str, Any]) -> int:
         passed = sum(each["count"] for each in document["findings"] if each["kind"] == "steps")

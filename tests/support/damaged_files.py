@@ -396,7 +396,7 @@ def prepare(folder: Path) -> None:
         (folder / name).write_bytes(data)
     for words in (
         ("trace", "import", "own.csv", "--format", "csv", "-o", "stored.parquet"),
-        ("trace", "import", "jobs.csv", "--format", "csv", "--jobs", "-o", "jobs.parquet"),
+        ("trace", "import", "jobs.csv", "--format", "csv", "--jobs-log", "-o", "jobs.parquet"),
         (
             "forecast",
             "series.csv",

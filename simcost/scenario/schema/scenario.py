@@ -32,7 +32,7 @@ class JobLog:
     """Training jobs that were recorded: the same for every plan. Second 0 is the submission of the first job kept."""
 
     path: str
-    """A job log, or a trace that `simcost trace import --jobs` stored, relative to the scenario file and inside its
+    """A job log, or a trace that `simcost trace import --jobs-log` stored, relative to the scenario file and inside its
     folder."""
     format: str = "auto"
     """Of the log, as `simcost trace import` has them; auto = by its columns."""

@@ -19,7 +19,7 @@ def add(verbs: Any) -> None:
     actions = focus.add_subparsers(title="actions", required=True, metavar="ACTION")
     read = verb(actions, "read", _read, "usage and costs in a provider's FOCUS export")
     read.add_argument("files", type=Path, nargs="+", help="FOCUS 1.0 to 1.3, CSV (also .gz) or Parquet")
-    output(read, "-o", "--out", help="write the hours of machines for `simcost bill` (.parquet)")
+    output(read, "-o", "--output", help="write the hours of machines for `simcost bill` (.parquet)")
     pictures(read)
     _rates(read)
     check = verb(actions, "check", _check, "check a file against the rules of FOCUS 1.2; exit code 1 if it breaks one")
@@ -65,11 +65,11 @@ def worth(text: str) -> tuple[str, float]:
 def _read(arguments: Arguments) -> None:
     from simcost.studies.actuals.study import actual_costs
 
-    actuals = _actuals(arguments.files, arguments, series=arguments.out is not None)
+    actuals = _actuals(arguments.files, arguments, series=arguments.output is not None)
     result = actual_costs(actuals)
-    if arguments.out:
-        _write(actuals, arguments.out)
-    written = tuple(os.path.relpath(path) for path in (arguments.out, arguments.html, arguments.svg) if path)
+    if arguments.output:
+        _write(actuals, arguments.output)
+    written = tuple(os.path.relpath(path) for path in (arguments.output, arguments.html, arguments.svg) if path)
     finish(arguments, replace(result, files=written), [], "actuals.view", files=arguments.files)
 
 

@@ -37,7 +37,7 @@ def add(verbs: Any) -> None:
     load.add_argument("--span", type=span, metavar="TIME", help="time that the counters of a scrape cover")
     load.add_argument("--input-len", type=positive, metavar="TOKENS", help="prompt tokens of each request")
     load.add_argument("--output-len", type=positive, metavar="TOKENS", help="output tokens of each request")
-    output(calibrate, "-o", "--out", required=True, metavar="FILE", help="coefficients to write (.yaml)")
+    output(calibrate, "-o", "--output", required=True, metavar="FILE", help="coefficients to write (.yaml)")
     seed(calibrate)
     own_catalog(calibrate)
     pictures(calibrate)
@@ -80,7 +80,7 @@ def _calibrate(arguments: Arguments) -> None:
         rate_per_s=arguments.rate,
         span_s=arguments.span,
         prompt_tokens=arguments.input_len,
-        output_tokens=arguments.output_len,
+        output_tokens=arguments.outputput_len,
     )
     names = ("precision", "kv_precision", "memory_utilisation")
     spec = {name: getattr(arguments, name) for name in names}
@@ -96,9 +96,9 @@ def _calibrate(arguments: Arguments) -> None:
             progress=progress,
         )
     files = result.observation.files
-    with whole_file(arguments.out) as draft:
+    with whole_file(arguments.output) as draft:
         inputs = {os.path.relpath(path): sha256_of(path) for path in files}
         draft.write_text(coefficients_text(result, inputs), encoding="utf-8")
-    written = [os.path.relpath(path) for path in (arguments.out, arguments.html, arguments.svg) if path]
+    written = [os.path.relpath(path) for path in (arguments.output, arguments.html, arguments.svg) if path]
     document = {**result.document, "files": written}
     finish(arguments, document, document["findings"], "calibration.view", files=files)

@@ -96,7 +96,7 @@ def _add_forecast(verbs: Any) -> None:
     ahead.add_argument("--reconcile", choices=("bottom-up", "top-down"), help="make names like tenant/model add up")
     ahead.add_argument("--raw", action="store_true", help="clean nothing but missing values")
     seed(ahead)
-    output(ahead, "-o", "--out", help="write the forecast (.parquet), to be scored later")
+    output(ahead, "-o", "--output", help="write the forecast (.parquet), to be scored later")
     output(ahead, "--paths-out", metavar="PARQUET", help="write the sample paths")
     output(ahead, "--html", metavar="FILE", help="write a page with the fan charts")
 
@@ -141,7 +141,7 @@ def _forecast(arguments: Arguments) -> None:
             horizon_s=arguments.horizon,
             reading=_reading(arguments, regressors=arguments.regressors, only=tuple(arguments.series)),
             events=arguments.events,
-            out=arguments.out,
+            out=arguments.output,
             paths_out=arguments.paths_out,
             page=arguments.html,
             unit_usd=arguments.unit_cost,

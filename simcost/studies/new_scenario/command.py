@@ -15,14 +15,14 @@ _QUESTIONS = {
     "on": ("Accelerators to compare, with commas", "l40s,h100"),
     "provider": ("Provider of the offers, or any", "aws"),
     "rate": ("Requests per second, mean of a day", "8"),
-    "prompt": ("Tokens of a prompt, median", "600"),
-    "output": ("Tokens of an answer, median", "180"),
+    "prompt_tokens": ("Tokens of a prompt, median", "600"),
+    "output_tokens": ("Tokens of an answer, median", "180"),
     "ttft": ("Time to first token, at most", "1s"),
     "tpot": ("Time per output token, at most", "60ms"),
     "attainment": ("Share of requests that must keep both", "99%"),
 }
 """By option: what a terminal is asked, and the answer otherwise."""
-_OF_SYNTHETIC = ("rate", "prompt", "output")
+_OF_SYNTHETIC = ("rate", "prompt_tokens", "output_tokens")
 """Options that a trace answers itself."""
 
 
@@ -36,8 +36,8 @@ def add(verbs: Any) -> None:
     init.add_argument("--provider", metavar="P", help="of the offers, e.g. aws; any = the cheapest of all")
     init.add_argument("--trace", type=Path, metavar="PARQUET", help="replay a trace of `simcost trace import`")
     init.add_argument("--rate", metavar="PER_S", help="requests per second, where there is no trace")
-    init.add_argument("--prompt", metavar="TOKENS", help="tokens of a prompt, median")
-    init.add_argument("--output", metavar="TOKENS", help="tokens of an answer, median")
+    init.add_argument("--prompt-tokens", metavar="TOKENS", help="tokens of a prompt, median")
+    init.add_argument("--output-tokens", metavar="TOKENS", help="tokens of an answer, median")
     init.add_argument("--ttft", metavar="TIME", help="time to first token, e.g. 1s")
     init.add_argument("--tpot", metavar="TIME", help="time per output token, e.g. 60ms")
     init.add_argument("--attainment", metavar="P", help="share of good requests, e.g. 99%%")
@@ -58,8 +58,8 @@ def _init(arguments: Arguments) -> None:
             accelerators=tuple(word.strip() for word in answered["on"].split(",") if word.strip()),
             provider=answered["provider"],
             rate_per_s=_number("--rate", answered["rate"]),
-            prompt_tokens=round(_number("--prompt", answered["prompt"])),
-            output_tokens=round(_number("--output", answered["output"])),
+            prompt_tokens=round(_number("--prompt-tokens", answered["prompt_tokens"])),
+            output_tokens=round(_number("--output-tokens", answered["output_tokens"])),
             trace=arguments.trace,
             ttft=answered["ttft"],
             tpot=answered["tpot"],

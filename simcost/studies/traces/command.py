@@ -61,7 +61,7 @@ def _add_import(actions: Any) -> None:
         help="csv, jsonl, parquet, otel, litellm, langfuse, azure-llm, burstgpt or mooncake; "
         "of jobs philly, helios, sia, openb, sacct, kubernetes",
     )
-    load.add_argument("--jobs", action="store_true", help="a log of jobs, where its format is csv or parquet")
+    load.add_argument("--jobs-log", action="store_true", help="a log of jobs, where its format is csv or parquet")
     columns(load)
     load.add_argument(
         "--where",
@@ -86,7 +86,7 @@ def _add_import(actions: Any) -> None:
         help="between cells: , or ; or tab (default: that of the header)",
     )
     load.add_argument("--block-tokens", type=positive, help="tokens per block of prefix_hashes")
-    output(load, "-o", "--out", required=True, help="the trace to write (.parquet)")
+    output(load, "-o", "--output", required=True, help="the trace to write (.parquet)")
 
 
 def _add_fetch(actions: Any) -> None:
@@ -115,7 +115,7 @@ def _add_synthesize(actions: Any) -> None:
     synthesize.add_argument("--series", metavar="NAME", help="of --along; default: its only one")
     synthesize.add_argument("--path", type=natural, default=0, metavar="N", help="number of the path (default 0)")
     seed(synthesize)
-    output(synthesize, "-o", "--out", required=True, help="the trace to write (.parquet)")
+    output(synthesize, "-o", "--output", required=True, help="the trace to write (.parquet)")
 
 
 def _trace_import(arguments: Arguments) -> None:
@@ -123,7 +123,7 @@ def _trace_import(arguments: Arguments) -> None:
     from simcost.trace.requests.formats import FORMATS
     from simcost.trace.requests.readers import Notation, import_trace
 
-    if arguments.jobs or arguments.format in set(JOB_FORMATS) - set(FORMATS):
+    if arguments.jobs_log or arguments.format in set(JOB_FORMATS) - set(FORMATS):
         _jobs_import(arguments)
         return
     notation = Notation(
@@ -137,7 +137,7 @@ def _trace_import(arguments: Arguments) -> None:
         document = import_trace(
             arguments.files,
             arguments.format,
-            arguments.out,
+            arguments.output,
             mapping=dict(arguments.map),
             where=arguments.where,
             on_error=arguments.on_error,
@@ -157,7 +157,7 @@ def _jobs_import(arguments: Arguments) -> None:
     document = import_jobs(
         arguments.files[0],
         arguments.format,
-        arguments.out,
+        arguments.output,
         mapping=dict(arguments.map),
         timezone=arguments.timezone,
     )
@@ -221,7 +221,7 @@ def _trace_synthesize(arguments: Arguments) -> None:
         with Progress("synthesize", quiet=arguments.quiet) as progress:
             document = synthesize_clients(
                 arguments.file,
-                arguments.out,
+                arguments.output,
                 seed=seed,
                 horizon_s=arguments.horizon,
                 progress=progress.share_of_rows,
@@ -232,7 +232,7 @@ def _trace_synthesize(arguments: Arguments) -> None:
     with Progress("synthesize", quiet=arguments.quiet) as progress:
         document = synthesize(
             spec,
-            arguments.out,
+            arguments.output,
             folder=arguments.file.parent,
             seed=seed,
             horizon_s=arguments.horizon,
@@ -248,7 +248,7 @@ def _trace_along(arguments: Arguments) -> None:
         document = synthesize_along(
             arguments.file,
             arguments.along,
-            arguments.out,
+            arguments.output,
             series=arguments.series,
             number=arguments.path,
             seed=1 if arguments.seed is None else arguments.seed,

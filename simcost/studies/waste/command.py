@@ -36,7 +36,9 @@ def add(verbs: Any) -> None:
     waste.add_argument("--plan", metavar="NAME", help="of a results folder (default: the best)")
     waste.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
     waste.add_argument("--offer", metavar="P/SKU", help="or an offer of the catalog, whose price is shared by its GPUs")
-    waste.add_argument("--jobs", type=Path, metavar="JOBS", help="job log of the same time: failed and cancelled work")
+    waste.add_argument(
+        "--jobs-log", type=Path, metavar="JOBS", help="job log of the same time: failed and cancelled work"
+    )
     waste.add_argument(
         "--gpus",
         type=_gpus,
@@ -69,7 +71,7 @@ def _of_results(arguments: Arguments, offer: Any) -> "WasteResult":
     from simcost.scenario.storage.results import finished_plan
     from simcost.studies.waste.from_results import waste_of_plan
 
-    for option in ("map", "jobs", "gpus", "spot_trace", "spot"):
+    for option in ("map", "jobs_log", "gpus", "spot_trace", "spot"):
         if getattr(arguments, option):
             raise InputError(f"--{option.replace('_', '-')} is for files; {arguments.file} is a results folder")
     plan, horizon_s = finished_plan(arguments.file, arguments.plan)
@@ -90,7 +92,7 @@ def _of_file(arguments: Arguments, offer: Any) -> "WasteResult":
         offer=offer,
         mapping=dict(arguments.map),
         timezone=arguments.timezone,
-        jobs=read_jobs(arguments.jobs)[0] if arguments.jobs else None,
+        jobs=read_jobs(arguments.jobs_log)[0] if arguments.jobs_log else None,
         gpus=_whole(arguments.gpus),
         spot=_spot(arguments),
     )
