@@ -2,6 +2,7 @@
 # make test         set up, then run the tests
 # make explore      set up, then open the scenario explorer in the browser
 # make lint         style, types, import layers
+# make site         set up, then build the documentation site into build/site
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,6 +23,9 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+site: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file .mkdocs.yml --strict --quiet
+
 .venv/installed: pyproject.toml
 	@echo "Setting up .venv; this takes about a minute."
 	@$(PYTHON) -c "import sys; sys.exit('simcost needs Python 3.11 or newer; try make PYTHON=python3.13') if sys.version_info < (3, 11) else None"
@@ -33,4 +37,8 @@ lint: .venv/dev
 	$(PIP) install -e ".[dev]"
 	@touch $@
 
-.PHONY: quickstart explore test lint
+.venv/docs: .venv/installed
+	$(PIP) install -e ".[docs]"
+	@touch $@
+
+.PHONY: quickstart explore test lint site

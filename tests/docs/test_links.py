@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from site_pages import anchor
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -21,7 +22,7 @@ def anchors(page: Path) -> set[str]:
     """The anchors that GitHub gives the headings of a page."""
     found: set[str] = set()
     for heading in HEADING.findall(text(page)):
-        slug = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        slug = anchor(heading, "-")
         number = 0
         while (name := f"{slug}-{number}" if number else slug) in found:
             number += 1

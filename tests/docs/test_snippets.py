@@ -1,37 +1,15 @@
 """Every `sh` block of the docs runs, and prints what the page shows; `docs/outputs.py` rewrites it."""
 
-import re
 from collections.abc import Iterator
-from math import isclose
 from pathlib import Path
 
 import pytest
 from outputs import pages, shown
+from support.page_differences import differences
 from warm import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = pages()
-NUMBER = re.compile(r"\d[\d,]*\.?\d*")
-
-
-def words(line: str) -> str:
-    """A line without its numbers, and without what their width decides."""
-    return re.sub(r"[ -]+", " ", NUMBER.sub("#", line)).strip()
-
-
-def numbers(line: str) -> list[float]:
-    return [float(number.replace(",", "")) for number in NUMBER.findall(line)]
-
-
-def differences(page: str, rerun: str) -> Iterator[str]:
-    """Lines that say something else; numbers may differ by 2 %, since processors round differently."""
-    old, new = page.splitlines(), rerun.splitlines()
-    if len(old) != len(new):
-        yield f"{len(old)} lines, now {len(new)}"
-    for line, now in zip(old, new, strict=False):
-        near = all(map(lambda a, b: isclose(a, b, rel_tol=0.02, abs_tol=0.1), numbers(line), numbers(now)))
-        if words(line) != words(now) or not near:
-            yield f"- {line}\n+ {now}"
 
 
 @pytest.fixture(scope="module")
