@@ -1,7 +1,7 @@
 """Writes the reference pages: `python docs/generate.py` in the repository.
 
-The scenario page and its JSON Schema come from the schema classes, the page of the command line from its parser, the
-map of the rooms from the docstrings of the modules.
+The scenario page and its JSON Schema come from the schema classes, the page of the command line from its parser, that
+of Python from the API, the map of the rooms from the docstrings of the modules.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from python_reference import python_markdown
 
 from simcost.cli.main import command_line
 from simcost.scenario.files.json_schema import json_schema
@@ -48,6 +50,7 @@ def generated() -> dict[str, str]:
         "scenarios/scenario.schema.json": json.dumps(json_schema(), indent=2) + "\n",
         "docs/reference/scenario.md": reference_markdown(),
         "docs/reference/cli.md": command_line_markdown(),
+        "docs/reference/python.md": python_markdown(),
         "docs/reference/rooms.md": rooms_markdown(),
     }
 

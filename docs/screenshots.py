@@ -1,0 +1,174 @@
+"""Takes the pictures of the explorer and of the review that pages show: `python docs/screenshots.py`.
+
+It starts the explorer on a copy of the scenarios, uses it in a headless Chromium as a visitor would, and writes
+`docs/images/`. It needs chromium and chromedriver, and about two minutes.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+MOST_BYTES = 150_000
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage")
+LOG = """\
+import random
+
+random.seed(11)
+at = 0.0
+print("arrival,prompt_tokens,output_tokens")
+while at < 1800:
+    print(f"{at:.3f},{40 + int(3000 * random.random() ** 3)},{10 + int(500 * random.random() ** 2)}")
+    at += random.expovariate(5)
+"""
+
+
+@contextmanager
+def explorer(home: Path) -> Iterator[str]:
+    """The address of an explorer that works in a folder."""
+    shutil.copytree(ROOT / "scenarios", home / "scenarios")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.headless=true"]
+    with subprocess.Popen(  # noqa: S603 - our own explorer
+        [*command, f"--server.port={port}"],
+        cwd=ROOT,
+        env={**os.environ, "SIMCOST_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        try:
+            time.sleep(5)  # it starts
+            yield f"http://localhost:{port}"
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def chromium(theme: str, height: int) -> Iterator[Any]:
+    """A Chromium whose reader prefers a theme."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    with TemporaryDirectory() as profile:
+        for flag in (*FLAGS, "--hide-scrollbars", f"--user-data-dir={profile}", f"--window-size=1280,{height}"):
+            options.add_argument(flag)
+        driver = webdriver.ChromeService(str(shutil.which("chromedriver")))
+        browser = webdriver.Chrome(options=options, service=driver)
+        try:
+            media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+            yield browser
+        finally:
+            browser.quit()
+
+
+def plans(browser: Any, address: str) -> None:
+    """The first screen: the sample's result."""
+    browser.get(address)
+    wait_for(lambda: len(browser.find_elements("css selector", "[data-testid=stMetric]")) == 3)
+
+
+def fleet(browser: Any, address: str) -> None:
+    """The fleets of the sample over time."""
+    plans(browser, address)
+    click(browser, "//*[@role='tab'][contains(., 'Fleet')]")
+    time.sleep(2)  # the page follows
+    browser.execute_script("document.querySelector('[role=tablist]').scrollIntoView()")
+
+
+def log(browser: Any, address: str, file: Path) -> None:
+    """A log that was read."""
+    browser.get(f"{address}/log")
+    upload(browser, file)
+    click(browser, "//button[contains(., 'Read')][not(@disabled)]")
+    wait_for(lambda: browser.find_elements("css selector", "[data-testid=stMetric], [data-testid=stDataFrame]"))
+
+
+def forecast(browser: Any, address: str) -> None:
+    """The forecast of the synthetic week."""
+    browser.get(f"{address}/forecast")
+    upload(browser, ROOT / "scenarios" / "synthetic" / "requests-hourly.csv")
+    click(browser, "//button[normalize-space()='Forecast'][not(@disabled)]")
+    wait_for(lambda: browser.find_elements("css selector", "[data-testid=stVegaLiteChart]"))
+
+
+def upload(browser: Any, file: Path) -> None:
+    """Give a file to the upload of a page."""
+    wait_for(lambda: browser.find_elements("css selector", "input[type=file]"))
+    browser.find_element("css selector", "input[type=file]").send_keys(str(file))
+
+
+def click(browser: Any, xpath: str) -> None:
+    """Click what an XPath finds, once it is there."""
+    wait_for(lambda: browser.find_elements("xpath", xpath))
+    time.sleep(1)  # the page settles
+    browser.find_element("xpath", xpath).click()
+
+
+def wait_for(seen: Callable[[], Any]) -> None:
+    """Return when something is seen."""
+    begun = time.monotonic()
+    while not seen():
+        if time.monotonic() - begun > 300:
+            raise SystemExit("nothing after 300 s")
+        time.sleep(0.2)
+
+
+def keep(browser: Any, name: str) -> None:
+    """Write what the browser shows."""
+    wait_for(lambda: not browser.find_elements("css selector", "[data-testid=stStatusWidget]"))
+    time.sleep(3)  # charts draw
+    path = IMAGES / f"{name}.png"
+    browser.save_screenshot(str(path))
+    if path.stat().st_size > MOST_BYTES:
+        raise SystemExit(f"{path} has {path.stat().st_size} bytes, more than {MOST_BYTES}")
+
+
+def review(folder: Path) -> Path:
+    """The review of the quickstart."""
+    command = [sys.executable, "-m", "simcost.cli"]
+    run = ["run", str(ROOT / "scenarios" / "quickstart.yaml"), "--quiet", "--out", str(folder / "quickstart")]
+    page = folder / "review.html"
+    for words in (run, ["report", str(folder / "quickstart"), "-o", str(page), "--author", "Platform team"]):
+        subprocess.run([*command, *words], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+    return page
+
+
+def main() -> None:
+    """Take all pictures."""
+    IMAGES.mkdir(exist_ok=True)
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        script = subprocess.run([sys.executable, "-c", LOG], check=True, capture_output=True)  # noqa: S603 - as above
+        (folder / "requests.csv").write_bytes(script.stdout)
+        with explorer(folder / "home") as address:
+            for theme in ("light", "dark"):
+                with chromium(theme, 940) as browser:
+                    plans(browser, address)
+                    keep(browser, f"explorer-plans-{theme}")
+            with chromium("light", 940) as browser:
+                fleet(browser, address)
+                keep(browser, "explorer-fleet")
+                log(browser, address, folder / "requests.csv")
+                keep(browser, "explorer-log")
+                forecast(browser, address)
+                keep(browser, "explorer-forecast")
+        with chromium("light", 1040) as browser:
+            browser.get(review(folder).as_uri())
+            keep(browser, "review")
+
+
+if __name__ == "__main__":
+    main()
