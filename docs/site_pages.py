@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 FENCE = re.compile(r"^```.*?^```$", flags=re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
+OUTSIDE = re.compile(r"<(?:script|link|img|iframe)[^>]*?(?:src|href)=\"(?:https?:)?//[^>]*>")
 ITEM = re.compile(r"(?:[-*]|\d+\.) ")
 NESTED = re.compile(r"^ {2,3}(?=(?:[-*]|\d+\.) )")
 
@@ -38,6 +39,13 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """The text of a page as the site shows it."""
     return site_text(markdown, page.file.src_uri)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """The page itself; an error if a browser would load a part of it from outside."""
+    if outside := OUTSIDE.search(output):
+        raise ValueError(f"{page.file.src_uri} loads from outside: {outside[0]}")
+    return output
 
 
 def anchor(heading: str, separator: str) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from os.path import normpath
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import yaml
-from site_pages import LINK, PAGES, ROOT, downloads, site_text
+from site_pages import LINK, PAGES, ROOT, downloads, on_post_page, site_text
 
 DOCS = ROOT / "docs"
 SOURCES = {str(page.relative_to(DOCS)): page for page in sorted(DOCS.rglob("*.md"))}
@@ -43,6 +45,15 @@ def test_links_out_of_docs_lead_to_pages_and_downloads() -> None:
     moved = "[a](../contributing.md#run) [b](../files/scenarios/pools.yaml) [c](../tutorial.md) [d](https://x.org/y.md)"
     assert site_text(text, "guides/plans.md") == moved
     assert site_text("[a](docs/design.md#the-engine)", "contributing.md") == "[a](design.md#the-engine)"
+
+
+def test_a_page_that_loads_from_outside_is_an_error() -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="faq.md"))
+    inside = '<script src="assets/a.js"></script><a href="https://focus.finops.org">FOCUS</a>'
+    assert on_post_page(inside, page) == inside
+    for part in ('<script src="https://cdn.org/a.js">', '<link rel="stylesheet" href="//fonts.org/a.css">'):
+        with pytest.raises(ValueError, match="loads from outside"):
+            on_post_page(part, page)
 
 
 def test_lists_have_a_blank_line_before_and_four_spaces_inside() -> None:
