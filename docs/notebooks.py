@@ -1,4 +1,4 @@
-"""Runs the examples and writes them with their outputs as pages: `python docs/notebooks.py`.
+"""Runs the examples and writes them with their outputs as pages: `python docs/notebooks.py [EXAMPLE.py ...]`.
 
 An example is a file of cells: `# %% [markdown]` begins text, `# %%` code. A page shows text, code and what the code
 prints; of a last line that is an expression also the value, a chart as SVG. `tests/docs` runs the same code.
@@ -7,6 +7,7 @@ prints; of a last line that is an expression also the value, a chart as SVG. `te
 import ast
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stdout
 from io import StringIO
@@ -21,7 +22,6 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 CELL = re.compile(r"^# %%( \[markdown\])?\n", flags=re.MULTILINE)
 Draw = Callable[[Any, str], str]
 """From a chart and its code to the Markdown that shows it."""
-_AS_IT_IS: Any = {"replace_whitespace": False, "drop_whitespace": False}
 
 
 def page_of(example: Path) -> Path:
@@ -71,7 +71,11 @@ def _outputs(code: str, names: dict[str, Any], draw: Draw) -> Iterator[str]:
 
 def _text(output: str) -> str:
     """A block of output, its long lines wrapped as a terminal wraps them."""
-    lines = [part.rstrip() for line in output.rstrip().splitlines() for part in wrap(line, 100, **_AS_IT_IS) or [""]]
+    lines = [
+        part.rstrip()
+        for line in output.rstrip().splitlines()
+        for part in wrap(line, 100, replace_whitespace=False) or [""]
+    ]
     return "\n".join(["```text", *lines, "```"])
 
 
@@ -92,8 +96,8 @@ def _drawn(page: Path) -> Draw:
 
 
 def main() -> None:
-    """Write all pages."""
-    for example in EXAMPLES:
+    """Write the pages of the examples that are named, or of all."""
+    for example in [Path(name).resolve() for name in sys.argv[1:]] or EXAMPLES:
         page = page_of(example)
         page.parent.mkdir(exist_ok=True)
         with TemporaryDirectory() as folder:

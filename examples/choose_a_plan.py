@@ -47,10 +47,10 @@ result.chart("pareto")
 # another price simulates nothing.
 
 # %%
-for price in ("$6.88/h", "$4/h", "$3/h"):
+for price in ("$4/h", "$3/h"):
     offer = {"offer": "aws/p5.4xlarge", "price": price}
     answer = scenario.with_changes({"plans.2.buy": offer}).run("results/choose-a-plan")
-    print(f"H100 at {price:8} {answer.best['name']:18} ${answer.best['cost_usd']['per_month']:,.0f} a month")
+    print(f"H100 at {price}: {answer.best['name']}, ${answer.best['cost_usd']['per_month']:,.0f} a month")
 
 # %% [markdown]
 # ## Where does the answer flip?

@@ -72,10 +72,8 @@ print(result.verdict)
 
 # %%
 for plan in result.document["futures"]["plans"]:
-    print(f"{plan['plan']}: ${plan['per_month_usd']['p50']:,.0f} a month")
-    print(
-        f"  misses the SLO in {plan['breach_slo']:.0%} of the futures; attainment P10 {plan['attainment']['p10']:.1%}"
-    )
+    cost, breach, attainment = plan["per_month_usd"]["p50"], plan["breach_slo"], plan["attainment"]["p10"]
+    print(f"{plan['plan']}: ${cost:,.0f} a month, misses the SLO in {breach:.0%}; P10 of attainment {attainment:.1%}")
 
 # %%
 result.chart("slo")
