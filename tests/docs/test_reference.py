@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from generate import generated
 
+import simcost
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,3 +32,8 @@ def test_each_verb_has_a_section(pages: dict[str, str]) -> None:
     page = pages["docs/reference/cli.md"]
     for verb in ("run", "check", "schema", "trace import", "trace describe", "catalog show", "perf"):
         assert f"## simcost {verb}\n" in page
+
+
+def test_each_name_of_the_python_api_has_a_section(pages: dict[str, str]) -> None:
+    page = pages["docs/reference/python.md"]
+    assert [name for name in simcost.__all__ if f"## {name}\n" not in page] == []
