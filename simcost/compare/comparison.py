@@ -92,15 +92,8 @@ def compare(
         InputError: the baseline is none of the plans, or the level is not a share.
         RunError: plans have different replications, or none.
     """
-    if baseline not in runs:
-        raise InputError(f"baseline {baseline!r} is none of the plans{did_you_mean(baseline, list(runs))}")
-    if not 0 < level < 1:
-        raise InputError(f"level {level:g} is not between 0 and 1; write e.g. 0.95")
-    _check_pairs(runs)
-    exact = all(
-        run.served is None and not (run.trained and run.trained.random) for results in runs.values() for run in results
-    )
-    at_least = quality.at_least if quality else None
+    _check_question(runs, baseline, level)
+    exact = not any(_is_random(run) for results in runs.values() for run in results)
     plans = tuple(
         summarise(
             name,
@@ -109,7 +102,7 @@ def compare(
             risk,
             exact=exact,
             quality=qualities.get(name),
-            at_least=at_least,
+            at_least=quality.at_least if quality else None,
             of_services=of_services.get(name, {}),
         )
         for name, results in runs.items()
@@ -186,7 +179,17 @@ def _rank(plan: PlanSummary) -> tuple[float, float, float]:
     return (plan.excess + 1.0, -attainment, plan.per_month_usd.mean)
 
 
-def _check_pairs(runs: Mapping[str, Sequence[RunResult]]) -> None:
+def _is_random(run: RunResult) -> bool:
+    """True where the seed of a run changes its result: it serves requests, or its jobs are random."""
+    return run.served is not None or bool(run.trained and run.trained.random)
+
+
+def _check_question(runs: Mapping[str, Sequence[RunResult]], baseline: str, level: float) -> None:
+    """Raise InputError for an unknown baseline or a level that is no share, RunError for replications that differ."""
+    if baseline not in runs:
+        raise InputError(f"baseline {baseline!r} is none of the plans{did_you_mean(baseline, list(runs))}")
+    if not 0 < level < 1:
+        raise InputError(f"level {level:g} is not between 0 and 1; write e.g. 0.95")
     first = next(iter(runs))
     expected = sorted(run.replication for run in runs[first])
     for name, results in runs.items():

@@ -54,23 +54,12 @@ def perf_document(
     model, accelerator = catalog.model(model_name), catalog.accelerator(spec.accelerator)
     memory = fit_memory(model, accelerator, spec, max_num_batched_tokens, catalog)
     step = step_time(catalog, model, accelerator, spec)
-    plain = (
-        None if spec.speculation is None else step_time(catalog, model, accelerator, replace(spec, speculation=None))
-    )
+    plain = step_time(catalog, model, accelerator, replace(spec, speculation=None)) if spec.speculation else None
     batches = _batches(min(max_num_seqs, memory.kv_capacity_tokens // context_tokens))
     return {
         "model": model.name,
         "accelerator": accelerator.name,
-        "tp": spec.tp,
-        "pp": spec.pp,
-        "dp": spec.dp,
-        "ep": spec.ep,
-        "accelerators": spec.accelerators,
-        "engine": spec.engine,
-        "precision": spec.precision,
-        "kv_precision": spec.kv_precision,
-        "pruning": spec.pruning.label if spec.pruning is not None else None,
-        "lora": asdict(spec.lora) if spec.lora is not None else None,
+        **_replica(spec),
         "speculation": _speculation(step),
         "assumptions": list(spec.assumptions),
         "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
@@ -87,6 +76,22 @@ def perf_document(
         "prefill": _prefill(step, max_num_batched_tokens),
         "throughput": [_decode(step, batch, context_tokens, plain) for batch in batches],
         "catalog_date": catalog.as_of,
+    }
+
+
+def _replica(spec: ReplicaSpec) -> dict[str, Any]:
+    """Layout of the replica over accelerators, engine and precision."""
+    return {
+        "tp": spec.tp,
+        "pp": spec.pp,
+        "dp": spec.dp,
+        "ep": spec.ep,
+        "accelerators": spec.accelerators,
+        "engine": spec.engine,
+        "precision": spec.precision,
+        "kv_precision": spec.kv_precision,
+        "pruning": spec.pruning.label if spec.pruning is not None else None,
+        "lora": asdict(spec.lora) if spec.lora is not None else None,
     }
 
 

@@ -12,6 +12,7 @@ from simcost.catalog import Catalog
 from simcost.documents import FindingDocument
 from simcost.errors import InputError
 from simcost.scenario.inputs.purchasing import load_purchasing
+from simcost.studies.commitments.demand import CommitmentDemand
 from simcost.studies.commitments.result import CommitmentAdvice
 
 
@@ -44,38 +45,25 @@ def advise(
         FaultsError: faults of the files, with their places.
         InputError: no demand, or options that do not suit it.
     """
-    from simcost.billing.account import usage_account
     from simcost.billing.price_list import line_prices, price_sentences
-    from simcost.scenario.storage.sample_paths import read_paths
-    from simcost.studies.commitments.demand import from_history, from_paths
     from simcost.studies.commitments.optimizer import Aim
     from simcost.studies.commitments.study import CommitmentRequest, offered, study
-    from simcost.trace.usage.reader import read_usage
 
     plan, catalog = load_purchasing(options)
     choices = offered(plan.commitments)
-    history = None
-    findings: Sequence[FindingDocument] = ()
-    if usage is not None:
-        read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
-        findings = read.findings
-        history = from_history(usage_account(read, plan, catalog))
-    if paths is not None:
-        futures = read_paths(paths)
-        demand = from_paths(futures, {one.series: _line(one.series, plan, catalog) for one in futures}, per_instance)
-    elif history is not None:
-        demand = history
-    else:
+    history, findings = (None, ()) if usage is None else _history(usage, mapping, plan, catalog)
+    demand = history if paths is None else _forecast(paths, plan, catalog, per_instance)
+    if demand is None:
         raise InputError("no demand: give a file of usage, or --paths with the sample paths of a forecast")
     same = history if history is not None and history.lines == demand.lines else None
-    asked = CommitmentRequest(
+    request = CommitmentRequest(
         demand=demand,
         offered=choices,
         rates=catalog,
         aim=Aim(tail=tail, weight=weight, budget_usd_per_h=budget_usd_per_h),
     )
     prices = line_prices(demand.lines)
-    advice = study(asked, same, progress)
+    advice = study(request, same, progress)
     return replace(
         advice,
         assumptions=(*advice.assumptions, *price_sentences(prices, catalog.as_of)),
@@ -83,6 +71,28 @@ def advise(
         catalog_date=catalog.as_of,
         findings=findings,
     )
+
+
+def _history(
+    usage: Path, mapping: Mapping[str, str], plan: Purchasing, catalog: Catalog
+) -> tuple[CommitmentDemand, Sequence[FindingDocument]]:
+    """Demand of a usage file, and findings on the file."""
+    from simcost.billing.account import usage_account
+    from simcost.studies.commitments.demand import from_history
+    from simcost.trace.usage.reader import read_usage
+
+    read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
+    return from_history(usage_account(read, plan, catalog)), read.findings
+
+
+def _forecast(paths: Path, plan: Purchasing, catalog: Catalog, per_instance: float) -> CommitmentDemand:
+    """Demand of the sample paths of a forecast."""
+    from simcost.scenario.storage.sample_paths import read_paths
+    from simcost.studies.commitments.demand import from_paths
+
+    futures = read_paths(paths)
+    lines = {future.series: _line(future.series, plan, catalog) for future in futures}
+    return from_paths(futures, lines, per_instance)
 
 
 def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:

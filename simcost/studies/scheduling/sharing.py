@@ -21,7 +21,7 @@ from simcost.scenario.storage.folders import check_result
 from simcost.scenario.storage.results import refuse_services
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.jobs.simulate import schedule
-from simcost.studies.scheduling.sizing import SizingTarget, size
+from simcost.studies.scheduling.sizing import SizedPolicy, SizingTarget, size
 from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
 
@@ -181,65 +181,65 @@ def share(
     Raises:
         InputError: a fleet smaller than what serving holds, or one that never has room for the widest job.
     """
+    shared = _whole(gpus, step)
     if gpus < use.peak:
         raise InputError(f"{gpus} GPUs are fewer than the {use.peak} that {use.plan} holds at its peak; give more")
-    shared, serving = _whole(gpus, step), _whole(use.peak, step)
     horizon_s = float(jobs.submit_s[-1]) + use.horizon_s
-    left = use.left_of(shared, horizon_s)
-    _check_widest(jobs, use, left, shared)
 
-    def beside(capacity: GpuCapacity) -> JobLedger:
+    def replay(capacity: GpuCapacity) -> JobLedger:
         return schedule(jobs, capacity, FifoSkip(), checkpoints=checkpoints, horizon_s=horizon_s)
 
-    together, offered = beside(left), jobs.gpu_seconds / horizon_s
-    question = SizingTarget(wait_s=_percentile(together), percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h)
-    [own] = size(
-        lambda count, _: beside(GpuCapacity.constant(count)),
+    together, offered = replay(_left(use, jobs, shared, horizon_s)), jobs.gpu_seconds / horizon_s
+    sized = size(
+        lambda count, _: replay(GpuCapacity.constant(count)),
         ["fifo-skip"],
-        question,
+        SizingTarget(wait_s=_percentile(together), percentile=0.95, step=step, usd_per_gpu_h=usd_per_gpu_h),
         offered=offered,
         widest=int(jobs.gpus.max()),
-    ).policies
-    fleets = serving + own.gpus
+    )
+    separate = _separate(_whole(use.peak, step), sized.policies[0], usd_per_gpu_h)
     result = SharedFleet(
         plan=use.plan,
         gpus=shared,
         requested_gpus=gpus,
         node_gpus=step,
-        serving=ServingHeld(
-            peak_gpus=use.peak,
-            mean_gpus=use.mean,
-        ),
+        serving=ServingHeld(peak_gpus=use.peak, mean_gpus=use.mean),
         jobs=_jobs(together),
         wait_s=WaitSummary(mean=_mean(together), p95=_percentile(together)),
         offered_gpus=offered,
         gpu_hours={name: seconds / 3600.0 for name, seconds in together.gpu_seconds.items()},
         preemptions=int(together.outcomes.preemptions.sum()),
         usd_per_month=_monthly(shared, usd_per_gpu_h),
-        separate=SeparateFleets(
-            serving_gpus=serving,
-            training_gpus=own.gpus,
-            gpus=fleets,
-            wait_s=WaitSummary(
-                p95=own.wait_s.target,
-            ),
-            usd_per_month=_monthly(fleets, usd_per_gpu_h),
-        ),
-        saved_gpus=fleets - shared,
-        saved_usd_per_month=_monthly(fleets - shared, usd_per_gpu_h),
+        separate=separate,
+        saved_gpus=separate.gpus - shared,
+        saved_usd_per_month=_monthly(separate.gpus - shared, usd_per_gpu_h),
         checkpoints={f"{name}_s": value for name, value in asdict(checkpoints).items()},
     )
     return replace(result, verdict=share_verdict(result))
 
 
-def _check_widest(jobs: Jobs, use: ServingUse, left: GpuCapacity, shared: int) -> None:
-    """Raise InputError where the widest job never has room."""
+def _separate(serving_gpus: int, training: SizedPolicy, usd_per_gpu_h: float | None) -> SeparateFleets:
+    """A fleet for serving, and one for training."""
+    gpus = serving_gpus + training.gpus
+    return SeparateFleets(
+        serving_gpus=serving_gpus,
+        training_gpus=training.gpus,
+        gpus=gpus,
+        wait_s=WaitSummary(p95=training.wait_s.target),
+        usd_per_month=_monthly(gpus, usd_per_gpu_h),
+    )
+
+
+def _left(use: ServingUse, jobs: Jobs, shared: int, horizon_s: float) -> GpuCapacity:
+    """GPUs that serving leaves for the jobs. Raises InputError where the widest job never has room."""
+    left = use.left_of(shared, horizon_s)
     widest = int(jobs.gpus.max())
     if widest > left.most:
         raise InputError(
             f"the widest job needs {widest:,} GPUs, but {use.plan} never leaves more than {left.most:,} of {shared:,}; "
             f"give {use.least + widest:,} GPUs or more, or keep such jobs out of the log"
         )
+    return left
 
 
 def share_verdict(result: SharedFleet) -> str:

@@ -21,6 +21,15 @@ Findings = list[FindingDocument]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Replay:
+    """One trace: the price of a node at each tick, and the ticks at which runs begin."""
+
+    trace: SpotSeries
+    usd_per_h: Floats
+    starts: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """One policy on one trace."""
 
@@ -187,38 +196,18 @@ def spot_study(
         TraceError: traces shorter than the deadline, or without the prices that were not given.
         InputError: a deadline that cannot be met, an impossible price.
     """
-    if not traces:
-        raise InputError("no availability trace was given; give at least one")
-    if not 0 < od_usd_per_h < np.inf:
-        raise InputError(f"the on-demand price is {od_usd_per_h!r} USD per hour; it must be more than 0")
-    job = DeadlineJob(
-        work_s=_seconds(work_h),
-        deadline_s=_seconds(deadline_h),
-        changeover_s=_seconds(changeover_h),
-        gang=gang,
-    )
-    studied, said = _long_enough(traces, job, starts)
-    if together and len(studied) > 1:
-        studied = [any_zone(studied), *studied]
-    prices = [_prices(trace, spot_usd_per_h) for trace in studied]
-    begin = [_starts(trace, job, starts, seed) for trace in studied]
+    _check_given(traces, od_usd_per_h)
+    job = _job(work_h, deadline_h, changeover_h, gang)
+    studied, said = _studied(traces, job, starts, together)
+    replays = [Replay(trace, _prices(trace, spot_usd_per_h), _starts(trace, job, starts, seed)) for trace in studied]
     every: dict[str, SpotPolicy] = {policy.label: policy for policy in (OnDemandOnly(), *policies)}
-    outcomes = {
-        name: [
-            _outcome(policy, job, trace, price, ticks, od_usd_per_h)
-            for trace, price, ticks in zip(studied, prices, begin, strict=True)
-        ]
-        for name, policy in every.items()
-    }
-    counted = 1 if together else len(studied)
     on_demand_usd = work_h * gang * od_usd_per_h
-    rows = [
-        policy_row(name, every[name].kind, found[:counted], on_demand_usd, gang) for name, found in outcomes.items()
-    ]
-    best = best_of(rows).policy
+    outcomes = {name: [_outcome(policy, job, run, od_usd_per_h) for run in replays] for name, policy in every.items()}
+    counted = 1 if together else len(replays)
+    rows, by_trace = _rows(every, outcomes, replays, counted, on_demand_usd, gang)
     return SpotStudy(
         verdict=verdict(rows),
-        best=best,
+        best=best_of(rows).policy,
         work_h=work_h,
         deadline_h=deadline_h,
         changeover_h=changeover_h,
@@ -227,17 +216,51 @@ def spot_study(
         spot_usd_per_h=spot_usd_per_h,
         on_demand_usd=on_demand_usd,
         seed=seed,
-        starts=sum(map(len, begin[:counted])),
+        starts=sum(len(replay.starts) for replay in replays[:counted]),
         policies=tuple(rows),
-        traces=tuple(trace_row(*one, gang) for one in zip(studied, prices, begin, strict=True)),
-        by_trace=tuple(
-            replace(policy_row(name, every[name].kind, [found], on_demand_usd, gang), trace=trace.name)
-            for name, all_found in outcomes.items()
-            for trace, found in zip(studied, all_found, strict=True)
-        ),
-        courses=_courses(every, outcomes[best][:counted], job, studied, prices, begin),
+        traces=tuple(trace_row(replay.trace, replay.usd_per_h, replay.starts, gang) for replay in replays),
+        by_trace=by_trace,
+        courses=_courses(every, outcomes[best_of(rows).policy][:counted], job, replays),
         findings=findings(rows) + said,
     )
+
+
+def _check_given(traces: Sequence[SpotSeries], od_usd_per_h: float) -> None:
+    """Raise InputError without a trace or a price on demand."""
+    if not traces:
+        raise InputError("no availability trace was given; give at least one")
+    if not 0 < od_usd_per_h < np.inf:
+        raise InputError(f"the on-demand price is {od_usd_per_h!r} USD per hour; it must be more than 0")
+
+
+def _job(work_h: float, deadline_h: float, changeover_h: float, gang: int) -> DeadlineJob:
+    return DeadlineJob(
+        work_s=_seconds(work_h),
+        deadline_s=_seconds(deadline_h),
+        changeover_s=_seconds(changeover_h),
+        gang=gang,
+    )
+
+
+def _rows(
+    policies: Mapping[str, SpotPolicy],
+    outcomes: Mapping[str, Sequence[Outcome]],
+    replays: Sequence[Replay],
+    counted: int,
+    on_demand_usd: float,
+    gang: int,
+) -> tuple[list[PolicyRow], tuple[PolicyRow, ...]]:
+    """Each policy over the traces that count together, and on each trace."""
+
+    def row(policy: str, of: Sequence[Outcome]) -> PolicyRow:
+        return policy_row(policy, policies[policy].kind, of, on_demand_usd, gang)
+
+    by_trace = tuple(
+        replace(row(policy, [outcome]), trace=replay.trace.name)
+        for policy, of in outcomes.items()
+        for replay, outcome in zip(replays, of, strict=True)
+    )
+    return [row(policy, of[:counted]) for policy, of in outcomes.items()], by_trace
 
 
 def _seconds(hours: float) -> float:
@@ -256,6 +279,14 @@ def _taken(trace: SpotSeries) -> Findings:
         text = f"{trace.name} says nothing for {days}: the state before was taken to hold; was the log complete?"
         said.append({"kind": "gap", "trace": trace.name, "message": text})
     return said
+
+
+def _studied(
+    traces: Sequence[SpotSeries], job: DeadlineJob, starts: int | Sequence[int], together: bool
+) -> tuple[list[SpotSeries], Findings]:
+    """The traces that cover the deadline, before them all of them as one where a job may move; and findings."""
+    studied, said = _long_enough(traces, job, starts)
+    return [any_zone(studied), *studied] if together and len(studied) > 1 else studied, said
 
 
 def _long_enough(
@@ -306,17 +337,16 @@ def _starts(trace: SpotSeries, job: DeadlineJob, starts: int | Sequence[int], se
     return drawn
 
 
-def _nodes(policy: SpotPolicy, trace: SpotSeries, price: Floats) -> Ints:
+def _nodes(policy: SpotPolicy, replay: Replay) -> Ints:
     """Nodes of a trace that a policy takes."""
     if isinstance(policy, SpotBelow):
-        return np.where(price <= policy.max_usd_per_h, trace.nodes, 0)
-    return trace.nodes
+        return np.where(replay.usd_per_h <= policy.max_usd_per_h, replay.trace.nodes, 0)
+    return replay.trace.nodes
 
 
-def _outcome(
-    policy: SpotPolicy, job: DeadlineJob, trace: SpotSeries, price: Floats, starts: Ints, od_usd_per_h: float
-) -> Outcome:
-    runs = run_spot(policy, job, _nodes(policy, trace, price), trace.gap_s, starts, weights=price)
+def _outcome(policy: SpotPolicy, job: DeadlineJob, replay: Replay, od_usd_per_h: float) -> Outcome:
+    nodes = _nodes(policy, replay)
+    runs = run_spot(policy, job, nodes, replay.trace.gap_s, replay.starts, weights=replay.usd_per_h)
     return Outcome(runs, job.gang * (runs.billed_on_demand_h * od_usd_per_h + runs.weighted_spot_h))
 
 
@@ -324,34 +354,26 @@ def _courses(
     policies: Mapping[str, SpotPolicy],
     best: Sequence[Outcome],
     job: DeadlineJob,
-    traces: Sequence[SpotSeries],
-    prices: Sequence[Floats],
-    begin: Sequence[Ints],
+    replays: Sequence[Replay],
 ) -> tuple[Course, ...]:
     """The run in which the best policy costs the median, under each policy that moves the whole gang."""
-    usd = np.concatenate([one.billed_usd for one in best])
+    usd = np.concatenate([outcome.billed_usd for outcome in best])
     middle = int(np.argsort(usd, kind="stable")[(len(usd) - 1) // 2])
-    place = np.cumsum([len(one) for one in begin])
-    at = int(np.searchsorted(place, middle, side="right"))
-    trace, start = traces[at], int(begin[at][middle - (place[at - 1] if at else 0)])
-    found = []
+    ends = np.cumsum([len(replay.starts) for replay in replays])
+    median = int(np.searchsorted(ends, middle, side="right"))
+    replay = replays[median]
+    trace, start = replay.trace, int(replay.starts[middle - (ends[median - 1] if median else 0)])
+    courses = []
     for name, policy in policies.items():
         if isinstance(policy, Mixed):
             continue
-        parts = course(policy, job, _nodes(policy, trace, prices[at]), trace.gap_s, start, prices[at])
-        found.append(
+        parts = course(policy, job, _nodes(policy, replay), trace.gap_s, start, replay.usd_per_h)
+        courses.append(
             Course(
                 policy=name,
                 trace=trace.name,
                 start_tick=start,
-                parts=tuple(
-                    CoursePart(
-                        state=STATES[state],
-                        from_h=since,
-                        to_h=until,
-                    )
-                    for state, since, until in parts
-                ),
+                parts=tuple(CoursePart(state=STATES[state], from_h=since, to_h=until) for state, since, until in parts),
             )
         )
-    return tuple(found)
+    return tuple(courses)

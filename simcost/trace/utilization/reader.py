@@ -153,22 +153,8 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
     findings = [_other(others)] if others else []
     findings += [finding(kind, "", count, text) for kind, count, text in table.findings()]
     unit, units = _units(table, path)
-    order, dropped = _order(table, unit)
-    if dropped:
-        findings.append(
-            finding(
-                "duplicate",
-                "",
-                dropped,
-                f"{dropped:,} samples have the unit and time of a later row; the last row of each counts",
-            )
-        )
-    order, blank = _measured(table, order)
-    if blank:
-        findings.append(finding("blank", "", blank, f"{blank:,} samples without a measurement were left out"))
-    if not len(order):
-        raise TraceError(f"{path}: no sample has a measurement; give samples of at least two times")
-    duty, allocated, gpus, down, said = occupancy(table, order)
+    order, omitted = _measured_order(table, unit, path)
+    duty, allocated, gpus, down, assumed = occupancy(table, order)
     table.faults.check()
     time_s, unit = (table.times_ns[TIME][order] - table.times_ns[TIME][order].min()) / NS_PER_S, unit[order]
     hold_s, step_s, gaps = _hold(time_s, unit, path)
@@ -184,8 +170,8 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
         allocated=allocated,
         down=down,
         duty=duty,
-        pending=_zeroed(table, PENDING, order),
-        waiting_jobs=_zeroed(table, WAITING, order),
+        pending=_column(table, PENDING, order),
+        waiting_jobs=_column(table, WAITING, order),
         memory_used_bytes=_memory(table, USED, order),
         memory_total_bytes=_total(table, order),
         units=units,
@@ -195,7 +181,7 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
         start_utc_s=float(table.times_ns[TIME][order].min() / NS_PER_S) if table.rules[TIME].epoch else None,
         queues=PENDING in table.numbers or WAITING in table.numbers,
     )
-    return samples, findings + said + gaps
+    return samples, findings + omitted + assumed + gaps
 
 
 def _other(count: int) -> dict[str, Any]:
@@ -219,6 +205,21 @@ def _units(table: TypedTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
     parts = np.unravel_index(distinct, sizes)
     names = tuple("/".join(said[i] for said, i in zip(words, row, strict=True)) for row in zip(*parts, strict=True))
     return unit, names
+
+
+def _measured_order(table: TypedTable, unit: Ints, path: Path) -> tuple[Ints, Findings]:
+    """Rows with a measurement by unit, then time, and findings on those left out."""
+    findings: Findings = []
+    order, dropped = _order(table, unit)
+    if dropped:
+        text = f"{dropped:,} samples have the unit and time of a later row; the last row of each counts"
+        findings.append(finding("duplicate", "", dropped, text))
+    order, blank = _measured(table, order)
+    if blank:
+        findings.append(finding("blank", "", blank, f"{blank:,} samples without a measurement were left out"))
+    if not len(order):
+        raise TraceError(f"{path}: no sample has a measurement; give samples of at least two times")
+    return order, findings
 
 
 def _order(table: TypedTable, unit: Ints) -> tuple[Ints, int]:
@@ -272,12 +273,6 @@ def _owners(table: TypedTable, order: Ints) -> tuple[Ints, tuple[str, ...]]:
     if OWNER in table.codes or UNIT not in table.codes:
         return _words(table, OWNER, order)
     return _words(table, POD, order)
-
-
-def _zeroed(table: TypedTable, name: str, order: Ints) -> Floats:
-    if name not in table.numbers:
-        return np.zeros(len(order))
-    return np.nan_to_num(table.numbers[name][order])
 
 
 def _memory(table: TypedTable, name: str, order: Ints) -> Floats:
