@@ -81,9 +81,9 @@ def _parts(
 def _priced_seconds(nodes: Sequence[UsedNodes]) -> dict[str, float]:
     """Node-seconds by state at their prices."""
     found: dict[str, float] = {}
-    for one in nodes:
-        for state, slot_s in one.usage.slot_seconds.items():
-            found[state] = found.get(state, 0.0) + slot_s / one.usage.slots_per_node * one.usd_per_h
+    for node in nodes:
+        for state, slot_s in node.usage.slot_seconds.items():
+            found[state] = found.get(state, 0.0) + slot_s / node.usage.slots_per_node * node.usd_per_h
     return found
 
 

@@ -41,7 +41,7 @@ def bill_document(bill: Bill, name: str, rests_on: str = "") -> Document:
         "charges": [_charge(charge) for charge in bill.charges],
         "commitments": commitments,
         "coverage": _coverage(bill),
-        "unused_usd": fsum(one["unused_usd"] for one in commitments),
+        "unused_usd": fsum(commitment["unused_usd"] for commitment in commitments),
         "idle_reservation_usd": _idle_usd(bill),
         "allocation": allocation(bill.charges),
         "prices": price_list(bill.charges),
@@ -143,7 +143,7 @@ def _what(charge: Document) -> str:
 
 def _idle_usd(bill: Bill) -> float:
     """Effective cost of capacity that was reserved, and idle."""
-    return fsum(one.effective_cost_usd for one in bill.charges if one.capacity_reservation_status)
+    return fsum(charge.effective_cost_usd for charge in bill.charges if charge.capacity_reservation_status)
 
 
 def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: str) -> str:
@@ -160,7 +160,7 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: s
     held = f"; {format_usd(idle)} is for reserved capacity that was idle" if idle > 0 else ""
     if not commitments:
         return f"{text}; nothing is committed{held}."
-    unused = fsum(one["unused_usd"] for one in commitments)
+    unused = fsum(commitment["unused_usd"] for commitment in commitments)
     share = _coverage(bill)
     covered = f"commitments cover {format_share(share)} of the usage" if share is not None else "nothing to cover"
     lost = f"{format_usd(unused)} of them unused" if unused > 0 else "all of them used"

@@ -172,11 +172,11 @@ def together(reports: Sequence[EnergyReport], hours: Sequence[float]) -> EnergyR
     """The energy of machines of several kinds, each with the accelerator-hours that it was there."""
 
     def summed(field: str) -> float | None:
-        values = [getattr(one, field) for one in reports]
+        values = [getattr(report, field) for report in reports]
         return None if None in values else sum(values)
 
     def common(field: str) -> float | None:
-        values = {getattr(one, field) for one in reports}
+        values = {getattr(report, field) for report in reports}
         return values.pop() if len(values) == 1 else None
 
     worked = sum(one.utilisation * there for one, there in zip(reports, hours, strict=True))
@@ -185,8 +185,8 @@ def together(reports: Sequence[EnergyReport], hours: Sequence[float]) -> EnergyR
         pue=common("pue"),
         g_per_kwh=common("g_per_kwh"),
         utilisation=worked / (sum(hours) or 1.0),
-        unknown=tuple(dict.fromkeys(said for one in reports for said in one.unknown)),
-        assumptions=tuple(dict.fromkeys(said for one in reports for said in one.assumptions)),
+        unknown=tuple(dict.fromkeys(said for report in reports for said in report.unknown)),
+        assumptions=tuple(dict.fromkeys(said for report in reports for said in report.assumptions)),
     )
 
 

@@ -50,15 +50,15 @@ def _mean_settlement(settled: Sequence[Settlement]) -> Settlement:
 
 def _mean_account(accounts: Sequence[Metered]) -> Metered:
     first = accounts[0]
-    varying = [one.varying_usd for one in accounts if one.varying_usd is not None]
+    varying = [account.varying_usd for account in accounts if account.varying_usd is not None]
 
     def joined(column: Callable[[UsageIntervals], Floats | Ints | None]) -> Any:
-        return np.concatenate([column(one.runs) for one in accounts])
+        return np.concatenate([column(account.runs) for account in accounts])
 
     return replace(
         first,
-        length_h=_mean([one.length_h for one in accounts]),
-        hours=_mean([one.hours for one in accounts]),
+        length_h=_mean([account.length_h for account in accounts]),
+        hours=_mean([account.hours for account in accounts]),
         varying_usd=_mean(varying) if varying else None,
         runs=UsageIntervals(
             start_s=joined(lambda runs: runs.start_s),

@@ -47,14 +47,14 @@ def line_prices(lines: Iterable[Line]) -> list[Row]:
     """The same of what is metered by the hour."""
     rows = [
         _priced(
-            one.provider,
-            one.sku,
-            one.region,
-            one.contracted_usd if one.pricing == "spot" else one.list_usd,
-            one,
-            "spot" if one.pricing == "spot" else "list",
+            line.provider,
+            line.sku,
+            line.region,
+            line.contracted_usd if line.pricing == "spot" else line.list_usd,
+            line,
+            "spot" if line.pricing == "spot" else "list",
         )
-        for one in lines
+        for line in lines
     ]
     return [row for i, row in enumerate(rows) if row not in rows[:i]]
 

@@ -150,7 +150,7 @@ def months(account: Metered) -> tuple[Floats, Floats]:
 
 def _named(commitments: Sequence[Commitment]) -> Iterator[Commitment]:
     """Each with a name of its own: the given one, or its kind and number."""
-    kinds = [one.kind for one in commitments]
+    kinds = [commitment.kind for commitment in commitments]
     for i, one in enumerate(commitments):
         if isinstance(one, CapacityReservation) or one.name:
             yield one

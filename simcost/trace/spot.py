@@ -75,9 +75,9 @@ def with_prices(trace: SpotSeries, prices: Sequence[SpotPrices]) -> SpotSeries:
     Raises:
         InputError: no such price trace, times that cannot be compared, or ticks before the first price.
     """
-    named = [one for one in prices if one.name == trace.name] or (prices if len(prices) == 1 else [])
+    named = [price for price in prices if price.name == trace.name] or (prices if len(prices) == 1 else [])
     if not named:
-        near = did_you_mean(trace.name, [one.name for one in prices])
+        near = did_you_mean(trace.name, [price.name for price in prices])
         raise InputError(f"no prices for the trace {trace.name!r}{near}; name one of the price traces so")
     chosen = named[0]
     ticks = np.arange(trace.ticks) * (1.0 if chosen.in_ticks else trace.gap_s)
@@ -121,15 +121,15 @@ def any_zone(traces: Sequence[SpotSeries]) -> SpotSeries:
                 f"{first.name!r} and {other.name!r} do not line up: ticks of {first.gap_s:g} and {other.gap_s:g} s, "
                 f"from {_since(first)} and {_since(other)}; take zones that were recorded together"
             )
-    ticks = min(len(one.nodes) for one in traces)
-    prices = [one.usd_per_h[:ticks] for one in traces if one.usd_per_h is not None]
+    ticks = min(len(trace.nodes) for trace in traces)
+    prices = [trace.usd_per_h[:ticks] for trace in traces if trace.usd_per_h is not None]
     return SpotSeries(
         name=f"any of {len(traces)} zones",
         gap_s=first.gap_s,
         start_s=first.start_s,
-        nodes=np.stack([one.nodes[:ticks] for one in traces]),
+        nodes=np.stack([trace.nodes[:ticks] for trace in traces]),
         usd_per_h=np.stack(prices) if len(prices) == len(traces) else None,
-        assumed=any(one.assumed for one in traces),
+        assumed=any(trace.assumed for trace in traces),
     )
 
 

@@ -207,7 +207,7 @@ def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = Fa
 
 
 def _total(side: Side) -> float:
-    return fsum([*(one.usd for one in side.amounts.values()), *side.others.values()])
+    return fsum([*(amount.usd for amount in side.amounts.values()), *side.others.values()])
 
 
 def _matched(

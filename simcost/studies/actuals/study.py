@@ -192,7 +192,7 @@ def verdict(result: ActualCosts) -> str:
         said.append(f"{percent(abs(saved))} {'below' if saved >= 0 else 'above'} list prices")
     coverage = result.coverage["all"]
     if coverage:
-        lost = format_usd(sum(one.unused_usd for one in result.commitments))
+        lost = format_usd(sum(commitment.unused_usd for commitment in result.commitments))
         said.append(f"commitments cover {percent(coverage)} of what they could, and {lost} of them was lost")
     findings = len(result.quality)
     if findings:

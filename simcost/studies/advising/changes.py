@@ -28,7 +28,7 @@ def partial_of(base: Variation, other: Variation) -> dict[str, Any]:
 
 def wording(changes: Sequence[FieldChange]) -> str:
     """`scaling.replicas 2 → 1, router → round-robin`."""
-    return ", ".join(_change(one) for one in changes)
+    return ", ".join(_change(change) for change in changes)
 
 
 def _plain(one: Variation) -> dict[str, Any]:

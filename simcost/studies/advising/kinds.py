@@ -148,7 +148,9 @@ def _purchases(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
     if not isinstance(buy, OnDemand) or buy.price is not None or plan.or_buy:
         return
     here = loaded.catalog.offer(buy.offer, buy.region)
-    regions = [one.region for one in loaded.catalog.facts.offers if one.name == here.name and one.region != here.region]
+    regions = [
+        offer.region for offer in loaded.catalog.facts.offers if offer.name == here.name and offer.region != here.region
+    ]
     if regions:
         yield ActionKind(
             name="region", effort="medium", dimensions=([{"buy": {"region": region}} for region in regions],)
@@ -226,6 +228,6 @@ def _models(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
     if asked is None or asked.at_least is None or served is None:
         return
     size = loaded.catalog.model(served).parameters
-    smaller: list[Partial] = [{"model": one.name} for one in loaded.catalog.facts.models if one.parameters < size]
+    smaller: list[Partial] = [{"model": model.name} for model in loaded.catalog.facts.models if model.parameters < size]
     if smaller:
         yield ActionKind(name="smaller model", effort="medium", dimensions=(smaller, _fleets(plan)), sizes="own")

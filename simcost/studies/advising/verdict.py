@@ -8,7 +8,7 @@ from simcost.units import format_usd
 def verdict(advice: Advice) -> str:
     """First action and what all of them save, or that there is nothing to do."""
     plan = f"{advice.plan} at {format_usd(advice.usd_per_month)} a month"
-    taken = [one for one in advice.actions if one.then_usd_per_month is not None]
+    taken = [action for action in advice.actions if action.then_usd_per_month is not None]
     tried = sum(one.plans for one in advice.tried)
     if not advice.slo_met:
         return _repair(advice, plan, taken, tried)

@@ -52,7 +52,7 @@ def _stretches(result: AutoscaleReplay, key: Callable[[SyncDecision], tuple[Any,
 
 def reasons(result: AutoscaleReplay) -> Table:
     """One row per word of reason."""
-    return [{"reason": one.reason, "syncs": count(one.syncs)} for one in result.reasons]
+    return [{"reason": reason.reason, "syncs": count(reason.syncs)} for reason in result.reasons]
 
 
 def _alike(decision: SyncDecision) -> tuple[Any, ...]:

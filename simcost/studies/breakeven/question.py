@@ -39,7 +39,7 @@ def compare_with_apis(
 def _fleet_prices(made: Made) -> list[dict[str, Any]]:
     """The catalog's prices of the nodes of the fleets."""
     catalog = made.question.loaded.catalog
-    ways = [way for one in made.question.plans for way in (one.plan.buy, *one.plan.or_buy)]
+    ways = [way for plan in made.question.plans for way in (plan.plan.buy, *plan.plan.or_buy)]
     return line_prices(way.line(catalog) for way in ways if isinstance(way, OnDemand | Spot))
 
 

@@ -42,12 +42,12 @@ def _compared(result: BreakEvenResult) -> list[Part]:
 def costs(result: BreakEvenResult) -> Table:
     """Options in rows, demands in columns."""
     demands = _spaced(result.demands)
-    heads = [f"x{amount(one.scale)}" for one in demands]
-    lines = {"requests/s": [amount(one.requests_per_s) for one in demands]}
+    heads = [f"x{amount(demand.scale)}" for demand in demands]
+    lines = {"requests/s": [amount(demand.requests_per_s) for demand in demands]}
     for i, plan in enumerate(demands[0].plans):
-        lines[plan.name] = [_fleet(one.plans[i]) for one in demands]
+        lines[plan.name] = [_fleet(demand.plans[i]) for demand in demands]
     for i, api in enumerate(demands[0].apis):
-        lines[api.name] = [usd(one.apis[i].usd_per_month.mean) for one in demands]
+        lines[api.name] = [usd(demand.apis[i].usd_per_month.mean) for demand in demands]
     return [
         {"$ per month (replicas)": shortened(name, _NAME), **dict(zip(heads, cells, strict=True))}
         for name, cells in lines.items()

@@ -97,17 +97,17 @@ def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: 
     Raises:
         InputError: series of different lengths, or steps that no clock-hour divides.
     """
-    shapes = {one.values.shape for one in paths} | {(one.grid.step_s,) for one in paths}
+    shapes = {path.values.shape for path in paths} | {(path.grid.step_s,) for path in paths}
     if len(shapes) > 2:
         raise InputError("the series of the paths differ in their futures, steps or length; forecast them together")
     step_s = paths[0].grid.step_s
     if step_s <= 0 or step_s % 3600:
         raise InputError(f"paths with steps of {step_s} s cannot be settled by the hour; forecast with --freq 1h")
     each = step_s // 3600
-    values = np.stack([one.values / each / per_instance for one in paths], axis=2)
+    values = np.stack([path.values / each / per_instance for path in paths], axis=2)
     hours = np.repeat(np.ceil(values - 1e-9) if per_instance != 1.0 else values, each, axis=1)
     return CommitmentDemand(
-        lines=tuple(lines[one.series] for one in paths),
+        lines=tuple(lines[path.series] for path in paths),
         hours=hours,
         source=f"{len(values)} futures of a forecast",
     )

@@ -38,14 +38,14 @@ def falls(advice: CommitmentAdvice) -> Table:
     """Rows of the cost of the mix at less demand."""
     return [
         {
-            "demand": share(one.demand),
-            "this mix": usd(one.usd_per_month),
-            "against on demand": usd_change(one.loss_usd_per_month),
-            "best mix then": usd(one.best_usd_per_month),
-            "regret a month": usd(one.regret_usd_per_month),
-            "on demand": usd(one.on_demand_usd_per_month),
+            "demand": share(fall.demand),
+            "this mix": usd(fall.usd_per_month),
+            "against on demand": usd_change(fall.loss_usd_per_month),
+            "best mix then": usd(fall.best_usd_per_month),
+            "regret a month": usd(fall.regret_usd_per_month),
+            "on demand": usd(fall.on_demand_usd_per_month),
         }
-        for one in advice.falls
+        for fall in advice.falls
     ]
 
 

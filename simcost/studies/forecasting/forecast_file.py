@@ -63,10 +63,10 @@ def write_forecast(
         "timezone": timezone,
         "said": said or {},
         "levels": sorted(forecasts[0].levels),
-        "series": {one.name: _about(one) for one in forecasts},
+        "series": {forecast.name: _about(forecast) for forecast in forecasts},
     }
-    parts = dict.fromkeys(name for one in forecasts for name in one.parts)
-    table = pa.concat_tables([_table(one, list(parts)) for one in forecasts])
+    parts = dict.fromkeys(name for forecast in forecasts for name in forecast.parts)
+    table = pa.concat_tables([_table(forecast, list(parts)) for forecast in forecasts])
     table = table.replace_schema_metadata({KEY: json.dumps(about, allow_nan=False)})
     with whole_file(path) as draft:
         pq.write_table(table, draft, compression="zstd")

@@ -205,7 +205,7 @@ def forecast_file(
         series, lambda one: steps_ahead(one, horizon_s), asked, events=stated.events, progress=progress
     )
     inputs = {os.path.relpath(file): sha256_of(file) for file in (path, events) if file is not None}
-    made = [(one.forecast, one.stated) for one in outlooks]
+    made = [(outlook.forecast, outlook.stated) for outlook in outlooks]
     document = forecast_document(made, file=os.path.relpath(path), seed=asked.seed, timezone=asked.zone)
     _tell(document["series"], notes, stated)
     for entry in document["series"].values():
@@ -217,7 +217,7 @@ def forecast_file(
 
 def pictures(document: Mapping[str, Any], outlooks: Sequence[Projection]) -> list[dict[str, Any]]:
     """Pictures of some forecasts of a document."""
-    return [picture(one.forecast, one.stated, timezone=document["timezone"]) for one in outlooks]
+    return [picture(outlook.forecast, outlook.stated, timezone=document["timezone"]) for outlook in outlooks]
 
 
 def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOptions()) -> Document:
@@ -232,10 +232,10 @@ def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOpti
         InputError: anything that cannot be read, or has no time in common.
     """
     told = read_forecast(path)
-    steps = {one.grid.name for one in told.forecasts}
+    steps = {forecast.grid.name for forecast in told.forecasts}
     if len(steps) == 1 and reading.freq is None:
         reading = replace(reading, freq=next(iter(steps)))
-    quantities = {one.quantity for one in told.forecasts}
+    quantities = {forecast.quantity for forecast in told.forecasts}
     if len(quantities) == 1 and reading.quantity is None and is_counted(actuals):
         reading = replace(reading, quantity=next(iter(quantities)))
     zone = told.timezone if reading.timezone is None else reading.timezone
@@ -293,9 +293,9 @@ def _write(
 ) -> list[str]:
     """Write the files asked for; their names."""
     if out is not None:
-        made = [issued(one.forecast, one.stated, find_zone(zone)) for one in outlooks]
+        made = [issued(outlook.forecast, outlook.stated, find_zone(zone)) for outlook in outlooks]
         created = datetime.now(UTC).isoformat(timespec="seconds")
         write_forecast(out, made, timezone=zone, said=said | {"created": created})
     if paths_out is not None:
-        write_paths(paths_out, [one.futures for one in outlooks], said)
+        write_paths(paths_out, [outlook.futures for outlook in outlooks], said)
     return [os.path.relpath(file) for file in (out, paths_out) if file is not None]

@@ -191,15 +191,15 @@ def _unit_rows(plan: Any) -> Iterator[tuple[str, str, str]]:
 def _terms(review: Review) -> Part:
     rows = [
         {
-            "Plan": one.plan,
-            "Hardware": one.hardware,
-            "Instance": one.offer,
-            "Region": one.region,
-            "Terms": one.terms,
-            "Scaling": one.scaling,
-            "$/h": _price(one.usd_per_h),
+            "Plan": term.plan,
+            "Hardware": term.hardware,
+            "Instance": term.offer,
+            "Region": term.region,
+            "Terms": term.terms,
+            "Scaling": term.scaling,
+            "$/h": _price(term.usd_per_h),
         }
-        for one in review.terms
+        for term in review.terms
     ]
     return Part(title="Plans in detail", rows=rows, said=["Plans are as written: none was sized here."], left=6)
 
@@ -297,13 +297,13 @@ def _unit(unit: str) -> str:
 def _charges(review: Review) -> Part:
     rows = [
         {
-            "Plan": one.plan,
-            "Charge": one.charge,
-            "Quantity a month": f"{count(one.quantity)} {_unit(one.unit)}",
-            "List price": _price(one.list_unit_price_usd, _unit(one.unit)),
-            "USD a month": usd(one.usd),
+            "Plan": charge.plan,
+            "Charge": charge.charge,
+            "Quantity a month": f"{count(charge.quantity)} {_unit(charge.unit)}",
+            "List price": _price(charge.list_unit_price_usd, _unit(charge.unit)),
+            "USD a month": usd(charge.usd),
         }
-        for one in review.charges
+        for charge in review.charges
     ]
     return Part(title="Charges of a month", rows=rows, left=2)
 
@@ -311,13 +311,13 @@ def _charges(review: Review) -> Part:
 def _commitments(review: Review) -> Part:
     rows = [
         {
-            "Plan": one.plan,
-            "Commitment": one.commitment,
-            "Used, USD a month": usd(one.used_usd),
-            "Unused, USD a month": usd(one.unused_usd),
-            "Utilisation": share(one.utilisation),
+            "Plan": commitment.plan,
+            "Commitment": commitment.commitment,
+            "Used, USD a month": usd(commitment.used_usd),
+            "Unused, USD a month": usd(commitment.unused_usd),
+            "Utilisation": share(commitment.utilisation),
         }
-        for one in review.commitments
+        for commitment in review.commitments
     ]
     return Part(title="Commitments", rows=rows, left=2)
 
@@ -326,13 +326,13 @@ def _flips(review: Review) -> Part:
     """Prices at which the decision changes, and what was not studied."""
     rows: Table = [
         {
-            "Price": one.offer,
-            "Today": _price(one.now_usd, one.unit),
-            "Flips at": _price(one.at_usd, one.unit),
-            "Change": share_change(one.at_usd / one.now_usd - 1),
-            "Then the cheapest": one.plan,
+            "Price": flip.offer,
+            "Today": _price(flip.now_usd, flip.unit),
+            "Flips at": _price(flip.at_usd, flip.unit),
+            "Change": share_change(flip.at_usd / flip.now_usd - 1),
+            "Then the cheapest": flip.plan,
         }
-        for one in review.flips
+        for flip in review.flips
     ]
     stable = "No price of an instance, up to ten times that of today, changes which plan is the cheapest."
     file = review.command.removeprefix("simcost run ")

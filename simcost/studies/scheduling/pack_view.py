@@ -23,11 +23,11 @@ def allocated(result: PackingResult) -> Table:
     """Share of the GPUs that each placement allocates."""
     return [
         {
-            "placement": one.placement,
-            **_levels(result, one.allocated),
-            "at the end": _spread(one.allocated_at_end),
+            "placement": placement.placement,
+            **_levels(result, placement.allocated),
+            "at the end": _spread(placement.allocated_at_end),
         }
-        for one in result.placements
+        for placement in result.placements
     ]
 
 
@@ -35,16 +35,16 @@ def fragmented(result: PackingResult) -> Table:
     """Share of the GPUs that lie idle in pieces too small."""
     return [
         {
-            "placement": one.placement,
-            **_levels(result, one.fragmented),
-            "GPUs refused": count(one.refused_gpus),
+            "placement": placement.placement,
+            **_levels(result, placement.fragmented),
+            "GPUs refused": count(placement.refused_gpus),
         }
-        for one in result.placements
+        for placement in result.placements
     ]
 
 
 def _levels(result: PackingResult, spreads: Mapping[str, OrderSpread]) -> dict[str, str]:
-    known = [at for at in SHOWN if all(at in one.allocated for one in result.placements)]
+    known = [at for at in SHOWN if all(at in placement.allocated for placement in result.placements)]
     return {f"at {at} %": _spread(spreads[at]) for at in known}
 
 

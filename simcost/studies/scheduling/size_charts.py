@@ -23,13 +23,13 @@ def curves(result: SizingResult) -> Any:
     priced = result.policies[0].usd_per_month is not None
     rows: Rows = [
         {
-            "name": one.policy,
+            "name": policy.policy,
             "across": point.usd_per_month if priced else point.gpus,
             "mid": round(point.wait_s.target / unit_s, 4),
-            "chosen": point.gpus == one.gpus,
+            "chosen": point.gpus == policy.gpus,
         }
-        for one in result.policies
-        for point in one.curve
+        for policy in result.policies
+        for point in policy.curve
     ]
     x = alt.X(
         "across:Q",
@@ -43,7 +43,7 @@ def curves(result: SizingResult) -> Any:
         "scale": alt.Scale(type="symlog", constant=1),
         "axis": alt.Axis(format=",d", values=ticks),
     }
-    names = [one.policy for one in result.policies]
+    names = [policy.policy for policy in result.policies]
     dashed = dict(zip(names, cycled(DASHES, len(names)), strict=True))
     chart = band_and_line(rows, x=x, y=y, dashed=dashed, over=[rule(target.wait_s / unit_s, "y")])
     what = "money" if priced else "size"

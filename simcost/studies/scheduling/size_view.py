@@ -9,7 +9,7 @@ from simcost.studies.scheduling.sizing import ClusterSize, MixResult, SizedPolic
 def parts(result: SizingResult) -> list[Part]:
     """Parts below the verdict, on every screen."""
     offered = f"offered load: {amount(result.offered_gpus)} GPUs on average"
-    curves = [Part(title=one.policy, rows=curve(result, one), left=0) for one in result.policies]
+    curves = [Part(title=policy.policy, rows=curve(result, policy), left=0) for policy in result.policies]
     return [
         Part(title="Policies", titled=False, rows=policies(result), said=[offered]),
         *([Part(title="The sizes asked for", rows=asked(result))] if asked(result) else []),
@@ -31,12 +31,12 @@ def _mix(mix: MixResult) -> list[Part]:
 
 def policies(result: SizingResult) -> Table:
     """One row a policy: the smallest cluster that keeps the target."""
-    return [{"policy": one.policy, **_cells(result, one)} for one in result.policies]
+    return [{"policy": policy.policy, **_cells(result, policy)} for policy in result.policies]
 
 
 def asked(result: SizingResult) -> Table:
     """One row per size asked for and policy."""
-    return [{"policy": one.policy, **_cells(result, point)} for one in result.policies for point in one.at]
+    return [{"policy": policy.policy, **_cells(result, point)} for policy in result.policies for point in policy.at]
 
 
 def curve(result: SizingResult, one: SizedPolicy) -> Table:

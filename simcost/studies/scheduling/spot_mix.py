@@ -121,7 +121,9 @@ def _try(jobs: Jobs, spot: SpotMix, step: int, base: int, nodes: int) -> _Tried:
     saved = spot.checkpoints if nodes else replace(spot.checkpoints, write=0.0)  # nothing takes reserved GPUs back
     capacities = [_capacity(spot.trace, start, base * step, nodes, step) for start in starts.tolist()]
     try:
-        ledgers = [schedule(jobs, one, FifoSkip(), checkpoints=saved, keep_timeline=True) for one in capacities]
+        ledgers = [
+            schedule(jobs, capacity, FifoSkip(), checkpoints=saved, keep_timeline=True) for capacity in capacities
+        ]
     except InputError:  # a job that never gets through
         return hopeless
     wait = np.concatenate([_waits(jobs, ledger) for ledger in ledgers])
@@ -171,15 +173,15 @@ def _row(
         return MixRow(base_gpus=base_gpus, spot_gpus=spot_gpus)
     span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
     spot_h = tried.spot_gpu_s / SECONDS_PER_HOUR * HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
-    redone = sum(one.gpu_seconds["lost"] + one.gpu_seconds["restart"] for one in tried.ledgers)
-    busy = redone + sum(one.gpu_seconds["useful"] + one.gpu_seconds["checkpoint"] for one in tried.ledgers)
+    redone = sum(ledger.gpu_seconds["lost"] + ledger.gpu_seconds["restart"] for ledger in tried.ledgers)
+    busy = redone + sum(ledger.gpu_seconds["useful"] + ledger.gpu_seconds["checkpoint"] for ledger in tried.ledgers)
     return MixRow(
         base_gpus=base_gpus,
         spot_gpus=spot_gpus,
         wait_s=MixWait(mean=float(tried.wait_s.mean()), target=_percentile(tried, question)),
         **_monthly(base * question.step, spot_h, spot, question),
         spot_gpu_hours_per_month=spot_h,
-        preemptions=float(np.mean([one.outcomes.preemptions.sum() for one in tried.ledgers])),
+        preemptions=float(np.mean([ledger.outcomes.preemptions.sum() for ledger in tried.ledgers])),
         redone_share=redone / busy if busy else 0.0,
     )
 

@@ -103,9 +103,9 @@ def courses(result: SpotStudy) -> Any:
     """The run in which the best policy costs the median, under each policy: when on demand, on spot, idle."""
     import altair as alt
 
-    rows = [{"policy": one.policy, **values(part)} for one in result.courses for part in one.parts]
+    rows = [{"policy": course.policy, **values(part)} for course in result.courses for part in course.parts]
     rows = rows[:2000]
-    order = [one.policy for one in result.courses]
+    order = [course.policy for course in result.courses]
     first = result.courses[0]
     bars = (
         alt.Chart(inline(rows))

@@ -119,9 +119,9 @@ def _traces(arguments: Arguments) -> list[Any]:
     traces = read_spot(arguments.file, tick_s=arguments.tick)
     wanted = arguments.trace or ["*"]
     for pattern in wanted:
-        if not any(fnmatchcase(one.name, pattern) for one in traces):
+        if not any(fnmatchcase(trace.name, pattern) for trace in traces):
             raise InputError(f"{arguments.file}: no trace {pattern!r}; there are {', '.join(t.name for t in traces)}")
-    chosen = [one for one in traces if any(fnmatchcase(one.name, pattern) for pattern in wanted)]
+    chosen = [trace for trace in traces if any(fnmatchcase(trace.name, pattern) for pattern in wanted)]
     if not arguments.prices:
         return chosen
     prices = read_prices(arguments.prices)

@@ -41,9 +41,9 @@ def policy_row(name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd:
     """A policy over the runs of some traces."""
 
     def of(pick: Callable[[SpotRuns], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        return np.concatenate([pick(one.runs) for one in outcomes])
+        return np.concatenate([pick(outcome.runs) for outcome in outcomes])
 
-    usd, finish = np.concatenate([one.billed_usd for one in outcomes]), of(lambda runs: runs.finish_h)
+    usd, finish = np.concatenate([outcome.billed_usd for outcome in outcomes]), of(lambda runs: runs.finish_h)
     on_demand_h, spot_h = of(lambda runs: runs.on_demand_h), of(lambda runs: runs.spot_h)
     ended, met = np.isfinite(finish), of(lambda runs: runs.deadline_met)
     saving = 1 - usd[ended] / on_demand_usd

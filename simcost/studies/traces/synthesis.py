@@ -61,7 +61,7 @@ def synthesize_along(
         write_jobs(out, jobs)
         return {"file": str(out), **told, **description(jobs)}
     rates, clients, cut = _rates(path, number, "request", along), _clients(file), Counter(prompt=0, output=0)
-    check_outputs([out], [inside(file.parent, name) for one in clients for name in traces(one)])
+    check_outputs([out], [inside(file.parent, name) for client in clients for name in traces(client)])
     batches = drawn(clients, rates, folder=file.parent, seed=seed, index=number, cut=cut)
     source = f"path {number} of {path.series} in {along.name}, seed {seed}"
     found = stored(

@@ -54,7 +54,7 @@ def reliability(result: TrainingEstimate) -> list[str]:
     """Ratio of whole runs to benchmarks, and what is out of published practice."""
     found = result.whole_runs
     said = [] if found is None else [wording.whole_runs(found)]
-    return said + [f"warning: {one}" for one in result.warnings]
+    return said + [f"warning: {warning}" for warning in result.warnings]
 
 
 def speed(result: TrainingEstimate) -> Table:

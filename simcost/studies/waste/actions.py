@@ -213,7 +213,7 @@ def consolidate(waste: Waste) -> list[Action]:
 
 
 def _action(pools: dict[str, _Kept], where: str) -> Action:
-    lo, expected, hi = (sum(one.saved[i] for one in pools.values()) for i in range(len(QUANTILES)))
+    lo, expected, hi = (sum(pool.saved[i] for pool in pools.values()) for i in range(len(QUANTILES)))
     ranked = sorted(pools.items(), key=lambda item: -item[1].saved[1])
     said = [f"{one.kept:,} of {one.gpus:,}{f' in {name}' if name else ''}" for name, one in ranked if one.saved[1] > 0]
     more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""

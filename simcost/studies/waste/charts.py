@@ -80,7 +80,7 @@ def _clock(result: SampledWaste) -> str:
 
 def _places(result: SampledWaste) -> dict[str, str]:
     """The places shown, and how they are written: no control characters, at which drawing would abort."""
-    return {one.where: printable(one.where) for one in result.places[:BARS]}
+    return {place.where: printable(place.where) for place in result.places[:BARS]}
 
 
 def _subtitle(result: SampledWaste, shown: int) -> str:

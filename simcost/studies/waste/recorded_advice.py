@@ -71,9 +71,9 @@ def recorded_advice(waste: SampledWaste) -> RecordedAdvice:
         utilisation=waste.utilisation,
     )
     found = [
-        _action(one, before, months, long=waste.span_s >= LONG_S)
-        for one in waste.actions
-        if one.effect != "use" and (one.saves_usd.expected or 0.0) > 0
+        _action(action, before, months, long=waste.span_s >= LONG_S)
+        for action in waste.actions
+        if action.effect != "use" and (action.saves_usd.expected or 0.0) > 0
     ]
     found.sort(key=lambda one: -one.saving_usd_per_month.mean)
     return RecordedAdvice(

@@ -14,7 +14,7 @@ def parts(advice: RecordedAdvice) -> list[Part]:
     """Parts below the verdict, on every screen."""
     return [
         Part(title="Actions", titled=False, rows=actions(advice)),
-        Part(title="Rules", said=[f"{one.action}: {one.rule}" for one in advice.actions]),
+        Part(title="Rules", said=[f"{action.action}: {action.rule}" for action in advice.actions]),
         notes(advice, METHOD),
     ]
 
@@ -23,15 +23,15 @@ def actions(advice: RecordedAdvice) -> Table:
     """An action in each row, the largest saving first."""
     return [
         {
-            "action": shortened(one.action, 32),
-            "saves $ a month": _saving(one),
-            "utilisation": share(one.before.utilisation),
-            "after": share(one.after.utilisation),
+            "action": shortened(action.action, 32),
+            "saves $ a month": _saving(action),
+            "utilisation": share(action.before.utilisation),
+            "after": share(action.after.utilisation),
             "SLO risk": "not measured",
-            "effort": one.effort,
-            "confidence": one.confidence,
+            "effort": action.effort,
+            "confidence": action.confidence,
         }
-        for one in advice.actions
+        for action in advice.actions
     ]
 
 

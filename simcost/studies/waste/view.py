@@ -118,8 +118,8 @@ MEASURES = "Measures, replayed over the same samples (they overlap: do not add t
 def actions(result: WasteResult) -> Sequence[str]:
     """Saving of each measure, and how it was replayed."""
     return [
-        f"{one.action}, {one.where}: {_EFFECT[one.effect]} {_range(one.saves_usd)}: {one.rule}"
-        for one in result.actions
+        f"{action.action}, {action.where}: {_EFFECT[action.effect]} {_range(action.saves_usd)}: {action.rule}"
+        for action in result.actions
     ]
 
 

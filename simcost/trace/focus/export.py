@@ -63,7 +63,7 @@ class UsageSeries:
         values = [tags_of(text) for text in said.distinct.to_pylist()]
         found = {}
         for i, (tag, names) in enumerate(self.tags.items()):
-            found[tag] = np.array([*(names.code(one[i]) for one in values), 0], np.int64)[said.codes]
+            found[tag] = np.array([*(names.code(value[i]) for value in values), 0], np.int64)[said.codes]
         return found
 
     def table(self) -> tuple[pa.Table, int]:

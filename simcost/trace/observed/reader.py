@@ -155,7 +155,7 @@ def _joined(found: list[ObservedEngine]) -> ObservedEngine:
             raise TraceError(
                 f"{each.files[0]}: is of model {other!r}, {first.files[0]} of {one!r}; calibrate each alone"
             )
-    findings: list[Finding] = [one for each in found for one in each.findings]
+    findings: list[Finding] = [finding for each in found for finding in each.findings]
     return replace(
         first,
         files=tuple(file for each in found for file in each.files),

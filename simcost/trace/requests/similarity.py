@@ -123,7 +123,7 @@ def _profile(said: tuple[dict[str, Any], dict[str, Any]], paths: tuple[Path, Pat
             place = batch.arrival_ns[batch.arrival_ns < bins * width_ns] // width_ns
             counts += np.bincount(place, minlength=bins)
         shares.append(counts / max(counts.sum(), 1))
-    most = [float(one.max() * bins) for one in shares]
+    most = [float(share.max() * bins) for share in shares]
     apart = float(np.abs(shares[0] - shares[1]).sum() / 2)
     return _row("rate_profile", "profile", most[0], most[1], "distance", apart)
 

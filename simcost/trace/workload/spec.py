@@ -140,12 +140,12 @@ Workload = RecordedWorkload | Synthetic
 
 def stream_tenants(streams: Iterable[Stream]) -> tuple[str, ...]:
     """Tenants of streams, each once, in order."""
-    return tuple(dict.fromkeys(one.tenant for one in streams if one.tenant is not None))
+    return tuple(dict.fromkeys(stream.tenant for stream in streams if stream.tenant is not None))
 
 
 def tenants(workloads: Iterable[Workload]) -> tuple[str, ...]:
     """Tenants of workloads, each once, in order; a request has the number of its tenant in them."""
-    return tuple(dict.fromkeys(name for one in workloads for name in workload_tenants(one)))
+    return tuple(dict.fromkeys(name for workload in workloads for name in workload_tenants(workload)))
 
 
 def workload_tenants(workload: Workload) -> tuple[str, ...]:
