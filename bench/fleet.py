@@ -9,7 +9,6 @@ bench/week.py; writing it is not part of the measured work.
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,35 +21,18 @@ def main() -> None:
     if options.part:
         print(json.dumps(PARTS[options.part](options)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        common = [
-            "--requests",
-            str(options.requests),
-            "--replicas",
-            str(options.replicas),
-            "--trace",
-            str(Path(folder, "week.parquet")),
-        ]
-        part("synthesize", common)
-        part("simulate", [*common, "--warm-up"])  # compiles and caches the kernel
-        run = part("simulate", common)
+    _, run = week.in_parts(__file__, options, "requests", "replicas")
     document = {
         "name": "fleet",
         "work": f"{run['requests']:,} requests, {run['most_ready']} replicas at most, HPA each 15 s, spot",
         **run,
-        "per_cpu_s": run["requests"] / run["cpu_s"],
-        "us_per_request": run["cpu_s"] / run["requests"] * 1e6,
+        **week.speed(run),
     }
     measure.show(document, options)
 
 
-def part(name: str, arguments: list[str]) -> dict[str, Any]:
-    return measure.in_process(__file__, "--part", name, *arguments)
-
-
 def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.ledger.requests import LatencyLimits
-    from simcost.perf import StepTime
     from simcost.plan import PowerOfTwo, Startup
     from simcost.plan.autoscaling import Hpa
     from simcost.plan.autoscaling.hpa import Behavior, Metric
@@ -59,21 +41,11 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.sim import Pool, simulate
     from simcost.trace.requests.store import read_batches
 
-    step = StepTime(
-        a_s=6e-3,
-        b_s_per_token=16.1e-6,
-        c_s_per_sequence=13.4e-6,
-        d_s_per_token=42.4e-9,
-        q_s_per_pair=0.894e-9,
-        provenance="given",
-        source="Llama-3.1-8B, H100",
-        sigma=0.0,
-    )
     running = Metric(type="Pods", name="running", target_type="AverageValue", target=options.target)
     scaling = Hpa(min=20, max=options.replicas, metrics=(running,), behavior=Behavior())
     pool = Pool(
         name="week",
-        step=step,
+        step=week.step_time(),
         kv_capacity_tokens=466_160,
         router=PowerOfTwo(),
         scaling=scaling,
@@ -106,11 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=44_000_000)
     parser.add_argument("--replicas", type=int, default=200)
     parser.add_argument("--target", type=float, default=1.05, help="requests running per replica")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--part", choices=tuple(PARTS), help=argparse.SUPPRESS)
-    parser.add_argument("--trace", help=argparse.SUPPRESS)
-    parser.add_argument("--warm-up", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return week.parsed(parser, PARTS)
 
 
 PARTS = {"synthesize": week.synthesize, "simulate": simulate}

@@ -10,7 +10,6 @@ the measured work.
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +25,14 @@ def main() -> None:
     if options.part:
         print(json.dumps(PARTS[options.part](options)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        common = [
-            "--requests",
-            str(options.requests),
-            "--services",
-            str(options.services),
-            "--trace",
-            str(Path(folder, "week.parquet")),
-        ]
-        part("synthesize", common)
-        part("simulate", [*common, "--warm-up"])  # compiles and caches the kernel
-        run = part("simulate", common)
+    _, run = week.in_parts(__file__, options, "requests", "services")
     document = {
         "name": "services",
         "work": f"{run['requests']:,} requests, {options.services} services, an HPA each 15 s, shared nodes",
         **run,
-        "per_cpu_s": run["requests"] / run["cpu_s"],
-        "us_per_request": run["cpu_s"] / run["requests"] * 1e6,
+        **week.speed(run),
     }
     measure.show(document, options)
-
-
-def part(name: str, arguments: list[str]) -> dict[str, Any]:
-    return measure.in_process(__file__, "--part", name, *arguments)
 
 
 def synthesize(options: argparse.Namespace) -> dict[str, Any]:
@@ -59,7 +42,6 @@ def synthesize(options: argparse.Namespace) -> dict[str, Any]:
 
 def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.ledger.requests import LatencyLimits
-    from simcost.perf import StepTime
     from simcost.plan import PowerOfTwo, Startup
     from simcost.plan.autoscaling import Hpa
     from simcost.plan.autoscaling.hpa import Behavior, Metric
@@ -68,23 +50,13 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.sim import Pool, Service, simulate_services
     from simcost.trace.requests.store import read_batches
 
-    step = StepTime(
-        a_s=6e-3,
-        b_s_per_token=16.1e-6,
-        c_s_per_sequence=13.4e-6,
-        d_s_per_token=42.4e-9,
-        q_s_per_pair=0.894e-9,
-        provenance="given",
-        source="Llama-3.1-8B, H100",
-        sigma=0.0,
-    )
     running = Metric(type="Pods", name="running", target_type="AverageValue", target=options.target)
 
     def service(number: int) -> Service:
         batches: Any = read_batches(Path(options.trace))
         pool = Pool(
             name=f"service-{number}",
-            step=step,
+            step=week.step_time(),
             kv_capacity_tokens=466_160,
             router=PowerOfTwo(),
             scaling=Hpa(min=1, max=40, metrics=(running,), behavior=Behavior()),
@@ -122,11 +94,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=44_000_000, help="of all services together")
     parser.add_argument("--services", type=int, default=20)
     parser.add_argument("--target", type=float, default=4.0, help="requests running per replica")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--part", choices=tuple(PARTS), help=argparse.SUPPRESS)
-    parser.add_argument("--trace", help=argparse.SUPPRESS)
-    parser.add_argument("--warm-up", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return week.parsed(parser, PARTS)
 
 
 PARTS = {"synthesize": synthesize, "simulate": simulate}

@@ -12,7 +12,7 @@ reading it from Parquet, and loading (not compiling) the kernel, is.
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +28,12 @@ def main() -> None:
     if options.part:
         print(json.dumps(PARTS[options.part](options)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        trace = str(Path(folder, "week.parquet"))
-        common = [
-            "--requests",
-            str(options.requests),
-            "--replicas",
-            str(options.replicas),
-            "--trace",
-            trace,
-            "--router",
-            options.router,
-            "--prefill",
-            str(options.prefill),
-        ]
-        made = part("synthesize", common)
-        part("simulate", [*common, "--warm-up"])  # compiles and caches the kernel
-        run = part("simulate", common)
-        base = part("simpy", common)
+    made, run, base = in_parts(__file__, options, "requests", "replicas", "router", "prefill", then=("simpy",))
     document = {
         "name": "week",
         "work": f"{run['requests']:,} requests, {options.replicas} replicas, {options.router}{apart(options)}",
         **{key: run[key] for key in ("cpu_s", "wall_s", "rss_bytes", "completed", "steps")},
-        "per_cpu_s": run["requests"] / run["cpu_s"],
-        "us_per_request": run["cpu_s"] / run["requests"] * 1e6,
+        **speed(run),
         "simpy_mm8_per_cpu_s": base["requests"] / base["work_cpu_s"],
         "ratio_to_simpy_mm8": run["requests"] / run["cpu_s"] / (base["requests"] / base["work_cpu_s"]),
         "synthesis_cpu_s": made["cpu_s"],
@@ -63,8 +45,47 @@ def apart(options: argparse.Namespace) -> str:
     return f", {options.prefill} of them for prefill" if options.prefill else ""
 
 
-def part(name: str, arguments: list[str]) -> dict[str, Any]:
-    return measure.in_process(__file__, "--part", name, *arguments)
+def in_parts(
+    script: str, options: argparse.Namespace, *settings: str, then: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Write the trace, simulate it once it is compiled, and do what follows; each in a process of its own, with these
+    settings of the options.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        common = ["--trace", str(Path(folder, "week.parquet"))]
+        for name in settings:
+            common += [f"--{name}", str(getattr(options, name))]
+
+        def part(name: str, *more: str) -> dict[str, Any]:
+            return measure.in_process(script, "--part", name, *common, *more)
+
+        made = part("synthesize")
+        part("simulate", "--warm-up")  # compiles and caches the kernel
+        return [made, part("simulate"), *map(part, then)]
+
+
+def speed(run: dict[str, Any]) -> dict[str, float]:
+    """Requests per CPU second, and its inverse."""
+    return {
+        "per_cpu_s": run["requests"] / run["cpu_s"],
+        "us_per_request": run["cpu_s"] / run["requests"] * 1e6,
+    }
+
+
+def step_time() -> Any:
+    """Step time of a replica of Llama-3.1-8B on an H100."""
+    from simcost.perf import StepTime
+
+    return StepTime(
+        a_s=6e-3,
+        b_s_per_token=16.1e-6,
+        c_s_per_sequence=13.4e-6,
+        d_s_per_token=42.4e-9,
+        q_s_per_pair=0.894e-9,
+        provenance="given",
+        source="Llama-3.1-8B, H100",
+        sigma=0.0,
+    )
 
 
 def synthesize(options: argparse.Namespace) -> dict[str, Any]:
@@ -87,27 +108,16 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     from dataclasses import replace
 
     from simcost.ledger.requests import LatencyLimits
-    from simcost.perf import StepTime
     from simcost.plan import Fixed, LeastOutstanding, PowerOfTwo, RoundRobin
     from simcost.plan.disaggregation import HandOver, Link
     from simcost.sim import Pool, simulate
     from simcost.sim.serving.pool import PrefillSide
     from simcost.trace.requests.store import read_batches
 
-    step = StepTime(
-        a_s=6e-3,
-        b_s_per_token=16.1e-6,
-        c_s_per_sequence=13.4e-6,
-        d_s_per_token=42.4e-9,
-        q_s_per_pair=0.894e-9,
-        provenance="given",
-        source="Llama-3.1-8B, H100",
-        sigma=0.0,
-    )
     routers = {router.kind: router for router in (LeastOutstanding(), RoundRobin(), PowerOfTwo())}
     pool = Pool(
         name="week",
-        step=step,
+        step=step_time(),
         kv_capacity_tokens=466_160,
         router=routers[options.router],
         scaling=Fixed(replicas=options.replicas - options.prefill),
@@ -160,8 +170,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--replicas", type=int, default=150)
     parser.add_argument("--prefill", type=int, default=0)
     parser.add_argument("--requests", type=int, default=44_000_000)
+    return parsed(parser, PARTS)
+
+
+def parsed(parser: argparse.ArgumentParser, parts: Iterable[str]) -> argparse.Namespace:
+    """Options of a benchmark in parts."""
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--part", choices=tuple(PARTS), help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=tuple(parts), help=argparse.SUPPRESS)
     parser.add_argument("--trace", help=argparse.SUPPRESS)
     parser.add_argument("--warm-up", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
