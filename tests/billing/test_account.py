@@ -194,7 +194,7 @@ def test_rows_that_do_not_tell_which_run_was_interrupted_are_named(tmp_path: Pat
     st.sampled_from(["aws", "gcp"]),
     st.sampled_from(["spot", "standard"]),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_cutting_a_run_into_rows_does_not_change_its_bill(
     tmp_path: Path, minutes: int, cuts: set[int], start: int, interrupted: bool, provider: str, pricing: str
 ) -> None:
@@ -287,7 +287,7 @@ pieces = st.lists(
 
 
 @given(pieces, st.integers(1, 59), st.randoms())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_neither_order_nor_cuts_within_an_hour_change_a_bill(
     tmp_path: Path, parts: list[tuple[int, int, int, str]], minute: int, random: Random
 ) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.billing.api.pricing import MILLION
@@ -361,7 +361,6 @@ some_commitments = st.lists(
 
 
 @given(some_lines, some_commitments, st.integers(1, 5), st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_there_and_back(used: list, bought: list[Commitment], hours: int, text: bool) -> None:
     lines = [
         line(sku, usd, pricing=kind, region=region, contracted_usd=0.9 * usd) for sku, usd, kind, region, _ in used

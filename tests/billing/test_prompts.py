@@ -82,7 +82,7 @@ counts = st.integers(0, 10**9)
 
 
 @given(counts, counts, counts, counts)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_ways_of_counting_cost_the_same(tmp_path: Path, fresh: int, read: int, write: int, output: int) -> None:
     rest = {"cache_read_tokens": read, "cache_write_tokens": write, "output_tokens": output}
     for model in (OPENAI, ANTHROPIC):

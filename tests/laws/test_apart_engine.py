@@ -6,6 +6,7 @@ from typing import Any
 import apart_stepwise as plain
 import numpy as np
 import pytest
+from support.blocks import blocks
 from test_engine import STEP, random_base
 
 from simcost.ledger.requests import LatencyLimits
@@ -175,7 +176,7 @@ def assert_equal(seed: int) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", blocks(2))
 def test_prefill_and_decode_apart_equal_the_stepwise_engine_bit_for_bit(block: int) -> None:
     seen: dict[str, int] = {}
     for seed in range(block * 250, block * 250 + 250):
@@ -184,7 +185,7 @@ def test_prefill_and_decode_apart_equal_the_stepwise_engine_bit_for_bit(block: i
     assert min(seen.values()) > 30, seen
 
 
-@pytest.mark.parametrize("block", range(2))
+@pytest.mark.parametrize("block", blocks(1))
 def test_requests_are_conserved_while_replicas_come_and_go(block: int) -> None:
     for seed in range(block * 50, block * 50 + 50):
         apart, arrivals, _ = random_case(seed)

@@ -8,6 +8,7 @@ import block_engine as plain
 import numpy as np
 import pyarrow as pa
 import pytest
+from support.blocks import blocks
 from support.vectors import document
 
 from simcost.ledger.requests import LatencyLimits
@@ -233,7 +234,7 @@ def conversations(g: np.random.Generator, most: int) -> Iterator[Asked]:
         yield Asked(prompt, min(output, most - prompt + 1), arrival + shift, int(g.integers(-2, 2)), (), session)
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", blocks(3))
 def test_compiled_engine_equals_plain_engine_bit_for_bit(block: int) -> None:
     seen = dict.fromkeys(("preemptions", "hits", "evicted", "partial"), 0)
     for seed in range(block * 100, block * 100 + 100):

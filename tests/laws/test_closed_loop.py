@@ -10,6 +10,7 @@ import closed_naively
 import numpy as np
 import pytest
 import stepwise
+from support.blocks import blocks
 from test_engine import MODES, MOST_RETRIES, STEP, Workload, played, random_workload
 from test_queueing import pool
 
@@ -113,7 +114,7 @@ def assert_equal(seed: int) -> dict[str, int]:
     return {name: statuses.count(name) for name in names} | held
 
 
-@pytest.mark.parametrize("block", range(2))
+@pytest.mark.parametrize("block", blocks(2))
 def test_compiled_loop_equals_the_plain_one_bit_for_bit(block: int) -> None:
     seen = dict.fromkeys(("completed", "rejected", "timed_out", "lost", "in system", "parked", "gave up", "gate"), 0)
     for seed in range(block * 250, block * 250 + 250):

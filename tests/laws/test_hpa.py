@@ -79,13 +79,11 @@ def test_closed_loops_follow_the_documentation(policy: Hpa, asked: list[int], ph
     assert run(policy, asked, phase_s) == expected
 
 
-@settings(max_examples=30)
 @given(policy=autoscalers(), asked=loads)
 def test_replicas_stay_within_min_and_max(policy: Hpa, asked: list[int]) -> None:
     assert all(policy.min <= count <= policy.max for count in run(policy, asked))
 
 
-@settings(max_examples=40)
 @given(asked=loads, pods=st.integers(1, 9), period_s=periods, up=st.booleans())
 def test_no_stretch_of_the_period_changes_more_than_the_policy_allows(
     asked: list[int], pods: int, period_s: float, up: bool
@@ -102,7 +100,6 @@ def test_no_stretch_of_the_period_changes_more_than_the_policy_allows(
         assert (change if up else -change) <= pods or (moved if up else -moved) <= 0
 
 
-@settings(max_examples=30)
 @given(asked=loads, shorter_s=st.integers(0, 300), longer_s=st.integers(0, 300))
 def test_a_longer_window_never_keeps_fewer(asked: list[int], shorter_s: int, longer_s: int) -> None:
     shorter_s, longer_s = sorted((shorter_s, longer_s))
@@ -174,7 +171,6 @@ def test_without_behavior_a_fall_comes_one_sync_later() -> None:
     assert falls == [2 + 20, 2 + 21]  # the last 12 is of sync 2: 300 s are 20 syncs
 
 
-@settings(max_examples=30)
 @given(phase_s=st.floats(0, 1e5).map(lambda s: round(s, 3)))
 def test_boundaries_hold_at_any_phase(phase_s: float) -> None:
     policy = Hpa(max=50, metrics=(LOAD,), behavior=Behavior())

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import stepwise
 import test_engine
+from support.blocks import blocks
 from test_engine import MODES, MOST_RETRIES, Workload, played, random_workload
 
 from simcost.plan import Admission
@@ -192,7 +193,7 @@ def assert_equal(seed: int) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("block", range(3))
+@pytest.mark.parametrize("block", blocks(2))
 def test_compiled_clients_equal_plain_ones_bit_for_bit(block: int) -> None:
     seen = dict.fromkeys(
         ("retries", "refused", "saved", "rejected", "timed_out", "lost", "completed", "hits", "passed"), 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.trace.requests.writer import TraceWriter
@@ -16,7 +16,6 @@ ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Ko
 STARTS = st.integers(1_704_067_200 // 900, 1_735_689_600 // 900).map(lambda quarter: 900 * quarter)  # in 2024
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(0, 10**13), st.data())
 def test_requests_in_whole_steps_are_counted_once(
     tmp_path_factory: pytest.TempPathFactory, seed: int, start_ns: int, data: st.DataObject

@@ -358,7 +358,7 @@ TREES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, TREES, max_size=8), st.dictionaries(KEYS, TREES, max_size=4))
 def test_no_structure_raises(tmp_path: Path, top: dict[str, object], plan: dict[str, object]) -> None:
     sound, _ = parse(SMALL, "f")
@@ -369,7 +369,7 @@ def test_no_structure_raises(tmp_path: Path, top: dict[str, object], plan: dict[
             assert "Input" not in fault.message
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, TREES, max_size=6), st.dictionaries(KEYS, TREES, max_size=4))
 def test_no_structure_of_services_raises(tmp_path: Path, one: dict[str, object], other: dict[str, object]) -> None:
     parsed, _ = parse(SERVICES, "f")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.conserved import conserve, most_at_once
 from support.pools import CHAT, poisson
@@ -102,7 +102,6 @@ def test_clients_who_try_again_are_counted_once_whatever_happens(seed: int) -> N
     assert alone.outcomes.sendings is None
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     spot=spots,
     nodes=nodes,

@@ -54,7 +54,7 @@ def test_keys_may_hold_dots() -> None:
     indent=st.sampled_from([None, 1]),
     zipped=st.booleans(),
 )
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lines_arrays_and_documents_are_the_same(
     tmp_path: Path, values: list[dict[str, Any]], indent: int | None, zipped: bool
 ) -> None:

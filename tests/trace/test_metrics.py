@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError, TraceError
@@ -69,7 +69,6 @@ def test_codes_are_those_of_observations() -> None:
     }
 
 
-@settings(max_examples=40)
 @given(rows=ROWS, seed=st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], seed: Any

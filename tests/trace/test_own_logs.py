@@ -372,7 +372,7 @@ ROWS = st.tuples(
 
 
 @given(rows=st.lists(ROWS, max_size=20), where=st.sampled_from([(), (("model", "a"),)]))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_is_counted_once(
     tmp_path: Path, rows: list[tuple[str, ...]], where: tuple[tuple[str, str], ...]
 ) -> None:

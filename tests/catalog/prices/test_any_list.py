@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.price_lists import (
     CATALOG,
@@ -134,7 +134,6 @@ def test_any_value_in_any_place(folder: Path, format_: str, draw: st.DataObject)
 
 
 @pytest.mark.parametrize("format_", LISTS)
-@settings(max_examples=30)
 @given(draw=st.data())
 def test_a_file_that_ends_early_is_located(folder: Path, format_: str, draw: st.DataObject) -> None:
     text = json.dumps(json.loads(LISTS[format_][0]), indent=1)
@@ -147,7 +146,6 @@ def test_a_file_that_ends_early_is_located(folder: Path, format_: str, draw: st.
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-@settings(max_examples=40)
 @given(text=st.text(max_size=80) | JSON.map(json.dumps))
 def test_any_text_at_all(folder: Path, format_: str, text: str) -> None:
     usable_or_refused(folder, text, format_)
