@@ -50,13 +50,13 @@ class Writer:
     def _rest(self, i: int) -> Iterator[ChargeBlock]:
         """Hours of a line at its own price: on demand, or spot at the price in effect."""
         line, hours = self.settled.account.lines[i], self.settled.rest_h[:, i]
-        at = np.flatnonzero(hours > 0)
-        quantity, usd = hours[at], self.settled.rest_usd[at, i]
+        indices = np.flatnonzero(hours > 0)
+        quantity, usd = hours[indices], self.settled.rest_usd[indices, i]
         spot = line.pricing == "spot"
         prices = (line.list_usd, usd / quantity if spot else line.contracted_usd)
         words = self._line_words(i) | {"PricingCategory": "Dynamic" if spot else "Standard"}
         yield from self._block(
-            at,
+            indices,
             words,
             priced(quantity, *prices) | {"EffectiveCost": usd, "BilledCost": usd, "ConsumedQuantity": quantity},
         )
@@ -64,26 +64,26 @@ class Writer:
     def _covered(self, one: CommitmentUse, i: int) -> Iterator[ChargeBlock]:
         """Hours of a line that a commitment covers: nothing is billed, what the commitment costs is effective."""
         line, hours, usd = self.settled.account.lines[i], one.covered_h[i], one.covered_usd[i]
-        at = np.flatnonzero(hours > 0)
+        indices = np.flatnonzero(hours > 0)
         taken = hours * one.bound.takes[i] if isinstance(one.bound, CommittedUnits) else usd
         words = self._line_words(i) | commitment_words(one.bound)
         words |= {"PricingCategory": "Committed", "CommitmentDiscountStatus": "Used"}
         yield from self._block(
-            at,
+            indices,
             words,
-            priced(hours[at], line.list_usd, line.contracted_usd)
+            priced(hours[indices], line.list_usd, line.contracted_usd)
             | {
-                "EffectiveCost": usd[at],
-                "BilledCost": np.zeros(len(at)),
-                "ConsumedQuantity": hours[at],
-                "CommitmentDiscountQuantity": taken[at],
+                "EffectiveCost": usd[indices],
+                "BilledCost": np.zeros(len(indices)),
+                "ConsumedQuantity": hours[indices],
+                "CommitmentDiscountQuantity": taken[indices],
             },
         )
 
     def _unused(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
         """Unused part of a commitment in each hour."""
-        at = np.flatnonzero(one.unused_usd > 0)
-        usd = one.unused_usd[at]
+        indices = np.flatnonzero(one.unused_usd > 0)
+        usd = one.unused_usd[indices]
         left = usd / one.bound.usd_per_unit_h if isinstance(one.bound, CommittedUnits) else usd
         words = self._commitment_row(one.bound) | {
             "ChargeCategory": "Usage",
@@ -94,10 +94,10 @@ class Writer:
         }
         words |= {"PricingUnit": words["CommitmentDiscountUnit"]}
         yield from self._block(
-            at,
+            indices,
             words,
             priced(left, 0.0, 0.0)
-            | {"EffectiveCost": usd, "BilledCost": np.zeros(len(at)), "CommitmentDiscountQuantity": left},
+            | {"EffectiveCost": usd, "BilledCost": np.zeros(len(indices)), "CommitmentDiscountQuantity": left},
         )
 
     def _purchases(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
@@ -143,11 +143,11 @@ class Writer:
         )
 
     def _block(
-        self, at: Ints, words: dict[str, str], numbers: dict[str, Floats], hours: float = 1.0
+        self, indices: Ints, words: dict[str, str], numbers: dict[str, Floats], hours: float = 1.0
     ) -> Iterator[ChargeBlock]:
-        """Rows for the hours `at`; nothing where there are none."""
-        if len(at):
-            start = self.start_s + at.astype(np.float64) * SECONDS_PER_HOUR
+        """Rows for the hours of these indices; nothing where there are none."""
+        if len(indices):
+            start = self.start_s + indices.astype(np.float64) * SECONDS_PER_HOUR
             yield ChargeBlock(
                 start_s=start,
                 end_s=start + hours * SECONDS_PER_HOUR,
@@ -232,7 +232,7 @@ class Writer:
 
 def months_of(start_s: float, length_s: float) -> tuple[Floats, Floats, Floats]:
     """The parts of a time that lie in one calendar month each: starts, ends, shares of it."""
-    first, last = (np.datetime64(round(at), "s") for at in (start_s, start_s + length_s))
+    first, last = (np.datetime64(round(time_s), "s") for time_s in (start_s, start_s + length_s))
     month = np.timedelta64(1, "M")
     inner = np.arange(first.astype("datetime64[M]") + month, last.astype("datetime64[M]") + month)
     cuts = inner.astype("datetime64[s]").astype(np.int64).astype(np.float64)

@@ -58,17 +58,17 @@ def plan_rates(place: str, term: Any, reading: ImportContext) -> Iterator[Quote]
         raise UnreadableError("'duration' is not a number of years")
     instrument, paid = _instrument(description), upfront(description)
     for index, rate in enumerate(listed(term, "rates")):
-        at = f"{place}.rates[{index}]"
+        location = f"{place}.rates[{index}]"
         try:
             usage, operation = words(rate, "discountedUsageType"), said(rate, "discountedOperation")
             kind = _unwanted_rate(said(rate, "discountedServiceCode"), usage, operation)
             if kind:
-                reading.findings.add(kind, at, f"{usage} {operation}")
+                reading.findings.add(kind, location, f"{usage} {operation}")
                 continue
             region, machine = words(rate, "discountedRegionCode"), search(_ML, usage)
             sku = machine[0] if machine else usage[usage.rfind(":") + 1 :]
             yield Quote(
-                place=at,
+                place=location,
                 provider="aws",
                 sku=sku,
                 region=region,
@@ -79,7 +79,7 @@ def plan_rates(place: str, term: Any, reading: ImportContext) -> Iterator[Quote]
                 currency=words(rate, "discountedRate", "currency"),
             )
         except UnreadableError as error:
-            reading.findings.add("unreadable", at, str(error))
+            reading.findings.add("unreadable", location, str(error))
 
 
 def _unwanted_rate(service: str, usage: str, operation: str) -> str:
@@ -177,16 +177,16 @@ def _prices(path: Path_, value: Any, products: dict[str, dict[str, Any]], readin
             yield from quote(place(path), products[path[2]], term, reading)
 
 
-def _on_demand(at: str, attributes: dict[str, Any], term: Any, _: ImportContext) -> Iterator[Quote]:
+def _on_demand(location: str, attributes: dict[str, Any], term: Any, _: ImportContext) -> Iterator[Quote]:
     for dimension in mapped(term, "priceDimensions").values():
         if words(dimension, "unit") in ("Hrs", "Hours"):
             currency, price = _money(dimension)
-            yield _quote(at, attributes, price_per_h=price, currency=currency)
+            yield _quote(location, attributes, price_per_h=price, currency=currency)
 
 
-def _reserved(at: str, attributes: dict[str, Any], term: Any, reading: ImportContext) -> Iterator[Quote]:
+def _reserved(location: str, attributes: dict[str, Any], term: Any, reading: ImportContext) -> Iterator[Quote]:
     if said(mapped(term, "termAttributes"), "OfferingClass") == "convertible":
-        reading.findings.add("convertible", at, said(attributes, "instanceType"))
+        reading.findings.add("convertible", location, said(attributes, "instanceType"))
         return
     lease = fullmatch(r"([1-9]\d?) ?yr", words(term, "termAttributes", "LeaseContractLength"))
     if lease is None:
@@ -196,7 +196,7 @@ def _reserved(at: str, attributes: dict[str, Any], term: Any, reading: ImportCon
         currency, amount = _money(dimension)
         price += amount / (HOURS_PER_YEAR * years) if words(dimension, "unit") == "Quantity" else amount
     yield _quote(
-        at,
+        location,
         attributes,
         price_per_h=price,
         currency=currency,
@@ -212,14 +212,14 @@ def _money(dimension: Any) -> tuple[str, float]:
     raise UnreadableError("'pricePerUnit' is empty")
 
 
-def _quote(at: str, attributes: dict[str, Any], **terms: Any) -> Quote:
+def _quote(location: str, attributes: dict[str, Any], **terms: Any) -> Quote:
     sku = words(attributes, "instanceType").split("-Host")[0]
     count = whole(attributes.get("gpu"))
     if count is None and not fullmatch(_ACCELERATED, sku.removeprefix("ml.").split(".")[0]):
         count = 0
     memory = said(attributes, "memory").removesuffix("GiB")
     return Quote(
-        place=at,
+        place=location,
         provider="aws",
         sku=sku,
         region=words(attributes, "regionCode"),

@@ -44,26 +44,26 @@ def _enter(path: Path_) -> bool:
     return not path or path[-1] == "Items" or (len(path) == 1 and path[0].isdecimal())
 
 
-def _prices(at: str, item: Any, reading: ImportContext) -> Iterator[Quote]:
+def _prices(location: str, item: Any, reading: ImportContext) -> Iterator[Quote]:
     if kind := _unwanted(item):
-        reading.findings.add(kind, at, f"{said(item, 'productName')}, {said(item, 'meterName')}")
+        reading.findings.add(kind, location, f"{said(item, 'productName')}, {said(item, 'meterName')}")
         return
     reading.saw(said(item, "effectiveStartDate"))
     price = number(item.get("retailPrice", item.get("unitPrice")))
     if words(item, "type") == "Reservation":
         years = _years(said(item, "reservationTerm"))
-        yield from _committed(at, item, "azure-reservation", price / (HOURS_PER_YEAR * years), years)
+        yield from _committed(location, item, "azure-reservation", price / (HOURS_PER_YEAR * years), years)
         return
     if words(item, "unitOfMeasure") not in ("1 Hour", "1/Hour"):
-        reading.findings.add("other-product", at, said(item, "unitOfMeasure"))
+        reading.findings.add("other-product", location, said(item, "unitOfMeasure"))
         return
     spot = "Spot" in said(item, "skuName") or "Spot" in said(item, "meterName")
-    yield _quote(at, item, price_per_h=price, way="spot" if spot else "on-demand")
+    yield _quote(location, item, price_per_h=price, way="spot" if spot else "on-demand")
     plans = item.get("savingsPlan")
     for plan in plans if isinstance(plans, list) and not spot else ():
         years = _years(said(plan, "term"))
         price = number(plan.get("retailPrice", plan.get("unitPrice")))
-        yield from _committed(at, item, "azure-savings-plan", price, years)
+        yield from _committed(location, item, "azure-savings-plan", price, years)
 
 
 def _unwanted(item: Any) -> str:
@@ -79,9 +79,9 @@ def _unwanted(item: Any) -> str:
     return "low-priority" if "Low Priority" in meter or "Low Priority" in said(item, "skuName") else ""
 
 
-def _committed(at: str, item: Any, way: Way, price: float, years: int) -> Iterator[Quote]:
+def _committed(location: str, item: Any, way: Way, price: float, years: int) -> Iterator[Quote]:
     for upfront in _BOTH:
-        yield _quote(at, item, price_per_h=price, way=way, term_years=years, upfront=upfront)
+        yield _quote(location, item, price_per_h=price, way=way, term_years=years, upfront=upfront)
 
 
 def _years(term: str) -> int:
@@ -91,11 +91,11 @@ def _years(term: str) -> int:
     return int(count)
 
 
-def _quote(at: str, item: Any, **terms: Any) -> Quote:
+def _quote(location: str, item: Any, **terms: Any) -> Quote:
     sku = words(item, "armSkuName")
     accelerated = sku.lower().startswith(("standard_n", "basic_n"))
     return Quote(
-        place=at,
+        place=location,
         provider="azure",
         sku=sku,
         region=words(item, "armRegionName"),

@@ -50,13 +50,13 @@ class _Sku:
 def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
     """Prices of cores, memory and GPUs, on demand, spot and under resource commitments."""
     found = False
-    for at, row, to_sku in _rows(file, reading):
+    for location, row, to_sku in _rows(file, reading):
         found = True
         reading.rows += 1
         try:
-            yield from _prices(at, to_sku(row), reading)
+            yield from _prices(location, to_sku(row), reading)
         except UnreadableError as error:
-            reading.findings.add("unreadable", at, str(error))
+            reading.findings.add("unreadable", location, str(error))
     if not found:
         message = "has no `skus` (Cloud Billing Catalog) and no rows with `sku` (pricing export)"
         raise FaultsError([Fault(file=str(file), message=message)])
@@ -67,14 +67,14 @@ def _rows(file: Path, reading: ImportContext) -> Iterator[tuple[str, Any, Callab
     for path, value in values(file):
         pages = value if isinstance(value, list) else [value]
         for index, page in enumerate(pages):
-            at = f"{place(path)}[{index}]" if isinstance(value, list) else place(path)
+            location = f"{place(path)}[{index}]" if isinstance(value, list) else place(path)
             if isinstance(page, dict) and page.get("nextPageToken"):
-                reading.findings.add("more-pages", at, "nextPageToken")
+                reading.findings.add("more-pages", location, "nextPageToken")
             if isinstance(page, dict) and isinstance(page.get("skus"), list):
                 for number_, sku in enumerate(page["skus"]):
-                    yield f"{at}.skus[{number_}]", sku, _catalog_sku
+                    yield f"{location}.skus[{number_}]", sku, _catalog_sku
             elif isinstance(page, dict) and "sku" in page:
-                yield at, page, _exported
+                yield location, page, _exported
 
 
 def _catalog_sku(sku: Any) -> _Sku:
@@ -121,29 +121,29 @@ def _only(tiers: list[Any]) -> Any:
     return tiers[0]
 
 
-def _prices(at: str, sku: _Sku, reading: ImportContext) -> Iterator[Quote]:
+def _prices(location: str, sku: _Sku, reading: ImportContext) -> Iterator[Quote]:
     reading.saw(sku.day)
     found = match(_PART, sku.description, IGNORECASE)
     if search(_UNWANTED, sku.description, IGNORECASE):
-        reading.findings.add("capacity", at, sku.description)
+        reading.findings.add("capacity", location, sku.description)
     elif found is None or _PARTS[found["part"].lower()] not in _UNITS.get(sku.unit, ()):
-        reading.findings.add("other-product", at, sku.description)
+        reading.findings.add("other-product", location, sku.description)
     elif sku.usage == "OnDemand" and sku.description.lower().startswith("commitment"):
-        reading.findings.add("commitment-as-on-demand", at, sku.description)
+        reading.findings.add("commitment-as-on-demand", location, sku.description)
     elif sku.usage in ("OnDemand", "Preemptible", *_TERMS):
         part = _PARTS[found["part"].lower()]
         for region in sku.regions:
             name = region if isinstance(region, str) else ""
-            yield _quote(at, sku, part, f"{found['what'].lower()} {part}", name)
+            yield _quote(location, sku, part, f"{found['what'].lower()} {part}", name)
     else:
-        reading.findings.add("other-product", at, f"{sku.description}, {sku.usage}")
+        reading.findings.add("other-product", location, f"{sku.description}, {sku.usage}")
 
 
-def _quote(at: str, sku: _Sku, part: Part, name: str, region: str) -> Quote:
+def _quote(location: str, sku: _Sku, part: Part, name: str, region: str) -> Quote:
     years = _TERMS.get(sku.usage, 0)
     way: Way = "spot" if sku.usage == "Preemptible" else "on-demand"
     return Quote(
-        place=at,
+        place=location,
         provider="gcp",
         sku=name,
         region=region,

@@ -28,12 +28,12 @@ def values(file: Path, enter: Callable[[Path_], bool] | None = None) -> Iterator
         InputError: the file is too large.
     """
     text = _text(file)
-    at = _skip(text, 0)
-    if at == len(text):
+    position = _skip(text, 0)
+    if position == len(text):
         raise FaultsError([Fault(file=str(file), message="is empty")])
     try:
-        while at < len(text):
-            at = _skip(text, (yield from _walk(text, at, (), enter or _nowhere)))
+        while position < len(text):
+            position = _skip(text, (yield from _walk(text, position, (), enter or _nowhere)))
     except json.JSONDecodeError as error:
         message = f"no JSON from here: {error.msg}; was the file written to its end?"
         fault = Fault(file=str(file), line=error.lineno, column=error.colno, message=message)
@@ -65,40 +65,42 @@ def _text(file: Path) -> str:
         raise FaultsError([Fault(file=str(file), message=message)]) from None
 
 
-def _walk(text: str, at: int, path: Path_, enter: Callable[[Path_], bool]) -> Generator[tuple[Path_, Any], None, int]:
-    """Yields the values from `at`; returns where the value at `at` ends."""
-    opening = text[at : at + 1]
+def _walk(
+    text: str, position: int, path: Path_, enter: Callable[[Path_], bool]
+) -> Generator[tuple[Path_, Any], None, int]:
+    """Yields the values from a position; returns where the value there ends."""
+    opening = text[position : position + 1]
     if opening not in ("{", "[") or not enter(path):
-        value, end = _DECODER.raw_decode(text, at)
+        value, end = _DECODER.raw_decode(text, position)
         yield path, value
         return end
     close = "}" if opening == "{" else "]"
-    at, number = _skip(text, at + 1), 0
-    if text.startswith(close, at):
-        return at + 1
+    position, number = _skip(text, position + 1), 0
+    if text.startswith(close, position):
+        return position + 1
     while True:
         key = str(number)
         if opening == "{":
-            key, at = _key(text, at)
-        at = _skip(text, (yield from _walk(text, at, (*path, key), enter)))
-        if text.startswith(close, at):
-            return at + 1
-        at, number = _skip(text, _expect(text, at, ",")), number + 1
+            key, position = _key(text, position)
+        position = _skip(text, (yield from _walk(text, position, (*path, key), enter)))
+        if text.startswith(close, position):
+            return position + 1
+        position, number = _skip(text, _expect(text, position, ",")), number + 1
 
 
-def _key(text: str, at: int) -> tuple[str, int]:
-    if not text.startswith('"', at):
-        raise json.JSONDecodeError("a name in quotes is expected", text, at)
-    key, at = _DECODER.raw_decode(text, at)
-    return key, _skip(text, _expect(text, _skip(text, at), ":"))
+def _key(text: str, position: int) -> tuple[str, int]:
+    if not text.startswith('"', position):
+        raise json.JSONDecodeError("a name in quotes is expected", text, position)
+    key, position = _DECODER.raw_decode(text, position)
+    return key, _skip(text, _expect(text, _skip(text, position), ":"))
 
 
-def _expect(text: str, at: int, mark: str) -> int:
-    if not text.startswith(mark, at):
-        raise json.JSONDecodeError(f"{mark!r} is expected", text, at)
-    return at + 1
+def _expect(text: str, position: int, mark: str) -> int:
+    if not text.startswith(mark, position):
+        raise json.JSONDecodeError(f"{mark!r} is expected", text, position)
+    return position + 1
 
 
-def _skip(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
+def _skip(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position

@@ -65,8 +65,8 @@ def _once(points: Points, notes: Notes) -> Points:
 
 def _filled(points: Points, grid: Grid, notes: Notes) -> Series | None:
     """A value for each step: NaN where no row is. Rows after the last value are the future of the regressors."""
-    at = (points.time_s - points.time_s[0]) // (grid.step_s or 1)
-    steps = int(at[-1]) + 1
+    row_step = (points.time_s - points.time_s[0]) // (grid.step_s or 1)
+    steps = int(row_step[-1]) + 1
     if steps > _MOST_STEPS:
         notes.wrong(
             points,
@@ -78,35 +78,35 @@ def _filled(points: Points, grid: Grid, notes: Notes) -> Series | None:
     if not len(recorded):
         notes.wrong(points, np.array([0]), lambda _: "none of its rows has a value; give a history")
         return None
-    values, regressors = _spaced(points.values, at, steps), None
+    values, regressors = _spaced(points.values, row_step, steps), None
     if points.regressors.shape[1]:
-        regressors = _spaced(points.regressors, at, steps)
-        after = at[np.flatnonzero(np.diff(at) > 1)]
+        regressors = _spaced(points.regressors, row_step, steps)
+        after = row_step[np.flatnonzero(np.diff(row_step) > 1)]
         notes.wrong(
             points,
-            np.flatnonzero(np.isin(at, after)),
+            np.flatnonzero(np.isin(row_step, after)),
             lambda _: (
                 "no row for the step after this one, but its "
                 "regressors must be known at every step; add a row, its value may be empty"
             ),
         )
-        values = values[: int(at[recorded[-1]]) + 1]
-    _gaps(points, at, len(values), grid, notes)
+        values = values[: int(row_step[recorded[-1]]) + 1]
+    _gaps(points, row_step, len(values), grid, notes)
     return Series(name=points.name, quantity=points.quantity, grid=grid, values=values, regressors=regressors)
 
 
-def _spaced(rows: Floats, at: Ints, steps: int) -> Floats:
+def _spaced(rows: Floats, row_step: Ints, steps: int) -> Floats:
     spaced = np.full((steps, *rows.shape[1:]), np.nan)
-    spaced[at] = rows
+    spaced[row_step] = rows
     return spaced
 
 
-def _gaps(points: Points, at: Ints, steps: int, grid: Grid, notes: Notes) -> None:
+def _gaps(points: Points, row_step: Ints, steps: int, grid: Grid, notes: Notes) -> None:
     """Findings for steps without a row, and for rows without a value."""
-    missing = np.diff(at) - 1
+    missing = np.diff(row_step) - 1
     if count := int(missing.sum()):
         longest = int(missing.argmax())
-        since = grid.times(1, int(at[longest]) + 1)[0].astype(np.int64)
+        since = grid.times(1, int(row_step[longest]) + 1)[0].astype(np.int64)
         idle = "; if nothing was asked for there, write rows with 0" if count > _SPARSE * steps else ""
         notes.found(
             "gap",
@@ -115,7 +115,7 @@ def _gaps(points: Points, at: Ints, steps: int, grid: Grid, notes: Notes) -> Non
             f"{count:,} of {steps:,} steps have no row: missing, not 0; the longest gap "
             f"has {plural(int(missing.max()), 'step')} from {iso(since)} on{idle}",
         )
-    if empty := int(np.isnan(points.values[at < steps]).sum()):
-        last = steps - 1 - int(at[np.flatnonzero(np.isfinite(points.values))[-1]])
+    if empty := int(np.isnan(points.values[row_step < steps]).sum()):
+        last = steps - 1 - int(row_step[np.flatnonzero(np.isfinite(points.values))[-1]])
         end = f", the last {plural(last, 'step')} among them: the forecast begins after these" if last else ""
         notes.found("missing", points, empty, f"{empty:,} of {steps:,} steps have a row without a value{end}")
