@@ -160,7 +160,7 @@ def assert_equal(seed: int) -> dict[str, int]:
     statuses = [request.status for request in apart.requests]
     assert prefill[col.IN_SYSTEM] + decode[col.IN_SYSTEM] == statuses.count("in system")
     sojourns = sum((one.end if one.end is not None else horizon) - one.arrival for one in apart.requests)
-    assert (planes.prefill.look().area + planes.decode.look().area) % 2**64 == sojourns % 2**64
+    assert (planes.prefill.observe().area + planes.decode.observe().area) % 2**64 == sojourns % 2**64
     if "in system" not in statuses:
         assert transfers[own.TRANSFERS] == sum(request.ready is not None for request in apart.requests)
         assert prefill[col.STEPS] == sum(replica.steps for replica in apart.prefill)
