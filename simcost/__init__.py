@@ -1,7 +1,8 @@
 """simcost: what an AI workload would cost, and the latency its users would see, on hardware you have not bought yet.
 
-`import simcost as sc` offers `load`, `run`, `optimize`, `advise`, `sensitivity`, `forecast`, `bill`, `calibrate` and
-`read` (simcost/api); they load when they are first used, and `__init__.pyi` tells type checkers what they are.
+`import simcost as sc` offers `load`, `run`, `sweep`, `optimize`, `advise`, `sensitivity`, `forecast`, `bill`,
+`calibrate`, `read` and `results` (simcost/api); they load when they are first used, and `__init__.pyi` tells type
+checkers what they are.
 """
 
 from importlib import import_module
@@ -19,8 +20,10 @@ __all__ = [
     "load",
     "optimize",
     "read",
+    "results",
     "run",
     "sensitivity",
+    "sweep",
 ]
 
 

@@ -8,7 +8,9 @@ from simcost.api import forecast as forecast
 from simcost.api import load as load
 from simcost.api import optimize as optimize
 from simcost.api import read as read
+from simcost.api import results as results
 from simcost.api import run as run
 from simcost.api import sensitivity as sensitivity
+from simcost.api import sweep as sweep
 
 __version__: str

@@ -113,6 +113,11 @@ def new_draft(folder: Path) -> Path:
     return folder / f"{_DRAFT}{os.urandom(8).hex()}"
 
 
+def is_draft(path: Path) -> bool:
+    """True if a file or folder is an unfinished one, by its name."""
+    return path.name.startswith(_DRAFT)
+
+
 def _beside(named: Path, target: Path) -> bool:
     """True if a name is that of a target, of something in it, of its draft, or of a folder that it lies in."""
     name = named.absolute()

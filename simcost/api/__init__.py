@@ -6,8 +6,8 @@ document as `--json` prints it, with its tables and charts. Nothing is printed, 
 
 from simcost.api.answers import Answer
 from simcost.api.results import Result, read
-from simcost.api.scenarios import CheckedScenario, advise, load, optimize, run, sensitivity
-from simcost.api.studies import bill, calibrate, forecast
+from simcost.api.scenarios import CheckedScenario, advise, load, optimize, run, sensitivity, sweep
+from simcost.api.studies import bill, calibrate, forecast, results
 
 __all__ = [
     "Answer",
@@ -20,6 +20,8 @@ __all__ = [
     "load",
     "optimize",
     "read",
+    "results",
     "run",
     "sensitivity",
+    "sweep",
 ]

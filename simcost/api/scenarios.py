@@ -126,6 +126,42 @@ class CheckedScenario:
         document = optimize(checks.of_one_pool(self.loaded), self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
 
+    def sweep(
+        self,
+        out: str | Path | None = None,
+        *,
+        seeds: int | None = None,
+        seed: int | None = None,
+        jobs: int = CORES,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """All plans of the `sweep` of the scenario, as `simcost sweep` makes them; its table has a row for each plan.
+
+        Args:
+            out: folder of the rows; None = `results/NAME-sweep`. Runs that it holds are not made again.
+            seeds: as for `run`.
+            seed: as for `run`.
+            jobs: as for `run`.
+            limit: new runs, at most; None = all.
+            progress: as for `run`.
+
+        Raises:
+            FaultsError: a `sweep` that cannot be read.
+            InputError: a folder that holds something else.
+        """
+        from simcost.api.studies import results
+        from simcost.scenario.sweeps.sweep import SweepOptions
+        from simcost.studies.sweeps.study import SweepSettings, answer
+        from simcost.studies.sweeps.view import parts
+
+        folder = Path("results") / f"{self.name}-sweep" if out is None else Path(out)
+        options = SweepOptions(jobs=jobs, limit=limit, progress=progress or _silent)
+        settings = SweepSettings(seeds=seeds, seed=seed, consent=True)
+        result = answer(checks.of_one_pool(self.loaded), folder, settings, options)
+        rows = results(folder, sort="cost_usd_per_month").rows
+        return Answer(f"sweep {self.name}", to_document(result), rows, parts(result))
+
     def sensitivity(
         self,
         vary: Mapping[str, tuple[float, float]],
@@ -222,6 +258,11 @@ def run(source: Source, out: str | Path | None = None, **options: Any) -> Result
 def optimize(source: Source, out: str | Path | None = None, **options: Any) -> Answer:
     """`load(source).optimize(out, **options)`."""
     return load(source).optimize(out, **options)
+
+
+def sweep(source: Source, out: str | Path | None = None, **options: Any) -> Answer:
+    """`load(source).sweep(out, **options)`."""
+    return load(source).sweep(out, **options)
 
 
 def sensitivity(

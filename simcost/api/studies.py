@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.api.answers import Answer, Document
+from simcost.documents import to_document
 from simcost.units import parse_seconds
 
 
@@ -135,6 +136,40 @@ def calibrate(
     document = {**result.document, "files": [] if out is None else [str(out)]}
     rows = [{"coefficient": name, "value": value} for name, value in document["coefficients"].items()]
     return Answer("calibrate", document, rows, parts(document))
+
+
+def results(
+    place: str | Path,
+    *,
+    where: str | None = None,
+    sort: str | None = None,
+    descending: bool = False,
+    columns: Sequence[str] = (),
+    top: int | None = None,
+    each_run: bool = False,
+) -> Answer:
+    """Plans of sweeps and of finished runs, as `simcost results` lists them; its table has a row for each.
+
+    Args:
+        place: folder of a sweep, of a run, or of several, or a Parquet file of rows.
+        where: condition, `"cost_usd < 100 and attainment >= 0.99"`; None = all.
+        sort: column, the least value first; None = as they are.
+        descending: the largest value first.
+        columns: of the table; none = all.
+        top: first rows; None = all.
+        each_run: a row for each run, else for each plan, with means over its runs.
+
+    Raises:
+        InputError: no results, an unknown column, or a condition that cannot be read.
+    """
+    from simcost.studies.listing.study import ResultQuery, selected
+    from simcost.studies.listing.view import parts
+
+    query = ResultQuery(
+        where=where, sort=sort, descending=descending, columns=tuple(columns), top=top, each_run=each_run
+    )
+    _, found = selected(Path(place), query)
+    return Answer("results", to_document(found), found.rows, parts(found))
 
 
 def _steps(document: Document) -> list[dict[str, Any]]:

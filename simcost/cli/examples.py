@@ -6,6 +6,11 @@ from collections.abc import Iterator
 EXAMPLES = {
     "init": ("init", "init mine.yaml --model llama-3.1-8b --on l40s,h100 --rate 5"),
     "run": ("run scenarios/quickstart.yaml", "run mine.yaml --out results/mine --seeds 10 --fail-on slo"),
+    "sweep": ("sweep scenarios/sweep.yaml", "sweep mine.yaml -o results/sweep --jobs 8 --dry-run"),
+    "results": (
+        "results results/sweep --sort cost_usd_per_month",
+        "results results/sweep --where 'cost_usd_per_month < 2000 and attainment >= 0.99' --top 10 -o best.csv",
+    ),
     "check": ("check scenarios/quickstart.yaml", "check mine.yaml --json"),
     "schema": ("schema", "schema --json"),
     "optimize": ("optimize scenarios/quickstart.yaml", "optimize mine.yaml --out results/best --fail-on infeasible"),
@@ -103,6 +108,7 @@ EXAMPLES = {
     ),
     "prices diff": ("prices diff facts-may", "prices diff facts-may facts-june"),
     "verify": ("verify results/quickstart", "verify results/quickstart --json"),
+    "clean": ("clean results --stale --dry-run", "clean results/mine --stale --older-than 30d"),
     "doctor": ("doctor", "doctor results"),
     "completion": ("completion", "completion bash"),
     "app": ("app", "app --port 8600 --no-browser"),

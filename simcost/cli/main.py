@@ -23,15 +23,18 @@ from simcost.studies.breakeven import command as api
 from simcost.studies.calibration import command as calibrate
 from simcost.studies.catalog import command as catalog
 from simcost.studies.catalog import prices_command
+from simcost.studies.cleaning import command as clean
 from simcost.studies.commitments import command as commit
 from simcost.studies.differences import command as diff
 from simcost.studies.environment import command as doctor
 from simcost.studies.forecasting import command as forecast
+from simcost.studies.listing import command as results
 from simcost.studies.new_scenario import command as init
 from simcost.studies.optimizing import command as optimize
 from simcost.studies.options import Arguments, Parser, UsageError, check_written
 from simcost.studies.plans import command as run
 from simcost.studies.sensitivity import command as sensitivity
+from simcost.studies.sweeps import command as sweep
 from simcost.studies.traces import command as trace
 from simcost.studies.verification import command as verify
 from simcost.studies.waste import command as waste
@@ -126,6 +129,7 @@ def command_line() -> Parser:
     for topic in (
         init,
         run,
+        sweep,
         optimize,
         advise,
         sensitivity,
@@ -141,9 +145,11 @@ def command_line() -> Parser:
         focus,
         diff,
         report,
+        results,
         catalog,
         prices_command,
         verify,
+        clean,
         doctor,
         app,
     ):

@@ -81,6 +81,14 @@ def load_text(text: str, path: Path, data_folder: Path | None = None) -> LoadedS
     return loaded
 
 
+def changed(loaded: LoadedScenario, root: YamlNode) -> LoadedScenario:
+    """The scenario with another tree. Raises FaultsError for all that is wrong with it."""
+    found, faults = _read_pool(root, loaded.text, loaded.path, loaded.folder)
+    if found is None or faults:
+        raise FaultsError(_in_order(faults))
+    return replace(found, calibrations=loaded.calibrations)
+
+
 def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
     """All faults of a scenario file, in the order of their places."""
     return _read(path, data_folder or path.parent)[1]

@@ -13,7 +13,7 @@ from simcost.scenario.files.conform import classes, hints, kinds, leaves
 from simcost.scenario.files.json_schema import SchemaSection, defaults, meanings, parts, summary
 from simcost.units import Unit
 
-_WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null"}
+_WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null", Any: "value"}
 _HEAD = """# The scenario file
 
 Generated from the classes that read it; do not edit. `simcost schema` prints the same as JSON Schema.

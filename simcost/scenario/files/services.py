@@ -30,6 +30,7 @@ _ALONE = {
     "demand": "a forecast demand is of one service; write a scenario for each service that has one",
     "jobs": "jobs run in a scenario of their own, or on a fleet that they share with one pool",
     "vary": "plans are varied in a scenario of one service; take out `vary`, or write that scenario",
+    "sweep": "plans are swept in a scenario of one service; take out `sweep`, or write that scenario",
 }
 """Keys of a scenario of one pool, and the remedy where there are several services."""
 

@@ -116,7 +116,7 @@ def _written(loaded: LoadedScenario, path: str, value: float) -> LoadedScenario:
     """The scenario as if the value stood in the file; whole numbers are rounded."""
     file = str(loaded.path)
     number = round(value) if is_whole(loaded, path) else value
-    root = _set(loaded.root, path.split("."), number, path)
+    root = with_field(loaded.root, path, number)
     faults: list[Any] = []
     root = Conform(file, faults).node(root, Scenario)
     scenario, wrong = validate(adapter(Scenario), root, file)
@@ -125,9 +125,18 @@ def _written(loaded: LoadedScenario, path: str, value: float) -> LoadedScenario:
     return replace(loaded, scenario=scenario, root=root)
 
 
-def _set(node: YamlNode, keys: list[str], value: float, path: str) -> YamlNode:
+def with_field(root: YamlNode, path: str, value: float | YamlNode) -> YamlNode:
+    """The scenario with another value at a path, written where the old one stood, or a value with a place of its own.
+
+    Raises:
+        InputError: the path leads nowhere.
+    """
+    return _set(root, path.split("."), value, path)
+
+
+def _set(node: YamlNode, keys: list[str], value: float | YamlNode, path: str) -> YamlNode:
     if not keys:
-        return replace(node, value=value)
+        return value if isinstance(value, YamlNode) else replace(node, value=value)
     key, *rest = keys
     if isinstance(node.value, list) and key.isdecimal() and int(key) < len(node.value):
         items = list(node.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -34,7 +34,7 @@ class Variation:
 
     def without(self, *fields: str) -> str:
         """All of the plan but its name and some fields, of the plan itself or of its scaling."""
-        return _key(self.node, *fields)
+        return plan_key(self.node, *fields)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,13 +89,59 @@ def of_one_plan(loaded: LoadedScenario, plan: Plan) -> LoadedScenario:
     return replace(loaded, scenario=scenario, root=_with_plans(replace(loaded.root, value=kept), node))
 
 
+class PlanChecks:
+    """Checks of combined plans as if written; what concerns hardware and purchase alone, once for all sizes."""
+
+    def __init__(self, loaded: LoadedScenario) -> None:
+        self._loaded, self._file = loaded, str(loaded.path)
+        self._known: dict[str, str] = {}
+
+    def combined(self, base: YamlNode, partial: Iterable[YamlNode]) -> tuple[YamlNode, Plan | None, list[Fault]]:
+        """A plan with partial plans merged over it: as it could be written, and itself or what is wrong with it."""
+        node, faults = base, list[Fault]()
+        for one in partial:
+            node = merge(node, one)
+        [node] = items(written_in_full(_with_plans(self._loaded.root, node)).get("plans"))
+        node = Conform(self._file, faults).node(node, Plan)
+        plan, wrong = validate(adapter(Plan), node, self._file)
+        faults += wrong
+        return node, None if faults else plan, faults
+
+    def contradiction(self, node: YamlNode, plan: Plan) -> str:
+        """Reason why the facts exclude a plan; empty = they do not."""
+        key = plan_key(node, "scaling")
+        if key not in self._known:
+            root = _with_plans(self._loaded.root, node)
+            faults = plan_faults(root, [plan], self._loaded.catalog, "", self._file)
+            first = next(iter(faults), None)
+            self._known[key] = "" if first is None else first.message.partition(": per device")[0]
+        return self._known[key]
+
+
+class PlanNames:
+    """Names of combinations: that of the plan, and their labels; of equal ones the second has a number."""
+
+    def __init__(self) -> None:
+        self._names = Counter[str]()
+
+    def name(self, base: str, labels: Iterable[str]) -> str:
+        """A name that no combination has yet."""
+        name = ", ".join(dict.fromkeys([base, *filter(None, labels)]))
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name} #{self._names[name]}"
+
+
+def not_a_plan(faults: Sequence[Fault]) -> str:
+    """Reason why a combination is none, by its first fault."""
+    return f"not a plan: {faults[0].path.rpartition('.')[2]} {faults[0].message}"
+
+
 class _Builder:
-    """Checks each combination once; what concerns hardware and purchase alone, once for all sizes."""
+    """Combinations of dimensions over the plans of a scenario."""
 
     def __init__(self, loaded: LoadedScenario, dimensions: Sequence[Sequence[_Alternative]]) -> None:
-        self._loaded, self._dimensions, self._file = loaded, dimensions, str(loaded.path)
-        self._known: dict[str, str] = {}
-        self._names = Counter[str]()
+        self._checks, self._dimensions = PlanChecks(loaded), dimensions
+        self._names = PlanNames()
         self._sound: set[tuple[int, int]] = set()
         self._wrong: dict[tuple[int, int], list[Fault]] = {}
 
@@ -111,46 +157,23 @@ class _Builder:
 
     def _add(self, space: Space, seen: set[str], base: YamlNode, choice: Sequence[int]) -> None:
         chosen = [self._dimensions[i][j] for i, j in enumerate(choice)]
-        node = base
-        for one in chosen:
-            node = merge(node, one.node)
-        faults: list[Fault] = []
-        [node] = items(written_in_full(_with_plans(self._loaded.root, node)).get("plans"))
-        node = Conform(self._file, faults).node(node, Plan)
-        plan, wrong = validate(adapter(Plan), node, self._file)
-        faults += wrong
-        if plan is None or faults:
+        node, plan, faults = self._checks.combined(base, [one.node for one in chosen])
+        if plan is None:
             for place in enumerate(choice):
                 self._wrong.setdefault(place, []).extend(faults)
-            space.excluded[f"not a plan: {faults[0].path.rpartition('.')[2]} {faults[0].message}"] += 1
+            space.excluded[not_a_plan(faults)] += 1
             return
         self._sound.update(enumerate(choice))
-        key = _key(node)
+        key = plan_key(node)
         if key in seen:
             space.combinations -= 1
             return
         seen.add(key)
-        if reason := self._contradiction(node, plan):
+        if reason := self._checks.contradiction(node, plan):
             space.excluded[reason] += 1
             return
-        name = self._name(plan.name, [one.label for one in chosen])
+        name = self._names.name(plan.name, [one.label for one in chosen])
         space.variations.append(Variation(plan=replace(plan, name=name), node=_renamed(node, name)))
-
-    def _name(self, base: str, labels: Sequence[str]) -> str:
-        """Name of a combination: that of its plan, and its labels; of equal ones the second has a number."""
-        name = ", ".join(dict.fromkeys([base, *filter(None, labels)]))
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name} #{self._names[name]}"
-
-    def _contradiction(self, node: YamlNode, plan: Plan) -> str:
-        """Reason why the facts exclude a plan; empty = they do not."""
-        key = _key(node, "scaling")
-        if key not in self._known:
-            root = _with_plans(self._loaded.root, node)
-            faults = plan_faults(root, [plan], self._loaded.catalog, "", self._file)
-            first = next(iter(faults), None)
-            self._known[key] = "" if first is None else first.message.partition(": per device")[0]
-        return self._known[key]
 
 
 def _written(loaded: LoadedScenario) -> list[list[_Alternative]]:
@@ -198,10 +221,14 @@ def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[_A
     )
     keys = path.value.split(".")
     for value in chosen:
-        node = value
-        for key in reversed(keys):
-            node = replace(value, value={key: node})
-        yield _Alternative(node, f"{keys[-1]} {_short(value.plain())}")
+        yield _Alternative(nested(keys, value), f"{keys[-1]} {in_short(value.plain())}")
+
+
+def nested(keys: Sequence[str], value: YamlNode) -> YamlNode:
+    """A mapping that holds nothing but a value, below keys."""
+    for key in reversed(keys):
+        value = replace(value, value={key: value})
+    return value
 
 
 def _node(value: Plain) -> YamlNode:
@@ -217,18 +244,19 @@ def _label(value: Any) -> str:
     """A partial plan in a few words: its name, else its values."""
     if isinstance(value, dict) and isinstance(value.get("name"), str):
         return str(value["name"])
-    return _short(value)
+    return in_short(value)
 
 
-def _short(value: Any) -> str:
+def in_short(value: Any) -> str:
+    """A value in a few words."""
     if isinstance(value, dict):
         words = [
-            _short(one) if isinstance(one, dict | str) else f"{key} {_short(one)}"
+            in_short(one) if isinstance(one, dict | str) else f"{key} {in_short(one)}"
             for key, one in value.items()
             if one is not None and key != "kind"
         ]
         return " ".join(word for word in words if word)
-    return " ".join(map(_short, value)) if isinstance(value, list) else str(value)
+    return " ".join(map(in_short, value)) if isinstance(value, list) else str(value)
 
 
 def _renamed(node: YamlNode, name: str) -> YamlNode:
@@ -242,8 +270,8 @@ def _with_plans(root: YamlNode, node: YamlNode) -> YamlNode:
     return replace(root, value={**value, "plans": replace(root, value=[node])})
 
 
-def _key(node: YamlNode, *but: str) -> str:
-    """All of a plan but its name and other fields, of itself or of its scaling."""
+def plan_key(node: YamlNode, *but: str) -> str:
+    """Text of all of a plan but its name and other fields, of itself or of its scaling."""
     plain = node.plain()
     kept = {key: one for key, one in plain.items() if key not in ("name", *but)} if isinstance(plain, dict) else {}
     if isinstance(scaling := kept.get("scaling"), dict):

@@ -22,6 +22,10 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
             from simcost.scenario.inputs.variations import variations
 
             variations(loaded)
+        if isinstance(loaded, LoadedScenario) and loaded.scenario.sweep is not None:
+            from simcost.scenario.sweeps.space import check_sweep
+
+            check_sweep(loaded)
     except FaultsError as error:
         return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
     with suppress(TraceError):  # of a trace that cannot be read only the run speaks

@@ -10,7 +10,7 @@ from simcost.scenario.files.sharing import KEY, OF_A_PLAN, OF_NODES, SHARING, ST
 from simcost.scenario.runs.provenance import as_it_was_run, assumptions, input_files, provenance, without_shared
 from simcost.scenario.runs.resolve_services import ResolvedServices
 
-_OF_ONE_POOL = ("workload", "demand", "jobs", "slo", "tenants", "vary", "model")
+_OF_ONE_POOL = ("workload", "demand", "jobs", "slo", "tenants", "vary", "sweep", "model")
 """Keys of a scenario of one pool that services have instead, or that go without them."""
 
 

@@ -85,9 +85,15 @@ def serving_ledger(
     if not fresh and (stored := reused(run.folder, load_ledger)) is not None:
         return stored
     with whole_folder(run.folder) as draft:
-        ledger = _simulate(question, run, arrivals, draft, tell)
+        rows = draft / ROWS if keeps_rows(run, arrivals) else None
+        ledger = simulated(question, run, arrivals, tell, rows=rows)
         save_ledger(ledger, draft)
     return with_rows_in(ledger, run.folder)
+
+
+def keeps_rows(run: ServingRun, arrivals: Arrivals) -> bool:
+    """True if a run keeps the outcome of each request, from which its percentiles are then exact."""
+    return run.replication == 0 and arrivals.expected <= ROWS_UP_TO
 
 
 def replication_seed(seed: int, replication: int) -> int:
@@ -95,9 +101,15 @@ def replication_seed(seed: int, replication: int) -> int:
     return int(stream(seed, "replication", replication).integers(2**62))
 
 
-def _simulate(
-    question: ResolvedScenario, run: ServingRun, arrivals: Arrivals, draft: Path, tell: Callable[[float], None]
+def simulated(
+    question: ResolvedScenario,
+    run: ServingRun,
+    arrivals: Arrivals,
+    tell: Callable[[float], None],
+    *,
+    rows: Path | None = None,
 ) -> Ledger:
+    """The ledger of a new simulation, which is not stored; `rows` is the file for the outcome of each request."""
     from simcost.sim import simulate, simulate_pools
 
     serve = partial(simulate_pools, (run.pool, *run.other_pools)) if run.other_pools else partial(simulate, run.pool)
@@ -108,6 +120,6 @@ def _simulate(
         limits=question.limits,
         closed=question.loaded.scenario.closed_workload(),
         tenants=question.tenants,
-        rows=draft / ROWS if run.replication == 0 and arrivals.expected <= ROWS_UP_TO else None,
+        rows=rows,
         progress=tell,
     )

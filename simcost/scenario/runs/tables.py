@@ -63,7 +63,7 @@ def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
         "gpus": _joined((one.head, one.row.gpus) for one in parts),
         "nodes": _joined(({"plan": row.result.plan}, _numbered(row)) for row in rows),
         "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
-        "runs": pa.Table.from_pylist([{"plan": result.plan} | _line(result) for result in results]),
+        "runs": pa.Table.from_pylist([{"plan": result.plan} | run_row(result) for result in results]),
         "services": _services(results),
     }
     found = {name: table for name, table in tables.items() if table is not None}
@@ -112,7 +112,7 @@ def _hours(result: RunResult) -> pa.Table | None:
 
 def _services(results: Sequence[RunResult]) -> pa.Table | None:
     """A line per plan, replication and service; None where plans have no services."""
-    lines = [{"plan": result.plan, "service": one.plan} | _line(one) for result in results for one in result.services]
+    lines = [{"plan": result.plan, "service": one.plan} | run_row(one) for result in results for one in result.services]
     return pa.Table.from_pylist(lines) if lines else None
 
 
@@ -155,7 +155,8 @@ def _charges(result: RunResult) -> list[Row]:
     return [head | asdict(charge) for charge in result.bill.charges]
 
 
-def _line(result: RunResult) -> Row:
+def run_row(result: RunResult) -> Row:
+    """Figures of a run, as a row of a table."""
     return {
         "replication": result.replication,
         "total_usd": result.bill.total_usd,

@@ -20,6 +20,7 @@ from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placem
 from simcost.plan.serving import Drain, Metrics, PrefixCaching, Retries
 from simcost.scenario.schema.disaggregation import Disaggregation
 from simcost.scenario.schema.scaling import FromManifest, PlanScaling
+from simcost.scenario.schema.sweep import PlanSweep
 from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
 from simcost.trace.workload.closed import ClosedWorkload
@@ -359,6 +360,8 @@ class Scenario:
     vary: tuple[Mapping[str, Any] | tuple[Mapping[str, Any], ...], ...] = ()
     """Dimensions over which `simcost optimize` varies the plans: each a list of partial plans, which are merged over a
     plan, or `{path: scaling.replicas, values: [1, 2, 3]}`, or `{path: scaling.replicas, from: 1, to: 6}`."""
+    sweep: PlanSweep | None = None
+    """Values and ranges of fields over which `simcost sweep` runs the plans."""
 
     def closed_workload(self) -> ClosedWorkload | None:
         """The closed loop of clients; None = requests come when they do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -21,10 +22,10 @@ def engine_version() -> str:
     return fingerprint(Path(simcost.__file__).parent)
 
 
-def fingerprint(package: Path) -> str:
+def fingerprint(package: Path, parts: Sequence[str] = MADE_BY) -> str:
     """The same of the code in a folder: of the bytes of its files and their names, and of libraries' versions."""
     found = sha256(" ".join(f"{name} {version(name)}" for name in LIBRARIES).encode())
-    for part in MADE_BY:
+    for part in parts:
         path = package / part
         for file in [path] if path.suffix else sorted(path.rglob("*.py")):
             code = file.read_bytes()

@@ -1,0 +1,179 @@
+"""Dataset of a sweep: Parquet files of rows, one row a run, written as a whole or not at all.
+
+Batches lie in it as they are finished; compaction puts the rows into the order of the plans, in files that are named by
+their bytes, so that the same sweep ends in the same files whatever was finished when.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.outputs import whole_file
+from simcost.scenario.files.nodes import Scalar
+
+DESCRIPTION = "sweep.json"
+"""File that says that a folder is that of a sweep."""
+RUNS = "runs"
+"""Folder of the rows in it."""
+ROWS_PER_PART = 5_000
+RunKey = tuple[str, int]
+"""Key of a plan, and replication."""
+_TEXTS = ("error", "simulation", "engine_version", "simcost_version", "key")
+_MAIN = ("seed", "cost_usd", "cost_usd_per_month", "met", "attainment", "utilisation", "over_provisioned_usd")
+_HEADS = b"simcost.heads"
+"""Key of the metadata: columns that say which run a row is, which another sweep names otherwise."""
+_LOG = getLogger(__name__)
+
+
+def columns_of(fields: Sequence[str], values: Iterable[Mapping[str, Scalar]]) -> pa.Schema:
+    """The columns of a row that say which run it is: its plan, the swept fields by their types, its replication."""
+    rows = list(values)
+    swept = [pa.field(path, _type([row.get(path) for row in rows])) for path in fields]
+    head = [pa.field("plan", pa.string()), pa.field("base", pa.string())]
+    return pa.schema([*head, *swept, pa.field("replication", pa.int64())])
+
+
+def _type(values: Sequence[Scalar]) -> pa.DataType:
+    kinds = {type(value) for value in values if value is not None}
+    for kind, found in ((bool, pa.bool_()), (int, pa.int64())):
+        if kinds == {kind}:
+            return found
+    return pa.float64() if kinds <= {int, float} else pa.string()
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], columns: pa.Schema, folder: Path) -> None:
+    """Write the rows of a batch as one file, which is there as a whole or not at all."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    arrays = {name: _array([row.get(name) for row in rows], name, columns) for name in names}
+    keys = "".join(f"{row['key']} {row['replication']}\n" for row in rows)
+    with whole_file(folder / f"batch-{sha256(keys.encode()).hexdigest()[:16]}.parquet") as draft:
+        _write(pa.table(arrays), draft, columns)
+
+
+def _array(values: list[Any], name: str, columns: pa.Schema) -> pa.Array:
+    if name in columns.names:
+        kind = columns.field(name).type
+        texts = kind == pa.string()
+        return pa.array([str(v) if texts and v is not None else v for v in values], kind)
+    if name in _TEXTS:
+        return pa.array(values, pa.string())
+    found = pa.array(values)
+    return found.cast(pa.float64()) if pa.types.is_null(found.type) else found
+
+
+def known_runs(folder: Path) -> set[RunKey]:
+    """The runs whose rows lie in a dataset."""
+    table, _ = _read(folder, ["key", "replication"])
+    return set() if table is None else set(zip(table["key"].to_pylist(), table["replication"].to_pylist(), strict=True))
+
+
+def heads_of(file: pq.ParquetFile) -> list[str]:
+    """The columns of a file that say which run a row is. Raises ValueError where simcost did not write it."""
+    written = (file.schema_arrow.metadata or {}).get(_HEADS)
+    if written is None:
+        raise ValueError("no rows of results")
+    return list(map(str, json.loads(written)))
+
+
+def with_heads(table: pa.Table, heads: Iterable[str]) -> pa.Table:
+    """A table that says in its metadata which columns say which run, or which plan, a row is."""
+    return table.replace_schema_metadata({_HEADS: json.dumps(sorted(heads)), b"simcost.format": b"1"})
+
+
+def engines_of(path: Path) -> set[str]:
+    """Engines that made the rows of a file. Raises LookupError or ValueError where no sweep wrote it."""
+    with pq.ParquetFile(path) as file:
+        heads_of(file)
+        return set(file.read(["engine_version"])["engine_version"].to_pylist())
+
+
+def read_dataset(folder: Path) -> tuple[pa.Table, list[str]]:
+    """All rows of a dataset, each run once, and the columns that say which run it is."""
+    heads, tables = list[str](), list[pa.Table]()
+    for path in sorted(folder.glob("*.parquet")):
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            heads = heads_of(file)
+            tables.append(file.read().replace_schema_metadata(None))
+    if not tables:
+        return pa.table({"plan": pa.array([], pa.string())}), ["plan"]
+    table = pa.concat_tables(tables, promote_options="permissive")
+    if len(tables) == 1:
+        return table, heads
+    runs = zip(table["plan"].to_pylist(), table["key"].to_pylist(), table["replication"].to_pylist(), strict=True)
+    places = {run: place for place, run in enumerate(runs)}
+    return (table if len(places) == len(table) else table.take(pa.array(places.values(), pa.int64()))), heads
+
+
+def compact(wanted: Sequence[tuple[RunKey, Mapping[str, Any]]], columns: pa.Schema, folder: Path) -> list[Path]:
+    """Rewrite a dataset: the rows that are wanted and there, in this order, and no others.
+
+    Args:
+        wanted: runs, each with the values of the columns.
+        columns: those that say which run a row is.
+        folder: of the dataset.
+
+    Returns:
+        Its files.
+    """
+    table, read = _read(folder, None)
+    if table is None:
+        return []
+    keys = zip(table["key"].to_pylist(), table["replication"].to_pylist(), strict=True)
+    places = {key: place for place, key in enumerate(keys)}
+    found = [(places[key], head) for key, head in wanted if key in places]
+    figures = table.take(pa.array([place for place, _ in found], pa.int64()))
+    heads = {name: _array([head[name] for _, head in found], name, columns) for name in columns.names}
+    ordered = pa.table({**heads, **{name: figures[name] for name in _figure_names(figures) if name not in heads}})
+    written = [
+        _write_part(ordered.slice(first, ROWS_PER_PART), first // ROWS_PER_PART, folder, columns)
+        for first in range(0, len(ordered), ROWS_PER_PART)
+    ]
+    for path in set(read) - set(written):
+        path.unlink(missing_ok=True)
+    return written
+
+
+def _figure_names(table: pa.Table) -> list[str]:
+    """The columns of figures that have any, the same for the same rows: main figures first, texts last."""
+    there = {name for name in table.column_names if table[name].null_count < len(table)} - {"replication"}
+    middle = sorted(there - {*_MAIN, *_TEXTS})
+    return [*(name for name in _MAIN if name in there), *middle, *(n for n in _TEXTS if n in there or n == "error")]
+
+
+def _read(folder: Path, names: Sequence[str] | None) -> tuple[pa.Table | None, list[Path]]:
+    """Figures of all rows with their keys, or some columns, and their files; a damaged one goes with compaction."""
+    paths, tables = sorted(folder.glob("*.parquet")), list[pa.Table]()
+    for path in paths:
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                heads = set(heads_of(file))
+                own = [name for name in file.schema_arrow.names if name not in heads or name == "replication"]
+                tables.append(file.read(own if names is None else list(names)).replace_schema_metadata(None))
+        except (OSError, pa.ArrowException, LookupError, ValueError, TypeError) as error:
+            _LOG.warning("%s: no rows of a sweep (%s); they are simulated again", path, error)
+    return (pa.concat_tables(tables, promote_options="permissive") if tables else None), paths
+
+
+def _write_part(rows: pa.Table, number: int, folder: Path, columns: pa.Schema) -> Path:
+    """Write rows of a compacted dataset, unless they are there."""
+    sink = pa.BufferOutputStream()
+    _write(rows, sink, columns)
+    found = sink.getvalue()
+    path = folder / f"part-{number:05d}-{sha256(found).hexdigest()[:16]}.parquet"
+    if not path.exists():
+        with whole_file(path) as draft:
+            draft.write_bytes(found)
+    return path
+
+
+def _write(rows: pa.Table, place: Any, columns: pa.Schema) -> None:
+    heads = [name for name in columns.names if name != "seed"]  # which is a figure of every run, too
+    pq.write_table(with_heads(rows, heads), place, compression="zstd", write_page_checksum=True)

@@ -1,0 +1,102 @@
+"""Rows of results: of sweeps, of finished runs, of folders of both; each run a row, or each plan one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simcost.errors import InputError
+from simcost.scenario.storage.folders import check_result
+from simcost.scenario.sweeps.dataset import DESCRIPTION, RUNS, heads_of, read_dataset, with_heads
+
+_RENAMED = {"total_usd": "cost_usd", "per_month_usd": "cost_usd_per_month"}
+_DEPTH = 4
+"""Folders below one another in which results are looked for."""
+_OF_RUNS = ("replication", "seed", "error", "simulation", "engine_version", "simcost_version", "key")
+"""Columns that a plan has none of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRows:
+    """Rows of results."""
+
+    table: pa.Table
+    heads: frozenset[str]
+    """Columns that say which plan a row is of, the same in all its runs."""
+
+
+def result_rows(path: Path) -> ResultRows:
+    """The runs of a sweep, of a finished run, of all of these in a folder, or in a Parquet file.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    try:
+        if path.is_file():
+            with pq.ParquetFile(path) as file:
+                return ResultRows(table=file.read(), heads=frozenset(heads_of(file)))
+        found = [_rows_of(folder, path) for folder in _folders(path, _DEPTH)]
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+        raise InputError(f"{path}: its results cannot be read ({error}); run again") from error
+    if not found:
+        message = "holds no results; `simcost sweep FILE.yaml` and `simcost run FILE.yaml` write some"
+        raise InputError(f"{path}: {message}")
+    table = pa.concat_tables([one.table for one in found], promote_options="permissive")
+    return ResultRows(table=table, heads=frozenset[str]().union(*(one.heads for one in found)))
+
+
+def _folders(path: Path, depth: int) -> Iterator[Path]:
+    """The folders of results in a folder, itself first; links are not followed."""
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such file or folder; name a folder of results")
+    if (path / DESCRIPTION).is_file() or (path / "result.json").is_file():
+        yield path
+    elif depth:
+        for one in sorted(path.iterdir()):
+            if one.is_dir() and not one.is_symlink() and not one.name.startswith("."):
+                yield from _folders(one, depth - 1)
+
+
+def _rows_of(folder: Path, top: Path) -> ResultRows:
+    """The runs of one folder; below the one that was named, with its name in front."""
+    if (folder / DESCRIPTION).is_file():
+        table, heads = read_dataset(folder / RUNS)
+    else:
+        check_result(folder)
+        table, heads = pq.ParquetFile(folder / "tables" / "runs.parquet").read(), ["plan"]
+        table = table.rename_columns([_RENAMED.get(name, name) for name in table.column_names])
+    table = table.replace_schema_metadata(None)
+    if folder == top:
+        return ResultRows(table=table, heads=frozenset(heads))
+    name = pa.array([os.path.relpath(folder, top)] * len(table), pa.string())
+    return ResultRows(table=table.add_column(0, "folder", name), heads=frozenset([*heads, "folder"]))
+
+
+def by_plan(rows: ResultRows) -> pa.Table:
+    """Each plan as a row, in the order of its first run: means of numbers, shares of what is true, number of runs."""
+    runs = rows.table
+    same = [name for name in ("folder", "plan") if name in runs.column_names]
+    if "plan" not in same:
+        return with_heads(runs, rows.heads)
+    kept = [
+        name
+        for name in runs.column_names
+        if name not in (*_OF_RUNS, *same) or name in rows.heads - {*same, "replication"}
+    ]
+    columns = {name: runs[name] for name in (*same, *kept)}
+    shares = [name for name in kept if pa.types.is_boolean(runs[name].type) and name not in rows.heads]
+    columns |= {name: runs[name].cast(pa.float64()) for name in shares}
+    first = {name for name in kept if name in rows.heads or pa.types.is_string(runs[name].type)}
+    wanted = [(name, "first" if name in first else "mean") for name in kept]
+    if "error" in runs.column_names:
+        columns["failed"], wanted = runs["error"].is_valid().cast(pa.int64()), [*wanted, ("failed", "sum")]
+    grouped = pa.table(columns).group_by(same, use_threads=False).aggregate([*wanted, ([], "count_all")])
+    found = {name: grouped[name] for name in same} | {"runs": grouped["count_all"]}
+    for name, how in wanted:
+        found[f"{name}_share" if name in shares else name] = grouped[f"{name}_{how}"]
+    return with_heads(pa.table(found), found)

@@ -1,0 +1,1 @@
+"""Results of sweeps and runs: filtered, ranked, exported."""

@@ -1,0 +1,11 @@
+"""Rows of results, as parts."""
+
+from simcost.present.parts import Part
+from simcost.present.plan_rows import plan_rows
+from simcost.studies.listing.study import ResultList
+
+
+def parts(result: ResultList) -> list[Part]:
+    """Parts below the verdict, on every screen."""
+    left = sum(name in ("folder", "plan", "base") for name in result.shown)
+    return [Part(title="Rows", titled=False, rows=plan_rows(result.rows, result.shown), left=max(left, 1))]

@@ -1,0 +1,1 @@
+"""Sweeps: plans by values of their fields, simulated and ranked."""

@@ -1,0 +1,37 @@
+"""`simcost sweep`: thousands of plans."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from simcost.progress import Progress
+from simcost.studies.options import Arguments, data, output_folder, positive, seed, study
+
+
+def add(verbs: Any) -> None:
+    """The verb `sweep`."""
+    sweep = study(verbs, "sweep", _sweep, "sweeps.view", "simulate all plans of a scenario's `sweep`, and rank them")
+    sweep.add_argument("file", type=Path, help="scenario YAML with `sweep`")
+    output_folder(sweep, "-o", "--out", help="folder of the rows (default: results/SCENARIO-sweep)")
+    sweep.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
+    sweep.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    sweep.add_argument(
+        "--limit", type=positive, metavar="N", help="make at most so many runs now; the next call goes on"
+    )
+    sweep.add_argument("--dry-run", action="store_true", help="say how many runs there are and how long they take")
+    sweep.add_argument("--yes", action="store_true", help="make more than 10,000 runs")
+    data(sweep)
+    seed(sweep)
+
+
+def _sweep(arguments: Arguments) -> object:
+    from simcost.scenario.checks.load import load
+    from simcost.scenario.sweeps.sweep import SweepOptions
+    from simcost.studies.sweeps.study import SweepSettings, answer
+
+    loaded = load(arguments.file, arguments.data)
+    name = loaded.scenario.scenario
+    settings = SweepSettings(seeds=arguments.seeds, seed=arguments.seed, consent=arguments.yes, dry=arguments.dry_run)
+    with Progress(name, quiet=arguments.quiet) as progress:
+        options = SweepOptions(jobs=arguments.jobs, limit=arguments.limit, progress=progress)
+        return answer(loaded, arguments.out or Path("results") / f"{name}-sweep", settings, options)

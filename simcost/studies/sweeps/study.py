@@ -1,0 +1,181 @@
+"""`simcost sweep`: all plans of a sweep, simulated, and the cheapest that meets the SLO."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simcost.errors import FaultsError
+from simcost.scenario.files.faults import fault_at
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.sweeps.dataset import DESCRIPTION
+from simcost.scenario.sweeps.rows import by_plan, result_rows
+from simcost.scenario.sweeps.space import SweepSpace, sweep_space
+from simcost.scenario.sweeps.sweep import SweepOptions, estimate, provenance, sweep
+from simcost.units import format_count, format_seconds, format_usd
+
+UNASKED = 10_000
+"""Runs that are started without a question."""
+TOP = 10
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanCount:
+    """Combinations that are no plans, by reason."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepResult:
+    """Result of `simcost sweep`."""
+
+    verdict: str
+    question: str
+    scenario: str
+    fields: tuple[str, ...]
+    """Paths of the swept fields."""
+    plans: int
+    runs: int
+    new: int
+    """Runs of this call; with `--dry-run`, those that it would make."""
+    reused: int
+    missing: int
+    """Runs that are still to be made: `--limit` kept them."""
+    failed: int
+    """Plans with a run that could not go on; its row has the reason."""
+    expected_s: float | None
+    """Expected time of the new runs, with `--dry-run`."""
+    best: Row | None
+    """The cheapest plan that meets the SLO in all its runs; means over them."""
+    top: tuple[Row, ...]
+    """The cheapest plans, those first that meet the SLO in all runs."""
+    cells: tuple[Row, ...]
+    """Of the first two fields: the least cost a month of a plan with each of their values."""
+    excluded: tuple[PlanCount, ...]
+    provenance: Mapping[str, Any]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSettings:
+    """Options of a sweep."""
+
+    seeds: int | None = None
+    seed: int | None = None
+    consent: bool = False
+    """More than `UNASKED` runs were agreed to."""
+    dry: bool = False
+    """Nothing is simulated or written."""
+
+
+def answer(loaded: LoadedScenario, folder: Path, settings: SweepSettings, options: SweepOptions) -> SweepResult:
+    """Run a sweep, or say what it would take.
+
+    Raises:
+        FaultsError: a `sweep` that cannot be read, or one of more runs than were agreed to.
+        InputError: the folder holds something else.
+    """
+    space = sweep_space(loaded, seed=settings.seed, seeds=settings.seeds)
+    expected = estimate(space, folder)
+    new = expected.runs - expected.known
+    if settings.dry:
+        time = expected.cpu_s / min(options.jobs, max(new, 1))
+        return _result(space, (new, expected.known, 0), None, (), _would(space, new, expected.known, time), time)
+    asked = new if options.limit is None else min(options.limit, new)
+    if asked > UNASKED and not settings.consent:
+        expected_s = asked / new * expected.cpu_s / options.jobs
+        message = (
+            f"makes {asked:,} runs, about {format_seconds(expected_s)}, which is more than {UNASKED:,}; pass --yes if "
+            "you mean it, --limit to make some of them, or take fewer values"
+        )
+        raise FaultsError([fault_at(loaded.root.get("sweep") or loaded.root, message, str(loaded.path))])
+    done = sweep(space, folder, options)
+    files = tuple(os.path.relpath(path) for path in (*done.files, folder / DESCRIPTION))
+    plans = by_plan(result_rows(folder))
+    return _result(space, (done.new, done.reused, done.missing), plans, files, "", None)
+
+
+def ranked(plans: pa.Table) -> pa.Table:
+    """Plans that meet the SLO in all runs first, then by cost."""
+    met = pc.equal(plans["met_share"], 1.0)
+    return (
+        plans.append_column("_met", met)
+        .sort_by([("_met", "descending"), ("cost_usd_per_month", "ascending")])
+        .drop_columns(["_met"])
+    )
+
+
+def _result(
+    space: SweepSpace,
+    counts: tuple[int, int, int],
+    plans: pa.Table | None,
+    files: tuple[str, ...],
+    verdict: str,
+    expected_s: float | None,
+) -> SweepResult:
+    loaded = space.loaded
+    there = plans is not None and "met_share" in plans.column_names
+    rows = ranked(plans).to_pylist() if there and plans is not None else []
+    best = rows[0] if rows and rows[0]["met_share"] == 1.0 else None
+    return SweepResult(
+        verdict=verdict or _verdict(space, best, counts[2]),
+        question=loaded.scenario.question,
+        scenario=loaded.scenario.scenario,
+        fields=space.fields,
+        plans=len(space.plans),
+        runs=space.runs,
+        new=counts[0],
+        reused=counts[1],
+        missing=counts[2],
+        failed=sum(1 for row in (plans.to_pylist() if plans is not None else []) if row.get("failed")),
+        expected_s=expected_s,
+        best=best,
+        top=tuple(rows[:TOP]),
+        cells=_cells(rows, space.fields),
+        excluded=tuple(PlanCount(count=n, reason=why) for why, n in space.excluded.most_common()),
+        provenance=provenance(space),
+        files=files,
+    )
+
+
+def _cells(rows: Sequence[Row], fields: Sequence[str]) -> tuple[Row, ...]:
+    """The cheapest plan for each pair of values of the first two fields; none of fields with too many."""
+    if len(fields) < 2:
+        return ()
+    found: dict[tuple[Any, Any], Row] = {}
+    for row in rows:  # those that meet the SLO come first, the cheapest of them before the others
+        found.setdefault((row[fields[0]], row[fields[1]]), row)
+    if len({x for x, _ in found}) > _CELLS or len({y for _, y in found}) > _CELLS:
+        return ()
+    return tuple(
+        {"x": x, "y": y, "cost_usd_per_month": row["cost_usd_per_month"], "met": row["met_share"] == 1.0}
+        for (x, y), row in found.items()
+    )
+
+
+_CELLS = 24
+"""Values of a field that a chart of cells shows."""
+
+
+def _would(space: SweepSpace, new: int, known: int, time: float) -> str:
+    there = f", {format_count(known)} of them already there" if known else ""
+    runs = f"{format_count(len(space.plans))} plans, {format_count(space.runs)} runs{there}"
+    return f"{runs}: {format_count(new)} to make take about {format_seconds(time)}."
+
+
+def _verdict(space: SweepSpace, best: Row | None, missing: int) -> str:
+    left = f" {format_count(missing)} runs are still to be made: sweep again without --limit." if missing else ""
+    plans = f"{format_count(len(space.plans))} plans"
+    if best is None:
+        return f"None of {plans} meets the SLO in all its runs.{left}"
+    usd = format_usd(best["cost_usd_per_month"])
+    return f"Of {plans}, {best['plan']!r} is the cheapest that meets the SLO in all its runs: {usd} a month.{left}"

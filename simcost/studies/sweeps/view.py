@@ -1,0 +1,21 @@
+"""Result of a sweep, as parts."""
+
+from simcost.present.format import count, shortened
+from simcost.present.parts import Part
+from simcost.present.plan_rows import MAIN, main_columns, plan_rows
+from simcost.studies.sweeps import charts
+from simcost.studies.sweeps.study import SweepResult
+
+
+def parts(result: SweepResult) -> list[Part]:
+    """Parts below the verdict, on every screen."""
+    excluded = [{"plans": count(one.count), "reason": shortened(one.reason, 84)} for one in result.excluded]
+    drawn = [Part(title="Cost by field", chart=lambda: charts.cells(result))] if result.cells else []
+    columns = main_columns(("plan", "base", *result.fields, *MAIN), result.fields)
+    said = [f"{count(result.failed)} plans have runs that could not go on: their rows say why, in column error."]
+    return [
+        Part(title="Plans", titled=False, rows=plan_rows(result.top, columns)),
+        *drawn,
+        Part(title="Left out", rows=excluded, left=0, whole=True),
+        Part(title="Failed", said=said if result.failed else ()),
+    ]

@@ -1,0 +1,103 @@
+"""`simcost results` and `simcost clean`: plans of sweeps and runs, and what may go."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from support.commands import TINY, call, contents, refused, scenario
+
+from simcost.scenario.storage import engine_version
+
+SWEEP = "sweep: {matrix: {scaling.replicas: [1, 2, 3]}}\n"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep, a finished run of the same scenario, and something of the user's."""
+    folder = tmp_path_factory.mktemp("results")
+    file = scenario(folder, text=TINY.partition("  - name: scaled")[0] + SWEEP)
+    assert call("sweep", file, "-o", folder / "all" / "sweep", "--quiet").code == 0
+    assert call("run", file, "--out", folder / "all" / "run", "--quiet").code == 0
+    (folder / "all" / "mine").mkdir()
+    (folder / "all" / "mine" / "notes.txt").write_text("keep")
+    return folder / "all"
+
+
+def results(*words: object) -> dict[str, Any]:
+    said = call("results", *words, "--json", "--quiet")
+    assert said.code == 0, said.err
+    return said.document()
+
+
+def test_plans_are_means_of_their_runs_filtered_and_ranked(place: Path) -> None:
+    runs = results(place / "sweep", "--each-run")["rows"]
+    plans = results(place / "sweep", "--sort", "scaling.replicas", "--desc")
+    assert [row["scaling.replicas"] for row in plans["rows"]] == [3, 2, 1]
+    for row in plans["rows"]:
+        mine = [run for run in runs if run["plan"] == row["plan"]]
+        assert row["runs"] == len(mine) == 2
+        assert row["cost_usd"] == pytest.approx(sum(run["cost_usd"] for run in mine) / 2)
+        assert row["met_share"] == sum(run["met"] for run in mine) / 2
+    some = results(place / "sweep", "--where", "scaling.replicas in (1, 3)", "--columns", "plan,cost_usd", "--top", 1)
+    assert (some["found"], some["of"], len(some["rows"])) == (2, 3, 1)
+    assert list(some["rows"][0]) == ["plan", "cost_usd"]
+
+
+def test_a_run_and_a_sweep_of_the_same_plan_have_the_same_figures(place: Path) -> None:
+    every = results(place, "--where", "folder = 'run' or scaling.replicas = 1")["rows"]
+    assert {row["folder"] for row in every} == {"run", "sweep"}
+    assert len({(row["cost_usd"], row["attainment"], row["ttft_p95_s"]) for row in every}) == 1
+
+
+def test_rows_are_exported_as_they_are(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "best.parquet"
+    document = results(place / "sweep", "--where", "scaling.replicas < 3", "-o", out)
+    assert pq.ParquetFile(out).read().to_pylist() == document["rows"]
+    assert results(out)["found"] == 2
+    assert call("results", place / "sweep", "-o", tmp_path / "best.csv").code == 0
+    assert (tmp_path / "best.csv").read_text().count("\n") == 4
+    assert "ends in neither .parquet nor .csv" in refused("results", place / "sweep", "-o", tmp_path / "best.xls")
+
+
+def test_what_is_no_result_is_refused(place: Path, tmp_path: Path) -> None:
+    assert "holds no results" in refused("results", tmp_path)
+    assert "no such file or folder" in refused("results", tmp_path / "none")
+    assert "did you mean 'cost_usd'" in refused("results", place / "sweep", "--sort", "cost_us")
+    (tmp_path / "x.parquet").write_text("no")
+    assert "cannot be read" in refused("results", tmp_path / "x.parquet")
+
+
+def test_clean_removes_what_other_engines_made_and_nothing_else(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(place)
+    (place / "linked").symlink_to(place / "run")
+    (place / "run" / "runs" / "linked").symlink_to(place / "mine")
+    assert call("clean", place, "--stale", "--json").document()["removals"] == []
+    draft = place / "run" / ".draft-00"
+    draft.mkdir()
+    assert call("clean", place, "--json").document()["removals"] == [], "it may be of a process that runs"
+    os.utime(draft, (0, 0))
+    monkeypatch.setattr("simcost.studies.cleaning.study.engine_version", lambda: "another")
+    dry = call("clean", place, "--stale", "--dry-run", "--json").document()
+    assert contents(place) == before
+    done = call("clean", place, "--stale", "--json").document()
+    assert done["removals"] == dry["removals"]
+    assert done["freed_bytes"] == sum(one["bytes"] for one in done["removals"]) > 0
+    left = {name: found for name, found in before.items() if not name.startswith(("run/runs/", "sweep/runs/"))}
+    assert contents(place) == left
+    assert not draft.exists()
+    assert (place / "run" / "runs" / "linked").is_symlink()
+    assert engine_version.engine_version()
+
+
+def test_clean_of_old_runs_keeps_results(place: Path, tmp_path: Path) -> None:
+    file = scenario(tmp_path)
+    assert call("run", file, "--out", tmp_path / "out", "--quiet").code == 0
+    runs = sorted((tmp_path / "out" / "runs").iterdir())
+    os.utime(runs[0] / "ledger.json", (0, 0))
+    said = call("clean", tmp_path, "--older-than", "30d", "--json").document()
+    assert [one["path"] for one in said["removals"]] == [str(runs[0])]
+    assert sorted((tmp_path / "out" / "runs").iterdir()) == runs[1:]
+    assert (tmp_path / "out" / "result.json").is_file()
+    assert "is not a folder" in refused("clean", file)
