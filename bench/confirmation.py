@@ -1,9 +1,12 @@
 """Coverage of a search's confirmation: winners of small random spaces, judged on replications that nothing else saw.
 
-python bench/confirmation.py [--json] [--cases 200] [--truth 40]
+python bench/confirmation.py [--json] [--cases 200] [--truth 40] [--kept rows.jsonl]
+
+With --kept, each case is added to the file as it is done, and a later call goes on after those of the file.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -26,12 +29,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--truth", type=int, default=40, help="replications that tell the true attainment")
+    parser.add_argument("--kept", type=Path, help="file of finished cases, one JSON object a line")
     options = parser.parse_args()
     since = time.monotonic(), measure.cpu_s()
-    rows = []
-    for case in range(options.cases):
+    rows = kept(options.kept)[: options.cases]
+    for case in range(len(rows), options.cases):
         with tempfile.TemporaryDirectory() as folder:
             rows.append(judged(Path(folder), case, options.truth))
+        if options.kept:
+            with options.kept.open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(rows[-1])}\n")
     found = [row for row in rows if row]
     work = {
         "name": "confirmation",
@@ -41,6 +48,13 @@ def main() -> None:
         "worst_shortfall": max(row["shortfall"] for row in found),
     }
     measure.show({**work, **measure.account(since, options.cases)}, options)
+
+
+def kept(file: Path | None) -> list[dict[str, Any]]:
+    """The cases that are done."""
+    if file is None or not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def judged(folder: Path, case: int, truth: int) -> dict[str, Any]:

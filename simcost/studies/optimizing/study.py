@@ -1,39 +1,18 @@
-"""Document of `simcost optimize`: the cheapest plan of a space, found by a race and confirmed on fresh seeds."""
+"""Document of `simcost optimize`: stored, or the answer of a new search."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
-from time import monotonic
 from typing import Any
 
-from simcost.compare.comparison import Difference, difference
-from simcost.compare.document import plan_document
-from simcost.compare.front import front
-from simcost.compare.racing import Race, holds, lower_bounds, run_race
-from simcost.compare.results import PlanSummary
 from simcost.errors import InputError
-from simcost.rng import stream
-from simcost.scenario.inputs.variations import of_one_plan, variations
-from simcost.scenario.runs.candidates import Candidates, PlanCandidate
-from simcost.scenario.runs.provenance import assumptions, provenance
-from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
-from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.studies.optimizing.dimensions import default_dimensions
-from simcost.studies.optimizing.verdict import verdict
-from simcost.units import format_seconds
+from simcost.scenario.storage.answers import stored_answer
 
 Document = dict[str, Any]
 Progress = Callable[[float, str], None]
-SEEDS = 10
-"""Replications of the search unless the scenario says; the confirmation takes as many."""
-TRIES = 5
-"""Plans that are tried as the runner-up, and winners that may fail on fresh seeds."""
-TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
-UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,193 +37,22 @@ def optimize(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progr
         InputError: a scenario with jobs, or without an open workload.
         FaultsError: a `vary` that cannot be read.
     """
-    loaded, otherwise = _base(loaded)
-    question = settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS)
-    search = _Search(question, runs, settings.jobs, progress)
-    space = variations(loaded, otherwise)
-    found = Candidates(question, space, search.searched.arrivals)
-    return search.run(found, space.combinations)
+
+    def make() -> Document:
+        from simcost.studies.optimizing.search import search
+
+        return search(loaded, runs, settings, progress)
+
+    _check(loaded)
+    return stored_answer(
+        loaded, runs.parent / "answers", make, question="optimize", seeds=settings.seeds, seed=settings.seed
+    )
 
 
-def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
-    """The scenario, and dimensions over its baseline alone where it names none."""
+def _check(loaded: LoadedScenario) -> None:
+    """Raise InputError where a scenario has jobs, or no open workload."""
     scenario = loaded.scenario
     if scenario.jobs is not None or not (scenario.open_workloads() or scenario.demand):
         raise InputError(
             f"{loaded.path}: optimize takes an open workload (trace or synthetic) or a demand, and no jobs; give one"
         )
-    if scenario.vary:
-        return loaded, []
-    plan = next((one for one in scenario.plans if one.name == scenario.baseline), scenario.plans[0])
-    return of_one_plan(loaded, plan), default_dimensions(loaded, plan)
-
-
-class _Search:
-    """The search, and its confirmation on seeds that it never saw."""
-
-    def __init__(self, question: ResolvedScenario, runs: Path, jobs: int, progress: Progress) -> None:
-        self.question, self._runs, self._jobs, self._progress = question, runs, jobs, progress
-        self._expected, self._begun_s = 1, monotonic()
-        self.searched = self._simulations(question)
-        fresh = int(stream(question.seed, "confirmation").integers(2**31))
-        self.confirmed = self._simulations(settle(question.loaded, seed=fresh, seeds=question.seeds))
-
-    def _simulations(self, question: ResolvedScenario) -> Simulations:
-        return Simulations(question, _source(question), self._runs, self._jobs, self._note)
-
-    def _note(self, _: int) -> None:
-        done = self.simulated
-        share = min(done / max(self._expected, done + 1), 0.99)
-        left_s = (monotonic() - self._begun_s) * (1 - share) / share if done > 1 else None
-        left = "" if left_s is None else f", about {format_seconds(left_s)} left"
-        self._progress(share, f"{done} simulations{left}")
-
-    @property
-    def simulated(self) -> int:
-        """Distinct simulations of the search and the confirmation."""
-        return len(self.searched.keys) + len(self.confirmed.keys)
-
-    def run(self, found: Candidates, combinations: int) -> Document:
-        """Race, confirm, and write it down."""
-        self._found = {one.name: one for one in found.found}
-        self._expected = len(found.found) // 4 + 4 * self.question.seeds
-        for one in found.found:
-            self.searched.add(one.variation.plan)
-        self.race = Race([one.entrant for one in found.found], self.question.loaded.scenario.level)
-        best = self._winner()
-        second = self._runner_up(best) if best else None
-        if second and self.race.leader != best:
-            best = self._winner()
-            second = next((name for name in self.race.holding()[1:] if self._holds(name)), None) if best else None
-        return self._document(found, combinations, best, second)
-
-    def _winner(self) -> str | None:
-        """The leader of the race that holds on fresh seeds too."""
-        for _ in range(TRIES):
-            run_race(self.race, self.searched)
-            leader = self.race.leader
-            if leader is None or self._holds(leader):
-                return leader
-            self.race.drop(leader, UNCONFIRMED)
-        return None
-
-    def _runner_up(self, best: str) -> str | None:
-        """The next cheapest plan that holds, in the search and on fresh seeds."""
-        for _ in range(TRIES):
-            second = next((name for name in self.race.holding() if name != best), None)
-            if second is None:
-                second = self.race.next_best()
-                if second is None:
-                    return None
-                self.race.tell(self.searched(self.race.missing(second)))
-            elif self._holds(second):
-                return second
-            else:
-                self.race.drop(second, UNCONFIRMED)
-        return None
-
-    def _holds(self, name: str) -> bool:
-        """True if the plan meets the SLO on fresh seeds, at its confidence bound."""
-        self.confirmed.add(self._found[name].variation.plan)
-        return self.confirmed.hold(name)
-
-    def _document(self, found: Candidates, combinations: int, best: str | None, second: str | None) -> Document:
-        loaded, level = self.question.loaded, self.question.loaded.scenario.level
-        excluded = dict(found.excluded) | ({TOO_SMALL: len(found.too_small)} if found.too_small else {})
-        excluded |= self.race.excluded()
-        summary = None if best is None else self.confirmed.summary(best)
-        bound = self.race.least_usd()
-        gap = self._difference(second, best)
-        document: Document = {
-            "scenario": loaded.scenario.scenario,
-            "best": None if best is None else self._plan(best),
-            "runner_up": None if second is None else self._plan(second) | {"difference": gap},
-            "nearest": None if best else self._nearest(found),
-            "frontier": self._frontier(),
-            "bound_usd_per_month": bound
-            if summary is None or bound is None
-            else min(bound, summary.per_month_usd.mean),
-            "gap": None,
-            "confidence": self.race.confidence() if best else None,
-            "level": level,
-            "simulated": self.simulated,
-            "candidates": combinations,
-            "replications": self.question.seeds,
-            "excluded": [
-                {"count": count, "reason": reason}
-                for reason, count in sorted(excluded.items(), key=lambda one: (-one[1], one[0]))
-            ],
-        }
-        if summary is not None and summary.per_month_usd.mean > 0:
-            document["gap"] = 1 - document["bound_usd_per_month"] / summary.per_month_usd.mean
-        seeds = {"search_seed": self.question.seed, "confirmation_seed": self.confirmed.question.seed}
-        origin = provenance(self.question, self.question.horizon_s or 0.0) | seeds
-        return {
-            "verdict": verdict(document),
-            **document,
-            "assumptions": assumptions(self._shown(best, second)),
-            "provenance": origin,
-        }
-
-    def _shown(self, *names: str | None) -> ResolvedScenario:
-        """The question with the plans of the answer alone."""
-        plans = tuple(self._found[name].variation.plan for name in names if name) or self.question.loaded.scenario.plans
-        loaded = self.question.loaded
-        return replace(self.question, loaded=replace(loaded, scenario=replace(loaded.scenario, plans=plans)))
-
-    def _plan(self, name: str) -> Document:
-        """A plan as it did on fresh seeds."""
-        level = self.question.loaded.scenario.level
-        bounds = lower_bounds(self.confirmed.all_of(name), level)
-        return plan_document(self.confirmed.summary(name)) | {
-            "plan": self._found[name].variation.node.plain(),
-            "lower_bounds": {check.name: check.measured for check in bounds},
-        }
-
-    def _difference(self, second: str | None, best: str | None) -> Document | None:
-        """Cost a month of the runner-up less that of the winner, on fresh seeds."""
-        if second is None or best is None:
-            return None
-        plan, against = (self.confirmed.summary(name) for name in (second, best))
-        found: Difference = difference(plan, against, self.question.loaded.scenario.level)
-        return found.per_month_usd.document()
-
-    def _frontier(self) -> list[Document]:
-        """Plans with all their results that none beats in cost and attainment, the cheapest first."""
-        names = [name for name in self.race.simulated() if len(self.race.scores(name)) == self.question.seeds]
-        points = {name: self._point(name) for name in names}
-        kept = front({name: (one["usd_per_month"], -one["attainment"]) for name, one in points.items()})
-        return sorted((points[name] for name in kept), key=lambda one: one["usd_per_month"])
-
-    def _point(self, name: str) -> Document:
-        """A plan in the search."""
-        summary: PlanSummary = self.searched.summary(name)
-        scores = list(self.race.scores(name).values())
-        return {
-            "name": name,
-            "usd_per_month": summary.per_month_usd.mean,
-            "attainment": summary.attainment.mean if summary.attainment else 0.0,
-            "met": holds(scores, self.question.loaded.scenario.level),
-        }
-
-    def _nearest(self, found: Candidates) -> Document | None:
-        """The plan that misses the SLO by the least: of the simulated ones, else by the bound of its capacity."""
-        names = self.race.simulated()
-        if not names:
-            last: PlanCandidate | None = found.too_small[-1] if found.too_small else None
-            return None if last is None else {"name": last.name, "attainment_at_most": last.attainment}
-        means = {name: fmean(self._good(name)) for name in names}
-        name = max(names, key=lambda one: means[one])
-        runs = len(self.race.scores(name))
-        return self._point(name) | {"replications": runs, "missed": self.searched.summary(name).excess}
-
-    def _good(self, name: str) -> list[float]:
-        """Attainment of a plan by replication; -1 times the excess where it is not measured."""
-        checks = [score.checks[0] for score in self.race.scores(name).values()]
-        return [check.measured if check.measured is not None else 0.0 for check in checks]
-
-
-def _source(question: ResolvedScenario) -> Source:
-    if question.source is None:
-        raise InputError(f"{question.loaded.path}: has no requests to serve")
-    return question.source

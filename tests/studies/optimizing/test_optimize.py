@@ -1,6 +1,7 @@
 """`simcost optimize`: the plan that enumeration finds, whatever the number of workers; spaces, bounds, bad input."""
 
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.candidates import NOT_GOOD, Candidates
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
+from simcost.studies.optimizing import search
 
 SPACE = (
     TINY.replace("attainment: 95%", "tpot: 40ms, attainment: 95%")
@@ -60,8 +62,20 @@ def test_the_document_and_what_is_shown(answer: tuple[Path, dict[str, Any]]) -> 
 def test_the_answer_does_not_depend_on_workers_or_on_what_is_stored(answer: tuple[Path, dict[str, Any]]) -> None:
     file, document = answer
     stored = contents(file.parent / "out")
+    rmtree(file.parent / "out" / "answers")
     assert optimized(file, "--out", file.parent / "out", "--jobs", 3) == document
-    assert contents(file.parent / "out") == stored, "nothing was simulated again"
+    assert contents(file.parent / "out") == stored, "nothing was simulated again, and the answer has the same bytes"
+
+
+def test_a_repeated_question_is_answered_without_a_search(
+    answer: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, document = answer
+    monkeypatch.setattr(search, "search", lambda *_: 1 / 0)
+    assert optimized(file, "--out", file.parent / "out") == document
+    for changed in (("--seeds", 4), ("--seed", 3)):
+        with pytest.raises(ZeroDivisionError):
+            optimized(file, "--out", file.parent / "out", *changed)
 
 
 def test_the_plan_is_one_that_can_be_run(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
