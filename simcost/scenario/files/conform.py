@@ -35,17 +35,20 @@ def leaves(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def classes(hint: Any) -> list[type]:
+@cache
+def classes(hint: Any) -> tuple[type, ...]:
     """The schema classes that a value of this type may be."""
-    return [leaf for leaf in leaves(hint) if isinstance(leaf, type) and is_dataclass(leaf)]
+    return tuple(leaf for leaf in leaves(hint) if isinstance(leaf, type) and is_dataclass(leaf))
 
 
-def kinds(hint: Any) -> dict[str, type]:
+@cache
+def kinds(hint: Any) -> Mapping[str, type]:
     """Kind to class, for a union of classes that tell themselves apart by `kind`; else empty."""
     members = classes(hint)
     return {kind(cls): cls for cls in members} if len(members) > 1 else {}
 
 
+@cache
 def assumed_kind(hint: Any) -> str | None:
     """The kind of a mapping that says none, where the union names one."""
     if get_origin(hint) is Annotated:
@@ -60,6 +63,7 @@ def kind(cls: type) -> str:
     return str(get_args(hints(cls)["kind"])[0])
 
 
+@cache
 def item(hint: Any) -> Any | None:
     """The type of the items, where a list is asked for."""
     found = [get_args(leaf)[0] for leaf in leaves(hint) if get_origin(leaf) is tuple]
@@ -94,7 +98,7 @@ class Conform:
         return node
 
     def _mapping(
-        self, node: YamlNode, value: dict[str, YamlNode], hint: Any, of_kind: dict[str, type], also: Keys
+        self, node: YamlNode, value: dict[str, YamlNode], hint: Any, of_kind: Mapping[str, type], also: Keys
     ) -> dict[str, YamlNode]:
         if of_kind:
             cls = self._member(node, value, of_kind)
@@ -106,7 +110,7 @@ class Conform:
             return self._known(value, dict.fromkeys(get_args(maps[0][0]), maps[0][1]), also)
         return value
 
-    def _member(self, node: YamlNode, value: dict[str, YamlNode], of_kind: dict[str, type]) -> type | None:
+    def _member(self, node: YamlNode, value: dict[str, YamlNode], of_kind: Mapping[str, type]) -> type | None:
         """The class that `kind` names."""
         known, written = ", ".join(of_kind), value.get("kind")
         if written is None:
