@@ -78,7 +78,7 @@ def _labels(places: Floats, weights: Floats, most: int) -> Ints:
     same = same.reshape(-1)
     if len(distinct) <= most:
         return same
-    mass = np.bincount(same, weights, len(distinct))
+    mass: Floats = np.bincount(same, weights, len(distinct)).astype(np.float64)
     draws = stream(0, "clusters of demand").choice(len(distinct), most, replace=False, p=_spread(distinct, mass))
     centres = distinct[np.sort(draws)]
     label = np.full(len(distinct), -1)
@@ -97,4 +97,5 @@ def _labels(places: Floats, weights: Floats, most: int) -> Ints:
 def _spread(places: Floats, mass: Floats) -> Floats:
     """Probabilities to begin a cluster at a place: half by its hours, half by its distance from the mean."""
     far = ((places - np.average(places, axis=0, weights=mass)) ** 2).sum(axis=1)
-    return 0.5 * mass / mass.sum() + 0.5 * far / far.sum()
+    found: Floats = 0.5 * mass / mass.sum() + 0.5 * far / far.sum()
+    return found

@@ -1,4 +1,4 @@
-"""Fleets of several kinds of replicas: what they can serve, how they can be bought, and what they are to cost least for."""
+"""Fleets of several kinds of replicas: what they can serve, how they can be bought, for what demand."""
 
 from __future__ import annotations
 

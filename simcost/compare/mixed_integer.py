@@ -78,8 +78,8 @@ class Rows:
             self._row.append((here + self.count)[kept])
             self._column.append(flat.ravel()[kept])
             self._value.append(values.ravel()[kept])
-        for bounds, values in ((self._lower, lower), (self._upper, upper)):
-            bounds.append(np.broadcast_to(np.asarray(values, np.float64), (size,)))
+        self._lower.append(np.broadcast_to(np.asarray(lower, np.float64), (size,)))
+        self._upper.append(np.broadcast_to(np.asarray(upper, np.float64), (size,)))
         self.count += size
 
     def solve(self, columns: Columns, *, gap: float) -> Optimum | None:

@@ -3,8 +3,8 @@
 The cheapest plan whose service level holds at its one-sided lower confidence bound wins, never by its mean. Plans are
 tried in the order of the least cost that they can still have. A plan leaves
 
-- when it misses the target even if all its other replications were perfect, with all smaller plans of its chain;
-- when its bound does not hold, whatever its other replications are, with all smaller plans of its chain;
+- when it misses the target even if all its other replications were perfect, with all plans that are no stronger;
+- when its bound does not hold, whatever its other replications are, with all plans that are no stronger;
 - when it costs more than the leader even if its other replications cost their least.
 
 The rest stay until the probability that one of them is cheaper than the leader is below 1 - level: Student's t of the
@@ -22,7 +22,7 @@ from simcost.slo import Check, is_to_reach
 
 PRIOR_WEIGHT = 2
 """Degrees of freedom that the spread which is assumed of a cost counts as."""
-SMALLER = "smaller than a plan that misses the SLO"
+SMALLER = "no larger and no faster than a plan that misses the SLO"
 MISSES = "misses the SLO in simulation"
 NOT_SURE = "cannot meet the SLO at its lower confidence bound"
 COSTS_MORE = "costs more than the best plan, in simulation or at its lower bound"
@@ -39,6 +39,16 @@ class Entrant:
     chain: str = ""
     """Plans that differ in their sizes alone have one chain: more never serve worse."""
     sizes: tuple[float, ...] = ()
+    family: str = ""
+    """Plans that can be compared in strength have one family; empty = with no other."""
+    policy: str = ""
+    """Of scaling, sizes left out; empty = all replicas are there throughout, with which no policy serves better."""
+    counts: tuple[float, ...] = ()
+    """Most, fewest and first replicas."""
+    hardware: str = ""
+    """Replicas alike."""
+    outruns: frozenset[str] = frozenset()
+    """Hardware of the family that is no faster, its own included."""
     kind: str = ""
     """Class of plans whose costs vary alike."""
     spread: float = 0.1
@@ -303,9 +313,14 @@ class Race:
 
 
 def _smaller(entrant: Entrant, other: Entrant) -> bool:
-    """True if it is the other plan with no more of anything."""
-    same = bool(entrant.chain) and entrant.chain == other.chain and len(entrant.sizes) == len(other.sizes)
-    return same and all(mine <= theirs for mine, theirs in zip(entrant.sizes, other.sizes, strict=True))
+    """True if it is the other plan with no more of anything: of replicas, or on hardware that is no faster."""
+    if entrant.family and entrant.family == other.family and other.policy in ("", entrant.policy):
+        return entrant.hardware in other.outruns and _at_most(entrant.counts, other.counts)
+    return bool(entrant.chain) and entrant.chain == other.chain and _at_most(entrant.sizes, other.sizes)
+
+
+def _at_most(mine: tuple[float, ...], theirs: tuple[float, ...]) -> bool:
+    return len(mine) == len(theirs) and all(one <= other for one, other in zip(mine, theirs, strict=True))
 
 
 def _ratios(runner: _Runner, best: _Runner) -> list[float]:

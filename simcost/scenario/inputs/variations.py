@@ -36,6 +36,13 @@ class Variation:
         """All of the plan but its name and some fields, of the plan itself or of its scaling."""
         return plan_key(self.node, *fields)
 
+    def scaling_without(self, *fields: str) -> str:
+        """Its scaling but for some fields."""
+        scaling = self.node.get("scaling")
+        plain = None if scaling is None else scaling.plain()
+        kept = {key: one for key, one in plain.items() if key not in fields} if isinstance(plain, dict) else plain
+        return json.dumps(kept, sort_keys=True)
+
 
 @dataclass(slots=True, kw_only=True)
 class Space:

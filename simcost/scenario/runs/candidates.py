@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from statistics import fmean
@@ -23,6 +23,7 @@ from simcost.plan.autoscaling.simple import Schedule
 from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
+from simcost.scenario.runs.hardware_speeds import HardwareSpeeds
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
 from simcost.scenario.runs.serving_runs import Arrivals
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
@@ -58,23 +59,31 @@ class Candidates:
         self._costs: dict[str, float] = {}
         self._plans: dict[str, ResolvedPlan] = {}
         self._good: dict[str, bool] = {}
+        self._hardware = HardwareSpeeds()
         self.found: list[PlanCandidate] = []
         self.too_small: list[PlanCandidate] = []
         """Those that cannot serve enough requests whatever happens, the most able last."""
         self.excluded = Counter(space.excluded)
-        for variation in space.variations:
-            self._add(variation)
+        plans = list(self._sound(space.variations))
+        for variation, plan in plans:
+            self._add(variation, plan)
         self.too_small.sort(key=lambda one: one.attainment)
 
-    def _add(self, variation: Variation) -> None:
-        try:
-            plan = self._resolved(variation)
-        except InputError as error:
-            self.excluded[str(error).partition(": per device")[0]] += 1
-            return
-        if not self._good_enough(variation):
-            self.excluded[NOT_GOOD] += 1
-            return
+    def _sound(self, every: Sequence[Variation]) -> Iterator[tuple[Variation, ResolvedPlan]]:
+        """Plans in numbers whose model is good enough; their hardware is known from then on."""
+        for variation in every:
+            try:
+                plan = self._resolved(variation)
+            except InputError as error:
+                self.excluded[str(error).partition(": per device")[0]] += 1
+                continue
+            if not self._good_enough(variation):
+                self.excluded[NOT_GOOD] += 1
+                continue
+            self._hardware.add(variation, plan)
+            yield variation, plan
+
+    def _add(self, variation: Variation, plan: ResolvedPlan) -> None:
         bounds, replicas = self._bounds_of(variation, plan), _largest(plan)
         slo = self._question.loaded.scenario.slo
         most = 1.0  # of a plan whose prefill is elsewhere, replicas have another load than the bounds know
@@ -144,7 +153,7 @@ class Candidates:
     def _entrant(
         self, variation: Variation, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float
     ) -> Entrant:
-        sizes = _sizes(plan)
+        sizes, hardware = _sizes(plan), self._hardware.of(variation, plan)
         pool = plan.pool
         slowest, *others = sorted(range(self._question.seeds), key=lambda r: (-plan.factors[r], r))
         return Entrant(
@@ -152,6 +161,11 @@ class Candidates:
             bound_usd=self._least_usd(plan, self._least_replicas(plan, bounds, replicas)),
             chain=f"{variation.without(*_SIZES, 'buy')} {pool.kinds}" if sizes else "",
             sizes=sizes,
+            family=hardware.family,
+            policy="" if isinstance(pool.scaling, Fixed) else variation.scaling_without(*_SIZES),
+            counts=_counts(plan, replicas),
+            hardware=hardware.name,
+            outruns=self._hardware.outrun_by(hardware),
             kind=pool.scaling.kind,
             spread=_FIXED_SPREAD if isinstance(pool.scaling, Fixed) else _SCALED_SPREAD,
             order=(slowest, *others[::-1]),
@@ -227,6 +241,12 @@ def _always(plan: ResolvedPlan) -> float:
     if isinstance(scaling, Schedule):
         return float(min(step.replicas for step in scaling.steps))
     return float(getattr(scaling, "min", 0) or 0)
+
+
+def _counts(plan: ResolvedPlan, replicas: float) -> tuple[float, ...]:
+    """Most, fewest and first replicas."""
+    fewest, first = _always(plan), getattr(plan.pool.scaling, "start", None)
+    return replicas, fewest, fewest if first is None else float(first)
 
 
 def _sizes(plan: ResolvedPlan) -> tuple[float, ...]:
