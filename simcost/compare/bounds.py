@@ -90,6 +90,10 @@ class RequestMix:
         least = [np.maximum(np.exp(bins * BIN), 1.0) for bins in (cells // width, cells % width)]
         return cls(prompt_tokens=least[0], output_tokens=least[1], counts=counts[cells].astype(np.float64))
 
+    def output_curve(self) -> tuple[Floats, Floats]:
+        """Requests, those with the shortest answers first, and their output tokens together."""
+        return _curve(self.output_tokens, self.counts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixBounds:

@@ -55,6 +55,7 @@ class Candidates:
     def __init__(self, question: ResolvedScenario, space: Space, arrivals: Arrivals) -> None:
         self._question = question
         self._mixes = [_mix(arrivals, replication) for replication in range(question.seeds)]
+        self._outputs = [mix.output_curve() for mix in self._mixes]
         self._bounds: dict[str, list[MixBounds]] = {}
         self._costs: dict[str, float] = {}
         self._plans: dict[str, ResolvedPlan] = {}
@@ -150,6 +151,16 @@ class Candidates:
             return inf
         return bounds.requests / bounds.span_s * wait_s + plan.pool.batching.max_num_seqs * replicas
 
+    def _least_tokens(self, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float) -> float:
+        """Output tokens of the replicas in a replication, at least: those of the shortest answers that must be good."""
+        scenario = self._question.loaded.scenario
+        if scenario.demand is not None or plan.plan.overflow is not None:
+            return 0.0
+        needed = [
+            scenario.slo.attainment * max(one.requests - self._unjudged(one, plan, replicas), 0.0) for one in bounds
+        ]
+        return min(float(np.interp(good, *curve)) for good, curve in zip(needed, self._outputs, strict=True))
+
     def _entrant(
         self, variation: Variation, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float
     ) -> Entrant:
@@ -158,7 +169,9 @@ class Candidates:
         slowest, *others = sorted(range(self._question.seeds), key=lambda r: (-plan.factors[r], r))
         return Entrant(
             name=plan.plan.name,
-            bound_usd=self._least_usd(plan, self._least_replicas(plan, bounds, replicas)),
+            bound_usd=self._least_usd(
+                plan, self._least_replicas(plan, bounds, replicas), self._least_tokens(plan, bounds, replicas)
+            ),
             chain=f"{variation.without(*_SIZES, 'buy')} {pool.kinds}" if sizes else "",
             sizes=sizes,
             family=hardware.family,
@@ -185,15 +198,15 @@ class Candidates:
         )
         return needed if interrupted else max(needed, _always(plan))
 
-    def _least_usd(self, plan: ResolvedPlan, replicas: float) -> float:
-        """Cost a month of so many replicas, disks and traffic left out."""
+    def _least_usd(self, plan: ResolvedPlan, replicas: float, tokens: float) -> float:
+        """Cost a month of so many replicas, with their disks and the fewest tokens that good requests can have."""
         options = zip((plan.plan.buy, *plan.plan.or_buy), plan.pool.kinds, strict=False)
-        return min(self._usage_usd(plan, option, replicas / kind.slots) for option, kind in options)
+        return min(self._usage_usd(plan, option, replicas / kind.slots, tokens) for option, kind in options)
 
-    def _usage_usd(self, plan: ResolvedPlan, option: Any, nodes: float) -> float:
-        key = f"{option} {nodes:.9g}"
+    def _usage_usd(self, plan: ResolvedPlan, option: Any, nodes: float, tokens: float) -> float:
+        key = f"{option} {nodes:.9g} {plan.pool.startup.disk} {tokens * plan.pool.response_bytes_per_token:.9g}"
         if key not in self._costs:
-            usage = _flat_usage(nodes, self._question.horizon_s or 1.0, plan)
+            usage = _flat_usage(nodes, self._question.horizon_s or 1.0, plan, tokens)
             try:
                 self._costs[key] = costs_of(
                     [PurchasedNodes(usage=usage, buy=option)], self._question.loaded.catalog
@@ -203,13 +216,20 @@ class Candidates:
         return self._costs[key]
 
 
-def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan) -> LedgerUsage:
+def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan, tokens: float) -> LedgerUsage:
     """So many nodes from start to end; a part of one for that part of the time."""
     ends = [span_s] * int(nodes) + [span_s * (nodes % 1.0)] * (nodes % 1.0 > 1e-9)
     count, slots = len(ends), plan.pool.kinds[0].slots * plan.pool.accelerators_per_replica
     columns = [["pool"] * count, list(range(count)), [0] * count, [0.0] * count, ends]
     table = pa.table([pa.array(column, kind.type) for column, kind in zip(columns, NODES, strict=True)], schema=NODES)
-    return LedgerUsage(horizon_s=span_s, slots_per_node=slots, nodes=table, slot_seconds={"idle": sum(ends) * slots})
+    return LedgerUsage(
+        horizon_s=span_s,
+        slots_per_node=slots,
+        nodes=table,
+        slot_seconds={"idle": sum(ends) * slots},
+        disk_gb_per_node=plan.pool.startup.disk,
+        gb_out=tokens * plan.pool.response_bytes_per_token / 1e9,
+    )
 
 
 def _mix(arrivals: Arrivals, replication: int) -> RequestMix:
