@@ -6,7 +6,6 @@ With --kept, each case is added to the file as it is done, and a later call goes
 """
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -32,13 +31,11 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, help="file of finished cases, one JSON object a line")
     options = parser.parse_args()
     since = time.monotonic(), measure.cpu_s()
-    rows = kept(options.kept)[: options.cases]
+    rows = measure.kept(options.kept)[: options.cases]
     for case in range(len(rows), options.cases):
         with tempfile.TemporaryDirectory() as folder:
             rows.append(judged(Path(folder), case, options.truth))
-        if options.kept:
-            with options.kept.open("a", encoding="utf-8") as file:
-                file.write(f"{json.dumps(rows[-1])}\n")
+        measure.keep(options.kept, rows[-1])
     found = [row for row in rows if row]
     work = {
         "name": "confirmation",
@@ -48,13 +45,6 @@ def main() -> None:
         "worst_shortfall": max(row["shortfall"] for row in found),
     }
     measure.show({**work, **measure.account(since, options.cases)}, options)
-
-
-def kept(file: Path | None) -> list[dict[str, Any]]:
-    """The cases that are done."""
-    if file is None or not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def judged(folder: Path, case: int, truth: int) -> dict[str, Any]:

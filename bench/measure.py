@@ -34,6 +34,20 @@ def in_process(script: str, *arguments: str) -> dict[str, Any]:
     }
 
 
+def kept(file: Path | None) -> list[dict[str, Any]]:
+    """Rows of a file of finished parts, one JSON object a line."""
+    if file is None or not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def keep(file: Path | None, row: dict[str, Any]) -> None:
+    """Add the row of a finished part."""
+    if file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(f"{json.dumps(row)}\n")
+
+
 def cpu_s() -> float:
     """CPU seconds of this process so far."""
     usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,6 +1,9 @@
-"""Search for the cheapest plan beside enumeration: random spaces of 40 plans, all simulated.
+"""Search for the cheapest plan beside enumeration: random spaces of 50 to 300 plans, all simulated.
 
-python bench/optimize.py [--json] [--spaces 20]
+python bench/optimize.py [--json] [--spaces 20] [--kept rows.jsonl]
+
+With --kept, each space is added to the file as it is done, and a later call goes on after those of the file. Plans that
+differ in money alone share their simulations, in the search and in the enumeration.
 """
 
 import argparse
@@ -26,21 +29,30 @@ HARDWARE = (
     {"replica": {"accelerator": "l40s", "precision": "bf16"}, "buy": {"offer": "aws/g6e.xlarge"}},
     {"replica": {"accelerator": "h100", "precision": "fp8"}, "buy": {"offer": "aws/p5.4xlarge"}},
     {"replica": {"accelerator": "l4", "precision": "fp8"}, "buy": {"offer": "aws/g6.xlarge"}},
+    {"replica": {"accelerator": "h100", "precision": "bf16"}, "buy": {"offer": "aws/p5.4xlarge"}},
+    {"replica": {"accelerator": "l4", "precision": "bf16"}, "buy": {"offer": "aws/g6.xlarge"}},
 )
+USD_PER_H = (1.861, 1.861, 4.326, 0.805, 4.326, 0.805)
+"""On demand, of each kind."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--spaces", type=int, default=20)
+    parser.add_argument("--kept", type=Path, help="file of finished spaces, one JSON object a line")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [searched(Path(folder), seed) for seed in range(options.spaces)]
+    rows = measure.kept(options.kept)[: options.spaces]
+    for seed in range(len(rows), options.spaces):
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(searched(Path(folder), seed))
+        measure.keep(options.kept, rows[-1])
     spent = {name: sum(row[name] for row in rows) for name in ("cpu_s", "wall_s")}
     work = {
         "name": "optimize",
         "work": f"{options.spaces} spaces, {sum(row['plans'] for row in rows)} plans, 5 replications",
         "found_share": sum(row["found"] for row in rows) / len(rows),
+        "found_or_within_gap_share": sum(row["found"] or row["within_gap"] for row in rows) / len(rows),
         "simulated_share": sum(row["simulated"] for row in rows) / sum(row["enumerated"] for row in rows),
         "enumeration_cpu_s": sum(row["enumeration_cpu_s"] for row in rows),
         "feasible": sum(row["feasible"] for row in rows),
@@ -53,28 +65,39 @@ def main() -> None:
 def searched(folder: Path, seed: int) -> dict[str, Any]:
     """One space: what the search finds, and what enumeration does on the same seeds."""
     file = folder / f"{seed}.yaml"
-    file.write_text(yaml.safe_dump(space(seed)), encoding="utf-8")
+    file.write_text(yaml.safe_dump(large_space(seed)), encoding="utf-8")
     loaded = load(file)
     since = time.monotonic(), measure.cpu_s()
     document = optimize(loaded, folder / f"search-{seed}", SearchSettings(jobs=1), lambda _share, _what: None)
     spent = measure.account(since, 1)
     began = measure.cpu_s()
-    best, plans = enumerated(loaded, folder / f"all-{seed}", document["provenance"]["confirmation_seed"])
+    best, best_usd, plans, simulations = enumerated(
+        loaded, folder / f"all-{seed}", document["provenance"]["confirmation_seed"]
+    )
     found = document["best"]["name"] if document["best"] else None
     return {
         "found": found == best,
+        "within_gap": found is not None and best_usd is not None and within_gap(document, best_usd),
         "feasible": best is not None,
         "plans": plans,
         "simulated": document["simulated"],
-        "enumerated": plans * document["replications"],
+        "enumerated": simulations,
         "enumeration_cpu_s": measure.cpu_s() - began,
         "cpu_s": spent["cpu_s"],
         "wall_s": spent["wall_s"],
     }
 
 
-def enumerated(loaded: LoadedScenario, runs: Path, fresh: int) -> tuple[str | None, int]:
-    """The cheapest plan that holds on the seeds of the search and on fresh ones, and the number of plans."""
+def within_gap(document: dict[str, Any], usd: float) -> bool:
+    """True if what was found costs no more than the enumerated optimum and the gap that the search states."""
+    found = document["best"]["cost_usd"]["per_month"]
+    return bool(found * (1 - document["gap"]) <= usd * (1 + 1e-9))
+
+
+def enumerated(loaded: LoadedScenario, runs: Path, fresh: int) -> tuple[str | None, float | None, int, int]:
+    """The cheapest plan that holds on the seeds of the search and on fresh ones with its cost on these, the number of
+    plans, and that of distinct simulations of the search seeds.
+    """
     both = [settle(loaded, seed=seed, seeds=None) for seed in (None, fresh)]
     made = [Simulations(one, one.source, runs, 1, lambda _: None) for one in both if one.source is not None]
     plans = [one.plan for one in variations(loaded).variations]
@@ -86,8 +109,29 @@ def enumerated(loaded: LoadedScenario, runs: Path, fresh: int) -> tuple[str | No
     for name in sorted(costs, key=lambda name: costs[name]):
         made[1].add(next(plan for plan in plans if plan.name == name))
         if holds(made[1].all_of(name), loaded.scenario.level):
-            return name, len(plans)
-    return None, len(plans)
+            return name, made[1].summary(name).per_month_usd.mean, len(plans), len(made[0].keys)
+    return None, None, len(plans), len(made[0].keys)
+
+
+def large_space(seed: int) -> dict[str, Any]:
+    """Four to six kinds of hardware, fixed fleets of one to 14 replicas, autoscaled ones, on demand or on spot nodes."""
+    rng = np.random.default_rng(10_000 + seed)
+    made = space(seed)
+    fixed = [{"scaling": {"kind": "fixed", "replicas": n}} for n in range(1, int(rng.integers(9, 15)))]
+    scaled = [
+        {"scaling": {"kind": "target-concurrency", "target": float(t), "min": 1, "max": m, "window": "2min"}}
+        for t, m in ((12, 4), (24, 6), (36, 8), (18, 10), (30, 12))[: int(rng.integers(3, 6))]
+    ]
+    hardware: list[dict[str, Any]] = list(HARDWARE[: int(rng.integers(4, 7))])
+    if rng.random() < 0.5:
+        spot = {"interruptions": {"spot": {"kind": "hazard", "per_node_h": 0.05}}}
+        part = round(float(rng.uniform(0.4, 0.9)), 2)
+        hardware += [
+            {**one, "buy": {"kind": "spot", **one["buy"], "price": f"${part * usd:.3f}/h"}, **spot}
+            for one, usd in zip(hardware, USD_PER_H, strict=False)
+        ]
+    made["vary"] = [hardware, [*fixed, *scaled]]
+    return made
 
 
 def space(seed: int) -> dict[str, Any]:
@@ -112,7 +156,7 @@ def space(seed: int) -> dict[str, Any]:
         },
         "slo": {"ttft": "1s", "tpot": "60ms", "attainment": float(rng.choice([0.95, 0.99]))},
         "plans": [{"name": "p", **HARDWARE[0], **fixed[0]}],
-        "vary": [list(HARDWARE), [*fixed, *scaled]],
+        "vary": [list(HARDWARE[:4]), [*fixed, *scaled]],
     }
 
 
