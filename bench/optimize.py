@@ -114,7 +114,7 @@ def enumerated(loaded: LoadedScenario, runs: Path, fresh: int) -> tuple[str | No
 
 
 def large_space(seed: int) -> dict[str, Any]:
-    """Four to six kinds of hardware, fixed fleets of one to 14 replicas, autoscaled ones, on demand or on spot nodes."""
+    """Four to six kinds of hardware, fixed fleets of 1 to 14 replicas, autoscaled ones, in half of them spot nodes."""
     rng = np.random.default_rng(10_000 + seed)
     made = space(seed)
     fixed = [{"scaling": {"kind": "fixed", "replicas": n}} for n in range(1, int(rng.integers(9, 15)))]

@@ -105,6 +105,7 @@ class CheckedScenario:
         seeds: int | None = None,
         seed: int | None = None,
         jobs: int = CORES,
+        mixes: bool = False,
         progress: Progress | None = None,
     ) -> Answer:
         """The cheapest plan that meets the SLO, as `simcost optimize` finds it; its table is the Pareto front.
@@ -114,6 +115,7 @@ class CheckedScenario:
             seeds: as for `run`.
             seed: as for `run`.
             jobs: as for `run`.
+            mixes: propose fixed fleets of several kinds of replicas too.
             progress: as for `run`.
 
         Raises:
@@ -122,7 +124,7 @@ class CheckedScenario:
         from simcost.studies.optimizing.study import SearchSettings, optimize
         from simcost.studies.optimizing.view import parts
 
-        settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs)
+        settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs, mixes=mixes)
         document = optimize(checks.of_one_pool(self.loaded), self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
 

@@ -3,6 +3,7 @@
     min  sum_j fee_j x_j + sum_k p_k sum_t w_kt [ sum_j usd_j u_jt + sum_b overflow_b z_bt ]      (or its CVaR)
     sum_s y_sbt + z_bt = D_bt                 all demand of a bucket is served or overflows
     sum_b y_sbt / mu_sb <= sum_j x_j + u_jt   load adds up: a replica is full where rate over capacity is 1
+    sum_s d_s >= 1, x_s >= (x'_s + 1) d_s     for each fleet x' that simulation has shown to be too small
 
 x: committed before demand is known, whole. u: bought by the hour. With a risk, demand of a path may be left out as a
 whole, where the left-out paths have no more than that probability. Capacities are those of one replica: in this program
@@ -59,13 +60,18 @@ def cheapest_fleet(
     return replace(evaluated(shapes, demand, aim, counts), bound_usd=bound)
 
 
+def least_fleet(shapes: Sequence[FleetShape], demand: DemandPoints, aim: FleetAim) -> tuple[Counts, float] | None:
+    """The committed fleet of least cost and the bound of the program alone, not evaluated; None = there is none."""
+    return _Program(shapes, demand, aim).solve(GAP)
+
+
 def evaluated(shapes: Sequence[FleetShape], demand: DemandPoints, aim: FleetAim, counts: Counts) -> FleetSolution:
     """Cost of committed replicas with the best that can be added at each point.
 
     Raises:
         ValueError: what they leave cannot be served by any.
     """
-    later = replace(aim, weight=0.0, risk=None)
+    later = replace(aim, weight=0.0, risk=None, too_small=())
     usd, most, lost = np.zeros(len(demand.rates)), dict[tuple[str, str], float](), 0.0
     left = _left_out(shapes, demand, aim, counts)
     block_size = 1 if aim.whole else BLOCK
@@ -138,11 +144,15 @@ class _Program:
             for one in shape.purchases:
                 self._bought[shape.name, one.name] = one, self._purchase(one)
         self._overflow = self._spare(aim.overflow_usd) if aim.overflow_usd is not None else None
-        self._missed = self._spare((0.0,) * self._buckets) if aim.risk is not None else None
+        may_miss = aim.risk is not None or aim.shortfall is not None
+        self._missed = self._spare((0.0,) * self._buckets) if may_miss else None
         self._serve()
         self._limit()
-        if self._missed is not None:
-            self._chance(self._missed)
+        self._exclude()
+        if self._missed is not None and aim.risk is not None:
+            self._chance(self._missed, aim.risk)
+        if self._missed is not None and aim.shortfall is not None:
+            self._fall_short(self._missed, aim.shortfall)
         if aim.weight > 0:
             self._worst()
 
@@ -194,14 +204,30 @@ class _Program:
             ]
             self._rows.add(*terms, upper=limit.most)
 
-    def _chance(self, missed: Ints) -> None:
+    def _chance(self, missed: Ints, risk: float) -> None:
         """A path is left out as a whole, or nothing of it is."""
         out = self._columns.add((self._paths,), upper=1.0, whole=True)
         for path in range(self._paths):
             here = np.flatnonzero(self._demand.hours[path])
             cells = missed[here].ravel()
             self._rows.add((cells, 1.0), (np.full(len(cells), out[path]), -self._demand.rates[here].ravel()), upper=0.0)
-        self._rows.add((out[None, :], self._demand.probability[None, :]), upper=(self._aim.risk or 0.0) + 1e-9)
+        self._rows.add((out[None, :], self._demand.probability[None, :]), upper=risk + 1e-9)
+
+    def _fall_short(self, missed: Ints, share: float) -> None:
+        """No path misses more than a share of its requests."""
+        hours, rates = self._demand.hours, self._demand.rates
+        spread = np.repeat(hours, self._buckets, axis=1)
+        columns = np.broadcast_to(missed.ravel(), spread.shape)
+        self._rows.add((columns, spread), upper=share * (hours @ rates.sum(axis=1)))
+
+    def _exclude(self) -> None:
+        """More of something than each fleet that is too small."""
+        committed = {key: columns for key, (one, columns) in self._bought.items() if one.committed}
+        for fleet in self._aim.too_small:
+            more = self._columns.add((len(committed),), upper=1.0, whole=True)
+            self._rows.add((more[None, :], 1.0), lower=1.0)
+            for i, (key, columns) in enumerate(committed.items()):
+                self._rows.add((columns, 1.0), (more[i : i + 1], -float(fleet.get(key, 0) + 1)), lower=0.0)
 
     def _worst(self) -> None:
         """Excess of each path over the value at risk."""

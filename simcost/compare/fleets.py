@@ -96,6 +96,10 @@ class FleetAim:
     """Of the mean over the worst paths (CVaR) against that over all."""
     risk: float | None = None
     """Probability of the paths on which the fleet may be too small at some point (chance constraint); None = none."""
+    shortfall: float | None = None
+    """Share of the requests of each path that may be left out, at whatever points; None = none."""
+    too_small: tuple[Mapping[tuple[str, str], int], ...] = ()
+    """Committed fleets that are known to be too small, and with each all that have no more of anything."""
     whole: bool = True
     """Replicas bought by the hour are whole numbers; else they may be there for a part of it."""
     slices: int | None = None

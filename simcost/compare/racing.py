@@ -217,6 +217,10 @@ class Race:
                 counts[reason] = counts.get(reason, 0) + 1
         return counts
 
+    def missed(self) -> list[str]:
+        """Plans that missed the SLO, in simulation or since a stronger one did."""
+        return [name for name, runner in self._runners.items() if runner.out in (MISSES, NOT_SURE, SMALLER)]
+
     def next_best(self) -> str | None:
         """Of the plans that may hold and have not all their results, the one with the least cost expected."""
         best = self._best()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.vectors import document
 
-from simcost.compare.fleet_program import cheapest_fleet, evaluated, worst_mean
+from simcost.compare.fleet_program import cheapest_fleet, evaluated, least_fleet, worst_mean
 from simcost.compare.fleets import DemandPoints, FleetAim, FleetLimit, FleetPurchase, FleetShape, FleetSolution
 from simcost.compare.mixed_integer import quiet
 
@@ -180,6 +180,32 @@ def test_more_to_choose_from_is_never_dearer_and_more_risk_never_either() -> Non
     twice = cheapest_fleet(shapes, scaled, aim, gap=1e-6)
     assert twice is not None
     assert twice.expected_usd == pytest.approx(2 * costs[2], rel=1e-5)
+
+
+@of_kind("fleet_static")
+def test_a_fleet_that_is_too_small_is_cut_off_with_all_smaller_ones(case: Any) -> None:
+    asked = case["input"]
+    buckets = list(asked["demand"])
+    shapes = [shape(one, buckets) for one in asked["shapes"]]
+    demand = paths([{"probability": 1.0, "points": [asked["demand"]]}], buckets, 1.0)
+    first = cheapest_fleet(shapes, demand, FleetAim())
+    if first is None:
+        return
+    found = least_fleet(shapes, demand, FleetAim(too_small=(first.counts,)))
+    if found is not None:
+        assert any(found[0][key] > first.counts[key] for key in first.counts)
+        assert evaluated(shapes, demand, FleetAim(), found[0]).expected_usd >= first.expected_usd - 1e-9
+
+
+def test_part_of_the_requests_may_be_left_out() -> None:
+    one = shape({"name": "a", "usd_per_h": 1.0, "capacity": {"d": 10}}, ["d"])
+    demand = paths([{"probability": 1.0, "points": [{"d": 10.0}, {"d": 12.0}]}], ["d"], 1.0)
+    counts = []
+    for share in (0.0, 0.05, 0.1, 1.0):
+        found = least_fleet([one], demand, FleetAim(shortfall=share))
+        assert found is not None
+        counts.append(found[0]["a", "fixed"])
+    assert counts == [2, 2, 1, 0], "two of 22 are 9 %"
 
 
 def test_what_a_library_prints_does_not_reach_stdout(capfd: pytest.CaptureFixture[str]) -> None:

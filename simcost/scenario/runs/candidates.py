@@ -203,6 +203,10 @@ class Candidates:
         options = zip((plan.plan.buy, *plan.plan.or_buy), plan.pool.kinds, strict=False)
         return min(self._usage_usd(plan, option, replicas / kind.slots, tokens) for option, kind in options)
 
+    def replica_usd(self, variation: Variation) -> float:
+        """Cost a month of one replica of a plan, traffic left out."""
+        return self._least_usd(self._resolved(variation), 1.0, 0.0)
+
     def _usage_usd(self, plan: ResolvedPlan, option: Any, nodes: float, tokens: float) -> float:
         key = f"{option} {nodes:.9g} {plan.pool.startup.disk} {tokens * plan.pool.response_bytes_per_token:.9g}"
         if key not in self._costs:

@@ -106,10 +106,11 @@ class Simulations:
 
     def _run(self, name: str, replication: int) -> ServingRun:
         plan = self._resolved(name)
-        pool = plan.sampled(replication)
-        key = run_key(self.question, pool, replication)
+        pool, other_pools = plan.sampled(replication), plan.sampled_others(replication)
+        key = run_key(self.question, pool, replication, other_pools)
         self.keys.add(key)
-        return ServingRun(pool=pool, replication=replication, folder=self._runs / key[:32], plans=[plan])
+        folder = self._runs / key[:32]
+        return ServingRun(pool=pool, other_pools=other_pools, replication=replication, folder=folder, plans=[plan])
 
     def _result(self, run: ServingRun, tell: Callable[[float], None]) -> RunResult:
         [plan] = run.plans

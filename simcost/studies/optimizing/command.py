@@ -22,6 +22,9 @@ def add(verbs: Any) -> None:
     output_folder(optimize, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
     optimize.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
     optimize.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    optimize.add_argument(
+        "--mixes", action="store_true", help="propose fixed fleets of several kinds of replicas too, and prove them"
+    )
     gated(optimize, GATES, broken)
     data(optimize)
     seed(optimize)
@@ -33,7 +36,7 @@ def _optimize(arguments: Arguments) -> dict[str, Any]:
 
     loaded = load(arguments.file, arguments.data)
     out = arguments.out or Path("results") / loaded.scenario.scenario
-    settings = SearchSettings(seeds=arguments.seeds, seed=arguments.seed, jobs=arguments.jobs)
+    settings = SearchSettings(seeds=arguments.seeds, seed=arguments.seed, jobs=arguments.jobs, mixes=arguments.mixes)
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)
 

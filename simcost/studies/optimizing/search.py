@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from statistics import fmean
 from time import monotonic
@@ -15,13 +16,14 @@ from simcost.compare.racing import Race, holds, lower_bounds, run_race
 from simcost.compare.results import PlanSummary
 from simcost.errors import InputError
 from simcost.rng import stream
-from simcost.scenario.inputs.variations import of_one_plan, variations
+from simcost.scenario.inputs.variations import Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.optimizing.dimensions import default_dimensions
+from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.study import Document, Progress, SearchSettings
 from simcost.studies.optimizing.verdict import verdict
 from simcost.units import format_seconds
@@ -38,7 +40,7 @@ def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progres
     """The answer: the cheapest plan that holds, the runner-up, the front, and why the others left."""
     loaded, otherwise = _base(loaded)
     question = settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS)
-    made = _Search(question, runs, settings.jobs, progress)
+    made = _Search(question, runs, settings, progress)
     space = variations(loaded, otherwise)
     found = Candidates(question, space, made.searched.arrivals)
     return made.run(found, space.combinations)
@@ -56,8 +58,9 @@ def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
 class _Search:
     """The search, and its confirmation on seeds that it never saw."""
 
-    def __init__(self, question: ResolvedScenario, runs: Path, jobs: int, progress: Progress) -> None:
-        self.question, self._runs, self._jobs, self._progress = question, runs, jobs, progress
+    def __init__(self, question: ResolvedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> None:
+        self.question, self._runs, self._progress = question, runs, progress
+        self._jobs, self._mixed = settings.jobs, settings.mixes
         self._expected, self._begun_s = 1, monotonic()
         self.searched = self._simulations(question)
         fresh = int(stream(question.seed, "confirmation").integers(2**31))
@@ -80,7 +83,7 @@ class _Search:
 
     def run(self, found: Candidates, combinations: int) -> Document:
         """Race, confirm, and write it down."""
-        self._found = {one.name: one for one in found.found}
+        self._found = {one.name: one.variation for one in found.found}
         self._expected = len(found.found) // 4 + 4 * self.question.seeds
         for one in found.found:
             self.searched.add(one.variation.plan)
@@ -90,7 +93,32 @@ class _Search:
         if second and self.race.leader != best:
             best = self._winner()
             second = next((name for name in self.race.holding()[1:] if self._holds(name)), None) if best else None
-        return self._document(found, combinations, best, second)
+        mixes = None
+        if self._mixed:
+            best, second, mixes = self._mixes(found, best, second)
+        return self._document(found, combinations, best, second, mixes)
+
+    def _mixes(
+        self, found: Candidates, best: str | None, second: str | None
+    ) -> tuple[str | None, str | None, MixOutcome]:
+        """The winner and the runner-up, fleets of several kinds of replicas among them."""
+        most = inf if best is None else self.confirmed.summary(best).per_month_usd.mean
+        settled = {*self.race.missed(), *([] if best is None else [best])}
+        proposals = MixSearch(self.question, found, self.searched.arrivals, settled)
+        outcome = proposals.run(most, self._cost_where_it_holds)
+        if outcome.best is None:
+            return best, second, outcome
+        return outcome.best.plan.name, best, outcome
+
+    def _cost_where_it_holds(self, one: Variation, most_usd: float) -> float | None:
+        """Cost a month on fresh seeds of a plan that holds, in the search and there, and costs less than that."""
+        name = one.plan.name
+        self._found[name] = one
+        self.searched.add(one.plan)
+        if not self.searched.hold(name) or not self._holds(name):
+            return None
+        usd = self.confirmed.summary(name).per_month_usd.mean
+        return usd if usd < most_usd else None
 
     def _winner(self) -> str | None:
         """The leader of the race that holds on fresh seeds too."""
@@ -119,15 +147,19 @@ class _Search:
 
     def _holds(self, name: str) -> bool:
         """True if the plan meets the SLO on fresh seeds, at its confidence bound."""
-        self.confirmed.add(self._found[name].variation.plan)
+        self.confirmed.add(self._found[name].plan)
         return self.confirmed.hold(name)
 
-    def _document(self, found: Candidates, combinations: int, best: str | None, second: str | None) -> Document:
+    def _document(
+        self, found: Candidates, combinations: int, best: str | None, second: str | None, mixes: MixOutcome | None
+    ) -> Document:
         loaded, level = self.question.loaded, self.question.loaded.scenario.level
         excluded = dict(found.excluded) | ({TOO_SMALL: len(found.too_small)} if found.too_small else {})
         excluded |= self.race.excluded()
         summary = None if best is None else self.confirmed.summary(best)
         bound = self.race.least_usd()
+        if bound is not None and mixes is not None and mixes.bound_usd is not None:
+            bound = min(bound, mixes.bound_usd)
         gap = self._difference(second, best)
         document: Document = {
             "scenario": loaded.scenario.scenario,
@@ -143,6 +175,7 @@ class _Search:
             "level": level,
             "simulated": self.simulated,
             "candidates": combinations,
+            **({} if mixes is None else {"mixes": mixes.document()}),
             "replications": self.question.seeds,
             "excluded": [
                 {"count": count, "reason": reason}
@@ -162,7 +195,7 @@ class _Search:
 
     def _shown(self, *names: str | None) -> ResolvedScenario:
         """The question with the plans of the answer alone."""
-        plans = tuple(self._found[name].variation.plan for name in names if name) or self.question.loaded.scenario.plans
+        plans = tuple(self._found[name].plan for name in names if name) or self.question.loaded.scenario.plans
         loaded = self.question.loaded
         return replace(self.question, loaded=replace(loaded, scenario=replace(loaded.scenario, plans=plans)))
 
@@ -171,7 +204,7 @@ class _Search:
         level = self.question.loaded.scenario.level
         bounds = lower_bounds(self.confirmed.all_of(name), level)
         return plan_document(self.confirmed.summary(name)) | {
-            "plan": self._found[name].variation.node.plain(),
+            "plan": self._found[name].node.plain(),
             "lower_bounds": {check.name: check.measured for check in bounds},
         }
 

@@ -22,6 +22,8 @@ class SearchSettings:
     seeds: int | None = None
     seed: int | None = None
     jobs: int = 1
+    mixes: bool = False
+    """Propose fixed fleets of several kinds of replicas too."""
 
 
 def optimize(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
@@ -45,7 +47,13 @@ def optimize(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progr
 
     _check(loaded)
     return stored_answer(
-        loaded, runs.parent / "answers", make, question="optimize", seeds=settings.seeds, seed=settings.seed
+        loaded,
+        runs.parent / "answers",
+        make,
+        question="optimize",
+        seeds=settings.seeds,
+        seed=settings.seed,
+        mixes=settings.mixes,
     )
 
 

@@ -10,7 +10,9 @@ from simcost.units import format_usd
 def verdict(document: Mapping[str, Any]) -> str:
     """The plan to take, its confirmation, what else could cost less, and the runner-up."""
     best = document["best"]
-    return _none(document) if best is None else " ".join([_best(document, best), _bound(document), _second(document)])
+    if best is None:
+        return _none(document)
+    return " ".join([_best(document, best), _bound(document), *_mixes(document), _second(document)])
 
 
 def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
@@ -31,6 +33,17 @@ def _bound(document: Mapping[str, Any]) -> str:
     bound, confidence = document["bound_usd_per_month"], document["confidence"]
     sure = f"{100 * min(confidence, 0.9999):.4g} % confidence"
     return f"No plan of the space that may meet it costs less than {format_usd(bound)}; cheapest with {sure}."
+
+
+def _mixes(document: Mapping[str, Any]) -> list[str]:
+    """Fleets of several kinds of replicas, where they were proposed."""
+    mixes = document.get("mixes")
+    if mixes is None or mixes["shapes"] < 2:
+        return []
+    tried = f"{mixes['tried']} fixed fleets that mix {mixes['shapes']} kinds of replicas were simulated"
+    if mixes["proved"]:
+        return [f"{tried}: by the bound of the fleet program no other costs less."]
+    return [f"{tried}; the search of mixes ended before it was shown that no other costs less."]
 
 
 def _second(document: Mapping[str, Any]) -> str:
