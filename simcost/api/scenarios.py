@@ -125,7 +125,7 @@ class CheckedScenario:
         from simcost.studies.optimizing.view import parts
 
         settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs, mixes=mixes)
-        document = optimize(checks.of_one_pool(self.loaded), self._folder(out) / "runs", settings, progress or _silent)
+        document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
 
     def sweep(

@@ -71,7 +71,14 @@ def test_a_sound_scenario_of_services_has_no_faults(tmp_path: Path) -> None:
             "workload: cannot be combined with services; write the workload of each service in it",
         ),
         (("seeds: 2", "jobs: {path: j.csv}"), "jobs: cannot be combined with services: jobs run in"),
-        (("seeds: 2", "vary: [{path: seeds, values: [1]}]"), "vary: cannot be combined with services: plans"),
+        (
+            ("seeds: 2", "vary: [{path: services.chta.scaling.replicas, values: [1]}]"),
+            "vary.0: varies 'chta', which is none of the services; did you mean 'chat'?",
+        ),
+        (
+            ("seeds: 2", "vary: [[{services: {chat: {}, search: {}}}]]"),
+            "vary.0: varies several services (chat, search); write a dimension for each",
+        ),
         (
             ("    slo: {ttft: 2s", "    demand: {history: h.csv}\n    slo: {ttft: 2s"),
             "services.1.demand: cannot be combined with services: a forecast demand is of one service",
@@ -182,11 +189,12 @@ def test_services_that_are_no_list_are_a_fault(tmp_path: Path, services: str) ->
 
 
 @pytest.mark.parametrize(
-    "verb", [("optimize",), ("sensitivity", "--vary", "demand=0.5..2"), ("api", "--api", "groq/llama-3.1-8b-instant")]
+    "verb", [("advise",), ("sensitivity", "--vary", "demand=0.5..2"), ("api", "--api", "groq/llama-3.1-8b-instant")]
 )
 def test_a_study_of_one_pool_refuses_services_by_name(tmp_path: Path, verb: tuple[str, ...]) -> None:
     said = refused(verb[0], write(tmp_path, text=SERVICES), *verb[1:])
-    assert "services: has 2 services, which `simcost run` and `simcost check` take; here, ask for each service" in said
+    assert "services: has 2 services, which `simcost run`, `simcost check` and `simcost optimize` take" in said
+    assert "here, ask for each service in a scenario of its own" in said
 
 
 @pytest.fixture(scope="module")
@@ -254,4 +262,4 @@ def test_services_from_a_notebook(tmp_path: Path, engine: Engine) -> None:
     found = changed.run(tmp_path / "out")
     assert found.plans[0]["services"][0]["replica_hours"]["idle"] == pytest.approx(0.5)
     with pytest.raises(FaultsError, match="has 2 services"):
-        changed.optimize(tmp_path / "out")
+        changed.advise(out=tmp_path / "out")

@@ -23,13 +23,13 @@ from simcost.scenario.files.sharing import (
     on_nodes_of_plan,
     rights_on_nodes,
 )
+from simcost.scenario.files.vary import vary_faults, vary_of
 from simcost.scenario.schema.services import ServiceDemand, Sharing
 
 _OF_A_SERVICE = ("workload", "slo", "tenants")
 _ALONE = {
     "demand": "a forecast demand is of one service; write a scenario for each service that has one",
     "jobs": "jobs run in a scenario of their own, or on a fleet that they share with one pool",
-    "vary": "plans are varied in a scenario of one service; take out `vary`, or write that scenario",
     "sweep": "plans are swept in a scenario of one service; take out `sweep`, or write that scenario",
 }
 """Keys of a scenario of one pool, and the remedy where there are several services."""
@@ -55,7 +55,11 @@ def by_service(root: YamlNode, file: str) -> tuple[ServiceTrees, list[Fault]]:
     faults: list[Fault] = []
     services = _services(root, file, faults)
     names = [str(name.value) for one in items(root.get(KEY)) if (name := one.get("name")) is not None]
-    faults += [*_misplaced(root, file), *_plan_faults(root, list(dict.fromkeys(names)), file)]
+    faults += [
+        *_misplaced(root, file),
+        *vary_faults(root, list(dict.fromkeys(names)), file),
+        *_plan_faults(root, list(dict.fromkeys(names)), file),
+    ]
     sharing = {
         (str(name.value), service): said
         for plan in items(root.get("plans"))
@@ -176,6 +180,8 @@ def _scenario(root: YamlNode, name: str, service: YamlNode) -> YamlNode:
     top = root.value if isinstance(root.value, dict) else {}
     shared = {key: child for key, child in top.items() if key not in (KEY, "plans", *_OF_A_SERVICE, *_ALONE)}
     own = service.value if isinstance(service.value, dict) else {}
+    if (vary := top.get("vary")) is not None:
+        shared["vary"] = vary_of(vary, name)
     if (plans := top.get("plans")) is not None:
         listed = isinstance(plans.value, list)
         shared["plans"] = replace(plans, value=[_plan(plan, name) for plan in items(plans)]) if listed else plans

@@ -18,10 +18,11 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
     notes: list[str] = []
     try:
         loaded = load_with_services(path, data_folder)
-        if isinstance(loaded, LoadedScenario) and loaded.scenario.vary:
-            from simcost.scenario.inputs.variations import variations
+        for one in [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values():
+            if one.scenario.vary:
+                from simcost.scenario.inputs.variations import variations
 
-            variations(loaded)
+                variations(one)
         if isinstance(loaded, LoadedScenario) and loaded.scenario.sweep is not None:
             from simcost.scenario.sweeps.space import check_sweep
 

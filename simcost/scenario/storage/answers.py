@@ -16,7 +16,7 @@ import simcost
 from simcost.errors import InputError
 from simcost.scenario.files.nodes import Plain
 from simcost.scenario.files.yaml import parse
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.storage.folders import check_sums, sha256_of, whole_folder, write_sums
 from simcost.tables.paths import inside
 
@@ -26,7 +26,7 @@ _ANSWER = "answer.json"
 
 
 def stored_answer(
-    loaded: LoadedScenario, folder: Path, make: Callable[[], Document], **options: str | float | None
+    loaded: LoadedScenario | LoadedServices, folder: Path, make: Callable[[], Document], **options: str | float | None
 ) -> Document:
     """The stored answer, or else a new one, which is then stored.
 
@@ -48,7 +48,7 @@ def stored_answer(
     return answer
 
 
-def _key(loaded: LoadedScenario, options: dict[str, str | float | None]) -> str:
+def _key(loaded: LoadedScenario | LoadedServices, options: dict[str, str | float | None]) -> str:
     """SHA-256 of the question, of the files that the scenario names, and of the code that answers."""
     root, _ = parse(loaded.text, str(loaded.path))
     names = sorted(set(_texts(root.plain()))) if root is not None else []

@@ -31,13 +31,14 @@ def add(verbs: Any) -> None:
 
 
 def _optimize(arguments: Arguments) -> dict[str, Any]:
-    from simcost.scenario.checks.load import load
+    from simcost.scenario.checks.load import load_with_services
     from simcost.studies.optimizing.study import SearchSettings, optimize
 
-    loaded = load(arguments.file, arguments.data)
-    out = arguments.out or Path("results") / loaded.scenario.scenario
+    loaded = load_with_services(arguments.file, arguments.data)
+    name = loaded.first.scenario.scenario
+    out = arguments.out or Path("results") / name
     settings = SearchSettings(seeds=arguments.seeds, seed=arguments.seed, jobs=arguments.jobs, mixes=arguments.mixes)
-    with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
+    with Progress(name, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.checks.load import of_one_pool
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.storage.answers import stored_answer
 
 Document = dict[str, Any]
@@ -26,8 +27,10 @@ class SearchSettings:
     """Propose fixed fleets of several kinds of replicas too."""
 
 
-def optimize(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
-    """Search the cheapest plan that meets the SLO.
+def optimize(
+    loaded: LoadedScenario | LoadedServices, runs: Path, settings: SearchSettings, progress: Progress
+) -> Document:
+    """Search the cheapest plan that meets the SLO, of several services that of each.
 
     Args:
         loaded: the scenario; its `vary` is the space, or else hardware of the catalog and sizes of the fleet.
@@ -36,16 +39,20 @@ def optimize(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progr
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: a scenario with jobs, or without an open workload.
+        InputError: a scenario with jobs, or without an open workload; services whose costs depend on each other.
         FaultsError: a `vary` that cannot be read.
     """
 
     def make() -> Document:
         from simcost.studies.optimizing.search import search
+        from simcost.studies.optimizing.services import search_services
 
+        if isinstance(loaded, LoadedServices):
+            return search_services(loaded, runs, settings, progress)
         return search(loaded, runs, settings, progress)
 
-    _check(loaded)
+    for one in loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]:
+        _check(of_one_pool(one))
     return stored_answer(
         loaded,
         runs.parent / "answers",

@@ -13,6 +13,8 @@ _NAME = 44
 
 def parts(document: Document) -> list[Part]:
     """Parts below the verdict, on every screen."""
+    if "services" in document:
+        return [part for one in document["services"] for part in _of_service(one)] + [notes(document, METHOD)]
     return [
         Part(title="Plans", titled=False, rows=plans(document)),
         Part(title="Front", rows=frontier(document), most=10),
@@ -23,6 +25,14 @@ def parts(document: Document) -> list[Part]:
         ),
         Part(title="Left out", rows=excluded(document), left=0, whole=True),
         notes(document, METHOD, *document["assumptions"]),
+    ]
+
+
+def _of_service(document: Document) -> list[Part]:
+    """The plans of one of several services, and what it left out."""
+    return [
+        Part(title=f"{document['name']}: plans", rows=plans(document)),
+        Part(title=f"{document['name']}: left out", rows=excluded(document), left=0, whole=True),
     ]
 
 

@@ -1,0 +1,130 @@
+"""Search over several services: on nodes of their own they cost least together where each of them costs least."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from math import fsum
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import InputError
+from simcost.scenario.files.sharing import OF_A_PLAN
+from simcost.scenario.runs.resolve_services import service_seed
+from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.studies.optimizing.search import search
+from simcost.studies.optimizing.study import Document, Progress, SearchSettings
+from simcost.units import format_usd
+
+APART = "Each service is billed alone: what they pay less on one bill, as for volumes, is not counted."
+
+
+def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
+    """The answer of each service, and what they are together.
+
+    Raises:
+        InputError: services whose costs depend on each other.
+    """
+    _check_apart(loaded)
+    seed = loaded.first.scenario.seed if settings.seed is None else settings.seed
+    count = len(loaded.services)
+    each: dict[str, Document] = {}
+    for i, (name, one) in enumerate(loaded.services.items()):
+
+        def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
+            progress((begun + share) / count, f"{service}: {what}")
+
+        own = replace(settings, seed=service_seed(seed, name, alone=count == 1))
+        each[name] = search(one, runs, own, tell)
+    return _together(loaded, each, seed)
+
+
+def _check_apart(loaded: LoadedServices) -> None:
+    """Raise InputError where the services share nodes or commitments."""
+    if loaded.sharing:
+        names = ", ".join(dict.fromkeys(service for _, service in loaded.sharing))
+        raise InputError(
+            f"{loaded.path}: {names} share nodes, so that none can be optimised without the others; give each a `buy` "
+            "of its own in its part of the plans, or ask for one service in a scenario of its own"
+        )
+    for name, one in loaded.services.items():
+        if any(getattr(plan.buy, "commitments", ()) for plan in one.scenario.plans):
+            raise InputError(
+                f"{loaded.path}: the plans of {name!r} have commitments, which services share; optimise without them, "
+                "then let `simcost commit` choose them for the usage of the result"
+            )
+
+
+def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int) -> Document:
+    """The document: keys of one service with sums and bounds over all, and that of each service."""
+    best = _best(each) if all(one["best"] for one in each.values()) else None
+    bounds = [one["bound_usd_per_month"] for one in each.values()]
+    bound = None if None in bounds else fsum(bounds)
+    excluded = Counter[str]()
+    for one in each.values():
+        excluded.update({row["reason"]: row["count"] for row in one["excluded"]})
+    usd = best["cost_usd"]["per_month"] if best else 0.0
+    document: Document = {
+        "scenario": loaded.first.scenario.scenario,
+        "best": best,
+        "runner_up": _runner_up(each) if best else None,
+        "frontier": [],
+        "bound_usd_per_month": bound,
+        "gap": None if bound is None or usd <= 0 else 1 - bound / usd,
+        "confidence": max(1 - fsum(1 - (one["confidence"] or 0.0) for one in each.values()), 0.0) if best else None,
+        "simulated": sum(one["simulated"] for one in each.values()),
+        "candidates": sum(one["candidates"] for one in each.values()),
+        "excluded": [{"count": count, "reason": reason} for reason, count in excluded.most_common()],
+        "services": [{"name": name, **one} for name, one in each.items()],
+    }
+    first = next(iter(each.values()))["provenance"]
+    inputs = {path: digest for one in each.values() for path, digest in one["provenance"]["inputs"].items()}
+    seeds = {name: one["provenance"]["seed"] for name, one in each.items()}
+    return {
+        "verdict": _verdict(document),
+        **document,
+        "assumptions": [APART],
+        "provenance": first | {"seed": seed, "service_seeds": seeds, "inputs": inputs},
+    }
+
+
+def _best(each: Mapping[str, Document]) -> Document:
+    """The plan of all services, and their costs together."""
+    found = {name: one["best"] for name, one in each.items()}
+    parts = {
+        name: {key: value for key, value in one["plan"].items() if key not in OF_A_PLAN} for name, one in found.items()
+    }
+    costs = {key: fsum(one["cost_usd"][key] for one in found.values()) for key in ("total", "per_month")}
+    return {
+        "name": "; ".join(f"{name}: {one['name']}" for name, one in found.items()),
+        "cost_usd": costs,
+        "slo": {"met": True, "attainment": min(one["slo"]["attainment"] for one in found.values())},
+        "services": [{**one, "plan": one["name"], "name": name} for name, one in found.items()],
+        "plan": {"name": "optimised", "services": parts},
+    }
+
+
+def _runner_up(each: Mapping[str, Document]) -> Document | None:
+    """The best plan with the runner-up of one service, where that costs least."""
+    seconds = [(name, one["runner_up"]) for name, one in each.items() if one["runner_up"]]
+    if not seconds:
+        return None
+    name, second = min(seconds, key=lambda pair: pair[1]["difference"]["mean"])
+    return {"name": f"{name}: {second['name']}", "service": name, "difference": second["difference"]}
+
+
+def _verdict(document: Mapping[str, Any]) -> str:
+    """Cost of all together, or the services for which no plan meets the SLO."""
+    best, services = document["best"], document["services"]
+    if best is None:
+        missed = [f"{one['name']}: {one['verdict']}" for one in services if one["best"] is None]
+        return " ".join(missed)
+    each = "; ".join(
+        f"{one['name']}: {one['best']['name']}, {format_usd(one['best']['cost_usd']['per_month'])}" for one in services
+    )
+    total, bound = best["cost_usd"]["per_month"], document["bound_usd_per_month"]
+    text = (
+        f"{len(services)} services cost least together at {format_usd(total)} a month, each with its SLO met: {each}."
+    )
+    return text if bound is None else f"{text} No plan that may meet them costs less than {format_usd(bound)}."

@@ -1,0 +1,76 @@
+"""`simcost optimize` of several services: the optimum of each, together; services that depend on each other."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.commands import call, refused
+from support.scenarios import SERVICES, alone, write
+
+VARY = """\
+vary:
+  - {path: services.chat.scaling.replicas, values: [1, 2]}
+  - [{services: {search: {replica: {precision: fp8}}}}, {services: {search: {replica: {precision: bf16}}}}]
+  - [{router: round-robin}, {router: least-outstanding}]
+"""
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("services")
+    file = write(folder, text=SERVICES + VARY)
+    return folder, call("optimize", file, "--json", "--quiet", "--out", folder / "out").document()
+
+
+def test_the_optimum_of_all_is_that_of_each(answer: tuple[Path, dict[str, Any]]) -> None:
+    _, document = answer
+    chat, search = document["services"]
+    assert (chat["candidates"], search["candidates"]) == (4, 4), "a dimension of one service is not one of the other"
+    assert document["candidates"] == 8
+    total = sum(one["best"]["cost_usd"]["per_month"] for one in document["services"])
+    assert document["best"]["cost_usd"]["per_month"] == pytest.approx(total)
+    assert document["bound_usd_per_month"] <= total
+    least = min(one["runner_up"]["difference"]["mean"] for one in document["services"])
+    assert document["runner_up"]["difference"]["mean"] == least
+    assert document["verdict"].startswith("2 services cost least together at $")
+
+
+def test_a_service_is_searched_as_in_a_scenario_of_its_own(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    _, document = answer
+    own = (
+        alone("chat") + "vary: [{path: scaling.replicas, values: [1, 2]}, " + VARY.rpartition("  - ")[2].strip() + "]\n"
+    )
+    seed = document["provenance"]["service_seeds"]["chat"]
+    words = ("--seed", seed, "--json", "--quiet", "--out", tmp_path / "out")
+    said = call("optimize", write(tmp_path, text=own), *words).document()
+    assert said["best"]["cost_usd"] == document["services"][0]["best"]["cost_usd"]
+
+
+def test_the_plan_is_one_that_can_be_run(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    _, document = answer
+    text = yaml.safe_load(SERVICES)
+    text["plans"] = [document["best"]["plan"]]
+    said = call("run", write(tmp_path, text=yaml.safe_dump(text)), "--json", "--quiet", "--out", tmp_path / "out")
+    [plan] = said.document()["plans"]
+    assert plan["slo"]["met"]
+    assert plan["cost_usd"]["per_month"] == pytest.approx(document["best"]["cost_usd"]["per_month"], rel=0.05)
+
+
+def test_what_is_shown_has_the_plans_of_each(answer: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = answer
+    [file] = folder.glob("*.yaml")
+    said = call("optimize", file, "--quiet", "--out", folder / "out", "--fail-on", "budget=1")
+    assert said.code == 1
+    assert said.out.replace("\n", " ").startswith(document["verdict"])
+    assert "chat: plans" in said.out
+
+
+def test_services_that_depend_on_each_other_are_refused(tmp_path: Path) -> None:
+    shared = SERVICES.replace(
+        "    chat: {buy: {offer: aws/g6.xlarge}}\n    search: {buy: {offer: aws/g6.2xlarge}}\n", ""
+    )
+    shared = shared.replace("  services:\nplans", "  buy: {offer: aws/g6.12xlarge}\nplans")
+    told = refused("optimize", write(tmp_path, text=shared), "--out", tmp_path / "out")
+    assert "share nodes" in told
+    assert "buy" in told
