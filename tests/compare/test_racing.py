@@ -156,3 +156,34 @@ def test_without_a_plan_that_holds_there_is_no_leader() -> None:
     assert race.least_usd() is None
     assert asked == ["1", "3", "7", "8"], "in steps that double: smaller ones miss, too"
     assert sum(race.excluded().values()) == 8
+
+
+def test_a_miss_takes_out_all_that_is_no_stronger_and_nothing_else() -> None:
+    def entrant(name: str, usd: float, policy: str, counts: tuple[float, ...], fast: bool) -> Entrant:
+        outruns = frozenset({"fast", "slow"} if fast else {"slow"})
+        hardware = "fast" if fast else "slow"
+        return Entrant(
+            name=name,
+            bound_usd=usd,
+            family="l40s",
+            policy=policy,
+            counts=counts,
+            hardware=hardware,
+            outruns=outruns,
+            order=(0, 1),
+        )
+
+    race = Race(
+        [
+            entrant("fast x 2", 1, "", (2, 2, 2), fast=True),
+            entrant("slow x 2", 2, "", (2, 2, 2), fast=False),
+            entrant("slow up to 2", 2, "a", (2, 1, 1), fast=False),
+            entrant("fast up to 3", 2, "a", (3, 1, 1), fast=True),
+            entrant("slow x 3", 3, "", (3, 3, 3), fast=False),
+        ],
+        LEVEL,
+    )
+    race.tell({("fast x 2", 0): score(1, 0.5)})
+    assert race.missed() == ["fast x 2", "slow x 2", "slow up to 2"]
+    race.tell({("fast up to 3", 0): score(1, 0.5)})
+    assert "slow x 3" not in race.missed(), "a policy that misses says nothing of a fixed fleet"

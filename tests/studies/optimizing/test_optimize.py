@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from support.commands import TINY, call, contents, refused, scenario
 
-from simcost.compare.racing import holds
+from simcost.compare.racing import Entrant, Race, RunScore, holds
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.candidates import NOT_GOOD, Candidates
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
+from simcost.slo import Check
 from simcost.studies.optimizing import search
 
 SPACE = (
@@ -110,6 +111,18 @@ def test_bounds_hold_and_the_winner_is_the_enumerated_one(answer: tuple[Path, di
         if holds(scores, loaded.scenario.level):
             costs[one.name] = summary.per_month_usd.mean
     assert min(costs, key=lambda name: costs[name]) == document["best"]["name"]
+
+
+def test_winners_that_fail_on_fresh_seeds_are_dropped_until_one_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = RunScore(usd=1.0, checks=(Check.of("attainment", 1.0, 0.9),))
+    race = Race([Entrant(name=str(n), bound_usd=float(n), order=(0, 1)) for n in range(9)], 0.95)
+    monkeypatch.setattr(search._Search, "__init__", lambda _: None)
+    made = search._Search()  # type: ignore[call-arg]
+    made.race, made.searched = race, lambda asked: dict.fromkeys(asked, good)  # type: ignore[assignment]
+    monkeypatch.setattr(search._Search, "_holds", lambda _, name: name == "8")
+    assert made._winner() == "8"
+    monkeypatch.setattr(search._Search, "_holds", lambda *_: False)
+    assert made._winner() is None
 
 
 def test_without_vary_the_catalog_is_searched(tmp_path: Path) -> None:
