@@ -20,7 +20,8 @@ from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
-from simcost.studies.optimizing.study import SearchSettings, optimize
+from simcost.studies.optimizing.settings import SearchSettings
+from simcost.studies.optimizing.study import optimize
 
 
 def main() -> None:

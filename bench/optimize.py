@@ -22,7 +22,8 @@ from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.studies.optimizing.study import SearchSettings, optimize
+from simcost.studies.optimizing.settings import SearchSettings
+from simcost.studies.optimizing.study import optimize
 
 HARDWARE = (
     {"replica": {"accelerator": "l40s", "precision": "fp8"}, "buy": {"offer": "aws/g6e.xlarge"}},

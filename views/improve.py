@@ -117,7 +117,8 @@ def _nothing(_draft: drafts.Draft) -> Settings:
 
 
 def _optimize(loaded: Any, store: Path, _settings: Settings, tell: background.Progress) -> Any:
-    from simcost.studies.optimizing.study import SearchSettings, optimize
+    from simcost.studies.optimizing.settings import SearchSettings
+    from simcost.studies.optimizing.study import optimize
 
     return optimize(loaded, store, SearchSettings(jobs=runs.JOBS), tell)
 

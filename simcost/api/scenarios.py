@@ -121,7 +121,8 @@ class CheckedScenario:
         Raises:
             InputError: a space that cannot be searched.
         """
-        from simcost.studies.optimizing.study import SearchSettings, optimize
+        from simcost.studies.optimizing.settings import SearchSettings
+        from simcost.studies.optimizing.study import optimize
         from simcost.studies.optimizing.view import parts
 
         settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs, mixes=mixes)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from simcost.compare.fleet_points import clustered, hardest
 from simcost.compare.fleets import DemandPoints, FleetAim, FleetPurchase, FleetShape, FleetSolution, Floats
-from simcost.compare.mixed_integer import Columns, Ints, Optimum, Rows
+from simcost.compare.mixed_integer import Ints, Optimum, ProgramColumns, ProgramRows
 
 GAP = 1e-3
 """Relative gap at which the search ends."""
@@ -136,7 +136,7 @@ class _Program:
 
     def __init__(self, shapes: Sequence[FleetShape], demand: DemandPoints, aim: FleetAim) -> None:
         self._shapes, self._demand, self._aim = shapes, demand, aim
-        self._columns, self._rows = Columns(), Rows()
+        self._columns, self._rows = ProgramColumns(), ProgramRows()
         self._points, self._buckets = demand.rates.shape
         self._paths = len(demand.probability)
         self._bought: dict[tuple[str, str], tuple[FleetPurchase, Ints]] = {}

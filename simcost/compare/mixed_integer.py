@@ -28,7 +28,7 @@ class Optimum:
     """No solution has a smaller objective."""
 
 
-class Columns:
+class ProgramColumns:
     """Columns of a program, numbered as they are added."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Columns:
         return cost, lower, upper, whole
 
 
-class Rows:
+class ProgramRows:
     """Rows of a program: lower <= sum of coefficient x column <= upper."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Rows:
         self._upper.append(np.broadcast_to(np.asarray(upper, np.float64), (size,)))
         self.count += size
 
-    def solve(self, columns: Columns, *, gap: float) -> Optimum | None:
+    def solve(self, columns: ProgramColumns, *, gap: float) -> Optimum | None:
         """The solution of least cost, within a relative gap; None = there is none."""
         from scipy.optimize import Bounds, LinearConstraint, milp
         from scipy.sparse import csr_array

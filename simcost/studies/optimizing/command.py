@@ -32,7 +32,8 @@ def add(verbs: Any) -> None:
 
 def _optimize(arguments: Arguments) -> dict[str, Any]:
     from simcost.scenario.checks.load import load_with_services
-    from simcost.studies.optimizing.study import SearchSettings, optimize
+    from simcost.studies.optimizing.settings import SearchSettings
+    from simcost.studies.optimizing.study import optimize
 
     loaded = load_with_services(arguments.file, arguments.data)
     name = loaded.first.scenario.scenario

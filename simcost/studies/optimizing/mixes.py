@@ -40,7 +40,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixOutcome:
-    """What came of the fleets of several kinds."""
+    """Outcome of the search of mixes."""
 
     best: Variation | None
     """The cheapest that holds and costs less than the plans of one kind."""

@@ -24,7 +24,7 @@ from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
-from simcost.studies.optimizing.study import Document, Progress, SearchSettings
+from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
 from simcost.studies.optimizing.verdict import verdict
 from simcost.units import format_seconds
 

@@ -14,7 +14,7 @@ from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.runs.resolve_services import service_seed
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.search import search
-from simcost.studies.optimizing.study import Document, Progress, SearchSettings
+from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
 from simcost.units import format_usd
 
 APART = "Each service is billed alone: what they pay less on one bill, as for volumes, is not counted."

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from simcost.errors import InputError
 from simcost.scenario.checks.load import of_one_pool
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.storage.answers import stored_answer
-
-Document = dict[str, Any]
-Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchSettings:
-    """Options of the search."""
-
-    seeds: int | None = None
-    seed: int | None = None
-    jobs: int = 1
-    mixes: bool = False
-    """Propose fixed fleets of several kinds of replicas too."""
+from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
 
 
 def optimize(
