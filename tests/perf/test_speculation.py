@@ -150,7 +150,7 @@ def test_published_acceptance_is_that_of_its_positions() -> None:
         ({"task": "mt bench"}, CatalogError, "did you mean 'mt-bench'"),
         ({"task": "gsm8k", "drafter": "mtp"}, CatalogError, "none of this pair; state `acceptance` or `length`"),
         ({"acceptance": 0.7, "drafter": "qwen3-0.6b"}, InputError, "151,936 tokens, llama-3.1-8b 128,256"),
-        ({"acceptance": 0.7, "drafter": "llama-3.1-70b"}, InputError, "is no smaller than llama-3.1-8b"),
+        ({"acceptance": 0.7, "drafter": "llama-3.1-70b"}, InputError, "is not smaller than llama-3.1-8b"),
     ],
 )
 def test_what_is_not_known_is_an_error_that_says_what_to_do(
