@@ -112,6 +112,9 @@ class RunResult:
     services: tuple["RunResult", ...] = ()
     """Of a plan that serves several: each as if it were a plan, with its part of the bill."""
 
+    jobs_usd: float | None = None
+    """Cost of what the jobs of a plan of several services hold; None without jobs, or services."""
+
     @property
     def usd_per_replica_hour(self) -> float | None:
         """Average cost of an hour of the plan's replicas; None without requests."""
@@ -151,17 +154,15 @@ class RunResult:
     @property
     def completed(self) -> bool:
         """True if some request of each service, and some job, completed."""
-        if self.services:
-            return all(one.completed for one in self.services)
         served = self.served is None or self.served.requests["completed"] > 0
+        if self.services:
+            served = all(one.completed for one in self.services)
         return served and (self.trained is None or self.trained.slo.jobs["completed"] > 0)
 
     @property
     def met(self) -> bool:
         """Every check is met, that of each service, and something completed."""
-        if self.services:
-            return all(one.met for one in self.services)
-        return self.completed and all(check.met for check in self.checks)
+        return self.completed and all(check.met for check in self.checks) and all(one.met for one in self.services)
 
     @property
     def attainment(self) -> float | None:
@@ -228,9 +229,7 @@ class PlanSummary:
     @property
     def excess(self) -> float:
         """Ratio of the worst broken check to its target; for attainment: misses / misses allowed."""
-        if self.services:
-            return max(one.excess for one in self.services)
-        return max(map(_times_over, self.broken), default=1.0)
+        return max([*map(_times_over, self.broken), *(one.excess for one in self.services)], default=1.0)
 
     def mean(self, value: Callable[[RunResult], float | None]) -> float | None:
         """Mean over replications; None where one of them has no value."""
@@ -253,13 +252,13 @@ def summarise(
     Without a `risk` the means over replications are held against the targets. With one, replications are
     futures that differ in their demand, and all but this share of them must meet the SLO by themselves. Where
     nothing is random, a result is exact. A quality is held against the least that is asked for. A plan of several
-    services meets the SLO where each service meets its own; `of_services` has their models.
+    services meets the SLO where each service meets its own, in the same futures; `of_services` has their models.
     """
     runs = tuple(sorted(results, key=lambda run: run.replication))
     met_share = sum(run.met for run in runs) / len(runs)
     checks = _means(runs) if risk is None else (Check.of("futures", met_share, round(1 - risk, 12)),)
     services = tuple(
-        summarise(same[0].plan, same, level, quality=of_services.get(same[0].plan), at_least=at_least)
+        summarise(same[0].plan, same, level, risk, quality=of_services.get(same[0].plan), at_least=at_least)
         for same in zip(*(run.services for run in runs), strict=True)
     )
     return PlanSummary(
@@ -271,8 +270,8 @@ def summarise(
         wait_p95_s=_interval([run.wait_p95_s for run in runs], level, exact),
         checks=checks,
         met=all(one.met for one in services)
-        if services
-        else all(check.met for check in checks) and any(run.completed for run in runs),
+        and all(check.met for check in checks)
+        and (bool(services) or any(run.completed for run in runs)),
         met_share=met_share,
         by_category_usd=mean_by_key([run.bill.by_category_usd() for run in runs]),
         by_state_usd=mean_by_key([run.bill.compute_by_state_usd for run in runs]),

@@ -89,15 +89,21 @@ def allocation(plan: PlanSummary) -> Document:
 
 
 def by_service(plan: PlanSummary) -> Document:
-    """The bill of a month by service; with nodes that no service holds and commitments that nobody used, it adds up to
-    that of the plan.
+    """The bill of a month by service, and of the jobs where there are some; with nodes that nobody holds and
+    commitments that nobody used, it adds up to that of the plan.
     """
     services = {one.name: one.per_month_usd.mean for one in plan.services}
     unused = plan.by_state_usd.get("unused_commitment", 0.0) - fsum(
         one.by_state_usd.get("unused_commitment", 0.0) for one in plan.services
     )
-    idle = plan.total_usd.mean - fsum(one.total_usd.mean for one in plan.services) - unused
-    return {"services": services, "idle": idle / plan.months, "unused_commitments": unused / plan.months}
+    jobs = plan.mean(lambda run: run.jobs_usd)
+    idle = plan.total_usd.mean - fsum(one.total_usd.mean for one in plan.services) - (jobs or 0.0) - unused
+    return {
+        "services": services,
+        **({} if jobs is None else {"jobs": jobs / plan.months}),
+        "idle": idle / plan.months,
+        "unused_commitments": unused / plan.months,
+    }
 
 
 def _share(plan: PlanSummary, states: Sequence[str]) -> float:

@@ -17,7 +17,7 @@ class Screening:
     """The chosen paths, each of which stands for an equal part of all of them."""
 
     chosen: tuple[int, ...]
-    """Numbers of the paths, by rising total."""
+    """Numbers of the paths, by rising total; in random order where they meet futures of other demands."""
     of: int
     """Paths there are."""
     total_error: float

@@ -70,7 +70,6 @@ def test_a_sound_scenario_of_services_has_no_faults(tmp_path: Path) -> None:
             ("seeds: 2", "workload: {kind: synthetic, rate: 1/s}"),
             "workload: cannot be combined with services; write the workload of each service in it",
         ),
-        (("seeds: 2", "jobs: {path: j.csv}"), "jobs: cannot be combined with services: jobs run in"),
         (
             ("seeds: 2", "vary: [{path: services.chta.scaling.replicas, values: [1]}]"),
             "vary.0: varies 'chta', which is none of the services; did you mean 'chat'?",
@@ -81,7 +80,7 @@ def test_a_sound_scenario_of_services_has_no_faults(tmp_path: Path) -> None:
         ),
         (
             ("    slo: {ttft: 2s", "    demand: {history: h.csv}\n    slo: {ttft: 2s"),
-            "services.1.demand: cannot be combined with services: a forecast demand is of one service",
+            "services.1.demand.forecast: is required, and missing",
         ),
         (("search: {scaling", "serch: {scaling"), "plans.0.services.serch: 'serch' is none of the services; did"),
         (
@@ -101,7 +100,7 @@ def test_a_sound_scenario_of_services_has_no_faults(tmp_path: Path) -> None:
         ),
         (
             ("  - name: two\n", "  - name: two\n    training: {kind: gpus, gpus: 8}\n"),
-            "plans.1.training: cannot be combined with services: jobs run in",
+            "plans.1.training: runs jobs, and there are none: write `jobs:` at the top, or take it out",
         ),
         (
             ("    search: {buy: {offer: aws/g6.2xlarge}}", "    search: {buy: {offer: aws/g6e.xlarge}}"),
@@ -141,7 +140,7 @@ CHAT = "chat: {"
         ((CHAT, "chat: {sharing: {preempt: true}"), "plans.0.services.chat.sharing.preempt: is of the plan, not of"),
         (
             ("search: {", "search: {buy: {offer: aws/g6.xlarge}, sharing: {priority: 1}"),
-            "plans.0.services.search.sharing: has no effect: the service shares no nodes with others; remove it",
+            "plans.0.services.search.sharing: has no effect: the service competes with no other for nodes; remove it",
         ),
         (("buy: {offer: aws/g6.12xlarge}", "buy: serverless"), "plans.0.buy: serverless has workers of one replica"),
     ],

@@ -4,7 +4,7 @@ the facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -16,7 +16,7 @@ from simcost.plan.scheduling import Rigid
 from simcost.scenario.files.faults import ask, fault_at, file_faults
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scaling import PlanScaling
-from simcost.scenario.schema.scenario import OnNodes, OnShared, Plan
+from simcost.scenario.schema.scenario import OnNodes, OnShared, Plan, Scenario
 from simcost.tables.calendar import find_zone
 
 _SERVING = (
@@ -41,12 +41,14 @@ ON_NODES = tuple(cls().kind for cls in get_args(Rigid))
 """Schedulers that place gangs on nodes."""
 
 
-def job_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
-    """Checks that hold whatever the catalog says: targets, the log, and the parts of each plan."""
+def job_faults(root: YamlNode, file: str, folder: Path, *, apart: bool = False) -> Iterator[Fault]:
+    """Checks that hold whatever the catalog says: targets, the log, and the parts of each plan; `apart`: jobs and
+    requests stand in scenarios of their own, and may share a fleet.
+    """
     jobs, serves = root.get("jobs"), any(is_given(root.get(key)) for key in ("workload", "demand"))
     trains = is_given(jobs)
     yield from _target_faults(root.get("slo"), file, serves=serves or not trains, trains=trains)
-    if trains and not serves:
+    if trains and not serves and not apart:
         yield from _idle_faults(root, ("model", "quality", "engine_sigma"), file)
     for plan in items(root.get("plans")):
         training, own = plan.get("training"), plan.get("training_buy")
@@ -54,11 +56,11 @@ def job_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
             yield fault_at(plan, "is required with jobs, and missing", file, "training")
         if own is not None and is_given(own) and (not is_given(training) or _value(training, "kind") == "shared"):
             yield fault_at(own, "pays for a cluster of the jobs' own, and there is none; take it out", file)
-        if trains and not serves:
+        if trains and not serves and not apart:
             yield from _idle_faults(plan, _SERVING, file)
         if _value(training, "kind") == "shared":
             yield from _moving_faults(plan, file)
-        yield from _training_faults(training, file, folder, serves=serves, trains=trains)
+        yield from _training_faults(training, file, folder, serves=serves or apart, trains=trains or apart)
     if jobs is not None and isinstance(jobs.value, dict):
         yield from file_faults(jobs.get("path"), file, folder, "copy or import a job log to there")
         yield from _format_faults(jobs.get("format"), file)
@@ -80,6 +82,28 @@ def cluster_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file: st
     yield from _size_faults(gpus, plan.training.gpus, buy, catalog, file)
     if isinstance(plan.training, OnShared) and plan.replica is not None and plan.scaling is not None:
         yield from _peak_faults(gpus, plan.training.gpus, plan.scaling, plan.replica.accelerators, file)
+
+
+def fleet_faults(jobs: Scenario, services: Sequence[Scenario], root: YamlNode, file: str) -> Iterator[Fault]:
+    """Fleets of jobs and services that are smaller than what the services may hold together."""
+    for number, (plan, node) in enumerate(zip(jobs.plans, items(root.get("plans")), strict=True)):
+        sharing = [one.plans[number] for one in services if isinstance(one.plans[number].training, OnShared)]
+        if not isinstance(plan.training, OnShared) or (training := node.get("training")) is None:
+            continue
+        if not sharing:
+            yield fault_at(training, "shares a fleet with services, and each has a `buy` of its own", file)
+        try:
+            held = [_most(one) for one in sharing]
+        except InputError:
+            continue
+        if sum(held) > plan.training.gpus:
+            message = f"services may hold {sum(held)} GPUs together ({' + '.join(map(str, held))}); give as many"
+            yield fault_at(training.get("gpus") or training, message, file)
+
+
+def _most(plan: Plan) -> int:
+    """GPUs that the replicas of a plan may hold, where its policy states it."""
+    return 0 if plan.scaling is None or plan.replica is None else plan.scaling.largest() * plan.replica.accelerators
 
 
 def _target_faults(slo: YamlNode | None, file: str, *, serves: bool, trains: bool) -> Iterator[Fault]:

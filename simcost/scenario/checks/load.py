@@ -9,6 +9,7 @@ from pathlib import Path
 from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.scenario.checks.calibrations import with_calibrations
 from simcost.scenario.checks.disaggregation_checks import link_faults
+from simcost.scenario.checks.job_checks import fleet_faults
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.pool_checks import pool_faults
@@ -123,17 +124,26 @@ def _read_services(
     faults = [*faults, *found]
     services: dict[str, LoadedScenario] = {}
     for name, tree in trees.scenarios.items():
-        loaded, wrong = _read_pool(tree, text, path, folder)
+        loaded, wrong = _read_pool(tree, text, path, folder, apart=True)
         faults += wrong
         if loaded is not None:
             services[name] = loaded
+    jobs, wrong = (None, []) if trees.jobs is None else _read_pool(trees.jobs, text, path, folder, apart=True)
+    faults += wrong
+    if not faults and jobs is not None:
+        faults += fleet_faults(jobs.scenario, [one.scenario for one in services.values()], root, str(path))
     if faults:
         return None, _in_order(faults)
-    return LoadedServices(services=services, sharing=trees.sharing, text=text, root=root, path=path, folder=folder), []
+    loaded_services = LoadedServices(
+        services=services, sharing=trees.sharing, jobs=jobs, text=text, root=root, path=path, folder=folder
+    )
+    return loaded_services, []
 
 
-def _read_pool(root: YamlNode, text: str, path: Path, folder: Path) -> tuple[LoadedScenario | None, list[Fault]]:
-    """A scenario of one pool a plan, its defaults spread."""
+def _read_pool(
+    root: YamlNode, text: str, path: Path, folder: Path, *, apart: bool = False
+) -> tuple[LoadedScenario | None, list[Fault]]:
+    """A scenario of one pool a plan, its defaults spread; `apart`: it is a part of one of several services."""
     file, faults = str(path), list[Fault]()
     root, uncalibrated, calibrations = with_calibrations(written_in_full(with_pools(root)), folder, file)
     if uncalibrated:
@@ -142,7 +152,7 @@ def _read_pool(root: YamlNode, text: str, path: Path, folder: Path) -> tuple[Loa
     root = Conform(file, faults).node(root, Scenario, also=("defaults", "services"))
     scenario, wrong = validate(adapter(Scenario), root, file)
     catalog, missing = find_catalog(root, path)
-    faults += [*wrong, *missing, *scenario_faults(root, file, folder)]
+    faults += [*wrong, *missing, *scenario_faults(root, file, folder, apart=apart)]
     if catalog is not None:
         whole = scenario.plans if scenario else _sound_plans(root, file)
         faults += pool_faults(items(root.get("plans")), whole, catalog, file)

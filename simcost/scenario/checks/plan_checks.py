@@ -44,8 +44,10 @@ def find_catalog(root: YamlNode, file: Path) -> tuple[Catalog | None, list[Fault
         return None, [fault_at(own, str(error), str(file))]
 
 
-def scenario_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
-    """Names, baseline, workload, targets: checks that hold whatever the catalog says."""
+def scenario_faults(root: YamlNode, file: str, folder: Path, *, apart: bool = False) -> Iterator[Fault]:
+    """Names, baseline, workload, targets: checks that hold whatever the catalog says; `apart`: the scenario has the
+    requests of one of several services, or the jobs beside them.
+    """
     plans = items(root.get("plans"))
     yield from _name_faults(root, plans, file)
     yield from _source_faults(root, file)
@@ -55,7 +57,7 @@ def scenario_faults(root: YamlNode, file: str, folder: Path) -> Iterator[Fault]:
     demand = root.get("demand")
     if demand is not None and isinstance(demand.value, dict):
         yield from _demand_faults(root, demand, file, folder)
-    yield from job_faults(root, file, folder)
+    yield from job_faults(root, file, folder, apart=apart)
     yield from tenant_faults(root, file)
 
 

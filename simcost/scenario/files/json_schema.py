@@ -111,7 +111,8 @@ def json_schema() -> Schema:
     members["Defaults"] = {key: value for key, value in members["Plan"].items() if key != "required"}
     members["Part"] = _part(members["Plan"])
     top["properties"]["services"] = {"type": "array", "items": {"$ref": "#/$defs/ServiceDemand"}} | {
-        "description": "Several models, each with its requests and its target, in place of `workload` and `slo`."
+        "description": "Several models, each with its requests and its target, in place of `workload`, `demand` and "
+        "`slo`; with `jobs`, the `slo` at the top is theirs."
     }
     top["required"] = [name for name in top["required"] if name != "slo"]
     top["anyOf"] = [{"required": ["slo"]}, {"required": ["services"]}]

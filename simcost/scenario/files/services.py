@@ -6,7 +6,7 @@ services run on the nodes of the plan, one that buys its own takes nothing of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from simcost.errors import Fault, did_you_mean
@@ -20,19 +20,24 @@ from simcost.scenario.files.sharing import (
     OF_JOBS,
     OF_NODES,
     SHARING,
+    beside_jobs,
     on_nodes_of_plan,
     rights_on_nodes,
 )
 from simcost.scenario.files.vary import vary_faults, vary_of
+from simcost.scenario.schema.scenario import Demand
 from simcost.scenario.schema.services import ServiceDemand, Sharing
+from simcost.units import format_seconds
 
-_OF_A_SERVICE = ("workload", "slo", "tenants")
+_OF_A_SERVICE = ("workload", "demand", "slo", "tenants")
 _ALONE = {
-    "demand": "a forecast demand is of one service; write a scenario for each service that has one",
-    "jobs": "jobs run in a scenario of their own, or on a fleet that they share with one pool",
     "sweep": "plans are swept in a scenario of one service; take out `sweep`, or write that scenario",
 }
 """Keys of a scenario of one pool, and the remedy where there are several services."""
+_NOT_OF_JOBS = (KEY, "model", "quality", "engine_sigma")
+"""Keys of a scenario that concern requests alone."""
+_OF_JOBS = ("name", "buy", "nodes", "interruptions", *OF_JOBS)
+"""Keys of a plan that its jobs have."""
 
 
 def has_services(root: YamlNode) -> bool:
@@ -46,6 +51,8 @@ class ServiceTrees:
 
     scenarios: dict[str, YamlNode]
     """By service; those that are not sound are left out."""
+    jobs: YamlNode | None
+    """That of the jobs, if there are any."""
     sharing: dict[tuple[str, str], Sharing]
     """By plan and service, of those on nodes that several services share."""
 
@@ -67,7 +74,12 @@ def by_service(root: YamlNode, file: str) -> tuple[ServiceTrees, list[Fault]]:
         for service, said in rights_on_nodes(plan, file, faults).items()
     }
     sound = {name: node for name, node in services.items() if _is_sound(root, name)}
-    return ServiceTrees(scenarios={name: _scenario(root, name, sound[name]) for name in sound}, sharing=sharing), faults
+    trees = ServiceTrees(
+        scenarios={name: _scenario(root, name, sound[name], _length(sound)) for name in sound},
+        jobs=_jobs(root),
+        sharing=sharing,
+    )
+    return trees, faults
 
 
 def without_services(root: YamlNode, file: str) -> tuple[YamlNode, list[Fault]]:
@@ -90,11 +102,11 @@ def _services(root: YamlNode, file: str, faults: list[Fault]) -> dict[str, YamlN
     node = root.get(KEY)
     if node is None:
         return {}
-    listed = Conform(file, faults).node(replace(node, value=_known(node, file, faults)), tuple[ServiceDemand, ...])
+    listed = Conform(file, faults).node(node, tuple[ServiceDemand, ...])
     if not isinstance(listed.value, list) or not listed.value:
         faults.append(fault_at(node, f"{shown(node.value)} stands where a list of services is needed", file))
         return {}
-    found: dict[str, YamlNode] = {}
+    found, demands = dict[str, YamlNode](), list[tuple[YamlNode, Demand]]()
     for one in listed.value:
         service, wrong = validate(adapter(ServiceDemand), one, file)
         faults += wrong
@@ -105,29 +117,37 @@ def _services(root: YamlNode, file: str, faults: list[Fault]) -> dict[str, YamlN
             faults.append(
                 fault_at(name, f"{service.name!r} is the name of a service before too; names must differ", file)
             )
-        if not service.workload:
-            faults.append(fault_at(one, "is missing; write the requests to replay or to draw", file, "workload"))
+        if service.demand is not None and (demand := one.get("demand")) is not None:
+            demands.append((demand, service.demand))
+        elif not service.workload:
+            message = "is missing; write the requests to replay or to draw, or a `demand` to forecast"
+            faults.append(fault_at(one, message, file, "workload"))
             continue
         found.setdefault(service.name, one)
+    faults += _demand_faults(demands, file)
     return found
 
 
-def _known(node: YamlNode, file: str, faults: list[Fault]) -> list[YamlNode]:
-    """The services without a demand, which is a fault."""
-    listed = items(node) or [node]
-    kept = []
-    for one in listed:
-        if (demand := one.get("demand")) is not None and isinstance(one.value, dict):
-            faults.append(fault_at(demand, f"cannot be combined with services: {_ALONE['demand']}", file))
-            one = replace(one, value={key: child for key, child in one.value.items() if key != "demand"})  # noqa: PLW2901
-        kept.append(one)
-    return kept
+def _demand_faults(demands: Sequence[tuple[YamlNode, Demand]], file: str) -> Iterator[Fault]:
+    """Demands that cannot be futures of the same run."""
+    for node, demand in demands:
+        first = demands[0][1]
+        if demand.forecast.horizon != first.forecast.horizon:
+            length = format_seconds(first.forecast.horizon)
+            message = f"differs from that of the first demand, {length}; all services run as long: write the same"
+            yield fault_at((node.get("forecast") or node).get("horizon") or node, message, file)
+        if demand.risk != first.risk:
+            message = f"differs from that of the first demand, {first.risk:g}; a plan is judged by one: write the same"
+            yield fault_at(node.get("risk") or node, message, file)
+        if demand.budget is not None:
+            message = "is for a scenario of one service; take it out, the result has the bill of each service"
+            yield fault_at(node.get("budget") or node, message, file)
 
 
 def _misplaced(root: YamlNode, file: str) -> Iterator[Fault]:
     """Keys at the top that belong to a service, or to a scenario of one pool."""
     for key in _OF_A_SERVICE:
-        if (node := root.get(key)) is not None:
+        if (node := root.get(key)) is not None and not (key == "slo" and is_given(root.get("jobs"))):
             yield fault_at(node, f"cannot be combined with services; write the {key} of each service in it", file)
     for key, remedy in _ALONE.items():
         if (node := root.get(key)) is not None and is_given(node):
@@ -139,9 +159,8 @@ def _plan_faults(root: YamlNode, names: list[str], file: str) -> Iterator[Fault]
     for plan in items(root.get("plans")):
         if not isinstance(plan.value, dict):
             continue
-        for key in OF_JOBS:
-            if (node := plan.get(key)) is not None:
-                yield fault_at(node, f"cannot be combined with services: {_ALONE['jobs']}", file)
+        if (node := plan.get("training")) is not None and is_given(node) and not is_given(root.get("jobs")):
+            yield fault_at(node, "runs jobs, and there are none: write `jobs:` at the top, or take it out", file)
         parts = plan.get(KEY)
         if parts is None or not isinstance(parts.value, dict):
             yield fault_at(
@@ -175,13 +194,41 @@ def _part_faults(plan: YamlNode, parts: dict[str, YamlNode], names: list[str], f
             yield fault_at(plan.get(KEY) or plan, message, file, name)
 
 
-def _scenario(root: YamlNode, name: str, service: YamlNode) -> YamlNode:
-    """The scenario of one service."""
+def _length(services: Mapping[str, YamlNode]) -> YamlNode | None:
+    """Length of the run as a demand has it; None where there is none."""
+    demands = filter(None, (service.get("demand") for service in services.values()))
+    ahead = next(filter(is_given, demands), None)
+    return None if ahead is None or (forecast := ahead.get("forecast")) is None else forecast.get("horizon")
+
+
+def _jobs(root: YamlNode) -> YamlNode | None:
+    """The scenario of the jobs: their log and targets, and the part of each plan that runs them."""
+    if not isinstance(root.value, dict) or not is_given(root.get("jobs")):
+        return None
+    top = {key: child for key, child in root.value.items() if key not in (*_NOT_OF_JOBS, *_ALONE)}
+    if (plans := root.get("plans")) is not None and isinstance(plans.value, list):
+        top["plans"] = replace(plans, value=[_plan_of_jobs(plan) for plan in items(plans)])
+    return replace(root, value=top)
+
+
+def _plan_of_jobs(plan: YamlNode) -> YamlNode:
+    """A plan with the keys of its jobs alone; where each service buys its own nodes, all is bought for the jobs."""
+    if not isinstance(plan.value, dict):
+        return plan
+    kept = {key: child for key, child in plan.value.items() if key in _OF_JOBS}
+    own = kept.get("training_buy")
+    return replace(plan, value=kept if own is None else {"buy": own} | kept)
+
+
+def _scenario(root: YamlNode, name: str, service: YamlNode, length: YamlNode | None) -> YamlNode:
+    """The scenario of one service; it is as long as the demands of others."""
     top = root.value if isinstance(root.value, dict) else {}
-    shared = {key: child for key, child in top.items() if key not in (KEY, "plans", *_OF_A_SERVICE, *_ALONE)}
+    shared = {key: child for key, child in top.items() if key not in (KEY, "plans", "jobs", *_OF_A_SERVICE, *_ALONE)}
     own = service.value if isinstance(service.value, dict) else {}
     if (vary := top.get("vary")) is not None:
         shared["vary"] = vary_of(vary, name)
+    if length is not None and not is_given(service.get("demand")) and not is_given(top.get("horizon")):
+        shared["horizon"] = length
     if (plans := top.get("plans")) is not None:
         listed = isinstance(plans.value, list)
         shared["plans"] = replace(plans, value=[_plan(plan, name) for plan in items(plans)]) if listed else plans
@@ -203,7 +250,8 @@ def _plan(plan: YamlNode, name: str) -> YamlNode:
         return plan
     sharing = on_nodes_of_plan(plan)
     apart = OF_NODES if sharing and name not in sharing else ()
-    base = {key: child for key, child in plan.value.items() if key not in (KEY, SHARING, *OF_JOBS, *apart)}
+    dropped = ("training_buy",) if name in sharing and beside_jobs(plan) else OF_JOBS
+    base = {key: child for key, child in plan.value.items() if key not in (KEY, SHARING, *dropped, *apart)}
     said = part.value if isinstance(part.value, dict) else {}
     own = replace(part, value={key: child for key, child in said.items() if key not in (SHARING, *OF_A_PLAN)})
     return merge(replace(plan, value=base), own)

@@ -32,6 +32,13 @@ def on_nodes_of_plan(plan: YamlNode) -> list[str]:
     return [name for name, part in parts.value.items() if part.get("buy") is None]
 
 
+def beside_jobs(plan: YamlNode) -> bool:
+    """True if jobs run on the nodes of a plan too: its services then never compete, each may hold its most."""
+    training = plan.get("training")
+    kind = None if training is None else training.get("kind")
+    return kind is not None and kind.value == "shared"
+
+
 def rights_on_nodes(plan: YamlNode, file: str, faults: list[Fault]) -> dict[str, Sharing]:
     """Rights of the services on the nodes of a plan, where there are several: those without a `buy` of their own."""
     parts = plan.get(KEY)
@@ -39,10 +46,11 @@ def rights_on_nodes(plan: YamlNode, file: str, faults: list[Fault]) -> dict[str,
         return {}
     sharing = on_nodes_of_plan(plan)
     found: dict[str, Sharing] = {}
-    if len(sharing) > 1:
+    together = len(sharing) > 1 and not beside_jobs(plan)
+    if together:
         faults += _worker_faults(plan, file)
     for name, part in parts.value.items():
-        if name not in sharing or len(sharing) < 2:
+        if name not in sharing or not together:
             faults += _alone(part, file)
             continue
         faults += _node_faults(part, file)
@@ -65,9 +73,9 @@ def _worker_faults(plan: YamlNode, file: str) -> Iterator[Fault]:
 
 
 def _alone(part: YamlNode, file: str) -> Iterator[Fault]:
-    """Rights on shared nodes of a service that shares none."""
+    """Rights on shared nodes of a service that shares none, or shares them with jobs."""
     if (node := part.get(SHARING)) is not None:
-        yield fault_at(node, "has no effect: the service shares no nodes with others; remove it", file)
+        yield fault_at(node, "has no effect: the service competes with no other for nodes; remove it", file)
 
 
 def _node_faults(part: YamlNode, file: str) -> Iterator[Fault]:

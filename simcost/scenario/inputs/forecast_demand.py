@@ -17,6 +17,7 @@ from simcost.forecast.horizon_steps import steps_ahead
 from simcost.forecast.project import Projection, ProjectionOptions, look_ahead
 from simcost.forecast.sample_paths import counted, weight
 from simcost.forecast.scenario_reduction import Screening, screen
+from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashed, hashes
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Demand
@@ -116,6 +117,11 @@ class ForecastDemand:
             index=replication,
             length_scale=self.length_scale,
         )
+
+    def shuffled(self, seed: int) -> Self:
+        """The same futures in random order, for a demand that meets futures of others, which are independent of its."""
+        chosen = stream(seed, "futures").permutation(self.screening.chosen)
+        return replace(self, screening=replace(self.screening, chosen=tuple(chosen.tolist())))
 
     def expected(self) -> float:
         """About how many requests arrive within the horizon."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, bill_together
@@ -14,9 +15,13 @@ from simcost.billing.bill import Charge
 from simcost.billing.energy import EnergyReport, energy, together
 from simcost.catalog import Catalog
 from simcost.ledger.jobs import JobLedger
+from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.schema.scenario import OnSpot
+
+_WORK_OF_JOBS = ("useful", "checkpoint", "lost", "restart")
+"""States of accelerators that jobs hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +175,24 @@ def shared_usage(requests: LedgerUsage, ledger: JobLedger, cluster: Cluster, gpu
         gb_out=requests.gb_out,
     )
     return PurchasedNodes(usage=usage, buy=cluster.buy)
+
+
+def by_unit(usages: Sequence[LedgerUsage]) -> LedgerUsage:
+    """Usages of nodes with whole numbers of accelerators as one, whose nodes have one accelerator each."""
+    units = []
+    for usage in usages:
+        rows = np.repeat(np.arange(len(usage.nodes)), int(usage.slots_per_node))
+        units.append(replace(usage, slots_per_node=1, nodes=usage.nodes.take(pa.array(rows))))
+    return _together(units)
+
+
+def held_by_jobs(fleet: PurchasedNodes) -> PurchasedNodes:
+    """What jobs hold of a fleet that they share, as time of whole nodes."""
+    usage = fleet.usage
+    seconds = {state: usage.slot_seconds[state] for state in _WORK_OF_JOBS}
+    whole_s = sum(seconds.values()) / usage.slots_per_node
+    nodes = pa.table([["jobs"], [0], [0], [0.0], [whole_s]], schema=NODES)
+    return replace(fleet, usage=replace(usage, nodes=nodes, slot_seconds=seconds, stepping_s=0.0, gb_out=0.0))
 
 
 def _together(usages: Sequence[LedgerUsage]) -> LedgerUsage:

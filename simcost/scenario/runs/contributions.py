@@ -71,6 +71,7 @@ class TrainedSide:
 
     trained: Trained
     bought: list[PurchasedNodes]
+    """Nodes of the cluster; of a fleet that requests share, all its nodes."""
     busy_hours: float
     """GPU-hours in which jobs ran."""
     timeline: pa.Table | None
@@ -153,15 +154,15 @@ def _retries(outcomes: RequestOutcomes) -> dict[str, Any] | None:
     }
 
 
-def left_for_jobs(cluster: Cluster, side: ServedSide | None) -> GpuCapacity | None:
+def left_for_jobs(cluster: Cluster, requests: LedgerUsage | None) -> GpuCapacity | None:
     """Capacity of a shared fleet that requests leave; None on a cluster of the jobs' own.
 
     Raises:
         InputError: they hold more than the fleet has.
     """
-    if side is None or not isinstance(cluster.training, OnShared):
+    if requests is None or not isinstance(cluster.training, OnShared):
         return None
-    since_s, held = gpus_held(side.usage)
+    since_s, held = gpus_held(requests)
     gpus = cluster.training.gpus
     if held.max() > gpus:
         raise InputError(
@@ -188,11 +189,11 @@ def trained_side(
     cluster: Cluster,
     replication: int,
     ledger: JobLedger,
-    serving: ServedSide | None,
+    requests: LedgerUsage | None,
 ) -> TrainedSide:
-    """Assess a run of jobs, and its usage; `beside`: the requests of the plan."""
+    """Assess a run of jobs, and its usage; `requests`: usage of what serves those of the plan, if there are any."""
     report = assess_jobs(ledger, question.loaded.scenario.slo, jobs.due_s)
-    gpus, hours, bought = _used(question, cluster, replication, ledger, serving)
+    gpus, hours, bought = _used(question, cluster, replication, ledger, requests)
     idle, fragmented = hours["idle_blocked"] + hours["idle_free"], ledger.fragmented_gpu_seconds
     trained = Trained(
         slo=report,
@@ -206,31 +207,31 @@ def trained_side(
         trained=trained,
         bought=bought,
         busy_hours=sum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
-        timeline=_gpus_over_time(ledger, serving) if first else None,
+        timeline=_gpus_over_time(ledger, requests) if first else None,
         waits=job_quantiles(ledger) if first else None,
     )
 
 
 def _used(
-    question: ResolvedScenario, cluster: Cluster, replication: int, ledger: JobLedger, serving: ServedSide | None
+    question: ResolvedScenario, cluster: Cluster, replication: int, ledger: JobLedger, requests: LedgerUsage | None
 ) -> tuple[int, dict[str, float], list[PurchasedNodes]]:
     """GPUs of the cluster, GPU-hours by bucket, and what its nodes did and how they are bought."""
     hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
     on = cluster.training
-    if serving is not None:
-        hours["requests"] = sum(serving.usage.slot_seconds.values()) / HOUR
-    if serving is None or not isinstance(on, OnShared):
+    if requests is not None:
+        hours["requests"] = sum(requests.slot_seconds.values()) / HOUR
+    if requests is None or not isinstance(on, OnShared):
         return ledger.gpus, hours, job_usage(ledger, cluster, question.seed, replication)
     hours["down"] = 0.0  # what is not there for jobs is what requests hold
-    return on.gpus, hours, [shared_usage(serving.usage, ledger, cluster, on.gpus)]
+    return on.gpus, hours, [shared_usage(requests, ledger, cluster, on.gpus)]
 
 
-def _gpus_over_time(ledger: JobLedger, serving: ServedSide | None) -> pa.Table | None:
+def _gpus_over_time(ledger: JobLedger, requests: LedgerUsage | None) -> pa.Table | None:
     """Means over equal parts of the run: GPUs that jobs and requests hold, and jobs that wait; None on nodes."""
     kept = ledger.timeline
     if kept is None:
         return None
-    held = np.zeros(len(kept)) if serving is None else means(*gpus_held(serving.usage), serving.usage.horizon_s)
+    held = np.zeros(len(kept)) if requests is None else means(*gpus_held(requests), requests.horizon_s)
     columns = {
         "t_s": kept["t_s"],
         "jobs": kept["allocated"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,17 +32,25 @@ class JobRun:
     """Share of it that is done."""
 
 
-def list_job_runs(question: ResolvedScenario, folder: Path) -> list[JobRun]:
-    """The distinct runs of a question. One in which nothing is random serves all replications."""
+def serving_keys(question: ResolvedScenario) -> Callable[[str, int], str]:
+    """The key of the run that serves the requests of a plan in a replication."""
+    plans = {plan.plan.name: plan for plan in question.plans}
+    return lambda plan, replication: run_key(question, plans[plan].sampled(replication), replication)
+
+
+def list_job_runs(question: ResolvedScenario, folder: Path, serving_key: Callable[[str, int], str]) -> list[JobRun]:
+    """The distinct runs of a question. One in which nothing is random serves all replications.
+
+    Args:
+        question: jobs and clusters.
+        folder: where runs are stored.
+        serving_key: by plan and replication, the key of what serves requests on the fleet that jobs share.
+    """
     runs: dict[str, JobRun] = {}
-    serving = {plan.plan.name: plan for plan in question.plans}
     for replication in range(question.seeds):
         for cluster in question.clusters:
-            beside = ""
-            if cluster.shared:
-                pool = serving[cluster.plan.name].sampled(replication)
-                beside = run_key(question, pool, replication)
-            key = job_key(question, cluster, beside, replication)
+            serving = serving_key(cluster.plan.name, replication) if cluster.shared else ""
+            key = job_key(question, cluster, serving, replication)
             one = JobRun(cluster=cluster, replication=replication, folder=folder / key[:32])
             runs.setdefault(key, one).uses.append((cluster, replication))
     return list(runs.values())

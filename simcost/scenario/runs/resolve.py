@@ -198,7 +198,7 @@ def _pool_identity(pool: Pool) -> dict[str, Any]:
 
 
 def job_key(question: ResolvedScenario, cluster: Cluster, other_pools: str, replication: int) -> str:
-    """SHA-256 of all that running jobs depends on; `beside` is the key of what serves requests on the same fleet."""
+    """SHA-256 of all that running jobs depends on; `other_pools`: key of what serves requests on the same fleet."""
     return key_of(
         jobs=question.jobs.identity(replication) if question.jobs else None,
         cluster=cluster.identity(question.seed, replication),

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from simcost.catalog import Catalog
+from simcost.errors import InputError
 from simcost.rng import stream
+from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.recorded_demand import horizon_of
-from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, settle
+from simcost.scenario.runs.resolve import FUTURES, ResolvedPlan, ResolvedScenario, settle
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.scenario import OnShared
+from simcost.units import format_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,8 @@ class ResolvedServices:
     """Of the scenario; each service has one of its own."""
     questions: Mapping[str, ResolvedScenario]
     """By service."""
+    jobs: ResolvedScenario | None = None
+    """The jobs; None = there are none."""
 
     @property
     def first(self) -> ResolvedScenario:
@@ -31,6 +37,17 @@ class ResolvedServices:
     def catalog(self) -> Catalog:
         """Facts of all services."""
         return self.loaded.first.catalog
+
+    @property
+    def demands(self) -> dict[str, ForecastDemand]:
+        """Demands that are forecast, by service."""
+        sources = {name: question.source for name, question in self.questions.items()}
+        return {name: source for name, source in sources.items() if isinstance(source, ForecastDemand)}
+
+    def beside_jobs(self, plan: str) -> dict[str, ResolvedPlan]:
+        """By service, the plan of those on a fleet that jobs share."""
+        found = {name: {one.plan.name: one for one in each.plans}[plan] for name, each in self.questions.items()}
+        return {name: one for name, one in found.items() if isinstance(one.plan.training, OnShared)}
 
     def sharing_plans(self) -> dict[str, dict[str, ResolvedPlan]]:
         """By plan and service, of services on nodes that they share."""
@@ -43,23 +60,63 @@ class ResolvedServices:
 
 
 def settle_services(loaded: LoadedServices, *, seed: int | None, seeds: int | None) -> ResolvedServices:
-    """The services with their seeds and requests, all of one length: that of the longest recorded workload.
+    """The services with their seeds and requests, all of one length: that of the longest recorded workload, or of the
+    demands. Futures of different demands are independent: from the second demand on, they come in random order.
 
     Raises:
         TraceError: a trace that cannot be read.
-        InputError: a trace without a length.
+        InputError: a trace without a length, a history that cannot be forecast, or demands of different lengths.
     """
     seed = loaded.first.scenario.seed if seed is None else seed
-    horizon_s = max(_length_s(one) for one in loaded.services.values())
+    alone = len(loaded.services) == 1
+    own_seeds = {name: service_seed(seed, name, alone=alone) for name in loaded.services}
+    count = _replications(loaded, seeds)
+    demands = {
+        name: settle(one, seed=own_seeds[name], seeds=count)
+        for name, one in loaded.services.items()
+        if one.scenario.demand is not None
+    }
+    horizon_s = _horizon_s(loaded, demands)
     questions = {
-        name: settle(
-            replace(one, scenario=replace(one.scenario, horizon=horizon_s)),
-            seed=service_seed(seed, name, alone=len(loaded.services) == 1),
-            seeds=seeds,
-        )
+        name: demands[name]
+        if name in demands
+        else settle(_of_length(one, horizon_s), seed=own_seeds[name], seeds=count or seeds)
         for name, one in loaded.services.items()
     }
-    return ResolvedServices(loaded=loaded, seed=seed, questions=questions)
+    for name in [*demands][1:]:
+        source = questions[name].source
+        if isinstance(source, ForecastDemand):
+            questions[name] = replace(questions[name], source=source.shuffled(own_seeds[name]))
+    jobs = None
+    if loaded.jobs is not None:
+        jobs = settle(_of_length(loaded.jobs, horizon_s), seed=seed, seeds=next(iter(questions.values())).seeds)
+    return ResolvedServices(loaded=loaded, seed=seed, questions=questions, jobs=jobs)
+
+
+def _replications(loaded: LoadedServices, seeds: int | None) -> int | None:
+    """Futures that are simulated, as many of each demand; None where nothing is forecast."""
+    paths = [demand.forecast.paths for one in loaded.services.values() if (demand := one.scenario.demand) is not None]
+    return min(seeds or loaded.first.scenario.seeds or FUTURES, *paths) if paths else None
+
+
+def _of_length(loaded: LoadedScenario, horizon_s: float) -> LoadedScenario:
+    return replace(loaded, scenario=replace(loaded.scenario, horizon=horizon_s))
+
+
+def _horizon_s(loaded: LoadedServices, demands: Mapping[str, ResolvedScenario]) -> float:
+    """Length of the run."""
+    if not demands:
+        return max(_length_s(one) for one in loaded.services.values())
+    lengths = {name: one.horizon_s or 0.0 for name, one in demands.items()}
+    first, horizon_s = next(iter(lengths.items()))
+    for name, length_s in lengths.items():
+        if length_s != horizon_s:
+            raise InputError(
+                f"services {first!r} and {name!r} are forecast for {format_seconds(horizon_s)} and "
+                f"{format_seconds(length_s)}, whole steps of their histories; give both the same forecast.freq, or a "
+                "horizon that is a multiple of both steps"
+            )
+    return horizon_s
 
 
 def _length_s(loaded: LoadedScenario) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class ComparedRuns:
     forecast: ForecastDemand | None = None
     """The demand, where it is forecast."""
     budget_usd: float | None = None
+    demands: Mapping[str, ForecastDemand] = field(default_factory=dict)
+    """The same by service, where there are several."""
 
 
 def results_by_plan(rows: Sequence[RunTables]) -> dict[str, list[RunResult]]:
@@ -81,6 +83,8 @@ def write_results(compared: ComparedRuns, out: Path) -> dict[str, Any]:
         found["question"] = compared.question
         if forecast is not None:
             found["demand"] = forecast.document()
+        if compared.demands:
+            found["demands"] = {name: one.document() for name, one in compared.demands.items()}
         found["assumptions"] += compared.assumptions
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
         (draft / "result.json").write_text(text + "\n", encoding="utf-8")

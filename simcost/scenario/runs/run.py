@@ -11,6 +11,7 @@ from typing import Any
 
 from simcost.compare.comparison import compare
 from simcost.errors import InputError
+from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.contributions import (
@@ -22,7 +23,7 @@ from simcost.scenario.runs.contributions import (
     trained_side,
 )
 from simcost.scenario.runs.execution import Progress, RunOptions, execute, watched
-from simcost.scenario.runs.job_runs import JobRun, job_ledger, list_job_runs
+from simcost.scenario.runs.job_runs import JobRun, job_ledger, list_job_runs, serving_keys
 from simcost.scenario.runs.provenance import assumptions, input_files, provenance, resolved_text
 from simcost.scenario.runs.resolve import ResolvedScenario, settle
 from simcost.scenario.runs.resolve_services import settle_services
@@ -81,7 +82,10 @@ def run(
 
 def _rows(question: ResolvedScenario, options: RunOptions) -> list[RunTables]:
     """Contribution of each plan in each replication: first the requests are served, then the jobs run."""
-    serving, training = list_serving_runs(question, options.folder), list_job_runs(question, options.folder)
+    serving, training = (
+        list_serving_runs(question, options.folder),
+        list_job_runs(question, options.folder, serving_keys(question)),
+    )
     note, jobs, fresh = watched([*serving, *training], options.progress), options.jobs, options.fresh
     served, trained = dict[Key, ServedSide](), dict[Key, TrainedSide]()
     if question.source is not None:
@@ -99,12 +103,16 @@ def _rows(question: ResolvedScenario, options: RunOptions) -> list[RunTables]:
     if question.jobs is not None:
         trace = question.jobs
 
+        def usage_of(plan: str, replication: int) -> LedgerUsage | None:
+            side = served.get((plan, replication))
+            return None if side is None else side.usage
+
         def train(run: JobRun, _: Callable[[float], None]) -> dict[Key, TrainedSide]:
-            beside = served.get((run.cluster.plan.name, run.replication))
-            ledger = job_ledger(question, run, left_for_jobs(run.cluster, beside), fresh=fresh)
+            requests = usage_of(run.cluster.plan.name, run.replication)
+            ledger = job_ledger(question, run, left_for_jobs(run.cluster, requests), fresh=fresh)
             return {
                 (cluster.plan.name, r): trained_side(
-                    question, trace, cluster, r, ledger, served.get((cluster.plan.name, r))
+                    question, trace, cluster, r, ledger, usage_of(cluster.plan.name, r)
                 )
                 for cluster, r in run.uses
             }

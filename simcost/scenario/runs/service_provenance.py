@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from simcost.scenario.files.sharing import KEY, OF_A_PLAN, OF_NODES, SHARING, STARTUP_OF_NODES
+from simcost.scenario.files.sharing import KEY, OF_A_PLAN, OF_JOBS, OF_NODES, SHARING, STARTUP_OF_NODES
 from simcost.scenario.runs.provenance import as_it_was_run, assumptions, input_files, provenance, without_shared
 from simcost.scenario.runs.resolve_services import ResolvedServices
 
@@ -17,14 +17,16 @@ _OF_ONE_POOL = ("workload", "demand", "jobs", "slo", "tenants", "vary", "sweep",
 def provenance_of_services(services: ResolvedServices, horizon_s: float) -> dict[str, Any]:
     """As of one pool, with the inputs and the seed of each service."""
     each = {name: provenance(question, horizon_s) for name, question in services.questions.items()}
-    inputs = {path: digest for one in each.values() for path, digest in one["inputs"].items()}
+    of_jobs = [] if services.jobs is None else [provenance(services.jobs, horizon_s)]
+    inputs = {path: digest for one in (*each.values(), *of_jobs) for path, digest in one["inputs"].items()}
     seeds = {name: one["seed"] for name, one in each.items()}
     return next(iter(each.values())) | {"seed": services.seed, "service_seeds": seeds, "inputs": inputs}
 
 
 def input_files_of_services(services: ResolvedServices) -> list[Path]:
     """The files that the services are read from."""
-    return list(dict.fromkeys(path for question in services.questions.values() for path in input_files(question)))
+    questions = [*services.questions.values(), *([] if services.jobs is None else [services.jobs])]
+    return list(dict.fromkeys(path for question in questions for path in input_files(question)))
 
 
 def assumptions_of_services(services: ResolvedServices) -> list[str]:
@@ -34,7 +36,10 @@ def assumptions_of_services(services: ResolvedServices) -> list[str]:
         for text in assumptions(question):
             sentences.setdefault(text, []).append(name)
     every = len(services.questions)
-    return [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
+    lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
+    if len(services.demands) > 1:
+        lines.append("Futures of different services are independent of each other.")
+    return [*lines, *([] if services.jobs is None else assumptions(services.jobs))]
 
 
 def resolved_services_text(services: ResolvedServices) -> str:
@@ -42,13 +47,17 @@ def resolved_services_text(services: ResolvedServices) -> str:
     each = {name: asdict(question.loaded.scenario) for name, question in services.questions.items()}
     first = services.first
     said = {key: value for key, value in next(iter(each.values())).items() if key not in _OF_ONE_POOL}
-    said |= {"seed": services.seed, "seeds": first.seeds, "horizon": first.horizon_s}
+    horizon_s = None if services.demands else first.horizon_s
+    said |= {"seed": services.seed, "seeds": first.seeds, "horizon": horizon_s}
+    if services.jobs is not None:
+        jobs = asdict(services.jobs.loaded.scenario)
+        said |= {"jobs": jobs["jobs"], "slo": jobs["slo"]}
     said["plans"] = [
         _plan(services, str(plan["name"]), {name: one["plans"][place] for name, one in each.items()})
         for place, plan in enumerate(said["plans"])
     ]
     listed = [
-        {"name": name} | {key: one[key] for key in ("model", "workload", "slo", "tenants")}
+        {"name": name} | {key: one[key] for key in ("model", "workload", "demand", "slo", "tenants")}
         for name, one in each.items()
     ]
     place = list(said).index("plans")
@@ -62,19 +71,26 @@ def _plan(services: ResolvedServices, name: str, parts: dict[str, dict[str, Any]
     """A plan with the part of each service; what is of the nodes that services share, once."""
     rights = {service: asdict(one) for (plan, service), one in services.loaded.sharing.items() if plan == name}
     found: dict[str, Any] = {"name": name}
+    beside = services.beside_jobs(name)
+    if services.jobs is not None:
+        jobs = next(plan for plan in services.jobs.loaded.scenario.plans if plan.name == name)
+        found |= {key: value for key, value in asdict(jobs).items() if key in ("buy", *OF_JOBS)}
     if rights:
         first = parts[next(iter(rights))]
         startup = {key: first["startup"][key] for key in STARTUP_OF_NODES}
         found |= {key: first[key] for key in OF_NODES} | {"startup": startup}
         preempt = {one.pop("preempt") for one in rights.values()}
         found[SHARING] = {"preempt": preempt == {True}}
-    return found | {KEY: {service: _part(part, rights.get(service)) for service, part in parts.items()}}
+    return found | {
+        KEY: {service: _part(part, rights.get(service), service in beside) for service, part in parts.items()}
+    }
 
 
-def _part(plan: dict[str, Any], rights: dict[str, Any] | None) -> dict[str, Any]:
+def _part(plan: dict[str, Any], rights: dict[str, Any] | None, beside_jobs: bool) -> dict[str, Any]:
     """Part of a plan that serves a service; on shared nodes with its rights there."""
     without_shared(plan)
-    part = {key: value for key, value in plan.items() if key not in OF_A_PLAN}
+    dropped = (*OF_A_PLAN, *(OF_NODES if beside_jobs else ()))
+    part = {key: value for key, value in plan.items() if key not in dropped}
     if rights is None:
         return part
     startup = {key: value for key, value in part["startup"].items() if key not in STARTUP_OF_NODES}

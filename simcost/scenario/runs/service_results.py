@@ -7,15 +7,25 @@ from math import fsum
 
 import pyarrow as pa
 
+from simcost.billing import Costs
 from simcost.catalog import Catalog
 from simcost.compare.provisioning import Provisioning
 from simcost.compare.results import RunResult, Served
 from simcost.ledger.requests import METRICS
-from simcost.scenario.runs.bills import PurchasedNodes, costs_by_owner, energy_of, nodes_of, with_charges
-from simcost.scenario.runs.contributions import ServedSide, as_one
+from simcost.scenario.runs.bills import (
+    PurchasedNodes,
+    costs_by_owner,
+    energy_of,
+    held_by_jobs,
+    nodes_of,
+    with_charges,
+)
+from simcost.scenario.runs.contributions import ServedSide, TrainedSide, as_one
 from simcost.scenario.runs.tables import RunTables
 from simcost.slo import SloReport
 
+_JOBS = ""
+"""The jobs among the owners of nodes; services have names."""
 _LEVELS = ("mean", "p50", "p90", "p95", "p99")
 
 
@@ -27,6 +37,8 @@ def of_services(
     *,
     shared: Sequence[PurchasedNodes] = (),
     sharing: Collection[str] = (),
+    trained: TrainedSide | None = None,
+    beside_jobs: Collection[str] = (),
 ) -> RunTables:
     """The result of a plan in a replication, billed, with that of each service; and its tables.
 
@@ -37,27 +49,53 @@ def of_services(
         catalog: prices.
         shared: nodes that services share.
         sharing: the services that do.
+        trained: its jobs, if there are any.
+        beside_jobs: the services on the nodes that jobs use.
     """
-    own = [one for name, side in sides.items() if name not in sharing for one in side.bought]
-    bought = [*own, *shared]
-    costs, parts = costs_by_owner(bought, {name: side.bought for name, side in sides.items()}, catalog)
+    apart = [name for name in sides if name not in (*sharing, *beside_jobs)]
+    own = [one for name in apart for one in sides[name].bought]
+    of_jobs = [] if trained is None else trained.bought
+    bought = [*own, *shared, *of_jobs]
+    held_nodes: dict[str, Sequence[PurchasedNodes]] = {name: side.bought for name, side in sides.items()}
+    if trained is not None:
+        held_nodes[_JOBS] = list(map(held_by_jobs, of_jobs)) if beside_jobs else of_jobs
+    costs, parts = costs_by_owner(bought, held_nodes, catalog)
     services = [as_one(name, replication, side, None, catalog, parts[name]) for name, side in sides.items()]
-    hours = fsum(one.usage.node_hours() * one.usage.slots_per_node for one in bought)
-    held = fsum(one.result.accelerator_hours for one in services)
+    hours = fsum(map(_accelerator_hours, bought))
+    held = {one.result.plan: one.result.accelerator_hours for one in services}
+    there = fsum([*(_accelerator_hours(one) for one in (*own, *shared)), *(held[name] for name in beside_jobs)])
+    busy = fsum([*(side.busy_hours for side in sides.values()), *([] if trained is None else [trained.busy_hours])])
     result = RunResult(
         plan=plan,
         replication=replication,
         bill=with_charges(costs, [charge for side in sides.values() for charge in side.api]),
         node_hours=fsum(one.usage.node_hours() for one in bought),
         accelerator_hours=hours,
-        utilisation=fsum(side.busy_hours for side in sides.values()) / hours if hours else 0.0,
-        served=_together([side.served for side in sides.values()], hours / held if held else 1.0),
+        utilisation=busy / hours if hours else 0.0,
+        served=_together([side.served for side in sides.values()], there / (fsum(held.values()) or there or 1.0)),
+        trained=None if trained is None else trained.trained,
+        jobs_usd=_used_usd(parts[_JOBS]) if _JOBS in parts else None,
         energy=energy_of(bought, catalog),
         services=tuple(one.result for one in services),
     )
-    nodes = [_named(one.nodes, one.result.plan) for one in services if one.result.plan not in sharing]
-    nodes += [_named(nodes_of(shared, catalog), None)] if shared else []
-    return RunTables(result=result, nodes=pa.concat_tables(nodes), services=tuple(services))
+    nodes = [_named(one.nodes, one.result.plan) for one in services if one.result.plan in apart]
+    nodes += [_named(nodes_of(of_all, catalog), None) for of_all in (shared, of_jobs) if of_all]
+    return RunTables(
+        result=result,
+        nodes=pa.concat_tables(nodes),
+        gpus=None if trained is None else trained.timeline,
+        waits=None if trained is None else trained.waits,
+        services=tuple(services),
+    )
+
+
+def _accelerator_hours(nodes: PurchasedNodes) -> float:
+    return nodes.usage.node_hours() * nodes.usage.slots_per_node
+
+
+def _used_usd(costs: Costs) -> float:
+    """Costs but for commitments that nobody used."""
+    return costs.total_usd - costs.compute_by_state_usd.get("unused_commitment", 0.0)
 
 
 def _named(nodes: pa.Table, service: str | None) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from simcost.compare.comparison import compare
@@ -14,6 +14,7 @@ from simcost.scenario.runs.contributions import ServedSide, served_side
 from simcost.scenario.runs.execution import RunOptions, execute, watched
 from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.results_folder import ComparedRuns, longest_s, results_by_plan
+from simcost.scenario.runs.service_jobs import jobs_of_services, list_jobs_of_services, on_fleet_of_jobs
 from simcost.scenario.runs.service_provenance import (
     assumptions_of_services,
     provenance_of_services,
@@ -49,19 +50,33 @@ class _Sides:
 
 def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTables]:
     """Contribution of each plan in each replication."""
-    sides = _sides(services, options)
+    runs, training = _serving_runs(services, options), list_jobs_of_services(services, options.folder)
+    note = watched([*runs, *training], options.progress)
+    sides = _sides(services, runs, options, note)
+    trained = jobs_of_services(services, training, sides.services, options, note)
     rows = []
     for plan in (one.name for one in services.loaded.first.scenario.plans):
+        beside = services.beside_jobs(plan)
         for replication in range(services.first.seeds):
             own = {name: sides.services[plan, name, replication] for name in services.questions}
-            shared = sides.shared.get((plan, replication), [])
-            sharing = [name for name in own if (plan, name) in services.loaded.sharing]
-            rows.append(of_services(plan, replication, own, services.catalog, shared=shared, sharing=sharing))
+            jobs = trained.get((plan, replication))
+            own |= {} if jobs is None else {name: on_fleet_of_jobs(own[name], jobs) for name in beside}
+            row = of_services(
+                plan,
+                replication,
+                own,
+                services.catalog,
+                shared=sides.shared.get((plan, replication), []),
+                sharing=[name for name in own if (plan, name) in services.loaded.sharing],
+                trained=jobs,
+                beside_jobs=beside,
+            )
+            rows.append(row)
     return rows
 
 
-def _sides(services: ResolvedServices, options: RunOptions) -> _Sides:
-    """Simulate each service, those on shared nodes together."""
+def _serving_runs(services: ResolvedServices, options: RunOptions) -> list[SeparateRun | SharedRun]:
+    """Each service alone, those on nodes that they share together."""
     sharing = services.loaded.sharing
     runs = [
         SeparateRun(service=name, run=run)
@@ -70,7 +85,16 @@ def _sides(services: ResolvedServices, options: RunOptions) -> _Sides:
             question, options.folder, without=[plan for plan, service in sharing if service == name]
         )
     ]
-    shared = list_shared_runs(services, options.folder)
+    return [*runs, *list_shared_runs(services, options.folder)]
+
+
+def _sides(
+    services: ResolvedServices,
+    runs: Sequence[SeparateRun | SharedRun],
+    options: RunOptions,
+    note: Callable[[], None],
+) -> _Sides:
+    """Simulate the services."""
     arrivals = {
         name: Arrivals(question.source, kept=options.jobs)
         for name, question in services.questions.items()
@@ -89,9 +113,8 @@ def _sides(services: ResolvedServices, options: RunOptions) -> _Sides:
             }
         )
 
-    every: list[SeparateRun | SharedRun] = [*runs, *shared]
     found = _Sides()
-    for one in execute(every, serve, jobs=options.jobs, note=watched(every, options.progress)):
+    for one in execute(runs, serve, jobs=options.jobs, note=note):
         found.services.update(one.services)
         found.shared.update(one.shared)
     return found
@@ -117,6 +140,7 @@ def compared_services(services: ResolvedServices, rows: list[RunTables]) -> Comp
         level=scenario.level,
         quality=scenario.quality,
         margin=scenario.margin,
+        risk=next((one.demand.risk for one in services.demands.values()), None),
         of_services=_qualities(services),
     )
     return ComparedRuns(
@@ -126,6 +150,7 @@ def compared_services(services: ResolvedServices, rows: list[RunTables]) -> Comp
         resolved=resolved_services_text(services),
         provenance=provenance_of_services(services, longest_s(rows)),
         assumptions=assumptions_of_services(services),
+        demands=services.demands,
     )
 
 

@@ -34,7 +34,7 @@ class RunTables:
     waits: pa.Table | None = None
     followed: pa.Table | None = None
     services: tuple[RunTables, ...] = ()
-    """Of a plan of several services, what each contributes in place of the tables above but `nodes`."""
+    """Of a plan of several services, what each contributes in place of the tables of requests above."""
 
 
 def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
@@ -47,7 +47,7 @@ def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
     to the next. These are of replication 0. nodes: `plan, replication`, the columns of `ledger.NODES`, and
     `provider, sku, region`: what was metered, for `simcost bill`. charges: `plan, replication` and the fields of
     `Charge`. runs: one line per plan and replication. Of several services, tables have the column `service` after
-    `plan` but for charges and runs, which are of the plan, nodes that services share
+    `plan` but for those of jobs, charges and runs, which are of the plan, nodes that services share
     have none in it, and services has a line per plan, replication and service.
     """
     folder.mkdir()
@@ -88,8 +88,7 @@ class _Part:
 def _parts(rows: Iterable[RunTables]) -> Iterator[_Part]:
     for row in rows:
         head = {"plan": row.result.plan}
-        if not row.services:
-            yield _Part(head=head, row=row)
+        yield _Part(head=head, row=row)
         for one in row.services:
             yield _Part(head=head | {"service": one.result.plan}, row=one)
 

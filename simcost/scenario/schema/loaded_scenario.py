@@ -42,6 +42,8 @@ class LoadedServices:
     """By name, in the order of the file; a plan in them holds the part of this service."""
     sharing: Mapping[tuple[str, str], Sharing]
     """By plan and service, of those on nodes that several services share."""
+    jobs: LoadedScenario | None = None
+    """The jobs as a scenario of their own under the same plans; None = there are none."""
     text: str
     """The file as it is written."""
     root: YamlNode

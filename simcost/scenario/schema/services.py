@@ -5,7 +5,7 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
-from simcost.scenario.schema.scenario import Workload
+from simcost.scenario.schema.scenario import Demand, Workload
 from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
 from simcost.units import PositiveCount
@@ -21,6 +21,9 @@ class ServiceDemand:
     """Name of a model in the catalog; None = that of the scenario, or that which each plan serves it with."""
     workload: tuple[Workload, ...] = ()
     """Its requests, as those of a scenario."""
+    demand: Demand | None = None
+    """Its requests where they are forecast, instead of a workload. All demands of a scenario are as long and have the
+    same `risk`; workloads beside them are as long too."""
     slo: Slo
     """Targets of its requests."""
     tenants: tuple[TenantTerms, ...] = ()

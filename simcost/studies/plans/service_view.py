@@ -80,15 +80,25 @@ def met(plan: Document) -> str:
 
 
 def unallocated(document: Document) -> list[str]:
-    """Money that no service used, a sentence a plan."""
+    """Money that jobs used beside services, and that nobody used; a sentence a plan."""
     if not has_services(document):
         return []
-    found = {plan["name"]: _unallocated(plan) for plan in document["plans"]}
-    return [
-        f"{name}: no service used {' and '.join(f'{usd(usd_per_month)} of {part}' for part, usd_per_month in parts)}"
-        for name, parts in found.items()
-        if parts
-    ]
+    return [f"{plan['name']}: {text}" for plan in document["plans"] if (text := _beside_services(plan))]
+
+
+def _beside_services(plan: Document) -> str:
+    """What is of no service; empty where there is nothing."""
+    parts = " and ".join(f"{usd(usd_per_month)} of {part}" for part, usd_per_month in _unallocated(plan))
+    jobs = _jobs(plan)
+    used = [f"jobs used {usd(usd_per_month)}" for _, usd_per_month in jobs]
+    unused = [f"{'nobody' if jobs else 'no service'} used {parts}"] if parts else []
+    return ", ".join([*used, *unused])
+
+
+def _jobs(plan: Document) -> list[tuple[str, float]]:
+    """Part of the bill that jobs used; none where there are no jobs."""
+    by_service = plan["allocation_by_service_usd_per_month"]
+    return [("jobs", by_service["jobs"])] if "jobs" in by_service else []
 
 
 def _unallocated(plan: Document) -> list[tuple[str, float]]:
@@ -118,7 +128,7 @@ def cost_by_service(document: Document) -> Any:
 
 def _parts(plan: Document) -> Rows:
     by_service = plan["allocation_by_service_usd_per_month"]["services"]
-    parts = [*by_service.items(), *_unallocated(plan)]
+    parts = [*by_service.items(), *_jobs(plan), *_unallocated(plan)]
     return [
         {"group": plan["name"], "part": name, "value": cost_usd, "label": "", "ink": "white"}
         for name, cost_usd in parts
