@@ -16,6 +16,7 @@ from simcost.catalog.facts import (
     TokenPrice,
 )
 from simcost.catalog.loading import load_catalog
+from simcost.catalog.slices import Slice
 
 __all__ = [
     "Accelerator",
@@ -24,6 +25,7 @@ __all__ = [
     "HardwareFit",
     "Model",
     "Offer",
+    "Slice",
     "StepFactor",
     "TierPrice",
     "TokenPrice",

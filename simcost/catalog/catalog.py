@@ -33,7 +33,7 @@ from simcost.catalog.facts import (
     Upfront,
 )
 from simcost.catalog.public_traces import PublicTrace
-from simcost.catalog.slices import MigSlices
+from simcost.catalog.slices import MigSlices, Slice, slice_of
 from simcost.catalog.training_runs import TrainingRun
 from simcost.errors import CatalogError, did_you_mean
 
@@ -264,8 +264,12 @@ class Catalog:
         return tuple(sorted(rows, key=lambda row: row.sequence_tokens))
 
     def mig_slices(self, accelerator: str) -> MigSlices | None:
-        """The slices into which MIG divides an accelerator, if it can."""
+        """The instances into which MIG divides an accelerator, if it can."""
         return next((row for row in self.facts.mig if row.accelerator == accelerator), None)
+
+    def slice_of(self, accelerator: str, name: str) -> Slice:
+        """The part of an accelerator with a name, as `1g.10gb` or `1/4`. Raises CatalogError."""
+        return slice_of(accelerator, name, self.mig_slices(accelerator))
 
     def power_draw(self, name: str) -> PowerDraw | None:
         """The measured power of an accelerator, of a `vcpu` or a `memory-gb`, if any."""

@@ -1,48 +1,127 @@
-"""Parts of an accelerator that several replicas share: MIG instances and time slices."""
+"""Parts of an accelerator that a replica takes: MIG instances and time slices."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
 
-from simcost.catalog.facts import Provenance
+from simcost.catalog.facts import Accelerator, Provenance
+from simcost.errors import CatalogError, did_you_mean
 from simcost.units import PositiveCount
 
-Sharing = Literal["mig", "time"]
-"""Instances with memory and processors of their own, or turns on the whole device."""
-_SIZES = {7: (1, 2, 3, 4, 7), 4: (1, 2, 4), 2: (1, 2)}
-"""Slices that an instance may have, by the slices of the device."""
+_SHAPES = {
+    7: ((1, 1, range(7)), (1, 2, range(0, 7, 2)), (2, 2, range(0, 5, 2)), (3, 4, (0, 4)), (4, 4, (0,)), (7, 8, (0,))),
+    4: ((1, 1, range(4)), (2, 2, (0, 2)), (4, 4, (0,))),
+}
+"""Instances by the slices of compute of a device: slices of compute, slices of memory, and at which of those an
+instance may begin. NVIDIA MIG User Guide, "Supported MIG Profiles".
+"""
+_TIME_SLICE = re.compile(r"1/([2-9]|[1-9]\d)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A MIG instance, or a time slice."""
+
+    name: str
+    """Profile of the instance, as `1g.10gb`, or `1/4`."""
+    part: Fraction
+    """Of the device, where others may hold the rest of it: by slices of compute."""
+    memory: Fraction
+    """Of the memory and of its bandwidth."""
+    compute: Fraction
+    """Of the processors."""
+    memory_bytes: float | None = None
+    """As its profile says; None = its part of the device's."""
+    width: int = 0
+    """Slices of memory; 0 = a time slice, which has none of its own."""
+    starts: tuple[int, ...] = ()
+    """Slices of memory at which it may begin."""
+    copies: int
+    """Of it on a device that holds no others."""
+
+    def of(self, accelerator: Accelerator) -> Accelerator:
+        """The device that a replica on the slice has."""
+        compute, memory = float(self.compute), accelerator.memory_bytes * float(self.memory)
+
+        def part(flops: float | None) -> float | None:
+            return None if flops is None else flops * compute
+
+        return replace(
+            accelerator,
+            memory_bytes=memory if self.memory_bytes is None else min(memory, self.memory_bytes),
+            memory_bytes_per_s=accelerator.memory_bytes_per_s * float(self.memory),
+            bf16_flops=accelerator.bf16_flops * compute,
+            fp8_flops=part(accelerator.fp8_flops),
+            int8_flops=part(accelerator.int8_flops),
+            fp4_flops=part(accelerator.fp4_flops),
+        )
+
+    @property
+    def assumption(self) -> str:
+        """Assumption on its speed."""
+        if self.width:
+            return (
+                f"A MIG instance {self.name} has {self.memory} of the memory and its bandwidth and {self.compute} of "
+                "the processors of its device at the efficiency of the whole one, which no measurement here confirms."
+            )
+        return (
+            f"A time slice has {self.part} of the time and the memory of its device, as if the others were always "
+            "busy; switches between them take no time."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigSlices(Provenance):
-    """Slices of compute into which MIG divides a device."""
+    """Instances into which MIG divides a device."""
 
     accelerator: str
     slices: PositiveCount
+    """Of compute."""
+    profiles: str
+    """Names of its instances, smallest first."""
 
     @property
-    def parts(self) -> tuple[Fraction, ...]:
-        """Parts of the device that an instance may have."""
-        return tuple(Fraction(size, self.slices) for size in _SIZES.get(self.slices, (self.slices,)))
+    def instances(self) -> tuple[Slice, ...]:
+        """The instances that it offers; the last is the whole device."""
+        shapes = _SHAPES[self.slices]
+        width = shapes[-1][1]
+        return tuple(
+            Slice(
+                name=name,
+                part=Fraction(compute, self.slices),
+                memory=Fraction(memory, width),
+                compute=Fraction(compute, width),
+                memory_bytes=float(name.partition(".")[2].removesuffix("gb")) * 1e9,
+                width=memory,
+                starts=tuple(starts),
+                copies=len(starts),
+            )
+            for name, (compute, memory, starts) in zip(self.profiles.split(), shapes, strict=True)
+        )
 
 
-def slice_fault(accelerator: str, part: Fraction, sharing: Sharing, mig: MigSlices | None) -> str:
-    """Reason why a replica cannot take a part of an accelerator; empty where it can, or takes whole ones.
+def slice_of(accelerator: str, name: str, mig: MigSlices | None) -> Slice:
+    """The part of an accelerator with a name: `1g.10gb`, or `1/4`.
 
-    >>> slice_fault("h100-sxm", Fraction(1, 3), "time", None)
-    ''
-    >>> slice_fault("l4", Fraction(1, 7), "mig", None)
-    'l4 cannot be divided by MIG; share it by time slices, or take whole ones'
+    Raises:
+        CatalogError: it has no such part; the message lists those it has.
+
+    >>> slice_of("l4", "1/4", None).part
+    Fraction(1, 4)
     """
-    if part.denominator == 1 and part > 0:
-        return ""
-    if not 0 < part < 1:
-        return f"a replica takes {part} of {accelerator}: write a whole number, or a part of one"
-    if sharing == "time":
-        return "" if part.numerator == 1 else f"time slices of {accelerator} are equal: 1/2, 1/3, ..., not {part}"
+    if found := _TIME_SLICE.fullmatch(name):
+        copies = int(found[1])
+        part = Fraction(1, copies)
+        return Slice(name=name, part=part, memory=part, compute=part, copies=copies)
     if mig is None:
-        return f"{accelerator} cannot be divided by MIG; share it by time slices, or take whole ones"
-    if part in mig.parts:
-        return ""
-    offered = ", ".join(str(one) for one in mig.parts)
-    return f"{accelerator} has no MIG instance of {part}; it offers {offered}"
+        raise CatalogError(
+            f"{accelerator} has no slice {name!r}: it cannot be divided by MIG; write a time slice, 1/2 to 1/99, or "
+            "leave slice out"
+        )
+    instances = {one.name: one for one in mig.instances}
+    if name not in instances:
+        raise CatalogError(
+            f"{accelerator} has no slice {name!r}{did_you_mean(name, list(instances))}; it offers "
+            f"{', '.join(instances)}, and time slices, 1/2 to 1/99"
+        )
+    return instances[name]

@@ -87,8 +87,22 @@ def check_replica(model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> 
         spec.lora.check(model)
     check_parallelism(spec.shape(model), spec)
     kv_bytes(spec.kv_precision)
+    if spec.slice is not None and spec.accelerators > 1:
+        raise InputError(
+            f"slice {spec.slice} is a part of one accelerator, and the replica spreads over {spec.accelerators}; take "
+            "out slice, or tp, pp and dp"
+        )
     if spec.kv_precision == "fp4" and accelerator.fp4_flops is None:
         raise InputError(f"{accelerator.name} has no fp4, and a KV cache in fp4 needs it; use kv_precision fp8")
+
+
+def device_of(accelerator: Accelerator, spec: ReplicaSpec, catalog: Catalog | None) -> Accelerator:
+    """The device that the replica has: the accelerator, or the slice that it takes. Raises CatalogError."""
+    from simcost.catalog import load_catalog
+
+    if spec.slice is None:
+        return accelerator
+    return (catalog or load_catalog()).slice_of(accelerator.name, spec.slice).of(accelerator)
 
 
 def check_parallelism(model: Model, spec: ReplicaSpec) -> None:
@@ -224,6 +238,7 @@ def fit_memory(
         DoesNotFitError: less than one block of KV cache is left; the message says what would fit.
     """
     check_replica(model, accelerator, spec)
+    accelerator = device_of(accelerator, spec, catalog)
     model = spec.shape(model)
     if spec.kv_tokens is not None and spec.kv_tokens < BLOCK_TOKENS:
         raise InputError(f"kv_tokens {spec.kv_tokens} is less than one block of {BLOCK_TOKENS} tokens")
@@ -307,13 +322,17 @@ def _what_is_missing(
 def _what_would_fit(
     model: Model, accelerator: Accelerator, spec: ReplicaSpec, tokens: int, drafter: _Drafter
 ) -> Iterator[str]:
-    """No drafter, more devices, smaller weights, or another device, with the KV tokens each would leave."""
+    """No drafter, more devices, smaller weights, a larger slice or another device, with the KV tokens it leaves."""
     from simcost.catalog import load_catalog
 
     if drafter.weights and (kv := _capacity(model, accelerator, spec, tokens)):
         yield f"no speculation ({kv:,} KV tokens)"
     for tp in possible_tp(model):
-        if spec.tp < tp <= 16 and (kv := _capacity(model, accelerator, replace(spec, tp=tp), tokens)):
+        if (
+            spec.slice is None
+            and spec.tp < tp <= 16
+            and (kv := _capacity(model, accelerator, replace(spec, tp=tp), tokens))
+        ):
             yield f"tp {tp} ({kv:,} KV tokens)"
             break
     for precision in ("fp8", "int4"):
@@ -322,6 +341,9 @@ def _what_would_fit(
             if kv:
                 yield f"precision {precision} ({kv:,} KV tokens)"
                 break
+    if spec.slice is not None:
+        yield "a larger slice, or a whole accelerator"
+        return
     others = [o for o in load_catalog().facts.accelerators if o.vendor == accelerator.vendor]
     others.sort(key=lambda other: other.memory_bytes)
     fitting = [f"{o.name} ({kv:,})" for o in others if (kv := _capacity(model, o, spec, tokens))]

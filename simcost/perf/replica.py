@@ -66,6 +66,8 @@ class ReplicaSpec:
     """Data parallelism of the attention: ranks with a KV cache each, which step together."""
     ep: PositiveCount = 1
     """Expert parallelism: groups of accelerators that hold whole experts; it takes no accelerators of its own."""
+    slice: str | None = None
+    """Part of one accelerator: a MIG instance, `1g.10gb`, or a time slice, `1/4`; None = whole ones."""
     precision: Precision = "bf16"
     """Precision of the weights; embedding and LM head stay at 16 bits."""
     kv_precision: Precision = "bf16"

@@ -19,7 +19,7 @@ from simcost.catalog.facts import Accelerator, HardwareFit, Model
 from simcost.errors import CatalogError
 from simcost.perf.drafting import Drafting, draft_time
 from simcost.perf.factors import LEVELS, Correction, corrected, correction
-from simcost.perf.memory import check_replica, gemm_rate
+from simcost.perf.memory import check_replica, device_of, gemm_rate
 from simcost.perf.replica import GivenStep, ReplicaSpec
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ GIVEN_SIGMA = 0.08
 """Left over after calibration on the same engine: the median error of such a calibration."""
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
 UNMEASURED_SIGMA = 0.30
-"""An accelerator that nobody measured: the worst error of predicting a measured one from the others."""
+"""An accelerator or a slice that nobody measured: the worst error of predicting a measured accelerator from others."""
 SPECULATION_SIGMA = 0.20
 """Spread of the speed-ups by speculation against 13 published ones, acceptance given: docs/validation.md."""
 OTHER_VENDOR_SIGMA = 0.40
@@ -146,6 +146,7 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
         CatalogError: several accelerators without known link; no coefficients in the catalog.
     """
     source = step_source(catalog, model, accelerator, spec)
+    accelerator = device_of(accelerator, spec, catalog)
     if isinstance(source, GivenStep):
         step = _given(source)
         return _speculative(step, catalog, model, accelerator, spec, None, step.b_s_per_token)
@@ -154,6 +155,8 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
         found = _of_pruned(found, correction(catalog, replace(model, name=""), accelerator, spec))
     step = _corrected(source, spec.shape(model), accelerator, spec, found)
     step = _speculative(step, catalog, model, accelerator, spec, found, _head_row_s(source, model, accelerator, spec))
+    if spec.slice is not None:
+        step = replace(step, sigma=max(step.sigma, UNMEASURED_SIGMA))
     return step if spec.lora is None else step.scaled(spec.lora.step_factor)
 
 
@@ -198,6 +201,7 @@ def _of_pruned(whole: Correction, unmeasured: Correction) -> Correction:
 def step_source(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> GivenStep | HardwareFit:
     """Source of the step time; raises as `step_time` does, but computes nothing."""
     check_replica(model, accelerator, spec)
+    device_of(accelerator, spec, catalog)
     if spec.speculation is not None:
         spec.speculation.rates(catalog, model)
     if spec.step is not None:

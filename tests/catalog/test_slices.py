@@ -5,30 +5,58 @@ from fractions import Fraction
 import pytest
 
 from simcost.catalog import load_catalog
-from simcost.catalog.slices import MigSlices, Sharing, slice_fault
+from simcost.catalog.slices import MigSlices
+from simcost.errors import CatalogError
+
+CATALOG = load_catalog()
 
 
 @pytest.mark.parametrize(
-    ("part", "sharing", "fault"),
+    ("accelerator", "name", "part", "memory", "copies"),
     [
-        (Fraction(2), "mig", ""),
-        (Fraction(3, 7), "mig", ""),
-        (Fraction(5, 7), "mig", "h100-sxm has no MIG instance of 5/7; it offers 1/7, 2/7, 3/7, 4/7, 1"),
-        (Fraction(1, 2), "mig", "h100-sxm has no MIG instance of 1/2; it offers 1/7, 2/7, 3/7, 4/7, 1"),
-        (Fraction(1, 2), "time", ""),
-        (Fraction(2, 3), "time", "time slices of h100-sxm are equal: 1/2, 1/3, ..., not 2/3"),
-        (Fraction(3, 2), "time", "a replica takes 3/2 of h100-sxm: write a whole number, or a part of one"),
+        ("h100-sxm", "1g.10gb", Fraction(1, 7), Fraction(1, 8), 7),
+        ("h100-sxm", "1g.20gb", Fraction(1, 7), Fraction(1, 4), 4),
+        ("h100-sxm", "2g.20gb", Fraction(2, 7), Fraction(1, 4), 3),
+        ("h100-sxm", "3g.40gb", Fraction(3, 7), Fraction(1, 2), 2),
+        ("h200-sxm", "4g.71gb", Fraction(4, 7), Fraction(1, 2), 1),
+        ("rtx-pro-6000", "2g.48gb", Fraction(1, 2), Fraction(1, 2), 2),
+        ("l4", "1/3", Fraction(1, 3), Fraction(1, 3), 3),
     ],
 )
-def test_what_an_accelerator_offers(part: Fraction, sharing: Sharing, fault: str) -> None:
-    mig = load_catalog().mig_slices("h100-sxm")
-    assert slice_fault("h100-sxm", part, sharing, mig) == fault
+def test_what_an_accelerator_offers(accelerator: str, name: str, part: Fraction, memory: Fraction, copies: int) -> None:
+    found = CATALOG.slice_of(accelerator, name)
+    assert (found.part, found.memory, found.copies) == (part, memory, copies)
+    whole = CATALOG.accelerator(accelerator)
+    device = found.of(whole)
+    assert device.memory_bytes <= whole.memory_bytes * memory
+    assert device.memory_bytes_per_s == pytest.approx(whole.memory_bytes_per_s * memory)
+    assert device.bf16_flops <= whole.bf16_flops * part
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "name", "message"),
+    [
+        (
+            "h100-sxm",
+            "1g.5gb",
+            "h100-sxm has no slice '1g.5gb'.* it offers 1g.10gb, 1g.20gb, 2g.20gb, 3g.40gb, 4g.40gb",
+        ),
+        ("l4", "1g.6gb", "l4 has no slice '1g.6gb': it cannot be divided by MIG; write a time slice"),
+        ("h100-sxm", "2/3", "h100-sxm has no slice '2/3'"),
+        ("h100-sxm", "1/1", "h100-sxm has no slice '1/1'"),
+    ],
+)
+def test_a_slice_that_does_not_exist_is_refused_with_those_that_do(accelerator: str, name: str, message: str) -> None:
+    with pytest.raises(CatalogError, match=message):
+        CATALOG.slice_of(accelerator, name)
 
 
 def test_each_device_is_known_and_its_instances_are_of_it() -> None:
-    catalog = load_catalog()
-    for row in catalog.facts.mig:
-        assert catalog.accelerator(row.accelerator).vendor == "NVIDIA"
+    for row in CATALOG.facts.mig:
+        device = CATALOG.accelerator(row.accelerator)
+        assert device.vendor == "NVIDIA"
         assert isinstance(row, MigSlices)
-        assert row.parts[-1] == 1
-    assert catalog.mig_slices("l4") is None
+        assert row.instances[-1].part == 1
+        for one in row.instances:
+            assert one.memory_bytes is not None
+            assert one.memory_bytes == pytest.approx(float(device.memory_bytes * one.memory), rel=0.12)

@@ -21,6 +21,7 @@ from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
+from simcost.scenario.checks.slice_checks import slice_faults
 from simcost.scenario.checks.speculation_checks import speculation_faults
 from simcost.scenario.checks.tenant_checks import patience_faults, tenant_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
@@ -103,7 +104,8 @@ def _fleet_faults(
     accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
     yield from missing
     if model is not None and accelerator is not None and plan is not None and plan.replica is not None:
-        faults = list(speculation_faults(replica, plan, catalog, model, file))
+        faults = list(slice_faults(replica, plan, catalog, accelerator, file))
+        faults += [] if faults else speculation_faults(replica, plan, catalog, model, file)
         yield from faults or _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
     for part, option in _purchase_options(node, buy, plan):
         yield from _purchase_faults(part, option, plan, catalog, accelerator, file)

@@ -181,7 +181,7 @@ def by_unit(usages: Sequence[LedgerUsage]) -> LedgerUsage:
     """Usages of nodes with whole numbers of accelerators as one, whose nodes have one accelerator each."""
     units = []
     for usage in usages:
-        rows = np.repeat(np.arange(len(usage.nodes)), int(usage.slots_per_node))
+        rows = np.repeat(np.arange(len(usage.nodes)), round(usage.slots_per_node))
         units.append(replace(usage, slots_per_node=1, nodes=usage.nodes.take(pa.array(rows))))
     return _together(units)
 

@@ -209,7 +209,7 @@ def job_key(question: ResolvedScenario, cluster: Cluster, other_pools: str, repl
 
 def key_of(**depends: Any) -> str:
     """SHA-256 of plain data. The code that makes the run is not a part of it: the stored run says which has made it."""
-    return sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _at_hand(startup: Startup, handover_s: float) -> Startup:
@@ -217,26 +217,27 @@ def _at_hand(startup: Startup, handover_s: float) -> Startup:
     return replace(startup, node=handover_s, image=0.0, image_size=None)
 
 
-def node_kinds(plan: Plan, catalog: Catalog, per_replica: int) -> tuple[NodeKind, ...]:
-    """Kinds of nodes that a plan may have, with their prices where there is a choice.
+def node_kinds(plan: Plan, catalog: Catalog, per_replica: int, copies: int = 1) -> tuple[NodeKind, ...]:
+    """Kinds of nodes that a plan may have, with their prices where there is a choice; `copies` replicas share an
+    accelerator.
 
     Raises:
         CatalogError: no such offer, or no price of it.
     """
     if not isinstance(plan.buy, OnDemand | Spot):
-        return (NodeKind(slots=plan.buy.node_accelerators(catalog, per_replica) // per_replica),)
+        return (NodeKind(slots=plan.buy.node_accelerators(catalog, per_replica) // per_replica * copies),)
     return tuple(
-        _node_kind(option, catalog, per_replica, chosen=bool(plan.or_buy))
+        _node_kind(option, catalog, per_replica, copies, chosen=bool(plan.or_buy))
         for option in (plan.buy, *plan.or_buy)
         if isinstance(option, OnDemand | Spot)
     )
 
 
-def _node_kind(option: OnDemand | Spot, catalog: Catalog, per_replica: int, *, chosen: bool) -> NodeKind:
+def _node_kind(option: OnDemand | Spot, catalog: Catalog, per_replica: int, copies: int, *, chosen: bool) -> NodeKind:
     """A kind of node, with its price where one is `chosen` by it."""
     offer = catalog.offer(option.offer, option.region)
     return NodeKind(
-        slots=offer.accelerators // per_replica,
+        slots=offer.accelerators // per_replica * copies,
         usd_per_h=option.line(catalog).contracted_usd if chosen else 0.0,
         spot=chosen and isinstance(option, Spot),
         vcpus=float(offer.vcpus or 0),
@@ -268,6 +269,8 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     accelerator = catalog.accelerator(replica.accelerator)
     memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog)
     step = step_time(catalog, model, accelerator, replica)
+    part = None if replica.slice is None else catalog.slice_of(accelerator.name, replica.slice)
+    copies = 1 if part is None else part.copies
     sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
     shared = plan.training if isinstance(plan.training, OnShared) else None
     if question.source is None:
@@ -276,7 +279,7 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     control = control_of(plan, loaded, question.source)
     plan, refused = within(plan, control.nodes, catalog)
     pool = Pool(
-        name=f"{replica.shape(model).name} on {accelerator.name}",
+        name=f"{replica.shape(model).name} on {accelerator.name}" + ("" if part is None else f" {part.name}"),
         step=step,
         kv_capacity_tokens=memory.kv_capacity_tokens,
         first_token_overhead_s=replica.first_token_overhead,
@@ -295,8 +298,9 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         prefix_block_tokens=block if reads_prompt_prefixes(control.router) or reads_prefixes(plan) else None,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=memory.weights_bytes,
-        kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators),
-        accelerators_per_replica=replica.accelerators,
+        kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators, copies),
+        accelerators_per_replica=replica.accelerators if copies == 1 else 1 / copies,
+        slice=part,
         response_bytes_per_token=plan.response_bytes_per_token,
         api_latency_s=None if plan.overflow is None else (plan.overflow.ttft, plan.overflow.tpot),
     )
@@ -311,6 +315,11 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         memory=memory,
         sigma=sigma,
         factors=factors,
-        notes=(*control.notes, *refused, *cache_notes(plan, window_layers=model.window_layers + model.linear_layers)),
+        notes=(
+            *control.notes,
+            *refused,
+            *([] if part is None else [part.assumption]),
+            *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
+        ),
         inputs=control.inputs,
     )

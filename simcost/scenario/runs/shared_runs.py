@@ -147,6 +147,7 @@ def _simulate(
                 rows=drafts[name] / ROWS if kept else None,
                 closed=question.loaded.scenario.closed_workload(),
                 seed=replication_seed(question.seed, run.replication),
+                accelerators=None if pool.slice is None else pool.slice.part,
                 priority=rights.priority,
                 quota=rights.quota,
             )

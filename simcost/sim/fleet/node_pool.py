@@ -3,8 +3,9 @@
 `providers` decide when nodes are ordered and given back. Kinds are tried best first, the next where one is refused.
 """
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from math import ceil
+from types import MappingProxyType
 
 import numpy as np
 import simpy
@@ -12,7 +13,7 @@ import simpy
 from simcost.plan.nodes import NodeKind
 from simcost.plan.shared_nodes import SharedNodes
 from simcost.rng import stream
-from simcost.sim.fleet.node_slots import NodeSlots
+from simcost.sim.fleet.node_slots import Instance, NodeSlots
 from simcost.sim.fleet.records import Node
 from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine.layout import NEVER
@@ -23,9 +24,17 @@ class Machines:
     """The nodes that are there or on their way."""
 
     def __init__(
-        self, env: simpy.Environment, plan: SharedNodes, recorder: Recorder, cold: ColdStart, seed: int, parts: int = 1
+        self,
+        env: simpy.Environment,
+        plan: SharedNodes,
+        recorder: Recorder,
+        cold: ColdStart,
+        seed: int,
+        parts: int = 1,
+        instances: Mapping[int, Instance] = MappingProxyType({}),
     ) -> None:
         self.env, self.kinds, self.recorder, self.cold, self.parts = env, plan.kinds, recorder, cold, parts
+        self.instances = instances
         self.nodes: list[Node] = []
         troubles = plan.interruptions
         zones = troubles.zone_count if troubles else 1
@@ -72,7 +81,7 @@ class Machines:
             now,
             moved_ns=now,
             kind=kind,
-            room=NodeSlots(self.kinds[kind].slots, self.parts),
+            room=NodeSlots(self.kinds[kind].slots, self.parts, self.instances),
             spot=is_spot,
         )
         self._ordered += 1

@@ -5,15 +5,17 @@ As that of Kubernetes: higher priority first, then who has waited longest; what 
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
 from math import inf
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import simpy
 
 from simcost.plan.shared_nodes import SharedNodes
 from simcost.sim.fleet.node_pool import Machines
+from simcost.sim.fleet.node_slots import Instance
 from simcost.sim.fleet.preemption import victims_on
 from simcost.sim.fleet.provisioners import Provider, provider_of
 from simcost.sim.fleet.records import Node, Replica
@@ -35,6 +37,7 @@ class NodeScheduler:
         seed: for start-up times and interruptions of nodes.
         accelerators_per_slot: one over a whole number where replicas take parts of accelerators.
         parts: slots of an accelerator, which a replica either shares or has wholly.
+        instances: MIG instances by the slots that they take.
     """
 
     def __init__(
@@ -46,13 +49,14 @@ class NodeScheduler:
         *,
         accelerators_per_slot: Fraction = Fraction(1),
         parts: int = 1,
+        instances: Mapping[int, Instance] = MappingProxyType({}),
     ) -> None:
         self.env, self.plan, self.recorder, self.seed = env, plan, recorder, seed
         self.accelerators_per_slot = accelerators_per_slot
         self.fleets: list[Fleet] = []
         self.transfers = Transfers(env, plan.startup.network or inf, plan.startup.storage or inf)
         cold = ColdStart(self.transfers, plan.startup, 0.0, recorder, seed)
-        self.machines = Machines(env, plan, recorder, cold, seed, parts)
+        self.machines = Machines(env, plan, recorder, cold, seed, parts, instances)
         self.promised: dict[Replica, tuple[Fleet, Node]] = {}
         """Nodes whose room is kept for a replica, since others were driven away for it."""
         self._making_room = False
@@ -223,4 +227,6 @@ def nodes_of(env: simpy.Environment, pool: Pool, recorder: Recorder, seed: int =
         interruptions=pool.interruptions,
         starts_utc_s=pool.starts_utc_s,
     )
-    return NodeScheduler(env, plan, recorder, seed, accelerators_per_slot=Fraction(pool.accelerators_per_replica))
+    return NodeScheduler(
+        env, plan, recorder, seed, accelerators_per_slot=Fraction(pool.accelerators_per_replica).limit_denominator(1000)
+    )

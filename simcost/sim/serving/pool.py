@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import nan
 
+from simcost.catalog import Slice
 from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
 from simcost.plan.autoscaling import Autoscaler
@@ -45,7 +46,9 @@ class Pool:
     weights_bytes: float = 0.0
     kinds: tuple[NodeKind, ...] = (NodeKind(),)
     """Kinds of nodes; those that are there at first are of the first kind."""
-    accelerators_per_replica: int = 1
+    accelerators_per_replica: float = 1
+    slice: Slice | None = None
+    """Part of an accelerator that a replica takes; None = whole ones."""
     response_bytes_per_token: float = 0.0
     prefill: PrefillSide | None = None
     """Replicas that prefill for these, which decode; None = these do both."""

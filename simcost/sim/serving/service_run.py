@@ -21,6 +21,8 @@ from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.workload.closed import ClosedWorkload
 from simcost.units import NS_PER_S
 
+_SMALLEST_PART = 1000
+"""Of an accelerator that a replica takes: one over this."""
 SAMPLES = 480
 """Lines of the timeline."""
 PULSE_S = 60.0
@@ -65,7 +67,9 @@ class Service:
     @property
     def accelerators_per_replica(self) -> Fraction:
         """Accelerators that a replica takes."""
-        return Fraction(self.pool.accelerators_per_replica) if self.accelerators is None else self.accelerators
+        if self.accelerators is not None:
+            return self.accelerators
+        return Fraction(self.pool.accelerators_per_replica).limit_denominator(_SMALLEST_PART)
 
 
 class ServiceRun:

@@ -12,6 +12,7 @@ from simcost.errors import InputError
 from simcost.ledger.shared_nodes import SHARED, SharedLedger, parts_of_nodes
 from simcost.plan.shared_nodes import SharedNodes
 from simcost.sim.fleet import NodeScheduler
+from simcost.sim.fleet.node_slots import Instance
 from simcost.sim.serving.recorder import Recorder
 from simcost.sim.serving.service_run import Service, ServiceRun, play
 
@@ -50,6 +51,7 @@ def simulate_services(
         seed,
         accelerators_per_slot=Fraction(1, parts),
         parts=parts,
+        instances=_instances(services, parts),
     )
     with ExitStack() as stack:
         runs = [
@@ -79,6 +81,23 @@ def simulate_services(
         services=ledgers,
         disk_gb_per_node=nodes.startup.disk,
     )
+
+
+def _instances(services: Sequence[Service], parts: int) -> dict[int, Instance]:
+    """MIG instances by the parts of an accelerator that they take."""
+    found, names = dict[int, Instance](), dict[int, str]()
+    for service in services:
+        if (slice_ := service.pool.slice) is None or not slice_.width or slice_.part == 1:
+            continue
+        size = int(service.accelerators_per_replica * parts)
+        other = names.setdefault(size, slice_.name)
+        if other != slice_.name:
+            raise InputError(
+                f"service {service.pool.name!r}: MIG instances {slice_.name} and {other} have the same processors and "
+                "cannot be told apart on shared nodes; take one of them, or give the service a `buy` of its own"
+            )
+        found[size] = Instance(slice_.width, slice_.starts)
+    return found
 
 
 def _parts(services: Sequence[Service], nodes: SharedNodes) -> int:
