@@ -5,8 +5,8 @@ Names of batching are as in vLLM. Metrics are samples, taken at intervals and sh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
@@ -68,6 +68,11 @@ class Batching:
     prefill: Literal["chunked", "whole"] = "chunked"
     """chunked: prompts are cut to the budget and share steps with decodes (vLLM v1).
     whole: a step with prefill holds whole prompts and no decodes (vLLM v0, TGI)."""
+    max_batch: Annotated[int, Ge(1), Le(4096)] | None = None
+    """Requests in a batch at most, as dynamic batchers call it, in place of max_num_seqs; None = max_num_seqs."""
+    window: Seconds = 0.0
+    """Time that an idle engine waits for more requests, from the arrival of the oldest, while it has fewer than the
+    largest batch (Triton: `max_queue_delay`). It waits no more once a request runs."""
     kv_block_tokens: Annotated[int, Ge(1), Le(1024)] | None = None
     """Tokens of a block of the KV cache; vLLM has 16. This, or one of the three below, or `prefix_cache` of the plan:
     the engine keeps its cache in blocks, as vLLM does, and takes them as a prompt is computed, chunk by chunk. None of
@@ -82,6 +87,11 @@ class Batching:
     the one that gives way where blocks are short. None = fcfs."""
 
     @property
+    def of_sequences(self) -> Self:
+        """The same, its largest batch as max_num_seqs."""
+        return self if self.max_batch is None else replace(self, max_num_seqs=self.max_batch, max_batch=None)
+
+    @property
     def in_blocks(self) -> bool:
         """True if the KV cache is in blocks."""
         settings = (self.kv_block_tokens, self.watermark, self.long_prefill_token_threshold, self.policy)
@@ -92,10 +102,12 @@ class Batching:
             raise ValueError(
                 "a KV cache in blocks has chunked prefill; leave out `prefill: whole`, or the keys of blocks"
             )
-        if self.max_num_batched_tokens <= self.max_num_seqs:
+        if self.in_blocks and self.window:
+            raise ValueError("a KV cache in blocks has no batching window; leave out `window`, or the keys of blocks")
+        if self.max_num_batched_tokens <= (self.max_batch or self.max_num_seqs):
             raise ValueError(
                 f"max_num_batched_tokens ({self.max_num_batched_tokens}) must exceed max_num_seqs "
-                f"({self.max_num_seqs}): each running sequence takes one token of every step"
+                f"({self.max_batch or self.max_num_seqs}): each running sequence takes one token of every step"
             )
 
 

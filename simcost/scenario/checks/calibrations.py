@@ -1,4 +1,4 @@
-"""Replicas of a plan that are calibrated: `replica: {from: coefficients.yaml}` as what the file holds."""
+"""Replicas of a plan that were measured: calibrated ones and latency tables as what their files hold."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from simcost.errors import Fault, InputError
+from simcost.scenario.checks.latency_tables import KEY as LATENCY_TABLE
+from simcost.scenario.checks.latency_tables import with_latency_table
 from simcost.scenario.files import yaml
 from simcost.scenario.files.conform import merge
 from simcost.scenario.files.faults import fault_at, shown
@@ -17,7 +19,7 @@ _KEY = "replica"
 
 
 def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode, list[Fault], tuple[str, ...]]:
-    """The scenario with calibrated replicas written in full, faults, and the names of the files that were read.
+    """The scenario with measured replicas written in full, faults, and the names of the files that were read.
 
     Fields next to `from` take precedence over the file; all are at the place of `from`.
     """
@@ -25,6 +27,11 @@ def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode
     names: dict[str, None] = {}
 
     def full(node: YamlNode) -> YamlNode:
+        if (table := node.get(LATENCY_TABLE)) is not None and isinstance(table.value, str):
+            names[table.value] = None
+        return with_latency_table(calibrated(node), folder, file, faults)
+
+    def calibrated(node: YamlNode) -> YamlNode:
         if not isinstance(node.value, dict) or "from" not in node.value:
             return node
         said = node.value["from"]

@@ -57,6 +57,8 @@ def _plan_faults(node: YamlNode, apart: YamlNode, plan: Plan, file: str) -> Iter
         yield _refused(node.get("training") or node, "disaggregation; give jobs a cluster of their own", file)
     if plan.batching.prefill == "whole":
         yield _refused(node.get("batching") or node, "disaggregation; decode replicas have chunked prefill", file)
+    if plan.batching.window:
+        yield _refused(node.get("batching") or node, "disaggregation; leave out the batching window", file)
     if plan.prefix_cache or plan.batching.in_blocks:
         message = "disaggregation; leave out the keys of KV blocks, or compare it in a plan without"
         yield _refused(node.get("prefix_cache") or node.get("batching") or node, message, file)

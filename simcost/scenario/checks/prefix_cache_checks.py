@@ -46,6 +46,8 @@ def prefix_cache_faults(scenario: Scenario, root: YamlNode, folder: Path, file: 
             continue
         if plan.batching.prefill == "whole":
             yield fault_at(place, "needs chunked prefill; leave out `prefill: whole` of batching", file)
+        if plan.batching.window:
+            yield fault_at(place, "cannot be combined with a batching window; leave out `window` of batching", file)
         own = plan.batching.kv_block_tokens
         if own is not None and own != cache.block_tokens:
             yield fault_at(

@@ -99,6 +99,8 @@ def json_schema() -> Schema:
     members["Chain"]["properties"]["then"]["anyOf"].append({"$ref": "#/$defs/From"})
     calibrated = "Coefficients of `simcost calibrate`, relative to this file; fields next to it take precedence."
     members["ReplicaSpec"]["properties"]["from"] = {"type": "string", "description": calibrated}
+    table = "CSV of batch_size and seconds, relative to this file: the time of a batch, in place of `step`."
+    members["ReplicaSpec"]["properties"]["latency_table"] = {"type": "string", "description": table}
     top = _object(Scenario)
     shared = "Plan fields that all plans share; each plan may override them key by key."
     top["properties"]["defaults"] = {"$ref": "#/$defs/Defaults", "description": shared}

@@ -29,6 +29,7 @@ Short forms:
 - Where a `kind` is all there is to say, the kind alone will do: `router: round-robin`.
 - Where a list of mappings is expected, a single mapping stands for a list of one: `workload: {kind: trace, ...}`.
 - `replica: {from: coefficients.yaml}` takes what `simcost calibrate` wrote; fields next to `from` take precedence.
+- `replica: {latency_table: table.csv}` takes the time of a batch from a CSV file of `batch_size,seconds`.
 - `services:` at the top, in place of `workload` and `slo`, lists several models with their requests and targets; each
   plan then says under `services: {NAME: {replica: ..., scaling: ..., buy: ...}}` how it serves each. What the plan says
   itself holds for all of them, and is merged like `defaults:`, key by key.

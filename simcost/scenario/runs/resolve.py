@@ -289,7 +289,7 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         nodes=control.nodes,
         interruptions=control.interruptions,
         starts_utc_s=control.starts_utc_s,
-        batching=plan.batching,
+        batching=plan.batching.of_sequences,
         router=control.router,
         admission=control.admission,
         retries=plan.retries,

@@ -103,7 +103,10 @@ def parameters_of(pool: Pool, clock: Clock, window_ns: int, salt: int) -> Ints:
     parameters[col.WEIGHT] = pool.weight
     parameters[col.FIRST_TOKEN_OVERHEAD] = clock.ticks(pool.first_token_overhead_s)
     drafts, plain = clock.drafts, (1, 1 << col.RATE_BITS, 0)
-    parameters[col.SEQUENCE_ROWS :] = plain if drafts is None else (drafts.rows, drafts.rate, drafts.slots)
+    parameters[col.BATCH_WINDOW] = clock.ticks(pool.batching.window)
+    parameters[col.SEQUENCE_ROWS : col.BATCH_WINDOW] = (
+        plain if drafts is None else (drafts.rows, drafts.rate, drafts.slots)
+    )
     return parameters
 
 

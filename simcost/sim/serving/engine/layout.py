@@ -61,7 +61,9 @@ OVERFLOWS, API_TTFT, API_TPOT = range(30, 33)
 # SEQUENCE_ROWS: of each decoding sequence in a step, 1 = no speculation. TOKEN_RATE: its tokens in 2**RATE_BITS steps.
 # DRAFT_SLOTS: of the cache that each running request keeps for drafts.
 SEQUENCE_ROWS, TOKEN_RATE, DRAFT_SLOTS = range(33, 36)
-PARAMETERS = 36
+# Ticks that an idle engine waits for more requests, from the arrival of the oldest; 0 = none.
+BATCH_WINDOW = 36
+PARAMETERS = 37
 
 # What becomes of requests while the pool is saturated (SATURATION), and how the picker picks (PICKER).
 HOLD, REJECT = 1, 2

@@ -239,6 +239,30 @@ def finish_run(s: State, r: int, t: int) -> None:
     release_leavers(s, r, t)
 
 
+@lean
+def _gathers(s: State, r: int, t: int) -> bool:
+    """True if the idle replica r waits at t for more requests to batch; its next boundary is then the end of that."""
+    p, rep = s.engines[row_of(s.kind, r)], s.replicas[r]
+    if rep[col.RUNNING] > 0 or rep[col.WAITING] == 0 or rep[col.WAITING] >= p[col.MAX_SEQS]:
+        return False
+    patience = min(p[col.BATCH_WINDOW], s.parameters[col.TIMEOUT])
+    until = s.nodes[rep[col.WAIT_HEAD], col.ARRIVAL] + patience
+    if until <= t:
+        return False
+    rep[col.RUN_STEPS] = rep[col.RUN_SEQS] = 0
+    s.next_event[r] = until
+    _hide(s, r, t, until)
+    return True
+
+
+@inlined
+def _hide(s: State, r: int, since: int, until: int) -> None:
+    """Count the time in which replica r has requests and computes nothing; backwards where that ends earlier."""
+    hidden = (until >> col.COARSE) - (since >> col.COARSE)
+    s.totals[col.HIDDEN_TIME] += hidden
+    count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, hidden)
+
+
 @inlined
 def catch_up(s: State, r: int, until: int) -> None:
     """All step boundaries of replica r strictly before `until`."""
@@ -246,6 +270,8 @@ def catch_up(s: State, r: int, until: int) -> None:
     while s.next_event[r] < until:
         t = s.next_event[r]
         finish_run(s, r, t)
+        if p[col.BATCH_WINDOW] > 0 and _gathers(s, r, t):
+            continue
         preempted = False
         if _kept(s, r, 0) > p[col.CAPACITY]:
             preempted = preempt(s, r)
@@ -367,5 +393,8 @@ def enqueue(s: State, r: int, x: int, t: int) -> None:
         if k < steps and kept + nodes[x, col.PROMPT] + nodes[x, col.DONE] <= p[col.CAPACITY]:
             rep[col.RUN_STEPS] = k
             s.next_event[r] = rep[col.RUN_START] + run_time(s, r, first, growth, k)
+    elif steps == 0 and p[col.BATCH_WINDOW] > 0 and rep[col.WAITING] >= p[col.MAX_SEQS] and s.next_event[r] > t:
+        _hide(s, r, s.next_event[r], t)
+        s.next_event[r] = t  # the batch that it waited for is full
     block = r // col.BLOCK
     s.block_event[block] = min(s.block_event[block], s.next_event[r])
