@@ -187,7 +187,7 @@ def by_unit(usages: Sequence[LedgerUsage]) -> LedgerUsage:
 
 
 def held_by_jobs(fleet: PurchasedNodes) -> PurchasedNodes:
-    """What jobs hold of a fleet that they share, as time of whole nodes."""
+    """Part of a fleet that its jobs hold, as time of whole nodes."""
     usage = fleet.usage
     seconds = {state: usage.slot_seconds[state] for state in _WORK_OF_JOBS}
     whole_s = sum(seconds.values()) / usage.slots_per_node

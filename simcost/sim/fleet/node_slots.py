@@ -11,7 +11,7 @@ class Instance(NamedTuple):
 
     width: int
     starts: tuple[int, ...]
-    """Where it may begin."""
+    """Slices at which it may begin."""
 
     def fit(self, taken: int) -> int | None:
         """The last place where it may begin beside what is taken, a bit a slice: others need the first ones."""

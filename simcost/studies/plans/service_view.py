@@ -87,7 +87,7 @@ def unallocated(document: Document) -> list[str]:
 
 
 def _beside_services(plan: Document) -> str:
-    """What is of no service; empty where there is nothing."""
+    """Money of the jobs, and unused money; empty where there is none."""
     parts = " and ".join(f"{usd(usd_per_month)} of {part}" for part, usd_per_month in _unallocated(plan))
     jobs = _jobs(plan)
     used = [f"jobs used {usd(usd_per_month)}" for _, usd_per_month in jobs]
