@@ -41,7 +41,17 @@ def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings
 
 
 def _check_apart(loaded: LoadedServices) -> None:
-    """Raise InputError where the services share nodes or commitments."""
+    """Raise InputError where the services share nodes, commitments or futures."""
+    if loaded.jobs is not None:
+        raise InputError(
+            f"{loaded.path}: optimize takes no jobs beside services; take `jobs` out, then compare the plan found with "
+            "the jobs by `simcost run`"
+        )
+    if any(service.scenario.demand is not None for service in loaded.services.values()):
+        raise InputError(
+            f"{loaded.path}: services with a demand meet their SLOs together in each future, so that none can be "
+            "optimised without the others; optimise each in a scenario of its own"
+        )
     if loaded.sharing:
         names = ", ".join(dict.fromkeys(service for _, service in loaded.sharing))
         raise InputError(

@@ -74,3 +74,9 @@ def test_services_that_depend_on_each_other_are_refused(tmp_path: Path) -> None:
     told = refused("optimize", write(tmp_path, text=shared), "--out", tmp_path / "out")
     assert "share nodes" in told
     assert "buy" in told
+
+
+def test_jobs_beside_services_are_refused(tmp_path: Path) -> None:
+    scenario = Path(__file__).parents[3] / "scenarios" / "services-and-training.yaml"
+    told = refused("optimize", scenario, "--out", tmp_path / "out")
+    assert "takes no jobs beside services" in told
