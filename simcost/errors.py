@@ -10,6 +10,8 @@ SimcostError
 └── RunError             a simulation that could not go on: exit 1
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -72,6 +74,10 @@ class FaultsError(InputError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = tuple(faults)
+
+    def __reduce__(self) -> tuple[type[FaultsError], tuple[tuple[Fault, ...]]]:
+        """As another process makes it again."""
+        return type(self), (self.faults,)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

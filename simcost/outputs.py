@@ -110,7 +110,13 @@ def new_draft(folder: Path) -> Path:
         with suppress(OSError):  # finished meanwhile, or not ours to remove
             if time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S:
                 shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
-    return folder / f"{_DRAFT}{os.urandom(8).hex()}"
+    return folder / f"{_DRAFT}{os.getpid()}-{os.urandom(8).hex()}"
+
+
+def remove_drafts(folder: Path, process: int) -> None:
+    """Remove what a process of this machine that has ended was writing in a folder."""
+    for draft in folder.glob(f"{_DRAFT}{process}-*"):
+        shutil.rmtree(draft, ignore_errors=True) if draft.is_dir() else draft.unlink(missing_ok=True)
 
 
 def is_draft(path: Path) -> bool:

@@ -4,4 +4,5 @@ import sys
 
 from simcost.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":  # workers of a cluster import it
+    sys.exit(main())

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from simcost.documents import FindingDocument, to_document, values
 from simcost.errors import GateError, InputError, did_you_mean
+from simcost.execution.options import ENGINES, EngineOptions
 from simcost.gates import Amount, Gate, described, parse_gate
 from simcost.outputs import check_folder, check_outputs, whole_file
 
@@ -220,6 +221,26 @@ def data(parser: argparse.ArgumentParser) -> None:
 def seed(parser: argparse.ArgumentParser) -> None:
     """The random seed."""
     parser.add_argument("--seed", type=natural, help="random seed (default: the scenario's, else 1)")
+
+
+def engine(parser: argparse.ArgumentParser) -> None:
+    """Add the engine that executes simulations, and how long one may take; see `engine_of`."""
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="what executes runs: processes of this machine (default), a Dask or a Ray cluster",
+    )
+    parser.add_argument("--address", help="of a running cluster (default: one on this machine)")
+    parser.add_argument("--time-limit", type=span, metavar="TIME", help="longest time of one run, e.g. 10min")
+
+
+def engine_of(arguments: Arguments) -> EngineOptions:
+    """The engine that was asked for. Raises InputError for an address without a cluster."""
+    if arguments.address and arguments.engine == ENGINES[0]:
+        raise InputError(f"--address {arguments.address} is that of a cluster; name it with --engine dask or ray")
+    return EngineOptions(name=arguments.engine, address=arguments.address, time_limit_s=arguments.time_limit)
 
 
 def own_catalog(parser: argparse.ArgumentParser) -> None:

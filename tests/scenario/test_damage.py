@@ -43,6 +43,7 @@ NOT_OF_RUNS = {
     "compare",
     "documents.py",
     "errors.py",
+    "execution",
     "gates.py",
     "outputs.py",
     "progress.py",
@@ -51,7 +52,8 @@ NOT_OF_RUNS = {
     "slo",
     "studies",
 }
-"""Money, targets, words and what is known of hardware: a stored run depends on values of theirs at most, by its key."""
+"""Money, targets, words, engines that execute it, and what is known of hardware: a stored run depends on values of
+theirs at most, by its key."""
 
 
 def job_sample() -> JobLedger:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,9 @@ from simcost.scenario.runs.resolve import ResolvedScenario, job_key, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import load_job_ledger, save_job_ledger
 from simcost.sim.jobs.changing_capacity import GpuCapacity
+
+if TYPE_CHECKING:
+    from simcost.ledger.requests import LedgerUsage
 
 SAMPLES = 480
 """Lines of the time line that is kept: means over equal parts of the run."""
@@ -28,8 +32,19 @@ class JobRun:
     replication: int
     folder: Path
     uses: list[tuple[Cluster, int]] = field(default_factory=list)
+    serving: Mapping[tuple[str, int], LedgerUsage] = field(default_factory=dict)
+    """Nodes under the requests of plans whose fleet jobs share, by plan and replication."""
     share: float = 0.0
     """Share of it that is done."""
+
+    @property
+    def label(self) -> str:
+        """Name of it in messages."""
+        return f"jobs of plan {self.cluster.plan.name!r}, replication {self.replication}"
+
+    def served(self) -> list[tuple[str, int]]:
+        """Plans and replications whose requests may hold a part of the cluster."""
+        return [(self.cluster.plan.name, self.replication), *((cluster.plan.name, r) for cluster, r in self.uses)]
 
 
 def serving_keys(question: ResolvedScenario) -> Callable[[str, int], str]:

@@ -8,14 +8,12 @@ from pathlib import Path
 
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.runs.bills import PurchasedNodes, as_whole_nodes, by_unit
-from simcost.scenario.runs.contributions import ServedSide, TrainedSide, left_for_jobs, trained_side
-from simcost.scenario.runs.execution import RunOptions, execute
-from simcost.scenario.runs.job_runs import JobRun, job_ledger, list_job_runs
+from simcost.scenario.runs.contributions import ServedSide, TrainedSide
+from simcost.scenario.runs.execution import RunOptions
+from simcost.scenario.runs.job_runs import JobRun, list_job_runs
 from simcost.scenario.runs.resolve import key_of, run_key
 from simcost.scenario.runs.resolve_services import ResolvedServices
-
-Key = tuple[str, int]
-"""Plan and replication."""
+from simcost.scenario.runs.tasks import Key, RunJobs
 
 
 def list_jobs_of_services(services: ResolvedServices, folder: Path) -> list[JobRun]:
@@ -50,29 +48,22 @@ def jobs_of_services(
         options: how they run.
         note: called now and then.
     """
-    question = services.jobs
-    if question is None or question.jobs is None:
+    if services.jobs is None:
         return {}
-    trace = question.jobs
+    for run in runs:
+        run.serving = {key: _usage(services, served, *key) for key in run.served()}
+    trained: dict[Key, TrainedSide] = {}
+    for sides in options.workers.execute(runs, RunJobs(question=services.jobs, fresh=options.fresh), note=note):
+        trained |= sides
+    return trained
 
-    def usage_of(plan: str, replication: int) -> LedgerUsage:
-        names = services.beside_jobs(plan) or services.questions
-        return by_unit([served[plan, name, replication].usage for name in names])
 
-    def train(run: JobRun, _: Callable[[float], None]) -> dict[Key, TrainedSide]:
-        left = left_for_jobs(run.cluster, usage_of(run.cluster.plan.name, run.replication))
-        ledger = job_ledger(question, run, left, fresh=options.fresh)
-        return {
-            (cluster.plan.name, replication): trained_side(
-                question, trace, cluster, replication, ledger, usage_of(cluster.plan.name, replication)
-            )
-            for cluster, replication in run.uses
-        }
-
-    found: dict[Key, TrainedSide] = {}
-    for sides in execute(runs, train, jobs=options.jobs, note=note):
-        found |= sides
-    return found
+def _usage(
+    services: ResolvedServices, served: Mapping[tuple[str, str, int], ServedSide], plan: str, replication: int
+) -> LedgerUsage:
+    """Nodes under the services that jobs run beside, or under all."""
+    names = services.beside_jobs(plan) or services.questions
+    return by_unit([served[plan, name, replication].usage for name in names])
 
 
 def on_fleet_of_jobs(side: ServedSide, jobs: TrainedSide) -> ServedSide:

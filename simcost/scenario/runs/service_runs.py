@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simcost.compare.comparison import compare
+from simcost.execution.task import Tell
 from simcost.ledger.shared_nodes import SharedLedger
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
-from simcost.scenario.runs.execution import RunOptions, execute, watched
+from simcost.scenario.runs.execution import RunOptions, watched
 from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.results_folder import ComparedRuns, longest_s, results_by_plan
 from simcost.scenario.runs.service_jobs import jobs_of_services, list_jobs_of_services, on_fleet_of_jobs
@@ -38,14 +39,54 @@ class SeparateRun:
     share: float = 0.0
     """Share of it that is done."""
 
+    @property
+    def replication(self) -> int:
+        """Of its arrivals."""
+        return self.run.replication
+
+    @property
+    def label(self) -> str:
+        """Name of it in messages."""
+        return f"service {self.service!r}, {self.run.label}"
+
 
 @dataclass(frozen=True, slots=True)
-class _Sides:
+class ServiceSides:
     """Contributions of runs."""
 
     services: dict[Key, ServedSide] = field(default_factory=dict)
     shared: dict[tuple[str, int], list[PurchasedNodes]] = field(default_factory=dict)
     """Nodes that services share, by plan and replication."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeServices:
+    """Contributions of a run of one service, or of several on shared nodes."""
+
+    services: ResolvedServices
+    arrivals: Mapping[str, Arrivals]
+    """By service."""
+    fresh: bool
+
+    def check_inputs(self) -> None:
+        """Check that traces are those of the command. Raises RunError."""
+        for arrivals in self.arrivals.values():
+            arrivals.check_inputs()
+
+    def __call__(self, run: SeparateRun | SharedRun, tell: Tell) -> ServiceSides:
+        """The contributions."""
+        if isinstance(run, SharedRun):
+            return _of_shared(
+                self.services, run, shared_ledger(self.services, run, self.arrivals, tell, fresh=self.fresh)
+            )
+        question, replication = self.services.questions[run.service], run.replication
+        ledger = serving_ledger(question, run.run, self.arrivals[run.service], tell, fresh=self.fresh)
+        return ServiceSides(
+            {
+                (plan.plan.name, run.service, replication): served_side(question, plan, replication, ledger)
+                for plan in run.run.plans
+            }
+        )
 
 
 def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTables]:
@@ -93,35 +134,24 @@ def _sides(
     runs: Sequence[SeparateRun | SharedRun],
     options: RunOptions,
     note: Callable[[], None],
-) -> _Sides:
+) -> ServiceSides:
     """Simulate the services."""
     arrivals = {
-        name: Arrivals(question.source, kept=options.jobs)
+        name: Arrivals(question.source, kept=1)
         for name, question in services.questions.items()
         if question.source is not None
     }
 
-    def serve(one: SeparateRun | SharedRun, tell: Callable[[float], None]) -> _Sides:
-        if isinstance(one, SharedRun):
-            return _of_shared(services, one, shared_ledger(services, one, arrivals, tell, fresh=options.fresh))
-        question, run = services.questions[one.service], one.run
-        ledger = serving_ledger(question, run, arrivals[one.service], tell, fresh=options.fresh)
-        return _Sides(
-            {
-                (plan.plan.name, one.service, run.replication): served_side(question, plan, run.replication, ledger)
-                for plan in run.plans
-            }
-        )
-
-    found = _Sides()
-    for one in execute(runs, serve, jobs=options.jobs, note=note):
+    task = ServeServices(services=services, arrivals=arrivals, fresh=options.fresh)
+    found = ServiceSides()
+    for one in options.workers.execute(runs, task, note=note):
         found.services.update(one.services)
         found.shared.update(one.shared)
     return found
 
 
-def _of_shared(services: ResolvedServices, run: SharedRun, ledger: SharedLedger) -> _Sides:
-    found = _Sides()
+def _of_shared(services: ResolvedServices, run: SharedRun, ledger: SharedLedger) -> ServiceSides:
+    found = ServiceSides()
     for plan in run.plans:
         side = shared_side(services, plan, run.replication, ledger)
         found.services.update({(plan, name, run.replication): one for name, one in side.services.items()})

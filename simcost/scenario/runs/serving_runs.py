@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from simcost.scenario.runs.resolve import Source
 
 if TYPE_CHECKING:
     from simcost.trace.requests.batch import RequestBatch
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from platform import node
 
+from simcost.errors import RunError
 from simcost.ledger.requests import Ledger
 from simcost.rng import stream
+from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import ROWS, load_ledger, save_ledger, with_rows_in
@@ -34,6 +37,23 @@ class Arrivals:
         self._source, self._kept = source, kept
         self._held: dict[int, list[RequestBatch]] = {}
         self._lock = Lock()
+
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[Source]]:
+        """The recipe alone, without requests: another process makes them again."""
+        return partial(type(self), kept=self._kept), (self._source,)
+
+    def check_inputs(self) -> None:
+        """Check that the files of the requests are those of the command, where another process or machine reads them.
+
+        Raises:
+            RunError: one of them is another.
+        """
+        for name, digest in self._source.inputs.items():
+            if hashes(self._source.folder, [name])[name] != digest:
+                raise RunError(
+                    f"{self._source.folder / name}: another file on {node()}, or changed meanwhile; all workers must "
+                    "see the files of the command"
+                )
 
     def of(self, replication: int) -> Iterator[RequestBatch]:
         """The batches of a replication, the same at every call."""
@@ -64,6 +84,16 @@ class ServingRun:
     plans: list[ResolvedPlan] = field(default_factory=list)
     share: float = 0.0
     """Share of it that is done."""
+
+    @property
+    def label(self) -> str:
+        """Name of it in messages."""
+        return run_label([plan.plan.name for plan in self.plans], self.replication)
+
+
+def run_label(plans: Sequence[str], replication: int) -> str:
+    """Name of a run in messages."""
+    return f"plan {', '.join(map(repr, plans))}, replication {replication}"
 
 
 def list_serving_runs(question: ResolvedScenario, folder: Path, *, without: Collection[str] = ()) -> list[ServingRun]:

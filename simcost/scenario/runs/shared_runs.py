@@ -15,7 +15,7 @@ from simcost.scenario.runs.bills import PurchasedNodes, as_whole_nodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
 from simcost.scenario.runs.resolve import ResolvedPlan, key_of, node_kinds
 from simcost.scenario.runs.resolve_services import ResolvedServices
-from simcost.scenario.runs.serving_runs import ROWS_UP_TO, Arrivals, replication_seed
+from simcost.scenario.runs.serving_runs import ROWS_UP_TO, Arrivals, replication_seed, run_label
 from simcost.scenario.schema.services import Sharing
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import (
@@ -43,6 +43,11 @@ class SharedRun:
     plans: list[str] = field(default_factory=list)
     share: float = 0.0
     """Share of it that is done."""
+
+    @property
+    def label(self) -> str:
+        """Name of it in messages."""
+        return run_label(self.plans, self.replication)
 
     def folders(self) -> dict[str, Path]:
         """The folder of each service."""

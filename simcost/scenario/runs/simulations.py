@@ -8,17 +8,14 @@ from pathlib import Path
 
 from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
 from simcost.compare.results import PlanSummary, RunResult, summarise
+from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import model_qualities
-from simcost.scenario.runs.contributions import as_one, served_side
-from simcost.scenario.runs.execution import execute
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan, run_key
-from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
+from simcost.scenario.runs.serving_runs import Arrivals, ServingRun
+from simcost.scenario.runs.tasks import AssessPlan, Key, shared_by_runs
 from simcost.scenario.schema.scenario import Plan
 from simcost.slo import Check
-
-Key = tuple[str, int]
-"""Plan and replication."""
 
 
 class Simulations:
@@ -28,9 +25,9 @@ class Simulations:
         question: with its seed and replications.
         source: its requests.
         runs: folder in which ledgers are stored, and found again.
-        jobs: simulations at a time.
+        workers: what executes them.
         note: called now and then with the number of simulations made.
-    engine: factor on the step times.
+        engine: factor on the step times.
     """
 
     def __init__(
@@ -38,12 +35,13 @@ class Simulations:
         question: ResolvedScenario,
         source: Source,
         runs: Path,
-        jobs: int,
+        workers: Workers,
         note: Callable[[int], None],
         engine: float = 1.0,
     ) -> None:
         self.question, self.arrivals = question, Arrivals(source, kept=question.seeds)
-        self._runs, self._jobs, self._note, self._engine = runs, jobs, note, engine
+        self._runs, self._workers, self._note, self._engine = runs, workers, note, engine
+        self._task = AssessPlan(question=shared_by_runs(question), arrivals=self.arrivals)
         self._known: dict[str, Plan] = {}
         self._plans: dict[str, ResolvedPlan] = {}
         self.results: dict[Key, RunResult] = {}
@@ -61,7 +59,7 @@ class Simulations:
         def note() -> None:
             self._note(len(self.keys))
 
-        found = execute(runs, self._result, jobs=self._jobs, note=note)
+        found = self._workers.execute(runs, self._task, note=note)
         self.results.update(zip(asked, found, strict=True))
         return {key: self._score(self.results[key]) for key in asked}
 
@@ -111,12 +109,6 @@ class Simulations:
         self.keys.add(key)
         folder = self._runs / key[:32]
         return ServingRun(pool=pool, other_pools=other_pools, replication=replication, folder=folder, plans=[plan])
-
-    def _result(self, run: ServingRun, tell: Callable[[float], None]) -> RunResult:
-        [plan] = run.plans
-        ledger = serving_ledger(self.question, run, self.arrivals, tell, fresh=False)
-        side = served_side(self.question, plan, run.replication, ledger)
-        return as_one(plan.plan.name, run.replication, side, None, self.question.loaded.catalog).result
 
     def _score(self, result: RunResult) -> RunScore:
         demand = self.question.loaded.scenario.demand

@@ -7,6 +7,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
 import simcost
 
@@ -20,6 +21,16 @@ LIBRARIES = ("numba", "numpy")
 def engine_version() -> str:
     """Twelve hex digits that change whenever the code does, so that no result of other code passes for one of it."""
     return fingerprint(Path(simcost.__file__).parent)
+
+
+def versions() -> dict[str, str]:
+    """Versions that all workers of a command must have alike."""
+    return {
+        "simcost": simcost.__version__,
+        "engine": engine_version(),
+        "python": python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
 
 
 def fingerprint(package: Path, parts: Sequence[str] = MADE_BY) -> str:

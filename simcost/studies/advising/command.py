@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from simcost.studies.options import (
     Arguments,
     columns,
     data,
+    engine,
+    engine_of,
     gated,
     number,
     output_folder,
@@ -55,7 +56,7 @@ def add(verbs: Any, recorded: Callable[[Arguments], object]) -> None:
     columns(advise)
     output_folder(advise, "--out", help="folder that keeps the runs (default: results/SCENARIO, or RUN)")
     advise.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
-    advise.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    engine(advise)
     gated(advise, GATES, broken)
     data(advise)
     seed(advise)
@@ -88,6 +89,7 @@ def _advise(arguments: Arguments) -> Advice:
         seeds=arguments.seeds,
         seed=arguments.seed,
         jobs=arguments.jobs,
+        engine=engine_of(arguments),
     )
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
         return advise(loaded, (arguments.out or out) / "runs", settings, progress)

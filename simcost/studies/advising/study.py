@@ -14,9 +14,12 @@ from simcost.compare.racing import Race, lower_bounds, run_race
 from simcost.compare.results import PlanSummary
 from simcost.compare.slo_risk import miss_probability, risk_class
 from simcost.errors import InputError, did_you_mean
+from simcost.execution.options import EngineOptions
+from simcost.execution.workers import Workers
 from simcost.rng import stream
 from simcost.scenario.inputs.variations import Space, Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
+from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, resolved_plan, settle
 from simcost.scenario.runs.simulations import Simulations
@@ -54,6 +57,7 @@ class AdviceSettings:
     seeds: int | None = None
     seed: int | None = None
     jobs: int = 1
+    engine: EngineOptions | None = None
 
 
 def advise(loaded: LoadedScenario, runs: Path, settings: AdviceSettings, progress: Progress) -> Advice:
@@ -80,13 +84,22 @@ def advise(loaded: LoadedScenario, runs: Path, settings: AdviceSettings, progres
         raise InputError(f"{loaded.path}: no plan {chosen!r}{near}; there are {', '.join(named)}")
     alone = of_one_plan(loaded, named[chosen])
     question = settle(alone, seed=settings.seed, seeds=settings.seeds or scenario.seeds or SEEDS)
-    return _Advisor(question, runs, settings, progress).advice(named[chosen])
+    with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
+        return _Advisor(question, runs, workers, settings, progress).advice(named[chosen])
 
 
 class _Advisor:
     """Simulations of one plan and of its actions, on the seeds of the search and on fresh ones."""
 
-    def __init__(self, question: ResolvedScenario, runs: Path, settings: AdviceSettings, progress: Progress) -> None:
+    def __init__(
+        self,
+        question: ResolvedScenario,
+        runs: Path,
+        workers: Workers,
+        settings: AdviceSettings,
+        progress: Progress,
+    ) -> None:
+        self._workers = workers
         self._question, self._runs, self._settings, self._progress = question, runs, settings, progress
         self._loaded = question.loaded
         self._level = question.loaded.scenario.level
@@ -98,7 +111,7 @@ class _Advisor:
     def _simulations(self, question: ResolvedScenario) -> Simulations:
         if question.source is None:
             raise InputError(f"{question.loaded.path}: has no requests to serve")
-        return Simulations(question, question.source, self._runs, self._settings.jobs, self._note)
+        return Simulations(question, question.source, self._runs, self._workers, self._note)
 
     def _note(self, _: int) -> None:
         self._progress(self._share, self._what)

@@ -1,7 +1,6 @@
 """`simcost api`: per-token APIs, and from which demand on an own fleet costs less."""
 
 import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ from simcost.progress import Progress
 from simcost.studies.options import (
     Arguments,
     data,
+    engine,
+    engine_of,
     output_folder,
     own_catalog,
     positive,
@@ -63,7 +64,7 @@ def add(verbs: Any) -> None:
         metavar="N",
         help="leave out demands whose runs have more (default 2 million)",
     )
-    api.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    engine(api)
     api.add_argument("--fresh", action="store_true", help="run again what is already known")
     output_folder(api, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
     data(api)
@@ -106,6 +107,7 @@ def _of_scenario(arguments: Arguments) -> "BreakEvenResult":
         seeds=arguments.seeds,
         seed=arguments.seed,
         jobs=arguments.jobs,
+        engine=engine_of(arguments),
         fresh=arguments.fresh,
         most_requests=arguments.most_requests or MOST_REQUESTS,
     )

@@ -12,13 +12,17 @@ from pathlib import Path
 
 from simcost.billing.owned import Owned
 from simcost.errors import InputError, did_you_mean
+from simcost.execution.options import EngineOptions
+from simcost.execution.task import Tell
+from simcost.execution.workers import Workers
 from simcost.ledger.requests import Ledger
 from simcost.scenario.inputs.demand_scale import scaled
 from simcost.scenario.runs.bills import costs_of
 from simcost.scenario.runs.contributions import served_side
-from simcost.scenario.runs.execution import execute
+from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, run_key, settle
 from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
+from simcost.scenario.runs.tasks import shared_by_runs
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.crossing import Search
 from simcost.studies.breakeven.prices import ApiOption, bills, in_scenario
@@ -34,7 +38,7 @@ class RunSettings:
 
     runs: Path
     """Folder in which ledgers are stored, and found again."""
-    jobs: int
+    workers: Workers
     fresh: bool
     note: Callable[[], None]
     """Called now and then."""
@@ -44,6 +48,24 @@ class RunSettings:
 class _Tried:
     met: bool
     fleet: SmallestFleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryFleet:
+    """A fleet of one size, and whether it meets the SLO."""
+
+    question: ResolvedScenario
+    arrivals: Arrivals
+    fresh: bool
+
+    def check_inputs(self) -> None:
+        """Check that traces are those of the command. Raises RunError."""
+        self.arrivals.check_inputs()
+
+    def __call__(self, run: ServingRun, tell: Tell) -> _Tried:
+        """The fleet of a run."""
+        ledger = serving_ledger(self.question, run, self.arrivals, tell, fresh=self.fresh)
+        return _tried(self.question, run, ledger)
 
 
 def least_fleets(
@@ -57,17 +79,15 @@ def least_fleets(
         guesses: sizes to begin with.
         work: how runs are made.
     """
-    arrivals = Arrivals(requests_of(question), kept=work.jobs)
+    arrivals = Arrivals(requests_of(question), kept=1)
     resolved = {plan.plan.name: plan for plan in question.plans if plan.plan.name in plans}
     searches = {(name, i): Search(guesses[name, i]) for name in plans for i in range(question.seeds)}
     tried: dict[tuple[Key, int], _Tried] = {}
 
-    def serve(run: ServingRun, tell: Callable[[float], None]) -> _Tried:
-        return _tried(question, run, serving_ledger(question, run, arrivals, tell, fresh=work.fresh))
-
+    task = TryFleet(question=shared_by_runs(question), arrivals=arrivals, fresh=work.fresh)
     while asked := {key: size for key, search in searches.items() if (size := search.size()) is not None}:
         runs = list(_runs(question, resolved, asked, work.runs))
-        for (key, size), one in zip(asked.items(), execute(runs, serve, jobs=work.jobs, note=work.note), strict=True):
+        for (key, size), one in zip(asked.items(), work.workers.execute(runs, task, note=work.note), strict=True):
             tried[key, size] = one
             searches[key].tell(size, enough=one.met)
     return {
@@ -145,6 +165,7 @@ class Settings:
     seeds: int | None = None
     seed: int | None = None
     jobs: int = 1
+    engine: EngineOptions | None = None
     fresh: bool = False
     most_requests: float = MOST_REQUESTS
     """Demands whose runs would have more requests are left out."""
@@ -183,14 +204,15 @@ def make_study(
             f"{settings.most_requests:,.0f}; shorten the horizon, name a smaller --scale, or raise --most-requests"
         )
     apis = tuple(in_scenario(one, loaded, requests_of(question)) for one in asked)
-    made = _Points(loaded, plans, apis, runs, settings, progress)
-    for scale in wanted:
-        made.add(scale, plans)
-    study = made.study(question)
-    for _ in range(settings.refined):
-        for scale, doubted in _doubtful(study).items():
-            made.add(scale, doubted)
+    with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
+        made = _Points(loaded, plans, apis, runs, workers, settings, progress)
+        for scale in wanted:
+            made.add(scale, plans)
         study = made.study(question)
+        for _ in range(settings.refined):
+            for scale, doubted in _doubtful(study).items():
+                made.add(scale, doubted)
+            study = made.study(question)
     return Made(study=study, question=question, left_out=left_out)
 
 
@@ -203,9 +225,11 @@ class _Points:
         plans: tuple[str, ...],
         apis: tuple[Api, ...],
         runs: Path,
+        workers: Workers,
         settings: Settings,
         progress: Progress,
     ) -> None:
+        self._workers = workers
         self._loaded, self._plans, self._apis = loaded, plans, apis
         self._runs, self._settings, self._progress = runs, settings, progress
         self._made: dict[float, Point] = {}
@@ -217,7 +241,7 @@ class _Points:
         done = len(self._made) / (len(settings.scales) + settings.refined)
         work = RunSettings(
             runs=self._runs,
-            jobs=settings.jobs,
+            workers=self._workers,
             fresh=settings.fresh,
             note=lambda: self._progress(min(done, 0.99), f"fleets at x{scale:.3g}"),
         )

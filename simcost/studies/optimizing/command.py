@@ -1,13 +1,12 @@
 """`simcost optimize`: the cheapest plan that meets the SLO."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, gated, output_folder, positive, seed, study
+from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, positive, seed, study
 from simcost.units import format_usd
 
 GATES: Mapping[str, Amount] = {"infeasible": "", "budget": "USD"}
@@ -21,7 +20,7 @@ def add(verbs: Any) -> None:
     optimize.add_argument("file", type=Path, help="scenario YAML; its `vary` says what may vary (default: the catalog)")
     output_folder(optimize, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
     optimize.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
-    optimize.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    engine(optimize)
     optimize.add_argument(
         "--mixes", action="store_true", help="propose fixed fleets of several kinds of replicas too, and prove them"
     )
@@ -38,7 +37,13 @@ def _optimize(arguments: Arguments) -> dict[str, Any]:
     loaded = load_with_services(arguments.file, arguments.data)
     name = loaded.first.scenario.scenario
     out = arguments.out or Path("results") / name
-    settings = SearchSettings(seeds=arguments.seeds, seed=arguments.seed, jobs=arguments.jobs, mixes=arguments.mixes)
+    settings = SearchSettings(
+        seeds=arguments.seeds,
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+        engine=engine_of(arguments),
+        mixes=arguments.mixes,
+    )
     with Progress(name, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)
 

@@ -15,9 +15,11 @@ from simcost.compare.front import front
 from simcost.compare.racing import Race, holds, lower_bounds, run_race
 from simcost.compare.results import PlanSummary
 from simcost.errors import InputError
+from simcost.execution.workers import Workers
 from simcost.rng import stream
 from simcost.scenario.inputs.variations import Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
+from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
@@ -40,10 +42,11 @@ def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progres
     """The answer: the cheapest plan that holds, the runner-up, the front, and why the others left."""
     loaded, otherwise = _base(loaded)
     question = settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS)
-    made = _Search(question, runs, settings, progress)
-    space = variations(loaded, otherwise)
-    found = Candidates(question, space, made.searched.arrivals)
-    return made.run(found, space.combinations)
+    with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
+        made = _Search(question, runs, workers, progress, mixed=settings.mixes)
+        space = variations(loaded, otherwise)
+        found = Candidates(question, space, made.searched.arrivals)
+        return made.run(found, space.combinations)
 
 
 def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
@@ -58,16 +61,18 @@ def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
 class _Search:
     """The search, and its confirmation on seeds that it never saw."""
 
-    def __init__(self, question: ResolvedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> None:
+    def __init__(
+        self, question: ResolvedScenario, runs: Path, workers: Workers, progress: Progress, *, mixed: bool
+    ) -> None:
         self.question, self._runs, self._progress = question, runs, progress
-        self._jobs, self._mixed = settings.jobs, settings.mixes
+        self._workers, self._mixed = workers, mixed
         self._expected, self._begun_s = 1, monotonic()
         self.searched = self._simulations(question)
         fresh = int(stream(question.seed, "confirmation").integers(2**31))
         self.confirmed = self._simulations(settle(question.loaded, seed=fresh, seeds=question.seeds))
 
     def _simulations(self, question: ResolvedScenario) -> Simulations:
-        return Simulations(question, _source(question), self._runs, self._jobs, self._note)
+        return Simulations(question, _source(question), self._runs, self._workers, self._note)
 
     def _note(self, _: int) -> None:
         done = self.simulated

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from simcost.execution.options import EngineOptions
+
 Document = dict[str, Any]
 Progress = Callable[[float, str], None]
 
@@ -17,5 +19,6 @@ class SearchSettings:
     seeds: int | None = None
     seed: int | None = None
     jobs: int = 1
+    engine: EngineOptions | None = None
     mixes: bool = False
     """Propose fixed fleets of several kinds of replicas too."""

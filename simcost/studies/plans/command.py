@@ -13,6 +13,8 @@ from simcost.studies.options import (
     Arguments,
     check_gates,
     data,
+    engine,
+    engine_of,
     gated,
     gates_of,
     output_folder,
@@ -41,7 +43,7 @@ def _add_run(verbs: Any) -> None:
     run.add_argument("file", type=Path, help="scenario YAML")
     output_folder(run, "--out", help="results folder (default: results/SCENARIO)")
     run.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
-    run.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    engine(run)
     run.add_argument("--fresh", action="store_true", help="run again what is already known")
     gated(run, GATES, broken)
     data(run)
@@ -67,6 +69,7 @@ def _run(arguments: Arguments) -> None:
             seeds=arguments.seeds,
             seed=arguments.seed,
             jobs=arguments.jobs,
+            engine=engine_of(arguments),
             fresh=arguments.fresh,
             progress=progress,
         )

@@ -1,7 +1,6 @@
 """`simcost sensitivity`: what would change the decision."""
 
 import argparse
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, gated, output_folder, positive, seed, study
+from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, positive, seed, study
 
 if TYPE_CHECKING:
     from simcost.studies.sensitivity.study import VariedRange
@@ -39,9 +38,7 @@ def add(verbs: Any) -> None:
     )
     output_folder(sensitivity, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
     sensitivity.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
-    sensitivity.add_argument(
-        "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)"
-    )
+    engine(sensitivity)
     gated(sensitivity, GATES, broken)
     data(sensitivity)
     seed(sensitivity)
@@ -64,7 +61,13 @@ def _sensitivity(arguments: Arguments) -> dict[str, Any]:
 
     loaded = load(arguments.file, arguments.data)
     out = arguments.out or Path("results") / loaded.scenario.scenario
-    settings = SensitivitySettings(runs=out / "runs", seeds=arguments.seeds, seed=arguments.seed, jobs=arguments.jobs)
+    settings = SensitivitySettings(
+        runs=out / "runs",
+        seeds=arguments.seeds,
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+        engine=engine_of(arguments),
+    )
     with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
         return sensitivity(loaded, arguments.vary, settings, progress)
 

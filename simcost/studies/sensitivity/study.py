@@ -10,8 +10,11 @@ from typing import Any
 
 from simcost.compare.sensitivity import Swing, flips, perfect_information_usd, tornado
 from simcost.errors import InputError
+from simcost.execution.options import EngineOptions
+from simcost.execution.workers import Workers
 from simcost.present.format import amount
 from simcost.scenario.inputs.changes import base_value, is_whole, money_alone, with_value
+from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, settle
 from simcost.scenario.runs.simulations import Simulations
@@ -46,6 +49,7 @@ class SensitivitySettings:
     seeds: int | None = None
     seed: int | None = None
     jobs: int = 1
+    engine: EngineOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,11 @@ def sensitivity(
             raise InputError(
                 f"--vary {one.path}={one.lo:g}..{one.hi:g}: does not hold the base {bases[one.path]:g}; widen it"
             )
-    answers = _Answers(loaded, settings, progress)
+    with workers_of(settings.runs, jobs=settings.jobs, engine=settings.engine) as workers:
+        return _document(ranges, bases, _Answers(loaded, settings, workers, progress))
+
+
+def _document(ranges: Sequence[VariedRange], bases: Mapping[str, float], answers: _Answers) -> Document:
     base = answers.at("engine", 1.0)
     chosen = base.best or min(base.usd, key=lambda name: (base.usd[name], name))
     swings, found, worth = [], list[Document](), dict[str, float | None]()
@@ -94,13 +102,13 @@ def sensitivity(
         answers.share = i / len(ranges)
         ends = [answers.at(one.path, value) for value in (one.lo, one.hi)]
         swings.append(Swing(path=one.path, lo_usd=ends[0].usd[chosen], hi_usd=ends[1].usd[chosen]))
-        found += _flips(one, bases[one.path], answers, whole=is_whole(loaded, one.path))
+        found += _flips(one, bases[one.path], answers, whole=is_whole(answers.loaded, one.path))
         states = [ends[0], base, ends[1]]
         costs = {name: [state.possible(name) for state in states] for name in base.usd}
         known = all(state.best for state in states)
         worth[one.path] = perfect_information_usd(costs, WEIGHTS) if known else None
     document: Document = {
-        "scenario": loaded.scenario.scenario,
+        "scenario": answers.loaded.scenario.scenario,
         "plan": chosen,
         "base": {"verdict": base.best or NONE, "usd_per_month": base.usd[chosen]},
         "tornado": [
@@ -152,8 +160,10 @@ def _flips(one: VariedRange, base: float, answers: _Answers, *, whole: bool) -> 
 class _Answers:
     """Outcomes by value, each found once."""
 
-    def __init__(self, loaded: LoadedScenario, settings: SensitivitySettings, progress: Progress) -> None:
-        self._loaded, self._settings, self._progress = loaded, settings, progress
+    def __init__(
+        self, loaded: LoadedScenario, settings: SensitivitySettings, workers: Workers, progress: Progress
+    ) -> None:
+        self.loaded, self._settings, self._workers, self._progress = loaded, settings, workers, progress
         self._known: dict[tuple[str, float], _Outcome] = {}
         self.share = 0.0
         self.keys: set[str] = set()
@@ -167,15 +177,15 @@ class _Answers:
         return self._known[path, value]
 
     def _found(self, path: str, value: float) -> _Outcome:
-        changed, settings = with_value(self._loaded, path, value), self._settings
+        changed, settings = with_value(self.loaded, path, value), self._settings
         question = settle(changed.loaded, seed=settings.seed, seeds=settings.seeds)
         if question.source is None:
-            raise InputError(f"{self._loaded.path}: has no requests to serve")
+            raise InputError(f"{self.loaded.path}: has no requests to serve")
 
         def note(_: int) -> None:
             self._progress(self.share, f"{path} = {value:.4g}")
 
-        runs = Simulations(question, question.source, settings.runs, settings.jobs, note, changed.engine)
+        runs = Simulations(question, question.source, settings.runs, self._workers, note, changed.engine)
         summaries = {}
         for plan in changed.loaded.scenario.plans:
             runs.add(plan)

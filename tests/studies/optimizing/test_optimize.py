@@ -11,6 +11,7 @@ from simcost.compare.racing import Entrant, Race, RunScore, holds
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.candidates import NOT_GOOD, Candidates
+from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.slo import Check
@@ -98,7 +99,8 @@ def test_bounds_hold_and_the_winner_is_the_enumerated_one(answer: tuple[Path, di
     loaded = load(file)
     question = settle(loaded, seed=None, seeds=None)
     assert question.source is not None
-    runs = Simulations(question, question.source, file.parent / "out" / "runs", 1, lambda _: None)
+    folder = file.parent / "out" / "runs"
+    runs = Simulations(question, question.source, folder, workers_of(folder, jobs=1), lambda _: None)
     found = Candidates(question, variations(loaded), runs.arrivals)
     costs = {}
     for one in [*found.found, *found.too_small]:

@@ -1,0 +1,173 @@
+"""Kills of workers and of the command at random moments of many small runs: what is lost, doubled, different or left.
+
+Each round starts anew, is killed one to six times (a worker, or the command, which is then started again), and must end
+with the files of an undisturbed run, byte for byte, and no process or draft of a run that has ended.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from measure import show
+
+SCENARIO = """\
+scenario: kills
+model: llama-3.2-1b
+horizon: 10min
+seeds: {seeds}
+workload: {{kind: synthetic, rate: 5/s, lengths: {{prompt_median: 100, output_median: 20}}}}
+slo: {{ttft: 1s, attainment: 95%}}
+plans:
+  - name: one
+    replica: {{accelerator: l4}}
+    buy: {{offer: aws/g6.xlarge}}
+    scaling: {{kind: fixed, replicas: 1}}
+  - name: scaled
+    replica: {{accelerator: l4}}
+    buy: {{offer: aws/g6.xlarge}}
+    scaling: {{kind: target-concurrency, target: 2, min: 1, max: 3, start: 2, scale_down_delay: 1min}}
+"""
+MARK = "SIMCOST_BENCH_KILLS"
+WORKERS = ("simcost.execution.worker", "spawn_main", "ray::")
+"""Words in the command lines of worker processes: our own, Dask's, Ray's."""
+LATEST = 0.8
+"""Of the time of an undisturbed run: the longest time to the next kill."""
+GONE_S = 30.0
+"""Time after which a process counts as left behind."""
+
+
+def begin(folder: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
+    words = ["run", "kills.yaml", "--out", "out", "--jobs", str(options.jobs), "--quiet", "--engine", options.engine]
+    limit = ["--time-limit", "10min"] if options.engine == "local" else []  # all runs in worker processes
+    return subprocess.Popen(
+        [sys.executable, "-m", "simcost.cli", *words, *limit],
+        cwd=folder,
+        env=os.environ | {MARK: str(folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def ours(folder: Path) -> dict[int, str]:
+    """Processes that were started for a folder, with their command lines."""
+    found = {}
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal() and int(process.name) != os.getpid():
+            try:
+                if f"{MARK}={folder}\0".encode() in (process / "environ").read_bytes() + b"\0":
+                    words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    if words:  # one without has ended, and waits for its parent to look
+                        found[int(process.name)] = words
+            except OSError:
+                continue
+    return found
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part.startswith(".draft-") for part in path.relative_to(folder).parts)
+    }
+
+
+def drafts(folder: Path) -> int:
+    return len(list(folder.rglob(".draft-*")))
+
+
+def left(folder: Path) -> tuple[dict[int, str], float]:
+    """Processes that do not end after their command, and how long the last one that does takes."""
+    since = time.monotonic()
+    while (still := ours(folder)) and time.monotonic() - since < GONE_S:
+        time.sleep(0.05)
+    return still, time.monotonic() - since
+
+
+def disturbed(folder: Path, options: argparse.Namespace, chance: random.Random, usual_s: float) -> dict[str, Any]:
+    """One round: killed now and then, and started again until it is done."""
+    counts, wanted, gone_s = Counter[str](), chance.randint(1, 6), 0.0
+    command, since = begin(folder, options), time.monotonic()
+    moment = since + chance.uniform(0.0, LATEST * usual_s)
+    while (code := command.poll()) is None:
+        if counts["workers"] + counts["commands"] >= wanted or time.monotonic() < moment:
+            time.sleep(0.02)
+            continue
+        workers = [process for process, words in ours(folder).items() if any(word in words for word in WORKERS)]
+        if chance.random() < options.commands or not workers:
+            command.kill()
+            command.communicate()
+            still, took_s = left(folder)
+            gone_s = max(gone_s, took_s)
+            counts.update(commands=1, left=len(still))
+            command = begin(folder, options)
+        else:
+            os.kill(chance.choice(workers), signal.SIGKILL)
+            counts.update(workers=1)
+        moment = time.monotonic() + chance.uniform(0.0, LATEST * usual_s)
+    _, error = command.communicate()
+    still, took_s = left(folder)
+    counts.update(left=len(still), failed=int(code != 0))
+    if code:
+        print(error.decode()[-2000:], file=sys.stderr)
+    return {"counts": counts, "gone_s": max(gone_s, took_s)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50, help="kills in all, at least")
+    parser.add_argument("--runs", type=int, default=200, help="runs of the sweep")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--engine", choices=("local", "dask", "ray"), default="local")
+    parser.add_argument("--commands", type=float, default=0.4, help="share of kills that hit the command itself")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    chance, counts, gone_s = random.Random(options.seed), Counter[str](), 0.0
+    with tempfile.TemporaryDirectory() as home:
+        folders = (Path(home) / f"round-{number}" for number in range(10_000))
+        text = SCENARIO.format(seeds=options.runs // 2)
+        reference = new(next(folders), text)
+        for _ in range(2):  # the first time it may also compile
+            shutil.rmtree(reference / "out", ignore_errors=True)
+            begun_s = time.monotonic()
+            if begin(reference, options).wait():
+                raise SystemExit("the undisturbed run has failed")
+        usual_s, expected = time.monotonic() - begun_s, digest(reference / "out")
+        while counts["workers"] + counts["commands"] < options.kills:
+            folder = new(next(folders), text)
+            found = disturbed(folder, options, chance, usual_s)
+            gone_s = max(gone_s, found["gone_s"])
+            got = digest(folder / "out")
+            counts.update(found["counts"])
+            counts.update(
+                rounds=1,
+                lost=len(expected.keys() - got.keys()),
+                doubled=len(got.keys() - expected.keys()),
+                different=sum(got[name] != expected[name] for name in got.keys() & expected.keys()),
+                drafts=drafts(folder),
+            )
+            print(f"{dict(counts)}", file=sys.stderr, flush=True)
+    names = ("rounds", "workers", "commands", "failed", "lost", "doubled", "different", "left", "drafts")
+    document = {"engine": options.engine, "runs": options.runs} | {name: counts[name] for name in names}
+    show(document | {"undisturbed_s": usual_s, "last_process_gone_after_s": gone_s}, options)
+    raise SystemExit(any(counts[name] for name in ("failed", "lost", "doubled", "different", "left")))
+
+
+def new(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    (folder / "kills.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Assignments of a command: which run a worker gets next, and what came of each."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from logging import getLogger
+from threading import Event, Lock
+from time import process_time
+from typing import Any
+
+from simcost.errors import RunError
+from simcost.execution.task import Assignment, LostWorkerError, Runnable, Task, TaskOutcome, Tell
+from simcost.execution.task_file import TaskFile
+
+RETRIES = 3
+"""Times that a run whose worker was lost is performed again."""
+_AFTER_S = 3.0
+"""CPU seconds from which on even the first run tells how long the others take: it also loads the compiled code."""
+_LOG = getLogger(__name__)
+
+
+class Assignments:
+    """Runs that are to do, at work and done; threads of all workers share it.
+
+    Args:
+        runs: in the order in which they are to be done.
+        task: what to do with each.
+        file: the task, for workers elsewhere.
+        time_limit_s: of one run.
+    """
+
+    def __init__(
+        self, runs: Sequence[Runnable], task: Task[Any, Any], file: TaskFile, time_limit_s: float | None
+    ) -> None:
+        self.runs, self.file = runs, file
+        self.ended = Event()
+        """All are done, or one has failed, or the command stops."""
+        self._task, self._time_limit_s = task, time_limit_s
+        self._waiting: dict[object, deque[int]] = {}
+        for number, run in enumerate(runs):
+            self._waiting.setdefault(_arrivals(run), deque()).append(number)
+        self._lock = Lock()
+        self._users, self._lost = Counter[object](), Counter[int]()
+        self._results: dict[int, Any] = {}
+        self._error: BaseException | None = None
+        self._begun_s = process_time()
+        self._first_s: float | None = None
+        self.peak_bytes = 0
+        """Most memory that a worker has taken."""
+        if not runs:
+            self.ended.set()
+
+    @property
+    def waiting(self) -> int:
+        """Number of runs that no worker has."""
+        with self._lock:
+            return sum(map(len, self._waiting.values()))
+
+    @property
+    def complete(self) -> bool:
+        """True if all are done."""
+        return len(self._results) == len(self.runs)
+
+    @property
+    def elapsed_s(self) -> float:
+        """CPU seconds of this process since the start."""
+        return process_time() - self._begun_s
+
+    def left_s(self) -> float:
+        """CPU seconds that the runs that wait will take, as those that are done tell; 0 as long as they do not."""
+        done = len(self._results)
+        if self._first_s is not None and done > 1:
+            return self.waiting * (self.elapsed_s - self._first_s) / (done - 1)
+        return self.waiting * self.elapsed_s if self.elapsed_s > _AFTER_S else 0.0
+
+    def results(self) -> list[Any]:
+        """All results, in the order of the runs. Raises the error of the run that failed."""
+        if self._error is not None:
+            raise self._error
+        return [self._results[number] for number in range(len(self.runs))]
+
+    def take(self, last: int | None) -> int | None:
+        """Number of the next run for a worker; None = there is nothing to do.
+
+        Args:
+            last: its last run. One with the same arrivals follows, which the worker still holds; else one of arrivals
+                that few others hold.
+        """
+        with self._lock:
+            key = None if last is None else _arrivals(self.runs[last])
+            if last is not None and not self._waiting.get(key):
+                self._users[key] -= 1
+            if self.ended.is_set() or not any(self._waiting.values()):
+                return None
+            if last is None or not self._waiting.get(key):
+                key = min((one for one in self._waiting if self._waiting[one]), key=self._users.__getitem__)
+                self._users[key] += 1
+            return self._waiting[key].popleft()
+
+    def assignment(self, number: int) -> Assignment:
+        """A run as a worker takes it."""
+        return Assignment(task=self._task, file=self.file, run=self.runs[number], time_limit_s=self._time_limit_s)
+
+    def tell(self, number: int) -> Tell:
+        """A function that notes the share of a run."""
+        run = self.runs[number]
+
+        def tell(share: float) -> None:
+            run.share = 0.99 * share
+
+        return tell
+
+    def done(self, number: int, outcome: TaskOutcome) -> None:
+        """Keep the outcome of a run."""
+        self.peak_bytes = max(self.peak_bytes, outcome.peak_bytes)
+        if outcome.error is not None:
+            self.fail(outcome.error)
+            return
+        self.runs[number].share = 1.0
+        with self._lock:
+            self._results[number] = outcome.result
+            if self._first_s is None:
+                self._first_s = self.elapsed_s
+            if self.complete:
+                self.ended.set()
+
+    def lost(self, number: int, loss: LostWorkerError) -> None:
+        """Queue a run whose worker was lost, or give up."""
+        run = self.runs[number]
+        run.share = 0.0
+        with self._lock:
+            self._lost[number] += 1
+            times = self._lost[number]
+            if times <= RETRIES:
+                self._waiting[_arrivals(run)].appendleft(number)
+        if times > RETRIES:
+            self.fail(
+                RunError(
+                    f"{run.label}: its worker was lost {times} times, the last one {loss}; finished runs are kept; "
+                    "give it more memory, or run with fewer --jobs"
+                )
+            )
+        else:
+            _LOG.warning("%s: its worker was lost (%s); running it again, %d of %d", run.label, loss, times, RETRIES)
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error; the first one counts."""
+        with self._lock:
+            if self._error is None and not self.complete:
+                self._error = error
+            self.ended.set()
+
+
+def _arrivals(run: Runnable) -> object:
+    """The same for runs that meet the same arrivals, where runs have any."""
+    return getattr(run, "replication", None)

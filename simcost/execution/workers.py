@@ -1,0 +1,175 @@
+"""Workers of an engine: they get runs as they become free, are watched, replaced if lost, and stopped together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from logging import getLogger
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from simcost.execution.assignments import Assignments
+from simcost.execution.cluster import ClusterEngine
+from simcost.execution.local import LocalEngine
+from simcost.execution.options import EngineOptions
+from simcost.execution.slots import Slot
+from simcost.execution.task import LostWorkerError, Runnable, StoppedError, Task, TaskOutcome
+from simcost.execution.task_file import HELD, TaskFile, Versions
+
+_WATCH_S = 0.2
+R = TypeVar("R", bound=Runnable)
+T = TypeVar("T")
+
+
+class ExecutionEngine(Protocol):
+    """Places at which runs are performed."""
+
+    def slots(self) -> list[Slot]:
+        """The places that there are."""
+
+    def more(self, todo: Assignments) -> list[Slot]:
+        """New places, which is asked now and then."""
+
+    def keeps(self, slot: Slot, todo: Assignments) -> bool:
+        """True if a place may take a further run."""
+
+    def ended(self, todo: Assignments) -> None:
+        """Called when all runs are done, or all places have been stopped."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class Workers:
+    """Workers of an engine, started when there is enough to do and kept until the end of the context.
+
+    Args:
+        folder: in which runs are stored; workers on other machines see it under the same path.
+        versions_of: versions on which results depend: a function at the top of a module.
+        jobs: runs at a time on this machine.
+        options: which engine, and where.
+    """
+
+    def __init__(
+        self, folder: Path, versions_of: Versions, *, jobs: int = 1, options: EngineOptions | None = None
+    ) -> None:
+        self._folder, self._versions_of, self._jobs = folder, versions_of, jobs
+        self._options = options or EngineOptions()
+        self._logged = set[str]()
+        self._engine: ExecutionEngine | None = None
+        self._files: list[TaskFile] = []
+        """Those of the last tasks, the newest last."""
+
+    def execute(self, runs: Sequence[R], task: Task[R, T], *, note: Callable[[], None]) -> list[T]:
+        """Results of a task for each run, in their order.
+
+        Args:
+            runs: those with the same `replication` go to the same worker where that is possible.
+            task: what to do with each.
+            note: called in this thread now and then.
+
+        Raises:
+            KeyboardInterrupt: finished runs stay stored, the others leave nothing.
+            RunError: a run whose worker was lost again and again, or that took too long.
+        """
+        todo = Assignments(runs, task, self._file_of(task), self._options.time_limit_s)
+        engine, working, threads = self._opened(), list[Slot](), list[Thread]()
+
+        def employ(slots: Sequence[Slot]) -> None:
+            for slot in slots:
+                working.append(slot)
+                threads.append(Thread(target=self._work, args=(engine, slot, todo), daemon=True))
+                threads[-1].start()
+
+        try:
+            employ(engine.slots()[: len(runs)])
+            while not todo.ended.wait(_WATCH_S):
+                employ(engine.more(todo))
+                note()
+            return todo.results()
+        finally:
+            todo.ended.set()
+            if not todo.complete:
+                _stop(working)
+            for thread in threads:
+                thread.join()
+            engine.ended(todo)
+            note()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        for file in self._files:
+            file.remove()
+        self._files = []
+
+    def _opened(self) -> ExecutionEngine:
+        if self._engine is None:
+            self._engine = _engine(self._options, self._folder, self._jobs)
+        return self._engine
+
+    def _file_of(self, task: object) -> TaskFile:
+        """The file of a task, kept for the next call with the same one."""
+        known = next((file for file in self._files if file.task is task), None)
+        if known is None:
+            known = TaskFile(task, self._folder, self._versions_of)
+            self._files.append(known)
+            while len(self._files) > HELD:
+                self._files.pop(0).remove()
+        return known
+
+    def _work(self, engine: ExecutionEngine, slot: Slot, todo: Assignments) -> None:
+        """Perform runs at one place until there are no more."""
+        last = None
+        while (number := todo.take(last)) is not None:
+            try:
+                outcome = slot.perform(todo.assignment(number), todo.tell(number))
+            except StoppedError:
+                return
+            except LostWorkerError as loss:
+                todo.lost(number, loss)
+            except BaseException as error:  # noqa: BLE001 - raised in the thread of the command
+                todo.fail(error)
+                return
+            else:
+                self._log(outcome)
+                todo.done(number, outcome)
+            last = number
+            if not engine.keeps(slot, todo):
+                return
+
+    def _log(self, outcome: TaskOutcome) -> None:
+        """Log what a worker has logged, unless another one has said the same."""
+        for name, level, message in outcome.logged:
+            if message not in self._logged:
+                self._logged.add(message)
+                getLogger(name).log(level, "%s", message)
+
+
+def _engine(options: EngineOptions, folder: Path, jobs: int) -> ExecutionEngine:
+    """The engine that was asked for. Raises InputError where it is not there."""
+    if options.name == "dask":
+        from simcost.execution.dask_cluster import DaskCluster
+
+        return ClusterEngine(DaskCluster(options.address, jobs))
+    if options.name == "ray":
+        from simcost.execution.ray_cluster import RayCluster
+
+        return ClusterEngine(RayCluster(options.address, jobs))
+    return LocalEngine(folder, jobs=jobs, apart=options.time_limit_s is not None)
+
+
+def _stop(slots: Sequence[Slot]) -> None:
+    """Stop all at the same time."""
+    threads = [Thread(target=slot.stop) for slot in slots]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,86 @@
+"""Clusters of Dask and Ray: the bytes of this process, its errors; lost workers. Skipped where not installed."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.execution_tasks import SmallRun, Squares, versions
+from support.scenarios import write
+from test_same_bytes import bytes_of
+
+from simcost.errors import InputError
+from simcost.execution.options import EngineName, EngineOptions
+from simcost.execution.workers import Workers
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+"""Those of the clusters' own code."""
+
+
+def none() -> None:
+    """Nothing to note."""
+
+
+@pytest.fixture(scope="module", params=["dask", "ray"])
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workers, Path]]:
+    """Two workers on this machine, and their folder."""
+    name: EngineName = request.param
+    pytest.importorskip({"dask": "distributed", "ray": "ray"}[name], reason=f"simcost[{name}] is not installed")
+    folder = tmp_path_factory.mktemp(name)
+    with Workers(folder, versions, jobs=2, options=EngineOptions(name=name)) as workers:
+        yield workers, folder
+
+
+def test_results_are_in_order_and_of_the_workers(cluster: tuple[Workers, Path]) -> None:
+    workers, folder = cluster
+    runs = [SmallRun(number=i, replication=i // 3) for i in range(12)]
+    found = workers.execute(runs, Squares(folder=folder), note=none)
+    assert [square for square, _ in found] == [i**2 for i in range(12)]
+    assert os.getpid() not in {process for _, process in found}
+
+
+def test_errors_are_those_of_the_run(cluster: tuple[Workers, Path]) -> None:
+    workers, folder = cluster
+    with pytest.raises(InputError, match=r"^run 1 is wrong$"):
+        workers.execute([SmallRun(number=1, kind="wrong")], Squares(folder=folder), note=none)
+    with pytest.raises(ZeroDivisionError):
+        workers.execute([SmallRun(number=1, kind="broken")], Squares(folder=folder), note=none)
+
+
+def test_the_run_of_a_lost_worker_is_run_again(cluster: tuple[Workers, Path], caplog: pytest.LogCaptureFixture) -> None:
+    workers, folder = cluster
+    runs = [SmallRun(number=i, kind="killed once" if i == 2 else "") for i in range(4)]
+    assert [square for square, _ in workers.execute(runs, Squares(folder=folder), note=none)] == [0, 1, 4, 9]
+    assert "run 2: its worker was lost" in caplog.text
+
+
+def test_an_interrupt_stops_all_and_the_workers_serve_the_next_question(cluster: tuple[Workers, Path]) -> None:
+    workers, folder = cluster
+    terminated = signal.getsignal(signal.SIGTERM)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    runs = [SmallRun(number=i, kind="slow") for i in range(20)]
+    with pytest.raises(KeyboardInterrupt):
+        workers.execute(runs, Squares(folder=folder), note=interrupt)
+    [found] = workers.execute([SmallRun(number=9)], Squares(folder=folder), note=none)
+    assert found[0] == 81
+    assert signal.getsignal(signal.SIGTERM) is terminated
+
+
+@pytest.mark.parametrize("name", ["dask", "ray"])
+def test_a_cluster_gives_the_bytes_of_this_process(tmp_path: Path, name: EngineName) -> None:
+    pytest.importorskip({"dask": "distributed", "ray": "ray"}[name], reason=f"simcost[{name}] is not installed")
+    file = write(tmp_path)
+    here = bytes_of(file)
+    there = bytes_of(file, jobs=2, engine=EngineOptions(name=name))
+    assert here == there
+
+
+def test_an_engine_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"pip install 'simcost\[dask\]'"):
+        Workers(tmp_path, versions, options=EngineOptions(name="dask")).execute([], Squares(folder=tmp_path), note=none)

@@ -1,0 +1,193 @@
+"""Workers of the local engine: the same results as in this process, whatever happens to them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+
+import numpy as np
+import pytest
+from support.execution_tasks import SmallRun, Squares, versions
+
+from simcost.errors import InputError, RunError
+from simcost.execution import local, memory
+from simcost.execution.assignments import Assignments
+from simcost.execution.options import EngineOptions
+from simcost.execution.task_file import TaskFile
+from simcost.execution.workers import Workers
+
+APART = EngineOptions(time_limit_s=60.0)
+"""All runs in processes of their own."""
+
+
+def none() -> None:
+    """Nothing to note."""
+
+
+def squares(
+    folder: Path,
+    runs: list[SmallRun],
+    *,
+    jobs: int = 2,
+    options: EngineOptions | None = APART,
+    note: Callable[[], None] = none,
+) -> list[tuple[int, int]]:
+    with Workers(folder, versions, jobs=jobs, options=options) as workers:
+        return workers.execute(runs, Squares(folder=folder, numbers=np.arange(4)), note=note)
+
+
+def drafts(folder: Path) -> list[Path]:
+    return list(folder.glob(".draft-*"))
+
+
+def gone(process: int) -> bool:
+    """True once a process has ended."""
+    until = monotonic() + 10
+    while monotonic() < until:
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        sleep(0.05)
+    return False
+
+
+def test_results_are_in_order_and_of_no_more_processes_than_jobs(tmp_path: Path) -> None:
+    runs = [SmallRun(number=i, replication=i // 3) for i in range(30)]
+    found = squares(tmp_path, runs)
+    assert [square for square, _ in found] == [i**2 + 6 for i in range(30)]
+    assert os.getpid() not in {process for _, process in found}
+    assert len({process for _, process in found}) <= 2
+    assert all(run.share == 1.0 for run in runs)
+    assert not drafts(tmp_path)
+
+
+def test_a_worker_keeps_to_the_arrivals_that_it_holds(tmp_path: Path) -> None:
+    runs = [SmallRun(number=i, replication=i % 3) for i in range(9)]
+    task = Squares(folder=tmp_path)
+    todo = Assignments(runs, task, TaskFile(task, tmp_path, versions), None)
+    one, other, taken = None, None, list[int]()
+    for _ in range(3):
+        one, other = todo.take(one), todo.take(other)
+        assert one is not None
+        assert other is not None
+        assert (one % 3, other % 3) == (0, 1)
+        taken += [one, other]
+    assert [todo.take(one), todo.take(other)] == [2, 5], "both share what is left"
+    assert sorted([*taken, 2, 5, todo.take(2)]) == list(range(9))
+    assert todo.take(8) is None
+
+
+def test_short_work_stays_in_this_process_and_long_work_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [SmallRun(number=i, kind="busy") for i in range(8)]
+    assert {process for _, process in squares(tmp_path, runs[:3], options=None)} == {os.getpid()}
+    monkeypatch.setattr(local, "WORTH_S", 0.5)
+    assert len({process for _, process in squares(tmp_path, runs, options=None)}) == 2
+
+
+def test_the_run_of_a_lost_worker_is_run_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    runs = [SmallRun(number=i, kind="killed once" if i in (2, 5) else "") for i in range(8)]
+    assert [square for square, _ in squares(tmp_path, runs)] == [i**2 + 6 for i in range(8)]
+    assert "run 2: its worker was lost (killed by signal 9" in caplog.text
+    assert "1 of 3" in caplog.text
+
+
+def test_a_run_that_loses_its_workers_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"run 1: its worker was lost 4 times.*killed by signal 9.*--jobs"):
+        squares(tmp_path, [SmallRun(number=i, kind="killed" if i == 1 else "") for i in range(3)])
+    assert not drafts(tmp_path)
+
+
+def test_errors_are_those_of_the_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^run 3 is wrong$"):
+        squares(tmp_path, [SmallRun(number=i, kind="wrong" if i == 3 else "") for i in range(6)])
+    with pytest.raises(ZeroDivisionError) as broken:
+        squares(tmp_path, [SmallRun(number=0, kind="broken")])
+    assert "execution_tasks.py" in broken.value.__notes__[0], "where it happened"
+
+
+def test_what_workers_log_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    squares(tmp_path, [SmallRun(number=i, kind="logs") for i in range(6)])
+    assert caplog.text.count("said once") == 1
+
+
+def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"run 0: takes longer than the limit of 0.5 s; raise --time-limit"):
+        squares(tmp_path, [SmallRun(number=0, kind="endless")], options=EngineOptions(time_limit_s=0.5))
+    assert not drafts(tmp_path)
+
+
+def test_an_interrupt_leaves_no_process_and_no_draft(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        if len(list(tmp_path.glob("*.begun"))) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        squares(tmp_path, [SmallRun(number=i, kind="endless") for i in range(4)], note=interrupt)
+    assert not drafts(tmp_path)
+    assert not list(tmp_path.glob("*.found"))
+    assert not children()
+
+
+def children() -> list[int]:
+    """Processes that this one has started and not waited for."""
+    found = Path(f"/proc/self/task/{os.getpid()}/children")
+    return [int(one) for one in found.read_text().split()] if found.exists() else []
+
+
+COMMAND = """
+import sys
+from pathlib import Path
+from support.execution_tasks import SmallRun, Squares, versions
+from simcost.execution.options import EngineOptions
+from simcost.execution.workers import Workers
+
+folder = Path(sys.argv[1])
+workers = Workers(folder, versions, jobs=2, options=EngineOptions(time_limit_s=60.0))
+workers.execute([SmallRun(number=i, kind="endless") for i in range(2)], Squares(folder=folder), note=lambda: None)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes as Linux lists them")
+def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = subprocess.Popen([sys.executable, "-c", COMMAND, str(tmp_path)], env=paths)
+    until = monotonic() + 30
+    while len(list(tmp_path.glob("*.begun"))) < 2 and monotonic() < until:
+        sleep(0.05)
+    workers = list(map(int, Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()))
+    threads = [int(one.name) for one in Path(f"/proc/{command.pid}/task").iterdir()]
+    for thread in threads:
+        workers += map(int, Path(f"/proc/{command.pid}/task/{thread}/children").read_text().split())
+    command.kill()
+    command.wait()
+    assert len(set(workers)) == 2
+    assert all(gone(worker) for worker in workers)
+    assert not list(tmp_path.glob("*.found"))
+
+
+def test_memory_bounds_the_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(memory, "fitting", lambda _peak: 1)
+    runs = [SmallRun(number=i, kind="slow") for i in range(8)]
+    assert len({process for _, process in squares(tmp_path, runs, jobs=8)}) == 2
+    assert "memory suffices for 2 runs at a time" in caplog.text
+
+
+def test_a_worker_is_given_up_where_memory_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(memory, "fitting", lambda _peak: 8)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
+    runs = [SmallRun(number=i, replication=i, kind="slow") for i in range(12)]
+    found = [process for _, process in squares(tmp_path, runs, jobs=3)]
+    assert len(set(found[-4:])) == 1
+    assert "memory is short" in caplog.text
+    assert all(square == i**2 + 6 for i, (square, _) in enumerate(squares(tmp_path, runs[:3])))
