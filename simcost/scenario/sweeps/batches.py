@@ -116,22 +116,25 @@ class SweepRuns:
         """Another process settles for itself."""
         return SweepRuns, (self._loaded, self._columns)
 
-    def __call__(self, batch: SweepBatch, tell: Callable[[float], None]) -> int:
+    def check_inputs(self) -> None:
+        """Nothing to check: each process settles for itself, so that rows name the inputs that it has read."""
+
+    def __call__(self, run: SweepBatch, tell: Callable[[float], None]) -> int:
         """Simulate a batch and write its rows; returns their number."""
         rows, written_s = list[Row](), monotonic()
         with TemporaryDirectory() as folder:
             shared = _Shared(Path(folder))
-            for done, (plan, replication) in enumerate(batch.runs):
+            for done, (plan, replication) in enumerate(run.runs):
 
                 def within(share: float, done: int = done) -> None:
-                    tell((done + share) / len(batch.runs))
+                    tell((done + share) / len(run.runs))
 
                 within(0.0)
                 rows.append(self._row(plan, replication, shared, within))
-                if monotonic() - written_s > KEPT_S or done == len(batch.runs) - 1:
-                    write_rows(rows, self._columns, batch.folder)
+                if monotonic() - written_s > KEPT_S or done == len(run.runs) - 1:
+                    write_rows(rows, self._columns, run.folder)
                     rows, written_s = [], monotonic()
-        return len(batch.runs)
+        return len(run.runs)
 
     def _row(self, plan: SweptPlan, replication: int, shared: _Shared, tell: Callable[[float], None]) -> Row:
         """A run as a row; one that cannot be has its error in it."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from simcost import __version__
 from simcost.errors import InputError
+from simcost.execution.options import EngineOptions
 from simcost.outputs import check_folder, whole_file
-from simcost.scenario.runs.execution import Progress, execute
+from simcost.scenario.runs.execution import Progress, workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.storage.engine_version import engine_version
 from simcost.scenario.storage.folders import sha256_of
@@ -29,6 +30,7 @@ class SweepOptions:
     """Options of the runs of a sweep; its rows depend on none of them."""
 
     jobs: int = 1
+    engine: EngineOptions | None = None
     limit: int | None = None
     """New runs, at most; the next call goes on."""
     progress: Progress = lambda _share, _what: None
@@ -94,7 +96,8 @@ def sweep(space: SweepSpace, folder: Path, options: SweepOptions) -> FinishedRun
     asked = missing if options.limit is None else missing[: options.limit]
     if asked:
         batches = list_batches(asked, rows, _requests(space))
-        execute(batches, SweepRuns(space.loaded, columns), jobs=options.jobs, note=_noted(batches, options.progress))
+        with workers_of(rows, jobs=options.jobs, engine=options.engine) as workers:
+            workers.execute(batches, SweepRuns(space.loaded, columns), note=_noted(batches, options.progress))
     files = compact(wanted, columns, rows)
     left = len(missing) - len(asked)
     _describe(space, folder, finished=not left)

@@ -1,11 +1,10 @@
 """`simcost sweep`: thousands of plans."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, output_folder, positive, seed, study
+from simcost.studies.options import Arguments, data, engine, engine_of, output_folder, positive, seed, study
 
 
 def add(verbs: Any) -> None:
@@ -14,7 +13,7 @@ def add(verbs: Any) -> None:
     sweep.add_argument("file", type=Path, help="scenario YAML with `sweep`")
     output_folder(sweep, "-o", "--out", help="folder of the rows (default: results/SCENARIO-sweep)")
     sweep.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
-    sweep.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: cores)")
+    engine(sweep)
     sweep.add_argument(
         "--limit", type=positive, metavar="N", help="make at most so many runs now; the next call goes on"
     )
@@ -33,5 +32,7 @@ def _sweep(arguments: Arguments) -> object:
     name = loaded.scenario.scenario
     settings = SweepSettings(seeds=arguments.seeds, seed=arguments.seed, consent=arguments.yes, dry=arguments.dry_run)
     with Progress(name, quiet=arguments.quiet) as progress:
-        options = SweepOptions(jobs=arguments.jobs, limit=arguments.limit, progress=progress)
+        options = SweepOptions(
+            jobs=arguments.jobs, engine=engine_of(arguments), limit=arguments.limit, progress=progress
+        )
         return answer(loaded, arguments.out or Path("results") / f"{name}-sweep", settings, options)
