@@ -45,7 +45,8 @@ class Assignments:
         self._results: dict[int, Any] = {}
         self._error: BaseException | None = None
         self._begun_s = process_time()
-        self._first_s: float | None = None
+        self._ends_s: list[float] = []
+        """CPU seconds at which runs were done."""
         self.peak_bytes = 0
         """Most memory that a worker has taken."""
         if not runs:
@@ -68,11 +69,15 @@ class Assignments:
         return process_time() - self._begun_s
 
     def left_s(self) -> float:
-        """CPU seconds that the runs that wait will take, as those that are done tell; 0 as long as they do not."""
-        done = len(self._results)
-        if self._first_s is not None and done > 1:
-            return self.waiting * (self.elapsed_s - self._first_s) / (done - 1)
-        return self.waiting * self.elapsed_s if self.elapsed_s > _AFTER_S else 0.0
+        """CPU seconds that the runs that wait will take, as the last ones tell; 0 as long as they do not.
+
+        Of the last two the shorter counts: one of them may have loaded the compiled code.
+        """
+        ends_s = [0.0, *self._ends_s][-3:]
+        current_s = self.elapsed_s - ends_s[-1]
+        if current_s > _AFTER_S:
+            return self.waiting * current_s
+        return self.waiting * min(ends_s[2] - ends_s[1], ends_s[1] - ends_s[0]) if len(ends_s) > 2 else 0.0
 
     def results(self) -> list[Any]:
         """All results, in the order of the runs. Raises the error of the run that failed."""
@@ -120,8 +125,7 @@ class Assignments:
         self.runs[number].share = 1.0
         with self._lock:
             self._results[number] = outcome.result
-            if self._first_s is None:
-                self._first_s = self.elapsed_s
+            self._ends_s.append(self.elapsed_s)
             if self.complete:
                 self.ended.set()
 
