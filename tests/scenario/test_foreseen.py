@@ -87,6 +87,8 @@ def test_the_document_tells_of_the_futures(done: tuple[Path, dict[str, Any]]) ->
     two = document["futures"]["plans"][1]
     costs = sorted(row["per_month_usd"] for row in rows(folder) if row["plan"] == "two")
     assert costs[0] <= two["per_month_usd"]["p10"] <= two["per_month_usd"]["p90"] <= costs[-1]
+    months = two["total_usd"]["p50"] / two["per_month_usd"]["p50"]
+    assert months == pytest.approx(document["plans"][1]["horizon_s"] / 3600 / 730)
     assert two["breach_budget"] == 1.0  # two L4 cost more than 900 USD a month
     assert document["demand"]["screening"]["of"] == 40
     assert document["demand"]["stated"][1]["name"] == "new"
@@ -158,6 +160,40 @@ def test_a_demand_that_cannot_be_forecast(tmp_path: Path, changes: list[tuple[st
     file.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         settle(load(file), seed=None, seeds=None)
+
+
+def of_days(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The scenario with a history of the same demand in days."""
+    file = home(folder, ("hourly.csv", "daily.csv"), ("horizon: 6h", "horizon: 3d"), *changes)
+    counts = np.loadtxt(folder / "hourly.csv", delimiter=",", skiprows=1, usecols=1).reshape(-1, 24).sum(axis=1)
+    rows = [f"{np.datetime64('2026-01-05') + day},{count:.0f}" for day, count in enumerate(counts)]
+    (folder / "daily.csv").write_text("\n".join(["timestamp,requests", *rows]), encoding="utf-8")
+    return file
+
+
+def test_days_to_come_take_the_hours_of_recorded_ones(tmp_path: Path) -> None:
+    settled = settle(load(of_days(tmp_path, ("  events", "  hours: hourly.csv\n  events"))), seed=None, seeds=None)
+    found: Any = settled.source
+    assert (found.paths.grid.step_s, found.futures.shape, found.horizon_s) == (3600, (40, 72), 259_200)
+    np.testing.assert_allclose(found.futures.reshape(40, 3, 24).sum(axis=2), found.outlook.futures.values)
+    assert found.futures.reshape(120, 24).argmax(axis=1).mean() == pytest.approx(6, abs=1)  # as recorded
+    assert set(found.inputs) == {"daily.csv", "hourly.csv"}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("  events", "  events"), "4:12: demand.history: daily.csv: has steps of a day"),
+        (("  events", "  hours: none.csv\n  events"), "no file 'none.csv'"),
+        (("  events", "  hours: daily.csv\n  events"), "has steps of 1d; demand.hours takes hours or less"),
+        (("  events", "  daily: [1, 2]\n  events"), "daily"),
+        (("history: daily.csv", "history: hourly.csv\n  hours: hourly.csv"), "leave out demand.hours"),
+    ],
+)
+def test_a_day_without_hours_is_a_fault(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
+    found = [str(one) for one in find_faults(of_days(tmp_path, change))]
+    assert len(found) == 1, found
+    assert fault in found[0]
 
 
 def test_real_conversations_along_a_public_week(shared: Path, tmp_path: Path) -> None:

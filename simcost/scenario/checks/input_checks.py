@@ -80,15 +80,21 @@ def _stream_faults(streams: tuple[Stream, ...], node: YamlNode | None, folder: P
 
 
 def _demand_faults(demand: Demand, node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:
-    """A history that cannot be read or counts something else, and traces that requests are drawn from."""
+    """A history that cannot be read or counts something else, days of no shape, and traces that requests are drawn
+    from.
+    """
     place = None if node is None else node.get("history")
     if node is None or place is None:
         return
     yield from _stream_faults(demand.requests, node.get("requests"), folder, file)
     if _short(folder, demand.history):
-        from simcost.scenario.inputs.forecast_demand import history_of
+        from simcost.scenario.inputs.forecast_demand import day_shapes, history_of
 
-        yield from _refused(place, file, lambda: history_of(demand, folder))
+        unread = list(_refused(place, file, lambda: history_of(demand, folder)))
+        yield from unread
+        if not unread:
+            hours = node.get("hours") or place
+            yield from _refused(hours, file, lambda: day_shapes(demand, history_of(demand, folder)[0], folder))
 
 
 def _job_faults(log: JobLog, node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:

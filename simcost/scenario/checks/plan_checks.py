@@ -269,6 +269,7 @@ def _demand_faults(root: YamlNode, demand: YamlNode, file: str, folder: Path) ->
     second horizon be given.
     """
     yield from _trace_faults(demand.get("history"), file, folder)
+    yield from _trace_faults(demand.get("hours"), file, folder)
     for stream in items(demand.get("requests")):
         yield from stream_faults(stream, file, folder)
     horizon = root.get("horizon")

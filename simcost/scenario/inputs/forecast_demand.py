@@ -14,8 +14,9 @@ from simcost.errors import InputError, did_you_mean
 from simcost.forecast.document import picture, series_document
 from simcost.forecast.events.apply import length_scale
 from simcost.forecast.horizon_steps import steps_ahead
+from simcost.forecast.hours import HOUR_S, DayShapes, hourly
 from simcost.forecast.project import Projection, ProjectionOptions, look_ahead
-from simcost.forecast.sample_paths import counted, weight
+from simcost.forecast.sample_paths import Paths, counted, weight
 from simcost.forecast.scenario_reduction import Screening, screen
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashed, hashes
@@ -30,7 +31,7 @@ from simcost.trace.synthesis.gaps import Bootstrap
 from simcost.trace.synthesis.generator import drawn
 from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.workload.spec import Stream, traces
-from simcost.units import format_share
+from simcost.units import SECONDS_PER_DAY, format_share
 
 if TYPE_CHECKING:
     from simcost.trace.requests.batch import RequestBatch
@@ -48,6 +49,8 @@ class ForecastDemand:
     outlook: Projection
     notes: tuple[str, ...]
     """Findings in the history."""
+    paths: Paths
+    """Sample paths, with user events; by the hour where the steps of the forecast are days."""
     screening: Screening
     streams: tuple[Stream, ...]
     folder: Path
@@ -63,6 +66,7 @@ class ForecastDemand:
             InputError: a history that cannot be read or forecast.
         """
         series, notes = history_of(demand, loaded.folder)
+        shapes = day_shapes(demand, series, loaded.folder)
         ahead = demand.forecast
         streams = _streams(demand, loaded.folder)
         asked = ProjectionOptions(
@@ -74,37 +78,39 @@ class ForecastDemand:
             growth=ahead.growth,
         )
         [outlook] = look_ahead([series], lambda one: steps_ahead(one, ahead.horizon), asked, events=demand.events)
+        paths = outlook.futures if shapes is None else hourly(outlook.futures, shapes, demand.timezone, seed)
+        read = [demand.history, *filter(None, [demand.hours]), *(name for one in streams for name in traces(one))]
         return cls(
             demand=demand,
             outlook=outlook,
             notes=tuple(notes),
-            screening=screen(outlook.futures.values, futures, seed),
+            paths=paths,
+            screening=screen(paths.values, futures, seed),
             streams=streams,
             folder=loaded.folder,
             seed=seed,
-            inputs=hashes(loaded.folder, [demand.history, *(name for one in streams for name in traces(one))]),
+            inputs=hashes(loaded.folder, read),
         )
 
     @property
     def horizon_s(self) -> float:
         """Length of the forecast in seconds."""
-        return float(len(self.outlook.forecast.mean) * self._step_s)
+        return float(self.futures.shape[1] * self._step_s)
 
-    @cached_property
+    @property
     def futures(self) -> Floats:
         """Expected requests per step, shape (paths, steps)."""
-        return self.outlook.futures.values
+        return self.paths.values
 
     @cached_property
     def length_scale(self) -> tuple[Floats, Floats]:
         """Factors on the tokens of prompts and of outputs in each step."""
-        made = self.outlook.forecast
         return length_scale(
             self.demand.events,
-            grid=made.grid,
-            steps=len(made.mean),
+            grid=self.paths.grid,
+            steps=self.futures.shape[1],
             zone=self.demand.timezone,
-            series=made.series.name,
+            series=self.paths.series,
         )
 
     def batches(self, replication: int) -> Iterator[RequestBatch]:
@@ -162,7 +168,7 @@ class ForecastDemand:
 
     @property
     def _step_s(self) -> int:
-        return self.outlook.forecast.grid.step_s
+        return self.paths.grid.step_s
 
     def _path(self, replication: int) -> Floats:
         path: Floats = self.futures[self.screening.chosen[replication]]
@@ -184,14 +190,53 @@ def history_of(demand: Demand, folder: Path) -> tuple[Series, list[str]]:
     if found is None:
         near = did_you_mean(str(demand.series), known) or f"; there are {', '.join(known[:5])}"
         raise InputError(f"{path}: no series {demand.series!r}{near}")
-    if found.grid.step_s == 0:
-        raise InputError(f"{path}: steps of a month are too long to draw requests in; give days or shorter")
+    if found.grid.step_s == 0 or found.grid.step_s > SECONDS_PER_DAY:
+        raise InputError(f"{path}: steps of {found.grid.name} are too long to draw requests in; give days or shorter")
     word = counted(found.quantity, found.grid)
     if word is None or ("request" not in word and word != "value"):
         raise InputError(f"{path}: series {found.name!r} counts {found.quantity}; requests are needed")
     scale = demand.scale * weight(found.quantity, found.grid, len(found))
     told = [note["message"] for note in notes if note["series"] in ("", found.name)]
     return replace(found, quantity="requests", values=found.values * scale), told
+
+
+def day_shapes(demand: Demand, series: Series, folder: Path) -> DayShapes | None:
+    """Shapes of the days of a history in steps of a day; None of one in shorter steps, which has its own.
+
+    Raises:
+        InputError: nothing says what a day looks like, or the history says it already.
+    """
+    given = demand.hours is not None or demand.daily is not None
+    if series.grid.step_s < SECONDS_PER_DAY:
+        if given:
+            raise InputError(
+                f"{demand.history}: has steps of {series.grid.name}, which say what a day looks like; leave out "
+                f"demand.{'daily' if demand.hours is None else 'hours'}"
+            )
+        return None
+    if demand.daily is not None:
+        return DayShapes.stated(demand.daily)
+    if demand.hours is None:
+        raise InputError(
+            f"{demand.history}: has steps of a day, and fleets are paid by the hour; say what a day looks like: "
+            "demand.hours: a trace or a series of hours, as traces/mine.parquet, or demand.daily: 24 relative rates"
+        )
+    return DayShapes.of(_of_hours(inside(folder, demand.hours), demand.timezone), demand.timezone)
+
+
+def _of_hours(path: Path, timezone: str) -> Series:
+    """The only series of a file, in steps of an hour.
+
+    Raises:
+        InputError: it has several, or longer steps.
+    """
+    read, _ = read_series(path, timezone=timezone)
+    if len(read) > 1:
+        raise InputError(f"{path}: has {len(read)} series; demand.hours takes a file of one")
+    if not 0 < read[0].grid.step_s <= HOUR_S:
+        raise InputError(f"{path}: has steps of {read[0].grid.name}; demand.hours takes hours or less")
+    [found], _ = read_series(path, freq="1h", timezone=timezone)
+    return found
 
 
 def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:
@@ -216,5 +261,5 @@ def write_demand(forecast_demand: ForecastDemand, folder: Path) -> list[str]:
     drawn = picture(outlook.forecast, outlook.stated, timezone=forecast_demand.demand.timezone)
     picture_file, paths_file = DEMAND_FILES
     (folder / picture_file).write_text(json.dumps(drawn, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    write_paths(folder / paths_file, [forecast_demand.outlook.futures], {"seed": forecast_demand.seed})
+    write_paths(folder / paths_file, [forecast_demand.paths], {"seed": forecast_demand.seed})
     return list(DEMAND_FILES)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import StringConstraints
 
 from simcost.billing import Buy, OnDemand, Spot
@@ -187,12 +187,24 @@ class Demand:
     """Time zone of your users: hours of the day and weekdays are those of its clock, daylight saving included."""
     events: tuple[Annotated[Event, ByKind()], ...] = ()
     """Known events of the future: growth, launches, holidays, promotions, migrations, changes of length."""
+    hours: str | None = None
+    """Of a history in steps of a day: a stored trace, or a series in steps of an hour or less, relative to the scenario
+    file and inside its folder. Each day to come takes the hours of one of its days, of the same weekday. Or give
+    `daily`."""
+    daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
+    """Of a history in steps of a day: relative rate in each of the 24 hours, the same on all days."""
     requests: tuple[Stream, ...] = ()
     """Requests as streams: one, or a mix of clients; none = blocks of requests of the history, a trace."""
     risk: Share = 0.1
     """Share of the futures that may miss the SLO."""
     budget: Usd | None = None
     """Money for a month; the result gives the chance to exceed it."""
+
+    def __post_init__(self) -> None:
+        if self.hours is not None and self.daily is not None:
+            raise ValueError("hours and daily both say what the day looks like; leave out one of them")
+        if self.daily is not None and not sum(self.daily) > 0:
+            raise ValueError("daily is zero throughout; give at least one positive number")
 
 
 Workload = Annotated[RecordedWorkload | Synthetic | ClosedWorkload, ByKind()]

@@ -1,14 +1,25 @@
 """Plans over many futures, as a table and sentences; for results whose demand was forecast."""
 
 from simcost.present.chart_style import Document
-from simcost.present.format import NONE, share, usd
-from simcost.present.parts import Table
+from simcost.present.format import NONE, seconds, share, usd
+from simcost.present.parts import Part, Table
 
 
 def table(document: Document) -> Table:
     """One row per plan: cost and attainment over the futures, and the chances of a breach; empty without futures."""
     found = document.get("futures")
     return [_row(plan, found["budget_usd"]) for plan in found["plans"]] if found else []
+
+
+def bills(document: Document) -> list[Part]:
+    """The bill of the horizon over the futures, one row per plan; none without futures."""
+    if "futures" not in document:
+        return []
+    rows = [
+        {"Plan": plan["plan"], **{name.upper(): usd(value) for name, value in plan["total_usd"].items()}}
+        for plan in document["futures"]["plans"]
+    ]
+    return [Part(title=f"Bill of the next {seconds(document['plans'][0]['horizon_s'])}", rows=rows)]
 
 
 def _row(plan: Document, budget_usd: float | None) -> dict[str, str]:

@@ -97,7 +97,8 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
         ]
         files = {name: folder / "tables" / f"{name}.parquet" for name in names}
         shown = {name: pq.ParquetFile(file).read() for name, file in files.items() if name != "gpus" or file.exists()}
-        if any("quality" not in plan for plan in document["plans"]):
+        futures = document.get("futures", {"plans": []})["plans"]
+        if any("quality" not in plan for plan in document["plans"]) or any("total_usd" not in plan for plan in futures):
             raise ValueError("it was written by an older simcost")  # noqa: TRY301  # as any other unusable file
         if "demand" in document:
             shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))
@@ -119,6 +120,7 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
     charges = money_tables.charge_changes(document)
     return [
         Part(title="Plans compared", titled=False, rows=tables.comparison(document), said=tables.legend(document)),
+        *futures_view.bills(document),
         Part(title="Services", rows=service_view.table(document), said=service_view.unallocated(document), left=2),
         Part(title="Pools", rows=pool_view.table(document), said=pool_view.overflow(document), left=2),
         Part(title="Differences from the baseline", rows=tables.differences(document), detail=True),
