@@ -8,7 +8,7 @@ import numpy as np
 
 from simcost.forecast import accuracy
 from simcost.forecast.cleaning import History
-from simcost.forecast.level_error import USUAL, excess, levels_of, spread_ratio, with_level
+from simcost.forecast.level_error import excess, levels_of, spread_ratio, usual_spread_ratio, with_level
 from simcost.forecast.models.base import Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination, Combined, Picked
 from simcost.forecast.models.long_horizon import Planning
@@ -126,7 +126,8 @@ def backtest(
     names = [model.name, SeasonalNaive().name]
     names += [name for name in looks[0].points if name not in names]
     scores = tuple(_score(looks, name, chosen=name == model.name) for name in dict.fromkeys(names))
-    day, usual = history.season.short, usual_ratio(model)
+    day = history.season.short
+    usual = usual_ratio(model, span / day)
     found = [excess(origin.actual, origin.paths, day) for origin in looks]
     ratio = spread_ratio(found, usual)
     variance = float(np.mean([origin.paths.mean(axis=1).var() for origin in looks]))
@@ -143,9 +144,11 @@ def backtest(
     )
 
 
-def usual_ratio(model: ForecastModel) -> float:
-    """Usual ratio of the squared errors of day totals to their variance among the model's paths."""
-    return 1.0 if isinstance(model, Planning) else USUAL  # its paths hold what is not known of their level
+def usual_ratio(model: ForecastModel, days: float) -> float:
+    """Usual ratio of the squared errors of day totals to their variance among the model's paths, so many days ahead."""
+    return (
+        1.0 if isinstance(model, Planning) else usual_spread_ratio(days)
+    )  # its paths hold what is not known of their level
 
 
 def look(history: History, model: ForecastModel, end: int, horizon: int, seed: int) -> Origin:

@@ -118,7 +118,7 @@ def forecast(
     grown = measured(ahead, history.season)
     notes += of_growth(grown, growth, chosen.model, history.season)
     tested = backtest(history, chosen.model, horizon, levels, seed) if paths else None
-    ratio = tested.spread_ratio if tested else usual_ratio(chosen.model)
+    ratio = tested.spread_ratio if tested else usual_ratio(chosen.model, 0)
     drawn = _drawn(ahead, seen, ratio, paths, seed, width) if paths else np.empty((0, horizon))
     factors, learnt = adapted(history, chosen.model, levels, adapt_days if paths else 0, seed)
     bands = _levels(drawn, levels, factors, floor=seen.floor) if paths else Levels()

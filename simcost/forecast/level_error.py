@@ -17,8 +17,10 @@ P90_STUDENT = 1.4758840488244818
 P90_NORMAL = 1.2815515655446004
 """Quantiles of 90 %."""
 USUAL = 2.5
-"""Usual ratio of squared errors of day totals to the variance among paths (M4 hourly and AI demand, origins inside the
-histories)."""
+"""Usual ratio of squared errors of day totals to the variance among paths, one and two days ahead (M4 hourly and AI
+demand, origins inside the histories)."""
+USUAL_OF_A_WEEK = 1.5
+"""The same a week ahead: by then the paths' own noise has added up."""
 USUAL_ORIGINS = 4
 """Origins that the usual ratio counts for, beside those measured."""
 MOST = 25.0
@@ -48,7 +50,17 @@ def excess(actual: Floats, paths: Floats, day: int) -> float | None:
     return float(np.minimum(ratios, MOST).mean())
 
 
-def spread_ratio(found: Sequence[float | None], usual: float = USUAL) -> float:
+def usual_spread_ratio(days: float) -> float:
+    """Usual ratio so many days ahead.
+
+    >>> usual_spread_ratio(1), usual_spread_ratio(2), usual_spread_ratio(7), usual_spread_ratio(28)
+    (2.5, 2.5, 1.5, 1.5)
+    """
+    share = (7 - days) / (7 - 2)
+    return USUAL_OF_A_WEEK + (USUAL - USUAL_OF_A_WEEK) * min(max(share, 0.0), 1.0)
+
+
+def spread_ratio(found: Sequence[float | None], usual: float) -> float:
     """Variance of day totals over that among paths: measured at the origins, and the usual one beside them; >= 1."""
     known = [ratio for ratio in found if ratio is not None]
     return max((sum(known) + USUAL_ORIGINS * usual) / (len(known) + USUAL_ORIGINS), 1.0)

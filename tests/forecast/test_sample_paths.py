@@ -145,9 +145,9 @@ def test_the_ratio_of_errors_to_the_spread_of_paths_is_measured_beside_the_usual
     assert excess(np.full(48, 120.0), paths, 24) == pytest.approx(4, rel=0.1)
     assert excess(np.full(48, np.nan), paths, 24) is None
     assert excess(np.ones(48), np.ones((9, 48)), 24) is None
-    assert spread_ratio([]) == USUAL
-    assert USUAL < spread_ratio([9.0] * 4) < spread_ratio([9.0] * 40) < 9
-    assert spread_ratio([0.0] * 40) == 1
+    assert spread_ratio([], USUAL) == USUAL
+    assert USUAL < spread_ratio([9.0] * 4, USUAL) < spread_ratio([9.0] * 40, USUAL) < 9
+    assert spread_ratio([0.0] * 40, USUAL) == 1
 
 
 def test_level_draws_are_as_wide_as_a_normal_law_in_the_middle() -> None:

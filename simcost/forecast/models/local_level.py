@@ -7,6 +7,8 @@ share on a grid is filtered, weighed by its likelihood, and drawn from.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 
@@ -76,15 +78,30 @@ class LocalLevel:
 
     def draw(self, count: int, kept: float, rng: np.random.Generator) -> Draws:
         """States of the series, their growth shrunk to the share `kept`; equal generators give equal draws."""
-        place = np.searchsorted(np.cumsum(self.weight)[:-1], rng.random(count))
+        place = np.searchsorted(np.cumsum(self.weight)[:-1], (rng.permutation(count) + 0.5) / count)
         scale = np.sqrt(self.variance[place] * self.freedom / rng.chisquare(self.freedom, count))
         doubt = kept * (1 - kept) * self.growth.rate**2
-        error = np.sqrt(self.rate_variance[place] * scale**2 + doubt) * rng.standard_normal(count)
+        error = np.sqrt(self.rate_variance[place] * scale**2 + doubt) * stratified_normal(count, rng)
         rate = self.rate[place] + error
         level = self.filtered[place] - rate * self.lever[place]
-        level += np.sqrt(self.uncertain[place]) * scale * rng.standard_normal(count)
+        level += np.sqrt(self.uncertain[place]) * scale * stratified_normal(count, rng)
         walk = np.maximum(np.sqrt(SHARES[place]) * scale, self.smallest_walk)
         return Draws(level=level, rate=kept * self.rate[place] + error, walk=walk)
+
+
+def stratified_normal(count: int, rng: np.random.Generator) -> Floats:
+    """The quantiles in the middle of `count` equal parts of a normal law, in random order.
+
+    Bands of independent draws would be too wide or too narrow by their luck, the same for all series of a seed.
+    """
+    found: Floats = _quantiles(count)[rng.permutation(count)]
+    return found
+
+
+@lru_cache(maxsize=8)
+def _quantiles(count: int) -> Floats:
+    law = NormalDist()
+    return np.array([law.inv_cdf((i + 0.5) / count) for i in range(count)])
 
 
 def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: float) -> LocalLevel:

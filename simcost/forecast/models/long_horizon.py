@@ -9,7 +9,7 @@ import numpy as np
 
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_blocks
-from simcost.forecast.models.local_level import Drift, LocalLevel, local_level
+from simcost.forecast.models.local_level import Drift, LocalLevel, local_level, stratified_normal
 from simcost.forecast.models.members import Flat, SeasonalNaive, profile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -29,6 +29,9 @@ USUAL_GROWTH = 0.1
 """Standard deviation of growth a month before any was seen: 80 % of services lie within 13 % a month."""
 LEAST_WALK = 0.72
 """Of the changes between weeks, the share that lasts at least: what a history of little change never excludes."""
+LEAST_WALK_OF_MONTHS = 1.1
+"""The same of months: so few values hide a walk, and changes between sums of months are smaller than those of the level
+in them, by a factor of the root of 2/3 (Working 1960)."""
 HALVED_YEARS = 3
 DECAY = math.log(2) / (12 * HALVED_YEARS)
 """Decay of growth a month: it halves in three years. A path's own is drawn, exponential with this mean: in some growth
@@ -118,7 +121,7 @@ class Planned:
         """Joint futures: each its own level, growth, walk and noise."""
         drawn = self.state.draw(count, self.kept, rng)
         units = len(self.yearly)
-        steps = rng.standard_normal((count, units - 1)) * drawn.walk[:, None]
+        steps = _walks(count, units - 1, rng) * drawn.walk[:, None]
         walked = np.concatenate((np.zeros((count, 1)), np.cumsum(steps, axis=1)), axis=1)
         noise = self.state.noise * rng.standard_normal((count, units))
         grown = self._grown(drawn.rate, self.decay * rng.standard_exponential(count))
@@ -153,6 +156,15 @@ class Planned:
         return np.maximum(found, 0.0, out=found)
 
 
+def _walks(count: int, units: int, rng: np.random.Generator) -> Floats:
+    """Standard normal steps, shape (count, units); what they add to the total is stratified over paths."""
+    steps = rng.standard_normal((count, units))
+    left = np.arange(units, 0, -1.0)
+    moved = stratified_normal(count, rng) * math.sqrt(float(left @ left)) - steps @ left
+    found: Floats = steps + moved[:, None] * left / (left @ left)
+    return found
+
+
 def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     unit = _unit(seen.season)
     weeks = WEEKS_A_MONTH if seen.season == MONTHLY else 1.0
@@ -166,7 +178,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
         logs - np.resize(yearly, len(logs)),
         usual_sd=USUAL_SD * math.sqrt(weeks),
         rate_sd=USUAL_GROWTH * weeks / WEEKS_A_MONTH,
-        least_walk=LEAST_WALK if len(logs) < 2 * year else 0.0,
+        least_walk=_least_walk(seen.season) if len(logs) < 2 * year else 0.0,
     )
     kept = _kept(state.growth) if growth else 0.0
     season = yearly[(len(logs) - 1 + np.arange(units)) % len(yearly)]
@@ -188,6 +200,10 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
         return planned
     flat = logs if growth else logs - state.growth.rate * np.arange(1.0 - len(logs), 1.0)
     return replace(planned, yearly=season + _recursion(flat, planned.expected, units))
+
+
+def _least_walk(season: Season) -> float:
+    return LEAST_WALK_OF_MONTHS if season == MONTHLY else LEAST_WALK
 
 
 def _recursion(logs: Floats, expected: Floats, units: int) -> Floats:
