@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 import streamlit as st
 
 from simcost.errors import InputError, SimcostError
-from simcost.forecast.names import ModelName
+from simcost.forecast.names import GrowthMode, ModelName
 from simcost.present.parts import page
 from simcost.studies.forecasting import view
 from simcost.units import parse_seconds
@@ -91,7 +91,20 @@ def ask() -> dict[str, Any]:
     zones = sorted(available_timezones())
     zone = st.selectbox("Time zone", zones, index=zones.index("UTC"))
     model = st.selectbox("Model", get_args(ModelName))
-    return {"horizon": horizon.strip(), "freq": freq.strip() or None, "timezone": zone, "model": model}
+    growth = st.selectbox(
+        "Growth",
+        get_args(GrowthMode),
+        index=None,
+        placeholder="stated where events state it, else measured",
+        help="From weeks ahead on: as measured on the history and damped, none, or as events state it in its place",
+    )
+    return {
+        "horizon": horizon.strip(),
+        "freq": freq.strip() or None,
+        "timezone": zone,
+        "model": model,
+        "growth": growth,
+    }
 
 
 @contextmanager
@@ -135,7 +148,7 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
     kept = folder / "forecast.parquet"
     document, outlooks = forecast_file(
         series,
-        ProjectionOptions(seed=1, model=asked["model"]),
+        ProjectionOptions(seed=1, model=asked["model"], growth=asked["growth"]),
         horizon_s=horizon_s(asked["horizon"]),
         reading=SeriesOptions(freq=asked["freq"], timezone=asked["timezone"]),
         events=events,

@@ -1,5 +1,6 @@
 """What users state of the future: laws of composition, the draws, windows on local clocks, what cannot be."""
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.forecast.events.apply import Base, Stated, apply, apply_all, length_scale, masked
+from simcost.forecast.events.calendar import public_holidays
 from simcost.forecast.events.schema import (
     Churn,
     Event,
@@ -269,6 +271,8 @@ def test_every_kind_works_on_every_grid(step_s: int) -> None:
         (lambda: Launch(name="x", start="+40000000000d", level=1.0), "is more than"),
         (lambda: Launch(name="x", start="1890-01-01", level=1.0), "is not between"),
         (lambda: Holiday(name="x", dates=("2026-12-25",)), "a factor or a weekday"),
+        (lambda: Holiday(name="x", factor=0.5), "dates or a calendar"),
+        (lambda: Holiday(name="x", calendar="germany", factor=0.5), "not a calendar"),
         (
             lambda: Holiday(name="x", dates=("2026-12-25",), like="sunday", range=(1.0, 2.0)),
             "belongs to factor",
@@ -327,3 +331,34 @@ def test_luck_does_not_depend_on_other_events() -> None:
         return apply(events, base(), zone="UTC", seed=1).paths[:, 80] / base().paths[:, 80]
 
     assert np.allclose(sale([ALL[2]]), sale([ALL[3], ALL[2]]))
+
+
+def test_a_calendar_is_the_days_that_it_stands_for() -> None:
+    made = base(start="2026-11-20", days=35, ahead=14)  # 25 December to 7 January
+    for calendar, dates in (
+        ("year-end", [f"2026-12-{day}" for day in range(25, 32)] + ["2027-01-01"]),
+        ("month-end", ["2026-12-29", "2026-12-30", "2026-12-31"]),
+    ):
+        by_calendar = apply([Holiday(name="h", calendar=calendar, factor=0.5)], made, zone="UTC", seed=1)
+        by_dates = apply([Holiday(name="h", dates=tuple(dates), factor=0.5)], made, zone="UTC", seed=1)
+        assert (by_calendar.paths == by_dates.paths).all()
+    ends = masked([Holiday(name="h", calendar="month-end", factor=0.5)], made.history, "UTC").reshape(-1, 24)
+    assert np.flatnonzero(ends.all(axis=1)).tolist() == [8, 9, 10]  # 28 to 30 November
+    assert ends.sum() == 3 * 24
+
+
+def test_holidays_of_a_country() -> None:
+    pytest.importorskip("holidays", reason="the package holidays is not installed")
+    made = base(start="2026-11-20", days=35, ahead=14)
+    found = apply([Holiday(name="h", calendar="DE", factor=0.5)], made, zone="UTC", seed=1)
+    changed = (found.mean != made.point).reshape(-1, 24).any(axis=1)
+    assert np.flatnonzero(changed).tolist() == [0, 1, 7]  # 25 and 26 December, 1 January
+    with pytest.raises(InputError, match=r"event 'h': .*XX.*list the dates"):
+        apply([Holiday(name="h", calendar="XX", factor=0.5)], made, zone="UTC", seed=1)
+
+
+def test_a_missing_package_of_holidays_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    public_holidays.cache_clear()
+    with pytest.raises(InputError, match=r"event 'h': .*pip install 'simcost\[holidays\]'"):
+        apply([Holiday(name="h", calendar="FR", factor=0.5)], base(), zone="UTC", seed=1)

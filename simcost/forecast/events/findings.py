@@ -1,6 +1,7 @@
 """Checks of user events: the series that they are for, whether they suit them, and what did not go as stated."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.errors import InputError, did_you_mean
+from simcost.forecast.events.calendar import days_of
 from simcost.forecast.events.horizon import View, behind
 from simcost.forecast.events.schema import Churn, Event, Growth, Holiday, Launch, Promotion
 from simcost.forecast.events.shifts import LengthChange, Migration
@@ -48,6 +50,11 @@ def check_event(event: Event, histories: Sequence[Series]) -> None:
             f"event {event.name!r}: would put its level on each of {', '.join(meant[:5])}; "
             "name one under series, or give a share"
         )
+    if isinstance(event, Holiday) and event.calendar is not None:
+        try:
+            days_of(event.calendar, date(2026, 1, 1), date(2026, 12, 31))
+        except InputError as error:
+            raise InputError(f"event {event.name!r}: {error}") from None
     if isinstance(event, Migration):
         for end in filter(None, (event.series, event.to)):
             if end not in by_name:
@@ -121,7 +128,7 @@ def _finding(kind: str, event: Event, message: str) -> Finding:
 def when(event: Event) -> str:
     """The dates of an event as they are written."""
     if isinstance(event, Holiday):
-        return ", ".join(event.dates)
+        return event.calendar or ", ".join(event.dates)
     if isinstance(event, Growth | Promotion) and event.end is not None:
         again = f", every {event.every}" if isinstance(event, Promotion) and event.every else ""
         return f"{event.start} to {event.end}{again}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,13 @@ class Horizon:
     def edges_s(self) -> Floats:
         """Starts of the steps and the end of the last, seconds since 1970-01-01 UTC, shape (steps + 1,)."""
         return edges_s(self.grid, self.steps, self.zone)
+
+    @property
+    def local_dates(self) -> tuple[date, date]:
+        """First and last local day that a step lies in."""
+        edges = self.edges_s
+        first, last = (datetime.fromtimestamp(time_s, self.zone).date() for time_s in (edges[0], edges[-1] - 1))
+        return first, last
 
     def at_s(self, text: str) -> float:
         """Seconds since 1970 of a written time."""

@@ -9,11 +9,13 @@ Importing the classes loads no numpy, so that a scenario with events is checked 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from math import inf
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from annotated_types import MinLen
 
+from simcost.forecast.events.calendar import check_calendar, days_of
 from simcost.forecast.events.time import (
     Every,
     Factor,
@@ -136,8 +138,12 @@ class Holiday:
     """As charts and tables show it; all events of a file have different names."""
     series: str | None = None
     """Name of a series, or a pattern such as `chat/*`; None = all."""
-    dates: Annotated[tuple[str, ...], MinLen(1)]
-    """The days, past ones too: `2026-12-25`, or `+3d` for the day that is three days after the end of the history."""
+    dates: tuple[str, ...] = ()
+    """The days, past ones too: `2026-12-25`, or `+3d` for the day that is three days after the end of the history; or
+    give `calendar`."""
+    calendar: str | None = None
+    """Days of every year: `year-end` (24 December to 1 January), `month-end` (the last three days of each month), or
+    the public holidays of a country or a part of it, such as `DE` or `DE-BY` (needs `simcost[holidays]`)."""
     factor: Factor | None = None
     """Median factor of the days; or give `like`."""
     range: Interval | None = None
@@ -149,8 +155,12 @@ class Holiday:
     stage: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        for date in self.dates:
-            written(date)
+        for day in self.dates:
+            written(day)
+        if bool(self.dates) == (self.calendar is not None):
+            raise ValueError("needs dates or a calendar, and not both")
+        if self.calendar is not None:
+            check_calendar(self.calendar)
         if (self.factor is None) == (self.like is None):
             raise ValueError("needs a factor or a weekday that it is like, and not both")
         if self.factor is None and self.range is not None:
@@ -159,7 +169,11 @@ class Holiday:
 
     def days(self, horizon: Horizon) -> list[Window]:
         """The local days as seconds since 1970."""
-        return sorted({local_day(date, horizon.now_s, horizon.zone) for date in self.dates})
+        dates = self.dates
+        if self.calendar is not None:
+            first, last = horizon.local_dates
+            dates = tuple(map(date.isoformat, days_of(self.calendar, first, last)))
+        return sorted({local_day(day, horizon.now_s, horizon.zone) for day in dates})
 
     def progress(self, horizon: Horizon) -> Floats:
         """Share of each step within the days."""
