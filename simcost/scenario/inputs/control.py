@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
 from simcost.plan.autoscaling import Predictive
@@ -79,7 +78,7 @@ def control_of(
         manifests.append(manifest)
         scaling = policy_in(manifest, scaling)
     elif isinstance(scaling, FollowForecast):
-        scaling = _ahead(scaling, plan, loaded.catalog, loaded, source)
+        scaling = _ahead(scaling, plan, loaded, source)
     if isinstance(nodes, FromManifest):
         manifest = manifest_of(nodes, folder, catalog)
         notes += filter(None, [not_simulated(manifest)])
@@ -169,7 +168,6 @@ def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
 def _ahead(
     asked: FollowForecast,
     plan: Plan,
-    catalog: Catalog,
     loaded: LoadedScenario,
     source: RecordedDemand | ForecastDemand | ClosedClientDemand,
 ) -> Predictive:
@@ -181,29 +179,30 @@ def _ahead(
         raise InputError(f"plan {plan.name!r} follows a forecast, and a closed workload has no demand at set times")
     else:
         step_s, rates = asked.step, _a_season_before(asked, source)
-    lead_s = asked.lead
-    if lead_s is None:
-        from simcost.perf import fit_memory
-
-        name = loaded.scenario.model_of(plan)
-        if plan.replica is None or name is None:
-            raise InputError(f"plan {plan.name!r} serves no requests; give model and replica")
-        model, accelerator = (
-            catalog.model(name),
-            catalog.accelerator(plan.replica.accelerator),
-        )
-        memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens, catalog)
-        lead_s = plan.startup.seconds(memory.weights_bytes, new_node=True)
     return Predictive(
         demand=tuple(np.round(rates, 9).tolist()),
         step_length=step_s,
         per_replica=asked.per_replica,
-        lead=lead_s,
+        lead=order_lead_s(asked, plan, loaded),
         min=asked.min,
         max=asked.max,
         reactive=True,
         interval=asked.interval,
     )
+
+
+def order_lead_s(asked: FollowForecast, plan: Plan, loaded: LoadedScenario) -> float:
+    """Time from ordering a replica until it is ready: as stated, or the cold start of the plan on a new node."""
+    if asked.lead is not None:
+        return asked.lead
+    from simcost.perf import fit_memory
+
+    catalog, name = loaded.catalog, loaded.scenario.model_of(plan)
+    if plan.replica is None or name is None:
+        raise InputError(f"plan {plan.name!r} serves no requests; give model and replica")
+    model, accelerator = catalog.model(name), catalog.accelerator(plan.replica.accelerator)
+    memory = fit_memory(model, accelerator, plan.replica, plan.batching.max_num_batched_tokens, catalog)
+    return plan.startup.seconds(memory.weights_bytes, new_node=True)
 
 
 def _a_season_before(asked: FollowForecast, source: RecordedDemand) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -24,15 +24,17 @@ def add(verbs: Any) -> None:
 
 def _add_value(verbs: Any) -> None:
     worth = verb(verbs, VALUE, _value, "predictors judged in dollars: a fleet ordered by each, at equal misses")
-    worth.add_argument("file", type=Path, help="recorded demand: a series or a trace, in steps below a day")
     worth.add_argument(
-        "--per-replica", type=_rate, required=True, metavar="RATE", help="demand a replica takes, as 2/s"
+        "file",
+        type=Path,
+        help="recorded demand: a series or a trace, in steps below a day; or a scenario (.yaml) with such a demand and "
+        "a plan that follows a forecast, which is simulated",
     )
-    worth.add_argument("--price", type=usd_per_h, required=True, metavar="USD", help="of a replica, e.g. $2.10/h")
-    worth.add_argument("--lead", type=seconds, default=300.0, metavar="TIME", help="from order to ready (default 5min)")
-    worth.add_argument(
-        "--misses", type=_share, default=0.01, metavar="P", help="share that may be missed (default 1%%)"
-    )
+    worth.add_argument("--per-replica", type=_rate, metavar="RATE", help="of a series: demand a replica takes, as 2/s")
+    worth.add_argument("--price", type=usd_per_h, metavar="USD", help="of a series: of a replica, e.g. $2.10/h")
+    worth.add_argument("--lead", type=seconds, metavar="TIME", help="of a series: from order to ready (default 5min)")
+    worth.add_argument("--misses", type=_share, metavar="P", help="of a series: share that may be missed (default 1%%)")
+    worth.add_argument("--plan", metavar="NAME", help="of a scenario (default: the first that follows a forecast)")
     worth.add_argument("--every", type=seconds, default=3600.0, metavar="TIME", help="forecast again (default 1h)")
     worth.add_argument("--days", type=positive, metavar="N", help="judged (default: half of the history, at most 14)")
     worth.add_argument("--series", action="append", default=[], metavar="NAME", help="of the file")
@@ -164,25 +166,58 @@ def _score(arguments: Arguments) -> None:
 
 
 def _value(arguments: Arguments) -> None:
+    simulated = arguments.file.suffix in (".yaml", ".yml")
+    _check_value(arguments, simulated=simulated)
+    with Progress(VALUE, quiet=arguments.quiet) as progress:
+        shared = {
+            "days": arguments.days,
+            "seed": 1 if arguments.seed is None else arguments.seed,
+            "progress": progress,
+        }
+        document = _of_scenario(arguments, shared) if simulated else _of_series(arguments, shared)
+    show(arguments, document, "forecasting.value_view")
+
+
+SERIES_ONLY = ("per_replica", "price", "lead", "misses", "freq", "timezone", "by", "quantity", "map", "series")
+"""Options of a series that a scenario says by itself."""
+
+
+def _check_value(arguments: Arguments, *, simulated: bool) -> None:
+    """Check that a scenario is given no option of a series, and a series those that it needs.
+
+    Raises:
+        InputError: otherwise.
+    """
+    from simcost.errors import InputError
+
+    given = [f"--{name.replace('_', '-')}" for name in SERIES_ONLY if getattr(arguments, name)]
+    if simulated and given:
+        raise InputError(f"{arguments.file}: a scenario says by itself what {', '.join(given)} would; leave it out")
+    if not simulated and (arguments.per_replica is None or arguments.price is None):
+        raise InputError(
+            f"{arguments.file}: a series needs --per-replica (as 2/s) and --price (as $2.10/h); or give a scenario"
+        )
+    if not simulated and arguments.plan is not None:
+        raise InputError(f"{arguments.file}: a series has no plans; leave out --plan")
+
+
+def _of_scenario(arguments: Arguments, shared: dict[str, Any]) -> dict[str, Any]:
+    from simcost.studies.forecasting.simulated_value import value_of_scenario
+
+    return value_of_scenario(arguments.file, plan=arguments.plan, every_s=arguments.every, **shared)
+
+
+def _of_series(arguments: Arguments, shared: dict[str, Any]) -> dict[str, Any]:
     from simcost.studies.forecasting.value import OrderedFleet, value_file
 
     fleet = OrderedFleet(
         per_replica=arguments.per_replica,
         price_usd_per_h=arguments.price,
-        lead_s=arguments.lead,
-        misses=arguments.misses,
+        lead_s=300.0 if arguments.lead is None else arguments.lead,
+        misses=0.01 if arguments.misses is None else arguments.misses,
         every_s=arguments.every,
     )
-    with Progress(VALUE, quiet=arguments.quiet) as progress:
-        document = value_file(
-            arguments.file,
-            fleet,
-            days=arguments.days,
-            reading=_reading(arguments, only=tuple(arguments.series)),
-            seed=1 if arguments.seed is None else arguments.seed,
-            progress=progress,
-        )
-    show(arguments, document, "forecasting.value_view")
+    return value_file(arguments.file, fleet, reading=_reading(arguments, only=tuple(arguments.series)), **shared)
 
 
 def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:

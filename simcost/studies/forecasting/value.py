@@ -79,17 +79,18 @@ def value_file(
     if len(series) > 1:
         names = ", ".join(one.name for one in series[:5])
         raise InputError(f"{path}: has {len(series)} series; name one with --series: {names}")
-    history = _rates(series[0])
-    judged = _days(history, days)
-    came = history.values[-judged * _day(history) :]
+    history = rates_of(series[0])
+    judged = judged_days(history, days)
+    came = history.values[-judged * day_steps(history) :]
+    late = 1 + int(fleet.lead_s // history.grid.step_s)
     found = [
         _judged(name, rates, came, history.grid.step_s, fleet)
-        for name, rates in _predictions(history, judged, fleet, seed, progress).items()
+        for name, rates in predictions(history, judged, late, fleet.every_s, seed, progress).items()
     ]
     best = found[-1]["usd_per_month"]
     rows = [row | {"above_perfect_usd": row["usd_per_month"] - best} for row in found]
     return {
-        "verdict": _verdict(rows, fleet, judged),
+        "verdict": verdict(rows, fleet.misses, judged),
         "series": history.name,
         "days": judged,
         "step": history.grid.name,
@@ -104,11 +105,12 @@ def value_file(
     }
 
 
-def _day(history: Series) -> int:
+def day_steps(history: Series) -> int:
+    """Steps of a day."""
     return int(SECONDS_PER_DAY) // history.grid.step_s
 
 
-def _rates(series: Series) -> Series:
+def rates_of(series: Series) -> Series:
     """The series as rates per second, without the steps before its first and after its last record.
 
     Raises:
@@ -125,8 +127,13 @@ def _rates(series: Series) -> Series:
     return replace(series, quantity="requests_per_s", values=series.values * factor)
 
 
-def _days(history: Series, asked: int | None) -> int:
-    whole = len(history) // _day(history)
+def judged_days(history: Series, asked: int | None) -> int:
+    """Days that are judged: half of the history, at most 14, unless it is said.
+
+    Raises:
+        InputError: too little history before them.
+    """
+    whole = len(history) // day_steps(history)
     judged = min(whole // 2, 14) if asked is None else asked
     if judged < 1 or whole - judged < LEAST_DAYS:
         raise InputError(
@@ -136,20 +143,29 @@ def _days(history: Series, asked: int | None) -> int:
     return judged
 
 
-def _predictions(
-    history: Series, judged: int, fleet: OrderedFleet, seed: int, progress: Callable[[float, str], None]
+def predictions(
+    history: Series, judged: int, late: int, every_s: float, seed: int, progress: Callable[[float, str], None]
 ) -> dict[str, Floats]:
-    """Expected rates of the steps judged, by predictor; each knows only what it could have known."""
-    day, values = _day(history), history.values
+    """Expected rates of the steps judged, by predictor; each knows only what it could have known.
+
+    Args:
+        history: rates.
+        judged: days at its end.
+        late: steps from the last one known to the one that is ordered for; 1 = the next.
+        every_s: time from a forecast to the next.
+        seed: of the sample paths.
+        progress: called with the share done and the day at hand.
+    """
+    day, values = day_steps(history), history.values
     first = len(values) - judged * day
-    late = 1 + int(fleet.lead_s // history.grid.step_s)
     medians, highs = [], []
-    block = min(max(int(fleet.every_s // history.grid.step_s), 1), day)
+    block = min(max(int(every_s // history.grid.step_s), 1), day)
     for now in range(first, len(values), block):
         progress((now - first) / (judged * day), f"day {(now - first) // day + 1}")
-        known = replace(history, values=values[:now], regressors=None)
+        known = replace(history, values=values[: now + 1 - late], regressors=None)
         ahead = min(block, len(values) - now)
-        middle, high = quantiles(forecast(known, ahead, paths=PATHS, seed=seed).paths, (0.5, 0.9))
+        paths = forecast(known, late - 1 + ahead, paths=PATHS, seed=seed).paths[:, late - 1 :]
+        middle, high = quantiles(paths, (0.5, 0.9))
         medians.append(middle)
         highs.append(high)
     rates = (values[first - late : -late], values[first - day : -day], np.concatenate(medians), np.concatenate(highs))
@@ -203,16 +219,15 @@ def _hours(replicas: Floats, step_s: int, fleet: OrderedFleet) -> float:
     return (float(replicas.sum()) * step_s + starts) / SECONDS_PER_HOUR
 
 
-def _verdict(rows: list[Document], fleet: OrderedFleet, judged: int) -> str:
+def verdict(rows: list[Document], misses: float, judged: int) -> str:
+    """The cheapest predictor in a sentence, beside the last value and perfect foresight."""
     from simcost.units import format_share, format_usd
 
     best = min(rows[:-1], key=lambda row: row["usd_per_month"])
     last = rows[0]["usd_per_month"]
-    told = (
-        f"{best['name']} is the cheapest predictor over {plural(judged, 'day')} at {format_share(fleet.misses)} missed"
-    )
+    told = f"{best['name']} is the cheapest predictor over {plural(judged, 'day')} at {format_share(misses)} missed"
     saves = last - best["usd_per_month"]
     over = f": {format_usd(best['usd_per_month'])} a month"
     if best is not rows[0]:
         over += f", {format_usd(saves)} less than following the last value"
-    return f"{told}{over}; perfect foresight would save {format_usd(best['above_perfect_usd'])} more"
+    return f"{told}{over}; perfect foresight would save {format_usd(max(best['above_perfect_usd'], 0.0))} more"

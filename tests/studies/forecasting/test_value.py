@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simcost.errors import InputError
+from simcost.studies.forecasting.simulated_value import value_of_scenario
 from simcost.studies.forecasting.study import SeriesOptions
 from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, value_file
 from simcost.studies.forecasting.value_view import parts
@@ -61,3 +62,59 @@ def test_what_no_fleet_can_be_judged_on_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         value_file(table(tmp_path / "x.csv", values, step_h), FLEET, days=days, reading=READING)
+
+
+SCENARIO = """\
+scenario: worth
+model: llama-3.2-1b
+demand:
+  history: rhythm.csv
+  forecast: {horizon: 1d}
+  scale: 10
+  requests: {gaps: poisson, lengths: {prompt_median: 1000, prompt_sigma: 0.1, output_median: 300, output_sigma: 0.1}}
+slo: {ttft: 2s, attainment: 95%}
+plans:
+  - name: fixed
+    replica: {accelerator: l4}
+    buy: {offer: aws/g6.xlarge}
+    scaling: {kind: fixed, replicas: 3}
+  - name: ordered
+    replica: {accelerator: l4}
+    buy: {offer: aws/g6.xlarge}
+    batching: {max_num_seqs: 8}
+    scaling: {kind: forecast, per_replica: 1.0, min: 1, max: 20}
+"""
+
+
+def test_a_scenario_is_simulated_with_each_predictor(rhythm: Path) -> None:
+    file = rhythm.with_name("worth.yaml")
+    file.write_text(SCENARIO)
+    found = value_of_scenario(file, days=1, every_s=86400.0)
+    rows = {row["name"]: row for row in found["predictors"]}
+    assert (list(rows), found["plan"]) == (list(PREDICTORS), "ordered")
+    assert found["misses_allowed"] == pytest.approx(0.05)
+    assert all(row["met"] and row["missed"] <= 0.05 for row in rows.values())
+    assert rows["seasonal naive"]["usd_per_month"] < 0.8 * rows["last value"]["usd_per_month"]
+    assert rows["forecast P50"]["usd_per_month"] < 0.8 * rows["last value"]["usd_per_month"]
+    assert rows["perfect foresight"]["usd_per_month"] <= 1.05 * min(row["usd_per_month"] for row in rows.values())
+    assert "Each run simulates" in str(parts(found)[0].said)
+
+
+@pytest.mark.parametrize(
+    ("change", "plan", "message"),
+    [
+        (
+            ("kind: forecast, per_replica: 1.0, min: 1, max: 20", "kind: fixed, replicas: 1"),
+            None,
+            "no plan with a scaling",
+        ),
+        (("", ""), "fixed", "no plan 'fixed' with a scaling of kind forecast"),
+    ],
+)
+def test_a_scenario_without_a_plan_that_follows_a_forecast_is_refused(
+    rhythm: Path, change: tuple[str, str], plan: str | None, message: str
+) -> None:
+    file = rhythm.with_name("worth.yaml")
+    file.write_text(SCENARIO.replace(*change))
+    with pytest.raises(InputError, match=message):
+        value_of_scenario(file, plan=plan)
