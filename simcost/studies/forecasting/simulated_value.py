@@ -19,6 +19,7 @@ from simcost.plan.autoscaling import Predictive
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.control import order_lead_s
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
+from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import ResolvedScenario
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -99,13 +100,13 @@ def value_of_scenario(
     rates = predictions(history, judged, late, every_s, seed, forecasting)
     recorded = _recorded(source, judged * day_steps(history))
     question = ResolvedScenario(loaded=loaded, seed=seed, seeds=1, source=recorded)
-    with TemporaryDirectory() as folder:
-        runs = Simulations(question, recorded, Path(folder), 1, lambda _: None)
+    with TemporaryDirectory() as folder, workers_of(Path(folder), jobs=1) as workers:
+        runs = Simulations(question, recorded, Path(folder), workers, lambda _: None)
         fleet = _Fleet(runs=runs, plan=chosen, scaling=scaling, step_s=step_s, lead_s=lead_s)
         found = []
-        for number, (name, expected) in enumerate(rates.items()):
-            progress(0.5 + number / len(PREDICTORS) / 2, name)
-            found.append(_judged(fleet, name, expected))
+        for number, (predictor, expected) in enumerate(rates.items()):
+            progress(0.5 + number / len(PREDICTORS) / 2, predictor)
+            found.append(_judged(fleet, predictor, expected))
     best = found[-1]["usd_per_month"]
     rows = [row | {"above_perfect_usd": row["usd_per_month"] - best} for row in found]
     misses = 1 - loaded.scenario.slo.attainment
