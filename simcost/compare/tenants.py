@@ -25,6 +25,7 @@ def _tenant(plan: PlanSummary, reports: Sequence[TenantReport]) -> Document:
     return {
         "name": first.name,
         "requests": first.requests,
+        "rate_limited": first.rate_limited,
         "prompt_tokens": first.prompt_tokens,
         "output_tokens": first.output_tokens,
         "met": all(check.met for check in checks) if checks else None,

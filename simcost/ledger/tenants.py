@@ -31,5 +31,7 @@ class TenantOutcomes:
     """KV tokens that their decode steps read."""
     squared_prompts: int
     """Sum of the squares of the tokens of prompts."""
+    rate_limited: int
+    """Sendings that its rate limits turned away, retries included."""
     histograms: npt.NDArray[np.int64]
     """[metric, bucket] counts."""

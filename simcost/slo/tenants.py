@@ -18,6 +18,8 @@ class TenantReport:
     name: str
     requests: dict[str, int]
     """arrived, completed, rejected, timed_out, lost, in_system."""
+    rate_limited: int
+    """Sendings that its rate limits turned away, retries included."""
     prompt_tokens: int
     """Of completed requests, as the next."""
     output_tokens: int
@@ -50,6 +52,7 @@ def assess_tenant(outcomes: "TenantOutcomes", slo: Slo, horizon_s: float, bucket
             name: getattr(outcomes, name)
             for name in ("arrived", "completed", "rejected", "timed_out", "lost", "in_system")
         },
+        rate_limited=outcomes.rate_limited,
         prompt_tokens=outcomes.prompt_tokens,
         output_tokens=outcomes.output_tokens,
         attainment=attainment,

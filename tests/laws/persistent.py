@@ -1,10 +1,14 @@
-"""Clients who send requests again, as the specification says it: one list, looked at from event to event."""
+"""Clients who send requests again and tenants with rate limits, as the specification says it: one list, looked at from
+event to event.
+"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 
 from stepwise import MASK, Pool, Request, splitmix64, ticks
 
+from simcost.plan.rate_limits import RateLimits
 from simcost.plan.serving import Retries
 
 ONE = 2**20  # the bucket counts in these parts of a retry
@@ -22,21 +26,60 @@ class Asked:
     session: int
     priority: int
     prefix: tuple[int, ...]
+    tenant: int = 0
     sendings: list[Request] = field(default_factory=list)
     status: str = "in system"
     end: int | None = None
 
 
+@dataclass(eq=False)
+class Tenant:
+    """A tenant and its token buckets; None = no limits."""
+
+    limits: RateLimits | None
+    since: int = 0
+    requests: float = inf
+    tokens: float = inf
+    spent: int = 0
+    limited: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limits is not None:
+            self.requests, self.tokens = self.limits.most_requests(), self.limits.most_tokens()
+
+    def admits(self, asked: Asked, open_sendings: int, now: int) -> bool:
+        limits = self.limits
+        if limits is None:
+            return True
+        minute, elapsed = ticks(60.0), float(now - self.since)
+        requests = self.requests + elapsed * ((limits.requests_per_min or 0.0) / minute)
+        tokens = self.tokens + elapsed * ((limits.tokens_per_min or 0.0) / minute)
+        self.requests = min(requests, limits.most_requests())
+        self.tokens = min(tokens, limits.most_tokens()) - self.spent
+        self.since, self.spent = now, 0
+        cost = {"prompt": asked.prompt, "total": asked.prompt + asked.output, "answered": 0}[limits.counted]
+        enough = self.tokens > 0 and self.tokens >= cost
+        if not (enough and self.requests >= 1 and open_sendings < (limits.concurrent or inf)):
+            self.limited += 1
+            return False
+        self.requests -= 1
+        self.tokens -= cost
+        return True
+
+
 class Clients:
-    def __init__(self, pool: Pool, retries: Retries) -> None:
+    def __init__(self, pool: Pool, retries: Retries, rates: Sequence[RateLimits | None] = ()) -> None:
         self.pool, self.retries = pool, retries
+        self.tenants = [Tenant(one) for one in rates]
+        self.follows = any(one is not None and one.needs_answers() for one in rates)
+        self.known_until = 0
         self.asked: list[Asked] = []
         self.open: list[tuple[Request, Asked]] = []  # sendings whose clients wait, oldest first
         self.later: list[tuple[int, int, Asked]] = []  # time, order, who sends again
         self.scheduled = self.sent_again = self.budget_refused = 0
         self.bucket = retries.burst * ONE
 
-    def play(self, arrivals: list[tuple[int, int, int, int, int, tuple[int, ...]]], until: int) -> None:
+    def play(self, arrivals: list[tuple[int, int, int, int, int, tuple[int, ...], int]], until: int) -> None:
         """What happens strictly before `until`; the arrivals are those that do."""
         self.look()
         arrivals = list(arrivals)
@@ -60,6 +103,10 @@ class Clients:
                 self.look()
                 if oldest in self.open:
                     self.fail(*oldest, "timed_out", int(gone) - 1)
+            elif self.follows and self.known_until < min(new, again):
+                self.known_until = int(min(new, again))
+                self.pool.catch_up(self.known_until)
+                self.look()
             elif new <= again:
                 asked = Asked(len(self.asked), *arrivals.pop(0))
                 now = asked.first
@@ -78,11 +125,24 @@ class Clients:
         self.look()
 
     def send(self, asked: Asked, now: int) -> None:
-        self.pool.arrive(now, asked.prompt, asked.output, asked.session, asked.priority, asked.prefix)
-        request = self.pool.requests[-1]
+        request = self.arrive(asked, now)
         asked.sendings.append(request)
         self.open.append((request, asked))
         self.look()
+
+    def arrive(self, asked: Asked, now: int) -> Request:
+        if self.tenants:
+            self.pool.run_gate(now + 1)
+            self.look()
+            tenant = self.tenants[asked.tenant]
+            if not tenant.admits(asked, sum(one.tenant == asked.tenant for _, one in self.open), now):
+                request = Request(len(self.pool.requests), now, asked.prompt, asked.output)
+                request.status, request.end = "rejected", now
+                self.pool.requests.append(request)
+                self.pool.refused.append(request)
+                return request
+        self.pool.arrive(now, asked.prompt, asked.output, asked.session, asked.priority, asked.prefix)
+        return self.pool.requests[-1]
 
     def look(self) -> None:
         """Answers and refusals that have come."""
@@ -90,6 +150,8 @@ class Clients:
             if request.status == "completed":
                 self.open.remove((request, asked))
                 asked.status, asked.end = "completed", int(request.end or 0) + request.away
+                if self.tenants and (limits := self.tenants[asked.tenant].limits) and limits.counted == "answered":
+                    self.tenants[asked.tenant].spent += asked.prompt + asked.output
         whose = dict(self.open)
         for request in self.pool.refused:
             if request in whose:

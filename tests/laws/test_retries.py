@@ -1,7 +1,9 @@
-"""Clients who send requests again: the compiled ones equal the plain ones bit for bit, and nothing is counted twice."""
+"""Clients who send requests again, of tenants with rate limits: the compiled ones equal the plain ones bit for bit, and
+nothing is counted twice.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import persistent
@@ -13,6 +15,7 @@ from support.blocks import blocks
 from test_engine import MODES, MOST_RETRIES, Workload, played, random_workload
 
 from simcost.plan import Admission
+from simcost.plan.rate_limits import RateLimits
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.scorers import PrefixCache
 from simcost.plan.serving import Retries
@@ -38,20 +41,40 @@ def random_retries(g: np.random.Generator) -> Retries:
     )
 
 
+def random_limits(g: np.random.Generator, work: Workload) -> RateLimits | None:
+    """Limits of the order of what a tenant sends; None = it has none."""
+    if g.random() < 0.3:
+        return None
+    per_min = len(work.arrivals) / work.horizon * 60e9
+    length = float(np.mean([one[1] + one[2] for one in work.arrivals]))
+    kinds = g.random(3) < 0.5
+    return RateLimits(
+        requests_per_min=per_min * float(g.uniform(0.1, 1)) if kinds[0] or not kinds.any() else None,
+        tokens_per_min=per_min * length * float(g.uniform(0.1, 1)) if kinds[1] else None,
+        counted=str(g.choice(["prompt", "total", "answered"])),
+        burst=float(g.uniform(0.02, 0.4)) * work.horizon * 1e-9,
+        concurrent=int(g.integers(1, 6)) if kinds[2] else None,
+    )
+
+
 @dataclass(frozen=True)
 class Crowd:
-    """Requests of some priorities, and what their clients do."""
+    """Requests of some priorities and tenants, and what their clients do."""
 
     work: Workload
     retries: Retries
     priorities: list[int]
     prefixes: list[tuple[int, ...]] | None = None
+    rates: tuple[RateLimits | None, ...] = ()
+    tenants: list[int] = field(default_factory=list)
 
-    def arrivals(self) -> list[tuple[int, int, int, int, int, tuple[int, ...]]]:
+    def arrivals(self) -> list[tuple[int, int, int, int, int, tuple[int, ...], int]]:
         prefixes = self.prefixes or [()] * len(self.priorities)
         return [
-            (*one, rank, prefix)
-            for one, rank, prefix in zip(self.work.arrivals, self.priorities, prefixes, strict=True)
+            (*one, rank, prefix, tenant)
+            for one, rank, prefix, tenant in zip(
+                self.work.arrivals, self.priorities, prefixes, self.tenants or [0] * len(prefixes), strict=True
+            )
         ]
 
 
@@ -74,7 +97,11 @@ def random_crowd(seed: int) -> Crowd:
     if isinstance(engine.router, EndpointPicker) and g.random() < 0.6:
         engine = with_prefixes(g, engine)
         prefixes = [random_prefix(g) for _ in work.arrivals]
-    return Crowd(replace(work, engine=engine), random_retries(g), priorities, prefixes)
+    crowd = Crowd(replace(work, engine=engine), random_retries(g), priorities, prefixes)
+    if g.random() < 0.6:
+        return crowd
+    rates = tuple(random_limits(g, work) for _ in range(3))
+    return replace(crowd, rates=rates, tenants=g.integers(0, 3, len(work.arrivals)).tolist())
 
 
 def with_prefixes(g: np.random.Generator, engine: stepwise.Engine) -> stepwise.Engine:
@@ -95,7 +122,7 @@ def random_prefix(g: np.random.Generator) -> tuple[int, ...]:
 def play_plainly(crowd: Crowd) -> persistent.Clients:
     work, since = crowd.work, 0
     pool = stepwise.Pool(work.engine)
-    clients = persistent.Clients(pool, crowd.retries)
+    clients = persistent.Clients(pool, crowd.retries, crowd.rates)
     for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
         clients.play([one for one in crowd.arrivals() if since <= one[0] < now], now)
         since = max(since, now)
@@ -114,15 +141,18 @@ def play_compiled(crowd: Crowd, batch: int) -> tuple[DataPlane, np.ndarray]:
 
     def batches() -> Iterator[RequestBatch]:
         for i in range(0, len(work.arrivals), batch):
-            t, p, o, session, rank, prefix = zip(*crowd.arrivals()[i : i + batch], strict=True)
+            t, p, o, session, rank, prefix, tenant = zip(*crowd.arrivals()[i : i + batch], strict=True)
             tokens, ranks = (np.array(p, np.int32), np.array(o, np.int32)), np.array(rank, np.int16)
             hashes = None
             if crowd.prefixes is not None:
                 hashes = pa.array([list(one) or None for one in prefix], pa.list_(pa.int64()))
-            yield RequestBatch(np.array(t, np.int64), *tokens, np.array(session, np.int64), ranks, hashes)
+            owners = np.array(tenant, np.int16)
+            yield RequestBatch(
+                np.array(t, np.int64), *tokens, np.array(session, np.int64), ranks, hashes, tenant=owners
+            )
 
     blocks = None if crowd.prefixes is None else BLOCK
-    return played(work, batches(), retries=crowd.retries, prefix_block_tokens=blocks)
+    return played(work, batches(), retries=crowd.retries, rates=crowd.rates, prefix_block_tokens=blocks)
 
 
 def assert_equal(seed: int) -> dict[str, int]:
@@ -153,6 +183,8 @@ def assert_equal(seed: int) -> dict[str, int]:
         assert totals[column] == statuses.count(status)
     assert plane.clients is not None
     again, ends = plane.clients.again(), plane.clients.ends()
+    limited = [tenant.limited for tenant in expected.tenants]
+    assert plane.clients.limited() == limited
     assert again == {
         "retries": expected.sent_again,
         "refused": expected.budget_refused,
@@ -188,6 +220,7 @@ def assert_equal(seed: int) -> dict[str, int]:
         **again,
         "hits": expected.pool.blocks_hit,
         "passed": expected.pool.passed,
+        "limited": sum(limited),
         **ends,
         "saved": sum(a.status == "completed" and len(a.sendings) > 1 for a in expected.asked),
     }
@@ -196,7 +229,7 @@ def assert_equal(seed: int) -> dict[str, int]:
 @pytest.mark.parametrize("block", blocks(2))
 def test_compiled_clients_equal_plain_ones_bit_for_bit(block: int) -> None:
     seen = dict.fromkeys(
-        ("retries", "refused", "saved", "rejected", "timed_out", "lost", "completed", "hits", "passed"), 0
+        ("retries", "refused", "saved", "rejected", "timed_out", "lost", "completed", "hits", "passed", "limited"), 0
     )
     for seed in range(block * 300, block * 300 + 300):
         found = assert_equal(seed)

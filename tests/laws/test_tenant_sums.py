@@ -9,6 +9,7 @@ from support.pools import CHAT, poisson
 
 from simcost.ledger.requests import LatencyLimits, RequestOutcomes
 from simcost.plan import Admission
+from simcost.plan.rate_limits import RateLimits
 from simcost.plan.serving import Retries
 from simcost.sim import simulate
 from simcost.sim.serving.pool import Pool
@@ -19,6 +20,7 @@ SUMS = ("arrived", "completed", "rejected", "timed_out", "lost", "in_system", "p
 POOLS = {
     "plain": CHAT,
     "limited": replace(CHAT, admission=Admission(max_ongoing=6, max_queued=2, timeout=5.0)),
+    "held to rates": replace(CHAT, rates=(RateLimits(requests_per_min=60), None, RateLimits(concurrent=2))),
     "retried": replace(CHAT, admission=Admission(max_ongoing=6, max_queued=2, timeout=5.0), retries=Retries()),
 }
 
@@ -41,14 +43,13 @@ def play(
 @pytest.mark.parametrize("name", list(POOLS))
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_sums_over_tenants_are_those_of_the_engine(name: str, ranks: int) -> None:
-    """Counts, tokens, and each bucket of each histogram; the engine itself plays as if there were no tenants."""
+    """Counts, tokens, each bucket of each histogram; without limits the engine plays as if there were no tenants."""
     got = play(POOLS[name], dict.fromkeys("abc", LIMITS), ranks=ranks)
     for what in SUMS:
         assert sum(getattr(one, what) for one in got.by_tenant) == getattr(got, what)
     assert (sum(one.histograms for one in got.by_tenant) == got.histograms.sum(axis=0)).all()
     assert all(one.arrived > 0 for one in got.by_tenant)
-    alone = play(POOLS[name], {}, ranks=ranks)
-    assert alone.windows.equals(got.windows)
+    assert POOLS[name].rates or play(POOLS[name], {}, ranks=ranks).windows.equals(got.windows)
     for column in ("good", "late"):
         assert got.windows[column].to_numpy().sum() == sum(getattr(one, column) for one in got.by_tenant)
 
@@ -63,6 +64,20 @@ def test_each_tenant_is_judged_by_its_own_limits() -> None:
         assert got.by_tenant[place].late == same.by_tenant[place].late
     assert 0 < got.by_tenant[0].good < got.by_tenant[0].completed
     assert got.by_tenant[1].good == got.by_tenant[1].completed
+
+
+@pytest.mark.parametrize("retries", [None, Retries(attempts=2, on=("rejected",))])
+def test_a_tenant_gets_no_more_than_its_rate_and_its_burst(retries: Retries | None) -> None:
+    """In all, and nearly that while it sends more; those without limits get what they send."""
+    limits = RateLimits(tokens_per_min=30_000, burst=20.0)
+    got = play(replace(CHAT, rates=(limits, None), retries=retries), dict.fromkeys("ab", LatencyLimits()))
+    held, free = got.by_tenant
+    most = 30_000 / 60 * (290 + 20)
+    assert 0.98 * most < held.prompt_tokens + held.output_tokens <= most
+    assert held.rate_limited > held.rejected / 2 > 0
+    assert (free.rejected, free.rate_limited) == (0, 0)
+    if retries is None:
+        assert held.rate_limited == held.rejected
 
 
 def test_tokens_of_a_tenant_are_those_of_its_steps() -> None:

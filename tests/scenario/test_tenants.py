@@ -49,6 +49,11 @@ TEXT = SMALL.replace(LENGTHS, CLIENTS)
             "scaling: {kind: fixed, replicas: 1}\n    disaggregation: {link: {bandwidth: 25GB/s}}",
             "19:21: plans.0.disaggregation: cannot be combined with tenants",
         ),
+        (
+            "slo: {e2e: 50ms, attainment: 99%}",
+            "limits: {burst: 10s}",
+            "12:28: tenants.0.limits: limit nothing; give requests_per_min, tokens_per_min or concurrent",
+        ),
         ("tenant: search, ", "tenant: '', ", "10:16: workload.clients.1.tenant: must not be empty"),
     ],
 )

@@ -16,6 +16,7 @@ from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, Nodes
+from simcost.plan.rate_limits import RateLimits
 from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placement, Scheduler
 from simcost.plan.serving import Drain, Metrics, PrefixCaching, Retries
 from simcost.scenario.schema.disaggregation import Disaggregation
@@ -389,6 +390,11 @@ class Scenario:
         names = (*tenants(self.open_workloads()), *stream_tenants(streams))
         own = {one.name: one.slo for one in self.tenants if one.slo is not None}
         return {name: own.get(name, self.slo) for name in names}
+
+    def tenant_rates(self) -> tuple[RateLimits | None, ...]:
+        """Rate limits of each tenant, in the order of their numbers; empty where none has any."""
+        own = {one.name: one.limits for one in self.tenants if one.limits is not None}
+        return tuple(own.get(name) for name in self.tenant_slos()) if own else ()
 
     def model_of(self, plan: Plan) -> str | None:
         """Name of the model that a plan serves; None where it serves none."""

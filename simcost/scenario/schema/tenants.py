@@ -5,6 +5,7 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
+from simcost.plan.rate_limits import RateLimits
 from simcost.slo import Slo
 
 
@@ -17,3 +18,5 @@ class TenantTerms:
     slo: Slo | None = None
     """Its own targets; None = those of the scenario. A plan meets the SLO when each tenant meets its targets, all its
     requests taken together."""
+    limits: RateLimits | None = None
+    """Its rate limits at the gateway; None = none."""

@@ -1,20 +1,24 @@
-"""Drivers of clients who retry or differ in priority, and of a router's prefix index: they own the state arrays."""
+"""Drivers of clients who retry, differ in priority or have limits, and of a router's prefix index: they own the state
+arrays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from simcost.ledger.requests import Buckets
+from simcost.plan.rate_limits import RateLimits
 from simcost.plan.routing import EndpointPicker
 from simcost.plan.routing.scorers import PrefixCache
 from simcost.plan.serving import Retries
 from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine import prefix_index, priority_queues, retries
+from simcost.sim.serving.engine import prefix_index, priority_queues, rate_limits, retries
 from simcost.sim.serving.engine.client_entries import advance_clients, advance_clients_informed
 from simcost.sim.serving.engine.client_state import Clients
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
@@ -102,6 +106,7 @@ def _ends(slots: int) -> npt.NDArray[np.int64]:
 
 
 _ENTRIES = 1 << 10
+_COUNTED = {"prompt": rate_limits.PROMPT, "total": rate_limits.TOTAL, "answered": rate_limits.ANSWERED}
 _ON = {"rejected": col.IS_REJECTED, "timeout": col.IS_TIMED_OUT, "lost": col.IS_LOST}
 
 
@@ -109,8 +114,8 @@ class ReturningClients:
     """The clients of one pool.
 
     Args:
-        pool: what they do when a request fails, how long its gateway lets requests wait and which it sheds, and
-            whether its router looks at prefixes.
+        pool: what they do when a request fails, how long its gateway lets requests wait and which it sheds, what
+            limits tenants have, and whether its router looks at prefixes.
         clock: the integer clock of the run.
         windows: number of the windows that outcomes are counted in.
         on_rows: takes rows of requests (layout.R_*) as they come; None = rows are not kept.
@@ -126,6 +131,7 @@ class ReturningClients:
         policy, admission = pool.retries, pool.admission
         self._on_rows, self._retry = on_rows, policy is not None
         self.index, self._references = PrefixIndex(pool), np.empty(0, np.int64)
+        self._tenants = _read_only(np.empty(0, np.int16))
         rules, waits_s = _rules(policy), policy.delays_s() if policy else ()
         rules[retries.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
         rules[retries.SHEDS] = admission.saturation is not None and admission.saturation.then == "shed"
@@ -139,6 +145,7 @@ class ReturningClients:
             heap=np.zeros((_ENTRIES, retries.REQUEST), np.int64),
             bands=_bands(np.zeros(1, np.int64)),
             prefixes=self.index.state,
+            limits=_limits(pool.rates, clock),
             windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             rows=np.zeros((4 * _ENTRIES if on_rows else 0, col.ROW), np.int64),
@@ -147,7 +154,7 @@ class ReturningClients:
 
     def advance(self, engine: State, *requests: Any) -> tuple[int, int]:
         """As `kernel.run.advance`."""
-        arguments = (*requests[:-3], self._references, *requests[-3:])
+        arguments = (*requests[:-3], self._references, self._tenants, *requests[-3:])
         play = advance_clients_informed if engine.parameters[col.INFORMED] else advance_clients
         found: tuple[int, int] = play(engine, self.state, *arguments)
         return found
@@ -163,8 +170,10 @@ class ReturningClients:
         self.state = self.state._replace(prefixes=self.index.state)
 
     def take(self, batch: RequestBatch, engine: State) -> None:
-        """Know the priorities and prefixes of the requests that come next."""
+        """Know the priorities, prefixes and tenants of the requests that come next."""
         self._know(batch.priority)
+        if len(self.state.limits.tenants):
+            self._tenants = _read_only(batch.tenants())
         mine = self.state.totals
         inside = engine.nodes[engine.nodes[:, col.REQUEST] != NIL, col.PREFIX]
         k = (mine[retries.RING_HEAD] + np.arange(mine[retries.RING_COUNT])) & (len(self.state.ring) - 1)
@@ -236,6 +245,11 @@ class ReturningClients:
             )
         return tuple(found)
 
+    def limited(self) -> list[int]:
+        """Sendings that its limits turned away, of each tenant; empty where nobody has limits."""
+        found: list[int] = self.state.limits.tenants[:, rate_limits.LIMITED].tolist()
+        return found
+
     def again(self) -> dict[str, int] | None:
         """Retries sent, refused and still to come; None where clients send nothing again."""
         if not self._retry:
@@ -275,6 +289,35 @@ def _rules(policy: Retries | None) -> Ints:
         if policy.budget is not None:
             rules[retries.GAIN] = round(policy.budget * retries.ONE)
     return rules
+
+
+def _limits(rates: Sequence[RateLimits | None], clock: Clock) -> rate_limits.Limits:
+    """Limits of tenants by their numbers; None = one has none."""
+    buckets = np.zeros((len(rates), rate_limits.BUCKET))
+    tenants = np.zeros((len(rates), rate_limits.TENANT), np.int64)
+    tenants[:, rate_limits.MOST_OPEN] = NEVER
+    buckets[:, [rate_limits.REQUESTS, rate_limits.TOKENS]] = inf
+    buckets[:, [rate_limits.MOST_REQUESTS, rate_limits.MOST_TOKENS]] = inf
+    minute = clock.ticks(60.0)
+    for bucket, tenant, one in zip(buckets, tenants, rates, strict=True):
+        if one is not None:
+            most = (one.most_requests(), one.most_tokens())
+            bucket[[rate_limits.REQUESTS, rate_limits.TOKENS]] = most
+            bucket[[rate_limits.MOST_REQUESTS, rate_limits.MOST_TOKENS]] = most
+            bucket[rate_limits.REQUESTS_PER_TICK] = (one.requests_per_min or 0.0) / minute
+            bucket[rate_limits.TOKENS_PER_TICK] = (one.tokens_per_min or 0.0) / minute
+            tenant[rate_limits.COUNTED] = _COUNTED[one.counted]
+            tenant[rate_limits.MOST_OPEN] = one.concurrent or NEVER
+    rules = np.zeros(rate_limits.RULES, np.int64)
+    rules[rate_limits.FOLLOWS] = any(one is not None and one.needs_answers() for one in rates)
+    return rate_limits.Limits(rules, buckets, tenants)
+
+
+def _read_only(column: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """The column as those of files are: loops are compiled once, not once for each kind."""
+    view = column.view()
+    view.flags.writeable = False
+    return view
 
 
 def _bands(priorities: npt.NDArray[Any]) -> Ints:

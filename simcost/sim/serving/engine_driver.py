@@ -49,6 +49,7 @@ class PoolObservation(NamedTuple):
     """Time of those steps, in ticks, that a saturated engine hides (layout.HIDDEN)."""
     in_system: int
     arrived: int
+    """Requests, but for those over the limits of their tenants."""
     completed: int
     area: int
     """Request-ticks since the start, modulo 2**64: differences of it are exact."""
@@ -109,7 +110,7 @@ class DataPlane:
         first = next(arrivals, None)
         ranked = first is not None and first.priority is not None
         alone = closed is None and (pool.in_blocks or pool.prefix_block_tokens is not None)
-        if pool.retries or pool.admission.max_wait or ranked or alone:
+        if pool.retries or pool.rates or pool.admission.max_wait or ranked or alone:
             from simcost.sim.serving.client_driver import ReturningClients
 
             self.clients = ReturningClients(pool, clock, windows, on_rows)
@@ -256,8 +257,9 @@ class DataPlane:
         else:
             hidden = steps * self._base_ticks[0] + (hidden << col.COARSE)
         area = (in_system * totals[col.NOW] - totals[col.SUM_ARRIVALS] + totals[col.SUM_DEPARTURES]) % 2**64
+        arrived = totals[col.ARRIVED] - (0 if self.clients is None else sum(self.clients.limited()))
         return PoolObservation(
-            running, waiting, kv_tokens, steps, hidden, in_system, totals[col.ARRIVED], totals[col.COMPLETED], area
+            running, waiting, kv_tokens, steps, hidden, in_system, arrived, totals[col.COMPLETED], area
         )
 
     def of_kind(self, kind: int) -> PoolObservation:

@@ -12,6 +12,7 @@ from simcost.plan.autoscaling import Autoscaler
 from simcost.plan.disaggregation import HandOver
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, NodeKind, Nodes
+from simcost.plan.rate_limits import RateLimits
 from simcost.plan.serving import EXACT, Drain, Metrics, PrefixCaching, Retries
 
 
@@ -29,6 +30,8 @@ class Pool:
     router: Router = field(default_factory=LeastOutstanding)
     admission: Admission = field(default_factory=Admission)
     retries: Retries | None = None
+    rates: tuple[RateLimits | None, ...] = ()
+    """Limits of each tenant at the gateway, in the order of their numbers; none = no tenant has any."""
     startup: Startup = field(default_factory=Startup)
     metrics: Metrics | None = None
     """None = as the controller has them usually."""

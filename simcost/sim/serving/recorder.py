@@ -196,7 +196,8 @@ def _by_tenant(
         late = (age_s > limits.e2e_s) | (~begun & (age_s > limits.ttft_s))
     else:
         good = plane.tenants.good
-        tenants, late = plane.tenants.outcomes(arrived, numbers, age_s, begun)
+        limited = [] if plane.clients is None else plane.clients.limited()
+        tenants, late = plane.tenants.outcomes(arrived, numbers, age_s, begun, limited)
     window = asked[late] // (window_ns * clock.ticks_per_ns)
     return tenants, good, np.bincount(window, minlength=len(good))
 

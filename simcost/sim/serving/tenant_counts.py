@@ -6,7 +6,7 @@ tenant is looked up here, thousands of rows at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ class TenantCounts:
         return read
 
     def outcomes(
-        self, arrived: int, numbers: Ints, waited_s: Floats, begun: npt.NDArray[np.bool_]
+        self, arrived: int, numbers: Ints, waited_s: Floats, begun: npt.NDArray[np.bool_], limited: Sequence[int]
     ) -> tuple[tuple[TenantOutcomes, ...], npt.NDArray[np.bool_]]:
         """Outcomes of each tenant at the end of a run, and which of the open requests are late.
 
@@ -77,6 +77,7 @@ class TenantCounts:
             numbers: of those without an end.
             waited_s: time since the arrival of each.
             begun: true where a token is there.
+            limited: sendings of each tenant over its rate limits; empty where nobody has any.
         """
         tenants = self._tenants[:arrived]
         own = self._most[tenants[numbers]]
@@ -89,9 +90,10 @@ class TenantCounts:
                 np.bincount(tenants[numbers], minlength=count),
                 np.bincount(tenants[numbers[late]], minlength=count),
                 self._sums,
+                np.array(limited or [0] * count),
             ]
         )
-        names = ("arrived", *col.STATUSES, "in_system", "late", *_SUMS)
+        names = ("arrived", *col.STATUSES, "in_system", "late", *_SUMS, "rate_limited")
         found = tuple(
             TenantOutcomes(tenant=name, histograms=histograms, **dict(zip(names, row, strict=True)))
             for name, row, histograms in zip(self._names, columns.tolist(), self._histograms, strict=True)

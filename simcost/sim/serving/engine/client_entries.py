@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine import prefix_index, priority_queues, retries
+from simcost.sim.serving.engine import prefix_index, priority_queues, rate_limits, retries
 from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue, look_up
 from simcost.sim.serving.engine.client_state import Clients
-from simcost.sim.serving.engine.gateway import enter, memory_is_full, next_try
+from simcost.sim.serving.engine.gateway import enter, memory_is_full, next_try, take_in
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
-from simcost.sim.serving.engine.outcomes import turn_away
+from simcost.sim.serving.engine.outcomes import refuse, turn_away
 from simcost.sim.serving.engine.routing import (
     is_saturated,
     next_signals,
@@ -41,6 +41,7 @@ def _play(
     session: col.Ints,
     priority: npt.NDArray[np.int16],
     prefix: col.Ints,
+    tenant: npt.NDArray[np.int16],
     i: int,
     final: bool,
     until: int,
@@ -87,11 +88,17 @@ def _play(
         else:
             if totals[col.FREE] == NIL:
                 return i, col.POOL_EMPTY
+            if rate_limits.is_behind(c.limits, t):
+                tell_router(s, t - 1)
+                catch_up_all(s, t)
+                c.limits.rules[rate_limits.KNOWN_UNTIL] = t
+                continue
             if new <= again:
                 talk = session[i] if len(session) > 0 else NIL
                 rank = priority[i] if len(priority) > 0 else 0
                 known = prefix[i] if len(prefix) > 0 else 0
-                retries.ask(s, c, t, prompt[i], output[i], talk, rank, known)
+                owner = tenant[i] if len(tenant) > 0 else 0
+                retries.ask(s, c, t, prompt[i], output[i], talk, rank, known, owner)
                 i += 1
             else:
                 retries.ask_again(s, c)
@@ -143,11 +150,17 @@ def _route_informed(s: State, c: Clients, x: int, t: int, held: bool) -> int:
 
 @inlined
 def _arrived(s: State, c: Clients, t: int) -> int:
-    """The newest sending as a request of the engine; NIL where it can never fit or waits at the gateway."""
+    """The newest sending as a request of the engine; NIL where it is over the limits of its tenant, can never fit, or
+    waits at the gateway.
+    """
     asked, node = c.ring[retries.newest(c)], s.nodes[s.totals[col.FREE]]
     node[col.PRIORITY] = asked[retries.PRIORITY]
     node[col.PREFIX] = asked[retries.PREFIX]
-    x = enter(s, t, asked[retries.PROMPT], asked[retries.OUTPUT], asked[retries.SESSION])
+    prompt, output, limits = asked[retries.PROMPT], asked[retries.OUTPUT], c.limits
+    if len(limits.tenants) > 0 and not rate_limits.admit(limits, asked[retries.TENANT], prompt, output, t):
+        refuse(s, take_in(s, t, prompt, output, asked[retries.SESSION]), t)
+        return NIL
+    x = enter(s, t, prompt, output, asked[retries.SESSION])
     return (
         NIL
         if x == NIL or priority_queues.must_wait(s, c, x, t, c.rules[retries.MOST_WAIT], c.rules[retries.DEFERS])
@@ -170,12 +183,15 @@ def advance_clients(
     session: col.Ints,
     priority: npt.NDArray[np.int16],
     prefix: col.Ints,
+    tenant: npt.NDArray[np.int16],
     i: int,
     final: bool,
     until: int,
 ) -> tuple[int, int]:
     """As `run.advance`; CLIENTS_FULL too: enlarge the full arrays, collect the rows of the clients, call again."""
-    return _play(_route, _tell_nobody, s, c, arrival_ns, prompt, output, session, priority, prefix, i, final, until)
+    return _play(
+        _route, _tell_nobody, s, c, arrival_ns, prompt, output, session, priority, prefix, tenant, i, final, until
+    )
 
 
 @lean_entry
@@ -188,6 +204,7 @@ def advance_clients_informed(
     session: col.Ints,
     priority: npt.NDArray[np.int16],
     prefix: col.Ints,
+    tenant: npt.NDArray[np.int16],
     i: int,
     final: bool,
     until: int,
@@ -204,6 +221,7 @@ def advance_clients_informed(
         session,
         priority,
         prefix,
+        tenant,
         i,
         final,
         until,

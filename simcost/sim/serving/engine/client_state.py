@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.prefix_index import Prefixes
+from simcost.sim.serving.engine.rate_limits import Limits
 
 
 class Clients(NamedTuple):
@@ -25,6 +26,8 @@ class Clients(NamedTuple):
     bands: col.Ints
     """[priority, bands.BAND] the highest first."""
     prefixes: Prefixes
+    limits: Limits
+    """Of tenants."""
     windows: col.Ints
     """As those of the engine, of requests by the window of their first arrival."""
     histograms: npt.NDArray[np.int32]

@@ -84,19 +84,25 @@ def _overflow(s: State, x: int, t: int) -> int:
 
 
 @inlined
-def leave(s: State, x: int, t: int, status: int, overhead: int) -> None:
-    """Request x leaves the system at t; an API may answer what would be rejected."""
-    totals, answered = s.totals, t
-    if status == col.IS_REJECTED and s.parameters[col.OVERFLOWS] != 0:
-        status, answered = col.IS_COMPLETED, _overflow(s, x, t)
-    if status == col.IS_COMPLETED and answered + overhead - s.nodes[x, col.ARRIVAL] > s.parameters[col.TIMEOUT]:
-        status = col.IS_TIMED_OUT  # the answer came, but the client had gone
-    _record(s, x, answered, status, overhead)
+def _depart(s: State, x: int, t: int) -> None:
+    totals = s.totals
     totals[col.IN_SYSTEM] -= 1
     totals[col.SUM_DEPARTURES] += t
     s.nodes[x, col.REQUEST] = NIL
     s.nodes[x, col.NEXT] = totals[col.FREE]
     totals[col.FREE] = x
+
+
+@inlined
+def leave(s: State, x: int, t: int, status: int, overhead: int) -> None:
+    """Request x leaves the system at t; an API may answer what would be rejected."""
+    answered = t
+    if status == col.IS_REJECTED and s.parameters[col.OVERFLOWS] != 0:
+        status, answered = col.IS_COMPLETED, _overflow(s, x, t)
+    if status == col.IS_COMPLETED and answered + overhead - s.nodes[x, col.ARRIVAL] > s.parameters[col.TIMEOUT]:
+        status = col.IS_TIMED_OUT  # the answer came, but the client had gone
+    _record(s, x, answered, status, overhead)
+    _depart(s, x, t)
 
 
 @inlined
@@ -140,3 +146,10 @@ def release_leavers(s: State, r: int, t: int) -> None:
 def turn_away(s: State, x: int, t: int, status: int) -> None:
     """Request x leaves without ever having reached a replica."""
     leave(s, x, t, status, 0)
+
+
+@lean
+def refuse(s: State, x: int, t: int) -> None:
+    """Request x is turned away by a limit of its sender: no API answers it."""
+    _record(s, x, t, col.IS_REJECTED, 0)
+    _depart(s, x, t)

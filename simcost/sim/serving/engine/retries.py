@@ -15,6 +15,7 @@ from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import count
 from simcost.sim.serving.engine.priority_queues import band_of
+from simcost.sim.serving.engine.rate_limits import count_end
 
 ONE = 1 << 20
 """A retry in the bucket of the budget."""
@@ -42,8 +43,8 @@ RULES = 10
 TOTALS = 14
 # Columns of a request, in the ring and in the heap. SINCE: when it was sent, or when it is sent again; ORDER: whether
 # it is open; or the order of equal times.
-SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, PRIORITY, PREFIX, NUMBER = range(10)
-REQUEST = 10
+SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, PRIORITY, PREFIX, NUMBER, TENANT = range(11)
+REQUEST = 11
 
 
 @inlined
@@ -116,9 +117,10 @@ def _place(c: Clients, k: int) -> int:
 
 
 @inlined
-def _close(c: Clients, one: col.Ints) -> None:
-    """The sending has ended; the ring begins at the first that has not."""
+def _close(c: Clients, one: col.Ints, tokens: int) -> None:
+    """The sending has ended, with so many tokens where it was answered; the ring begins at the first that has not."""
     mine = c.totals
+    count_end(c.limits, one[TENANT], tokens)
     one[ORDER] = 0
     while mine[RING_COUNT] > 0 and c.ring[mine[RING_HEAD], ORDER] == 0:
         mine[RING_HEAD] = (mine[RING_HEAD] + 1) & (len(c.ring) - 1)
@@ -140,7 +142,9 @@ def _open(s: State, c: Clients, t: int) -> int:
 
 
 @lean
-def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int, prefix: int) -> None:
+def ask(
+    s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int, prefix: int, tenant: int
+) -> None:
     """A request is sent for the first time."""
     mine, one = c.totals, c.ring[_open(s, c, t)]
     one[ASKED] = t
@@ -151,6 +155,7 @@ def ask(s: State, c: Clients, t: int, prompt: int, output: int, session: int, pr
     one[PRIORITY] = priority
     one[PREFIX] = prefix
     one[NUMBER] = mine[REQUESTS]
+    one[TENANT] = tenant
     mine[REQUESTS] += 1
     c.windows[t // s.parameters[col.WINDOW], col.W_ARRIVED] += 1
     c.bands[band_of(c, priority), priority_queues.ARRIVED] += 1
@@ -211,7 +216,7 @@ def read_rows(s: State, c: Clients) -> None:
             continue
         if status == col.IS_COMPLETED:
             _conclude(s, c, one, row[col.R_END], status, row[col.R_FIRST], row[col.R_EVICTED])
-            _close(c, one)
+            _close(c, one, one[PROMPT] + one[OUTPUT])
         else:
             _fail(s, c, one, row[col.R_END], status, row[col.R_FIRST], row[col.R_EVICTED])
     s.totals[col.ROWS] = 0
@@ -236,7 +241,7 @@ def _fail(s: State, c: Clients, one: col.Ints, t: int, status: int, first: int, 
         _push(c, one, t + (max(wait, 1) if status == col.IS_TIMED_OUT else wait))
     else:
         _conclude(s, c, one, t, status, first, evicted)
-    _close(c, one)
+    _close(c, one, 0)
 
 
 @lean
