@@ -82,9 +82,11 @@ class Batching:
     long_prefill_token_threshold: PositiveCount | None = None
     """Tokens of a prompt in one step at most while several requests are at the replica, so that several prompts are in
     prefill at once; None = no limit, and one is."""
-    policy: Literal["fcfs", "priority"] | None = None
-    """Order of the queue of a replica: of arrival, or the highest `priority` first; then the lowest and latest is also
-    the one that gives way where blocks are short. None = fcfs."""
+    policy: Literal["fcfs", "priority", "fair"] | None = None
+    """Order of the queue of a replica: of arrival; the highest `priority` first, and then the lowest and latest is also
+    the one that gives way where blocks are short; or by turns of tenants, each as its `weight` says: next is the one
+    that has got the fewest tokens over its weight, where a token of an answer counts as two of a prompt (virtual token
+    counters). None = fcfs."""
 
     @property
     def of_sequences(self) -> Self:

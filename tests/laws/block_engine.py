@@ -6,7 +6,7 @@ through one engine. Times are integer ticks.
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from sys import maxsize
@@ -51,7 +51,9 @@ class Settings:
     step: StepTicks
     max_num_batched_tokens: int
     max_num_seqs: int
-    policy: Literal["fcfs", "priority"] = "fcfs"
+    policy: Literal["fcfs", "priority", "fair"] = "fcfs"
+    weights: tuple[float, ...] = ()
+    """Of tenants, where turns are fair."""
     chunked_prefill: bool = True
     reserve_full_isl: bool = True
     watermark: float = 0.0
@@ -71,6 +73,7 @@ class Request:
     arrival: int = 0
     priority: int = 0
     adapter: str | None = None
+    tenant: int = 0
     remote: bool = False
     """True while its KV is still to come from a prefill engine."""
     loading: bool = False
@@ -215,6 +218,20 @@ class BlockEngine:
         self.preemptions = self.query_tokens = self.hit_tokens = 0
         self.in_memory: list[str] = []  # adapters in the memory of the host, least recently used first
         self.in_slots: list[str] = []  # and of the accelerator
+        self.counters = [0] * len(settings.weights)  # what each tenant got, over its weight
+        self.last_admitted = 0  # the tenant that last left the queue
+
+    def arrive(self, request: Request) -> None:
+        """A request joins the queue; a tenant of whom none waits is lifted to the lowest of those who wait."""
+        waiting = {other.tenant for other in self.waiting}
+        if self.counters and request.tenant not in waiting:
+            floor = min((self.counters[one] for one in waiting), default=self.counters[self.last_admitted])
+            self.counters[request.tenant] = max(self.counters[request.tenant], floor)
+        self.waiting.append(request)
+
+    def _charge(self, request: Request, tokens: int) -> None:
+        if self.counters:
+            self.counters[request.tenant] += tokens * round(2**20 / self.settings.weights[request.tenant])
 
     def boundary(self, now: int) -> None:
         self.end_step(now)
@@ -228,6 +245,7 @@ class BlockEngine:
             if request.computed < request.length:
                 continue
             request.generated += 1
+            self._charge(request, 2)
             if request.first_token is None:
                 request.first_token = now
             if request.generated == request.output:
@@ -275,12 +293,12 @@ class BlockEngine:
                 scheduled[request] = new
                 budget -= new
                 index += 1
-            elif self.settings.policy == "fcfs":
+            elif self.settings.policy != "priority":
                 break
         return budget
 
     def _victim(self) -> Request:
-        if self.settings.policy == "fcfs":
+        if self.settings.policy != "priority":
             return self.running[-1]
         return max(self.running, key=lambda request: (request.priority, request.arrival))
 
@@ -292,12 +310,19 @@ class BlockEngine:
         self.preemptions += 1
         self.waiting.insert(0, victim)
 
-    def _in_order(self) -> list[Request]:
-        """The waiting requests as admission takes them: those that hold blocks first."""
+    def _in_order(self) -> Iterable[Request]:
+        """The waiting requests as admission takes them: those that hold blocks first, or by turns."""
+        if self.settings.policy == "fair":
+            return iter(self._in_turn, None)
         waiting = list(self.waiting)
         if self.settings.policy == "priority":
             waiting.sort(key=lambda request: (request.priority, request.arrival))
         return sorted(waiting, key=lambda request: not request.table)
+
+    def _in_turn(self) -> Request | None:
+        """The first request of the tenant with the lowest counter."""
+        turn = min({one.tenant for one in self.waiting}, key=lambda one: (self.counters[one], one), default=None)
+        return next((one for one in self.waiting if one.tenant == turn), None)
 
     def _admit(self, scheduled: dict[Request, int], budget: int, threshold: int, now: int) -> None:
         """Admit until the first request that does not fit; those that only their adapter or KV delays are passed."""
@@ -320,6 +345,8 @@ class BlockEngine:
             if self.pool.needed(request, checked, hits) > self._free_for_admission():
                 break
             self.pool.take(request, start + new, hits)
+            self._charge(request, len(request.prompt) if request.cached_tokens is None else 0)
+            self.last_admitted = request.tenant
             self._count(request, len(hits) * self.pool.size)
             request.computed = start
             self.waiting.remove(request)
@@ -395,6 +422,6 @@ def run(settings: Settings, requests: Sequence[Request]) -> BlockEngine:
     while coming or engine.step:
         now = engine.step.end if engine.step else coming[0].arrival
         while coming and coming[0].arrival <= now:
-            engine.waiting.append(coming.popleft())
+            engine.arrive(coming.popleft())
         engine.boundary(now)
     return engine

@@ -47,6 +47,7 @@ class Asked:
     priority: int = 0
     ids: tuple[int, ...] = ()
     session: int = -1
+    tenant: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def played_plainly(case: Case) -> tuple[plain.BlockEngine, list[Turn]]:
     for number, asked in enumerate(case.requests):
         known = asked.prompt // case.id_tokens * case.id_tokens if asked.ids else 0  # the last id may be of a part
         tokens = [(asked.ids[j // case.id_tokens], j) if j < known else (number, "own", j) for j in range(asked.prompt)]
-        told = {"arrival": asked.arrival, "priority": asked.priority, "session": asked.session}
+        told = {"arrival": asked.arrival, "priority": asked.priority, "session": asked.session, "tenant": asked.tenant}
         requests.append(Turn(str(number), tokens, asked.output, **told))
     return plain.run(case.settings, requests), requests
 
@@ -98,6 +99,7 @@ def played_compiled(case: Case, g: np.random.Generator) -> tuple[DataPlane, dict
             long_prefill_token_threshold=settings.long_prefill_token_threshold or None,
             policy=settings.policy,
         ),
+        weights=settings.weights,
         prefix_cache=PrefixCaching(block_tokens=settings.block_size) if settings.prefix_caching else None,
         prefix_block_tokens=case.id_tokens or None,
     )
@@ -132,6 +134,7 @@ def batch_of(requests: Sequence[Asked], *, hashes: bool) -> RequestBatch:
         None if hashes else np.array([one.session for one in requests], np.int64),
         np.array([-one.priority for one in requests], np.int16),
         pa.array([one.ids for one in requests], pa.list_(pa.int64())) if hashes else None,
+        tenant=np.array([one.tenant for one in requests], np.int16),
     )
 
 
@@ -165,6 +168,7 @@ def assert_equal(case: Case, seed: int) -> plain.BlockEngine:
     assert plane.state.totals[col.STEPS] == len(engine.steps)
     blocks = plane.blocks
     assert blocks is not None
+    assert blocks.shares[0, :, blk.COUNTER].tolist() == engine.counters
     if case.settings.prefix_caching:
         assert blocks.cached[[blk.LOOKED_UP, blk.HIT]].tolist() == [engine.query_tokens, engine.hit_tokens]
     assert blocks.slots[0, blk.FREE] == case.settings.blocks == len(engine.pool.free)
@@ -198,6 +202,10 @@ def random_case(seed: int) -> Case:
     )
     id_tokens = size * int(g.integers(1, 4)) if by == "hashes" else 0
     requests = conversations(g, blocks * size) if by == "sessions" else prompts(g, blocks * size, id_tokens)
+    if g.random() < 0.3:
+        weights = tuple(g.choice([0.5, 1, 3], int(g.integers(1, 4))).tolist())
+        settings = replace(settings, policy="fair", weights=weights)
+        requests = [replace(one, tenant=int(g.integers(len(weights)))) for one in requests]
     return Case(settings, tuple(requests), id_tokens)
 
 
@@ -236,12 +244,13 @@ def conversations(g: np.random.Generator, most: int) -> Iterator[Asked]:
 
 @pytest.mark.parametrize("block", blocks(3))
 def test_compiled_engine_equals_plain_engine_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(("preemptions", "hits", "evicted", "partial"), 0)
+    seen = dict.fromkeys(("preemptions", "hits", "evicted", "partial", "fair"), 0)
     for seed in range(block * 100, block * 100 + 100):
         engine = assert_equal(random_case(seed), seed)
         seen["preemptions"] += engine.preemptions
         seen["hits"] += engine.hit_tokens
         seen["evicted"] += engine.pool.evicted
+        seen["fair"] += sum(one > 0 for one in engine.counters) * len(engine.steps) * (len(engine.counters) > 1)
         seen["partial"] += sum(len(step.scheduled) > 1 for step in engine.steps)
     assert min(seen.values()) > 100  # the cases reach all that can happen
 

@@ -54,6 +54,11 @@ TEXT = SMALL.replace(LENGTHS, CLIENTS)
             "limits: {burst: 10s}",
             "12:28: tenants.0.limits: limit nothing; give requests_per_min, tokens_per_min or concurrent",
         ),
+        (
+            "slo: {e2e: 50ms, attainment: 99%}",
+            "weight: 2",
+            "12:28: tenants.0.weight: has no effect: no plan has `batching: {policy: fair}`",
+        ),
         ("tenant: search, ", "tenant: '', ", "10:16: workload.clients.1.tenant: must not be empty"),
     ],
 )
@@ -61,6 +66,13 @@ def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, old: str, 
     file = write(tmp_path, (old, new), text=TEXT)
     found = "\n".join(f"{one.line}:{one.column}: {one.path}: {one.message}" for one in find_faults(file))
     assert fault in found
+
+
+def test_turns_are_of_tenants(tmp_path: Path) -> None:
+    fair = ("scaling: {kind: fixed, replicas: 1}", "scaling: {kind: fixed, replicas: 1}\n    batching: {policy: fair}")
+    [fault] = find_faults(write(tmp_path, fair, text=SMALL))
+    assert (fault.path, fault.message[:22]) == ("plans.0.batching.policy", "gives turns to tenants")
+    assert not find_faults(write(tmp_path, fair, text=TEXT))
 
 
 def test_tenants_have_numbers_over_all_workloads(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
 from simcost.scenario.checks.slice_checks import slice_faults
 from simcost.scenario.checks.speculation_checks import speculation_faults
-from simcost.scenario.checks.tenant_checks import patience_faults, tenant_faults
+from simcost.scenario.checks.tenant_checks import fair_faults, patience_faults, tenant_faults
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.inputs.disaggregation import prefill_plan
@@ -70,6 +70,7 @@ def plan_faults(
     yield from missing
     yield from quality_faults(root, plans, catalog, file)
     yield from patience_faults(root, plans, file)
+    yield from fair_faults(root, plans, file)
     for node, plan in zip(items(root.get("plans")), plans, strict=True):
         replica, buy = node.get("replica"), node.get("buy")
         own, missing = ask(node.get("model"), file, catalog.model)

@@ -52,6 +52,22 @@ def _apart_faults(root: YamlNode, file: str) -> Iterator[Fault]:
             yield fault_at(apart, "cannot be combined with tenants; take `tenant` out of the workload", file)
 
 
+def fair_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> Iterator[Fault]:
+    """Turns without tenants, and weights without turns; plans that are None have other faults."""
+    named = any(is_given(node.get("tenant")) for node in _streams(root))
+    fair = [plan is not None and plan.batching.policy == "fair" for plan in plans]
+    for node, is_fair in zip(items(root.get("plans")), fair, strict=True):
+        batching = node.get("batching")
+        if is_fair and not named and batching is not None:
+            message = "gives turns to tenants, and requests have none; write `tenant: NAME` on each workload"
+            yield fault_at(batching, message, file, "policy")
+    for own in items(root.get("tenants")):
+        weight = own.get("weight")
+        if weight is not None and weight.value not in (None, 1) and not any(fair) and None not in plans:
+            message = "has no effect: no plan has `batching: {policy: fair}`; write that, or remove the weight"
+            yield fault_at(weight, message, file)
+
+
 def patience_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> Iterator[Fault]:
     """Clients that give up before the deadline of work that is deferred; plans that are None have other faults."""
     terms = [validate(adapter(TenantTerms), own, file)[0] for own in items(root.get("tenants"))]

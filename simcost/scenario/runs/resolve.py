@@ -294,6 +294,7 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         admission=control.admission,
         retries=plan.retries,
         rates=loaded.scenario.tenant_rates(),
+        weights=loaded.scenario.tenant_weights() if plan.batching.policy == "fair" else (),
         prefix_cache=prefix_cache_of(plan),
         system_tokens=system_tokens(loaded.scenario) if reads_prefixes(plan) else 0,
         prefix_block_tokens=block if reads_prompt_prefixes(control.router) or reads_prefixes(plan) else None,

@@ -396,6 +396,11 @@ class Scenario:
         own = {one.name: one.limits for one in self.tenants if one.limits is not None}
         return tuple(own.get(name) for name in self.tenant_slos()) if own else ()
 
+    def tenant_weights(self) -> tuple[float, ...]:
+        """Weight of each tenant, in the order of their numbers."""
+        own = {one.name: one.weight for one in self.tenants}
+        return tuple(own.get(name, 1.0) for name in self.tenant_slos())
+
     def model_of(self, plan: Plan) -> str | None:
         """Name of the model that a plan serves; None where it serves none."""
         return plan.model or self.model

@@ -19,6 +19,7 @@ from simcost.sim.serving.pool import Pool
 
 _BLOCK_TOKENS = 16
 _ENTRIES_PER_SEQUENCE = 64
+_PRICE = 1 << 20
 
 
 def with_blocks(state: State, pool: Pool, *, sessions: bool) -> BlockState:
@@ -41,6 +42,8 @@ def with_blocks(state: State, pool: Pool, *, sessions: bool) -> BlockState:
             (slots, _ENTRIES_PER_SEQUENCE * pool.batching.max_num_seqs if cached else 1, blk.ENTRY), np.int64
         ),
         ends=np.zeros(pool.batching.max_num_seqs + 1, np.int64),
+        shares=np.zeros((slots, len(pool.weights), blk.SHARE_OF), np.int64),
+        prices=np.array([round(_PRICE / weight) for weight in pool.weights], np.int64),
         store=np.empty(0, np.int64),
     )
     return state_in_blocks
@@ -55,6 +58,7 @@ def _rules(pool: Pool, *, sessions: bool) -> Ints:
     rules[blk.KEPT_FREE] = int((batching.watermark or 0.0) * (int(rules[blk.BLOCKS]) + 1))
     rules[blk.LONG_PREFILL] = batching.long_prefill_token_threshold or 0
     rules[blk.BY_PRIORITY] = batching.policy == "priority"
+    rules[blk.BY_TENANT] = batching.policy == "fair"
     rules[blk.CONTENT] = _content(pool, cache, sessions=sessions)
     if rules[blk.CONTENT] == blk.HASHES and pool.prefix_block_tokens:
         rules[blk.KEY_TOKENS] = pool.prefix_block_tokens
@@ -84,6 +88,7 @@ def empty_slot(state: BlockState, slot: int) -> None:
     row[[blk.FRESH, blk.FREE]] = state.rules[blk.BLOCKS]
     row[[blk.PIECE_SPARE, blk.ENTRY_SPARE]] = NIL
     state.phases[slot] = 0
+    state.shares[slot] = 0
     state.pieces[slot, 0] = 0
     state.buckets[slot] = NIL
 
@@ -96,7 +101,7 @@ def with_hashes(state: BlockState, index: Prefixes) -> BlockState:
 
 def more_slots(state: BlockState, count: int) -> BlockState:
     """The same with room for `count` slots."""
-    names = ("slots", "phases", "pieces", "buckets", "entries")
+    names = ("slots", "phases", "pieces", "buckets", "entries", "shares")
     return _with(state, **{name: _longer(getattr(state, name), count) for name in names})
 
 

@@ -132,6 +132,7 @@ class ReturningClients:
         self._on_rows, self._retry = on_rows, policy is not None
         self.index, self._references = PrefixIndex(pool), np.empty(0, np.int64)
         self._tenants = _read_only(np.empty(0, np.int16))
+        self._knows_tenants = bool(pool.rates or pool.weights)
         rules, waits_s = _rules(policy), policy.delays_s() if policy else ()
         rules[retries.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
         rules[retries.SHEDS] = admission.saturation is not None and admission.saturation.then == "shed"
@@ -172,7 +173,7 @@ class ReturningClients:
     def take(self, batch: RequestBatch, engine: State) -> None:
         """Know the priorities, prefixes and tenants of the requests that come next."""
         self._know(batch.priority)
-        if len(self.state.limits.tenants):
+        if self._knows_tenants:
             self._tenants = _read_only(batch.tenants())
         mine = self.state.totals
         inside = engine.nodes[engine.nodes[:, col.REQUEST] != NIL, col.PREFIX]

@@ -32,6 +32,8 @@ class Pool:
     retries: Retries | None = None
     rates: tuple[RateLimits | None, ...] = ()
     """Limits of each tenant at the gateway, in the order of their numbers; none = no tenant has any."""
+    weights: tuple[float, ...] = ()
+    """Of each tenant in the queues of replicas, where those are fair."""
     startup: Startup = field(default_factory=Startup)
     metrics: Metrics | None = None
     """None = as the controller has them usually."""

@@ -6,6 +6,13 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.block_cache import blocks_of, claim, look_up, release, store, take
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.decode_heap import start_decoding, stop_decoding
+from simcost.sim.serving.engine.fair_queue import (
+    change_decoding,
+    change_waiting,
+    charge_prompt,
+    move_to_running,
+    next_in_turn,
+)
 from simcost.sim.serving.engine.layout import NEVER, NIL
 from simcost.sim.serving.engine.request_list import put_before
 
@@ -29,6 +36,7 @@ def new_blocks(s: BlockState, r: int, step: int) -> int:
 def begin_decoding(s: BlockState, r: int, x: int) -> None:
     """Request x, whose prefill is over, decodes."""
     start_decoding(s, r, x)
+    change_decoding(s, r, x, 1)
     s.nodes[x, blk.STAGE] = blk.DECODES
     s.slots[r, blk.PREFILLS] -= 1
     s.phases[r, (length_of(s, x) - s.replicas[r, col.DECODED_STEPS]) % s.rules[blk.BLOCK_TOKENS]] += 1
@@ -37,7 +45,9 @@ def begin_decoding(s: BlockState, r: int, x: int) -> None:
 @inlined
 def end_decoding(s: BlockState, r: int, i: int) -> None:
     """Take heap entry i out of the batch."""
-    node = s.nodes[s.heap[r, i] & (col.NODE_LIMIT - 1)]
+    x = s.heap[r, i] & (col.NODE_LIMIT - 1)
+    node = s.nodes[x]
+    change_decoding(s, r, x, -1)
     last = node[col.PROMPT] + node[col.OUTPUT] - node[col.MARK]
     s.phases[r, last % s.rules[blk.BLOCK_TOKENS]] -= 1
     stop_decoding(s, r, i)
@@ -122,6 +132,7 @@ def _preempt(s: BlockState, r: int, x: int) -> None:
     else:
         rep[col.WAIT_HEAD] = x
     rep[col.WAITING] += 1
+    change_waiting(s, r, x, 1)
     s.nodes[x, col.EVICTED] += 1
     s.totals[col.PREEMPTIONS] += 1
 
@@ -242,7 +253,8 @@ def _count(s: BlockState, x: int, length: int, cached: int) -> None:
 def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
     """Admit from the queue until the first that does not fit."""
     p, rep, nodes, slot = s.parameters, s.replicas[r], s.nodes, s.slots[r]
-    x = rep[col.WAIT_HEAD]
+    fair = s.rules[blk.BY_TENANT] == 1
+    x = next_in_turn(s, r) if fair else rep[col.WAIT_HEAD]
     while x != NIL and budget > 0 and rep[col.RUNNING] < p[col.MAX_SEQS]:
         node, length = nodes[x], length_of(s, x)
         hit, held = _hit(s, r, x, length)
@@ -258,6 +270,7 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
         take(s, r, blocks_of(s, cached + new) - hit)
         node[col.MARK] = cached + new
         store(s, r, x, cached + new)
+        charge_prompt(s, r, x)
         _count(s, x, length, cached)
         node[blk.CHUNK] = new
         node[blk.STAGE] = blk.PREFILLS_NOW
@@ -269,8 +282,13 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
         if rep[col.PREFILLING] == NIL:
             rep[col.PREFILLING] = x
         budget -= new
-        x = node[col.NEXT]
-        rep[col.WAIT_HEAD] = x
+        if fair:
+            change_waiting(s, r, x, -1)
+            move_to_running(s, r, x)
+            x = next_in_turn(s, r)
+        else:
+            x = node[col.NEXT]
+            rep[col.WAIT_HEAD] = x
 
 
 @inlined

@@ -11,7 +11,7 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import Ints, State
 
 # Rules. CONTENT: how the engine knows what prompts share; KEY_BLOCKS, KEY_TOKENS: length of what a hash stands for;
-# SHARE: part of each prompt that is cached, in millionths; KEPT_FREE: the watermark.
+# SHARE: part of each prompt that is cached, in millionths; KEPT_FREE: the watermark; BY_TENANT: tenants take turns.
 (
     BLOCK_TOKENS,
     BLOCKS,
@@ -23,8 +23,9 @@ from simcost.sim.serving.engine.layout import Ints, State
     KEPT_FREE,
     BY_PRIORITY,
     SYSTEM_BLOCKS,
-) = range(10)
-RULES = 10
+    BY_TENANT,
+) = range(11)
+RULES = 11
 NO_CACHE, HASHES, SESSIONS, STATED_SHARE = range(4)
 MILLION = 1_000_000
 
@@ -35,9 +36,14 @@ TOTALS = 5
 
 # Columns of a slot. FRESH: free blocks without a key; FREE: all free ones; *_USED, *_SPARE: of pieces and entries, how
 # many were ever used, and the first of those given back; ADMITTED: admissions so far; PREFILLS: running requests that
-# do not decode.
+# do not decode. CHARGED: steps of the run that tenants have paid; LAST_ADMITTED: the tenant that last left the queue.
 FRESH, FREE, PIECES_USED, PIECE_SPARE, ENTRIES_USED, ENTRY_SPARE, ADMITTED, PREFILLS = range(8)
-SLOT = 8
+CHARGED, LAST_ADMITTED = 8, 9
+SLOT = 10
+
+# Columns of a tenant at a slot: what it got, over its weight; its requests that wait, and that decode.
+COUNTER, WAITING_OF, DECODING_OF = range(3)
+SHARE_OF = 3
 
 # Columns of a piece: places of its first block and of the one after its last; requests that hold it; its neighbours
 # among those that nobody holds, from the one to be evicted first; the next in its bucket, or UNMAPPED; the one that
@@ -53,8 +59,8 @@ ENTRY = 4
 # Columns of `nodes` beside those of `layout`. MARK counts computed tokens, those of this step included, while in
 # prefill. STAGE; SERIAL: its admission at the replica; TABLE: its last entry; STORED: blocks with an entry; CHUNK:
 # tokens of this step; CACHED: its first hit, NIL = never admitted; GROWN: this step's block of a decode is taken.
-STAGE, SERIAL, TABLE, STORED, CHUNK, CACHED, GROWN = range(col.NODE, col.NODE + 7)
-NODE = col.NODE + 7
+STAGE, SERIAL, TABLE, STORED, CHUNK, CACHED, GROWN, TENANT = range(col.NODE, col.NODE + 8)
+NODE = col.NODE + 8
 WAITS, PREFILLS_NOW, DECODES = range(3)
 # What becomes of a request that gives up its blocks.
 LEAVES, RETURNS = range(2)
@@ -78,6 +84,10 @@ class Blocks:
     """[slot, entry, ENTRY]"""
     ends: Ints
     """Requests that end at one boundary."""
+    shares: Ints
+    """[slot, tenant, SHARE_OF]"""
+    prices: Ints
+    """[tenant] of a token, over its weight."""
     store: Ints
     """Hashes of the prompts of requests that are not over, one after the other."""
 

@@ -16,6 +16,13 @@ from simcost.sim.serving.engine.block_schedule import (
 )
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.decode_run import run_time, steps_until
+from simcost.sim.serving.engine.fair_queue import (
+    change_waiting,
+    charge_steps,
+    charge_token,
+    lift,
+    several_wait,
+)
 from simcost.sim.serving.engine.layout import NEVER, NIL
 from simcost.sim.serving.engine.outcomes import release_leavers, unlink
 from simcost.sim.serving.engine.request_list import put_before
@@ -74,6 +81,9 @@ def _finish_decodes(s: BlockState, r: int) -> int:
             take(s, r, _blocks_in_run(s, r, steps))
         used = (s.rules[blk.BLOCKS] - s.slots[r, blk.FREE]) * s.rules[blk.BLOCK_TOKENS]
         rep[col.PEAK_KV] = max(rep[col.PEAK_KV], used)
+    if s.rules[blk.BY_TENANT]:
+        charge_steps(s, r, steps)
+        s.slots[r, blk.CHARGED] = 0
     if seqs > 0:
         rep[col.DECODED_STEPS] += steps
         rep[col.KV] += steps * seqs
@@ -98,6 +108,7 @@ def _finish_prefills(s: BlockState, r: int, t: int, ended: int) -> int:
             if node[blk.CHUNK] > 0 and node[col.MARK] == length_of(s, x):
                 node[col.DONE] += 1
                 rep[col.WRITTEN] += 1
+                charge_token(s, r, x)
                 s.totals[col.GENERATED] += 1
                 if node[col.FIRST] == NIL:
                     node[col.FIRST] = t
@@ -126,6 +137,7 @@ def _drop_late(s: BlockState, r: int, t: int) -> None:
         if t - nodes[x, col.ARRIVAL] >= s.parameters[col.TIMEOUT]:
             if waiting:
                 rep[col.WAITING] -= 1
+                change_waiting(s, r, x, -1)
                 if x == rep[col.WAIT_HEAD]:
                     rep[col.WAIT_HEAD] = after
             else:
@@ -152,6 +164,13 @@ def _finish_run(s: BlockState, r: int, t: int) -> None:
 
 
 @inlined
+def _turns_change(s: BlockState, r: int) -> bool:
+    """True if the request to admit next may be another after each step, and may then fit."""
+    by_tenant = s.rules[blk.BY_TENANT] == 1 and s.replicas[r, col.RUNNING] < s.parameters[col.MAX_SEQS]
+    return by_tenant and several_wait(s, r)
+
+
+@inlined
 def _start_run(s: BlockState, r: int, t: int) -> None:
     """Set off the next step, or a run of decode steps up to the next thing that can happen."""
     p, rep = s.parameters, s.replicas[r]
@@ -170,7 +189,7 @@ def _start_run(s: BlockState, r: int, t: int) -> None:
     growth = p[col.D] * seqs
     s.totals[col.HIDDEN_TIME] += s.base[0, tokens + rows + seqs, col.HIDDEN] - s.base[0, seqs, col.HIDDEN]
     steps = 1
-    if s.slots[r, blk.PREFILLS] == 0 and not (preempted and rep[col.WAITING] > 0):
+    if s.slots[r, blk.PREFILLS] == 0 and not (preempted and rep[col.WAITING] > 0) and not _turns_change(s, r):
         steps = _steps_with_blocks(s, r, (s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS])
         if steps > 1 and p[col.TIMEOUT] < NEVER:
             patience = patience_of(s, r) - t
@@ -245,6 +264,12 @@ def enqueue(s: BlockState, r: int, x: int, t: int) -> None:
     node[blk.STAGE] = blk.WAITS
     node[blk.TABLE] = node[blk.CACHED] = NIL
     node[blk.STORED] = node[blk.CHUNK] = node[blk.GROWN] = 0
+    if s.rules[blk.BY_TENANT]:
+        if rep[col.RUN_STEPS] > 1:
+            cut_run(s, r, t)
+        charge_steps(s, r, rep[col.RUN_STEPS] - 1)
+        lift(s, r, x)
+        change_waiting(s, r, x, 1)
     _join_queue(s, r, x)
     rep[col.WAITING] += 1
     rep[col.JOINED] += 1

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index, priority_queues, rate_limits, retries
-from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue, look_up
+from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue, look_up, set_tenant
 from simcost.sim.serving.engine.client_state import Clients
 from simcost.sim.serving.engine.gateway import enter, memory_is_full, next_try, take_in
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
@@ -156,6 +156,7 @@ def _arrived(s: State, c: Clients, t: int) -> int:
     asked, node = c.ring[retries.newest(c)], s.nodes[s.totals[col.FREE]]
     node[col.PRIORITY] = asked[retries.PRIORITY]
     node[col.PREFIX] = asked[retries.PREFIX]
+    set_tenant(s, s.totals[col.FREE], asked[retries.TENANT])
     prompt, output, limits = asked[retries.PROMPT], asked[retries.OUTPUT], c.limits
     if len(limits.tenants) > 0 and not rate_limits.admit(limits, asked[retries.TENANT], prompt, output, t):
         refuse(s, take_in(s, t, prompt, output, asked[retries.SESSION]), t)
