@@ -25,6 +25,7 @@ def requests(plan: PlanSummary) -> Document:
         **_retries(served),
         **_prefix(served),
         **_prefix_cache(plan),
+        **_adapters(plan),
         **(
             {"priorities": [dict(priority) for priority in served[0].by_priority]}
             if served and served[0].by_priority
@@ -176,6 +177,14 @@ def _prefix_cache(plan: PlanSummary) -> Document:
             "saved_usd": plan.mean(lambda run: run.saved_prefill_usd),
         }
     }
+
+
+def _adapters(plan: PlanSummary) -> Document:
+    """Loads of LoRA adapters, means over the replications; empty where requests ask for none."""
+    loads = [one.adapter_loads for one in plan.served if one.adapter_loads is not None]
+    names = {"disk_loads": "disk", "slot_loads": "link", "load_s": "load_s"}
+    found = {key: fsum(getattr(one, name) for one in loads) / len(loads) for key, name in names.items() if loads}
+    return {"adapters": found} if found else {}
 
 
 def _retries(served: Sequence[Served]) -> Document:

@@ -13,7 +13,7 @@ from simcost.compare.fleet_tracking import Following
 from simcost.compare.perfect_autoscaler import PerfectScaling
 from simcost.compare.provisioning import Provisioning
 from simcost.compare.sides import Sides
-from simcost.ledger.requests import PrefixHits
+from simcost.ledger.requests import AdapterLoads, PrefixHits
 from simcost.perf.quality import ModelQuality
 from simcost.slo import Check, JobReport, SloReport, is_to_reach
 
@@ -53,6 +53,8 @@ class Served:
     """Prefill and decode apart; None = replicas do both."""
     overflowed: int | None = None
     """Requests that an API answered, among the completed or timed out; None = the plan has no API."""
+    adapter_loads: AdapterLoads | None = None
+    """Loads of LoRA adapters; None = requests ask for none."""
     prefix_cache: PrefixHits | None = None
     """Hits in the prefix caches of the engines; None = they have none."""
     retries: Mapping[str, Any] | None = None

@@ -88,6 +88,18 @@ class PrefixHits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterLoads:
+    """LoRA adapters that were loaded before steps, over all replicas."""
+
+    disk: int
+    """From disk into the memory of a host."""
+    link: int
+    """From there into a slot."""
+    load_s: float
+    """Time by which that delayed steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOutcomes:
     """Outcomes of the requests."""
 
@@ -137,6 +149,8 @@ class RequestOutcomes:
     """
     prefix_cache: PrefixHits | None = None
     """Hits in the prefix caches of the engines; None = they have none."""
+    adapter_loads: AdapterLoads | None = None
+    """Loads of LoRA adapters; None = requests ask for none."""
     by_priority: tuple[dict[str, int], ...] = ()
     """Outcomes by priority where priorities differ, the highest first: priority, arrived, completed, rejected,
     timed_out, lost, in_system, good.

@@ -157,7 +157,7 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
     step = _speculative(step, catalog, model, accelerator, spec, found, _head_row_s(source, model, accelerator, spec))
     if spec.slice is not None:
         step = replace(step, sigma=max(step.sigma, UNMEASURED_SIGMA))
-    return step if spec.lora is None else step.scaled(spec.lora.step_factor)
+    return step if spec.lora is None or spec.lora.load is not None else step.scaled(spec.lora.step_factor)
 
 
 def _head_row_s(fit: HardwareFit, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> float:

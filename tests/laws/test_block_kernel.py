@@ -20,7 +20,7 @@ from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine_driver import DataPlane
-from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.pool import AdapterRules, Pool
 from simcost.trace.requests.batch import RequestBatch
 
 HORIZON = 10**9
@@ -48,6 +48,7 @@ class Asked:
     ids: tuple[int, ...] = ()
     session: int = -1
     tenant: int = 0
+    adapter: int = -1
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def played_plainly(case: Case) -> tuple[plain.BlockEngine, list[Turn]]:
         known = asked.prompt // case.id_tokens * case.id_tokens if asked.ids else 0  # the last id may be of a part
         tokens = [(asked.ids[j // case.id_tokens], j) if j < known else (number, "own", j) for j in range(asked.prompt)]
         told = {"arrival": asked.arrival, "priority": asked.priority, "session": asked.session, "tenant": asked.tenant}
+        told["adapter"] = str(asked.adapter) if asked.adapter >= 0 else None
         requests.append(Turn(str(number), tokens, asked.output, **told))
     return plain.run(case.settings, requests), requests
 
@@ -100,6 +102,7 @@ def played_compiled(case: Case, g: np.random.Generator) -> tuple[DataPlane, dict
             policy=settings.policy,
         ),
         weights=settings.weights,
+        adapters=rules_of(case),
         prefix_cache=PrefixCaching(block_tokens=settings.block_size) if settings.prefix_caching else None,
         prefix_block_tokens=case.id_tokens or None,
     )
@@ -126,6 +129,21 @@ def played_compiled(case: Case, g: np.random.Generator) -> tuple[DataPlane, dict
     return plane, {int(row[col.R_REQUEST]): row for row in rows}
 
 
+def rules_of(case: Case) -> AdapterRules | None:
+    """The adapters of a case, in ticks of 1 ns."""
+    told = case.settings.adapters
+    if told is None or case.settings.max_loras is None:
+        return None
+    return AdapterRules(
+        count=max(one.adapter for one in case.requests) + 1,
+        slots=case.settings.max_loras,
+        cpu_slots=told.max_cpu_loras,
+        disk_s=told.disk_ticks * 1e-9,
+        link_s=told.h2d_ticks * 1e-9,
+        step_s=told.step_ticks_per_adapter * 1e-9,
+    )
+
+
 def batch_of(requests: Sequence[Asked], *, hashes: bool) -> RequestBatch:
     return RequestBatch(
         np.array([one.arrival for one in requests], np.int64),
@@ -135,6 +153,7 @@ def batch_of(requests: Sequence[Asked], *, hashes: bool) -> RequestBatch:
         np.array([-one.priority for one in requests], np.int16),
         pa.array([one.ids for one in requests], pa.list_(pa.int64())) if hashes else None,
         tenant=np.array([one.tenant for one in requests], np.int16),
+        adapter=np.array([one.adapter for one in requests], np.int16),
     )
 
 
@@ -169,6 +188,8 @@ def assert_equal(case: Case, seed: int) -> plain.BlockEngine:
     blocks = plane.blocks
     assert blocks is not None
     assert blocks.shares[0, :, blk.COUNTER].tolist() == engine.counters
+    loads = [load for step in engine.steps for load, _ in step.loads]
+    assert blocks.cached[[blk.DISK_LOADS, blk.LINK_LOADS]].tolist() == [loads.count("disk"), loads.count("h2d")]
     if case.settings.prefix_caching:
         assert blocks.cached[[blk.LOOKED_UP, blk.HIT]].tolist() == [engine.query_tokens, engine.hit_tokens]
     assert blocks.slots[0, blk.FREE] == case.settings.blocks == len(engine.pool.free)
@@ -206,6 +227,16 @@ def random_case(seed: int) -> Case:
         weights = tuple(g.choice([0.5, 1, 3], int(g.integers(1, 4))).tolist())
         settings = replace(settings, policy="fair", weights=weights)
         requests = [replace(one, tenant=int(g.integers(len(weights)))) for one in requests]
+    elif not settings.prefix_caching:
+        slots, count = int(g.integers(1, 4)), int(g.integers(1, 9))
+        told = plain.Adapters(
+            disk_ticks=int(g.integers(0, 300)),
+            h2d_ticks=int(g.integers(0, 50)),
+            max_cpu_loras=slots + int(g.integers(0, 3)),
+            step_ticks_per_adapter=int(g.integers(0, 10)),
+        )
+        settings = replace(settings, max_loras=slots, adapters=told)
+        requests = [replace(one, adapter=int(g.integers(-1, count))) for one in requests]
     return Case(settings, tuple(requests), id_tokens)
 
 
@@ -244,12 +275,13 @@ def conversations(g: np.random.Generator, most: int) -> Iterator[Asked]:
 
 @pytest.mark.parametrize("block", blocks(3))
 def test_compiled_engine_equals_plain_engine_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(("preemptions", "hits", "evicted", "partial", "fair"), 0)
+    seen = dict.fromkeys(("preemptions", "hits", "evicted", "partial", "fair", "loads"), 0)
     for seed in range(block * 100, block * 100 + 100):
         engine = assert_equal(random_case(seed), seed)
         seen["preemptions"] += engine.preemptions
         seen["hits"] += engine.hit_tokens
         seen["evicted"] += engine.pool.evicted
+        seen["loads"] += sum(len(step.loads) for step in engine.steps)
         seen["fair"] += sum(one > 0 for one in engine.counters) * len(engine.steps) * (len(engine.counters) > 1)
         seen["partial"] += sum(len(step.scheduled) > 1 for step in engine.steps)
     assert min(seen.values()) > 100  # the cases reach all that can happen
@@ -280,6 +312,23 @@ def test_engine_vectors() -> None:
         assert plane.state.totals[col.PREEMPTIONS] == expected["preemptions"], name
         names.append(name)
     assert {"preempt-itself", "chunks", "watermark", "long-prefill-threshold"} <= set(names)
+
+
+def test_adapter_vectors() -> None:
+    for vector in document("serving_features")["groups"]["lora"]:
+        told = dict(vector["engine"])
+        a, b, c, d = told.pop("step_ticks")
+        settings = plain.Settings(
+            step=plain.StepTicks(a=a, b=b, c=c, d=d), adapters=plain.Adapters(**told.pop("lora")), **told
+        )
+        requests = tuple(
+            Asked(one["prompt"], one["output"], one["arrival"], adapter="ABCD".find(one["adapter"] or "none"))
+            for one in vector["requests"]
+        )
+        _, rows = played_compiled(Case(settings, requests), np.random.default_rng(0))
+        expected = list(vector["expected"]["requests"].values())
+        found = [{"first_token": rows[k][col.R_FIRST], "finish": rows[k][col.R_END]} for k in range(len(expected))]
+        assert found == [{name: one[name] for name in ("first_token", "finish")} for one in expected], vector["id"]
 
 
 def test_cache_without_reuse_changes_nothing_but_who_is_evicted() -> None:

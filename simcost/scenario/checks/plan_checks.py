@@ -15,6 +15,7 @@ from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
 from simcost.plan.nodes import FixedNodes, NodePool
+from simcost.scenario.checks.adapter_checks import adapter_faults
 from simcost.scenario.checks.closed_checks import closed_faults
 from simcost.scenario.checks.disaggregation_checks import combination_faults, node_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
@@ -71,6 +72,7 @@ def plan_faults(
     yield from quality_faults(root, plans, catalog, file)
     yield from patience_faults(root, plans, file)
     yield from fair_faults(root, plans, file)
+    yield from adapter_faults(root, plans, file)
     for node, plan in zip(items(root.get("plans")), plans, strict=True):
         replica, buy = node.get("replica"), node.get("buy")
         own, missing = ask(node.get("model"), file, catalog.model)

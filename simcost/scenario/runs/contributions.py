@@ -105,6 +105,7 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         tenant_shares=tenant_shares(plan.pool, outcomes),
         prefix_blocks=outcomes.prefix_blocks,
         prefix_cache=outcomes.prefix_cache,
+        adapter_loads=outcomes.adapter_loads,
         overflowed=None if outcomes.overflowed is None else outcomes.overflowed[0],
         replica_hours=added([*(pool.replica_hours for pool in pools), *(side.replica_hours() for side in sides[1:])]),
         provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),

@@ -12,10 +12,10 @@ from statistics import NormalDist
 from typing import Any
 
 from simcost.billing import OnDemand, Spot
-from simcost.catalog import Catalog
+from simcost.catalog import Catalog, Model
 from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits
-from simcost.perf import MemoryFit, fit_memory, step_time
+from simcost.perf import MemoryFit, ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.plan import Startup
 from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
@@ -30,8 +30,8 @@ from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import OnShared, Plan, ServedPool
-from simcost.sim.serving.pool import Pool
+from simcost.scenario.schema.scenario import OnShared, Plan, Scenario, ServedPool
+from simcost.sim.serving.pool import AdapterRules, Pool
 
 REPLICATIONS, FUTURES = 5, 10
 """Number of runs of a plan unless the scenario says, of a recorded workload and of a forecast demand."""
@@ -245,6 +245,24 @@ def _node_kind(option: OnDemand | Spot, catalog: Catalog, per_replica: int, copi
     )
 
 
+def _adapter_rules(scenario: Scenario, replica: ReplicaSpec, model: Model, step: StepTime) -> AdapterRules | None:
+    """Adapters that requests ask for, on a replica; None = they ask for none."""
+    import numpy as np
+
+    count, lora = sum(one.adapters.count for one in scenario.open_workloads() if one.adapters), replica.lora
+    if not count or lora is None:
+        return None
+    disk_s, link_s = lora.load_seconds(model, replica.tp, replica.pp)
+    return AdapterRules(
+        count=count,
+        slots=lora.slots,
+        cpu_slots=lora.cpu_slots or lora.slots,
+        disk_s=disk_s,
+        link_s=link_s,
+        step_s=lora.step_share * float(step.base_seconds(np.zeros(1))[0]),
+    )
+
+
 def _named(plan: ResolvedPlan, pool: ServedPool) -> ResolvedPlan:
     return replace(plan, pool=replace(plan.pool, name=pool.name, weight=pool.weight))
 
@@ -290,6 +308,7 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         interruptions=control.interruptions,
         starts_utc_s=control.starts_utc_s,
         batching=plan.batching.of_sequences,
+        adapters=_adapter_rules(loaded.scenario, replica, model, step),
         router=control.router,
         admission=control.admission,
         retries=plan.retries,

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from simcost.ledger.jobs import JobLedger, JobOutcomes
 from simcost.ledger.requests import (
+    AdapterLoads,
     Buckets,
     LatencyLimits,
     Ledger,
@@ -31,7 +32,7 @@ from simcost.scenario.storage.laws import check_job_ledger, check_ledger
 from simcost.scenario.storage.tenants import read_tenants, tenant_tables
 
 ROWS = "outcomes.parquet"
-_OTHERWISE = ("sendings", "by_priority", "prefix_blocks", "prefix_cache", "overflowed")
+_OTHERWISE = ("sendings", "by_priority", "prefix_blocks", "prefix_cache", "adapter_loads", "overflowed")
 """Outcomes that only some runs have."""
 _IN_TABLES = ("windows", "histograms", "rows", "by_tenant")
 """Outcomes that tables hold."""
@@ -119,6 +120,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
         overflowed=tuple(said["overflowed"]) if "overflowed" in said else None,
         prefix_blocks=tuple(said["prefix_blocks"]) if "prefix_blocks" in said else None,
         prefix_cache=PrefixHits(**said["prefix_cache"]) if "prefix_cache" in said else None,
+        adapter_loads=AdapterLoads(**said["adapter_loads"]) if "adapter_loads" in said else None,
         by_priority=tuple(said.get("by_priority", ())),
         by_tenant=read_tenants(folder, Buckets(**said["buckets"])),
         sendings=Sendings(**said["sendings"]) if "sendings" in said else None,
@@ -151,8 +153,9 @@ def _scalars(thing: Ledger | RequestOutcomes) -> dict[str, Any]:
         found |= {"limits": limits, "buckets": asdict(thing.buckets)}
         if (sendings := found.pop("sendings")) is not None:
             found["sendings"] = asdict(sendings)
-        if (hits := found.pop("prefix_cache")) is not None:
-            found["prefix_cache"] = asdict(hits)
+        for name in ("prefix_cache", "adapter_loads"):
+            if (counted := found.pop(name)) is not None:
+                found[name] = asdict(counted)
         found = {k: v for k, v in found.items() if k not in _OTHERWISE or v}
     elif pools := found.pop("pools"):
         found["pools"] = [asdict(pool) for pool in pools]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from simcost.errors import RunError
 from simcost.plan.serving import PrefixCaching
+from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index
@@ -22,9 +23,13 @@ _ENTRIES_PER_SEQUENCE = 64
 _PRICE = 1 << 20
 
 
-def with_blocks(state: State, pool: Pool, *, sessions: bool) -> BlockState:
+def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> BlockState:
     """The state with KV blocks; `sessions` = requests carry conversations."""
     rules, slots = _rules(pool, sessions=sessions), len(state.load)
+    if pool.adapters is not None:
+        rules[blk.MAX_LORAS : blk.MAX_CPU_LORAS + 1] = pool.adapters.slots, pool.adapters.cpu_slots
+        times_s = (pool.adapters.disk_s, pool.adapters.link_s, pool.adapters.step_s)
+        rules[blk.DISK_TICKS : blk.LORA_TICKS + 1] = [clock.ticks(time_s) for time_s in times_s]
     blocks, size = int(rules[blk.BLOCKS]), int(rules[blk.BLOCK_TOKENS])
     state.parameters[col.CAPACITY] = blocks * size + 1  # the last token of an answer has no slot
     keys = blocks // max(int(rules[blk.KEY_BLOCKS]), 1)
@@ -43,6 +48,7 @@ def with_blocks(state: State, pool: Pool, *, sessions: bool) -> BlockState:
         ),
         ends=np.zeros(pool.batching.max_num_seqs + 1, np.int64),
         shares=np.zeros((slots, len(pool.weights), blk.SHARE_OF), np.int64),
+        adapters=np.zeros((slots, pool.adapters.count if pool.adapters else 0, blk.ADAPTER_AT), np.int64),
         prices=np.array([round(_PRICE / weight) for weight in pool.weights], np.int64),
         store=np.empty(0, np.int64),
     )
@@ -89,6 +95,7 @@ def empty_slot(state: BlockState, slot: int) -> None:
     row[[blk.PIECE_SPARE, blk.ENTRY_SPARE]] = NIL
     state.phases[slot] = 0
     state.shares[slot] = 0
+    state.adapters[slot] = 0
     state.pieces[slot, 0] = 0
     state.buckets[slot] = NIL
 
@@ -101,7 +108,7 @@ def with_hashes(state: BlockState, index: Prefixes) -> BlockState:
 
 def more_slots(state: BlockState, count: int) -> BlockState:
     """The same with room for `count` slots."""
-    names = ("slots", "phases", "pieces", "buckets", "entries", "shares")
+    names = ("slots", "phases", "pieces", "buckets", "entries", "shares", "adapters")
     return _with(state, **{name: _longer(getattr(state, name), count) for name in names})
 
 

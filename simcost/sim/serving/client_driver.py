@@ -132,6 +132,7 @@ class ReturningClients:
         self._on_rows, self._retry = on_rows, policy is not None
         self.index, self._references = PrefixIndex(pool), np.empty(0, np.int64)
         self._tenants = _read_only(np.empty(0, np.int16))
+        self._adapters = _read_only(np.empty(0, np.int16))
         self._knows_tenants = bool(pool.rates or pool.weights)
         rules, waits_s = _rules(policy), policy.delays_s() if policy else ()
         rules[retries.MOST_WAIT] = NEVER if admission.max_wait is None else clock.ticks(admission.max_wait)
@@ -155,7 +156,7 @@ class ReturningClients:
 
     def advance(self, engine: State, *requests: Any) -> tuple[int, int]:
         """As `kernel.run.advance`."""
-        arguments = (*requests[:-3], self._references, self._tenants, *requests[-3:])
+        arguments = (*requests[:-3], self._references, self._tenants, self._adapters, *requests[-3:])
         play = advance_clients_informed if engine.parameters[col.INFORMED] else advance_clients
         found: tuple[int, int] = play(engine, self.state, *arguments)
         return found
@@ -171,10 +172,12 @@ class ReturningClients:
         self.state = self.state._replace(prefixes=self.index.state)
 
     def take(self, batch: RequestBatch, engine: State) -> None:
-        """Know the priorities, prefixes and tenants of the requests that come next."""
+        """Know the priorities, prefixes, tenants and adapters of the requests that come next."""
         self._know(batch.priority)
         if self._knows_tenants:
             self._tenants = _read_only(batch.tenants())
+        if batch.adapter is not None:
+            self._adapters = _read_only(batch.adapter)
         mine = self.state.totals
         inside = engine.nodes[engine.nodes[:, col.REQUEST] != NIL, col.PREFIX]
         k = (mine[retries.RING_HEAD] + np.arange(mine[retries.RING_COUNT])) & (len(self.state.ring) - 1)

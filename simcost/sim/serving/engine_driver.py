@@ -137,7 +137,7 @@ class DataPlane:
             from simcost.sim.serving.block_driver import with_blocks
 
             sessions = closed is None and first is not None and first.session is not None
-            self.state = with_blocks(self.state, pool, sessions=sessions)
+            self.state = with_blocks(self.state, pool, clock, sessions=sessions)
         self._grow_nodes(nodes)
         if closed is not None and self.state.parameters[col.BY_SESSION]:
             self._remember_sessions(closed.most_clients)

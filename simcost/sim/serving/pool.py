@@ -46,6 +46,8 @@ class Pool:
     """At the start of each conversation, that all conversations share."""
     prefix_block_tokens: int | None = None
     """Length of the blocks whose hashes requests carry; None = they carry none."""
+    adapters: AdapterRules | None = None
+    """LoRA adapters that requests ask for; None = for none."""
     starts_utc_s: float = nan
     """Time 0 in seconds since 1970, for policies that look at a calendar."""
     weights_bytes: float = 0.0
@@ -75,12 +77,30 @@ class Pool:
     @property
     def in_blocks(self) -> bool:
         """True if the KV cache is in blocks."""
-        return self.prefix_cache is not None or self.batching.in_blocks
+        return self.prefix_cache is not None or self.adapters is not None or self.batching.in_blocks
 
     @property
     def victims(self) -> str:
         """The rule by which replicas go."""
         return self.drain.victims or self.scaling.scale_down_order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterRules:
+    """Adapters of a replica, and what they take."""
+
+    count: int
+    """Adapters that requests may ask for."""
+    slots: int
+    """Adapters of running requests at a time."""
+    cpu_slots: int
+    """Adapters in the memory of the host, `slots` at least."""
+    disk_s: float
+    """Time to read one from disk into that memory."""
+    link_s: float
+    """Time to copy one from there into a slot."""
+    step_s: float
+    """Time that each adapter adds to a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.ledger.request_tables import EVENTS, NODES, OUTCOMES, PULSE, REPLICAS, TIMELINE, WINDOWS
-from simcost.ledger.requests import Buckets, LatencyLimits, PrefixHits, RequestOutcomes, Sendings
+from simcost.ledger.requests import AdapterLoads, Buckets, LatencyLimits, PrefixHits, RequestOutcomes, Sendings
 from simcost.ledger.tenants import TenantOutcomes
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
@@ -146,6 +146,7 @@ def outcomes(
         by_tenant=by_tenant,
         prefix_blocks=clients.index.hits() if clients is not None and clients.index.asked else None,
         prefix_cache=_prefix_hits(plane),
+        adapter_loads=_adapter_loads(plane),
         prompt_tokens=int(totals[col.COMPLETED_PROMPT]),
         output_tokens=int(totals[col.COMPLETED_OUTPUT]),
         generated_tokens=int(totals[col.GENERATED]),
@@ -181,6 +182,14 @@ def _prefix_hits(plane: DataPlane) -> PrefixHits | None:
     return PrefixHits(
         query_tokens=int(blocks.cached[blk.LOOKED_UP]), hit_tokens=hit, saved_prefill_s=ticks * clock.tick_s
     )
+
+
+def _adapter_loads(plane: DataPlane) -> AdapterLoads | None:
+    blocks = plane.blocks
+    if blocks is None or not blocks.rules[blk.MAX_LORAS]:
+        return None
+    disk, link, ticks = (int(count) for count in blocks.cached[blk.DISK_LOADS : blk.LOAD_TIME + 1])
+    return AdapterLoads(disk=disk, link=link, load_s=ticks * plane.clock.tick_s)
 
 
 def _by_tenant(

@@ -31,6 +31,20 @@ def prefix_caches(document: Document) -> Table:
     return [_cached(plan["name"], plan["prefix_cache"]) for plan in document["plans"] if "prefix_cache" in plan]
 
 
+def adapters(document: Document) -> Table:
+    """One row per plan whose requests ask for LoRA adapters."""
+    return [
+        {
+            "Plan": plan["name"],
+            "From disk": count(plan["adapters"]["disk_loads"]),
+            "Into slots": count(plan["adapters"]["slot_loads"]),
+            "Steps delayed by": seconds(plan["adapters"]["load_s"]),
+        }
+        for plan in document["plans"]
+        if "adapters" in plan
+    ]
+
+
 def _cached(name: str, said: Document) -> dict[str, str]:
     return {
         "Plan": name,

@@ -159,6 +159,7 @@ def _requests(document: Document) -> list[Part]:
         Part(title=f"Prefixes{counted}", said=retry_tables.prefixes(document)),
         Part(title="Prefill and decode apart", rows=side_tables.table(document), said=side_tables.transfers(document)),
         Part(title="Prefix cache of the engines", rows=retry_tables.prefix_caches(document)),
+        Part(title="Adapters loaded", rows=retry_tables.adapters(document)),
     ]
 
 

@@ -11,6 +11,8 @@ BATCH_ROWS = 262_144
 """Rows of a batch, unless asked otherwise; also of a row group of the store."""
 NO_SESSION = -1
 """The session of a request that belongs to none."""
+NO_ADAPTER = -1
+"""The adapter of a request that asks for none."""
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Tokens = npt.NDArray[np.int32]
@@ -35,6 +37,7 @@ class RequestBatch:
         prefix: Arrow list of int64, the hashes of the blocks of each prompt, null = unknown; None = of no request.
         think_ns: int64, how long the client of each thinks after its end, in a closed loop; None = not at all.
         tenant: int16, number of the tenant of each; None = there are none.
+        adapter: int16, number of the LoRA adapter that each asks for, -1 = none; None = no request asks for one.
     """
 
     arrival_ns: Ints
@@ -45,6 +48,7 @@ class RequestBatch:
     prefix: Any = None
     think_ns: Ints | None = None
     tenant: Tenants | None = None
+    adapter: npt.NDArray[np.int16] | None = None
 
     def __len__(self) -> int:
         return len(self.arrival_ns)
@@ -55,6 +59,7 @@ class RequestBatch:
         prefix = None if self.prefix is None else _taken(self.prefix, rows)
         think_ns = None if self.think_ns is None else self.think_ns[rows]
         tenant = None if self.tenant is None else self.tenant[rows]
+        adapter = None if self.adapter is None else self.adapter[rows]
         return RequestBatch(
             self.arrival_ns[rows],
             self.prompt_tokens[rows],
@@ -64,6 +69,7 @@ class RequestBatch:
             prefix,
             think_ns,
             tenant,
+            adapter,
         )
 
     def sessions(self) -> Ints:
@@ -77,6 +83,10 @@ class RequestBatch:
     def tenants(self) -> Tenants:
         """The tenant of each request."""
         return np.zeros(len(self), np.int16) if self.tenant is None else self.tenant
+
+    def adapters(self) -> npt.NDArray[np.int16]:
+        """The adapter of each request."""
+        return np.full(len(self), NO_ADAPTER, np.int16) if self.adapter is None else self.adapter
 
     def prefix_hashes(self) -> tuple[Ints, Ints]:
         """Number of hashes of each prompt, and all of them one after the other."""
@@ -109,6 +119,9 @@ def concat(parts: Sequence[RequestBatch]) -> RequestBatch:
         _joined(parts) if any(part.prefix is not None for part in parts) else None,
         tenant=np.concatenate([part.tenants() for part in parts])
         if any(part.tenant is not None for part in parts)
+        else None,
+        adapter=np.concatenate([part.adapters() for part in parts])
+        if any(part.adapter is not None for part in parts)
         else None,
     )
 

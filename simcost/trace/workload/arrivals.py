@@ -11,6 +11,7 @@ from simcost.tables.paths import inside
 from simcost.trace.requests.batch import RequestBatch, apart, merge
 from simcost.trace.requests.store import open_trace
 from simcost.trace.synthesis.generator import synthetic
+from simcost.trace.workload.adapters import with_adapters
 from simcost.trace.workload.replay import replay
 from simcost.trace.workload.spec import RecordedWorkload, Synthetic, Workload, tenants, workload_tenants
 
@@ -66,6 +67,12 @@ def merged(
         streams = [_ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)]
     if names := tenants(workloads):
         streams = [_owned(stream, workload, names) for stream, workload in zip(streams, workloads, strict=True)]
+    if any(one.adapters for one in workloads):
+        counts = [one.adapters.count if one.adapters else 0 for one in workloads]
+        streams = [
+            with_adapters(stream, one.adapters, sum(counts[:part]), seed=seed, index=index, part=part)
+            for part, (stream, one) in enumerate(zip(streams, workloads, strict=True))
+        ]
     return merge([apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
 
 

@@ -8,10 +8,27 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
 from simcost.trace.synthesis.gaps import Gaps, Poisson
 from simcost.trace.workload.lengths import Lengths, TokenLengths
-from simcost.units import ByKind, Count, PerS, PositiveSeconds
+from simcost.units import ByKind, Count, PerS, PositiveSeconds, Share
 
 Priority = Annotated[int, Ge(-1000), Le(1000)]
 Tenant = Annotated[str, MinLen(1), MaxLen(80)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterMix:
+    """Adapters that the requests of a workload ask for, the k-th as often as 1 / k**`skew` says (Zipf's law).
+
+    Public traces name none, so they are drawn; all turns of a conversation ask for the same.
+    """
+
+    count: Annotated[int, Ge(1), Le(10_000)]
+    """Number of adapters."""
+    skew: Annotated[float, Ge(0), Le(5)] = 1.0
+    """0 = all are asked for alike; the larger, the more the first are preferred."""
+    share: Annotated[Share, Gt(0)] = 1.0
+    """Share of the requests that ask for one; the others ask for the model itself."""
+    base: str | None = None
+    """Name of the model that they were trained for; None = whatever a plan serves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +54,8 @@ class RecordedWorkload:
     tenant: Tenant | None = None
     """Sender of the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
     workload has a tenant, all have."""
+    adapters: AdapterMix | None = None
+    """LoRA adapters that its requests ask for; None = none."""
     repeat: bool = False
     """Start again whenever it ends, until the end of the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
@@ -112,6 +131,8 @@ class Synthetic:
     say, else 0."""
     tenant: Tenant | None = None
     """Sender of the requests; None = as its clients say, else there are no tenants."""
+    adapters: AdapterMix | None = None
+    """LoRA adapters that its requests ask for; None = none."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
     """Relative rate in the middle of each of the 24 hours of the day, linear in between; None = that of a public
     chat service (Azure, May 2024)."""

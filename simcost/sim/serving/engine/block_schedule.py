@@ -3,6 +3,7 @@
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.adapter_slots import change_running, waits_for_slot
 from simcost.sim.serving.engine.block_cache import blocks_of, claim, look_up, release, store, take
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.decode_heap import start_decoding, stop_decoding
@@ -73,6 +74,7 @@ def stop_running(s: BlockState, r: int, x: int, status: int) -> None:
         computed = node[col.MARK]
         s.slots[r, blk.PREFILLS] -= 1
     release(s, r, x, computed, status)
+    change_running(s, r, x, -1)
     rep[col.RUNNING] -= 1
     node[blk.STAGE], node[blk.CHUNK], node[blk.GROWN] = blk.WAITS, 0, 0
 
@@ -257,6 +259,9 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
     x = next_in_turn(s, r) if fair else rep[col.WAIT_HEAD]
     while x != NIL and budget > 0 and rep[col.RUNNING] < p[col.MAX_SEQS]:
         node, length = nodes[x], length_of(s, x)
+        if waits_for_slot(s, r, x):
+            x = node[col.NEXT]
+            continue
         hit, held = _hit(s, r, x, length)
         free = slot[blk.FREE] - (s.rules[blk.KEPT_FREE] if rep[col.RUNNING] > 0 else 0)
         if blocks_of(s, length) - held > free:
@@ -287,8 +292,10 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
             move_to_running(s, r, x)
             x = next_in_turn(s, r)
         else:
-            x = node[col.NEXT]
-            rep[col.WAIT_HEAD] = x
+            after = node[col.NEXT]
+            change_running(s, r, x, 1)
+            move_to_running(s, r, x)
+            x = after
 
 
 @inlined

@@ -25,25 +25,33 @@ from simcost.sim.serving.engine.layout import Ints, State
     SYSTEM_BLOCKS,
     BY_TENANT,
 ) = range(11)
-RULES = 11
+# Of LoRA adapters: slots and places in host memory, 0 = none; ticks from disk, to a slot, and in each step.
+MAX_LORAS, MAX_CPU_LORAS, DISK_TICKS, LINK_TICKS, LORA_TICKS = range(11, 16)
+RULES = 16
 NO_CACHE, HASHES, SESSIONS, STATED_SHARE = range(4)
 MILLION = 1_000_000
 
 # Counters of all slots. BASE: the place of the first hash in the store; LOOKED_UP, HIT: tokens of first admissions;
 # HIT_PAIRS: the sum of the squares of the latter; OVERFLOW: a request holds more pieces than can be noted.
 BASE, LOOKED_UP, HIT, HIT_PAIRS, OVERFLOW = range(5)
-TOTALS = 5
+DISK_LOADS, LINK_LOADS, LOAD_TIME = range(5, 8)
+TOTALS = 8
 
 # Columns of a slot. FRESH: free blocks without a key; FREE: all free ones; *_USED, *_SPARE: of pieces and entries, how
 # many were ever used, and the first of those given back; ADMITTED: admissions so far; PREFILLS: running requests that
 # do not decode. CHARGED: steps of the run that tenants have paid; LAST_ADMITTED: the tenant that last left the queue.
 FRESH, FREE, PIECES_USED, PIECE_SPARE, ENTRIES_USED, ENTRY_SPARE, ADMITTED, PREFILLS = range(8)
-CHARGED, LAST_ADMITTED = 8, 9
-SLOT = 10
+# LORAS: adapters of running requests; *_TAKEN: adapters that are resident; TOUCHES: uses of adapters so far.
+CHARGED, LAST_ADMITTED, LORAS, MEMORY_TAKEN, SLOTS_TAKEN, TOUCHES = range(8, 14)
+SLOT = 14
 
 # Columns of a tenant at a slot: what it got, over its weight; its requests that wait, and that decode.
 COUNTER, WAITING_OF, DECODING_OF = range(3)
 SHARE_OF = 3
+
+# Columns of an adapter at a slot: running requests; its last use in host memory and in a slot, 0 = it is not there.
+RUNNING_WITH, IN_MEMORY, IN_SLOT = range(3)
+ADAPTER_AT = 3
 
 # Columns of a piece: places of its first block and of the one after its last; requests that hold it; its neighbours
 # among those that nobody holds, from the one to be evicted first; the next in its bucket, or UNMAPPED; the one that
@@ -59,8 +67,8 @@ ENTRY = 4
 # Columns of `nodes` beside those of `layout`. MARK counts computed tokens, those of this step included, while in
 # prefill. STAGE; SERIAL: its admission at the replica; TABLE: its last entry; STORED: blocks with an entry; CHUNK:
 # tokens of this step; CACHED: its first hit, NIL = never admitted; GROWN: this step's block of a decode is taken.
-STAGE, SERIAL, TABLE, STORED, CHUNK, CACHED, GROWN, TENANT = range(col.NODE, col.NODE + 8)
-NODE = col.NODE + 8
+STAGE, SERIAL, TABLE, STORED, CHUNK, CACHED, GROWN, TENANT, ADAPTER = range(col.NODE, col.NODE + 9)
+NODE = col.NODE + 9
 WAITS, PREFILLS_NOW, DECODES = range(3)
 # What becomes of a request that gives up its blocks.
 LEAVES, RETURNS = range(2)
@@ -88,6 +96,8 @@ class Blocks:
     """[slot, tenant, SHARE_OF]"""
     prices: Ints
     """[tenant] of a token, over its weight."""
+    adapters: Ints
+    """[slot, adapter, ADAPTER_AT]"""
     store: Ints
     """Hashes of the prompts of requests that are not over, one after the other."""
 

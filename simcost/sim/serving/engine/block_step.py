@@ -3,6 +3,7 @@
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.adapter_slots import change_running, load_adapters
 from simcost.sim.serving.engine.block_cache import release, take
 from simcost.sim.serving.engine.block_schedule import (
     begin_decoding,
@@ -155,6 +156,7 @@ def _finish_run(s: BlockState, r: int, t: int) -> None:
     for k in range(ended):
         x = s.ends[k]
         release(s, r, x, s.nodes[x, col.PROMPT] + s.nodes[x, col.OUTPUT] - 1, blk.LEAVES)
+        change_running(s, r, x, -1)
         rep[col.RUNNING] -= 1
         unlink(s, r, x, col.IS_COMPLETED)
     head, timeout = rep[col.HEAD], s.parameters[col.TIMEOUT]
@@ -188,8 +190,12 @@ def _start_run(s: BlockState, r: int, t: int) -> None:
     first += p[col.D] * (rep[col.KV] + context) + ((p[col.E] * pairs) >> p[col.E_SHIFT])
     growth = p[col.D] * seqs
     s.totals[col.HIDDEN_TIME] += s.base[0, tokens + rows + seqs, col.HIDDEN] - s.base[0, seqs, col.HIDDEN]
-    steps = 1
-    if s.slots[r, blk.PREFILLS] == 0 and not (preempted and rep[col.WAITING] > 0) and not _turns_change(s, r):
+    steps, load = 1, 0
+    if s.rules[blk.MAX_LORAS] > 0:
+        load, extra = load_adapters(s, r)
+        first += load + extra
+    alone = s.slots[r, blk.PREFILLS] == 0 and load == 0 and not (preempted and rep[col.WAITING] > 0)
+    if alone and not _turns_change(s, r):
         steps = _steps_with_blocks(s, r, (s.heap[r, 0] >> _BITS) - rep[col.DECODED_STEPS])
         if steps > 1 and p[col.TIMEOUT] < NEVER:
             patience = patience_of(s, r) - t
@@ -281,7 +287,11 @@ def enqueue(s: BlockState, r: int, x: int, t: int) -> None:
     if s.next_event[r] == NEVER:  # idle: a boundary at once, shared with whatever else arrives at t
         rep[col.BUSY_SINCE] = t
         s.next_event[r] = t
-    elif rep[col.RUN_STEPS] > 1 and rep[col.WAIT_HEAD] == x and rep[col.RUNNING] < p[col.MAX_SEQS]:
+    elif (
+        rep[col.RUN_STEPS] > 1
+        and rep[col.RUNNING] < p[col.MAX_SEQS]
+        and (rep[col.WAIT_HEAD] == x or s.rules[blk.MAX_LORAS] > 0)
+    ):
         cut_run(s, r, min(t, s.next_event[r]))
     block = r // col.BLOCK
     s.block_event[block] = min(s.block_event[block], s.next_event[r])

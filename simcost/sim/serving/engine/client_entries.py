@@ -13,7 +13,7 @@ import numpy.typing as npt
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index, priority_queues, rate_limits, retries
-from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue, look_up, set_tenant
+from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue, look_up, set_adapter, set_tenant
 from simcost.sim.serving.engine.client_state import Clients
 from simcost.sim.serving.engine.gateway import enter, memory_is_full, next_try, take_in
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
@@ -42,6 +42,7 @@ def _play(
     priority: npt.NDArray[np.int16],
     prefix: col.Ints,
     tenant: npt.NDArray[np.int16],
+    adapter: npt.NDArray[np.int16],
     i: int,
     final: bool,
     until: int,
@@ -98,7 +99,8 @@ def _play(
                 rank = priority[i] if len(priority) > 0 else 0
                 known = prefix[i] if len(prefix) > 0 else 0
                 owner = tenant[i] if len(tenant) > 0 else 0
-                retries.ask(s, c, t, prompt[i], output[i], talk, rank, known, owner)
+                lora = adapter[i] if len(adapter) > 0 else NIL
+                retries.ask(s, c, t, prompt[i], output[i], talk, rank, known, owner, lora)
                 i += 1
             else:
                 retries.ask_again(s, c)
@@ -157,6 +159,7 @@ def _arrived(s: State, c: Clients, t: int) -> int:
     node[col.PRIORITY] = asked[retries.PRIORITY]
     node[col.PREFIX] = asked[retries.PREFIX]
     set_tenant(s, s.totals[col.FREE], asked[retries.TENANT])
+    set_adapter(s, s.totals[col.FREE], asked[retries.ADAPTER])
     prompt, output, limits = asked[retries.PROMPT], asked[retries.OUTPUT], c.limits
     if len(limits.tenants) > 0 and not rate_limits.admit(limits, asked[retries.TENANT], prompt, output, t):
         refuse(s, take_in(s, t, prompt, output, asked[retries.SESSION]), t)
@@ -185,13 +188,28 @@ def advance_clients(
     priority: npt.NDArray[np.int16],
     prefix: col.Ints,
     tenant: npt.NDArray[np.int16],
+    adapter: npt.NDArray[np.int16],
     i: int,
     final: bool,
     until: int,
 ) -> tuple[int, int]:
     """As `run.advance`; CLIENTS_FULL too: enlarge the full arrays, collect the rows of the clients, call again."""
     return _play(
-        _route, _tell_nobody, s, c, arrival_ns, prompt, output, session, priority, prefix, tenant, i, final, until
+        _route,
+        _tell_nobody,
+        s,
+        c,
+        arrival_ns,
+        prompt,
+        output,
+        session,
+        priority,
+        prefix,
+        tenant,
+        adapter,
+        i,
+        final,
+        until,
     )
 
 
@@ -206,6 +224,7 @@ def advance_clients_informed(
     priority: npt.NDArray[np.int16],
     prefix: col.Ints,
     tenant: npt.NDArray[np.int16],
+    adapter: npt.NDArray[np.int16],
     i: int,
     final: bool,
     until: int,
@@ -223,6 +242,7 @@ def advance_clients_informed(
         priority,
         prefix,
         tenant,
+        adapter,
         i,
         final,
         until,

@@ -43,8 +43,8 @@ RULES = 10
 TOTALS = 14
 # Columns of a request, in the ring and in the heap. SINCE: when it was sent, or when it is sent again; ORDER: whether
 # it is open; or the order of equal times.
-SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, PRIORITY, PREFIX, NUMBER, TENANT = range(11)
-REQUEST = 11
+SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, PRIORITY, PREFIX, NUMBER, TENANT, ADAPTER = range(12)
+REQUEST = 12
 
 
 @inlined
@@ -143,7 +143,16 @@ def _open(s: State, c: Clients, t: int) -> int:
 
 @lean
 def ask(
-    s: State, c: Clients, t: int, prompt: int, output: int, session: int, priority: int, prefix: int, tenant: int
+    s: State,
+    c: Clients,
+    t: int,
+    prompt: int,
+    output: int,
+    session: int,
+    priority: int,
+    prefix: int,
+    tenant: int,
+    adapter: int,
 ) -> None:
     """A request is sent for the first time."""
     mine, one = c.totals, c.ring[_open(s, c, t)]
@@ -156,6 +165,7 @@ def ask(
     one[PREFIX] = prefix
     one[NUMBER] = mine[REQUESTS]
     one[TENANT] = tenant
+    one[ADAPTER] = adapter
     mine[REQUESTS] += 1
     c.windows[t // s.parameters[col.WINDOW], col.W_ARRIVED] += 1
     c.bands[band_of(c, priority), priority_queues.ARRIVED] += 1

@@ -1,0 +1,82 @@
+"""LoRA adapters of a replica: the slots that running requests hold, and what is resident in slots and host memory.
+
+As in vLLM: a waiting request whose adapter finds no slot is passed over and keeps its place; adapters of a step that
+are not resident are loaded before it, which delays the whole step.
+"""
+
+from simcost.sim.compiled import inlined, lean
+from simcost.sim.serving.engine import block_state as blk
+from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.block_state import BlockState
+from simcost.sim.serving.engine.layout import NIL
+
+
+@inlined
+def set_adapter(s: BlockState, x: int, adapter: int) -> None:
+    """Request x asks for an adapter; NIL = for none."""
+    s.nodes[x, blk.ADAPTER] = adapter
+
+
+@inlined
+def waits_for_slot(s: BlockState, r: int, x: int) -> bool:
+    """True if all slots of replica r are of running requests with other adapters."""
+    adapter = s.nodes[x, blk.ADAPTER]
+    if s.rules[blk.MAX_LORAS] == 0 or adapter == NIL or s.adapters[r, adapter, blk.RUNNING_WITH] > 0:
+        return False
+    return s.slots[r, blk.LORAS] >= s.rules[blk.MAX_LORAS]
+
+
+@inlined
+def change_running(s: BlockState, r: int, x: int, change: int) -> None:
+    """Request x begins or ends to hold the slot of its adapter."""
+    if s.rules[blk.MAX_LORAS] > 0 and s.nodes[x, blk.ADAPTER] != NIL:
+        mine = s.adapters[r, s.nodes[x, blk.ADAPTER]]
+        before = mine[blk.RUNNING_WITH] > 0
+        mine[blk.RUNNING_WITH] += change
+        s.slots[r, blk.LORAS] += (mine[blk.RUNNING_WITH] > 0) - before
+
+
+@inlined
+def _touch(s: BlockState, r: int, adapter: int, where: int, count: int, most: int) -> bool:
+    """Use an adapter in the host memory or in a slot; true if it was not there. The least recently used one goes."""
+    known = s.adapters[r, adapter, where] > 0
+    s.slots[r, blk.TOUCHES] += 1
+    s.adapters[r, adapter, where] = s.slots[r, blk.TOUCHES]
+    if not known:
+        s.slots[r, count] += 1
+        if s.slots[r, count] > most:
+            oldest = adapter
+            for k in range(s.adapters.shape[1]):
+                if 0 < s.adapters[r, k, where] < s.adapters[r, oldest, where]:
+                    oldest = k
+            s.adapters[r, oldest, where] = 0
+            s.slots[r, count] -= 1
+            if where == blk.IN_MEMORY and s.adapters[r, oldest, blk.IN_SLOT] > 0:
+                s.adapters[r, oldest, blk.IN_SLOT] = 0
+                s.slots[r, blk.SLOTS_TAKEN] -= 1
+    return not known
+
+
+@lean
+def load_adapters(s: BlockState, r: int) -> tuple[int, int]:
+    """Make the adapters of the step of replica r resident, in the order of scheduling: ticks to load, and ticks that
+    its adapters add to it.
+    """
+    rules, before = s.rules, s.slots[r, blk.TOUCHES]
+    load = extra = 0
+    x = s.replicas[r, col.HEAD]
+    while x != s.replicas[r, col.WAIT_HEAD]:
+        node = s.nodes[x]
+        adapter = node[blk.ADAPTER]
+        scheduled = node[blk.STAGE] == blk.DECODES or node[blk.CHUNK] > 0
+        if scheduled and adapter != NIL and s.adapters[r, adapter, blk.IN_SLOT] <= before:
+            extra += rules[blk.LORA_TICKS]
+            if _touch(s, r, adapter, blk.IN_MEMORY, blk.MEMORY_TAKEN, rules[blk.MAX_CPU_LORAS]):
+                load += rules[blk.DISK_TICKS]
+                s.cached[blk.DISK_LOADS] += 1
+            if _touch(s, r, adapter, blk.IN_SLOT, blk.SLOTS_TAKEN, rules[blk.MAX_LORAS]):
+                load += rules[blk.LINK_TICKS]
+                s.cached[blk.LINK_LOADS] += 1
+        x = node[col.NEXT]
+    s.cached[blk.LOAD_TIME] += load
+    return load, extra

@@ -1,0 +1,70 @@
+"""LoRA adapters that requests ask for: what contradicts itself, how often each is asked for, and what loading costs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.scenarios import SMALL, write
+
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.run import run
+from simcost.trace.requests.batch import NO_ADAPTER, RequestBatch
+from simcost.trace.workload.adapters import with_adapters
+from simcost.trace.workload.spec import AdapterMix
+
+LENGTHS = "  lengths: {prompt_median: 100, output_median: 20}\n"
+ADAPTERS = "  adapters: {count: 12, skew: 0.5, base: BASE}\n"
+LOAD = "load: {disk: 1GB/s, link: 20GB/s}"
+TEXT = SMALL.replace(LENGTHS, LENGTHS + ADAPTERS)
+MODEL = next(line for line in SMALL.splitlines() if line.startswith("model:")).split()[1]
+HELD = ("accelerator: l4}", f"accelerator: l4, lora: {{slots: 2, {LOAD}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("edits", "fault"),
+    [
+        ([], "plans.0.replica.lora: is required: requests ask for adapters; write `lora`"),
+        ([("accelerator: l4}", "accelerator: l4, lora: {slots: 2}}")], "plans.0.replica.lora.load: is required, since"),
+        ([HELD, (ADAPTERS, "")], "plans.0.replica.lora.load: has no effect: requests ask for no adapters"),
+        ([HELD, ("BASE", "qwen3-8b")], "workload.adapters.base: is 'qwen3-8b', and plan "),
+        ([HELD, ("slots: 2,", "slots: 2, cpu_slots: 1,")], "plans.0.replica.lora: cpu_slots (1) must be at least"),
+        ([HELD, ("replicas: 1}", "replicas: 1}\n    prefix_cache: true")], "plans.0.prefix_cache: cannot be combined"),
+    ],
+)
+def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, edits: list[tuple[str, str]], fault: str) -> None:
+    file = write(tmp_path, *edits, text=TEXT)
+    text = file.read_text().replace("base: BASE", f"base: {MODEL}")
+    file.write_text(text)
+    assert fault in "\n".join(f"{one.path}: {one.message}" for one in find_faults(file))
+
+
+def test_adapters_follow_their_law_and_conversations_keep_theirs() -> None:
+    count, batches = 200_000, 4
+    session = np.where(np.arange(count) % 2, np.arange(count) // 8, -1)
+    batch = RequestBatch(np.zeros(count, np.int64), np.ones(count, np.int32), np.ones(count, np.int32), session)
+    parts = (batch[part] for part in np.array_split(np.arange(count), batches))
+    mix = AdapterMix(count=5, skew=1.0, share=0.8)
+    adapter = np.concatenate([one.adapters() for one in with_adapters(parts, mix, 3, seed=1, index=0, part=0)])
+    weights = 1 / np.arange(1, 6)
+    found = np.bincount(adapter[adapter != NO_ADAPTER], minlength=8) / count
+    assert found == pytest.approx([0, 0, 0, *(0.8 * weights / weights.sum())], abs=0.006)
+    for talk in range(1, 50):
+        assert len(set(adapter[session == talk].tolist())) == 1
+
+
+def test_more_room_loads_less(tmp_path: Path) -> None:
+    """All requests are answered whatever the slots; host memory for all reads each adapter once per replica."""
+    roomy = HELD[1].replace("slots: 2,", "slots: 2, cpu_slots: 12,")
+    documents = []
+    for name, held in (("tight", HELD[1]), ("roomy", roomy)):
+        (tmp_path / name).mkdir()
+        file = write(tmp_path / name, (HELD[0], held), ("BASE", MODEL), text=TEXT)
+        assert settle(load(file), seed=None, seeds=None).source is not None
+        documents.append(run(load(file), tmp_path / name / "out")["plans"][0])
+    tight, spacious = documents
+    for plan in documents:
+        assert plan["requests"]["arrived"] == plan["requests"]["completed"] + plan["requests"]["in_system"]
+        assert plan["adapters"]["disk_loads"] <= plan["adapters"]["slot_loads"]
+    assert spacious["adapters"]["disk_loads"] <= 12 < tight["adapters"]["disk_loads"]
+    assert spacious["adapters"]["load_s"] < tight["adapters"]["load_s"]
