@@ -118,6 +118,6 @@ def test_perf_takes_levers_from_the_command_line() -> None:
     assert "2 bits of place" in sparse["assumptions"][0]
     narrow = call(*replica, "--pruning", "width,hidden=3072,ffn=9216", "--lora", "rank=8,slots=2").document()
     assert narrow["pruning"] == "width hidden=3072 ffn=9216"
-    assert narrow["lora"] == {"rank": 8, "slots": 2, "modules": "all"}
+    assert narrow["lora"] == {"rank": 8, "slots": 2, "modules": "all", "cpu_slots": None, "load": None}
     assert "not a size" in refused(*replica, "--pruning", "depth,layers")
     assert "pruning" in refused(*replica, "--pruning", "3:4")
