@@ -17,6 +17,7 @@ from simcost.documents import to_document
 from simcost.errors import InputError, SimcostError
 from simcost.present.parts import page
 from views import background
+from views.charts import drawn_once
 from views.files import Chosen, Words
 from views.result import body
 from views.text import plain
@@ -101,7 +102,7 @@ def _answered(words: Words, places: list[str]) -> dict[str, Any]:
     parts = import_module(f"simcost.studies.{arguments.view}").parts(result)
     return {
         "document": document,
-        "parts": parts,
+        "parts": drawn_once(parts),
         "words": shown(words),
         "command": shlex.join(["simcost", *shown(words)]),
         "html": page(arguments.title, document, parts),

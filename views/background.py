@@ -10,10 +10,9 @@ import streamlit as st
 from simcost.errors import SimcostError
 from views.text import plain
 
-QUICK_S = 0.5
+QUICK_S = 1.0
 """Work that takes no longer is shown at once, without progress."""
 Progress = Callable[[float, str], None]
-Task = Callable[[Progress], Any]
 
 
 class CancelledError(Exception):
@@ -32,21 +31,23 @@ class Work:
     failure: Exception | None = None
     """Anything else that it raised."""
     done: threading.Event = field(default_factory=threading.Event)
+    news: threading.Event = field(default_factory=threading.Event)
+    """Set when the page has something new to show: a part of the result, or the end."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def tell(self, share: float, doing: str) -> None:
+    def __call__(self, share: float, doing: str) -> None:
         """Note the progress; raises CancelledError once the user has cancelled."""
         self.share, self.doing = min(max(share, 0.0), 1.0), doing
         if self.cancelled.is_set():
             raise CancelledError
 
-    def run(self, task: Task, lock: threading.Lock) -> None:
+    def run(self, task: "Task", lock: threading.Lock) -> None:
         """Do the task when its turn comes."""
         try:
             while not lock.acquire(timeout=0.2):
-                self.tell(0.0, "Waits for another run to end")
+                self(0.0, "Waits for another run to end")
             try:
-                self.result = task(self.tell)
+                self.result = task(self)
             finally:
                 lock.release()
         except CancelledError:
@@ -57,6 +58,11 @@ class Work:
             self.failure = error
         finally:
             self.done.set()
+            self.news.set()
+
+
+Task = Callable[[Work], Any]
+"""Does it, and tells the work its progress by calling it."""
 
 
 def start(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
@@ -73,7 +79,7 @@ def start(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
         if key:
             _running()[key] = work
         threading.Thread(target=work.run, args=(task, lock), daemon=True).start()
-    works()[name].done.wait(QUICK_S)
+    works()[name].news.wait(QUICK_S)
     st.rerun()
 
 
@@ -110,13 +116,15 @@ def taken(name: str) -> Work | None:
     return work
 
 
-@st.fragment(run_every=0.5)
+@st.fragment(run_every=0.3)
 def watch(name: str, *, stoppable: bool = True) -> None:
     """Progress of a work and a button to cancel it; the page is redrawn when it ends."""
     work = works().get(name)
     if work is None:
         return
-    if work.done.is_set():
+    if work.news.is_set():
+        if not work.done.is_set():
+            work.news.clear()
         st.rerun()
     st.progress(work.share, plain("Stops" if work.cancelled.is_set() else work.doing))
     if stoppable and st.button("Cancel", key=f"cancel {name}", disabled=work.cancelled.is_set()):

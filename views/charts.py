@@ -1,11 +1,14 @@
 """Charts on a page: as wide as their place, in the colours of the theme."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import streamlit as st
 
 from simcost.present.chart_style import INK, TARGET, WIDTH, to_spec
+from simcost.present.parts import Part
 from views.text import plain
 
 Spec = dict[str, Any]
@@ -28,15 +31,24 @@ LEGENDS = ("color", "fill", "shape", "strokeDash", "stroke", "opacity")
 """Channels that have one."""
 
 
+def drawn_once(parts: Sequence[Part]) -> list[Part]:
+    """The parts, whose charts are made when they are first shown, and kept: a page is run at every click."""
+    return [replace(part, chart=_specified_once(part)) if part.chart else part for part in parts]
+
+
+def _specified_once(part: Part) -> Any:
+    return cache(lambda: to_spec(part.chart()) if part.chart else None)
+
+
 def draw(chart: Any, name: str, width_px: int = 900) -> None:
     """The chart; one of several panels is drawn panel by panel, since such charts do not stretch.
 
     Args:
-        chart: of altair.
+        chart: of altair, or its specification.
         name: for those who cannot see it.
         width_px: of its place, about; legends take no more.
     """
-    spec = to_spec(chart)
+    spec = dict(chart) if isinstance(chart, dict) else to_spec(chart)
     data = spec.pop("datasets", {})
     title, subtitle = _heading(spec)
     if title:

@@ -13,6 +13,7 @@ from views.text import plain
 SAMPLE = "quickstart"
 """The scenario whose result the page opens on; it is run once, unasked."""
 STALE = "Shows the scenario before your last change"
+PREVIEW = "Preview: one replication, no interval yet"
 
 
 def show(scenarios: Path, results: Path, log: Any) -> None:
@@ -45,7 +46,8 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         background.attach(RUN, str(asked.folder(results)))
     _show_faults(faults, draft.text)
     _status(ended, slot)
-    _result(shown, draft, results)
+    preview = asked.preview(results) if not faults and RUN in background.works() else None
+    _result(shown, preview, draft, results)
 
 
 def _changed() -> None:
@@ -154,20 +156,21 @@ def _status(ended: background.Work | None, slot: Any) -> None:
         slot.info("Cancelled; runs that had ended are kept.")
 
 
-def _result(shown: Path | None, draft: drafts.Draft, results: Path) -> None:
-    """The result of the draft, or the last one with a badge that says so."""
+def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, results: Path) -> None:
+    """The result of the draft, its preview, or the last one, with a badge that says so."""
     last = runs.finished(results).get(st.query_params.get("result", ""))
-    folder = shown or last
+    folder = shown or preview or last
     if folder is None:
         busy = RUN in background.works()
         st.info("The result appears here when the run ends." if busy else "Choose a scenario and run it.")
         _editor(draft)
         return
-    if st.query_params.get("result") != folder.name:
-        st.query_params["result"] = folder.name
-    st.session_state["opened"] = folder.name
+    if folder != preview:
+        if st.query_params.get("result") != folder.name:
+            st.query_params["result"] = folder.name
+        st.session_state["opened"] = folder.name
     sample = draft.file.stem == SAMPLE and draft.is_stored
-    badge = STALE if shown is None else "Sample" if sample else ""
+    badge = PREVIEW if folder == preview else STALE if shown is None else "Sample" if sample else ""
     result.show(folder, runs.text_of(folder), badge=badge, editor=lambda: _editor(draft))
 
 
@@ -179,8 +182,11 @@ def _editor(draft: drafts.Draft) -> None:
 
     def take() -> None:
         drafts.write(draft.file, st.session_state[key])
+        st.session_state["text taken"] = True
 
     st.html("<style>textarea { font-family: monospace !important; }</style>")
     st.text_area(
         "Scenario as YAML: edit it or paste your own", key=key, height=420, max_chars=drafts.LONGEST, on_change=take
     )
+    if st.session_state.pop("text taken", False):
+        st.rerun()  # of the whole page: its levers, faults and badge follow the text

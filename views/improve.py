@@ -13,6 +13,7 @@ from simcost.errors import InputError, SimcostError
 from simcost.present.parts import Part, page
 from simcost.scenario.files.edit import put, values
 from views import background, drafts, runs
+from views.charts import drawn_once
 from views.result import body
 from views.text import plain
 
@@ -96,7 +97,7 @@ def _run(
     return {
         "found": found,
         "document": document,
-        "parts": parts,
+        "parts": drawn_once(parts),
         "asked": (draft.text, settings),
         "html": page(f"{search.command} {document['scenario']}", document, parts),
     }

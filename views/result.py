@@ -1,6 +1,7 @@
 """A finished result on the page: verdict, three figures, then what is behind them, one tab a question."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import streamlit as st
 from simcost.errors import SimcostError
 from simcost.present.html import bullets
 from simcost.present.parts import Part, provenance
+from simcost.scenario.storage.folders import stamp_of
 from simcost.studies.plans import sections
 from simcost.studies.plans.key_figures import KeyFigure, key_figures
-from views.charts import draw
+from views.charts import draw, drawn_once
 from views.table import table
 from views.text import plain
 
@@ -55,12 +57,26 @@ def show(folder: Path, scenario: str, *, badge: str, editor: Callable[[], None])
         editor: draws the text that may be changed.
     """
     try:
-        document, shown = sections.read(folder)
+        document, grouped = _read(folder, stamp_of(folder, folder / "tables"))
     except SimcostError as error:
         st.error(plain(str(error)))
         return
     _verdict(document, badge)
-    grouped = _grouped(sections.parts(document, shown))
+    _tabs(document, grouped, editor)
+    offer(folder, document["scenario"], scenario)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _read(folder: Path, stamp: object) -> tuple[Mapping[str, Any], Mapping[str, list[Part]]]:
+    """The document of a result, and its parts by tab; read again where a file of it has changed."""
+    del stamp
+    document, shown = sections.read(folder)
+    return document, _grouped(drawn_once(sections.parts(document, shown)))
+
+
+@st.fragment
+def _tabs(document: Mapping[str, Any], grouped: Mapping[str, list[Part]], editor: Callable[[], None]) -> None:
+    """One tab a question; only the open one is drawn, and another one draws no more of the page."""
     names = [name for name in TABS if grouped[name]]
     tabs = st.tabs([*names, "YAML"], key="tab", on_change="rerun", bind="query-params")
     with tabs[-1]:
@@ -73,7 +89,6 @@ def show(folder: Path, scenario: str, *, badge: str, editor: Callable[[], None])
             if name == "Assumptions":
                 with st.expander("Provenance"):
                     st.dataframe(provenance(document), hide_index=True)
-    offer(folder, document["scenario"], scenario)
 
 
 def _verdict(document: Mapping[str, Any], badge: str) -> None:
@@ -154,15 +169,15 @@ def _part(part: Part, width_px: int = 900) -> None:
 
 def offer(folder: Path, name: str, scenario: str) -> None:
     """Buttons to take the result along; the report is made when it is asked for."""
-
-    def report() -> bytes:
-        return sections.write_html(folder).read_bytes()
-
     files: dict[str, tuple[Any, str]] = {
         "scenario.yaml": (scenario, "application/yaml"),
-        "result.json": ((folder / "result.json").read_bytes(), "application/json"),
-        "report.html": (report, "text/html"),
+        "result.json": ((folder / "result.json").read_bytes, "application/json"),
+        "report.html": (partial(_report, folder), "text/html"),
     }
     with st.container(horizontal=True):
         for file, (content, kind) in files.items():
             st.download_button(f"Download {file}", content, f"{name}-{file}", kind, on_click="ignore")
+
+
+def _report(folder: Path) -> bytes:
+    return sections.write_html(folder).read_bytes()

@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,14 @@ from views.drafts import Draft
 
 RUN = "run of a scenario"
 JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
+KEPT_BYTES = 200_000_000
+"""Stored simulations that stay in memory, so that another price reads none."""
 STORE = ".runs"
 """Folder of all simulations: a price or a plan that changes asks for no run that is known."""
+QUICK_REQUESTS = 300_000
+"""Simulated requests that need no preview: they take less than half a second."""
+PREVIEWS, PREVIEWS_KEPT = ".previews", 20
+"""Folder of results of one replication, shown while the others are simulated, and how many stay."""
 GIVEN = "given.json"
 """In a result: file, text and replications as the page had them."""
 
@@ -48,6 +55,10 @@ class Asked:
         same = self.draft.digest in origin["inputs"].values()
         return folder if same and self.seeds in (None, origin["seeds"]) else None
 
+    def preview(self, results: Path) -> Path | None:
+        """The result of its first replication, where there is one."""
+        return replace(self, seeds=1).finished(results / PREVIEWS)
+
 
 @st.cache_resource
 def one_at_a_time() -> threading.Lock:
@@ -60,22 +71,55 @@ def start(asked: Asked, results: Path, *, fresh: bool = False) -> None:
     before = background.works().get(RUN)
     if before is not None:
         before.cancelled.set()
-    background.start(RUN, lambda tell: _run(asked, results, fresh, tell), one_at_a_time(), str(asked.folder(results)))
+    background.start(RUN, lambda work: _run(asked, results, fresh, work), one_at_a_time(), str(asked.folder(results)))
 
 
-def _run(asked: Asked, results: Path, fresh: bool, tell: background.Progress) -> str:
+def _run(asked: Asked, results: Path, fresh: bool, work: background.Work) -> str:
     """Run it; the name of the folder of the result."""
+    from simcost.scenario.storage.ledger_memory import MEMORY
+
+    MEMORY.most_bytes = KEPT_BYTES
+    loaded = asked.draft.load()
+    if not fresh and _takes_a_while(loaded, asked.seeds, store(results)):
+        _forget_previews(results / PREVIEWS)
+        _write(replace(asked, seeds=1), loaded, results / PREVIEWS, store(results), work)
+        work.news.set()
+    return _write(asked, loaded, results, store(results), work, fresh=fresh).name
+
+
+def _write(asked: Asked, loaded: Any, results: Path, runs: Path, work: background.Work, *, fresh: bool = False) -> Path:
+    """Write a result; its folder."""
     from simcost.scenario.runs.run import run
 
-    loaded = asked.draft.load()
     folder = asked.folder(results)
     if folder is None:
         raise InputError("the scenario has no name; write `scenario: NAME`")
-    _link_store(folder)
-    run(loaded, folder, seeds=asked.seeds, jobs=JOBS, fresh=fresh, progress=tell)
+    _link_store(folder, runs)
+    run(loaded, folder, seeds=asked.seeds, jobs=JOBS, fresh=fresh, progress=work)
     given = {"file": asked.draft.file.name, "text": asked.draft.text, "seeds": asked.seeds}
     (folder / GIVEN).write_text(json.dumps(given), encoding="utf-8")
-    return folder.name
+    return folder
+
+
+def _takes_a_while(loaded: Any, seeds: int | None, runs: Path) -> bool:
+    """True where several replications are simulated, so that the first is shown before the others have ended."""
+    from simcost.scenario.runs.resolve import settle
+    from simcost.scenario.runs.serving_runs import missing_runs
+    from simcost.scenario.schema.loaded_scenario import LoadedScenario
+
+    if not isinstance(loaded, LoadedScenario) or not loaded.scenario.workload or loaded.scenario.jobs is not None:
+        return False
+    question = settle(loaded, seed=None, seeds=seeds)
+    if question.source is None or question.seeds == 1:
+        return False
+    return missing_runs(question, runs) * question.source.expected() > QUICK_REQUESTS
+
+
+def _forget_previews(previews: Path) -> None:
+    """Remove the oldest."""
+    found = list(finished(previews).values())
+    for folder in found[PREVIEWS_KEPT - 1 :]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def store(results: Path) -> Path:
@@ -85,12 +129,11 @@ def store(results: Path) -> Path:
     return folder
 
 
-def _link_store(folder: Path) -> None:
+def _link_store(folder: Path, runs: Path) -> None:
     """Let a new result share the simulations of the others; one that has its own keeps them."""
-    store(folder.parent)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "runs").exists():
-        (folder / "runs").symlink_to(Path("..") / STORE, target_is_directory=True)
+        (folder / "runs").symlink_to(os.path.relpath(runs, folder), target_is_directory=True)
 
 
 def finished(results: Path) -> dict[str, Path]:

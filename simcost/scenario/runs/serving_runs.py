@@ -108,6 +108,11 @@ def list_serving_runs(question: ResolvedScenario, folder: Path, *, without: Coll
     return list(runs.values())
 
 
+def missing_runs(question: ResolvedScenario, folder: Path) -> int:
+    """Number of the runs of requests that are not stored."""
+    return sum(not run.folder.exists() for run in list_serving_runs(question, folder))
+
+
 def serving_ledger(
     question: ResolvedScenario, run: ServingRun, arrivals: Arrivals, tell: Callable[[float], None], *, fresh: bool
 ) -> Ledger:

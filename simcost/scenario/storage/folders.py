@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -96,6 +97,13 @@ def check_result(folder: Path) -> None:
     """Raise ValueError if a file of a finished result has changed; results of old have no sums to tell."""
     if (folder / SUMS).exists():
         check_sums(folder)
+
+
+def stamp_of(*folders: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Names, sizes and times of change of the files in folders, which differ once one of them was written again."""
+    files = [file for folder in folders if folder.is_dir() for file in os.scandir(folder) if file.is_file()]
+    seen = [(file.path, file.stat()) for file in files]
+    return tuple(sorted((path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in seen))
 
 
 def sha256_of(path: Path) -> str:

@@ -29,6 +29,7 @@ from simcost.ledger.requests import (
 from simcost.ledger.shared_nodes import SharedLedger
 from simcost.scenario.storage.folders import read_table, seal, whole
 from simcost.scenario.storage.laws import check_job_ledger, check_ledger
+from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.scenario.storage.tenants import read_tenants, tenant_tables
 
 ROWS = "outcomes.parquet"
@@ -76,6 +77,10 @@ def load_ledger(folder: Path) -> Ledger:
     Raises:
         RunError: there is none, or a file of it is missing, cut short or changed; or other code has made it.
     """
+    return MEMORY.of(folder, _read_ledger)
+
+
+def _read_ledger(folder: Path) -> Ledger:
     with whole(folder) as said:
         ledger = _side(folder, "", said["ledger"], _outcomes(folder, said))
         check_ledger(ledger)
@@ -175,6 +180,10 @@ def save_job_ledger(ledger: JobLedger, folder: Path) -> None:
 
 def load_job_ledger(folder: Path) -> JobLedger:
     """The ledger of jobs in a folder. Raises as `load_ledger`."""
+    return MEMORY.of(folder, _read_job_ledger)
+
+
+def _read_job_ledger(folder: Path) -> JobLedger:
     with whole(folder) as said:
         jobs = read_table(folder, "jobs")
         tables = {
