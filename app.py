@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from views import ask, autoscaling, compare, forecast, history, improve, log, money, training
-from views.runs import one_at_a_time
+from views.runs import one_at_a_time, warm
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
 SCENARIOS, RESULTS = HOME / "scenarios", HOME / "results"
@@ -37,6 +37,7 @@ def main() -> None:
     pages += [st.Page(partial(questions, title), title=title, url_path=title.lower()) for title in QUESTIONS]
     pages.append(st.Page(lambda: history.show(RESULTS, plans), title="History", url_path="history"))
     st.navigation(pages, position="top").run()
+    warm()
 
 
 def demand() -> None:

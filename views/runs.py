@@ -1,11 +1,14 @@
 """Runs of scenarios: where their results lie, what they were made of, and how they are started."""
 
+import gc
 import json
 import os
 import shutil
 import threading
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +69,28 @@ def one_at_a_time() -> threading.Lock:
     return threading.Lock()
 
 
+@st.cache_resource(show_spinner=False)
+def warm() -> threading.Thread:
+    """The thread that loads, once for all sessions, what the first run of a scenario needs."""
+    thread = threading.Thread(target=_load, daemon=True)
+    thread.start()
+    return thread
+
+
+def _load() -> None:
+    for name in ("simcost.scenario.runs.run", "simcost.sim.serving.engine.entries", "altair", "pandas"):
+        import_module(name)
+    _left_alone("what is loaded")
+
+
+@cache
+def _left_alone(what: str) -> None:
+    """Exempt all objects of now from the search for garbage, which Streamlit asks for at the end of each page run."""
+    del what  # each kind once: what is exempt stays in memory
+    gc.collect()
+    gc.freeze()
+
+
 def start(asked: Asked, results: Path, *, fresh: bool = False) -> None:
     """Run a draft in the background; a run of this session that goes on is given up."""
     before = background.works().get(RUN)
@@ -84,7 +109,9 @@ def _run(asked: Asked, results: Path, fresh: bool, work: background.Work) -> str
         _forget_previews(results / PREVIEWS)
         _write(replace(asked, seeds=1), loaded, results / PREVIEWS, store(results), work)
         work.news.set()
-    return _write(asked, loaded, results, store(results), work, fresh=fresh).name
+    folder = _write(asked, loaded, results, store(results), work, fresh=fresh)
+    _left_alone("the compiled simulator")
+    return folder.name
 
 
 def _write(asked: Asked, loaded: Any, results: Path, runs: Path, work: background.Work, *, fresh: bool = False) -> Path:
