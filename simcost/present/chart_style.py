@@ -147,7 +147,7 @@ def _config() -> Any:
 
 def to_spec(chart: Any) -> dict[str, Any]:
     """The chart as Vega-Lite with its rows as objects, which Streamlit wants to send apart."""
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)  # the time of a page; pictures are validated
     return {**spec, "datasets": {name: json.loads(text) for name, text in spec["datasets"].items()}}
 
 

@@ -22,6 +22,7 @@ from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
+from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.scenario.storage.ledgers import ROWS, load_ledger, save_ledger, with_rows_in
 from simcost.sim.serving.pool import Pool
 
@@ -123,7 +124,7 @@ def serving_ledger(
         rows = draft / ROWS if keeps_rows(run, arrivals) else None
         ledger = simulated(question, run, arrivals, tell, rows=rows)
         save_ledger(ledger, draft)
-    return with_rows_in(ledger, run.folder)
+    return MEMORY.keep(run.folder, with_rows_in(ledger, run.folder))
 
 
 def keeps_rows(run: ServingRun, arrivals: Arrivals) -> bool:

@@ -37,12 +37,16 @@ class LedgerMemory:
                 self._known.move_to_end(place)
                 found: T = known[1]
                 return found
-        ledger = load(folder)
-        with self._lock:
-            self._known[place] = (stamp, ledger)
-            self._known.move_to_end(place)
-            while self.size_bytes() > self.most_bytes:
-                self._known.popitem(last=False)
+        return self.keep(folder, load(folder))
+
+    def keep(self, folder: Path, ledger: T) -> T:
+        """The ledger, which the files of the folder hold."""
+        if self.most_bytes:
+            with self._lock:
+                self._known[folder.resolve()] = (stamp_of(folder), ledger)
+                self._known.move_to_end(folder.resolve())
+                while self.size_bytes() > self.most_bytes:
+                    self._known.popitem(last=False)
         return ledger
 
     def size_bytes(self) -> int:
