@@ -14,12 +14,13 @@ from views.text import plain
 Spec = dict[str, Any]
 OF_PAGE = ("config", "background", "padding", "autosize", "width", "resolve", "$schema")
 """Keys that the theme and the place decide."""
-THEMED = {INK: "#7C7C7C", TARGET: "#D4526E", "white": "transparent"}
+THEMED = {INK: "#7C7C7C", TARGET: "#D4526E", "#2B6299": "#3D85C6", "white": "transparent"}
 """Inks that show on light and on dark ground."""
 FIT = {"type": "fit-x", "contains": "padding"}
 KEPT = {
     "legend": {"orient": "top", "labelLimit": 220, "symbolSize": 90},
-    "axis": {"labelOverlap": True, "labelLimit": 220},
+    "axis": {"labelOverlap": True, "labelLimit": 220, "labelFlush": False},
+    "axisXQuantitative": {"tickCount": 8},
     "view": {"stroke": None},
     **{mark: {"color": "#7C7C7C"} for mark in ("rule", "text", "tick")},
 }
@@ -27,6 +28,8 @@ KEPT = {
 NARROW_PX = 600
 ROOM = {"left": 5, "top": 5, "bottom": 5, "right": 45}
 """Of a narrow chart, for the end of labels beside bars."""
+PAINTED = ("color", "fill", "stroke", "value", "range")
+"""Keys of colours."""
 LEGENDS = ("color", "fill", "shape", "strokeDash", "stroke", "opacity")
 """Channels that have one."""
 
@@ -63,7 +66,8 @@ def _draw(spec: Spec, data: Spec, name: str, width_px: int) -> None:
         for i, panel in enumerate(spec["vconcat"]):
             _draw(_without_legends(panel) if i else panel, data, name, width_px)
     elif "hconcat" in spec:
-        for column, panel in zip(st.columns(len(spec["hconcat"])), spec["hconcat"], strict=True):
+        columns = st.columns(len(spec["hconcat"]), vertical_alignment="bottom")  # the time axes are on one line
+        for column, panel in zip(columns, spec["hconcat"], strict=True):
             with column:
                 _draw(panel, data, name, width_px // len(spec["hconcat"]))
     else:
@@ -85,6 +89,7 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     if fits and width_px < NARROW_PX and "layer" in spec:
         spec["padding"] = ROOM
     _narrow_legends(spec, width_px)
+    _legends_of(set(_series(spec)), spec)
     st.vega_lite_chart(spec=spec, width="stretch" if fits else "content", alt=name)
 
 
@@ -110,7 +115,7 @@ def _inked(value: Any, of: str = "") -> Any:
         return {key: _inked(child, key) for key, child in value.items()}
     if isinstance(value, list):
         return [_inked(child, of) for child in value]
-    return THEMED.get(value, value) if isinstance(value, str) and of in ("color", "fill", "stroke", "value") else value
+    return THEMED.get(value, value) if isinstance(value, str) and of in PAINTED else value
 
 
 def _inside(value: Any) -> None:
@@ -140,6 +145,29 @@ def _narrow_legends(value: Any, width_px: int) -> None:
     elif isinstance(value, list):
         for child in value:
             _narrow_legends(child, width_px)
+
+
+def _series(value: Any) -> Iterator[str]:
+    """Names of the columns that a panel draws as series, where it has such."""
+    if isinstance(value, dict):
+        yield from value.get("fold", ())
+        colour = value.get("color")
+        if isinstance(colour, dict) and isinstance(colour.get("datum"), str):
+            yield colour["datum"]
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _series(child)
+
+
+def _legends_of(series: set[str], value: Any) -> None:
+    """Leave series out of legends that are drawn in another panel only; one series alone needs no legend."""
+    if isinstance(value, dict):
+        legend, scale = value.get("legend"), value.get("scale")
+        named = scale.get("domain") if isinstance(scale, dict) else None
+        if isinstance(legend, dict) and isinstance(named, list) and series & {str(name) for name in named}:
+            drawn = [name for name in named if name in series]
+            value["legend"] = {**legend, "values": drawn} if len(drawn) > 1 else None
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _legends_of(series, child)
 
 
 def _without_legends(value: Any) -> Any:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from simcost.catalog import load_catalog
 from simcost.errors import SimcostError
-from simcost.present.format import share, usd
+from simcost.present.format import count, share, usd
 from simcost.studies.differences import view
 from simcost.studies.differences.sides import CostSide, cost_side
 from simcost.studies.differences.study import difference
@@ -60,7 +60,7 @@ def _row(folder: Path) -> dict[str, str]:
             "Best plan": str(plan["name"]) if document["best"] else "none meets the SLO",
             "$/month": usd(plan["cost_usd"]["per_month"]),
             "Attainment": share(plan["slo"]["attainment"]),
-            "Replications": str(document["replications"]),
+            "Replications": count(document["replications"]),
             "Result": folder.name,
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

@@ -8,6 +8,8 @@ from simcost.present.parts import Table
 from simcost.units import Formatted
 
 NONE = "\N{EN DASH}"
+LONG, MOST_PX = 40, 640
+"""Characters of a text that would be cut in a column of the usual width, and the widest column."""
 
 
 def table(rows: Table, **options: Any) -> Any:
@@ -26,10 +28,19 @@ def table(rows: Table, **options: Any) -> Any:
     style = frame.style
     for name in numbers:
         style = style.format(_texts(rows, name).__getitem__, subset=[name], na_rep=NONE)
+    wide = {name: _longest(rows, name) for name in rows[0] if name not in numbers}
+    options["column_config"] = {
+        name: st.column_config.Column(width=min(7 * length, MOST_PX)) for name, length in wide.items() if length > LONG
+    }
     selection = options.pop("selection", None)
     if selection:
         options |= {"on_select": "rerun", "selection_mode": selection}
     return st.dataframe(style, hide_index=True, placeholder=NONE, **options)
+
+
+def _longest(rows: Table, name: str) -> int:
+    """Characters of the longest cell."""
+    return max(len(str(row[name])) for row in rows)
 
 
 def _is_numeric(cells: list[str]) -> bool:

@@ -1,6 +1,7 @@
 """The frame of the HTML report: its style, inline, for light and dark screens and for paper."""
 
 import html
+import re
 from collections.abc import Sequence
 
 from simcost.present.format import printable
@@ -101,7 +102,12 @@ def _aligned(column: int, words: int) -> str:
 
 def bullets(items: Sequence[str]) -> str:
     """Sentences as an HTML list."""
-    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>\n" if items else ""
+    return "<ul>" + "".join(f"<li>{_coded(escape(item))}</li>" for item in items) + "</ul>\n" if items else ""
+
+
+def _coded(text: str) -> str:
+    """Escaped text with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
 
 
 def section(title: str, *parts: str) -> str:

@@ -197,7 +197,7 @@ def _spot(loaded: LoadedScenario, plan: Plan, per_node_h: float | None) -> Itera
 
 
 def _hardware(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
-    """Other number formats, tensor parallelism, accelerators and providers, with sizes that suit them."""
+    """Other precisions, tensor parallelism, accelerators and providers, with sizes that suit them."""
     replica = plan.replica
     if replica is None or not isinstance(plan.buy, OnDemand | Spot):
         return
@@ -210,7 +210,7 @@ def _hardware(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
         if one["buy"]["offer"].partition("/")[0] != plan.buy.offer.partition("/")[0]:
             groups.setdefault("provider", []).append(partial)
         elif changed == ["precision"]:
-            groups.setdefault("number format", []).append({"replica": one["replica"]})
+            groups.setdefault("precision", []).append({"replica": one["replica"]})
         elif changed and "precision" not in changed:
             groups.setdefault("accelerator" if "accelerator" in changed else "tensor parallelism", []).append(partial)
         elif not changed and one["buy"]["offer"] != plan.buy.offer:

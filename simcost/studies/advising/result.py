@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 Effort = Literal["very low", "low", "medium", "high"]
 """very low: a number of the fleet or its autoscaler; low: another policy or purchase; medium: other hardware, region,
-number format or model, with a roll-out; high: another provider."""
+precision or model, with a roll-out; high: another provider."""
 Certainty = Literal["high", "medium", "low"]
 
 

@@ -12,12 +12,12 @@ def tornado(document: Document) -> Any:
 
     base = document["base"]["usd_per_month"]
     rows = [
-        {"path": one["path"], "end": end, "from": base, "to": one[f"{end}_usd"], "value": one[end]}
+        {"path": one["path"], "end": name, "from": base, "to": one[f"{end}_usd"], "value": one[end]}
         for one in document["tornado"]
-        for end in ("lo", "hi")
+        for end, name in (("lo", "low"), ("hi", "high"))
     ]
     order = [one["path"] for one in document["tornado"]]
-    colour = alt.Color("end:N", title=None, scale=alt.Scale(domain=["lo", "hi"], range=[OKABE_ITO[5], OKABE_ITO[1]]))
+    colour = alt.Color("end:N", title=None, scale=alt.Scale(domain=["low", "high"], range=[OKABE_ITO[5], OKABE_ITO[1]]))
     bars = (
         alt.Chart(inline(rows), width=WIDTH)
         .mark_bar(opacity=0.85)
