@@ -19,14 +19,19 @@ SCENARIOS, RESULTS = HOME / "scenarios", HOME / "results"
 QUESTIONS = {"Training": training.QUESTIONS, "Autoscaling": autoscaling.QUESTIONS, "Money": money.QUESTIONS}
 SEARCHES = (improve.OPTIMIZE, improve.SENSITIVITY, improve.ADVICE)
 
-# less empty room than usual, so that the answer is on the first screen
-ROOM = "<style>.stMainBlockContainer { padding: 4.25rem 2.5rem 3rem; max-width: 1500px; }</style>"
+# less empty room than usual, so that the answer is on the first screen; every text has a contrast of 4.5 to its ground
+STYLE = """<style>
+.stMainBlockContainer { padding: 4.25rem 2.5rem 3rem; max-width: 1500px; }
+[data-testid=stCaptionContainer] { opacity: 0.8; }
+[data-testid=stBaseButton-primary]:enabled p { color: light-dark(#FFFFFF, #16181C); }
+[data-testid=stButtonGroup] [aria-checked=true] p { color: light-dark(#31333F, #FAFAFA); }
+</style>"""
 
 
 def main() -> None:
     """A page for each kind of question."""
     st.set_page_config(page_title="simcost", layout="wide")
-    st.html(ROOM)
+    st.html(STYLE)
     plans = st.Page(lambda: compare.show(SCENARIOS, RESULTS, own_log), title="Plans", default=True)
     own_log = st.Page(lambda: log.show(SCENARIOS, plans), title="Your log", url_path="log")
     pages = [plans, own_log]

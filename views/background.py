@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from logging import getLogger
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from simcost.errors import SimcostError
 from views.text import plain
 
+_LOG = getLogger(__name__)
 QUICK_S = 1.0
 """Work that takes no longer is shown at once, without progress."""
 Progress = Callable[[float, str], None]
@@ -27,9 +29,7 @@ class Work:
     doing: str = "Starting"
     result: Any = None
     error: str = ""
-    """The message of a task that was refused."""
-    failure: Exception | None = None
-    """Anything else that it raised."""
+    """The message of a task that was refused or failed."""
     done: threading.Event = field(default_factory=threading.Event)
     news: threading.Event = field(default_factory=threading.Event)
     """Set when the page has something new to show: a part of the result, or the end."""
@@ -54,8 +54,12 @@ class Work:
             pass
         except (SimcostError, OSError) as error:
             self.error = str(error)
-        except Exception as error:  # noqa: BLE001  # raised again on the page
-            self.failure = error
+        except Exception as error:  # noqa: BLE001  # told on the page
+            _LOG.exception("a task of the explorer failed")
+            self.error = (
+                f"It ended unexpectedly ({type(error).__name__}: {error}). Simulations that had ended are kept; "
+                "the log of the server has the details."
+            )
         finally:
             self.done.set()
             self.news.set()
@@ -111,8 +115,6 @@ def taken(name: str) -> Work | None:
     if work is None or not work.done.is_set():
         return None
     del works()[name]
-    if work.failure is not None:
-        raise work.failure
     return work
 
 

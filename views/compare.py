@@ -161,6 +161,8 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, resul
     last = runs.finished(results).get(st.query_params.get("result", ""))
     folder = shown or preview or last
     if folder is None:
+        if st.query_params.get("result"):
+            st.warning("The result in the address is not on this machine. Choose its scenario and run it.")
         busy = RUN in background.works()
         st.info("The result appears here when the run ends." if busy else "Choose a scenario and run it.")
         _editor(draft)

@@ -44,6 +44,7 @@ TABS: Mapping[str, tuple[str, ...]] = {
     "Assumptions": ("Assumptions", "Quality"),
 }
 """By tab, how the titles of its parts begin; all others belong to the first."""
+OLDER = "The result {} was written by another version of simcost and cannot be shown; run its scenario again."
 SIDE_BY_SIDE = ("Where the money went", "Cost against service level")
 
 
@@ -57,21 +58,22 @@ def show(folder: Path, scenario: str, *, badge: str, editor: Callable[[], None])
         editor: draws the text that may be changed.
     """
     try:
-        document, grouped = _read(folder, stamp_of(folder, folder / "tables"))
-    except SimcostError as error:
-        st.error(plain(str(error)))
+        document, figures, grouped = _read(folder, stamp_of(folder, folder / "tables"))
+    except (SimcostError, LookupError, TypeError, ValueError) as error:
+        st.error(plain(str(error) if isinstance(error, SimcostError) else OLDER.format(folder.name)))
+        editor()
         return
-    _verdict(document, badge)
+    _verdict(document, figures, badge)
     _tabs(document, grouped, editor)
     offer(folder, document["scenario"], scenario)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _read(folder: Path, stamp: object) -> tuple[Mapping[str, Any], Mapping[str, list[Part]]]:
-    """The document of a result, and its parts by tab; read again where a file of it has changed."""
+def _read(folder: Path, stamp: object) -> tuple[Mapping[str, Any], Sequence[KeyFigure], Mapping[str, list[Part]]]:
+    """The document of a result, its key figures, and its parts by tab; read again where a file of it has changed."""
     del stamp
     document, shown = sections.read(folder)
-    return document, _grouped(drawn_once(sections.parts(document, shown)))
+    return document, key_figures(document), _grouped(drawn_once(sections.parts(document, shown)))
 
 
 @st.fragment
@@ -91,7 +93,7 @@ def _tabs(document: Mapping[str, Any], grouped: Mapping[str, list[Part]], editor
                     st.dataframe(provenance(document), hide_index=True)
 
 
-def _verdict(document: Mapping[str, Any], badge: str) -> None:
+def _verdict(document: Mapping[str, Any], figures: Sequence[KeyFigure], badge: str) -> None:
     """The card: met or missed, the answer, its evidence, three figures."""
     sentence, _, rest = document["verdict"].partition("; next is ")
     with st.container(border=True):
@@ -105,7 +107,7 @@ def _verdict(document: Mapping[str, Any], badge: str) -> None:
         st.header(plain(sentence.rstrip(".") + "."))
         if rest:
             st.caption(plain(f"Next is {rest}"))
-        for column, figure in zip(st.columns(3), key_figures(dict(document)), strict=True):
+        for column, figure in zip(st.columns(3), figures, strict=True):
             with column:
                 _metric(figure)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -110,10 +111,25 @@ def test_run_and_read_the_verdict(address: str, browser: Any) -> None:
     wait_for(lambda: len(visible(browser, "//*[@data-testid='stMetric']")) == 3, 20)
     charts = "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']"
     wait_for(lambda: len(visible(browser, charts)) >= 2, 20)
+    assert faults(browser) == []
     lever(browser)
     assert "Traceback" not in browser.page_source
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []
+
+
+def faults(browser: Any) -> list[str]:
+    """Faults of accessibility of the page, in both themes."""
+    script = Path(__file__).parents[1].joinpath("support", "accessibility.js").read_text(encoding="utf-8")
+    found = []
+    for theme in ("dark", "light"):
+        media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        browser.refresh()
+        wait_for(lambda: len(visible(browser, "//*[@data-testid='stMetric']")) == 3, 20)
+        wait_for(lambda: not visible(browser, "//*[@data-testid='stStatusWidget']"), 20)
+        found += [f"{theme}: {fault}" for fault in browser.execute_script(script)]
+    return found
 
 
 def lever(browser: Any) -> None:

@@ -316,3 +316,67 @@ def test_the_scenario_stays_when_another_page_was_looked_at(page: AppTest, home:
         assert back.run().selectbox[0].value.stem == "other"
     finally:
         (home / "scenarios/other.yaml").unlink()
+
+
+def test_an_address_from_another_machine_says_that_its_result_is_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMCOST_HOME", str(furnish(tmp_path / "home")))
+    page = AppTest.from_file(str(APP), default_timeout=60)
+    page.query_params["result"] = "theirs-0123456789ab"
+    assert "not on this machine" in page.run().warning[0].value
+    assert not page.exception
+    assert not button(page, "Run").disabled
+
+
+@pytest.mark.parametrize("lost", ["quality", "cost_usd", "slo"])
+def test_a_result_of_another_version_is_explained_and_can_be_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    home = furnish(tmp_path / "home")
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    page = settle(button(AppTest.from_file(str(APP), default_timeout=60).run(), "Run").click().run())
+    folder = home / "results" / "tiny"
+    document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    for plan in document["plans"]:
+        del plan[lost]
+    (folder / "result.json").write_text(json.dumps(document), encoding="utf-8")
+    (folder / "SHA256SUMS").unlink()
+    page.run()
+    assert "version of simcost" in page.error[0].value or "older simcost" in page.error[0].value
+    assert not page.exception
+    assert page.text_area[0].value == TINY
+    settle(labelled(page.checkbox, "Run again even if the result is known").check().run())
+    settle(button(page, "Run").click().run())
+    assert page.header[0].value.startswith(VERDICT)
+
+
+def test_a_run_that_fails_half_way_is_explained(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, progress: Any, **__: Any) -> Any:
+        progress(0.5, "2 of 4 runs")
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr("simcost.scenario.runs.run.run", fails)
+    settle(button(page, "Run").click().run())
+    assert page.error[0].value.startswith("It ended unexpectedly (ZeroDivisionError")
+    assert not page.exception
+    assert not button(page, "Run").disabled
+
+
+def test_a_long_run_shows_one_replication_first(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, of = threading.Event(), run
+
+    def second_waits(loaded: Any, out: Path, *, seeds: int | None, **options: Any) -> Any:
+        assert seeds == 1 or go.wait(60)
+        return of(loaded, out, seeds=seeds, **options)
+
+    monkeypatch.setattr("views.runs.QUICK_REQUESTS", 0)
+    monkeypatch.setattr("views.background.QUICK_S", 60.0)
+    monkeypatch.setattr("simcost.scenario.runs.run.run", second_waits)
+    labelled(page.number_input, "Replicas").set_value(4).run(timeout=90)
+    assert "Preview: one replication" in badges(page)
+    assert "Cancel" in {one.label for one in page.button}
+    go.set()
+    settle(page)
+    assert "Preview" not in badges(page)
+    assert page.query_params["result"] != "tiny"
