@@ -74,6 +74,8 @@ def looked_at(address: str, folder: str, server: int) -> dict[str, float]:
             found[f"{name}_cpu_s"] = cpu_s(server) - begun_s
 
         note("sample", lambda: browser.get(address), lambda: figures(browser))
+        timed(lambda: None, lambda: "result=" in browser.current_url)  # figures stand before: those of its preview
+        time.sleep(2)
         known = browser.current_url
         firsts = []
         for _ in range(5):
