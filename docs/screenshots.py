@@ -78,6 +78,7 @@ def plans(browser: Any, address: str) -> None:
     """The first screen: the sample's result."""
     browser.get(address)
     wait_for(lambda: len(browser.find_elements("css selector", "[data-testid=stMetric]")) == 3)
+    wait_for(lambda: "result=" in browser.current_url)  # what stands before is its preview
 
 
 def fleet(browser: Any, address: str) -> None:
