@@ -39,6 +39,7 @@ def requests(plan: PlanSummary) -> Document:
         **_sides(served),
         **_pools(plan),
         **_overflow(plan),
+        **_forwarded(plan),
     }
 
 
@@ -52,6 +53,26 @@ def _overflow(plan: PlanSummary) -> Document:
         return {}
     usd = plan.by_category_usd.get("tokens", 0.0)
     return {"overflow": {"requests": plan.served[0].overflowed, "usd": usd, "per_month_usd": usd / plan.months}}
+
+
+def _forwarded(plan: PlanSummary) -> Document:
+    """Requests between services, of the first replication, and attainments as means; empty where there are none.
+
+    `final_attainment` is that of the final answers to the clients of the service, as is all of `slo`;
+    `own_attainment` that of its own answers.
+    """
+    found = [one.forwarded for one in plan.served if one.forwarded is not None]
+    if not found:
+        return {}
+    received = {"received": found[0].received} if found[0].received else {}
+    if not found[0].sends:
+        return received
+    return {
+        "escalated": found[0].escalated,
+        "fell_back": found[0].fell_back,
+        "own_attainment": mean_of(one.own_attainment for one in found),
+        "final_attainment": mean_of(one.slo.attainment for one in plan.served),
+    } | received
 
 
 def _pools(plan: PlanSummary) -> Document:

@@ -19,6 +19,22 @@ from simcost.slo import Check, JobReport, SloReport, is_to_reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarded:
+    """Requests that a service sends on to others, or gets from others."""
+
+    sends: bool
+    """True if it sends some on; its service levels are then those of the final answers to its clients."""
+    escalated: int
+    """Requests that it answered and sent on."""
+    fell_back: int
+    """Requests that it did not answer and sent on."""
+    received: int
+    """Requests of other services that it got; its service levels are of these too."""
+    own_attainment: float | None
+    """Share of the requests that were good at this service, whatever followed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """Outcomes of the requests."""
 
@@ -51,6 +67,8 @@ class Served:
     """Looked up by the router, and believed to be at the replica it chose; None = it looked none up."""
     sides: Sides | None = None
     """Prefill and decode apart; None = replicas do both."""
+    forwarded: Forwarded | None = None
+    """Requests sent on to other services, or got from them; None = there are none."""
     overflowed: int | None = None
     """Requests that an API answered, among the completed or timed out; None = the plan has no API."""
     adapter_loads: AdapterLoads | None = None

@@ -135,7 +135,14 @@ def _read_services(
     if faults:
         return None, _in_order(faults)
     loaded_services = LoadedServices(
-        services=services, sharing=trees.sharing, jobs=jobs, text=text, root=root, path=path, folder=folder
+        services=services,
+        sharing=trees.sharing,
+        forwarding=trees.forwarding,
+        jobs=jobs,
+        text=text,
+        root=root,
+        path=path,
+        folder=folder,
     )
     return loaded_services, []
 

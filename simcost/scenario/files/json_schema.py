@@ -18,7 +18,7 @@ from simcost.scenario.files.conform import classes, hints, item, kind, kinds
 from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.schema.scaling import FromManifest
 from simcost.scenario.schema.scenario import Plan, Scenario
-from simcost.scenario.schema.services import ServiceDemand, Sharing
+from simcost.scenario.schema.services import Forwarding, ServiceDemand, Sharing
 from simcost.units import Unit
 
 
@@ -38,6 +38,7 @@ def parts() -> Iterator[SchemaSection]:
     yield from within(Scenario)
     yield from within(ServiceDemand, "services[]")
     yield from within(Sharing, "plans[].sharing")
+    yield from list(within(Forwarding, "plans[].services.NAME"))[1:]
 
 
 def within(cls: type, path: str = "", of_kind: str | None = None) -> Iterator[SchemaSection]:
@@ -127,6 +128,7 @@ def _part(plan: Schema) -> Schema:
     """Part of a plan that serves one of several services; an empty one takes all from the plan."""
     properties = {name: value for name, value in plan["properties"].items() if name not in OF_A_PLAN}
     text = "How a plan serves one of several services."
+    properties |= _object(Forwarding)["properties"]
     return {"type": ["object", "null"], "description": text, "properties": properties, "additionalProperties": False}
 
 

@@ -13,6 +13,7 @@ from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import fault_at, shown, validate
+from simcost.scenario.files.forwarding import KEYS_OF_FORWARDING, forwarding_of
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.files.sharing import (
     KEY,
@@ -26,7 +27,7 @@ from simcost.scenario.files.sharing import (
 )
 from simcost.scenario.files.vary import vary_faults, vary_of
 from simcost.scenario.schema.scenario import Demand
-from simcost.scenario.schema.services import ServiceDemand, Sharing
+from simcost.scenario.schema.services import Forwarding, ServiceDemand, Sharing
 from simcost.units import format_seconds
 
 _OF_A_SERVICE = ("workload", "demand", "slo", "tenants")
@@ -55,6 +56,8 @@ class ServiceTrees:
     """That of the jobs, if there are any."""
     sharing: dict[tuple[str, str], Sharing]
     """By plan and service, of those on nodes that several services share."""
+    forwarding: dict[tuple[str, str], Forwarding]
+    """By plan and service, of those that send requests on."""
 
 
 def by_service(root: YamlNode, file: str) -> tuple[ServiceTrees, list[Fault]]:
@@ -78,6 +81,12 @@ def by_service(root: YamlNode, file: str) -> tuple[ServiceTrees, list[Fault]]:
         scenarios={name: _scenario(root, name, sound[name], _length(sound)) for name in sound},
         jobs=_jobs(root),
         sharing=sharing,
+        forwarding={
+            (str(name.value), service): said
+            for plan in items(root.get("plans"))
+            if (name := plan.get("name")) is not None
+            for service, said in forwarding_of(plan, services, file, faults).items()
+        },
     )
     return trees, faults
 
@@ -253,5 +262,7 @@ def _plan(plan: YamlNode, name: str) -> YamlNode:
     dropped = ("training_buy",) if name in sharing and beside_jobs(plan) else OF_JOBS
     base = {key: child for key, child in plan.value.items() if key not in (KEY, SHARING, *dropped, *apart)}
     said = part.value if isinstance(part.value, dict) else {}
-    own = replace(part, value={key: child for key, child in said.items() if key not in (SHARING, *OF_A_PLAN)})
+    own = replace(
+        part, value={key: child for key, child in said.items() if key not in (SHARING, *KEYS_OF_FORWARDING, *OF_A_PLAN)}
+    )
     return merge(replace(plan, value=base), own)

@@ -13,6 +13,7 @@ from simcost.scenario.inputs.recorded_demand import horizon_of
 from simcost.scenario.runs.resolve import FUTURES, ResolvedPlan, ResolvedScenario, settle
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import OnShared
+from simcost.scenario.schema.services import Forwarding
 from simcost.units import format_seconds
 
 
@@ -48,6 +49,10 @@ class ResolvedServices:
         """By service, the plan of those on a fleet that jobs share."""
         found = {name: {one.plan.name: one for one in each.plans}[plan] for name, each in self.questions.items()}
         return {name: one for name, one in found.items() if isinstance(one.plan.training, OnShared)}
+
+    def forwarding(self, plan: str) -> dict[str, Forwarding]:
+        """By service, what it sends on to others in a plan; none of those whose share is 0."""
+        return {name: one for (of, name), one in self.loaded.forwarding.items() if of == plan and one.targets()}
 
     def sharing_plans(self) -> dict[str, dict[str, ResolvedPlan]]:
         """By plan and service, of services on nodes that they share."""

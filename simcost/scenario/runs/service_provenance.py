@@ -39,7 +39,30 @@ def assumptions_of_services(services: ResolvedServices) -> list[str]:
     lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
     if len(services.demands) > 1:
         lines.append("Futures of different services are independent of each other.")
-    return [*lines, *([] if services.jobs is None else assumptions(services.jobs))]
+    return [
+        *lines,
+        *_assumptions_of_forwarding(services),
+        *([] if services.jobs is None else assumptions(services.jobs)),
+    ]
+
+
+def _assumptions_of_forwarding(services: ResolvedServices) -> list[str]:
+    """Sentences on requests that services send on, each once; none where there are none."""
+    plans = [services.forwarding(plan.name) for plan in services.loaded.first.scenario.plans]
+    each = [one for plan in plans for one in plan.values()]
+    lines = []
+    if each:
+        lines.append(
+            "Services that send requests on are judged by the final answers: TTFT and E2E count from the first "
+            "arrival, TPOT is that of the final answer, which replaces the first one; where it fails, the request is a "
+            "miss. A further answer is as long as the recorded one."
+        )
+    if any(one.cascade is not None and one.cascade.escalate for one in each):
+        lines.append(
+            "Requests are escalated at random, whatever their length, at the end of the first answer, the same ones in "
+            "all plans."
+        )
+    return lines
 
 
 def resolved_services_text(services: ResolvedServices) -> str:
@@ -82,8 +105,17 @@ def _plan(services: ResolvedServices, name: str, parts: dict[str, dict[str, Any]
         preempt = {one.pop("preempt") for one in rights.values()}
         found[SHARING] = {"preempt": preempt == {True}}
     return found | {
-        KEY: {service: _part(part, rights.get(service), service in beside) for service, part in parts.items()}
+        KEY: {
+            service: _part(part, rights.get(service), service in beside) | _forwarding(services, name, service)
+            for service, part in parts.items()
+        }
     }
+
+
+def _forwarding(services: ResolvedServices, plan: str, service: str) -> dict[str, Any]:
+    """Cascade and fallback of a service, where it has them."""
+    forwarding = services.loaded.forwarding.get((plan, service))
+    return {} if forwarding is None else {key: one for key, one in asdict(forwarding).items() if one is not None}
 
 
 def _part(plan: dict[str, Any], rights: dict[str, Any] | None, beside_jobs: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
 from simcost.scenario.runs.execution import RunOptions, watched
+from simcost.scenario.runs.final_answers import with_final_answers
 from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.results_folder import ComparedRuns, longest_s, results_by_plan
 from simcost.scenario.runs.service_jobs import jobs_of_services, list_jobs_of_services, on_fleet_of_jobs
@@ -22,32 +23,10 @@ from simcost.scenario.runs.service_provenance import (
     resolved_services_text,
 )
 from simcost.scenario.runs.service_results import of_services
-from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, list_serving_runs, serving_ledger
+from simcost.scenario.runs.service_stages import Key, SeparateRun, Stage, list_stages
+from simcost.scenario.runs.serving_runs import Arrivals, serving_ledger
 from simcost.scenario.runs.shared_runs import SharedRun, list_shared_runs, shared_ledger, shared_side
 from simcost.scenario.runs.tables import RunTables
-
-Key = tuple[str, str, int]
-"""Plan, service and replication."""
-
-
-@dataclass(slots=True, kw_only=True)
-class SeparateRun:
-    """One simulation of a service on nodes of its own."""
-
-    service: str
-    run: ServingRun
-    share: float = 0.0
-    """Share of it that is done."""
-
-    @property
-    def replication(self) -> int:
-        """Of its arrivals."""
-        return self.run.replication
-
-    @property
-    def label(self) -> str:
-        """Name of it in messages."""
-        return f"service {self.service!r}, {self.run.label}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +70,16 @@ class ServeServices:
 
 def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTables]:
     """Contribution of each plan in each replication."""
-    runs, training = _serving_runs(services, options), list_jobs_of_services(services, options.folder)
-    note = watched([*runs, *training], options.progress)
-    sides = _sides(services, runs, options, note)
+    stages, training = list_stages(services, options.folder), list_jobs_of_services(services, options.folder)
+    stages[0] += list_shared_runs(services, options.folder)
+    note = watched([*(run for stage in stages for run in stage), *training], options.progress)
+    arrivals = {
+        name: Arrivals(question.source, kept=1)
+        for name, question in services.questions.items()
+        if question.source is not None
+    }
+    sides = _sides(ServeServices(services=services, arrivals=arrivals, fresh=options.fresh), stages, options, note)
+    sides.services.update(with_final_answers(services, stages, arrivals, sides.services))
     trained = jobs_of_services(services, training, sides.services, options, note)
     rows = []
     for plan in (one.name for one in services.loaded.first.scenario.plans):
@@ -116,37 +102,18 @@ def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTab
     return rows
 
 
-def _serving_runs(services: ResolvedServices, options: RunOptions) -> list[SeparateRun | SharedRun]:
-    """Each service alone, those on nodes that they share together."""
-    sharing = services.loaded.sharing
-    runs = [
-        SeparateRun(service=name, run=run)
-        for name, question in services.questions.items()
-        for run in list_serving_runs(
-            question, options.folder, without=[plan for plan, service in sharing if service == name]
-        )
-    ]
-    return [*runs, *list_shared_runs(services, options.folder)]
-
-
 def _sides(
-    services: ResolvedServices,
-    runs: Sequence[SeparateRun | SharedRun],
+    task: ServeServices,
+    stages: Sequence[Stage],
     options: RunOptions,
     note: Callable[[], None],
 ) -> ServiceSides:
-    """Simulate the services."""
-    arrivals = {
-        name: Arrivals(question.source, kept=1)
-        for name, question in services.questions.items()
-        if question.source is not None
-    }
-
-    task = ServeServices(services=services, arrivals=arrivals, fresh=options.fresh)
+    """Simulate the services, those to which others send requests after these."""
     found = ServiceSides()
-    for one in options.workers.execute(runs, task, note=note):
-        found.services.update(one.services)
-        found.shared.update(one.shared)
+    for runs in stages:
+        for one in options.workers.execute(runs, task, note=note):
+            found.services.update(one.services)
+            found.shared.update(one.shared)
     return found
 
 

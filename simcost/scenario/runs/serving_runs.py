@@ -10,20 +10,22 @@ from simcost.scenario.runs.resolve import Source
 
 if TYPE_CHECKING:
     from simcost.trace.requests.batch import RequestBatch
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from platform import node
+from types import MappingProxyType
 
 from simcost.errors import RunError
 from simcost.ledger.requests import Ledger
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, run_key
+from simcost.scenario.runs.forwarding import ForwardingRun, joined
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, key_of, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledger_memory import MEMORY
-from simcost.scenario.storage.ledgers import ROWS, load_ledger, save_ledger, with_rows_in
+from simcost.scenario.storage.ledgers import ROWS, load_ledger, save_ledger, with_rows_in, without_rows
 from simcost.sim.serving.pool import Pool
 
 KEPT_UP_TO = 3_000_000
@@ -82,6 +84,10 @@ class ServingRun:
     folder: Path
     other_pools: tuple[Pool, ...] = ()
     """Further pools behind the same router."""
+    incoming: tuple[ForwardingRun, ...] = ()
+    """Runs of other services that send requests on to it."""
+    with_rows: bool = False
+    """True if the outcome of each request is kept, whatever their number: requests are sent on from it, or to it."""
     plans: list[ResolvedPlan] = field(default_factory=list)
     share: float = 0.0
     """Share of it that is done."""
@@ -97,15 +103,43 @@ def run_label(plans: Sequence[str], replication: int) -> str:
     return f"plan {', '.join(map(repr, plans))}, replication {replication}"
 
 
-def list_serving_runs(question: ResolvedScenario, folder: Path, *, without: Collection[str] = ()) -> list[ServingRun]:
-    """The distinct runs of a question but for some plans; those that meet the same arrivals stand together."""
+def list_serving_runs(
+    question: ResolvedScenario,
+    folder: Path,
+    *,
+    without: Collection[str] = (),
+    incoming: Mapping[tuple[str, int], tuple[ForwardingRun, ...]] = MappingProxyType({}),
+    with_rows: Collection[str] = (),
+) -> list[ServingRun]:
+    """The distinct runs of a question; those that meet the same arrivals stand together.
+
+    Args:
+        question: the question.
+        folder: that of the runs.
+        without: plans that are left out.
+        incoming: requests that other services send on, by plan and replication.
+        with_rows: plans whose runs keep the outcome of each request.
+    """
     runs: dict[str, ServingRun] = {}
     for replication in range(question.seeds):
         for plan in (one for one in question.plans if one.plan.name not in without):
             pool, other_pools = plan.sampled(replication), plan.sampled_others(replication)
-            key = run_key(question, pool, replication, other_pools)
-            one = ServingRun(pool=pool, other_pools=other_pools, replication=replication, folder=folder / key[:32])
-            runs.setdefault(key, one).plans.append(plan)
+            key, forwarded = (
+                run_key(question, pool, replication, other_pools),
+                incoming.get((plan.plan.name, replication), ()),
+            )
+            if forwarded:
+                key = key_of(own=key, incoming=[one.identity() for one in forwarded])
+            one = ServingRun(
+                pool=pool,
+                other_pools=other_pools,
+                replication=replication,
+                folder=folder / key[:32],
+                incoming=forwarded,
+            )
+            one = runs.setdefault(key, one)
+            one.plans.append(plan)
+            one.with_rows |= plan.plan.name in with_rows
     return list(runs.values())
 
 
@@ -118,17 +152,20 @@ def serving_ledger(
     question: ResolvedScenario, run: ServingRun, arrivals: Arrivals, tell: Callable[[float], None], *, fresh: bool
 ) -> Ledger:
     """The stored ledger, or that of a new simulation."""
-    if not fresh and (stored := reused(run.folder, load_ledger)) is not None:
-        return stored
+    assessed = keeps_rows(run, arrivals)
+    stored = None if fresh else reused(run.folder, load_ledger)
+    if stored is not None and (stored.outcomes.rows is not None or not run.with_rows):
+        return stored if assessed else without_rows(stored)
     with whole_folder(run.folder) as draft:
-        rows = draft / ROWS if keeps_rows(run, arrivals) else None
+        rows = draft / ROWS if assessed or run.with_rows else None
         ledger = simulated(question, run, arrivals, tell, rows=rows)
         save_ledger(ledger, draft)
-    return MEMORY.keep(run.folder, with_rows_in(ledger, run.folder))
+    kept = MEMORY.keep(run.folder, with_rows_in(ledger, run.folder))
+    return kept if assessed else without_rows(kept)
 
 
 def keeps_rows(run: ServingRun, arrivals: Arrivals) -> bool:
-    """True if a run keeps the outcome of each request, from which its percentiles are then exact."""
+    """True if the percentiles of a run are exact, from the outcome of each request."""
     return run.replication == 0 and arrivals.expected <= ROWS_UP_TO
 
 
@@ -150,7 +187,7 @@ def simulated(
 
     serve = partial(simulate_pools, (run.pool, *run.other_pools)) if run.other_pools else partial(simulate, run.pool)
     return serve(
-        arrivals.of(run.replication),
+        joined(arrivals.of(run.replication), run.incoming),
         horizon_s=arrivals.horizon_s,
         seed=replication_seed(question.seed, run.replication),
         limits=question.limits,

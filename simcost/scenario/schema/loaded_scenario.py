@@ -9,7 +9,7 @@ from pathlib import Path
 from simcost.catalog import Catalog
 from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.schema.scenario import Scenario
-from simcost.scenario.schema.services import Sharing
+from simcost.scenario.schema.services import Forwarding, Sharing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class LoadedServices:
     """By name, in the order of the file; a plan in them holds the part of this service."""
     sharing: Mapping[tuple[str, str], Sharing]
     """By plan and service, of those on nodes that several services share."""
+    forwarding: Mapping[tuple[str, str], Forwarding]
+    """By plan and service, of those that send requests on to others."""
     jobs: LoadedScenario | None = None
     """The jobs as a scenario of their own under the same plans; None = there are none."""
     text: str

@@ -8,7 +8,7 @@ from annotated_types import MinLen
 from simcost.scenario.schema.scenario import Demand, Workload
 from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
-from simcost.units import PositiveCount
+from simcost.units import PositiveCount, Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,51 @@ class ServiceDemand:
     """Targets of its requests."""
     tenants: tuple[TenantTerms, ...] = ()
     """Terms of its tenants that have some of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cascade:
+    """A share of the answers of a service is not good enough: another service answers these requests again."""
+
+    to: Annotated[str, MinLen(1)]
+    """Name of the service that answers again, such as one with a larger model."""
+    escalate: Share
+    """Share of the answered requests that are sent on when their answer is complete, drawn for each request from the
+    seed; the same requests in all plans."""
+    with_answer: bool = False
+    """True if the first answer is a part of the further prompt; false = the prompt is the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """What a service does not answer goes to another: rejected, timed out, or lost with its replica."""
+
+    to: Annotated[str, MinLen(1)]
+    """Name of the service that answers instead. A request is sent on unless it has by then missed the `ttft` or `e2e`
+    of its `slo`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarding:
+    """Requests that a service sends on to others."""
+
+    cascade: Cascade | None = None
+    """After its answer."""
+    fallback: Fallback | None = None
+    """Instead of its answer."""
+
+    def targets(self) -> tuple[str, ...]:
+        """Names of the services that get requests; none where a share is 0."""
+        cascade = self.cascade if self.cascade is not None and self.cascade.escalate else None
+        return tuple(dict.fromkeys(one.to for one in (cascade, self.fallback) if one is not None))
+
+    def only_to(self, service: str) -> "Forwarding":
+        """What of it goes to one service."""
+        cascade, fallback = self.cascade, self.fallback
+        return Forwarding(
+            cascade=cascade if cascade is not None and cascade.to == service and cascade.escalate else None,
+            fallback=fallback if fallback is not None and fallback.to == service else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,14 @@ def with_rows_in(ledger: Ledger, folder: Path) -> Ledger:
     return moved if ledger.prefill is None else replace(moved, prefill=with_rows_in(ledger.prefill, folder))
 
 
+def without_rows(ledger: Ledger) -> Ledger:
+    """The ledger without the outcome of each request."""
+    if ledger.outcomes.rows is None:
+        return ledger
+    bare = replace(ledger, outcomes=replace(ledger.outcomes, rows=None))
+    return bare if ledger.prefill is None else replace(bare, prefill=without_rows(ledger.prefill))
+
+
 def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:
     window, metric, bucket = np.nonzero(histograms)
     return pa.table({"window": window, "metric": metric, "bucket": bucket, "count": histograms[window, metric, bucket]})

@@ -58,6 +58,12 @@ def _check_apart(loaded: LoadedServices) -> None:
             f"{loaded.path}: {names} share nodes, so that none can be optimised without the others; give each a `buy` "
             "of its own in its part of the plans, or ask for one service in a scenario of its own"
         )
+    if loaded.forwarding:
+        names = ", ".join(dict.fromkeys(service for _, service in loaded.forwarding))
+        raise InputError(
+            f"{loaded.path}: {names} send requests on to other services, so that none can be optimised without the "
+            "others; take `cascade` and `fallback` out, then compare the plans found with them by `simcost run`"
+        )
     for name, one in loaded.services.items():
         if any(getattr(plan.buy, "commitments", ()) for plan in one.scenario.plans):
             raise InputError(

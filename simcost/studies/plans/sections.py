@@ -121,7 +121,12 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
     return [
         Part(title="Plans compared", titled=False, rows=tables.comparison(document), said=tables.legend(document)),
         *futures_view.bills(document),
-        Part(title="Services", rows=service_view.table(document), said=service_view.unallocated(document), left=2),
+        Part(
+            title="Services",
+            rows=service_view.table(document),
+            said=[*service_view.forwarded(document), *service_view.unallocated(document)],
+            left=2,
+        ),
         Part(title="Pools", rows=pool_view.table(document), said=pool_view.overflow(document), left=2),
         Part(title="Differences from the baseline", rows=tables.differences(document), detail=True),
         Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),

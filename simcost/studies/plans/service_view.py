@@ -86,6 +86,27 @@ def unallocated(document: Document) -> list[str]:
     return [f"{plan['name']}: {text}" for plan in document["plans"] if (text := _beside_services(plan))]
 
 
+def forwarded(document: Document) -> list[str]:
+    """Requests that services sent on to others; a sentence per plan and service that does."""
+    if not has_services(document):
+        return []
+    return [
+        f"{plan['name']}: {service['name']} sent on {_sent_on(service)}; attainment is of final answers, of its own "
+        f"ones it is {share(service['own_attainment'])}"
+        for plan, service in _pairs(document)
+        if "escalated" in service
+    ]
+
+
+def _sent_on(service: Document) -> str:
+    """`600 of 3,000 answers and 12 requests that it did not answer`."""
+    answered, failed = service["escalated"], service["fell_back"]
+    parts = (
+        [f"{count(answered)} of {count(service['requests']['completed'])} answers"] if answered or not failed else []
+    )
+    return " and ".join([*parts, *([f"{count(failed)} requests that it did not answer"] if failed else [])])
+
+
 def _beside_services(plan: Document) -> str:
     """Money of the jobs, and unused money; empty where there is none."""
     parts = " and ".join(f"{usd(usd_per_month)} of {part}" for part, usd_per_month in _unallocated(plan))

@@ -1,0 +1,106 @@
+"""Services of a plan that send requests on to others: cascades and fallbacks, and what cannot be combined with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from simcost.errors import Fault, did_you_mean
+from simcost.scenario.files.by_kind import adapter
+from simcost.scenario.files.conform import Conform
+from simcost.scenario.files.faults import fault_at, validate
+from simcost.scenario.files.nodes import YamlNode, is_given, items
+from simcost.scenario.files.sharing import KEY, beside_jobs, on_nodes_of_plan
+from simcost.scenario.schema.services import Forwarding
+
+KEYS_OF_FORWARDING = ("cascade", "fallback")
+
+
+def forwarding_of(
+    plan: YamlNode, services: Mapping[str, YamlNode], file: str, faults: list[Fault]
+) -> dict[str, Forwarding]:
+    """What the services of a plan send on, by name; `services`: their requests as they are written."""
+    parts = plan.get(KEY)
+    if parts is None or not isinstance(parts.value, dict):
+        return {}
+    found: dict[str, Forwarding] = {}
+    for name, part in parts.value.items():
+        said = {key: node for key in KEYS_OF_FORWARDING if is_given(node := part.get(key)) and node is not None}
+        if not said:
+            continue
+        node = Conform(file, faults).node(replace(part, value=dict(said)), Forwarding)
+        forwarding, wrong = validate(adapter(Forwarding), node, file)
+        faults += wrong
+        own = [fault for one in said.values() for fault in _faults(plan, name, one, services, file)]
+        faults += own
+        if forwarding is not None and not own:
+            found[name] = forwarding
+    faults += _cycle_faults(parts, found, file)
+    return found
+
+
+def _faults(plan: YamlNode, name: str, said: YamlNode, services: Mapping[str, YamlNode], file: str) -> Iterator[Fault]:
+    """Contradictions of one cascade or fallback of the service `name`."""
+    to = said.get("to")
+    if to is None or not isinstance(to.value, str):
+        return
+    if to.value == name:
+        yield fault_at(to, "is the service itself; name another one that answers these requests", file)
+        return
+    if services and to.value not in services:
+        near = did_you_mean(to.value, list(services)) or f"; services are {', '.join(services)}"
+        yield fault_at(to, f"{to.value!r} is none of the services{near}", file)
+        return
+    shared = on_nodes_of_plan(plan)
+    together = shared if len(shared) > 1 or beside_jobs(plan) else []
+    for service in (name, to.value):
+        if service in together:
+            message = (
+                f"cannot be combined with shared nodes, and {service!r} runs on those of the plan; give it a `buy` of "
+                "its own"
+            )
+            yield fault_at(said, message, file)
+        for message in _request_faults(service, services.get(service)):
+            yield fault_at(said, message, file)
+
+
+def _request_faults(name: str, service: YamlNode | None) -> Iterator[str]:
+    """Requests of a service that can neither be sent on nor be joined by others."""
+    if service is None:
+        return
+    workload, demand = service.get("workload"), service.get("demand")
+    streams = [one for source in (workload, demand and demand.get("requests")) for one in items(source)]
+    if any(is_given(one.get("tenant")) for one in streams):
+        yield f"cannot be combined with tenants, and requests of {name!r} have some; take `tenant` out of the workload"
+    if any((kind := one.get("kind")) is not None and kind.value == "closed" for one in streams):
+        yield (
+            f"cannot be combined with a closed loop, and the clients of {name!r} are one; write a workload whose "
+            "requests come when they do"
+        )
+
+
+def _cycle_faults(parts: YamlNode, found: Mapping[str, Forwarding], file: str) -> Iterator[Fault]:
+    """Services whose requests may come back to them: each cycle once, at the first service of it."""
+    told: set[str] = set()
+    for name in found:
+        path = _way_back(name, found)
+        if path and not told & set(path):
+            told |= set(path)
+            way = " to ".join(map(repr, (*path, name)))
+            node = parts.get(name)
+            keys = [one for key in KEYS_OF_FORWARDING if node is not None and (one := node.get(key)) is not None]
+            yield fault_at((keys or [parts])[0], f"sends requests from {way}; take one of these out", file)
+
+
+def _way_back(name: str, found: Mapping[str, Forwarding]) -> list[str]:
+    """Services from one back to it, itself first; empty where there is no way."""
+    ways, seen = [[name]], {name}
+    while ways:
+        way = ways.pop()
+        for to in found[way[-1]].targets() if way[-1] in found else ():
+            if to == name:
+                return way
+            if to not in seen:
+                seen.add(to)
+                ways.append([*way, to])
+    return []
