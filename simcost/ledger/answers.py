@@ -67,12 +67,14 @@ class Answers:
     @property
     def completed(self) -> npt.NDArray[np.bool_]:
         """True of each request that was answered."""
-        return self.status == _DONE
+        done: npt.NDArray[np.bool_] = self.status == _DONE
+        return done
 
     @property
     def failed(self) -> npt.NDArray[np.bool_]:
         """True of each request that left without an answer."""
-        return self.status > _DONE
+        failed: npt.NDArray[np.bool_] = self.status > _DONE
+        return failed
 
     def of(self, numbers: Ints) -> "Answers":
         """Those to some requests, in their order; numbers beyond the last are of requests that came after the end."""
