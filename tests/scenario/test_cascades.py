@@ -1,0 +1,92 @@
+"""Cascades and fallbacks between services: what is wrong with them, and what results and other verbs say."""
+
+from pathlib import Path
+
+import pytest
+from support.commands import refused
+from support.scenarios import SERVICES, write
+
+from simcost.present.terminal import text
+from simcost.scenario.checks.load import find_faults, load_with_services
+from simcost.scenario.files.json_schema import json_schema
+from simcost.scenario.runs.run import run
+from simcost.studies.plans.sections import parts, read
+
+CHAT, SEARCH = "chat: {scaling: {kind: fixed, replicas: 1}", "search: {scaling: {kind: fixed, replicas: 1}"
+CASCADE = (CHAT, f"{CHAT}, cascade: {{to: search, escalate: 20%}}")
+WORKLOAD = "workload: {kind: synthetic, rate: 0.3/s, lengths: {prompt_median: 200, output_median: 30}}"
+
+
+def with_chat(rest: str) -> tuple[str, str]:
+    return CHAT, f"{CHAT}, {rest}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        (
+            [with_chat("cascade: {to: serch, escalate: 20%}")],
+            "cascade.to",
+            "'serch' is none of the services; did you mean",
+        ),
+        ([with_chat("cascade: {to: chat, escalate: 20%}")], "cascade.to", "is the service itself; name another one"),
+        ([with_chat("cascade: {to: search, escalate: 120%}")], "cascade.escalate", "'120%' must be at most 1"),
+        ([with_chat("cascade: {to: search, escalate: -1%}")], "cascade.escalate", "'-1%'"),
+        ([with_chat("cascade: {to: search}")], "cascade.escalate", "is required, and missing"),
+        ([with_chat("cascade: {to: search, share: 20%}")], "cascade.share", "unknown key 'share'"),
+        ([with_chat("fallback: {to: nowhere}")], "fallback.to", "'nowhere' is none of the services; services are chat"),
+        (
+            [CASCADE, (SEARCH, f"{SEARCH}, fallback: {{to: chat}}")],
+            "cascade",
+            "sends requests from 'chat' to 'search' to 'chat'; take one of these out",
+        ),
+        (
+            [
+                CASCADE,
+                ("    chat: {buy: {offer: aws/g6.xlarge}}\n    search: {buy: {offer: aws/g6.2xlarge}}", "    chat: {}"),
+                ("  - name: one\n", "  - name: one\n    buy: {offer: aws/g6.12xlarge}\n"),
+                ("  - name: two\n", "  - name: two\n    buy: {offer: aws/g6.12xlarge}\n"),
+            ],
+            "cascade",
+            "cannot be combined with shared nodes, and 'chat' runs on those of the plan; give it a `buy` of its own",
+        ),
+        (
+            [CASCADE, (WORKLOAD, WORKLOAD.replace("rate:", "tenant: acme, rate:"))],
+            "cascade",
+            "cannot be combined with tenants, and requests of 'search' have some",
+        ),
+        (
+            [
+                CASCADE,
+                (WORKLOAD, "workload: {kind: closed, clients: 3, lengths: {prompt_median: 9, output_median: 9}}"),
+            ],
+            "cascade",
+            "cannot be combined with a closed loop, and the clients of 'search' are one",
+        ),
+    ],
+)
+def test_a_fault_is_located_and_says_what_to_do(
+    tmp_path: Path, changes: list[tuple[str, str]], path: str, message: str
+) -> None:
+    found = find_faults(write(tmp_path, *changes, text=SERVICES))
+    mine = [one for one in found if one.path == f"plans.0.services.chat.{path}" and one.message.startswith(message)]
+    assert mine, found
+    assert all(one.line > 0 for one in found)
+
+
+def test_the_schema_knows_cascades_in_a_part_of_a_plan_alone() -> None:
+    members = json_schema()["$defs"]
+    assert members["Part"]["properties"]["cascade"]["anyOf"][0] == {"$ref": "#/$defs/Cascade"}
+    assert "fallback" not in members["Plan"]["properties"]
+
+
+def test_optimize_refuses_services_that_send_requests_on(tmp_path: Path) -> None:
+    assert "chat send requests on to other services" in refused("optimize", write(tmp_path, CASCADE, text=SERVICES))
+
+
+def test_a_result_says_how_many_were_sent_on(tmp_path: Path) -> None:
+    run(load_with_services(write(tmp_path, CASCADE, text=SERVICES)), tmp_path / "out", seeds=1)
+    document = read(tmp_path / "out")[0]
+    shown = " ".join(text(document, parts(document)).split())
+    assert "- one: chat sent on " in shown
+    assert "Requests are escalated at random" in shown
