@@ -22,7 +22,7 @@ from simcost.scenario.runs.run import run
 from simcost.scenario.runs.service_stages import list_stages, placed
 from simcost.scenario.runs.serving_runs import ServingRun
 from simcost.scenario.schema.loaded_scenario import LoadedServices
-from simcost.scenario.schema.services import Cascade, Fallback, Forwarding
+from simcost.scenario.schema.services import Cascade, Forwarding, ServiceFallback
 from simcost.scenario.storage.ledgers import load_ledger
 from simcost.trace.requests.batch import RequestBatch, concat, merge
 
@@ -194,7 +194,7 @@ def test_latencies_add_up_as_by_hand(tmp_path: Path) -> None:
     link = ForwardingRun(
         source="small",
         rows=first,
-        forwarding=Forwarding(cascade=Cascade(to="large", escalate=1.0), fallback=Fallback(to="large")),
+        forwarding=Forwarding(cascade=Cascade(to="large", escalate=1.0), fallback=ServiceFallback(to="large")),
         limits=LatencyLimits(ttft_s=3.0),
         seed=1,
         replication=0,

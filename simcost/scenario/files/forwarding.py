@@ -19,7 +19,7 @@ KEYS_OF_FORWARDING = ("cascade", "fallback")
 def forwarding_of(
     plan: YamlNode, services: Mapping[str, YamlNode], file: str, faults: list[Fault]
 ) -> dict[str, Forwarding]:
-    """What the services of a plan send on, by name; `services`: their requests as they are written."""
+    """Requests that the services of a plan send on, by name; `services`: their requests as they are written."""
     parts = plan.get(KEY)
     if parts is None or not isinstance(parts.value, dict):
         return {}

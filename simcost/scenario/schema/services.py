@@ -44,8 +44,8 @@ class Cascade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fallback:
-    """What a service does not answer goes to another: rejected, timed out, or lost with its replica."""
+class ServiceFallback:
+    """Requests that a service does not answer go to another: rejected, timed out, or lost with their replica."""
 
     to: Annotated[str, MinLen(1)]
     """Name of the service that answers instead. A request is sent on unless it has by then missed the `ttft` or `e2e`
@@ -58,7 +58,7 @@ class Forwarding:
 
     cascade: Cascade | None = None
     """After its answer."""
-    fallback: Fallback | None = None
+    fallback: ServiceFallback | None = None
     """Instead of its answer."""
 
     def targets(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class Forwarding:
         return tuple(dict.fromkeys(one.to for one in (cascade, self.fallback) if one is not None))
 
     def only_to(self, service: str) -> "Forwarding":
-        """What of it goes to one service."""
+        """The part of it that goes to one service."""
         cascade, fallback = self.cascade, self.fallback
         return Forwarding(
             cascade=cascade if cascade is not None and cascade.to == service and cascade.escalate else None,
