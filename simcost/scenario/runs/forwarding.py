@@ -44,7 +44,7 @@ class ForwardingRun:
     rows: Path
     """Parquet file with the outcome of each request of the run that sends them."""
     forwarding: Forwarding
-    """What goes to this one service."""
+    """The part that goes to this one service."""
     limits: LatencyLimits
     """Of the service that sends them."""
     seed: int
