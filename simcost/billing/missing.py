@@ -37,6 +37,7 @@ class MissingPrices:
         faults: list[tuple[int, Fault]] = []
         for message, lines in self.lines.items():
             rows = np.flatnonzero(np.isin(usage.line, lines))
-            count = f" ({len(rows):,} rows)" if len(rows) > 1 else ""
+            number = len(rows) if usage.file_rows is None else int(usage.file_rows[rows].sum())
+            count = f" ({number:,} rows)" if number > 1 else ""
             faults.append((int(rows[0]), located(usage.path, usage.place(int(rows[0])), f"{message}{count}")))
         raise FaultsError([fault for _, fault in sorted(faults, key=lambda pair: pair[0])])

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from simcost.tables.encoding import is_utf8, not_utf8, wide_encoding, without_mark
@@ -95,7 +95,13 @@ class RecordBlock:
     def placer(self, aside: Sequence[int] = ()) -> Callable[[int], str]:
         """The place of the i-th record that is left when those at the indices `aside`, in order, are taken out."""
         before = [index - i for i, index in enumerate(aside)]
-        return lambda i: placed(*self.number(i + bisect_right(before, i)))
+        return partial(_place, self.row, self.line, self.numbers, before)
+
+
+def _place(row: int, line: int, numbers: Sequence[tuple[int, int]] | None, before: Sequence[int], i: int) -> str:
+    """The place of the i-th record; it does not hold the bytes of its block."""
+    i += bisect_right(before, i)
+    return placed(row + i, line + i) if numbers is None else placed(*numbers[i])
 
 
 def count_lines(data: bytes) -> int:

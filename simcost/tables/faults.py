@@ -42,6 +42,11 @@ class Faults:
             self.add(*say(int(i)))
         self.count += max(len(at) - FAULTS_SHOWN, 0)
 
+    def extend(self, others: "Faults") -> None:
+        """Add the faults of another list."""
+        self.shown += others.shown[: FAULTS_SHOWN - len(self.shown)]
+        self.count += others.count
+
     def check(self) -> None:
         """Raise FaultsError if there are any."""
         more = self.count - len(self.shown)

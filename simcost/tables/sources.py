@@ -221,10 +221,10 @@ def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
                 columns={ours: good[name] for ours, name in theirs.items()},
                 theirs=theirs,
                 malformed=[(f"row {row + i}", reason) for i, reason in sorted(bad.items())],
-                place=partial(_row, row + kept),
+                place=partial(_row, row + kept if bad else range(row, row + table.num_rows)),
             )
             row += table.num_rows
 
 
-def _row(numbers: Ints, i: int) -> str:
+def _row(numbers: Sequence[int] | Ints, i: int) -> str:
     return f"row {numbers[i]}"

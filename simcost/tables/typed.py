@@ -6,6 +6,7 @@ The meaning of an empty cell, a number and a time is decided here and in `cells`
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from simcost.tables.sources import Chunk, open_chunks
 from simcost.units import NS_PER_S
 
 _NONE: Mapping[str, str] = {}
+ZONES = "says no zone, but others of this file do; say it in all"
 LATEST_NS = 2**62
 """Differences of times below stay within 64 bits."""
 
@@ -125,6 +127,7 @@ class TypedTable:
         missing: cells without a value: empty, or bad.
         blank: how many rows were passed over.
         no_zone: how many rows have dates that do not say their zone.
+        noted: (column, message) -> faults noted of several batches; None of a whole table, whose notes are in `faults`.
     """
 
     declared: DeclaredTable
@@ -142,6 +145,7 @@ class TypedTable:
     rows: int = 0
     blank: int = 0
     no_zone: int = 0
+    noted: dict[tuple[str, str], Faults] | None = None
     place: Callable[[int], str] = str
 
     def __len__(self) -> int:
@@ -171,18 +175,27 @@ class TypedTable:
 
     def findings(self) -> list[tuple[str, int, str]]:
         """Findings on rows passed over and times assumed: kind, count and message."""
-        decisive = self.declared.blank
-        nothing = "anything in them" if decisive is None else " and ".join(decisive)
-        found = [
-            ("blank", self.blank, f"rows without {nothing} were passed over"),
-            ("no_zone", self.no_zone, "rows have times that say no zone; they were read as UTC"),
-        ]
-        return [(kind, count, f"{count:,} {message}") for kind, count, message in found if count]
+        return passed_over(self.declared, self.blank, self.no_zone)
 
     def note(self, ours: str, bad: Flags, wrong: str) -> None:
         """A fault for each of the rows flagged."""
+        faults = self.faults if self.noted is None else self.noted.setdefault((ours, wrong), Faults(self.path))
+        faults.add_all(np.flatnonzero(bad), self.teller(ours, wrong))
+
+    def teller(self, ours: str, wrong: str) -> Callable[[int], tuple[str, str]]:
+        """Place and message of a row whose cell is wrong."""
         name = self.theirs[ours]
-        self.faults.add_all(np.flatnonzero(bad), lambda i: (self.place(i), f"{name}: {self.cell(ours, i)} {wrong}"))
+        return lambda i: (self.place(i), f"{name}: {self.cell(ours, i)} {wrong}")
+
+
+def passed_over(declared: DeclaredTable, blank: int, no_zone: int) -> list[tuple[str, int, str]]:
+    """Findings on rows passed over and times assumed: kind, count and message."""
+    nothing = "anything in them" if declared.blank is None else " and ".join(declared.blank)
+    found = [
+        ("blank", blank, f"rows without {nothing} were passed over"),
+        ("no_zone", no_zone, "rows have times that say no zone; they were read as UTC"),
+    ]
+    return [(kind, count, f"{count:,} {message}") for kind, count, message in found if count]
 
 
 Check = Callable[[TypedTable], None]
@@ -212,7 +225,7 @@ def read_typed(
         FaultsError: bad cells, and rows that could not be split or are not UTF-8, with their lines, all at once.
         TraceError: a column of a type that cannot be read, a damaged file, or no rows.
     """
-    intake = _Intake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
+    intake = Intake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
     for chunk in open_chunks(path, head.container, lambda _: dict(theirs), declared.what):
         try:
             intake.add(chunk)
@@ -222,8 +235,8 @@ def read_typed(
 
 
 @dataclass(slots=True)
-class _Intake:
-    """Gathers the columns of the chunks."""
+class Intake:
+    """Gatherer of the columns of chunks."""
 
     gathered: TypedTable
     parts: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
@@ -243,7 +256,7 @@ class _Intake:
         at = np.flatnonzero(kept)
         for ours, cells in read.items():
             self._keep(ours, cells, chunk.columns[ours], at)
-        self.places.append(lambda i: chunk.place(int(at[i])))
+        self.places.append(chunk.place if kept.all() else partial(_at, chunk.place, at))
         self.starts.append(self.starts[-1] + len(at))
 
     def _cells(self, ours: str, column: pa.Array, chunk: Chunk) -> Cells:
@@ -299,12 +312,28 @@ class _Intake:
     def table(self, check: Check | None) -> TypedTable:
         """All rows. Raises FaultsError for bad cells, TraceError without a row."""
         table = self.gathered
-        table.rows, table.place = self.starts[-1], self._place
-        if not table.rows:
+        if not self.rows:
             table.faults.check()
             raise TraceError(f"{table.path}: no rows; give a {table.declared.what}")
-        for (what, ours), parts in self.parts.items():
-            values = np.concatenate(parts)
+        self.join()
+        for ours in table.theirs:
+            self._check(ours, table.declared.column(ours))
+        if check is not None:
+            check(table)
+        table.faults.check()
+        return table
+
+    @property
+    def rows(self) -> int:
+        """Rows gathered."""
+        return self.starts[-1]
+
+    def join(self) -> None:
+        """Make arrays of the parts."""
+        table = self.gathered
+        table.rows, table.place = self.rows, self._place
+        for what, ours in list(self.parts):
+            values = np.concatenate(self.parts.pop((what, ours)))
             if what == "missing":
                 table.missing[ours] = values
             elif what == "naive":
@@ -312,12 +341,6 @@ class _Intake:
             else:
                 self._stores(ours)[ours] = values
         table.no_zone = int(np.sum(np.logical_or.reduce(list(table.naive.values())))) if table.naive else 0
-        for ours in table.theirs:
-            self._check(ours, table.declared.column(ours))
-        if check is not None:
-            check(table)
-        table.faults.check()
-        return table
 
     def _stores(self, ours: str) -> dict[str, Any]:
         table = self.gathered
@@ -335,11 +358,16 @@ class _Intake:
         if declared.kind == "time" and declared.one_zone:
             naive = table.naive[ours]
             if (~naive & ~table.missing[ours]).any():
-                table.note(ours, naive, "says no zone, but others of this file do; say it in all")
+                table.note(ours, naive, ZONES)
 
     def _place(self, row: int) -> str:
         part = bisect_right(self.starts, row) - 1
         return self.places[part](row - self.starts[part])
+
+
+def _at(place: Callable[[int], str], at: Ints, i: int) -> str:
+    """The place of the i-th of the rows `at`."""
+    return place(int(at[i]))
 
 
 def codes(known: dict[str, int], text: pa.Array) -> Ints:

@@ -9,9 +9,12 @@ import pyarrow.compute as pc
 
 from simcost.tables.cells import Flags
 from simcost.tables.columns import Column, DeclaredTable
+from simcost.tables.faults import Faults
 from simcost.tables.header import peek
-from simcost.tables.typed import TypedTable, read_typed
+from simcost.tables.typed import TypedTable
+from simcost.tables.typed_batches import TypedBatches
 from simcost.trace.usage import token_columns
+from simcost.trace.usage.sums import UsageBatch, UsageSums
 from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S
 
@@ -85,28 +88,52 @@ def read_usage(
     """
     head = peek(path, USAGE.what)
     theirs = _columns(head.names, mapping or {}, path)
-    table = read_typed(path, head, USAGE, theirs, _check)
-    counted = [ours for ours in theirs if ours.startswith(token_columns.COLUMN)]
+    batches = TypedBatches(path=path, head=head, declared=USAGE, theirs=theirs, check=_check)
+    sums = UsageSums(machines="resource" in theirs)
+    for table in batches:
+        if not batches.faults.count:
+            sums.add(_batch(table, len(batches) - len(table), provider, region))
+    if batches.faults.count or not len(batches):
+        batches.finish()
+    found = sums.columns()
+    usage = UsageRows(
+        start_s=found["start_s"],
+        end_s=found["end_s"],
+        quantity=found["quantity"],
+        price_usd=found["price_usd"],
+        interrupted=found["interrupted"],
+        line=found["line"],
+        keys=sums.keys(),
+        tags=tuple(ours.removeprefix(_TAG) for ours in theirs if ours.startswith(_TAG)),
+        resource=found.get("resource"),
+        findings=tuple({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
+        path=path,
+        place=lambda i: batches.place(int(found["first"][i])),
+        file_rows=found.get("file_rows"),
+    )
+    _no_overlap(usage, batches, found["first"], tuple(sums.machines_known))
+    batches.finish()
+    return usage
+
+
+def _batch(table: TypedTable, before: int, provider: str, region: str) -> UsageBatch:
+    """The rows of a batch, before which the file has so many; columns of tokens are below each other."""
+    counted = [ours for ours in table.theirs if ours.startswith(token_columns.COLUMN)]
     row = np.tile(np.arange(len(table)), max(len(counted), 1))
     start_s, end_s = _span_s(table)
     keys, line = _lines(_texts(table, counted, row), provider, region)
-    usage = UsageRows(
+    return UsageBatch(
         start_s=start_s[row],
         end_s=end_s[row],
         quantity=np.concatenate([table.numbers[ours] for ours in counted]) if counted else _at_a_time(table),
         price_usd=_numbers(table, "price", np.nan)[row],
         interrupted=_numbers(table, "interrupted", 0.0)[row] == 1,
-        line=line,
         keys=keys,
-        tags=tuple(ours.removeprefix(_TAG) for ours in theirs if ours.startswith(_TAG)),
-        resource=_distinct([table.text("resource")])[1][row] if "resource" in table else None,
-        findings=tuple({"kind": kind, "count": count, "message": text} for kind, count, text in table.findings()),
-        path=path,
-        place=lambda i: table.place(int(row[i])),
+        line=line,
+        first=row + before,
+        machines=table.texts("resource"),
+        resource=table.codes["resource"][row] if "resource" in table else None,
     )
-    _no_overlap(usage, table, row)
-    table.faults.check()
-    return usage
 
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -226,12 +253,20 @@ def _otherwise(column: pa.Array, value: str) -> pa.Array:
     return pc.if_else(pc.equal(column, ""), value, column)
 
 
-def _no_overlap(usage: UsageRows, table: TypedTable, row: Ints) -> None:
+def _no_overlap(usage: UsageRows, batches: TypedBatches, first: Ints, machines: Sequence[str]) -> None:
     """One machine is not two: its runs of a line follow one another."""
     if usage.resource is None:
         return
     order = np.lexsort((usage.end_s, usage.start_s, usage.line, usage.resource))
     same = (np.diff(usage.resource[order]) == 0) & (np.diff(usage.line[order]) == 0)
     over = same & (usage.start_s[order][1:] < usage.end_s[order][:-1] - _SLACK_S)
-    again = np.isin(np.arange(len(table)), row[order[1:][over]])
-    table.note("resource", again, "runs already in another row at that time")
+    rows, at = np.unique(first[order[1:][over]], return_index=True)
+    named = dict(zip(rows.tolist(), usage.resource[order[1:][over][at]].tolist(), strict=True))
+    noted = batches.noted.setdefault(("resource", "overlap"), Faults(batches.path))
+    noted.add_all(
+        rows,
+        lambda row: (
+            batches.place(row),
+            f"{batches.theirs['resource']}: {machines[named[row]]!r} runs already in another row at that time",
+        ),
+    )

@@ -25,7 +25,10 @@ KEY = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UsageRows:
-    """Rows of usage as columns; `line` names each row's line of usage."""
+    """Rows of usage as columns; `line` names each row's line of usage.
+
+    Where a file does not name its machines, its rows of one line, time and price are one row here.
+    """
 
     start_s: Floats
     """Seconds since 1970."""
@@ -49,7 +52,9 @@ class UsageRows:
     path: Path | None = None
     """The file; None of a run."""
     place: Callable[[int], str] | None = None
-    """Location of the i-th row in it."""
+    """Location of the i-th row in it, of its first row where it stands for several."""
+    file_rows: Ints | None = None
+    """How many rows of the file each row stands for; None = one."""
 
     def __len__(self) -> int:
         return len(self.start_s)

@@ -1,0 +1,112 @@
+"""Typed columns of a declared table, batch by batch: in memory is one batch, and what the caller keeps of it."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from simcost.errors import TraceError
+from simcost.tables.cells import TimeRule
+from simcost.tables.columns import DeclaredTable
+from simcost.tables.faults import Faults
+from simcost.tables.header import Head
+from simcost.tables.sources import open_chunks
+from simcost.tables.typed import ZONES, Check, Intake, TypedTable, passed_over
+
+
+@dataclass(slots=True, kw_only=True)
+class TypedBatches:
+    """The rows of a declared table as tables of some rows each, in the order of the file.
+
+    The batches of a file with faults are given as well; `finish` raises them all at once, as `read_typed` does. No
+    column of the table may be `unique`.
+
+    Attributes:
+        check: notes what is wrong with rows whose cells are good, by those rows alone.
+        faults: bad cells so far.
+        noted: (column, message) -> what `check` noted so far.
+    """
+
+    path: Path
+    head: Head
+    declared: DeclaredTable
+    theirs: Mapping[str, str]
+    check: Check
+    faults: Faults = field(init=False)
+    noted: dict[tuple[str, str], Faults] = field(default_factory=dict)
+    _rules: dict[str, TimeRule] = field(default_factory=dict)
+    _naive: dict[str, Faults] = field(default_factory=dict)
+    """Dates that do not say their zone, by column: faults where another row says one."""
+    _zoned: set[str] = field(default_factory=set)
+    _places: list[Callable[[int], str]] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=lambda: [0])
+    _blank: int = 0
+    _no_zone: int = 0
+
+    def __post_init__(self) -> None:
+        self.faults = Faults(self.path)
+
+    def __len__(self) -> int:
+        """Rows read so far."""
+        return self._starts[-1]
+
+    def __iter__(self) -> Iterator[TypedTable]:
+        """Each batch. Raises TraceError for a column of a type that cannot be read, or a damaged file."""
+        for chunk in open_chunks(self.path, self.head.container, lambda _: dict(self.theirs), self.declared.what):
+            intake = Intake(self._empty())
+            try:
+                intake.add(chunk)
+            except pa.ArrowException as error:
+                raise TraceError(f"{self.path}: a column holds neither text nor numbers nor times: {error}") from error
+            table = intake.gathered
+            self._blank += table.blank
+            if intake.rows:
+                intake.join()
+                self._no_zone += table.no_zone
+                self._zones(table)
+                self.check(table)
+                self._places.append(intake.places[0])
+                self._starts.append(self._starts[-1] + len(table))
+                yield table
+
+    def _empty(self) -> TypedTable:
+        return TypedTable(
+            declared=self.declared,
+            path=self.path,
+            theirs=self.theirs,
+            faults=self.faults,
+            rules=self._rules,
+            noted=self.noted,
+        )
+
+    def _zones(self, table: TypedTable) -> None:
+        for ours, naive in table.naive.items():
+            if self.declared.column(ours).one_zone:
+                if (~naive & ~table.missing[ours]).any():
+                    self._zoned.add(ours)
+                faults = self._naive.setdefault(ours, Faults(self.path))
+                faults.add_all(np.flatnonzero(naive), table.teller(ours, ZONES))
+
+    def place(self, row: int) -> str:
+        """The place of a row, counted from 0 over all batches."""
+        part = bisect_right(self._starts, row) - 1
+        return self._places[part](row - self._starts[part])
+
+    def findings(self) -> list[tuple[str, int, str]]:
+        """Findings as those of the whole table."""
+        return passed_over(self.declared, self._blank, self._no_zone)
+
+    def finish(self) -> None:
+        """Raise FaultsError for all faults of the file, TraceError if it had no row."""
+        if not len(self):
+            self.faults.check()
+            raise TraceError(f"{self.path}: no rows; give a {self.declared.what}")
+        for ours, naive in self._naive.items():
+            if ours in self._zoned:
+                self.faults.extend(naive)
+        for noted in self.noted.values():
+            self.faults.extend(noted)
+        self.faults.check()

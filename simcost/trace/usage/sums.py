@@ -1,0 +1,107 @@
+"""Sums of usage: rows of a file of one line, time and price become one, in memory that follows what differs."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simcost.trace.usage.usage import Floats, Ints
+
+MERGE_ROWS = 1_000_000
+"""Rows that wait at least before they are added up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UsageBatch:
+    """Some rows of a file, as in `UsageRows`; keys, lines and machines are numbered for themselves."""
+
+    start_s: Floats
+    end_s: Floats
+    quantity: Floats
+    price_usd: Floats
+    interrupted: npt.NDArray[np.bool_]
+    keys: tuple[tuple[str, ...], ...]
+    line: Ints
+    first: Ints
+    """Number of the row in the file, from 0."""
+    machines: tuple[str, ...]
+    resource: Ints | None
+    """Indices into `machines`."""
+
+
+@dataclass(slots=True)
+class UsageSums:
+    """Rows gathered; quantities are added in the order of the file, so that batches leave no trace in the sums.
+
+    Rows of named machines, and those that the provider interrupted, stay apart.
+    """
+
+    machines: bool
+    """True if the file names its machines."""
+    keys_known: dict[tuple[str, ...], int] = field(default_factory=dict)
+    machines_known: dict[str, int] = field(default_factory=dict)
+    _parts: list[dict[str, npt.NDArray[Any]]] = field(default_factory=list)
+    _waiting: int = 0
+    _merged: int = 0
+
+    def add(self, batch: UsageBatch) -> None:
+        """Take rows that follow those taken before."""
+        line = np.array([self.keys_known.setdefault(key, len(self.keys_known)) for key in batch.keys], np.int64)
+        part: dict[str, npt.NDArray[Any]] = {
+            "start_s": batch.start_s,
+            "end_s": batch.end_s,
+            "quantity": batch.quantity,
+            "price_usd": batch.price_usd,
+            "interrupted": batch.interrupted,
+            "line": line[batch.line],
+            "first": batch.first,
+        }
+        if batch.resource is None:
+            part["file_rows"] = np.ones(len(batch.line), np.int64)
+        else:
+            known = self.machines_known
+            codes = np.array([known.setdefault(name, len(known)) for name in batch.machines], np.int64)
+            part["resource"] = codes[batch.resource]
+        self._parts.append(part)
+        self._waiting += len(batch.line)
+        if not self.machines and self._waiting >= max(self._merged, MERGE_ROWS):
+            self._merge()
+
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """The lines, in alphabetical order."""
+        return tuple(sorted(self.keys_known))
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All rows, in the order of the file; lines are indices into `keys`."""
+        if self.machines:
+            found = self._joined()
+        else:
+            self._merge()
+            (found,) = self._parts
+        rank = np.empty(len(self.keys_known), np.int64)
+        rank[[self.keys_known[key] for key in self.keys()]] = np.arange(len(rank))
+        found["line"] = rank[found["line"]]
+        order = np.lexsort((found["line"], found["first"]))
+        for name in found:
+            found[name] = found[name][order]
+        return found
+
+    def _joined(self) -> dict[str, npt.NDArray[Any]]:
+        """The parts as one, column by column, so that no two whole copies are held."""
+        names = list(self._parts[0])
+        return {name: np.concatenate([part.pop(name) for part in self._parts]) for name in names}
+
+    def _merge(self) -> None:
+        found = self._joined()
+        apart = np.where(found["interrupted"], found["first"], -1)
+        keys = (apart, found["price_usd"].view(np.int64), found["end_s"], found["start_s"], found["line"])
+        order = np.lexsort([key for key in keys if (key != key[0]).any()] or [found["line"]])
+        new = np.ones(len(order), np.bool_)
+        new[1:] = np.logical_or.reduce([np.diff(key[order]) != 0 for key in keys])
+        begin = order[new]
+        group = np.cumsum(new) - 1
+        merged = {name: column[begin] for name, column in found.items()}
+        for name in ("quantity", "file_rows"):
+            merged[name] = np.bincount(group, found[name][order], minlength=len(begin)).astype(found[name].dtype)
+        self._parts, self._waiting, self._merged = [merged], 0, len(begin)
