@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from simcost.tables.sources import Container, Find, open_chunks
+from simcost.tables.spool import ColumnSpool
 
 WHAT = "log of jobs"
 
@@ -19,6 +20,7 @@ class LogTable:
 
     Attributes:
         columns: ours -> values, as text or as the log's own type, of equal length.
+        rows: how many.
         theirs: ours -> the log's column, for messages.
         place: where the i-th row stands, e.g. `row 17 (line 18)`.
         malformed: rows that are not in `columns` because they could not be split: place and reason.
@@ -27,6 +29,7 @@ class LogTable:
     """
 
     columns: Mapping[str, pa.Array]
+    rows: int
     theirs: Mapping[str, str]
     place: Callable[[int], str]
     malformed: Sequence[tuple[str, str]] = ()
@@ -34,12 +37,12 @@ class LogTable:
     grace: bool = False
 
     def __len__(self) -> int:
-        return next((len(column) for column in self.columns.values()), 0)
+        return self.rows
 
 
 def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -> LogTable:
     """All rows of a CSV or Parquet file. Raises TraceError as `open_chunks` does."""
-    parts: dict[str, list[pa.Array]] = {}
+    columns = ColumnSpool(path)
     places: list[Callable[[int], str]] = []
     starts, malformed, theirs = [0], [], {}
     for chunk in open_chunks(path, container, find, what):
@@ -47,8 +50,7 @@ def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -
         theirs = dict(chunk.theirs)
         rows = next((len(column) for column in chunk.columns.values()), 0)
         if rows:
-            for ours, column in chunk.columns.items():
-                parts.setdefault(ours, []).append(column)
+            columns.add(chunk.columns)
             places.append(chunk.place)
             starts.append(starts[-1] + rows)
 
@@ -56,14 +58,8 @@ def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -
         part = bisect_right(starts, i) - 1
         return places[part](i - starts[part])
 
-    columns = {ours: joined(parts[ours]) if ours in parts else pa.array([], pa.string()) for ours in theirs}
-    return LogTable(columns=columns, theirs=theirs, place=place, malformed=malformed)
-
-
-def joined(arrays: Sequence[pa.Array]) -> pa.Array:
-    """Arrays of one type one after the other."""
-    chunked = pa.chunked_array(arrays)
-    if pa.types.is_dictionary(chunked.type):
-        chunked = chunked.cast(chunked.type.value_type)
-    one = chunked.combine_chunks()
-    return one if isinstance(one, pa.Array) else pa.concat_arrays(one.chunks)
+    columns.finish()
+    nothing = {ours: pa.array([], pa.string()) for ours in theirs}
+    return LogTable(
+        columns=columns if starts[-1] else nothing, theirs=theirs, place=place, malformed=malformed, rows=starts[-1]
+    )

@@ -12,7 +12,7 @@ from simcost.tables.typed import Cells, read_cells
 from simcost.trace.jobs.dependencies import read_after
 from simcost.trace.jobs.formats import JOBS
 from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Flags, Ints, Jobs
-from simcost.trace.jobs.nodes import coded
+from simcost.trace.jobs.nodes import coded, compact_texts
 from simcost.trace.jobs.rejections import Sieve, finding, how_many
 from simcost.trace.jobs.times import LogTimes, Times, read_times
 from simcost.trace.requests.writer import iso_utc
@@ -56,13 +56,13 @@ class Columns:
         """Whole numbers; `otherwise` where empty."""
         cells = self.cells(ours)
         if cells is None:
-            return np.broadcast_to(np.asarray(otherwise, np.int64), len(self.sieve.table))
+            return otherwise if isinstance(otherwise, np.ndarray) else np.broadcast_to(otherwise, len(self.sieve.table))
         return np.where(cells.empty, otherwise, cells.values)
 
-    def text(self, ours: str, kept: Ints) -> pa.Array | None:
-        """Texts of the rows kept; None without such a column."""
+    def text(self, ours: str, kept: Ints | None) -> pa.Array | None:
+        """Texts of the rows kept, None = all; None without such a column."""
         cells = self.cells(ours)
-        return None if cells is None else cells.values.take(pa.array(kept))
+        return None if cells is None else _texts(cells.values, kept)
 
     def sizes(self) -> dict[str, Ints]:
         """GPUs, their elastic range, and the other things asked for."""
@@ -79,7 +79,7 @@ class Columns:
         cpu_milli = 0 if cores is None else np.rint(np.nan_to_num(cores) * 1000).astype(np.int64)
         return {
             "gpus": gpus,
-            "gpu_milli": np.where(gpus == 0, 1000, milli),
+            "gpu_milli": np.where(gpus == 0, 1000, milli) if (gpus == 0).any() else milli,
             "min_gpus": low,
             "max_gpus": high,
             "cpu_milli": self.whole("cpu_milli", cpu_milli),
@@ -91,7 +91,7 @@ class Columns:
         """Yes or no; what is neither counts as `otherwise`."""
         cells = self.cells(ours)
         if cells is None:
-            return np.full(len(self.sieve.table), otherwise)
+            return np.broadcast_to(otherwise, len(self.sieve.table))
         flags: Flags = np.where(np.isnan(cells.values), otherwise, cells.values == 1)
         return flags
 
@@ -144,40 +144,54 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
     after = read_after(sieve, ids)
     sieve.check()
     kept = _sorted(sieve, times.submit)
-    zero = int(times.submit[kept[0]])
-    taken = pa.array(kept)
-    codes = {ours: coded(columns.text(ours, kept), len(kept)) for ours in ("pool", "user", "gpu_type")}
-    known: dict[str, Any] = {name: values[kept] for name, values in numbers.items()}
-    known |= {ours: None if (one := reals[ours]) is None else one[kept] for ours in CHECKPOINTS}
+    submit = _taken(times.submit, kept)
+    zero, count = int(submit[0]), len(submit)
+    codes = {ours: coded(columns.text(ours, kept), count) for ours in ("pool", "user", "gpu_type")}
+    known: dict[str, Any] = {name: _taken(values, kept) for name, values in numbers.items()}
+    known |= {ours: None if (one := reals[ours]) is None else _taken(one, kept) for ours in CHECKPOINTS}
     known |= {name: values for name, (values, _) in codes.items()}
+    due = _taken(deadline, kept)
     return Jobs(
         **known,
-        job_id=np.array(ids.take(taken).to_pylist(), np.object_),
-        submit_s=times.submit[kept] - zero,
-        deadline_s=np.where(deadline[kept] == NONE, NONE, deadline[kept] - zero),
+        job_id=compact_texts(_texts(ids, kept)),
+        submit_s=submit - zero,
+        deadline_s=due if due.strides == (0,) else np.where(due == NONE, NONE, due - zero),
         pools=codes["pool"][1],
         users=codes["user"][1],
         gpu_types=codes["gpu_type"][1],
         users_known=codes["user"][1] != ("",),
-        status=_status(columns.text("status", kept), len(kept)),
-        preemptible=columns.flags("preemptible", otherwise=True)[kept],
-        spot_ok=columns.flags("spot_ok", otherwise=False)[kept],
+        status=_status(columns.text("status", kept), count),
+        preemptible=_taken(columns.flags("preemptible", otherwise=True), kept),
+        spot_ok=_taken(columns.flags("spot_ok", otherwise=False), kept),
         source=source,
         start_utc=iso_utc(zero * NS_PER_S) if clock.epoch else None,
-        recorded_wait_s=None if times.wait is None else times.wait[kept],
+        recorded_wait_s=None if times.wait is None else _taken(times.wait, kept),
         state_bytes=_state(reals, kept),
-        after=None if after is None else after[kept],
+        after=None if after is None else _taken(after, kept),
     )
+
+
+def _taken(values: Any, kept: Ints | None) -> Any:
+    """Rows of an array; None = all of them, without a copy."""
+    return values if kept is None else values[kept]
+
+
+def _texts(values: pa.Array, kept: Ints | None) -> pa.Array:
+    return values if kept is None else values.take(pa.array(kept))
 
 
 def _blank(sieve: Sieve) -> Flags:
     """Rows without anything in them."""
-    blank: Flags = np.logical_and.reduce([empty(column) for column in sieve.table.columns.values()])
+    blank = np.ones(len(sieve.table), np.bool_)
+    for column in sieve.table.columns.values():
+        blank &= empty(column)
     return blank
 
 
-def _sorted(sieve: Sieve, submit: Ints) -> Ints:
-    """The rows kept, by submission; equal times keep the order of the log."""
+def _sorted(sieve: Sieve, submit: Ints) -> Ints | None:
+    """The rows kept, by submission, None = all as they are; equal times keep the order of the log."""
+    if sieve.keep.all() and not (np.diff(submit) < 0).any():
+        return None
     kept = np.flatnonzero(sieve.keep)
     if late := int((np.diff(submit[kept]) < 0).sum()):
         sieve.findings.append(
@@ -266,13 +280,13 @@ def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
     return limit
 
 
-def _state(reals: dict[str, Floats | None], kept: Ints) -> Floats | None:
+def _state(reals: dict[str, Floats | None], kept: Ints | None) -> Floats | None:
     """Size of a checkpoint: as stated, else 14 bytes a parameter."""
     stated, params = reals["state_bytes"], reals["params"]
     if params is None:
-        return None if stated is None else stated[kept]
+        return None if stated is None else _taken(stated, kept)
     guess = params * _BYTES_PER_PARAM
-    found: Floats = (guess if stated is None else np.where(np.isnan(stated), guess, stated))[kept]
+    found: Floats = _taken(guess if stated is None else np.where(np.isnan(stated), guess, stated), kept)
     return found
 
 
@@ -280,7 +294,7 @@ def _deadlines(columns: Columns, clock: LogTimes, submit: Ints) -> Ints:
     """On the clock of the log; NONE = none."""
     times = clock.columns.get("deadline_s")
     if times is None:
-        return np.full(len(submit), NONE, np.int64)
+        return np.broadcast_to(np.int64(NONE), len(submit))
     passed = times.known & (times.s < submit)
     columns.sieve.drop(passed, "deadline", "deadline_s", "the deadline is before submission")
     return np.where(times.known, times.s, NONE)
@@ -288,9 +302,9 @@ def _deadlines(columns: Columns, clock: LogTimes, submit: Ints) -> Ints:
 
 def _status(column: pa.Array | None, rows: int) -> Ints:
     """Outcomes as indices into STATUS, by the first word of the log's."""
-    found = np.full(rows, STATUS.index("unknown"), np.int64)
     if column is None:
-        return found
+        return np.broadcast_to(STATUS.index("unknown"), rows)
+    found = np.full(rows, STATUS.index("unknown"), np.int64)
     text = pc.utf8_lower(column)
     word = pc.replace_substring_regex(text, r"[\s+].*$", "")
     for name, words in _OUTCOMES.items():

@@ -16,7 +16,7 @@ NONE = -1
 class Jobs:
     """A job trace: arrays of equal length, sorted by `submit_s` (stable: equal times keep the order of the log)."""
 
-    job_id: npt.NDArray[np.object_]
+    job_id: npt.NDArray[Any]
     """As text, unique."""
     submit_s: Ints
     """From the submission of the first job kept; floor of fractions."""

@@ -82,6 +82,7 @@ def read_kubernetes(path: Path) -> LogTable:
     columns = {ours: pa.array([_text(row.get(ours)) for row in rows], pa.string()) for ours in _COLUMNS}
     return LogTable(
         columns=columns,
+        rows=len(rows),
         theirs=dict(zip(_COLUMNS, _COLUMNS, strict=True)),
         malformed=malformed,
         place=lambda i: places[i],

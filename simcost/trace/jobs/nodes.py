@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 _GPUS_PER_PHILLY_NODE = 8
 _MOST = 1_000_000
+_SLICE = 100_000
 _WHAT = "list of nodes, as CSV with node,gpus[,pool,cpu_milli,memory_mib,gpu_type,rack,domain]"
 
 
@@ -174,3 +176,11 @@ def coded(column: pa.Array | None, rows: int) -> tuple[Ints, tuple[str, ...]]:
         return np.zeros(rows, np.int64), ("",)
     encoded = as_text(column).fill_null("").dictionary_encode()
     return encoded.indices.to_numpy().astype(np.int64), tuple(encoded.dictionary.to_pylist())
+
+
+def compact_texts(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Texts as an array that holds no Python objects."""
+    found: npt.NDArray[Any] = np.empty(len(texts), np.dtypes.StringDType())
+    for begin in range(0, len(texts), _SLICE):
+        found[begin : begin + _SLICE] = texts[begin : begin + _SLICE].to_pylist()
+    return found

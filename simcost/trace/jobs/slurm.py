@@ -76,6 +76,7 @@ def read_sacct(path: Path) -> LogTable:
     theirs["gpus"] = table.theirs.get("alloc") or table.theirs["asked"]
     return LogTable(
         columns=columns | _resources(tres),
+        rows=len(rows),
         theirs=theirs,
         malformed=table.malformed,
         findings=said,

@@ -12,7 +12,7 @@ from simcost.errors import TraceError
 from simcost.outputs import whole_file
 from simcost.tables.json_objects import finite_json
 from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Jobs
-from simcost.trace.jobs.nodes import coded
+from simcost.trace.jobs.nodes import coded, compact_texts
 
 VERSION = 1
 KEY = b"simcost.jobs"
@@ -150,7 +150,7 @@ def _jobs(path: Path, table: pa.Table, said: dict[str, Any]) -> Jobs:
     user, users = coded(texts["user"], table.num_rows)
     known = {"pool": said["pools"], "gpu_type": said["gpu_types"], "status": STATUS}
     codes = {name: _indices(path, name, texts[name], names) for name, names in known.items()}
-    ids = np.array(table["job_id"].to_pylist(), np.object_)
+    ids = compact_texts(table["job_id"])
     after = None
     if "after" in table.column_names:
         after = np.empty(table.num_rows, np.object_)
