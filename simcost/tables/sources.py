@@ -36,7 +36,7 @@ Find = Callable[[Sequence[str]], dict[str, str]]
 """From the columns present to ours -> theirs; raises TraceError for those missing."""
 
 _HEAD_BYTES = 65_536
-_PARQUET_ROWS = 262_144
+_PARQUET_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
+from weakref import finalize
 
 import pyarrow as pa
 
@@ -39,6 +40,7 @@ class ColumnSpool(Mapping[str, pa.Array]):
                 batch = pa.record_batch(list(parts), names=self._names)
                 if self._writer is None:
                     self._file = TemporaryFile()  # noqa: SIM115  # lives as long as the columns
+                    finalize(self, self._file.close)
                     self._writer = pa.ipc.new_file(
                         self._file, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
                     )
@@ -54,6 +56,8 @@ class ColumnSpool(Mapping[str, pa.Array]):
             self._writer.close()
 
     def __getitem__(self, name: str) -> pa.Array:
+        if name not in self._names:
+            raise KeyError(name)
         if self._writer is None:
             return joined(self._waiting[name])
         options = pa.ipc.IpcReadOptions(included_fields=[self._names.index(name)])

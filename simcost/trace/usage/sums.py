@@ -19,8 +19,8 @@ class UsageBatch:
     start_s: Floats
     end_s: Floats
     quantity: Floats
-    price_usd: Floats
-    interrupted: npt.NDArray[np.bool_]
+    price_usd: Floats | None
+    interrupted: npt.NDArray[np.bool_] | None
     keys: tuple[tuple[str, ...], ...]
     line: Ints
     first: Ints
@@ -52,11 +52,13 @@ class UsageSums:
             "start_s": batch.start_s,
             "end_s": batch.end_s,
             "quantity": batch.quantity,
-            "price_usd": batch.price_usd,
-            "interrupted": batch.interrupted,
             "line": line[batch.line],
             "first": batch.first,
         }
+        if batch.price_usd is not None:
+            part["price_usd"] = batch.price_usd
+        if batch.interrupted is not None:
+            part["interrupted"] = batch.interrupted
         if batch.resource is None:
             part["file_rows"] = np.ones(len(batch.line), np.int64)
         else:
@@ -65,7 +67,7 @@ class UsageSums:
             part["resource"] = codes[batch.resource]
         self._parts.append(part)
         self._waiting += len(batch.line)
-        if not self.machines and self._waiting >= max(self._merged, MERGE_ROWS):
+        if not self.machines and self._waiting >= max(self._merged // 2, MERGE_ROWS):
             self._merge()
 
     def keys(self) -> tuple[tuple[str, ...], ...]:
@@ -85,7 +87,11 @@ class UsageSums:
         order = np.lexsort((found["line"], found["first"]))
         for name in found:
             found[name] = found[name][order]
-        return found
+        absent = {
+            "price_usd": np.broadcast_to(np.nan, len(order)),
+            "interrupted": np.broadcast_to(np.False_, len(order)),
+        }
+        return absent | found
 
     def _joined(self) -> dict[str, npt.NDArray[Any]]:
         """The parts as one, column by column, so that no two whole copies are held."""
@@ -94,11 +100,16 @@ class UsageSums:
 
     def _merge(self) -> None:
         found = self._joined()
-        apart = np.where(found["interrupted"], found["first"], -1)
-        keys = (apart, found["price_usd"].view(np.int64), found["end_s"], found["start_s"], found["line"])
-        order = np.lexsort([key for key in keys if (key != key[0]).any()] or [found["line"]])
+        keys = [found["end_s"], found["start_s"], found["line"]]
+        if "price_usd" in found:
+            keys.insert(0, found["price_usd"].view(np.int64))
+        if "interrupted" in found:
+            keys.insert(0, np.where(found["interrupted"], found["first"], -1))
+        order = np.lexsort(keys)
         new = np.ones(len(order), np.bool_)
-        new[1:] = np.logical_or.reduce([np.diff(key[order]) != 0 for key in keys])
+        new[1:] = False
+        for key in keys:
+            new[1:] |= np.diff(key[order]) != 0
         begin = order[new]
         group = np.cumsum(new) - 1
         merged = {name: column[begin] for name, column in found.items()}
