@@ -15,6 +15,7 @@ from typing import NoReturn
 from simcost import __version__
 from simcost.cli import advise, app, completion, report, train
 from simcost.cli.examples import add_examples
+from simcost.cli.remote_files import local_copies
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.studies.actuals import command as focus
 from simcost.studies.autoscaling import command as autoscale
@@ -61,8 +62,9 @@ def _run(argv: Sequence[str] | None) -> int:
     """Run one verb; errors go to stderr."""
     try:
         arguments = parsed(sys.argv[1:] if argv is None else argv)
-        check_written(arguments)
-        arguments.verb(arguments)
+        with local_copies(arguments):
+            check_written(arguments)
+            arguments.verb(arguments)
         sys.stdout.flush()
     except TerminatedError as error:
         print("terminated; what was finished is kept", file=sys.stderr)

@@ -399,7 +399,8 @@ def sourced(
     from simcost.scenario.storage.folders import sha256_of
 
     read = files or ([arguments.file] if "file" in arguments else [])
-    inputs = {os.path.relpath(path): sha256_of(path) for path in read if path}
+    fetched = getattr(arguments, "fetched", {})
+    inputs = {fetched.get(path) or os.path.relpath(path): sha256_of(path) for path in read if path}
     known = result if isinstance(result, Mapping) else values(result)
     provenance = {"simcost_version": __version__, "inputs": inputs}
     provenance |= {key: known[key] for key in ("catalog_date", "prices") if known.get(key) is not None}

@@ -41,7 +41,8 @@ def add(verbs: Any) -> None:
 def _add_run(verbs: Any) -> None:
     run = verb(verbs, "run", _run, "simulate the plans of a scenario and compare them")
     run.add_argument("file", type=Path, help="scenario YAML")
-    output_folder(run, "--out", help="results folder (default: results/SCENARIO)")
+    output_folder(run, "--out", help="results folder, or s3://BUCKET/PREFIX (default: results/SCENARIO)")
+    run.set_defaults(upload="")
     run.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
     engine(run)
     run.add_argument("--fresh", action="store_true", help="run again what is already known")
@@ -53,7 +54,9 @@ def _add_run(verbs: Any) -> None:
 def _run(arguments: Arguments) -> None:
     from simcost.scenario.checks.load import load_with_services
     from simcost.scenario.runs.run import run
+    from simcost.scenario.storage.folders import SUMS
     from simcost.studies.plans.sections import write_html
+    from simcost.tables.object_stores import upload
 
     gates = gates_of(arguments)
     loaded = load_with_services(arguments.file, arguments.data)
@@ -74,6 +77,8 @@ def _run(arguments: Arguments) -> None:
             progress=progress,
         )
         files = [*document["files"], os.path.relpath(write_html(out))]
+        if arguments.upload:
+            upload(out, arguments.upload, SUMS)
     show(arguments, document | {"files": files}, "plans.sections")
     check_gates(arguments, document, gates, "plans.sections")
 

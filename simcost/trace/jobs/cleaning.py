@@ -12,7 +12,7 @@ from simcost.tables.typed import Cells, read_cells
 from simcost.trace.jobs.dependencies import read_after
 from simcost.trace.jobs.formats import JOBS
 from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Flags, Ints, Jobs
-from simcost.trace.jobs.nodes import coded, compact_texts
+from simcost.trace.jobs.nodes import coded, compact_texts, repeated
 from simcost.trace.jobs.rejections import Sieve, finding, how_many
 from simcost.trace.jobs.times import LogTimes, Times, read_times
 from simcost.trace.requests.writer import iso_utc
@@ -41,10 +41,7 @@ class Columns:
         if cells is None:
             return pa.array(np.arange(1, len(self.sieve.table) + 1)).cast(pa.string())
         self.sieve.drop(cells.empty, "job_id", "job_id", "the id is missing")
-        codes = cells.values.dictionary_encode().indices.to_numpy()
-        again = np.ones(len(codes), np.bool_)
-        again[np.unique(codes, return_index=True)[1]] = False
-        self.sieve.drop(again, "duplicate", "job_id", "the id is there above")
+        self.sieve.drop(repeated(cells.values), "duplicate", "job_id", "the id is there above")
         return cells.values
 
     def real(self, ours: str) -> Floats | None:
@@ -257,7 +254,7 @@ def _limits(columns: Columns, duration: Ints, error: float) -> Ints:
     """The users' estimates; those that the log lacks are duration x (1 + error), and a finding says so."""
     sieve = columns.sieve
     stated = columns.real("limit_s")
-    assumed = np.ceil(np.round(duration * (1.0 + error), 6)).astype(np.int64)
+    assumed = np.ceil(np.round(duration * (1.0 + error), 6)).astype(np.int64) if error else duration
     missing = np.ones(len(duration), np.bool_) if stated is None else np.isnan(stated)
     limit = assumed
     if stated is not None:

@@ -184,3 +184,17 @@ def compact_texts(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     for begin in range(0, len(texts), _SLICE):
         found[begin : begin + _SLICE] = texts[begin : begin + _SLICE].to_pylist()
     return found
+
+
+def repeated(texts: pa.Array) -> npt.NDArray[np.bool_]:
+    """True for each text that is there before: a table of all texts would be larger than they are."""
+    hashes = np.empty(len(texts), np.int64)
+    for begin in range(0, len(texts), _SLICE):
+        hashes[begin : begin + _SLICE] = [hash(text) for text in texts[begin : begin + _SLICE].to_pylist()]
+    order = np.argsort(hashes, kind="stable")
+    at = np.flatnonzero(np.diff(hashes[order]) == 0)
+    rows = np.unique(order[np.append(at, at + 1)])
+    codes = texts.take(pa.array(rows)).dictionary_encode().indices.to_numpy()
+    found = np.zeros(len(texts), np.bool_)
+    found[rows] = codes <= np.append(-1, np.maximum.accumulate(codes)[:-1])
+    return found
