@@ -523,3 +523,13 @@ def test_garbage_is_refused_in_words(tmp_path: Path, head: bytes, data: bytes) -
         check(read_jobs(path)[0])
     except SimcostError as error:
         assert str(path) in str(error)  # noqa: PT017  # either outcome is good
+
+
+def test_a_listing_that_unpacks_to_more_than_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simcost.trace.jobs.kubernetes._MOST_BYTES", 1_000)
+    path = tmp_path / "jobs.json.gz"
+    path.write_bytes(gzip.compress(b"[" + b" " * 1_000_000 + b"]"))
+    with pytest.raises(TraceError, match="larger than 1,000 bytes when unpacked"):
+        read_jobs(path, format="kubernetes")

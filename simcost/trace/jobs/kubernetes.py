@@ -4,7 +4,6 @@ GPUs are the resources `*/gpu` (nvidia.com/gpu, amd.com/gpu) of the containers, 
 names: Kubernetes API v1 and batch/v1; batch.volcano.sh/v1alpha1 Job; kueue.x-k8s.io/v1beta1 Workload.
 """
 
-import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from simcost.errors import TraceError
-from simcost.tables.sources import reading
+from simcost.tables.sources import open_stream, reading
 from simcost.tables.table import LogTable
 from simcost.trace.jobs.rejections import finding
 
+_MOST_BYTES = 2**30
+"""Longest listing that is read whole; a small gzipped file may hold far more."""
 _WHAT = "listing by `kubectl get pods,jobs -A -o json`"
 _COLUMNS = (
     "job_id",
@@ -110,8 +111,9 @@ def _read(item: Said, kind: str) -> dict[str, Any]:
 def _items(path: Path) -> list[dict[str, Any]]:
     """The objects of a List or an array, or the one object of the file."""
     with reading(path, "jsonl", _WHAT):
-        packed = path.read_bytes()
-        text = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
+        text = open_stream(path).read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise TraceError(f"{path}: larger than {_MOST_BYTES:,} bytes when unpacked; export fewer objects at a time")
     try:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
