@@ -20,7 +20,7 @@ class LogTable:
 
     Attributes:
         columns: ours -> values, as text or as the log's own type, of equal length.
-        rows: how many.
+        rows: their number.
         theirs: ours -> the log's column, for messages.
         place: where the i-th row stands, e.g. `row 17 (line 18)`.
         malformed: rows that are not in `columns` because they could not be split: place and reason.

@@ -225,7 +225,7 @@ def read_typed(
         FaultsError: bad cells, and rows that could not be split or are not UTF-8, with their lines, all at once.
         TraceError: a column of a type that cannot be read, a damaged file, or no rows.
     """
-    intake = Intake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
+    intake = TypedIntake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
     for chunk in open_chunks(path, head.container, lambda _: dict(theirs), declared.what):
         try:
             intake.add(chunk)
@@ -235,7 +235,7 @@ def read_typed(
 
 
 @dataclass(slots=True)
-class Intake:
+class TypedIntake:
     """Gatherer of the columns of chunks."""
 
     gathered: TypedTable

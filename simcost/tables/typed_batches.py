@@ -14,7 +14,7 @@ from simcost.tables.columns import DeclaredTable
 from simcost.tables.faults import Faults
 from simcost.tables.header import Head
 from simcost.tables.sources import open_chunks
-from simcost.tables.typed import ZONES, Check, Intake, TypedTable, passed_over
+from simcost.tables.typed import ZONES, Check, TypedIntake, TypedTable, passed_over
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class TypedBatches:
     def __iter__(self) -> Iterator[TypedTable]:
         """Each batch. Raises TraceError for a column of a type that cannot be read, or a damaged file."""
         for chunk in open_chunks(self.path, self.head.container, lambda _: dict(self.theirs), self.declared.what):
-            intake = Intake(self._empty())
+            intake = TypedIntake(self._empty())
             try:
                 intake.add(chunk)
             except pa.ArrowException as error:

@@ -530,6 +530,6 @@ def test_a_listing_that_unpacks_to_more_than_is_read_is_refused(
 ) -> None:
     monkeypatch.setattr("simcost.trace.jobs.kubernetes._MOST_BYTES", 1_000)
     path = tmp_path / "jobs.json.gz"
-    path.write_bytes(gzip.compress(b"[" + b" " * 1_000_000 + b"]"))
+    path.write_bytes(gzip.compress(b'{"items": [\n' + b" \n" * 500_000 + b"]}"))
     with pytest.raises(TraceError, match="larger than 1,000 bytes when unpacked"):
         read_jobs(path, format="kubernetes")

@@ -54,7 +54,7 @@ class UsageRows:
     place: Callable[[int], str] | None = None
     """Location of the i-th row in it, of its first row where it stands for several."""
     file_rows: Ints | None = None
-    """How many rows of the file each row stands for; None = one."""
+    """Rows of the file that each row stands for; None = one."""
 
     def __len__(self) -> int:
         return len(self.start_s)
