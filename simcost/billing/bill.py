@@ -1,6 +1,7 @@
 """Parts of a bill; names as in FOCUS, snake_case."""
 
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING, Literal, Self
 
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -115,17 +116,17 @@ class Costs:
     @property
     def total_usd(self) -> float:
         """Effective cost: what was used, with commitments spread over their terms."""
-        return sum(charge.effective_cost_usd for charge in self.charges)
+        return fsum(charge.effective_cost_usd for charge in self.charges)
 
     @property
     def billed_usd(self) -> float:
         """Amount invoiced in the time of the bill: advance payments in full."""
-        return sum(charge.billed_cost_usd for charge in self.charges)
+        return fsum(charge.billed_cost_usd for charge in self.charges)
 
     @property
     def list_usd(self) -> float:
         """All usage at list prices."""
-        return sum(charge.list_cost_usd for charge in self.charges if charge.charge_category == "Usage")
+        return fsum(charge.list_cost_usd for charge in self.charges if charge.charge_category == "Usage")
 
     @property
     def months(self) -> float:

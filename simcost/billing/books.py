@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import fsum
 from typing import Literal
 
 import numpy as np
@@ -110,5 +111,5 @@ def coverage(settled: Settlement, one: CommitmentUse) -> float | None:
     reach = bound.takes if isinstance(bound, CommittedUnits) else bound.rates
     prices = np.array([line.list_usd for line in settled.account.lines], np.float64)
     eligible = float(settled.account.hours[:, reach > 0].sum(axis=0) @ prices[reach > 0])
-    covered = sum(float(hours.sum()) * prices[i] for i, hours in one.covered_h.items())
+    covered = fsum(float(hours.sum()) * prices[i] for i, hours in one.covered_h.items())
     return covered / eligible if eligible else None

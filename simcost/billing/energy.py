@@ -9,6 +9,7 @@ price of its own only where hardware is owned; cloud prices contain it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Annotated, Generic, TypeVar
 
 from annotated_types import Ge
@@ -173,18 +174,18 @@ def together(reports: Sequence[EnergyReport], hours: Sequence[float]) -> EnergyR
 
     def summed(field: str) -> float | None:
         values = [getattr(report, field) for report in reports]
-        return None if None in values else sum(values)
+        return None if None in values else fsum(values)
 
     def common(field: str) -> float | None:
         values = {getattr(report, field) for report in reports}
         return values.pop() if len(values) == 1 else None
 
-    worked = sum(one.utilisation * there for one, there in zip(reports, hours, strict=True))
+    worked = fsum(one.utilisation * there for one, there in zip(reports, hours, strict=True))
     return EnergyReport(
         **{name: summed(name) for name in ("accelerators_kwh", "hosts_kwh", "kwh", "gco2e", "embodied_gco2e")},
         pue=common("pue"),
         g_per_kwh=common("g_per_kwh"),
-        utilisation=worked / (sum(hours) or 1.0),
+        utilisation=worked / (fsum(hours) or 1.0),
         unknown=tuple(dict.fromkeys(said for report in reports for said in report.unknown)),
         assumptions=tuple(dict.fromkeys(said for report in reports for said in report.assumptions)),
     )
@@ -207,14 +208,14 @@ def _fact(look: Callable[[], tuple[T, str]]) -> _Fact[T]:
 
 def working_share(usage: LedgerUsage) -> float:
     """Share of the slot time in which accelerators work, of that in which they have power."""
-    powered = sum(seconds for state, seconds in usage.slot_seconds.items() if state not in OFF)
-    working = sum(seconds for state, seconds in usage.slot_seconds.items() if state in WORKING)
+    powered = fsum(seconds for state, seconds in usage.slot_seconds.items() if state not in OFF)
+    working = fsum(seconds for state, seconds in usage.slot_seconds.items() if state in WORKING)
     return (working + usage.stepping_s) / powered if powered else 0.0
 
 
 def powered_node_hours(usage: LedgerUsage) -> float:
     """Hours of nodes that have power."""
-    off_s = sum(usage.slot_seconds.get(state, 0.0) for state in OFF)
+    off_s = fsum(usage.slot_seconds.get(state, 0.0) for state in OFF)
     return usage.node_hours() - off_s / usage.slots_per_node / SECONDS_PER_HOUR
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -88,7 +89,7 @@ def by_state(kinds: "Sequence[Instances]", nodes: NodeAccount, settled: Settleme
     equally over its slots. `rounding` is what granularity and minimum add; `unused_commitment`, where something was
     committed, what nobody used of it.
     """
-    unused = sum(float(one.unused_usd.sum()) for one in settled.bought)
+    unused = fsum(float(one.unused_usd.sum()) for one in settled.bought)
     idle_reserved = float(settled.rest_usd[:, len(kinds) :].sum())
     spent = settled.effective_usd - unused - idle_reserved
     first_usd = kinds[0].line.contracted_usd or 1.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def _mean_charges(charges: Sequence[Charge], count: int) -> list[Charge]:
         groups.setdefault(key, []).append(charge)
     found = []
     for same in groups.values():
-        mean = {name: sum(getattr(one, name) for one in same) / count for name in _AMOUNTS}
+        mean: dict[str, Any] = {name: fsum(getattr(one, name) for one in same) / count for name in _AMOUNTS}
         quantity = mean["consumed_quantity"]
         found.append(
             replace(

@@ -6,6 +6,7 @@ discount applies. Source: Google Cloud documentation, sustained use discounts.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 
 import numpy as np
 
@@ -85,12 +86,12 @@ class Settlement:
     @property
     def effective_usd(self) -> float:
         """Amortised commitments and everything else."""
-        return float(self.rest_usd.sum()) + sum(float(one.committed_usd.sum()) for one in self.bought)
+        return float(self.rest_usd.sum()) + fsum(float(one.committed_usd.sum()) for one in self.bought)
 
     @property
     def billed_usd(self) -> float:
         """Amount invoiced within the account: advance payments when due, hourly ones, everything else."""
-        paid = sum(float(one.one_time_usd.sum() + one.recurring_usd.sum()) for one in self.bought)
+        paid = fsum(float(one.one_time_usd.sum() + one.recurring_usd.sum()) for one in self.bought)
         return float(self.rest_usd.sum()) + paid
 
     @property

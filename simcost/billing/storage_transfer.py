@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -155,7 +156,7 @@ def volume_charges_of(
             lines = [i for i, key in enumerate(usage.keys) if key[:2] == (provider, item)]
             for month in _months(usage, np.isin(usage.line, lines)):
                 by_tags = _by_tags(usage, lines, month, stored=item == "storage")
-                total = sum(by_tags.values())
+                total = fsum(by_tags.values())
                 if total > 0:
                     with missing.of(lines[0]):
                         price = _price(item, provider, total, own[item], month, catalog)

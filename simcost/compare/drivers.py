@@ -1,6 +1,7 @@
 """Drivers of the cost difference between two plans."""
 
 from dataclasses import dataclass
+from math import fsum
 
 from simcost.compare.comparison import Comparison
 from simcost.compare.results import PlanSummary
@@ -29,7 +30,7 @@ class CostDrivers:
 
     def sentences(self) -> list[str]:
         """The effects that matter, largest first, then where the compute money goes."""
-        size = sum(map(abs, self.effects_usd.values()))
+        size = fsum(map(abs, self.effects_usd.values()))
         effects = sorted(self.effects_usd.items(), key=lambda item: -abs(item[1]))
         lines = [self._sentence(name, usd) for name, usd in effects if abs(usd) > max(0.005 * size, 0.005)]
         return [*lines, *self._states()]
@@ -45,7 +46,7 @@ class CostDrivers:
         return f"{name.capitalize()}: {effect}."
 
     def _states(self) -> list[str]:
-        totals = [sum(pair[side] for pair in self.by_state_usd.values()) for side in (0, 1)]
+        totals = [fsum(pair[side] for pair in self.by_state_usd.values()) for side in (0, 1)]
         if min(totals) <= 0:
             return []
         shares = {state: [pair[side] / totals[side] for side in (0, 1)] for state, pair in self.by_state_usd.items()}

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +89,7 @@ def evaluated(shapes: Sequence[FleetShape], demand: DemandPoints, aim: FleetAim,
         lost += float((program.overflow(found) * demand.weights[here, None]).sum())
         for key, value in program.hourly(found).items():
             most[key] = max(most.get(key, 0.0), value)
-    fee = sum(one.usd_per_h * counts.get((s.name, one.name), 0) for s in shapes for one in s.purchases)
+    fee = fsum(one.usd_per_h * counts.get((s.name, one.name), 0) for s in shapes for one in s.purchases)
     by_path: Floats = fee * demand.hours.sum(axis=1) + demand.hours @ usd
     expected = float(by_path @ demand.probability)
     tail = worst_mean(by_path, demand.probability, aim.tail)

@@ -11,7 +11,7 @@ which a replica is needed is bridged where it is no longer than that.
 """
 
 from dataclasses import dataclass
-from math import inf
+from math import fsum, inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,7 +127,7 @@ def replica_intervals(need: npt.ArrayLike, *, lead: float, initial: int, min_up:
         return 0.0
     if min_up > 1:
         return _by_programme(needed, lead, initial, min_up)
-    return sum(_level(needed >= k, lead, there=k <= initial) for k in range(1, int(needed.max()) + 1))
+    return fsum(_level(needed >= k, lead, there=k <= initial) for k in range(1, int(needed.max()) + 1))
 
 
 def _level(needed: npt.NDArray[np.bool_], lead: float, *, there: bool) -> float:

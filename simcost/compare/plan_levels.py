@@ -225,7 +225,7 @@ def _following(served: Sequence[Served]) -> Document:
     runs = [run.following for run in served if run.following is not None]
     names = [field.name for field in fields(Following)]
     known = {name: [value for run in runs if (value := getattr(run, name)) is not None] for name in names}
-    return {"following": {name: sum(values) / len(values) if values else None for name, values in known.items()}}
+    return {"following": {name: fsum(values) / len(values) if values else None for name, values in known.items()}}
 
 
 def service_levels(served: Sequence[Served]) -> Document:
@@ -313,7 +313,7 @@ def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:
 
 def _shares(hours: dict[str, float]) -> dict[str, float]:
     """Of all GPU time; work that was lost and restarts together."""
-    total = sum(hours.values()) or 1.0
+    total = fsum(hours.values()) or 1.0
     shares = {name: value / total for name, value in hours.items()}
     return shares | {"lost": shares.pop("restart") + shares["lost"]}
 
@@ -321,5 +321,5 @@ def _shares(hours: dict[str, float]) -> dict[str, float]:
 def _redone(trained: Trained) -> float:
     """Part of the GPU time of jobs that was work done again, or restarts."""
     hours = trained.gpu_hours
-    busy = sum(hours[name] for name in ("useful", "checkpoint", "lost", "restart"))
+    busy = fsum(hours[name] for name in ("useful", "checkpoint", "lost", "restart"))
     return (hours["lost"] + hours["restart"]) / busy if busy else 0.0

@@ -15,6 +15,7 @@ up for them. In an hour that missed the SLO nothing was too much, whatever the l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +46,7 @@ class Provisioning:
     @classmethod
     def sum(cls, parts: "Sequence[Provisioning]") -> "Provisioning":
         """Of several fleets."""
-        return cls(**{name: sum(getattr(part, name) for part in parts) for name in ("paid_h", "needed_h", "over_h")})
+        return cls(**{name: fsum(getattr(part, name) for part in parts) for name in ("paid_h", "needed_h", "over_h")})
 
 
 def provisioning(ledger: Ledger, slo: "SloReport") -> Provisioning:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from simcost.ledger.requests import Ledger, TransferUse
 
@@ -30,4 +31,4 @@ class Sides:
 
 def added(hours: Sequence[dict[str, float]]) -> dict[str, float]:
     """Sums by key."""
-    return {name: sum(one[name] for one in hours) for name in hours[0]}
+    return {name: fsum(one[name] for one in hours) for name in hours[0]}

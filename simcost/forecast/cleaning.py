@@ -8,6 +8,7 @@ a long one, or one that reaches the end, is a client that stopped, and stays.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import fsum
 from typing import Literal, get_args
 
 import numpy as np
@@ -218,7 +219,7 @@ def _shift(logs: list[float]) -> tuple[int, float] | None:
         if k < 7:
             continue
         jumps = [logs[day] - usual[day - 7 * ((day - k) // 7)] for day in range(k, len(logs))]
-        change = sum(jumps) / age
+        change = fsum(jumps) / age
         if abs(change) <= SHIFT:
             continue
         spread = float(np.std(jumps))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from math import fsum
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def usual_spread_ratio(days: float) -> float:
 def spread_ratio(found: Sequence[float | None], usual: float) -> float:
     """Variance of day totals over that among paths: measured at the origins, and the usual one beside them; >= 1."""
     known = [ratio for ratio in found if ratio is not None]
-    return max((sum(known) + USUAL_ORIGINS * usual) / (len(known) + USUAL_ORIGINS), 1.0)
+    return max((fsum(known) + USUAL_ORIGINS * usual) / (len(known) + USUAL_ORIGINS), 1.0)
 
 
 def level_draws(count: int, days: int, rng: np.random.Generator) -> Floats:

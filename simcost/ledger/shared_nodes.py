@@ -1,6 +1,7 @@
 """The ledger of services that share nodes: a ledger of each, and the nodes."""
 
 from dataclasses import dataclass, replace
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class SharedLedger:
             for state, slot_s in ledger.slot_seconds().items():
                 seconds[state] += slot_s * ledger.accelerators_per_replica
         offered_s = float(self.offered_s().sum())
-        unallocated_s = offered_s - sum(seconds.values())
+        unallocated_s = offered_s - fsum(seconds.values())
         residue_s = min(1e-6, 1e-11 * offered_s)  # what float sums leave
         return seconds | {"unallocated": 0.0 if abs(unallocated_s) < residue_s else unallocated_s}
 
@@ -84,9 +85,9 @@ class SharedLedger:
             slots_per_node=self.accelerators[kind],
             nodes=of_kind.nodes,
             slot_seconds=of_kind.accelerator_seconds(),
-            stepping_s=sum(stepping),
+            stepping_s=fsum(stepping),
             disk_gb_per_node=self.disk_gb_per_node,
-            gb_out=sum(ledger.gb_out for ledger in self.services.values()) if kind == 0 else 0.0,
+            gb_out=fsum(ledger.gb_out for ledger in self.services.values()) if kind == 0 else 0.0,
         )
 
     def _by_node(self, replicas: Any) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ The rate of position i is the probability that the first i drafts of a step are 
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import fsum
 
 Rates = tuple[float, ...]
 
@@ -46,7 +47,7 @@ def alpha_of_length(length: float, drafts: int) -> float:
 
 def tokens_per_step(rates: Sequence[float]) -> float:
     """Expected tokens of a step: 1 + the sum of the rates."""
-    return 1.0 + sum(rates)
+    return 1.0 + fsum(rates)
 
 
 def tokens_pmf(rates: Sequence[float]) -> Rates:
@@ -66,5 +67,5 @@ def expected_steps(rates: Sequence[float], output_tokens: int) -> float:
     steps = [0.0]
     for left in range(1, output_tokens):
         after = (steps[left - tokens] for tokens in range(1, min(len(pmf), left) + 1))
-        steps.append(1.0 + sum(share * more for share, more in zip(pmf, after, strict=False)))
+        steps.append(1.0 + fsum(share * more for share, more in zip(pmf, after, strict=False)))
     return steps[-1]

@@ -8,7 +8,7 @@ taken over the engines that were measured as narrowly as any.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import exp, fsum, log
 from typing import Literal
 
 from simcost.catalog import Catalog
@@ -79,8 +79,8 @@ def _level(factor: StepFactor) -> int:
 def _product(cells: Sequence[StepFactor]) -> Correction:
     narrowest = max(cells, key=_level)
     return Correction(
-        factor=exp(sum(log(cell.factor) for cell in cells)),
-        fixed_factor=exp(sum(log(cell.fixed_factor) for cell in cells)),
+        factor=exp(fsum(log(cell.factor) for cell in cells)),
+        fixed_factor=exp(fsum(log(cell.fixed_factor) for cell in cells)),
         sigma=narrowest.sigma,
         level=_level(narrowest),
         rows=narrowest.rows,
@@ -94,9 +94,9 @@ def _mean(found: Sequence[Correction]) -> Correction:
         return Correction(factor=1.0, fixed_factor=1.0, sigma=UNKNOWN_SIGMA, level=-1, rows=0, error=UNKNOWN_SIGMA)
     rows = sum(one.rows for one in found)
     shares = [one.rows / rows for one in found]
-    mean = sum(share * log(one.factor) for share, one in zip(shares, found, strict=True))
-    fixed = sum(share * log(one.fixed_factor) for share, one in zip(shares, found, strict=True))
-    variance = sum(
+    mean = fsum(share * log(one.factor) for share, one in zip(shares, found, strict=True))
+    fixed = fsum(share * log(one.fixed_factor) for share, one in zip(shares, found, strict=True))
+    variance = fsum(
         share * (one.sigma**2 + (log(one.factor) - mean) ** 2) for share, one in zip(shares, found, strict=True)
     )
     return Correction(
@@ -105,7 +105,7 @@ def _mean(found: Sequence[Correction]) -> Correction:
         sigma=variance**0.5,
         level=found[0].level,
         rows=rows,
-        error=sum(share * one.error for share, one in zip(shares, found, strict=True)),
+        error=fsum(share * one.error for share, one in zip(shares, found, strict=True)),
     )
 
 

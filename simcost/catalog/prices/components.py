@@ -5,6 +5,7 @@ Accelerators of an instance type: by the catalog's machines, else by the names a
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import fsum
 
 from simcost.catalog.aliases import canonical
 from simcost.catalog.catalog import Catalog
@@ -72,7 +73,7 @@ def _sum(machine: Machine, weighed: list[tuple[float, Quote]], parts: _Parts, re
     """One quote of the machine; its place is that of all parts."""
     parts.used.update(id(quote) for _, quote in weighed)
     quotes = [quote for _, quote in weighed]
-    price = sum(count * quote.price_per_h for count, quote in weighed)
+    price = fsum(count * quote.price_per_h for count, quote in weighed)
     places = " + ".join(quote.place for quote in quotes)
     total = replace(
         quotes[0],

@@ -11,6 +11,7 @@ forecast goes through the same steps with the median of everything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -205,7 +206,7 @@ def _variance_shares(
             alone[event.name] = _total_variances(events, point, one, views)
     found = {}
     for name in views:
-        whole = sum(variances[name] for variances in alone.values())
+        whole = fsum(variances[name] for variances in alone.values())
         found[name] = {
             part: variances[name] / whole if whole else float(part == "") for part, variances in alone.items()
         }

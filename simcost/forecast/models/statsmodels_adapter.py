@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import fsum
 from typing import Any, Literal
 
 import numpy as np
@@ -287,7 +288,7 @@ def _mstl(values: Floats, season: Season) -> FittedLibraryModel | None:
     rest = _best_ets(values - seasonal.sum(axis=1), 1, season.short, ("add",))
     if rest is None:
         return None
-    taken = sum(max(p, 2 * len(values) / window) for p, window in zip(periods, model.windows, strict=True))
+    taken = fsum(max(p, 2 * len(values) / window) for p, window in zip(periods, model.windows, strict=True))
     wider = np.sqrt(len(values) / max(len(values) - taken, 0.3 * len(values)))
 
     def repeated(horizon: int) -> Floats:

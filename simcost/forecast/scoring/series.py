@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -140,7 +141,7 @@ def drivers(error: Floats, day: Integers, slot: Integers) -> ErrorDecomposition:
         level=parts[0],
         day_to_day=parts[1],
         hour_of_day=parts[2],
-        rest=max(1.0 - sum(parts), 0.0) if whole else 0.0,
+        rest=max(1.0 - fsum(parts), 0.0) if whole else 0.0,
         worst_slot=int(slot[worst]),
         slot_error=float(by_slot[worst]),
     )

@@ -16,7 +16,7 @@ means have the standard deviation s: Student's t for the few families, s^2 / k b
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp, log, sqrt
+from math import exp, fsum, log, sqrt
 from statistics import fmean, variance
 
 from simcost.catalog import Catalog
@@ -105,7 +105,7 @@ def predicted(families: Sequence[Sequence[float]], level: float) -> tuple[float,
     means = [fmean(values) for values in families]
     count = len(families)
     degrees = sum(len(values) - 1 for values in families)
-    squares = sum((value - mean) ** 2 for values, mean in zip(families, means, strict=True) for value in values)
+    squares = fsum((value - mean) ** 2 for values, mean in zip(families, means, strict=True) for value in values)
     within = squares / degrees if degrees else 0.0
     of_means = variance(means)
     between = max(0.0, of_means - within * fmean(1 / len(values) for values in families))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import fsum, isfinite, isnan
 from typing import TYPE_CHECKING, NamedTuple
 
 from simcost.plan.autoscaling.policy import FAILED, NOT_READY, PENDING, RUNNING, SUCCEEDED, UNKNOWN, Replicas, ns
@@ -103,11 +103,11 @@ class AverageTarget(NamedTuple):
 
     def ratio(self, used: dict[int, float]) -> tuple[float, float]:
         """Ratio to the target, and what is compared with it; whole numbers as the controller has them."""
-        total = sum(used.values())
+        total = fsum(used.values())
         if self.requests is None:
             average = total // len(used)
             return average / self.value, average
-        percent = total * 100 // sum(self.requests[i] for i in used)
+        percent = total * 100 // fsum(self.requests[i] for i in used)
         return percent / self.value, percent
 
     def assumed(self, pod: int) -> float:
@@ -223,7 +223,7 @@ def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Pat
     requests = None
     if metric.target_type == "Utilization":
         requests = _requests(replicas, metric.name)
-        if requests is None or not sum(requests[i] for i in groups.ready):
+        if requests is None or not fsum(requests[i] for i in groups.ready):
             return _unusable(metric, f"a pod requests no {metric.name}")
     return _balanced(
         metric,

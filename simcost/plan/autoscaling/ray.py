@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil, isnan
+from math import ceil, fsum, isnan
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
 
 from annotated_types import Gt
@@ -169,5 +169,5 @@ class RayServe(ReplicaBounds):
 
     def _aggregate(self, values: list[float]) -> float:
         if self.aggregation == "mean":
-            return sum(values) / len(values)
+            return fsum(values) / len(values)
         return max(values) if self.aggregation == "max" else min(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isnan, nan
+from math import fsum, inf, isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -220,7 +220,7 @@ def _value(parts: Sequence[MetricComponent], now_ns: int) -> Value:
     found = [_part_value(part, now_ns) for part in parts]
     by_pod = [one.by_pod for one in found if one.by_pod is not None]
     return found[0]._replace(
-        total=sum(one.total for one in found),
+        total=fsum(one.total for one in found),
         failed=any(one.failed for one in found),
         by_pod=np.sum(by_pod, axis=0) if len(by_pod) == len(found) else None,
     )

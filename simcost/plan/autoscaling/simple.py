@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil, isnan
+from math import ceil, fsum, isnan
 from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 from annotated_types import Ge, Gt, MinLen
@@ -198,7 +198,7 @@ class TargetConcurrency(ReplicaBounds):
         before_ns = now_ns - ns(self.window)
         recent = [look for look in state["in_flight"] if look[0] > before_ns]
         looks = [*recent, [now_ns, in_flight]]
-        mean = sum(value for _, value in looks) / len(looks)
+        mean = fsum(value for _, value in looks) / len(looks)
         wanted = min(max(ceil(mean / self.target), self.min), self.max)
         # Only a look higher than all later ones can still be the highest: the first of them is.
         since_ns = now_ns - ns(self.scale_down_delay)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor, gcd, isnan, nan
+from math import ceil, floor, fsum, gcd, isnan, nan
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict
 
 from annotated_types import Ge, Gt, Le
@@ -61,8 +61,8 @@ class SaturationThresholds:
             return 0, "NoReplicas"
         free = [(kv, queue) for kv, queue in loads if kv < self.kv_threshold and queue < self.queue_threshold]
         count = len(free)
-        kv = sum(self.kv_threshold - kv for kv, _ in free) / count if count else 0.0
-        queue = sum(self.queue_threshold - queue for _, queue in free) / count if count else 0.0
+        kv = fsum(self.kv_threshold - kv for kv, _ in free) / count if count else 0.0
+        queue = fsum(self.queue_threshold - queue for _, queue in free) / count if count else 0.0
         words = f"spare KV {kv:.3f}, queue {queue:.1f} on {count} of {len(loads)} replicas"
         if kv < self.kv_spare or queue < self.queue_spare:
             return 1, f"Saturated: {words}"
@@ -192,7 +192,7 @@ class Wva(ReplicaBounds):
             observed = queue >= rules.queue_threshold and in_use > 0
             if observed:
                 bounds = [*bounds, in_use][-HISTORY:]
-            compute = in_use if observed else sum(bounds) / len(bounds) if bounds else memory
+            compute = in_use if observed else fsum(bounds) / len(bounds) if bounds else memory
             capacities.append(min(memory, compute))
         each = median(capacities)
         required = demand / rules.up_threshold - seen.existing * each

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from math import floor
+from math import floor, fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -73,7 +73,7 @@ class RecordedDemand:
 
     def expected(self) -> float:
         """About how many requests arrive within the horizon."""
-        return sum(map(self._expected, self.workloads))
+        return fsum(map(self._expected, self.workloads))
 
     def identity(self, replication: int) -> Any:
         """All that the requests of a replication depend on, as plain data."""
@@ -91,7 +91,7 @@ class RecordedDemand:
             return workload.rate * self.horizon_s
         info = open_trace(inside(self.folder, workload.path))
         covered = self.horizon_s / info.span_s if info.span_s else 1.0
-        kept = 1.0 if workload.daily is None else sum(workload.daily) / 24 / max(workload.daily)
+        kept = 1.0 if workload.daily is None else fsum(workload.daily) / 24 / max(workload.daily)
         return info.rows * workload.rate_scale * kept * (covered if workload.repeat else min(covered, 1.0))
 
     def _ended(self) -> list[str]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from math import inf
+from math import fsum, inf
 from types import UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -76,7 +76,7 @@ def go_duration(text: str) -> float:
     parts = _PART.findall(bare)
     if not parts or "".join(number + unit for number, unit in parts) != bare:
         raise ValueError(f"{text!r} is not a duration; write e.g. 30s, 5m or 1h30m")
-    return float(f"{sum(float(number) * _SECONDS[unit] for number, unit in parts):.15g}")
+    return float(f"{fsum(float(number) * _SECONDS[unit] for number, unit in parts):.15g}")
 
 
 T = TypeVar("T")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 from typing import TypeVar
 
 import numpy as np
@@ -190,7 +191,7 @@ def held_by_jobs(fleet: PurchasedNodes) -> PurchasedNodes:
     """Part of a fleet that its jobs hold, as time of whole nodes."""
     usage = fleet.usage
     seconds = {state: usage.slot_seconds[state] for state in _WORK_OF_JOBS}
-    whole_s = sum(seconds.values()) / usage.slots_per_node
+    whole_s = fsum(seconds.values()) / usage.slots_per_node
     nodes = pa.table([["jobs"], [0], [0], [0.0], [whole_s]], schema=NODES)
     return replace(fleet, usage=replace(usage, nodes=nodes, slot_seconds=seconds, stepping_s=0.0, gb_out=0.0))
 
@@ -204,16 +205,16 @@ def _together(usages: Sequence[LedgerUsage]) -> LedgerUsage:
     for usage in usages:
         for state, slot_s in usage.slot_seconds.items():
             seconds[state] = seconds.get(state, 0.0) + slot_s
-    hours = sum(usage.node_hours() for usage in usages)
-    stored = sum(usage.disk_gb_per_node * usage.node_hours() for usage in usages)
+    hours = fsum(usage.node_hours() for usage in usages)
+    stored = fsum(usage.disk_gb_per_node * usage.node_hours() for usage in usages)
     return LedgerUsage(
         horizon_s=max(usage.horizon_s for usage in usages),
         slots_per_node=first.slots_per_node,
         nodes=pa.concat_tables([usage.nodes for usage in usages]),
         slot_seconds=seconds,
-        stepping_s=sum(usage.stepping_s for usage in usages),
+        stepping_s=fsum(usage.stepping_s for usage in usages),
         disk_gb_per_node=stored / hours if hours else 0.0,
-        gb_out=sum(usage.gb_out for usage in usages),
+        gb_out=fsum(usage.gb_out for usage in usages),
     )
 
 
@@ -239,5 +240,5 @@ def _joined(bills: Sequence[Costs]) -> Costs:
 def _with_states(usage: LedgerUsage, ledger: JobLedger) -> LedgerUsage:
     """States of the nodes, were work spread evenly over steady and spot nodes."""
     there = {state: seconds for state, seconds in ledger.gpu_seconds.items() if state != "down"}
-    part = usage.node_hours() * 3600.0 * usage.slots_per_node / (sum(there.values()) or 1.0)
+    part = usage.node_hours() * 3600.0 * usage.slots_per_node / (fsum(there.values()) or 1.0)
     return replace(usage, slot_seconds={state: seconds * part for state, seconds in there.items()})

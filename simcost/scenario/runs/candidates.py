@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import fsum, inf
 from statistics import fmean
 from typing import Any
 
@@ -230,7 +230,7 @@ def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan, tokens: float) 
         horizon_s=span_s,
         slots_per_node=slots,
         nodes=table,
-        slot_seconds={"idle": sum(ends) * slots},
+        slot_seconds={"idle": fsum(ends) * slots},
         disk_gb_per_node=plan.pool.startup.disk,
         gb_out=tokens * plan.pool.response_bytes_per_token / 1e9,
     )

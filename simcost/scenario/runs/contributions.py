@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -121,8 +122,8 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         bought=[*(one for pool in pools for one in pool.bought), *_prefill_nodes(plan, ledger)],
         api=charges_of_overflow(plan.plan, ledger, question.loaded.catalog),
         pools=pools if ledger.pools else (),
-        busy_hours=sum(pool.busy_hours for pool in pools)
-        + sum(side.outcomes.work_s * side.accelerators_per_replica for side in sides[1:]) / HOUR,
+        busy_hours=fsum(pool.busy_hours for pool in pools)
+        + fsum(side.outcomes.work_s * side.accelerators_per_replica for side in sides[1:]) / HOUR,
         timeline=ledger.timeline if first else None,
         followed=followed(ledger, report) if first else None,
         latency=quantiles(outcomes) if first else None,
@@ -207,7 +208,7 @@ def trained_side(
     return TrainedSide(
         trained=trained,
         bought=bought,
-        busy_hours=sum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
+        busy_hours=fsum(hours[state] for state in ("useful", "checkpoint", "lost", "restart")),
         timeline=_gpus_over_time(ledger, requests) if first else None,
         waits=job_quantiles(ledger) if first else None,
     )
@@ -220,7 +221,7 @@ def _used(
     hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
     on = cluster.training
     if requests is not None:
-        hours["requests"] = sum(requests.slot_seconds.values()) / HOUR
+        hours["requests"] = fsum(requests.slot_seconds.values()) / HOUR
     if requests is None or not isinstance(on, OnShared):
         return ledger.gpus, hours, job_usage(ledger, cluster, question.seed, replication)
     hours["down"] = 0.0  # what is not there for jobs is what requests hold
@@ -254,16 +255,16 @@ def as_one(
     sides = [side for side in (served, trained) if side is not None]
     bought = [one for side in sides for one in side.bought]
     usages = [one.usage for side in sides for one in side.bought]
-    hours = sum(usage.node_hours() * usage.slots_per_node for usage in usages)
+    hours = fsum(usage.node_hours() * usage.slots_per_node for usage in usages)
     pools = () if served is None else served.pools
     result = RunResult(
         plan=plan,
         replication=replication,
         bill=with_charges(costs_of(bought, catalog) if costs is None else costs, () if served is None else served.api),
         pools=results_of_pools(pools, catalog),
-        node_hours=sum(usage.node_hours() for usage in usages),
+        node_hours=fsum(usage.node_hours() for usage in usages),
         accelerator_hours=hours,
-        utilisation=sum(side.busy_hours for side in sides) / hours if hours else 0.0,
+        utilisation=fsum(side.busy_hours for side in sides) / hours if hours else 0.0,
         served=None if served is None else served.served,
         trained=None if trained is None else trained.trained,
         energy=energy_of(bought, catalog),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 
 from simcost.execution.options import EngineOptions
@@ -36,7 +37,7 @@ def watched(every: Sequence[Runnable], progress: Progress) -> Callable[[], None]
     """A note that reports the runs that are done, and their share of the work."""
 
     def note() -> None:
-        done, share = sum(run.share == 1.0 for run in every), sum(run.share for run in every) / max(len(every), 1)
+        done, share = sum(run.share == 1.0 for run in every), fsum(run.share for run in every) / max(len(every), 1)
         more = "" if share else "; once per machine the simulator is compiled, some 10 s"
         progress(share, f"{done} of {len(every)} runs{more}")
 

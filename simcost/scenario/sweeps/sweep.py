@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import fsum
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def _noted(batches: list[SweepBatch], progress: Progress) -> Any:
     runs = sum(len(batch.runs) for batch in batches)
 
     def note() -> None:
-        done = sum(batch.share * len(batch.runs) for batch in batches)
+        done = fsum(batch.share * len(batch.runs) for batch in batches)
         share = done / runs
         first = "" if share else "; once per machine the simulator is compiled, some 10 s"
         progress(share, f"{int(done):,} of {runs:,} runs{first}")

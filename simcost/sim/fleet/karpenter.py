@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isnan
+from math import ceil, floor, fsum, isnan
 
 from simcost.errors import InputError
 from simcost.plan.autoscaling.cron import next_after
@@ -66,7 +66,7 @@ def move_of(going: Sequence[Node], nodes: Sequence[Node], kinds: Sequence[NodeKi
     left = sum(unplaced([size for node in going for size in node.room.sizes], rooms))
     if left == 0:
         return Move(nodes=tuple(going), kind=None)
-    paid = sum(kinds[node.kind].usd_per_h for node in going)
+    paid = fsum(kinds[node.kind].usd_per_h for node in going)
     fit = [number for number, kind in enumerate(kinds) if kind.slots >= left and kind.usd_per_h < paid]
     if not fit or (all(kinds[node.kind].spot for node in going) and any(kind.spot for kind in kinds)):
         return None  # spot for spot is off by default

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isnan, nan
+from math import fsum, isnan, nan
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -142,7 +142,7 @@ class MetricsPipeline:
         """A metric of the pool, NaN without data."""
         if not shown:
             return nan
-        return sum(signal.scale * reader(signal, shown) for signal, reader in read)
+        return fsum(signal.scale * reader(signal, shown) for signal, reader in read)
 
     def _reader(self, signal: Signal) -> Reader:
         """Reader of a signal of the pool: a policy uses it thousands of times a day."""

@@ -1,6 +1,7 @@
 """The document of a replay: outcomes of the jobs of a trace under a policy."""
 
 from dataclasses import asdict
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     """
     outcomes, everyone = ledger.outcomes, np.ones(len(jobs), np.bool_)
     capacity_s = ledger.gpus * ledger.horizon_s
-    busy_s = capacity_s - sum(ledger.gpu_seconds[name] for name in ("idle_blocked", "idle_free", "down"))
+    busy_s = capacity_s - fsum(ledger.gpu_seconds[name] for name in ("idle_blocked", "idle_free", "down"))
     idle_s = ledger.gpu_seconds["idle_blocked"] + ledger.gpu_seconds["idle_free"]
     fragmented_s = ledger.fragmented_gpu_seconds
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 import pyarrow as pa
@@ -148,7 +149,7 @@ def ledger_of(
     last = np.array([pool.run.last_s for pool in pools])
     until = float(last.max(initial=0.0)) if horizon_s == np.inf else horizon_s
     rest = until - last  # a pool stands empty from its last event to the last of all
-    total = {bucket: sum(pool.run.milli_s.get(bucket, 0.0) for pool in pools) for bucket in BUCKETS}
+    total = {bucket: fsum(pool.run.milli_s.get(bucket, 0.0) for pool in pools) for bucket in BUCKETS}
     total["idle_free"] += float(rest @ np.array([pool.milli for pool in pools]))
     return JobLedger(
         horizon_s=until,
@@ -190,7 +191,7 @@ def _fragmented(pools: Sequence[FinishedPool], rest_s: Floats) -> float | None:
     empty = [pool.fragmented_milli for pool in pools if pool.fragmented_milli is not None]
     if not empty:
         return None
-    return (sum(pool.run.fragmented_milli_s for pool in pools) + float(rest_s @ np.array(empty))) / MILLI
+    return (fsum(pool.run.fragmented_milli_s for pool in pools) + float(rest_s @ np.array(empty))) / MILLI
 
 
 def _table(timelines: list[Floats]) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from math import ceil
+from math import ceil, fsum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -88,7 +88,7 @@ def simulate_pools(
         outcomes=result,
         provisioning_s=sum(fleet.recorder.provisioning_ns for fleet in fleets) / NS_PER_S,
         disk_gb_per_node=pools[0].startup.disk,
-        gb_out=sum(share.gb_out for share in shares),
+        gb_out=fsum(share.gb_out for share in shares),
         pools=shares,
     )
 
@@ -199,5 +199,5 @@ def _events(fleets: Sequence[Fleet], events: Sequence[pa.Table]) -> pa.Table:
     for t_s, pool, what, value in sorted(rows, key=lambda row: row[0]):
         if what == "desired":
             desired[pool] = value
-        found.append({"t_s": t_s, "what": what, "value": sum(desired.values()) if what == "desired" else value})
+        found.append({"t_s": t_s, "what": what, "value": fsum(desired.values()) if what == "desired" else value})
     return pa.Table.from_pylist(found, schema=events[0].schema)

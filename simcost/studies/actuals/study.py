@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import fsum
 from typing import Any
 
 import pyarrow as pa
@@ -110,7 +111,7 @@ def _below_list(actuals: Actuals) -> float | None:
     listed = cost(paid[0], "list_usd") if paid else None
     if not listed:
         return None
-    spent = sum(row["effective_usd"] or 0.0 for row in (*paid, *lost))
+    spent = fsum(row["effective_usd"] or 0.0 for row in (*paid, *lost))
     return 1 - float(spent) / listed
 
 
@@ -192,7 +193,7 @@ def verdict(result: ActualCosts) -> str:
         said.append(f"{percent(abs(saved))} {'below' if saved >= 0 else 'above'} list prices")
     coverage = result.coverage["all"]
     if coverage:
-        lost = format_usd(sum(commitment.unused_usd for commitment in result.commitments))
+        lost = format_usd(fsum(commitment.unused_usd for commitment in result.commitments))
         said.append(f"commitments cover {percent(coverage)} of what they could, and {lost} of them was lost")
     findings = len(result.quality)
     if findings:

@@ -7,7 +7,7 @@ each of them serves. Where the least fleet that is known to do costs no more tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, exp, log
+from math import ceil, exp, fsum, log
 from typing import Literal
 
 import numpy as np
@@ -130,7 +130,7 @@ def _between(i: int, scales: Sequence[float], fleet_usd: Usd, api_usd: Usd) -> f
 
 
 def _spread(scales: Sequence[float]) -> DemandSpread:
-    mean = exp(sum(map(log, scales)) / len(scales))
+    mean = exp(fsum(map(log, scales)) / len(scales))
     return DemandSpread(mean=mean, lo=min(scales), hi=max(scales))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, sqrt
+from math import ceil, fsum, sqrt
 from pathlib import Path
 
 from simcost.billing.owned import Owned
@@ -136,7 +136,7 @@ def _tried(question: ResolvedScenario, run: ServingRun, ledger: Ledger) -> _Trie
     if not side.bought:
         raise InputError(f"plan {plan.plan.name!r} shares its fleet with jobs; name plans that serve requests alone")
     service = side.served.slo
-    hours = sum(one.usage.node_hours() * one.usage.slots_per_node for one in side.bought)
+    hours = fsum(one.usage.node_hours() * one.usage.slots_per_node for one in side.bought)
     fleet = SmallestFleet(
         replicas=plan.pool.scaling.largest(),
         usd_per_month=costs_of(side.bought, question.loaded.catalog).per_month_usd,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import exp, log
+from math import exp, fsum, log
 from typing import Any
 
 import numpy as np
@@ -330,7 +330,7 @@ def _tokens(bill: TokenBill) -> int:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    return fsum(values) / len(values)
 
 
 def _known(fleets: Sequence[SmallestFleet], value: Callable[[SmallestFleet], float | None]) -> float | None:

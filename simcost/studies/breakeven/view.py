@@ -1,6 +1,7 @@
 """Per-token APIs and fleets, as parts."""
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 
 from simcost.present.format import NONE, amount, seconds, share, shortened, usd
 from simcost.present.parts import Part, Table
@@ -129,7 +130,7 @@ def apis(result: BreakEvenResult | TraceCosts) -> Table:
 
 
 def _main(paid: Mapping[str, float]) -> str:
-    total = sum(paid.values())
+    total = fsum(paid.values())
     name = max(paid, key=lambda item: paid[item])
     return f"{name} {share(paid[name] / total)}" if total else NONE
 

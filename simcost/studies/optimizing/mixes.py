@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,7 @@ class MixSearch:
         return replace(self._demand, rates=self._demand.rates * scale)
 
     def _cost(self, counts: Counts) -> float:
-        return sum(self._kinds[name].usd * count for (name, _), count in counts.items())
+        return fsum(self._kinds[name].usd * count for (name, _), count in counts.items())
 
     def _known(self, counts: Counts) -> bool:
         """True if it has no more of anything than a fleet that failed."""

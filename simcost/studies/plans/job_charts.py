@@ -1,5 +1,6 @@
 """Charts of the outcomes of jobs and of the GPU time by use."""
 
+from math import fsum
 from typing import Any
 
 from simcost.compare.verdict import GPU_TIME
@@ -77,7 +78,7 @@ def gpu_time(document: Document) -> Any:
     import altair as alt
 
     plans = document["plans"]
-    reach = max(sum(plan["gpu_hours"].values()) for plan in plans)
+    reach = max(fsum(plan["gpu_hours"].values()) for plan in plans)
     rows = [row for plan in plans for row in _parts(plan, reach)]
     chart = stacked_bars(
         rows,

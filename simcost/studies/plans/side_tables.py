@@ -1,5 +1,7 @@
 """Prefill and decode apart: a table of both sides, and sentences on the transfers between them."""
 
+from math import fsum
+
 from simcost.present.chart_style import Document
 from simcost.present.format import NONE, amount, count, seconds, share
 from simcost.present.parts import Table
@@ -18,7 +20,7 @@ def table(document: Document) -> Table:
 
 
 def _row(plan: str, side: str, hours: dict[str, float]) -> dict[str, str]:
-    total = sum(hours.values())
+    total = fsum(hours.values())
     return {
         "Plan": plan,
         "Side": side,

@@ -1,6 +1,7 @@
 """One fleet for serving and training against two, as parts."""
 
 from collections.abc import Mapping
+from math import fsum
 
 from simcost.present.format import amount, count, seconds, share, usd
 from simcost.present.parts import Part, Table, notes
@@ -57,7 +58,7 @@ def _use(result: SharedFleet) -> list[str]:
 
 def hours(spent: Mapping[str, float]) -> Table:
     """GPU time of the shared fleet by use."""
-    total = sum(spent.values())
+    total = fsum(spent.values())
     return [
         {"GPU time": _NAMES.get(name, name), "GPU-hours": count(value), "share": share(value / total)}
         for name, value in spent.items()

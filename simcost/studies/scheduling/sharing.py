@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import fsum
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def serving_use(folder: Path, plan: str | None) -> ServingUse:
     if not chosen["replica_hours"]:
         raise InputError(f"{folder}: {name} serves no requests; name a plan of a run that does")
     held = chosen["gpu_hours"]["requests"] if "jobs" in chosen else chosen["accelerator_hours"]
-    per_replica = held / sum(chosen["replica_hours"].values())
+    per_replica = held / fsum(chosen["replica_hours"].values())
     rows = [row for row in timeline.to_pylist() if row["plan"] == name]
     since = np.array([row["t_s"] for row in rows], np.float64)
     held = np.array([row["ready"] + row["starting"] + row["draining"] for row in rows], np.int64)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -173,8 +174,8 @@ def _row(
         return MixRow(base_gpus=base_gpus, spot_gpus=spot_gpus)
     span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
     spot_h = tried.spot_gpu_s / SECONDS_PER_HOUR * HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
-    redone = sum(ledger.gpu_seconds["lost"] + ledger.gpu_seconds["restart"] for ledger in tried.ledgers)
-    busy = redone + sum(ledger.gpu_seconds["useful"] + ledger.gpu_seconds["checkpoint"] for ledger in tried.ledgers)
+    redone = fsum(ledger.gpu_seconds["lost"] + ledger.gpu_seconds["restart"] for ledger in tried.ledgers)
+    busy = redone + fsum(ledger.gpu_seconds["useful"] + ledger.gpu_seconds["checkpoint"] for ledger in tried.ledgers)
     return MixRow(
         base_gpus=base_gpus,
         spot_gpus=spot_gpus,

@@ -5,7 +5,7 @@ days can be shut down in them.
 """
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, fsum
 from typing import Literal
 
 import numpy as np
@@ -116,7 +116,7 @@ def share_gpus(waste: Waste) -> list[Action]:
     pool = np.zeros(len(samples.units), np.int64)
     pool[samples.unit] = samples.pool
     saved = [
-        sum(
+        fsum(
             _saved(duty_s, held_s, memory, np.flatnonzero((pool == one) & (held_s.sum(axis=1) > 0)), most, cell_s)
             for one in np.unique(pool).tolist()
         )
@@ -181,7 +181,7 @@ def _saved(duty_s: Floats, held_s: Floats, memory: Floats, units: Ints, most: in
         fits.add(*load)
         if fits.units == most:
             open_.remove(fits)
-    after = sum(float((gpu.held_s if gpu.units == 1 else np.minimum(gpu.held_s, cell_s)).sum()) for gpu in shared)
+    after = fsum(float((gpu.held_s if gpu.units == 1 else np.minimum(gpu.held_s, cell_s)).sum()) for gpu in shared)
     return max(float(held_s[units].sum()) - after, 0.0)
 
 
@@ -213,7 +213,7 @@ def consolidate(waste: Waste) -> list[Action]:
 
 
 def _action(pools: dict[str, _Kept], where: str) -> Action:
-    lo, expected, hi = (sum(pool.saved[i] for pool in pools.values()) for i in range(len(QUANTILES)))
+    lo, expected, hi = (fsum(pool.saved[i] for pool in pools.values()) for i in range(len(QUANTILES)))
     ranked = sorted(pools.items(), key=lambda item: -item[1].saved[1])
     said = [f"{one.kept:,} of {one.gpus:,}{f' in {name}' if name else ''}" for name, one in ranked if one.saved[1] > 0]
     more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""

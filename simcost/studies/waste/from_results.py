@@ -1,6 +1,7 @@
 """Waste of our own runs: the buckets of a plan of a finished run, of its serving fleets and of its jobs."""
 
 from collections.abc import Mapping
+from math import fsum
 from typing import Any
 
 from simcost.catalog.facts import Offer
@@ -51,7 +52,7 @@ def waste_of_plan(
     totals = _serving(plan, of_jobs.pop("requests", 0.0) if of_jobs else plan["accelerator_hours"])
     for name, hours in of_jobs.items():
         totals[JOBS[name]] = totals.get(JOBS[name], 0.0) + hours * SECONDS_PER_HOUR
-    capacity_h = sum(totals.values()) / SECONDS_PER_HOUR
+    capacity_h = fsum(totals.values()) / SECONDS_PER_HOUR
     if not capacity_h > 0:
         raise InputError(f"the plan {plan['name']!r} used no accelerators; there is nothing to look at")
     given = price_usd_per_h is not None or offer is not None
@@ -69,7 +70,7 @@ def waste_of_plan(
 def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:
     """GPU-seconds by bucket of the fleets that serve, of so many GPU-hours in all."""
     states = plan.get("replica_hours") or {}
-    replicas = sum(states.values())
+    replicas = fsum(states.values())
     totals: dict[str, float] = {"useful": 0.0}
     strange = sorted(set(states) - set(SERVING))
     if strange:

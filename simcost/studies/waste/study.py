@@ -1,6 +1,7 @@
 """Study of `simcost waste`: GPU-hours and cost of waste, from samples, a job log or a simulated ledger."""
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 from pathlib import Path
 
 import numpy as np
@@ -92,8 +93,8 @@ _SAID = {
 def verdict(buckets: Mapping[str, BucketUse], capacity_h: float, cost_usd: float, measures: Sequence[Measure]) -> str:
     """Verdict: total waste, its largest part, and the measure that would change most of it."""
     wasted = {name: buckets[name] for name in _WASTED if name in buckets}
-    usd = sum(bucket.usd for bucket in wasted.values())
-    share = sum(bucket.share for bucket in wasted.values())
+    usd = fsum(bucket.usd for bucket in wasted.values())
+    share = fsum(bucket.share for bucket in wasted.values())
     least = "At least " if "unmeasured" in buckets and buckets["unmeasured"].usd else ""
     first = (
         f"{least}{percent(share)} of {_hours_text(capacity_h)} GPU-hours did no work: "
@@ -156,7 +157,7 @@ def waste(
     find_zone(timezone)
     samples, findings, own = read(path, mapping, gpus, timezone)
     account = split(samples)
-    if not sum(account.totals.values()) > 0:
+    if not fsum(account.totals.values()) > 0:
         raise InputError(f"{path}: no GPU is there at any time; give samples with GPUs in them")
     memory = measure(account)
     jobs = own if jobs is None else jobs
@@ -224,8 +225,8 @@ def summary(
     outcomes: Mapping[str, float] | None = None,
 ) -> WasteResult:
     """The result that samples and ledgers have in common, from GPU-seconds by bucket."""
-    capacity = sum(totals.values())
-    held = sum(totals[name] for name in totals if name not in (*IDLE[1:], "down"))
+    capacity = fsum(totals.values())
+    held = fsum(totals[name] for name in totals if name not in (*IDLE[1:], "down"))
     measured = capacity - totals.get("unmeasured", 0.0)
     cost_usd = capacity / 3600.0 * price.usd_per_h
     buckets = {name: _bucket(totals[name], capacity, price) for name in BUCKETS if name in totals}
@@ -354,7 +355,7 @@ def _said(account: Waste) -> list[FindingDocument]:
     totals = account.totals
     if not totals["unmeasured"]:
         return []
-    share = totals["unmeasured"] / sum(totals.values())
+    share = totals["unmeasured"] / fsum(totals.values())
     text = (
         f"{100 * share:.1f} % of the GPU-time was allocated, but how busy was not measured; export duty "
         "(DCGM_FI_DEV_GPU_UTIL) to see what of it was idle"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isinf
+from math import fsum, isinf
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def serve_run(document: Document, path: Path) -> ObservedRun | None:
         np.array([np.nan if value is None else value for value in numbers(document[name]) or []])
         for name in ("input_lens", "output_lens", "ttfts")
     )
-    decode = np.array([sum(value or 0.0 for value in numbers(gaps) or []) for gaps in document["itls"]])
+    decode = np.array([np.sum([value or 0.0 for value in numbers(gaps) or []]) for gaps in document["itls"]])
     sent = np.array([np.nan if value is None else value for value in starts])
     served = (output >= 1) & (ttft > 0) & ~np.isnan(sent) & (prompt >= 1)
     if not served.any():

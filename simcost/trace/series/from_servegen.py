@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import fsum, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -232,9 +232,9 @@ def _law(text: Any) -> TokenLaw | None:
     if not isinstance(law, dict):
         return None
     known = all(
-        type(tokens) is int and 0 <= tokens <= MAX_TOKENS and type(share) in (int, float) and share >= 0
+        type(tokens) is int and 0 <= tokens <= MAX_TOKENS and type(share) in (int, float) and 0 <= share <= 2
         for tokens, share in law.items()
     )
-    if not known or (law and not abs(sum(law.values()) - 1) <= _ROUNDING):
+    if not known or (law and not abs(fsum(law.values()) - 1) <= _ROUNDING):
         return None
     return TokenLaw(np.array(list(law), np.int64), np.array(list(law.values()), np.float64))

@@ -99,7 +99,7 @@ class Mmpp:
         _one_of("levels", self.levels, self.trace)
         if (self.levels is None) != (self.dwell is None):
             raise ValueError("levels and dwell go together; give both or neither")
-        if self.levels is not None and not sum(self.levels) > 0:
+        if self.levels is not None and not any(self.levels):
             raise ValueError("levels are all zero; give at least one positive number")
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
+from math import ceil, fsum
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def superposed(
     cut: Counter[str],
 ) -> Iterator[RequestBatch]:
     """The independent streams of all clients, merged."""
-    total = sum(one.share for one in streams)
+    total = fsum(one.share for one in streams)
     most = max(_FIRST, BATCH_ROWS // len(streams))
     ranked, tenants = any(one.priority for one in streams), stream_tenants(streams)
     clients = [

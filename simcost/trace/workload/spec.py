@@ -63,7 +63,7 @@ class RecordedWorkload:
     out so that the busiest time is as recorded; the run starts at midnight. None = as recorded throughout."""
 
     def __post_init__(self) -> None:
-        if self.daily is not None and not sum(self.daily) > 0:
+        if self.daily is not None and not any(self.daily):
             raise ValueError("daily is zero throughout; give at least one positive number")
 
 
@@ -152,7 +152,7 @@ class Synthetic:
         if self.clients and (self.burst_cv, self.burst_window, self.lengths) != (0.2, 10.0, Lengths()):
             raise ValueError("clients have gaps and lengths of their own; leave out burst_cv, burst_window, lengths")
         for name, shape in (("daily", self.daily), ("weekly", self.weekly)):
-            if shape is not None and not sum(shape) > 0:
+            if shape is not None and not any(shape):
                 raise ValueError(f"{name} is zero throughout; give at least one positive number")
 
 
