@@ -52,7 +52,7 @@ def _bought(account: Metered, bound: Bound) -> CommitmentUse:
 def _cover_capacity(account: Metered, left: Floats, bound: CommittedUnits, bought: CommitmentUse, *, own: bool) -> None:
     usd = bound.usd_per_unit_h
     available = bound.payments.active(account) * bound.units
-    free = available - sum(bought.covered_h[i] * bound.takes[i] for i in bought.covered_h)
+    free = available - np.sum([hours * bound.takes[i] for i, hours in bought.covered_h.items()], axis=0)
     taken: list[int] = []
     for i in _lines(account.lines, bound, own=own):
         if bound.takes[i] <= 0:

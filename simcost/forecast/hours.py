@@ -53,7 +53,7 @@ class DayShapes:
     @classmethod
     def stated(cls, daily: tuple[float, ...]) -> Self:
         """The same shape on all days, without noise."""
-        return cls(shares=np.array([daily]) / sum(daily), weekdays=None)
+        return cls(shares=np.array([daily]) / np.sum(daily), weekdays=None)
 
     def of_weekday(self, weekday: int) -> Floats:
         """Shapes recorded on a day of the week; of a day that was never recorded, those of all days."""

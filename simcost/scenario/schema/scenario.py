@@ -204,7 +204,7 @@ class Demand:
     def __post_init__(self) -> None:
         if self.hours is not None and self.daily is not None:
             raise ValueError("hours and daily both say what the day looks like; leave out one of them")
-        if self.daily is not None and not sum(self.daily) > 0:
+        if self.daily is not None and not any(self.daily):
             raise ValueError("daily is zero throughout; give at least one positive number")
 
 

@@ -304,8 +304,8 @@ def _samples(account: Waste) -> SampleSummary:
 
 def _shown(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[int]:
     """The places with the most idle GPU-seconds."""
-    idle = sum(np.bincount(codes, account.seconds[bucket], len(names)) for bucket in IDLE)
-    return [int(i) for i in np.argsort(-np.asarray(idle), kind="stable")[:PLACES]]
+    idle = np.sum([np.bincount(codes, account.seconds[bucket], len(names)) for bucket in IDLE], axis=0)
+    return [int(i) for i in np.argsort(-idle, kind="stable")[:PLACES]]
 
 
 def _places(account: Waste, codes: Ints, names: tuple[str, ...]) -> tuple[PlaceUse, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import fsum, isinf
+from math import isinf
 from pathlib import Path
 from typing import Any
 
