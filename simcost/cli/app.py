@@ -10,7 +10,8 @@ from typing import Any
 import simcost
 from simcost.errors import InputError
 from simcost.outputs import whole_file
-from simcost.studies.options import Arguments, positive
+from simcost.studies.argument_types import positive
+from simcost.studies.options import Arguments
 
 LOCAL = "127.0.0.1"
 """The explorer has no log-in: it answers this machine alone."""

@@ -32,7 +32,8 @@ from simcost.studies.forecasting import command as forecast
 from simcost.studies.listing import command as results
 from simcost.studies.new_scenario import command as init
 from simcost.studies.optimizing import command as optimize
-from simcost.studies.options import Arguments, Parser, UsageError, check_written
+from simcost.studies.options import Arguments, check_written
+from simcost.studies.parser import Parser, UsageError
 from simcost.studies.plans import command as run
 from simcost.studies.sensitivity import command as sensitivity
 from simcost.studies.sweeps import command as sweep

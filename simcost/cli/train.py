@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from simcost.studies.options import Arguments, finish, positive, verb
+from simcost.studies.argument_types import positive
+from simcost.studies.options import Arguments, finish, verb
 from simcost.studies.scheduling import pack_command, replay_command, size_command
 from simcost.studies.scheduling.job_options import (
     add_checkpoints,

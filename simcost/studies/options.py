@@ -3,65 +3,23 @@
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from simcost.documents import FindingDocument, to_document, values
-from simcost.errors import GateError, InputError, did_you_mean
+from simcost.errors import GateError, InputError
 from simcost.execution.options import ENGINES, EngineOptions
 from simcost.gates import Amount, Gate, described, parse_gate
 from simcost.outputs import check_folder, check_outputs, whole_file
+from simcost.studies.argument_types import natural, pairs, positive, span
 
 Arguments = argparse.Namespace
-_MAP = "--map"
-_PAIR = re.compile(r"[A-Za-z]\w*=")
 Result = TypeVar("Result")
 """Result of a study: a frozen dataclass, or its document where the study reads documents back from files."""
-
-
-class UsageError(InputError):
-    """Words that are no command; `usage` says which are."""
-
-    def __init__(self, message: str, usage: str) -> None:
-        super().__init__(message)
-        self.usage = usage
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, with errors in our form."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, after each pair of `--map a=b c=d` has an option of its own: argparse would take FILE for one, too."""
-        found = super().parse_known_args(None if args is None else _separate_maps(args), namespace)
-        for word in found[1]:
-            self.error(self._unknown(word))
-        return found
-
-    def _unknown(self, word: str) -> str:
-        """The message on a word that the verb does not take."""
-        if not word.startswith("-"):
-            return f"{word!r} is one argument too many"
-        known = [flag for action in self._actions for flag in action.option_strings]
-        option = word.partition("=")[0]
-        return f"no option {option!r}{did_you_mean(option, known)}"
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Check a choice. Raises UsageError with the nearest ones."""
-        choices = [str(choice) for choice in action.choices or ()]
-        if choices and value not in (action.choices or ()):
-            name = str(action.metavar or "/".join(action.option_strings) or action.dest)
-            near = did_you_mean(str(value), choices)
-            self.error(f"no {name.lower()} {str(value)!r}{near or '; there are: ' + ', '.join(choices)}")
-
-    def error(self, message: str) -> NoReturn:
-        """Raises UsageError."""
-        raise UsageError(message, self.format_usage())
 
 
 def verb(verbs: Any, name: str, run: Callable[[Arguments], None], summary: str) -> argparse.ArgumentParser:
@@ -258,128 +216,6 @@ def columns(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=COLUMN",
         help="columns of the file: a=b, several as a=b,c=d or apart; repeatable",
     )
-
-
-def _separate_maps(words: Sequence[str]) -> list[str]:
-    """The words, with `--map a=b c=d` as `--map a=b --map c=d`."""
-    separate: list[str] = []
-    mapping = False
-    for at, word in enumerate(words):
-        if word == "--":
-            return [*separate, *words[at:]]
-        if mapping and separate[-1] != _MAP and _PAIR.match(word):
-            separate.append(_MAP)
-        elif separate[-1:] != [_MAP]:
-            mapping = word == _MAP or word.startswith(_MAP + "=")
-        separate.append(word)
-    return separate
-
-
-def natural(text: str) -> int:
-    """A whole number from 0 up."""
-    if not (text.isdecimal() and len(text) <= 15):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 up."""
-    if not (text.isdecimal() and 1 <= len(text) <= 15 and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    """A duration."""
-    from simcost.units import parse_seconds
-
-    try:
-        return parse_seconds(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def span(text: str) -> float:
-    """A duration of more than 0."""
-    value = seconds(text)
-    if value == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write e.g. 5min")
-    return value
-
-
-def pair(text: str) -> tuple[str, str]:
-    """NAME=COLUMN."""
-    ours, equals, theirs = text.partition("=")
-    if not (ours and equals and theirs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=COLUMN, e.g. prompt_tokens=ContextTokens")
-    return ours, theirs
-
-
-def pairs(text: str) -> list[tuple[str, str]]:
-    """NAME=COLUMN, or several after commas; a comma that no NAME= follows is part of the name."""
-    return [pair(part) for part in re.split(rf",\s*(?={_PAIR.pattern})", text)]
-
-
-def condition(text: str) -> tuple[str, str]:
-    """COL=VALUE; the value may be empty."""
-    column, equals, value = text.partition("=")
-    if not (column and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not COL=VALUE, e.g. model=llama-3.1-8b")
-    return column, value
-
-
-def mark(text: str) -> str:
-    """One character that is neither a letter nor a digit."""
-    if len(text) != 1 or text.isalnum():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a mark; write one character such as .")
-    return text
-
-
-def delimiter(text: str) -> str:
-    """Separator of cells."""
-    marks = {",": ",", ";": ";", "tab": "\t", "\\t": "\t", "\t": "\t"}
-    if text not in marks:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a delimiter; write , or ; or tab")
-    return marks[text]
-
-
-def number(text: str) -> float:
-    """A finite number, such as 2e9."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number; write e.g. 0.4 or 2e9") from None
-    if not isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
-    return value
-
-
-def quantity(unit: Any) -> Callable[[str], float]:
-    """A quantity of 0 or more in a unit of `simcost.units`."""
-
-    def parsed(text: str) -> float:
-        try:
-            value = unit.parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-        if not isinstance(value, float) or value < 0:
-            raise argparse.ArgumentTypeError(f"{text!r} is below 0; write e.g. {unit.example}")
-        return value
-
-    return parsed
-
-
-def usd_per_h(text: str) -> float:
-    """USD per hour."""
-    from simcost.units import USD_PER_H
-
-    try:
-        value = USD_PER_H.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not isinstance(value, float) or value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a price; write e.g. $2.10/h")
-    return value
 
 
 def finish(

@@ -9,20 +9,8 @@ from typing import TYPE_CHECKING, Any
 from simcost.errors import InputError
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import (
-    Arguments,
-    columns,
-    data,
-    engine,
-    engine_of,
-    gated,
-    number,
-    output_folder,
-    positive,
-    seed,
-    study,
-    usd_per_h,
-)
+from simcost.studies.argument_types import number, positive, usd_per_h
+from simcost.studies.options import Arguments, columns, data, engine, engine_of, gated, output_folder, seed, study
 from simcost.units import format_usd
 
 if TYPE_CHECKING:

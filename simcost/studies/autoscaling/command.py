@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcost.studies.options import Arguments, columns, natural, pair, sourced, span, study
+from simcost.studies.argument_types import natural, pair, span
+from simcost.studies.options import Arguments, columns, sourced, study
 
 if TYPE_CHECKING:
     from simcost.studies.autoscaling.result import AutoscaleReplay

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from simcost.errors import did_you_mean
 from simcost.progress import Progress
-from simcost.studies.options import (
-    Arguments,
-    data,
-    engine,
-    engine_of,
-    output_folder,
-    own_catalog,
-    positive,
-    seed,
-    study,
-)
+from simcost.studies.argument_types import positive
+from simcost.studies.options import Arguments, data, engine, engine_of, output_folder, own_catalog, seed, study
 
 if TYPE_CHECKING:
     from simcost.studies.breakeven.prices import ApiOption

@@ -6,18 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from simcost.studies.options import (
-    Arguments,
-    finish,
-    number,
-    output,
-    own_catalog,
-    pictures,
-    positive,
-    seed,
-    span,
-    verb,
-)
+from simcost.studies.argument_types import number, positive, span
+from simcost.studies.options import Arguments, finish, output, own_catalog, pictures, seed, verb
 
 
 def add(verbs: Any) -> None:

@@ -3,7 +3,8 @@
 from argparse import ArgumentTypeError
 from typing import Any
 
-from simcost.studies.options import Arguments, natural, own_catalog, positive, print_json, show, verb
+from simcost.studies.argument_types import natural, positive
+from simcost.studies.options import Arguments, own_catalog, print_json, show, verb
 
 
 def add(verbs: Any) -> None:

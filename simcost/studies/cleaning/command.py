@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simcost.studies.options import Arguments, show, span, verb
+from simcost.studies.argument_types import span
+from simcost.studies.options import Arguments, show, verb
 
 
 def add(verbs: Any) -> None:

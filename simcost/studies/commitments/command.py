@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, columns, output, sourced, study, usd_per_h
+from simcost.studies.argument_types import usd_per_h
+from simcost.studies.options import Arguments, columns, output, sourced, study
 
 if TYPE_CHECKING:
     from simcost.studies.commitments.result import CommitmentAdvice

@@ -5,7 +5,8 @@ from typing import Any, get_args
 
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, columns, output, positive, quantity, seconds, seed, show, usd_per_h, verb
+from simcost.studies.argument_types import positive, quantity, seconds, usd_per_h
+from simcost.studies.options import Arguments, columns, output, seed, show, verb
 
 SCORE = "forecast score"
 """A verb of two words: `forecast` alone takes a file."""

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simcost.studies.options import Arguments, output, positive, study
+from simcost.studies.argument_types import positive
+from simcost.studies.options import Arguments, output, study
 
 TOP = 20
 """Rows of a table in the terminal."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, positive, seed, study
+from simcost.studies.argument_types import positive
+from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
 from simcost.units import format_usd
 
 GATES: Mapping[str, Amount] = {"infeasible": "", "budget": "USD"}

@@ -9,6 +9,7 @@ from typing import Any
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
+from simcost.studies.argument_types import positive
 from simcost.studies.options import (
     Arguments,
     check_gates,
@@ -18,7 +19,6 @@ from simcost.studies.options import (
     gated,
     gates_of,
     output_folder,
-    positive,
     print_json,
     seed,
     show,

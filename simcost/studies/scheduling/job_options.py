@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from simcost.errors import InputError, did_you_mean
-from simcost.studies.options import Arguments, columns, pair, positive, seconds, usd_per_h
+from simcost.studies.argument_types import pair, positive, seconds, usd_per_h
+from simcost.studies.options import Arguments, columns
 
 
 def add_jobs(parser: Any) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, finish, number, positive, seed, verb
+from simcost.studies.argument_types import number, positive
+from simcost.studies.options import Arguments, finish, seed, verb
 from simcost.studies.scheduling.job_options import add_jobs, jobs_of, placement
 
 _ORDERS = 1000

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, finish, number, positive, quantity, seed, verb
+from simcost.studies.argument_types import number, positive, quantity
+from simcost.studies.options import Arguments, finish, seed, verb
 from simcost.studies.scheduling.job_options import SYNTAX, add_jobs, jobs_of, placement, scheduler, with_words
 from simcost.units import BYTES_PER_S
 

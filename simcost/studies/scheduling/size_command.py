@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, natural, positive, seconds, sourced, study, usd_per_h
+from simcost.studies.argument_types import natural, positive, seconds, usd_per_h
+from simcost.studies.options import Arguments, sourced, study
 from simcost.studies.scheduling.job_options import (
     SYNTAX,
     add_checkpoints,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, positive, seed, study
+from simcost.studies.argument_types import positive
+from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
 
 if TYPE_CHECKING:
     from simcost.studies.sensitivity.study import VariedRange

@@ -6,17 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcost.studies.options import (
-    Arguments,
-    natural,
-    own_catalog,
-    positive,
-    seconds,
-    sourced,
-    span,
-    study,
-    usd_per_h,
-)
+from simcost.studies.argument_types import natural, positive, seconds, span, usd_per_h
+from simcost.studies.options import Arguments, own_catalog, sourced, study
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:

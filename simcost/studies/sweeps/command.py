@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from simcost.progress import Progress
-from simcost.studies.options import Arguments, data, engine, engine_of, output_folder, positive, seed, study
+from simcost.studies.argument_types import positive
+from simcost.studies.options import Arguments, data, engine, engine_of, output_folder, seed, study
 
 
 def add(verbs: Any) -> None:

@@ -5,22 +5,8 @@ from typing import Any
 
 from simcost.errors import InputError
 from simcost.progress import Progress
-from simcost.studies.options import (
-    Arguments,
-    columns,
-    condition,
-    delimiter,
-    mark,
-    natural,
-    output,
-    output_folder,
-    own_catalog,
-    positive,
-    seconds,
-    seed,
-    show,
-    verb,
-)
+from simcost.studies.argument_types import condition, delimiter, mark, natural, positive, seconds
+from simcost.studies.options import Arguments, columns, output, output_folder, own_catalog, seed, show, verb
 
 
 def add(verbs: Any) -> None:

@@ -4,18 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from simcost.studies.options import (
-    Arguments,
-    number,
-    own_catalog,
-    pair,
-    positive,
-    quantity,
-    seconds,
-    span,
-    study,
-    usd_per_h,
-)
+from simcost.studies.argument_types import number, pair, positive, quantity, seconds, span, usd_per_h
+from simcost.studies.options import Arguments, own_catalog, study
 from simcost.studies.training_cost.run_options import MODELS, levers_of, run_of
 from simcost.units import (
     BYTES_PER_S,

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simcost.studies.options import Arguments, number
+from simcost.studies.argument_types import number
+from simcost.studies.options import Arguments
 
 NODE_ACCELERATORS = 8
 """Of a node that --node and --accelerators do not describe."""

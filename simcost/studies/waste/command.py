@@ -3,16 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcost.studies.options import (
-    Arguments,
-    columns,
-    own_catalog,
-    positive,
-    seconds,
-    sourced,
-    study,
-    usd_per_h,
-)
+from simcost.studies.argument_types import positive, seconds, usd_per_h
+from simcost.studies.options import Arguments, columns, own_catalog, sourced, study
 
 if TYPE_CHECKING:
     from simcost.studies.waste.result import WasteResult

@@ -1,0 +1,64 @@
+"""Parser of the command line: that of argparse, with messages that name the nearest options and choices."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from simcost.errors import InputError, did_you_mean
+from simcost.studies.argument_types import PAIR
+
+_MAP = "--map"
+
+
+class UsageError(InputError):
+    """Words that are no command; `usage` says which are."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors in our form."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, after each pair of `--map a=b c=d` has an option of its own: argparse would take FILE for one, too."""
+        found = super().parse_known_args(None if args is None else _separate_maps(args), namespace)
+        for word in found[1]:
+            self.error(self._unknown(word))
+        return found
+
+    def _unknown(self, word: str) -> str:
+        """The message on a word that the verb does not take."""
+        if not word.startswith("-"):
+            return f"{word!r} is one argument too many"
+        known = [flag for action in self._actions for flag in action.option_strings]
+        option = word.partition("=")[0]
+        return f"no option {option!r}{did_you_mean(option, known)}"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Check a choice. Raises UsageError with the nearest ones."""
+        choices = [str(choice) for choice in action.choices or ()]
+        if choices and value not in (action.choices or ()):
+            name = str(action.metavar or "/".join(action.option_strings) or action.dest)
+            near = did_you_mean(str(value), choices)
+            self.error(f"no {name.lower()} {str(value)!r}{near or '; there are: ' + ', '.join(choices)}")
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(message, self.format_usage())
+
+
+def _separate_maps(words: Sequence[str]) -> list[str]:
+    """The words, with `--map a=b c=d` as `--map a=b --map c=d`."""
+    separate: list[str] = []
+    mapping = False
+    for at, word in enumerate(words):
+        if word == "--":
+            return [*separate, *words[at:]]
+        if mapping and separate[-1] != _MAP and PAIR.match(word):
+            separate.append(_MAP)
+        elif separate[-1:] != [_MAP]:
+            mapping = word == _MAP or word.startswith(_MAP + "=")
+        separate.append(word)
+    return separate
