@@ -9,7 +9,8 @@ from simcost.errors import Fault, InputError
 from simcost.plan import LeastOutstanding, PowerOfTwo, RoundRobin
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, is_given, items
-from simcost.scenario.schema.scenario import OnShared, Plan
+from simcost.scenario.schema.jobs import OnShared
+from simcost.scenario.schema.scenario import Plan
 
 _NO_LINK = (
     "is missing: KV caches go from prefill to decode replicas over a network; write `link: {bandwidth: 25GB/s}`, per "

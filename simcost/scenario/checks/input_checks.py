@@ -14,7 +14,9 @@ from simcost.errors import Fault, FaultsError, InputError
 from simcost.plan.interruptions import SpotTrace
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, items
-from simcost.scenario.schema.scenario import Demand, JobLog, OnNodes, OnSpot, Plan, Scenario
+from simcost.scenario.schema.demand import Demand
+from simcost.scenario.schema.jobs import JobLog, OnNodes, OnSpot
+from simcost.scenario.schema.scenario import Plan, Scenario
 from simcost.tables.paths import inside
 from simcost.trace.workload.closed import ClosedWorkload
 from simcost.trace.workload.spec import RecordedWorkload, Stream

@@ -28,7 +28,8 @@ from simcost.scenario.checks.tenant_checks import fair_faults, patience_faults, 
 from simcost.scenario.files.faults import ask, fault_at, file_faults, repeated_names
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.inputs.disaggregation import prefill_plan
-from simcost.scenario.schema.scenario import OnShared, Plan
+from simcost.scenario.schema.jobs import OnShared
+from simcost.scenario.schema.scenario import Plan
 from simcost.tables.calendar import find_zone, parse_freq
 from simcost.tables.paths import inside
 

@@ -8,7 +8,8 @@ from simcost.catalog import Accelerator, Catalog
 from simcost.errors import Fault
 from simcost.scenario.files.faults import ask, fault_at
 from simcost.scenario.files.nodes import YamlNode
-from simcost.scenario.schema.scenario import OnShared, Plan
+from simcost.scenario.schema.jobs import OnShared
+from simcost.scenario.schema.scenario import Plan
 
 _WORKERS = ("serverless", "managed-endpoint")
 

@@ -26,7 +26,7 @@ from simcost.scenario.files.sharing import (
     rights_on_nodes,
 )
 from simcost.scenario.files.vary import vary_faults, vary_of
-from simcost.scenario.schema.scenario import Demand
+from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.services import Forwarding, ServiceDemand, Sharing
 from simcost.units import format_seconds
 

@@ -17,7 +17,8 @@ from simcost.plan.scheduling import Count, FifoSkip, Random, Rigid, Shortest
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.spot_capacity import AvailableSpotNodes
-from simcost.scenario.schema.scenario import OnGpus, OnNodes, OnShared, OnSpot, Plan, Training
+from simcost.scenario.schema.jobs import OnGpus, OnNodes, OnShared, OnSpot, Training
+from simcost.scenario.schema.scenario import Plan
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import Jobs

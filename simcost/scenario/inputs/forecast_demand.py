@@ -20,8 +20,8 @@ from simcost.forecast.sample_paths import Paths, counted, weight
 from simcost.forecast.scenario_reduction import Screening, screen
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashed, hashes
+from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import Demand
 from simcost.scenario.storage.sample_paths import write_paths
 from simcost.tables.paths import inside
 from simcost.trace.series.from_traces import is_trace

@@ -11,8 +11,8 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.schema.jobs import JobLog
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import JobLog
 from simcost.sim.jobs.estimates import with_limits
 from simcost.tables.paths import inside
 from simcost.trace.jobs.jobs import NONE, Flags, Ints, Jobs

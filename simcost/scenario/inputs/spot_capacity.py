@@ -16,7 +16,7 @@ from simcost.errors import CatalogError, InputError, did_you_mean
 from simcost.ledger.request_tables import NODES
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.schema.scenario import SpotNodes
+from simcost.scenario.schema.jobs import SpotNodes
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.tables.paths import inside
 from simcost.trace.series.series import Floats

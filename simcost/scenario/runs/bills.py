@@ -19,7 +19,7 @@ from simcost.ledger.jobs import JobLedger
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.inputs.clusters import Cluster
-from simcost.scenario.schema.scenario import OnSpot
+from simcost.scenario.schema.jobs import OnSpot
 
 _WORK_OF_JOBS = ("useful", "checkpoint", "lost", "restart")
 """States of accelerators that jobs hold."""

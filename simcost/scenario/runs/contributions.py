@@ -38,7 +38,7 @@ from simcost.scenario.runs.pool_results import PoolSide, charges_of_overflow, re
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.tables import RunTables, job_quantiles, quantiles
 from simcost.scenario.runs.tenant_shares import tenant_shares
-from simcost.scenario.schema.scenario import OnShared
+from simcost.scenario.schema.jobs import OnShared
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.slo import assess, assess_jobs
 

@@ -17,7 +17,8 @@ from simcost.catalog import Catalog
 from simcost.compare.results import PoolResult
 from simcost.ledger.requests import Ledger, LedgerUsage
 from simcost.scenario.runs.bills import PurchasedNodes, by_accelerator, costs_by_owner
-from simcost.scenario.schema.scenario import OnShared, Plan
+from simcost.scenario.schema.jobs import OnShared
+from simcost.scenario.schema.scenario import Plan
 
 HOUR = 3600.0
 

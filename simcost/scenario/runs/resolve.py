@@ -29,8 +29,9 @@ from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
+from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import OnShared, Plan, Scenario, ServedPool
+from simcost.scenario.schema.scenario import Plan, Scenario, ServedPool
 from simcost.sim.serving.pool import AdapterRules, Pool
 
 REPLICATIONS, FUTURES = 5, 10

@@ -11,8 +11,8 @@ from simcost.rng import stream
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.recorded_demand import horizon_of
 from simcost.scenario.runs.resolve import FUTURES, ResolvedPlan, ResolvedScenario, settle
+from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
-from simcost.scenario.schema.scenario import OnShared
 from simcost.scenario.schema.services import Forwarding
 from simcost.units import format_seconds
 

@@ -1,212 +1,30 @@
-"""Schema of the scenario file: this module defines its classes."""
+"""Schema of the scenario file: the scenario and its plans; jobs, demand and scaling are defined beside it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import StringConstraints
 
 from simcost.billing import Buy, OnDemand, Spot
-from simcost.forecast.events.schema import Event
-from simcost.forecast.names import GrowthMode, ModelName
 from simcost.perf import ReplicaSpec
 from simcost.perf.quality import QualityTarget, StatedQuality
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
-from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, Nodes
 from simcost.plan.rate_limits import RateLimits
-from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placement, Scheduler
 from simcost.plan.serving import Drain, Metrics, PrefixCaching, Retries
+from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.disaggregation import Disaggregation
+from simcost.scenario.schema.jobs import JobLog, Training
 from simcost.scenario.schema.scaling import FromManifest, PlanScaling
 from simcost.scenario.schema.sweep import PlanSweep
 from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
 from simcost.trace.workload.closed import ClosedWorkload
-from simcost.trace.workload.spec import RecordedWorkload, Stream, Synthetic, stream_tenants, tenants
-from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, Share, Usd, UsdPerH
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobLog:
-    """Training jobs that were recorded: the same for every plan. Second 0 is the submission of the first job kept."""
-
-    path: str
-    """A job log, or a trace that `simcost trace import --jobs-log` stored, relative to the scenario file and inside its
-    folder."""
-    format: str = "auto"
-    """Of the log, as `simcost trace import` has them; auto = by its columns."""
-    map: Mapping[str, str] = field(default_factory=dict)
-    """Columns of the log that have other names: `{gpus: n_gpu}`."""
-    pool: str | None = None
-    """Only the jobs of this pool (virtual cluster, queue, partition)."""
-    since: str | None = None
-    """Only jobs submitted from this ISO time on."""
-    window: PositiveSeconds | None = None
-    """And at most this long after the first of them."""
-    timezone: str = "UTC"
-    """Of times of the log that say none."""
-    limit_error: Annotated[float, Ge(0), Le(1e6)] = 0.0
-    """Time limits that the log lacks are duration x (1 + this)."""
-    limits: EstimateError | None = None
-    """Draws all time limits again, in each replication; None = those of the log."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnGpus:
-    """A cluster of so many GPUs, all alike; jobs take any that are free."""
-
-    kind: Literal["gpus"] = "gpus"
-    gpus: PositiveCount
-    """A multiple of those of a node."""
-    scheduler: Annotated[Scheduler, ByKind()] = field(default_factory=FifoSkip)
-    """Order in which jobs get GPUs."""
-    checkpoints: Checkpoints | None = None
-    """Checkpoints of jobs, as they would be beside requests or on spot; None = they take no time."""
-    failures: ClusterFailures | None = None
-    """Failures of nodes and jobs, sampled again in each replication; None = nothing fails."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnNodes:
-    """The nodes of a list; each gang lies whole on nodes of its pool."""
-
-    kind: Literal["nodes"] = "nodes"
-    nodes: str
-    """CSV or Parquet with `node,gpus[,pool,...]`, relative to the scenario file and inside its folder."""
-    divide: PositiveCount = 1
-    """Only this part of the nodes of each pool."""
-    scheduler: Annotated[Scheduler, ByKind()] = field(default_factory=FifoSkip)
-    """Order in which jobs get GPUs."""
-    placement: Annotated[Placement, ByKind()] = field(default_factory=Consolidate)
-    """On which nodes; `count` = on any free GPUs of the pool."""
-    checkpoints: Checkpoints | None = None
-    """Checkpoints of jobs; None = they take no time."""
-    failures: ClusterFailures | None = None
-    """Failures of nodes and jobs, sampled again in each replication; None = nothing fails."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpotNodes:
-    """Nodes that come and go as a recorded availability says, and are held and paid while they are there."""
-
-    nodes: PositiveCount
-    """Held while the trace is at its most; below it, the same share of them, rounded down."""
-    availability: str
-    """CSV or Parquet of `timestamp,available`, or of runs, relative to the scenario file and inside its folder. Past
-    its end it starts again; each replication begins at another time of it."""
-    trace: str | None = None
-    """Name of the trace in the file; None = its only one."""
-    offer: str
-    """Offer of a spot node: `provider/sku` of the catalog."""
-    region: str | None = None
-    """None = the only region the catalog has for the offer."""
-    price: UsdPerH | None = None
-    """Per node and hour, all the time; None = that in effect by `prices`, else the one that the catalog observed."""
-    prices: str | None = None
-    """Prices in effect, per node and hour, as CSV or Parquet of `timestamp,price_usd_h`, or of runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnSpot:
-    """Steady GPUs, none or some, and spot nodes in addition.
-
-    Jobs queue first in, first out, and those that do not fit are passed over. Where spot nodes go, the jobs that
-    began last stop until the others fit, lose their work since the last checkpoint, and keep their place.
-    """
-
-    kind: Literal["spot"] = "spot"
-    gpus: Count = 0
-    """Steady GPUs, a multiple of those of a node of the plan's `buy`."""
-    spot: SpotNodes
-    """The spot nodes in addition."""
-    checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    """Checkpoints of jobs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnShared:
-    """One fleet for requests and jobs. Requests have the right of way: jobs use the GPUs that the replicas do not hold.
-
-    A new replica takes its GPUs from jobs: those that began last stop at once, until the others fit, lose their work
-    since the last checkpoint, and keep their place. The queue is first in, first out; jobs that do not fit are passed
-    over.
-    """
-
-    kind: Literal["shared"] = "shared"
-    gpus: PositiveCount
-    """Of the whole fleet, a multiple of those of a node, and at least what requests may ever hold."""
-    handover: Seconds = 30.0
-    """From stopping jobs to the GPUs being free for a replica: in place of `startup.node` and `startup.image`, since
-    the node is there and has the image."""
-    checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    """Checkpoints of jobs."""
-
-
-Training = OnGpus | OnNodes | OnSpot | OnShared
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
-    """Horizon of a forecast, and its options."""
-
-    horizon: PositiveSeconds
-    """Length of the run, which begins where the history ends."""
-    paths: Annotated[PositiveCount, Ge(2), Le(10_000)] = 200
-    """Futures drawn; `seeds` of them are simulated, chosen so that they stand for all."""
-    freq: str | None = None
-    """Step of the forecast, such as `1h`; None = that of the history, of a trace an hour."""
-    model: ModelName = "auto"
-    """Forecasting model; auto = the combination, unless a backtest says otherwise."""
-    growth: GrowthMode | None = None
-    """Growth in the forecast: measured on the history, none, or as events state it in its place; None = stated where
-    an event states growth, else measured."""
-    width: Annotated[float, Gt(0), Le(10)] = 1.0
-    """Widens (above 1) or narrows the futures around their middle."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """Requests that are forecast: a history, user events, and the streams of requests.
-
-    Every plan meets the same futures, one per replication. Costs and service levels are then distributions,
-    and a plan meets the SLO when all but a share `risk` of the futures meet it.
-    """
-
-    history: str
-    """A stored trace, or a series of request counts (CSV or Parquet with `timestamp,value` or
-    `series,timestamp,value`), relative to the scenario file and inside its folder."""
-    forecast: Ahead
-    """Horizon of a forecast, and its options."""
-    series: str | None = None
-    """Name of the series in the history's file; None = its only one."""
-    scale: Annotated[float, Gt(0), Le(1e6)] = 1.0
-    """Multiplies the history, e.g. to give a public pattern the level of your own service."""
-    timezone: str = "UTC"
-    """Time zone of your users: hours of the day and weekdays are those of its clock, daylight saving included."""
-    events: tuple[Annotated[Event, ByKind()], ...] = ()
-    """Known events of the future: growth, launches, holidays, promotions, migrations, changes of length."""
-    hours: str | None = None
-    """Of a history in steps of a day: a stored trace, or a series in steps of an hour or less, relative to the scenario
-    file and inside its folder. Each day to come takes the hours of one of its days, of the same weekday. Or give
-    `daily`."""
-    daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None
-    """Of a history in steps of a day: relative rate in each of the 24 hours, the same on all days."""
-    requests: tuple[Stream, ...] = ()
-    """Requests as streams: one, or a mix of clients; none = blocks of requests of the history, a trace."""
-    risk: Share = 0.1
-    """Share of the futures that may miss the SLO."""
-    budget: Usd | None = None
-    """Money for a month; the result gives the chance to exceed it."""
-
-    def __post_init__(self) -> None:
-        if self.hours is not None and self.daily is not None:
-            raise ValueError("hours and daily both say what the day looks like; leave out one of them")
-        if self.daily is not None and not any(self.daily):
-            raise ValueError("daily is zero throughout; give at least one positive number")
-
+from simcost.trace.workload.spec import RecordedWorkload, Synthetic, stream_tenants, tenants
+from simcost.units import ByKind, PositiveCount, PositiveSeconds, Share
 
 Workload = Annotated[RecordedWorkload | Synthetic | ClosedWorkload, ByKind()]
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
-from simcost.scenario.schema.scenario import Demand, Workload
+from simcost.scenario.schema.demand import Demand
+from simcost.scenario.schema.scenario import Workload
 from simcost.scenario.schema.tenants import TenantTerms
 from simcost.slo import Slo
 from simcost.units import PositiveCount, Share
