@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from logging import getLogger
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -12,9 +11,10 @@ from typing import Protocol, Self, TypeVar
 from simcost.execution.assignments import Assignments
 from simcost.execution.cluster import ClusterEngine
 from simcost.execution.local import LocalEngine
+from simcost.execution.log import log_once
 from simcost.execution.options import EngineOptions
 from simcost.execution.slots import Slot
-from simcost.execution.task import LostWorkerError, Runnable, StoppedError, Task, TaskOutcome
+from simcost.execution.task import LostWorkerError, Runnable, StoppedError, Task
 from simcost.execution.task_file import HELD, TaskFile, Versions
 
 _WATCH_S = 0.2
@@ -56,7 +56,6 @@ class Workers:
     ) -> None:
         self._folder, self._versions_of, self._jobs = folder, versions_of, jobs
         self._options = options or EngineOptions()
-        self._logged = set[str]()
         self._engine: ExecutionEngine | None = None
         self._files: list[TaskFile] = []
         """Those of the last tasks, the newest last."""
@@ -139,18 +138,12 @@ class Workers:
                 todo.fail(error)
                 return
             else:
-                self._log(outcome)
+                for logged in outcome.logged:
+                    log_once(*logged)
                 todo.done(number, outcome)
             last = number
             if not engine.keeps(slot, todo):
                 return
-
-    def _log(self, outcome: TaskOutcome) -> None:
-        """Log what a worker has logged, unless another one has said the same."""
-        for name, level, message in outcome.logged:
-            if message not in self._logged:
-                self._logged.add(message)
-                getLogger(name).log(level, "%s", message)
 
 
 def _engine(options: EngineOptions, folder: Path, jobs: int) -> ExecutionEngine:

@@ -105,33 +105,28 @@ def forecast(
     _check(series, horizon, levels, paths, width, adapt_days)
     history = history_of(series, rules, masked)
     seen, edits = history.seen(len(history))
-    grows = growth == "measured"
-    if model == "auto":
-        chosen = _chosen(history, seen, horizon, growth=grows)
-    else:
-        own = Planning(growth=grows) if isinstance(model, Planning) else model
-        chosen = ModelSelection(model=own, errors={}, origins=0)
+    chosen = _selected(model, history, seen, horizon, growth=growth == "measured")
     ahead = fitted(chosen.model, seen, horizon)
-    mean = ahead.point
-    notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
-    notes += of_model(chosen.model, seen)
     grown = measured(ahead, history.season)
-    notes += of_growth(grown, growth, chosen.model, history.season)
-    tested = backtest(history, chosen.model, horizon, levels, seed) if paths else None
-    ratio = tested.spread_ratio if tested else usual_ratio(chosen.model, 0)
-    drawn = _drawn(ahead, seen, ratio, paths, seed, width) if paths else np.empty((0, horizon))
-    factors, learnt = adapted(history, chosen.model, levels, adapt_days if paths else 0, seed)
-    bands = _levels(drawn, levels, factors, floor=seen.floor) if paths else Levels()
+    notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
+    notes += [*of_model(chosen.model, seen), *of_growth(grown, growth, chosen.model, history.season)]
+    tested: Backtest | None = None
+    factors: tuple[Factor, ...] = ()
+    samples, bands = np.empty((0, horizon)), Levels()
     if paths:
-        notes += of_backtest(history, tested, chosen.model)
-        notes += of_levels(factors, width, adapt_days, learnt)
+        tested = backtest(history, chosen.model, horizon, levels, seed)
+        ratio = tested.spread_ratio if tested else usual_ratio(chosen.model, 0)
+        samples = _sampled(ahead, seen, ratio, paths, seed, width)
+        factors, learnt = adapted(history, chosen.model, levels, adapt_days, seed)
+        bands = _levels(samples, levels, factors, floor=seen.floor)
+        notes += [*of_backtest(history, tested, chosen.model), *of_levels(factors, width, adapt_days, learnt)]
         notes += of_width(bands, seen, chosen.model)
-        notes += of_total(mean, drawn, weight(series.quantity, series.grid, horizon))
+        notes += of_total(ahead.point, samples, weight(series.quantity, series.grid, horizon))
     return Forecast(
         series=series,
         grid=series.grid.after(len(series)),
-        mean=_finite(mean, series, chosen.model),
-        paths=_finite(drawn, series, chosen.model),
+        mean=_finite(ahead.point, series, chosen.model),
+        paths=_finite(samples, series, chosen.model),
         levels=bands,
         model=chosen.model.name,
         backtest=tested,
@@ -143,37 +138,42 @@ def forecast(
     )
 
 
-def _drawn(ahead: Fitted, seen: CleanedHistory, ratio: float, count: int, seed: int, width: float) -> Floats:
+def _sampled(ahead: Fitted, seen: CleanedHistory, ratio: float, count: int, seed: int, width: float) -> Floats:
     """Sample paths of the model, with the error of their level, at the width asked for."""
-    drawn = ahead.draw(count, stream(seed, "forecast", "paths"))
-    drawn = with_level(drawn, ratio, seen.season.short, stream(seed, "level"), floor=seen.floor)
-    return widened(drawn, width, floor=seen.floor) if width != 1 else drawn
+    samples = ahead.draw(count, stream(seed, "forecast", "paths"))
+    samples = with_level(samples, ratio, seen.season.short, stream(seed, "level"), floor=seen.floor)
+    return widened(samples, width, floor=seen.floor) if width != 1 else samples
 
 
 def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, width: float, adapt_days: int) -> None:
-    asked = {
+    rules = {
         f"horizon of {horizon} steps: must be at least 1": horizon >= 1,
         f"levels {levels}: must lie between 1 and 99, in percent": all(1 <= level <= 99 for level in levels),
         f"{paths} paths: must be 0 or more": paths >= 0,
         f"width {width:g}: must be above 0": 0 < width < np.inf,
         f"{adapt_days} days to adapt over: must be 0 or more": adapt_days >= 0,
     }
-    wrong = [message for message, right in asked.items() if not right]
+    wrong = [message for message, right in rules.items() if not right]
     if wrong:
         raise InputError(f"series {series.name!r}: " + "; ".join(wrong))
 
 
-def _chosen(history: History, seen: CleanedHistory, horizon: int, *, growth: bool) -> ModelSelection:
-    """Model that suits the history; where that is the combination, after a comparison with its rivals."""
+def _selected(
+    model: ForecastModel | Literal["auto"], history: History, seen: CleanedHistory, horizon: int, *, growth: bool
+) -> ModelSelection:
+    """The model asked for, or what suits the history; where that is the combination, after a comparison with rivals."""
+    if model != "auto":
+        own = Planning(growth=growth) if isinstance(model, Planning) else model
+        return ModelSelection(model=own, errors={}, origins=0)
     suited = default_model(seen, horizon, growth=growth)
     if isinstance(suited, Combination):
         return selection(history, horizon)
     return ModelSelection(model=suited, errors={}, origins=0)
 
 
-def _levels(drawn: Floats, levels: tuple[int, ...], factors: tuple[Factor, ...], *, floor: bool) -> Levels:
-    bands = levels_of(drawn, levels)
-    return scaled_levels(bands, median(drawn), factors, floor=floor) if factors else bands
+def _levels(samples: Floats, levels: tuple[int, ...], factors: tuple[Factor, ...], *, floor: bool) -> Levels:
+    bands = levels_of(samples, levels)
+    return scaled_levels(bands, median(samples), factors, floor=floor) if factors else bands
 
 
 def _finite(values: Floats, series: Series, model: ForecastModel) -> Floats:

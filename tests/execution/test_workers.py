@@ -1,5 +1,6 @@
 """Workers of the local engine: the same results as in this process, whatever happens to them."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from support.execution_tasks import SmallRun, Squares, versions
 from simcost.errors import InputError, RunError
 from simcost.execution import local, memory
 from simcost.execution.assignments import Assignments
+from simcost.execution.log import log_once
 from simcost.execution.options import EngineOptions
 from simcost.execution.task_file import TaskFile
 from simcost.execution.workers import Workers
@@ -115,6 +117,12 @@ def test_errors_are_those_of_the_run(tmp_path: Path) -> None:
 def test_what_workers_log_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     squares(tmp_path, [SmallRun(number=i, kind="logs") for i in range(6)])
     assert caplog.text.count("said once") == 1
+
+
+def test_a_message_is_logged_once_whoever_has_it(caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("simcost.here", "simcost.there"):
+        log_once(name, logging.WARNING, "the engine has changed")
+    assert [record.name for record in caplog.records] == ["simcost.here"]
 
 
 def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog, Model
+from simcost.catalog.slices import Slice
 from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits
 from simcost.perf import MemoryFit, ReplicaSpec, StepTime, fit_memory, step_time
@@ -24,7 +25,7 @@ from simcost.scenario.checks.prefix_cache_checks import cache_notes, prefix_cach
 from simcost.scenario.checks.routing_checks import reads_prompt_prefixes
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.clusters import Cluster, find_clusters
-from simcost.scenario.inputs.control import control_of
+from simcost.scenario.inputs.control import Control, control_of
 from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
@@ -264,43 +265,100 @@ def _adapter_rules(scenario: Scenario, replica: ReplicaSpec, model: Model, step:
     )
 
 
-def _named(plan: ResolvedPlan, pool: ServedPool) -> ResolvedPlan:
-    return replace(plan, pool=replace(plan.pool, name=pool.name, weight=pool.weight))
-
-
 def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     """A plan in numbers, each of its pools where it has several.
 
     Raises:
         InputError: it serves no requests, does not fit, or nothing is known of its hardware.
     """
-    if plan.pools:
-        first, *others = (
-            _named(resolved_plan(alone, question), pool) for alone, pool in zip(plan.by_pool(), plan.pools, strict=True)
-        )
-        inputs = {name: digest for one in (first, *others) for name, digest in one.inputs.items()}
-        return replace(first, plan=plan, other_pools=tuple(others), inputs=inputs)
-    loaded, catalog, replica = question.loaded, question.loaded.catalog, plan.replica
-    served = loaded.scenario.model_of(plan)
-    if replica is None or plan.scaling is None or served is None:
+    if not plan.pools:
+        return _resolved_pool(plan, question)
+    first, *others = (
+        _named(_resolved_pool(alone, question), pool) for alone, pool in zip(plan.by_pool(), plan.pools, strict=True)
+    )
+    inputs = {name: digest for pool in (first, *others) for name, digest in pool.inputs.items()}
+    return replace(first, plan=plan, other_pools=tuple(others), inputs=inputs)
+
+
+def _named(plan: ResolvedPlan, pool: ServedPool) -> ResolvedPlan:
+    return replace(plan, pool=replace(plan.pool, name=pool.name, weight=pool.weight))
+
+
+def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
+    """A plan of one pool in numbers, and its prefill side where that is apart."""
+    scenario, catalog, source = question.loaded.scenario, question.loaded.catalog, question.source
+    served = scenario.model_of(plan)
+    if plan.replica is None or plan.scaling is None or served is None:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
-    model = catalog.model(served)
-    accelerator = catalog.accelerator(replica.accelerator)
-    memory = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog)
-    step = step_time(catalog, model, accelerator, replica)
-    part = None if replica.slice is None else catalog.slice_of(accelerator.name, replica.slice)
-    copies = 1 if part is None else part.copies
-    sigma = step.sigma if loaded.scenario.engine_sigma is None else loaded.scenario.engine_sigma
-    shared = plan.training if isinstance(plan.training, OnShared) else None
-    if question.source is None:
+    hardware = _hardware(plan.replica, plan, catalog.model(served), catalog)
+    if source is None:
         raise InputError(f"plan {plan.name!r} has no requests to serve")
-    block = question.source.prefix_block_tokens if isinstance(question.source, RecordedDemand) else None
-    control = control_of(plan, loaded, question.source)
+    control = control_of(plan, question.loaded, source)
     plan, refused = within(plan, control.nodes, catalog)
-    pool = Pool(
-        name=f"{replica.shape(model).name} on {accelerator.name}" + ("" if part is None else f" {part.name}"),
-        step=step,
-        kv_capacity_tokens=memory.kv_capacity_tokens,
+    pool = _pool(plan, question, hardware, control)
+    model, part = hardware.model, hardware.slice
+    sigma = hardware.step.sigma if scenario.engine_sigma is None else scenario.engine_sigma
+    prefill = None if plan.disaggregation is None else _resolved_pool(prefill_plan(plan), question)
+    if prefill is not None:
+        pool = replace(pool, prefill=prefill_side(plan, pool, prefill.pool, model))
+    return ResolvedPlan(
+        plan=plan,
+        pool=pool,
+        prefill=prefill,
+        memory=hardware.memory,
+        sigma=sigma,
+        factors=engine_factors(sigma, question.seed, question.seeds, model.name, hardware.accelerator),
+        notes=(
+            *control.notes,
+            *refused,
+            *([] if part is None else [part.assumption]),
+            *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
+        ),
+        inputs=control.inputs,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hardware:
+    """A replica on its accelerators: memory and step time."""
+
+    replica: ReplicaSpec
+    model: Model
+    accelerator: str
+    slice: Slice | None
+    """Part of an accelerator that it takes; None = whole ones."""
+    memory: MemoryFit
+    step: StepTime
+
+    @property
+    def copies(self) -> int:
+        """Replicas that share an accelerator."""
+        return 1 if self.slice is None else self.slice.copies
+
+
+def _hardware(replica: ReplicaSpec, plan: Plan, model: Model, catalog: Catalog) -> _Hardware:
+    accelerator = catalog.accelerator(replica.accelerator)
+    return _Hardware(
+        replica=replica,
+        model=model,
+        accelerator=accelerator.name,
+        memory=fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog),
+        step=step_time(catalog, model, accelerator, replica),
+        slice=None if replica.slice is None else catalog.slice_of(accelerator.name, replica.slice),
+    )
+
+
+def _pool(plan: Plan, question: ResolvedScenario, hardware: _Hardware, control: Control) -> Pool:
+    """The pool of a plan as the simulator takes it."""
+    scenario, catalog, source = question.loaded.scenario, question.loaded.catalog, question.source
+    replica, copies = hardware.replica, hardware.copies
+    shared = plan.training if isinstance(plan.training, OnShared) else None
+    block = source.prefix_block_tokens if isinstance(source, RecordedDemand) else None
+    shape = replica.shape(hardware.model).name
+    return Pool(
+        name=f"{shape} on {hardware.accelerator}" + ("" if hardware.slice is None else f" {hardware.slice.name}"),
+        step=hardware.step,
+        kv_capacity_tokens=hardware.memory.kv_capacity_tokens,
         first_token_overhead_s=replica.first_token_overhead,
         scaling=control.scaling,
         metrics=plan.metrics,
@@ -309,39 +367,20 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         interruptions=control.interruptions,
         starts_utc_s=control.starts_utc_s,
         batching=plan.batching.of_sequences,
-        adapters=_adapter_rules(loaded.scenario, replica, model, step),
+        adapters=_adapter_rules(scenario, replica, hardware.model, hardware.step),
         router=control.router,
         admission=control.admission,
         retries=plan.retries,
-        rates=loaded.scenario.tenant_rates(),
-        weights=loaded.scenario.tenant_weights() if plan.batching.policy == "fair" else (),
+        rates=scenario.tenant_rates(),
+        weights=scenario.tenant_weights() if plan.batching.policy == "fair" else (),
         prefix_cache=prefix_cache_of(plan),
-        system_tokens=system_tokens(loaded.scenario) if reads_prefixes(plan) else 0,
+        system_tokens=system_tokens(scenario) if reads_prefixes(plan) else 0,
         prefix_block_tokens=block if reads_prompt_prefixes(control.router) or reads_prefixes(plan) else None,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
-        weights_bytes=memory.weights_bytes,
+        weights_bytes=hardware.memory.weights_bytes,
         kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators, copies),
         accelerators_per_replica=replica.accelerators if copies == 1 else 1 / copies,
-        slice=part,
+        slice=hardware.slice,
         response_bytes_per_token=plan.response_bytes_per_token,
         api_latency_s=None if plan.overflow is None else (plan.overflow.ttft, plan.overflow.tpot),
-    )
-    factors = engine_factors(sigma, question.seed, question.seeds, model.name, accelerator.name)
-    prefill = None if plan.disaggregation is None else resolved_plan(prefill_plan(plan), question)
-    if prefill is not None:
-        pool = replace(pool, prefill=prefill_side(plan, pool, prefill.pool, model))
-    return ResolvedPlan(
-        plan=plan,
-        pool=pool,
-        prefill=prefill,
-        memory=memory,
-        sigma=sigma,
-        factors=factors,
-        notes=(
-            *control.notes,
-            *refused,
-            *([] if part is None else [part.assumption]),
-            *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
-        ),
-        inputs=control.inputs,
     )

@@ -8,9 +8,8 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from filecmp import cmp
-from functools import cache
 from hashlib import file_digest, sha256
-from logging import getLogger
+from logging import WARNING
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.errors import RunError
+from simcost.execution.log import log_once
 from simcost.outputs import new_draft, output_file, writing
 from simcost.scenario.storage.engine_version import engine_version
 
@@ -140,7 +140,6 @@ def _same(one: Path, other: Path) -> bool:
 VERSION = 3
 SAID = "ledger.json"
 T = TypeVar("T")
-_LOG = getLogger(__name__)
 
 
 class OtherEngineError(RunError):
@@ -185,21 +184,16 @@ def reused(folder: Path, load: Callable[[Path], T]) -> T | None:
     try:
         return load(folder)
     except OtherEngineError:
-        _log_other_engine(folder.parent)
+        others = f"{folder.parent}: the engine has changed since these runs were stored; they are simulated again"
+        log_once(__name__, WARNING, others)
     except RunError as error:
-        _LOG.warning("%s", error)
+        log_once(__name__, WARNING, str(error))
     return None
 
 
 def read_table(folder: Path, name: str) -> pa.Table:
     """A table of a sealed folder."""
     return pq.ParquetFile(folder / f"{name}.parquet").read()
-
-
-@cache
-def _log_other_engine(runs: Path) -> None:
-    """Once for all runs of a folder."""
-    _LOG.warning("%s: the engine has changed since these runs were stored; they are simulated again", runs)
 
 
 def _plain(value: Any) -> Any:

@@ -105,15 +105,9 @@ class DataPlane:
         self._requests: tuple[Ints, Tokens, Tokens, Ints]
         self._priorities: npt.NDArray[np.int16]
         self._admission = pool.admission
-        self.clients: ReturningClients | None = None
-        """Clients who send requests again; None = the engine is all there is."""
         first = next(arrivals, None)
-        ranked = first is not None and first.priority is not None
-        alone = closed is None and (pool.in_blocks or pool.prefix_block_tokens is not None)
-        if pool.retries or pool.rates or pool.admission.max_wait or ranked or alone:
-            from simcost.sim.serving.client_driver import ReturningClients
-
-            self.clients = ReturningClients(pool, clock, windows, on_rows)
+        self.clients = _clients(pool, clock, windows, on_rows, first, closed)
+        """Clients who send requests again; None = the engine is all there is."""
         self.closed: ClosedClients | None = None
         """Clients of a closed loop; None = requests come when they do."""
         if closed is not None:
@@ -384,3 +378,21 @@ def _doubled(array: npt.NDArray[Any], fill: int) -> npt.NDArray[Any]:
     bigger = np.full((2 * len(array), *array.shape[1:]), fill, array.dtype)
     bigger[: len(array)] = array
     return bigger
+
+
+def _clients(
+    pool: Pool,
+    clock: Clock,
+    windows: int,
+    on_rows: Callable[[Ints], None] | None,
+    first: RequestBatch | None,
+    closed: ClosedWorkload | None,
+) -> ReturningClients | None:
+    """Clients who send requests again, wait in queues by priority or have prefixes; None = none of these."""
+    ranked = first is not None and first.priority is not None
+    by_prefix = closed is None and (pool.in_blocks or pool.prefix_block_tokens is not None)
+    if not (pool.retries or pool.rates or pool.admission.max_wait or ranked or by_prefix):
+        return None
+    from simcost.sim.serving.client_driver import ReturningClients
+
+    return ReturningClients(pool, clock, windows, on_rows)

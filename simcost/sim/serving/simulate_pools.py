@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import simpy
 
 from simcost.errors import InputError
-from simcost.ledger.requests import LatencyLimits, Ledger, PoolShare
+from simcost.ledger.requests import LatencyLimits, Ledger, PoolShare, RequestOutcomes
 from simcost.rng import stream
 from simcost.sim.clock import Clock, clock_for
 from simcost.sim.fleet import Fleet, control, interrupt, nodes_of, pulse, record_usage, sample
@@ -78,7 +78,13 @@ def simulate_pools(
         plane.finish()
     tables = _merged(fleets)
     busy_s = float(tables["replicas"]["busy_s"].to_numpy().sum())
-    result = outcomes(plane, busy_s, limits, window_ns, rows)
+    return _ledger(pools, fleets, tables, horizon_s, outcomes(plane, busy_s, limits, window_ns, rows))
+
+
+def _ledger(
+    pools: Sequence[Pool], fleets: Sequence[Fleet], tables: Mapping[str, Any], horizon_s: float, result: RequestOutcomes
+) -> Ledger:
+    """The ledger of all pools, with the share of each."""
     shares = tuple(_share(fleet, tables["replicas"]) for fleet in fleets)
     return Ledger(
         horizon_s=horizon_s,
