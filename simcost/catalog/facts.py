@@ -333,7 +333,7 @@ class HardwareFit(Provenance):
     """
 
     accelerator: str = ""
-    """Empty: the mean of all, for an accelerator that nobody measured."""
+    """Empty: the mean of all, for an accelerator without measurements."""
     link: Literal["fabric", "PCIe"]
     """Kind of link between its devices."""
     precision: Literal["bf16", "fp8", "fp4"]

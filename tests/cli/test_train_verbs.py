@@ -224,7 +224,7 @@ def test_a_cluster_with_spot_beside_it(jobs: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--wait", "5min", "--policy", "fifo"), "'fifo' is none; did you mean"),
+        (("--wait", "5min", "--policy", "fifo"), "'fifo' is not known; did you mean"),
         (("--wait", "soon"), "not a quantity"),
         (("--wait", "5min", "--price", "cheap"), "not a quantity"),
         (("--wait", "5min", "--percentile", "100"), "not a percentile from 1 to 99"),

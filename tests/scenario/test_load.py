@@ -68,7 +68,7 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
         (("scenario: small", "scenario: 8"), "1:11: scenario: 8 is not text; put it in quotes"),
         (
             ("{ttft: 1s, attainment: 95%}", "[]"),
-            "9:6: slo: a list stands where a mapping (key: value) is needed",
+            "9:6: slo: expected a mapping (key: value), not a list",
         ),
         (("{ttft: 1s, attainment: 95%}", "{}"), "9:6: slo: has no target; give at least one of ttft"),
         (("attainment: 95%", "attainment: 950%"), "9:29: slo.attainment: '950%' must be at most 1"),
@@ -97,7 +97,7 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
         (("plans:", "catalog: ../..\nplans:"), "10:10: catalog: ../..: lies outside"),
         (
             ("plans:", "defaults: 3\nplans:"),
-            "10:11: defaults: 3 stands where the shared fields of plans are needed",
+            "10:11: defaults: expected the shared fields of plans, not 3",
         ),
     ],
 )
@@ -164,7 +164,7 @@ ONE = """  - name: one
         (
             "{kind: fixed, replicas: 1}",
             "3",
-            "14:14: plans.0.scaling: 3 stands where a mapping (key: value) is needed",
+            "14:14: plans.0.scaling: expected a mapping (key: value), not 3",
         ),
         ("kind: fixed", "kind: 3", "14:21: plans.0.scaling.kind: 3 is not a kind known here; one of fixed"),
         (

@@ -394,7 +394,7 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
     "period": (HPA, "periodSeconds: 60", "periodSeconds: 9000", "9000 must be from 1 to 1800 seconds"),
     "target kind": (HPA, "averageValue: 1500m", "averageUtilization: 50", "conflicts with type: AverageValue"),
     "quantity": (HPA, "1500m", "1500x", "'1500x' is not a quantity; write e.g. 4"),
-    "not a list": (HPA, "policies: [{", "policies: {a: [{", "is not YAML|stands where a list"),
+    "not a list": (HPA, "policies: [{", "policies: {a: [{", "is not YAML|expected a list"),
     "zero without external": (HPA, "minReplicas: 2", "minReplicas: 0", "needs an Object or External metric"),
     "unknown trigger": (
         SCALED,
@@ -585,7 +585,7 @@ def test_known_queries(query: str, expected: list[Any]) -> None:
         ("vllm:num_requests_waiting > 5", "'> 5' is not understood; known are sum"),
         ("sum(vllm:num_requests_waiting", "the end"),
         ("", "ends too early"),
-        ("sum() +", "stands where a metric"),
+        ("sum() +", "expected a metric"),
         (
             "histogram_quantile(0.42, rate(vllm:time_to_first_token_seconds_bucket[5m]))",
             "this quantile is not known",

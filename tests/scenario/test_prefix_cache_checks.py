@@ -41,7 +41,7 @@ def scenario(folder: Path, plan: str, workload: str) -> Path:
         ("prefix_cache: {}", CLOSED, "plans.0.prefix_cache", "hit_share"),
         ("prefix_cache: {hit_share: 140%}", ALONE, "plans.0.prefix_cache.hit_share", "at most 1"),
         ("prefix_cache: {block_token: 16}", TALKS, "plans.0.prefix_cache.block_token", "did you mean 'block_tokens'"),
-        ("prefix_cache: 5", TALKS, "plans.0.prefix_cache", "5 stands where"),
+        ("prefix_cache: 5", TALKS, "plans.0.prefix_cache", "expected a mapping (key: value), not 5"),
         ("prefix_cache: true\n    batching: {prefill: whole}", TALKS, "plans.0.prefix_cache", "chunked prefill"),
         (
             "prefix_cache: {block_tokens: 32}\n    batching: {kv_block_tokens: 16}",

@@ -218,7 +218,7 @@ def test_a_stage_that_could_not_keep_up_is_a_closed_loop(tmp_path: Path) -> None
 
 def test_a_summary_without_its_load_is_refused(tmp_path: Path) -> None:
     summary = STAGE | {"load_summary": {"count": 60}}
-    with pytest.raises(TraceError, match="is no load; give the stage_N"):
+    with pytest.raises(TraceError, match="is not one load; give the stage_N"):
         read_observation([written(tmp_path / "summary.json", summary)])
 
 

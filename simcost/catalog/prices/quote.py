@@ -183,7 +183,7 @@ class Findings:
         self._places: dict[str, list[dict[str, str]]] = {}
 
     def add(self, kind: str, place: str, detail: str = "") -> None:
-        """One finding: where, and what stands there."""
+        """One finding: its place, and what is written there."""
         self._counts[kind] += 1
         places = self._places.setdefault(kind, [])
         if len(places) < _PLACES:

@@ -106,7 +106,7 @@ def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | Loade
     if root is None:
         return None, faults
     if not isinstance(root.value, dict):
-        return None, [*faults, fault_at(root, f"{shown(root.value)} stands where a scenario is needed", file)]
+        return None, [*faults, fault_at(root, f"expected a scenario, not {shown(root.value)}", file)]
     root, found = spread(root, file)
     faults += found
     if has_services(root):

@@ -13,7 +13,7 @@ from simcost.scenario.schema.scenario import Plan
 
 
 def quality_faults(root: YamlNode, plans: Sequence[Plan | None], catalog: Catalog, file: str) -> Iterator[Fault]:
-    """A benchmark that nobody knows, and plans that state different ones."""
+    """An unknown benchmark, and plans that state different ones."""
     target = root.get("quality")
     asked = target.get("metric") if target is not None and is_given(target) else None
     stated = [plan.quality.metric for plan in plans if plan is not None and plan.quality is not None]

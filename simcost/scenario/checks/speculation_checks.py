@@ -17,7 +17,7 @@ _IN_BLOCKS = (
 
 
 def speculation_faults(replica: YamlNode, plan: Plan, catalog: Catalog, model: Model, file: str) -> Iterator[Fault]:
-    """KV blocks; a drafter of another target, acceptance that nobody published, drafts that fill more than a step."""
+    """KV blocks; a drafter of another target, acceptance that was not published, drafts that fill more than a step."""
     node = replica.get("speculation")
     if node is None or plan.replica is None or plan.replica.speculation is None:
         return

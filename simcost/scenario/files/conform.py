@@ -148,7 +148,7 @@ def spread(root: YamlNode, file: str) -> tuple[YamlNode, list[Fault]]:
     top = {key: child for key, child in root.value.items() if key != "defaults"}
     defaults, plans = root.value["defaults"], top.get("plans")
     if not isinstance(defaults.value, dict):
-        message = f"{shown(defaults.value)} stands where the shared fields of plans are needed"
+        message = f"expected the shared fields of plans, not {shown(defaults.value)}"
         return replace(root, value=top), [fault_at(defaults, message, file)]
     if plans is not None and isinstance(plans.value, list):
         merged = [merge(defaults, plan) if isinstance(plan.value, dict) else plan for plan in plans.value]

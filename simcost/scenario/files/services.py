@@ -113,7 +113,7 @@ def _services(root: YamlNode, file: str, faults: list[Fault]) -> dict[str, YamlN
         return {}
     listed = Conform(file, faults).node(node, tuple[ServiceDemand, ...])
     if not isinstance(listed.value, list) or not listed.value:
-        faults.append(fault_at(node, f"{shown(node.value)} stands where a list of services is needed", file))
+        faults.append(fault_at(node, f"expected a list of services, not {shown(node.value)}", file))
         return {}
     found, demands = dict[str, YamlNode](), list[tuple[YamlNode, Demand]]()
     for one in listed.value:
@@ -183,7 +183,7 @@ def _parts_needed(parts: YamlNode | None, names: list[str]) -> str:
     example = f"`services: {{{names[0] if names else 'NAME'}: {{replica: ..., scaling: ...}}}}`"
     if parts is None:
         return f"is required, and missing: how each service is served; write {example}"
-    return f"{shown(parts.value)} stands where a mapping is needed; write {example}"
+    return f"expected a mapping, not {shown(parts.value)}; write {example}"
 
 
 def _part_faults(plan: YamlNode, parts: dict[str, YamlNode], names: list[str], file: str) -> Iterator[Fault]:
@@ -193,7 +193,7 @@ def _part_faults(plan: YamlNode, parts: dict[str, YamlNode], names: list[str], f
             line, column = part.key or (part.line, part.column)
             yield fault_at(replace(part, line=line, column=column), f"{name!r} is none of the services{near}", file)
         elif part.value is not None and not isinstance(part.value, dict):
-            yield fault_at(part, f"{shown(part.value)} stands where a mapping (key: value) is needed", file)
+            yield fault_at(part, f"expected a mapping (key: value), not {shown(part.value)}", file)
         for key in OF_A_PLAN:
             if (node := part.get(key)) is not None:
                 yield fault_at(node, f"is of a plan, not of one of its services; write {key} in the plan", file)

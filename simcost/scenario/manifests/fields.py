@@ -157,7 +157,7 @@ class Fields:
                 self.fault("is required, and missing", key)
             return None
         if not isinstance(found.value, dict):
-            self.reading.fault(found, f"{shown(found.value)} stands where a mapping is needed")
+            self.reading.fault(found, f"expected a mapping, not {shown(found.value)}")
             return None
         return self.children.setdefault(key, Fields(self.reading, found))
 
@@ -176,14 +176,14 @@ class Fields:
                 self.fault("is required, and missing", key)
             return []
         if not isinstance(found.value, list):
-            self.reading.fault(found, f"{shown(found.value)} stands where a list is needed")
+            self.reading.fault(found, f"expected a list, not {shown(found.value)}")
             return []
         return found.value
 
     def _is_mapping(self, node: YamlNode) -> bool:
         if isinstance(node.value, dict):
             return True
-        self.reading.fault(node, f"{shown(node.value)} stands where a mapping is needed")
+        self.reading.fault(node, f"expected a mapping, not {shown(node.value)}")
         return False
 
     def text(self, key: str, *, required: bool = False) -> str | None:
@@ -272,7 +272,7 @@ class Fields:
                 self.fault("is required, and missing", key)
             return None
         if isinstance(found.value, dict | list):
-            self.reading.fault(found, f"{shown(found.value)} stands where one value is needed")
+            self.reading.fault(found, f"expected one value, not {shown(found.value)}")
             return None
         return found
 

@@ -134,7 +134,7 @@ class _Parser:
         if kind == "number":
             return QuerySeries(number=float(word))
         if kind != "name":
-            raise ValueError(f"{word!r} stands where a metric is needed; {SHAPES}")
+            raise ValueError(f"expected a metric, not {word!r}; {SHAPES}")
         called = bool(self.tokens) and (self.tokens[0][1] == "(" or self.tokens[0][1] in ("by", "without"))
         if called and word.lower() in OVER:
             return self.aggregated(word.lower())
@@ -153,7 +153,7 @@ class _Parser:
         self.needs("(")
         kind, number = self.take()
         if kind != "number":
-            raise ValueError(f"{number!r} stands where the number of vector() is needed; {SHAPES}")
+            raise ValueError(f"expected the number of vector(), not {number!r}; {SHAPES}")
         self.needs(")")
         return QuerySeries(number=float(number), zero=float(number) == 0)
 
@@ -185,7 +185,7 @@ class _Parser:
             if kind == "name":
                 found.append(word)
             elif word != ",":
-                raise ValueError(f"{word!r} stands where a label is needed; {SHAPES}")
+                raise ValueError(f"expected a label, not {word!r}; {SHAPES}")
         return tuple(found)
 
     def ranged(self, word: str) -> QuerySeries:
@@ -262,7 +262,7 @@ class _Parser:
         """The next token must be this sign."""
         if not self.takes(sign):
             here = self.tokens[0][1] if self.tokens else "the end"
-            raise ValueError(f"{here!r} stands where {sign!r} is needed; {SHAPES}")
+            raise ValueError(f"expected {sign!r}, not {here!r}; {SHAPES}")
 
 
 def _known(name: str) -> Known:

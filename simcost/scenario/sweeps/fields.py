@@ -90,7 +90,7 @@ def _exclusion_faults(excluded: Combination, values: Combination, file: str) -> 
     for path, node in excluded.items():
         known = [one.plain() for one in items(values.get(path))]
         if path not in values:
-            yield _at_key(node, f"{path!r} is no field of the matrix{did_you_mean(path, list(values))}", file)
+            yield _at_key(node, f"{path!r} is not a field of the matrix{did_you_mean(path, list(values))}", file)
         for one in _listed(node):
             if path in values and one.plain() not in known:
                 yield fault_at(one, f"{shown(one.plain())} is not among the values of {path}; write it alike", file)

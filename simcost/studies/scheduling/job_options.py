@@ -89,7 +89,9 @@ def _policy(text: str, union: Any, option: str) -> Any:
     kind, _, said = text.partition(":")
     known = {cls().kind: cls for cls in get_args(union)}
     if kind not in known:
-        raise InputError(f"{option} {kind!r} is none{did_you_mean(kind, list(known))}; there are {', '.join(known)}")
+        raise InputError(
+            f"{option} {kind!r} is not known{did_you_mean(kind, list(known))}; there are {', '.join(known)}"
+        )
     return with_words(known[kind], said, f"{option} {kind}")
 
 

@@ -147,7 +147,7 @@ def policy(text: str) -> Any:
     except KeyError:
         known = [*plain, *with_value]
         raise InputError(
-            f"--policy {text!r} is none{did_you_mean(kind, known)}; there are {', '.join(known)}"
+            f"--policy {text!r} is not known{did_you_mean(kind, known)}; there are {', '.join(known)}"
         ) from None
     except argparse.ArgumentTypeError as error:
         raise InputError(f"--policy {text!r}: {error}; write e.g. time-sliced=4 or spot-below=$1.20") from error

@@ -175,7 +175,7 @@ def _failure_model(text: str, span_s: float | None) -> Any:
         "gamma": lambda shape: failures.Gamma(shape=shape),
     }
     if kind not in built:
-        raise InputError(f"--failure-model {text!r} is none{did_you_mean(kind, list(built))}; write {MODELS}")
+        raise InputError(f"--failure-model {text!r} is not known{did_you_mean(kind, list(built))}; write {MODELS}")
     try:
         return built[kind](number(value))
     except argparse.ArgumentTypeError as error:

@@ -74,7 +74,7 @@ def header_of(path: Path) -> Header:
 
 
 def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) -> Iterator[tuple[FocusRows, Place]]:
-    """The cleaned rows of a file, and where each stands."""
+    """The cleaned rows of a file, and the place of each."""
     asked = {ours: theirs for ours, theirs in header.theirs.items() if ours in wanted}
     for chunk in open_chunks(path, peek(path, WHAT).container, lambda _: asked, WHAT, nested=True):
         for at, reason in chunk.malformed[:1]:

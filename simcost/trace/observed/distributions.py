@@ -52,8 +52,8 @@ def inference_perf_point(document: Any, path: Path, load: Load) -> ObservedPoint
         raise TraceError(f"{path}: no request succeeded")
     if wanted is None or reached is None:
         raise TraceError(
-            f"{path}: a summary of stages at different rates is no load; give the stage_N_lifecycle_metrics.json, or "
-            "pass --rate"
+            f"{path}: a summary of stages at different rates is not one load; give the "
+            "stage_N_lifecycle_metrics.json, or pass --rate"
         )
     latency = successes["latency"]
     names = {"ttft": "time_to_first_token", "tpot": "time_per_output_token", "e2e": "request_latency"}

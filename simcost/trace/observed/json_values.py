@@ -47,5 +47,5 @@ def member(value: Any, *keys: str) -> Any:
 
 
 def numbers(value: Any) -> list[float | None] | None:
-    """A list of numbers, None for what is none; None where it is no list."""
+    """A list of numbers, None for what is not one; None where it is not a list."""
     return [number(item) for item in value] if isinstance(value, list) else None

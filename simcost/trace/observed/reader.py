@@ -71,7 +71,7 @@ def _read(path: Path, load: Load) -> ObservedEngine:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise TraceError(f"{path}: is no observation; known are {KNOWN}") from error
+        raise TraceError(f"{path}: is not an observation; known are {KNOWN}") from error
     if prometheus.is_prometheus(text):
         point, configuration = prometheus.prometheus_point(text, path, load)
         return _sound("prometheus", path, [point], configuration)
@@ -105,7 +105,7 @@ def _of_json(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
     }
     named = [kind for kind, holds in kinds.items() if holds]
     if len(named) != 1:
-        reason = f"may be {' or '.join(named)}" if named else "is no observation"
+        reason = f"may be {' or '.join(named)}" if named else "is not an observation"
         raise TraceError(f"{path}: {reason}; known are {KNOWN}")
     kind, nothing = named[0], Configuration()
     if kind == "vllm-bench-serve":

@@ -30,7 +30,7 @@ def check_run(
     Args:
         run: as it was read.
         place: of its file.
-        lines: where each request stands in it.
+        lines: line of each request.
         configuration: settings of the engine.
 
     Raises:

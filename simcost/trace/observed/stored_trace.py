@@ -26,7 +26,7 @@ def read_stored(path: Path) -> ObservedEngine:
     """The requests of a trace with their latencies.
 
     Raises:
-        TraceError: it is no trace, has no latencies, or those of several models.
+        TraceError: it is not a trace, has no latencies, or those of several models.
     """
     info = open_trace(path)
     there = [name for name in _LATENCIES if name in info.columns]

@@ -224,7 +224,7 @@ def _laws(path: Path, what: str) -> dict[int, TokenLaw | None]:
 
 
 def _law(text: Any) -> TokenLaw | None:
-    """Law of tokens, without any where there were no requests; None where the text is no law."""
+    """Law of tokens, without any where there were no requests; None where the text is not a law."""
     try:
         law = ast.literal_eval(text) if isinstance(text, str) else None
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):

@@ -164,7 +164,7 @@ def test_each_stratum_has_one_sample(samples: int, seed: int) -> None:
         ("sweep: {latin_hypercube: {samples: 2, ranges: {scaling.replicas: [3, 2]}}}", "12:66", "is empty"),
         ("sweep: {latin_hypercube: {samples: 2, ranges: {buy.offer: [a, b]}}}", "12:", "is not a number"),
         ("sweep: {latin_hypercube: {samples: 0, ranges: {scaling.replicas: [1, 2]}}}", "12:36", "must be"),
-        ("sweep: {matrix: {seed: [1]}, exclude: [{seeds: 1}]}", "12:41", "'seeds' is no field of the matrix"),
+        ("sweep: {matrix: {seed: [1]}, exclude: [{seeds: 1}]}", "12:41", "'seeds' is not a field of the matrix"),
         ("sweep: {matrix: {seed: [1]}, exclude: [{seed: 2}]}", "12:47", "2 is not among the values of seed"),
     ],
 )
