@@ -119,9 +119,9 @@ def product(before: Mapping[str, float], after: Mapping[str, float]) -> Callable
     """Cost that is the product of its factors, of which a set has changed."""
 
     def usd(changed: frozenset[str]) -> float:
-        found = 1.0
+        result = 1.0
         for name, value in before.items():
-            found *= after[name] if name in changed else value
-        return found
+            result *= after[name] if name in changed else value
+        return result
 
     return usd

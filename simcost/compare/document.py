@@ -127,7 +127,7 @@ def _services(plan: PlanSummary, asked: QualityTarget | None) -> Document:
     if not plan.services:
         return {}
     return {
-        "services": [plan_document(one) | _quality(one, asked) for one in plan.services],
+        "services": [plan_document(service) | _quality(service, asked) for service in plan.services],
         "allocation_by_service_usd_per_month": by_service(plan),
     }
 
@@ -145,10 +145,10 @@ def _known(interval: ConfidenceInterval | None, *, shares: bool = False) -> Docu
     """An interval, where there are replications to make one; Student's t knows nothing of 0 and 1, shares do."""
     if interval is None or interval.lo is None:
         return None
-    found = interval.document()
+    result = interval.document()
     if not shares:
-        return found
-    return found | {name: min(max(found[name] or 0.0, 0.0), 1.0) for name in ("lo", "hi")}
+        return result
+    return result | {name: min(max(result[name] or 0.0, 0.0), 1.0) for name in ("lo", "hi")}
 
 
 def _prices(run: RunResult) -> list[Document]:
@@ -206,9 +206,9 @@ def _decomposition(driven: CostDrivers) -> Document:
 
 def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
     """Faults of a plan that still ran: metrics of its autoscaler that never had a value."""
-    found: list[Document] = []
+    result: list[Document] = []
     for plan in plans:
-        found += [{**one, "plan": plan.name, "service": one["plan"]} for one in _findings(plan.services)]
+        result += [{**one, "plan": plan.name, "service": one["plan"]} for one in _findings(plan.services)]
         for metric in sorted({name for run in plan.served for name in run.unread}):
             runs = sum(metric in run.unread for run in plan.served)
             where = "the run" if len(plan.served) == 1 else f"{runs} of {len(plan.served)} replications"
@@ -216,7 +216,7 @@ def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
                 f"{plan.name}: the metric {metric!r} of its autoscaler had no value at any decision of {where}, so "
                 "that it never changed the replicas; make it of a signal that the pool has"
             )
-            found.append(
+            result.append(
                 {
                     "kind": "unread-metric",
                     "plan": plan.name,
@@ -225,7 +225,7 @@ def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
                     "message": message,
                 }
             )
-    return found
+    return result
 
 
 def _assumptions(comparison: Comparison) -> list[str]:

@@ -63,10 +63,10 @@ def _least_usd(shapes: Sequence[FleetShape]) -> Floats:
     found = []
     for bucket in range(len(shapes[0].capacity)):
         costs = [
-            one.usd_per_h / shape.capacity[bucket]
+            purchase.usd_per_h / shape.capacity[bucket]
             for shape in shapes
             if shape.capacity[bucket] > 0
-            for one in shape.purchases
+            for purchase in shape.purchases
         ]
         found.append(min(costs, default=1.0))
     return np.array(found)
@@ -97,5 +97,5 @@ def _labels(places: Floats, weights: Floats, most: int) -> Ints:
 def _spread(places: Floats, mass: Floats) -> Floats:
     """Probabilities to begin a cluster at a place: half by its hours, half by its distance from the mean."""
     far = ((places - np.average(places, axis=0, weights=mass)) ** 2).sum(axis=1)
-    found: Floats = 0.5 * mass / mass.sum() + 0.5 * far / far.sum()
-    return found
+    result: Floats = 0.5 * mass / mass.sum() + 0.5 * far / far.sum()
+    return result

@@ -57,8 +57,8 @@ class DemandPoints:
     @property
     def weights(self) -> Floats:
         """[point] Expected hours."""
-        found: Floats = self.probability @ self.hours
-        return found
+        result: Floats = self.probability @ self.hours
+        return result
 
     @property
     def span_h(self) -> float:

@@ -45,9 +45,9 @@ class ProgramColumns:
         size = int(np.prod(shape))
         for kept, values in ((self._cost, cost), (self._lower, lower), (self._upper, upper), (self._whole, whole)):
             kept.append(np.broadcast_to(np.asarray(values, np.float64), shape).ravel())
-        found = np.arange(self.count, self.count + size, dtype=np.int64).reshape(shape)
+        result = np.arange(self.count, self.count + size, dtype=np.int64).reshape(shape)
         self.count += size
-        return found
+        return result
 
     def joined(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Costs, lower limits, upper limits, and 1 where a column is whole."""

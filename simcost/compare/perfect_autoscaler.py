@@ -106,8 +106,8 @@ def fewest_replicas(counts: Ints, late: Floats, allowed: float) -> Ints:
     """
     interval, order = np.repeat(np.arange(len(counts)), counts), np.argsort(late, kind="stable")
     given_up = order[np.cumsum(late[order]) <= allowed + 1e-9]
-    found: Ints = counts - np.bincount(interval[given_up], minlength=len(counts))
-    return found
+    result: Ints = counts - np.bincount(interval[given_up], minlength=len(counts))
+    return result
 
 
 def replica_intervals(need: npt.ArrayLike, *, lead: float, initial: int, min_up: int = 1) -> float:

@@ -86,13 +86,13 @@ def _pools(plan: PlanSummary) -> Document:
 
 def _pool(runs: Sequence[PoolResult], months: float) -> Document:
     """A pool over its replications; requests are those of the first."""
-    total_usd = fsum(one.cost_usd for one in runs) / len(runs)
+    total_usd = fsum(run.cost_usd for run in runs) / len(runs)
     return {
         "name": runs[0].name,
         "requests": runs[0].requests,
-        "replica_hours": mean_by_key([one.replica_hours for one in runs]),
-        "accelerator_hours": mean_of(one.accelerator_hours for one in runs),
-        "utilisation": mean_of(one.utilisation for one in runs),
+        "replica_hours": mean_by_key([run.replica_hours for run in runs]),
+        "accelerator_hours": mean_of(run.accelerator_hours for run in runs),
+        "utilisation": mean_of(run.utilisation for run in runs),
         "cost_usd": {"total": total_usd, "per_month": total_usd / months},
     }
 
@@ -173,8 +173,8 @@ def _sides(served: Sequence[Served]) -> Document:
     means = {f"mean_{name}": getattr(use, name) / use.transfers for name in ("transfer_s", "held_s") if use.transfers}
     return {
         "disaggregation": {
-            "prefill_replica_hours": mean_by_key([one.prefill_replica_hours for one in runs]),
-            "decode_replica_hours": mean_by_key([one.decode_replica_hours for one in runs]),
+            "prefill_replica_hours": mean_by_key([run.prefill_replica_hours for run in runs]),
+            "decode_replica_hours": mean_by_key([run.decode_replica_hours for run in runs]),
             "transfers": asdict(use) | means,
         }
     }
@@ -204,7 +204,7 @@ def _adapters(plan: PlanSummary) -> Document:
     """Loads of LoRA adapters, means over the replications; empty where requests ask for none."""
     loads = [one.adapter_loads for one in plan.served if one.adapter_loads is not None]
     names = {"disk_loads": "disk", "slot_loads": "link", "load_s": "load_s"}
-    found = {key: fsum(getattr(one, name) for one in loads) / len(loads) for key, name in names.items() if loads}
+    found = {key: fsum(getattr(load, name) for load in loads) / len(loads) for key, name in names.items() if loads}
     return {"adapters": found} if found else {}
 
 

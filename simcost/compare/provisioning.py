@@ -114,8 +114,8 @@ def _since(at_s: Floats, slots: Floats, t_s: Floats) -> Floats:
     order = np.argsort(at_s, kind="stable")
     count = np.searchsorted(at_s[order], t_s, side="right")
     weight, moment = (np.append(0.0, np.cumsum(row)) for row in (slots[order], (slots * at_s)[order]))
-    found: Floats = t_s * weight[count] - moment[count]
-    return found
+    result: Floats = t_s * weight[count] - moment[count]
+    return result
 
 
 def _missed(ledger: Ledger, slo: "SloReport", t_s: Floats) -> npt.NDArray[np.bool_]:
@@ -124,8 +124,8 @@ def _missed(ledger: Ledger, slo: "SloReport", t_s: Floats) -> npt.NDArray[np.boo
         return np.zeros(len(t_s), np.bool_)
     missed = np.array([met is False for met in slo.hours["met"].to_pylist()])
     hour = np.ceil(t_s / ledger.outcomes.window_s - 1e-9).astype(np.int64) - 1
-    found: npt.NDArray[np.bool_] = missed[np.clip(hour, 0, len(missed) - 1)]
-    return found
+    result: npt.NDArray[np.bool_] = missed[np.clip(hour, 0, len(missed) - 1)]
+    return result
 
 
 def _smooth(rate: Floats, t_s: Floats, window_s: float) -> Floats:

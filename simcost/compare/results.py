@@ -152,7 +152,9 @@ class RunResult:
         if self.services:
             unallocated = [one.bill.compute_by_state_usd.get("unallocated", 0.0) for one in (self, *self.services)]
             return (
-                unallocated[0] - fsum(unallocated[1:]) + fsum(one.over_provisioned_usd or 0.0 for one in self.services)
+                unallocated[0]
+                - fsum(unallocated[1:])
+                + fsum(service.over_provisioned_usd or 0.0 for service in self.services)
             )
         usd = self.usd_per_replica_hour
         return None if self.served is None or usd is None else self.served.provisioning.over_h * usd
@@ -176,13 +178,15 @@ class RunResult:
         """True if some request of each service, and some job, completed."""
         served = self.served is None or self.served.requests["completed"] > 0
         if self.services:
-            served = all(one.completed for one in self.services)
+            served = all(service.completed for service in self.services)
         return served and (self.trained is None or self.trained.slo.jobs["completed"] > 0)
 
     @property
     def met(self) -> bool:
         """Every check is met, that of each service, and something completed."""
-        return self.completed and all(check.met for check in self.checks) and all(one.met for one in self.services)
+        return (
+            self.completed and all(check.met for check in self.checks) and all(service.met for service in self.services)
+        )
 
     @property
     def attainment(self) -> float | None:
@@ -249,7 +253,7 @@ class PlanSummary:
     @property
     def excess(self) -> float:
         """Ratio of the worst broken check to its target; for attainment: misses / misses allowed."""
-        return max([*map(_times_over, self.broken), *(one.excess for one in self.services)], default=1.0)
+        return max([*map(_times_over, self.broken), *(service.excess for service in self.services)], default=1.0)
 
     def mean(self, value: Callable[[RunResult], float | None]) -> float | None:
         """Mean over replications; None where one of them has no value."""
@@ -289,7 +293,7 @@ def summarise(
         attainment=_interval([run.attainment for run in runs], level, exact),
         wait_p95_s=_interval([run.wait_p95_s for run in runs], level, exact),
         checks=checks,
-        met=all(one.met for one in services)
+        met=all(service.met for service in services)
         and all(check.met for check in checks)
         and (bool(services) or any(run.completed for run in runs)),
         met_share=met_share,
@@ -298,7 +302,7 @@ def summarise(
         accelerator_hours=fsum(run.accelerator_hours for run in runs) / len(runs),
         months=fsum(run.bill.months for run in runs) / len(runs),
         quality=quality,
-        good_enough=all(one.good_enough for one in services) and (quality is None or quality.reaches(at_least)),
+        good_enough=all(service.good_enough for service in services) and (quality is None or quality.reaches(at_least)),
         services=services,
     )
 

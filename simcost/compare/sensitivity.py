@@ -41,12 +41,12 @@ def flips(values: Sequence[float], answer: Callable[[float], str | None], tolera
     >>> [round(flip.value, 2) for flip in flips([0, 5, 10], lambda x: "a" if x < 3 else "b", 0.001)]
     [3.0]
     """
-    found = []
+    result = []
     answers = [answer(value) for value in values]
     for i in range(len(values) - 1):
         if answers[i] != answers[i + 1]:
-            found += _between(values[i], answers[i], values[i + 1], answers[i + 1], answer, tolerance)
-    return found
+            result += _between(values[i], answers[i], values[i + 1], answers[i + 1], answer, tolerance)
+    return result
 
 
 def _between(

@@ -61,11 +61,11 @@ def holm(values: Sequence[float]) -> list[float]:
     [0.08, 0.03, 0.5]
     """
     ranked = sorted(range(len(values)), key=lambda i: values[i])
-    found, most = [0.0] * len(values), 0.0
+    result, most = [0.0] * len(values), 0.0
     for i, place in enumerate(ranked):
         most = max(most, min((len(values) - i) * values[place], 1.0))
-        found[place] = most
-    return found
+        result[place] = most
+    return result
 
 
 def judged(
@@ -83,13 +83,13 @@ def judged(
     alone = [p_value(values, exact=exact) for values in differences]
     known = [p for p in alone if p is not None]
     adjusted = iter(holm(known))
-    found = []
+    result = []
     for values, p, margin in zip(differences, alone, margins, strict=True):
         holm_p = None if p is None else next(adjusted)
         bounds = interval(values, 1 - (1 - level) / count, exact=exact)
         near = interval(values, max(1 - 2 * (1 - level) / count, 0.0), exact=exact)
         significant = None if holm_p is None else holm_p <= 1 - level
-        found.append(
+        result.append(
             Judgement(
                 p=p,
                 adjusted_p=holm_p,
@@ -99,7 +99,7 @@ def judged(
                 relation=None if significant is None else _relation(bounds, near, margin, significant=significant),
             )
         )
-    return found
+    return result
 
 
 def _relation(

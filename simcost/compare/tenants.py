@@ -29,11 +29,11 @@ def _tenant(plan: PlanSummary, reports: Sequence[TenantReport]) -> Document:
         "prompt_tokens": first.prompt_tokens,
         "output_tokens": first.output_tokens,
         "met": all(check.met for check in checks) if checks else None,
-        "attainment": mean_of(one.attainment for one in reports),
-        "error_share": mean_of(one.error_share for one in reports),
-        "goodput_per_s": mean_of(one.goodput_per_s for one in reports),
+        "attainment": mean_of(report.attainment for report in reports),
+        "error_share": mean_of(report.error_share for report in reports),
+        "goodput_per_s": mean_of(report.goodput_per_s for report in reports),
         "metrics": {
-            metric: {name: mean_of(one.metrics[metric][name] for one in reports) for name in levels}
+            metric: {name: mean_of(report.metrics[metric][name] for report in reports) for name in levels}
             for metric, levels in first.metrics.items()
         },
         "target": first.target,

@@ -92,12 +92,12 @@ def by_service(plan: PlanSummary) -> Document:
     """The bill of a month by service, and of the jobs where there are some; with nodes that nobody holds and
     commitments that nobody used, it adds up to that of the plan.
     """
-    services = {one.name: one.per_month_usd.mean for one in plan.services}
+    services = {service.name: service.per_month_usd.mean for service in plan.services}
     unused = plan.by_state_usd.get("unused_commitment", 0.0) - fsum(
-        one.by_state_usd.get("unused_commitment", 0.0) for one in plan.services
+        service.by_state_usd.get("unused_commitment", 0.0) for service in plan.services
     )
     jobs = plan.mean(lambda run: run.jobs_usd)
-    idle = plan.total_usd.mean - fsum(one.total_usd.mean for one in plan.services) - (jobs or 0.0) - unused
+    idle = plan.total_usd.mean - fsum(service.total_usd.mean for service in plan.services) - (jobs or 0.0) - unused
     return {
         "services": services,
         **({} if jobs is None else {"jobs": jobs / plan.months}),

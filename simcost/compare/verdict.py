@@ -87,7 +87,7 @@ _SHOWN = 3
 
 def missed_targets(plan: PlanSummary) -> str:
     """The targets that a plan misses, with the service that does; empty where it meets all."""
-    late = [one for one in plan.services if not one.met]
+    late = [service for service in plan.services if not service.met]
     if not late:
         return missed(plan.broken)
     named = [f"{missed(one.broken) or 'the SLO'} of {one.name}" for one in late[:_SHOWN]]
@@ -169,7 +169,9 @@ def _best(comparison: Comparison, best: PlanSummary) -> str:
     gate, poor = _gate(comparison), _poor(comparison, best)
     text = f"{best.name}{role} is the cheapest plan that meets the SLO{often}{gate}: {cost}"
     if best is not base:
-        text += f", {against(next(one for one in comparison.differences if one.plan == best.name))}"
+        text += (
+            f", {against(next(difference for difference in comparison.differences if difference.plan == best.name))}"
+        )
         text += "" if base.eligible else ", which is not good enough" if base.met else ", which misses the SLO"
     if second is None:
         return f"{text}; no other plan meets the SLO{gate}{poor}."
@@ -199,7 +201,7 @@ def _poor(comparison: Comparison, best: PlanSummary) -> str:
 
 def _scores(plan: PlanSummary) -> str:
     """Of the model of a plan, or of those of its services that are not good enough."""
-    poor = [f"{score(one)} of {one.name}" for one in plan.services if not one.good_enough]
+    poor = [f"{score(service)} of {service.name}" for service in plan.services if not service.good_enough]
     return ", ".join(poor) or score(plan)
 
 

@@ -48,15 +48,15 @@ class JobOutcomes:
     def wait_s(self) -> Floats:
         """Start - submit of the jobs that started."""
         started = self.start_s >= 0
-        found: Floats = (self.start_s - self.submit_s)[started]
-        return found
+        result: Floats = (self.start_s - self.submit_s)[started]
+        return result
 
     @property
     def jct_s(self) -> Floats:
         """End - submit of the jobs that ended: job completion time."""
         ended = self.end_s >= 0
-        found: Floats = (self.end_s - self.submit_s)[ended]
-        return found
+        result: Floats = (self.end_s - self.submit_s)[ended]
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,8 +83,8 @@ class JobLedger:
         """Waiting time of every job that was not kept out; one that has not started has waited until the end."""
         outcomes = self.outcomes
         start = np.where(outcomes.start_s < 0, self.horizon_s, outcomes.start_s)
-        found: Floats = (start - outcomes.submit_s)[~outcomes.rejected]
-        return found
+        result: Floats = (start - outcomes.submit_s)[~outcomes.rejected]
+        return result
 
     def usage(self, gpus_per_node: int) -> LedgerUsage:
         """Usage to bill: the cluster in nodes of so many GPUs, there from the start to the end."""

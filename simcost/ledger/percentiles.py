@@ -124,13 +124,13 @@ def _completed(rows: Path, window_s: float) -> tuple[npt.NDArray[np.int64], Floa
 
 def _exact(values: Floats) -> Floats:
     """Exact percentiles, undefined values left out: [metric, request] -> [metric, percentile]."""
-    found = np.full((len(values), len(PERCENTILES)), np.nan)
+    result = np.full((len(values), len(PERCENTILES)), np.nan)
     for metric, column in enumerate(values):
         kept = column[~np.isnan(column)]
         if len(kept):
             place = ranks(len(kept)) - 1
-            found[metric] = np.partition(kept, place)[place]
-    return found
+            result[metric] = np.partition(kept, place)[place]
+    return result
 
 
 def _mean(values: Floats) -> float:

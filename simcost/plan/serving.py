@@ -97,7 +97,7 @@ class Batching:
     def in_blocks(self) -> bool:
         """True if the KV cache is in blocks."""
         settings = (self.kv_block_tokens, self.watermark, self.long_prefill_token_threshold, self.policy)
-        return any(one is not None for one in settings)
+        return any(setting is not None for setting in settings)
 
     def __post_init__(self) -> None:
         if self.in_blocks and self.prefill == "whole":

@@ -42,14 +42,14 @@ def check_limits(made: Any) -> None:
 @cache
 def _limits(kind: type) -> dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]:
     hints = get_type_hints(kind, include_extras=True)
-    found = {}
+    result = {}
     for field in fields(kind):
         parts = list(_parts(hints[field.name]))
         choices = tuple(choice for part in parts if get_origin(part) is Literal for choice in get_args(part))
         limits = tuple(limit for part in parts if get_origin(part) is Annotated for limit in get_args(part)[1:])
         if choices or limits:
-            found[field.name] = choices, limits
-    return found
+            result[field.name] = choices, limits
+    return result
 
 
 def _parts(hint: Any) -> Iterator[Any]:

@@ -121,13 +121,13 @@ def published_mfu(
     Raises:
         CatalogError: nothing was published for this accelerator and precision.
     """
-    found = benchmark_mfu(
+    result = benchmark_mfu(
         catalog, accelerator.name, precision, active_parameters(model), layout.sequence_tokens, layout.gpus
     )
     if not model.experts:
-        return found
+        return result
     exchange = "MFU of dense models: a mixture of experts also waits for its all-to-all exchange"
-    return replace(found, notes=(*found.notes, exchange))
+    return replace(result, notes=(*result.notes, exchange))
 
 
 def benchmark_mfu(

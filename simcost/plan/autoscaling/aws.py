@@ -312,12 +312,12 @@ def _filled(series: AlarmSeries, policy: ScalingPolicy, now_ns: int, value: floa
 
 
 def _lowest(points: Sequence[float | None], periods: int) -> float | None:
-    known = [one for one in points[-periods:] if one is not None]
+    known = [point for point in points[-periods:] if point is not None]
     return min(known) if len(known) == periods else None
 
 
 def _highest(points: Sequence[float | None], periods: int) -> float | None:
-    known = [one for one in points[-periods:] if one is not None]
+    known = [point for point in points[-periods:] if point is not None]
     return max(known) if len(known) == periods else None
 
 

@@ -178,7 +178,7 @@ class DynamoPlanner(ReplicaBounds):
         estimates, own_parts, demands = columns
         limit = self.itl if self.role == "decode" else self.ttft
         words = f"estimates {min(estimates):.3g} to {max(estimates):.3g} s, SLA {limit:g} s"
-        if all(one > limit for one in estimates):
+        if all(estimate > limit for estimate in estimates):
             return 1, f"Up: {words}"
         if ready < 2:
             return 0, f"Steady: {words}"
@@ -186,7 +186,7 @@ class DynamoPlanner(ReplicaBounds):
         queues = all(
             (one - base) * more < (limit - base) * margin for one, base in zip(estimates, own_parts, strict=True)
         )
-        fits = self.role == "prefill" or all(one * more < margin for one in demands)
+        fits = self.role == "prefill" or all(demand * more < margin for demand in demands)
         return (-1, f"Down: {words}") if queues and fits else (0, f"Steady: {words}")
 
     def _thresholds(self) -> tuple[float, float]:
@@ -207,7 +207,7 @@ class DynamoPlanner(ReplicaBounds):
             return []
         values: list[float] = seen.replicas.signals[name].tolist()
         if name == "queued_prompt_tokens" and self.context_tokens:
-            return [one / self.context_tokens for one in values]
+            return [value / self.context_tokens for value in values]
         return values
 
     def _within_budget(self, replicas: int) -> int:

@@ -257,11 +257,13 @@ class Keda(ReplicaBounds):
 
     def reads(self) -> Mapping[str, Source]:
         """The metrics of the triggers."""
-        return {one.name: one.source for one in self.triggers if isinstance(one, MetricTrigger)}
+        return {trigger.name: trigger.source for trigger in self.triggers if isinstance(trigger, MetricTrigger)}
 
     def by_replica(self) -> frozenset[str]:
         """CPU and memory, which the HPA takes from the pods."""
-        return frozenset(one.name for one in self.triggers if isinstance(one, MetricTrigger) and one.resource)
+        return frozenset(
+            trigger.name for trigger in self.triggers if isinstance(trigger, MetricTrigger) and trigger.resource
+        )
 
     def step(self, now_s: float, seen: Observation, state: KedaState) -> Decision[KedaState]:
         """The loops that are due: first the HPA, then the activation loop on what it left."""
@@ -317,7 +319,7 @@ class Keda(ReplicaBounds):
 
     def _asked(self) -> list[Trigger]:
         """Triggers that KEDA itself asks."""
-        return [one for one in self.triggers if isinstance(one, CronTrigger) or not one.resource]
+        return [trigger for trigger in self.triggers if isinstance(trigger, CronTrigger) or not trigger.resource]
 
     def _value(self, trigger: Trigger, seen: Observation) -> float:
         """NaN = the source cannot be asked."""

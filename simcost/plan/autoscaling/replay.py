@@ -187,7 +187,7 @@ def _made_of(name: str, source: Source, recorded: Sequence[str]) -> list[Recorde
     if name in recorded and all(one.metric != name for one in source):
         return [RecordedMetric(name, over=source[0].over if source else "sum")]
     found = [recorded_as(signal, recorded) for signal in source]
-    return [one for parts in found for one in parts] if all(found) else []
+    return [part for parts in found for part in parts] if all(found) else []
 
 
 def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
@@ -206,13 +206,13 @@ def _part(recording: Recording, one: RecordedMetric, valid_ns: Ints) -> MetricCo
 
 def _counts(recording: Recording) -> dict[str, RecordedSamples]:
     """Recorded numbers of replicas, each of which holds until the next."""
-    found, always = {}, np.full(len(recording), LONG_NS)
+    result, always = {}, np.full(len(recording), LONG_NS)
     for word, names in (("current", CURRENT), ("ready", READY_COUNT)):
         known = [name for name in names if name in recording.metrics]
         samples = samples_of(recording, RecordedMetric(known[0]), always, per_pod=False) if known else None
         if samples is not None:
-            found[word] = samples
-    return found
+            result[word] = samples
+    return result
 
 
 def _value(parts: Sequence[MetricComponent], now_ns: int) -> Value:

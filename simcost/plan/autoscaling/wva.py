@@ -77,14 +77,14 @@ class SaturationThresholds:
 
 def targets(rules: SaturationThresholds, variants: Sequence[Variant]) -> tuple[dict[str, int], str]:
     """Replicas by variant: one more of the cheapest, one fewer of the dearest; nothing while any is moving."""
-    reporting = [one for one in variants if one.loads]
+    reporting = [variant for variant in variants if variant.loads]
     if not reporting:
-        return {one.name: one.current for one in variants}, "NoReplicas"
+        return {variant.name: variant.current for variant in variants}, "NoReplicas"
     moving = [
         one for one in reporting if one.desired not in (0, one.current) or one.pending or len(one.loads) != one.current
     ]
     wanted = {one.name: one.desired or one.current if moving else len(one.loads) for one in reporting}
-    wanted = {one.name: wanted.get(one.name, one.current) for one in variants}
+    wanted = {variant.name: wanted.get(variant.name, variant.current) for variant in variants}
     if moving:
         return (
             wanted,
@@ -211,7 +211,7 @@ def _loads(seen: Observation) -> list[tuple[float, float]]:
     if seen.replicas is None:
         return []
     columns = [seen.replicas.signals.get(name) for name in ("kv_utilisation", "waiting")]
-    lists = [[nan] * len(seen.replicas) if one is None else one.tolist() for one in columns]
+    lists = [[nan] * len(seen.replicas) if column is None else column.tolist() for column in columns]
     return [(kv, queue) for kv, queue in zip(*lists, strict=True) if not (isnan(kv) or isnan(queue))]
 
 

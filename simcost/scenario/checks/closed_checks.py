@@ -25,7 +25,7 @@ _FORECAST = (
 def closed_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Contradictions of a closed workload, at their places."""
     workloads = items(root.get("workload"))
-    closed = [one for one in workloads if _kind(one) == "closed"]
+    closed = [workload for workload in workloads if _kind(workload) == "closed"]
     if not closed:
         return
     if len(workloads) > 1:

@@ -88,7 +88,9 @@ def cluster_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file: st
 def fleet_faults(jobs: Scenario, services: Sequence[Scenario], root: YamlNode, file: str) -> Iterator[Fault]:
     """Fleets of jobs and services that are smaller than what the services may hold together."""
     for number, (plan, node) in enumerate(zip(jobs.plans, items(root.get("plans")), strict=True)):
-        sharing = [one.plans[number] for one in services if isinstance(one.plans[number].training, OnShared)]
+        sharing = [
+            service.plans[number] for service in services if isinstance(service.plans[number].training, OnShared)
+        ]
         if not isinstance(plan.training, OnShared) or (training := node.get("training")) is None:
             continue
         if not sharing:

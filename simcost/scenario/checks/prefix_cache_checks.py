@@ -75,11 +75,11 @@ def _has_sessions(scenario: Scenario, folder: Path) -> bool:
     """True if requests carry the conversations that they are part of."""
     from simcost.trace.requests.store import open_trace
 
-    for one in scenario.open_workloads():
-        if isinstance(one, RecordedWorkload):
-            if "session" in open_trace(inside(folder, one.path)).columns:
+    for workload in scenario.open_workloads():
+        if isinstance(workload, RecordedWorkload):
+            if "session" in open_trace(inside(folder, workload.path)).columns:
                 return True
-        elif any(client.sessions is not None for client in one.clients):
+        elif any(client.sessions is not None for client in workload.clients):
             return True
     return scenario.demand is not None and any(stream.sessions is not None for stream in scenario.demand.requests)
 
@@ -87,10 +87,15 @@ def _has_sessions(scenario: Scenario, folder: Path) -> bool:
 def system_tokens(scenario: Scenario) -> int:
     """Tokens at the start of each prompt that all conversations share; 0 where clients differ in it."""
     streams = [
-        *(client for one in scenario.open_workloads() if isinstance(one, Synthetic) for client in one.clients),
+        *(
+            client
+            for workload in scenario.open_workloads()
+            if isinstance(workload, Synthetic)
+            for client in workload.clients
+        ),
         *(scenario.demand.requests if scenario.demand is not None else ()),
     ]
-    found = {one.sessions.system_tokens if one.sessions is not None else 0 for one in streams}
+    found = {stream.sessions.system_tokens if stream.sessions is not None else 0 for stream in streams}
     return found.pop() if len(found) == 1 and len(scenario.open_workloads()) <= 1 else 0
 
 

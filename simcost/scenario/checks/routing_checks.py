@@ -62,7 +62,7 @@ def routing_faults(plan: Plan | None, node: YamlNode, without_prefixes: str, fil
         elif isinstance(one.scorer, PrefixCache) and one.scorer.precise and not plan.prefix_cache:
             message = "needs engines with a prefix cache; write prefix_cache: true in the plan, or leave it out"
             yield fault_at(place.get("scorer") or place, message, file)
-    if sum(isinstance(one.scorer, PrefixCache) for one in plan.router.scorers) > 1:
+    if sum(isinstance(scorer.scorer, PrefixCache) for scorer in plan.router.scorers) > 1:
         yield fault_at(router.get("scorers") or router, "has two scorers by prefix; one is simulated", file)
 
 
@@ -84,7 +84,9 @@ def may_read_prefixes(plan: Plan) -> bool:
 
 def reads_prompt_prefixes(router: Router) -> bool:
     """True if a scorer of the router does."""
-    return isinstance(router, EndpointPicker) and any(isinstance(one.scorer, PrefixCache) for one in router.scorers)
+    return isinstance(router, EndpointPicker) and any(
+        isinstance(scorer.scorer, PrefixCache) for scorer in router.scorers
+    )
 
 
 def prefix_block_tokens(workloads: Sequence[Workload], folder: Path) -> int | None:
@@ -95,8 +97,10 @@ def prefix_block_tokens(workloads: Sequence[Workload], folder: Path) -> int | No
     """
     from simcost.trace.requests.store import open_trace
 
-    infos = [open_trace(inside(folder, one.path)) for one in workloads if isinstance(one, RecordedWorkload)]
-    lengths = {one.block_tokens for one in infos if "prefix_hashes" in one.columns and one.block_tokens}
+    infos = [
+        open_trace(inside(folder, workload.path)) for workload in workloads if isinstance(workload, RecordedWorkload)
+    ]
+    lengths = {info.block_tokens for info in infos if "prefix_hashes" in info.columns and info.block_tokens}
     if len(lengths) > 1:
         raise InputError(f"prefixes of the traces are hashed by blocks of {sorted(lengths)} tokens; import them alike")
     return lengths.pop() if lengths else None
@@ -110,7 +114,7 @@ def router_in(manifest: Manifest, asked: FromManifest, block_tokens: int | None 
     """
     if manifest.router is None:
         raise InputError(f"{asked.path}: a {manifest.kind} routes nothing; name an EndpointPickerConfig of llm-d")
-    kept = tuple(one for one in manifest.router.scorers if _is_simulated(one.scorer, block_tokens))
+    kept = tuple(scorer for scorer in manifest.router.scorers if _is_simulated(scorer.scorer, block_tokens))
     if not kept:
         raise InputError(f"{asked.path}: none of its scorers is simulated; name one by queue or KV cache")
     return replace(manifest.router, scorers=kept)
@@ -125,7 +129,9 @@ def unrouted(manifest: Manifest, block_tokens: int | None) -> str | None:
     picker = manifest.router
     if picker is None:
         return None
-    left: list[str] = [one.scorer.kind for one in picker.scorers if not _is_simulated(one.scorer, block_tokens)]
+    left: list[str] = [
+        scorer.scorer.kind for scorer in picker.scorers if not _is_simulated(scorer.scorer, block_tokens)
+    ]
     return f"The router goes without {', '.join(left)}: not simulated." if left else None
 
 
@@ -134,10 +140,10 @@ def door_of(plan: Plan, manifests: Sequence[Manifest]) -> tuple[Admission, list[
     found, said, usual = plan.admission, [], Admission()
     for manifest in manifests:
         taken = {}
-        for one in fields(Admission):
-            theirs = getattr(manifest.admission, one.name)
-            if theirs != getattr(usual, one.name) and getattr(found, one.name) == getattr(usual, one.name):
-                taken[one.name] = theirs
+        for field in fields(Admission):
+            theirs = getattr(manifest.admission, field.name)
+            if theirs != getattr(usual, field.name) and getattr(found, field.name) == getattr(usual, field.name):
+                taken[field.name] = theirs
         found = replace(found, **taken)
         if taken:
             words = ", ".join(f"{name} {_shown(value)}" for name, value in taken.items())
@@ -153,9 +159,9 @@ def _shown(limit: object) -> str:
 
 def differing(plan: Plan, manifests: Sequence[Manifest]) -> Iterator[str]:
     """Accelerators of a replica that a manifest has otherwise."""
-    for one in manifests:
-        if plan.replica is not None and one.gpus is not None and one.gpus != plan.replica.accelerators:
-            theirs = f"{Path(one.file).name}: its replicas have {one.gpus} accelerators"
+    for manifest in manifests:
+        if plan.replica is not None and manifest.gpus is not None and manifest.gpus != plan.replica.accelerators:
+            theirs = f"{Path(manifest.file).name}: its replicas have {manifest.gpus} accelerators"
             yield f"{theirs}, those of the plan {plan.replica.accelerators}."
 
 

@@ -71,7 +71,7 @@ def fair_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> Iter
 def patience_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> Iterator[Fault]:
     """Clients that give up before the deadline of work that is deferred; plans that are None have other faults."""
     terms = [validate(adapter(TenantTerms), own, file)[0] for own in items(root.get("tenants"))]
-    deadlines = {one.name: one.slo.e2e for one in terms if one is not None and one.slo and one.slo.e2e}
+    deadlines = {term.name: term.slo.e2e for term in terms if term is not None and term.slo and term.slo.e2e}
     for node, plan in zip(items(root.get("plans")), plans, strict=True):
         admission = node.get("admission")
         if plan is None or admission is None or (patience := plan.admission.timeout) is None:

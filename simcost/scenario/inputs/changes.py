@@ -90,13 +90,13 @@ def _offers(loaded: LoadedScenario, name: str) -> list[Offer]:
     """The offers of that name which plans buy."""
     options = [option for plan in loaded.scenario.plans for option in (plan.buy, *plan.or_buy)]
     bought = [option for option in options if isinstance(option, OnDemand | Spot | ManagedEndpoint)]
-    found = [
+    result = [
         loaded.catalog.offer(option.offer, option.region) for option in bought if option.offer.lower() == name.lower()
     ]
-    if not found:
+    if not result:
         known = ", ".join(sorted({option.offer for option in bought})) or "none"
         raise InputError(f"--vary: no plan buys the offer {name!r}; bought are {known}")
-    return found
+    return result
 
 
 def _priced(loaded: LoadedScenario, name: str, value: float, *, discount: bool) -> LoadedScenario:

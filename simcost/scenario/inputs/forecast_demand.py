@@ -235,8 +235,8 @@ def _of_hours(path: Path, timezone: str) -> Series:
         raise InputError(f"{path}: has {len(read)} series; demand.hours takes a file of one")
     if not 0 < read[0].grid.step_s <= HOUR_S:
         raise InputError(f"{path}: has steps of {read[0].grid.name}; demand.hours takes hours or less")
-    [found], _ = read_series(path, freq="1h", timezone=timezone)
-    return found
+    [result], _ = read_series(path, freq="1h", timezone=timezone)
+    return result
 
 
 def _streams(demand: Demand, folder: Path) -> tuple[Stream, ...]:

@@ -152,7 +152,7 @@ def price_usage(
     from simcost.compare.replicated import replicated_bill
     from simcost.trace.usage.reader import read_usage
 
-    found = []
+    result = []
     for path in plans:
         plan, catalog = load_purchasing(path)
         if usage.is_dir():
@@ -170,8 +170,8 @@ def price_usage(
         document, bill = replicated_bill(bills, plan.purchasing, level)
         document |= {"catalog_date": catalog.as_of, "findings": list(usages[0].findings)}
         document["assumptions"] += price_sentences(document["prices"], catalog.as_of)
-        found.append((document, bill))
-    return found
+        result.append((document, bill))
+    return result
 
 
 def write_focus_bill(path: Path, bill: Any, usage: Path, plan: Path) -> None:

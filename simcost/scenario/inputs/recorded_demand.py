@@ -53,7 +53,9 @@ class RecordedDemand:
             folder=loaded.folder,
             seed=seed,
             horizon_s=horizon_of(scenario, loaded.folder),
-            inputs=hashes(loaded.folder, [name for one in scenario.open_workloads() for name in workload_traces(one)]),
+            inputs=hashes(
+                loaded.folder, [name for workload in scenario.open_workloads() for name in workload_traces(workload)]
+            ),
             other_models=tuple(other_models(scenario, loaded.folder)),
             prefix_block_tokens=prefix_block_tokens(scenario.open_workloads(), loaded.folder)
             if any(may_read_prefixes(plan) or reads_prefixes(plan) for plan in scenario.plans)
@@ -77,7 +79,7 @@ class RecordedDemand:
 
     def identity(self, replication: int) -> Any:
         """All that the requests of a replication depend on, as plain data."""
-        workloads = [hashed(asdict(one), self.inputs) for one in self.workloads]
+        workloads = [hashed(asdict(workload), self.inputs) for workload in self.workloads]
         return {"workload": workloads, "seed": self.seed, "replication": replication}
 
     def caveats(self, replications: int) -> list[str]:
@@ -98,7 +100,9 @@ class RecordedDemand:
         """Names of the traces that are shorter than the run. Not a fault: the drain after the last request may be the
         question.
         """
-        once = [one for one in self.workloads if isinstance(one, RecordedWorkload) and not one.repeat]
+        once = [
+            workload for workload in self.workloads if isinstance(workload, RecordedWorkload) and not workload.repeat
+        ]
         spans = {one.path: span_s(one, self.folder) for one in once}
         return [
             f"{name} ends after {format_seconds(length_s)} of {format_seconds(self.horizon_s)}: nothing of it "
@@ -109,7 +113,8 @@ class RecordedDemand:
 
     def _nothing_random(self, replications: int) -> list[str]:
         recorded = all(
-            isinstance(one, RecordedWorkload) and one.rate_scale == 1 and one.daily is None for one in self.workloads
+            isinstance(workload, RecordedWorkload) and workload.rate_scale == 1 and workload.daily is None
+            for workload in self.workloads
         )
         if recorded and replications == 1:
             return ["One replication of recorded arrivals: nothing in it is random."]

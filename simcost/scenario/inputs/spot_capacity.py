@@ -69,8 +69,8 @@ class AvailableSpotNodes:
     def nodes(self, first: int) -> Ints:
         """Nodes there at each tick of a run that begins at the tick `first` of the trace."""
         there = np.roll(self.trace.nodes, -first)
-        found: Ints = self.asked.nodes * there // there.max()
-        return found
+        result: Ints = self.asked.nodes * there // there.max()
+        return result
 
     def capacity(self, first: int, steady: int) -> GpuCapacity:
         """GPUs of the run, the steady ones included."""
@@ -129,8 +129,8 @@ class AvailableSpotNodes:
     def _until(self, ticks: Any, horizon_s: float) -> Floats:
         """Values of ticks, started again as often as it takes."""
         count = int(np.ceil(horizon_s / self.trace.gap_s))
-        found: Floats = np.resize(ticks, count)
-        return found
+        result: Floats = np.resize(ticks, count)
+        return result
 
 
 def _chosen(traces: list[SpotSeries], asked: SpotNodes) -> SpotSeries:

@@ -186,10 +186,10 @@ class _Builder:
 def _written(loaded: LoadedScenario) -> list[list[_Alternative]]:
     """The dimensions of `vary`."""
     node, faults = loaded.root.get("vary"), list[Fault]()
-    found = [list(_alternatives(one, str(loaded.path), faults)) for one in items(node)]
+    result = [list(_alternatives(one, str(loaded.path), faults)) for one in items(node)]
     if faults:
         raise FaultsError(faults)
-    return found
+    return result
 
 
 def _alternatives(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[_Alternative]:

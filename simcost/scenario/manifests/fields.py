@@ -266,15 +266,15 @@ class Fields:
             return None
 
     def _scalar(self, key: str, *, required: bool) -> YamlNode | None:
-        found = self.get(key)
-        if found is None:
+        result = self.get(key)
+        if result is None:
             if required:
                 self.fault("is required, and missing", key)
             return None
-        if isinstance(found.value, dict | list):
-            self.reading.fault(found, f"expected one value, not {shown(found.value)}")
+        if isinstance(result.value, dict | list):
+            self.reading.fault(result, f"expected one value, not {shown(result.value)}")
             return None
-        return found
+        return result
 
     def build(self, make: Callable[..., T], /, **fields: object) -> T | None:
         """The object of these fields, None = its own default; what it refuses is a fault of the mapping."""

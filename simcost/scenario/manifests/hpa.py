@@ -40,7 +40,7 @@ def read_hpa(spec: Fields, signals: Mapping[str, Source]) -> tuple[Hpa | None, l
     if not spec.has("metrics"):
         metrics = [_DEFAULT]
         spec.reading.notes.append("spec.metrics is missing, which Kubernetes takes for 80 % of the CPU request")
-    if least == 0 and not any(one.type in ("Object", "External") for one in metrics):
+    if least == 0 and not any(metric.type in ("Object", "External") for metric in metrics):
         spec.fault("0 needs an Object or External metric, or nothing could start the first pod", "minReplicas")
     policy = spec.build(Hpa, min=low, max=high, metrics=tuple(metrics), behavior=read_behavior(spec.child("behavior")))
     return policy, unmapped

@@ -33,7 +33,7 @@ def read_nodepool(spec: Fields, catalog: Catalog) -> NodePool | None:
     if inner is None:
         return None
     requirements = read_requirements(inner.items("requirements"))
-    types = _types(inner, requirements, [one for one in catalog.facts.offers if one.accelerators])
+    types = _types(inner, requirements, [offer for offer in catalog.facts.offers if offer.accelerators])
     _note_without_effect(spec, inner, requirements)
     disruption = spec.child("disruption")
     fields = _disruption(disruption) if disruption is not None else {}

@@ -72,7 +72,7 @@ def read_keda(
         for number, one in enumerate(spec.items("triggers", required=True))
         if (found := _trigger(one, number, signals, unmapped)) is not None
     ]
-    if not low and triggers and all(isinstance(one, MetricTrigger) and one.resource for one in triggers):
+    if not low and triggers and all(isinstance(trigger, MetricTrigger) and trigger.resource for trigger in triggers):
         spec.fault(
             "is 0, but cpu and memory cannot start the first pod; write 1, or add another trigger",
             "minReplicaCount",

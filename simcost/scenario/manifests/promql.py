@@ -73,17 +73,17 @@ def parse_promql(text: str) -> Query:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found, at, depth = [], 0, 0
+    result, at, depth = [], 0, 0
     while at < len(text.rstrip()):
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError(f"{text[at:].strip()[:20]!r} is not understood; {SHAPES}")
-        found.append((str(match.lastgroup), str(match[match.lastgroup or 0])))
+        result.append((str(match.lastgroup), str(match[match.lastgroup or 0])))
         at = match.end()
-        depth += (found[-1][1] == "(") - (found[-1][1] == ")")
+        depth += (result[-1][1] == "(") - (result[-1][1] == ")")
         if depth > _DEEPEST:
             raise ValueError(f"is nested deeper than {_DEEPEST} levels; {SHAPES}")
-    return found
+    return result
 
 
 class _Parser:
@@ -95,11 +95,11 @@ class _Parser:
 
     def either(self) -> QuerySeries:
         """Sums with `or` between them."""
-        found = self.sum()
+        result = self.sum()
         while self.takes("or"):
             free = self.matching()
-            found = either(found, self.sum(), free=free)
-        return found
+            result = either(result, self.sum(), free=free)
+        return result
 
     def matching(self) -> bool:
         """`on (...)` after an operator; True if by no label at all."""
@@ -109,27 +109,27 @@ class _Parser:
 
     def sum(self) -> QuerySeries:
         """Terms with plus signs between them."""
-        found = self.term()
+        result = self.term()
         while self.tokens and self.tokens[0][1] in "+-":
             if self.take()[1] == "-":
                 raise ValueError(f"a difference is not understood; {SHAPES}")
-            found = added(found, self.term())
-        return found
+            result = added(result, self.term())
+        return result
 
     def term(self) -> QuerySeries:
         """A metric times or divided by numbers."""
-        found = self.metric()
+        result = self.metric()
         while self.tokens and self.tokens[0][1] in "*/":
             divide = self.take()[1] == "/"
-            found = scaled(found, self.metric(), divide=divide)
-        return found
+            result = scaled(result, self.metric(), divide=divide)
+        return result
 
     def metric(self) -> QuerySeries:
         """A number, a metric by itself, or in functions."""
         if self.takes("("):
-            found = self.either()
+            result = self.either()
             self.needs(")")
-            return found
+            return result
         kind, word = self.take()
         if kind == "number":
             return QuerySeries(number=float(word))
@@ -266,9 +266,9 @@ class _Parser:
 
 
 def _known(name: str) -> Known:
-    found = known(name)
-    if found is not None:
-        return found
+    result = known(name)
+    if result is not None:
+        return result
     base = canonical(f"{name.rpartition('_')[0]}_bucket")
     if name.endswith(("_sum", "_count")) and base in LATENCIES:
         raise ValueError(

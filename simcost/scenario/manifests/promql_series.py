@@ -81,14 +81,14 @@ def aggregated(word: str, inner: QuerySeries, labels: frozenset[str], *, without
         by = frozenset() if dropped else None if inner.by is None else inner.by - labels
     else:
         by = labels if inner.by is None else labels & inner.by
-    found = replace(inner, by=by, extra=False)
+    result = replace(inner, by=by, extra=False)
     if inner.extra and word in ("avg", "min"):
         raise ValueError(f"{word} counts the 0 of vector(0) as one more replica; write {word}(...) or vector(0)")
-    if not inner.each or found.each:
-        return found
+    if not inner.each or result.each:
+        return result
     if word in ("max", "min") and len(inner.source) > 1:
         raise ValueError(f"{word} of a sum of metrics is not known, for one of them alone it is; {SHAPES}")
-    return replace(found, source=tuple(replace(one, over=OVER[word]) for one in inner.source))
+    return replace(result, source=tuple(replace(one, over=OVER[word]) for one in inner.source))
 
 
 def _added_buckets(word: str, inner: QuerySeries, labels: frozenset[str], *, without: bool) -> QuerySeries:

@@ -49,14 +49,15 @@ def deployments(root: Fields) -> list[Deployment]:
     if root.has("model_loading_config"):
         return [_llm(root, version)]
     applications = root.items("applications") if root.has("applications") else [root]
-    found = []
-    for one in applications:
-        one.passes("name")
-        found += [
-            Deployment(entry.text("name", required=True) or "", entry, version) for entry in one.items("deployments")
+    result = []
+    for application in applications:
+        application.passes("name")
+        result += [
+            Deployment(entry.text("name", required=True) or "", entry, version)
+            for entry in application.items("deployments")
         ]
-        found += [_llm(entry, version) for entry in _llm_configs(one)]
-    return found
+        result += [_llm(entry, version) for entry in _llm_configs(application)]
+    return result
 
 
 def _llm_configs(application: Fields) -> list[Fields]:

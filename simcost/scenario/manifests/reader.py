@@ -194,7 +194,7 @@ def _chosen(
     ours = [one for one in documents if one.kind]
     chosen: list[_Document] = []
     for kinds in (_SCALERS, ("NodePool",), ("EndpointPickerConfig",)):
-        found = [one for one in ours if one.kind in kinds]
+        found = [document for document in ours if document.kind in kinds]
         named = [one for one in found if one.name and one.name == name]
         if len(found) > 1 and not named:
             titles = ", ".join(one.title for one in found)

@@ -91,7 +91,11 @@ def meeting(requirements: Sequence[Requirement], offers: Sequence[Offer]) -> lis
     found = set()
     for offer in offers:
         labels = labels_of(offer)
-        if all(one.admits(labels.get(one.key)) for one in requirements if _answered(one.key)):
+        if all(
+            requirement.admits(labels.get(requirement.key))
+            for requirement in requirements
+            if _answered(requirement.key)
+        ):
             found.add(offer.sku)
     return sorted(found)
 
@@ -99,12 +103,14 @@ def meeting(requirements: Sequence[Requirement], offers: Sequence[Offer]) -> lis
 def unanswered(requirements: Sequence[Requirement]) -> list[str]:
     """Labels that the catalog knows nothing of."""
     own = (CAPACITY, ZONE)
-    return [one.key for one in requirements if one.key not in own and not _answered(one.key)]
+    return [
+        requirement.key for requirement in requirements if requirement.key not in own and not _answered(requirement.key)
+    ]
 
 
 def excluding(requirements: Sequence[Requirement], offers: Sequence[Offer]) -> Requirement | None:
     """The first requirement that no instance type meets by itself."""
-    return next((one for one in requirements if not meeting([one], offers)), None)
+    return next((requirement for requirement in requirements if not meeting([requirement], offers)), None)
 
 
 def _answered(key: str) -> bool:
@@ -124,25 +130,25 @@ def labels_of(offer: Offer) -> dict[str, str]:
 def _details(offer: Offer) -> dict[str, str]:
     """Labels of a cloud: names of AWS, of which Azure and GCP have some."""
     family, _, size = offer.sku.partition("." if offer.provider == "aws" else "-")
-    found = {"family": family, "size": size, "name": offer.sku}
+    result = {"family": family, "size": size, "name": offer.sku}
     if (match := _FAMILY.match(family)) is not None:
-        found |= {"category": match[1], "generation": match[2]}
+        result |= {"category": match[1], "generation": match[2]}
     if offer.vcpus is not None:
-        found["cpu"] = str(offer.vcpus)
+        result["cpu"] = str(offer.vcpus)
     if offer.memory_bytes is not None:
-        found["memory"] = str(int(offer.memory_bytes / _MIB))
+        result["memory"] = str(int(offer.memory_bytes / _MIB))
     name = offer.accelerator if offer.accelerator.startswith("rtx") else offer.accelerator.partition("-")[0]
     if offer.accelerator.startswith(_NEURON):
-        return found | {
+        return result | {
             "accelerator-count": str(offer.accelerators),
             "accelerator-manufacturer": "aws",
             "accelerator-name": name.rstrip("0123456789"),
         }
     if offer.accelerator and not offer.accelerator.startswith(_TPU):
         maker = "amd" if offer.accelerator.startswith("mi") else "nvidia"
-        found |= {"gpu-count": str(offer.accelerators), "gpu-manufacturer": maker}
-        found["gpu-name"] = name.upper() if offer.provider == "azure" else name
-    return found
+        result |= {"gpu-count": str(offer.accelerators), "gpu-manufacturer": maker}
+        result["gpu-name"] = name.upper() if offer.provider == "azure" else name
+    return result
 
 
 def _architecture(offer: Offer) -> str:
@@ -178,7 +184,7 @@ _ANSWERED = frozenset(
 
 def capacities(requirements: Sequence[Requirement]) -> tuple[str, ...]:
     """The capacity types that are left; on demand where nothing is said, as in Karpenter."""
-    asked = [one for one in requirements if one.key == CAPACITY]
+    asked = [requirement for requirement in requirements if requirement.key == CAPACITY]
     for one in asked:
         unknown = [value for value in one.values if value not in _CAPACITIES]
         if one.operator in ("In", "NotIn") and unknown:
@@ -193,10 +199,12 @@ def capacities(requirements: Sequence[Requirement]) -> tuple[str, ...]:
 
 def zones(requirements: Sequence[Requirement]) -> tuple[str, ...]:
     """The zones that are left; empty = all."""
-    named = [one.values for one in requirements if one.key == ZONE and one.operator == "In"]
-    others = [one for one in requirements if one.key == ZONE and one.operator != "In"]
+    named = [
+        requirement.values for requirement in requirements if requirement.key == ZONE and requirement.operator == "In"
+    ]
+    others = [requirement for requirement in requirements if requirement.key == ZONE and requirement.operator != "In"]
     if not named:
         return ()
     return tuple(
-        zone for zone in named[0] if all(zone in more for more in named) and all(one.admits(zone) for one in others)
+        zone for zone in named[0] if all(zone in more for more in named) and all(other.admits(zone) for other in others)
     )

@@ -218,9 +218,9 @@ class Gangs:
 
     def records(self, rows: Ints) -> Any:
         """Members as compiled code reads and writes them, from rows here."""
-        found = np.zeros(len(rows), MEMBER)
-        found["shape"], found["memory"], found["node"] = self.shape[rows], self.memory[rows], NOWHERE
-        return found
+        result = np.zeros(len(rows), MEMBER)
+        result["shape"], result["memory"], result["node"] = self.shape[rows], self.memory[rows], NOWHERE
+        return result
 
     def of(self, rows: Ints) -> "Gangs":
         """The same for some of the jobs."""

@@ -43,7 +43,7 @@ def check_pools(jobs: Jobs, pools: Sequence[Ints]) -> None:
 def with_followers(jobs: Jobs, kept_out: Flags) -> Flags:
     """The jobs flagged, and all that wait for the end of one of them."""
     row, before = edges(jobs)
-    found = kept_out.copy()
-    while (more := found[before] & ~found[row]).any():
-        found[row[more]] = True
-    return found
+    result = kept_out.copy()
+    while (more := result[before] & ~result[row]).any():
+        result[row[more]] = True
+    return result

@@ -86,8 +86,8 @@ def saving(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) 
 def _column(known: Floats | None, standard: float, count: int) -> Floats:
     if known is None:
         known = np.full(count, np.nan)
-    found: Floats = np.where(np.isnan(known), float(standard), known)
-    return found
+    result: Floats = np.where(np.isnan(known), float(standard), known)
+    return result
 
 
 def _best(write: float, restart: float, risk: float, failures: ClusterFailures) -> float:
@@ -104,8 +104,8 @@ def _risk(jobs: Jobs, room: Room, failures: ClusterFailures) -> Floats:
     nodes = -(-jobs.gpus // failures.gpus_per_node)
     if room.placement != COUNT:
         nodes = np.diff(room.first)
-    found: Floats = (nodes * failures.per_node_day + _own(jobs, failures)) / SECONDS_PER_DAY
-    return found
+    result: Floats = (nodes * failures.per_node_day + _own(jobs, failures)) / SECONDS_PER_DAY
+    return result
 
 
 def _own(jobs: Jobs, failures: ClusterFailures) -> Floats:
@@ -118,8 +118,8 @@ def hazards(jobs: Jobs, room: Room, failures: ClusterFailures | None) -> Floats:
     if failures is None:
         return np.zeros(len(jobs))
     own = _own(jobs, failures) / SECONDS_PER_DAY
-    found: Floats = (_risk(jobs, room, failures) if room.placement == COUNT else own) / room.ticks
-    return found
+    result: Floats = (_risk(jobs, room, failures) if room.placement == COUNT else own) / room.ticks
+    return result
 
 
 def luck(disruptions: Disruptions) -> Floats:

@@ -124,12 +124,12 @@ def _topology(facts: dict[str, float]) -> dict[str, Any] | None:
     gangs = facts.get("gangs_on_several_nodes")
     if gangs is None:
         return None
-    found: dict[str, Any] = {"gangs": int(gangs)}
+    result: dict[str, Any] = {"gangs": int(gangs)}
     for level in ("domain", "rack"):
         if f"gangs_in_one_{level}" in facts and gangs:
-            found[f"in_one_{level}"] = facts[f"gangs_in_one_{level}"] / gangs
-            found[f"{level}s_per_gang"] = facts[f"{level}s_of_these_gangs"] / gangs
-    return found
+            result[f"in_one_{level}"] = facts[f"gangs_in_one_{level}"] / gangs
+            result[f"{level}s_per_gang"] = facts[f"{level}s_of_these_gangs"] / gangs
+    return result
 
 
 def _deadlines(jobs: Jobs, ledger: JobLedger) -> dict[str, Any] | None:

@@ -46,8 +46,8 @@ def estimates(jobs: Jobs, known: Shortest, seed: int) -> Floats:
     else:
         guess = _means(jobs, _groups(jobs, known.by), known.last)
     noise = stream(seed, "estimates").standard_normal(len(jobs)) if known.sigma else np.zeros(len(jobs))
-    found: Floats = guess * np.exp(known.sigma * noise)
-    return found
+    result: Floats = guess * np.exp(known.sigma * noise)
+    return result
 
 
 def _groups(jobs: Jobs, by: str) -> Ints:
@@ -56,8 +56,8 @@ def _groups(jobs: Jobs, by: str) -> Ints:
         raise InputError("durations by user need a log with users; guess by pool, or by the limit")
     group = jobs.user if by.startswith("user") else jobs.pool
     width = jobs.gpus if by.endswith("-gpus") else np.zeros(len(jobs), np.int64)
-    found: Ints = np.unique(np.stack([group, width]), axis=1, return_inverse=True)[1].reshape(-1)
-    return found
+    result: Ints = np.unique(np.stack([group, width]), axis=1, return_inverse=True)[1].reshape(-1)
+    return result
 
 
 def _means(jobs: Jobs, group: Ints, last: int) -> Floats:
@@ -82,8 +82,8 @@ def strict(policy: Scheduler) -> bool:
 
 def order(jobs: Jobs, policy: Scheduler, seed: int) -> Ints:
     """Rows in the order of the policy: by (key, submit, row)."""
-    found: Ints = np.argsort(keys(jobs, policy, seed), kind="stable")
-    return found
+    result: Ints = np.argsort(keys(jobs, policy, seed), kind="stable")
+    return result
 
 
 def keys(jobs: Jobs, policy: Scheduler, seed: int) -> Floats:

@@ -196,7 +196,7 @@ def _fragmented(pools: Sequence[FinishedPool], rest_s: Floats) -> float | None:
 
 def _table(timelines: list[Floats]) -> pa.Table:
     """The sum of the pools' states at each time at which one of them changes."""
-    t = np.unique(np.concatenate([one[:, 0] for one in timelines]))
+    t = np.unique(np.concatenate([timeline[:, 0] for timeline in timelines]))
     state = np.zeros((len(t), 3))
     for one in timelines:
         before = np.vstack([np.zeros((1, 3)), one[:, 1:]])

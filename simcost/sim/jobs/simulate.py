@@ -167,7 +167,7 @@ def _check(place: str, gpus: int) -> None:
 def _too_wide(jobs: Jobs, pools: list[tuple[Ints, int | GpuCapacity]], policy: Scheduler) -> Flags:
     """Jobs that could never start."""
     need = jobs.min_gpus if isinstance(policy, Elastic) else jobs.gpus
-    found = need > most_of(jobs, policy) if isinstance(policy, Quotas) else np.zeros(len(jobs), np.bool_)
+    result = need > most_of(jobs, policy) if isinstance(policy, Quotas) else np.zeros(len(jobs), np.bool_)
     for rows, capacity in pools:
-        found[rows] |= need[rows] > _most(capacity)
-    return found
+        result[rows] |= need[rows] > _most(capacity)
+    return result

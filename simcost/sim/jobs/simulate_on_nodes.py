@@ -307,15 +307,15 @@ def crossings(lying: Lying, nodes: NodeTable) -> dict[str, float]:
     """
     count = np.bincount(lying.job)
     several = np.isin(lying.job, np.flatnonzero(count > 1))
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for level, place in (("domain", nodes.domain), ("rack", nodes.rack)):
         if place is not None and len(lying.job):
             pairs = np.unique(np.stack([lying.job[several], place[lying.node[several]]]), axis=1)
             each = np.bincount(pairs[0])
-            found["gangs_on_several_nodes"] = float((count > 1).sum())
-            found[f"gangs_in_one_{level}"] = float((each == 1).sum())
-            found[f"{level}s_of_these_gangs"] = float(each.sum())
-    return found
+            result["gangs_on_several_nodes"] = float((count > 1).sum())
+            result[f"gangs_in_one_{level}"] = float((each == 1).sum())
+            result[f"{level}s_of_these_gangs"] = float(each.sum())
+    return result
 
 
 def _lying(placed: list[_PlacedPool]) -> Lying:

@@ -21,13 +21,13 @@ def stopped_now(flow: Flow, row: int) -> bool:
 @lean
 def others_may_go(flow: Flow, head: int) -> bool:
     """True if jobs of other queues may be stopped for a job."""
-    found = False
+    result = False
     flow.pool[0].passes += 1
     for i in range(flow.pool[0].running):
         row = flow.lists[state.HELD, i]
         foreign = flow.jobs[row].group != flow.jobs[head].group
-        found = found or (foreign and candidate(flow, row, head, state.WITHIN))
-    return found
+        result = result or (foreign and candidate(flow, row, head, state.WITHIN))
+    return result
 
 
 @lean
@@ -61,7 +61,7 @@ def nominate(flow: Flow) -> bool:
     """Choose the head of each queue for a cycle: its first job that has not been refused since something changed; of
     a strict queue, its first job alone. Whether there is one.
     """
-    pool, found = flow.pool[0], False
+    pool, result = flow.pool[0], False
     for q in range(len(flow.groups)):
         queue = flow.groups[q]
         queue.head = NIL
@@ -70,13 +70,13 @@ def nominate(flow: Flow) -> bool:
             one = flow.jobs[row]
             refused = one.refused == pool.released
             if one.group == q and not refused:
-                queue.head, found = row, True
+                queue.head, result = row, True
                 queue.borrows = would_borrow(flow, row)
             elif one.group == q and pool.strict:
                 queue.cursor = pool.waiting
             else:
                 queue.cursor += 1
-    return found
+    return result
 
 
 @lean

@@ -95,10 +95,10 @@ def complete(c: FreeNodes, shapes: Shapes, flow: Flow) -> None:
 @lean
 def lies_on(flow: Flow, row: int, node: int) -> bool:
     """True if a running job has a member on the node."""
-    found = False
+    result = False
     for m in range(flow.jobs[row].first, flow.jobs[row].last):
-        found = found or flow.members[m].node == node
-    return found
+        result = result or flow.members[m].node == node
+    return result
 
 
 @lean

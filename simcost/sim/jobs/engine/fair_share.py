@@ -82,14 +82,14 @@ def share_tree(users: Sequence[str], shares: Mapping[str, float]) -> tuple[Any, 
 def _places(users: Sequence[str], paths: Mapping[str, float]) -> dict[str, str]:
     """The path that ends in each user."""
     accounts = {path.rpartition("/")[0] for path in paths}
-    found: dict[str, str] = {user: user for user in users}
+    result: dict[str, str] = {user: user for user in users}
     seen: set[str] = set()
     for path in paths:
         name = path.rpartition("/")[2]
-        if name in found:
+        if name in result:
             if path in accounts or name in seen:
                 what = "has users of its own" if path in accounts else "is at the end of two paths"
                 raise InputError(f"shares: user {name!r} {what}; name each user once, as account/user")
             seen.add(name)
-            found[name] = path
-    return found
+            result[name] = path
+    return result

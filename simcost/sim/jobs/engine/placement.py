@@ -257,12 +257,12 @@ def sum_free(c: FreeNodes) -> None:
 @lean
 def tightest(free: Ints, need: int, last: int) -> int:
     """Of the places with enough left, the one with the least, after the last one by (left, number); or NOWHERE."""
-    found = cluster.NOWHERE
+    result = cluster.NOWHERE
     for one in range(len(free)):
         later = last == cluster.NOWHERE or free[one] > free[last] or (free[one] == free[last] and one > last)
-        if later and free[one] >= need and (found == cluster.NOWHERE or free[one] < free[found]):
-            found = one
-    return found
+        if later and free[one] >= need and (result == cluster.NOWHERE or free[one] < free[result]):
+            result = one
+    return result
 
 
 @lean
@@ -282,12 +282,12 @@ def widest_rack(c: FreeNodes, last: int) -> int:
 def widest(c: FreeNodes, rack: int, last: int) -> int:
     """The domain of the rack with the most left, or NOWHERE; ANYWHERE: of the widest rack."""
     wanted = widest_rack(c, last) if rack == cluster.ANYWHERE else rack
-    found = cluster.NOWHERE
+    result = cluster.NOWHERE
     for domain in range(len(c.free_in)):
         mine = c.rack_of[domain] == wanted and c.free_in[domain] != cluster.NOWHERE
-        if mine and (found == cluster.NOWHERE or c.free_in[domain] > c.free_in[found]):
-            found = domain
-    return found
+        if mine and (result == cluster.NOWHERE or c.free_in[domain] > c.free_in[result]):
+            result = domain
+    return result
 
 
 @lean

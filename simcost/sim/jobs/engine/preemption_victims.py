@@ -43,10 +43,10 @@ def fits(c: FreeNodes, shapes: Shapes, flow: Flow, row: int, borrowing: bool) ->
         return False
     if not borrowing and would_borrow(flow, row):
         return False
-    found = place(c, shapes, flow, row, flow.pool[0].placement)[0]
-    if found:
+    result = place(c, shapes, flow, row, flow.pool[0].placement)[0]
+    if result:
         release(c, shapes, flow, one.first, one.last)
-    return found
+    return result
 
 
 @lean
@@ -101,15 +101,15 @@ def less_urgent(flow: Flow, row: int, other: int) -> bool:
 @lean
 def next_victim(flow: Flow, head: int, borrowing: bool) -> int:
     """Of the candidates: those of other queues first, then the less urgent, then the later started; or NIL."""
-    found, found_own = NIL, True
+    result, found_own = NIL, True
     for i in range(flow.pool[0].running):
         row = flow.lists[state.HELD, i]
         own = flow.jobs[row].group == flow.jobs[head].group
-        first = found == NIL or (found_own and not own)
-        first = first or (own == found_own and less_urgent(flow, row, found))
+        first = result == NIL or (found_own and not own)
+        first = first or (own == found_own and less_urgent(flow, row, result))
         if first and candidate(flow, row, head, borrowing):
-            found, found_own = row, own
-    return found
+            result, found_own = row, own
+    return result
 
 
 @lean
@@ -136,11 +136,11 @@ def evict(c: FreeNodes, shapes: Shapes, flow: Flow, count: int) -> None:
 @lean
 def make_room(c: FreeNodes, shapes: Shapes, flow: Flow, head: int, borrowing: bool) -> bool:
     """Stop the shortest row of victims whose GPUs let the head start, less those that turn out unnecessary."""
-    scratch, count, found = flow.lists[state.SCRATCH], 0, False
+    scratch, count, result = flow.lists[state.SCRATCH], 0, False
     flow.pool[0].passes += 1
     if could_have(flow, head, borrowing) < flow.jobs[head].need:
         return False
-    while not found:
+    while not result:
         row = next_victim(flow, head, borrowing)
         if row == NIL:
             break
@@ -148,13 +148,13 @@ def make_room(c: FreeNodes, shapes: Shapes, flow: Flow, head: int, borrowing: bo
         lend(c, shapes, flow, row)
         scratch[count] = row
         count += 1
-        found = fits(c, shapes, flow, head, borrowing)
+        result = fits(c, shapes, flow, head, borrowing)
     for i in range(count - 1, -1, -1):
         row = scratch[i]
         restore(c, shapes, flow, row)
-        if found and not fits(c, shapes, flow, head, borrowing):
+        if result and not fits(c, shapes, flow, head, borrowing):
             lend(c, shapes, flow, row)
         else:
             scratch[i] = NIL
     evict(c, shapes, flow, count)
-    return found
+    return result

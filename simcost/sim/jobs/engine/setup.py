@@ -209,8 +209,8 @@ def _keys(jobs: Jobs, room: Room, policy: Scheduler, seed: int) -> Floats:
     if isinstance(policy, FairShare):
         most = max(int(jobs.priority.max(initial=0)), 1)
         size = jobs.gpus / max(room.milli // MILLI, 1)
-        found: Floats = policy.weight_size * size + policy.weight_priority * jobs.priority / most
-        return found
+        result: Floats = policy.weight_size * size + policy.weight_priority * jobs.priority / most
+        return result
     return keys(jobs, policy, seed)
 
 
@@ -260,28 +260,28 @@ def _kind(policy: Scheduler) -> int:
 
 
 def _levels(policy: Las) -> Any:
-    found = np.zeros(len(policy.thresholds), state.GROUP)
-    found["threshold"] = np.ceil(policy.thresholds)
-    if (np.diff(found["threshold"]) <= 0).any():
-        raise InputError(f"las: thresholds {', '.join(f'{one:g}' for one in policy.thresholds)} must rise")
-    return found
+    result = np.zeros(len(policy.thresholds), state.GROUP)
+    result["threshold"] = np.ceil(policy.thresholds)
+    if (np.diff(result["threshold"]) <= 0).any():
+        raise InputError(f"las: thresholds {', '.join(f'{threshold:g}' for threshold in policy.thresholds)} must rise")
+    return result
 
 
 def _queues(policy: Quotas) -> Any:
     """The quotas, GPU milli."""
-    found = np.zeros(len(policy.queues), state.GROUP)
+    result = np.zeros(len(policy.queues), state.GROUP)
     for i, quota in enumerate(policy.queues.values()):
         lends = quota.nominal if quota.lending_limit is None else min(quota.lending_limit, quota.nominal)
-        found[i]["nominal"], found[i]["kept"] = quota.nominal * MILLI, (quota.nominal - lends) * MILLI
-        found[i]["borrow"] = FOREVER if quota.borrowing_limit is None else quota.borrowing_limit * MILLI
-    return found
+        result[i]["nominal"], result[i]["kept"] = quota.nominal * MILLI, (quota.nominal - lends) * MILLI
+        result[i]["borrow"] = FOREVER if quota.borrowing_limit is None else quota.borrowing_limit * MILLI
+    return result
 
 
 def _one_queue() -> Any:
     """A queue whose quota is endless: priorities are a cohort of one."""
-    found = np.zeros(1, state.GROUP)
-    found["nominal"] = found["kept"] = FOREVER
-    return found
+    result = np.zeros(1, state.GROUP)
+    result["nominal"] = result["kept"] = FOREVER
+    return result
 
 
 def _threshold(policy: Quotas) -> int:
@@ -301,8 +301,8 @@ def most_of(jobs: Jobs, policy: Quotas) -> Ints:
     queues = _queues(policy)
     lendable = queues["nominal"] - queues["kept"]
     most = queues["kept"] + np.minimum(lendable.sum(), lendable + queues["borrow"])
-    found: Ints = most[_queue_of(jobs, policy)] // MILLI
-    return found
+    result: Ints = most[_queue_of(jobs, policy)] // MILLI
+    return result
 
 
 def _queue_of(jobs: Jobs, policy: Quotas) -> Ints:
@@ -316,8 +316,8 @@ def _queue_of(jobs: Jobs, policy: Quotas) -> Ints:
                 f"{', '.join(names) or 'none'}"
             )
     index = np.array([names.index(name) if name in policy.queues else NEVER for name in jobs.pools], np.int64)
-    found: Ints = index[jobs.pool]
-    return found
+    result: Ints = index[jobs.pool]
+    return result
 
 
 def _after(jobs: Jobs, tasks: Any) -> Ints:
@@ -329,5 +329,5 @@ def _after(jobs: Jobs, tasks: Any) -> Ints:
     count = np.bincount(before, minlength=len(jobs))
     tasks["after_end"] = np.cumsum(count)
     tasks["after"] = tasks["after_end"] - count
-    found: Ints = row[np.argsort(before, kind="stable")]
-    return found
+    result: Ints = row[np.argsort(before, kind="stable")]
+    return result
