@@ -18,7 +18,7 @@ from simcost.scenario.sweeps import batches
 from simcost.scenario.sweeps.dataset import RUNS, read_dataset, with_heads
 from simcost.scenario.sweeps.space import sweep_space
 from simcost.scenario.sweeps.sweep import SweepOptions, sweep
-from simcost.studies.listing.study import ResultQuery, selected
+from simcost.studies.results.study import ResultQuery, selected
 
 SEEDS, ROWS = 5, 10_000
 SCENARIO = """\

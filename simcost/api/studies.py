@@ -162,8 +162,8 @@ def results(
     Raises:
         InputError: no results, an unknown column, or a condition that cannot be read.
     """
-    from simcost.studies.listing.study import ResultQuery, selected
-    from simcost.studies.listing.view import parts
+    from simcost.studies.results.study import ResultQuery, selected
+    from simcost.studies.results.view import parts
 
     query = ResultQuery(
         where=where, sort=sort, descending=descending, columns=tuple(columns), top=top, each_run=each_run

@@ -29,12 +29,12 @@ from simcost.studies.commitments import command as commit
 from simcost.studies.differences import command as diff
 from simcost.studies.environment import command as doctor
 from simcost.studies.forecasting import command as forecast
-from simcost.studies.listing import command as results
 from simcost.studies.new_scenario import command as init
 from simcost.studies.optimizing import command as optimize
 from simcost.studies.options import Arguments, check_written
 from simcost.studies.parser import Parser, UsageError
 from simcost.studies.plans import command as run
+from simcost.studies.results import command as results
 from simcost.studies.sensitivity import command as sensitivity
 from simcost.studies.sweeps import command as sweep
 from simcost.studies.traces import command as trace

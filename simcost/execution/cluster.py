@@ -49,7 +49,7 @@ class ClusterEngine:
     def __init__(self, cluster: RunCluster) -> None:
         self._cluster = cluster
         self._slots: list[Slot] = []
-        self._looked_s = 0.0
+        self._observed_s = 0.0
 
     def slots(self) -> list[Slot]:
         """Places for all cores, and for one where there are none yet, so that a cluster that grows sees work."""
@@ -59,7 +59,7 @@ class ClusterEngine:
     def more(self, todo: Assignments) -> list[Slot]:
         """Places on workers that have joined since."""
         known = len(self._slots)
-        if todo.waiting and monotonic() - self._looked_s > _GROWTH_S:
+        if todo.waiting and monotonic() - self._observed_s > _GROWTH_S:
             self._grow(self._cluster.cores())
         return self._slots[known:]
 
@@ -78,7 +78,7 @@ class ClusterEngine:
         self._cluster.close()
 
     def _grow(self, cores: int) -> None:
-        self._looked_s = monotonic()
+        self._observed_s = monotonic()
         self._slots += [ClusterSlot(self._cluster) for _ in range(_A_CORE * cores - len(self._slots))]
 
 

@@ -1,4 +1,4 @@
-"""`simcost clean`: room where results lie."""
+"""`simcost clean`: free the disk that results take."""
 
 import sys
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 from simcost.present.parts import Part
 from simcost.present.plan_rows import plan_rows
-from simcost.studies.listing.study import ResultList
+from simcost.studies.results.study import ResultList
 
 
 def parts(result: ResultList) -> list[Part]:

@@ -13,7 +13,7 @@ TOP = 20
 
 def add(verbs: Any) -> None:
     """The verb `results`."""
-    results = study(verbs, "results", _results, "listing.view", "list, filter, rank and export the plans of results")
+    results = study(verbs, "results", _results, "results.view", "list, filter, rank and export the plans of results")
     results.add_argument("place", type=Path, metavar="FOLDER", help="folder of a sweep, a run, or several; or Parquet")
     results.add_argument("--where", metavar="CONDITION", help="as 'cost_usd < 100 and attainment >= 0.99'")
     results.add_argument("--sort", metavar="COLUMN", help="column, the least value first")
@@ -27,7 +27,7 @@ def add(verbs: Any) -> None:
 
 
 def _results(arguments: Arguments) -> object:
-    from simcost.studies.listing.study import ResultQuery, export, selected
+    from simcost.studies.results.study import ResultQuery, export, selected
 
     text = not (arguments.json or arguments.output)
     query = ResultQuery(
