@@ -290,7 +290,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     served = scenario.model_of(plan)
     if plan.replica is None or plan.scaling is None or served is None:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
-    hardware = _hardware(plan.replica, plan, catalog.model(served), catalog)
+    hardware = _placed_replica(plan.replica, plan, catalog.model(served), catalog)
     if source is None:
         raise InputError(f"plan {plan.name!r} has no requests to serve")
     control = control_of(plan, question.loaded, source)
@@ -319,7 +319,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Hardware:
+class _PlacedReplica:
     """A replica on its accelerators: memory and step time."""
 
     replica: ReplicaSpec
@@ -336,9 +336,9 @@ class _Hardware:
         return 1 if self.slice is None else self.slice.copies
 
 
-def _hardware(replica: ReplicaSpec, plan: Plan, model: Model, catalog: Catalog) -> _Hardware:
+def _placed_replica(replica: ReplicaSpec, plan: Plan, model: Model, catalog: Catalog) -> _PlacedReplica:
     accelerator = catalog.accelerator(replica.accelerator)
-    return _Hardware(
+    return _PlacedReplica(
         replica=replica,
         model=model,
         accelerator=accelerator.name,
@@ -348,7 +348,7 @@ def _hardware(replica: ReplicaSpec, plan: Plan, model: Model, catalog: Catalog) 
     )
 
 
-def _pool(plan: Plan, question: ResolvedScenario, hardware: _Hardware, control: Control) -> Pool:
+def _pool(plan: Plan, question: ResolvedScenario, hardware: _PlacedReplica, control: Control) -> Pool:
     """The pool of a plan as the simulator takes it."""
     scenario, catalog, source = question.loaded.scenario, question.loaded.catalog, question.source
     replica, copies = hardware.replica, hardware.copies
