@@ -22,7 +22,6 @@ BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 OTHERS = {
     "README.md": {"--hypothesis-profile"},  # pytest's
-    "docs/benchmarks.md": {"--plans"},  # of bench/sweeps.py
     "docs/guides/calibrate.md": {"--save-detailed", "--save-result"},  # vllm's
     "docs/guides/install.md": {"--no-deps"},  # pip's
     "docs/guides/load-test.md": {
