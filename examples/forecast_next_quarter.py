@@ -42,7 +42,8 @@ demand.chart()
 # ## The same futures through a fleet
 #
 # The forecast becomes the demand of a scenario. Each plan meets the same futures, request by request, so that costs
-# and service levels are distributions. Three futures stand for a hundred here; take more for a decision.
+# and service levels are distributions. The counts are of days: `daily` says how the requests of a day spread over its
+# hours. Three futures stand for a hundred here; take more for a decision.
 
 # %%
 scenario = sc.load(
@@ -53,6 +54,7 @@ scenario = sc.load(
         "seeds": 3,
         "demand": {
             "history": "year.csv",
+            "daily": [4, 3, 3, 3, 3, 4, 5, 6, 7, 8, 8, 8, 7, 8, 8, 8, 8, 7, 7, 6, 6, 6, 5, 5],
             "forecast": {"horizon": "91d", "paths": 100},
             "requests": {"gaps": {"kind": "poisson"}, "lengths": {"prompt_median": 600, "output_median": 1100}},
         },
@@ -77,7 +79,3 @@ for plan in result.document["futures"]["plans"]:
 
 # %%
 result.chart("slo")
-
-# %% [markdown]
-# The counts are daily, so that the rate glides from day to day: the peaks within a day are missing. With hourly
-# counts the futures are hourly, and one machine more may be needed.

@@ -88,6 +88,10 @@ def allocation(plan: PlanSummary) -> Document:
     return {name: usd / plan.months for name, usd in found.items()}
 
 
+_ROUNDING = 1e-12
+"""Relative; a rest below it is no cost."""
+
+
 def by_service(plan: PlanSummary) -> Document:
     """The bill of a month by service, and of the jobs where there are some; with nodes that nobody holds and
     commitments that nobody used, it adds up to that of the plan.
@@ -97,7 +101,10 @@ def by_service(plan: PlanSummary) -> Document:
         service.by_state_usd.get("unused_commitment", 0.0) for service in plan.services
     )
     jobs = plan.mean(lambda run: run.jobs_usd)
-    idle = plan.total_usd.mean - fsum(service.total_usd.mean for service in plan.services) - (jobs or 0.0) - unused
+    used = fsum((*(service.total_usd.mean for service in plan.services), jobs or 0.0, unused))
+    idle = plan.total_usd.mean - used
+    if abs(idle) <= _ROUNDING * plan.total_usd.mean:
+        idle = 0.0
     return {
         "services": services,
         **({} if jobs is None else {"jobs": jobs / plan.months}),

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from support.execution_tasks import SmallRun, Squares, versions
@@ -29,8 +30,12 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     name: EngineName = request.param
     pytest.importorskip({"dask": "distributed", "ray": "ray"}[name], reason=f"simcost[{name}] is not installed")
     folder = tmp_path_factory.mktemp(name)
-    with Workers(folder, versions, jobs=2, options=EngineOptions(name=name)) as workers:
-        yield workers, folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(
+            sys.modules, "__main__", ModuleType("__main__")
+        )  # spawned workers run that of the parent
+        with Workers(folder, versions, jobs=2, options=EngineOptions(name=name)) as workers:
+            yield workers, folder
 
 
 def test_results_are_in_order_and_of_the_workers(cluster: tuple[Workers, Path]) -> None:

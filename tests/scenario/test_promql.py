@@ -103,7 +103,7 @@ BUCKET = "vllm:time_to_first_token_seconds_bucket"
         ),
         ("avg_over_time(vllm:generation_tokens_total[1m])", "is a counter; write rate"),
         (f'sum({WAITING}{{a="b}})', "is not understood"),
-        (f"sum by (1) ({WAITING})", "a label is needed"),
+        (f"sum by (1) ({WAITING})", "expected a label, not '1'"),
     ],
 )
 def test_queries_that_are_refused(query: str, message: str) -> None:

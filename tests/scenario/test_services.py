@@ -85,7 +85,7 @@ def test_a_sound_scenario_of_services_has_no_faults(tmp_path: Path) -> None:
         (("search: {scaling", "serch: {scaling"), "plans.0.services.serch: 'serch' is none of the services; did"),
         (
             ("chat: {scaling: {kind: fixed, replicas: 2}}", "chat: [4]"),
-            "plans.1.services.chat: expected a mapping, not a list",
+            "plans.1.services.chat: expected a mapping (key: value), not a list",
         ),
         (
             ("{scaling: {kind: fixed, replicas: 2}}", "{name: x, scaling: {kind: fixed, replicas: 2}}"),

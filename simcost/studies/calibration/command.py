@@ -70,7 +70,7 @@ def _calibrate(arguments: Arguments) -> None:
         rate_per_s=arguments.rate,
         span_s=arguments.span,
         prompt_tokens=arguments.input_len,
-        output_tokens=arguments.outputput_len,
+        output_tokens=arguments.output_len,
     )
     names = ("precision", "kv_precision", "memory_utilisation")
     spec = {name: getattr(arguments, name) for name in names}

@@ -161,7 +161,7 @@ def test_a_model_that_is_not_good_enough_is_left_out(tmp_path: Path) -> None:
         ("[{path: scaling.replicas}]", "is not a dimension"),
         ("[{path: scaling.replicas, values: []}]", "has no values"),
         ("[[]]", "no alternatives"),
-        ("[[1]]", "a mapping (key: value) is needed"),
+        ("[[1]]", "expected a mapping (key: value), not 1"),
         ("[{path: scaling.replica, values: [1]}]", "unknown key 'replica'; did you mean 'replicas'?"),
         ("[[{scalling: {replicas: 2}}, {}]]", "did you mean 'scaling'?"),
         ("[{path: scaling.replicas, from: 1, to: 300}, {path: replica.tp, from: 1, to: 300}]", "combinations"),
