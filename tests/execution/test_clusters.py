@@ -24,18 +24,22 @@ def none() -> None:
     """Nothing to note."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def plain_main() -> Iterator[None]:
+    """A main module without a file: spawned workers run that of their parent, which may be the app of another test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        yield
+
+
 @pytest.fixture(scope="module", params=["dask", "ray"])
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workers, Path]]:
     """Two workers on this machine, and their folder."""
     name: EngineName = request.param
     pytest.importorskip({"dask": "distributed", "ray": "ray"}[name], reason=f"simcost[{name}] is not installed")
     folder = tmp_path_factory.mktemp(name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(
-            sys.modules, "__main__", ModuleType("__main__")
-        )  # spawned workers run that of the parent
-        with Workers(folder, versions, jobs=2, options=EngineOptions(name=name)) as workers:
-            yield workers, folder
+    with Workers(folder, versions, jobs=2, options=EngineOptions(name=name)) as workers:
+        yield workers, folder
 
 
 def test_results_are_in_order_and_of_the_workers(cluster: tuple[Workers, Path]) -> None:
