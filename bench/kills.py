@@ -1,6 +1,6 @@
 """Kills of workers and of the command at random moments of many small runs: what is lost, doubled, different or left.
 
-Each round starts anew, is killed one to six times (a worker, or the command, which is then started again), and must end
+Each round starts again and is killed one to six times (a worker, or the command, which then starts again). It must end
 with the files of an undisturbed run, byte for byte, and no process or draft of a run that has ended.
 """
 

@@ -31,7 +31,7 @@ def add(verbs: Any) -> None:
         "--address",
         default=LOCAL,
         metavar="IP",
-        help=f"address to answer at (default {LOCAL}); there is no log-in: whoever reaches it can run simulations",
+        help=f"address to answer at (default {LOCAL}); no log-in: anyone who can reach it can run simulations",
     )
     app.add_argument("--no-browser", action="store_true", help="do not open a browser")
 

@@ -185,7 +185,7 @@ def _is_random(run: RunResult) -> bool:
 
 
 def _check_question(runs: Mapping[str, Sequence[RunResult]], baseline: str, level: float) -> None:
-    """Raise InputError for an unknown baseline or a level that is no share, RunError for replications that differ."""
+    """Raise InputError for an unknown baseline or a level that is not a share; RunError if replications differ."""
     if baseline not in runs:
         raise InputError(f"baseline {baseline!r} is none of the plans{did_you_mean(baseline, list(runs))}")
     if not 0 < level < 1:

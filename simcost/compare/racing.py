@@ -3,8 +3,8 @@
 The cheapest plan whose service level holds at its one-sided lower confidence bound wins, never by its mean. Plans are
 tried in the order of the least cost that they can still have. A plan leaves
 
-- when it misses the target even if all its other replications were perfect, with all plans that are no stronger;
-- when its bound does not hold, whatever its other replications are, with all plans that are no stronger;
+- when it misses the target even if all its other replications were perfect, with all plans that are not stronger;
+- when its bound does not hold, whatever its other replications are, with all plans that are not stronger;
 - when it costs more than the leader even if its other replications cost their least.
 
 The rest stay until the probability that one of them is cheaper than the leader is below 1 - level: Student's t of the
@@ -48,7 +48,7 @@ class Entrant:
     hardware: str = ""
     """Replicas alike."""
     outruns: frozenset[str] = frozenset()
-    """Hardware of the family that is no faster, its own included."""
+    """Hardware of the family that is not faster, its own included."""
     kind: str = ""
     """Class of plans whose costs vary alike."""
     spread: float = 0.1
@@ -317,7 +317,7 @@ class Race:
 
 
 def _smaller(entrant: Entrant, other: Entrant) -> bool:
-    """True if it is the other plan with no more of anything: of replicas, or on hardware that is no faster."""
+    """True if it is the other plan with no more of anything: of replicas, or on hardware that is not faster."""
     if entrant.family and entrant.family == other.family and other.policy in ("", entrant.policy):
         return entrant.hardware in other.outruns and _at_most(entrant.counts, other.counts)
     return bool(entrant.chain) and entrant.chain == other.chain and _at_most(entrant.sizes, other.sizes)

@@ -93,8 +93,8 @@ _ROUNDING = 1e-12
 
 
 def by_service(plan: PlanSummary) -> Document:
-    """The bill of a month by service, and of the jobs where there are some; with nodes that nobody holds and
-    commitments that nobody used, it adds up to that of the plan.
+    """The bill of a month by service, and of the jobs where there are some; with unallocated nodes and
+    unused commitments, it adds up to that of the plan.
     """
     services = {service.name: service.per_month_usd.mean for service in plan.services}
     unused = plan.by_state_usd.get("unused_commitment", 0.0) - fsum(

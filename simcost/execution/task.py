@@ -108,7 +108,7 @@ def perform(pickled: bytes, tell: Tell) -> TaskOutcome:
 
 
 def perform_untold(pickled: bytes) -> TaskOutcome:
-    """The same where nobody asks for the share done."""
+    """The same, where the share done is not asked for."""
     return perform(pickled, lambda _share: None)
 
 
@@ -165,7 +165,7 @@ def _collected_log() -> Iterator[list[tuple[str, int, str]]]:
 
 
 def _portable(error: Exception) -> Exception:
-    """An error that can be pickled; one that nobody raised on purpose has the traceback of the worker as a note."""
+    """An error that can be pickled; one that was not raised on purpose has the traceback of the worker as a note."""
     if not isinstance(error, SimcostError):
         error.add_note("In the worker:\n" + "".join(traceback.format_tb(error.__traceback__)))
     try:

@@ -98,7 +98,7 @@ class Speculation:
 
         Raises:
             CatalogError: no such drafter or model.
-            InputError: its tokens are not those of the target, or it is no smaller.
+            InputError: its tokens are not those of the target, or it is not smaller.
         """
         if self.drafter == NGRAM:
             return None

@@ -32,7 +32,7 @@ GIVEN_SIGMA = 0.08
 """Left over after calibration on the same engine: the median error of such a calibration."""
 COEFFICIENTS = ("a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token", "q_s_per_pair")
 UNMEASURED_SIGMA = 0.30
-"""An accelerator or a slice that nobody measured: the worst error of predicting a measured accelerator from others."""
+"""An accelerator or a slice that was not measured: the worst error of predicting a measured accelerator from others."""
 SPECULATION_SIGMA = 0.20
 """Spread of the speed-ups by speculation against 13 published ones, acceptance given: docs/validation.md."""
 OTHER_VENDOR_SIGMA = 0.40

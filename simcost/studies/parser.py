@@ -11,7 +11,7 @@ _MAP = "--map"
 
 
 class UsageError(InputError):
-    """Words that are no command; `usage` says which are."""
+    """Words that are not a command; `usage` says which are."""
 
     def __init__(self, message: str, usage: str) -> None:
         super().__init__(message)

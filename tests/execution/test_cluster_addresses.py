@@ -1,4 +1,4 @@
-"""Addresses of clusters at which nobody answers."""
+"""Addresses at which no cluster answers."""
 
 from pathlib import Path
 

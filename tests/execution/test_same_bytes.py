@@ -14,7 +14,7 @@ APART = EngineOptions(time_limit_s=300.0)
 
 
 def bytes_of(file: Path, *, jobs: int = 1, engine: EngineOptions | None = None, fresh: bool = True) -> dict[str, bytes]:
-    """All files of a result that is run anew."""
+    """All files of a result that is run again."""
     out = file.parent / "out"
     run(load_with_services(file), out, jobs=jobs, engine=engine, fresh=fresh)
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}

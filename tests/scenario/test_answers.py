@@ -1,4 +1,4 @@
-"""Stored answers: the same question has one; whatever it depends on makes another, and damage makes it anew."""
+"""Stored answers: the same question has one; what it depends on makes another; a damaged one is computed again."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -36,7 +36,7 @@ def missing_downloads(file: Path) -> list[str]:
 @lru_cache(maxsize=256)
 def _downloads(file: Path, changed_ns: int) -> tuple[str, ...]:
     """Files that a scenario names and that can be downloaded; a list of scenarios asks for them again and again."""
-    del changed_ns  # of the file: another text is read anew
+    del changed_ns  # of the file: another text is read again
     text, faults = yaml.read(file)
     root = None if faults else yaml.parse(text, str(file))[0]
     return tuple(name for name in _texts(root) if Path(name).name in _by_file()) if root else ()

@@ -1,4 +1,4 @@
-"""Hardware that is no faster than other hardware of a space, at whatever step: what fails on the faster fails on it."""
+"""Hardware that is not faster than other hardware of a space, at any step: what fails on the faster fails on it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Hardware:
 
 
 class HardwareSpeeds:
-    """The hardware of a space, and which of it is no faster than which."""
+    """The hardware of a space, and which of it is not faster than which."""
 
     def __init__(self) -> None:
         self._pools: dict[str, dict[str, Pool]] = defaultdict(dict)
@@ -49,7 +49,7 @@ class HardwareSpeeds:
         return Hardware(name=variation.without("scaling", "buy"), family=family)
 
     def outrun_by(self, one: Hardware) -> frozenset[str]:
-        """Hardware of its family that is no faster, itself included."""
+        """Hardware of its family that is not faster, itself included."""
         if one not in self._known:
             alike = self._pools.get(one.family, {})
             mine = alike.get(one.name)

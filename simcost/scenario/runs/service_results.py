@@ -94,7 +94,7 @@ def _accelerator_hours(nodes: PurchasedNodes) -> float:
 
 
 def _used_usd(costs: Costs) -> float:
-    """Costs but for commitments that nobody used."""
+    """Costs without unused commitments."""
     return costs.total_usd - costs.compute_by_state_usd.get("unused_commitment", 0.0)
 
 

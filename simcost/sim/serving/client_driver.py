@@ -250,7 +250,7 @@ class ReturningClients:
         return tuple(found)
 
     def limited(self) -> list[int]:
-        """Sendings that its limits turned away, of each tenant; empty where nobody has limits."""
+        """Sendings that its limits turned away, of each tenant; empty if no tenant has limits."""
         found: list[int] = self.state.limits.tenants[:, rate_limits.LIMITED].tolist()
         return found
 

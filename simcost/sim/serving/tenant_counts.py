@@ -77,7 +77,7 @@ class TenantCounts:
             numbers: of those without an end.
             waited_s: time since the arrival of each.
             begun: true where a token is there.
-            limited: sendings of each tenant over its rate limits; empty where nobody has any.
+            limited: sendings of each tenant over its rate limits; empty if no tenant has any.
         """
         tenants = self._tenants[:arrived]
         own = self._most[tenants[numbers]]

@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanCount:
-    """Combinations that are no plans, by reason."""
+    """Combinations that are not plans, by reason."""
 
     count: int
     reason: str

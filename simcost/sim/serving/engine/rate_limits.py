@@ -28,7 +28,7 @@ class Limits(NamedTuple):
     buckets: npt.NDArray[np.float64]
     """[tenant, BUCKET]"""
     tenants: col.Ints
-    """[tenant, TENANT]; empty where nobody has limits."""
+    """[tenant, TENANT]; empty if no tenant has limits."""
 
 
 @inlined
