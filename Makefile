@@ -1,5 +1,6 @@
 # make quickstart   set up, then compare the plans of scenarios/quickstart.yaml
-# make test         set up, then run the tests
+# make test         set up, then run the tests but the slow ones
+# make test-slow    set up, then run the slow ones
 # make explore      set up, then open the scenario explorer in the browser
 # make lint         style, types, import layers
 # make site         set up, then build the documentation site into build/site
@@ -15,7 +16,10 @@ explore: .venv/installed
 	$(BIN)/streamlit run app.py
 
 test: .venv/dev
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not slow"
+
+test-slow: .venv/dev
+	$(BIN)/pytest -m slow
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -41,4 +45,4 @@ site: .venv/docs
 	$(PIP) install -e ".[docs]"
 	@touch $@
 
-.PHONY: quickstart explore test lint site
+.PHONY: quickstart explore test test-slow lint site

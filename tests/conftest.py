@@ -27,6 +27,7 @@ COMPILING = (
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 
+@pytest.hookimpl(trylast=True)  # after the choice of tests by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let each of two processes begin with the files of one of COMPILING.
 

@@ -11,6 +11,8 @@ import simcost as sc
 from simcost.cli.main import main
 from simcost.errors import FaultsError, InputError
 
+pytestmark = pytest.mark.slow
+
 SCENARIO = {
     "scenario": "small",
     "model": "llama-3.1-8b",

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import damage
 
+pytestmark = pytest.mark.slow
+
 KINDS = sorted(damage.kinds())
 
 

@@ -16,7 +16,7 @@ from support.unprivileged import unprivileged
 
 import simcost.sim
 
-pytestmark = pytest.mark.usefixtures("no_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_report")]
 SIMCOST = (sys.executable, "-c", "from simcost.cli.main import main; raise SystemExit(main())")
 SWEEP = (("seeds: 2", "seeds: 6"),)
 RUNS = 12

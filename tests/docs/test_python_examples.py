@@ -7,6 +7,8 @@ import pytest
 from notebooks import EXAMPLES, page_of, rendered
 from support.page_differences import differences
 
+pytestmark = pytest.mark.slow
+
 CHART = re.compile(r"!\[(?P<code>[^\n]*)\]\((?P<file>[\w-]+\.svg)\)")
 
 

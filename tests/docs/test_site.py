@@ -10,6 +10,8 @@ import pytest
 import yaml
 from site_pages import LINK, PAGES, ROOT, downloads, on_post_page, site_text
 
+pytestmark = pytest.mark.slow
+
 DOCS = ROOT / "docs"
 SOURCES = {str(page.relative_to(DOCS)): page for page in sorted(DOCS.rglob("*.md"))}
 SOURCES |= {page: ROOT / source for source, page in PAGES.items()}

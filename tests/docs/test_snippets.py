@@ -8,6 +8,8 @@ from outputs import pages, shown
 from support.page_differences import differences
 from warm import warm
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = pages()
 

@@ -16,7 +16,7 @@ from simcost.errors import InputError
 from simcost.execution.options import EngineName, EngineOptions
 from simcost.execution.workers import Workers
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 """Those of the clusters' own code."""
 
 

@@ -11,6 +11,8 @@ import pytest
 from support.commands import scenario
 from test_same_bytes import bytes_of
 
+pytestmark = pytest.mark.slow
+
 RUNS = 16
 COMMAND = """
 from pathlib import Path

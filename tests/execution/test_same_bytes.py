@@ -10,6 +10,8 @@ from simcost.execution.options import EngineOptions
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.runs.run import run
 
+pytestmark = pytest.mark.slow
+
 APART = EngineOptions(time_limit_s=300.0)
 
 

@@ -20,6 +20,8 @@ from simcost.execution.options import EngineOptions
 from simcost.execution.task_file import TaskFile
 from simcost.execution.workers import Workers
 
+pytestmark = pytest.mark.slow
+
 APART = EngineOptions(time_limit_s=60.0)
 """All runs in processes of their own."""
 

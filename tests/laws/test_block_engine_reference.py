@@ -10,6 +10,8 @@ from block_engine_pair import Link, Pair, exposed_ticks
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.slow
+
 GROUPS = ("prefix_cache", "hash_ids", "engine", "pd", "layerwise", "lora")
 
 

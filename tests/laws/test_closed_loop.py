@@ -24,6 +24,8 @@ from simcost.sim.serving.pool import Pool
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.workload.closed import ClientCount, ClosedWorkload
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Case:

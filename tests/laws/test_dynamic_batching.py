@@ -15,6 +15,8 @@ from simcost.plan import Batching, Fixed, RoundRobin
 from simcost.sim import Pool, simulate
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 LATENCY_MS = (4, 5, 5, 7, 8, 12, 13, 20)
 """Of batches of one to eight requests."""

@@ -13,6 +13,8 @@ from simcost.sim import simulate
 from simcost.sim.serving.engine.fair_queue import OUTPUT_COST
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 HORIZON_S = 120.0
 
 

@@ -26,6 +26,8 @@ from simcost.scenario.schema.services import Cascade, Forwarding, ServiceFallbac
 from simcost.scenario.storage.ledgers import load_ledger
 from simcost.trace.requests.batch import RequestBatch, concat, merge
 
+pytestmark = pytest.mark.slow
+
 Document = dict[str, Any]
 ONE = "chat: {scaling: {kind: fixed, replicas: 1}"
 TWO = "chat: {scaling: {kind: fixed, replicas: 2}"

@@ -34,6 +34,8 @@ from simcost.sim.jobs.simulate import schedule
 from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
 from simcost.trace.jobs.jobs import Jobs
 
+pytestmark = pytest.mark.slow
+
 QUOTAS = Quotas(queues={"a": Quota(nominal=20), "b": Quota(nominal=12)})
 POLICIES: tuple[Rigid, ...] = (
     FifoStrict(),

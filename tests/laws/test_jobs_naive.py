@@ -31,6 +31,8 @@ from simcost.sim.jobs.engine.setup import most_of
 from simcost.sim.jobs.simulate import schedule
 from simcost.trace.jobs.jobs import Jobs
 
+pytestmark = pytest.mark.slow
+
 QUEUES = (
     {"a": Quota(nominal=3), "b": Quota(nominal=4)},
     {"a": Quota(nominal=4, borrowing_limit=2), "b": Quota(nominal=3, lending_limit=1)},

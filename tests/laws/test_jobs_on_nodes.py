@@ -29,6 +29,8 @@ from simcost.sim.jobs.simulate import schedule
 from simcost.sim.jobs.simulate_on_nodes import Ordered, replay_on_nodes
 from simcost.trace.jobs.jobs import Jobs
 
+pytestmark = pytest.mark.slow
+
 POLICIES: tuple[Ordered, ...] = (
     EasyBackfill(),
     EasyBackfill(shadow_ties="all"),

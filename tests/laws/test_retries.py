@@ -24,6 +24,8 @@ from simcost.sim.serving.engine import retries
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 BLOCK = 4
 
 

@@ -15,6 +15,8 @@ from simcost.plan.routing.pool_routers import (
     WeightedRoundRobin,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def random_pools(seed: int) -> Workload:
     """A random workload over two or three pools of other engines; some weights are 0."""

@@ -23,6 +23,8 @@ from simcost.studies.plans import job_tables
 from simcost.studies.plans.command import GATES, broken
 from simcost.studies.plans.sections import parts, write_html
 
+pytestmark = pytest.mark.slow
+
 
 class Counted:
     """The engines of jobs, with a count of their runs."""

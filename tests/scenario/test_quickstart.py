@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from simcost.scenario.checks.load import load
 from simcost.scenario.runs.run import run
+
+pytestmark = pytest.mark.slow
 
 QUICKSTART = Path(__file__).parents[2] / "scenarios/quickstart.yaml"
 SIZES = {"L40S bf16, fixed": 4, "L40S fp8, fixed": 2, "H100 fp8, fixed": 1}

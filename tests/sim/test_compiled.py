@@ -16,6 +16,8 @@ from simcost.sim.compiled import _log_not_kept
 from simcost.sim.jobs.engine.event_loop import in_order
 from simcost.sim.serving.engine.entries import advance
 
+pytestmark = pytest.mark.slow
+
 ENTRY = """
 from simcost.sim.compiled import lean_entry
 

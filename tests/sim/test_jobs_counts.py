@@ -33,6 +33,8 @@ from simcost.sim.jobs.estimates import estimates, with_limits
 from simcost.sim.jobs.simulate import schedule
 from simcost.trace.jobs.jobs import Jobs
 
+pytestmark = pytest.mark.slow
+
 EVERY: tuple[Scheduler, ...] = (
     FifoStrict(),
     FifoSkip(),

@@ -14,6 +14,8 @@ from simcost.sim.jobs.simulate_on_nodes import schedule_on_nodes
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import read_nodes
 
+pytestmark = pytest.mark.slow
+
 FORTNIGHT, TWO_MONTHS = 1_209_600, 5_270_340
 POOLS = {
     FORTNIGHT: {

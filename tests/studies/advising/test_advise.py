@@ -8,6 +8,8 @@ import pytest
 import yaml
 from support.commands import TINY, call, refused, scenario
 
+pytestmark = pytest.mark.slow
+
 LARGE = TINY.partition("  - name: scaled")[0].replace("replicas: 1", "replicas: 3").replace("name: one", "name: three")
 
 

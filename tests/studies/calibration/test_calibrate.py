@@ -18,6 +18,8 @@ from simcost.studies.calibration.residuals import METRICS, RunProblem, relative_
 from simcost.studies.calibration.study import calibrate, overhead_of, step_of
 from simcost.trace.observed import Configuration, read_observation
 
+pytestmark = pytest.mark.slow
+
 SCENARIO = """\
 scenario: calibrated
 model: llama-3.1-8b

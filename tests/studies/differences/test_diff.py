@@ -9,6 +9,8 @@ import pytest
 from support.commands import call, refused, scenario
 from support.focus_files import cost_file, row
 
+pytestmark = pytest.mark.slow
+
 
 def added_up(document: dict[str, Any]) -> dict[str, float]:
     effects = {one["effect"]: one["usd"] for one in document["effects"]}

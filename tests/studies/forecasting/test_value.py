@@ -11,6 +11,8 @@ from simcost.studies.forecasting.study import SeriesOptions
 from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, value_file
 from simcost.studies.forecasting.value_view import parts
 
+pytestmark = pytest.mark.slow
+
 FLEET = OrderedFleet(per_replica=0.01, price_usd_per_h=2.0, every_s=86400.0)
 READING = SeriesOptions()
 

@@ -17,6 +17,8 @@ from simcost.scenario.runs.simulations import Simulations
 from simcost.slo import Check
 from simcost.studies.optimizing import search
 
+pytestmark = pytest.mark.slow
+
 SPACE = (
     TINY.replace("attainment: 95%", "tpot: 40ms, attainment: 95%")
     .replace("seeds: 2", "seeds: 3")

@@ -8,6 +8,8 @@ import yaml
 from support.commands import call, refused
 from support.scenarios import SERVICES, alone, write
 
+pytestmark = pytest.mark.slow
+
 VARY = """\
 vary:
   - {path: services.chat.scaling.replicas, values: [1, 2]}

@@ -13,6 +13,8 @@ from simcost.present.chart_style import OKABE_ITO, colours
 from simcost.studies.plans import cost_charts
 from simcost.studies.plans.sections import pictures, read
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

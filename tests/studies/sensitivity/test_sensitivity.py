@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from support.commands import TINY, call, refused, scenario
 
+pytestmark = pytest.mark.slow
+
 TWO = TINY.partition("  - name: scaled")[0] + (
     "  - name: large\n"
     "    replica: {accelerator: l40s}\n"

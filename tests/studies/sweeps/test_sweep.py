@@ -16,6 +16,8 @@ from simcost.scenario.checks.load import load
 from simcost.scenario.sweeps.fields import strata
 from simcost.scenario.sweeps.space import SweepSpace, sweep_space
 
+pytestmark = pytest.mark.slow
+
 ONE = TINY.partition("  - name: scaled")[0]
 MATRIX = """\
 sweep:
