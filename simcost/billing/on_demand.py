@@ -1,10 +1,10 @@
 """Instances by the hour: on demand, with whatever was committed in advance."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simcost.billing.bill import Bill
 from simcost.billing.commitment import Commitment
+from simcost.record import record
 from simcost.units import UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simcost.ledger.requests import LedgerUsage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OnDemand:
     """Instances by the hour; commitments cover what they can, the rest is on demand."""
 

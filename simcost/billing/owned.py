@@ -9,13 +9,13 @@ A run pays usd_per_year / 8760 for each hour in which it has the nodes; work tha
 time pays 1 / u of that.
 """
 
-from dataclasses import dataclass
 from math import expm1, log1p
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
 from simcost.errors import InputError
+from simcost.record import record
 from simcost.units import (
     HOURS_PER_YEAR,
     Kilowatts,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MONTHS_PER_YEAR = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class YearlyCost:
     """USD per year, by what it is for."""
 
@@ -61,7 +61,7 @@ class YearlyCost:
         return self.usd_per_h / (accelerators * utilisation)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Owned:
     """Nodes that are bought, not rented. Ranges that are published for a node of 8 H100: capex $300,000 to $350,000,
     10.2 kW at most, colocation $150 to $250 per kW and month, residual 25 to 35 % after 3 years.

@@ -1,11 +1,11 @@
 """Capacity that a provider starts and stops: workers by the second, and endpoints by the instance-hour."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from simcost.record import record
 from simcost.units import SECONDS_PER_HOUR, Count, PositiveSeconds, UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Seconds = Sequence[float] | npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Serverless:
     """Workers that exist only while they run, and some that are always on at a lower price."""
 
@@ -123,7 +123,7 @@ class Serverless:
         return int(np.count_nonzero(np.asarray(duty, np.float64) > self.break_even_duty()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ManagedEndpoint:
     """Instances that a service runs for a premium, paid while the endpoint exists, idle or not (SageMaker, Vertex,
     Hugging Face).

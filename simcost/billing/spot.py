@@ -1,10 +1,10 @@
 """Spot instances: the price in effect, second by second."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simcost.billing.bill import Bill
 from simcost.errors import CatalogError
+from simcost.record import record
 from simcost.units import Seconds, UsdPerGb, UsdPerH
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simcost.ledger.requests import LedgerUsage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SpotPrice:
     """A price from some time of the run on."""
 
@@ -24,7 +24,7 @@ class SpotPrice:
     """Per instance and hour."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Spot:
     """Instances that the provider may take back, at the price in effect; no commitment ever covers them."""
 

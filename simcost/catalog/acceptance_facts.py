@@ -1,15 +1,15 @@
 """Published acceptance of drafts in speculative decoding."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge
 
 from simcost.catalog.facts import Provenance
+from simcost.record import record
 from simcost.units import PositiveCount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DraftAcceptance(Provenance):
     """Tokens that a step brought in the mean, of a drafter, a target and a task."""
 

@@ -1,11 +1,10 @@
 """Benchmark scores of models, and what number formats and pruning change in them."""
 
-from dataclasses import dataclass
-
 from simcost.catalog.facts import Precision, Provenance
+from simcost.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BenchmarkScore(Provenance):
     """A published score of a model as it was served, or the points by which one lever changes it."""
 

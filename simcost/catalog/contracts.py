@@ -8,11 +8,12 @@ from typing import Annotated
 from simcost.catalog.aliases import ANY_REGION, matches, narrowness
 from simcost.catalog.facts import Day, Matching, Offer, Positive, Provenance
 from simcost.errors import CatalogError
+from simcost.record import record
 
 CurrencyCode = Annotated[str, Matching(r"[A-Z]{3}", "EUR")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CurrencyRate(Provenance):
     """Value of a unit of a currency on the day `as_of`."""
 
@@ -24,7 +25,7 @@ class CurrencyRate(Provenance):
             raise ValueError("a rate of a currency needs its day in as_of")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContractPrice(Provenance):
     """A negotiated price or discount of instance types; the list price is kept."""
 

@@ -1,14 +1,14 @@
 """Facts of energy and emissions: power of devices, of sites, of the grid."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge
 
 from simcost.catalog.facts import Amount, Positive, Provenance
+from simcost.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PowerDraw(Provenance):
     """Power of a device, linear in its utilisation; per vCPU and per GB (1e9 bytes) of memory for hosts."""
 
@@ -22,7 +22,7 @@ class PowerDraw(Provenance):
             raise ValueError(f"idle_w ({self.idle_w:g}) must not exceed max_w ({self.max_w:g})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Pue(Provenance):
     """Power usage effectiveness of a provider: energy of the site / energy of its machines."""
 
@@ -31,7 +31,7 @@ class Pue(Provenance):
     pue: Annotated[float, Ge(1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GridIntensity(Provenance):
     """Emissions of a kilowatt-hour in a region: location-based, yearly mean."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 
+from simcost.record import record
 from simcost.units import Count, PositiveCount
 
 
@@ -31,7 +32,7 @@ Engine = Literal["vllm", "sglang", "trtllm"]
 """Serving engines that were measured."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Provenance:
     """Provenance of a fact: source, date, quality."""
 
@@ -42,7 +43,7 @@ class Provenance:
     notes: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Accelerator(Provenance):
     """One device. FLOPS are dense peaks; an empty precision is not supported by the device."""
 
@@ -65,7 +66,7 @@ class Accelerator(Provenance):
     """Multiplies matrices of which two of four weights are zero."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Model(Provenance):
     """A decoder-only transformer, as far as time and memory depend on it."""
 
@@ -121,7 +122,7 @@ class Model(Provenance):
             raise ValueError("give window_layers and window_tokens, or neither")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Machine(Provenance):
     """Parts of an instance type, where price lists do not state them."""
 
@@ -133,7 +134,7 @@ class Machine(Provenance):
     memory_bytes: Positive
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Offer(Provenance):
     """An instance type with its price in one region; `any` = one price everywhere."""
 
@@ -173,7 +174,7 @@ class Offer(Provenance):
         return Provenance(source=self.spot_source, as_of=self.spot_as_of, quality=self.spot_quality or self.quality)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BillingRule(Provenance):
     """Metering of on-demand instances by a provider: max(minimum, ceil(run / granularity) * granularity)."""
 
@@ -199,7 +200,7 @@ Instrument = Literal[
 Upfront = Literal["none", "partial", "all"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CommitmentRate(Provenance):
     """Rate of an instance under a commitment: its price, or the discount on the on-demand price."""
 
@@ -230,7 +231,7 @@ class CommitmentRate(Provenance):
         return on_demand_usd_per_h * (1.0 - (self.discount or 0.0))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TierPrice(Provenance):
     """One tier of a storage or transfer price; tiers are cumulative per calendar month."""
 
@@ -249,7 +250,7 @@ class TierPrice(Provenance):
             raise ValueError(f"to_gb ({self.to_gb:g}) must exceed from_gb ({self.from_gb:g})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TokenPrice(Provenance):
     """Price of a model behind an API per million tokens. Reasoning tokens are output tokens."""
 
@@ -297,7 +298,7 @@ class TokenPrice(Provenance):
         return f"{self.provider}/{self.model}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StepFactor(Provenance):
     """A factor on the step times of one cell: of what its columns say, whatever the empty ones are.
 
@@ -326,7 +327,7 @@ class StepFactor(Provenance):
     """Median error of the rows of the cell where their model on that accelerator was left out of the fit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HardwareFit(Provenance):
     """Efficiencies and fixed times of one accelerator at one rate of matrix products; see `simcost.perf.roofline`.
     Shares of the datasheet's peaks.
@@ -355,7 +356,7 @@ class HardwareFit(Provenance):
     """Measurements of this accelerator at this rate; 0 = none, all from the mean."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TrainingMfu(Provenance):
     """Published model FLOPs utilisation (MFU) of training runs of one size class: quartiles over `rows` runs.
 
@@ -381,7 +382,7 @@ class TrainingMfu(Provenance):
             raise ValueError("the MFU must be shares with mfu_p25 <= mfu_median <= mfu_p75 <= 1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TrainingSequence(Provenance):
     """MFU at a sequence length relative to that at 2,048 tokens, the same models on 8 devices."""
 
@@ -392,7 +393,7 @@ class TrainingSequence(Provenance):
     """Models measured at this length and its neighbour."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FailureRate(Provenance):
     """Rate at which a node of a cluster stops the job that runs on it."""
 

@@ -1,6 +1,5 @@
 """Public traces: where each can be downloaded, how it is checked, and how it is read."""
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 from annotated_types import Ge
 
 from simcost.catalog.facts import Matching, Provenance
+from simcost.record import record
 from simcost.units import Count
 
 Digest = Annotated[str, Matching(r"[0-9a-f]{64}", "the SHA-256, 64 hex digits")]
@@ -17,7 +17,7 @@ TraceName = Annotated[str, Matching(r"[a-z0-9][a-z0-9.-]*", "a name of a-z, 0-9,
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublicTrace(Provenance):
     """A file that others publish, and what simcost makes of it."""
 

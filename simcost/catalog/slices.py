@@ -1,11 +1,12 @@
 """Parts of an accelerator that a replica takes: MIG instances and time slices."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from simcost.catalog.facts import Accelerator, Provenance
 from simcost.errors import CatalogError, did_you_mean
+from simcost.record import record
 from simcost.units import PositiveCount
 
 _SHAPES = {
@@ -18,7 +19,7 @@ instance may begin. NVIDIA MIG User Guide, "Supported MIG Profiles".
 _TIME_SLICE = re.compile(r"1/([2-9]|[1-9]\d)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Slice:
     """A MIG instance, or a time slice."""
 
@@ -70,7 +71,7 @@ class Slice:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class MigSlices(Provenance):
     """Instances into which MIG divides a device."""
 

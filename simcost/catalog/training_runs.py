@@ -1,12 +1,11 @@
 """Training runs whose accelerator-hours were published: what an estimate of a whole run is held against."""
 
-from dataclasses import dataclass
-
 from simcost.catalog.facts import Positive, Precision, Provenance
+from simcost.record import record
 from simcost.units import PositiveCount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TrainingRun(Provenance):
     """A published training run from start to end: what it computed, and the accelerator-hours it took."""
 

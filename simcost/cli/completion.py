@@ -2,7 +2,7 @@
 
 import argparse
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _BASH = """\
@@ -54,12 +54,18 @@ complete -c simcost -a "(__simcost_words)"
 SHELLS = ("bash", "zsh", "fish")
 
 
-def add(verbs: Any, command_line: Callable[[], argparse.ArgumentParser]) -> None:
+def add(verbs: Any) -> None:
     """The verb `completion`."""
     summary = "print the script by which a shell completes verbs and options"
     parser: argparse.ArgumentParser = verbs.add_parser("completion", help=summary, description=summary.capitalize())
     parser.add_argument("shell", nargs="?", default="bash", choices=SHELLS, help="the shell (default: %(default)s)")
-    parser.set_defaults(verb=lambda arguments: print(script(command_line(), arguments.shell), end=""))
+    parser.set_defaults(verb=_completion)
+
+
+def _completion(arguments: argparse.Namespace) -> None:
+    from simcost.cli.main import command_line
+
+    print(script(command_line(), arguments.shell), end="")
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:

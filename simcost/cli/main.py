@@ -9,43 +9,57 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from threading import current_thread, main_thread
 from typing import NoReturn
 
 from simcost import __version__
-from simcost.cli import advise, app, completion, report, train
 from simcost.cli.examples import add_examples
 from simcost.cli.remote_files import local_copies
 from simcost.errors import FaultsError, InputError, SimcostError
-from simcost.studies.actuals import command as focus
-from simcost.studies.autoscaling import command as autoscale
-from simcost.studies.bills import command as bill
-from simcost.studies.breakeven import command as api
-from simcost.studies.calibration import command as calibrate
-from simcost.studies.catalog import command as catalog
-from simcost.studies.catalog import prices_command
-from simcost.studies.cleaning import command as clean
-from simcost.studies.commitments import command as commit
-from simcost.studies.differences import command as diff
-from simcost.studies.environment import command as doctor
-from simcost.studies.forecasting import command as forecast
-from simcost.studies.new_scenario import command as init
-from simcost.studies.optimizing import command as optimize
 from simcost.studies.options import Arguments, check_written
 from simcost.studies.parser import Parser, UsageError
-from simcost.studies.plans import command as run
-from simcost.studies.results import command as results
-from simcost.studies.sensitivity import command as sensitivity
-from simcost.studies.sweeps import command as sweep
-from simcost.studies.traces import command as trace
-from simcost.studies.verification import command as verify
-from simcost.studies.waste import command as waste
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our matrices are small: threads only wait for each other
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # we have none: looking for some reads every installed package
 
 _ALLOCATIONS = 200_000
 """Between two looks for cyclic garbage: loading and compiling make few cycles, and looking took a sixth of the time."""
+
+VERBS = {
+    "init": "studies.new_scenario.command",
+    "run": "studies.plans.command",
+    "check": "studies.plans.command",
+    "schema": "studies.plans.command",
+    "sweep": "studies.sweeps.command",
+    "optimize": "studies.optimizing.command",
+    "advise": "cli.advise",
+    "sensitivity": "studies.sensitivity.command",
+    "trace": "studies.traces.command",
+    "forecast": "studies.forecasting.command",
+    "forecast score": "studies.forecasting.command",
+    "forecast value": "studies.forecasting.command",
+    "train": "cli.train",
+    "autoscale": "studies.autoscaling.command",
+    "calibrate": "studies.calibration.command",
+    "waste": "studies.waste.command",
+    "bill": "studies.bills.command",
+    "commit": "studies.commitments.command",
+    "api": "studies.breakeven.command",
+    "focus": "studies.actuals.command",
+    "diff": "studies.differences.command",
+    "report": "cli.report",
+    "results": "studies.results.command",
+    "catalog": "studies.catalog.command",
+    "perf": "studies.catalog.command",
+    "prices": "studies.catalog.prices_command",
+    "verify": "studies.verification.command",
+    "clean": "studies.cleaning.command",
+    "doctor": "studies.environment.command",
+    "app": "cli.app",
+    "completion": "cli.completion",
+}
+"""Verbs in the order of the help, each with the module that adds it: a call imports that of its own verb alone."""
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -118,46 +132,20 @@ def _ended_in_order() -> Iterator[None]:
 
 def parsed(words: Sequence[str]) -> Arguments:
     """The arguments of a command. Raises UsageError for words that are none."""
-    return command_line().parse_args(_words(words))
+    words = _words(words)
+    return command_line(words[0] if words else "").parse_args(words)
 
 
-def command_line() -> Parser:
-    """The parser of all verbs."""
+def command_line(verb: str = "") -> Parser:
+    """The parser of a verb, or of all where there is no such verb."""
     parser = Parser(
         prog="simcost",
         description="Replay AI workloads against hardware, autoscaling and pricing plans; compare cost and SLA.",
     )
     parser.add_argument("--version", action="version", version=f"simcost {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for topic in (
-        init,
-        run,
-        sweep,
-        optimize,
-        advise,
-        sensitivity,
-        trace,
-        forecast,
-        train,
-        autoscale,
-        calibrate,
-        waste,
-        bill,
-        commit,
-        api,
-        focus,
-        diff,
-        report,
-        results,
-        catalog,
-        prices_command,
-        verify,
-        clean,
-        doctor,
-        app,
-    ):
-        topic.add(verbs)
-    completion.add(verbs, command_line)
+    for module in [VERBS[verb]] if verb in VERBS else dict.fromkeys(VERBS.values()):
+        import_module(f"simcost.{module}").add(verbs)
     add_examples(parser)
     return parser
 
@@ -168,4 +156,4 @@ def _words(words: Sequence[str]) -> list[str]:
         if "\0" in word or word.encode(errors="replace").decode() != word:
             command_line().error(f"{word!r} is not UTF-8 text; rename the file")
     two = " ".join(words[:2])
-    return [two, *words[2:]] if two in (forecast.SCORE, forecast.VALUE) else list(words)
+    return [two, *words[2:]] if two in VERBS else list(words)

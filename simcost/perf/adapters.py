@@ -1,10 +1,10 @@
 """LoRA adapters beside a served model: one replica for many fine-tuned models."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from simcost.catalog.facts import Model
 from simcost.errors import InputError
+from simcost.record import record
 from simcost.units import BytesPerS, PositiveCount
 
 SHARED_PART = 0.5
@@ -14,7 +14,7 @@ SLOWDOWN = {8: 0.02, 16: 0.035, 32: 0.06}
 (BLIS), not fitted to measurements. Above rank 32 it grows as the rank."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AdapterLoading:
     """Effective bandwidths at which adapters are loaded, each before the step that needs it."""
 
@@ -24,7 +24,7 @@ class AdapterLoading:
     """From there to each device."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AdapterSlots:
     """LoRA adapters that a replica holds at a time, beside the weights of its model."""
 

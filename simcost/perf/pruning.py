@@ -1,11 +1,12 @@
 """Pruning of a served model: parts that were taken out of it, one class a kind."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from simcost.catalog.facts import Accelerator, Model, Precision
 from simcost.errors import InputError
 from simcost.perf.model_shape import counted_parameters
+from simcost.record import record
 from simcost.units import PositiveCount
 
 SPARSE_BYTES = 1 / 8
@@ -14,7 +15,7 @@ SPARSE_RATE = 1.22
 """Products with 2:4 weights against dense ones: cuBLAS and CUTLASS fp8 on H100, HPC-AI 2025. The datasheet says 2."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sparse24:
     """Two of four weights in a row are zero: fewer bytes, and faster products where the accelerator has them."""
 
@@ -60,7 +61,7 @@ class _Reshaped:
         return dense_bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NarrowerLayers(_Reshaped):
     """Width pruning: layers with a smaller hidden or intermediate size; heads stay."""
 
@@ -100,7 +101,7 @@ class NarrowerLayers(_Reshaped):
             _check_smaller(model, name, size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FewerLayers(_Reshaped):
     """Depth pruning: fewer layers; those with windows, linear attention or experts keep their share."""
 

@@ -1,7 +1,6 @@
 """Quality of a served model: published scores and the changes by its levers, or what the user measured."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import MinLen
@@ -10,11 +9,12 @@ from simcost.catalog import Catalog
 from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.facts import Model
 from simcost.perf.replica import ReplicaSpec
+from simcost.record import record
 
 Metric = Annotated[str, MinLen(1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class QualityTarget:
     """Benchmark by which plans are compared."""
 
@@ -25,7 +25,7 @@ class QualityTarget:
     are accepted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StatedQuality:
     """Quality of the model of a plan as the user measured it."""
 
@@ -37,7 +37,7 @@ class StatedQuality:
     """Origin of the score: a name and a date."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ModelQuality:
     """Model of a plan and its score by one benchmark."""
 

@@ -1,6 +1,6 @@
 """Hardware, number formats and changes of the model of a replica, as a scenario writes it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Self
 
 from annotated_types import Ge, Gt, Le
@@ -9,10 +9,11 @@ from simcost.catalog.facts import Engine, Model, Precision
 from simcost.perf.adapters import AdapterSlots
 from simcost.perf.pruning import Pruning
 from simcost.perf.speculation import Speculation
+from simcost.record import record
 from simcost.units import ByKind, Bytes, Count, PositiveCount, Seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Knot:
     """A point of the part of the step time that depends on the tokens of the step alone."""
 
@@ -22,7 +23,7 @@ class Knot:
     """Beside `a` and the other coefficients."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GivenStep:
     """Step time measured by the user: t = factor * (a + base(P + B) + b*P + c*B + d*K + q*Q), see `StepTime`."""
 
@@ -52,7 +53,7 @@ class GivenStep:
             raise ValueError(f"the knots of base must be in order, each number of tokens once, not {tokens}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ReplicaSpec:
     """One served copy of the model: its devices, its precision, its share of memory."""
 

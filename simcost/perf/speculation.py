@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ from simcost.catalog.facts import Model, Precision
 from simcost.errors import CatalogError, InputError, did_you_mean
 from simcost.perf.acceptance import Rates, alpha_of_length, constant_rates, rates_of_length
 from simcost.perf.model_shape import counted_parameters
+from simcost.record import record
 from simcost.units import Seconds
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ MOST_DRAFTS = 16
 Probability = Annotated[float, Ge(0), Le(1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Speculation:
     """Drafts of the next tokens that the model verifies in one step: fewer steps, each longer.
 

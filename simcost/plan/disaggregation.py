@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Le
 
+from simcost.record import record
 from simcost.units import BytesPerS, Count, Seconds, Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Link:
     """Network from the prefill to the decode replicas: a transfer takes base + bytes / bandwidth."""
 
@@ -23,7 +23,7 @@ class Link:
     """parallel = transfers do not slow each other down; fifo = a decode replica fetches one after another."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HandOver:
     """Rules by which requests go from prefill to decode replicas."""
 

@@ -1,11 +1,12 @@
 """Failures of jobs (distributions of the time to the next one, by the failure rates of the nodes) and checkpoints."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import gamma
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
+from simcost.record import record
 from simcost.units import PositiveCount, PositiveSeconds, Seconds
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ from math import ceil
 Shape = Annotated[float, Ge(0.05), Le(20)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Exponential:
     """Failures without memory."""
 
@@ -29,7 +30,7 @@ class Exponential:
         return rng.standard_exponential(count)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Weibull:
     """Shape below 1: failures cluster, and a job that has lived long lives on."""
 
@@ -42,7 +43,7 @@ class Weibull:
         return rng.weibull(self.shape, count) / gamma(1 + 1 / self.shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LogNormal:
     """Logarithms of the times to failure are normal."""
 
@@ -55,7 +56,7 @@ class LogNormal:
         return rng.lognormal(-(self.sigma**2) / 2, self.sigma, count)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Gamma:
     """Shape 1 is exponential; below 1 failures cluster, above they are more regular."""
 
@@ -68,7 +69,7 @@ class Gamma:
         return rng.standard_gamma(self.shape, count) / self.shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RecordedFailures:
     """The failures of a log, over and over; each run begins at a random instant of it. Rates are not used."""
 
@@ -79,7 +80,7 @@ class RecordedFailures:
     """Time the log covers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CorrelatedLoss:
     """Many nodes lost at once: unless there are as many spares, the job waits until they are given back."""
 
@@ -93,7 +94,7 @@ class CorrelatedLoss:
 FailureModel = Exponential | Weibull | LogNormal | Gamma | RecordedFailures
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ClusterFailures:
     """Failures of the nodes and jobs of a cluster while a queue runs on it."""
 
@@ -111,7 +112,7 @@ class ClusterFailures:
     """Of the time to the next failure."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Checkpoints:
     """Work is saved at regular intervals; a job that is stopped loses what it did since the last one."""
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, MinLen
 
 from simcost.plan.failures import Exponential, FailureModel
+from simcost.record import record
 from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, Share, UsdPerH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SpotHazard:
     """Each node is taken back at a random instant, without memory."""
 
@@ -22,7 +23,7 @@ class SpotHazard:
     """Share of the interruptions that take all nodes of the zone with them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SpotTrace:
     """A recorded availability: nodes above what could be had are taken back, and no others are given meanwhile."""
 
@@ -39,7 +40,7 @@ class SpotTrace:
     """Nodes that one of the trace stands for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ZoneCapacity:
     """Spot nodes that a zone has along time."""
 
@@ -55,7 +56,7 @@ class ZoneCapacity:
             raise ValueError("since must rise from 0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SpotCapacity:
     """Nodes that can be had in each zone along time; it repeats, and each run begins at a random instant of it."""
 
@@ -66,7 +67,7 @@ class SpotCapacity:
     """Time that it covers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NodeFailures:
     """Nodes that break without notice."""
 
@@ -76,7 +77,7 @@ class NodeFailures:
     """Distribution of the time to failure of a node; a recorded log strikes a random node at each of its times."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ZoneOutage:
     """All nodes of a zone are lost at once, and it gives no others meanwhile."""
 
@@ -97,7 +98,7 @@ class ZoneOutage:
 Spot = SpotHazard | SpotTrace | SpotCapacity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Interruptions:
     """All that removes replicas against the plan."""
 

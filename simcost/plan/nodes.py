@@ -6,16 +6,16 @@ cluster-autoscaler/FAQ.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 
 from simcost.plan.autoscaling.cron import parse_cron
+from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NodeKind:
     """A kind of node that may be ordered."""
 
@@ -34,7 +34,7 @@ class NodeKind:
 Reason = Literal["Underutilized", "Empty", "Drifted"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DisruptionBudget:
     """Nodes that may be disrupted at a time."""
 
@@ -58,7 +58,7 @@ class DisruptionBudget:
             parse_cron(self.schedule)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NodePool:
     """Machines that Karpenter may buy, and its rules for giving them back."""
 
@@ -135,7 +135,7 @@ def _some(names: tuple[str, ...], most: int = 6) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AtOnce:
     """A node is ordered the moment a replica finds no room, and given back the moment its last replica has gone."""
 
@@ -148,7 +148,7 @@ class AtOnce:
     """After insufficient capacity, before the same is asked for again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FixedNodes:
     """Always the same nodes, paid from time 0 to the end; replicas that find no room wait."""
 
@@ -159,7 +159,7 @@ class FixedNodes:
     """After a lost node could not be replaced, before it is tried again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ClusterAutoscaler:
     """A group of nodes that the Kubernetes cluster-autoscaler sizes."""
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 from typing import Annotated, Literal
 
 from annotated_types import Gt, Le
 
+from simcost.record import record
 from simcost.units import PositiveCount, PositiveSeconds
 
 PerMinute = Annotated[float, Gt(0), Le(1e12)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RateLimits:
     """Limits of one tenant: a request over one of them is turned away at once (429), whatever room there is.
 

@@ -5,11 +5,12 @@ made. Keys compare as (key, submit, row). Costs and savings of each policy: docs
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
+from simcost.record import record
 from simcost.units import PositiveSeconds, Seconds
 
 Discipline = Literal["strict", "skip", "easy", "conservative", "fair", "remaining", "priority", "quotas", "elastic"]
@@ -18,7 +19,7 @@ Rank = Literal["submit", "duration", "service", "deadline", "priority"]
 """Order of the queue where it never changes; ties by submit, then by row."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FifoStrict:
     """First in, first out; the first job that does not fit stops the line. No job starves."""
 
@@ -27,7 +28,7 @@ class FifoStrict:
     ranks_by: ClassVar[Rank] = "submit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FifoSkip:
     """First in, first out; jobs that do not fit are passed over, as Kubernetes and Volcano do: wide jobs may starve."""
 
@@ -39,7 +40,7 @@ class FifoSkip:
 Known = Literal["duration", "limit", "user", "pool", "user-gpus", "pool-gpus"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Shortest:
     """Knowledge of the duration of a job, for the policies that let short jobs go first."""
 
@@ -52,7 +53,7 @@ class Shortest:
     """Error of what is known: it is multiplied by e^(sigma z), z standard normal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SjfStrict(Shortest):
     """Shortest job first; the first job that does not fit stops the line."""
 
@@ -61,7 +62,7 @@ class SjfStrict(Shortest):
     ranks_by: ClassVar[Rank] = "duration"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SjfSkip(Shortest):
     """Shortest job first; jobs that do not fit are passed over."""
 
@@ -70,7 +71,7 @@ class SjfSkip(Shortest):
     ranks_by: ClassVar[Rank] = "duration"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SsfStrict(Shortest):
     """Smallest service first: by duration x GPUs; the first job that does not fit stops the line."""
 
@@ -79,7 +80,7 @@ class SsfStrict(Shortest):
     ranks_by: ClassVar[Rank] = "service"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SsfSkip(Shortest):
     """Smallest service first: by duration x GPUs; jobs that do not fit are passed over."""
 
@@ -88,7 +89,7 @@ class SsfSkip(Shortest):
     ranks_by: ClassVar[Rank] = "service"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EasyBackfill:
     """FIFO; while its head is blocked, later jobs may start if they do not delay the head's reservation, by the
     limits of the users.
@@ -103,7 +104,7 @@ class EasyBackfill:
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ConservativeBackfill:
     """Every waiting job holds a reservation, by the limits of the users; no job is ever delayed beyond it."""
 
@@ -112,7 +113,7 @@ class ConservativeBackfill:
     ranks_by: ClassVar[Rank] = "submit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Srtf:
     """Shortest remaining time first, preemptive: at each arrival and completion the jobs with the least left hold
     the GPUs.
@@ -127,7 +128,7 @@ class Srtf:
     """Jobs end a second later after each placement, as in the simulator of Helios."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Las:
     """Least attained service, preemptive, as Tiresias has it: several queues by the GPU-seconds that jobs have got,
     first in, first out within a queue; jobs of a lower queue run on what the higher leave.
@@ -146,7 +147,7 @@ class Las:
     """As for `srtf`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PriorityPreemptive:
     """By priority; a job that does not fit stops the line, unless preempting jobs of lower priority makes room: the
     least urgent, latest started ones, no more than needed.
@@ -161,7 +162,7 @@ class PriorityPreemptive:
     """Time to start again after a preemption."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FairShare:
     """Slurm multifactor: weight_age * min(age / max_age, 1) + weight_fair * 2^(-U / S) + weight_size * size +
     weight_priority * priority; highest first, jobs that do not fit are passed over. U is the user's part of the
@@ -189,7 +190,7 @@ class FairShare:
     the end of no path are right below the root, with 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Quota:
     """Quota of a queue: its share of the GPUs of its cohort."""
 
@@ -201,7 +202,7 @@ class Quota:
     """Own GPUs that others may borrow at most; None = all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Quotas:
     """Queues with quotas that lend each other what they do not use, as Kueue's cohorts: who waits and fits into the
     quota of the own queue takes GPUs back from queues that borrow. A job wider than its queue's quota borrows what is
@@ -229,7 +230,7 @@ class Quotas:
     """Time to start again after a preemption."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeadlineAware:
     """Earliest deadline first, jobs without one last; jobs that do not fit are passed over."""
 
@@ -238,7 +239,7 @@ class DeadlineAware:
     ranks_by: ClassVar[Rank] = "deadline"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Elastic:
     """Jobs run on min to max GPUs: they start with their least in FIFO order, the first that does not fit stops the
     line; further GPUs go one by one to who gains most throughput.
@@ -255,7 +256,7 @@ class Elastic:
     """Lost at each change of a job's size."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EstimateError:
     """Error of the users' limits: limit = duration x (1 + error) x e^(sigma z), z standard normal; never below the
     duration, since jobs are not killed at their limit.
@@ -287,49 +288,49 @@ Rigid = (
 Scheduler = Rigid | Elastic
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Count:
     """Any free GPUs of the pool: no nodes."""
 
     kind: Literal["count"] = "count"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Consolidate:
     """On as few nodes as possible: within a node the fullest that still has room; wider jobs take whole nodes."""
 
     kind: Literal["consolidate"] = "consolidate"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Spread:
     """On the emptiest nodes."""
 
     kind: Literal["spread"] = "spread"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Random:
     """Uniformly over the nodes that have room."""
 
     kind: Literal["random"] = "random"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BestFit:
     """Best fit: the node with least left over, CPU and GPU weighed alike."""
 
     kind: Literal["best-fit"] = "best-fit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Fgd:
     """Node whose fragmentation grows least (fragmentation gradient descent; Weng et al., USENIX ATC 2023)."""
 
     kind: Literal["fgd"] = "fgd"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Topology:
     """As `consolidate`, but a gang of several nodes lies within one NVLink domain where one has room, the one with
     the least left; else within one rack, across as few domains as can be; else across as few racks. The list of nodes

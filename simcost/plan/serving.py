@@ -5,16 +5,17 @@ Names of batching are as in vLLM. Metrics are samples, taken at intervals and sh
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from simcost.plan.autoscaling.policy import ScaleDownOrder
+from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Saturation:
     """The pool is saturated while the mean over its replicas of max(waiting / `queue`, KV share / `kv`) is 1 or more,
     by the signals that the router has; a replica of which it knows nothing yet counts 1 (llm-d's detector).
@@ -31,7 +32,7 @@ class Saturation:
     capacity, and what was sent since the last signals counts as waiting; or all are turned away."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Admission:
     """Limits at the gateway of the pool."""
 
@@ -57,7 +58,7 @@ class Admission:
     """Number of times that a request may lose its replica; once more, and it fails."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Batching:
     """Continuous batching of one replica."""
 
@@ -113,7 +114,7 @@ class Batching:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PrefixCaching:
     """Prefix cache of each replica: blocks that begin a prompt and are in its KV cache already are not computed again.
 
@@ -132,7 +133,7 @@ class PrefixCaching:
 Failure = Literal["rejected", "timeout", "lost"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Retries:
     """Clients that send a request again when it fails: a new arrival with the same prompt, after a backoff.
 
@@ -169,7 +170,7 @@ class Retries:
         return tuple(waits)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Drain:
     """A replica that goes takes no new requests, and is paid until it has gone."""
 
@@ -182,7 +183,7 @@ class Drain:
     Kubernetes has 30 s (`terminationGracePeriodSeconds`) unless the Deployment says otherwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Metrics:
     """The way from a replica to its autoscaler, as Prometheus and a metrics adapter are one."""
 

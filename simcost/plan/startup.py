@@ -1,18 +1,18 @@
 """Start-up time of a replica, from the decision to its first request."""
 
-from dataclasses import dataclass
 from math import exp
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Gt, Le
 
+from simcost.record import record
 from simcost.units import Bytes, BytesPerS, PositiveSeconds, Seconds, Share
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Varying:
     """A time that varies: log-normal around its median."""
 
@@ -35,7 +35,7 @@ def drawn(time: Duration, rng: "np.random.Generator") -> float:
     return time.drawn(rng) if isinstance(time, Varying) else time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Startup:
     """Phases of a cold start, one after another. Billing runs from the start of the node.
 

@@ -1,11 +1,12 @@
 """Service level targets of requests and jobs, and their attainment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from annotated_types import MinLen
 
+from simcost.record import record
 from simcost.units import PositiveSeconds, Seconds, Share
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def is_to_reach(check: str) -> bool:
     return check.rpartition(": ")[2] in _SHARES_TO_REACH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Slo:
     """Of requests: limits of each, the share that must keep them, targets on percentiles. Of jobs: targets on
     their waiting, completion and deadlines.
@@ -78,7 +79,7 @@ class Slo:
         return tuple(Check.of(name, measured.get(name), target) for name, target in targets.items())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Check:
     """One target of an SLO and how it was kept."""
 

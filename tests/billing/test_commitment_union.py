@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import get_args
 
 import pytest
+from support.records import assert_record
 
 from simcost.billing.commitment import CapacityReservation, Commitment
 from simcost.billing.commitment.base import Termed, Yearly
@@ -15,10 +16,8 @@ BOUGHT = [cls for cls in get_args(COMMITMENTS) if cls is not CapacityReservation
 
 
 @pytest.mark.parametrize("commitment", get_args(COMMITMENTS), ids=lambda cls: str(cls.__name__))
-def test_a_commitment_is_a_frozen_slotted_keyword_only_dataclass(commitment: type) -> None:
-    assert commitment.__dataclass_params__.frozen
-    assert "__slots__" in vars(commitment)
-    assert all(field.kw_only for field in fields(commitment))
+def test_a_commitment_is_a_record(commitment: type) -> None:
+    assert_record(commitment)
 
 
 @pytest.mark.parametrize("commitment", BOUGHT, ids=lambda cls: str(cls.__name__))

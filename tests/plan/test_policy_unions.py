@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
+from support.records import assert_record
 
 from simcost.plan.autoscaling import (
     AwsScaling,
@@ -59,12 +60,10 @@ def each_of(union: Any) -> Any:
 
 
 @pytest.mark.parametrize("union", UNIONS.values(), ids=UNIONS)
-def test_every_policy_is_a_frozen_slotted_keyword_only_dataclass_of_its_own_kind(union: Any) -> None:
+def test_every_policy_is_a_record_of_its_own_kind(union: Any) -> None:
     kinds = []
     for policy in get_args(union):
-        params = policy.__dataclass_params__
-        assert (params.frozen, "__slots__" in vars(policy)) == (True, True), policy
-        assert all(field.kw_only for field in fields(policy)), policy
+        assert_record(policy)
         kind = get_type_hints(policy)["kind"]
         assert get_origin(kind) is Literal, policy
         [plain] = [field.default for field in fields(policy) if field.name == "kind"]

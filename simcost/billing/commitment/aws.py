@@ -4,7 +4,6 @@ Sources: EC2 user guide (Reserved Instances: how they are applied; Capacity Rese
 Savings Plans user guide (how plans apply to usage).
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import MinLen
@@ -12,6 +11,7 @@ from annotated_types import MinLen
 from simcost.billing.commitment.base import HourlyPrice, SpendPlan, Termed, rate_note
 from simcost.billing.commitment.terms import Terms
 from simcost.catalog.facts import Instrument
+from simcost.record import record
 from simcost.units import PositiveCount, Seconds, UsdPerH
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def family_of(sku: str) -> str:
     return sku.rpartition(".")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ReservedInstances(HourlyPrice):
     """Instances of one type reserved for years. A regional one of Linux and shared tenancy covers all sizes of its
     family, the smallest first; a zonal one, or one of a rigid family (G4dn, G5, Inf1), its own type alone.
@@ -86,7 +86,7 @@ class ReservedInstances(HourlyPrice):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SavingsPlan(SpendPlan):
     """A commitment to spend so much an hour at Savings Plan rates: the usage with the highest savings first, ties by
     the lowest rate; the last item may be covered in part; what is left of an hour is lost.
@@ -134,7 +134,7 @@ class SavingsPlan(SpendPlan):
         return (family_of(line.sku), line.region) == (self.family, region)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CapacityReservation:
     """Capacity held on demand (ODCR): its unused part is paid like an instance. Reserved Instances and Savings Plans
     reach the unused part after all usage.
@@ -157,7 +157,7 @@ class CapacityReservation:
     """None = to the end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CapacityBlock(Termed):
     """Capacity for a number of days, all paid in advance and not cancellable; instances are ended 30 minutes before its
     end, so a block of D days has 24 D - 0.5 hours.

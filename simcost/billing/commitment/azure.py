@@ -5,20 +5,21 @@ those of three years before those of one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Gt
 
 from simcost.billing.commitment.base import HourlyPrice, SpendPlan
 from simcost.catalog.facts import Instrument
+from simcost.record import record
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits
     from simcost.billing.metering import Line, Metered
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AzureReservation(HourlyPrice):
     """So many machines of a size, hourly, use it or lose it; other sizes of the group in `ratios` are covered too."""
 
@@ -50,7 +51,7 @@ class AzureReservation(HourlyPrice):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AzureSavingsPlan(SpendPlan):
     """A commitment to spend so much an hour; the greatest discount first."""
 

@@ -1,7 +1,7 @@
 """Common members of commitments of one form: term and price."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from math import inf
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -11,6 +11,7 @@ from annotated_types import Gt, MinLen
 from simcost.billing.commitment.terms import Discount, Terms, Years, years_h
 from simcost.catalog.facts import CommitmentRate, Instrument, Upfront
 from simcost.errors import CatalogError, InputError
+from simcost.record import record
 from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Offset = Annotated[float, SECONDS]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Termed:
     """Anything that is bought for a time."""
 
@@ -36,7 +37,7 @@ class Termed:
     """Start, from the start of the usage; below 0 = bought before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Yearly(Termed):
     """Bought for years."""
 
@@ -65,7 +66,7 @@ class Yearly(Termed):
         return Payments(terms=terms, from_h=start, to_h=inf if self.renewed else end)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HourlyPrice(Yearly):
     """So many units of a SKU for years, at a price an hour: `price` (all included), `fee` and `hourly`, or `discount`;
     none of them = the catalog's rate of the SKU, region and term, where it has a sourced one.
@@ -168,7 +169,7 @@ class HourlyPrice(Yearly):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SpendPlan(Yearly):
     """So much an hour for years, at rates below on-demand: `rates` by SKU, `discount` for the others; neither = the
     catalog's of each SKU, region and term, where it has sourced ones.

@@ -1,12 +1,12 @@
 """Capacity for a stated time at a stated price, used or not: calendar reservations and take-or-pay contracts."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import MinLen
 
 from simcost.billing.commitment.base import Termed
 from simcost.billing.commitment.terms import Terms
+from simcost.record import record
 from simcost.units import PositiveCount, PositiveSeconds, UsdPerH
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simcost.billing.metering import Metered
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TakeOrPay(Termed):
     """A contract for so many instances for a time: unused ones are paid all the same (neoclouds; GCP calendar
     reservations and future reservations, charged for their whole period).

@@ -3,12 +3,13 @@
 Source: Google Cloud documentation (committed use discounts; spend-based ones as they are since 2026-01-21).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from simcost.billing.commitment.base import HourlyPrice, SpendPlan
 from simcost.catalog.facts import Instrument
 from simcost.errors import InputError
+from simcost.record import record
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Spend
@@ -19,7 +20,7 @@ _ACCELERATED = ("a2-", "a3-", "a4-", "a4x-", "g2-", "g4-", "ct", "tpu", "v4-", "
 _NOT_FLEXIBLE = "accelerator-optimised families, GPUs and TPUs are not eligible"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResourceCud(HourlyPrice):
     """So many units of a resource (vCPUs, GB, GPUs or instances: what the SKU counts) in one region, for years."""
 
@@ -41,7 +42,7 @@ class ResourceCud(HourlyPrice):
         return self.capacity(account, rates, region, units=float(self.count), takes=takes_of(account, units), order=20)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FlexibleCud(SpendPlan):
     """A commitment to spend so much an hour in any region, at a discount; not on accelerator-optimised families, GPUs
     or TPUs.

@@ -1,11 +1,11 @@
 """Payments of a commitment: once in advance, by the hour, or both; and the same spread over its term."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Gt, Lt
 
 from simcost.catalog.facts import Upfront
+from simcost.record import record
 from simcost.units import SHARE
 
 HOURS_PER_YEAR = 8760.0
@@ -16,7 +16,7 @@ Discount = Annotated[float, SHARE, Gt(0), Lt(1)]
 """Off the on-demand list price."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Terms:
     """The money of a commitment. effective = upfront / hours of the term + recurring; both ledgers reconcile over the
     term, not per month.

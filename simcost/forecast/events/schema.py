@@ -8,7 +8,6 @@ Importing the classes loads no numpy, so that a scenario with events is checked 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from math import inf
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
@@ -29,6 +28,7 @@ from simcost.forecast.events.time import (
     occurrences,
     written,
 )
+from simcost.record import record
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
 _UNIT_S = {"month": _MONTH_S, "year": 12 * _MONTH_S}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Growth:
     """Demand multiplies by a factor in each month (730 h) or year: factor^(t / unit), one factor a path, so that
     the uncertainty of the logarithm grows with time.
@@ -91,7 +91,7 @@ class Growth:
         return grown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Promotion:
     """Demand multiplies by a factor within a window, and in its repetitions."""
 
@@ -129,7 +129,7 @@ class Promotion:
         return laid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Holiday:
     """Local days on which demand multiplies by a factor, or is as on another day of the week."""
 
@@ -203,7 +203,7 @@ class Holiday:
 Sizes = Annotated[tuple[PerS, ...], MinLen(2), MaxLen(2)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Launch:
     """New demand added to the present one, which rises over a ramp: a product, a customer, a region."""
 
@@ -243,7 +243,7 @@ class Launch:
         return added
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Churn:
     """Demand that goes away over a ramp: a launch with the opposite sign, which leaves at least nothing."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Gt
 
 from simcost.forecast.events.time import Factor, Interval, Name, check_interval, drawn, written
+from simcost.record import record
 from simcost.units import Seconds, Share
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simcost.trace.series.series import Floats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Migration:
     """A share of one series' demand moves to another one over a ramp, or leaves. The demand that leaves one series
     arrives at the others, in each path.
@@ -62,7 +62,7 @@ class Migration:
         return stays
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LengthChange:
     """Prompts or outputs become longer or shorter over a ramp: another model, price or template. Multiplies series
     of tokens and the tokens of generated requests; the number of requests stays.

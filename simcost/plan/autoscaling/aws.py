@@ -7,7 +7,7 @@ the shape of the alarms, the margin below the target, the rounding of the propor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, inf, isfinite
 from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Lt, MinLen
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.plan.replica_counts import ReplicaBounds
+from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 ROUNDING = 1e-9
@@ -24,7 +25,7 @@ Points = list[float | None]
 """Datapoints of an alarm, the newest last; None = no data in that period."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TargetTracking:
     """Capacity in proportion to a metric over its target; adds fast, removes late."""
 
@@ -71,7 +72,7 @@ class TargetTracking:
         return ceil(min(wanted, MOST_REPLICAS) - ROUNDING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StepAdjustment:
     """A change for a range of the distance to the alarm's threshold."""
 
@@ -88,7 +89,7 @@ class StepAdjustment:
         return lower <= distance < upper if distance >= 0 else lower < distance <= upper
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StepScaling:
     """A change of capacity by how far a metric is from the threshold of an alarm."""
 
@@ -200,7 +201,7 @@ class AwsState(TypedDict):
     in_until_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AwsScaling(ReplicaBounds):
     """A scalable target with its policies: out if any asks, in only if all of target tracking agree; the largest
     capacity wins.

@@ -6,7 +6,7 @@ Semantics: ai-dynamo components/src/dynamo/planner/core.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, gcd, isnan
 from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt, Le
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
 from simcost.plan.replica_counts import ReplicaBounds
+from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
 Role = Literal["agg", "prefill", "decode"]
@@ -30,7 +31,7 @@ class DynamoState(TypedDict):
     next_throughput_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DynamoPlanner(ReplicaBounds):
     """Replicas of one component: as many as the predicted requests need, and one more or fewer by the load of each
     engine. Prediction: the last interval (`constant`), unless requests of the next one are given.

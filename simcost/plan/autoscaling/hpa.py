@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 from annotated_types import Ge, MinLen
@@ -26,6 +26,7 @@ from simcost.plan.autoscaling.hpa_behavior import (
 from simcost.plan.autoscaling.hpa_metrics import Metric, Patience, Proposal, Tolerance, propose
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.plan.replica_counts import ReplicaBounds
+from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 _NO_BEHAVIOR = Behavior()
@@ -43,7 +44,7 @@ class HpaState(TypedDict):
     removed: list[Logged]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Hpa(ReplicaBounds):
     """Replicas such that each metric meets its target: the most that any metric asks for, held back by the
     stabilization windows and limited in speed. Decides exactly as the controller of Kubernetes does.

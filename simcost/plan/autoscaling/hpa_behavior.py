@@ -6,13 +6,13 @@ Semantics: kubernetes pkg/controller/podautoscaler/horizontal.go and pkg/apis/au
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 
 from simcost.plan.autoscaling.policy import ns
+from simcost.record import record
 from simcost.units import PositiveCount, Seconds
 
 Logged = list[int]
@@ -20,7 +20,7 @@ Logged = list[int]
 MAX_INT32 = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ScalingRule:
     """A change allowed within any stretch of time of this length."""
 
@@ -40,7 +40,7 @@ class ScalingRule:
         return start - self.value if self.type == "Pods" else int(start * (1 - self.value / 100))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Direction:
     """Scaling in one direction; what is left out has the controller's default."""
 
@@ -54,7 +54,7 @@ class Direction:
     """Distance of the ratio from 1 that is ignored; None = the controller's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Behavior:
     """Both directions. Even an empty one differs from none: 3 replicas may become 7 in one sync instead of 6."""
 

@@ -12,6 +12,7 @@ from math import fsum, isfinite, isnan
 from typing import TYPE_CHECKING, NamedTuple
 
 from simcost.plan.autoscaling.policy import FAILED, NOT_READY, PENDING, RUNNING, SUCCEEDED, UNKNOWN, Replicas, ns
+from simcost.record import record
 
 if TYPE_CHECKING:
     from simcost.plan.autoscaling.policy import Floats
@@ -117,7 +118,7 @@ class AverageTarget(NamedTuple):
         return self.requests[pod] * max(100, self.value) // 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Metric:
     """One entry of `spec.metrics`."""
 

@@ -8,7 +8,7 @@ Semantics: kedacore/keda pkg/scaling/executor/scale_scaledobjects.go.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from math import gcd, isnan, nan
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
@@ -21,10 +21,11 @@ from simcost.plan.autoscaling.hpa import Behavior, Direction, Hpa, HpaState
 from simcost.plan.autoscaling.hpa_metrics import Metric
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.plan.replica_counts import ReplicaBounds
+from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ScaleLimits:
     """Limits of the loop."""
 
@@ -101,7 +102,7 @@ def _inactive(limits: ScaleLimits, now_ns: int, current: int, state: Activity) -
 __all__ = ["CronTrigger", "Fallback", "Keda", "KedaState", "MetricTrigger"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class MetricTrigger:
     """Replicas for the value of a metric: value / threshold."""
 
@@ -124,7 +125,7 @@ class MetricTrigger:
     """The signals it is made of; empty = recorded metrics only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CronTrigger:
     """Replicas between two times; a floor under what other triggers ask for."""
 
@@ -160,7 +161,7 @@ class CronTrigger:
 Trigger = MetricTrigger | CronTrigger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Fallback:
     """Replicas while a metric cannot be had."""
 
@@ -181,7 +182,7 @@ class KedaState(TypedDict):
     hpa: HpaState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Keda(ReplicaBounds):
     """Scales from zero and to zero by whether a trigger is active, and above by an HPA. Decides as KEDA does."""
 

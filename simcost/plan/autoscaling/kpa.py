@@ -6,7 +6,6 @@ Semantics: knative serving pkg/autoscaler/scaling/autoscaler.go.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil, floor, isnan
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
 
@@ -25,12 +24,13 @@ from simcost.plan.autoscaling.kpa_reconciler import (
 )
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
 from simcost.plan.replica_counts import ReplicaBounds
+from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveSeconds, Seconds
 
 TICK_S = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Decider:
     """One revision's parameters, resolved."""
 
@@ -133,7 +133,7 @@ class KpaState(TypedDict):
     excess: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Kpa(ReplicaBounds):
     """Concurrency or requests per second per replica near a target, over a stable window and a panic window, down to
     zero replicas with the activator holding requests meanwhile. Decides as Knative Serving does.

@@ -8,16 +8,16 @@ Nothing here is changed in place; all values are plain JSON.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, floor
 from typing import Literal, NamedTuple, TypedDict
 
 from simcost.plan.autoscaling.policy import ns
+from simcost.record import record
 
 TIMEOUT_BUFFER_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RevisionLimits:
     """Limits of a revision."""
 

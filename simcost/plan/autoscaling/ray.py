@@ -6,7 +6,7 @@ Semantics: ray 2.60 ray/serve/autoscaling_policy.py and config.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, fsum, isnan
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
 
@@ -14,6 +14,7 @@ from annotated_types import Gt
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
 from simcost.plan.replica_counts import ReplicaBounds
+from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
 SLACK_NS = 1000
@@ -49,7 +50,7 @@ class RequestLoad(NamedTuple):
     """Replicas asked for now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RayServe(ReplicaBounds):
     """Requests running and queued per replica near a target; a change must be wanted for its whole delay."""
 

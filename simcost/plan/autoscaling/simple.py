@@ -7,7 +7,7 @@ a forecast asks for replicas by the time they would be ready.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, fsum, isnan
 from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
@@ -15,10 +15,11 @@ from annotated_types import Ge, Gt, MinLen
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
 from simcost.plan.replica_counts import ReplicaBounds, times
+from simcost.record import record
 from simcost.units import SECONDS_PER_DAY, Count, PositiveCount, PositiveSeconds, Seconds, TimeOfDay
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Fixed:
     """Always the same number of replicas."""
 
@@ -65,7 +66,7 @@ class Fixed:
         return Decision(self.replicas, "Fixed", state)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Step:
     """From this time of day on, this many replicas."""
 
@@ -75,7 +76,7 @@ class Step:
     """Desired replicas from then on; with 0 requests wait at the gateway."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Schedule:
     """A daily timetable; time 0 of the run is midnight. Before the first step the last one of the day holds."""
 
@@ -137,7 +138,7 @@ class ConcurrencyState(TypedDict):
     wanted: list[list[int]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TargetConcurrency(ReplicaBounds):
     """Keep the requests in flight per replica near a target.
 
@@ -209,7 +210,7 @@ class TargetConcurrency(ReplicaBounds):
         return Decision(desired, f"{word}: in flight {mean:.4g}, target {self.target:g}: desired {wanted}", new)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Predictive(ReplicaBounds):
     """Enough replicas for a quantile of the forecast demand from now until replicas ordered now are ready, and on to
     the next decision; optionally also for what is there now.

@@ -9,7 +9,7 @@ Semantics: llm-d-workload-variant-autoscaler internal/saturation and internal/en
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, floor, fsum, gcd, isnan, nan
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict
 
@@ -20,6 +20,7 @@ from simcost.plan.autoscaling.hpa import Hpa, HpaState
 from simcost.plan.autoscaling.keda import Keda, KedaState
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
 from simcost.plan.replica_counts import ReplicaBounds
+from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
 HISTORY = 10
@@ -41,7 +42,7 @@ class Variant(NamedTuple):
     """KV use and queue of each replica that reports."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SaturationThresholds:
     """Thresholds of V1."""
 
@@ -98,7 +99,7 @@ def targets(rules: SaturationThresholds, variants: Sequence[Variant]) -> tuple[d
     return wanted, words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Tokens:
     """Thresholds of V2."""
 
@@ -126,7 +127,7 @@ class WvaState(TypedDict):
     bounds: list[float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Wva(ReplicaBounds):
     """Replicas of one variant by how saturated they are; published for an HPA or KEDA to follow (see `chain`)."""
 
@@ -231,7 +232,7 @@ class ChainState(TypedDict):
     next_then_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Chain(ReplicaBounds):
     """`first` says how many replicas it wants; `then` reads that as one of its metrics, and scales."""
 

@@ -5,17 +5,17 @@ Semantics: llm-d-inference-scheduler pkg/epp.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import MinLen
 
 from simcost.plan.routing.router_rules import RouterRules
 from simcost.plan.routing.scorers import Scorer, Weight
+from simcost.record import record
 from simcost.units import Seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Weighted:
     """A scorer and what it counts."""
 
@@ -25,7 +25,7 @@ class Weighted:
     """By which its number is multiplied."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EndpointPicker(RouterRules):
     """The replica with the highest weighted sum of scores; or one at random, by weight of its score or not."""
 

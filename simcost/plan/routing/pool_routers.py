@@ -6,12 +6,12 @@ plan, as of the backends of an HTTPRoute of the Gateway API; where no pool that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Gt, Le
 
 from simcost.plan.routing.router_rules import RouterRules
+from simcost.record import record
 from simcost.units import PositiveCount, Seconds
 
 
@@ -24,7 +24,7 @@ class PoolRules(RouterRules):
     """True if it uses the weights of the pools."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class WeightedRandom(PoolRules):
     """A pool at random, as likely as its weight says (an HTTPRoute of the Gateway API, weighted clusters of Envoy)."""
 
@@ -32,7 +32,7 @@ class WeightedRandom(PoolRules):
     code: ClassVar[int] = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class WeightedRoundRobin(PoolRules):
     """Pools in turn, each as often as its weight says, spread evenly (the smooth weighted round robin of nginx)."""
 
@@ -40,7 +40,7 @@ class WeightedRoundRobin(PoolRules):
     code: ClassVar[int] = 9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class WeightedLeastOutstanding(PoolRules):
     """The replica with the least (requests + 1) / weight of its pool, waiting or running: give each pool as its weight
     what one of its replicas can do. A pool with weight 0 gets none.
@@ -50,7 +50,7 @@ class WeightedLeastOutstanding(PoolRules):
     code: ClassVar[int] = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PoolsInOrder(PoolRules):
     """The first pool that is not saturated, in the order of the plan: put the cheapest first, and the next takes what
     is too much for it. A pool is saturated while the mean over its replicas of max(waiting / `queue`, KV share / `kv`)

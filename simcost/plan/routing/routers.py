@@ -5,16 +5,16 @@ Semantics: vllm-project/production-stack routing_logic.py, ray serve, vLLM data 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from simcost.plan.routing.endpoint_picker import EndpointPicker
 from simcost.plan.routing.pool_routers import PoolRouter
 from simcost.plan.routing.router_rules import RouterRules
+from simcost.record import record
 from simcost.units import PositiveCount, PositiveSeconds, Seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RoundRobin(RouterRules):
     """Each ready replica in turn; a rejected request takes its turn too."""
 
@@ -23,7 +23,7 @@ class RoundRobin(RouterRules):
     informed: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LeastOutstanding(RouterRules):
     """The replica with the fewest requests in the system, waiting or running (join the shortest queue).
     Ties are broken by a hash of the request, so that low-numbered replicas do not fill first.
@@ -34,7 +34,7 @@ class LeastOutstanding(RouterRules):
     informed: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PowerOfTwo(RouterRules):
     """The less loaded of two distinct replicas drawn by a hash of the request (a tie takes the first)."""
 
@@ -43,7 +43,7 @@ class PowerOfTwo(RouterRules):
     informed: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LowestRate(RouterRules):
     """The replica that gets the fewest requests per second; one without statistics first."""
 
@@ -63,7 +63,7 @@ class LowestRate(RouterRules):
         return self.window
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Session(RouterRules):
     """The replica that a hash of the session points to, so that few sessions move when replicas come and go; without
     a session the lowest rate.
@@ -85,7 +85,7 @@ class Session(RouterRules):
         return self.window
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RayPowerOfTwo(RouterRules):
     """The shorter queue of two distinct replicas at random; full ones are passed over, and none may be left."""
 
@@ -101,7 +101,7 @@ class RayPowerOfTwo(RouterRules):
     """Longest time between two tries."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class VllmDataParallel(RouterRules):
     """The least of four times the waiting plus the running requests; what was sent since the last report counts as
     waiting.

@@ -5,10 +5,11 @@ Semantics: llm-d-inference-scheduler pkg/epp/framework/plugins/scheduling/scorer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
+
+from simcost.record import record
 
 
 class ScorerRules:
@@ -25,7 +26,7 @@ class ScorerRules:
         return 0.0, 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class QueueDepth(ScorerRules):
     """The shortest queue 1, the longest 0, in between in proportion."""
 
@@ -33,7 +34,7 @@ class QueueDepth(ScorerRules):
     code: ClassVar[int] = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RunningRequests(ScorerRules):
     """The fewest running 1, the most 0."""
 
@@ -41,7 +42,7 @@ class RunningRequests(ScorerRules):
     code: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class KvCacheUtilization(ScorerRules):
     """Free share of the KV cache."""
 
@@ -49,7 +50,7 @@ class KvCacheUtilization(ScorerRules):
     code: ClassVar[int] = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PrefixCache(ScorerRules):
     """Share of the prompt that is cached, as the picker believes, who remembers the prompts that it sent to each
     replica. Needs a recorded workload with `prefix_hashes`; prompts are matched by the blocks of the trace.
@@ -68,7 +69,7 @@ class PrefixCache(ScorerRules):
     scorer); needs `prefix_cache` of the plan. false = it believes what it remembers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ActiveRequest(ScorerRules):
     """Requests under way, counted by the picker itself: idle ones 1, the busiest 0."""
 
@@ -85,7 +86,7 @@ class ActiveRequest(ScorerRules):
         return float(self.idle_threshold), self.max_busy_score
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoadAware(ScorerRules):
     """Half for an empty queue, falling to 0 at the threshold."""
 
@@ -99,7 +100,7 @@ class LoadAware(ScorerRules):
         return float(self.threshold), 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TokenLoad(ScorerRules):
     """Tokens under way, against a threshold."""
 
@@ -114,7 +115,7 @@ class TokenLoad(ScorerRules):
         return float(self.threshold_tokens), 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SessionAffinity(ScorerRules):
     """1 where the session was last, else 0."""
 

@@ -1,17 +1,17 @@
 """Demand of a scenario: requests that are forecast, from a history and what is known of its future."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
 from simcost.forecast.events.schema import Event
 from simcost.forecast.names import GrowthMode, ModelName
+from simcost.record import record
 from simcost.trace.workload.spec import Stream
 from simcost.units import ByKind, PositiveCount, PositiveSeconds, Share, Usd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Ahead:
     """Horizon of a forecast, and its options."""
 
@@ -30,7 +30,7 @@ class Ahead:
     """Widens (above 1) or narrows the futures around their middle."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Demand:
     """Requests that are forecast: a history, user events, and the streams of requests.
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 from simcost.billing import Buy
 from simcost.perf import ReplicaSpec
 from simcost.plan import Batching, LeastOutstanding, PowerOfTwo, RoundRobin, Scaling
 from simcost.plan.disaggregation import HandOver
+from simcost.record import record
 from simcost.units import ByKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Disaggregation(HandOver):
     """Prefill replicas in addition to those of the plan, which then decode alone."""
 

@@ -1,17 +1,18 @@
 """Jobs of a scenario: the log that they are recorded in, and the clusters that a plan may run them on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placement, Scheduler
+from simcost.record import record
 from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, UsdPerH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class JobLog:
     """Training jobs that were recorded: the same for every plan. Second 0 is the submission of the first job kept."""
 
@@ -36,7 +37,7 @@ class JobLog:
     """Draws all time limits again, in each replication; None = those of the log."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OnGpus:
     """A cluster of so many GPUs, all alike; jobs take any that are free."""
 
@@ -51,7 +52,7 @@ class OnGpus:
     """Failures of nodes and jobs, sampled again in each replication; None = nothing fails."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OnNodes:
     """The nodes of a list; each gang lies whole on nodes of its pool."""
 
@@ -70,7 +71,7 @@ class OnNodes:
     """Failures of nodes and jobs, sampled again in each replication; None = nothing fails."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SpotNodes:
     """Nodes that come and go as a recorded availability says, and are held and paid while they are there."""
 
@@ -91,7 +92,7 @@ class SpotNodes:
     """Prices in effect, per node and hour, as CSV or Parquet of `timestamp,price_usd_h`, or of runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OnSpot:
     """Steady GPUs, none or some, and spot nodes in addition.
 
@@ -108,7 +109,7 @@ class OnSpot:
     """Checkpoints of jobs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OnShared:
     """One fleet for requests and jobs. Requests have the right of way: jobs use the GPUs that the replicas do not hold.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Gt
@@ -12,10 +12,11 @@ from simcost.plan import Scaling
 from simcost.plan.autoscaling import Signal
 from simcost.plan.autoscaling.wva import PUBLISHED, Recommender
 from simcost.plan.replica_counts import ReplicaBounds
+from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FromManifest(ReplicaBounds):
     """Reference to a manifest: a HorizontalPodAutoscaler, a ScaledObject, a Knative Service, a Ray Serve config, an
     Application Auto Scaling target, a Dynamo planner; a Karpenter NodePool for nodes; an EndpointPickerConfig of llm-d
@@ -43,7 +44,7 @@ class FromManifest(ReplicaBounds):
     """Signals of metrics that are not known by their names: `{my_metric: {from: output_tokens_per_s, window: 60s}}`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FollowForecast(ReplicaBounds):
     """Replicas ahead of demand: enough for a quantile of the load to be expected until those ordered now are ready.
 

@@ -1,7 +1,7 @@
 """Schema of the scenario file: the scenario and its plans; jobs, demand and scaling are defined beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -15,6 +15,7 @@ from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, Nodes
 from simcost.plan.rate_limits import RateLimits
 from simcost.plan.serving import Drain, Metrics, PrefixCaching, Retries
+from simcost.record import record
 from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.disaggregation import Disaggregation
 from simcost.scenario.schema.jobs import JobLog, Training
@@ -29,7 +30,7 @@ from simcost.units import ByKind, PositiveCount, PositiveSeconds, Share
 Workload = Annotated[RecordedWorkload | Synthetic | ClosedWorkload, ByKind()]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ServedPool:
     """One of several pools of a plan: replicas that are alike, behind the router that all pools share.
 
@@ -66,7 +67,7 @@ OF_A_POOL = tuple(one.name for one in fields(ServedPool) if one.name not in ("na
 """Keys of a plan that each of its pools may have of its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Overflow:
     """A model behind an API, paid per token, that answers the requests which would be rejected."""
 
@@ -78,7 +79,7 @@ class Overflow:
     """Time of the API per further token."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Plan:
     """One alternative: how requests are served and scaled, how jobs run, and how nodes are bought."""
 
@@ -142,7 +143,7 @@ class Plan:
         return alone or (self,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Scenario:
     """One question: requests to serve, or jobs to run, or both; a target; and the plans to compare."""
 

@@ -1,10 +1,10 @@
 """Services of a scenario: the requests of each model and their target, apart from how plans serve them."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import MinLen
 
+from simcost.record import record
 from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.scenario import Workload
 from simcost.scenario.schema.tenants import TenantTerms
@@ -12,7 +12,7 @@ from simcost.slo import Slo
 from simcost.units import PositiveCount, Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ServiceDemand:
     """A model behind one entry: its requests and their target. Each plan says under `services` how it is served."""
 
@@ -31,7 +31,7 @@ class ServiceDemand:
     """Terms of its tenants that have some of their own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Cascade:
     """A share of the answers of a service is not good enough: another service answers these requests again."""
 
@@ -44,7 +44,7 @@ class Cascade:
     """True if the first answer is a part of the further prompt; false = the prompt is the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ServiceFallback:
     """Requests that a service does not answer go to another: rejected, timed out, or lost with their replica."""
 
@@ -53,7 +53,7 @@ class ServiceFallback:
     of its `slo`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Forwarding:
     """Requests that a service sends on to others."""
 
@@ -76,7 +76,7 @@ class Forwarding:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sharing:
     """Rights of a service on the nodes that it shares with others."""
 

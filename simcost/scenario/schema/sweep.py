@@ -1,13 +1,14 @@
 """Schema of sweeps: values of fields that `simcost sweep` combines, and ranges that it samples."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from simcost.record import record
 from simcost.units import PositiveCount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LatinHypercube:
     """Samples that fill ranges evenly: of as many equal parts of a range as there are samples, each has one."""
 
@@ -18,7 +19,7 @@ class LatinHypercube:
     numbers, so do its samples."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PlanSweep:
     """Plans of a sweep: each plan of the scenario with each combination of the matrix and each sample of the ranges."""
 

@@ -1,15 +1,15 @@
 """Tenants of a scenario: who shares the pool, and what each was promised."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Le, MinLen
 
 from simcost.plan.rate_limits import RateLimits
+from simcost.record import record
 from simcost.slo import Slo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TenantTerms:
     """Terms of one tenant, whose requests name it as `tenant`."""
 

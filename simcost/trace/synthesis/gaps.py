@@ -8,12 +8,12 @@ No law was tested on a trace that is on and off by turns (empty minutes between 
 takes the pauses for the shape of the demand. Cut such a trace to an on-period before fitting.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
+from simcost.record import record
 from simcost.units import ByKind, PositiveCount
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simcost.trace.requests.batch import Draw, Floats, Pairs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Poisson:
     """Independent exponential gaps: enough for traffic of many independent users."""
 
@@ -33,7 +33,7 @@ class Poisson:
         return lambda count: (rng.standard_exponential(count), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GammaGaps:
     """Independent Gamma gaps. Fitted by maximum likelihood: the shape 1 / CV^2 would make a heavy-tailed trace
     mostly gaps of nearly 0.
@@ -57,7 +57,7 @@ class GammaGaps:
         return lambda count: (rng.standard_gamma(shape, count) / shape, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class WeibullGaps:
     """Independent Weibull gaps, fitted by maximum likelihood."""
 
@@ -82,7 +82,7 @@ class WeibullGaps:
         return lambda count: (rng.weibull(shape, count) / mean, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Mmpp:
     """Markov-modulated Poisson: the rate jumps between three levels, Poisson within each."""
 
@@ -112,7 +112,7 @@ class Mmpp:
         return modulated(fitted(fitted_states, folder, str(self.trace)), rng)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Bootstrap:
     """Blocks of consecutive requests of a trace, resampled: the gap, prompt and output of each stay together, and
     so does what follows what within a block. The closest to the trace, bursts of any form included.

@@ -1,13 +1,14 @@
 """A closed loop of clients, as a scenario writes it: each waits for its request, thinks, and sends the next."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Le
 
+from simcost.record import record
 from simcost.trace.workload.lengths import Lengths, TokenLengths
 from simcost.units import NS_PER_S, ByKind, PerS, PositiveCount, PositiveSeconds, Seconds
 
@@ -20,7 +21,7 @@ LARGEST_BATCH = 65_536
 """Requests made at a time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ConstantThinkTime:
     """The same time after each request."""
 
@@ -35,7 +36,7 @@ class ConstantThinkTime:
         return lambda count: np.full(count, self.time)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ExponentialThinkTime:
     """Independent exponential times, as in the machine-repairman model."""
 
@@ -48,7 +49,7 @@ class ExponentialThinkTime:
         return lambda count: rng.exponential(self.mean, count)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LognormalThinkTime:
     """Independent log-normal times, as people take who read an answer."""
 
@@ -68,7 +69,7 @@ class LognormalThinkTime:
 ThinkTime = ConstantThinkTime | ExponentialThinkTime | LognormalThinkTime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ClientCount:
     """Number of clients from some time on."""
 
@@ -78,7 +79,7 @@ class ClientCount:
     """Those that are too many leave after the request that they wait for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ClosedWorkload:
     """A closed loop: each client sends a request, waits until it is completed, turned away or timed out, thinks, and
     sends the next. This is what benchmark tools do that hold a concurrency.

@@ -1,11 +1,12 @@
 """Tokens of prompts and outputs, one class for each law: schema, documentation and behaviour in one place."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+
+from simcost.record import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +17,7 @@ _Tokens = Annotated[int, Ge(1), Le(2**31 - 1)]
 _Range = Annotated[tuple[_Tokens, ...], MinLen(2), MaxLen(2)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Lengths:
     """Token pairs drawn from log-normals with a correlation; or resampled jointly from a stored trace."""
 
@@ -50,7 +51,7 @@ class Lengths:
         return lambda count: lognormal_pairs(prompt, output, self.correlation, self.max_tokens, count, rng)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UniformLengths:
     """Tokens drawn evenly from a range, prompts and outputs on their own, as the random requests of benchmark tools:
     `vllm bench serve` with a range ratio r draws from (1 - r) to (1 + r) times the length, InferenceMAX from r times
@@ -75,7 +76,7 @@ class UniformLengths:
         return lambda count: uniform_pairs(self.prompt_tokens, self.output_tokens, count, rng)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RecordedLengths:
     """The (prompt, output) pairs of a stored trace in their order, again from the start when all are used."""
 

@@ -1,11 +1,12 @@
 """Source of requests, as a scenario writes it; `trace.arrivals` makes them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
+from simcost.record import record
 from simcost.trace.synthesis.gaps import Gaps, Poisson
 from simcost.trace.workload.lengths import Lengths, TokenLengths
 from simcost.units import ByKind, Count, PerS, PositiveSeconds, Share
@@ -14,7 +15,7 @@ Priority = Annotated[int, Ge(-1000), Le(1000)]
 Tenant = Annotated[str, MinLen(1), MaxLen(80)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AdapterMix:
     """Adapters that the requests of a workload ask for, the k-th as often as 1 / k**`skew` says (Zipf's law).
 
@@ -31,7 +32,7 @@ class AdapterMix:
     """Name of the model that they were trained for; None = whatever a plan serves."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RecordedWorkload:
     """A stored trace, replayed. Seed index 0 replays it as recorded; each further index resamples it in
     blocks of `block`, each block from within `reach` of its own place, so that burstiness within a block and
@@ -67,7 +68,7 @@ class RecordedWorkload:
             raise ValueError("daily is zero throughout; give at least one positive number")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sessions:
     """Conversations: each turn repeats all that was said before and adds to it, which a prefix cache can reuse."""
 
@@ -89,7 +90,7 @@ class Sessions:
     """Tokens at the start of every prompt that all conversations share, such as a system prompt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Stream:
     """Requests of one client, or of many clients alike."""
 
@@ -115,7 +116,7 @@ class Stream:
     stream has a tenant, all have."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Synthetic:
     """Non-homogeneous arrivals: mean rate x daily shape x weekly shape x a Gamma level per burst window.
 
