@@ -154,12 +154,12 @@ class ReturningClients:
         )
         self.state.totals[retries.BUCKET] = rules[retries.BURST]
 
-    def advance(self, engine: State, *requests: Any) -> tuple[int, int]:
-        """As `kernel.run.advance`."""
-        arguments = (*requests[:-3], self._references, self._tenants, self._adapters, *requests[-3:])
+    def advance(self, engine: State, i: int, final: bool, until: int, *requests: Any) -> tuple[int, int]:
+        """As `entries.advance`, of the columns of requests up to their priorities; it knows the others."""
         play = advance_clients_informed if engine.parameters[col.INFORMED] else advance_clients
-        found: tuple[int, int] = play(engine, self.state, *arguments)
-        return found
+        others = (self._references, self._tenants, self._adapters)
+        result: tuple[int, int] = play(engine, self.state, i, final, until, *requests, *others)
+        return result
 
     @property
     def overtaken(self) -> int:

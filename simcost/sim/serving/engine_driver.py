@@ -155,7 +155,7 @@ class DataPlane:
             elif self.clients is None:
                 self._next, why = play(*self._requests, *where, *self.state)
             else:
-                self._next, why = self.clients.advance(self.state, *self._requests, self._priorities, *where)
+                self._next, why = self.clients.advance(self.state, *where, *self._requests, self._priorities)
             if why == col.UNTIL:
                 return
             if why == col.INPUT:

@@ -1,20 +1,18 @@
 """The entries of the data plane where clients send requests again, requests differ in priority, or the router looks at
-prefixes: as those of `run`, with what clients do in between.
+prefixes: as those of `entries`, with what clients do in between.
 
 At one instant what control set off comes first, then the impatient, then the gateway's queue, then requests, then those
 sent again.
 """
 
 from collections.abc import Callable
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index, priority_queues, rate_limits, retries
 from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue, look_up, set_adapter, set_tenant
-from simcost.sim.serving.engine.client_state import Clients
+from simcost.sim.serving.engine.client_state import Clients, Requests
 from simcost.sim.serving.engine.gateway import enter, memory_is_full, next_try, take_in
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import refuse, turn_away
@@ -35,19 +33,12 @@ def _play(
     tell_router: Callable[[State, int], None],
     s: State,
     c: Clients,
-    arrival_ns: col.Ints,
-    prompt: npt.NDArray[np.int32],
-    output: npt.NDArray[np.int32],
-    session: col.Ints,
-    priority: npt.NDArray[np.int16],
-    prefix: col.Ints,
-    tenant: npt.NDArray[np.int16],
-    adapter: npt.NDArray[np.int16],
+    sent: Requests,
     i: int,
     final: bool,
     until: int,
 ) -> tuple[int, int]:
-    """`advance_clients`, compiled for each of two kinds of routers. Count an array that stays long once."""
+    """`advance_clients`, compiled for each of two kinds of routers."""
     totals, most_wait, impatient = s.totals, c.rules[retries.MOST_WAIT], NIL
     priority_queues.take_in_returned(s, c)
     while True:
@@ -60,9 +51,9 @@ def _play(
             continue
         if memory_is_full(s):
             return i, col.MEMORY_FULL
-        if i == len(arrival_ns) and not final:
+        if i == len(sent.arrival_ns) and not final:
             return i, col.INPUT
-        new = arrival_ns[i] * s.parameters[col.TICKS_PER_NS] if i < len(arrival_ns) else NEVER
+        new = sent.arrival_ns[i] * s.parameters[col.TICKS_PER_NS] if i < len(sent.arrival_ns) else NEVER
         again, trial, gone = retries.next_retry(c), next_try(s, until), retries.next_to_give_up(s, c)
         t = min(new, again)
         held = trial <= t and trial < NEVER
@@ -95,29 +86,41 @@ def _play(
                 c.limits.rules[rate_limits.KNOWN_UNTIL] = t
                 continue
             if new <= again:
-                talk = session[i] if len(session) > 0 else NIL
-                rank = priority[i] if len(priority) > 0 else 0
-                known = prefix[i] if len(prefix) > 0 else 0
-                owner = tenant[i] if len(tenant) > 0 else 0
-                lora = adapter[i] if len(adapter) > 0 else NIL
-                retries.ask(s, c, t, prompt[i], output[i], talk, rank, known, owner, lora)
+                _ask(s, c, sent, i, t)
                 i += 1
             else:
                 retries.ask_again(s, c)
             x = _arrived(s, c, t)
         if x == NIL:
             continue
-        r = choose(s, c, x, t, held)
-        if r >= 0:
-            if held:
-                priority_queues.leave_band(s, c, x)
-            enqueue(s, r, x, t)
-        elif held:
-            continue
-        elif r == col.REFUSED:
-            turn_away(s, x, t, col.IS_REJECTED)
-        else:
-            priority_queues.hold_in_band(s, c, x, t)
+        _place(choose, s, c, x, t, held)
+
+
+@written_in
+def _place(
+    choose: Callable[[State, Clients, int, int, bool], int], s: State, c: Clients, x: int, t: int, held: bool
+) -> None:
+    """Request x, `held` at the gateway or new, goes to a replica, waits, or is refused."""
+    r = choose(s, c, x, t, held)
+    if r >= 0:
+        if held:
+            priority_queues.leave_band(s, c, x)
+        enqueue(s, r, x, t)
+    elif r == col.REFUSED and not held:
+        turn_away(s, x, t, col.IS_REJECTED)
+    elif not held:
+        priority_queues.hold_in_band(s, c, x, t)
+
+
+@inlined
+def _ask(s: State, c: Clients, sent: Requests, i: int, t: int) -> None:
+    """Request i is sent for the first time."""
+    session = sent.session[i] if len(sent.session) > 0 else NIL
+    priority = sent.priority[i] if len(sent.priority) > 0 else 0
+    prefix = sent.prefix[i] if len(sent.prefix) > 0 else 0
+    tenant = sent.tenant[i] if len(sent.tenant) > 0 else 0
+    adapter = sent.adapter[i] if len(sent.adapter) > 0 else NIL
+    retries.ask(s, c, t, sent.prompt[i], sent.output[i], session, priority, prefix, tenant, adapter)
 
 
 @written_in
@@ -173,77 +176,20 @@ def _arrived(s: State, c: Clients, t: int) -> int:
 
 
 @inlined
-def _tell_nobody(_s: State, _t: int) -> None:
+def _no_signals(_s: State, _t: int) -> None:
     """Routers without signals."""
 
 
 @lean_entry
-def advance_clients(
-    s: State,
-    c: Clients,
-    arrival_ns: col.Ints,
-    prompt: npt.NDArray[np.int32],
-    output: npt.NDArray[np.int32],
-    session: col.Ints,
-    priority: npt.NDArray[np.int16],
-    prefix: col.Ints,
-    tenant: npt.NDArray[np.int16],
-    adapter: npt.NDArray[np.int16],
-    i: int,
-    final: bool,
-    until: int,
-) -> tuple[int, int]:
-    """As `run.advance`; CLIENTS_FULL too: enlarge the full arrays, collect the rows of the clients, call again."""
-    return _play(
-        _route,
-        _tell_nobody,
-        s,
-        c,
-        arrival_ns,
-        prompt,
-        output,
-        session,
-        priority,
-        prefix,
-        tenant,
-        adapter,
-        i,
-        final,
-        until,
-    )
+def advance_clients(s: State, c: Clients, i: int, final: bool, until: int, *requests: Any) -> tuple[int, int]:
+    """As `entries.advance`, of the columns of `Requests`.
+
+    CLIENTS_FULL too: enlarge the full arrays, collect the rows of the clients, call again.
+    """
+    return _play(_route, _no_signals, s, c, Requests(*requests), i, final, until)
 
 
 @lean_entry
-def advance_clients_informed(
-    s: State,
-    c: Clients,
-    arrival_ns: col.Ints,
-    prompt: npt.NDArray[np.int32],
-    output: npt.NDArray[np.int32],
-    session: col.Ints,
-    priority: npt.NDArray[np.int16],
-    prefix: col.Ints,
-    tenant: npt.NDArray[np.int16],
-    adapter: npt.NDArray[np.int16],
-    i: int,
-    final: bool,
-    until: int,
-) -> tuple[int, int]:
+def advance_clients_informed(s: State, c: Clients, i: int, final: bool, until: int, *requests: Any) -> tuple[int, int]:
     """`advance_clients` where the router has signals or a memory, or the gateway has limits."""
-    return _play(
-        _route_informed,
-        tell_router_on_time,
-        s,
-        c,
-        arrival_ns,
-        prompt,
-        output,
-        session,
-        priority,
-        prefix,
-        tenant,
-        adapter,
-        i,
-        final,
-        until,
-    )
+    return _play(_route_informed, tell_router_on_time, s, c, Requests(*requests), i, final, until)

@@ -10,6 +10,19 @@ from simcost.sim.serving.engine.prefix_index import Prefixes
 from simcost.sim.serving.engine.rate_limits import Limits
 
 
+class Requests(NamedTuple):
+    """Requests by the time of their arrival, a column each; those from `session` on may be empty."""
+
+    arrival_ns: col.Ints
+    prompt: npt.NDArray[np.int32]
+    output: npt.NDArray[np.int32]
+    session: col.Ints
+    priority: npt.NDArray[np.int16]
+    prefix: col.Ints
+    tenant: npt.NDArray[np.int16]
+    adapter: npt.NDArray[np.int16]
+
+
 class Clients(NamedTuple):
     """State of clients; the driver owns the arrays."""
 

@@ -37,7 +37,7 @@ def _play(
     until: int,
 ) -> tuple[int, int]:
     """`advance_closed`, compiled for each of two kinds of routers."""
-    totals, mine, ticks_per_ns = s.totals, c.totals, s.parameters[col.TICKS_PER_NS]
+    totals, ticks_per_ns = s.totals, s.parameters[col.TICKS_PER_NS]
     while True:
         if len(s.rows) - totals[col.ROWS] < totals[col.IN_SYSTEM] + 1:
             return i, col.OUTPUT_FULL
@@ -53,15 +53,8 @@ def _play(
         t, trial = min(change, sending), next_try(s, until)
         held = trial <= t and trial < NEVER
         boundary = closed_loop.next_boundary(s)
-        if boundary < min(until, trial):
-            if mine[own.FINISHED] != boundary and boundary <= t:
-                tell_router(s, boundary)
-                finish_all(s, boundary)
-                mine[own.FINISHED] = boundary
-                continue
-            if boundary < t:
-                catch_up_all(s, boundary + 1)
-                continue
+        if boundary < min(until, trial) and _ended(tell_router, s, c, boundary, t):
+            continue
         if held:
             t = trial
             if totals[col.WAKE] != col.AT_ONCE:
@@ -83,25 +76,43 @@ def _play(
             i += 1
         if x == NIL:
             continue
-        r = choose(s, x, t)
-        if r >= 0:
-            if held:
-                leave_gate(s)
-            enqueue(s, r, x, t)
-        elif held:
-            continue
-        elif r == col.REFUSED:
-            turn_away(s, x, t, col.IS_REJECTED)
-        else:
-            hold(s, x, t)
+        _place(choose, s, x, t, held)
     tell_router(s, until - 1)
     drop_at_gate(s, until)
     note(s, until)
     return i, col.UNTIL
 
 
+@written_in
+def _ended(tell_router: Callable[[State, int], None], s: State, c: ClosedLoop, boundary: int, t: int) -> bool:
+    """Play the ends of steps at a boundary up to t, then the beginnings; False if there is nothing to play."""
+    if c.totals[own.FINISHED] != boundary and boundary <= t:
+        tell_router(s, boundary)
+        finish_all(s, boundary)
+        c.totals[own.FINISHED] = boundary
+        return True
+    if boundary < t:
+        catch_up_all(s, boundary + 1)
+        return True
+    return False
+
+
+@written_in
+def _place(choose: Callable[[State, int, int], int], s: State, x: int, t: int, held: bool) -> None:
+    """Request x, `held` at the gateway or new, goes to a replica, waits, or is refused."""
+    r = choose(s, x, t)
+    if r >= 0:
+        if held:
+            leave_gate(s)
+        enqueue(s, r, x, t)
+    elif r == col.REFUSED and not held:
+        turn_away(s, x, t, col.IS_REJECTED)
+    elif not held:
+        hold(s, x, t)
+
+
 @inlined
-def _tell_nobody(_s: State, _t: int) -> None:
+def _no_signals(_s: State, _t: int) -> None:
     """Routers without signals."""
 
 
@@ -118,7 +129,7 @@ def advance_closed(
     until: int,
 ) -> tuple[int, int]:
     """As `entries.advance`: requests i, i+1, ... are sent by clients, none before its `arrival_ns`."""
-    return _play(route, _tell_nobody, s, c, arrival_ns, prompt, output, think_ns, i, final, until)
+    return _play(route, _no_signals, s, c, arrival_ns, prompt, output, think_ns, i, final, until)
 
 
 @lean_entry
@@ -133,5 +144,5 @@ def advance_closed_informed(
     final: bool,
     until: int,
 ) -> tuple[int, int]:
-    """`advance_closed` where the router has signals or a memory, or the door has limits."""
+    """`advance_closed` where the router has signals or a memory, or the gateway has limits."""
     return _play(route_informed, tell_router_on_time, s, c, arrival_ns, prompt, output, think_ns, i, final, until)
