@@ -22,9 +22,6 @@ class EmptyRun:
 class Nothing:
     """A task that returns at once."""
 
-    def check_inputs(self) -> None:
-        """There are none."""
-
     def __call__(self, run: EmptyRun, tell: Tell) -> int:
         """The number."""
         del tell

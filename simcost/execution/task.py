@@ -45,9 +45,6 @@ Result_co = TypeVar("Result_co", covariant=True)
 class Task(Protocol[Run_contra, Result_co]):
     """Work on runs of one kind, as plain data: it is written to a file once, and opened once in each worker."""
 
-    def check_inputs(self) -> None:
-        """Check that the files it reads are those of the command. Raises RunError."""
-
     def __call__(self, run: Run_contra, tell: Tell) -> Result_co:
         """Result of a run."""
 

@@ -12,7 +12,7 @@ from hashlib import file_digest
 from pathlib import Path
 from platform import node
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from simcost.errors import RunError
 from simcost.outputs import new_draft, writing
@@ -54,6 +54,14 @@ class TaskReference:
             ) from error
 
 
+@runtime_checkable
+class ReadsInputs(Protocol):
+    """A task that reads files of the command in its workers."""
+
+    def check_inputs(self) -> None:
+        """Check that they are those that the command has read. Raises RunError."""
+
+
 @lru_cache(maxsize=HELD)
 def _opened(reference: TaskReference) -> Any:
     own = tuple(sorted(reference.versions_of().items()))
@@ -65,7 +73,8 @@ def _opened(reference: TaskReference) -> Any:
         ]
         raise RunError(f"worker on {node()}: {'; '.join(differing)}; install the same on all workers")
     task = _read(reference)
-    task.check_inputs()
+    if isinstance(task, ReadsInputs):
+        task.check_inputs()
     return task
 
 

@@ -50,9 +50,6 @@ class RunJobs:
     question: ResolvedScenario
     fresh: bool
 
-    def check_inputs(self) -> None:
-        """Nothing to check: the jobs are in the task."""
-
     def __call__(self, run: JobRun, tell: Tell) -> dict[Key, TrainedSide]:
         """The parts by plan and replication."""
         del tell  # jobs are run in one go

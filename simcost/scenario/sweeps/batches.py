@@ -113,11 +113,8 @@ class SweepRuns:
         self._settled: dict[str, _Settled] = {}
 
     def __reduce__(self) -> tuple[type[SweepRuns], tuple[LoadedScenario, pa.Schema]]:
-        """Another process settles for itself."""
+        """Another process settles for itself, so that rows name the inputs that it has read."""
         return SweepRuns, (self._loaded, self._columns)
-
-    def check_inputs(self) -> None:
-        """Nothing to check: each process settles for itself, so that rows name the inputs that it has read."""
 
     def __call__(self, run: SweepBatch, tell: Callable[[float], None]) -> int:
         """Simulate a batch and write its rows; returns their number."""

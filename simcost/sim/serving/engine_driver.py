@@ -74,6 +74,9 @@ class DataPlane:
             ticks; none = all replicas are those of `pool`.
     """
 
+    _requests: tuple[Ints, Tokens, Tokens, Ints]
+    _priorities: npt.NDArray[np.int16]
+
     def __init__(
         self,
         pool: Pool,
@@ -102,8 +105,6 @@ class DataPlane:
         self.clock, self._kernel = clock, entries
         self._base_ticks = [int(one.base[0]) for _, one in kinds] or [int(clock.base[0])]
         self._arrivals, self._next, self._final = arrivals, 0, False
-        self._requests: tuple[Ints, Tokens, Tokens, Ints]
-        self._priorities: npt.NDArray[np.int16]
         self._admission = pool.admission
         first = next(arrivals, None)
         self.clients = _clients(pool, clock, windows, on_rows, first, closed)
