@@ -18,24 +18,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from measure import show
+from measure import SMALL_SCENARIO, show
 
-SCENARIO = """\
-scenario: kills
-model: llama-3.2-1b
-horizon: 10min
-seeds: {seeds}
-workload: {{kind: synthetic, rate: 5/s, lengths: {{prompt_median: 100, output_median: 20}}}}
-slo: {{ttft: 1s, attainment: 95%}}
-plans:
-  - name: one
-    replica: {{accelerator: l4}}
-    buy: {{offer: aws/g6.xlarge}}
-    scaling: {{kind: fixed, replicas: 1}}
+SCALED = """\
   - name: scaled
-    replica: {{accelerator: l4}}
-    buy: {{offer: aws/g6.xlarge}}
-    scaling: {{kind: target-concurrency, target: 2, min: 1, max: 3, start: 2, scale_down_delay: 1min}}
+    replica: {accelerator: l4}
+    buy: {offer: aws/g6.xlarge}
+    scaling: {kind: target-concurrency, target: 2, min: 1, max: 3, start: 2, scale_down_delay: 1min}
 """
 MARK = "SIMCOST_BENCH_KILLS"
 WORKERS = ("simcost.execution.worker", "spawn_main", "ray::")
@@ -47,7 +36,7 @@ GONE_S = 30.0
 
 
 def begin(folder: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
-    words = ["run", "kills.yaml", "--out", "out", "--jobs", str(options.jobs), "--quiet", "--engine", options.engine]
+    words = ["run", "small.yaml", "--out", "out", "--jobs", str(options.jobs), "--quiet", "--engine", options.engine]
     limit = ["--time-limit", "10min"] if options.engine == "local" else []  # all runs in worker processes
     return subprocess.Popen(
         [sys.executable, "-m", "simcost.cli", *words, *limit],
@@ -135,7 +124,7 @@ def main() -> None:
     chance, counts, gone_s = random.Random(options.seed), Counter[str](), 0.0
     with tempfile.TemporaryDirectory() as home:
         folders = (Path(home) / f"round-{number}" for number in range(10_000))
-        text = SCENARIO.format(seeds=options.runs // 2)
+        text = SMALL_SCENARIO.format(horizon="10min", seeds=options.runs // 2, rate="5/s") + SCALED
         reference = new(next(folders), text)
         for _ in range(2):  # the first time it may also compile
             shutil.rmtree(reference / "out", ignore_errors=True)
@@ -165,7 +154,7 @@ def main() -> None:
 
 def new(folder: Path, text: str) -> Path:
     folder.mkdir()
-    (folder / "kills.yaml").write_text(text, encoding="utf-8")
+    (folder / "small.yaml").write_text(text, encoding="utf-8")
     return folder
 
 

@@ -15,6 +15,21 @@ from typing import Any
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 VERSIONS = ("simcost", "numba", "numpy", "pyarrow", "simpy")
 
+SMALL_SCENARIO = """\
+scenario: small
+model: llama-3.2-1b
+horizon: {horizon}
+seeds: {seeds}
+workload: {{kind: synthetic, rate: {rate}, lengths: {{prompt_median: 100, output_median: 20}}}}
+slo: {{ttft: 1s, attainment: 95%}}
+plans:
+  - name: one
+    replica: {{accelerator: l4}}
+    buy: {{offer: aws/g6.xlarge}}
+    scaling: {{kind: fixed, replicas: 1}}
+"""
+"""Scenario of small runs, to which further plans may be added."""
+
 
 def in_process(script: str, *arguments: str) -> dict[str, Any]:
     """Run `python script --part ...` to its end; its last line of stdout is a JSON object, to which the CPU

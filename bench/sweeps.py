@@ -21,18 +21,7 @@ from simcost.scenario.sweeps.sweep import SweepOptions, sweep
 from simcost.studies.results.study import ResultQuery, selected
 
 SEEDS, ROWS = 5, 10_000
-SCENARIO = """\
-scenario: small
-model: llama-3.2-1b
-horizon: 5min
-seeds: {seeds}
-workload: {{kind: synthetic, rate: 1/s, lengths: {{prompt_median: 100, output_median: 20}}}}
-slo: {{ttft: 1s, attainment: 95%}}
-plans:
-  - name: one
-    replica: {{accelerator: l4}}
-    buy: {{offer: aws/g6.xlarge}}
-    scaling: {{kind: fixed, replicas: 1}}
+SWEEP = """\
 sweep:
   matrix: {{scaling.replicas: [1, 2, 3, 4, 5]}}
   latin_hypercube:
@@ -56,7 +45,8 @@ def main() -> None:
 def swept(folder: Path, plans: int, name: str) -> dict[str, Any]:
     """One sweep in one thread: new, again, listed."""
     file, out = folder / f"{name}.yaml", folder / name
-    file.write_text(SCENARIO.format(seeds=SEEDS, samples=plans // 5), encoding="utf-8")
+    scenario = measure.SMALL_SCENARIO.format(horizon="5min", seeds=SEEDS, rate="1/s")
+    file.write_text(scenario + SWEEP.format(samples=plans // 5), encoding="utf-8")
     simulated_s, real = 0.0, batches.simulated
 
     def timed(*given: Any, **named: Any) -> Any:

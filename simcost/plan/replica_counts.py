@@ -33,6 +33,27 @@ class ReplicaBounds:
         return replace(self, **bounds)  # type: ignore[type-var]  # a dataclass with these fields
 
 
+class StartingReplicas(ReplicaBounds):
+    """Base of policies that scale between `min` and `max` replicas, and begin with `start`, or else with `min`."""
+
+    __slots__ = ()
+    min: int
+    max: int
+    start: int | None
+
+    def __post_init__(self) -> None:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+
+    def initial(self) -> int:
+        """Replicas at the start."""
+        return self.min if self.start is None else self.start
+
+    def starting_with(self, replicas: int) -> Self:
+        """The same, with other replicas at time 0."""
+        return replace(self, start=replicas)  # type: ignore[type-var]  # a dataclass with these fields
+
+
 def times(count: int, factor: float) -> int:
     """A count in proportion, rounded up."""
     return ceil(count * factor - 1e-9)

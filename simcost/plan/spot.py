@@ -25,6 +25,12 @@ class SpotRules:
     pace: ClassVar[Pace] = "as-it-comes"
     on_demand_from_start: ClassVar[bool] = False
     safety_net: ClassVar[bool] = True
+    name: ClassVar[str]
+
+    @property
+    def label(self) -> str:
+        """Display name of the policy."""
+        return self.name
 
     def parts(self) -> int:
         """Equal parts of work and deadline, each with its own safety net."""
@@ -37,11 +43,7 @@ class OnDemandOnly(SpotRules):
 
     kind: Literal["on-demand"] = "on-demand"
     on_demand_from_start: ClassVar[bool] = True
-
-    @property
-    def label(self) -> str:
-        """Display name of the policy."""
-        return "On-demand only"
+    name: ClassVar[str] = "On-demand only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,7 @@ class SpotOnly(SpotRules):
 
     kind: Literal["spot-only"] = "spot-only"
     safety_net: ClassVar[bool] = False
-
-    @property
-    def label(self) -> str:
-        """Display name of the policy."""
-        return "Spot only"
+    name: ClassVar[str] = "Spot only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +60,7 @@ class Greedy(SpotRules):
     """Spot whenever it can be had, else idle, until the safety net catches."""
 
     kind: Literal["greedy"] = "greedy"
-
-    @property
-    def label(self) -> str:
-        """Display name of the policy."""
-        return "Greedy"
+    name: ClassVar[str] = "Greedy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +87,7 @@ class UniformProgress(SpotRules):
 
     kind: Literal["uniform-progress"] = "uniform-progress"
     pace: ClassVar[Pace] = "even"
-
-    @property
-    def label(self) -> str:
-        """Display name of the policy."""
-        return "Uniform Progress"
+    name: ClassVar[str] = "Uniform Progress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +96,7 @@ class UniformProgressPlain(SpotRules):
 
     kind: Literal["up-plain"] = "up-plain"
     pace: ClassVar[Pace] = "even-plain"
-
-    @property
-    def label(self) -> str:
-        """Display name of the policy."""
-        return "Uniform Progress without hysteresis"
+    name: ClassVar[str] = "Uniform Progress without hysteresis"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

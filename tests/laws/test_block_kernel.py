@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from support.blocks import blocks
+from support.pools import step
 from support.vectors import document
 
 from simcost.ledger.requests import LatencyLimits
-from simcost.perf import StepTime
 from simcost.plan import Batching, Fixed
 from simcost.plan.serving import PrefixCaching
 from simcost.sim.clock import Clock
@@ -27,16 +27,7 @@ pytestmark = pytest.mark.slow
 
 HORIZON = 10**9
 APART = 300_000  # ticks between two turns of a conversation: the first has ended then
-STEP = StepTime(
-    a_s=1,
-    b_s_per_token=0,
-    c_s_per_sequence=0,
-    d_s_per_token=0,
-    q_s_per_pair=0,
-    provenance="given",
-    source="test",
-    sigma=0,
-)
+STEP = step(1)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Dynamic batching: the engine equals a batcher in plain Python, and obeys closed forms."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 from batched_naively import batched
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.pools import step
 
 from simcost.ledger.requests import Ledger
-from simcost.perf import StepTime
 from simcost.plan import Batching, Fixed, RoundRobin
 from simcost.sim import Pool, simulate
 from simcost.trace.requests.batch import RequestBatch
@@ -23,20 +24,10 @@ LATENCY_MS = (4, 5, 5, 7, 8, 12, 13, 20)
 
 
 def pool(window_ms: int, most: int, replicas: int = 1) -> Pool:
-    step = StepTime(
-        a_s=0,
-        b_s_per_token=0,
-        c_s_per_sequence=0,
-        d_s_per_token=0,
-        q_s_per_pair=0,
-        provenance="given",
-        source="test",
-        sigma=0,
-        base=tuple((size, ms / 1000) for size, ms in enumerate(LATENCY_MS, 1)),
-    )
+    base = tuple((size, ms / 1000) for size, ms in enumerate(LATENCY_MS, 1))
     return Pool(
         name="classifier",
-        step=step,
+        step=replace(step(0), base=base),
         kv_capacity_tokens=10**6,
         scaling=Fixed(replicas=replicas),
         batching=Batching(window=window_ms / 1000, max_batch=most).of_sequences,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import stepwise
 from support.blocks import blocks
+from support.pools import step
 
 from simcost.ledger.requests import LatencyLimits
-from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.routers import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
@@ -35,16 +35,7 @@ from simcost.trace.workload.closed import ClosedWorkload
 MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
 MOST_RETRIES = 2
 SEEN = ("steps", "preemptions", "rejected", "timed_out", "completed", "lost", "held", "requeued", "overflowed")
-STEP = StepTime(
-    a_s=1,
-    b_s_per_token=0,
-    c_s_per_sequence=0,
-    d_s_per_token=0,
-    q_s_per_pair=0,
-    provenance="given",
-    source="test",
-    sigma=0,
-)
+STEP = step(1)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from math import factorial, log
 
 import numpy as np
 import pytest
+from support.pools import step
 
 from simcost.ledger.requests import LatencyLimits, Ledger
-from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, RoundRobin
 from simcost.sim import Pool, simulate
 from simcost.trace.requests.batch import RequestBatch
@@ -16,19 +16,9 @@ ONE_AT_A_TIME = Batching(max_num_seqs=1, max_num_batched_tokens=10**6)
 
 
 def pool(replicas: int, *, a_s: float, b_s: float) -> Pool:
-    time = StepTime(
-        a_s=a_s,
-        b_s_per_token=b_s,
-        c_s_per_sequence=0,
-        d_s_per_token=0,
-        q_s_per_pair=0,
-        provenance="given",
-        source="test",
-        sigma=0,
-    )
     return Pool(
         name="queue",
-        step=time,
+        step=step(a_s, b_s),
         kv_capacity_tokens=10**6,
         scaling=Fixed(replicas=replicas),
         batching=ONE_AT_A_TIME,

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from support.pools import step
 
 from simcost.ledger.requests import RequestOutcomes
-from simcost.perf import StepTime
 from simcost.plan import Admission, Batching, Fixed, LeastOutstanding, PowerOfTwo, RoundRobin, Router
 from simcost.plan.routing import EndpointPicker, Weighted
 from simcost.plan.routing.routers import LowestRate, RayPowerOfTwo, Session, VllmDataParallel
@@ -21,16 +21,7 @@ from simcost.trace.requests.readers import import_trace
 from simcost.trace.requests.store import read_with_sessions
 
 SERVERS, MU, COUNT = 5, 2.0, 200_000
-STEP = StepTime(
-    a_s=6e-3,
-    b_s_per_token=16e-6,
-    c_s_per_sequence=13e-6,
-    d_s_per_token=42e-9,
-    q_s_per_pair=0,
-    provenance="given",
-    source="test",
-    sigma=0,
-)
+STEP = step(6e-3, 16e-6, 13e-6, 42e-9)
 
 
 def lone_servers(admission: Admission) -> Pool:

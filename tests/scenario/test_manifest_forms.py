@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scenarios import SMALL, write
+from support.scenarios import SMALL, YAML_WORDS, write
 
 from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.plan.autoscaling import AwsScaling, Fixed, Hpa, RayServe
@@ -325,24 +325,7 @@ def test_the_inputs_at_hand_are_read_or_refused_with_a_remedy_that_fits(shared: 
     assert find_faults(folder / "sc-ttftext.yaml") == []
 
 
-WORDS = [
-    "",
-    "x",
-    "0",
-    "-1",
-    "null",
-    "[]",
-    "{}",
-    ":",
-    '"',
-    "1e99",
-    "true",
-    "\n",
-    "  ",
-    "!Ref ",
-    "Fn::Sub",
-    "or vector(0)",
-]
+WORDS = [*YAML_WORDS, "!Ref ", "Fn::Sub", "or vector(0)"]
 
 
 @given(data=st.data())

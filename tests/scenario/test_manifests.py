@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.scenarios import YAML_WORDS
 
 from simcost.errors import FaultsError, SimcostError
 from simcost.plan import Admission
@@ -504,27 +505,7 @@ def test_no_change_of_a_manifest_ends_in_anything_but_an_answer_or_faults(
     for _ in range(data.draw(st.integers(1, 3))):
         start = data.draw(st.integers(0, len(text)))
         length = data.draw(st.integers(0, 12))
-        word = data.draw(
-            st.sampled_from(
-                [
-                    "",
-                    "x",
-                    "0",
-                    "-1",
-                    "null",
-                    "[]",
-                    "{}",
-                    ":",
-                    '"',
-                    "1e99",
-                    "true",
-                    "\n",
-                    "  ",
-                    "Percent",
-                    "{{ .a }}",
-                ]
-            )
-        )
+        word = data.draw(st.sampled_from([*YAML_WORDS, "Percent", "{{ .a }}"]))
         text = text[:start] + word + text[start + length :]
     path = tmp_path_factory.mktemp("any") / "manifest.yaml"
     path.write_text(text, encoding="utf-8")

@@ -8,23 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.pools import step
 
-from simcost.perf import StepTime
 from simcost.plan import Batching, Fixed
 from simcost.sim import Pool, simulate
 from simcost.sim.serving.replay import replay
 from simcost.trace.requests.batch import RequestBatch
 
-STEP = StepTime(
-    a_s=0.01,
-    b_s_per_token=4e-5,
-    c_s_per_sequence=2e-5,
-    d_s_per_token=1e-7,
-    q_s_per_pair=0.0,
-    provenance="given",
-    source="",
-    sigma=0.0,
-)
+STEP = step(0.01, 4e-5, 2e-5, 1e-7)
 BATCHING = Batching(max_num_seqs=8, max_num_batched_tokens=512)
 
 

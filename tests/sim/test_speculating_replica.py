@@ -1,9 +1,11 @@
 """A replica that speculates: requests take as many steps as acceptance says, and their last step is cut."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from support.pools import step
 
-from simcost.perf import StepTime
 from simcost.perf.acceptance import constant_rates, expected_steps, rates_of_length
 from simcost.perf.drafting import Drafting
 from simcost.plan import Batching
@@ -19,18 +21,8 @@ def steps_of(rates: tuple[float, ...], outputs: np.ndarray) -> np.ndarray:
     requests = RequestBatch(
         np.arange(count, dtype=np.int64) * 10**10, np.full(count, 10, np.int32), outputs.astype(np.int32)
     )
-    step = StepTime(
-        a_s=STEP_S,
-        b_s_per_token=0,
-        c_s_per_sequence=0,
-        d_s_per_token=0,
-        q_s_per_pair=0,
-        provenance="given",
-        source="test",
-        sigma=0,
-        draft=Drafting(rates=rates, slots=2 * len(rates), base=((0, 0.0), (1, DRAFT_S))),
-    )
-    found = replay(requests, step, batching=Batching(), kv_capacity_tokens=10_000)
+    draft = Drafting(rates=rates, slots=2 * len(rates), base=((0, 0.0), (1, DRAFT_S)))
+    found = replay(requests, replace(step(STEP_S), draft=draft), batching=Batching(), kv_capacity_tokens=10_000)
     assert found.ttft_s == pytest.approx(STEP_S)  # the prefill drafts nothing
     steps = (found.e2e_s - found.ttft_s) / (STEP_S + DRAFT_S)
     assert steps == pytest.approx(np.rint(steps))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+from support.commands import TINY
 from support.focus_files import DIRTY, HEAD
 
 from simcost.cli.main import main
@@ -195,23 +196,6 @@ applications:
         indent=1,
     ),
 }
-SCENARIO = """\
-scenario: tiny
-model: llama-3.2-1b
-horizon: 10min
-seeds: 2
-workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}
-slo: {ttft: 1s, attainment: 95%}
-plans:
-  - name: one
-    replica: {accelerator: l4}
-    buy: {offer: aws/g6.xlarge}
-    scaling: {kind: fixed, replicas: 1}
-  - name: scaled
-    replica: {accelerator: l4}
-    buy: {offer: aws/g6.xlarge}
-    scaling: {kind: target-concurrency, target: 2, min: 1, max: 3, start: 2, scale_down_delay: 1min}
-"""
 PLAN = "purchasing: p\ncommitments: [{kind: savings-plan, commitment: 50, discount: 0.3}]\n"
 SPOT = (
     "train",
@@ -372,7 +356,7 @@ OTHERS = (
         )
         for name, text in MANIFESTS.items()
     ),
-    ("scenario", "yaml", SCENARIO.encode, ("check", "FILE"), "structure"),
+    ("scenario", "yaml", TINY.encode, ("check", "FILE"), "structure"),
 )
 
 

@@ -5,22 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.pools import step
 
 from simcost.perf import StepTime
 from simcost.plan import Batching
 from simcost.sim.serving.replay import ReplayedLatencies, replay
 from simcost.trace.requests.batch import RequestBatch
 
-TRUTH = StepTime(
-    a_s=0.013,
-    b_s_per_token=4.5e-5,
-    c_s_per_sequence=4e-5,
-    d_s_per_token=1.3e-7,
-    q_s_per_pair=2.5e-9,
-    provenance="given",
-    source="",
-    sigma=0.0,
-)
+TRUTH = step(0.013, 4.5e-5, 4e-5, 1.3e-7, 2.5e-9)
 OVERHEAD_S = 0.03
 BATCHING = Batching(max_num_seqs=32, max_num_batched_tokens=1024)
 KV_TOKENS = 200_000

@@ -7,6 +7,9 @@ from typing import Any
 from simcost.ledger.request_tables import OUTCOMES
 from simcost.ledger.requests import Ledger
 
+YAML_WORDS = ("", "x", "0", "-1", "null", "[]", "{}", ":", '"', "1e99", "true", "\n", "  ")
+"""Words by which a change of a YAML text may break it."""
+
 SMALL = """\
 scenario: small
 model: llama-3.2-1b

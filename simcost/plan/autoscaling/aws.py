@@ -7,14 +7,13 @@ the shape of the alarms, the margin below the target, the rounding of the propor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import ceil, inf, isfinite
-from typing import Annotated, ClassVar, Literal, Self, TypedDict
+from typing import Annotated, ClassVar, Literal, TypedDict
 
 from annotated_types import Ge, Gt, Lt, MinLen
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
-from simcost.plan.replica_counts import ReplicaBounds
+from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
@@ -202,7 +201,7 @@ class AwsState(TypedDict):
 
 
 @record
-class AwsScaling(ReplicaBounds):
+class AwsScaling(StartingReplicas):
     """A scalable target with its policies: out if any asks, in only if all of target tracking agree; the largest
     capacity wins.
     """
@@ -219,22 +218,10 @@ class AwsScaling(ReplicaBounds):
     policies: Annotated[tuple[ScalingPolicy, ...], MinLen(1)]
     """Out if any asks, in only if all agree."""
 
-    def __post_init__(self) -> None:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is above max ({self.max})")
-
     @property
     def interval(self) -> float:
         """The shortest period of an alarm."""
         return min(policy.period for policy in self.policies)
-
-    def initial(self) -> int:
-        """Replicas at the start."""
-        return self.min if self.start is None else self.start
-
-    def starting_with(self, replicas: int) -> Self:
-        """The same, with other replicas at time 0."""
-        return replace(self, start=replicas)
 
     def fresh(self) -> AwsState:
         """Alarms without data."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated, ClassVar, Literal, Self, TypedDict
+from typing import Annotated, ClassVar, Literal, TypedDict
 
 from annotated_types import Ge, MinLen
 
@@ -25,7 +24,7 @@ from simcost.plan.autoscaling.hpa_behavior import (
 )
 from simcost.plan.autoscaling.hpa_metrics import Metric, Patience, Proposal, Tolerance, propose
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
-from simcost.plan.replica_counts import ReplicaBounds
+from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
@@ -45,7 +44,7 @@ class HpaState(TypedDict):
 
 
 @record
-class Hpa(ReplicaBounds):
+class Hpa(StartingReplicas):
     """Replicas such that each metric meets its target: the most that any metric asks for, held back by the
     stabilization windows and limited in speed. Decides exactly as the controller of Kubernetes does.
     """
@@ -73,18 +72,6 @@ class Hpa(ReplicaBounds):
     """Time after the start in which CPU usage counts only if it was sampled since the pod became ready."""
     readiness_delay: Seconds = 30.0
     """Time after the start in which becoming unready counts as never having been ready."""
-
-    def __post_init__(self) -> None:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is above max ({self.max})")
-
-    def initial(self) -> int:
-        """Replicas at the start."""
-        return self.min if self.start is None else self.start
-
-    def starting_with(self, replicas: int) -> Self:
-        """The same, with other replicas at time 0."""
-        return replace(self, start=replicas)
 
     def fresh(self) -> HpaState:
         """A controller that has seen nothing."""

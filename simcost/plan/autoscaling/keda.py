@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from math import gcd, isnan, nan
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypedDict
 
 from annotated_types import Ge, Gt, MinLen
 
@@ -20,7 +20,7 @@ from simcost.plan.autoscaling.cron import next_after, parse_cron
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Hpa, HpaState
 from simcost.plan.autoscaling.hpa_metrics import Metric
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
-from simcost.plan.replica_counts import ReplicaBounds
+from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Seconds
 
@@ -183,7 +183,7 @@ class KedaState(TypedDict):
 
 
 @record
-class Keda(ReplicaBounds):
+class Keda(StartingReplicas):
     """Scales from zero and to zero by whether a trigger is active, and above by an HPA. Decides as KEDA does."""
 
     kind: Literal["keda"] = "keda"
@@ -236,14 +236,6 @@ class Keda(ReplicaBounds):
     def interval(self) -> float:
         """So that both loops are due at steps only."""
         return gcd(ns(self.polling), ns(self.sync)) / NS_PER_S
-
-    def initial(self) -> int:
-        """Replicas at the start."""
-        return self.min if self.start is None else self.start
-
-    def starting_with(self, replicas: int) -> Self:
-        """The same, with other replicas at time 0."""
-        return replace(self, start=replicas)
 
     def fresh(self) -> KedaState:
         """Both loops before anything happened."""

@@ -6,14 +6,13 @@ Semantics: ray 2.60 ray/serve/autoscaling_policy.py and config.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import ceil, fsum, isnan
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self, TypedDict
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypedDict
 
 from annotated_types import Gt
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
-from simcost.plan.replica_counts import ReplicaBounds
+from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
 
@@ -51,7 +50,7 @@ class RequestLoad(NamedTuple):
 
 
 @record
-class RayServe(ReplicaBounds):
+class RayServe(StartingReplicas):
     """Requests running and queued per replica near a target; a change must be wanted for its whole delay."""
 
     kind: Literal["ray-serve"] = "ray-serve"
@@ -84,17 +83,9 @@ class RayServe(ReplicaBounds):
     push: Seconds = 10.0
     """Between two reports of requests to the controller; 0 = each decision sees the newest."""
 
-    def __post_init__(self) -> None:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is above max ({self.max})")
-
     def initial(self) -> int:
         """Replicas at the start."""
         return min(max(self.min if self.start is None else self.start, self.min), self.max)
-
-    def starting_with(self, replicas: int) -> Self:
-        """The same, with other replicas at time 0."""
-        return replace(self, start=replicas)
 
     def fresh(self) -> RayState:
         """Nothing seen, nothing wanted."""

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 from annotated_types import Ge, Gt, MinLen
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
-from simcost.plan.replica_counts import ReplicaBounds, times
+from simcost.plan.replica_counts import ReplicaBounds, StartingReplicas, times
 from simcost.record import record
 from simcost.units import SECONDS_PER_DAY, Count, PositiveCount, PositiveSeconds, Seconds, TimeOfDay
 
@@ -139,7 +139,7 @@ class ConcurrencyState(TypedDict):
 
 
 @record
-class TargetConcurrency(ReplicaBounds):
+class TargetConcurrency(StartingReplicas):
     """Keep the requests in flight per replica near a target.
 
     desired = ceil(mean in-flight over `window` / target), held between min and max; it falls only to the
@@ -170,14 +170,6 @@ class TargetConcurrency(ReplicaBounds):
             raise ValueError(f"min ({self.min}) is above max ({self.max})")
         if self.start is not None and self.start > self.max:
             raise ValueError(f"start ({self.start}) is above max ({self.max})")
-
-    def initial(self) -> int:
-        """Replicas at the start."""
-        return self.min if self.start is None else self.start
-
-    def starting_with(self, replicas: int) -> Self:
-        """The same, with other replicas at time 0."""
-        return replace(self, start=replicas)
 
     def fresh(self) -> ConcurrencyState:
         """The start is wanted at time 0."""
@@ -237,10 +229,6 @@ class Predictive(ReplicaBounds):
     """True if the observed demand counts too, so that a surprise is followed."""
     interval: PositiveSeconds = 60.0
     """Between two decisions."""
-
-    def __post_init__(self) -> None:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is above max ({self.max})")
 
     def initial(self) -> int:
         """Replicas that the first moments need."""

@@ -19,7 +19,7 @@ from simcost.plan.autoscaling.dynamo import DynamoPlanner
 from simcost.plan.autoscaling.hpa import Hpa, HpaState
 from simcost.plan.autoscaling.keda import Keda, KedaState
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
-from simcost.plan.replica_counts import ReplicaBounds
+from simcost.plan.replica_counts import ReplicaBounds, StartingReplicas
 from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
@@ -128,7 +128,7 @@ class WvaState(TypedDict):
 
 
 @record
-class Wva(ReplicaBounds):
+class Wva(StartingReplicas):
     """Replicas of one variant by how saturated they are; published for an HPA or KEDA to follow (see `chain`)."""
 
     kind: Literal["wva"] = "wva"
@@ -144,18 +144,6 @@ class Wva(ReplicaBounds):
     """Replicas at time 0, already warm; None = min."""
     interval: PositiveSeconds = 15.0
     """Between two analyses."""
-
-    def __post_init__(self) -> None:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is above max ({self.max})")
-
-    def initial(self) -> int:
-        """Replicas at the start."""
-        return self.min if self.start is None else self.start
-
-    def starting_with(self, replicas: int) -> Self:
-        """The same, with other replicas at time 0."""
-        return replace(self, start=replicas)
 
     def fresh(self) -> WvaState:
         """Nothing observed."""
