@@ -152,10 +152,10 @@ def _identity(path: Path) -> object:
 
 def _streams() -> set[object]:
     """Files that stdin, stdout and stderr are redirected to."""
-    found = set[object]()
+    result = set[object]()
     for number in _STREAMS:
         with suppress(OSError):
             status = os.fstat(number)
             if S_ISREG(status.st_mode):
-                found.add((status.st_dev, status.st_ino))
-    return found
+                result.add((status.st_dev, status.st_ino))
+    return result

@@ -24,11 +24,11 @@ def record(cls: type[T]) -> type[T]:
     >>> Price(usd_per_h=2.5), Price(usd_per_h=2.5) == Price(usd_per_h=2.5, minimum_s=60.0)
     (Price(usd_per_h=2.5, minimum_s=60.0), True)
     """
-    made = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=True)(cls)
-    for name, method in _methods(fields(made)).items():  # type: ignore[arg-type]  # it is a dataclass now
+    result = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=True)(cls)
+    for name, method in _methods(fields(result)).items():  # type: ignore[arg-type]  # it is a dataclass now
         if name not in cls.__dict__:
-            setattr(made, name, method)
-    return made
+            setattr(result, name, method)
+    return result
 
 
 def _methods(own: Sequence[Field[Any]]) -> Mapping[str, Callable[..., Any]]:

@@ -161,9 +161,9 @@ class Formatted(str):
 
     def __new__(cls, text: str, value: float) -> Self:
         """The text of a value."""
-        made = super().__new__(cls, text)
-        made.value = float(value)
-        return made
+        result = super().__new__(cls, text)
+        result.value = float(value)
+        return result
 
     def __getnewargs__(self) -> tuple[str, float]:  # type: ignore[override]  # str has one argument
         return str(self), self.value

@@ -24,7 +24,7 @@ _CHANGED = " with changes"
 
 
 def _silent(_share: float, _what: str) -> None:
-    """Progress that nobody asked for."""
+    """Progress that is not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,11 +171,11 @@ def _in_effect(usage: UsageRows, rows: Ints, line: Ints, lines: Sequence[Line], 
 def _metered_ends(usage: UsageRows, rows: Ints, runs: MachineRuns, catalog: "Catalog") -> Floats:
     """Ends of rows as the providers meter runs: what granularity and minimum add lies behind the last row."""
     final = float(usage.end_s.max()) if usage.horizon_s is None else usage.horizon_s
-    found = usage.end_s[rows].copy()
+    result = usage.end_s[rows].copy()
     providers = np.array([key[0] for key in usage.keys])[usage.line[rows]]
     for provider in np.unique(providers):
         rule = catalog.billing_rule(str(provider))
         ends = (providers == provider) & runs.last
         start, end = runs.start_s[ends], runs.end_s[ends]
-        found[ends] = start + billed_seconds(end - start, end >= final - JOIN_S, rule)
-    return found
+        result[ends] = start + billed_seconds(end - start, end >= final - JOIN_S, rule)
+    return result

@@ -1,4 +1,4 @@
-"""Allocation of one account to those who use it: money by the use of each, and what nobody used."""
+"""Allocation of one account to those who use it: money by the use of each, and what stays unused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UsedNodes:
 
 
 def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequence[UsedNodes]]) -> list[Costs]:
-    """The costs of an account by user: commitments spread over all use, what nobody used on nobody.
+    """The costs of an account by user: commitments spread over all use, what is unused on none.
 
     Compute is shared by hours of nodes at their prices, so that each pays the same for an hour; disks by what is kept
     over time; transfer by what leaves. Purchases, unused commitments and nodes, or parts of them, that no user holds
@@ -33,7 +33,7 @@ def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequen
     """
     shares = _shares(nodes, users)
     total_s = _priced_seconds(nodes)
-    found = []
+    result = []
     for number, user in enumerate(users):
         own_s = _priced_seconds(user)
         states = {
@@ -42,7 +42,7 @@ def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequen
             if state != "unused_commitment"
         }
         charges = [_scaled(charge, shares[charge.service][number]) for charge in account.charges if is_used(charge)]
-        found.append(
+        result.append(
             Costs(
                 charges=tuple(charges),
                 compute_by_state_usd=states,
@@ -50,7 +50,7 @@ def allocated(account: Costs, nodes: Sequence[UsedNodes], users: Sequence[Sequen
                 notes=account.notes,
             )
         )
-    return found
+    return result
 
 
 def is_used(charge: Charge) -> bool:
@@ -80,11 +80,11 @@ def _parts(
 
 def _priced_seconds(nodes: Sequence[UsedNodes]) -> dict[str, float]:
     """Node-seconds by state at their prices."""
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for node in nodes:
         for state, slot_s in node.usage.slot_seconds.items():
-            found[state] = found.get(state, 0.0) + slot_s / node.usage.slots_per_node * node.usd_per_h
-    return found
+            result[state] = result.get(state, 0.0) + slot_s / node.usage.slots_per_node * node.usd_per_h
+    return result
 
 
 def _scaled(charge: Charge, share: float) -> Charge:

@@ -87,15 +87,15 @@ def allocation(charges: Sequence[Charge]) -> Document:
     reserved capacity.
     """
     names = dict.fromkeys(name for charge in charges for name, _ in charge.tags)
-    found: Document = {}
+    result: Document = {}
     for name in names:
         sums: dict[str, float] = {}
         for charge in charges:
             word = dict(charge.tags).get(name, "")
             key = word or _nobody(charge)
             sums[key] = sums.get(key, 0.0) + charge.effective_cost_usd
-        found[name] = {key: usd for key, usd in sums.items() if usd}
-    return found
+        result[name] = {key: usd for key, usd in sums.items() if usd}
+    return result
 
 
 def _nobody(charge: Charge) -> str:

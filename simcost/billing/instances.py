@@ -87,7 +87,7 @@ def by_state(kinds: "Sequence[Instances]", nodes: NodeAccount, settled: Settleme
 
     Hours that ran share what hours cost on average, those of each kind in proportion to its price, and a node's
     equally over its slots. `rounding` is what granularity and minimum add; `unused_commitment`, where something was
-    committed, what nobody used of it.
+    committed, the unused part of it.
     """
     unused = fsum(float(one.unused_usd.sum()) for one in settled.bought)
     idle_reserved = float(settled.rest_usd[:, len(kinds) :].sum())
@@ -96,15 +96,15 @@ def by_state(kinds: "Sequence[Instances]", nodes: NodeAccount, settled: Settleme
     weights = [kind.line.contracted_usd / first_usd for kind in kinds] if len(kinds) > 1 else [1.0]
     metered_h = float(nodes.account.hours.sum(axis=0) @ weights)
     each = spent / metered_h if metered_h else 0.0
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for kind, rounding_h, weight in zip(kinds, nodes.rounding_h, weights, strict=True):
         usage = kind.usage
         hours = {state: slot_s / usage.slots_per_node / 3600.0 for state, slot_s in usage.slot_seconds.items()}
         for state, used in (hours | {"rounding": rounding_h}).items():
-            found[state] = found.get(state, 0.0) + used * each * weight
+            result[state] = result.get(state, 0.0) + used * each * weight
     if settled.bought or settled.rest_usd.shape[1] > len(kinds):
-        found["unused_commitment"] = unused + idle_reserved
-    return found
+        result["unused_commitment"] = unused + idle_reserved
+    return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,11 @@ def _volumes(kinds: Sequence[Instances], item: Literal["storage", "egress"], cat
         else:
             own, gb = kind.egress_usd, usage.gb_out
         held[place, own] = held.get((place, own), 0.0) + gb
-    return [one for (place, own), gb in held.items() for one in volume_charges(item, gb, place, own, catalog)]
+    return [
+        volume_charge
+        for (place, own), gb in held.items()
+        for volume_charge in volume_charges(item, gb, place, own, catalog)
+    ]
 
 
 def most_at_a_time(usage: LedgerUsage) -> int:

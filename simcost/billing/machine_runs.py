@@ -65,8 +65,8 @@ def _follows(usage: UsageRows, rows: Ints) -> npt.NDArray[np.bool_]:
     times = np.concatenate([usage.start_s[rows], usage.end_s[rows]])
     instant = np.unique(np.round(times / JOIN_S), return_inverse=True)[1]
     start, end = (usage.line[rows] * len(times) + part for part in np.split(instant, 2))
-    found: npt.NDArray[np.bool_] = np.isin(start, end[usage.end_s[rows] > usage.start_s[rows]])
-    return found
+    result: npt.NDArray[np.bool_] = np.isin(start, end[usage.end_s[rows] > usage.start_s[rows]])
+    return result
 
 
 def machine_runs(usage: UsageRows, rows: Ints) -> MachineRuns:
@@ -107,5 +107,5 @@ def _end_so_far(end: Floats, same: npt.NDArray[np.bool_]) -> Floats:
     rank[by_end] = np.arange(len(end))
     offset = np.cumsum(~same) * len(end)
     latest = np.maximum.accumulate(rank + offset) - offset
-    found: Floats = end[by_end][latest]
-    return found
+    result: Floats = end[by_end][latest]
+    return result

@@ -104,11 +104,11 @@ def _mean_charges(charges: Sequence[Charge], count: int) -> list[Charge]:
     for charge in charges:
         key = charge.service, charge.provider, charge.sku, charge.region, charge.tags, charge.consumed_unit
         groups.setdefault(key, []).append(charge)
-    found = []
+    result = []
     for same in groups.values():
         mean: dict[str, Any] = {name: fsum(getattr(one, name) for one in same) / count for name in _AMOUNTS}
         quantity = mean["consumed_quantity"]
-        found.append(
+        result.append(
             replace(
                 same[0],
                 **mean,
@@ -116,4 +116,4 @@ def _mean_charges(charges: Sequence[Charge], count: int) -> list[Charge]:
                 list_unit_price_usd=mean["list_cost_usd"] / quantity if quantity else same[0].list_unit_price_usd,
             )
         )
-    return found
+    return result

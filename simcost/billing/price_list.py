@@ -62,10 +62,10 @@ def line_prices(lines: Iterable[Line]) -> list[Row]:
 def offer_prices(offer: Offer, *, spot: bool = False) -> list[Row]:
     """The same of an offer of the catalog, on demand and, where asked, on spot."""
     at = (offer.provider, offer.sku, offer.region)
-    found = [_priced(*at, offer.on_demand_usd_per_h, offer, "list")]
+    result = [_priced(*at, offer.on_demand_usd_per_h, offer, "list")]
     if spot and offer.spot_usd_per_h is not None:
-        found.append(_priced(*at, offer.spot_usd_per_h, offer.spot_basis, "spot"))
-    return found
+        result.append(_priced(*at, offer.spot_usd_per_h, offer.spot_basis, "spot"))
+    return result
 
 
 def token_prices(price: TokenPrice) -> list[Row]:

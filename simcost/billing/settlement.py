@@ -57,8 +57,8 @@ def sustained_use(hours: Floats, month: Floats, month_h: Floats, percent: int) -
 def _paid(share: Floats, percent: int) -> Floats:
     """Integral of the quarter prices up to a share of the month."""
     knots = np.concatenate([[0.0], np.cumsum(QUARTERS[percent])]) / 4
-    found: Floats = np.interp(share, np.linspace(0, 1, 5), knots)
-    return found
+    result: Floats = np.interp(share, np.linspace(0, 1, 5), knots)
+    return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

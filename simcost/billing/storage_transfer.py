@@ -193,14 +193,14 @@ def _price(
 def _by_tags(
     usage: UsageRows, lines: list[int], month: Month, *, stored: bool
 ) -> dict[tuple[tuple[str, str], ...], float]:
-    found: dict[tuple[tuple[str, str], ...], float] = {}
+    result: dict[tuple[tuple[str, str], ...], float] = {}
     for line in lines:
         words = zip(usage.tags, usage.keys[line][KEY:], strict=True)
         tags = tuple((name, word) for name, word in words if word)
         quantity = _in_month(usage, usage.line == line, month, stored=stored)
         if quantity > 0:
-            found[tags] = found.get(tags, 0.0) + quantity
-    return found
+            result[tags] = result.get(tags, 0.0) + quantity
+    return result
 
 
 def _months(usage: UsageRows, rows: Flags) -> Iterator[Month]:

@@ -182,15 +182,15 @@ def _resolved(row: Provenance, known: dict[str, set[str]]) -> Provenance:
 def _references(kind: type[Provenance], facts: Facts) -> dict[str, set[str]]:
     """The columns of a kind of fact that name accelerators or models, and the names that there are."""
     columns = {field.name for field in fields(kind)}
-    found: dict[str, set[str]] = {}
+    result: dict[str, set[str]] = {}
     if kind is TokenPrice:  # its models are the providers' own
-        return found
+        return result
     for column, table in (("accelerator", "accelerators"), ("model", "models")):
         if column in columns:
-            found[column] = {fact.name for fact in getattr(facts, table)}
+            result[column] = {fact.name for fact in getattr(facts, table)}
     if kind is Offer:
-        found["accelerator"] |= WITHOUT_DATASHEET
-    return found
+        result["accelerator"] |= WITHOUT_DATASHEET
+    return result
 
 
 def _reference_faults(kind: type[Provenance], rows: Sequence[Row[Any]], facts: Facts) -> Iterator[Fault]:

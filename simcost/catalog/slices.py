@@ -119,7 +119,7 @@ def slice_of(accelerator: str, name: str, mig: MigSlices | None) -> Slice:
             f"{accelerator} has no slice {name!r}: it cannot be divided by MIG; write a time slice, 1/2 to 1/99, or "
             "leave slice out"
         )
-    instances = {one.name: one for one in mig.instances}
+    instances = {instance.name: instance for instance in mig.instances}
     if name not in instances:
         raise CatalogError(
             f"{accelerator} has no slice {name!r}{did_you_mean(name, list(instances))}; it offers "

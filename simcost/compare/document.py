@@ -208,7 +208,7 @@ def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
     """Faults of a plan that still ran: metrics of its autoscaler that never had a value."""
     result: list[Document] = []
     for plan in plans:
-        result += [{**one, "plan": plan.name, "service": one["plan"]} for one in _findings(plan.services)]
+        result += [{**finding, "plan": plan.name, "service": finding["plan"]} for finding in _findings(plan.services)]
         for metric in sorted({name for run in plan.served for name in run.unread}):
             runs = sum(metric in run.unread for run in plan.served)
             where = "the run" if len(plan.served) == 1 else f"{runs} of {len(plan.served)} replications"

@@ -52,7 +52,7 @@ def cheapest_fleet(
     few = (
         demand if points is None or aim.risk is not None else clustered(shapes, demand, points, by_path=aim.weight > 0)
     )
-    if aim.risk is not None and not any(not one.committed for shape in shapes for one in shape.purchases):
+    if aim.risk is not None and not any(not purchase.committed for shape in shapes for purchase in shape.purchases):
         few = hardest(demand)
     found = _Program(shapes, few, aim).solve(gap)
     if found is None:
@@ -89,7 +89,7 @@ def evaluated(shapes: Sequence[FleetShape], demand: DemandPoints, aim: FleetAim,
         lost += float((program.overflow(found) * demand.weights[here, None]).sum())
         for key, value in program.hourly(found).items():
             most[key] = max(most.get(key, 0.0), value)
-    fee = fsum(one.usd_per_h * counts.get((s.name, one.name), 0) for s in shapes for one in s.purchases)
+    fee = fsum(purchase.usd_per_h * counts.get((s.name, purchase.name), 0) for s in shapes for purchase in s.purchases)
     by_path: Floats = fee * demand.hours.sum(axis=1) + demand.hours @ usd
     expected = float(by_path @ demand.probability)
     tail = worst_mean(by_path, demand.probability, aim.tail)
@@ -142,8 +142,8 @@ class _Program:
         self._paths = len(demand.probability)
         self._bought: dict[tuple[str, str], tuple[FleetPurchase, Ints]] = {}
         for shape in shapes:
-            for one in shape.purchases:
-                self._bought[shape.name, one.name] = one, self._purchase(one)
+            for purchase in shape.purchases:
+                self._bought[shape.name, purchase.name] = purchase, self._purchase(purchase)
         self._overflow = self._spare(aim.overflow_usd) if aim.overflow_usd is not None else None
         may_miss = aim.risk is not None or aim.shortfall is not None
         self._missed = self._spare((0.0,) * self._buckets) if may_miss else None

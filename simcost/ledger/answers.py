@@ -79,7 +79,7 @@ class Answers:
     def of(self, numbers: Ints) -> "Answers":
         """Those to some requests, in their order; numbers beyond the last are of requests that came after the end."""
         known = numbers < len(self.status)
-        taken = {one.name: getattr(self, one.name)[numbers[known]] for one in fields(self)}
+        taken = {field.name: getattr(self, field.name)[numbers[known]] for field in fields(self)}
         found = {
             name: np.full(len(numbers), 0 if name == "status" else np.nan, values.dtype)
             for name, values in taken.items()
@@ -96,7 +96,7 @@ class Answers:
             further: the answers there, in their order; their times count from the end of the first answer.
         """
         after_s = self.e2e_s[numbers]
-        found = {one.name: getattr(self, one.name).copy() for one in fields(self)}
+        found = {field.name: getattr(self, field.name).copy() for field in fields(self)}
         found["status"][numbers] = further.status
         found["ttft_s"][numbers] = after_s + further.ttft_s
         found["e2e_s"][numbers] = after_s + further.e2e_s
@@ -162,11 +162,11 @@ def _counter(window: Ints, count: int) -> Callable[..., Ints]:
 
 def _histograms(window: Ints, values: list[Floats], count: int, buckets: Buckets) -> Any:
     """Counts [window, metric, bucket] of latencies, NaN left out, in the buckets of the simulator."""
-    found = np.zeros((count, len(METRICS), buckets.count), np.int64)
+    result = np.zeros((count, len(METRICS), buckets.count), np.int64)
     smallest = np.float64(buckets.smallest_s).view(np.int64) >> 45
     for metric, value in enumerate(values):
         known = ~np.isnan(value)
         bucket = np.clip((value[known].view(np.int64) >> 45) - smallest, 0, buckets.count - 1)
         cells = np.bincount(window[known] * buckets.count + bucket, minlength=count * buckets.count)
-        found[:, metric] = cells.reshape(count, buckets.count)
-    return found
+        result[:, metric] = cells.reshape(count, buckets.count)
+    return result

@@ -22,7 +22,7 @@ class SharedLedger:
 
     The ledger of a service has in its table of nodes what it holds of them: a row for each replica, with the number
     of its node, from its placement to its end, and one slot. So its own sums are right, and no time is unallocated;
-    the nodes themselves, and the time of their accelerators that nobody held, are here.
+    the nodes themselves, and the time of their accelerators that no replica held, are here.
     """
 
     horizon_s: float

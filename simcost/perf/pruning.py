@@ -68,7 +68,7 @@ class NarrowerLayers(_Reshaped):
     kind: Literal["width"] = "width"
     assumption: ClassVar[str] = (
         "Width pruning: time and memory are those of a model of the smaller sizes, corrected as the model it was made "
-        "of and as unsure as one that nobody measured."
+        "of and as unsure as one without measurements."
     )
     hidden: PositiveCount | None = None
     """Hidden size; None = as the model."""
@@ -108,7 +108,7 @@ class FewerLayers(_Reshaped):
     kind: Literal["depth"] = "depth"
     assumption: ClassVar[str] = (
         "Depth pruning: time and memory are those of a model of fewer layers, corrected as the model it was made of "
-        "and as unsure as one that nobody measured."
+        "and as unsure as one without measurements."
     )
     layers: PositiveCount
     """Layers that are left."""

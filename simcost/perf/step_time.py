@@ -194,7 +194,7 @@ def _speculative(
 
 
 def _of_pruned(whole: Correction, unmeasured: Correction) -> Correction:
-    """Factors of the model that a pruned one was made of, as sure as those of a model that nobody measured."""
+    """Factors of the model that a pruned one was made of, as sure as those of a model without measurements."""
     return replace(unmeasured, factor=whole.factor, fixed_factor=whole.fixed_factor)
 
 

@@ -206,7 +206,7 @@ class Quota:
 class Quotas:
     """Queues with quotas that lend each other what they do not use, as Kueue's cohorts: who waits and fits into the
     quota of the own queue takes GPUs back from queues that borrow. A job wider than its queue's quota borrows what is
-    idle and stops nobody, unless `borrow` lets it.
+    idle and stops no job, unless `borrow` lets it.
     """
 
     kind: Literal["quotas"] = "quotas"

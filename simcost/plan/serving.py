@@ -118,7 +118,7 @@ class Batching:
 class PrefixCaching:
     """Prefix cache of each replica: blocks that begin a prompt and are in its KV cache already are not computed again.
 
-    As in vLLM: full blocks alone; the last token of a prompt is always computed; blocks that nobody uses stay until
+    As in vLLM: full blocks alone; the last token of a prompt is always computed; blocks that no request uses stay until
     others need the room, those that were left first go first.
     """
 

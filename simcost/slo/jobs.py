@@ -70,8 +70,8 @@ def _ends(ledger: "JobLedger") -> "Floats":
     """End of each job, the end of the run where it has not ended."""
     import numpy as np
 
-    found: Floats = np.where(ledger.outcomes.end_s < 0, ledger.horizon_s, ledger.outcomes.end_s)
-    return found
+    result: Floats = np.where(ledger.outcomes.end_s < 0, ledger.horizon_s, ledger.outcomes.end_s)
+    return result
 
 
 def _levels(values: "Floats", never: int = 0) -> dict[str, float | None]:

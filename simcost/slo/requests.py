@@ -80,7 +80,7 @@ def assess(ledger: "Ledger", slo: Slo, of_tenants: Mapping[str, Slo] = MappingPr
     tenants = tuple(
         assess_tenant(one, of_tenants[one.tenant], ledger.horizon_s, outcomes.buckets) for one in outcomes.by_tenant
     )
-    checks = tuple(check for one in tenants for check in one.checks)
+    checks = tuple(check for tenant in tenants for check in tenant.checks)
     if not tenants:
         checks = slo.checks(values_to_check(attainment, error_share, latencies.overall))
     hours, hours_missed = _hours(ledger, slo, latencies)

@@ -23,10 +23,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, after each pair of `--map a=b c=d` has an option of its own: argparse would take FILE for one, too."""
-        found = super().parse_known_args(None if args is None else _separate_maps(args), namespace)
-        for word in found[1]:
+        result = super().parse_known_args(None if args is None else _separate_maps(args), namespace)
+        for word in result[1]:
             self.error(self._unknown(word))
-        return found
+        return result
 
     def _unknown(self, word: str) -> str:
         """The message on a word that the verb does not take."""

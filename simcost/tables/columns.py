@@ -89,9 +89,9 @@ class DeclaredTable:
 
     def find(self, names: Sequence[str], path: Path, mapping: Mapping[str, str] = _NONE) -> dict[str, str]:
         """Ours -> the file's. Raises TraceError for columns that are unknown, missing or there twice, all of them."""
-        found, faults = self.match(names, mapping)
-        self.refuse([*faults, *self.lacking(found)], names, path)
-        return found
+        result, faults = self.match(names, mapping)
+        self.refuse([*faults, *self.lacking(result)], names, path)
+        return result
 
     def match(self, names: Sequence[str], mapping: Mapping[str, str] = _NONE) -> tuple[dict[str, str], list[str]]:
         """Ours -> the file's, first of `mapping`, then by name; and what is wrong with both."""

@@ -55,10 +55,10 @@ def condition(text: str, schema: pa.Schema) -> Any:
         InputError: it cannot be read, names no column, or compares unlike values; the message quotes the place.
     """
     parser = _Parser(text, schema)
-    found = parser.condition()
+    result = parser.condition()
     if parser.kind != "end":
         parser.fail("expected and, or, or the end")
-    return found
+    return result
 
 
 class _Parser:
@@ -102,24 +102,24 @@ class _Parser:
 
     def condition(self) -> Any:
         """An or-list."""
-        found = self._all()
+        result = self._all()
         while self._take("or"):
-            found = found | self._all()
-        return found
+            result = result | self._all()
+        return result
 
     def _all(self) -> Any:
-        found = self._negation()
+        result = self._negation()
         while self._take("and"):
-            found = found & self._negation()
-        return found
+            result = result & self._negation()
+        return result
 
     def _negation(self) -> Any:
         if self._take("not"):
             return ~self._negation()
         if self._take("("):
-            found = self.condition()
+            result = self.condition()
             self._need(")")
-            return found
+            return result
         return self._comparison()
 
     def _comparison(self) -> Any:
@@ -144,11 +144,11 @@ class _Parser:
     def _in(self, field: Any, kind: str) -> Any:
         """True if the field is one of the values."""
         self._need("(")
-        found = field == self._value(kind)
+        result = field == self._value(kind)
         while self._take(","):
-            found = found | (field == self._value(kind))
+            result = result | (field == self._value(kind))
         self._need(")")
-        return found
+        return result
 
     def _column(self) -> str:
         if self.kind != "column":

@@ -33,19 +33,19 @@ def read_records(path: Path) -> Records:
     """
     data = path.read_bytes()
     names, header = read_header(data, ",", quoted=True)
-    found = Records(names)
+    records = Records(names)
     layout = TextDialect(delimiter=",", quoted=True, names=names, read=range(len(names)))
     for block in read_blocks(io.BytesIO(data[len(header) :]), layout, line=count_lines(header) + 1):
-        found.faults.extend((each.line, each.reason) for each in block.malformed)
+        records.faults.extend((each.line, each.reason) for each in block.malformed)
         if not is_utf8(block.data):
-            found.faults.append((block.line, not_utf8(block.data)))
+            records.faults.append((block.line, not_utf8(block.data)))
             continue
         reader = csv.reader(io.StringIO(block.data.decode("utf-8"), newline=""), strict=True)
         for i in range(block.count):
             line = block.number(i)[1]
             try:
-                found.rows.append((line, next(reader)))
+                records.rows.append((line, next(reader)))
             except csv.Error as error:
-                found.faults.append((line, f"cannot be read: {error}"))
-                return found
-    return found
+                records.faults.append((line, f"cannot be read: {error}"))
+                return records
+    return records

@@ -374,8 +374,8 @@ def codes(known: dict[str, int], text: pa.Array) -> Ints:
     """Each text as its number in `known`, which learns new ones; null is the empty text."""
     encoded = pc.fill_null(text, "").dictionary_encode()
     numbers = [known.setdefault(word, len(known)) for word in encoded.dictionary.to_pylist()]
-    found: Ints = np.array(numbers, np.int64)[encoded.indices.to_numpy()]
-    return found
+    result: Ints = np.array(numbers, np.int64)[encoded.indices.to_numpy()]
+    return result
 
 
 def message(declared: Column, cell: str) -> str:

@@ -225,18 +225,18 @@ def read_metrics(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Rec
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     """Ours -> the file's. Raises TraceError for what is missing or unknown, all of it."""
-    found, faults = METRICS.match(names, mapping)
-    faults += METRICS.lacking(found)
-    if (METRIC in found) != (VALUE in found):
-        missing = VALUE if METRIC in found else METRIC
+    result, faults = METRICS.match(names, mapping)
+    faults += METRICS.lacking(result)
+    if (METRIC in result) != (VALUE in result):
+        missing = VALUE if METRIC in result else METRIC
         faults.append(f"no {missing} column found; pass --map {missing}=COLUMN")
-    if METRIC not in found and VALUE not in found:
-        others = [name for name in names if name not in found.values()]
+    if METRIC not in result and VALUE not in result:
+        others = [name for name in names if name not in result.values()]
         if not others:
             faults.append("no column holds a metric; give the columns metric and value, or one column per metric")
-        found = {TIME: found.get(TIME, "")} | {f"{WIDE}{name.strip()}": name for name in others}
+        result = {TIME: result.get(TIME, "")} | {f"{WIDE}{name.strip()}": name for name in others}
     METRICS.refuse(faults, names, path)
-    return found
+    return result
 
 
 def _samples(table: TypedTable, ours: str) -> tuple[Floats, Flags]:

@@ -227,7 +227,7 @@ def read_availability(path: Path, *, gap_s: float | None = None) -> list[SpotSer
 def read_prices(path: Path) -> list[SpotPrices]:
     """The price traces of a file, in its order. Raises as `read_availability`."""
     parts, faults = _read(path, _PRICE)
-    found = []
+    result = []
     for rows in parts:
         in_ticks = "ticks" in rows.columns
         if in_ticks:
@@ -235,9 +235,9 @@ def read_prices(path: Path) -> list[SpotPrices]:
         at = rows.columns["start_tick" if in_ticks else _TIME]
         _check_order(rows, at, faults)
         until = float(at[-1] + (rows.columns["ticks"][-1] if in_ticks else 0.0))
-        found.append(SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[_PRICE], in_ticks=in_ticks, until=until))
+        result.append(SpotPrices(name=rows.name, at=at, usd_per_h=rows.columns[_PRICE], in_ticks=in_ticks, until=until))
     faults.check()
-    return found
+    return result
 
 
 def _read(path: Path, value: str) -> tuple[list[_Rows], Faults]:

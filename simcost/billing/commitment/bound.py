@@ -54,8 +54,8 @@ class Payments:
         """[hour] How much of each clock-hour of the account it is there."""
         start = np.arange(len(account.length_h), dtype=np.float64)
         end = start + account.length_h
-        found: Floats = np.clip(np.minimum(end, self.to_h) - np.maximum(start, self.from_h), 0.0, None)
-        return found
+        result: Floats = np.clip(np.minimum(end, self.to_h) - np.maximum(start, self.from_h), 0.0, None)
+        return result
 
     def one_time(self, hours: int) -> Floats:
         """[hour] Payments in advance: at its first hour, and at each renewal."""

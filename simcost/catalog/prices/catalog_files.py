@@ -16,14 +16,14 @@ def offers(quotes: Sequence[Quote], reading: ImportContext, provenance: dict[str
     """One offer for each instance type and region with an on-demand price."""
     devices = Devices(reading.catalog)
     spot = {(q.provider, q.sku.lower(), q.region): q for q in quotes if q.way == "spot"}
-    found = []
+    result = []
     for quote in (quote for quote in quotes if quote.way == "on-demand"):
         shape = devices.shape(quote, reading)
         if shape is None:
             continue
         cheaper = spot.get((quote.provider, quote.sku.lower(), quote.region))
         notes = [quote.notes, cheaper.notes if cheaper and cheaper.notes != quote.notes else ""]
-        found.append(
+        result.append(
             Offer(
                 provider=quote.provider,
                 sku=quote.sku,
@@ -37,7 +37,7 @@ def offers(quotes: Sequence[Quote], reading: ImportContext, provenance: dict[str
                 **{**provenance, "as_of": quote.as_of or day, "notes": "; ".join(filter(None, notes))},
             )
         )
-    return found
+    return result
 
 
 def commitment_rates(quotes: Sequence[Quote], provenance: dict[str, Any], day: str) -> list[CommitmentRate]:

@@ -149,16 +149,16 @@ class Devices:
     def _named(self, quote: Quote, reading: ImportContext) -> Accelerator | None:
         """The accelerator of a name; of several memory sizes that of the list."""
         plain = canonical(quote.accelerator.replace(" ", "-"))
-        found = self._accelerators.get(quote.accelerator) or self._accelerators.get(plain)
-        if found is None or quote.device_gb is None or _near(found, quote.device_gb):
-            return found
+        accelerator = self._accelerators.get(quote.accelerator) or self._accelerators.get(plain)
+        if accelerator is None or quote.device_gb is None or _near(accelerator, quote.device_gb):
+            return accelerator
         same = [row for name, row in self._accelerators.items() if name.split("-")[0] == plain.split("-")[0]]
         sized = [row for row in same if _near(row, quote.device_gb)]
         if sized:
             return max(sized, key=lambda row: row.name)  # sxm before pcie, as the catalog's other names have it
-        detail = f"{quote.what}: {quote.device_gb:.4g} GB, catalog {found.memory_bytes / _GB:.4g} GB"
+        detail = f"{quote.what}: {quote.device_gb:.4g} GB, catalog {accelerator.memory_bytes / _GB:.4g} GB"
         reading.findings.add("memory-differs", quote.place, detail)
-        return found
+        return accelerator
 
 
 def _near(accelerator: Accelerator, listed_gb: float) -> bool:

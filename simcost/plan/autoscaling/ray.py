@@ -153,7 +153,7 @@ class RayServe(StartingReplicas):
         if isnan(requests):
             return state
         since_ns = now_ns - ns(self.look_back)
-        samples = [*(one for one in state["samples"] if one[0] > since_ns), [now_ns, requests]]
+        samples = [*(sample for sample in state["samples"] if sample[0] > since_ns), [now_ns, requests]]
         pushed = state["pushed"]
         if pushed is None or now_ns - pushed[0] >= ns(self.push):
             pushed = [now_ns, self._aggregate([value for _, value in samples])]

@@ -48,15 +48,15 @@ def put(text: str, path: str, value: Plain) -> str:
 
 def value_at(text: str, path: str) -> Plain:
     """The value at a path; None where there is none, or the text cannot be read."""
-    found: Any = _read(text)
+    plain: Any = _read(text)
     for key in path.split("."):
-        if isinstance(found, dict):
-            found = found.get(key)
-        elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
-            found = found[int(key)]
+        if isinstance(plain, dict):
+            plain = plain.get(key)
+        elif isinstance(plain, list) and key.isdecimal() and int(key) < len(plain):
+            plain = plain[int(key)]
         else:
             return None
-    return found  # type: ignore[no-any-return]
+    return plain  # type: ignore[no-any-return]
 
 
 def values(text: str) -> dict[str, Any]:
@@ -72,10 +72,10 @@ def _read(text: str) -> Any:
 
 
 def _plain(text: str, path: str) -> Any:
-    found = _read(text)
-    if not isinstance(found, dict):
+    result = _read(text)
+    if not isinstance(result, dict):
         raise InputError(f"{path}: the text is not a scenario yet; mend its faults first")
-    return found
+    return result
 
 
 def _with(root: Any, keys: list[str | int], value: Plain, path: str) -> Any:

@@ -23,7 +23,7 @@ def forwarding_of(
     parts = plan.get(KEY)
     if parts is None or not isinstance(parts.value, dict):
         return {}
-    found: dict[str, Forwarding] = {}
+    result: dict[str, Forwarding] = {}
     for name, part in parts.value.items():
         said = {key: node for key in KEYS_OF_FORWARDING if is_given(node := part.get(key)) and node is not None}
         if not said:
@@ -34,9 +34,9 @@ def forwarding_of(
         own = [fault for one in said.values() for fault in _faults(plan, name, one, services, file)]
         faults += own
         if forwarding is not None and not own:
-            found[name] = forwarding
-    faults += _cycle_faults(parts, found, file)
-    return found
+            result[name] = forwarding
+    faults += _cycle_faults(parts, result, file)
+    return result
 
 
 def _faults(plan: YamlNode, name: str, said: YamlNode, services: Mapping[str, YamlNode], file: str) -> Iterator[Fault]:
@@ -70,9 +70,9 @@ def _request_faults(name: str, service: YamlNode | None) -> Iterator[str]:
         return
     workload, demand = service.get("workload"), service.get("demand")
     streams = [one for source in (workload, demand and demand.get("requests")) for one in items(source)]
-    if any(is_given(one.get("tenant")) for one in streams):
+    if any(is_given(stream.get("tenant")) for stream in streams):
         yield f"cannot be combined with tenants, and requests of {name!r} have some; take `tenant` out of the workload"
-    if any((kind := one.get("kind")) is not None and kind.value == "closed" for one in streams):
+    if any((kind := stream.get("kind")) is not None and kind.value == "closed" for stream in streams):
         yield (
             f"cannot be combined with a closed loop, and the clients of {name!r} are one; write a workload whose "
             "requests come when they do"

@@ -115,14 +115,14 @@ def _services(root: YamlNode, file: str, faults: list[Fault]) -> dict[str, YamlN
     if not isinstance(listed.value, list) or not listed.value:
         faults.append(fault_at(node, f"expected a list of services, not {shown(node.value)}", file))
         return {}
-    found, demands = dict[str, YamlNode](), list[tuple[YamlNode, Demand]]()
+    result, demands = dict[str, YamlNode](), list[tuple[YamlNode, Demand]]()
     for one in listed.value:
         service, wrong = validate(adapter(ServiceDemand), one, file)
         faults += wrong
         name = one.get("name")
         if service is None or name is None:
             continue
-        if service.name in found:
+        if service.name in result:
             faults.append(
                 fault_at(name, f"{service.name!r} is the name of a service before too; names must differ", file)
             )
@@ -132,9 +132,9 @@ def _services(root: YamlNode, file: str, faults: list[Fault]) -> dict[str, YamlN
             message = "is missing; write the requests to replay or to draw, or a `demand` to forecast"
             faults.append(fault_at(one, message, file, "workload"))
             continue
-        found.setdefault(service.name, one)
+        result.setdefault(service.name, one)
     faults += _demand_faults(demands, file)
-    return found
+    return result
 
 
 def _demand_faults(demands: Sequence[tuple[YamlNode, Demand]], file: str) -> Iterator[Fault]:
@@ -247,7 +247,7 @@ def _scenario(root: YamlNode, name: str, service: YamlNode, length: YamlNode | N
 def _is_sound(root: YamlNode, name: str) -> bool:
     """True if each plan has a part for the service."""
     parts = [plan.get(KEY) for plan in items(root.get("plans")) if isinstance(plan.value, dict)]
-    found = [None if one is None else one.get(name) for one in parts]
+    found = [None if part is None else part.get(name) for part in parts]
     return all(one is not None and (one.value is None or isinstance(one.value, dict)) for one in found)
 
 

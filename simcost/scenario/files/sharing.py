@@ -18,7 +18,7 @@ OF_JOBS = ("training", "training_buy")
 OF_A_PLAN = ("name", KEY, *OF_JOBS)
 """Keys of a plan that are none of the part of a service."""
 OF_NODES = ("buy", "or_buy", "nodes", "interruptions")
-"""Keys of a plan that its nodes have, whoever runs on them."""
+"""Keys of a plan that its nodes have, whichever service runs on them."""
 STARTUP_OF_NODES = ("node", "image", "image_size", "network", "storage", "disk")
 """The same of its start-up."""
 _WORKERS = ("serverless", "managed-endpoint")
@@ -45,7 +45,7 @@ def rights_on_nodes(plan: YamlNode, file: str, faults: list[Fault]) -> dict[str,
     if parts is None or not isinstance(parts.value, dict):
         return {}
     sharing = on_nodes_of_plan(plan)
-    found: dict[str, Sharing] = {}
+    result: dict[str, Sharing] = {}
     together = len(sharing) > 1 and not beside_jobs(plan)
     if together:
         faults += _worker_faults(plan, file)
@@ -58,8 +58,8 @@ def rights_on_nodes(plan: YamlNode, file: str, faults: list[Fault]) -> dict[str,
             if pools is not None and is_given(pools):
                 faults.append(fault_at(pools, _OWN_NODES, file))
         if (said := _rights(plan, part, file, faults)) is not None:
-            found[name] = said
-    return found
+            result[name] = said
+    return result
 
 
 def _worker_faults(plan: YamlNode, file: str) -> Iterator[Fault]:

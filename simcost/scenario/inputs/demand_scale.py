@@ -25,7 +25,7 @@ def scaled(loaded: LoadedScenario, scale: float) -> LoadedScenario:
             "write one of kind synthetic or trace"
         )
     demand = None if scenario.demand is None else replace(scenario.demand, scale=scenario.demand.scale * scale)
-    workload = tuple(_scaled(one, scale) for one in scenario.open_workloads())
+    workload = tuple(_scaled(open_workload, scale) for open_workload in scenario.open_workloads())
     return replace(loaded, scenario=replace(scenario, workload=workload, demand=demand))
 
 

@@ -145,7 +145,7 @@ def _parameters(root: Fields) -> dict[str, YamlNode]:
     """Defaults of the parameters."""
     node = root.mapping.get("Parameters")
     entries = node.value if node is not None and isinstance(node.value, dict) else {}
-    return {name: found for name, one in entries.items() if (found := one.get("Default")) is not None}
+    return {name: found for name, entry in entries.items() if (found := entry.get("Default")) is not None}
 
 
 def _filled(node: YamlNode, defaults: dict[str, YamlNode]) -> YamlNode:

@@ -44,7 +44,7 @@ def costs_by_owner(
     nodes: Sequence[PurchasedNodes], held: Mapping[str, Sequence[PurchasedNodes]], catalog: Catalog
 ) -> tuple[Costs, dict[str, Costs]]:
     """The bills of a plan, and the part of each owner. An account of several owners is settled once, and allocated by
-    their use; what nobody used of its nodes and commitments is in the bills alone.
+    their use; the unused part of its nodes and commitments is in the bills alone.
 
     Args:
         nodes: all nodes of the plan.

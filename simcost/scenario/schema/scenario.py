@@ -207,17 +207,17 @@ class Scenario:
         """Targets of each tenant, in the order of their numbers; empty where requests have none."""
         streams = self.demand.requests if self.demand is not None else ()
         names = (*tenants(self.open_workloads()), *stream_tenants(streams))
-        own = {one.name: one.slo for one in self.tenants if one.slo is not None}
+        own = {tenant.name: tenant.slo for tenant in self.tenants if tenant.slo is not None}
         return {name: own.get(name, self.slo) for name in names}
 
     def tenant_rates(self) -> tuple[RateLimits | None, ...]:
         """Rate limits of each tenant, in the order of their numbers; empty where none has any."""
-        own = {one.name: one.limits for one in self.tenants if one.limits is not None}
+        own = {tenant.name: tenant.limits for tenant in self.tenants if tenant.limits is not None}
         return tuple(own.get(name) for name in self.tenant_slos()) if own else ()
 
     def tenant_weights(self) -> tuple[float, ...]:
         """Weight of each tenant, in the order of their numbers."""
-        own = {one.name: one.weight for one in self.tenants}
+        own = {tenant.name: tenant.weight for tenant in self.tenants}
         return tuple(own.get(name, 1.0) for name in self.tenant_slos())
 
     def model_of(self, plan: Plan) -> str | None:

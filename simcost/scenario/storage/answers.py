@@ -73,13 +73,13 @@ def _texts(value: Plain) -> Iterator[str]:
 
 def _files(folder: Path, names: list[str]) -> dict[str, str]:
     """SHA-256 of the files in a folder that have one of these names, or are in a folder of this name."""
-    found = dict[str, str]()
+    result = dict[str, str]()
     for name in names:
         with suppress(InputError, OSError, ValueError):  # no name of a file
             path = inside(folder, name) if name else folder / "no name"
             files = sorted(path.rglob("*")) if path.is_dir() else [path]
-            found |= {os.path.relpath(file, folder): sha256_of(file) for file in files if file.is_file()}
-    return found
+            result |= {os.path.relpath(file, folder): sha256_of(file) for file in files if file.is_file()}
+    return result
 
 
 def _code(package: Path) -> str:

@@ -160,19 +160,19 @@ def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:
 
 def _scalars(thing: Ledger | RequestOutcomes) -> dict[str, Any]:
     """The fields of a record; limits and buckets as mappings, no limit as null."""
-    found = {name: getattr(thing, name) for name in thing.__dataclass_fields__}
+    result = {name: getattr(thing, name) for name in thing.__dataclass_fields__}
     if isinstance(thing, RequestOutcomes):
         limits = {name: None if isinf(value) else value for name, value in asdict(thing.limits).items()}
-        found |= {"limits": limits, "buckets": asdict(thing.buckets)}
-        if (sendings := found.pop("sendings")) is not None:
-            found["sendings"] = asdict(sendings)
+        result |= {"limits": limits, "buckets": asdict(thing.buckets)}
+        if (sendings := result.pop("sendings")) is not None:
+            result["sendings"] = asdict(sendings)
         for name in ("prefix_cache", "adapter_loads"):
-            if (counted := found.pop(name)) is not None:
-                found[name] = asdict(counted)
-        found = {k: v for k, v in found.items() if k not in _OTHERWISE or v}
-    elif pools := found.pop("pools"):
-        found["pools"] = [asdict(pool) for pool in pools]
-    return found
+            if (counted := result.pop(name)) is not None:
+                result[name] = asdict(counted)
+        result = {k: v for k, v in result.items() if k not in _OTHERWISE or v}
+    elif pools := result.pop("pools"):
+        result["pools"] = [asdict(pool) for pool in pools]
+    return result
 
 
 def save_job_ledger(ledger: JobLedger, folder: Path) -> None:

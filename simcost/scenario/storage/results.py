@@ -25,7 +25,7 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
     try:
         check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        plans = {str(one["name"]): one for one in document["plans"]}
+        plans = {str(plan["name"]): plan for plan in document["plans"]}
         chosen = name or document["best"] or document["baseline"]
         horizon_s = float(document["provenance"]["horizon_s"])
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -42,7 +42,7 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
 def refuse_services(folder: Path, plan: Mapping[str, Any]) -> None:
     """Raise InputError for a plan of several services, where the question is of one."""
     if services := plan.get("services"):
-        names = ", ".join(str(one["name"]) for one in services)
+        names = ", ".join(str(service["name"]) for service in services)
         raise InputError(
             f"{folder}: plan {plan['name']!r} serves {names}; run a scenario of the one service that is meant"
         )

@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
 
 def write_paths(path: Path, futures: Sequence[Paths], said: dict[str, Any]) -> None:
     """Write paths, a row group a series; `said` goes into the metadata (seed, source, version)."""
-    about = {"version": VERSION, **said, "series": {one.series: _about(one) for one in futures}}
+    about = {"version": VERSION, **said, "series": {future.series: _about(future) for future in futures}}
     schema = SCHEMA.with_metadata({KEY: json.dumps(about)})
     with whole_file(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as file:
         for one in futures:

@@ -21,8 +21,8 @@ def tenant_tables(tenants: Sequence[TenantOutcomes]) -> dict[str, pa.Table]:
     """The tables of tenants by name; none where there are none."""
     if not tenants:
         return {}
-    rows = {name: [getattr(one, name) for one in tenants] for name in ("tenant", *_COUNTS)}
-    histograms = np.stack([one.histograms for one in tenants])
+    rows = {name: [getattr(tenant, name) for tenant in tenants] for name in ("tenant", *_COUNTS)}
+    histograms = np.stack([tenant.histograms for tenant in tenants])
     places = np.nonzero(histograms)
     cells = dict(zip(("tenant", "metric", "bucket"), places, strict=True)) | {"count": histograms[places]}
     return {_ROWS: pa.table(rows), _CELLS: pa.table(cells)}

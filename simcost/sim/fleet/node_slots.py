@@ -53,7 +53,7 @@ class NodeSlots:
 
     @property
     def free(self) -> int:
-        """Slots that nobody holds."""
+        """Slots that are free."""
         return self.slots - self.held
 
     def count(self, size: int) -> int:
@@ -109,7 +109,7 @@ class NodeSlots:
         return number, start
 
     def can_hold(self, size: int, accelerators: tuple[int, ...]) -> bool:
-        """True if nobody holds these slots."""
+        """True if these slots are free."""
         if (instance := self.instances.get(size)) is not None:
             number, start = accelerators
             alone = not self.split[number] or self.taken[number] > 0

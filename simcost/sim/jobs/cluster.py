@@ -48,7 +48,7 @@ NODE = _record(
     fails=np.int64,
     back=np.int64,
 )
-"""GPUs that nobody uses; most left on one GPU, and over all; GPUs it has; CPU and memory left; one bit: the type of
+"""Free GPUs; most left on one GPU, and over all; GPUs it has; CPU and memory left; one bit: the type of
 its GPUs; NVLink domain and rack; its F, milli; when it last changed, by the clock;
 when it fails next and when it is repaired."""
 SHAPE = _record(cpu=np.int64, gpus=np.int64, milli=np.int64, kinds=np.int64, share=np.float64, seen=np.int64)

@@ -23,7 +23,7 @@ from simcost.sim.jobs.results import FinishedPool, PoolRun, integrals, ledger_of
 from simcost.trace.jobs.jobs import Flags, Jobs
 
 _RANKED = ("strict", "skip", "easy")
-"""Disciplines of queues that keep their order and preempt nobody: they have an engine of their own."""
+"""Disciplines of queues that keep their order and preempt no job: they have an engine of their own."""
 _IN_LINE = ("strict", "skip")
 """Those of them that reserve nothing either: capacity may change."""
 

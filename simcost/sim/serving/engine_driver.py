@@ -31,7 +31,7 @@ _ROWS = 1 << 16
 
 
 def _fixed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A column that nobody writes to, as those of files are: loops are compiled once, not once for each kind."""
+    """A read-only column, as those of files are: loops are compiled once, not once for each kind."""
     view = column.view()
     view.flags.writeable = False
     return view

@@ -85,9 +85,9 @@ class Side:
             raise InputError("a side without usage has no length, and cannot be scaled to a month")
         factor = HOURS_PER_MONTH / self.span_h
         amounts: dict[Key, Amount] = {}
-        for key, one in self.amounts.items():
+        for key, amount in self.amounts.items():
             whole = (ANY_MONTH, *key[1:])
-            scaled = Amount(one.quantity * factor, one.usd * factor)
+            scaled = Amount(amount.quantity * factor, amount.usd * factor)
             amounts[whole] = amounts[whole] + scaled if whole in amounts else scaled
         others: dict[Other, float] = {}
         for (_, what), usd in self.others.items():
@@ -227,10 +227,10 @@ def _matched(
 
 def _by_sku(keys: Iterable[Key]) -> dict[tuple[str, ...], list[Key]]:
     """The keys of each SKU, whatever their region."""
-    found: dict[tuple[str, ...], list[Key]] = {}
+    result: dict[tuple[str, ...], list[Key]] = {}
     for key in keys:
-        found.setdefault((*key[:2], *key[3:]), []).append(key)
-    return found
+        result.setdefault((*key[:2], *key[3:]), []).append(key)
+    return result
 
 
 def _named(key: Key) -> dict[str, Any]:

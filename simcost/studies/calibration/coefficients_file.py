@@ -71,7 +71,7 @@ def _source(result: Calibration, today: str) -> str:
 
 def _rounded(errors: dict[str, dict[str, float | None]]) -> dict[str, dict[str, float]]:
     return {
-        name: {key: round(value, 4) for key, value in each.items() if value is not None}
-        for name, each in errors.items()
-        if any(value is not None for value in each.values())
+        name: {key: round(value, 4) for key, value in error.items() if value is not None}
+        for name, error in errors.items()
+        if any(value is not None for value in error.values())
     }

@@ -106,14 +106,14 @@ def replicates(
 ) -> Sequence[Candidate]:
     """Fits to resampled observations, from the best on; none where there are too few blocks."""
     rng = np.random.default_rng(seed)
-    found = []
+    result = []
     for _ in range(problem.drawn):
         drawn = problem.resampled(rng)
         if drawn is None:
             return []
         loss = _Loss(engine=engine, problem=drawn, freedom=freedom)
-        found.append(loss.tried(_descended(loss, fitted.x[list(freedom.free)], _REPLICATE_EVALUATIONS, size=0.1)))
-    return found
+        result.append(loss.tried(_descended(loss, fitted.x[list(freedom.free)], _REPLICATE_EVALUATIONS, size=0.1)))
+    return result
 
 
 def _starts(engine: Engine, freedom: Freedom, loss: _Loss) -> list[Vector]:
@@ -167,7 +167,7 @@ def _spread(loss: _Loss, best: Vector, valleys: Sequence[Vector]) -> Vector:
     values, vectors = np.linalg.eigh(slope @ slope.T)
     variance = ((vectors**2) / np.maximum(values, 1e-12)).sum(axis=1) * noise
     limit = loss(best) + _AS_DEEP * noise
-    alike = np.array([each for each in valleys if loss(each) <= limit])
+    alike = np.array([valley for valley in valleys if loss(valley) <= limit])
     spread = np.full(COUNT, np.inf)
     spread[list(loss.freedom.free)] = np.maximum(np.sqrt(variance), np.ptp(alike, axis=0) / 2)
     return spread

@@ -108,12 +108,12 @@ class PointsProblem:
 
     def simulated(self, tried: Candidate) -> list[Mapping[str, Mapping[str, float]]]:
         """Statistics of each point."""
-        found: list[Mapping[str, Mapping[str, float]]] = []
+        result: list[Mapping[str, Mapping[str, float]]] = []
         for point, batch in zip(self.points, self.requests, strict=True):
             latencies = _replayed(self.engine, tried, batch, clients=point.concurrency)
             by_metric = _by_metric(latencies, batch.output_tokens.astype(np.int64))
-            found.append({name: _statistics(values) for name, values in by_metric.items()})
-        return found
+            result.append({name: _statistics(values) for name, values in by_metric.items()})
+        return result
 
     def residuals(self, tried: Candidate) -> Vector:
         """Logarithms of simulated over observed for each statistic that a point states."""

@@ -219,7 +219,7 @@ def verdict(document: Document, observation: ObservedEngine) -> str:
 
 
 def _known(errors: Errors) -> bool:
-    return any(value is not None for each in errors.values() for value in each.values())
+    return any(value is not None for error in errors.values() for value in error.values())
 
 
 def _worst(errors: Mapping[str, float | None]) -> float | None:
@@ -346,13 +346,13 @@ def _relative(simulated: Mapping[str, float], observed: Mapping[str, float]) -> 
 
 def _point_errors(problem: PointsProblem, tried: Candidate) -> Errors:
     """Of one point its errors, of several the median of their sizes."""
-    rows, found = _each_point(problem, tried), _nothing()
+    rows, errors = _each_point(problem, tried), _nothing()
     for name in METRICS:
         for statistic in _STATISTICS:
             values = [row[name][statistic] for row in rows if statistic in row.get(name, {})]
             if values:
-                found[name][statistic] = values[0] if len(values) == 1 else float(np.median(np.abs(values)))
-    return found
+                errors[name][statistic] = values[0] if len(values) == 1 else float(np.median(np.abs(values)))
+    return errors
 
 
 def step_of(result: Calibration) -> StepTime:

@@ -102,27 +102,27 @@ def _pruning(text: str) -> dict[str, str | int]:
 
 def _sizes(text: str) -> dict[str, int]:
     """Whole numbers by name."""
-    found = {}
+    result = {}
     for word in text.split(","):
         name, given, number = word.partition("=")
         if not given:
             raise ArgumentTypeError(f"{word!r} is not a size; write NAME=N, such as layers=16")
-        found[name] = positive(number)
-    return found
+        result[name] = positive(number)
+    return result
 
 
 def _settings(text: str) -> dict[str, str | float]:
     """Words and numbers by name."""
-    found: dict[str, str | float] = {}
+    result: dict[str, str | float] = {}
     for word in text.split(","):
         name, given, value = word.partition("=")
         if not given:
             raise ArgumentTypeError(f"{word!r} is not a setting; write NAME=VALUE, such as tokens=3")
         try:
-            found[name] = int(value) if value.isdigit() else float(value)
+            result[name] = int(value) if value.isdigit() else float(value)
         except ValueError:
-            found[name] = value
-    return found
+            result[name] = value
+    return result
 
 
 def _measured(text: str) -> tuple[int, int, int, float]:

@@ -25,7 +25,12 @@ def _imported(document: Document) -> list[Part]:
     unwritten = [] if document["files"] else ["nothing written; give -o FOLDER"]
     return [
         Part(title="Imported", titled=False, said=[told]),
-        Part(title="Findings", rows=findings(document), said=[_meaning(one) for one in document["findings"]], left=4),
+        Part(
+            title="Findings",
+            rows=findings(document),
+            said=[_meaning(finding) for finding in document["findings"]],
+            left=4,
+        ),
         Part(title="Not written", titled=False, said=unwritten),
     ]
 

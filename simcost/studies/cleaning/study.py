@@ -62,7 +62,7 @@ def found(folder: Path, options: CleanOptions) -> CleanUp:
         for result in _results(folder, _DEPTH)
         for path, reason in _removable(result, options)
     )
-    freed = sum(one.bytes for one in removals)
+    freed = sum(removal.bytes for removal in removals)
     what = f"{format_count(len(removals))} files and folders, {format_bytes(freed)}"
     verdict = f"{'To be removed' if options.dry else 'Removed'}: {what}." if removals else "Nothing to remove."
     return CleanUp(verdict=verdict, dry=options.dry, freed_bytes=freed, removals=removals)
@@ -70,8 +70,8 @@ def found(folder: Path, options: CleanOptions) -> CleanUp:
 
 def remove(removals: tuple[Removal, ...]) -> None:
     """Remove files and folders, never what a link names."""
-    for one in removals:
-        path = Path(one.path)
+    for removal in removals:
+        path = Path(removal.path)
         if path.is_symlink():
             continue
         if path.is_dir():

@@ -7,5 +7,7 @@ from simcost.studies.cleaning.study import CleanUp
 
 def parts(result: CleanUp) -> list[Part]:
     """Parts below the verdict, on every screen."""
-    rows = [{"path": one.path, "reason": one.reason, "size": size(one.bytes)} for one in result.removals]
+    rows = [
+        {"path": removal.path, "reason": removal.reason, "size": size(removal.bytes)} for removal in result.removals
+    ]
     return [Part(title="Removed", titled=False, rows=rows, left=2, most=20)]

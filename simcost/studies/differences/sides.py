@@ -87,7 +87,7 @@ def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
         chosen = plan or (next(iter(bills)) if len(bills) == 1 else None)
         if chosen not in bills:
             raise InputError(f"{path}: has the plans {', '.join(bills)}; name one of them")
-        bill, rows = bills[chosen], [_row_of_charge(one) for one in bills[chosen]["charges"]]
+        bill, rows = bills[chosen], [_row_of_charge(charge) for charge in bills[chosen]["charges"]]
         hours = float(bill["hours"])
         return CostSide(
             name=f"{chosen} of {path}", bill=_side(rows, catalog), hours=hours, inputs={str(path): sha256_of(path)}

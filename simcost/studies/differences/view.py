@@ -39,7 +39,7 @@ def bridge(document: Document) -> Table:
 
 def items(document: Document) -> Table:
     """Parts of the effects, the largest first."""
-    rows = [(abs(one["usd"]), row["effect"], one) for row in document["effects"] for one in row["parts"]]
+    rows = [(abs(part["usd"]), row["effect"], part) for row in document["effects"] for part in row["parts"]]
     rows = [row for row in rows if row[0] >= _CENT]
     ranked = sorted(rows, key=lambda row: -row[0])
     return [

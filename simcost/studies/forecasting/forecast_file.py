@@ -182,12 +182,12 @@ def _column(rows: pa.Table, name: str) -> Floats:
 
 def _ends(said: dict[str, Any], what: str, levels: Sequence[int], count: int) -> Levels:
     """The ends of the levels, and of the median as level 0, of one measure. Raises ValueError for others."""
-    found = {int(level): (np.array(lo, np.float64), np.array(hi, np.float64)) for level, (lo, hi) in said.items()}
-    if set(found) != {0, *map(int, levels)}:
-        raise ValueError(f"{what} has the levels {sorted(found)}, not those of the steps")
-    if any(end.shape != (count,) or not (np.abs(end) <= LARGEST).all() for ends in found.values() for end in ends):
+    result = {int(level): (np.array(lo, np.float64), np.array(hi, np.float64)) for level, (lo, hi) in said.items()}
+    if set(result) != {0, *map(int, levels)}:
+        raise ValueError(f"{what} has the levels {sorted(result)}, not those of the steps")
+    if any(end.shape != (count,) or not (np.abs(end) <= LARGEST).all() for ends in result.values() for end in ends):
         raise ValueError(f"{what} has not {count} numbers a level")
-    return found
+    return result
 
 
 def _finite(value: object) -> float:

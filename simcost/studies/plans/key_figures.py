@@ -24,8 +24,8 @@ class KeyFigure:
 def shown_plan(document: Document) -> Document:
     """The best plan; where none meets the SLO, the closest."""
     named = {plan["name"]: plan for plan in document["plans"]}
-    found: Document = named.get(document["best"] or document.get("closest") or "", document["plans"][0])
-    return found
+    result: Document = named.get(document["best"] or document.get("closest") or "", document["plans"][0])
+    return result
 
 
 def key_figures(document: Document) -> list[KeyFigure]:

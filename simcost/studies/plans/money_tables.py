@@ -20,14 +20,14 @@ def charge_changes(document: Document) -> list[str]:
     """Difference of a plan from the baseline by charge, a month; only where plans buy differently."""
     if not bought_otherwise(document):
         return []
-    found = []
+    result = []
     for change in document["differences"]:
         parts = "; ".join(
-            f"{one['charge']} {usd_change(one['usd_per_month'])}" for one in change.get("charges", [])[:_SHOWN]
+            f"{charge['charge']} {usd_change(charge['usd_per_month'])}" for charge in change.get("charges", [])[:_SHOWN]
         )
         more = len(change.get("charges", [])) - _SHOWN
-        found.append(f"{change['plan']}: {parts or 'no charge differs'}{f'; {more} more' if more > 0 else ''}")
-    return found
+        result.append(f"{change['plan']}: {parts or 'no charge differs'}{f'; {more} more' if more > 0 else ''}")
+    return result
 
 
 _SHOWN = 6

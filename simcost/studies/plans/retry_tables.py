@@ -12,7 +12,7 @@ def table(document: Document) -> Table:
 
 def by_priority(document: Document) -> Table:
     """One row per plan and priority; empty where all are alike."""
-    return [_band(plan, one) for plan in document["plans"] for one in plan.get("priorities", ())]
+    return [_band(plan, priority) for plan in document["plans"] for priority in plan.get("priorities", ())]
 
 
 def prefixes(document: Document) -> list[str]:

@@ -80,7 +80,7 @@ def met(plan: Document) -> str:
 
 
 def unallocated(document: Document) -> list[str]:
-    """Money that jobs used beside services, and that nobody used; a sentence a plan."""
+    """Money that jobs used beside services, and that was not used; a sentence a plan."""
     if not has_services(document):
         return []
     return [f"{plan['name']}: {text}" for plan in document["plans"] if (text := _beside_services(plan))]
@@ -112,7 +112,7 @@ def _beside_services(plan: Document) -> str:
     parts = " and ".join(f"{usd(usd_per_month)} of {part}" for part, usd_per_month in _unallocated(plan))
     jobs = _jobs(plan)
     used = [f"jobs used {usd(usd_per_month)}" for _, usd_per_month in jobs]
-    unused = [f"{'nobody' if jobs else 'no service'} used {parts}"] if parts else []
+    unused = [f"no service{' or job' if jobs else ''} used {parts}"] if parts else []
     return ", ".join([*used, *unused])
 
 

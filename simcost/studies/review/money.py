@@ -32,13 +32,13 @@ def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]], replications: int)
     return [
         ChargeOfMonth(
             plan=plan["name"],
-            charge=one["charge"],
-            quantity=fsum(row["consumed_quantity"] for row in groups[one["charge"]]) / replications / months,
-            unit=groups[one["charge"]][0]["consumed_unit"],
-            list_unit_price_usd=_single(row["list_unit_price_usd"] for row in groups[one["charge"]]),
-            usd=one["usd_per_month"],
+            charge=charge["charge"],
+            quantity=fsum(row["consumed_quantity"] for row in groups[charge["charge"]]) / replications / months,
+            unit=groups[charge["charge"]][0]["consumed_unit"],
+            list_unit_price_usd=_single(row["list_unit_price_usd"] for row in groups[charge["charge"]]),
+            usd=charge["usd_per_month"],
         )
-        for one in plan["charges"]
+        for charge in plan["charges"]
     ]
 
 
@@ -118,4 +118,4 @@ def _flips_of(offer: str, price: Mapping[str, Any], best: str, plans: Sequence[P
 
 def _spent(plan: Plan, offer: str) -> float:
     """USD a month that follow the list price of an instance."""
-    return fsum(one["usd_per_month"] for one in plan["charges"] if one["charge"] == f"{offer} on demand")
+    return fsum(charge["usd_per_month"] for charge in plan["charges"] if charge["charge"] == f"{offer} on demand")

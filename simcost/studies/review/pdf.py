@@ -41,13 +41,13 @@ def find_browser(names: Sequence[str] = BROWSERS) -> str:
     Raises:
         InputError: there is none.
     """
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
+    result = next((path for name in names if (path := shutil.which(name))), None)
+    if result is None:
         raise InputError(
             "a PDF is printed by Chromium, Chrome or Edge, and none is on this machine; install one, or write the "
             "review as .html and print it from any browser"
         )
-    return found
+    return result
 
 
 def write_pdf(path: Path, page: str, browser: str) -> None:

@@ -111,10 +111,10 @@ def sections(review: Review, run: Sequence[Part]) -> list[Section]:
 
 def _placed(run: Sequence[Part]) -> dict[str, list[Part]]:
     """Parts of the result by section."""
-    found: dict[str, list[Part]] = {section: [] for section in (*PLACES, OTHERS)}
+    result: dict[str, list[Part]] = {section: [] for section in (*PLACES, OTHERS)}
     for part in run:
-        found[_place(part.title)].append(part)
-    return found
+        result[_place(part.title)].append(part)
+    return result
 
 
 def _place(title: str) -> str:
@@ -246,7 +246,7 @@ def _judged(plan: Any) -> list[tuple[str, str, Any]]:
     """Service, plan and SLO: of the plan, or of each of its services."""
     if "services" not in plan:
         return [("", plan["name"], plan["slo"])]
-    return [(one["name"], plan["name"], one["slo"]) for one in plan["services"]]
+    return [(service["name"], plan["name"], service["slo"]) for service in plan["services"]]
 
 
 def _limits(slo: Any) -> str:

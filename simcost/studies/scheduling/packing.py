@@ -95,10 +95,10 @@ def _by_per_cent(runs: Sequence[Mapping[str, float]]) -> dict[str, OrderSpread]:
 
 def _held(run: Mapping[str, float], most: int) -> list[float]:
     """Values from 0 % on, each held until the next."""
-    found = [run.get("0", 0.0)]
+    result = [run.get("0", 0.0)]
     for at in range(1, most + 1):
-        found.append(run.get(str(at), found[-1]))
-    return found
+        result.append(run.get(str(at), result[-1]))
+    return result
 
 
 def _spread(values: Sequence[float]) -> OrderSpread:

@@ -104,7 +104,7 @@ def _replay(arguments: Arguments) -> None:
             except TraceError as error:
                 raise TraceError(f"{arguments.nodes}: {error}") from error
             documents.append(replay_document(jobs, ledger, policy))
-            said += [one for one in rejections(jobs, ledger) if one not in said]
+            said += [rejection for rejection in rejections(jobs, ledger) if rejection not in said]
     several = {"verdict": policies_verdict(names, documents), "policies": documents}
     document = documents[0] if len(documents) == 1 else several
     files = [path for path in (arguments.nodes, arguments.quotas, arguments.shares) if path]

@@ -145,7 +145,7 @@ def size(
         question: target and price.
         offered: GPUs that the jobs keep busy on average.
         widest: of any job; smaller clusters would reject it.
-        every: GPUs that all jobs together ask for, beyond which nobody waits; None = unknown.
+        every: GPUs that all jobs together ask for, beyond which no job waits; None = unknown.
 
     Raises:
         InputError: not even 64 times the offered load, or the widest job, keeps the target.

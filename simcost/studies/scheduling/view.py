@@ -37,15 +37,15 @@ def policies(document: Document) -> Table:
     """Several policies on one trace and cluster, a row each."""
     return [
         {
-            "policy": _name(one),
-            "mean wait": seconds(one["wait_s"]["mean"]),
-            "P95 wait": seconds(one["wait_s"]["p95"]),
-            "mean JCT": seconds(one["jct_s"]["mean"]),
-            "slowdown": amount(one["bounded_slowdown"]),
-            "preemptions": count(one["preemptions"]),
-            "utilisation": share(one["utilisation"]),
+            "policy": _name(policy),
+            "mean wait": seconds(policy["wait_s"]["mean"]),
+            "P95 wait": seconds(policy["wait_s"]["p95"]),
+            "mean JCT": seconds(policy["jct_s"]["mean"]),
+            "slowdown": amount(policy["bounded_slowdown"]),
+            "preemptions": count(policy["preemptions"]),
+            "utilisation": share(policy["utilisation"]),
         }
-        for one in document["policies"]
+        for policy in document["policies"]
     ]
 
 
@@ -123,10 +123,10 @@ def pools(document: Document) -> Table:
     return [
         {
             "pool": name,
-            "jobs": count(one["jobs"]),
-            "mean wait": seconds(one["wait_s"]["mean"]),
-            "P95 wait": seconds(one["wait_s"]["p95"]),
-            "mean JCT": seconds(one["jct_s"]["mean"]),
+            "jobs": count(pool["jobs"]),
+            "mean wait": seconds(pool["wait_s"]["mean"]),
+            "P95 wait": seconds(pool["wait_s"]["p95"]),
+            "mean JCT": seconds(pool["jct_s"]["mean"]),
         }
-        for name, one in document["pools"].items()
+        for name, pool in document["pools"].items()
     ]

@@ -58,7 +58,7 @@ def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
 
 def _given(**options: Any) -> dict[str, Any]:
     """Those that were given."""
-    return {name: one for name, one in options.items() if one is not None}
+    return {name: option for name, option in options.items() if option is not None}
 
 
 def _method(arguments: Arguments, catalog: Any) -> Any:

@@ -278,7 +278,7 @@ HOURS = 24
 def shut_at_night(waste: Waste, timezone: str) -> list[Action]:
     """Switch off, in each hour of the day, as many GPUs of a unit as stayed idle all through it on 80 % of days.
 
-    Idle is free with nobody waiting, or held at duty 0. Low: as many as stayed idle on every day, of at least
+    Idle is free with no job waiting, or held at duty 0. Low: as many as stayed idle on every day, of at least
     three. High: every hour that was idle throughout, known in advance.
     """
     samples = waste.samples

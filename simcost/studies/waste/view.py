@@ -62,7 +62,7 @@ def capacity(result: WasteResult) -> str:
 def buckets(result: WasteResult) -> Table:
     """One row per bucket that holds something, and the whole."""
     total = BucketUse(gpu_hours=result.capacity_gpu_hours, usd=result.cost_usd, share=1.0)
-    held = {_SAID[name]: one for name, one in result.buckets.items() if one.gpu_hours}
+    held = {_SAID[name]: bucket for name, bucket in result.buckets.items() if bucket.gpu_hours}
     return [
         {
             "where the GPU-hours went": name,

@@ -33,14 +33,14 @@ class Words:
     def equal(self, *words: str) -> Flags:
         """Rows that have one of the words."""
         hits = np.append(pc.is_in(self.distinct, pa.array(words)).to_numpy(zero_copy_only=False), [False])
-        found: Flags = hits[self.codes]
-        return found
+        result: Flags = hits[self.codes]
+        return result
 
     def same(self, other: "Words") -> Flags:
         """Rows in which both have the same word, or neither has one."""
         places = pc.index_in(self.distinct, other.distinct).fill_null(-2).to_numpy(zero_copy_only=False)
-        found: Flags = np.append(places, [-1])[self.codes] == other.codes
-        return found
+        result: Flags = np.append(places, [-1])[self.codes] == other.codes
+        return result
 
     def text(self) -> pa.Array:
         """The words of the rows, null where there is none."""
@@ -80,8 +80,8 @@ def words(column: pa.Array, allowed: Sequence[str] = ()) -> tuple[Words, Mended]
 
 
 def _at(flags: Flags, codes: Ints) -> Flags:
-    found: Flags = np.append(flags, [False])[codes]
-    return found
+    result: Flags = np.append(flags, [False])[codes]
+    return result
 
 
 def numbers(column: pa.Array) -> tuple[Floats, Mended]:

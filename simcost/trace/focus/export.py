@@ -61,10 +61,10 @@ class UsageSeries:
     def _tags(self, rows: FocusRows) -> dict[str, Ints]:
         said = rows.word("Tags")
         values = [tags_of(text) for text in said.distinct.to_pylist()]
-        found = {}
+        result = {}
         for i, (tag, names) in enumerate(self.tags.items()):
-            found[tag] = np.array([*(names.code(value[i]) for value in values), 0], np.int64)[said.codes]
-        return found
+            result[tag] = np.array([*(names.code(value[i]) for value in values), 0], np.int64)[said.codes]
+        return result
 
     def table(self) -> tuple[pa.Table, int]:
         """The usage, and how many periods are below zero once corrections are netted: that is not usage.

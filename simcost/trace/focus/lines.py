@@ -300,8 +300,8 @@ def in_advance(rows: FocusRows) -> Flags:
     """
     free = rows.has("EffectiveCost") & (np.nan_to_num(rows.number("EffectiveCost")) == 0)
     paid = rows.has("BilledCost") & (np.nan_to_num(rows.number("BilledCost")) != 0)
-    found: Flags = rows.is_("ChargeCategory", "Purchase") & paid & free
-    return found
+    result: Flags = rows.is_("ChargeCategory", "Purchase") & paid & free
+    return result
 
 
 def kinds(rows: FocusRows) -> Ints:

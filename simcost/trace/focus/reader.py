@@ -146,8 +146,8 @@ class _Book:
         )
         worth = [self.usd_per.get(name, np.nan) for name in names]
         other = self.currencies.most_common(1)[0][0] if self.currencies else "USD"
-        found: Floats = np.array([*worth, self.usd_per.get(other, np.nan)])[said.codes]
-        return found
+        result: Floats = np.array([*worth, self.usd_per.get(other, np.nan)])[said.codes]
+        return result
 
     def check(self, paths: Sequence[Path]) -> None:
         """Raise TraceError for currencies without a worth, several where one is missing, or no rows."""

@@ -94,8 +94,8 @@ def _not(name: str, good: Callable[[str], bool]) -> Callable[[FocusRows], Flags]
     def bad(rows: FocusRows) -> Flags:
         said = rows.word(name)
         wrong = np.array([*(not good(text) for text in said.distinct.to_pylist()), False], np.bool_)
-        found: Flags = wrong[said.codes]
-        return found
+        result: Flags = wrong[said.codes]
+        return result
 
     return bad
 

@@ -283,8 +283,8 @@ def _state(reals: dict[str, Floats | None], kept: Ints | None) -> Floats | None:
     if params is None:
         return None if stated is None else _taken(stated, kept)
     guess = params * _BYTES_PER_PARAM
-    found: Floats = _taken(guess if stated is None else np.where(np.isnan(stated), guess, stated), kept)
-    return found
+    result: Floats = _taken(guess if stated is None else np.where(np.isnan(stated), guess, stated), kept)
+    return result
 
 
 def _deadlines(columns: Columns, clock: LogTimes, submit: Ints) -> Ints:
@@ -301,9 +301,9 @@ def _status(column: pa.Array | None, rows: int) -> Ints:
     """Outcomes as indices into STATUS, by the first word of the log's."""
     if column is None:
         return np.broadcast_to(STATUS.index("unknown"), rows)
-    found = np.full(rows, STATUS.index("unknown"), np.int64)
+    result = np.full(rows, STATUS.index("unknown"), np.int64)
     text = pc.utf8_lower(column)
     word = pc.replace_substring_regex(text, r"[\s+].*$", "")
     for name, words in _OUTCOMES.items():
-        found[pc.is_in(word, pa.array(words)).to_numpy(zero_copy_only=False)] = STATUS.index(name)
-    return found
+        result[pc.is_in(word, pa.array(words)).to_numpy(zero_copy_only=False)] = STATUS.index(name)
+    return result

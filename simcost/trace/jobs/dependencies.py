@@ -33,21 +33,21 @@ def read_after(sieve: Sieve, ids: pa.Array) -> npt.NDArray[np.object_] | None:
     stuck = np.zeros(len(sieve.keep), np.bool_)
     stuck[_stuck({row: [row_of[name] for name in said if name in row_of] for row, said in waits.items()})] = True
     sieve.drop(stuck, "circle", "after", "it waits for its own end, over others or not, or for a job that does")
-    found = np.empty(len(sieve.keep), np.object_)
-    found[:] = [()] * len(found)
+    result = np.empty(len(sieve.keep), np.object_)
+    result[:] = [()] * len(result)
     for row, said in waits.items():
-        found[row] = said
-    return found
+        result[row] = said
+    return result
 
 
 def _named(cells: list[Any], sieve: Sieve) -> dict[int, tuple[str, ...]]:
     """The ids that each row kept names."""
-    found = {}
+    result = {}
     for row in np.flatnonzero(sieve.keep).tolist():
         said = tuple(dict.fromkeys(name for name in _BETWEEN.split(cells[row] or "") if name.lower() not in _WORDS))
         if said:
-            found[row] = said
-    return found
+            result[row] = said
+    return result
 
 
 def _say_missing(sieve: Sieve, waits: dict[int, tuple[str, ...]], row_of: dict[str, int]) -> None:

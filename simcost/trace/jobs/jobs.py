@@ -97,8 +97,8 @@ class Jobs:
             "users": ("",),
         }
         given = {
-            name: np.asarray(one, known[name].dtype) if isinstance(known.get(name), np.ndarray) else one
-            for name, one in columns.items()
+            name: np.asarray(column, known[name].dtype) if isinstance(known.get(name), np.ndarray) else column
+            for name, column in columns.items()
         }
         return cls(submit_s=submit, duration_s=duration, gpus=width, **known | given)
 

@@ -127,11 +127,11 @@ def _items(path: Path) -> list[dict[str, Any]]:
 
 
 def _findings(parts: int, alone: int) -> list[dict[str, Any]]:
-    found = []
+    result = []
     if parts:
-        found.append(finding("parts", parts, f"{parts:,} items belong to others of the list; they were passed over"))
+        result.append(finding("parts", parts, f"{parts:,} items belong to others of the list; they were passed over"))
     if alone:
-        found.append(
+        result.append(
             finding(
                 "pods",
                 alone,
@@ -139,7 +139,7 @@ def _findings(parts: int, alone: int) -> list[dict[str, Any]]:
                 "a job of its own, without its gang: list the jobs too",
             )
         )
-    return found
+    return result
 
 
 def _common(meta: Said) -> dict[str, Any]:

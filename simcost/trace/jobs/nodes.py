@@ -130,10 +130,10 @@ def read_nodes(path: Path) -> NodeTable:
         raise TraceError(f"{path}: not a list of nodes; {columns_said(head.names)}; give a {_WHAT}")
     form.refuse(faults, head.names, path)
     table = read_typed(path, head, form, theirs)
-    found = _counted(table) if form is POOLS else _listed(table)
-    if not found.gpus.any():
+    node_table = _counted(table) if form is POOLS else _listed(table)
+    if not node_table.gpus.any():
         raise TraceError(f"{path}: no node has a GPU; give a {_WHAT}")
-    return found
+    return node_table
 
 
 def _counted(table: TypedTable) -> NodeTable:
@@ -180,10 +180,10 @@ def coded(column: pa.Array | None, rows: int) -> tuple[Ints, tuple[str, ...]]:
 
 def compact_texts(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     """Texts as an array that holds no Python objects."""
-    found: npt.NDArray[Any] = np.empty(len(texts), np.dtypes.StringDType())
+    result: npt.NDArray[Any] = np.empty(len(texts), np.dtypes.StringDType())
     for begin in range(0, len(texts), _SLICE):
-        found[begin : begin + _SLICE] = texts[begin : begin + _SLICE].to_pylist()
-    return found
+        result[begin : begin + _SLICE] = texts[begin : begin + _SLICE].to_pylist()
+    return result
 
 
 def repeated(texts: pa.Array) -> npt.NDArray[np.bool_]:
@@ -195,6 +195,6 @@ def repeated(texts: pa.Array) -> npt.NDArray[np.bool_]:
     at = np.flatnonzero(np.diff(hashes[order]) == 0)
     rows = np.unique(order[np.append(at, at + 1)])
     codes = texts.take(pa.array(rows)).dictionary_encode().indices.to_numpy()
-    found = np.zeros(len(texts), np.bool_)
-    found[rows] = codes <= np.append(-1, np.maximum.accumulate(codes)[:-1])
-    return found
+    result = np.zeros(len(texts), np.bool_)
+    result[rows] = codes <= np.append(-1, np.maximum.accumulate(codes)[:-1])
+    return result

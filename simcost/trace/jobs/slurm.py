@@ -87,16 +87,16 @@ def read_sacct(path: Path) -> LogTable:
 
 def _columns(path: Path, present: Sequence[str]) -> dict[str, str]:
     lower = {name.strip().lower(): name for name in reversed(present)}
-    found = {
+    result = {
         ours: lower[name]
         for ours, names in _FIELDS.items()
         if (name := next((name for name in names if name in lower), None)) is not None
     }
-    lacking = [said for ours, said in _NEEDED.items() if ours not in found]
-    lacking += [] if {"alloc", "asked"} & set(found) else ["AllocTRES or ReqTRES"]
+    lacking = [said for ours, said in _NEEDED.items() if ours not in result]
+    lacking += [] if {"alloc", "asked"} & set(result) else ["AllocTRES or ReqTRES"]
     if lacking:
         raise TraceError(f"{path}: no field {', '.join(lacking)}; export with `{_ASK}`")
-    return found
+    return result
 
 
 def _bare(column: pa.Array) -> pa.Array:

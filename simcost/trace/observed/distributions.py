@@ -221,11 +221,11 @@ def _levels(metric: Any, place: Path | str, name: str, mean: str = "mean") -> Ma
     Raises:
         TraceError: neither is there.
     """
-    found = {
+    result = {
         level: max(value, 1.0) for key, level in _LEVELS.items() if (value := number(member(metric, key))) is not None
     }
-    if len(found) > 1:
-        return found
+    if len(result) > 1:
+        return result
     average = number(member(metric, mean))
     if average is None or average < 1:
         raise TraceError(f"{place}: has no {name}, so that the lengths are unknown")

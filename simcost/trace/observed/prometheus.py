@@ -135,16 +135,16 @@ def _lengths(scrape: _Scrape, key: str, served: float, given: int | None, path: 
 def _quantiles(buckets: Mapping[float, float]) -> Mapping[float, float]:
     """By linear interpolation within the buckets; the last one, which has no end, counts as its beginning."""
     bounds = sorted(buckets)
-    total, found = buckets[bounds[-1]], {}
+    total, result = buckets[bounds[-1]], {}
     for level in _LEVELS:
         below, before = 0.0, 0.0
         for bound in bounds:
             if buckets[bound] >= level * total:
                 inside = (level * total - before) / max(buckets[bound] - before, 1e-9)
-                found[level] = max(below if bound == inf else below + inside * (bound - below), 1.0)
+                result[level] = max(below if bound == inf else below + inside * (bound - below), 1.0)
                 break
             below, before = bound, buckets[bound]
-    return found
+    return result
 
 
 def _configuration(scrape: _Scrape) -> Configuration:

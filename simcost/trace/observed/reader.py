@@ -125,7 +125,7 @@ def _serve(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
     configuration = vllm_bench.serve_configuration(documents[0])
     run = vllm_bench.serve_run(documents[0], path) if len(documents) == 1 else None
     if run is None:
-        points = [vllm_bench.serve_point(each, path, load) for each in documents]
+        points = [vllm_bench.serve_point(document, path, load) for document in documents]
         return _sound("vllm-bench-serve", path, points, configuration)
     return _sound_run("vllm-bench-serve", path, run, configuration)
 

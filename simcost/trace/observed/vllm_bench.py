@@ -137,12 +137,12 @@ def _lengths(document: Document, several: str, total: str, completed: int, path:
 
 def _latencies(document: Document) -> Mapping[str, Mapping[str, float]]:
     """Statistics in seconds: `mean_ttft_ms` in milliseconds, `median_ttft` in seconds."""
-    found = {}
+    result = {}
     for metric, names in _NAMES.items():
         each = {ours: value for theirs, ours in _STATISTICS.items() if (value := _statistic(document, theirs, names))}
         if each:
-            found[metric] = each
-    return found
+            result[metric] = each
+    return result
 
 
 def _by_throughput(document: Document, clients: int | None) -> Mapping[str, Mapping[str, float]]:

@@ -73,13 +73,13 @@ def _existing(trace: PublicTrace, target: Path) -> Digests | None:
         return None
     if not target.is_file():
         raise InputError(f"{target}: is not a regular file; choose another folder with -o")
-    found = digests_of(target)
-    if wrong := difference(trace, found):
+    digests = digests_of(target)
+    if wrong := difference(trace, digests):
         raise InputError(
             f"{target}: {wrong}: it is not the file of {trace.name}, or a damaged one; "
             "move it away, or choose another folder with -o"
         )
-    return found
+    return digests
 
 
 def _downloaded(trace: PublicTrace, target: Path, report: Report) -> tuple[str, Digests]:

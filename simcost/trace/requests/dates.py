@@ -49,13 +49,13 @@ class TimePattern:
 
     def __post_init__(self) -> None:
         directives = re.findall(r"%(.)", self._long())
-        unknown = [f"%{each}" for each in directives if each not in _PARTS and each != "%"]
+        unknown = [f"%{directive}" for directive in directives if directive not in _PARTS and directive != "%"]
         if unknown or self._long().count("%") != len(directives) + directives.count("%"):
             raise TraceError(
                 f"--time-format {self.text!r}: {', '.join(unknown) or 'a lone %'} is unknown; known are "
                 f"{' '.join('%' + each for each in (*_PARTS, *_SHORT))}"
             )
-        twice = sorted({each for each in directives if directives.count(each) > 1 and each != "%"})
+        twice = sorted({directive for directive in directives if directives.count(directive) > 1 and directive != "%"})
         if twice:
             raise TraceError(f"--time-format {self.text!r}: %{twice[0]} appears twice")
         for wanted, name in (("Yy", "a year (%Y)"), ("mbB", "a month (%m)"), ("d", "a day (%d)")):

@@ -20,12 +20,12 @@ _ENOUGH = 100
 
 def arrival_findings(gaps: Gaps, info: TraceInfo) -> list[dict[str, Any]]:
     """Long gaps, arrivals at the same time, and a coarse clock."""
-    found = []
+    result = []
     limit_s = max(_LONG_GAP_S, _LONG_GAP_MEANS * gaps.mean_s())
     long = [(length, at) for length, at in gaps.largest if length > limit_s * NS_PER_S]
     if long:
         length, at = long[0]
-        found.append(
+        result.append(
             _finding(
                 "gap",
                 len(long),
@@ -35,9 +35,9 @@ def arrival_findings(gaps: Gaps, info: TraceInfo) -> list[dict[str, Any]]:
             )
         )
     if info.rows > 1 and gaps.sum_ns == 0:
-        found.append(_finding("constant", info.rows, "all requests arrive at the same instant"))
+        result.append(_finding("constant", info.rows, "all requests arrive at the same instant"))
     elif gaps.zero >= _SHARED * gaps.count and gaps.zero:
-        found.append(
+        result.append(
             _finding(
                 "quantised",
                 gaps.zero,
@@ -47,14 +47,14 @@ def arrival_findings(gaps: Gaps, info: TraceInfo) -> list[dict[str, Any]]:
             )
         )
     elif gaps.zero:
-        found.append(
+        result.append(
             _finding(
                 "duplicate_arrival",
                 gaps.zero,
                 f"{gaps.zero:,} requests arrive at the same instant as the one before; all were kept",
             )
         )
-    return found
+    return result
 
 
 def token_findings(name: str, counts: TokenCounts) -> list[dict[str, Any]]:

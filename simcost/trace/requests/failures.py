@@ -90,14 +90,14 @@ SPAN_RULES = (
 
 def left_out(rules: Mapping[str, FailureRule], columns: Mapping[str, pa.Array], among: Flags) -> dict[str, Flags]:
     """Reason -> rows of `among` that the rules leave out, each under the first that does."""
-    found: dict[str, Flags] = {}
+    result: dict[str, Flags] = {}
     left = among.copy()
     for key, rule in rules.items():
         if key in columns:
             hits = left & rule.hits(columns[key])
-            found[rule.reason] = found.get(rule.reason, np.zeros(len(left), bool)) | hits
+            result[rule.reason] = result.get(rule.reason, np.zeros(len(left), bool)) | hits
             left &= ~hits
-    return found
+    return result
 
 
 def _flags(column: pa.Array) -> Flags:

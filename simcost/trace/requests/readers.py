@@ -237,17 +237,17 @@ def _document(fmt: str, out: Path, logs: Sequence[_Log], writer: TraceWriter) ->
 
 def _findings(logs: Sequence[_Log], writer: TraceWriter, models: Mapping[str, int]) -> list[dict[str, Any]]:
     """Findings in each file, named where there are several, and in all of them."""
-    found = []
+    result = []
     for log in logs:
         own = [*log.intake.tally.findings(), *log.intake.arrivals.findings()]
         if len(logs) > 1:
             own = [each | {"file": log.name, "message": f"{log.name}: {each['message']}"} for each in own]
-        found += own
+        result += own
     if writer.late_rows:
-        found.append(finding("unsorted", writer.late_rows))
+        result.append(finding("unsorted", writer.late_rows))
     if len(models) > 1 and not logs[0].selects_model:
-        found.append(_several_models(models))
-    return found
+        result.append(_several_models(models))
+    return result
 
 
 def _several_models(models: Mapping[str, int]) -> dict[str, Any]:

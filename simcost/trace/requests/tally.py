@@ -53,7 +53,7 @@ class Tally:
 
     def findings(self) -> list[dict[str, Any]]:
         """Findings on what was left out or repaired."""
-        found = [
+        result = [
             finding(kind, count, self.examples.get(kind))
             for kind, count in [*(+self.dropped).items(), *(+self.repaired).items()]
         ]
@@ -62,14 +62,14 @@ class Tally:
                 f"{column} {value!r} ({count:,})" for (column, value), count in self._statuses.most_common(5)
             )
             message = f"requests of an unknown status were taken as served: {shown}; select others with --where"
-            found.append(
+            result.append(
                 {
                     "kind": "unknown_status",
                     "count": self._statuses.total(),
                     "message": f"{self._statuses.total():,} {message}",
                 }
             )
-        return found
+        return result
 
 
 def describe_cell(value: object, times: str, marks: NumberMarks, declared: Column | None) -> str:

@@ -91,19 +91,19 @@ def find_series_columns(
         TraceError: columns that are missing, ambiguous or unknown, all of them, with suggestions.
     """
     asked = {f"{BY}{name}": name for name in by} | {f"{REGRESSOR}{name}": name for name in regressors} | dict(mapping)
-    found, faults = DEMAND.match(head.names, asked)
-    found = {
-        ours: theirs for ours, theirs in found.items() if ours in asked or ours not in (VALUE, SERIES if by else "")
+    result, faults = DEMAND.match(head.names, asked)
+    result = {
+        ours: theirs for ours, theirs in result.items() if ours in asked or ours not in (VALUE, SERIES if by else "")
     }
-    free = [name for name in head.names if name not in found.values()]
-    if TIMESTAMP not in found:
+    free = [name for name in head.names if name not in result.values()]
+    if TIMESTAMP not in result:
         faults.append(_no_time(head, free))
-    if VALUE not in found:
+    if VALUE not in result:
         values = _values(head, free)
-        found |= {VALUE: values[0]} if values else {}
+        result |= {VALUE: values[0]} if values else {}
         faults += [_no_value(values)] if len(values) != 1 else []
     DEMAND.refuse(faults, head.names, path)
-    return found
+    return result
 
 
 def _values(head: Head, free: Sequence[str]) -> list[str]:

@@ -29,8 +29,8 @@ class Offsets:
 
     def local(self, utc_s: Ints) -> Ints:
         """Wall-clock seconds (as if UTC) of UTC seconds."""
-        found: Ints = utc_s + self.offset[np.searchsorted(self.since, utc_s, "right") - 1]
-        return found
+        result: Ints = utc_s + self.offset[np.searchsorted(self.since, utc_s, "right") - 1]
+        return result
 
     def utc(self, local_s: Ints) -> tuple[Ints, Ints, Flags]:
         """UTC seconds of wall-clock seconds: the earlier and the later one, which differ where the clock was
@@ -109,8 +109,8 @@ def local_numbers(grid: Grid, count: int, zone: str) -> Ints:
     if grid.dates or not count:
         return np.arange(count)
     clock = _clock(grid, 0, count, zone)
-    found: Ints = (clock - clock.min()) // grid.step_s
-    return found
+    result: Ints = (clock - clock.min()) // grid.step_s
+    return result
 
 
 def local_steps(grid_after: Grid, steps: int, zone: str) -> int:
@@ -140,8 +140,8 @@ def from_local(local: Floats, grid_after: Grid, steps: int, zone: str) -> Floats
     """
     if grid_after.dates:
         return local
-    found: Floats = local[..., _places(grid_after, steps, zone)]
-    return found
+    result: Floats = local[..., _places(grid_after, steps, zone)]
+    return result
 
 
 def _places(grid_after: Grid, steps: int, zone: str) -> Ints:

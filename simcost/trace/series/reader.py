@@ -89,11 +89,11 @@ def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]
     same: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for said in findings:
         same.setdefault((said["kind"], said["message"]), []).append(said)
-    found = []
+    result = []
     for (kind, message), group in same.items():
         shared = len(group) == series > 1
-        found += [finding(kind, "", sum(said["count"] for said in group), message)] if shared else group
-    return found
+        result += [finding(kind, "", sum(said["count"] for said in group), message)] if shared else group
+    return result
 
 
 def _points(rows: SeriesRows, zone: str, quantity: str | None, named: str, notes: Notes) -> list[Points]:

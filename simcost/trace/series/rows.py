@@ -92,11 +92,11 @@ def _units(table: TypedTable, series: Ints, names: list[str]) -> list[str]:
 
 def _findings(table: TypedTable) -> list[dict[str, Any]]:
     """Rows passed over, and what was assumed of times that are numbers; of zones the reader of series says more."""
-    found = [finding(kind, "", count, text) for kind, count, text in table.findings() if kind == "blank"]
+    result = [finding(kind, "", count, text) for kind, count, text in table.findings() if kind == "blank"]
     column, rule = table.theirs[TIMESTAMP], table.rules[TIMESTAMP]
     if rule.unit is not None and not rule.epoch:
         text = f"{column} was read as {rule.unit} from an unknown start, written as 1970-01-01 00:00"
-        found.append(finding("clock_unknown", "", 1, f"{text}: clock hours and weekdays are unknown"))
+        result.append(finding("clock_unknown", "", 1, f"{text}: clock hours and weekdays are unknown"))
     elif rule.unit is not None and rule.guessed:
-        found.append(finding("time_unit", "", 1, f"{column} was read as {rule.unit} since 1970-01-01 UTC"))
-    return found
+        result.append(finding("time_unit", "", 1, f"{column} was read as {rule.unit} since 1970-01-01 UTC"))
+    return result

@@ -46,8 +46,8 @@ class Grid:
         if self.step_s:
             return (self.start_s + steps * self.step_s).astype("datetime64[s]")
         month = np.datetime64(self.start_s, "s").astype("datetime64[M]")
-        found: Seconds64 = (month + steps.astype("timedelta64[M]")).astype("datetime64[s]")
-        return found
+        result: Seconds64 = (month + steps.astype("timedelta64[M]")).astype("datetime64[s]")
+        return result
 
     def after(self, count: int) -> Self:
         """The grid that begins `count` steps later."""

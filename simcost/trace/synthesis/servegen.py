@@ -105,8 +105,8 @@ def _arrivals(sender: _Sender, window: int, count: int) -> Floats:
     total = gaps.sum()
     if not 0 < total < np.inf:
         return rng.random(count)
-    found: Floats = (np.cumsum(gaps) / total + rng.random()) % 1.0
-    return found
+    result: Floats = (np.cumsum(gaps) / total + rng.random()) % 1.0
+    return result
 
 
 def _drawn(law: TokenLaw | None, count: int, rng: np.random.Generator) -> Ints:

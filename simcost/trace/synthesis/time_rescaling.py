@@ -66,8 +66,8 @@ def tuples(path: Path) -> Tuples:
 def fitted(fit: Callable[[Tuples], Fit], folder: Path, trace: str) -> Fit:
     """Fit of a trace in the folder; fitted once, whatever the number of replications."""
     path = inside(folder, trace)
-    found: Fit = _fitted(fit, path, _changed_ns(path))
-    return found
+    result: Fit = _fitted(fit, path, _changed_ns(path))
+    return result
 
 
 @lru_cache(maxsize=16)

@@ -138,16 +138,16 @@ def _batch(table: TypedTable, before: int, provider: str, region: str) -> UsageB
 
 def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[str, str]:
     """Ours -> the file's: those declared, the tags, and columns that count tokens where nothing else does."""
-    found, faults = USAGE.match(names, mapping)
+    result, faults = USAGE.match(names, mapping)
     lower = {name.strip().lower(): name for name in reversed(names)}
-    found = {_TAG + name: lower[name] for name in _TAGS if name in lower} | found
-    found |= {name: lower[name] for name in lower if name.startswith(_TAG) and name not in mapping}
-    if "quantity" not in found and "unit" not in found and (tokens := token_columns.token_columns(lower)):
-        if "sku" not in found and "model" in lower:
-            found["sku"] = lower["model"]
-        found |= tokens
-    USAGE.refuse([*faults, *USAGE.lacking(found)], names, path)
-    return found
+    result = {_TAG + name: lower[name] for name in _TAGS if name in lower} | result
+    result |= {name: lower[name] for name in lower if name.startswith(_TAG) and name not in mapping}
+    if "quantity" not in result and "unit" not in result and (tokens := token_columns.token_columns(lower)):
+        if "sku" not in result and "model" in lower:
+            result["sku"] = lower["model"]
+        result |= tokens
+    USAGE.refuse([*faults, *USAGE.lacking(result)], names, path)
+    return result
 
 
 def _span_s(table: TypedTable) -> tuple[Floats, Floats]:

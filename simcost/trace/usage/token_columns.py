@@ -44,7 +44,7 @@ _DECLARED = {
     ),
     **dict.fromkeys((OUTPUT, "completion_tokens", "outputtokens", "candidatestokencount"), OUTPUT),
 }
-"""Names of units and columns, in lower case, and what they count whoever the provider is."""
+"""Names of units and columns, in lower case, and what they count with any provider."""
 COLUMN = "tokens:"
 """Before the name of a column that counts tokens."""
 

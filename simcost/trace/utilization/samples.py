@@ -196,21 +196,21 @@ def find_columns(head: Head, mapping: Mapping[str, str], path: Path) -> dict[str
     Raises:
         TraceError: columns that are missing or unknown, all of them, with suggestions.
     """
-    found, faults = UTILISATION.match(head.names, mapping)
-    faults += UTILISATION.lacking(found)
-    if DUTY not in found and GPUS not in found:
-        found = _wide(head, found) or found
-        if not any(name.startswith(WIDE) for name in found):
+    result, faults = UTILISATION.match(head.names, mapping)
+    faults += UTILISATION.lacking(result)
+    if DUTY not in result and GPUS not in result:
+        result = _wide(head, result) or result
+        if not any(name.startswith(WIDE) for name in result):
             faults.append(
                 "no column holds a duty cycle or the number of GPUs; pass --map duty=COLUMN for samples "
                 "of GPUs, --map gpus=COLUMN and --map allocated=COLUMN for samples of pools"
             )
-    if GPUS in found and ALLOCATED not in found and DUTY not in found:
+    if GPUS in result and ALLOCATED not in result and DUTY not in result:
         faults.append("no column says how many GPUs are allocated; pass --map allocated=COLUMN")
     if faults:
-        hint = "" if TIME in found else "; of a job log say how many GPUs the cluster has"
+        hint = "" if TIME in result else "; of a job log say how many GPUs the cluster has"
         raise TraceError(f"{path}: {'; '.join(faults)}{hint}; {columns_said(head.names)}")
-    return found
+    return result
 
 
 def _wide(head: Head, found: Mapping[str, str]) -> dict[str, str]:

@@ -48,7 +48,8 @@ def reclaim(c: FreeNodes, shapes: Shapes, flow: Flow, head: int) -> bool:
 def admit(c: FreeNodes, shapes: Shapes, flow: Flow, head: int) -> bool:
     """Start a job, if need be in place of others.
 
-    Two jobs could stop each other without end at one instant: who was stopped now stops nobody until the next event.
+    Two jobs could stop each other without end at one instant: one that was stopped now stops no other until the next
+    event.
     """
     one = flow.jobs[head]
     if one.need <= available(flow, one.group) and begin(c, shapes, flow, head):

@@ -288,7 +288,7 @@ def by_quota(c: FreeNodes, shapes: Shapes, flow: Flow, horizon: float) -> None:
 @lean_entry
 def close(flow: Flow, horizon: int) -> None:
     """The accounts of jobs that run at the horizon, and of the capacity up to it."""
-    while flow.pool[0].next_change < horizon:  # nobody is left
+    while flow.pool[0].next_change < horizon:  # no job is left
         pass_time(flow, flow.pool[0].next_change)
         next_capacity(flow)
     pass_time(flow, horizon)

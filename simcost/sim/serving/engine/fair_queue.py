@@ -2,7 +2,7 @@
 
 A counter grows with what its tenant gets, divided by its weight: each prompt when it is first admitted, each token of
 an answer when it is there. The tenant with the lowest counter is next. One that comes back to the queue is lifted to
-the lowest of those who wait, so that nobody saves up turns.
+the lowest of those who wait, so that no tenant saves up turns.
 """
 
 from simcost.sim.compiled import inlined, lean

@@ -74,7 +74,7 @@ def _release(p: State, h: TransferState, until: int) -> None:
 
 @inlined
 def to_decode_side(p: State, d: State, h: TransferState, x: int, t: int, owner: int) -> None:
-    """Request x of the prefill side goes on at a decode replica from t on; `owner` has its tokens, NIL = nobody.
+    """Request x of the prefill side goes on at a decode replica from t on; `owner` has its tokens, NIL = no replica.
 
     All decode replicas are up to date until t.
     """
