@@ -12,7 +12,6 @@ from math import fsum, isfinite, isnan
 from typing import TYPE_CHECKING, NamedTuple
 
 from simcost.plan.autoscaling.policy import FAILED, NOT_READY, PENDING, RUNNING, SUCCEEDED, UNKNOWN, Replicas, ns
-from simcost.record import record
 
 if TYPE_CHECKING:
     from simcost.plan.autoscaling.policy import Floats
@@ -118,7 +117,7 @@ class AverageTarget(NamedTuple):
         return self.requests[pod] * max(100, self.value) // 100
 
 
-@record
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One entry of `spec.metrics`."""
 

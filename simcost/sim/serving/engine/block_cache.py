@@ -1,7 +1,7 @@
 """KV blocks of a replica and its prefix cache, as vLLM's block pool has them.
 
-Blocks that no request holds but that have a key stay cached until they are taken: those whose holder left first, the
-end of a sequence before its beginning. Blocks without a key are taken before all others.
+Blocks that nobody holds but that have a key stay cached until they are taken: those whose holder left first, the end of
+a sequence before its beginning. Blocks without a key are taken before all others.
 """
 
 import numpy as np
@@ -114,7 +114,7 @@ def look_up_everywhere(s: BlockState, p: Prefixes, x: int) -> None:
 
 @inlined
 def _insert(s: BlockState, r: int, p: int, after: int) -> None:
-    """Put piece p, that no request holds, before `after` in the order of eviction; before piece 0: as the last."""
+    """Put piece p, that nobody holds, before `after` in the order of eviction; before piece 0: as the last."""
     pieces = s.pieces[r]
     before = pieces[after, blk.LESS_RECENT]
     pieces[p, blk.LESS_RECENT], pieces[p, blk.MORE_RECENT] = before, after

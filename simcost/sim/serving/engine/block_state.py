@@ -54,8 +54,8 @@ RUNNING_WITH, IN_MEMORY, IN_SLOT = range(3)
 ADAPTER_AT = 3
 
 # Columns of a piece: places of its first block and of the one after its last; requests that hold it; its neighbours
-# among those that no request holds, from the one to be evicted first; the next in its bucket, or UNMAPPED; the one that
-# follows in the chains that go on. Piece 0 of a slot is both ends of the list of those that no request holds.
+# among those that nobody holds, from the one to be evicted first; the next in its bucket, or UNMAPPED; the one that
+# follows in the chains that go on. Piece 0 of a slot is both ends of the list of those that nobody holds.
 KEY, START, STOP, HOLDERS, LESS_RECENT, MORE_RECENT, IN_BUCKET, REST = range(8)
 PIECE = 8
 UNMAPPED = -2
