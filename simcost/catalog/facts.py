@@ -1,7 +1,6 @@
 """The kinds of facts; each class is one CSV file, its fields the columns, units in the names."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from annotated_types import Ge, Gt
 
@@ -9,8 +8,7 @@ from simcost.record import record
 from simcost.units import Count, PositiveCount
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(NamedTuple):
     """A text of a certain form."""
 
     pattern: str

@@ -26,17 +26,15 @@ from simcost.sim.serving.engine.routing import (
 )
 from simcost.sim.serving.engine.step import note
 
+Choose = Callable[[State, Clients, int, int, bool], int]
+"""A router: the replica of a request at a time, held at the gateway or not."""
+Tell = Callable[[State, int], None]
+"""What keeps the signals of a router up to date."""
+
 
 @written_in
 def _play(
-    choose: Callable[[State, Clients, int, int, bool], int],
-    tell_router: Callable[[State, int], None],
-    s: State,
-    c: Clients,
-    sent: Requests,
-    i: int,
-    final: bool,
-    until: int,
+    choose: Choose, tell_router: Tell, s: State, c: Clients, sent: Requests, i: int, final: bool, until: int
 ) -> tuple[int, int]:
     """`advance_clients`, compiled for each of two kinds of routers."""
     totals, most_wait, impatient = s.totals, c.rules[retries.MOST_WAIT], NIL
@@ -97,9 +95,7 @@ def _play(
 
 
 @written_in
-def _place(
-    choose: Callable[[State, Clients, int, int, bool], int], s: State, c: Clients, x: int, t: int, held: bool
-) -> None:
+def _place(choose: Choose, s: State, c: Clients, x: int, t: int, held: bool) -> None:
     """Request x, `held` at the gateway or new, goes to a replica, waits, or is refused."""
     r = choose(s, c, x, t, held)
     if r >= 0:
