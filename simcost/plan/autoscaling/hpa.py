@@ -96,8 +96,7 @@ class Hpa(StartingReplicas):
             desired = min(max(current, self.min), self.max)
             reason = "TooManyReplicas: above max" if current > self.max else "TooFewReplicas: below min"
             return Decision(desired, reason, self._noting(state, current, desired, now_ns))
-        proposals = self._proposals(seen)
-        wanted, words = _combined(proposals, current)
+        wanted, words = _combined(self._proposals(seen), current)
         if wanted is None:
             return Decision(current, words, state)
         return self._normalized(now_ns, current, wanted, words, state)
@@ -120,11 +119,14 @@ class Hpa(StartingReplicas):
             windows_s = up.window or 0.0, self.stabilization if down.window is None else down.window
             held, log = stabilized(log, current, wanted, windows_s, now_ns)
             added, removed = state["added"], state["removed"]
-            allowed = (
-                up_limit(current, added, removed, up, now_ns) if held > current else current,
-                down_limit(current, added, removed, down, now_ns) if held < current else current,
-            )
-            desired, reason = limited(current, held, bounds, allowed)
+            if held == current:
+                desired, reason = current, "DesiredWithinRange"
+            else:
+                allowed = (
+                    up_limit(current, added, removed, up, now_ns) if held > current else current,
+                    down_limit(current, added, removed, down, now_ns) if held < current else current,
+                )
+                desired, reason = limited(current, held, bounds, allowed)
         if desired == held != wanted:
             rising = self.behavior is not None and wanted >= current
             reason = "ScaleUpStabilized" if rising else "ScaleDownStabilized"
@@ -144,6 +146,8 @@ class Hpa(StartingReplicas):
 
 def _combined(proposals: Sequence[Proposal], current: int) -> tuple[int | None, str]:
     """The most that a metric asks for; nothing if none can be used, or one cannot and the others ask for fewer."""
+    if len(proposals) == 1:
+        return proposals[0]
     wanted: int | None = None
     words = fault = ""
     for proposal in proposals:

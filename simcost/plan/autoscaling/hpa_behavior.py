@@ -121,11 +121,15 @@ def stabilized(
     An entry counts while it is younger than the window.
     """
     up_ns, down_ns = now_ns - ns(windows_s[0]), now_ns - ns(windows_s[1])
-    held = current
+    held = wanted
     if wanted > current:
         held = max(current, min([wanted] + [count for count, at in log if at > up_ns]))
     elif wanted < current:
-        held = min(current, max([wanted] + [count for count, at in log if at > down_ns]))
+        for count, at in log:
+            if count > held and at > down_ns:
+                held = min(count, current)
+                if held == current:
+                    break
     return held, _put(log, wanted, now_ns, min(up_ns, down_ns))
 
 

@@ -8,27 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum, isfinite, isnan
-from typing import TYPE_CHECKING, NamedTuple
-
-from simcost.plan.autoscaling.policy import FAILED, NOT_READY, PENDING, RUNNING, SUCCEEDED, UNKNOWN, Replicas, ns
-
-if TYPE_CHECKING:
-    from simcost.plan.autoscaling.policy import Floats
-from math import ceil, inf
-from typing import Annotated, Literal
+from functools import lru_cache
+from math import ceil, fsum, inf, isfinite, isnan
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from annotated_types import Gt
 
 from simcost.plan.autoscaling.hpa_behavior import MAX_INT32
-from simcost.plan.autoscaling.policy import Observation, Source
+from simcost.plan.autoscaling.policy import (
+    FAILED,
+    NOT_READY,
+    PENDING,
+    SUCCEEDED,
+    UNKNOWN,
+    Observation,
+    Replicas,
+    Source,
+    ns,
+)
+
+if TYPE_CHECKING:
+    from simcost.plan.autoscaling.policy import Floats
 
 SLACK = 1e-6
 """Of a thousandth: what decimal fractions lose in binary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """Time for which the CPU of a young pod is ignored."""
 
     initialization_s: float
@@ -45,17 +51,12 @@ class Groups(NamedTuple):
 
 def milli(amounts: Floats) -> list[float]:
     """Whole thousandths, rounded down; NaN stays."""
-    import numpy as np
-
-    thousandths: list[float] = np.floor(amounts * 1000 + SLACK).tolist()
-    return thousandths
+    return [(amount * 1000 + SLACK) // 1 for amount in amounts.tolist()]
 
 
 def grouped(replicas: Replicas, samples: Sequence[float], cpu: Patience | None) -> Groups:
     """The class of each pod; the first that fits. `cpu`: readiness counts, as it does for the resource cpu alone."""
     phases, deleting = replicas.phase.tolist(), replicas.deleting.tolist()
-    if cpu is None and phases.count(RUNNING) == len(phases) and not any(deleting) and not any(map(isnan, samples)):
-        return Groups(list(range(len(phases))), [], [])
     groups = Groups([], [], [])
     young = [] if cpu is None else _ages(replicas)
     for i, (phase, gone, sample) in enumerate(zip(phases, deleting, samples, strict=True)):
@@ -150,8 +151,8 @@ class Metric:
 
     @property
     def whole(self) -> int:
-        """The target in percent or, rounded up, in thousandths."""
-        return round(self.target) if self.target_type == "Utilization" else ceil(self.target * 1000 - SLACK)
+        """The target in percent or in thousandths."""
+        return round(self.target) if self.target_type == "Utilization" else _thousandths(self.target)
 
 
 class Proposal(NamedTuple):
@@ -211,12 +212,16 @@ def _from_average_value(metric: Metric, value: int, seen: Observation, tolerance
 
 def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Patience) -> Proposal:
     replicas = seen.replicas
-    if replicas is not None and not len(replicas):
+    if replicas is not None and not len(replicas.phase):
         return _unusable(metric, "there are no pods")
     if replicas is None or metric.name not in replicas.signals:
         return _unusable(metric, "no pod has a sample")
     samples = milli(replicas.signals[metric.name])
     by_readiness = metric.name == "cpu" and metric.type != "Pods"
+    if replicas.steady and not by_readiness and metric.target_type == "AverageValue":
+        average = fsum(samples) // len(samples)
+        if not isnan(average):
+            return _from_all(metric.name, metric.target, average, len(samples), seen.current, tolerance)
     groups = grouped(replicas, samples, cpu if by_readiness else None)
     if not groups.ready:
         return _unusable(metric, "no pod that counts has a sample")
@@ -233,6 +238,16 @@ def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Pat
         seen.current,
         tolerance,
     )
+
+
+@lru_cache(maxsize=1 << 12)
+def _from_all(
+    name: str, target: float, average: float, pods: int, current: int, tolerance: Tolerance
+) -> Proposal:
+    """From the average of pods that all count; kept, since small pools have the same ones again and again."""
+    ratio = average / _thousandths(target)
+    replicas = current if tolerance.covers(ratio) else _capped(ratio * pods)
+    return Proposal(replicas, f"{name} {average / 1000:g}, target {target:g}")
 
 
 def _balanced(
@@ -264,6 +279,11 @@ def _requests(replicas: Replicas, name: str) -> list[float] | None:
         return None
     requests = milli(replicas.requests[name])
     return None if any(map(isnan, requests)) else requests
+
+
+def _thousandths(target: float) -> int:
+    """A target in whole thousandths, rounded up."""
+    return ceil(target * 1000 - SLACK)
 
 
 def _capped(replicas: float) -> int:

@@ -162,6 +162,8 @@ class Replicas:
     """Samples by metric; NaN = no sample of this replica."""
     requests: Mapping[str, Floats] = field(default_factory=dict)
     """Requested amount by resource, in the unit of its usage; NaN = the replica requests none."""
+    steady: bool = False
+    """True if it is known that all run and none is being deleted; False says nothing."""
 
     @classmethod
     def all_ready(cls, signals: Mapping[str, Any], requests: Mapping[str, Any] | None = None) -> Replicas:
@@ -179,6 +181,7 @@ class Replicas:
             ages=lambda: ages,
             signals=arrays,
             requests={name: np.asarray(values, np.float64) for name, values in (requests or {}).items()},
+            steady=True,
         )
 
     def __len__(self) -> int:

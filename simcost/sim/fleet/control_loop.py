@@ -17,14 +17,14 @@ def control(fleet: Fleet) -> Process:
     interval_ns = round(policy.interval * NS_PER_S)
     exact = pipeline.settings.scrape == 0
     if exact:
-        pipeline.scrape(fleet.observe())
+        pipeline.scrape()
     else:
         env.process(pipeline.scrapes())
     share = float(stream(fleet.seed, "controller phase").random()) if pipeline.settings.phase else 1.0
     yield env.timeout(round(interval_ns * share))
     while True:
         if exact:
-            pipeline.scrape(fleet.observe())
+            pipeline.scrape()
         elif fleet.count["draining"] or fleet.plane.writes_rows:
             fleet.catch_up()
         desired, _, state = policy.step(fleet.now / NS_PER_S, pipeline.observe(), state)

@@ -84,7 +84,8 @@ class Fleet:
     def catch_up(self) -> None:
         """Bring the data plane up to now; retire drained replicas."""
         self.plane.advance(self.now)
-        self._collect_drained()
+        if self.count["draining"]:
+            self._collect_drained()
 
     def observe(self) -> PoolObservation:
         """Catch up; report the state."""
@@ -100,12 +101,14 @@ class Fleet:
         """Order or retire replicas until as many are starting or ready as desired."""
         if desired != self.desired:
             self.recorder.event(self.now, "desired", float(desired))
-        self.desired = desired
+            self.desired = desired
         self.settle()
 
     def settle(self) -> None:
         """As `scale_to` with the present desired number: after a replica was lost."""
         surplus = self.count["starting"] + self.count["ready"] - self.desired
+        if not surplus:
+            return
         for _ in range(-surplus):
             self._order(warm=False)
         if surplus > 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from math import fsum, isnan, nan
 from typing import TYPE_CHECKING, get_args
 
@@ -16,36 +17,58 @@ from simcost.rng import stream
 from simcost.sim.fleet import scrape_samples
 from simcost.sim.fleet.records import Process
 from simcost.sim.fleet.replica_arrays import Roster
-from simcost.sim.fleet.scrape_samples import Floats, Latencies, Sample, ScrapeSamples
+from simcost.sim.fleet.scrape_samples import Floats, Ints, Latencies, Sample, ScrapeSamples
 from simcost.sim.serving.engine import layout as col
 from simcost.units import NS_PER_S
 
 if TYPE_CHECKING:
     from simcost.sim.fleet.fleet import Fleet
-    from simcost.sim.serving.engine_driver import PoolObservation
 
 Reader = Callable[[Signal, list[Sample]], float]
 
+_KV = (col.KV, col.RESERVED, col.TOKENS_NOW)
+_WRITTEN = (col.WRITTEN, col.TOKENS_NOW)
 _GAUGES = {
-    "running": (col.S_RUNNING,),
-    "waiting": (col.S_WAITING,),
-    "in_flight": (col.S_RUNNING, col.S_WAITING),
-    "kv_utilisation": (col.S_KV,),
-    "kv_demand": (col.S_KV, col.S_QUEUED),
-    "queued_prompt_tokens": (col.S_QUEUED,),
+    "running": (col.RUNNING,),
+    "waiting": (col.WAITING,),
+    "in_flight": (col.RUNNING, col.WAITING),
+    "kv_utilisation": _KV,
+    "kv_demand": (*_KV, col.QUEUED_NOW),
+    "queued_prompt_tokens": (col.QUEUED_NOW,),
 }
 _RATES = {
-    "busy_fraction": (col.S_BUSY,),
-    "requests_per_s": (col.S_JOINED,),
-    "completions_per_s": (col.S_FINISHED,),
-    "prompt_tokens_per_s": (col.S_READ,),
-    "output_tokens_per_s": (col.S_WRITTEN,),
-    "tokens_per_s": (col.S_READ, col.S_WRITTEN),
+    "busy_fraction": (col.BUSY_NOW,),
+    "requests_per_s": (col.JOINED,),
+    "completions_per_s": (col.FINISHED,),
+    "prompt_tokens_per_s": (col.READ,),
+    "output_tokens_per_s": _WRITTEN,
+    "tokens_per_s": (col.READ, *_WRITTEN),
 }
+_OF_CAPACITY = ("kv_utilisation", "kv_demand")
 _OF_THE_POOL = ("running", "waiting", "in_flight", "requests_per_s", "completions_per_s")
 _MIDDLES = Buckets().middles()
 _WALKED = ("kv_demand", "queued_prompt_tokens", "next_ttft_s")
 """Signals for which the queues must be walked through."""
+
+
+class Totals(Mapping[str, float]):
+    """Metrics of the pool by name, each read when a policy asks for it."""
+
+    __slots__ = ("_names", "_read")
+
+    def __init__(self, names: Mapping[str, object], read: Callable[[str], float]) -> None:
+        self._names, self._read = names, read
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class MetricsPipeline:
@@ -62,7 +85,7 @@ class MetricsPipeline:
         self._each_of = {
             name: source
             for name, source in self.sources.items()
-            if not any(signal.of_the_pool_alone for signal in source)
+            if name in self._of_replicas and not any(signal.of_the_pool_alone for signal in source)
         }
         self._walks = any(signal.name in _WALKED for signal in signals)
         self._latencies = Latencies(fleet.plane) if any(signal.is_latency for signal in signals) else None
@@ -73,9 +96,11 @@ class MetricsPipeline:
             name: [(signal, self._reader(signal)) for signal in source] for name, source in self.sources.items()
         }
         self._rng = stream(fleet.seed, "missed scrapes")
-        self._roster = Roster(fleet)
+        self._roster = Roster(fleet, self._each_of)
         self._unseen = True
         self._step_s = fleet.plane.clock.tick_s
+        self._lag_ns = round(self.settings.lag * NS_PER_S)
+        self._stale_ns = round(self.settings.staleness * NS_PER_S)
 
     def scrapes(self) -> Process:
         """A sample at each scrape."""
@@ -84,65 +109,67 @@ class MetricsPipeline:
         yield self.fleet.env.timeout(round(scrape_ns * share))
         while True:
             if not self.settings.missed or self._rng.random() >= self.settings.missed:
-                self.scrape(self.fleet.observe())
+                self.scrape()
             yield self.fleet.env.timeout(scrape_ns)
 
-    def scrape(self, seen: PoolObservation) -> None:
-        """Sample the present state; the data plane is up to date."""
-        plane, totals = self.fleet.plane, self.fleet.plane.state.totals
+    def scrape(self) -> None:
+        """Sample the present state."""
+        fleet, roster = self.fleet, self._roster
+        seen, plane = fleet.observe(), fleet.plane
         numbers, rows = scrape_samples.NOBODY, scrape_samples.NOTHING
         if self._collects:
-            numbers, slots = self._roster.serving()
-            rows = plane.samples(queues=self._walks).take(slots, axis=0)
-        latency = None if self._latencies is None else self._latencies.read()
+            roster.refresh()
+            numbers, slots = roster.serving
+            rows = plane.replicas(slots, queues=self._walks)
         self.samples.add(
             Sample(
-                self.fleet.now,
+                fleet.now,
                 seen.area,
                 seen.running,
                 seen.waiting,
-                int(totals[col.GATE_COUNT]),
+                int(plane.state.totals[col.GATE_COUNT]),
                 seen.arrived,
                 seen.completed,
                 numbers,
                 rows,
-                latency,
+                None if self._latencies is None else self._latencies.read(),
             )
         )
 
     def observe(self) -> Observation:
         """Observation of the controller now."""
         fleet, now = self.fleet, self.fleet.now
-        shown = self.samples.until(now - round(self.settings.lag * NS_PER_S))
-        if shown and now - shown[-1].t_ns > round(self.settings.staleness * NS_PER_S):
+        shown = self.samples.until(now - self._lag_ns)
+        if shown and now - shown[-1].t_ns > self._stale_ns:
             shown = []
-        totals = {name: self._total(read, shown) for name, read in self._read.items()}
-        replicas = self._replicas(shown) if self.by_replica else None
+        totals = Totals(self._read, partial(self._total, shown))
+        replicas = self._replicas(shown, now) if self.by_replica else None
         if self._unseen:
             fleet.unread, self._unseen = set(self.sources), False
         if fleet.unread:
             fleet.unread -= {name for name in fleet.unread if self._has_data(name, totals, replicas)}
+        count = fleet.count
         return Observation(
             current=fleet.desired,
-            ready=fleet.count["ready"],
-            starting=fleet.count["starting"],
-            draining=fleet.count["draining"],
+            ready=count["ready"],
+            starting=count["starting"],
+            draining=count["draining"],
             totals=totals,
             replicas=replicas,
             utc_s=fleet.pool.starts_utc_s + now / NS_PER_S,
         )
 
-    def _has_data(self, name: str, totals: dict[str, float], replicas: Replicas | None) -> bool:
+    def _has_data(self, name: str, totals: Mapping[str, float], replicas: Replicas | None) -> bool:
         """True if a metric has a value now: of some replica, where the policy looks at each of them."""
         if name not in self._of_replicas or replicas is None:
             return not isnan(totals[name])
         return name in replicas.signals and not bool(np.isnan(replicas.signals[name]).all())
 
-    def _total(self, read: list[tuple[Signal, Reader]], shown: list[Sample]) -> float:
+    def _total(self, shown: list[Sample], name: str) -> float:
         """A metric of the pool, NaN without data."""
         if not shown:
             return nan
-        return fsum(signal.scale * reader(signal, shown) for signal, reader in read)
+        return fsum(signal.scale * reader(signal, shown) for signal, reader in self._read[name])
 
     def _reader(self, signal: Signal) -> Reader:
         """Reader of a signal of the pool: a policy uses it thousands of times a day."""
@@ -198,30 +225,37 @@ class MetricsPipeline:
 
     def _summed(self, source: Source, shown: list[Sample]) -> Floats:
         """A metric replica by replica, of those in the newest sample."""
-        first, *others = (signal.scale * self._each(signal, shown) for signal in source)
-        return sum(others, start=first)
+        first, *others = source
+        total = first.scale * self._each(first, shown)
+        for signal in others:
+            total = total + signal.scale * self._each(signal, shown)
+        return total
 
     def _each(self, signal: Signal, shown: list[Sample]) -> Floats:
         """A signal replica by replica, of those in the newest sample."""
-        name, window = signal.name, scrape_samples.within(shown, round(signal.window * NS_PER_S))
-        if name in _RATES:
-            each = scrape_samples.rate(window, _RATES[name])
-            return each * self._step_s if name == "busy_fraction" else each
-        if name in _GAUGES:
-            each = scrape_samples.gauge(window, _GAUGES[name], averaged=signal.window > 0)
-            return each / self.fleet.pool.kv_capacity_tokens if name.startswith("kv_") else each
-        return self._expected(name, shown[-1])
+        name = signal.name
+        if name in _GAUGES and not signal.window:
+            each = scrape_samples.summed(shown[-1].rows, _GAUGES[name])
+        elif name in _GAUGES:
+            each = scrape_samples.mean(scrape_samples.within(shown, round(signal.window * NS_PER_S)), _GAUGES[name])
+        elif name in _RATES:
+            each = scrape_samples.rate(scrape_samples.within(shown, round(signal.window * NS_PER_S)), _RATES[name])
+        else:
+            each = self._expected(name, shown[-1])
+        if name == "busy_fraction":
+            return each * self._step_s
+        return each / self.fleet.pool.kv_capacity_tokens if name in _OF_CAPACITY else each
 
     def _expected(self, name: str, sample: Sample) -> Floats:
         """The latency that the next request would see, or would see alone, by the step time of the engine."""
         step, budget = self.fleet.pool.step, self.fleet.pool.batching.max_num_batched_tokens
         prompt, context = self._mean_request()
         zeros = np.zeros(len(sample.numbers))
-        rows = sample.rows.astype(np.float64)
+        columns = ((col.DECODING,), _KV, (col.QUEUED_NOW,))
         seqs, kv, queued = (
             (zeros, zeros, zeros)
             if name.startswith("own")
-            else (rows[:, col.S_DECODING], rows[:, col.S_KV], rows[:, col.S_QUEUED])
+            else (scrape_samples.summed(sample.rows, one) for one in columns)
         )
         tokens = queued + prompt
         steps = np.ceil(tokens / budget)
@@ -247,24 +281,23 @@ class MetricsPipeline:
         prompt = int(totals[col.COMPLETED_PROMPT]) / completed
         return prompt, prompt + int(totals[col.COMPLETED_OUTPUT]) / completed / 2
 
-    def _replicas(self, shown: list[Sample]) -> Replicas:
+    def _replicas(self, shown: list[Sample], now: int) -> Replicas:
         """All replicas that exist, with the samples of those that have some."""
-        roster, now = self._roster, self.fleet.now
+        roster = self._roster
         roster.refresh()
-        signals = (
-            {name: self._aligned(self._summed(source, shown), shown) for name, source in self._each_of.items()}
-            if shown
-            else {name: np.full(len(roster.numbers), nan) for name in self.sources}
-        )
-        sample_age_s = (now - shown[-1].t_ns) / NS_PER_S if shown else nan
-        return roster.replicas(signals, now, sample_age_s, self.settings.scrape)
+        if not shown:
+            nothing = np.full(len(roster.numbers), nan)
+            return roster.replicas(dict.fromkeys(self._each_of, nothing), now, nan, self.settings.scrape)
+        newest = shown[-1]
+        signals = {name: self._summed(source, shown) for name, source in self._each_of.items()}
+        if newest.numbers is not roster.numbers:
+            signals = {name: self._aligned(values, newest.numbers) for name, values in signals.items()}
+        return roster.replicas(signals, now, (now - newest.t_ns) / NS_PER_S, self.settings.scrape)
 
-    def _aligned(self, values: Floats, shown: list[Sample]) -> Floats:
-        """Values of the newest sample, at the places of the replicas that exist now."""
-        if shown[-1].numbers is self._roster.numbers:
-            return values
+    def _aligned(self, values: Floats, numbers: Ints) -> Floats:
+        """Values of these replicas, at the places of those that exist now."""
         found = np.full(len(self._roster.numbers), nan)
-        there, place = scrape_samples.places(self._roster.numbers, shown[-1].numbers)
+        there, place = scrape_samples.places(self._roster.numbers, numbers)
         found[there] = values[place]
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from math import nan
 from typing import TYPE_CHECKING
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Roster:
     """Values of the fleet that do not change between two of its events, as arrays."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
+    def __init__(self, fleet: Fleet, names: Iterable[str]) -> None:
+        self.fleet, self._names = fleet, tuple(names)
         self._version = -1
 
     def refresh(self) -> None:
@@ -38,19 +38,16 @@ class Roster:
         self.deleting = np.array([one.state == "draining" for one in replicas], np.bool_)
         self.nodes = [one.node for one in replicas]
         self.ready_ns = np.array([one.ready_ns for one in replicas], np.int64)
-        self._ones = np.ones(len(replicas))
+        self._requests = dict.fromkeys(self._names, np.ones(len(replicas)))
         self._running = np.full(len(replicas), RUNNING, np.int8)
         self._condition = np.where(self.ready, READY, NOT_READY).astype(np.int8)
         self._up_ns = self._nodes_up_ns()
         self._settled = bool(self.ready.all()) and bool((self._up_ns <= self.fleet.now).all())
-        self._serving = (
+        self._steady = self._settled and not self.deleting.any()
+        self.serving = (
             (self.numbers, self.slots) if self._settled else (self.numbers[self.ready], self.slots[self.ready])
         )
-
-    def serving(self) -> tuple[Ints, Ints]:
         """Numbers and slots of the replicas that answer a scrape."""
-        self.refresh()
-        return self._serving
 
     def replicas(self, signals: Mapping[str, Floats], now: int, sample_age_s: float, window_s: float) -> Replicas:
         """As policies see them."""
@@ -64,7 +61,8 @@ class Roster:
             ready=self._condition,
             ages=partial(_ages, now, self.ready, up_ns, self.ready_ns, sample_age_s, window_s),
             signals=signals,
-            requests=dict.fromkeys(signals, self._ones),
+            requests=self._requests,
+            steady=self._steady,
         )
 
     def _nodes_up_ns(self) -> Ints:

@@ -170,7 +170,7 @@ class NodeScheduler:
 
     def _queue(self) -> list[tuple[Fleet, Replica]]:
         """Pending replicas within the quota of their service, in the order in which they get a node."""
-        found = [(fleet, replica) for fleet in self.fleets for replica in fleet.eligible()]
+        found = [(fleet, replica) for fleet in self.fleets if fleet.pending for replica in fleet.eligible()]
         return sorted(found, key=lambda one: (-one[0].priority, one[1].ordered_ns))
 
     def _kept_from(self, fleet: Fleet, replica: Replica | None = None) -> Container[Node]:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,10 @@ from simcost.units import NS_PER_S
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 NOBODY = np.empty(0, np.int64)
-NOTHING = np.empty((0, col.SAMPLE), np.int64)
+NOTHING = np.empty((0, col.REPLICA), np.int64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class Sample(NamedTuple):
     """The pool at one instant."""
 
     t_ns: int
@@ -33,7 +32,7 @@ class Sample:
     numbers: Ints
     """Of the replicas that answered, rising."""
     rows: Ints
-    """[replica, S_*]"""
+    """[replica, column of `replicas`]"""
     latency: Ints | None
     """[metric, bucket] completed requests since the start."""
 
@@ -54,7 +53,8 @@ class ScrapeSamples:
 
     def until(self, t_ns: int) -> list[Sample]:
         """Those taken by then, by time."""
-        return [one for one in self._kept if one.t_ns <= t_ns]
+        kept = self._kept
+        return list(kept) if kept and kept[-1].t_ns <= t_ns else [one for one in kept if one.t_ns <= t_ns]
 
 
 def within(samples: Sequence[Sample], window_ns: int) -> Sequence[Sample]:
@@ -64,15 +64,21 @@ def within(samples: Sequence[Sample], window_ns: int) -> Sequence[Sample]:
     return [one for one in samples if one.t_ns >= samples[-1].t_ns - window_ns]
 
 
-def gauge(samples: Sequence[Sample], columns: Sequence[int], *, averaged: bool) -> Floats:
-    """The sum of columns by replica of the newest sample; averaged over all samples that have the replica."""
+def summed(rows: Ints, columns: Sequence[int]) -> Floats:
+    """The sum of columns by replica."""
+    total = rows[:, columns[0]].astype(np.float64)
+    for column in columns[1:]:
+        total += rows[:, column]
+    return total
+
+
+def mean(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
+    """The sum of columns by replica of the newest sample, as mean of all samples that have the replica."""
     newest = samples[-1]
-    if not averaged:
-        return _sum(newest.rows, columns)
     total, count = np.zeros(len(newest.numbers)), np.zeros(len(newest.numbers))
     for one in samples:
         there, place = places(newest.numbers, one.numbers)
-        total[there] += _sum(one.rows, columns)[place]
+        total[there] += summed(one.rows, columns)[place]
         count[there] += 1
     return total / count
 
@@ -83,10 +89,10 @@ def rate(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
     first, since_ns = np.zeros(len(newest.numbers)), np.full(len(newest.numbers), newest.t_ns)
     for one in reversed(samples):
         there, place = places(newest.numbers, one.numbers)
-        first[there] = _sum(one.rows, columns)[place]
+        first[there] = summed(one.rows, columns)[place]
         since_ns[there] = one.t_ns
     span_s = (newest.t_ns - since_ns) / NS_PER_S
-    grown = _sum(newest.rows, columns) - first
+    grown = summed(newest.rows, columns) - first
     return np.where(span_s > 0, grown / np.where(span_s > 0, span_s, 1.0), np.nan)
 
 
@@ -99,13 +105,6 @@ def percentile(samples: Sequence[Sample], metric: int, share: float, middles: Fl
     if len(samples) < 2 or counts[-1] == 0:
         return np.nan
     return float(middles[np.searchsorted(counts, share * counts[-1])])
-
-
-def _sum(rows: Ints, columns: Sequence[int]) -> Floats:
-    total = rows[:, columns[0]].astype(np.float64)
-    for column in columns[1:]:
-        total += rows[:, column]
-    return total
 
 
 def places(wanted: Ints, had: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:

@@ -128,6 +128,8 @@ class DataPlane:
             rows=_ROWS if on_rows or self.clients or self.closed else 0,
             kinds=kinds,
         )
+        informed = self.state.parameters[col.INFORMED]
+        self._play = entries.advance_informed if informed else entries.advance
         if pool.in_blocks:
             from simcost.sim.serving.block_driver import with_blocks
 
@@ -147,14 +149,12 @@ class DataPlane:
     def advance(self, until_ns: int) -> None:
         """Play everything strictly before `until_ns`."""
         until = until_ns * self.clock.ticks_per_ns
-        informed = self.state.parameters[col.INFORMED]
-        play = self._kernel.advance_informed if informed else self._kernel.advance
         while True:
             where = (self._next, self._final, until)
-            if self.closed is not None:
+            if self.clients is None and self.closed is None:
+                self._next, why = self._play(*self._requests, *where, *self.state)
+            elif self.closed is not None:
                 self._next, why = self.closed.advance(self.state, self._requests, *where)
-            elif self.clients is None:
-                self._next, why = play(*self._requests, *where, *self.state)
             else:
                 self._next, why = self.clients.advance(self.state, *where, *self._requests, self._priorities)
             if why == col.UNTIL:
@@ -286,11 +286,12 @@ class DataPlane:
             area += (held * now - counts[col.K_SUM_JOINED] + counts[col.K_SUM_LEFT]) * (other != kind)
         return area
 
-    def samples(self, *, queues: bool) -> Ints:
-        """Scraped values of each slot now (layout.S_*), shape (slots, SAMPLE)."""
-        found = np.zeros((int(self.state.totals[col.SLOTS]), col.SAMPLE), np.int64)
-        self._kernel.collect(int(self.state.totals[col.NOW]), queues, found, *self.state[: len(State._fields)])
-        return found
+    def replicas(self, slots: Ints, *, queues: bool) -> Ints:
+        """The rows of the replicas in these slots as they are now; how long their queues are only if `queues`."""
+        if queues:
+            self._kernel.count_queues(*self.state[: len(State._fields)])
+        rows: Ints = self.state.replicas.take(slots, axis=0)
+        return rows
 
     def _limit_gate(self) -> None:
         """Update the gateway's limit, where it depends on the number of ready replicas."""

@@ -27,7 +27,7 @@ from simcost.sim.serving.engine.kinds import count_by_kind, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.routing import route, route_informed, tell_router_on_time
-from simcost.sim.serving.engine.step import note, tokens_in_run
+from simcost.sim.serving.engine.step import note
 
 
 @written_in
@@ -195,24 +195,12 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
 
 
 @lean_entry
-def collect(t: int, queues: bool, samples: col.Ints, *state: Any) -> None:
-    """Write the scraped values of each slot at t into `samples` (layout.S_*); its queue in tokens if `queues`."""
+def count_queues(*state: Any) -> None:
+    """Count the tokens of the prompts that wait at each replica (QUEUED_NOW)."""
     s = State(*state)
     for r in range(s.totals[col.SLOTS]):
-        rep, sample = s.replicas[r], samples[r]
-        decoded = tokens_in_run(s, r, t)
-        queued = 0
-        x = rep[col.WAIT_HEAD] if queues else NIL
+        queued, x = 0, s.replicas[r, col.WAIT_HEAD]
         while x != NIL:
             queued += s.nodes[x, col.PROMPT] + s.nodes[x, col.DONE]
             x = s.nodes[x, col.NEXT]
-        sample[col.S_RUNNING] = rep[col.RUNNING]
-        sample[col.S_WAITING] = rep[col.WAITING]
-        sample[col.S_DECODING] = rep[col.DECODING]
-        sample[col.S_KV] = rep[col.KV] + rep[col.RESERVED] + decoded
-        sample[col.S_QUEUED] = queued
-        sample[col.S_BUSY] = rep[col.BUSY] + (t - rep[col.BUSY_SINCE] if s.next_event[r] != NEVER else 0)
-        sample[col.S_JOINED] = rep[col.JOINED]
-        sample[col.S_FINISHED] = rep[col.FINISHED]
-        sample[col.S_READ] = rep[col.READ]
-        sample[col.S_WRITTEN] = rep[col.WRITTEN] + decoded
+        s.replicas[r, col.QUEUED_NOW] = queued

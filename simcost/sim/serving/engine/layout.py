@@ -151,12 +151,17 @@ AT_ONCE = 0
     IN_FLIGHT_TOKENS,
     RECENT,
     OWNER,
-) = range(32)
+    TOKENS_NOW,
+    BUSY_NOW,
+    QUEUED_NOW,
+) = range(35)
 # JOINED to WRITTEN count since it became ready: requests that came, requests answered, prompt tokens, output tokens.
 # SEEN_*: what the router knows of it, and since when (+ 1; 0 = never) (LOAD: blocks of a
 # prefix, for a picker). RECENT: requests sent within RATE_WINDOW.
 # OWNER: this replica, told from earlier ones in the same slot.
-REPLICA = 32
+# Of NOW: TOKENS_NOW, the tokens of the run in progress, which neither KV nor WRITTEN has yet; BUSY_NOW, BUSY with the time
+# since BUSY_SINCE; QUEUED_NOW, the tokens of prompts that wait, where `count_queues` was asked.
+REPLICA = 35
 SLOT_BITS = 20
 
 # Counters by kind of replica (`by_kind`), where there are several; the last five are of NOW. CREDIT: of its turns.
@@ -194,10 +199,6 @@ R_REQUEST, R_ARRIVAL, R_STATUS, R_PROMPT, R_OUTPUT, R_FIRST, R_END, R_EVICTED, R
 ROW = 10
 STATUSES = ("completed", "rejected", "timed_out", "lost")
 IS_COMPLETED, IS_REJECTED, IS_TIMED_OUT, IS_LOST = range(4)
-
-# Columns of what `collect` writes per slot.
-(S_RUNNING, S_WAITING, S_DECODING, S_KV, S_QUEUED, S_BUSY, S_JOINED, S_FINISHED, S_READ, S_WRITTEN) = range(10)
-SAMPLE = 10
 
 # What becomes of the requests of a replica that is taken away.
 MIGRATE, RETRY, LOSE = range(3)

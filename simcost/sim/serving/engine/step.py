@@ -333,7 +333,9 @@ def note(s: State, t: int) -> None:
         running += rep[col.RUNNING]
         waiting += rep[col.WAITING]
         done = steps_in_run(s, r, t)
-        held = rep[col.KV] + rep[col.RESERVED] + tokens_of(s, r, done) * rep[col.RUN_SEQS]
+        rep[col.TOKENS_NOW] = tokens_of(s, r, done) * rep[col.RUN_SEQS]
+        rep[col.BUSY_NOW] = rep[col.BUSY] + (t - rep[col.BUSY_SINCE] if s.next_event[r] != NEVER else 0)
+        held = rep[col.KV] + rep[col.RESERVED] + rep[col.TOKENS_NOW]
         behind = done * hidden_ticks(s, r, 0, rep[col.RUN_SEQS])
         kv += held
         steps += done
