@@ -16,10 +16,7 @@ def control(fleet: Fleet) -> Process:
     state: Any = policy.fresh()
     interval_ns = round(policy.interval * NS_PER_S)
     exact = pipeline.settings.scrape == 0
-    if exact:
-        pipeline.scrape()
-    else:
-        env.process(pipeline.scrapes())
+    pipeline.begin()
     share = float(stream(fleet.seed, "controller phase").random()) if pipeline.settings.phase else 1.0
     yield env.timeout(round(interval_ns * share))
     while True:
@@ -47,7 +44,7 @@ def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Proce
     """Write a line of the pulse at each interval, as `sample` does."""
     while True:
         yield fleet.env.timeout(every_ns)
-        fleet.plane.advance(fleet.now)
+        fleet.advance()
         seen, (desired, ready, starting, _) = fleet.plane.observe(), _counts([fleet, *others])
         fleet.recorder.pulse(fleet.now, seen.arrived, desired, ready, starting, seen.waiting)
 

@@ -13,12 +13,17 @@ from simcost.sim.fleet.records import FreeSlots, Node, Process, Replica, to_remo
 from simcost.sim.fleet.scheduler import NodeScheduler
 from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine import layout as col
+from simcost.sim.serving.engine.layout import NEVER
 from simcost.sim.serving.engine_driver import DataPlane, PoolObservation
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Recorder
 from simcost.units import NS_PER_S
 
 _MODES = {"migrate": col.MIGRATE, "retry": col.RETRY, "lose": col.LOSE}
+
+
+def _never(_time_ns: int) -> int:
+    return NEVER
 
 
 class Fleet:
@@ -67,6 +72,11 @@ class Fleet:
         self.desired = pool.scaling.initial()
         self.on_ready: list[Callable[[Replica], None]] = []
         """Called with each replica that becomes ready."""
+        self.on_drain: Callable[[], None] | None = None
+        """Called when a replica begins to drain."""
+        self.look_ns = NEVER
+        """The next instant at which the data plane is looked at."""
+        self._look = _never
         self.unread: set[str] = set()
         """Metrics of the autoscaler that had no value at any of its decisions."""
         self._orders = 0
@@ -81,15 +91,36 @@ class Fleet:
         """Nanoseconds since the start of the run."""
         return int(self.env.now)
 
+    def advance(self) -> None:
+        """Bring the data plane up to now."""
+        now = self.now
+        if self.look_ns < now:
+            self.look_until(now - 1)
+        self.plane.advance(now)
+
+    def look_at(self, time_ns: int, look: Callable[[int], int]) -> None:
+        """Have the data plane looked at as it is at an instant, once it is played past it; `look` says when next."""
+        self.look_ns, self._look = time_ns, look
+
+    def look_until(self, time_ns: int) -> None:
+        """Look at the instants up to this one that are still due."""
+        while self.look_ns <= time_ns:
+            self.plane.advance(self.look_ns)
+            self.look_ns = self._look(self.look_ns)
+
     def catch_up(self) -> None:
         """Bring the data plane up to now; retire drained replicas."""
-        self.plane.advance(self.now)
+        self.advance()
         if self.count["draining"]:
             self._collect_drained()
 
     def observe(self) -> PoolObservation:
         """Catch up; report the state."""
         self.catch_up()
+        return self.seen()
+
+    def seen(self) -> PoolObservation:
+        """The state up to which the data plane has been played."""
         return self.plane.observe() if self.kind is None else self.plane.of_kind(self.kind)
 
     def observe_if_draining(self) -> None:
@@ -112,7 +143,7 @@ class Fleet:
         for _ in range(-surplus):
             self._order(warm=False)
         if surplus > 0:
-            self.plane.advance(self.now)
+            self.advance()
             living = [replica for replica in self.replicas if replica.state != "draining"]
             for replica in to_remove(living, surplus, self.pool.victims, self.now):
                 self._retire(replica)
@@ -140,7 +171,7 @@ class Fleet:
 
     def drain_from(self, node: Node, grace: float | None) -> None:
         """Drain what it has on a node, for `grace` seconds at most."""
-        self.plane.advance(self.now)
+        self.advance()
         for replica in [one for one in self.on(node) if one.state != "draining"]:
             self._retire(replica)
             if grace is not None and replica.state == "draining":
@@ -148,19 +179,19 @@ class Fleet:
 
     def lose_on(self, node: Node) -> None:
         """Lose what it has on a node."""
-        self.plane.advance(self.now)
+        self.advance()
         for replica in self.on(node):
             self._take_away(replica)
 
     def evict(self, replica: Replica) -> None:
         """Drain a replica, since one of higher priority needs its room."""
-        self.plane.advance(self.now)
+        self.advance()
         self.recorder.event(self.now, "preempted", 1.0)
         self._retire(replica)
 
     def crash(self, replica: Replica) -> None:
         """The replica loses its requests and starts again on its node."""
-        self.plane.advance(self.now)
+        self.advance()
         self.recorder.event(self.now, "replica_failed", 1.0)
         self.plane.close(replica.slot)
         self._vacate(replica)
@@ -219,7 +250,7 @@ class Fleet:
             yield from self.cold.load(node)
         except simpy.Interrupt:
             return
-        self.plane.advance(self.now)
+        self.advance()
         self._change(replica, "ready")
         self.recorder.event(self.now, "started", (self.now - began_ns) / NS_PER_S)
         waited_ns = max(min(node.ready_ns, self.now) - began_ns, 0)
@@ -239,6 +270,8 @@ class Fleet:
             return
         self.plane.close(replica.slot)
         self._change(replica, "draining")
+        if self.on_drain is not None:
+            self.on_drain()
         if self.pool.drain.grace is not None:
             self.env.process(self._deadline(replica, round(self.pool.drain.grace * NS_PER_S)))
         self._collect_drained()

@@ -99,23 +99,60 @@ class MetricsPipeline:
         self._roster = Roster(fleet, self._each_of)
         self._unseen = True
         self._step_s = fleet.plane.clock.tick_s
+        self._scrape_ns = round(self.settings.scrape * NS_PER_S)
+        self._late = self._has_events = False
         self._lag_ns = round(self.settings.lag * NS_PER_S)
         self._stale_ns = round(self.settings.staleness * NS_PER_S)
 
-    def scrapes(self) -> Process:
-        """A sample at each scrape."""
-        scrape_ns = round(self.settings.scrape * NS_PER_S)
-        share = float(stream(self.fleet.seed, "scrape phase").random()) if self.settings.phase else 1.0
-        yield self.fleet.env.timeout(round(scrape_ns * share))
-        while True:
-            if not self.settings.missed or self._rng.random() >= self.settings.missed:
-                self.scrape()
-            yield self.fleet.env.timeout(scrape_ns)
+    def begin(self) -> None:
+        """Begin to scrape: now, where each step of the policy does; else at set times.
+
+        At random phases nothing else happens at the instant of a scrape, so that it may be taken late: when the data
+        plane is to be played past it, or the policy looks. An event for each is needed only where a scrape retires
+        replicas that drain, and where others play the data plane too.
+        """
+        fleet, phase = self.fleet, self.settings.phase
+        if not self._scrape_ns:
+            self.scrape()
+            return
+        share = float(stream(fleet.seed, "scrape phase").random()) if phase else 1.0
+        fleet.look_at(fleet.now + round(self._scrape_ns * share), self._scrape_at)
+        self._late = phase and fleet.plane.moves_alone
+        if self._late:
+            fleet.on_drain = self._begin_events
+        else:
+            self._begin_events()
+
+    def _begin_events(self) -> None:
+        if not self._has_events:
+            self._has_events = True
+            self.fleet.env.process(self._events())
+
+    def _events(self) -> Process:
+        """An event at each scrape, for as long as they are needed."""
+        fleet = self.fleet
+        while self._has_events:
+            yield fleet.env.timeout(fleet.look_ns - fleet.now)
+            fleet.look_until(fleet.now)
+            self._has_events = not self._late or fleet.count["draining"] > 0
+
+    def _scrape_at(self, time_ns: int) -> int:
+        """One scrape, unless it is missed; return the instant of the next."""
+        if not self.settings.missed or self._rng.random() >= self.settings.missed:
+            if self.fleet.count["draining"]:
+                self.fleet.catch_up()
+            self._sample(time_ns)
+        return time_ns + self._scrape_ns
 
     def scrape(self) -> None:
         """Sample the present state."""
+        self.fleet.catch_up()
+        self._sample(self.fleet.now)
+
+    def _sample(self, time_ns: int) -> None:
+        """Sample the state at an instant up to which the data plane has been played."""
         fleet, roster = self.fleet, self._roster
-        seen, plane = fleet.observe(), fleet.plane
+        seen, plane = fleet.seen(), fleet.plane
         numbers, rows = scrape_samples.NOBODY, scrape_samples.NOTHING
         if self._collects:
             roster.refresh()
@@ -123,7 +160,7 @@ class MetricsPipeline:
             rows = plane.replicas(slots, queues=self._walks)
         self.samples.add(
             Sample(
-                fleet.now,
+                time_ns,
                 seen.area,
                 seen.running,
                 seen.waiting,
@@ -139,6 +176,8 @@ class MetricsPipeline:
     def observe(self) -> Observation:
         """Observation of the controller now."""
         fleet, now = self.fleet, self.fleet.now
+        if self._late:
+            fleet.look_until(now)
         shown = self.samples.until(now - self._lag_ns)
         if shown and now - shown[-1].t_ns > self._stale_ns:
             shown = []
@@ -273,7 +312,7 @@ class MetricsPipeline:
 
     def _mean_request(self) -> tuple[float, float]:
         """Prompt, and tokens in the cache half way, of the requests answered so far; NaN before the first."""
-        self.fleet.plane.advance(self.fleet.now)
+        self.fleet.advance()
         totals = self.fleet.plane.state.totals
         completed = int(totals[col.COMPLETED])
         if not completed:

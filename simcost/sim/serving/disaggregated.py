@@ -101,6 +101,7 @@ class DisaggregatedPlanes:
         unlimited = replace(pool, admission=Admission())  # limits are those of arrivals, at the other gateway
         self.decode = SidePlane(unlimited, clocks[1], iter(()), salt=salts[1], **common)
         self.prefill.pair = self.decode.pair = self
+        self.prefill.moves_alone = self.decode.moves_alone = False
         counted = self.prefill.state
         self.decode.state = self.decode.state._replace(windows=counted.windows, histograms=counted.histograms)
         self.transfers = TransferState(

@@ -103,6 +103,8 @@ class DataPlane:
             self.tenants = TenantCounts(tenants, clock.tick_s, window_ns * clock.ticks_per_ns, windows)
             arrivals, on_rows = self.tenants.watched(arrivals), self.tenants.then(on_rows)
         self.clock, self._kernel = clock, entries
+        self.moves_alone = not kinds
+        """True if one fleet has it for itself, and nothing else moves it forward."""
         self._base_ticks = [int(one.base[0]) for _, one in kinds] or [int(clock.base[0])]
         self._arrivals, self._next, self._final = arrivals, 0, False
         self._admission = pool.admission

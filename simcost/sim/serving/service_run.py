@@ -148,7 +148,7 @@ def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callab
     for share in np.linspace(0, 1, 101)[1:]:
         env.run(until=max(round(horizon_ns * share), int(env.now) + 1))
         for fleet in fleets:
-            fleet.plane.advance(fleet.now)
+            fleet.advance()
         if progress:
             progress(float(share))
     for fleet in fleets:
