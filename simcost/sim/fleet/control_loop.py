@@ -51,7 +51,8 @@ def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Proce
 
 def _counts(fleets: Sequence[Fleet]) -> list[int]:
     """Replicas desired, ready, starting and draining."""
-    return [sum(counts) for counts in zip(*((one.desired, *one.count.values()) for one in fleets), strict=True)]
+    counts = [[one.desired, *one.count.values()] for one in fleets]
+    return counts[0] if len(counts) == 1 else [sum(each) for each in zip(*counts, strict=True)]
 
 
 def record_usage(fleet: Fleet, window_ns: int) -> Process:

@@ -175,7 +175,7 @@ class KarpenterProvider:
         quiet = [
             node
             for node in fleet.machines.nodes
-            if node.ready_ns <= now and max(node.moved_ns, node.ready_ns) <= quiet_ns and not node.cordoned
+            if node.moved_ns <= quiet_ns and node.ready_ns <= quiet_ns and not node.cordoned
         ]
         empty = [node for node in quiet if not node.room.held]
         empty = empty[: self._budget("Empty")] if empty else empty

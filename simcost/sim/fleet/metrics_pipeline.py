@@ -17,7 +17,7 @@ from simcost.rng import stream
 from simcost.sim.fleet import scrape_samples
 from simcost.sim.fleet.records import Process
 from simcost.sim.fleet.replica_arrays import Roster
-from simcost.sim.fleet.scrape_samples import Floats, Ints, Latencies, Sample, ScrapeSamples
+from simcost.sim.fleet.scrape_samples import Flags, Floats, Ints, Latencies, Sample, ScrapeSamples
 from simcost.sim.serving.engine import layout as col
 from simcost.units import NS_PER_S
 
@@ -101,6 +101,8 @@ class MetricsPipeline:
         self._step_s = fleet.plane.clock.tick_s
         self._scrape_ns = round(self.settings.scrape * NS_PER_S)
         self._late = self._has_events = False
+        self._places: tuple[Ints, Ints, Floats, Flags, Ints] | None = None
+        """Of the replicas that exist and those of a sample, as they were last: where the second are among the first."""
         self._lag_ns = round(self.settings.lag * NS_PER_S)
         self._stale_ns = round(self.settings.staleness * NS_PER_S)
 
@@ -335,8 +337,11 @@ class MetricsPipeline:
 
     def _aligned(self, values: Floats, numbers: Ints) -> Floats:
         """Values of these replicas, at the places of those that exist now."""
-        found = np.full(len(self._roster.numbers), nan)
-        there, place = scrape_samples.places(self._roster.numbers, numbers)
+        wanted, kept = self._roster.numbers, self._places
+        if kept is None or kept[0] is not wanted or kept[1] is not numbers:
+            kept = self._places = (wanted, numbers, np.full(len(wanted), nan), *scrape_samples.places(wanted, numbers))
+        *_, nothing, there, place = kept
+        found = nothing.copy()
         found[there] = values[place]
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import nan
 from typing import TYPE_CHECKING
@@ -36,13 +36,14 @@ class Roster:
         self.slots = np.array([one.slot for one in replicas], np.int64)
         self.ready = np.array([one.state != "starting" for one in replicas], np.bool_)
         self.deleting = np.array([one.state == "draining" for one in replicas], np.bool_)
-        self.nodes = [one.node for one in replicas]
+        self._nodes = [one.node for one in replicas]
+        self._begun = self.ready.tolist()
         self.ready_ns = np.array([one.ready_ns for one in replicas], np.int64)
         self._requests = dict.fromkeys(self._names, np.ones(len(replicas)))
         self._running = np.full(len(replicas), RUNNING, np.int8)
         self._condition = np.where(self.ready, READY, NOT_READY).astype(np.int8)
         self._up_ns = self._nodes_up_ns()
-        self._settled = bool(self.ready.all()) and bool((self._up_ns <= self.fleet.now).all())
+        self._settled = all(self._begun) and max(self._up_ns, default=0) <= self.fleet.now
         self._steady = self._settled and not self.deleting.any()
         self.serving = (
             (self.numbers, self.slots) if self._settled else (self.numbers[self.ready], self.slots[self.ready])
@@ -54,7 +55,8 @@ class Roster:
         phase, up_ns = self._running, self._up_ns
         if not self._settled:
             up_ns = self._nodes_up_ns()
-            phase = np.where(self.ready | (up_ns <= now), RUNNING, PENDING).astype(np.int8)
+            phases = [RUNNING if begun or up <= now else PENDING for begun, up in zip(self._begun, up_ns, strict=True)]
+            phase = np.array(phases, np.int8)
         return Replicas(
             phase=phase,
             deleting=self.deleting,
@@ -65,15 +67,16 @@ class Roster:
             steady=self._steady,
         )
 
-    def _nodes_up_ns(self) -> Ints:
+    def _nodes_up_ns(self) -> list[int]:
         """Instants at which the nodes have their images; fixed where all replicas are ready."""
-        return np.array([NEVER if node is None else node.ready_ns for node in self.nodes], np.int64)
+        return [NEVER if node is None else node.ready_ns for node in self._nodes]
 
 
 def _ages(
-    now: int, ready: npt.NDArray[np.bool_], up_ns: Ints, ready_ns: Ints, sample_age_s: float, window_s: float
+    now: int, ready: npt.NDArray[np.bool_], up: Sequence[int], ready_ns: Ints, sample_age_s: float, window_s: float
 ) -> Ages:
-    """Ages at `now` of replicas whose nodes were up at `up_ns`, and which became ready at `ready_ns`."""
+    """Ages at `now` of replicas whose nodes were up at `up`, and which became ready at `ready_ns`."""
+    up_ns = np.array(up, np.int64)
     started, began_ns = ready | (up_ns <= now), np.where(ready & (up_ns > now), now, up_ns)
     age_s = np.where(started, (now - began_ns) / NS_PER_S, nan)
     return Ages(

@@ -13,6 +13,7 @@ from simcost.units import NS_PER_S
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 NOBODY = np.empty(0, np.int64)
 NOTHING = np.empty((0, col.REPLICA), np.int64)
 
@@ -107,7 +108,7 @@ def percentile(samples: Sequence[Sample], metric: int, share: float, middles: Fl
     return float(middles[np.searchsorted(counts, share * counts[-1])])
 
 
-def places(wanted: Ints, had: Ints) -> tuple[npt.NDArray[np.bool_], Ints]:
+def places(wanted: Ints, had: Ints) -> tuple[Flags, Ints]:
     """Mask of the wanted replicas that a sample has, and their positions in it."""
     if len(wanted) == len(had) and (len(had) == 0 or (wanted[0] == had[0] and np.array_equal(wanted, had))):
         return np.ones(len(wanted), np.bool_), np.arange(len(wanted))
