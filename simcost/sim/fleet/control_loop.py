@@ -3,30 +3,44 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from simcost.plan.autoscaling import Policy
 from simcost.rng import stream
 from simcost.sim.fleet.fleet import Fleet
 from simcost.sim.fleet.metrics_pipeline import MetricsPipeline
 from simcost.sim.fleet.records import Process
+from simcost.sim.fleet.repeating import Every
 from simcost.units import NS_PER_S
 
 
 def control(fleet: Fleet) -> Process:
     """Look at the pool at each interval of the policy, and scale."""
-    policy, env, pipeline = fleet.pool.scaling, fleet.env, MetricsPipeline(fleet)
-    state: Any = policy.fresh()
+    policy, pipeline = fleet.pool.scaling, MetricsPipeline(fleet)
     interval_ns = round(policy.interval * NS_PER_S)
-    exact = pipeline.settings.scrape == 0
+    controller = Controller(fleet, policy, pipeline)
     pipeline.begin()
     share = float(stream(fleet.seed, "controller phase").random()) if pipeline.settings.phase else 1.0
-    yield env.timeout(round(interval_ns * share))
-    while True:
-        if exact:
-            pipeline.scrape()
+    yield fleet.env.timeout(round(interval_ns * share))
+    controller.step()
+    Every(fleet.env, interval_ns, controller.step)
+
+
+class Controller:
+    """A policy with its state, and the pool that it scales."""
+
+    def __init__(self, fleet: Fleet, policy: Policy, pipeline: MetricsPipeline) -> None:
+        self.fleet, self.policy, self.pipeline = fleet, policy, pipeline
+        self._exact = pipeline.settings.scrape == 0
+        self._state: Any = policy.fresh()
+
+    def step(self) -> None:
+        """Look, decide, scale."""
+        fleet = self.fleet
+        if self._exact:
+            self.pipeline.scrape()
         elif fleet.count["draining"] or fleet.plane.writes_rows:
             fleet.catch_up()
-        desired, _, state = policy.step(fleet.now / NS_PER_S, pipeline.observe(), state)
+        desired, _, self._state = self.policy.step(fleet.now / NS_PER_S, self.pipeline.observe(), self._state)
         fleet.scale_to(desired)
-        yield env.timeout(interval_ns)
 
 
 def sample(fleet: Fleet, times_ns: Iterator[int], *, others: Sequence[Fleet] = ()) -> Process:
@@ -42,11 +56,15 @@ def sample(fleet: Fleet, times_ns: Iterator[int], *, others: Sequence[Fleet] = (
 
 def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Process:
     """Write a line of the pulse at each interval, as `sample` does."""
-    while True:
-        yield fleet.env.timeout(every_ns)
+
+    def write() -> None:
         fleet.advance()
         seen, (desired, ready, starting, _) = fleet.plane.observe(), _counts([fleet, *others])
         fleet.recorder.pulse(fleet.now, seen.arrived, desired, ready, starting, seen.waiting)
+
+    yield fleet.env.timeout(every_ns)
+    write()
+    Every(fleet.env, every_ns, write)
 
 
 def _counts(fleets: Sequence[Fleet]) -> list[int]:

@@ -123,11 +123,6 @@ class Fleet:
         """The state up to which the data plane has been played."""
         return self.plane.observe() if self.kind is None else self.plane.of_kind(self.kind)
 
-    def observe_if_draining(self) -> None:
-        """Retire drained replicas."""
-        if self.count["draining"]:
-            self.catch_up()
-
     def scale_to(self, desired: int) -> None:
         """Order or retire replicas until as many are starting or ready as desired."""
         if desired != self.desired:

@@ -178,7 +178,8 @@ class KarpenterProvider:
             if node.moved_ns <= quiet_ns and node.ready_ns <= quiet_ns and not node.cordoned
         ]
         empty = [node for node in quiet if not node.room.held]
-        empty = empty[: self._budget("Empty")] if empty else empty
+        if empty:
+            empty = empty[: self._budget("Empty")]
         for node in empty:
             fleet.machines.give_back(node, now)
         if empty or fleet.waiting or self.rules.consolidation == "WhenEmpty":
@@ -190,7 +191,7 @@ class KarpenterProvider:
     def _best_move(self, ranked: Sequence[Node]) -> Move | None:
         """As `best_move`, which is not asked again while all is as it was when it found nothing."""
         nodes, now = self.fleet.machines.nodes, self.fleet.now
-        seen = [*ranked, *((one, one.cordoned, one.ready_ns <= now, *one.room.sizes, *one.room.split) for one in nodes)]
+        seen = [*ranked, *[(one, one.cordoned, one.ready_ns <= now, one.room.changes) for one in nodes]]
         if seen == self._in_vain:
             return None
         move = best_move(ranked, nodes, self.fleet.plan.kinds, now)

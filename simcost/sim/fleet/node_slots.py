@@ -45,6 +45,8 @@ class NodeSlots:
     """Slots held on each accelerator; empty where an accelerator has one."""
     taken: list[int] = field(default_factory=list)
     """Memory slices of each accelerator that MIG instances hold, a bit for each."""
+    changes: int = 0
+    """Times that a replica came or went."""
 
     def __post_init__(self) -> None:
         if self.parts > 1 and not self.split:
@@ -133,6 +135,7 @@ class NodeSlots:
 
     def _enter(self, size: int, accelerators: tuple[int, ...], sign: int) -> None:
         """Add to what accelerators hold, or take from it."""
+        self.changes += 1
         if (instance := self.instances.get(size)) is not None:
             number, start = accelerators
             self.taken[number] ^= instance.mask(start)

@@ -81,7 +81,8 @@ class NodeScheduler:
     def observe_if_draining(self) -> None:
         """Retire drained replicas."""
         for fleet in self.fleets:
-            fleet.observe_if_draining()
+            if fleet.count["draining"]:
+                fleet.catch_up()
 
     def node_for(self, fleet: Fleet, *, warm: bool = False) -> Node | None:
         """A node with room for one more replica; a new one at time 0, where that may be ordered."""
@@ -171,7 +172,7 @@ class NodeScheduler:
     def _queue(self) -> list[tuple[Fleet, Replica]]:
         """Pending replicas within the quota of their service, in the order in which they get a node."""
         found = [(fleet, replica) for fleet in self.fleets if fleet.pending for replica in fleet.eligible()]
-        return sorted(found, key=lambda one: (-one[0].priority, one[1].ordered_ns))
+        return sorted(found, key=lambda one: (-one[0].priority, one[1].ordered_ns)) if found else found
 
     def _kept_from(self, fleet: Fleet, replica: Replica | None = None) -> Container[Node]:
         """Nodes whose room is kept for others of higher priority."""
