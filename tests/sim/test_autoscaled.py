@@ -184,7 +184,10 @@ def test_lag_and_staleness() -> None:
     newest = pipeline.samples.until(fleet.now - 40 * 10**9)
     assert [one.t_ns for one in newest] == []
     fleet.env.run(until=60 * 10**9)
-    assert pipeline.observe().total("load") == pipeline.samples.until(15 * 10**9)[-1].rows[:, [col.RUNNING, col.WAITING]].sum()
+    assert (
+        pipeline.observe().total("load")
+        == pipeline.samples.until(15 * 10**9)[-1].rows[:, [col.RUNNING, col.WAITING]].sum()
+    )
     fleet.env.run(until=300 * 10**9)
     seen = pipeline.observe()
     assert np.isnan(seen.total("load"))

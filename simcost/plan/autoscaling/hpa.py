@@ -22,7 +22,7 @@ from simcost.plan.autoscaling.hpa_behavior import (
     stabilized_plainly,
     up_limit,
 )
-from simcost.plan.autoscaling.hpa_metrics import Metric, Patience, Proposal, Tolerance, propose
+from simcost.plan.autoscaling.hpa_metrics import Metric, Proposal, patience, propose, tolerated
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
@@ -103,9 +103,8 @@ class Hpa(StartingReplicas):
 
     def _proposals(self, seen: Observation) -> list[Proposal]:
         rules = self.behavior or _NO_BEHAVIOR
-        down, up = rules.scale_down.tolerance, rules.scale_up.tolerance
-        tolerance = Tolerance(self.tolerance if down is None else down, self.tolerance if up is None else up)
-        cpu = Patience(self.cpu_initialization, self.readiness_delay)
+        tolerance = tolerated(self.tolerance, rules.scale_down.tolerance, rules.scale_up.tolerance)
+        cpu = patience(self.cpu_initialization, self.readiness_delay)
         return [propose(metric, seen, tolerance, cpu) for metric in self.metrics]
 
     def _normalized(self, now_ns: int, current: int, wanted: int, words: str, state: HpaState) -> Decision[HpaState]:

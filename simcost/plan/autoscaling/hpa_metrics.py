@@ -41,6 +41,10 @@ class Patience(NamedTuple):
     readiness_s: float
 
 
+patience = lru_cache(Patience)
+"""Patience of an HPA, made once."""
+
+
 class Groups(NamedTuple):
     """Positions of the pods by class; those that are over or being deleted are in none."""
 
@@ -175,6 +179,12 @@ class Tolerance(NamedTuple):
         return 1.0 - self.down <= ratio <= 1.0 + self.up
 
 
+@lru_cache
+def tolerated(of_controller: float, down: float | None, up: float | None) -> Tolerance:
+    """Tolerance of an HPA: that of the controller where the behavior has none."""
+    return Tolerance(of_controller if down is None else down, of_controller if up is None else up)
+
+
 def propose(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Patience) -> Proposal:
     """Replicas that the metric asks for; the target says whether the pool as a whole counts or each pod."""
     if metric.name in seen.failed:
@@ -241,9 +251,7 @@ def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Pat
 
 
 @lru_cache(maxsize=1 << 12)
-def _from_all(
-    name: str, target: float, average: float, pods: int, current: int, tolerance: Tolerance
-) -> Proposal:
+def _from_all(name: str, target: float, average: float, pods: int, current: int, tolerance: Tolerance) -> Proposal:
     """From the average of pods that all count; kept, since small pools have the same ones again and again."""
     ratio = average / _thousandths(target)
     replicas = current if tolerance.covers(ratio) else _capped(ratio * pods)

@@ -76,7 +76,7 @@ class Fleet:
         """Called when a replica begins to drain."""
         self.look_ns = NEVER
         """The next instant at which the data plane is looked at."""
-        self._look = _never
+        self._look: Callable[[int], int] = _never
         self.unread: set[str] = set()
         """Metrics of the autoscaler that had no value at any of its decisions."""
         self._orders = 0
@@ -125,16 +125,16 @@ class Fleet:
 
     def scale_to(self, desired: int) -> None:
         """Order or retire replicas until as many are starting or ready as desired."""
+        if desired == self.desired == self.count["starting"] + self.count["ready"]:
+            return
         if desired != self.desired:
             self.recorder.event(self.now, "desired", float(desired))
-            self.desired = desired
+        self.desired = desired
         self.settle()
 
     def settle(self) -> None:
         """As `scale_to` with the present desired number: after a replica was lost."""
         surplus = self.count["starting"] + self.count["ready"] - self.desired
-        if not surplus:
-            return
         for _ in range(-surplus):
             self._order(warm=False)
         if surplus > 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from math import fsum, isnan, nan
 from typing import TYPE_CHECKING, get_args
 
@@ -54,21 +53,21 @@ _WALKED = ("kv_demand", "queued_prompt_tokens", "next_ttft_s")
 class Totals(Mapping[str, float]):
     """Metrics of the pool by name, each read when a policy asks for it."""
 
-    __slots__ = ("_names", "_read")
+    __slots__ = ("_pipeline", "_shown")
 
-    def __init__(self, names: Mapping[str, object], read: Callable[[str], float]) -> None:
-        self._names, self._read = names, read
+    def __init__(self, pipeline: MetricsPipeline, shown: list[Sample]) -> None:
+        self._pipeline, self._shown = pipeline, shown
 
     def __getitem__(self, name: str) -> float:
-        if name not in self._names:
+        if name not in self._pipeline.sources:
             raise KeyError(name)
-        return self._read(name)
+        return self._pipeline.total(name, self._shown)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._pipeline.sources)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._pipeline.sources)
 
 
 class MetricsPipeline:
@@ -154,7 +153,7 @@ class MetricsPipeline:
     def _sample(self, time_ns: int) -> None:
         """Sample the state at an instant up to which the data plane has been played."""
         fleet, roster = self.fleet, self._roster
-        seen, plane = fleet.seen(), fleet.plane
+        plane = fleet.plane
         numbers, rows = scrape_samples.NOBODY, scrape_samples.NOTHING
         if self._collects:
             roster.refresh()
@@ -163,12 +162,8 @@ class MetricsPipeline:
         self.samples.add(
             Sample(
                 time_ns,
-                seen.area,
-                seen.running,
-                seen.waiting,
+                fleet.seen(),
                 int(plane.state.totals[col.GATE_COUNT]),
-                seen.arrived,
-                seen.completed,
                 numbers,
                 rows,
                 None if self._latencies is None else self._latencies.read(),
@@ -183,7 +178,7 @@ class MetricsPipeline:
         shown = self.samples.until(now - self._lag_ns)
         if shown and now - shown[-1].t_ns > self._stale_ns:
             shown = []
-        totals = Totals(self._read, partial(self._total, shown))
+        totals = Totals(self, shown)
         replicas = self._replicas(shown, now) if self.by_replica else None
         if self._unseen:
             fleet.unread, self._unseen = set(self.sources), False
@@ -206,7 +201,7 @@ class MetricsPipeline:
             return not isnan(totals[name])
         return name in replicas.signals and not bool(np.isnan(replicas.signals[name]).all())
 
-    def _total(self, shown: list[Sample], name: str) -> float:
+    def total(self, name: str, shown: list[Sample]) -> float:
         """A metric of the pool, NaN without data."""
         if not shown:
             return nan
@@ -241,14 +236,13 @@ class MetricsPipeline:
         newest, first = shown[-1], scrape_samples.within(shown, round(signal.window * NS_PER_S))[0]
         span_ns = newest.t_ns - first.t_ns
         if signal.name == "in_flight" and self.settings.scrape == 0 and span_ns > 0:
-            return (newest.area - first.area) % 2**64 / (span_ns * self.fleet.plane.clock.ticks_per_ns)
+            return (newest.pool.area - first.pool.area) % 2**64 / (span_ns * self.fleet.plane.clock.ticks_per_ns)
         if signal.name in _RATES:
             field = "arrived" if signal.name == "requests_per_s" else "completed"
-            grown = getattr(newest, field) - getattr(first, field)
+            grown = getattr(newest.pool, field) - getattr(first.pool, field)
             return float(grown) / (span_ns / NS_PER_S) if span_ns else nan
-        return float(
-            {"running": newest.running, "waiting": newest.waiting}.get(signal.name, newest.running + newest.waiting)
-        )
+        pool = newest.pool
+        return float({"running": pool.running, "waiting": pool.waiting}.get(signal.name, pool.running + pool.waiting))
 
     def _at_gateway(self, signal: Signal, shown: list[Sample]) -> float:
         """Requests that wait at the gateway, or that it has handed on; over a window their mean."""
@@ -256,7 +250,7 @@ class MetricsPipeline:
             return nan
         window = scrape_samples.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
         held = signal.name == "gateway_waiting"
-        counts = [one.gate if held else one.running + one.waiting - one.gate for one in window]
+        counts = [one.gate if held else one.pool.running + one.pool.waiting - one.gate for one in window]
         return sum(counts) / len(counts)
 
     def _percentile(self, signal: Signal, shown: list[Sample]) -> float:
@@ -330,9 +324,10 @@ class MetricsPipeline:
             nothing = np.full(len(roster.numbers), nan)
             return roster.replicas(dict.fromkeys(self._each_of, nothing), now, nan, self.settings.scrape)
         newest = shown[-1]
-        signals = {name: self._summed(source, shown) for name, source in self._each_of.items()}
-        if newest.numbers is not roster.numbers:
-            signals = {name: self._aligned(values, newest.numbers) for name, values in signals.items()}
+        signals = {}
+        for name, source in self._each_of.items():
+            values = self._summed(source, shown)
+            signals[name] = values if newest.numbers is roster.numbers else self._aligned(values, newest.numbers)
         return roster.replicas(signals, now, (now - newest.t_ns) / NS_PER_S, self.settings.scrape)
 
     def _aligned(self, values: Floats, numbers: Ints) -> Floats:

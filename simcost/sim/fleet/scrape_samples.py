@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine_driver import DataPlane
+from simcost.sim.serving.engine_driver import DataPlane, PoolObservation
 from simcost.units import NS_PER_S
 
 Floats = npt.NDArray[np.float64]
@@ -22,14 +22,9 @@ class Sample(NamedTuple):
     """The pool at one instant."""
 
     t_ns: int
-    area: int
-    """Request-ticks, modulo 2**64."""
-    running: int
-    waiting: int
+    pool: PoolObservation
     gate: int
     """Of the waiting, those at the gateway."""
-    arrived: int
-    completed: int
     numbers: Ints
     """Of the replicas that answered, rising."""
     rows: Ints

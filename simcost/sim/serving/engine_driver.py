@@ -130,8 +130,7 @@ class DataPlane:
             rows=_ROWS if on_rows or self.clients or self.closed else 0,
             kinds=kinds,
         )
-        informed = self.state.parameters[col.INFORMED]
-        self._play = entries.advance_informed if informed else entries.advance
+        self._play = entries.advance_informed if self.state.parameters[col.INFORMED] else entries.advance
         if pool.in_blocks:
             from simcost.sim.serving.block_driver import with_blocks
 
@@ -153,10 +152,10 @@ class DataPlane:
         until = until_ns * self.clock.ticks_per_ns
         while True:
             where = (self._next, self._final, until)
-            if self.clients is None and self.closed is None:
-                self._next, why = self._play(*self._requests, *where, *self.state)
-            elif self.closed is not None:
+            if self.closed is not None:
                 self._next, why = self.closed.advance(self.state, self._requests, *where)
+            elif self.clients is None:
+                self._next, why = self._play(*self._requests, *where, *self.state)
             else:
                 self._next, why = self.clients.advance(self.state, *where, *self._requests, self._priorities)
             if why == col.UNTIL:

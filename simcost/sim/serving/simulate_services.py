@@ -6,9 +6,11 @@ from dataclasses import replace
 from fractions import Fraction
 from math import lcm
 
+import pyarrow as pa
 import simpy
 
 from simcost.errors import InputError
+from simcost.ledger.requests import Ledger
 from simcost.ledger.shared_nodes import SHARED, SharedLedger, parts_of_nodes
 from simcost.plan.shared_nodes import SharedNodes
 from simcost.sim.fleet import NodeScheduler
@@ -42,17 +44,8 @@ def simulate_services(
             hold.
         RunError: more requests in the system than can be held.
     """
-    parts = _parts(services, nodes)
-    recorder = Recorder(SHARED)
-    scheduler = NodeScheduler(
-        simpy.Environment(),
-        replace(nodes, kinds=tuple(replace(kind, slots=kind.slots * parts) for kind in nodes.kinds)),
-        recorder,
-        seed,
-        accelerators_per_slot=Fraction(1, parts),
-        parts=parts,
-        instances=_instances(services, parts),
-    )
+    recorder, parts = Recorder(SHARED), _parts(services, nodes)
+    scheduler = _scheduler(services, nodes, recorder, seed, parts)
     with ExitStack() as stack:
         runs = [
             ServiceRun(
@@ -67,20 +60,41 @@ def simulate_services(
             for service in services
         ]
         play([scheduler], horizon_s, progress)
-    tables, ledgers = recorder.tables(), {}
-    while runs:  # what is read is let go: the histograms are large
-        run = runs.pop(0)
-        own = run.recorder.tables()
-        own["nodes"] = parts_of_nodes(own["replicas"], tables["nodes"])
-        ledgers[run.service.pool.name] = run.ledger(own, (1,) * len(nodes.kinds), nodes.startup.disk)
+    tables = recorder.tables()
     return SharedLedger(
         horizon_s=horizon_s,
         accelerators=tuple(kind.slots for kind in nodes.kinds),
         nodes=tables["nodes"],
         events=tables["events"],
-        services=ledgers,
+        services=_ledgers(runs, tables["nodes"], nodes),
         disk_gb_per_node=nodes.startup.disk,
     )
+
+
+def _scheduler(
+    services: Sequence[Service], nodes: SharedNodes, recorder: Recorder, seed: int, parts: int
+) -> NodeScheduler:
+    """The nodes, with slots that are parts of an accelerator."""
+    return NodeScheduler(
+        simpy.Environment(),
+        replace(nodes, kinds=tuple(replace(kind, slots=kind.slots * parts) for kind in nodes.kinds)),
+        recorder,
+        seed,
+        accelerators_per_slot=Fraction(1, parts),
+        parts=parts,
+        instances=_instances(services, parts),
+    )
+
+
+def _ledgers(runs: list[ServiceRun], shared: pa.Table, nodes: SharedNodes) -> dict[str, Ledger]:
+    """The ledger of each service, by name. Each run is let go once it has been read: its histograms are large."""
+    ledgers = {}
+    while runs:
+        run = runs.pop(0)
+        own = run.recorder.tables()
+        own["nodes"] = parts_of_nodes(own["replicas"], shared)
+        ledgers[run.service.pool.name] = run.ledger(own, (1,) * len(nodes.kinds), nodes.startup.disk)
+    return ledgers
 
 
 def _instances(services: Sequence[Service], parts: int) -> dict[int, Instance]:

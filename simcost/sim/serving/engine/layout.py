@@ -159,8 +159,8 @@ AT_ONCE = 0
 # SEEN_*: what the router knows of it, and since when (+ 1; 0 = never) (LOAD: blocks of a
 # prefix, for a picker). RECENT: requests sent within RATE_WINDOW.
 # OWNER: this replica, told from earlier ones in the same slot.
-# Of NOW: TOKENS_NOW, the tokens of the run in progress, which neither KV nor WRITTEN has yet; BUSY_NOW, BUSY with the time
-# since BUSY_SINCE; QUEUED_NOW, the tokens of prompts that wait, where `count_queues` was asked.
+# Of NOW: TOKENS_NOW, tokens of the run in progress, which KV and WRITTEN do not have yet; BUSY_NOW, BUSY with the time
+# since BUSY_SINCE; QUEUED_NOW, tokens of prompts that wait, where `count_queues` was called.
 REPLICA = 35
 SLOT_BITS = 20
 
