@@ -30,7 +30,7 @@ from simcost.plan.autoscaling import (
 from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric
 from simcost.plan.autoscaling.keda import MetricTrigger
-from simcost.plan.serving import Metrics
+from simcost.plan.serving import Drain, Metrics
 from simcost.sim import simulate
 from simcost.sim.clock import clock_for
 from simcost.sim.fleet import Fleet, nodes_of
@@ -176,6 +176,20 @@ def test_a_percentile_is_that_of_the_requests_answered_in_the_window() -> None:
     answered = np.cumsum((fleet.plane.state.histograms.sum(axis=0) - before)[0])
     expected = Buckets().middles()[np.searchsorted(answered, 0.95 * answered[-1])]
     assert pipeline.observe().total("ttft") == expected
+
+
+@pytest.mark.parametrize("grace", [None, 3.0])
+def test_a_scrape_that_is_taken_late_sees_what_one_on_time_saw(
+    grace: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often replicas come, drain and go: with an event for each scrape all is the same."""
+    metrics = Metrics(lag=20, missed=0.2, staleness=40)
+    late = run(POLICIES[0], rate=16, metrics=metrics, drain=Drain(grace=grace))
+    monkeypatch.setattr(DataPlane, "moves_alone", property(lambda _: False, lambda *_: None), raising=False)
+    on_time = run(POLICIES[0], rate=16, metrics=metrics, drain=Drain(grace=grace))
+    for table in ("replicas", "events", "timeline", "pulse"):
+        assert getattr(late, table).equals(getattr(on_time, table))
+    assert any(row["what"] == "desired" and row["value"] < 6 for row in late.events.to_pylist())
 
 
 def test_lag_and_staleness() -> None:

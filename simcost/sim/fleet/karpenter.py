@@ -184,9 +184,10 @@ class KarpenterProvider:
             fleet.machines.give_back(node, now)
         if empty or fleet.waiting or self.rules.consolidation == "WhenEmpty":
             return None
-        used = sorted((node for node in quiet if node.room.held), key=lambda node: node.room.held)
-        allowed = used[: self._budget("Underutilized")] if used else used
-        return self._best_move(allowed)
+        used = [node for node in quiet if node.room.held]
+        if used:
+            used = sorted(used, key=lambda node: node.room.held)[: self._budget("Underutilized")]
+        return self._best_move(used)
 
     def _best_move(self, ranked: Sequence[Node]) -> Move | None:
         """As `best_move`, which is not asked again while all is as it was when it found nothing."""
