@@ -153,22 +153,13 @@ class MetricsPipeline:
     def _sample(self, time_ns: int) -> None:
         """Sample the state at an instant up to which the data plane has been played."""
         fleet, roster = self.fleet, self._roster
-        plane = fleet.plane
         numbers, rows = scrape_samples.NOBODY, scrape_samples.NOTHING
         if self._collects:
             roster.refresh()
             numbers, slots = roster.serving
-            rows = plane.replicas(slots, queues=self._walks)
-        self.samples.add(
-            Sample(
-                time_ns,
-                fleet.seen(),
-                int(plane.state.totals[col.GATE_COUNT]),
-                numbers,
-                rows,
-                None if self._latencies is None else self._latencies.read(),
-            )
-        )
+            rows = fleet.plane.replicas(slots, queues=self._walks)
+        latency = None if self._latencies is None else self._latencies.read()
+        self.samples.add(Sample(time_ns, fleet.seen(), numbers, rows, latency))
 
     def observe(self) -> Observation:
         """Observation of the controller now."""
@@ -250,7 +241,8 @@ class MetricsPipeline:
             return nan
         window = scrape_samples.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
         held = signal.name == "gateway_waiting"
-        counts = [one.gate if held else one.pool.running + one.pool.waiting - one.gate for one in window]
+        pools = [one.pool for one in window]
+        counts = [one.at_gateway if held else one.running + one.waiting - one.at_gateway for one in pools]
         return sum(counts) / len(counts)
 
     def _percentile(self, signal: Signal, shown: list[Sample]) -> float:

@@ -23,8 +23,6 @@ class Sample(NamedTuple):
 
     t_ns: int
     pool: PoolObservation
-    gate: int
-    """Of the waiting, those at the gateway."""
     numbers: Ints
     """Of the replicas that answered, rising."""
     rows: Ints

@@ -42,6 +42,7 @@ class PoolObservation(NamedTuple):
 
     running: int
     waiting: int
+    at_gateway: int
     kv_tokens: int
     steps: int
     """Engine steps since the start, over all replicas."""
@@ -246,7 +247,7 @@ class DataPlane:
     def observe(self) -> PoolObservation:
         """The pool now."""
         totals: list[int] = self.state.totals.tolist()
-        in_system = totals[col.IN_SYSTEM]
+        in_system, gate, completed = totals[col.IN_SYSTEM], totals[col.GATE_COUNT], totals[col.COMPLETED]
         running, waiting, kv_tokens, steps, hidden = totals[col.RUNNING_NOW :]
         if len(self.state.by_kind):
             hidden = sum(map(self._hidden, range(len(self.state.by_kind))))
@@ -254,9 +255,7 @@ class DataPlane:
             hidden = steps * self._base_ticks[0] + (hidden << col.COARSE)
         area = (in_system * totals[col.NOW] - totals[col.SUM_ARRIVALS] + totals[col.SUM_DEPARTURES]) % 2**64
         arrived = totals[col.ARRIVED] - (0 if self.clients is None else sum(self.clients.limited()))
-        return PoolObservation(
-            running, waiting, kv_tokens, steps, hidden, in_system, arrived, totals[col.COMPLETED], area
-        )
+        return PoolObservation(running, waiting, gate, kv_tokens, steps, hidden, in_system, arrived, completed, area)
 
     def of_kind(self, kind: int) -> PoolObservation:
         """The replicas of one kind now, and what waits at the gateway; arrived are the requests sent to them."""
@@ -266,6 +265,7 @@ class DataPlane:
         return PoolObservation(
             running=running,
             waiting=waiting + at_gateway,
+            at_gateway=at_gateway,
             kv_tokens=kv_tokens,
             steps=steps,
             hidden=self._hidden(kind),
