@@ -19,6 +19,7 @@ from simcost.plan.autoscaling.policy import (
     FAILED,
     NOT_READY,
     PENDING,
+    RUNNING,
     SUCCEEDED,
     UNKNOWN,
     Observation,
@@ -61,6 +62,8 @@ def milli(amounts: Floats) -> list[float]:
 def grouped(replicas: Replicas, samples: Sequence[float], cpu: Patience | None) -> Groups:
     """The class of each pod; the first that fits. `cpu`: readiness counts, as it does for the resource cpu alone."""
     phases, deleting = replicas.phase.tolist(), replicas.deleting.tolist()
+    if cpu is None and phases.count(RUNNING) == len(phases) and not any(deleting) and not any(map(isnan, samples)):
+        return Groups(list(range(len(phases))), [], [])
     groups = Groups([], [], [])
     young = [] if cpu is None else _ages(replicas)
     for i, (phase, gone, sample) in enumerate(zip(phases, deleting, samples, strict=True)):
