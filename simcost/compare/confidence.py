@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from math import fsum, sqrt
 
 
@@ -63,7 +63,7 @@ def paired(
     return interval([value - other for value, other in zip(values, against, strict=True)], level, exact=exact)
 
 
-@cache
+@lru_cache(4096)
 def _t(freedom: int, level: float) -> float:
     from scipy.special import stdtrit
 

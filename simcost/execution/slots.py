@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event, Lock, Timer
 from typing import Protocol
 
+from simcost.execution.cycles import freed_cycles
 from simcost.execution.task import Assignment, LostWorkerError, StoppedError, TaskOutcome, Tell, too_long
 from simcost.outputs import remove_drafts
 
@@ -54,7 +55,8 @@ class InProcess:
                 raise StoppedError
             tell(share)
 
-        return TaskOutcome(result=one.task(one.run, tell_unless_stopped))
+        with freed_cycles():
+            return TaskOutcome(result=one.task(one.run, tell_unless_stopped))
 
     def stop(self) -> None:
         """Stop the run when it next tells how far it is."""

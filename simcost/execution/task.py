@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from simcost.errors import RunError, SimcostError
+from simcost.execution.cycles import freed_cycles
 from simcost.execution.task_file import TaskFile, TaskReference
 
 Tell = Callable[[float], None]
@@ -98,7 +99,9 @@ def perform(pickled: bytes, tell: Tell) -> TaskOutcome:
         result, error = None, None
         try:
             order: Order = pickle.loads(pickled)  # noqa: S301 - of the command
-            result = order.task.opened()(order.run, _limited(tell, order))
+            task = order.task.opened()
+            with freed_cycles():
+                result = task(order.run, _limited(tell, order))
         except Exception as failure:  # noqa: BLE001 - raised again where the command runs
             error = _portable(failure)
     return TaskOutcome(result=result, error=error, logged=tuple(logged), peak_bytes=peak_bytes())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from simcost.documents import FindingDocument
+from simcost.execution.cycles import freed_cycles
 from simcost.outputs import whole_file
 from simcost.present.chart_style import Document, to_svg
 from simcost.present.html import bullets, escape, frame, section, table
@@ -68,6 +69,7 @@ def write_svg(path: Path, chart: Any) -> None:
         draft.write_text(to_svg(chart), encoding="utf-8")
 
 
+@freed_cycles()
 def page(name: str, document: Document, parts: Sequence[Part]) -> str:
     """The page; every text of the document is escaped."""
     body = [_part(part, i) for i, part in enumerate(parts)]

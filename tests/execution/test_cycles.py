@@ -1,0 +1,67 @@
+"""Laws of freed cycles: what work leaves in cycles is gone as it ends, and nothing else is touched."""
+
+import gc
+from collections.abc import Iterator
+from weakref import ref
+
+import pytest
+
+from simcost.execution.cycles import freed_cycles
+
+
+class Cycle:
+    """Something that knows itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def _no_look_of_its_own() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_cycles_of_a_piece_of_work_are_gone_as_it_ends(fails: bool) -> None:
+    left = []
+
+    def work() -> None:
+        left.append(ref(Cycle()))
+        if fails:
+            raise ValueError
+
+    try:
+        with freed_cycles():
+            work()
+            assert left[0]() is not None
+    except ValueError:
+        assert fails
+    assert left[0]() is None
+    assert gc.get_freeze_count() == 0
+
+
+def test_cycles_of_parts_are_gone_as_these_end_and_what_is_older_stays_for_python() -> None:
+    older = ref(Cycle())
+    with freed_cycles():
+        with freed_cycles():
+            inner = ref(Cycle())
+        assert inner() is None
+        outer = ref(Cycle())
+    assert outer() is None
+    assert older() is not None
+    gc.collect()
+    assert older() is None
+
+
+def test_what_the_caller_has_set_aside_stays_so() -> None:
+    gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        with freed_cycles():
+            left = ref(Cycle())
+        assert left() is None
+        assert abs(gc.get_freeze_count() - before) < 10
+    finally:
+        gc.unfreeze()
