@@ -8,6 +8,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from simcost.errors import FaultsError, SimcostError, TraceError
+from simcost.tables import delimited
 from simcost.trace.utilization.reader import read_utilisation
 from simcost.trace.utilization.samples import MIB
 
@@ -182,15 +183,43 @@ HEADERS = (
 )
 
 
-@given(st.data())
-def test_any_table_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def drawn(folder: Path, data: st.DataObject, most: int = 8) -> Path:
+    """A file of one of the forms, with cells at fault or without."""
     header = data.draw(st.sampled_from(HEADERS))
     cells = data.draw(st.sampled_from([GOOD, GOOD | CELLS]))
-    rows = data.draw(st.lists(st.lists(cells, min_size=len(header), max_size=len(header)), max_size=8))
+    rows = data.draw(st.lists(st.lists(cells, min_size=len(header), max_size=len(header)), max_size=most))
     if data.draw(st.booleans()):
         rows = [[str(10 * i), *row[1:]] for i, row in enumerate(rows)]
-    path = tmp_path_factory.mktemp("any") / "any.csv"
+    path = folder / "any.csv"
     path.write_text("\n".join(map(",".join, [header, *rows])) + "\n")
+    return path
+
+
+@given(st.data())
+def test_block_by_block_is_read_what_is_read_at_once(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = drawn(tmp_path_factory.mktemp("any"), data, most=30)
+
+    def read() -> object:
+        try:
+            samples, findings = read_utilisation(path)
+        except SimcostError as error:
+            return str(error)
+        fields = {name: getattr(samples, name) for name in samples.__slots__}
+        values = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in fields.items()}
+        return repr((values, findings))
+
+    with pytest.MonkeyPatch.context() as patch:
+        at_once = read()
+        patch.setattr(delimited, "BLOCK_BYTES", 16)
+        event("refused" if str(path) in str(at_once) else "read")
+        assert read() == at_once
+
+
+@given(st.data())
+def test_any_table_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = drawn(tmp_path_factory.mktemp("any"), data)
     try:
         samples, _ = read_utilisation(path)
         said = str(path)

@@ -1,6 +1,7 @@
 """Reader of monitored utilisation: samples of GPUs or of pools, their duration, and GPUs held, down and busy."""
 
 from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -36,46 +37,45 @@ from simcost.trace.utilization.samples import (
     find_columns,
     stated_scale,
 )
-from simcost.trace.utilization.table import pivoted, read_table
+from simcost.trace.utilization.table import arranged, pivoted, read_table
 from simcost.units import NS_PER_S, format_seconds
 
 Findings = list[dict[str, Any]]
 Occupancy = tuple[Floats, Floats, Floats, Floats, Findings]
 
 
-def occupancy(table: TypedTable, order: Ints) -> Occupancy:
-    """Duty (0 to 1, NaN = not measured), allocated, gpus and down of some rows, and what was assumed.
+def occupancy(table: TypedTable) -> Occupancy:
+    """Duty (0 to 1, NaN = not measured), allocated, gpus and down of the rows, and what was assumed.
 
     Counts that contradict each other are noted among the table's faults.
     """
-    duty, findings = _duty(table, order)
-    gpus, said = _gpus(table, order)
+    duty, findings = _duty(table)
+    gpus, said = _gpus(table)
     findings += said
-    allocated, said = _allocated(table, order, gpus, duty)
+    allocated, said = _allocated(table, gpus, duty)
     findings += said
-    down = _column(table, DOWN, order)
+    down = _column(table, DOWN)
     if IDLE in table.numbers:
-        idle = _column(table, IDLE, order)
+        idle = _column(table, IDLE)
         _wrong(
             table,
-            order,
             allocated + idle > gpus,
             lambda i: f"allocated {allocated[i]:g} + idle {idle[i]:g} exceed {gpus[i]:g} GPUs",
         )
         down = np.maximum(down, gpus - allocated - idle)
     over = allocated + down > gpus
-    _wrong(table, order, over, lambda i: f"allocated {allocated[i]:g} + down {down[i]:g} exceed {gpus[i]:g} GPUs")
+    _wrong(table, over, lambda i: f"allocated {allocated[i]:g} + down {down[i]:g} exceed {gpus[i]:g} GPUs")
     return duty, allocated, gpus, down, findings
 
 
-def _duty(table: TypedTable, order: Ints) -> tuple[Floats, Findings]:
+def _duty(table: TypedTable) -> tuple[Floats, Findings]:
     """As a share; whether the file means per cent is in the name of the column, else in its largest value."""
     if DUTY not in table.numbers:
-        return np.full(len(order), np.nan), []
-    name, duty = table.theirs[DUTY], table.numbers[DUTY][order]
+        return _everywhere(table, np.nan), []
+    name, duty = table.theirs[DUTY], table.numbers[DUTY]
     stated = stated_scale(name)
     scale = stated or (100.0 if np.nanmax(duty, initial=0.0) > 1 else 1.0)
-    _wrong(table, order, duty > scale, lambda i: f"{name}: duty {duty[i]:g} exceeds {scale:g}")
+    _wrong(table, duty > scale, lambda i: f"{name}: duty {duty[i]:g} exceeds {scale:g}")
     words = "per cent" if scale == 100 else "a share from 0 to 1"
     fractions = ((duty > 0) & (duty < 1)).any() and np.nanmax(duty) <= 1
     why = "" if stated else ", by its largest value"
@@ -87,23 +87,23 @@ def _duty(table: TypedTable, order: Ints) -> tuple[Floats, Findings]:
     return duty / scale, [finding("duty_unit", "", 1, f"{name} was read as {words}{why}")] if why else []
 
 
-def _gpus(table: TypedTable, order: Ints) -> tuple[Floats, Findings]:
+def _gpus(table: TypedTable) -> tuple[Floats, Findings]:
     if GPUS not in table.numbers:
         one = finding("gpus", "", 1, "the file does not say how many GPUs a unit has; one each was taken")
-        return np.ones(len(order)), [] if UNIT in table.codes else [one]
-    gpus = _column(table, GPUS, order)
+        return _everywhere(table, 1.0), [] if UNIT in table.codes else [one]
+    gpus = _column(table, GPUS)
     return gpus, []
 
 
-def _allocated(table: TypedTable, order: Ints, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
+def _allocated(table: TypedTable, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
     """Given; or where a pod is named on a GPU; else all. A working GPU is allocated, whatever the file says."""
     if ALLOCATED in table.numbers:
-        allocated = _column(table, ALLOCATED, order)
-        allocated = np.where(np.isnan(table.numbers[ALLOCATED][order]) & ~np.isnan(duty), gpus, allocated)
+        allocated = _column(table, ALLOCATED)
+        allocated = np.where(np.isnan(table.numbers[ALLOCATED]) & ~np.isnan(duty), gpus, allocated)
         findings: Findings = []
     elif POD in table.codes and UNIT in table.codes:
         empty = table.words[POD].get("", -1)
-        allocated = np.where(table.codes[POD][order] == empty, 0.0, gpus)
+        allocated = np.where(table.codes[POD] == empty, 0.0, gpus)
         findings = [finding("allocated", "", 1, "a GPU was taken as allocated while a pod is named on it")]
     else:
         allocated = gpus
@@ -115,15 +115,20 @@ def _allocated(table: TypedTable, order: Ints, gpus: Floats, duty: Floats) -> tu
     return np.where(busy, gpus, allocated), findings
 
 
-def _column(table: TypedTable, name: str, order: Ints) -> Floats:
+def _column(table: TypedTable, name: str) -> Floats:
     """A column of counts; an empty cell is none."""
     if name not in table.numbers:
-        return np.zeros(len(order))
-    return np.nan_to_num(table.numbers[name][order])
+        return _everywhere(table, 0.0)
+    return np.nan_to_num(table.numbers[name])
 
 
-def _wrong(table: TypedTable, order: Ints, bad: Flags, say: Callable[[int], str]) -> None:
-    table.faults.add_all(np.flatnonzero(bad), lambda i: (table.place(int(order[i])), say(i)))
+def _everywhere(table: TypedTable, value: float) -> Floats:
+    """The same in each row, which takes no memory: of most columns a file says nothing."""
+    return np.broadcast_to(np.float64(value), len(table))
+
+
+def _wrong(table: TypedTable, bad: Flags, say: Callable[[int], str]) -> None:
+    table.faults.add_all(np.flatnonzero(bad), lambda i: (table.place(i), say(i)))
 
 
 LONGEST_STEPS = 3
@@ -154,12 +159,14 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
     findings += [finding(kind, "", count, text) for kind, count, text in table.findings()]
     unit, units = _units(table, path)
     order, omitted = _measured_order(table, unit, path)
-    duty, allocated, gpus, down, assumed = occupancy(table, order)
+    table, unit = arranged(table, order), unit[order]
+    duty, allocated, gpus, down, assumed = occupancy(table)
     table.faults.check()
-    time_s, unit = (table.times_ns[TIME][order] - table.times_ns[TIME][order].min()) / NS_PER_S, unit[order]
+    start_ns = table.times_ns[TIME].min()
+    time_s = (table.times_ns[TIME] - start_ns) / NS_PER_S
     hold_s, step_s, gaps = _hold(time_s, unit, path)
-    pool, pools = _words(table, POOL, order)
-    owner, owners = _owners(table, order)
+    pool, pools = _words(table, POOL)
+    owner, owners = _owners(table)
     samples = UtilizationSamples(
         unit=unit,
         pool=pool,
@@ -170,15 +177,15 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
         allocated=allocated,
         down=down,
         duty=duty,
-        pending=_column(table, PENDING, order),
-        waiting_jobs=_column(table, WAITING, order),
-        memory_used_bytes=_memory(table, USED, order),
-        memory_total_bytes=_total(table, order),
+        pending=_column(table, PENDING),
+        waiting_jobs=_column(table, WAITING),
+        memory_used_bytes=_memory(table, USED),
+        memory_total_bytes=_total(table),
         units=units,
         pools=pools,
         owners=owners,
         step_s=step_s,
-        start_utc_s=float(table.times_ns[TIME][order].min() / NS_PER_S) if table.rules[TIME].epoch else None,
+        start_utc_s=float(start_ns / NS_PER_S) if table.rules[TIME].epoch else None,
         queues=PENDING in table.numbers or WAITING in table.numbers,
     )
     return samples, findings + omitted + assumed + gaps
@@ -201,10 +208,19 @@ def _units(table: TypedTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
         return np.zeros(len(table), np.int64), (path.name.split(".")[0],)
     words = [table.texts(key) for key in keys]
     sizes = [len(said) for said in words]
-    distinct, unit = np.unique(np.ravel_multi_index([table.codes[key] for key in keys], sizes), return_inverse=True)
+    distinct, unit = _distinct(np.ravel_multi_index([table.codes[key] for key in keys], sizes), prod(sizes))
     parts = np.unravel_index(distinct, sizes)
     names = tuple("/".join(said[i] for said, i in zip(words, row, strict=True)) for row in zip(*parts, strict=True))
     return unit, names
+
+
+def _distinct(codes: Ints, most: int) -> tuple[Ints, Ints]:
+    """The different codes below `most` in order, and which of them each row is; without sorting where they are few."""
+    if most > len(codes):
+        found = np.unique(codes, return_inverse=True)
+        return found[0], found[1]
+    there = np.bincount(codes, minlength=most) > 0
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
 
 
 def _measured_order(table: TypedTable, unit: Ints, path: Path) -> tuple[Ints, Findings]:
@@ -261,28 +277,28 @@ def _hold(time_s: Floats, unit: Ints, path: Path) -> tuple[Floats, float, Findin
     return hold_s, step_s, [finding("gaps", "", int(gaps.sum()), text)]
 
 
-def _words(table: TypedTable, name: str, order: Ints) -> tuple[Ints, tuple[str, ...]]:
+def _words(table: TypedTable, name: str) -> tuple[Ints, tuple[str, ...]]:
     """The codes and words of a column of text; one, empty, where there is none."""
     if name not in table.codes:
-        return np.zeros(len(order), np.int64), ("",)
-    return table.codes[name][order], table.texts(name)
+        return np.broadcast_to(np.int64(0), len(table)), ("",)
+    return table.codes[name].astype(np.int64), table.texts(name)
 
 
-def _owners(table: TypedTable, order: Ints) -> tuple[Ints, tuple[str, ...]]:
+def _owners(table: TypedTable) -> tuple[Ints, tuple[str, ...]]:
     """Owner of the GPU: the owner, else the pod where the unit is a GPU."""
     if OWNER in table.codes or UNIT not in table.codes:
-        return _words(table, OWNER, order)
-    return _words(table, POD, order)
+        return _words(table, OWNER)
+    return _words(table, POD)
 
 
-def _memory(table: TypedTable, name: str, order: Ints) -> Floats:
+def _memory(table: TypedTable, name: str) -> Floats:
     if name not in table.numbers:
-        return np.full(len(order), np.nan)
-    return table.numbers[name][order] * bytes_per(table.theirs[name])
+        return _everywhere(table, np.nan)
+    return table.numbers[name] * bytes_per(table.theirs[name])
 
 
-def _total(table: TypedTable, order: Ints) -> Floats:
+def _total(table: TypedTable) -> Floats:
     """The memory of the unit: given, or used + free (without what the driver keeps)."""
-    if TOTAL in table.numbers:
-        return _memory(table, TOTAL, order)
-    return _memory(table, USED, order) + _memory(table, FREE, order)
+    if TOTAL in table.numbers or not {USED, FREE} <= table.numbers.keys():
+        return _memory(table, TOTAL)
+    return _memory(table, USED) + _memory(table, FREE)
