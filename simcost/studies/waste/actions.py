@@ -5,12 +5,13 @@ days can be shut down in them.
 """
 
 from dataclasses import dataclass
-from math import ceil, fsum
+from math import ceil, floor, fsum
 from typing import Literal
 
 import numpy as np
 
-from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, local_start_s, quantile, spread, sweep
+from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, local_start_s, parts, quantile, spread, sweep
+from simcost.trace.utilization.samples import UtilizationSamples
 
 Effect = Literal["release", "use", "price"]
 
@@ -146,14 +147,15 @@ def share_gpus(waste: Waste) -> list[Action]:
 def _grid(waste: Waste, mine: Flags, cell_s: float) -> tuple[Floats, Floats]:
     """Seconds of work and seconds held, by unit and cell."""
     samples = waste.samples
-    rows = np.flatnonzero(mine)
-    row, cell, seconds = spread(samples.start_s[rows], samples.end_s[rows], cell_s)
-    shape = (len(samples.units), int(cell.max()) + 1)
-    place = samples.unit[rows][row] * shape[1] + cell
-    size = shape[0] * shape[1]
-    held = np.bincount(place, seconds, size).astype(np.float64).reshape(shape)
-    work = np.bincount(place, seconds * samples.duty[rows][row], size).astype(np.float64).reshape(shape)
-    return work, held
+    cells = max(ceil(samples.end_s[mine].max() / cell_s), floor(samples.start_s[mine].max() / cell_s) + 1)
+    work, held = np.zeros((2, len(samples.units) * cells))
+    for part in parts(samples.unit):
+        rows = np.flatnonzero(mine[part]) + part.start
+        row, cell, seconds = spread(samples.start_s[rows], samples.end_s[rows], cell_s)
+        place = samples.unit[rows][row] * cells + cell
+        np.add.at(held, place, seconds)
+        np.add.at(work, place, seconds * samples.duty[rows][row])
+    return work.reshape(-1, cells), held.reshape(-1, cells)
 
 
 def _memory(waste: Waste, mine: Flags) -> Floats:
@@ -284,9 +286,7 @@ def shut_at_night(waste: Waste, timezone: str) -> list[Action]:
     samples = waste.samples
     idle = np.floor(waste.seconds["free_idle"] / samples.hold_s + 1e-9)
     idle += np.where(samples.duty == 0, samples.allocated, 0.0)
-    start_s = local_start_s(samples, timezone)
-    row, cell, seconds = spread(start_s, start_s + samples.hold_s, 3600.0)
-    lo, expected, hi = _quiet(samples.unit[row], cell, idle[row], seconds)
+    lo, expected, hi = _quiet(samples, idle, timezone)
     if not expected > 0:
         return []
     days = samples.span_s / 86400.0
@@ -309,14 +309,16 @@ def shut_at_night(waste: Waste, timezone: str) -> list[Action]:
     ]
 
 
-def _quiet(unit: Ints, cell: Ints, idle: Floats, seconds: Floats) -> tuple[float, float, float]:
+def _quiet(samples: UtilizationSamples, idle: Floats, timezone: str) -> tuple[float, float, float]:
     """GPU-seconds of hours off: of GPUs idle on all days, on most days, on that day."""
-    cell = cell - cell.min() // HOURS * HOURS
-    width = int(cell.max()) + 1
-    keys, group = np.unique(unit * width + cell, return_inverse=True)
-    least = np.full(len(keys), np.inf)
-    np.minimum.at(least, group, idle)
-    observed = np.bincount(group, seconds)
+    first = (floor((samples.start_utc_s or 0.0) / 86400.0) - 1) * HOURS  # a day, since clocks differ by hours from UTC
+    width = ceil(samples.span_s / 3600.0) + 3 * HOURS
+    found = []
+    for part in parts(samples.unit):
+        start_s, hold_s = local_start_s(samples, timezone, part), samples.hold_s[part]
+        row, cell, seconds = spread(start_s, start_s + hold_s, 3600.0)
+        found.append(_by_key(samples.unit[part][row] * width + cell - first, idle[part][row], seconds))
+    keys, least, observed = _by_key(*(np.concatenate(each) for each in zip(*found, strict=True)))
     hour = keys // width * HOURS + keys % width % HOURS
     order = np.lexsort((-least, hour))
     begin = np.flatnonzero(np.append(True, np.diff(hour[order]) != 0))
@@ -327,3 +329,11 @@ def _quiet(unit: Ints, cell: Ints, idle: Floats, seconds: Floats) -> tuple[float
     always, mostly = (np.minimum(np.repeat(ranked[at], days), ranked) for at in (every, most))
     observed = observed[order]
     return float(always @ observed), float(mostly @ observed), float(ranked @ observed)
+
+
+def _by_key(key: Ints, least: Floats, seconds: Floats) -> tuple[Ints, Floats, Floats]:
+    """The different keys in order, with the least value and the sum of the seconds of each."""
+    keys, group = np.unique(key, return_inverse=True)
+    found = np.full(len(keys), np.inf)
+    np.minimum.at(found, group, least)
+    return keys, found, np.bincount(group, seconds)

@@ -1,5 +1,6 @@
 """Waste buckets: every GPU-second of capacity in exactly one; sums over samples, cut at hours or steps of a grid."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,8 @@ class Sweep:
 
 def sweep(start_s: Floats, end_s: Floats, *values: Floats) -> Sweep:
     """Add up values that stand from a start to an end; integers below 2^53 add up exactly."""
-    times, place = np.unique(np.concatenate([start_s, end_s]), return_inverse=True)
-    first, end = place.reshape(2, -1)
+    times = np.unique(np.concatenate([start_s, end_s]))
+    first, end = np.searchsorted(times, start_s), np.searchsorted(times, end_s)
     sums = tuple(_sum(first, end, value, len(times)) for value in values)
     return Sweep(length_s=np.diff(times), sums=sums, first=first, end=end)
 
@@ -121,20 +122,29 @@ def split(samples: UtilizationSamples) -> Waste:
     measured = ~np.isnan(samples.duty)
     useful = np.where(measured, held * np.nan_to_num(samples.duty), 0.0)
     idle = samples.gpus - samples.allocated - samples.down
-    own = np.minimum(samples.pending, idle)
-    queue, partition = _blocked(samples, idle, own) if samples.queues else (None, np.zeros(len(samples)))
-    spare = (idle - own) * samples.hold_s
-    partition = np.minimum(partition, spare)
+    queue, in_pool, partition, free = _waited_for(samples, idle)
     seconds = {
         "useful": useful,
         "unmeasured": np.where(measured, 0.0, held),
         "allocated_idle": np.where(measured, held - useful, 0.0),
-        "blocked_in_pool": own * samples.hold_s,
+        "blocked_in_pool": in_pool,
         "blocked_partition": partition,
-        "free_idle": spare - partition,
+        "free_idle": free,
         "down": samples.down * samples.hold_s,
     }
     return Waste(samples=samples, seconds=seconds, queue=queue)
+
+
+def _waited_for(samples: UtilizationSamples, idle: Floats) -> tuple[QueueWaste | None, Floats, Floats, Floats]:
+    """The queue, and of each sample the idle GPU-seconds that its own pool's jobs wait for, others', and nobody."""
+    if not samples.queues:
+        nothing = np.broadcast_to(np.float64(0.0), len(samples))
+        return None, nothing, nothing, idle * samples.hold_s
+    own = np.minimum(samples.pending, idle)
+    queue, partition = _blocked(samples, idle, own)
+    spare = (idle - own) * samples.hold_s
+    partition = np.minimum(partition, spare)
+    return queue, own * samples.hold_s, partition, spare - partition
 
 
 def _blocked(samples: UtilizationSamples, idle: Floats, own: Floats) -> tuple[QueueWaste, Floats]:
@@ -169,6 +179,21 @@ def _blocked(samples: UtilizationSamples, idle: Floats, own: Floats) -> tuple[Qu
     return queue, (idle - own) * swept.integral(rate)
 
 
+PART_ROWS = 500_000
+"""Samples that are cut at hours at a time: the pieces take several times the memory of the samples."""
+
+
+def parts(unit: Ints) -> Iterator[slice]:
+    """Stretches of about PART_ROWS samples, of whole units as far as these are shorter."""
+    ends = np.concatenate([[0], np.flatnonzero(np.diff(unit)) + 1, [len(unit)]])
+    begin = 0
+    while begin < len(unit):
+        whole = int(ends[np.searchsorted(ends, begin + PART_ROWS, side="right") - 1])
+        end = whole if whole > begin else min(begin + PART_ROWS, len(unit))
+        yield slice(begin, end)
+        begin = end
+
+
 def spread(start_s: Floats, end_s: Floats, cell_s: float) -> tuple[Ints, Ints, Floats]:
     """For each part of a row within one cell: the row, the number of the cell, and the seconds."""
     first = np.floor(start_s / cell_s).astype(np.int64)
@@ -181,11 +206,11 @@ def spread(start_s: Floats, end_s: Floats, cell_s: float) -> tuple[Ints, Ints, F
     return row, cell, seconds
 
 
-def local_start_s(samples: UtilizationSamples, timezone: str) -> Floats:
-    """Start of each sample by the wall clock, seconds since 1970; from the first sample where that is unknown."""
+def local_start_s(samples: UtilizationSamples, timezone: str, part: slice) -> Floats:
+    """Start of some samples by the wall clock, seconds since 1970; from the first sample where that is unknown."""
     if samples.start_utc_s is None:
-        return samples.start_s
-    utc_s = samples.start_s + samples.start_utc_s
+        return samples.start_s[part]
+    utc_s = samples.start_s[part] + samples.start_utc_s
     local: Floats = utc_s + offsets_of(utc_s, timezone)
     return local
 

@@ -11,7 +11,7 @@ from simcost.compare.verdict import percent
 from simcost.documents import FindingDocument, values
 from simcost.errors import InputError
 from simcost.studies.waste.actions import Action, consolidate, merge_pools, share_gpus, shut_at_night
-from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, QueueWaste, Waste, local_start_s, split, spread
+from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, QueueWaste, Waste, local_start_s, parts, split, spread
 from simcost.studies.waste.price import GpuPrice, price_of
 from simcost.studies.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
 from simcost.studies.waste.result import (
@@ -325,18 +325,14 @@ def _hours(account: Waste, codes: Ints, names: tuple[str, ...], timezone: str) -
     measured).
     """
     samples = account.samples
-    start_s = local_start_s(samples, timezone)
-    row, cell, seconds = spread(start_s, start_s + samples.hold_s, 3600.0)
-    part = seconds / samples.hold_s[row]
-    group = codes[row] * 24 + cell % 24
-    capacity, held, useful = (
-        np.bincount(group, weight[row] * part, 24 * len(names))
-        for weight in (
-            samples.gpus * samples.hold_s,
-            samples.allocated * samples.hold_s,
-            account.seconds["useful"],
-        )
-    )
+    capacity, held, useful = sums = np.zeros((3, 24 * len(names)))
+    for part in parts(samples.unit):
+        start_s, hold_s = local_start_s(samples, timezone, part), samples.hold_s[part]
+        row, cell, seconds = spread(start_s, start_s + hold_s, 3600.0)
+        group = codes[part][row] * 24 + cell % 24
+        rates = (samples.gpus[part], samples.allocated[part], account.seconds["useful"][part] / hold_s)
+        for total, rate in zip(sums, rates, strict=True):
+            np.add.at(total, group, rate[row] * seconds)
     measured = bool((~np.isnan(samples.duty)).any())
     return tuple(
         HourUse(

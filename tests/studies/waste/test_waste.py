@@ -11,6 +11,7 @@ from support.shown import on_terminal
 from simcost.catalog.loading import load_catalog
 from simcost.documents import values
 from simcost.errors import InputError
+from simcost.studies.waste import buckets
 from simcost.studies.waste.actions import consolidate, merge_pools, share_gpus, shut_at_night
 from simcost.studies.waste.buckets import MONITORED, Waste, split
 from simcost.studies.waste.from_results import waste_of_plan
@@ -168,6 +169,32 @@ def test_each_gpu_second_is_in_one_bucket_and_no_measure_saves_more_than_it_addr
     for action in measures(account):
         most = sum(account.totals[bucket] for bucket in action.buckets)
         assert 0 <= action.saves_gpu_s.lo <= action.saves_gpu_s.hi <= most * (1 + 1e-9) + 1e-6, action
+
+
+@given(any_samples(), st.integers(1, 50))
+def test_cut_at_hours_part_by_part_measures_are_those_of_the_whole(given: UtilizationSamples, rows: int) -> None:
+    account = split(given)
+    with pytest.MonkeyPatch.context() as patch:
+        whole = measures(account)
+        patch.setattr(buckets, "PART_ROWS", rows)
+        cut, pieces = measures(account), [given.unit[part] for part in buckets.parts(given.unit)]
+    assert max(map(len, pieces)) <= rows
+    assert np.concatenate(pieces).tolist() == given.unit.tolist()
+    assert [one.action for one in cut] == [one.action for one in whole]
+    for one, other in zip(cut, whole, strict=True):
+        assert values(one.saves_gpu_s) == pytest.approx(values(other.saves_gpu_s), rel=1e-9)
+
+
+def test_hours_of_the_day_part_by_part_are_those_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "samples.csv"
+    rows = (f"{1000 * step},gpu-{gpu},{(7 * step + gpu) % 101}\n" for gpu in range(3) for step in range(200))
+    path.write_text("t_s,gpu,duty\n" + "".join(rows))
+    whole = waste(path, price_usd_per_h=1.0).hours
+    monkeypatch.setattr(buckets, "PART_ROWS", 77)
+    assert len(whole) == 3 * 24
+    for one, other in zip(waste(path, price_usd_per_h=1.0).hours, whole, strict=True):
+        assert (one.where, one.hour, one.allocation) == (other.where, other.hour, other.allocation)
+        assert one.utilisation == pytest.approx(other.utilisation, rel=1e-9)
 
 
 def test_idle_is_blocked_by_its_own_queue_first_and_then_by_others() -> None:
