@@ -334,6 +334,6 @@ def _quiet(samples: UtilizationSamples, idle: Floats, timezone: str) -> tuple[fl
 def _by_key(key: Ints, least: Floats, seconds: Floats) -> tuple[Ints, Floats, Floats]:
     """The different keys in order, with the least value and the sum of the seconds of each."""
     keys, group = np.unique(key, return_inverse=True)
-    found = np.full(len(keys), np.inf)
+    found: Floats = np.full(len(keys), np.inf)
     np.minimum.at(found, group, least)
-    return keys, found, np.bincount(group, seconds)
+    return keys, found, np.bincount(group, seconds).astype(np.float64)
