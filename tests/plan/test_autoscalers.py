@@ -412,6 +412,7 @@ def test_dynamo_by_load_thresholds() -> None:
     assert step(1.0, 0.2) == 2  # above 1, not at it
     assert step(0.2, 0.3) == 1
     assert step(0.2, 0.55) == 2  # one would have 1.1
+    assert step(0.2, 0.5) == 2  # one would be at 1, not below it
     moving = Observation(current=3, ready=2, starting=1, replicas=pods(kv_demand=[2.0, 2.0]))
     assert policy.step(5.0, moving, policy.fresh()).reason.startswith("LoadScalingInProgress")
     latency = DynamoPlanner(role="prefill", target="latency", context_tokens=1000, start=2)
@@ -497,6 +498,8 @@ def test_tokens_ask_for_what_is_missing() -> None:
     assert policy.step(0.0, busy, policy.fresh()).desired == 4
     calm = Observation(current=4, ready=4, replicas=pods(kv_utilisation=[0.1] * 4, waiting=[0.0] * 4))
     assert policy.step(0.0, calm, policy.fresh()).desired == 1
+    nobody = Observation(current=3, ready=0, replicas=pods(kv_utilisation=[], waiting=[]))
+    assert policy.step(0.0, nobody, policy.fresh()).desired == 3
 
 
 # Predictive

@@ -7,6 +7,7 @@ from support.vectors import Case, cases
 
 from simcost.plan.autoscaling import Observation
 from simcost.plan.autoscaling.kpa import Decider, Kpa, Panic, decide, fresh
+from simcost.plan.autoscaling.kpa_reconciler import RevisionLimits, Status, apply
 from simcost.plan.autoscaling.policy import ns
 
 FIELDS = {
@@ -52,3 +53,24 @@ def test_without_data_nothing_changes(case: Case) -> None:
     policy = Kpa()
     seen = Observation(current=3, ready=3)
     assert policy.step(0.0, seen, policy.fresh()).desired == 3
+
+
+def test_no_replica_goes_before_requests_would_find_the_activator() -> None:
+    bounds = RevisionLimits(
+        min_scale=0,
+        max_scale=0,
+        initial_scale=1,
+        to_zero=True,
+        window_s=60.0,
+        grace_s=30.0,
+        retention_s=0.0,
+        progress_deadline_s=600.0,
+        always_proxied=False,
+    )
+    direct: Status = {"activity": "inactive", "since_ns": 0, "initialized": True, "proxied_since_ns": None}
+    assert not any(apply(bounds, ns(60.0 * minute), 0, direct).applied for minute in range(60))
+    proxied: Status = {**direct, "proxied_since_ns": ns(600.0)}
+    gone = [apply(bounds, ns(second), 0, proxied).applied for second in (600.0, 629.0, 630.0)]
+    assert gone == [True, True, True]  # inactive for the grace period already
+    recent: Status = {**proxied, "since_ns": ns(600.0)}
+    assert [apply(bounds, ns(second), 0, recent).applied for second in (600.0, 629.0, 630.0)] == [False, False, True]
