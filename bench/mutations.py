@@ -35,7 +35,10 @@ ROOT = Path(__file__).resolve().parents[1]
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "billing": ("simcost/billing", ("tests/billing", "tests/laws/test_money.py", "tests/laws/test_settlement.py")),
     "autoscaling": ("simcost/plan/autoscaling", ("tests/plan", "tests/laws/test_hpa.py")),
-    "ledger": ("simcost/ledger", ("tests/slo", "tests/scenario/test_ledger_store.py", "tests/compare")),
+    "ledger": (
+        "simcost/ledger",
+        ("tests/slo", "tests/scenario/test_ledger_store.py", "tests/compare", "tests/laws/test_forwarding.py"),
+    ),
     "laws": ("simcost/scenario/storage/laws.py", ("tests/scenario/test_run_laws.py",)),
 }
 """Modules, and the tests that are asked."""

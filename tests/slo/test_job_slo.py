@@ -76,3 +76,10 @@ def test_deadlines() -> None:
     [missing] = assess_jobs(jobs, Slo(deadlines=0.5)).checks
     assert missing.measured is None
     assert not missing.met
+
+
+def test_times_are_of_jobs_that_started_and_of_those_that_ended() -> None:
+    """One starts and one ends at second 0."""
+    out = ledger((0, 0, 0, False), (2, 7, NEVER, False), (3, 9, 11, False), (4, NEVER, NEVER, True)).outcomes
+    assert out.wait_s.tolist() == [0, 5, 6]
+    assert out.jct_s.tolist() == [0, 8]
