@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
@@ -55,6 +56,7 @@ class Simulations:
     def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
         """The scores of runs."""
         runs = [self._run(*key) for key in asked]
+        self.keys |= {run.folder.name for run in runs}
 
         def note() -> None:
             self._note(len(self.keys))
@@ -96,6 +98,10 @@ class Simulations:
             return None
         return model_qualities(replace(loaded, scenario=replace(loaded.scenario, plans=(plan,)))).get(plan.name)
 
+    def distinct(self, names: Iterable[str]) -> int:
+        """Number of simulations that all replications of plans take, those made before included."""
+        return len({self._run(*key).folder.name for key in product(names, range(self.question.seeds))})
+
     def _resolved(self, name: str) -> ResolvedPlan:
         if name not in self._plans:
             plan = resolved_plan(self._known[name], self.question)
@@ -106,7 +112,6 @@ class Simulations:
         plan = self._resolved(name)
         pool, other_pools = plan.sampled(replication), plan.sampled_others(replication)
         key = run_key(self.question, pool, replication, other_pools)
-        self.keys.add(key)
         folder = self._runs / key[:32]
         return ServingRun(pool=pool, other_pools=other_pools, replication=replication, folder=folder, plans=[plan])
 
