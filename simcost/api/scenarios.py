@@ -193,7 +193,7 @@ class CheckedScenario:
 
         ranges = [VariedRange(path=path, lo=lo, hi=hi) for path, (lo, hi) in vary.items()]
         settings = SensitivitySettings(runs=self._folder(out) / "runs", seeds=seeds, seed=seed, jobs=jobs)
-        document = sensitivity(checks.of_one_pool(self.loaded), ranges, settings, progress or _silent)
+        document = sensitivity(self.loaded, ranges, settings, progress or _silent)
         return Answer(f"sensitivity {self.name}", document, document["tornado"], parts(document))
 
     def advise(

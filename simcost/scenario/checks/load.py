@@ -90,6 +90,14 @@ def changed(loaded: LoadedScenario, root: YamlNode) -> LoadedScenario:
     return replace(found, calibrations=loaded.calibrations)
 
 
+def changed_services(loaded: LoadedServices, root: YamlNode) -> LoadedServices:
+    """The services with another tree. Raises FaultsError for all that is wrong with it."""
+    found, faults = _read_services(root, loaded.text, loaded.path, loaded.folder, [])
+    if found is None:
+        raise FaultsError(faults)
+    return found
+
+
 def find_faults(path: Path, data_folder: Path | None = None) -> list[Fault]:
     """All faults of a scenario file, in the order of their places."""
     return _read(path, data_folder or path.parent)[1]

@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from simcost.billing import ManagedEndpoint, OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
-from simcost.errors import FaultsError, InputError
+from simcost.errors import FaultsError, InputError, did_you_mean
+from simcost.scenario.checks.load import changed_services
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform
 from simcost.scenario.files.faults import validate
 from simcost.scenario.files.nodes import YamlNode
+from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.demand_scale import scaled
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import Scenario
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.scenario import Plan, Scenario
 
+AnyScenario = LoadedScenario | LoadedServices
 _KNOWN = "write a field of the file such as workload.0.rate, or demand, engine, price.OFFER, discount.OFFER"
+_KNOWN_OF_SERVICES = (
+    "write a field of the file such as services.NAME.workload.0.rate or plans.0.services.NAME.scaling.replicas, or "
+    "demand, engine, demand.NAME, engine.NAME, price.OFFER, discount.OFFER"
+)
+_FACTORS = ("demand", "engine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """A scenario with a value changed."""
 
-    loaded: LoadedScenario
+    loaded: AnyScenario
     engine: float = 1.0
     """Factor on step times."""
+    service: str = ""
+    """The service whose engine it is; empty = all."""
 
 
-def base_value(loaded: LoadedScenario, path: str) -> float:
+def base_value(loaded: AnyScenario, path: str) -> float:
     """The value that a scenario has: 1 of the factors `demand` and `engine`, 0 of a discount.
 
     Raises:
-        InputError: no such field, or none that is a number; no plan buys that offer.
+        InputError: no such field, or none that is a number; no such service; no plan buys that offer.
     """
     kind, _, name = path.partition(".")
-    if path in ("demand", "engine"):
+    if _is_factor(loaded, path):
+        _scaled_services(loaded, kind, name)
         return 1.0
-    if kind in ("price", "discount"):
+    if money_alone(path):
         price = _offers(loaded, name)[0].on_demand_usd_per_h
         return price if kind == "price" else 0.0
     return float(_number(loaded, path))
 
 
-def with_value(loaded: LoadedScenario, path: str, value: float) -> Changed:
+def with_value(loaded: AnyScenario, path: str, value: float) -> Changed:
     """The scenario with another value.
 
     Raises:
@@ -52,33 +64,20 @@ def with_value(loaded: LoadedScenario, path: str, value: float) -> Changed:
         InputError: as `base_value`.
     """
     kind, _, name = path.partition(".")
-    if path == "engine":
-        return Changed(loaded=loaded, engine=value)
-    if path == "demand":
-        return Changed(loaded=scaled(loaded, value))
-    if kind in ("price", "discount"):
+    if kind == "engine" and _is_factor(loaded, path):
+        return Changed(loaded=loaded, engine=value, service=name)
+    if kind == "demand" and _is_factor(loaded, path):
+        return Changed(loaded=_scaled(loaded, name, value))
+    if money_alone(path):
         return Changed(loaded=_priced(loaded, name, value, discount=kind == "discount"))
     return Changed(loaded=_written(loaded, path, value))
 
 
-def is_whole(loaded: LoadedScenario, path: str) -> bool:
+def is_whole(loaded: AnyScenario, path: str) -> bool:
     """True if the value counts something."""
-    if path in ("demand", "engine") or money_alone(path):
+    if _is_factor(loaded, path) or money_alone(path):
         return False
     return isinstance(_number(loaded, path), int)
-
-
-def _number(loaded: LoadedScenario, path: str) -> int | float:
-    """The number in a field of the scenario."""
-    value: Any = asdict(loaded.scenario)
-    for key in path.split("."):
-        try:
-            value = value[int(key) if isinstance(value, list | tuple) else key]
-        except (LookupError, ValueError, TypeError):
-            raise InputError(f"--vary {path}: {loaded.path} has no {key!r} there; {_KNOWN}") from None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"--vary {path}: {value!r} is not a number that could vary; {_KNOWN}")
-    return value
 
 
 def money_alone(path: str) -> bool:
@@ -86,37 +85,150 @@ def money_alone(path: str) -> bool:
     return path.partition(".")[0] in ("price", "discount")
 
 
-def _offers(loaded: LoadedScenario, name: str) -> list[Offer]:
+def _is_factor(loaded: AnyScenario, path: str) -> bool:
+    """True for `demand` and `engine`, of several services also with the name of one."""
+    return path in _FACTORS or (isinstance(loaded, LoadedServices) and path.partition(".")[0] in _FACTORS)
+
+
+def _scaled_services(loaded: AnyScenario, kind: str, name: str) -> dict[str, LoadedScenario]:
+    """By name, the services that a factor concerns, all without a name; of a scenario of one pool itself."""
+    if isinstance(loaded, LoadedServices):
+        if name and name not in loaded.services:
+            near = did_you_mean(name, list(loaded.services)) or f"; services are {', '.join(loaded.services)}"
+            raise InputError(f"--vary {kind}.{name}: {name!r} is none of the services{near}")
+        return {key: one for key, one in loaded.services.items() if name in ("", key)}
+    if not loaded.scenario.workload and loaded.scenario.demand is None:
+        raise InputError(f"--vary {kind}: {loaded.path} has jobs alone, and no requests; {_KNOWN}")
+    return {"": loaded}
+
+
+def _scaled(loaded: AnyScenario, name: str, value: float) -> AnyScenario:
+    found = {key: scaled(one, value) for key, one in _scaled_services(loaded, "demand", name).items()}
+    return replace(loaded, services={**loaded.services, **found}) if isinstance(loaded, LoadedServices) else found[""]
+
+
+def _number(loaded: AnyScenario, path: str) -> int | float:
+    """The number in a field of the scenario; one value where several services have it."""
+    values = list(_numbers(loaded, path))
+    if len(set(values)) > 1:
+        shown = ", ".join(f"{value:g}" for value in values)
+        raise InputError(
+            f"--vary {path}: services differ in it ({shown}); name one, as plans.0.services.NAME.scaling.replicas"
+        )
+    return values[0]
+
+
+def _numbers(loaded: AnyScenario, path: str) -> Iterator[int | float]:
+    """The number in each of the services that a path concerns."""
+    for alone, keys in _places(loaded, path):
+        value: Any = asdict(alone.scenario)
+        for key in keys:
+            value = _item(value, key)
+            if value is None:
+                known = _KNOWN_OF_SERVICES if isinstance(loaded, LoadedServices) else _KNOWN
+                raise InputError(f"--vary {path}: {loaded.path} has no {key!r} there; {known}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"--vary {path}: {value!r} is not a number that could vary; {_KNOWN}")
+        yield value
+
+
+def _item(value: Any, key: str) -> Any:
+    """What stands at a key: of a list at a place, or with a name; None where there is nothing."""
+    if isinstance(value, Mapping):
+        return value.get(key)
+    if isinstance(value, list | tuple):
+        if key.isdecimal():
+            return value[int(key)] if int(key) < len(value) else None
+        return next((one for one in value if isinstance(one, Mapping) and one.get("name") == key), None)
+    return None
+
+
+def _places(loaded: AnyScenario, path: str) -> list[tuple[LoadedScenario, list[str]]]:
+    """The scenarios of one pool in which a path of the file leads to a value, and the path there."""
+    keys = path.split(".")
+    if isinstance(loaded, LoadedScenario):
+        return [(loaded, keys)]
+    if keys[0] == KEY and len(keys) > 1:
+        return [(_service(loaded, keys[1], path), keys[2:])]
+    if keys[0] == "plans" and keys[2:3] == [KEY] and len(keys) > 3:
+        return [(_service(loaded, keys[3], path), [*keys[:2], *keys[4:]])]
+    if keys[0] == "jobs" and loaded.jobs is not None:
+        return [(loaded.jobs, keys)]
+    return [(one, keys) for one in loaded.services.values()]
+
+
+def _service(loaded: LoadedServices, key: str, path: str) -> LoadedScenario:
+    names = list(loaded.services)
+    if key.isdecimal() and int(key) < len(names):
+        return loaded.services[names[int(key)]]
+    if key not in names:
+        near = did_you_mean(key, names) or f"; services are {', '.join(names)}"
+        raise InputError(f"--vary {path}: {key!r} is none of the services{near}")
+    return loaded.services[key]
+
+
+def _plans(loaded: AnyScenario) -> Iterator[tuple[Plan, LoadedScenario]]:
+    """Plans as they are for each service and for the jobs, each pool as a plan."""
+    each = [loaded] if isinstance(loaded, LoadedScenario) else [*loaded.services.values()]
+    if isinstance(loaded, LoadedServices) and loaded.jobs is not None:
+        each.append(loaded.jobs)
+    for one in each:
+        yield from ((pool, one) for plan in one.scenario.plans for pool in plan.by_pool())
+
+
+def _offers(loaded: AnyScenario, name: str) -> list[Offer]:
     """The offers of that name which plans buy."""
-    options = [option for plan in loaded.scenario.plans for option in (plan.buy, *plan.or_buy)]
-    bought = [option for option in options if isinstance(option, OnDemand | Spot | ManagedEndpoint)]
+    bought = [
+        (option, one.catalog)
+        for plan, one in _plans(loaded)
+        for option in (plan.buy, *plan.or_buy, plan.training_buy)
+        if isinstance(option, OnDemand | Spot | ManagedEndpoint)
+    ]
     result = [
-        loaded.catalog.offer(option.offer, option.region) for option in bought if option.offer.lower() == name.lower()
+        catalog.offer(option.offer, option.region) for option, catalog in bought if option.offer.lower() == name.lower()
     ]
     if not result:
-        known = ", ".join(sorted({option.offer for option in bought})) or "none"
+        known = ", ".join(sorted({option.offer for option, _ in bought})) or "none"
         raise InputError(f"--vary: no plan buys the offer {name!r}; bought are {known}")
     return result
 
 
-def _priced(loaded: LoadedScenario, name: str, value: float, *, discount: bool) -> LoadedScenario:
-    mine = {id(offer) for offer in _offers(loaded, name)}
-    facts = loaded.catalog.facts
+def _priced(loaded: AnyScenario, name: str, value: float, *, discount: bool) -> AnyScenario:
+    """The scenario with another price of an offer, that of all its services."""
+    mine = _offers(loaded, name)
+    facts = loaded.first.catalog.facts
 
     def priced(offer: Offer) -> Offer:
-        if id(offer) not in mine:
+        if offer not in mine:
             return offer
         return replace(offer, on_demand_usd_per_h=offer.on_demand_usd_per_h * (1 - value) if discount else value)
 
-    offers = tuple(map(priced, facts.offers))
-    return replace(loaded, catalog=Catalog(replace(facts, offers=offers)))
+    catalog = Catalog(replace(facts, offers=tuple(map(priced, facts.offers))))
+    if isinstance(loaded, LoadedScenario):
+        return replace(loaded, catalog=catalog)
+    services = {key: replace(one, catalog=catalog) for key, one in loaded.services.items()}
+    jobs = None if loaded.jobs is None else replace(loaded.jobs, catalog=catalog)
+    return replace(loaded, services=services, jobs=jobs)
 
 
-def _written(loaded: LoadedScenario, path: str, value: float) -> LoadedScenario:
+def _written(loaded: AnyScenario, path: str, value: float) -> AnyScenario:
     """The scenario as if the value stood in the file; whole numbers are rounded."""
-    file = str(loaded.path)
     number = round(value) if is_whole(loaded, path) else value
     root = with_field(loaded.root, path, number)
+    if isinstance(loaded, LoadedScenario):
+        return _conformed(loaded, root)
+    found = changed_services(loaded, root)
+    if any(abs(one - number) > 1e-9 * abs(number) for one in _numbers(found, path)):
+        raise InputError(
+            f"--vary {path}: each service has one of its own, so that this changes nothing; name one, as "
+            "plans.0.services.NAME.scaling.replicas"
+        )
+    return found
+
+
+def _conformed(loaded: LoadedScenario, root: YamlNode) -> LoadedScenario:
+    """The scenario with another tree. Raises FaultsError where the schema refuses it."""
+    file = str(loaded.path)
     faults: list[Any] = []
     root = Conform(file, faults).node(root, Scenario)
     scenario, wrong = validate(adapter(Scenario), root, file)
@@ -134,15 +246,25 @@ def with_field(root: YamlNode, path: str, value: float | YamlNode) -> YamlNode:
     return _set(root, path.split("."), value, path)
 
 
-def _set(node: YamlNode, keys: list[str], value: float | YamlNode, path: str) -> YamlNode:
+def _set(node: YamlNode, keys: Sequence[str], value: float | YamlNode, path: str) -> YamlNode:
     if not keys:
         return value if isinstance(value, YamlNode) else replace(node, value=value)
     key, *rest = keys
-    if isinstance(node.value, list) and key.isdecimal() and int(key) < len(node.value):
+    if isinstance(node.value, list) and (place := _place(node.value, key)) is not None:
         items = list(node.value)
-        items[int(key)] = _set(items[int(key)], rest, value, path)
+        items[place] = _set(items[place], rest, value, path)
         return replace(node, value=items)
+    if isinstance(node.value, dict) and key == "0" and key not in node.value:
+        return _set(node, rest, value, path)  # one that stands where a list may
     if isinstance(node.value, dict):
         child = node.value.get(key, replace(node, value={}))
         return replace(node, value={**node.value, key: _set(child, rest, value, path)})
     raise InputError(f"--vary {path}: nothing can be changed at {key!r}; {_KNOWN}")
+
+
+def _place(items: Sequence[YamlNode], key: str) -> int | None:
+    """Place of an item: its number, or that of the one with this name."""
+    if key.isdecimal():
+        return int(key) if int(key) < len(items) else None
+    named = [one.get("name") for one in items]
+    return next((i for i, name in enumerate(named) if name is not None and name.value == key), None)

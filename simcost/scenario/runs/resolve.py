@@ -56,6 +56,8 @@ class ResolvedScenario:
     """The jobs; None = there are none."""
     clusters: tuple[Cluster, ...] = ()
     """Cluster of the jobs of each plan."""
+    engine: float = 1.0
+    """Factor on all step times."""
 
     @property
     def horizon_s(self) -> float | None:
@@ -271,8 +273,12 @@ def resolved_plan(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     Raises:
         InputError: it serves no requests, does not fit, or nothing is known of its hardware.
     """
-    if not plan.pools:
-        return _resolved_pool(plan, question)
+    found = _resolved_pools(plan, question) if plan.pools else _resolved_pool(plan, question)
+    return found if question.engine == 1.0 else found.slower(question.engine)
+
+
+def _resolved_pools(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
+    """A plan of several pools in numbers."""
     first, *others = (
         _named(_resolved_pool(alone, question), pool) for alone, pool in zip(plan.by_pool(), plan.pools, strict=True)
     )

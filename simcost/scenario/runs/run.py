@@ -8,21 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from simcost.compare.comparison import compare
+from simcost.compare.comparison import Comparison, compare
 from simcost.errors import InputError
 from simcost.execution.options import EngineOptions
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.contributions import ServedSide, TrainedSide, as_one
 from simcost.scenario.runs.execution import Progress, RunOptions, watched, workers_of
-from simcost.scenario.runs.job_runs import list_job_runs, serving_keys
+from simcost.scenario.runs.job_runs import JobRun, list_job_runs, serving_keys
 from simcost.scenario.runs.provenance import assumptions, input_files, provenance, resolved_text
 from simcost.scenario.runs.resolve import ResolvedScenario, settle
 from simcost.scenario.runs.resolve_services import settle_services
 from simcost.scenario.runs.results_folder import ComparedRuns, check_results, longest_s, results_by_plan, write_results
 from simcost.scenario.runs.service_provenance import input_files_of_services, resolved_services_text
 from simcost.scenario.runs.service_runs import compared_services, service_rows
-from simcost.scenario.runs.serving_runs import Arrivals, list_serving_runs
+from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, list_serving_runs
 from simcost.scenario.runs.tables import RunTables
 from simcost.scenario.runs.tasks import Key, RunJobs, ServeRequests, shared_by_runs
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
@@ -69,15 +69,17 @@ def run(
         question = settle(loaded, seed=seed, seeds=seeds)
         forecast = isinstance(question.source, ForecastDemand)
         check_results(input_files(question), resolved_text(question), out, forecast=forecast)
-        return write_results(_compared(question, _rows(question, options)), out)
+        return write_results(_compared(question, pool_rows(question, options)), out)
 
 
-def _rows(question: ResolvedScenario, options: RunOptions) -> list[RunTables]:
+def pool_runs(question: ResolvedScenario, folder: Path) -> tuple[list[ServingRun], list[JobRun]]:
+    """The distinct runs of a question, of requests and of jobs."""
+    return list_serving_runs(question, folder), list_job_runs(question, folder, serving_keys(question))
+
+
+def pool_rows(question: ResolvedScenario, options: RunOptions) -> list[RunTables]:
     """Contribution of each plan in each replication: first the requests are served, then the jobs run."""
-    serving, training = (
-        list_serving_runs(question, options.folder),
-        list_job_runs(question, options.folder, serving_keys(question)),
-    )
+    serving, training = pool_runs(question, options.folder)
     note, workers = watched([*serving, *training], options.progress), options.workers
     served, trained = dict[Key, ServedSide](), dict[Key, TrainedSide]()
     alone = shared_by_runs(question)
@@ -96,22 +98,27 @@ def _rows(question: ResolvedScenario, options: RunOptions) -> list[RunTables]:
     return [as_one(*key, served.get(key), trained.get(key), question.loaded.catalog) for key in keys]
 
 
-def _compared(question: ResolvedScenario, rows: list[RunTables]) -> ComparedRuns:
-    scenario, source = question.loaded.scenario, question.source
-    comparison = compare(
+def comparison_of_pool(question: ResolvedScenario, rows: list[RunTables]) -> Comparison:
+    """The plans compared."""
+    scenario = question.loaded.scenario
+    return compare(
         results_by_plan(rows),
         scenario=scenario.scenario,
         model=scenario.model,
         baseline=scenario.baseline or scenario.plans[0].name,
         level=scenario.level,
         risk=scenario.demand.risk if scenario.demand else None,
-        qualities=model_qualities(question.loaded) if source is not None else {},
+        qualities=model_qualities(question.loaded) if question.source is not None else {},
         quality=scenario.quality,
         margin=scenario.margin,
     )
+
+
+def _compared(question: ResolvedScenario, rows: list[RunTables]) -> ComparedRuns:
+    scenario, source = question.loaded.scenario, question.source
     return ComparedRuns(
         question=scenario.question,
-        comparison=comparison,
+        comparison=comparison_of_pool(question, rows),
         rows=rows,
         resolved=resolved_text(question),
         provenance=provenance(question, longest_s(rows)),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from simcost.compare.comparison import compare
+from simcost.compare.comparison import Comparison, compare
 from simcost.execution.task import Tell
 from simcost.ledger.shared_nodes import SharedLedger
 from simcost.perf.quality import ModelQuality
@@ -14,6 +15,7 @@ from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
 from simcost.scenario.runs.execution import RunOptions, watched
 from simcost.scenario.runs.final_answers import with_final_answers
+from simcost.scenario.runs.job_runs import JobRun
 from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.results_folder import ComparedRuns, longest_s, results_by_plan
 from simcost.scenario.runs.service_jobs import jobs_of_services, list_jobs_of_services, on_fleet_of_jobs
@@ -68,10 +70,16 @@ class ServeServices:
         )
 
 
+def runs_of_services(services: ResolvedServices, folder: Path) -> tuple[list[Stage], list[JobRun]]:
+    """The distinct runs of requests by stage, and those of jobs."""
+    stages = list_stages(services, folder)
+    stages[0] += list_shared_runs(services, folder)
+    return stages, list_jobs_of_services(services, folder)
+
+
 def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTables]:
     """Contribution of each plan in each replication."""
-    stages, training = list_stages(services, options.folder), list_jobs_of_services(services, options.folder)
-    stages[0] += list_shared_runs(services, options.folder)
+    stages, training = runs_of_services(services, options.folder)
     note = watched([*(run for stage in stages for run in stage), *training], options.progress)
     arrivals = {
         name: Arrivals(question.source, kept=1)
@@ -126,10 +134,10 @@ def _of_shared(services: ResolvedServices, run: SharedRun, ledger: SharedLedger)
     return found
 
 
-def compared_services(services: ResolvedServices, rows: list[RunTables]) -> ComparedRuns:
+def comparison_of_services(services: ResolvedServices, rows: list[RunTables]) -> Comparison:
     """The plans compared, each with its services."""
     scenario = services.loaded.first.scenario
-    comparison = compare(
+    return compare(
         results_by_plan(rows),
         scenario=scenario.scenario,
         model=None,
@@ -140,9 +148,13 @@ def compared_services(services: ResolvedServices, rows: list[RunTables]) -> Comp
         risk=next((one.demand.risk for one in services.demands.values()), None),
         of_services=_qualities(services),
     )
+
+
+def compared_services(services: ResolvedServices, rows: list[RunTables]) -> ComparedRuns:
+    """All that a results folder says of them."""
     return ComparedRuns(
-        question=scenario.question,
-        comparison=comparison,
+        question=services.loaded.first.scenario.question,
+        comparison=comparison_of_services(services, rows),
         rows=rows,
         resolved=resolved_services_text(services),
         provenance=provenance_of_services(services, longest_s(rows)),

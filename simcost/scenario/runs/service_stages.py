@@ -32,6 +32,11 @@ class SeparateRun:
         return self.run.replication
 
     @property
+    def folder(self) -> Path:
+        """Of its ledger."""
+        return self.run.folder
+
+    @property
     def label(self) -> str:
         """Name of it in messages."""
         return f"service {self.service!r}, {self.run.label}"

@@ -28,7 +28,6 @@ class Simulations:
         runs: folder in which ledgers are stored, and found again.
         workers: what executes them.
         note: called now and then with the number of simulations made.
-        engine: factor on the step times.
     """
 
     def __init__(
@@ -38,10 +37,9 @@ class Simulations:
         runs: Path,
         workers: Workers,
         note: Callable[[int], None],
-        engine: float = 1.0,
     ) -> None:
         self.question, self.arrivals = question, Arrivals(source, kept=question.seeds)
-        self._runs, self._workers, self._note, self._engine = runs, workers, note, engine
+        self._runs, self._workers, self._note = runs, workers, note
         self._task = AssessPlan(question=shared_by_runs(question), arrivals=self.arrivals)
         self._known: dict[str, Plan] = {}
         self._plans: dict[str, ResolvedPlan] = {}
@@ -104,8 +102,7 @@ class Simulations:
 
     def _resolved(self, name: str) -> ResolvedPlan:
         if name not in self._plans:
-            plan = resolved_plan(self._known[name], self.question)
-            self._plans[name] = plan.slower(self._engine)
+            self._plans[name] = resolved_plan(self._known[name], self.question)
         return self._plans[name]
 
     def _run(self, name: str, replication: int) -> ServingRun:

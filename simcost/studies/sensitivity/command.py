@@ -35,7 +35,8 @@ def add(verbs: Any) -> None:
         action="append",
         required=True,
         metavar="PATH=LO..HI",
-        help="a field as workload.0.rate, or demand, engine (factors), price.OFFER ($/h), discount.OFFER; repeatable",
+        help="a field as workload.0.rate, or demand, engine (factors; of a service demand.NAME), price.OFFER ($/h), "
+        "discount.OFFER; repeatable",
     )
     output_folder(sensitivity, "--out", help="folder that keeps the runs (default: results/SCENARIO)")
     sensitivity.add_argument("--seeds", type=positive, help="replications (default: as the scenario says)")
@@ -57,11 +58,12 @@ def ranged(text: str) -> "VariedRange":
 
 
 def _sensitivity(arguments: Arguments) -> dict[str, Any]:
-    from simcost.scenario.checks.load import load
+    from simcost.scenario.checks.load import load_with_services
     from simcost.studies.sensitivity.study import SensitivitySettings, sensitivity
 
-    loaded = load(arguments.file, arguments.data)
-    out = arguments.out or Path("results") / loaded.scenario.scenario
+    loaded = load_with_services(arguments.file, arguments.data)
+    name = loaded.first.scenario.scenario
+    out = arguments.out or Path("results") / name
     settings = SensitivitySettings(
         runs=out / "runs",
         seeds=arguments.seeds,
@@ -69,7 +71,7 @@ def _sensitivity(arguments: Arguments) -> dict[str, Any]:
         jobs=arguments.jobs,
         engine=engine_of(arguments),
     )
-    with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
+    with Progress(name, quiet=arguments.quiet) as progress:
         return sensitivity(loaded, arguments.vary, settings, progress)
 
 

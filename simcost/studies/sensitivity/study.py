@@ -13,12 +13,9 @@ from simcost.errors import InputError
 from simcost.execution.options import EngineOptions
 from simcost.execution.workers import Workers
 from simcost.present.format import amount
-from simcost.scenario.inputs.changes import base_value, is_whole, money_alone, with_value
-from simcost.scenario.runs.execution import workers_of
-from simcost.scenario.runs.provenance import assumptions, provenance
-from simcost.scenario.runs.resolve import ResolvedScenario, settle
-from simcost.scenario.runs.simulations import Simulations
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.inputs.changes import AnyScenario, Changed, base_value, is_whole, money_alone, with_value
+from simcost.scenario.runs.assessment import Assessment, assess
+from simcost.scenario.runs.execution import RunOptions, workers_of
 from simcost.units import format_usd
 
 Document = dict[str, Any]
@@ -69,21 +66,19 @@ class _Outcome:
 
 
 def sensitivity(
-    loaded: LoadedScenario, ranges: Sequence[VariedRange], settings: SensitivitySettings, progress: Progress
+    loaded: AnyScenario, ranges: Sequence[VariedRange], settings: SensitivitySettings, progress: Progress
 ) -> Document:
     """Vary values that are not sure, one at a time, and look at the decision.
 
     Args:
-        loaded: the scenario, whose plans are the options.
+        loaded: the scenario, whose plans are the options, of requests or jobs, of one service or several.
         ranges: values that vary, one at a time, all others at their base.
         settings: options of the runs.
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: no such value, a range that does not hold its base, a scenario without requests or with jobs.
+        InputError: no such value, or a range that does not hold its base.
     """
-    if loaded.scenario.jobs is not None:
-        raise InputError(f"{loaded.path}: sensitivity needs a scenario of requests alone")
     bases = {one.path: base_value(loaded, one.path) for one in ranges}
     for one in ranges:
         if not one.lo <= bases[one.path] <= one.hi or one.lo == one.hi:
@@ -95,7 +90,7 @@ def sensitivity(
 
 
 def _document(ranges: Sequence[VariedRange], bases: Mapping[str, float], answers: _Answers) -> Document:
-    base = answers.at("engine", 1.0)
+    base = answers.base
     chosen = base.best or min(base.usd, key=lambda name: (base.usd[name], name))
     swings, found, worth = [], list[Document](), dict[str, float | None]()
     for i, one in enumerate(ranges):
@@ -108,7 +103,7 @@ def _document(ranges: Sequence[VariedRange], bases: Mapping[str, float], answers
         known = all(state.best for state in states)
         worth[one.path] = perfect_information_usd(costs, WEIGHTS) if known else None
     document: Document = {
-        "scenario": answers.loaded.scenario.scenario,
+        "scenario": answers.loaded.first.scenario.scenario,
         "plan": chosen,
         "base": {"verdict": base.best or NONE, "usd_per_month": base.usd[chosen]},
         "tornado": [
@@ -127,14 +122,13 @@ def _document(ranges: Sequence[VariedRange], bases: Mapping[str, float], answers
         ],
         "flips": found,
         "value_of_information": worth,
-        "simulated": len(answers.keys),
+        "simulated": len(answers.runs),
     }
-    question = answers.question
     return {
         "verdict": verdict(document),
         **document,
-        "assumptions": assumptions(question),
-        "provenance": provenance(question, question.horizon_s or 0.0),
+        "assumptions": answers.assessment.assumptions(),
+        "provenance": answers.assessment.provenance(),
     }
 
 
@@ -161,41 +155,40 @@ class _Answers:
     """Outcomes by value, each found once."""
 
     def __init__(
-        self, loaded: LoadedScenario, settings: SensitivitySettings, workers: Workers, progress: Progress
+        self, loaded: AnyScenario, settings: SensitivitySettings, workers: Workers, progress: Progress
     ) -> None:
         self.loaded, self._settings, self._workers, self._progress = loaded, settings, workers, progress
         self._known: dict[tuple[str, float], _Outcome] = {}
         self.share = 0.0
-        self.keys: set[str] = set()
+        self.runs: set[str] = set()
         """Distinct simulations."""
-        self.question: ResolvedScenario = settle(loaded, seed=settings.seed, seeds=settings.seeds)
+        self.assessment: Assessment = self._assessed(Changed(loaded=loaded), "base")
+        self.base = _outcome(self.assessment)
 
     def at(self, path: str, value: float) -> _Outcome:
         """The outcome with another value."""
         if (path, value) not in self._known:
-            self._known[path, value] = self._found(path, value)
+            changed = with_value(self.loaded, path, value)
+            self._known[path, value] = _outcome(self._assessed(changed, f"{path} = {value:.4g}"))
         return self._known[path, value]
 
-    def _found(self, path: str, value: float) -> _Outcome:
-        changed, settings = with_value(self.loaded, path, value), self._settings
-        question = settle(changed.loaded, seed=settings.seed, seeds=settings.seeds)
-        if question.source is None:
-            raise InputError(f"{self.loaded.path}: has no requests to serve")
-
-        def note(_: int) -> None:
-            self._progress(self.share, f"{path} = {value:.4g}")
-
-        runs = Simulations(question, question.source, settings.runs, self._workers, note, changed.engine)
-        summaries = {}
-        for plan in changed.loaded.scenario.plans:
-            runs.add(plan)
-            runs.all_of(plan.name)
-            summaries[plan.name] = runs.summary(plan.name)
-        self.keys |= runs.keys
-        return _Outcome(
-            usd={name: one.per_month_usd.mean for name, one in summaries.items()},
-            met=frozenset(name for name, one in summaries.items() if one.met and one.good_enough),
+    def _assessed(self, changed: Changed, what: str) -> Assessment:
+        options = RunOptions(
+            folder=self._settings.runs,
+            workers=self._workers,
+            fresh=False,
+            progress=lambda _share, _what: self._progress(self.share, what),
         )
+        found = assess(changed, options, seed=self._settings.seed, seeds=self._settings.seeds)
+        self.runs |= found.runs
+        return found
+
+
+def _outcome(found: Assessment) -> _Outcome:
+    return _Outcome(
+        usd={one.name: one.per_month_usd.mean for one in found.plans},
+        met=frozenset(one.name for one in found.plans if one.eligible),
+    )
 
 
 def verdict(document: Document) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from support.commands import TINY, call, refused, scenario
+from support.job_scenarios import home
+from support.scenarios import SERVICES, alone, write
 
 pytestmark = pytest.mark.slow
 
@@ -79,3 +81,59 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
 )
 def test_ranges_that_cannot_be_are_refused(file: Path, vary: str, said: str) -> None:
     assert said in refused("sensitivity", file, "--vary", vary, "--out", file.parent / "out")
+
+
+def test_a_service_varies_by_as_much_as_alone(tmp_path: Path) -> None:
+    """Services on nodes of their own share no cost, and the seed of a service gives the same numbers alone."""
+    file, own = write(tmp_path, text=SERVICES), write(tmp_path, text=alone("chat"), name="chat.yaml")
+    paths = ("plans.one.services.chat.scaling.replicas=1..3", "services.chat.workload.0.rate=0.2..2")
+    together = asked(file, *paths, "demand.chat=0.5..2", "engine.search=0.5..1.5", "discount.aws/g6.2xlarge=0..50%")
+    seed = together["provenance"]["service_seeds"]["chat"]
+    words = [*(f"--vary={one.replace('services.chat.', '')}" for one in paths), "--vary=demand=0.5..2", "--seed", seed]
+    said = call("sensitivity", own, *words, "--out", tmp_path / "own", "--json", "--quiet").document()
+    swings, same = ({one["path"]: one for one in document["tornado"]} for document in (together, said))
+    for path in (*(one.partition("=")[0] for one in paths), "demand.chat"):
+        twin = same[path.replace("services.chat.", "").replace("demand.chat", "demand")]
+        assert swings[path]["hi_usd"] - swings[path]["lo_usd"] == pytest.approx(twin["hi_usd"] - twin["lo_usd"])
+    nodes_usd = swings["discount.aws/g6.2xlarge"]["lo_usd"] - swings["discount.aws/g6.2xlarge"]["hi_usd"]
+    assert nodes_usd == pytest.approx(0.5 * 0.978 * 730, rel=0.01)
+    [flip] = [one for one in together["flips"] if one["path"].startswith("plans.one")]
+    assert (flip["value"], flip["above"]) == (3, "two")
+
+
+def test_services_on_shared_nodes_vary_together(tmp_path: Path) -> None:
+    own = "    chat: {buy: {offer: aws/g6.xlarge}}\n    search: {buy: {offer: aws/g6.2xlarge}}\n"
+    shared = SERVICES.replace(own, "").replace("  services:\nplans", "  buy: {offer: aws/g6.12xlarge}\nplans")
+    document = asked(write(tmp_path, text=shared), "price.aws/g6.12xlarge=3..9", "demand=0.5..1.5")
+    [price] = [one for one in document["tornado"] if one["path"].startswith("price")]
+    assert price["hi_usd"] / price["lo_usd"] == pytest.approx(3, rel=0.02), "disks and traffic have other prices"
+
+
+def test_plans_of_jobs_flip_where_one_has_too_few_accelerators(tmp_path: Path) -> None:
+    document = asked(home(tmp_path), "plans.small.training.gpus=8..40", "price.aws/p4d.24xlarge=10..30")
+    by_path = {one["path"]: one for one in document["tornado"]}
+    assert by_path["price.aws/p4d.24xlarge"]["hi_usd"] == pytest.approx(3 * by_path["price.aws/p4d.24xlarge"]["lo_usd"])
+    assert {one["path"] for one in document["flips"]} == {"plans.small.training.gpus"}
+
+
+@pytest.mark.parametrize(
+    ("vary", "said"),
+    [
+        ("demand.chta=0.5..2", "'chta' is none of the services; did you mean 'chat'"),
+        ("services.chta.workload.0.rate=0.5..2", "'chta' is none of the services; did you mean 'chat'"),
+        (
+            "plans.0.services.chat.scaling.replica=0..2",
+            "has no 'replica' there; write a field of the file such as serv",
+        ),
+        ("plans.two.scaling.replicas=1..3", "services differ in it (2, 1); name one"),
+        ("plans.one.scaling.replicas=1..3", "each service has one of its own, so that this changes nothing"),
+    ],
+)
+def test_ranges_of_services_that_cannot_be_are_refused(tmp_path: Path, vary: str, said: str) -> None:
+    file = write(tmp_path, text=SERVICES)
+    assert said in refused("sensitivity", file, "--vary", vary, "--out", tmp_path / "out")
+
+
+def test_demand_of_jobs_alone_is_refused(tmp_path: Path) -> None:
+    said = refused("sensitivity", home(tmp_path), "--vary", "demand=0.5..2", "--out", tmp_path / "out")
+    assert "has jobs alone, and no requests" in said

@@ -1,0 +1,86 @@
+"""Assessment of the plans of a scenario: what a run finds of them, without a results folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simcost.compare.results import PlanSummary
+from simcost.scenario.inputs.changes import Changed
+from simcost.scenario.runs.execution import RunOptions
+from simcost.scenario.runs.provenance import assumptions, provenance
+from simcost.scenario.runs.resolve import ResolvedScenario, settle
+from simcost.scenario.runs.resolve_services import ResolvedServices, settle_services
+from simcost.scenario.runs.results_folder import longest_s
+from simcost.scenario.runs.run import comparison_of_pool, pool_rows, pool_runs
+from simcost.scenario.runs.service_provenance import assumptions_of_services, provenance_of_services
+from simcost.scenario.runs.service_runs import comparison_of_services, runs_of_services, service_rows
+from simcost.scenario.schema.loaded_scenario import LoadedServices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The plans of a scenario over their replications."""
+
+    question: ResolvedScenario | ResolvedServices
+    plans: tuple[PlanSummary, ...]
+    runs: frozenset[str]
+    """Distinct simulations."""
+    horizon_s: float
+    """Length of the longest."""
+
+    def assumptions(self) -> list[str]:
+        """One sentence each, with the services and plans it holds for."""
+        if isinstance(self.question, ResolvedServices):
+            return assumptions_of_services(self.question)
+        return assumptions(self.question)
+
+    def provenance(self) -> dict[str, Any]:
+        """Versions, seeds and inputs."""
+        if isinstance(self.question, ResolvedServices):
+            return provenance_of_services(self.question, self.horizon_s)
+        return provenance(self.question, self.horizon_s)
+
+
+def assess(scenario: Changed, options: RunOptions, *, seed: int | None = None, seeds: int | None = None) -> Assessment:
+    """Simulate the plans of a scenario; runs that are stored are reused.
+
+    Args:
+        scenario: of one pool a plan or of several, of services, of jobs; maybe with a value changed.
+        options: of the simulations.
+        seed: None = as the scenario says.
+        seeds: replications; None = as the scenario says.
+
+    Raises:
+        InputError: a trace or a history that cannot be read, numbers that cannot be simulated.
+        RunError: a simulation that could not go on.
+    """
+    if isinstance(scenario.loaded, LoadedServices):
+        return _of_services(settle_services(scenario.loaded, seed=seed, seeds=seeds), scenario, options)
+    question = replace(settle(scenario.loaded, seed=seed, seeds=seeds), engine=scenario.engine)
+    rows = pool_rows(question, options)
+    serving, training = pool_runs(question, options.folder)
+    return Assessment(
+        question=question,
+        plans=comparison_of_pool(question, rows).plans,
+        runs=frozenset([*(run.folder.name for run in serving), *(run.folder.name for run in training)]),
+        horizon_s=longest_s(rows),
+    )
+
+
+def _of_services(services: ResolvedServices, scenario: Changed, options: RunOptions) -> Assessment:
+    slower = {
+        name: replace(one, engine=scenario.engine)
+        for name, one in services.questions.items()
+        if scenario.service in ("", name)
+    }
+    services = replace(services, questions={**services.questions, **slower})
+    rows = service_rows(services, options)
+    stages, training = runs_of_services(services, options.folder)
+    serving = [run for stage in stages for run in stage]
+    return Assessment(
+        question=services,
+        plans=comparison_of_services(services, rows).plans,
+        runs=frozenset([*(run.folder.name for run in serving), *(run.folder.name for run in training)]),
+        horizon_s=longest_s(rows),
+    )
