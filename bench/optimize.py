@@ -39,6 +39,8 @@ HARDWARE = (
 )
 USD_PER_H = (1.861, 1.861, 4.326, 0.805, 4.326, 0.805)
 """On demand, of each kind."""
+LONG = 11
+"""Spaces of half an hour."""
 
 
 def main() -> None:
@@ -131,9 +133,11 @@ def _holds(simulations: Simulations, name: str) -> bool:
 
 
 def large_space(seed: int) -> dict[str, Any]:
-    """Four to six kinds of hardware, fixed fleets of 1 to 14 replicas, autoscaled ones, in half of them spot nodes."""
+    """Four to six kinds of hardware, fixed fleets of 1 to 14 replicas, autoscaled ones, in half of them spot nodes; the
+    first spaces are of half an hour, all others of a quarter.
+    """
     rng = np.random.default_rng(10_000 + seed)
-    made = space(seed)
+    made = space(seed) | {"horizon": "30min" if seed < LONG else "15min"}
     fixed = [{"scaling": {"kind": "fixed", "replicas": n}} for n in range(1, int(rng.integers(9, 15)))]
     scaled = [
         {"scaling": {"kind": "target-concurrency", "target": float(t), "min": 1, "max": m, "window": "2min"}}

@@ -219,11 +219,12 @@ class CheckedScenario:
         Raises:
             InputError: no such plan, or a scenario that cannot be advised on.
         """
-        from simcost.studies.advising.study import AdviceSettings, advise
+        from simcost.studies.advising.pool import AdviceSettings
+        from simcost.studies.advising.study import advise
         from simcost.studies.advising.view import parts
 
         settings = AdviceSettings(plan=plan, seeds=seeds, seed=seed, jobs=jobs)
-        advice = advise(checks.of_one_pool(self.loaded), self._folder(out) / "runs", settings, progress or _silent)
+        advice = advise(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         document = to_document(advice)
         return Answer(f"advise {self.name}", document, document["actions"], parts(advice))
 

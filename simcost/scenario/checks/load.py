@@ -43,8 +43,8 @@ def of_one_pool(loaded: LoadedScenario | LoadedServices) -> LoadedScenario:
     """A scenario of one pool a plan. Raises FaultsError for one of several services, or with plans of several pools."""
     if isinstance(loaded, LoadedServices):
         message = (
-            f"has {len(loaded.services)} services, which `simcost run`, `simcost check` and `simcost optimize` take; "
-            "here, ask for each service in a scenario of its own"
+            f"has {len(loaded.services)} services, which `simcost run`, `check`, `optimize`, `sensitivity` and "
+            "`advise` take; here, ask for each service in a scenario of its own"
         )
         raise FaultsError([fault_at(loaded.root.get("services") or loaded.root, message, str(loaded.path))])
     for plan, node in zip(loaded.scenario.plans, items(loaded.root.get("plans")), strict=True):

@@ -98,6 +98,12 @@ def settle_services(loaded: LoadedServices, *, seed: int | None, seeds: int | No
     return ResolvedServices(loaded=loaded, seed=seed, questions=questions, jobs=jobs)
 
 
+def of_one_length(loaded: LoadedServices) -> dict[str, LoadedScenario]:
+    """The services without a demand, all as long as the longest."""
+    horizon_s = _horizon_s(loaded, {})
+    return {name: _of_length(one, horizon_s) for name, one in loaded.services.items()}
+
+
 def _replications(loaded: LoadedServices, seeds: int | None) -> int | None:
     """Futures that are simulated, as many of each demand; None where nothing is forecast."""
     paths = [demand.forecast.paths for one in loaded.services.values() if (demand := one.scenario.demand) is not None]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from simcost.present.chart_style import OKABE_ITO, WIDTH, finish, inline
-from simcost.studies.advising.result import Advice
+from simcost.studies.advising.result import Advice, AdvisedAction, TriedKind
 
 
 def savings(advice: Advice) -> Any:
@@ -12,7 +12,7 @@ def savings(advice: Advice) -> Any:
 
     rows = [
         {
-            "action": f"{i}. {one.kind}",
+            "action": f"{i}. {of_service(one)}",
             "usd": one.saving_usd_per_month.mean,
             "lo": one.saving_usd_per_month.lo,
             "hi": one.saving_usd_per_month.hi,
@@ -34,3 +34,8 @@ def savings(advice: Advice) -> Any:
     )
     spans = base.mark_rule(strokeWidth=2).encode(x="lo:Q", x2="hi:Q")
     return finish(bars + spans, "Savings a month, each action alone", "Lines: intervals on fresh seeds.")
+
+
+def of_service(one: AdvisedAction | TriedKind) -> str:
+    """The kind of an action, with its service where there are several."""
+    return one.kind if one.service is None else f"{one.service}: {one.kind}"

@@ -14,7 +14,7 @@ from simcost.studies.options import Arguments, columns, data, engine, engine_of,
 from simcost.units import format_usd
 
 if TYPE_CHECKING:
-    from simcost.scenario.schema.loaded_scenario import LoadedScenario
+    from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
     from simcost.studies.advising.result import Advice
 
 GATES: Mapping[str, Amount] = {"slo": "", "saving": "USD"}
@@ -68,7 +68,8 @@ def _advise(arguments: Arguments) -> Advice:
     for option in ("price", "offer", "map"):
         if getattr(arguments, option):
             raise InputError(f"--{option} is for recorded utilisation; {arguments.file} has prices of its own")
-    from simcost.studies.advising.study import AdviceSettings, advise
+    from simcost.studies.advising.pool import AdviceSettings
+    from simcost.studies.advising.study import advise
 
     loaded, out = _scenario(arguments.file, arguments.data)
     settings = AdviceSettings(
@@ -79,19 +80,19 @@ def _advise(arguments: Arguments) -> Advice:
         jobs=arguments.jobs,
         engine=engine_of(arguments),
     )
-    with Progress(loaded.scenario.scenario, quiet=arguments.quiet) as progress:
+    with Progress(loaded.first.scenario.scenario, quiet=arguments.quiet) as progress:
         return advise(loaded, (arguments.out or out) / "runs", settings, progress)
 
 
-def _scenario(path: Path, folder: Path | None) -> tuple[LoadedScenario, Path]:
+def _scenario(path: Path, folder: Path | None) -> tuple[LoadedScenario | LoadedServices, Path]:
     """The scenario of a file or of a results folder, and the folder that keeps its runs."""
-    from simcost.scenario.checks.load import load
+    from simcost.scenario.checks.load import load_with_services
     from simcost.scenario.storage.results import folder_of_inputs
 
     if path.is_dir():
-        return load(path / "scenario.yaml", folder or folder_of_inputs(path)), path
-    loaded = load(path, folder)
-    return loaded, Path("results") / loaded.scenario.scenario
+        return load_with_services(path / "scenario.yaml", folder or folder_of_inputs(path)), path
+    loaded = load_with_services(path, folder)
+    return loaded, Path("results") / loaded.first.scenario.scenario
 
 
 def broken(advice: Any, gate: Gate) -> str:

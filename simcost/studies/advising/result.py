@@ -47,6 +47,8 @@ class AdvisedAction:
 
     action: str
     kind: str
+    service: str | None = None
+    """That it changes, of several; savings, risk and figures are of this service."""
     saving_usd_per_month: Saving
     """Alone."""
     then_usd_per_month: float | None
@@ -70,6 +72,19 @@ class TriedKind:
     kind: str
     plans: int
     outcome: str
+    service: str | None = None
+    """Of several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisedService:
+    """One of several services before any action."""
+
+    name: str
+    usd_per_month: float
+    slo_met: bool
+    total_saving_usd_per_month: float
+    """Of its actions one after another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +100,8 @@ class Advice:
     actions: tuple[AdvisedAction, ...]
     total_saving_usd_per_month: float
     """Of those actions that are taken one after another, together."""
+    services: tuple[AdvisedService, ...] = ()
+    """Of a scenario of several."""
     least_saving_usd_per_month: float
     """Actions that save less are not shown."""
     tried: tuple[TriedKind, ...]

@@ -11,7 +11,7 @@ def verdict(advice: Advice) -> str:
     taken = [action for action in advice.actions if action.then_usd_per_month is not None]
     tried = sum(one.plans for one in advice.tried)
     if not advice.slo_met:
-        return _repair(advice, plan, taken, tried)
+        return _of_services(advice, plan, taken) if advice.services else _repair(advice, plan, taken, tried)
     if not taken:
         return (
             f"Nothing to do: of {tried:,} changes of {plan}, none keeps the SLO with {100 * advice.level:g} % "
@@ -30,9 +30,28 @@ def _repair(advice: Advice, plan: str, taken: list[AdvisedAction], tried: int) -
     missed = f"{plan} does not meet the SLO with {100 * advice.level:g} % confidence"
     if not taken:
         return f"{missed}, and none of {tried:,} changes does."
-    saving = taken[0].saving_usd_per_month.mean
-    cost = f"for {format_usd(-saving)} a month more" if saving < 0 else f"and saves {format_usd(saving)} a month"
-    return f"{missed}. {_first(taken[0])} meets it {cost}, confirmed on {advice.replications} fresh seeds."
+    return f"{missed}. {_first(taken[0])} {_meets(taken[0])}, confirmed on {advice.replications} fresh seeds."
+
+
+def _of_services(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
+    """The services that miss, each with the action that mends it, and what the others save."""
+    missing = [one.name for one in advice.services if not one.slo_met]
+    missed = f"{plan} does not meet the SLO of {', '.join(missing)} with {100 * advice.level:g} % confidence"
+    lines = []
+    for name in missing:
+        mend = next((action for action in taken if action.service == name), None)
+        tried = sum(one.plans for one in advice.tried if one.service == name)
+        lines.append(f"{name}: none of {tried:,} changes does" if mend is None else f"{_first(mend)} {_meets(mend)}")
+    saved = sum(one.total_saving_usd_per_month for one in advice.services if one.slo_met)
+    others = f" The other services can save {format_usd(saved)} a month." if saved > 0 else ""
+    return f"{missed}. {'; '.join(lines)}, on {advice.replications} fresh seeds.{others}"
+
+
+def _meets(action: AdvisedAction) -> str:
+    saving = action.saving_usd_per_month.mean
+    return "meets it " + (
+        f"for {format_usd(-saving)} a month more" if saving < 0 else f"and saves {format_usd(saving)} a month"
+    )
 
 
 def _first(action: AdvisedAction) -> str:

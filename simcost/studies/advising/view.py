@@ -3,6 +3,7 @@
 from simcost.present.format import count, share, shortened, usd_change, usd_margin
 from simcost.present.parts import Part, Table
 from simcost.studies.advising import charts
+from simcost.studies.advising.charts import of_service
 from simcost.studies.advising.result import Advice, Saving
 
 METHOD = (
@@ -35,7 +36,7 @@ def actions(advice: Advice) -> Table:
     """An action in each row, in the order in which to take them."""
     return [
         {
-            "action": f"{i}. {one.kind}",
+            "action": f"{i}. {of_service(one)}",
             "saves $ a month": _saving(one.saving_usd_per_month),
             "then": usd_change(one.then_usd_per_month),
             "at least": share(one.after.attainment_at_least),
@@ -55,5 +56,6 @@ def _saving(saving: Saving) -> str:
 def tried(advice: Advice) -> Table:
     """Kinds of actions, and what came of each."""
     return [
-        {"kind": one.kind, "plans": count(one.plans), "outcome": shortened(one.outcome, 60)} for one in advice.tried
+        {"kind": of_service(one), "plans": count(one.plans), "outcome": shortened(one.outcome, 60)}
+        for one in advice.tried
     ]

@@ -9,15 +9,12 @@ from math import fsum
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import InputError
 from simcost.scenario.files.sharing import OF_A_PLAN
-from simcost.scenario.runs.resolve_services import service_seed
+from simcost.scenario.runs.services_apart import APART, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.search import search
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
 from simcost.units import format_usd
-
-APART = "Each service is billed alone: what they pay less on one bill, as for volumes, is not counted."
 
 
 def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
@@ -26,50 +23,17 @@ def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings
     Raises:
         InputError: services whose costs depend on each other.
     """
-    _check_apart(loaded)
-    seed = loaded.first.scenario.seed if settings.seed is None else settings.seed
-    count = len(loaded.services)
+    plans = [plan.name for plan in loaded.first.scenario.plans]
+    services = services_apart(loaded, "optimize", plans, settings.seed)
+    count = len(services)
     each: dict[str, Document] = {}
-    for i, (name, one) in enumerate(loaded.services.items()):
+    for i, (name, (one, seed)) in enumerate(services.items()):
 
         def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
             progress((begun + share) / count, f"{service}: {what}")
 
-        own = replace(settings, seed=service_seed(seed, name, alone=count == 1))
-        each[name] = search(one, runs, own, tell)
-    return _together(loaded, each, seed)
-
-
-def _check_apart(loaded: LoadedServices) -> None:
-    """Raise InputError where the services share nodes, commitments or futures."""
-    if loaded.jobs is not None:
-        raise InputError(
-            f"{loaded.path}: optimize takes no jobs beside services; take `jobs` out, then compare the plan found with "
-            "the jobs by `simcost run`"
-        )
-    if any(service.scenario.demand is not None for service in loaded.services.values()):
-        raise InputError(
-            f"{loaded.path}: services with a demand meet their SLOs together in each future, so that none can be "
-            "optimised without the others; optimise each in a scenario of its own"
-        )
-    if loaded.sharing:
-        names = ", ".join(dict.fromkeys(service for _, service in loaded.sharing))
-        raise InputError(
-            f"{loaded.path}: {names} share nodes, so that none can be optimised without the others; give each a `buy` "
-            "of its own in its part of the plans, or ask for one service in a scenario of its own"
-        )
-    if loaded.forwarding:
-        names = ", ".join(dict.fromkeys(service for _, service in loaded.forwarding))
-        raise InputError(
-            f"{loaded.path}: {names} send requests on to other services, so that none can be optimised without the "
-            "others; take `cascade` and `fallback` out, then compare the plans found with them by `simcost run`"
-        )
-    for name, one in loaded.services.items():
-        if any(getattr(plan.buy, "commitments", ()) for plan in one.scenario.plans):
-            raise InputError(
-                f"{loaded.path}: the plans of {name!r} have commitments, which services share; optimise without them, "
-                "then let `simcost commit` choose them for the usage of the result"
-            )
+        each[name] = search(one, runs, replace(settings, seed=seed), tell)
+    return _together(loaded, each, loaded.first.scenario.seed if settings.seed is None else settings.seed)
 
 
 def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int) -> Document:

@@ -1,0 +1,104 @@
+"""Advice on a plan of several services: on nodes of their own, what one saves changes nothing for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import fsum
+from pathlib import Path
+
+from simcost.scenario.runs.services_apart import APART, services_apart
+from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.studies.advising.changes import wording
+from simcost.studies.advising.pool import AdviceSettings, Progress, advise_pool, chosen_plan
+from simcost.studies.advising.result import Advice, AdvisedAction, AdvisedService
+from simcost.studies.advising.verdict import verdict
+
+
+def advise_services(loaded: LoadedServices, runs: Path, settings: AdviceSettings, progress: Progress) -> Advice:
+    """Actions on the services of a plan.
+
+    Raises:
+        InputError: no such plan, or services whose costs depend on each other in it.
+    """
+    plan = chosen_plan(loaded.first, settings.plan)
+    services = services_apart(loaded, "advise", [plan], settings.seed)
+    each: dict[str, Advice] = {}
+    for i, (name, (one, seed)) in enumerate(services.items()):
+
+        def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
+            progress((begun + share) / len(services), f"{service}: {what}")
+
+        each[name] = advise_pool(one, runs, replace(settings, plan=plan, seed=seed), tell)
+    return _together(each, loaded.first.scenario.seed if settings.seed is None else settings.seed)
+
+
+def _together(each: Mapping[str, Advice], seed: int) -> Advice:
+    """One advice: those actions first that still save most, of each service in its order."""
+    first = next(iter(each.values()))
+    found = replace(
+        first,
+        usd_per_month=fsum(one.usd_per_month for one in each.values()),
+        slo_met=all(one.slo_met for one in each.values()),
+        actions=tuple(_in_order(each)),
+        total_saving_usd_per_month=fsum(one.total_saving_usd_per_month for one in each.values()),
+        least_saving_usd_per_month=min(one.least_saving_usd_per_month for one in each.values()),
+        services=tuple(_service(name, one) for name, one in each.items()),
+        tried=tuple(replace(kind, service=name) for name, one in each.items() for kind in one.tried),
+        simulated=sum(one.simulated for one in each.values()),
+        assumptions=[APART, *_assumptions(each)],
+        provenance=_provenance(each, seed),
+    )
+    return replace(found, verdict=verdict(found))
+
+
+def _of_service(name: str, advice: Advice) -> list[AdvisedAction]:
+    """Actions whose paths are those of the plan of all services."""
+    found = []
+    for action in advice.actions:
+        changes = tuple(replace(one, path=f"services.{name}.{one.path}") for one in action.changes)
+        found.append(replace(action, service=name, changes=changes, action=f"{name}: {wording(action.changes)}"))
+    return found
+
+
+def _service(name: str, advice: Advice) -> AdvisedService:
+    return AdvisedService(
+        name=name,
+        usd_per_month=advice.usd_per_month,
+        slo_met=advice.slo_met,
+        total_saving_usd_per_month=advice.total_saving_usd_per_month,
+    )
+
+
+def _in_order(each: Mapping[str, Advice]) -> Iterator[AdvisedAction]:
+    """Actions to take: of services that miss their SLO, then the largest of those that are next; then the others by
+    what they save alone.
+    """
+    actions = {name: _of_service(name, one) for name, one in each.items()}
+    taken = {name: [one for one in all_of if one.then_usd_per_month is not None] for name, all_of in actions.items()}
+    while left := [name for name, ones in taken.items() if ones]:
+        first = max(left, key=lambda name: (not each[name].slo_met, taken[name][0].then_usd_per_month or 0.0))
+        yield taken[first].pop(0)
+    rest = [one for all_of in actions.values() for one in all_of if one.then_usd_per_month is None]
+    yield from sorted(rest, key=lambda one: -one.saving_usd_per_month.mean)
+
+
+def _assumptions(each: Mapping[str, Advice]) -> list[str]:
+    """Sentences, with the services that they hold for where these are not all."""
+    sentences: dict[str, list[str]] = {}
+    for name, one in each.items():
+        for text in one.assumptions:
+            sentences.setdefault(text, []).append(name)
+    return [text if len(names) == len(each) else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
+
+
+def _provenance(each: Mapping[str, Advice], seed: int) -> dict[str, object]:
+    """That of the first, with the inputs and the seeds of all."""
+    origins = {name: one.provenance for name, one in each.items()}
+    inputs = {path: digest for one in origins.values() for path, digest in one["inputs"].items()}
+    seeds = {
+        f"service_{key}s": {name: one[key] for name, one in origins.items()}
+        for key in ("seed", "search_seed", "confirmation_seed")
+    }
+    first = {key: one for key, one in next(iter(origins.values())).items() if not key.endswith("_seed")}
+    return first | {"seed": seed, "inputs": inputs} | seeds
