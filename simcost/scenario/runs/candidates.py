@@ -27,6 +27,7 @@ from simcost.scenario.runs.hardware_speeds import HardwareSpeeds
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
 from simcost.scenario.runs.serving_runs import Arrivals
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
+from simcost.scenario.schema.scenario import Plan
 
 _FIXED_SPREAD, _SCALED_SPREAD = 0.01, 0.1
 """Relative standard deviations of costs over replications that are assumed before any is simulated."""
@@ -50,10 +51,23 @@ class PlanCandidate:
 
 
 class Candidates:
-    """The candidates of a space, and reasons why others are none."""
+    """The candidates of a space, and reasons why others are none.
 
-    def __init__(self, question: ResolvedScenario, space: Space, arrivals: Arrivals) -> None:
-        self._question = question
+    Args:
+        question: with its seeds.
+        space: the plans.
+        arrivals: the requests.
+        least_share: of the on-demand cost of a plan, what it costs at least where commitments may be bought.
+    """
+
+    def __init__(
+        self,
+        question: ResolvedScenario,
+        space: Space,
+        arrivals: Arrivals,
+        least_share: Callable[[Plan], float] = lambda _: 1.0,
+    ) -> None:
+        self._question, self._least_share = question, least_share
         self._mixes = [_mix(arrivals, replication) for replication in range(question.seeds)]
         self._outputs = [mix.output_curve() for mix in self._mixes]
         self._bounds: dict[str, list[MixBounds]] = {}
@@ -201,11 +215,16 @@ class Candidates:
     def _least_usd(self, plan: ResolvedPlan, replicas: float, tokens: float) -> float:
         """Cost a month of so many replicas, with their disks and the fewest tokens that good requests can have."""
         options = zip((plan.plan.buy, *plan.plan.or_buy), plan.pool.kinds, strict=False)
-        return min(self._usage_usd(plan, option, replicas / kind.slots, tokens) for option, kind in options)
+        usd = min(self._usage_usd(plan, option, replicas / kind.slots, tokens) for option, kind in options)
+        return usd * self._least_share(plan.plan)
 
     def replica_usd(self, variation: Variation) -> float:
         """Cost a month of one replica of a plan, traffic left out."""
         return self._least_usd(self._resolved(variation), 1.0, 0.0)
+
+    def replicas_per_node(self, variation: Variation) -> float:
+        """Replicas of a plan that a node has room for."""
+        return self._resolved(variation).pool.kinds[0].slots
 
     def _usage_usd(self, plan: ResolvedPlan, option: Any, nodes: float, tokens: float) -> float:
         key = f"{option} {nodes:.9g} {plan.pool.startup.disk} {tokens * plan.pool.response_bytes_per_token:.9g}"

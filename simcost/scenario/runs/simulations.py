@@ -12,8 +12,10 @@ from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.runs.bills import PurchasedNodes
+from simcost.scenario.runs.contributions import served_side
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan, run_key
-from simcost.scenario.runs.serving_runs import Arrivals, ServingRun
+from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
 from simcost.scenario.runs.tasks import AssessPlan, Key, shared_by_runs
 from simcost.scenario.schema.scenario import Plan
 from simcost.slo import Check
@@ -48,7 +50,10 @@ class Simulations:
         """Distinct simulations."""
 
     def add(self, plan: Plan) -> None:
-        """Make a plan known."""
+        """Make a plan known; one of the same name that is bought in another way takes its place."""
+        if self._known.get(plan.name, plan) != plan:
+            self._plans.pop(plan.name, None)
+            self.results = {key: result for key, result in self.results.items() if key[0] != plan.name}
         self._known[plan.name] = plan
 
     def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
@@ -80,6 +85,16 @@ class Simulations:
         if hopeless([score], count) or bound_lost([score], count, level):
             return False
         return holds(self.all_of(name), level)
+
+    def nodes(self, name: str) -> list[list[PurchasedNodes]]:
+        """The nodes of a plan by replication, of runs that are there."""
+        plan, found = self._resolved(name), []
+        for replication in range(self.question.seeds):
+            ledger = serving_ledger(
+                self.question, self._run(name, replication), self.arrivals, lambda _share: None, fresh=False
+            )
+            found.append(served_side(self.question, plan, replication, ledger).bought)
+        return found
 
     def summary(self, name: str) -> PlanSummary:
         """The results of a plan so far."""

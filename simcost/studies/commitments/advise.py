@@ -45,9 +45,10 @@ def advise(
         FaultsError: faults of the files, with their places.
         InputError: no demand, or options that do not suit it.
     """
+    from simcost.billing.commitment.offered import offered
     from simcost.billing.price_list import line_prices, price_sentences
     from simcost.studies.commitments.optimizer import Aim
-    from simcost.studies.commitments.study import CommitmentRequest, offered, study
+    from simcost.studies.commitments.study import CommitmentRequest, study
 
     plan, catalog = load_purchasing(options)
     choices = offered(plan.commitments)

@@ -19,6 +19,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from simcost.billing.commitment.bound import Bound, CommittedUnits, Floats
+from simcost.billing.commitment.offered import Option
 from simcost.billing.metering import Line
 from simcost.errors import RunError
 from simcost.studies.commitments.demand import CommitmentDemand
@@ -37,30 +38,6 @@ class Aim:
     """Of the mean over the worst futures (CVaR) against that over all: 0 = expectation alone, 1 = the worst alone."""
     budget_usd_per_h: float | None = None
     """Most to be committed an hour."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Option:
-    """A commitment that may be bought, from nothing to all of it."""
-
-    bound: Bound
-    whole: float | None
-    """Units of one instance, where it is bought by instances; None = any amount."""
-
-    @property
-    def most(self) -> float:
-        """Units, or USD an hour, of all of it."""
-        return self.bound.units if isinstance(self.bound, CommittedUnits) else self.bound.usd_per_h
-
-    @property
-    def usd_per_unit_h(self) -> float:
-        """Of a unit and hour."""
-        return self.bound.usd_per_unit_h if isinstance(self.bound, CommittedUnits) else 1.0
-
-    @property
-    def draw(self) -> Floats:
-        """[line] Units that an hour of each line takes."""
-        return self.bound.takes if isinstance(self.bound, CommittedUnits) else self.bound.rates
 
 
 def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> Floats:

@@ -2,26 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from simcost.billing.books import coverage
-from simcost.billing.commitment import (
-    AzureReservation,
-    AzureSavingsPlan,
-    Commitment,
-    FlexibleCud,
-    ReservedInstances,
-    ResourceCud,
-    SavingsPlan,
-)
-from simcost.billing.commitment.base import HourlyPrice, Yearly
-from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Floats
+from simcost.billing.commitment.bound import CommitmentRates, Floats
+from simcost.billing.commitment.offered import Offered, Option, bought, options_of, written
 from simcost.billing.settlement import Settlement, settle
-from simcost.errors import InputError
 from simcost.studies.commitments.demand import CommitmentDemand
-from simcost.studies.commitments.optimizer import Aim, Option, best_mix, pieces
+from simcost.studies.commitments.optimizer import Aim, best_mix, pieces
 from simcost.studies.commitments.result import (
     AimUsed,
     CommitmentAdvice,
@@ -35,8 +24,6 @@ from simcost.studies.commitments.result import (
 from simcost.studies.commitments.wording import verdict
 from simcost.units import HOURS_PER_MONTH, difference_usd
 
-Offered = ReservedInstances | SavingsPlan | AzureReservation | AzureSavingsPlan | ResourceCud | FlexibleCud
-"""Commitments of which any amount can be bought."""
 LEVELS = 60
 """Points of a curve."""
 USUAL_DAYS = (7, 30, 60)
@@ -56,15 +43,7 @@ class CommitmentRequest:
 
     def options(self) -> list[Option]:
         """Commitments that may be bought."""
-        hour = self.demand.account(np.zeros((1, len(self.demand.lines))))
-        found = []
-        for one in self.offered:
-            bound = one.bind(hour, self.rates)
-            whole = (
-                bound.units / one.count if isinstance(one, HourlyPrice) and isinstance(bound, CommittedUnits) else None
-            )
-            found.append(Option(bound=bound, whole=whole))
-        return found
+        return options_of(self.offered, self.demand.account(np.zeros((1, len(self.demand.lines)))), self.rates)
 
     def settled(self, amounts: Floats, demand: CommitmentDemand | None = None) -> Settlement:
         """All hours of all futures under so much of each option, by the exact rules."""
@@ -81,35 +60,6 @@ class CommitmentRequest:
         hourly = found.rest_usd.sum(axis=1) + sum((one.committed_usd for one in found.bought), np.zeros(1))
         monthly: Floats = hourly.reshape(self.demand.futures, -1).mean(axis=1) * HOURS_PER_MONTH
         return monthly
-
-
-def offered(commitments: Sequence[Commitment]) -> tuple[Offered, ...]:
-    """Commitments as options, each from nothing to the amount it states, with names of their own.
-
-    Raises:
-        InputError: there are none, or one that cannot be bought in any amount.
-    """
-    found = []
-    for i, one in enumerate(commitments):
-        if not isinstance(one, Yearly):
-            raise InputError(f"commitments.{i}: {one.kind} is bought as a whole; its amount cannot be optimised")
-        found.append(replace(one, name=one.name or f"{one.kind} {i + 1}", renewed=True))
-    if not found:
-        raise InputError("no `commitments` to choose from; list them, each with the most that you would buy")
-    return tuple(found)
-
-
-def bought(options: Sequence[Offered], bound: Sequence[Option], amounts: Floats) -> list[Offered]:
-    """The commitments in these amounts; nothing of one that is 0."""
-    found: list[Offered] = []
-    for one, option, amount in zip(options, bound, amounts, strict=True):
-        if amount <= 1e-9:
-            continue
-        if isinstance(one, HourlyPrice):
-            found.append(replace(one, count=round(amount / (option.whole or 1.0))))
-        else:
-            found.append(replace(one, commitment=round(one.commitment * float(amount) / option.most, 6)))
-    return found
 
 
 def study(
@@ -136,7 +86,7 @@ def study(
         futures=asked.demand.futures,
         source=asked.demand.source,
         recommended=tuple(_recommended(asked, options, amounts, settled, k) for k in range(len(options))),
-        commitments=tuple(_words(one) for one in bought(asked.offered, options, amounts)),
+        commitments=tuple(written(one) for one in bought(asked.offered, options, amounts)),
         on_demand_usd_per_month=_spread(before),
         cost_usd_per_month=_spread(after),
         saving_usd_per_month=_spread(saved),
@@ -309,21 +259,6 @@ def _worst(values: Floats, tail: float) -> float:
     """Mean over the worst share of the futures."""
     count = max(round(tail * len(values)), 1)
     return float(np.sort(values)[-count:].mean())
-
-
-def _words(one: Offered) -> dict[str, Any]:
-    """A commitment as a plan writes it: the fields that differ from their defaults."""
-    from dataclasses import MISSING, fields
-
-    found: dict[str, Any] = {"kind": one.kind}
-    for field in fields(one):
-        value = getattr(one, field.name)
-        default = field.default_factory() if field.default_factory is not MISSING else field.default
-        if field.name not in ("kind", "renewed") and value != default:
-            found[field.name] = dict(value) if hasattr(value, "items") else value
-    if one.renewed:
-        found["renewed"] = True
-    return found
 
 
 def _assumptions(asked: CommitmentRequest) -> tuple[str, ...]:

@@ -7,10 +7,9 @@ is left that could cost less than the best that holds. To find one that holds ea
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import fsum
+from math import ceil, fsum
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,14 @@ import numpy as np
 from simcost.compare.bounds import RequestMix, mix_bounds
 from simcost.compare.fleet_program import Counts, least_fleet
 from simcost.compare.fleets import DemandPoints, FleetAim, FleetPurchase, FleetShape, Floats
-from simcost.errors import FaultsError
 from simcost.plan import Fixed
-from simcost.scenario.checks.load import load_text
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
+from simcost.scenario.runs.commitment_choice import CommitmentChoice, with_commitments
 from simcost.scenario.runs.resolve import ResolvedScenario, resolved_plan
 from simcost.scenario.runs.serving_runs import Arrivals
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OF_A_POOL
+from simcost.studies.optimizing.written_plans import written_plan
 from simcost.units import HOURS_PER_MONTH, NS_PER_S, SECONDS_PER_HOUR
 
 SHAPES, TRIES = 12, 16
@@ -73,6 +71,8 @@ class _Kind:
     candidate: PlanCandidate
     usd: float
     """Least cost a month of one."""
+    per_node: float
+    """Replicas that a node has room for."""
 
 
 class MixSearch:
@@ -84,12 +84,19 @@ class MixSearch:
         arrivals: its requests.
         settled: plans of one kind of replicas that the race has found too small or the best: as fleets they and all
             smaller ones need not be tried.
+        choice: commitments that may be bought; nodes of fixed fleets always run, so that all of a kind are committed at
+            the least rate, or none.
     """
 
     def __init__(
-        self, question: ResolvedScenario, found: Candidates, arrivals: Arrivals, settled: Collection[str]
+        self,
+        question: ResolvedScenario,
+        found: Candidates,
+        arrivals: Arrivals,
+        settled: Collection[str],
+        choice: CommitmentChoice,
     ) -> None:
-        self._question = question
+        self._question, self._choice = question, choice
         batches = [_requests(arrivals, replication) for replication in range(question.seeds)]
         limits = [float(np.median(np.concatenate([one[i] for one in batches]))) for i in (1, 2)] if batches else []
         self._demand, mixes = _demand(batches, limits, question.horizon_s or 1.0)
@@ -179,6 +186,12 @@ class MixSearch:
         purchase = FleetPurchase(name=COMMITTED, usd_per_h=kind.usd / HOURS_PER_MONTH, committed=True, most=MOST)
         return FleetShape(name=kind.candidate.name, capacity=tuple(rates), purchases=(purchase,))
 
+    def _bought(self, name: str, count: int, written: Document) -> Document:
+        """The plan of a kind with commitments for so many replicas, where they cost less."""
+        kind = self._kinds[name]
+        held = self._choice.of_all(kind.candidate.variation.plan, ceil(count / kind.per_node))
+        return with_commitments(written, held) if held else written
+
     def _plan(self, counts: Counts) -> Variation | None:
         """The plan of a fleet: a pool for each kind; None where the checks refuse it."""
         used = {name: count for (name, _), count in counts.items() if count}
@@ -187,26 +200,10 @@ class MixSearch:
         for name, count in used.items():
             written: Any = self._kinds[name].candidate.variation.node.plain()
             shared = {key: one for key, one in written.items() if key not in (*OF_A_POOL, "name")}
-            own = {key: one for key, one in written.items() if key in OF_A_POOL}
+            own = {key: one for key, one in self._bought(name, count, written).items() if key in OF_A_POOL}
             pools.append({**own, "name": _short(name), "scaling": {"kind": "fixed", "replicas": count}})
         title = " + ".join(f"{count} x {_short(name)}" for name, count in used.items())
-        return _read(self._question.loaded, {**shared, "name": title, "pools": pools})
-
-
-def _read(loaded: LoadedScenario, plan: Document) -> Variation | None:
-    """A plan as if it were written in the scenario; None where the checks refuse it."""
-    root: Any = loaded.root.plain()
-    text = json.dumps({**{key: one for key, one in root.items() if key not in ("vary", "baseline")}, "plans": [plan]})
-    try:
-        alone = load_text(text, loaded.path, loaded.folder)
-    except FaultsError:
-        return None
-    if not isinstance(alone, LoadedScenario):
-        return None
-    [made] = alone.scenario.plans
-    plans = alone.root.get("plans")
-    node = None if plans is None else plans.get(0)
-    return None if node is None else Variation(plan=made, node=node)
+        return written_plan(self._question.loaded, {**shared, "name": title, "pools": pools})
 
 
 def _short(name: str) -> str:
@@ -227,7 +224,11 @@ def _kinds(found: Candidates) -> list[_Kind]:
         rest = rest or apart
         key = one.variation.without("scaling")
         if apart == rest and key not in kinds:
-            kinds[key] = _Kind(candidate=one, usd=found.replica_usd(one.variation))
+            kinds[key] = _Kind(
+                candidate=one,
+                usd=found.replica_usd(one.variation),
+                per_node=found.replicas_per_node(one.variation),
+            )
     return list(kinds.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -19,13 +20,16 @@ from simcost.execution.workers import Workers
 from simcost.rng import stream
 from simcost.scenario.inputs.variations import Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
+from simcost.scenario.runs.commitment_choice import CommitmentChoice
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.storage.folders import sha256_of
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
+from simcost.studies.optimizing.purchases import PurchaseSearch
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
 from simcost.studies.optimizing.verdict import verdict
 from simcost.units import format_seconds
@@ -43,9 +47,9 @@ def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progres
     loaded, otherwise = _base(loaded)
     question = settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS)
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
-        made = _Search(question, runs, workers, progress, mixed=settings.mixes)
+        made = _Search(question, runs, workers, progress, settings)
         space = variations(loaded, otherwise)
-        found = Candidates(question, space, made.searched.arrivals)
+        found = Candidates(question, space, made.searched.arrivals, made.choice.least_share)
         return made.run(found, space.combinations)
 
 
@@ -62,10 +66,11 @@ class _Search:
     """The search, and its confirmation on seeds that it never saw."""
 
     def __init__(
-        self, question: ResolvedScenario, runs: Path, workers: Workers, progress: Progress, *, mixed: bool
+        self, question: ResolvedScenario, runs: Path, workers: Workers, progress: Progress, settings: SearchSettings
     ) -> None:
         self.question, self._runs, self._progress = question, runs, progress
-        self._workers, self._mixed = workers, mixed
+        self._workers, self._settings = workers, settings
+        self.choice = CommitmentChoice(settings.offers, question.loaded.catalog)
         self._expected, self._begun_s = 1, monotonic()
         self.searched = self._simulations(question)
         fresh = int(stream(question.seed, "confirmation").integers(2**31))
@@ -89,6 +94,7 @@ class _Search:
     def run(self, found: Candidates, combinations: int) -> Document:
         """Race, confirm, and write it down."""
         self._found = {one.name: one.variation for one in found.found}
+        self._purchases = PurchaseSearch(self.choice, self.searched, self._found)
         self._expected = len(found.found) // 4 + 4 * self.question.seeds
         for one in found.found:
             self.searched.add(one.variation.plan)
@@ -99,7 +105,7 @@ class _Search:
             best = self._winner()
             second = next((name for name in self.race.holding()[1:] if self._holds(name)), None) if best else None
         mixes = None
-        if self._mixed:
+        if self._settings.mixes:
             best, second, mixes = self._mixes(found, best, second)
         return self._document(found, combinations, best, second, mixes)
 
@@ -109,7 +115,7 @@ class _Search:
         """The winner and the runner-up, fleets of several kinds of replicas among them."""
         most = inf if best is None else self.confirmed.summary(best).per_month_usd.mean
         settled = {*self.race.missed(), *([] if best is None else [best])}
-        proposals = MixSearch(self.question, found, self.searched.arrivals, settled)
+        proposals = MixSearch(self.question, found, self.searched.arrivals, settled, self.choice)
         outcome = proposals.run(most, self._cost_where_it_holds)
         if outcome.best is None:
             return best, second, outcome
@@ -127,10 +133,10 @@ class _Search:
 
     def _winner(self) -> str | None:
         """The leader of the race that holds on fresh seeds too; None = none does."""
-        run_race(self.race, self.searched)
+        run_race(self.race, self._purchases)
         while (leader := self.race.leader) is not None and not self._holds(leader):
             self.race.drop(leader, UNCONFIRMED)
-            run_race(self.race, self.searched)
+            run_race(self.race, self._purchases)
         return leader
 
     def _runner_up(self, best: str) -> str | None:
@@ -141,7 +147,7 @@ class _Search:
                 second = self.race.next_best()
                 if second is None:
                     return None
-                self.race.tell(self.searched(self.race.missing(second)))
+                self.race.tell(self._purchases(self.race.missing(second)))
             elif self._holds(second):
                 return second
             else:
@@ -179,6 +185,7 @@ class _Search:
             "simulated": self.simulated,
             "candidates": combinations,
             **({} if mixes is None else {"mixes": mixes.document()}),
+            **({"commitments": self._purchases.document(best, self.confirmed)} if self._settings.offers else {}),
             "replications": self.question.seeds,
             "excluded": [
                 {"count": count, "reason": reason}
@@ -189,6 +196,9 @@ class _Search:
             document["gap"] = 1 - document["bound_usd_per_month"] / summary.per_month_usd.mean
         seeds = {"search_seed": self.question.seed, "confirmation_seed": self.confirmed.question.seed}
         origin = provenance(self.question, self.question.horizon_s or 0.0) | seeds
+        if self._settings.offers_file is not None:
+            file = self._settings.offers_file
+            origin |= {"inputs": origin["inputs"] | {os.path.relpath(file): sha256_of(file)}}
         return {
             "verdict": verdict(document),
             **document,

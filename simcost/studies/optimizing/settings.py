@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from simcost.billing.commitment.offered import Offered
 from simcost.execution.options import EngineOptions
 
 Document = dict[str, Any]
@@ -22,3 +24,7 @@ class SearchSettings:
     engine: EngineOptions | None = None
     mixes: bool = False
     """Propose fixed fleets of several kinds of replicas too."""
+    offers: tuple[Offered, ...] = ()
+    """Commitments that may be bought, each up to what it states."""
+    offers_file: Path | None = None
+    """The file that they are from."""

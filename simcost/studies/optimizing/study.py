@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from simcost.billing.commitment.offered import written
 from simcost.errors import InputError
 from simcost.scenario.checks.load import of_one_pool
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
@@ -45,6 +47,7 @@ def optimize(
         seeds=settings.seeds,
         seed=settings.seed,
         mixes=settings.mixes,
+        offers=json.dumps([written(one) for one in settings.offers]),
     )
 
 

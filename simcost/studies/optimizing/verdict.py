@@ -12,7 +12,8 @@ def verdict(document: Mapping[str, Any]) -> str:
     best = document["best"]
     if best is None:
         return _none(document)
-    return " ".join([_best(document, best), _bound(document), *_mixes(document), _second(document)])
+    bought = _commitments(document, best)
+    return " ".join([_best(document, best), *bought, _bound(document), *_mixes(document), _second(document)])
 
 
 def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
@@ -27,6 +28,26 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, confirmed on "
         f"{document['replications']} fresh seeds{share}."
     )
+
+
+def _commitments(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
+    """What the plan commits to, where commitments were offered."""
+    found = document.get("commitments")
+    if found is None:
+        return []
+    if not found["bought"]:
+        return [f"None of {found['offered']} commitments makes it cheaper."]
+    saved = found["on_demand_usd_per_month"] - best["cost_usd"]["per_month"]
+    words = ", ".join(map(_commitment, found["bought"]))
+    return [f"It commits to {words}, which saves {format_usd(saved)} a month of on demand."]
+
+
+def _commitment(one: Mapping[str, Any]) -> str:
+    """Its amount, what it is of, and for how long."""
+    years = f"{one.get('years', 1)} year{'s' if one.get('years', 1) > 1 else ''}"
+    if "count" in one:
+        return f"{one['count']} x {one['sku']} for {years} ({one['name']})"
+    return f"${one['commitment']:.4g}/h for {years} ({one['name']})"
 
 
 def _bound(document: Mapping[str, Any]) -> str:

@@ -1,0 +1,125 @@
+"""Commitments as purchases of a search: the optimum is that of all plans with all amounts, by the bill of `run`."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.commands import call, refused
+from support.scenarios import write
+
+SPACE = """\
+scenario: committed
+model: llama-3.2-1b
+horizon: 90min
+seeds: 3
+workload: {kind: synthetic, rate: 14/s, burst_cv: 0.3, lengths: {prompt_median: 300, output_median: 300}}
+slo: {ttft: 2s, attainment: 90%}
+plans:
+  - name: small
+    replica: {accelerator: l4}
+    buy: {offer: aws/g6.xlarge}
+    scaling: {kind: fixed, replicas: 2}
+vary:
+  - - {replica: {accelerator: l4}}
+    - {replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge}}
+  - - {scaling: {kind: fixed, replicas: 1}}
+    - {scaling: {kind: fixed, replicas: 2}}
+    - {scaling: {kind: target-concurrency, target: 16, min: 1, max: 4, window: 2min}}
+"""
+OPTIONS: list[dict[str, Any]] = [
+    {"kind": "reserved-instances", "sku": "g6.xlarge", "region": "us-east-1", "count": 1, "discount": "45%"},
+    {
+        "kind": "reserved-instances",
+        "sku": "g6e.xlarge",
+        "region": "us-east-1",
+        "count": 1,
+        "discount": "42%",
+        "years": 3,
+    },
+    {"kind": "savings-plan", "commitment": "$2/h", "discount": "30%"},
+]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("committed")
+    options = folder / "options.yaml"
+    options.write_text(yaml.safe_dump({"commitments": OPTIONS}), encoding="utf-8")
+    return write(folder, text=SPACE, name="space.yaml"), options
+
+
+@pytest.fixture(scope="module")
+def answer(asked: tuple[Path, Path]) -> dict[str, Any]:
+    file, options = asked
+    words = ("--options", options, "--json", "--quiet", "--jobs", 1, "--out", file.parent / "out")
+    said = call("optimize", file, *words)
+    assert said.code == 0, said.err
+    return said.document()
+
+
+def enumerated(text: str) -> dict[str, Any]:
+    """The scenario with each plan of the space under all amounts."""
+    scenario = yaml.safe_load(text)
+    [base], [hardware, scaling] = scenario["plans"], scenario.pop("vary")
+    plans = []
+    for i, (kind, policy) in enumerate(product(hardware, scaling)):
+        plan = {**base, **kind, **policy}
+        own = dict(OPTIONS[0] if plan["replica"]["accelerator"] == "l4" else OPTIONS[1])
+        node_usd = (0.8048 if plan["replica"]["accelerator"] == "l4" else 1.861) * 0.7
+        for count, nodes in product(range(own["count"] + 1), range(int(2 / node_usd) + 1)):
+            held = [{**own, "count": count, "renewed": True}] if count else []
+            if nodes:
+                held.append({**OPTIONS[2], "commitment": round(node_usd * nodes, 6), "renewed": True})
+            plans.append({**plan, "name": f"{i} {count} {nodes}", "buy": {**plan["buy"], "commitments": held}})
+    return {**scenario, "plans": plans}
+
+
+def test_the_optimum_is_that_of_all_plans_with_all_amounts(
+    asked: tuple[Path, Path], answer: dict[str, Any], tmp_path: Path
+) -> None:
+    file, _ = asked
+    every = tmp_path / "every.yaml"
+    every.write_text(yaml.safe_dump(enumerated(SPACE)), encoding="utf-8")
+    plans = call("run", every, "--json", "--quiet", "--jobs", 1, "--out", file.parent / "out").document()["plans"]
+    least = min(one["cost_usd"]["per_month"] for one in plans if one["slo"]["met"])
+    found = min(one["usd_per_month"] for one in answer["frontier"] if one["met"])
+    assert found == pytest.approx(least, rel=1e-9)
+    assert answer["commitments"]["bought"], "on demand alone is not the optimum here"
+    assert answer["bound_usd_per_month"] <= answer["best"]["cost_usd"]["per_month"]
+
+
+def test_the_plan_is_one_that_can_be_run_and_costs_what_is_said(
+    asked: tuple[Path, Path], answer: dict[str, Any], tmp_path: Path
+) -> None:
+    scenario = yaml.safe_load(SPACE)
+    del scenario["vary"]
+    plan = answer["best"]["plan"]
+    bare = {**plan, "name": "on demand", "buy": {**plan["buy"], "commitments": []}}
+    ran = tmp_path / "both.yaml"
+    ran.write_text(yaml.safe_dump({**scenario, "plans": [plan, bare]}), encoding="utf-8")
+    words = ("--seed", answer["provenance"]["confirmation_seed"], "--json", "--quiet", "--out", asked[0].parent / "out")
+    best, same = call("run", ran, *words).document()["plans"]
+    assert best["cost_usd"]["per_month"] == pytest.approx(answer["best"]["cost_usd"]["per_month"])
+    assert same["cost_usd"]["per_month"] == pytest.approx(answer["commitments"]["on_demand_usd_per_month"])
+
+
+def test_mixed_fleets_are_committed_too(asked: tuple[Path, Path]) -> None:
+    file, options = asked
+    words = ("--options", options, "--mixes", "--quiet", "--jobs", 1, "--out", file.parent / "out")
+    said = call("optimize", file, *words)
+    assert said.code == 0, said.err
+    assert "It commits to" in said.out.replace("\n", " ")
+
+
+def test_options_that_cannot_be_are_refused(asked: tuple[Path, Path], tmp_path: Path) -> None:
+    file, _ = asked
+    none, priced = tmp_path / "none.yaml", tmp_path / "priced.yaml"
+    none.write_text("commitments: []\n", encoding="utf-8")
+    priced.write_text(yaml.safe_dump({"commitments": OPTIONS, "prices": {"g6.xlarge": "$1/h"}}), encoding="utf-8")
+    assert "no `commitments` to choose from" in refused("optimize", file, "--options", none)
+    assert "has prices of its own, and the bill is that of the scenario" in refused(
+        "optimize", file, "--options", priced
+    )
+    assert "no such file" in refused("optimize", file, "--options", tmp_path / "gone.yaml").lower()
