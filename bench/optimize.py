@@ -1,4 +1,5 @@
-"""Search for the cheapest plan beside enumeration: random spaces of 50 to 300 plans, all simulated.
+"""Search for the cheapest plan beside enumeration: random spaces of 50 to 300 plans, all simulated; in the last 40 of
+100 each plan may be bought with reservations and a savings plan, and enumeration tries all amounts of them.
 
 python bench/optimize.py [--json] [--spaces 20] [--kept rows.jsonl]
 
@@ -11,6 +12,7 @@ simulated it reads again. Both count in full as what enumeration simulates.
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ import measure
 import numpy as np
 import yaml
 
+from simcost.billing.commitment import ReservedInstances, SavingsPlan
+from simcost.billing.commitment.offered import Offered
+from simcost.billing.commitment.offered import written as as_written
 from simcost.compare.racing import holds, hopeless
 from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.variations import variations
@@ -39,8 +44,9 @@ HARDWARE = (
 )
 USD_PER_H = (1.861, 1.861, 4.326, 0.805, 4.326, 0.805)
 """On demand, of each kind."""
-LONG = 11
-"""Spaces of half an hour."""
+SKUS = {0: "g6e.xlarge", 2: "p5.4xlarge", 3: "g6.xlarge"}
+LONG, COMMITTED = 11, 60
+"""Spaces of half an hour, and the first one with commitments."""
 
 
 def main() -> None:
@@ -71,19 +77,24 @@ def main() -> None:
 
 def searched(folder: Path, seed: int) -> dict[str, Any]:
     """One space: what the search finds, and what enumeration does on the same seeds."""
-    file, runs = folder / f"{seed}.yaml", folder / "runs"
-    file.write_text(yaml.safe_dump(large_space(seed)), encoding="utf-8")
-    loaded = load(file)
+    runs, bought = folder / "runs", seed >= COMMITTED
+    small = space(seed) | {"horizon": "15min"}
+    loaded = written(folder, small if bought else large_space(seed))
+    settings = SearchSettings(jobs=1, offers=offers(seed) if bought else ())
     since = time.monotonic(), measure.cpu_s()
-    document = optimize(loaded, runs, SearchSettings(jobs=1), lambda _share, _what: None)
+    document = optimize(loaded, runs, settings, lambda _share, _what: None)
     spent = measure.account(since, 1)
     began = measure.cpu_s()
-    best, best_usd, plans, simulations = enumerated(loaded, runs, document["provenance"]["confirmation_seed"])
+    every = written(folder, all_amounts(small, offers(seed))) if bought else loaded
+    best, best_usd, plans, simulations = enumerated(every, runs, document["provenance"]["confirmation_seed"])
     found = document["best"]["name"] if document["best"] else None
+    same = found == best
+    if bought and found is not None and best_usd is not None:  # names do not say what was bought
+        same = abs(document["best"]["cost_usd"]["per_month"] - best_usd) <= 1e-9 * best_usd
     return {
         "space": seed,
-        "found": found == best,
-        "within_gap": found == best or (found is not None and best_usd is not None and within_gap(document, best_usd)),
+        "found": same,
+        "within_gap": same or (found is not None and best_usd is not None and within_gap(document, best_usd)),
         "feasible": best is not None,
         "plan": found,
         "optimum": best,
@@ -94,6 +105,13 @@ def searched(folder: Path, seed: int) -> dict[str, Any]:
         "cpu_s": spent["cpu_s"],
         "wall_s": spent["wall_s"],
     }
+
+
+def written(folder: Path, scenario: dict[str, Any]) -> LoadedScenario:
+    """A scenario, written and read."""
+    file = folder / "space.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    return load(file)
 
 
 def within_gap(document: dict[str, Any], usd: float) -> bool:
@@ -153,6 +171,34 @@ def large_space(seed: int) -> dict[str, Any]:
         ]
     made["vary"] = [hardware, [*fixed, *scaled]]
     return made
+
+
+def offers(seed: int) -> tuple[Offered, ...]:
+    """Reservations of one kind of node, up to two of them, and a savings plan for all up to two nodes."""
+    rng = np.random.default_rng(20_000 + seed)
+    kind = int(rng.choice([0, 2, 3]))
+    discount = round(float(rng.uniform(0.15, 0.5)), 2)
+    reserved = ReservedInstances(
+        name="reserved", sku=SKUS[kind], region="us-east-1", count=2, discount=discount, flexible=False, renewed=True
+    )
+    rates = {sku: round(USD_PER_H[i] * (1 - float(rng.uniform(0.1, 0.4))), 4) for i, sku in SKUS.items()}
+    plan = SavingsPlan(name="plan", commitment=2 * max(rates.values()), rates=rates, renewed=True)
+    return (reserved, plan)
+
+
+def all_amounts(made: dict[str, Any], offered: tuple[Offered, ...]) -> dict[str, Any]:
+    """The space with all amounts of the commitments that a fleet of its kind of nodes can use, in whole nodes."""
+    [hardware, scaling] = made["vary"]
+    reserved, plan = offered
+    variants = []
+    for kind in hardware:
+        sku = kind["buy"]["offer"].partition("/")[2]
+        counts = range(3 if sku == reserved.sku else 1)
+        for count, nodes in product(counts, range(int(plan.commitment / plan.rates[sku] + 1e-9) + 1)):
+            held = [as_written(replace(reserved, count=count))] if count else []
+            held += [as_written(replace(plan, commitment=round(nodes * plan.rates[sku], 6)))] if nodes else []
+            variants.append({**kind, "buy": {**kind["buy"], "commitments": held}})
+    return {**made, "vary": [variants, scaling]}
 
 
 def space(seed: int) -> dict[str, Any]:
