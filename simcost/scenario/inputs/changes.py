@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -83,6 +83,12 @@ def is_whole(loaded: AnyScenario, path: str) -> bool:
 def money_alone(path: str) -> bool:
     """True if no run depends on the value, so that all are priced again without a simulation."""
     return path.partition(".")[0] in ("price", "discount")
+
+
+def of_requests(path: str) -> bool:
+    """True if the value is of the requests, their targets or the engine, and of no plan."""
+    first, *rest = path.split(".")
+    return first in (*_FACTORS, "workload", "demand", "slo") or (first == KEY and rest[1:2] in (["workload"], ["slo"]))
 
 
 def _is_factor(loaded: AnyScenario, path: str) -> bool:
@@ -167,7 +173,20 @@ def _service(loaded: LoadedServices, key: str, path: str) -> LoadedScenario:
     return loaded.services[key]
 
 
-def _plans(loaded: AnyScenario) -> Iterator[tuple[Plan, LoadedScenario]]:
+def with_plans(loaded: AnyScenario, names: Collection[str]) -> AnyScenario:
+    """The scenario with some of its plans, to be simulated."""
+
+    def kept(one: LoadedScenario) -> LoadedScenario:
+        plans = tuple(plan for plan in one.scenario.plans if plan.name in names)
+        return replace(one, scenario=replace(one.scenario, plans=plans, baseline=None))
+
+    if isinstance(loaded, LoadedScenario):
+        return kept(loaded)
+    jobs = None if loaded.jobs is None else kept(loaded.jobs)
+    return replace(loaded, services={name: kept(one) for name, one in loaded.services.items()}, jobs=jobs)
+
+
+def plans_of(loaded: AnyScenario) -> Iterator[tuple[Plan, LoadedScenario]]:
     """Plans as they are for each service and for the jobs, each pool as a plan."""
     each = [loaded] if isinstance(loaded, LoadedScenario) else [*loaded.services.values()]
     if isinstance(loaded, LoadedServices) and loaded.jobs is not None:
@@ -180,7 +199,7 @@ def _offers(loaded: AnyScenario, name: str) -> list[Offer]:
     """The offers of that name which plans buy."""
     bought = [
         (option, one.catalog)
-        for plan, one in _plans(loaded)
+        for plan, one in plans_of(loaded)
         for option in (plan.buy, *plan.or_buy, plan.training_buy)
         if isinstance(option, OnDemand | Spot | ManagedEndpoint)
     ]

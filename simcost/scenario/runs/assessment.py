@@ -58,8 +58,8 @@ def assess(scenario: Changed, options: RunOptions, *, seed: int | None = None, s
     if isinstance(scenario.loaded, LoadedServices):
         return _of_services(settle_services(scenario.loaded, seed=seed, seeds=seeds), scenario, options)
     question = replace(settle(scenario.loaded, seed=seed, seeds=seeds), engine=scenario.engine)
-    rows = pool_rows(question, options)
     serving, training = pool_runs(question, options.folder)
+    rows = pool_rows(question, options, (serving, training))
     return Assessment(
         question=question,
         plans=comparison_of_pool(question, rows).plans,

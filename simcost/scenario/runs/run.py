@@ -69,7 +69,9 @@ def run(
         question = settle(loaded, seed=seed, seeds=seeds)
         forecast = isinstance(question.source, ForecastDemand)
         check_results(input_files(question), resolved_text(question), out, forecast=forecast)
-        return write_results(_compared(question, pool_rows(question, options)), out)
+        return write_results(
+            _compared(question, pool_rows(question, options, pool_runs(question, options.folder))), out
+        )
 
 
 def pool_runs(question: ResolvedScenario, folder: Path) -> tuple[list[ServingRun], list[JobRun]]:
@@ -77,9 +79,11 @@ def pool_runs(question: ResolvedScenario, folder: Path) -> tuple[list[ServingRun
     return list_serving_runs(question, folder), list_job_runs(question, folder, serving_keys(question))
 
 
-def pool_rows(question: ResolvedScenario, options: RunOptions) -> list[RunTables]:
+def pool_rows(
+    question: ResolvedScenario, options: RunOptions, runs: tuple[list[ServingRun], list[JobRun]]
+) -> list[RunTables]:
     """Contribution of each plan in each replication: first the requests are served, then the jobs run."""
-    serving, training = pool_runs(question, options.folder)
+    serving, training = runs
     note, workers = watched([*serving, *training], options.progress), options.workers
     served, trained = dict[Key, ServedSide](), dict[Key, TrainedSide]()
     alone = shared_by_runs(question)

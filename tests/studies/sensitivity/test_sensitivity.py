@@ -137,3 +137,18 @@ def test_ranges_of_services_that_cannot_be_are_refused(tmp_path: Path, vary: str
 def test_demand_of_jobs_alone_is_refused(tmp_path: Path) -> None:
     said = refused("sensitivity", home(tmp_path), "--vary", "demand=0.5..2", "--out", tmp_path / "out")
     assert "has jobs alone, and no requests" in said
+
+
+def test_what_is_not_simulated_changes_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans that cannot be the best, and prices between others, against all plans at all values."""
+    ranges = ("demand=0.5..2", "engine=0.5..1000", "price.aws/g6.xlarge=0.4..3", "plans.0.scaling.replicas=1..3")
+    few = asked(file, *ranges)
+    study = "simcost.studies.sensitivity.study"
+    monkeypatch.setattr(f"{study}.fixed_usd", lambda _, plans: dict.fromkeys([plan.name for plan in plans], 0.0))
+    monkeypatch.setattr(f"{study}.has_choice", lambda _: True)
+    every = asked(file, *ranges)
+    assert few.pop("simulated") < every.pop("simulated")
+    for key in ("verdict", "plan", "base", "flips", "value_of_information"):
+        assert few[key] == every[key]
+    for one, other in zip(few["tornado"], every["tornado"], strict=True):
+        assert one == pytest.approx(other)
