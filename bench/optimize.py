@@ -1,7 +1,7 @@
 """Search for the cheapest plan beside enumeration: random spaces of 50 to 300 plans, all simulated; in the last 40 of
 100 each plan may be bought with reservations and a savings plan, and enumeration tries all amounts of them.
 
-python bench/optimize.py [--json] [--spaces 20] [--kept rows.jsonl]
+python bench/optimize.py [--json] [--spaces 20] [--first 60] [--kept rows.jsonl]
 
 With --kept, each space is added to the file as it is done, and a later call goes on after those of the file. Plans that
 differ in money alone share their simulations, in the search and in the enumeration. Enumeration looks at every plan; of
@@ -53,10 +53,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--spaces", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="number of the first space")
     parser.add_argument("--kept", type=Path, help="file of finished spaces, one JSON object a line")
     options = parser.parse_args()
     rows = measure.kept(options.kept)[: options.spaces]
-    for seed in range(len(rows), options.spaces):
+    for seed in range(options.first + len(rows), options.first + options.spaces):
         with tempfile.TemporaryDirectory() as folder:
             rows.append(searched(Path(folder), seed))
         measure.keep(options.kept, rows[-1])

@@ -106,6 +106,7 @@ class CheckedScenario:
         seed: int | None = None,
         jobs: int = CORES,
         mixes: bool = False,
+        options: str | Path | None = None,
         progress: Progress | None = None,
     ) -> Answer:
         """The cheapest plan that meets the SLO, as `simcost optimize` finds it; its table is the Pareto front.
@@ -116,16 +117,19 @@ class CheckedScenario:
             seed: as for `run`.
             jobs: as for `run`.
             mixes: propose fixed fleets of several kinds of replicas too.
+            options: file of a purchasing plan whose commitments may be bought, each up to its amount.
             progress: as for `run`.
 
         Raises:
             InputError: a space that cannot be searched.
         """
+        from simcost.studies.optimizing.offers import offers
         from simcost.studies.optimizing.settings import SearchSettings
         from simcost.studies.optimizing.study import optimize
         from simcost.studies.optimizing.view import parts
 
-        settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs, mixes=mixes)
+        file = None if options is None else Path(options)
+        settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs, mixes=mixes, offers=offers(file), offers_file=file)
         document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
 

@@ -230,6 +230,10 @@ class Race:
         )
         return found.entrant.name if found else None
 
+    def usd(self, name: str) -> float:
+        """Cost a month of a plan, so far or as it is expected beside the leader."""
+        return self._expected(self._runners[name], self._best())
+
     def missing(self, name: str) -> list[tuple[str, int]]:
         """Runs that a plan still needs."""
         return [(name, replication) for replication in self._runners[name].next()]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import InputError
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
 from simcost.studies.argument_types import positive
@@ -39,6 +38,7 @@ def add(verbs: Any) -> None:
 
 def _optimize(arguments: Arguments) -> dict[str, Any]:
     from simcost.scenario.checks.load import load_with_services
+    from simcost.studies.optimizing.offers import offers
     from simcost.studies.optimizing.settings import SearchSettings
     from simcost.studies.optimizing.study import optimize
 
@@ -51,29 +51,11 @@ def _optimize(arguments: Arguments) -> dict[str, Any]:
         jobs=arguments.jobs,
         engine=engine_of(arguments),
         mixes=arguments.mixes,
-        offers=() if arguments.options is None else _offers(arguments.options),
+        offers=offers(arguments.options),
         offers_file=arguments.options,
     )
     with Progress(name, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)
-
-
-def _offers(path: Path) -> tuple[Any, ...]:
-    """The commitments of a purchasing plan as options.
-
-    Raises:
-        InputError: there are none, or the plan has prices that belong into the scenario.
-    """
-    from simcost.billing.commitment.offered import offered
-    from simcost.scenario.inputs.purchasing import load_purchasing
-
-    plan, _ = load_purchasing(path)
-    if plan.prices or plan.spot or plan.catalog:
-        raise InputError(
-            f"{path}: has prices of its own, and the bill is that of the scenario; write `price` in its `buy`, or the "
-            "folder of facts as its `catalog`, and leave commitments here"
-        )
-    return offered(plan.commitments)
 
 
 def broken(document: Mapping[str, Any], gate: Gate) -> str:

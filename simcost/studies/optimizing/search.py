@@ -140,19 +140,18 @@ class _Search:
         return leader
 
     def _runner_up(self, best: str) -> str | None:
-        """The next cheapest plan that holds, in the search and on fresh seeds."""
+        """The next cheapest plan that holds, in the search and on fresh seeds. Plans that may be cheaper than one that
+        holds are simulated first, so many of them.
+        """
         for _ in range(TRIES):
-            second = next((name for name in self.race.holding() if name != best), None)
-            if second is None:
-                second = self.race.next_best()
-                if second is None:
-                    return None
-                self.race.tell(self._purchases(self.race.missing(second)))
-            elif self._holds(second):
+            second, open_ = next((name for name in self.race.holding() if name != best), None), self.race.next_best()
+            if open_ is not None and (second is None or self.race.usd(open_) < self.race.usd(second)):
+                self.race.tell(self._purchases(self.race.missing(open_)))
+            elif second is None or self._holds(second):
                 return second
             else:
                 self.race.drop(second, UNCONFIRMED)
-        return None
+        return next((name for name in self.race.holding() if name != best and self._holds(name)), None)
 
     def _holds(self, name: str) -> bool:
         """True if the plan meets the SLO on fresh seeds, at its confidence bound."""
