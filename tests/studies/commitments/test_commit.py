@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.billing.commitment import ReservedInstances, SavingsPlan
+from simcost.billing.commitment.offered import offered
 from simcost.billing.metering import Line
 from simcost.catalog import load_catalog
 from simcost.documents import values
@@ -21,7 +22,6 @@ from simcost.studies.commitments.study import (
     CommitmentRequest,
     best_amounts,
     break_even_demand,
-    offered,
     study,
 )
 from simcost.trace.series.series import Grid

@@ -122,7 +122,7 @@ def test_winners_that_fail_on_fresh_seeds_are_dropped_until_one_holds(monkeypatc
     race = Race([Entrant(name=str(n), bound_usd=float(n), order=(0, 1)) for n in range(9)], 0.95)
     monkeypatch.setattr(search._Search, "__init__", lambda _: None)
     made = search._Search()  # type: ignore[call-arg]
-    made.race, made.searched = race, lambda asked: dict.fromkeys(asked, good)  # type: ignore[assignment]
+    made.race, made._purchases = race, lambda asked: dict.fromkeys(asked, good)  # type: ignore[assignment]
     monkeypatch.setattr(search._Search, "_holds", lambda _, name: name == "8")
     assert made._winner() == "8"
     monkeypatch.setattr(search._Search, "_holds", lambda *_: False)
