@@ -139,7 +139,7 @@ def _numbers(loaded: AnyScenario, path: str) -> Iterator[int | float]:
 
 
 def _item(value: Any, key: str) -> Any:
-    """What stands at a key: of a list at a place, or with a name; None where there is nothing."""
+    """Value at a key, of a list at a place or with a name; None where there is nothing."""
     if isinstance(value, Mapping):
         return value.get(key)
     if isinstance(value, list | tuple):

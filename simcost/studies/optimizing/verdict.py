@@ -31,7 +31,7 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 
 
 def _commitments(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
-    """What the plan commits to, where commitments were offered."""
+    """Commitments of the plan, where some were offered."""
     found = document.get("commitments")
     if found is None:
         return []
