@@ -88,10 +88,8 @@ def _chosen(files: list[Path]) -> drafts.Draft:
 def _run(
     search: Search, draft: drafts.Draft, settings: Settings, results: Path, tell: background.Progress
 ) -> dict[str, Any]:
-    from simcost.scenario.checks.load import of_one_pool
-
     tell(0.0, "Starts")
-    found = search.answer(of_one_pool(draft.load()), runs.store(results), settings, tell)
+    found = search.answer(draft.load(), runs.store(results), settings, tell)
     document = to_document(found)
     parts = search.parts(found)
     return {
