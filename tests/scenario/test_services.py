@@ -258,4 +258,4 @@ def test_services_from_a_notebook(tmp_path: Path, engine: Engine) -> None:
     found = changed.run(tmp_path / "out")
     assert found.plans[0]["services"][0]["replica_hours"]["idle"] == pytest.approx(0.5)
     with pytest.raises(FaultsError, match="has 2 services"):
-        changed.advise(out=tmp_path / "out")
+        changed.sweep(tmp_path / "sweep")
