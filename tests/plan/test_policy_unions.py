@@ -137,7 +137,7 @@ def test_every_router_and_scorer_has_compiled_code_of_its_own(union: Any) -> Non
 def test_scorers_have_the_codes_of_the_engine() -> None:
     named = {"QueueDepth": "BY_QUEUE", "RunningRequests": "BY_RUNNING", "KvCacheUtilization": "BY_KV"}
     named |= {"LoadAware": "BY_LOAD", "ActiveRequest": "BY_ACTIVE", "TokenLoad": "BY_TOKENS"}
-    named |= {"SessionAffinity": "BY_AFFINITY", "PrefixCache": "BY_PREFIX"}
+    named |= {"SessionAffinity": "BY_AFFINITY", "PrefixCache": "BY_PREFIX", "LoraAffinity": "BY_ADAPTER"}
     assert {one.__name__: one.code for one in get_args(Scorer)} == {
         name: getattr(layout, code) for name, code in named.items()
     }

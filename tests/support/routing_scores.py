@@ -13,6 +13,7 @@ from simcost.plan.routing.scorers import (
     ActiveRequest,
     KvCacheUtilization,
     LoadAware,
+    LoraAffinity,
     PrefixCache,
     QueueDepth,
     RunningRequests,
@@ -38,6 +39,10 @@ class Endpoints:
     """Share of the request's prompt that is cached there."""
     same_session: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     """Where the session of the request was last."""
+    adapter_runs: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    """Where requests with the adapter of this one run; the same of those that wait; where a further one has a slot."""
+    adapter_waits: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    free_slot: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 def total(picker: EndpointPicker, seen: Endpoints) -> Floats:
@@ -68,6 +73,8 @@ def score(scorer: Scorer, seen: Endpoints) -> Floats:
             return _below(seen.in_flight_tokens, scorer.threshold_tokens)
         case SessionAffinity():
             return seen.same_session.astype(np.float64)
+        case LoraAffinity():
+            return np.select([seen.adapter_runs, seen.free_slot, seen.adapter_waits], [1.0, 0.8, 0.6])
 
 
 def _falling(values: Floats) -> Floats:

@@ -124,6 +124,16 @@ class SessionAffinity(ScorerRules):
     by_session: ClassVar[bool] = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraAffinity(ScorerRules):
+    """1 where requests with the adapter of this one run, else .8 where an adapter more than those of running and
+    waiting requests finds a slot, else .6 where requests with it wait, else 0. Needs requests that ask for adapters.
+    """
+
+    kind: Literal["lora-affinity"] = "lora-affinity"
+    code: ClassVar[int] = 8
+
+
 Scorer = (
     QueueDepth
     | RunningRequests
@@ -133,5 +143,6 @@ Scorer = (
     | LoadAware
     | TokenLoad
     | SessionAffinity
+    | LoraAffinity
 )
 Weight = Annotated[float, Gt(0)]

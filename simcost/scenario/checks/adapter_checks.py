@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from simcost.errors import Fault
+from simcost.plan.routing import EndpointPicker
+from simcost.plan.routing.scorers import LoraAffinity
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.scenario import Plan
@@ -13,6 +15,7 @@ _LOAD = (
     "is required, since requests ask for adapters: say how fast they are read from disk and copied to the accelerator, "
     "such as `load: {disk: 1GB/s, link: 20GB/s}`"
 )
+_NO_EFFECT = "has no effect: requests ask for no adapters; write `adapters` of the workload, or remove it"
 _TOGETHER = "cannot be combined with adapters that requests ask for; remove it, or `adapters` of the workload"
 
 
@@ -30,11 +33,21 @@ def adapter_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> I
             elif mixes and lora is not None and lora.load is None:
                 yield fault_at(place_of_lora or replica, _LOAD, file, "load")
             elif not mixes and lora is not None and lora.load is not None and place_of_lora is not None:
-                message = "has no effect: requests ask for no adapters; write `adapters` of the workload, or remove it"
-                yield fault_at(place_of_lora.get("load") or place_of_lora, message, file)
+                yield fault_at(place_of_lora.get("load") or place_of_lora, _NO_EFFECT, file)
+        if not mixes and plan is not None:
+            yield from _affinities(node, plan, file)
         if mixes and plan is not None:
             yield from _combined(node, plan, file)
             yield from _bases(root, plan, mixes, file)
+
+
+def _affinities(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
+    """Routing by adapters of requests that ask for none."""
+    router = node.get("router")
+    if router is not None and isinstance(plan.router, EndpointPicker):
+        for one, place in zip(plan.router.scorers, items(router.get("scorers")), strict=True):
+            if isinstance(one.scorer, LoraAffinity):
+                yield fault_at(place.get("scorer") or place, _NO_EFFECT, file)
 
 
 def _pools(node: YamlNode, plan: Plan | None) -> list[tuple[YamlNode, Plan]]:

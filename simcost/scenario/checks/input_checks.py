@@ -19,7 +19,7 @@ from simcost.scenario.schema.jobs import JobLog, OnNodes, OnSpot
 from simcost.scenario.schema.scenario import Plan, Scenario
 from simcost.tables.paths import inside
 from simcost.trace.workload.closed import ClosedWorkload
-from simcost.trace.workload.spec import RecordedWorkload, Stream
+from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload, Stream
 
 WHOLE_BYTES = 2_000_000
 """Up to which a file is read as a whole; larger ones are left to the run, so that a check stays short."""
@@ -30,7 +30,8 @@ def input_faults(scenario: Scenario, root: YamlNode, catalog: Catalog, folder: P
     if scenario.workload:
         for workload, node in zip(scenario.workload, _several(root.get("workload")), strict=True):
             if isinstance(workload, RecordedWorkload):
-                yield from _trace_faults(node.get("path"), folder, file)
+                unread = list(_trace_faults(node.get("path"), folder, file))
+                yield from unread or _adapter_faults(workload, node, folder, file)
                 continue
             yield from _trace_faults(_below(node, "lengths", "trace"), folder, file)
             if isinstance(workload, ClosedWorkload):
@@ -53,6 +54,20 @@ def _trace_faults(node: YamlNode | None, folder: Path, file: str) -> Iterator[Fa
 
     path = inside(folder, node.value)
     yield from _refused(node, file, lambda: open_trace(path))
+
+
+def _adapter_faults(workload: RecordedWorkload, node: YamlNode, folder: Path, file: str) -> Iterator[Fault]:
+    """A column of adapters that the trace lacks, or that names none or too many."""
+    asked, place = workload.adapters, node.get("adapters")
+    if not isinstance(asked, AdapterColumn) or place is None:
+        return
+    from simcost.trace.workload.adapters import adapter_numbers, check_column
+
+    path = inside(folder, workload.path)
+    lacking = list(_refused(place, file, lambda: check_column(asked, path)))
+    yield from lacking
+    if not lacking and _short(folder, workload.path):
+        yield from _refused(place, file, lambda: adapter_numbers([workload], folder))
 
 
 def _length_faults(scenario: Scenario, root: YamlNode, folder: Path, file: str) -> Iterator[Fault]:

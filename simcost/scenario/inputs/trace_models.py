@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simcost.tables.paths import inside
-from simcost.trace.workload.spec import RecordedWorkload
+from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload
 
 if TYPE_CHECKING:
     from simcost.scenario.schema.scenario import Scenario
@@ -22,7 +22,8 @@ def other_models(scenario: Scenario, folder: Path) -> list[str]:
     Raises:
         TraceError: a trace that cannot be read.
     """
-    paths = dict.fromkeys(one.path for one in scenario.workload if isinstance(one, RecordedWorkload))
+    recorded = [one for one in scenario.workload if isinstance(one, RecordedWorkload)]
+    paths = dict.fromkeys(one.path for one in recorded if not _are_adapters(one))
     if not paths:
         return []
     from simcost.trace.requests.store import open_trace
@@ -36,6 +37,11 @@ def other_models(scenario: Scenario, folder: Path) -> list[str]:
 def is_same_model(model: str, name: str) -> bool:
     """True if a log's name for a model has all parts of the catalog's: openai/Llama-3.1-8B-Instruct of llama-3.1-8b."""
     return set(_PARTS.findall(model.lower())) <= set(_PARTS.findall(name.lower()))
+
+
+def _are_adapters(workload: RecordedWorkload) -> bool:
+    """True if the models that its requests name are adapters of one."""
+    return isinstance(workload.adapters, AdapterColumn) and workload.adapters.column == "model"
 
 
 def _note(path: str, model: str, models: dict[str, int]) -> str:

@@ -38,6 +38,7 @@ _SCORERS: dict[str, tuple[type, dict[str, str]]] = {
         {"queueThresholdTokens": "threshold_tokens", "threshold": "threshold_tokens"},
     ),
     "session-affinity-scorer": (scorers.SessionAffinity, {}),
+    "lora-affinity-scorer": (scorers.LoraAffinity, {}),
 }
 """Class, and its fields by the names of the parameters."""
 _PICKERS = {
@@ -58,7 +59,6 @@ _PASSED = (
     "no-hit-lru-scorer",
     "latency-scorer",
     "prefix-cache-affinity-filter",
-    "lora-affinity-scorer",
     "lora-affinity-filter",
     "decode-filter",
     "prefill-filter",

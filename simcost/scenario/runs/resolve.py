@@ -32,7 +32,7 @@ from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.schema.scenario import Plan, Scenario, ServedPool
+from simcost.scenario.schema.scenario import Plan, ServedPool
 from simcost.sim.serving.pool import AdapterRules, Pool
 
 REPLICATIONS, FUTURES = 5, 10
@@ -249,11 +249,13 @@ def _node_kind(option: OnDemand | Spot, catalog: Catalog, per_replica: int, copi
     )
 
 
-def _adapter_rules(scenario: Scenario, replica: ReplicaSpec, model: Model, step: StepTime) -> AdapterRules | None:
+def _adapter_rules(loaded: LoadedScenario, replica: ReplicaSpec, model: Model, step: StepTime) -> AdapterRules | None:
     """Adapters that requests ask for, on a replica; None = they ask for none."""
     import numpy as np
 
-    count, lora = sum(one.adapters.count for one in scenario.open_workloads() if one.adapters), replica.lora
+    from simcost.trace.workload.adapters import adapter_numbers
+
+    count, lora = adapter_numbers(loaded.scenario.open_workloads(), loaded.folder).count, replica.lora
     if not count or lora is None:
         return None
     disk_s, link_s = lora.load_seconds(model, replica.tp, replica.pp)
@@ -373,7 +375,7 @@ def _pool(plan: Plan, question: ResolvedScenario, hardware: _PlacedReplica, cont
         interruptions=control.interruptions,
         starts_utc_s=control.starts_utc_s,
         batching=plan.batching.of_sequences,
-        adapters=_adapter_rules(scenario, replica, hardware.model, hardware.step),
+        adapters=_adapter_rules(question.loaded, replica, hardware.model, hardware.step),
         router=control.router,
         admission=control.admission,
         retries=plan.retries,

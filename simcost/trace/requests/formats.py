@@ -23,6 +23,7 @@ OURS = (
     "prompt_tokens",
     "output_tokens",
     "model",
+    "adapter",
     "tenant",
     "session",
     "priority",

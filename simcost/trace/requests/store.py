@@ -3,7 +3,7 @@
 Columns and metadata are described in docs/reference/trace-format.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ _LABEL = pa.dictionary(pa.int32(), pa.string())
 REQUIRED = {"arrival_ns": pa.int64(), "prompt_tokens": pa.int32(), "output_tokens": pa.int32()}
 OPTIONAL = {
     "model": _LABEL,
+    "adapter": _LABEL,
     "tenant": _LABEL,
     "session": _LABEL,
     "priority": pa.int16(),
@@ -117,15 +118,22 @@ def read_batches(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBa
         yield batch
 
 
-def read_with_sessions(path: Path, batch_rows: int = BATCH_ROWS, *, prefixes: bool = False) -> Iterator[RequestBatch]:
-    """The same, each request with the number of its conversation and its priority where the trace has them, and with
-    the hashes of its prefix if asked.
+def read_with_sessions(
+    path: Path,
+    batch_rows: int = BATCH_ROWS,
+    *,
+    prefixes: bool = False,
+    adapters: tuple[str, Mapping[str, int]] | None = None,
+) -> Iterator[RequestBatch]:
+    """The same, each request with the number of its conversation and its priority where the trace has them, with the
+    hashes of its prefix if asked, and with its adapter: the column of its name, and the number of each name.
 
     Raises:
         TraceError: as `read_batches`.
     """
     there = open_trace(path).columns
-    asked = ("session", "priority", *(["prefix_hashes"] if prefixes else []))
+    column, numbers = adapters or ("", {})
+    asked = ("session", "priority", *(["prefix_hashes"] if prefixes else []), column)
     labels = [name for name in asked if name in there]
     names: dict[str, int] = {}
     for batch, columns in read_labelled(path, labels, batch_rows):
@@ -133,7 +141,8 @@ def read_with_sessions(path: Path, batch_rows: int = BATCH_ROWS, *, prefixes: bo
         priority = None
         if "priority" in columns:
             priority = columns["priority"].fill_null(0).to_numpy(zero_copy_only=False).astype(np.int16)
-        yield replace(batch, session=session, priority=priority, prefix=columns.get("prefix_hashes"))
+        adapter = numbered(columns[column], dict(numbers)).astype(np.int16) if column in columns else None
+        yield replace(batch, session=session, priority=priority, prefix=columns.get("prefix_hashes"), adapter=adapter)
 
 
 def numbered(labels: pa.Array, names: dict[str, int]) -> Ints:

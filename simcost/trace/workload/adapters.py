@@ -1,15 +1,84 @@
-"""LoRA adapters that requests ask for: some are asked for often, most rarely."""
+"""LoRA adapters that requests ask for, drawn or as traces name them: some are asked for often, most rarely."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
+from simcost.errors import InputError
 from simcost.rng import stream
+from simcost.tables.paths import inside
 from simcost.trace.requests.batch import NO_ADAPTER, NO_SESSION, Floats, Ints, RequestBatch
-from simcost.trace.workload.spec import AdapterMix
+from simcost.trace.requests.store import open_trace, read_tables
+from simcost.trace.workload.spec import AdapterColumn, AdapterMix, RecordedWorkload, Workload
+
+MOST_NAMES = 10_000
+"""Most adapters that a trace may name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterNumbers:
+    """Numbers of the adapters of several workloads: those that traces name first, by their names, then those drawn."""
+
+    named: Mapping[str, int]
+    drawn: tuple[int, ...]
+    """Of each workload, the number of its first adapter that is drawn."""
+    count: int
+
+
+def adapter_numbers(workloads: Sequence[Workload], folder: Path) -> AdapterNumbers:
+    """The numbers of all adapters that the workloads of a scenario ask for.
+
+    Raises:
+        InputError: a trace without the column, or with too many names in it.
+        TraceError: a trace that cannot be read.
+    """
+    found = [name for one in workloads for name in _names(one, folder)]
+    named = {name: number for number, name in enumerate(dict.fromkeys(found))}
+    counts = [one.adapters.count if isinstance(one.adapters, AdapterMix) else 0 for one in workloads]
+    drawn = tuple(len(named) + sum(counts[:part]) for part in range(len(counts)))
+    return AdapterNumbers(named=named, drawn=drawn, count=len(named) + sum(counts))
+
+
+def _names(workload: Workload, folder: Path) -> Sequence[str]:
+    if not isinstance(workload, RecordedWorkload) or not isinstance(workload.adapters, AdapterColumn):
+        return ()
+    path = inside(folder, workload.path)
+    check_column(workload.adapters, path)
+    stat = path.stat()
+    values = column_values(path, workload.adapters.column, (stat.st_size, stat.st_mtime_ns))
+    names = [name for name in values if name not in workload.adapters.without]
+    if not names or len(names) > MOST_NAMES:
+        raise InputError(
+            f"{path.name}: column {workload.adapters.column!r} names {len(names):,} adapters; from 1 to {MOST_NAMES:,} "
+            "are simulated: name another column, or import the log with --map adapter=COLUMN"
+        )
+    return names
+
+
+def check_column(asked: AdapterColumn, path: Path) -> None:
+    """Raise InputError if a trace has no column of adapters by that name."""
+    columns = open_trace(path).columns
+    if asked.column not in columns:
+        there = [name for name in ("adapter", "model", "tenant") if name in columns]
+        other = f"; it has {', '.join(there)}" if there else ""
+        raise InputError(
+            f"{path.name} has no column {asked.column!r}{other}: import the log with --map {asked.column}=COLUMN, or "
+            "state a mix: `adapters: {count: 40}`"
+        )
+
+
+@cache
+def column_values(path: Path, column: str, _state: tuple[int, int]) -> tuple[str, ...]:
+    """Values of a column of labels, each once, in the order of their first request; `_state` is that of the file."""
+    found: dict[str, None] = {}
+    for table in read_tables(path, [column]):
+        found.update(dict.fromkeys(table.column(0).drop_null().unique().to_pylist()))
+    return tuple(found)
 
 
 def _ends(mix: AdapterMix) -> Floats:
@@ -20,21 +89,27 @@ def _ends(mix: AdapterMix) -> Floats:
 
 
 def with_adapters(
-    batches: Iterator[RequestBatch], mix: AdapterMix | None, first: int, *, seed: int, index: int, part: int
+    batches: Iterator[RequestBatch],
+    adapters: AdapterMix | AdapterColumn | None,
+    first: int,
+    *,
+    seed: int,
+    index: int,
+    part: int,
 ) -> Iterator[RequestBatch]:
-    """Each request with its adapter; those of a workload are numbered from `first` on."""
-    if mix is None:
+    """Each request with its adapter; those that are drawn are numbered from `first` on, the others are there."""
+    if not isinstance(adapters, AdapterMix):
         for batch in batches:
             yield replace(batch, adapter=batch.adapters())
         return
-    generator, ends = stream(seed, "adapters", index, part), _ends(mix)
+    generator, ends = stream(seed, "adapters", index, part), _ends(adapters)
     salt = int(generator.integers(2**62))
     for batch in batches:
         draws = generator.random(len(batch))
         sessions = batch.sessions()
         draws = np.where(sessions == NO_SESSION, draws, _draws(sessions, salt))
         chosen = np.searchsorted(ends, draws, side="right")
-        adapter = np.where(chosen < mix.count, first + chosen, NO_ADAPTER).astype(np.int16)
+        adapter = np.where(chosen < adapters.count, first + chosen, NO_ADAPTER).astype(np.int16)
         yield replace(batch, adapter=adapter)
 
 

@@ -1,6 +1,6 @@
 """From a workload to its requests: the same batches for the same seed, index and place."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from simcost.tables.paths import inside
 from simcost.trace.requests.batch import RequestBatch, apart, merge
 from simcost.trace.requests.store import open_trace
 from simcost.trace.synthesis.generator import synthetic
-from simcost.trace.workload.adapters import with_adapters
+from simcost.trace.workload.adapters import adapter_numbers, with_adapters
 from simcost.trace.workload.replay import replay
 from simcost.trace.workload.spec import RecordedWorkload, Synthetic, Workload, tenants, workload_tenants
 
@@ -25,6 +25,7 @@ def batches(
     horizon_s: float | None,
     part: int = 0,
     prefixes: bool = False,
+    adapters: Mapping[str, int] | None = None,
 ) -> Iterator[RequestBatch]:
     """The requests of one replication, sorted by arrival, none after the horizon.
 
@@ -36,6 +37,7 @@ def batches(
         horizon_s: length of the run; None = the span of a recorded trace.
         part: place among the workloads of a scenario, so that equal ones differ.
         prefixes: with the hashes of prefixes where a trace has them.
+        adapters: number of each adapter that a trace names.
 
     Raises:
         InputError: no horizon for a synthetic workload; a trace outside the folder.
@@ -43,7 +45,14 @@ def batches(
     """
     if isinstance(workload, RecordedWorkload):
         return replay(
-            workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part, prefixes=prefixes
+            workload,
+            folder=folder,
+            seed=seed,
+            index=index,
+            horizon_s=horizon_s,
+            part=part,
+            prefixes=prefixes,
+            adapters=adapters,
         )
     horizon_s = span_s(workload, folder) if horizon_s is None else horizon_s
     return synthetic(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part)
@@ -59,19 +68,28 @@ def merged(
     prefixes: bool = False,
 ) -> Iterator[RequestBatch]:
     """The requests of several workloads as one sorted stream; arguments as `batches`."""
+    numbers = adapter_numbers(workloads, folder)
     streams = [
-        batches(workload, folder=folder, seed=seed, index=index, horizon_s=horizon_s, part=part, prefixes=prefixes)
+        batches(
+            workload,
+            folder=folder,
+            seed=seed,
+            index=index,
+            horizon_s=horizon_s,
+            part=part,
+            prefixes=prefixes,
+            adapters=numbers.named,
+        )
         for part, workload in enumerate(workloads)
     ]
     if any(_has_priorities(workload, folder) for workload in workloads):
         streams = [_ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)]
     if names := tenants(workloads):
         streams = [_owned(stream, workload, names) for stream, workload in zip(streams, workloads, strict=True)]
-    if any(one.adapters for one in workloads):
-        counts = [one.adapters.count if one.adapters else 0 for one in workloads]
+    if numbers.count:
         streams = [
-            with_adapters(stream, one.adapters, sum(counts[:part]), seed=seed, index=index, part=part)
-            for part, (stream, one) in enumerate(zip(streams, workloads, strict=True))
+            with_adapters(stream, one.adapters, first, seed=seed, index=index, part=part)
+            for part, (stream, one, first) in enumerate(zip(streams, workloads, numbers.drawn, strict=True))
         ]
     return merge([apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
 

@@ -1,6 +1,6 @@
 """Replay of a stored trace: as recorded, resampled in local blocks, thinned or superposed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import floor
 from pathlib import Path
@@ -9,9 +9,9 @@ import numpy as np
 
 from simcost.rng import stream
 from simcost.tables.paths import inside
-from simcost.trace.requests.batch import BATCH_ROWS, RequestBatch, apart, concat, merge
+from simcost.trace.requests.batch import BATCH_ROWS, NO_ADAPTER, RequestBatch, apart, concat, merge
 from simcost.trace.requests.store import open_trace, read_with_sessions
-from simcost.trace.workload.spec import RecordedWorkload
+from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload
 from simcost.units import NS_PER_S
 
 
@@ -24,6 +24,7 @@ def replay(
     horizon_s: float | None,
     part: int,
     prefixes: bool = False,
+    adapters: Mapping[str, int] | None = None,
     batch_rows: int = BATCH_ROWS,
 ) -> Iterator[RequestBatch]:
     """The requests of one replication; see `simcost.trace.workload.spec.batches`.
@@ -37,8 +38,12 @@ def replay(
         span_ns = max(span_ns, round(horizon_s * NS_PER_S))
     horizon_ns = span_ns if horizon_s is None else min(span_ns, round(horizon_s * NS_PER_S))
 
+    labels = None
+    if isinstance(workload.adapters, AdapterColumn):
+        labels = workload.adapters.column, dict.fromkeys(workload.adapters.without, NO_ADAPTER) | dict(adapters or {})
+
     def copy(number: int) -> Iterator[RequestBatch]:
-        recorded = _again(path, batch_rows, period_ns, span_ns, prefixes=prefixes)
+        recorded = _again(path, batch_rows, period_ns, span_ns, prefixes=prefixes, adapters=labels)
         if index == 0 and number == 0:
             return _until(recorded, horizon_ns)
         rng = stream(seed, "bootstrap", part, index, number)
@@ -54,12 +59,20 @@ def replay(
     return _by_the_hour(merge(copies), workload.daily, stream(seed, "daily", part, index))
 
 
-def _again(path: Path, batch_rows: int, period_ns: int, span_ns: int, *, prefixes: bool) -> Iterator[RequestBatch]:
+def _again(
+    path: Path,
+    batch_rows: int,
+    period_ns: int,
+    span_ns: int,
+    *,
+    prefixes: bool,
+    adapters: tuple[str, Mapping[str, int]] | None,
+) -> Iterator[RequestBatch]:
     """The trace, started again each period until the span is covered: a mean gap after its last request. Each time its
     conversations are others.
     """
     for turn, start_ns in enumerate(range(0, span_ns + 1, period_ns)):
-        whole = read_with_sessions(path, batch_rows, prefixes=prefixes)
+        whole = read_with_sessions(path, batch_rows, prefixes=prefixes, adapters=adapters)
         recorded = apart(whole, turn, span_ns // period_ns + 1)
         for batch in recorded:
             yield replace(batch, arrival_ns=batch.arrival_ns + start_ns) if start_ns else batch

@@ -17,17 +17,33 @@ Tenant = Annotated[str, MinLen(1), MaxLen(80)]
 
 @record
 class AdapterMix:
-    """Adapters that the requests of a workload ask for, the k-th as often as 1 / k**`skew` says (Zipf's law).
-
-    Public traces name none, so they are drawn; all turns of a conversation ask for the same.
+    """Adapters that the requests of a workload ask for, drawn: the k-th as often as 1 / k**`skew` says (Zipf's law).
+    All turns of a conversation ask for the same.
     """
 
+    kind: Literal["mix"] = "mix"
     count: Annotated[int, Ge(1), Le(10_000)]
     """Number of adapters."""
     skew: Annotated[float, Ge(0), Le(5)] = 1.0
     """0 = all are asked for alike; the larger, the more the first are preferred."""
     share: Annotated[Share, Gt(0)] = 1.0
     """Share of the requests that ask for one; the others ask for the model itself."""
+    base: str | None = None
+    """Name of the model that they were trained for; None = whatever a plan serves."""
+
+
+@record
+class AdapterColumn:
+    """Adapters that a trace names: each value of a column is one, the same in all traces of the scenario. Where the
+    cell is empty, the request asks for the model itself.
+    """
+
+    kind: Literal["column"] = "column"
+    column: Literal["adapter", "model", "tenant"] = "adapter"
+    """The column of the stored trace: `model` where the log has the name by which the adapter was asked for, as those
+    of vLLM and LiteLLM; `tenant` where each has an adapter of its own."""
+    without: tuple[Annotated[str, MinLen(1)], ...] = ()
+    """Values that ask for the model itself, such as its own name."""
     base: str | None = None
     """Name of the model that they were trained for; None = whatever a plan serves."""
 
@@ -55,8 +71,9 @@ class RecordedWorkload:
     tenant: Tenant | None = None
     """Sender of the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
     workload has a tenant, all have."""
-    adapters: AdapterMix | None = None
-    """LoRA adapters that its requests ask for; None = none."""
+    adapters: Annotated[AdapterMix | AdapterColumn | None, ByKind("mix")] = None
+    """LoRA adapters that its requests ask for, drawn (`kind: mix`) or as the trace names them (`kind: column`); None =
+    none."""
     repeat: bool = False
     """Start again whenever it ends, until the end of the run."""
     daily: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(24), MaxLen(24)] | None = None

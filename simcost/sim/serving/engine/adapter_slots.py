@@ -80,3 +80,33 @@ def load_adapters(s: BlockState, r: int) -> tuple[int, int]:
         x = node[col.NEXT]
     s.cached[blk.LOAD_TIME] += load
     return load, extra
+
+
+@lean
+def tell_adapters(s: BlockState, r: int) -> None:
+    """The router learns the adapters of the running and of the waiting requests of replica r."""
+    count = s.adapters.shape[1]
+    if count == 0:
+        return
+    for k in range(count):
+        s.adapters[r, k, blk.SEEN_WITH] = blk.SEEN_RUNNING if s.adapters[r, k, blk.RUNNING_WITH] > 0 else blk.NOT_SEEN
+    s.slots[r, blk.SEEN_LORAS] = s.slots[r, blk.LORAS]
+    x = s.replicas[r, col.WAIT_HEAD]
+    while x != NIL:
+        adapter = s.nodes[x, blk.ADAPTER]
+        if adapter != NIL and s.adapters[r, adapter, blk.SEEN_WITH] == blk.NOT_SEEN:
+            s.adapters[r, adapter, blk.SEEN_WITH] = blk.SEEN_WAITING
+            s.slots[r, blk.SEEN_LORAS] += 1
+        x = s.nodes[x, col.NEXT]
+
+
+@inlined
+def affinity(s: BlockState, r: int, x: int) -> float:
+    """Score of replica r for request x by its adapter, as llm-d's; 0 before the router has heard of the replica."""
+    adapter = s.nodes[x, blk.ADAPTER]
+    seen = s.adapters[r, adapter, blk.SEEN_WITH] if adapter != NIL else blk.NOT_SEEN
+    if seen == blk.SEEN_RUNNING:
+        return 1.0
+    if s.replicas[r, col.SEEN_AT] > 0 and s.slots[r, blk.SEEN_LORAS] < s.rules[blk.MAX_LORAS]:
+        return 0.8
+    return 0.6 if seen == blk.SEEN_WAITING else 0.0

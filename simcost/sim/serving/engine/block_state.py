@@ -42,16 +42,19 @@ TOTALS = 8
 # do not decode. CHARGED: steps of the run that tenants have paid; LAST_ADMITTED: the tenant that last left the queue.
 FRESH, FREE, PIECES_USED, PIECE_SPARE, ENTRIES_USED, ENTRY_SPARE, ADMITTED, PREFILLS = range(8)
 # LORAS: adapters of running requests; *_TAKEN: adapters that are resident; TOUCHES: uses of adapters so far.
-CHARGED, LAST_ADMITTED, LORAS, MEMORY_TAKEN, SLOTS_TAKEN, TOUCHES = range(8, 14)
-SLOT = 14
+# SEEN_LORAS: adapters of running and waiting requests, as the router knows.
+CHARGED, LAST_ADMITTED, LORAS, MEMORY_TAKEN, SLOTS_TAKEN, TOUCHES, SEEN_LORAS = range(8, 15)
+SLOT = 15
 
 # Columns of a tenant at a slot: what it got, over its weight; its requests that wait, and that decode.
 COUNTER, WAITING_OF, DECODING_OF = range(3)
 SHARE_OF = 3
 
-# Columns of an adapter at a slot: running requests; its last use in host memory and in a slot, 0 = it is not there.
-RUNNING_WITH, IN_MEMORY, IN_SLOT = range(3)
-ADAPTER_AT = 3
+# Columns of an adapter at a slot: running requests; its last use in host memory and in a slot, 0 = it is not there;
+# SEEN_WITH: whether requests with it wait or run, as the router knows.
+RUNNING_WITH, IN_MEMORY, IN_SLOT, SEEN_WITH = range(4)
+ADAPTER_AT = 4
+NOT_SEEN, SEEN_WAITING, SEEN_RUNNING = range(3)
 
 # Columns of a piece: places of its first block and of the one after its last; requests that hold it; its neighbours
 # among those that nobody holds, from the one to be evicted first; the next in its bucket, or UNMAPPED; the one that

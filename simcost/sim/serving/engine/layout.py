@@ -208,7 +208,7 @@ TICK_S, TTFT, TPOT, E2E, SATURATED_QUEUE, SATURATED_KV = range(6)
 # From SCORER on, the thresholds of pools in order; or per scorer of the picker: which it is, its weight, its threshold,
 # its highest score where busy.
 SCORER, SCORER_WIDTH = 6, 4
-(BY_QUEUE, BY_RUNNING, BY_KV, BY_LOAD, BY_ACTIVE, BY_TOKENS, BY_AFFINITY, BY_PREFIX) = range(8)
+(BY_QUEUE, BY_RUNNING, BY_KV, BY_LOAD, BY_ACTIVE, BY_TOKENS, BY_AFFINITY, BY_PREFIX, BY_ADAPTER) = range(9)
 
 # Why `advance` came back.
 UNTIL, INPUT, OUTPUT_FULL, POOL_EMPTY, MEMORY_FULL, CLIENTS_FULL = range(6)

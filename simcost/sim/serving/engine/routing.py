@@ -4,7 +4,7 @@ import numpy as np
 
 from simcost.sim.compiled import inlined, lean, written_in
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine.boundaries import catch_up, catch_up_all
+from simcost.sim.serving.engine.boundaries import adapter_affinity, catch_up, catch_up_all, tell_adapters
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.kinds import are_unlike, fits, row_of
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
@@ -85,9 +85,9 @@ def _tell_router(s: State, t: int) -> None:
         if rates:
             rep[col.SEEN_LOAD] = rep[col.RECENT] + 1 if rep[col.JOINED] > 0 else 0
         else:
-            rep[col.SEEN_WAITING] = rep[col.WAITING]
-            rep[col.SEEN_RUNNING] = rep[col.RUNNING]
+            rep[col.SEEN_WAITING], rep[col.SEEN_RUNNING] = rep[col.WAITING], rep[col.RUNNING]
             rep[col.SEEN_KV] = rep[col.KV] + rep[col.RESERVED] + tokens_in_run(s, r, t)
+            tell_adapters(s, r)
 
 
 @inlined
@@ -245,7 +245,7 @@ def _extremes(s: State, base: int, count: int) -> tuple[int, int, int, int, int]
 
 
 @inlined
-def _score(s: State, r: int, session: int, extremes: tuple[int, int, int, int, int]) -> float:
+def _score(s: State, r: int, x: int, session: int, extremes: tuple[int, int, int, int, int]) -> float:
     """The weighted sum over the scorers, as `plan.routing.EndpointPicker.total`."""
     rep, numbers = s.replicas[r], s.limits
     waits, waits_most, runs, runs_most, most = extremes
@@ -269,6 +269,8 @@ def _score(s: State, r: int, session: int, extremes: tuple[int, int, int, int, i
             score = 1.0 if s.load[r] <= threshold else (most - s.load[r]) / most * numbers[i + 3]
         elif kind == col.BY_PREFIX:
             score = rep[col.SEEN_LOAD] / threshold if threshold > 0 else 0.0
+        elif kind == col.BY_ADAPTER:
+            score = adapter_affinity(s, r, x)
         elif session != NIL:
             score = 1.0 if s.memory[session, 1] == rep[col.OWNER] else 0.0
         total += numbers[i + 1] * min(max(score, 0.0), 1.0)
@@ -276,29 +278,29 @@ def _score(s: State, r: int, session: int, extremes: tuple[int, int, int, int, i
 
 
 @inlined
-def _highest(s: State, session: int, draw: np.uint64, base: int, count: int) -> int:
+def _highest(s: State, x: int, session: int, draw: np.uint64, base: int, count: int) -> int:
     """The first slot of highest score in cyclic order from a hashed start."""
     extremes = _extremes(s, base, count)
     start = np.int64(draw % np.uint64(count))
     best, most = NIL, -1.0
     for i in range(count):
         r = s.routable[base + (start + i) % count]
-        score = _score(s, r, session, extremes)
+        score = _score(s, r, x, session, extremes)
         if score > most:
             best, most = r, score
     return best
 
 
 @inlined
-def _sampled_by_score(s: State, session: int, draw: np.uint64, base: int, count: int) -> int:
+def _sampled_by_score(s: State, x: int, session: int, draw: np.uint64, base: int, count: int) -> int:
     """One slot with a probability in proportion to its score; any where all scores are 0."""
     extremes = _extremes(s, base, count)
     total, passed = 0.0, 0.0
     for i in range(count):
-        total += _score(s, s.routable[base + i], session, extremes)
+        total += _score(s, s.routable[base + i], x, session, extremes)
     point = np.float64(draw >> np.uint64(11)) * 2.0**-53 * total
     for i in range(count):
-        passed += _score(s, s.routable[base + i], session, extremes)
+        passed += _score(s, s.routable[base + i], x, session, extremes)
         if point < passed:
             return s.routable[base + i]
     return s.routable[base + np.int64(draw % np.uint64(count))]
@@ -313,9 +315,9 @@ def _pick(s: State, x: int, t: int, draw: np.uint64, base: int, count: int) -> i
     if p[col.PICKER] == col.RANDOM:
         r = s.routable[base + np.int64(draw % np.uint64(count))]
     elif p[col.PICKER] == col.WEIGHTED_RANDOM:
-        r = _sampled_by_score(s, session, draw, base, count)
+        r = _sampled_by_score(s, x, session, draw, base, count)
     else:
-        r = _highest(s, session, draw, base, count)
+        r = _highest(s, x, session, draw, base, count)
     if session != NIL:
         s.memory[session, 1] = s.replicas[r, col.OWNER]
     return r
