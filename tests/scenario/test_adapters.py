@@ -10,6 +10,7 @@ from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.trace.requests.batch import NO_ADAPTER, RequestBatch
+from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.workload.adapters import with_adapters
 from simcost.trace.workload.spec import AdapterMix
 
@@ -19,6 +20,8 @@ LOAD = "load: {disk: 1GB/s, link: 20GB/s}"
 TEXT = SMALL.replace(LENGTHS, LENGTHS + ADAPTERS)
 MODEL = next(line for line in SMALL.splitlines() if line.startswith("model:")).split()[1]
 HELD = ("accelerator: l4}", f"accelerator: l4, lora: {{slots: 2, {LOAD}}}}}")
+
+AFFINE = ("replicas: 1}", "replicas: 1}\n    router: {kind: endpoint-picker, scorers: [{scorer: lora-affinity}]}")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,7 @@ HELD = ("accelerator: l4}", f"accelerator: l4, lora: {{slots: 2, {LOAD}}}}}")
         ([HELD, ("BASE", "qwen3-8b")], "workload.adapters.base: is 'qwen3-8b', and plan "),
         ([HELD, ("slots: 2,", "slots: 2, cpu_slots: 1,")], "plans.0.replica.lora: cpu_slots (1) must be at least"),
         ([HELD, ("replicas: 1}", "replicas: 1}\n    prefix_cache: true")], "plans.0.prefix_cache: cannot be combined"),
+        ([(ADAPTERS, ""), AFFINE], "plans.0.router.scorers.0.scorer: has no effect: requests ask for no adapters"),
     ],
 )
 def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, edits: list[tuple[str, str]], fault: str) -> None:
@@ -37,6 +41,17 @@ def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, edits: lis
     text = file.read_text().replace("base: BASE", f"base: {MODEL}")
     file.write_text(text)
     assert fault in "\n".join(f"{one.path}: {one.message}" for one in find_faults(file))
+
+
+def test_a_column_that_the_trace_lacks_is_said_at_its_place(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "log.parquet", source="test") as writer:
+        writer.write_batch(RequestBatch(np.arange(9) * 10**9, *([np.ones(9, np.int32)] * 2)))
+    first = SMALL.index("workload:")
+    workload = "workload: {kind: trace, path: log.parquet, adapters: {kind: column}}\n"
+    text = SMALL[:first] + workload + SMALL[SMALL.index("slo:", first) :]
+    faults = find_faults(write(tmp_path, HELD, text=text))
+    assert [one.path for one in faults] == ["workload.adapters"]
+    assert "log.parquet has no column 'adapter'" in faults[0].message
 
 
 def test_adapters_follow_their_law_and_conversations_keep_theirs() -> None:

@@ -16,7 +16,7 @@ from simcost.plan.autoscaling import AwsScaling, DynamoPlanner, Fixed, Hpa, Keda
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.keda import CronTrigger, MetricTrigger
 from simcost.plan.nodes import DisruptionBudget
-from simcost.plan.routing.scorers import LoadAware, PrefixCache
+from simcost.plan.routing.scorers import LoadAware, LoraAffinity, PrefixCache
 from simcost.plan.serving import Saturation
 from simcost.scenario.manifests import Manifest, read_manifest
 from simcost.scenario.manifests.fields import go_duration, quantity
@@ -226,6 +226,11 @@ def test_a_picker(read: Any) -> None:
         (LoadAware(threshold=64), 1),
     ]
     assert router.picker == "weighted-random"
+
+
+def test_a_picker_by_adapters(read: Any) -> None:
+    router = read(EPP.replace("prefix-cache-scorer", "lora-affinity-scorer")).router
+    assert [one.scorer for one in router.scorers] == [LoraAffinity(), LoadAware(threshold=64)]
 
 
 FLOW = """\
