@@ -60,6 +60,10 @@ def accelerator_draw(name: str, catalog: Catalog) -> tuple[Draw, str]:
     return Draw(IDLE_SHARE * rated_w, rated_w), said
 
 
+def _accelerators(offer: Offer, catalog: Catalog) -> tuple[Draw, str]:
+    return accelerator_draw(offer.accelerator, catalog) if offer.accelerator else (Draw(0.0, 0.0), "no accelerators")
+
+
 def host_draw(offer: Offer, catalog: Catalog) -> tuple[Draw, str]:
     """Of the processors and the memory of a node; and how it is known.
 
@@ -147,7 +151,7 @@ def energy(usage: LedgerUsage, offer: Offer, catalog: Catalog, site: Site | None
     """
     site = site or Site()
     share, hours = working_share(usage), powered_node_hours(usage)
-    accelerator = _fact(lambda: accelerator_draw(offer.accelerator, catalog))
+    accelerator = _fact(lambda: _accelerators(offer, catalog))
     host = _fact(lambda: host_draw(offer, catalog))
     pue, grid = _fact(lambda: _pue(site, offer, catalog)), _fact(lambda: _grid(site, offer, catalog))
     accelerators_kwh = _kwh(accelerator.value, hours * offer.accelerators, share * site.working_power)

@@ -55,8 +55,10 @@ class Spot:
         return "spot"
 
     def node_accelerators(self, catalog: "Catalog", _per_replica: int) -> int:
-        """Of a node. Raises CatalogError."""
-        return catalog.offer(self.offer, self.region).accelerators
+        """Of a node, or its vCPUs where it has none. Raises CatalogError."""
+        from simcost.catalog import parts_of
+
+        return parts_of(catalog.offer(self.offer, self.region))
 
     def line(self, catalog: "Catalog") -> "Line":
         """The instances with their price.

@@ -16,6 +16,7 @@ from simcost.catalog.facts import (
     TokenPrice,
 )
 from simcost.catalog.loading import load_catalog
+from simcost.catalog.processors import parts_of, replicas_on
 from simcost.catalog.slices import Slice
 
 __all__ = [
@@ -30,4 +31,6 @@ __all__ = [
     "TierPrice",
     "TokenPrice",
     "load_catalog",
+    "parts_of",
+    "replicas_on",
 ]

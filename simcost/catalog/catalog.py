@@ -32,6 +32,7 @@ from simcost.catalog.facts import (
     TrainingSequence,
     Upfront,
 )
+from simcost.catalog.processors import CPU, parts_of
 from simcost.catalog.public_traces import PublicTrace
 from simcost.catalog.slices import MigSlices, Slice, slice_of
 from simcost.catalog.training_runs import TrainingRun
@@ -115,7 +116,9 @@ class Catalog:
         return found[0]
 
     def accelerator(self, name: str) -> Accelerator:
-        """The accelerator of that name. Raises CatalogError."""
+        """The accelerator of that name; `cpu` stands for none. Raises CatalogError."""
+        if name.strip().lower() == CPU.name:
+            return CPU
         return _named("accelerator", "accelerators", name, self.facts.accelerators)
 
     def model(self, name: str) -> Model:
@@ -149,10 +152,11 @@ class Catalog:
         return exact[0]
 
     def offers_for(self, accelerator: str) -> tuple[Offer, ...]:
-        """The offers with an accelerator, cheapest on-demand price per accelerator first."""
-        name = self.accelerator(accelerator).name
-        offers = [offer for offer in self.facts.offers if offer.accelerator == name]
-        return tuple(sorted(offers, key=lambda offer: offer.on_demand_usd_per_h / offer.accelerators))
+        """Offers with an accelerator, by on-demand price per accelerator; of `cpu` those without, by that per vCPU."""
+        found = self.accelerator(accelerator)
+        name = "" if found is CPU else found.name
+        offers = [offer for offer in self.facts.offers if offer.accelerator == name and parts_of(offer)]
+        return tuple(sorted(offers, key=lambda offer: offer.on_demand_usd_per_h / parts_of(offer)))
 
     def contracted(self, offer: Offer, at: date | None = None) -> Contracted:
         """The list price of an offer and what is paid for it by the contracts of `contracts.csv`.

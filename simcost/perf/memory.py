@@ -97,9 +97,15 @@ def check_replica(model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> 
 
 
 def device_of(accelerator: Accelerator, spec: ReplicaSpec, catalog: Catalog | None) -> Accelerator:
-    """The device that the replica has: the accelerator, or the slice that it takes. Raises CatalogError."""
+    """The device that the replica has: the accelerator, the slice that it takes, or its part of the memory of its node.
+
+    Raises:
+        CatalogError: no such slice.
+    """
     from simcost.catalog import load_catalog
 
+    if spec.memory is not None:
+        return replace(accelerator, memory_bytes=spec.memory)
     if spec.slice is None:
         return accelerator
     return (catalog or load_catalog()).slice_of(accelerator.name, spec.slice).of(accelerator)
@@ -309,6 +315,11 @@ def _what_is_missing(
 ) -> str:
     usable = accelerator.memory_bytes * spec.memory_utilisation
     held = fit.weights_bytes_per_device + fit.adapters_bytes_per_device + fit.drafter_bytes_per_device
+    if spec.on_cpu:
+        return (
+            f"{model.name} in {spec.precision} does not fit in {accelerator.memory_bytes / GIB:.4g} GiB of memory: its "
+            f"weights are {held / GIB:.1f} GiB; write a larger `memory`, or a smaller precision"
+        )
     needed = held + fit.overhead_bytes + BLOCK_TOKENS * fit.kv_bytes_per_token
     advice = list(_what_would_fit(model, accelerator, spec, tokens, drafter))
     return (

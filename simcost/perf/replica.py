@@ -58,7 +58,11 @@ class ReplicaSpec:
     """One served copy of the model: its devices, its precision, its share of memory."""
 
     accelerator: str
-    """Name of an accelerator in the catalog."""
+    """Name of an accelerator in the catalog; `cpu` = none, the replica runs on `vcpus` and `memory` of its node."""
+    vcpus: PositiveCount | None = None
+    """Of a replica without accelerator."""
+    memory: Annotated[Bytes, Gt(0)] | None = None
+    """Of the node, for a replica without accelerator: weights and all that it needs."""
     tp: PositiveCount = 1
     """Tensor parallelism: accelerators that share each layer."""
     pp: PositiveCount = 1
@@ -93,10 +97,30 @@ class ReplicaSpec:
     first_token_overhead: Seconds = 0.0
     """Time of each request outside of the engine (HTTP, tokenizer, queues of the frontend), added to TTFT and E2E."""
 
+    def __post_init__(self) -> None:
+        if not self.on_cpu:
+            if self.vcpus is not None or self.memory is not None:
+                raise ValueError("vcpus and memory are of a replica without accelerator; write `accelerator: cpu`")
+            return
+        if self.vcpus is None or self.memory is None:
+            raise ValueError("a replica on CPUs needs its part of a node; write e.g. `vcpus: 4, memory: 8GiB`")
+        if self.step is None:
+            raise ValueError("no step time is known on CPUs; write `latency_table`, or a measured `step`")
+        levers = {"slice": self.slice, "lora": self.lora, "speculation": self.speculation, "pruning": self.pruning}
+        refused = [name for name, lever in levers.items() if lever is not None]
+        refused += [name for name in ("tp", "pp", "dp", "ep") if getattr(self, name) > 1]
+        if refused:
+            raise ValueError(f"a replica on CPUs has no {', '.join(refused)}; leave that out")
+
+    @property
+    def on_cpu(self) -> bool:
+        """True if it has no accelerator."""
+        return self.accelerator.strip().lower() == "cpu"
+
     @property
     def accelerators(self) -> int:
-        """Accelerators of one replica: what is billed."""
-        return self.tp * self.pp * self.dp
+        """Accelerators of one replica, or its vCPUs where it has none: what is billed."""
+        return self.vcpus or self.tp * self.pp * self.dp
 
     @property
     def gemm_speedup(self) -> float:

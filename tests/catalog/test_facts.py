@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from simcost.catalog import Model, load_catalog
+from simcost.catalog import Model, load_catalog, parts_of
 from simcost.perf.memory import kv_bytes_per_token
 from simcost.perf.model_shape import counted_parameters
 
@@ -69,8 +69,8 @@ def test_no_accelerator_is_given_its_sparse_peak() -> None:
 
 def test_prices_lie_in_a_plausible_range() -> None:
     for offer in FACTS.offers:
-        per_accelerator = offer.on_demand_usd_per_h / offer.accelerators
-        assert 0.1 < per_accelerator < 40, offer.name
+        low, high = (0.1, 40) if offer.accelerators else (0.01, 0.2)  # of an accelerator, of a vCPU
+        assert low < offer.on_demand_usd_per_h / parts_of(offer) < high, offer.name
 
 
 def test_traps_of_public_price_lists_are_left_out() -> None:

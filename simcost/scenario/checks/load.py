@@ -8,6 +8,7 @@ from pathlib import Path
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.scenario.checks.calibrations import with_calibrations
+from simcost.scenario.checks.cpu_checks import shared_memory_faults
 from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.job_checks import fleet_faults
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
@@ -138,6 +139,10 @@ def _read_services(
             services[name] = loaded
     jobs, wrong = (None, []) if trees.jobs is None else _read_pool(trees.jobs, text, path, folder, apart=True)
     faults += wrong
+    if not faults:
+        for name, one in services.items():
+            shared = {plan for plan, service in trees.sharing if service == name}
+            faults += shared_memory_faults(one, shared, str(path))
     if not faults and jobs is not None:
         faults += fleet_faults(jobs.scenario, [one.scenario for one in services.values()], root, str(path))
     if faults:

@@ -17,6 +17,7 @@ from simcost.perf import ReplicaSpec, fit_memory, step_source
 from simcost.plan.nodes import FixedNodes, NodePool
 from simcost.scenario.checks.adapter_checks import adapter_faults
 from simcost.scenario.checks.closed_checks import closed_faults
+from simcost.scenario.checks.cpu_checks import cpu_faults, no_room
 from simcost.scenario.checks.disaggregation_checks import combination_faults, node_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
@@ -108,7 +109,7 @@ def _fleet_faults(
     accelerator, missing = ask(replica.get("accelerator"), file, catalog.accelerator)
     yield from missing
     if model is not None and accelerator is not None and plan is not None and plan.replica is not None:
-        faults = list(slice_faults(replica, plan, catalog, accelerator, file))
+        faults = [*cpu_faults(node, buy, plan, file), *slice_faults(replica, plan, catalog, accelerator, file)]
         faults += [] if faults else speculation_faults(replica, plan, catalog, model, file)
         yield from faults or _memory_faults(replica, plan, plan.replica, catalog, model, accelerator, file)
     for part, option in _purchase_options(node, buy, plan):
@@ -177,7 +178,12 @@ def _purchase_faults(
         return
     if plan is not None and option is not None:
         yield from _price_faults(place, plan, option, catalog, offer.provider, file)
-    if accelerator is not None and accelerator.name != offer.accelerator:
+    if plan is not None and plan.replica is not None and plan.replica.on_cpu:
+        if why := no_room(offer, plan.replica):
+            roomy = [one.name for one in catalog.offers_for("cpu") if not no_room(one, plan.replica)]
+            hint = f"; offers that hold it: {', '.join(roomy[:3])}" if roomy else ""
+            yield fault_at(place, f"{offer.name} {why}{hint}", file)
+    elif accelerator is not None and accelerator.name != offer.accelerator:
         names = dict.fromkeys(offer.name for offer in catalog.offers_for(accelerator.name))
         others = f"; offers with {accelerator.name}: {', '.join([*names][:3])}" if names else ""
         has = offer.accelerator or "no accelerator"

@@ -12,7 +12,7 @@ from statistics import NormalDist
 from typing import Any
 
 from simcost.billing import OnDemand, Spot
-from simcost.catalog import Catalog, Model
+from simcost.catalog import Catalog, Model, replicas_on
 from simcost.catalog.slices import Slice
 from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits
@@ -221,9 +221,11 @@ def _at_hand(startup: Startup, handover_s: float) -> Startup:
     return replace(startup, node=handover_s, image=0.0, image_size=None)
 
 
-def node_kinds(plan: Plan, catalog: Catalog, per_replica: int, copies: int = 1) -> tuple[NodeKind, ...]:
+def node_kinds(
+    plan: Plan, catalog: Catalog, per_replica: int, copies: int = 1, memory_bytes: float | None = None
+) -> tuple[NodeKind, ...]:
     """Kinds of nodes that a plan may have, with their prices where there is a choice; `copies` replicas share an
-    accelerator.
+    accelerator, and each takes so much of the memory of the node.
 
     Raises:
         CatalogError: no such offer, or no price of it.
@@ -231,17 +233,25 @@ def node_kinds(plan: Plan, catalog: Catalog, per_replica: int, copies: int = 1) 
     if not isinstance(plan.buy, OnDemand | Spot):
         return (NodeKind(slots=plan.buy.node_accelerators(catalog, per_replica) // per_replica * copies),)
     return tuple(
-        _node_kind(option, catalog, per_replica, copies, chosen=bool(plan.or_buy))
+        _node_kind(option, catalog, per_replica, copies, memory_bytes, chosen=bool(plan.or_buy))
         for option in (plan.buy, *plan.or_buy)
         if isinstance(option, OnDemand | Spot)
     )
 
 
-def _node_kind(option: OnDemand | Spot, catalog: Catalog, per_replica: int, copies: int, *, chosen: bool) -> NodeKind:
+def _node_kind(
+    option: OnDemand | Spot,
+    catalog: Catalog,
+    per_replica: int,
+    copies: int,
+    memory_bytes: float | None,
+    *,
+    chosen: bool,
+) -> NodeKind:
     """A kind of node, with its price where one is `chosen` by it."""
     offer = catalog.offer(option.offer, option.region)
     return NodeKind(
-        slots=offer.accelerators // per_replica * copies,
+        slots=replicas_on(offer, per_replica, memory_bytes) * copies,
         usd_per_h=option.line(catalog).contracted_usd if chosen else 0.0,
         spot=chosen and isinstance(option, Spot),
         vcpus=float(offer.vcpus or 0),
@@ -386,7 +396,7 @@ def _pool(plan: Plan, question: ResolvedScenario, hardware: _PlacedReplica, cont
         prefix_block_tokens=block if reads_prompt_prefixes(control.router) or reads_prefixes(plan) else None,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,
         weights_bytes=hardware.memory.weights_bytes,
-        kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators, copies),
+        kinds=(NodeKind(),) if shared else node_kinds(plan, catalog, replica.accelerators, copies, replica.memory),
         accelerators_per_replica=replica.accelerators if copies == 1 else 1 / copies,
         slice=hardware.slice,
         response_bytes_per_token=plan.response_bytes_per_token,
