@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from simcost.catalog.facts import Accelerator, Model, Precision
 from simcost.errors import DoesNotFitError, InputError
+from simcost.perf.images import MOST_UNITS
 from simcost.perf.model_shape import (
     block_parameters,
     embedding_matrices,
@@ -296,8 +297,9 @@ def _fit(
     adapters = 0.0 if spec.lora is None else spec.lora.bytes_per_device(model, spec.tp, spec.pp)
     left = accelerator.memory_bytes * spec.memory_utilisation - weights - adapters - drafter.weights - overhead
     tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
-    if spec.kv_tokens is not None and weights < accelerator.memory_bytes:
-        tokens, source = spec.kv_tokens // BLOCK_TOKENS * BLOCK_TOKENS, "KV capacity given"
+    room = MOST_UNITS if spec.images else spec.kv_tokens
+    if room is not None and weights < accelerator.memory_bytes:
+        tokens, source = room // BLOCK_TOKENS * BLOCK_TOKENS, "no KV cache" if spec.images else "KV capacity given"
     return MemoryFit(
         weights_bytes=weights_bytes(model, spec) + drafter.weights * spec.tp,
         weights_bytes_per_device=weights,

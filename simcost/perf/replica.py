@@ -7,6 +7,7 @@ from annotated_types import Ge, Gt, Le
 
 from simcost.catalog.facts import Engine, Model, Precision
 from simcost.perf.adapters import AdapterSlots
+from simcost.perf.images import ImageTime
 from simcost.perf.pruning import Pruning
 from simcost.perf.speculation import Speculation
 from simcost.record import record
@@ -94,23 +95,36 @@ class ReplicaSpec:
     """Engine whose measurements correct the step time; None = the mean of the engines that were measured."""
     step: GivenStep | None = None
     """Measured step time; None = from the catalog."""
+    images: tuple[ImageTime, ...] = ()
+    """Images that the replica makes, one at a time, in place of tokens: their time by size, in place of `step`. Empty =
+    it makes none."""
     first_token_overhead: Seconds = 0.0
     """Time of each request outside of the engine (HTTP, tokenizer, queues of the frontend), added to TTFT and E2E."""
 
     def __post_init__(self) -> None:
+        self._check_images()
         if not self.on_cpu:
             if self.vcpus is not None or self.memory is not None:
                 raise ValueError("vcpus and memory are of a replica without accelerator; write `accelerator: cpu`")
             return
         if self.vcpus is None or self.memory is None:
             raise ValueError("a replica on CPUs needs its part of a node; write e.g. `vcpus: 4, memory: 8GiB`")
-        if self.step is None:
+        if self.step is None and not self.images:
             raise ValueError("no step time is known on CPUs; write `latency_table`, or a measured `step`")
         levers = {"slice": self.slice, "lora": self.lora, "speculation": self.speculation, "pruning": self.pruning}
         refused = [name for name, lever in levers.items() if lever is not None]
         refused += [name for name in ("tp", "pp", "dp", "ep") if getattr(self, name) > 1]
         if refused:
             raise ValueError(f"a replica on CPUs has no {', '.join(refused)}; leave that out")
+
+    def _check_images(self) -> None:
+        levers = {"step": self.step, "lora": self.lora, "speculation": self.speculation, "kv_tokens": self.kv_tokens}
+        refused = [name for name, lever in levers.items() if lever is not None] if self.images else []
+        if refused:
+            raise ValueError(f"a replica that makes images has no {', '.join(refused)}; leave that out")
+        sizes = [one.size for one in self.images]
+        if twice := [size for size in sizes if sizes.count(size) > 1]:
+            raise ValueError(f"images of {twice[0]} appear twice; give each size one time")
 
     @property
     def on_cpu(self) -> bool:

@@ -19,8 +19,9 @@ from simcost.catalog.facts import Accelerator, HardwareFit, Model
 from simcost.errors import CatalogError
 from simcost.perf.drafting import Drafting, draft_time
 from simcost.perf.factors import LEVELS, Correction, corrected, correction
+from simcost.perf.images import UNIT_S
 from simcost.perf.memory import check_replica, device_of, gemm_rate
-from simcost.perf.replica import GivenStep, ReplicaSpec
+from simcost.perf.replica import GivenStep, Knot, ReplicaSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -206,6 +207,10 @@ def step_source(catalog: Catalog, model: Model, accelerator: Accelerator, spec: 
         spec.speculation.rates(catalog, model)
     if spec.step is not None:
         return spec.step
+    if spec.images:
+        sizes = ", ".join(one.size for one in spec.images)
+        base = (Knot(tokens=0, seconds=0.0), Knot(tokens=1, seconds=UNIT_S))
+        return GivenStep(a=0.0, b=0.0, c=0.0, d=0.0, base=base, source=f"times of images of {sizes}")
     if spec.accelerators > 1 and accelerator.link_bytes_per_s is None:
         raise CatalogError(
             f"the catalog has no link bandwidth of {accelerator.name}, needed for {spec.accelerators} of them in a "

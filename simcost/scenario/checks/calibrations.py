@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from simcost.errors import Fault, InputError
+from simcost.scenario.checks.image_tables import KEY as IMAGE_TABLE
+from simcost.scenario.checks.image_tables import with_image_table
 from simcost.scenario.checks.latency_tables import KEY as LATENCY_TABLE
 from simcost.scenario.checks.latency_tables import with_latency_table
 from simcost.scenario.files import yaml
@@ -27,9 +29,10 @@ def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode
     names: dict[str, None] = {}
 
     def full(node: YamlNode) -> YamlNode:
-        if (table := node.get(LATENCY_TABLE)) is not None and isinstance(table.value, str):
-            names[table.value] = None
-        return with_latency_table(calibrated(node), folder, file, faults)
+        for key in (LATENCY_TABLE, IMAGE_TABLE):
+            if (table := node.get(key)) is not None and isinstance(table.value, str):
+                names[table.value] = None
+        return with_image_table(with_latency_table(calibrated(node), folder, file, faults), folder, file, faults)
 
     def calibrated(node: YamlNode) -> YamlNode:
         if not isinstance(node.value, dict) or "from" not in node.value:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simcost.errors import Fault, InputError
 from simcost.scenario.files.faults import fault_at, shown
-from simcost.scenario.files.nodes import Plain, YamlNode
+from simcost.scenario.files.nodes import Plain, YamlNode, placed
 from simcost.tables.paths import inside
 from simcost.tables.records import Records, read_records
 
@@ -34,8 +34,8 @@ def with_latency_table(replica: YamlNode, folder: Path, file: str, faults: list[
     base: list[Plain] = [{"tokens": size, "seconds": seconds} for size, seconds in knots]
     step: dict[str, Plain] = dict.fromkeys("abcd", 0.0)
     step |= {"base": base, "source": f"latency table {said.value}"}
-    found = {"step": _at(step, said, (*replica.path, "step")), **own}
-    found.setdefault("kv_tokens", _at(_ROOM_TOKENS, said, (*replica.path, "kv_tokens")))
+    found = {"step": placed(step, said, (*replica.path, "step")), **own}
+    found.setdefault("kv_tokens", placed(_ROOM_TOKENS, said, (*replica.path, "kv_tokens")))
     return replace(replica, value=found)
 
 
@@ -86,12 +86,3 @@ def _row(cells: list[str], places: list[int], where: str) -> tuple[int, float]:
     if size < 1 or not isfinite(seconds) or seconds <= 0:
         raise InputError(f"{where}: batch sizes are 1 or more, and seconds above 0, not {','.join(cells)}")
     return size, seconds
-
-
-def _at(value: Plain, place: YamlNode, path: tuple[str | int, ...]) -> YamlNode:
-    """Plain data as if written at a place."""
-    if isinstance(value, dict):
-        return replace(place, value={key: _at(child, place, (*path, key)) for key, child in value.items()}, path=path)
-    if isinstance(value, list):
-        return replace(place, value=[_at(child, place, (*path, i)) for i, child in enumerate(value)], path=path)
-    return replace(place, value=value, path=path)

@@ -10,6 +10,7 @@ from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.scenario.checks.calibrations import with_calibrations
 from simcost.scenario.checks.cpu_checks import shared_memory_faults
 from simcost.scenario.checks.disaggregation_checks import link_faults
+from simcost.scenario.checks.image_checks import forwarded_faults, image_faults
 from simcost.scenario.checks.job_checks import fleet_faults
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
@@ -140,6 +141,7 @@ def _read_services(
     jobs, wrong = (None, []) if trees.jobs is None else _read_pool(trees.jobs, text, path, folder, apart=True)
     faults += wrong
     if not faults:
+        faults += forwarded_faults(services, trees.forwarding, str(path))
         for name, one in services.items():
             shared = {plan for plan, service in trees.sharing if service == name}
             faults += shared_memory_faults(one, shared, str(path))
@@ -195,7 +197,7 @@ def _read_pool(
         each = replace(scenario, plans=tuple(plan for plan in alone if plan is not None))
         faults += input_faults(each, root_of_pools, catalog, folder, file)
     if scenario is not None and not faults:
-        faults += prefix_cache_faults(scenario, root, folder, file)
+        faults += [*prefix_cache_faults(scenario, root, folder, file), *image_faults(scenario, root, file)]
     if scenario is None or catalog is None:
         return None, faults
     loaded = LoadedScenario(

@@ -102,6 +102,8 @@ def json_schema() -> Schema:
     members["ReplicaSpec"]["properties"]["from"] = {"type": "string", "description": calibrated}
     table = "CSV of batch_size and seconds, relative to this file: the time of a batch, in place of `step`."
     members["ReplicaSpec"]["properties"]["latency_table"] = {"type": "string", "description": table}
+    sizes = "CSV of size, steps and seconds, relative to this file: the times of images, in place of `images`."
+    members["ReplicaSpec"]["properties"]["image_table"] = {"type": "string", "description": sizes}
     top = _object(Scenario)
     shared = "Plan fields that all plans share; each plan may override them key by key."
     top["properties"]["defaults"] = {"$ref": "#/$defs/Defaults", "description": shared}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Keys = tuple[str | int, ...]
 """Keys and indices from the top of a file to a value."""
@@ -50,3 +50,13 @@ def items(node: YamlNode | None) -> list[YamlNode]:
 def is_given(node: YamlNode | None) -> bool:
     """True if something was written: not `null`, `{}` or `[]`."""
     return node is not None and node.value is not None and node.value not in ({}, [])
+
+
+def placed(value: Plain, place: YamlNode, path: tuple[str | int, ...]) -> YamlNode:
+    """Plain data as if written at a place."""
+    if isinstance(value, dict):
+        under = {key: placed(child, place, (*path, key)) for key, child in value.items()}
+        return replace(place, value=under, path=path)
+    if isinstance(value, list):
+        return replace(place, value=[placed(child, place, (*path, i)) for i, child in enumerate(value)], path=path)
+    return replace(place, value=value, path=path)

@@ -30,6 +30,7 @@ Short forms:
 - Where a list of mappings is expected, a single mapping stands for a list of one: `workload: {kind: trace, ...}`.
 - `replica: {from: coefficients.yaml}` takes what `simcost calibrate` wrote; fields next to `from` take precedence.
 - `replica: {latency_table: table.csv}` takes the time of a batch from a CSV file of `batch_size,seconds`.
+- `replica: {image_table: table.csv}` takes the times of images from a CSV file of `size,steps,seconds`.
 - `services:` at the top, in place of `workload` and `slo`, lists several models with their requests and targets; each
   plan then says under `services: {NAME: {replica: ..., scaling: ..., buy: ...}}` how it serves each. What the plan says
   itself holds for all of them, and is merged like `defaults:`, key by key.

@@ -42,7 +42,7 @@ class HardwareSpeeds:
     def of(self, variation: Variation, plan: ResolvedPlan) -> Hardware:
         """The hardware of a plan."""
         replica, pool = plan.plan.replica, plan.pool
-        if replica is None or plan.prefill is not None or plan.other_pools:
+        if replica is None or plan.prefill is not None or plan.other_pools or replica.images:
             return Hardware(name="", family="")
         own = (replica.accelerator, pool.accelerators_per_replica, pool.kinds, pool.step.draft)
         family = f"{variation.without('scaling', 'buy', 'replica')} {own}"

@@ -7,6 +7,7 @@ from math import nan
 
 from simcost.catalog import Slice
 from simcost.perf import StepTime
+from simcost.perf.images import ImageTime
 from simcost.plan import Admission, Batching, LeastOutstanding, Router, Startup
 from simcost.plan.autoscaling import Autoscaler
 from simcost.plan.disaggregation import HandOver
@@ -48,6 +49,8 @@ class Pool:
     """Length of the blocks whose hashes requests carry; None = they carry none."""
     adapters: AdapterRules | None = None
     """LoRA adapters that requests ask for; None = for none."""
+    images: tuple[ImageTime, ...] = ()
+    """Times of the images that requests ask for, by size; none = they ask for tokens."""
     starts_utc_s: float = nan
     """Time 0 in seconds since 1970, for policies that look at a calendar."""
     weights_bytes: float = 0.0

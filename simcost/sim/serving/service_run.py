@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simcost.ledger.requests import LatencyLimits, Ledger
+from simcost.perf.images import as_work
 from simcost.rng import stream
 from simcost.sim.clock import clock_for
 from simcost.sim.fleet import Fleet, NodeScheduler, control, interrupt, pulse, record_usage, sample
@@ -97,7 +98,7 @@ class ServiceRun:
         self.plane = DataPlane(
             pool,
             clock,
-            service.arrivals,
+            as_work(service.arrivals, pool.images) if pool.images else service.arrivals,
             limits=self.limits,
             window_ns=self.window_ns,
             windows=ceil(round(horizon_s * NS_PER_S) / self.window_ns),

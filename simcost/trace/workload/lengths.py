@@ -1,5 +1,8 @@
-"""Tokens of prompts and outputs, one class for each law: schema, documentation and behaviour in one place."""
+"""Tokens of prompts and outputs, or sizes and steps of images, one class for each law: schema, documentation and
+behaviour in one place.
+"""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -91,4 +94,58 @@ class RecordedLengths:
         return pairs_in_order(self.trace, folder)
 
 
-TokenLengths = Lengths | UniformLengths | RecordedLengths
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+
+
+def pixels_of(size: str) -> int:
+    """Pixels of a size, `1024x768`. Raises ValueError for a text that is none."""
+    found = _SIZE.fullmatch(size)
+    if found is None:
+        raise ValueError(f"{size!r} is not a size; write width and height in pixels, as 1024x1024")
+    return int(found[1]) * int(found[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageKind:
+    """Images of one size with one number of steps."""
+
+    size: str
+    """Width and height in pixels, as `1024x1024`."""
+    steps: Annotated[int, Ge(1), Le(100_000)]
+    """Denoising steps."""
+    share: Annotated[float, Gt(0)] = 1.0
+    """Share of the requests, relative to the other kinds."""
+
+    def __post_init__(self) -> None:
+        pixels_of(self.size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """One image for each request, of a stated mix of sizes and steps, drawn on its own. The prompt tokens of a request
+    are then the pixels of its image, its output tokens the steps, also in a trace.
+    """
+
+    kind: Literal["images"] = "images"
+    mix: Annotated[tuple[ImageKind, ...], MinLen(1)]
+    """Kinds of images."""
+
+    def kinds(self) -> tuple[list[int], list[int]]:
+        """Pixels and steps of each kind."""
+        return [pixels_of(one.size) for one in self.mix], [one.steps for one in self.mix]
+
+    def drawing(self, folder: Path, rng: "np.random.Generator") -> "Callable[[int], Pairs]":  # noqa: ARG002  # one interface
+        """Sampler of (pixels, steps) pairs."""
+        import numpy as np
+
+        shares = np.array([one.share for one in self.mix])
+        ends, (pixels, steps) = np.cumsum(shares) / shares.sum(), self.kinds()
+
+        def drawn(count: int) -> "Pairs":
+            chosen = np.minimum(np.searchsorted(ends, rng.random(count), side="right"), len(ends) - 1)
+            return np.array(pixels, np.int32)[chosen], np.array(steps, np.int32)[chosen]
+
+        return drawn
+
+
+TokenLengths = Lengths | UniformLengths | RecordedLengths | Images
