@@ -24,7 +24,7 @@ def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, A
     """
     base, catalog = plan.replica, loaded.catalog
     served = loaded.scenario.model_of(plan)
-    if base is None or served is None or base.on_cpu:  # nothing is known of such models elsewhere
+    if base is None or served is None or base.on_cpu or base.images:  # no times of such models are known elsewhere
         return
     model = catalog.model(served)
     provider = plan.buy.offer.partition("/")[0] if isinstance(plan.buy, OnDemand | Spot) else ""

@@ -18,6 +18,7 @@ from simcost.compare.racing import Entrant
 from simcost.errors import InputError
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
+from simcost.perf.images import ImageTime, as_work
 from simcost.plan import Fixed
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.scenario.inputs.model_quality import model_qualities
@@ -68,6 +69,7 @@ class Candidates:
         least_share: Callable[[Plan], float] = lambda _: 1.0,
     ) -> None:
         self._question, self._least_share = question, least_share
+        self._arrivals = arrivals
         self._mixes = [_mix(arrivals, replication) for replication in range(question.seeds)]
         self._outputs = [mix.output_curve() for mix in self._mixes]
         self._bounds: dict[str, list[MixBounds]] = {}
@@ -143,6 +145,9 @@ class Candidates:
         pool, limits = plan.pool, self._question.limits
         key = variation.without("scaling", "buy")
         if key not in self._bounds:
+            mixes = self._mixes
+            if pool.images:
+                mixes = [_mix(self._arrivals, replication, pool.images) for replication in range(len(mixes))]
             self._bounds[key] = [
                 mix_bounds(
                     pool.step,
@@ -154,7 +159,7 @@ class Candidates:
                     ttft_s=limits.ttft_s,
                     tpot_s=limits.tpot_s,
                 )
-                for mix, factor in zip(self._mixes, plan.factors, strict=True)
+                for mix, factor in zip(mixes, plan.factors, strict=True)
             ]
         return self._bounds[key]
 
@@ -168,7 +173,7 @@ class Candidates:
     def _least_tokens(self, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float) -> float:
         """Output tokens of the replicas in a replication, at least: those of the shortest answers that must be good."""
         scenario = self._question.loaded.scenario
-        if scenario.demand is not None or plan.plan.overflow is not None:
+        if scenario.demand is not None or plan.plan.overflow is not None or plan.pool.images:
             return 0.0
         needed = [
             scenario.slo.attainment * max(one.requests - self._unjudged(one, plan, replicas), 0.0) for one in bounds
@@ -255,8 +260,10 @@ def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan, tokens: float) 
     )
 
 
-def _mix(arrivals: Arrivals, replication: int) -> RequestMix:
-    batches = list(arrivals.of(replication))
+def _mix(arrivals: Arrivals, replication: int, images: Sequence[ImageTime] = ()) -> RequestMix:
+    """Tokens of the requests of a replication; of images their time."""
+    requests = arrivals.of(replication)
+    batches = list(as_work(requests, images) if images else requests)
     empty = [np.empty(0, np.int32)]
     return RequestMix.of(
         np.concatenate([batch.prompt_tokens for batch in batches] or empty),

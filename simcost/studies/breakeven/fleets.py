@@ -103,10 +103,12 @@ def requests_of(question: ResolvedScenario) -> Source:
     """Source of the requests.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, or they ask for images.
     """
     if question.source is None:
         raise InputError(f"{question.loaded.path}: has jobs alone, no requests that an API could answer")
+    if any(plan.pool.images for plan in question.plans):
+        raise InputError(f"{question.loaded.path}: requests ask for images, and an API is paid per token here")
     return question.source
 
 
