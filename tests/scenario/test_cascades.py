@@ -48,7 +48,7 @@ def with_chat(rest: str) -> tuple[str, str]:
                 ("  - name: two\n", "  - name: two\n    buy: {offer: aws/g6.12xlarge}\n"),
             ],
             "cascade",
-            "cannot be combined with shared nodes, and 'chat' runs on those of the plan; give it a `buy` of its own",
+            "sends requests from 'chat' to 'search', which share nodes and are simulated together; give one of the two",
         ),
         (
             [CASCADE, (WORKLOAD, WORKLOAD.replace("rate:", "tenant: acme, rate:"))],

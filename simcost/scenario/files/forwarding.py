@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from simcost.errors import Fault, did_you_mean
@@ -36,6 +36,8 @@ def forwarding_of(
         if forwarding is not None and not own:
             result[name] = forwarding
     faults += _cycle_faults(parts, result, file)
+    shared = [] if beside_jobs(plan) else on_nodes_of_plan(plan)
+    faults += _shared_faults(parts, result, shared, file)
     return result
 
 
@@ -51,13 +53,11 @@ def _faults(plan: YamlNode, name: str, said: YamlNode, services: Mapping[str, Ya
         near = did_you_mean(to.value, list(services)) or f"; services are {', '.join(services)}"
         yield fault_at(to, f"{to.value!r} is none of the services{near}", file)
         return
-    shared = on_nodes_of_plan(plan)
-    together = shared if len(shared) > 1 or beside_jobs(plan) else []
+    beside = on_nodes_of_plan(plan) if beside_jobs(plan) else []
     for service in (name, to.value):
-        if service in together:
+        if service in beside:
             message = (
-                f"cannot be combined with shared nodes, and {service!r} runs on those of the plan; give it a `buy` of "
-                "its own"
+                f"cannot be combined with nodes that jobs share, and {service!r} is on them; give it a `buy` of its own"
             )
             yield fault_at(said, message, file)
         for message in _request_faults(service, services.get(service)):
@@ -90,6 +90,36 @@ def _cycle_faults(parts: YamlNode, found: Mapping[str, Forwarding], file: str) -
             node = parts.get(name)
             keys = [one for key in KEYS_OF_FORWARDING if node is not None and (one := node.get(key)) is not None]
             yield fault_at((keys or [parts])[0], f"sends requests from {way}; take one of these out", file)
+
+
+def _shared_faults(
+    parts: YamlNode, found: Mapping[str, Forwarding], shared: Sequence[str], file: str
+) -> Iterator[Fault]:
+    """Services that send requests on to others with which they share nodes, even over others: what shares nodes is
+    simulated together, so that none of it can come after the rest.
+    """
+    for name in (one for one in shared if one in found):
+        for key in KEYS_OF_FORWARDING:
+            rule, node = getattr(found[name], key), parts.get(name)
+            said = None if node is None else node.get(key)
+            reached = set() if rule is None else _reached(rule.to, found) & set(shared) - {name}
+            if said is not None and reached:
+                message = (
+                    f"sends requests from {name!r} to {min(reached)!r}, which share nodes and are simulated "
+                    "together; give one of the two a `buy` of its own"
+                )
+                yield fault_at(said, message, file)
+
+
+def _reached(name: str, found: Mapping[str, Forwarding]) -> set[str]:
+    """A service and all to which its requests may come."""
+    reached, left = set[str](), [name]
+    while left:
+        one = left.pop()
+        if one not in reached:
+            reached.add(one)
+            left += found[one].targets() if one in found else ()
+    return reached
 
 
 def _way_back(name: str, found: Mapping[str, Forwarding]) -> list[str]:

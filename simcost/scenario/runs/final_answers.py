@@ -10,8 +10,8 @@ from simcost.ledger.answers import Answers
 from simcost.scenario.runs.contributions import ServedSide
 from simcost.scenario.runs.forwarding import ForwardedRequests, Ints, numbers_there
 from simcost.scenario.runs.resolve_services import ResolvedServices
-from simcost.scenario.runs.service_stages import Key, Stage, placed
-from simcost.scenario.runs.serving_runs import Arrivals, ServingRun
+from simcost.scenario.runs.service_stages import Key, Stage, StoredService, placed
+from simcost.scenario.runs.serving_runs import Arrivals
 from simcost.scenario.runs.tables import quantiles
 from simcost.scenario.storage.ledgers import ROWS, load_ledger
 from simcost.slo import assess
@@ -56,7 +56,7 @@ class _FinalAnswers:
     """
 
     def __init__(
-        self, runs: Mapping[str, ServingRun], sides: Mapping[str, ServedSide], arrivals: Mapping[str, Arrivals]
+        self, runs: Mapping[str, StoredService], sides: Mapping[str, ServedSide], arrivals: Mapping[str, Arrivals]
     ) -> None:
         self._runs, self._sides = runs, sides
         self._links: dict[str, list[_Link]] = {name: [] for name in runs}

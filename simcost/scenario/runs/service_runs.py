@@ -27,7 +27,7 @@ from simcost.scenario.runs.service_provenance import (
 from simcost.scenario.runs.service_results import of_services
 from simcost.scenario.runs.service_stages import Key, SeparateRun, Stage, list_stages
 from simcost.scenario.runs.serving_runs import Arrivals, serving_ledger
-from simcost.scenario.runs.shared_runs import SharedRun, list_shared_runs, shared_ledger, shared_side
+from simcost.scenario.runs.shared_runs import SharedRun, shared_ledger, shared_side
 from simcost.scenario.runs.tables import RunTables
 
 
@@ -72,9 +72,7 @@ class ServeServices:
 
 def runs_of_services(services: ResolvedServices, folder: Path) -> tuple[list[Stage], list[JobRun]]:
     """The distinct runs of requests by stage, and those of jobs."""
-    stages = list_stages(services, folder)
-    stages[0] += list_shared_runs(services, folder)
-    return stages, list_jobs_of_services(services, folder)
+    return list_stages(services, folder), list_jobs_of_services(services, folder)
 
 
 def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTables]:

@@ -152,7 +152,7 @@ def serving_ledger(
     question: ResolvedScenario, run: ServingRun, arrivals: Arrivals, tell: Callable[[float], None], *, fresh: bool
 ) -> Ledger:
     """The stored ledger, or that of a new simulation."""
-    assessed = keeps_rows(run, arrivals)
+    assessed = keeps_rows(run.replication, arrivals)
     stored = None if fresh else reused(run.folder, load_ledger)
     if stored is not None and (stored.outcomes.rows is not None or not run.with_rows):
         return stored if assessed else without_rows(stored)
@@ -164,9 +164,9 @@ def serving_ledger(
     return kept if assessed else without_rows(kept)
 
 
-def keeps_rows(run: ServingRun, arrivals: Arrivals) -> bool:
+def keeps_rows(replication: int, arrivals: Arrivals) -> bool:
     """True if the percentiles of a run are exact, from the outcome of each request."""
-    return run.replication == 0 and arrivals.expected <= ROWS_UP_TO
+    return replication == 0 and arrivals.expected <= ROWS_UP_TO
 
 
 def replication_seed(seed: int, replication: int) -> int:

@@ -13,9 +13,10 @@ from simcost.plan.shared_nodes import SharedNodes
 from simcost.rng import stream
 from simcost.scenario.runs.bills import PurchasedNodes, as_whole_nodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
+from simcost.scenario.runs.forwarding import ForwardingRun, joined
 from simcost.scenario.runs.resolve import ResolvedPlan, key_of, node_kinds
 from simcost.scenario.runs.resolve_services import ResolvedServices
-from simcost.scenario.runs.serving_runs import ROWS_UP_TO, Arrivals, replication_seed, run_label
+from simcost.scenario.runs.serving_runs import Arrivals, keeps_rows, replication_seed, run_label
 from simcost.scenario.schema.services import Sharing
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import (
@@ -25,6 +26,7 @@ from simcost.scenario.storage.ledgers import (
     save_ledger,
     save_shared_nodes,
     with_rows_in,
+    without_rows,
 )
 from simcost.sim.serving.pool import Pool
 
@@ -40,6 +42,11 @@ class SharedRun:
     replication: int
     folder: Path
     """Of the nodes; that of a service has its number at the end."""
+    incoming: Mapping[str, tuple[ForwardingRun, ...]] = field(default_factory=dict)
+    """Runs of other services that send requests on to those of this one, by service."""
+    with_rows: set[str] = field(default_factory=set)
+    """Services of which the outcome of each request is kept, whatever their number: requests are sent on from it, or to
+    it."""
     plans: list[str] = field(default_factory=list)
     share: float = 0.0
     """Share of it that is done."""
@@ -56,18 +63,32 @@ class SharedRun:
         }
 
 
-def list_shared_runs(services: ResolvedServices, folder: Path) -> list[SharedRun]:
-    """The distinct runs on nodes that services share."""
+Links = Mapping[str, list[tuple[ForwardingRun, ...]] | None]
+"""Requests that are sent on to each service, by replication; None = it neither gets nor sends any."""
+
+
+def list_shared_runs(services: ResolvedServices, folder: Path, links: Mapping[str, Links]) -> list[SharedRun]:
+    """The distinct runs on nodes that services share, of the plans with `links`."""
     runs: dict[str, SharedRun] = {}
     for replication in range(services.first.seeds):
         for plan, plans in services.sharing_plans().items():
-            one = _run(services, plan, plans, replication, folder)
-            runs.setdefault(one.folder.name, one).plans.append(plan)
+            if plan in links:
+                found = {name: of[replication] for name, of in links[plan].items() if of is not None}
+                incoming = {name: sources for name, sources in found.items() if sources}
+                made = _run(services, plan, plans, replication, folder, incoming)
+                one = runs.setdefault(made.folder.name, made)
+                one.plans.append(plan)
+                one.with_rows |= set(found)
     return list(runs.values())
 
 
 def _run(
-    services: ResolvedServices, plan: str, plans: Mapping[str, ResolvedPlan], replication: int, folder: Path
+    services: ResolvedServices,
+    plan: str,
+    plans: Mapping[str, ResolvedPlan],
+    replication: int,
+    folder: Path,
+    incoming: Mapping[str, tuple[ForwardingRun, ...]],
 ) -> SharedRun:
     pools = {name: replace(one.sampled(replication), name=name) for name, one in plans.items()}
     rights = {name: services.loaded.sharing[plan, name] for name in plans}
@@ -88,7 +109,17 @@ def _run(
         limits={name: asdict(one.limits) for name, one in questions.items()},
         **({"tenants": tenants} if tenants else {}),
     )
-    return SharedRun(services=pools, rights=rights, nodes=nodes, replication=replication, folder=folder / key[:32])
+    if incoming:
+        sent = {name: [one.identity() for one in sources] for name, sources in incoming.items()}
+        key = key_of(own=key, incoming=sent)
+    return SharedRun(
+        services=pools,
+        rights=rights,
+        nodes=nodes,
+        replication=replication,
+        folder=folder / key[:32],
+        incoming=incoming,
+    )
 
 
 def _nodes(plan: ResolvedPlan, catalog: Catalog, *, preempt: bool) -> SharedNodes:
@@ -112,8 +143,9 @@ def shared_ledger(
     fresh: bool,
 ) -> SharedLedger:
     """The stored ledgers, or those of a new simulation."""
-    if not fresh and (stored := reused(run.folder, lambda folder: _stored(run, folder))) is not None:
-        return stored
+    stored = None if fresh else reused(run.folder, lambda folder: _stored(run, folder))
+    if stored is not None and all(stored.services[name].outcomes.rows is not None for name in run.with_rows):
+        return _assessed(stored, run, arrivals)
     folders = run.folders()
     with ExitStack() as stack:  # the folder of the nodes comes last: it says that all are there
         draft = stack.enter_context(whole_folder(run.folder))
@@ -123,7 +155,16 @@ def shared_ledger(
             save_ledger(ledger, drafts[name])
         save_shared_nodes(found, draft)
     kept = {name: with_rows_in(ledger, folders[name]) for name, ledger in found.services.items()}
-    return replace(found, services=kept)
+    return _assessed(replace(found, services=kept), run, arrivals)
+
+
+def _assessed(ledger: SharedLedger, run: SharedRun, arrivals: Mapping[str, Arrivals]) -> SharedLedger:
+    """The ledgers, without the outcome of each request where it was kept to be sent on alone."""
+    services = {
+        name: one if keeps_rows(run.replication, arrivals[name]) else without_rows(one)
+        for name, one in ledger.services.items()
+    }
+    return replace(ledger, services=services)
 
 
 def _stored(run: SharedRun, folder: Path) -> SharedLedger:
@@ -142,11 +183,11 @@ def _simulate(
     asked = []
     for name, pool in run.services.items():
         question, incoming, rights = services.questions[name], arrivals[name], run.rights[name]
-        kept = run.replication == 0 and incoming.expected <= ROWS_UP_TO
+        kept = name in run.with_rows or keeps_rows(run.replication, incoming)
         asked.append(
             Service(
                 pool=pool,
-                arrivals=incoming.of(run.replication),
+                arrivals=joined(incoming.of(run.replication), run.incoming.get(name, ())),
                 limits=question.limits,
                 tenants=question.tenants,
                 rows=drafts[name] / ROWS if kept else None,

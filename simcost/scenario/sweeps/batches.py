@@ -100,7 +100,7 @@ class _Shared:
             for path in self._folder.iterdir():
                 path.unlink()
         if key not in self._ledgers:  # plans that differ in money alone share it
-            rows = self._folder / f"{key}.parquet" if keeps_rows(run, settled.arrivals) else None
+            rows = self._folder / f"{key}.parquet" if keeps_rows(run.replication, settled.arrivals) else None
             self._ledgers[key] = simulated(settled.question, run, settled.arrivals, tell, rows=rows)
         return self._ledgers[key]
 
