@@ -26,6 +26,8 @@ from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import AdapterRules, Pool
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 HORIZON = 10**9
 SALT = 77
 

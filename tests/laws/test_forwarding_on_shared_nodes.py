@@ -9,6 +9,8 @@ from support.scenarios import write
 from simcost.scenario.checks.load import find_faults, load_with_services
 from simcost.scenario.runs.run import run
 
+pytestmark = pytest.mark.slow
+
 TEXT = """\
 scenario: cascade
 horizon: 10min
