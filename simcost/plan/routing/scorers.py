@@ -124,7 +124,7 @@ class SessionAffinity(ScorerRules):
     by_session: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoraAffinity(ScorerRules):
     """1 where requests with the adapter of this one run, else .8 where an adapter more than those of running and
     waiting requests finds a slot, else .6 where requests with it wait, else 0. Needs requests that ask for adapters.

@@ -105,7 +105,7 @@ def pixels_of(size: str) -> int:
     return int(found[1]) * int(found[2])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ImageKind:
     """Images of one size with one number of steps."""
 
@@ -120,7 +120,7 @@ class ImageKind:
         pixels_of(self.size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Images:
     """One image for each request, of a stated mix of sizes and steps, drawn on its own. The prompt tokens of a request
     are then the pixels of its image, its output tokens the steps, also in a trace.
