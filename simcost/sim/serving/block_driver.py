@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,11 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.layout import NIL, Ints, State
-from simcost.sim.serving.engine.prefix_index import Prefixes
 from simcost.sim.serving.pool import Pool
+from simcost.trace.requests.batch import RequestBatch
+
+if TYPE_CHECKING:
+    from simcost.sim.serving.client_driver import ReturningClients
 
 _BLOCK_TOKENS = 16
 _ENTRIES_PER_SEQUENCE = 64
@@ -42,7 +46,7 @@ def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> Bl
         slots=np.zeros((slots, blk.SLOT), np.int64),
         phases=np.zeros((slots, size), np.int64),
         pieces=np.zeros((slots, blocks + 2 if cached else 1, blk.PIECE), np.int64),
-        buckets=np.full((slots, 1 << (2 * keys).bit_length() if cached else 1), NIL, np.int64),
+        buckets=np.full((slots, 1 << keys.bit_length() if cached else 1), NIL, np.int64),
         entries=np.zeros(
             (slots, _ENTRIES_PER_SEQUENCE * pool.batching.max_num_seqs if cached else 1, blk.ENTRY), np.int64
         ),
@@ -100,10 +104,27 @@ def empty_slot(state: BlockState, slot: int) -> None:
     state.buckets[slot] = NIL
 
 
-def with_hashes(state: BlockState, index: Prefixes) -> BlockState:
-    """The same with the hashes of the requests that come next."""
+def take_hashes(state: BlockState, clients: ReturningClients, batch: RequestBatch) -> BlockState:
+    """The same with the hashes of the requests that come next, of which the clients are told."""
+    clients.take(batch, state, partial(_move_hashes, state))
+    index = clients.index.state
     state.cached[blk.BASE] = index.totals[prefix_index.BASE]
     return _with(state, store=index.store)
+
+
+def _move_hashes(state: BlockState, first: int) -> Ints:
+    """Hashes of all pieces, which from now on are in the store one after the other up to just before place `first`."""
+    keys, used = int(state.rules[blk.KEY_BLOCKS]), state.slots[:, blk.PIECES_USED]
+    pieces = state.pieces[:, 1 : int(used.max()) + 1]
+    slots, rows = np.nonzero((pieces[:, :, blk.HASH_AT] != blk.ONE_KEY) & (np.arange(pieces.shape[1]) < used[:, None]))
+    found = pieces[slots, rows]
+    lengths = (found[:, blk.STOP] - 1) // keys - found[:, blk.START] // keys + 1
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    old = np.repeat(found[:, blk.HASH_AT] - (ends - lengths), lengths) + np.arange(total)
+    pieces[slots, rows, blk.HASH_AT] = first - total + ends - lengths
+    hashes: Ints = state.store[old - state.cached[blk.BASE]]
+    return hashes
 
 
 def more_slots(state: BlockState, count: int) -> BlockState:
@@ -125,11 +146,17 @@ def _longer(array: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
 
 
 def check_entries(state: BlockState) -> None:
-    """Refuse a run in which a request held more separate pieces of the cache than there is room to note.
+    """Refuse a run in which a request held more separate pieces of the cache than there is room to note, or in which
+    equal hashes came after different ones.
 
     Raises:
         RunError: such a run.
     """
+    if state.cached[blk.OVERFLOW] == blk.NOT_NESTED:
+        raise RunError(
+            "prefix_hashes of two requests are equal at a block and differ before it; a hash must stand for its block "
+            "and all blocks before it"
+        )
     if state.cached[blk.OVERFLOW]:
         raise RunError(
             "the prefix cache fell into more pieces than can be noted; give longer `block_tokens`, or more max_num_seqs"

@@ -34,6 +34,7 @@ class PrefixIndex:
 
     def __init__(self, pool: Pool) -> None:
         rules, capacity = np.zeros(prefix_index.RULES, np.int64), 1
+        self._room = _NONE
         self._keeps_hashes = pool.prefix_cache is not None and pool.prefix_block_tokens is not None
         found = _scorer(pool)
         if found is not None and pool.prefix_block_tokens is not None:
@@ -74,18 +75,26 @@ class PrefixIndex:
         self.state.tables[slot] = NIL
         self.state.ends[slot] = _ends(1)[0]
 
-    def take(self, batch: RequestBatch, live: Ints) -> Ints:
-        """Store the hashes of a batch, and forget those that no `live` reference needs; the references of the batch."""
+    def take(self, batch: RequestBatch, live: Ints, cached: Callable[[int], Ints] | None) -> Ints:
+        """Store the hashes of a batch, and forget those that no `live` reference needs; the references of the batch.
+
+        `cached` moves the hashes that engines have cached to just before the place that it is called with, now and
+        then, and returns them; None = they keep none.
+        """
         if not (self.asked or self._keeps_hashes) or batch.prefix is None:
             return _NONE
         totals, store = self.state.totals, self.state.store
         end = int(totals[prefix_index.BASE]) + len(store)
-        live = live[live & _LONGEST > 0]
-        oldest = min(int(live.min(initial=end << prefix_index.LENGTH_BITS)) >> prefix_index.LENGTH_BITS, end)
-        kept = store[oldest - int(totals[prefix_index.BASE]) :]
-        totals[prefix_index.BASE] = oldest
         lengths, hashes = batch.prefix_hashes()
-        self.state = self.state._replace(store=np.concatenate([kept, hashes]))
+        if cached is None or len(store) + len(hashes) > len(self._room):
+            live = live[live & _LONGEST > 0]
+            oldest = min(int(live.min(initial=end << prefix_index.LENGTH_BITS)) >> prefix_index.LENGTH_BITS, end)
+            moved = _NONE if cached is None else cached(oldest)
+            store = np.concatenate([moved, store[oldest - int(totals[prefix_index.BASE]) :]])
+            totals[prefix_index.BASE] = oldest - len(moved)
+            self._room = np.concatenate([store, np.empty(len(store) + len(hashes), np.int64)])
+        self._room[len(store) : len(store) + len(hashes)] = hashes
+        self.state = self.state._replace(store=self._room[: len(store) + len(hashes)])
         starts = end + np.concatenate([[0], np.cumsum(lengths)[:-1]])
         return (starts << prefix_index.LENGTH_BITS) | np.minimum(lengths, _LONGEST)
 
@@ -171,8 +180,10 @@ class ReturningClients:
         self.index.open(slot)
         self.state = self.state._replace(prefixes=self.index.state)
 
-    def take(self, batch: RequestBatch, engine: State) -> None:
-        """Know the priorities, prefixes, tenants and adapters of the requests that come next."""
+    def take(self, batch: RequestBatch, engine: State, cached: Callable[[int], Ints] | None = None) -> None:
+        """Know the priorities, prefixes, tenants and adapters of the requests that come next; `cached` as in
+        `PrefixIndex.take`.
+        """
         self._know(batch.priority)
         if self._knows_tenants:
             self._tenants = _read_only(batch.tenants())
@@ -183,7 +194,7 @@ class ReturningClients:
         k = (mine[retries.RING_HEAD] + np.arange(mine[retries.RING_COUNT])) & (len(self.state.ring) - 1)
         again = self.state.heap[: mine[retries.HEAP_COUNT], retries.PREFIX]
         live = np.concatenate([inside, self.state.ring[k, retries.PREFIX], again])
-        self._references = self.index.take(batch, live)
+        self._references = self.index.take(batch, live, cached)
         self.state = self.state._replace(prefixes=self.index.state)
 
     def _know(self, priorities: npt.NDArray[np.int16] | None) -> None:

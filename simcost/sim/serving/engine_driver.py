@@ -304,11 +304,12 @@ class DataPlane:
     def _take(self, following: RequestBatch | None) -> None:
         if self.clients is not None and following is not None:
             overtaken = self.clients.overtaken
-            self.clients.take(following, self.state)
-            if self.blocks is not None:
-                from simcost.sim.serving.block_driver import with_hashes
+            if self.blocks is None:
+                self.clients.take(following, self.state)
+            else:
+                from simcost.sim.serving.block_driver import take_hashes
 
-                self.state = with_hashes(self.blocks, self.clients.index.state)
+                self.state = take_hashes(self.blocks, self.clients, following)
             self.state.replicas[:, col.RETURNED] += self.clients.overtaken - overtaken
         self._final = following is None
         batch, self._next = following or NO_REQUESTS, 0

@@ -4,14 +4,24 @@ Blocks that nobody holds but that have a key stay cached until they are taken: t
 a sequence before its beginning. Blocks without a key are taken before all others.
 """
 
-import numpy as np
-
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index
+from simcost.sim.serving.engine.block_pieces import (
+    cut,
+    enter,
+    evict,
+    find_piece,
+    hash_at,
+    hashed,
+    hold_piece,
+    insert_idle,
+    last_piece,
+    new_piece,
+    take_out_idle,
+)
 from simcost.sim.serving.engine.block_state import BlockState
-from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NEVER, NIL
 from simcost.sim.serving.engine.prefix_index import LENGTH_BITS, Prefixes
 
@@ -28,11 +38,6 @@ def blocks_of(s: BlockState, tokens: int) -> int:
 
 
 @inlined
-def _hashed(number: int) -> int:
-    return int(np.int64(splitmix64(number)))
-
-
-@inlined
 def _shared_end(s: BlockState, x: int) -> int:
     """The place from which on only request x itself knows what its blocks hold."""
     node, content = s.nodes[x], s.rules[blk.CONTENT]
@@ -43,39 +48,34 @@ def _shared_end(s: BlockState, x: int) -> int:
 
 
 @inlined
-def _key_at(s: BlockState, x: int, place: int) -> tuple[int, int]:
-    """Key of a block of request x, and the place where that of the next key begins."""
+def _key_at(s: BlockState, x: int, place: int) -> tuple[int, int, int]:
+    """Key of a block of request x, where its hash is in the store or ONE_KEY, and the place where others begin."""
     node, rules = s.nodes[x], s.rules
-    if rules[blk.CONTENT] == blk.HASHES and place < _shared_end(s, x):
-        k = place // rules[blk.KEY_BLOCKS]
-        start = (node[col.PREFIX] >> LENGTH_BITS) - s.cached[blk.BASE]
-        return s.store[start + k], (k + 1) * rules[blk.KEY_BLOCKS]
+    if rules[blk.CONTENT] == blk.HASHES:
+        end = _shared_end(s, x)
+        if place < end:
+            at = (node[col.PREFIX] >> LENGTH_BITS) + place // rules[blk.KEY_BLOCKS]
+            return s.store[at - s.cached[blk.BASE]], at, end
     if rules[blk.CONTENT] == blk.SESSIONS and node[col.SESSION] != NIL:
         if place < rules[blk.SYSTEM_BLOCKS]:
-            return _SYSTEM, rules[blk.SYSTEM_BLOCKS]
-        return _hashed(node[col.SESSION] ^ _SESSION), NEVER
-    return _hashed(node[col.REQUEST] ^ _OWN), NEVER
+            return _SYSTEM, blk.ONE_KEY, rules[blk.SYSTEM_BLOCKS]
+        return hashed(node[col.SESSION] ^ _SESSION), blk.ONE_KEY, NEVER
+    return hashed(node[col.REQUEST] ^ _OWN), blk.ONE_KEY, NEVER
 
 
 @inlined
-def _bucket_of(s: BlockState, key: int) -> int:
-    return _hashed(key) & (s.buckets.shape[1] - 1)
-
-
-@inlined
-def _find(s: BlockState, r: int, key: int, place: int, limit: int) -> tuple[int, int]:
-    """The oldest piece that has the block of this key and place, and up to where it answers; NIL = none has it."""
-    pieces = s.pieces[r]
-    p = s.buckets[r, _bucket_of(s, key)]
-    while p != NIL:
-        if pieces[p, blk.KEY] == key:
-            start = pieces[p, blk.START]
-            if start <= place < pieces[p, blk.STOP]:
-                return p, min(pieces[p, blk.STOP], limit)
-            if start > place:
-                limit = min(limit, start)  # from there on an older one answers
-        p = pieces[p, blk.IN_BUCKET]
-    return NIL, place
+def _find_next(s: BlockState, r: int, x: int, first: int, place: int, most: int) -> tuple[int, int, int]:
+    """As `_find` for a block of request x, among the pieces that begin as that with the block before, else with this
+    one; and the first key of these.
+    """
+    key, at, end = _key_at(s, x, place)
+    if at == blk.ONE_KEY:
+        first = key
+    while True:
+        p, until = find_piece(s, r, first, at, place, min(end, most))
+        if p != NIL or first == key:
+            return p, until, first
+        first = key
 
 
 @inlined
@@ -87,9 +87,9 @@ def look_up(s: BlockState, r: int, x: int, length: int) -> tuple[int, int]:
     place, held = 0, 0
     if s.rules[blk.CONTENT] in (blk.HASHES, blk.SESSIONS):
         most = (length - 1) // s.rules[blk.BLOCK_TOKENS]
+        first, _at, _end = _key_at(s, x, 0)
         while place < most:
-            key, end = _key_at(s, x, place)
-            p, until = _find(s, r, key, place, min(end, most))
+            p, until, first = _find_next(s, r, x, first, place, most)
             if p == NIL:
                 break
             if s.pieces[r, p, blk.HOLDERS] > 0:
@@ -113,88 +113,6 @@ def look_up_everywhere(s: BlockState, p: Prefixes, x: int) -> None:
 
 
 @inlined
-def _insert(s: BlockState, r: int, p: int, after: int) -> None:
-    """Put piece p, that nobody holds, before `after` in the order of eviction; before piece 0: as the last."""
-    pieces = s.pieces[r]
-    before = pieces[after, blk.LESS_RECENT]
-    pieces[p, blk.LESS_RECENT], pieces[p, blk.MORE_RECENT] = before, after
-    pieces[before, blk.MORE_RECENT] = p
-    pieces[after, blk.LESS_RECENT] = p
-
-
-@inlined
-def _take_out(s: BlockState, r: int, p: int) -> None:
-    """Piece p leaves the order of eviction."""
-    pieces = s.pieces[r]
-    before, after = pieces[p, blk.LESS_RECENT], pieces[p, blk.MORE_RECENT]
-    pieces[before, blk.MORE_RECENT] = after
-    pieces[after, blk.LESS_RECENT] = before
-
-
-@inlined
-def _new_piece(s: BlockState, r: int, key: int, start: int, stop: int, holders: int) -> int:
-    slot, pieces = s.slots[r], s.pieces[r]
-    p = slot[blk.PIECE_SPARE]
-    if p != NIL:
-        slot[blk.PIECE_SPARE] = pieces[p, blk.REST]
-    else:
-        slot[blk.PIECES_USED] += 1
-        p = slot[blk.PIECES_USED]
-    pieces[p, blk.KEY] = key
-    pieces[p, blk.START], pieces[p, blk.STOP] = start, stop
-    pieces[p, blk.HOLDERS] = holders
-    pieces[p, blk.IN_BUCKET] = blk.UNMAPPED
-    pieces[p, blk.REST] = NIL
-    return p
-
-
-@inlined
-def _map(s: BlockState, r: int, p: int) -> None:
-    """Let piece p be found, after the older ones of its bucket."""
-    pieces = s.pieces[r]
-    bucket = _bucket_of(s, pieces[p, blk.KEY])
-    pieces[p, blk.IN_BUCKET] = NIL
-    q = s.buckets[r, bucket]
-    if q == NIL:
-        s.buckets[r, bucket] = p
-        return
-    while pieces[q, blk.IN_BUCKET] != NIL:
-        q = pieces[q, blk.IN_BUCKET]
-    pieces[q, blk.IN_BUCKET] = p
-
-
-@inlined
-def _forget(s: BlockState, r: int, p: int) -> None:
-    """Piece p, out of all lists but its bucket, is no more."""
-    pieces, slot = s.pieces[r], s.slots[r]
-    if pieces[p, blk.IN_BUCKET] != blk.UNMAPPED:
-        bucket = _bucket_of(s, pieces[p, blk.KEY])
-        q = s.buckets[r, bucket]
-        if q == p:
-            s.buckets[r, bucket] = pieces[p, blk.IN_BUCKET]
-        else:
-            while pieces[q, blk.IN_BUCKET] != p:
-                q = pieces[q, blk.IN_BUCKET]
-            pieces[q, blk.IN_BUCKET] = pieces[p, blk.IN_BUCKET]
-    pieces[p, blk.REST] = slot[blk.PIECE_SPARE]
-    slot[blk.PIECE_SPARE] = p
-
-
-@lean
-def _evict(s: BlockState, r: int, count: int) -> None:
-    pieces = s.pieces[r]
-    while count > 0:
-        p = pieces[0, blk.MORE_RECENT]
-        length = pieces[p, blk.STOP] - pieces[p, blk.START]
-        if length > count:
-            pieces[p, blk.STOP] -= count
-            return
-        _take_out(s, r, p)
-        _forget(s, r, p)
-        count -= length
-
-
-@inlined
 def take(s: BlockState, r: int, count: int) -> None:
     """Take so many blocks, which are there, out of the free ones."""
     slot = s.slots[r]
@@ -202,72 +120,78 @@ def take(s: BlockState, r: int, count: int) -> None:
     fresh = min(count, slot[blk.FRESH])
     slot[blk.FRESH] -= fresh
     if count > fresh:
-        _evict(s, r, count - fresh)
-
-
-@lean
-def _split(s: BlockState, r: int, p: int, place: int) -> int:
-    """The blocks of piece p from `place` on become a piece of their own."""
-    pieces = s.pieces[r]
-    q = _new_piece(s, r, pieces[p, blk.KEY], place, pieces[p, blk.STOP], pieces[p, blk.HOLDERS])
-    pieces[q, blk.REST] = pieces[p, blk.REST]
-    pieces[q, blk.IN_BUCKET] = pieces[p, blk.IN_BUCKET]
-    pieces[p, blk.IN_BUCKET] = q
-    pieces[p, blk.REST] = q
-    pieces[p, blk.STOP] = place
-    if pieces[p, blk.HOLDERS] == 0:
-        _insert(s, r, q, p)
-    return q
-
-
-@inlined
-def _hold(s: BlockState, r: int, x: int, p: int) -> None:
-    """Note that request x holds piece p, which follows those that it holds already."""
-    pieces, entries, slot = s.pieces[r], s.entries[r], s.slots[r]
-    e = s.nodes[x, blk.TABLE]
-    if e != NIL:
-        q = entries[e, blk.LAST_PIECE]
-        while pieces[q, blk.STOP] != entries[e, blk.UNTIL]:
-            q = pieces[q, blk.REST]
-        rest = pieces[q, blk.REST]
-        if rest in (p, NIL) or pieces[q, blk.HOLDERS] == 1:  # no other's chain goes on from there in another way
-            pieces[q, blk.REST] = p
-            entries[e, blk.LAST_PIECE] = p
-            entries[e, blk.UNTIL] = pieces[p, blk.STOP]
-            return
-    before, e = e, slot[blk.ENTRY_SPARE]
-    if e != NIL:
-        slot[blk.ENTRY_SPARE] = entries[e, blk.BEFORE]
-    elif slot[blk.ENTRIES_USED] == len(entries):
-        s.cached[blk.OVERFLOW] = 1
-        return
-    else:
-        e = slot[blk.ENTRIES_USED]
-        slot[blk.ENTRIES_USED] += 1
-    entries[e, blk.FIRST_PIECE] = entries[e, blk.LAST_PIECE] = p
-    entries[e, blk.UNTIL] = pieces[p, blk.STOP]
-    entries[e, blk.BEFORE] = before
-    s.nodes[x, blk.TABLE] = e
+        evict(s, r, count - fresh)
 
 
 @lean
 def claim(s: BlockState, r: int, x: int, count: int) -> None:
     """Request x holds its first `count` blocks, which are cached."""
     pieces, place = s.pieces[r], 0
+    first, _at, _end = _key_at(s, x, 0)
     while place < count:
-        key, end = _key_at(s, x, place)
-        p, until = _find(s, r, key, place, min(end, count))
+        p, until, first = _find_next(s, r, x, first, place, count)
+        if p == NIL:
+            s.cached[blk.OVERFLOW] = blk.NOT_NESTED
+            return
         if pieces[p, blk.START] < place:
-            p = _split(s, r, p, place)
+            cut(s, r, p, place)
+            p = pieces[p, blk.REST]
         if pieces[p, blk.STOP] > until:
-            _split(s, r, p, until)
+            cut(s, r, p, until)
         if pieces[p, blk.HOLDERS] == 0:
-            _take_out(s, r, p)
+            take_out_idle(s, r, p)
             s.slots[r, blk.FREE] -= until - place
         pieces[p, blk.HOLDERS] += 1
-        _hold(s, r, x, p)
+        hold_piece(s, r, x, p)
         place = until
     s.nodes[x, blk.STORED] = count
+
+
+@inlined
+def _stop_of_alike(s: BlockState, r: int, x: int, place: int, full: int) -> int:
+    """The place up to which another has the blocks of request x from `place` on, and begins there too from now on."""
+    e = s.nodes[x, blk.TABLE]
+    if e != NIL:
+        first = s.pieces[r, last_piece(s, r, e), blk.KEY]
+    else:
+        first, _at, _end = _key_at(s, x, place)
+    p, until, first = _find_next(s, r, x, first, place, full)
+    if p != NIL and s.pieces[r, p, blk.START] < place:
+        cut(s, r, p, place)
+    return until
+
+
+@inlined
+def _lengthen(s: BlockState, r: int, x: int, place: int, stop: int) -> bool:
+    """Let the last piece of request x go on to `stop`, if it alone holds that, and it has the hashes of x."""
+    e = s.nodes[x, blk.TABLE]
+    if e == NIL:
+        return False
+    _key, at, _end = _key_at(s, x, place)
+    q = last_piece(s, r, e)
+    piece = s.pieces[r, q]
+    if piece[blk.HOLDERS] != 1 or piece[blk.HASH_AT] == blk.ONE_KEY or hash_at(s, r, q, place) != at:
+        return False
+    piece[blk.STOP] = s.entries[r, e, blk.UNTIL] = stop
+    s.entries[r, e, blk.LAST_PIECE] = q
+    return True
+
+
+@lean
+def _store(s: BlockState, r: int, x: int, place: int, full: int) -> None:
+    while place < full:
+        key, at, end = _key_at(s, x, place)
+        stop = min(end, full)
+        if at != blk.ONE_KEY:
+            alike = _stop_of_alike(s, r, x, place, stop)
+            if alike == place and _lengthen(s, r, x, place, stop):
+                break
+            stop = stop if alike == place else alike
+        p = new_piece(s, r, key, at, place, stop, 1)
+        enter(s, r, p)
+        hold_piece(s, r, x, p)
+        place = stop
+    s.nodes[x, blk.STORED] = full
 
 
 @inlined
@@ -275,14 +199,8 @@ def store(s: BlockState, r: int, x: int, tokens: int) -> None:
     """Blocks that are full with the first `tokens` of request x can be found from now on, where others may ask."""
     if s.rules[blk.CONTENT] in (blk.HASHES, blk.SESSIONS):
         place, full = s.nodes[x, blk.STORED], min(tokens // s.rules[blk.BLOCK_TOKENS], _shared_end(s, x))
-        while place < full:
-            key, end = _key_at(s, x, place)
-            stop = min(end, full)
-            p = _new_piece(s, r, key, place, stop, 1)
-            _map(s, r, p)
-            _hold(s, r, x, p)
-            place = stop
-        s.nodes[x, blk.STORED] = place
+        if place < full:
+            _store(s, r, x, place, full)
 
 
 @inlined
@@ -294,7 +212,7 @@ def _let_go(s: BlockState, r: int, e: int) -> None:
         pieces[p, blk.HOLDERS] -= 1
         if pieces[p, blk.HOLDERS] == 0:
             s.slots[r, blk.FREE] += pieces[p, blk.STOP] - pieces[p, blk.START]
-            _insert(s, r, p, latest)
+            insert_idle(s, r, p, latest)
             latest = p
         if pieces[p, blk.STOP] == until:
             return
@@ -314,11 +232,11 @@ def release(s: BlockState, r: int, x: int, computed: int, status: int) -> None:
     slot[blk.FRESH] += held - max(full, place)
     latest = 0
     while place < full:
-        key, end = _key_at(s, x, place)
-        p = _new_piece(s, r, key, place, min(end, full), 0)
+        key, at, end = _key_at(s, x, place)
+        p = new_piece(s, r, key, at, place, min(end, full), 0)
         if status == blk.RETURNS or _shared_end(s, x) > place:
-            _map(s, r, p)
-        _insert(s, r, p, latest)
+            enter(s, r, p)
+        insert_idle(s, r, p, latest)
         latest, place = p, min(end, full)
     e = s.nodes[x, blk.TABLE]
     while e != NIL:

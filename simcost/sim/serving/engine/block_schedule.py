@@ -27,10 +27,9 @@ def length_of(s: BlockState, x: int) -> int:
 
 
 @inlined
-def new_blocks(s: BlockState, r: int, step: int) -> int:
-    """Blocks that the decoding requests of replica r take for their `step`-th step from now on, the first being 0."""
-    size = s.rules[blk.BLOCK_TOKENS]
-    return s.phases[r, (1 - s.replicas[r, col.DECODED_STEPS] - step) % size]
+def phase_of(s: BlockState, r: int) -> int:
+    """Phase of the requests of replica r that take a block for their next step; for each further step, one less."""
+    return (1 - s.replicas[r, col.DECODED_STEPS]) % s.rules[blk.BLOCK_TOKENS]
 
 
 @inlined
@@ -328,7 +327,7 @@ def schedule(s: BlockState, r: int) -> tuple[bool, int, int, int, int]:
     if rules[blk.LONG_PREFILL] > 0 and rep[col.RUNNING] + rep[col.WAITING] >= 2:
         threshold = rules[blk.LONG_PREFILL]
     together = rules[blk.LONG_PREFILL] == 0 or s.slots[r, blk.PREFILLS] == 0
-    count, before = new_blocks(s, r, 0), s.totals[col.PREEMPTIONS]
+    count, before = s.phases[r, phase_of(s, r)], s.totals[col.PREEMPTIONS]
     if together and _room_to_grow(s, r, count):
         budget = _grow_together(s, r, count)
     else:

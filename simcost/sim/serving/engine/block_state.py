@@ -1,8 +1,11 @@
 """The memory of the engine with KV blocks: the columns and arrays that it has beside those of `layout`.
 
-A *piece* is a run of consecutive blocks that one request computed and that have the same key; block j of the key is the
-j-th of the sequence, so that equal key and place mean equal content. Blocks without a key are a number only. A request
-holds pieces by *entries*: chains of pieces, of which each one says which follows.
+A *piece* is a run of consecutive blocks that one request computed: of hashes that follow each other in the store, or of
+one key, whose block j is the j-th of the sequence. Equal key and place mean equal content up to there. Blocks without
+a key are a number only. A request holds pieces by *entries*: chains of pieces, of which each one says which follows.
+
+A piece is found by the key of its first block. Pieces of hashes that have a block in common begin at the same place:
+where one is cut, all with that block are cut.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,8 +35,10 @@ NO_CACHE, HASHES, SESSIONS, STATED_SHARE = range(4)
 MILLION = 1_000_000
 
 # Counters of all slots. BASE: the place of the first hash in the store; LOOKED_UP, HIT: tokens of first admissions;
-# HIT_PAIRS: the sum of the squares of the latter; OVERFLOW: a request holds more pieces than can be noted.
+# HIT_PAIRS: the sum of the squares of the latter; OVERFLOW: a request holds more pieces than can be noted, or
+# NOT_NESTED: a hash came after two different ones.
 BASE, LOOKED_UP, HIT, HIT_PAIRS, OVERFLOW = range(5)
+NOT_NESTED = 2
 DISK_LOADS, LINK_LOADS, LOAD_TIME = range(5, 8)
 TOTALS = 8
 
@@ -56,12 +61,14 @@ RUNNING_WITH, IN_MEMORY, IN_SLOT, SEEN_WITH = range(4)
 ADAPTER_AT = 4
 NOT_SEEN, SEEN_WAITING, SEEN_RUNNING = range(3)
 
-# Columns of a piece: places of its first block and of the one after its last; requests that hold it; its neighbours
-# among those that nobody holds, from the one to be evicted first; the next in its bucket, or UNMAPPED; the one that
-# follows in the chains that go on. Piece 0 of a slot is both ends of the list of those that nobody holds.
-KEY, START, STOP, HOLDERS, LESS_RECENT, MORE_RECENT, IN_BUCKET, REST = range(8)
-PIECE = 8
+# Columns of a piece: the key of its first block; places of that and of the one after its last; requests that hold it;
+# its neighbours among those that nobody holds, from the one to be evicted first; the next in its bucket, or UNMAPPED;
+# the one that follows in the chains that go on; where its first hash is in the store, or ONE_KEY. Piece 0 of a slot is
+# both ends of the list of those that nobody holds.
+KEY, START, STOP, HOLDERS, LESS_RECENT, MORE_RECENT, IN_BUCKET, REST, HASH_AT = range(9)
+PIECE = 9
 UNMAPPED = -2
+ONE_KEY = -(1 << 62)
 
 # Columns of an entry: the first piece of the chain, one near its end, the place where it ends; the entry before.
 FIRST_PIECE, LAST_PIECE, UNTIL, BEFORE = range(4)
@@ -102,7 +109,7 @@ class Blocks:
     adapters: Ints
     """[slot, adapter, ADAPTER_AT]"""
     store: Ints
-    """Hashes of the prompts of requests that are not over, one after the other."""
+    """Hashes of pieces, and of the prompts of requests that are not over, one after the other."""
 
 
 if TYPE_CHECKING:

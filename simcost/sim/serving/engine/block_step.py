@@ -11,7 +11,7 @@ from simcost.sim.serving.engine.block_schedule import (
     find_prefilling,
     goes_before,
     length_of,
-    new_blocks,
+    phase_of,
     schedule,
     stop_running,
 )
@@ -38,9 +38,10 @@ def _blocks_in_run(s: BlockState, r: int, steps: int) -> int:
     """Blocks that decoding requests take in a run of so many steps after the first of them."""
     size = s.rules[blk.BLOCK_TOKENS]
     turns, rest = (steps - 1) // size, (steps - 1) % size
-    count = turns * s.replicas[r, col.DECODING]
-    for k in range(1, rest + 1):
-        count += new_blocks(s, r, k)
+    count, phase = turns * s.replicas[r, col.DECODING], phase_of(s, r)
+    for _ in range(rest):
+        phase = (size if phase == 0 else phase) - 1
+        count += s.phases[r, phase]
     return count
 
 
@@ -50,10 +51,11 @@ def _steps_with_blocks(s: BlockState, r: int, most: int) -> int:
     size, seqs, free = s.rules[blk.BLOCK_TOKENS], s.replicas[r, col.DECODING], s.slots[r, blk.FREE]
     if seqs * ((most + size - 1) // size) <= free:
         return most
-    steps = 1 + free // seqs * size
+    steps, phase = 1 + free // seqs * size, phase_of(s, r)
     free %= seqs
     while steps < most:
-        free -= new_blocks(s, r, steps)
+        phase = (size if phase == 0 else phase) - 1
+        free -= s.phases[r, phase]
         if free < 0:
             break
         steps += 1
