@@ -8,6 +8,7 @@ from typing import Any
 from simcost.compare.fleet_tracking import Following
 from simcost.compare.results import PlanSummary, PoolResult, Served, Trained, mean_by_key, mean_of
 from simcost.compare.verdict import percent
+from simcost.ledger.requests import PrefixHits
 from simcost.slo import JobReport
 from simcost.units import format_seconds
 
@@ -196,8 +197,18 @@ def _prefix_cache(plan: PlanSummary) -> Document:
             "hit_rate": hit / query if query else None,
             "saved_prefill_s": saved_s,
             "saved_usd": plan.mean(lambda run: run.saved_prefill_usd),
+            **_tiers(hits, query),
         }
     }
+
+
+def _tiers(hits: Sequence[PrefixHits], query: float) -> Document:
+    """Tokens loaded from each tier below the KV cache, and the time of loads; empty without tiers."""
+    found = [fsum(tokens) / len(hits) for tokens in zip(*(one.tier_tokens for one in hits), strict=True)]
+    if not found:
+        return {}
+    tiers = [{"hit_tokens": round(tokens), "hit_rate": tokens / query if query else None} for tokens in found]
+    return {"tiers": tiers, "load_s": fsum(one.load_s for one in hits) / len(hits)}
 
 
 def _adapters(plan: PlanSummary) -> Document:

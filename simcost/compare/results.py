@@ -161,11 +161,14 @@ class RunResult:
 
     @property
     def saved_prefill_usd(self) -> float | None:
-        """Cost of the replica-hours that hits in the prefix cache saved, at that average; None without a cache."""
+        """Cost of the replica-hours that hits in the prefix cache saved, less those of loads from its tiers, at that
+        average; None without a cache.
+        """
         usd = self.usd_per_replica_hour
         if self.served is None or self.served.prefix_cache is None or usd is None:
             return None
-        return self.served.prefix_cache.saved_prefill_s / 3600.0 * usd
+        hits = self.served.prefix_cache
+        return (hits.saved_prefill_s - hits.load_s) / 3600.0 * usd
 
     @property
     def checks(self) -> tuple[Check, ...]:

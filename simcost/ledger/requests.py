@@ -85,6 +85,10 @@ class PrefixHits:
     """Of them, tokens that were cached."""
     saved_prefill_s: float
     """Engine time that those would have taken, in full steps."""
+    tier_tokens: tuple[int, ...] = ()
+    """Of the tokens that were cached, those loaded from each tier below the KV cache."""
+    load_s: float = 0.0
+    """Time by which these loads delayed steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from simcost.plan.autoscaling.policy import ScaleDownOrder
 from simcost.record import record
-from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
+from simcost.units import Bytes, BytesPerS, Count, PositiveCount, PositiveSeconds, Seconds, Share
 
 
 @record
@@ -115,6 +115,21 @@ class Batching:
 
 
 @record
+class CacheTier:
+    """Room for cached prefixes outside of the accelerators of a replica, from where they are loaded back."""
+
+    kind: Literal["cpu", "disk"]
+    """Memory of the host, or a disk."""
+    size: Annotated[Bytes, Gt(0)]
+    """Of each replica, in all: 5GB, say."""
+    bandwidth: Annotated[BytesPerS, Gt(0)]
+    """From it to all accelerators of a replica together, used: 25GB/s to one over PCIe 4, say, or 7GB/s from an NVMe
+    disk."""
+    latency: Seconds = 0.0
+    """Time until the first byte of a load."""
+
+
+@record
 class PrefixCaching:
     """Prefix cache of each replica: blocks that begin a prompt and are in its KV cache already are not computed again.
 
@@ -128,6 +143,29 @@ class PrefixCaching:
     hit_share: Annotated[Share, Lt(1)] | None = None
     """Share of each prompt that is cached, where requests say nothing about what they share; it saves time, not room.
     None = what the prompts of the workload share, by their hashes or conversations."""
+    tiers: Annotated[tuple[CacheTier, ...], MaxLen(2)] = ()
+    """Room below the KV cache, the fastest first: `cpu`, `disk`, or both. Chunks of prompts are written there as they
+    are computed, which takes no time; the least recently used give way. What a prompt finds there behind what the KV
+    cache has is loaded before the step that admits it, which waits (as LMCache does unless it loads asynchronously)."""
+    chunk_tokens: Annotated[int, Ge(1), Le(65536)] = 256
+    """Tokens that tiers hold and load as one, where conversations tell what prompts share: 256 in LMCache. Where hashes
+    tell it, the length that a hash stands for."""
+
+    def __post_init__(self) -> None:
+        kinds, sizes = [tier.kind for tier in self.tiers], [tier.size for tier in self.tiers]
+        if kinds not in ([], ["cpu"], ["disk"], ["cpu", "disk"]):
+            raise ValueError(f"tiers are {', '.join(kinds)}; give `cpu`, `disk`, or `cpu` and then `disk`")
+        if sizes != sorted(sizes):
+            raise ValueError(
+                "tiers must grow from the first to the last: each holds what the one before holds; raise the size of "
+                "the last, or leave it out"
+            )
+        if self.tiers and self.hit_share is not None:
+            raise ValueError("a stated hit_share cannot be combined with tiers; leave out one of the two")
+        if self.tiers and self.chunk_tokens % self.block_tokens:
+            raise ValueError(
+                f"chunk_tokens ({self.chunk_tokens}) must be a multiple of block_tokens ({self.block_tokens})"
+            )
 
 
 Failure = Literal["rejected", "timeout", "lost"]

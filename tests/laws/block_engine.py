@@ -5,7 +5,7 @@ requests, prefix cache, LoRA adapters. `BlockPool` is the KV cache, `BlockEngine
 through one engine. Times are integer ticks.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -45,6 +45,15 @@ class Adapters:
 
 
 @dataclass(frozen=True)
+class Tier:
+    """A tier of the prefix cache: chunks that it holds, and the time to load blocks from it."""
+
+    chunks: int
+    latency_ticks: int
+    ticks_per_block: int
+
+
+@dataclass(frozen=True)
 class Settings:
     blocks: int
     block_size: int
@@ -62,6 +71,9 @@ class Settings:
     free_order: Literal["hashed_to_tail", "all_to_tail"] = "hashed_to_tail"
     max_loras: int | None = None
     adapters: Adapters | None = None
+    tiers: tuple[Tier, ...] = ()
+    chunk_blocks: int = 1
+    """Blocks of what tiers hold as one."""
 
 
 @dataclass(eq=False)
@@ -88,6 +100,8 @@ class Request:
     cached_tokens: int | None = None
     """Hit of the first admission; None = never admitted."""
     preempted: int = 0
+    entered: int = 0
+    """Chunks that tiers were given since its admission."""
 
     @property
     def length(self) -> int:
@@ -112,6 +126,7 @@ class BlockPool:
         self.cached: dict[int, list[int]] = {}  # key -> blocks with that content, oldest first
         self._chains: dict[Hashable, int] = {}  # (key before, tokens, adapter) -> key
         self.evicted = 0
+        self.tiers = [OrderedDict[int, None]() for _ in settings.tiers]  # keys of chunks, least recently used first
 
     def blocks_for(self, tokens: int) -> int:
         return ceil(tokens / self.size)
@@ -172,6 +187,40 @@ class BlockPool:
                 del self.cached[key]
             self.evicted += 1
 
+    def _chunks(self, request: Request, tokens: int) -> list[int]:
+        """Keys of the full chunks of the prompt in its first tokens: those of their last blocks."""
+        size = self.settings.chunk_blocks
+        count = min(tokens, len(request.prompt)) // (size * self.size)
+        return self._keys(request, count * size)[size - 1 :: size]
+
+    def load(self, request: Request, hit: int) -> list[int]:
+        """Blocks that follow the hit, by the tier that has them; its chunks become the most recently used."""
+        chunks, size, place = self._chunks(request, len(request.prompt)), self.settings.chunk_blocks, hit
+        for tier in self.tiers:
+            for key in reversed(chunks):
+                if key in tier:
+                    tier.move_to_end(key)
+        loaded = [0] * len(self.tiers)
+        for j in range(hit // size, len(chunks)):
+            there = [t for t, tier in enumerate(self.tiers) if chunks[j] in tier]
+            if not there or (j + 1) * size > (request.length - 1) // self.size:
+                break
+            loaded[there[0]] += (j + 1) * size - place
+            place = (j + 1) * size
+        request.entered = 0
+        return loaded
+
+    def enter(self, request: Request, tokens: int) -> None:
+        """Give the tiers the full chunks among the first tokens, those that they were not given."""
+        chunks = self._chunks(request, tokens)
+        for tier, rule in zip(self.tiers, self.settings.tiers, strict=True):
+            for key in chunks[request.entered :]:
+                if key not in tier:
+                    if len(tier) == rule.chunks:
+                        tier.popitem(last=False)
+                    tier[key] = None
+        request.entered = max(request.entered, len(chunks))
+
     def release(self, request: Request) -> None:
         """Take the blocks of a request away from it, the last first."""
         for block in reversed(request.table):
@@ -215,7 +264,8 @@ class BlockEngine:
         self.running: list[Request] = []
         self.step: Step | None = None
         self.steps: list[Step] = []
-        self.preemptions = self.query_tokens = self.hit_tokens = 0
+        self.preemptions = self.query_tokens = self.hit_tokens = self.tier_ticks = 0
+        self.tier_tokens = [0] * len(settings.tiers)  # found at first admissions
         self.in_memory: list[str] = []  # adapters in the memory of the host, least recently used first
         self.in_slots: list[str] = []  # and of the accelerator
         self.counters = [0] * len(settings.weights)  # what each tenant got, over its weight
@@ -262,14 +312,14 @@ class BlockEngine:
         scheduled: dict[Request, int] = {}
         busy = len(self.running) + len(self.waiting) >= 2
         threshold = (busy and self.settings.long_prefill_token_threshold) or maxsize
-        before = self.preemptions
+        before, loaded = self.preemptions, self.tier_ticks
         budget = self._grow_running(scheduled, threshold)
         if self.preemptions == before or not scheduled:  # after a preemption that leaves nothing, it is called again
             self._admit(scheduled, budget, threshold, now)
         if not scheduled:
             return
         loads = self._load_adapters(scheduled)
-        ticks, load_ticks = self._step_ticks(scheduled), self._load_ticks(loads)
+        ticks, load_ticks = self._step_ticks(scheduled), self._load_ticks(loads) + self.tier_ticks - loaded
         counts = (len(self.pool.free), len(self.running), len(self.waiting))
         self.step = Step(now, scheduled, now + load_ticks + ticks, *counts, loads, load_ticks)
         self.steps.append(self.step)
@@ -290,6 +340,7 @@ class BlockEngine:
                     break
             if request in self.running:
                 self.pool.take(request, request.computed + new)
+                self.pool.enter(request, request.computed + new)
                 scheduled[request] = new
                 budget -= new
                 index += 1
@@ -344,15 +395,26 @@ class BlockEngine:
             checked = request.length if self.settings.reserve_full_isl else start + new
             if self.pool.needed(request, checked, hits) > self._free_for_admission():
                 break
+            start += self._load(request, len(hits))
+            new = min(request.length - start, threshold, budget)
             self.pool.take(request, start + new, hits)
+            self.pool.enter(request, start + new)
             self._charge(request, len(request.prompt) if request.cached_tokens is None else 0)
             self.last_admitted = request.tenant
-            self._count(request, len(hits) * self.pool.size)
+            self._count(request, start)
             request.computed = start
             self.waiting.remove(request)
             self.running.append(request)
             scheduled[request] = new
             budget -= new
+
+    def _load(self, request: Request, hit: int) -> int:
+        """Load what tiers have behind the hit; its tokens."""
+        loaded = self.pool.load(request, hit)
+        for t, (rule, blocks) in enumerate(zip(self.settings.tiers, loaded, strict=True)):
+            self.tier_ticks += rule.latency_ticks + blocks * rule.ticks_per_block if blocks else 0
+            self.tier_tokens[t] += blocks * self.pool.size if request.cached_tokens is None else 0
+        return sum(loaded) * self.pool.size
 
     def _free_for_admission(self) -> int:
         reserve = int(self.settings.watermark * (self.settings.blocks + 1)) if self.running else 0

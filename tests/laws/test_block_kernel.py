@@ -20,7 +20,7 @@ from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine_driver import DataPlane
-from simcost.sim.serving.pool import AdapterRules, Pool
+from simcost.sim.serving.pool import AdapterRules, Pool, TierRules
 from simcost.trace.requests.batch import RequestBatch
 
 pytestmark = pytest.mark.slow
@@ -76,6 +76,7 @@ def played_plainly(case: Case) -> tuple[plain.BlockEngine, list[Turn]]:
 def played_compiled(case: Case, g: np.random.Generator) -> tuple[DataPlane, dict[int, Any]]:
     """In batches and with cuts at random."""
     settings, size, rows = case.settings, int(g.integers(1, 20)), list[Any]()
+    chunk = settings.chunk_blocks * settings.block_size
 
     def batches() -> Iterator[RequestBatch]:
         for i in range(0, len(case.requests), size):
@@ -96,7 +97,17 @@ def played_compiled(case: Case, g: np.random.Generator) -> tuple[DataPlane, dict
         ),
         weights=settings.weights,
         adapters=rules_of(case),
-        prefix_cache=PrefixCaching(block_tokens=settings.block_size) if settings.prefix_caching else None,
+        prefix_cache=PrefixCaching(block_tokens=settings.block_size, chunk_tokens=chunk)
+        if settings.prefix_caching
+        else None,
+        cache_tiers=tuple(
+            TierRules(
+                capacity_tokens=tier.chunks * chunk,
+                latency_s=tier.latency_ticks / 1e9,
+                s_per_token=tier.ticks_per_block / settings.block_size / 1e9,
+            )
+            for tier in settings.tiers
+        ),
         prefix_block_tokens=case.id_tokens or None,
     )
     step = settings.step
@@ -185,6 +196,8 @@ def assert_equal(case: Case, seed: int) -> plain.BlockEngine:
     assert blocks.cached[[blk.DISK_LOADS, blk.LINK_LOADS]].tolist() == [loads.count("disk"), loads.count("h2d")]
     if case.settings.prefix_caching:
         assert blocks.cached[[blk.LOOKED_UP, blk.HIT]].tolist() == [engine.query_tokens, engine.hit_tokens]
+        assert blocks.cached[blk.TIER_TIME] == engine.tier_ticks
+        assert blocks.tiers[:, blk.TIER_HIT].tolist() == engine.tier_tokens
     assert blocks.slots[0, blk.FREE] == case.settings.blocks == len(engine.pool.free)
     assert idle(blocks) == len(engine.pool.key_of)
     return engine
@@ -216,6 +229,10 @@ def random_case(seed: int) -> Case:
     )
     id_tokens = size * int(g.integers(1, 4)) if by == "hashes" else 0
     requests = conversations(g, blocks * size) if by == "sessions" else prompts(g, blocks * size, id_tokens)
+    if settings.prefix_caching and g.random() < 0.5:
+        told = [plain.Tier(*g.integers((1, 0, 0), (40, 50, 20)).tolist()) for _ in range(int(g.integers(1, 3)))]
+        chunk = id_tokens // size or int(g.integers(1, 4))
+        settings = replace(settings, tiers=tuple(told), chunk_blocks=chunk)
     if g.random() < 0.3:
         weights = tuple(g.choice([0.5, 1, 3], int(g.integers(1, 4))).tolist())
         settings = replace(settings, policy="fair", weights=weights)
@@ -268,12 +285,13 @@ def conversations(g: np.random.Generator, most: int) -> Iterator[Asked]:
 
 @pytest.mark.parametrize("block", blocks(3))
 def test_compiled_engine_equals_plain_engine_bit_for_bit(block: int) -> None:
-    seen = dict.fromkeys(("preemptions", "hits", "evicted", "partial", "fair", "loads"), 0)
+    seen = dict.fromkeys(("preemptions", "hits", "evicted", "partial", "fair", "loads", "tiers"), 0)
     for seed in range(block * 100, block * 100 + 100):
         engine = assert_equal(random_case(seed), seed)
         seen["preemptions"] += engine.preemptions
         seen["hits"] += engine.hit_tokens
         seen["evicted"] += engine.pool.evicted
+        seen["tiers"] += sum(engine.tier_tokens)
         seen["loads"] += sum(len(step.loads) for step in engine.steps)
         seen["fair"] += sum(one > 0 for one in engine.counters) * len(engine.steps) * (len(engine.counters) > 1)
         seen["partial"] += sum(len(step.scheduled) > 1 for step in engine.steps)

@@ -13,6 +13,8 @@ from simcost.scenario.checks.prefix_cache_checks import prefix_cache_of, system_
 ALONE = "{kind: synthetic, rate: 2/s}"
 TALKS = "{kind: synthetic, rate: 2/s, clients: [{sessions: {mean_turns: 3, system_tokens: 512}}]}"
 CLOSED = "{kind: closed, clients: 5}"
+CPU = "{kind: cpu, size: 5GB, bandwidth: 25GB/s}"
+DISK = "{kind: disk, size: 1TB, bandwidth: 7GB/s, latency: 80us}"
 SCENARIO = """scenario: cached
 model: llama-3.1-8b
 horizon: 2min
@@ -50,6 +52,27 @@ def scenario(folder: Path, plan: str, workload: str) -> Path:
             "batching.kv_block_tokens is 16",
         ),
         ("batching: {kv_block_tokens: 16, prefill: whole}", ALONE, "plans.0.batching", "chunked prefill"),
+        ("prefix_cache: {tiers: [{kind: cpu, size: 5GB}]}", TALKS, "plans.0.prefix_cache.tiers.0.bandwidth", "missing"),
+        (
+            "prefix_cache: {tiers: [{kind: cpu, bandwidth: 25GB/s}]}",
+            TALKS,
+            "plans.0.prefix_cache.tiers.0.size",
+            "missing",
+        ),
+        (f"prefix_cache: {{tiers: [{CPU}, {DISK.replace('1TB', '1GB')}]}}", TALKS, "plans.0.prefix_cache", "must grow"),
+        (f"prefix_cache: {{tiers: [{DISK}, {CPU}]}}", TALKS, "plans.0.prefix_cache", "`cpu` and then `disk`"),
+        (
+            f"prefix_cache: {{hit_share: 40%, tiers: [{CPU}]}}",
+            TALKS,
+            "plans.0.prefix_cache",
+            "leave out one of the two",
+        ),
+        (
+            f"prefix_cache: {{chunk_tokens: 100, tiers: [{CPU}]}}",
+            TALKS,
+            "plans.0.prefix_cache",
+            "multiple of block_tokens",
+        ),
     ],
 )
 def test_faults_are_told_once_at_their_places(tmp_path: Path, plan: str, workload: str, path: str, words: str) -> None:
@@ -90,6 +113,18 @@ def test_hits_are_in_the_result_and_in_the_stored_ledger(tmp_path: Path) -> None
     assert cache["saved_usd"] == pytest.approx(
         cache["saved_prefill_s"] / 3600 * first["cost_usd"]["total"] / 2 / (120 / 3600), rel=0.1
     )  # two replicas for two minutes, and a little storage
+    assert result(path, out)["prefix_cache"] == cache  # read again
+
+
+def test_hits_of_tiers_and_the_time_to_load_them_are_in_the_result(tmp_path: Path) -> None:
+    path, out = scenario(tmp_path, f"prefix_cache: {{tiers: [{CPU}, {DISK}]}}", TALKS), tmp_path / "out"
+    path.write_text(path.read_text().replace("accelerator: l40s", "accelerator: l40s, kv_tokens: 9000"))
+    cache = result(path, out)["prefix_cache"]
+    memory, disk = cache["tiers"]
+    assert 0 < memory["hit_tokens"] <= cache["hit_tokens"]
+    assert memory["hit_rate"] == memory["hit_tokens"] / cache["query_tokens"]
+    assert disk["hit_tokens"] == 0  # memory holds all
+    assert cache["load_s"] >= memory["hit_tokens"] * 131_072 / 25e9  # KV cache of a token: 128 KiB
     assert result(path, out)["prefix_cache"] == cache  # read again
 
 

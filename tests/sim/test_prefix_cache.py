@@ -19,7 +19,7 @@ from simcost.plan.serving import PrefixCaching
 from simcost.sim.clock import clock_for
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine_driver import DataPlane
-from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.pool import Pool, TierRules
 from simcost.trace.requests.batch import RequestBatch
 
 ID_TOKENS = 512
@@ -37,7 +37,12 @@ STEP = StepTime(
 
 
 def hit_rate(
-    requests: RequestBatch, capacity_tokens: int, replicas: int = 1, router: Router | None = None, **cache: Any
+    requests: RequestBatch,
+    capacity_tokens: int,
+    replicas: int = 1,
+    router: Router | None = None,
+    tiers: tuple[TierRules, ...] = (),
+    **cache: Any,
 ) -> float:
     """Of requests one after the other."""
     batching = Batching(max_num_batched_tokens=16384)
@@ -50,6 +55,7 @@ def hit_rate(
         batching=batching,
         router=router or RoundRobin(),
         prefix_cache=PrefixCaching(**cache),
+        cache_tiers=tiers,
         prefix_block_tokens=None if requests.prefix is None else ID_TOKENS,
     )
     plane = DataPlane(
@@ -109,6 +115,13 @@ def test_hit_rates_of_a_public_trace_equal_an_independent_replay(
     rate = hit_rate(one_after_the_other(conversations), ids * ID_TOKENS, block_tokens=ID_TOKENS)
     assert rate == pytest.approx(replayed(conversations, ids), abs=0.001)
     assert rate == pytest.approx(published, abs=0.0015)
+
+
+def test_a_tier_that_holds_all_finds_what_a_cache_of_its_size_would(conversations: list[dict[str, Any]]) -> None:
+    memory = TierRules(capacity_tokens=200_000 * ID_TOKENS, latency_s=0.0, s_per_token=1e-6)
+    requests = one_after_the_other(conversations)
+    rate = hit_rate(requests, 1000 * ID_TOKENS, tiers=(memory,), block_tokens=ID_TOKENS)
+    assert rate == pytest.approx(replayed(conversations, 200_000), abs=0.001)
 
 
 def test_a_stated_share_of_each_prompt_is_cached_in_whole_blocks() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simcost.errors import Fault
 from simcost.plan.serving import PrefixCaching
@@ -13,6 +14,10 @@ from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.schema.scenario import Plan, Scenario
 from simcost.tables.paths import inside
 from simcost.trace.workload.spec import RecordedWorkload, Synthetic
+
+if TYPE_CHECKING:
+    from simcost.perf import MemoryFit, ReplicaSpec
+    from simcost.sim.serving.pool import TierRules
 
 _NOTHING_SHARED = (
     "needs requests that say what they share: a recorded workload with prefix_hashes or session, which `simcost trace "
@@ -25,6 +30,21 @@ def prefix_cache_of(plan: Plan) -> PrefixCaching | None:
     if plan.prefix_cache is True:
         return PrefixCaching(block_tokens=plan.batching.kv_block_tokens or PrefixCaching().block_tokens)
     return plan.prefix_cache or None
+
+
+def tier_rules(plan: Plan, replica: ReplicaSpec, memory: MemoryFit) -> tuple[TierRules, ...]:
+    """Tiers of the prefix cache of a replica, in tokens of its KV cache."""
+    from simcost.sim.serving.pool import TierRules
+
+    cache, bytes_per_token = prefix_cache_of(plan), memory.kv_bytes_per_token * replica.tp * replica.pp
+    return tuple(
+        TierRules(
+            capacity_tokens=int(tier.size // bytes_per_token),
+            latency_s=tier.latency,
+            s_per_token=bytes_per_token / tier.bandwidth,
+        )
+        for tier in (cache.tiers if cache else ())
+    )
 
 
 def reads_prefixes(plan: Plan) -> bool:
@@ -113,6 +133,11 @@ def cache_notes(plan: Plan, *, window_layers: int) -> Iterator[str]:
         yield (
             f"Prefix cache as in vLLM 0.33: full blocks of {cache.block_tokens} tokens, of each replica its own, the "
             "least recently left evicted first."
+        )
+    if cache.tiers:
+        yield (
+            "Chunks of prompts are written to the tiers of the prefix cache without delay, and loaded before the step "
+            "that admits a request; loads of several requests follow each other."
         )
     if window_layers:
         yield (

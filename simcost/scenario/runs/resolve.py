@@ -21,7 +21,13 @@ from simcost.plan import Startup
 from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
 from simcost.scenario.checks.policy_checks import within
-from simcost.scenario.checks.prefix_cache_checks import cache_notes, prefix_cache_of, reads_prefixes, system_tokens
+from simcost.scenario.checks.prefix_cache_checks import (
+    cache_notes,
+    prefix_cache_of,
+    reads_prefixes,
+    system_tokens,
+    tier_rules,
+)
 from simcost.scenario.checks.routing_checks import reads_prompt_prefixes
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.clusters import Cluster, find_clusters
@@ -393,6 +399,7 @@ def _pool(plan: Plan, question: ResolvedScenario, hardware: _PlacedReplica, cont
         rates=scenario.tenant_rates(),
         weights=scenario.tenant_weights() if plan.batching.policy == "fair" else (),
         prefix_cache=prefix_cache_of(plan),
+        cache_tiers=tier_rules(plan, replica, hardware.memory),
         system_tokens=system_tokens(scenario) if reads_prefixes(plan) else 0,
         prefix_block_tokens=block if reads_prompt_prefixes(control.router) or reads_prefixes(plan) else None,
         startup=_at_hand(plan.startup, shared.handover) if shared else plan.startup,

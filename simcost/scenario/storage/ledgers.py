@@ -124,7 +124,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
         **{name: value for name, value in said.items() if name not in ("buckets", *_OTHERWISE)},
         overflowed=tuple(said["overflowed"]) if "overflowed" in said else None,
         prefix_blocks=tuple(said["prefix_blocks"]) if "prefix_blocks" in said else None,
-        prefix_cache=PrefixHits(**said["prefix_cache"]) if "prefix_cache" in said else None,
+        prefix_cache=_prefix_hits(said["prefix_cache"]) if "prefix_cache" in said else None,
         adapter_loads=AdapterLoads(**said["adapter_loads"]) if "adapter_loads" in said else None,
         by_priority=tuple(said.get("by_priority", ())),
         by_tenant=read_tenants(folder, Buckets(**said["buckets"])),
@@ -156,6 +156,10 @@ def without_rows(ledger: Ledger) -> Ledger:
 def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:
     window, metric, bucket = np.nonzero(histograms)
     return pa.table({"window": window, "metric": metric, "bucket": bucket, "count": histograms[window, metric, bucket]})
+
+
+def _prefix_hits(said: dict[str, Any]) -> PrefixHits:
+    return PrefixHits(**said | {"tier_tokens": tuple(said["tier_tokens"])})
 
 
 def _scalars(thing: Ledger | RequestOutcomes) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> Bl
         rules[blk.MAX_LORAS : blk.MAX_CPU_LORAS + 1] = pool.adapters.slots, pool.adapters.cpu_slots
         times_s = (pool.adapters.disk_s, pool.adapters.link_s, pool.adapters.step_s)
         rules[blk.DISK_TICKS : blk.LORA_TICKS + 1] = [clock.ticks(time_s) for time_s in times_s]
+    lists = _tiers(pool, rules, clock, slots)
     blocks, size = int(rules[blk.BLOCKS]), int(rules[blk.BLOCK_TOKENS])
     state.parameters[col.CAPACITY] = blocks * size + 1  # the last token of an answer has no slot
     keys = blocks // max(int(rules[blk.KEY_BLOCKS]), 1)
@@ -54,6 +55,7 @@ def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> Bl
         shares=np.zeros((slots, len(pool.weights), blk.SHARE_OF), np.int64),
         adapters=np.zeros((slots, pool.adapters.count if pool.adapters else 0, blk.ADAPTER_AT), np.int64),
         prices=np.array([round(_PRICE / weight) for weight in pool.weights], np.int64),
+        **lists,
         store=np.empty(0, np.int64),
     )
     return state_in_blocks
@@ -79,6 +81,26 @@ def _rules(pool: Pool, *, sessions: bool) -> Ints:
     return rules
 
 
+def _tiers(pool: Pool, rules: Ints, clock: Clock, slots: int) -> dict[str, Ints]:
+    """Arrays of the tiers of the prefix cache."""
+    found = pool.cache_tiers if rules[blk.CONTENT] in (blk.HASHES, blk.SESSIONS) else ()
+    chunk = pool.prefix_cache.chunk_tokens // int(rules[blk.BLOCK_TOKENS]) if pool.prefix_cache else 1
+    rules[blk.CHUNK_BLOCKS] = int(rules[blk.KEY_BLOCKS]) or max(chunk, 1)
+    chunk_tokens = int(rules[blk.CHUNK_BLOCKS] * rules[blk.BLOCK_TOKENS])
+    tiers = np.zeros((len(found), blk.TIER), np.int64)
+    for row, tier in zip(tiers, found, strict=True):
+        row[blk.MOST_CHUNKS] = max(tier.capacity_tokens // chunk_tokens, 1)
+        row[blk.LATENCY] = clock.ticks(tier.latency_s)
+        row[blk.TICKS_PER_BLOCK] = clock.ticks(tier.s_per_token * int(rules[blk.BLOCK_TOKENS]))
+    most, lists = int(tiers[:, blk.MOST_CHUNKS].max(initial=1)), slots * len(found)
+    return {
+        "tiers": tiers,
+        "tier_tables": np.full((lists, 1 << (2 * most - 1).bit_length()), NIL, np.int64),
+        "tier_chunks": np.zeros((lists, most, 3), np.int64),
+        "tier_ends": np.zeros((lists, 3), np.int64),
+    }
+
+
 def _content(pool: Pool, cache: PrefixCaching | None, *, sessions: bool) -> int:
     if cache is None:
         return blk.NO_CACHE
@@ -102,6 +124,11 @@ def empty_slot(state: BlockState, slot: int) -> None:
     state.adapters[slot] = 0
     state.pieces[slot, 0] = 0
     state.buckets[slot] = NIL
+    tiers = len(state.tiers)
+    lists = slice(slot * tiers, (slot + 1) * tiers)
+    state.tier_tables[lists] = NIL
+    state.tier_ends[lists] = NIL
+    state.tier_ends[lists, prefix_index.COUNT] = 0
 
 
 def take_hashes(state: BlockState, clients: ReturningClients, batch: RequestBatch) -> BlockState:
@@ -130,7 +157,10 @@ def _move_hashes(state: BlockState, first: int) -> Ints:
 def more_slots(state: BlockState, count: int) -> BlockState:
     """The same with room for `count` slots."""
     names = ("slots", "phases", "pieces", "buckets", "entries", "shares", "adapters")
-    return _with(state, **{name: _longer(getattr(state, name), count) for name in names})
+    lists = ("tier_tables", "tier_chunks", "tier_ends")
+    longer = {name: _longer(getattr(state, name), count) for name in names}
+    longer |= {name: _longer(getattr(state, name), count * len(state.tiers)) for name in lists}
+    return _with(state, **longer)
 
 
 def _with(state: BlockState, **arrays: npt.NDArray[Any]) -> BlockState:

@@ -43,6 +43,8 @@ class Pool:
     interruptions: Interruptions | None = None
     prefix_cache: PrefixCaching | None = None
     """None = engines compute every prompt as a whole."""
+    cache_tiers: tuple[TierRules, ...] = ()
+    """Tiers of that below the KV cache, the fastest first."""
     system_tokens: int = 0
     """At the start of each conversation, that all conversations share."""
     prefix_block_tokens: int | None = None
@@ -86,6 +88,17 @@ class Pool:
     def victims(self) -> str:
         """The rule by which replicas go."""
         return self.drain.victims or self.scaling.scale_down_order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierRules:
+    """A tier of the prefix cache of each replica."""
+
+    capacity_tokens: int
+    latency_s: float
+    """Time until a load begins."""
+    s_per_token: float
+    """Time to load the KV cache of a token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

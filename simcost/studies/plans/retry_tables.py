@@ -28,7 +28,9 @@ def prefixes(document: Document) -> list[str]:
 
 def prefix_caches(document: Document) -> Table:
     """One row per plan whose engines have a prefix cache; empty where none has."""
-    return [_cached(plan["name"], plan["prefix_cache"]) for plan in document["plans"] if "prefix_cache" in plan]
+    there = [plan for plan in document["plans"] if "prefix_cache" in plan]
+    tiered = any("tiers" in plan["prefix_cache"] for plan in there)
+    return [_cached(plan["name"], plan["prefix_cache"], tiered=tiered) for plan in there]
 
 
 def adapters(document: Document) -> Table:
@@ -45,12 +47,17 @@ def adapters(document: Document) -> Table:
     ]
 
 
-def _cached(name: str, said: Document) -> dict[str, str]:
+def _cached(name: str, said: Document, *, tiered: bool) -> dict[str, str]:
+    loaded = {
+        "From tiers": " + ".join(share(tier["hit_rate"]) for tier in said["tiers"]) if "tiers" in said else NONE,
+        "Loading": seconds(said["load_s"]) if "tiers" in said else NONE,
+    }
     return {
         "Plan": name,
         "Prompt tokens": count(said["query_tokens"]),
         "Cached": count(said["hit_tokens"]),
         "Hit rate": share(said["hit_rate"]),
+        **(loaded if tiered else {}),
         "Prefill saved": seconds(said["saved_prefill_s"]),
         "Worth": usd(said["saved_usd"]),
     }

@@ -48,7 +48,7 @@ def _shared_end(s: BlockState, x: int) -> int:
 
 
 @inlined
-def _key_at(s: BlockState, x: int, place: int) -> tuple[int, int, int]:
+def key_at(s: BlockState, x: int, place: int) -> tuple[int, int, int]:
     """Key of a block of request x, where its hash is in the store or ONE_KEY, and the place where others begin."""
     node, rules = s.nodes[x], s.rules
     if rules[blk.CONTENT] == blk.HASHES:
@@ -68,7 +68,7 @@ def _find_next(s: BlockState, r: int, x: int, first: int, place: int, most: int)
     """As `_find` for a block of request x, among the pieces that begin as that with the block before, else with this
     one; and the first key of these.
     """
-    key, at, end = _key_at(s, x, place)
+    key, at, end = key_at(s, x, place)
     if at == blk.ONE_KEY:
         first = key
     while True:
@@ -87,7 +87,7 @@ def look_up(s: BlockState, r: int, x: int, length: int) -> tuple[int, int]:
     place, held = 0, 0
     if s.rules[blk.CONTENT] in (blk.HASHES, blk.SESSIONS):
         most = (length - 1) // s.rules[blk.BLOCK_TOKENS]
-        first, _at, _end = _key_at(s, x, 0)
+        first, _at, _end = key_at(s, x, 0)
         while place < most:
             p, until, first = _find_next(s, r, x, first, place, most)
             if p == NIL:
@@ -127,7 +127,7 @@ def take(s: BlockState, r: int, count: int) -> None:
 def claim(s: BlockState, r: int, x: int, count: int) -> None:
     """Request x holds its first `count` blocks, which are cached."""
     pieces, place = s.pieces[r], 0
-    first, _at, _end = _key_at(s, x, 0)
+    first, _at, _end = key_at(s, x, 0)
     while place < count:
         p, until, first = _find_next(s, r, x, first, place, count)
         if p == NIL:
@@ -154,7 +154,7 @@ def _stop_of_alike(s: BlockState, r: int, x: int, place: int, full: int) -> int:
     if e != NIL:
         first = s.pieces[r, last_piece(s, r, e), blk.KEY]
     else:
-        first, _at, _end = _key_at(s, x, place)
+        first, _at, _end = key_at(s, x, place)
     p, until, first = _find_next(s, r, x, first, place, full)
     if p != NIL and s.pieces[r, p, blk.START] < place:
         cut(s, r, p, place)
@@ -167,7 +167,7 @@ def _lengthen(s: BlockState, r: int, x: int, place: int, stop: int) -> bool:
     e = s.nodes[x, blk.TABLE]
     if e == NIL:
         return False
-    _key, at, _end = _key_at(s, x, place)
+    _key, at, _end = key_at(s, x, place)
     q = last_piece(s, r, e)
     piece = s.pieces[r, q]
     if piece[blk.HOLDERS] != 1 or piece[blk.HASH_AT] == blk.ONE_KEY or hash_at(s, r, q, place) != at:
@@ -180,7 +180,7 @@ def _lengthen(s: BlockState, r: int, x: int, place: int, stop: int) -> bool:
 @lean
 def _store(s: BlockState, r: int, x: int, place: int, full: int) -> None:
     while place < full:
-        key, at, end = _key_at(s, x, place)
+        key, at, end = key_at(s, x, place)
         stop = min(end, full)
         if at != blk.ONE_KEY:
             alike = _stop_of_alike(s, r, x, place, stop)
@@ -232,7 +232,7 @@ def release(s: BlockState, r: int, x: int, computed: int, status: int) -> None:
     slot[blk.FRESH] += held - max(full, place)
     latest = 0
     while place < full:
-        key, at, end = _key_at(s, x, place)
+        key, at, end = key_at(s, x, place)
         p = new_piece(s, r, key, at, place, min(end, full), 0)
         if status == blk.RETURNS or _shared_end(s, x) > place:
             enter(s, r, p)

@@ -22,7 +22,7 @@ def _bucket_of(s: BlockState, key: int) -> int:
 
 @inlined
 def hash_at(s: BlockState, r: int, p: int, place: int) -> int:
-    """Where the hash of a block of piece p is in the store."""
+    """Place in the store of the hash of a block of piece p."""
     piece, size = s.pieces[r, p], s.rules[blk.KEY_BLOCKS]
     return piece[blk.HASH_AT] + place // size - piece[blk.START] // size
 

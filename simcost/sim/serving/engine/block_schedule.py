@@ -6,6 +6,7 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.adapter_slots import change_running, waits_for_slot
 from simcost.sim.serving.engine.block_cache import blocks_of, claim, look_up, release, store, take
 from simcost.sim.serving.engine.block_state import BlockState
+from simcost.sim.serving.engine.cache_tiers import enter_tiers, load_from_tiers
 from simcost.sim.serving.engine.decode_heap import start_decoding, stop_decoding
 from simcost.sim.serving.engine.fair_queue import (
     change_decoding,
@@ -177,6 +178,7 @@ def _grow_one_by_one(s: BlockState, r: int, threshold: int) -> int:
                 node[col.MARK] += new
                 node[blk.CHUNK] = new
                 store(s, r, x, node[col.MARK])
+                enter_tiers(s, r, x, node[col.MARK])
             budget -= new
             x = node[col.NEXT]
         elif s.rules[blk.BY_PRIORITY]:
@@ -216,6 +218,7 @@ def _grow_together(s: BlockState, r: int, count: int) -> int:
         node[col.MARK] += new
         node[blk.CHUNK] = new
         store(s, r, x, node[col.MARK])
+        enter_tiers(s, r, x, node[col.MARK])
         budget -= new
     return budget
 
@@ -265,7 +268,7 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
         free = slot[blk.FREE] - (s.rules[blk.KEPT_FREE] if rep[col.RUNNING] > 0 else 0)
         if blocks_of(s, length) - held > free:
             break
-        cached = hit * s.rules[blk.BLOCK_TOKENS]
+        cached = (hit + load_from_tiers(s, r, x, hit, length)) * s.rules[blk.BLOCK_TOKENS]
         new = min(length - cached, threshold, budget)
         if s.rules[blk.CONTENT] == blk.STATED_SHARE:
             hit = 0
@@ -274,6 +277,7 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
         take(s, r, blocks_of(s, cached + new) - hit)
         node[col.MARK] = cached + new
         store(s, r, x, cached + new)
+        enter_tiers(s, r, x, cached + new)
         charge_prompt(s, r, x)
         _count(s, x, length, cached)
         node[blk.CHUNK] = new

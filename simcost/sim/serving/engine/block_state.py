@@ -30,7 +30,8 @@ from simcost.sim.serving.engine.layout import Ints, State
 ) = range(11)
 # Of LoRA adapters: slots and places in host memory, 0 = none; ticks from disk, to a slot, and in each step.
 MAX_LORAS, MAX_CPU_LORAS, DISK_TICKS, LINK_TICKS, LORA_TICKS = range(11, 16)
-RULES = 16
+CHUNK_BLOCKS = 16  # of a chunk of the tiers
+RULES = 17
 NO_CACHE, HASHES, SESSIONS, STATED_SHARE = range(4)
 MILLION = 1_000_000
 
@@ -40,16 +41,23 @@ MILLION = 1_000_000
 BASE, LOOKED_UP, HIT, HIT_PAIRS, OVERFLOW = range(5)
 NOT_NESTED = 2
 DISK_LOADS, LINK_LOADS, LOAD_TIME = range(5, 8)
-TOTALS = 8
+TIER_TIME = 8  # by which loads from tiers delayed steps
+TOTALS = 9
 
 # Columns of a slot. FRESH: free blocks without a key; FREE: all free ones; *_USED, *_SPARE: of pieces and entries, how
 # many were ever used, and the first of those given back; ADMITTED: admissions so far; PREFILLS: running requests that
 # do not decode. CHARGED: steps of the run that tenants have paid; LAST_ADMITTED: the tenant that last left the queue.
 FRESH, FREE, PIECES_USED, PIECE_SPARE, ENTRIES_USED, ENTRY_SPARE, ADMITTED, PREFILLS = range(8)
 # LORAS: adapters of running requests; *_TAKEN: adapters that are resident; TOUCHES: uses of adapters so far.
-# SEEN_LORAS: adapters of running and waiting requests, as the router knows.
-CHARGED, LAST_ADMITTED, LORAS, MEMORY_TAKEN, SLOTS_TAKEN, TOUCHES, SEEN_LORAS = range(8, 15)
-SLOT = 15
+# SEEN_LORAS: adapters of running and waiting requests, as the router knows. LOADING: ticks of loads from tiers before
+# the next step.
+CHARGED, LAST_ADMITTED, LORAS, MEMORY_TAKEN, SLOTS_TAKEN, TOUCHES, SEEN_LORAS, LOADING = range(8, 16)
+SLOT = 16
+
+# Columns of a tier: chunks that it holds at each replica; ticks to begin to load, and for each block; blocks that the
+# last request admitted loads from it; tokens found in it at first admissions.
+MOST_CHUNKS, LATENCY, TICKS_PER_BLOCK, LOADED, TIER_HIT = range(5)
+TIER = 5
 
 # Columns of a tenant at a slot: what it got, over its weight; its requests that wait, and that decode.
 COUNTER, WAITING_OF, DECODING_OF = range(3)
@@ -76,9 +84,10 @@ ENTRY = 4
 
 # Columns of `nodes` beside those of `layout`. MARK counts computed tokens, those of this step included, while in
 # prefill. STAGE; SERIAL: its admission at the replica; TABLE: its last entry; STORED: blocks with an entry; CHUNK:
-# tokens of this step; CACHED: its first hit, NIL = never admitted; GROWN: this step's block of a decode is taken.
-STAGE, SERIAL, TABLE, STORED, CHUNK, CACHED, GROWN, TENANT, ADAPTER = range(col.NODE, col.NODE + 9)
-NODE = col.NODE + 9
+# tokens of this step; CACHED: its first hit, NIL = never admitted; GROWN: this step's block of a decode is taken;
+# ENTERED: chunks in tiers.
+STAGE, SERIAL, TABLE, STORED, CHUNK, CACHED, GROWN, TENANT, ADAPTER, ENTERED = range(col.NODE, col.NODE + 10)
+NODE = col.NODE + 10
 WAITS, PREFILLS_NOW, DECODES = range(3)
 # What becomes of a request that gives up its blocks.
 LEAVES, RETURNS = range(2)
@@ -108,6 +117,14 @@ class Blocks:
     """[tenant] of a token, over its weight."""
     adapters: Ints
     """[slot, adapter, ADAPTER_AT]"""
+    tiers: Ints
+    """[tier, TIER]"""
+    tier_tables: Ints
+    """[slot * tiers + tier, place] the chunk; NIL = none. A power of two places, twice the chunks at least."""
+    tier_chunks: Ints
+    """[slot * tiers + tier, chunk, (HASH, NEWER, OLDER) of `prefix_index`]"""
+    tier_ends: Ints
+    """[slot * tiers + tier, (NEWEST, OLDEST, COUNT) of `prefix_index`]"""
     store: Ints
     """Hashes of pieces, and of the prompts of requests that are not over, one after the other."""
 

@@ -192,6 +192,8 @@ def _start_run(s: BlockState, r: int, t: int) -> None:
     first += p[col.D] * (rep[col.KV] + context) + ((p[col.E] * pairs) >> p[col.E_SHIFT])
     growth = p[col.D] * seqs
     s.totals[col.HIDDEN_TIME] += s.base[0, tokens + rows + seqs, col.HIDDEN] - s.base[0, seqs, col.HIDDEN]
+    first += s.slots[r, blk.LOADING]
+    s.slots[r, blk.LOADING] = 0
     steps, load = 1, 0
     if s.rules[blk.MAX_LORAS] > 0:
         load, extra = load_adapters(s, r)

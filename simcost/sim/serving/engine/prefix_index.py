@@ -43,7 +43,7 @@ class Prefixes(NamedTuple):
 
 
 @inlined
-def _place_of(p: Prefixes, r: int, value: int) -> int:
+def place_of(p: Prefixes, r: int, value: int) -> int:
     """Position of the hash in the table of slot r, present or future."""
     mask = p.tables.shape[1] - 1
     i = np.int64(splitmix64(value)) & mask
@@ -53,7 +53,7 @@ def _place_of(p: Prefixes, r: int, value: int) -> int:
 
 
 @lean
-def _take_out(p: Prefixes, r: int, i: int) -> None:
+def take_out(p: Prefixes, r: int, i: int) -> None:
     """Empty place i of the table; those behind it move up."""
     mask, hole = p.tables.shape[1] - 1, i
     while True:
@@ -69,7 +69,7 @@ def _take_out(p: Prefixes, r: int, i: int) -> None:
 
 
 @inlined
-def _cut_out(p: Prefixes, r: int, b: int) -> None:
+def cut_out(p: Prefixes, r: int, b: int) -> None:
     """Block b leaves the list."""
     newer, older = p.blocks[r, b, NEWER], p.blocks[r, b, OLDER]
     if newer == NIL:
@@ -83,7 +83,8 @@ def _cut_out(p: Prefixes, r: int, b: int) -> None:
 
 
 @inlined
-def _put_first(p: Prefixes, r: int, b: int) -> None:
+def put_first(p: Prefixes, r: int, b: int) -> None:
+    """Block b is the newest."""
     newest = p.ends[r, NEWEST]
     p.blocks[r, b, NEWER] = NIL
     p.blocks[r, b, OLDER] = newest
@@ -97,21 +98,21 @@ def _put_first(p: Prefixes, r: int, b: int) -> None:
 @lean
 def _touch(p: Prefixes, r: int, value: int) -> None:
     """The hash is the newest of slot r; the oldest gives way where the list is full."""
-    i = _place_of(p, r, value)
+    i = place_of(p, r, value)
     b = p.tables[r, i]
     if b != NIL:
-        _cut_out(p, r, b)
+        cut_out(p, r, b)
     else:
         b = p.ends[r, COUNT]
         if b == p.blocks.shape[1]:
             b = p.ends[r, OLDEST]
-            _take_out(p, r, _place_of(p, r, p.blocks[r, b, HASH]))
-            _cut_out(p, r, b)
+            take_out(p, r, place_of(p, r, p.blocks[r, b, HASH]))
+            cut_out(p, r, b)
         else:
             p.ends[r, COUNT] += 1
         p.blocks[r, b, HASH] = value
-        p.tables[r, _place_of(p, r, value)] = b
-    _put_first(p, r, b)
+        p.tables[r, place_of(p, r, value)] = b
+    put_first(p, r, b)
 
 
 @lean
@@ -128,7 +129,7 @@ def look_up(s: State, p: Prefixes, x: int) -> None:
         found = False
         for i in range(count):
             r = s.routable[i]
-            if p.tables[r, _place_of(p, r, p.store[start + k])] != NIL:
+            if p.tables[r, place_of(p, r, p.store[start + k])] != NIL:
                 s.replicas[r, col.SEEN_LOAD] += 1
                 found = True
         if not found:
