@@ -92,13 +92,13 @@ def allocation(charges: Sequence[Charge]) -> Document:
         sums: dict[str, float] = {}
         for charge in charges:
             word = dict(charge.tags).get(name, "")
-            key = word or _nobody(charge)
+            key = word or _without_service(charge)
             sums[key] = sums.get(key, 0.0) + charge.effective_cost_usd
         result[name] = {key: usd for key, usd in sums.items() if usd}
     return result
 
 
-def _nobody(charge: Charge) -> str:
+def _without_service(charge: Charge) -> str:
     """Label of a charge without a tag."""
     if charge.commitment_status == "Unused":
         return "(unused commitment)"

@@ -1,6 +1,6 @@
 """KV blocks of a replica and its prefix cache, as vLLM's block pool has them.
 
-Blocks that nobody holds but that have a key stay cached until they are taken: those whose holder left first, the end of
+Blocks without a holder but with a key stay cached until they are taken: those whose holder left first, the end of
 a sequence before its beginning. Blocks without a key are taken before all others.
 """
 

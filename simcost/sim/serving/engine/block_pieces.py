@@ -62,7 +62,7 @@ def find_piece(s: BlockState, r: int, first: int, at: int, place: int, limit: in
 
 @inlined
 def insert_idle(s: BlockState, r: int, p: int, after: int) -> None:
-    """Put piece p, that nobody holds, before `after` in the order of eviction; before piece 0: as the last."""
+    """Put piece p, which has no holder, before `after` in the order of eviction; before piece 0: as the last."""
     pieces = s.pieces[r]
     before = pieces[after, blk.LESS_RECENT]
     pieces[p, blk.LESS_RECENT], pieces[p, blk.MORE_RECENT] = before, after
@@ -132,7 +132,7 @@ def forget(s: BlockState, r: int, p: int) -> None:
 
 @lean
 def evict(s: BlockState, r: int, count: int) -> None:
-    """Forget so many blocks that nobody holds, those that were left first."""
+    """Forget so many blocks without a holder, those that were left first."""
     pieces = s.pieces[r]
     while count > 0:
         p = pieces[0, blk.MORE_RECENT]

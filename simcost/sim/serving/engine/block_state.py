@@ -70,9 +70,9 @@ ADAPTER_AT = 4
 NOT_SEEN, SEEN_WAITING, SEEN_RUNNING = range(3)
 
 # Columns of a piece: the key of its first block; places of that and of the one after its last; requests that hold it;
-# its neighbours among those that nobody holds, from the one to be evicted first; the next in its bucket, or UNMAPPED;
+# its neighbours among those without a holder, from the one to be evicted first; the next in its bucket, or UNMAPPED;
 # the one that follows in the chains that go on; where its first hash is in the store, or ONE_KEY. Piece 0 of a slot is
-# both ends of the list of those that nobody holds.
+# both ends of the list of those without a holder.
 KEY, START, STOP, HOLDERS, LESS_RECENT, MORE_RECENT, IN_BUCKET, REST, HASH_AT = range(9)
 PIECE = 9
 UNMAPPED = -2

@@ -88,7 +88,7 @@ def _play(
 
 
 @inlined
-def _tell_nobody(_s: State, _t: int) -> None:
+def _tell_no_router(_s: State, _t: int) -> None:
     """Routers without signals."""
 
 
@@ -109,7 +109,7 @@ def advance(
     up and is not the `final` one); OUTPUT_FULL (collect the rows, call again); POOL_EMPTY, MEMORY_FULL (enlarge
     `nodes`, `memory`, call again).
     """
-    return _play(route, _tell_nobody, State(*state), arrival_ns, prompt, output, session, i, final, until)
+    return _play(route, _tell_no_router, State(*state), arrival_ns, prompt, output, session, i, final, until)
 
 
 @lean_entry
