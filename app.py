@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from views import ask, autoscaling, compare, forecast, history, improve, log, money, training
-from views.runs import one_at_a_time, warm
+from views.runs import leave_alone, one_at_a_time, warm
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
 SCENARIOS, RESULTS = HOME / "scenarios", HOME / "results"
@@ -43,6 +43,7 @@ def main() -> None:
     pages.append(st.Page(lambda: history.show(RESULTS, plans), title="History", url_path="history"))
     st.navigation(pages, position="top").run()
     warm()
+    leave_alone("the first page")
 
 
 def demand() -> None:

@@ -69,8 +69,14 @@ Task = Callable[[Work], Any]
 """Does it, and tells the work its progress by calling it."""
 
 
-def start(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
-    """Begin a task and redraw the page; sessions share the machine, so tasks with one lock wait for each other.
+def start(name: str, task: Task, lock: threading.Lock) -> None:
+    """Begin a task and redraw the page."""
+    begin(name, task, lock)
+    st.rerun()
+
+
+def begin(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
+    """Begin a task, and wait for it if it is quick; sessions share the machine: those of one lock wait for each other.
 
     Args:
         name: of the work in this session.
@@ -84,7 +90,6 @@ def start(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
             _running()[key] = work
         threading.Thread(target=work.run, args=(task, lock), daemon=True).start()
     works()[name].news.wait(QUICK_S)
-    st.rerun()
 
 
 def attach(name: str, key: str) -> bool:

@@ -41,7 +41,10 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
     shown = asked.finished(results) if not faults else None
     due = st.session_state.pop("due", False) and shown is None
     if not faults and (pressed or due or _is_first_sample(draft, shown, results)):
-        runs.start(asked, results, fresh=fresh)
+        ended = runs.start(asked, results, fresh=fresh)
+        if ended is None:
+            st.rerun()  # the button waits for it, and its progress is shown
+        shown = asked.finished(results)
     if not faults and shown is None and RUN not in background.works():
         background.attach(RUN, str(asked.folder(results)))
     _show_faults(faults, draft.text)

@@ -80,23 +80,24 @@ def warm() -> threading.Thread:
 def _load() -> None:
     for name in ("simcost.scenario.runs.run", "simcost.sim.serving.engine.entries", "altair", "pandas"):
         import_module(name)
-    _left_alone("what is loaded")
+    leave_alone("what is loaded")
 
 
 @cache
-def _left_alone(what: str) -> None:
+def leave_alone(what: str) -> None:
     """Exempt all objects of now from the search for garbage, which Streamlit asks for at the end of each page run."""
     del what  # each kind once: what is exempt stays in memory
     gc.collect()
     gc.freeze()
 
 
-def start(asked: Asked, results: Path, *, fresh: bool = False) -> None:
-    """Run a draft in the background; a run of this session that goes on is given up."""
+def start(asked: Asked, results: Path, *, fresh: bool = False) -> background.Work | None:
+    """Run a draft in the background, and give up a run of this session that goes on; the work, if it has ended."""
     before = background.works().get(RUN)
     if before is not None:
         before.cancelled.set()
-    background.start(RUN, lambda work: _run(asked, results, fresh, work), one_at_a_time(), str(asked.folder(results)))
+    background.begin(RUN, lambda work: _run(asked, results, fresh, work), one_at_a_time(), str(asked.folder(results)))
+    return background.taken(RUN)
 
 
 def _run(asked: Asked, results: Path, fresh: bool, work: background.Work) -> str:
@@ -108,9 +109,10 @@ def _run(asked: Asked, results: Path, fresh: bool, work: background.Work) -> str
     if not fresh and _takes_a_while(loaded, asked.seeds, store(results)):
         _forget_previews(results / PREVIEWS)
         _write(replace(asked, seeds=1), loaded, results / PREVIEWS, store(results), work)
+        leave_alone("the compiled simulator")
         work.news.set()
     folder = _write(asked, loaded, results, store(results), work, fresh=fresh)
-    _left_alone("the compiled simulator")
+    leave_alone("the compiled simulator")
     return folder.name
 
 

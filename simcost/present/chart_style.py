@@ -1,6 +1,7 @@
 """Style of charts: one colour, dash and shape per plan, fonts, and the way from a chart to SVG or PNG."""
 
 import json
+from functools import cache
 from typing import Any
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
@@ -105,18 +106,20 @@ def time_axis(span: float, **options: Any) -> Any:
 
 
 def finish(chart: Any, title: str, subtitle: str | list[str] = "") -> Any:
-    """The chart with title, fonts and quiet grid; the last step of every chart function."""
+    """Give a new chart its title, fonts and quiet grid; the last step of every chart function.
+
+    It changes the chart itself: `properties` copies layers and panels twice, and checks each value apart.
+    """
     import altair as alt
 
-    heading = alt.Title(title, subtitle=subtitle or alt.Undefined, anchor="start", offset=12)
-    return chart.properties(
-        title=heading,
-        autosize="pad",
-        padding={"left": 8, "right": 8, "top": 8, "bottom": 8},
-        config=_config(),
-    )
+    chart.title = alt.Title(title, subtitle=subtitle or alt.Undefined, anchor="start", offset=12)
+    chart.autosize = "pad"
+    chart.padding = {"left": 8, "right": 8, "top": 8, "bottom": 8}
+    chart.config = _config()
+    return chart
 
 
+@cache
 def _config() -> Any:
     """One object: each `configure_...` call would copy the whole chart."""
     import altair as alt

@@ -38,17 +38,17 @@ def parts_colour(field: str, shades: Mapping[str, str], **options: Any) -> Any:
     return alt.Color(f"{field}:N", title=None, sort=list(shades), scale=scale, **options)
 
 
-def rule(value: float, axis: str, label: str = "", *, ink: str = TARGET, **text: Any) -> Any:
-    """A dashed line at a value of the axis `x` or `y`, with its label."""
+def rule(value: float, axis: str, label: str = "", *, ink: str = TARGET, **text: Any) -> list[Any]:
+    """Layers of a dashed line at a value of the axis `x` or `y`, and of its label."""
     import altair as alt
 
-    base = alt.Chart(inline([{axis: value, "label": label}])).encode(**{axis: f"{axis}:Q"})
+    channel = alt.X if axis == "x" else alt.Y
+    base = alt.Chart(inline([{axis: value, "label": label}])).encode(**{axis: channel(f"{axis}:Q")})
     line = base.mark_rule(strokeDash=[6, 4], color=ink, strokeWidth=1.5)
     if not label:
-        return line
-    place = {"y": alt.value(text.pop("at", -3))} if axis == "x" else {"x": alt.value(text.pop("at", 0))}
-    named = base.mark_text(color=ink, fontSize=12, **text)
-    return line + named.encode(text="label:N", **place)
+        return [line]
+    place = {"y": alt.YValue(text.pop("at", -3))} if axis == "x" else {"x": alt.XValue(text.pop("at", 0))}
+    return [line, base.mark_text(color=ink, fontSize=12, **text).encode(text=alt.Text("label:N"), **place)]
 
 
 def stacked_bars(
@@ -86,22 +86,22 @@ def stacked_bars(
         "axis": axis or alt.Axis(format="~s", tickCount=6, labelExpr=ZERO),
         "scale": scale or alt.Undefined,
     }
-    stack = alt.Chart(inline(ordered)).encode(x=alt.X("value:Q", **value), y=groups(rows), order="order:Q")
+    stack = alt.Chart(inline(ordered)).encode(x=alt.X("value:Q", **value), y=groups(rows), order=alt.Order("order:Q"))
     bars = stack.mark_bar(stroke="white", strokeWidth=0.6, height=step * 3 // 4).encode(
         color=parts_colour("part", present, legend=alt.Legend(columns=columns)),
-        tooltip=["group:N", "part:N", alt.Tooltip("value:Q", format=",.4~g")],
+        tooltip=[alt.Tooltip("group:N"), alt.Tooltip("part:N"), alt.Tooltip("value:Q", format=",.4~g")],
     )
     inside = [
         stack.mark_text(fontSize=11).encode(
             x=alt.X("value:Q", stack="zero", bandPosition=0.5),
-            detail="part:N",
-            text="label:N",
+            detail=alt.Detail("part:N"),
+            text=alt.Text("label:N"),
             color=alt.Color("ink:N", scale=None),
         )
         for labelled in [any(row.get("label") for row in rows)]
         if labelled
     ]
-    return alt.layer(bars, *inside, *over).properties(width=width, height=alt.Step(step))
+    return alt.layer(bars, *inside, *over, width=width, height=alt.Step(step))
 
 
 def groups(rows: Rows) -> Any:
@@ -112,7 +112,9 @@ def groups(rows: Rows) -> Any:
     return alt.Y("group:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False, labelLimit=260))
 
 
-def interval_scatter(document: Document, rows: Rows, *, x: Any, y: Any, tooltip: Sequence[Any]) -> Any:
+def interval_scatter(
+    document: Document, rows: Rows, *, x: Any, y: Any, tooltip: Sequence[Any], under: Sequence[Any] = ()
+) -> Any:
     """A point per plan, filled where it meets the SLO, with its intervals both ways.
 
     Args:
@@ -121,6 +123,7 @@ def interval_scatter(document: Document, rows: Rows, *, x: Any, y: Any, tooltip:
         x: channel of costs.
         y: channel of service.
         tooltip: fields shown at a point.
+        under: layers below.
     """
     import altair as alt
 
@@ -128,14 +131,24 @@ def interval_scatter(document: Document, rows: Rows, *, x: Any, y: Any, tooltip:
     base = alt.Chart(inline(rows)).encode(x=x, y=y, color=colour(document, legend=legend(document)))
     filled = alt.Fill("plan:N", scale=colour_scale(document), title=None)
     points = base.mark_point(size=190, strokeWidth=2.2, opacity=0.9).encode(
-        shape=shape(document), fill=alt.condition("datum.met", filled, alt.value("white")), tooltip=list(tooltip)
+        shape=shape(document), fill=filled_if_met(filled), tooltip=list(tooltip)
     )
     rules = base.mark_rule(strokeWidth=1.5)
     return alt.layer(
-        rules.encode(x=f"{across}_lo:Q", x2=f"{across}_hi:Q"),
-        rules.encode(y=f"{upright}_lo:Q", y2=f"{upright}_hi:Q"),
+        *under,
+        rules.encode(x=alt.X(f"{across}_lo:Q"), x2=alt.X2(f"{across}_hi:Q")),
+        rules.encode(y=alt.Y(f"{upright}_lo:Q"), y2=alt.Y2(f"{upright}_hi:Q")),
         points,
-    ).properties(width=WIDTH - 60, height=280)
+        width=WIDTH - 60,
+        height=280,
+    )
+
+
+def filled_if_met(shade: Any) -> Any:
+    """Fill channel of a point: the colour of its plan where it meets the SLO, else the ground."""
+    import altair as alt
+
+    return alt.FillValue("white", condition=alt.condition("datum.met", shade, alt.value("white"))["condition"])
 
 
 def around(rows: Rows, field: str) -> list[float]:
@@ -175,7 +188,11 @@ def band_and_line(
     base = alt.Chart(inline(rows)).encode(x=x, color=parts_colour("name", shades, legend=key))
     mid = alt.Y("mid:Q", **y)
     ends = [row for row in rows if row.get("lo") is not None]
-    layers = [base.transform_filter("isValid(datum.lo)").mark_area(opacity=0.2).encode(y=alt.Y("lo:Q", **y), y2="hi:Q")]
+    layers = [
+        base.transform_filter("isValid(datum.lo)")
+        .mark_area(opacity=0.2)
+        .encode(y=alt.Y("lo:Q", **y), y2=alt.Y2("hi:Q"))
+    ]
     dashes = alt.Scale(domain=names, range=[list((dashed or {}).get(name, DASHES[0])) for name in names])
     line = base.mark_line(strokeWidth=2).encode(y=mid, strokeDash=alt.StrokeDash("name:N", legend=None, scale=dashes))
     layers = [*(layers if ends else []), line]
@@ -185,12 +202,12 @@ def band_and_line(
         shown = [alt.Tooltip(f"{field}:Q", format=",.4~g") for field in ("lo", "mid", "hi")[:: 1 if ends else 3]]
         value = [alt.Tooltip("mid:Q", format=",.4~g")]
         point = base.mark_point(filled=True, size=50, opacity=1)
-        layers.append(point.encode(y=mid, shape=shapes, tooltip=["name:N", *(shown if ends else value)]))
+        layers.append(point.encode(y=mid, shape=shapes, tooltip=[alt.Tooltip("name:N"), *(shown if ends else value)]))
     if any(row.get("chosen") for row in rows):
         layers.append(
             base.transform_filter("datum.chosen").mark_point(size=260, color=INK, strokeWidth=2).encode(y=mid)
         )
-    return alt.layer(*layers, *over).properties(width=WIDTH, height=280)
+    return alt.layer(*layers, *over, width=WIDTH, height=280)
 
 
 def heat(
@@ -210,10 +227,10 @@ def heat(
     base = alt.Chart(inline(rows)).encode(x=x, y=y)
     cells = base.mark_rect(**cell).encode(color=shade, tooltip=list(tooltip))
     if "end" in rows[0]:
-        cells = cells.encode(x2="end:Q")
-    text = base.mark_text(fontSize=10).encode(text="label:N", color=alt.Color("ink:N", scale=None))
-    layers = [cells, text.encode(x="middle:Q")] if labelled else [cells]
-    return alt.layer(*layers).properties(width=WIDTH, height=alt.Step(step))
+        cells = cells.encode(x2=alt.X2("end:Q"))
+    text = base.mark_text(fontSize=10).encode(text=alt.Text("label:N"), color=alt.Color("ink:N", scale=None))
+    layers = [cells, text.encode(x=alt.X("middle:Q"))] if labelled else [cells]
+    return alt.layer(*layers, width=WIDTH, height=alt.Step(step))
 
 
 def panels_over_time(rows: Sequence[Sequence[Any]]) -> Any:
@@ -269,20 +286,18 @@ def panel(
     """
     import altair as alt
 
-    folded = alt.Chart(inline(rows)).transform_fold(list(kinds), as_=["kind", "count"])
+    named = {"title": heading(title)} if title else {}
+    folded = alt.Chart(inline(rows), **PANEL, **named).transform_fold(list(kinds), as_=["kind", "count"])
     key = parts_colour("kind", shades, legend=alt.Legend(symbolType="square"))
     if mark == "area":
         ordered = folded.transform_calculate(order=f"indexof({list(kinds)}, datum.kind)")
-        drawn = ordered.mark_area(interpolate="step-after").encode(
-            x=x, y=alt.Y("count:Q", stack="zero", **y), color=key, order="order:Q"
+        return ordered.mark_area(interpolate="step-after").encode(
+            x=x, y=alt.Y("count:Q", stack="zero", **y), color=key, order=alt.Order("order:Q")
         )
-    else:
-        dashes = alt.Scale(domain=list(kinds), range=[list((dashed or {}).get(kind, DASHES[0])) for kind in kinds])
-        drawn = folded.mark_line(interpolate="step-after", strokeWidth=1.4).encode(
-            x=x, y=alt.Y("count:Q", **y), color=key, strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None)
-        )
-    sized = drawn.properties(**PANEL)
-    return sized.properties(title=heading(title)) if title else sized
+    dashes = alt.Scale(domain=list(kinds), range=[list((dashed or {}).get(kind, DASHES[0])) for kind in kinds])
+    return folded.mark_line(interpolate="step-after", strokeWidth=1.4).encode(
+        x=x, y=alt.Y("count:Q", **y), color=key, strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None)
+    )
 
 
 def heading(title: str) -> Any:
@@ -292,7 +307,9 @@ def heading(title: str) -> Any:
     return alt.Title(title, anchor="start", fontSize=12, offset=4)
 
 
-def distribution(document: Document, rows: Rows, *, x: Any, over: Sequence[Any] = (), **line: Any) -> Any:
+def distribution(
+    document: Document, rows: Rows, *, x: Any, over: Sequence[Any] = (), width: int = WIDTH, **line: Any
+) -> Any:
     """Share of what took at most so long, a line per plan.
 
     Args:
@@ -300,6 +317,7 @@ def distribution(document: Document, rows: Rows, *, x: Any, over: Sequence[Any] 
         rows: `plan`, `value_s`, `quantile`.
         x: channel of `value_s`.
         over: layers above.
+        width: of the plot.
         line: options of the mark.
     """
     import altair as alt
@@ -312,9 +330,8 @@ def distribution(document: Document, rows: Rows, *, x: Any, over: Sequence[Any] 
     )
     key = legend(document, symbolType="stroke", symbolSize=400)
     lines = alt.Chart(inline(rows)).mark_line(strokeWidth=2, **line)
-    return alt.layer(
-        lines.encode(x=x, y=y, color=colour(document, legend=key), strokeDash=dash(document)), *over
-    ).properties(width=WIDTH, height=230)
+    drawn = lines.encode(x=x, y=y, color=colour(document, legend=key), strokeDash=dash(document))
+    return alt.layer(drawn, *over, width=width, height=230)
 
 
 def decades(lo: float, hi: float) -> list[float]:

@@ -167,7 +167,7 @@ def _strip(picture: Document, parts: Rows) -> Any:
     ]
     text = alt.Chart(inline(labels)).mark_text(align="right", dx=-6, color=INK, fontSize=11, limit=400)
     time = _time(picture, labels=False)
-    chart = alt.layer(bars.encode(x=time, x2="end:T", y=y), text.encode(x=time, y=y, text="label:N"))
+    chart = alt.layer(bars.encode(x=time, x2=alt.X2("end:T"), y=y), text.encode(x=time, y=y, text=alt.Text("label:N")))
     return chart.properties(width=WIDTH, height=ROW * len(parts))
 
 
@@ -197,7 +197,7 @@ def parts(picture: Document) -> Any:
             x=x,
             y=alt.Y("effect:Q", title=None, stack="zero", axis=_numbers()),
             color=colour,
-            order="order:Q",
+            order=alt.Order("order:Q"),
         )
         .properties(width=WIDTH, height=160)
     )

@@ -26,3 +26,20 @@ def test_no_view_takes_a_document_where_the_study_has_a_result(file: str) -> Non
         if one.annotation and ast.unparse(one.annotation) in UNTYPED
     ]
     assert not taken
+
+
+@pytest.mark.parametrize(
+    "file",
+    [path for path in sorted(STUDIES.parent.rglob("*charts.py")) if "present" in path.parts or "studies" in path.parts],
+)
+def test_channels_of_charts_are_classes(file: Path) -> None:
+    """Altair looks through all of its classes for the one of a text, at each of them."""
+    texts = [
+        f"line {call.lineno}: {channel.arg}"
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "encode"
+        for channel in call.keywords
+        for value in (channel.value.elts if isinstance(channel.value, ast.List) else [channel.value])
+        if isinstance(value, ast.Constant | ast.JoinedStr)
+    ]
+    assert not texts

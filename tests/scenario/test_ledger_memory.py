@@ -43,16 +43,16 @@ def test_the_oldest_are_forgotten_beyond_the_bytes(tmp_path: Path) -> None:
     runs = [written(tmp_path / str(i), b"12345") for i in range(3)]
     for run in runs:
         memory.of(run, read)
-    assert memory.size_bytes() == 10
+    assert memory.size_bytes == 10
     memory.of(runs[2], read)
     assert read.reads == 3
     memory.of(runs[0], read)
     assert read.reads == 4
-    assert memory.size_bytes() == 10
+    assert memory.size_bytes == 10
 
 
 def test_without_room_nothing_is_kept(tmp_path: Path) -> None:
     memory, read, run = LedgerMemory(), Reader(), written(tmp_path / "run", b"one")
     memory.of(run, read)
     memory.of(run, read)
-    assert (read.reads, memory.size_bytes()) == (2, 0)
+    assert (read.reads, memory.size_bytes) == (2, 0)

@@ -68,10 +68,10 @@ def run(
             return write_results(compared_services(services, service_rows(services, options)), out)
         question = settle(loaded, seed=seed, seeds=seeds)
         forecast = isinstance(question.source, ForecastDemand)
-        check_results(input_files(question), resolved_text(question), out, forecast=forecast)
-        return write_results(
-            _compared(question, pool_rows(question, options, pool_runs(question, options.folder))), out
-        )
+        resolved = resolved_text(question)
+        check_results(input_files(question), resolved, out, forecast=forecast)
+        rows = pool_rows(question, options, pool_runs(question, options.folder))
+        return write_results(_compared(question, rows, resolved), out)
 
 
 def pool_runs(question: ResolvedScenario, folder: Path) -> tuple[list[ServingRun], list[JobRun]]:
@@ -118,13 +118,13 @@ def comparison_of_pool(question: ResolvedScenario, rows: list[RunTables]) -> Com
     )
 
 
-def _compared(question: ResolvedScenario, rows: list[RunTables]) -> ComparedRuns:
+def _compared(question: ResolvedScenario, rows: list[RunTables], resolved: str) -> ComparedRuns:
     scenario, source = question.loaded.scenario, question.source
     return ComparedRuns(
         question=scenario.question,
         comparison=comparison_of_pool(question, rows),
         rows=rows,
-        resolved=resolved_text(question),
+        resolved=resolved,
         provenance=provenance(question, longest_s(rows)),
         assumptions=assumptions(question),
         forecast=source if isinstance(source, ForecastDemand) else None,

@@ -110,6 +110,7 @@ def list_serving_runs(
     without: Collection[str] = (),
     incoming: Mapping[tuple[str, int], tuple[ForwardingRun, ...]] = MappingProxyType({}),
     with_rows: Collection[str] = (),
+    replications: Sequence[int] | None = None,
 ) -> list[ServingRun]:
     """The distinct runs of a question; those that meet the same arrivals stand together.
 
@@ -119,9 +120,10 @@ def list_serving_runs(
         without: plans that are left out.
         incoming: requests that other services send on, by plan and replication.
         with_rows: plans whose runs keep the outcome of each request.
+        replications: None = all.
     """
     runs: dict[str, ServingRun] = {}
-    for replication in range(question.seeds):
+    for replication in range(question.seeds) if replications is None else replications:
         for plan in (one for one in question.plans if one.plan.name not in without):
             pool, other_pools = plan.sampled(replication), plan.sampled_others(replication)
             key, forwarded = (
@@ -144,8 +146,9 @@ def list_serving_runs(
 
 
 def missing_runs(question: ResolvedScenario, folder: Path) -> int:
-    """Number of the runs of requests that are not stored."""
-    return sum(not run.folder.exists() for run in list_serving_runs(question, folder))
+    """Number of the runs of requests that are not stored, as the last replication tells, which is simulated last."""
+    last = list_serving_runs(question, folder, replications=[question.seeds - 1])
+    return question.seeds * sum(not run.folder.exists() for run in last)
 
 
 def serving_ledger(

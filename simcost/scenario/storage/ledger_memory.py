@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -17,41 +17,56 @@ from simcost.scenario.storage.folders import stamp_of
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A ledger in memory, and the files that it was read from."""
+
+    stamp: object
+    ledger: Any
+    size_bytes: int
+
+
 class LedgerMemory:
     """The ledgers that were read last, up to so many bytes; one whose files have changed is read again."""
 
     def __init__(self, most_bytes: int = 0) -> None:
         self.most_bytes = most_bytes
         """0 = nothing is kept, as in a command, which reads each run once."""
-        self._known: OrderedDict[Path, tuple[object, Any]] = OrderedDict()
+        self.size_bytes = 0
+        """Bytes of the arrays and tables of all that is kept."""
+        self._known: OrderedDict[Path, _Known] = OrderedDict()
         self._lock = Lock()
 
     def of(self, folder: Path, load: Callable[[Path], T]) -> T:
         """The ledger of a folder, known or loaded. Raises as `load`."""
         if not self.most_bytes:
             return load(folder)
-        place, stamp = folder.resolve(), stamp_of(folder)
+        place = folder.resolve()  # results that share a run name it each by its own folder
+        stamp = stamp_of(place)
         with self._lock:
             known = self._known.get(place)
-            if known is not None and known[0] == stamp:
+            if known is not None and known.stamp == stamp:
                 self._known.move_to_end(place)
-                found: T = known[1]
+                found: T = known.ledger
                 return found
         return self.keep(folder, load(folder))
 
     def keep(self, folder: Path, ledger: T) -> T:
         """The ledger, which the files of the folder hold."""
         if self.most_bytes:
+            place = folder.resolve()
+            new = _Known(stamp=stamp_of(place), ledger=ledger, size_bytes=_bytes_of(ledger))
             with self._lock:
-                self._known[folder.resolve()] = (stamp_of(folder), ledger)
-                self._known.move_to_end(folder.resolve())
-                while self.size_bytes() > self.most_bytes:
-                    self._known.popitem(last=False)
+                self._forget(place)
+                self._known[place] = new
+                self.size_bytes += new.size_bytes
+                while self.size_bytes > self.most_bytes:
+                    self._forget(next(iter(self._known)))
         return ledger
 
-    def size_bytes(self) -> int:
-        """Bytes of the arrays and tables of all that is kept."""
-        return sum(_bytes_of(ledger) for _, ledger in self._known.values())
+    def _forget(self, place: Path) -> None:
+        old = self._known.pop(place, None)
+        self.size_bytes -= old.size_bytes if old is not None else 0
 
 
 MEMORY = LedgerMemory()

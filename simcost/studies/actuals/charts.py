@@ -43,8 +43,8 @@ def days(result: ActualCosts) -> Any:
         x=alt.X("day:T", timeUnit="utcyearmonthdate", title=None, axis=alt.Axis(grid=False, tickCount=8)),
         y=alt.Y("usd:Q", title="USD per day, effective", axis=alt.Axis(format="$~s", tickCount=6)),
         color=parts_colour("part", present, legend=alt.Legend(columns=5)),
-        order="order:Q",
-        tooltip=["day:T", "part:N", alt.Tooltip("usd:Q", format="$,.2f")],
+        order=alt.Order("order:Q"),
+        tooltip=[alt.Tooltip("day:T"), alt.Tooltip("part:N"), alt.Tooltip("usd:Q", format="$,.2f")],
     ).properties(width=WIDTH, height=260)
     return finish(chart, "Effective cost by day (USD)")
 
@@ -76,7 +76,7 @@ def gaps(result: CostComparison) -> Any:
         axis=alt.Axis(format="$~s", tickCount=6),
         step=24,
         width=WIDTH - 120,
-        over=[rule(0, "x", ink=INK)],
+        over=rule(0, "x", ink=INK),
     )
     return finish(chart, f"Where {result.cost} cost differs from what was simulated (USD)")
 

@@ -30,9 +30,9 @@ def savings(advice: Advice) -> Any:
     bars = base.mark_bar(opacity=0.85).encode(
         x=alt.X("usd:Q", title="USD per month"),
         color=colour,
-        tooltip=["action:N", alt.Tooltip("usd:Q", format="$,.0f")],
+        tooltip=[alt.Tooltip("action:N"), alt.Tooltip("usd:Q", format="$,.0f")],
     )
-    spans = base.mark_rule(strokeWidth=2).encode(x="lo:Q", x2="hi:Q")
+    spans = base.mark_rule(strokeWidth=2).encode(x=alt.X("lo:Q"), x2=alt.X2("hi:Q"))
     return finish(bars + spans, "Savings a month, each action alone", "Lines: intervals on fresh seeds.")
 
 

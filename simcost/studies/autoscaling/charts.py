@@ -81,7 +81,7 @@ def _replicas(result: AutoscaleReplay, limit: int) -> Any:
             color=colour,
             strokeWidth=width,
             y=alt.Y("replicas:Q", title="replicas", axis=alt.Axis(tickMinStep=1, format="d", minExtent=40)),
-            tooltip=["line:N", "replicas:Q"],
+            tooltip=[alt.Tooltip("line:N"), alt.Tooltip("replicas:Q")],
         )
     )
     return lines.properties(width=WIDTH, height=160)

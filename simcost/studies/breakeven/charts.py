@@ -56,11 +56,11 @@ def _crossings(result: BreakEvenResult, x: Any, y: Any) -> list[Any]:
         return []
     base = alt.Chart(inline(rows)).encode(y=y)
     return [
-        base.mark_rule(color=INK, strokeWidth=1.5, opacity=0.7).encode(x="lo:Q", x2="hi:Q"),
+        base.mark_rule(color=INK, strokeWidth=1.5, opacity=0.7).encode(x=alt.X("lo:Q"), x2=alt.X2("hi:Q")),
         base.mark_point(color=INK, size=140, strokeWidth=1.5, fill="white", fillOpacity=0.6, opacity=1).encode(
             x=x,
             tooltip=[
-                "pair:N",
+                alt.Tooltip("pair:N"),
                 alt.Tooltip("requests_per_s:Q", format=".3g"),
                 alt.Tooltip("mid:Q", format="$,.0f"),
             ],

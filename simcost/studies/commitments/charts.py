@@ -28,7 +28,12 @@ def curves(advice: CommitmentAdvice) -> Any:
         for point in advice.curves[name]
     ]
     bought = {one.name: one.committed_usd_per_h for one in advice.recommended if one.committed_usd_per_h}
-    mix = [rule(usd, "x", ink=OKABE_ITO[names.index(name)]) for name, usd in bought.items() if name in names]
+    mix = [
+        layer
+        for name, usd in bought.items()
+        if name in names
+        for layer in rule(usd, "x", ink=OKABE_ITO[names.index(name)])
+    ]
     x = alt.X("committed:Q", title="Committed (USD per hour)", axis=alt.Axis(format="~s"))
     y = {"title": "USD per month", "scale": alt.Scale(zero=False), "axis": alt.Axis(format="~s")}
     chart = band_and_line(rows, x=x, y=y, points=False, over=mix)

@@ -26,9 +26,9 @@ def bridge(document: Document) -> Any:
         .encode(
             y=alt.Y("cost:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
             x=alt.X("lo:Q", title="USD"),
-            x2="hi:Q",
+            x2=alt.X2("hi:Q"),
             color=colour,
-            tooltip=["cost:N", alt.Tooltip("hi:Q", format="$,.2f")],
+            tooltip=[alt.Tooltip("cost:N"), alt.Tooltip("hi:Q", format="$,.2f")],
         )
     )
     return finish(chart, "From one cost to the other, USD")

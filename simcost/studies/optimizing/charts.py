@@ -26,7 +26,11 @@ def front(document: Document) -> Any:
             x=alt.X("usd:Q", title="USD per month", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,~s")),
             y=alt.Y("attainment:Q", title="Attainment", scale=alt.Scale(zero=False), axis=alt.Axis(format=".2%")),
             color=colour,
-            tooltip=["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".3%")],
+            tooltip=[
+                alt.Tooltip("plan:N"),
+                alt.Tooltip("usd:Q", format="$,.0f"),
+                alt.Tooltip("attainment:Q", format=".3%"),
+            ],
         )
     )
     return finish(

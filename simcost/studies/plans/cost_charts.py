@@ -22,7 +22,7 @@ from simcost.present.chart_style import (
     to_png,
     to_svg,
 )
-from simcost.present.charts import around, groups, interval_scatter, rule, stacked_bars
+from simcost.present.charts import around, filled_if_met, groups, interval_scatter, rule, stacked_bars
 from simcost.present.format import exact
 from simcost.present.format import usd as money
 from simcost.studies.plans.fleet_chart import fleet_timeline
@@ -62,8 +62,8 @@ def cost_stack(document: Document) -> Any:
     reach = max(row["hi"] for row in totals)
     rows = [row for plan in document["plans"] for row in _parts(plan, reach)]
     end = alt.Chart(inline(totals)).encode(y=groups(totals))
-    interval = end.mark_rule(strokeWidth=2, color=INK, yOffset=9).encode(x="lo:Q", x2="hi:Q")
-    label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x="hi:Q", text="label:N")
+    interval = end.mark_rule(strokeWidth=2, color=INK, yOffset=9).encode(x=alt.X("lo:Q"), x2=alt.X2("hi:Q"))
+    label = end.mark_text(align="left", dx=7, fontSize=12, color=INK).encode(x=alt.X("hi:Q"), text=alt.Text("label:N"))
     chart = stacked_bars(
         rows,
         {_named(part): shade for part, shade in PARTS.items()},
@@ -134,9 +134,9 @@ def cost_against_slo(document: Document) -> Any:
         scale=alt.Scale(domain=around(rows, "usd"), zero=False, nice=False),
     )
     y = alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6), scale=share)
-    shown = ["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")]
+    shown = [alt.Tooltip("plan:N"), alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")]
     goal = rule(target, "y", f"target {exact(target)} %", align="left", dx=5, at=WIDTH - 60)
-    chart = alt.layer(goal, interval_scatter(document, rows, x=x, y=y, tooltip=shown))
+    chart = interval_scatter(document, rows, x=x, y=y, tooltip=shown, under=goal)
     note = "Filled: meets the SLO. Hollow: misses it. Bars: confidence intervals over replications."
     return finish(chart, "Cost (USD per month) against service level (% of requests)", note)
 
@@ -181,18 +181,18 @@ def spread(document: Document, runs: Any) -> Any:
         scale=alt.Scale(zero=False, padding=14),
     )
     middle = alt.Chart(inline(_quantiles(document))).encode(y=y)
-    bar = middle.mark_rule(strokeWidth=9, opacity=0.22, color=INK).encode(x="p10:Q", x2="p90:Q")
-    tick = middle.mark_tick(thickness=2, size=22, color=INK).encode(x="p50:Q")
-    label = middle.mark_text(dy=-17, fontSize=11, color=INK).encode(x="p50:Q", text="label:N")
+    bar = middle.mark_rule(strokeWidth=9, opacity=0.22, color=INK).encode(x=alt.X("p10:Q"), x2=alt.X2("p90:Q"))
+    tick = middle.mark_tick(thickness=2, size=22, color=INK).encode(x=alt.X("p50:Q"))
+    label = middle.mark_text(dy=-17, fontSize=11, color=INK).encode(x=alt.X("p50:Q"), text=alt.Text("label:N"))
     points = (
         alt.Chart(inline(_points(runs)))
         .encode(
             y=y,
             x=x,
             color=colour(document, legend=legend(document)),
-            fill=alt.condition("datum.met", colour(document, legend=None), alt.value("white")),
+            fill=filled_if_met(colour(document, legend=None)),
             tooltip=[
-                "plan:N",
+                alt.Tooltip("plan:N"),
                 alt.Tooltip("usd:Q", format="$,.0f"),
                 alt.Tooltip("attainment:Q", format=".4f"),
             ],
@@ -210,7 +210,7 @@ def _budget(document: Document) -> list[Any]:
     budget_usd = document["futures"]["budget_usd"]
     if budget_usd is None:
         return []
-    return [rule(budget_usd, "x", f"budget {money(budget_usd)}", align="center", baseline="bottom")]
+    return rule(budget_usd, "x", f"budget {money(budget_usd)}", align="center", baseline="bottom")
 
 
 def _quantiles(document: Document) -> Rows:

@@ -31,8 +31,8 @@ def fleet_timeline(document: Document, timeline: Any) -> Any:
             fleets[name], STATES, shades, x=x, y=counts("replicas", most, format="d", minExtent=26), mark="area"
         )
         wanted = alt.Chart(inline(fleets[name])).mark_line(interpolate="step-after", strokeDash=[5, 3], strokeWidth=1)
-        line = wanted.encode(x=x, y="desired:Q", color=alt.datum("desired", type="nominal"))
-        replicas = alt.layer(fleet, line).properties(title=heading(name))
+        line = wanted.encode(x=x, y=alt.Y("desired:Q"), color=alt.ColorDatum("desired", type="nominal"))
+        replicas = alt.layer(fleet, line, title=heading(name))
         flying = _fullest(own, limit, unit_s)
         requests = panel(flying, [*REQUESTS], shades, x=x, y=counts("requests"), dashed={"waiting": (4, 2)})
         rows.append((replicas, requests))

@@ -63,10 +63,9 @@ def cost_against_wait(document: Document) -> Any:
         scale=alt.Scale(domain=around(rows, "usd"), zero=False, nice=False),
     )
     y = alt.Y("wait:Q", title="P95 wait", **_waiting(most))
-    shown = ["plan:N", alt.Tooltip("usd:Q", format="$,.0f"), "label:N"]
-    chart = interval_scatter(document, rows, x=x, y=y, tooltip=shown)
-    if target is not None:
-        chart = alt.layer(rule(target, "y", f"target {seconds(target)}", align="left", dx=5, dy=-7), chart)
+    shown = [alt.Tooltip("plan:N"), alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("label:N")]
+    goal = [] if target is None else rule(target, "y", f"target {seconds(target)}", align="left", dx=5, dy=-7)
+    chart = interval_scatter(document, rows, x=x, y=y, tooltip=shown, under=goal)
     exact = document.get("deterministic")
     bars = "Deterministic replay." if exact else "Bars: confidence intervals over replications."
     note = f"Filled: meets the SLO. Hollow: misses it. {bars}"
@@ -115,7 +114,7 @@ def wait_spread(document: Document, waits: Any) -> Any:
 
     rows = [row for row in waits.to_pylist() if row["metric"] == "wait_s"]
     target, most = _target(document), max([row["value_s"] for row in rows] + [60.0])
-    goal = [rule(target, "x")] if target is not None and target <= most else []
+    goal = rule(target, "x") if target is not None and target <= most else []
     x = alt.X("value_s:Q", title="wait", **_waiting(most))
     chart = distribution(document, rows, x=x, over=goal, interpolate="step-after")
     return finish(chart, "Waiting: share of the jobs that waited at most so long (%)", first(document))

@@ -34,10 +34,10 @@ def slo_heat(document: Document, hours: Any) -> Any:
     )
     y = alt.Y("plan:N", title=None, sort=names(document), axis=alt.Axis(domain=False, ticks=False))
     shown = [
-        "plan:N",
+        alt.Tooltip("plan:N"),
         alt.Tooltip("start:Q", title=f"start ({unit})"),
         alt.Tooltip("percent:Q", title="attainment (%)"),
-        "arrived:Q",
+        alt.Tooltip("arrived:Q"),
     ]
     shade = parts_colour("class", {name: HEAT[name] for name in classes}, legend=alt.Legend(columns=5))
     chart = heat(
@@ -156,5 +156,5 @@ def _cdf(document: Document, rows: Rows, metric: str) -> Any:
         scale=alt.Scale(type="log", nice=False),
         axis=alt.Axis(format="~g", values=decades(min(values), max(values)), grid=False),
     )
-    goal = [] if limit is None else [rule(limit, "x", f"limit {seconds(limit)}", baseline="bottom")]
-    return distribution(document, rows, x=x, over=goal).properties(width=(WIDTH - 40) // 3)
+    goal = [] if limit is None else rule(limit, "x", f"limit {seconds(limit)}", baseline="bottom")
+    return distribution(document, rows, x=x, over=goal, width=(WIDTH - 40) // 3)

@@ -45,7 +45,7 @@ def curves(result: SizingResult) -> Any:
     }
     names = [policy.policy for policy in result.policies]
     dashed = dict(zip(names, cycled(DASHES, len(names)), strict=True))
-    chart = band_and_line(rows, x=x, y=y, dashed=dashed, over=[rule(target.wait_s / unit_s, "y")])
+    chart = band_and_line(rows, x=x, y=y, dashed=dashed, over=rule(target.wait_s / unit_s, "y"))
     what = "money" if priced else "size"
     return finish(chart, f"Waiting against {what}", "Dashed: the target. Ring: the smallest cluster that keeps it.")
 
@@ -64,7 +64,7 @@ def mixes(mix: MixResult) -> Any:
     ]
     best = {"group": _name(mix.best), "usd": mix.best.usd_per_month, "said": "cheapest"}
     label = alt.Chart(inline([best])).mark_text(align="left", dx=6, color=INK)
-    text = label.encode(x="usd:Q", y=groups(rows), text="said:N")
+    text = label.encode(x=alt.X("usd:Q"), y=groups(rows), text=alt.Text("said:N"))
     chart = stacked_bars(rows, shades, title="USD a month", step=30, width=WIDTH - 100, over=[text])
     return finish(chart, "Mixes that keep the target (USD a month)", f"Spot as on {mix.trace}.")
 

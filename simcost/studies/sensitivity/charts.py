@@ -24,9 +24,10 @@ def tornado(document: Document) -> Any:
         .encode(
             y=alt.Y("path:N", sort=order, title=None),
             x=alt.X("from:Q", title="USD per month", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,~s")),
-            x2="to:Q",
+            x2=alt.X2("to:Q"),
             color=colour,
-            tooltip=["path:N", alt.Tooltip("value:Q", format=".4g"), alt.Tooltip("to:Q", format="$,.0f")],
+            tooltip=[alt.Tooltip("path:N"), alt.Tooltip("value:Q", format=".4g"), alt.Tooltip("to:Q", format="$,.0f")],
         )
     )
-    return finish(bars + rule(base, "x"), f"Cost a month of {document['plan']}", "One value at a time, low and high.")
+    chart = alt.layer(bars, *rule(base, "x"))
+    return finish(chart, f"Cost a month of {document['plan']}", "One value at a time, low and high.")

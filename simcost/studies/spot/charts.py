@@ -32,13 +32,15 @@ def savings(result: SpotStudy) -> Any:
     )
     shown = [alt.Tooltip(f"{name}:Q", format=".1f") for name in ("p10", "p25", "p50", "p75", "p90", "mean")]
     layers = [
-        alt.Chart(inline([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="zero:Q"),
+        alt.Chart(inline([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.X("zero:Q")),
         base.mark_bar(height=6, opacity=0.45).encode(
-            x=alt.X("p10:Q", **x), x2="p90:Q", color=colour, tooltip=["policy:N", *shown]
+            x=alt.X("p10:Q", **x), x2=alt.X2("p90:Q"), color=colour, tooltip=[alt.Tooltip("policy:N"), *shown]
         ),
-        base.mark_bar(height=14).encode(x="p25:Q", x2="p75:Q", color=colour, tooltip=["policy:N", *shown]),
-        base.mark_tick(color="white", thickness=2, height=14).encode(x="p50:Q"),
-        base.mark_point(fill=INK, stroke="white", strokeWidth=1, opacity=1, size=50).encode(x="mean:Q"),
+        base.mark_bar(height=14).encode(
+            x=alt.X("p25:Q"), x2=alt.X2("p75:Q"), color=colour, tooltip=[alt.Tooltip("policy:N"), *shown]
+        ),
+        base.mark_tick(color="white", thickness=2, height=14).encode(x=alt.X("p50:Q")),
+        base.mark_point(fill=INK, stroke="white", strokeWidth=1, opacity=1, size=50).encode(x=alt.X("mean:Q")),
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=alt.Step(ROW))
     said = "Bar: half of the runs; line: eight of ten; notch: median; dot: mean. Left of 0 spot costs more."
@@ -90,10 +92,10 @@ def by_trace(result: SpotStudy) -> Any:
             x=alt.X("saving:Q", title="Mean saving against on demand (%)", axis=alt.Axis(format="d")),
             color=alt.Color("policy:N", title=None, scale=alt.Scale(**scale), legend=alt.Legend(columns=4)),
             shape=alt.Shape("policy:N", title=None, scale=alt.Scale(domain=order)),
-            tooltip=["trace:N", "policy:N", alt.Tooltip("saving:Q", format=".1f")],
+            tooltip=[alt.Tooltip("trace:N"), alt.Tooltip("policy:N"), alt.Tooltip("saving:Q", format=".1f")],
         )
     )
-    zero = alt.Chart(inline([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="zero:Q")
+    zero = alt.Chart(inline([{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.X("zero:Q"))
     chart = alt.layer(zero, points).properties(width=WIDTH - 200, height=alt.Step(24))
     more = len(result.traces) - len(names)
     return finish(chart, "What spot saves, trace by trace", f"{more} more traces are in the document." if more else "")
@@ -113,19 +115,19 @@ def courses(result: SpotStudy) -> Any:
         .encode(
             y=alt.Y("policy:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False)),
             x=alt.X("from_h:Q", title="hours from the start", axis=alt.Axis(grid=False)),
-            x2="to_h:Q",
+            x2=alt.X2("to_h:Q"),
             color=alt.Color("state:N", title=None, scale=alt.Scale(domain=list(STATES), range=list(STATES.values()))),
             tooltip=[
-                "policy:N",
-                "state:N",
+                alt.Tooltip("policy:N"),
+                alt.Tooltip("state:N"),
                 alt.Tooltip("from_h:Q", format=".2f"),
                 alt.Tooltip("to_h:Q", format=".2f"),
             ],
         )
     )
     due = alt.Chart(inline([{"due": result.deadline_h, "said": "deadline"}]))
-    rule = due.mark_rule(color=TARGET, strokeDash=[4, 3]).encode(x="due:Q")
-    label = due.mark_text(color=TARGET, align="right", dx=-4, y=-6).encode(x="due:Q", text="said:N")
+    rule = due.mark_rule(color=TARGET, strokeDash=[4, 3]).encode(x=alt.X("due:Q"))
+    label = due.mark_text(color=TARGET, align="right", dx=-4, y=-6).encode(x=alt.X("due:Q"), text=alt.Text("said:N"))
     chart = alt.layer(bars, rule, label).properties(width=WIDTH, height=alt.Step(ROW - 4))
     place = f"tick {count(first.start_tick)} of {_names(result)[first.trace]}"
     said = f"From {place}, where {result.best} costs the median of its runs."

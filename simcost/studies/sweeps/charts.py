@@ -32,7 +32,7 @@ def cells(result: SweepResult) -> Any:
             alt.Color("usd:Q", title="USD per month", scale=alt.Scale(scheme="blues")),
             alt.value("lightgrey"),
         ),
-        tooltip=["x:N", "y:N", alt.Tooltip("usd:Q", format="$,.0f"), "slo:N"],
+        tooltip=[alt.Tooltip("x:N"), alt.Tooltip("y:N"), alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("slo:N")],
         step=26,
     )
     return finish(

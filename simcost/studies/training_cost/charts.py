@@ -39,9 +39,7 @@ def memory(result: TrainingEstimate) -> Any:
     shades = dict(zip(HELD, cycled(OKABE_ITO, len(HELD)), strict=True))
     rows = [{"group": "each GPU", "part": name, "value": sizes[name] / GIB} for name in HELD if sizes[name]]
     usable = rule(sizes["usable"] / GIB, "x", "usable", align="right", dx=-4, at=8)
-    return finish(
-        stacked_bars(rows, shades, title="GiB", step=40, columns=7, over=[usable]), "Memory of each GPU (GiB)"
-    )
+    return finish(stacked_bars(rows, shades, title="GiB", step=40, columns=7, over=usable), "Memory of each GPU (GiB)")
 
 
 def costs(result: TrainingEstimate) -> Any:
@@ -63,7 +61,11 @@ def _ends(totals: Mapping[str, ValueRange]) -> Any:
     import altair as alt
 
     rows = [{"group": name, "low": total.low, "high": total.high} for name, total in totals.items()]
-    return alt.Chart(inline(rows)).mark_rule(color=INK, strokeWidth=1.5).encode(x="low:Q", x2="high:Q", y=groups(rows))
+    return (
+        alt.Chart(inline(rows))
+        .mark_rule(color=INK, strokeWidth=1.5)
+        .encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=groups(rows))
+    )
 
 
 def counts(result: GpuCounts) -> Any:
@@ -107,7 +109,7 @@ def _panel(rows: Rows, title: str, limit: float | None) -> Any:
         "scale": alt.Scale(type=kind, zero=kind == "linear", nice=True),
         "axis": alt.Axis(format="~g" if small else "~s", tickCount=6, labelExpr=ZERO),
     }
-    target = [] if limit is None else [rule(limit, "y")]
+    target = [] if limit is None else rule(limit, "y")
     return band_and_line(rows, x=x, y=y, over=target).properties(width=WIDTH // 2 - 40, height=240)
 
 

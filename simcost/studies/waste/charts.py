@@ -67,7 +67,13 @@ def duty_heat(result: SampledWaste) -> Any:
     scale = alt.Scale(domain=[0, 100], range=["#FFFFFF", "#0B3C6F"], interpolate="rgb")
     shade = alt.Color("share:Q", title="%", scale=scale, legend=alt.Legend(orient="right", gradientLength=120))
     chart = heat(
-        rows, x=hours, y=place, shade=shade, tooltip=["where:N", "hour:O", "share:Q"], stroke=INK, strokeWidth=0.15
+        rows,
+        x=hours,
+        y=place,
+        shade=shade,
+        tooltip=[alt.Tooltip(f) for f in ("where:N", "hour:O", "share:Q")],
+        stroke=INK,
+        strokeWidth=0.15,
     )
     title = f"{what} by hour of the day"
     return finish(chart.properties(width=WIDTH - 60), title, _subtitle(result, len(shown)))

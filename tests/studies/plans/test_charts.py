@@ -163,8 +163,9 @@ def test_intervals_of_attainment_end_at_100_percent_and_cents_look_like_cents() 
     chart = cost_charts.cost_against_slo(told).to_dict()
     points = [row for rows in datasets(chart) for row in rows if "usd" in row]
     assert {row["attainment_hi"] for row in points} == {100.0}
-    layers = chart["layer"][1]["layer"]
-    [lo, hi] = next(layer["encoding"]["x"]["scale"]["domain"] for layer in layers if "shape" in layer["encoding"])
+    [lo, hi] = next(
+        layer["encoding"]["x"]["scale"]["domain"] for layer in chart["layer"] if "shape" in layer["encoding"]
+    )
     assert hi - lo > 3_000
 
 
