@@ -47,10 +47,14 @@ OTHERS = {
 """Options of other programs, by page."""
 
 
-def verbs(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], set[str]]]:
+Option = argparse.Action
+
+
+def verbs(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], dict[str, Option]]]:
     """Words of each command, with its options."""
-    options = {option for action in parser._actions for option in action.option_strings}
-    yield words, options
+    yield words, {option: action for action in parser._actions for option in action.option_strings}
     for action in parser._actions:
         if action.nargs == argparse.PARSER:
             for name, child in dict(action.choices or {}).items():
@@ -85,7 +89,7 @@ def unknown(page: str, others: Collection[str] = ()) -> set[str]:
     spans = SPAN.findall(BLOCK.sub("", page))
     blocks = BLOCK.findall(page)
     used = [found for text in (*blocks, *spans) for found in commands(text)]
-    wrong = {f"{' '.join(words)} {option}" for words, options in used for option in options - VERBS[words]}
+    wrong = {f"{' '.join(words)} {option}" for words, options in used for option in options - VERBS[words].keys()}
     here = set().union(*(VERBS[words] for words, _ in used)) if used else set().union(*VERBS.values())
     scripts = {name for text in blocks for name in re.findall(r"python (bench/\w+\.py)", text)}
     here |= {option for name in scripts for option in OPTION.findall((ROOT / name).read_text(encoding="utf-8"))}
@@ -113,3 +117,9 @@ def test_policies_of_the_spot_guide_exist() -> None:
     assert len(names) >= 7
     for name in names:
         policy(re.sub("=[A-Z]+$", "=2", name))
+
+
+def test_a_seed_has_one_default() -> None:
+    seeds = [options["--seed"] for options in VERBS.values() if "--seed" in options]
+    assert seeds
+    assert all(one.default in (None, 1) and re.search(r"\b(default|else) 1\)", str(one.help)) for one in seeds)

@@ -47,7 +47,7 @@ def add(actions: Any) -> None:
     spot.add_argument(
         "--start", type=natural, action="append", default=[], metavar="TICK", help="or runs from these ticks"
     )
-    spot.add_argument("--seed", type=natural, default=0, help="of the starts (default 0)")
+    spot.add_argument("--seed", type=natural, default=1, help="random seed (default 1)")
     own_catalog(spot)
 
 

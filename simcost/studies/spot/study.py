@@ -174,7 +174,7 @@ def spot_study(
     od_usd_per_h: float,
     spot_usd_per_h: float | None = None,
     starts: int | Sequence[int] = 300,
-    seed: int = 0,
+    seed: int = 1,
     together: bool = False,
 ) -> SpotStudy:
     """The study of `simcost train spot`.
