@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import simcost
 from simcost.errors import InputError
@@ -26,7 +27,7 @@ def add(verbs: Any) -> None:
     summary = "open the explorer in a browser, for this machine alone"
     app = verbs.add_parser("app", help=summary, description=summary[0].upper() + summary[1:])
     app.set_defaults(verb=_app, writes=(), fills=())
-    app.add_argument("--port", type=positive, default=8501, metavar="N", help="port (default 8501)")
+    port(app)
     app.add_argument(
         "--address",
         default=LOCAL,
@@ -36,20 +37,34 @@ def add(verbs: Any) -> None:
     app.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
 
+def port(parser: Any) -> None:
+    """Add the port of the explorer."""
+    parser.add_argument("--port", type=positive, default=8501, metavar="N", help="of the explorer (default 8501)")
+
+
 def _app(arguments: Arguments) -> None:
+    home = {"SIMCOST_HOME": _home()} if _INSTALLED.is_dir() else {}
+    serve(arguments.port, address=arguments.address, browser=not arguments.no_browser, home=home)
+
+
+def serve(port: int, *, address: str = LOCAL, browser: bool, home: Mapping[str, str]) -> NoReturn:
+    """Run the explorer until it is stopped.
+
+    Raises:
+        InputError: it is not installed, or the port is none.
+        SystemExit: it has ended.
+    """
     installed = _INSTALLED.is_dir()
     file = (_INSTALLED if installed else _PACKAGE.parent) / "app.py"
     if not file.is_file():
         raise InputError(f"{file}: the explorer is not here; install simcost again")
     if find_spec("streamlit") is None:
         raise InputError("the explorer needs streamlit; install it with `pip install streamlit`")
-    if arguments.port > 65535:
-        raise InputError(f"--port {arguments.port} is not a port; write one up to 65535")
-    options = [f"--server.address={arguments.address}", f"--server.port={arguments.port}"]
-    options.append(f"--server.headless={str(arguments.no_browser).lower()}")
+    if port > 65535:
+        raise InputError(f"--port {port} is not a port; write one up to 65535")
+    options = [f"--server.address={address}", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
     command = [sys.executable, "-m", "streamlit", "run", str(file), *options]
-    home = {"SIMCOST_HOME": _home()} if installed else {}
-    raise SystemExit(subprocess.run(command, check=False, env=os.environ | home).returncode)  # noqa: S603 - our own file
+    raise SystemExit(subprocess.run(command, check=False, env={**os.environ, **home}).returncode)  # noqa: S603 - our own file
 
 
 def _home() -> str:

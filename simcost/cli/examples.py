@@ -112,6 +112,7 @@ EXAMPLES = {
     "doctor": ("doctor", "doctor results"),
     "completion": ("completion", "completion bash"),
     "app": ("app", "app --port 8600 --no-browser"),
+    "open": ("open results/quickstart", "open results/quickstart --explorer"),
 }
 """Two commands of each verb, without the name of the program."""
 

@@ -57,6 +57,7 @@ VERBS = {
     "clean": "studies.cleaning.command",
     "doctor": "studies.environment.command",
     "app": "cli.app",
+    "open": "cli.open_result",
     "completion": "cli.completion",
 }
 """Verbs in the order of the help, each with the module that adds it: a call imports that of its own verb alone."""
