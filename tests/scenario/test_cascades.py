@@ -6,6 +6,7 @@ import pytest
 from support.commands import refused
 from support.scenarios import SERVICES, write
 
+from simcost.present.format import NONE
 from simcost.present.terminal import text
 from simcost.scenario.checks.load import find_faults, load_with_services
 from simcost.scenario.files.json_schema import json_schema
@@ -87,6 +88,10 @@ def test_optimize_refuses_services_that_send_requests_on(tmp_path: Path) -> None
 def test_a_result_says_how_many_were_sent_on(tmp_path: Path) -> None:
     run(load_with_services(write(tmp_path, CASCADE, text=SERVICES)), tmp_path / "out", seeds=1)
     document = read(tmp_path / "out")[0]
+    [between] = [part for part in parts(document) if part.title == "Requests between services"]
+    chat, expert = between.rows or []
+    assert chat["Escalated"] == expert["From others"] != "0"
+    assert (expert["Escalated"], expert["Own attainment"]) == (NONE, NONE)
     shown = " ".join(text(document, parts(document)).split())
-    assert "- one: chat sent on " in shown
+    assert "Requests between services" in shown
     assert "Requests are escalated at random" in shown

@@ -118,13 +118,20 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
     """
     demand = futures_view.demand_sentences(document["demand"]) if "demand" in document else []
     charges = money_tables.charge_changes(document)
+    forwarded = service_view.forwarded(document)
     return [
         Part(title="Plans compared", titled=False, rows=tables.comparison(document), said=tables.legend(document)),
         *futures_view.bills(document),
         Part(
             title="Services",
             rows=service_view.table(document),
-            said=[*service_view.forwarded(document), *service_view.unallocated(document)],
+            said=service_view.unallocated(document),
+            left=2,
+        ),
+        Part(
+            title="Requests between services",
+            rows=forwarded,
+            said=[service_view.FORWARDED] if forwarded else [],
             left=2,
         ),
         Part(title="Pools", rows=pool_view.table(document), said=pool_view.overflow(document), left=2),

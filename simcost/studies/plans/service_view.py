@@ -86,25 +86,30 @@ def unallocated(document: Document) -> list[str]:
     return [f"{plan['name']}: {text}" for plan in document["plans"] if (text := _beside_services(plan))]
 
 
-def forwarded(document: Document) -> list[str]:
-    """Requests that services sent on to others; a sentence per plan and service that does."""
+FORWARDED = (
+    "escalated: answered, then sent on to another service; fell back: not answered, and sent on; attainment is that of "
+    "the final answers, own attainment that of the answers of the service itself"
+)
+"""Meaning of the columns of requests between services."""
+
+
+def forwarded(document: Document) -> Table:
+    """Requests that services sent on to others or got from them: a row per such service and plan."""
     if not has_services(document):
         return []
     return [
-        f"{plan['name']}: {service['name']} sent on {_sent_on(service)}; attainment is of final answers, of its own "
-        f"ones it is {share(service['own_attainment'])}"
+        {
+            "Service": service["name"],
+            "Plan": plan["name"],
+            "Own requests": count(service["requests"]["arrived"] - service.get("received", 0)),
+            "From others": count(service.get("received", 0)),
+            "Escalated": count(service.get("escalated")),
+            "Fell back": count(service.get("fell_back")),
+            "Own attainment": share(service.get("own_attainment")),
+        }
         for plan, service in _pairs(document)
-        if "escalated" in service
+        if "escalated" in service or "received" in service
     ]
-
-
-def _sent_on(service: Document) -> str:
-    """`600 of 3,000 answers and 12 requests that it did not answer`."""
-    answered, failed = service["escalated"], service["fell_back"]
-    parts = (
-        [f"{count(answered)} of {count(service['requests']['completed'])} answers"] if answered or not failed else []
-    )
-    return " and ".join([*parts, *([f"{count(failed)} requests that it did not answer"] if failed else [])])
 
 
 def _beside_services(plan: Document) -> str:
