@@ -40,7 +40,7 @@ def main() -> None:
         pages.append(st.Page(drawn, title=search.title, url_path=search.command))
     pages.append(st.Page(demand, title="Forecast", url_path="forecast"))
     pages += [st.Page(partial(questions, title), title=title, url_path=title.lower()) for title in QUESTIONS]
-    pages.append(st.Page(lambda: history.show(RESULTS, plans), title="History", url_path="history"))
+    pages.append(st.Page(lambda: history.show(SCENARIOS, RESULTS, plans), title="History", url_path="history"))
     st.navigation(pages, position="top").run()
     warm()
     leave_alone("the first page")

@@ -11,11 +11,15 @@ import streamlit as st
 from simcost.catalog import load_catalog
 from simcost.errors import SimcostError
 from simcost.present.format import count, share, usd
+from simcost.present.parts import Part
+from simcost.scenario.files.edit import values
 from simcost.studies.differences import view
 from simcost.studies.differences.sides import CostSide, cost_side
 from simcost.studies.differences.study import difference
 from simcost.studies.plans.key_figures import shown_plan
-from views import runs
+from simcost.units import plural
+from views import drafts, runs
+from views.changes import Change, changes, told
 from views.result import body
 from views.table import table
 from views.text import plain
@@ -24,12 +28,12 @@ MOST = 200
 """Results that are listed."""
 
 
-def show(results: Path, plans: Any) -> None:
+def show(scenarios: Path, results: Path, plans: Any) -> None:
     """The page, from top to bottom."""
     st.title("History")
     st.caption("Finished results on this machine. Select one to open it, two to compare them.")
     found = runs.finished(results)
-    rows = [row for folder in list(found.values())[:MOST] if (row := _row(folder))]
+    rows = [row for folder in list(found.values())[:MOST] if (row := _row(folder, scenarios))]
     if not rows:
         st.info("No result yet. Run a scenario on the page Plans.")
         return
@@ -43,12 +47,12 @@ def show(results: Path, plans: Any) -> None:
     elif len(names) == 2:
         if st.query_params.get("runs") != ",".join(names):
             st.query_params["runs"] = ",".join(names)
-        _compare(*(found[name] for name in names))
+        _compare(scenarios, *(found[name] for name in names))
     elif names:
         st.info("Select one or two.")
 
 
-def _row(folder: Path) -> dict[str, str]:
+def _row(folder: Path, scenarios: Path) -> dict[str, str]:
     """One result; empty where it cannot be read."""
     try:
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
@@ -57,6 +61,7 @@ def _row(folder: Path) -> dict[str, str]:
         return {
             "When (UTC)": f"{moment:%Y-%m-%d %H:%M}",
             "Scenario": str(document["scenario"]),
+            "Changes": told(_changes(folder, scenarios), most=1),
             "Best plan": str(plan["name"]) if document["best"] else "none meets the SLO",
             "$/month": usd(plan["cost_usd"]["per_month"]),
             "Attainment": share(plan["slo"]["attainment"]),
@@ -67,20 +72,47 @@ def _row(folder: Path) -> dict[str, str]:
         return {}
 
 
-def _compare(before: Path, after: Path) -> None:
-    """Bridge from the best plan of one result to that of the other."""
+def _changes(folder: Path, scenarios: Path) -> tuple[Change, ...]:
+    """Values of a result that are others than in the file of its scenario."""
+    given = runs.given(folder)
+    file = scenarios / Path(given.get("file", "")).name
+    return changes(drafts.stored(file), given["text"]) if given and file.is_file() else ()
+
+
+def _compare(scenarios: Path, before: Path, after: Path) -> None:
+    """Bridge from the best plan of one result to that of the other, and the values in which their scenarios differ."""
+    folders = (before, after)
+    counts = [len(_changes(folder, scenarios)) for folder in folders]
+    names = [
+        f"{_scenario(folder)} with {plural(many, 'change')}" if many and counts[0] != counts[1] else folder.name
+        for folder, many in zip(folders, counts, strict=True)
+    ]
     try:
-        sides = [_side(folder) for folder in (before, after)]
+        sides = [_side(folder, name) for folder, name in zip(folders, names, strict=True)]
         document = difference(*sides, per_month=True)
     except SimcostError as error:
         st.error(plain(str(error)))
         return
     with st.container(border=True):
         st.header(plain(document["verdict"]))
-    body(view.parts(document))
+    found = changes(*(_resolved(folder) for folder in folders))
+    rows = [{"Value": path, "Before": old, "After": new} for path, old, new in found[:MOST]]
+    body([*view.parts(document), Part(title="Values of the scenarios that differ", rows=rows)])
 
 
-def _side(folder: Path) -> CostSide:
+def _side(folder: Path, name: str) -> CostSide:
     """A result, named without the place where it lies."""
     side = cost_side(folder, None, load_catalog())
-    return replace(side, name=side.name.replace(str(folder), folder.name))
+    return replace(side, name=side.name.replace(str(folder), name))
+
+
+def _scenario(folder: Path) -> str:
+    return str(values(_resolved(folder)).get("scenario"))
+
+
+def _resolved(folder: Path) -> str:
+    """The text of the scenario with all values written out; empty where there is none."""
+    try:
+        return (folder / "scenario.yaml").read_text(encoding="utf-8")
+    except OSError:
+        return ""

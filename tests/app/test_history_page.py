@@ -1,5 +1,6 @@
 """The page of finished results: listed, two compared by an address."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from support.home import APP, TINY, furnish
 
 from simcost.scenario.checks.load import load_text
 from simcost.scenario.runs.run import run
+from views.runs import GIVEN
+from views.text import plain
 
 
 def script(root: str, home: str) -> None:
@@ -19,7 +22,7 @@ def script(root: str, home: str) -> None:
         sys.path.insert(0, root)
     from views import history
 
-    history.show(Path(home) / "results", "plans")
+    history.show(Path(home) / "scenarios", Path(home) / "results", "plans")
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dear = TINY.replace("g6.xlarge}", "g6.xlarge, price: $3/h}")
     for name, text in (("cheap", TINY), ("dear", dear)):
         run(load_text(text, home / "scenarios" / name), home / "results" / name)
+    given = {"file": "tiny.yaml", "text": dear, "seeds": None}
+    (home / "results" / "dear" / GIVEN).write_text(json.dumps(given), encoding="utf-8")
     (home / "results" / "broken").mkdir()
     (home / "results" / "broken" / "result.json").write_text("[", encoding="utf-8")
     return home
@@ -43,6 +48,8 @@ def test_results_are_listed_with_what_they_cost_and_broken_ones_are_left_out(hom
     listed = page.dataframe[0].value
     assert set(listed["Result"]) == {"cheap", "dear"}
     assert listed["$/month"].dtype == float
+    changed = "one L4: buy.price $3/h, 1 more"
+    assert dict(zip(listed["Result"], listed["Changes"], strict=True)) == {"cheap": "", "dear": changed}
 
 
 def test_an_address_compares_two_results(home: Path) -> None:
@@ -50,7 +57,10 @@ def test_an_address_compares_two_results(home: Path) -> None:
     page.query_params["runs"] = "cheap,dear"
     page.run()
     assert not page.exception
-    assert page.header[0].value.startswith("one L4 of dear costs")
+    assert page.header[0].value.startswith(plain("one L4 of tiny with 2 changes costs"))
+    differing = page.dataframe[-1].value
+    assert set(differing["Value"]) == {"one L4: buy.price", "two L4: buy.price"}
+    assert set(differing["After"]) == {"3"}
     assert "more than one L4 of cheap" in page.header[0].value
     assert str(home) not in page.header[0].value
 

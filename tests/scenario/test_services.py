@@ -214,7 +214,9 @@ def test_a_result_shows_each_service_of_each_plan(missed: Path) -> None:
     for name in ("timeline", "hours", "latency", "nodes", "services"):
         assert set(tables[name]["service"].to_pylist()) == {"chat", "search"}, name
     assert len(tables["services"]) == 2 * len(tables["runs"]) == 8
-    assert "Latency of chat" in [part.title for part in parts(document, shown)]
+    [latency] = [part for part in parts(document, shown) if part.title == "Latency of chat"]
+    assert latency.chart is not None
+    assert latency.chart().title.text.startswith("chat: ")
     assert "Latency of chat" in write_html(missed).read_text()
 
 

@@ -1,7 +1,8 @@
 """A result as one self-contained HTML page: no script, no font, no image from outside."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,16 @@ def _pictures_of_services(document: Document, shown: dict[str, Any]) -> Iterator
 
 
 def _pictures_of(name: str, document: Document, shown: dict[str, Any]) -> Iterator[Part]:
-    yield Part(title=f"Service level of {name} by hour", chart=lambda: cost_charts.slo_heat(document, shown["hours"]))
-    yield Part(title=f"Latency of {name}", chart=lambda: cost_charts.latency_cdf(document, shown["latency"]))
-    yield Part(title=f"Fleet of {name}", chart=lambda: cost_charts.fleet_timeline(document, shown["timeline"]))
+    for title, draw, table in (
+        (f"Service level of {name} by hour", cost_charts.slo_heat, "hours"),
+        (f"Latency of {name}", cost_charts.latency_cdf, "latency"),
+        (f"Fleet of {name}", cost_charts.fleet_timeline, "timeline"),
+    ):
+        yield Part(title=title, chart=partial(_drawn_of, name, draw, document, shown[table]))
+
+
+def _drawn_of(service: str, draw: Callable[[Document, Any], Any], document: Document, table: Any) -> Any:
+    """A chart whose title names the service."""
+    chart = draw(document, table)
+    chart.title.text = f"{service}: {chart.title.text}"
+    return chart
