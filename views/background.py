@@ -69,9 +69,9 @@ Task = Callable[[Work], Any]
 """Does it, and tells the work its progress by calling it."""
 
 
-def start(name: str, task: Task, lock: threading.Lock) -> None:
-    """Begin a task and redraw the page."""
-    begin(name, task, lock)
+def start(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
+    """Begin a task, as `begin`, and redraw the page."""
+    begin(name, task, lock, key)
     st.rerun()
 
 
