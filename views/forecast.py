@@ -108,14 +108,16 @@ def ask() -> dict[str, Any]:
 
 
 @contextmanager
-def on_disk(file: Path | None, upload: Any, events: str) -> Iterator[tuple[Path | None, Path | None, Path]]:
+def on_disk(file: Path | None, upload: Any, events: str) -> Iterator[tuple[Path, Path | None, Path]]:
     """The series and the events as files, and a folder for results; what is not the user's own is removed."""
+    if file is None and upload is None:
+        raise InputError("no series; choose a file or upload one")
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         stated = folder / "events.yaml" if events.strip() else None
         if stated:
             stated.write_text(events, encoding="utf-8")
-        if upload is not None:
+        if file is None or upload is not None:
             file = folder / "series" / (re.sub(r"[^\w.-]", "_", upload.name)[-80:].lstrip(".") or "series")
             file.parent.mkdir()
             file.write_bytes(upload.getvalue())

@@ -65,7 +65,7 @@ class _Levers:
     def demand(self, found: Mapping[str, Any]) -> None:
         """Rate of synthetic requests, or the factor on a recorded or forecast demand."""
         written = found.get("workload")
-        streams = {"workload": written} if isinstance(written, dict) else {}
+        streams: dict[str, Any] = {"workload": written} if isinstance(written, dict) else {}
         streams |= {f"workload.{i}": one for i, one in enumerate(written if isinstance(written, list) else ())}
         for place, one in streams.items():
             if not isinstance(one, dict):

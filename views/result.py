@@ -90,7 +90,7 @@ def _tabs(document: Mapping[str, Any], grouped: Mapping[str, list[Part]], editor
             body(_ordered(grouped[name]) if name == "Summary" else grouped[name])
             if name == "Assumptions":
                 with st.expander("Provenance"):
-                    st.dataframe(provenance(document), hide_index=True)
+                    st.dataframe(provenance(dict(document)), hide_index=True)
 
 
 def _verdict(document: Mapping[str, Any], figures: Sequence[KeyFigure], badge: str) -> None:

@@ -56,3 +56,21 @@ def test_without_room_nothing_is_kept(tmp_path: Path) -> None:
     memory.of(run, read)
     memory.of(run, read)
     assert (read.reads, memory.size_bytes) == (2, 0)
+
+
+def test_results_that_share_a_run_read_it_once(tmp_path: Path) -> None:
+    memory, read = LedgerMemory(100), Reader()
+    (tmp_path / "runs").mkdir()
+    written(tmp_path / "runs" / "key", b"one")
+    for result in ("may", "june"):
+        (tmp_path / result).mkdir()
+        (tmp_path / result / "runs").symlink_to("../runs")
+        memory.of(tmp_path / result / "runs" / "key", read)
+    assert (read.reads, memory.size_bytes) == (1, 3)
+
+
+def test_a_run_that_is_kept_again_counts_once(tmp_path: Path) -> None:
+    memory, read, run = LedgerMemory(100), Reader(), written(tmp_path / "run", b"one")
+    for _ in range(3):
+        memory.keep(run, read(run))
+    assert memory.size_bytes == 3
