@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from simcost.present.format import in_full
 from simcost.present.parts import Table
 from simcost.units import Formatted
 
@@ -23,7 +24,7 @@ def table(rows: Table, **options: Any) -> Any:
 
     numbers = [name for name in rows[0] if _is_numeric([row[name] for row in rows])]
     frame = pd.DataFrame(
-        {name: [_value(row[name]) if name in numbers else row[name] for row in rows] for name in rows[0]}
+        {name: [_value(row[name]) if name in numbers else in_full(row[name]) for row in rows] for name in rows[0]}
     )
     style = frame.style
     for name in numbers:
@@ -40,7 +41,7 @@ def table(rows: Table, **options: Any) -> Any:
 
 def _longest(rows: Table, name: str) -> int:
     """Characters of the longest cell."""
-    return max(len(str(row[name])) for row in rows)
+    return max(len(in_full(row[name])) for row in rows)
 
 
 def _is_numeric(cells: list[str]) -> bool:

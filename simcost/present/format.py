@@ -1,6 +1,7 @@
 """Numbers and text as they are shown: one way to write each kind; a missing value is a dash."""
 
 from collections.abc import Callable
+from typing import Self
 
 from simcost.units import Formatted, format_amount, format_bytes, format_count, format_seconds, format_share, format_usd
 
@@ -78,9 +79,35 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
+class Shortened(str):
+    """A text that was cut for the terminal, and all of it, for screens that have room."""
+
+    __slots__ = ("full",)
+    full: str
+
+    def __new__(cls, text: str, full: str) -> Self:
+        """The cut text of a full one."""
+        made = super().__new__(cls, text)
+        made.full = full
+        return made
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # str has one argument
+        """For copies."""
+        return str(self), self.full
+
+
+def in_full(text: str) -> str:
+    """All of a text, also where it was cut for the terminal.
+
+    >>> in_full(shortened("a long name", 6)), in_full("short")
+    ('a long name', 'short')
+    """
+    return text.full if isinstance(text, Shortened) else text
+
+
 def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
     """Printable text that fits, its beginning or its end kept."""
     text = printable(text)
     if len(text) <= width:
         return text
-    return f"…{text[len(text) - width + 1 :]}" if keep_end else f"{text[: width - 1]}…"
+    return Shortened(f"…{text[len(text) - width + 1 :]}" if keep_end else f"{text[: width - 1]}…", text)

@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from simcost.present.format import printable
+from simcost.present.format import in_full, printable
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --soft: #5a5a5a; --line: #d9d9d9; --paper: #fff; --band: #f5f7fa;
@@ -90,7 +90,7 @@ def table(rows: list[dict[str, str]], *, left: bool = False, words: int = 1, mar
 
 
 def _row(row: dict[str, str], words: int, marked: str) -> str:
-    cells = [f"<td{_aligned(i, words)}>{escape(cell)}</td>" for i, cell in enumerate(row.values())]
+    cells = [f"<td{_aligned(i, words)}>{escape(in_full(cell))}</td>" for i, cell in enumerate(row.values())]
     kind = ' class="best"' if marked and next(iter(row.values())) == marked else ""
     return f"<tr{kind}>{''.join(cells)}</tr>"
 
