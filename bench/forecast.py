@@ -24,6 +24,7 @@ from simcost.forecast.forecast import Forecast, forecast
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.selection import best_of_last_days, selection
 from simcost.forecast.models.statsmodels_adapter import Library
+from simcost.forecast.refits import Refits
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats, Grid, Series
 
@@ -96,11 +97,11 @@ def accuracy(windows: Windows) -> dict[str, dict[str, float]]:
 
 
 def points(raw: Floats) -> dict[str, Floats]:
-    history = History(raw=raw, season=HOURLY, rules=OUTAGE)
-    found = Combination().fit(history.seen(len(raw))[0], H).candidates()
+    refits = Refits(History(raw=raw, season=HOURLY, rules=OUTAGE))
+    found = refits.combined(len(raw), H).candidates()
     chosen = {
-        "selection at any length": best_of_last_days(history).model.name,
-        "auto": selection(history, H).model.name,
+        "selection at any length": best_of_last_days(refits).model.name,
+        "auto": selection(refits, H).model.name,
     }
     return {"naive2": naive2(raw, H), **found, **{what: found[name] for what, name in chosen.items()}}
 
@@ -186,12 +187,12 @@ def ai() -> dict[str, Any]:
 
 
 def ai_points(raw: Floats, found: Forecast) -> dict[str, Floats]:
-    history = History(raw=raw, season=HOURLY, rules=OUTAGE)
-    candidates = Combination().fit(history.seen(len(raw))[0], 24).candidates()
+    refits = Refits(History(raw=raw, season=HOURLY, rules=OUTAGE))
+    candidates = refits.combined(len(raw), 24).candidates()
     return {
         "seasonal-naive, uncleaned": raw[-24:],
         **candidates,
-        "selection at any length": candidates[best_of_last_days(history).model.name],
+        "selection at any length": candidates[best_of_last_days(refits).model.name],
         "auto": found.mean,
     }
 

@@ -47,8 +47,8 @@ def bias(actual: Floats, forecast: Floats) -> float | None:
     return _ratio(forecast - actual, np.abs(actual))
 
 
-def pinball(actual: Floats, quantile: Floats, probability: float) -> float | None:
-    """Mean pinball loss of a quantile: p (y - q) above it, (1 - p) (q - y) below it.
+def pinball(actual: Floats, quantile: Floats, probability: float | Floats) -> float | None:
+    """Mean pinball loss of a quantile, or of several: p (y - q) above it, (1 - p) (q - y) below it.
 
     Source: Koenker and Bassett, Econometrica 46(1), 1978.
     """

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcost.forecast import accuracy
-from simcost.forecast.cleaning import History
 from simcost.forecast.level_error import excess, levels_of, spread_ratio, usual_spread_ratio, with_level
 from simcost.forecast.models.base import Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination, Combined, Picked
 from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.models.members import SeasonalNaive
 from simcost.forecast.quantiles import quantiles
+from simcost.forecast.refits import Refits
 from simcost.rng import stream
 from simcost.trace.series.series import Floats
 from simcost.units import plural
@@ -115,14 +115,15 @@ def _least(steps: int, turn: int) -> float:
 
 
 def backtest(
-    history: History, model: ForecastModel, horizon: int, levels: Sequence[int] = (80, 95), seed: int = 1
+    refits: Refits, model: ForecastModel, horizon: int, levels: Sequence[int] = (80, 95), seed: int = 1
 ) -> Backtest | None:
     """Score a model on up to five origins; None where the history leaves none."""
+    history = refits.history
     turn = history.season.turn
     span = horizon_of(len(history), horizon, turn)
     if span < 1:
         return None
-    looks = [look(history, model, end, span, seed) for end in origins(len(history), span, turn)]
+    looks = [look(refits, model, end, span, seed) for end in origins(len(history), span, turn)]
     names = [model.name, SeasonalNaive().name]
     names += [name for name in looks[0].points if name not in names]
     scores = tuple(_score(looks, name, chosen=name == model.name) for name in dict.fromkeys(names))
@@ -151,10 +152,9 @@ def usual_ratio(model: ForecastModel, days: float) -> float:
     )  # its paths hold what is not known of their level
 
 
-def look(history: History, model: ForecastModel, end: int, horizon: int, seed: int) -> Origin:
+def look(refits: Refits, model: ForecastModel, end: int, horizon: int, seed: int) -> Origin:
     """Fit at one origin, as if nothing later were known, and compare with the actual values."""
-    seen, _ = history.seen(end)
-    combined = Combination().fit(seen, horizon)
+    history, seen, combined = refits.history, refits.seen(end), refits.combined(end, horizon)
     points = combined.candidates()
     chosen = _chosen(combined, model) or fitted(model, seen, horizon)
     if model.name not in points:
@@ -191,9 +191,9 @@ def _score(looks: list[Origin], name: str, *, chosen: bool) -> Score:
     point = np.concatenate([origin.points[name] for origin in looks])
     paths = None
     if chosen:
-        paths = np.concatenate([origin.paths for origin in looks], axis=1)
+        paths = [origin.paths for origin in looks]
     elif name == SeasonalNaive().name:
-        paths = np.concatenate([origin.naive_paths for origin in looks], axis=1)
+        paths = [origin.naive_paths for origin in looks]
     return Score(
         name=name,
         mase=_mean([accuracy.mase(origin.actual, origin.points[name], origin.scale) for origin in looks]),
@@ -203,14 +203,10 @@ def _score(looks: list[Origin], name: str, *, chosen: bool) -> Score:
     )
 
 
-def _pinball(actual: Floats, paths: Floats) -> float | None:
+def _pinball(actual: Floats, paths: list[Floats]) -> float | None:
     deciles = np.arange(1, 10) / 10
-    return _mean(
-        [
-            accuracy.pinball(actual, q, float(p))
-            for p, q in zip(deciles, quantiles(paths, deciles.tolist()), strict=True)
-        ]
-    )
+    found = np.concatenate([quantiles(of_origin, deciles.tolist()) for of_origin in paths], axis=1)
+    return accuracy.pinball(actual, found, deciles[:, None])
 
 
 def _coverage(

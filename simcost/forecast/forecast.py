@@ -8,7 +8,7 @@ import numpy as np
 from simcost.errors import InputError
 from simcost.forecast.backtest import Backtest, backtest, usual_ratio
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
-from simcost.forecast.cleaning import RULES, Bools, Edit, History, Rule, history_of
+from simcost.forecast.cleaning import RULES, Bools, Edit, Rule, history_of
 from simcost.forecast.findings import (
     Finding,
     of_backtest,
@@ -29,6 +29,7 @@ from simcost.forecast.models.registry import default_model
 from simcost.forecast.models.selection import ModelSelection, selection
 from simcost.forecast.names import GrowthMode
 from simcost.forecast.quantiles import median
+from simcost.forecast.refits import Refits
 from simcost.forecast.sample_paths import weight
 from simcost.rng import stream
 from simcost.trace.series.series import LARGEST, Floats, Grid, Series
@@ -105,7 +106,8 @@ def forecast(
     _check(series, horizon, levels, paths, width, adapt_days)
     history = history_of(series, rules, masked)
     seen, edits = history.seen(len(history))
-    chosen = _selected(model, history, seen, horizon, growth=growth == "measured")
+    refits = Refits(history)
+    chosen = _selected(model, refits, seen, horizon, growth=growth == "measured")
     ahead = fitted(chosen.model, seen, horizon)
     grown = measured(ahead, history.season)
     notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
@@ -114,7 +116,7 @@ def forecast(
     factors: tuple[Factor, ...] = ()
     samples, bands = np.empty((0, horizon)), Levels()
     if paths:
-        tested = backtest(history, chosen.model, horizon, levels, seed)
+        tested = backtest(refits, chosen.model, horizon, levels, seed)
         ratio = tested.spread_ratio if tested else usual_ratio(chosen.model, 0)
         samples = _sampled(ahead, seen, ratio, paths, seed, width)
         factors, learnt = adapted(history, chosen.model, levels, adapt_days, seed)
@@ -159,7 +161,7 @@ def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, wi
 
 
 def _selected(
-    model: ForecastModel | Literal["auto"], history: History, seen: CleanedHistory, horizon: int, *, growth: bool
+    model: ForecastModel | Literal["auto"], refits: Refits, seen: CleanedHistory, horizon: int, *, growth: bool
 ) -> ModelSelection:
     """The model asked for, or what suits the history; where that is the combination, after a comparison with rivals."""
     if model != "auto":
@@ -167,7 +169,7 @@ def _selected(
         return ModelSelection(model=own, errors={}, origins=0)
     suited = default_model(seen, horizon, growth=growth)
     if isinstance(suited, Combination):
-        return selection(history, horizon)
+        return selection(refits, horizon)
     return ModelSelection(model=suited, errors={}, origins=0)
 
 

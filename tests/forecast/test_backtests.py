@@ -8,14 +8,15 @@ from simcost.forecast.cleaning import History
 from simcost.forecast.models.combination import Combination, Picked
 from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.models.selection import best_of_last_days, default_model, selection
+from simcost.forecast.refits import Refits
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
 HOURLY = Season(24, 168)
 
 
-def history(values: Floats, season: Season = HOURLY) -> History:
-    return History(raw=values, season=season)
+def history(values: Floats, season: Season = HOURLY) -> Refits:
+    return Refits(History(raw=values, season=season))
 
 
 def rhythm(steps: int, noise: float = 0.05) -> Floats:
@@ -72,7 +73,9 @@ def test_steps_of_a_stated_event_do_not_count() -> None:
     y[-30:-20] *= 9
     mask = np.zeros(700, bool)
     mask[-30:-20] = True
-    known, unknown = (backtest(History(raw=y, season=HOURLY, masked=m), Combination(), 48) for m in (mask, None))
+    known, unknown = (
+        backtest(Refits(History(raw=y, season=HOURLY, masked=m)), Combination(), 48) for m in (mask, None)
+    )
     assert known.scores[0].wape < 0.1 < unknown.scores[0].wape
 
 
@@ -129,4 +132,4 @@ def test_a_level_rather_than_a_rhythm_is_repeated() -> None:
 
 @pytest.mark.parametrize(("steps", "model"), [(23, Flat()), (24, SeasonalNaive()), (72, Combination())])
 def test_what_suits_a_length(steps: int, model: object) -> None:
-    assert default_model(history(rhythm(steps)).seen(steps)[0]) == model
+    assert default_model(history(rhythm(steps)).seen(steps)) == model

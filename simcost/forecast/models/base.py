@@ -146,10 +146,10 @@ class Transformed:
     @classmethod
     def of(cls, values: Floats, *, log: bool, floor: bool) -> Self:
         """Logarithms where values allow: an offset of 2 % of the mean where they come near 0."""
-        fifth, middle = quantiles(values, (0.05, 0.5)).tolist()
         low, high = float(values.min()), float(values.max())
         if not log or low < 0:
             return cls(z=values, lo=low, hi=high, log=False, offset=0.0, floor=floor)
+        fifth, middle = quantiles(values, (0.05, 0.5)).tolist()
         plain = low > 0 and middle < 20 * fifth
         offset = 0.0 if plain else max(0.02 * float(values.mean()), 1e-9)
         lo, hi = math.log(low + offset), math.log(high + offset)
@@ -161,9 +161,12 @@ class Transformed:
         The clip keeps near-unit-root recursions finite; it is applied to the output, not inside the recursion.
         """
         half = 0.5 * (self.hi - self.lo)
-        kept = np.minimum(np.maximum(z, self.lo - half), self.hi + half)
-        found: Floats = np.exp(kept) - self.offset if self.log else kept
-        return np.maximum(found, 0.0) if self.floor else found
+        found: Floats = np.maximum(z, self.lo - half)
+        np.minimum(found, self.hi + half, out=found)
+        if self.log:
+            np.exp(found, out=found)
+            found -= self.offset
+        return np.maximum(found, 0.0, out=found) if self.floor else found
 
 
 def draw_blocks(residuals: Floats, length: int, horizon: int, count: int, rng: np.random.Generator) -> Floats:
@@ -175,7 +178,9 @@ def draw_blocks(residuals: Floats, length: int, horizon: int, count: int, rng: n
     choices = len(residuals) - length + 1 if len(residuals) >= length else len(residuals)
     starts = (rng.random((count, number)) * choices).astype(np.intp)
     steps = starts[:, :, None] + np.arange(length)
-    found: Floats = residuals[(steps % len(residuals)).reshape(count, number * length)[:, :horizon]]
+    if len(residuals) < length:
+        steps %= len(residuals)
+    found: Floats = residuals[steps.reshape(count, number * length)[:, :horizon]]
     return found
 
 
@@ -185,6 +190,8 @@ def through(noise: Floats, response: Floats) -> Floats:
     The response is capped where it explodes, which the clip of the output hides.
     """
     horizon = len(response)
-    size = 1 << (2 * horizon - 1).bit_length()
+    least = 2 * horizon - 1
+    unit = 1 << max(least.bit_length() - 3, 0)
+    size = -(-least // unit) * unit  # 4 to 8 times a power of 2: a quick transform
     answer = np.fft.rfft(np.clip(response, -1e6, 1e6), size)
     return np.fft.irfft(np.fft.rfft(noise, size) * answer, size)[:, :horizon]

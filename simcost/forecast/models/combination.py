@@ -30,13 +30,14 @@ class Combined:
     @property
     def point(self) -> Floats:
         """The pointwise median of the members' forecasts."""
-        return self._median(list(self.members))
+        return self._median([member.point for member in self.members.values()])
 
     def candidates(self) -> dict[str, Floats]:
         """The forecasts of the members, of the linear ones together, and of all."""
         points = {name: fitted.point for name, fitted in self.members.items()}
-        linear = [model.name for model in LINEAR if model.name in self.members]
-        return {**points, Combination(of="linear").name: self._median(linear), Combination().name: self.point}
+        linear = self._median([points[model.name] for model in LINEAR if model.name in points])
+        every = self._median(list(points.values()))
+        return {**points, Combination(of="linear").name: linear, Combination().name: every}
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """Equal numbers of paths from each pooled member around its own forecast: path i is of member i mod k."""
@@ -47,8 +48,8 @@ class Combined:
             share[:] = self.members[name].draw(len(share), rng)
         return found
 
-    def _median(self, names: list[str]) -> Floats:
-        found: Floats = median(np.array([self.members[name].point for name in names]))
+    def _median(self, points: list[Floats]) -> Floats:
+        found: Floats = median(np.array(points))
         return np.maximum(found, 0.0) if self.floor else found
 
 

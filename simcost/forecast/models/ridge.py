@@ -21,6 +21,8 @@ FULL: Lags = (
 )
 HUGE = 1e9
 """In standard deviations: where a recursion that explodes is stopped; far beyond the clip of the output."""
+FEW = 24
+"""Steps up to which a recursion in plain numbers is faster than one in arrays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,26 +45,41 @@ class Ridge:
         The recursion is linear: what the known past and the constant bring to each step passes through the
         same response as noise does.
         """
-        response = self._response(horizon)
+        weights = np.zeros(int(self.lags[-1]) + 1)
+        weights[self.lags] = self.coefficients[:-1]
+        response = self._response(weights, horizon)
         known = np.full(horizon, self.coefficients[-1])
-        for lag, weight in zip(self.lags.tolist(), self.coefficients.tolist(), strict=False):
-            reach = min(lag, horizon)
-            start = len(self.tail) - lag
-            known[:reach] += weight * self.tail[start : start + reach]
+        past = np.convolve(weights, self.tail)[len(self.tail) :][:horizon]
+        known[: len(past)] += past
         return self.mean + self.sd * np.convolve(known, response)[:horizon], response
 
-    def _response(self, horizon: int) -> Floats:
-        """Plain numbers: for some twenty lags a loop over them is faster than arrays."""
+    def _response(self, weights: Floats, horizon: int) -> Floats:
+        """The first steps one by one in plain numbers, then twice as many at a time.
+
+        What the known steps bring to the next ones passes through the same response.
+        """
+        found = self._first_response(min(horizon, FEW))
+        while len(found) < horizon and np.abs(found).max() <= HUGE:
+            known = len(found)
+            brought = np.convolve(weights, found)[known : 2 * known]
+            found = np.concatenate((found, np.convolve(brought, found)[:known]))
+        far = np.flatnonzero(np.abs(found) > HUGE)
+        if len(far):
+            rest = np.full(horizon, math.copysign(HUGE, found[far[0]]))
+            found = np.concatenate((found[: far[0]], rest))
+        return found[:horizon]
+
+    def _first_response(self, steps: int) -> Floats:
+        """For some twenty lags a loop over them is faster than arrays; it ends where the recursion explodes."""
         terms = list(zip(self.lags.tolist(), self.coefficients.tolist(), strict=False))
         found = [1.0]
-        for t in range(1, horizon):
+        while len(found) < steps and abs(found[-1]) <= HUGE:
+            t = len(found)
             value = 0.0
             for lag, weight in terms:
                 if lag > t:
                     break
                 value += weight * found[t - lag]
-            if abs(value) > HUGE:
-                return np.array([*found, *[math.copysign(HUGE, value)] * (horizon - t)])
             found.append(value)
         return np.array(found)
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcost.forecast.cleaning import History
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import LINEAR, LONG_DAYS, NAIVE, Combination, Picked
 from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive
+from simcost.forecast.refits import Refits
 
 RIVALS: dict[str, ForecastModel] = {
     model.name: model for model in (*NAIVE, *LINEAR, Combination(of="linear")) if model != Autoregression(log=False)
@@ -45,33 +45,35 @@ def default_model(seen: CleanedHistory) -> ForecastModel:
     return SeasonalNaive() if seasons < 3 else Combination()
 
 
-def selection(history: History, horizon: int) -> ModelSelection:
+def selection(refits: Refits, horizon: int) -> ModelSelection:
     """The combination, or whatever a look at past days says; on a long history only where the last day does too.
 
     For days and more ahead, past stretches of the horizon are judged, up to a week, where the history has them.
     """
-    day = history.season.short
-    if horizon > FEW_DAYS * day and history.season.long:
-        found = best_of_last_days(history, days=3, span=min(horizon, history.season.long))
+    season = refits.history.season
+    day = season.short
+    if horizon > FEW_DAYS * day and season.long:
+        found = best_of_last_days(refits, days=3, span=min(horizon, season.long))
         if found.origins:
             return found
-    if len(history) < LONG_DAYS * day:
-        return best_of_last_days(history)
-    last = best_of_last_days(history, days=1, margin=LONG_MARGIN)
+    if len(refits.history) < LONG_DAYS * day:
+        return best_of_last_days(refits)
+    last = best_of_last_days(refits, days=1, margin=LONG_MARGIN)
     if last.model == Combination():
         return last
-    found = best_of_last_days(history, margin=LONG_MARGIN)
+    found = best_of_last_days(refits, margin=LONG_MARGIN)
     return replace(found, model=RIVALS.get(found.model.name, found.model))  # with paths of its own
 
 
 def best_of_last_days(
-    history: History, *, days: int = 5, span: int | None = None, margin: float = MARGIN
+    refits: Refits, *, days: int = 5, span: int | None = None, margin: float = MARGIN
 ) -> ModelSelection:
     """The combination, or a rival that was clearly better on up to five past days (seasons).
 
     Origins a season apart, the latest `span` steps (a season) before the end, each with at least 4 seasons and half of
     the history; cleaning and fits repeated at each; absolute errors of the next `span` steps.
     """
+    history = refits.history
     day, steps = history.season.short, len(history)
     ahead = span or day
     ends = [steps - ahead - day * back for back in range(days)]
@@ -80,7 +82,7 @@ def best_of_last_days(
         actual = history.actual(end, end + ahead) if end >= max(4 * day, steps / 2) else np.empty(0)
         known = np.isfinite(actual)
         if known.any():
-            points = Combination().fit(history.seen(end)[0], ahead).candidates()
+            points = refits.combined(end, ahead).candidates()
             for name, point in points.items():
                 found.setdefault(name, []).append(float(np.abs(actual - point)[known].mean()))
     errors = {name: float(np.mean(each)) for name, each in found.items()}
