@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import fsum
 
 import numpy as np
+import numpy.typing as npt
 
 from simcost.forecast.quantiles import median, quantiles
 from simcost.trace.series.series import Floats
@@ -17,7 +18,7 @@ FARTHEST = 4.0
 P90_STUDENT = 1.4758840488244818
 P90_NORMAL = 1.2815515655446004
 """Quantiles of 90 %."""
-USUAL = 2.5
+USUAL = 2.1
 """Usual ratio of squared errors of day totals to the variance among paths, one and two days ahead (M4 hourly and AI
 demand, origins inside the histories)."""
 USUAL_OF_A_WEEK = 1.5
@@ -55,7 +56,7 @@ def usual_spread_ratio(days: float) -> float:
     """Usual ratio so many days ahead.
 
     >>> usual_spread_ratio(1), usual_spread_ratio(2), usual_spread_ratio(7), usual_spread_ratio(28)
-    (2.5, 2.5, 1.5, 1.5)
+    (2.1, 2.1, 1.5, 1.5)
     """
     share = (7 - days) / (7 - 2)
     return USUAL_OF_A_WEEK + (USUAL - USUAL_OF_A_WEEK) * min(max(share, 0.0), 1.0)
@@ -82,16 +83,30 @@ def level_draws(count: int, days: int, rng: np.random.Generator) -> Floats:
 
 
 def with_level(paths: Floats, ratio: float, day: int, rng: np.random.Generator, *, floor: bool) -> Floats:
-    """The paths, each moved on each day in the shape of the median path: day totals vary `ratio` times as much."""
+    """The paths, each moved on each day in the shape of the median path: day totals vary `ratio` times as much.
+
+    Where hours would fall below 0 they are cut there, and the other hours of the day make up for it: else no low path
+    could move as far down as a high one moves up, and totals would be too high.
+    """
     shape = np.abs(median(paths))
     sizes = by_day(shape, day)
     if ratio <= 1 or sizes.max() <= 0:
         return paths
-    variances = (ratio - 1) * by_day(paths, day).var(axis=0)
+    means = by_day(paths, day)
+    moves = level_draws(len(paths), len(sizes), rng) * np.sqrt((ratio - 1) * means.var(axis=0))
     place = np.minimum(np.arange(paths.shape[1]) // day, len(sizes) - 1)
     relative = np.divide(shape, sizes[place], out=np.zeros(len(shape)), where=sizes[place] > 0)
-    moved: Floats = paths + level_draws(len(paths), len(sizes), rng)[:, place] * (np.sqrt(variances)[place] * relative)
-    return np.maximum(moved, 0.0) if floor else moved
+    moved: Floats = paths + moves[:, place] * relative
+    return _cut(moved, np.maximum(means + moves, 0.0), day, place) if floor else moved
+
+
+def _cut(paths: Floats, means: Floats, day: int, place: npt.NDArray[np.intp]) -> Floats:
+    """The paths at or above 0, and no day above the mean it is to have; `place` is the day of each step."""
+    found: Floats = np.maximum(paths, 0.0)
+    high = by_day(found, day)
+    factors = np.divide(means, high, out=np.ones_like(high), where=high > means)
+    found *= factors[:, place]
+    return found
 
 
 def widened(paths: Floats, factor: float, *, floor: bool) -> Floats:

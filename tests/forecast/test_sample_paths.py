@@ -139,6 +139,17 @@ def test_the_level_error_makes_day_totals_vary_as_measured() -> None:
     assert with_level(paths, 1.0, 24, rng, floor=True) is paths
 
 
+def test_days_move_down_as_far_as_up_where_hours_end_at_zero() -> None:
+    """Bursts between quiet hours: each day is off by its draw, whatever its hours can give."""
+    rng = np.random.default_rng(1)
+    paths = rng.gamma(0.3, 30, (500, 72)) * np.exp(rng.standard_normal((500, 1)))
+    moved = with_level(paths, 2.0, 24, np.random.default_rng(2), floor=True)
+    means = by_day(paths, 24)
+    wanted = means + level_draws(500, 3, np.random.default_rng(2)) * means.std(axis=0)
+    assert (moved >= 0).all()
+    assert by_day(moved, 24) == pytest.approx(np.maximum(wanted, 0))
+
+
 def test_the_ratio_of_errors_to_the_spread_of_paths_is_measured_beside_the_usual_one() -> None:
     rng = np.random.default_rng(1)
     paths = rng.normal(100, 10, (5000, 1)) + np.zeros((5000, 48))
