@@ -9,7 +9,7 @@ from simcost.errors import InputError
 from simcost.forecast.events.schema import Growth
 from simcost.forecast.forecast import forecast
 from simcost.forecast.models.base import CleanedHistory
-from simcost.forecast.models.local_level import local_level
+from simcost.forecast.models.local_level import local_level, variance_ratio
 from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.forecast.season import Season
@@ -53,13 +53,35 @@ def test_totals_of_quarters_and_years_are_covered(growth):
 
 @pytest.mark.parametrize("steps", [5, 20, 52])
 def test_bands_widen_with_the_horizon_and_are_never_much_narrower_than_a_random_walk(steps):
-    y = walk(3, 0.0)[:steps]
+    y = walk(3, 0.0, sd=0.08)[:steps]
     paths = np.log(Planning().paths(seen(y, WEEKS), 52, 2000, stream(1)))
     width = np.subtract(*np.quantile(paths, [0.9, 0.1], axis=0))
     assert width[0] > 0
     assert (width[[12, 25, 51]] > 1.15 * width[[0, 12, 25]]).all()
     plain = 2 * 1.2816 * np.diff(np.log(y)).std() * np.sqrt(1 + np.arange(52))
     assert (width > 0.6 * plain).all()
+
+
+def test_the_variance_ratio_is_1_of_a_walk_and_1_over_the_span_of_noise():
+    steps = stream(1, "steps").standard_normal((200, 53))
+    walks = np.mean([variance_ratio(np.cumsum(row) + 0.5 * np.arange(53), 4) for row in steps])
+    noise = np.mean([variance_ratio(row + 0.5 * np.arange(53), 4) for row in steps])
+    assert (walks, noise) == pytest.approx((1, 1 / 4), abs=0.07)
+
+
+def test_where_the_history_shows_no_walk_bands_are_as_wide_as_its_noise_asks_for():
+    inside, widths = [], []
+    for number in range(40):
+        rest = 0.06 * stream(number, "line").standard_normal(78)
+        y = 1000 * np.exp(0.007 * np.arange(78) + rest)
+        sums = totals(y[:52], WEEKS, 26)
+        lo, hi = np.quantile(sums, [0.1, 0.9])
+        inside.append(lo <= y[52:].sum() <= hi)
+        widths.append(np.log(hi / lo) / (2 * 1.2816) / (np.diff(np.log(y[:52])).std() * np.sqrt(26 / 3)))
+        assert "no random walk" in " ".join(Planning().remarks(seen(y[:52], WEEKS)))
+    assert 0.7 <= np.mean(inside) <= 0.97
+    assert np.median(widths) < 0.5
+    assert Planning().remarks(seen(walk(3, 0.0, sd=0.08)[:52], WEEKS)) == []
 
 
 @pytest.mark.parametrize(("steps", "season"), [(36, MONTHS), (156, WEEKS), (208, WEEKS)])

@@ -14,8 +14,8 @@ import numpy as np
 
 from simcost.trace.series.series import Floats
 
-SHARES = np.array([0.003, 0.01, 0.03, 0.07, 0.13, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
-"""Share of the walk in the variance of a step: near 0 the series is a line with noise, at 1 a random walk."""
+SHARES = np.array([0.0, 0.003, 0.01, 0.03, 0.07, 0.13, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+"""Share of the walk in the variance of a step: at 0 the series is a line with noise, at 1 a random walk."""
 PRIOR_STEPS = 3.0
 """Steps of history that the usual variance of a step is worth."""
 
@@ -104,7 +104,25 @@ def _quantiles(count: int) -> Floats:
     return np.array([law.inv_cdf((i + 0.5) / count) for i in range(count)])
 
 
-def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: float) -> LocalLevel:
+def variance_ratio(values: Floats, span: int) -> float:
+    """Variance of changes over `span` steps, per step, over that of single ones; without bias for a random walk.
+
+    1 = a random walk with growth, 1 / span = noise around a line. Source: Lo and MacKinlay, Review of Financial
+    Studies 1(1), 1988.
+
+    >>> back_at_once, lasting = np.array([0.0, 1] * 8 + [0]), np.array([0.0, 1, 2, 3, 4, 3, 2, 1] * 2 + [0])
+    >>> variance_ratio(back_at_once, 2), round(variance_ratio(lasting, 2), 2)
+    (0.0, 1.71)
+    """
+    single, steps = np.diff(values), len(values) - 1
+    growth = float(single.mean())
+    variance = float(np.square(single - growth).sum()) / (steps - 1)
+    size = span * (steps - span + 1) * (1 - span / steps)
+    long = float(np.square(values[span:] - values[:-span] - span * growth).sum()) / size
+    return long / variance if variance > 0 else 1.0
+
+
+def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: float, line: float = 0.0) -> LocalLevel:
     """Fit level and growth.
 
     Args:
@@ -112,6 +130,7 @@ def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: 
         usual_sd: standard deviation of a step where nothing else is known.
         rate_sd: that of growth per step.
         least_walk: the least standard deviation of a step of the walk, as a share of that of the recorded steps.
+        line: the probability, before the values are seen, that there is no walk at all.
     """
     steps = len(values)
     level, lever, uncertain, errors, levers, sizes = _filter(values)
@@ -126,7 +145,8 @@ def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: 
         variance = (PRIOR_STEPS * usual_sd**2 + squares) / freedom
         prior = variance / rate_sd**2
     likelihood = -0.5 * (freedom * np.log(variance) + np.log(sizes).sum(axis=0) + np.log(precision))
-    weight = np.exp(likelihood - likelihood.max())
+    chance = np.where(SHARES > 0, (1 - line) / np.count_nonzero(SHARES), line)
+    weight = chance * np.exp(likelihood - likelihood[chance > 0].max())
     return LocalLevel(
         weight=weight / weight.sum(),
         filtered=level,

@@ -9,7 +9,7 @@ import numpy as np
 
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_blocks
-from simcost.forecast.models.local_level import Drift, LocalLevel, local_level, stratified_normal
+from simcost.forecast.models.local_level import Drift, LocalLevel, local_level, stratified_normal, variance_ratio
 from simcost.forecast.models.members import Flat, SeasonalNaive, profile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -28,10 +28,12 @@ USUAL_SD = 0.05
 USUAL_GROWTH = 0.1
 """Standard deviation of growth a month before any was seen: 80 % of services lie within 13 % a month."""
 LEAST_WALK = 0.72
-"""Of the changes between weeks, the share that lasts at least: what a history of little change never excludes."""
+"""Of the changes between weeks, the share that lasts at least, where the history shows a walk."""
 LEAST_WALK_OF_MONTHS = 1.1
 """The same of months: so few values hide a walk, and changes between sums of months are smaller than those of the level
 in them, by a factor of the root of 2/3 (Working 1960)."""
+LINE = 0.8
+"""Probability of no walk at all, before the values are seen, where the history shows none."""
 HALVED_YEARS = 3
 DECAY = math.log(2) / (12 * HALVED_YEARS)
 """Decay of growth a month: it halves in three years. A path's own is drawn, exponential with this mean: in some growth
@@ -65,9 +67,12 @@ class Planning(Fitting):
         return _fit(seen, horizon, growth=self.growth)
 
     def remarks(self, seen: CleanedHistory) -> list[str]:
-        """That another model stands in, where there is no logarithm."""
+        """That another model stands in, where there is no logarithm; that the history shows no walk."""
         if not seen.floor or not seen.values.any():
             return [f"planning: no logarithm of values at or below 0: {_without_logarithm(seen).name} in its place"]
+        if _stays_on_a_line(_logarithms(seen)[0], seen.season):
+            said = "the history shows no random walk, its changes go back within weeks"
+            return [f"planning: {said}: levels may be much narrower than those of a walk"]
         return []
 
 
@@ -168,17 +173,16 @@ def _walks(count: int, units: int, rng: np.random.Generator) -> Floats:
 def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     unit = _unit(seen.season)
     weeks = WEEKS_A_MONTH if seen.season == MONTHLY else 1.0
-    values = _units(seen.values, unit)
-    offset = 0.0 if values.min() > 0.02 * values.mean() else max(0.02 * float(values.mean()), 1e-9)
-    logs = np.log(values + offset)
+    logs, offset = _logarithms(seen)
     units = 1 + (horizon if unit == 1 else -(-horizon // unit) + 1)
-    year = 12 if seen.season == MONTHLY else 52
-    yearly = _year(logs, year)
+    yearly = _year(logs, _units_a_year(seen.season))
+    short, line = _is_short(logs, seen.season), _stays_on_a_line(logs, seen.season)
     state = local_level(
         logs - np.resize(yearly, len(logs)),
         usual_sd=USUAL_SD * math.sqrt(weeks),
         rate_sd=USUAL_GROWTH * weeks / WEEKS_A_MONTH,
-        least_walk=_least_walk(seen.season) if len(logs) < 2 * year else 0.0,
+        least_walk=_least_walk(seen.season) if short and not line else 0.0,
+        line=LINE if line else 0.0,
     )
     kept = _kept(state.growth) if growth else 0.0
     season = yearly[(len(logs) - 1 + np.arange(units)) % len(yearly)]
@@ -200,6 +204,34 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
         return planned
     flat = logs if growth else logs - state.growth.rate * np.arange(1.0 - len(logs), 1.0)
     return replace(planned, yearly=season + _recursion(flat, planned.expected, units))
+
+
+def _logarithms(seen: CleanedHistory) -> tuple[Floats, float]:
+    """Logarithms of the weeks (months), and what is added to each before."""
+    values = _units(seen.values, _unit(seen.season))
+    offset = 0.0 if values.min() > 0.02 * values.mean() else max(0.02 * float(values.mean()), 1e-9)
+    return np.log(values + offset), offset
+
+
+def _units_a_year(season: Season) -> int:
+    return 12 if season == MONTHLY else 52
+
+
+def _is_short(logs: Floats, season: Season) -> bool:
+    """True below two years: the history does not say what is season and what is walk."""
+    return len(logs) < 2 * _units_a_year(season)
+
+
+def _stays_on_a_line(logs: Floats, season: Season) -> bool:
+    """True if a history below two years shows no walk.
+
+    Its changes over a month of weeks (a quarter of months) are then nearer to those of noise around a line than to
+    those of a random walk. Fewer than four such spans do not tell.
+    """
+    span = 3 if season == MONTHLY else 4
+    if len(logs) < 4 * span or not _is_short(logs, season):
+        return False
+    return variance_ratio(logs, span) < (1 + 1 / span) / 2
 
 
 def _least_walk(season: Season) -> float:
