@@ -103,8 +103,8 @@ def test_selection_takes_a_rival_only_when_it_is_clearly_better() -> None:
 
 
 def test_selection_looks_at_five_days_of_short_histories_and_at_one_of_long_ones() -> None:
-    assert selection(history(rhythm(500)), 24).origins == 1
-    assert selection(history(rhythm(499)), 24).origins == 5
+    assert selection(history(rhythm(336)), 24).origins == 1
+    assert selection(history(rhythm(335)), 24).origins == 5
     assert selection(history(rhythm(100)), 24).origins == 0
 
 

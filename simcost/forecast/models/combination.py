@@ -15,7 +15,7 @@ Member = SeasonalNaive | Autoregression | SeasonalProfile
 NAIVE = (SeasonalNaive(), SeasonalNaive(week=True, least_days=8))
 LINEAR = (Autoregression(), SeasonalProfile(), Autoregression(log=False), SeasonalProfile(log=False))
 LONG_DAYS = 500 / 24
-"""A history this long needs neither naive paths in the pool nor selection between models."""
+"""A history this long needs no naive paths in the pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

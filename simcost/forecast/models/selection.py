@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
-from simcost.forecast.models.combination import LINEAR, LONG_DAYS, NAIVE, Combination, Picked
+from simcost.forecast.models.combination import LINEAR, NAIVE, Combination, Picked
 from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive
 from simcost.forecast.refits import Refits
 
@@ -13,11 +13,13 @@ RIVALS: dict[str, ForecastModel] = {
     model.name: model for model in (*NAIVE, *LINEAR, Combination(of="linear")) if model != Autoregression(log=False)
 }
 MARGIN = 0.9
-"""A rival replaces the combination where its error is below this share of the combination's."""
+"""A rival replaces the combination of a short history where its error is below this share of the combination's."""
 LONG_MARGIN = 0.6
-"""The same where the history is long: there the combination is seldom wrong, but on demand that is a level rather than
-a rhythm (GPUs in use) it may be by far. Chosen on windows inside the training data of M4 and on half a month of Helios.
+"""The same from two weeks on: there the combination is seldom wrong, but on demand that is a level rather than a rhythm
+(GPUs in use) it may be by far. Chosen on windows inside the training data of M4 and on half a month of Helios.
 """
+LONG_DAYS = 14
+"""Two weeks: from there on members know the week, and five days are too few to choose between them."""
 
 
 FEW_DAYS = 2
