@@ -12,6 +12,8 @@ from support.home import APP, TINY, furnish, settle
 
 from simcost.scenario.runs.run import run
 
+pytestmark = pytest.mark.slow
+
 STALE = "Shows the scenario before your last change"
 VERDICT = "one L4, the baseline, is the cheapest plan that meets the SLO"
 

@@ -9,6 +9,8 @@ from support.home import APP, TINY, furnish, settle
 
 from simcost.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 def script(root: str, home: str, name: str) -> None:
     """The page by itself: what streamlit runs."""

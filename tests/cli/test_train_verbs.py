@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.commands import call, refused
 
+pytestmark = pytest.mark.slow
+
 HEAD = "job_id,submit_s,duration_s,gpus"
 
 

@@ -14,6 +14,8 @@ from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.workload.adapters import with_adapters
 from simcost.trace.workload.spec import AdapterMix
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = "  lengths: {prompt_median: 100, output_median: 20}\n"
 ADAPTERS = "  adapters: {count: 12, skew: 0.5, base: BASE}\n"
 LOAD = "load: {disk: 1GB/s, link: 20GB/s}"

@@ -80,6 +80,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 LOADERS: dict[str, Callable[[Path], Any]] = {"requests": load_ledger, "jobs": load_job_ledger}
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(what=st.sampled_from(sorted(LOADERS)), data=st.data())
 def test_a_stored_run_with_any_bit_flipped_is_refused(stored: dict[str, Path], what: str, data: st.DataObject) -> None:

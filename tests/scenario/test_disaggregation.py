@@ -11,6 +11,8 @@ from simcost.scenario.runs.run import run
 from simcost.scenario.storage.ledgers import load_ledger
 from simcost.sim.serving import simulate
 
+pytestmark = pytest.mark.slow
+
 ONE = "scaling: {kind: fixed, replicas: 1}"
 APART = """scaling: {kind: fixed, replicas: 1}
     disaggregation:

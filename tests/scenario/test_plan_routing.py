@@ -18,6 +18,8 @@ from simcost.scenario.runs.run import run
 from simcost.studies.plans.sections import parts
 from simcost.trace.requests.writer import TraceWriter
 
+pytestmark = pytest.mark.slow
+
 ROUTERS = [
     "vllm-data-parallel",
     "lowest-rate",

@@ -15,6 +15,8 @@ from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
+pytestmark = pytest.mark.slow
+
 API = "deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct"
 PLANS = f"""\
 plans:

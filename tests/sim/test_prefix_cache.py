@@ -22,6 +22,8 @@ from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool, TierRules
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 ID_TOKENS = 512
 APART_NS = 60 * 10**9
 STEP = StepTime(
