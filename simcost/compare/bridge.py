@@ -80,7 +80,7 @@ def _alike(one: BillItem, other: BillItem) -> bool:
 def _add_unit(found: dict[str, Effects], unit: str, pairs: Mapping[str, tuple[BillItem, BillItem]]) -> None:
     """Effects of the items of one unit."""
     total = [fsum(pair[side].quantity for pair in pairs.values()) for side in (0, 1)]
-    mean_usd = fsum(old.usd for old, _ in pairs.values()) / total[0]
+    mean_usd = fsum(old.quantity / total[0] * old.paid_usd for old, _ in pairs.values())
     found["quantity"][unit] = (total[1] - total[0]) * mean_usd
     for name, (old, new) in pairs.items():
         share = new.quantity / total[1] - old.quantity / total[0]

@@ -49,11 +49,12 @@ NOT_OF_RUNS = {
     "progress.py",
     "py.typed",
     "present",
+    "record.py",
     "slo",
     "studies",
 }
-"""Money, targets, words, engines that execute it, and what is known of hardware: a stored run depends on values of
-theirs at most, by its key."""
+"""Money, targets, words, how records are made, engines that execute it, and what is known of hardware: a stored run
+depends on values of theirs at most, by its key."""
 
 
 def job_sample() -> JobLedger:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from dataclasses import replace
-from math import isfinite
+from math import fsum, isfinite
 from pathlib import Path
 
 from simcost.errors import Fault, InputError
@@ -64,9 +64,9 @@ def _line(size: str, times: dict[int, float], name: str) -> tuple[float, float]:
             f"{name}: has one number of steps at {size}, which does not tell the time of a step from the rest; give a "
             "second row of that size"
         )
-    mean_steps, mean_s = sum(times) / len(times), sum(times.values()) / len(times)
-    spread = sum((steps - mean_steps) ** 2 for steps in times)
-    step = sum((steps - mean_steps) * (seconds - mean_s) for steps, seconds in times.items()) / spread
+    mean_steps, mean_s = sum(times) / len(times), fsum(times.values()) / len(times)
+    spread = fsum((steps - mean_steps) ** 2 for steps in times)
+    step = fsum((steps - mean_steps) * (seconds - mean_s) for steps, seconds in times.items()) / spread
     fixed = mean_s - step * mean_steps
     off = max(abs(fixed + steps * step - seconds) / seconds for steps, seconds in times.items())
     if step <= 0 or fixed < -_OFF_LINE * min(times.values()) or off > _OFF_LINE:

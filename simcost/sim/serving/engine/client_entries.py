@@ -29,7 +29,7 @@ from simcost.sim.serving.engine.step import note
 Choose = Callable[[State, Clients, int, int, bool], int]
 """A router: the replica of a request at a time, held at the gateway or not."""
 Tell = Callable[[State, int], None]
-"""What keeps the signals of a router up to date."""
+"""Updates of the signals of a router, at a time."""
 
 
 @written_in
