@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.home import APP, settle
 
+pytestmark = pytest.mark.slow
+
 RUN, QUEUE, SPOT, WASTE = (
     "What does this run cost?",
     "How many GPUs does our queue need?",

@@ -23,6 +23,8 @@ from simcost.sim.jobs.engine.setup import on_counts, run_general
 from simcost.sim.jobs.simulate import schedule
 from simcost.trace.jobs.jobs import Jobs
 
+pytestmark = pytest.mark.slow
+
 MEAN_S = 1_000_000
 """So long that whole seconds make no difference."""
 

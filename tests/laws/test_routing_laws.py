@@ -20,6 +20,8 @@ from simcost.trace.requests.batch import Priorities, RequestBatch
 from simcost.trace.requests.readers import import_trace
 from simcost.trace.requests.store import read_with_sessions
 
+pytestmark = pytest.mark.slow
+
 SERVERS, MU, COUNT = 5, 2.0, 200_000
 STEP = step(6e-3, 16e-6, 13e-6, 42e-9)
 

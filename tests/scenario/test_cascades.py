@@ -13,6 +13,8 @@ from simcost.scenario.files.json_schema import json_schema
 from simcost.scenario.runs.run import run
 from simcost.studies.plans.sections import parts, read
 
+pytestmark = pytest.mark.slow
+
 CHAT, SEARCH = "chat: {scaling: {kind: fixed, replicas: 1}", "search: {scaling: {kind: fixed, replicas: 1}"
 CASCADE = (CHAT, f"{CHAT}, cascade: {{to: search, escalate: 20%}}")
 WORKLOAD = "workload: {kind: synthetic, rate: 0.3/s, lengths: {prompt_median: 200, output_median: 30}}"

@@ -160,6 +160,7 @@ def test_nodes_beyond_the_end_of_a_run_are_refused(tmp_path: Path, horizon_s: fl
         load_ledger(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "law"),
     [

@@ -104,6 +104,7 @@ def test_false_is_no_cache(tmp_path: Path) -> None:
     assert prefix_cache_of(loaded.scenario.plans[0]) is None
 
 
+@pytest.mark.slow
 def test_hits_are_in_the_result_and_in_the_stored_ledger(tmp_path: Path) -> None:
     path, out = scenario(tmp_path, "prefix_cache: {hit_share: 40%}", ALONE), tmp_path / "out"
     first = result(path, out)

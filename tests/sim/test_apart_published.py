@@ -19,6 +19,8 @@ from simcost.sim import simulate
 from simcost.sim.serving.pool import Pool, PrefillSide
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 4
 BATCHING = Batching(max_num_batched_tokens=2048)
 LINK = Link(bandwidth=2.5e9)

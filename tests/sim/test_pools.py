@@ -20,6 +20,8 @@ from simcost.plan.serving import Admission
 from simcost.scenario.storage.ledgers import load_ledger, save_ledger
 from simcost.sim import Pool, simulate, simulate_pools
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600.0
 FAST = replace(CHAT, name="fast", scaling=Fixed(replicas=1))
 SLOW = replace(

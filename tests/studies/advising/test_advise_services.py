@@ -8,6 +8,8 @@ import yaml
 from support.commands import call, refused
 from support.scenarios import SERVICES, alone, write
 
+pytestmark = pytest.mark.slow
+
 LARGE = SERVICES.partition("  - name: two")[0].replace(
     "chat: {scaling: {kind: fixed, replicas: 1}}", "chat: {scaling: {kind: fixed, replicas: 3}}"
 )

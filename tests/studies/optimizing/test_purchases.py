@@ -9,6 +9,8 @@ import yaml
 from support.commands import call, refused
 from support.scenarios import write
 
+pytestmark = pytest.mark.slow
+
 SPACE = """\
 scenario: committed
 model: llama-3.2-1b
