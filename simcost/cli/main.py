@@ -138,7 +138,7 @@ def parsed(words: Sequence[str]) -> Arguments:
 
 
 def command_line(verb: str = "") -> Parser:
-    """The parser of a verb, or of all where there is no such verb."""
+    """The parser of a verb; of all verbs if `verb` is unknown."""
     parser = Parser(
         prog="simcost",
         description="Replay AI workloads against hardware, autoscaling and pricing plans; compare cost and SLA.",

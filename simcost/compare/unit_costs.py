@@ -89,7 +89,7 @@ def allocation(plan: PlanSummary) -> Document:
 
 
 _ROUNDING = 1e-12
-"""Relative; a rest below it is no cost."""
+"""Relative; a smaller remainder counts as zero."""
 
 
 def by_service(plan: PlanSummary) -> Document:

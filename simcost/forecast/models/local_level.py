@@ -130,7 +130,7 @@ def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: 
         usual_sd: standard deviation of a step where nothing else is known.
         rate_sd: that of growth per step.
         least_walk: the least standard deviation of a step of the walk, as a share of that of the recorded steps.
-        line: the probability, before the values are seen, that there is no walk at all.
+        line: the probability, before the values are seen, that the walk is absent.
     """
     steps = len(values)
     level, lever, uncertain, errors, levers, sizes = _filter(values)

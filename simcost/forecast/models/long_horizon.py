@@ -67,7 +67,7 @@ class Planning(Fitting):
         return _fit(seen, horizon, growth=self.growth)
 
     def remarks(self, seen: CleanedHistory) -> list[str]:
-        """That another model stands in, where there is no logarithm; that the history shows no walk."""
+        """Notes: another model stands in where a logarithm is impossible; the history shows no random walk."""
         if not seen.floor or not seen.values.any():
             return [f"planning: no logarithm of values at or below 0: {_without_logarithm(seen).name} in its place"]
         if _stays_on_a_line(_logarithms(seen)[0], seen.season):

@@ -122,7 +122,7 @@ def run_jobs(
     Args:
         cluster: where.
         jobs: which; none is submitted after the horizon.
-        left: what requests leave of a shared fleet; None = there are no requests.
+        left: what requests leave of a shared fleet; None = the plan serves no requests.
         horizon_s: end of the run; None = when the last job ends.
         seed: of the scenario.
         replication: which.

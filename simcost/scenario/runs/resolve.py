@@ -13,10 +13,9 @@ from typing import Any
 
 from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog, Model, replicas_on
-from simcost.catalog.slices import Slice
 from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits
-from simcost.perf import MemoryFit, ReplicaSpec, StepTime, fit_memory, step_time
+from simcost.perf import MemoryFit, ReplicaSpec, StepTime
 from simcost.plan import Startup
 from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
@@ -36,6 +35,7 @@ from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
+from simcost.scenario.runs.placed_replica import PlacedReplica, placed_replica
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, ServedPool
@@ -314,7 +314,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     served = scenario.model_of(plan)
     if plan.replica is None or plan.scaling is None or served is None:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
-    hardware = _placed_replica(plan.replica, plan, catalog.model(served), catalog)
+    hardware = placed_replica(plan.replica, plan, catalog.model(served), catalog)
     if source is None:
         raise InputError(f"plan {plan.name!r} has no requests to serve")
     control = control_of(plan, question.loaded, source)
@@ -342,37 +342,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PlacedReplica:
-    """A replica on its accelerators: memory and step time."""
-
-    replica: ReplicaSpec
-    model: Model
-    accelerator: str
-    slice: Slice | None
-    """Part of an accelerator that it takes; None = whole ones."""
-    memory: MemoryFit
-    step: StepTime
-
-    @property
-    def copies(self) -> int:
-        """Replicas that share an accelerator."""
-        return 1 if self.slice is None else self.slice.copies
-
-
-def _placed_replica(replica: ReplicaSpec, plan: Plan, model: Model, catalog: Catalog) -> _PlacedReplica:
-    accelerator = catalog.accelerator(replica.accelerator)
-    return _PlacedReplica(
-        replica=replica,
-        model=model,
-        accelerator=accelerator.name,
-        memory=fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog),
-        step=step_time(catalog, model, accelerator, replica),
-        slice=None if replica.slice is None else catalog.slice_of(accelerator.name, replica.slice),
-    )
-
-
-def _pool(plan: Plan, question: ResolvedScenario, hardware: _PlacedReplica, control: Control) -> Pool:
+def _pool(plan: Plan, question: ResolvedScenario, hardware: PlacedReplica, control: Control) -> Pool:
     """The pool of a plan as the simulator takes it."""
     scenario, catalog, source = question.loaded.scenario, question.loaded.catalog, question.source
     replica, copies = hardware.replica, hardware.copies

@@ -109,7 +109,7 @@ class _Gathered:
 
 
 def arranged(table: TypedTable, order: Ints) -> TypedTable:
-    """Some rows of the table in an order; column by column, since there is no room for two of all."""
+    """Some rows of the table in an order; column by column, so that memory never holds two whole tables."""
     stores: tuple[dict[str, Any], ...] = (table.times_ns, table.numbers, table.codes)
     for columns in stores:
         for name in columns:
