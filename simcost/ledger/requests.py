@@ -270,15 +270,16 @@ class Ledger:
         ready = state == "ready"
         held = float(self.offered_s().sum())
         computing = self.busy_ready_s() * self.computing_share()
-        seconds = {
+        residue = min(1e-6, 1e-11 * held)  # what differences of float sums leave; nodes that ran for less still ran
+        left = {"idle": length[ready].sum() - computing, "unallocated": held - length.sum()}
+        left = {name: 0.0 if abs(value) < residue else float(value) for name, value in left.items()}
+        return {
             "computing": computing,
-            "idle": length[ready].sum() - computing,
-            "starting": length[state == "starting"].sum(),
-            "draining": length[state == "draining"].sum(),
-            "unallocated": held - length.sum(),
+            "idle": left["idle"],
+            "starting": float(length[state == "starting"].sum()),
+            "draining": float(length[state == "draining"].sum()),
+            "unallocated": left["unallocated"],
         }
-        residue = min(1e-6, 1e-11 * held)  # what float sums leave; nodes that ran for less still ran
-        return {name: 0.0 if abs(value) < residue else float(value) for name, value in seconds.items()}
 
     def busy_ready_s(self) -> float:
         """Seconds in which ready replicas had at least one request, so that their engines ran steps."""
