@@ -220,7 +220,7 @@ class _Splitter:
         if self._plain(data):
             count = count_lines(data)
             rows = data.rstrip()
-            self._usual = rows[rows.rfind(b"\n") + 1 :] or self._usual
+            self._usual = rows[max(rows.rfind(b"\n"), rows.rfind(b"\r")) + 1 :] or self._usual
             return RecordBlock(data=data, count=count, row=row, line=line), len(data), count
         lines = data.splitlines(keepends=True)
         kept: list[bytes] = []
@@ -236,7 +236,7 @@ class _Splitter:
             if wrong:
                 malformed.append(Malformed(row, line + at, wrong))
             else:
-                kept.append(record)
+                kept.append(record[:-1] + b"\n" if record.endswith(b"\r") else record)  # else "\r" and "\n" may join
                 self._usual = record if taken == 1 and record.strip() else self._usual
                 numbers.append((row, line + at))
             row, at = row + 1, at + taken

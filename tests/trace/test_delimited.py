@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simcost.tables import delimited
@@ -115,6 +115,8 @@ def test_one_open_quote_among_rows_of_any_kind(rows: list[str], at: int, where: 
     text=st.binary(max_size=80) | st.text('a",\n\r1\xe9', max_size=60).map(str.encode),
     size=st.sampled_from([4, 64]),
 )
+@example(text=b'00000000\r0\r"\r",,', size=4)
+@example(text=b'\r0","\n\n', size=64)
 def test_every_line_is_in_a_record_or_named(text: bytes, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delimited, "BLOCK_BYTES", size)
