@@ -15,6 +15,8 @@ from simcost.sim import simulate
 from simcost.sim.serving.pool import Pool
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 LIMITS = LatencyLimits(ttft_s=0.5, tpot_s=0.02, e2e_s=4.0)
 SUMS = ("arrived", "completed", "rejected", "timed_out", "lost", "in_system", "prompt_tokens", "output_tokens")
 POOLS = {

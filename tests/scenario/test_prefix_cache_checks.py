@@ -117,6 +117,7 @@ def test_hits_are_in_the_result_and_in_the_stored_ledger(tmp_path: Path) -> None
     assert result(path, out)["prefix_cache"] == cache  # read again
 
 
+@pytest.mark.slow
 def test_hits_of_tiers_and_the_time_to_load_them_are_in_the_result(tmp_path: Path) -> None:
     path, out = scenario(tmp_path, f"prefix_cache: {{tiers: [{CPU}, {DISK}]}}", TALKS), tmp_path / "out"
     path.write_text(path.read_text().replace("accelerator: l40s", "accelerator: l40s, kv_tokens: 9000"))

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from support.commands import call
 
+pytestmark = pytest.mark.slow
+
 SPACE = """\
 scenario: mixed
 model: llama-3.2-1b
