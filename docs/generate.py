@@ -1,7 +1,7 @@
 """Writes the reference pages: `python docs/generate.py` in the repository.
 
 The scenario page and its JSON Schema come from the schema classes, the page of the command line from its parser, that
-of Python from the API, the map of the rooms from the docstrings of the modules.
+of Python from the API, the map of the packages from the docstrings of the modules.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from simcost.scenario.files.json_schema import json_schema
 from simcost.scenario.files.reference import reference_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
-_ROOMS = """# The rooms
+_PACKAGES = """# Packages and modules
 
-Generated from the first lines of the docstrings; do not edit. A module may import from the rooms below its own, never
+Generated from the first lines of the docstrings; do not edit. A module may import from packages below its own, never
 from those above: [defense of design](../design.md) says why, import-linter checks it.
 
-Tests mirror the rooms: those of `simcost/sim/serving/` are in `tests/sim/`. `tests/laws/` has conservation laws, closed
-forms and plain reference engines; `tests/support/` what several tests share.
+Tests mirror the packages: those of `simcost/sim/serving/` are in `tests/sim/`. `tests/laws/` has conservation laws,
+closed forms and plain reference engines; `tests/support/` what several tests share.
 """
 _OUTSIDE = {
     "views": "Explorer: choose, call, show. It computes no number.",
@@ -51,27 +51,27 @@ def generated() -> dict[str, str]:
         "docs/reference/scenario.md": reference_markdown(),
         "docs/reference/cli.md": command_line_markdown(),
         "docs/reference/python.md": python_markdown(),
-        "docs/reference/rooms.md": rooms_markdown(),
+        "docs/reference/modules.md": modules_markdown(),
     }
 
 
-def rooms_markdown() -> str:
+def modules_markdown() -> str:
     """The page: a section for each package, in the order of the layers, and a line for each module."""
-    return "\n".join([_ROOMS, *_packages(), *_scripts()])
+    return "\n".join([_PACKAGES, *_packages(), *_scripts()])
 
 
 def _packages() -> Iterator[str]:
     package = ROOT / "simcost"
-    yield _room("simcost", _first_line(package / "__init__.py"), _modules(package))
+    yield _package("simcost", _first_line(package / "__init__.py"), _modules(package))
     for name in _layers():
         for init in sorted((package / name).rglob("__init__.py")):
             folder = init.parent
-            yield _room(_shown(folder), _first_line(init), _modules(folder))
+            yield _package(_shown(folder), _first_line(init), _modules(folder))
 
 
 def _scripts() -> Iterator[str]:
     for name, meaning in _OUTSIDE.items():
-        yield _room(name, meaning, [*([ROOT / "app.py"] if name == "views" else []), *_modules(ROOT / name)])
+        yield _package(name, meaning, [*([ROOT / "app.py"] if name == "views" else []), *_modules(ROOT / name)])
 
 
 def _layers() -> Iterator[str]:
@@ -82,7 +82,7 @@ def _layers() -> Iterator[str]:
         yield from layer.split(" | ")
 
 
-def _room(name: str, meaning: str, modules: Iterable[Path]) -> str:
+def _package(name: str, meaning: str, modules: Iterable[Path]) -> str:
     rows = [f"| `{path.name}` | {_first_line(path)} |" for path in modules]
     table = ["", "| file | content |", "|---|---|", *rows] if rows else []
     return "\n".join([f"## {name}", "", meaning, *table, ""])

@@ -29,7 +29,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The names of the Python API, on first use."""
-    if name == "forecast":  # the room, which is called as the function of the API
+    if name == "forecast":  # the package, which is called as the function of the API
         return import_module("simcost.forecast")
     if name in __all__:
         return getattr(import_module("simcost.api"), name)

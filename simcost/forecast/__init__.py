@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import Any
 
 
-class _CalledRoom(ModuleType):
-    """This room, which is also the function `simcost.forecast` of the Python API: a package and a function of one name
-    share their place in `simcost`.
+class _CallablePackage(ModuleType):
+    """This package, which is also the function `simcost.forecast` of the Python API: a package and a function of one
+    name share their place in `simcost`.
     """
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
@@ -20,4 +20,4 @@ class _CalledRoom(ModuleType):
         return import_module("simcost.api").forecast(*arguments, **options)
 
 
-sys.modules[__name__].__class__ = _CalledRoom
+sys.modules[__name__].__class__ = _CallablePackage

@@ -35,7 +35,7 @@ class Disruptions:
         return self.failures is None and self.checkpoints is None
 
 
-class Room(NamedTuple):
+class PoolCapacity(NamedTuple):
     """Capacity for the jobs of a pool."""
 
     milli: int
@@ -56,7 +56,7 @@ class Room(NamedTuple):
     """Of its clock, per second: what compiled code knows of times is whole ticks."""
 
 
-def saving_s(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) -> Floats:
+def saving_s(jobs: Jobs, capacity: PoolCapacity, policy: Scheduler, disruptions: Disruptions) -> Floats:
     """Seconds between checkpoints of each job, to write one, and to restart: as the log says of the job, else as given,
     else as the policy says; else no work is saved.
     """
@@ -70,15 +70,15 @@ def saving_s(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions
         _column(getattr(jobs, name), each, len(jobs)) for name, each in zip(CHECKPOINTS, standard, strict=True)
     )
     if failures is not None and failures.intervals != "given":
-        risks = _risk(jobs, room, failures).tolist()
+        risks = _risk(jobs, capacity, failures).tolist()
         interval = np.array([_best(*one, failures) for one in zip(write, restart, risks, strict=True)])
     return np.stack([interval, write, restart])
 
 
-def saving(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) -> tuple[Ints, Ints, Ints]:
+def saving(jobs: Jobs, capacity: PoolCapacity, policy: Scheduler, disruptions: Disruptions) -> tuple[Ints, Ints, Ints]:
     """The same in whole ticks of the pool's clock, at least one between checkpoints."""
-    ticks = saving_s(jobs, room, policy, disruptions) * room.ticks
-    ticks[0] = np.clip(ticks[0], 1, min(FOREVER * room.ticks, FAR))
+    ticks = saving_s(jobs, capacity, policy, disruptions) * capacity.ticks
+    ticks[0] = np.clip(ticks[0], 1, min(FOREVER * capacity.ticks, FAR))
     interval, write, restart = np.rint(ticks).astype(np.int64)
     return interval, write, restart
 
@@ -99,11 +99,11 @@ def _best(write: float, restart: float, risk: float, failures: ClusterFailures) 
     return daly_optimum(write, restart, 1 / risk) if write else 1.0
 
 
-def _risk(jobs: Jobs, room: Room, failures: ClusterFailures) -> Floats:
+def _risk(jobs: Jobs, capacity: PoolCapacity, failures: ClusterFailures) -> Floats:
     """Failures per second of each job while it runs."""
     nodes = -(-jobs.gpus // failures.gpus_per_node)
-    if room.placement != COUNT:
-        nodes = np.diff(room.first)
+    if capacity.placement != COUNT:
+        nodes = np.diff(capacity.first)
     result: Floats = (nodes * failures.per_node_day + _own(jobs, failures)) / SECONDS_PER_DAY
     return result
 
@@ -113,12 +113,12 @@ def _own(jobs: Jobs, failures: ClusterFailures) -> Floats:
     return np.where(jobs.gpus > 0, failures.size_independent_per_day, 0.0)
 
 
-def hazards(jobs: Jobs, room: Room, failures: ClusterFailures | None) -> Floats:
+def hazards(jobs: Jobs, capacity: PoolCapacity, failures: ClusterFailures | None) -> Floats:
     """Failures per tick that the engine draws for each job: on nodes, what the nodes do not bring."""
     if failures is None:
         return np.zeros(len(jobs))
     own = _own(jobs, failures) / SECONDS_PER_DAY
-    result: Floats = (_risk(jobs, room, failures) if room.placement == COUNT else own) / room.ticks
+    result: Floats = (_risk(jobs, capacity, failures) if capacity.placement == COUNT else own) / capacity.ticks
     return result
 
 
@@ -129,9 +129,9 @@ def luck(disruptions: Disruptions) -> Floats:
     return disruptions.failures.model.draw(stream(disruptions.seed, "failures"), _LUCK)
 
 
-def plan_failures(room: Room, disruptions: Disruptions) -> bool:
+def plan_failures(capacity: PoolCapacity, disruptions: Disruptions) -> bool:
     """Say when each node fails first; whether nodes do."""
-    failures, nodes = disruptions.failures, room.cluster.nodes
+    failures, nodes = disruptions.failures, capacity.cluster.nodes
     nodes["fails"] = nodes["back"] = FAR
     if failures is None or failures.per_node_day == 0 or not len(nodes):
         return False

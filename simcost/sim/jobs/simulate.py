@@ -33,8 +33,8 @@ def run_pool(
 ) -> PoolRun:
     """Run the jobs of a pool, none wider than it, until all have ended or the horizon is past."""
     if isinstance(capacity, GpuCapacity):
-        room = on_changing_counts(jobs, capacity, policy, disruptions, horizon_s)
-        return of_flow(*run_general(jobs, room, policy, disruptions, horizon_s), room.ticks)
+        counts = on_changing_counts(jobs, capacity, policy, disruptions, horizon_s)
+        return of_flow(*run_general(jobs, counts, policy, disruptions, horizon_s), counts.ticks)
     if isinstance(policy, Elastic) and disruptions.none:
         return _elastic(jobs, capacity, policy, horizon_s)
     if policy.discipline not in _RANKED or not disruptions.none or jobs.after is not None:

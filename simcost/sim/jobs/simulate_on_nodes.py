@@ -45,7 +45,7 @@ from simcost.sim.jobs.cluster import (
     work_of,
 )
 from simcost.sim.jobs.dependencies import check_pools, with_followers
-from simcost.sim.jobs.disruptions import Disruptions, Room
+from simcost.sim.jobs.disruptions import Disruptions, PoolCapacity
 from simcost.sim.jobs.engine.setup import most_of, run_general
 from simcost.sim.jobs.estimates import order, strict
 from simcost.sim.jobs.results import FinishedPool, PoolRun, ledger_of, of_flow, undisturbed
@@ -273,7 +273,7 @@ def _in_general(
     from simcost.sim.jobs.engine.placement import renew
 
     first, members = asked.members
-    room = Room(
+    capacity = PoolCapacity(
         milli=int(site.cluster.nodes["total"].sum()),
         cluster=site.cluster,
         shapes=shapes,
@@ -283,8 +283,8 @@ def _in_general(
         placement=policy,
     )
     empty = renew(site.cluster, shapes)[1]
-    flow, timeline = run_general(mine, room, setting.scheduler, setting.disruptions, setting.horizon_s)
-    return of_flow(flow, timeline, room.ticks), flow.members, empty
+    flow, timeline = run_general(mine, capacity, setting.scheduler, setting.disruptions, setting.horizon_s)
+    return of_flow(flow, timeline, capacity.ticks), flow.members, empty
 
 
 def fitting(asked: Gangs, mine: Jobs, c: FreeNodes) -> Ints:

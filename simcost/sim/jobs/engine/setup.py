@@ -19,7 +19,16 @@ from simcost.sim.compiled import FAR
 from simcost.sim.jobs.changing_capacity import LONGEST_S, GpuCapacity, ticks_per_s
 from simcost.sim.jobs.cluster import COUNT, MILLI, FreeNodes, Shapes
 from simcost.sim.jobs.dependencies import edges
-from simcost.sim.jobs.disruptions import FOREVER, Disruptions, Room, hazards, luck, plan_failures, saving, saving_s
+from simcost.sim.jobs.disruptions import (
+    FOREVER,
+    Disruptions,
+    PoolCapacity,
+    hazards,
+    luck,
+    plan_failures,
+    saving,
+    saving_s,
+)
 from simcost.sim.jobs.engine import state
 from simcost.sim.jobs.engine.fair_share import share_tree
 from simcost.sim.jobs.estimates import keys
@@ -42,7 +51,7 @@ _RECLAIM = ("never", "lower-priority", "any")
 _WITHIN = ("never", "lower-priority", "lower-or-newer-equal-priority")
 
 
-def on_counts(jobs: Jobs, capacity: int) -> Room:
+def on_counts(jobs: Jobs, capacity: int) -> PoolCapacity:
     """A pool without nodes: fractions of a GPU take a whole one."""
     from simcost.sim.jobs.cluster import MEMBER, NODE, SHAPE
 
@@ -58,7 +67,7 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
     )
     shapes = Shapes(np.zeros(0, SHAPE), np.zeros((0, 0), np.int8))
     line = np.unique(jobs.gpus, return_inverse=True)[1].astype(np.int64)
-    return Room(
+    return PoolCapacity(
         capacity * MILLI,
         cluster,
         shapes,
@@ -71,15 +80,15 @@ def on_counts(jobs: Jobs, capacity: int) -> Room:
 
 def on_changing_counts(
     jobs: Jobs, capacity: GpuCapacity, policy: Scheduler, disruptions: Disruptions, horizon_s: float
-) -> Room:
+) -> PoolCapacity:
     """A pool without nodes whose GPUs come and go, with a clock fine enough for all that happens."""
-    room = on_counts(jobs, capacity.most)
-    interval, write, restart = saving_s(jobs, room, policy, disruptions)
+    most = on_counts(jobs, capacity.most)
+    interval, write, restart = saving_s(jobs, most, policy, disruptions)
     stay_s = jobs.duration_s + restart + jobs.duration_s / np.maximum(interval, 1e-9) * write
     times_s = np.concatenate([capacity.times_s, [horizon_s], *np.unique([interval, write, restart], axis=1)])
     end_s = (LONGEST_S if horizon_s == np.inf else horizon_s) + float(stay_s.max(initial=0))
     ticks = ticks_per_s(times_s[np.isfinite(times_s)], end_s * len(jobs))
-    return room._replace(
+    return most._replace(
         changes=np.stack([np.rint(capacity.since_s * ticks).astype(np.int64), capacity.gpus * MILLI], axis=1),
         period=FAR if capacity.period_s is None else round(capacity.period_s * ticks),
         ticks=ticks,
@@ -87,13 +96,13 @@ def on_changing_counts(
 
 
 def run_general(
-    jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions, horizon_s: float
+    jobs: Jobs, capacity: PoolCapacity, policy: Scheduler, disruptions: Disruptions, horizon_s: float
 ) -> tuple[state.Flow, Floats]:
     """Run the jobs of a pool until all have ended or the horizon is past.
 
     Args:
         jobs: of the pool; each fits on it while it is empty.
-        room: the pool.
+        capacity: of the pool while it is empty.
         policy: who goes first.
         disruptions: failures, checkpoints, seed.
         horizon_s: infinite, or seconds that are whole ticks of the pool's clock.
@@ -108,8 +117,8 @@ def run_general(
     from simcost.sim.jobs.engine import event_loop
     from simcost.sim.jobs.engine.placement import renew
 
-    flow = _flow(jobs, room, policy, disruptions)
-    flow.pool["fragmented"] = renew(room.cluster, room.shapes)[1]
+    flow = _flow(jobs, capacity, policy, disruptions)
+    flow.pool["fragmented"] = renew(capacity.cluster, capacity.shapes)[1]
     runs = {
         state.CONSERVATIVE: event_loop.reserved,
         state.FAIR: event_loop.by_share,
@@ -119,14 +128,14 @@ def run_general(
     }
     run = runs.get(_kind(policy), event_loop.in_order)
     timeline: list[Floats] = []
-    until = _until(room, horizon_s)
+    until = _until(capacity, horizon_s)
     while not flow.pool["done"][0]:
-        run(room.cluster, room.shapes, flow, until)
+        run(capacity.cluster, capacity.shapes, flow, until)
         timeline.append(flow.timeline[: flow.pool["rows"][0]].copy())
         flow.pool["rows"] = 0
     if horizon_s < np.inf:
-        event_loop.close(flow, round(horizon_s * room.ticks))
-    elif len(room.changes) and (flow.jobs["state"] != state.ENDED).any():
+        event_loop.close(flow, round(horizon_s * capacity.ticks))
+    elif len(capacity.changes) and (flow.jobs["state"] != state.ENDED).any():
         raise InputError(
             "some jobs never get through on this capacity, which is too small for them, or too short at a time; "
             "checkpoint more often, give more GPUs, or a horizon"
@@ -134,34 +143,34 @@ def run_general(
     return flow, np.concatenate(timeline)
 
 
-def _until(room: Room, horizon_s: float) -> float:
+def _until(capacity: PoolCapacity, horizon_s: float) -> float:
     """Last tick at which something may happen. A capacity that changes at the horizon does so after the run."""
-    if not len(room.changes):
+    if not len(capacity.changes):
         return float(horizon_s)
-    return float(round(horizon_s * room.ticks) - 1) if horizon_s < np.inf else LONGEST_S * room.ticks
+    return float(round(horizon_s * capacity.ticks) - 1) if horizon_s < np.inf else LONGEST_S * capacity.ticks
 
 
-def _flow(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) -> state.Flow:
+def _flow(jobs: Jobs, capacity: PoolCapacity, policy: Scheduler, disruptions: Disruptions) -> state.Flow:
     """The engine before its first event."""
     count = len(jobs)
-    tasks = _tasks(jobs, room, policy, disruptions)
+    tasks = _tasks(jobs, capacity, policy, disruptions)
     groups, tasks["group"] = _groups(jobs, policy)
     if isinstance(policy, Quotas):  # whether a job may start depends on its queue and priority too
         alike = np.stack([tasks["line"], tasks["group"], tasks["priority"]])
         tasks["line"] = np.unique(alike, axis=1, return_inverse=True)[1].reshape(-1)
     after = _after(jobs, tasks)
     free = np.flatnonzero(tasks["unmet"] == 0)
-    changes = len(room.changes)
+    changes = len(capacity.changes)
     lists = np.zeros((state.CAPACITY + 1, max(4 * count + 200, changes)), np.int64)
-    lists[state.CHANGES, :changes], lists[state.CAPACITY, :changes] = room.changes.T
+    lists[state.CHANGES, :changes], lists[state.CAPACITY, :changes] = capacity.changes.T
     lists[state.JOINS, : len(free)] = tasks["submit"][free] * count + free
-    lists[state.BLOCKED], lists[state.FREE], lists[state.SPAN, 1] = -1, room.milli, 1
-    pool = _pool(policy, room, disruptions)
+    lists[state.BLOCKED], lists[state.FREE], lists[state.SPAN, 1] = -1, capacity.milli, 1
+    pool = _pool(policy, capacity, disruptions)
     pool["next_start"] = FAR
     pool["coming"], pool["least"] = len(free), tasks["need"].min(initial=FOREVER)
     return state.Flow(
         jobs=tasks,
-        members=room.members,
+        members=capacity.members,
         pool=pool,
         lists=lists,
         after=after,
@@ -186,43 +195,43 @@ def _groups(jobs: Jobs, policy: Scheduler) -> tuple[Any, Ints | int]:
     return np.zeros(0, state.GROUP), 0
 
 
-def _tasks(jobs: Jobs, room: Room, policy: Scheduler, disruptions: Disruptions) -> Any:
+def _tasks(jobs: Jobs, capacity: PoolCapacity, policy: Scheduler, disruptions: Disruptions) -> Any:
     """The jobs as records."""
     tasks = np.zeros(len(jobs), state.TASK)
-    work = jobs.duration_s * room.ticks
-    tasks["submit"], tasks["work"], tasks["left"] = jobs.submit_s * room.ticks, work, work
-    tasks["slack"] = 0 if isinstance(policy, Srtf | Las) else (jobs.limit_s - jobs.duration_s) * room.ticks
-    tasks["need"] = jobs.gpus * (jobs.gpu_milli if room.placement != COUNT else MILLI)
+    work = jobs.duration_s * capacity.ticks
+    tasks["submit"], tasks["work"], tasks["left"] = jobs.submit_s * capacity.ticks, work, work
+    tasks["slack"] = 0 if isinstance(policy, Srtf | Las) else (jobs.limit_s - jobs.duration_s) * capacity.ticks
+    tasks["need"] = jobs.gpus * (jobs.gpu_milli if capacity.placement != COUNT else MILLI)
     tasks["size"], tasks["priority"], tasks["preemptible"] = jobs.gpus, jobs.priority, jobs.preemptible
-    tasks["first"], tasks["last"], tasks["line"] = room.first[:-1], room.first[1:], room.line
+    tasks["first"], tasks["last"], tasks["line"] = capacity.first[:-1], capacity.first[1:], capacity.line
     tasks["start"] = tasks["reserved"] = tasks["promised"] = -1
-    tasks["hazard"] = hazards(jobs, room, disruptions.failures)
-    tasks["interval"], tasks["write"], tasks["restart"] = saving(jobs, room, policy, disruptions)
-    tasks["key"] = _keys(jobs, room, policy, disruptions.seed)
+    tasks["hazard"] = hazards(jobs, capacity, disruptions.failures)
+    tasks["interval"], tasks["write"], tasks["restart"] = saving(jobs, capacity, policy, disruptions)
+    tasks["key"] = _keys(jobs, capacity, policy, disruptions.seed)
     return tasks
 
 
-def _keys(jobs: Jobs, room: Room, policy: Scheduler, seed: int) -> Floats:
+def _keys(jobs: Jobs, capacity: PoolCapacity, policy: Scheduler, seed: int) -> Floats:
     """The queue is kept in order of it; of fair share, the part of the priority that stays."""
     if isinstance(policy, Srtf):
         return jobs.duration_s.astype(float)
     if isinstance(policy, FairShare):
         most = max(int(jobs.priority.max(initial=0)), 1)
-        size = jobs.gpus / max(room.milli // MILLI, 1)
+        size = jobs.gpus / max(capacity.milli // MILLI, 1)
         result: Floats = policy.weight_size * size + policy.weight_priority * jobs.priority / most
         return result
     return keys(jobs, policy, seed)
 
 
-def _pool(policy: Scheduler, room: Room, disruptions: Disruptions) -> Any:
+def _pool(policy: Scheduler, capacity: PoolCapacity, disruptions: Disruptions) -> Any:
     """The policy as numbers, and the pool while it is empty."""
     pool = np.zeros(1, state.POOL)
-    pool["kind"], pool["placement"], pool["half_life"] = _kind(policy), room.placement, 1.0
-    pool["capacity"] = pool["up"] = pool["idle"] = room.milli
-    pool["next_change"], pool["period"], pool["changes"] = FAR, room.period, len(room.changes)
-    if len(room.changes):
-        pool["up"] = pool["idle"] = room.changes[0, 1]
-        _plan_change(pool[0], room)
+    pool["kind"], pool["placement"], pool["half_life"] = _kind(policy), capacity.placement, 1.0
+    pool["capacity"] = pool["up"] = pool["idle"] = capacity.milli
+    pool["next_change"], pool["period"], pool["changes"] = FAR, capacity.period, len(capacity.changes)
+    if len(capacity.changes):
+        pool["up"] = pool["idle"] = capacity.changes[0, 1]
+        _plan_change(pool[0], capacity)
     if isinstance(policy, EasyBackfill):
         pool["all_ties"] = policy.shadow_ties == "all"
     if isinstance(policy, Srtf | Las):
@@ -240,17 +249,17 @@ def _pool(policy: Scheduler, room: Room, disruptions: Disruptions) -> Any:
     failures = disruptions.failures
     if failures is not None:
         pool["repair"], pool["node_rate"] = round(failures.repair), failures.per_node_day / SECONDS_PER_DAY
-        pool["breaks"] = plan_failures(room, disruptions)
+        pool["breaks"] = plan_failures(capacity, disruptions)
     return pool
 
 
-def _plan_change(pool: Any, room: Room) -> None:
+def _plan_change(pool: Any, capacity: PoolCapacity) -> None:
     """The first change of capacity after that at 0."""
     pool["change"] = 1
-    if len(room.changes) > 1:
-        pool["next_change"] = room.changes[1, 0]
-    elif room.period < FAR:
-        pool["change"], pool["lap"], pool["next_change"] = 0, room.period, room.period
+    if len(capacity.changes) > 1:
+        pool["next_change"] = capacity.changes[1, 0]
+    elif capacity.period < FAR:
+        pool["change"], pool["lap"], pool["next_change"] = 0, capacity.period, capacity.period
 
 
 def _kind(policy: Scheduler) -> int:
