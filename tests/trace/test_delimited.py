@@ -56,6 +56,26 @@ def test_legal_records_stay_whole(record: bytes, size: int, monkeypatch: pytest.
     assert sum(block.count for block in blocks(text)) == 3
 
 
+@given(
+    st.lists(
+        st.sampled_from(["0,a,1", "", '"0,a,1', '1,"b",2', '"']).flatmap(
+            lambda line: st.sampled_from(["\n", "\r", "\r\n"]).map(lambda end: (line + end).encode())
+        ),
+        max_size=6,
+    )
+)
+def test_records_that_are_left_keep_their_number_whatever_ends_their_lines(lines: list[bytes]) -> None:
+    text = b"".join(lines)
+    count = sum(block.count for block in blocks(text))
+    assert len(kept(text)) == count
+
+
+def test_a_line_that_is_set_aside_does_not_join_the_line_ends_around_it() -> None:
+    text = b'0,a,1\r"1,b,2\n\n3,c,4\n'
+    assert [one.line for one in malformed(text)] == [3]
+    assert kept(text) == [["0", "a", "1"], [], ["3", "c", "4"]]
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
