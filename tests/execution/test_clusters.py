@@ -9,8 +9,8 @@ from types import ModuleType
 
 import pytest
 from support.execution_tasks import SmallRun, Squares, versions
-from support.scenarios import write
-from test_same_bytes import bytes_of
+from support.scenarios import SERVICES, SMALL, write
+from test_same_bytes import ONE_PLAN, bytes_of
 
 from simcost.errors import InputError
 from simcost.execution.options import EngineName, EngineOptions
@@ -80,10 +80,13 @@ def test_an_interrupt_stops_all_and_the_workers_serve_the_next_question(cluster:
     assert signal.getsignal(signal.SIGTERM) is terminated
 
 
+@pytest.mark.parametrize("changes", [(), ONE_PLAN], ids=["plans", "services of one plan"])
 @pytest.mark.parametrize("name", ["dask", "ray"])
-def test_a_cluster_gives_the_bytes_of_this_process(tmp_path: Path, name: EngineName) -> None:
+def test_a_cluster_gives_the_bytes_of_this_process(
+    tmp_path: Path, name: EngineName, changes: tuple[tuple[str, str], ...]
+) -> None:
     pytest.importorskip({"dask": "distributed", "ray": "ray"}[name], reason=f"simcost[{name}] is not installed")
-    file = write(tmp_path)
+    file = write(tmp_path, *changes, text=SERVICES if changes else SMALL)
     here = bytes_of(file)
     there = bytes_of(file, jobs=2, engine=EngineOptions(name=name))
     assert here == there

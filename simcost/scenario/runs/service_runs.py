@@ -25,7 +25,7 @@ from simcost.scenario.runs.service_provenance import (
     resolved_services_text,
 )
 from simcost.scenario.runs.service_results import of_services
-from simcost.scenario.runs.service_stages import Key, SeparateRun, Stage, list_stages
+from simcost.scenario.runs.service_stages import Key, SeparateRun, Stage, list_stages, longest_first
 from simcost.scenario.runs.serving_runs import Arrivals, serving_ledger
 from simcost.scenario.runs.shared_runs import SharedRun, shared_ledger, shared_side
 from simcost.scenario.runs.tables import RunTables
@@ -84,7 +84,9 @@ def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTab
         for name, question in services.questions.items()
         if question.source is not None
     }
-    sides = _sides(ServeServices(services=services, arrivals=arrivals, fresh=options.fresh), stages, options, note)
+    requests = {name: one.expected for name, one in arrivals.items()}
+    task = ServeServices(services=services, arrivals=arrivals, fresh=options.fresh)
+    sides = _sides(task, [longest_first(stage, requests) for stage in stages], options, note)
     sides.services.update(with_final_answers(services, stages, arrivals, sides.services))
     trained = jobs_of_services(services, training, sides.services, options, note)
     rows = []

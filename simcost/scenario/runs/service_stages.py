@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 
 from simcost.scenario.runs.forwarding import ForwardingRun
@@ -75,6 +76,24 @@ def list_stages(services: ResolvedServices, folder: Path) -> list[Stage]:
         known |= placed([stage])
         stages.append(stage)
     return stages
+
+
+def longest_first(stage: Stage, requests: Mapping[str, float]) -> Stage:
+    """Runs of a stage by falling number of requests, so that the last one to begin is short.
+
+    Runs do not depend on each other, nor does the result on their order. Those of a service stay together: a worker
+    keeps its arrivals for the next.
+
+    Args:
+        stage: the runs.
+        requests: expected in a run, by service.
+    """
+
+    def expected(run: SeparateRun | SharedRun) -> float:
+        names = [run.service] if isinstance(run, SeparateRun) else list(run.services)
+        return fsum(requests.get(name, 0.0) for name in names)
+
+    return sorted(stage, key=expected, reverse=True)
 
 
 def placed(stages: Sequence[Stage]) -> dict[Key, StoredService]:
