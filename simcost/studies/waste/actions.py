@@ -1,16 +1,21 @@
-"""Measures against waste and their saving over the samples: share GPUs, keep fewer, borrow, shut down at night.
+"""Measures against waste and their saving over the samples: keep fewer GPUs, borrow, shut down at night.
 
-Sharing packs several lightly used GPUs on one, by time slices or MIG. GPUs that stay idle in the same hours of most
-days can be shut down in them.
+GPUs that stay idle in the same hours of most days can be shut down in them.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, floor, fsum
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, local_start_s, parts, quantile, spread, sweep
+from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, WastePart, local_start_s, pieces, spread
+from simcost.studies.waste.sweep import Rows, quantile, sweep
+from simcost.trace.utilization.blocks import Blocks
 from simcost.trace.utilization.samples import UtilizationSamples
 
 Effect = Literal["release", "use", "price"]
@@ -57,136 +62,6 @@ def ordered(lo: float, expected: float, hi: float) -> Range:
     return Range(lo=min(lo, expected), expected=expected, hi=max(hi, expected))
 
 
-MOST_DUTY = 0.8
-QUANTILE = 0.95
-CELLS = 1440
-CANDIDATES = 16
-"""GPUs that a unit is tried on: the last of those with room, which hold the lightest units."""
-PER_GPU = (2, 4, 7)
-"""Units per GPU: low, expected, high."""
-MEMORY = 0.95
-MOST_UNITS = 3000
-
-
-@dataclass(slots=True, eq=False)
-class _Shared:
-    """One GPU that several units share."""
-
-    duty_s: Floats
-    """Seconds of work per cell."""
-    held_s: Floats
-    memory: float
-    units: int = 1
-
-    def takes(self, duty_s: Floats, held_s: Floats, memory: float, cell_s: float) -> bool:
-        """True if mean and p95 of the summed duty, and the memory, leave room."""
-        if self.memory + memory > MEMORY:
-            return False
-        work = self.duty_s + duty_s
-        held = np.minimum(self.held_s + held_s, cell_s)
-        if work.sum() > MOST_DUTY * held.sum():
-            return False
-        there = held > 0
-        return bool(np.quantile(work[there] / held[there], QUANTILE) <= MOST_DUTY)
-
-    def add(self, duty_s: Floats, held_s: Floats, memory: float) -> None:
-        self.duty_s = self.duty_s + duty_s
-        self.held_s = self.held_s + held_s
-        self.memory += memory
-        self.units += 1
-
-
-def share_gpus(waste: Waste) -> list[Action]:
-    """Pack the units of each pool that hold one GPU, first-fit by falling duty, on shared GPUs.
-
-    A GPU takes a unit while the mean and the 95th percentile of the summed duty stay at 80 % and the memory
-    fits, where it was measured. Saved is the time held before, less the time in which any of the sharers of a
-    GPU holds it after.
-    """
-    samples = waste.samples
-    mine = ~np.isnan(samples.duty) & (samples.gpus == 1) & (samples.allocated == 1)
-    units = np.unique(samples.unit[mine])
-    if len(units) < 2:
-        return []
-    if len(units) > MOST_UNITS:
-        held = np.bincount(samples.unit[mine], samples.hold_s[mine], len(samples.units))
-        mine &= np.isin(samples.unit, np.argsort(-held, kind="stable")[:MOST_UNITS])
-    cell_s = max(samples.step_s, samples.span_s / CELLS)
-    duty_s, held_s = _grid(waste, mine, cell_s)
-    memory = _memory(waste, mine)
-    pool = np.zeros(len(samples.units), np.int64)
-    pool[samples.unit] = samples.pool
-    saved = [
-        fsum(
-            _saved(duty_s, held_s, memory, np.flatnonzero((pool == one) & (held_s.sum(axis=1) > 0)), most, cell_s)
-            for one in np.unique(pool).tolist()
-        )
-        for most in PER_GPU
-    ]
-    if not saved[-1] > 0:
-        return []
-    part = f"; of {len(units):,} units the {MOST_UNITS:,} held longest" if len(units) > MOST_UNITS else ""
-    known = "and their memory fits" if memory.any() else "(memory was not measured)"
-    rule = (
-        f"units of a pool share a GPU, up to {PER_GPU[1]} ({PER_GPU[0]} to {PER_GPU[2]}), while mean and p95 of "
-        f"their summed duty over {cell_s:.0f} s stay at {100 * MOST_DUTY:.0f} % {known}; assumes that duty adds "
-        f"up and that they bear each other's delays{part}"
-    )
-    return [
-        Action(
-            action="share GPUs",
-            where="all",
-            buckets=("allocated_idle",),
-            effect="release",
-            saves_gpu_s=ordered(saved[0], saved[1], saved[2]),
-            rule=rule,
-        )
-    ]
-
-
-def _grid(waste: Waste, mine: Flags, cell_s: float) -> tuple[Floats, Floats]:
-    """Seconds of work and seconds held, by unit and cell."""
-    samples = waste.samples
-    cells = max(ceil(samples.end_s[mine].max() / cell_s), floor(samples.start_s[mine].max() / cell_s) + 1)
-    work, held = np.zeros((2, len(samples.units) * cells))
-    for part in parts(samples.unit):
-        rows = np.flatnonzero(mine[part]) + part.start
-        row, cell, seconds = spread(samples.start_s[rows], samples.end_s[rows], cell_s)
-        place = samples.unit[rows][row] * cells + cell
-        np.add.at(held, place, seconds)
-        np.add.at(work, place, seconds * samples.duty[rows][row])
-    return work.reshape(-1, cells), held.reshape(-1, cells)
-
-
-def _memory(waste: Waste, mine: Flags) -> Floats:
-    """Largest share of the GPU's memory that each unit used; 0 where it was not measured."""
-    samples = waste.samples
-    most = np.zeros(len(samples.units))
-    used, total = samples.memory_used_bytes, samples.memory_total_bytes
-    share = np.nan_to_num(np.divide(used, total, out=np.zeros(len(used)), where=total > 0))
-    np.maximum.at(most, samples.unit[mine], share[mine])
-    return most
-
-
-def _saved(duty_s: Floats, held_s: Floats, memory: Floats, units: Ints, most: int, cell_s: float) -> float:
-    """GPU-seconds that packing the units saves."""
-    ranked = units[np.argsort(-duty_s[units].sum(axis=1), kind="stable")]
-    shared: list[_Shared] = []
-    open_: list[_Shared] = []
-    for unit in ranked.tolist():
-        load = (duty_s[unit], held_s[unit], float(memory[unit]))
-        fits = next((gpu for gpu in open_[-CANDIDATES:] if gpu.takes(*load, cell_s)), None)
-        if fits is None:
-            shared.append(_Shared(*load))
-            open_.append(shared[-1])
-            continue
-        fits.add(*load)
-        if fits.units == most:
-            open_.remove(fits)
-    after = fsum(float((gpu.held_s if gpu.units == 1 else np.minimum(gpu.held_s, cell_s)).sum()) for gpu in shared)
-    return max(float(held_s[units].sum()) - after, 0.0)
-
-
 QUANTILES = (1.0, 0.99, 0.95)
 """Of the demand that is kept: low, expected, high saving."""
 NAMED = 5
@@ -206,11 +81,11 @@ class _Kept:
 
 def consolidate(waste: Waste) -> list[Action]:
     """Keep in each pool the p99 of the GPUs allocated or asked for, and hand the rest back while they are free."""
-    samples = waste.samples
-    pools = {name: _replay(waste, samples.pool == i) for i, name in enumerate(samples.pools)}
+    stretches = _Stretches(waste)
+    pools = {name: _replay(partial(stretches.rows, i)) for i, name in enumerate(waste.samples.pools)}
     found = [_action(pools, "all" if len(pools) == 1 else "each pool by itself")]
     if len(pools) > 1:
-        found.append(_action({"": _replay(waste, np.ones(len(samples), np.bool_))}, "all pools as one"))
+        found.append(_action({"": _replay(stretches.rows)}, "all pools as one"))
     return [action for action in found if (action.saves_gpu_s.expected or 0.0) > 0]
 
 
@@ -234,13 +109,46 @@ def _action(pools: dict[str, _Kept], where: str) -> Action:
     )
 
 
-def _replay(waste: Waste, mine: Flags) -> _Kept:
+class _Stretches:
+    """Stretches in which what a unit has stays as it is; their number follows the changes, not the samples."""
+
+    def __init__(self, waste: Waste) -> None:
+        self._blocks = Blocks(Path("samples"))
+        self._pools: list[frozenset[int]] = []
+        for part in waste.parts():
+            samples = part.samples
+            values = {
+                "pool": samples.pool,
+                "there": samples.gpus - samples.down,
+                "demand": samples.allocated + samples.pending,
+                "free": part.seconds["free_idle"] / samples.hold_s,
+            }
+            begin = np.flatnonzero(_changes(samples, values.values()))
+            end = np.append(begin[1:], len(samples)) - 1
+            times = {("", "start_s"): samples.start_s[begin], ("", "end_s"): samples.end_s[end]}
+            self._blocks.append(times | {("", name): column[begin] for name, column in values.items()})
+            self._pools.append(frozenset(np.unique(samples.pool).tolist()))
+
+    def rows(self, pool: int | None = None) -> Iterator[Rows]:
+        """From, to, GPUs there, GPUs allocated or asked for, and free GPUs, of one pool or all."""
+        for block, pools in enumerate(self._pools):
+            if pool is None or pool in pools:
+                columns = {name: column for (_, name), column in self._blocks.read(block).items()}
+                mine = slice(None) if pool is None else columns["pool"] == pool
+                yield tuple(columns[name][mine] for name in ("start_s", "end_s", "there", "demand", "free"))
+
+
+def _changes(samples: UtilizationSamples, values: Iterable[npt.NDArray[Any]]) -> Flags:
+    """True of samples that do not go on with the values of the one before, where that ends."""
+    changed: Flags = np.append(True, samples.start_s[1:] != samples.end_s[:-1])
+    for column in (samples.unit, *values):
+        changed[1:] |= column[1:] != column[:-1]
+    return changed
+
+
+def _replay(rows: Callable[[], Iterable[Rows]]) -> _Kept:
     """Saving of handing back all but a quantile of the demand, never more than what is free at the time."""
-    samples = waste.samples
-    free = waste.seconds["free_idle"][mine] / samples.hold_s[mine]
-    demand = (samples.allocated + samples.pending)[mine]
-    there = (samples.gpus - samples.down)[mine]
-    swept = sweep(samples.start_s[mine], samples.end_s[mine], there, demand, free)
+    swept = sweep(rows)
     capacity, asked, unused = swept.sums
     unused = np.maximum(unused, 0.0)
     kept = [ceil(quantile(asked, swept.length_s, level) - 1e-9) for level in QUANTILES]
@@ -251,7 +159,7 @@ def _replay(waste: Waste, mine: Flags) -> _Kept:
 def merge_pools(waste: Waste) -> list[Action]:
     """Let waiting jobs take idle GPUs of any pool: min(pending, idle) over all pools instead of within each."""
     queue = waste.queue
-    blocked = float(waste.seconds["blocked_partition"].sum())
+    blocked = waste.totals["blocked_partition"]
     if queue is None or not blocked > 0:
         return []
     lo = min(queue.borrowable_gpu_s, blocked)
@@ -283,13 +191,10 @@ def shut_at_night(waste: Waste, timezone: str) -> list[Action]:
     Idle is free with no job waiting, or held at duty 0. Low: as many as stayed idle on every day, of at least
     three. High: every hour that was idle throughout, known in advance.
     """
-    samples = waste.samples
-    idle = np.floor(waste.seconds["free_idle"] / samples.hold_s + 1e-9)
-    idle += np.where(samples.duty == 0, samples.allocated, 0.0)
-    lo, expected, hi = _quiet(samples, idle, timezone)
+    lo, expected, hi = _sums(_quiet(part, timezone) for part in waste.parts())
     if not expected > 0:
         return []
-    days = samples.span_s / 86400.0
+    days = waste.samples.span_s / 86400.0
     few = days < FEWEST_DAYS
     short = f"; {days:.1f} days are too few to bound it from below" if few else ""
     rule = (
@@ -309,15 +214,23 @@ def shut_at_night(waste: Waste, timezone: str) -> list[Action]:
     ]
 
 
-def _quiet(samples: UtilizationSamples, idle: Floats, timezone: str) -> tuple[float, float, float]:
-    """GPU-seconds of hours off: of GPUs idle on all days, on most days, on that day."""
+def _sums(by_unit: Iterable[Floats]) -> tuple[float, ...]:
+    """Sums of several amounts over units, which do not depend on how these are divided into parts."""
+    return tuple(fsum(amount.tolist()) for amount in np.concatenate(list(by_unit), axis=1))
+
+
+def _quiet(part: WastePart, timezone: str) -> Floats:
+    """GPU-seconds of hours off, of GPUs idle on all days, on most days, on that day; shape (3, units)."""
+    samples = part.samples
+    idle = np.floor(part.seconds["free_idle"] / samples.hold_s + 1e-9)
+    idle += np.where(samples.duty == 0, samples.allocated, 0.0)
     first = (floor((samples.start_utc_s or 0.0) / 86400.0) - 1) * HOURS  # a day, since clocks differ by hours from UTC
     width = ceil(samples.span_s / 3600.0) + 3 * HOURS
     found = []
-    for part in parts(samples.unit):
-        start_s, hold_s = local_start_s(samples, timezone, part), samples.hold_s[part]
+    for piece in pieces(len(samples)):
+        start_s, hold_s = local_start_s(samples, timezone, piece), samples.hold_s[piece]
         row, cell, seconds = spread(start_s, start_s + hold_s, 3600.0)
-        found.append(_by_key(samples.unit[part][row] * width + cell - first, idle[part][row], seconds))
+        found.append(_by_key(samples.unit[piece][row] * width + cell - first, idle[piece][row], seconds))
     keys, least, observed = _by_key(*(np.concatenate(each) for each in zip(*found, strict=True)))
     hour = keys // width * HOURS + keys % width % HOURS
     order = np.lexsort((-least, hour))
@@ -327,8 +240,12 @@ def _quiet(samples: UtilizationSamples, idle: Floats, timezone: str) -> tuple[fl
     every = begin + days - 1
     ranked = least[order]
     always, mostly = (np.minimum(np.repeat(ranked[at], days), ranked) for at in (every, most))
-    observed = observed[order]
-    return float(always @ observed), float(mostly @ observed), float(ranked @ observed)
+    unit = keys[order] // width
+    unit -= unit.min()
+    off = np.zeros((3, int(unit.max()) + 1))
+    for total, gpus in zip(off, (always, mostly, ranked), strict=True):
+        np.add.at(total, unit, gpus * observed[order])
+    return off
 
 
 def _by_key(key: Ints, least: Floats, seconds: Floats) -> tuple[Ints, Floats, Floats]:

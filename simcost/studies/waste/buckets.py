@@ -1,59 +1,19 @@
-"""Waste buckets: every GPU-second of capacity in exactly one; sums over samples, cut at hours or steps of a grid."""
+"""Waste buckets: every GPU-second of capacity in exactly one; samples cut at hours or steps of a grid."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
 
+from simcost.studies.waste.sweep import Borrowed, sweep
 from simcost.trace.series.local_time import offsets
-from simcost.trace.utilization.samples import UtilizationSamples
+from simcost.trace.utilization.samples import PART_ROWS, MonitoredUnits, UtilizationSamples
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sweep:
-    """Stretches of time in which nothing changes."""
-
-    length_s: Floats
-    sums: tuple[Floats, ...]
-    """Of each value over the rows that stand; one per stretch."""
-    first: Ints
-    """The stretch in which each row begins."""
-    end: Ints
-    """The stretch after the last of each row."""
-
-    def integral(self, rate: Floats) -> Floats:
-        """The time integral of a rate (one per stretch) over the time for which each row stands."""
-        total = np.concatenate([[0.0], np.cumsum(rate * self.length_s)])
-        found: Floats = total[self.end] - total[self.first]
-        return found
-
-
-def sweep(start_s: Floats, end_s: Floats, *values: Floats) -> Sweep:
-    """Add up values that stand from a start to an end; integers below 2^53 add up exactly."""
-    times = np.unique(np.concatenate([start_s, end_s]))
-    first, end = np.searchsorted(times, start_s), np.searchsorted(times, end_s)
-    sums = tuple(_sum(first, end, value, len(times)) for value in values)
-    return Sweep(length_s=np.diff(times), sums=sums, first=first, end=end)
-
-
-def _sum(first: Ints, end: Ints, value: Floats, times: int) -> Floats:
-    change = np.bincount(first, value, times) - np.bincount(end, value, times)
-    total: Floats = np.cumsum(change)[:-1]
-    return total
-
-
-def quantile(values: Floats, weight: Floats, level: float) -> float:
-    """The smallest value that is not exceeded for a share `level` of the weight, as time."""
-    there = weight > 0
-    order = np.argsort(values[there], kind="stable")
-    total = np.cumsum(weight[there][order])
-    at = int(np.searchsorted(total, level * total[-1] * (1 - 1e-12)))
-    return float(values[there][order][min(at, len(total) - 1)])
 
 
 BUCKETS = {
@@ -96,34 +56,55 @@ class QueueWaste:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Waste:
-    """Samples with the GPU-seconds of each of them by bucket."""
+class WastePart:
+    """Samples of some whole units with the GPU-seconds of each by bucket."""
 
     samples: UtilizationSamples
     seconds: dict[str, Floats]
     """By bucket of MONITORED, one value per sample; they add up to GPUs x time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Waste:
+    """Samples with the GPU-seconds of each of them by bucket, those of some units at a time."""
+
+    samples: MonitoredUnits
+    totals: dict[str, float]
+    """GPU-seconds by bucket of MONITORED."""
     queue: QueueWaste | None
     """None where the file says nothing of jobs that wait."""
+    borrowed: Borrowed | None
 
-    @property
-    def totals(self) -> dict[str, float]:
-        """GPU-seconds by bucket."""
-        return {name: float(seconds.sum()) for name, seconds in self.seconds.items()}
+    def parts(self) -> Iterator[WastePart]:
+        """Some whole units after the other."""
+        for samples in self.samples.parts():
+            yield WastePart(samples=samples, seconds=_seconds(samples, self.borrowed))
 
 
-def split(samples: UtilizationSamples) -> Waste:
+def split(samples: MonitoredUnits) -> Waste:
     """Put every GPU-second of the samples into its bucket.
 
     At each instant, over pools v with pending P_v and idle I_v GPUs: blocked in pool = sum of min(P_v, I_v);
     blocked by partition = min(sum P, sum I) - blocked in pool, in each pool in proportion to the idle GPUs that
     its own jobs do not ask for.
     """
+    queue, borrowed = _blocked(samples) if samples.queues else (None, None)
+    found = Waste(samples=samples, totals={}, queue=queue, borrowed=borrowed)
+    by_unit: dict[str, list[float]] = {name: [] for name in MONITORED}
+    for part in found.parts():
+        begin = np.flatnonzero(np.append(True, np.diff(part.samples.unit) != 0))
+        for name, seconds in part.seconds.items():
+            by_unit[name] += np.add.reduceat(seconds, begin).tolist()
+    return replace(found, totals={name: fsum(seconds) for name, seconds in by_unit.items()})
+
+
+def _seconds(samples: UtilizationSamples, borrowed: Borrowed | None) -> dict[str, Floats]:
+    """GPU-seconds of each sample by bucket."""
     held = samples.allocated * samples.hold_s
     measured = ~np.isnan(samples.duty)
     useful = np.where(measured, held * np.nan_to_num(samples.duty), 0.0)
-    idle = samples.gpus - samples.allocated - samples.down
-    queue, in_pool, partition, free = _waited_for(samples, idle)
-    seconds = {
+    in_pool, partition, free = _waited_for(samples, borrowed)
+    return {
         "useful": useful,
         "unmeasured": np.where(measured, 0.0, held),
         "allocated_idle": np.where(measured, held - useful, 0.0),
@@ -132,32 +113,28 @@ def split(samples: UtilizationSamples) -> Waste:
         "free_idle": free,
         "down": samples.down * samples.hold_s,
     }
-    return Waste(samples=samples, seconds=seconds, queue=queue)
 
 
-def _waited_for(samples: UtilizationSamples, idle: Floats) -> tuple[QueueWaste | None, Floats, Floats, Floats]:
-    """The queue, and of each sample the idle GPU-seconds that its own pool's jobs wait for, others', and nobody."""
-    if not samples.queues:
+def _waited_for(samples: UtilizationSamples, borrowed: Borrowed | None) -> tuple[Floats, Floats, Floats]:
+    """Of each sample the idle GPU-seconds that its own pool's jobs wait for, others', and nobody."""
+    idle, own = _idle(samples)
+    if borrowed is None:
         nothing = np.broadcast_to(np.float64(0.0), len(samples))
-        return None, nothing, nothing, idle * samples.hold_s
-    own = np.minimum(samples.pending, idle)
-    queue, partition = _blocked(samples, idle, own)
+        return nothing, nothing, idle * samples.hold_s
     spare = (idle - own) * samples.hold_s
-    partition = np.minimum(partition, spare)
-    return queue, own * samples.hold_s, partition, spare - partition
+    partition = np.minimum((idle - own) * borrowed.integral(samples.start_s, samples.end_s), spare)
+    return own * samples.hold_s, partition, spare - partition
 
 
-def _blocked(samples: UtilizationSamples, idle: Floats, own: Floats) -> tuple[QueueWaste, Floats]:
-    """The queue over all pools, and the GPU-seconds of each sample that other pools' jobs could use."""
-    swept = sweep(
-        samples.start_s,
-        samples.end_s,
-        samples.pending,
-        idle,
-        own,
-        samples.waiting_jobs,
-        np.ones(len(samples)),
-    )
+def _idle(samples: UtilizationSamples) -> tuple[Floats, Floats]:
+    """Idle GPUs of each sample, and those of them that jobs of its own pool wait for."""
+    idle = samples.gpus - samples.allocated - samples.down
+    return idle, np.minimum(samples.pending, idle)
+
+
+def _blocked(samples: MonitoredUnits) -> tuple[QueueWaste, Borrowed]:
+    """The queue over all pools, and the share of idle GPUs that other pools' jobs could use at each time."""
+    swept = sweep(lambda: (_queued(part) for part in samples.parts()))
     pending, free, in_pool, jobs, rows = swept.sums
     usable = np.minimum(pending, free)
     partition = usable - in_pool
@@ -176,22 +153,19 @@ def _blocked(samples: UtilizationSamples, idle: Floats, own: Floats) -> tuple[Qu
         waiting_share=float(length[waits].sum()) / observed,
         avoidable_share=float(length[waits & (free >= pending)].sum()) / observed,
     )
-    return queue, (idle - own) * swept.integral(rate)
+    return queue, Borrowed(swept.times_s, np.concatenate([[0.0], np.cumsum(rate * length)]))
 
 
-PART_ROWS = 500_000
-"""Samples that are cut at hours at a time: the pieces take several times the memory of the samples."""
+def _queued(samples: UtilizationSamples) -> tuple[Floats, ...]:
+    """From, to, and what adds up over all pools: GPUs asked for, idle ones, those of the own pool, jobs, samples."""
+    idle, own = _idle(samples)
+    waiting, one = samples.waiting_jobs, np.ones(len(samples))
+    return samples.start_s, samples.end_s, samples.pending, idle, own, waiting, one
 
 
-def parts(unit: Ints) -> Iterator[slice]:
-    """Stretches of about PART_ROWS samples, of whole units as far as these are shorter."""
-    ends = np.concatenate([[0], np.flatnonzero(np.diff(unit)) + 1, [len(unit)]])
-    begin = 0
-    while begin < len(unit):
-        whole = int(ends[np.searchsorted(ends, begin + PART_ROWS, side="right") - 1])
-        end = whole if whole > begin else min(begin + PART_ROWS, len(unit))
-        yield slice(begin, end)
-        begin = end
+def pieces(rows: int) -> Iterator[slice]:
+    """Rows of a part, PART_ROWS at a time: one unit may have more; cut at hours they take several times the memory."""
+    return (slice(begin, min(begin + PART_ROWS, rows)) for begin in range(0, rows, PART_ROWS))
 
 
 def spread(start_s: Floats, end_s: Floats, cell_s: float) -> tuple[Ints, Ints, Floats]:

@@ -1,10 +1,14 @@
 """Waste by bucket and place, the most expensive first, with the action that each suggests."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
-from simcost.studies.waste.buckets import IDLE, Ints, Waste
+from simcost.studies.waste.buckets import IDLE, MONITORED, Floats, Ints, Waste
 from simcost.studies.waste.result import RankedWaste
 from simcost.studies.waste.workload_actions import GpuTimeByOutcome, Memory
+from simcost.trace.utilization.samples import UtilizationSamples
 
 SUGGESTED = {
     "allocated_idle": "share, MIG, shut at night",
@@ -22,42 +26,67 @@ SUGGESTED = {
 """By bucket; the last three lie within others and are counted separately."""
 BESIDE = ("failed", "cancelled", "oversized_memory")
 SHOWN = 20
+Kind = Literal["owner", "pool", "unit"]
 Row = tuple[str, str, float]
 """Bucket, where, GPU-seconds."""
 
 
-def places(waste: Waste) -> tuple[str, Ints, tuple[str, ...]]:
-    """Places to which waste is attributed: `owner`, `pool` or `unit`, the first that the file names; its codes and
-    names.
-    """
-    samples = waste.samples
-    kinds = {
-        "owner": (samples.owner, samples.owners),
-        "pool": (samples.pool, samples.pools),
-        "unit": (samples.unit, samples.units),
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Places:
+    """Places to which waste is attributed."""
+
+    kind: Kind
+    """The first of these that the file names."""
+    names: tuple[str, ...]
+    seconds: dict[str, Floats]
+    """GPU-seconds of each place, by bucket."""
+    of_unit: Ints
+    """Place where each unit was last."""
+
+    def codes(self, samples: UtilizationSamples) -> Ints:
+        """Place of each sample."""
+        found: Ints = getattr(samples, self.kind)
+        return found
+
+
+def places(waste: Waste) -> Places:
+    """GPU-seconds of waste by place."""
+    named: dict[Kind, tuple[str, ...]] = {
+        "owner": waste.samples.owners,
+        "pool": waste.samples.pools,
+        "unit": waste.samples.units,
     }
-    kind = next((name for name, (_, words) in kinds.items() if any(words)), "unit")
-    codes, words = kinds[kind]
-    return kind, codes, tuple(word or "(none)" for word in words)
+    kind: Kind = next((kind for kind, words in named.items() if any(words)), "unit")
+    found = Places(
+        kind=kind,
+        names=tuple(word or "(none)" for word in named[kind]),
+        seconds={name: np.zeros(len(named[kind])) for name in MONITORED},
+        of_unit=np.zeros(len(waste.samples.units), np.int64),
+    )
+    for part in waste.parts():
+        codes = found.codes(part.samples)
+        found.of_unit[part.samples.unit] = codes
+        for name, seconds in part.seconds.items():
+            np.add.at(found.seconds[name], codes, seconds)
+    return found
 
 
-def rows_of(waste: Waste, codes: Ints, names: tuple[str, ...]) -> list[Row]:
+def rows_of(places: Places) -> list[Row]:
     """GPU-seconds of waste by bucket and place."""
-    rows: list[Row] = []
-    for bucket in (*IDLE, "down"):
-        seconds = np.bincount(codes, waste.seconds[bucket], len(names))
-        rows += [(bucket, name, total) for name, total in zip(names, seconds.tolist(), strict=True)]
-    return rows
+    buckets = (*IDLE, "down")
+    return [
+        (bucket, name, seconds)
+        for bucket in buckets
+        for name, seconds in zip(places.names, places.seconds[bucket].tolist(), strict=True)
+    ]
 
 
-def memory_rows(waste: Waste, memory: Memory | None, codes: Ints, names: tuple[str, ...]) -> list[Row]:
+def memory_rows(memory: Memory | None, places: Places) -> list[Row]:
     """GPU-seconds of memory held beyond the p99 used, by place; a unit that moved counts where it was last."""
     if memory is None:
         return []
-    last = np.zeros(len(waste.samples.units), np.int64)
-    last[waste.samples.unit] = codes
-    seconds = np.bincount(last[memory.unit], memory.unused_gpu_s, len(names))
-    return [("oversized_memory", name, total) for name, total in zip(names, seconds.tolist(), strict=True)]
+    seconds = np.bincount(places.of_unit[memory.unit], memory.unused_gpu_s, len(places.names))
+    return [("oversized_memory", name, total) for name, total in zip(places.names, seconds.tolist(), strict=True)]
 
 
 def outcome_rows(found: GpuTimeByOutcome | None) -> list[Row]:

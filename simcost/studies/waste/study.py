@@ -10,10 +10,11 @@ from simcost.catalog.facts import Offer
 from simcost.compare.verdict import percent
 from simcost.documents import FindingDocument, values
 from simcost.errors import InputError
-from simcost.studies.waste.actions import Action, consolidate, merge_pools, share_gpus, shut_at_night
-from simcost.studies.waste.buckets import BUCKETS, IDLE, Ints, QueueWaste, Waste, local_start_s, parts, split, spread
+from simcost.studies.waste.actions import Action, consolidate, merge_pools, shut_at_night
+from simcost.studies.waste.buckets import BUCKETS, IDLE, QueueWaste, Waste, local_start_s, pieces, split, spread
+from simcost.studies.waste.gpu_sharing import share_gpus
 from simcost.studies.waste.price import GpuPrice, price_of
-from simcost.studies.waste.ranking import Row, memory_rows, outcome_rows, places, ranked, rows_of
+from simcost.studies.waste.ranking import Places, Row, memory_rows, outcome_rows, places, ranked, rows_of
 from simcost.studies.waste.result import (
     BlockedHours,
     BucketUse,
@@ -41,8 +42,8 @@ from simcost.trace.jobs.reader import read_jobs
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.from_jobs import samples_of_jobs
-from simcost.trace.utilization.reader import read_utilisation
-from simcost.trace.utilization.samples import UtilizationSamples
+from simcost.trace.utilization.reader import UtilizationFile
+from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
 from simcost.units import format_count, format_usd
 
@@ -52,7 +53,7 @@ UNUSED = ("limit_assumed", "limit_raised")
 
 def read(
     path: Path, mapping: Mapping[str, str], gpus: Mapping[str, int] | int | None, timezone: str
-) -> tuple[UtilizationSamples, Sequence[FindingDocument], Jobs | None]:
+) -> tuple[MonitoredUnits, Sequence[FindingDocument], Jobs | None]:
     """The samples, the findings, and the jobs where the file is their log.
 
     A stored trace of jobs and an export of sacct are job logs, and so is a file for which the number of GPUs is given.
@@ -61,7 +62,8 @@ def read(
     """
     slurm = is_sacct(path)
     if not (slurm or is_jobs(path) or gpus is not None):
-        return (*read_utilisation(path, mapping=mapping), None)
+        file = UtilizationFile(path, mapping=mapping)
+        return file, file.findings, None
     jobs, said = read_jobs(path, mapping=mapping, timezone=timezone)
     duty = duty_of_jobs(path) if slurm else {}
     samples, findings = samples_of_jobs(jobs, gpus=gpus, duty=duty)
@@ -162,8 +164,8 @@ def waste(
     memory = measure(account)
     jobs = own if jobs is None else jobs
     found = None if jobs is None else outcomes(jobs)
-    kind, codes, names = places(account)
-    rows = rows_of(account, codes, names) + memory_rows(account, memory, codes, names) + outcome_rows(found)
+    where = places(account)
+    rows = rows_of(where) + memory_rows(memory, where) + outcome_rows(found)
     actions = _measures(account, memory, found, timezone, offer)
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
     queue = account.queue
@@ -181,11 +183,11 @@ def waste(
     )
     return SampledWaste(
         **values(common),
-        by=kind,
-        places=_places(account, codes, names),
-        hours=_hours(account, codes, names, timezone),
+        by=where.kind,
+        places=_places(where),
+        hours=_hours(account, where, timezone),
         clock=timezone if samples.start_utc_s is not None else None,
-        samples=_samples(account),
+        samples=_samples(samples),
     )
 
 
@@ -288,60 +290,65 @@ def _blocked(queue: QueueWaste | None) -> BlockedHours | None:
     )
 
 
-def _samples(account: Waste) -> SampleSummary:
-    samples = account.samples
-    duty = samples.duty[~np.isnan(samples.duty)]
+def _samples(samples: MonitoredUnits) -> SampleSummary:
+    duty_sums, count, zeros = np.zeros(len(samples.units)), 0, 0
+    for part in samples.parts():
+        measured = ~np.isnan(part.duty)
+        np.add.at(duty_sums, part.unit[measured], part.duty[measured])
+        count, zeros = count + int(measured.sum()), zeros + int((part.duty == 0).sum())
     return SampleSummary(
         rows=len(samples),
         units=len(samples.units),
         pools=len(samples.pools),
         owners=len(samples.owners),
         step_s=samples.step_s,
-        duty_mean=float(duty.mean()) if len(duty) else None,
-        duty_zero_share=float((duty == 0).mean()) if len(duty) else None,
+        duty_mean=fsum(duty_sums.tolist()) / count if count else None,
+        duty_zero_share=zeros / count if count else None,
     )
 
 
-def _shown(account: Waste, codes: Ints, names: tuple[str, ...]) -> list[int]:
+def _shown(places: Places) -> list[int]:
     """The places with the most idle GPU-seconds."""
-    idle = np.sum([np.bincount(codes, account.seconds[bucket], len(names)) for bucket in IDLE], axis=0)
+    idle = np.sum([places.seconds[bucket] for bucket in IDLE], axis=0)
     return [int(i) for i in np.argsort(-idle, kind="stable")[:PLACES]]
 
 
-def _places(account: Waste, codes: Ints, names: tuple[str, ...]) -> tuple[PlaceUse, ...]:
+def _places(places: Places) -> tuple[PlaceUse, ...]:
     """GPU-hours by bucket of the places shown."""
-    by_bucket = {name: np.bincount(codes, seconds, len(names)) / 3600.0 for name, seconds in account.seconds.items()}
+    by_bucket = {name: seconds / 3600.0 for name, seconds in places.seconds.items()}
     return tuple(
         PlaceUse(
-            where=names[i],
+            where=places.names[i],
             gpu_hours={name: float(hours[i]) for name, hours in by_bucket.items() if hours[i]},
         )
-        for i in _shown(account, codes, names)
+        for i in _shown(places)
     )
 
 
-def _hours(account: Waste, codes: Ints, names: tuple[str, ...], timezone: str) -> tuple[HourUse, ...]:
+def _hours(account: Waste, places: Places, timezone: str) -> tuple[HourUse, ...]:
     """By place shown and hour of the day: share of the capacity that was allocated, and that worked (None: not
     measured).
     """
-    samples = account.samples
-    capacity, held, useful = sums = np.zeros((3, 24 * len(names)))
-    for part in parts(samples.unit):
-        start_s, hold_s = local_start_s(samples, timezone, part), samples.hold_s[part]
-        row, cell, seconds = spread(start_s, start_s + hold_s, 3600.0)
-        group = codes[part][row] * 24 + cell % 24
-        rates = (samples.gpus[part], samples.allocated[part], account.seconds["useful"][part] / hold_s)
-        for total, rate in zip(sums, rates, strict=True):
-            np.add.at(total, group, rate[row] * seconds)
-    measured = bool((~np.isnan(samples.duty)).any())
+    capacity, held, useful = sums = np.zeros((3, 24 * len(places.names)))
+    measured = False
+    for part in account.parts():
+        samples, codes = part.samples, places.codes(part.samples)
+        measured |= bool((~np.isnan(samples.duty)).any())
+        for piece in pieces(len(samples)):
+            start_s, hold_s = local_start_s(samples, timezone, piece), samples.hold_s[piece]
+            row, cell, seconds = spread(start_s, start_s + hold_s, 3600.0)
+            group = codes[piece][row] * 24 + cell % 24
+            rates = (samples.gpus[piece], samples.allocated[piece], part.seconds["useful"][piece] / hold_s)
+            for total, rate in zip(sums, rates, strict=True):
+                np.add.at(total, group, rate[row] * seconds)
     return tuple(
         HourUse(
-            where=names[i],
+            where=places.names[i],
             hour=hour,
             allocation=float(held[at] / capacity[at]),
             utilisation=float(useful[at] / capacity[at]) if measured else None,
         )
-        for i in _shown(account, codes, names)
+        for i in _shown(places)
         for hour in range(24)
         if capacity[at := 24 * i + hour] > 0
     )

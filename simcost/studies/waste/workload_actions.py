@@ -3,7 +3,7 @@
 Jobs that tolerate spot are replayed along recorded availability.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from simcost.errors import InputError
 from simcost.plan.spot import SpotOnly
 from simcost.sim.spot import DeadlineJob, SpotRuns, run_spot
 from simcost.studies.waste.actions import Action, Range, ordered
-from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, quantile
+from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste
 from simcost.studies.waste.price import GpuPrice
+from simcost.studies.waste.sweep import quantile
 from simcost.trace.jobs.jobs import STATUS, Jobs
 from simcost.trace.spot import SpotSeries
+from simcost.trace.utilization.samples import UtilizationSamples
 from simcost.units import SECONDS_PER_HOUR
 
 STARTS = 400
@@ -132,7 +134,17 @@ class Memory:
 
 def measure(waste: Waste) -> Memory | None:
     """Quantiles over time held by unit; None where no memory was measured."""
-    samples = waste.samples
+    found = [one for samples in waste.samples.parts() if (one := _memory(samples)) is not None]
+    if not found:
+        return None
+    together = {
+        one.name: np.concatenate([getattr(part, one.name) for part in found], axis=-1) for one in fields(Memory)
+    }
+    return Memory(**together)
+
+
+def _memory(samples: UtilizationSamples) -> Memory | None:
+    """Memory of the units of a part."""
     known = (samples.memory_total_bytes > 0) & ~np.isnan(samples.memory_used_bytes) & (samples.allocated > 0)
     rows = np.flatnonzero(known & (samples.gpus == 1))
     if not len(rows):

@@ -1,31 +1,28 @@
-"""Reader of monitored utilisation: samples of GPUs or of pools, their duration, and GPUs held, down and busy."""
+"""Reader of monitored utilisation: samples of GPUs or of pools, their duration, and GPUs held, down and busy.
 
-from collections.abc import Callable, Mapping
-from math import prod
+Rows are stored by unit, so that memory durations those of some units at a time, however many there are.
+"""
+
+from collections.abc import Iterator, Mapping
+from math import fsum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
 from simcost.trace.series.resample import finding
+from simcost.trace.utilization.blocks import Blocks
+from simcost.trace.utilization.occupancy import Findings, Occupancy, column, memory, total_memory
 from simcost.trace.utilization.samples import (
     ALLOCATED,
-    DOWN,
     DUTY,
-    FREE,
-    GPUS,
-    IDLE,
-    NODE,
     OWNER,
     PENDING,
     POD,
     POOL,
     TIME,
-    TOTAL,
     UNIT,
     USED,
     WAITING,
@@ -33,111 +30,27 @@ from simcost.trace.utilization.samples import (
     Floats,
     Ints,
     UtilizationSamples,
-    bytes_per,
     find_columns,
-    stated_scale,
 )
-from simcost.trace.utilization.table import arranged, pivoted, read_table
+from simcost.trace.utilization.table import StoredTable, columns_of, read_table, table_of
 from simcost.units import NS_PER_S, format_seconds
-
-Findings = list[dict[str, Any]]
-Occupancy = tuple[Floats, Floats, Floats, Floats, Findings]
-
-
-def occupancy(table: TypedTable) -> Occupancy:
-    """Duty (0 to 1, NaN = not measured), allocated, gpus and down of the rows, and what was assumed.
-
-    Counts that contradict each other are noted among the table's faults.
-    """
-    duty, findings = _duty(table)
-    gpus, said = _gpus(table)
-    findings += said
-    allocated, said = _allocated(table, gpus, duty)
-    findings += said
-    down = _column(table, DOWN)
-    if IDLE in table.numbers:
-        idle = _column(table, IDLE)
-        _wrong(
-            table,
-            allocated + idle > gpus,
-            lambda i: f"allocated {allocated[i]:g} + idle {idle[i]:g} exceed {gpus[i]:g} GPUs",
-        )
-        down = np.maximum(down, gpus - allocated - idle)
-    over = allocated + down > gpus
-    _wrong(table, over, lambda i: f"allocated {allocated[i]:g} + down {down[i]:g} exceed {gpus[i]:g} GPUs")
-    return duty, allocated, gpus, down, findings
-
-
-def _duty(table: TypedTable) -> tuple[Floats, Findings]:
-    """As a share; whether the file means per cent is in the name of the column, else in its largest value."""
-    if DUTY not in table.numbers:
-        return _everywhere(table, np.nan), []
-    name, duty = table.theirs[DUTY], table.numbers[DUTY]
-    stated = stated_scale(name)
-    scale = stated or (100.0 if np.nanmax(duty, initial=0.0) > 1 else 1.0)
-    _wrong(table, duty > scale, lambda i: f"{name}: duty {duty[i]:g} exceeds {scale:g}")
-    words = "per cent" if scale == 100 else "a share from 0 to 1"
-    fractions = ((duty > 0) & (duty < 1)).any() and np.nanmax(duty) <= 1
-    why = "" if stated else ", by its largest value"
-    if stated == 100 and fractions:
-        why = (
-            ", as its name says, but no value is above 1: if they are shares, call it duty_ratio, and say "
-            "--map duty=duty_ratio"
-        )
-    return duty / scale, [finding("duty_unit", "", 1, f"{name} was read as {words}{why}")] if why else []
-
-
-def _gpus(table: TypedTable) -> tuple[Floats, Findings]:
-    if GPUS not in table.numbers:
-        one = finding("gpus", "", 1, "the file does not say how many GPUs a unit has; one each was taken")
-        return _everywhere(table, 1.0), [] if UNIT in table.codes else [one]
-    gpus = _column(table, GPUS)
-    return gpus, []
-
-
-def _allocated(table: TypedTable, gpus: Floats, duty: Floats) -> tuple[Floats, Findings]:
-    """Given; or where a pod is named on a GPU; else all. A working GPU is allocated, whatever the file says."""
-    if ALLOCATED in table.numbers:
-        allocated = _column(table, ALLOCATED)
-        allocated = np.where(np.isnan(table.numbers[ALLOCATED]) & ~np.isnan(duty), gpus, allocated)
-        findings: Findings = []
-    elif POD in table.codes and UNIT in table.codes:
-        empty = table.words[POD].get("", -1)
-        allocated = np.where(table.codes[POD] == empty, 0.0, gpus)
-        findings = [finding("allocated", "", 1, "a GPU was taken as allocated while a pod is named on it")]
-    else:
-        allocated = gpus
-        findings = [finding("allocated", "", 1, "the file does not say which GPUs are allocated; all were taken so")]
-    busy = (allocated == 0) & (duty > 0) & (gpus > 0)
-    if busy.any():
-        text = f"{int(busy.sum()):,} samples show work on GPUs that are not allocated; they were taken as allocated"
-        findings.append(finding("busy_unallocated", "", int(busy.sum()), text))
-    return np.where(busy, gpus, allocated), findings
-
-
-def _column(table: TypedTable, name: str) -> Floats:
-    """A column of counts; an empty cell is none."""
-    if name not in table.numbers:
-        return _everywhere(table, 0.0)
-    return np.nan_to_num(table.numbers[name])
-
-
-def _everywhere(table: TypedTable, value: float) -> Floats:
-    """The same in each row, which takes no memory: of most columns a file says nothing."""
-    return np.broadcast_to(np.float64(value), len(table))
-
-
-def _wrong(table: TypedTable, bad: Flags, say: Callable[[int], str]) -> None:
-    table.faults.add_all(np.flatnonzero(bad), lambda i: (table.place(i), say(i)))
-
 
 LONGEST_STEPS = 3
 """A sample stands until the next one of its unit, but for this many median steps at most."""
 _NONE: Mapping[str, str] = {}
+_UNIT = ("unit", "")
 
 
 def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[UtilizationSamples, Findings]:
-    """The samples of a monitoring export.
+    """The samples of a monitoring export, all in memory. Arguments, findings and errors as of `UtilizationFile`."""
+    file = UtilizationFile(path, mapping=mapping)
+    parts = list(file.parts())
+    columns = {name: np.concatenate([getattr(one, name) for one in parts]) for name in UtilizationSamples.columns()}
+    return parts[0].with_columns(columns), file.findings
+
+
+class UtilizationFile:
+    """The samples of a monitoring export, those of some units at a time.
 
     Args:
         path: CSV (also .gz) or Parquet: samples of pools (time, pool, gpus, allocated, pending_gpus, ...), or of
@@ -145,97 +58,132 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
             them: a column per measure, a row per metric, or a column per GPU.
         mapping: ours -> the file's column, where the file calls it otherwise.
 
-    Returns:
-        The samples, and findings on what was assumed, left out or missing.
-
     Raises:
         FaultsError: cells or rows at fault, with their lines, all at once.
         TraceError: a file or column that cannot be used; the message says the remedy.
     """
-    head = peek(path, WHAT)
-    columns = find_columns(head, mapping, path)
-    table, others = pivoted(read_table(path, head, columns))
-    findings = [_other(others)] if others else []
-    findings += [finding(kind, "", count, text) for kind, count, text in table.findings()]
-    unit, units = _units(table, path)
-    order, omitted = _measured_order(table, unit, path)
-    table, unit = arranged(table, order), unit[order]
-    duty, allocated, gpus, down, assumed = occupancy(table)
-    table.faults.check()
-    start_ns = table.times_ns[TIME].min()
-    time_s = (table.times_ns[TIME] - start_ns) / NS_PER_S
-    hold_s, step_s, gaps = _hold(time_s, unit, path)
-    pool, pools = _words(table, POOL)
-    owner, owners = _owners(table)
-    samples = UtilizationSamples(
-        unit=unit,
-        pool=pool,
-        owner=owner,
-        start_s=time_s,
-        hold_s=hold_s,
-        gpus=gpus,
-        allocated=allocated,
-        down=down,
-        duty=duty,
-        pending=_column(table, PENDING),
-        waiting_jobs=_column(table, WAITING),
-        memory_used_bytes=_memory(table, USED),
-        memory_total_bytes=_total(table),
-        units=units,
-        pools=pools,
-        owners=owners,
-        step_s=step_s,
-        start_utc_s=float(start_ns / NS_PER_S) if table.rules[TIME].epoch else None,
-        queues=PENDING in table.numbers or WAITING in table.numbers,
-    )
-    return samples, findings + omitted + assumed + gaps
+
+    def __init__(self, path: Path, *, mapping: Mapping[str, str] = _NONE) -> None:
+        head = peek(path, WHAT)
+        self._stored = read_table(path, head, find_columns(head, mapping, path))
+        self._ordered = _Ordered(self._stored)
+        first = self._ordered.first
+        self.units = self._stored.units
+        self.pools = _words(first, POOL)[1]
+        self.owners = _owners(first)[1]
+        self.start_utc_s = float(self._ordered.start_ns / NS_PER_S) if first.rules[TIME].epoch else None
+        self.queues = PENDING in first.numbers or WAITING in first.numbers
+        self.step_s = self._median_step()
+        self.span_s = 0.0
+        durations = _Durations(self.step_s)
+        for table, unit in self._ordered.parts():
+            self._ordered.occupancy.of(table)
+            time_s = self._time_s(table)
+            self.span_s = max(self.span_s, float((time_s + durations.of(time_s, unit)).max()))
+        self._ordered.occupancy.check()
+        assumed = self._ordered.occupancy.findings(first)
+        self.findings = self._ordered.findings + assumed + durations.findings()
+
+    def __len__(self) -> int:
+        return len(self._ordered)
+
+    def parts(self) -> Iterator[UtilizationSamples]:
+        """The samples of some whole units after the other."""
+        durations = _Durations(self.step_s)
+        for table, unit in self._ordered.parts():
+            duty, allocated, gpus, down = self._ordered.occupancy.of(table)
+            time_s = self._time_s(table)
+            yield UtilizationSamples(
+                unit=unit,
+                pool=_words(table, POOL)[0],
+                owner=_owners(table)[0],
+                start_s=time_s,
+                hold_s=durations.of(time_s, unit),
+                gpus=gpus,
+                allocated=allocated,
+                down=down,
+                duty=duty,
+                pending=column(table, PENDING),
+                waiting_jobs=column(table, WAITING),
+                memory_used_bytes=memory(table, USED),
+                memory_total_bytes=total_memory(table),
+                units=self.units,
+                pools=self.pools,
+                owners=self.owners,
+                step_s=self.step_s,
+                start_utc_s=self.start_utc_s,
+                queues=self.queues,
+            )
+
+    def _time_s(self, table: TypedTable) -> Floats:
+        """Times from the first sample."""
+        return (table.times_ns[TIME] - self._ordered.start_ns) / NS_PER_S
+
+    def _median_step(self) -> float:
+        """Median time between samples of a unit; of the steps only the different ones are held."""
+        steps, counts = np.empty(0), np.empty(0, np.int64)
+        for table, unit in self._ordered.parts():
+            step = np.diff(self._time_s(table))[np.diff(unit) == 0]
+            found, count = np.unique(step, return_counts=True)
+            steps, place = np.unique(np.concatenate([steps, found]), return_inverse=True)
+            counts = np.bincount(place, np.concatenate([counts, count]), len(steps)).astype(np.int64)
+        if not len(steps):
+            raise TraceError(
+                f"{self._stored.path}: no unit has two samples, so it is unknown how long one stands; give samples of "
+                "at least two times"
+            )
+        until, total = np.cumsum(counts), int(counts.sum())
+        middle = np.searchsorted(until, [(total - 1) // 2, total // 2], side="right")
+        return float(steps[middle].mean())
 
 
-def _other(count: int) -> dict[str, Any]:
-    return finding("other_metrics", "", count, f"{count:,} rows of metrics that are not used here were passed over")
+class _Ordered:
+    """Rows of a stored table with a measurement, by unit, then time, the last of each; and findings on the others."""
+
+    def __init__(self, stored: StoredTable) -> None:
+        self._place, self._blocks = stored.place, Blocks(stored.path)
+        self.occupancy = Occupancy(stored.path)
+        self.start_ns = np.iinfo(np.int64).max
+        dropped = blank = 0
+        for table, unit in stored.parts():
+            order, doubled = _order(table, unit)
+            order, empty = _measured(table, order)
+            dropped, blank = dropped + doubled, blank + empty
+            columns = columns_of(table, order)
+            if not self._blocks.rows:
+                self.first = table_of(table, columns_of(table, order[:0]), self._place)
+                """No row, with all columns."""
+            if len(order):
+                self.start_ns = min(self.start_ns, int(columns["times", TIME].min()))
+                self.occupancy.see(table_of(table, columns, self._place))
+                self._blocks.append({**columns, _UNIT: unit[order]})
+        self.findings = _left_out(stored, dropped, blank)
+        if not self._blocks.rows:
+            raise TraceError(f"{stored.path}: no sample has a measurement; give samples of at least two times")
+
+    def __len__(self) -> int:
+        return sum(self._blocks.rows)
+
+    def parts(self) -> Iterator[tuple[TypedTable, Ints]]:
+        """The rows of some whole units after the other, and the unit of each."""
+        for block in range(len(self._blocks.rows)):
+            columns = self._blocks.read(block)
+            unit = columns.pop(_UNIT)
+            yield table_of(self.first, columns, self._place), unit
 
 
-def _units(table: TypedTable, path: Path) -> tuple[Ints, tuple[str, ...]]:
-    """Unit of each row: pools by their name, GPUs by UUID, or by node and index; else pods."""
-    given = [name for name in (NODE, UNIT) if name in table.codes]
-    if UNIT in given and table.theirs.get(UNIT, "").lower() in ("uuid", "gpu_uuid"):
-        given = [UNIT]
-    pooled = GPUS in table.numbers and POOL in table.codes and UNIT not in given
-    keys = [POOL] if pooled else given if UNIT in given else [POD] if POD in table.codes else given
-    if not keys:
-        keys = [POOL] if POOL in table.codes else []
-    if not keys:
-        return np.zeros(len(table), np.int64), (path.name.split(".")[0],)
-    words = [table.texts(key) for key in keys]
-    sizes = [len(said) for said in words]
-    distinct, unit = _distinct(np.ravel_multi_index([table.codes[key] for key in keys], sizes), prod(sizes))
-    parts = np.unravel_index(distinct, sizes)
-    names = tuple("/".join(said[i] for said, i in zip(words, row, strict=True)) for row in zip(*parts, strict=True))
-    return unit, names
-
-
-def _distinct(codes: Ints, most: int) -> tuple[Ints, Ints]:
-    """The different codes below `most` in order, and which of them each row is; without sorting where they are few."""
-    if most > len(codes):
-        found = np.unique(codes, return_inverse=True)
-        return found[0], found[1]
-    there = np.bincount(codes, minlength=most) > 0
-    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
-
-
-def _measured_order(table: TypedTable, unit: Ints, path: Path) -> tuple[Ints, Findings]:
-    """Rows with a measurement by unit, then time, and findings on those left out."""
-    findings: Findings = []
-    order, dropped = _order(table, unit)
+def _left_out(stored: StoredTable, dropped: int, blank: int) -> Findings:
+    """Findings on rows that are no samples."""
+    found = [finding(kind, "", count, text) for kind, count, text in stored.passed_over]
+    if stored.others:
+        text = f"{stored.others:,} rows of metrics that are not used here were passed over"
+        found.insert(0, finding("other_metrics", "", stored.others, text))
     if dropped:
         text = f"{dropped:,} samples have the unit and time of a later row; the last row of each counts"
-        findings.append(finding("duplicate", "", dropped, text))
-    order, blank = _measured(table, order)
+        found.append(finding("duplicate", "", dropped, text))
     if blank:
-        findings.append(finding("blank", "", blank, f"{blank:,} samples without a measurement were left out"))
-    if not len(order):
-        raise TraceError(f"{path}: no sample has a measurement; give samples of at least two times")
-    return order, findings
+        found.append(finding("blank", "", blank, f"{blank:,} samples without a measurement were left out"))
+    return found
 
 
 def _order(table: TypedTable, unit: Ints) -> tuple[Ints, int]:
@@ -255,26 +203,34 @@ def _measured(table: TypedTable, order: Ints) -> tuple[Ints, int]:
     return order[said], int((~said).sum())
 
 
-def _hold(time_s: Floats, unit: Ints, path: Path) -> tuple[Floats, float, Findings]:
-    """Duration of each sample, the median step, and the finding on gaps."""
-    step = np.append(np.diff(time_s), 0.0)
-    last = np.append(np.diff(unit) != 0, [True])
-    if last.all():
-        raise TraceError(
-            f"{path}: no unit has two samples, so it is unknown how long one stands; give samples of at least two times"
+class _Durations:
+    """Duration of each sample, and the gaps between them."""
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s, self._gaps = step_s, 0
+        self._missing_s: list[float] = []
+        """By unit."""
+
+    def of(self, time_s: Floats, unit: Ints) -> Floats:
+        """Durations of the samples of some whole units."""
+        step = np.append(np.diff(time_s), 0.0)
+        last = np.append(np.diff(unit) != 0, [True])
+        longest = LONGEST_STEPS * self._step_s
+        hold_s: Floats = np.where(last, self._step_s, np.minimum(step, longest))
+        gaps = np.flatnonzero(~last & (step > longest * (1 + 1e-9)))
+        self._gaps += len(gaps)
+        self._missing_s += np.bincount(unit[gaps] - unit[0], (step - hold_s)[gaps]).tolist()
+        return hold_s
+
+    def findings(self) -> Findings:
+        """The finding on gaps, once all samples were seen."""
+        if not self._gaps:
+            return []
+        text = (
+            f"{self._gaps:,} gaps of more than {LONGEST_STEPS} steps of {format_seconds(self._step_s)}: "
+            f"{format_seconds(fsum(self._missing_s))} over all units are in no account"
         )
-    step_s = float(np.median(step[~last]))
-    longest = LONGEST_STEPS * step_s
-    hold_s = np.where(last, step_s, np.minimum(step, longest))
-    gaps = ~last & (step > longest * (1 + 1e-9))
-    if not gaps.any():
-        return hold_s, step_s, []
-    missing = float((step - hold_s)[gaps].sum())
-    text = (
-        f"{int(gaps.sum()):,} gaps of more than {LONGEST_STEPS} steps of {format_seconds(step_s)}: "
-        f"{format_seconds(missing)} over all units are in no account"
-    )
-    return hold_s, step_s, [finding("gaps", "", int(gaps.sum()), text)]
+        return [finding("gaps", "", self._gaps, text)]
 
 
 def _words(table: TypedTable, name: str) -> tuple[Ints, tuple[str, ...]]:
@@ -289,16 +245,3 @@ def _owners(table: TypedTable) -> tuple[Ints, tuple[str, ...]]:
     if OWNER in table.codes or UNIT not in table.codes:
         return _words(table, OWNER)
     return _words(table, POD)
-
-
-def _memory(table: TypedTable, name: str) -> Floats:
-    if name not in table.numbers:
-        return _everywhere(table, np.nan)
-    return table.numbers[name] * bytes_per(table.theirs[name])
-
-
-def _total(table: TypedTable) -> Floats:
-    """The memory of the unit: given, or used + free (without what the driver keeps)."""
-    if TOTAL in table.numbers or not {USED, FREE} <= table.numbers.keys():
-        return _memory(table, TOTAL)
-    return _memory(table, USED) + _memory(table, FREE)

@@ -1,9 +1,10 @@
 """Samples of monitored utilisation, each valid until the next, and the columns of monitoring exports."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,59 @@ from simcost.tables.header import Head
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+
+
+PART_ROWS = 500_000
+"""Samples that are looked at together: measures take several times the memory of their samples."""
+
+
+def whole_units(rows: Ints) -> Iterator[tuple[int, int]]:
+    """First unit and end of each part: units with PART_ROWS rows together, or one unit with more."""
+    ends = np.concatenate([[0], np.cumsum(rows)])
+    begin = 0
+    while begin < len(rows):
+        last = int(np.searchsorted(ends, ends[begin] + PART_ROWS, side="right")) - 1
+        end = min(max(last, begin + 1), len(rows))
+        yield begin, end
+        begin = end
+
+
+class MonitoredUnits(Protocol):
+    """Samples of units, of which those of some whole units are in memory at a time."""
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Names of the units."""
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """Names of the pools."""
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Names of those who hold GPUs."""
+
+    @property
+    def step_s(self) -> float:
+        """Median time between samples of a unit."""
+
+    @property
+    def start_utc_s(self) -> float | None:
+        """Seconds since 1970 of the first sample; None = the clock is unknown."""
+
+    @property
+    def queues(self) -> bool:
+        """True if the file says how many GPUs or jobs wait."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    @property
+    def span_s(self) -> float:
+        """From the first sample to the end of the last."""
+
+    def parts(self) -> Iterator["UtilizationSamples"]:
+        """The samples of some whole units after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +132,24 @@ class UtilizationSamples:
     def capacity_gpu_s(self) -> float:
         """GPU-seconds of capacity that were observed."""
         return float(self.gpus @ self.hold_s)
+
+    def parts(self) -> Iterator["UtilizationSamples"]:
+        """The samples of some whole units after the other."""
+        rows = np.bincount(self.unit, minlength=len(self.units))
+        ends = np.concatenate([[0], np.cumsum(rows)])
+        for first, last in whole_units(rows):
+            if ends[last] > ends[first]:
+                part = slice(int(ends[first]), int(ends[last]))
+                yield self.with_columns({name: getattr(self, name)[part] for name in self.columns()})
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        """Names of the arrays."""
+        return tuple(one.name for one in fields(cls) if one.type in (Ints, Floats))
+
+    def with_columns(self, columns: Mapping[str, Any]) -> "UtilizationSamples":
+        """The same units with other samples."""
+        return replace(self, **columns)
 
 
 TIME, UNIT, NODE, POD, POOL, OWNER = "time", "unit", "node", "pod", "pool", "owner"

@@ -1,172 +1,259 @@
-"""Rows of a monitoring export as arrays, in the order of the file; bad cells are collected with their places.
+"""Rows of a monitoring export, stored so that those of some units can be read at a time; bad cells are collected."""
 
-Exports with one row per metric, as Prometheus writes them, become one row per GPU and time.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags
 from simcost.tables.header import Head
 from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
+from simcost.trace.utilization.blocks import Blocks, Columns
+from simcost.trace.utilization.metric_rows import pivoted, used_metrics
 from simcost.trace.utilization.samples import (
     DUTY,
+    GPUS,
     METRIC,
-    NUMBERS,
+    NODE,
+    POD,
+    POOL,
     TIME,
     UNIT,
     UTILISATION,
     WIDE,
-    Floats,
     Ints,
-    called,
+    whole_units,
 )
 
+SORTED_ROWS = 1_000_000
+"""Rows that are sorted by unit and stored at a time."""
+_ROW = ("wholes", "row")
+"""Number of the row in the file."""
 
-def read_table(path: Path, head: Head, theirs: Mapping[str, str]) -> TypedTable:
-    """All rows of an export, wide tables unfolded to one row per GPU and time; in memory are its cells alone.
+
+def read_table(path: Path, head: Head, theirs: Mapping[str, str]) -> "StoredTable":
+    """All rows of an export, wide tables unfolded to one row per GPU and time.
 
     Raises:
         FaultsError: bad cells, and rows that could not be split or are not UTF-8, with their lines, all at once.
-        TraceError: a column of a type that cannot be read, a damaged file, no rows or no values.
+        TraceError: a column of a type that cannot be read, a damaged file, no rows, no values or no known metric.
     """
     batches = TypedBatches(path=path, head=head, declared=UTILISATION, theirs=theirs, check=lambda _: None)
-    gathered = _Gathered()
+    stored = StoredTable(batches)
     for table in batches:
-        gathered.add(table, len(batches) - len(table))
+        if not batches.faults.count:
+            stored.add(table, len(batches) - len(table))
     batches.finish()
-    if not gathered.rows:
-        raise TraceError(f"{path}: no values; give samples of at least two times")
-    return gathered.table(batches)
+    stored.finish()
+    return stored
 
 
-class _Gathered:
-    """Columns of batches, without what reading them needs besides."""
+class StoredTable:
+    """Rows of an export in blocks; within a block those of a unit stand together, in the order of the file."""
 
-    def __init__(self) -> None:
-        self.rows = 0
+    def __init__(self, batches: TypedBatches) -> None:
+        self.path = batches.path
+        self.others = 0
+        """Rows of metrics that are not used."""
+        self.passed_over: list[tuple[str, int, str]] = []
+        """Kind, number and message of rows without anything in them, and of times without a zone."""
+        self.units: tuple[str, ...] = ()
+        """Names of the units, once all rows are there."""
+        self.words: dict[str, dict[str, int]] = {}
+        """Texts of each column, with their codes."""
+        self.place = batches.place
+        """Place of a row of the file, by its number."""
+        self._batches, self._blocks = batches, Blocks(batches.path)
+        self._waiting: list[Columns] = []
+        self._keys: list[str] | None = None
+        """Columns that name a unit; None = it is not known before all rows are."""
+        self._codes: list[Ints] = []
+        """Codes of the keys of the units in each block; shape (keys, units), in the order of the block."""
+        self._counts: list[Ints] = []
+        """Rows of the units in each block."""
+        self._distinct = np.empty(0, np.int64)
+        """Codes of the keys of each unit, as one number."""
         self._last: TypedTable
-        self._words: dict[str, dict[str, int]] = {}
-        self._parts: dict[tuple[str, str], list[Any]] = {}
-        self._blank = self._no_zone = 0
 
     def add(self, table: TypedTable, before: int) -> None:
         """The rows of a batch, before which the file has so many."""
         self._last = table
-        self._blank += table.blank
-        self._no_zone += table.no_zone
         wide = [name for name in table.numbers if name.startswith(WIDE)]
-        if wide:
-            duty = np.concatenate([table.numbers[name] for name in wide])
-            seen = np.flatnonzero(~np.isnan(duty))
-            row = seen % len(table)
-            self._keep("times", TIME, table.times_ns[TIME][row])
-            self._keep("codes", UNIT, (seen // len(table)).astype(np.int32))
-            self._keep("numbers", DUTY, duty[seen])
-            self._keep("row", "", row + before)
-            self._words[UNIT] = {name.removeprefix(WIDE): i for i, name in enumerate(wide)}
-            self.rows += len(seen)
+        columns = self._unfolded(table, before, wide) if wide else self._plain(table, before)
+        if METRIC in table.codes:
+            used = np.array([name is not None for name in used_metrics(self.words[METRIC])], np.bool_)
+            known = used[columns["codes", METRIC]]
+            self.others += int((~known).sum())
+            columns = {name: column[known] for name, column in columns.items()}
+        if len(columns[_ROW]):
+            self._waiting.append(columns)
+            if sum(len(one[_ROW]) for one in self._waiting) >= SORTED_ROWS:
+                self._store()
+
+    def finish(self) -> None:
+        """Make all rows readable. Raises TraceError if there are none."""
+        self.passed_over = self._batches.findings()
+        if self._waiting:
+            self._store()
+        if not self._blocks.rows and self.others:
+            names = ", ".join(list(self.words[METRIC])[:10])
+            raise TraceError(f"{self.path}: none of its metrics is known: {names}; export DCGM_FI_DEV_GPU_UTIL")
+        if not self._blocks.rows:
+            raise TraceError(f"{self.path}: no values; give samples of at least two times")
+        if self._keys is None:
+            found = [self._blocks.read(block) for block in range(len(self._blocks.rows))]
+            of_pools = GPUS in self._pivoted(found).numbers
+            self._keys = unit_columns([name for what, name in found[0] if what == "codes"], self._theirs, of_pools)
+            self._codes = [np.array([one["codes", key] for key in self._keys]) for one in found]
+        if self._keys:
+            self._distinct = np.unique(np.concatenate([self._flat(codes) for codes in self._codes]))
+        self.units = self._names()
+
+    def parts(self) -> Iterator[tuple[TypedTable, Ints]]:
+        """Rows of whole units with a column per metric, and the unit of each; parts are in the order of units."""
+        if not self._counts:
+            yield self._part([self._blocks.read(block) for block in range(len(self._blocks.rows))])
             return
-        self._keep("times", TIME, table.times_ns[TIME])
+        units = [np.searchsorted(self._distinct, self._flat(codes)) for codes in self._codes]
+        ends = [np.concatenate([[0], np.cumsum(counts)]) for counts in self._counts]
+        rows = np.zeros(len(self.units), np.int64)
+        for unit, count in zip(units, self._counts, strict=True):
+            rows[unit] += count
+        for first, last in whole_units(rows):
+            found = []
+            for block, (unit, end) in enumerate(zip(units, ends, strict=True)):
+                begin, stop = (int(end[at]) for at in np.searchsorted(unit, [first, last]))
+                if stop > begin:
+                    found.append(self._blocks.read(block, begin, stop))
+            yield self._part(found)
+
+    @property
+    def _theirs(self) -> Mapping[str, str]:
+        wide = any(name.startswith(WIDE) for name in self._last.numbers)
+        return {DUTY: "its columns"} if wide else self._last.theirs
+
+    def _unfolded(self, table: TypedTable, before: int, wide: list[str]) -> Columns:
+        duty = np.concatenate([table.numbers[name] for name in wide])
+        seen = np.flatnonzero(~np.isnan(duty))
+        row = seen % len(table)
+        self.words[UNIT] = {name.removeprefix(WIDE): i for i, name in enumerate(wide)}
+        return {
+            ("times", TIME): table.times_ns[TIME][row],
+            ("codes", UNIT): (seen // len(table)).astype(np.int32),
+            ("numbers", DUTY): duty[seen],
+            _ROW: row + before,
+        }
+
+    def _plain(self, table: TypedTable, before: int) -> Columns:
+        columns: dict[tuple[str, str], npt.NDArray[Any]] = {("times", TIME): table.times_ns[TIME]}
         for name, values in table.numbers.items():
-            self._keep("numbers", name, values)
+            columns["numbers", name] = values
         for name, codes in table.codes.items():
-            known = self._words.setdefault(name, {})
+            known = self.words.setdefault(name, {})
             number = np.array([known.setdefault(word, len(known)) for word in table.texts(name)], np.int32)
-            self._keep("codes", name, number[codes])
-        self.rows += len(table)
+            columns["codes", name] = number[codes]
+        columns[_ROW] = np.arange(before, before + len(table))
+        return columns
 
-    def _keep(self, what: str, name: str, values: Any) -> None:
-        self._parts.setdefault((what, name), []).append(values)
+    def _store(self) -> None:
+        """Store the rows that wait as a block, sorted by unit."""
+        columns = joined(self._waiting)
+        self._waiting = []
+        if not self._blocks.rows:
+            text, numbers = ([name for what, name in columns if what == kind] for kind in ("codes", "numbers"))
+            known = METRIC not in text or POOL not in text or UNIT in text
+            self._keys = unit_columns(text, self._theirs, GPUS in numbers) if known else None
+        if self._keys:
+            order = np.lexsort([columns["codes", key] for key in reversed(self._keys)])
+            codes = np.array([columns["codes", key][order] for key in self._keys])
+            begin = np.flatnonzero(np.append(True, (np.diff(codes) != 0).any(axis=0)))
+            self._codes.append(codes[:, begin])
+            self._counts.append(np.diff(np.append(begin, len(order))))
+            columns = {name: column[order] for name, column in columns.items()}
+        self._blocks.append(columns)
 
-    def table(self, batches: TypedBatches) -> TypedTable:
-        """All rows as one table."""
-        found: dict[str, dict[str, Any]] = {"times": {}, "numbers": {}, "codes": {}, "row": {}}
-        for what, name in list(self._parts):
-            found[what][name] = np.concatenate(self._parts.pop((what, name)))
-        row = found["row"].get("")
-        return replace(
-            self._last,
-            times_ns=found["times"],
-            numbers=found["numbers"],
-            codes=found["codes"],
-            words=self._words,
-            missing={},
-            naive={},
-            theirs=self._last.theirs if row is None else {DUTY: "its columns"},
-            rows=self.rows,
-            blank=self._blank,
-            no_zone=self._no_zone,
-            noted=None,
-            place=batches.place if row is None else lambda i: batches.place(int(row[i])),
-        )
+    def _flat(self, codes: Ints) -> Ints:
+        sizes = [len(self.words[key]) for key in self._keys or ()]
+        found: Ints = np.ravel_multi_index(tuple(codes), sizes)
+        return found
+
+    def _names(self) -> tuple[str, ...]:
+        if not self._keys:
+            return (self.path.name.split(".")[0],)
+        said = [list(self.words[key]) for key in self._keys]
+        parts = np.unravel_index(self._distinct, [len(words) for words in said])
+        rows = zip(*parts, strict=True)
+        return tuple("/".join(words[i] for words, i in zip(said, row, strict=True)) for row in rows)
+
+    def _part(self, found: Sequence[Columns]) -> tuple[TypedTable, Ints]:
+        table = self._pivoted(found)
+        if not self._keys:
+            return table, np.zeros(len(table), np.int64)
+        codes = np.array([table.codes[key] for key in self._keys])
+        return table, np.searchsorted(self._distinct, self._flat(codes))
+
+    def _pivoted(self, found: Sequence[Columns]) -> TypedTable:
+        like = replace(self._last, words=self.words, missing={}, naive={}, theirs=self._theirs, noted=None)
+        return pivoted(table_of(like, joined(found), self.place))
 
 
-def arranged(table: TypedTable, order: Ints) -> TypedTable:
-    """Some rows of the table in an order; column by column, so that memory never holds two whole tables."""
-    stores: tuple[dict[str, Any], ...] = (table.times_ns, table.numbers, table.codes)
-    for columns in stores:
-        for name in columns:
-            columns[name] = columns[name][order]
-    return replace(table, rows=len(order), place=lambda i: table.place(int(order[i])))
+def columns_of(table: TypedTable, rows: Ints) -> Columns:
+    """Columns of some rows of a table, by kind and name."""
+    stores: dict[str, dict[str, Any]] = {
+        "times": table.times_ns,
+        "numbers": table.numbers,
+        "codes": table.codes,
+        "wholes": table.wholes,
+    }
+    return {(kind, name): values[rows] for kind, store in stores.items() for name, values in store.items()}
 
 
-def pivoted(table: TypedTable) -> tuple[TypedTable, int]:
-    """The table with a column per metric, and how many rows had a metric that is not used here.
+def table_of(like: TypedTable, columns: Columns, place: Callable[[int], str]) -> TypedTable:
+    """Rows as a table.
 
-    Rows belong together that agree in time and in all columns of text but the name of the metric.
-
-    Raises:
-        TraceError: no row has a known metric.
+    Args:
+        like: a table with such columns.
+        columns: as `columns_of` gives them.
+        place: of a row of the file, by its number.
     """
-    if METRIC not in table.codes:
-        return table, 0
-    metrics = table.texts(METRIC)
-    used = [name if name in NUMBERS else None for name in map(called, metrics)]
-    known = np.array([name is not None for name in used])[table.codes[METRIC]]
-    if not known.any():
-        names = ", ".join(metrics[:10])
-        raise TraceError(f"{table.path}: none of its metrics is known: {names}; export DCGM_FI_DEV_GPU_UTIL")
-    keys = [name for name in table.codes if name != METRIC]
-    times_ns = table.times_ns[TIME][known]
-    first, group = _groups([times_ns, *(table.codes[key][known] for key in keys)])
-    rows = np.flatnonzero(known)
-    metric, value = table.codes[METRIC][known], table.numbers[DUTY][known]
-    numbers: dict[str, Floats] = {}
-    theirs = dict(table.theirs)
-    for number, name in enumerate(used):
-        if name is not None and name not in numbers and (metric == number).any():
-            numbers[name] = _placed(group, value, metric == number, len(first))
-            theirs[name] = metrics[number]
-    one_each = replace(
-        table,
-        times_ns={TIME: times_ns[first]},
-        codes={key: table.codes[key][known][first] for key in keys},
-        numbers=numbers,
-        theirs=theirs,
-        rows=len(first),
-        place=lambda i: table.place(int(rows[first[i]])),
+    stores: dict[str, dict[str, Any]] = {"times": {}, "numbers": {}, "codes": {}, "wholes": {}}
+    for (kind, name), column in columns.items():
+        stores[kind][name] = column
+    row = columns[_ROW]
+    return replace(
+        like,
+        times_ns=stores["times"],
+        numbers=stores["numbers"],
+        codes=stores["codes"],
+        wholes=stores["wholes"],
+        rows=len(row),
+        place=lambda i: place(int(row[i])),
     )
-    return one_each, int((~known).sum())
 
 
-def _groups(columns: list[Ints]) -> tuple[Ints, Ints]:
-    """The first row of each group of equal rows, in order, and the group of each row."""
-    whole = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        _, number = np.unique(column, return_inverse=True)
-        _, whole = np.unique(whole * (int(number.max()) + 1) + number, return_inverse=True)
-    _, first, group = np.unique(whole, return_index=True, return_inverse=True)
-    return first, group
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Rows of several parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
 
 
-def _placed(group: Ints, value: Floats, mine: Flags, count: int) -> Floats:
-    column = np.full(count, np.nan)
-    column[group[mine]] = value[mine]
-    return column
+def unit_columns(text: list[str], theirs: Mapping[str, str], of_pools: bool) -> list[str]:
+    """Columns that name a unit: pools by their name, GPUs by UUID, or by node and index; else pods.
+
+    Args:
+        text: columns of text that there are.
+        theirs: ours -> the file's.
+        of_pools: True if the file says how many GPUs a row is of.
+    """
+    given = [name for name in (NODE, UNIT) if name in text]
+    if UNIT in given and theirs.get(UNIT, "").lower() in ("uuid", "gpu_uuid"):
+        return [UNIT]
+    if of_pools and POOL in text and UNIT not in given:
+        return [POOL]
+    keys = given if UNIT in given else [POD] if POD in text else given
+    return keys or [name for name in (POOL,) if name in text]

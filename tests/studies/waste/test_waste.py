@@ -12,15 +12,18 @@ from simcost.catalog.loading import load_catalog
 from simcost.documents import values
 from simcost.errors import InputError
 from simcost.studies.waste import buckets
-from simcost.studies.waste.actions import consolidate, merge_pools, share_gpus, shut_at_night
+from simcost.studies.waste.actions import consolidate, merge_pools, shut_at_night
 from simcost.studies.waste.buckets import MONITORED, Waste, split
 from simcost.studies.waste.from_results import waste_of_plan
+from simcost.studies.waste.gpu_sharing import share_gpus
 from simcost.studies.waste.result import SampledWaste
 from simcost.studies.waste.study import waste
 from simcost.studies.waste.view import parts
 from simcost.studies.waste.workload_actions import SpotCase, fix_failing, measure, outcomes, right_size
 from simcost.trace.jobs.jobs import STATUS, Jobs
 from simcost.trace.spot import SpotSeries
+from simcost.trace.utilization import blocks, table
+from simcost.trace.utilization import samples as monitored
 from simcost.trace.utilization.samples import UtilizationSamples
 
 text = on_terminal(parts)
@@ -144,6 +147,11 @@ def any_samples(draw: st.DrawFn) -> UtilizationSamples:
     )
 
 
+def seconds(account: Waste, bucket: str) -> np.ndarray:
+    """GPU-seconds of each sample in a bucket."""
+    return np.concatenate([part.seconds[bucket] for part in account.parts()])
+
+
 def measures(account: Waste) -> list:
     return [
         *shut_at_night(account, "UTC"),
@@ -160,7 +168,7 @@ def test_each_gpu_second_is_in_one_bucket_and_no_measure_saves_more_than_it_addr
 ) -> None:
     account = split(given)
     assert sum(account.totals.values()) == pytest.approx(given.capacity_gpu_s, rel=1e-9)
-    assert all((account.seconds[name] >= -1e-6).all() for name in MONITORED)
+    assert all((seconds(account, name) >= -1e-6).all() for name in MONITORED)
     if (queue := account.queue) is not None:
         parts = queue.in_pool_gpu_s + queue.partition_gpu_s + queue.shortage_gpu_s
         assert parts == pytest.approx(queue.pending_gpu_s, rel=1e-9)
@@ -172,29 +180,54 @@ def test_each_gpu_second_is_in_one_bucket_and_no_measure_saves_more_than_it_addr
 
 
 @given(any_samples(), st.integers(1, 50))
-def test_cut_at_hours_part_by_part_measures_are_those_of_the_whole(given: UtilizationSamples, rows: int) -> None:
-    account = split(given)
+def test_a_few_units_at_a_time_and_cut_at_hours_measures_are_those_of_the_whole(
+    given: UtilizationSamples, rows: int
+) -> None:
+    whole = split(given)
+    expected = measures(whole)
     with pytest.MonkeyPatch.context() as patch:
-        whole = measures(account)
-        patch.setattr(buckets, "PART_ROWS", rows)
-        cut, pieces = measures(account), [given.unit[part] for part in buckets.parts(given.unit)]
-    assert max(map(len, pieces)) <= rows
-    assert np.concatenate(pieces).tolist() == given.unit.tolist()
-    assert [one.action for one in cut] == [one.action for one in whole]
-    for one, other in zip(cut, whole, strict=True):
-        assert values(one.saves_gpu_s) == pytest.approx(values(other.saves_gpu_s), rel=1e-9)
+        patch.setattr(monitored, "PART_ROWS", rows)
+        patch.setattr(buckets, "PART_ROWS", max(rows // 3, 1))
+        patch.setattr(blocks, "HELD_ROWS", rows)
+        units = [np.unique(part.unit).tolist() for part in given.parts()]
+        assert [unit for part in units for unit in part] == sorted(set(given.unit.tolist()))
+        account = split(given)
+        assert (account.totals, account.queue) == (whole.totals, whole.queue)
+        cut = measures(account)
+    assert [one.action for one in cut] == [one.action for one in expected]
+    for one, other in zip(cut, expected, strict=True):
+        assert values(one.saves_gpu_s) == pytest.approx(values(other.saves_gpu_s), rel=1e-12)
 
 
-def test_hours_of_the_day_part_by_part_are_those_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+FORMS = (
+    ("t_s,gpu,duty,memory_used_bytes,memory_total_bytes,user", "{t},g{g},{d},{m},80,u{u}"),
+    ("t_s,gpu,pod,duty,vc", "{t}.25,g{g},p{u},{d},v{u}"),
+    ("t_s,vc,gpus,allocated,pending,waiting_jobs", "{t},v{g},8,{u},{q},{q}"),
+    ("t_s,metric,gpu,value", "{t},DCGM_FI_DEV_GPU_UTIL,g{g},{d}"),
+    (
+        "t_s,metric,vc,pod,value",
+        "{t},total_gpu_num,v{g},,8\n{t},running_gpu_num,v{g},,{u}\n{t},pending_gpu_num,v{g},,{q}",
+    ),
+)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=[header for header, _ in FORMS])
+def test_a_file_read_a_few_units_at_a_time_has_the_document_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: tuple[str, str]
+) -> None:
     path = tmp_path / "samples.csv"
-    rows = (f"{1000 * step},gpu-{gpu},{(7 * step + gpu) % 101}\n" for gpu in range(3) for step in range(200))
-    path.write_text("t_s,gpu,duty\n" + "".join(rows))
-    whole = waste(path, price_usd_per_h=1.0).hours
-    monkeypatch.setattr(buckets, "PART_ROWS", 77)
-    assert len(whole) == 3 * 24
-    for one, other in zip(waste(path, price_usd_per_h=1.0).hours, whole, strict=True):
-        assert (one.where, one.hour, one.allocation) == (other.where, other.hour, other.allocation)
-        assert one.utilisation == pytest.approx(other.utilisation, rel=1e-9)
+    random = np.random.default_rng(5)
+    rows = [
+        form[1].format(t=1000 * t, g=g, d=random.integers(2, 101), m=random.integers(0, 81), u=(t + g) % 9, q=t * g % 4)
+        for t in range(120)
+        for g in range(5)
+    ]
+    random.shuffle(rows)
+    path.write_text("\n".join([form[0], *rows]) + "\n")
+    whole = waste(path, price_usd_per_h=1.0)
+    for module, name, count in ((monitored, "PART_ROWS", 150), (blocks, "HELD_ROWS", 100), (table, "SORTED_ROWS", 70)):
+        monkeypatch.setattr(module, name, count)
+    assert waste(path, price_usd_per_h=1.0) == whole
 
 
 def test_idle_is_blocked_by_its_own_queue_first_and_then_by_others() -> None:
@@ -205,7 +238,7 @@ def test_idle_is_blocked_by_its_own_queue_first_and_then_by_others() -> None:
     assert hours["blocked_in_pool"] == 1
     assert hours["blocked_partition"] == pytest.approx(4)
     assert hours["free_idle"] == pytest.approx(4)
-    assert account.seconds["blocked_partition"] / HOUR == pytest.approx([1, 0, 3])  # spare 2, 0 and 6 of 8
+    assert seconds(account, "blocked_partition") / HOUR == pytest.approx([1, 0, 3])  # spare 2, 0 and 6 of 8
     assert merge_pools(account)[0].saves_gpu_s.expected == pytest.approx(4 * HOUR)
 
 

@@ -1,0 +1,164 @@
+"""Occupancy of monitored GPUs: how many are allocated, down and busy, by the columns that a file has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcost.tables.cells import Flags
+from simcost.tables.faults import Faults
+from simcost.tables.typed import TypedTable
+from simcost.trace.series.resample import finding
+from simcost.trace.utilization.samples import (
+    ALLOCATED,
+    DOWN,
+    DUTY,
+    FREE,
+    GPUS,
+    IDLE,
+    POD,
+    TOTAL,
+    UNIT,
+    USED,
+    Floats,
+    bytes_per,
+    stated_scale,
+)
+
+Findings = list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Occupancy:
+    """Reading of the counts of a file, part by part; what depends on all rows is gathered first, with `see`."""
+
+    path: Path
+    busy_unallocated: int = 0
+    """Samples with work on GPUs that are not allocated."""
+    _most: float = 0.0
+    """Largest duty."""
+    _fractions: bool = False
+    """True if a duty is between 0 and 1."""
+    _faults: dict[str, Faults] = field(default_factory=dict)
+
+    def see(self, table: TypedTable) -> None:
+        """Note how large the duty of some rows is."""
+        if DUTY in table.numbers:
+            duty = table.numbers[DUTY]
+            self._most = max(self._most, float(np.nanmax(duty, initial=0.0)))
+            self._fractions |= bool(((duty > 0) & (duty < 1)).any())
+
+    def of(self, table: TypedTable) -> tuple[Floats, Floats, Floats, Floats]:
+        """Duty (0 to 1, NaN = not measured), allocated, gpus and down of some rows; contradictions are faults."""
+        duty = self._duty(table)
+        gpus = column(table, GPUS) if GPUS in table.numbers else _everywhere(table, 1.0)
+        allocated = self._allocated(table, gpus, duty)
+        down = column(table, DOWN)
+        if IDLE in table.numbers:
+            idle = column(table, IDLE)
+            self._wrong(
+                table,
+                allocated + idle > gpus,
+                lambda i: f"allocated {allocated[i]:g} + idle {idle[i]:g} exceed {gpus[i]:g} GPUs",
+                "idle",
+            )
+            down = np.maximum(down, gpus - allocated - idle)
+        over = allocated + down > gpus
+        self._wrong(
+            table, over, lambda i: f"allocated {allocated[i]:g} + down {down[i]:g} exceed {gpus[i]:g} GPUs", "down"
+        )
+        return duty, allocated, gpus, down
+
+    def check(self) -> None:
+        """Raise FaultsError for counts that contradict each other."""
+        faults = Faults(self.path)
+        for kind in ("duty", "idle", "down"):
+            faults.extend(self._faults.get(kind, Faults(self.path)))
+        faults.check()
+
+    def findings(self, table: TypedTable) -> Findings:
+        """Findings on what was assumed, once all parts were read; `table` is any of them."""
+        found = self._of_scale(table)
+        if GPUS not in table.numbers and UNIT not in table.codes:
+            found.append(finding("gpus", "", 1, "the file does not say how many GPUs a unit has; one each was taken"))
+        if ALLOCATED not in table.numbers:
+            named = POD in table.codes and UNIT in table.codes
+            text = "the file does not say which GPUs are allocated; all were taken so"
+            text = "a GPU was taken as allocated while a pod is named on it" if named else text
+            found.append(finding("allocated", "", 1, text))
+        if busy := self.busy_unallocated:
+            text = f"{busy:,} samples show work on GPUs that are not allocated; they were taken as allocated"
+            found.append(finding("busy_unallocated", "", busy, text))
+        return found
+
+    def _scale(self, table: TypedTable) -> float:
+        """Duty at full load: it is in the name of the column, else in its largest value."""
+        return stated_scale(table.theirs[DUTY]) or (100.0 if self._most > 1 else 1.0)
+
+    def _of_scale(self, table: TypedTable) -> Findings:
+        if DUTY not in table.numbers:
+            return []
+        name = table.theirs[DUTY]
+        stated = stated_scale(name)
+        words = "per cent" if self._scale(table) == 100 else "a share from 0 to 1"
+        why = "" if stated else ", by its largest value"
+        if stated == 100 and self._fractions and self._most <= 1:
+            why = (
+                ", as its name says, but no value is above 1: if they are shares, call it duty_ratio, and say "
+                "--map duty=duty_ratio"
+            )
+        return [finding("duty_unit", "", 1, f"{name} was read as {words}{why}")] if why else []
+
+    def _duty(self, table: TypedTable) -> Floats:
+        """As a share."""
+        if DUTY not in table.numbers:
+            return _everywhere(table, np.nan)
+        name, duty, scale = table.theirs[DUTY], table.numbers[DUTY], self._scale(table)
+        self._wrong(table, duty > scale, lambda i: f"{name}: duty {duty[i]:g} exceeds {scale:g}", "duty")
+        return duty / scale
+
+    def _allocated(self, table: TypedTable, gpus: Floats, duty: Floats) -> Floats:
+        """Given; or where a pod is named on a GPU; else all. A working GPU is allocated, whatever the file says."""
+        if ALLOCATED in table.numbers:
+            unknown = np.isnan(table.numbers[ALLOCATED]) & ~np.isnan(duty)
+            allocated = np.where(unknown, gpus, column(table, ALLOCATED))
+        elif POD in table.codes and UNIT in table.codes:
+            empty = table.words[POD].get("", -1)
+            allocated = np.where(table.codes[POD] == empty, 0.0, gpus)
+        else:
+            allocated = gpus
+        busy = (allocated == 0) & (duty > 0) & (gpus > 0)
+        self.busy_unallocated += int(busy.sum())
+        return np.where(busy, gpus, allocated)
+
+    def _wrong(self, table: TypedTable, bad: Flags, say: Callable[[int], str], kind: str) -> None:
+        faults = self._faults.setdefault(kind, Faults(self.path))
+        faults.add_all(np.flatnonzero(bad), lambda i: (table.place(i), say(i)))
+
+
+def column(table: TypedTable, name: str) -> Floats:
+    """A column of counts; an empty cell is none."""
+    if name not in table.numbers:
+        return _everywhere(table, 0.0)
+    return np.nan_to_num(table.numbers[name])
+
+
+def _everywhere(table: TypedTable, value: float) -> Floats:
+    """The same in each row, which takes no memory: of most columns a file says nothing."""
+    return np.broadcast_to(np.float64(value), len(table))
+
+
+def memory(table: TypedTable, name: str) -> Floats:
+    """A column of memory in bytes; NaN where it was not measured."""
+    if name not in table.numbers:
+        return _everywhere(table, np.nan)
+    return table.numbers[name] * bytes_per(table.theirs[name])
+
+
+def total_memory(table: TypedTable) -> Floats:
+    """The memory of the unit: given, or used + free (without what the driver keeps)."""
+    if TOTAL in table.numbers or not {USED, FREE} <= table.numbers.keys():
+        return memory(table, TOTAL)
+    return memory(table, USED) + memory(table, FREE)
