@@ -1,6 +1,9 @@
 """Files that are larger than memory: peak memory of reading usage, jobs, requests and samples, each in its own process.
 
 python bench/streams.py [--json] [--usage 20000000] [--jobs 5000000] [--requests 100000000] [--samples 2102400]
+                        [--fleet 16000000]
+
+`fleet` is `simcost waste` of samples of many GPUs; the others are read alone.
 """
 
 import argparse
@@ -25,7 +28,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--part", choices=("make", "read"))
     parser.add_argument("--file", type=Path)
-    for name, count in (("usage", 20_000_000), ("jobs", 5_000_000), ("requests", 100_000_000), ("samples", 2_102_400)):
+    for name, count in COUNTS.items():
         parser.add_argument(f"--{name}", type=int, default=count, help=f"rows (default: {count:,}; 0 = leave it out)")
     options = parser.parse_args()
     if options.part:
@@ -81,6 +84,10 @@ def read(kind: str, path: Path) -> dict[str, Any]:
         from simcost.trace.jobs.reader import read_jobs
 
         return {"read": len(read_jobs(path)[0])}
+    if kind == "fleet":
+        from simcost.studies.waste.study import waste
+
+        return {"verdict": waste(path, price_usd_per_h=2.0).verdict}
     if kind == "samples":
         from simcost.trace.utilization.reader import read_utilisation
 
@@ -143,13 +150,46 @@ def samples(rng: np.random.Generator, rows: Any, count: int) -> pa.Table:
     return pa.table({"time": 1.7e9 + 15.0 * rows, "gpu": np.full(len(rows), "a"), "duty": rng.random(len(rows))})
 
 
+def fleet(rng: np.random.Generator, rows: Any, count: int) -> pa.Table:
+    """200 GPUs of 9 teams every 15 s, some at duty 0, in the order of time."""
+    del count
+    gpu = rows % 200
+    return pa.table(
+        {
+            "time": 1.7e9 + 15.0 * (rows // 200),
+            "node": np.char.add("node-", (gpu // 8).astype(str)),
+            "gpu": gpu % 8,
+            "user": np.char.add("team-", ((gpu + rows // 1_000_000) % 9).astype(str)),
+            "duty": np.where(rng.random(len(rows)) < 0.3, 0.0, rng.random(len(rows))),
+            "memory_used_bytes": 8e10 * rng.random(len(rows)),
+            "memory_total_bytes": np.full(len(rows), 8e10),
+        }
+    )
+
+
 TABLES: dict[str, Callable[[np.random.Generator, Any, int], pa.Table]] = {
     "usage": usage,
     "jobs": jobs,
     "requests": requests,
     "samples": samples,
+    "fleet": fleet,
 }
-FILES = ("usage.csv", "usage.parquet", "jobs.csv", "jobs.parquet", "requests.parquet", "samples.csv")
+COUNTS = {
+    "usage": 20_000_000,
+    "jobs": 5_000_000,
+    "requests": 100_000_000,
+    "samples": 2_102_400,
+    "fleet": 16_000_000,
+}
+FILES = (
+    "usage.csv",
+    "usage.parquet",
+    "jobs.csv",
+    "jobs.parquet",
+    "requests.parquet",
+    "samples.csv",
+    "fleet.parquet",
+)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simcost.catalog import Catalog
 from simcost.billing.api.tokens import rates
 from simcost.billing.bill import Service
-from simcost.trace.usage.usage import HOURLY, TOKENS, VOLUMES
+from simcost.trace.usage.usage import TOKENS, is_counted
 
 Item = Literal["storage", "egress", "inter-zone"]
 _UNITS = {"storage": "GB-month", "egress": "GB", "inter-zone": "GB"}
@@ -234,7 +234,7 @@ def counted_charges(
     """
     for i, key in enumerate(usage.keys):
         provider, sku, region, zone, account, _, unit = key[:KEY]
-        if unit == HOURLY or sku in VOLUMES:
+        if not is_counted(key):
             continue
         rows = usage.line == i
         place = Place(

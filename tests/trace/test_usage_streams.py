@@ -15,6 +15,7 @@ import simcost.tables.delimited
 import simcost.tables.sources
 import simcost.trace.usage.sums
 from simcost.errors import FaultsError, TraceError
+from simcost.scenario.inputs.purchasing import price_usage
 from simcost.trace.usage.reader import read_usage
 from simcost.trace.usage.usage import UsageRows
 
@@ -127,3 +128,31 @@ def test_machines_keep_their_rows(tmp_path: Path) -> None:
     usage = read_usage(path)
     assert len(usage) == 2
     assert np.array_equal(usage.quantity, [1.0, 1.0])
+
+
+@pytest.mark.parametrize("merge", [1, 7, 1_000_000])
+def test_requests_are_one_row_a_line_and_their_bill_is_that_of_each_by_itself(
+    tmp_path: Path, merge: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, plan = tmp_path / "usage.csv", tmp_path / "plan.yaml"
+    random = np.random.default_rng(3)
+    times = [f"2026-01-{1 + i % 31:02}T{i % 24:02}:{i % 60:02}:07Z" for i in range(200)]
+    tokens = [f"t{i % 3},{random.integers(50, 99)},{i % 40},9" for i in range(200)]
+    lines = [f"{time},openai/gpt-5-mini,{counts}" for time, counts in zip(times, tokens, strict=True)]
+    path.write_text("\n".join(["start,model,tenant,prompt_tokens,cached_tokens,completion_tokens", *lines]) + "\n")
+    plan.write_text("purchasing: on demand\n")
+    usage = read_in(16, merge, path)
+    assert len(usage) == len(usage.keys) == 9
+    assert usage.start_s.min() == np.datetime64("2026-01-01T00:00:07", "s").astype(float)
+    assert usage.file_rows is not None
+    assert usage.file_rows.sum() == 600
+    folded, _ = price_usage(path, [plan], {})[0]
+    monkeypatch.setattr(simcost.trace.usage.sums, "is_counted", lambda _: False)
+    assert len(read_usage(path)) > 500
+    whole, _ = price_usage(path, [plan], {})[0]
+    for one, other in zip(folded["charges"], whole["charges"], strict=True):
+        numbers = [name for name, value in one.items() if isinstance(value, float)]
+        assert [one[name] for name in numbers] == pytest.approx([other[name] for name in numbers], rel=1e-12)
+        assert {**one, **{name: other[name] for name in numbers}} == other
+    assert folded["billed_usd"] == pytest.approx(whole["billed_usd"], rel=1e-12)
+    assert folded["findings"] == whole["findings"]

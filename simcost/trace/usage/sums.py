@@ -1,4 +1,8 @@
-"""Sums of usage: rows of a file of one line, time and price become one, in memory that follows what differs."""
+"""Sums of usage: rows of a file of one line, time and price become one, in memory that follows what differs.
+
+Rows of a line that is counted, such as tokens, become one whatever their times, so that a row for each request takes no
+memory.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simcost.trace.usage.usage import Floats, Ints
+from simcost.trace.usage.usage import Floats, Ints, is_counted
 
 MERGE_ROWS = 1_000_000
 """Rows that wait at least before they are added up."""
@@ -100,7 +104,8 @@ class UsageSums:
 
     def _merge(self) -> None:
         found = self._joined()
-        keys = [found["end_s"], found["start_s"], found["line"]]
+        counted = np.array([is_counted(key) for key in self.keys_known], np.bool_)[found["line"]]
+        keys = [np.where(counted, 0.0, found["end_s"]), np.where(counted, 0.0, found["start_s"]), found["line"]]
         if "price_usd" in found:
             keys.insert(0, found["price_usd"].view(np.int64))
         if "interrupted" in found:
@@ -113,6 +118,9 @@ class UsageSums:
         begin = order[new]
         group = np.cumsum(new) - 1
         merged = {name: column[begin] for name, column in found.items()}
+        first = np.flatnonzero(new)
+        merged["start_s"] = np.minimum.reduceat(found["start_s"][order], first)
+        merged["end_s"] = np.maximum.reduceat(found["end_s"][order], first)
         for name in ("quantity", "file_rows"):
             merged[name] = np.bincount(group, found[name][order], minlength=len(begin)).astype(found[name].dtype)
         self._parts, self._waiting, self._merged = [merged], 0, len(begin)

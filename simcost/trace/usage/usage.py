@@ -23,11 +23,21 @@ KEY = 7
 """Words of a key before its tags."""
 
 
+def is_counted(key: tuple[str, ...]) -> bool:
+    """True of a line that is paid by its total, such as tokens: of its times only the first and the last matter.
+
+    Args:
+        key: of the line, as in `UsageRows`.
+    """
+    return key[KEY - 1] != HOURLY and key[1] not in VOLUMES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UsageRows:
     """Rows of usage as columns; `line` names each row's line of usage.
 
-    Where a file does not name its machines, its rows of one line, time and price are one row here.
+    Where a file does not name its machines, its rows of one line, time and price are one row here; of a line that is
+    counted (`is_counted`), those of one line and price, from the start of the first to the end of the last.
     """
 
     start_s: Floats
