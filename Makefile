@@ -4,6 +4,7 @@
 # make explore      set up, then open the scenario explorer in the browser
 # make lint         style, types, import layers
 # make site         set up, then build the documentation site into build/site
+# make audit        set up, then look up known vulnerabilities of what is installed; needs the network
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,6 +31,12 @@ lint: .venv/dev
 site: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file .mkdocs.yml --strict --quiet
 
+audit: .venv/installed
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip --quiet --disable-pip-version-check install pip-audit
+	$(BIN)/pip freeze --exclude-editable > build/audit/installed.txt
+	build/audit/bin/pip-audit --requirement build/audit/installed.txt --no-deps --disable-pip --strict
+
 .venv/installed: pyproject.toml
 	@echo "Setting up .venv; this takes about a minute."
 	@$(PYTHON) -c "import sys; sys.exit('simcost needs Python 3.11 or newer; try make PYTHON=python3.13') if sys.version_info < (3, 11) else None"
@@ -45,4 +52,4 @@ site: .venv/docs
 	$(PIP) install -e ".[docs]"
 	@touch $@
 
-.PHONY: quickstart explore test test-slow lint site
+.PHONY: quickstart explore test test-slow lint site audit

@@ -1,9 +1,10 @@
 """Files that are larger than memory: peak memory of reading usage, jobs, requests and samples, each in its own process.
 
 python bench/streams.py [--json] [--usage 20000000] [--jobs 5000000] [--requests 100000000] [--samples 2102400]
-                        [--fleet 16000000]
+                        [--tokens 20000000] [--fleet 16000000]
 
-`fleet` is `simcost waste` of samples of many GPUs; the others are read alone.
+`usage` and `tokens`, a row for each request, are read and billed. `fleet` is `simcost waste` of samples of many GPUs.
+The others are read alone.
 """
 
 import argparse
@@ -74,7 +75,7 @@ def make(kind: str, path: Path, count: int) -> dict[str, Any]:
 
 def read(kind: str, path: Path) -> dict[str, Any]:
     """Read a file as its verb does."""
-    if kind == "usage":
+    if kind in ("usage", "tokens"):
         from simcost.scenario.inputs.purchasing import price_usage
 
         plan = path.with_name("plan.yaml")
@@ -107,6 +108,20 @@ def usage(rng: np.random.Generator, rows: Any, count: int) -> pa.Table:
             "sku": skus[rng.integers(0, len(skus), len(rows))],
             "account": np.char.add("team-", rng.integers(0, 50, len(rows)).astype(str)),
             "quantity": rng.integers(1, 9, len(rows)).astype(float),
+        }
+    )
+
+
+def tokens(rng: np.random.Generator, rows: Any, count: int) -> pa.Table:
+    """A month of requests of 20 tenants to two models, each at a time of its own."""
+    models = np.array(["openai/gpt-5-mini", "openai/gpt-5"])
+    return pa.table(
+        {
+            "start": 1.75e9 + rows * (30 * 86400 / count),
+            "model": models[rng.integers(0, 2, len(rows))],
+            "prompt_tokens": rng.integers(1, 2000, len(rows)),
+            "output_tokens": rng.integers(1, 500, len(rows)),
+            "tenant": np.char.add("tenant-", rng.integers(0, 20, len(rows)).astype(str)),
         }
     )
 
@@ -169,6 +184,7 @@ def fleet(rng: np.random.Generator, rows: Any, count: int) -> pa.Table:
 
 TABLES: dict[str, Callable[[np.random.Generator, Any, int], pa.Table]] = {
     "usage": usage,
+    "tokens": tokens,
     "jobs": jobs,
     "requests": requests,
     "samples": samples,
@@ -176,6 +192,7 @@ TABLES: dict[str, Callable[[np.random.Generator, Any, int], pa.Table]] = {
 }
 COUNTS = {
     "usage": 20_000_000,
+    "tokens": 20_000_000,
     "jobs": 5_000_000,
     "requests": 100_000_000,
     "samples": 2_102_400,
@@ -184,6 +201,7 @@ COUNTS = {
 FILES = (
     "usage.csv",
     "usage.parquet",
+    "tokens.parquet",
     "jobs.csv",
     "jobs.parquet",
     "requests.parquet",

@@ -65,10 +65,10 @@ class UtilizationFile:
 
     def __init__(self, path: Path, *, mapping: Mapping[str, str] = _NONE) -> None:
         head = peek(path, WHAT)
-        self._stored = read_table(path, head, find_columns(head, mapping, path))
-        self._ordered = _Ordered(self._stored)
+        stored = read_table(path, head, find_columns(head, mapping, path))
+        self._path, self._ordered = path, _Ordered(stored)
         first = self._ordered.first
-        self.units = self._stored.units
+        self.units = stored.units
         self.pools = _words(first, POOL)[1]
         self.owners = _owners(first)[1]
         self.start_utc_s = float(self._ordered.start_ns / NS_PER_S) if first.rules[TIME].epoch else None
@@ -129,7 +129,7 @@ class UtilizationFile:
             counts = np.bincount(place, np.concatenate([counts, count]), len(steps)).astype(np.int64)
         if not len(steps):
             raise TraceError(
-                f"{self._stored.path}: no unit has two samples, so it is unknown how long one stands; give samples of "
+                f"{self._path}: no unit has two samples, so it is unknown how long one stands; give samples of "
                 "at least two times"
             )
         until, total = np.cumsum(counts), int(counts.sum())
