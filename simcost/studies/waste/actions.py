@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from simcost.studies.waste.buckets import Flags, Floats, Ints, Waste, WastePart, local_start_s, pieces, spread
 from simcost.studies.waste.sweep import Rows, quantile, sweep
-from simcost.trace.utilization.blocks import Blocks
+from simcost.trace.utilization.blocks import RowBlocks
 from simcost.trace.utilization.samples import UtilizationSamples
 
 Effect = Literal["release", "use", "price"]
@@ -113,7 +113,7 @@ class _Stretches:
     """Stretches in which what a unit has stays as it is; their number follows the changes, not the samples."""
 
     def __init__(self, waste: Waste) -> None:
-        self._blocks = Blocks(Path("samples"))
+        self._blocks = RowBlocks(Path("samples"))
         self._pools: list[frozenset[int]] = []
         for part in waste.parts():
             samples = part.samples

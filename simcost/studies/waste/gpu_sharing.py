@@ -98,7 +98,7 @@ class _Loads:
     memory: Floats
     """Largest share of the GPU's memory that each unit used; 0 where it was not measured."""
     pool: Ints
-    """Where each unit was last."""
+    """Pool of each unit; the last one, if it moved."""
 
 
 def _of_one(samples: UtilizationSamples) -> Flags:

@@ -26,7 +26,7 @@ class _Stored:
     offset: int
 
 
-class Blocks:
+class RowBlocks:
     """Blocks of columns that are alike in all blocks.
 
     Args:

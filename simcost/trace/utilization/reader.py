@@ -13,7 +13,7 @@ from simcost.errors import TraceError
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
 from simcost.trace.series.resample import finding
-from simcost.trace.utilization.blocks import Blocks
+from simcost.trace.utilization.blocks import RowBlocks
 from simcost.trace.utilization.occupancy import Findings, Occupancy, column, memory, total_memory
 from simcost.trace.utilization.samples import (
     ALLOCATED,
@@ -141,7 +141,7 @@ class _Ordered:
     """Rows of a stored table with a measurement, by unit, then time, the last of each; and findings on the others."""
 
     def __init__(self, stored: StoredTable) -> None:
-        self._place, self._blocks = stored.place, Blocks(stored.path)
+        self._place, self._blocks = stored.place, RowBlocks(stored.path)
         self.occupancy = Occupancy(stored.path)
         self.start_ns = np.iinfo(np.int64).max
         dropped = blank = 0

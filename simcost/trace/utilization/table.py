@@ -12,7 +12,7 @@ from simcost.errors import TraceError
 from simcost.tables.header import Head
 from simcost.tables.typed import TypedTable
 from simcost.tables.typed_batches import TypedBatches
-from simcost.trace.utilization.blocks import Blocks, Columns
+from simcost.trace.utilization.blocks import Columns, RowBlocks
 from simcost.trace.utilization.metric_rows import pivoted, used_metrics
 from simcost.trace.utilization.samples import (
     DUTY,
@@ -67,7 +67,7 @@ class StoredTable:
         """Texts of each column, with their codes."""
         self.place = batches.place
         """Place of a row of the file, by its number."""
-        self._batches, self._blocks = batches, Blocks(batches.path)
+        self._batches, self._blocks = batches, RowBlocks(batches.path)
         self._waiting: list[Columns] = []
         self._keys: list[str] | None = None
         """Columns that name a unit; None = it is not known before all rows are."""
