@@ -4,7 +4,7 @@ The meaning of an empty cell, a number and a time is decided here and in `cells`
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -331,7 +331,7 @@ class TypedIntake:
     def join(self) -> None:
         """Make arrays of the parts."""
         table = self.gathered
-        table.rows, table.place = self.rows, self._place
+        table.rows, table.place = self.rows, partial(_placed, self.starts, self.places)
         for what, ours in list(self.parts):
             values = np.concatenate(self.parts.pop((what, ours)))
             if what == "missing":
@@ -360,9 +360,11 @@ class TypedIntake:
             if (~naive & ~table.missing[ours]).any():
                 table.note(ours, naive, ZONES)
 
-    def _place(self, row: int) -> str:
-        part = bisect_right(self.starts, row) - 1
-        return self.places[part](row - self.starts[part])
+
+def _placed(starts: Sequence[int], places: Sequence[Callable[[int], str]], row: int) -> str:
+    """The place of a row, without a hold on the table: memory of a batch is free once nobody needs it."""
+    part = bisect_right(starts, row) - 1
+    return places[part](row - starts[part])
 
 
 def _at(place: Callable[[int], str], at: Ints, i: int) -> str:

@@ -1,6 +1,8 @@
 """Usage read batch by batch: batches leave no trace, faults name their rows, memory follows what differs."""
 
 import csv
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ import simcost.tables.sources
 import simcost.trace.usage.sums
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.inputs.purchasing import price_usage
-from simcost.trace.usage.reader import read_usage
+from simcost.tables.header import peek
+from simcost.tables.typed_batches import TypedBatches
+from simcost.trace.usage.reader import USAGE, read_usage
 from simcost.trace.usage.usage import UsageRows
 
 ROWS = st.lists(
@@ -156,3 +160,19 @@ def test_requests_are_one_row_a_line_and_their_bill_is_that_of_each_by_itself(
         assert {**one, **{name: other[name] for name in numbers}} == other
     assert folded["billed_usd"] == pytest.approx(whole["billed_usd"], rel=1e-12)
     assert folded["findings"] == whole["findings"]
+
+
+def test_the_memory_of_a_batch_is_free_once_it_is_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"hour": 0, "sku": "aws/a", "quantity": 1.0, "price": None, "interrupted": None}] * 60
+    path, arrays = write(tmp_path / "usage.parquet", rows), list[weakref.ref[Any]]()
+    monkeypatch.setattr(simcost.tables.sources, "_PARQUET_ROWS", 6)
+    theirs = {"sku": "sku", "start": "hour", "quantity": "quantity"}
+    batches = TypedBatches(path=path, head=peek(path, ""), declared=USAGE, theirs=theirs, check=lambda _: None)
+    gc.disable()
+    try:
+        for table in batches:
+            arrays.append(weakref.ref(table.numbers["quantity"]))
+            assert sum(array() is not None for array in arrays) <= 2
+    finally:
+        gc.enable()
+    assert len(arrays) == 10
