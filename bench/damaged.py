@@ -39,6 +39,8 @@ def main() -> int:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             damage.prepare(folder)
         kinds = [kind for kind in damage.kinds().values() if not options.kind or options.kind in kind.name]
+        if not kinds:
+            parser.error(f"no kind's name holds {options.kind!r}; there are {', '.join(damage.kinds())}")
         for i in range(options.count) if options.replay is None else [options.replay]:
             kind = kinds[i % len(kinds)]
             random = Random(f"{options.seed}/{i}")  # no secret
