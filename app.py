@@ -23,6 +23,9 @@ SEARCHES = (improve.OPTIMIZE, improve.SENSITIVITY, improve.ADVICE)
 STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 3rem; max-width: 1500px; }
 [data-testid=stCaptionContainer] { opacity: 0.8; }
+[data-testid=stFileUploaderDropzoneInstructions] span { white-space: normal; }
+.stHtml code { font-size: 0.9em; }
+textarea { font-family: monospace !important; font-size: 0.9em !important; }
 [data-testid=stBaseButton-primary]:enabled p { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stButtonGroup] [aria-checked=true] p { color: light-dark(#31333F, #FAFAFA); }
 </style>"""

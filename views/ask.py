@@ -4,6 +4,7 @@ import json
 import shlex
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,12 +19,19 @@ from simcost.errors import InputError, SimcostError
 from simcost.present.parts import page
 from views import background
 from views.charts import drawn_once
-from views.files import Chosen, Words
+from views.files import Chosen, Words, on_page
 from views.result import body
 from views.text import plain
 
-Question = Callable[[Path, Path], Words]
-"""Asks for what it needs to know, given the folders of scenarios and results: the words of a command."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question, which a command answers."""
+
+    ask: Callable[[Path, Path], Words]
+    """Asks for what it needs to know, given the folders of scenarios and results: the words of a command."""
+    needs: str
+    """Markdown: what it takes, shown while there is no answer."""
 
 
 def show(
@@ -46,7 +54,7 @@ def show(
         st.info("Choose a question.")
         return
     with st.sidebar:
-        words = questions[asked](scenarios, results)
+        words = questions[asked].ask(scenarios, results)
         ready = all(word for word in words if isinstance(word, Chosen))
         finished = background.taken(asked)
         busy = asked in background.works()
@@ -58,15 +66,13 @@ def show(
     if finished is not None:
         answers[asked] = finished.result
         for line in finished.error.splitlines():
-            st.error(plain(line))
+            st.error(plain(on_page(line)))
     if asked in background.works():
         background.watch(asked, stoppable=False)
     elif answers.get(asked):
         answer(answers[asked], outdated=answers[asked]["words"] != shown(words))
     elif finished is None:
-        st.info(
-            "Fill in what you know and press Answer." if ready else "Choose a file, or upload one, and press Answer."
-        )
+        st.info(f"{questions[asked].needs} {'Then press' if ready else 'Choose or upload it, then press'} Answer.")
 
 
 def shown(words: Words) -> list[str]:
@@ -121,5 +127,6 @@ def answer(found: dict[str, Any], *, outdated: bool) -> None:
         "answer.json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),
         "answer.html": (found["html"], "text/html"),
     }
-    for column, (file, (content, kind)) in zip(st.columns(2), files.items(), strict=True):
-        column.download_button(f"Download {file}", content.encode(), file, kind, on_click="ignore")
+    with st.container(horizontal=True):
+        for file, (content, kind) in files.items():
+            st.download_button(f"Download {file}", content.encode(), file, kind, on_click="ignore")

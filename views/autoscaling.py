@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from views.ask import Question
-from views.files import Words, beside, choose, manifests
+from views.files import MANIFESTS, Words, beside, choose, manifests, renamed
 
 
 def replay(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
@@ -13,7 +13,7 @@ def replay(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
     words: Words = [
         "autoscale",
         "replay",
-        choose("Manifest", manifests(scenarios), "manifest"),
+        choose("Manifest", manifests(scenarios), "manifest", MANIFESTS),
         choose("Recorded metrics", beside(scenarios), "metrics"),
     ]
     if st.checkbox("Replicas follow what it asks for, not the recording"):
@@ -21,11 +21,17 @@ def replay(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
     with st.expander("Names"):
         name = st.text_input("Object of the manifest", placeholder="where it holds several").strip()
         words += [f"--name={name}"] if name else []
-        renamed = st.text_input("Metrics recorded under other names", placeholder="queue=vllm:num_requests_waiting")
-        words += [f"--metric={pair.strip()}" for pair in renamed.split(",") if pair.strip()]
-        columns = st.text_input("Columns of other names", placeholder="value=VALUE, timestamp=time")
-        words += [f"--map={pair.strip()}" for pair in columns.split(",") if pair.strip()]
+        others = st.text_input("Metrics recorded under other names", placeholder="queue=vllm:num_requests_waiting")
+        words += [f"--metric={pair.strip()}" for pair in others.split(",") if pair.strip()]
+        words += renamed("value=VALUE, timestamp=time", "metrics")
     return words
 
 
-QUESTIONS: dict[str, Question] = {"What would this autoscaler have done?": replay}
+QUESTIONS: dict[str, Question] = {
+    "What would this autoscaler have done?": Question(
+        ask=replay,
+        needs="The manifest of an autoscaler (HPA, KEDA, Knative, Ray Serve, Dynamo, AWS target tracking), and a "
+        "recording of the metrics that it reads: `timestamp`, `replicas` and a column for each metric, or an export of "
+        "Prometheus.",
+    )
+}

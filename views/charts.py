@@ -63,8 +63,11 @@ def draw(chart: Any, name: str, width_px: int = 900) -> None:
 
 def _draw(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     if "vconcat" in spec:
-        for i, panel in enumerate(spec["vconcat"]):
-            _draw(_without_legends(panel) if i else panel, data, name, width_px)
+        shown: set[str] = set()
+        for panel in spec["vconcat"]:
+            told = _told(panel)
+            _draw(_without_legends(panel) if told and told <= shown else panel, data, name, width_px)
+            shown |= told
     elif "hconcat" in spec:
         columns = st.columns(len(spec["hconcat"]), vertical_alignment="bottom")  # the time axes are on one line
         for column, panel in zip(columns, spec["hconcat"], strict=True):
@@ -170,8 +173,24 @@ def _legends_of(series: set[str], value: Any) -> None:
         _legends_of(series, child)
 
 
+def _told(value: Any) -> set[str]:
+    """What the legends of a panel name."""
+    if isinstance(value, dict):
+        named = set().union(*(_domain(value[key]) for key in LEGENDS if isinstance(value.get(key), dict)))
+        return named.union(*(_told(child) for child in value.values()))
+    return set().union(*map(_told, value)) if isinstance(value, list) else set()
+
+
+def _domain(channel: Spec) -> set[str]:
+    """Names of the scale of a channel that has a legend."""
+    scale = channel.get("scale")
+    if not isinstance(scale, dict) or channel.get("legend", True) is None:
+        return set()
+    return {str(name) for name in scale.get("domain", ())}
+
+
 def _without_legends(value: Any) -> Any:
-    """The panel without the legends that the one above it has."""
+    """The panel without legends, which those above it have."""
     if isinstance(value, dict):
         coloured = {key: {**value[key], "legend": None} for key in LEGENDS if isinstance(value.get(key), dict)}
         return {key: coloured.get(key) or _without_legends(child) for key, child in value.items()}

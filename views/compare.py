@@ -189,7 +189,6 @@ def _editor(draft: drafts.Draft) -> None:
         drafts.write(draft.file, st.session_state[key])
         st.session_state["text taken"] = True
 
-    st.html("<style>textarea { font-family: monospace !important; }</style>")
     st.text_area(
         "Scenario as YAML: edit it or paste your own", key=key, height=420, max_chars=drafts.LONGEST, on_change=take
     )

@@ -8,7 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-KINDS = ("csv", "gz", "parquet", "json", "txt", "yaml", "yml")
+EXAMPLES = "synthetic"
+"""Folder of the scenarios with synthetic files."""
+KINDS = ("csv", "gz", "parquet", "json", "txt")
+MANIFESTS = ("yaml", "yml", "json")
 
 
 @dataclass(frozen=True)
@@ -64,22 +67,38 @@ Words = list[str | Chosen]
 """Of a command line."""
 
 
-def choose(label: str, listed: Sequence[Path], key: str) -> Chosen:
-    """One of the files listed, or an upload."""
+def choose(label: str, listed: Sequence[Path], key: str, kinds: Sequence[str] = KINDS) -> Chosen:
+    """One of the files listed, or an upload of one of the kinds."""
     path = st.selectbox(
         label,
         listed,
         index=None,
-        format_func=lambda one: one.name,
+        format_func=_titled,
         key=f"{key} file",
         placeholder="choose one" if listed else "no files in scenarios",
     )
-    upload = st.file_uploader("Or your own", type=list(KINDS), key=f"{key} upload")
+    upload = st.file_uploader(f"Or your own {key}", type=list(kinds), key=f"{key} upload")
     return Chosen(path, upload)
 
 
-def beside(scenarios: Path) -> list[Path]:
-    """Logs, traces and series beside the scenarios."""
+def _titled(path: Path) -> str:
+    """The name of a file; those that come with the package are examples."""
+    return f"{path.name} (example)" if path.parent.name == EXAMPLES else path.name
+
+
+def renamed(example: str, key: str) -> Words:
+    """Columns of the file whose names are not those that the command knows, as its words."""
+    text = st.text_input("Columns of other names", placeholder=example, key=f"{key} columns")
+    return [f"--map={pair.strip()}" for pair in text.split(",") if pair.strip()]
+
+
+def on_page(message: str) -> str:
+    """A message of the command line, with the field of the page in the place of its option."""
+    return re.sub(r"(pass |did you mean )?--map ((\w+)=(\w+))(\?)?", r"write \2 under Columns of other names", message)
+
+
+def beside(scenarios: Path, example: str = "") -> list[Path]:
+    """Logs, traces and series beside the scenarios, and one of the examples that come with the package."""
     folders = (scenarios, scenarios / "traces")
     found = [
         path
@@ -87,7 +106,8 @@ def beside(scenarios: Path) -> list[Path]:
         for kind in ("*.csv", "*.csv.gz", "*.parquet", "*.txt")
         for path in sorted(folder.glob(kind))
     ]
-    return [path for path in found if not path.name.startswith(".")]
+    shown = scenarios / EXAMPLES / example
+    return [path for path in (*found, *([shown] if shown.is_file() else ())) if not path.name.startswith(".")]
 
 
 def finished(results: Path) -> list[Path]:

@@ -1,6 +1,8 @@
 """The page of a log: upload one, see what is in it, get a scenario whose plans serve it."""
 
 import re
+from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +14,10 @@ from simcost.catalog import load_catalog
 from simcost.errors import SimcostError
 from simcost.present.format import count
 from simcost.studies.traces import view
+from simcost.tables.json_objects import one_row
 from simcost.trace.requests.formats import FORMATS
+from simcost.trace.requests.likely_columns import LogHead, likely_columns, read_head
+from simcost.trace.requests.readers import Notation
 from views import background, drafts, runs
 from views.files import Chosen
 from views.result import body
@@ -21,6 +26,11 @@ from views.text import plain
 WORK = "log"
 KINDS = ("csv", "gz", "jsonl", "parquet")
 COLUMNS = {"arrival": "Arrival", "prompt_tokens": "Prompt tokens", "output_tokens": "Output tokens"}
+NESTED = frozenset(name for name, form in FORMATS.items() if form.rows is not one_row)
+"""Formats whose fields stand inside others: they say where."""
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+HEAD_BYTES = 4_000_000
+"""Of a text, in which its first rows surely are."""
 
 
 def show(scenarios: Path, plans: Any) -> None:
@@ -31,37 +41,118 @@ def show(scenarios: Path, plans: Any) -> None:
         plans: the page that compares plans.
     """
     st.title("Your own log")
-    st.caption("A log of requests with their token counts, as a gateway or an inference engine writes it.")
+    st.caption(
+        "A log of requests as a gateway or an inference engine writes it: for each request when it arrived, its prompt "
+        "tokens and its output tokens."
+    )
     ended = background.taken(WORK)
     with st.sidebar:
         upload = st.file_uploader("Log of requests", type=list(KINDS), key="own log")
         guess = _format_of(upload.name) if upload else "csv"
         formats = sorted(FORMATS)
         fmt = st.selectbox("Format", formats, index=formats.index(guess), key=f"format of {guess}")
-        with st.expander("Columns with names of your own"):
-            named = {name: st.text_input(label, key=f"column {name}") for name, label in COLUMNS.items()}
+        head = _head(upload, fmt)
+        mapping = _columns(upload, fmt, head)
+        notation = _notation()
         skip = st.checkbox("Leave rows out that cannot be read")
         busy = WORK in background.works()
         pressed = st.button("Read", type="primary", width="stretch", disabled=busy or upload is None)
     if pressed and upload is not None:
-        mapping = {name: column.strip() for name, column in named.items() if column.strip()}
-        chosen = Chosen(None, upload)
+        chosen, on_error = Chosen(None, upload), "skip" if skip else "stop"
         st.session_state.pop("log", None)
         background.start(
-            WORK,
-            lambda tell: _read(chosen, fmt, mapping, "skip" if skip else "stop", scenarios, tell),
-            runs.one_at_a_time(),
+            WORK, partial(_read, chosen, fmt, mapping, notation, on_error, scenarios), runs.one_at_a_time()
         )
     if ended is not None:
         st.session_state["log"] = ended.result
         for line in ended.error.splitlines():
-            st.error(plain(line))
+            st.error(plain(on_page(line)))
     if WORK in background.works():
         background.watch(WORK)
     elif st.session_state.get("log"):
         _found(st.session_state["log"], scenarios, plans)
+    elif head is not None and head.rows:
+        _preview(head, None if fmt in NESTED else mapping)
     elif ended is None:
-        st.info("Upload a log and press Read. Nothing leaves this machine.")
+        st.info("Upload a log on the left; its columns are found, or you choose them. Nothing leaves this machine.")
+
+
+def on_page(message: str) -> str:
+    """A message of the command line with the widgets of this page in the place of its options."""
+    names = {
+        r"(pass|did you mean) '?--map '?(\w+)=[^;?]*\??": "choose it under Columns",
+        r"with --on-error skip": "by the checkbox",
+        r"--(time-format)": "Time format",
+        r"--delimiter": "Delimiter",
+        r"--decimal": "Decimal mark",
+        r"--thousands": "Thousands mark",
+    }
+    for option, widget in names.items():
+        message = re.sub(option, widget, message)
+    return message
+
+
+def _head(upload: Any, fmt: str) -> LogHead | None:
+    """The first rows of an upload; None where they cannot be read, which *Read* explains."""
+    if upload is None:
+        return None
+    key, kept = (upload.file_id, fmt), st.session_state.get("log head")
+    if kept is None or kept[0] != key:
+        with TemporaryDirectory() as folder:
+            content = upload.getvalue()
+            begun = Chosen(None, upload).on_disk(Path(folder)) if content[:4] == b"PAR1" else Path(folder, "log")
+            if content[:4] != b"PAR1":
+                begun.write_bytes(content[:HEAD_BYTES])
+            try:
+                kept = key, read_head(begun, FORMATS[fmt])
+            except SimcostError:
+                kept = key, None
+        st.session_state["log head"] = kept
+    found: LogHead | None = kept[1]
+    return found
+
+
+def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
+    """Ours -> the log's, as chosen among its columns; the probable ones are preselected."""
+    if head is None or not head.names or fmt in NESTED:
+        return {}
+    likely = likely_columns(FORMATS[fmt], head.names)
+    st.caption("Columns")
+    chosen = {
+        ours: st.selectbox(
+            label,
+            head.names,
+            index=head.names.index(likely[ours]) if ours in likely else None,
+            placeholder="choose a column",
+            key=f"{ours} of {upload.file_id} {fmt}",
+        )
+        for ours, label in COLUMNS.items()
+    }
+    return {ours: theirs for ours, theirs in chosen.items() if theirs}
+
+
+def _notation() -> Notation:
+    """How cells are written, where that is not certain."""
+    with st.expander("How cells are written"):
+        mark = st.selectbox("Delimiter", DELIMITERS, index=None, placeholder="found in the header")
+        said = {
+            "delimiter": DELIMITERS[mark] if mark else "",
+            "decimal": st.text_input("Decimal mark", placeholder="."),
+            "thousands": st.text_input("Thousands mark", placeholder="none"),
+            "time_format": st.text_input("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M:%S"),
+        }
+    return Notation(**{name: text for name, text in said.items() if text})  # type: ignore[arg-type]
+
+
+def _preview(head: LogHead, mapping: Mapping[str, str] | None) -> None:
+    """What is to be done next, and the first rows as they are; a mapping of None is not asked for."""
+    lacking = [label for ours, label in COLUMNS.items() if mapping is not None and ours not in mapping]
+    if lacking:
+        st.warning(f"Choose on the left the column of: {', '.join(lacking)}. Then press Read.")
+    else:
+        st.info("Press Read." if mapping is None else "Check the columns on the left, then press Read.")
+    st.subheader("First rows")
+    st.dataframe([dict(zip(head.names, row, strict=False)) for row in head.rows], hide_index=True)
 
 
 def _format_of(name: str) -> str:
@@ -70,7 +161,13 @@ def _format_of(name: str) -> str:
 
 
 def _read(
-    chosen: Chosen, fmt: Any, mapping: dict[str, str], on_error: Any, scenarios: Path, tell: background.Progress
+    chosen: Chosen,
+    fmt: Any,
+    mapping: dict[str, str],
+    notation: Notation,
+    on_error: Any,
+    scenarios: Path,
+    tell: background.Progress,
 ) -> dict[str, Any]:
     """Import the log as a trace of the scenarios, and describe it."""
     from simcost.trace.requests.describe import describe_trace
@@ -90,6 +187,7 @@ def _read(
                 out,
                 mapping=mapping,
                 on_error=on_error,
+                notation=notation,
                 progress=lambda rows: tell(0.5, f"{count(rows)} rows read"),
             )
             seen = describe_trace(out)

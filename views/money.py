@@ -5,17 +5,32 @@ from pathlib import Path
 import streamlit as st
 
 from views.ask import Question
-from views.files import Words, Written, beside, choose, finished
+from views.files import Words, Written, beside, choose, finished, renamed
 
 _PLAN = """\
-commitments:                # the discount is an assumption: put your quote in its place
-  - {kind: savings-plan, name: base, commitment: $20/h, discount: 28 %}
+# the discount is assumed:
+# write your quote instead
+commitments:
+  - kind: savings-plan
+    name: base
+    commitment: $1/h
+    discount: 28 %
 """
 _OPTIONS = """\
-commitments:                # the discounts are assumptions: put your quotes in their place
-  - {kind: savings-plan, name: one year, commitment: $300/h, discount: 28 %}
-  - {kind: savings-plan, name: three years, commitment: $300/h, discount: 45 %, years: 3}
+# discounts are assumed:
+# write your quotes instead
+commitments:
+  - kind: savings-plan
+    name: one year
+    commitment: $300/h
+    discount: 28 %
+  - kind: savings-plan
+    name: three years
+    commitment: $300/h
+    discount: 45 %
+    years: 3
 """
+_RISK = "0: the lowest expected cost. 1: the lowest cost in the worst futures, one in twenty. Between: both, weighted."
 
 
 def bill(scenarios: Path, results: Path) -> Words:
@@ -24,7 +39,8 @@ def bill(scenarios: Path, results: Path) -> Words:
         "bill",
         choose("Usage, or a finished result", [*beside(scenarios), *finished(results)], "usage"),
     ]
-    plan = st.text_area("Purchasing plan", _PLAN, height=140, max_chars=50_000)
+    words += renamed("sku=instance, quantity=count", "usage")
+    plan = st.text_area("Purchasing plan", _PLAN, height=200, max_chars=50_000)
     words += ["--plan", Written(text="purchasing: on demand\n", title="on-demand.yaml")]
     return [*words, "--plan", Written(text=plan, title="plan.yaml")]
 
@@ -32,11 +48,22 @@ def bill(scenarios: Path, results: Path) -> Words:
 def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
     """`simcost commit`."""
     words: Words = ["commit", choose("Usage", beside(scenarios), "history")]
-    options = st.text_area("What may be bought, each up to its amount", _OPTIONS, height=160, max_chars=50_000)
+    words += renamed("sku=instance, quantity=count", "history")
+    options = st.text_area("What may be bought, each up to its amount", _OPTIONS, height=310, max_chars=50_000)
     words += ["--options", Written(text=options, title="options.yaml")]
-    words += ["--risk", str(st.slider("Weight of the worst futures", 0.0, 1.0, 0.0, 0.1))]
+    words += ["--risk", str(st.slider("Weight of the worst futures", 0.0, 1.0, 0.0, 0.1, help=_RISK))]
     budget = st.text_input("Most to commit", placeholder="e.g. $100/h").strip()
     return [*words, f"--budget={budget}"] if budget else words
 
 
-QUESTIONS: dict[str, Question] = {"What would it cost?": bill, "What should we commit to?": commit}
+QUESTIONS: dict[str, Question] = {
+    "What would it cost?": Question(
+        ask=bill,
+        needs="Usage: a row for each hour and instance type with `sku`, `hour` and `quantity`, or a finished result. "
+        "It is priced on demand, and under the purchasing plan on the left.",
+    ),
+    "What should we commit to?": Question(
+        ask=commit,
+        needs="The usage of some weeks: a row for each hour and instance type with `sku`, `hour` and `quantity`.",
+    ),
+}

@@ -44,6 +44,13 @@ TABS: Mapping[str, tuple[str, ...]] = {
     "Assumptions": ("Assumptions", "Quality"),
 }
 """By tab, how the titles of its parts begin; all others belong to the first."""
+TAKEN_ALONG = {
+    "scenario.yaml": "The scenario as it was run",
+    "result.json": "All figures, for other programs",
+    "report.html": "All tables and charts of this result on one page",
+    "review.html": "The decision on one page, to read, print and sign: what to take, what it costs, its risks",
+}
+"""Files of a result, and what each is for."""
 OLDER = "The result {} was written by another version of simcost and cannot be shown; run its scenario again."
 SIDE_BY_SIDE = ("Where the money went", "Cost against service level")
 
@@ -163,10 +170,17 @@ def _part(part: Part, width_px: int = 900) -> None:
         st.subheader(plain(part.title))
     if part.rows:
         table(part.rows)
-    if part.said:
+    if part.rows and len(part.said) == 1:
+        st.caption(footnote(part.said[0]))
+    elif part.said:
         st.html(bullets(part.said))
     if part.chart:
         draw(part.chart(), part.title, width_px)
+
+
+def footnote(text: str) -> str:
+    """The one note of a table as Markdown."""
+    return plain(text).replace("\\`", "`")
 
 
 def offer(folder: Path, name: str, scenario: str) -> None:
@@ -175,10 +189,21 @@ def offer(folder: Path, name: str, scenario: str) -> None:
         "scenario.yaml": (scenario, "application/yaml"),
         "result.json": ((folder / "result.json").read_bytes, "application/json"),
         "report.html": (partial(_report, folder), "text/html"),
+        "review.html": (partial(_review, folder), "text/html"),
     }
     with st.container(horizontal=True):
         for file, (content, kind) in files.items():
-            st.download_button(f"Download {file}", content, f"{name}-{file}", kind, on_click="ignore")
+            st.download_button(
+                f"Download {file}", content, f"{name}-{file}", kind, on_click="ignore", help=TAKEN_ALONG[file]
+            )
+
+
+def _review(folder: Path) -> bytes:
+    from simcost.cli.report import read_run
+    from simcost.studies.review.command import composed
+    from simcost.studies.review.page import page
+
+    return page(*composed(folder, read_run)).encode()
 
 
 def _report(folder: Path) -> bytes:

@@ -7,10 +7,13 @@ import streamlit as st
 from simcost.present.format import in_full
 from simcost.present.parts import Table
 from simcost.units import Formatted
+from views.text import plain
 
 NONE = "\N{EN DASH}"
 LONG, MOST_PX = 40, 640
 """Characters of a text that would be cut in a column of the usual width, and the widest column."""
+SENTENCE, MOST_ROWS = 90, 40
+"""Characters of a text that no column can show on one line, and rows of a table whose lines break."""
 
 
 def table(rows: Table, **options: Any) -> Any:
@@ -22,6 +25,12 @@ def table(rows: Table, **options: Any) -> Any:
     """
     import pandas as pd
 
+    if (
+        "selection" not in options
+        and len(rows) <= MOST_ROWS
+        and any(_longest(rows, name) > SENTENCE for name in rows[0])
+    ):
+        return st.table([{name: _marked(cell) for name, cell in row.items()} for row in rows], hide_index=True)
     numbers = [name for name in rows[0] if _is_numeric([row[name] for row in rows])]
     frame = pd.DataFrame(
         {name: [_value(row[name]) if name in numbers else in_full(row[name]) for row in rows] for name in rows[0]}
@@ -37,6 +46,11 @@ def table(rows: Table, **options: Any) -> Any:
     if selection:
         options |= {"on_select": "rerun", "selection_mode": selection}
     return st.dataframe(style, hide_index=True, placeholder=NONE, **options)
+
+
+def _marked(cell: str) -> str:
+    """A cell as Markdown, of which it has code alone."""
+    return "`".join(plain(part) if i % 2 == 0 else part for i, part in enumerate(in_full(cell).split("`")))
 
 
 def _longest(rows: Table, name: str) -> int:

@@ -9,7 +9,7 @@ from simcost.catalog import load_catalog
 from simcost.plan.scheduling import Scheduler
 from simcost.studies.training_cost.inputs import OPTIONS
 from views.ask import Question
-from views.files import Words, beside, choose, finished
+from views.files import Words, beside, choose, finished, renamed
 
 SPOT = ("greedy", "uniform-progress", "up-plain", "spot-only")
 
@@ -76,7 +76,8 @@ def _method(models: list[str]) -> Words:
 
 def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
     """`simcost train size`."""
-    words: Words = ["train", "size", choose("Job log", beside(scenarios), "jobs")]
+    words: Words = ["train", "size", choose("Job log", beside(scenarios, "jobs.csv.gz"), "job log")]
+    words += renamed("num_gpus=gpus, duration_s=elapsed", "job log")
     kinds = [policy().kind for policy in get_args(Scheduler)]
     policies = st.multiselect("Policies", kinds, ["fifo-skip", "easy-backfill"])
     words += [f"--policy={policy}" for policy in policies]
@@ -90,7 +91,7 @@ def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the ot
         }
     )
     with st.expander("Spot beside reserved GPUs"):
-        zone = choose("Availability of spot", [], "zone")
+        zone = choose("Availability of spot", [], "spot zone")
         more = _given(
             {
                 "--trace": st.text_input("Trace of the file", key="zone trace"),
@@ -105,7 +106,7 @@ def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the oth
     words: Words = [
         "train",
         "spot",
-        choose("Availability or prices of spot", beside(scenarios), "availability"),
+        choose("Availability or prices of spot", beside(scenarios, "spot.csv"), "availability"),
     ]
     words += _given(
         {
@@ -129,7 +130,7 @@ def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the oth
 
 def waste(scenarios: Path, results: Path) -> Words:
     """`simcost waste`."""
-    listed = [*beside(scenarios), *finished(results)]
+    listed = [*beside(scenarios, "jobs.csv.gz"), *finished(results)]
     file = choose("Utilisation, job log or result", listed, "utilisation")
     simulated = file.upload is None and file.path is not None and file.path.is_dir()
     words: Words = ["waste", file]
@@ -146,6 +147,7 @@ def waste(scenarios: Path, results: Path) -> Words:
             "--timezone": st.text_input("Time zone", "UTC"),
         }
     )
+    words += renamed("duty=gpu_util", "utilisation")
     gpus = st.text_input("GPUs, of a job log", placeholder="64, or long=48, short=16")
     return words + [f"--gpus={part.strip()}" for part in gpus.split(",") if part.strip()]
 
@@ -156,8 +158,21 @@ def _given(options: dict[str, str | None]) -> Words:
 
 
 QUESTIONS: dict[str, Question] = {
-    "What does this run cost?": run_cost,
-    "How many GPUs does our queue need?": queue,
-    "Should this run use spot?": spot,
-    "Where do our GPU-hours go?": waste,
+    "What does this run cost?": Question(
+        ask=run_cost, needs="Time and cost of one training run, with a low and a high end. Fill in what you know."
+    ),
+    "How many GPUs does our queue need?": Question(
+        ask=queue,
+        needs="A job log: for each job `submit_time`, `duration_s` and `num_gpus`, as schedulers such as Slurm log it.",
+    ),
+    "Should this run use spot?": Question(
+        ask=spot,
+        needs="Availability of spot nodes over time (`timestamp`, `available`), or their prices (`timestamp`, "
+        "`price_usd_h`).",
+    ),
+    "Where do our GPU-hours go?": Question(
+        ask=waste,
+        needs="Utilisation of GPUs over time as DCGM exports it (`timestamp`, `gpu`, `DCGM_FI_DEV_GPU_UTIL`), a job "
+        "log (`submit_time`, `duration_s`, `num_gpus`) with the number of GPUs, or a finished result.",
+    ),
 }

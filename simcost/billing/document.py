@@ -11,7 +11,7 @@ from simcost.billing.bill import Bill, Charge
 from simcost.billing.books import coverage
 from simcost.billing.commitment.bound import CommitmentUse
 from simcost.billing.price_list import price_list
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, difference_usd, format_share, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, difference_usd, format_seconds, format_share, format_usd
 
 Document = dict[str, Any]
 COSTS = ("list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd")
@@ -175,7 +175,8 @@ def side_by_side(documents: Sequence[Document]) -> Document:
     """Several plans over one usage, and the saving of the cheapest against the first."""
     first, best = documents[0], min(documents, key=lambda one: one["effective_usd"])
     saved = difference_usd(first["effective_usd"], best["effective_usd"])
-    verdict = f"{best['plan']} is the cheapest of {len(documents)} plans: {format_usd(best['effective_usd'])}"
+    cost = f"{format_usd(best['effective_usd'])} over {format_seconds(best['hours'] * SECONDS_PER_HOUR)}"
+    verdict = f"{best['plan']} is the cheapest of {len(documents)} plans: {cost}"
     if best is not first and first["effective_usd"]:
         share = format_share(saved / first["effective_usd"])
         verdict += f", {format_usd(saved)} ({share}) less than {first['plan']}"

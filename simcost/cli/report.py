@@ -10,10 +10,11 @@ from simcost.studies.review import command
 
 def add(verbs: Any) -> None:
     """The verb `report`."""
-    command.add(verbs, _read)
+    command.add(verbs, read_run)
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any], Sequence[Part]]:
+def read_run(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any], Sequence[Part]]:
+    """Document, tables and parts of a results folder. Raises InputError where it holds no finished result."""
     from simcost.studies.plans import sections
 
     document, shown = sections.read(folder)

@@ -65,3 +65,24 @@ def test_any_log_gives_messages_and_leaves_nothing(page: AppTest, home: Path, co
     assert not page.exception
     assert all("/" not in one.value.replace("and/or", "") for one in page.error)
     assert list((home / "scenarios" / "traces").iterdir()) == []
+
+
+def test_columns_of_other_names_are_preselected_and_shown(page: AppTest, home: Path) -> None:
+    odd = LOG.replace("arrival,prompt_tokens,output_tokens", "Request Time,Tokens In,Tokens Out")
+    page.file_uploader[0].set_value(("odd.csv", odd.encode(), "text/csv")).run()
+    chosen = {one.label: one.value for one in page.selectbox}
+    assert chosen["Arrival"] == "Request Time"
+    assert chosen["Prompt tokens"] == "Tokens In"
+    assert chosen["Output tokens"] == "Tokens Out"
+    assert list(page.dataframe[0].value.columns) == ["Request Time", "Tokens In", "Tokens Out"]
+    settle(button(page, "Read").click().run())
+    assert not page.error
+    assert [one.value for one in page.header] == ["Compare plans for it"]
+
+
+def test_a_column_that_is_not_found_is_asked_for_in_words_of_the_page(page: AppTest) -> None:
+    page.file_uploader[0].set_value(("odd.csv", b"time,in,x\n1,2,3\n", "text/csv")).run()
+    assert "Prompt tokens, Output tokens" in page.warning[0].value
+    settle(button(page, "Read").click().run())
+    assert "choose it under Columns" in page.error[0].value
+    assert "--map" not in page.error[0].value

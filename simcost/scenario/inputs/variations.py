@@ -69,13 +69,15 @@ def variations(loaded: LoadedScenario, otherwise: Sequence[Dimension] = ()) -> S
 
     Args:
         loaded: the scenario; its `vary` has the dimensions.
-        otherwise: dimensions of a scenario without `vary`.
+        otherwise: dimensions of a scenario without `vary`; they decide the hardware, so that names are made of
+            them alone.
 
     Raises:
         FaultsError: a dimension that cannot be read, or alternatives that no combination can have.
         InputError: too many combinations.
     """
-    dimensions = _written(loaded) or [[_Alternative(_node(one), _label(one)) for one in dim] for dim in otherwise]
+    written = _written(loaded)
+    dimensions = written or [[_Alternative(_node(one), _label(one)) for one in dim] for dim in otherwise]
     plans = items(loaded.root.get("plans"))
     space = Space(combinations=len(plans) * prod(map(len, dimensions)))
     if space.combinations > MOST:
@@ -83,7 +85,7 @@ def variations(loaded: LoadedScenario, otherwise: Sequence[Dimension] = ()) -> S
             f"{loaded.path}: vary has {space.combinations:,} combinations, more than {MOST:,}; take fewer or coarser "
             "values"
         )
-    _Builder(loaded, dimensions).fill(space, plans)
+    _Builder(loaded, dimensions, named=bool(written)).fill(space, plans)
     return space
 
 
@@ -132,8 +134,8 @@ class PlanNames:
         self._names = Counter[str]()
 
     def name(self, base: str, labels: Iterable[str]) -> str:
-        """A name that no combination has yet."""
-        name = ", ".join(dict.fromkeys([base, *filter(None, labels)]))
+        """A name that no combination has yet; an empty base is left out."""
+        name = ", ".join(dict.fromkeys(filter(None, [base, *labels])))
         self._names[name] += 1
         return name if self._names[name] == 1 else f"{name} #{self._names[name]}"
 
@@ -146,8 +148,10 @@ def not_a_plan(faults: Sequence[Fault]) -> str:
 class _Builder:
     """Combinations of dimensions over the plans of a scenario."""
 
-    def __init__(self, loaded: LoadedScenario, dimensions: Sequence[Sequence[_Alternative]]) -> None:
-        self._checks, self._dimensions = PlanChecks(loaded), dimensions
+    def __init__(
+        self, loaded: LoadedScenario, dimensions: Sequence[Sequence[_Alternative]], *, named: bool = True
+    ) -> None:
+        self._checks, self._dimensions, self._named = PlanChecks(loaded), dimensions, named
         self._names = PlanNames()
         self._sound: set[tuple[int, int]] = set()
         self._wrong: dict[tuple[int, int], list[Fault]] = {}
@@ -179,7 +183,8 @@ class _Builder:
         if reason := self._checks.contradiction(node, plan):
             space.excluded[reason] += 1
             return
-        name = self._names.name(plan.name, [one.label for one in chosen])
+        labels = [one.label for one in chosen]
+        name = self._names.name(plan.name if self._named or not any(labels) else "", labels)
         space.variations.append(Variation(plan=replace(plan, name=name), node=_renamed(node, name)))
 
 

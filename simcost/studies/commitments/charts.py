@@ -16,6 +16,7 @@ def curves(advice: CommitmentAdvice) -> Any:
     import altair as alt
 
     names = list(advice.curves)[:_SHOWN]
+    most = _last_of_interest(advice)
     rows = [
         {
             "name": name,
@@ -26,6 +27,7 @@ def curves(advice: CommitmentAdvice) -> Any:
         }
         for name in names
         for point in advice.curves[name]
+        if point.committed_usd_per_h <= most
     ]
     bought = {one.name: one.committed_usd_per_h for one in advice.recommended if one.committed_usd_per_h}
     mix = [
@@ -38,3 +40,18 @@ def curves(advice: CommitmentAdvice) -> Any:
     y = {"title": "USD per month", "scale": alt.Scale(zero=False), "axis": alt.Axis(format="~s")}
     chart = band_and_line(rows, x=x, y=y, points=False, over=mix)
     return finish(chart, "Cost against commitment", "Each option alone; bands: nine of ten futures; dashed: in the mix")
+
+
+def _last_of_interest(advice: CommitmentAdvice) -> float:
+    """Commitment (USD per hour) up to which curves are drawn: a third beyond those that pay. What lies further costs
+    ever more, and would leave no room for the valley.
+    """
+    paying = [
+        point.committed_usd_per_h
+        for points in advice.curves.values()
+        for point in points
+        if point.usd_per_month <= points[0].usd_per_month
+    ]
+    bought = [one.committed_usd_per_h for one in advice.recommended]
+    step = max(points[1].committed_usd_per_h for points in advice.curves.values() if len(points) > 1)
+    return max(4 / 3 * max(paying + bought), 4 * step)

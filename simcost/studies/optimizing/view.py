@@ -67,7 +67,7 @@ def frontier(document: Document) -> Table:
             "plan": shortened(one["name"], _NAME),
             "$ per month": usd(one["usd_per_month"]),
             "attainment": share(one["attainment"]),
-            "SLO": "met" if one["met"] else "missed",
+            "SLO": charts.service_level(one),
         }
         for one in document["frontier"]
     ]

@@ -40,7 +40,7 @@ def _report(arguments: Arguments) -> None:
     from simcost.studies.review.result import written
 
     suffix, browser = _format(arguments.output)
-    found, laid_out = _composed(arguments)
+    found, laid_out = composed(arguments.folder, arguments.read_run, author=arguments.author, title=arguments.heading)
     if suffix == ".md":
         from simcost.studies.review.summary import markdown
 
@@ -57,20 +57,19 @@ def _report(arguments: Arguments) -> None:
     show(arguments, written(found, os.path.relpath(arguments.output)), "review.view")
 
 
-def _composed(arguments: Arguments) -> tuple[Review, list[Section]]:
+def composed(folder: Path, read_run: ReadRun, *, author: str = "", title: str = "") -> tuple[Review, list[Section]]:
     """The review and its sections. Raises InputError where the folder holds no finished result."""
     from simcost.studies.review.study import review
     from simcost.studies.review.view import sections
 
     try:
-        document, tables, run = arguments.read_run(arguments.folder)
+        document, tables, run = read_run(folder)
         date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        found = review(arguments.folder, document, tables, date=date, author=arguments.author, title=arguments.heading)
+        found = review(folder, document, tables, date=date, author=author, title=title)
         return found, sections(found, run)
     except (LookupError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{arguments.folder}: is not a result that this version of simcost has written ({error!r}); run the "
-            "scenario again"
+            f"{folder}: is not a result that this version of simcost has written ({error!r}); run the scenario again"
         ) from error
 
 

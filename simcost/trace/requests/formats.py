@@ -139,7 +139,7 @@ FORMATS: Mapping[str, LogFormat] = {
     ),
 }
 
-_ALSO_CALLED = {
+ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
     "arrival": (
         "arrival_ns",
         "arrival_us",
@@ -174,6 +174,7 @@ _ALSO_CALLED = {
         "num_decode_tokens",
     ),
 }
+"""Names of the needed columns that are in use elsewhere, in lower case."""
 
 
 def find_format(name: str) -> LogFormat:
@@ -195,7 +196,7 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
     Raises:
         TraceError: columns that are unknown, missing or there twice, all of them, with suggestions.
     """
-    wanted = {ours: theirs for ours, theirs in _by_name(present).items() if ours not in form.columns}
+    wanted = {ours: theirs for ours, theirs in columns_by_name(present).items() if ours not in form.columns}
     wanted |= {
         ours: next((name for name in names if name in present), names[0]) for ours, names in form.columns.items()
     }
@@ -231,7 +232,7 @@ def find_rules(form: LogFormat, mapping: Mapping[str, str]) -> dict[str, Failure
     }
 
 
-def _by_name(present: Sequence[str]) -> dict[str, str]:
+def columns_by_name(present: Sequence[str]) -> dict[str, str]:
     """Columns that carry our own names; arrivals also `arrival_` and a unit, and the one nested field `model`."""
     found = {ours: ours for ours in OURS if ours in present}
     models = [name for name in present if name.endswith(".model")]
@@ -246,7 +247,7 @@ def _by_name(present: Sequence[str]) -> dict[str, str]:
 def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     """Message about a needed column that is not there."""
     lower = {name.lower(): name for name in present}
-    likely = next((lower[name] for name in _ALSO_CALLED[ours] if name in lower), None)
+    likely = next((lower[name] for name in ALSO_CALLED[ours] if name in lower), None)
     if likely is None:
         hint = did_you_mean(theirs or ours, present) or f"; pass --map {ours}=COLUMN"
     else:

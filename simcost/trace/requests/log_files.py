@@ -53,8 +53,8 @@ def open_log(path: Path, form: LogFormat, find: Find, *, delimiter: str | None) 
         TraceError: missing, empty, damaged, without the columns needed, or of a delimiter that is not certain.
     """
     with reading(path, form.container or "csv", "request log"):
-        container = form.container or _container(path)
-        mark = delimiter or _delimiter(path) if container == "csv" else ","
+        container = form.container or container_of(path)
+        mark = delimiter or delimiter_of(path) if container == "csv" else ","
     if container == "jsonl":
         with reading(path, container, "request log"):
             yield from read_objects(path, find, form.rows)
@@ -62,7 +62,7 @@ def open_log(path: Path, form: LogFormat, find: Find, *, delimiter: str | None) 
         yield from open_chunks(path, container, find, nested=True, delimiter=mark)
 
 
-def _container(path: Path) -> Literal["csv", "jsonl", "parquet"]:
+def container_of(path: Path) -> Literal["csv", "jsonl", "parquet"]:
     """JSON, Parquet or CSV, by the first bytes."""
     with open_stream(path) as stream:
         head = stream.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -71,7 +71,7 @@ def _container(path: Path) -> Literal["csv", "jsonl", "parquet"]:
     return "jsonl" if head[:1] in (b"{", b"[") else "csv"
 
 
-def _delimiter(path: Path) -> str:
+def delimiter_of(path: Path) -> str:
     """The one delimiter in the header of a CSV file. Raises TraceError where there are several."""
     with open_stream(path) as stream:
         head = stream.read(_HEAD_BYTES).decode("utf-8-sig", "replace")

@@ -1,0 +1,63 @@
+"""Columns that are probably the needed ones, and the first rows of logs."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from simcost.errors import TraceError
+from simcost.trace.requests.formats import FORMATS, NEEDED
+from simcost.trace.requests.likely_columns import likely_columns, read_head
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        (["arrival", "prompt_tokens", "output_tokens"], ["arrival", "prompt_tokens", "output_tokens"]),
+        (["arrival_ms", "output_tokens", "prompt_tokens"], ["arrival_ms", "prompt_tokens", "output_tokens"]),
+        (["TIMESTAMP", "ContextTokens", "GeneratedTokens"], ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]),
+        (["id", "Request Time", "Tokens In", "Tokens Out"], ["Request Time", "Tokens In", "Tokens Out"]),
+        (["end_time", "startTime", "inTok", "total_tokens", "outTok"], ["startTime", "inTok", "outTok"]),
+        (["finished_at", "received", "prompt len", "answer len"], ["received", "prompt len", "answer len"]),
+        (["time", "tokens"], ["time", None, None]),
+        (["a", "b"], [None, None, None]),
+        ([], [None, None, None]),
+    ],
+)
+def test_columns_are_found_by_the_words_of_their_names(present: list[str], expected: list[str | None]) -> None:
+    found = likely_columns(FORMATS["csv"], present)
+    assert [found.get(ours) for ours in NEEDED] == expected
+    assert len(set(found.values())) == len(found)
+
+
+def test_columns_of_a_format_go_first() -> None:
+    names = ["Timestamp", "Session ID", "Model", "Request tokens", "Response tokens", "input_tokens"]
+    assert likely_columns(FORMATS["burstgpt"], names)["prompt_tokens"] == "Request tokens"
+
+
+@pytest.mark.parametrize("kind", ["csv", "semicolons", "gz", "jsonl", "parquet"])
+def test_the_first_rows_are_read_whatever_the_file(tmp_path: Path, kind: str) -> None:
+    rows = [{"when": f"2026-01-0{i + 1}T00:00:00Z", "in": i, "out": 2 * i} for i in range(9)]
+    mark = ";" if kind == "semicolons" else ","
+    text = "\n".join([mark.join(rows[0]), *(mark.join(map(str, row.values())) for row in rows)])
+    file = tmp_path / "log"
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    elif kind == "gz":
+        file.write_bytes(gzip.compress(text.encode()))
+    else:
+        file.write_text("\n".join(map(json.dumps, rows)) if kind == "jsonl" else text, encoding="utf-8")
+    head = read_head(file, FORMATS[kind if kind in FORMATS else "csv"], rows=3)
+    assert list(head.names) == ["when", "in", "out"]
+    assert [list(row) for row in head.rows] == [list(map(str, row.values())) for row in rows[:3]]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1"])
+def test_what_is_no_log_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(content)
+    with pytest.raises(TraceError):
+        read_head(file, FORMATS["parquet"])
