@@ -25,7 +25,8 @@ STYLE = """<style>
 [data-testid=stCaptionContainer] { opacity: 0.8; }
 [data-testid=stFileUploaderDropzoneInstructions] span { white-space: normal; }
 .stHtml code { font-size: 0.9em; }
-textarea { font-family: monospace !important; font-size: 0.9em !important; }
+textarea { font-family: monospace !important; font-size: 0.85em !important; }
+[data-baseweb=tag] span { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stBaseButton-primary]:enabled p { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stButtonGroup] [aria-checked=true] p { color: light-dark(#31333F, #FAFAFA); }
 </style>"""

@@ -73,7 +73,7 @@ def choose(label: str, listed: Sequence[Path], key: str, kinds: Sequence[str] = 
         label,
         listed,
         index=None,
-        format_func=_titled,
+        format_func=titled,
         key=f"{key} file",
         placeholder="choose one" if listed else "no files in scenarios",
     )
@@ -81,7 +81,7 @@ def choose(label: str, listed: Sequence[Path], key: str, kinds: Sequence[str] = 
     return Chosen(path, upload)
 
 
-def _titled(path: Path) -> str:
+def titled(path: Path) -> str:
     """The name of a file; those that come with the package are examples."""
     return f"{path.name} (example)" if path.parent.name == EXAMPLES else path.name
 

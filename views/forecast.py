@@ -19,6 +19,7 @@ from simcost.present.parts import page
 from simcost.studies.forecasting import view
 from simcost.units import parse_seconds
 from views import background
+from views.files import beside, titled
 from views.result import body
 from views.text import plain
 
@@ -63,23 +64,21 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
             st.warning("This forecast is of other inputs; press Forecast for those above.")
         result(st.session_state["forecast"])
     elif finished is None:
-        st.info("Choose a series or a trace, or upload one, and press Forecast.")
+        st.info(
+            "A series (`timestamp` and a value, such as the requests of each hour) or a trace. Choose or upload it, "
+            "then press Forecast."
+        )
 
 
 def choose(scenarios: Path) -> Path | None:
     """A series or trace beside the scenarios."""
-    files = [
-        path
-        for folder in (scenarios, scenarios / "traces")
-        for kind in ("*.csv", "*.csv.gz", "*.parquet")
-        for path in sorted(folder.glob(kind))
-        if not path.name.startswith(".")
-    ]
+    files = beside(scenarios, "requests-hourly.csv")
     file: Path | None = st.selectbox(
         "Series or trace",
         files,
-        format_func=lambda path: path.name,
-        placeholder="no files in scenarios/traces",
+        index=None,
+        format_func=titled,
+        placeholder="choose one" if files else "no files in scenarios",
     )
     return file
 
@@ -95,7 +94,7 @@ def ask() -> dict[str, Any]:
         "Growth",
         get_args(GrowthMode),
         index=None,
-        placeholder="stated where events state it, else measured",
+        placeholder="measured, unless stated",
         help="From weeks ahead on: as measured on the history and damped, none, or as events state it in its place",
     )
     return {
@@ -195,5 +194,6 @@ def result(found: dict[str, Any]) -> None:
         left = len(document["series"]) - len(pictures)
         name = st.selectbox(f"Look at (the first {len(pictures)})" if left else "Look at", [name, *others])
     body(view.of_series(document, name, pictures[name]))
-    for column, (file, (content, kind)) in zip(st.columns(3), found["files"].items(), strict=True):
-        column.download_button(f"Download {file}", content, file, kind, on_click="ignore")
+    with st.container(horizontal=True):
+        for file, (content, kind) in found["files"].items():
+            st.download_button(f"Download {file}", content, file, kind, on_click="ignore")

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.catalog import load_catalog
+from simcost.catalog.processors import whole_nodes_usd_per_h
 from simcost.errors import SimcostError
 from simcost.scenario.files.edit import number_text, put, values
 from simcost.units import PER_S, USD_PER_H, Unit
@@ -46,7 +47,7 @@ class _Levers:
         """Hardware, size and price of one plan."""
         replica, scaling, buy = (plan.get(key) for key in ("replica", "scaling", "buy"))
         if isinstance(replica, dict):
-            self._accelerator(place, replica)
+            self._accelerator(place, replica, _most_replicas(scaling))
             precision = replica.get("precision", PRECISIONS[0])
             if precision in PRECISIONS:
                 path = f"{place}.replica.precision"
@@ -114,8 +115,8 @@ class _Levers:
             args=(key, edits),
         )
 
-    def _accelerator(self, place: str, replica: Mapping[str, Any]) -> None:
-        """Another accelerator comes with its cheapest offer that holds whole replicas."""
+    def _accelerator(self, place: str, replica: Mapping[str, Any], replicas: int) -> None:
+        """Another accelerator comes with the offer whose nodes hold so many replicas for the least."""
         catalog = load_catalog()
         names = [card.name for card in catalog.facts.accelerators if catalog.offers_for(card.name)]
         try:
@@ -127,7 +128,8 @@ class _Levers:
         def edits(name: str) -> Mapping[str, Any]:
             found = {f"{place}.replica.accelerator": name}
             offers = [one for one in catalog.offers_for(name) if isinstance(tp, int) and one.accelerators % tp == 0]
-            bought = {"offer": offers[0].name, "region": offers[0].region} if offers else None
+            best = min(offers, key=lambda one: whole_nodes_usd_per_h(one, replicas * tp), default=None)
+            bought = {"offer": best.name, "region": best.region} if best else None
             return found | ({f"{place}.buy": bought} if bought else {})
 
         if value in names:
@@ -149,6 +151,12 @@ class _Levers:
             on_change=self._edit,
             args=(key, _alone(path, lambda usd: None if usd is None else f"${number_text(usd)}/h")),
         )
+
+
+def _most_replicas(scaling: Any) -> int:
+    """Replicas of a fixed fleet, or the most of a scaled one; 1 where the text names none."""
+    named = [scaling.get(key) for key in ("replicas", "max")] if isinstance(scaling, dict) else []
+    return next((one for one in named if type(one) is int and one > 0), 1)
 
 
 def _parsed(unit: Unit, written: Any) -> float | None:

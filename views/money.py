@@ -8,8 +8,9 @@ from views.ask import Question
 from views.files import Words, Written, beside, choose, finished, renamed
 
 _PLAN = """\
-# the discount is assumed:
-# write your quote instead
+# assumed discount:
+# write your quote
+purchasing: savings plan
 commitments:
   - kind: savings-plan
     name: base
@@ -17,8 +18,8 @@ commitments:
     discount: 28 %
 """
 _OPTIONS = """\
-# discounts are assumed:
-# write your quotes instead
+# assumed discounts:
+# write your quotes
 commitments:
   - kind: savings-plan
     name: one year
@@ -40,15 +41,15 @@ def bill(scenarios: Path, results: Path) -> Words:
         choose("Usage, or a finished result", [*beside(scenarios), *finished(results)], "usage"),
     ]
     words += renamed("sku=instance, quantity=count", "usage")
-    plan = st.text_area("Purchasing plan", _PLAN, height=200, max_chars=50_000)
+    plan = st.text_area("Purchasing plan", _PLAN, height=230, max_chars=50_000)
     words += ["--plan", Written(text="purchasing: on demand\n", title="on-demand.yaml")]
     return [*words, "--plan", Written(text=plan, title="plan.yaml")]
 
 
 def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
     """`simcost commit`."""
-    words: Words = ["commit", choose("Usage", beside(scenarios), "history")]
-    words += renamed("sku=instance, quantity=count", "history")
+    words: Words = ["commit", choose("Usage", beside(scenarios), "weeks of usage")]
+    words += renamed("sku=instance, quantity=count", "weeks of usage")
     options = st.text_area("What may be bought, each up to its amount", _OPTIONS, height=310, max_chars=50_000)
     words += ["--options", Written(text=options, title="options.yaml")]
     words += ["--risk", str(st.slider("Weight of the worst futures", 0.0, 1.0, 0.0, 0.1, help=_RISK))]

@@ -170,8 +170,8 @@ def _part(part: Part, width_px: int = 900) -> None:
         st.subheader(plain(part.title))
     if part.rows:
         table(part.rows)
-    if part.rows and len(part.said) == 1:
-        st.caption(footnote(part.said[0]))
+    if len(part.said) == 1:
+        (st.caption if part.rows else st.markdown)(footnote(part.said[0]))
     elif part.said:
         st.html(bullets(part.said))
     if part.chart:

@@ -1,6 +1,6 @@
 """Processors in place of accelerators: instances that have none, and replicas that need none."""
 
-from math import nan
+from math import ceil, nan
 
 from simcost.catalog.facts import Accelerator, Offer
 
@@ -20,6 +20,17 @@ CPU = Accelerator(
 def parts_of(offer: Offer) -> int:
     """Parts of an instance that replicas take: its accelerators, or its vCPUs where it has none."""
     return offer.accelerators or offer.vcpus or 0
+
+
+def whole_nodes_usd_per_h(offer: Offer, parts: int) -> float:
+    """On-demand price per hour of the whole instances that hold so many accelerators.
+
+    >>> from simcost.catalog import load_catalog
+    >>> catalog = load_catalog()
+    >>> [round(whole_nodes_usd_per_h(catalog.offer(f"aws/{name}"), 1), 2) for name in ("p5.4xlarge", "p5.48xlarge")]
+    [6.88, 55.04]
+    """
+    return ceil(parts / parts_of(offer)) * offer.on_demand_usd_per_h
 
 
 def replicas_on(offer: Offer, parts: int, memory_bytes: float | None) -> int:

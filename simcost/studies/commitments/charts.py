@@ -36,8 +36,8 @@ def curves(advice: CommitmentAdvice) -> Any:
         if name in names
         for layer in rule(usd, "x", ink=OKABE_ITO[names.index(name)])
     ]
-    x = alt.X("committed:Q", title="Committed (USD per hour)", axis=alt.Axis(format="~s"))
-    y = {"title": "USD per month", "scale": alt.Scale(zero=False), "axis": alt.Axis(format="~s")}
+    x = alt.X("committed:Q", title="Committed (USD per hour)", axis=alt.Axis(format="$,~s"))
+    y = {"title": "USD per month", "scale": alt.Scale(zero=False), "axis": alt.Axis(format="$,~s")}
     chart = band_and_line(rows, x=x, y=y, points=False, over=mix)
     return finish(chart, "Cost against commitment", "Each option alone; bands: nine of ten futures; dashed: in the mix")
 

@@ -144,10 +144,13 @@ def _recommended(
 
 def _curve(asked: CommitmentRequest, option: Option) -> tuple[CurvePoint, ...]:
     """Cost of this option alone, from nothing to all of it."""
+    usd = np.array([line.contracted_usd for line in asked.demand.lines])
     levels = np.linspace(0, option.most, LEVELS + 1)
+    used = float((asked.demand.pooled @ usd).max(initial=0.0)) / option.usd_per_unit_h
+    if option.most > 2 * used > 0:  # more may be bought than was ever used: finer levels where it can pay
+        levels = np.union1d(levels, np.linspace(0, 4 / 3 * used, LEVELS + 1))
     if option.whole is not None:
         levels = np.unique(np.round(levels / option.whole)) * option.whole
-    usd = np.array([line.contracted_usd for line in asked.demand.lines])
     by_future = np.stack(
         [
             pieces(option.bound, asked.demand.lines, hours).cost(levels) + (hours @ usd).mean()

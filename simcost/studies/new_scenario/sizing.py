@@ -7,6 +7,7 @@ from math import ceil
 
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer, Precision
+from simcost.catalog.processors import whole_nodes_usd_per_h
 from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf import ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.perf.memory import gemm_rate, possible_tp
@@ -58,8 +59,8 @@ def guess_plan(catalog: Catalog, model: str, accelerator: str, provider: str, lo
         raise InputError(f"the catalog has no offer of {provider} with {device.name}, but of {known}; see --provider")
     batching = Batching()
     for tp in possible_tp(served):
-        offer = next((one for one in offers if one.accelerators % tp == 0), None)
-        if offer is None:
+        fitting = [one for one in offers if one.accelerators % tp == 0]
+        if not fitting:
             continue
         spec = ReplicaSpec(accelerator=device.name, tp=tp, precision=precision)
         try:
@@ -69,13 +70,15 @@ def guess_plan(catalog: Catalog, model: str, accelerator: str, provider: str, lo
         step = step_time(catalog, served, device, spec)
         capacity = requests_per_s(step, load, memory.kv_capacity_tokens, batching.max_num_seqs)
         if capacity > 0:
+            replicas = max(1, ceil(load.rate_per_s / (LOAD * capacity)))
+            offer = min(fitting, key=lambda one: whole_nodes_usd_per_h(one, replicas * tp))
             return GuessedPlan(
                 accelerator=device.name,
                 precision=precision,
                 tp=tp,
                 offer=offer.name,
                 region=offer.region,
-                replicas=max(1, ceil(load.rate_per_s / (LOAD * capacity))),
+                replicas=replicas,
                 usd_per_h=offer.on_demand_usd_per_h * tp / offer.accelerators,
             )
     raise InputError(f"{model} fits on no replica of {device.name} that can be bought; choose another --on")

@@ -97,7 +97,7 @@ def _parts(plan: dict[str, Any], reach: float) -> Rows:
     for part, total_usd in found.items():
         usd = total_usd * monthly
         if usd > 0:
-            label = money(usd) if usd > 0.1 * reach else ""
+            label = money(usd) if usd > 0.15 * reach else ""
             ink = "white" if part in DARK else "#222222"
             rows.append({"group": plan["name"], "part": _named(part), "value": usd, "label": label, "ink": ink})
     return rows
