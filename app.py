@@ -26,7 +26,9 @@ STYLE = """<style>
 [data-testid=stFileUploaderDropzoneInstructions] span { white-space: normal; }
 .stHtml code { font-size: 0.9em; }
 textarea { font-family: monospace !important; font-size: 0.85em !important; }
-[data-baseweb=tag] span { color: light-dark(#FFFFFF, #16181C); }
+a:focus-visible, button:focus-visible {
+  outline: 2px solid light-dark(#0072B2, #56B4E9) !important; outline-offset: 1px; }
+[data-tag] span, [data-tag] button { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stBaseButton-primary]:enabled p { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stButtonGroup] [aria-checked=true] p { color: light-dark(#31333F, #FAFAFA); }
 </style>"""

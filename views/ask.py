@@ -122,7 +122,7 @@ def answer(found: dict[str, Any], *, outdated: bool) -> None:
     st.header(plain(found["document"]["verdict"]))
     body(found["parts"])
     st.caption("The same on the command line")
-    st.code(found["command"], language="sh", wrap_lines=True)
+    st.code(found["command"], language=None, wrap_lines=True)  # coloured words are too light
     files = {
         "answer.json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),
         "answer.html": (found["html"], "text/html"),

@@ -167,6 +167,7 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, resul
         if st.query_params.get("result"):
             st.warning("The result in the address is not on this machine. Choose its scenario and run it.")
         busy = RUN in background.works()
+        st.title("Plans")
         st.info("The result appears here when the run ends." if busy else "Choose a scenario and run it.")
         _editor(draft)
         return

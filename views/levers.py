@@ -56,7 +56,8 @@ class _Levers:
                     "Precision", PRECISIONS, key=key, required=True, on_change=self._edit, args=(key, _alone(path))
                 )
         sizes = {name: scaling[name] for name in SIZES if name in scaling} if isinstance(scaling, dict) else {}
-        for column, (name, value) in zip(st.columns(max(1, len(sizes))), sizes.items(), strict=False):
+        columns = st.columns(len(sizes)) if sizes else []
+        for column, (name, value) in zip(columns, sizes.items(), strict=True):
             with column:
                 least = 0 if name in ("min", "replicas") else 1
                 self._number(f"{place}.scaling.{name}", SIZES[name], value, least=least, step=1)

@@ -151,7 +151,7 @@ def _preview(head: LogHead, mapping: Mapping[str, str] | None) -> None:
         st.warning(f"Choose on the left the column of: {', '.join(lacking)}. Then press Read.")
     else:
         st.info("Press Read." if mapping is None else "Check the columns on the left, then press Read.")
-    st.subheader("First rows")
+    st.header("First rows")
     st.dataframe([dict(zip(head.names, row, strict=False)) for row in head.rows], hide_index=True)
 
 

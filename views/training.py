@@ -77,7 +77,7 @@ def _method(models: list[str]) -> Words:
 def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
     """`simcost train size`."""
     words: Words = ["train", "size", choose("Job log", beside(scenarios, "jobs.csv.gz"), "job log")]
-    words += renamed("num_gpus=gpus, duration_s=elapsed", "job log")
+    words += renamed("num_gpus=gpus", "job log")
     kinds = [policy().kind for policy in get_args(Scheduler)]
     policies = st.multiselect("Policies", kinds, ["fifo-skip", "easy-backfill"])
     words += [f"--policy={policy}" for policy in policies]
@@ -111,16 +111,16 @@ def spot(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the oth
     words += _given(
         {
             "--trace": st.text_input("Traces of the file (* matches)"),
-            "--work": st.text_input("Work of the gang", "48h"),
+            "--work": st.text_input("Time of the run without interruptions", "48h"),
             "--deadline": st.text_input("Deadline", "60h"),
-            "--changeover": st.text_input("Changeover", "12min"),
+            "--changeover": st.text_input("Time to move to other nodes", "12min"),
             "--gang": str(st.number_input("Nodes that run together", 1, 100_000, 1)),
             "--on-demand": st.text_input("Price of a node on demand", "3.06"),
             "--spot": st.text_input("On spot (empty: that of the traces)", "0.92"),
         }
     )
     words += [f"--policy={policy}" for policy in st.multiselect("Policies", SPOT, ["greedy", "uniform-progress"])]
-    more = st.text_input("And", placeholder="time-sliced=4, mixed=2, spot-below=$1.20")
+    more = st.text_input("More policies", placeholder="mixed=2, spot-below=$1.20")
     words += [f"--policy={policy.strip()}" for policy in more.split(",") if policy.strip()]
     words += _given({"--starts": str(st.number_input("Starts on each trace", 1, 10_000, 300))})
     if st.checkbox("The traces are zones: the job may move"):

@@ -98,5 +98,14 @@ def provenance(document: Document) -> Table:
     facts = dict(document["provenance"])
     inputs = facts.pop("inputs")
     facts.pop("prices", None)  # the assumptions say them
-    rows = [{"What": name.replace("_", " "), "Value": str(value)} for name, value in facts.items()]
+    rows = [{"What": _fact_name(name), "Value": _fact(value)} for name, value in facts.items()]
     return rows + [{"What": path, "Value": f"sha256 {digest}"} for path, digest in inputs.items()]
+
+
+def _fact_name(name: str) -> str:
+    """A key in words, with its unit."""
+    return f"{name.removesuffix('_s')} (s)" if name.endswith("_s") else name.replace("_", " ")
+
+
+def _fact(value: Any) -> str:
+    return ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, Mapping) else str(value)

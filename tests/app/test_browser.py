@@ -1,107 +1,27 @@
 """The explorer in a real browser: a headless Chromium runs the tiny scenario and reads the verdict."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from support.home import APP, furnish
+from support.browsing import CHROMIUM, DRIVER, NEEDED, chromium, explorer, faults, prefer, rests, visible, wait_for
+from support.home import furnish
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-dev-shm-usage",
-    "--window-size=1300,1000",
-)
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian: chromium chromium-driver)"
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NEEDED)]
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running explorer."""
-    home = furnish(tmp_path_factory.mktemp("browser") / "home")
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(APP),
-        "--server.headless=true",
-        f"--server.port={port}",
-    ]
-    with (
-        (home / "log").open("w") as log,
-        subprocess.Popen(
-            command, cwd=APP.parent, env={**os.environ, "SIMCOST_HOME": str(home)}, stdout=log, stderr=log
-        ) as server,
-    ):
-        try:
-            wait_for(lambda: healthy(port), 20)
-            yield f"http://localhost:{port}"
-        finally:
-            server.terminate()
+    with explorer(furnish(tmp_path_factory.mktemp("browser") / "home")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A Chromium."""
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for argument in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    try:
-        yield driver
-    finally:
-        driver.quit()
-
-
-def healthy(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def wait_for(look: Any, seconds: float) -> Any:
-    """The first true answer; fails after `seconds`."""
-    end = monotonic() + seconds
-    while monotonic() < end:
-        found = look()
-        if found:
-            return found
-        sleep(0.1)
-    raise AssertionError(f"nothing after {seconds} s")
-
-
-def visible(browser: Any, path: str) -> Any:
-    return [element for element in browser.find_elements("xpath", path) if element.is_displayed()]
+    with chromium(tmp_path_factory.mktemp("profile")) as found:
+        yield found
 
 
 def test_run_and_read_the_verdict(address: str, browser: Any) -> None:
@@ -114,24 +34,21 @@ def test_run_and_read_the_verdict(address: str, browser: Any) -> None:
     wait_for(lambda: len(visible(browser, "//*[@data-testid='stMetric']")) == 3, 20)
     charts = "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']"
     wait_for(lambda: len(visible(browser, charts)) >= 2, 20)
-    assert faults(browser) == []
+    assert in_both_themes(browser) == []
     lever(browser)
     assert "Traceback" not in browser.page_source
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []
 
 
-def faults(browser: Any) -> list[str]:
-    """Faults of accessibility of the page, in both themes."""
-    script = Path(__file__).parents[1].joinpath("support", "accessibility.js").read_text(encoding="utf-8")
+def in_both_themes(browser: Any) -> list[str]:
+    """Faults of accessibility of the page."""
     found = []
     for theme in ("dark", "light"):
-        media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        browser.refresh()
+        prefer(browser, theme)
         wait_for(lambda: len(visible(browser, "//*[@data-testid='stMetric']")) == 3, 20)
-        wait_for(lambda: not visible(browser, "//*[@data-testid='stStatusWidget']"), 20)
-        found += [f"{theme}: {fault}" for fault in browser.execute_script(script)]
+        rests(browser)
+        found += [f"{theme}: {fault}" for fault in faults(browser)]
     return found
 
 

@@ -32,17 +32,29 @@ if (!document.documentElement.lang) faults.push("the page has no language");
 if (!document.title) faults.push("the page has no title");
 for (const e of every("a[href], button, input:not([type=hidden]), select, textarea, [role=button], [role=tab], [role=combobox]"))
   if (!named(e)) faults.push(`no name: ${e.outerHTML.slice(0, 160)}`);
+for (const e of every("input:not([type=hidden], [type=file]), select, textarea")) {
+  const label = [...(e.labels ?? [])].map((one) => one.innerText).join("") || e.getAttribute("aria-label");
+  if (!(label ?? "").trim() && !e.closest("[data-testid=stDataFrame]")) faults.push(`no label: ${e.outerHTML.slice(0, 160)}`);
+}
+for (const e of every("[tabindex]")) if (e.tabIndex > 0) faults.push(`order of focus is changed: ${e.outerHTML.slice(0, 160)}`);
 for (const e of every("img")) if (!e.hasAttribute("alt")) faults.push(`no alternative: ${e.outerHTML.slice(0, 160)}`);
 for (const e of every("[data-testid=stVegaLiteChart]"))
   if (!e.querySelector("[aria-label], [alt]") && !e.ariaLabel) faults.push(`no alternative: ${e.outerHTML.slice(0, 160)}`);
 for (const e of every(".stApp *")) {
   const text = [...e.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join("");
   if (!text || e.closest("[disabled], [aria-disabled=true], svg, canvas, style, script")) continue;
+  const {width, height} = e.getBoundingClientRect();
+  if (width <= 1 || height <= 1) continue; // for readers of the screen only
+  if (e.closest("[data-testid=stSliderThumbValue]")) continue; // it lies above its parent, not on it
   const style = getComputedStyle(e), size = parseFloat(style.fontSize), colour = parsed(style.color), below = ground(e);
   const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
   const found = contrast(over({rgb: colour.rgb, a: colour.a * opacity(e)}, below), below);
-  if (found < (large ? 3 : 4.5)) faults.push(`contrast ${found.toFixed(2)}: ${told(e)}`);
+  const sign = e.matches("[data-testid^=stIcon]");
+  if (found < (large || sign ? 3 : 4.5)) faults.push(`contrast ${found.toFixed(2)}: ${told(e)}`);
 }
+const ids = [...document.querySelectorAll("[id]")].filter(shown).map((e) => e.id);
+for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) !== i))) faults.push(`id appears twice: ${id}`);
+if (every("h1, h2").length === 0) faults.push("the page has no heading");
 let level = 0;
 for (const e of every("h1, h2, h3, h4, h5, h6")) {
   const now = Number(e.tagName[1]);

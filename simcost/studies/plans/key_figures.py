@@ -47,7 +47,9 @@ def _cost(document: Document, plan: Document) -> KeyFigure:
 
 def _service(document: Document, plan: Document) -> KeyFigure:
     if not serves(document):
-        return KeyFigure(label="P95 wait of jobs", value=seconds(plan["wait_s"]["p95"]))
+        target_s = plan["slo"]["targets"].get("wait_s p95")
+        note, good = ("", None) if target_s is None else (f"target {seconds(target_s)}", plan["slo"]["met"])
+        return KeyFigure(label="P95 wait of jobs", value=seconds(plan["wait_s"]["p95"]), note=note, good=good)
     met = plan["slo"]["met"]
     if service_view.has_services(document):
         return KeyFigure(label="Services that meet their SLO", value=service_view.met(plan), good=met)

@@ -45,7 +45,7 @@ summary { cursor: pointer; }
     padding: 1mm; background: none; }
 }
 """
-_SHORT = 8
+_SHORT = 12
 """Rows of a table that paper keeps together."""
 _PATH = re.compile(r' d="[^"]*"')
 _DIGITS = re.compile(r"(\.\d)\d+")

@@ -113,7 +113,8 @@ def risks(document: Document) -> Iterator[str]:
     if used is not None and used > _LARGE_BUDGET:
         yield f"{plan['name']} consumes {share(used)} of its error budget: little room for more demand."
     if slo["hours_missed"]:
-        yield f"{plan['name']} misses the SLO in {exact(round(slo['hours_missed'], 2))} hours of the run."
+        hours = round(slo["hours_missed"], 2)
+        yield f"{plan['name']} misses the SLO in {exact(hours)} hour{'' if hours == 1 else 's'} of the run."
     yield from _near(document)
     yield from _prices(plan)
 
