@@ -1,8 +1,8 @@
 """simcost: what an AI workload would cost, and the latency its users would see, on hardware you have not bought yet.
 
-`import simcost as sc` offers `load`, `run`, `sweep`, `optimize`, `advise`, `sensitivity`, `forecast`, `bill`,
-`calibrate`, `read` and `results` (simcost/api); they load when they are first used, and `__init__.pyi` tells type
-checkers what they are.
+`import simcost as sc` offers `import_log`, `new_scenario`, `load`, `run`, `sweep`, `optimize`, `advise`, `sensitivity`,
+`forecast`, `bill`, `calibrate`, `read` and `results` (simcost/api); they load when they are first used, and
+`__init__.pyi` tells type checkers what they are.
 """
 
 from importlib import import_module
@@ -17,7 +17,9 @@ __all__ = [
     "bill",
     "calibrate",
     "forecast",
+    "import_log",
     "load",
+    "new_scenario",
     "optimize",
     "read",
     "results",
@@ -34,3 +36,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module("simcost.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What completion in a notebook offers."""
+    return sorted([*__all__, "__version__"])

@@ -5,7 +5,9 @@ from simcost.api import advise as advise
 from simcost.api import bill as bill
 from simcost.api import calibrate as calibrate
 from simcost.api import forecast as forecast
+from simcost.api import import_log as import_log
 from simcost.api import load as load
+from simcost.api import new_scenario as new_scenario
 from simcost.api import optimize as optimize
 from simcost.api import read as read
 from simcost.api import results as results

@@ -5,6 +5,7 @@ document as `--json` prints it, with its tables and charts. Nothing is printed, 
 """
 
 from simcost.api.answers import Answer
+from simcost.api.logs import import_log, new_scenario
 from simcost.api.results import Result, read
 from simcost.api.scenarios import CheckedScenario, advise, load, optimize, run, sensitivity, sweep
 from simcost.api.studies import bill, calibrate, forecast, results
@@ -17,7 +18,9 @@ __all__ = [
     "bill",
     "calibrate",
     "forecast",
+    "import_log",
     "load",
+    "new_scenario",
     "optimize",
     "read",
     "results",

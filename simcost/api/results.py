@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from simcost.api.answers import Answer, Document
 from simcost.errors import InputError, did_you_mean
+from simcost.present.parts import Part
 from simcost.studies.plans import sections
 
 _CHARTS = {
@@ -51,6 +53,25 @@ class Result(Answer):
             raise InputError(f"no table {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}")
         return pq.ParquetFile(self.folder / "tables" / f"{name}.parquet").read()
 
+    def review(
+        self, path: str | Path, *, author: str = "", title: str = "", paper: Literal["a4", "letter"] = "a4"
+    ) -> Path:
+        """Write the capacity-planning review, as `simcost report` does, and return its path.
+
+        Args:
+            path: file that ends in `.html`, `.md` or `.pdf`, which says what is written.
+            author: of the review; empty = not said.
+            title: empty = that of the scenario.
+            paper: of a PDF.
+
+        Raises:
+            InputError: another end, or for a PDF no browser that prints.
+        """
+        from simcost.studies.review.command import write_review
+
+        write_review(self.folder, Path(path), _as_parts, author=author, title=title, paper=paper)
+        return Path(path)
+
 
 def read(folder: str | Path) -> Result:
     """The result that `simcost run`, or `CheckedScenario.run`, wrote to a folder.
@@ -58,6 +79,11 @@ def read(folder: str | Path) -> Result:
     Raises:
         InputError: the folder holds no finished result.
     """
-    document, shown = sections.read(Path(folder))
-    parts = sections.parts(document, shown)
+    document, _, parts = _as_parts(Path(folder))
     return Result(document["scenario"], document, document["plans"], parts, short=_CHARTS, folder=Path(folder))
+
+
+def _as_parts(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any], Sequence[Part]]:
+    """Document, tables and parts of a results folder."""
+    document, shown = sections.read(folder)
+    return document, shown, sections.parts(document, shown)

@@ -9,7 +9,7 @@ import pytest
 
 import simcost as sc
 from simcost.cli.main import main
-from simcost.errors import FaultsError, InputError
+from simcost.errors import FaultsError, InputError, TraceError
 
 pytestmark = pytest.mark.slow
 
@@ -136,3 +136,25 @@ def test_importing_simcost_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert set(sc.__all__) <= {*dir(sc.api), "forecast"}
+
+
+def test_a_log_becomes_a_review(tmp_path: Path) -> None:
+    log = tmp_path / "odd.csv"
+    log.write_text("when,Tokens In,Tokens Out\n" + "".join(f"{i},{100 + i % 7},{20 + i % 5}\n" for i in range(600)))
+    with pytest.raises(TraceError, match="did you mean --map 'prompt_tokens=Tokens In'"):
+        sc.import_log(log, tmp_path / "mine.parquet")
+    names = {"arrival": "when", "prompt_tokens": "Tokens In", "output_tokens": "Tokens Out"}
+    trace = sc.import_log(log, tmp_path / "mine.parquet", columns=names)
+    assert trace.to_arrow()["rows"].to_pylist() == [600]
+    scenario = sc.new_scenario(tmp_path / "mine.yaml", model="llama-3.1-8b", trace=tmp_path / "mine.parquet")
+    assert scenario.name == "mine"
+    assert len(scenario.plans) == 4
+    result = scenario.run(tmp_path / "result", seeds=1)
+    page = result.review(tmp_path / "review.html", author="Platform team").read_text(encoding="utf-8")
+    assert "Platform team" in page
+    with pytest.raises(InputError, match=r"\.html, \.md, \.pdf"):
+        result.review(tmp_path / "review.txt")
+
+
+def test_a_notebook_completes_the_names_of_the_api() -> None:
+    assert set(dir(sc)) >= {"load", "run", "import_log", "new_scenario", "Result"}

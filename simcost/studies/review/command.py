@@ -39,22 +39,41 @@ def add(verbs: Any, read_run: ReadRun) -> None:
 def _report(arguments: Arguments) -> None:
     from simcost.studies.review.result import written
 
-    suffix, browser = _format(arguments.output)
-    found, laid_out = composed(arguments.folder, arguments.read_run, author=arguments.author, title=arguments.heading)
+    found = write_review(
+        arguments.folder,
+        arguments.output,
+        arguments.read_run,
+        author=arguments.author,
+        title=arguments.heading,
+        paper=arguments.paper,
+    )
+    show(arguments, written(found, os.path.relpath(arguments.output)), "review.view")
+
+
+def write_review(
+    folder: Path, file: Path, read_run: ReadRun, *, author: str = "", title: str = "", paper: str = "a4"
+) -> Review:
+    """Write the review of a results folder as HTML, Markdown or PDF, as the end of the name says.
+
+    Raises:
+        InputError: another end, no finished result in the folder, or no browser that prints.
+    """
+    suffix, browser = _format(file)
+    found, laid_out = composed(folder, read_run, author=author, title=title)
     if suffix == ".md":
         from simcost.studies.review.summary import markdown
 
-        _write(arguments.output, markdown(found, laid_out))
+        _write(file, markdown(found, laid_out))
     else:
         from simcost.studies.review.page import page
 
         if browser:
             from simcost.studies.review.pdf import write_pdf
 
-            write_pdf(arguments.output, page(found, laid_out, arguments.paper), browser)
+            write_pdf(file, page(found, laid_out, paper), browser)
         else:
-            _write(arguments.output, page(found, laid_out))
-    show(arguments, written(found, os.path.relpath(arguments.output)), "review.view")
+            _write(file, page(found, laid_out))
+    return found
 
 
 def composed(folder: Path, read_run: ReadRun, *, author: str = "", title: str = "") -> tuple[Review, list[Section]]:

@@ -41,10 +41,10 @@ def policies(result: SpotStudy) -> Table:
     return [
         {
             "strategy": row.policy,
-            "job_fail_rate": share(row.job_fail_rate),
-            "avg_finish_time": _hours(row.avg_finish_time_h),
-            "total_vm_time": _vm_time(row, result.gang),
-            "total_vm_cost": usd(row.total_vm_cost_usd),
+            "late": share(row.job_fail_rate),
+            "mean finish": _hours(row.avg_finish_time_h),
+            "node time": _vm_time(row, result.gang),
+            "cost": usd(row.total_vm_cost_usd),
             "launches": amount(row.launches),
             "saving (P10 to P90)": _saving(row.saving_spread),
         }

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import TimeUnit
 from simcost.tables.json_objects import Rows, one_row
+from simcost.trace.requests.column_words import alike
 from simcost.trace.requests.failures import (
     GENERIC_RULES,
     LANGFUSE_RULES,
@@ -247,7 +248,7 @@ def columns_by_name(present: Sequence[str]) -> dict[str, str]:
 def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     """Message about a needed column that is not there."""
     lower = {name.lower(): name for name in present}
-    likely = next((lower[name] for name in ALSO_CALLED[ours] if name in lower), None)
+    likely = next((lower[name] for name in ALSO_CALLED[ours] if name in lower), alike(ours, present))
     if likely is None:
         hint = did_you_mean(theirs or ours, present) or f"; pass --map {ours}=COLUMN"
     else:

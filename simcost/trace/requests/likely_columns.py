@@ -1,8 +1,7 @@
 """First rows of a log before it is imported, and the columns that are probably the needed ones."""
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,33 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from simcost.tables.sources import csv_head, open_stream, reading
+from simcost.trace.requests.column_words import alike
 from simcost.trace.requests.formats import ALSO_CALLED, NEEDED, LogFormat, columns_by_name
 from simcost.trace.requests.log_files import container_of, delimiter_of
 
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-_TIME = ({"arrival", "arrived", "time", "timestamp", "date", "datetime", "created", "received", "started"},)
-_COUNT = {"token", "tokens", "toks", "tok", "len", "length"}
-_WORDS: Mapping[str, tuple[set[str], ...]] = {
-    "arrival": _TIME,
-    "prompt_tokens": ({"prompt", "input", "in", "context", "request", "prefill"}, _COUNT),
-    "output_tokens": ({"output", "out", "completion", "generated", "response", "answer", "decode"}, _COUNT),
-}
-"""By column the words of which its name has one of each set."""
-_OTHER = {
-    "end",
-    "ended",
-    "finish",
-    "finished",
-    "completed",
-    "first",
-    "last",
-    "expires",
-    "zone",
-    "total",
-    "cached",
-    "price",
-}
-"""Words of names of other columns."""
 _HEAD_BYTES = 1 << 20
 
 
@@ -85,20 +61,9 @@ def likely_columns(form: LogFormat, present: Sequence[str]) -> dict[str, str]:
             found[ours] = also
     for ours in NEEDED:
         free = [name for name in present if name not in found.values()]
-        if ours not in found and (alike := _alike(ours, free)):
-            found[ours] = alike
+        if ours not in found and (theirs := alike(ours, free)):
+            found[ours] = theirs
     return found
-
-
-def _alike(ours: str, names: Sequence[str]) -> str | None:
-    """The first name that has a word of each set, and none of another column."""
-    fits = (name for name in names if not _OTHER & _words(name))
-    return next((name for name in fits if all(words & _words(name) for words in _WORDS[ours])), None)
-
-
-def _words(name: str) -> set[str]:
-    """Words of a name, written in any case."""
-    return {word.lower() for word in _WORD.findall(name)}
 
 
 def _of_objects(path: Path, rows: int) -> LogHead:

@@ -1,0 +1,40 @@
+"""Words of which the names of the needed columns of logs are made."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_TIME = ({"arrival", "arrived", "time", "timestamp", "date", "datetime", "created", "received", "started"},)
+_COUNT = {"token", "tokens", "toks", "tok", "len", "length"}
+_WORDS: Mapping[str, tuple[set[str], ...]] = {
+    "arrival": _TIME,
+    "prompt_tokens": ({"prompt", "input", "in", "context", "request", "prefill"}, _COUNT),
+    "output_tokens": ({"output", "out", "completion", "generated", "response", "answer", "decode"}, _COUNT),
+}
+"""By column the words of which its name has one of each set."""
+_OTHER = {
+    "end",
+    "ended",
+    "finish",
+    "finished",
+    "completed",
+    "first",
+    "last",
+    "expires",
+    "zone",
+    "total",
+    "cached",
+    "price",
+}
+"""Words of names of other columns."""
+
+
+def alike(ours: str, names: Sequence[str]) -> str | None:
+    """The first name that has a word of each set, and none of another column."""
+    fits = (name for name in names if not _OTHER & _words(name))
+    return next((name for name in fits if all(words & _words(name) for words in _WORDS[ours])), None)
+
+
+def _words(name: str) -> set[str]:
+    """Words of a name, written in any case."""
+    return {word.lower() for word in _WORD.findall(name)}
