@@ -94,7 +94,7 @@ def log(browser: Any, address: str, file: Path) -> None:
     browser.get(f"{address}/log")
     upload(browser, file)
     click(browser, "//button[contains(., 'Read')][not(@disabled)]")
-    wait_for(lambda: browser.find_elements("css selector", "[data-testid=stMetric], [data-testid=stDataFrame]"))
+    wait_for(lambda: browser.find_elements("xpath", "//h2[contains(., 'Compare plans for it')]"))
 
 
 def forecast(browser: Any, address: str) -> None:
