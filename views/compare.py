@@ -168,7 +168,7 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, resul
             st.warning("The result in the address is not on this machine. Choose its scenario and run it.")
         busy = RUN in background.works()
         st.title("Plans")
-        st.info("The result appears here when the run ends." if busy else "Choose a scenario and run it.")
+        st.info("The result appears here when the run ends." if busy else "This scenario has no result yet. Press Run.")
         _editor(draft)
         return
     if folder != preview:

@@ -79,7 +79,7 @@ def test_scenarios_are_listed_and_a_sound_one_can_run(page: AppTest) -> None:
     assert page.text_area[0].value == TINY
     assert not page.error
     assert not button(page, "Run").disabled
-    assert page.info[0].value == "Choose a scenario and run it."
+    assert page.info[0].value == "This scenario has no result yet. Press Run."
 
 
 def test_a_fault_is_shown_with_its_line_and_stops_the_run(page: AppTest, home: Path) -> None:
