@@ -39,5 +39,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What completion in a notebook offers."""
+    """Names that completion in a notebook offers."""
     return sorted([*__all__, "__version__"])

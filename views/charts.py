@@ -174,7 +174,7 @@ def _legends_of(series: set[str], value: Any) -> None:
 
 
 def _told(value: Any) -> set[str]:
-    """What the legends of a panel name."""
+    """Series that the legends of a panel name."""
     if isinstance(value, dict):
         named = set().union(*(_domain(value[key]) for key in LEGENDS if isinstance(value.get(key), dict)))
         return named.union(*(_told(child) for child in value.values()))

@@ -132,7 +132,7 @@ def _columns(upload: Any, fmt: str, head: LogHead | None) -> dict[str, str]:
 
 
 def _notation() -> Notation:
-    """How cells are written, where that is not certain."""
+    """Notation of the cells, where it is not certain."""
     with st.expander("How cells are written"):
         mark = st.selectbox("Delimiter", DELIMITERS, index=None, placeholder="found in the header")
         said = {
@@ -145,7 +145,7 @@ def _notation() -> Notation:
 
 
 def _preview(head: LogHead, mapping: Mapping[str, str] | None) -> None:
-    """What is to be done next, and the first rows as they are; a mapping of None is not asked for."""
+    """The next thing to do, and the first rows as they are; a mapping of None is not asked for."""
     lacking = [label for ours, label in COLUMNS.items() if mapping is not None and ours not in mapping]
     if lacking:
         st.warning(f"Choose on the left the column of: {', '.join(lacking)}. Then press Read.")

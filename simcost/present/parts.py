@@ -98,14 +98,15 @@ def provenance(document: Document) -> Table:
     facts = dict(document["provenance"])
     inputs = facts.pop("inputs")
     facts.pop("prices", None)  # the assumptions say them
-    rows = [{"What": _fact_name(name), "Value": _fact(value)} for name, value in facts.items()]
+    rows = [{"What": fact_name(name), "Value": fact(value)} for name, value in facts.items()]
     return rows + [{"What": path, "Value": f"sha256 {digest}"} for path, digest in inputs.items()]
 
 
-def _fact_name(name: str) -> str:
+def fact_name(name: str) -> str:
     """A key in words, with its unit."""
     return f"{name.removesuffix('_s')} (s)" if name.endswith("_s") else name.replace("_", " ")
 
 
-def _fact(value: Any) -> str:
+def fact(value: Any) -> str:
+    """A value in words."""
     return ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, Mapping) else str(value)

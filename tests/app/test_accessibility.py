@@ -88,7 +88,7 @@ def test_the_keyboard_reaches_all_that_a_reader_needs(address: str, browser: Any
 
 
 def focused(browser: Any, steps: int) -> list[tuple[str, bool]]:
-    """What the tab key reaches, one after the other: its name, and whether it is seen to have the focus."""
+    """Names of all that the tab key reaches, one after the other, and whether each is seen to have the focus."""
     from selenium.webdriver import ActionChains, Keys
 
     found = []

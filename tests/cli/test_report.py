@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.commands import FOLDER, Said, call
 
-from simcost.cli.report import _read
+from simcost.cli.report import read_run
 from simcost.present.format import usd
 from simcost.studies.review import pdf
 from simcost.studies.review.result import Review
@@ -28,7 +28,7 @@ def run(home: Path, finished: Said, tmp_path: Path) -> Path:
 
 
 def _composed(folder: Path) -> tuple[Review, list[Any]]:
-    document, shown, parts = _read(folder)
+    document, shown, parts = read_run(folder)
     found = review(folder, document, shown, date="2026-01-01")
     return found, sections(found, parts)
 

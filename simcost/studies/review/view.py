@@ -8,7 +8,7 @@ from math import fsum
 from typing import Any
 
 from simcost.present.format import NONE, amount, count, exact, seconds, share, share_change, usd, usd_margin
-from simcost.present.parts import Part, Table
+from simcost.present.parts import Part, Table, fact, fact_name
 from simcost.studies.review.result import Review, WrittenReview
 from simcost.studies.review.wording import NOT_SIMULATED, chosen_plan, measure, name_of, target
 from simcost.units import Formatted
@@ -360,7 +360,7 @@ def _reproduce(review: Review) -> Part:
     origin = dict(review.document["provenance"])
     inputs = origin.pop("inputs")
     origin.pop("prices", None)
-    facts = [("Command", review.command), *((name.replace("_", " "), str(value)) for name, value in origin.items())]
+    facts = [("Command", review.command), *((fact_name(name), fact(value)) for name, value in origin.items())]
     rows = [{"What": name, "Value": value} for name, value in facts]
     return Part(
         title="Provenance", rows=[*rows, *({"What": file, "Value": f"sha256 {one}"} for file, one in inputs.items())]
