@@ -178,6 +178,10 @@ class Race:
         """Take a plan out, since it failed elsewhere."""
         self._runners[name].out = reason
 
+    def reason(self, name: str) -> str:
+        """Reason why a plan left the race; empty = it did not."""
+        return self._runners[name].out
+
     @property
     def leader(self) -> str | None:
         """The cheapest plan that holds so far; None = none does."""

@@ -134,7 +134,8 @@ def test_without_a_file_nothing_can_be_pressed(page: AppTest) -> None:
     page.session_state["Training question"] = QUEUE
     page.run()
     assert next(button for button in page.button if button.label == "Answer").disabled
-    assert page.info[0].value.startswith("Choose a file")
+    assert page.info[0].value.startswith("A job log: for each job `submit_time`")
+    assert page.info[0].value.endswith("Choose or upload it, then press Answer.")
 
 
 def test_an_upload_has_a_harmless_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

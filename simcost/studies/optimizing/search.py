@@ -72,7 +72,6 @@ class _Search:
         self._workers, self._settings = workers, settings
         self.choice = CommitmentChoice(settings.offers, question.loaded.catalog)
         self._expected, self._begun_s = 1, monotonic()
-        self._unconfirmed: set[str] = set()
         self.searched = self._simulations(question)
         fresh = int(stream(question.seed, "confirmation").integers(2**31))
         self.confirmed = self._simulations(settle(question.loaded, seed=fresh, seeds=question.seeds))
@@ -136,7 +135,7 @@ class _Search:
         """The leader of the race that holds on fresh seeds too; None = none does."""
         run_race(self.race, self._purchases)
         while (leader := self.race.leader) is not None and not self._holds(leader):
-            self._drop(leader)
+            self.race.drop(leader, UNCONFIRMED)
             run_race(self.race, self._purchases)
         return leader
 
@@ -151,13 +150,8 @@ class _Search:
             elif second is None or self._holds(second):
                 return second
             else:
-                self._drop(second)
+                self.race.drop(second, UNCONFIRMED)
         return next((name for name in self.race.holding() if name != best and self._holds(name)), None)
-
-    def _drop(self, name: str) -> None:
-        """Take out a plan that holds in the search alone."""
-        self.race.drop(name, UNCONFIRMED)
-        self._unconfirmed.add(name)
 
     def _holds(self, name: str) -> bool:
         """True if the plan meets the SLO on fresh seeds, at its confidence bound."""
@@ -250,7 +244,7 @@ class _Search:
             "usd_per_month": summary.per_month_usd.mean,
             "attainment": summary.attainment.mean if summary.attainment else 0.0,
             "met": holds(scores, self.question.loaded.scenario.level),
-            **({"confirmed": False} if name in self._unconfirmed else {}),
+            **({"confirmed": False} if self.race.reason(name) == UNCONFIRMED else {}),
         }
 
     def _nearest(self, found: Candidates) -> Document | None:
