@@ -75,3 +75,9 @@ def test_json_names_the_next_commands(tmp_path: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     answered(tmp_path, "--json")
     assert json.loads(capsys.readouterr().out)["next"][1].startswith("simcost run ")
+
+
+def test_one_replica_is_put_on_the_node_that_costs_least_as_a_whole(tmp_path: Path) -> None:
+    plan = load(answered(tmp_path, "--on", "h100", "--rate", "2")).scenario.plans[0]
+    assert plan.scaling.replicas == 1
+    assert plan.buy.offer == "aws/p5.4xlarge"  # of one GPU, at the same price for each as the node of eight

@@ -16,6 +16,7 @@ from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.slo import Check
 from simcost.studies.optimizing import search
+from simcost.studies.optimizing.charts import service_level
 
 pytestmark = pytest.mark.slow
 
@@ -175,3 +176,15 @@ def test_a_space_that_cannot_be_read_is_refused_with_its_place(tmp_path: Path, v
     assert said in told
     assert "tiny.yaml" in told
     assert said in refused("check", tmp_path / "tiny.yaml")
+
+
+@pytest.mark.parametrize(
+    ("point", "told"),
+    [
+        ({"met": True}, "met"),
+        ({"met": False}, "missed"),
+        ({"met": True, "confirmed": False}, "met, but not on fresh seeds"),
+    ],
+)
+def test_the_front_says_where_a_plan_held_in_the_search_alone(point: dict[str, bool], told: str) -> None:
+    assert service_level(point) == told
