@@ -104,13 +104,12 @@ def noted(events: Sequence[Logged], change: int, policies: Sequence[ScalingRule]
 
 
 def _put(log: Sequence[Logged], value: int, now_ns: int, obsolete_ns: int) -> list[Logged]:
-    new = [*log]
-    for i in range(len(new) - 1, -1, -1):
-        if new[i][1] < obsolete_ns:
-            new[i] = [value, now_ns]
-            return new
-    new.append([value, now_ns])
-    return new
+    place = len(log)
+    for _, at in reversed(log):
+        place -= 1
+        if at < obsolete_ns:
+            return [*log[:place], [value, now_ns], *log[place + 1 :]]
+    return [*log, [value, now_ns]]
 
 
 def stabilized(

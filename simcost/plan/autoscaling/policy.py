@@ -147,9 +147,12 @@ class Ages:
     """Time that such a sample covers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Replicas:
-    """One row per replica that exists, those being deleted included; all arrays have one length."""
+    """One row per replica that exists, those being deleted included; all arrays have one length.
+
+    Not frozen, as an observation is not: each step of a policy has new ones. No policy changes them.
+    """
 
     phase: Codes
     """`PENDING`, `RUNNING`, `SUCCEEDED` or `FAILED`."""
@@ -188,7 +191,7 @@ class Replicas:
         return len(self.phase)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Observation:
     """One pool at one instant, as the metric pipeline shows it: late, averaged, with gaps, as configured there."""
 

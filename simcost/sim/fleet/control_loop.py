@@ -34,12 +34,12 @@ class Controller:
 
     def step(self) -> None:
         """Look, decide, scale."""
-        fleet = self.fleet
+        fleet, now = self.fleet, self.fleet.now
         if self._exact:
             self.pipeline.scrape()
         elif fleet.count["draining"] or fleet.plane.writes_rows:
             fleet.catch_up()
-        desired, _, self._state = self.policy.step(fleet.now / NS_PER_S, self.pipeline.observe(), self._state)
+        desired, _, self._state = self.policy.step(now / NS_PER_S, self.pipeline.observe(), self._state)
         fleet.scale_to(desired)
 
 

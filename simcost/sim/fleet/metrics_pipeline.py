@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import fsum, isnan, nan
 from typing import TYPE_CHECKING, get_args
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simcost.sim.fleet.fleet import Fleet
 
 Reader = Callable[[Signal, list[Sample]], float]
+ReaderOfEach = Callable[[Sequence[Sample]], Floats]
 
 _KV = (col.KV, col.RESERVED, col.TOKENS_NOW)
 _WRITTEN = (col.WRITTEN, col.TOKENS_NOW)
@@ -81,8 +82,9 @@ class MetricsPipeline:
         self._of_replicas = policy.by_replica()
         self.by_replica = bool(self._of_replicas)
         self._collects = self.by_replica or not all(map(self._is_pooled, signals))
+        self._step_s = fleet.plane.clock.tick_s
         self._each_of = {
-            name: source
+            name: [(signal.scale, self._reader_of_each(signal)) for signal in source]
             for name, source in self.sources.items()
             if name in self._of_replicas and not any(signal.of_the_pool_alone for signal in source)
         }
@@ -97,7 +99,6 @@ class MetricsPipeline:
         self._rng = stream(fleet.seed, "missed scrapes")
         self._roster = Roster(fleet, self._each_of)
         self._unseen = True
-        self._step_s = fleet.plane.clock.tick_s
         self._scrape_ns = round(self.settings.scrape * NS_PER_S)
         self._late = self._has_events = False
         self._places: tuple[Ints, Ints, Floats, Flags, Ints] | None = None
@@ -159,7 +160,7 @@ class MetricsPipeline:
             numbers, slots = roster.serving
             rows = fleet.plane.replicas(slots, queues=self._walks)
         latency = None if self._latencies is None else self._latencies.read()
-        self.samples.add(Sample(time_ns, fleet.seen(), numbers, rows, latency))
+        self.samples.add(Sample(time_ns, fleet.plane.snapshot(fleet.kind), numbers, rows, latency))
 
     def observe(self) -> Observation:
         """Observation of the controller now."""
@@ -208,7 +209,7 @@ class MetricsPipeline:
 
     def _across(self, signal: Signal, shown: list[Sample]) -> float:
         """Over the replicas that have a value."""
-        values = self._each(signal, shown)
+        values = self._reader_of_each(signal)(shown)
         known = values[~np.isnan(values)]
         if not len(known):
             return nan
@@ -227,12 +228,13 @@ class MetricsPipeline:
         newest, first = shown[-1], scrape_samples.within(shown, round(signal.window * NS_PER_S))[0]
         span_ns = newest.t_ns - first.t_ns
         if signal.name == "in_flight" and self.settings.scrape == 0 and span_ns > 0:
-            return (newest.pool.area - first.pool.area) % 2**64 / (span_ns * self.fleet.plane.clock.ticks_per_ns)
+            area = newest.pool().area - first.pool().area
+            return area % 2**64 / (span_ns * self.fleet.plane.clock.ticks_per_ns)
         if signal.name in _RATES:
             field = "arrived" if signal.name == "requests_per_s" else "completed"
-            grown = getattr(newest.pool, field) - getattr(first.pool, field)
+            grown = getattr(newest.pool(), field) - getattr(first.pool(), field)
             return float(grown) / (span_ns / NS_PER_S) if span_ns else nan
-        pool = newest.pool
+        pool = newest.pool()
         return float({"running": pool.running, "waiting": pool.waiting}.get(signal.name, pool.running + pool.waiting))
 
     def _at_gateway(self, signal: Signal, shown: list[Sample]) -> float:
@@ -241,7 +243,7 @@ class MetricsPipeline:
             return nan
         window = scrape_samples.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
         held = signal.name == "gateway_waiting"
-        pools = [one.pool for one in window]
+        pools = [one.pool() for one in window]
         counts = [one.at_gateway if held else one.running + one.waiting - one.at_gateway for one in pools]
         return sum(counts) / len(counts)
 
@@ -250,28 +252,19 @@ class MetricsPipeline:
         window = scrape_samples.within(shown, round(signal.window * NS_PER_S))
         return scrape_samples.percentile(window, TOTALS_ONLY.index(metric), int(level[1:]) / 100, _MIDDLES)
 
-    def _summed(self, source: Source, shown: list[Sample]) -> Floats:
-        """A metric replica by replica, of those in the newest sample."""
-        first, *others = source
-        total = first.scale * self._each(first, shown)
-        for signal in others:
-            total = total + signal.scale * self._each(signal, shown)
-        return total
-
-    def _each(self, signal: Signal, shown: list[Sample]) -> Floats:
-        """A signal replica by replica, of those in the newest sample."""
-        name = signal.name
-        if name in _GAUGES and not signal.window:
-            each = scrape_samples.summed(shown[-1].rows, _GAUGES[name])
-        elif name in _GAUGES:
-            each = scrape_samples.mean(scrape_samples.within(shown, round(signal.window * NS_PER_S)), _GAUGES[name])
-        elif name in _RATES:
-            each = scrape_samples.rate(scrape_samples.within(shown, round(signal.window * NS_PER_S)), _RATES[name])
-        else:
-            each = self._expected(name, shown[-1])
-        if name == "busy_fraction":
-            return each * self._step_s
-        return each / self.fleet.pool.kv_capacity_tokens if name in _OF_CAPACITY else each
+    def _reader_of_each(self, signal: Signal) -> ReaderOfEach:
+        """Reader of a signal replica by replica, of those in the newest sample."""
+        name, window_ns = signal.name, round(signal.window * NS_PER_S)
+        if name in _OF_CAPACITY:
+            columns, capacity = _GAUGES[name], self.fleet.pool.kv_capacity_tokens
+            return lambda shown: _gauge(shown, columns, window_ns) / capacity
+        if name in _GAUGES:
+            columns = _GAUGES[name]
+            return lambda shown: _gauge(shown, columns, window_ns)
+        if name in _RATES:
+            columns, unit = _RATES[name], self._step_s if name == "busy_fraction" else 1.0
+            return lambda shown: scrape_samples.rate(scrape_samples.within(shown, window_ns), columns) * unit
+        return lambda shown: self._expected(name, shown[-1])
 
     def _expected(self, name: str, sample: Sample) -> Floats:
         """The latency that the next request would see, or would see alone, by the step time of the engine."""
@@ -317,8 +310,10 @@ class MetricsPipeline:
             return roster.replicas(dict.fromkeys(self._each_of, nothing), now, nan, self.settings.scrape)
         newest = shown[-1]
         signals = {}
-        for name, source in self._each_of.items():
-            values = self._summed(source, shown)
+        for name, ((scale, read), *others) in self._each_of.items():
+            values = read(shown) if scale == 1.0 else scale * read(shown)
+            for scale, read in others:
+                values = values + scale * read(shown)
             signals[name] = values if newest.numbers is roster.numbers else self._aligned(values, newest.numbers)
         return roster.replicas(signals, now, (now - newest.t_ns) / NS_PER_S, self.settings.scrape)
 
@@ -331,6 +326,13 @@ class MetricsPipeline:
         found = nothing.copy()
         found[there] = values[place]
         return found
+
+
+def _gauge(shown: Sequence[Sample], columns: Sequence[int], window_ns: int) -> Floats:
+    """The sum of columns by replica, of the newest sample or as mean over a window."""
+    if window_ns:
+        return scrape_samples.mean(scrape_samples.within(shown, window_ns), columns)
+    return scrape_samples.summed(shown[-1].rows, columns)
 
 
 def _source(name: str, source: Source, kind: str) -> Source:

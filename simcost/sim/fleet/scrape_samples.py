@@ -1,7 +1,6 @@
 """Samples of the replicas, as a scraper takes them: values over a window, replica by replica; histograms of latency."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,8 @@ class Sample(NamedTuple):
     """The pool at one instant."""
 
     t_ns: int
-    pool: PoolObservation
+    pool: Callable[[], PoolObservation]
+    """The pool as it was then: most policies read replica by replica, and never ask."""
     numbers: Ints
     """Of the replicas that answered, rising."""
     rows: Ints
@@ -36,19 +36,19 @@ class ScrapeSamples:
 
     def __init__(self, longest_ns: int) -> None:
         self.longest_ns = longest_ns
-        self._kept: deque[Sample] = deque()
+        self._kept: list[Sample] = []
 
     def add(self, sample: Sample) -> None:
-        """Keep a sample; forget those that no window reaches."""
-        kept = self._kept
-        kept.append(sample)
-        while len(kept) > 2 and kept[1].t_ns <= sample.t_ns - self.longest_ns:
-            kept.popleft()
+        """Keep a sample; forget those that no window reaches. Lists that were shown stay as they are."""
+        kept, since_ns, old = self._kept, sample.t_ns - self.longest_ns, 0
+        while len(kept) > old + 1 and kept[old + 1].t_ns <= since_ns:
+            old += 1
+        self._kept = [*kept[old:], sample]
 
     def until(self, t_ns: int) -> list[Sample]:
         """Those taken by then, by time."""
         kept = self._kept
-        return list(kept) if kept and kept[-1].t_ns <= t_ns else [one for one in kept if one.t_ns <= t_ns]
+        return kept if kept and kept[-1].t_ns <= t_ns else [one for one in kept if one.t_ns <= t_ns]
 
 
 def within(samples: Sequence[Sample], window_ns: int) -> Sequence[Sample]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -246,7 +247,18 @@ class DataPlane:
 
     def observe(self) -> PoolObservation:
         """The pool now."""
-        totals: list[int] = self.state.totals.tolist()
+        return self._observed(self.state.totals)
+
+    def snapshot(self, kind: int | None = None) -> Callable[[], PoolObservation]:
+        """The pool now, or the replicas of a kind, to be worked out where somebody asks."""
+        if kind is None and self.clients is None and not len(self.state.by_kind):
+            return partial(self._observed, self.state.totals.copy())
+        seen = self.observe() if kind is None else self.of_kind(kind)
+        return lambda: seen
+
+    def _observed(self, counters: Ints) -> PoolObservation:
+        """The pool with these `totals`."""
+        totals: list[int] = counters.tolist()
         in_system, gate, completed = totals[col.IN_SYSTEM], totals[col.GATE_COUNT], totals[col.COMPLETED]
         running, waiting, kv_tokens, steps, hidden = totals[col.RUNNING_NOW :]
         if len(self.state.by_kind):
