@@ -250,9 +250,10 @@ def played(
         nodes=4,
         kinds=[as_pool(kind, **more) for kind in work.kinds],
     )
-    plane.state.base[..., col.HIDDEN] = (
-        np.arange(plane.state.base.shape[1]) ** 2
-    )  # times of a few ticks hide none that is counted
+    tokens = np.arange(1 + max(engine.capacity for engine in (work.engine, *work.kinds)))
+    base = plane.state.base[:, np.minimum(tokens, plane.state.base.shape[1] - 1)]
+    base[..., col.HIDDEN] = tokens**2  # times of a few ticks hide none that is counted
+    plane.state = plane.state._replace(base=base)
     plane.state.drafts[..., col.DRAFT_HIDDEN] = 7 * np.arange(plane.state.drafts.shape[1])
     if engine.timeout is not None:
         plane.state.parameters[col.TIMEOUT] = engine.timeout

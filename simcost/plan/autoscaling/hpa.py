@@ -96,7 +96,8 @@ class Hpa(StartingReplicas):
             desired = min(max(current, self.min), self.max)
             reason = "TooManyReplicas: above max" if current > self.max else "TooFewReplicas: below min"
             return Decision(desired, reason, self._noting(state, current, desired, now_ns))
-        wanted, words = _combined(self._proposals(seen), current)
+        proposals = self._proposals(seen)
+        wanted, words = proposals[0] if len(proposals) == 1 else _combined(proposals, current)
         if wanted is None:
             return Decision(current, words, state)
         return self._normalized(now_ns, current, wanted, words, state)
@@ -129,12 +130,14 @@ class Hpa(StartingReplicas):
         if desired == held != wanted:
             rising = self.behavior is not None and wanted >= current
             reason = "ScaleUpStabilized" if rising else "ScaleDownStabilized"
-        state = self._noting({**state, "recommendations": log}, current, desired, now_ns)
+        state = {"recommendations": log, "added": state["added"], "removed": state["removed"]}
+        if desired != current:
+            state = self._noting(state, current, desired, now_ns)
         return Decision(desired, f"{reason}: {words}: desired {wanted}", state)
 
     def _noting(self, state: HpaState, current: int, desired: int, now_ns: int) -> HpaState:
-        """The state with an event, where replicas change."""
-        if self.behavior is None or desired == current:
+        """The state with the event of a change of replicas."""
+        if self.behavior is None:
             return state
         if desired > current:
             rules = self.behavior.scale_up.policies or UP
@@ -145,8 +148,6 @@ class Hpa(StartingReplicas):
 
 def _combined(proposals: Sequence[Proposal], current: int) -> tuple[int | None, str]:
     """The most that a metric asks for; nothing if none can be used, or one cannot and the others ask for fewer."""
-    if len(proposals) == 1:
-        return proposals[0]
     wanted: int | None = None
     words = fault = ""
     for proposal in proposals:

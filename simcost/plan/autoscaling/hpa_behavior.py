@@ -119,7 +119,8 @@ def stabilized(
 
     An entry counts while it is younger than the window.
     """
-    up_ns, down_ns = now_ns - ns(windows_s[0]), now_ns - ns(windows_s[1])
+    up_s, down_s = windows_s
+    up_ns, down_ns = now_ns - (ns(up_s) if up_s else 0), now_ns - ns(down_s)
     held = wanted
     if wanted > current:
         held = max(current, min([wanted] + [count for count, at in log if at > up_ns]))

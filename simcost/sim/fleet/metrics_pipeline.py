@@ -165,7 +165,7 @@ class MetricsPipeline:
     def observe(self) -> Observation:
         """Observation of the controller now."""
         fleet, now = self.fleet, self.fleet.now
-        if self._late:
+        if self._late and fleet.look_ns <= now:
             fleet.look_until(now)
         shown = self.samples.until(now - self._lag_ns)
         if shown and now - shown[-1].t_ns > self._stale_ns:
@@ -260,7 +260,10 @@ class MetricsPipeline:
             return lambda shown: _gauge(shown, columns, window_ns) / capacity
         if name in _GAUGES:
             columns = _GAUGES[name]
-            return lambda shown: _gauge(shown, columns, window_ns)
+            if window_ns or len(columns) > 1:
+                return lambda shown: _gauge(shown, columns, window_ns)
+            (column,) = columns
+            return lambda shown: shown[-1].rows[:, column].astype(np.float64)
         if name in _RATES:
             columns, unit = _RATES[name], self._step_s if name == "busy_fraction" else 1.0
             return lambda shown: scrape_samples.rate(scrape_samples.within(shown, window_ns), columns) * unit
@@ -312,8 +315,8 @@ class MetricsPipeline:
         signals = {}
         for name, ((scale, read), *others) in self._each_of.items():
             values = read(shown) if scale == 1.0 else scale * read(shown)
-            for scale, read in others:
-                values = values + scale * read(shown)
+            for factor, read_other in others:
+                values = values + factor * read_other(shown)
             signals[name] = values if newest.numbers is roster.numbers else self._aligned(values, newest.numbers)
         return roster.replicas(signals, now, (now - newest.t_ns) / NS_PER_S, self.settings.scrape)
 

@@ -12,7 +12,8 @@ class Every(simpy.Timeout):
 
     def __init__(self, env: simpy.Environment, interval_ns: int, act: Callable[[], None]) -> None:
         super().__init__(env, interval_ns)
-        self._interval_ns, self._act, self._again = interval_ns, act, [self._happen]
+        self._interval_ns, self._act = interval_ns, act
+        self._again: list[Callable[[simpy.Event], None]] = [self._happen]
         self.callbacks = self._again
 
     def _happen(self, _event: simpy.Event) -> None:

@@ -40,10 +40,11 @@ class ScrapeSamples:
 
     def add(self, sample: Sample) -> None:
         """Keep a sample; forget those that no window reaches. Lists that were shown stay as they are."""
-        kept, since_ns, old = self._kept, sample.t_ns - self.longest_ns, 0
-        while len(kept) > old + 1 and kept[old + 1].t_ns <= since_ns:
+        kept, old = self._kept, 0
+        since_ns, last = sample.t_ns - self.longest_ns, len(kept) - 1
+        while old < last and kept[old + 1].t_ns <= since_ns:
             old += 1
-        self._kept = [*kept[old:], sample]
+        self._kept = [*(kept[old:] if old else kept), sample]
 
     def until(self, t_ns: int) -> list[Sample]:
         """Those taken by then, by time."""

@@ -59,12 +59,18 @@ def empty_state(
 
 
 def base_of(clock: Clock, max_num_seqs: int) -> Ints:
-    """The table of the clock, and what of it is hidden: all but the growth from a full batch to the fullest step."""
+    """The table of the clock, and what of it is hidden: all but the growth from a full batch to the fullest step.
+
+    It ends where it no longer changes. Most steps take a + b*P + ..., of which the table is one row, and stays in the
+    cache where several services play in turns.
+    """
     time, most = clock.base, len(clock.base) - 1
     batch = min(max_num_seqs * (clock.drafts.rows if clock.drafts else 1), most - 1)
     per_token = max(float(time[most] - time[batch]) / (most - batch), 0.0)
     hidden = time - time[0] - np.rint(per_token * np.arange(most + 1)).astype(np.int64)
-    return np.column_stack([time, hidden >> col.COARSE])
+    table = np.column_stack([time, hidden >> col.COARSE])
+    changes = np.flatnonzero((table[1:] != table[:-1]).any(axis=1))
+    return np.ascontiguousarray(table[: changes[-1] + 2 if len(changes) else 1])
 
 
 def drafts_of(clock: Clock, max_num_seqs: int) -> Ints:
@@ -123,8 +129,9 @@ def with_kinds(state: State, kinds: Sequence[tuple[Pool, Clock]], window_ns: int
 
 
 def _stacked(tables: Sequence[Ints]) -> Ints:
-    """Tables by kind, the shorter ones filled up."""
+    """Tables by kind, the shorter ones filled up with their last row."""
     stacked = np.zeros((len(tables), max(map(len, tables)), tables[0].shape[1]), np.int64)
     for kind, table in enumerate(tables):
         stacked[kind, : len(table)] = table
+        stacked[kind, len(table) :] = table[-1]
     return stacked

@@ -16,7 +16,7 @@ from simcost.sim.serving.engine.block_schedule import (
     stop_running,
 )
 from simcost.sim.serving.engine.block_state import BlockState
-from simcost.sim.serving.engine.decode_run import run_time, steps_until
+from simcost.sim.serving.engine.decode_run import base_row, run_time, steps_until
 from simcost.sim.serving.engine.fair_queue import (
     change_waiting,
     charge_steps,
@@ -79,7 +79,7 @@ def _finish_decodes(s: BlockState, r: int) -> int:
     steps, seqs, ended = rep[col.RUN_STEPS], rep[col.RUN_SEQS], 0
     if steps > 0:
         totals[col.STEPS] += steps
-        totals[col.HIDDEN_TIME] += steps * s.base[0, seqs, col.HIDDEN]
+        totals[col.HIDDEN_TIME] += steps * s.base[0, base_row(s, seqs), col.HIDDEN]
         if steps > 1:
             take(s, r, _blocks_in_run(s, r, steps))
         used = (s.rules[blk.BLOCKS] - s.slots[r, blk.FREE]) * s.rules[blk.BLOCK_TOKENS]
@@ -188,10 +188,11 @@ def _start_run(s: BlockState, r: int, t: int) -> None:
         rep[col.IDLE_SINCE] = t
         s.next_event[r] = NEVER
         return
-    first = s.base[0, tokens + rows + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * (rows + seqs)
+    full = base_row(s, tokens + rows + seqs)
+    first = s.base[0, full, col.TIME] + p[col.B] * tokens + p[col.C] * (rows + seqs)
     first += p[col.D] * (rep[col.KV] + context) + ((p[col.E] * pairs) >> p[col.E_SHIFT])
     growth = p[col.D] * seqs
-    s.totals[col.HIDDEN_TIME] += s.base[0, tokens + rows + seqs, col.HIDDEN] - s.base[0, seqs, col.HIDDEN]
+    s.totals[col.HIDDEN_TIME] += s.base[0, full, col.HIDDEN] - s.base[0, base_row(s, seqs), col.HIDDEN]
     first += s.slots[r, blk.LOADING]
     s.slots[r, blk.LOADING] = 0
     steps, load = 1, 0

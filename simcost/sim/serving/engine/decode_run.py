@@ -39,11 +39,17 @@ def steps_for(s: State, r: int, tokens: int) -> int:
 
 
 @inlined
+def base_row(s: State, tokens: int) -> int:
+    """Row of `base` for a step of so many tokens."""
+    return min(tokens, s.base.shape[1] - 1)
+
+
+@inlined
 def step_ticks(s: State, r: int, tokens: int, seqs: int, kv: int) -> int:
     """A step of prompt tokens and decoding sequences with so many tokens in the cache, without attention pairs."""
     kind = row_of(s.kind, r)
     p = s.engines[kind]
-    time = s.base[kind, tokens + seqs * p[col.SEQUENCE_ROWS], col.TIME]
+    time = s.base[kind, base_row(s, tokens + seqs * p[col.SEQUENCE_ROWS]), col.TIME]
     time += p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
     if p[col.SEQUENCE_ROWS] > 1:
         time += s.drafts[kind, seqs, col.DRAFT]
@@ -55,7 +61,7 @@ def hidden_ticks(s: State, r: int, tokens: int, seqs: int) -> int:
     """Part of its time that fuller steps would hide, in 2**COARSE ticks."""
     kind = row_of(s.kind, r)
     rows = s.engines[kind, col.SEQUENCE_ROWS]
-    hidden = s.base[kind, tokens + seqs * rows, col.HIDDEN]
+    hidden = s.base[kind, base_row(s, tokens + seqs * rows), col.HIDDEN]
     if rows > 1:
         hidden += s.drafts[kind, seqs, col.DRAFT_HIDDEN]
     return hidden

@@ -6,7 +6,7 @@ from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import transfer_state as own
 from simcost.sim.serving.engine.decode_heap import splitmix64, start_decoding
-from simcost.sim.serving.engine.decode_run import run_time, steps_until
+from simcost.sim.serving.engine.decode_run import base_row, run_time, steps_until
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
 from simcost.sim.serving.engine.request_list import put_before
@@ -229,10 +229,11 @@ def _start_run(d: State, h: TransferState, r: int, t: int, tokens: int, pairs: i
             rep[col.IDLE_SINCE] = t
         return
     kv = rep[col.KV] if seqs > 0 else 0
-    first = d.base[0, tokens + seqs, col.TIME] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
+    full = base_row(d, tokens + seqs)
+    first = d.base[0, full, col.TIME] + p[col.B] * tokens + p[col.C] * seqs + p[col.D] * kv
     first += (p[col.E] * pairs) >> p[col.E_SHIFT]
     growth = p[col.D] * seqs
-    d.totals[col.HIDDEN_TIME] += d.base[0, tokens + seqs, col.HIDDEN] - d.base[0, seqs, col.HIDDEN]
+    d.totals[col.HIDDEN_TIME] += d.base[0, full, col.HIDDEN] - d.base[0, base_row(d, seqs), col.HIDDEN]
     steps = 1
     if tokens == 0 and not preempted:
         free = p[col.CAPACITY] - kv - rep[col.RESERVED]

@@ -221,7 +221,7 @@ class State(NamedTuple):
     engines: Ints
     """[kind, parameter]; where all replicas are alike, its one row is `parameters`."""
     base: Ints
-    """[kind, tokens of a step, TIME or HIDDEN]"""
+    """[kind, tokens of a step, TIME or HIDDEN]; the last row is that of all longer steps too."""
     drafts: Ints
     """[kind, decoding sequences or steps, DRAFT, DRAFT_HIDDEN or TOKENS_BEFORE]; without meaning where SEQUENCE_ROWS is
     1.
