@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.pools import CHAT, poisson
 
+from simcost.catalog.slices import Slice
 from simcost.errors import InputError
 from simcost.ledger.requests import Ledger
 from simcost.ledger.shared_nodes import SharedLedger
@@ -36,6 +37,13 @@ RULES = (
     NodePool(instance_types=("n",), budgets=(DisruptionBudget(nodes=9),), max_accelerators=24),
 )
 TROUBLES = (None, Interruptions(zones=2, spot=SpotHazard(per_node_h=4), nodes=NodeFailures(per_node_day=40)))
+SEVENTH = Fraction(1, 7)
+SMALL_INSTANCE = Slice(
+    name="1g.10gb", part=SEVENTH, memory=Fraction(1, 8), compute=SEVENTH, width=1, starts=tuple(range(7)), copies=7
+)
+ROOMY_INSTANCE = Slice(
+    name="1g.20gb", part=SEVENTH, memory=Fraction(1, 4), compute=SEVENTH, width=2, starts=(0, 2, 4, 6), copies=4
+)
 KINDS = ((NodeKind(slots=8, usd_per_h=8),), (NodeKind(slots=4, usd_per_h=5), NodeKind(slots=8, usd_per_h=8)))
 
 
@@ -265,6 +273,13 @@ def test_slices_of_seven_fill_accelerators_one_after_another() -> None:
         ([service("a", (1,)), service("a", (1,))], "appears twice"),
         ([service("a", (1,), accelerators=Fraction(16))], "the largest node has 8"),
         ([service("a", (1,), accelerators=Fraction(3, 2))], "a whole number, or a part of one"),
+        (
+            [
+                service("a", (1,), pool=replace(CHAT, slice=SMALL_INSTANCE), accelerators=SMALL_INSTANCE.part),
+                service("b", (1,), pool=replace(CHAT, slice=ROOMY_INSTANCE), accelerators=ROOMY_INSTANCE.part),
+            ],
+            "service 'b': MIG instances 1g.20gb and 1g.10gb have the same processors and cannot be told apart",
+        ),
     ],
 )
 def test_what_cannot_be_is_said(services: list[Service], fault: str) -> None:

@@ -13,6 +13,8 @@ from support.scenarios import write
 from simcost.scenario.checks.load import find_faults, load_with_services
 from simcost.scenario.runs.resolve_services import settle_services
 from simcost.scenario.runs.run import run
+from simcost.scenario.runs.service_jobs import list_jobs_of_services
+from simcost.scenario.runs.service_stages import list_stages
 
 Document = dict[str, Any]
 REQUESTS = "workload: {kind: synthetic, rate: 4/s, lengths: {prompt_median: 100, output_median: 60}}\n"
@@ -66,6 +68,49 @@ def test_two_services_and_jobs_on_one_fleet_hold_no_more_than_there_is_and_pay_o
     gpus = pq.read_table(tmp_path / "out/tables/gpus.parquet").to_pandas()
     on_fleet = gpus[gpus["plan"] == "one fleet"]
     assert (on_fleet["jobs"] + on_fleet["requests"]).max() <= 11 + 1e-9
+
+
+def cascaded(share: str) -> tuple[tuple[str, str], ...]:
+    """Two services, of which one escalates a share: on nodes of their own, and on the fleet that jobs share."""
+    chat = f"cascade: {{to: search, escalate: {share}}}"
+    own = "buy: {offer: aws/g6.xlarge}"
+    apart = f"    services: {{chat: {{{own}, {chat}}}, search: {{{own}}}}}\n"
+    return (
+        *AS_SERVICE,
+        *SECOND,
+        ("{kind: target-concurrency, target: 4, min: 1, max: 4, scale_down_delay: 1min}", "{kind: fixed, replicas: 2}"),
+        ("search: {scaling: {max: 2}}", "search: {}"),
+        ("    training: {kind: gpus", f"{apart}    training: {{kind: gpus"),
+        ("    training: {kind: shared", f"    services: {{chat: {{{chat}}}}}\n    training: {{kind: shared"),
+    )
+
+
+def test_a_cascade_beside_jobs_gives_what_it_gives_on_nodes_of_its_own(tmp_path: Path) -> None:
+    document = result(tmp_path, *cascaded("30%"))
+    apart, fleet = document["plans"]
+    kept = ("requests", "slo", "replica_hours", "escalated", "received", "own_attainment", "final_attainment")
+    for own, beside in zip(apart["services"], fleet["services"], strict=True):
+        assert {key: own.get(key) for key in kept} == {key: beside.get(key) for key in kept}
+    chat, search = fleet["services"]
+    assert chat["escalated"] == search["received"] > 1000
+    held = fsum(fsum(one["replica_hours"].values()) for one in fleet["services"])
+    assert fleet["gpu_hours"]["requests"] == pytest.approx(held)
+    hours = {key: value for key, value in fleet["gpu_hours"].items() if key != "down"}
+    assert fsum(hours.values()) == pytest.approx(11 * 2)
+    for jobs in (apart["jobs"], fleet["jobs"]):
+        assert jobs["submitted"] == fsum(jobs[key] for key in ("completed", "failed", "in_system"))
+
+
+def test_jobs_run_again_where_another_share_is_escalated_beside_them(tmp_path: Path) -> None:
+    few, many = (keys_of_jobs(home(tmp_path, *cascaded(share), text=NIGHT), tmp_path) for share in ("30%", "60%"))
+    assert len(few & many) == 1  # of the jobs that have a fleet of their own, alike in both replications
+    assert len(few) == len(many) == 3
+
+
+def keys_of_jobs(file: Path, folder: Path) -> set[str]:
+    """Names of the runs of jobs of a scenario."""
+    services = settle_services(load_with_services(file), seed=None, seeds=None)
+    return {run.folder.name for run in list_jobs_of_services(services, folder, list_stages(services, folder))}
 
 
 def demand(folder: Path, *changes: tuple[str, str], text: str) -> Path:

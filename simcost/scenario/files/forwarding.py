@@ -31,7 +31,7 @@ def forwarding_of(
         node = Conform(file, faults).node(replace(part, value=dict(said)), Forwarding)
         forwarding, wrong = validate(adapter(Forwarding), node, file)
         faults += wrong
-        own = [fault for one in said.values() for fault in _faults(plan, name, one, services, file)]
+        own = [fault for one in said.values() for fault in _faults(name, one, services, file)]
         faults += own
         if forwarding is not None and not own:
             result[name] = forwarding
@@ -41,7 +41,7 @@ def forwarding_of(
     return result
 
 
-def _faults(plan: YamlNode, name: str, said: YamlNode, services: Mapping[str, YamlNode], file: str) -> Iterator[Fault]:
+def _faults(name: str, said: YamlNode, services: Mapping[str, YamlNode], file: str) -> Iterator[Fault]:
     """Contradictions of one cascade or fallback of the service `name`."""
     to = said.get("to")
     if to is None or not isinstance(to.value, str):
@@ -53,13 +53,7 @@ def _faults(plan: YamlNode, name: str, said: YamlNode, services: Mapping[str, Ya
         near = did_you_mean(to.value, list(services)) or f"; services are {', '.join(services)}"
         yield fault_at(to, f"{to.value!r} is none of the services{near}", file)
         return
-    beside = on_nodes_of_plan(plan) if beside_jobs(plan) else []
     for service in (name, to.value):
-        if service in beside:
-            message = (
-                f"cannot be combined with nodes that jobs share, and {service!r} is on them; give it a `buy` of its own"
-            )
-            yield fault_at(said, message, file)
         for message in _request_faults(service, services.get(service)):
             yield fault_at(said, message, file)
 

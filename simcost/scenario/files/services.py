@@ -113,7 +113,11 @@ def _services(root: YamlNode, file: str, faults: list[Fault]) -> dict[str, YamlN
         return {}
     listed = Conform(file, faults).node(node, tuple[ServiceDemand, ...])
     if not isinstance(listed.value, list) or not listed.value:
-        faults.append(fault_at(node, f"expected a list of services, not {shown(node.value)}", file))
+        other = not isinstance(listed.value, list)
+        message = (
+            f"expected a list of services, not {shown(node.value)}" if other else "has no service; name at least one"
+        )
+        faults.append(fault_at(node, message, file))
         return {}
     result, demands = dict[str, YamlNode](), list[tuple[YamlNode, Demand]]()
     for one in listed.value:

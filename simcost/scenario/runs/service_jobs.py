@@ -13,22 +13,32 @@ from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.job_runs import JobRun, list_job_runs
 from simcost.scenario.runs.resolve import key_of, run_key
 from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.scenario.runs.service_stages import Key as ServiceKey
+from simcost.scenario.runs.service_stages import Stage, StoredService, placed
+from simcost.scenario.runs.serving_runs import with_incoming
 from simcost.scenario.runs.tasks import Key, RunJobs
 
 
-def list_jobs_of_services(services: ResolvedServices, folder: Path) -> list[JobRun]:
-    """The distinct runs of jobs; none where there are no jobs."""
+def list_jobs_of_services(services: ResolvedServices, folder: Path, stages: Sequence[Stage]) -> list[JobRun]:
+    """The distinct runs of jobs beside the runs of requests; none where there are no jobs."""
     if services.jobs is None:
         return []
-    return list_job_runs(services.jobs, folder, lambda plan, replication: _serving_key(services, plan, replication))
+    served = placed(stages)
+    return list_job_runs(
+        services.jobs, folder, lambda plan, replication: _serving_key(services, served, plan, replication)
+    )
 
 
-def _serving_key(services: ResolvedServices, plan: str, replication: int) -> str:
+def _serving_key(
+    services: ResolvedServices, served: Mapping[ServiceKey, StoredService], plan: str, replication: int
+) -> str:
     """Key of the runs of all services on the fleet that jobs share."""
-    keys = {
-        name: run_key(services.questions[name], one.sampled(replication), replication)
-        for name, one in services.beside_jobs(plan).items()
-    }
+    keys = dict[str, str]()
+    for name, one in services.beside_jobs(plan).items():
+        keys[name] = with_incoming(
+            run_key(services.questions[name], one.sampled(replication), replication),
+            served[plan, name, replication].incoming,
+        )
     return key_of(services=keys) if len(keys) > 1 else next(iter(keys.values()))
 
 

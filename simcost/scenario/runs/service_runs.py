@@ -72,7 +72,8 @@ class ServeServices:
 
 def runs_of_services(services: ResolvedServices, folder: Path) -> tuple[list[Stage], list[JobRun]]:
     """The distinct runs of requests by stage, and those of jobs."""
-    return list_stages(services, folder), list_jobs_of_services(services, folder)
+    stages = list_stages(services, folder)
+    return stages, list_jobs_of_services(services, folder, stages)
 
 
 def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTables]:

@@ -126,12 +126,8 @@ def list_serving_runs(
     for replication in range(question.seeds) if replications is None else replications:
         for plan in (one for one in question.plans if one.plan.name not in without):
             pool, other_pools = plan.sampled(replication), plan.sampled_others(replication)
-            key, forwarded = (
-                run_key(question, pool, replication, other_pools),
-                incoming.get((plan.plan.name, replication), ()),
-            )
-            if forwarded:
-                key = key_of(own=key, incoming=[one.identity() for one in forwarded])
+            forwarded = incoming.get((plan.plan.name, replication), ())
+            key = with_incoming(run_key(question, pool, replication, other_pools), forwarded)
             one = ServingRun(
                 pool=pool,
                 other_pools=other_pools,
@@ -143,6 +139,11 @@ def list_serving_runs(
             one.plans.append(plan)
             one.with_rows |= plan.plan.name in with_rows
     return list(runs.values())
+
+
+def with_incoming(key: str, incoming: Sequence[ForwardingRun]) -> str:
+    """Key of a run that gets the requests of others too."""
+    return key_of(own=key, incoming=[one.identity() for one in incoming]) if incoming else key
 
 
 def missing_runs(question: ResolvedScenario, folder: Path) -> int:
