@@ -62,8 +62,9 @@ def milli(amounts: Floats) -> list[float]:
 def grouped(replicas: Replicas, samples: Sequence[float], cpu: Patience | None) -> Groups:
     """The class of each pod; the first that fits. `cpu`: readiness counts, as it does for the resource cpu alone."""
     phases, deleting = replicas.phase.tolist(), replicas.deleting.tolist()
-    if cpu is None and phases.count(RUNNING) == len(phases) and not any(deleting) and not any(map(isnan, samples)):
-        return Groups(list(range(len(phases))), [], [])
+    if cpu is None and not any(deleting) and phases.count(RUNNING) == len(phases):
+        known = [i for i, sample in enumerate(samples) if not isnan(sample)]
+        return Groups(known, [], [i for i, sample in enumerate(samples) if isnan(sample)])
     groups = Groups([], [], [])
     young = [] if cpu is None else _ages(replicas)
     for i, (phase, gone, sample) in enumerate(zip(phases, deleting, samples, strict=True)):
@@ -243,14 +244,8 @@ def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Pat
         requests = _requests(replicas, metric.name)
         if requests is None or not fsum(requests[i] for i in groups.ready):
             return _unusable(metric, f"a pod requests no {metric.name}")
-    return _balanced(
-        metric,
-        {i: samples[i] for i in groups.ready},
-        groups,
-        AverageTarget(metric.whole, requests),
-        seen.current,
-        tolerance,
-    )
+    used = {i: samples[i] for i in groups.ready}
+    return _balanced(metric, used, groups, AverageTarget(metric.whole, requests), seen.current, tolerance)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from simcost.plan.autoscaling import Replicas
 from simcost.plan.autoscaling.policy import NOT_READY, PENDING, READY, RUNNING, Ages
-from simcost.sim.fleet.scrape_samples import Floats, Ints
+from simcost.sim.fleet.scrape_samples import Floats
 from simcost.sim.serving.engine.layout import NEVER
 from simcost.units import NS_PER_S
 
@@ -32,19 +32,20 @@ class Roster:
         if self._version == self.fleet.version:
             return
         self._version, replicas = self.fleet.version, self.fleet.replicas
+        count = self.fleet.count
         self.numbers = np.array([one.number for one in replicas], np.int64)
         self.slots = np.array([one.slot for one in replicas], np.int64)
-        self.ready = np.array([one.state != "starting" for one in replicas], np.bool_)
+        self._begun = [one.state != "starting" for one in replicas]
+        self.ready = np.array(self._begun, np.bool_)
         self.deleting = np.array([one.state == "draining" for one in replicas], np.bool_)
         self._nodes = [one.node for one in replicas]
-        self._begun = self.ready.tolist()
-        self.ready_ns = np.array([one.ready_ns for one in replicas], np.int64)
+        self._ready_ns = [one.ready_ns for one in replicas]
         self._requests = dict.fromkeys(self._names, np.ones(len(replicas)))
         self._running = np.full(len(replicas), RUNNING, np.int8)
-        self._condition = np.where(self.ready, READY, NOT_READY).astype(np.int8)
+        self._condition = np.array([READY if begun else NOT_READY for begun in self._begun], np.int8)
         self._up_ns = self._nodes_up_ns()
-        self._settled = all(self._begun) and max(self._up_ns, default=0) <= self.fleet.now
-        self._steady = self._settled and not self.deleting.any()
+        self._settled = not count["starting"] and max(self._up_ns, default=0) <= self.fleet.now
+        self._steady = self._settled and not count["draining"]
         self.serving = (
             (self.numbers, self.slots) if self._settled else (self.numbers[self.ready], self.slots[self.ready])
         )
@@ -61,7 +62,7 @@ class Roster:
             phase=phase,
             deleting=self.deleting,
             ready=self._condition,
-            ages=partial(_ages, now, self.ready, up_ns, self.ready_ns, sample_age_s, window_s),
+            ages=partial(_ages, now, self.ready, up_ns, self._ready_ns, sample_age_s, window_s),
             signals=signals,
             requests=self._requests,
             steady=self._steady,
@@ -73,10 +74,15 @@ class Roster:
 
 
 def _ages(
-    now: int, ready: npt.NDArray[np.bool_], up: Sequence[int], ready_ns: Ints, sample_age_s: float, window_s: float
+    now: int,
+    ready: npt.NDArray[np.bool_],
+    up: Sequence[int],
+    became: Sequence[int],
+    sample_age_s: float,
+    window_s: float,
 ) -> Ages:
-    """Ages at `now` of replicas whose nodes were up at `up`, and which became ready at `ready_ns`."""
-    up_ns = np.array(up, np.int64)
+    """Ages at `now` of replicas whose nodes were up at `up`, and which `became` ready at some."""
+    up_ns, ready_ns = np.array(up, np.int64), np.array(became, np.int64)
     started, began_ns = ready | (up_ns <= now), np.where(ready & (up_ns > now), now, up_ns)
     age_s = np.where(started, (now - began_ns) / NS_PER_S, nan)
     return Ages(

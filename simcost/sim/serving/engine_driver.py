@@ -247,18 +247,18 @@ class DataPlane:
 
     def observe(self) -> PoolObservation:
         """The pool now."""
-        return self._observed(self.state.totals)
+        return self._observed(self.state.totals.tobytes())
 
     def snapshot(self, kind: int | None = None) -> Callable[[], PoolObservation]:
         """The pool now, or the replicas of a kind, to be worked out where somebody asks."""
         if kind is None and self.clients is None and not len(self.state.by_kind):
-            return partial(self._observed, self.state.totals.copy())
+            return partial(self._observed, self.state.totals.tobytes())
         seen = self.observe() if kind is None else self.of_kind(kind)
         return lambda: seen
 
-    def _observed(self, counters: Ints) -> PoolObservation:
+    def _observed(self, counters: bytes) -> PoolObservation:
         """The pool with these `totals`."""
-        totals: list[int] = counters.tolist()
+        totals: list[int] = np.frombuffer(counters, np.int64).tolist()
         in_system, gate, completed = totals[col.IN_SYSTEM], totals[col.GATE_COUNT], totals[col.COMPLETED]
         running, waiting, kv_tokens, steps, hidden = totals[col.RUNNING_NOW :]
         if len(self.state.by_kind):

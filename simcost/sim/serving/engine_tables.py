@@ -61,7 +61,7 @@ def empty_state(
 def base_of(clock: Clock, max_num_seqs: int) -> Ints:
     """The table of the clock, and what of it is hidden: all but the growth from a full batch to the fullest step.
 
-    It ends where it no longer changes. Most steps take a + b*P + ..., of which the table is one row, and stays in the
+    It ends where it no longer changes: that of an engine whose steps take a + b*P + ... is one row, which stays in the
     cache where several services play in turns.
     """
     time, most = clock.base, len(clock.base) - 1
