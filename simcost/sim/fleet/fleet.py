@@ -14,8 +14,9 @@ from simcost.sim.fleet.scheduler import NodeScheduler
 from simcost.sim.fleet.startup import ColdStart
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER
-from simcost.sim.serving.engine_driver import DataPlane, PoolObservation
+from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.pool_observation import PoolObservation
 from simcost.sim.serving.recorder import Recorder
 from simcost.units import NS_PER_S
 

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine_driver import DataPlane, PoolObservation
+from simcost.sim.serving.engine_driver import DataPlane
+from simcost.sim.serving.pool_observation import PoolObservation
 from simcost.units import NS_PER_S
 
 Floats = npt.NDArray[np.float64]

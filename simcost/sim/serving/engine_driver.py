@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
 from simcost.sim.serving.engine_tables import empty_state
 from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.pool_observation import PoolObservation
 from simcost.trace.requests.batch import RequestBatch, Tokens
 
 if TYPE_CHECKING:
@@ -36,25 +37,6 @@ def _fixed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = column.view()
     view.flags.writeable = False
     return view
-
-
-class PoolObservation(NamedTuple):
-    """The pool at one instant."""
-
-    running: int
-    waiting: int
-    at_gateway: int
-    kv_tokens: int
-    steps: int
-    """Engine steps since the start, over all replicas."""
-    hidden: int
-    """Time of those steps, in ticks, that a saturated engine hides (layout.HIDDEN)."""
-    in_system: int
-    arrived: int
-    """Requests, but for those over the limits of their tenants."""
-    completed: int
-    area: int
-    """Request-ticks since the start, modulo 2**64: differences of it are exact."""
 
 
 class DataPlane:
@@ -247,18 +229,21 @@ class DataPlane:
 
     def observe(self) -> PoolObservation:
         """The pool now."""
-        return self._observed(self.state.totals.tobytes())
+        return self._observed(self.state.totals.tolist())
 
     def snapshot(self, kind: int | None = None) -> Callable[[], PoolObservation]:
         """The pool now, or the replicas of a kind, to be worked out where somebody asks."""
         if kind is None and self.clients is None and not len(self.state.by_kind):
-            return partial(self._observed, self.state.totals.tobytes())
+            return partial(self._observed_then, self.state.totals.tobytes())
         seen = self.observe() if kind is None else self.of_kind(kind)
         return lambda: seen
 
-    def _observed(self, counters: bytes) -> PoolObservation:
+    def _observed_then(self, totals: bytes) -> PoolObservation:
+        """The pool when its `totals` were these."""
+        return self._observed(np.frombuffer(totals, np.int64).tolist())
+
+    def _observed(self, totals: list[int]) -> PoolObservation:
         """The pool with these `totals`."""
-        totals: list[int] = np.frombuffer(counters, np.int64).tolist()
         in_system, gate, completed = totals[col.IN_SYSTEM], totals[col.GATE_COUNT], totals[col.COMPLETED]
         running, waiting, kv_tokens, steps, hidden = totals[col.RUNNING_NOW :]
         if len(self.state.by_kind):
