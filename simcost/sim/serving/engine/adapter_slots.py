@@ -4,20 +4,20 @@ As in vLLM: a waiting request whose adapter finds no slot is passed over and kee
 are not resident are loaded before it, which delays the whole step.
 """
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.layout import NIL
 
 
-@inlined
+@lean
 def set_adapter(s: BlockState, x: int, adapter: int) -> None:
     """Request x asks for an adapter; NIL = for none."""
     s.nodes[x, blk.ADAPTER] = adapter
 
 
-@inlined
+@lean
 def waits_for_slot(s: BlockState, r: int, x: int) -> bool:
     """True if all slots of replica r are of running requests with other adapters."""
     adapter = s.nodes[x, blk.ADAPTER]
@@ -26,7 +26,7 @@ def waits_for_slot(s: BlockState, r: int, x: int) -> bool:
     return s.slots[r, blk.LORAS] >= s.rules[blk.MAX_LORAS]
 
 
-@inlined
+@lean
 def change_running(s: BlockState, r: int, x: int, change: int) -> None:
     """Request x begins or ends to hold the slot of its adapter."""
     if s.rules[blk.MAX_LORAS] > 0 and s.nodes[x, blk.ADAPTER] != NIL:
@@ -36,7 +36,7 @@ def change_running(s: BlockState, r: int, x: int, change: int) -> None:
         s.slots[r, blk.LORAS] += (mine[blk.RUNNING_WITH] > 0) - before
 
 
-@inlined
+@lean
 def _touch(s: BlockState, r: int, adapter: int, where: int, count: int, most: int) -> bool:
     """Use an adapter in the host memory or in a slot; true if it was not there. The least recently used one goes."""
     known = s.adapters[r, adapter, where] > 0
@@ -100,7 +100,7 @@ def tell_adapters(s: BlockState, r: int) -> None:
         x = s.nodes[x, col.NEXT]
 
 
-@inlined
+@lean
 def affinity(s: BlockState, r: int, x: int) -> float:
     """Score of replica r for request x by its adapter, as llm-d's; 0 before the router has heard of the replica."""
     adapter = s.nodes[x, blk.ADAPTER]

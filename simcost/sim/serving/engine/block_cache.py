@@ -4,7 +4,7 @@ Blocks without a holder but with a key stay cached until they are taken: those w
 a sequence before its beginning. Blocks without a key are taken before all others.
 """
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import prefix_index
@@ -30,14 +30,14 @@ _SESSION = 0x5A17
 _OWN = 0x3C6EF372FE94F82B
 
 
-@inlined
+@lean
 def blocks_of(s: BlockState, tokens: int) -> int:
     """Blocks that hold so many tokens."""
     size = s.rules[blk.BLOCK_TOKENS]
     return (tokens + size - 1) // size
 
 
-@inlined
+@lean
 def _shared_end(s: BlockState, x: int) -> int:
     """The place from which on only request x itself knows what its blocks hold."""
     node, content = s.nodes[x], s.rules[blk.CONTENT]
@@ -47,7 +47,7 @@ def _shared_end(s: BlockState, x: int) -> int:
     return NEVER if content == blk.SESSIONS and node[col.SESSION] != NIL else 0
 
 
-@inlined
+@lean
 def key_at(s: BlockState, x: int, place: int) -> tuple[int, int, int]:
     """Key of a block of request x, where its hash is in the store or ONE_KEY, and the place where others begin."""
     node, rules = s.nodes[x], s.rules
@@ -63,7 +63,7 @@ def key_at(s: BlockState, x: int, place: int) -> tuple[int, int, int]:
     return hashed(node[col.REQUEST] ^ _OWN), blk.ONE_KEY, NEVER
 
 
-@inlined
+@lean
 def _find_next(s: BlockState, r: int, x: int, first: int, place: int, most: int) -> tuple[int, int, int]:
     """As `_find` for a block of request x, among the pieces that begin as that with the block before, else with this
     one; and the first key of these.
@@ -78,7 +78,7 @@ def _find_next(s: BlockState, r: int, x: int, first: int, place: int, most: int)
         first = key
 
 
-@inlined
+@lean
 def look_up(s: BlockState, r: int, x: int, length: int) -> tuple[int, int]:
     """Leading blocks of request x that replica r has cached, and how many of them somebody holds.
 
@@ -112,7 +112,7 @@ def look_up_everywhere(s: BlockState, p: Prefixes, x: int) -> None:
         s.replicas[r, col.SEEN_LOAD] = min(hit // s.rules[blk.KEY_BLOCKS], length)
 
 
-@inlined
+@lean
 def take(s: BlockState, r: int, count: int) -> None:
     """Take so many blocks, which are there, out of the free ones."""
     slot = s.slots[r]
@@ -147,7 +147,7 @@ def claim(s: BlockState, r: int, x: int, count: int) -> None:
     s.nodes[x, blk.STORED] = count
 
 
-@inlined
+@lean
 def _stop_of_alike(s: BlockState, r: int, x: int, place: int, full: int) -> int:
     """The place up to which another has the blocks of request x from `place` on, and begins there too from now on."""
     e = s.nodes[x, blk.TABLE]
@@ -161,7 +161,7 @@ def _stop_of_alike(s: BlockState, r: int, x: int, place: int, full: int) -> int:
     return until
 
 
-@inlined
+@lean
 def _lengthen(s: BlockState, r: int, x: int, place: int, stop: int) -> bool:
     """Let the last piece of request x go on to `stop`, if it alone holds that, and it has the hashes of x."""
     e = s.nodes[x, blk.TABLE]
@@ -194,7 +194,7 @@ def _store(s: BlockState, r: int, x: int, place: int, full: int) -> None:
     s.nodes[x, blk.STORED] = full
 
 
-@inlined
+@lean
 def store(s: BlockState, r: int, x: int, tokens: int) -> None:
     """Blocks that are full with the first `tokens` of request x can be found from now on, where others may ask."""
     if s.rules[blk.CONTENT] in (blk.HASHES, blk.SESSIONS):
@@ -203,7 +203,7 @@ def store(s: BlockState, r: int, x: int, tokens: int) -> None:
             _store(s, r, x, place, full)
 
 
-@inlined
+@lean
 def _let_go(s: BlockState, r: int, e: int) -> None:
     """One holder less for the pieces of entry e; those without holders are evicted after all others, the last first."""
     pieces, latest = s.pieces[r], 0

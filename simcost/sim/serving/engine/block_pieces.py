@@ -2,32 +2,32 @@
 
 import numpy as np
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine.block_state import BlockState
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NIL
 
 
-@inlined
+@lean
 def hashed(number: int) -> int:
     """A hash of a number."""
     return int(np.int64(splitmix64(number)))
 
 
-@inlined
+@lean
 def _bucket_of(s: BlockState, key: int) -> int:
     return hashed(key) & (s.buckets.shape[1] - 1)
 
 
-@inlined
+@lean
 def hash_at(s: BlockState, r: int, p: int, place: int) -> int:
     """Place in the store of the hash of a block of piece p."""
     piece, size = s.pieces[r, p], s.rules[blk.KEY_BLOCKS]
     return piece[blk.HASH_AT] + place // size - piece[blk.START] // size
 
 
-@inlined
+@lean
 def _same_until(s: BlockState, r: int, p: int, at: int, place: int, limit: int) -> int:
     """The place after `place`, `limit` at most, up to which the blocks of piece p are those of the hashes from `at`."""
     if at == blk.ONE_KEY:
@@ -40,7 +40,7 @@ def _same_until(s: BlockState, r: int, p: int, at: int, place: int, limit: int) 
     return min(place, limit)
 
 
-@inlined
+@lean
 def find_piece(s: BlockState, r: int, first: int, at: int, place: int, limit: int) -> tuple[int, int]:
     """The oldest piece of those with the key `first` that has the block of this place, whose hash is `at`, and up to
     where it answers; NIL = none has it.
@@ -60,7 +60,7 @@ def find_piece(s: BlockState, r: int, first: int, at: int, place: int, limit: in
     return NIL, place
 
 
-@inlined
+@lean
 def insert_idle(s: BlockState, r: int, p: int, after: int) -> None:
     """Put piece p, which has no holder, before `after` in the order of eviction; before piece 0: as the last."""
     pieces = s.pieces[r]
@@ -70,7 +70,7 @@ def insert_idle(s: BlockState, r: int, p: int, after: int) -> None:
     pieces[after, blk.LESS_RECENT] = p
 
 
-@inlined
+@lean
 def take_out_idle(s: BlockState, r: int, p: int) -> None:
     """Piece p leaves the order of eviction."""
     pieces = s.pieces[r]
@@ -79,7 +79,7 @@ def take_out_idle(s: BlockState, r: int, p: int) -> None:
     pieces[after, blk.LESS_RECENT] = before
 
 
-@inlined
+@lean
 def new_piece(s: BlockState, r: int, key: int, at: int, start: int, stop: int, holders: int) -> int:
     """A piece that cannot be found yet."""
     slot, pieces = s.slots[r], s.pieces[r]
@@ -97,7 +97,7 @@ def new_piece(s: BlockState, r: int, key: int, at: int, start: int, stop: int, h
     return p
 
 
-@inlined
+@lean
 def enter(s: BlockState, r: int, p: int) -> None:
     """Let piece p be found, after the older ones of its bucket."""
     pieces = s.pieces[r]
@@ -112,7 +112,7 @@ def enter(s: BlockState, r: int, p: int) -> None:
     pieces[q, blk.IN_BUCKET] = p
 
 
-@inlined
+@lean
 def forget(s: BlockState, r: int, p: int) -> None:
     """Piece p, out of all lists but its bucket, is no more."""
     pieces, slot = s.pieces[r], s.slots[r]
@@ -183,7 +183,7 @@ def cut(s: BlockState, r: int, p: int, place: int) -> None:
         q = after
 
 
-@inlined
+@lean
 def last_piece(s: BlockState, r: int, e: int) -> int:
     """The piece that entry e ends with."""
     q = s.entries[r, e, blk.LAST_PIECE]
@@ -192,7 +192,7 @@ def last_piece(s: BlockState, r: int, e: int) -> int:
     return q
 
 
-@inlined
+@lean
 def hold_piece(s: BlockState, r: int, x: int, p: int) -> None:
     """Note that request x holds piece p, which follows those that it holds already."""
     pieces, entries, slot = s.pieces[r], s.entries[r], s.slots[r]

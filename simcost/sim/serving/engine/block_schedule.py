@@ -1,6 +1,6 @@
 """The scheduler of a replica with KV blocks, as vLLM's: tokens of a step, preemption, admission."""
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.adapter_slots import change_running, waits_for_slot
@@ -21,19 +21,19 @@ from simcost.sim.serving.engine.request_list import put_before
 _BITS = col.NODE_BITS
 
 
-@inlined
+@lean
 def length_of(s: BlockState, x: int) -> int:
     """Tokens of the prompt and the answer so far."""
     return s.nodes[x, col.PROMPT] + s.nodes[x, col.DONE]
 
 
-@inlined
+@lean
 def phase_of(s: BlockState, r: int) -> int:
     """Phase of the requests of replica r that take a block for their next step; for each further step, one less."""
     return (1 - s.replicas[r, col.DECODED_STEPS]) % s.rules[blk.BLOCK_TOKENS]
 
 
-@inlined
+@lean
 def begin_decoding(s: BlockState, r: int, x: int) -> None:
     """Request x, whose prefill is over, decodes."""
     start_decoding(s, r, x)
@@ -43,7 +43,7 @@ def begin_decoding(s: BlockState, r: int, x: int) -> None:
     s.phases[r, (length_of(s, x) - s.replicas[r, col.DECODED_STEPS]) % s.rules[blk.BLOCK_TOKENS]] += 1
 
 
-@inlined
+@lean
 def end_decoding(s: BlockState, r: int, i: int) -> None:
     """Take heap entry i out of the batch."""
     x = s.heap[r, i] & (col.NODE_LIMIT - 1)
@@ -79,7 +79,7 @@ def stop_running(s: BlockState, r: int, x: int, status: int) -> None:
     node[blk.STAGE], node[blk.CHUNK], node[blk.GROWN] = blk.WAITS, 0, 0
 
 
-@inlined
+@lean
 def goes_before(s: BlockState, x: int, y: int) -> bool:
     """True if x has a higher priority than y, or the same and came before."""
     one, other = s.nodes[x], s.nodes[y]
@@ -139,7 +139,7 @@ def _preempt(s: BlockState, r: int, x: int) -> None:
     s.totals[col.PREEMPTIONS] += 1
 
 
-@inlined
+@lean
 def find_prefilling(s: BlockState, r: int) -> None:
     """Let PREFILLING be the first running request that is in prefill."""
     rep = s.replicas[r]
@@ -189,7 +189,7 @@ def _grow_one_by_one(s: BlockState, r: int, threshold: int) -> int:
     return budget
 
 
-@inlined
+@lean
 def _stall(s: BlockState, r: int) -> None:
     """Decoding requests for which no budget was left wait for the next step as if in prefill, one token to go."""
     x = s.replicas[r, col.HEAD]
@@ -205,7 +205,7 @@ def _stall(s: BlockState, r: int) -> None:
     find_prefilling(s, r)
 
 
-@inlined
+@lean
 def _grow_together(s: BlockState, r: int, count: int) -> int:
     """The same where there are blocks for all: `count` for those that decode, then for the last admitted."""
     take(s, r, count)
@@ -223,7 +223,7 @@ def _grow_together(s: BlockState, r: int, count: int) -> int:
     return budget
 
 
-@inlined
+@lean
 def _room_to_grow(s: BlockState, r: int, count: int) -> bool:
     """True if all that run get their blocks, in any order."""
     x = s.replicas[r, col.PREFILLING]
@@ -234,7 +234,7 @@ def _room_to_grow(s: BlockState, r: int, count: int) -> bool:
     return count <= s.slots[r, blk.FREE]
 
 
-@inlined
+@lean
 def _hit(s: BlockState, r: int, x: int, length: int) -> tuple[int, int]:
     """Cached leading blocks of request x, and those of them that it shares with others while it runs."""
     if s.rules[blk.CONTENT] == blk.STATED_SHARE:
@@ -243,7 +243,7 @@ def _hit(s: BlockState, r: int, x: int, length: int) -> tuple[int, int]:
     return look_up(s, r, x, length)
 
 
-@inlined
+@lean
 def _count(s: BlockState, x: int, length: int, cached: int) -> None:
     """Count what request x finds when it is first admitted."""
     if s.nodes[x, blk.CACHED] == NIL:
@@ -253,7 +253,7 @@ def _count(s: BlockState, x: int, length: int, cached: int) -> None:
         s.cached[blk.HIT_PAIRS] += cached * cached
 
 
-@inlined
+@lean
 def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
     """Admit from the queue until the first that does not fit."""
     p, rep, nodes, slot = s.parameters, s.replicas[r], s.nodes, s.slots[r]
@@ -301,7 +301,7 @@ def _admit(s: BlockState, r: int, budget: int, threshold: int) -> None:
             x = after
 
 
-@inlined
+@lean
 def _step_of(s: BlockState, r: int) -> tuple[int, int, int, int]:
     """Of this step, beside the requests that decode: prefill tokens and attention pairs; rows that decode after a
     hit or a stall, and the tokens that they read.
@@ -323,7 +323,7 @@ def _step_of(s: BlockState, r: int) -> tuple[int, int, int, int]:
     return tokens, pairs, rows, context
 
 
-@inlined
+@lean
 def schedule(s: BlockState, r: int) -> tuple[bool, int, int, int, int]:
     """The next step of replica r: whether somebody was preempted, and what `_step_of` says."""
     rep, rules = s.replicas[r], s.rules

@@ -1,6 +1,6 @@
 """The steps of a replica with KV blocks, from boundary to boundary, and its queue: `step`, for a `BlockState`."""
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.adapter_slots import change_running, load_adapters
@@ -33,7 +33,7 @@ _BITS = col.NODE_BITS
 _MASK = col.NODE_LIMIT - 1
 
 
-@inlined
+@lean
 def _blocks_in_run(s: BlockState, r: int, steps: int) -> int:
     """Blocks that decoding requests take in a run of so many steps after the first of them."""
     size = s.rules[blk.BLOCK_TOKENS]
@@ -45,7 +45,7 @@ def _blocks_in_run(s: BlockState, r: int, steps: int) -> int:
     return count
 
 
-@inlined
+@lean
 def _steps_with_blocks(s: BlockState, r: int, most: int) -> int:
     """Steps that the decoding requests can make, `most` at most, before blocks are short for the next."""
     size, seqs, free = s.rules[blk.BLOCK_TOKENS], s.replicas[r, col.DECODING], s.slots[r, blk.FREE]
@@ -62,7 +62,7 @@ def _steps_with_blocks(s: BlockState, r: int, most: int) -> int:
     return min(steps, most)
 
 
-@inlined
+@lean
 def _add_end(s: BlockState, count: int, x: int) -> int:
     """Add x to the `count` requests that end, in order of admission."""
     k = count
@@ -73,7 +73,7 @@ def _add_end(s: BlockState, count: int, x: int) -> int:
     return count + 1
 
 
-@inlined
+@lean
 def _finish_decodes(s: BlockState, r: int) -> int:
     rep, totals = s.replicas[r], s.totals
     steps, seqs, ended = rep[col.RUN_STEPS], rep[col.RUN_SEQS], 0
@@ -100,7 +100,7 @@ def _finish_decodes(s: BlockState, r: int) -> int:
     return ended
 
 
-@inlined
+@lean
 def _finish_prefills(s: BlockState, r: int, t: int, ended: int) -> int:
     rep, nodes = s.replicas[r], s.nodes
     first = NIL
@@ -150,7 +150,7 @@ def _drop_late(s: BlockState, r: int, t: int) -> None:
     find_prefilling(s, r)
 
 
-@inlined
+@lean
 def _finish_run(s: BlockState, r: int, t: int) -> None:
     """End the steps, the requests and the patience of clients that end at the boundary t of replica r."""
     rep = s.replicas[r]
@@ -167,14 +167,14 @@ def _finish_run(s: BlockState, r: int, t: int) -> None:
     release_leavers(s, r, t)
 
 
-@inlined
+@lean
 def _turns_change(s: BlockState, r: int) -> bool:
     """True if the request to admit next may be another after each step, and may then fit."""
     by_tenant = s.rules[blk.BY_TENANT] == 1 and s.replicas[r, col.RUNNING] < s.parameters[col.MAX_SEQS]
     return by_tenant and several_wait(s, r)
 
 
-@inlined
+@lean
 def _start_run(s: BlockState, r: int, t: int) -> None:
     """Set off the next step, or a run of decode steps up to the next thing that can happen."""
     p, rep = s.parameters, s.replicas[r]
@@ -221,7 +221,7 @@ def _catch_up(s: BlockState, r: int, until: int) -> None:
         _start_run(s, r, t)
 
 
-@inlined
+@lean
 def catch_up(s: BlockState, r: int, until: int) -> None:
     """All step boundaries of replica r strictly before `until`."""
     if s.next_event[r] < until:
@@ -255,7 +255,7 @@ def finish_all(s: BlockState, t: int) -> None:
             s.block_event[block] = earliest
 
 
-@inlined
+@lean
 def _join_queue(s: BlockState, r: int, x: int) -> None:
     """Put request x into the queue: at its end, or by its priority after its equals."""
     rep, after = s.replicas[r], NIL

@@ -4,7 +4,7 @@ Each holds chunks of prompts, the least recently used of which give way. A chunk
 computed, and looked up when a request is admitted; what is found is loaded before the step.
 """
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.block_cache import key_at
@@ -23,26 +23,26 @@ from simcost.sim.serving.engine.prefix_index import (
 )
 
 
-@inlined
+@lean
 def _lists(s: BlockState) -> Prefixes:
     """The lists of chunks, that of tier t at replica r in place r * tiers + t."""
     return Prefixes(s.rules, s.cached, s.store, s.tier_tables, s.tier_chunks, s.tier_ends)
 
 
-@inlined
+@lean
 def _key_of(s: BlockState, x: int, j: int) -> int:
     """Key of chunk j of request x: that of its last block, which stands for all before it."""
     key, _at, _end = key_at(s, x, (j + 1) * s.rules[blk.CHUNK_BLOCKS] - 1)
     return hashed(key ^ hashed(j))
 
 
-@inlined
+@lean
 def _chunks(s: BlockState, x: int, tokens: int) -> int:
     """Full chunks of the prompt of request x in its first `tokens`."""
     return min(tokens, s.nodes[x, col.PROMPT]) // (s.rules[blk.CHUNK_BLOCKS] * s.rules[blk.BLOCK_TOKENS])
 
 
-@inlined
+@lean
 def _find(s: BlockState, q: int, key: int) -> int:
     """The chunk in list q; NIL = it is not there."""
     return s.tier_tables[q, place_of(_lists(s), q, key)]
@@ -89,7 +89,7 @@ def _load(s: BlockState, r: int, x: int, hit: int, length: int) -> int:
     return place - hit
 
 
-@inlined
+@lean
 def load_from_tiers(s: BlockState, r: int, x: int, hit: int, length: int) -> int:
     """Blocks of request x that are loaded from tiers as it is admitted, after the `hit` that its replica has."""
     return _load(s, r, x, hit, length) if len(s.tiers) > 0 else 0
@@ -117,7 +117,7 @@ def _enter(s: BlockState, r: int, x: int, count: int) -> None:
     s.nodes[x, blk.ENTERED] = count
 
 
-@inlined
+@lean
 def enter_tiers(s: BlockState, r: int, x: int, tokens: int) -> None:
     """Enter the chunks that are full with the first `tokens` of request x."""
     if len(s.tiers) > 0:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from simcost.sim.by_reference import by_reference
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import closed_loop
 from simcost.sim.serving.engine import closed_state as own
@@ -129,7 +130,9 @@ def advance_closed(
     until: int,
 ) -> tuple[int, int]:
     """As `entries.advance`: requests i, i+1, ... are sent by clients, none before its `arrival_ns`."""
-    return _play(route, _no_signals, s, c, arrival_ns, prompt, output, think_ns, i, final, until)
+    return _play(
+        route, _no_signals, by_reference(s), by_reference(c), arrival_ns, prompt, output, think_ns, i, final, until
+    )
 
 
 @lean_entry
@@ -145,4 +148,16 @@ def advance_closed_informed(
     until: int,
 ) -> tuple[int, int]:
     """`advance_closed` where the router has signals or a memory, or the gateway has limits."""
-    return _play(route_informed, tell_router_on_time, s, c, arrival_ns, prompt, output, think_ns, i, final, until)
+    return _play(
+        route_informed,
+        tell_router_on_time,
+        by_reference(s),
+        by_reference(c),
+        arrival_ns,
+        prompt,
+        output,
+        think_ns,
+        i,
+        final,
+        until,
+    )

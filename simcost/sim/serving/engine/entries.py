@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simcost.sim.by_reference import by_reference
 from simcost.sim.compiled import inlined, lean_entry, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.boundaries import catch_up_all, enqueue
@@ -109,7 +110,9 @@ def advance(
     up and is not the `final` one); OUTPUT_FULL (collect the rows, call again); POOL_EMPTY, MEMORY_FULL (enlarge
     `nodes`, `memory`, call again).
     """
-    return _play(route, _tell_no_router, State(*state), arrival_ns, prompt, output, session, i, final, until)
+    return _play(
+        route, _tell_no_router, by_reference(State(*state)), arrival_ns, prompt, output, session, i, final, until
+    )
 
 
 @lean_entry
@@ -127,7 +130,7 @@ def advance_informed(
     return _play(
         route_informed,
         tell_router_on_time,
-        State(*state),
+        by_reference(State(*state)),
         arrival_ns,
         prompt,
         output,
@@ -146,7 +149,7 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
     from nothing. LOSE, or more than `most_retries` of them: they leave as lost. The others return to the gateway, by
     arrival.
     """
-    s = State(*state)
+    s = by_reference(State(*state))
     rep, nodes, totals, t = s.replicas[r], s.nodes, s.totals, s.totals[col.NOW]
     if s.next_event[r] != NEVER:
         rep[col.BUSY] += t - rep[col.BUSY_SINCE]
@@ -197,7 +200,7 @@ def vacate(r: int, mode: int, most_retries: int, *state: Any) -> None:
 @lean_entry
 def count_queues(*state: Any) -> None:
     """Count the tokens of the prompts that wait at each replica (QUEUED_NOW)."""
-    s = State(*state)
+    s = by_reference(State(*state))
     for r in range(s.totals[col.SLOTS]):
         queued, x = 0, s.replicas[r, col.WAIT_HEAD]
         while x != NIL:

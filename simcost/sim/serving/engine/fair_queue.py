@@ -5,7 +5,7 @@ an answer when it is there. The tenant with the lowest counter is next. One that
 the lowest of those who wait, so that no tenant saves up turns.
 """
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.block_state import BlockState
@@ -16,27 +16,27 @@ OUTPUT_COST = 2
 """Of a token of an answer, against one of a prompt."""
 
 
-@inlined
+@lean
 def set_tenant(s: BlockState, x: int, tenant: int) -> None:
     """Request x is of a tenant."""
     s.nodes[x, blk.TENANT] = tenant
 
 
-@inlined
+@lean
 def change_waiting(s: BlockState, r: int, x: int, change: int) -> None:
     """Request x joins or leaves those of its tenant that wait."""
     if s.rules[blk.BY_TENANT]:
         s.shares[r, s.nodes[x, blk.TENANT], blk.WAITING_OF] += change
 
 
-@inlined
+@lean
 def change_decoding(s: BlockState, r: int, x: int, change: int) -> None:
     """Request x joins or leaves those of its tenant that decode."""
     if s.rules[blk.BY_TENANT]:
         s.shares[r, s.nodes[x, blk.TENANT], blk.DECODING_OF] += change
 
 
-@inlined
+@lean
 def charge_token(s: BlockState, r: int, x: int) -> None:
     """A prefill has brought the next token of request x."""
     if s.rules[blk.BY_TENANT]:
@@ -44,7 +44,7 @@ def charge_token(s: BlockState, r: int, x: int) -> None:
         s.shares[r, tenant, blk.COUNTER] += OUTPUT_COST * s.prices[tenant]
 
 
-@inlined
+@lean
 def charge_prompt(s: BlockState, r: int, x: int) -> None:
     """Request x leaves the queue of replica r, for the first time unless its first hit is known."""
     if s.rules[blk.BY_TENANT]:
@@ -79,7 +79,7 @@ def lift(s: BlockState, r: int, x: int) -> None:
     shares[tenant, blk.COUNTER] = max(shares[tenant, blk.COUNTER], lowest)
 
 
-@inlined
+@lean
 def several_wait(s: BlockState, r: int) -> bool:
     """True if requests of two or more tenants wait, so that turns change from step to step."""
     waiting = 0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NIL, State
@@ -42,7 +42,7 @@ class Prefixes(NamedTuple):
     """[slot, (NEWEST, OLDEST, COUNT)]"""
 
 
-@inlined
+@lean
 def place_of(p: Prefixes, r: int, value: int) -> int:
     """Position of the hash in the table of slot r, present or future."""
     mask = p.tables.shape[1] - 1
@@ -68,7 +68,7 @@ def take_out(p: Prefixes, r: int, i: int) -> None:
     p.tables[r, hole] = NIL
 
 
-@inlined
+@lean
 def cut_out(p: Prefixes, r: int, b: int) -> None:
     """Block b leaves the list."""
     newer, older = p.blocks[r, b, NEWER], p.blocks[r, b, OLDER]
@@ -82,7 +82,7 @@ def cut_out(p: Prefixes, r: int, b: int) -> None:
         p.blocks[r, older, NEWER] = newer
 
 
-@inlined
+@lean
 def put_first(p: Prefixes, r: int, b: int) -> None:
     """Block b is the newest."""
     newest = p.ends[r, NEWEST]
@@ -148,7 +148,7 @@ def remember(s: State, p: Prefixes, x: int, r: int) -> None:
         _touch(p, r, p.store[start + k])
 
 
-@inlined
+@lean
 def reference(s: State, p: Prefixes, x: int) -> tuple[int, int]:
     """Start of the hashes of request x, and how many are looked at."""
     reference = s.nodes[x, col.PREFIX]

@@ -5,7 +5,7 @@ What `run.vacate` returns to the gateway stands in its plain queue until it is t
 
 from typing import TYPE_CHECKING
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
 from simcost.sim.serving.engine.outcomes import turn_away
@@ -19,7 +19,7 @@ PRIORITY, HEAD, TAIL, ARRIVED, ENDED, GOOD = 0, 1, 2, 3, 4, 8
 BAND = 9
 
 
-@inlined
+@lean
 def band_of(c: "Clients", priority: int) -> int:
     """The band of a priority; the driver makes them."""
     b = 0
@@ -62,7 +62,7 @@ def take_in_returned(s: State, c: "Clients") -> None:
     totals[col.GATE_HEAD] = totals[col.GATE_TAIL] = NIL
 
 
-@inlined
+@lean
 def first_waiting(c: "Clients") -> int:
     """The request that is tried next; NIL = none waits."""
     for b in range(len(c.bands)):
@@ -71,7 +71,7 @@ def first_waiting(c: "Clients") -> int:
     return NIL
 
 
-@inlined
+@lean
 def leave_band(s: State, c: "Clients", x: int) -> None:
     """Request x, the first of its band, leaves the gateway."""
     band = c.bands[band_of(c, s.nodes[x, col.PRIORITY])]
@@ -81,7 +81,7 @@ def leave_band(s: State, c: "Clients", x: int) -> None:
     s.totals[col.GATE_COUNT] -= 1
 
 
-@inlined
+@lean
 def next_expiry(s: State, c: "Clients", most_wait: int) -> int:
     """Time at which a request has waited too long for the gateway, and is rejected."""
     earliest = NEVER
@@ -120,7 +120,7 @@ def hold_in_band(s: State, c: "Clients", x: int, t: int) -> None:
         _queue(s, c, x)
 
 
-@inlined
+@lean
 def _is_before_all(s: State, c: "Clients", x: int) -> bool:
     """True if request x is not to be deferred, and all that waits is of lower priority."""
     priority = s.nodes[x, col.PRIORITY]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import layout as col
 
 # Rules: 1 = what has ended decides; the time before which all that has ended is known.
@@ -31,7 +31,7 @@ class Limits(NamedTuple):
     """[tenant, TENANT]; empty if no tenant has limits."""
 
 
-@inlined
+@lean
 def is_behind(limits: Limits, t: int) -> bool:
     """True if something may have ended before t that decides about a sending at t."""
     return limits.rules[FOLLOWS] == 1 and limits.rules[KNOWN_UNTIL] < t
@@ -62,7 +62,7 @@ def admit(limits: Limits, k: int, prompt: int, output: int, t: int) -> bool:
     return passes
 
 
-@inlined
+@lean
 def count_end(limits: Limits, k: int, tokens: int) -> None:
     """A sending of tenant k has ended, with so many tokens where it was answered."""
     if len(limits.tenants) > 0:

@@ -7,7 +7,7 @@ time. The outcome of a sending is read from the rows that the engine writes.
 
 import numpy as np
 
-from simcost.sim.compiled import inlined, lean
+from simcost.sim.compiled import lean
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import priority_queues
 from simcost.sim.serving.engine.client_state import Clients
@@ -47,7 +47,7 @@ SINCE, ORDER, ASKED, ATTEMPT, PROMPT, OUTPUT, SESSION, PRIORITY, PREFIX, NUMBER,
 REQUEST = 12
 
 
-@inlined
+@lean
 def has_room(s: State, c: Clients) -> bool:
     """True if all that may end before the next look fits."""
     totals, mine = s.totals, c.totals
@@ -60,7 +60,7 @@ def has_room(s: State, c: Clients) -> bool:
     )
 
 
-@inlined
+@lean
 def _earlier(one: col.Ints, other: col.Ints) -> bool:
     return one[SINCE] < other[SINCE] or (one[SINCE] == other[SINCE] and one[ORDER] < other[ORDER])
 
@@ -80,13 +80,13 @@ def _push(c: Clients, asked: col.Ints, due: int) -> None:
         i = (i - 1) >> 1
 
 
-@inlined
+@lean
 def _copy(asked: col.Ints, place: col.Ints) -> None:
     for k in range(REQUEST):
         place[k] = asked[k]
 
 
-@inlined
+@lean
 def _swap(heap: col.Ints, i: int, j: int) -> None:
     for k in range(REQUEST):
         heap[i, k], heap[j, k] = heap[j, k], heap[i, k]
@@ -110,13 +110,13 @@ def _pop(c: Clients) -> None:
         i = least
 
 
-@inlined
+@lean
 def _place(c: Clients, k: int) -> int:
     """Of the k-th sending from the oldest open one on."""
     return (c.totals[RING_HEAD] + k) & (len(c.ring) - 1)
 
 
-@inlined
+@lean
 def _close(c: Clients, one: col.Ints, tokens: int) -> None:
     """The sending has ended, with so many tokens where it was answered; the ring begins at the first that has not."""
     mine = c.totals
@@ -128,7 +128,7 @@ def _close(c: Clients, one: col.Ints, tokens: int) -> None:
         mine[RING_COUNT] -= 1
 
 
-@inlined
+@lean
 def _open(s: State, c: Clients, t: int) -> int:
     """A place for the next sending, that the engine will give its next number."""
     mine = c.totals
@@ -184,19 +184,19 @@ def ask_again(s: State, c: Clients) -> None:
     _pop(c)
 
 
-@inlined
+@lean
 def newest(c: Clients) -> int:
     """The place of the newest sending."""
     return _place(c, c.totals[RING_COUNT] - 1)
 
 
-@inlined
+@lean
 def next_retry(c: Clients) -> int:
     """Time at which a request is sent again."""
     return c.heap[0, SINCE] if c.totals[HEAP_COUNT] > 0 else NEVER
 
 
-@inlined
+@lean
 def next_to_give_up(s: State, c: Clients) -> int:
     """Just after the client of the oldest open sending has lost patience: an answer at that instant is in time."""
     if c.totals[RING_COUNT] == 0 or s.parameters[col.TIMEOUT] >= NEVER:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simcost.sim.compiled import inlined, lean, written_in
+from simcost.sim.compiled import lean, written_in
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.boundaries import adapter_affinity, catch_up, catch_up_all, tell_adapters
 from simcost.sim.serving.engine.decode_heap import splitmix64
@@ -16,7 +16,7 @@ _SLOTS = (1 << col.SLOT_BITS) - 1
 _LEAST_OUTSTANDING, _POWER_OF_TWO, _VLLM, _LOWEST_RATE, _SESSION, RAY, _PICKER = range(1, 8)
 
 
-@inlined
+@lean
 def least_loaded(s: State, draw: np.uint64) -> int:
     """The first slot of least load in cyclic order from a hashed start."""
     load, slots = s.load, s.totals[col.SLOTS]
@@ -33,7 +33,7 @@ def least_loaded(s: State, draw: np.uint64) -> int:
     return NIL
 
 
-@inlined
+@lean
 def two_sampled(s: State, draw: np.uint64, base: int, count: int) -> tuple[int, int]:
     """Two distinct slots out of at least two."""
     i = np.int64((draw & np.uint64(0xFFFFFFFF)) % np.uint64(count))
@@ -41,7 +41,7 @@ def two_sampled(s: State, draw: np.uint64, base: int, count: int) -> tuple[int, 
     return s.routable[base + i], s.routable[base + j + (j >= i)]
 
 
-@inlined
+@lean
 def next_turn(s: State, base: int, count: int) -> int:
     """One slot after the other."""
     r = s.routable[base + s.totals[col.TURN] % count]
@@ -49,7 +49,7 @@ def next_turn(s: State, base: int, count: int) -> int:
     return r
 
 
-@inlined
+@lean
 def _forget_sent(s: State, until: int) -> None:
     """Requests sent at or before `until` are recent no longer."""
     totals, memory = s.totals, s.memory
@@ -61,7 +61,7 @@ def _forget_sent(s: State, until: int) -> None:
         totals[col.SENT_COUNT] -= 1
 
 
-@inlined
+@lean
 def _remember_sent(s: State, r: int, t: int) -> None:
     totals, entry = s.totals, (s.totals[col.SENT_HEAD] + s.totals[col.SENT_COUNT]) & (len(s.memory) - 1)
     s.memory[entry, 0] = t
@@ -90,7 +90,7 @@ def _tell_router(s: State, t: int) -> None:
             tell_adapters(s, r)
 
 
-@inlined
+@lean
 def tell_router_if_due(s: State, t: int) -> None:
     """Signals come at the multiples of the refresh; the state is that of the last of them, t included."""
     every = s.parameters[col.REFRESH]
@@ -99,14 +99,14 @@ def tell_router_if_due(s: State, t: int) -> None:
         _tell_router(s, due)
 
 
-@inlined
+@lean
 def tell_router_on_time(s: State, t: int) -> None:
     """The same for a router that is told at set times, whether a request comes or not."""
     if s.parameters[col.REFRESH] > 0:
         tell_router_if_due(s, t)
 
 
-@inlined
+@lean
 def _next_change(s: State) -> int:
     """Just after the earliest boundary of the replicas that take requests."""
     earliest = NEVER
@@ -115,14 +115,14 @@ def _next_change(s: State) -> int:
     return earliest + 1
 
 
-@inlined
+@lean
 def next_signals(s: State, t: int) -> int:
     """The time after t at which the router next knows more."""
     every = s.parameters[col.REFRESH]
     return _next_change(s) if every == 0 else (t // every + 1) * every
 
 
-@inlined
+@lean
 def is_saturated(s: State) -> bool:
     """llm-d's detector: the mean over replicas of queue and KV share against thresholds; unseen ones count 1."""
     count, total = s.totals[col.ROUTABLE], 0.0
@@ -134,7 +134,7 @@ def is_saturated(s: State) -> bool:
     return total / count >= 1.0
 
 
-@inlined
+@lean
 def _gather_open(s: State, x: int, base: int) -> int:
     """List the slots with room for request x from `base` on; return their number."""
     count, tokens = 0, s.nodes[x, col.PROMPT] + s.nodes[x, col.OUTPUT]
@@ -146,7 +146,7 @@ def _gather_open(s: State, x: int, base: int) -> int:
     return count
 
 
-@inlined
+@lean
 def _can_hold(s: State, x: int) -> bool:
     """True if a replica that takes requests could ever hold request x."""
     tokens = s.nodes[x, col.PROMPT] + s.nodes[x, col.OUTPUT]
@@ -156,7 +156,7 @@ def _can_hold(s: State, x: int) -> bool:
     return found
 
 
-@inlined
+@lean
 def _lowest(s: State, router: int, draw: np.uint64, base: int, count: int) -> int:
     """VLLM data parallel and lowest rate: the first slot of least signal in cyclic order from a hashed start."""
     best, least = NIL, NEVER
@@ -170,7 +170,7 @@ def _lowest(s: State, router: int, draw: np.uint64, base: int, count: int) -> in
     return best
 
 
-@inlined
+@lean
 def _by_session(s: State, session: int, base: int, count: int) -> int:
     """Rendezvous hashing: the slot with the highest hash of session and slot."""
     best, most = s.routable[base], np.uint64(0)
@@ -183,7 +183,7 @@ def _by_session(s: State, session: int, base: int, count: int) -> int:
     return best
 
 
-@inlined
+@lean
 def _ask(s: State, r: int, t: int) -> None:
     """The router asks replica r for the length of its queue."""
     catch_up(s, r, t)
@@ -191,7 +191,7 @@ def _ask(s: State, r: int, t: int) -> None:
     s.replicas[r, col.SEEN_AT] = t + 1
 
 
-@inlined
+@lean
 def _cached_queue(s: State, r: int, t: int) -> int:
     """The length of the queue of r that the router remembers; NEVER if too old, or full."""
     rep, p = s.replicas[r], s.parameters
@@ -226,12 +226,12 @@ def _ray(s: State, t: int, base: int, count: int) -> int:
             return r
 
 
-@inlined
+@lean
 def _falling(value: int, low: int, high: int) -> float:
     return (high - value) / (high - low) if high > low else 1.0
 
 
-@inlined
+@lean
 def _extremes(s: State, base: int, count: int) -> tuple[int, int, int, int, int]:
     """Least and most waiting, least and most running, most under way."""
     waits, waits_most, runs, runs_most, most = NEVER, 0, NEVER, 0, 0
@@ -244,7 +244,7 @@ def _extremes(s: State, base: int, count: int) -> tuple[int, int, int, int, int]
     return waits, waits_most, runs, runs_most, most
 
 
-@inlined
+@lean
 def _score(s: State, r: int, x: int, session: int, extremes: tuple[int, int, int, int, int]) -> float:
     """The weighted sum over the scorers, as `plan.routing.EndpointPicker.total`."""
     rep, numbers = s.replicas[r], s.limits
@@ -277,7 +277,7 @@ def _score(s: State, r: int, x: int, session: int, extremes: tuple[int, int, int
     return total
 
 
-@inlined
+@lean
 def _highest(s: State, x: int, session: int, draw: np.uint64, base: int, count: int) -> int:
     """The first slot of highest score in cyclic order from a hashed start."""
     extremes = _extremes(s, base, count)
@@ -291,7 +291,7 @@ def _highest(s: State, x: int, session: int, draw: np.uint64, base: int, count: 
     return best
 
 
-@inlined
+@lean
 def _sampled_by_score(s: State, x: int, session: int, draw: np.uint64, base: int, count: int) -> int:
     """One slot with a probability in proportion to its score; any where all scores are 0."""
     extremes = _extremes(s, base, count)
@@ -380,7 +380,7 @@ def route_informed(s: State, x: int, t: int) -> int:
     return r
 
 
-@inlined
+@lean
 def route(s: State, x: int, t: int) -> int:
     """The slot that gets request x at t, brought up to date until t."""
     router, count = s.parameters[col.ROUTER], s.totals[col.ROUTABLE]

@@ -8,6 +8,7 @@ somebody looks: a request that is handed over, or a prefill replica that needs t
 import numpy as np
 import numpy.typing as npt
 
+from simcost.sim.by_reference import by_reference
 from simcost.sim.compiled import inlined, lean_entry
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine import transfer_state as own
@@ -63,8 +64,8 @@ def _arrive(p: State, d: State, h: TransferState, t: int, prompt: int, output: i
     return slot
 
 
-@lean_entry
-def advance_apart(
+@inlined
+def _play(
     p: State,
     d: State,
     h: TransferState,
@@ -76,10 +77,7 @@ def advance_apart(
     final: bool,
     until: int,
 ) -> tuple[int, int]:
-    """Play arrivals i, i+1, ... of a batch and all that follows from them on both sides, strictly before `until`.
-
-    Returns as `entries.advance`; POOL_EMPTY where the nodes of either side might not do.
-    """
+    """`advance_apart`, with the states by reference."""
     most = p.parameters[col.MAX_SEQS] + 1
     _empty_gates(p, d, h)
     r = next_replica(p)
@@ -121,3 +119,25 @@ def advance_apart(
     for r in range(d.totals[col.SLOTS]):
         d.totals[col.WAITING_NOW] += h.decode[r, own.LOADING]
     return i, col.UNTIL
+
+
+@lean_entry
+def advance_apart(
+    p: State,
+    d: State,
+    h: TransferState,
+    arrival_ns: col.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: col.Ints,
+    i: int,
+    final: bool,
+    until: int,
+) -> tuple[int, int]:
+    """Play arrivals i, i+1, ... of a batch and all that follows from them on both sides, strictly before `until`.
+
+    Returns as `entries.advance`; POOL_EMPTY where the nodes of either side might not do.
+    """
+    return _play(
+        by_reference(p), by_reference(d), by_reference(h), arrival_ns, prompt, output, session, i, final, until
+    )
