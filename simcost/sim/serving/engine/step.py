@@ -263,9 +263,8 @@ def _hide(s: State, r: int, since: int, until: int) -> None:
     count_by_kind(s.kind, s.by_kind, r, col.K_HIDDEN, hidden)
 
 
-@inlined
-def catch_up(s: State, r: int, until: int) -> None:
-    """All step boundaries of replica r strictly before `until`."""
+@lean
+def _catch_up(s: State, r: int, until: int) -> None:
     p = s.engines[row_of(s.kind, r)]
     while s.next_event[r] < until:
         t = s.next_event[r]
@@ -277,6 +276,13 @@ def catch_up(s: State, r: int, until: int) -> None:
             preempted = preempt(s, r)
         tokens, pairs = fill(s, r, preempted)
         start_run(s, r, t, tokens, pairs, preempted)
+
+
+@inlined
+def catch_up(s: State, r: int, until: int) -> None:
+    """All step boundaries of replica r strictly before `until`."""
+    if s.next_event[r] < until:
+        _catch_up(s, r, until)
 
 
 @inlined
@@ -360,7 +366,7 @@ def cut_run(s: State, r: int, until: int) -> None:
         s.next_event[r] = rep[col.RUN_START] + run_time(s, r, rep[col.RUN_FIRST], growth, k)
 
 
-@inlined
+@lean
 def enqueue(s: State, r: int, x: int, t: int) -> None:
     """Request x joins the queue of replica r, which is up to date until t."""
     p, rep, nodes = s.engines[row_of(s.kind, r)], s.replicas[r], s.nodes
