@@ -154,7 +154,8 @@ def _ranges(draft: drafts.Draft) -> Settings:
 
 
 def _sensitivity(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
-    from simcost.studies.sensitivity.study import SensitivitySettings, VariedRange, sensitivity
+    from simcost.studies.sensitivity.simulated import SensitivitySettings
+    from simcost.studies.sensitivity.study import VariedRange, sensitivity
 
     ranges = [
         VariedRange(path=str(path), lo=float(low), hi=float(high))

@@ -192,7 +192,8 @@ class CheckedScenario:
         Raises:
             InputError: no such value, or a range that does not hold its base.
         """
-        from simcost.studies.sensitivity.study import SensitivitySettings, VariedRange, sensitivity
+        from simcost.studies.sensitivity.simulated import SensitivitySettings
+        from simcost.studies.sensitivity.study import VariedRange, sensitivity
         from simcost.studies.sensitivity.view import parts
 
         ranges = [VariedRange(path=path, lo=lo, hi=hi) for path, (lo, hi) in vary.items()]

@@ -258,6 +258,11 @@ class PlanSummary:
         """Ratio of the worst broken check to its target; for attainment: misses / misses allowed."""
         return max([*map(_times_over, self.broken), *(service.excess for service in self.services)], default=1.0)
 
+    @property
+    def worst_ratio(self) -> float:
+        """As `excess`, of all checks: below 1 where each is met, 0 without any."""
+        return max([*map(_times_over, self.checks), *(service.worst_ratio for service in self.services)], default=0.0)
+
     def mean(self, value: Callable[[RunResult], float | None]) -> float | None:
         """Mean over replications; None where one of them has no value."""
         return mean_of(map(value, self.results))

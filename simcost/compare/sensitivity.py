@@ -35,31 +35,62 @@ class Flip:
     """Answer just above."""
 
 
-def flips(values: Sequence[float], answer: Callable[[float], str | None], tolerance: float) -> list[Flip]:
-    """Every change of the answer between neighbouring values, by bisection; two changes between two values cancel out.
+Answer = Callable[[float], str | None]
+Guess = Callable[[float, float], float | None]
+"""A value between two with other answers at which the change may be; None = not known."""
+_CLOSE = 0.999
+"""Of the tolerance: how far from an end of its bracket a guess is tried at least, so that the bracket may close."""
+
+
+def flips(
+    values: Sequence[float], answer: Answer, tolerance: float, guess: Guess = lambda _lo, _hi: None
+) -> list[Flip]:
+    """Every change of the answer between neighbouring values, each within a bracket no wider than the tolerance.
+
+    Brackets are halved, or where there is a guess, cut there, which by the secant is the method of false position.
+    Where a cut does not halve its bracket, the next one is twice as far from the nearer end, at most in the middle. Two
+    changes between two values cancel out.
 
     >>> [round(flip.value, 2) for flip in flips([0, 5, 10], lambda x: "a" if x < 3 else "b", 0.001)]
     [3.0]
     """
     result = []
     answers = [answer(value) for value in values]
+    search = _FlipSearch(answer, tolerance, guess)
     for i in range(len(values) - 1):
         if answers[i] != answers[i + 1]:
-            result += _between(values[i], answers[i], values[i + 1], answers[i + 1], answer, tolerance)
+            result += search.between(values[i], answers[i], values[i + 1], answers[i + 1])
     return result
 
 
-def _between(
-    lo: float, low: str | None, hi: float, high: str | None, answer: Callable[[float], str | None], tolerance: float
-) -> list[Flip]:
-    """Changes between two values with other answers; a third answer in the middle makes two of them."""
-    if hi - lo <= tolerance:
-        return [Flip(value=(lo + hi) / 2, before=low, after=high)]
-    middle = (lo + hi) / 2
-    there = answer(middle)
-    left = [] if there == low else _between(lo, low, middle, there, answer, tolerance)
-    right = [] if there == high else _between(middle, there, hi, high, answer, tolerance)
-    return left + right
+class _FlipSearch:
+    """Search of the changes within brackets."""
+
+    def __init__(self, answer: Answer, tolerance: float, guess: Guess) -> None:
+        self._answer, self._tolerance, self._guess = answer, tolerance, guess
+
+    def between(self, lo: float, low: str | None, hi: float, high: str | None, slow: int = 0) -> list[Flip]:
+        """Changes between two values with other answers; a third answer in between makes two of them."""
+        if hi - lo <= self._tolerance:
+            return [Flip(value=(lo + hi) / 2, before=low, after=high)]
+        point = self._point(lo, hi, slow)
+        there = self._answer(point)
+        found = []
+        for left, before, right, after in ((lo, low, point, there), (point, there, hi, high)):
+            if before != after:
+                again = (before, after) == (low, high) and right - left > (hi - lo) / 2
+                found += self.between(left, before, right, after, slow + 1 if again else 0)
+        return found
+
+    def _point(self, lo: float, hi: float, slow: int) -> float:
+        """The next value to look at."""
+        near = _CLOSE * self._tolerance
+        middle, guess = (lo + hi) / 2, self._guess(lo, hi) if hi - lo > 2 * near else None
+        if guess is None:
+            return middle
+        if guess <= middle:
+            return min(lo + max(guess - lo, near) * (1 << slow), middle)
+        return max(hi - max(hi - guess, near) * (1 << slow), middle)
 
 
 def perfect_information_usd(costs: Mapping[str, Sequence[float]], weights: Sequence[float]) -> float | None:

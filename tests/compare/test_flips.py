@@ -55,6 +55,29 @@ def test_flips_of_staircases_are_all_found(case: Any) -> None:
     assert [one.after for one in found] == [segment["cheaper"] for segment in case["expected"]["segments"][1:]]
 
 
+def test_guesses_take_fewer_answers_than_halves_and_no_guess_misleads() -> None:
+    """The secant through logarithms of a knee, and guesses that are as wrong as can be."""
+    asked: list[float] = []
+
+    def answer(x: float) -> str:
+        asked.append(x)
+        return "a" if x < 1.06 else "b"
+
+    def secant(lo: float, hi: float) -> float:
+        low, high = (6.5 * (x - 1.06) for x in (lo, hi))
+        return lo - low * (hi - lo) / (high - low)
+
+    found = [flips([1.0, 1.5], answer, 0.01, guess) for guess in (lambda _lo, _hi: None, secant)]
+    assert len(asked) == (2 + 6) + (2 + 2)
+    for [one] in found:
+        assert one.value == pytest.approx(1.06, abs=0.005)
+    for worst in (lambda lo, _: lo, lambda _, hi: hi):
+        asked.clear()
+        [one] = flips([1.0, 1.5], answer, 0.01, worst)
+        assert one.value == pytest.approx(1.06, abs=0.005)
+        assert len(asked) <= 2 + 2 * 6
+
+
 @pytest.mark.parametrize("case", of_kind("information"))
 def test_value_of_knowing(case: Any) -> None:
     parameters, costs = case["input"]["parameters"], case["input"]["cost_usd"]

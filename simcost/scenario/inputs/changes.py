@@ -91,6 +91,17 @@ def of_requests(path: str) -> bool:
     return first in (*_FACTORS, "workload", "demand", "slo") or (first == KEY and rest[1:2] in (["workload"], ["slo"]))
 
 
+def plan_of(loaded: AnyScenario, path: str) -> str | None:
+    """Name of the only plan that depends on a value; None = all may."""
+    first, *rest = path.split(".")
+    if first != "plans" or not rest:
+        return None
+    names = [plan.name for plan in loaded.first.scenario.plans]
+    if rest[0].isdecimal():
+        return names[int(rest[0])] if int(rest[0]) < len(names) else None
+    return rest[0] if rest[0] in names else None
+
+
 def _is_factor(loaded: AnyScenario, path: str) -> bool:
     """True for `demand` and `engine`, of several services also with the name of one."""
     return path in _FACTORS or (isinstance(loaded, LoadedServices) and path.partition(".")[0] in _FACTORS)

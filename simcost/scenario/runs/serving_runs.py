@@ -69,6 +69,11 @@ class Arrivals:
                     del self._held[next(iter(self._held))]
             return iter(self._held[replication])
 
+    def forget(self) -> None:
+        """Let go of the batches that are held; they are made again when they are asked for."""
+        with self._lock:
+            self._held.clear()
+
 
 ROWS_UP_TO = 250_000
 """Expected requests of a run up to which the first replication keeps the outcome of each; the others keep

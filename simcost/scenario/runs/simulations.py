@@ -30,6 +30,7 @@ class Simulations:
         runs: folder in which ledgers are stored, and found again.
         workers: what executes them.
         note: called now and then with the number of simulations made.
+        arrivals: the requests of the source, where they are known; None = they are made.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class Simulations:
         runs: Path,
         workers: Workers,
         note: Callable[[int], None],
+        arrivals: Arrivals | None = None,
     ) -> None:
-        self.question, self.arrivals = question, Arrivals(source, kept=question.seeds)
+        self.question, self.arrivals = question, arrivals or Arrivals(source, kept=question.seeds)
         self._runs, self._workers, self._note = runs, workers, note
         self._task = AssessPlan(question=shared_by_runs(question), arrivals=self.arrivals)
         self._known: dict[str, Plan] = {}
@@ -70,18 +72,24 @@ class Simulations:
 
     def all_of(self, name: str) -> list[RunScore]:
         """The scores of a plan in all replications."""
-        keys = [(name, replication) for replication in range(self.question.seeds)]
-        missing = [key for key in keys if key not in self.results]
+        self.complete([name])
+        return [self._score(self.results[name, replication]) for replication in range(self.question.seeds)]
+
+    def complete(self, names: Sequence[str]) -> None:
+        """Simulate the replications of plans that are missing, those of one replication one after another."""
+        missing = [(name, r) for r in range(self.question.seeds) for name in names if (name, r) not in self.results]
         if missing:
             self(missing)
-        return [self._score(self.results[key]) for key in keys]
+
+    def slowest(self, name: str) -> int:
+        """The replication in which the engine of a plan is slowest, the first of equal ones."""
+        factors = self._resolved(name).factors
+        return max(range(self.question.seeds), key=lambda replication: (factors[replication], -replication))
 
     def hold(self, name: str) -> bool:
         """True if a plan meets the SLO at its confidence bound; its slowest replication comes first, and may tell."""
         count, level = self.question.seeds, self.question.loaded.scenario.level
-        factors = self._resolved(name).factors
-        first = max(range(count), key=lambda replication: (factors[replication], -replication))
-        [score] = self([(name, first)]).values()
+        [score] = self([(name, self.slowest(name))]).values()
         if hopeless([score], count) or bound_lost([score], count, level):
             return False
         return holds(self.all_of(name), level)

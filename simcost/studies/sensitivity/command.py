@@ -59,7 +59,8 @@ def ranged(text: str) -> "VariedRange":
 
 def _sensitivity(arguments: Arguments) -> dict[str, Any]:
     from simcost.scenario.checks.load import load_with_services
-    from simcost.studies.sensitivity.study import SensitivitySettings, sensitivity
+    from simcost.studies.sensitivity.simulated import SensitivitySettings
+    from simcost.studies.sensitivity.study import sensitivity
 
     loaded = load_with_services(arguments.file, arguments.data)
     name = loaded.first.scenario.scenario

@@ -1,82 +1,146 @@
 """Plans of a scenario with one value changed, each simulated when it is asked for.
 
 A plan is not simulated at a value where it cannot be the best: its cost is known to be no less than that of one which
-meets the SLO there. Of a fixed fleet that is the compute of the base, which requests and step times do not change.
+meets the SLO there. Of a fixed fleet that is the compute of the base, which requests and step times do not change;
+between two values at which a plan is known, its cost and its verdict are taken to be between those at both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import fsum, inf
+from typing import Protocol
 
 from simcost.billing import ManagedEndpoint, Serverless, Spot
 from simcost.compare.results import PlanSummary
 from simcost.compare.sensitivity import perfect_information_usd
 from simcost.plan import Fixed
+from simcost.record import record
 from simcost.scenario.inputs.changes import AnyScenario, plans_of
 
-Assess = Callable[[Sequence[str]], Mapping[str, PlanSummary]]
-"""Simulates plans by their names."""
 _VARYING = (Spot, Serverless, ManagedEndpoint)
 """Purchases whose cost depends on more than the time that nodes are there."""
+
+
+@record
+class PlanAtValue:
+    """A plan at a value, as simulation finds it."""
+
+    usd: float
+    """A month."""
+    met: bool
+    ratio: float
+    """Of the worst target to what is measured: above 1 where it is missed."""
+    complete: bool = True
+    """False of a plan that its first replication shows to miss the SLO: no other was simulated, and cost and ratio are
+    those of this one."""
+
+    @classmethod
+    def of(cls, plan: PlanSummary, *, complete: bool = True) -> PlanAtValue:
+        """Means over the replications of a plan; it is missed by one that is not complete."""
+        return cls(
+            usd=plan.per_month_usd.mean, met=complete and plan.eligible, ratio=plan.worst_ratio, complete=complete
+        )
+
+
+@record
+class PlanRange:
+    """Bounds of a plan before it is simulated."""
+
+    least_usd: float = 0.0
+    most_usd: float = inf
+    met: bool | None = None
+    """None = not known."""
+
+
+class SimulatedPlans(Protocol):
+    """Simulations of the plans at a value."""
+
+    def judged(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
+        """Plans as far as it takes to know whether they meet the SLO, and of those that do their costs."""
+
+    def complete(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
+        """Plans in all replications."""
 
 
 class PlanState:
     """The plans at one value.
 
     Args:
-        least: cost a month of each plan at least.
-        assess: simulates some of them.
-        first: simulated together as soon as one is asked for.
+        ranges: what is known of each plan before.
+        simulate: makes what simulates them; None = all are known.
+        known: plans that are the same as elsewhere.
+        together: simulated together as soon as one of them is asked for.
     """
 
-    def __init__(self, least: Mapping[str, float], assess: Assess, first: Sequence[str] = ()) -> None:
-        self._least, self._assess, self._first = least, assess, first
-        self._usd: dict[str, float] = {}
-        self._met: set[str] = set()
-
-    @classmethod
-    def of(cls, usd: Mapping[str, float], met: Sequence[str]) -> PlanState:
-        """All costs a month and the plans that meet the SLO, known before."""
-        state = cls({}, lambda _: {})
-        state._usd, state._met = dict(usd), set(met)
-        return state
-
-    @property
-    def met(self) -> frozenset[str]:
-        """Plans that are known to meet the SLO."""
-        return frozenset(self._met)
-
-    def knows(self, name: str) -> bool:
-        """True if the plan is simulated."""
-        return name in self._usd
+    def __init__(
+        self,
+        ranges: Mapping[str, PlanRange],
+        simulate: Callable[[], SimulatedPlans] | None,
+        known: Mapping[str, PlanAtValue],
+        together: Sequence[str] = (),
+    ) -> None:
+        self._ranges, self._simulate, self._together = ranges, simulate, together
+        self._simulated: SimulatedPlans | None = None
+        self.known = dict(known)
+        """Plans that are simulated."""
 
     def usd(self, name: str) -> float:
-        """Cost a month of a plan."""
-        if name not in self._usd:
-            asked = [name, *(one for one in self._first if one != name and one not in self._usd)]
-            for found, plan in self._assess(asked).items():
-                self._usd[found] = plan.per_month_usd.mean
-                if plan.eligible:
-                    self._met.add(found)
-        return self._usd[name]
+        """Cost a month of a plan, over all replications."""
+        self.judge(name)
+        if not self.known[name].complete:
+            self.known |= self._simulations().complete([name])
+        return self.known[name].usd
+
+    def judge(self, name: str) -> None:
+        """Find out whether a plan meets the SLO."""
+        if name not in self.known:
+            others = self._together if name in self._together else ()
+            self.known |= self._simulations().judged([name, *(o for o in others if o != name and o not in self.known)])
+
+    def _simulations(self) -> SimulatedPlans:
+        if self._simulated is None:
+            if self._simulate is None:
+                raise RuntimeError("all plans are known")
+            self._simulated = self._simulate()
+        return self._simulated
 
     def possible(self, name: str) -> float:
         """Cost of a plan, infinite where it misses the SLO; of one that is not simulated, the least."""
-        if name in self._usd:
-            return self._usd[name] if name in self._met else inf
-        return self._least[name]
+        if name in self.known:
+            return self.known[name].usd if self.known[name].met else inf
+        return inf if self._ranges[name].met is False else self._ranges[name].least_usd
 
     @property
     def best(self) -> str | None:
         """The cheapest plan that meets the SLO; None = none does."""
+        names = {**self._ranges, **self.known}
         while True:
-            name = min({**self._least, **self._usd}, key=lambda one: (self.possible(one), self.knows(one), one))
+            name = min(names, key=lambda one: (self.possible(one), one in self.known, one))
             if self.possible(name) == inf:
                 return None
-            if self.knows(name):
+            if name in self.known or self._surely_cheapest(name):
                 return name
-            self.usd(name)
+            self.judge(name)
+
+    def _surely_cheapest(self, name: str) -> bool:
+        """True if a plan that is not simulated is known to meet the SLO and to cost less than all others."""
+        mine = self._ranges[name]
+        others = (self.possible(one) for one in {**self._ranges, **self.known} if one != name)
+        return mine.met is True and mine.most_usd < min(others, default=inf)
+
+
+def range_between(least_usd: float, ends: Sequence[PlanAtValue]) -> PlanRange:
+    """Bounds of a plan between two values at which it is known.
+
+    >>> cheap, dear = (PlanAtValue(usd=usd, met=True, ratio=0.5) for usd in (10.0, 12.0))
+    >>> range_between(0.0, [cheap, dear])
+    PlanRange(least_usd=10.0, most_usd=12.0, met=True)
+    """
+    costs, met = [one.usd for one in ends], {one.met for one in ends}
+    return PlanRange(
+        least_usd=max(least_usd, min(costs)), most_usd=max(costs), met=met.pop() if len(met) == 1 else None
+    )
 
 
 def worth(states: Sequence[PlanState], names: Sequence[str], weights: Sequence[float]) -> float | None:
@@ -85,11 +149,11 @@ def worth(states: Sequence[PlanState], names: Sequence[str], weights: Sequence[f
         return None
     while True:
         name = min(names, key=lambda one: fsum(w * s.possible(one) for w, s in zip(weights, states, strict=True)))
-        unknown = next((state for state in states if not state.knows(name)), None)
+        unknown = next((state for state in states if name not in state.known), None)
         if unknown is None:
             costs = {one: [state.possible(one) for state in states] for one in names}
             return perfect_information_usd(costs, weights)
-        unknown.usd(name)
+        unknown.judge(name)
 
 
 def fixed_usd(loaded: AnyScenario, base: Sequence[PlanSummary]) -> dict[str, float]:

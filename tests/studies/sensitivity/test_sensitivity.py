@@ -8,6 +8,9 @@ from support.commands import TINY, call, refused, scenario
 from support.job_scenarios import home
 from support.scenarios import SERVICES, alone, write
 
+from simcost.studies.sensitivity.states import PlanRange
+from simcost.studies.sensitivity.study import TOLERANCE
+
 pytestmark = pytest.mark.slow
 
 TWO = TINY.partition("  - name: scaled")[0] + (
@@ -140,15 +143,29 @@ def test_demand_of_jobs_alone_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_not_simulated_changes_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plans that cannot be the best, and prices between others, against all plans at all values."""
+    """Against bisection with all plans in all replications at each value: the same verdicts, flips within tolerance."""
     ranges = ("demand=0.5..2", "engine=0.5..1000", "price.aws/g6.xlarge=0.4..3", "plans.0.scaling.replicas=1..3")
     few = asked(file, *ranges)
-    study = "simcost.studies.sensitivity.study"
-    monkeypatch.setattr(f"{study}.fixed_usd", lambda _, plans: dict.fromkeys([plan.name for plan in plans], 0.0))
-    monkeypatch.setattr(f"{study}.has_choice", lambda _: True)
+    answers = "simcost.studies.sensitivity.answers"
+    monkeypatch.setattr(f"{answers}.fixed_usd", lambda _, plans: dict.fromkeys([plan.name for plan in plans], 0.0))
+    monkeypatch.setattr(f"{answers}.has_choice", lambda _: True)
+    monkeypatch.setattr(f"{answers}.range_between", lambda least, _: PlanRange(least_usd=least))
+    monkeypatch.setattr(f"{answers}.plan_of", lambda *_: None)
+    monkeypatch.setattr(f"{answers}.PlanAnswers.guess", lambda *_: None)
+    monkeypatch.setattr("simcost.studies.sensitivity.simulated.hopeless", lambda *_: False)
     every = asked(file, *ranges)
     assert few.pop("simulated") < every.pop("simulated")
-    for key in ("verdict", "plan", "base", "flips", "value_of_information"):
+    for key in ("plan", "base", "value_of_information"):
         assert few[key] == every[key]
     for one, other in zip(few["tornado"], every["tornado"], strict=True):
         assert one == pytest.approx(other)
+    widths = {one["path"]: one["hi"] - one["lo"] for one in few["tornado"]}
+    for one, other in zip(few["flips"], every["flips"], strict=True):
+        assert one.pop("value") == pytest.approx(other.pop("value"), abs=2 * TOLERANCE * widths[one["path"]])
+        assert one == other
+
+
+def test_workers_do_not_change_a_byte(file: Path) -> None:
+    words = ("sensitivity", file, "--vary", "demand=0.5..2", "--vary", "engine=0.5..50", "--json", "--quiet")
+    out = [call(*words, "--jobs", jobs, "--out", file.parent / f"out-{jobs}").out for jobs in (1, 2)]
+    assert out[0] == out[1]

@@ -1,0 +1,149 @@
+"""The plans at the values of a study, and where between two of these the answer may change."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Iterator, Mapping
+from math import inf, isclose, log
+
+from simcost.scenario.inputs.changes import AnyScenario, Changed, money_alone, of_requests, plan_of, with_value
+from simcost.scenario.runs.assessment import Assessment
+from simcost.studies.sensitivity.simulated import ValueRuns
+from simcost.studies.sensitivity.states import (
+    PlanAtValue,
+    PlanRange,
+    PlanState,
+    fixed_usd,
+    has_choice,
+    range_between,
+)
+
+_LEAST_RATIO = 1e-3
+"""Of misses to those allowed: below it, how few there are says nothing."""
+
+
+class PlanAnswers:
+    """The plans by value.
+
+    Args:
+        loaded: the scenario.
+        bases: the value of each path in it.
+        runs: simulations.
+    """
+
+    def __init__(self, loaded: AnyScenario, bases: Mapping[str, float], runs: ValueRuns) -> None:
+        self.loaded, self._runs = loaded, runs
+        self.assessment: Assessment = runs.assess(Changed(loaded=loaded), "base")
+        plans = self.assessment.plans
+        self.names = [one.name for one in plans]
+        self.base = PlanState({}, None, {one.name: PlanAtValue.of(one) for one in plans})
+        self._known = {path: {value: self.base} for path, value in bases.items()}
+        self._values = {path: [value] for path, value in bases.items()}
+        self._fixed = fixed_usd(loaded, plans)
+        self._linear: dict[str, tuple[float, float]] = {}
+
+    def at(self, path: str, value: float, *, between: bool = False) -> PlanState:
+        """The plans with another value.
+
+        Args:
+            path: the field.
+            value: its value.
+            between: take what the nearest values on both sides tell.
+        """
+        states = self._known[path]
+        if value not in states:
+            states[value] = self._interpolated(path, value) or self._state(path, value, between=between)
+            insort(self._values[path], value)
+        return states[value]
+
+    def line(self, path: str, lo: float, hi: float) -> None:
+        """Find out whether costs are linear over a range of money: then those between its ends need no more bills."""
+        if not money_alone(path) or has_choice(self.loaded):
+            return
+        low, middle, high = (
+            {name: self.at(path, value).usd(name) for name in self.names} for value in (lo, (lo + hi) / 2, hi)
+        )
+        if all(isclose(2 * middle[name], low[name] + high[name], rel_tol=1e-9) for name in self.names):
+            self._linear[path] = lo, hi
+
+    def guess(self, path: str, lo: float, hi: float) -> float | None:
+        """A value between two with other answers at which the change may be; None = nothing tells.
+
+        It is where the plan that is best on one side begins to miss the SLO, by the logarithm of its ratio to the
+        target, or where the costs of both are equal.
+        """
+        low, high = self.at(path, lo), self.at(path, hi)
+        before, after = low.best, high.best
+        if before is not None and high.possible(before) == inf:
+            return self._root(path, lo, hi, lambda state: _excess(state, before))
+        if after is not None and low.possible(after) == inf:
+            return self._root(path, lo, hi, lambda state: _excess(state, after))
+        if before is None or after is None:
+            return None
+        return self._root(path, lo, hi, lambda state: _gap(state, before, after))
+
+    def _root(self, path: str, lo: float, hi: float, height: Callable[[PlanState], float | None]) -> float | None:
+        """Zero by the secant through the nearest values on both sides at which the height is known."""
+        points = [(value, height(self._known[path][value])) for value in self._values[path]]
+        known = [(value, found) for value, found in points if found is not None]
+        below = max((one for one in known if one[0] <= lo), default=None)
+        above = min((one for one in known if one[0] >= hi), default=None)
+        if below is None or above is None or below[1] * above[1] >= 0:
+            return None
+        root = below[0] - below[1] * (above[0] - below[0]) / (above[1] - below[1])
+        return root if lo < root < hi else None
+
+    def _interpolated(self, path: str, value: float) -> PlanState | None:
+        """The plans at a value of money between two others; None where costs are not known to be linear."""
+        if path not in self._linear:
+            return None
+        lo, hi = self._linear[path]
+        share = (value - lo) / (hi - lo)
+        low, high = self._known[path][lo], self._known[path][hi]
+        found = {
+            name: PlanAtValue(
+                usd=low.usd(name) + share * (high.usd(name) - low.usd(name)), met=one.met, ratio=one.ratio
+            )
+            for name, one in self.base.known.items()
+        }
+        return PlanState({}, None, found)
+
+    def _state(self, path: str, value: float, *, between: bool) -> PlanState:
+        least = self._fixed if of_requests(path) else dict.fromkeys(self.names, 0.0)
+        ranges = {name: PlanRange(least_usd=least[name]) for name in self.names}
+        if between:
+            ranges |= {name: range_between(least[name], ends) for name, ends in self._neighbours(path, value)}
+        best = self.base.best
+        most = inf if best is None else self.base.usd(best)
+        together = [] if between else [name for name in self.names if least[name] <= most]
+        changes = plan_of(self.loaded, path)
+        same = {} if changes is None else {name: one for name, one in self.base.known.items() if name != changes}
+        return PlanState(
+            ranges,
+            lambda: self._runs.of(with_value(self.loaded, path, value), f"{path} = {value:.4g}"),
+            same,
+            together,
+        )
+
+    def _neighbours(self, path: str, value: float) -> Iterator[tuple[str, list[PlanAtValue]]]:
+        """Plans that are known on both sides of a value, and as what."""
+        below = [one for one in reversed(self._values[path]) if one < value]
+        above = [one for one in self._values[path] if one > value]
+        states = self._known[path]
+        for name in self.names:
+            nearest = [next((one for one in side if name in states[one].known), None) for side in (below, above)]
+            found = [states[one].known[name] for one in nearest if one is not None]
+            if len(found) == len(nearest):
+                yield name, found
+
+
+def _excess(state: PlanState, name: str) -> float | None:
+    """Logarithm of the ratio of a plan to its target: below 0 where it is met."""
+    plan = state.known.get(name)
+    return None if plan is None or plan.ratio == inf else log(max(plan.ratio, _LEAST_RATIO))
+
+
+def _gap(state: PlanState, name: str, other: str) -> float | None:
+    """Cost of a plan less that of another."""
+    one, two = state.known.get(name), state.known.get(other)
+    return None if one is None or two is None else one.usd - two.usd
