@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from simcost.errors import Fault, FaultsError, InputError
@@ -55,7 +56,9 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
-class _Alternative:
+class Alternative:
+    """A partial plan, and what it is called."""
+
     node: YamlNode
     label: str
 
@@ -76,17 +79,21 @@ def variations(loaded: LoadedScenario, otherwise: Sequence[Dimension] = ()) -> S
         FaultsError: a dimension that cannot be read, or alternatives that no combination can have.
         InputError: too many combinations.
     """
-    written = _written(loaded)
-    dimensions = written or [[_Alternative(_node(one), _label(one)) for one in dim] for dim in otherwise]
+    written = written_dimensions(loaded.root, str(loaded.path))
+    dimensions = written or as_dimensions(otherwise)
     plans = items(loaded.root.get("plans"))
     space = Space(combinations=len(plans) * prod(map(len, dimensions)))
-    if space.combinations > MOST:
-        raise InputError(
-            f"{loaded.path}: vary has {space.combinations:,} combinations, more than {MOST:,}; take fewer or coarser "
-            "values"
-        )
+    check_size(space.combinations, MOST, loaded.path)
     _Builder(loaded, dimensions, named=bool(written)).fill(space, plans)
     return space
+
+
+def check_size(combinations: int, most: int, path: Path) -> None:
+    """Raise InputError where a space has too many combinations."""
+    if combinations > most:
+        raise InputError(
+            f"{path}: vary has {combinations:,} combinations, more than {most:,}; take fewer or coarser values"
+        )
 
 
 def of_one_plan(loaded: LoadedScenario, plan: Plan) -> LoadedScenario:
@@ -149,7 +156,7 @@ class _Builder:
     """Combinations of dimensions over the plans of a scenario."""
 
     def __init__(
-        self, loaded: LoadedScenario, dimensions: Sequence[Sequence[_Alternative]], *, named: bool = True
+        self, loaded: LoadedScenario, dimensions: Sequence[Sequence[Alternative]], *, named: bool = True
     ) -> None:
         self._checks, self._dimensions, self._named = PlanChecks(loaded), dimensions, named
         self._names = PlanNames()
@@ -185,19 +192,24 @@ class _Builder:
             return
         labels = [one.label for one in chosen]
         name = self._names.name(plan.name if self._named or not any(labels) else "", labels)
-        space.variations.append(Variation(plan=replace(plan, name=name), node=_renamed(node, name)))
+        space.variations.append(Variation(plan=replace(plan, name=name), node=renamed(node, name)))
 
 
-def _written(loaded: LoadedScenario) -> list[list[_Alternative]]:
-    """The dimensions of `vary`."""
-    node, faults = loaded.root.get("vary"), list[Fault]()
-    result = [list(_alternatives(one, str(loaded.path), faults)) for one in items(node)]
+def as_dimensions(plain: Sequence[Dimension]) -> list[list[Alternative]]:
+    """Dimensions of plain data."""
+    return [[Alternative(_node(one), _label(one)) for one in dimension] for dimension in plain]
+
+
+def written_dimensions(root: YamlNode, file: str) -> list[list[Alternative]]:
+    """The dimensions of `vary`. Raises FaultsError where one cannot be read."""
+    node, faults = root.get("vary"), list[Fault]()
+    result = [list(_alternatives(one, file, faults)) for one in items(node)]
     if faults:
         raise FaultsError(faults)
     return result
 
 
-def _alternatives(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[_Alternative]:
+def _alternatives(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Alternative]:
     if isinstance(dimension.value, dict):
         yield from _of_path(dimension, file, faults)
         return
@@ -205,12 +217,12 @@ def _alternatives(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterat
         faults.append(fault_at(dimension, f"{shown(dimension.value)} has no alternatives; list partial plans", file))
     for one in items(dimension):
         if isinstance(one.value, dict):
-            yield _Alternative(one, _label(one.plain()))
+            yield Alternative(one, _label(one.plain()))
         else:
             faults.append(fault_at(one, f"{shown(one.value)} is not a partial plan", file))
 
 
-def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[_Alternative]:
+def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Alternative]:
     """The short forms: a path with values, or with the first and last whole number."""
     path, values = dimension.get("path"), dimension.get("values")
     ends = [dimension.get(name) for name in ("from", "to")]
@@ -233,7 +245,8 @@ def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[_A
     )
     keys = path.value.split(".")
     for value in chosen:
-        yield _Alternative(nested(keys, value), f"{keys[-1]} {in_short(value.plain())}")
+        service = f"{keys[1]} " if keys[0] == "services" and len(keys) > 2 else ""
+        yield Alternative(nested(keys, value), f"{service}{keys[-1]} {in_short(value.plain())}")
 
 
 def nested(keys: Sequence[str], value: YamlNode) -> YamlNode:
@@ -271,7 +284,8 @@ def in_short(value: Any) -> str:
     return " ".join(map(in_short, value)) if isinstance(value, list) else str(value)
 
 
-def _renamed(node: YamlNode, name: str) -> YamlNode:
+def renamed(node: YamlNode, name: str) -> YamlNode:
+    """The plan with another name."""
     value = node.value if isinstance(node.value, dict) else {}
     return replace(node, value={**value, "name": replace(node, value=name)})
 

@@ -215,7 +215,7 @@ class Candidates:
         interrupted = plan.pool.interruptions is not None or any(
             isinstance(option, Spot) for option in (plan.plan.buy, *plan.plan.or_buy)
         )
-        return needed if interrupted else max(needed, _always(plan))
+        return needed if interrupted else max(needed, always_there(plan))
 
     def _least_usd(self, plan: ResolvedPlan, replicas: float, tokens: float) -> float:
         """Cost a month of so many replicas, with their disks and the fewest tokens that good requests can have."""
@@ -283,7 +283,7 @@ def _known(most: Callable[[], int]) -> float:
         return inf
 
 
-def _always(plan: ResolvedPlan) -> float:
+def always_there(plan: ResolvedPlan) -> float:
     """Replicas that are there all the time."""
     scaling = plan.pool.scaling
     if isinstance(scaling, Fixed):
@@ -295,7 +295,7 @@ def _always(plan: ResolvedPlan) -> float:
 
 def _counts(plan: ResolvedPlan, replicas: float) -> tuple[float, ...]:
     """Most, fewest and first replicas."""
-    fewest, first = _always(plan), getattr(plan.pool.scaling, "start", None)
+    fewest, first = always_there(plan), getattr(plan.pool.scaling, "start", None)
     return replicas, fewest, fewest if first is None else float(first)
 
 

@@ -28,7 +28,7 @@ def with_final_answers(
     for plan in (one.name for one in services.loaded.first.scenario.plans):
         forwarding = services.forwarding(plan)
         concerned = {*forwarding, *(name for one in forwarding.values() for name in one.targets())}
-        for replication in range(services.first.seeds if concerned else 0):
+        for replication in services.replications if concerned else ():
             keys = {name: (plan, name, replication) for name in concerned}
             own = {name: sides[key] for name, key in keys.items()}
             joint = _FinalAnswers({name: runs[key] for name, key in keys.items()}, own, arrivals)

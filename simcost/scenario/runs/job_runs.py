@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,16 +53,22 @@ def serving_keys(question: ResolvedScenario) -> Callable[[str, int], str]:
     return lambda plan, replication: run_key(question, plans[plan].sampled(replication), replication)
 
 
-def list_job_runs(question: ResolvedScenario, folder: Path, serving_key: Callable[[str, int], str]) -> list[JobRun]:
+def list_job_runs(
+    question: ResolvedScenario,
+    folder: Path,
+    serving_key: Callable[[str, int], str],
+    replications: Sequence[int] | None = None,
+) -> list[JobRun]:
     """The distinct runs of a question. One in which nothing is random serves all replications.
 
     Args:
         question: jobs and clusters.
         folder: where runs are stored.
         serving_key: by plan and replication, the key of what serves requests on the fleet that jobs share.
+        replications: None = all.
     """
     runs: dict[str, JobRun] = {}
-    for replication in range(question.seeds):
+    for replication in range(question.seeds) if replications is None else replications:
         for cluster in question.clusters:
             serving = serving_key(cluster.plan.name, replication) if cluster.shared else ""
             key = job_key(question, cluster, serving, replication)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from simcost.catalog import Catalog
@@ -28,6 +28,13 @@ class ResolvedServices:
     """By service."""
     jobs: ResolvedScenario | None = None
     """The jobs; None = there are none."""
+    some: tuple[int, ...] | None = None
+    """Replications that are asked for; None = all."""
+
+    @property
+    def replications(self) -> Sequence[int]:
+        """Numbers of the replications that are asked for."""
+        return range(self.first.seeds) if self.some is None else self.some
 
     @property
     def first(self) -> ResolvedScenario:

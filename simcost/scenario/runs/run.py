@@ -5,6 +5,7 @@ Runs are parallel: each is simulated once, stored and reused; the result does no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,19 @@ def run(
         return write_results(_compared(question, rows, resolved), out)
 
 
-def pool_runs(question: ResolvedScenario, folder: Path) -> tuple[list[ServingRun], list[JobRun]]:
-    """The distinct runs of a question, of requests and of jobs."""
-    return list_serving_runs(question, folder), list_job_runs(question, folder, serving_keys(question))
+def pool_runs(
+    question: ResolvedScenario, folder: Path, replications: Sequence[int] | None = None
+) -> tuple[list[ServingRun], list[JobRun]]:
+    """The distinct runs of a question, of requests and of jobs; of some replications, or of all."""
+    serving = list_serving_runs(question, folder, replications=replications)
+    return serving, list_job_runs(question, folder, serving_keys(question), replications)
 
 
 def pool_rows(
-    question: ResolvedScenario, options: RunOptions, runs: tuple[list[ServingRun], list[JobRun]]
+    question: ResolvedScenario,
+    options: RunOptions,
+    runs: tuple[list[ServingRun], list[JobRun]],
+    replications: Sequence[int] | None = None,
 ) -> list[RunTables]:
     """Contribution of each plan in each replication: first the requests are served, then the jobs run."""
     serving, training = runs
@@ -98,7 +105,8 @@ def pool_rows(
     for found in workers.execute(training, RunJobs(question=alone, fresh=options.fresh), note=note):
         trained |= found
     names = [plan.name for plan in question.loaded.scenario.plans]
-    keys = [(name, replication) for name in names for replication in range(question.seeds)]
+    numbers = range(question.seeds) if replications is None else replications
+    keys = [(name, replication) for name in names for replication in numbers]
     return [as_one(*key, served.get(key), trained.get(key), question.loaded.catalog) for key in keys]
 
 

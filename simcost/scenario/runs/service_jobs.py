@@ -25,7 +25,10 @@ def list_jobs_of_services(services: ResolvedServices, folder: Path, stages: Sequ
         return []
     served = placed(stages)
     return list_job_runs(
-        services.jobs, folder, lambda plan, replication: _serving_key(services, served, plan, replication)
+        services.jobs,
+        folder,
+        lambda plan, replication: _serving_key(services, served, plan, replication),
+        services.replications,
     )
 
 

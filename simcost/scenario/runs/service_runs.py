@@ -93,7 +93,7 @@ def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTab
     rows = []
     for plan in (one.name for one in services.loaded.first.scenario.plans):
         beside = services.beside_jobs(plan)
-        for replication in range(services.first.seeds):
+        for replication in services.replications:
             own = {name: sides.services[plan, name, replication] for name in services.questions}
             jobs = trained.get((plan, replication))
             own |= {} if jobs is None else {name: on_fleet_of_jobs(own[name], jobs) for name in beside}

@@ -125,22 +125,29 @@ def _runs(
         links = _links(services, plan, name, known)
         if links is not None:
             with_rows.append(plan)
-        incoming |= {(plan, replication): runs for replication, runs in enumerate(links or [])}
-    return list_serving_runs(services.questions[name], folder, without=without, incoming=incoming, with_rows=with_rows)
+        incoming |= {(plan, replication): runs for replication, runs in (links or {}).items()}
+    return list_serving_runs(
+        services.questions[name],
+        folder,
+        without=without,
+        incoming=incoming,
+        with_rows=with_rows,
+        replications=services.replications,
+    )
 
 
 def _links(
     services: ResolvedServices, plan: str, name: str, known: Mapping[Key, StoredService]
-) -> list[tuple[ForwardingRun, ...]] | None:
+) -> dict[int, tuple[ForwardingRun, ...]] | None:
     """Requests that others send on to a service, by replication; None = it neither gets nor sends any."""
     forwarding = services.forwarding(plan)
     sources = {source: one.only_to(name) for source, one in forwarding.items() if name in one.targets()}
     if not sources and name not in forwarding:
         return None
-    return [
-        tuple(_forwarded(services, known[plan, source, replication], source, one) for source, one in sources.items())
-        for replication in range(services.first.seeds)
-    ]
+    return {
+        r: tuple(_forwarded(services, known[plan, source, r], source, one) for source, one in sources.items())
+        for r in services.replications
+    }
 
 
 def _forwarded(services: ResolvedServices, run: StoredService, source: str, forwarding: Forwarding) -> ForwardingRun:

@@ -12,6 +12,17 @@ from simcost.scenario.schema.scenario import Plan
 APART = "Each service is billed alone: what they pay less on one bill, as for volumes, is not counted."
 
 
+def are_apart(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) -> bool:
+    """True if each service of the plans, or the requests alone, may be asked about without the others: they share no
+    nodes, send no requests on, have no forecast in common, and there are no jobs.
+    """
+    if isinstance(loaded, LoadedScenario):
+        return loaded.scenario.jobs is None
+    forecast = any(one.scenario.demand is not None for one in loaded.services.values())
+    joined = any(plan in plans for plan, _ in (*loaded.sharing, *loaded.forwarding))
+    return loaded.jobs is None and not forecast and not joined
+
+
 def services_apart(
     loaded: LoadedServices, verb: str, plans: Collection[str], seed: int | None
 ) -> dict[str, tuple[LoadedScenario, int]]:

@@ -63,14 +63,14 @@ class SharedRun:
         }
 
 
-Links = Mapping[str, list[tuple[ForwardingRun, ...]] | None]
+Links = Mapping[str, Mapping[int, tuple[ForwardingRun, ...]] | None]
 """Requests that are sent on to each service, by replication; None = it neither gets nor sends any."""
 
 
 def list_shared_runs(services: ResolvedServices, folder: Path, links: Mapping[str, Links]) -> list[SharedRun]:
     """The distinct runs on nodes that services share, of the plans with `links`."""
     runs: dict[str, SharedRun] = {}
-    for replication in range(services.first.seeds):
+    for replication in services.replications:
         for plan, plans in services.sharing_plans().items():
             if plan in links:
                 found = {name: of[replication] for name, of in links[plan].items() if of is not None}

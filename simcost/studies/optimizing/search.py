@@ -13,7 +13,7 @@ from typing import Any
 from simcost.compare.comparison import Difference, difference
 from simcost.compare.document import plan_document
 from simcost.compare.front import front
-from simcost.compare.racing import Race, holds, lower_bounds, run_race
+from simcost.compare.racing import Race, holds, lower_bounds
 from simcost.compare.results import PlanSummary
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
@@ -27,19 +27,15 @@ from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import sha256_of
+from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.purchases import PurchaseSearch
-from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
+from simcost.studies.optimizing.settings import SEEDS, Document, Progress, SearchSettings
 from simcost.studies.optimizing.verdict import verdict
 from simcost.units import format_seconds
 
-SEEDS = 10
-"""Replications of the search unless the scenario says; the confirmation takes as many."""
-TRIES = 5
-"""Plans that are tried as the runner-up."""
 TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
-UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
 
 
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
@@ -99,11 +95,7 @@ class _Search:
         for one in found.found:
             self.searched.add(one.variation.plan)
         self.race = Race([one.entrant for one in found.found], self.question.loaded.scenario.level)
-        best = self._winner()
-        second = self._runner_up(best) if best else None
-        if second and self.race.leader != best:
-            best = self._winner()
-            second = next((name for name in self.race.holding()[1:] if self._holds(name)), None) if best else None
+        best, second = ConfirmedRace(self.race, self._purchases, self._holds).first_two()
         mixes = None
         if self._settings.mixes:
             best, second, mixes = self._mixes(found, best, second)
@@ -130,28 +122,6 @@ class _Search:
             return None
         usd = self.confirmed.summary(name).per_month_usd.mean
         return usd if usd < most_usd else None
-
-    def _winner(self) -> str | None:
-        """The leader of the race that holds on fresh seeds too; None = none does."""
-        run_race(self.race, self._purchases)
-        while (leader := self.race.leader) is not None and not self._holds(leader):
-            self.race.drop(leader, UNCONFIRMED)
-            run_race(self.race, self._purchases)
-        return leader
-
-    def _runner_up(self, best: str) -> str | None:
-        """The next cheapest plan that holds, in the search and on fresh seeds. Plans that may be cheaper than one that
-        holds are simulated first, so many of them.
-        """
-        for _ in range(TRIES):
-            second, open_ = next((name for name in self.race.holding() if name != best), None), self.race.next_best()
-            if open_ is not None and (second is None or self.race.usd(open_) < self.race.usd(second)):
-                self.race.tell(self._purchases(self.race.missing(open_)))
-            elif second is None or self._holds(second):
-                return second
-            else:
-                self.race.drop(second, UNCONFIRMED)
-        return next((name for name in self.race.holding() if name != best and self._holds(name)), None)
 
     def _holds(self, name: str) -> bool:
         """True if the plan meets the SLO on fresh seeds, at its confidence bound."""

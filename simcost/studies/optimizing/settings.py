@@ -12,6 +12,8 @@ from simcost.execution.options import EngineOptions
 
 Document = dict[str, Any]
 Progress = Callable[[float, str], None]
+SEEDS = 10
+"""Replications of a search unless the scenario says; the confirmation takes as many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

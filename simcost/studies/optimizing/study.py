@@ -8,6 +8,7 @@ from pathlib import Path
 from simcost.billing.commitment.offered import written
 from simcost.errors import InputError
 from simcost.scenario.checks.load import of_one_pool
+from simcost.scenario.runs.services_apart import are_apart
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.storage.answers import stored_answer
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
@@ -25,14 +26,17 @@ def optimize(
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: a scenario with jobs, or without an open workload; services whose costs depend on each other.
+        InputError: a closed workload, or services or jobs that depend on each other without a `vary`.
         FaultsError: a `vary` that cannot be read.
     """
 
     def make() -> Document:
+        from simcost.studies.optimizing.joint import search_whole_plans
         from simcost.studies.optimizing.search import search
         from simcost.studies.optimizing.services import search_services
 
+        if not are_apart(loaded, [plan.name for plan in loaded.first.scenario.plans]):
+            return search_whole_plans(loaded, runs, settings, progress)
         if isinstance(loaded, LoadedServices):
             return search_services(loaded, runs, settings, progress)
         return search(loaded, runs, settings, progress)
@@ -52,9 +56,9 @@ def optimize(
 
 
 def _check(loaded: LoadedScenario) -> None:
-    """Raise InputError where a scenario has jobs, or no open workload."""
-    scenario = loaded.scenario
-    if scenario.jobs is not None or not (scenario.open_workloads() or scenario.demand):
+    """Raise InputError where a scenario has a closed workload."""
+    if loaded.scenario.closed_workload() is not None:
         raise InputError(
-            f"{loaded.path}: optimize takes an open workload (trace or synthetic) or a demand, and no jobs; give one"
+            f"{loaded.path}: optimize takes an open workload (trace or synthetic), a demand or jobs, since clients "
+            "that wait ask a slower plan for less; write one of these"
         )

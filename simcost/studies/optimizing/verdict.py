@@ -6,6 +6,8 @@ from typing import Any
 from simcost.compare.verdict import percent
 from simcost.units import format_usd
 
+CENT = 0.01
+
 
 def verdict(document: Mapping[str, Any]) -> str:
     """The plan to take, its confirmation, what else could cost less, and the runner-up."""
@@ -21,12 +23,14 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     spread = ""
     if cost is not None and cost["lo"] is not None and cost["lo"] != cost["hi"]:
         spread = f" ({100 * cost['level']:g} % interval {format_usd(cost['lo'])} to {format_usd(cost['hi'])})"
-    bounds = best["lower_bounds"]
-    share = next((f", attainment at least {percent(bounds[name])}" for name in ("attainment",) if name in bounds), "")
+    least = best["lower_bounds"].get("attainment")
+    share = "" if least is None else f", attainment at least {percent(least)}"
+    how = f"confirmed on {document['replications']} fresh seeds"
+    if document.get("deterministic"):
+        how = "with nothing random in it"
     return (
         f"{best['name']} is the cheapest of {document['candidates']:,} plans that meets the SLO: "
-        f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, confirmed on "
-        f"{document['replications']} fresh seeds{share}."
+        f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, {how}{share}."
     )
 
 
@@ -72,6 +76,8 @@ def _second(document: Mapping[str, Any]) -> str:
     if second is None:
         return "No other plan that was tried meets it."
     gap = second["difference"]
+    if abs(gap["mean"]) < CENT:
+        return f"Runner-up: {second['name']}, at the same cost."
     if gap["lo"] is not None and gap["lo"] <= 0 <= gap["hi"]:
         return f"Runner-up: {second['name']}, not significantly different in cost."
     return f"Runner-up: {second['name']}, {format_usd(gap['mean'])} a month more."

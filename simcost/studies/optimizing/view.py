@@ -1,6 +1,6 @@
 """Search for the cheapest plan, as parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simcost.present.format import count, seconds, share, shortened, usd, usd_margin
@@ -13,6 +13,8 @@ _NAME = 44
 
 def parts(document: Document) -> list[Part]:
     """Parts below the verdict, on every screen."""
+    if document.get("whole"):
+        return _of_whole_plans(document)
     if "services" in document:
         return [part for one in document["services"] for part in _of_service(one)] + [notes(document, METHOD)]
     return [
@@ -23,6 +25,18 @@ def parts(document: Document) -> list[Part]:
             if document["frontier"]
             else []
         ),
+        Part(title="Left out", rows=excluded(document), left=0, whole=True),
+        notes(document, METHOD, *document["assumptions"]),
+    ]
+
+
+def _of_whole_plans(document: Document) -> list[Part]:
+    """Whole plans, and what each service of the best does."""
+    best = document["best"] or {}
+    return [
+        Part(title="Plans", titled=False, rows=whole_plans(document)),
+        Part(title="Services of the best plan", rows=services(best.get("services", []))),
+        Part(title="Front", rows=frontier(document), most=10),
         Part(title="Left out", rows=excluded(document), left=0, whole=True),
         notes(document, METHOD, *document["assumptions"]),
     ]
@@ -57,6 +71,38 @@ def plans(document: Document) -> Table:
         }
         for one in (document["best"], document["runner_up"])
         if one is not None
+    ]
+
+
+def whole_plans(document: Document) -> Table:
+    """The winner and the runner-up, on fresh seeds; attainment at least that of the service which has the least."""
+    return [
+        {
+            "plan": shortened(one["name"], _NAME),
+            "$ per month": usd_margin(
+                one["cost_usd"]["per_month"], (one["intervals"]["per_month_usd"] or {}).get("margin")
+            ),
+            "attainment": share(one["slo"]["attainment"]),
+            "at least": share(one["lower_bounds"].get("attainment")),
+            "wait p95": seconds((one.get("wait_s") or {}).get("p95")),
+            "utilisation": share(one["utilisation"]),
+        }
+        for one in (document["best"], document["runner_up"])
+        if one is not None
+    ]
+
+
+def services(found: Sequence[Document]) -> Table:
+    """A service in each row."""
+    return [
+        {
+            "service": one["name"],
+            "$ per month": usd(one["cost_usd"]["per_month"]),
+            "attainment": share(one["slo"]["attainment"]),
+            "at least": share(one["lower_bounds"].get("attainment")),
+            "TTFT p95": seconds(one["slo"]["metrics"]["ttft_s"]["p95"]),
+        }
+        for one in found
     ]
 
 

@@ -17,6 +17,7 @@ from simcost.scenario.runs.simulations import Simulations
 from simcost.slo import Check
 from simcost.studies.optimizing import search
 from simcost.studies.optimizing.charts import service_level
+from simcost.studies.optimizing.confirmed import ConfirmedRace
 
 pytestmark = pytest.mark.slow
 
@@ -118,16 +119,12 @@ def test_bounds_hold_and_the_winner_is_the_enumerated_one(answer: tuple[Path, di
     assert min(costs, key=lambda name: costs[name]) == document["best"]["name"]
 
 
-def test_winners_that_fail_on_fresh_seeds_are_dropped_until_one_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_winners_that_fail_on_fresh_seeds_are_dropped_until_one_holds() -> None:
     good = RunScore(usd=1.0, checks=(Check.of("attainment", 1.0, 0.9),))
-    race = Race([Entrant(name=str(n), bound_usd=float(n), order=(0, 1)) for n in range(9)], 0.95)
-    monkeypatch.setattr(search._Search, "__init__", lambda _: None)
-    made = search._Search()  # type: ignore[call-arg]
-    made.race, made._purchases = race, lambda asked: dict.fromkeys(asked, good)  # type: ignore[assignment]
-    monkeypatch.setattr(search._Search, "_holds", lambda _, name: name == "8")
-    assert made._winner() == "8"
-    monkeypatch.setattr(search._Search, "_holds", lambda *_: False)
-    assert made._winner() is None
+    for found, held in (("8", "8"), (None, "none")):
+        race = Race([Entrant(name=str(n), bound_usd=float(n), order=(0, 1)) for n in range(9)], 0.95)
+        confirmed = ConfirmedRace(race, lambda asked: dict.fromkeys(asked, good), held.__eq__)
+        assert confirmed.first_two() == (found, None)
 
 
 def test_without_vary_the_catalog_is_searched(tmp_path: Path) -> None:

@@ -68,17 +68,11 @@ def test_what_is_shown_has_the_plans_of_each(answer: tuple[Path, dict[str, Any]]
     assert "chat: plans" in said.out
 
 
-def test_services_that_depend_on_each_other_are_refused(tmp_path: Path) -> None:
+def test_services_that_share_nodes_need_a_space(tmp_path: Path) -> None:
     shared = SERVICES.replace(
         "    chat: {buy: {offer: aws/g6.xlarge}}\n    search: {buy: {offer: aws/g6.2xlarge}}\n", ""
     )
     shared = shared.replace("  services:\nplans", "  buy: {offer: aws/g6.12xlarge}\nplans")
     told = refused("optimize", write(tmp_path, text=shared), "--out", tmp_path / "out")
-    assert "share nodes" in told
-    assert "buy" in told
-
-
-def test_jobs_beside_services_are_refused(tmp_path: Path) -> None:
-    scenario = Path(__file__).parents[3] / "scenarios" / "services-and-training.yaml"
-    told = refused("optimize", scenario, "--out", tmp_path / "out")
-    assert "takes no jobs beside services" in told
+    assert "has no `vary`, and its services or jobs depend on each other" in told
+    assert "services.NAME.scaling.replicas" in told

@@ -1,0 +1,119 @@
+"""Whole plans that `vary` makes of those of a scenario: of services that depend on each other, or with jobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import prod
+
+from simcost.errors import FaultsError
+from simcost.scenario.checks.load import changed, changed_services
+from simcost.scenario.files.conform import merge
+from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.files.sharing import KEY, OF_JOBS, OF_NODES, SHARING
+from simcost.scenario.inputs.changes import AnyScenario
+from simcost.scenario.inputs.variations import (
+    Alternative,
+    PlanNames,
+    check_size,
+    not_a_plan,
+    plan_key,
+    renamed,
+    written_dimensions,
+)
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+
+MOST = 2_000
+"""Combinations, at most: each is checked as a scenario of its own."""
+_OF_THE_PLAN = ("name", KEY, SHARING, *OF_JOBS, *OF_NODES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholePlan:
+    """A plan of the space: the scenario with it alone."""
+
+    name: str
+    loaded: AnyScenario
+    node: YamlNode
+    """As it could be written."""
+
+
+@dataclass(slots=True, kw_only=True)
+class WholeSpace:
+    """All plans of a space, and combinations that are none."""
+
+    plans: list[WholePlan] = field(default_factory=list)
+    combinations: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)
+    """By the first fault of each."""
+
+
+def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternative]] | None = None) -> WholeSpace:
+    """The plans of a scenario, varied; each is checked as if it were written.
+
+    Args:
+        loaded: the scenario.
+        dimensions: None = those of its `vary`.
+
+    Raises:
+        FaultsError: a dimension that cannot be read, or no combination that is a plan.
+        InputError: too many combinations.
+    """
+    if dimensions is None:
+        dimensions = written_dimensions(loaded.root, str(loaded.path))
+    plans = list(items(loaded.root.get("plans")))
+    space = WholeSpace(combinations=len(plans) * prod(map(len, dimensions)))
+    check_size(space.combinations, MOST, loaded.path)
+    names, seen, wrong = PlanNames(), set[str](), list[FaultsError]()
+    for base, choice in product(plans, product(*dimensions)):
+        node = base
+        for one in choice:
+            node = merge(node, one.node if isinstance(loaded, LoadedScenario) else _in_parts(base, one.node))
+        if (key := plan_key(node)) in seen:
+            space.combinations -= 1
+            continue
+        seen.add(key)
+        given = base.get("name")
+        name = names.name(str(given.value if given else ""), [one.label for one in choice])
+        try:
+            made = with_plan(loaded, renamed(node, name))
+        except FaultsError as error:
+            wrong.append(error)
+            space.excluded[not_a_plan(error.faults)] += 1
+            continue
+        space.plans.append(WholePlan(name=name, loaded=made, node=renamed(node, name)))
+    if wrong and not space.plans:
+        raise wrong[0]
+    return space
+
+
+def with_plan(loaded: AnyScenario, node: YamlNode) -> AnyScenario:
+    """The scenario with one plan alone. Raises FaultsError for all that is wrong with it."""
+    value = loaded.root.value if isinstance(loaded.root.value, dict) else {}
+    kept = {key: one for key, one in value.items() if key not in ("vary", "baseline")}
+    root = replace(loaded.root, value={**kept, "plans": replace(loaded.root, value=[node])})
+    return changed(loaded, root) if isinstance(loaded, LoadedScenario) else changed_services(loaded, root)
+
+
+def _in_parts(plan: YamlNode, partial: YamlNode) -> YamlNode:
+    """A partial plan whose keys that are not of the plan itself stand in the part of each service."""
+    parts = plan.get(KEY)
+    if not isinstance(partial.value, dict) or parts is None or not isinstance(parts.value, dict):
+        return partial
+    shared = dict(_shared(partial))
+    if not shared:
+        return partial
+    kept = {key: child for key, child in partial.value.items() if key not in shared}
+    common = replace(partial, value=shared)
+    own = partial.get(KEY)
+    each = {
+        name: common if own is None or (part := own.get(name)) is None else merge(common, part) for name in parts.value
+    }
+    return replace(partial, value={**kept, KEY: replace(partial, value=each)})
+
+
+def _shared(partial: YamlNode) -> Iterator[tuple[str, YamlNode]]:
+    if isinstance(partial.value, dict):
+        yield from ((key, child) for key, child in partial.value.items() if key not in _OF_THE_PLAN)

@@ -1,0 +1,111 @@
+"""The least that a whole plan costs, and its place among plans that are larger or smaller, without simulation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from math import ceil, fsum
+from typing import Any
+
+from simcost.billing import OnDemand
+from simcost.catalog import Catalog
+from simcost.compare.racing import Entrant
+from simcost.plan import Fixed
+from simcost.plan.nodes import AtOnce
+from simcost.scenario.inputs.changes import plans_of
+from simcost.scenario.inputs.whole_variations import WholePlan
+from simcost.scenario.runs.candidates import always_there
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
+from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.scenario.schema.scenario import Plan
+from simcost.units import HOURS_PER_MONTH
+
+_ALMOST = 1 - 1e-9
+
+
+def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices, seeds: int) -> Entrant:
+    """The plan before the race.
+
+    Args:
+        plan: the plan.
+        question: the scenario with it alone.
+        seeds: replications.
+    """
+    counts = _counts(plan)
+    return Entrant(
+        name=plan.name,
+        bound_usd=_least_usd(question) * _ALMOST,
+        chain=_but_counts(plan.node.plain()) if counts else "",
+        sizes=counts,
+        order=tuple(range(seeds)),
+    )
+
+
+def _counts(plan: WholePlan) -> tuple[float, ...]:
+    """Replicas of each service, where all fleets are fixed and nodes come as they are needed: more of them then never
+    serve worse, whoever shares the nodes. Empty where more may be worse.
+    """
+    loaded = plan.loaded
+    if not isinstance(loaded, LoadedServices) or loaded.jobs is not None or loaded.forwarding:
+        return ()
+    plans = [one for one, _ in plans_of(loaded)]
+    apart = all(one.interruptions is None and isinstance(one.nodes, AtOnce) and one.nodes.max is None for one in plans)
+    counts = [float(one.scaling.replicas) for one in plans if isinstance(one.scaling, Fixed)]
+    return tuple(counts) if apart and len(counts) == len(plans) else ()
+
+
+def _but_counts(plain: Any) -> str:
+    """A plan without its name and its numbers of replicas."""
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: kept(one) for key, one in value.items() if key not in ("replicas", "name")}
+        return [kept(one) for one in value] if isinstance(value, list) else value
+
+    return json.dumps(kept(plain), sort_keys=True)
+
+
+def _least_usd(question: ResolvedScenario | ResolvedServices) -> float:
+    """Cost a month of nodes that are there all the time, at their list price; 0 of all that is bought otherwise."""
+    if isinstance(question, ResolvedScenario):
+        return fsum(_own_usd(plan, question.loaded.catalog) for plan in question.plans)
+    if question.jobs is not None:
+        return 0.0
+    return fsum(_of_services(question))
+
+
+def _of_services(services: ResolvedServices) -> Iterator[float]:
+    sharing = services.sharing_plans()
+    for name, question in services.questions.items():
+        for plan in question.plans:
+            if name not in sharing.get(plan.plan.name, {}):
+                yield _own_usd(plan, services.catalog)
+    for together in sharing.values():
+        first = next(iter(together.values()))
+        held = sum(always_there(one) * one.pool.accelerators_per_replica for one in together.values() if _whole(one))
+        yield _nodes_usd(first.plan, held, services.catalog)
+
+
+def _own_usd(plan: ResolvedPlan, catalog: Catalog) -> float:
+    """Of a service on nodes of its own."""
+    if plan.other_pools or plan.prefill is not None or not _whole(plan):
+        return 0.0
+    return _nodes_usd(plan.plan, always_there(plan) * plan.pool.accelerators_per_replica, catalog)
+
+
+def _whole(plan: ResolvedPlan) -> bool:
+    """True if replicas hold whole accelerators."""
+    return plan.pool.slice is None and plan.pool.accelerators_per_replica > 0
+
+
+def _nodes_usd(plan: Plan, accelerators: float, catalog: Catalog) -> float:
+    """Cost a month of nodes with so many accelerators."""
+    buy = plan.buy
+    if not isinstance(buy, OnDemand) or buy.commitments or plan.or_buy or plan.interruptions is not None:
+        return 0.0
+    line = buy.line(catalog)
+    if buy.price is None and line.contracted_usd != line.list_usd:
+        return 0.0  # a contract may have another price at another time
+    nodes = ceil(accelerators / max(buy.node_accelerators(catalog, 1), 1) - 1e-9)
+    return nodes * line.contracted_usd * HOURS_PER_MONTH

@@ -1,0 +1,193 @@
+"""Simulations of whole plans, as they are asked for: all services of a plan, its jobs, one pool or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
+from simcost.compare.results import PlanSummary, RunResult, summarise
+from simcost.execution.workers import Workers
+from simcost.perf.quality import ModelQuality
+from simcost.scenario.inputs.changes import AnyScenario
+from simcost.scenario.inputs.clusters import find_clusters
+from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.runs.execution import RunOptions
+from simcost.scenario.runs.provenance import assumptions, provenance
+from simcost.scenario.runs.resolve import ResolvedScenario, settle
+from simcost.scenario.runs.resolve_services import ResolvedServices, settle_services
+from simcost.scenario.runs.run import pool_rows, pool_runs
+from simcost.scenario.runs.service_provenance import assumptions_of_services, provenance_of_services
+from simcost.scenario.runs.service_runs import runs_of_services, service_rows
+from simcost.scenario.runs.tables import RunTables
+from simcost.scenario.runs.tasks import Key
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.slo import Check
+
+
+class WholePlans:
+    """Runs of plans under the arrivals and the jobs of one scenario.
+
+    Args:
+        loaded: the scenario; its own plans are not simulated unless they are added.
+        seed: None = as the scenario says.
+        seeds: replications; None = as the scenario says.
+        runs: folder in which ledgers are stored, and found again.
+        workers: what executes them.
+        note: called now and then with the number of simulations made.
+    """
+
+    def __init__(
+        self,
+        loaded: AnyScenario,
+        *,
+        seed: int | None,
+        seeds: int | None,
+        runs: Path,
+        workers: Workers,
+        note: Callable[[int], None],
+    ) -> None:
+        self._question: ResolvedScenario | ResolvedServices
+        if isinstance(loaded, LoadedServices):
+            self._question = settle_services(loaded, seed=seed, seeds=seeds)
+            self.seed, self.seeds = self._question.seed, self._question.first.seeds
+        else:
+            self._question = settle(loaded, seed=seed, seeds=seeds)
+            self.seed, self.seeds = self._question.seed, self._question.seeds
+        self.level = loaded.first.scenario.level
+        self._options = RunOptions(
+            folder=runs, workers=workers, fresh=False, progress=lambda _share, _what: note(len(self.keys))
+        )
+        self._plans: dict[str, ResolvedScenario | ResolvedServices] = {}
+        self.results: dict[Key, RunResult] = {}
+        self.keys: set[str] = set()
+        """Distinct simulations."""
+
+    def add(self, name: str, loaded: AnyScenario) -> None:
+        """Make a plan known: the scenario with it alone."""
+        if name not in self._plans:
+            self._plans[name] = _with_plan(self._question, loaded)
+
+    def question(self, name: str) -> ResolvedScenario | ResolvedServices:
+        """The scenario with a plan alone."""
+        return self._plans[name]
+
+    def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
+        """The scores of runs."""
+        for name in dict.fromkeys(name for name, _ in asked):
+            numbers = tuple(r for one, r in asked if one == name and (one, r) not in self.results)
+            for row in self._rows(self._plans[name], numbers) if numbers else ():
+                self.results[name, row.result.replication] = row.result
+        return {key: self._score(self.results[key]) for key in asked}
+
+    def _rows(self, question: ResolvedScenario | ResolvedServices, numbers: tuple[int, ...]) -> list[RunTables]:
+        if isinstance(question, ResolvedServices):
+            some = replace(question, some=numbers)
+            stages, training = runs_of_services(some, self._options.folder)
+            self.keys |= {run.folder.name for stage in stages for run in stage}
+            rows = service_rows(some, self._options)
+        else:
+            serving, training = pool_runs(question, self._options.folder, numbers)
+            self.keys |= {run.folder.name for run in serving}
+            rows = pool_rows(question, self._options, (serving, training), numbers)
+        self.keys |= {run.folder.name for run in training}
+        return rows
+
+    def all_of(self, name: str) -> list[RunScore]:
+        """The scores of a plan in all replications."""
+        keys = [(name, replication) for replication in range(self.seeds)]
+        return list(self(keys).values())
+
+    def hold(self, name: str) -> bool:
+        """True if a plan meets the SLO at its confidence bound; the first replication may tell that it does not."""
+        first = list(self([(name, 0)]).values())
+        if hopeless(first, self.seeds) or bound_lost(first, self.seeds, self.level):
+            return False
+        return holds(self.all_of(name), self.level)
+
+    def summary(self, name: str) -> PlanSummary:
+        """The results of a plan so far."""
+        question = self._plans[name]
+        loaded = question.loaded
+        mine = [result for (plan, _), result in sorted(self.results.items()) if plan == name]
+        quality = loaded.first.scenario.quality
+        of_services = _qualities(loaded) if isinstance(loaded, LoadedServices) and quality else {}
+        own = None
+        if isinstance(question, ResolvedScenario) and quality and question.source is not None:
+            own = model_qualities(question.loaded)[question.loaded.scenario.plans[0].name]
+        return summarise(
+            name,
+            mine,
+            self.level,
+            self._risk(),
+            quality=own,
+            at_least=quality.at_least if quality else None,
+            of_services=of_services,
+        )
+
+    def about(self, names: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+        """Assumptions and provenance of some plans."""
+        each = [self._plans[name] for name in names] or [self._question]
+        horizon_s = max((result.bill.horizon_s for result in self.results.values()), default=0.0)
+        said: dict[str, None] = {}
+        for one in each:
+            said |= dict.fromkeys(
+                assumptions_of_services(one) if isinstance(one, ResolvedServices) else assumptions(one)
+            )
+        first = each[0]
+        origin = (
+            provenance_of_services(first, horizon_s)
+            if isinstance(first, ResolvedServices)
+            else provenance(first, horizon_s)
+        )
+        return list(said), origin
+
+    def _score(self, result: RunResult) -> RunScore:
+        risk = self._risk()
+        checks = tuple(_checks(result))
+        if risk is not None:
+            checks = (Check.of("futures", float(result.met), round(1 - risk, 12)),)
+        return RunScore(usd=result.bill.per_month_usd, checks=checks)
+
+    def _risk(self) -> float | None:
+        question = self._question
+        if isinstance(question, ResolvedServices):
+            return next((one.demand.risk for one in question.demands.values()), None)
+        demand = question.loaded.scenario.demand
+        return None if demand is None else demand.risk
+
+
+def _checks(result: RunResult) -> Iterator[Check]:
+    """Every target of a plan, of its jobs and of its services."""
+    yield from result.checks
+    for service in result.services:
+        yield from service.checks
+
+
+def _with_plan(question: ResolvedScenario | ResolvedServices, loaded: AnyScenario) -> Any:
+    """The question with another plan, and the same requests and jobs."""
+    if isinstance(question, ResolvedServices) and isinstance(loaded, LoadedServices):
+        jobs = None
+        if question.jobs is not None and loaded.jobs is not None:
+            jobs = _of_plan(question.jobs, loaded.jobs)
+        questions = {name: _of_plan(one, loaded.services[name]) for name, one in question.questions.items()}
+        return replace(question, loaded=loaded, questions=questions, jobs=jobs)
+    if isinstance(question, ResolvedScenario) and isinstance(loaded, LoadedScenario):
+        return _of_plan(question, loaded)
+    raise TypeError("a plan of services, and a scenario without, or the other way round")
+
+
+def _of_plan(question: ResolvedScenario, loaded: LoadedScenario) -> ResolvedScenario:
+    scenario = replace(loaded.scenario, horizon=question.loaded.scenario.horizon)
+    loaded = replace(loaded, scenario=scenario)
+    clusters = question.clusters
+    if question.jobs is not None:
+        clusters = find_clusters(scenario.plans, loaded.catalog, loaded.folder)
+    return replace(question, loaded=loaded, clusters=clusters)
+
+
+def _qualities(loaded: LoadedServices) -> dict[str, ModelQuality]:
+    """Models of the services of the one plan, and their quality."""
+    return {name: next(iter(model_qualities(one).values())) for name, one in loaded.services.items()}

@@ -1,0 +1,180 @@
+"""Search over whole plans: services that share nodes or send requests on, forecast demands, jobs.
+
+Parts of such a plan depend on each other, so that each combination is simulated as `simcost run` does it, and the race
+is between whole plans: one meets its SLO where each of its services and its jobs meet theirs, at their bounds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from simcost.compare.comparison import difference
+from simcost.compare.document import plan_document
+from simcost.compare.front import front
+from simcost.compare.racing import Race, RunScore, holds, lower_bounds
+from simcost.errors import InputError
+from simcost.execution.workers import Workers
+from simcost.rng import stream
+from simcost.scenario.inputs.changes import AnyScenario
+from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
+from simcost.scenario.runs.execution import workers_of
+from simcost.scenario.runs.whole_bounds import entrant_of
+from simcost.scenario.runs.whole_plans import WholePlans
+from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.slo import Check
+from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
+from simcost.studies.optimizing.settings import SEEDS, Document, Progress, SearchSettings
+from simcost.studies.optimizing.verdict import verdict
+
+
+def search_whole_plans(loaded: AnyScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
+    """The cheapest whole plan that holds, the runner-up, the front, and why the others left.
+
+    Raises:
+        InputError: no `vary` says what may vary, or options that are of plans of one pool.
+    """
+    _check(loaded, settings)
+    space = whole_variations(loaded)
+    with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
+        return JointSearch(loaded, space, runs, workers, settings, progress).document()
+
+
+def _check(loaded: AnyScenario, settings: SearchSettings) -> None:
+    if settings.mixes or settings.offers:
+        option = "--mixes" if settings.mixes else "--options"
+        raise InputError(
+            f"{loaded.path}: {option} is for plans of requests alone, each service on nodes of its own; leave it out"
+        )
+    if loaded.root.get("vary") is None:
+        raise InputError(
+            f"{loaded.path}: has no `vary`, and its services or jobs depend on each other, so that only combinations "
+            "that it names are searched; write e.g. `vary: [{path: services.NAME.scaling.replicas, from: 1, to: 6}]`, "
+            "or `{path: training.gpus, values: [16, 32]}` of jobs"
+        )
+
+
+def _is_sampled(loaded: AnyScenario) -> bool:
+    """True if the requests are drawn or recorded; forecasts and jobs say themselves how many replications there are."""
+    services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
+    return all(one.scenario.demand is None and one.scenario.workload for one in services)
+
+
+class JointSearch:
+    """The search, and its confirmation on seeds that it never saw."""
+
+    def __init__(
+        self,
+        loaded: AnyScenario,
+        space: WholeSpace,
+        runs: Path,
+        workers: Workers,
+        settings: SearchSettings,
+        progress: Progress,
+    ) -> None:
+        self._loaded, self._space, self._progress = loaded, space, progress
+
+        def made(seed: int | None, seeds: int | None) -> WholePlans:
+            return WholePlans(loaded, seed=seed, seeds=seeds, runs=runs, workers=workers, note=self._note)
+
+        seeds = settings.seeds or loaded.first.scenario.seeds
+        self._done = 0
+        self.searched = made(settings.seed, seeds or (SEEDS if _is_sampled(loaded) else None))
+        fresh = int(stream(self.searched.seed, "confirmation").integers(2**31))
+        self.confirmed = made(fresh, self.searched.seeds)
+        self._plans = {one.name: one for one in space.plans}
+        for one in space.plans:
+            self.searched.add(one.name, one.loaded)
+            self.confirmed.add(one.name, one.loaded)
+
+    def _note(self, count: int) -> None:
+        self._done = max(self._done, count)
+        share = self._done / max(len(self._space.plans), self._done + 1)
+        self._progress(min(share, 0.99), f"{self._done} simulations")
+
+    def document(self) -> Document:
+        """Race, confirm, and write it down."""
+        searched, excluded = self.searched, Counter(self._space.excluded)
+        entrants = [entrant_of(one, searched.question(one.name), searched.seeds) for one in self._space.plans]
+        self._race = Race(entrants, searched.level)
+        best, second = ConfirmedRace(self._race, searched, self.confirmed.hold).first_two()
+        excluded.update(self._race.excluded())
+        usd = None if best is None else self.confirmed.summary(best).per_month_usd.mean
+        bound = self._race.least_usd()
+        bound = bound if usd is None or bound is None else min(bound, usd)
+        lines, origin = searched.about([name for name in (best, second) if name])
+        document: Document = {
+            "scenario": self._loaded.first.scenario.scenario,
+            "whole": True,
+            "best": None if best is None else self._plan(best),
+            "runner_up": None if best is None or second is None else self._second(second, best),
+            "nearest": self._nearest() if best is None else None,
+            "frontier": self._frontier(),
+            "bound_usd_per_month": bound,
+            "gap": 1 - bound / usd if usd and bound is not None else None,
+            "confidence": self._race.confidence() if best else None,
+            "level": searched.level,
+            "simulated": len(searched.keys | self.confirmed.keys),
+            "candidates": self._space.combinations,
+            "replications": searched.seeds,
+            "deterministic": self.confirmed.keys <= searched.keys,
+            "excluded": [
+                {"count": count, "reason": reason}
+                for reason, count in sorted(excluded.items(), key=lambda one: (-one[1], one[0]))
+            ],
+        }
+        seeds = {"search_seed": searched.seed, "confirmation_seed": self.confirmed.seed}
+        return {"verdict": verdict(document), **document, "assumptions": lines, "provenance": origin | seeds}
+
+    def _plan(self, name: str) -> Document:
+        """A plan as it did on fresh seeds, with each of its services."""
+        summary = self.confirmed.summary(name)
+        results = [self.confirmed.results[name, r] for r in range(self.confirmed.seeds)]
+        services = [
+            plan_document(one) | {"lower_bounds": self._bounds([result.services[i].checks for result in results])}
+            for i, one in enumerate(summary.services)
+        ]
+        own = self._bounds([result.checks for result in results])
+        shares = [one["lower_bounds"]["attainment"] for one in services if "attainment" in one["lower_bounds"]]
+        if shares:
+            own |= {"attainment": None if None in shares else min(shares)}
+        written = self._plans[name].node.plain()
+        found = plan_document(summary) | {"plan": written, "lower_bounds": own}
+        return found | ({"services": services} if services else {})
+
+    def _bounds(self, checks: Sequence[tuple[Check, ...]]) -> dict[str, float | None]:
+        found = lower_bounds([RunScore(usd=0.0, checks=one) for one in checks], self.confirmed.level)
+        return {check.name: check.measured for check in found}
+
+    def _second(self, second: str, best: str) -> Document:
+        """The runner-up, and what it costs more on fresh seeds."""
+        found = difference(self.confirmed.summary(second), self.confirmed.summary(best), self.confirmed.level)
+        return self._plan(second) | {"difference": found.per_month_usd.document()}
+
+    def _frontier(self) -> list[Document]:
+        """Plans with all their results that none beats in cost and attainment; none where jobs alone are judged."""
+        names = [name for name in self._race.simulated() if len(self._race.scores(name)) == self.searched.seeds]
+        points = {name: self._point(name) for name in names}
+        points = {name: one for name, one in points.items() if one["attainment"] is not None}
+        kept = front({name: (one["usd_per_month"], -one["attainment"]) for name, one in points.items()})
+        return sorted((points[name] for name in kept), key=lambda one: one["usd_per_month"])
+
+    def _point(self, name: str) -> Document:
+        summary = self.searched.summary(name)
+        return {
+            "name": name,
+            "usd_per_month": summary.per_month_usd.mean,
+            "attainment": summary.attainment.mean if summary.attainment else None,
+            "met": holds(list(self._race.scores(name).values()), self.searched.level),
+            **({"confirmed": False} if self._race.reason(name) == UNCONFIRMED else {}),
+        }
+
+    def _nearest(self) -> Document | None:
+        """Of the simulated plans the one whose worst target is missed by the least."""
+        names = self._race.simulated()
+        if not names:
+            return None
+        name = min(names, key=lambda one: self.searched.summary(one).excess)
+        summary = self.searched.summary(name)
+        return self._point(name) | {"replications": len(self._race.scores(name)), "missed": summary.excess}
