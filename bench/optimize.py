@@ -1,7 +1,8 @@
 """Search for the cheapest plan beside enumeration: random spaces of 50 to 300 plans, all simulated; in the last 40 of
-100 each plan may be bought with reservations and a savings plan, and enumeration tries all amounts of them.
+100 each plan may be bought with reservations and a savings plan, and enumeration tries all amounts of them. With
+--services, small spaces of two or three services, on nodes that they share or with a cascade between them.
 
-python bench/optimize.py [--json] [--spaces 20] [--first 60] [--kept rows.jsonl]
+python bench/optimize.py [--json] [--services] [--spaces 20] [--first 60] [--kept rows.jsonl]
 
 With --kept, each space is added to the file as it is done, and a later call goes on after those of the file. Plans that
 differ in money alone share their simulations, in the search and in the enumeration. Enumeration looks at every plan; of
@@ -25,12 +26,14 @@ from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.billing.commitment.offered import Offered
 from simcost.billing.commitment.offered import written as as_written
 from simcost.compare.racing import holds, hopeless
-from simcost.scenario.checks.load import load
+from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.variations import variations
+from simcost.scenario.inputs.whole_variations import whole_variations
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.runs.whole_plans import WholePlans
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.studies.optimizing.settings import SearchSettings
 from simcost.studies.optimizing.study import optimize
 
@@ -53,13 +56,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--spaces", type=int, default=20)
+    parser.add_argument("--services", action="store_true", help="spaces of services that depend on each other")
     parser.add_argument("--first", type=int, default=0, help="number of the first space")
     parser.add_argument("--kept", type=Path, help="file of finished spaces, one JSON object a line")
     options = parser.parse_args()
     rows = measure.kept(options.kept)[: options.spaces]
     for seed in range(options.first + len(rows), options.first + options.spaces):
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(searched(Path(folder), seed))
+            rows.append((searched_services if options.services else searched)(Path(folder), seed))
         measure.keep(options.kept, rows[-1])
     spent = {name: sum(row[name] for row in rows) for name in ("cpu_s", "wall_s")}
     work = {
@@ -105,6 +109,99 @@ def searched(folder: Path, seed: int) -> dict[str, Any]:
         "enumeration_cpu_s": measure.cpu_s() - began,
         "cpu_s": spent["cpu_s"],
         "wall_s": spent["wall_s"],
+    }
+
+
+def searched_services(folder: Path, seed: int) -> dict[str, Any]:
+    """One space of services: what the search finds, and what enumeration of whole plans does on the same seeds."""
+    runs = folder / "runs"
+    file = folder / "space.yaml"
+    file.write_text(yaml.safe_dump(services_space(seed)), encoding="utf-8")
+    loaded = load_with_services(file)
+    since = time.monotonic(), measure.cpu_s()
+    document = optimize(loaded, runs, SearchSettings(jobs=1), lambda _share, _what: None)
+    spent = measure.account(since, 1)
+    began = measure.cpu_s()
+    best, best_usd, plans, simulations = enumerated_services(loaded, runs, document["provenance"]["confirmation_seed"])
+    found = document["best"]["name"] if document["best"] else None
+    usd = document["best"]["cost_usd"]["per_month"] if document["best"] else None
+    same = usd == best_usd  # plans of equal cost are equally good
+    return {
+        "space": seed,
+        "found": same,
+        "within_gap": same or (best_usd is not None and usd is not None and within_gap(document, best_usd)),
+        "feasible": best is not None,
+        "plan": found,
+        "optimum": best,
+        "plans": plans,
+        "simulated": document["simulated"],
+        "enumerated": simulations,
+        "enumeration_cpu_s": measure.cpu_s() - began,
+        "cpu_s": spent["cpu_s"],
+        "wall_s": spent["wall_s"],
+    }
+
+
+def enumerated_services(
+    loaded: LoadedScenario | LoadedServices, runs: Path, fresh: int
+) -> tuple[str | None, float | None, int, int]:
+    """As `enumerated`, of whole plans; all of them are simulated on the seeds of the search."""
+    plans = whole_variations(loaded).plans
+    with workers_of(runs, jobs=1) as workers:
+        made = [
+            WholePlans(loaded, seed=seed, seeds=None, runs=runs, workers=workers, note=lambda _: None)
+            for seed in (None, fresh)
+        ]
+        for simulations, plan in product(made, plans):
+            simulations.add(plan.name, plan.loaded)
+        names = [one.name for one in plans if holds(made[0].all_of(one.name), made[0].level)]
+        simulated = len(made[0].keys)
+        costs = {name: made[0].summary(name).per_month_usd.mean for name in names}
+        for name in sorted(costs, key=lambda name: costs[name]):
+            if made[1].hold(name):
+                return name, made[1].summary(name).per_month_usd.mean, len(plans), simulated
+        return None, None, len(plans), simulated
+
+
+def services_space(seed: int) -> dict[str, Any]:
+    """Two services, in every third space three, with up to five replicas each, on nodes of two sizes that they share;
+    in every fourth space each has nodes of its own, and the first escalates a part of its requests to the second.
+    """
+    rng = np.random.default_rng(30_000 + seed)
+    count, cascade = 3 if seed % 3 == 2 else 2, seed % 4 == 3
+    names = ("chat", "search", "notes")[:count]
+    models = [str(rng.choice(["llama-3.2-1b", "llama-3.1-8b"])) for _ in names]
+    services = [
+        {
+            "name": name,
+            "model": model,
+            "workload": {
+                "kind": "synthetic",
+                "rate": round(float(rng.uniform(0.5, 4.0)), 2),
+                "burst_cv": round(float(rng.uniform(0.1, 0.5)), 2),
+                "lengths": {"prompt_median": int(rng.integers(200, 800)), "output_median": int(rng.integers(40, 160))},
+            },
+            "slo": {"ttft": "1s", "tpot": "80ms", "attainment": float(rng.choice([0.9, 0.95]))},
+        }
+        for name, model in zip(names, models, strict=True)
+    ]
+    own = {"buy": {"offer": "aws/g6.2xlarge"}} if cascade else {}
+    parts: dict[str, Any] = {name: {**own, "scaling": {"kind": "fixed", "replicas": 1}} for name in names}
+    if cascade:
+        parts["chat"]["cascade"] = {"to": "search", "escalate": f"{int(rng.integers(5, 30))}%"}
+    most = 3 if count == 3 else 5
+    vary: list[Any] = [{"path": f"services.{name}.scaling.replicas", "from": 1, "to": most} for name in names]
+    if not cascade:
+        vary.append([{"buy": {"offer": offer}} for offer in ("aws/g6.12xlarge", "aws/g6.2xlarge")])
+    return {
+        "scenario": f"services-{seed}",
+        "horizon": "10min",
+        "seeds": 5,
+        "seed": seed + 1,
+        "services": services,
+        "defaults": {"replica": {"accelerator": "l4"}},
+        "plans": [{"name": "p", **({} if cascade else {"buy": {"offer": "aws/g6.12xlarge"}}), "services": parts}],
+        "vary": vary,
     }
 
 

@@ -75,7 +75,7 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
             space.combinations -= 1
             continue
         seen.add(key)
-        given = base.get("name")
+        given = node.get("name")
         name = names.name(str(given.value if given else ""), [one.label for one in choice])
         try:
             made = with_plan(loaded, renamed(node, name))

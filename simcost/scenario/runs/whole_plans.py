@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
 from simcost.compare.results import PlanSummary, RunResult, summarise
@@ -25,6 +25,11 @@ from simcost.scenario.runs.tables import RunTables
 from simcost.scenario.runs.tasks import Key
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.slo import Check
+from simcost.trace.workload.spec import RecordedWorkload
+from simcost.units import SECONDS_PER_DAY
+
+RECORDED_S = 14 * SECONDS_PER_DAY
+"""Length from which on recorded requests are those of a usual time."""
 
 
 class WholePlans:
@@ -144,6 +149,20 @@ class WholePlans:
         )
         return list(said), origin
 
+    def certainty(self, name: str) -> Literal["high", "medium", "low"]:
+        """Of what is simulated: high with recorded requests of 14 days or more and measured engines of all services,
+        medium with one of the two, low with neither.
+        """
+        found = self._plans[name]
+        questions = list(found.questions.values()) if isinstance(found, ResolvedServices) else [found]
+        workloads = [one for question in questions for one in question.loaded.scenario.workload]
+        recorded = bool(workloads) and all(isinstance(one, RecordedWorkload) for one in workloads)
+        long = recorded and (questions[0].horizon_s or 0.0) >= RECORDED_S
+        plans = [plan for question in questions for plan in question.plans]
+        measured = all(plan.pool.step.provenance != "analytic" for plan in plans)
+        levels: tuple[Literal["low", "medium", "high"], ...] = ("low", "medium", "high")
+        return levels[long + measured]
+
     def _score(self, result: RunResult) -> RunScore:
         risk = self._risk()
         checks = tuple(_checks(result))
@@ -157,6 +176,12 @@ class WholePlans:
             return next((one.demand.risk for one in question.demands.values()), None)
         demand = question.loaded.scenario.demand
         return None if demand is None else demand.risk
+
+
+def is_sampled(loaded: AnyScenario) -> bool:
+    """True if the requests are drawn or recorded; forecasts and jobs say themselves how many replications there are."""
+    services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
+    return all(one.scenario.demand is None and one.scenario.workload for one in services)
 
 
 def _checks(result: RunResult) -> Iterator[Check]:

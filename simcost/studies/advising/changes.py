@@ -21,6 +21,19 @@ def changes_of(base: Variation, other: Variation) -> Iterator[FieldChange]:
             yield FieldChange(path=".".join(path), before=before, after=value)
 
 
+def plain_changes(base: dict[str, Any], other: dict[str, Any]) -> Iterator[FieldChange]:
+    """Fields of two plans as they are written that differ; one that is not written before has no value there."""
+    for path, value in _leaves(partial_between(base, other)):
+        before = _looked_up(base, path)
+        if before != value:
+            yield FieldChange(path=".".join(path), before=before, after=value)
+
+
+def partial_between(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The partial plan that makes one of the other, both as they are written."""
+    return _changed(*({key: one for key, one in plan.items() if key != "name"} for plan in (base, other)))
+
+
 def partial_of(base: Variation, other: Variation) -> dict[str, Any]:
     """The partial plan that makes one of the other."""
     return _changed(_plain(base), _plain(other))

@@ -39,6 +39,8 @@ class ActionKind:
     dimensions: tuple[Dimension, ...]
     """Alternatives; all combinations are tried."""
     reversible: bool = True
+    service: str | None = None
+    """The service of a whole plan that it changes; None = the plan itself."""
     sizes: Literal["own", "alone", "none"] = "none"
     """alone: it changes the size of the fleet and nothing else; own: it comes with a size, and is worth nothing unless
     it saves more than a size alone."""
@@ -53,8 +55,8 @@ def action_kinds(loaded: LoadedScenario, plan: Plan, spot_per_node_h: float | No
         spot_per_node_h: interruptions of a spot node an hour; None = spot is not tried.
     """
     return [
-        *_sizes(plan),
-        *_router(plan),
+        *sizes_of(plan),
+        *routers_of(plan),
         *_purchases(loaded, plan),
         *_spot(loaded, plan, spot_per_node_h),
         *_hardware(loaded, plan),
@@ -62,7 +64,7 @@ def action_kinds(loaded: LoadedScenario, plan: Plan, spot_per_node_h: float | No
     ]
 
 
-def _sizes(plan: Plan) -> Iterator[ActionKind]:
+def sizes_of(plan: Plan) -> Iterator[ActionKind]:
     """Other numbers of replicas, and other settings of the autoscaler."""
     policy = plan.scaling
     if isinstance(policy, Fixed):
@@ -131,7 +133,7 @@ def _fleets(plan: Plan) -> Dimension:
     return [*bounded, *_fixed(most)]
 
 
-def _router(plan: Plan) -> Iterator[ActionKind]:
+def routers_of(plan: Plan) -> Iterator[ActionKind]:
     """Routers that need no signal of their own, where there is more than one replica to choose from."""
     bounds = _bounds(plan.scaling)
     most = plan.scaling.replicas if isinstance(plan.scaling, Fixed) else bounds[1] if bounds else 2

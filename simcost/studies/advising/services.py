@@ -19,10 +19,10 @@ def advise_services(loaded: LoadedServices, runs: Path, settings: AdviceSettings
     """Actions on the services of a plan.
 
     Raises:
-        InputError: no such plan, or services whose costs depend on each other in it.
+        InputError: no such plan.
     """
     plan = chosen_plan(loaded.first, settings.plan)
-    services = services_apart(loaded, "advise", [plan], settings.seed)
+    services = services_apart(loaded, settings.seed)
     each: dict[str, Advice] = {}
     for i, (name, (one, seed)) in enumerate(services.items()):
 

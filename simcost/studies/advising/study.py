@@ -6,10 +6,12 @@ from pathlib import Path
 
 from simcost.errors import InputError
 from simcost.scenario.checks.load import of_one_pool
+from simcost.scenario.runs.services_apart import are_apart
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
-from simcost.studies.advising.pool import AdviceSettings, Progress, advise_pool
+from simcost.studies.advising.pool import AdviceSettings, Progress, advise_pool, chosen_plan
 from simcost.studies.advising.result import Advice
 from simcost.studies.advising.services import advise_services
+from simcost.studies.advising.whole import advise_whole_plan
 
 
 def advise(loaded: LoadedScenario | LoadedServices, runs: Path, settings: AdviceSettings, progress: Progress) -> Advice:
@@ -22,20 +24,21 @@ def advise(loaded: LoadedScenario | LoadedServices, runs: Path, settings: Advice
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: a scenario with jobs or without an open workload, no such plan, or services whose costs depend on
-            each other.
+        InputError: a closed workload, or no such plan.
     """
     for one in loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]:
         _check(of_one_pool(one))
+    if not are_apart(loaded, [chosen_plan(loaded.first, settings.plan)]):
+        return advise_whole_plan(loaded, runs, settings, progress)
     if isinstance(loaded, LoadedServices):
         return advise_services(loaded, runs, settings, progress)
     return advise_pool(loaded, runs, settings, progress)
 
 
 def _check(loaded: LoadedScenario) -> None:
-    """Raise InputError where a scenario has jobs, or no open workload."""
-    scenario = loaded.scenario
-    if scenario.jobs is not None or not (scenario.open_workloads() or scenario.demand):
+    """Raise InputError where a scenario has a closed workload."""
+    if loaded.scenario.closed_workload() is not None:
         raise InputError(
-            f"{loaded.path}: advise takes an open workload (trace or synthetic) or a demand, and no jobs; give one"
+            f"{loaded.path}: advise takes an open workload (trace or synthetic), a demand or jobs, since clients that "
+            "wait ask a slower plan for less; write one of these"
         )

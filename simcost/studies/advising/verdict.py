@@ -19,10 +19,12 @@ def verdict(advice: Advice) -> str:
         )
     share = percent(advice.total_saving_usd_per_month / advice.usd_per_month)
     more = f"; with the next {len(taken) - 1}, one after another," if len(taken) > 1 else ":"
+    proof = f"on {advice.replications} fresh seeds with {100 * advice.level:g} % confidence"
+    if advice.replications == 1:
+        proof = "in the one replication that there is"
     return (
         f"{_first(taken[0])} saves {_interval(taken[0])} of {plan}{more} "
-        f"{format_usd(advice.total_saving_usd_per_month)} ({share}) in all. Each keeps the SLO on "
-        f"{advice.replications} fresh seeds with {100 * advice.level:g} % confidence."
+        f"{format_usd(advice.total_saving_usd_per_month)} ({share}) in all. Each keeps the SLO {proof}."
     )
 
 

@@ -21,8 +21,7 @@ from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_bounds import entrant_of
-from simcost.scenario.runs.whole_plans import WholePlans
-from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.slo import Check
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.settings import SEEDS, Document, Progress, SearchSettings
@@ -55,12 +54,6 @@ def _check(loaded: AnyScenario, settings: SearchSettings) -> None:
         )
 
 
-def _is_sampled(loaded: AnyScenario) -> bool:
-    """True if the requests are drawn or recorded; forecasts and jobs say themselves how many replications there are."""
-    services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
-    return all(one.scenario.demand is None and one.scenario.workload for one in services)
-
-
 class JointSearch:
     """The search, and its confirmation on seeds that it never saw."""
 
@@ -80,7 +73,7 @@ class JointSearch:
 
         seeds = settings.seeds or loaded.first.scenario.seeds
         self._done = 0
-        self.searched = made(settings.seed, seeds or (SEEDS if _is_sampled(loaded) else None))
+        self.searched = made(settings.seed, seeds or (SEEDS if is_sampled(loaded) else None))
         fresh = int(stream(self.searched.seed, "confirmation").integers(2**31))
         self.confirmed = made(fresh, self.searched.seeds)
         self._plans = {one.name: one for one in space.plans}

@@ -18,13 +18,8 @@ from simcost.units import format_usd
 
 
 def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
-    """The answer of each service, and what they are together.
-
-    Raises:
-        InputError: services whose costs depend on each other.
-    """
-    plans = [plan.name for plan in loaded.first.scenario.plans]
-    services = services_apart(loaded, "optimize", plans, settings.seed)
+    """The answer of each service, which are apart, and what they are together."""
+    services = services_apart(loaded, settings.seed)
     count = len(services)
     each: dict[str, Document] = {}
     for i, (name, (one, seed)) in enumerate(services.items()):

@@ -70,8 +70,5 @@ def test_a_service_that_misses_its_slo_comes_first(tmp_path: Path) -> None:
     assert document["actions"][0]["service"] == "search"
 
 
-def test_services_that_depend_on_each_other_are_refused(tmp_path: Path) -> None:
-    own = "    chat: {buy: {offer: aws/g6.xlarge}}\n    search: {buy: {offer: aws/g6.2xlarge}}\n"
-    shared = LARGE.replace(own, "").replace("  services:\nplans", "  buy: {offer: aws/g6.12xlarge}\nplans")
-    assert "chat, search share nodes, so that advise" in refused("advise", write(tmp_path, text=shared))
+def test_a_plan_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "no plan 'on'; did you mean 'one'" in refused("advise", write(tmp_path, text=LARGE), "--plan", "on")

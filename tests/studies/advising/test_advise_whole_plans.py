@@ -1,0 +1,110 @@
+"""`simcost advise` of plans whose parts depend on each other: shared nodes, and jobs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.commands import call
+from support.job_scenarios import home
+from support.scenarios import write
+
+pytestmark = pytest.mark.slow
+
+SHARED = """\
+scenario: shared
+horizon: 10min
+seeds: 3
+services:
+  - name: chat
+    model: llama-3.2-1b
+    workload: {kind: synthetic, rate: 4/s, lengths: {prompt_median: 300, output_median: 150}}
+    slo: {ttft: 1s, tpot: 40ms, attainment: 95%}
+  - name: search
+    model: llama-3.1-8b
+    workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 600, output_median: 60}}
+    slo: {ttft: 2s, attainment: 90%}
+defaults: {replica: {accelerator: l4}, buy: {offer: aws/g6.12xlarge}}
+plans:
+  - name: large
+    services:
+      chat: {scaling: {kind: fixed, replicas: 4}}
+      search: {scaling: {kind: fixed, replicas: 2}}
+"""
+
+
+def asked(file: Path, *words: object) -> dict[str, Any]:
+    said = call("advise", file, "--json", "--quiet", *words)
+    assert said.code == 0, said.err
+    return said.document()
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    file = write(tmp_path_factory.mktemp("shared"), text=SHARED)
+    return file, asked(file, "--jobs", 1, "--out", file.parent / "out")
+
+
+def test_actions_are_of_a_service_or_of_the_nodes_and_do_not_add_up(answer: tuple[Path, dict[str, Any]]) -> None:
+    document = answer[1]
+    assert document["slo_met"]
+    found = {(one["service"], one["kind"]): one for one in document["actions"]}
+    sized, nodes = found["chat", "number of replicas"], found[None, "nodes"]
+    assert sized["changes"] == [{"path": "services.chat.scaling.replicas", "before": 4, "after": 1}]
+    assert nodes["changes"][0]["path"] == "buy.offer"
+    alone = sized["saving_usd_per_month"]["mean"] + nodes["saving_usd_per_month"]["mean"]
+    then = [one["then_usd_per_month"] for one in document["actions"] if one["then_usd_per_month"] is not None]
+    assert document["total_saving_usd_per_month"] == pytest.approx(sum(then))
+    assert document["total_saving_usd_per_month"] < alone
+    tried = {(one["service"], one["kind"]) for one in document["tried"]}
+    assert {("search", "number of replicas"), ("search", "router"), (None, "nodes")} <= tried
+
+
+def test_a_plan_with_an_action_runs_at_the_stated_cost(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    document = answer[1]
+    one = document["actions"][0]
+    text = yaml.safe_load(SHARED) | {"plans": [one["after"]["plan"]]}
+    words = ("--seed", document["provenance"]["confirmation_seed"], "--json", "--quiet", "--out", tmp_path / "out")
+    [plan] = call("run", write(tmp_path, text=yaml.safe_dump(text)), *words).document()["plans"]
+    assert plan["slo"]["met"]
+    assert plan["cost_usd"]["per_month"] == one["after"]["usd_per_month"]
+    saved = one["before"]["usd_per_month"] - one["after"]["usd_per_month"]
+    assert one["saving_usd_per_month"]["mean"] == pytest.approx(saved)
+
+
+def test_workers_change_nothing(answer: tuple[Path, dict[str, Any]]) -> None:
+    file, document = answer
+    assert asked(file, "--jobs", 2, "--out", file.parent / "other") == document
+
+
+def test_a_cluster_of_jobs_is_made_smaller_as_far_as_the_wait_allows(tmp_path: Path) -> None:
+    document = asked(home(tmp_path), "--plan", "large", "--out", tmp_path / "out")
+    [one] = document["actions"]
+    assert one["changes"] == [{"path": "training.gpus", "before": 32, "after": 24}]
+    assert "in the one replication that there is" in document["verdict"]
+    assert one["before"]["attainment"] is None
+
+
+def test_a_plan_that_misses_is_mended(tmp_path: Path) -> None:
+    document = asked(home(tmp_path), "--plan", "small", "--out", tmp_path / "out")
+    assert not document["slo_met"]
+    assert document["actions"][0]["changes"] == [{"path": "training.gpus", "before": 16, "after": 24}]
+    assert "does not meet the SLO" in document["verdict"]
+
+
+def test_services_that_share_commitments_are_advised_on_together(tmp_path: Path) -> None:
+    """A node under a reservation saves its disk alone when it is given back, $16 a month."""
+    held = "{kind: reserved-instances, sku: g6.xlarge, region: us-east-1, count: 4, discount: 30%, renewed: true}"
+    one = "{buy: {offer: aws/g6.xlarge, commitments: [" + held + "]}, scaling: {kind: fixed, replicas: 4}}"
+    text = SHARED.replace(", buy: {offer: aws/g6.12xlarge}", "").replace("{scaling: {kind: fixed, replicas: 4}}", one)
+    text = text.replace(
+        "{scaling: {kind: fixed, replicas: 2}}", "{buy: {offer: aws/g6.2xlarge}, scaling: {kind: fixed, replicas: 2}}"
+    )
+    document = asked(write(tmp_path, text=text), "--out", tmp_path / "out")
+    saved = {
+        one["service"]: one["saving_usd_per_month"]["mean"]
+        for one in document["actions"]
+        if one["kind"] == "number of replicas"
+    }
+    assert saved["chat"] == pytest.approx(3 * 16.0, rel=1e-3)
+    assert saved["search"] > 500.0
