@@ -170,18 +170,18 @@ def services_space(seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(30_000 + seed)
     count, cascade = 3 if seed % 3 == 2 else 2, seed % 4 == 3
     names = ("chat", "search", "notes")[:count]
-    models = [str(rng.choice(["llama-3.2-1b", "llama-3.1-8b"])) for _ in names]
+    models = [str(rng.choice(["llama-3.2-1b", "llama-3.2-3b"])) for _ in names]
     services = [
         {
             "name": name,
             "model": model,
             "workload": {
                 "kind": "synthetic",
-                "rate": round(float(rng.uniform(0.5, 4.0)), 2),
+                "rate": round(float(rng.uniform(1.0, 8.0)), 2),
                 "burst_cv": round(float(rng.uniform(0.1, 0.5)), 2),
                 "lengths": {"prompt_median": int(rng.integers(200, 800)), "output_median": int(rng.integers(40, 160))},
             },
-            "slo": {"ttft": "1s", "tpot": "80ms", "attainment": float(rng.choice([0.9, 0.95]))},
+            "slo": {"ttft": "2s", "tpot": "100ms", "attainment": float(rng.choice([0.9, 0.95]))},
         }
         for name, model in zip(names, models, strict=True)
     ]

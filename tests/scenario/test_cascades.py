@@ -83,8 +83,8 @@ def test_the_schema_knows_cascades_in_a_part_of_a_plan_alone() -> None:
     assert "fallback" not in members["Plan"]["properties"]
 
 
-def test_optimize_refuses_services_that_send_requests_on(tmp_path: Path) -> None:
-    assert "chat send requests on to other services" in refused("optimize", write(tmp_path, CASCADE, text=SERVICES))
+def test_optimize_of_services_that_send_requests_on_needs_a_space(tmp_path: Path) -> None:
+    assert "has no `vary`, and its services" in refused("optimize", write(tmp_path, CASCADE, text=SERVICES))
 
 
 def test_a_result_says_how_many_were_sent_on(tmp_path: Path) -> None:
