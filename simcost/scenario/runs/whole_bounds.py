@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import ceil, fsum
 from typing import Any
 
@@ -17,6 +18,7 @@ from simcost.scenario.inputs.whole_variations import WholePlan
 from simcost.scenario.runs.candidates import always_there
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.scenario.schema.jobs import OnGpus, OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.scenario.schema.scenario import Plan
 from simcost.units import HOURS_PER_MONTH
@@ -68,11 +70,13 @@ def _but_counts(plain: Any) -> str:
 
 def _least_usd(question: ResolvedScenario | ResolvedServices) -> float:
     """Cost a month of nodes that are there all the time, at their list price; 0 of all that is bought otherwise."""
+    jobs = question if isinstance(question, ResolvedScenario) else question.jobs
+    cluster = 0.0 if jobs is None else fsum(_cluster_usd(one.plan, jobs.loaded.catalog) for one in jobs.clusters)
+    if jobs is not None and any(one.shared for one in jobs.clusters):
+        return cluster  # requests hold a part of it
     if isinstance(question, ResolvedScenario):
-        return fsum(_own_usd(plan, question.loaded.catalog) for plan in question.plans)
-    if question.jobs is not None:
-        return 0.0
-    return fsum(_of_services(question))
+        return cluster + fsum(_own_usd(plan, question.loaded.catalog) for plan in question.plans)
+    return cluster + fsum(_of_services(question))
 
 
 def _of_services(services: ResolvedServices) -> Iterator[float]:
@@ -85,6 +89,14 @@ def _of_services(services: ResolvedServices) -> Iterator[float]:
         first = next(iter(together.values()))
         held = sum(always_there(one) * one.pool.accelerators_per_replica for one in together.values() if _whole(one))
         yield _nodes_usd(first.plan, held, services.catalog)
+
+
+def _cluster_usd(plan: Plan, catalog: Catalog) -> float:
+    """Of a cluster of jobs that is there all the time; 0 of one of a list of nodes, or with spot nodes."""
+    training = plan.training
+    if not isinstance(training, OnGpus | OnShared):
+        return 0.0
+    return _nodes_usd(replace(plan, buy=plan.training_buy or plan.buy), float(training.gpus), catalog)
 
 
 def _own_usd(plan: ResolvedPlan, catalog: Catalog) -> float:

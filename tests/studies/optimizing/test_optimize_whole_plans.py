@@ -166,6 +166,10 @@ def test_the_fewest_accelerators_that_jobs_need(tmp_path: Path) -> None:
     assert document["best"]["plan"]["training"]["gpus"] == min(costs)
     assert document["best"]["cost_usd"]["per_month"] == pytest.approx(costs[min(costs)])
     assert "with nothing random in it" in document["verdict"]
+    assert document["bound_usd_per_month"] == pytest.approx(costs[min(costs)]), (
+        "a cluster costs its nodes, all the time"
+    )
+    assert any("lower bound" in one["reason"] for one in document["excluded"])
 
 
 @pytest.mark.parametrize("option", [("--mixes",), ("--options", "options.yaml")])
