@@ -62,7 +62,7 @@ def judged(folder: Path, case: int, truth: int) -> dict[str, Any]:
     question = settle(loaded, seed=10_000_000 + case, seeds=truth)
     assert question.source is not None
     runs = Simulations(question, question.source, folder / "truth", 1, lambda _: None)
-    plan = next(one.plan for one in variations(loaded).variations if one.plan.name == best["name"])
+    plan = next(variation.plan for variation in variations(loaded).variations if variation.plan.name == best["name"])
     runs.add(plan)
     reached = fmean(score.checks[0].measured or 0.0 for score in runs.all_of(best["name"]))
     target = loaded.scenario.slo.attainment

@@ -23,7 +23,10 @@ def main() -> None:
     options = parser.parse_args()
     shapes, demand = program()
     limit = FleetLimit(
-        coefficients={(s.name, one.name): (one.name == "spot") - 0.3 for s in shapes for one in s.purchases}, most=0.0
+        coefficients={
+            (s.name, purchase.name): (purchase.name == "spot") - 0.3 for s in shapes for purchase in s.purchases
+        },
+        most=0.0,
     )
     aim = FleetAim(whole=False, overflow_usd=(1.0, 2.0, 6.0, 12.0, 30.0), limits=(limit,), weight=options.weight)
     since = time.monotonic(), measure.cpu_s()

@@ -88,7 +88,7 @@ def accuracy(windows: Windows) -> dict[str, dict[str, float]]:
             found = metrics.smape(actual, point), metrics.mase(actual, point, scale)
             if None not in found:
                 errors.setdefault(name, []).append(found)
-    means = {name: np.mean(each, axis=0) for name, each in errors.items()}
+    means = {name: np.mean(error, axis=0) for name, error in errors.items()}
     base = tuple(means["naive2"])
     return {
         name: {"smape": round(s, 3), "mase": round(m, 3), "owa": round(metrics.owa(s, m, base), 4)}
@@ -173,7 +173,7 @@ def ai() -> dict[str, Any]:
             for model, point in ai_points(raw, found).items():
                 errors.setdefault(model, []).append(metrics.mase(actual, point, metrics.scale(raw, 24)) or 0.0)
             count += 1
-        rows[name] = {model: round(float(np.mean(each)), 3) for model, each in errors.items()}
+        rows[name] = {model: round(float(np.mean(error)), 3) for model, error in errors.items()}
     naive = np.array([row["seasonal-naive, uncleaned"] for row in rows.values()])
     return {
         "forecasts": count,

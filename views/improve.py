@@ -81,7 +81,9 @@ def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
 def _chosen(files: list[Path]) -> drafts.Draft:
     """The scenario of the page of plans, or another one."""
     at = st.session_state.get("looked at")
-    index = files.index(at) if at in files else next((i for i, one in enumerate(files) if one.stem == "quickstart"), 0)
+    index = (
+        files.index(at) if at in files else next((i for i, file in enumerate(files) if file.stem == "quickstart"), 0)
+    )
     return drafts.draft(st.selectbox("Scenario", files, index=index, format_func=drafts.titled))
 
 
@@ -138,7 +140,7 @@ def _ranges(draft: drafts.Draft) -> Settings:
     rows = [
         ("demand", 0.8, 1.2),
         ("engine", 0.9, 1.1),
-        *((f"discount.{one}", 0.0, 0.3) for one in dict.fromkeys(offers)),
+        *((f"discount.{offer}", 0.0, 0.3) for offer in dict.fromkeys(offers)),
     ]
     st.caption(
         "`demand` and `engine` (step times) are factors, `discount.OFFER` is a share, `price.OFFER` USD an hour; "
@@ -176,7 +178,7 @@ def _sensitivity_parts(found: Any) -> Sequence[Part]:
 def _plan(draft: drafts.Draft) -> Settings:
     """The plan to improve."""
     plans = values(draft.text).get("plans")
-    names = [str(one["name"]) for one in plans or () if isinstance(one, dict) and "name" in one]
+    names = [str(plan["name"]) for plan in plans or () if isinstance(plan, dict) and "name" in plan]
     with st.sidebar:
         return {"plan": st.selectbox("Plan", names) if names else None}
 

@@ -25,10 +25,10 @@ def show(draft: drafts.Draft, changed: Change) -> None:
     """The levers of one plan and of the demand; which there are follows the text."""
     found = values(draft.text)
     plans = found.get("plans")
-    if not isinstance(plans, list) or not plans or not all(isinstance(one, dict) and "name" in one for one in plans):
+    if not isinstance(plans, list) or not plans or not all(isinstance(plan, dict) and "name" in plan for plan in plans):
         return
     levers = _Levers(draft, changed)
-    names = [str(one["name"]) for one in plans]
+    names = [str(plan["name"]) for plan in plans]
     index = st.selectbox("Plan", range(len(names)), format_func=names.__getitem__, key=f"plan of {draft.file.name}")
     levers.plan(f"plans.{index}", plans[index])
     levers.demand(found)
@@ -69,14 +69,14 @@ class _Levers:
         written = found.get("workload")
         streams: dict[str, Any] = {"workload": written} if isinstance(written, dict) else {}
         streams |= {f"workload.{i}": one for i, one in enumerate(written if isinstance(written, list) else ())}
-        for place, one in streams.items():
-            if not isinstance(one, dict):
+        for place, stream in streams.items():
+            if not isinstance(stream, dict):
                 continue
-            if one.get("kind") == "synthetic":
-                rate = _parsed(PER_S, one.get("rate"))
+            if stream.get("kind") == "synthetic":
+                rate = _parsed(PER_S, stream.get("rate"))
                 self._number(f"{place}.rate", "Requests per second", rate, least=0.001, step=1.0, unit="/s")
-            elif one.get("kind") == "trace":
-                self._number(f"{place}.rate_scale", "Demand x recorded", one.get("rate_scale", 1.0), least=0.01)
+            elif stream.get("kind") == "trace":
+                self._number(f"{place}.rate_scale", "Demand x recorded", stream.get("rate_scale", 1.0), least=0.01)
         if isinstance(demand := found.get("demand"), dict):
             self._number("demand.scale", "Demand x history", demand.get("scale", 1.0), least=0.01)
 
@@ -129,7 +129,7 @@ class _Levers:
         def edits(name: str) -> Mapping[str, Any]:
             found = {f"{place}.replica.accelerator": name}
             offers = [one for one in catalog.offers_for(name) if isinstance(tp, int) and one.accelerators % tp == 0]
-            best = min(offers, key=lambda one: whole_nodes_usd_per_h(one, replicas * tp), default=None)
+            best = min(offers, key=lambda offer: whole_nodes_usd_per_h(offer, replicas * tp), default=None)
             bought = {"offer": best.name, "region": best.region} if best else None
             return found | ({f"{place}.buy": bought} if bought else {})
 

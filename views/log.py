@@ -203,7 +203,7 @@ def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
         st.header("Compare plans for it")
         catalog = load_catalog()
         models = [one.name for one in catalog.facts.models]
-        cards = [one.name for one in catalog.facts.accelerators if catalog.offers_for(one.name)]
+        cards = [accelerator.name for accelerator in catalog.facts.accelerators if catalog.offers_for(accelerator.name)]
         left, middle, right = st.columns(3)
         model = left.selectbox("Model", models, index=models.index("llama-3.1-8b"))
         on = left.multiselect("Accelerators", cards, ["l40s", "h100-sxm"], max_selections=4)

@@ -55,20 +55,20 @@ def _usage(settled: Settlement, line: Line, hours: Floats, usd: Floats, by: Comm
     )
 
 
-def _bought(settled: Settlement, one: CommitmentUse) -> Iterator[Charge]:
+def _bought(settled: Settlement, commitment_use: CommitmentUse) -> Iterator[Charge]:
     """Unused part of a commitment, and its payments."""
-    unused = float(one.unused_usd.sum())
+    unused = float(commitment_use.unused_usd.sum())
     if unused > 0:
-        whole = _commitment(settled, one, unused)
+        whole = _commitment(settled, commitment_use, unused)
         yield replace(whole, pricing_category="Committed", commitment_status="Unused", effective_cost_usd=unused)
     payments: tuple[tuple[Literal["One-Time", "Recurring"], Floats], ...] = (
-        ("One-Time", one.one_time_usd),
-        ("Recurring", one.recurring_usd),
+        ("One-Time", commitment_use.one_time_usd),
+        ("Recurring", commitment_use.recurring_usd),
     )
     for frequency, paid in payments:
         usd = float(paid.sum())
         if usd:
-            whole = _commitment(settled, one, usd)
+            whole = _commitment(settled, commitment_use, usd)
             yield replace(
                 whole,
                 charge_category="Purchase",
@@ -79,9 +79,9 @@ def _bought(settled: Settlement, one: CommitmentUse) -> Iterator[Charge]:
             )
 
 
-def _commitment(settled: Settlement, one: CommitmentUse, usd: float) -> Charge:
+def _commitment(settled: Settlement, commitment_use: CommitmentUse, usd: float) -> Charge:
     """So much of a commitment, at no cost yet."""
-    bound = one.bound
+    bound = commitment_use.bound
     return Charge(
         charge_category="Usage",
         pricing_category="Standard",
@@ -105,11 +105,11 @@ def _commitment(settled: Settlement, one: CommitmentUse, usd: float) -> Charge:
     )
 
 
-def coverage(settled: Settlement, one: CommitmentUse) -> float | None:
+def coverage(settled: Settlement, commitment_use: CommitmentUse) -> float | None:
     """Share of the usage that a commitment may cover, at list prices, that it does; None where there is none."""
-    bound = one.bound
+    bound = commitment_use.bound
     reach = bound.takes if isinstance(bound, CommittedUnits) else bound.rates
     prices = np.array([line.list_usd for line in settled.account.lines], np.float64)
     eligible = float(settled.account.hours[:, reach > 0].sum(axis=0) @ prices[reach > 0])
-    covered = fsum(float(hours.sum()) * prices[i] for i, hours in one.covered_h.items())
+    covered = fsum(float(hours.sum()) * prices[i] for i, hours in commitment_use.covered_h.items())
     return covered / eligible if eligible else None

@@ -53,20 +53,20 @@ def _charge(charge: Charge) -> Document:
     return asdict(charge) | {"tags": dict(charge.tags)}
 
 
-def _commitment(bill: Bill, one: CommitmentUse) -> Document:
+def _commitment(bill: Bill, commitment_use: CommitmentUse) -> Document:
     settled = bill.settlement
     lines = settled.account.lines
-    at_list = fsum(float(hours.sum()) * lines[i].list_usd for i, hours in one.covered_h.items())
-    otherwise = fsum(float(hours.sum()) * lines[i].contracted_usd for i, hours in one.covered_h.items())
-    committed, unused = float(one.committed_usd.sum()), float(one.unused_usd.sum())
+    at_list = fsum(float(hours.sum()) * lines[i].list_usd for i, hours in commitment_use.covered_h.items())
+    otherwise = fsum(float(hours.sum()) * lines[i].contracted_usd for i, hours in commitment_use.covered_h.items())
+    committed, unused = float(commitment_use.committed_usd.sum()), float(commitment_use.unused_usd.sum())
     return {
-        "name": one.bound.name,
-        "kind": one.bound.kind,
+        "name": commitment_use.bound.name,
+        "kind": commitment_use.bound.kind,
         "committed_usd": committed,
-        "billed_usd": float(one.one_time_usd.sum() + one.recurring_usd.sum()),
+        "billed_usd": float(commitment_use.one_time_usd.sum() + commitment_use.recurring_usd.sum()),
         "covered_list_usd": at_list,
-        "coverage": coverage(settled, one),
-        "utilisation": one.utilisation,
+        "coverage": coverage(settled, commitment_use),
+        "utilisation": commitment_use.utilisation,
         "unused_usd": unused,
         "saved_usd": difference_usd(otherwise, committed),
     }
@@ -173,7 +173,7 @@ def _time(start_s: float | None) -> str | None:
 
 def side_by_side(documents: Sequence[Document]) -> Document:
     """Several plans over one usage, and the saving of the cheapest against the first."""
-    first, best = documents[0], min(documents, key=lambda one: one["effective_usd"])
+    first, best = documents[0], min(documents, key=lambda document: document["effective_usd"])
     saved = difference_usd(first["effective_usd"], best["effective_usd"])
     cost = f"{format_usd(best['effective_usd'])} over {format_seconds(best['hours'] * SECONDS_PER_HOUR)}"
     verdict = f"{best['plan']} is the cheapest of {len(documents)} plans: {cost}"

@@ -160,33 +160,41 @@ def _named(commitments: Sequence[Commitment]) -> Iterator[Commitment]:
             yield replace(one, name=one.kind + number)
 
 
-def _reserve(account: Metered, one: CapacityReservation, rates: CommitmentRates) -> Metered:
+def _reserve(account: Metered, capacity_reservation: CapacityReservation, rates: CommitmentRates) -> Metered:
     """The account with a line for what nothing used of a capacity reservation."""
-    region = one.region or only_region(account, "aws", one.sku, one.kind)
+    region = capacity_reservation.region or only_region(
+        account, "aws", capacity_reservation.sku, capacity_reservation.kind
+    )
     same = [
         i
         for i, ln in enumerate(account.lines)
-        if (ln.provider, ln.sku, ln.region) == ("aws", one.sku, region)
-        and one.zone in ("", ln.zone)
+        if (ln.provider, ln.sku, ln.region) == ("aws", capacity_reservation.sku, region)
+        and capacity_reservation.zone in ("", ln.zone)
         and ln.pricing == "standard"
     ]
-    until = account.span_h if one.until is None else one.until / 3600.0
-    _, idle = concurrent(account, same, float(one.count), one.since / 3600.0, until)
+    until = account.span_h if capacity_reservation.until is None else capacity_reservation.until / 3600.0
+    _, idle = concurrent(account, same, float(capacity_reservation.count), capacity_reservation.since / 3600.0, until)
     if same:
-        line = replace(account.lines[same[0]], reserved_idle=True, zone=one.zone, account=one.account, tags=())
+        line = replace(
+            account.lines[same[0]],
+            reserved_idle=True,
+            zone=capacity_reservation.zone,
+            account=capacity_reservation.account,
+            tags=(),
+        )
     else:
-        line = _unused_line(one, region, rates)
+        line = _unused_line(capacity_reservation, region, rates)
     return replace(account, lines=(*account.lines, line), hours=np.column_stack([account.hours, idle]))
 
 
-def _unused_line(one: CapacityReservation, region: str, rates: CommitmentRates) -> Line:
-    offer = rates.offer(f"aws/{one.sku}", None if region == "any" else region)
+def _unused_line(capacity_reservation: CapacityReservation, region: str, rates: CommitmentRates) -> Line:
+    offer = rates.offer(f"aws/{capacity_reservation.sku}", None if region == "any" else region)
     return Line(
         provider="aws",
-        sku=one.sku,
+        sku=capacity_reservation.sku,
         region=offer.region,
-        zone=one.zone,
-        account=one.account,
+        zone=capacity_reservation.zone,
+        account=capacity_reservation.account,
         reserved_idle=True,
         list_usd=offer.on_demand_usd_per_h,
         contracted_usd=offer.on_demand_usd_per_h,

@@ -123,8 +123,8 @@ def verbs_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
     if not inner:
         yield parser
     for action in inner:
-        for one in action.choices.values():
-            yield from verbs_of(one)
+        for choice in action.choices.values():
+            yield from verbs_of(choice)
 
 
 def add_examples(parser: argparse.ArgumentParser) -> None:

@@ -157,14 +157,14 @@ class _Program:
         if aim.weight > 0:
             self._worst()
 
-    def _purchase(self, one: FleetPurchase) -> Ints:
+    def _purchase(self, fleet_purchase: FleetPurchase) -> Ints:
         """Columns of a way to buy: one replica count, or one for each point."""
-        most = np.inf if one.most is None else float(one.most)
+        most = np.inf if fleet_purchase.most is None else float(fleet_purchase.most)
         mean = 1 - self._aim.weight
-        if one.committed:
-            fee = one.usd_per_h * float(self._demand.probability @ self._demand.hours.sum(axis=1))
+        if fleet_purchase.committed:
+            fee = fleet_purchase.usd_per_h * float(self._demand.probability @ self._demand.hours.sum(axis=1))
             return self._columns.add((1,), cost=fee * (mean + TIE), upper=most, whole=True)
-        usd = one.usd_per_h * self._demand.weights * mean
+        usd = fleet_purchase.usd_per_h * self._demand.weights * mean
         return self._columns.add((self._points,), cost=usd, upper=most, whole=self._aim.whole)
 
     def _spare(self, usd: Sequence[float]) -> Ints:

@@ -204,11 +204,11 @@ def _prefix_cache(plan: PlanSummary) -> Document:
 
 def _tiers(hits: Sequence[PrefixHits], query: float) -> Document:
     """Tokens loaded from each tier below the KV cache, and the time of loads; empty without tiers."""
-    found = [fsum(tokens) / len(hits) for tokens in zip(*(one.tier_tokens for one in hits), strict=True)]
+    found = [fsum(tokens) / len(hits) for tokens in zip(*(hit.tier_tokens for hit in hits), strict=True)]
     if not found:
         return {}
     tiers = [{"hit_tokens": round(tokens), "hit_rate": tokens / query if query else None} for tokens in found]
-    return {"tiers": tiers, "load_s": fsum(one.load_s for one in hits) / len(hits)}
+    return {"tiers": tiers, "load_s": fsum(hit.load_s for hit in hits) / len(hits)}
 
 
 def _adapters(plan: PlanSummary) -> Document:

@@ -31,4 +31,4 @@ class Sides:
 
 def added(hours: Sequence[dict[str, float]]) -> dict[str, float]:
     """Sums by key."""
-    return {name: fsum(one[name] for one in hours) for name in hours[0]}
+    return {name: fsum(hour[name] for hour in hours) for name in hours[0]}

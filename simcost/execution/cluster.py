@@ -36,7 +36,7 @@ class RunCluster(Protocol):
     def cores(self) -> int:
         """Runs at a time, of all workers."""
 
-    def submit(self, one: Assignment) -> Submitted:
+    def submit(self, assignment: Assignment) -> Submitted:
         """Queue a run."""
 
     def close(self) -> None:
@@ -88,10 +88,10 @@ class ClusterSlot:
     def __init__(self, cluster: RunCluster) -> None:
         self._cluster, self._stopped = cluster, Event()
 
-    def perform(self, one: Assignment, tell: Tell) -> TaskOutcome:
+    def perform(self, assignment: Assignment, tell: Tell) -> TaskOutcome:
         """Outcome of a run; the share done is not told."""
         del tell
-        submitted = self._cluster.submit(one)
+        submitted = self._cluster.submit(assignment)
         while not submitted.wait(_WAIT_S):
             if self._stopped.is_set():
                 submitted.cancel()

@@ -51,9 +51,9 @@ class DaskCluster:
         """Threads of all workers."""
         return sum(self._client.nthreads().values())
 
-    def submit(self, one: Assignment) -> DaskRun:
+    def submit(self, assignment: Assignment) -> DaskRun:
         """Queue a run."""
-        return DaskRun(self._client.submit(perform_untold, one.order(), pure=False), one.label)
+        return DaskRun(self._client.submit(perform_untold, assignment.order(), pure=False), assignment.label)
 
     def close(self) -> None:
         """Leave it."""

@@ -61,9 +61,9 @@ class RayCluster:
         """CPUs of all nodes."""
         return int(self._ray.cluster_resources().get("CPU", 0))
 
-    def submit(self, one: Assignment) -> RayRun:
+    def submit(self, assignment: Assignment) -> RayRun:
         """Queue a run."""
-        return RayRun(self._ray, self._perform.remote(one.order()), one.label)
+        return RayRun(self._ray, self._perform.remote(assignment.order()), assignment.label)
 
     def close(self) -> None:
         """Leave it."""

@@ -26,7 +26,7 @@ _ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_N
 class Slot(Protocol):
     """A place for one run at a time: one thread calls it, another may stop it."""
 
-    def perform(self, one: Assignment, tell: Tell) -> TaskOutcome:
+    def perform(self, assignment: Assignment, tell: Tell) -> TaskOutcome:
         """Outcome of a run.
 
         Raises:
@@ -47,7 +47,7 @@ class InProcess:
     def __init__(self) -> None:
         self._stopped = Event()
 
-    def perform(self, one: Assignment, tell: Tell) -> TaskOutcome:
+    def perform(self, assignment: Assignment, tell: Tell) -> TaskOutcome:
         """Outcome of a run; its errors are raised."""
 
         def tell_unless_stopped(share: float) -> None:
@@ -56,7 +56,7 @@ class InProcess:
             tell(share)
 
         with freed_cycles():
-            return TaskOutcome(result=one.task(one.run, tell_unless_stopped))
+            return TaskOutcome(result=assignment.task(assignment.run, tell_unless_stopped))
 
     def stop(self) -> None:
         """Stop the run when it next tells how far it is."""
@@ -77,12 +77,12 @@ class WorkerProcess:
         self._folder, self._lock, self._stopped = folder, Lock(), Event()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def perform(self, one: Assignment, tell: Tell) -> TaskOutcome:
+    def perform(self, assignment: Assignment, tell: Tell) -> TaskOutcome:
         """Outcome of a run; one that takes too long is ended."""
-        order, process = one.order(), self._started()
+        order, process = assignment.order(), self._started()
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101
-        with _ended_in_time(process, one.time_limit_s) as late:
+        with _ended_in_time(process, assignment.time_limit_s) as late:
             try:
                 pickle.dump(order, process.stdin)
                 process.stdin.flush()
@@ -93,7 +93,7 @@ class WorkerProcess:
                 if self._stopped.is_set():
                     raise StoppedError from error
                 if late.is_set():
-                    return TaskOutcome(error=too_long(one.label, one.time_limit_s))
+                    return TaskOutcome(error=too_long(assignment.label, assignment.time_limit_s))
                 raise LostWorkerError(ending) from error
         return report
 

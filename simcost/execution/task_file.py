@@ -126,7 +126,7 @@ class TaskFile:
     def _written(self) -> TaskReference:
         arrays: list[pickle.PickleBuffer] = []
         head = pickle.dumps(self.task, protocol=5, buffer_callback=arrays.append)
-        raws = [one.raw() for one in arrays]
+        raws = [array.raw() for array in arrays]
         sizes = [(_aligned(raw.nbytes), raw.nbytes) for raw in raws]
         first = _aligned(8 + len(_head(head, [(1 << 62, size) for _, size in sizes])))
         places, at = [], first

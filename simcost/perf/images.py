@@ -52,7 +52,7 @@ def image_seconds(
     """
     import numpy as np
 
-    known = sorted((pixels_of(one.size), one.fixed, one.step) for one in times)
+    known = sorted((pixels_of(time.size), time.fixed, time.step) for time in times)
     at, fixed_s, step_s = (np.array(column, np.float64) for column in zip(*known, strict=True))
     outside = (pixels < at[0]) | (pixels > at[-1])
     if outside.any():

@@ -122,7 +122,7 @@ class ReplicaSpec:
         refused = [name for name, lever in levers.items() if lever is not None] if self.images else []
         if refused:
             raise ValueError(f"a replica that makes images has no {', '.join(refused)}; leave that out")
-        sizes = [one.size for one in self.images]
+        sizes = [image.size for image in self.images]
         if twice := [size for size in sizes if sizes.count(size) > 1]:
             raise ValueError(f"images of {twice[0]} appear twice; give each size one time")
 

@@ -208,7 +208,7 @@ def step_source(catalog: Catalog, model: Model, accelerator: Accelerator, spec: 
     if spec.step is not None:
         return spec.step
     if spec.images:
-        sizes = ", ".join(one.size for one in spec.images)
+        sizes = ", ".join(image.size for image in spec.images)
         base = (Knot(tokens=0, seconds=0.0), Knot(tokens=1, seconds=UNIT_S))
         return GivenStep(a=0.0, b=0.0, c=0.0, d=0.0, base=base, source=f"times of images of {sizes}")
     if spec.accelerators > 1 and accelerator.link_bytes_per_s is None:

@@ -44,7 +44,7 @@ def gang(
 
 @entry
 def gang_run(
-    one: Floats,
+    row: Floats,
     states: States,
     there: Flags,
     weight: Floats,
@@ -68,7 +68,7 @@ def gang_run(
         found = _zone(there, weight, tick, zone if state == _SPOT else -1)
         if state == _SPOT and found != zone:
             state, rest = _IDLE, 0.0
-            one[PREEMPTIONS] += 1
+            row[PREEMPTIONS] += 1
         new = _ON_DEMAND if locked else _wish(state, found >= 0, pace, progress, t, job)
         late = left < need + 2 * job.changeover + job.gap and need > 0
         last = job.deadline - t < job.work - progress + 2 * job.changeover + job.gap  # slices must not cost the whole
@@ -76,7 +76,7 @@ def gang_run(
             new, locked, goal = _ON_DEMAND, True, job.work if last else target
         if new != state:
             state, rest = new, job.changeover
-            one[LAUNCHES] += 1 if new != _IDLE else 0
+            row[LAUNCHES] += 1 if new != _IDLE else 0
         zone = found if state == _SPOT else -1
         if tick < len(states):
             states[tick] = state
@@ -85,11 +85,11 @@ def gang_run(
             rest -= use
             work = min(job.gap - use, job.work - progress)
             progress += work
-            one[WORK_S if state == _SPOT else WORK_O] += work
-            one[BILLED_S if state == _SPOT else BILLED_O] += use + work
-            one[WEIGHTED] += (use + work) * weight[zone, tick] if state == _SPOT else 0.0
+            row[WORK_S if state == _SPOT else WORK_O] += work
+            row[BILLED_S if state == _SPOT else BILLED_O] += use + work
+            row[WEIGHTED] += (use + work) * weight[zone, tick] if state == _SPOT else 0.0
             if progress >= job.work * (1 - ROUNDING):
-                one[FINISH], one[DONE] = t + use + work, 1.0
+                row[FINISH], row[DONE] = t + use + work, 1.0
                 return
         tick += 1
 
@@ -132,7 +132,7 @@ def mixed(nodes: Ints, weight: Floats, starts: Ints, job: Sizes, gang: int, most
 
 
 @helper
-def _mixed_run(one: Floats, nodes: Ints, weight: Floats, job: Sizes, gang: int, most: int) -> None:
+def _mixed_run(row: Floats, nodes: Ints, weight: Floats, job: Sizes, gang: int, most: int) -> None:
     """From the first tick given to the end of the job."""
     steady, spot, locked = 0, 0, False
     progress = rest = 0.0
@@ -141,11 +141,11 @@ def _mixed_run(one: Floats, nodes: Ints, weight: Floats, job: Sizes, gang: int, 
         t, got = tick * job.gap, min(nodes[tick], most) if tick < len(nodes) else 0
         late = job.deadline - t < job.work - progress + 2 * job.changeover + job.gap
         locked = locked or (late and not (steady + spot == gang and got >= spot))
-        one[PREEMPTIONS] += 1 if got < spot else 0
+        row[PREEMPTIONS] += 1 if got < spot else 0
         want, give = (gang, 0) if locked else (gang - most, got)
         if want != steady or give != spot:
             steady, spot, rest = want, give, job.changeover
-            one[LAUNCHES] += 1 if want + give > 0 else 0
+            row[LAUNCHES] += 1 if want + give > 0 else 0
         if steady + spot > 0:
             use = min(rest, job.gap)
             rest -= use
@@ -153,12 +153,12 @@ def _mixed_run(one: Floats, nodes: Ints, weight: Floats, job: Sizes, gang: int, 
             work = min((job.gap - use) * speed, job.work - progress)
             progress += work
             billed = use * speed + work
-            one[WORK_O] += work * (1 - share)
-            one[WORK_S] += work * share
-            one[BILLED_O] += billed * (1 - share)
-            one[BILLED_S] += billed * share
-            one[WEIGHTED] += billed * share * weight[tick] if spot else 0.0
+            row[WORK_O] += work * (1 - share)
+            row[WORK_S] += work * share
+            row[BILLED_O] += billed * (1 - share)
+            row[BILLED_S] += billed * share
+            row[WEIGHTED] += billed * share * weight[tick] if spot else 0.0
             if progress >= job.work * (1 - ROUNDING):
-                one[FINISH], one[DONE] = t + use + work / speed, 1.0
+                row[FINISH], row[DONE] = t + use + work / speed, 1.0
                 return
         tick += 1

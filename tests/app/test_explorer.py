@@ -53,7 +53,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
 
 
 def labelled(widgets: Any, label: str) -> Any:
-    return next(one for one in widgets if one.label == label)
+    return next(widget for widget in widgets if widget.label == label)
 
 
 def badges(page: AppTest) -> str:

@@ -389,7 +389,7 @@ def test_there_and_back(used: list, bought: list[Commitment], hours: int, text: 
     for row in told.skus:
         hours_read[row.sku, row.region] += row.quantity
     assert hours_read == pytest.approx({key: value for key, value in wanted.items() if value}, abs=1e-6)
-    lost = {one.commitment: one.unused_usd for one in told.commitments}
+    lost = {commitment.commitment: commitment.unused_usd for commitment in told.commitments}
     assert lost == pytest.approx(
         {one.bound.name: float(one.unused_usd.sum()) for one in bill.settlement.bought}, abs=1e-6
     )

@@ -57,6 +57,6 @@ def test_each_device_is_known_and_its_instances_are_of_it() -> None:
         assert device.vendor == "NVIDIA"
         assert isinstance(row, MigSlices)
         assert row.instances[-1].part == 1
-        for one in row.instances:
-            assert one.memory_bytes is not None
-            assert one.memory_bytes == pytest.approx(float(device.memory_bytes * one.memory), rel=0.12)
+        for instance in row.instances:
+            assert instance.memory_bytes is not None
+            assert instance.memory_bytes == pytest.approx(float(device.memory_bytes * instance.memory), rel=0.12)

@@ -47,7 +47,7 @@ def replayed(*words: object) -> dict[str, Any]:
 
 def test_decisions() -> None:
     document = replayed()
-    shown = [(one["t_s"], one["current"], one["desired"]) for one in document["decisions"]]
+    shown = [(decision["t_s"], decision["current"], decision["desired"]) for decision in document["decisions"]]
     assert shown == [(0, 1, 1), (15, 1, 4), (30, 2, 4), (45, 2, 4)]
     first, second, *_, last = document["decisions"]
     assert first["time"] == "2026-03-03T08:00:00Z"
@@ -63,13 +63,13 @@ def test_decisions() -> None:
         "policy": "hpa",
     }
     assert document["provenance"]["inputs"].keys() == {"hpa.yaml", "m.csv"}
-    assert sum(one["syncs"] for one in document["reasons"]) == 4
+    assert sum(reason["syncs"] for reason in document["reasons"]) == 4
     assert document["replica_hours"]["desired"] == pytest.approx(13 * 15 / 3600)
 
 
 def test_a_closed_loop_goes_its_own_way() -> None:
     decisions = replayed("--closed-loop", "--start", 2)["decisions"]
-    assert [one["current"] for one in decisions] == [2, *(one["desired"] for one in decisions[:-1])]
+    assert [decision["current"] for decision in decisions] == [2, *(decision["desired"] for decision in decisions[:-1])]
     assert decisions != replayed()["decisions"]
 
 
@@ -92,7 +92,7 @@ def test_pictures(here: Path) -> None:
 def test_seconds_need_no_dates(here: Path) -> None:
     (here / "m.csv").write_text("t,replicas,load\n0,1,10\n15,1,40\n30,4,40\n")
     document = replayed("--metric", "queue=load")
-    assert [one["desired"] for one in document["decisions"]] == [1, 4, 4]
+    assert [decision["desired"] for decision in document["decisions"]] == [1, 4, 4]
     assert "time" not in document["decisions"][0]
     assert call("autoscale", "replay", "hpa.yaml", "m.csv", "--metric", "queue=load", "--svg", "c.svg").code == 0
     assert "minutes" in (here / "c.svg").read_text()

@@ -68,7 +68,7 @@ def test_uses_add_up_to_the_cost_and_quantities_at_their_price_to_the_charges(ru
     for row in parts["USD a month, by use"].rows or ():
         amounts = {name: cell.value for name, cell in row.items() if isinstance(cell, Formatted)}
         assert isclose(amounts.pop("Total"), sum(amounts.values()), rel_tol=1e-9)
-    compute = [one for one in found.charges if one.unit == "h"]
+    compute = [charge for charge in found.charges if charge.unit == "h"]
     assert compute
     for one in compute:
         assert one.list_unit_price_usd is not None

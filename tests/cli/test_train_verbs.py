@@ -34,10 +34,10 @@ def test_a_job_log_is_imported_and_described(jobs: Path, tmp_path: Path) -> None
 def test_the_size_that_keeps_a_wait(jobs: Path) -> None:
     words = ("train", "size", jobs, "--wait", "5min", "--node", "4", "--price", "$2/h")
     found = call(*words, "--policy", "fifo-strict", "--policy", "fifo-skip", "--json").document()
-    assert [one["policy"] for one in found["policies"]] == ["fifo-strict", "fifo-skip"]
-    for one in found["policies"]:
-        assert one["wait_s"]["target"] <= 300
-        assert one["usd_per_month"] == pytest.approx(one["gpus"] * 2 * 730)
+    assert [policy["policy"] for policy in found["policies"]] == ["fifo-strict", "fifo-skip"]
+    for policy in found["policies"]:
+        assert policy["wait_s"]["target"] <= 300
+        assert policy["usd_per_month"] == pytest.approx(policy["gpus"] * 2 * 730)
     assert found["provenance"]["inputs"]
     assert found["verdict"] in call(*words, "--policy", "fifo-strict", "--policy", "fifo-skip").out.replace("\n", " ")
 
@@ -59,8 +59,8 @@ def test_a_replay_has_what_others_read(jobs: Path, tmp_path: Path) -> None:
     both = call(
         "train", "replay", jobs, "--gpus", "8", "--policy", "fifo-skip", "--policy", "srtf", "--json"
     ).document()
-    assert [one["policy"] for one in both["policies"]] == ["fifo-skip", "srtf"]
-    best = min(both["policies"], key=lambda one: one["jct_s"]["mean"])["policy"]
+    assert [policy["policy"] for policy in both["policies"]] == ["fifo-skip", "srtf"]
+    best = min(both["policies"], key=lambda policy: policy["jct_s"]["mean"])["policy"]
     assert both["verdict"].startswith(f"Jobs complete soonest under {best}: ")
     (tmp_path / "wide.csv").write_text(f"{HEAD}\n1,0,5,9\n", encoding="utf-8")
     wide = (
@@ -90,7 +90,7 @@ def test_packing_says_what_fragmentation_costs(tmp_path: Path) -> None:
     log.write_text("submit_s,duration_s,gpus,gpu_milli\n0,1,1,500\n0,1,1,500\n0,1,1,1000\n", encoding="utf-8")
     words = ("train", "pack", log, "--nodes", tmp_path / "nodes.csv", "--orders", "20")
     found = call(*words, "--json").document()
-    shares = {one["placement"]: one["allocated_at_end"]["mean"] for one in found["placements"]}
+    shares = {placement["placement"]: placement["allocated_at_end"]["mean"] for placement in found["placements"]}
     assert list(shares) == ["fgd", "best-fit", "random"]
     assert shares["random"] < shares["fgd"] <= 1
     assert found["placements"][0]["fragmented"]["50"]["mean"] <= found["placements"][2]["fragmented"]["50"]["mean"]
@@ -176,13 +176,13 @@ def test_nodes_with_racks_and_types(tmp_path: Path) -> None:
         "in_one_rack": 1,
         "racks_per_gang": 1,
     }
-    assert {one["kind"]: one["count"] for one in found["findings"] if one.get("dropped")} == {
+    assert {finding["kind"]: finding["count"] for finding in found["findings"] if finding.get("dropped")} == {
         "gpu_type": 1,
         "circle": 1,
     }
     assert found["wait_s"]["max"] == 57  # d waits for a
     counted = call(*words, "--placement", "count").document()
-    assert "any_type" in {one["kind"] for one in counted["findings"]}
+    assert "any_type" in {finding["kind"] for finding in counted["findings"]}
 
 
 def test_pools_as_counts_or_as_nodes(tmp_path: Path) -> None:
@@ -241,8 +241,8 @@ def test_what_fits_nowhere_is_said(jobs: Path, tmp_path: Path) -> None:
     found = call(
         "train", "replay", jobs, "--gpus", "3", "--policy", "fifo-skip", "--policy", "srtf", "--json"
     ).document()
-    assert {one["rejected"] for one in found["policies"]} == {sum(row[-2:] == ",4" for row in lines(jobs))}
-    said = [one for one in found["findings"] if one["kind"] == "rejected"]
+    assert {policy["rejected"] for policy in found["policies"]} == {sum(row[-2:] == ",4" for row in lines(jobs))}
+    said = [finding for finding in found["findings"] if finding["kind"] == "rejected"]
     assert len(said) == 1
     assert "4 GPUs" in said[0]["message"]
 
@@ -255,7 +255,7 @@ def test_impossible_jobs_are_kept_out_and_counted(tmp_path: Path) -> None:
     log = tmp_path / "bad.csv"
     log.write_text(f"{HEAD}\na,0,60,1\nb,-5,60,1\nc,5,0,1\nd,6,60,\na,7,60,1\ne,9,60,2\n", encoding="utf-8")
     said = call("train", "size", log, "--wait", "1min", "--node", "1", "--json").document()
-    assert sum(one["count"] for one in said["findings"] if one.get("dropped")) == 4
+    assert sum(finding["count"] for finding in said["findings"] if finding.get("dropped")) == 4
     assert "bad.csv" in refused("train", "size", tmp_path / "none" / "bad.csv", "--wait", "1min")
 
 
@@ -274,7 +274,7 @@ def test_spot_along_an_availability(tmp_path: Path) -> None:
         "6min",
     )
     found = call(*words, "--on-demand", "3", "--spot", "1", "--starts", "40", "--json").document()
-    rates = {one["kind"]: one for one in found["policies"]}
+    rates = {policy["kind"]: policy for policy in found["policies"]}
     assert rates["on-demand"]["deadline_met"] == rates["greedy"]["deadline_met"] == 1.0
     assert rates["greedy"]["saving"] > 0.3
     assert "time-sliced" in refused(*words, "--on-demand", "3", "--spot", "1", "--policy", "time-sliced=x")
@@ -334,6 +334,8 @@ def test_waste_of_a_monitored_cluster(tmp_path: Path) -> None:
     rows = "\n".join(f"2026-03-02T{h:02d}:00:00Z,{gpu},{50 * (h > 11)}" for h in range(24) for gpu in (0, 1))
     (tmp_path / "duty.csv").write_text(f"timestamp,gpu,DCGM_FI_DEV_GPU_UTIL\n{rows}\n", encoding="utf-8")
     found = call("waste", tmp_path / "duty.csv", "--price", "2", "--json", "--svg", tmp_path / "w.svg").document()
-    assert sum(one["gpu_hours"] for one in found["buckets"].values()) == pytest.approx(found["capacity_gpu_hours"])
+    assert sum(bucket["gpu_hours"] for bucket in found["buckets"].values()) == pytest.approx(
+        found["capacity_gpu_hours"]
+    )
     assert (tmp_path / "w.svg").read_text(encoding="utf-8").startswith("<svg")
     assert refused("waste", tmp_path / "duty.csv")

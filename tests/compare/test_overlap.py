@@ -30,7 +30,7 @@ def test_overlapping_actions_of_the_vectors() -> None:
 
         steps = in_sequence(case["input"]["actions"], usd[""], together, 1.0)
         want = case["expected"]
-        assert [(one.action, one.saves_usd, one.usd_after) for one in steps] == [
+        assert [(step.action, step.saves_usd, step.usd_after) for step in steps] == [
             (one["action"], one["saves_usd"], one["usd_after"]) for one in want["sequence"]
         ]
         assert usd[""] - steps[-1].usd_after == want["total_saving_usd"]

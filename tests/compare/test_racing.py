@@ -75,7 +75,7 @@ class Spaces:
         return {key: self.truth[key] for key in asked}
 
     def enumerated(self) -> str | None:
-        held = [one.name for one in self.entrants if holds(self.scores(one.name), LEVEL)]
+        held = [entrant.name for entrant in self.entrants if holds(self.scores(entrant.name), LEVEL)]
         return min(held, key=self.usd, default=None)
 
 

@@ -30,8 +30,8 @@ def test_differences_of_the_vectors(case: dict[str, Any]) -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_raises_p_values_keeps_their_order_and_is_no_stricter_than_bonferroni(values: list[float]) -> None:
     found = holm(values)
-    for one, adjusted in zip(values, found, strict=True):
-        assert one <= adjusted <= min(1.0, len(values) * one) + 1e-12
+    for value, adjusted in zip(values, found, strict=True):
+        assert value <= adjusted <= min(1.0, len(values) * value) + 1e-12
     ranked = [adjusted for _, adjusted in sorted(zip(values, found, strict=True))]
     assert ranked == sorted(ranked)
 

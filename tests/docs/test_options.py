@@ -122,4 +122,4 @@ def test_policies_of_the_spot_guide_exist() -> None:
 def test_a_seed_has_one_default() -> None:
     seeds = [options["--seed"] for options in VERBS.values() if "--seed" in options]
     assert seeds
-    assert all(one.default in (None, 1) and re.search(r"\b(default|else) 1\)", str(one.help)) for one in seeds)
+    assert all(seed.default in (None, 1) and re.search(r"\b(default|else) 1\)", str(seed.help)) for seed in seeds)

@@ -19,11 +19,11 @@ UNTYPED = {"Document", "dict[str, Any]", "Mapping[str, Any]"}
 def test_no_view_takes_a_document_where_the_study_has_a_result(file: str) -> None:
     tree = ast.parse((STUDIES / file).read_text(encoding="utf-8"))
     taken = [
-        f"{function.name}({one.arg})"
+        f"{function.name}({parameter.arg})"
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef)
-        for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
-        if one.annotation and ast.unparse(one.annotation) in UNTYPED
+        for parameter in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+        if parameter.annotation and ast.unparse(parameter.annotation) in UNTYPED
     ]
     assert not taken
 

@@ -188,7 +188,7 @@ def _las(jobs: list[Job], capacity: int, policy: Any) -> list[Job]:
                 if job["left"] == 0:
                     job["end"], job["runs"] = t, False
         known = [job for job in jobs if job["submit"] <= t and job["end"] is None]
-        known.sort(key=lambda job: (sum(job["served"] >= one for one in policy.thresholds), job["row"]))
+        known.sort(key=lambda job: (sum(job["served"] >= threshold for threshold in policy.thresholds), job["row"]))
         _run_first(known, capacity, policy, t)
         t += 1
     return jobs

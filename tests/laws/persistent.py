@@ -70,8 +70,8 @@ class Tenant:
 class Clients:
     def __init__(self, pool: Pool, retries: Retries, rates: Sequence[RateLimits | None] = ()) -> None:
         self.pool, self.retries = pool, retries
-        self.tenants = [Tenant(one) for one in rates]
-        self.follows = any(one is not None and one.needs_answers() for one in rates)
+        self.tenants = [Tenant(rate) for rate in rates]
+        self.follows = any(rate is not None and rate.needs_answers() for rate in rates)
         self.known_until = 0
         self.asked: list[Asked] = []
         self.open: list[tuple[Request, Asked]] = []  # sendings whose clients wait, oldest first

@@ -311,7 +311,7 @@ class Pool:
         self.run_gate(now + 1)
         request = Request(len(self.requests), now, prompt, output, session=session, priority=priority, prefix=prefix)
         self.requests.append(request)
-        if prompt + output > max(one.capacity - one.slots for one in self.kinds):
+        if prompt + output > max(kind.capacity - kind.slots for kind in self.kinds):
             self.reject(request, now)
             self.turn += 1 if self.ready else 0
             return
@@ -607,9 +607,9 @@ class Pool:
             router,
             Endpoints(
                 matched=np.array([have[self.ready.index(slot)] / (looked_at or 1) for slot in free]),
-                waiting=np.array([one.waiting for one in reports], float),
-                running=np.array([one.running for one in reports], float),
-                kv_utilisation=np.array([one.kv for one in reports])
+                waiting=np.array([report.waiting for report in reports], float),
+                running=np.array([report.running for report in reports], float),
+                kv_utilisation=np.array([report.kv for report in reports])
                 / np.array([self.replicas[slot].engine.capacity for slot in free]),
                 in_flight=np.array([load[slot] for slot in free], float),
                 in_flight_tokens=np.array(

@@ -139,7 +139,7 @@ def rules_of(case: Case) -> AdapterRules | None:
     if told is None or case.settings.max_loras is None:
         return None
     return AdapterRules(
-        count=max(one.adapter for one in case.requests) + 1,
+        count=max(request.adapter for request in case.requests) + 1,
         slots=case.settings.max_loras,
         cpu_slots=told.max_cpu_loras,
         disk_s=told.disk_ticks * 1e-9,
@@ -150,14 +150,14 @@ def rules_of(case: Case) -> AdapterRules | None:
 
 def batch_of(requests: Sequence[Asked], *, hashes: bool) -> RequestBatch:
     return RequestBatch(
-        np.array([one.arrival for one in requests], np.int64),
-        np.array([one.prompt for one in requests], np.int32),
-        np.array([one.output for one in requests], np.int32),
-        None if hashes else np.array([one.session for one in requests], np.int64),
-        np.array([-one.priority for one in requests], np.int16),
-        pa.array([one.ids for one in requests], pa.list_(pa.int64())) if hashes else None,
-        tenant=np.array([one.tenant for one in requests], np.int16),
-        adapter=np.array([one.adapter for one in requests], np.int16),
+        np.array([request.arrival for request in requests], np.int64),
+        np.array([request.prompt for request in requests], np.int32),
+        np.array([request.output for request in requests], np.int32),
+        None if hashes else np.array([request.session for request in requests], np.int64),
+        np.array([-request.priority for request in requests], np.int16),
+        pa.array([request.ids for request in requests], pa.list_(pa.int64())) if hashes else None,
+        tenant=np.array([request.tenant for request in requests], np.int16),
+        adapter=np.array([request.adapter for request in requests], np.int16),
     )
 
 
@@ -236,7 +236,7 @@ def random_case(seed: int) -> Case:
     if g.random() < 0.3:
         weights = tuple(g.choice([0.5, 1, 3], int(g.integers(1, 4))).tolist())
         settings = replace(settings, policy="fair", weights=weights)
-        requests = [replace(one, tenant=int(g.integers(len(weights)))) for one in requests]
+        requests = [replace(request, tenant=int(g.integers(len(weights)))) for request in requests]
     elif not settings.prefix_caching:
         slots, count = int(g.integers(1, 4)), int(g.integers(1, 9))
         told = plain.Adapters(
@@ -246,7 +246,7 @@ def random_case(seed: int) -> Case:
             step_ticks_per_adapter=int(g.integers(0, 10)),
         )
         settings = replace(settings, max_loras=slots, adapters=told)
-        requests = [replace(one, adapter=int(g.integers(-1, count))) for one in requests]
+        requests = [replace(request, adapter=int(g.integers(-1, count))) for request in requests]
     return Case(settings, tuple(requests), id_tokens)
 
 
@@ -293,7 +293,7 @@ def test_compiled_engine_equals_plain_engine_bit_for_bit(block: int) -> None:
         seen["evicted"] += engine.pool.evicted
         seen["tiers"] += sum(engine.tier_tokens)
         seen["loads"] += sum(len(step.loads) for step in engine.steps)
-        seen["fair"] += sum(one > 0 for one in engine.counters) * len(engine.steps) * (len(engine.counters) > 1)
+        seen["fair"] += sum(counter > 0 for counter in engine.counters) * len(engine.steps) * (len(engine.counters) > 1)
         seen["partial"] += sum(len(step.scheduled) > 1 for step in engine.steps)
     assert min(seen.values()) > 100  # the cases reach all that can happen
 
@@ -307,7 +307,8 @@ def engine_vectors(vectors: dict[str, Any]) -> Iterator[tuple[str, Case, dict[st
             continue
         settings = plain.Settings(step=plain.StepTicks(a=a, b=b, c=c, d=d), **told)
         requests = tuple(
-            Asked(one["prompt"], one["output"], one["arrival"], one.get("priority", 0)) for one in vector["requests"]
+            Asked(request["prompt"], request["output"], request["arrival"], request.get("priority", 0))
+            for request in vector["requests"]
         )
         yield vector["id"], Case(settings, requests), vector["expected"]
 
@@ -333,8 +334,13 @@ def test_adapter_vectors() -> None:
             step=plain.StepTicks(a=a, b=b, c=c, d=d), adapters=plain.Adapters(**told.pop("lora")), **told
         )
         requests = tuple(
-            Asked(one["prompt"], one["output"], one["arrival"], adapter="ABCD".find(one["adapter"] or "none"))
-            for one in vector["requests"]
+            Asked(
+                request["prompt"],
+                request["output"],
+                request["arrival"],
+                adapter="ABCD".find(request["adapter"] or "none"),
+            )
+            for request in vector["requests"]
         )
         _, rows = played_compiled(Case(settings, requests), np.random.default_rng(0))
         expected = list(vector["expected"]["requests"].values())
@@ -344,6 +350,6 @@ def test_adapter_vectors() -> None:
 
 def test_cache_without_reuse_changes_nothing_but_who_is_evicted() -> None:
     case = next(one for one in map(random_case, range(100)) if not one.settings.prefix_caching and not one.id_tokens)
-    alone = replace(case, requests=tuple(replace(one, ids=(), session=-1) for one in case.requests))
+    alone = replace(case, requests=tuple(replace(request, ids=(), session=-1) for request in case.requests))
     cached = replace(alone, settings=replace(alone.settings, prefix_caching=True))
     assert assert_equal(alone, 1).hit_tokens == 0 == assert_equal(cached, 1).hit_tokens

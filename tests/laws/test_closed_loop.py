@@ -112,7 +112,7 @@ def assert_equal(seed: int) -> dict[str, int]:
     assert sum(map(statuses.count, names)) == len(statuses)
     sojourns = sum((r.end if r.end is not None else case.work.horizon) - r.arrival for r in expected.requests)
     assert plane.observe().area == sojourns % 2**64
-    held = {"parked": sum(one.parked for one in loop.clients), "gave up": loop.gave_up, "gate": expected.held}
+    held = {"parked": sum(client.parked for client in loop.clients), "gave up": loop.gave_up, "gate": expected.held}
     return {name: statuses.count(name) for name in names} | held
 
 

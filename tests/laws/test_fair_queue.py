@@ -36,8 +36,8 @@ def play(weights: tuple[float, ...], rates_per_s: tuple[float, float], *, policy
     return list(simulate(pool, iter([batch[order]]), horizon_s=HORIZON_S, tenants=tenants).outcomes.by_tenant)
 
 
-def served(one: TenantOutcomes) -> int:
-    return one.prompt_tokens + OUTPUT_COST * one.output_tokens
+def served(tenant_outcomes: TenantOutcomes) -> int:
+    return tenant_outcomes.prompt_tokens + OUTPUT_COST * tenant_outcomes.output_tokens
 
 
 @pytest.mark.parametrize("weight", [0.25, 1.0, 4.0])

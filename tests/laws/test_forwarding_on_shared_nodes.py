@@ -54,7 +54,7 @@ SAME = ("requests", "slo", "escalated", "received", "final_attainment", "own_att
 
 
 def of_services(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{key: one[key] for key in SAME if key in one} for one in plan["services"]]
+    return [{key: service[key] for key in SAME if key in service} for service in plan["services"]]
 
 
 def test_services_on_shared_nodes_send_and_get_what_they_do_on_their_own(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_services_on_shared_nodes_send_and_get_what_they_do_on_their_own(tmp_pat
     chat, _, search = apart["services"]
     assert chat["escalated"] == search["received"] > 50
     for plan in (sends, gets):
-        parts = [one["cost_usd"]["total"] for one in plan["services"]]
+        parts = [service["cost_usd"]["total"] for service in plan["services"]]
         assert sum(parts) < plan["cost_usd"]["total"]  # the node that they share has four GPUs
     again = run(load_with_services(file), tmp_path / "out")
     assert again["plans"] == first["plans"]

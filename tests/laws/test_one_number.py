@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plans(folder: Path) -> dict[str, Any]:
-    return {one["name"]: one for one in json.loads((folder / "out/result.json").read_text())["plans"]}
+    return {plan["name"]: plan for plan in json.loads((folder / "out/result.json").read_text())["plans"]}
 
 
 @pytest.mark.parametrize("name", ["scaled", "fixed"])
@@ -65,7 +65,7 @@ def test_every_view_shows_the_mean(folder: Path, plans: dict[str, Any], name: st
         said = plans[name]["intervals"][mine]
         assert bill["intervals"][key] == pytest.approx(said, rel=1e-6, abs=1e-9)
     side: Side = simulated_side(folder / "out", "effective", plan=name, usd_per={})
-    assert fsum(one.usd for one in side.amounts.values()) == pytest.approx(usd, rel=1e-9)
+    assert fsum(amount.usd for amount in side.amounts.values()) == pytest.approx(usd, rel=1e-9)
     document, shown = sections.read(folder / "out")
     [table] = [part.rows for part in sections.parts(document, shown) if part.title == "Plans compared"]
     assert table is not None

@@ -48,7 +48,7 @@ def random_limits(g: np.random.Generator, work: Workload) -> RateLimits | None:
     if g.random() < 0.3:
         return None
     per_min = len(work.arrivals) / work.horizon * 60e9
-    length = float(np.mean([one[1] + one[2] for one in work.arrivals]))
+    length = float(np.mean([arrival[1] + arrival[2] for arrival in work.arrivals]))
     kinds = g.random(3) < 0.5
     return RateLimits(
         requests_per_min=per_min * float(g.uniform(0.1, 1)) if kinds[0] or not kinds.any() else None,
@@ -73,8 +73,8 @@ class Crowd:
     def arrivals(self) -> list[tuple[int, int, int, int, int, tuple[int, ...], int]]:
         prefixes = self.prefixes or [()] * len(self.priorities)
         return [
-            (*one, rank, prefix, tenant)
-            for one, rank, prefix, tenant in zip(
+            (*arrival, rank, prefix, tenant)
+            for arrival, rank, prefix, tenant in zip(
                 self.work.arrivals, self.priorities, prefixes, self.tenants or [0] * len(prefixes), strict=True
             )
         ]
@@ -126,7 +126,7 @@ def play_plainly(crowd: Crowd) -> persistent.Clients:
     pool = stepwise.Pool(work.engine)
     clients = persistent.Clients(pool, crowd.retries, crowd.rates)
     for now, action, slot in [*work.control, (work.horizon, "look", 0)]:
-        clients.play([one for one in crowd.arrivals() if since <= one[0] < now], now)
+        clients.play([arrival for arrival in crowd.arrivals() if since <= arrival[0] < now], now)
         since = max(since, now)
         if action == "open":
             pool.open(slot, now)

@@ -77,13 +77,19 @@ def test_the_order_of_services_changes_nothing(both: Document, tmp_path: Path, m
 def test_a_plan_is_the_sum_of_its_services(both: Document) -> None:
     for plan in both["plans"]:
         services = plan["services"]
-        assert plan["requests"] == {name: sum(one["requests"][name] for one in services) for name in plan["requests"]}
+        assert plan["requests"] == {
+            name: sum(service["requests"][name] for service in services) for name in plan["requests"]
+        }
         for key in ("accelerator_hours", "node_hours"):
-            assert plan[key] == pytest.approx(sum(one[key] for one in services))
-        assert plan["over_provisioned"]["usd"] == pytest.approx(sum(one["over_provisioned"]["usd"] for one in services))
-        assert plan["energy"]["kwh_per_month"] == pytest.approx(sum(one["energy"]["kwh_per_month"] for one in services))
-        assert plan["slo"]["met"] == all(one["slo"]["met"] for one in services)
-        worked = sum(one["utilisation"] * one["accelerator_hours"] for one in services)
+            assert plan[key] == pytest.approx(sum(service[key] for service in services))
+        assert plan["over_provisioned"]["usd"] == pytest.approx(
+            sum(service["over_provisioned"]["usd"] for service in services)
+        )
+        assert plan["energy"]["kwh_per_month"] == pytest.approx(
+            sum(service["energy"]["kwh_per_month"] for service in services)
+        )
+        assert plan["slo"]["met"] == all(service["slo"]["met"] for service in services)
+        worked = sum(service["utilisation"] * service["accelerator_hours"] for service in services)
         assert plan["utilisation"] == pytest.approx(worked / plan["accelerator_hours"])
 
 
@@ -94,14 +100,16 @@ def test_the_bill_by_service_adds_up_to_that_of_the_plan(
     monkeypatch.setattr(simcost.sim, "simulate", Engine())
     for plan in result(tmp_path, SERVICES, *changes)["plans"]:
         parts = plan["allocation_by_service_usd_per_month"]
-        services = {one["name"]: one["cost_usd"]["per_month"] for one in plan["services"]}
+        services = {service["name"]: service["cost_usd"]["per_month"] for service in plan["services"]}
         assert parts["services"] == services
         total = sum(services.values()) + parts["idle"] + parts["unused_commitments"]
         assert total == pytest.approx(plan["cost_usd"]["per_month"])
         assert parts["idle"] == pytest.approx(0.0, abs=1e-9)
         assert (parts["unused_commitments"] > 1.0) == bool(changes)
-        for one in plan["services"]:
-            assert sum(one["cost_usd"]["by_state"].values()) == pytest.approx(one["cost_usd"]["by_category"]["compute"])
+        for service in plan["services"]:
+            assert sum(service["cost_usd"]["by_state"].values()) == pytest.approx(
+                service["cost_usd"]["by_category"]["compute"]
+            )
 
 
 def test_a_commitment_is_paid_once_for_all_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,21 +175,21 @@ def test_services_on_shared_nodes_pay_for_what_they_hold(shared: tuple[Path, Doc
     together, apart = shared[1]["plans"]
     parts, usd = together["allocation_by_service_usd_per_month"], together["cost_usd"]["per_month"]
     assert together["node_hours"] == pytest.approx(1 / 6)
-    assert [one["node_hours"] for one in together["services"]] == pytest.approx([1 / 12, 1 / 24])
+    assert [service["node_hours"] for service in together["services"]] == pytest.approx([1 / 12, 1 / 24])
     assert sum(parts["services"].values()) + parts["idle"] + parts["unused_commitments"] == pytest.approx(usd)
     compute = together["cost_usd"]["by_category"]["compute"] / together["cost_usd"]["total"] * usd
     assert parts["services"]["chat"] == pytest.approx(compute / 2, rel=0.02)
     assert parts["idle"] == pytest.approx(compute / 4, rel=0.02)
     assert together["over_provisioned"]["share"] >= 0.25
-    held = sum(one["energy"]["kwh_per_month"] for one in together["services"])
+    held = sum(service["energy"]["kwh_per_month"] for service in together["services"])
     assert 0.5 * together["energy"]["kwh_per_month"] < held < together["energy"]["kwh_per_month"]
     assert apart["allocation_by_service_usd_per_month"]["idle"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_where_services_do_not_meet_they_are_served_as_on_nodes_of_their_own(shared: tuple[Path, Document]) -> None:
     together, apart = shared[1]["plans"]
-    for one, other in zip(together["services"], apart["services"], strict=True):
-        assert (one["slo"], one["requests"]) == (other["slo"], other["requests"])
+    for service, other in zip(together["services"], apart["services"], strict=True):
+        assert (service["slo"], service["requests"]) == (other["slo"], other["requests"])
 
 
 def test_runs_on_shared_nodes_are_stored_and_read_back(

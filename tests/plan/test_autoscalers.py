@@ -133,7 +133,7 @@ def test_window_averages_against_the_written_semantics(writes: list[tuple[int, f
     """Sum over min(seconds since the first write, window); seconds without data count as 0; a gap as long as the
     window starts again; without news the average is over the part that has some.
     """
-    writes = sorted(writes, key=lambda one: one[0])
+    writes = sorted(writes, key=lambda write: write[0])
     held, first, last = window(size), None, None
     for second, value in writes:
         held = recorded(held, second, value, size)
@@ -368,7 +368,7 @@ def test_ray_sequences_against_a_plain_retelling(requests: list[int], up: int, d
             wants.clear()
         expected.append(target)
         assert second < len(requests)
-    assert drive(policy, totals("in_flight", [float(one) for one in requests])) == expected
+    assert drive(policy, totals("in_flight", [float(request) for request in requests])) == expected
 
 
 # AWS

@@ -86,7 +86,9 @@ def test_every_scaling_policy_has_the_members_of_the_protocol(policy: type) -> N
 
 def parameters(method: Callable[..., Any]) -> list[tuple[str, Any]]:
     return [
-        (one.name, one.kind) for one in signature(method).parameters.values() if one.kind is not Parameter.VAR_KEYWORD
+        (parameter.name, parameter.kind)
+        for parameter in signature(method).parameters.values()
+        if parameter.kind is not Parameter.VAR_KEYWORD
     ]
 
 

@@ -39,7 +39,7 @@ def numbers(*values: float) -> Any:
 @pytest.mark.parametrize("case", cases("epp_scorers"))
 def test_scores(case: Case) -> None:
     (name,) = case["endpoints"][0]
-    values = [np.nan if one[name] is None else one[name] for one in case["endpoints"]]
+    values = [np.nan if endpoint[name] is None else endpoint[name] for endpoint in case["endpoints"]]
     seen = Endpoints(**{NAMES.get(name, name): numbers(*values)})
     scores = score(SCORERS[case["scorer"]](**case["params"]), seen)
     assert scores == pytest.approx(case["expected_scores"], abs=1e-4)

@@ -42,7 +42,7 @@ def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, edits: lis
     file = write(tmp_path, *edits, text=TEXT)
     text = file.read_text().replace("base: BASE", f"base: {MODEL}")
     file.write_text(text)
-    assert fault in "\n".join(f"{one.path}: {one.message}" for one in find_faults(file))
+    assert fault in "\n".join(f"{fault.path}: {fault.message}" for fault in find_faults(file))
 
 
 def test_a_column_that_the_trace_lacks_is_said_at_its_place(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_column_that_the_trace_lacks_is_said_at_its_place(tmp_path: Path) -> N
     workload = "workload: {kind: trace, path: log.parquet, adapters: {kind: column}}\n"
     text = SMALL[:first] + workload + SMALL[SMALL.index("slo:", first) :]
     faults = find_faults(write(tmp_path, HELD, text=text))
-    assert [one.path for one in faults] == ["workload.adapters"]
+    assert [fault.path for fault in faults] == ["workload.adapters"]
     assert "log.parquet has no column 'adapter'" in faults[0].message
 
 
@@ -62,7 +62,7 @@ def test_adapters_follow_their_law_and_conversations_keep_theirs() -> None:
     batch = RequestBatch(np.zeros(count, np.int64), np.ones(count, np.int32), np.ones(count, np.int32), session)
     parts = (batch[part] for part in np.array_split(np.arange(count), batches))
     mix = AdapterMix(count=5, skew=1.0, share=0.8)
-    adapter = np.concatenate([one.adapters() for one in with_adapters(parts, mix, 3, seed=1, index=0, part=0)])
+    adapter = np.concatenate([batch.adapters() for batch in with_adapters(parts, mix, 3, seed=1, index=0, part=0)])
     weights = 1 / np.arange(1, 6)
     found = np.bincount(adapter[adapter != NO_ADAPTER], minlength=8) / count
     assert found == pytest.approx([0, 0, 0, *(0.8 * weights / weights.sum())], abs=0.006)

@@ -73,7 +73,7 @@ def test_faults_of_a_closed_workload_are_located(tmp_path: Path, old: str, new: 
     (tmp_path / "h.csv").write_text("timestamp,value\n")
     file = tmp_path / "small.yaml"
     file.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
-    found = [str(one).replace(f"{tmp_path}/small.yaml:", "") for one in find_faults(file)]
+    found = [str(fault).replace(f"{tmp_path}/small.yaml:", "") for fault in find_faults(file)]
     assert any(one.startswith(fault) for one in found), found
 
 

@@ -130,7 +130,7 @@ CHOICES = [
 
 @pytest.mark.parametrize(("change", "fault"), CHOICES)
 def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
-    found = "\n".join(f"{one.path}: {one.message}" for one in find_faults(scenario(tmp_path, change)))
+    found = "\n".join(f"{fault.path}: {fault.message}" for fault in find_faults(scenario(tmp_path, change)))
     assert f"plans.0.{fault}" in found
 
 

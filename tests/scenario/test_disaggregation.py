@@ -65,7 +65,7 @@ DRAFTS = "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
 )
 def test_what_cannot_be_is_said_at_its_place(tmp_path: Path, changes: list[tuple[str, str]], fault: str) -> None:
     file = write(tmp_path, *changes, text=SMALL.replace(ONE, APART))
-    [found] = [str(one).partition("small.yaml:")[2] for one in find_faults(file)]
+    [found] = [str(fault).partition("small.yaml:")[2] for fault in find_faults(file)]
     assert found.startswith(fault)
 
 

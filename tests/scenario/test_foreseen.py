@@ -134,7 +134,7 @@ def test_all_futures_are_simulated_where_seeds_allow_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_is_located(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
-    found = [str(one) for one in find_faults(home(tmp_path, change))]
+    found = [str(fault) for fault in find_faults(home(tmp_path, change))]
     assert len(found) == 1, found
     assert fault in found[0]
 
@@ -191,7 +191,7 @@ def test_days_to_come_take_the_hours_of_recorded_ones(tmp_path: Path) -> None:
     ],
 )
 def test_a_day_without_hours_is_a_fault(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
-    found = [str(one) for one in find_faults(of_days(tmp_path, change))]
+    found = [str(fault) for fault in find_faults(of_days(tmp_path, change))]
     assert len(found) == 1, found
     assert fault in found[0]
 

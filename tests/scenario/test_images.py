@@ -43,7 +43,7 @@ def scenario(folder: Path, *changes: tuple[str, str], table: str = TABLE) -> Pat
 
 
 def faults(file: Path) -> str:
-    return "\n".join(f"{one.path}: {one.message}" for one in find_faults(file))
+    return "\n".join(f"{fault.path}: {fault.message}" for fault in find_faults(file))
 
 
 def test_a_replica_makes_one_image_after_the_other(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_a_shared_fleet_serves_first_and_trains_with_the_rest(tmp_path: Path) ->
 
 
 def test_a_fleet_that_requests_outgrow_is_refused(tmp_path: Path) -> None:
-    found = [str(one) for one in find_faults(home(tmp_path, ("gpus: 11", "gpus: 3"), text=NIGHT))]
+    found = [str(fault) for fault in find_faults(home(tmp_path, ("gpus: 11", "gpus: 3"), text=NIGHT))]
     assert len(found) == 1
     assert "jobs.yaml:17:36: plans.1.training.gpus: requests may hold 4 GPUs (4 replicas of 1)" in found[0]
 
@@ -403,7 +403,7 @@ QUEUE_FAULTS = [
 
 @pytest.mark.parametrize(("change", "fault"), QUEUE_FAULTS)
 def test_a_fault_of_a_queue_is_located(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
-    found = [str(one).replace(f"{tmp_path}/", "") for one in find_faults(home(tmp_path, change))]
+    found = [str(fault).replace(f"{tmp_path}/", "") for fault in find_faults(home(tmp_path, change))]
     if not fault:
         assert found == []
         return
@@ -455,5 +455,5 @@ def test_a_fault_of_a_queue_is_located(tmp_path: Path, change: tuple[str, str], 
     ],
 )
 def test_a_fault_of_shared_and_spot_is_located(tmp_path: Path, text: str, change: tuple[str, str], fault: str) -> None:
-    found = [str(one).replace(f"{tmp_path}/", "") for one in find_faults(home(tmp_path, change, text=text))]
+    found = [str(fault).replace(f"{tmp_path}/", "") for fault in find_faults(home(tmp_path, change, text=text))]
     assert any(one.startswith(f"jobs.yaml:{fault}") for one in found), found

@@ -221,7 +221,7 @@ def test_application_auto_scaling(read: Any) -> None:
 
 def test_a_picker(read: Any) -> None:
     router = read(EPP).router
-    assert [(one.scorer, one.weight) for one in router.scorers] == [
+    assert [(scorer.scorer, scorer.weight) for scorer in router.scorers] == [
         (PrefixCache(), 2),
         (LoadAware(threshold=64), 1),
     ]
@@ -230,7 +230,7 @@ def test_a_picker(read: Any) -> None:
 
 def test_a_picker_by_adapters(read: Any) -> None:
     router = read(EPP.replace("prefix-cache-scorer", "lora-affinity-scorer")).router
-    assert [one.scorer for one in router.scorers] == [LoraAffinity(), LoadAware(threshold=64)]
+    assert [scorer.scorer for scorer in router.scorers] == [LoraAffinity(), LoadAware(threshold=64)]
 
 
 FLOW = """\

@@ -22,7 +22,7 @@ ONE = SMALL[: SMALL.index("  - name: two")].rstrip()
 
 
 def pool_text(*requirements: str, more: str = "") -> str:
-    lines = "".join(f"        - {{{one}}}\n" for one in requirements)
+    lines = "".join(f"        - {{{requirement}}}\n" for requirement in requirements)
     return f"{HEAD}  template:\n    spec:\n      requirements:\n{lines}{more}"
 
 

@@ -57,7 +57,7 @@ def test_a_batch_takes_the_time_of_the_table(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_table_is_located(tmp_path: Path, table: str, fault: str) -> None:
-    found = [f"{one.path}: {one.message}" for one in find_faults(scenario(tmp_path, table=table))]
+    found = [f"{fault.path}: {fault.message}" for fault in find_faults(scenario(tmp_path, table=table))]
     assert found
     assert found[0].startswith(f"plans.0.replica.latency_table: {fault}"), found
 
@@ -83,5 +83,5 @@ def test_a_wrong_table_is_located(tmp_path: Path, table: str, fault: str) -> Non
 )
 def test_what_cannot_be_batched_is_located(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
     assert find_faults(scenario(tmp_path)) == []
-    found = [f"{one.path}: {one.message}" for one in find_faults(scenario(tmp_path, change))]
+    found = [f"{fault.path}: {fault.message}" for fault in find_faults(scenario(tmp_path, change))]
     assert any(one.startswith(fault) for one in found), found

@@ -101,7 +101,7 @@ def test_the_picker_of_a_manifest_goes_without_what_is_not_simulated(tmp_path: P
     found = settle(load(with_router(tmp_path, "router: {from: epp.yaml}")), seed=None, seeds=None)
     plan = found.plans[1]
     assert isinstance(plan.pool.router, EndpointPicker)
-    assert [one.scorer.kind for one in plan.pool.router.scorers] == ["queue"]
+    assert [scorer.scorer.kind for scorer in plan.pool.router.scorers] == ["queue"]
     assert any("prefix-cache: not simulated" in note for note in plan.notes)
 
 
@@ -154,7 +154,7 @@ def test_the_picker_of_a_manifest_looks_at_prefixes_where_requests_have_them(tmp
     with_trace(tmp_path)
     (tmp_path / "epp.yaml").write_text(EPP, encoding="utf-8")
     plan = settle(load(with_talks(tmp_path, "{from: epp.yaml}")), seed=None, seeds=None).plans[1]
-    assert [one.scorer.kind for one in plan.pool.router.scorers] == ["prefix-cache", "queue"]
+    assert [scorer.scorer.kind for scorer in plan.pool.router.scorers] == ["prefix-cache", "queue"]
     assert plan.pool.prefix_block_tokens == 512
     assert not any("goes without" in note for note in plan.notes)
 

@@ -180,4 +180,4 @@ def nested(draw: st.DrawFn) -> tuple[str, Any]:
 def test_nested_aggregations_are_those_of_prometheus(query: tuple[str, Any], values: list[int]) -> None:
     text, answer = query
     [signal] = parse_promql(text).source
-    assert signal.scale * OVER[signal.over](values) == pytest.approx(answer([float(one) for one in values]))
+    assert signal.scale * OVER[signal.over](values) == pytest.approx(answer([float(value) for value in values]))

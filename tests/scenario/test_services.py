@@ -203,7 +203,7 @@ def missed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_result_shows_each_service_of_each_plan(missed: Path) -> None:
     document, shown = read(missed)
-    assert [one["name"] for plan in document["plans"] for one in plan["services"]] == ["chat", "search"] * 2
+    assert [service["name"] for plan in document["plans"] for service in plan["services"]] == ["chat", "search"] * 2
     plan = document["plans"][0]
     assert plan.keys() - {"services", "allocation_by_service_usd_per_month"} == plan["services"][0].keys()
     assert plan["services"][0]["model"] == "llama-3.2-1b"
@@ -225,7 +225,7 @@ def test_a_missed_target_is_named_with_its_service(missed: Path) -> None:
     assert document["best"] is None
     for plan in document["plans"]:
         assert not plan["slo"]["met"]
-        assert [one["slo"]["met"] for one in plan["services"]] == [True, False]
+        assert [service["slo"]["met"] for service in plan["services"]] == [True, False]
         assert "of search" in plan["slo"]["missed"]
         assert "of chat" not in plan["slo"]["missed"]
     assert "No plan meets the SLO of all 2 services" in document["verdict"]

@@ -111,11 +111,9 @@ def test_what_is_no_list_of_services_is_located(tmp_path: Path, said: str, messa
     assert f"services: {message}" in faults(tmp_path, (f":\n{listed}", f": {said}\n"))
 
 
-def test_optimize_refuses_services_that_share_futures(tmp_path: Path) -> None:
+def test_optimize_asks_what_may_vary_of_services_that_share_futures(tmp_path: Path) -> None:
     times = [f"2026-01-{day:02d}T{hour:02d}:00:00Z,{100 + hour}" for day in range(5, 13) for hour in range(24)]
     (tmp_path / "hourly.csv").write_text("\n".join(["timestamp,requests", *times]) + "\n", encoding="utf-8")
     demand = "demand: {history: hourly.csv, forecast: {horizon: 2h, model: seasonal-naive-week}, requests: {}}"
     file = write(tmp_path, (OF_CHAT, demand), (OF_SEARCH, demand), ("horizon: 10min\n", ""), text=SERVICES)
-    assert "services with a demand meet their SLOs together in each future, so that optimize" in refused(
-        "optimize", file
-    )
+    assert "has no `vary`" in refused("optimize", file)

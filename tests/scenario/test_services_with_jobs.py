@@ -56,7 +56,7 @@ def test_two_services_and_jobs_on_one_fleet_hold_no_more_than_there_is_and_pay_o
         parts = plan["allocation_by_service_usd_per_month"]
         total = fsum([*parts["services"].values(), parts["jobs"], parts["idle"], parts["unused_commitments"]])
         assert total == pytest.approx(plan["cost_usd"]["per_month"])
-        held = fsum(fsum(one["replica_hours"].values()) for one in plan["services"])
+        held = fsum(fsum(service["replica_hours"].values()) for service in plan["services"])
         assert plan["gpu_hours"]["requests"] == pytest.approx(held)
     hours = {key: value for key, value in fleet["gpu_hours"].items() if key != "down"}
     assert fsum(hours.values()) == pytest.approx(11 * 2) == pytest.approx(fleet["accelerator_hours"])
@@ -93,7 +93,7 @@ def test_a_cascade_beside_jobs_gives_what_it_gives_on_nodes_of_its_own(tmp_path:
         assert {key: own.get(key) for key in kept} == {key: beside.get(key) for key in kept}
     chat, search = fleet["services"]
     assert chat["escalated"] == search["received"] > 1000
-    held = fsum(fsum(one["replica_hours"].values()) for one in fleet["services"])
+    held = fsum(fsum(service["replica_hours"].values()) for service in fleet["services"])
     assert fleet["gpu_hours"]["requests"] == pytest.approx(held)
     hours = {key: value for key, value in fleet["gpu_hours"].items() if key != "down"}
     assert fsum(hours.values()) == pytest.approx(11 * 2)
@@ -142,8 +142,10 @@ plans:
 
 def test_services_meet_independent_futures_of_their_demands_and_all_run_as_long(tmp_path: Path) -> None:
     services = settle_services(load_with_services(demand(tmp_path, text=AHEAD)), seed=2, seeds=None)
-    assert {name: one.horizon_s for name, one in services.questions.items()} == dict.fromkeys(services.questions, 7200)
-    assert {one.seeds for one in services.questions.values()} == {3}
+    assert {name: question.horizon_s for name, question in services.questions.items()} == dict.fromkeys(
+        services.questions, 7200
+    )
+    assert {question.seeds for question in services.questions.values()} == {3}
     chat, search = services.demands.values()
     totals = [chat.futures[path].sum() for path in chat.screening.chosen]
     assert totals == sorted(totals)
@@ -184,7 +186,7 @@ def test_a_demand_alone_is_the_scenario_of_one_pool(tmp_path: Path) -> None:
     ],
 )
 def test_demands_that_cannot_be_of_one_run_are_located(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
-    found = [f"{one.path}: {one.message}" for one in find_faults(demand(tmp_path, change, text=AHEAD))]
+    found = [f"{fault.path}: {fault.message}" for fault in find_faults(demand(tmp_path, change, text=AHEAD))]
     assert any(one.startswith(fault) for one in found), found
     assert find_faults(demand(tmp_path, text=AHEAD)) == []
 
@@ -203,6 +205,7 @@ def test_demands_that_cannot_be_of_one_run_are_located(tmp_path: Path, change: t
 )
 def test_what_jobs_and_services_cannot_share_is_located(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
     found = [
-        f"{one.path}: {one.message}" for one in find_faults(home(tmp_path, *AS_SERVICE, *SECOND, change, text=NIGHT))
+        f"{fault.path}: {fault.message}"
+        for fault in find_faults(home(tmp_path, *AS_SERVICE, *SECOND, change, text=NIGHT))
     ]
     assert any(one.startswith(fault) for one in found), found

@@ -105,5 +105,5 @@ def test_a_slice_is_slower_and_less_sure_than_the_whole_device(tmp_path: Path) -
     ],
 )
 def test_a_slice_that_cannot_be_is_located(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
-    found = [f"{one.path}: {one.message}" for one in find_faults(write(tmp_path, change, text=ONE))]
+    found = [f"{fault.path}: {fault.message}" for fault in find_faults(write(tmp_path, change, text=ONE))]
     assert any(one.startswith(fault) for one in found), found

@@ -64,7 +64,7 @@ TEXT = SMALL.replace(LENGTHS, CLIENTS)
 )
 def test_what_contradicts_itself_is_said_at_its_place(tmp_path: Path, old: str, new: str, fault: str) -> None:
     file = write(tmp_path, (old, new), text=TEXT)
-    found = "\n".join(f"{one.line}:{one.column}: {one.path}: {one.message}" for one in find_faults(file))
+    found = "\n".join(f"{fault.line}:{fault.column}: {fault.path}: {fault.message}" for fault in find_faults(file))
     assert fault in found
 
 
@@ -102,13 +102,15 @@ def test_parts_of_tenants_are_the_whole(tmp_path: Path) -> None:
     for plan, same in zip(document["plans"], again["plans"], strict=True):
         tenants = plan["by_tenant"]
         assert tenants == same["by_tenant"]
-        assert [one["name"] for one in tenants] == ["chat", "search"]
+        assert [tenant["name"] for tenant in tenants] == ["chat", "search"]
         for name, total in tenants[0]["requests"].items():
-            assert sum(one["requests"][name] for one in tenants) == plan["requests"][name], total
+            assert sum(tenant["requests"][name] for tenant in tenants) == plan["requests"][name], total
         for name in ("total", "per_month"):
-            assert sum(one["cost_usd"][name] for one in tenants) == pytest.approx(plan["cost_usd"][name], rel=1e-12)
-        assert sum(one["cost_share"] for one in tenants) == pytest.approx(1.0)
-        assert [one["met"] for one in tenants] == [True, False]
+            assert sum(tenant["cost_usd"][name] for tenant in tenants) == pytest.approx(
+                plan["cost_usd"][name], rel=1e-12
+            )
+        assert sum(tenant["cost_share"] for tenant in tenants) == pytest.approx(1.0)
+        assert [tenant["met"] for tenant in tenants] == [True, False]
         assert not plan["slo"]["met"]
         assert [check["name"] for check in plan["slo"]["checks"]] == ["chat: attainment", "search: attainment"]
 

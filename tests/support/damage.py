@@ -253,7 +253,9 @@ def _column_accident(table: pa.Table, random: Random) -> pa.Table:
             lambda: table.slice(0, 0),
             lambda: table.slice(random.randrange(rows + 1)),
             lambda: table.take(pa.array(random.sample(range(rows), rows), pa.int64())),
-            lambda: table.rename_columns([f"{one}\u00fc" if one == name else one for one in table.column_names]),
+            lambda: table.rename_columns(
+                [f"{column_name}\u00fc" if column_name == name else column_name for column_name in table.column_names]
+            ),
             lambda: table.replace_schema_metadata(
                 {key: _leaf_accident(text, random) for key, text in metadata.items()}
             ),
@@ -412,7 +414,7 @@ def kinds() -> dict[str, Kind]:
     jobs = ("trace", "import", "FILE", "-o", "FOLDER/o.parquet", "--json", "--jobs-log", "--format")
 
     def imported(document: dict[str, Any]) -> int:
-        passed = sum(each["count"] for each in document["findings"] if each["kind"] == "steps")
+        passed = sum(finding["count"] for finding in document["findings"] if finding["kind"] == "steps")
         return int(document["rows"]) + int(document["dropped"]) + passed
 
     named: Iterable[Kind] = (

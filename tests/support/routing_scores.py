@@ -47,7 +47,7 @@ class Endpoints:
 
 def total(picker: EndpointPicker, seen: Endpoints) -> Floats:
     """The weighted sum, each score clamped to 0..1."""
-    parts = [one.weight * np.clip(score(one.scorer, seen), 0.0, 1.0) for one in picker.scorers]
+    parts = [scorer.weight * np.clip(score(scorer.scorer, seen), 0.0, 1.0) for scorer in picker.scorers]
     summed: Floats = np.sum(parts, axis=0)
     return summed
 

@@ -22,7 +22,7 @@ from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable, read_cells, read_declared, read_typed
 
 MODULES = [import_module(found.name) for found in walk_packages(simcost.trace.__path__, "simcost.trace.")]
-DECLARED = {id(one): one for module in MODULES for one in vars(module).values() if isinstance(one, DeclaredTable)}
+DECLARED = {id(var): var for module in MODULES for var in vars(module).values() if isinstance(var, DeclaredTable)}
 TABLES = [one for one in DECLARED.values() if all(column.on_bad != "drop" for column in one.columns)]
 COLUMNS = [column for one in DECLARED.values() for column in one.columns]
 EMPTY = ("", " ", "\t")

@@ -314,11 +314,13 @@ NAIVE = SECONDS.map(lambda second: datetime.fromtimestamp(second, UTC).replace(t
 
 @given(st.lists(NAIVE), st.sampled_from(["Z", "", "+02:00", "space"]))
 def test_times_cell_by_cell(moments: list[datetime], form: str) -> None:
-    cells = [one.isoformat(sep=" ") if form == "space" else one.isoformat() + form for one in moments]
+    cells = [moment.isoformat(sep=" ") if form == "space" else moment.isoformat() + form for moment in moments]
     seconds, known, mended = times(pa.array([*cells, "soon", ""], pa.string()))
     assert known.tolist() == [True] * len(cells) + [False, False]
     shift = timedelta(hours=2) if form == "+02:00" else timedelta()
-    assert seconds[: len(cells)].tolist() == [int((one - shift).replace(tzinfo=UTC).timestamp()) for one in moments]
+    assert seconds[: len(cells)].tolist() == [
+        int((moment - shift).replace(tzinfo=UTC).timestamp()) for moment in moments
+    ]
     assert mended.unreadable.tolist() == [False] * len(cells) + [True, False]
     assert mended.respelled[: len(cells)].tolist() == [form != "Z"] * len(cells)
 

@@ -26,7 +26,7 @@ def test_who_waits_for_whom(tmp_path: Path) -> None:
     jobs, findings = read_jobs(path)
     assert jobs.after is not None
     assert jobs.after.tolist() == [(), ("a",), ("b", "a"), ("ghost",)]
-    said = next(one for one in findings if one["kind"] == "after_unknown")
+    said = next(finding for finding in findings if finding["kind"] == "after_unknown")
     assert (said["count"], "job ghost" in said["message"], "line 5" in said["message"]) == (1, True, True)
     import_jobs(path, "auto", tmp_path / "jobs.parquet")
     assert open_jobs(tmp_path / "jobs.parquet").after.tolist() == jobs.after.tolist()
@@ -36,9 +36,9 @@ def test_circles_are_kept_out_with_their_place(tmp_path: Path) -> None:
     rows = "a,0,9,1,\nb,1,9,1,c\nc,2,9,1,b\nd,3,9,1,b\ne,4,9,1,e\nf,5,9,1,a\ng,6,0,1,\nh,7,9,1,g\n"
     jobs, findings = read_jobs(log(tmp_path, HEAD + rows))
     assert jobs.job_id.tolist() == ["a", "f", "h"]
-    circle = next(one for one in findings if one["kind"] == "circle")
+    circle = next(finding for finding in findings if finding["kind"] == "circle")
     assert (circle["count"], circle["places"][0], circle["dropped"]) == (4, "row 2 (line 3)", True)
-    unknown = next(one for one in findings if one["kind"] == "after_unknown")
+    unknown = next(finding for finding in findings if finding["kind"] == "after_unknown")
     assert "job g" in unknown["message"]  # kept out for its zero length, so nobody waits for it
 
 
@@ -56,7 +56,7 @@ def test_what_is_kept_can_run(tmp_path: Path, waits: list[list[int]]) -> None:
     try:
         jobs, findings = read_jobs(log(tmp_path, HEAD + rows))
         kept = set(map(int, jobs.job_id))
-        assert len(kept) + sum(one["count"] for one in findings if one.get("dropped")) == len(waits)
+        assert len(kept) + sum(finding["count"] for finding in findings if finding.get("dropped")) == len(waits)
     except TraceError:
         kept = set()
     done: set[int] = set()
@@ -72,7 +72,7 @@ def test_how_jobs_save_their_work(tmp_path: Path) -> None:
     assert jobs.state_bytes.tolist() == [14e9, 5e9]
     assert jobs.ckpt_interval_s[0] == 600
     assert np.isnan(jobs.restart_s[1])
-    assert next(one for one in findings if one.get("dropped"))["kind"] == "ckpt_interval_s"
+    assert next(finding for finding in findings if finding.get("dropped"))["kind"] == "ckpt_interval_s"
     import_jobs(path, "auto", tmp_path / "jobs.parquet")
     assert open_jobs(tmp_path / "jobs.parquet").ckpt_write_s[0] == 2.5
 
@@ -84,7 +84,7 @@ def test_a_type_of_gpu_that_no_node_has(tmp_path: Path) -> None:
     )
     jobs, findings = read_jobs(path, gpu_types=["A100", "T4"])
     assert jobs.job_id.tolist() == ["b", "c", "d"]
-    lost = next(one for one in findings if one.get("dropped"))
+    lost = next(finding for finding in findings if finding.get("dropped"))
     assert (lost["kind"], lost["count"]) == ("gpu_type", 1)
     assert "first: job a: 'V100'" in lost["message"]
     assert "of the nodes: A100, T4" in lost["message"]

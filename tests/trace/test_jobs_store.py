@@ -41,14 +41,14 @@ def stored(tmp_path: Path) -> Path:
 
 
 def same(one: Jobs, other: Jobs) -> None:
-    for each in fields(Jobs):
-        left, right = getattr(one, each.name), getattr(other, each.name)
+    for field in fields(Jobs):
+        left, right = getattr(one, field.name), getattr(other, field.name)
         equal = (
             np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
             if isinstance(left, np.ndarray)
             else left == right
         )
-        assert equal, each.name
+        assert equal, field.name
 
 
 def test_round_trip(stored: Path) -> None:

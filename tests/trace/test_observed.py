@@ -41,7 +41,7 @@ def test_requests_without_times_are_load_alone(tmp_path: Path) -> None:
     found = read_observation([write_folder(tmp_path, lines)])
     assert found.run is not None
     assert (len(found.run), int(found.run.timed.sum())) == (30, 24)
-    assert [one["kind"] for one in found.findings] == ["no_latency"]
+    assert [finding["kind"] for finding in found.findings] == ["no_latency"]
     assert ":4:" in found.findings[0]["message"]
 
 
@@ -111,13 +111,13 @@ def test_a_queue_in_front_of_all_and_a_run_that_only_starts_are_said(tmp_path: P
         line["scheduled_ts"] += 1.0
         line["first_token_ts"] = max(line["first_token_ts"], line["scheduled_ts"] + 0.1)
         line["last_token_ts"] = 5040.0
-    kinds = [one["kind"] for one in read_observation([write_folder(tmp_path, lines)]).findings]
+    kinds = [finding["kind"] for finding in read_observation([write_folder(tmp_path, lines)]).findings]
     assert kinds == ["saturated", "start_up"]
 
 
 def test_a_log_that_is_cut_is_said(tmp_path: Path) -> None:
     found = read_observation([write_folder(tmp_path, rows(20), META | {"num_requests": 300})])
-    assert [one["kind"] for one in found.findings] == ["cut_log"]
+    assert [finding["kind"] for finding in found.findings] == ["cut_log"]
     assert found.findings[0]["count"] == 280
 
 

@@ -37,12 +37,12 @@ def naive(rows: list[tuple[int, list[int], int]], ttl: int) -> list[int]:
 
 def written(rows: list[tuple[int, list[int], int]], path: Path) -> Path:
     at, blocks, rest = zip(*rows, strict=True)
-    hashes = [[hash((7, *one[:end])) for end in range(1, len(one) + 1)] or None for one in blocks]
+    hashes = [[hash((7, *block[:end])) for end in range(1, len(block) + 1)] or None for block in blocks]
     table = pa.table(
         {
             "arrival_ns": np.array(at, np.int64) * 10**9,
             "prompt_tokens": np.array(
-                [len(one) * BLOCK + more for one, more in zip(blocks, rest, strict=True)], np.int32
+                [len(block) * BLOCK + more for block, more in zip(blocks, rest, strict=True)], np.int32
             ),
             "output_tokens": np.ones(len(rows), np.int32),
             "prefix_hashes": pa.array(hashes, pa.list_(pa.int64())),

@@ -154,10 +154,10 @@ def test_requests_are_one_row_a_line_and_their_bill_is_that_of_each_by_itself(
     monkeypatch.setattr(simcost.trace.usage.sums, "is_counted", lambda _: False)
     assert len(read_usage(path)) > 500
     whole, _ = price_usage(path, [plan], {})[0]
-    for one, other in zip(folded["charges"], whole["charges"], strict=True):
-        numbers = [name for name, value in one.items() if isinstance(value, float)]
-        assert [one[name] for name in numbers] == pytest.approx([other[name] for name in numbers], rel=1e-12)
-        assert {**one, **{name: other[name] for name in numbers}} == other
+    for charge, other in zip(folded["charges"], whole["charges"], strict=True):
+        numbers = [name for name, value in charge.items() if isinstance(value, float)]
+        assert [charge[name] for name in numbers] == pytest.approx([other[name] for name in numbers], rel=1e-12)
+        assert {**charge, **{name: other[name] for name in numbers}} == other
     assert folded["billed_usd"] == pytest.approx(whole["billed_usd"], rel=1e-12)
     assert folded["findings"] == whole["findings"]
 

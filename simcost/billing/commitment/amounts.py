@@ -27,7 +27,9 @@ def least_cost(most: Sequence[int], cost: Callable[[Amounts], float]) -> Amounts
     best: Amounts = (0,) * len(most)
     stride = 1 << max(max(most, default=0).bit_length() - 1, 0)
     while stride:
-        found = min(_neighbours(best, most, stride), key=lambda one: (of(one), sum(one)), default=best)
+        found = min(
+            _neighbours(best, most, stride), key=lambda neighbour: (of(neighbour), sum(neighbour)), default=best
+        )
         if of(found) < of(best):
             best = found
         else:

@@ -52,10 +52,10 @@ def offered(commitments: Sequence[Commitment]) -> tuple[Offered, ...]:
         InputError: there are none, or one that cannot be bought in any amount.
     """
     found = []
-    for i, one in enumerate(commitments):
-        if not isinstance(one, Yearly):
-            raise InputError(f"commitments.{i}: {one.kind} is bought as a whole; its amount cannot be optimised")
-        found.append(replace(one, name=one.name or f"{one.kind} {i + 1}", renewed=True))
+    for i, commitment in enumerate(commitments):
+        if not isinstance(commitment, Yearly):
+            raise InputError(f"commitments.{i}: {commitment.kind} is bought as a whole; its amount cannot be optimised")
+        found.append(replace(commitment, name=commitment.name or f"{commitment.kind} {i + 1}", renewed=True))
     if not found:
         raise InputError("no `commitments` to choose from; list them, each with the most that you would buy")
     return tuple(found)
@@ -64,9 +64,11 @@ def offered(commitments: Sequence[Commitment]) -> tuple[Offered, ...]:
 def options_of(offers: Sequence[Offered], account: Metered, rates: CommitmentRates) -> list[Option]:
     """Commitments as an account may take them. Raises CatalogError where no price of one is known."""
     found = []
-    for one in offers:
-        bound = one.bind(account, rates)
-        whole = bound.units / one.count if isinstance(one, HourlyPrice) and isinstance(bound, CommittedUnits) else None
+    for offer in offers:
+        bound = offer.bind(account, rates)
+        whole = (
+            bound.units / offer.count if isinstance(offer, HourlyPrice) and isinstance(bound, CommittedUnits) else None
+        )
         found.append(Option(bound=bound, whole=whole))
     return found
 

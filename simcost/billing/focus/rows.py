@@ -61,12 +61,12 @@ class Writer:
             priced(quantity, *prices) | {"EffectiveCost": usd, "BilledCost": usd, "ConsumedQuantity": quantity},
         )
 
-    def _covered(self, one: CommitmentUse, i: int) -> Iterator[ChargeBlock]:
+    def _covered(self, commitment_use: CommitmentUse, i: int) -> Iterator[ChargeBlock]:
         """Hours of a line that a commitment covers: nothing is billed, what the commitment costs is effective."""
-        line, hours, usd = self.settled.account.lines[i], one.covered_h[i], one.covered_usd[i]
+        line, hours, usd = self.settled.account.lines[i], commitment_use.covered_h[i], commitment_use.covered_usd[i]
         indices = np.flatnonzero(hours > 0)
-        taken = hours * one.bound.takes[i] if isinstance(one.bound, CommittedUnits) else usd
-        words = self._line_words(i) | commitment_words(one.bound)
+        taken = hours * commitment_use.bound.takes[i] if isinstance(commitment_use.bound, CommittedUnits) else usd
+        words = self._line_words(i) | commitment_words(commitment_use.bound)
         words |= {"PricingCategory": "Committed", "CommitmentDiscountStatus": "Used"}
         yield from self._block(
             indices,
@@ -80,17 +80,17 @@ class Writer:
             },
         )
 
-    def _unused(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
+    def _unused(self, commitment_use: CommitmentUse) -> Iterator[ChargeBlock]:
         """Unused part of a commitment in each hour."""
-        indices = np.flatnonzero(one.unused_usd > 0)
-        usd = one.unused_usd[indices]
-        left = usd / one.bound.usd_per_unit_h if isinstance(one.bound, CommittedUnits) else usd
-        words = self._commitment_row(one.bound) | {
+        indices = np.flatnonzero(commitment_use.unused_usd > 0)
+        usd = commitment_use.unused_usd[indices]
+        left = usd / commitment_use.bound.usd_per_unit_h if isinstance(commitment_use.bound, CommittedUnits) else usd
+        words = self._commitment_row(commitment_use.bound) | {
             "ChargeCategory": "Usage",
             "ChargeFrequency": "Usage-Based",
             "PricingCategory": "Committed",
             "CommitmentDiscountStatus": "Unused",
-            "ChargeDescription": f"{one.bound.name}, unused",
+            "ChargeDescription": f"{commitment_use.bound.name}, unused",
         }
         words |= {"PricingUnit": words["CommitmentDiscountUnit"]}
         yield from self._block(
@@ -100,13 +100,13 @@ class Writer:
             | {"EffectiveCost": usd, "BilledCost": np.zeros(len(indices)), "CommitmentDiscountQuantity": left},
         )
 
-    def _purchases(self, one: CommitmentUse) -> Iterator[ChargeBlock]:
+    def _purchases(self, commitment_use: CommitmentUse) -> Iterator[ChargeBlock]:
         """Payments of a commitment: in advance for its term, and hour by hour."""
-        bound, terms = one.bound, one.bound.payments.terms
+        bound, terms = commitment_use.bound, commitment_use.bound.payments.terms
         active = bound.payments.active(self.settled.account)
         each = bound.units if isinstance(bound, CommittedUnits) else bound.usd_per_h
-        once = np.flatnonzero(one.one_time_usd)
-        usd = one.one_time_usd[once]
+        once = np.flatnonzero(commitment_use.one_time_usd)
+        usd = commitment_use.one_time_usd[once]
         words = self._commitment_row(bound) | {"ChargeCategory": "Purchase", "PricingCategory": "Standard"}
         upfront = words | {
             "ChargeFrequency": "One-Time",
@@ -124,7 +124,7 @@ class Writer:
             },
             hours=terms.term_h,
         )
-        paid = np.flatnonzero(one.recurring_usd)
+        paid = np.flatnonzero(commitment_use.recurring_usd)
         rate = terms.recurring_usd_per_h
         hourly = words | {
             "ChargeFrequency": "Recurring",
@@ -137,7 +137,7 @@ class Writer:
             priced(active[paid], rate, rate)
             | {
                 "EffectiveCost": np.zeros(len(paid)),
-                "BilledCost": one.recurring_usd[paid],
+                "BilledCost": commitment_use.recurring_usd[paid],
                 "CommitmentDiscountQuantity": active[paid] * each,
             },
         )

@@ -50,13 +50,13 @@ def _pairs(
     if len(forecasts) == len(actuals) == 1 and forecasts[0].name not in by_name:
         message = f"{actuals[0].name} is taken for what came of {forecasts[0].name}, the only series of the forecast"
         return [(forecasts[0], actuals[0])], [{"kind": "name", "message": message}]
-    pairs = [(one, by_name[one.name]) for one in forecasts if one.name in by_name]
+    pairs = [(forecast, by_name[forecast.name]) for forecast in forecasts if forecast.name in by_name]
     if not pairs:
         raise InputError(
-            f"the forecast is of {_some([one.name for one in forecasts])}, the actuals are of "
+            f"the forecast is of {_some([forecast.name for forecast in forecasts])}, the actuals are of "
             f"{_some(list(by_name))}; name the series of the actuals as in the forecast"
         )
-    absent = [one.name for one in forecasts if one.name not in by_name]
+    absent = [forecast.name for forecast in forecasts if forecast.name not in by_name]
     found = [{"kind": "no-actuals", "message": f"no actuals of {_some(absent)}"}] if absent else []
     return pairs, found
 
@@ -65,24 +65,24 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _aligned(one: Issued, series: Series) -> Floats:
+def _aligned(issued: Issued, series: Series) -> Floats:
     """The actuals on the steps of the forecast, NaN where there is none.
 
     Raises:
         InputError: their steps are of another length, or they count something else.
     """
-    counted = {one.quantity, series.quantity} - {"value"}
+    counted = {issued.quantity, series.quantity} - {"value"}
     if len(counted) > 1:
         raise InputError(
-            f"series {one.name}: {one.quantity} were forecast, the actuals are {series.quantity}; "
-            f"give actuals of the same, or pass --quantity {one.quantity} if they are"
+            f"series {issued.name}: {issued.quantity} were forecast, the actuals are {series.quantity}; "
+            f"give actuals of the same, or pass --quantity {issued.quantity} if they are"
         )
-    if series.grid.step_s != one.grid.step_s:
+    if series.grid.step_s != issued.grid.step_s:
         raise InputError(
-            f"series {one.name}: steps of {one.grid.name} were forecast, the actuals have steps of "
-            f"{series.grid.name}; read them with --freq {one.grid.name}"
+            f"series {issued.name}: steps of {issued.grid.name} were forecast, the actuals have steps of "
+            f"{series.grid.name}; read them with --freq {issued.grid.name}"
         )
-    wanted, there = one.grid.times(len(one.mean)), series.grid.times(len(series))
+    wanted, there = issued.grid.times(len(issued.mean)), series.grid.times(len(series))
     place = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
     found: Floats = np.where(there[place] == wanted, series.values[place], np.nan)
     return found

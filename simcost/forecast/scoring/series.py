@@ -157,52 +157,52 @@ Document = dict[str, Any]
 WORST = 5
 
 
-def score_series(one: Issued, actual: Floats, zone: ZoneInfo) -> Document:
+def score_series(issued: Issued, actual: Floats, zone: ZoneInfo) -> Document:
     """The score of one series.
 
     Args:
-        one: as issued.
+        issued: the forecast.
         actual: one value per step of the horizon; NaN where none was recorded or none has come.
         zone: whose days are meant.
     """
     known = np.isfinite(actual)
     came = int(np.flatnonzero(known)[-1]) + 1
-    error = (one.mean - actual)[known]
-    firsts, dates = days(one.grid, len(actual), zone)
+    error = (issued.mean - actual)[known]
+    firsts, dates = days(issued.grid, len(actual), zone)
     day = np.repeat(np.arange(len(firsts)), np.diff([*firsts, len(actual)]))
-    slot = slots(middles(ahead(one.grid, len(actual), zone)), one.grid.step_s)
-    windows = _windows(one, actual, firsts, dates)
+    slot = slots(middles(ahead(issued.grid, len(actual), zone)), issued.grid.step_s)
+    windows = _windows(issued, actual, firsts, dates)
     found = {
-        "quantity": one.quantity,
-        "model": one.model,
-        "freq": one.grid.name,
-        "from": iso(one.grid.times(1))[0],
-        "to": iso(one.grid.times(1, came))[0],
+        "quantity": issued.quantity,
+        "model": issued.model,
+        "freq": issued.grid.name,
+        "from": iso(issued.grid.times(1))[0],
+        "to": iso(issued.grid.times(1, came))[0],
         "steps": int(known.sum()),
         "missing": int(came - known.sum()),
         "to_come": len(actual) - came,
-        "mase": accuracy.mase(actual, one.mean, one.scale),
-        "wape": accuracy.wape(actual, one.mean),
-        "bias": accuracy.bias(actual, one.mean),
-        "pinball": _pinball(one, actual),
-        "coverage": {str(level): _coverage(one, actual, firsts, level) for level in one.levels},
-        "total": _total(one, actual, known),
-        "peak": _measure(one, "peak", float(actual[known].max()), float(one.mean[known].max()), known),
-        "drivers": _drivers(error, day[known], slot[known], one.grid),
+        "mase": accuracy.mase(actual, issued.mean, issued.scale),
+        "wape": accuracy.wape(actual, issued.mean),
+        "bias": accuracy.bias(actual, issued.mean),
+        "pinball": _pinball(issued, actual),
+        "coverage": {str(level): _coverage(issued, actual, firsts, level) for level in issued.levels},
+        "total": _total(issued, actual, known),
+        "peak": _measure(issued, "peak", float(actual[known].max()), float(issued.mean[known].max()), known),
+        "drivers": _drivers(error, day[known], slot[known], issued.grid),
         "worst": windows,
-        "parts": _parts(one, actual),
-        "adaptive": _adaptive(one, actual, firsts),
+        "parts": _parts(issued, actual),
+        "adaptive": _adaptive(issued, actual, firsts),
     }
     return found | {
         "noise_explains": (noise := _noise(found)),
-        "sentences": sentences(one.name, found, noise),
+        "sentences": sentences(issued.name, found, noise),
     }
 
 
-def _pinball(one: Issued, actual: Floats) -> float | None:
+def _pinball(issued: Issued, actual: Floats) -> float | None:
     """Mean pinball loss over the median and the ends of all levels."""
-    losses = [accuracy.pinball(actual, one.median, 0.5)]
-    for level, (lo, hi) in one.levels.items():
+    losses = [accuracy.pinball(actual, issued.median, 0.5)]
+    for level, (lo, hi) in issued.levels.items():
         losses += [
             accuracy.pinball(actual, lo, 0.5 - level / 200),
             accuracy.pinball(actual, hi, 0.5 + level / 200),
@@ -211,35 +211,35 @@ def _pinball(one: Issued, actual: Floats) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _coverage(one: Issued, actual: Floats, firsts: list[int], level: int) -> Document:
+def _coverage(issued: Issued, actual: Floats, firsts: list[int], level: int) -> Document:
     """Shares inside a level: of steps, of the totals and of the peaks of days that came in whole."""
-    found: Document = {"steps": accuracy.coverage(actual, *one.levels[level]), "days": 0}
+    found: Document = {"steps": accuracy.coverage(actual, *issued.levels[level]), "days": 0}
     for what, sums in (("day_totals", np.add), ("day_peaks", np.maximum)):
         found[what] = None
-        if level in one.measures.get(what, {}):
+        if level in issued.measures.get(what, {}):
             came = sums.reduceat(actual, firsts)  # NaN where a step is missing
-            found[what] = accuracy.coverage(came, *one.measures[what][level])
+            found[what] = accuracy.coverage(came, *issued.measures[what][level])
             found["days"] = int(np.isfinite(came).sum())
     return found
 
 
-def _total(one: Issued, actual: Floats, known: Bools) -> Document:
+def _total(issued: Issued, actual: Floats, known: Bools) -> Document:
     """The total of the steps compared, as what it counts; of a rate that does not add up the average."""
-    factor, word = weight(one.quantity, one.grid, int(known.sum())), counted(one.quantity, one.grid)
-    found = _measure(one, "total", float(actual[known].sum()), float(one.mean[known].sum()), known, factor)
-    return found | {"quantity": word or one.quantity, "average": word is None}
+    factor, word = weight(issued.quantity, issued.grid, int(known.sum())), counted(issued.quantity, issued.grid)
+    found = _measure(issued, "total", float(actual[known].sum()), float(issued.mean[known].sum()), known, factor)
+    return found | {"quantity": word or issued.quantity, "average": word is None}
 
 
-def _measure(one: Issued, what: str, actual: float, point: float, known: Bools, factor: float = 1.0) -> Document:
+def _measure(issued: Issued, what: str, actual: float, point: float, known: Bools, factor: float = 1.0) -> Document:
     """Total or peak of the steps compared. Once the whole horizon has come, the forecast is what was expected of
     its paths, with their levels; before, that of the points.
     """
     if not known.all():
         return {"actual": factor * actual, "forecast": factor * point, "levels": None}
-    ends = {level: (factor * float(lo[0]), factor * float(hi[0])) for level, (lo, hi) in one.measures[what].items()}
+    ends = {level: (factor * float(lo[0]), factor * float(hi[0])) for level, (lo, hi) in issued.measures[what].items()}
     return {
         "actual": factor * actual,
-        "forecast": factor * one.expected[what],
+        "forecast": factor * issued.expected[what],
         "levels": {
             str(level): {"lo": lo, "hi": hi, "inside": lo <= factor * actual <= hi}
             for level, (lo, hi) in ends.items()
@@ -263,10 +263,10 @@ def _drivers(error: Floats, day: Integers, slot: Integers, grid: Grid) -> Docume
     }
 
 
-def _windows(one: Issued, actual: Floats, firsts: list[int], dates: list[str]) -> list[Document]:
+def _windows(issued: Issued, actual: Floats, firsts: list[int], dates: list[str]) -> list[Document]:
     """The days (or longer steps) with the largest share of the absolute error, and the events that act in them."""
     known = np.isfinite(actual)
-    error = np.where(known, np.abs(one.mean - actual), 0.0)
+    error = np.where(known, np.abs(issued.mean - actual), 0.0)
     shares = np.add.reduceat(error, firsts) / (error.sum() or 1.0)
     ends = [*firsts[1:], len(actual)]
     found = []
@@ -275,52 +275,52 @@ def _windows(one: Issued, actual: Floats, firsts: list[int], dates: list[str]) -
         seen = known[inside]
         if not seen.any() or not shares[number]:
             continue
-        factor = weight(one.quantity, one.grid, int(seen.sum()))
+        factor = weight(issued.quantity, issued.grid, int(seen.sum()))
         levels = {
             str(level): accuracy.coverage(actual[inside], lo[inside], hi[inside])
-            for level, (lo, hi) in one.levels.items()
+            for level, (lo, hi) in issued.levels.items()
         }
         found.append(
             {
                 "date": dates[number],
                 "steps": int(seen.sum()),
                 "actual": factor * float(actual[inside][seen].sum()),
-                "forecast": factor * float(one.mean[inside][seen].sum()),
+                "forecast": factor * float(issued.mean[inside][seen].sum()),
                 "error_share": float(shares[number]),
                 "coverage": levels,
-                "events": [name for name, effect in one.parts.items() if effect[inside].any()],
+                "events": [name for name, effect in issued.parts.items() if effect[inside].any()],
             }
         )
     return found
 
 
-def _parts(one: Issued, actual: Floats) -> list[Document]:
+def _parts(issued: Issued, actual: Floats) -> list[Document]:
     """Error without each stated event; where there are several, also without all (None)."""
     known = np.isfinite(actual)
-    factor = weight(one.quantity, one.grid, int(known.sum()))
-    effects: list[tuple[str | None, Floats]] = [*one.parts.items()]
+    factor = weight(issued.quantity, issued.grid, int(known.sum()))
+    effects: list[tuple[str | None, Floats]] = [*issued.parts.items()]
     if len(effects) > 1:
-        effects.append((None, one.mean - one.base))
+        effects.append((None, issued.mean - issued.base))
     return [
         {
             "name": name,
             "effect": factor * float(effect[known].sum()),
-            "mase_without": accuracy.mase(actual, one.mean - effect, one.scale),
-            "wape_without": accuracy.wape(actual, one.mean - effect),
+            "mase_without": accuracy.mase(actual, issued.mean - effect, issued.scale),
+            "wape_without": accuracy.wape(actual, issued.mean - effect),
         }
         for name, effect in effects
     ]
 
 
-def _adaptive(one: Issued, actual: Floats, firsts: list[int]) -> dict[str, float] | None:
+def _adaptive(issued: Issued, actual: Floats, firsts: list[int]) -> dict[str, float] | None:
     """Factors that levels would have after the days that came, had they started at 1; None for longer steps."""
-    if one.grid.dates:
+    if issued.grid.dates:
         return None
     found = {}
-    for level, (lo, hi) in one.levels.items():
+    for level, (lo, hi) in issued.levels.items():
         factor = Factor(level=level)
         for inside in map(slice, firsts, [*firsts[1:], len(actual)]):
-            share = missed(actual[inside], *factor.scaled(one.median[inside], lo[inside], hi[inside]))
+            share = missed(actual[inside], *factor.scaled(issued.median[inside], lo[inside], hi[inside]))
             factor = factor if share is None else factor.update(share)
         found[str(level)] = factor.value
     return found

@@ -199,9 +199,9 @@ def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
     return f"{'' if lacking[0][0] == name else f'{name}: '}{' and '.join(of)} is not recorded"
 
 
-def _part(recording: Recording, one: RecordedMetric, valid_ns: Ints) -> MetricComponent:
-    of_pods, of_pool = (samples_of(recording, one, valid_ns, per_pod=per_pod) for per_pod in (True, False))
-    return MetricComponent(one.over, of_pods, of_pool)
+def _part(recording: Recording, recorded_metric: RecordedMetric, valid_ns: Ints) -> MetricComponent:
+    of_pods, of_pool = (samples_of(recording, recorded_metric, valid_ns, per_pod=per_pod) for per_pod in (True, False))
+    return MetricComponent(recorded_metric.over, of_pods, of_pool)
 
 
 def _counts(recording: Recording) -> dict[str, RecordedSamples]:

@@ -94,20 +94,22 @@ class RecordedSamples:
         return float(self.value[row]) if row >= 0 else np.nan
 
 
-def samples_of(recording: Recording, one: RecordedMetric, valid_ns: Ints, *, per_pod: bool) -> RecordedSamples | None:
+def samples_of(
+    recording: Recording, recorded_metric: RecordedMetric, valid_ns: Ints, *, per_pod: bool
+) -> RecordedSamples | None:
     """Samples of a recorded metric, of its pods or of the pool, given how long each row counts; None = none."""
-    of_metric = recording.metric == recording.metrics.index(one.metric)
+    of_metric = recording.metric == recording.metrics.index(recorded_metric.metric)
     rows = np.flatnonzero(of_metric & ((recording.pod >= 0) == per_pod))
     if not len(rows):
         return None
     time_ns, value = recording.time_ns[rows], recording.value[rows]
     pod = recording.pod[rows] if per_pod else np.zeros(len(rows), np.int64)
     request = recording.said.get("request", np.full(len(recording), np.nan))[rows]
-    value = rates(time_ns, pod, value, one.window_s) if one.window_s else value
+    value = rates(time_ns, pod, value, recorded_metric.window_s) if recorded_metric.window_s else value
     return RecordedSamples(
         time_ns=time_ns,
         pod=pod,
-        value=value * one.factor,
+        value=value * recorded_metric.factor,
         request=held(request, pod, np.nan),
         failed=recording.failed[rows],
         valid_ns=valid_ns[rows],

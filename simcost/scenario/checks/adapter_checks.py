@@ -45,8 +45,8 @@ def _affinities(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
     """Routing by adapters of requests that ask for none."""
     router = node.get("router")
     if router is not None and isinstance(plan.router, EndpointPicker):
-        for one, place in zip(plan.router.scorers, items(router.get("scorers")), strict=True):
-            if isinstance(one.scorer, LoraAffinity):
+        for scorer, place in zip(plan.router.scorers, items(router.get("scorers")), strict=True):
+            if isinstance(scorer.scorer, LoraAffinity):
                 yield fault_at(place.get("scorer") or place, _NO_EFFECT, file)
 
 

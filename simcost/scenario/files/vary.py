@@ -53,11 +53,11 @@ def _own(dimension: YamlNode, name: str) -> YamlNode:
     return replace(dimension, value=[_partial(one, name) for one in items(dimension)])
 
 
-def _partial(one: YamlNode, name: str) -> YamlNode:
+def _partial(node: YamlNode, name: str) -> YamlNode:
     """A partial plan, the part of the service over what it says for all."""
-    parts = one.get(KEY)
-    if not isinstance(one.value, dict) or parts is None:
-        return one
-    shared = replace(one, value={key: child for key, child in one.value.items() if key != KEY})
+    parts = node.get(KEY)
+    if not isinstance(node.value, dict) or parts is None:
+        return node
+    shared = replace(node, value={key: child for key, child in node.value.items() if key != KEY})
     part = parts.get(name)
     return shared if part is None else merge(shared, part)

@@ -113,14 +113,16 @@ def _scaled_services(loaded: AnyScenario, kind: str, name: str) -> dict[str, Loa
         if name and name not in loaded.services:
             near = did_you_mean(name, list(loaded.services)) or f"; services are {', '.join(loaded.services)}"
             raise InputError(f"--vary {kind}.{name}: {name!r} is none of the services{near}")
-        return {key: one for key, one in loaded.services.items() if name in ("", key)}
+        return {key: service for key, service in loaded.services.items() if name in ("", key)}
     if not loaded.scenario.workload and loaded.scenario.demand is None:
         raise InputError(f"--vary {kind}: {loaded.path} has jobs alone, and no requests; {_KNOWN}")
     return {"": loaded}
 
 
 def _scaled(loaded: AnyScenario, name: str, value: float) -> AnyScenario:
-    found = {key: scaled(one, value) for key, one in _scaled_services(loaded, "demand", name).items()}
+    found = {
+        key: scaled(scaled_service, value) for key, scaled_service in _scaled_services(loaded, "demand", name).items()
+    }
     return replace(loaded, services={**loaded.services, **found}) if isinstance(loaded, LoadedServices) else found[""]
 
 
@@ -171,7 +173,7 @@ def _places(loaded: AnyScenario, path: str) -> list[tuple[LoadedScenario, list[s
         return [(_service(loaded, keys[3], path), [*keys[:2], *keys[4:]])]
     if keys[0] == "jobs" and loaded.jobs is not None:
         return [(loaded.jobs, keys)]
-    return [(one, keys) for one in loaded.services.values()]
+    return [(service, keys) for service in loaded.services.values()]
 
 
 def _service(loaded: LoadedServices, key: str, path: str) -> LoadedScenario:
@@ -187,14 +189,14 @@ def _service(loaded: LoadedServices, key: str, path: str) -> LoadedScenario:
 def with_plans(loaded: AnyScenario, names: Collection[str]) -> AnyScenario:
     """The scenario with some of its plans, to be simulated."""
 
-    def kept(one: LoadedScenario) -> LoadedScenario:
-        plans = tuple(plan for plan in one.scenario.plans if plan.name in names)
-        return replace(one, scenario=replace(one.scenario, plans=plans, baseline=None))
+    def kept(loaded_scenario: LoadedScenario) -> LoadedScenario:
+        plans = tuple(plan for plan in loaded_scenario.scenario.plans if plan.name in names)
+        return replace(loaded_scenario, scenario=replace(loaded_scenario.scenario, plans=plans, baseline=None))
 
     if isinstance(loaded, LoadedScenario):
         return kept(loaded)
     jobs = None if loaded.jobs is None else kept(loaded.jobs)
-    return replace(loaded, services={name: kept(one) for name, one in loaded.services.items()}, jobs=jobs)
+    return replace(loaded, services={name: kept(service) for name, service in loaded.services.items()}, jobs=jobs)
 
 
 def plans_of(loaded: AnyScenario) -> Iterator[tuple[Plan, LoadedScenario]]:
@@ -236,7 +238,7 @@ def _priced(loaded: AnyScenario, name: str, value: float, *, discount: bool) -> 
     catalog = Catalog(replace(facts, offers=tuple(map(priced, facts.offers))))
     if isinstance(loaded, LoadedScenario):
         return replace(loaded, catalog=catalog)
-    services = {key: replace(one, catalog=catalog) for key, one in loaded.services.items()}
+    services = {key: replace(service, catalog=catalog) for key, service in loaded.services.items()}
     jobs = None if loaded.jobs is None else replace(loaded.jobs, catalog=catalog)
     return replace(loaded, services=services, jobs=jobs)
 
@@ -296,5 +298,5 @@ def _place(items: Sequence[YamlNode], key: str) -> int | None:
     """Place of an item: its number, or that of the one with this name."""
     if key.isdecimal():
         return int(key) if int(key) < len(items) else None
-    named = [one.get("name") for one in items]
+    named = [item.get("name") for item in items]
     return next((i for i, name in enumerate(named) if name is not None and name.value == key), None)

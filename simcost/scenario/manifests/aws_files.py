@@ -80,7 +80,7 @@ def aws_file(root: Fields, name: str | None) -> AwsFile:
 
 def _chosen(root: Fields, targets: list[Fields], policies: list[Fields], name: str | None) -> str | None:
     """The resource that is meant, of those that are scaled."""
-    names = list(dict.fromkeys(found for one in (*policies, *targets) if (found := one.text("ResourceId"))))
+    names = list(dict.fromkeys(found for policy in (*policies, *targets) if (found := policy.text("ResourceId"))))
     if name in names:
         return name
     if len(names) > 1:

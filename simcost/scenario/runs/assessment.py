@@ -70,8 +70,8 @@ def assess(scenario: Changed, options: RunOptions, *, seed: int | None = None, s
 
 def _of_services(services: ResolvedServices, scenario: Changed, options: RunOptions) -> Assessment:
     slower = {
-        name: replace(one, engine=scenario.engine)
-        for name, one in services.questions.items()
+        name: replace(question, engine=scenario.engine)
+        for name, question in services.questions.items()
         if scenario.service in ("", name)
     }
     services = replace(services, questions={**services.questions, **slower})

@@ -62,7 +62,7 @@ def costs_by_owner(
             any(one is other for other in members) for mine in users.values() for one in mine
         )
         used = [[_used(one, catalog) for one in mine] for mine in users.values()]
-        shares = [costs] if whole else allocated(costs, [_used(one, catalog) for one in members], used)
+        shares = [costs] if whole else allocated(costs, [_used(member, catalog) for member in members], used)
         for owner, share in zip(users, shares, strict=True):
             parts[owner].append(share)
     return _joined(accounts), {owner: _joined(costs) for owner, costs in parts.items()}
@@ -72,9 +72,11 @@ def _account(nodes: PurchasedNodes) -> Buy:
     return nodes.account or nodes.buy
 
 
-def _used(one: PurchasedNodes, catalog: Catalog) -> UsedNodes:
-    usd_per_h = one.buy.line(catalog).contracted_usd if isinstance(one.buy, OnDemand | Spot) else 1.0
-    return UsedNodes(usage=one.usage, usd_per_h=usd_per_h)
+def _used(purchased_nodes: PurchasedNodes, catalog: Catalog) -> UsedNodes:
+    usd_per_h = (
+        purchased_nodes.buy.line(catalog).contracted_usd if isinstance(purchased_nodes.buy, OnDemand | Spot) else 1.0
+    )
+    return UsedNodes(usage=purchased_nodes.usage, usd_per_h=usd_per_h)
 
 
 def _billed(account: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:

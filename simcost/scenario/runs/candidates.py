@@ -106,8 +106,8 @@ class Candidates:
         most = 1.0  # of a plan whose prefill is elsewhere, replicas have another load than the bounds know
         if plan.prefill is None:
             most = fmean(
-                one.attainment(replicas, factor, unjudged=self._unjudged(one, plan, replicas))
-                for one, factor in zip(bounds, plan.factors, strict=True)
+                bound.attainment(replicas, factor, unjudged=self._unjudged(bound, plan, replicas))
+                for bound, factor in zip(bounds, plan.factors, strict=True)
             )
         candidate = PlanCandidate(
             variation=variation, entrant=self._entrant(variation, plan, bounds, replicas), attainment=most
@@ -176,7 +176,8 @@ class Candidates:
         if scenario.demand is not None or plan.plan.overflow is not None or plan.pool.images:
             return 0.0
         needed = [
-            scenario.slo.attainment * max(one.requests - self._unjudged(one, plan, replicas), 0.0) for one in bounds
+            scenario.slo.attainment * max(bound.requests - self._unjudged(bound, plan, replicas), 0.0)
+            for bound in bounds
         ]
         return min(float(np.interp(good, *curve)) for good, curve in zip(needed, self._outputs, strict=True))
 
@@ -209,8 +210,8 @@ class Candidates:
         needed = 0.0
         if scenario.demand is None and plan.prefill is None:
             needed = fmean(
-                one.least_replicas(scenario.slo.attainment, factor, unjudged=self._unjudged(one, plan, replicas))
-                for one, factor in zip(bounds, plan.factors, strict=True)
+                bound.least_replicas(scenario.slo.attainment, factor, unjudged=self._unjudged(bound, plan, replicas))
+                for bound, factor in zip(bounds, plan.factors, strict=True)
             )
         interrupted = plan.pool.interruptions is not None or any(
             isinstance(option, Spot) for option in (plan.plan.buy, *plan.plan.or_buy)

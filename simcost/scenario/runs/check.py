@@ -18,11 +18,11 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
     notes: list[str] = []
     try:
         loaded = load_with_services(path, data_folder)
-        for one in [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values():
-            if one.scenario.vary:
+        for service in [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values():
+            if service.scenario.vary:
                 from simcost.scenario.inputs.variations import variations
 
-                variations(one)
+                variations(service)
         if isinstance(loaded, LoadedScenario) and loaded.scenario.sweep is not None:
             from simcost.scenario.sweeps.space import check_sweep
 
@@ -31,5 +31,5 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
         return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
     with suppress(TraceError):  # of a trace that cannot be read only the run speaks
         pools = [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values()
-        notes = [note for one in pools for note in other_models(one.scenario, one.folder)]
+        notes = [note for pool in pools for note in other_models(pool.scenario, pool.folder)]
     return {"faults": [], "notes": notes}

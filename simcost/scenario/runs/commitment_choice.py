@@ -45,12 +45,12 @@ class CommitmentChoice:
         options = self._options(plan)
         if not options:
             return ()
-        peak = max((_most_at_once(one) for each in nodes for one in each), default=0)
-        most = [_most_steps(*one, peak) for one in options]
+        peak = max((_most_at_once(one) for node in nodes for one in node), default=0)
+        most = [_most_steps(*option, peak) for option in options]
 
         def cost(amounts: Amounts) -> float:
             held = _bought(options, amounts)
-            return fsum(costs_of([_with(one, held) for one in each], self._catalog).per_month_usd for each in nodes)
+            return fsum(costs_of([_with(one, held) for one in node], self._catalog).per_month_usd for node in nodes)
 
         return _bought(options, least_cost(most, cost))
 
@@ -59,12 +59,12 @@ class CommitmentChoice:
         if self.least_share(plan) >= 1.0 or not isinstance(plan.buy, OnDemand):
             return ()
         usd = plan.buy.line(self._catalog).contracted_usd
-        options = sorted(self._options(plan), key=lambda one: _usd_per_h(one[1]))
+        options = sorted(self._options(plan), key=lambda option: _usd_per_h(option[1]))
         amounts, left = [0] * len(options), nodes
-        for i, one in enumerate(options):
-            if left > 0 and _usd_per_h(one[1]) < usd:
-                amounts[i] = _most_steps(*one, left)
-                left -= int(amounts[i] * _step(*one) / float(one[1].draw[0]) + 1e-9)
+        for i, option in enumerate(options):
+            if left > 0 and _usd_per_h(option[1]) < usd:
+                amounts[i] = _most_steps(*option, left)
+                left -= int(amounts[i] * _step(*option) / float(option[1].draw[0]) + 1e-9)
         return _bought(options, tuple(amounts))
 
     def _options(self, plan: Plan) -> list[tuple[Offered, Option]]:
@@ -75,7 +75,7 @@ class CommitmentChoice:
         key = str(buy)
         if key not in self._known:
             line = buy.line(self._catalog)
-            self._known[key] = [found for one in self.offers if (found := self._option(one, line)) is not None]
+            self._known[key] = [found for offer in self.offers if (found := self._option(offer, line)) is not None]
         return self._known[key]
 
     def _option(self, offer: Offered, line: Line) -> tuple[Offered, Option] | None:
@@ -89,7 +89,7 @@ class CommitmentChoice:
 
 def with_commitments(plan: Mapping[str, Any], commitments: Sequence[Offered]) -> dict[str, Any]:
     """A plan as it is written, with commitments."""
-    return {**plan, "buy": {**plan["buy"], "commitments": [written(one) for one in commitments]}}
+    return {**plan, "buy": {**plan["buy"], "commitments": [written(commitment) for commitment in commitments]}}
 
 
 def on_demand(nodes: PurchasedNodes) -> PurchasedNodes:
@@ -101,7 +101,9 @@ def on_demand(nodes: PurchasedNodes) -> PurchasedNodes:
 
 def held_by(plan: Plan) -> list[dict[str, Any]]:
     """Commitments of a plan as it is written, those of all its pools."""
-    bought = [one for pool in plan.by_pool() if isinstance(pool.buy, OnDemand) for one in pool.buy.commitments]
+    bought = [
+        commitment for pool in plan.by_pool() if isinstance(pool.buy, OnDemand) for commitment in pool.buy.commitments
+    ]
     return [written(one) for one in bought if isinstance(one, Offered)]
 
 

@@ -104,4 +104,4 @@ def numbers_there(own: Iterator[RequestBatch], incoming: Sequence[ForwardedReque
     numbers[order] = np.arange(len(together))
     for batch in own:
         numbers += np.searchsorted(batch.arrival_ns, together, side="right")
-    return np.split(numbers, np.cumsum([len(one) for one in arrivals])[:-1]) if arrivals else []
+    return np.split(numbers, np.cumsum([len(arrival) for arrival in arrivals])[:-1]) if arrivals else []

@@ -48,14 +48,14 @@ class HardwareSpeeds:
         family = f"{variation.without('scaling', 'buy', 'replica')} {own}"
         return Hardware(name=variation.without("scaling", "buy"), family=family)
 
-    def outrun_by(self, one: Hardware) -> frozenset[str]:
+    def outrun_by(self, hardware: Hardware) -> frozenset[str]:
         """Hardware of its family that is not faster, itself included."""
-        if one not in self._known:
-            alike = self._pools.get(one.family, {})
-            mine = alike.get(one.name)
+        if hardware not in self._known:
+            alike = self._pools.get(hardware.family, {})
+            mine = alike.get(hardware.name)
             slower = (name for name, pool in alike.items() if mine is not None and is_no_faster(pool, mine))
-            self._known[one] = frozenset(slower)
-        return self._known[one]
+            self._known[hardware] = frozenset(slower)
+        return self._known[hardware]
 
 
 def is_no_faster(pool: Pool, other: Pool) -> bool:

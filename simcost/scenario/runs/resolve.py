@@ -129,7 +129,7 @@ class ResolvedPlan:
 
     def sampled_others(self, replication: int) -> tuple[Pool, ...]:
         """The further pools, each with its engine factor."""
-        return tuple(one.sampled(replication) for one in self.other_pools)
+        return tuple(other_pool.sampled(replication) for other_pool in self.other_pools)
 
 
 def settle(loaded: LoadedScenario, *, seed: int | None, seeds: int | None) -> ResolvedScenario:
@@ -187,14 +187,18 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
 
 def run_key(question: ResolvedScenario, pool: Pool, replication: int, other_pools: Sequence[Pool] = ()) -> str:
     """SHA-256 of all that serving requests depends on, and of nothing about money."""
-    further = {"beside": [_pool_identity(one) for one in other_pools]} if other_pools else {}
+    further = {"beside": [_pool_identity(other_pool) for other_pool in other_pools]} if other_pools else {}
     return key_of(
         **further,
         pool=_pool_identity(pool),
         requests=question.source.identity(replication) if question.source else None,
         horizon_s=question.horizon_s,
         limits=asdict(question.limits),
-        **({"tenants": {name: asdict(one) for name, one in tenants.items()}} if (tenants := question.tenants) else {}),
+        **(
+            {"tenants": {name: asdict(tenant) for name, tenant in tenants.items()}}
+            if (tenants := question.tenants)
+            else {}
+        ),
     )
 
 

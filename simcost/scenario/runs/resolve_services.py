@@ -54,7 +54,9 @@ class ResolvedServices:
 
     def beside_jobs(self, plan: str) -> dict[str, ResolvedPlan]:
         """By service, the plan of those on a fleet that jobs share."""
-        found = {name: {one.plan.name: one for one in each.plans}[plan] for name, each in self.questions.items()}
+        found = {
+            name: {one.plan.name: one for one in question.plans}[plan] for name, question in self.questions.items()
+        }
         return {name: one for name, one in found.items() if isinstance(one.plan.training, OnShared)}
 
     def forwarding(self, plan: str) -> dict[str, Forwarding]:
@@ -84,16 +86,16 @@ def settle_services(loaded: LoadedServices, *, seed: int | None, seeds: int | No
     own_seeds = {name: service_seed(seed, name, alone=alone) for name in loaded.services}
     count = _replications(loaded, seeds)
     demands = {
-        name: settle(one, seed=own_seeds[name], seeds=count)
-        for name, one in loaded.services.items()
-        if one.scenario.demand is not None
+        name: settle(service, seed=own_seeds[name], seeds=count)
+        for name, service in loaded.services.items()
+        if service.scenario.demand is not None
     }
     horizon_s = _horizon_s(loaded, demands)
     questions = {
         name: demands[name]
         if name in demands
-        else settle(_of_length(one, horizon_s), seed=own_seeds[name], seeds=count or seeds)
-        for name, one in loaded.services.items()
+        else settle(_of_length(service, horizon_s), seed=own_seeds[name], seeds=count or seeds)
+        for name, service in loaded.services.items()
     }
     for name in [*demands][1:]:
         source = questions[name].source
@@ -108,12 +110,14 @@ def settle_services(loaded: LoadedServices, *, seed: int | None, seeds: int | No
 def of_one_length(loaded: LoadedServices) -> dict[str, LoadedScenario]:
     """The services without a demand, all as long as the longest."""
     horizon_s = _horizon_s(loaded, {})
-    return {name: _of_length(one, horizon_s) for name, one in loaded.services.items()}
+    return {name: _of_length(service, horizon_s) for name, service in loaded.services.items()}
 
 
 def _replications(loaded: LoadedServices, seeds: int | None) -> int | None:
     """Futures that are simulated, as many of each demand; None where nothing is forecast."""
-    paths = [demand.forecast.paths for one in loaded.services.values() if (demand := one.scenario.demand) is not None]
+    paths = [
+        demand.forecast.paths for service in loaded.services.values() if (demand := service.scenario.demand) is not None
+    ]
     return min(seeds or loaded.first.scenario.seeds or FUTURES, *paths) if paths else None
 
 
@@ -124,8 +128,8 @@ def _of_length(loaded: LoadedScenario, horizon_s: float) -> LoadedScenario:
 def _horizon_s(loaded: LoadedServices, demands: Mapping[str, ResolvedScenario]) -> float:
     """Length of the run."""
     if not demands:
-        return max(_length_s(one) for one in loaded.services.values())
-    lengths = {name: one.horizon_s or 0.0 for name, one in demands.items()}
+        return max(_length_s(service) for service in loaded.services.values())
+    lengths = {name: demand.horizon_s or 0.0 for name, demand in demands.items()}
     first, horizon_s = next(iter(lengths.items()))
     for name, length_s in lengths.items():
         if length_s != horizon_s:

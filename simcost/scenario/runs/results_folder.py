@@ -84,7 +84,7 @@ def write_results(compared: ComparedRuns, out: Path) -> dict[str, Any]:
         if forecast is not None:
             found["demand"] = forecast.document()
         if compared.demands:
-            found["demands"] = {name: one.document() for name, one in compared.demands.items()}
+            found["demands"] = {name: demand.document() for name, demand in compared.demands.items()}
         found["assumptions"] += compared.assumptions
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
         (draft / "result.json").write_text(text + "\n", encoding="utf-8")

@@ -37,9 +37,9 @@ def _serving_key(
 ) -> str:
     """Key of the runs of all services on the fleet that jobs share."""
     keys = dict[str, str]()
-    for name, one in services.beside_jobs(plan).items():
+    for name, resolved in services.beside_jobs(plan).items():
         keys[name] = with_incoming(
-            run_key(services.questions[name], one.sampled(replication), replication),
+            run_key(services.questions[name], resolved.sampled(replication), replication),
             served[plan, name, replication].incoming,
         )
     return key_of(services=keys) if len(keys) > 1 else next(iter(keys.values()))

@@ -102,7 +102,7 @@ def _plan(services: ResolvedServices, name: str, parts: dict[str, dict[str, Any]
         first = parts[next(iter(rights))]
         startup = {key: first["startup"][key] for key in STARTUP_OF_NODES}
         found |= {key: first[key] for key in OF_NODES} | {"startup": startup}
-        preempt = {one.pop("preempt") for one in rights.values()}
+        preempt = {right.pop("preempt") for right in rights.values()}
         found[SHARING] = {"preempt": preempt == {True}}
     return found | {
         KEY: {

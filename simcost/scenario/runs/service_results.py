@@ -62,7 +62,7 @@ def of_services(
     costs, parts = costs_by_owner(bought, held_nodes, catalog)
     services = [as_one(name, replication, side, None, catalog, parts[name]) for name, side in sides.items()]
     hours = fsum(map(_accelerator_hours, bought))
-    held = {one.result.plan: one.result.accelerator_hours for one in services}
+    held = {service.result.plan: service.result.accelerator_hours for service in services}
     there = fsum([*(_accelerator_hours(one) for one in (*own, *shared)), *(held[name] for name in beside_jobs)])
     busy = fsum([*(side.busy_hours for side in sides.values()), *([] if trained is None else [trained.busy_hours])])
     result = RunResult(
@@ -76,9 +76,9 @@ def of_services(
         trained=None if trained is None else trained.trained,
         jobs_usd=_used_usd(parts[_JOBS]) if _JOBS in parts else None,
         energy=energy_of(bought, catalog),
-        services=tuple(one.result for one in services),
+        services=tuple(service.result for service in services),
     )
-    nodes = [_named(one.nodes, one.result.plan) for one in services if one.result.plan in apart]
+    nodes = [_named(service.nodes, service.result.plan) for service in services if service.result.plan in apart]
     nodes += [_named(nodes_of(of_all, catalog), None) for of_all in (shared, of_jobs) if of_all]
     return RunTables(
         result=result,
@@ -108,21 +108,21 @@ def _together(services: Sequence[Served], there: float) -> Served:
 
     `there` is the accelerator time of nodes over that which services hold; the rest counts as replicas of mean size.
     """
-    fleets = [one.provisioning for one in services]
-    paid_h = fsum(one.paid_h for one in fleets)
+    fleets = [service.provisioning for service in services]
+    paid_h = fsum(fleet.paid_h for fleet in fleets)
     rest_h = paid_h * (there - 1.0)
-    hours = {name: fsum(one.replica_hours[name] for one in services) for name in services[0].replica_hours}
+    hours = {name: fsum(service.replica_hours[name] for service in services) for name in services[0].replica_hours}
     return Served(
-        slo=_report([one.slo for one in services]),
+        slo=_report([service.slo for service in services]),
         engine_factor=None,
-        requests={name: sum(one.requests[name] for one in services) for name in services[0].requests},
-        output_tokens=sum(one.output_tokens for one in services),
-        prompt_tokens=sum(one.prompt_tokens for one in services),
+        requests={name: sum(service.requests[name] for service in services) for name in services[0].requests},
+        output_tokens=sum(service.output_tokens for service in services),
+        prompt_tokens=sum(service.prompt_tokens for service in services),
         replica_hours=hours | {"unallocated": hours["unallocated"] + rest_h},
         provisioning=Provisioning(
             paid_h=paid_h + rest_h,
-            needed_h=fsum(one.needed_h for one in fleets),
-            over_h=fsum(one.over_h for one in fleets) + rest_h,
+            needed_h=fsum(fleet.needed_h for fleet in fleets),
+            over_h=fsum(fleet.over_h for fleet in fleets) + rest_h,
         ),
         perfect=None,
     )
@@ -130,21 +130,21 @@ def _together(services: Sequence[Served], there: float) -> Served:
 
 def _report(services: Sequence[SloReport]) -> SloReport:
     """Shares of all requests, each judged by the target of its own service."""
-    judged = sum(one.judged for one in services)
-    good = fsum((one.attainment or 0.0) * one.judged for one in services)
+    judged = sum(service.judged for service in services)
+    good = fsum((service.attainment or 0.0) * service.judged for service in services)
     return SloReport(
-        met=all(one.met for one in services),
+        met=all(service.met for service in services),
         judged=judged,
         attainment=good / judged if judged else None,
         metrics={metric: dict.fromkeys(_LEVELS) for metric in METRICS},
-        metrics_error=max(one.metrics_error for one in services),
+        metrics_error=max(service.metrics_error for service in services),
         error_share=None,
-        goodput_per_s=fsum(one.goodput_per_s for one in services),
+        goodput_per_s=fsum(service.goodput_per_s for service in services),
         error_budget_used=None,
-        output_tokens_per_s=fsum(one.output_tokens_per_s for one in services),
+        output_tokens_per_s=fsum(service.output_tokens_per_s for service in services),
         checks=(),
-        target=max(one.target for one in services),
+        target=max(service.target for service in services),
         limits=dict.fromkeys(METRICS),
         hours=None,
-        hours_missed=max(one.hours_missed for one in services),
+        hours_missed=max(service.hours_missed for service in services),
     )

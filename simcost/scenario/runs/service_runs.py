@@ -85,7 +85,7 @@ def service_rows(services: ResolvedServices, options: RunOptions) -> list[RunTab
         for name, question in services.questions.items()
         if question.source is not None
     }
-    requests = {name: one.expected for name, one in arrivals.items()}
+    requests = {name: arrival.expected for name, arrival in arrivals.items()}
     task = ServeServices(services=services, arrivals=arrivals, fresh=options.fresh)
     sides = _sides(task, [longest_first(stage, requests) for stage in stages], options, note)
     sides.services.update(with_final_answers(services, stages, arrivals, sides.services))
@@ -130,7 +130,7 @@ def _of_shared(services: ResolvedServices, run: SharedRun, ledger: SharedLedger)
     found = ServiceSides()
     for plan in run.plans:
         side = shared_side(services, plan, run.replication, ledger)
-        found.services.update({(plan, name, run.replication): one for name, one in side.services.items()})
+        found.services.update({(plan, name, run.replication): service for name, service in side.services.items()})
         found.shared[plan, run.replication] = side.nodes
     return found
 
@@ -146,7 +146,7 @@ def comparison_of_services(services: ResolvedServices, rows: list[RunTables]) ->
         level=scenario.level,
         quality=scenario.quality,
         margin=scenario.margin,
-        risk=next((one.demand.risk for one in services.demands.values()), None),
+        risk=next((demand.demand.risk for demand in services.demands.values()), None),
         of_services=_qualities(services),
     )
 

@@ -17,10 +17,12 @@ def are_apart(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) -
     """
     if isinstance(loaded, LoadedScenario):
         return loaded.scenario.jobs is None
-    forecast = any(one.scenario.demand is not None for one in loaded.services.values())
+    forecast = any(service.scenario.demand is not None for service in loaded.services.values())
     joined = any(plan in plans for plan, _ in (*loaded.sharing, *loaded.forwarding))
     committed = any(
-        plan.name in plans and _has_commitments(plan) for one in loaded.services.values() for plan in one.scenario.plans
+        plan.name in plans and _has_commitments(plan)
+        for service in loaded.services.values()
+        for plan in service.scenario.plans
     )
     return loaded.jobs is None and not (forecast or joined or committed)
 

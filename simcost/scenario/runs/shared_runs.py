@@ -92,25 +92,30 @@ def _run(
 ) -> SharedRun:
     pools = {name: replace(one.sampled(replication), name=name) for name, one in plans.items()}
     rights = {name: services.loaded.sharing[plan, name] for name in plans}
-    nodes = _nodes(next(iter(plans.values())), services.catalog, preempt=any(one.preempt for one in rights.values()))
+    nodes = _nodes(
+        next(iter(plans.values())), services.catalog, preempt=any(right.preempt for right in rights.values())
+    )
     questions = {name: services.questions[name] for name in plans}
     tenants = {
-        name: {tenant: asdict(limits) for tenant, limits in one.tenants.items()}
-        for name, one in questions.items()
-        if one.tenants
+        name: {tenant: asdict(limits) for tenant, limits in question.tenants.items()}
+        for name, question in questions.items()
+        if question.tenants
     }
     key = key_of(
         pools={name: asdict(pool) | {"step": pool.step.numbers()} for name, pool in pools.items()},
-        rights={name: asdict(one) for name, one in rights.items()},
+        rights={name: asdict(right) for name, right in rights.items()},
         nodes=asdict(nodes),
         seed=services.seed,
-        requests={name: one.source.identity(replication) if one.source else None for name, one in questions.items()},
+        requests={
+            name: question.source.identity(replication) if question.source else None
+            for name, question in questions.items()
+        },
         horizon_s=services.first.horizon_s,
-        limits={name: asdict(one.limits) for name, one in questions.items()},
+        limits={name: asdict(question.limits) for name, question in questions.items()},
         **({"tenants": tenants} if tenants else {}),
     )
     if incoming:
-        sent = {name: [one.identity() for one in sources] for name, sources in incoming.items()}
+        sent = {name: [source.identity() for source in sources] for name, sources in incoming.items()}
         key = key_of(own=key, incoming=sent)
     return SharedRun(
         services=pools,
@@ -161,8 +166,8 @@ def shared_ledger(
 def _assessed(ledger: SharedLedger, run: SharedRun, arrivals: Mapping[str, Arrivals]) -> SharedLedger:
     """The ledgers, without the outcome of each request where it was kept to be sent on alone."""
     services = {
-        name: one if keeps_rows(run.replication, arrivals[name]) else without_rows(one)
-        for name, one in ledger.services.items()
+        name: service if keeps_rows(run.replication, arrivals[name]) else without_rows(service)
+        for name, service in ledger.services.items()
     }
     return replace(ledger, services=services)
 

@@ -53,14 +53,14 @@ def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
     folder.mkdir()
     results = [row.result for row in rows]
     parts = list(_parts(rows))
-    changed = {one.key for one in parts if one.row.result.served and one.row.result.served.fleet_changed}
+    changed = {part.key for part in parts if part.row.result.served and part.row.result.served.fleet_changed}
     tables = {
-        "timeline": _joined((one.head, one.row.timeline) for one in parts),
-        "hours": _joined((one.head, _hours(one.row.result)) for one in parts),
-        "latency": _joined((one.head, one.row.latency) for one in parts),
-        "followed": _joined((one.head, one.row.followed) for one in parts if one.key in changed),
-        "waits": _joined((one.head, one.row.waits) for one in parts),
-        "gpus": _joined((one.head, one.row.gpus) for one in parts),
+        "timeline": _joined((part.head, part.row.timeline) for part in parts),
+        "hours": _joined((part.head, _hours(part.row.result)) for part in parts),
+        "latency": _joined((part.head, part.row.latency) for part in parts),
+        "followed": _joined((part.head, part.row.followed) for part in parts if part.key in changed),
+        "waits": _joined((part.head, part.row.waits) for part in parts),
+        "gpus": _joined((part.head, part.row.gpus) for part in parts),
         "nodes": _joined(({"plan": row.result.plan}, _numbered(row)) for row in rows),
         "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
         "runs": pa.Table.from_pylist([{"plan": result.plan} | run_row(result) for result in results]),
@@ -89,8 +89,8 @@ def _parts(rows: Iterable[RunTables]) -> Iterator[_Part]:
     for row in rows:
         head = {"plan": row.result.plan}
         yield _Part(head=head, row=row)
-        for one in row.services:
-            yield _Part(head=head | {"service": one.result.plan}, row=one)
+        for service in row.services:
+            yield _Part(head=head | {"service": service.result.plan}, row=service)
 
 
 def _joined(parts: Iterable[tuple[dict[str, str], pa.Table | None]]) -> pa.Table | None:
@@ -111,7 +111,11 @@ def _hours(result: RunResult) -> pa.Table | None:
 
 def _services(results: Sequence[RunResult]) -> pa.Table | None:
     """A line per plan, replication and service; None where plans have no services."""
-    lines = [{"plan": result.plan, "service": one.plan} | run_row(one) for result in results for one in result.services]
+    lines = [
+        {"plan": result.plan, "service": service.plan} | run_row(service)
+        for result in results
+        for service in result.services
+    ]
     return pa.Table.from_pylist(lines) if lines else None
 
 

@@ -156,7 +156,7 @@ class WholePlans:
         found = self._plans[name]
         questions = list(found.questions.values()) if isinstance(found, ResolvedServices) else [found]
         workloads = [one for question in questions for one in question.loaded.scenario.workload]
-        recorded = bool(workloads) and all(isinstance(one, RecordedWorkload) for one in workloads)
+        recorded = bool(workloads) and all(isinstance(workload, RecordedWorkload) for workload in workloads)
         long = recorded and (questions[0].horizon_s or 0.0) >= RECORDED_S
         plans = [plan for question in questions for plan in question.plans]
         measured = all(plan.pool.step.provenance != "analytic" for plan in plans)
@@ -181,7 +181,7 @@ class WholePlans:
 def is_sampled(loaded: AnyScenario) -> bool:
     """True if the requests are drawn or recorded; forecasts and jobs say themselves how many replications there are."""
     services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
-    return all(one.scenario.demand is None and one.scenario.workload for one in services)
+    return all(service.scenario.demand is None and service.scenario.workload for service in services)
 
 
 def _checks(result: RunResult) -> Iterator[Check]:
@@ -215,4 +215,4 @@ def _of_plan(question: ResolvedScenario, loaded: LoadedScenario) -> ResolvedScen
 
 def _qualities(loaded: LoadedServices) -> dict[str, ModelQuality]:
     """Models of the services of the one plan, and their quality."""
-    return {name: next(iter(model_qualities(one).values())) for name, one in loaded.services.items()}
+    return {name: next(iter(model_qualities(service).values())) for name, service in loaded.services.items()}

@@ -77,5 +77,5 @@ def _bytes_of(value: Any) -> int:
     if isinstance(value, np.ndarray | pa.Table):
         return int(value.nbytes)
     if is_dataclass(value):
-        return sum(_bytes_of(getattr(value, one.name)) for one in fields(value))
+        return sum(_bytes_of(getattr(value, field.name)) for field in fields(value))
     return sum(map(_bytes_of, value)) if isinstance(value, tuple | list) else 0

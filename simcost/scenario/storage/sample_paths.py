@@ -65,26 +65,26 @@ def read_paths(path: Path) -> list[Paths]:
         ) from error
 
 
-def _about(one: Paths) -> dict[str, Any]:
-    count, steps = one.values.shape
+def _about(paths: Paths) -> dict[str, Any]:
+    count, steps = paths.values.shape
     return {
-        "quantity": one.quantity,
-        "start_s": one.grid.start_s,
-        "step_s": one.grid.step_s,
+        "quantity": paths.quantity,
+        "start_s": paths.grid.start_s,
+        "step_s": paths.grid.step_s,
         "paths": count,
         "steps": steps,
     }
 
 
-def _table(one: Paths) -> pa.Table:
-    count, steps = one.values.shape
-    times = np.tile(one.grid.times(steps), count)
+def _table(paths: Paths) -> pa.Table:
+    count, steps = paths.values.shape
+    times = np.tile(paths.grid.times(steps), count)
     return pa.table(
         {
-            "series": pa.array([one.series]).dictionary_encode().take(pa.array(np.zeros(count * steps, np.int32))),
+            "series": pa.array([paths.series]).dictionary_encode().take(pa.array(np.zeros(count * steps, np.int32))),
             "path": np.repeat(np.arange(count, dtype=np.int32), steps),
             "timestamp_utc": pa.array(times).cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC")),
-            "value": one.values.ravel(),
+            "value": paths.values.ravel(),
         }
     )
 

@@ -49,7 +49,7 @@ def combinations(loaded: LoadedScenario) -> list[Combination]:
     excluded = [_mapping(one) for one in items(node.get("exclude"))]
     faults += [fault for one in excluded for fault in _exclusion_faults(one, values, file)]
     samples = 1 if loaded.scenario.sweep.latin_hypercube is None else loaded.scenario.sweep.latin_hypercube.samples
-    plans = len(loaded.scenario.plans) * samples * prod(len(items(one)) for one in values.values())
+    plans = len(loaded.scenario.plans) * samples * prod(len(items(value)) for value in values.values())
     if not faults and plans > MOST:
         faults.append(fault_at(node, f"has {plans:,} plans, more than {MOST:,}; take fewer values or samples", file))
     if faults:

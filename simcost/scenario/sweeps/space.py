@@ -57,7 +57,7 @@ class SweepSpace:
     @property
     def runs(self) -> int:
         """Runs of all plans."""
-        return sum(one.seeds for one in self.plans)
+        return sum(plan.seeds for plan in self.plans)
 
 
 def sweep_space(loaded: LoadedScenario, *, seed: int | None = None, seeds: int | None = None) -> SweepSpace:
@@ -204,8 +204,8 @@ class _Builder:
         if written not in self._plans:
             node, plan, faults = self._checks.combined(base, [nested(p.split("."), n) for p, n in values.items()])
             reason = not_a_plan(faults) if plan is None else self._checks.contradiction(node, plan)
-            for one in values.values():  # samples stand where their range does: one that is sound is enough
-                place = (one.line, one.column)
+            for value in values.values():  # samples stand where their range does: one that is sound is enough
+                place = (value.line, value.column)
                 if plan is None:
                     self._wrong.setdefault(place, []).extend(faults)
                 else:

@@ -69,7 +69,7 @@ def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Proce
 
 def _counts(fleets: Sequence[Fleet]) -> list[int]:
     """Replicas desired, ready, starting and draining."""
-    counts = [[one.desired, *one.count.values()] for one in fleets]
+    counts = [[fleet.desired, *fleet.count.values()] for fleet in fleets]
     return counts[0] if len(counts) == 1 else [sum(each) for each in zip(*counts, strict=True)]
 
 

@@ -146,7 +146,7 @@ class Fleet:
 
     def on(self, node: Node) -> list[Replica]:
         """The replicas on a node."""
-        return [one for one in self.replicas if one.node is node]
+        return [replica for replica in self.replicas if replica.node is node]
 
     def may_grow(self) -> bool:
         """True if one more replica on a node is within the quota."""

@@ -192,7 +192,7 @@ class KarpenterProvider:
     def _best_move(self, ranked: Sequence[Node]) -> Move | None:
         """As `best_move`, which is not asked again while all is as it was when it found nothing."""
         nodes, now = self.fleet.machines.nodes, self.fleet.now
-        seen = [*ranked, *[(one, one.cordoned, one.ready_ns <= now, one.room.changes) for one in nodes]]
+        seen = [*ranked, *[(node, node.cordoned, node.ready_ns <= now, node.room.changes) for node in nodes]]
         if seen == self._in_vain:
             return None
         move = best_move(ranked, nodes, self.fleet.plan.kinds, now)

@@ -244,7 +244,7 @@ class MetricsPipeline:
         window = scrape_samples.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
         held = signal.name == "gateway_waiting"
         pools = [one.pool() for one in window]
-        counts = [one.at_gateway if held else one.running + one.waiting - one.at_gateway for one in pools]
+        counts = [pool.at_gateway if held else pool.running + pool.waiting - pool.at_gateway for pool in pools]
         return sum(counts) / len(counts)
 
     def _percentile(self, signal: Signal, shown: list[Sample]) -> float:
@@ -278,7 +278,7 @@ class MetricsPipeline:
         seqs, kv, queued = (
             (zeros, zeros, zeros)
             if name.startswith("own")
-            else (scrape_samples.summed(sample.rows, one) for one in columns)
+            else (scrape_samples.summed(sample.rows, column) for column in columns)
         )
         tokens = queued + prompt
         steps = np.ceil(tokens / budget)

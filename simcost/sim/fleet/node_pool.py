@@ -73,7 +73,7 @@ class Machines:
         if not open_zones or (not warm and self._refused and self._rng.random() < self._refused):
             self.recorder.event(now, "refused", 1.0)
             return None
-        zone = min(open_zones, key=lambda one: held[one])
+        zone = min(open_zones, key=lambda open_zone: held[open_zone])
         node = Node(
             self._ordered,
             zone,

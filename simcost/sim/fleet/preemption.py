@@ -30,7 +30,7 @@ def victims_on(
             return None
         room.take(wanted)
     gone = []
-    for fleet, replica in sorted(victims, key=lambda one: (-one[0].priority, one[1].number)):
+    for fleet, replica in sorted(victims, key=lambda victim: (-victim[0].priority, victim[1].number)):
         if room.can_hold(replica.size, replica.accelerators):
             room.hold(replica.size, replica.accelerators)
         else:

@@ -108,20 +108,20 @@ def to_remove(living: Sequence[Replica], count: int, rule: str, now_ns: int) -> 
     return sorted(living, key=lambda one: _rank(one, siblings[id(one.node)], now_ns), reverse=True)[:count]
 
 
-def _rank(one: Replica, siblings: int, now_ns: int) -> tuple[Any, ...]:
+def _rank(replica: Replica, siblings: int, now_ns: int) -> tuple[Any, ...]:
     """Order of a ReplicaSet, the first to go largest. Source: kubernetes controller_utils.go, ActivePodsWithRanks."""
-    pending = one.node is None or now_ns < one.node.ready_ns
-    ready = one.state == "ready"
-    ready_age = _log_age(now_ns - one.ready_ns) if ready else 0
-    tie = (one.number + 1) * _GOLDEN % 2**64
+    pending = replica.node is None or now_ns < replica.node.ready_ns
+    ready = replica.state == "ready"
+    ready_age = _log_age(now_ns - replica.ready_ns) if ready else 0
+    tie = (replica.number + 1) * _GOLDEN % 2**64
     return (
-        one.node is None,
+        replica.node is None,
         pending and not ready,
         not ready,
-        siblings if one.node is not None else 0,
+        siblings if replica.node is not None else 0,
         -ready_age,
-        one.restarts,
-        -_log_age(now_ns - one.ordered_ns),
+        replica.restarts,
+        -_log_age(now_ns - replica.ordered_ns),
         tie,
     )
 

@@ -33,13 +33,13 @@ class Roster:
             return
         self._version, replicas = self.fleet.version, self.fleet.replicas
         count = self.fleet.count
-        self.numbers = np.array([one.number for one in replicas], np.int64)
-        self.slots = np.array([one.slot for one in replicas], np.int64)
-        self._begun = [one.state != "starting" for one in replicas]
+        self.numbers = np.array([replica.number for replica in replicas], np.int64)
+        self.slots = np.array([replica.slot for replica in replicas], np.int64)
+        self._begun = [replica.state != "starting" for replica in replicas]
         self.ready = np.array(self._begun, np.bool_)
-        self.deleting = np.array([one.state == "draining" for one in replicas], np.bool_)
-        self._nodes = [one.node for one in replicas]
-        self._ready_ns = [one.ready_ns for one in replicas]
+        self.deleting = np.array([replica.state == "draining" for replica in replicas], np.bool_)
+        self._nodes = [replica.node for replica in replicas]
+        self._ready_ns = [replica.ready_ns for replica in replicas]
         self._requests = dict.fromkeys(self._names, np.ones(len(replicas)))
         self._running = np.full(len(replicas), RUNNING, np.int8)
         self._condition = np.array([READY if begun else NOT_READY for begun in self._begun], np.int8)

@@ -212,7 +212,9 @@ class NodeScheduler:
         ]
         if not choices:
             return []
-        node, victims = min(choices, key=lambda one: (max((f.priority for f, _ in one[1]), default=-inf), len(one[1])))
+        node, victims = min(
+            choices, key=lambda choice: (max((f.priority for f, _ in choice[1]), default=-inf), len(choice[1]))
+        )
         self.promised[replica] = fleet, node
         for owner, victim in victims:
             owner.evict(victim)

@@ -57,7 +57,7 @@ def within(samples: Sequence[Sample], window_ns: int) -> Sequence[Sample]:
     """The newest sample and those before it that a window holds; without a window the one before it."""
     if window_ns == 0:
         return samples[-2:]
-    return [one for one in samples if one.t_ns >= samples[-1].t_ns - window_ns]
+    return [sample for sample in samples if sample.t_ns >= samples[-1].t_ns - window_ns]
 
 
 def summed(rows: Ints, columns: Sequence[int]) -> Floats:
@@ -72,9 +72,9 @@ def mean(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
     """The sum of columns by replica of the newest sample, as mean of all samples that have the replica."""
     newest = samples[-1]
     total, count = np.zeros(len(newest.numbers)), np.zeros(len(newest.numbers))
-    for one in samples:
-        there, place = places(newest.numbers, one.numbers)
-        total[there] += summed(one.rows, columns)[place]
+    for sample in samples:
+        there, place = places(newest.numbers, sample.numbers)
+        total[there] += summed(sample.rows, columns)[place]
         count[there] += 1
     return total / count
 
@@ -83,10 +83,10 @@ def rate(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
     """Increase per second of counters, from the first sample that has a replica to the newest; NaN with one alone."""
     newest = samples[-1]
     first, since_ns = np.zeros(len(newest.numbers)), np.full(len(newest.numbers), newest.t_ns)
-    for one in reversed(samples):
-        there, place = places(newest.numbers, one.numbers)
-        first[there] = summed(one.rows, columns)[place]
-        since_ns[there] = one.t_ns
+    for sample in reversed(samples):
+        there, place = places(newest.numbers, sample.numbers)
+        first[there] = summed(sample.rows, columns)[place]
+        since_ns[there] = sample.t_ns
     span_s = (newest.t_ns - since_ns) / NS_PER_S
     grown = summed(newest.rows, columns) - first
     return np.where(span_s > 0, grown / np.where(span_s > 0, span_s, 1.0), np.nan)

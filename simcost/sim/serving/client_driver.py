@@ -102,9 +102,9 @@ class PrefixIndex:
 def _scorer(pool: Pool) -> tuple[int, PrefixCache] | None:
     """The scorer by prefix, and its place among the scorers."""
     if isinstance(pool.router, EndpointPicker):
-        for place, one in enumerate(pool.router.scorers):
-            if isinstance(one.scorer, PrefixCache):
-                return place, one.scorer
+        for place, scorer in enumerate(pool.router.scorers):
+            if isinstance(scorer.scorer, PrefixCache):
+                return place, scorer.scorer
     return None
 
 
@@ -314,17 +314,17 @@ def _limits(rates: Sequence[RateLimits | None], clock: Clock) -> rate_limits.Lim
     buckets[:, [rate_limits.REQUESTS, rate_limits.TOKENS]] = inf
     buckets[:, [rate_limits.MOST_REQUESTS, rate_limits.MOST_TOKENS]] = inf
     minute = clock.ticks(60.0)
-    for bucket, tenant, one in zip(buckets, tenants, rates, strict=True):
-        if one is not None:
-            most = (one.most_requests(), one.most_tokens())
+    for bucket, tenant, rate in zip(buckets, tenants, rates, strict=True):
+        if rate is not None:
+            most = (rate.most_requests(), rate.most_tokens())
             bucket[[rate_limits.REQUESTS, rate_limits.TOKENS]] = most
             bucket[[rate_limits.MOST_REQUESTS, rate_limits.MOST_TOKENS]] = most
-            bucket[rate_limits.REQUESTS_PER_TICK] = (one.requests_per_min or 0.0) / minute
-            bucket[rate_limits.TOKENS_PER_TICK] = (one.tokens_per_min or 0.0) / minute
-            tenant[rate_limits.COUNTED] = _COUNTED[one.counted]
-            tenant[rate_limits.MOST_OPEN] = one.concurrent or NEVER
+            bucket[rate_limits.REQUESTS_PER_TICK] = (rate.requests_per_min or 0.0) / minute
+            bucket[rate_limits.TOKENS_PER_TICK] = (rate.tokens_per_min or 0.0) / minute
+            tenant[rate_limits.COUNTED] = _COUNTED[rate.counted]
+            tenant[rate_limits.MOST_OPEN] = rate.concurrent or NEVER
     rules = np.zeros(rate_limits.RULES, np.int64)
-    rules[rate_limits.FOLLOWS] = any(one is not None and one.needs_answers() for one in rates)
+    rules[rate_limits.FOLLOWS] = any(rate is not None and rate.needs_answers() for rate in rates)
     return rate_limits.Limits(rules, buckets, tenants)
 
 

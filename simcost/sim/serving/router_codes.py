@@ -44,6 +44,6 @@ def routing_numbers(router: Router, admission: Admission) -> Iterator[float]:
     yield from (saturation.queue, saturation.kv) if saturation else (1.0, 1.0)
     if isinstance(router, PoolsInOrder):
         yield from (router.queue, router.kv)
-    for one in router.scorers if isinstance(router, EndpointPicker) else ():
-        threshold, highest = one.scorer.limits()
-        yield from (one.scorer.code, one.weight, threshold, highest)
+    for scorer in router.scorers if isinstance(router, EndpointPicker) else ():
+        threshold, highest = scorer.scorer.limits()
+        yield from (scorer.scorer.code, scorer.weight, threshold, highest)

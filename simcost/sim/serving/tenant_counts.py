@@ -41,7 +41,7 @@ class TenantCounts:
         self._ended = np.zeros((count, len(col.STATUSES)), np.int64)
         self._sums = np.zeros((count, len(_SUMS)), np.int64)
         self._histograms = np.zeros((count, len(METRICS), Buckets().count), np.int64)
-        self._most = np.array([(one.ttft_s, one.tpot_s, one.e2e_s) for one in limits.values()])
+        self._most = np.array([(limit.ttft_s, limit.tpot_s, limit.e2e_s) for limit in limits.values()])
         self.good: Ints = np.zeros(windows, np.int64)
         """Good requests by window of arrival."""
 

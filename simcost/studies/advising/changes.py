@@ -44,8 +44,8 @@ def wording(changes: Sequence[FieldChange]) -> str:
     return ", ".join(_change(change) for change in changes)
 
 
-def _plain(one: Variation) -> dict[str, Any]:
-    plain = one.node.plain()
+def _plain(variation: Variation) -> dict[str, Any]:
+    plain = variation.node.plain()
     return {key: value for key, value in plain.items() if key != "name"} if isinstance(plain, dict) else {}
 
 
@@ -86,9 +86,13 @@ def _looked_up(written: Any, path: Sequence[str]) -> Any:
     return list(written) if isinstance(written, tuple) else written
 
 
-def _change(one: FieldChange) -> str:
-    arrow = f"\N{RIGHTWARDS ARROW} {_short(one.after)}"
-    return f"{one.path} {arrow}" if one.before is None else f"{one.path} {_short(one.before)} {arrow}"
+def _change(field_change: FieldChange) -> str:
+    arrow = f"\N{RIGHTWARDS ARROW} {_short(field_change.after)}"
+    return (
+        f"{field_change.path} {arrow}"
+        if field_change.before is None
+        else f"{field_change.path} {_short(field_change.before)} {arrow}"
+    )
 
 
 def _short(value: Any) -> str:

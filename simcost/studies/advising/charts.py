@@ -12,13 +12,13 @@ def savings(advice: Advice) -> Any:
 
     rows = [
         {
-            "action": f"{i}. {of_service(one)}",
-            "usd": one.saving_usd_per_month.mean,
-            "lo": one.saving_usd_per_month.lo,
-            "hi": one.saving_usd_per_month.hi,
-            "taken": "one after another" if one.then_usd_per_month is not None else "alone",
+            "action": f"{i}. {of_service(action)}",
+            "usd": action.saving_usd_per_month.mean,
+            "lo": action.saving_usd_per_month.lo,
+            "hi": action.saving_usd_per_month.hi,
+            "taken": "one after another" if action.then_usd_per_month is not None else "alone",
         }
-        for i, one in enumerate(advice.actions, 1)
+        for i, action in enumerate(advice.actions, 1)
     ]
     order = [row["action"] for row in rows]
     colour = alt.Color(

@@ -204,18 +204,24 @@ def _hardware(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
     if replica is None or not isinstance(plan.buy, OnDemand | Spot):
         return
     groups: dict[str, list[Partial]] = {}
-    for one in hardware_choices(loaded, plan):
-        partial = one | {"buy": {"kind": "on-demand", **one["buy"]}} | ({"or_buy": []} if plan.or_buy else {})
+    for hardware_choice in hardware_choices(loaded, plan):
+        partial = (
+            hardware_choice
+            | {"buy": {"kind": "on-demand", **hardware_choice["buy"]}}
+            | ({"or_buy": []} if plan.or_buy else {})
+        )
         changed = [
-            name for name in ("accelerator", "tp", "precision") if one["replica"][name] != getattr(replica, name)
+            name
+            for name in ("accelerator", "tp", "precision")
+            if hardware_choice["replica"][name] != getattr(replica, name)
         ]
-        if one["buy"]["offer"].partition("/")[0] != plan.buy.offer.partition("/")[0]:
+        if hardware_choice["buy"]["offer"].partition("/")[0] != plan.buy.offer.partition("/")[0]:
             groups.setdefault("provider", []).append(partial)
         elif changed == ["precision"]:
-            groups.setdefault("precision", []).append({"replica": one["replica"]})
+            groups.setdefault("precision", []).append({"replica": hardware_choice["replica"]})
         elif changed and "precision" not in changed:
             groups.setdefault("accelerator" if "accelerator" in changed else "tensor parallelism", []).append(partial)
-        elif not changed and one["buy"]["offer"] != plan.buy.offer:
+        elif not changed and hardware_choice["buy"]["offer"] != plan.buy.offer:
             groups.setdefault("offer", []).append(partial)
     for name, partials in groups.items():
         alike = [one for i, one in enumerate(partials) if one not in partials[:i]]

@@ -153,14 +153,14 @@ class _Advisor:
     ) -> tuple[list[tuple[ActionKind, Variation]], list[TriedKind]]:
         """The cheapest plan of each kind that holds and saves enough, and what came of all kinds."""
         spaces = [variations(self._loaded, [[{"name": kind.name}], *kind.dimensions]) for kind in kinds]
-        whole = Space(variations=[one for space in spaces for one in space.variations])
+        whole = Space(variations=[variation for space in spaces for variation in space.variations])
         found = Candidates(self._question, whole, self._searched.arrivals).found
         winners, tried = [], []
         most = usd - least if met else inf
         sized = inf
         for i, (kind, space) in enumerate(zip(kinds, spaces, strict=True)):
             self._what, self._share = kind.name, i / len(kinds)
-            names = {one.plan.name for one in space.variations}
+            names = {variation.plan.name for variation in space.variations}
             possible = [one for one in found if one.name in names and not self._same(one.variation)]
             limit = min(most, sized - least) if kind.sizes == "own" else most
             best, outcome = self._best(possible, limit)
@@ -231,8 +231,8 @@ class _Advisor:
         """Cost a month of actions together on fresh seeds; None where they contradict or miss the SLO."""
         if len(actions) == 1:
             return self._confirmed.summary(actions[0].plan.name).per_month_usd.mean
-        name = " + ".join(one.plan.name for one in actions)
-        partials = [[partial_of(self._base, one)] for one in actions]
+        name = " + ".join(action.plan.name for action in actions)
+        partials = [[partial_of(self._base, action)] for action in actions]
         try:
             found = variations(self._loaded, [[{"name": name}], *partials]).variations
             plan = replace(found[0].plan, name=name) if found else None
@@ -286,7 +286,7 @@ class _Advisor:
 
     def _confidence(self, plan: Plan) -> Certainty:
         workloads = self._loaded.scenario.workload
-        recorded = bool(workloads) and all(isinstance(one, RecordedWorkload) for one in workloads)
+        recorded = bool(workloads) and all(isinstance(workload, RecordedWorkload) for workload in workloads)
         long = recorded and (self._question.horizon_s or 0.0) >= RECORDED_S
         measured = resolved_plan(plan, self._question).pool.step.provenance != "analytic"
         levels: tuple[Certainty, ...] = ("low", "medium", "high")

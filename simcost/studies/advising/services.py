@@ -56,7 +56,7 @@ def _of_service(name: str, advice: Advice) -> list[AdvisedAction]:
     """Actions whose paths are those of the plan of all services."""
     found = []
     for action in advice.actions:
-        changes = tuple(replace(one, path=f"services.{name}.{one.path}") for one in action.changes)
+        changes = tuple(replace(change, path=f"services.{name}.{change.path}") for change in action.changes)
         found.append(replace(action, service=name, changes=changes, action=f"{name}: {wording(action.changes)}"))
     return found
 
@@ -95,9 +95,9 @@ def _assumptions(each: Mapping[str, Advice]) -> list[str]:
 def _provenance(each: Mapping[str, Advice], seed: int) -> dict[str, object]:
     """That of the first, with the inputs and the seeds of all."""
     origins = {name: one.provenance for name, one in each.items()}
-    inputs = {path: digest for one in origins.values() for path, digest in one["inputs"].items()}
+    inputs = {path: digest for origin in origins.values() for path, digest in origin["inputs"].items()}
     seeds = {
-        f"service_{key}s": {name: one[key] for name, one in origins.items()}
+        f"service_{key}s": {name: origin[key] for name, origin in origins.items()}
         for key in ("seed", "search_seed", "confirmation_seed")
     }
     first = {key: one for key, one in next(iter(origins.values())).items() if not key.endswith("_seed")}

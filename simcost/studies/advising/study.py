@@ -26,8 +26,8 @@ def advise(loaded: LoadedScenario | LoadedServices, runs: Path, settings: Advice
     Raises:
         InputError: a closed workload, or no such plan.
     """
-    for one in loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]:
-        _check(of_one_pool(one))
+    for service in loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]:
+        _check(of_one_pool(service))
     if not are_apart(loaded, [chosen_plan(loaded.first, settings.plan)]):
         return advise_whole_plan(loaded, runs, settings, progress)
     if isinstance(loaded, LoadedServices):

@@ -37,14 +37,14 @@ def _repair(advice: Advice, plan: str, taken: list[AdvisedAction], tried: int) -
 
 def _of_services(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
     """The services that miss, each with the action that mends it, and what the others save."""
-    missing = [one.name for one in advice.services if not one.slo_met]
+    missing = [service.name for service in advice.services if not service.slo_met]
     missed = f"{plan} does not meet the SLO of {', '.join(missing)} with {100 * advice.level:g} % confidence"
     lines = []
     for name in missing:
         mend = next((action for action in taken if action.service == name), None)
         tried = sum(one.plans for one in advice.tried if one.service == name)
         lines.append(f"{name}: none of {tried:,} changes does" if mend is None else f"{_first(mend)} {_meets(mend)}")
-    saved = sum(one.total_saving_usd_per_month for one in advice.services if one.slo_met)
+    saved = sum(service.total_saving_usd_per_month for service in advice.services if service.slo_met)
     others = f" The other services can save {format_usd(saved)} a month." if saved > 0 else ""
     return f"{missed}. {'; '.join(lines)}, on {advice.replications} fresh seeds.{others}"
 

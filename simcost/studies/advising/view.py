@@ -22,7 +22,7 @@ CONFIDENCE = (
 def parts(advice: Advice) -> list[Part]:
     """Parts below the verdict, on every screen."""
     drawn = [Part(title="Savings", chart=lambda: charts.savings(advice))] if advice.actions else []
-    said = [f"{i}. {one.action}" for i, one in enumerate(advice.actions, 1)]
+    said = [f"{i}. {action.action}" for i, action in enumerate(advice.actions, 1)]
     return [
         Part(title="Actions", titled=False, rows=actions(advice), left=1),
         *drawn,
@@ -36,15 +36,15 @@ def actions(advice: Advice) -> Table:
     """An action in each row, in the order in which to take them."""
     return [
         {
-            "action": f"{i}. {of_service(one)}",
-            "saves $ a month": _saving(one.saving_usd_per_month),
-            "then": usd_change(one.then_usd_per_month),
-            "at least": share(one.after.attainment_at_least),
-            "SLO risk": one.slo_risk_class,
-            "effort": one.effort if one.reversible else f"{one.effort}, bound",
-            "confidence": one.confidence,
+            "action": f"{i}. {of_service(action)}",
+            "saves $ a month": _saving(action.saving_usd_per_month),
+            "then": usd_change(action.then_usd_per_month),
+            "at least": share(action.after.attainment_at_least),
+            "SLO risk": action.slo_risk_class,
+            "effort": action.effort if action.reversible else f"{action.effort}, bound",
+            "confidence": action.confidence,
         }
-        for i, one in enumerate(advice.actions, 1)
+        for i, action in enumerate(advice.actions, 1)
     ]
 
 

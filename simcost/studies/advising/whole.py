@@ -87,7 +87,7 @@ class _WholeAdvisor:
         usd = self._usd(self._base.name)
         least = max(LEAST_USD, LEAST_SHARE * usd)
         winners, tried = self._winners(usd, least, met=met)
-        ranked = sorted(winners, key=lambda one: -self._saving(one[1].name).mean)
+        ranked = sorted(winners, key=lambda winner: -self._saving(winner[1].name).mean)
         named = {one.name: (kind, one) for kind, one in ranked}
         steps = in_sequence(list(named)[:SEQUENCED], usd, self._together(named), least, required=not met)
         then = {step.action: step.saves_usd for step in steps}
@@ -111,11 +111,11 @@ class _WholeAdvisor:
         )
         return replace(found, verdict=verdict(found))
 
-    def _holds(self, one: WholePlan) -> bool:
+    def _holds(self, whole_plan: WholePlan) -> bool:
         """True if a plan meets the SLO at its confidence bound, in the search and on fresh seeds."""
         for runs in (self._searched, self._confirmed):
-            runs.add(one.name, one.loaded)
-        return self._searched.hold(one.name) and self._confirmed.hold(one.name)
+            runs.add(whole_plan.name, whole_plan.loaded)
+        return self._searched.hold(whole_plan.name) and self._confirmed.hold(whole_plan.name)
 
     def _usd(self, name: str) -> float:
         return self._confirmed.summary(name).per_month_usd.mean
@@ -148,11 +148,13 @@ class _WholeAdvisor:
             space = whole_variations(self._base.loaded, as_dimensions([[{"name": title}], *kind.dimensions]))
         except InputError as error:
             return 0, None, f"cannot be: {error}"
-        plans = {one.name: one for one in space.plans if self._changes(one)}
-        for one in plans.values():
-            self._searched.add(one.name, one.loaded)
-        entrants = [entrant_of(one, self._searched.question(one.name), self._searched.seeds) for one in plans.values()]
-        cheaper = [one for one in entrants if one.bound_usd < limit]
+        plans = {plan.name: plan for plan in space.plans if self._changes(plan)}
+        for plan in plans.values():
+            self._searched.add(plan.name, plan.loaded)
+        entrants = [
+            entrant_of(plan, self._searched.question(plan.name), self._searched.seeds) for plan in plans.values()
+        ]
+        cheaper = [entrant for entrant in entrants if entrant.bound_usd < limit]
         if not cheaper:
             return space.combinations, None, TOO_LITTLE
         race = Race(cheaper, self._level)
@@ -175,17 +177,20 @@ class _WholeAdvisor:
             race.drop(leader, UNCONFIRMED)
         return None, "none keeps the SLO on fresh seeds"
 
-    def _worth(self, one: WholePlan, limit: float) -> tuple[WholePlan | None, str]:
+    def _worth(self, whole_plan: WholePlan, limit: float) -> tuple[WholePlan | None, str]:
         """The plan, if it saves enough on fresh seeds, and more than the noise."""
-        saving = self._saving(one.name)
-        if self._usd(one.name) >= limit:
+        saving = self._saving(whole_plan.name)
+        if self._usd(whole_plan.name) >= limit:
             return None, TOO_LITTLE
         if limit < inf and saving.lo is not None and saving.lo <= 0 < saving.mean:
             return None, "does not save significantly"
-        return one, f"saves {format_usd(saving.mean)}" if saving.mean > 0 else f"costs {format_usd(-saving.mean)} more"
+        return (
+            whole_plan,
+            f"saves {format_usd(saving.mean)}" if saving.mean > 0 else f"costs {format_usd(-saving.mean)} more",
+        )
 
-    def _changes(self, one: WholePlan) -> list[Any]:
-        return list(plain_changes(_plain(self._base), _plain(one)))
+    def _changes(self, whole_plan: WholePlan) -> list[Any]:
+        return list(plain_changes(_plain(self._base), _plain(whole_plan)))
 
     def _together(self, named: dict[str, Winner]) -> Any:
         """Cost a month of actions together on fresh seeds; None where they contradict or miss the SLO."""
@@ -229,15 +234,15 @@ class _WholeAdvisor:
                 changes=changes,
             )
 
-    def _figures(self, one: WholePlan) -> PlanFigures:
-        self._confirmed.all_of(one.name)
-        summary = self._confirmed.summary(one.name)
+    def _figures(self, whole_plan: WholePlan) -> PlanFigures:
+        self._confirmed.all_of(whole_plan.name)
+        summary = self._confirmed.summary(whole_plan.name)
         return PlanFigures(
             usd_per_month=summary.per_month_usd.mean,
             attainment=summary.attainment.mean if summary.attainment else None,
-            attainment_at_least=_least_share(self._confirmed.all_of(one.name), self._level),
+            attainment_at_least=_least_share(self._confirmed.all_of(whole_plan.name), self._level),
             utilisation=summary.mean(lambda run: run.utilisation),
-            plan={**_plain(one), "name": self._base.name},
+            plan={**_plain(whole_plan), "name": self._base.name},
         )
 
 
@@ -247,6 +252,6 @@ def _least_share(scores: Sequence[RunScore], level: float) -> float | None:
     return None if not shares or None in shares else min(share for share in shares if share is not None)
 
 
-def _plain(one: WholePlan) -> dict[str, Any]:
-    found = one.node.plain()
+def _plain(whole_plan: WholePlan) -> dict[str, Any]:
+    found = whole_plan.node.plain()
     return found if isinstance(found, dict) else {}

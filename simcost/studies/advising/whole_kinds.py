@@ -35,8 +35,8 @@ def whole_kinds(loaded: AnyScenario, spot_per_node_h: float | None) -> list[Acti
     if isinstance(loaded, LoadedServices):
         found = [
             _of_service(name, kind)
-            for name, one in loaded.services.items()
-            for kind in _of_requests(one.scenario.plans[0])
+            for name, service in loaded.services.items()
+            for kind in _of_requests(service.scenario.plans[0])
         ]
         shared = [loaded.services[name].scenario.plans[0] for _, name in loaded.sharing]
         found += _of_nodes(shared[0], loaded.first.catalog, spot_per_node_h) if shared else []

@@ -68,8 +68,8 @@ def _replicas(result: AutoscaleReplay, limit: int) -> Any:
     }
     for word, replicas in lines_of.items():
         rows += [
-            {"time": _time(result, one), "replicas": replicas(one), "line": word}
-            for one in _changes(result.decisions, replicas, limit)
+            {"time": _time(result, change), "replicas": replicas(change), "line": word}
+            for change in _changes(result.decisions, replicas, limit)
         ]
     colour = alt.Color("line:N", title=None, scale=alt.Scale(domain=list(LINES), range=list(LINES.values())))
     width = alt.StrokeWidth("line:N", title=None, scale=alt.Scale(domain=list(LINES), range=[4, 1.5]))
@@ -90,7 +90,9 @@ def _replicas(result: AutoscaleReplay, limit: int) -> Any:
 def _changes(
     decisions: Sequence[SyncDecision], replicas: Callable[[SyncDecision], int], limit: int
 ) -> list[SyncDecision]:
-    changed = [one for i, one in enumerate(decisions) if i == 0 or replicas(one) != replicas(decisions[i - 1])]
+    changed = [
+        decision for i, decision in enumerate(decisions) if i == 0 or replicas(decision) != replicas(decisions[i - 1])
+    ]
     if len(changed) >= limit:
         changed = [max(part, key=replicas) for part in _split(decisions, limit)]
     return [*changed, decisions[-1]]

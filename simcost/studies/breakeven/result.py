@@ -135,7 +135,7 @@ class BreakEvenResult:
     @property
     def here(self) -> DemandCosts:
         """The demand of the scenario, or the nearest."""
-        return min(self.demands, key=lambda one: max(one.scale, 1 / one.scale))
+        return min(self.demands, key=lambda demand: max(demand.scale, 1 / demand.scale))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,8 +38,8 @@ class CostSide:
         """So many times the bill."""
         return BillSide(
             items={
-                name: BillItem(quantity=one.quantity * factor, list_usd=one.list_usd, rate=one.rate, unit=one.unit)
-                for name, one in self.bill.items.items()
+                name: BillItem(quantity=item.quantity * factor, list_usd=item.list_usd, rate=item.rate, unit=item.unit)
+                for name, item in self.bill.items.items()
             },
             unused_commitment_usd=self.bill.unused_commitment_usd * factor,
             other_usd=self.bill.other_usd * factor,

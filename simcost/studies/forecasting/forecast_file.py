@@ -99,37 +99,37 @@ def read_forecast(path: Path) -> ForecastFile:
         ) from error
 
 
-def _about(one: Issued) -> dict[str, Any]:
+def _about(issued: Issued) -> dict[str, Any]:
     return {
-        "quantity": one.quantity,
-        "model": one.model,
-        "start_s": one.grid.start_s,
-        "step_s": one.grid.step_s,
-        "steps": len(one.mean),
-        "scale": one.scale,
-        "parts": list(one.parts),
-        "expected": dict(one.expected),
+        "quantity": issued.quantity,
+        "model": issued.model,
+        "start_s": issued.grid.start_s,
+        "step_s": issued.grid.step_s,
+        "steps": len(issued.mean),
+        "scale": issued.scale,
+        "parts": list(issued.parts),
+        "expected": dict(issued.expected),
         "measures": {
             what: {level: [end.tolist() for end in ends] for level, ends in levels.items()}
-            for what, levels in one.measures.items()
+            for what, levels in issued.measures.items()
         },
     }
 
 
-def _table(one: Issued, parts: list[str]) -> pa.Table:
-    steps = len(one.mean)
-    times = pa.array(one.grid.times(steps)).cast(pa.timestamp("us")).cast(_TIME)
+def _table(issued: Issued, parts: list[str]) -> pa.Table:
+    steps = len(issued.mean)
+    times = pa.array(issued.grid.times(steps)).cast(pa.timestamp("us")).cast(_TIME)
     columns: dict[str, Any] = {
-        "series": pa.array([one.name] * steps, pa.string()),
+        "series": pa.array([issued.name] * steps, pa.string()),
         "timestamp_utc": times,
-        "mean": one.mean,
-        "base": one.base,
-        "median": one.median,
+        "mean": issued.mean,
+        "base": issued.base,
+        "median": issued.median,
     }
-    for level, (lo, hi) in sorted(one.levels.items()):
+    for level, (lo, hi) in sorted(issued.levels.items()):
         columns |= {f"lo_{level}": lo, f"hi_{level}": hi}
     for name in parts:
-        columns[_PART + name] = pa.array(one.parts[name]) if name in one.parts else pa.nulls(steps, pa.float64())
+        columns[_PART + name] = pa.array(issued.parts[name]) if name in issued.parts else pa.nulls(steps, pa.float64())
     return pa.table(columns)
 
 

@@ -76,10 +76,10 @@ class JointSearch:
         self.searched = made(settings.seed, seeds or (SEEDS if is_sampled(loaded) else None))
         fresh = int(stream(self.searched.seed, "confirmation").integers(2**31))
         self.confirmed = made(fresh, self.searched.seeds)
-        self._plans = {one.name: one for one in space.plans}
-        for one in space.plans:
-            self.searched.add(one.name, one.loaded)
-            self.confirmed.add(one.name, one.loaded)
+        self._plans = {plan.name: plan for plan in space.plans}
+        for plan in space.plans:
+            self.searched.add(plan.name, plan.loaded)
+            self.confirmed.add(plan.name, plan.loaded)
 
     def _note(self, count: int) -> None:
         self._done = max(self._done, count)
@@ -89,7 +89,7 @@ class JointSearch:
     def document(self) -> Document:
         """Race, confirm, and write it down."""
         searched, excluded = self.searched, Counter(self._space.excluded)
-        entrants = [entrant_of(one, searched.question(one.name), searched.seeds) for one in self._space.plans]
+        entrants = [entrant_of(plan, searched.question(plan.name), searched.seeds) for plan in self._space.plans]
         self._race = Race(entrants, searched.level)
         best, second = ConfirmedRace(self._race, searched, self.confirmed.hold).first_two()
         excluded.update(self._race.excluded())
@@ -125,11 +125,13 @@ class JointSearch:
         summary = self.confirmed.summary(name)
         results = [self.confirmed.results[name, r] for r in range(self.confirmed.seeds)]
         services = [
-            plan_document(one) | {"lower_bounds": self._bounds([result.services[i].checks for result in results])}
-            for i, one in enumerate(summary.services)
+            plan_document(service) | {"lower_bounds": self._bounds([result.services[i].checks for result in results])}
+            for i, service in enumerate(summary.services)
         ]
         own = self._bounds([result.checks for result in results])
-        shares = [one["lower_bounds"]["attainment"] for one in services if "attainment" in one["lower_bounds"]]
+        shares = [
+            service["lower_bounds"]["attainment"] for service in services if "attainment" in service["lower_bounds"]
+        ]
         if shares:
             own |= {"attainment": None if None in shares else min(shares)}
         written = self._plans[name].node.plain()
@@ -149,8 +151,8 @@ class JointSearch:
         """Plans with all their results that none beats in cost and attainment; none where jobs alone are judged."""
         names = [name for name in self._race.simulated() if len(self._race.scores(name)) == self.searched.seeds]
         points = {name: self._point(name) for name in names}
-        points = {name: one for name, one in points.items() if one["attainment"] is not None}
-        kept = front({name: (one["usd_per_month"], -one["attainment"]) for name, one in points.items()})
+        points = {name: point for name, point in points.items() if point["attainment"] is not None}
+        kept = front({name: (point["usd_per_month"], -point["attainment"]) for name, point in points.items()})
         return sorted((points[name] for name in kept), key=lambda one: one["usd_per_month"])
 
     def _point(self, name: str) -> Document:

@@ -98,7 +98,7 @@ class MixSearch:
     ) -> None:
         self._question, self._choice = question, choice
         batches = [_requests(arrivals, replication) for replication in range(question.seeds)]
-        limits = [float(np.median(np.concatenate([one[i] for one in batches]))) for i in (1, 2)] if batches else []
+        limits = [float(np.median(np.concatenate([batch[i] for batch in batches]))) for i in (1, 2)] if batches else []
         self._demand, mixes = _demand(batches, limits, question.horizon_s or 1.0)
         kinds = _kinds(found)
         self._shapes = self._cheapest([self._shape(kind, mixes) for kind in kinds])
@@ -245,7 +245,7 @@ def _requests(arrivals: Arrivals, replication: int) -> tuple[Floats, Floats, Flo
     """Arrivals in seconds, prompt tokens and output tokens of a replication."""
     batches = list(arrivals.of(replication))
     columns = [(batch.arrival_ns / NS_PER_S, batch.prompt_tokens, batch.output_tokens) for batch in batches]
-    arrival, prompt, output = (np.concatenate([one[i] for one in columns]).astype(np.float64) for i in range(3))
+    arrival, prompt, output = (np.concatenate([column[i] for column in columns]).astype(np.float64) for i in range(3))
     return arrival, prompt, output
 
 

@@ -69,8 +69,8 @@ class PurchaseSearch:
         usd = None
         if name is not None:
             bills = [
-                costs_of(list(map(on_demand, each)), confirmed.question.loaded.catalog)
-                for each in confirmed.nodes(name)
+                costs_of(list(map(on_demand, node)), confirmed.question.loaded.catalog)
+                for node in confirmed.nodes(name)
             ]
             usd = fmean(bill.per_month_usd for bill in bills)
         return {"offered": len(self._choice.offers), "bought": held, "on_demand_usd_per_month": usd}

@@ -113,11 +113,11 @@ class _Search:
             return best, second, outcome
         return outcome.best.plan.name, best, outcome
 
-    def _cost_where_it_holds(self, one: Variation, most_usd: float) -> float | None:
+    def _cost_where_it_holds(self, variation: Variation, most_usd: float) -> float | None:
         """Cost a month on fresh seeds of a plan that holds, in the search and there, and costs less than that."""
-        name = one.plan.name
-        self._found[name] = one
-        self.searched.add(one.plan)
+        name = variation.plan.name
+        self._found[name] = variation
+        self.searched.add(variation.plan)
         if not self.searched.hold(name) or not self._holds(name):
             return None
         usd = self.confirmed.summary(name).per_month_usd.mean
@@ -202,7 +202,7 @@ class _Search:
         """Plans with all their results that none beats in cost and attainment, the cheapest first."""
         names = [name for name in self.race.simulated() if len(self.race.scores(name)) == self.question.seeds]
         points = {name: self._point(name) for name in names}
-        kept = front({name: (one["usd_per_month"], -one["attainment"]) for name, one in points.items()})
+        kept = front({name: (point["usd_per_month"], -point["attainment"]) for name, point in points.items()})
         return sorted((points[name] for name in kept), key=lambda one: one["usd_per_month"])
 
     def _point(self, name: str) -> Document:

@@ -93,10 +93,11 @@ def _verdict(document: Mapping[str, Any]) -> str:
     """Cost of all together, or the services for which no plan meets the SLO."""
     best, services = document["best"], document["services"]
     if best is None:
-        missed = [f"{one['name']}: {one['verdict']}" for one in services if one["best"] is None]
+        missed = [f"{service['name']}: {service['verdict']}" for service in services if service["best"] is None]
         return " ".join(missed)
     each = "; ".join(
-        f"{one['name']}: {one['best']['name']}, {format_usd(one['best']['cost_usd']['per_month'])}" for one in services
+        f"{service['name']}: {service['best']['name']}, {format_usd(service['best']['cost_usd']['per_month'])}"
+        for service in services
     )
     total, bound = best["cost_usd"]["per_month"], document["bound_usd_per_month"]
     text = (

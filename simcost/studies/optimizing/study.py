@@ -41,8 +41,8 @@ def optimize(
             return search_services(loaded, runs, settings, progress)
         return search(loaded, runs, settings, progress)
 
-    for one in loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]:
-        _check(of_one_pool(one))
+    for service in loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]:
+        _check(of_one_pool(service))
     return stored_answer(
         loaded,
         runs.parent / "answers",
@@ -51,7 +51,7 @@ def optimize(
         seeds=settings.seeds,
         seed=settings.seed,
         mixes=settings.mixes,
-        offers=json.dumps([written(one) for one in settings.offers]),
+        offers=json.dumps([written(offer) for offer in settings.offers]),
     )
 
 

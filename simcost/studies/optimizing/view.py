@@ -16,7 +16,7 @@ def parts(document: Document) -> list[Part]:
     if document.get("whole"):
         return _of_whole_plans(document)
     if "services" in document:
-        return [part for one in document["services"] for part in _of_service(one)] + [notes(document, METHOD)]
+        return [part for service in document["services"] for part in _of_service(service)] + [notes(document, METHOD)]
     return [
         Part(title="Plans", titled=False, rows=plans(document)),
         Part(title="Front", rows=frontier(document), most=10),

@@ -20,7 +20,7 @@ def has_services(document: Document) -> bool:
 
 def services(document: Document) -> list[str]:
     """Names of the services."""
-    return [str(one["name"]) for one in document["plans"][0]["services"]]
+    return [str(service["name"]) for service in document["plans"][0]["services"]]
 
 
 def one_by_one(document: Document) -> Document:
@@ -76,7 +76,7 @@ def table(document: Document) -> Table:
 
 def met(plan: Document) -> str:
     """`9 of 10`: services of a plan that meet their SLO."""
-    return f"{count(sum(one['slo']['met'] for one in plan['services']))} of {count(len(plan['services']))}"
+    return f"{count(sum(service['slo']['met'] for service in plan['services']))} of {count(len(plan['services']))}"
 
 
 def unallocated(document: Document) -> list[str]:

@@ -120,9 +120,9 @@ def policies_verdict(names: Sequence[str], documents: Sequence[Document]) -> str
         documents: of `sim.jobs.summary.replay_document`, in the same order.
     """
     known = [
-        (one["jct_s"]["mean"], name, one)
-        for name, one in zip(names, documents, strict=True)
-        if one["jct_s"]["mean"] is not None
+        (document["jct_s"]["mean"], name, document)
+        for name, document in zip(names, documents, strict=True)
+        if document["jct_s"]["mean"] is not None
     ]
     if not known:
         return "No job completes on this cluster, under any of the policies."

@@ -39,9 +39,9 @@ def asked(result: SizingResult) -> Table:
     return [{"policy": policy.policy, **_cells(result, point)} for policy in result.policies for point in policy.at]
 
 
-def curve(result: SizingResult, one: SizedPolicy) -> Table:
+def curve(result: SizingResult, sized_policy: SizedPolicy) -> Table:
     """One row a size."""
-    return [_cells(result, point) for point in one.curve]
+    return [_cells(result, point) for point in sized_policy.curve]
 
 
 def mixes(mix: MixResult) -> Table:

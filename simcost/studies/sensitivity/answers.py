@@ -35,8 +35,8 @@ class PlanAnswers:
         self.loaded, self._runs = loaded, runs
         self.assessment: Assessment = runs.assess(Changed(loaded=loaded), "base")
         plans = self.assessment.plans
-        self.names = [one.name for one in plans]
-        self.base = PlanState({}, None, {one.name: PlanAtValue.of(one) for one in plans})
+        self.names = [plan.name for plan in plans]
+        self.base = PlanState({}, None, {plan.name: PlanAtValue.of(plan) for plan in plans})
         self._known = {path: {value: self.base} for path, value in bases.items()}
         self._values = {path: [value] for path, value in bases.items()}
         self._fixed = fixed_usd(loaded, plans)

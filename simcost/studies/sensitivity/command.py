@@ -82,5 +82,5 @@ def broken(document: Mapping[str, Any], gate: Gate) -> str:
         from simcost.studies.sensitivity.study import NONE
 
         return NONE if document["base"]["verdict"] == NONE else ""
-    flips = [f"{one['path']} at {one['value']:.4g}" for one in document["flips"]]
+    flips = [f"{flip['path']} at {flip['value']:.4g}" for flip in document["flips"]]
     return f"the decision flips within the range of {', '.join(flips)}" if flips else ""

@@ -137,7 +137,7 @@ def range_between(least_usd: float, ends: Sequence[PlanAtValue]) -> PlanRange:
     >>> range_between(0.0, [cheap, dear])
     PlanRange(least_usd=10.0, most_usd=12.0, met=True)
     """
-    costs, met = [one.usd for one in ends], {one.met for one in ends}
+    costs, met = [end.usd for end in ends], {end.met for end in ends}
     return PlanRange(
         least_usd=max(least_usd, min(costs)), most_usd=max(costs), met=met.pop() if len(met) == 1 else None
     )

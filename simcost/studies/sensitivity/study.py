@@ -115,20 +115,20 @@ def _document(
     }
 
 
-def _flips(one: VariedRange, base: float, answers: PlanAnswers, *, whole: bool) -> list[Document]:
+def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whole: bool) -> list[Document]:
     """Values at which another plan becomes the best; of whole numbers the first from which on it is."""
-    values = _looked_at(one, base, answers)
+    values = _looked_at(varied_range, base, answers)
     values = sorted(set(map(float, map(round, values)))) if whole else values
-    tolerance = TOLERANCE_OF_MONEY if money_alone(one.path) else TOLERANCE
+    tolerance = TOLERANCE_OF_MONEY if money_alone(varied_range.path) else TOLERANCE
     changes = flips(
         values,
-        lambda value: answers.at(one.path, value, between=True).best,
-        1.0 if whole else 2 * tolerance * (one.hi - one.lo),
-        (lambda _lo, _hi: None) if whole else (lambda lo, hi: answers.guess(one.path, lo, hi)),
+        lambda value: answers.at(varied_range.path, value, between=True).best,
+        1.0 if whole else 2 * tolerance * (varied_range.hi - varied_range.lo),
+        (lambda _lo, _hi: None) if whole else (lambda lo, hi: answers.guess(varied_range.path, lo, hi)),
     )
     return [
         {
-            "path": one.path,
+            "path": varied_range.path,
             "value": ceil(change.value) if whole else change.value,
             "verdict": (change.after if change.value > base else change.before) or NONE,
             "below": change.before or NONE,
@@ -138,14 +138,14 @@ def _flips(one: VariedRange, base: float, answers: PlanAnswers, *, whole: bool) 
     ]
 
 
-def _looked_at(one: VariedRange, base: float, answers: PlanAnswers) -> list[float]:
+def _looked_at(varied_range: VariedRange, base: float, answers: PlanAnswers) -> list[float]:
     """Values at which the answer is looked at before flip points are searched: both ends, the base, and parts of a side
     of it at whose ends the answer is the same.
     """
-    count = POINTS_OF_MONEY if money_alone(one.path) else POINTS
-    found = {one.lo, base, one.hi}
-    for lo, hi in ((one.lo, base), (base, one.hi)):
-        if answers.at(one.path, lo).best == answers.at(one.path, hi).best:
+    count = POINTS_OF_MONEY if money_alone(varied_range.path) else POINTS
+    found = {varied_range.lo, base, varied_range.hi}
+    for lo, hi in ((varied_range.lo, base), (base, varied_range.hi)):
+        if answers.at(varied_range.path, lo).best == answers.at(varied_range.path, hi).best:
             found |= {lo + (hi - lo) * i / count for i in range(1, count)}
     return sorted(found)
 

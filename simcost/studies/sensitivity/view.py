@@ -47,10 +47,10 @@ def flips(document: Document) -> Table:
     """Values at which the decision changes."""
     return [
         {
-            "value of": one["path"],
-            "best below": shortened(one["below"], 28),
-            "flips at": amount(one["value"]),
-            "best above": shortened(one["above"], 28),
+            "value of": flip["path"],
+            "best below": shortened(flip["below"], 28),
+            "flips at": amount(flip["value"]),
+            "best above": shortened(flip["above"], 28),
         }
-        for one in document["flips"]
+        for flip in document["flips"]
     ]

@@ -31,8 +31,8 @@ def waste_bars(result: SampledWaste) -> Any:
     """GPU-hours of each place, stacked by bucket; the places with the most idle GPU-hours first."""
     rows = [
         {"group": shown, "part": BUCKETS[name][0], "value": hours}
-        for one, shown in zip(result.places, _places(result).values(), strict=False)
-        for name, hours in one.gpu_hours.items()
+        for place, shown in zip(result.places, _places(result).values(), strict=False)
+        for name, hours in place.gpu_hours.items()
     ]
     chart = stacked_bars(rows, dict(BUCKETS.values()), title="GPU-hours", step=20)
     return finish(chart, "Where the GPU-hours went", _subtitle(result, len(_places(result))))

@@ -86,24 +86,24 @@ def recorded_advice(waste: SampledWaste) -> RecordedAdvice:
     )
 
 
-def _action(one: Measure, before: MeasuredUse, months: float, *, long: bool) -> RecordedAction:
-    usd = one.saves_usd.times(1 / months)
-    hours = (one.saves_gpu_hours.expected or 0.0) / months if one.effect == "release" else 0.0
+def _action(measure: Measure, before: MeasuredUse, months: float, *, long: bool) -> RecordedAction:
+    usd = measure.saves_usd.times(1 / months)
+    hours = (measure.saves_gpu_hours.expected or 0.0) / months if measure.effect == "release" else 0.0
     left = before.gpu_hours_per_month - hours
     work = None if before.utilisation is None else before.utilisation * before.gpu_hours_per_month
     return RecordedAction(
-        action=one.action if one.where == "all" else f"{one.action}: {one.where}",
+        action=measure.action if measure.where == "all" else f"{measure.action}: {measure.where}",
         saving_usd_per_month=MeasuredSaving(mean=usd.expected or 0.0, lo=usd.lo, hi=usd.hi),
         slo_risk=None,
         confidence="medium" if long else "low",
-        effort=EFFORT.get(one.action, "medium"),
+        effort=EFFORT.get(measure.action, "medium"),
         before=before,
         after=MeasuredUse(
             gpu_hours_per_month=left,
             usd_per_month=before.usd_per_month - (usd.expected or 0.0),
             utilisation=None if work is None or left <= 0 else work / left,
         ),
-        rule=one.rule,
+        rule=measure.rule,
     )
 
 

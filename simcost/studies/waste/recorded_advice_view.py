@@ -35,6 +35,6 @@ def actions(advice: RecordedAdvice) -> Table:
     ]
 
 
-def _saving(one: RecordedAction) -> str:
-    saving = one.saving_usd_per_month
+def _saving(recorded_action: RecordedAction) -> str:
+    saving = recorded_action.saving_usd_per_month
     return between(*map(usd, (saving.lo, saving.mean, saving.hi)))

@@ -138,7 +138,7 @@ def measure(waste: Waste) -> Memory | None:
     if not found:
         return None
     together = {
-        one.name: np.concatenate([getattr(part, one.name) for part in found], axis=-1) for one in fields(Memory)
+        field.name: np.concatenate([getattr(part, field.name) for part in found], axis=-1) for field in fields(Memory)
     }
     return Memory(**together)
 

@@ -194,8 +194,10 @@ def _volcano(item: Said) -> dict[str, Any]:
 
 def _workload(item: Said) -> dict[str, Any]:
     spec, status = item["spec"], item.get("status", {})
-    sets = [(each.get("count", 1), each["template"]["spec"]) for each in spec["podSets"]]
-    least = [(each.get("minCount", each.get("count", 1)), each["template"]["spec"]) for each in spec["podSets"]]
+    sets = [(pod_set.get("count", 1), pod_set["template"]["spec"]) for pod_set in spec["podSets"]]
+    least = [
+        (pod_set.get("minCount", pod_set.get("count", 1)), pod_set["template"]["spec"]) for pod_set in spec["podSets"]
+    ]
     finished: Said = next((each for each in status.get("conditions", ()) if each.get("type") == "Finished"), {})
     return _size(sets) | {
         "min_gpus": _size(least)["gpus"],

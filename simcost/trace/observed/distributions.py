@@ -85,7 +85,7 @@ def guidellm_points(document: Any, path: Path, load: Load) -> list[ObservedPoint
     Raises:
         TraceError: a load that is not stated.
     """
-    return [_guidellm_point(each, path, load, index) for index, each in enumerate(document["benchmarks"])]
+    return [_guidellm_point(benchmark, path, load, index) for index, benchmark in enumerate(document["benchmarks"])]
 
 
 def guidellm_configuration(document: Any) -> Configuration:

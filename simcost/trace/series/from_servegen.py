@@ -86,7 +86,7 @@ def servegen_series(
     clients = read_clients(path)
     grid = Grid(start_s=int(clients[0].start_s[0]), step_s=clients[0].step_s)
     values = [client.rate * grid.step_s * _tokens(client, counted) for client in clients]
-    named = [(client.name, each) for client, each in zip(clients, values, strict=True)]
+    named = [(client.name, value) for client, value in zip(clients, values, strict=True)]
     asked = named if by else [(stem(path), np.sum(values, axis=0))]
     fine = [Series(name=name, quantity=counted, grid=grid, values=each) for name, each in asked]
     coarse = [coarsen(series, grid.step_s if step_s is None else step_s, timezone) for series in fine]

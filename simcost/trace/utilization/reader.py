@@ -45,7 +45,7 @@ def read_utilisation(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple
     """The samples of a monitoring export, all in memory. Arguments, findings and errors as of `UtilizationFile`."""
     file = UtilizationFile(path, mapping=mapping)
     parts = list(file.parts())
-    columns = {name: np.concatenate([getattr(one, name) for one in parts]) for name in UtilizationSamples.columns()}
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in UtilizationSamples.columns()}
     return parts[0].with_columns(columns), file.findings
 
 

@@ -145,7 +145,7 @@ class UtilizationSamples:
     @classmethod
     def columns(cls) -> tuple[str, ...]:
         """Names of the arrays."""
-        return tuple(one.name for one in fields(cls) if one.type in (Ints, Floats))
+        return tuple(field.name for field in fields(cls) if field.type in (Ints, Floats))
 
     def with_columns(self, columns: Mapping[str, Any]) -> "UtilizationSamples":
         """The same units with other samples."""

@@ -239,7 +239,7 @@ def joined(parts: Sequence[Columns]) -> Columns:
     """Rows of several parts, one after the other."""
     if len(parts) == 1:
         return parts[0]
-    return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def unit_columns(text: list[str], theirs: Mapping[str, str], of_pools: bool) -> list[str]:

@@ -37,9 +37,9 @@ def adapter_numbers(workloads: Sequence[Workload], folder: Path) -> AdapterNumbe
         InputError: a trace without the column, or with too many names in it.
         TraceError: a trace that cannot be read.
     """
-    found = [name for one in workloads for name in _names(one, folder)]
+    found = [name for workload in workloads for name in _names(workload, folder)]
     named = {name: number for number, name in enumerate(dict.fromkeys(found))}
-    counts = [one.adapters.count if isinstance(one.adapters, AdapterMix) else 0 for one in workloads]
+    counts = [workload.adapters.count if isinstance(workload.adapters, AdapterMix) else 0 for workload in workloads]
     drawn = tuple(len(named) + sum(counts[:part]) for part in range(len(counts)))
     return AdapterNumbers(named=named, drawn=drawn, count=len(named) + sum(counts))
 

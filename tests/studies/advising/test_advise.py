@@ -28,16 +28,16 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 
 def test_every_action_keeps_the_slo_and_is_ranked_by_what_it_still_saves(answer: tuple[Path, dict[str, Any]]) -> None:
     _, document = answer
-    kinds = [one["kind"] for one in document["actions"]]
+    kinds = [action["kind"] for action in document["actions"]]
     assert "number of replicas" in kinds
     assert document["slo_met"] is True
-    then = [one["then_usd_per_month"] for one in document["actions"] if one["then_usd_per_month"] is not None]
+    then = [action["then_usd_per_month"] for action in document["actions"] if action["then_usd_per_month"] is not None]
     assert sum(then) == pytest.approx(document["total_saving_usd_per_month"])
-    for one in document["actions"]:
-        saving = one["saving_usd_per_month"]
-        assert one["after"]["attainment_at_least"] >= 0.95
+    for action in document["actions"]:
+        saving = action["saving_usd_per_month"]
+        assert action["after"]["attainment_at_least"] >= 0.95
         assert 0 < saving["lo"] <= saving["mean"] <= saving["hi"]
-        assert saving["mean"] == pytest.approx(one["before"]["usd_per_month"] - one["after"]["usd_per_month"])
+        assert saving["mean"] == pytest.approx(action["before"]["usd_per_month"] - action["after"]["usd_per_month"])
         assert saving["mean"] >= document["least_saving_usd_per_month"]
 
 
@@ -53,7 +53,7 @@ def test_the_plan_of_an_action_can_be_run_and_costs_what_is_said(
     ran.write_text(yaml.safe_dump(text), encoding="utf-8")
     seed = document["provenance"]["confirmation_seed"]
     plans = call("run", ran, "--seed", seed, "--out", tmp_path / "out", "--quiet", "--json").document()["plans"]
-    costs = [one["cost_usd"]["per_month"] for one in plans]
+    costs = [plan["cost_usd"]["per_month"] for plan in plans]
     assert costs == [action["before"]["usd_per_month"], action["after"]["usd_per_month"]]
 
 
@@ -83,7 +83,7 @@ def test_a_plan_that_misses_its_slo_is_told_what_makes_it_meet_it(tmp_path: Path
     document = advised(file, "--out", tmp_path / "out", "--spot-interruptions", 0.05)
     assert document["slo_met"] is False
     assert "does not meet the SLO" in document["verdict"]
-    [size] = [one for one in document["actions"] if one["kind"] == "number of replicas"]
+    [size] = [action for action in document["actions"] if action["kind"] == "number of replicas"]
     assert size["saving_usd_per_month"]["mean"] < 0
     assert size["before"]["attainment"] < 0.95 <= size["after"]["attainment_at_least"]
     assert document["actions"][0]["then_usd_per_month"] is not None

@@ -29,22 +29,26 @@ def test_the_advice_of_all_is_that_of_each(answer: tuple[Path, dict[str, Any]], 
     chat, search = document["services"]
     assert document["usd_per_month"] == chat["usd_per_month"] + search["usd_per_month"]
     total = chat["total_saving_usd_per_month"] + search["total_saving_usd_per_month"]
-    then = [one["then_usd_per_month"] for one in document["actions"] if one["then_usd_per_month"] is not None]
+    then = [action["then_usd_per_month"] for action in document["actions"] if action["then_usd_per_month"] is not None]
     assert document["total_saving_usd_per_month"] == total == pytest.approx(sum(then))
     assert then == sorted(then, reverse=True)
     own = alone("chat").replace("one, scaling: {kind: fixed, replicas: 1}", "one, scaling: {kind: fixed, replicas: 3}")
     seed = document["provenance"]["service_seeds"]["chat"]
     words = ("--seed", seed, "--json", "--quiet", "--jobs", 1, "--out", tmp_path / "out")
     said = call("advise", write(tmp_path, text=own), *words).document()
-    mine = [one for one in document["actions"] if one["service"] == "chat"]
+    mine = [action for action in document["actions"] if action["service"] == "chat"]
     for key in ("kind", "saving_usd_per_month", "then_usd_per_month", "slo_risk"):
-        assert [one[key] for one in said["actions"]] == [one[key] for one in mine]
+        assert [action[key] for action in said["actions"]] == [one[key] for one in mine]
 
 
 def test_the_plan_with_its_actions_can_be_run(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     file, document = answer
     text = yaml.safe_load(file.read_text())
-    [sized] = [one for one in document["actions"] if (one["service"], one["kind"]) == ("chat", "number of replicas")]
+    [sized] = [
+        action
+        for action in document["actions"]
+        if (action["service"], action["kind"]) == ("chat", "number of replicas")
+    ]
     assert sized["changes"] == [{"path": "services.chat.scaling.replicas", "before": 3, "after": 1}]
     text["plans"][0]["services"]["chat"]["scaling"]["replicas"] = 1
     words = ("--json", "--quiet", "--out", tmp_path / "out")

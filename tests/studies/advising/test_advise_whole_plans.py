@@ -48,12 +48,12 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
 def test_actions_are_of_a_service_or_of_the_nodes_and_do_not_add_up(answer: tuple[Path, dict[str, Any]]) -> None:
     document = answer[1]
     assert document["slo_met"]
-    found = {(one["service"], one["kind"]): one for one in document["actions"]}
+    found = {(action["service"], action["kind"]): action for action in document["actions"]}
     sized, nodes = found["chat", "number of replicas"], found[None, "nodes"]
     assert sized["changes"] == [{"path": "services.chat.scaling.replicas", "before": 4, "after": 1}]
     assert nodes["changes"][0]["path"] == "buy.offer"
     alone = sized["saving_usd_per_month"]["mean"] + nodes["saving_usd_per_month"]["mean"]
-    then = [one["then_usd_per_month"] for one in document["actions"] if one["then_usd_per_month"] is not None]
+    then = [action["then_usd_per_month"] for action in document["actions"] if action["then_usd_per_month"] is not None]
     assert document["total_saving_usd_per_month"] == pytest.approx(sum(then))
     assert document["total_saving_usd_per_month"] < alone
     tried = {(one["service"], one["kind"]) for one in document["tried"]}
@@ -102,9 +102,9 @@ def test_services_that_share_commitments_are_advised_on_together(tmp_path: Path)
     )
     document = asked(write(tmp_path, text=text), "--out", tmp_path / "out")
     saved = {
-        one["service"]: one["saving_usd_per_month"]["mean"]
-        for one in document["actions"]
-        if one["kind"] == "number of replicas"
+        action["service"]: action["saving_usd_per_month"]["mean"]
+        for action in document["actions"]
+        if action["kind"] == "number of replicas"
     }
     assert saved["chat"] == pytest.approx(3 * 16.0, rel=1e-3)
     assert saved["search"] > 500.0

@@ -116,7 +116,7 @@ def test_the_document_says_what_is_risked() -> None:
     assert found.cost_usd_per_month.mean == pytest.approx(
         found.on_demand_usd_per_month.mean - found.saving_usd_per_month.mean
     )
-    assert all(one.regret_usd_per_month >= -1e-6 for one in found.falls)
+    assert all(fall.regret_usd_per_month >= -1e-6 for fall in found.falls)
     assert found.recommended[0].break_even_utilisation == pytest.approx(0.7)
     curve = [point.usd_per_month for point in found.curves["plan"]]
     assert min(curve) >= found.cost_usd_per_month.mean - 1e-6

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def added_up(document: dict[str, Any]) -> dict[str, float]:
-    effects = {one["effect"]: one["usd"] for one in document["effects"]}
+    effects = {effect["effect"]: effect["usd"] for effect in document["effects"]}
     assert fsum(effects.values()) == pytest.approx(document["difference_usd"], abs=0.005)
     gap = document["after"]["usd"] - document["before"]["usd"]
     assert document["difference_usd"] == pytest.approx(gap, abs=0.005)

@@ -16,7 +16,9 @@ def test_a_machine_that_runs_the_tests_is_fine(tmp_path: Path, capsys: pytest.Ca
     assert examine(tmp_path, TODAY).ok
     main(["doctor", "--json", str(tmp_path)])
     printed = json.loads(capsys.readouterr().out)
-    assert {"Python", "numpy", "free disk", "newest fact of the catalog"} <= {one["name"] for one in printed["checks"]}
+    assert {"Python", "numpy", "free disk", "newest fact of the catalog"} <= {
+        check["name"] for check in printed["checks"]
+    }
 
 
 def test_old_facts_are_told(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ text = on_terminal(view.parts)
 
 
 def document(*outlooks: Projection, **more: Any) -> dict[str, Any]:
-    told = [(one.forecast, one.stated) for one in outlooks]
+    told = [(outlook.forecast, outlook.stated) for outlook in outlooks]
     found = forecast_document(told, file="demand.csv", seed=1, **more)
     return {"verdict": forecast_wording.headline(found), **found}
 

@@ -174,8 +174,8 @@ def test_what_was_made_to_add_up_says_so(tmp_path: Path, method: Any) -> None:
     told = {name for name, one in document["series"].items() if "reconciled" in {f["kind"] for f in one["findings"]}}
     leaves = {"a/x", "a/y", "b/x"}
     assert told == ({"a", "b", "total"} if method == "bottom-up" else leaves | {"a", "b"})
-    for one in outlooks:  # levels stay adapted, as the findings say
-        lo, hi = one.forecast.levels[80]
-        again = one.forecast.bands(one.forecast.paths)[80]
-        assert one.forecast.factors
+    for outlook in outlooks:  # levels stay adapted, as the findings say
+        lo, hi = outlook.forecast.levels[80]
+        again = outlook.forecast.bands(outlook.forecast.paths)[80]
+        assert outlook.forecast.factors
         assert ((lo == again[0]) & (hi == again[1])).all()

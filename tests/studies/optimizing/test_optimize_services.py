@@ -30,10 +30,10 @@ def test_the_optimum_of_all_is_that_of_each(answer: tuple[Path, dict[str, Any]])
     chat, search = document["services"]
     assert (chat["candidates"], search["candidates"]) == (4, 4), "a dimension of one service is not one of the other"
     assert document["candidates"] == 8
-    total = sum(one["best"]["cost_usd"]["per_month"] for one in document["services"])
+    total = sum(service["best"]["cost_usd"]["per_month"] for service in document["services"])
     assert document["best"]["cost_usd"]["per_month"] == pytest.approx(total)
     assert document["bound_usd_per_month"] <= total
-    least = min(one["runner_up"]["difference"]["mean"] for one in document["services"])
+    least = min(service["runner_up"]["difference"]["mean"] for service in document["services"])
     assert document["runner_up"]["difference"]["mean"] == least
     assert document["verdict"].startswith("2 services cost least together at $")
 

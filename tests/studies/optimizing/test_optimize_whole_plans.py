@@ -67,7 +67,7 @@ def enumerated(file: Path, document: dict[str, Any], workers: Workers) -> tuple[
     ]
     for made, one in product(runs, whole_variations(loaded).plans):
         made.add(one.name, one.loaded)
-    names = [one.name for one in whole_variations(loaded).plans]
+    names = [plan.name for plan in whole_variations(loaded).plans]
     good = [name for name in names if all(holds(made.all_of(name), made.level) for made in runs)]
     best = min(good, key=lambda name: runs[0].summary(name).per_month_usd.mean)
     return best, runs[1].summary(best).per_month_usd.mean
@@ -93,8 +93,8 @@ def test_the_plan_is_one_that_run_takes_with_the_same_figures(
     words = ("--seed", document["provenance"]["confirmation_seed"], "--json", "--quiet", "--out", tmp_path / "out")
     [plan] = call("run", write(tmp_path, text=yaml.safe_dump(text)), *words).document()["plans"]
     assert plan["cost_usd"] == best["cost_usd"]
-    assert [one["slo"] for one in plan["services"]] == [one["slo"] for one in best["services"]]
-    assert all(one["slo"]["met"] for one in best["services"])
+    assert [service["slo"] for service in plan["services"]] == [service["slo"] for service in best["services"]]
+    assert all(service["slo"]["met"] for service in best["services"])
 
 
 def test_a_key_without_a_service_is_that_of_each_service(answer: tuple[Path, dict[str, Any]]) -> None:

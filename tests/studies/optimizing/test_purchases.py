@@ -85,7 +85,7 @@ def test_the_optimum_is_that_of_all_plans_with_all_amounts(
     every = tmp_path / "every.yaml"
     every.write_text(yaml.safe_dump(enumerated(SPACE)), encoding="utf-8")
     plans = call("run", every, "--json", "--quiet", "--jobs", 1, "--out", file.parent / "out").document()["plans"]
-    least = min(one["cost_usd"]["per_month"] for one in plans if one["slo"]["met"])
+    least = min(plan["cost_usd"]["per_month"] for plan in plans if plan["slo"]["met"])
     found = min(one["usd_per_month"] for one in answer["frontier"] if one["met"])
     assert found == pytest.approx(least, rel=1e-9)
     assert answer["commitments"]["bought"], "on demand alone is not the optimum here"

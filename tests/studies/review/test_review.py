@@ -39,7 +39,7 @@ def _document(plans: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _cost(plan: dict[str, Any], offer: str, factor: float) -> float:
-    spent = sum(one["usd_per_month"] for one in plan["charges"] if one["charge"] == f"{offer} on demand")
+    spent = sum(charge["usd_per_month"] for charge in plan["charges"] if charge["charge"] == f"{offer} on demand")
     return float(plan["cost_usd"]["per_month"]) + (factor - 1) * spent
 
 

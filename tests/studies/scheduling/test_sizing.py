@@ -36,10 +36,10 @@ def run(gpus: int, policy: str) -> JobLedger:
 def test_the_smallest_number_of_nodes_that_keeps_the_target() -> None:
     found = size(run, ["fifo-strict", "easy-backfill"], ASKED, offered=100.0, widest=16)
     # 0.95 * 2 * (400 - n) <= 60 from n = 368.4 on: 376 is the next multiple of 8
-    assert [one.gpus for one in found.policies] == [376, 272]
-    for one in found.policies:
-        below = run(one.gpus - 8, one.policy).outcomes.wait_s
-        assert np.quantile(below, 0.95) > 60 >= one.wait_s.target
+    assert [policy.gpus for policy in found.policies] == [376, 272]
+    for policy in found.policies:
+        below = run(policy.gpus - 8, policy.policy).outcomes.wait_s
+        assert np.quantile(below, 0.95) > 60 >= policy.wait_s.target
 
 
 def test_what_the_policy_is_worth() -> None:

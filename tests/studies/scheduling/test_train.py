@@ -46,7 +46,7 @@ def test_policies_side_by_side() -> None:
 def test_the_verdict_of_policies_goes_by_completion() -> None:
     jobs = jobs_of([0, 0, 0], [3600, 3600, 3600], [2, 3, 2])
     policies = (FifoStrict(), FifoSkip())
-    documents = [replay_document(jobs, schedule(jobs, 4, one), one) for one in policies]
+    documents = [replay_document(jobs, schedule(jobs, 4, policy), policy) for policy in policies]
     assert policies_verdict(["fifo-strict", "fifo-skip"], documents) == (
         "Jobs complete soonest under fifo-skip: 80 min after submission on average; under fifo-strict 2 h."
     )

@@ -41,7 +41,7 @@ def test_prices_flip_where_the_costs_are_equal_without_a_simulation(file: Path) 
     assert row["hi_usd"] - row["lo_usd"] == pytest.approx(2.6 * 730)
     price, discount = document["flips"]
     plans = call("run", file, "--out", file.parent / "out", "--json", "--quiet").document()["plans"]
-    small, large = (one["cost_usd"]["per_month"] for one in plans)
+    small, large = (plan["cost_usd"]["per_month"] for plan in plans)
     assert price["value"] == pytest.approx(row["base"] + (large - small) / 730, abs=0.03)
     assert (price["below"], price["above"], price["verdict"]) == ("one", "large", "large")
     assert discount["value"] == pytest.approx((large - small) / (1.861 * 730), abs=0.01)
@@ -54,11 +54,11 @@ def test_demand_engine_and_fields_are_simulated(file: Path) -> None:
     by_path = {one["path"]: one for one in document["tornado"]}
     rows = by_path["plans.0.scaling.replicas"]
     assert rows["hi_usd"] / rows["lo_usd"] == pytest.approx(3, rel=0.05)
-    broken = [one for one in document["flips"] if one["path"] == "engine"]
+    broken = [flip for flip in document["flips"] if flip["path"] == "engine"]
     assert broken[-1]["above"] == "no plan meets the SLO"
     assert broken[0]["below"] == "one"
     assert document["value_of_information"]["engine"] is None
-    fleet = next(one for one in document["flips"] if one["path"] == "plans.0.scaling.replicas")
+    fleet = next(flip for flip in document["flips"] if flip["path"] == "plans.0.scaling.replicas")
     assert (fleet["value"], fleet["above"]) == (3, "large"), "two cost less than the large one"
 
 
@@ -116,7 +116,7 @@ def test_plans_of_jobs_flip_where_one_has_too_few_accelerators(tmp_path: Path) -
     document = asked(home(tmp_path), "plans.small.training.gpus=8..40", "price.aws/p4d.24xlarge=10..30")
     by_path = {one["path"]: one for one in document["tornado"]}
     assert by_path["price.aws/p4d.24xlarge"]["hi_usd"] == pytest.approx(3 * by_path["price.aws/p4d.24xlarge"]["lo_usd"])
-    assert {one["path"] for one in document["flips"]} == {"plans.small.training.gpus"}
+    assert {flip["path"] for flip in document["flips"]} == {"plans.small.training.gpus"}
 
 
 @pytest.mark.parametrize(

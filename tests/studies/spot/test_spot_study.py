@@ -140,7 +140,7 @@ def test_the_published_saving_and_a_real_price(shared: Path) -> None:
 def test_a_trace_that_is_silent_for_a_month_is_said() -> None:
     zone = replace(trace((800, 1)), silent_s=30 * 86400.0)
     found = spot_study([zone], **JOB, spot_usd_per_h=1, policies=[Greedy()], starts=2)
-    said = next(one["message"] for one in found.findings if one["kind"] == "gap")
+    said = next(finding["message"] for finding in found.findings if finding["kind"] == "gap")
     assert said.startswith("zone says nothing for 30 d: the state before was taken to hold")
 
 

@@ -83,7 +83,7 @@ def test_clean_removes_what_other_engines_made_and_nothing_else(place: Path, mon
     assert contents(place) == before
     done = call("clean", place, "--stale", "--json").document()
     assert done["removals"] == dry["removals"]
-    assert done["freed_bytes"] == sum(one["bytes"] for one in done["removals"]) > 0
+    assert done["freed_bytes"] == sum(removal["bytes"] for removal in done["removals"]) > 0
     left = {name: found for name, found in before.items() if not name.startswith(("run/runs/", "sweep/runs/"))}
     assert contents(place) == left
     assert not draft.exists()
@@ -97,7 +97,7 @@ def test_clean_of_old_runs_keeps_results(place: Path, tmp_path: Path) -> None:
     runs = sorted((tmp_path / "out" / "runs").iterdir())
     os.utime(runs[0] / "ledger.json", (0, 0))
     said = call("clean", tmp_path, "--older-than", "30d", "--json").document()
-    assert [one["path"] for one in said["removals"]] == [str(runs[0])]
+    assert [removal["path"] for removal in said["removals"]] == [str(runs[0])]
     assert sorted((tmp_path / "out" / "runs").iterdir()) == runs[1:]
     assert (tmp_path / "out" / "result.json").is_file()
     assert "is not a folder" in refused("clean", file)

@@ -268,7 +268,7 @@ def test_the_hours_are_those_of_the_time_zone() -> None:
     account = split(samples(start_s=half, hold_s=HOUR / 2, duty=late))
     assert shut_at_night(account, "UTC")[0].saves_gpu_s.expected == 48 * HOUR
     saves = shut_at_night(account, "Asia/Kolkata")
-    assert sum(one.saves_gpu_s.expected for one in saves) <= HOUR
+    assert sum(save.saves_gpu_s.expected for save in saves) <= HOUR
 
 
 def test_units_that_alternate_share_a_gpu_and_those_that_add_up_do_not() -> None:
@@ -357,7 +357,7 @@ def test_units_whose_memory_is_not_known_share_as_if_it_was_not_measured(tmp_pat
         file = tmp_path / "samples.csv"
         lines = [f"{60 * t},g{g},0.1,{memory}" for t in range(20) for g in range(2)]
         file.write_text("t_s,gpu,duty,memory_used_bytes,memory_total_bytes\n" + "\n".join(lines) + "\n")
-        actions = {one.action: one for one in waste(file, price_usd_per_h=2.0).actions}
+        actions = {action.action: action for action in waste(file, price_usd_per_h=2.0).actions}
         saved.append(actions["share GPUs"])
     assert saved[0] == saved[1]
 
@@ -421,7 +421,7 @@ def test_a_plan_that_serves_and_trains() -> None:
         "cost_usd": {"by_category": {"compute": 1.0}},
     }
     document = waste_of_plan(plan, 3600.0, price_usd_per_h=1.0)
-    assert {name: one.gpu_hours for name, one in document.buckets.items() if one.gpu_hours} == {
+    assert {name: bucket.gpu_hours for name, bucket in document.buckets.items() if bucket.gpu_hours} == {
         "useful": 8.0,
         "restart": 1.0,
         "allocated_idle": 1.0,
@@ -446,7 +446,7 @@ def test_a_job_log_of_slurm_tells_allocation_use_and_waiting(tmp_path: Path) -> 
     path = tmp_path / "export.txt"
     path.write_text(SACCT)
     document = waste(path, price_usd_per_h=2.0, gpus=8)
-    hours = {name: one.gpu_hours for name, one in document.buckets.items()}
+    hours = {name: bucket.gpu_hours for name, bucket in document.buckets.items()}
     assert document.capacity_gpu_hours == 16
     # job 1: 8 GPU-hours at 50 %; job 2: 2 at 25 %; job 3: half an hour, not measured
     assert hours["useful"] == pytest.approx(8 * 0.5 + 2 * 0.25)
@@ -479,13 +479,13 @@ def test_jobs_are_replayed_on_spot(tmp_path: Path) -> None:
     path.write_text(SACCT)
     steady = SpotSeries(name="zone", gap_s=600.0, nodes=np.ones(1000, np.int64))
     document = waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=steady, usd_per_gpu_h=0.5))
-    [move] = [one for one in document.actions if one.action == "move to spot"]
+    [move] = [action for action in document.actions if action.action == "move to spot"]
     typical = (8 * 7200 + 2 * 3600 + 0.5 * 1800) / 10.5 / 3600
     assert move.saves_usd.expected == pytest.approx(10.5 * (2.0 - 0.5 * (typical + 0.2) / typical))
     assert move.where == "preemptible jobs"
     flicker = SpotSeries(name="zone", gap_s=600.0, nodes=np.tile([1, 1, 1, 0], 500))
     worse = waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=flicker, usd_per_gpu_h=0.5))
-    [less] = [one for one in worse.actions if one.action == "move to spot"]
+    [less] = [action for action in worse.actions if action.action == "move to spot"]
     assert less.saves_usd.expected < move.saves_usd.expected
     with pytest.raises(InputError, match="needs its price"):
         waste(path, price_usd_per_h=2.0, gpus=8, spot=SpotCase(trace=steady))
