@@ -1,5 +1,6 @@
 """Compilation of loops, and the names that compiled code shares."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -11,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, types
 from numba.extending import overload
 
 from simcost.sim.inner_functions import EntryFunction, InnerFunction
@@ -36,7 +37,7 @@ def entry(function: F) -> F:
 
 def helper(function: F) -> F:
     """Compile a function that compiled functions call."""
-    decorated: F = njit(function, nogil=True, error_model="numpy", **_INNER)
+    decorated: F = _inner(function)
     return decorated
 
 
@@ -48,13 +49,13 @@ def lean_entry(function: F) -> F:
 
 def lean(function: F) -> F:
     """`helper`, of a function that allocates nothing."""
-    decorated: F = njit(function, nogil=True, error_model="numpy", _nrt=False, **_INNER)
+    decorated: F = _inner(function, _nrt=False)
     return decorated
 
 
 def inlined(function: F) -> F:
     """`lean`, of a function that is always compiled into its callers: a small one, or one with a single caller."""
-    decorated: F = njit(function, nogil=True, error_model="numpy", _nrt=False, forceinline=True, **_INNER)
+    decorated: F = _inner(function, _nrt=False, forceinline=True)
     return decorated
 
 
@@ -98,6 +99,18 @@ def by_state(usual: F, state: type, other: Callable[..., object]) -> F:
     return dispatched
 
 
+def _inner(function: Callable[..., object], **options: Any) -> Any:
+    """Compile a function that compiled functions call: once for arguments of the same types, not for each constant."""
+    inner: Any = njit(function, nogil=True, error_model="numpy", **_INNER, **options)
+    template = inner.get_call_template
+
+    def of_types(arguments: Any, named: Any) -> Any:
+        return template([*map(types.unliteral, arguments)], {name: types.unliteral(one) for name, one in named.items()})
+
+    inner.get_call_template = of_types
+    return inner
+
+
 def _kept(function: Callable[..., object], **options: Any) -> Any:
     """Compile a function and keep its code on disk; where no folder can be written, in memory alone.
 
@@ -117,7 +130,7 @@ def _kept(function: Callable[..., object], **options: Any) -> Any:
     compiles, saves = entry.compile, kept.save_overload
 
     def compiled_once(signature: Any) -> Any:
-        with _alone(Path(kept.cache_path) / f"{entry.__qualname__}.lock"):
+        with _alone(Path(kept.cache_path) / f"{entry.__qualname__}.lock"), _without_collector():
             return compiles(signature)
 
     def saved_if_possible(signature: Any, code: Any) -> None:
@@ -128,6 +141,18 @@ def _kept(function: Callable[..., object], **options: Any) -> Any:
 
     entry.compile, kept.save_overload = compiled_once, saved_if_possible
     return entry
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Python's collector waits: a compilation makes millions of objects, most of which stay to its end."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @cache

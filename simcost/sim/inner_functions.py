@@ -4,11 +4,11 @@ numba optimizes each function together with all that it calls, down to machine c
 that calls it. Functions that only compiled functions call need none of this: they are optimized once, in the entry.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from llvmlite.binding import Linkage, create_pass_builder, create_pipeline_tuning_options
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 
@@ -57,6 +57,18 @@ class _EntryLibrary(JITCodeLibrary):  # type: ignore[misc]
         builder.getModulePassManager().run(self._final_module, builder)
 
 
+class _SharedFlags(Flags):  # type: ignore[misc]
+    """Options of a compilation, one object for all that are alike: numba looks them up at every call that it types."""
+
+    __slots__ = ()
+    _known: ClassVar[dict[str, "_SharedFlags"]] = {}
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+    def copy(self) -> "_SharedFlags":
+        """The object for options as these, which nobody changes any more."""
+        return self._known.setdefault(self.summary(), self)
+
+
 def _compiler(library: type[JITCodeLibrary]) -> type[CompilerBase]:
     """The compiler of functions whose code goes into such a library."""
 
@@ -70,6 +82,10 @@ def _compiler(library: type[JITCodeLibrary]) -> type[CompilerBase]:
             return bool(super().run_pass(state))
 
     class Compiler(CompilerBase):  # type: ignore[misc]
+        def _compile_core(self) -> Any:
+            self.state.flags = _SharedFlags(self.state.flags)
+            return super()._compile_core()
+
         def define_pipelines(self) -> list[Any]:
             passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
             passes.passes = [(Lowering if one is NativeLowering else one, told) for one, told in passes.passes]
