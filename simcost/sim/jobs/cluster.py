@@ -182,7 +182,7 @@ def cluster(
         left=np.where(np.arange(gpus.max())[None, :] < gpus[:, None], MILLI, 0),
         nodes=found,
         clock=np.ones(1, np.int64),
-        largest=np.array([known.max() if known.any() else np.inf, max(1, gpus.max()) * MILLI], float),
+        largest=np.array([known.max() if known.any() else np.inf, max(1, int(gpus.max())) * MILLI], np.float64),
         free_in=np.zeros(len(rack_of), np.int64),
         free_rack=np.zeros(len(names), np.int64),
         rack_of=rack_of.astype(np.int64),
@@ -299,7 +299,7 @@ def shapes_of(asked: Gangs, nodes: int, *, scored: bool) -> Shapes:
     order = np.lexsort((table["kinds"], table["cpu"], table["milli"], table["gpus"], -count))
     covered = np.cumsum(count[order])
     typical = order[: int(np.searchsorted(covered, TYPICAL * count.sum())) + 1]
-    table["share"][typical] = count[typical] / max(1, count[typical].sum())
+    table["share"][typical] = count[typical] / max(1, int(count[typical].sum()))
     return Shapes(table, np.full((len(table) if scored else 0, nodes), NOWHERE, np.int8))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from simcost.compare.comparison import difference
 from simcost.compare.overlap import ActionStep, in_sequence
-from simcost.compare.racing import Race, lower_bounds, run_race
+from simcost.compare.racing import Race, lower_bounds
 from simcost.compare.results import PlanSummary
 from simcost.compare.slo_risk import miss_probability, risk_class
 from simcost.errors import InputError, did_you_mean
@@ -29,21 +29,18 @@ from simcost.studies.advising.changes import changes_of, partial_of, wording
 from simcost.studies.advising.kinds import ActionKind, action_kinds
 from simcost.studies.advising.result import Advice, AdvisedAction, Certainty, PlanFigures, Saving, TriedKind
 from simcost.studies.advising.verdict import verdict
+from simcost.studies.advising.winner import TOO_LITTLE, find_winner
 from simcost.trace.workload.spec import RecordedWorkload
-from simcost.units import SECONDS_PER_DAY, format_usd
+from simcost.units import SECONDS_PER_DAY
 
 Progress = Callable[[float, str], None]
 SEEDS = 10
 """Replications of the search unless the scenario says; the confirmation takes as many."""
-TRIES = 3
-"""Winners of a kind that may fail on fresh seeds."""
 LEAST_USD, LEAST_SHARE = 20.0, 0.01
 """Savings a month below both are not worth a change."""
 SEQUENCED = 6
 """Actions that are tried one after another, at most."""
 RECORDED_S = 14 * SECONDS_PER_DAY
-UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
-TOO_LITTLE = "none that keeps the SLO saves enough"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +164,7 @@ class _Advisor:
             if best is not None:
                 winners.append((kind, best))
             if best is not None and kind.sizes == "alone":
-                sized = self._confirmed.summary(best.plan.name).per_month_usd.mean
+                sized = self._usd(best.plan.name)
             tried.append(TriedKind(kind=kind.name, plans=space.combinations, outcome=outcome))
         return winners, tried
 
@@ -181,30 +178,18 @@ class _Advisor:
             return None, TOO_LITTLE if possible else "none can serve enough"
         for one in cheaper.values():
             self._searched.add(one.variation.plan)
-        race = Race([one.entrant for one in cheaper.values()], self._level)
-        try:
-            for _ in range(TRIES):
-                run_race(race, self._searched)
-                leader = race.leader
-                if leader is None:
-                    return None, "none keeps the SLO"
-                if self._searched.summary(leader).per_month_usd.mean >= limit:
-                    return None, TOO_LITTLE
-                if self._holds(cheaper[leader].variation.plan):
-                    return self._worth(cheaper[leader].variation, limit)
-                race.drop(leader, UNCONFIRMED)
-        except InputError as error:
-            return None, f"cannot be simulated: {error}"
-        return None, "none keeps the SLO on fresh seeds"
+        leader, outcome = find_winner(
+            Race([one.entrant for one in cheaper.values()], self._level),
+            self._searched,
+            limit,
+            usd=lambda name: self._searched.summary(name).per_month_usd.mean,
+            confirmed_usd=lambda name: self._usd(name) if self._holds(cheaper[name].variation.plan) else None,
+            saving=self._saving,
+        )
+        return None if leader is None else cheaper[leader].variation, outcome
 
-    def _worth(self, one: Variation, limit: float) -> tuple[Variation | None, str]:
-        """The plan, if it saves enough on fresh seeds, and more than the noise."""
-        saving = self._saving(one.plan.name)
-        if self._confirmed.summary(one.plan.name).per_month_usd.mean >= limit:
-            return None, TOO_LITTLE
-        if limit < inf and saving.lo is not None and saving.lo <= 0 < saving.mean:
-            return None, "does not save significantly"
-        return one, f"saves {format_usd(saving.mean)}" if saving.mean > 0 else f"costs {format_usd(-saving.mean)} more"
+    def _usd(self, name: str) -> float:
+        return self._confirmed.summary(name).per_month_usd.mean
 
     def _saving(self, name: str) -> Saving:
         base, after = (self._confirmed.summary(one) for one in (self._base.plan.name, name))
@@ -230,7 +215,7 @@ class _Advisor:
     def _together(self, actions: Sequence[Variation]) -> float | None:
         """Cost a month of actions together on fresh seeds; None where they contradict or miss the SLO."""
         if len(actions) == 1:
-            return self._confirmed.summary(actions[0].plan.name).per_month_usd.mean
+            return self._usd(actions[0].plan.name)
         name = " + ".join(action.plan.name for action in actions)
         partials = [[partial_of(self._base, action)] for action in actions]
         try:
@@ -240,7 +225,7 @@ class _Advisor:
                 return None
         except InputError:
             return None
-        return self._confirmed.summary(name).per_month_usd.mean
+        return self._usd(name)
 
     def _ranked(
         self, winners: Sequence[tuple[ActionKind, Variation]], steps: Sequence[ActionStep]

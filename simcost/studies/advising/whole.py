@@ -10,7 +10,7 @@ from typing import Any
 
 from simcost.compare.comparison import difference
 from simcost.compare.overlap import in_sequence
-from simcost.compare.racing import Race, RunScore, lower_bounds, run_race
+from simcost.compare.racing import Race, RunScore, lower_bounds
 from simcost.compare.slo_risk import miss_probability, risk_class
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
@@ -29,9 +29,6 @@ from simcost.studies.advising.pool import (
     LEAST_USD,
     SEEDS,
     SEQUENCED,
-    TOO_LITTLE,
-    TRIES,
-    UNCONFIRMED,
     AdviceSettings,
     Progress,
     chosen_plan,
@@ -39,7 +36,7 @@ from simcost.studies.advising.pool import (
 from simcost.studies.advising.result import Advice, AdvisedAction, PlanFigures, Saving, TriedKind
 from simcost.studies.advising.verdict import verdict
 from simcost.studies.advising.whole_kinds import whole_kinds
-from simcost.units import format_usd
+from simcost.studies.advising.winner import TOO_LITTLE, find_winner
 
 Winner = tuple[ActionKind, WholePlan]
 
@@ -157,37 +154,15 @@ class _WholeAdvisor:
         cheaper = [entrant for entrant in entrants if entrant.bound_usd < limit]
         if not cheaper:
             return space.combinations, None, TOO_LITTLE
-        race = Race(cheaper, self._level)
-        try:
-            best, outcome = self._confirmed_best(race, plans, limit)
-        except InputError as error:
-            best, outcome = None, f"cannot be simulated: {error}"
-        return space.combinations, best, outcome
-
-    def _confirmed_best(self, race: Race, plans: dict[str, WholePlan], limit: float) -> tuple[WholePlan | None, str]:
-        for _ in range(TRIES):
-            run_race(race, self._searched)
-            leader = race.leader
-            if leader is None:
-                return None, "none keeps the SLO"
-            if self._searched.summary(leader).per_month_usd.mean >= limit:
-                return None, TOO_LITTLE
-            if self._holds(plans[leader]):
-                return self._worth(plans[leader], limit)
-            race.drop(leader, UNCONFIRMED)
-        return None, "none keeps the SLO on fresh seeds"
-
-    def _worth(self, whole_plan: WholePlan, limit: float) -> tuple[WholePlan | None, str]:
-        """The plan, if it saves enough on fresh seeds, and more than the noise."""
-        saving = self._saving(whole_plan.name)
-        if self._usd(whole_plan.name) >= limit:
-            return None, TOO_LITTLE
-        if limit < inf and saving.lo is not None and saving.lo <= 0 < saving.mean:
-            return None, "does not save significantly"
-        return (
-            whole_plan,
-            f"saves {format_usd(saving.mean)}" if saving.mean > 0 else f"costs {format_usd(-saving.mean)} more",
+        leader, outcome = find_winner(
+            Race(cheaper, self._level),
+            self._searched,
+            limit,
+            usd=lambda name: self._searched.summary(name).per_month_usd.mean,
+            confirmed_usd=lambda name: self._usd(name) if self._holds(plans[name]) else None,
+            saving=self._saving,
         )
+        return space.combinations, None if leader is None else plans[leader], outcome
 
     def _changes(self, whole_plan: WholePlan) -> list[Any]:
         return list(plain_changes(_plain(self._base), _plain(whole_plan)))

@@ -1,6 +1,6 @@
 """Search for the cheapest plan, as parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from simcost.present.format import count, seconds, share, shortened, usd, usd_margin
@@ -58,37 +58,28 @@ METHOD = (
 
 def plans(document: Document) -> Table:
     """The winner and the runner-up, on fresh seeds."""
-    return [
-        {
-            "plan": shortened(one["name"], _NAME),
-            "$ per month": usd_margin(
-                one["cost_usd"]["per_month"], (one["intervals"]["per_month_usd"] or {}).get("margin")
-            ),
-            "attainment": share(one["slo"]["attainment"]),
-            "at least": share(one["lower_bounds"].get("attainment")),
-            "TTFT p95": seconds(one["slo"]["metrics"]["ttft_s"]["p95"]),
-            "utilisation": share(one["utilisation"]),
-        }
-        for one in (document["best"], document["runner_up"])
-        if one is not None
-    ]
+    return _answers(document, "TTFT p95", lambda plan: plan["slo"]["metrics"]["ttft_s"]["p95"])
 
 
 def whole_plans(document: Document) -> Table:
     """The winner and the runner-up, on fresh seeds; attainment at least that of the service which has the least."""
+    return _answers(document, "wait p95", lambda plan: (plan.get("wait_s") or {}).get("p95"))
+
+
+def _answers(document: Document, label: str, latency_s: Callable[[Document], float | None]) -> Table:
     return [
         {
-            "plan": shortened(one["name"], _NAME),
+            "plan": shortened(plan["name"], _NAME),
             "$ per month": usd_margin(
-                one["cost_usd"]["per_month"], (one["intervals"]["per_month_usd"] or {}).get("margin")
+                plan["cost_usd"]["per_month"], (plan["intervals"]["per_month_usd"] or {}).get("margin")
             ),
-            "attainment": share(one["slo"]["attainment"]),
-            "at least": share(one["lower_bounds"].get("attainment")),
-            "wait p95": seconds((one.get("wait_s") or {}).get("p95")),
-            "utilisation": share(one["utilisation"]),
+            "attainment": share(plan["slo"]["attainment"]),
+            "at least": share(plan["lower_bounds"].get("attainment")),
+            label: seconds(latency_s(plan)),
+            "utilisation": share(plan["utilisation"]),
         }
-        for one in (document["best"], document["runner_up"])
-        if one is not None
+        for plan in (document["best"], document["runner_up"])
+        if plan is not None
     ]
 
 

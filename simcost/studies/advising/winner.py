@@ -1,0 +1,59 @@
+"""The cheapest plan of a kind of action that holds on fresh seeds too, and what it is worth."""
+
+from collections.abc import Callable
+from math import inf
+
+from simcost.compare.racing import Race, Simulate, run_race
+from simcost.errors import InputError
+from simcost.studies.advising.result import Saving
+from simcost.units import format_usd
+
+TRIES = 3
+"""Winners of a kind that may fail on fresh seeds."""
+TOO_LITTLE = "none that keeps the SLO saves enough"
+UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
+
+
+def find_winner(
+    race: Race,
+    simulate: Simulate,
+    limit: float,
+    *,
+    usd: Callable[[str], float],
+    confirmed_usd: Callable[[str], float | None],
+    saving: Callable[[str], Saving],
+) -> tuple[str | None, str]:
+    """Name of the plan, and what came of the search.
+
+    Args:
+        race: of the plans.
+        simulate: on the seeds of the search.
+        limit: cost (USD a month) that it has to stay below; infinite where it need not save.
+        usd: cost a month of a plan, in the search.
+        confirmed_usd: on fresh seeds; None where it misses the SLO there.
+        saving: of a plan on fresh seeds.
+    """
+    try:
+        for _ in range(TRIES):
+            run_race(race, simulate)
+            leader = race.leader
+            if leader is None:
+                return None, "none keeps the SLO"
+            if usd(leader) >= limit:
+                return None, TOO_LITTLE
+            if (cost := confirmed_usd(leader)) is not None:
+                worth, outcome = _worth(saving(leader), cost, limit)
+                return leader if worth else None, outcome
+            race.drop(leader, UNCONFIRMED)
+    except InputError as error:
+        return None, f"cannot be simulated: {error}"
+    return None, "none keeps the SLO on fresh seeds"
+
+
+def _worth(saving: Saving, usd: float, limit: float) -> tuple[bool, str]:
+    """True if a plan saves enough on fresh seeds, and more than the noise."""
+    if usd >= limit:
+        return False, TOO_LITTLE
+    if limit < inf and saving.lo is not None and saving.lo <= 0 < saving.mean:
+        return False, "does not save significantly"
+    return True, f"saves {format_usd(saving.mean)}" if saving.mean > 0 else f"costs {format_usd(-saving.mean)} more"
