@@ -166,7 +166,7 @@ def of_days(folder: Path, *changes: tuple[str, str]) -> Path:
     """The scenario with a history of the same demand in days."""
     file = home(folder, ("hourly.csv", "daily.csv"), ("horizon: 6h", "horizon: 3d"), *changes)
     counts = np.loadtxt(folder / "hourly.csv", delimiter=",", skiprows=1, usecols=1).reshape(-1, 24).sum(axis=1)
-    rows = [f"{np.datetime64('2026-01-05') + day},{count:.0f}" for day, count in enumerate(counts)]
+    rows = [f"{np.datetime64('2026-01-05') + np.timedelta64(day, 'D')},{count:.0f}" for day, count in enumerate(counts)]
     (folder / "daily.csv").write_text("\n".join(["timestamp,requests", *rows]), encoding="utf-8")
     return file
 
