@@ -240,12 +240,12 @@ def format_amount(value: float) -> Formatted:
     return Formatted((f"{short:,.0f}" if abs(short) >= 100 else f"{short:g}") + unit, value)
 
 
-_LARGEST_SHARE = 9999.99
+LARGEST_SHARE = 9999.99
 
 
 def format_share(value: float) -> Formatted:
     """A share as text: `99.5 %`; never rounds up to 100 %. Beside next to nothing it is `> 999,999 %`."""
-    if abs(value) > _LARGEST_SHARE:
+    if abs(value) > LARGEST_SHARE:
         return Formatted("> 999,999 %" if value > 0 else "< -999,999 %", value)
     shown = f"{round(100 * value, 1) + 0.0:,.1f}"  # no -0.0
     return Formatted("99.9+ %" if shown == "100.0" and value < 1 else f"{shown} %", value)

@@ -7,7 +7,7 @@ from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.futures import quantiles
 from simcost.compare.results import PlanSummary
 from simcost.slo import Check
-from simcost.units import format_seconds, format_usd
+from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd
 
 GPU_TIME = {
     "requests": "requests",
@@ -72,7 +72,9 @@ def _negligible(change: Difference) -> bool:
 
 
 def percent(share: float) -> str:
-    """`0.52 %`, `26 %`, `1,250 %`."""
+    """`0.52 %`, `26 %`, `1,250 %`; beside next to nothing `> 999,999 %`."""
+    if share > LARGEST_SHARE:
+        return format_share(share)
     return f"{100 * share:,.0f} %" if share >= 10 else f"{100 * share:.3g} %"
 
 
