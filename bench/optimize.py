@@ -96,17 +96,28 @@ def searched(folder: Path, seed: int) -> dict[str, Any]:
     same = found == best
     if bought and found is not None and best_usd is not None:  # names do not say what was bought
         same = abs(document["best"]["cost_usd"]["per_month"] - best_usd) <= 1e-9 * best_usd
+    figures = {"plan": found, "optimum": best, "plans": plans, "enumerated": simulations}
+    return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent, found=same)
+
+
+def row(
+    seed: int,
+    document: dict[str, Any],
+    best_usd: float | None,
+    figures: dict[str, Any],
+    spent: dict[str, Any],
+    *,
+    found: bool,
+) -> dict[str, Any]:
+    """Figures of one space."""
+    some = document["best"] is not None and best_usd is not None
     return {
         "space": seed,
-        "found": same,
-        "within_gap": same or (found is not None and best_usd is not None and within_gap(document, best_usd)),
-        "feasible": best is not None,
-        "plan": found,
-        "optimum": best,
-        "plans": plans,
+        "found": found,
+        "within_gap": found or (some and within_gap(document, best_usd)),
+        "feasible": figures["optimum"] is not None,
+        **figures,
         "simulated": document["simulated"],
-        "enumerated": simulations,
-        "enumeration_cpu_s": measure.cpu_s() - began,
         "cpu_s": spent["cpu_s"],
         "wall_s": spent["wall_s"],
     }
@@ -126,20 +137,8 @@ def searched_services(folder: Path, seed: int) -> dict[str, Any]:
     found = document["best"]["name"] if document["best"] else None
     usd = document["best"]["cost_usd"]["per_month"] if document["best"] else None
     same = usd == best_usd  # plans of equal cost are equally good
-    return {
-        "space": seed,
-        "found": same,
-        "within_gap": same or (best_usd is not None and usd is not None and within_gap(document, best_usd)),
-        "feasible": best is not None,
-        "plan": found,
-        "optimum": best,
-        "plans": plans,
-        "simulated": document["simulated"],
-        "enumerated": simulations,
-        "enumeration_cpu_s": measure.cpu_s() - began,
-        "cpu_s": spent["cpu_s"],
-        "wall_s": spent["wall_s"],
-    }
+    figures = {"plan": found, "optimum": best, "plans": plans, "enumerated": simulations}
+    return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent, found=same)
 
 
 def enumerated_services(

@@ -31,7 +31,7 @@ class Question:
     ask: Callable[[Path, Path], Words]
     """Asks for what it needs to know, given the folders of scenarios and results: the words of a command."""
     needs: str
-    """Markdown: what it takes, shown while there is no answer."""
+    """Markdown: the input it takes, shown until there is an answer."""
 
 
 def show(

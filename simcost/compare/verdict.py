@@ -72,7 +72,7 @@ def _negligible(change: Difference) -> bool:
 
 
 def percent(share: float) -> str:
-    """`0.52 %`, `26 %`, `1,250 %`; beside next to nothing `> 999,999 %`."""
+    """`0.52 %`, `26 %`, `1,250 %`; for a base of almost 0 `> 999,999 %`."""
     if share > LARGEST_SHARE:
         return format_share(share)
     return f"{100 * share:,.0f} %" if share >= 10 else f"{100 * share:.3g} %"

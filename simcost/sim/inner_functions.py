@@ -46,7 +46,7 @@ class _InnerLibrary(JITCodeLibrary):  # type: ignore[misc]
 
 
 class _EntryLibrary(JITCodeLibrary):  # type: ignore[misc]
-    """Code that Python calls, and all that it calls, which nobody else does: what has one caller goes into it."""
+    """Code that Python calls, with all that it calls: private to it, so that LLVM inlines what has one caller."""
 
     def _optimize_final_module(self) -> None:
         for function in self._final_module.functions:
@@ -65,7 +65,7 @@ class _SharedFlags(Flags):  # type: ignore[misc]
     __eq__, __hash__ = object.__eq__, object.__hash__
 
     def copy(self) -> "_SharedFlags":
-        """The object for options as these, which nobody changes any more."""
+        """The shared object of these options, which does not change any more."""
         return self._known.setdefault(self.summary(), self)
 
 

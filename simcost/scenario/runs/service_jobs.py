@@ -20,7 +20,7 @@ from simcost.scenario.runs.tasks import Key, RunJobs
 
 
 def list_jobs_of_services(services: ResolvedServices, folder: Path, stages: Sequence[Stage]) -> list[JobRun]:
-    """The distinct runs of jobs beside the runs of requests; none where there are no jobs."""
+    """The distinct runs of jobs next to the runs of requests; empty for a scenario without jobs."""
     if services.jobs is None:
         return []
     served = placed(stages)

@@ -12,8 +12,9 @@ APART = "Each service is billed alone: what they pay less on one bill, as for vo
 
 
 def are_apart(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) -> bool:
-    """True if each service of some plans, or the requests alone, may be asked about without the others: they share no
-    nodes and no commitments, send no requests on, have no forecast in common, and there are no jobs.
+    """True if each service of some plans, or the requests alone, may be asked about without the others: the
+    services share neither nodes nor commitments, do not send requests on and have no common forecast, and the scenario
+    has no jobs.
     """
     if isinstance(loaded, LoadedScenario):
         return loaded.scenario.jobs is None

@@ -28,7 +28,7 @@ from simcost.slo import Check
 from simcost.trace.workload.spec import RecordedWorkload
 from simcost.units import SECONDS_PER_DAY
 
-RECORDED_S = 14 * SECONDS_PER_DAY
+_RECORDED_S = 14 * SECONDS_PER_DAY
 """Length from which on recorded requests are those of a usual time."""
 
 
@@ -155,13 +155,10 @@ class WholePlans:
         """
         found = self._plans[name]
         questions = list(found.questions.values()) if isinstance(found, ResolvedServices) else [found]
-        workloads = [one for question in questions for one in question.loaded.scenario.workload]
-        recorded = bool(workloads) and all(isinstance(workload, RecordedWorkload) for workload in workloads)
-        long = recorded and (questions[0].horizon_s or 0.0) >= RECORDED_S
+        workloads = [workload for question in questions for workload in question.loaded.scenario.workload]
         plans = [plan for question in questions for plan in question.plans]
         measured = all(plan.pool.step.provenance != "analytic" for plan in plans)
-        levels: tuple[Literal["low", "medium", "high"], ...] = ("low", "medium", "high")
-        return levels[long + measured]
+        return certainty(workloads, questions[0].horizon_s, measured=measured)
 
     def _score(self, result: RunResult) -> RunScore:
         risk = self._risk()
@@ -176,6 +173,18 @@ class WholePlans:
             return next((one.demand.risk for one in question.demands.values()), None)
         demand = question.loaded.scenario.demand
         return None if demand is None else demand.risk
+
+
+def certainty(
+    workloads: Sequence[object], horizon_s: float | None, *, measured: bool
+) -> Literal["high", "medium", "low"]:
+    """Of what is simulated: high with recorded requests of 14 days or more and a measured engine, medium with one of
+    the two, low with neither.
+    """
+    recorded = bool(workloads) and all(isinstance(workload, RecordedWorkload) for workload in workloads)
+    long = recorded and (horizon_s or 0.0) >= _RECORDED_S
+    levels: tuple[Literal["low", "medium", "high"], ...] = ("low", "medium", "high")
+    return levels[long + measured]
 
 
 def is_sampled(loaded: AnyScenario) -> bool:

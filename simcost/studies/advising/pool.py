@@ -23,6 +23,7 @@ from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, resolved_plan, settle
 from simcost.scenario.runs.simulations import Simulations
+from simcost.scenario.runs.whole_plans import certainty
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.changes import changes_of, partial_of, wording
@@ -30,8 +31,6 @@ from simcost.studies.advising.kinds import ActionKind, action_kinds
 from simcost.studies.advising.result import Advice, AdvisedAction, Certainty, PlanFigures, Saving, TriedKind
 from simcost.studies.advising.verdict import verdict
 from simcost.studies.advising.winner import TOO_LITTLE, find_winner
-from simcost.trace.workload.spec import RecordedWorkload
-from simcost.units import SECONDS_PER_DAY
 
 Progress = Callable[[float, str], None]
 SEEDS = 10
@@ -40,7 +39,6 @@ LEAST_USD, LEAST_SHARE = 20.0, 0.01
 """Savings a month below both are not worth a change."""
 SEQUENCED = 6
 """Actions that are tried one after another, at most."""
-RECORDED_S = 14 * SECONDS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,9 +268,5 @@ class _Advisor:
         )
 
     def _confidence(self, plan: Plan) -> Certainty:
-        workloads = self._loaded.scenario.workload
-        recorded = bool(workloads) and all(isinstance(workload, RecordedWorkload) for workload in workloads)
-        long = recorded and (self._question.horizon_s or 0.0) >= RECORDED_S
         measured = resolved_plan(plan, self._question).pool.step.provenance != "analytic"
-        levels: tuple[Certainty, ...] = ("low", "medium", "high")
-        return levels[long + measured]
+        return certainty(self._loaded.scenario.workload, self._question.horizon_s, measured=measured)

@@ -75,7 +75,7 @@ def _of_objects(path: Path, rows: int) -> LogHead:
 
 
 def _object(line: str) -> dict[str, Any]:
-    """The object of a line; empty where it is no whole one."""
+    """The object of a line; empty if the line is not a complete one."""
     try:
         found = json.loads(line)
     except ValueError:

@@ -43,7 +43,7 @@ class RowBlocks:
         """Of each block."""
 
     def append(self, columns: Columns) -> None:
-        """Add a block. Raises TraceError if there is no room for it."""
+        """Add a block. Raises TraceError if the disk is full."""
         self.rows.append(len(next(iter(columns.values()))))
         self._held.append(columns)
         if self._file is None and sum(self.rows) <= HELD_ROWS:

@@ -173,7 +173,7 @@ class _Ordered:
 
 
 def _left_out(stored: StoredTable, dropped: int, blank: int) -> Findings:
-    """Findings on rows that are no samples."""
+    """Findings on rows that are not samples."""
     found = [finding(kind, "", count, text) for kind, count, text in stored.passed_over]
     if stored.others:
         text = f"{stored.others:,} rows of metrics that are not used here were passed over"
