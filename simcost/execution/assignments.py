@@ -24,22 +24,25 @@ class Assignments:
     """Runs that are to do, at work and done; threads of all workers share it.
 
     Args:
-        runs: in the order in which they are to be done.
-        task: what to do with each.
-        file: the task, for workers elsewhere.
+        work: runs in the order in which they are to be done, each with what to do with it.
+        files: the task of each, for workers elsewhere.
         time_limit_s: of one run.
     """
 
     def __init__(
-        self, runs: Sequence[Runnable], task: Task[Any, Any], file: TaskFile, time_limit_s: float | None
+        self,
+        work: Sequence[tuple[Runnable, Task[Any, Any]]],
+        files: Sequence[TaskFile],
+        time_limit_s: float | None,
     ) -> None:
-        self.runs, self.file = runs, file
+        self.runs = [run for run, _ in work]
         self.ended = Event()
         """All are done, or one has failed, or the command stops."""
-        self._task, self._time_limit_s = task, time_limit_s
+        self._tasks, self._files, self._time_limit_s = [task for _, task in work], files, time_limit_s
+        self._keys = [_arrivals(run, task) for run, task in work]
         self._waiting: dict[object, deque[int]] = {}
-        for number, run in enumerate(runs):
-            self._waiting.setdefault(_arrivals(run), deque()).append(number)
+        for number, key in enumerate(self._keys):
+            self._waiting.setdefault(key, deque()).append(number)
         self._lock = Lock()
         self._users, self._lost = Counter[object](), Counter[int]()
         self._results: dict[int, Any] = {}
@@ -49,7 +52,7 @@ class Assignments:
         """CPU seconds at which runs were done."""
         self.peak_bytes = 0
         """Most memory that a worker has taken."""
-        if not runs:
+        if not work:
             self.ended.set()
 
     @property
@@ -93,7 +96,7 @@ class Assignments:
                 that few others hold.
         """
         with self._lock:
-            key = None if last is None else _arrivals(self.runs[last])
+            key = None if last is None else self._keys[last]
             if last is not None and not self._waiting.get(key):
                 self._users[key] -= 1
             if self.ended.is_set() or not any(self._waiting.values()):
@@ -105,7 +108,12 @@ class Assignments:
 
     def assignment(self, number: int) -> Assignment:
         """A run as a worker takes it."""
-        return Assignment(task=self._task, file=self.file, run=self.runs[number], time_limit_s=self._time_limit_s)
+        return Assignment(
+            task=self._tasks[number],
+            file=self._files[number],
+            run=self.runs[number],
+            time_limit_s=self._time_limit_s,
+        )
 
     def tell(self, number: int) -> Tell:
         """A function that notes the share of a run."""
@@ -137,7 +145,7 @@ class Assignments:
             self._lost[number] += 1
             times = self._lost[number]
             if times <= RETRIES:
-                self._waiting[_arrivals(run)].appendleft(number)
+                self._waiting[self._keys[number]].appendleft(number)
         if times > RETRIES:
             self.fail(
                 RunError(
@@ -156,6 +164,6 @@ class Assignments:
             self.ended.set()
 
 
-def _arrivals(run: Runnable) -> object:
+def _arrivals(run: Runnable, task: Task[Any, Any]) -> object:
     """The same for runs that meet the same arrivals, where runs have any."""
-    return getattr(run, "replication", None)
+    return id(getattr(task, "arrivals", task)), getattr(run, "replication", None)

@@ -72,7 +72,11 @@ class Workers:
             KeyboardInterrupt: finished runs stay stored, the others leave nothing.
             RunError: a run whose worker was lost again and again, or that took too long.
         """
-        todo = Assignments(runs, task, self._file_of(task), self._options.time_limit_s)
+        return self.execute_each([(run, task) for run in runs], note=note)
+
+    def execute_each(self, work: Sequence[tuple[R, Task[R, T]]], *, note: Callable[[], None]) -> list[T]:
+        """Results of runs, each with a task of its own, in their order. Else as `execute`, and raises as it."""
+        todo = Assignments(work, self._files_of(work), self._options.time_limit_s)
         engine, working, threads = self._opened(), list[Slot](), list[Thread]()
 
         def employ(slots: Sequence[Slot]) -> None:
@@ -82,7 +86,7 @@ class Workers:
                 threads[-1].start()
 
         try:
-            employ(engine.slots()[: len(runs)])
+            employ(engine.slots()[: len(work)])
             while not todo.ended.wait(_WATCH_S):
                 employ(engine.more(todo))
                 note()
@@ -114,15 +118,20 @@ class Workers:
             self._engine = _engine(self._options, self._folder, self._jobs)
         return self._engine
 
-    def _file_of(self, task: object) -> TaskFile:
-        """The file of a task, kept for the next call with the same one."""
-        known = next((file for file in self._files if file.task is task), None)
-        if known is None:
-            known = TaskFile(task, self._folder, self._versions_of)
-            self._files.append(known)
-            while len(self._files) > HELD:
-                self._files.pop(0).remove()
-        return known
+    def _files_of(self, work: Sequence[tuple[R, Task[R, T]]]) -> list[TaskFile]:
+        """The file of the task of each run; those of the last tasks are kept for the next call."""
+        known = {id(file.task): file for file in self._files}
+        files = []
+        for _, task in work:
+            if id(task) not in known:
+                known[id(task)] = TaskFile(task, self._folder, self._versions_of)
+            files.append(known[id(task)])
+        needed = set(map(id, files))
+        self._files = list(known.values())
+        for old in [file for file in self._files if id(file) not in needed][: max(len(self._files) - HELD, 0)]:
+            old.remove()
+            self._files.remove(old)
+        return files
 
     def _work(self, engine: ExecutionEngine, slot: Slot, todo: Assignments) -> None:
         """Perform runs at one place until there are no more."""

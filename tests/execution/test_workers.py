@@ -73,7 +73,8 @@ def test_results_are_in_order_and_of_no_more_processes_than_jobs(tmp_path: Path)
 def test_a_worker_keeps_to_the_arrivals_that_it_holds(tmp_path: Path) -> None:
     runs = [SmallRun(number=i, replication=i % 3) for i in range(9)]
     task = Squares(folder=tmp_path)
-    todo = Assignments(runs, task, TaskFile(task, tmp_path, versions), None)
+    file = TaskFile(task, tmp_path, versions)
+    todo = Assignments([(run, task) for run in runs], [file] * len(runs), None)
     one, other, taken = None, None, list[int]()
     for _ in range(3):
         one, other = todo.take(one), todo.take(other)

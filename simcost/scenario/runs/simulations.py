@@ -60,14 +60,11 @@ class Simulations:
 
     def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
         """The scores of runs."""
-        runs = [self._run(*key) for key in asked]
-        self.keys |= {run.folder.name for run in runs}
+        simulate_together([(self, asked)], self._workers)
+        return self.scores(asked)
 
-        def note() -> None:
-            self._note(len(self.keys))
-
-        found = self._workers.execute(runs, self._task, note=note)
-        self.results.update(zip(asked, found, strict=True))
+    def scores(self, asked: Iterable[Key]) -> Mapping[Key, RunScore]:
+        """The scores of runs that are there."""
         return {key: self._score(self.results[key]) for key in asked}
 
     def all_of(self, name: str) -> list[RunScore]:
@@ -76,10 +73,14 @@ class Simulations:
         return [self._score(self.results[name, replication]) for replication in range(self.question.seeds)]
 
     def complete(self, names: Sequence[str]) -> None:
-        """Simulate the replications of plans that are missing, those of one replication one after another."""
-        missing = [(name, r) for r in range(self.question.seeds) for name in names if (name, r) not in self.results]
+        """Simulate the replications of plans that are missing."""
+        missing = self.missing(names)
         if missing:
             self(missing)
+
+    def missing(self, names: Sequence[str]) -> list[Key]:
+        """The replications of plans that are not simulated, those of one replication one after another."""
+        return [(name, r) for r in range(self.question.seeds) for name in names if (name, r) not in self.results]
 
     def slowest(self, name: str) -> int:
         """The replication in which the engine of a plan is slowest, the first of equal ones."""
@@ -135,9 +136,31 @@ class Simulations:
         folder = self._runs / key[:32]
         return ServingRun(pool=pool, other_pools=other_pools, replication=replication, folder=folder, plans=[plan])
 
+    def work(self, asked: Sequence[Key]) -> list[tuple[ServingRun, AssessPlan]]:
+        """Runs for workers, which count as simulated from now on."""
+        runs = [self._run(*key) for key in asked]
+        self.keys |= {run.folder.name for run in runs}
+        return [(run, self._task) for run in runs]
+
+    def note(self) -> None:
+        """Tell what is simulated."""
+        self._note(len(self.keys))
+
     def _score(self, result: RunResult) -> RunScore:
         demand = self.question.loaded.scenario.demand
         checks = result.checks
         if demand is not None:
             checks = (Check.of("futures", float(result.met), round(1 - demand.risk, 12)),)
         return RunScore(usd=result.bill.per_month_usd, checks=checks)
+
+
+def simulate_together(asked: Sequence[tuple[Simulations, Sequence[Key]]], workers: Workers) -> None:
+    """Simulate runs of several questions side by side, as they keep all workers busy."""
+
+    def note() -> None:
+        for simulations, _ in asked:
+            simulations.note()
+
+    found = iter(workers.execute_each([one for simulations, keys in asked for one in simulations.work(keys)], note=note))
+    for simulations, keys in asked:
+        simulations.results.update((key, next(found)) for key in keys)

@@ -37,10 +37,13 @@ class PlanAnswers:
         plans = self.assessment.plans
         self.names = [plan.name for plan in plans]
         self.base = PlanState({}, None, {plan.name: PlanAtValue.of(plan) for plan in plans})
+        self.chosen = self.base.best or min(self.names, key=lambda name: (self.base.usd(name), name))
+        """The best plan of the base; the cheapest where none meets the SLO."""
         self._known = {path: {value: self.base} for path, value in bases.items()}
         self._values = {path: [value] for path, value in bases.items()}
         self._fixed = fixed_usd(loaded, plans)
         self._linear: dict[str, tuple[float, float]] = {}
+        self._guesses: dict[tuple[str, float, float], float | None] = {}
 
     def at(self, path: str, value: float, *, between: bool = False) -> PlanState:
         """The plans with another value.
@@ -70,8 +73,14 @@ class PlanAnswers:
         """A value between two with other answers at which the change may be; None = nothing tells.
 
         It is where the plan that is best on one side begins to miss the SLO, by the logarithm of its ratio to the
-        target, or where the costs of both are equal.
+        target, or where the costs of both are equal. The first guess for a bracket stands, whatever is known later.
         """
+        bracket = path, lo, hi
+        if bracket not in self._guesses:
+            self._guesses[bracket] = self._guess(*bracket)
+        return self._guesses[bracket]
+
+    def _guess(self, path: str, lo: float, hi: float) -> float | None:
         low, high = self.at(path, lo), self.at(path, hi)
         before, after = low.best, high.best
         if before is not None and high.possible(before) == inf:

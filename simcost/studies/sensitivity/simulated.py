@@ -14,7 +14,8 @@ from simcost.scenario.runs.assessment import Assessment, assess
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, key_of, settle
 from simcost.scenario.runs.serving_runs import Arrivals
-from simcost.scenario.runs.simulations import Simulations
+from simcost.scenario.runs.simulations import Simulations, simulate_together
+from simcost.scenario.runs.tasks import Key
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.sensitivity.states import PlanAtValue, SimulatedPlans
 
@@ -28,6 +29,14 @@ class SensitivitySettings:
     seed: int | None = None
     jobs: int = 1
     engine: EngineOptions | None = None
+
+
+class NotSimulatedError(Exception):
+    """An answer depends on runs that are not there yet."""
+
+    def __init__(self, simulations: Simulations, keys: Sequence[Key]) -> None:
+        super().__init__(f"not simulated: {', '.join(name for name, _ in keys)}")
+        self.simulations, self.keys = simulations, keys
 
 
 class ValueRuns:
@@ -45,7 +54,6 @@ class ValueRuns:
         """Distinct simulations."""
         self._arrivals: dict[str, Arrivals] = {}
         """Requests of the base, which plans, step times and prices do not change."""
-        self._last: Arrivals | None = None
 
     def assess(self, changed: Changed, what: str) -> Assessment:
         """All plans in all replications."""
@@ -62,6 +70,15 @@ class ValueRuns:
             self._arrivals[_identity(source)] = Arrivals(source, kept=found.question.seeds)
         return found
 
+    def simulate(self, missing: Sequence[NotSimulatedError]) -> None:
+        """Simulate side by side the runs that answers wait for."""
+        asked = {id(one.simulations): (one.simulations, one.keys) for one in missing}
+        simulate_together(list(asked.values()), self._workers)
+        for simulations, _ in asked.values():
+            self.runs |= simulations.keys
+            if simulations.arrivals not in self._arrivals.values():
+                simulations.arrivals.forget()
+
     def of(self, changed: Changed, what: str) -> SimulatedPlans:
         """Simulations of a scenario with a value changed."""
         loaded = changed.loaded
@@ -70,7 +87,7 @@ class ValueRuns:
                 settle(loaded, seed=self._settings.seed, seeds=self._settings.seeds), engine=changed.engine
             )
             if question.source is not None:
-                return _OneByOne(self._simulations(question, question.source, what), self)
+                return _OneByOne(self._simulations(question, question.source, what))
         return _Together(self, changed, what)
 
     def _simulations(self, question: ResolvedScenario, source: Source, what: str) -> Simulations:
@@ -79,12 +96,6 @@ class ValueRuns:
         for plan in question.loaded.scenario.plans:
             found.add(plan)
         return found
-
-    def hold(self, arrivals: Arrivals) -> None:
-        """Keep these requests in memory, and those of the base, but no others."""
-        if self._last is not None and self._last is not arrivals:
-            self._last.forget()
-        self._last = None if arrivals in self._arrivals.values() else arrivals
 
     def _requests(self, source: Source, seeds: int) -> Arrivals:
         """Those of the base where they are the same, else new ones."""
@@ -111,23 +122,29 @@ class _Together:
 
 
 class _OneByOne:
-    """Plans of requests: the slowest replication of each comes first, and may tell that it misses the SLO."""
+    """Plans of requests: the slowest replication of each comes first, and may tell that it misses the SLO.
 
-    def __init__(self, simulations: Simulations, runs: ValueRuns) -> None:
-        self._simulations, self._runs = simulations, runs
+    Both methods raise NotSimulatedError as long as runs are missing that they need next.
+    """
+
+    def __init__(self, simulations: Simulations) -> None:
+        self._simulations = simulations
 
     def judged(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
         """The plans; those that miss even if all their other replications were perfect have one replication."""
         seeds = self._simulations.question.seeds
-        self._runs.hold(self._simulations.arrivals)
-        first = self._simulations([(name, self._simulations.slowest(name)) for name in names])
+        slowest = [(name, self._simulations.slowest(name)) for name in names]
+        self._need([key for key in slowest if key not in self._simulations.results])
+        first = self._simulations.scores(slowest)
         missed = [name for (name, _), score in first.items() if hopeless([score], seeds)]
         found = {name: PlanAtValue.of(self._simulations.summary(name), complete=seeds == 1) for name in missed}
         return {**found, **self.complete([name for name in names if name not in missed])}
 
     def complete(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
         """The plans in all replications."""
-        self._runs.hold(self._simulations.arrivals)
-        self._simulations.complete(names)
-        self._runs.runs |= self._simulations.keys
+        self._need(self._simulations.missing(names))
         return {name: PlanAtValue.of(self._simulations.summary(name)) for name in names}
+
+    def _need(self, keys: Sequence[Key]) -> None:
+        if keys:
+            raise NotSimulatedError(self._simulations, keys)

@@ -13,7 +13,7 @@ from simcost.present.format import amount
 from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone
 from simcost.scenario.runs.execution import workers_of
 from simcost.studies.sensitivity.answers import PlanAnswers
-from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
+from simcost.studies.sensitivity.simulated import NotSimulatedError, SensitivitySettings, ValueRuns
 from simcost.studies.sensitivity.states import worth
 from simcost.units import format_usd
 
@@ -57,34 +57,50 @@ def sensitivity(
             raise InputError(
                 f"--vary {one.path}={one.lo:g}..{one.hi:g}: does not hold the base {bases[one.path]:g}; widen it"
             )
-    share = 0.0
-
-    def begin(done: float) -> None:
-        nonlocal share
-        share = done
-
+    known: dict[int, _Effect] = {}
     with workers_of(settings.runs, jobs=settings.jobs, engine=settings.engine) as workers:
-        runs = ValueRuns(settings, workers, lambda what: progress(share, what))
-        return _document(ranges, bases, PlanAnswers(loaded, bases, runs), runs, begin)
+        runs = ValueRuns(settings, workers, lambda what: progress(len(known) / len(ranges), what))
+        answers = PlanAnswers(loaded, bases, runs)
+        while len(known) < len(ranges):
+            missing = []
+            for i, one in enumerate(ranges):
+                try:
+                    known[i] = known.get(i) or _effect(one, bases[one.path], answers)
+                except NotSimulatedError as error:
+                    missing.append(error)
+            runs.simulate(missing)
+    return _document(ranges, bases, answers, [known[i] for i in range(len(ranges))], len(runs.runs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Effect:
+    """Effect of one parameter on the decision."""
+
+    swing: Swing
+    flips: list[Document]
+    worth: float | None
+    """Value of knowing it."""
+
+
+def _effect(one: VariedRange, base: float, answers: PlanAnswers) -> _Effect:
+    """Raises NotSimulatedError as long as runs are missing; called again when they are there, it comes further."""
+    answers.line(one.path, one.lo, one.hi)
+    low, high = (answers.at(one.path, value) for value in (one.lo, one.hi))
+    return _Effect(
+        swing=Swing(path=one.path, lo_usd=low.usd(answers.chosen), hi_usd=high.usd(answers.chosen)),
+        flips=_flips(one, base, answers, whole=is_whole(answers.loaded, one.path)),
+        worth=worth([low, answers.base, high], answers.names, WEIGHTS),
+    )
 
 
 def _document(
     ranges: Sequence[VariedRange],
     bases: Mapping[str, float],
     answers: PlanAnswers,
-    runs: ValueRuns,
-    begin: Callable[[float], None],
+    effects: Sequence[_Effect],
+    simulated: int,
 ) -> Document:
-    base = answers.base
-    chosen = base.best or min(answers.names, key=lambda name: (base.usd(name), name))
-    swings, found, knowing = [], list[Document](), dict[str, float | None]()
-    for i, one in enumerate(ranges):
-        begin(i / len(ranges))
-        answers.line(one.path, one.lo, one.hi)
-        ends = [answers.at(one.path, value) for value in (one.lo, one.hi)]
-        swings.append(Swing(path=one.path, lo_usd=ends[0].usd(chosen), hi_usd=ends[1].usd(chosen)))
-        found += _flips(one, bases[one.path], answers, whole=is_whole(answers.loaded, one.path))
-        knowing[one.path] = worth([ends[0], base, ends[1]], answers.names, WEIGHTS)
+    base, chosen = answers.base, answers.chosen
     document: Document = {
         "scenario": answers.loaded.first.scenario.scenario,
         "plan": chosen,
@@ -99,13 +115,13 @@ def _document(
                 "hi_usd": swing.hi_usd,
                 "swing_usd": swing.swing_usd,
             }
-            for swing in tornado(swings)
+            for swing in tornado([effect.swing for effect in effects])
             for one in ranges
             if one.path == swing.path
         ],
-        "flips": found,
-        "value_of_information": knowing,
-        "simulated": len(runs.runs),
+        "flips": [flip for effect in effects for flip in effect.flips],
+        "value_of_information": {one.path: effect.worth for one, effect in zip(ranges, effects, strict=True)},
+        "simulated": simulated,
     }
     return {
         "verdict": verdict(document),
