@@ -71,16 +71,17 @@ class Assignments:
         """CPU seconds of this process since the start."""
         return process_time() - self._begun_s
 
-    def left_s(self) -> float:
-        """CPU seconds that the runs that wait will take, as the last ones tell; 0 as long as they do not.
+    def left_s(self, ahead: int = 0) -> float:
+        """CPU seconds that the runs that wait will take, and so many after them, as the last ones tell; 0 as long as
+        they do not.
 
         Of the last two the shorter counts: one of them may have loaded the compiled code.
         """
         ends_s = [0.0, *self._ends_s][-3:]
         current_s = self.elapsed_s - ends_s[-1]
         if current_s > _AFTER_S:
-            return self.waiting * current_s
-        return self.waiting * min(ends_s[2] - ends_s[1], ends_s[1] - ends_s[0]) if len(ends_s) > 2 else 0.0
+            return (self.waiting + ahead) * current_s
+        return (self.waiting + ahead) * min(ends_s[2] - ends_s[1], ends_s[1] - ends_s[0]) if len(ends_s) > 2 else 0.0
 
     def results(self) -> list[Any]:
         """All results, in the order of the runs. Raises the error of the run that failed."""

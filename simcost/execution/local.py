@@ -28,10 +28,11 @@ class LocalEngine:
         folder: in which runs have drafts.
         jobs: runs at a time.
         apart: all in worker processes, which can be ended at any time.
+        ahead: runs that come after the first ones, as far as that is known.
     """
 
-    def __init__(self, folder: Path, *, jobs: int, apart: bool) -> None:
-        self._folder, self._jobs, self._apart = folder, jobs, apart
+    def __init__(self, folder: Path, *, jobs: int, apart: bool, ahead: int = 0) -> None:
+        self._folder, self._jobs, self._apart, self._ahead = folder, jobs, apart, ahead
         self._slots: list[Slot] = []
         self._alone_s = 0.0
         """CPU seconds in which runs waited for others in this process."""
@@ -80,7 +81,7 @@ class LocalEngine:
         self._slots = []
 
     def _worth(self, todo: Assignments) -> bool:
-        left_s = todo.left_s()
+        left_s = todo.left_s(self._ahead)
         return left_s > 0 and self._alone_s + todo.elapsed_s + left_s > WORTH_S
 
     def _fitting(self, wanted: int, todo: Assignments) -> int:

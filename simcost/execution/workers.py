@@ -49,12 +49,19 @@ class Workers:
         versions_of: versions on which results depend: a function at the top of a module.
         jobs: runs at a time on this machine.
         options: which engine, and where.
+        ahead: runs that come after those of the first call, as far as that is known: whether workers pay depends on it.
     """
 
     def __init__(
-        self, folder: Path, versions_of: Versions, *, jobs: int = 1, options: EngineOptions | None = None
+        self,
+        folder: Path,
+        versions_of: Versions,
+        *,
+        jobs: int = 1,
+        options: EngineOptions | None = None,
+        ahead: int = 0,
     ) -> None:
-        self._folder, self._versions_of, self._jobs = folder, versions_of, jobs
+        self._folder, self._versions_of, self._jobs, self._ahead = folder, versions_of, jobs, ahead
         self._options = options or EngineOptions()
         self._engine: ExecutionEngine | None = None
         self._files: list[TaskFile] = []
@@ -115,7 +122,7 @@ class Workers:
 
     def _opened(self) -> ExecutionEngine:
         if self._engine is None:
-            self._engine = _engine(self._options, self._folder, self._jobs)
+            self._engine = _engine(self._options, self._folder, self._jobs, self._ahead)
         return self._engine
 
     def _files_of(self, work: Sequence[tuple[R, Task[R, T]]]) -> list[TaskFile]:
@@ -155,7 +162,7 @@ class Workers:
                 return
 
 
-def _engine(options: EngineOptions, folder: Path, jobs: int) -> ExecutionEngine:
+def _engine(options: EngineOptions, folder: Path, jobs: int, ahead: int) -> ExecutionEngine:
     """The engine that was asked for. Raises InputError where it is not there."""
     if options.name == "dask":
         from simcost.execution.dask_cluster import DaskCluster
@@ -165,7 +172,7 @@ def _engine(options: EngineOptions, folder: Path, jobs: int) -> ExecutionEngine:
         from simcost.execution.ray_cluster import RayCluster
 
         return ClusterEngine(RayCluster(options.address, jobs))
-    return LocalEngine(folder, jobs=jobs, apart=options.time_limit_s is not None)
+    return LocalEngine(folder, jobs=jobs, apart=options.time_limit_s is not None, ahead=ahead)
 
 
 def _stop(slots: Sequence[Slot]) -> None:

@@ -28,9 +28,9 @@ class RunOptions:
     """Called with the share done and what is done."""
 
 
-def workers_of(runs: Path, *, jobs: int, engine: EngineOptions | None = None) -> Workers:
-    """Workers that store runs in a folder."""
-    return Workers(runs, versions, jobs=jobs, options=engine)
+def workers_of(runs: Path, *, jobs: int, engine: EngineOptions | None = None, ahead: int = 0) -> Workers:
+    """Workers that store runs in a folder; `ahead` = runs that come after those of the first call, as far as known."""
+    return Workers(runs, versions, jobs=jobs, options=engine, ahead=ahead)
 
 
 def watched(every: Sequence[Runnable], progress: Progress) -> Callable[[], None]:

@@ -161,6 +161,7 @@ def simulate_together(asked: Sequence[tuple[Simulations, Sequence[Key]]], worker
         for simulations, _ in asked:
             simulations.note()
 
-    found = iter(workers.execute_each([one for simulations, keys in asked for one in simulations.work(keys)], note=note))
+    work = [one for simulations, keys in asked for one in simulations.work(keys)]
+    found = iter(workers.execute_each(work, note=note))
     for simulations, keys in asked:
         simulations.results.update((key, next(found)) for key in keys)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +36,21 @@ def _fixed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = column.view()
     view.flags.writeable = False
     return view
+
+
+class _Then:
+    """The pool when its totals were these, worked out once."""
+
+    __slots__ = ("_observed", "_seen", "_totals")
+
+    def __init__(self, observed: Callable[[list[int]], PoolObservation], totals: bytes) -> None:
+        self._observed, self._totals = observed, totals
+        self._seen: PoolObservation | None = None
+
+    def __call__(self) -> PoolObservation:
+        if self._seen is None:
+            self._seen = self._observed(np.frombuffer(self._totals, np.int64).tolist())
+        return self._seen
 
 
 class DataPlane:
@@ -234,13 +248,9 @@ class DataPlane:
     def snapshot(self, kind: int | None = None) -> Callable[[], PoolObservation]:
         """The pool now, or the replicas of a kind, to be worked out where somebody asks."""
         if kind is None and self.clients is None and not len(self.state.by_kind):
-            return partial(self._observed_then, self.state.totals.tobytes())
+            return _Then(self._observed, self.state.totals.tobytes())
         seen = self.observe() if kind is None else self.of_kind(kind)
         return lambda: seen
-
-    def _observed_then(self, totals: bytes) -> PoolObservation:
-        """The pool when its `totals` were these."""
-        return self._observed(np.frombuffer(totals, np.int64).tolist())
 
     def _observed(self, totals: list[int]) -> PoolObservation:
         """The pool with these `totals`."""

@@ -10,7 +10,7 @@ from typing import Any
 from simcost.compare.sensitivity import Swing, flips, tornado
 from simcost.errors import InputError
 from simcost.present.format import amount
-from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone
+from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone, plans_of
 from simcost.scenario.runs.execution import workers_of
 from simcost.studies.sensitivity.answers import PlanAnswers
 from simcost.studies.sensitivity.simulated import NotSimulatedError, SensitivitySettings, ValueRuns
@@ -58,7 +58,9 @@ def sensitivity(
                 f"--vary {one.path}={one.lo:g}..{one.hi:g}: does not hold the base {bases[one.path]:g}; widen it"
             )
     known: dict[int, _Effect] = {}
-    with workers_of(settings.runs, jobs=settings.jobs, engine=settings.engine) as workers:
+    seeds = settings.seeds or loaded.first.scenario.seeds or 1
+    ends = 2 * seeds * len(list(plans_of(loaded))) * sum(not money_alone(one.path) for one in ranges)
+    with workers_of(settings.runs, jobs=settings.jobs, engine=settings.engine, ahead=ends) as workers:
         runs = ValueRuns(settings, workers, lambda what: progress(len(known) / len(ranges), what))
         answers = PlanAnswers(loaded, bases, runs)
         while len(known) < len(ranges):

@@ -27,7 +27,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(file: Path, *ranges: str) -> dict[str, Any]:
-    words = [word for one in ranges for word in ("--vary", one)]
+    words = [word for one in ranges for word in ([one] if one.startswith("--") else ["--vary", one])]
     said = call("sensitivity", file, *words, "--out", file.parent / "out", "--json", "--quiet")
     assert said.code == 0, said.err
     return said.document()
@@ -60,6 +60,18 @@ def test_demand_engine_and_fields_are_simulated(file: Path) -> None:
     assert document["value_of_information"]["engine"] is None
     fleet = next(flip for flip in document["flips"] if flip["path"] == "plans.0.scaling.replicas")
     assert (fleet["value"], fleet["above"]) == (3, "large"), "two cost less than the large one"
+
+
+def test_fields_say_the_same_alone_and_side_by_side(file: Path) -> None:
+    ranges = ("demand=0.5..2", "engine=0.5..1000", "workload.0.rate=0.2..2", "price.aws/g6.xlarge=0.4..3")
+    together, twice = asked(file, *ranges), asked(file, *ranges, "--jobs=2")
+    assert twice == together
+    for one in ranges:
+        document = asked(file, one)
+        path = one.partition("=")[0]
+        assert document["tornado"] == [row for row in together["tornado"] if row["path"] == path]
+        assert document["flips"] == [flip for flip in together["flips"] if flip["path"] == path]
+        assert document["value_of_information"] == {path: together["value_of_information"][path]}
 
 
 def test_it_is_shown_and_drawn(file: Path) -> None:
