@@ -23,10 +23,10 @@ from simcost.plan import Fixed
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.inputs.variations import Space, Variation
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.runs.hardware_speeds import HardwareSpeeds
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
-from simcost.scenario.runs.serving_runs import Arrivals
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.scenario.schema.scenario import Plan
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from simcost.compare.results import Forwarded
 from simcost.ledger.answers import Answers
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.contributions import ServedSide
 from simcost.scenario.runs.forwarding import ForwardedRequests, Ints, numbers_there
 from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.service_stages import Key, Stage, StoredService, placed
-from simcost.scenario.runs.serving_runs import Arrivals
 from simcost.scenario.runs.tables import quantiles
 from simcost.scenario.storage.ledgers import ROWS, load_ledger
 from simcost.slo import assess

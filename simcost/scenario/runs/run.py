@@ -14,6 +14,7 @@ from simcost.errors import InputError
 from simcost.execution.options import EngineOptions
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.contributions import ServedSide, TrainedSide, as_one
 from simcost.scenario.runs.execution import Progress, RunOptions, watched, workers_of
 from simcost.scenario.runs.job_runs import JobRun, list_job_runs, serving_keys
@@ -23,7 +24,7 @@ from simcost.scenario.runs.resolve_services import settle_services
 from simcost.scenario.runs.results_folder import ComparedRuns, check_results, longest_s, results_by_plan, write_results
 from simcost.scenario.runs.service_provenance import input_files_of_services, resolved_services_text
 from simcost.scenario.runs.service_runs import compared_services, service_rows
-from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, list_serving_runs
+from simcost.scenario.runs.serving_runs import ServingRun, list_serving_runs
 from simcost.scenario.runs.tables import RunTables
 from simcost.scenario.runs.tasks import Key, RunJobs, ServeRequests, shared_by_runs
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices

@@ -11,6 +11,7 @@ from simcost.execution.task import Tell
 from simcost.ledger.shared_nodes import SharedLedger
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
 from simcost.scenario.runs.execution import RunOptions, watched
@@ -26,7 +27,7 @@ from simcost.scenario.runs.service_provenance import (
 )
 from simcost.scenario.runs.service_results import of_services
 from simcost.scenario.runs.service_stages import Key, SeparateRun, Stage, list_stages, longest_first
-from simcost.scenario.runs.serving_runs import Arrivals, serving_ledger
+from simcost.scenario.runs.serving_runs import serving_ledger
 from simcost.scenario.runs.shared_runs import SharedRun, shared_ledger, shared_side
 from simcost.scenario.runs.tables import RunTables
 

@@ -1,79 +1,22 @@
-"""Simulations of requests: distinct ones of a question, stored and reused; arrivals generated once."""
+"""Simulations of requests: distinct ones of a question, stored and reused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from threading import Lock
-from typing import TYPE_CHECKING, Self
-
-from simcost.scenario.runs.resolve import Source
-
-if TYPE_CHECKING:
-    from simcost.trace.requests.batch import RequestBatch
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from platform import node
 from types import MappingProxyType
 
-from simcost.errors import RunError
 from simcost.ledger.requests import Ledger
 from simcost.rng import stream
-from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.forwarding import ForwardingRun, joined
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, key_of, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.scenario.storage.ledgers import ROWS, load_ledger, save_ledger, with_rows_in, without_rows
 from simcost.sim.serving.pool import Pool
-
-KEPT_UP_TO = 3_000_000
-"""Requests of a replication that are kept for the next plan; larger ones stream again for each."""
-
-
-class Arrivals:
-    """Request batches by replication; the newest `kept` replications are held where they are small."""
-
-    def __init__(self, source: Source, *, kept: int) -> None:
-        self.expected, self.horizon_s = source.expected(), source.horizon_s
-        self._source, self._kept = source, kept
-        self._held: dict[int, list[RequestBatch]] = {}
-        self._lock = Lock()
-
-    def __reduce__(self) -> tuple[Callable[..., Self], tuple[Source]]:
-        """The recipe alone, without requests: another process makes them again."""
-        return partial(type(self), kept=self._kept), (self._source,)
-
-    def check_inputs(self) -> None:
-        """Check that the files of the requests are those of the command, where another process or machine reads them.
-
-        Raises:
-            RunError: one of them is another.
-        """
-        for name, digest in self._source.inputs.items():
-            if hashes(self._source.folder, [name])[name] != digest:
-                raise RunError(
-                    f"{self._source.folder / name}: another file on {node()}, or changed meanwhile; all workers must "
-                    "see the files of the command"
-                )
-
-    def of(self, replication: int) -> Iterator[RequestBatch]:
-        """The batches of a replication, the same at every call."""
-        if self.expected > KEPT_UP_TO:
-            return self._source.batches(replication)
-        with self._lock:
-            if replication not in self._held:
-                self._held[replication] = list(self._source.batches(replication))
-                while len(self._held) > self._kept:
-                    del self._held[next(iter(self._held))]
-            return iter(self._held[replication])
-
-    def forget(self) -> None:
-        """Let go of the batches that are held; they are made again when they are asked for."""
-        with self._lock:
-            self._held.clear()
-
 
 ROWS_UP_TO = 250_000
 """Expected requests of a run up to which the first replication keeps the outcome of each; the others keep

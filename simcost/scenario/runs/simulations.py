@@ -12,10 +12,11 @@ from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import served_side
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan, run_key
-from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
+from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
 from simcost.scenario.runs.tasks import AssessPlan, Key, shared_by_runs
 from simcost.scenario.schema.scenario import Plan
 from simcost.slo import Check

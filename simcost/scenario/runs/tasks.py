@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from simcost.compare.results import RunResult
 from simcost.execution.task import Tell
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.contributions import (
     ServedSide,
     TrainedSide,
@@ -16,7 +17,7 @@ from simcost.scenario.runs.contributions import (
 )
 from simcost.scenario.runs.job_runs import JobRun, job_ledger
 from simcost.scenario.runs.resolve import ResolvedScenario
-from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
+from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
 
 Key = tuple[str, int]
 """Plan and replication."""

@@ -17,11 +17,12 @@ from simcost.execution.task import Tell
 from simcost.execution.workers import Workers
 from simcost.ledger.requests import Ledger
 from simcost.scenario.inputs.demand_scale import scaled
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import costs_of
 from simcost.scenario.runs.contributions import served_side
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, run_key, settle
-from simcost.scenario.runs.serving_runs import Arrivals, ServingRun, serving_ledger
+from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
 from simcost.scenario.runs.tasks import shared_by_runs
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.crossing import Search

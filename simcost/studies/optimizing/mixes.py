@@ -19,10 +19,10 @@ from simcost.compare.fleet_program import Counts, least_fleet
 from simcost.compare.fleets import DemandPoints, FleetAim, FleetPurchase, FleetShape, Floats
 from simcost.plan import Fixed
 from simcost.scenario.inputs.variations import Variation
+from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
 from simcost.scenario.runs.commitment_choice import CommitmentChoice, with_commitments
 from simcost.scenario.runs.resolve import ResolvedScenario, resolved_plan
-from simcost.scenario.runs.serving_runs import Arrivals
 from simcost.scenario.schema.scenario import OF_A_POOL
 from simcost.studies.optimizing.written_plans import written_plan
 from simcost.units import HOURS_PER_MONTH, NS_PER_S, SECONDS_PER_HOUR

@@ -10,10 +10,10 @@ from simcost.compare.racing import hopeless
 from simcost.execution.options import EngineOptions
 from simcost.execution.workers import Workers
 from simcost.scenario.inputs.changes import Changed, with_plans
+from simcost.scenario.runs.arrivals import Arrivals, identity_of
 from simcost.scenario.runs.assessment import Assessment, assess
 from simcost.scenario.runs.execution import RunOptions
-from simcost.scenario.runs.resolve import ResolvedScenario, Source, key_of, settle
-from simcost.scenario.runs.serving_runs import Arrivals
+from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations, simulate_together
 from simcost.scenario.runs.tasks import Key
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -67,7 +67,7 @@ class ValueRuns:
         self.runs |= found.runs
         if not self._arrivals and isinstance(found.question, ResolvedScenario) and found.question.source is not None:
             source = found.question.source
-            self._arrivals[_identity(source)] = Arrivals(source, kept=found.question.seeds)
+            self._arrivals[identity_of(source)] = Arrivals(source, kept=found.question.seeds)
         return found
 
     def simulate(self, missing: Sequence[NotSimulatedError]) -> None:
@@ -99,12 +99,7 @@ class ValueRuns:
 
     def _requests(self, source: Source, seeds: int) -> Arrivals:
         """Those of the base where they are the same, else new ones."""
-        return self._arrivals.get(_identity(source)) or Arrivals(source, kept=seeds)
-
-
-def _identity(source: Source) -> str:
-    """All that the requests of a source depend on."""
-    return key_of(requests=source.identity(0), horizon_s=source.horizon_s)
+        return self._arrivals.get(identity_of(source)) or Arrivals(source, kept=seeds)
 
 
 class _Together:
