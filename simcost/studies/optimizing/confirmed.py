@@ -48,9 +48,18 @@ class ConfirmedRace:
         for _ in range(TRIES):
             second, open_ = next((name for name in race.holding() if name != best), None), race.next_best()
             if open_ is not None and (second is None or race.usd(open_) < race.usd(second)):
-                race.tell(self._simulate(race.missing(open_)))
+                self._complete(open_)
             elif second is None or self._holds(second):
                 return second
             else:
                 race.drop(second, UNCONFIRMED)
         return next((name for name in race.holding() if name != best and self._holds(name)), None)
+
+    def _complete(self, name: str) -> None:
+        """Simulate a plan, its most telling replication first, which may show that it misses."""
+        missing = self._race.missing(name)
+        if not self._race.scores(name):
+            self._race.tell(self._simulate(missing[:1]))
+            missing = [] if self._race.reason(name) else missing[1:]
+        if missing:
+            self._race.tell(self._simulate(missing))
