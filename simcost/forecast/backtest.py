@@ -34,6 +34,8 @@ class Origin:
     actual: Floats
     scale: float | None
     floor: bool
+    by_factors: bool
+    """True if the paths of the chosen model vary by factors."""
     points: dict[str, Floats]
     """The forecast of each model, by name."""
     paths: Floats
@@ -129,7 +131,7 @@ def backtest(
     scores = tuple(_score(looks, name, chosen=name == model.name) for name in dict.fromkeys(names))
     day = history.season.short
     usual = usual_ratio(model, span / day)
-    found = [excess(origin.actual, origin.paths, day) for origin in looks]
+    found = [excess(origin.actual, origin.paths, day, by_factors=origin.by_factors) for origin in looks]
     ratio = spread_ratio(found, usual)
     variance = float(np.mean([origin.paths.mean(axis=1).var() for origin in looks]))
     return Backtest(
@@ -147,9 +149,13 @@ def backtest(
 
 def usual_ratio(model: ForecastModel, days: float) -> float:
     """Usual ratio of the squared errors of day totals to their variance among the model's paths, so many days ahead."""
-    return (
-        1.0 if isinstance(model, Planning) else usual_spread_ratio(days)
-    )  # its paths hold what is not known of their level
+    holds_its_own = isinstance(model, Planning)  # what is not known of the level is in its paths
+    return 1.0 if holds_its_own else usual_spread_ratio(days)
+
+
+def varies_by_factors(model: ForecastModel, *, floor: bool) -> bool:
+    """True if the paths of the model vary by factors, as those of a model of logarithms do."""
+    return isinstance(model, Planning) and floor
 
 
 def look(refits: Refits, model: ForecastModel, end: int, horizon: int, seed: int) -> Origin:
@@ -166,6 +172,7 @@ def look(refits: Refits, model: ForecastModel, end: int, horizon: int, seed: int
         actual=history.actual(end, end + horizon),
         scale=history.scale(end),
         floor=seen.floor,
+        by_factors=varies_by_factors(model, floor=seen.floor),
         points=points,
         paths=chosen.draw(PATHS, rng),
         naive_paths=naive.draw(PATHS, rng),
@@ -221,7 +228,8 @@ def _coverage(
     inside: dict[tuple[int, str], list[float | None]] = {}
     for place, origin in enumerate(looks):
         ratio = spread_ratio(found[:place] + found[place + 1 :], usual)
-        paths = with_level(origin.paths, ratio, day, stream(seed, "level"), floor=origin.floor)
+        rng = stream(seed, "level")
+        paths = with_level(origin.paths, ratio, day, rng, floor=origin.floor, by_factors=origin.by_factors)
         for what, (actual, futures) in _measured(origin.actual, paths, day).items():
             for level, (lo, hi) in levels_of(futures, levels).items():
                 inside.setdefault((level, what), []).append(accuracy.coverage(actual, lo, hi))

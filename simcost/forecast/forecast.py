@@ -1,12 +1,12 @@
 """From the history of a series to its forecast: points, levels, and joint sample paths."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.forecast.backtest import Backtest, backtest, usual_ratio
+from simcost.forecast.backtest import Backtest, backtest, usual_ratio, varies_by_factors
 from simcost.forecast.calibration import Factor, adapted, scaled_levels
 from simcost.forecast.cleaning import RULES, Bools, Edit, Rule, history_of
 from simcost.forecast.findings import (
@@ -31,6 +31,7 @@ from simcost.forecast.names import GrowthMode
 from simcost.forecast.quantiles import median
 from simcost.forecast.refits import Refits
 from simcost.forecast.sample_paths import weight
+from simcost.record import record
 from simcost.rng import stream
 from simcost.trace.series.series import LARGEST, Floats, Grid, Series
 
@@ -112,39 +113,74 @@ def forecast(
     grown = measured(ahead, history.season)
     notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
     notes += [*of_model(chosen.model, seen), *of_growth(grown, growth, chosen.model, history.season)]
-    tested: Backtest | None = None
-    factors: tuple[Factor, ...] = ()
-    samples, bands = np.empty((0, horizon)), Levels()
+    futures = _Futures(paths=np.empty((0, horizon)))
     if paths:
-        tested = backtest(refits, chosen.model, horizon, levels, seed)
-        ratio = tested.spread_ratio if tested else usual_ratio(chosen.model, 0)
-        samples = _sampled(ahead, seen, ratio, paths, seed, width)
-        factors, learnt = adapted(history, chosen.model, levels, adapt_days, seed)
-        bands = _levels(samples, levels, factors, floor=seen.floor)
-        notes += [*of_backtest(history, tested, chosen.model), *of_levels(factors, width, adapt_days, learnt)]
-        notes += of_width(bands, seen, chosen.model)
-        notes += of_total(ahead.point, samples, weight(series.quantity, series.grid, horizon))
+        asked = _Asked(levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days)
+        futures = _futures(refits, chosen.model, ahead, asked)
+        notes += [*futures.findings, *of_width(futures.levels, seen, chosen.model)]
+        notes += of_total(ahead.point, futures.paths, weight(series.quantity, series.grid, horizon))
     return Forecast(
         series=series,
         grid=series.grid.after(len(series)),
         mean=_finite(ahead.point, series, chosen.model),
-        paths=_finite(samples, series, chosen.model),
-        levels=bands,
+        paths=_finite(futures.paths, series, chosen.model),
+        levels=futures.levels,
         model=chosen.model.name,
-        backtest=tested,
+        backtest=futures.backtest,
         edits=tuple(replace(edit, first=edit.first + history.idle, last=edit.last + history.idle) for edit in edits),
         findings=tuple(notes),
         cleaned=np.concatenate([np.zeros(history.idle), seen.values]),
         growth=grown,
-        factors=factors,
+        factors=futures.factors,
     )
 
 
-def _sampled(ahead: Fitted, seen: CleanedHistory, ratio: float, count: int, seed: int, width: float) -> Floats:
+@record
+class _Asked:
+    """Sample paths as they are asked for."""
+
+    levels: tuple[int, ...]
+    paths: int
+    seed: int
+    width: float
+    adapt_days: int
+
+
+@record
+class _Futures:
+    """Sample paths and their levels, with the backtest that their width comes from."""
+
+    paths: Floats
+    levels: Levels = field(default_factory=Levels)
+    backtest: Backtest | None = None
+    factors: tuple[Factor, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def _futures(refits: Refits, model: ForecastModel, ahead: Fitted, asked: _Asked) -> _Futures:
+    """Backtest the model, and draw paths as wide as its errors were."""
+    history = refits.history
+    seen = refits.seen(len(history))
+    tested = backtest(refits, model, len(ahead.point), asked.levels, asked.seed)
+    ratio = tested.spread_ratio if tested else usual_ratio(model, 0)
+    samples = _sampled(ahead, seen, ratio, asked, by_factors=varies_by_factors(model, floor=seen.floor))
+    factors, learnt = adapted(history, model, asked.levels, asked.adapt_days, asked.seed)
+    notes = [*of_backtest(history, tested, model), *of_levels(factors, asked.width, asked.adapt_days, learnt)]
+    return _Futures(
+        paths=samples,
+        levels=_levels(samples, asked.levels, factors, floor=seen.floor),
+        backtest=tested,
+        factors=factors,
+        findings=tuple(notes),
+    )
+
+
+def _sampled(ahead: Fitted, seen: CleanedHistory, ratio: float, asked: _Asked, *, by_factors: bool) -> Floats:
     """Sample paths of the model, with the error of their level, at the width asked for."""
-    samples = ahead.draw(count, stream(seed, "forecast", "paths"))
-    samples = with_level(samples, ratio, seen.season.short, stream(seed, "level"), floor=seen.floor)
-    return widened(samples, width, floor=seen.floor) if width != 1 else samples
+    samples = ahead.draw(asked.paths, stream(asked.seed, "forecast", "paths"))
+    rng = stream(asked.seed, "level")
+    samples = with_level(samples, ratio, seen.season.short, rng, floor=seen.floor, by_factors=by_factors)
+    return widened(samples, asked.width, floor=seen.floor) if asked.width != 1 else samples
 
 
 def _check(series: Series, horizon: int, levels: tuple[int, ...], paths: int, width: float, adapt_days: int) -> None:

@@ -26,6 +26,8 @@ USUAL_OF_A_WEEK = 1.5
 USUAL_ORIGINS = 4
 """Origins that the usual ratio counts for, beside those measured."""
 MOST = 25.0
+LEAST = 0.01
+"""Share of the median below which a day mean counts as this share, in logarithms."""
 LASTING = 0.6
 """Share of the variance that is the same on all days of a path."""
 
@@ -38,18 +40,29 @@ def by_day(values: Floats, day: int) -> Floats:
     return found
 
 
-def excess(actual: Floats, paths: Floats, day: int) -> float | None:
+def excess(actual: Floats, paths: Floats, day: int, *, by_factors: bool = False) -> float | None:
     """Squared errors of day means over their variance among paths, the mean over the days of an origin.
 
     1 = the paths are as wide as they should be. None where no whole day was recorded, or the paths are all one.
+    Paths that vary `by_factors` are compared in logarithms: in plain numbers their few highest make up the variance.
     """
     came, means = by_day(actual, day), by_day(paths, day)
+    if by_factors:
+        centre = median(means)
+        came, means = _logarithms(came, centre), _logarithms(means, centre)
     variances = means.var(axis=0)
     seen = np.isfinite(came) & (variances > 0)
     if not seen.any():
         return None
     ratios = (came - median(means))[seen] ** 2 / variances[seen]
     return float(np.minimum(ratios, MOST).mean())
+
+
+def _logarithms(values: Floats, centre: Floats) -> Floats:
+    """Logarithms of values as shares of a centre, at least those of `LEAST`; 0 where the centre is 0."""
+    shares = np.divide(values, centre, out=np.ones_like(values), where=centre > 0)
+    found: Floats = np.log(np.maximum(shares, LEAST))
+    return found
 
 
 def usual_spread_ratio(days: float) -> float:
@@ -82,8 +95,12 @@ def level_draws(count: int, days: int, rng: np.random.Generator) -> Floats:
     return found
 
 
-def with_level(paths: Floats, ratio: float, day: int, rng: np.random.Generator, *, floor: bool) -> Floats:
+def with_level(
+    paths: Floats, ratio: float, day: int, rng: np.random.Generator, *, floor: bool, by_factors: bool = False
+) -> Floats:
     """The paths, each moved on each day in the shape of the median path: day totals vary `ratio` times as much.
+
+    Paths that vary `by_factors` are multiplied: the logarithms of their day totals vary as much.
 
     Where hours would fall below 0 they are cut there, and the other hours of the day make up for it: else no low path
     could move as far down as a high one moves up, and totals would be too high.
@@ -93,8 +110,12 @@ def with_level(paths: Floats, ratio: float, day: int, rng: np.random.Generator, 
     if ratio <= 1 or sizes.max() <= 0:
         return paths
     means = by_day(paths, day)
-    moves = level_draws(len(paths), len(sizes), rng) * np.sqrt((ratio - 1) * means.var(axis=0))
+    spread = _logarithms(means, median(means)) if by_factors else means
+    moves = level_draws(len(paths), len(sizes), rng) * np.sqrt((ratio - 1) * spread.var(axis=0))
     place = np.minimum(np.arange(paths.shape[1]) // day, len(sizes) - 1)
+    if by_factors:
+        raised: Floats = paths * np.exp(moves)[:, place]
+        return raised
     relative = np.divide(shape, sizes[place], out=np.zeros(len(shape)), where=sizes[place] > 0)
     moved: Floats = paths + moves[:, place] * relative
     return _cut(moved, np.maximum(means + moves, 0.0), day, place) if floor else moved

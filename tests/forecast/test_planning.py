@@ -84,6 +84,25 @@ def test_where_the_history_shows_no_walk_bands_are_as_wide_as_its_noise_asks_for
     assert Planning().remarks(seen(walk(3, 0.0, sd=0.08)[:52], WEEKS)) == []
 
 
+@pytest.mark.parametrize("growth", [0.0, 0.03, 0.1])
+def test_sums_of_months_without_a_walk_are_not_covered_nearly_always(growth):
+    inside = []
+    for number in range(60):
+        y = 1000 * np.exp(growth * np.arange(24) + 0.035 * stream(number, "months").standard_normal(24))
+        lo, hi = np.quantile(totals(y[:12], MONTHS, 3), [0.1, 0.9])
+        inside.append(lo <= y[12:15].sum() <= hi)
+    assert 0.7 <= np.mean(inside) <= 0.97
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.98])
+def test_the_error_of_growth_is_counted_once_beside_what_shrinking_took_off(kept):
+    y = 0.02 * np.arange(60) + 0.05 * stream(6, "error").standard_normal(60)
+    state = local_level(y, usual_sd=0.05, usual_steps=3, rate_sd=0.02, least_walk=0, line=1.0)
+    rates = state.draw(4000, kept, stream(1)).rate
+    assert rates.mean() == pytest.approx(kept * state.growth.rate, rel=0.02)
+    assert rates.std() == pytest.approx(np.hypot(state.growth.error, (1 - kept) * state.growth.rate), rel=0.05)
+
+
 @pytest.mark.parametrize(("steps", "season"), [(36, MONTHS), (156, WEEKS), (208, WEEKS)])
 def test_the_season_of_the_year_is_carried_on(steps, season):
     both = yearly(steps + season.short, season.short)
@@ -94,10 +113,10 @@ def test_the_season_of_the_year_is_carried_on(steps, season):
 
 def test_a_line_without_noise_is_measured_and_goes_on():
     y = np.exp(0.01 * np.arange(60))
-    state = local_level(np.log(y), usual_sd=1e-6, rate_sd=0.02, least_walk=0)
+    state = local_level(np.log(y), usual_sd=1e-6, usual_steps=3, rate_sd=0.02, least_walk=0)
     assert state.growth.rate == pytest.approx(0.01, rel=1e-3)
     assert state.level(state.growth.rate) == pytest.approx(0.59, abs=1e-3)
-    moved = local_level(np.log(y) + 7, usual_sd=1e-6, rate_sd=0.02, least_walk=0)
+    moved = local_level(np.log(y) + 7, usual_sd=1e-6, usual_steps=3, rate_sd=0.02, least_walk=0)
     assert (moved.growth.rate, moved.level(0.01)) == pytest.approx((state.growth.rate, state.level(0.01) + 7))
 
 

@@ -156,6 +156,16 @@ def test_the_ratio_of_errors_to_the_spread_of_paths_is_measured_beside_the_usual
     assert excess(np.full(48, 120.0), paths, 24) == pytest.approx(4, rel=0.1)
     assert excess(np.full(48, np.nan), paths, 24) is None
     assert excess(np.ones(48), np.ones((9, 48)), 24) is None
+
+
+def test_paths_that_vary_by_factors_are_multiplied_and_compared_in_logarithms() -> None:
+    paths = 100 * np.exp(0.8 * np.random.default_rng(1).standard_normal((4000, 1))) * np.ones(24)
+    moved = with_level(paths, 4.0, 24, np.random.default_rng(2), floor=True, by_factors=True)
+    assert moved.min() > 0
+    assert np.log(moved[:, 0]).std() == pytest.approx(1.6, rel=0.1)
+    came = np.full(24, 100 * np.exp(1.6))
+    assert excess(came, paths, 24, by_factors=True) == pytest.approx(4, rel=0.1)
+    assert excess(np.zeros(24), np.zeros((9, 24)), 24, by_factors=True) is None
     assert spread_ratio([], USUAL) == USUAL
     assert USUAL < spread_ratio([9.0] * 4, USUAL) < spread_ratio([9.0] * 40, USUAL) < 9
     assert spread_ratio([0.0] * 40, USUAL) == 1

@@ -16,8 +16,8 @@ from simcost.trace.series.series import Floats
 
 SHARES = np.array([0.0, 0.003, 0.01, 0.03, 0.07, 0.13, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 """Share of the walk in the variance of a step: at 0 the series is a line with noise, at 1 a random walk."""
-PRIOR_STEPS = 3.0
-"""Steps of history that the usual variance of a step is worth."""
+LEAST_FREEDOM = 3.0
+"""Degrees of freedom that the variance of a step counts for at least: of one or two steps, futures stay finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +77,15 @@ class LocalLevel:
         return float(self.weight @ (self.filtered - rate * self.lever))
 
     def draw(self, count: int, kept: float, rng: np.random.Generator) -> Draws:
-        """States of the series, their growth shrunk to the share `kept`; equal generators give equal draws."""
+        """States of the series, their growth shrunk to the share `kept`; equal generators give equal draws.
+
+        Growth varies by its error, and by what shrinking took off, which may have been right: the squared error of a
+        shrunk estimate is its variance and its squared bias.
+        """
         place = np.searchsorted(np.cumsum(self.weight)[:-1], (rng.permutation(count) + 0.5) / count)
         scale = np.sqrt(self.variance[place] * self.freedom / rng.chisquare(self.freedom, count))
-        doubt = kept * (1 - kept) * self.growth.rate**2
-        error = np.sqrt(self.rate_variance[place] * scale**2 + doubt) * stratified_normal(count, rng)
+        bias = (1 - kept) * self.growth.rate
+        error = np.sqrt(self.rate_variance[place] * scale**2 + bias**2) * stratified_normal(count, rng)
         rate = self.rate[place] + error
         level = self.filtered[place] - rate * self.lever[place]
         level += np.sqrt(self.uncertain[place]) * scale * stratified_normal(count, rng)
@@ -122,12 +126,15 @@ def variance_ratio(values: Floats, span: int) -> float:
     return long / variance if variance > 0 else 1.0
 
 
-def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: float, line: float = 0.0) -> LocalLevel:
+def local_level(
+    values: Floats, *, usual_sd: float, usual_steps: float, rate_sd: float, least_walk: float, line: float = 0.0
+) -> LocalLevel:
     """Fit level and growth.
 
     Args:
         values: logarithms, at least one.
         usual_sd: standard deviation of a step where nothing else is known.
+        usual_steps: steps of history that it is worth.
         rate_sd: that of growth per step.
         least_walk: the least standard deviation of a step of the walk, as a share of that of the recorded steps.
         line: the probability, before the values are seen, that the walk is absent.
@@ -135,14 +142,14 @@ def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: 
     steps = len(values)
     level, lever, uncertain, errors, levers, sizes = _filter(values)
     spread = float(np.var(np.diff(values), ddof=1)) if steps > 2 else usual_sd**2
-    known = (PRIOR_STEPS * usual_sd**2 + (steps - 1) * spread) / (PRIOR_STEPS + steps - 1)
-    freedom = PRIOR_STEPS + steps - 1
+    freedom = usual_steps + steps - 1
+    known = (usual_steps * usual_sd**2 + (steps - 1) * spread) / freedom
     prior = known / rate_sd**2 * np.ones(len(SHARES))
     for _ in range(2):  # the second time in the units of each share
         precision = (levers**2 / sizes).sum(axis=0) + prior
         rate = (errors * levers / sizes).sum(axis=0) / precision
         squares = ((errors - rate * levers) ** 2 / sizes).sum(axis=0) + prior * rate**2
-        variance = (PRIOR_STEPS * usual_sd**2 + squares) / freedom
+        variance = (usual_steps * usual_sd**2 + squares) / freedom
         prior = variance / rate_sd**2
     likelihood = -0.5 * (freedom * np.log(variance) + np.log(sizes).sum(axis=0) + np.log(precision))
     chance = np.where(SHARES > 0, (1 - line) / np.count_nonzero(SHARES), line)
@@ -155,7 +162,7 @@ def local_level(values: Floats, *, usual_sd: float, rate_sd: float, least_walk: 
         rate=rate,
         rate_variance=1 / precision,
         variance=variance,
-        freedom=freedom,
+        freedom=max(freedom, LEAST_FREEDOM),
         smallest_walk=least_walk * float(np.sqrt(known)),
     )
 

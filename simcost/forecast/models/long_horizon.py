@@ -25,15 +25,18 @@ LAGS = np.array([1, 2, 3, 4, 52, 53])
 PENALTY = 1e-4
 USUAL_SD = 0.05
 """Usual change of the logarithm of demand from one week to the next, where the history is too short to show it."""
+USUAL_WEEKS = 3.0
+"""Weeks of history that the usual change is worth."""
+OF_SUMS = 2 / 3
+"""Variance of changes between sums of months, as a share of those of the level in them (Working 1960)."""
 USUAL_GROWTH = 0.1
 """Standard deviation of growth a month before any was seen: 80 % of services lie within 13 % a month."""
 LEAST_WALK = 0.72
 """Of the changes between weeks, the share that lasts at least, where the history shows a walk."""
 LEAST_WALK_OF_MONTHS = 1.1
-"""The same of months: so few values hide a walk, and changes between sums of months are smaller than those of the level
-in them, by a factor of the root of 2/3 (Working 1960)."""
-LINE = 0.8
-"""Probability of no walk at all, before the values are seen, where the history shows none."""
+"""The same of months: so few values hide a walk, and changes between sums are smaller than those of the level."""
+LINE = 0.5
+"""Probability of no walk at all, before the likelihood is seen, where the variance ratio shows none: even odds."""
 HALVED_YEARS = 3
 DECAY = math.log(2) / (12 * HALVED_YEARS)
 """Decay of growth a month: it halves in three years. A path's own is drawn, exponential with this mean: in some growth
@@ -53,7 +56,7 @@ class Planning(Fitting):
     """
 
     growth: bool = True
-    """True if the growth that was measured goes on, at a rate that halves in two years."""
+    """True if the growth that was measured goes on, at a rate that halves in three years."""
 
     @property
     def name(self) -> str:
@@ -179,7 +182,8 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     short, line = _is_short(logs, seen.season), _stays_on_a_line(logs, seen.season)
     state = local_level(
         logs - np.resize(yearly, len(logs)),
-        usual_sd=USUAL_SD * math.sqrt(weeks),
+        usual_sd=USUAL_SD * math.sqrt(weeks * OF_SUMS if seen.season == MONTHLY else weeks),
+        usual_steps=USUAL_WEEKS / weeks,
         rate_sd=USUAL_GROWTH * weeks / WEEKS_A_MONTH,
         least_walk=_least_walk(seen.season) if short and not line else 0.0,
         line=LINE if line else 0.0,
