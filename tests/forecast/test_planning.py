@@ -94,13 +94,15 @@ def test_sums_of_months_without_a_walk_are_not_covered_nearly_always(growth):
     assert 0.7 <= np.mean(inside) <= 0.97
 
 
-@pytest.mark.parametrize("kept", [0.5, 0.98])
-def test_the_error_of_growth_is_counted_once_beside_what_shrinking_took_off(kept):
-    y = 0.02 * np.arange(60) + 0.05 * stream(6, "error").standard_normal(60)
-    state = local_level(y, usual_sd=0.05, usual_steps=3, rate_sd=0.02, least_walk=0, line=1.0)
-    rates = state.draw(4000, kept, stream(1)).rate
-    assert rates.mean() == pytest.approx(kept * state.growth.rate, rel=0.02)
-    assert rates.std() == pytest.approx(np.hypot(state.growth.error, (1 - kept) * state.growth.rate), rel=0.05)
+@pytest.mark.parametrize("growth", [0.02, 0.0007])
+def test_the_error_of_growth_is_counted_once_beside_what_shrinking_took_off(growth):
+    y = 1000 * np.exp(growth * np.arange(60) + 0.05 * stream(6, "error").standard_normal(60))
+    made, left_out = (Planning(growth=goes_on).fit(seen(y, WEEKS), 13) for goes_on in (True, False))
+    found, taken_off = made.state.growth, made.state.growth.rate - made.growth
+    rates = made.state.draw(4000, made.kept, stream(1)).rate
+    assert rates.mean() == pytest.approx(made.growth, rel=0.05)
+    assert rates.std() == pytest.approx(np.hypot(found.error, taken_off), rel=0.05)
+    assert left_out.state.draw(4000, left_out.kept, stream(1)).rate.std() == pytest.approx(found.error, rel=0.05)
 
 
 @pytest.mark.parametrize(("steps", "season"), [(36, MONTHS), (156, WEEKS), (208, WEEKS)])

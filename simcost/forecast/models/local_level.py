@@ -79,13 +79,13 @@ class LocalLevel:
     def draw(self, count: int, kept: float, rng: np.random.Generator) -> Draws:
         """States of the series, their growth shrunk to the share `kept`; equal generators give equal draws.
 
-        Growth varies by its error, and by what shrinking took off, which may have been right: the squared error of a
-        shrunk estimate is its variance and its squared bias.
+        Growth varies by its error, and by what shrinking took off, which may have been right. With t = rate / error and
+        kept = t^2 / (t^2 + 1) the square of that is kept (1 - kept) error^2; growth that is left out adds none.
         """
         place = np.searchsorted(np.cumsum(self.weight)[:-1], (rng.permutation(count) + 0.5) / count)
         scale = np.sqrt(self.variance[place] * self.freedom / rng.chisquare(self.freedom, count))
-        bias = (1 - kept) * self.growth.rate
-        error = np.sqrt(self.rate_variance[place] * scale**2 + bias**2) * stratified_normal(count, rng)
+        doubt = kept * (1 - kept) * self.growth.error**2
+        error = np.sqrt(self.rate_variance[place] * scale**2 + doubt) * stratified_normal(count, rng)
         rate = self.rate[place] + error
         level = self.filtered[place] - rate * self.lever[place]
         level += np.sqrt(self.uncertain[place]) * scale * stratified_normal(count, rng)
