@@ -126,9 +126,9 @@ def backtest(
     if span < 1:
         return None
     looks = [look(refits, model, end, span, seed) for end in origins(len(history), span, turn)]
-    names = [model.name, SeasonalNaive().name]
-    names += [name for name in looks[0].points if name not in names]
-    scores = tuple(_score(looks, name, chosen=name == model.name) for name in dict.fromkeys(names))
+    everywhere = [name for name in looks[0].points if all(name in one.points for one in looks)]
+    names = dict.fromkeys([model.name, SeasonalNaive().name, *everywhere])
+    scores = tuple(_score(looks, name, chosen=name == model.name) for name in names)
     day = history.season.short
     usual = usual_ratio(model, span / day)
     found = [excess(origin.actual, origin.paths, day, by_factors=origin.by_factors) for origin in looks]

@@ -59,7 +59,7 @@ def test_scores_and_coverage_of_a_regular_series() -> None:
     assert found is not None
     names = [score.name for score in found.scores]
     assert names[:2] == ["combination", "seasonal-naive"]
-    assert len(names) == len(set(names)) == 8
+    assert len(names) == len(set(names)) == 10
     assert found.beats_seasonal_naive
     assert found.relative_mase == pytest.approx(found.scores[0].mase / found.scores[1].mase)
     assert found.scores[0].pinball < found.scores[1].pinball

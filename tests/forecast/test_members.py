@@ -5,13 +5,14 @@ import pytest
 
 from simcost.forecast.models import base, ridge
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
-from simcost.forecast.models.combination import LINEAR, NAIVE, Combination, Picked
+from simcost.forecast.models.combination import LINEAR, NAIVE, RECENT, Combination, Picked
 from simcost.forecast.models.members import Autoregression, Flat, SeasonalNaive, SeasonalProfile
+from simcost.forecast.models.smoothing import DAY, LEVEL, WEEK, SeasonalSmoothing
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
 
 HOURLY = Season(24, 168)
-EVERY: tuple[ForecastModel, ...] = (*NAIVE, *LINEAR, Flat(), Combination(), Combination(of="linear"))
+EVERY: tuple[ForecastModel, ...] = (*NAIVE, *LINEAR, *RECENT, Flat(), Combination(), Combination(of="linear"))
 
 
 def seen(values: Floats, season: Season = HOURLY) -> CleanedHistory:
@@ -89,6 +90,39 @@ def test_paths_are_the_recursion_with_noise_in_it() -> None:
     assert point + base.through(noise, response)[0] == pytest.approx(stepwise)
 
 
+def smoothed(z: Floats, phi: float, noise: Floats) -> Floats:
+    """Smoothing as it is written down, step by step: the values of the steps after z, with noise in them."""
+    days = np.tile(z[:168].reshape(7, 24).mean(axis=0), 7)
+    level, day, week = 0.0, days[:24].copy(), (z[:168] - days) / 2
+    made, error = [], 0.0
+    for t in range(168, len(z) + len(noise)):
+        expected = level + day[t % 24] + week[t % 168]
+        error = z[t] - expected if t < len(z) else phi * error + noise[t - len(z)]
+        made.append(expected + error)
+        level += LEVEL * error
+        day[t % 24] += DAY * error
+        week[t % 168] += WEEK * error
+    return np.array(made[-len(noise) :])
+
+
+@pytest.mark.parametrize("steps", [361, 700, 1700])
+def test_smoothing_is_its_recursion_step_by_step(steps: int) -> None:
+    y = rhythm(steps) * np.exp(0.1 * np.random.default_rng(4).normal(size=steps))
+    fitted = SeasonalSmoothing().fit(seen(y), 200)
+    z, phi, unit = np.log(y[-8 * 168 :]), fitted.response[1] - LEVEL, np.eye(1, 200)[0]
+    point = smoothed(z, phi, 0 * unit)
+    assert fitted.centre == pytest.approx(point, abs=1e-9)
+    assert fitted.response == pytest.approx(smoothed(z, phi, unit) - point, abs=1e-9)
+    assert 0 <= phi < 0.5
+
+
+def test_a_profile_of_recent_weeks_forgets_older_ones() -> None:
+    old, new = 5 * rhythm(336), rhythm(336)[::-1]
+    alone, after = (SeasonalProfile(recent=True).point(seen(y), 48) for y in (new, np.concatenate((old, new))))
+    assert alone.tolist() == after.tolist()
+    assert SeasonalProfile().point(seen(np.concatenate((old, new))), 48).tolist() != after.tolist()
+
+
 def test_equal_streams_take_equal_blocks_of_any_series() -> None:
     first, second = np.arange(100.0), np.arange(100.0) ** 2
     a, b = (base.draw_blocks(r, 24, 60, 5, np.random.default_rng(1)) for r in (first, second))
@@ -114,7 +148,9 @@ def test_a_pick_keeps_the_pool() -> None:
     assert len(pool.pooled) == 6
 
 
-@pytest.mark.parametrize(("season", "members"), [(HOURLY, 6), (Season(7), 5), (Season(1), 3)])
+@pytest.mark.parametrize(("season", "members"), [(HOURLY, 8), (Season(7), 5), (Season(1), 3)])
 def test_members_follow_the_season(season: Season, members: int) -> None:
-    fitted = Combination().fit(seen(np.random.default_rng(1).gamma(5, 1, 400), season), 20)
-    assert len(fitted.members) == members
+    y = np.random.default_rng(1).gamma(5, 1, 400)
+    assert len(Combination().fit(seen(y, season), 20).members) == members
+    assert len(Combination().fit(seen(y[:359], season), 20).members) == min(members, 6)
+    assert not {model.name for model in RECENT} & set(Combination().fit(seen(y, season), 20).pooled)

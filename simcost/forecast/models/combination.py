@@ -7,13 +7,18 @@ import numpy as np
 
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting
 from simcost.forecast.models.members import Autoregression, SeasonalNaive, SeasonalProfile
+from simcost.forecast.models.smoothing import SeasonalSmoothing
 from simcost.forecast.quantiles import median
 from simcost.trace.series.series import Floats
 
-Member = SeasonalNaive | Autoregression | SeasonalProfile
+Member = SeasonalNaive | Autoregression | SeasonalProfile | SeasonalSmoothing
 
 NAIVE = (SeasonalNaive(), SeasonalNaive(week=True, least_days=8))
 LINEAR = (Autoregression(), SeasonalProfile(), Autoregression(log=False), SeasonalProfile(log=False))
+RECENT = (SeasonalProfile(recent=True), SeasonalSmoothing())
+"""They forget what is old; of point forecasts only. Chosen on windows inside the training data of M4."""
+RECENT_DAYS = 15
+"""History from which there is something to forget."""
 LONG_DAYS = 500 / 24
 """A history this long needs no naive paths in the pool."""
 
@@ -57,6 +62,7 @@ class Combined:
 class Combination(Fitting):
     """The pointwise median of two seasonal naives, two autoregressions and two profiles.
 
+    From 15 days of hours on, of two more that forget what is old: a profile of two weeks, and exponential smoothing.
     Paths are a pool of the members' paths, each around its own forecast; their median is near the point
     forecast, not equal to it.
     """
@@ -72,11 +78,13 @@ class Combination(Fitting):
         """Fit every member."""
         naive = NAIVE if seen.season.long else NAIVE[:1]
         linear = LINEAR if seen.season.short > 1 else tuple(m for m in LINEAR if isinstance(m, Autoregression))
-        models: tuple[Member, ...] = (*naive, *linear) if self.of == "all" else linear
+        drawn: tuple[Member, ...] = (*naive, *linear) if self.of == "all" else linear
+        changed = seen.season.long and len(seen.values) >= RECENT_DAYS * seen.season.short
+        models = (*drawn, *RECENT) if self.of == "all" and changed else drawn
         long = len(seen.values) >= LONG_DAYS * seen.season.short
         return Combined(
             members={model.name: model.fit(seen, horizon) for model in models},
-            pooled=tuple(model.name for model in (linear if long else models)),
+            pooled=tuple(model.name for model in (linear if long else drawn)),
             floor=seen.floor,
         )
 

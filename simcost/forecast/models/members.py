@@ -128,22 +128,25 @@ class SeasonalProfile(Fitting):
     """A profile of the day and, shrunk, of the week, with a ridge autoregression of what they leave."""
 
     log: bool = True
+    recent: bool = False
+    """True if of the last two weeks alone."""
 
     @property
     def name(self) -> str:
         """As `--model` takes it."""
-        return "profile" if self.log else "profile-raw"
+        return "profile-recent" if self.recent else "profile" if self.log else "profile-raw"
 
     def fit(self, seen: CleanedHistory, horizon: int) -> Fitted:
         """Profiles by phase, and the recursion on the remainder."""
-        transformed = Transformed.of(seen.values, log=self.log, floor=seen.floor)
-        steps = np.arange(len(seen.values) + horizon)
+        values = seen.values[-2 * (seen.season.long or seen.season.short) :] if self.recent else seen.values
+        transformed = Transformed.of(values, log=self.log, floor=seen.floor)
+        steps = np.arange(len(values) + horizon)
         shape = np.zeros(len(steps))
         for period, shrunk in ((seen.season.short, False), (seen.season.long, True)):
-            if period and period > 1 and len(seen.values) >= 2 * period:
-                rest = transformed.z - shape[: len(seen.values)]
+            if period and period > 1 and len(values) >= 2 * period:
+                rest = transformed.z - shape[: len(values)]
                 shape += profile(rest, period, shrunk=shrunk)[steps % period]
-        past, future = np.split(shape, [len(seen.values)])
+        past, future = np.split(shape, [len(values)])
         return _linear(transformed, transformed.z - past, future, seen.season, remainder=True)
 
 

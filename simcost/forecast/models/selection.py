@@ -87,9 +87,9 @@ def best_of_last_days(
             points = refits.combined(end, ahead).candidates()
             for name, point in points.items():
                 found.setdefault(name, []).append(float(np.abs(actual - point)[known].mean()))
-    errors = {name: float(np.mean(each)) for name, each in found.items()}
     own = Combination()
+    count = len(found.get(own.name, []))
+    errors = {name: float(np.mean(each)) for name, each in found.items() if len(each) == count}
     best = min((name for name in RIVALS if name in errors), key=errors.__getitem__, default=own.name)
     better = best != own.name and errors[best] < margin * errors[own.name]
-    count = len(found.get(own.name, []))
     return ModelSelection(model=Picked(name=best) if better else own, errors=errors, origins=count)
