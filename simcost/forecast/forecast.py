@@ -113,12 +113,9 @@ def forecast(
     grown = measured(ahead, history.season)
     notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
     notes += [*of_model(chosen.model, seen), *of_growth(grown, growth, chosen.model, history.season)]
-    futures = _Futures(paths=np.empty((0, horizon)))
-    if paths:
-        asked = _Asked(levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days)
-        futures = _futures(refits, chosen.model, ahead, asked)
-        notes += [*futures.findings, *of_width(futures.levels, seen, chosen.model)]
-        notes += of_total(ahead.point, futures.paths, weight(series.quantity, series.grid, horizon))
+    asked = _Asked(levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days)
+    futures = _futures(series, refits, chosen.model, ahead, asked) if paths else _Futures(paths=np.empty((0, horizon)))
+    notes += futures.findings
     return Forecast(
         series=series,
         grid=series.grid.after(len(series)),
@@ -157,7 +154,7 @@ class _Futures:
     findings: tuple[Finding, ...] = ()
 
 
-def _futures(refits: Refits, model: ForecastModel, ahead: Fitted, asked: _Asked) -> _Futures:
+def _futures(series: Series, refits: Refits, model: ForecastModel, ahead: Fitted, asked: _Asked) -> _Futures:
     """Backtest the model, and draw paths as wide as its errors were."""
     history = refits.history
     seen = refits.seen(len(history))
@@ -165,10 +162,13 @@ def _futures(refits: Refits, model: ForecastModel, ahead: Fitted, asked: _Asked)
     ratio = tested.spread_ratio if tested else usual_ratio(model, 0)
     samples = _sampled(ahead, seen, ratio, asked, by_factors=varies_by_factors(model, floor=seen.floor))
     factors, learnt = adapted(history, model, asked.levels, asked.adapt_days, asked.seed)
+    bands = _levels(samples, asked.levels, factors, floor=seen.floor)
     notes = [*of_backtest(history, tested, model), *of_levels(factors, asked.width, asked.adapt_days, learnt)]
+    notes += of_width(bands, seen, model)
+    notes += of_total(ahead.point, samples, weight(series.quantity, series.grid, len(ahead.point)))
     return _Futures(
         paths=samples,
-        levels=_levels(samples, asked.levels, factors, floor=seen.floor),
+        levels=bands,
         backtest=tested,
         factors=factors,
         findings=tuple(notes),
