@@ -71,13 +71,11 @@ def _from_histograms(outcomes: RequestOutcomes) -> LatencyPercentiles:
 
 def _read(counts: npt.NDArray[np.int64], middles: Floats) -> Floats:
     """The middle of the bucket that holds each rank: [..., bucket] -> [..., percentile]."""
-    cumulative = counts.cumsum(axis=-1)
-    bucket = np.stack(
-        [(cumulative < rank[..., None]).sum(axis=-1) for rank in np.moveaxis(ranks(cumulative[..., -1]), -1, 0)],
-        axis=-1,
-    )
-    some = cumulative[..., -1:] > 0
-    return np.where(some, middles[np.minimum(bucket, len(middles) - 1)], np.nan)
+    cumulative = counts.cumsum(axis=-1).reshape(-1, counts.shape[-1])
+    wanted = ranks(cumulative[:, -1])
+    bucket = np.array([row.searchsorted(rank) for row, rank in zip(cumulative, wanted, strict=True)], dtype=np.int64)
+    found = middles[np.minimum(bucket.reshape(wanted.shape), len(middles) - 1)]
+    return np.where(cumulative[:, -1:] > 0, found, np.nan).reshape(*counts.shape[:-1], len(PERCENTILES))
 
 
 def _from_rows(outcomes: RequestOutcomes, rows: Path) -> LatencyPercentiles:
