@@ -93,12 +93,9 @@ class DataPlane:
     ) -> None:
         from simcost.sim.serving.engine import entries  # loads numba: not where stored runs are read
 
-        self.tenants: TenantCounts | None = None
+        self.tenants = _tenant_counts(tenants, clock, window_ns, windows)
         """Counts by tenant; None = requests have no tenants."""
-        if tenants:
-            from simcost.sim.serving.tenant_counts import TenantCounts
-
-            self.tenants = TenantCounts(tenants, clock.tick_s, window_ns * clock.ticks_per_ns, windows)
+        if self.tenants is not None:
             arrivals, on_rows = self.tenants.watched(arrivals), self.tenants.then(on_rows)
         self.clock, self._kernel = clock, entries
         self.moves_alone = not kinds
@@ -109,12 +106,8 @@ class DataPlane:
         first = next(arrivals, None)
         self.clients = _clients(pool, clock, windows, on_rows, first, closed)
         """Clients who send requests again; None = the engine is all there is."""
-        self.closed: ClosedClients | None = None
+        self.closed = _closed_clients(closed, clock)
         """Clients of a closed loop; None = requests come when they do."""
-        if closed is not None:
-            from simcost.sim.serving.closed_driver import ClosedClients
-
-            self.closed = ClosedClients(closed, clock)
         self.writes_rows = on_rows is not None
         """True if rows are kept: they come in the order in which replicas are brought up to date."""
         self._on_rows = on_rows if self.clients is None else None
@@ -389,6 +382,24 @@ def _doubled(array: npt.NDArray[Any], fill: int) -> npt.NDArray[Any]:
     bigger = np.full((2 * len(array), *array.shape[1:]), fill, array.dtype)
     bigger[: len(array)] = array
     return bigger
+
+
+def _tenant_counts(
+    tenants: Mapping[str, LatencyLimits], clock: Clock, window_ns: int, windows: int
+) -> TenantCounts | None:
+    if not tenants:
+        return None
+    from simcost.sim.serving.tenant_counts import TenantCounts
+
+    return TenantCounts(tenants, clock.tick_s, window_ns * clock.ticks_per_ns, windows)
+
+
+def _closed_clients(closed: ClosedWorkload | None, clock: Clock) -> ClosedClients | None:
+    if closed is None:
+        return None
+    from simcost.sim.serving.closed_driver import ClosedClients
+
+    return ClosedClients(closed, clock)
 
 
 def _clients(
