@@ -184,7 +184,7 @@ def _plan(draft: drafts.Draft) -> Settings:
 
 
 def _advise(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
-    from simcost.studies.advising.pool import AdviceSettings
+    from simcost.studies.advising.settings import AdviceSettings
     from simcost.studies.advising.study import advise
 
     return advise(loaded, store, AdviceSettings(plan=settings["plan"], jobs=runs.JOBS), tell)

@@ -224,7 +224,7 @@ class CheckedScenario:
         Raises:
             InputError: no such plan, or a scenario that cannot be advised on.
         """
-        from simcost.studies.advising.pool import AdviceSettings
+        from simcost.studies.advising.settings import AdviceSettings
         from simcost.studies.advising.study import advise
         from simcost.studies.advising.view import parts
 

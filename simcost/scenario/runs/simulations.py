@@ -52,6 +52,21 @@ class Simulations:
         self.keys: set[str] = set()
         """Distinct simulations."""
 
+    @property
+    def seed(self) -> int:
+        """Start of the random numbers."""
+        return self.question.seed
+
+    @property
+    def seeds(self) -> int:
+        """Replications."""
+        return self.question.seeds
+
+    @property
+    def level(self) -> float:
+        """Confidence level of bounds."""
+        return self.question.loaded.scenario.level
+
     def add(self, plan: Plan) -> None:
         """Make a plan known; one of the same name that is bought in another way takes its place."""
         if self._known.get(plan.name, plan) != plan:

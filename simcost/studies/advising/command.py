@@ -68,7 +68,7 @@ def _advise(arguments: Arguments) -> Advice:
     for option in ("price", "offer", "map"):
         if getattr(arguments, option):
             raise InputError(f"--{option} is for recorded utilisation; {arguments.file} has prices of its own")
-    from simcost.studies.advising.pool import AdviceSettings
+    from simcost.studies.advising.settings import AdviceSettings
     from simcost.studies.advising.study import advise
 
     loaded, out = _scenario(arguments.file, arguments.data)

@@ -45,6 +45,11 @@ class ActionKind:
     """alone: it changes the size of the fleet and nothing else; own: it comes with a size, and is worth nothing unless
     it saves more than a size alone."""
 
+    @property
+    def title(self) -> str:
+        """Its name, with that of its service."""
+        return self.name if self.service is None else f"{self.service}: {self.name}"
+
 
 def action_kinds(loaded: LoadedScenario, plan: Plan, spot_per_node_h: float | None) -> list[ActionKind]:
     """The kinds of actions that a plan can have, those of the least effort first.

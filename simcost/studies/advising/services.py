@@ -10,8 +10,9 @@ from pathlib import Path
 from simcost.scenario.runs.services_apart import APART, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.advising.changes import wording
-from simcost.studies.advising.pool import AdviceSettings, Progress, advise_pool, chosen_plan
+from simcost.studies.advising.pool import advise_pool
 from simcost.studies.advising.result import Advice, AdvisedAction, AdvisedService
+from simcost.studies.advising.settings import AdviceSettings, Progress, chosen_plan
 from simcost.studies.advising.verdict import verdict
 
 

@@ -8,9 +8,10 @@ from simcost.errors import InputError
 from simcost.scenario.checks.load import of_one_pool
 from simcost.scenario.runs.services_apart import are_apart
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
-from simcost.studies.advising.pool import AdviceSettings, Progress, advise_pool, chosen_plan
+from simcost.studies.advising.pool import advise_pool
 from simcost.studies.advising.result import Advice
 from simcost.studies.advising.services import advise_services
+from simcost.studies.advising.settings import AdviceSettings, Progress, chosen_plan
 from simcost.studies.advising.whole import advise_whole_plan
 
 

@@ -1,0 +1,163 @@
+"""The advisor: the best of each kind of action on a plan, confirmed on fresh seeds, then one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import inf
+
+from simcost.compare.comparison import difference
+from simcost.compare.overlap import in_sequence
+from simcost.compare.racing import Race, RunScore, lower_bounds
+from simcost.compare.slo_risk import miss_probability, risk_class
+from simcost.errors import InputError
+from simcost.studies.advising.advised import AdvisedPlan, Choices
+from simcost.studies.advising.changes import wording
+from simcost.studies.advising.kinds import ActionKind
+from simcost.studies.advising.result import Advice, AdvisedAction, PlanFigures, Saving, TriedKind
+from simcost.studies.advising.settings import Stage
+from simcost.studies.advising.verdict import verdict
+from simcost.studies.advising.winner import TOO_LITTLE, find_winner
+
+LEAST_USD, LEAST_SHARE = 20.0, 0.01
+"""Savings a month below both are not worth a change."""
+SEQUENCED = 6
+"""Actions that are tried one after another, at most."""
+
+
+class Advisor:
+    """Actions on a plan, each proven by its simulation on the seeds of the search and on fresh ones."""
+
+    def __init__(self, plan: AdvisedPlan, stage: Stage) -> None:
+        self._plan, self._stage = plan, stage
+        self._searched, self._confirmed = plan.searched, plan.confirmed
+
+    def advice(self, scenario: str) -> Advice:
+        """The whole result."""
+        name = self._plan.name
+        met = self._holds(name)
+        for runs in (self._searched, self._confirmed):
+            runs.all_of(name)
+        usd = self._usd(name)
+        least = max(LEAST_USD, LEAST_SHARE * usd)
+        winners, tried = self._winners(usd, least, met=met)
+        ranked = sorted(winners, key=lambda one: -self._saving(one).mean)
+        steps = in_sequence(ranked[:SEQUENCED], usd, self._together(), least, required=not met)
+        then = {step.action: step.saves_usd for step in steps}
+        lines, origin = self._plan.about()
+        seeds = {"search_seed": self._searched.seed, "confirmation_seed": self._confirmed.seed}
+        order = [*then, *(one for one in ranked if one not in then)]
+        found = Advice(
+            verdict="",
+            scenario=scenario,
+            plan=name,
+            usd_per_month=usd,
+            slo_met=met,
+            actions=tuple(self._action(one, winners[one], then.get(one)) for one in order),
+            total_saving_usd_per_month=usd - steps[-1].usd_after if steps else 0.0,
+            least_saving_usd_per_month=least,
+            tried=tuple(tried),
+            level=self._searched.level,
+            replications=self._searched.seeds,
+            simulated=len(self._searched.keys | self._confirmed.keys),
+            assumptions=lines,
+            provenance={**origin, **seeds},
+        )
+        return replace(found, verdict=verdict(found))
+
+    def _holds(self, name: str) -> bool:
+        """True if a plan meets the SLO at its confidence bound, in the search and on fresh seeds."""
+        return self._searched.hold(name) and self._confirmed.hold(name)
+
+    def _usd(self, name: str) -> float:
+        return self._confirmed.summary(name).per_month_usd.mean
+
+    def _saving(self, name: str) -> Saving:
+        base, after = (self._confirmed.summary(one) for one in (self._plan.name, name))
+        found = difference(base, after, self._searched.level).per_month_usd
+        return Saving(mean=found.mean, lo=found.lo, hi=found.hi)
+
+    def _winners(self, usd: float, least: float, *, met: bool) -> tuple[dict[str, ActionKind], list[TriedKind]]:
+        """The cheapest plan of each kind that holds and saves enough, and what came of all kinds."""
+        winners, tried = dict[str, ActionKind](), list[TriedKind]()
+        kinds = self._plan.kinds()
+        most, sized = usd - least if met else inf, dict[str | None, float]()
+        for i, (kind, choices) in enumerate(zip(kinds, self._plan.choices(kinds), strict=True)):
+            self._stage.what, self._stage.share = kind.title, i / len(kinds)
+            limit = min(most, sized.get(kind.service, inf) - least) if kind.sizes == "own" else most
+            best, outcome = self._best(choices, limit)
+            if best is not None:
+                winners[best] = kind
+                if kind.sizes == "alone":
+                    sized[kind.service] = self._usd(best)
+            tried.append(TriedKind(kind=kind.name, service=kind.service, plans=choices.combinations, outcome=outcome))
+        return winners, tried
+
+    def _best(self, choices: Choices, limit: float) -> tuple[str | None, str]:
+        """The cheapest plan below a cost that holds, on fresh seeds too, and what came of the search."""
+        if not choices.entrants:
+            return None, choices.none
+        cheaper = [entrant for entrant in choices.entrants if entrant.bound_usd < limit]
+        if not cheaper:
+            return None, TOO_LITTLE
+        return find_winner(
+            Race(cheaper, self._searched.level),
+            self._searched,
+            limit,
+            usd=lambda name: self._searched.summary(name).per_month_usd.mean,
+            confirmed_usd=lambda name: self._usd(name) if self._holds(name) else None,
+            saving=self._saving,
+        )
+
+    def _together(self) -> Callable[[tuple[str, ...]], float | None]:
+        """Cost a month of actions together on fresh seeds; None where they contradict or miss the SLO."""
+        known = dict[frozenset[str], float | None]()
+
+        def made(names: tuple[str, ...]) -> float | None:
+            try:
+                name = self._plan.together(names)
+                return self._usd(name) if self._holds(name) else None
+            except InputError:
+                return None
+
+        def cost(names: tuple[str, ...]) -> float | None:
+            if (key := frozenset(names)) not in known:
+                known[key] = self._usd(names[0]) if len(names) == 1 else made(names)
+            return known[key]
+
+        return cost
+
+    def _action(self, name: str, kind: ActionKind, then: float | None) -> AdvisedAction:
+        changes = self._plan.changes(name)
+        risk = miss_probability([score for runs in (self._searched, self._confirmed) for score in runs.all_of(name)])
+        return AdvisedAction(
+            action=wording(changes),
+            kind=kind.name,
+            service=kind.service,
+            saving_usd_per_month=self._saving(name),
+            then_usd_per_month=then,
+            slo_risk=risk,
+            slo_risk_class=risk_class(risk),
+            confidence=self._plan.certainty(name),
+            effort=kind.effort,
+            reversible=kind.reversible,
+            before=self._figures(self._plan.name),
+            after=self._figures(name),
+            changes=changes,
+        )
+
+    def _figures(self, name: str) -> PlanFigures:
+        scores, summary = self._confirmed.all_of(name), self._confirmed.summary(name)
+        return PlanFigures(
+            usd_per_month=summary.per_month_usd.mean,
+            attainment=summary.attainment.mean if summary.attainment else None,
+            attainment_at_least=_least_share(scores, self._confirmed.level),
+            utilisation=summary.mean(lambda run: run.utilisation),
+            plan={**self._plan.written(name), "name": self._plan.name},
+        )
+
+
+def _least_share(scores: Sequence[RunScore], level: float) -> float | None:
+    """The lower bound of the attainment of the service that has the least; None where none is measured."""
+    shares = [check.measured for check in lower_bounds(scores, level) if check.name == "attainment"]
+    return None if not shares or None in shares else min(share for share in shares if share is not None)
