@@ -77,6 +77,11 @@ def prefix_cache_faults(scenario: Scenario, root: YamlNode, folder: Path, file: 
             yield from _content_faults(scenario, cache, place, folder, file)
 
 
+def share_prefixes(scenario: Scenario, folder: Path) -> bool:
+    """True if requests say what they share. Raises as `prefix_cache_faults`."""
+    return prefix_block_tokens(scenario.open_workloads(), folder) is not None or _has_sessions(scenario, folder)
+
+
 def _content_faults(
     scenario: Scenario, cache: PrefixCaching, place: YamlNode, folder: Path, file: str
 ) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.nodes import Plain, YamlNode, items
+from simcost.scenario.files.pools import pools_alone, with_pools
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 
@@ -119,7 +120,8 @@ class PlanChecks:
             node = merge(node, one)
         [node] = items(written_in_full(_with_plans(self._loaded.root, node)).get("plans"))
         node = Conform(self._file, faults).node(node, Plan)
-        plan, wrong = validate(adapter(Plan), node, self._file)
+        [spread] = items(with_pools(_with_plans(self._loaded.root, node)).get("plans"))
+        plan, wrong = validate(adapter(Plan), spread, self._file)
         faults += wrong
         return node, None if faults else plan, faults
 
@@ -128,7 +130,8 @@ class PlanChecks:
         key = plan_key(node, "scaling")
         if key not in self._known:
             root = _with_plans(self._loaded.root, node)
-            faults = plan_faults(root, [plan], self._loaded.catalog, "", self._file)
+            alone, plans = pools_alone(with_pools(root), [plan])
+            faults = plan_faults(alone, plans, self._loaded.catalog, "", self._file)
             first = next(iter(faults), None)
             self._known[key] = "" if first is None else first.message.partition(": per device")[0]
         return self._known[key]

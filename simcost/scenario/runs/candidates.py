@@ -103,8 +103,8 @@ class Candidates:
     def _add(self, variation: Variation, plan: ResolvedPlan) -> None:
         bounds, replicas = self._bounds_of(variation, plan), _largest(plan)
         slo = self._question.loaded.scenario.slo
-        most = 1.0  # of a plan whose prefill is elsewhere, replicas have another load than the bounds know
-        if plan.prefill is None:
+        most = 1.0
+        if _has_bounds(plan):
             most = fmean(
                 bound.attainment(replicas, factor, unjudged=self._unjudged(bound, plan, replicas))
                 for bound, factor in zip(bounds, plan.factors, strict=True)
@@ -173,7 +173,7 @@ class Candidates:
     def _least_tokens(self, plan: ResolvedPlan, bounds: Sequence[MixBounds], replicas: float) -> float:
         """Output tokens of the replicas in a replication, at least: those of the shortest answers that must be good."""
         scenario = self._question.loaded.scenario
-        if scenario.demand is not None or plan.plan.overflow is not None or plan.pool.images:
+        if scenario.demand is not None or plan.plan.overflow is not None or plan.pool.images or plan.other_pools:
             return 0.0
         needed = [
             scenario.slo.attainment * max(bound.requests - self._unjudged(bound, plan, replicas), 0.0)
@@ -208,7 +208,7 @@ class Candidates:
         """Replicas that are paid on average, at least: those that are always there, or those that the work needs."""
         scenario = self._question.loaded.scenario
         needed = 0.0
-        if scenario.demand is None and plan.prefill is None:
+        if scenario.demand is None and _has_bounds(plan):
             needed = fmean(
                 bound.least_replicas(scenario.slo.attainment, factor, unjudged=self._unjudged(bound, plan, replicas))
                 for bound, factor in zip(bounds, plan.factors, strict=True)
@@ -272,6 +272,13 @@ def _mix(arrivals: Arrivals, replication: int, images: Sequence[ImageTime] = ())
     )
 
 
+def _has_bounds(plan: ResolvedPlan) -> bool:
+    """True if the bounds of a replica know its load; a prefill elsewhere, other pools and a cache of prefixes take some
+    of it.
+    """
+    return plan.prefill is None and plan.pool.prefix_cache is None and not plan.other_pools
+
+
 def _largest(plan: ResolvedPlan) -> float:
     return _known(plan.pool.scaling.largest)
 
@@ -303,5 +310,5 @@ def _counts(plan: ResolvedPlan, replicas: float) -> tuple[float, ...]:
 def _sizes(plan: ResolvedPlan) -> tuple[float, ...]:
     """Counts of replicas of a policy, more of which never serve worse; none where it has others."""
     scaling = plan.pool.scaling
-    found = [getattr(scaling, name, None) for name in _SIZES]
+    found = [] if plan.other_pools else [getattr(scaling, name, None) for name in _SIZES]
     return tuple(0.0 if one is None else float(one) for one in found) if any(found) else ()
