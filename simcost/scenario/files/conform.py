@@ -157,12 +157,16 @@ def spread(root: YamlNode, file: str) -> tuple[YamlNode, list[Fault]]:
 
 
 def merge(base: YamlNode, own: YamlNode) -> YamlNode:
-    """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is not a mapping."""
+    """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is not a mapping. A
+    mapping of places, such as `{0: ..., 2: ...}`, merges with the items of a list.
+    """
     if isinstance(own.value, dict) and isinstance(base.value, str):
         base = replace(base, value={"kind": base})
     if isinstance(own.value, str) and isinstance(base.value, dict) and "kind" in base.value:
         own = replace(own, value={"kind": own})
     mine, theirs = own.value, base.value
+    if isinstance(theirs, list) and isinstance(mine, dict) and mine and set(mine) <= set(map(str, range(len(theirs)))):
+        return replace(base, value=[merge(one, mine.get(str(i), one)) for i, one in enumerate(theirs)])
     if not isinstance(mine, dict) or not isinstance(theirs, dict) or _other_kind(mine, theirs):
         return own
     both = {**theirs, **mine}

@@ -32,6 +32,13 @@ def pools_alone(root: YamlNode, plans: Sequence[Plan | None]) -> tuple[YamlNode,
     return replace(root, value={**top, "plans": replace(listed, value=nodes)}), objects
 
 
+def in_pools(plan: YamlNode) -> YamlNode:
+    """A plan that is spread, with what its pools have of their own in them alone."""
+    if not isinstance(plan.value, dict) or not items(plan.get(KEY)):
+        return plan
+    return replace(plan, value={key: child for key, child in plan.value.items() if key not in OF_A_POOL})
+
+
 def _each_plan(root: YamlNode, change: Callable[[YamlNode], YamlNode]) -> YamlNode:
     plans = root.get("plans")
     if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):

@@ -12,6 +12,7 @@ from simcost.errors import FaultsError
 from simcost.scenario.checks.load import changed, changed_services
 from simcost.scenario.files.conform import merge
 from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY, OF_JOBS, OF_NODES, SHARING
 from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.variations import (
@@ -63,7 +64,7 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
     """
     if dimensions is None:
         dimensions = written_dimensions(loaded.root, str(loaded.path))
-    plans = list(items(loaded.root.get("plans")))
+    plans = [in_pools(plan) for plan in items(loaded.root.get("plans"))]
     space = WholeSpace(combinations=len(plans) * prod(map(len, dimensions)))
     check_size(space.combinations, MOST, loaded.path)
     names, seen, wrong = PlanNames(), set[str](), list[FaultsError]()

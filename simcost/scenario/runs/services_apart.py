@@ -11,6 +11,15 @@ from simcost.scenario.schema.scenario import Plan
 APART = "Each service is billed alone: what they pay less on one bill, as for volumes, is not counted."
 
 
+def is_whole(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) -> bool:
+    """True if some plans are judged by simulations of the whole alone: their parts are not apart, they have several
+    pools, or clients wait, so that no capacity is known without a simulation.
+    """
+    services = [one.scenario for one in (loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded])]
+    pools = any(plan.pools for one in services for plan in one.plans if plan.name in plans)
+    return pools or not are_apart(loaded, plans) or any(one.closed_workload() is not None for one in services)
+
+
 def are_apart(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) -> bool:
     """True if each service of some plans, or the requests alone, may be asked about without the others: the
     services share neither nodes nor commitments, do not send requests on and have no common forecast, and the scenario

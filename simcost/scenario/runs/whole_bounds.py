@@ -100,10 +100,9 @@ def _cluster_usd(plan: Plan, catalog: Catalog) -> float:
 
 
 def _own_usd(plan: ResolvedPlan, catalog: Catalog) -> float:
-    """Of a service on nodes of its own."""
-    if plan.other_pools or plan.prefill is not None or not _whole(plan):
-        return 0.0
-    return _nodes_usd(plan.plan, always_there(plan) * plan.pool.accelerators_per_replica, catalog)
+    """Of a service on nodes of its own, those of all its pools."""
+    pools = [one for one in plan.each_pool() if plan.prefill is None and _whole(one)]
+    return fsum(_nodes_usd(one.plan, always_there(one) * one.pool.accelerators_per_replica, catalog) for one in pools)
 
 
 def _whole(plan: ResolvedPlan) -> bool:

@@ -22,6 +22,7 @@ from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variation
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
+from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.slo import Check
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.settings import SEEDS, Document, Progress, SearchSettings
@@ -48,10 +49,20 @@ def _check(loaded: AnyScenario, settings: SearchSettings) -> None:
         )
     if loaded.root.get("vary") is None:
         raise InputError(
-            f"{loaded.path}: has no `vary`, and its services or jobs depend on each other, so that only combinations "
-            "that it names are searched; write e.g. `vary: [{path: services.NAME.scaling.replicas, from: 1, to: 6}]`, "
-            "or `{path: training.gpus, values: [16, 32]}` of jobs"
+            f"{loaded.path}: has no `vary`, and {_why(loaded)}, so that only combinations that it names are searched; "
+            "write e.g. `vary: [{path: scaling.replicas, from: 1, to: 6}]`, of one of several services "
+            "`{path: services.NAME.scaling.replicas, from: 1, to: 6}`, or of jobs `{path: training.gpus, values: [8]}`"
         )
+
+
+def _why(loaded: AnyScenario) -> str:
+    """Reason why there is no bound of the capacity of a plan."""
+    services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
+    if any(one.scenario.closed_workload() is not None for one in services):
+        return "its clients wait for answers, so that a slower plan is asked for less and no rate says what is enough"
+    if any(plan.pools for one in services for plan in one.scenario.plans):
+        return "its plans have several pools"
+    return "its services or jobs depend on each other"
 
 
 class JointSearch:

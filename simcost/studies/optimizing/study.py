@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 
 from simcost.billing.commitment.offered import written
-from simcost.errors import InputError
-from simcost.scenario.checks.load import of_one_pool
-from simcost.scenario.runs.services_apart import are_apart
+from simcost.scenario.runs.services_apart import is_whole
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.storage.answers import stored_answer
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
@@ -26,7 +24,7 @@ def optimize(
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: a closed workload, or services or jobs that depend on each other without a `vary`.
+        InputError: clients that wait, or services or jobs that depend on each other, without a `vary`.
         FaultsError: a `vary` that cannot be read.
     """
 
@@ -35,14 +33,12 @@ def optimize(
         from simcost.studies.optimizing.search import search
         from simcost.studies.optimizing.services import search_services
 
-        if not are_apart(loaded, [plan.name for plan in loaded.first.scenario.plans]):
+        if is_whole(loaded, [plan.name for plan in loaded.first.scenario.plans]):
             return search_whole_plans(loaded, runs, settings, progress)
         if isinstance(loaded, LoadedServices):
             return search_services(loaded, runs, settings, progress)
         return search(loaded, runs, settings, progress)
 
-    for service in loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]:
-        _check(of_one_pool(service))
     return stored_answer(
         loaded,
         runs.parent / "answers",
@@ -53,12 +49,3 @@ def optimize(
         mixes=settings.mixes,
         offers=json.dumps([written(offer) for offer in settings.offers]),
     )
-
-
-def _check(loaded: LoadedScenario) -> None:
-    """Raise InputError where a scenario has a closed workload."""
-    if loaded.scenario.closed_workload() is not None:
-        raise InputError(
-            f"{loaded.path}: optimize takes an open workload (trace or synthetic), a demand or jobs, since clients "
-            "that wait ask a slower plan for less; write one of these"
-        )
