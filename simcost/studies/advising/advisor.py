@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import inf
+from math import fsum, inf
 
 from simcost.compare.comparison import difference
 from simcost.compare.overlap import in_sequence
 from simcost.compare.racing import Race, RunScore, lower_bounds
+from simcost.compare.results import RunResult
 from simcost.compare.slo_risk import miss_probability, risk_class
 from simcost.errors import InputError
 from simcost.studies.advising.advised import AdvisedPlan, Choices
@@ -31,6 +32,7 @@ class Advisor:
     def __init__(self, plan: AdvisedPlan, stage: Stage) -> None:
         self._plan, self._stage = plan, stage
         self._searched, self._confirmed = plan.searched, plan.confirmed
+        self._kinds = plan.kinds()
 
     def advice(self, scenario: str) -> Advice:
         """The whole result."""
@@ -60,7 +62,7 @@ class Advisor:
             level=self._searched.level,
             replications=self._searched.seeds,
             simulated=len(self._searched.keys | self._confirmed.keys),
-            assumptions=lines,
+            assumptions=[*lines, *(kind.left_out_of for kind in self._kinds if kind.left_out)],
             provenance={**origin, **seeds},
         )
         return replace(found, verdict=verdict(found))
@@ -80,9 +82,13 @@ class Advisor:
     def _winners(self, usd: float, least: float, *, met: bool) -> tuple[dict[str, ActionKind], list[TriedKind]]:
         """The cheapest plan of each kind that holds and saves enough, and what came of all kinds."""
         winners, tried = dict[str, ActionKind](), list[TriedKind]()
-        kinds = self._plan.kinds()
-        most, sized = usd - least if met else inf, dict[str | None, float]()
-        for i, (kind, choices) in enumerate(zip(kinds, self._plan.choices(kinds), strict=True)):
+        kinds, most, sized = self._kinds, usd - least if met else inf, dict[str | None, float]()
+        each = self._plan.choices([kind for kind in kinds if not kind.why])
+        for i, kind in enumerate(kinds):
+            if kind.why:
+                tried.append(TriedKind(kind=kind.name, service=kind.service, plans=0, outcome=f"not tried: {kind.why}"))
+                continue
+            choices = next(each)
             self._stage.what, self._stage.share = kind.title, i / len(kinds)
             limit = min(most, sized.get(kind.service, inf) - least) if kind.sizes == "own" else most
             best, outcome = self._best(choices, limit)
@@ -153,6 +159,7 @@ class Advisor:
             attainment=summary.attainment.mean if summary.attainment else None,
             attainment_at_least=_least_share(scores, self._confirmed.level),
             utilisation=summary.mean(lambda run: run.utilisation),
+            requests_completed=summary.mean(_completed),
             plan={**self._plan.written(name), "name": self._plan.name},
         )
 
@@ -161,3 +168,9 @@ def _least_share(scores: Sequence[RunScore], level: float) -> float | None:
     """The lower bound of the attainment of the service that has the least; None where none is measured."""
     shares = [check.measured for check in lower_bounds(scores, level) if check.name == "attainment"]
     return None if not shares or None in shares else min(share for share in shares if share is not None)
+
+
+def _completed(run: RunResult) -> float | None:
+    """Requests that a run completed, of all services."""
+    served = [one.requests for one in (run.served, *(service.served for service in run.services)) if one is not None]
+    return fsum(one["completed"] for one in served) if served else None

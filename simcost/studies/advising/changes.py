@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from simcost.scenario.inputs.variations import Variation
 from simcost.studies.advising.result import FieldChange
 
+Partial = dict[str, Any]
 _MISSING = object()
 
 
-def changes_of(base: Variation, other: Variation) -> Iterator[FieldChange]:
-    """Fields whose values differ, with defaults written out."""
-    written = asdict(base.plan)
-    for path, value in sorted(_leaves(partial_of(base, other)), key=lambda leaf: _place(written, leaf[0])):
-        before = _looked_up(written, path)
+def changes_between(base: Partial, other: Partial, in_full: Partial) -> Iterator[FieldChange]:
+    """Fields whose values differ.
+
+    Args:
+        base: a plan as it is written.
+        other: another plan as it is written.
+        in_full: the first with its defaults written out, whose order that of the changes is.
+    """
+    for path, value in sorted(_leaves(partial_between(base, other)), key=lambda leaf: _place(in_full, leaf[0])):
+        before = _looked_up(in_full, path)
         if before != value:
             yield FieldChange(path=".".join(path), before=before, after=value)
 
 
-def plain_changes(base: dict[str, Any], other: dict[str, Any]) -> Iterator[FieldChange]:
-    """Fields of two plans as they are written that differ; one that is not written before has no value there."""
-    for path, value in _leaves(partial_between(base, other)):
-        before = _looked_up(base, path)
-        if before != value:
-            yield FieldChange(path=".".join(path), before=before, after=value)
-
-
-def partial_between(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def partial_between(base: Partial, other: Partial) -> Partial:
     """The partial plan that makes one of the other, both as they are written."""
     return _changed(*({key: one for key, one in plan.items() if key != "name"} for plan in (base, other)))
-
-
-def partial_of(base: Variation, other: Variation) -> dict[str, Any]:
-    """The partial plan that makes one of the other."""
-    return _changed(_plain(base), _plain(other))
 
 
 def wording(changes: Sequence[FieldChange]) -> str:
     """`scaling.replicas 2 → 1, router → round-robin`."""
     return ", ".join(_change(change) for change in changes)
-
-
-def _plain(variation: Variation) -> dict[str, Any]:
-    plain = variation.node.plain()
-    return {key: value for key, value in plain.items() if key != "name"} if isinstance(plain, dict) else {}
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -56,9 +42,18 @@ def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(old, dict) and value.get("kind") == old.get("kind"):
             if inner := _changed(old, value):
                 found[key] = inner | ({"kind": value["kind"]} if "kind" in value else {})
+        elif _are_alike(value, old):
+            if inner := _changed(_children(old), _children(value)):
+                found[key] = inner
         elif value != old:
             found[key] = value
     return found
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    """True for two lists of as many mappings, which differ place by place."""
+    lists = isinstance(one, list) and isinstance(other, list) and len(one) == len(other)
+    return lists and all(isinstance(item, dict) for item in (*one, *other))
 
 
 def _leaves(partial: dict[str, Any], *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -73,17 +68,24 @@ def _place(written: Any, path: Sequence[str]) -> list[int]:
     """Place of a field in the plan, so that files with another order of keys give the same changes."""
     places = []
     for key in path:
-        known = list(written) if isinstance(written, dict) else []
+        known = list(_children(written))
         places.append(known.index(key) if key in known else len(known))
-        written = written[key] if key in known else None
+        written = _children(written).get(key)
     return places
 
 
 def _looked_up(written: Any, path: Sequence[str]) -> Any:
     """The value of a field; None where there is no such field."""
     for key in path:
-        written = written.get(key) if isinstance(written, dict) else None
+        written = _children(written).get(key)
     return list(written) if isinstance(written, tuple) else written
+
+
+def _children(value: Any) -> dict[str, Any]:
+    """A mapping, or the items of a list by their places; empty for all else."""
+    if isinstance(value, list | tuple):
+        return dict(zip(map(str, range(len(value))), value, strict=True))
+    return value if isinstance(value, dict) else {}
 
 
 def _change(field_change: FieldChange) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from simcost.scenario.runs.whole_plans import certainty
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.advising.advised import Choices
 from simcost.studies.advising.advisor import Advisor
-from simcost.studies.advising.changes import changes_of, partial_of
-from simcost.studies.advising.kinds import ActionKind, action_kinds
+from simcost.studies.advising.changes import changes_between, partial_between
+from simcost.studies.advising.kinds import ActionKind
+from simcost.studies.advising.request_kinds import request_kinds
 from simcost.studies.advising.result import Advice, Certainty, FieldChange
 from simcost.studies.advising.settings import SEEDS, AdviceSettings, Progress, Stage, chosen_plan
 
@@ -67,7 +68,7 @@ class PlanOfOnePool:
 
     def kinds(self) -> Sequence[ActionKind]:
         """Those of a plan of requests."""
-        return action_kinds(self._loaded, self._loaded.scenario.plans[0], self._spot_per_node_h)
+        return list(request_kinds(self._loaded, self._loaded.scenario.plans[0], self._spot_per_node_h))
 
     def choices(self, kinds: Sequence[ActionKind]) -> Iterator[Choices]:
         """Those that may serve enough, by the bounds of their capacity."""
@@ -83,8 +84,8 @@ class PlanOfOnePool:
 
     def together(self, names: Sequence[str]) -> str:
         """Name of the plan with several actions. Raises InputError where they contradict each other."""
-        name, base = " + ".join(names), self._made[self.name]
-        partials = [[partial_of(base, self._made[action])] for action in names]
+        name = " + ".join(names)
+        partials = [[partial_between(self.written(self.name), self.written(action))] for action in names]
         found = variations(self._loaded, [[{"name": name}], *partials]).variations
         if not found:
             raise InputError(f"{name}: contradict each other")
@@ -93,11 +94,12 @@ class PlanOfOnePool:
 
     def changes(self, name: str) -> tuple[FieldChange, ...]:
         """Fields in which a plan differs, defaults written out."""
-        return tuple(changes_of(self._made[self.name], self._made[name]))
+        in_full = asdict(self._made[self.name].plan)
+        return tuple(changes_between(self.written(self.name), self.written(name), in_full))
 
-    def written(self, name: str) -> Mapping[str, Any]:
+    def written(self, name: str) -> dict[str, Any]:
         """A plan as a scenario has it."""
-        plain: Any = self._made[name].node.plain()
+        plain = self._made[name].node.plain()
         return plain if isinstance(plain, dict) else {}
 
     def certainty(self, name: str) -> Certainty:

@@ -37,6 +37,8 @@ class PlanFigures:
     attainment_at_least: float | None
     """Lower confidence bound; None where the SLO is of futures."""
     utilisation: float | None
+    requests_completed: float | None
+    """Of a run, in the mean; where clients wait for answers, a slower plan is asked for less. None = there are none."""
     plan: Mapping[str, Any]
     """As a scenario has it."""
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simcost.errors import InputError
-from simcost.scenario.checks.load import of_one_pool
-from simcost.scenario.runs.services_apart import are_apart
+from simcost.scenario.runs.services_apart import is_whole
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.studies.advising.pool import advise_pool
 from simcost.studies.advising.result import Advice
@@ -25,21 +23,10 @@ def advise(loaded: LoadedScenario | LoadedServices, runs: Path, settings: Advice
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: a closed workload, or no such plan.
+        InputError: no such plan.
     """
-    for service in loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]:
-        _check(of_one_pool(service))
-    if not are_apart(loaded, [chosen_plan(loaded.first, settings.plan)]):
+    if is_whole(loaded, [chosen_plan(loaded.first, settings.plan)]):
         return advise_whole_plan(loaded, runs, settings, progress)
     if isinstance(loaded, LoadedServices):
         return advise_services(loaded, runs, settings, progress)
     return advise_pool(loaded, runs, settings, progress)
-
-
-def _check(loaded: LoadedScenario) -> None:
-    """Raise InputError where a scenario has a closed workload."""
-    if loaded.scenario.closed_workload() is not None:
-        raise InputError(
-            f"{loaded.path}: advise takes an open workload (trace or synthetic), a demand or jobs, since clients that "
-            "wait ask a slower plan for less; write one of these"
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,18 @@ from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import stream
 from simcost.scenario.files.nodes import items
+from simcost.scenario.files.pools import in_pools
+from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.variations import as_dimensions
 from simcost.scenario.inputs.whole_variations import WholePlan, whole_variations, with_plan
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
+from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.advising.advised import Choices
 from simcost.studies.advising.advisor import Advisor
-from simcost.studies.advising.changes import partial_between, plain_changes
+from simcost.studies.advising.changes import changes_between, partial_between
 from simcost.studies.advising.kinds import ActionKind
 from simcost.studies.advising.result import Advice, Certainty, FieldChange
 from simcost.studies.advising.settings import SEEDS, AdviceSettings, Progress, Stage, chosen_plan
@@ -35,7 +38,7 @@ def advise_whole_plan(loaded: AnyScenario, runs: Path, settings: AdviceSettings,
     """
     chosen = chosen_plan(loaded.first, settings.plan)
     names = [plan.name for plan in loaded.first.scenario.plans]
-    node = items(loaded.root.get("plans"))[names.index(chosen)]
+    node = in_pools(items(loaded.root.get("plans"))[names.index(chosen)])
     base = WholePlan(name=chosen, loaded=with_plan(loaded, node), node=node)
     stage = Stage(progress, chosen)
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
@@ -49,7 +52,7 @@ class DependentPlan:
 
     def __init__(self, base: WholePlan, runs: Path, workers: Workers, stage: Stage, settings: AdviceSettings) -> None:
         self._loaded, self._spot_per_node_h = base.loaded, settings.spot_per_node_h
-        self.name = base.name
+        self.name, self._in_full = base.name, _in_full(base.loaded)
 
         def made(seed: int | None, seeds: int | None) -> WholePlans:
             return WholePlans(base.loaded, seed=seed, seeds=seeds, runs=runs, workers=workers, note=stage)
@@ -96,8 +99,8 @@ class DependentPlan:
         return name
 
     def changes(self, name: str) -> tuple[FieldChange, ...]:
-        """Fields that are written otherwise."""
-        return tuple(plain_changes(self.written(self.name), self.written(name)))
+        """Fields in which a plan differs, defaults written out."""
+        return tuple(changes_between(self.written(self.name), self.written(name), self._in_full))
 
     def written(self, name: str) -> dict[str, Any]:
         """A plan as a scenario has it."""
@@ -111,3 +114,12 @@ class DependentPlan:
     def about(self) -> tuple[Sequence[str], Mapping[str, Any]]:
         """Assumptions and provenance of the plan that is advised on."""
         return self.searched.about([self.name])
+
+
+def _in_full(loaded: AnyScenario) -> dict[str, Any]:
+    """The one plan of a scenario with its defaults written out, and the part of each service."""
+    if not isinstance(loaded, LoadedServices):
+        return asdict(loaded.scenario.plans[0])
+    parts = {name: asdict(one.scenario.plans[0]) for name, one in loaded.services.items()}
+    whole = loaded.first if loaded.jobs is None else loaded.jobs
+    return asdict(whole.scenario.plans[0]) | {KEY: parts}

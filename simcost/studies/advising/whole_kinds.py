@@ -2,108 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from simcost.billing import OnDemand
-from simcost.catalog import Catalog
-from simcost.errors import CatalogError
-from simcost.plan.failures import Checkpoints
-from simcost.scenario.files.sharing import KEY
+from simcost.scenario.files.nodes import items
+from simcost.scenario.files.sharing import KEY, on_nodes_of_plan
 from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.variations import Dimension
-from simcost.scenario.schema.jobs import OnGpus, OnShared, OnSpot
-from simcost.scenario.schema.loaded_scenario import LoadedServices
-from simcost.scenario.schema.scenario import Plan
-from simcost.studies.advising.kinds import ActionKind, routers_of, sizes_of
-
-Partial = dict[str, Any]
-INTERVALS = (0.25, 0.5, 2.0, 4.0)
-"""Of the interval between two checkpoints."""
-MORE, SPOT_NODES = 2, 4
-"""Nodes that a cluster may have more, and numbers of spot nodes that are tried."""
+from simcost.scenario.schema.jobs import OnShared
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
+from simcost.scenario.schema.scenario import OF_A_POOL, Plan
+from simcost.studies.advising.job_kinds import bought_for_jobs, job_kinds
+from simcost.studies.advising.kinds import ActionKind, Partial, routers_of, sizes_of
+from simcost.studies.advising.request_kinds import request_kinds
+from simcost.studies.advising.shared_kinds import shared_node_kinds
 
 
 def whole_kinds(loaded: AnyScenario, spot_per_node_h: float | None) -> list[ActionKind]:
-    """The kinds of actions on the one plan of a scenario.
+    """The kinds of actions on the one plan of a scenario; each changes one service, or what all have.
 
     Args:
         loaded: the scenario with the plan alone.
         spot_per_node_h: interruptions of a spot node an hour; None = spot is not tried.
     """
     if isinstance(loaded, LoadedServices):
-        found = [
-            _of_service(name, kind)
-            for name, service in loaded.services.items()
-            for kind in _of_requests(service.scenario.plans[0])
-        ]
-        shared = [loaded.services[name].scenario.plans[0] for _, name in loaded.sharing]
-        found += _of_nodes(shared[0], loaded.first.catalog, spot_per_node_h) if shared else []
-        jobs = None if loaded.jobs is None else loaded.jobs.scenario.plans[0]
-        return [*found, *([] if jobs is None else _of_jobs(jobs, loaded.first.catalog))]
+        [node] = items(loaded.root.get("plans"))
+        jobs = () if loaded.jobs is None else job_kinds(loaded.jobs, beside=bool(on_nodes_of_plan(node)))
+        return [*_of_services(loaded, spot_per_node_h), *jobs]
     plan = loaded.scenario.plans[0]
-    served = loaded.scenario.open_workloads() or loaded.scenario.demand
-    return [*(_of_requests(plan) if served else []), *_of_jobs(plan, loaded.catalog)]
+    served = plan.scaling is not None and (loaded.scenario.workload or loaded.scenario.demand)
+    requests = list(_of_requests(loaded, spot_per_node_h)) if served else []
+    return [*requests, *(() if plan.training is None else job_kinds(loaded, beside=bool(served)))]
 
 
-def _of_requests(plan: Plan) -> list[ActionKind]:
-    return [] if plan.scaling is None else [*sizes_of(plan), *routers_of(plan)]
+def _of_services(loaded: LoadedServices, spot_per_node_h: float | None) -> Iterator[ActionKind]:
+    """Those of each service, and of the nodes that some share."""
+    shared = {name: loaded.services[name] for _, name in loaded.sharing}
+    beside = loaded.jobs is not None and isinstance(loaded.jobs.scenario.plans[0].training, OnShared)
+    for name, service in loaded.services.items():
+        plan = service.scenario.plans[0]
+        if name in shared:
+            kinds: Iterable[ActionKind] = (*sizes_of(plan), *routers_of(plan))
+        else:
+            kinds = _on_fleet_of_jobs(plan) if beside else _of_requests(service, spot_per_node_h)
+        yield from (_within(kind, (KEY, name), name) for kind in kinds)
+    if shared:
+        kept = {} if loaded.jobs is None else bought_for_jobs(loaded.jobs)
+        yield from (_beside(kind, kept) for kind in shared_node_kinds(shared, spot_per_node_h))
 
 
-def _of_service(name: str, kind: ActionKind) -> ActionKind:
-    """A kind as one of a service."""
-    dimensions = list[list[Partial]]()
+def _of_requests(loaded: LoadedScenario, spot_per_node_h: float | None) -> Iterator[ActionKind]:
+    """Those of the requests of a scenario, of each of their pools, or beside jobs, whose cluster stays as it is."""
+    plan = loaded.scenario.plans[0]
+    if isinstance(plan.training, OnShared):
+        yield from _on_fleet_of_jobs(plan)
+    elif plan.pools:
+        for i, (pool, alone) in enumerate(zip(plan.pools, plan.by_pool(), strict=True)):
+            kinds = request_kinds(loaded, alone, spot_per_node_h, bounded=False)
+            yield from (_within(kind, ("pools", str(i)), pool.name) for kind in kinds if _is_of_a_pool(kind))
+    else:
+        kept = bought_for_jobs(loaded)
+        for kind in request_kinds(loaded, plan, spot_per_node_h, bounded=False):
+            yield kind if kind.name.startswith("commitment") else _beside(kind, kept)
+
+
+def _on_fleet_of_jobs(plan: Plan) -> Iterator[ActionKind]:
+    """Those of requests that hold a part of the fleet of jobs."""
+    yield from sizes_of(plan)
+    yield from routers_of(plan)
+    why = "requests and jobs are on the same nodes"
+    yield ActionKind(name="accelerator", effort="medium", why=why)
+    yield ActionKind(name="region", effort="medium", why=why)
+
+
+def _beside(kind: ActionKind, kept: Partial) -> ActionKind:
+    """A kind whose plans leave the nodes of jobs as they are."""
+    dimensions = [[one | kept if "buy" in one else one for one in dimension] for dimension in kind.dimensions]
+    return replace(kind, dimensions=tuple(dimensions))
+
+
+def _within(kind: ActionKind, path: Sequence[str], name: str) -> ActionKind:
+    """A kind of a service or a pool, whose partial plans stand at a path."""
+    dimensions = list[Dimension]()
     for dimension in kind.dimensions:
-        dimensions.append([{KEY: {name: partial}} for partial in dimension])
+        partials = list(dimension)
+        for key in reversed(path):
+            partials = [{key: one} for one in partials]
+        dimensions.append(partials)
     return replace(kind, service=name, dimensions=tuple(dimensions))
 
 
-def _of_nodes(plan: Plan, catalog: Catalog, spot_per_node_h: float | None) -> Iterator[ActionKind]:
-    """Nodes of another size, or on spot, for all services that share them."""
-    buy = plan.buy
-    if not isinstance(buy, OnDemand) or buy.price is not None or plan.or_buy or plan.replica is None:
-        return
-    here = catalog.offer(buy.offer, buy.region)
-    others: list[Partial] = [
-        {"buy": {"offer": offer.name, "region": offer.region}}
-        for offer in catalog.offers_for(plan.replica.accelerator)
-        if offer.provider == here.provider and offer.region == here.region and offer.name != here.name
-    ]
-    if others:
-        yield ActionKind(name="nodes", effort="medium", dimensions=(others,))
-    if spot_per_node_h is not None and here.spot_usd_per_h is not None:
-        spot: Partial = {
-            "buy": {"kind": "spot", "offer": buy.offer, "region": buy.region},
-            "interruptions": {"spot": {"kind": "hazard", "per_node_h": spot_per_node_h}},
-        }
-        yield ActionKind(name="spot", effort="low", dimensions=([spot],))
-
-
-def _of_jobs(plan: Plan, catalog: Catalog) -> Iterator[ActionKind]:
-    """Other sizes of the cluster, intervals of its checkpoints, and shares of spot nodes."""
-    training, buy = plan.training, plan.training_buy or plan.buy
-    try:
-        per_node = buy.node_accelerators(catalog, 1) if buy is not None else 1
-    except CatalogError:
-        return
-    if isinstance(training, OnGpus | OnShared):
-        yield ActionKind(
-            name="size of the cluster", effort="very low", dimensions=(_sizes(training.gpus, per_node),), sizes="alone"
-        )
-    if isinstance(training, OnSpot):
-        steady = _sizes(max(training.gpus, per_node), per_node, least=0)
-        nodes = sorted({max(round(training.spot.nodes * i / SPOT_NODES), 1) for i in range(1, SPOT_NODES + 2)})
-        spot: Dimension = [{"training": {"spot": {"nodes": n}}} for n in nodes]
-        yield ActionKind(name="share of spot nodes", effort="low", dimensions=(steady, spot))
-    checkpoints = getattr(training, "checkpoints", None)
-    if isinstance(checkpoints, Checkpoints):
-        intervals: Dimension = [
-            {"training": {"checkpoints": {"interval": checkpoints.interval * factor}}} for factor in INTERVALS
-        ]
-        yield ActionKind(name="interval of checkpoints", effort="low", dimensions=(intervals,))
-
-
-def _sizes(gpus: int, per_node: int, least: int = 1) -> Sequence[Partial]:
-    """Numbers of GPUs of whole nodes."""
-    return [{"training": {"gpus": n * per_node}} for n in range(least, gpus // max(per_node, 1) + MORE + 1)]
+def _is_of_a_pool(kind: ActionKind) -> bool:
+    """True if it changes what a pool has of its own."""
+    changed = {key for dimension in kind.dimensions for partial in dimension for key in partial}
+    return changed <= {*OF_A_POOL} if changed else kind.name not in ("smaller model", "prefix cache")

@@ -1,0 +1,160 @@
+"""Kinds of actions that change what requests are served on: accelerators, precision, provider, region, model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from math import ceil
+from typing import Any
+
+from simcost.billing import OnDemand, Spot
+from simcost.perf.memory import WEIGHT_BYTES
+from simcost.plan import Fixed
+from simcost.scenario.inputs.hardware_choices import hardware_choices
+from simcost.scenario.inputs.variations import Dimension
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan
+from simcost.studies.advising.kinds import ActionKind, Partial, bounds_of, fleets_of
+from simcost.studies.advising.result import Effort
+
+MOST_CHOICES = 6
+"""Kinds of hardware that are tried of each kind of action, where capacity is known by simulation alone."""
+FLEETS = (0.5, 0.75, 1.0, 1.5)
+"""Sizes of a fleet on other hardware that are tried there, by how fast it reads its memory beside today's."""
+
+
+def hardware_kinds(loaded: LoadedScenario, plan: Plan, *, bounded: bool = True) -> Iterator[ActionKind]:
+    """Other precisions, tensor parallelism, accelerators, offers and providers, with sizes that suit them.
+
+    Args:
+        loaded: the scenario, of one pool or one service.
+        plan: the plan.
+        bounded: True if bounds of capacity exclude what cannot serve enough, so that all may be tried; False = the
+            hardware is tried that reads its memory for the least money, in few sizes.
+    """
+    if plan.replica is None or not isinstance(plan.buy, OnDemand | Spot):
+        return
+    for name, partials in _groups(loaded, plan).items():
+        alike = [one for i, one in enumerate(partials) if one not in partials[:i]]
+        effort: Effort = "high" if name == "provider" else "medium"
+        if bounded:
+            yield ActionKind(name=name, effort=effort, dimensions=(alike, fleets_of(plan)), sizes="own")
+            continue
+        kept = [_as_bought(plan, one) for one in _first_of_each(loaded, plan, alike)[:MOST_CHOICES]]
+        yield ActionKind(
+            name=name,
+            effort=effort,
+            dimensions=([one | size for one in kept for size in _sizes_on(loaded, plan, one)],),
+            sizes="own",
+            left_out=left_out(name, len(alike), len(kept)),
+        )
+
+
+def _as_bought(plan: Plan, choice: Partial) -> Partial:
+    """Hardware that is bought on demand too, said once."""
+    if "buy" not in choice or not isinstance(plan.buy, OnDemand):
+        return choice
+    return choice | {"buy": {key: one for key, one in choice["buy"].items() if key != "kind"}}
+
+
+def _first_of_each(loaded: LoadedScenario, plan: Plan, choices: Sequence[Partial]) -> list[Partial]:
+    """The choice of each accelerator that reads its memory for the least money, then the second of each, and so on."""
+    places, seen = list[tuple[int, Partial]](), Counter[str]()
+    for one in sorted(choices, key=partial(_usd_per_byte, loaded, plan)):
+        accelerator = one["replica"]["accelerator"]
+        places.append((seen[accelerator], one))
+        seen[accelerator] += 1
+    return [one for _, one in sorted(places, key=lambda place: place[0])]
+
+
+def left_out(name: str, count: int, kept: int) -> str:
+    """Sentence on the hardware that is not simulated; empty where all is."""
+    if count == kept:
+        return ""
+    return (
+        f"Of {count} choices of {name}, {kept} were simulated, whose memory reads a byte for the least money, since "
+        "the time of a token is mostly that of reading the weights; the others were left out."
+    )
+
+
+def _groups(loaded: LoadedScenario, plan: Plan) -> dict[str, list[Partial]]:
+    """Partial plans with other hardware, by what they change."""
+    replica, buy = plan.replica, plan.buy
+    groups: dict[str, list[Partial]] = {}
+    if replica is None or not isinstance(buy, OnDemand | Spot):
+        return groups
+    for hardware_choice in hardware_choices(loaded, plan):
+        whole = (
+            hardware_choice
+            | {"buy": {"kind": "on-demand", **hardware_choice["buy"]}}
+            | ({"or_buy": []} if plan.or_buy else {})
+        )
+        changed = [
+            name
+            for name in ("accelerator", "tp", "precision")
+            if hardware_choice["replica"][name] != getattr(replica, name)
+        ]
+        if hardware_choice["buy"]["offer"].partition("/")[0] != buy.offer.partition("/")[0]:
+            groups.setdefault("provider", []).append(whole)
+        elif changed == ["precision"]:
+            groups.setdefault("precision", []).append({"replica": hardware_choice["replica"]})
+        elif changed and "precision" not in changed:
+            groups.setdefault("accelerator" if "accelerator" in changed else "tensor parallelism", []).append(whole)
+        elif not changed and hardware_choice["buy"]["offer"] != buy.offer:
+            groups.setdefault("offer", []).append(whole)
+    return groups
+
+
+def _speed(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
+    """Weights that a replica reads a second."""
+    replica = {name: getattr(plan.replica, name) for name in ("accelerator", "tp", "precision")}
+    replica |= {name: one for name, one in choice.get("replica", {}).items() if name in replica}
+    read = loaded.catalog.accelerator(replica["accelerator"]).memory_bytes_per_s
+    return float(read * replica["tp"] / WEIGHT_BYTES[replica["precision"]])
+
+
+def _usd_per_byte(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
+    """List price of a replica and hour, by the weights that it reads."""
+    bought = choice.get("buy") or {name: getattr(plan.buy, name, None) for name in ("offer", "region")}
+    offer = loaded.catalog.offer(bought["offer"], bought["region"])
+    tp: int = choice["replica"]["tp"]
+    return offer.on_demand_usd_per_h * tp / max(offer.accelerators, 1) / _speed(loaded, plan, choice)
+
+
+def _sizes_on(loaded: LoadedScenario, plan: Plan, choice: Partial) -> Dimension:
+    """Sizes of the fleet on other hardware, about as fast together as today's."""
+    return _scaled_sizes(plan, _speed(loaded, plan, {}) / _speed(loaded, plan, choice))
+
+
+def _scaled_sizes(plan: Plan, ratio: float) -> Dimension:
+    found = [scaled_size(plan, ratio * factor) for factor in FLEETS]
+    return [one for i, one in enumerate(found) if one not in found[:i]]
+
+
+def scaled_size(plan: Plan, factor: float) -> Partial:
+    """A fleet of so many times today's: a fixed one, or another upper bound of the autoscaler."""
+    policy, bounds = plan.scaling, bounds_of(plan.scaling)
+    if isinstance(policy, Fixed):
+        return {"scaling": {"kind": "fixed", "replicas": max(ceil(policy.replicas * factor - 1e-9), 1)}}
+    if bounds is None:
+        return {}
+    least, most = bounds
+    free: Partial = {"start": None} if hasattr(policy, "start") else {}
+    return {"scaling": {"max": max(ceil(most * factor - 1e-9), least, 1), **free}}
+
+
+def model_kinds(loaded: LoadedScenario, plan: Plan, *, bounded: bool = True) -> Iterator[ActionKind]:
+    """Smaller models, where the scenario says which quality is enough."""
+    asked, served = loaded.scenario.quality, loaded.scenario.model_of(plan)
+    if served is None:
+        return
+    if asked is None or asked.at_least is None:
+        why = "the scenario states no quality.at_least"
+        yield ActionKind(name="smaller model", effort="medium", why=why)
+        return
+    size = loaded.catalog.model(served).parameters
+    smaller: list[Partial] = [{"model": model.name} for model in loaded.catalog.facts.models if model.parameters < size]
+    if smaller:
+        fleets: Any = fleets_of(plan) if bounded else _scaled_sizes(plan, 1.0)
+        yield ActionKind(name="smaller model", effort="medium", dimensions=(smaller, fleets), sizes="own")

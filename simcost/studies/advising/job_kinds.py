@@ -1,0 +1,115 @@
+"""Kinds of actions on the cluster of jobs: its size, its checkpoints, its nodes on spot, elsewhere, committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from simcost.billing import OnDemand
+from simcost.errors import CatalogError
+from simcost.plan.failures import Checkpoints
+from simcost.scenario.files.nodes import items
+from simcost.scenario.inputs.variations import Dimension
+from simcost.scenario.schema.jobs import OnGpus, OnShared, OnSpot
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan
+from simcost.studies.advising.kinds import ActionKind, Partial
+from simcost.studies.advising.purchase_kinds import commitment_kinds, region_kinds
+
+INTERVALS = (0.25, 0.5, 2.0, 4.0)
+"""Of the interval between two checkpoints."""
+MORE, SPOT_NODES = 2, 4
+"""Nodes that a cluster may have more, and numbers of spot nodes that are tried."""
+FEWER = (0, 1, 2, 4)
+"""Nodes that a cluster with other checkpoints may have less."""
+
+
+def job_kinds(loaded: LoadedScenario, *, beside: bool = False) -> Iterator[ActionKind]:
+    """Other sizes of the cluster, intervals of its checkpoints, shares of spot nodes, and purchases of its nodes.
+
+    Args:
+        loaded: the scenario with one plan, of jobs or of jobs and requests.
+        beside: True if requests are served from nodes of the same purchase, which stay as they are.
+    """
+    plan, catalog = loaded.scenario.plans[0], loaded.catalog
+    training, buy = plan.training, plan.training_buy or plan.buy
+    try:
+        per_node = buy.node_accelerators(catalog, 1) if buy is not None else 1
+    except CatalogError:
+        return
+    if isinstance(training, OnGpus | OnShared):
+        sizes = _sizes(training.gpus, per_node)
+        yield ActionKind(name="size of the cluster", effort="very low", dimensions=(sizes,), sizes="alone")
+    yield _spot_share(training, per_node)
+    yield _checkpoints(training, per_node)
+    if isinstance(training, OnGpus) and isinstance(buy, OnDemand):
+        yield from _purchases(loaded, replace(plan, buy=buy), -(-training.gpus // per_node), beside=beside)
+    why = "recorded durations hold for the GPUs of the log"
+    yield ActionKind(name="accelerator of the cluster", effort="high", why=why)
+
+
+def bought_for_jobs(loaded: LoadedScenario) -> Partial:
+    """What keeps the nodes of a cluster of its own as they are where those of the requests change; empty without."""
+    plan = loaded.scenario.plans[0]
+    if plan.training is None or plan.training_buy is not None:
+        return {}
+    return {"training_buy": _written_buy(loaded)}
+
+
+def _written_buy(loaded: LoadedScenario) -> Any:
+    [node] = items(loaded.root.get("plans"))
+    buy = node.get("buy")
+    return {} if buy is None else buy.plain()
+
+
+def _spot_share(training: object, per_node: int) -> ActionKind:
+    """Other numbers of steady GPUs and of spot nodes."""
+    name = "share of spot nodes"
+    if not isinstance(training, OnSpot):
+        return ActionKind(name=name, effort="low", why="needs `training: {kind: spot}` with an availability")
+    steady = _sizes(max(training.gpus, per_node), per_node, least=0)
+    nodes = sorted({max(round(training.spot.nodes * i / SPOT_NODES), 1) for i in range(1, SPOT_NODES + 2)})
+    spot: Dimension = [{"training": {"spot": {"nodes": n}}} for n in nodes]
+    return ActionKind(name=name, effort="low", dimensions=(steady, spot))
+
+
+def _checkpoints(training: Any, per_node: int) -> ActionKind:
+    """Other intervals of checkpoints, and the nodes that they may spare."""
+    name, checkpoints = "interval of checkpoints", getattr(training, "checkpoints", None)
+    if not isinstance(checkpoints, Checkpoints):
+        return ActionKind(name=name, effort="low", why="training.checkpoints states none, so they take no time")
+    intervals: Dimension = [
+        {"training": {"checkpoints": {"interval": checkpoints.interval * factor}}} for factor in INTERVALS
+    ]
+    gpus = [training.gpus - n * per_node for n in FEWER] if isinstance(training, OnGpus | OnShared) else []
+    sizes: Dimension = [{"training": {"gpus": count}} for count in gpus if count > 0] or [{}]
+    return ActionKind(name=name, effort="low", dimensions=(intervals, sizes), sizes="own")
+
+
+def _purchases(loaded: LoadedScenario, plan: Plan, nodes: int, *, beside: bool) -> Iterator[ActionKind]:
+    """The nodes of a cluster of its own in another region, or under commitments.
+
+    Args:
+        loaded: the scenario.
+        plan: the plan with the purchase of the cluster as its `buy`.
+        nodes: those of the cluster.
+        beside: as above.
+    """
+    apart = loaded.scenario.plans[0].training_buy is not None
+    split = beside and not apart
+    key = "training_buy" if beside or apart else "buy"
+    kinds = [*region_kinds(plan, loaded.catalog), *([] if split else commitment_kinds(plan, loaded.catalog, nodes))]
+    written = _written_buy(loaded) if split else {}
+
+    def moved(one: Any) -> Partial:
+        return {key: written | one["buy"]}
+
+    for kind in kinds:
+        dimensions = tuple([moved(one) for one in dimension] for dimension in kind.dimensions)
+        yield replace(kind, name=f"{kind.name} of the cluster", dimensions=dimensions)
+
+
+def _sizes(gpus: int, per_node: int, least: int = 1) -> Sequence[Partial]:
+    """Numbers of GPUs of whole nodes."""
+    return [{"training": {"gpus": n * per_node}} for n in range(least, gpus // max(per_node, 1) + MORE + 1)]

@@ -1,0 +1,50 @@
+"""Kinds of actions on a plan that serves requests with a fleet of its own, those of the least effort first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simcost.errors import InputError
+from simcost.scenario.checks.prefix_cache_checks import share_prefixes
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scenario import Plan
+from simcost.studies.advising.hardware_kinds import hardware_kinds, model_kinds
+from simcost.studies.advising.kinds import ActionKind, Partial, fleets_of, routers_of, sizes_of
+from simcost.studies.advising.purchase_kinds import commitment_kinds, most_nodes, region_kinds, spot_kinds
+
+
+def request_kinds(
+    loaded: LoadedScenario, plan: Plan, spot_per_node_h: float | None, *, bounded: bool = True
+) -> Iterator[ActionKind]:
+    """The kinds of actions that a plan can have.
+
+    Args:
+        loaded: the scenario, of one pool or one service.
+        plan: the plan.
+        spot_per_node_h: interruptions of a spot node an hour; None = spot is not tried.
+        bounded: True if bounds of capacity exclude plans without simulation, so that all hardware may be tried.
+    """
+    catalog = loaded.catalog
+    yield from sizes_of(plan)
+    yield from routers_of(plan)
+    yield from region_kinds(plan, catalog)
+    yield from commitment_kinds(plan, catalog, most_nodes(plan, catalog))
+    yield from spot_kinds(plan, catalog, spot_per_node_h)
+    yield from hardware_kinds(loaded, plan, bounded=bounded)
+    yield from model_kinds(loaded, plan, bounded=bounded)
+    yield from _prefixes(loaded, plan)
+
+
+def _prefixes(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
+    """A cache of prefixes, where requests say what they share."""
+    if plan.prefix_cache or plan.pools or plan.batching.prefill == "whole" or plan.batching.window:
+        return
+    try:
+        why = "" if share_prefixes(loaded.scenario, loaded.folder) else "requests do not say what they share"
+    except InputError as error:
+        why = str(error)
+    if why:
+        yield ActionKind(name="prefix cache", effort="low", why=why)
+        return
+    cached: list[Partial] = [{"prefix_cache": True}]
+    yield ActionKind(name="prefix cache", effort="low", dimensions=(cached, fleets_of(plan)), sizes="own")
