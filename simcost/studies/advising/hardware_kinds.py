@@ -1,4 +1,4 @@
-"""Kinds of actions that change what requests are served on: accelerators, precision, provider, region, model."""
+"""Kinds of actions that change what requests are served on: accelerator, parallelism, precision, provider, model."""
 
 from __future__ import annotations
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simcost.errors import InputError
+from simcost.plan.routing.endpoint_picker import EndpointPicker
 from simcost.scenario.checks.prefix_cache_checks import share_prefixes
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.hardware_kinds import hardware_kinds, model_kinds
 from simcost.studies.advising.kinds import ActionKind, Partial, fleets_of, routers_of, sizes_of
 from simcost.studies.advising.purchase_kinds import commitment_kinds, most_nodes, region_kinds, spot_kinds
+
+SATURATED = (0.05, 0.15, 0.3, 0.6)
+"""Shares of the KV cache in use above which batch work waits."""
 
 
 def request_kinds(
@@ -33,6 +37,7 @@ def request_kinds(
     yield from hardware_kinds(loaded, plan, bounded=bounded)
     yield from model_kinds(loaded, plan, bounded=bounded)
     yield from _prefixes(loaded, plan)
+    yield from _deferred(loaded, plan)
 
 
 def _prefixes(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
@@ -48,3 +53,25 @@ def _prefixes(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
         return
     cached: list[Partial] = [{"prefix_cache": True}]
     yield ActionKind(name="prefix cache", effort="low", dimensions=(cached, fleets_of(plan)), sizes="own")
+
+
+def _deferred(loaded: LoadedScenario, plan: Plan) -> Iterator[ActionKind]:
+    """Batch work that is shifted to idle times: requests of negative priority wait at the gateway until then."""
+    name = "batch work when idle"
+    streams = (
+        loaded.scenario.demand.requests if loaded.scenario.demand is not None else loaded.scenario.open_workloads()
+    )
+    if plan.admission.saturation is not None or not streams:
+        return
+    clients = [client for stream in streams for client in getattr(stream, "clients", ())]
+    if all((one.priority or 0) >= 0 for one in (*streams, *clients)):
+        yield ActionKind(name=name, effort="low", why="no stream of requests has a priority below 0")
+        return
+    picker: Partial = {}
+    if not isinstance(plan.router, EndpointPicker):
+        scorers: list[Partial] = [{"scorer": "queue"}, {"scorer": "kv-cache-utilization"}]
+        picker = {"router": {"kind": "endpoint-picker", "scorers": scorers}}
+    gates: list[Partial] = [
+        {"admission": {"saturation": {"queue": 1, "kv": kv, "then": "defer"}}} | picker for kv in SATURATED
+    ]
+    yield ActionKind(name=name, effort="low", dimensions=(gates, fleets_of(plan)), sizes="own")

@@ -71,6 +71,30 @@ plans:
         scaling: {kind: fixed, replicas: 2}
 """
 
+BATCH = """\
+scenario: batch
+model: llama-3.1-8b
+horizon: 2h
+seeds: 3
+engine_sigma: 0.02
+workload:
+  - {kind: synthetic, tenant: chat, rate: 9/s, lengths: {prompt_median: 300, output_median: 100}}
+  - kind: synthetic
+    tenant: summaries
+    priority: -1
+    rate: 0.3/s
+    daily: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    lengths: {prompt_median: 3000, output_median: 300}
+slo: {ttft: 1s, tpot: 60ms, attainment: 92%}
+tenants:
+  - {name: summaries, slo: {e2e: 2h}}
+plans:
+  - name: as they come
+    replica: {accelerator: l40s, precision: fp8}
+    buy: {offer: aws/g6e.xlarge}
+    scaling: {kind: fixed, replicas: 2}
+"""
+
 
 def with_history(folder: Path, text: str) -> Path:
     rows = [
@@ -86,10 +110,13 @@ def advised(file: Path, *words: object) -> dict[str, Any]:
     return said.document()
 
 
-def proven(file: Path, document: dict[str, Any]) -> None:
-    """Run the plan before and after each action under the seeds of the confirmation, and ask `simcost diff`."""
+def proven(file: Path, document: dict[str, Any], kind: str | None = None) -> None:
+    """Run the plan before and after each action under the seeds of the confirmation, and ask `simcost diff`; all
+    actions, or those of a kind.
+    """
     assert document["slo_met"]
-    assert document["actions"]
+    actions = [one for one in document["actions"] if kind in (None, one["kind"])]
+    assert actions
     written = yaml.safe_load(file.read_text(encoding="utf-8"))
     written.pop("defaults", None)
     folders = []
@@ -102,7 +129,7 @@ def proven(file: Path, document: dict[str, Any]) -> None:
         ran = call("run", alone, "--json", "--quiet", "--out", folders[-1], *words)
         assert ran.code == 0, ran.err
         assert ran.document()["plans"][0]["slo"]["met"]
-    for action, after in zip(document["actions"], folders[:-1], strict=True):
+    for action, after in zip(actions, folders[:-1], strict=True):
         found = call("diff", folders[-1], after, "--json", "--quiet").document()
         saving = action["saving_usd_per_month"]
         assert -found["difference_usd"] == pytest.approx(saving["mean"], rel=1e-9), action["action"]
@@ -178,6 +205,19 @@ def test_requests_beside_jobs_leave_the_cluster_of_the_jobs_as_it_is(tmp_path: P
             assert (
                 action["after"]["plan"].get("training_buy", {}).get("offer", "gcp/g2-standard-4") == "gcp/g2-standard-4"
             )
+
+
+def test_batch_work_is_shifted_to_idle_times(tmp_path: Path) -> None:
+    file = write(tmp_path, text=BATCH)
+    document = advised(file)
+    proven(file, document, "batch work when idle")
+    shifted = next(one for one in document["actions"] if one["kind"] == "batch work when idle")
+    assert shifted["after"]["plan"]["admission"]["saturation"]["then"] == "defer"
+    assert shifted["after"]["plan"]["scaling"]["replicas"] == 1
+    size = next(
+        (one["saving_usd_per_month"] for one in document["actions"] if one["kind"] == "number of replicas"), None
+    )
+    assert size is None or shifted["saving_usd_per_month"]["mean"] > size["mean"]
 
 
 def test_a_recorded_hour_of_conversations_is_served_from_a_cache_of_prefixes(shared: Path, tmp_path: Path) -> None:
