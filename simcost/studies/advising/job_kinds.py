@@ -50,7 +50,7 @@ def job_kinds(loaded: LoadedScenario, *, beside: bool = False) -> Iterator[Actio
 
 
 def bought_for_jobs(loaded: LoadedScenario) -> Partial:
-    """What keeps the nodes of a cluster of its own as they are where those of the requests change; empty without."""
+    """The purchase of a cluster of its own as it is, for plans whose requests get other nodes; empty without."""
     plan = loaded.scenario.plans[0]
     if plan.training is None or plan.training_buy is not None:
         return {}

@@ -74,7 +74,7 @@ class DependentPlan:
         return whole_kinds(self._loaded, self._spot_per_node_h)
 
     def choices(self, kinds: Sequence[ActionKind]) -> Iterator[Choices]:
-        """Those that are plans; what they can serve, their simulations say."""
+        """Those that are plans; simulation alone says whether they serve enough."""
         for kind in kinds:
             try:
                 space = whole_variations(self._loaded, as_dimensions([[{"name": kind.title}], *kind.dimensions]))
