@@ -63,7 +63,7 @@ def _of_requests(loaded: LoadedScenario, spot_per_node_h: float | None) -> Itera
     else:
         kept = bought_for_jobs(loaded)
         for kind in request_kinds(loaded, plan, spot_per_node_h, bounded=False):
-            yield kind if kind.name.startswith("commitment") else _beside(kind, kept)
+            yield _beside(kind, kept)
 
 
 def _on_fleet_of_jobs(plan: Plan) -> Iterator[ActionKind]:
@@ -76,7 +76,9 @@ def _on_fleet_of_jobs(plan: Plan) -> Iterator[ActionKind]:
 
 
 def _beside(kind: ActionKind, kept: Partial) -> ActionKind:
-    """A kind whose plans leave the nodes of jobs as they are."""
+    """A kind whose plans leave the nodes of jobs as they are; commitments are of the account that both have."""
+    if kind.name.startswith("commitment"):
+        return kind
     dimensions = [[one | kept if "buy" in one else one for one in dimension] for dimension in kind.dimensions]
     return replace(kind, dimensions=tuple(dimensions))
 
