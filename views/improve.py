@@ -9,13 +9,13 @@ from typing import Any
 import streamlit as st
 
 from simcost.documents import to_document
-from simcost.errors import InputError, SimcostError
+from simcost.errors import InputError
 from simcost.present.parts import Part, page
-from simcost.scenario.files.edit import put, values
-from views import background, drafts, runs
+from simcost.scenario.files.edit import values
+from views import adding, background, drafts, runs
 from views.charts import drawn_once
 from views.result import body
-from views.text import plain
+from views.text import headline, plain
 
 Settings = Mapping[str, Any]
 Answerer = Callable[[Any, Path, Settings, background.Progress], Any]
@@ -107,7 +107,7 @@ def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings
     with st.container(border=True):
         if found["asked"] != (draft.text, settings):
             st.badge("Answers an earlier question", color="orange")
-        st.header(plain(found["document"]["verdict"]))
+        headline(found["document"]["verdict"])
         search.actions(found["found"], draft, plans)
     body(found["parts"])
     st.download_button("Download answer.html", found["html"], f"{search.command}.html", "text/html", on_click="ignore")
@@ -150,6 +150,7 @@ def _ranges(draft: drafts.Draft) -> Settings:
         [{"value": path, "low": low, "high": high} for path, low, high in rows],
         num_rows="dynamic",
         hide_index=True,
+        column_config={"value": "Value", "low": "Low", "high": "High"},
         key=f"ranges of {draft.file.name}",
     )
     return {"ranges": tuple((row.get("value"), row.get("low"), row.get("high")) for row in edited)}
@@ -196,26 +197,6 @@ def _advise_parts(found: Any) -> Sequence[Part]:
     return parts(found)
 
 
-def _try_it(found: Any, draft: drafts.Draft, plans: Any) -> None:
-    """A button for each action: its changes go into the text, and the page of plans runs them."""
-    named = [one.get("name") for one in values(draft.text).get("plans") or () if isinstance(one, dict)]
-    if found.plan not in named:
-        return
-    with st.container(horizontal=True):
-        for i, action in enumerate(found.actions, 1):
-            if st.button(f"Try {i}: {action.kind}", help=plain(action.action)):
-                text = draft.text
-                try:
-                    for change in action.changes:
-                        text = put(text, f"plans.{named.index(found.plan)}.{change.path}", change.after)
-                except SimcostError as error:
-                    st.error(plain(str(error)))
-                    return
-                drafts.write(draft.file, text)
-                st.session_state.update({"looked at": draft.file, "due": True})
-                st.switch_page(plans)
-
-
 OPTIMIZE = Search(
     title="Optimise",
     about="The cheapest plan that meets the SLO, found by a search and confirmed on fresh seeds.",
@@ -223,6 +204,7 @@ OPTIMIZE = Search(
     ask=_nothing,
     answer=_optimize,
     parts=_optimize_parts,
+    actions=adding.found_plans,
 )
 SENSITIVITY = Search(
     title="Sensitivity",
@@ -239,5 +221,5 @@ ADVICE = Search(
     ask=_plan,
     answer=_advise,
     parts=_advise_parts,
-    actions=_try_it,
+    actions=adding.advised_actions,
 )

@@ -8,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 from support.home import APP, TINY, furnish, settle
 
 from simcost.errors import InputError
+from simcost.scenario.checks.load import load_text
+from simcost.scenario.files.edit import value_at
 
 pytestmark = pytest.mark.slow
 
@@ -56,3 +58,45 @@ def test_a_refused_search_is_a_message(home: Path, monkeypatch: pytest.MonkeyPat
     page = answered(home, "OPTIMIZE")
     assert page.error[0].value == "nothing to search"
     assert not page.exception
+
+
+@pytest.mark.parametrize(("name", "label"), [("OPTIMIZE", "Add to scenario"), ("ADVICE", "Add to scenario")])
+def test_a_found_plan_goes_beside_those_of_the_scenario(
+    home: Path, name: str, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went: list[object] = []
+    monkeypatch.setattr("streamlit.switch_page", went.append)
+    text = (home / "scenarios/tiny.yaml").read_text(encoding="utf-8")
+    (home / "scenarios/tiny.yaml").write_text(text.replace("values: [1, 2]", "values: [1, 3]"), encoding="utf-8")
+    page = answered(home, name) if name == "OPTIMIZE" else advised(home)
+    button(page, label).click().run()
+    assert not page.exception
+    assert went == ["plans"]
+    edited = page.session_state["drafts"]["tiny.yaml"]
+    index = page.session_state["plan of tiny.yaml"]
+    assert value_at(edited, "plans.0") == value_at(TINY, "plans.0")
+    assert value_at(edited, f"plans.{index}.scaling.replicas") == 1
+    assert page.session_state["due"]
+    loaded = load_text(edited, home / "scenarios/tiny.yaml")
+    assert len(loaded.first.scenario.plans) in (2, 3)
+
+
+def test_an_action_changes_its_plan(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamlit.switch_page", lambda _: None)
+    page = advised(home)
+    button(page, "Try it").click().run()
+    edited = page.session_state["drafts"]["tiny.yaml"]
+    assert len(value_at(edited, "plans")) == 2  # type: ignore[arg-type]
+    assert edited != (home / "scenarios/tiny.yaml").read_text(encoding="utf-8")
+    assert page.session_state["plan of tiny.yaml"] == 1
+
+
+def advised(home: Path) -> AppTest:
+    """Advice for the plan of two."""
+    page = AppTest.from_function(script, args=(str(APP.parent), str(home), "ADVICE"), default_timeout=60).run()
+    next(one for one in page.selectbox if one.label == "Plan").select("two L4").run()
+    return settle(button(page, "Answer").click().run())
+
+
+def button(page: AppTest, label: str) -> Any:
+    return next(one for one in page.button if one.label == label)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.scenario.files.edit import put, value_at
+from simcost.scenario.files.edit import append, put, value_at
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "scenarios").glob("*.yaml"))}
@@ -54,3 +54,35 @@ def test_a_broken_text_is_refused(text: str) -> None:
 def test_a_value_that_others_share_is_refused() -> None:
     with pytest.raises(InputError, match="cannot be changed alone"):
         put("a: &one {x: 1}\nb: *one\n", "b.x", 2)
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_an_item_that_is_appended_reads_as_it_was_and_all_other_lines_stay(name: str) -> None:
+    text = TEXTS[name]
+    if not isinstance(before := value_at(text, "plans"), list):
+        pytest.skip("has no plans")
+    plan = {"name": "found, of a search", "replica": {"accelerator": "l4"}, "scaling": {"kind": "fixed", "replicas": 2}}
+    edited = append(text, "plans", plan)
+    assert value_at(edited, "plans") == [*before, plan]
+    lines = iter(edited.splitlines())
+    assert all(line in lines for line in text.splitlines())
+    assert comments(edited) == comments(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "edited"),
+    [
+        ("a: [1, 2] # two\n", "a: [1, 2, {x: 1}] # two\n"),
+        ("a: []\n", "a: [{x: 1}]\n"),
+        ("a:\n- 1", "a:\n- 1\n- x: 1\n"),
+        ("a:\n  - 1  # one\nb: 2\n", "a:\n  - 1  # one\n  - x: 1\nb: 2\n"),
+    ],
+)
+def test_an_item_is_written_as_those_before_it(text: str, edited: str) -> None:
+    assert append(text, "a", {"x": 1}) == edited
+
+
+@pytest.mark.parametrize("text", ["a: 1\n", "b: [1]\n", "c: &l [1]\na: *l\n"])
+def test_an_item_has_no_place_but_in_a_list_of_its_own(text: str) -> None:
+    with pytest.raises(InputError):
+        append(text, "a", 2)

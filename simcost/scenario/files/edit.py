@@ -34,7 +34,7 @@ def put(text: str, path: str, value: Plain) -> str:
         InputError: the path leads nowhere, or the value cannot be changed alone.
     """
     before = _plain(text, path)
-    keys = [int(key) if key.isdecimal() else key for key in path.split(".")]
+    keys = _keys(path)
     wanted = _with(before, keys, value, path)
     try:
         root = yaml.compose(text, Loader=_LOADER)
@@ -43,6 +43,29 @@ def put(text: str, path: str, value: Plain) -> str:
         edited = text
     if _read(edited) != wanted:
         raise InputError(f"{path}: cannot be changed alone; edit the text")
+    return edited
+
+
+def append(text: str, path: str, value: Plain) -> str:
+    """The text with one item more at the end of the list at a path such as `plans`.
+
+    Raises:
+        InputError: there is no list at the path, or nothing can be added to it alone.
+    """
+    before = _plain(text, path)
+    items = value_at(text, path)
+    if not isinstance(items, list):
+        raise InputError(f"{path}: the scenario has no list there")
+    wanted = _with(before, _keys(path), [*items, value], path)
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+        for key in _keys(path):
+            node = _child(node, key)
+        edited = _appended(text, node, value)
+    except yaml.YAMLError:
+        edited = text
+    if _read(edited) != wanted:
+        raise InputError(f"{path}: nothing can be added to it alone; edit the text")
     return edited
 
 
@@ -64,6 +87,10 @@ def values(text: str) -> dict[str, Any]:
     root, faults = parse(text, "text")
     found = None if root is None or faults else spread(root, "text")[0].plain()
     return found if isinstance(found, dict) else {}
+
+
+def _keys(path: str) -> list[str | int]:
+    return [int(key) if key.isdecimal() else key for key in path.split(".")]
 
 
 def _read(text: str) -> Any:
@@ -145,6 +172,19 @@ def _inserted(text: str, node: Any, key: str, value: Plain) -> str:
     line = " " * node.value[0][0].start_mark.column + entry
     start = text[:after] if text[:after].endswith("\n") else f"{text[:after]}\n"
     return f"{start}{line}\n{text[after:]}"
+
+
+def _appended(text: str, node: Any, value: Plain) -> str:
+    """The text with an item more: in a flow list after the last, in a block as lines after those of the last."""
+    if node.flow_style:
+        last = _end(node.value[-1]) if node.value else node.start_mark.index + 1
+        return f"{text[:last]}{', ' if node.value else ''}{_written(value)}{text[last:]}"
+    after = _line_end(text, _end(node.value[-1]))
+    dash = " " * node.start_mark.column + "- "
+    lines = [f"{key}: {_written(child)}" for key, child in value.items()] if isinstance(value, dict) else []
+    item = f"\n{' ' * len(dash)}".join(lines or [_written(value)])
+    start = text[:after] if text[:after].endswith("\n") else f"{text[:after]}\n"
+    return f"{start}{dash}{item}\n{text[after:]}"
 
 
 def _removed(text: str, root: Any, keys: list[str | int]) -> str:
