@@ -209,6 +209,7 @@ def as_it_was_run(said: dict[str, Any], path: Path, written: str) -> str:
     return written if written.partition("\n")[2] == text else head + text
 
 
-def dump(value: Any) -> str:
-    """Plain data as YAML 1.2."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+def dump(value: Any, *, compact: bool = False) -> str:
+    """Plain data as YAML 1.2; compact for paper, the innermost mappings and lists on one line each."""
+    flow, width = (None, 46) if compact else (False, 110)
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width, default_flow_style=flow)

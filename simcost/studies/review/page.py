@@ -30,18 +30,21 @@ summary { cursor: pointer; }
 @media print {
   @page { margin: 12mm 12mm 15mm; font: 8pt sans-serif; color: #444;
     @bottom-left { content: "LABEL"; } @bottom-right { content: counter(page) " / " counter(pages); } }
-  body { font-size: 8.5pt; line-height: 1.3; } h1 { font-size: 12pt; } h2 { font-size: 11pt; margin: 4mm 0 1.5mm; }
+  body { font: 8.5pt/1.3 Arial, "Liberation Sans", Helvetica, sans-serif; } h1 { font-size: 12pt; }
+  h2 { font-size: 11pt; margin: 4mm 0 1.5mm; }
   h3 { font-size: 9pt; margin: 2.5mm 0 1mm; break-after: avoid; } section { break-inside: auto; }
   table { font-size: 7.5pt; margin-bottom: 2mm; } th, td { padding: .6mm 1mm; }
   td:first-child { white-space: nowrap; } .left td:first-child { white-space: normal; }
+  .left td { padding: .1mm 1mm; }
   ul { margin: 1mm 0; padding-left: 4mm; }
   .short, .figures div { break-inside: avoid; }
   .figures { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 1.5mm; }
-  .figures dt, .figures small { font-size: 6.5pt; } .facts { font-size: 8pt; }
-  .figures dd { font-size: 10pt; } .figures div { padding: 1mm 2mm; } .charts { display: flex; flex-wrap: wrap; }
-  .charts figure { width: 50%; margin: 1mm 0 0; padding-right: 2mm; } .charts figure:only-child { width: 60%; }
+  .figures dt, .figures small { font-size: 7.5pt; line-height: 1.2; } .facts { font-size: 8pt; }
+  .figures dd { font-size: 10pt; } .figures div { padding: 1mm 1.5mm; }
+  .charts figure { margin: 2.5mm 0 0; } .charts figure svg { max-width: none; max-height: 92mm; }
+  .charts svg text[font-size="10px"] { font-size: 11.5px; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
-  pre { font-size: 5.5pt; line-height: 1.2; columns: 4; column-gap: 3mm; white-space: pre-wrap; overflow: visible;
+  pre { font-size: 7.5pt; line-height: 1.15; columns: 2; column-gap: 4mm; white-space: pre-wrap; overflow: visible;
     padding: 1mm; background: none; }
 }
 """

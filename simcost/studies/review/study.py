@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from simcost.scenario.runs.provenance import dump
 from simcost.scenario.storage.results import plan_charges, scenario_as_run
 from simcost.studies.review import wording
 from simcost.studies.review.money import charge_rows, charges_of, commitments_of, price_flips
 from simcost.studies.review.plan_terms import terms_of
 from simcost.studies.review.result import ChargeOfMonth, CommitmentOfMonth, DemandFacts, Document, Review
 from simcost.units import SECONDS_PER_HOUR
+
+HEAD = "# As it was run, in SI units; fields without a value are left out. Paths are relative to the scenario's file.\n"
+"""First line of the scenario in a review."""
 
 
 def review(
@@ -31,7 +35,7 @@ def review(
     Raises:
         InputError: a part of the folder cannot be read.
     """
-    text, scenario = scenario_as_run(folder)
+    _, scenario = scenario_as_run(folder)
     chosen = wording.chosen_plan(document)
     plans = {plan["name"]: plan for plan in document["plans"]}
     charges, commitments = _money(folder, document)
@@ -55,8 +59,28 @@ def review(
         rejected=list(wording.rejected(document)),
         risks=list(wording.risks(document)),
         assumptions=wording.by_subject(document["assumptions"]),
-        scenario=text,
+        scenario=shown_scenario(scenario),
     )
+
+
+def shown_scenario(scenario: Mapping[str, Any]) -> str:
+    """The scenario as YAML without keys that have no value; what all plans share stands in `defaults`."""
+    found = _stated(scenario)
+    plans = found.pop("plans")
+    first = plans[0]
+    shared = {key: first[key] for key in first if key != "name" and all(plan.get(key) == first[key] for plan in plans)}
+    if len(plans) > 1 and shared:
+        found["defaults"] = shared
+        plans = [{key: plan[key] for key in plan if key not in shared} for plan in plans]
+    return HEAD + dump({**found, "plans": plans}, compact=True)
+
+
+def _stated(value: Any) -> Any:
+    """Plain data without the keys that have no value: `null`, `[]`, `{}`."""
+    if isinstance(value, dict):
+        found = {key: _stated(child) for key, child in value.items()}
+        return {key: child for key, child in found.items() if child is not None and child not in ([], {})}
+    return [_stated(child) for child in value] if isinstance(value, list) else value
 
 
 def _money(folder: Path, document: Document) -> tuple[list[ChargeOfMonth], list[CommitmentOfMonth]]:

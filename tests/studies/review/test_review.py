@@ -1,15 +1,25 @@
 """What a review computes: price flips, terms of plans, assumptions by subject."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simcost.scenario.checks.load import load_text
+from simcost.scenario.runs.provenance import resolved_text
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.resolve_services import settle_services
+from simcost.scenario.runs.service_provenance import resolved_services_text
+from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.review.money import price_flips
 from simcost.studies.review.plan_terms import terms_of
+from simcost.studies.review.study import HEAD, shown_scenario
 from simcost.studies.review.wording import by_subject, recommendation
 
+ROOT = Path(__file__).resolve().parents[3]
 MONEY = st.integers(1, 100_000).map(float)
 OFFERS = ("aws/one", "aws/two")
 
@@ -103,3 +113,28 @@ def test_each_group_of_replicas_has_a_row() -> None:
     assert {(row.offer, row.region, row.usd_per_h, row.terms) for row in rows} == {
         ("aws/one", "here", 2.0, "on demand")
     }
+
+
+def test_the_scenario_is_shown_without_keys_that_have_no_value() -> None:
+    plan = {"name": "a", "buy": {"offer": "aws/one", "price": None}, "pools": [], "startup": {"node": 1.0}}
+    written = {"scenario": "s", "demand": None, "workload": [{"kind": "trace", "clients": []}], "plans": [plan]}
+    assert shown_scenario({**written, "plans": [plan, {**plan, "name": "b", "startup": {"node": 2.0}}]}) == (
+        HEAD + "scenario: s\nworkload:\n- {kind: trace}\ndefaults:\n  buy: {offer: aws/one}\n"
+        "plans:\n- name: a\n  startup: {node: 1.0}\n- name: b\n  startup: {node: 2.0}\n"
+    )
+    assert "defaults" not in shown_scenario(written)
+
+
+@pytest.mark.parametrize("name", ["quickstart", "services-and-training", "cascade"])
+def test_the_scenario_that_is_shown_reads_back_to_the_same(name: str) -> None:
+    file = ROOT / "scenarios" / f"{name}.yaml"
+    loaded = load_text(file.read_text(encoding="utf-8"), file, file.parent)
+    said = yaml.safe_load(resolved(loaded))
+    again = load_text(shown_scenario(said), file, file.parent)
+    assert yaml.safe_load(resolved(again)) == said
+
+
+def resolved(loaded: Any) -> str:
+    if isinstance(loaded, LoadedServices):
+        return resolved_services_text(settle_services(loaded, seed=None, seeds=None))
+    return resolved_text(settle(loaded, seed=None, seeds=None))
