@@ -1,7 +1,7 @@
 """The page of a log: upload one, see what is in it, get a scenario whose plans serve it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -55,8 +55,11 @@ def show(scenarios: Path, plans: Any) -> None:
         mapping = _columns(upload, fmt, head)
         notation = _notation()
         skip = st.checkbox("Leave rows out that cannot be read")
+        lacking = [] if head is None or fmt in NESTED else [COLUMNS[ours] for ours in COLUMNS if ours not in mapping]
         busy = WORK in background.works()
-        pressed = st.button("Read", type="primary", width="stretch", disabled=busy or upload is None)
+        why = f"Choose the column of: {', '.join(lacking)}." if lacking else None
+        off = busy or upload is None or bool(lacking)
+        pressed = st.button("Read", type="primary", width="stretch", disabled=off, help=why)
     if pressed and upload is not None:
         chosen, on_error = Chosen(None, upload), "skip" if skip else "stop"
         st.session_state.pop("log", None)
@@ -72,7 +75,7 @@ def show(scenarios: Path, plans: Any) -> None:
     elif st.session_state.get("log"):
         _found(st.session_state["log"], scenarios, plans)
     elif head is not None and head.rows:
-        _preview(head, None if fmt in NESTED else mapping)
+        _preview(head, lacking, asked=fmt not in NESTED)
     elif ended is None:
         st.info("Upload a log on the left; its columns are found, or you choose them. Nothing leaves this machine.")
 
@@ -144,13 +147,18 @@ def _notation() -> Notation:
     return Notation(**{name: text for name, text in said.items() if text})  # type: ignore[arg-type]
 
 
-def _preview(head: LogHead, mapping: Mapping[str, str] | None) -> None:
-    """The next thing to do, and the first rows as they are; a mapping of None is not asked for."""
-    lacking = [label for ours, label in COLUMNS.items() if mapping is not None and ours not in mapping]
+def _preview(head: LogHead, lacking: Sequence[str], *, asked: bool) -> None:
+    """The next thing to do, and the first rows as they are.
+
+    Args:
+        head: of the log.
+        lacking: columns that are not chosen.
+        asked: whether columns are asked for.
+    """
     if lacking:
         st.warning(f"Choose on the left the column of: {', '.join(lacking)}. Then press Read.")
     else:
-        st.info("Press Read." if mapping is None else "Check the columns on the left, then press Read.")
+        st.info("Check the columns on the left, then press Read." if asked else "Press Read.")
     st.header("First rows")
     st.dataframe([dict(zip(head.names, row, strict=False)) for row in head.rows], hide_index=True)
 

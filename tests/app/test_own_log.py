@@ -60,11 +60,13 @@ def test_a_log_becomes_a_scenario_without_faults(page: AppTest, home: Path, monk
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "arrival,prompt_tokens,output_tokens\nx,y,z\n", "\x00\x01"])
 def test_any_log_gives_messages_and_leaves_nothing(page: AppTest, home: Path, content: str) -> None:
-    read(page, "log.csv", content)
-    assert page.error
+    page.file_uploader[0].set_value(("log.csv", content.encode(), "text/csv")).run()
+    if not button(page, "Read").disabled:
+        settle(button(page, "Read").click().run())
+        assert page.error
     assert not page.exception
     assert all("/" not in one.value.replace("and/or", "") for one in page.error)
-    assert list((home / "scenarios" / "traces").iterdir()) == []
+    assert list((home / "scenarios").glob("traces/*")) == []
 
 
 def test_columns_of_other_names_are_preselected_and_shown(page: AppTest, home: Path) -> None:
@@ -83,6 +85,5 @@ def test_columns_of_other_names_are_preselected_and_shown(page: AppTest, home: P
 def test_a_column_that_is_not_found_is_asked_for_in_words_of_the_page(page: AppTest) -> None:
     page.file_uploader[0].set_value(("odd.csv", b"time,in,x\n1,2,3\n", "text/csv")).run()
     assert "Prompt tokens, Output tokens" in page.warning[0].value
-    settle(button(page, "Read").click().run())
-    assert "choose it under Columns" in page.error[0].value
-    assert "--map" not in page.error[0].value
+    assert button(page, "Read").disabled
+    assert "Prompt tokens, Output tokens" in button(page, "Read").help

@@ -22,6 +22,11 @@ from simcost.trace.requests.likely_columns import likely_columns, read_head
         (["id", "Request Time", "Tokens In", "Tokens Out"], ["Request Time", "Tokens In", "Tokens Out"]),
         (["end_time", "startTime", "inTok", "total_tokens", "outTok"], ["startTime", "inTok", "outTok"]),
         (["finished_at", "received", "prompt len", "answer len"], ["received", "prompt len", "answer len"]),
+        (
+            ["Created At", "Prompt (total tok)", "Completion (total tok)"],
+            ["Created At", "Prompt (total tok)", "Completion (total tok)"],
+        ),
+        (["total_time", "total_tokens", "input_token_cost"], [None, None, None]),
         (["time", "tokens"], ["time", None, None]),
         (["a", "b"], [None, None, None]),
         ([], [None, None, None]),

@@ -22,16 +22,19 @@ _OTHER = {
     "last",
     "expires",
     "zone",
-    "total",
     "cached",
     "price",
+    "cost",
 }
 """Words of names of other columns."""
+_DURATION = {"total", "taken", "elapsed"}
+"""Words that make a time a duration."""
 
 
 def alike(ours: str, names: Sequence[str]) -> str | None:
     """The first name that has a word of each set, and none of another column."""
-    fits = (name for name in names if not _OTHER & _words(name))
+    other = _OTHER | _DURATION if ours == "arrival" else _OTHER
+    fits = (name for name in names if not other & _words(name))
     return next((name for name in fits if all(words & _words(name) for words in _WORDS[ours])), None)
 
 
