@@ -24,6 +24,7 @@ STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 3rem; max-width: 1500px; }
 [data-testid=stCaptionContainer] { opacity: 0.8; }
 [data-testid=stFileUploaderDropzoneInstructions] span { white-space: normal; }
+.stMainBlockContainer h2 { padding: 0.5rem 0 0.35rem; }
 .stTable td * { max-width: none !important; }
 .stHtml code { font-size: 0.9em; }
 textarea { font-family: monospace !important; font-size: 0.85em !important; }

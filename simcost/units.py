@@ -8,6 +8,7 @@ itself knows nothing of YAML.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import isfinite
 from typing import Annotated, Any, Self
 
@@ -200,7 +201,7 @@ def difference_usd(usd: float, less: float) -> float:
 
 
 def format_usd(value_usd: float) -> Formatted:
-    """Money as text: `$1,234`, `$12.30`, `$0.0042`, `-$5.00`."""
+    """Money as text: `$1,234`, `$12.30`, `$0.0000812`, `-$5.00`."""
     return Formatted(_money(value_usd), value_usd)
 
 
@@ -208,7 +209,10 @@ def _money(value_usd: float) -> str:
     size, sign = abs(value_usd), "-" if value_usd < 0 else ""
     if size >= 1000:
         return f"{sign}${size:,.0f}"
-    return f"{sign}${size:.2f}" if size >= 1 or size == 0 else f"{sign}${size:.3g}"
+    if size >= 1 or size == 0:
+        return f"{sign}${size:.2f}"
+    digits = f"{size:.3g}"
+    return f"{sign}${Decimal(digits):f}" if size > 1e-6 else f"{sign}${digits}"
 
 
 def format_bytes(value_bytes: float) -> Formatted:

@@ -21,7 +21,7 @@ from views import background
 from views.charts import drawn_once
 from views.files import Chosen, Words, on_page
 from views.result import body
-from views.text import plain
+from views.text import headline, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def answer(found: dict[str, Any], *, outdated: bool) -> None:
     """Verdict, tables, charts, files, command."""
     if outdated:
         st.warning("This answers an earlier question; press Answer for what is asked now.")
-    st.header(plain(found["document"]["verdict"]))
+    headline(found["document"]["verdict"])
     body(found["parts"])
     st.caption("The same on the command line")
     st.code(found["command"], language=None, wrap_lines=True)  # coloured words are too light

@@ -9,6 +9,7 @@ import streamlit as st
 
 from simcost.present.chart_style import INK, TARGET, WIDTH, to_spec
 from simcost.present.parts import Part
+from views import legends
 from views.text import plain
 
 Spec = dict[str, Any]
@@ -56,9 +57,17 @@ def draw(chart: Any, name: str, width_px: int = 900) -> None:
     title, subtitle = _heading(spec)
     if title:
         st.markdown(f"**{plain(title)}**")
+    if _is_grid(spec):
+        legends.draw(legends.swatches(_inked(spec)))
+        spec = _without_legends(spec)
     _draw(spec, data, name, width_px)
     if subtitle:
         st.caption(plain(subtitle))
+
+
+def _is_grid(spec: Spec) -> bool:
+    """True if panels stand beside each other."""
+    return "hconcat" in spec or any("hconcat" in panel for panel in spec.get("vconcat", ()))
 
 
 def _draw(spec: Spec, data: Spec, name: str, width_px: int) -> None:
@@ -92,7 +101,7 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     if fits and width_px < NARROW_PX and "layer" in spec:
         spec["padding"] = ROOM
     _narrow_legends(spec, width_px)
-    _legends_of(set(_series(spec)), spec)
+    _legends_of(set(legends.series(spec)), spec)
     st.vega_lite_chart(spec=spec, width="stretch" if fits else "content", alt=name)
 
 
@@ -148,17 +157,6 @@ def _narrow_legends(value: Any, width_px: int) -> None:
     elif isinstance(value, list):
         for child in value:
             _narrow_legends(child, width_px)
-
-
-def _series(value: Any) -> Iterator[str]:
-    """Names of the columns that a panel draws as series, where it has such."""
-    if isinstance(value, dict):
-        yield from value.get("fold", ())
-        colour = value.get("color")
-        if isinstance(colour, dict) and isinstance(colour.get("datum"), str):
-            yield colour["datum"]
-    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _series(child)
 
 
 def _legends_of(series: set[str], value: Any) -> None:

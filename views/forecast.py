@@ -21,7 +21,7 @@ from simcost.units import parse_seconds
 from views import background
 from views.files import beside, titled
 from views.result import body
-from views.text import plain
+from views.text import headline, plain
 
 WORK = "forecast"
 KINDS = ("csv", "gz", "parquet")
@@ -188,7 +188,7 @@ def result(found: dict[str, Any]) -> None:
     """Verdict, chart, how good it is, what to be wary of, files."""
     document, pictures = found["document"], {picture["name"]: picture for picture in found["pictures"]}
     name, *others = pictures
-    st.header(plain(document["verdict"]))
+    headline(document["verdict"])
     if len(document["series"]) > 1:
         body([view.several(document)])
         left = len(document["series"]) - len(pictures)

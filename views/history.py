@@ -22,7 +22,7 @@ from views import drafts, runs
 from views.changes import Change, changes, told
 from views.result import body
 from views.table import table
-from views.text import plain
+from views.text import headline, plain
 
 MOST = 200
 """Results that are listed."""
@@ -94,7 +94,7 @@ def _compare(scenarios: Path, before: Path, after: Path) -> None:
         st.error(plain(str(error)))
         return
     with st.container(border=True):
-        st.header(plain(document["verdict"]))
+        headline(document["verdict"])
     found = changes(*(_resolved(folder) for folder in folders))
     rows = [{"Value": path, "Before": old, "After": new} for path, old, new in found[:MOST]]
     body([*view.parts(document), Part(title="Values of the scenarios that differ", rows=rows)])

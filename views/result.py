@@ -45,10 +45,10 @@ TABS: Mapping[str, tuple[str, ...]] = {
 }
 """By tab, how the titles of its parts begin; all others belong to the first."""
 TAKEN_ALONG = {
+    "review.html": "For those who decide, to read, print and sign: what to take, what it costs, its risks",
+    "report.html": "All tables and charts of this result on one page",
     "scenario.yaml": "The scenario as it was run",
     "result.json": "All figures, for other programs",
-    "report.html": "All tables and charts of this result on one page",
-    "review.html": "The decision on one page, to read, print and sign: what to take, what it costs, its risks",
 }
 """Files of a result, and what each is for."""
 OLDER = "The result {} was written by another version of simcost and cannot be shown; run its scenario again."
@@ -186,15 +186,21 @@ def footnote(text: str) -> str:
 def offer(folder: Path, name: str, scenario: str) -> None:
     """Buttons to take the result along; the report is made when it is asked for."""
     files: dict[str, tuple[Any, str]] = {
+        "review.html": (partial(_review, folder), "text/html"),
+        "report.html": (partial(_report, folder), "text/html"),
         "scenario.yaml": (scenario, "application/yaml"),
         "result.json": ((folder / "result.json").read_bytes, "application/json"),
-        "report.html": (partial(_report, folder), "text/html"),
-        "review.html": (partial(_review, folder), "text/html"),
     }
     with st.container(horizontal=True):
         for file, (content, kind) in files.items():
             st.download_button(
-                f"Download {file}", content, f"{name}-{file}", kind, on_click="ignore", help=TAKEN_ALONG[file]
+                f"Download {file}",
+                content,
+                f"{name}-{file}",
+                kind,
+                on_click="ignore",
+                help=TAKEN_ALONG[file],
+                type="primary" if file == "review.html" else "secondary",
             )
 
 

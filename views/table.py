@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from simcost.present.format import in_full
+from simcost.present.format import in_full, sentence_case
 from simcost.present.parts import Table
 from simcost.units import Formatted
 from views.text import plain
@@ -14,6 +14,9 @@ LONG, MOST_PX = 40, 640
 """Characters of a text that would be cut in a column of the usual width, and the widest column."""
 SENTENCE, MOST_ROWS = 90, 40
 """Characters of a text that no column can show on one line, and rows of a table whose lines break."""
+
+BEST, TINT = " *", "background-color: rgba(0, 114, 178, 0.12)"
+"""The end of a cell in the row of the best plan, and how that row stands out."""
 
 
 def table(rows: Table, **options: Any) -> Any:
@@ -25,6 +28,7 @@ def table(rows: Table, **options: Any) -> Any:
     """
     import pandas as pd
 
+    rows = [{sentence_case(name): cell for name, cell in row.items()} for row in rows]
     if (
         "selection" not in options
         and len(rows) <= MOST_ROWS
@@ -38,6 +42,8 @@ def table(rows: Table, **options: Any) -> Any:
     style = frame.style
     for name in numbers:
         style = style.format(_texts(rows, name).__getitem__, subset=[name], na_rep=NONE)
+    marked = [any(cell.endswith(BEST) for cell in row.values()) for row in rows]
+    style = style.apply(lambda _column: [TINT if one else "" for one in marked])
     wide = {name: _longest(rows, name) for name in rows[0] if name not in numbers}
     options["column_config"] = {
         name: st.column_config.Column(width=min(7 * length, MOST_PX)) for name, length in wide.items() if length > LONG

@@ -79,6 +79,20 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
+def sentence_case(heading: str) -> str:
+    """The title of a column with a capital, but for units, symbols and names of fields.
+
+    >>> sentence_case("vs baseline"), sentence_case("kWh/month"), sentence_case("p95 wait"), sentence_case("gpu_util")
+    ('Vs baseline', 'kWh/month', 'p95 wait', 'gpu_util')
+    """
+    first = heading.partition(" ")[0].rstrip(",")
+    is_word = first.isalpha() and first.islower() and first not in _UNITS
+    return heading[0].upper() + heading[1:] if is_word else heading
+
+
+_UNITS = frozenset(("kg", "t", "h", "s", "ms", "min"))
+
+
 class Shortened(str):
     """A text that was cut for the terminal, and all of it, for screens that have room."""
 

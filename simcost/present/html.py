@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from simcost.present.format import in_full, printable
+from simcost.present.format import in_full, printable, sentence_case
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --soft: #5a5a5a; --line: #d9d9d9; --paper: #fff; --band: #f5f7fa;
@@ -82,7 +82,9 @@ def table(rows: list[dict[str, str]], *, left: bool = False, words: int = 1, mar
     """
     if not rows:
         return ""
-    names = [f'<th scope="col"{_aligned(i, words)}>{escape(name)}</th>' for i, name in enumerate(rows[0])]
+    names = [
+        f'<th scope="col"{_aligned(i, words)}>{escape(sentence_case(name))}</th>' for i, name in enumerate(rows[0])
+    ]
     body = "\n".join(_row(row, words, marked) for row in rows)
     kind = ' class="left"' if left else ""
     head = "".join(names)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from simcost.present.format import printable
+from simcost.present.format import printable, sentence_case
 from simcost.present.html import escape
 from simcost.present.parts import Part, Table
 
@@ -58,7 +58,7 @@ def _folded(part: Part) -> Iterator[str]:
 
 def _table(rows: Table, left: int) -> Iterator[str]:
     columns = list(rows[0])
-    yield _line(columns)
+    yield _line([*map(sentence_case, columns)])
     yield _line([":--" if i < left else "--:" for i in range(len(columns))], escape=False)
     yield from (_line(list(row.values())) for row in rows)
 

@@ -60,7 +60,7 @@ def test_last_tuesday_is_replayed(page: AppTest) -> None:
     press(page)
     assert not page.error
     assert page.header[0].value.startswith("HorizontalPodAutoscaler chat requests 2 to 4 replicas")
-    assert list(page.dataframe[0].value["desired"]) == [2, 4, 4]
+    assert list(page.dataframe[0].value["Desired"]) == [2, 4, 4]
     assert page.code[0].value == "simcost autoscale replay hpa.yaml tuesday.csv"
 
 

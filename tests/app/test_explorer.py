@@ -247,7 +247,7 @@ def test_money_sorts_by_amount(page: AppTest) -> None:
     plans = page.dataframe[0].value
     assert plans["$/month"].dtype == float
     assert plans["Attainment"].max() <= 1.0
-    assert list(plans["vs baseline"] == 0) == [True, False]
+    assert list(plans["Vs baseline"] == 0) == [True, False]
 
 
 @pytest.mark.parametrize("name", ["..", "../scenarios", "\x00", ""])

@@ -63,7 +63,7 @@ def test_a_forecast_shows_its_verdict_tables_and_what_was_stated(page: AppTest, 
     assert "requests in the next day, 80 %" in page.header[0].value
     titles = [title.value for title in page.subheader]
     assert titles[:4] == ["Forecast of chat", "Stated", "Backtest", "Coverage"]
-    assert list(page.dataframe[1].value["stated"]) == ["forecast", "second region"]
+    assert list(page.dataframe[1].value["Stated"]) == ["forecast", "second region"]
     assert sorted(path.name for path in (home / "scenarios").iterdir()) == ["chat.csv", "tiny.yaml", "traces"]
 
 

@@ -50,7 +50,7 @@ def test_usage_is_billed_on_demand_and_under_a_plan(page: AppTest, home: Path) -
     assert not page.exception
     assert not page.error
     assert page.header[0].value.startswith("plan is the cheapest of 2 plans")
-    assert list(page.dataframe[0].value["plan"]) == ["on demand", "plan"]
+    assert list(page.dataframe[0].value["Plan"]) == ["on demand", "plan"]
     assert "bill usage.csv --plan on-demand.yaml --plan plan.yaml" in page.code[0].value
 
 

@@ -77,7 +77,7 @@ def test_ways_to_train_side_by_side(page: AppTest) -> None:
     field(page, "Output tokens served later").set_value("1e9")
     press(page)
     assert "is the cheapest way to train and to serve 1B tokens" in page.header[0].value
-    assert list(page.dataframe[0].value["method"]) == ["full", "lora", "qlora"]
+    assert list(page.dataframe[0].value["Method"]) == ["full", "lora", "qlora"]
 
 
 def test_a_queue_is_sized(page: AppTest, home: Path) -> None:
@@ -94,7 +94,7 @@ def test_spot_is_studied(page: AppTest, home: Path) -> None:
     ask(page, SPOT, "zone.csv", home)
     press(page)
     assert not page.error
-    assert list(page.dataframe[0].value["strategy"]) == ["On-demand only", "Greedy", "Uniform Progress"]
+    assert list(page.dataframe[0].value["Strategy"]) == ["On-demand only", "Greedy", "Uniform Progress"]
 
 
 def test_waste_of_a_job_log(page: AppTest, home: Path) -> None:
