@@ -30,6 +30,8 @@ STYLE = """<style>
 textarea { font-family: monospace !important; font-size: 0.85em !important; }
 a:focus-visible, button:focus-visible {
   outline: 2px solid light-dark(#0072B2, #56B4E9) !important; outline-offset: 1px; }
+:is([data-testid=stSidebarCollapseButton], [data-testid=stFileUploader]) [data-testid=stIconMaterial] {
+  color: light-dark(#55585F, #C8CAD0); opacity: 1; }
 [data-tag] span, [data-tag] button { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stBaseButton-primary]:enabled p { color: light-dark(#FFFFFF, #16181C); }
 [data-testid=stButtonGroup] [aria-checked=true] p { color: light-dark(#31333F, #FAFAFA); }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.browsing import CHROMIUM, DRIVER, NEEDED, chromium, explorer, faults, prefer, rests, visible, wait_for
-from support.home import furnish
+from support.home import TINY, furnish
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NEEDED)]
 
@@ -62,6 +62,26 @@ def lever(browser: Any) -> None:
     assert "tab=Fleet" in browser.current_url
     browser.refresh()
     wait_for(lambda: visible(browser, "//*[contains(., 'Paid and needed replica-hours')]"), 20)
+
+
+def test_a_found_plan_is_added_and_run(address: str, browser: Any) -> None:
+    browser.get(f"{address}/optimize")
+    wait_for(lambda: [b for b in visible(browser, "//button[.='Search']") if b.is_enabled()], 20)[0].click()
+    wait_for(lambda: visible(browser, "//button[.='Add to scenario']"), 120)
+    rests(browser)
+    assert faults(browser) == []
+    visible(browser, "//button[.='Add to scenario']")[0].click()
+    wait_for(lambda: "result=tiny-" in browser.current_url, 60)
+    wait_for(lambda: visible(browser, "//h2[contains(., 'is the cheapest plan that meets the SLO')]"), 20)
+    rests(browser)
+    name = "rtx-4090 tp 1 bf16 runpod/community-rtx-4090 any, replicas 1"
+    assert name in visible(browser, "//h2")[0].text
+    lever = "//*[@data-testid='stSelectbox'][.//label[normalize-space()='Plan']]//input"
+    assert name in browser.find_element("xpath", lever).get_attribute("value")
+    visible(browser, "//*[@role='tab'][contains(., 'YAML')]")[0].click()
+    text = wait_for(lambda: browser.find_elements("css selector", "textarea"), 20)[0].get_attribute("value")
+    assert text.startswith(TINY)
+    assert f'- name: "{name}"' in text
 
 
 def test_ask_what_a_run_costs(address: str, browser: Any) -> None:
