@@ -98,11 +98,20 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     spec["datasets"] = used
     spec["config"] = KEPT
     _inside(spec)
-    if fits and width_px < NARROW_PX and "layer" in spec:
+    if fits and width_px < NARROW_PX and _is_labelled(spec):
         spec["padding"] = ROOM
     _narrow_legends(spec, width_px)
     _legends_of(set(legends.series(spec)), spec)
     st.vega_lite_chart(spec=spec, width="stretch" if fits else "content", alt=name)
+
+
+def _is_labelled(value: Any) -> bool:
+    """True if texts stand right of marks, such as totals beside bars."""
+    if isinstance(value, dict):
+        mark = value.get("mark")
+        beside = isinstance(mark, dict) and mark.get("type") == "text" and mark.get("align") == "left"
+        return beside or any(map(_is_labelled, value.get("layer", ())))
+    return False
 
 
 def _heading(spec: Spec) -> tuple[str, str]:

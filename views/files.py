@@ -94,6 +94,7 @@ def renamed(example: str, key: str) -> Words:
 
 def on_page(message: str) -> str:
     """A message of the command line, with the field of the page in the place of its option."""
+    message = re.sub(r"(pass )?--metric (\w+=\w+)", r"write \2 under Names", message)
     return re.sub(r"(pass |did you mean )?--map ((\w+)=(\w+))(\?)?", r"write \2 under Columns of other names", message)
 
 

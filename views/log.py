@@ -17,6 +17,7 @@ from simcost.studies.traces import view
 from simcost.tables.json_objects import one_row
 from simcost.trace.requests.formats import FORMATS
 from simcost.trace.requests.likely_columns import LogHead, likely_columns, read_head
+from simcost.trace.requests.log_files import format_of_name
 from simcost.trace.requests.readers import Notation
 from views import background, drafts, runs
 from views.files import Chosen
@@ -165,7 +166,7 @@ def _preview(head: LogHead, lacking: Sequence[str], *, asked: bool) -> None:
 
 def _format_of(name: str) -> str:
     """The format that a file name suggests."""
-    return next((kind for kind in ("parquet", "jsonl") if f".{kind}" in name.lower()), "csv")
+    return format_of_name(name) or "csv"
 
 
 def _read(

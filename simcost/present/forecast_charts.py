@@ -97,7 +97,7 @@ def _layer(picture: Document, mark: Any, field: str, kind: str) -> Any:
 
     kinds = _kinds(picture)
     columns = 5 if len(kinds) <= 5 else 4
-    legend = alt.Legend(columns=columns, symbolType="square", symbolStrokeWidth=0)
+    legend = alt.Legend(columns=columns, symbolType="square", symbolStrokeWidth=0.6, symbolStrokeColor="#7C7C7C")
     scale = alt.Scale(domain=list(kinds), range=list(kinds.values()))
     colour = alt.Color("kind:N", title=None, scale=scale, legend=legend)
     y = alt.Y(f"{field}:Q", title=None, axis=_numbers())

@@ -82,11 +82,11 @@ def printable(text: str) -> str:
 def sentence_case(heading: str) -> str:
     """The title of a column with a capital, but for units, symbols and names of fields.
 
-    >>> sentence_case("vs baseline"), sentence_case("kWh/month"), sentence_case("p95 wait"), sentence_case("gpu_util")
-    ('Vs baseline', 'kWh/month', 'p95 wait', 'gpu_util')
+    >>> sentence_case("vs baseline"), sentence_case("break-even"), sentence_case("kWh/month"), sentence_case("p95 wait")
+    ('Vs baseline', 'Break-even', 'kWh/month', 'p95 wait')
     """
     first = heading.partition(" ")[0].rstrip(",")
-    is_word = first.isalpha() and first.islower() and first not in _UNITS
+    is_word = first.replace("-", "").isalpha() and first.islower() and first not in _UNITS
     return heading[0].upper() + heading[1:] if is_word else heading
 
 

@@ -103,3 +103,11 @@ def test_a_run_of_another_model_says_so(tmp_path: Path) -> None:
     assert any(note in line for line in ran["assumptions"])
     call(*words, "--where", "model=openai/Llama-3.2-1B-Instruct")
     assert call("check", file, "--json").document()["notes"] == []
+
+
+def test_the_name_of_a_log_says_its_format(tmp_path: Path) -> None:
+    for name in ("log.csv", "access.log"):
+        (tmp_path / name).write_text(LOG, encoding="utf-8")
+    said = call("trace", "import", "--json", "-o", tmp_path / "t.parquet", tmp_path / "log.csv", "--map", *MAP)
+    assert (said.code, said.document()["rows"]) == (0, 3)
+    assert "pass --format" in refused("trace", "import", "-o", tmp_path / "u.parquet", tmp_path / "access.log")

@@ -11,6 +11,7 @@ import pytest
 from simcost.errors import TraceError
 from simcost.trace.requests.formats import FORMATS, NEEDED
 from simcost.trace.requests.likely_columns import likely_columns, read_head
+from simcost.trace.requests.log_files import format_of_name
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,18 @@ def test_what_is_no_log_is_refused(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(TraceError):
         read_head(file, FORMATS["parquet"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.csv", "csv"),
+        ("a.b.TSV.GZ", "csv"),
+        ("a.ndjson.gz", "jsonl"),
+        ("a.parquet", "parquet"),
+        ("csv", None),
+        ("-", None),
+    ],
+)
+def test_the_end_of_a_name_says_the_format(name: str, expected: str | None) -> None:
+    assert format_of_name(name) == expected

@@ -66,7 +66,12 @@ def write_scenario(answers: ScenarioAnswers, file: Path) -> NewScenario:
         scenario=answers.name,
         file=str(file),
         plans=names,
-        next=(f"simcost check {file}", f"simcost run {file}", f"simcost optimize {file}"),
+        next=(
+            f"simcost check {file}",
+            f"simcost run {file}",
+            f"simcost report results/{answers.name} -o review.html",
+            f"simcost optimize {file}",
+        ),
     )
 
 

@@ -42,10 +42,9 @@ def _add_import(actions: Any) -> None:
     )
     load.add_argument(
         "--format",
-        required=True,
         metavar="F",
         help="csv, jsonl, parquet, otel, litellm, langfuse, azure-llm, burstgpt or mooncake; "
-        "of jobs philly, helios, sia, openb, sacct, kubernetes",
+        "of jobs philly, helios, sia, openb, sacct, kubernetes (default: csv, jsonl or parquet, as the name ends)",
     )
     load.add_argument("--jobs-log", action="store_true", help="a log of jobs, where its format is csv or parquet")
     columns(load)
@@ -109,6 +108,7 @@ def _trace_import(arguments: Arguments) -> None:
     from simcost.trace.requests.formats import FORMATS
     from simcost.trace.requests.readers import Notation, import_trace
 
+    arguments.format = arguments.format or _format_of(arguments.files[0])
     if arguments.jobs_log or arguments.format in set(JOB_FORMATS) - set(FORMATS):
         _jobs_import(arguments)
         return
@@ -133,6 +133,16 @@ def _trace_import(arguments: Arguments) -> None:
             progress=progress.rows,
         )
     show(arguments, document, "traces.view")
+
+
+def _format_of(file: Path) -> str:
+    """The format that the name of a log says."""
+    from simcost.trace.requests.log_files import format_of_name
+
+    found = format_of_name(file.name)
+    if found is None:
+        raise InputError(f"{file}: its name does not say its format; pass --format, such as --format csv")
+    return found
 
 
 def _jobs_import(arguments: Arguments) -> None:

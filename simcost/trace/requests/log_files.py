@@ -16,12 +16,23 @@ from simcost.trace.requests.formats import LogFormat
 
 STANDARD_INPUT = "-"
 _HEAD_BYTES = 65_536
+_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _DELIMITERS = {",": ",", ";": ";", "\t": "tab"}
 
 
 def shown_name(path: Path) -> str:
     """A file in messages."""
     return "standard input" if str(path) == STANDARD_INPUT else str(path)
+
+
+def format_of_name(name: str) -> str | None:
+    """The format that the end of a file's name says: `csv`, `jsonl` or `parquet`; None where it says none.
+
+    >>> format_of_name("log.CSV.gz"), format_of_name("spans.ndjson"), format_of_name("access.log")
+    ('csv', 'jsonl', None)
+    """
+    suffix = Path(name.lower().removesuffix(".gz")).suffix
+    return _SUFFIXES.get(suffix)
 
 
 @contextmanager
