@@ -21,7 +21,7 @@ from views import background
 from views.charts import drawn_once
 from views.files import Chosen, Words, on_page
 from views.result import body
-from views.text import headline, plain
+from views.text import headline, plain, same_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +121,7 @@ def answer(found: dict[str, Any], *, outdated: bool) -> None:
         st.warning("This answers an earlier question; press Answer for what is asked now.")
     headline(found["document"]["verdict"])
     body(found["parts"])
-    st.caption("The same on the command line")
-    st.code(found["command"], language=None, wrap_lines=True)  # coloured words are too light
+    same_command(found["command"])
     files = {
         "answer.json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),
         "answer.html": (found["html"], "text/html"),

@@ -1,5 +1,6 @@
 """Pages that look for something better: the cheapest plan, what would change the decision, what to do first."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,11 +12,11 @@ import streamlit as st
 from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.present.parts import Part, page
-from simcost.scenario.files.edit import values
+from simcost.scenario.files.edit import number_text, values
 from views import adding, background, drafts, runs
 from views.charts import drawn_once
 from views.result import body
-from views.text import headline, plain
+from views.text import headline, plain, same_command
 
 Settings = Mapping[str, Any]
 Answerer = Callable[[Any, Path, Settings, background.Progress], Any]
@@ -34,6 +35,8 @@ class Search:
     parts: Callable[[Any], Sequence[Part]]
     actions: Callable[[Any, drafts.Draft, Any], None] = lambda _found, _draft, _plans: None
     """Draws what can be done with the answer."""
+    options: Callable[[Settings], Sequence[str]] = lambda _settings: ()
+    """Of its command, from what was asked for."""
 
 
 def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
@@ -99,6 +102,7 @@ def _run(
         "document": document,
         "parts": drawn_once(parts),
         "asked": (draft.text, settings),
+        "command": shlex.join(["simcost", search.command, draft.file.name, *search.options(settings)]),
         "html": page(f"{search.command} {document['scenario']}", document, parts),
     }
 
@@ -110,6 +114,7 @@ def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings
         headline(found["document"]["verdict"])
         search.actions(found["found"], draft, plans)
     body(found["parts"])
+    same_command(found["command"])
     st.download_button("Download answer.html", found["html"], f"{search.command}.html", "text/html", on_click="ignore")
 
 
@@ -156,6 +161,18 @@ def _ranges(draft: drafts.Draft) -> Settings:
     return {"ranges": tuple((row.get("value"), row.get("low"), row.get("high")) for row in edited)}
 
 
+def _varied(settings: Settings) -> Sequence[str]:
+    return [
+        f"--vary={path}={number_text(low)}..{number_text(high)}"
+        for path, low, high in settings["ranges"]
+        if _is_range(path, low, high)
+    ]
+
+
+def _is_range(path: Any, low: Any, high: Any) -> bool:
+    return bool(path) and low is not None and high is not None
+
+
 def _sensitivity(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
     from simcost.studies.sensitivity.simulated import SensitivitySettings
     from simcost.studies.sensitivity.study import VariedRange, sensitivity
@@ -163,7 +180,7 @@ def _sensitivity(loaded: Any, store: Path, settings: Settings, tell: background.
     ranges = [
         VariedRange(path=str(path), lo=float(low), hi=float(high))
         for path, low, high in settings["ranges"]
-        if path and low is not None and high is not None
+        if _is_range(path, low, high)
     ]
     if not ranges:
         raise InputError("no range is given; write at least one value with its low and high end")
@@ -213,6 +230,7 @@ SENSITIVITY = Search(
     ask=_ranges,
     answer=_sensitivity,
     parts=_sensitivity_parts,
+    options=_varied,
 )
 ADVICE = Search(
     title="Advice",
@@ -222,4 +240,5 @@ ADVICE = Search(
     answer=_advise,
     parts=_advise_parts,
     actions=adding.advised_actions,
+    options=lambda settings: ["--plan", settings["plan"]] if settings["plan"] else (),
 )

@@ -1,5 +1,6 @@
 """A finished result on the page: verdict, three figures, then what is behind them, one tab a question."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from simcost.studies.plans import sections
 from simcost.studies.plans.key_figures import KeyFigure, key_figures
 from views.charts import draw, drawn_once
 from views.table import table
-from views.text import plain
+from views.text import plain, same_command
 
 TABS: Mapping[str, tuple[str, ...]] = {
     "Summary": (),
@@ -202,6 +203,9 @@ def offer(folder: Path, name: str, scenario: str) -> None:
                 help=TAKEN_ALONG[file],
                 type="primary" if file == "review.html" else "secondary",
             )
+    out = f"results/{name}"
+    commands = (["run", f"{name}-scenario.yaml", "--out", out], ["report", out, "-o", "review.html"])
+    same_command("\n".join(shlex.join(["simcost", *words]) for words in commands))
 
 
 def _review(folder: Path) -> bytes:

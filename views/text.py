@@ -16,3 +16,9 @@ def headline(verdict: str) -> None:
     st.header(plain(f"{first}." if rest else first))
     if rest:
         st.markdown(plain(rest))
+
+
+def same_command(command: str) -> None:
+    """The command that answers the same question."""
+    st.caption("The same on the command line")
+    st.code(command, language=None, wrap_lines=True)  # coloured words are too light

@@ -1,5 +1,6 @@
 """Pages that search: what they ask the studies, and what they show of the answer."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.home import APP, TINY, furnish, settle
 
+from simcost.cli.main import parsed
 from simcost.errors import InputError
 from simcost.scenario.checks.load import load_text
 from simcost.scenario.files.edit import value_at
@@ -48,6 +50,9 @@ def test_a_search_answers_with_verdict_and_parts(home: Path, name: str, said: st
     assert said in page.header[0].value
     assert page.dataframe
     assert list((home / "results" / ".runs").glob("*/ledger.json"))
+    words = shlex.split(page.code[0].value)
+    assert words[:2] == ["simcost", {"OPTIMIZE": "optimize", "SENSITIVITY": "sensitivity", "ADVICE": "advise"}[name]]
+    assert parsed(words[1:])
 
 
 def test_a_refused_search_is_a_message(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from simcost.present.chart_style import OKABE_ITO, WIDTH, Document, finish, inli
 MET, MISSED, UNCONFIRMED = "met", "missed", "met, but not on fresh seeds"
 _COLOURS = {MET: OKABE_ITO[2], MISSED: OKABE_ITO[1], UNCONFIRMED: OKABE_ITO[4]}
 
+_SHAPES = {MET: "circle", MISSED: "square", UNCONFIRMED: "triangle-up"}
+
 
 def service_level(point: Mapping[str, Any]) -> str:
     """Outcome of a plan of the front."""
@@ -32,6 +34,7 @@ def front(document: Document) -> Any:
     there = [word for word in _COLOURS if word in {row["slo"] for row in rows}]
     scale = alt.Scale(domain=there, range=[_COLOURS[word] for word in there])
     colour = alt.Color("slo:N", title=None, scale=scale)
+    shape = alt.Shape("slo:N", title=None, scale=alt.Scale(domain=there, range=[_SHAPES[word] for word in there]))
     chart = (
         alt.Chart(inline(rows), width=WIDTH, height=300)
         .mark_point(size=120, filled=True, opacity=1)
@@ -39,6 +42,7 @@ def front(document: Document) -> Any:
             x=alt.X("usd:Q", title="USD per month", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,~s")),
             y=alt.Y("attainment:Q", title="attainment (%)", scale=alt.Scale(zero=False), axis=alt.Axis(format="~f")),
             color=colour,
+            shape=shape,
             tooltip=[
                 alt.Tooltip("plan:N"),
                 alt.Tooltip("usd:Q", format="$,.0f"),
