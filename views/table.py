@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.present.format import in_full, sentence_case
+from simcost.present.markdown import BEST
 from simcost.present.parts import Table
 from simcost.units import Formatted
 from views.text import plain
@@ -15,8 +16,8 @@ LONG, MOST_PX = 40, 640
 SENTENCE, MOST_ROWS = 90, 40
 """Characters of a text that no column can show on one line, and rows of a table whose lines break."""
 
-BEST, TINT = " *", "background-color: rgba(0, 114, 178, 0.12)"
-"""The end of a cell in the row of the best plan, and how that row stands out."""
+TINT = "background-color: rgba(0, 114, 178, 0.12)"
+"""Of the row of the best plan."""
 
 
 def table(rows: Table, **options: Any) -> Any:

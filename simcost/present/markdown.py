@@ -8,6 +8,8 @@ from simcost.present.format import printable, sentence_case
 from simcost.present.html import escape
 from simcost.present.parts import Part, Table
 
+BEST = " *"
+"""The end of a cell in the row of the best plan."""
 _MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
@@ -60,7 +62,13 @@ def _table(rows: Table, left: int) -> Iterator[str]:
     columns = list(rows[0])
     yield _line([*map(sentence_case, columns)])
     yield _line([":--" if i < left else "--:" for i in range(len(columns))], escape=False)
-    yield from (_line(list(row.values())) for row in rows)
+    yield from (_line(_cells(row), escape=False) for row in rows)
+
+
+def _cells(row: Mapping[str, str]) -> list[str]:
+    """The cells of a row; that of the best plan begins bold."""
+    first, *others = map(escaped, row.values())
+    return [f"**{first}**" if any(cell.endswith(BEST) for cell in row.values()) else first, *others]
 
 
 def _line(cells: Sequence[str], *, escape: bool = True) -> str:
