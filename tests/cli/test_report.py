@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.browsing import CHROMIUM, DRIVER, NEEDED, chromium
 from support.commands import FOLDER, Said, call
 
 from simcost.cli.report import read_run
@@ -184,3 +185,33 @@ def test_the_busiest_window_is_that_of_the_table(run: Path) -> None:
     assert found.demand.busiest_per_s is not None
     assert found.demand.per_s <= found.demand.busiest_per_s
     assert found.demand.requests == found.document["plans"][0]["requests"]["arrived"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NEEDED)
+@pytest.mark.parametrize("millimetres", [186, 191.9], ids=["a4", "letter"])
+def test_no_text_on_paper_is_smaller_than_seven_and_a_half_points(
+    run: Path, tmp_path: Path, millimetres: float
+) -> None:
+    file = tmp_path / "review.html"
+    assert call("report", run, "-o", file).code == 0
+    with chromium(tmp_path / "profile") as browser:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        width = {"width": round(millimetres / 25.4 * 96), "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", width)
+        browser.get(file.as_uri())
+        sizes = browser.execute_script(SIZES_PT)
+    assert len(sizes) > 100
+    assert [one for one in sizes if one[0] < 7.45] == []
+
+
+SIZES_PT = """
+const scale = (e) => {
+  const svg = e.closest("svg");
+  return svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+};
+const own = (e) => [...e.childNodes].some((one) => one.nodeType === 3 && one.data.trim());
+return [...document.body.querySelectorAll("*")].filter((e) => own(e) && e.getClientRects().length)
+  .map((e) => [parseFloat(getComputedStyle(e).fontSize) * scale(e) * 0.75, e.textContent.slice(0, 40)]);
+"""
+"""Size of each text that is drawn, and its beginning."""
