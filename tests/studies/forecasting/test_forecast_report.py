@@ -149,7 +149,7 @@ def test_the_page_is_whole_escaped_and_loads_nothing(tmp_path: Path) -> None:
     assert "<b>" not in written
     assert "<script" not in written
     assert written.count("<svg") == 3
-    for part in ("Coverage is how often", "ab" * 32, "seasonal-naive", "share of the variance"):
+    for part in ("Coverage is how often", "ab" * 32, "seasonal-naive", "Share of the variance"):
         assert part in written
 
 
