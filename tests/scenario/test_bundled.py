@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from simcost.scenario.checks.downloads import missing_downloads
-from simcost.scenario.checks.load import find_faults
+from simcost.scenario.checks.load import find_faults, load_with_services
+from simcost.scenario.runs.provenance import resolved_text
+from simcost.scenario.runs.resolve import settle
+from simcost.scenario.runs.resolve_services import settle_services
+from simcost.scenario.runs.service_provenance import resolved_services_text
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -32,6 +37,25 @@ def test_a_scenario_has_no_fault_but_a_download_that_it_names(clone: Path, name:
     assert commands == set(missing_downloads(clone / name))
     first = (clone / name).read_text(encoding="utf-8").partition("scenario:")[0]
     assert all(command in first for command in commands)
+
+
+def as_run(file: Path) -> str:
+    """The scenario of a file with all defaults, without its first line, which names the file."""
+    loaded = load_with_services(file)
+    if isinstance(loaded, LoadedScenario):
+        text = resolved_text(settle(loaded, seed=None, seeds=None))
+    else:
+        text = resolved_services_text(settle_services(loaded, seed=None, seeds=None))
+    return text.partition("\n")[2]
+
+
+@pytest.mark.parametrize("name", [file.name for file in SCENARIOS])
+def test_what_was_run_reads_back_as_it_is(clone: Path, name: str) -> None:
+    if find_faults(clone / name):
+        pytest.skip("needs a download")
+    text = as_run(clone / name)
+    (clone / "again.yaml").write_text(text, encoding="utf-8")
+    assert as_run(clone / "again.yaml") == text
 
 
 def test_most_run_as_they_are(clone: Path) -> None:

@@ -42,8 +42,8 @@ def _of_pools(node: YamlNode, plan: Plan, file: str) -> Iterator[Fault]:
     if weighted and not any(pool.weight for pool in plan.pools):
         message = "is 0 in all pools, so that none of them gets a request by it; give one a weight"
         yield fault_at(next(filter(None, weights), node), message, file)
-    for place in weights:
-        if place is not None and is_given(place) and not weighted:
+    for place, pool in zip(weights, plan.pools, strict=True):
+        if place is not None and is_given(place) and pool.weight != 1 and not weighted:
             message = (
                 f"has no effect: the router {plan.router.kind} does not go by weights; use weighted-random, "
                 "weighted-round-robin or weighted-least-outstanding, or take it out"
