@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from empty_runs import EmptyRun, Nothing, versions
-from kills import SCENARIO
-from measure import in_process, show
+from measure import SMALL_SCENARIO, in_process, show
 
 from simcost.execution.options import EngineOptions
 from simcost.execution.workers import Workers
@@ -45,7 +44,7 @@ def runs(options: argparse.Namespace) -> dict[str, Any]:
         os.chdir(home)
         file = Path("small.yaml") if options.small else QUICKSTART
         if options.small:
-            file.write_text(SCENARIO.format(seeds=options.seeds), encoding="utf-8")
+            file.write_text(SMALL_SCENARIO.format(horizon="10min", seeds=options.seeds, rate="5/s"), encoding="utf-8")
         loaded, out = load_with_services(file), Path("out")
         engine = EngineOptions(name=options.engine)
         begun_s = time.monotonic()
@@ -67,7 +66,7 @@ def compared(options: argparse.Namespace) -> dict[str, Any]:
             one = in_process(__file__, *words, "--engine", name, "--jobs", str(jobs))
             key = f"{name} {jobs}"
             found[key] = min(found.get(key, one), one, key=lambda way: way["run_s"])
-    alone, count = found["local 1"], options.seeds * (2 if options.small else 4)
+    alone, count = found["local 1"], options.seeds * (1 if options.small else 4)
     table = {
         key: {
             "run_s": one["run_s"],
@@ -87,7 +86,7 @@ def _there(name: str) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=60, help="replications: 4 runs each of the quickstart, 2 if small")
+    parser.add_argument("--seeds", type=int, default=60, help="replications: 4 runs each of the quickstart, 1 if small")
     parser.add_argument("--small", action="store_true", help="runs of some milliseconds")
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--runs", type=int, default=10_000, help="empty tasks")

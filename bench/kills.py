@@ -27,11 +27,13 @@ SCALED = """\
     scaling: {kind: target-concurrency, target: 2, min: 1, max: 3, start: 2, scale_down_delay: 1min}
 """
 MARK = "SIMCOST_BENCH_KILLS"
-WORKERS = ("simcost.execution.worker", "spawn_main", "ray::")
-"""Words in the command lines of worker processes: our own, Dask's, Ray's."""
+WORKERS = ("simcost.execution.worker", "spawn_main", "ray::IDLE", "ray::perform")
+"""Words in the command lines of worker processes: our own, Dask's, Ray's; its servers have other names."""
 LATEST = 0.8
 """Of the time of an undisturbed run: the longest time to the next kill."""
-GONE_S = 30.0
+AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Servers of Ray that look for their lost head for a minute before they end; they are awaited once, at the end."""
+GONE_S = 90.0
 """Time after which a process counts as left behind."""
 
 
@@ -41,19 +43,19 @@ def begin(folder: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "simcost.cli", *words, *limit],
         cwd=folder,
-        env=os.environ | {MARK: str(folder)},
+        env=os.environ | {MARK: f"{folder}/"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
 
 
 def ours(folder: Path) -> dict[int, str]:
-    """Processes that were started for a folder, with their command lines."""
+    """Processes that were started for a folder or one in it, with their command lines."""
     found = {}
     for process in Path("/proc").iterdir():
         if process.name.isdecimal() and int(process.name) != os.getpid():
             try:
-                if f"{MARK}={folder}\0".encode() in (process / "environ").read_bytes() + b"\0":
+                if f"{MARK}={folder}/".encode() in (process / "environ").read_bytes():
                     words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     if words:  # one without has ended, and waits for its parent to look
                         found[int(process.name)] = words
@@ -74,10 +76,12 @@ def drafts(folder: Path) -> int:
     return len(list(folder.rglob(".draft-*")))
 
 
-def left(folder: Path) -> tuple[dict[int, str], float]:
-    """Processes that do not end after their command, and how long the last one that does takes."""
+def left(folder: Path, *, but: tuple[str, ...] = AGENTS) -> tuple[int, float]:
+    """Number of processes that do not end after their command, but for some, and how long the last that does takes."""
     since = time.monotonic()
-    while (still := ours(folder)) and time.monotonic() - since < GONE_S:
+    while (still := sum(not any(word in words for word in but) for words in ours(folder).values())) and (
+        time.monotonic() - since < GONE_S
+    ):
         time.sleep(0.05)
     return still, time.monotonic() - since
 
@@ -97,7 +101,7 @@ def disturbed(folder: Path, options: argparse.Namespace, chance: random.Random, 
             command.communicate()
             still, took_s = left(folder)
             gone_s = max(gone_s, took_s)
-            counts.update(commands=1, left=len(still))
+            counts.update(commands=1, left=still)
             command = begin(folder, options)
         else:
             os.kill(chance.choice(workers), signal.SIGKILL)
@@ -105,7 +109,7 @@ def disturbed(folder: Path, options: argparse.Namespace, chance: random.Random, 
         moment = time.monotonic() + chance.uniform(0.0, LATEST * usual_s)
     _, error = command.communicate()
     still, took_s = left(folder)
-    counts.update(left=len(still), failed=int(code != 0))
+    counts.update(left=still, failed=int(code != 0))
     if code:
         print(error.decode()[-2000:], file=sys.stderr)
     return {"counts": counts, "gone_s": max(gone_s, took_s)}
@@ -146,6 +150,7 @@ def main() -> None:
                 drafts=drafts(folder),
             )
             print(f"{dict(counts)}", file=sys.stderr, flush=True)
+        counts.update(left=left(Path(home), but=())[0])
     names = ("rounds", "workers", "commands", "failed", "lost", "doubled", "different", "left", "drafts")
     document = {"engine": options.engine, "runs": options.runs} | {name: counts[name] for name in names}
     show(document | {"undisturbed_s": usual_s, "last_process_gone_after_s": gone_s}, options)

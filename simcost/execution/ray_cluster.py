@@ -26,6 +26,7 @@ class RayCluster:
 
     Raises:
         InputError: Ray is not installed, or no cluster answers.
+        RunError: its own cluster does not start.
     """
 
     def __init__(self, address: str | None, jobs: int) -> None:
@@ -51,9 +52,13 @@ class RayCluster:
                         logging_level="ERROR",
                         log_to_driver=False,
                     )
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:
+            if address is None:
+                raise RunError(
+                    f"--engine ray: Ray did not start here ({_first_line(error)}); run again, or use --engine local"
+                ) from error
             raise InputError(
-                f"--address {address}: no Ray cluster answers ({error}); start one, or correct it"
+                f"--address {address}: no Ray cluster answers ({_first_line(error)}); start one, or correct it"
             ) from error
         self._perform = ray.remote(perform_untold).options(max_retries=0, num_cpus=1)
 
@@ -102,6 +107,10 @@ class RayRun:
     def cancel(self) -> None:
         """End its worker."""
         self._ray.cancel(self._reference, force=True)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _check_reachable(address: str | None) -> None:

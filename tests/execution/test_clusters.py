@@ -12,7 +12,7 @@ from support.execution_tasks import SmallRun, Squares, versions
 from support.scenarios import SERVICES, SMALL, write
 from test_same_bytes import ONE_PLAN, bytes_of
 
-from simcost.errors import InputError
+from simcost.errors import InputError, RunError
 from simcost.execution.options import EngineName, EngineOptions
 from simcost.execution.workers import Workers
 
@@ -96,3 +96,17 @@ def test_an_engine_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'simcost\[dask\]'"):
         Workers(tmp_path, versions, options=EngineOptions(name="dask")).execute([], Squares(folder=tmp_path), note=none)
+
+
+def test_a_ray_whose_servers_do_not_start_is_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray", reason="simcost[ray] is not installed")
+
+    def fails(**_: object) -> None:
+        raise Exception("The current node timed out during startup.\nMore.")  # noqa: TRY002 - as Ray does
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", fails)
+    with pytest.raises(RunError, match=r"^--engine ray: Ray did not start here \(The current node timed out during"):
+        Workers(tmp_path, versions, options=EngineOptions(name="ray")).execute([], Squares(folder=tmp_path), note=none)
