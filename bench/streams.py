@@ -100,13 +100,15 @@ def read(kind: str, path: Path) -> dict[str, Any]:
 
 def usage(rng: np.random.Generator, rows: Any, count: int) -> pa.Table:
     """A year by the hour: 3 SKUs of 50 accounts, several rows of each."""
-    start = np.datetime64("2025-01-01", "s") + (rows * 8760 // count).astype("timedelta64[h]")
-    skus = np.array(["aws/p5.48xlarge", "aws/p4d.24xlarge", "gcp/a3-highgpu-8g"])
+    hours, hour = np.unique(rows * 8760 // count, return_inverse=True)
+    starts = np.datetime64("2025-01-01", "s") + hours.astype("timedelta64[h]")
+    skus = pa.array(["aws/p5.48xlarge", "aws/p4d.24xlarge", "gcp/a3-highgpu-8g"])
+    accounts = pa.array([f"team-{i}" for i in range(50)])
     return pa.table(
         {
-            "start": np.char.add(np.datetime_as_string(start), "Z"),
-            "sku": skus[rng.integers(0, len(skus), len(rows))],
-            "account": np.char.add("team-", rng.integers(0, 50, len(rows)).astype(str)),
+            "start": pa.array([f"{start}Z" for start in starts]).take(pa.array(hour)),
+            "sku": skus.take(pa.array(rng.integers(0, len(skus), len(rows)))),
+            "account": accounts.take(pa.array(rng.integers(0, len(accounts), len(rows)))),
             "quantity": rng.integers(1, 9, len(rows)).astype(float),
         }
     )

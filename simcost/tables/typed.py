@@ -160,6 +160,11 @@ class TypedTable:
             return pa.array([""] * len(self))
         return pa.array(list(self.words[ours]), pa.string()).take(pa.array(self.codes[ours]))
 
+    def where(self, ours: str, test: Callable[[pa.Array], pa.Array]) -> Flags:
+        """Rows whose text passes a test, which each different text takes once."""
+        passed: Flags = test(pa.array(self.texts(ours), pa.string())).to_numpy(zero_copy_only=False)
+        return passed[self.codes[ours]] if ours in self.codes else np.full(len(self), passed[0])
+
     def texts(self, ours: str) -> tuple[str, ...]:
         """The different texts of a column, in order of appearance; one, empty, where there is no such column."""
         return tuple(self.words.get(ours, ("",)))

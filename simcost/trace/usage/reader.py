@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from simcost.tables.cells import Flags
 from simcost.tables.columns import Column, DeclaredTable
+from simcost.tables.combinations import combinations
 from simcost.tables.faults import Faults
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
@@ -121,7 +122,8 @@ def _batch(table: TypedTable, before: int, provider: str, region: str) -> UsageB
     counted = [ours for ours in table.theirs if ours.startswith(token_columns.COLUMN)]
     row = np.tile(np.arange(len(table)), max(len(counted), 1))
     start_s, end_s = _span_s(table)
-    keys, line = _lines(_texts(table, counted, row), provider, region)
+    texts, which = _texts(table, counted, row)
+    keys, line = _lines(texts, provider, region)
     return UsageBatch(
         start_s=start_s[row],
         end_s=end_s[row],
@@ -129,7 +131,7 @@ def _batch(table: TypedTable, before: int, provider: str, region: str) -> UsageB
         price_usd=table.numbers["price"][row] if "price" in table else None,
         interrupted=table.numbers["interrupted"][row] == 1 if "interrupted" in table else None,
         keys=keys,
-        line=line,
+        line=line[which],
         first=row + before,
         machines=table.texts("resource"),
         resource=table.codes["resource"][row] if "resource" in table else None,
@@ -169,11 +171,10 @@ def _check(table: TypedTable) -> None:
     start_s, end_s = _span_s(table)
     known = ~table.missing["start"] & ~table.missing.get("end", np.zeros(len(table), np.bool_))
     table.note("start", known & (end_s < start_s), "ends before it starts")
-    unit = pc.utf8_lower(table.text("unit"))
-    volume = pc.is_in(pc.replace_substring_regex(table.text("sku"), "^[^/]*/", ""), pa.array(VOLUMES))
-    wrong = pc.and_(volume, pc.invert(pc.is_in(unit, pa.array(_OF_VOLUME)))).to_numpy(zero_copy_only=False)
     if "unit" in table:
-        table.note("unit", wrong, "is not a unit of a volume; write it in GB")
+        volume = table.where("sku", lambda sku: pc.is_in(_without_provider(sku), pa.array(VOLUMES)))
+        in_gb = table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_OF_VOLUME)))
+        table.note("unit", volume & ~in_gb, "is not a unit of a volume; write it in GB")
     idle = _in_all(table) & (end_s <= start_s) & (_numbers(table, "quantity", 1.0) > 0)
     if "end" in table:
         table.note("end", known & idle, "leaves no time for the hours of its row")
@@ -181,8 +182,7 @@ def _check(table: TypedTable) -> None:
 
 def _in_all(table: TypedTable) -> Flags:
     """Rows that say hours in all, however many ran at a time."""
-    total: Flags = pc.is_in(pc.utf8_lower(table.text("unit")), pa.array(_IN_ALL)).to_numpy(zero_copy_only=False)
-    return total
+    return table.where("unit", lambda unit: pc.is_in(pc.utf8_lower(unit), pa.array(_IN_ALL)))
 
 
 def _at_a_time(table: TypedTable) -> Floats:
@@ -193,30 +193,44 @@ def _at_a_time(table: TypedTable) -> Floats:
     return np.where(_in_all(table), quantity * 3600.0 / length_s, quantity)
 
 
-def _texts(table: TypedTable, counted: Sequence[str], row: Ints) -> dict[str, pa.Array]:
-    """The columns of text that say what each row is of; columns of tokens stand below each other."""
+def _texts(table: TypedTable, counted: Sequence[str], row: Ints) -> tuple[dict[str, pa.Array], Ints]:
+    """The different texts that say what a row is of, and which of them those of each row are.
+
+    Columns of tokens stand below each other.
+    """
     names = (*_KEY, *(ours for ours in table.theirs if ours.startswith(_TAG)))
-    texts = {name: table.text(name).take(pa.array(row)) for name in names}
+    words = {name: table.texts(name) for name in names}
+    codes = {name: table.codes[name][row] for name in names if name in table.codes}
     if counted:
-        units = [ours.removeprefix(token_columns.COLUMN) for ours in counted]
-        texts["unit"] = pa.array(np.repeat(units, len(table)).tolist(), pa.string())
-    return texts
+        words["unit"] = tuple(ours.removeprefix(token_columns.COLUMN) for ours in counted)
+        codes["unit"] = np.repeat(np.arange(len(counted)), len(table))
+    which, first = combinations(list(codes.values()), [len(words[name]) for name in codes])
+    none = np.zeros(len(first), np.int64)
+    of_first = {name: codes[name][first] if name in codes else none for name in names}
+    return {name: pa.array(words[name], pa.string()).take(pa.array(of_first[name])) for name in names}, which
 
 
 def _lines(texts: dict[str, pa.Array], provider: str, region: str) -> tuple[tuple[tuple[str, ...], ...], Ints]:
-    """Line of usage of each row."""
+    """The lines of usage in alphabetical order, and that of each row."""
     parts = pc.split_pattern(texts["sku"], "/", max_splits=1)
     named = pc.greater(pc.list_value_length(parts), 1)
     if pc.any(named).as_py():
         before = pc.replace_substring_regex(texts["sku"], "/.*$", "")
         texts["provider"] = pc.if_else(named, before, texts["provider"])
-        texts["sku"] = pc.if_else(named, pc.replace_substring_regex(texts["sku"], "^[^/]*/", ""), texts["sku"])
+        texts["sku"] = pc.if_else(named, _without_provider(texts["sku"]), texts["sku"])
     texts["provider"] = pc.utf8_lower(_otherwise(texts["provider"], provider))
     texts["region"] = _otherwise(texts["region"], region)
     spot = pc.is_in(pc.utf8_lower(texts["pricing"]), pa.array(sorted(_SPOT)))
     texts["pricing"] = pc.if_else(spot, "spot", "standard")
     texts["unit"] = token_columns.token_units(_units(texts), texts["provider"])
-    return _distinct(list(texts.values()))
+    rows = list(zip(*(column.to_pylist() for column in texts.values()), strict=True))
+    keys = tuple(sorted(set(rows)))
+    number = {key: i for i, key in enumerate(keys)}
+    return keys, np.array([number[row] for row in rows], np.int64)
+
+
+def _without_provider(sku: pa.Array) -> pa.Array:
+    return pc.replace_substring_regex(sku, "^[^/]*/", "")
 
 
 def _units(texts: Mapping[str, pa.Array]) -> pa.Array:
@@ -225,28 +239,6 @@ def _units(texts: Mapping[str, pa.Array]) -> pa.Array:
     for said, ours in _UNITS.items():
         unit = pc.if_else(pc.equal(unit, said), ours, unit)
     return pc.if_else(pc.is_in(texts["sku"], pa.array(VOLUMES)), "", unit)
-
-
-def _distinct(columns: list[pa.Array]) -> tuple[tuple[tuple[str, ...], ...], Ints]:
-    """The different rows of columns of text in alphabetical order, and which of them each row is."""
-    coded = [
-        column.combine_chunks().dictionary_encode()
-        if isinstance(column, pa.ChunkedArray)
-        else column.dictionary_encode()
-        for column in columns
-    ]
-    words = [column.dictionary.to_pylist() for column in coded]
-    sizes = [len(said) for said in words]
-    flat = np.ravel_multi_index([column.indices.to_numpy(zero_copy_only=False) for column in coded], sizes)
-    distinct, row = np.unique(flat, return_inverse=True)
-    found = [
-        tuple(said[i] for said, i in zip(words, codes, strict=True))
-        for codes in zip(*np.unravel_index(distinct, sizes), strict=True)
-    ]
-    order = sorted(range(len(found)), key=found.__getitem__)
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return tuple(found[i] for i in order), rank[row]
 
 
 def _otherwise(column: pa.Array, value: str) -> pa.Array:

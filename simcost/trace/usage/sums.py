@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from simcost.trace.usage.usage import Floats, Ints, is_counted
 
+Columns = dict[str, npt.NDArray[Any]]
 MERGE_ROWS = 1_000_000
 """Rows that wait at least before they are added up."""
 
@@ -45,14 +46,15 @@ class UsageSums:
     """True if the file names its machines."""
     keys_known: dict[tuple[str, ...], int] = field(default_factory=dict)
     machines_known: dict[str, int] = field(default_factory=dict)
-    _parts: list[dict[str, npt.NDArray[Any]]] = field(default_factory=list)
+    _parts: list[Columns] = field(default_factory=list)
+    """Rows that wait to be added up."""
+    _sums: Columns | None = None
     _waiting: int = 0
-    _merged: int = 0
 
     def add(self, batch: UsageBatch) -> None:
         """Take rows that follow those taken before."""
         line = np.array([self.keys_known.setdefault(key, len(self.keys_known)) for key in batch.keys], np.int64)
-        part: dict[str, npt.NDArray[Any]] = {
+        part: Columns = {
             "start_s": batch.start_s,
             "end_s": batch.end_s,
             "quantity": batch.quantity,
@@ -72,19 +74,15 @@ class UsageSums:
         self._parts.append(part)
         self._waiting += len(batch.line)
         if not self.machines and self._waiting >= max(self._merged // 2, MERGE_ROWS):
-            self._merge()
+            self._sums, self._waiting = self._merge(), 0
 
     def keys(self) -> tuple[tuple[str, ...], ...]:
         """The lines, in alphabetical order."""
         return tuple(sorted(self.keys_known))
 
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
+    def columns(self) -> Columns:
         """All rows, in the order of the file; lines are indices into `keys`."""
-        if self.machines:
-            found = self._joined()
-        else:
-            self._merge()
-            (found,) = self._parts
+        found = self._joined() if self.machines else self._merge()
         rank = np.empty(len(self.keys_known), np.int64)
         rank[[self.keys_known[key] for key in self.keys()]] = np.arange(len(rank))
         found["line"] = rank[found["line"]]
@@ -97,14 +95,36 @@ class UsageSums:
         }
         return absent | found
 
-    def _joined(self) -> dict[str, npt.NDArray[Any]]:
+    @property
+    def _merged(self) -> int:
+        return 0 if self._sums is None else len(self._sums["line"])
+
+    def _joined(self) -> Columns:
         """The parts as one, column by column, so that no two whole copies are held."""
         names = list(self._parts[0])
-        return {name: np.concatenate([part.pop(name) for part in self._parts]) for name in names}
+        found = {name: np.concatenate([part.pop(name) for part in self._parts]) for name in names}
+        self._parts = []
+        return found
 
-    def _merge(self) -> None:
-        found = self._joined()
-        counted = np.array([is_counted(key) for key in self.keys_known], np.bool_)[found["line"]]
+    def _merge(self) -> Columns:
+        """The sums with the rows that wait, of which only those of the same times can belong together."""
+        if not self._parts:
+            return self._sums or {}
+        new = self._joined()
+        if self._sums is None:
+            return self._added_up(new)
+        known, self._sums = self._sums, None
+        meets = (known["start_s"] <= new["start_s"].max()) & (known["start_s"] >= new["start_s"].min())
+        meets |= self._counted(known)
+        found = self._added_up({name: np.concatenate((known[name][meets], new.pop(name))) for name in list(new)})
+        return {name: np.concatenate((known.pop(name)[~meets], found.pop(name))) for name in list(found)}
+
+    def _counted(self, found: Columns) -> npt.NDArray[np.bool_]:
+        return np.array([is_counted(key) for key in self.keys_known], np.bool_)[found["line"]]
+
+    def _added_up(self, found: Columns) -> Columns:
+        """Rows of one line, time and price as one, by its first row."""
+        counted = self._counted(found)
         keys = [np.where(counted, 0.0, found["end_s"]), np.where(counted, 0.0, found["start_s"]), found["line"]]
         if "price_usd" in found:
             keys.insert(0, found["price_usd"].view(np.int64))
@@ -123,4 +143,4 @@ class UsageSums:
         merged["end_s"] = np.maximum.reduceat(found["end_s"][order], first)
         for name in ("quantity", "file_rows"):
             merged[name] = np.bincount(group, found[name][order], minlength=len(begin)).astype(found[name].dtype)
-        self._parts, self._waiting, self._merged = [merged], 0, len(begin)
+        return merged
