@@ -19,7 +19,7 @@ explore: .venv/installed
 test: .venv/dev
 	$(BIN)/pytest -m "not slow"
 
-test-slow: .venv/dev
+test-slow: .venv/dev .venv/servers
 	$(BIN)/pytest -m slow
 
 lint: .venv/dev
@@ -46,6 +46,11 @@ audit: .venv/installed
 
 .venv/dev: .venv/installed
 	$(PIP) install -e ".[dev]"
+	@touch $@
+
+.venv/servers: .venv/dev
+	@$(PIP) install -e ".[ray]" || echo "No Ray for this Python: its tests are skipped."
+	@$(PIP) install "moto[server]" gcp-storage-emulator || echo "No servers of object stores: their tests are skipped."
 	@touch $@
 
 .venv/docs: .venv/installed

@@ -1,19 +1,22 @@
 """Object stores: a file by its URI, such as s3://bucket/key, copied whole; a folder copied up, its sums last.
 
-Credentials come from the environment or the identity of the machine, never from a URI. `AWS_ENDPOINT_URL` names
-another server than Amazon's.
+Credentials come from the environment or the identity of the machine, never from a URI. `AWS_ENDPOINT_URL`,
+`STORAGE_EMULATOR_HOST` and `AZURE_STORAGE_CONNECTION_STRING` name other servers than those of the providers.
 """
 
 import os
 import re
+from datetime import timedelta
 from pathlib import Path, PurePath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from simcost.errors import InputError
 
 _URI = re.compile(r"(s3|gs|gcs|abfs|abfss):/+(?=[^/])")
 _PART_BYTES = 8_388_608
+_PATIENCE_S = 60
+"""Time for which an answer of a store is waited for."""
 
 
 def uri_of(path: PurePath) -> str:
@@ -24,7 +27,7 @@ def uri_of(path: PurePath) -> str:
     """
     text = str(path)
     found = _URI.match(text)
-    if found and found[1] in ("s3", "gs", "gcs") and "@" in text[found.end() :].partition("/")[0]:
+    if found and _has_credentials(found[1], text[found.end() :].partition("/")[0]):
         raise InputError(f"{found[1]}://: the URI has credentials in it; give them in the environment")
     return f"{found[1]}://{text[found.end() :]}" if found else ""
 
@@ -77,21 +80,78 @@ def _is_result(path: Path, folder: Path) -> bool:
     return path.is_file() and not path.is_symlink() and not hidden
 
 
+def _has_credentials(scheme: str, place: str) -> bool:
+    """True if there is a name before a bucket, or a password behind that of a container."""
+    before, at, _ = place.rpartition("@")
+    return bool(at) and (scheme not in ("abfs", "abfss") or ":" in before)
+
+
 def _opened(uri: str) -> tuple[Any, str]:
     """The store of a URI and the path in it."""
     from pyarrow import fs
 
     parts = urlsplit(uri)
+    path = f"{parts.netloc}{parts.path}".rstrip("/")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if parts.scheme != "s3" or not endpoint or parts.query:
-        store, key = fs.FileSystem.from_uri(uri)
-        return store, key.rstrip("/")
+    account = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
+    if parts.scheme == "s3" and endpoint and not parts.query:
+        return _amazon(endpoint), path
+    if parts.scheme in ("gs", "gcs") and not parts.query:
+        return _google(os.environ.get("STORAGE_EMULATOR_HOST")), path
+    if parts.scheme in ("abfs", "abfss") and account:
+        return _azure(account, parts)
+    store, key = fs.FileSystem.from_uri(uri)
+    return store, key.rstrip("/")
+
+
+def _amazon(endpoint: str) -> Any:
+    from pyarrow import fs
+
     server = urlsplit(endpoint)
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    store = fs.S3FileSystem(
-        endpoint_override=server.netloc, scheme=server.scheme, region=region, connect_timeout=10, request_timeout=60
+    return fs.S3FileSystem(
+        endpoint_override=server.netloc,
+        scheme=server.scheme,
+        region=region,
+        connect_timeout=10,
+        request_timeout=_PATIENCE_S,
     )
-    return store, f"{parts.netloc}{parts.path}".rstrip("/")
+
+
+def _google(emulator: str | None) -> Any:
+    """Google's store, or an emulator, which asks for no credentials."""
+    from pyarrow import fs
+
+    patience = timedelta(seconds=_PATIENCE_S)  # else a quarter of an hour
+    if not emulator:
+        return fs.GcsFileSystem(retry_time_limit=patience)
+    server = urlsplit(emulator if "://" in emulator else f"http://{emulator}")
+    return fs.GcsFileSystem(
+        anonymous=True, scheme=server.scheme, endpoint_override=server.netloc, retry_time_limit=patience
+    )
+
+
+def _azure(account: str, parts: SplitResult) -> tuple[Any, str]:
+    """The store of a connection string, as Azure's tools read it, and the path of a URI in it.
+
+    Raises:
+        ValueError: the string names no account, or another one than the URI.
+    """
+    from pyarrow import fs
+
+    said = dict(part.split("=", 1) for part in account.split(";") if "=" in part)
+    name = said.get("AccountName", "")
+    container, at, host = parts.netloc.rpartition("@")
+    if not name or (at and host.partition(".")[0] != name):
+        raise ValueError(f"AZURE_STORAGE_CONNECTION_STRING is for account {name!r}, the URI for {host!r}")
+    server = urlsplit(said.get("BlobEndpoint", ""))
+    own = {"blob_storage": server.netloc, "dfs_storage": server.netloc} if server.netloc else {}
+    options = {f"{kind}_authority": place for kind, place in own.items()}
+    options |= {f"{kind}_scheme": server.scheme for kind in own}
+    store = fs.AzureFileSystem(
+        name, account_key=said.get("AccountKey"), sas_token=said.get("SharedAccessSignature"), **options
+    )
+    return store, f"{container or host}{parts.path}".rstrip("/")
 
 
 def _reason(error: Exception) -> str:

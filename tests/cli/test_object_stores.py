@@ -1,116 +1,83 @@
-"""Commands on an object store: inputs by URI, results copied up with their seal last. The server is on loopback."""
+"""Commands on an object store: inputs by URI, results copied up with their seal last. The servers are on loopback."""
 
 import json
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pyarrow import fs
 from support.commands import scenario
+from support.object_servers import PROXIES, ObjectServer, object_server, whole_folder
 
 from simcost.cli.main import main
 from simcost.errors import InputError
 from simcost.scenario.storage.folders import SUMS, check_sums
 from simcost.tables.object_stores import download, upload, uri_of
 
+pytestmark = pytest.mark.slow
 USAGE = "sku,hour,quantity\naws/p5.48xlarge,2026-01-01T00:00:00Z,2\n"
 PLAN = "purchasing: own\nprices: {aws/p5.48xlarge: 10}\n"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of an S3 server that keeps its objects in memory."""
-    if find_spec("moto") is None:
-        pytest.skip("no S3 server here: pip install 'moto[server]'")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+@pytest.fixture(scope="module", params=["s3", "gs", "abfs"])
+def server(request: pytest.FixtureRequest) -> Iterator[ObjectServer]:
+    """A server of each kind, with an empty bucket."""
+    with object_server(request.param) as found:
+        yield found
 
 
 @pytest.fixture
-def store(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
-    found = fs.S3FileSystem(
-        endpoint_override=server.removeprefix("http://"), scheme="http", region="us-east-1", allow_bucket_creation=True
-    )
-    found.create_dir("bucket")
-    return found
-
-
-def put(store: Any, key: str, text: str) -> None:
-    with store.open_output_stream(f"bucket/{key}") as target:
-        target.write(text.encode())
+def store(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> ObjectServer:
+    for name, value in (PROXIES | server.environment).items():
+        monkeypatch.setenv(name, value)
+    return server
 
 
 def test_usage_is_read_by_its_uri_and_named_by_it(
-    store: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: ObjectServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text(PLAN)
-    put(store, "month/usage.csv", USAGE)
-    assert main(["bill", "s3://bucket/month/usage.csv", "--plan", str(plan), "--json"]) == 0
+    store.put("month/usage.csv", USAGE.encode())
+    assert main(["bill", f"{store.root}/month/usage.csv", "--plan", str(plan), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["billed_usd"] == 20.0
-    assert "s3://bucket/month/usage.csv" in document["provenance"]["inputs"]
-    put(store, "month/bad.csv", USAGE.replace("Z,2", "Z,-2"))
-    assert main(["bill", "s3://bucket/month/bad.csv", "--plan", str(plan)]) == 2
-    assert capsys.readouterr().err.startswith("s3://bucket/month/bad.csv:2: quantity")
-    assert main(["bill", "s3://bucket/none.csv", "--plan", str(plan)]) == 2
-    assert "s3://bucket/none.csv: no such object" in capsys.readouterr().err
+    assert f"{store.root}/month/usage.csv" in document["provenance"]["inputs"]
+    store.put("month/bad.csv", USAGE.replace("Z,2", "Z,-2").encode())
+    assert main(["bill", f"{store.root}/month/bad.csv", "--plan", str(plan)]) == 2
+    assert capsys.readouterr().err.startswith(f"{store.root}/month/bad.csv:2: quantity")
+    assert main(["bill", f"{store.root}/none.csv", "--plan", str(plan)]) == 2
+    assert f"{store.root}/none.csv: no such object" in capsys.readouterr().err
 
 
 def test_a_trace_is_imported_from_a_log_by_its_uri(
-    store: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: ObjectServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put(store, "log.csv", "arrival_s,prompt_tokens,output_tokens\n0,10,5\n1,20,5\n")
+    store.put("log.csv", b"arrival_s,prompt_tokens,output_tokens\n0,10,5\n1,20,5\n")
     out = tmp_path / "trace.parquet"
-    assert main(["trace", "import", "s3://bucket/log.csv", "--format", "csv", "-o", str(out), "--json"]) == 0
+    assert main(["trace", "import", f"{store.root}/log.csv", "--format", "csv", "-o", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 2
-    with store.open_output_stream("bucket/trace.parquet") as target:
-        target.write(out.read_bytes())
-    assert main(["trace", "describe", "s3://bucket/trace.parquet", "--json"]) == 0
+    store.put("trace.parquet", out.read_bytes())
+    assert main(["trace", "describe", f"{store.root}/trace.parquet", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 2
 
 
-def test_a_folder_is_sealed_last_and_comes_back_whole(store: Any, tmp_path: Path) -> None:
+def test_a_folder_is_sealed_last_and_comes_back_whole(store: ObjectServer, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     (folder / "tables").mkdir(parents=True)
     (folder / "result.json").write_text("{}")
     (folder / "tables" / "a.csv").write_text("a\n1\n")
     (folder / SUMS).write_text("")
-    upload(folder, "s3://bucket/results", SUMS)
-    found = store.get_file_info(fs.FileSelector("bucket/results", recursive=True))
-    names = sorted(info.path.removeprefix("bucket/results/") for info in found if info.is_file)
-    assert names == sorted([SUMS, "result.json", "tables/a.csv"])
-    assert download("s3://bucket/results/result.json", tmp_path).read_text() == "{}"
+    upload(folder, f"{store.root}/results", SUMS)
+    assert store.names("results") == sorted([SUMS, "result.json", "tables/a.csv"])
+    assert download(f"{store.root}/results/result.json", tmp_path).read_text() == "{}"
 
 
-def test_a_copy_that_fails_leaves_no_seal(store: Any, tmp_path: Path) -> None:
+def test_a_copy_that_fails_leaves_no_seal(store: ObjectServer, tmp_path: Path) -> None:
     folder = tmp_path / "results"
     folder.mkdir()
     (folder / "result.json").write_text("{}")
     (folder / SUMS).write_text("old")
-    upload(folder, "s3://bucket/again", SUMS)
+    upload(folder, f"{store.root}/again", SUMS)
     with pytest.MonkeyPatch.context() as patch:
 
         def fails(path: Path) -> bytes:
@@ -118,23 +85,18 @@ def test_a_copy_that_fails_leaves_no_seal(store: Any, tmp_path: Path) -> None:
 
         patch.setattr(Path, "read_bytes", fails)
         with pytest.raises(InputError, match="cannot be written"):
-            upload(folder, "s3://bucket/again", SUMS)
-    assert not store.get_file_info(f"bucket/again/{SUMS}").is_file
+            upload(folder, f"{store.root}/again", SUMS)
+    assert not store.has(f"again/{SUMS}")
 
 
 @pytest.mark.usefixtures("no_report")
 def test_results_of_a_run_lie_in_the_store_as_they_lie_here(
-    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     scenario(tmp_path)
-    assert main(["run", "tiny.yaml", "--out", "s3://bucket/run", "--quiet", "--jobs", "1"]) == 0
-    copied = tmp_path / "copied"
-    for info in store.get_file_info(fs.FileSelector("bucket/run", recursive=True)):
-        if info.is_file:
-            target = copied / info.path.removeprefix("bucket/run/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(store.open_input_stream(info.path).read())
+    assert main(["run", "tiny.yaml", "--out", f"{store.root}/run", "--quiet", "--jobs", "1"]) == 0
+    copied = whole_folder(store, "run", tmp_path / "copied")
     check_sums(copied)
     assert (copied / "result.json").is_file()
 
@@ -150,6 +112,15 @@ def test_other_outputs_are_refused_before_anything_is_done(capsys: pytest.Captur
     assert "this command writes here alone" in capsys.readouterr().err
 
 
-def test_credentials_in_a_uri_are_refused_and_not_repeated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["trace", "describe", "s3://key:secret@bucket/a.parquet"]) == 2
+@pytest.mark.parametrize("scheme", ["s3", "gs", "abfs"])
+def test_credentials_in_a_uri_are_refused_and_not_repeated(scheme: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "describe", f"{scheme}://key:secret@bucket/a.parquet"]) == 2
     assert "secret" not in capsys.readouterr().err
+
+
+def test_a_container_may_name_its_account_if_it_is_that_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountName=ours;AccountKey=a2V5")
+    with pytest.raises(InputError, match=r"is for account 'ours', the URI for 'theirs\.dfs\.core"):
+        download("abfs://box@theirs.dfs.core.windows.net/a.csv", tmp_path)
