@@ -30,8 +30,12 @@ class Arrivals:
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Callable[..., Arrivals], tuple[Source, int]]:
-        """The recipe alone, without requests: another process makes them again, once for all tasks that meet them."""
-        return _opened, (self._source, self._kept)
+        """The recipe alone, without requests: another process makes them again, once for all tasks that meet them.
+
+        It keeps as many replications as one may have requests, since runs of several may come to it in turn.
+        """
+        kept = max(self._kept, int(KEPT_UP_TO / max(self.expected, 1.0)))
+        return _opened, (self._source, kept)
 
     def check_inputs(self) -> None:
         """Check that the files of the requests are those of the command, where another process or machine reads them.
