@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logging import getLogger
 from threading import Event
 from typing import Any
 
@@ -9,6 +10,7 @@ from simcost.errors import InputError, RunError
 from simcost.execution.task import Assignment, LostWorkerError, TaskOutcome, perform_untold
 
 _CONNECT_S = 30
+_LOG = getLogger(__name__)
 
 
 class DaskCluster:
@@ -20,25 +22,15 @@ class DaskCluster:
 
     Raises:
         InputError: Dask is not installed, or no scheduler answers.
+        RunError: its own cluster does not start.
     """
 
     def __init__(self, address: str | None, jobs: int) -> None:
         try:
-            import dask
-            from distributed import Client, LocalCluster
+            from distributed import Client
         except ImportError as error:
             raise InputError("--engine dask: Dask is not installed; pip install 'simcost[dask]'") from error
-        own = None
-        if address is None:
-            dask.config.set({"distributed.scheduler.allowed-failures": 0})  # each loss is told, and counted here
-            own = LocalCluster(
-                n_workers=jobs,
-                threads_per_worker=1,
-                memory_limit=0,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                silence_logs="CRITICAL",
-            )
+        own = _own_cluster(jobs) if address is None else None
         try:
             self._client: Any = Client(own or address, timeout=_CONNECT_S)
         except (OSError, ValueError) as error:
@@ -60,6 +52,32 @@ class DaskCluster:
         self._client.close()
         if self._own is not None:
             self._own.close()
+
+
+def _own_cluster(jobs: int) -> Any:
+    """A cluster on this machine, started again where one of its workers is lost meanwhile."""
+    import dask
+    from distributed import LocalCluster
+
+    dask.config.set({"distributed.scheduler.allowed-failures": 0})  # each loss is told, and counted here
+    starts = 3
+    while True:
+        try:
+            return LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                memory_limit=0,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs="CRITICAL",
+            )
+        except Exception as error:
+            starts -= 1
+            if not starts:
+                raise RunError(
+                    f"--engine dask: Dask did not start here ({error}); run again, or use --engine local"
+                ) from error
+            _LOG.warning("Dask did not start here (%s); starting it again", error)
 
 
 class DaskRun:

@@ -110,3 +110,27 @@ def test_a_ray_whose_servers_do_not_start_is_an_error_with_a_remedy(
     monkeypatch.setattr(ray, "init", fails)
     with pytest.raises(RunError, match=r"^--engine ray: Ray did not start here \(The current node timed out during"):
         Workers(tmp_path, versions, options=EngineOptions(name="ray")).execute([], Squares(folder=tmp_path), note=none)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_dask_whose_worker_is_lost_as_it_starts_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failures: int
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="simcost[dask] is not installed")
+    left = [RuntimeError("Nanny failed to start.")] * failures
+    whole = distributed.LocalCluster
+
+    def starts(**options: object) -> object:
+        if left:
+            raise left.pop()
+        return whole(**options)
+
+    monkeypatch.setattr(distributed, "LocalCluster", starts)
+    with Workers(tmp_path, versions, options=EngineOptions(name="dask")) as workers:
+        if failures == 3:
+            with pytest.raises(RunError, match=r"^--engine dask: Dask did not start here \(Nanny failed to start"):
+                workers.execute([SmallRun(number=3)], Squares(folder=tmp_path), note=none)
+        else:
+            [found] = workers.execute([SmallRun(number=3)], Squares(folder=tmp_path), note=none)
+            assert found[0] == 9
+    assert caplog.text.count("starting it again") == min(failures, 2)
