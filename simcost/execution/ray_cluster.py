@@ -31,6 +31,7 @@ class RayCluster:
 
     def __init__(self, address: str | None, jobs: int) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of each use
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else whatever else runs here goes first
         try:
             import ray
         except ImportError as error:

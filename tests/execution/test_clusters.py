@@ -50,6 +50,12 @@ def test_results_are_in_order_and_of_the_workers(cluster: tuple[Workers, Path]) 
     assert os.getpid() not in {process for _, process in found}
 
 
+def test_workers_have_the_priority_of_the_command(cluster: tuple[Workers, Path]) -> None:
+    workers, folder = cluster
+    [(_, process)] = workers.execute([SmallRun(number=1)], Squares(folder=folder), note=none)
+    assert os.getpriority(os.PRIO_PROCESS, process) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_errors_are_those_of_the_run(cluster: tuple[Workers, Path]) -> None:
     workers, folder = cluster
     with pytest.raises(InputError, match=r"^run 1 is wrong$"):
