@@ -120,9 +120,7 @@ def proven(file: Path, document: dict[str, Any], kind: str | None = None) -> Non
     written = yaml.safe_load(file.read_text(encoding="utf-8"))
     written.pop("defaults", None)
     folders = []
-    for i, plan in enumerate(
-        [one["after"]["plan"] for one in document["actions"]] + [document["actions"][0]["before"]["plan"]]
-    ):
+    for i, plan in enumerate([*(one["after"]["plan"] for one in actions), actions[0]["before"]["plan"]]):
         alone = write(file.parent, text=yaml.safe_dump(written | {"plans": [plan]}), name=f"plan-{i}.yaml")
         words = ("--seed", document["provenance"]["confirmation_seed"], "--seeds", document["replications"])
         folders.append(file.parent / f"ran-{i}")
