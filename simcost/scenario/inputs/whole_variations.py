@@ -64,7 +64,7 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
     """
     if dimensions is None:
         dimensions = written_dimensions(loaded.root, str(loaded.path))
-    plans = [in_pools(plan) for plan in items(loaded.root.get("plans"))]
+    plans = [_with_kinds(in_pools(plan)) for plan in items(loaded.root.get("plans"))]
     space = WholeSpace(combinations=len(plans) * prod(map(len, dimensions)))
     check_size(space.combinations, MOST, loaded.path)
     names, seen, wrong = PlanNames(), set[str](), list[FaultsError]()
@@ -96,6 +96,26 @@ def with_plan(loaded: AnyScenario, node: YamlNode) -> AnyScenario:
     kept = {key: one for key, one in value.items() if key not in ("vary", "baseline")}
     root = replace(loaded.root, value={**kept, "plans": replace(loaded.root, value=[node])})
     return changed(loaded, root) if isinstance(loaded, LoadedScenario) else changed_services(loaded, root)
+
+
+def _with_kinds(plan: YamlNode) -> YamlNode:
+    """A plan whose services say the kind of what they change a part of: a partial plan of another kind replaces it."""
+    parts = plan.get(KEY)
+    if not isinstance(plan.value, dict) or parts is None or not isinstance(parts.value, dict):
+        return plan
+    kinds = {key: child for key, child in plan.value.items() if child.get("kind") is not None}
+    each = {
+        name: replace(part, value={key: _of_kind(kinds.get(key), child) for key, child in part.value.items()})
+        if isinstance(part.value, dict)
+        else part
+        for name, part in parts.value.items()
+    }
+    return replace(plan, value={**plan.value, KEY: replace(parts, value=each)})
+
+
+def _of_kind(shared: YamlNode | None, own: YamlNode) -> YamlNode:
+    """What a service says over what the plan says, where it leaves the kind to the plan."""
+    return own if shared is None or not isinstance(own.value, dict) or "kind" in own.value else merge(shared, own)
 
 
 def _in_parts(plan: YamlNode, partial: YamlNode) -> YamlNode:
