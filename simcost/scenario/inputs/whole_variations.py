@@ -114,7 +114,7 @@ def _with_kinds(plan: YamlNode) -> YamlNode:
 
 
 def _of_kind(shared: YamlNode | None, own: YamlNode) -> YamlNode:
-    """What a service says over what the plan says, where it leaves the kind to the plan."""
+    """The words of a service over those of its plan, where it leaves the kind to the plan."""
     return own if shared is None or not isinstance(own.value, dict) or "kind" in own.value else merge(shared, own)
 
 
