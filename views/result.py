@@ -47,6 +47,7 @@ TABS: Mapping[str, tuple[str, ...]] = {
 """By tab, how the titles of its parts begin; all others belong to the first."""
 TAKEN_ALONG = {
     "review.html": "For those who decide, to read, print and sign: what to take, what it costs, its risks",
+    "review.md": "The same for a pull request or a wiki",
     "report.html": "All tables and charts of this result on one page",
     "scenario.yaml": "The scenario as it was run",
     "result.json": "All figures, for other programs",
@@ -188,6 +189,7 @@ def offer(folder: Path, name: str, scenario: str) -> None:
     """Buttons to take the result along; the report is made when it is asked for."""
     files: dict[str, tuple[Any, str]] = {
         "review.html": (partial(_review, folder), "text/html"),
+        "review.md": (partial(_review_as_markdown, folder), "text/markdown"),
         "report.html": (partial(_report, folder), "text/html"),
         "scenario.yaml": (scenario, "application/yaml"),
         "result.json": ((folder / "result.json").read_bytes, "application/json"),
@@ -214,6 +216,14 @@ def _review(folder: Path) -> bytes:
     from simcost.studies.review.page import page
 
     return page(*composed(folder, read_run)).encode()
+
+
+def _review_as_markdown(folder: Path) -> bytes:
+    from simcost.cli.report import read_run
+    from simcost.studies.review.command import composed
+    from simcost.studies.review.summary import markdown
+
+    return markdown(*composed(folder, read_run)).encode()
 
 
 def _report(folder: Path) -> bytes:
