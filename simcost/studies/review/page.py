@@ -41,7 +41,7 @@ summary { cursor: pointer; }
   .figures { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 1.5mm; }
   .figures dt, .figures small { font-size: 7.5pt; line-height: 1.2; } .facts { font-size: 8pt; }
   .figures dd { font-size: 10pt; } .figures div { padding: 1mm 1.5mm; }
-  .charts figure { margin: 2.5mm 0 0; } .charts figure svg { max-width: none; max-height: 92mm; }
+  .charts figure { margin: 2.5mm 0 0; } .charts figure svg { max-width: none; max-height: 77mm; }
   .charts svg text[font-size="10px"] { font-size: 11.5px; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
   pre { font-size: 7.5pt; line-height: 1.15; columns: 2; column-gap: 4mm; white-space: pre-wrap; overflow: visible;
