@@ -16,7 +16,7 @@ from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
 from simcost.sim.serving.engine_tables import empty_state
 from simcost.sim.serving.pool import Pool
-from simcost.sim.serving.pool_observation import PoolObservation
+from simcost.sim.serving.pool_observation import ObservedThen, PoolObservation
 from simcost.trace.requests.batch import RequestBatch, Tokens
 
 if TYPE_CHECKING:
@@ -36,21 +36,6 @@ def _fixed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = column.view()
     view.flags.writeable = False
     return view
-
-
-class _Then:
-    """The pool when its totals were these, worked out once."""
-
-    __slots__ = ("_observed", "_seen", "_totals")
-
-    def __init__(self, observed: Callable[[list[int]], PoolObservation], totals: bytes) -> None:
-        self._observed, self._totals = observed, totals
-        self._seen: PoolObservation | None = None
-
-    def __call__(self) -> PoolObservation:
-        if self._seen is None:
-            self._seen = self._observed(np.frombuffer(self._totals, np.int64).tolist())
-        return self._seen
 
 
 class DataPlane:
@@ -241,7 +226,7 @@ class DataPlane:
     def snapshot(self, kind: int | None = None) -> Callable[[], PoolObservation]:
         """The pool now, or the replicas of a kind, to be worked out where somebody asks."""
         if kind is None and self.clients is None and not len(self.state.by_kind):
-            return _Then(self._observed, self.state.totals.tobytes())
+            return ObservedThen(self._observed, self.state.totals.tobytes())
         seen = self.observe() if kind is None else self.of_kind(kind)
         return lambda: seen
 

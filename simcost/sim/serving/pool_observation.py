@@ -1,6 +1,9 @@
 """The requests and replicas of a pool at one instant."""
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+import numpy as np
 
 
 class PoolObservation(NamedTuple):
@@ -20,3 +23,19 @@ class PoolObservation(NamedTuple):
     completed: int
     area: int
     """Request-ticks since the start, modulo 2**64: differences of it are exact."""
+
+
+class ObservedThen:
+    """The pool when its totals were these, worked out when it is first asked for."""
+
+    __slots__ = ("_observed", "_seen", "_totals")
+
+    def __init__(self, observed: Callable[[list[int]], PoolObservation], totals: bytes) -> None:
+        self._observed, self._totals = observed, totals
+        self._seen: PoolObservation | None = None
+
+    def __call__(self) -> PoolObservation:
+        """The pool as it was."""
+        if self._seen is None:
+            self._seen = self._observed(np.frombuffer(self._totals, np.int64).tolist())
+        return self._seen
