@@ -1,6 +1,5 @@
 """Runs of scenarios: where their results lie, what they were made of, and how they are started."""
 
-import gc
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.errors import InputError
+from simcost.execution.cycles import set_aside
 from simcost.scenario.files.edit import values
 from views import background
 from views.drafts import Draft
@@ -87,8 +87,7 @@ def _load() -> None:
 def leave_alone(what: str) -> None:
     """Exempt all objects of now from the search for garbage, which Streamlit asks for at the end of each page run."""
     del what  # each kind once: what is exempt stays in memory
-    gc.collect()
-    gc.freeze()
+    set_aside()
 
 
 def start(asked: Asked, results: Path, *, fresh: bool = False) -> background.Work | None:

@@ -3,6 +3,19 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
+
+_LOCK = Lock()
+_AT_WORK: list[None] = []
+"""One for each piece of work that is being done, within others or beside them: what is older stays set aside."""
+
+
+def set_aside() -> None:
+    """Set all that there is aside for good: looks for cycles, those of others too, take the time of newer objects."""
+    with _LOCK:
+        gc.collect()
+        gc.freeze()
+        _AT_WORK.append(None)
 
 
 @contextmanager
@@ -12,12 +25,15 @@ def freed_cycles() -> Iterator[None]:
     Python looks for cycles by the number of objects, not by their bytes: those of many runs would wait for each other.
     What is older than the work is set aside meanwhile, so that the look takes the time of the new objects alone.
     """
-    outermost = gc.get_freeze_count() == 0
-    if outermost:
-        gc.freeze()
+    with _LOCK:
+        if not _AT_WORK:
+            gc.freeze()
+        _AT_WORK.append(None)
     try:
         yield
     finally:
         gc.collect()
-        if outermost:
-            gc.unfreeze()
+        with _LOCK:
+            _AT_WORK.pop()
+            if not _AT_WORK:
+                gc.unfreeze()
