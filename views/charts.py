@@ -66,7 +66,7 @@ def draw(chart: Any, name: str, width_px: int = 900) -> None:
 
 
 def _is_grid(spec: Spec) -> bool:
-    """True if panels stand beside each other."""
+    """True if the chart has panels side by side."""
     return "hconcat" in spec or any("hconcat" in panel for panel in spec.get("vconcat", ()))
 
 

@@ -19,7 +19,7 @@ def add_plan(text: str, plan: Mapping[str, Any]) -> tuple[str, int]:
         plan: with all its fields, as a scenario has them.
 
     Raises:
-        InputError: the text is no scenario yet, or its plans cannot be added to.
+        InputError: the text is not a scenario, or its plans cannot be added to.
     """
     found = _plans(text)
     fields = _fields(plan)

@@ -50,7 +50,7 @@ def append(text: str, path: str, value: Plain) -> str:
     """The text with one item more at the end of the list at a path such as `plans`.
 
     Raises:
-        InputError: there is no list at the path, or nothing can be added to it alone.
+        InputError: the path leads to no list, or nothing can be added to it alone.
     """
     before = _plain(text, path)
     items = value_at(text, path)

@@ -15,15 +15,13 @@ from simcost.sim.clock import Clock
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
 from simcost.sim.serving.engine_tables import empty_state
+from simcost.sim.serving.optional_parts import closed_clients, returning_clients, tenant_counts
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.pool_observation import ObservedThen, PoolObservation
 from simcost.trace.requests.batch import RequestBatch, Tokens
 
 if TYPE_CHECKING:
-    from simcost.sim.serving.client_driver import ReturningClients
-    from simcost.sim.serving.closed_driver import ClosedClients
     from simcost.sim.serving.engine.block_state import BlockState
-    from simcost.sim.serving.tenant_counts import TenantCounts
     from simcost.trace.workload.closed import ClosedWorkload
 
 _NO_SESSIONS = np.empty(0, np.int64)
@@ -78,7 +76,7 @@ class DataPlane:
     ) -> None:
         from simcost.sim.serving.engine import entries  # loads numba: not where stored runs are read
 
-        self.tenants = _tenant_counts(tenants, clock, window_ns, windows)
+        self.tenants = tenant_counts(tenants, clock, window_ns, windows)
         """Counts by tenant; None = requests have no tenants."""
         if self.tenants is not None:
             arrivals, on_rows = self.tenants.watched(arrivals), self.tenants.then(on_rows)
@@ -89,9 +87,9 @@ class DataPlane:
         self._arrivals, self._next, self._final = arrivals, 0, False
         self._admission = pool.admission
         first = next(arrivals, None)
-        self.clients = _clients(pool, clock, windows, on_rows, first, closed)
+        self.clients = returning_clients(pool, clock, windows, on_rows, first, closed)
         """Clients who send requests again; None = the engine is all there is."""
-        self.closed = _closed_clients(closed, clock)
+        self.closed = closed_clients(closed, clock)
         """Clients of a closed loop; None = requests come when they do."""
         self.writes_rows = on_rows is not None
         """True if rows are kept: they come in the order in which replicas are brought up to date."""
@@ -367,39 +365,3 @@ def _doubled(array: npt.NDArray[Any], fill: int) -> npt.NDArray[Any]:
     bigger = np.full((2 * len(array), *array.shape[1:]), fill, array.dtype)
     bigger[: len(array)] = array
     return bigger
-
-
-def _tenant_counts(
-    tenants: Mapping[str, LatencyLimits], clock: Clock, window_ns: int, windows: int
-) -> TenantCounts | None:
-    if not tenants:
-        return None
-    from simcost.sim.serving.tenant_counts import TenantCounts
-
-    return TenantCounts(tenants, clock.tick_s, window_ns * clock.ticks_per_ns, windows)
-
-
-def _closed_clients(closed: ClosedWorkload | None, clock: Clock) -> ClosedClients | None:
-    if closed is None:
-        return None
-    from simcost.sim.serving.closed_driver import ClosedClients
-
-    return ClosedClients(closed, clock)
-
-
-def _clients(
-    pool: Pool,
-    clock: Clock,
-    windows: int,
-    on_rows: Callable[[Ints], None] | None,
-    first: RequestBatch | None,
-    closed: ClosedWorkload | None,
-) -> ReturningClients | None:
-    """Clients who send requests again, wait in queues by priority or have prefixes; None = none of these."""
-    ranked = first is not None and first.priority is not None
-    by_prefix = closed is None and (pool.in_blocks or pool.prefix_block_tokens is not None)
-    if not (pool.retries or pool.rates or pool.admission.max_wait or ranked or by_prefix):
-        return None
-    from simcost.sim.serving.client_driver import ReturningClients
-
-    return ReturningClients(pool, clock, windows, on_rows)

@@ -17,7 +17,7 @@ ROUTERS = ("least-outstanding", "power-of-two", "round-robin")
 FACTORS = (0.5, 0.75, 1.25, 1.5, 2.0)
 """Of the target of an autoscaler, and of the delay before it removes replicas."""
 MOST_REPLICAS = 8
-"""Of a fixed fleet in place of an autoscaler whose bounds are no replicas."""
+"""Of a fixed fleet in place of an autoscaler whose bounds are not counts of replicas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ def _check(loaded: AnyScenario, settings: SearchSettings) -> None:
 
 
 def _why(loaded: AnyScenario) -> str:
-    """Reason why there is no bound of the capacity of a plan."""
+    """Reason why the capacity of a plan has no bound before simulation."""
     services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
     if any(one.scenario.closed_workload() is not None for one in services):
         return "its clients wait for answers, so that a slower plan is asked for less and no rate says what is enough"
