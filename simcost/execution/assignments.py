@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from logging import getLogger
-from threading import Event, Lock
+from threading import Condition, Event
 from time import process_time
 from typing import Any
 
@@ -18,6 +18,8 @@ RETRIES = 3
 _AFTER_S = 3.0
 """CPU seconds from which on even the first run tells how long the others take: it also loads the compiled code."""
 _LOG = getLogger(__name__)
+Work = Sequence[tuple[Runnable, Task[Any, Any]]]
+"""Runs, each with what to do with it."""
 
 
 class Assignments:
@@ -27,23 +29,24 @@ class Assignments:
         work: runs in the order in which they are to be done, each with what to do with it.
         files: the task of each, for workers elsewhere.
         time_limit_s: of one run.
+        grows: each run that is done, as `fresh` tells, is followed by others, as `follow` is told.
     """
 
     def __init__(
-        self,
-        work: Sequence[tuple[Runnable, Task[Any, Any]]],
-        files: Sequence[TaskFile],
-        time_limit_s: float | None,
+        self, work: Work, files: Sequence[TaskFile], time_limit_s: float | None, *, grows: bool = False
     ) -> None:
-        self.runs = [run for run, _ in work]
+        self.runs: list[Runnable] = []
         self.ended = Event()
         """All are done, or one has failed, or the command stops."""
-        self._tasks, self._files, self._time_limit_s = [task for _, task in work], files, time_limit_s
-        self._keys = [_arrivals(run, task) for run, task in work]
+        self._tasks: list[Task[Any, Any]] = []
+        self._files: list[TaskFile] = []
+        self._keys: list[object] = []
         self._waiting: dict[object, deque[int]] = {}
-        for number, key in enumerate(self._keys):
-            self._waiting.setdefault(key, deque()).append(number)
-        self._lock = Lock()
+        self._time_limit_s, self._grows = time_limit_s, grows
+        self._fresh: list[int] = []
+        self._open = 0
+        """Runs that are not done, or not followed yet."""
+        self._changed = Condition()
         self._users, self._lost = Counter[object](), Counter[int]()
         self._results: dict[int, Any] = {}
         self._error: BaseException | None = None
@@ -52,19 +55,26 @@ class Assignments:
         """CPU seconds at which runs were done."""
         self.peak_bytes = 0
         """Most memory that a worker has taken."""
+        self._add(work, files)
         if not work:
             self.ended.set()
 
     @property
     def waiting(self) -> int:
         """Number of runs that no worker has."""
-        with self._lock:
+        with self._changed:
             return sum(map(len, self._waiting.values()))
 
     @property
     def complete(self) -> bool:
-        """True if all are done."""
-        return len(self._results) == len(self.runs)
+        """True if all are done, and followed."""
+        return self._open == 0
+
+    @property
+    def files(self) -> list[TaskFile]:
+        """Tasks of the runs that are not done."""
+        with self._changed:
+            return [file for number, file in enumerate(self._files) if number not in self._results]
 
     @property
     def elapsed_s(self) -> float:
@@ -89,20 +99,42 @@ class Assignments:
             raise self._error
         return [self._results[number] for number in range(len(self.runs))]
 
+    def fresh(self, timeout_s: float) -> dict[int, Any]:
+        """Results by number of the runs to follow that were done since the last call; waits for one, or for the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._fresh or self.ended.is_set(), timeout_s)
+            fresh, self._fresh = self._fresh, []
+            return {number: self._results[number] for number in fresh}
+
+    def follow(self, work: Work, files: Sequence[TaskFile]) -> None:
+        """Queue what follows a run that `fresh` has told."""
+        with self._changed:
+            self._add(work, files)
+            self._close_one()
+
+    def end(self) -> None:
+        """Leave what is not done."""
+        with self._changed:
+            self.ended.set()
+            self._changed.notify_all()
+
     def take(self, last: int | None) -> int | None:
-        """Number of the next run for a worker; None = there is nothing to do.
+        """Number of the next run for a worker, which waits for one where some may follow; None = there are no more.
 
         Args:
             last: its last run. One with the same arrivals follows, which the worker still holds; else one of arrivals
                 that few others hold.
         """
-        with self._lock:
+        with self._changed:
             key = None if last is None else self._keys[last]
             if last is not None and not self._waiting.get(key):
                 self._users[key] -= 1
+                last = None
+            if self._grows:
+                self._changed.wait_for(lambda: self.ended.is_set() or any(self._waiting.values()))
             if self.ended.is_set() or not any(self._waiting.values()):
                 return None
-            if last is None or not self._waiting.get(key):
+            if last is None:
                 key = min((one for one in self._waiting if self._waiting[one]), key=self._users.__getitem__)
                 self._users[key] += 1
             return self._waiting[key].popleft()
@@ -132,21 +164,25 @@ class Assignments:
             self.fail(outcome.error)
             return
         self.runs[number].share = 1.0
-        with self._lock:
+        with self._changed:
             self._results[number] = outcome.result
             self._ends_s.append(self.elapsed_s)
-            if self.complete:
-                self.ended.set()
+            if self._grows:
+                self._fresh.append(number)
+                self._changed.notify_all()
+            else:
+                self._close_one()
 
     def lost(self, number: int, loss: LostWorkerError) -> None:
         """Queue a run whose worker was lost, or give up."""
         run = self.runs[number]
         run.share = 0.0
-        with self._lock:
+        with self._changed:
             self._lost[number] += 1
             times = self._lost[number]
             if times <= RETRIES:
                 self._waiting[self._keys[number]].appendleft(number)
+                self._changed.notify_all()
         if times > RETRIES:
             self.fail(
                 RunError(
@@ -159,10 +195,27 @@ class Assignments:
 
     def fail(self, error: BaseException) -> None:
         """End with an error; the first one counts."""
-        with self._lock:
+        with self._changed:
             if self._error is None and not self.complete:
                 self._error = error
             self.ended.set()
+            self._changed.notify_all()
+
+    def _add(self, work: Work, files: Sequence[TaskFile]) -> None:
+        for (run, task), file in zip(work, files, strict=True):
+            key = _arrivals(run, task)
+            self._waiting.setdefault(key, deque()).append(len(self.runs))
+            self.runs.append(run)
+            self._tasks.append(task)
+            self._files.append(file)
+            self._keys.append(key)
+        self._open += len(work)
+
+    def _close_one(self) -> None:
+        self._open -= 1
+        if self.complete:
+            self.ended.set()
+        self._changed.notify_all()
 
 
 def _arrivals(run: Runnable, task: Task[Any, Any]) -> object:

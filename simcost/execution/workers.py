@@ -81,25 +81,38 @@ class Workers:
         """
         return self.execute_each([(run, task) for run in runs], note=note)
 
-    def execute_each(self, work: Sequence[tuple[R, Task[R, T]]], *, note: Callable[[], None]) -> list[T]:
-        """Results of runs, each with a task of its own, in their order. Else as `execute`, and raises as it."""
-        todo = Assignments(work, self._files_of(work), self._options.time_limit_s)
+    def execute_each(
+        self,
+        work: Sequence[tuple[R, Task[R, T]]],
+        *,
+        note: Callable[[], None],
+        then: Callable[[int, T], Sequence[tuple[R, Task[R, T]]]] | None = None,
+    ) -> list[T]:
+        """Results of runs, each with a task of its own, in their order. Else as `execute`, and raises as it.
+
+        Args:
+            work: the runs and their tasks.
+            note: called in this thread now and then.
+            then: called in this thread with the number and the result of each run that is done; its runs follow. They
+                are done as soon as workers are free, and have the next numbers. None = none follow.
+        """
+        todo = Assignments(work, self._files_of(work), self._options.time_limit_s, grows=then is not None)
         engine, working, threads = self._opened(), list[Slot](), list[Thread]()
-
-        def employ(slots: Sequence[Slot]) -> None:
-            for slot in slots:
-                working.append(slot)
-                threads.append(Thread(target=self._work, args=(engine, slot, todo), daemon=True))
-                threads[-1].start()
-
+        idle = engine.slots()
         try:
-            employ(engine.slots()[: len(work)])
-            while not todo.ended.wait(_WATCH_S):
-                employ(engine.more(todo))
+            while not todo.ended.is_set():
+                while idle and len(working) < len(todo.runs):
+                    working.append(idle.pop(0))
+                    threads.append(Thread(target=self._work, args=(engine, working[-1], todo), daemon=True))
+                    threads[-1].start()
+                for number, result in todo.fresh(_WATCH_S).items():
+                    following = then(number, result) if then else ()
+                    todo.follow(following, self._files_of(following, todo.files))
+                idle += engine.more(todo)
                 note()
             return todo.results()
         finally:
-            todo.ended.set()
+            todo.end()
             if not todo.complete:
                 _stop(working)
             for thread in threads:
@@ -125,15 +138,15 @@ class Workers:
             self._engine = _engine(self._options, self._folder, self._jobs, self._ahead)
         return self._engine
 
-    def _files_of(self, work: Sequence[tuple[R, Task[R, T]]]) -> list[TaskFile]:
-        """The file of the task of each run; those of the last tasks are kept for the next call."""
+    def _files_of(self, work: Sequence[tuple[R, Task[R, T]]], others: Sequence[TaskFile] = ()) -> list[TaskFile]:
+        """The file of the task of each run; kept are those of others that are needed, and of the last tasks."""
         known = {id(file.task): file for file in self._files}
         files = []
         for _, task in work:
             if id(task) not in known:
                 known[id(task)] = TaskFile(task, self._folder, self._versions_of)
             files.append(known[id(task)])
-        needed = set(map(id, files))
+        needed = set(map(id, (*files, *others)))
         self._files = list(known.values())
         for old in [file for file in self._files if id(file) not in needed][: max(len(self._files) - HELD, 0)]:
             old.remove()

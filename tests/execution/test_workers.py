@@ -103,6 +103,45 @@ def test_the_run_of_a_lost_worker_is_run_again(tmp_path: Path, caplog: pytest.Lo
     assert "1 of 3" in caplog.text
 
 
+@pytest.mark.parametrize("options", [APART, None], ids=["processes", "in process"])
+def test_runs_follow_others_as_these_end(tmp_path: Path, options: EngineOptions | None) -> None:
+    tasks = {0: Squares(folder=tmp_path), 1: Squares(folder=tmp_path, numbers=np.ones(4))}
+    lost = "killed once" if options else ""
+    told: list[tuple[int, int]] = []
+    runs = [SmallRun(number=10), SmallRun(number=20)]
+
+    def then(number: int, result: tuple[int, int]) -> list[tuple[SmallRun, Squares]]:
+        told.append((number, result[0]))
+        if len(runs) >= 11 or runs[number].number % 10 == 3:
+            return []
+        following = [SmallRun(number=runs[number].number + i, kind=lost if i == 2 else "") for i in (1, 2)]
+        runs.extend(following)
+        return [(run, tasks[run.number % 2]) for run in following]
+
+    work = [(run, tasks[0]) for run in runs]
+    with Workers(tmp_path, versions, jobs=2, options=options) as workers:
+        found = workers.execute_each(work, note=none, then=then)
+    assert [square for square, _ in found] == [run.number**2 + 4 * (run.number % 2) for run in runs]
+    assert len(runs) >= 11
+    assert sorted(told) == [(number, square) for number, (square, _) in enumerate(found)]
+    assert not drafts(tmp_path)
+
+
+def test_an_error_in_what_follows_ends_all(tmp_path: Path) -> None:
+    def then(number: int, _result: tuple[int, int]) -> list[tuple[SmallRun, Squares]]:
+        if number == 2:
+            raise InputError("nothing follows")
+        return [(SmallRun(number=number + 1), task)]
+
+    task = Squares(folder=tmp_path)
+    with (
+        Workers(tmp_path, versions, jobs=2, options=APART) as workers,
+        pytest.raises(InputError, match="nothing follows"),
+    ):
+        workers.execute_each([(SmallRun(number=0), task)], note=none, then=then)
+    assert not drafts(tmp_path)
+
+
 def test_a_run_that_loses_its_workers_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"run 1: its worker was lost 4 times.*killed by signal 9.*--jobs"):
         squares(tmp_path, [SmallRun(number=i, kind="killed" if i == 1 else "") for i in range(3)])

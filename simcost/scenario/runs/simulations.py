@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -76,7 +76,8 @@ class Simulations:
 
     def __call__(self, asked: Sequence[Key]) -> Mapping[Key, RunScore]:
         """The scores of runs."""
-        simulate_together([(self, asked)], self._workers)
+        found = self._workers.execute_each(self.work(asked), note=self.note)
+        self.results.update(zip(asked, found, strict=True))
         return self.scores(asked)
 
     def scores(self, asked: Iterable[Key]) -> Mapping[Key, RunScore]:
@@ -170,14 +171,33 @@ class Simulations:
         return RunScore(usd=result.bill.per_month_usd, checks=checks)
 
 
-def simulate_together(asked: Sequence[tuple[Simulations, Sequence[Key]]], workers: Workers) -> None:
-    """Simulate runs of several questions side by side, as they keep all workers busy."""
+Request = tuple[Simulations, Sequence[Key]]
+"""Runs that are asked for."""
 
-    def note() -> None:
-        for simulations, _ in asked:
-            simulations.note()
 
-    work = [one for simulations, keys in asked for one in simulations.work(keys)]
-    found = iter(workers.execute_each(work, note=note))
-    for simulations, keys in asked:
-        simulations.results.update((key, next(found)) for key in keys)
+def simulate_lines(lines: Sequence[Iterator[Request]], workers: Workers) -> None:
+    """Simulate what lines of requests ask for, side by side, as it keeps all workers busy.
+
+    The next request of a line is made once the results of the one before are there.
+    """
+    owners: list[tuple[int, Simulations, Key]] = []
+    left = [0] * len(lines)
+    """Runs by line."""
+
+    def ask(line: int) -> list[tuple[ServingRun, AssessPlan]]:
+        request = next(lines[line], None)
+        if request is None:
+            return []
+        simulations, keys = request
+        owners.extend((line, simulations, key) for key in keys)
+        left[line] = len(keys)
+        return simulations.work(keys)
+
+    def then(number: int, result: RunResult) -> list[tuple[ServingRun, AssessPlan]]:
+        line, simulations, key = owners[number]
+        simulations.results[key] = result
+        simulations.note()
+        left[line] -= 1
+        return [] if left[line] else ask(line)
+
+    workers.execute_each([run for line in range(len(lines)) for run in ask(line)], note=lambda: None, then=then)

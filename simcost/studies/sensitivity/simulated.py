@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from simcost.scenario.runs.arrivals import Arrivals, identity_of
 from simcost.scenario.runs.assessment import Assessment, assess
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
-from simcost.scenario.runs.simulations import Simulations, simulate_together
+from simcost.scenario.runs.simulations import Request, Simulations, simulate_lines
 from simcost.scenario.runs.tasks import Key
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.sensitivity.states import PlanAtValue, SimulatedPlans
@@ -70,14 +70,27 @@ class ValueRuns:
             self._arrivals[identity_of(source)] = Arrivals(source, kept=found.question.seeds)
         return found
 
-    def simulate(self, missing: Sequence[NotSimulatedError]) -> None:
-        """Simulate side by side the runs that answers wait for."""
-        asked = {id(one.simulations): (one.simulations, one.keys) for one in missing}
-        simulate_together(list(asked.values()), self._workers)
-        for simulations, _ in asked.values():
-            self.runs |= simulations.keys
-            if simulations.arrivals not in self._arrivals.values():
-                simulations.arrivals.forget()
+    def follow(self, searches: Sequence[Callable[[], None]]) -> None:
+        """Make searches, each again and again until no run is missing; runs of all are simulated side by side.
+
+        Args:
+            searches: raise NotSimulatedError as long as runs are missing.
+        """
+        simulate_lines([self._requests_of(search) for search in searches], self._workers)
+
+    def _requests_of(self, search: Callable[[], None]) -> Iterator[Request]:
+        """The runs that a search waits for, one time after another."""
+        while True:
+            try:
+                search()
+            except NotSimulatedError as error:
+                missing = error
+            else:
+                return
+            yield missing.simulations, missing.keys
+            self.runs |= missing.simulations.keys
+            if missing.simulations.arrivals not in self._arrivals.values():
+                missing.simulations.arrivals.forget()
 
     def of(self, changed: Changed, what: str) -> SimulatedPlans:
         """Simulations of a scenario with a value changed."""
@@ -91,13 +104,13 @@ class ValueRuns:
         return _Together(self, changed, what)
 
     def _simulations(self, question: ResolvedScenario, source: Source, what: str) -> Simulations:
-        arrivals = self._requests(source, question.seeds)
+        arrivals = self._base_or_new(source, question.seeds)
         found = Simulations(question, source, self._settings.runs, self._workers, lambda _: self._tell(what), arrivals)
         for plan in question.loaded.scenario.plans:
             found.add(plan)
         return found
 
-    def _requests(self, source: Source, seeds: int) -> Arrivals:
+    def _base_or_new(self, source: Source, seeds: int) -> Arrivals:
         """Those of the base where they are the same, else new ones."""
         return self._arrivals.get(identity_of(source)) or Arrivals(source, kept=seeds)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -13,7 +14,7 @@ from simcost.present.format import amount
 from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone, plans_of
 from simcost.scenario.runs.execution import workers_of
 from simcost.studies.sensitivity.answers import PlanAnswers
-from simcost.studies.sensitivity.simulated import NotSimulatedError, SensitivitySettings, ValueRuns
+from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
 from simcost.studies.sensitivity.states import worth
 from simcost.units import format_usd
 
@@ -63,14 +64,11 @@ def sensitivity(
     with workers_of(settings.runs, jobs=settings.jobs, engine=settings.engine, ahead=ends) as workers:
         runs = ValueRuns(settings, workers, lambda what: progress(len(known) / len(ranges), what))
         answers = PlanAnswers(loaded, bases, runs)
-        while len(known) < len(ranges):
-            missing = []
-            for i, one in enumerate(ranges):
-                try:
-                    known[i] = known.get(i) or _effect(one, bases[one.path], answers)
-                except NotSimulatedError as error:
-                    missing.append(error)
-            runs.simulate(missing)
+
+        def search(number: int) -> None:
+            known[number] = _effect(ranges[number], bases[ranges[number].path], answers)
+
+        runs.follow([partial(search, number) for number in range(len(ranges))])
     return _document(ranges, bases, answers, [known[i] for i in range(len(ranges))], len(runs.runs))
 
 
