@@ -32,23 +32,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--part", action="store_true", help="the measured process")
+    parser.add_argument("--part", metavar="FOLDER", help="the measured process")
     options = parser.parse_args()
     if options.part:
-        print(json.dumps(asked(options.jobs)))
+        print(json.dumps(asked(options.jobs, options.part)))
         return
     work = {"name": "sensitivity", "work": f"{len(RANGES)} fields of {SCENARIO.name}, {options.jobs} at a time"}
-    measure.show(work | measure.in_process(__file__, "--part", "--jobs", str(options.jobs)), options)
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure.in_process(__file__, "--part", folder, "--jobs", str(options.jobs))
+    measure.show(work | measured, options)
 
 
-def asked(jobs: int) -> dict[str, Any]:
+def asked(jobs: int, folder: str) -> dict[str, Any]:
     """Figures of one call; its processes are waited for, so that their CPU time counts."""
     words = [word for one in RANGES for word in ("--vary", one)]
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "simcost.cli", "sensitivity", SCENARIO, "--out", folder, "--jobs", jobs]
-        done = subprocess.run(
-            [*map(str, command), *words, "--json", "--quiet"], stdout=subprocess.PIPE, text=True, check=True
-        )
+    command = [sys.executable, "-m", "simcost.cli", "sensitivity", SCENARIO, "--out", folder, "--jobs", jobs]
+    done = subprocess.run(
+        [*map(str, command), *words, "--json", "--quiet"], stdout=subprocess.PIPE, text=True, check=True
+    )
     document = json.loads(done.stdout)
     return {"simulated": document["simulated"], "flips": len(document["flips"])}
 
