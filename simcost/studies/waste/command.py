@@ -17,7 +17,7 @@ def add(verbs: Any) -> None:
         "waste",
         _waste,
         "waste.view",
-        "gPU-hours of a monitored cluster by use, and the possible savings",
+        "GPU-hours of a monitored cluster by use, and the possible savings",
     )
     waste.add_argument(
         "file",
