@@ -196,8 +196,12 @@ def simulate_lines(lines: Sequence[Iterator[Request]], workers: Workers) -> None
     def then(number: int, result: RunResult) -> list[tuple[ServingRun, AssessPlan]]:
         line, simulations, key = owners[number]
         simulations.results[key] = result
-        simulations.note()
         left[line] -= 1
         return [] if left[line] else ask(line)
 
-    workers.execute_each([run for line in range(len(lines)) for run in ask(line)], note=lambda: None, then=then)
+    def note() -> None:
+        owners[-1][1].note()
+
+    work = [run for line in range(len(lines)) for run in ask(line)]
+    if work:
+        workers.execute_each(work, note=note, then=then)
