@@ -1,6 +1,7 @@
 """Demand over weeks to years: levels and growth by what the history can tell, and bands that widen with the horizon."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from simcost.errors import InputError
 from simcost.forecast.events.schema import Growth
 from simcost.forecast.forecast import forecast
 from simcost.forecast.models.base import CleanedHistory
-from simcost.forecast.models.local_level import local_level, variance_ratio
+from simcost.forecast.models.local_level import SHARES, local_level, prior_of, variance_ratio
 from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.forecast.season import Season
@@ -85,13 +86,22 @@ def test_where_the_history_shows_no_walk_bands_are_as_wide_as_its_noise_asks_for
 
 
 @pytest.mark.parametrize("growth", [0.0, 0.03, 0.1])
-def test_sums_of_months_without_a_walk_are_not_covered_nearly_always(growth):
-    inside = []
-    for number in range(60):
-        y = 1000 * np.exp(growth * np.arange(24) + 0.035 * stream(number, "months").standard_normal(24))
-        lo, hi = np.quantile(totals(y[:12], MONTHS, 3), [0.1, 0.9])
-        inside.append(lo <= y[12:15].sum() <= hi)
-    assert 0.7 <= np.mean(inside) <= 0.97
+@pytest.mark.parametrize("horizon", [3, 12])
+def test_sums_of_months_are_not_covered_nearly_always_without_a_walk_and_not_rarely_with_one(growth, horizon):
+    for name, least, most in (("noise", 0.7, 0.95), ("walk", 0.65, 0.9)):
+        inside = []
+        for number in range(60):
+            rng = stream(number, "months")
+            rest = 0.035 * rng.standard_normal(24) if name == "noise" else days_of_a_walk(rng, 0.04)
+            y = 1000 * np.exp(growth * np.arange(24) + rest)
+            lo, hi = np.quantile(totals(y[:12], MONTHS, horizon), [0.1, 0.9])
+            inside.append(lo <= y[12 : 12 + horizon].sum() <= hi)
+        assert least <= np.mean(inside) <= most
+
+
+def days_of_a_walk(rng, weekly):
+    """Months of 30 days: means of a walk of so much a week."""
+    return np.cumsum(weekly / np.sqrt(7) * rng.standard_normal(720)).reshape(24, 30).mean(axis=1)
 
 
 @pytest.mark.parametrize("growth", [0.02, 0.0007])
@@ -115,11 +125,62 @@ def test_the_season_of_the_year_is_carried_on(steps, season):
 
 def test_a_line_without_noise_is_measured_and_goes_on():
     y = np.exp(0.01 * np.arange(60))
-    state = local_level(np.log(y), usual_sd=1e-6, usual_steps=3, rate_sd=0.02, least_walk=0)
+    prior = prior_of(1, weekly_sd=1e-6, steps=3, rate_sd=0.02, line=0, as_weeks=True)
+    state = local_level(np.log(y), prior, least_walk=0)
     assert state.growth.rate == pytest.approx(0.01, rel=1e-3)
     assert state.level(state.growth.rate) == pytest.approx(0.59, abs=1e-3)
-    moved = local_level(np.log(y) + 7, usual_sd=1e-6, usual_steps=3, rate_sd=0.02, least_walk=0)
+    moved = local_level(np.log(y) + 7, prior, least_walk=0)
     assert (moved.growth.rate, moved.level(0.01)) == pytest.approx((state.growth.rate, state.level(0.01) + 7))
+
+
+def test_the_filter_agrees_with_the_covariances_of_means_of_a_walk():
+    """The level at the end, by generalised least squares from all values at once."""
+    steps, share = 9, SHARES[8]
+    values = stream(8, "means").standard_normal(steps)
+    first, second = np.meshgrid(np.arange(steps), np.arange(steps))
+    earlier = np.minimum(first, second)
+    means = np.where(first == second, earlier + 1 / 3, earlier + 1 / 2)  # of a walk from 0, over each of its steps
+    inverse = np.linalg.inv(share * means + (1 - share) * np.eye(steps))
+    with_end = share * (np.arange(steps) + 1 / 2)
+    ones = np.ones(steps)
+    start = ones @ inverse @ values / (ones @ inverse @ ones)
+    level = start + with_end @ inverse @ (values - start)
+    left = 1 - with_end @ inverse @ ones
+    variance = share * steps - with_end @ inverse @ with_end + left**2 / (ones @ inverse @ ones)
+    found = local_level(values, prior_of(1, weekly_sd=1, steps=3, rate_sd=1, line=0, as_weeks=True), least_walk=0)
+    assert (found.filtered[8], found.uncertain[8]) == pytest.approx((level, variance), rel=1e-9)
+
+
+def test_the_total_of_a_walk_varies_as_its_integral():
+    made = Planning(growth=False).fit(seen(np.full(60, 1000.0), WEEKS), 13)
+    one = np.where(SHARES == 1, 1.0, 0.0)
+    known = replace(
+        made.state,
+        weight=one,
+        filtered=np.full(len(SHARES), np.log(1000)),
+        uncertain=0 * one,
+        rate=0 * one,
+        rate_variance=0 * one,
+        variance=np.full(len(SHARES), 1e-8),
+        freedom=1e9,
+        smallest_walk=0.0,
+    )
+    means = replace(made, state=known).draw(4000, stream(9)).mean(axis=1) / 1000
+    assert means.std() == pytest.approx(np.sqrt(1e-8 * 13 / 3), rel=0.02)
+
+
+@pytest.mark.parametrize("as_weeks", [True, False])
+def test_what_is_usual_of_months_is_usual_of_their_weeks(as_weeks):
+    made = prior_of(4, weekly_sd=0.05, steps=1, rate_sd=0.1, line=0.3, as_weeks=as_weeks)
+    walk, noise = made.variance * SHARES / 4, made.variance * (1 - SHARES) * 4
+    assert walk + noise == pytest.approx(np.full(len(SHARES), 0.05**2))
+    assert made.chance.sum() == pytest.approx(1)
+    assert made.chance[0] == pytest.approx(0.3)
+    even = np.full(len(SHARES) - 1, 0.7 / (len(SHARES) - 1))
+    assert (made.chance[1:] == pytest.approx(even)) == (not as_weeks)
+    weekly = prior_of(1, weekly_sd=0.05, steps=3, rate_sd=0.1, line=0.3, as_weeks=as_weeks)
+    assert weekly.chance[1:] == pytest.approx(even)
+    assert (made.chance[1:] @ SHARES[1:] > even @ SHARES[1:]) == as_weeks
 
 
 def test_of_noise_no_growth_is_made():

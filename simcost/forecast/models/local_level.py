@@ -1,7 +1,7 @@
 """Level and growth of a series of logarithms, with what is not known of either.
 
-The model is a random walk with drift seen through noise. How much of what is seen is noise is not known either: every
-share on a grid is filtered, weighed by its likelihood, and drawn from.
+The model is a random walk with drift in continuous time, summed over each step and seen through noise. How much of what
+is seen is noise is not known either: every share on a grid is filtered, weighed by its likelihood, and drawn from.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from simcost.trace.series.series import Floats
 
 SHARES = np.array([0.0, 0.003, 0.01, 0.03, 0.07, 0.13, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 """Share of the walk in the variance of a step: at 0 the series is a line with noise, at 1 a random walk."""
+WITHIN = 1 / 12
+"""Variance of the mean of a random walk over a step around the middle of its two ends, as a share of the step's."""
 LEAST_FREEDOM = 3.0
 """Degrees of freedom that the variance of a step counts for at least: of one or two steps, futures stay finite."""
 
@@ -29,11 +31,25 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """Expectations of a series before its values are seen; arrays have an element for each share of the walk."""
+
+    chance: Floats
+    """Probability of the share; they sum to 1."""
+    variance: Floats
+    """Usual variance of a step: walk and noise together."""
+    steps: float
+    """Steps of history that the usual variance is worth."""
+    rate_sd: float
+    """Standard deviation of growth per step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
     """One possible state of the series for each path."""
 
     level: Floats
-    """Logarithm of the level at the last step, growth included; shape (count,)."""
+    """Logarithm of the level at the end of the last step, growth up to its middle included; shape (count,)."""
     rate: Floats
     """Growth of the logarithm per step."""
     walk: Floats
@@ -42,7 +58,7 @@ class Draws:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalLevel:
-    """The filtered level at the last step, for each share of the walk; variances in units of `variance`."""
+    """The filtered level at the end of the last step, for each share of the walk; variances in units of `variance`."""
 
     weight: Floats
     """Posterior weights of the shares; they sum to 1."""
@@ -73,7 +89,7 @@ class LocalLevel:
         return float(np.sqrt(self.weight @ ((1 - SHARES) * self.variance)))
 
     def level(self, rate: float) -> float:
-        """The level at the last step, for a given growth."""
+        """The level at the end of the last step, for a given growth up to its middle."""
         return float(self.weight @ (self.filtered - rate * self.lever))
 
     def draw(self, count: int, kept: float, rng: np.random.Generator) -> Draws:
@@ -126,34 +142,63 @@ def variance_ratio(values: Floats, span: int) -> float:
     return long / variance if variance > 0 else 1.0
 
 
-def local_level(
-    values: Floats, *, usual_sd: float, usual_steps: float, rate_sd: float, least_walk: float, line: float = 0.0
-) -> LocalLevel:
+def prior_of(weeks: float, *, weekly_sd: float, steps: float, rate_sd: float, line: float, as_weeks: bool) -> Prior:
+    """Expectations of a series whose steps are so many weeks long.
+
+    A series is the same process whether it is recorded by weeks or by months: over a month its walk adds up and its
+    noise averages out.
+
+    Args:
+        weeks: length of a step.
+        weekly_sd: usual standard deviation of a week, walk and noise together.
+        steps: steps of history that it is worth.
+        rate_sd: standard deviation of growth per step.
+        line: probability that the walk is absent.
+        as_weeks: True if the shares of the walk are equally likely in weeks, False if in the steps.
+
+    >>> prior = prior_of(4, weekly_sd=0.1, steps=1, rate_sd=0.1, line=0.5, as_weeks=True)
+    >>> prior.variance[[0, -1]].round(4).tolist(), round(float(prior.chance[SHARES > 0.75].sum()), 2)
+    ([0.0025, 0.04], 0.33)
+    """
+    weekly = _share_of_weeks(SHARES, weeks)
+    edges = np.concatenate(([0.0], (SHARES[1:-1] + SHARES[2:]) / 2, [1.0]))
+    cells = np.diff(np.interp(_share_of_weeks(edges, weeks if as_weeks else 1.0), edges, np.arange(float(len(edges)))))
+    return Prior(
+        chance=np.concatenate(([line], (1 - line) / cells.sum() * cells)),
+        variance=weekly_sd**2 * (weeks * weekly + (1 - weekly) / weeks),
+        steps=steps,
+        rate_sd=rate_sd,
+    )
+
+
+def _share_of_weeks(shares: Floats, weeks: float) -> Floats:
+    """Share of the walk in the variance of a week, from that in a step of so many weeks."""
+    found: Floats = shares / (weeks**2 * (1 - shares) + shares)
+    return found
+
+
+def local_level(values: Floats, prior: Prior, *, least_walk: float) -> LocalLevel:
     """Fit level and growth.
 
     Args:
-        values: logarithms, at least one.
-        usual_sd: standard deviation of a step where nothing else is known.
-        usual_steps: steps of history that it is worth.
-        rate_sd: that of growth per step.
-        least_walk: the least standard deviation of a step of the walk, as a share of that of the recorded steps.
-        line: the probability, before the values are seen, that the walk is absent.
+        values: logarithms of sums over steps, at least one.
+        prior: expectations before they are seen.
+        least_walk: the least standard deviation of a step of the walk, as a share of that of the recorded changes.
     """
     steps = len(values)
     level, lever, uncertain, errors, levers, sizes = _filter(values)
-    spread = float(np.var(np.diff(values), ddof=1)) if steps > 2 else usual_sd**2
-    freedom = usual_steps + steps - 1
-    known = (usual_steps * usual_sd**2 + (steps - 1) * spread) / freedom
-    prior = known / rate_sd**2 * np.ones(len(SHARES))
+    spread = float(np.var(np.diff(values), ddof=1)) if steps > 2 else prior.variance
+    freedom = prior.steps + steps - 1
+    known = variance = (prior.steps * prior.variance + (steps - 1) * spread) / freedom
     for _ in range(2):  # the second time in the units of each share
-        precision = (levers**2 / sizes).sum(axis=0) + prior
+        usual = variance / prior.rate_sd**2
+        precision = (levers**2 / sizes).sum(axis=0) + usual
         rate = (errors * levers / sizes).sum(axis=0) / precision
-        squares = ((errors - rate * levers) ** 2 / sizes).sum(axis=0) + prior * rate**2
-        variance = (usual_steps * usual_sd**2 + squares) / freedom
-        prior = variance / rate_sd**2
-    likelihood = -0.5 * (freedom * np.log(variance) + np.log(sizes).sum(axis=0) + np.log(precision))
-    chance = np.where(SHARES > 0, (1 - line) / np.count_nonzero(SHARES), line)
-    weight = chance * np.exp(likelihood - likelihood[chance > 0].max())
+        squares = ((errors - rate * levers) ** 2 / sizes).sum(axis=0) + usual * rate**2
+        variance = (prior.steps * prior.variance + squares) / freedom
+    likelihood = prior.steps * np.log(prior.variance) - freedom * np.log(variance)
+    likelihood += np.log(usual) - np.log(precision) - np.log(sizes).sum(axis=0)
+    weight = prior.chance * np.exp((likelihood - likelihood[prior.chance > 0].max()) / 2)
     return LocalLevel(
         weight=weight / weight.sum(),
         filtered=level,
@@ -163,26 +208,30 @@ def local_level(
         rate_variance=1 / precision,
         variance=variance,
         freedom=max(freedom, LEAST_FREEDOM),
-        smallest_walk=least_walk * float(np.sqrt(known)),
+        smallest_walk=least_walk * float(np.sqrt(known[-1])),
     )
 
 
 def _filter(values: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
     """The Kalman filter for every share, of the values and of time, counted back from the last step.
 
+    A value is the mean of the walk over its step, with noise. With q the variance of a step of the walk, it varies
+    by q / 3 around the level before the step, and its covariance with the level after it is q / 2. Source: Working,
+    Econometrica 28(4), 1960.
+
     Returns:
-        Level, lever and variance at the last step; then, a row for each step after the first, the errors of the
-        values, those of time, and their variances.
+        Level, lever and variance at the end of the last step; then, a row for each step after the first, the errors of
+        the values, those of time, and their variances.
     """
     steps = len(values)
-    noise = 1 - SHARES
-    level, lever, variance = np.full(len(SHARES), values[0]), np.full(len(SHARES), 1.0 - steps), noise
+    within = SHARES / 3 + 1 - SHARES
+    level, lever, variance = np.full(len(SHARES), values[0]), np.full(len(SHARES), 1.0 - steps), within
     errors, levers, sizes = (np.empty((steps - 1, len(SHARES))) for _ in range(3))
     for step in range(1, steps):
-        ahead = variance + SHARES
-        size = ahead + noise
-        gain = ahead / size
+        size = variance + within
+        shared = variance + SHARES / 2
+        gain = shared / size
         error, lag = values[step] - level, step + 1 - steps - lever
-        level, lever, variance = level + gain * error, lever + gain * lag, ahead * noise / size
+        level, lever, variance = level + gain * error, lever + gain * lag, variance + SHARES - gain * shared
         errors[step - 1], levers[step - 1], sizes[step - 1] = error, lag, size
     return level, lever, variance, errors, levers, sizes

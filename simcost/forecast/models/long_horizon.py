@@ -9,7 +9,15 @@ import numpy as np
 
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_blocks
-from simcost.forecast.models.local_level import Drift, LocalLevel, local_level, stratified_normal, variance_ratio
+from simcost.forecast.models.local_level import (
+    WITHIN,
+    Drift,
+    LocalLevel,
+    local_level,
+    prior_of,
+    stratified_normal,
+    variance_ratio,
+)
 from simcost.forecast.models.members import Flat, SeasonalNaive, profile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
@@ -24,23 +32,19 @@ WEEKS_OF_TRUST = 52
 LAGS = np.array([1, 2, 3, 4, 52, 53])
 PENALTY = 1e-4
 USUAL_SD = 0.05
-"""Usual change of the logarithm of demand from one week to the next, where the history is too short to show it."""
+"""Usual deviation of the logarithm of demand in a week, walk and noise, where the history is too short to show it."""
 USUAL_WEEKS = 3.0
-"""Weeks of history that the usual change is worth."""
-OF_SUMS = 2 / 3
-"""Variance of changes between sums of months, as a share of those of the level in them (Working 1960)."""
+"""Weeks of history that the usual deviation is worth."""
 USUAL_GROWTH = 0.1
 """Standard deviation of growth a month before any was seen: 80 % of services lie within 13 % a month."""
-LEAST_WALK = 0.72
-"""Of the changes between weeks, the share that lasts at least, where the history shows a walk."""
-LEAST_WALK_OF_MONTHS = 1.1
-"""The same of months: so few values hide a walk, and changes between sums are smaller than those of the level."""
+LEAST_WALK = 0.8
+"""Least standard deviation of a step of the walk where the history shows one, as a share of that of its changes."""
 LINE = 0.5
 """Probability of no walk at all, before the likelihood is seen, where the variance ratio shows none: even odds."""
 HALVED_YEARS = 3
 DECAY = math.log(2) / (12 * HALVED_YEARS)
-"""Decay of growth a month: it halves in three years. A path's own is drawn, exponential with this mean: in some growth
-lasts, in some it ends within a year."""
+"""Decay of growth a month: it halves in three years. A path's own is drawn, chi-square with this mean: in most growth
+lasts for longer, in some it ends within a year."""
 FADE = 0.7
 """Weight of a year in the season of the year, relative to the one after it."""
 DOUBT = 1.0
@@ -130,9 +134,9 @@ class Planned:
         drawn = self.state.draw(count, self.kept, rng)
         units = len(self.yearly)
         steps = _walks(count, units - 1, rng) * drawn.walk[:, None]
-        walked = np.concatenate((np.zeros((count, 1)), np.cumsum(steps, axis=1)), axis=1)
-        noise = self.state.noise * rng.standard_normal((count, units))
-        grown = self._grown(drawn.rate, self.decay * rng.standard_exponential(count))
+        walked = np.concatenate((np.zeros((count, 1)), np.cumsum(steps, axis=1) - steps / 2), axis=1)
+        noise = np.sqrt(self.state.noise**2 + WITHIN * drawn.walk[:, None] ** 2) * rng.standard_normal((count, units))
+        grown = self._grown(drawn.rate, self.decay * rng.standard_normal(count) ** 2)
         found = self._demand(drawn.level[:, None] + walked + noise + grown)
         if self.unit > 1:
             found *= _aligned(self.ratios, self.block, len(self.shape), count, rng)
@@ -165,9 +169,12 @@ class Planned:
 
 
 def _walks(count: int, units: int, rng: np.random.Generator) -> Floats:
-    """Standard normal steps, shape (count, units); what they add to the total is stratified over paths."""
+    """Standard normal steps, shape (count, units); what they add to the total is stratified over paths.
+
+    A step adds half of itself to the mean of its own unit, and all of it to those after it.
+    """
     steps = rng.standard_normal((count, units))
-    left = np.arange(units, 0, -1.0)
+    left = np.arange(units, 0, -1.0) - 0.5
     moved = stratified_normal(count, rng) * math.sqrt(float(left @ left)) - steps @ left
     found: Floats = steps + moved[:, None] * left / (left @ left)
     return found
@@ -180,14 +187,16 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     units = 1 + (horizon if unit == 1 else -(-horizon // unit) + 1)
     yearly = _year(logs, _units_a_year(seen.season))
     short, line = _is_short(logs, seen.season), _stays_on_a_line(logs, seen.season)
-    state = local_level(
-        logs - np.resize(yearly, len(logs)),
-        usual_sd=USUAL_SD * math.sqrt(weeks * OF_SUMS if seen.season == MONTHLY else weeks),
-        usual_steps=USUAL_WEEKS / weeks,
+    prior = prior_of(
+        weeks,
+        weekly_sd=USUAL_SD,
+        steps=USUAL_WEEKS / weeks,
         rate_sd=USUAL_GROWTH * weeks / WEEKS_A_MONTH,
-        least_walk=_least_walk(seen.season) if short and not line else 0.0,
         line=LINE if line else 0.0,
+        as_weeks=short,
     )
+    least_walk = LEAST_WALK if short and not line else 0.0
+    state = local_level(logs - np.resize(yearly, len(logs)), prior, least_walk=least_walk)
     kept = _kept(state.growth) if growth else 0.0
     season = yearly[(len(logs) - 1 + np.arange(units)) % len(yearly)]
     shape, ratios = _profile(seen.values, seen.season, unit, horizon)
@@ -236,10 +245,6 @@ def _stays_on_a_line(logs: Floats, season: Season) -> bool:
     if len(logs) < 4 * span or not _is_short(logs, season):
         return False
     return variance_ratio(logs, span) < (1 + 1 / span) / 2
-
-
-def _least_walk(season: Season) -> float:
-    return LEAST_WALK_OF_MONTHS if season == MONTHLY else LEAST_WALK
 
 
 def _recursion(logs: Floats, expected: Floats, units: int) -> Floats:
