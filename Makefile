@@ -16,7 +16,7 @@ quickstart: .venv/installed
 explore: .venv/installed
 	$(BIN)/streamlit run app.py
 
-test: .venv/dev
+test: .venv/test
 	$(BIN)/pytest -m "not slow"
 
 test-slow: .venv/dev .venv/servers
@@ -37,16 +37,26 @@ audit: .venv/installed
 	$(BIN)/pip freeze --exclude-editable > build/audit/installed.txt
 	build/audit/bin/pip-audit --requirement build/audit/installed.txt --no-deps --disable-pip --strict
 
-.venv/installed: pyproject.toml
+.venv/bin/pip:
 	@echo "Setting up .venv; this takes about a minute."
 	@$(PYTHON) -c "import sys; sys.exit('simcost needs Python 3.11 or newer; try make PYTHON=python3.13') if sys.version_info < (3, 11) else None"
 	$(PYTHON) -m venv .venv
-	$(PIP) install -e .
-	@touch $@
 
-.venv/dev: .venv/installed
-	$(PIP) install -e ".[dev]"
-	@touch $@
+# pip compiles on one core, compileall on all; the tests that packages carry stay as they are.
+define install
+	$(PIP) install --no-compile -e "$(1)"
+	@$(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true
+	@touch $(2)
+endef
+
+.venv/installed: pyproject.toml | .venv/bin/pip
+	$(call install,.,$@)
+
+.venv/test: pyproject.toml | .venv/bin/pip
+	$(call install,.[test],.venv/installed $@)
+
+.venv/dev: pyproject.toml | .venv/bin/pip
+	$(call install,.[dev],.venv/installed .venv/test $@)
 
 .venv/servers: .venv/dev
 	@$(PIP) install -e ".[ray]" || echo "No Ray for this Python: its tests are skipped."

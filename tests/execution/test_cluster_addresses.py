@@ -11,6 +11,7 @@ from simcost.execution.options import EngineName, EngineOptions
 from simcost.execution.workers import Workers
 
 
+@pytest.mark.slow  # distributed is installed for the slow tests alone
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["dask", "ray"])
 def test_an_address_where_nobody_answers_is_named(
