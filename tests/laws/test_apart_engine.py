@@ -19,6 +19,8 @@ from simcost.sim.serving.engine import transfer_state as own
 from simcost.sim.serving.pool import Pool, PrefillSide
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 ROUTERS = {"round-robin": RoundRobin(), "least-outstanding": LeastOutstanding(), "power-of-two": PowerOfTwo()}
 SHIFT = 16
 

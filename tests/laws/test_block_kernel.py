@@ -23,6 +23,8 @@ from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import AdapterRules, Pool, TierRules
 from simcost.trace.requests.batch import RequestBatch
 
+pytestmark = pytest.mark.slow
+
 HORIZON = 10**9
 APART = 300_000  # ticks between two turns of a conversation: the first has ended then
 STEP = step(1)

@@ -379,7 +379,7 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("block", blocks(4))
+@pytest.mark.parametrize("block", blocks(4, fast=2))
 def test_compiled_engine_equals_stepwise_engine_bit_for_bit(block: int) -> None:
     seen = dict.fromkeys(SEEN, 0)
     for seed in range(block * 250, block * 250 + 250):
@@ -388,7 +388,7 @@ def test_compiled_engine_equals_stepwise_engine_bit_for_bit(block: int) -> None:
     assert min(seen.values()) > 100  # the workloads reach all that can happen
 
 
-@pytest.mark.parametrize("block", blocks(2))
+@pytest.mark.parametrize("block", blocks(2, fast=1))
 def test_speculation_in_closed_form_equals_speculation_step_by_step(block: int) -> None:
     seen = dict.fromkeys(("steps", "preemptions", "timed_out", "completed", "requeued"), 0)
     for seed in range(block * 250, block * 250 + 250):

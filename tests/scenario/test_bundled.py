@@ -49,6 +49,7 @@ def as_run(file: Path) -> str:
     return text.partition("\n")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [file.name for file in SCENARIOS])
 def test_what_was_run_reads_back_as_it_is(clone: Path, name: str) -> None:
     if find_faults(clone / name):

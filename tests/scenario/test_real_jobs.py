@@ -54,6 +54,7 @@ def result(home: Path, name: str, *changes: tuple[str, str], **options: Any) -> 
     return {plan["name"]: plan for plan in document["plans"]}
 
 
+@pytest.mark.slow
 def test_the_published_waits_of_philly(home: Path) -> None:
     """Strict FIFO in partitions as HeliosArtifact has it; strict and skipping in one pool of 400 as published."""
     plans = result(

@@ -84,6 +84,7 @@ startups = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_clients_who_try_again_are_counted_once_whatever_happens(seed: int) -> None:
     """Spot goes, requests are lost with it and sent again: requests and sendings both add up, and most are answered."""

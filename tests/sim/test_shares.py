@@ -31,6 +31,7 @@ def test_without_a_tree_all_users_are_alike() -> None:
     assert tree["factor"].tolist() == [1.0] * 4
 
 
+@pytest.mark.slow
 def test_more_shares_go_first() -> None:
     """Two users with one job of a GPU each have run; the next of who has more shares starts first."""
     jobs = jobs_of([0, 1, 2, 3], [10, 10, 10, 10], [1, 1, 1, 1], user=[0, 1, 0, 1], users=("a", "b"))
@@ -39,6 +40,7 @@ def test_more_shares_go_first() -> None:
         assert schedule(jobs, 1, policy).outcomes.start_s.tolist() == start
 
 
+@pytest.mark.slow
 def test_priority_weighs_in() -> None:
     jobs = jobs_of([0, 1, 2], [10, 10, 10], [1, 1, 1], priority=[0, 1, 5])
     policy = FairShare(weight_age=0, weight_fair=0, weight_priority=10)

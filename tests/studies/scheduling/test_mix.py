@@ -15,6 +15,8 @@ from simcost.studies.scheduling.spot_mix import SpotMix, mixes
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.spot import SpotSeries
 
+pytestmark = pytest.mark.slow
+
 FREE = Checkpoints(interval=1800.0, write=0.0, restart=0.0)
 ASKED = SizingTarget(wait_s=600.0, percentile=0.95, step=4, usd_per_gpu_h=2.0)
 

@@ -67,6 +67,7 @@ def test_no_cluster_keeps_an_impossible_target() -> None:
         size(hopeless, ["fifo-strict"], ASKED, offered=100.0, widest=16)
 
 
+@pytest.mark.slow
 def test_a_burst_needs_fewer_gpus_than_it_offers_at_once() -> None:
     """Eight hours of work submitted in seven seconds: three GPUs do it within two hours of waiting."""
     burst = jobs_of(np.arange(8), [3600] * 8, [1] * 8)

@@ -1,5 +1,6 @@
 """Replays laid out for people."""
 
+import pytest
 from support.jobs_of import jobs_of
 from support.shown import on_terminal
 
@@ -8,6 +9,8 @@ from simcost.sim.jobs.document import replay_document
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.packing import policies_verdict
 from simcost.studies.scheduling.view import parts, policies
+
+pytestmark = pytest.mark.slow
 
 text = on_terminal(parts)
 
