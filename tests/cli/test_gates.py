@@ -77,6 +77,7 @@ def test_bad_gates(text: str) -> None:
         parse_gate(text, {**run.GATES, **diff.GATES})
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_summary_says_the_verdict_the_tables_and_the_gates_that_broke(tmp_path: Path) -> None:
     file, summary = scenario(tmp_path, ("name: one", "name: 'o|<b>'")), tmp_path / "summary.md"
     words = ("run", file, "--out", tmp_path / "out", "--quiet", "--fail-on", "budget=1", "--markdown", summary)

@@ -32,6 +32,7 @@ def test_the_report_is_written_opened_and_named(
     assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_without_a_browser_the_address_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_folder_without_a_result_is_refused(
     assert not opened
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_explorer_opens_at_the_result(
     tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

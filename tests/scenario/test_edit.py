@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
@@ -19,7 +19,6 @@ def comments(text: str) -> list[str]:
     return [line.partition("#")[2] for line in text.splitlines() if "#" in line]
 
 
-@settings(max_examples=40, deadline=None)
 @given(name=st.sampled_from(sorted(TEXTS)), path=st.sampled_from(PATHS), value=VALUES)
 def test_a_value_reads_as_it_was_put_and_comments_and_other_lines_stay(name: str, path: str, value: object) -> None:
     text = TEXTS[name]

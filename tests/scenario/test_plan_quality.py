@@ -132,6 +132,7 @@ def test_a_scenario_needs_no_model_where_all_plans_name_one(tmp_path: Path) -> N
     assert find_faults(write(tmp_path, text=named)) == []
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_gate_of_quality_fails_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     said = call("run", write(tmp_path, text=FOUR), "--fail-on", "quality", "--quiet")

@@ -201,6 +201,7 @@ def missed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_result_shows_each_service_of_each_plan(missed: Path) -> None:
     document, shown = read(missed)
     assert [service["name"] for plan in document["plans"] for service in plan["services"]] == ["chat", "search"] * 2
@@ -232,6 +233,7 @@ def test_a_missed_target_is_named_with_its_service(missed: Path) -> None:
     assert "TTFT p50" in document["verdict"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_gate_looks_at_every_service(tmp_path: Path, engine: Engine) -> None:
     asked = ("seeds: 2", "seeds: 2\nquality: {metric: mmlu, at_least: 64}")
     poor = ("model: llama-3.2-1b", "model: llama-3.1-8b")

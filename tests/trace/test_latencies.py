@@ -94,6 +94,7 @@ def test_both_units_of_one_latency_are_refused(log: Path) -> None:
         import_trace(log, "csv", log.with_suffix(".parquet"), mapping=mapping)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_engine_itself_stands_beside_its_log_without_error(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trace, scenario = imported(log), log.with_name("scenario.yaml")
     scenario.write_text(SCENARIO)

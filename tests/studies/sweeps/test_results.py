@@ -91,6 +91,7 @@ def test_clean_removes_what_other_engines_made_and_nothing_else(place: Path, mon
     assert engine_version.engine_version()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_clean_of_old_runs_keeps_results(place: Path, tmp_path: Path) -> None:
     file = scenario(tmp_path)
     assert call("run", file, "--out", tmp_path / "out", "--quiet").code == 0
