@@ -42,10 +42,10 @@ def mean_bill(bills: Sequence[Bill]) -> Bill:
 
 def _mean_settlement(settled: Sequence[Settlement]) -> Settlement:
     return Settlement(
-        account=_mean_account([one.account for one in settled]),
-        bought=tuple(map(_mean_bought, zip(*(one.bought for one in settled), strict=True))),
-        rest_h=_mean([one.rest_h for one in settled]),
-        rest_usd=_mean([one.rest_usd for one in settled]),
+        account=_mean_account([settlement.account for settlement in settled]),
+        bought=tuple(map(_mean_bought, zip(*(settlement.bought for settlement in settled), strict=True))),
+        rest_h=_mean([settlement.rest_h for settlement in settled]),
+        rest_usd=_mean([settlement.rest_usd for settlement in settled]),
     )
 
 
@@ -75,17 +75,17 @@ def _mean_bought(same: Sequence[CommitmentUse]) -> CommitmentUse:
     """One commitment over the replications."""
 
     def by_line(covered: Sequence[dict[int, Floats]]) -> dict[int, Floats]:
-        lines = sorted({line for one in covered for line in one})
-        return {line: _mean([one.get(line, np.zeros(1)) for one in covered]) for line in lines}
+        lines = sorted({line for amounts in covered for line in amounts})
+        return {line: _mean([amounts.get(line, np.zeros(1)) for amounts in covered]) for line in lines}
 
     return CommitmentUse(
         bound=same[0].bound,
-        one_time_usd=_mean([one.one_time_usd for one in same]),
-        recurring_usd=_mean([one.recurring_usd for one in same]),
-        committed_usd=_mean([one.committed_usd for one in same]),
-        unused_usd=_mean([one.unused_usd for one in same]),
-        covered_h=by_line([one.covered_h for one in same]),
-        covered_usd=by_line([one.covered_usd for one in same]),
+        one_time_usd=_mean([use.one_time_usd for use in same]),
+        recurring_usd=_mean([use.recurring_usd for use in same]),
+        committed_usd=_mean([use.committed_usd for use in same]),
+        unused_usd=_mean([use.unused_usd for use in same]),
+        covered_h=by_line([use.covered_h for use in same]),
+        covered_usd=by_line([use.covered_usd for use in same]),
     )
 
 
@@ -106,13 +106,13 @@ def _mean_charges(charges: Sequence[Charge], count: int) -> list[Charge]:
         groups.setdefault(key, []).append(charge)
     result = []
     for same in groups.values():
-        mean: dict[str, Any] = {name: fsum(getattr(one, name) for one in same) / count for name in _AMOUNTS}
+        mean: dict[str, Any] = {name: fsum(getattr(charge, name) for charge in same) / count for name in _AMOUNTS}
         quantity = mean["consumed_quantity"]
         result.append(
             replace(
                 same[0],
                 **mean,
-                charge_period_end_s=max(one.charge_period_end_s for one in same),
+                charge_period_end_s=max(charge.charge_period_end_s for charge in same),
                 list_unit_price_usd=mean["list_cost_usd"] / quantity if quantity else same[0].list_unit_price_usd,
             )
         )

@@ -54,10 +54,10 @@ def cheapest_fleet(
     )
     if aim.risk is not None and not any(not purchase.committed for shape in shapes for purchase in shape.purchases):
         few = hardest(demand)
-    found = _Program(shapes, few, aim).solve(gap)
-    if found is None:
+    solution = _Program(shapes, few, aim).solve(gap)
+    if solution is None:
         return None
-    counts, bound = found
+    counts, bound = solution
     return replace(evaluated(shapes, demand, aim, counts), bound_usd=bound)
 
 
@@ -82,12 +82,12 @@ def evaluated(shapes: Sequence[FleetShape], demand: DemandPoints, aim: FleetAim,
         block = DemandPoints(rates=rates, hours=np.ones((1, len(here))), probability=np.ones(1))
         program = _Program(shapes, block, later)
         program.fix(counts)
-        found = program.best(EXACT_GAP)
-        if found is None:
+        optimum = program.best(EXACT_GAP)
+        if optimum is None:
             raise ValueError("these replicas cannot serve the demand")
-        usd[here] = program.recourse_usd(found)
-        lost += float((program.overflow(found) * demand.weights[here, None]).sum())
-        for key, value in program.hourly(found).items():
+        usd[here] = program.recourse_usd(optimum)
+        lost += float((program.overflow(optimum) * demand.weights[here, None]).sum())
+        for key, value in program.hourly(optimum).items():
             most[key] = max(most.get(key, 0.0), value)
     fee = fsum(purchase.usd_per_h * counts.get((s.name, purchase.name), 0) for s in shapes for purchase in s.purchases)
     by_path: Floats = fee * demand.hours.sum(axis=1) + demand.hours @ usd
@@ -223,7 +223,7 @@ class _Program:
 
     def _exclude(self) -> None:
         """More of something than each fleet that is too small."""
-        committed = {key: columns for key, (one, columns) in self._bought.items() if one.committed}
+        committed = {key: columns for key, (purchase, columns) in self._bought.items() if purchase.committed}
         for fleet in self._aim.too_small:
             more = self._columns.add((len(committed),), upper=1.0, whole=True)
             self._rows.add((more[None, :], 1.0), lower=1.0)
@@ -261,30 +261,34 @@ class _Program:
 
     def solve(self, gap: float) -> tuple[Counts, float] | None:
         """Committed replicas of the solution, and its bound."""
-        found = self.best(gap)
-        if found is None:
+        optimum = self.best(gap)
+        if optimum is None:
             return None
-        counts = {key: round(found.values[columns[0]]) for key, (one, columns) in self._bought.items() if one.committed}
-        return counts, found.bound / (1 + TIE)
+        counts = {
+            key: round(optimum.values[columns[0]])
+            for key, (purchase, columns) in self._bought.items()
+            if purchase.committed
+        }
+        return counts, optimum.bound / (1 + TIE)
 
-    def recourse_usd(self, found: Optimum) -> Floats:
+    def recourse_usd(self, optimum: Optimum) -> Floats:
         """[point] Cost of an hour of what is not committed."""
         usd = np.zeros(self._points)
         for purchase, columns in self._bought.values():
             if not purchase.committed:
-                usd += purchase.usd_per_h * found.values[columns]
+                usd += purchase.usd_per_h * optimum.values[columns]
         if self._overflow is not None:
-            usd += found.values[self._overflow] @ np.asarray(self._aim.overflow_usd)
+            usd += optimum.values[self._overflow] @ np.asarray(self._aim.overflow_usd)
         return usd
 
-    def overflow(self, found: Optimum) -> Floats:
+    def overflow(self, optimum: Optimum) -> Floats:
         """[point, bucket] Rates that nothing serves."""
-        return np.zeros_like(self._demand.rates) if self._overflow is None else found.values[self._overflow]
+        return np.zeros_like(self._demand.rates) if self._overflow is None else optimum.values[self._overflow]
 
-    def hourly(self, found: Optimum) -> dict[tuple[str, str], float]:
+    def hourly(self, optimum: Optimum) -> dict[tuple[str, str], float]:
         """Most replicas bought by the hour."""
         return {
-            key: float(found.values[columns].max(initial=0.0))
-            for key, (one, columns) in self._bought.items()
-            if not one.committed
+            key: float(optimum.values[columns].max(initial=0.0))
+            for key, (purchase, columns) in self._bought.items()
+            if not purchase.committed
         }

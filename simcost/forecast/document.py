@@ -95,8 +95,8 @@ def outcome(forecast: Forecast, stated: Stated | None) -> tuple[Floats, Levels, 
 
 def iso(times: Seconds64) -> list[str]:
     """ISO 8601 in UTC, to the second; dates of a grid of days, weeks or months as 00:00."""
-    found: list[str] = np.datetime_as_string(times, unit="s", timezone="UTC").tolist()
-    return found
+    texts: list[str] = np.datetime_as_string(times, unit="s", timezone="UTC").tolist()
+    return texts
 
 
 def _history(series: Series) -> dict[str, Any]:
@@ -120,16 +120,16 @@ def _edit(edit: Edit, grid: Grid) -> dict[str, Any]:
 
 def _growth(forecast: Forecast) -> dict[str, Any] | None:
     """Growth measured a month, its 80 % interval, the share that goes on, and what that adds to the total."""
-    found = forecast.growth
-    if found is None:
+    growth = forecast.growth
+    if growth is None:
         return None
     factor = weight(forecast.series.quantity, forecast.grid, len(forecast.mean))
     return {
-        "per_month": _digits(found.per_month),
-        "lo": _digits(found.lo),
-        "hi": _digits(found.hi),
-        "kept": _digits(found.kept),
-        "total": _digits(factor * float(found.adds.sum())),
+        "per_month": _digits(growth.per_month),
+        "lo": _digits(growth.lo),
+        "hi": _digits(growth.hi),
+        "kept": _digits(growth.kept),
+        "total": _digits(factor * float(growth.adds.sum())),
     }
 
 
@@ -155,12 +155,12 @@ def _stated(forecast: Forecast, stated: Stated) -> list[dict[str, Any]]:
     ]
 
 
-def _backtest(found: Backtest) -> dict[str, Any]:
+def _backtest(backtest: Backtest) -> dict[str, Any]:
     """Errors of the models, the chosen one and seasonal naive first, and the coverage of the chosen one."""
     return {
-        "origins": len(found.origins),
-        "horizon_steps": found.horizon,
-        "shortened": found.shortened,
+        "origins": len(backtest.origins),
+        "horizon_steps": backtest.horizon,
+        "shortened": backtest.shortened,
         "scores": [
             {
                 "model": score.name,
@@ -169,16 +169,16 @@ def _backtest(found: Backtest) -> dict[str, Any]:
                 "bias": _digits(score.bias),
                 "pinball": _digits(score.pinball),
             }
-            for score in found.scores
+            for score in backtest.scores
         ],
-        "relative_mase": _digits(found.relative_mase),
-        "beats_seasonal_naive": found.beats_seasonal_naive,
-        "best": found.best,
+        "relative_mase": _digits(backtest.relative_mase),
+        "beats_seasonal_naive": backtest.beats_seasonal_naive,
+        "best": backtest.best,
         "coverage": {
             str(kept.level): {what: _digits(getattr(kept, what)) for what in ("steps", "days", "totals", "peaks")}
-            for kept in found.coverage
+            for kept in backtest.coverage
         },
-        "level_error": _digits(found.level_error),
+        "level_error": _digits(backtest.level_error),
     }
 
 
@@ -270,8 +270,8 @@ def _spread(paths: Floats) -> Floats:
     """A path with a low, a middle and a high total; of a long horizon the middle one, as three would hide it."""
     order = np.argsort(paths.sum(axis=1), kind="stable")
     count = min(PATHS if paths.shape[1] <= _LONG else 1, len(paths))
-    found: Floats = paths[order[((np.arange(count) + 0.5) / count * len(paths)).astype(int)]]
-    return found
+    chosen: Floats = paths[order[((np.arange(count) + 0.5) / count * len(paths)).astype(int)]]
+    return chosen
 
 
 def _parts(stated: Stated | None, times: list[float], factor: float) -> list[dict[str, Any]]:
@@ -290,15 +290,15 @@ def _wall_clock(grid: Grid, first: int, count: int, timezone: str) -> list[float
     """Starts of steps; those of days, weeks and months are dates already."""
     times = grid.times(count, first).astype(np.int64)
     local = times if grid.dates else offsets(timezone, times).local(times)
-    found: list[float] = (1000.0 * local).tolist()
-    return found
+    milliseconds: list[float] = (1000.0 * local).tolist()
+    return milliseconds
 
 
 def _merge(values: Floats, merged: int) -> Floats:
     """The mean of each `merged` values; of the rest at the end likewise."""
     starts = np.arange(0, len(values), merged)
-    found: Floats = np.add.reduceat(values, starts) / np.diff(starts, append=len(values))
-    return found
+    means: Floats = np.add.reduceat(values, starts) / np.diff(starts, append=len(values))
+    return means
 
 
 def _rows(times: list[float], columns: Columns) -> list[dict[str, Any]]:

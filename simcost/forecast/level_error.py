@@ -36,8 +36,8 @@ def by_day(values: Floats, day: int) -> Floats:
     """Means over whole days, the last axis; over all steps where there is no whole day."""
     days = max(values.shape[-1] // day, 1)
     cut = values[..., : days * day] if values.shape[-1] >= day else values
-    found: Floats = cut.reshape(*values.shape[:-1], days, -1).mean(axis=-1)
-    return found
+    means: Floats = cut.reshape(*values.shape[:-1], days, -1).mean(axis=-1)
+    return means
 
 
 def excess(actual: Floats, paths: Floats, day: int, *, by_factors: bool = False) -> float | None:
@@ -61,8 +61,8 @@ def excess(actual: Floats, paths: Floats, day: int, *, by_factors: bool = False)
 def _logarithms(values: Floats, centre: Floats) -> Floats:
     """Logarithms of values as shares of a centre, at least those of `LEAST`; 0 where the centre is 0."""
     shares = np.divide(values, centre, out=np.ones_like(values), where=centre > 0)
-    found: Floats = np.log(np.maximum(shares, LEAST))
-    return found
+    logs: Floats = np.log(np.maximum(shares, LEAST))
+    return logs
 
 
 def usual_spread_ratio(days: float) -> float:
@@ -75,9 +75,9 @@ def usual_spread_ratio(days: float) -> float:
     return USUAL_OF_A_WEEK + (USUAL - USUAL_OF_A_WEEK) * min(max(share, 0.0), 1.0)
 
 
-def spread_ratio(found: Sequence[float | None], usual: float) -> float:
+def spread_ratio(ratios: Sequence[float | None], usual: float) -> float:
     """Variance of day totals over that among paths: measured at the origins, and the usual one beside them; >= 1."""
-    known = [ratio for ratio in found if ratio is not None]
+    known = [ratio for ratio in ratios if ratio is not None]
     return max((fsum(known) + USUAL_ORIGINS * usual) / (len(known) + USUAL_ORIGINS), 1.0)
 
 
@@ -91,8 +91,8 @@ def level_draws(count: int, days: int, rng: np.random.Generator) -> Floats:
     scale = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, (count, 1))) * P90_NORMAL / P90_STUDENT
     whole, single = rng.standard_normal((count, 1)), rng.standard_normal((count, days))
     drawn = scale * (math.sqrt(LASTING) * whole + math.sqrt(1 - LASTING) * single)
-    found: Floats = np.clip(drawn, -FARTHEST, FARTHEST)
-    return found
+    errors: Floats = np.clip(drawn, -FARTHEST, FARTHEST)
+    return errors
 
 
 def with_level(
@@ -123,22 +123,22 @@ def with_level(
 
 def _cut(paths: Floats, means: Floats, day: int, place: npt.NDArray[np.intp]) -> Floats:
     """The paths at or above 0, and no day above the mean it is to have; `place` is the day of each step."""
-    found: Floats = np.maximum(paths, 0.0)
-    high = by_day(found, day)
+    raised: Floats = np.maximum(paths, 0.0)
+    high = by_day(raised, day)
     factors = np.divide(means, high, out=np.ones_like(high), where=high > means)
-    found *= factors[:, place]
-    return found
+    raised *= factors[:, place]
+    return raised
 
 
 def widened(paths: Floats, factor: float, *, floor: bool) -> Floats:
     """The paths at `factor` times their distance from the median path."""
     centre = median(paths)
-    found: Floats = centre + factor * (paths - centre)
-    return np.maximum(found, 0.0) if floor else found
+    moved: Floats = centre + factor * (paths - centre)
+    return np.maximum(moved, 0.0) if floor else moved
 
 
 def levels_of(paths: Floats, levels: tuple[int, ...]) -> Levels:
     """The levels of the paths: the quantiles of the paths that leave equal tails."""
     tails = [(100 - level) / 200 for level in levels]
-    found = quantiles(paths, [*tails, *(1 - tail for tail in tails)])
-    return {level: (found[i], found[i + len(levels)]) for i, level in enumerate(levels)}
+    ends = quantiles(paths, [*tails, *(1 - tail for tail in tails)])
+    return {level: (ends[i], ends[i + len(levels)]) for i, level in enumerate(levels)}

@@ -191,26 +191,29 @@ def _on_local(steps: Bools, series: Series, zone: str) -> Bools:
 
 def _coherent(made: Sequence[Forecast], leaves: Sequence[Series], asked: ProjectionOptions) -> list[Forecast]:
     """The forecasts with means and paths that add up."""
-    found = reconcile(
-        {one.series.name: one for one in made},
+    coherent = reconcile(
+        {forecast.series.name: forecast for forecast in made},
         asked.reconciliation or "bottom-up",
         histories={series.name: series.values for series in leaves},
         season=season_of(leaves[0].grid),
     )
     names = [leaf.name for leaf in leaves]
-    return [_added_up(one, found[one.series.name], asked, leaf=one.series.name in names) for one in made]
+    return [
+        _added_up(forecast, coherent[forecast.series.name], asked, leaf=forecast.series.name in names)
+        for forecast in made
+    ]
 
 
-def _added_up(one: Forecast, sums: Coherent, asked: ProjectionOptions, *, leaf: bool) -> Forecast:
+def _added_up(forecast: Forecast, sums: Coherent, asked: ProjectionOptions, *, leaf: bool) -> Forecast:
     """A forecast with the mean and paths that add up with those of others; its own, where nothing changes."""
-    if sums.paths is one.paths:
-        return one
-    factor = weight(one.series.quantity, one.grid, len(sums.mean))
+    if sums.paths is forecast.paths:
+        return forecast
+    factor = weight(forecast.series.quantity, forecast.grid, len(sums.mean))
     parent = not leaf or asked.reconciliation == "bottom-up"
-    notes = [note for note in one.findings if note["kind"] != "skewed"]
+    notes = [note for note in forecast.findings if note["kind"] != "skewed"]
     notes.append(findings.of_sums(str(asked.reconciliation), parent=parent))
     notes += findings.of_total(sums.mean, sums.paths, factor) if len(sums.paths) else ()
-    return replace(one, mean=sums.mean, paths=sums.paths, levels=one.bands(sums.paths), findings=tuple(notes))
+    return replace(forecast, mean=sums.mean, paths=sums.paths, levels=forecast.bands(sums.paths), findings=tuple(notes))
 
 
 def _with_events(
@@ -218,12 +221,12 @@ def _with_events(
 ) -> list[Projection]:
     """Events on the leaves, and on their parents what comes of them."""
     if not events:
-        return [Projection(forecast=one, stated=None) for one in made]
-    bases = [Base(history=one.series, point=one.mean, paths=one.paths) for one in made[:leaves]]
+        return [Projection(forecast=forecast, stated=None) for forecast in made]
+    bases = [Base(history=forecast.series, point=forecast.mean, paths=forecast.paths) for forecast in made[:leaves]]
     stated = apply_all(events, bases, zone=asked.zone, seed=asked.seed)
     if len(made) > leaves:
         stated |= _of_parents(stated)
-    return [Projection(forecast=one, stated=stated[one.series.name]) for one in made]
+    return [Projection(forecast=forecast, stated=stated[forecast.series.name]) for forecast in made]
 
 
 def _of_parents(stated: dict[str, Stated]) -> dict[str, Stated]:
@@ -231,13 +234,17 @@ def _of_parents(stated: dict[str, Stated]) -> dict[str, Stated]:
     known = dict(stated)
     for parent, children in parents_of(stated).items():
         below = [known[child] for child in children]
-        parts = {(part.name, part.kind): np.zeros_like(part.effect) for one in below for part in one.parts}
-        for one in below:
-            for part in one.parts:
+        parts = {
+            (part.name, part.kind): np.zeros_like(part.effect)
+            for child_outcome in below
+            for part in child_outcome.parts
+        }
+        for child_outcome in below:
+            for part in child_outcome.parts:
                 parts[part.name, part.kind] = parts[part.name, part.kind] + part.effect
         known[parent] = Stated(
-            mean=np.sum([one.mean for one in below], axis=0),
-            paths=np.sum([one.paths for one in below], axis=0),
+            mean=np.sum([child_outcome.mean for child_outcome in below], axis=0),
+            paths=np.sum([child_outcome.paths for child_outcome in below], axis=0),
             parts=tuple(
                 EventEffect(name=name, kind=kind, effect=effect, variance_share=None)
                 for (name, kind), effect in parts.items()
@@ -245,4 +252,4 @@ def _of_parents(stated: dict[str, Stated]) -> dict[str, Stated]:
             base_variance_share=None,
             findings=(),
         )
-    return {name: one for name, one in known.items() if name not in stated}
+    return {name: parent for name, parent in known.items() if name not in stated}

@@ -75,11 +75,11 @@ class _Parser:
         rest = self._text[self._end :]
         self.kind, self.token = "end", ""
         if rest.strip():
-            found = _TOKEN.match(rest)
-            if found is None:
+            match = _TOKEN.match(rest)
+            if match is None:
                 self.fail("cannot be read")
-            self.kind, self.token = str(found.lastgroup), found.group(str(found.lastgroup))
-            self._end += found.end()
+            self.kind, self.token = str(match.lastgroup), match.group(str(match.lastgroup))
+            self._end += match.end()
             if self.kind == "column" and self.token.lower() in _WORDS:
                 self.kind = self.token = self.token.lower()
         return last
@@ -135,8 +135,8 @@ class _Parser:
             return field.is_valid() if negated else field.is_null()
         negated = self._take("not")
         if self._take("in"):
-            found = self._in(field, kind)
-            return ~found if negated else found
+            condition = self._in(field, kind)
+            return ~condition if negated else condition
         if kind != "true or false" or negated:
             self.fail(f"expected a comparison of {name}")
         return field == pc.scalar(True)  # noqa: FBT003
@@ -163,18 +163,18 @@ class _Parser:
         import pyarrow.compute as pc
 
         if self.kind == "column" and self.token in self._schema.names:
-            found, value = self._kind_of(self.token), pc.field((self.token,))
+            kind_here, value = self._kind_of(self.token), pc.field((self.token,))
         elif self.kind == "number":
             whole = self.token.lstrip("+-").isdecimal()
-            found, value = "number", pc.scalar(int(self.token) if whole else float(self.token))
+            kind_here, value = "number", pc.scalar(int(self.token) if whole else float(self.token))
         elif self.kind == "text":
-            found, value = "text", pc.scalar(self.token[1:-1])
+            kind_here, value = "text", pc.scalar(self.token[1:-1])
         elif self.kind in ("true", "false"):
-            found, value = "true or false", pc.scalar(self.kind == "true")
+            kind_here, value = "true or false", pc.scalar(self.kind == "true")
         else:
             self.fail("expected a number, true, false, a column, or a text in quotes")
-        if found != kind:
-            self.fail(f"is a {found}, the column holds {kind}" if found != "true or false" else f"not a {kind}")
+        if kind_here != kind:
+            self.fail(f"is a {kind_here}, the column holds {kind}" if kind_here != "true or false" else f"not a {kind}")
         self._advance()
         return value
 

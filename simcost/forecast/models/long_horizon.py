@@ -114,20 +114,20 @@ class Planned:
     @property
     def expected(self) -> Floats:
         """Logarithm of each unit, from the last of the history on."""
-        found: Floats = self._levels(self.growth) + self.yearly
-        return found
+        logs: Floats = self._levels(self.growth) + self.yearly
+        return logs
 
     @property
     def point(self) -> Floats:
         """The level, its growth and its seasons without noise."""
-        found: Floats = self._demand(self._levels(self.growth)[None])[0]
-        return found
+        demand: Floats = self._demand(self._levels(self.growth)[None])[0]
+        return demand
 
     @property
     def ungrown(self) -> Floats:
         """The point forecast if demand grew no more."""
-        found: Floats = self._demand(self._levels(0.0)[None])[0]
-        return found
+        demand: Floats = self._demand(self._levels(0.0)[None])[0]
+        return demand
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """Joint futures: each its own level, growth, walk and noise."""
@@ -137,22 +137,22 @@ class Planned:
         walked = np.concatenate((np.zeros((count, 1)), np.cumsum(steps, axis=1) - steps / 2), axis=1)
         noise = np.sqrt(self.state.noise**2 + WITHIN * drawn.walk[:, None] ** 2) * rng.standard_normal((count, units))
         grown = self._grown(drawn.rate, self.decay * rng.standard_normal(count) ** 2)
-        found = self._demand(drawn.level[:, None] + walked + noise + grown)
+        demand = self._demand(drawn.level[:, None] + walked + noise + grown)
         if self.unit > 1:
-            found *= _aligned(self.ratios, self.block, len(self.shape), count, rng)
-        return found
+            demand *= _aligned(self.ratios, self.block, len(self.shape), count, rng)
+        return demand
 
     def _levels(self, rate: float) -> Floats:
         """Logarithm of the level of each unit, at a growth to come."""
         level = self.state.level(self.state.growth.rate)
-        found: Floats = level + self._grown(np.array([rate]), np.array([self.decay]))[0]
-        return found
+        levels: Floats = level + self._grown(np.array([rate]), np.array([self.decay]))[0]
+        return levels
 
     def _grown(self, rates: Floats, decays: Floats) -> Floats:
         """Growth of the logarithm since the last unit of the history; shape (count, units)."""
         ages = np.arange(len(self.yearly))
-        found: Floats = -np.expm1(-decays[:, None] * ages) / decays[:, None] * rates[:, None]
-        return found
+        growth: Floats = -np.expm1(-decays[:, None] * ages) / decays[:, None] * rates[:, None]
+        return growth
 
     def _demand(self, levels: Floats) -> Floats:
         """Demand at each step from the logarithm of the level of each unit; shape (count, horizon)."""
@@ -162,10 +162,10 @@ class Planned:
         place = (np.arange(len(self.shape)) + 0.5) / self.unit + 0.5
         low = place.astype(np.intp)
         share = place - low
-        found: Floats = np.exp(logs[:, low] * (1 - share) + logs[:, low + 1] * share)
-        found -= self.offset
-        found *= self.shape / self.unit
-        return np.maximum(found, 0.0, out=found)
+        demand: Floats = np.exp(logs[:, low] * (1 - share) + logs[:, low + 1] * share)
+        demand -= self.offset
+        demand *= self.shape / self.unit
+        return np.maximum(demand, 0.0, out=demand)
 
 
 def _walks(count: int, units: int, rng: np.random.Generator) -> Floats:
@@ -176,8 +176,8 @@ def _walks(count: int, units: int, rng: np.random.Generator) -> Floats:
     steps = rng.standard_normal((count, units))
     left = np.arange(units, 0, -1.0) - 0.5
     moved = stratified_normal(count, rng) * math.sqrt(float(left @ left)) - steps @ left
-    found: Floats = steps + moved[:, None] * left / (left @ left)
-    return found
+    walks: Floats = steps + moved[:, None] * left / (left @ left)
+    return walks
 
 
 def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
@@ -275,8 +275,8 @@ def _units(values: Floats, unit: int) -> Floats:
     if len(values) < unit:
         return np.array([values.mean() * unit])
     whole = len(values) // unit
-    found: Floats = values[len(values) - whole * unit :].reshape(whole, unit).sum(axis=1)
-    return found
+    sums: Floats = values[len(values) - whole * unit :].reshape(whole, unit).sum(axis=1)
+    return sums
 
 
 def _year(logs: Floats, period: int) -> Floats:
@@ -296,12 +296,12 @@ def _year(logs: Floats, period: int) -> Floats:
     ages = len(table) - 1 - np.arange(len(table))
     share = np.where(np.isfinite(table), (FADE**ages)[:, None], 0.0)
     total = share.sum(axis=0)
-    found: Floats = (np.nan_to_num(table) * share).sum(axis=0) / total
-    found -= found.mean()
-    within = float((share * (np.nan_to_num(table) - found) ** 2).sum() / total.sum())
+    means: Floats = (np.nan_to_num(table) * share).sum(axis=0) / total
+    means -= means.mean()
+    within = float((share * (np.nan_to_num(table) - means) ** 2).sum() / total.sum())
     count = total**2 / (share**2).sum(axis=0)
-    between = max(float(found.var()) - within / float(count.mean()), 1e-12)
-    shrunk: Floats = found * between / (between + within / count)
+    between = max(float(means.var()) - within / float(count.mean()), 1e-12)
+    shrunk: Floats = means * between / (between + within / count)
     return shrunk
 
 
@@ -327,8 +327,8 @@ def _moving_mean(values: Floats, width: int) -> Floats:
     """Mean over the `width` steps around each step; at the ends over the first and the last ones."""
     sums = np.concatenate(([0.0], np.cumsum(values)))
     first = np.clip(np.arange(len(values)) - width // 2, 0, len(values) - width)
-    found: Floats = (sums[first + width] - sums[first]) / width
-    return found
+    means: Floats = (sums[first + width] - sums[first]) / width
+    return means
 
 
 def _aligned(ratios: Floats, block: int, horizon: int, count: int, rng: np.random.Generator) -> Floats:
@@ -338,5 +338,5 @@ def _aligned(ratios: Floats, block: int, horizon: int, count: int, rng: np.rando
         return np.ones((count, horizon))
     table = ratios[len(ratios) - whole * block :].reshape(whole, block)
     numbers = draw_blocks(np.arange(whole, dtype=np.float64), 1, -(-horizon // block), count, rng).astype(np.intp)
-    found: Floats = table[numbers].reshape(count, -1)[:, :horizon]
-    return found
+    drawn: Floats = table[numbers].reshape(count, -1)[:, :horizon]
+    return drawn

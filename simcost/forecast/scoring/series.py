@@ -26,23 +26,23 @@ _DRIVERS = {
 }
 
 
-def sentences(name: str, found: Mapping[str, Any], noise: bool | None) -> list[str]:
+def sentences(name: str, score: Mapping[str, Any], noise: bool | None) -> list[str]:
     """Main findings: the error, whether it is noise, its drivers, its place, and the effect of stated events."""
-    return [_miss(name, found), *_band(found, noise), *_driver(found), *_worst(found), *_stated(found)]
+    return [_miss(name, score), *_band(score, noise), *_driver(score), *_worst(score), *_stated(score)]
 
 
-def _miss(name: str, found: Mapping[str, Any]) -> str:
-    total, whole = found["total"], found["steps"] + found["missing"] + found["to_come"]
+def _miss(name: str, score: Mapping[str, Any]) -> str:
+    total, whole = score["total"], score["steps"] + score["missing"] + score["to_come"]
     what = f"{format_amount(total['actual'])} {spelled(total['quantity'])}".strip()
     came = "came on average" if total["average"] else "came"
-    said = f"{name}: {what} {came} in {found['steps']:,} of {whole:,} steps"
+    said = f"{name}: {what} {came} in {score['steps']:,} of {whole:,} steps"
     if not total["actual"]:
         return f"{said}, {format_amount(total['forecast'])} were forecast"
     off = _off(total["forecast"] / total["actual"] - 1)
     said += f"; the forecast of {format_amount(total['forecast'])} was {off}{'' if total['average'] else ' in total'}"
-    measures = [f"WAPE {100 * found['wape']:.1f} %"]
-    if found["mase"] is not None:
-        measures.insert(0, f"MASE {found['mase']:.3g}")
+    measures = [f"WAPE {100 * score['wape']:.1f} %"]
+    if score["mase"] is not None:
+        measures.insert(0, f"MASE {score['mase']:.3g}")
     return f"{said} ({', '.join(measures)})"
 
 
@@ -54,14 +54,14 @@ def _too(error: float) -> str:
     return "too high" if error > 0 else "too low"
 
 
-def _band(found: Mapping[str, Any], noise: bool | None) -> Iterator[str]:
+def _band(score: Mapping[str, Any], noise: bool | None) -> Iterator[str]:
     if noise is None:
         return
-    level = min(found["coverage"], key=int)
-    told = found["coverage"][level]
-    if found["total"]["levels"] is not None:
-        ends = found["total"]["levels"][level]
-        what = "average" if found["total"]["average"] else "total"
+    level = min(score["coverage"], key=int)
+    told = score["coverage"][level]
+    if score["total"]["levels"] is not None:
+        ends = score["total"]["levels"][level]
+        what = "average" if score["total"]["average"] else "total"
         said = f"the {what} lies {'inside' if ends['inside'] else 'outside'} its {level} % level, "
         said += f"{format_amount(ends['lo'])} to {format_amount(ends['hi'])}"
     elif told["days"]:
@@ -71,33 +71,33 @@ def _band(found: Mapping[str, Any], noise: bool | None) -> Iterator[str]:
     yield f"{said}: {'noise explains the miss' if noise else 'more than noise'}"
 
 
-def _driver(found: Mapping[str, Any]) -> Iterator[str]:
-    shares = {name: found["drivers"][name] for name in _DRIVERS}
+def _driver(score: Mapping[str, Any]) -> Iterator[str]:
+    shares = {name: score["drivers"][name] for name in _DRIVERS}
     main = max(shares, key=lambda name: shares[name])
     if shares[main]:
         words = _DRIVERS[main].format(
-            too=_too(found["drivers"]["mean_error"]),
-            time=found["drivers"]["worst_time"],
-            too_then=_too(found["drivers"]["worst_time_error"]),
+            too=_too(score["drivers"]["mean_error"]),
+            time=score["drivers"]["worst_time"],
+            too_then=_too(score["drivers"]["worst_time_error"]),
         )
         yield f"{100 * shares[main]:.0f} % of the squared error is {words}"
 
 
-def _worst(found: Mapping[str, Any]) -> Iterator[str]:
-    for worst in found["worst"][:1]:
+def _worst(score: Mapping[str, Any]) -> Iterator[str]:
+    for worst in score["worst"][:1]:
         events = f"; stated for it: {', '.join(worst['events'])}" if worst["events"] else ""
         came, ahead = format_amount(worst["actual"]), format_amount(worst["forecast"])
         share = f"{100 * worst['error_share']:.0f} % of the absolute error"
         yield f"worst: {worst['date']}, {came} came, {ahead} were forecast, {share}{events}"
 
 
-def _stated(found: Mapping[str, Any]) -> Iterator[str]:
+def _stated(score: Mapping[str, Any]) -> Iterator[str]:
     """Statements that made the forecast better or worse, where that shows in a tenth of a per cent."""
-    for part in found["parts"]:
+    for part in score["parts"]:
         without = part["wape_without"]
-        if without is not None and abs(without - found["wape"]) >= 0.001:
+        if without is not None and abs(without - score["wape"]) >= 0.001:
             name = "anything stated" if part["name"] is None else repr(part["name"])
-            if without < found["wape"]:
+            if without < score["wape"]:
                 yield f"without {name} the forecast would have been better: WAPE {100 * without:.1f} %"
             else:
                 yield f"stating {name} helped: WAPE {100 * without:.1f} % without"
@@ -172,7 +172,7 @@ def score_series(issued: Issued, actual: Floats, zone: ZoneInfo) -> Document:
     day = np.repeat(np.arange(len(firsts)), np.diff([*firsts, len(actual)]))
     slot = slots(middles(ahead(issued.grid, len(actual), zone)), issued.grid.step_s)
     windows = _windows(issued, actual, firsts, dates)
-    found = {
+    score = {
         "quantity": issued.quantity,
         "model": issued.model,
         "freq": issued.grid.name,
@@ -193,9 +193,9 @@ def score_series(issued: Issued, actual: Floats, zone: ZoneInfo) -> Document:
         "parts": _parts(issued, actual),
         "adaptive": _adaptive(issued, actual, firsts),
     }
-    return found | {
-        "noise_explains": (noise := _noise(found)),
-        "sentences": sentences(issued.name, found, noise),
+    return score | {
+        "noise_explains": (noise := _noise(score)),
+        "sentences": sentences(issued.name, score, noise),
     }
 
 
@@ -213,21 +213,21 @@ def _pinball(issued: Issued, actual: Floats) -> float | None:
 
 def _coverage(issued: Issued, actual: Floats, firsts: list[int], level: int) -> Document:
     """Shares inside a level: of steps, of the totals and of the peaks of days that came in whole."""
-    found: Document = {"steps": accuracy.coverage(actual, *issued.levels[level]), "days": 0}
+    shares: Document = {"steps": accuracy.coverage(actual, *issued.levels[level]), "days": 0}
     for what, sums in (("day_totals", np.add), ("day_peaks", np.maximum)):
-        found[what] = None
+        shares[what] = None
         if level in issued.measures.get(what, {}):
             came = sums.reduceat(actual, firsts)  # NaN where a step is missing
-            found[what] = accuracy.coverage(came, *issued.measures[what][level])
-            found["days"] = int(np.isfinite(came).sum())
-    return found
+            shares[what] = accuracy.coverage(came, *issued.measures[what][level])
+            shares["days"] = int(np.isfinite(came).sum())
+    return shares
 
 
 def _total(issued: Issued, actual: Floats, known: Bools) -> Document:
     """The total of the steps compared, as what it counts; of a rate that does not add up the average."""
     factor, word = weight(issued.quantity, issued.grid, int(known.sum())), counted(issued.quantity, issued.grid)
-    found = _measure(issued, "total", float(actual[known].sum()), float(issued.mean[known].sum()), known, factor)
-    return found | {"quantity": word or issued.quantity, "average": word is None}
+    total = _measure(issued, "total", float(actual[known].sum()), float(issued.mean[known].sum()), known, factor)
+    return total | {"quantity": word or issued.quantity, "average": word is None}
 
 
 def _measure(issued: Issued, what: str, actual: float, point: float, known: Bools, factor: float = 1.0) -> Document:
@@ -250,16 +250,16 @@ def _measure(issued: Issued, what: str, actual: float, point: float, known: Bool
 
 
 def _drivers(error: Floats, day: Integers, slot: Integers, grid: Grid) -> Document:
-    found = drivers(error, day, slot)
-    at_s = found.worst_slot * grid.step_s
+    parts = drivers(error, day, slot)
+    at_s = parts.worst_slot * grid.step_s
     return {
-        "level": found.level,
-        "day_to_day": found.day_to_day,
-        "hour_of_day": found.hour_of_day,
-        "rest": found.rest,
+        "level": parts.level,
+        "day_to_day": parts.day_to_day,
+        "hour_of_day": parts.hour_of_day,
+        "rest": parts.rest,
         "mean_error": float(error.mean()),
         "worst_time": None if grid.dates else f"{at_s // 3600:02d}:{at_s % 3600 // 60:02d}",
-        "worst_time_error": found.slot_error,
+        "worst_time_error": parts.slot_error,
     }
 
 
@@ -269,7 +269,7 @@ def _windows(issued: Issued, actual: Floats, firsts: list[int], dates: list[str]
     error = np.where(known, np.abs(issued.mean - actual), 0.0)
     shares = np.add.reduceat(error, firsts) / (error.sum() or 1.0)
     ends = [*firsts[1:], len(actual)]
-    found = []
+    windows = []
     for number in np.argsort(-shares, kind="stable")[:WORST]:
         inside = slice(firsts[number], ends[number])
         seen = known[inside]
@@ -280,7 +280,7 @@ def _windows(issued: Issued, actual: Floats, firsts: list[int], dates: list[str]
             str(level): accuracy.coverage(actual[inside], lo[inside], hi[inside])
             for level, (lo, hi) in issued.levels.items()
         }
-        found.append(
+        windows.append(
             {
                 "date": dates[number],
                 "steps": int(seen.sum()),
@@ -291,7 +291,7 @@ def _windows(issued: Issued, actual: Floats, firsts: list[int], dates: list[str]
                 "events": [name for name, effect in issued.parts.items() if effect[inside].any()],
             }
         )
-    return found
+    return windows
 
 
 def _parts(issued: Issued, actual: Floats) -> list[Document]:
@@ -316,28 +316,28 @@ def _adaptive(issued: Issued, actual: Floats, firsts: list[int]) -> dict[str, fl
     """Factors that levels would have after the days that came, had they started at 1; None for longer steps."""
     if issued.grid.dates:
         return None
-    found = {}
+    factors = {}
     for level, (lo, hi) in issued.levels.items():
         factor = Factor(level=level)
         for inside in map(slice, firsts, [*firsts[1:], len(actual)]):
             share = missed(actual[inside], *factor.scaled(issued.median[inside], lo[inside], hi[inside]))
             factor = factor if share is None else factor.update(share)
-        found[str(level)] = factor.value
-    return found
+        factors[str(level)] = factor.value
+    return factors
 
 
-def _noise(found: Document) -> bool | None:
+def _noise(score: Document) -> bool | None:
     """True if the error is within what the narrowest level promises.
 
     By the total of the horizon once all of it has come; before, by the totals of days, or by single steps where
     there are none: no more outside than the level allows, give or take two standard deviations of a count.
     """
-    if not found["coverage"]:
+    if not score["coverage"]:
         return None
-    level = min(found["coverage"], key=int)
-    if found["total"]["levels"] is not None:
-        return bool(found["total"]["levels"][level]["inside"])
-    told = found["coverage"][level]
-    share, count = (told["day_totals"], told["days"]) if told["days"] else (told["steps"], found["steps"])
+    level = min(score["coverage"], key=int)
+    if score["total"]["levels"] is not None:
+        return bool(score["total"]["levels"][level]["inside"])
+    told = score["coverage"][level]
+    share, count = (told["day_totals"], told["days"]) if told["days"] else (told["steps"], score["steps"])
     promised = int(level) / 100
     return bool(share >= promised - 2 * (promised * (1 - promised) / count) ** 0.5)

@@ -42,7 +42,7 @@ class Variation:
         """Its scaling but for some fields."""
         scaling = self.node.get("scaling")
         plain = None if scaling is None else scaling.plain()
-        kept = {key: one for key, one in plain.items() if key not in fields} if isinstance(plain, dict) else plain
+        kept = {key: value for key, value in plain.items() if key not in fields} if isinstance(plain, dict) else plain
         return json.dumps(kept, sort_keys=True)
 
 
@@ -101,7 +101,7 @@ def of_one_plan(loaded: LoadedScenario, plan: Plan) -> LoadedScenario:
     """The scenario with one of its plans alone, and without its own dimensions."""
     root = loaded.root.value if isinstance(loaded.root.value, dict) else {}
     node = items(root.get("plans"))[loaded.scenario.plans.index(plan)]
-    kept = {key: one for key, one in root.items() if key != "vary"}
+    kept = {key: value for key, value in root.items() if key != "vary"}
     scenario = replace(loaded.scenario, plans=(plan,), baseline=None, vary=())
     return replace(loaded, scenario=scenario, root=_with_plans(replace(loaded.root, value=kept), node))
 
@@ -116,8 +116,8 @@ class PlanChecks:
     def combined(self, base: YamlNode, partial: Iterable[YamlNode]) -> tuple[YamlNode, Plan | None, list[Fault]]:
         """A plan with partial plans merged over it: as it could be written, and itself or what is wrong with it."""
         node, faults = base, list[Fault]()
-        for one in partial:
-            node = merge(node, one)
+        for changes in partial:
+            node = merge(node, changes)
         [node] = items(written_in_full(_with_plans(self._loaded.root, node)).get("plans"))
         node = Conform(self._file, faults).node(node, Plan)
         [spread] = items(with_pools(_with_plans(self._loaded.root, node)).get("plans"))
@@ -178,7 +178,7 @@ class _Builder:
 
     def _add(self, space: Space, seen: set[str], base: YamlNode, choice: Sequence[int]) -> None:
         chosen = [self._dimensions[i][j] for i, j in enumerate(choice)]
-        node, plan, faults = self._checks.combined(base, [one.node for one in chosen])
+        node, plan, faults = self._checks.combined(base, [alternative.node for alternative in chosen])
         if plan is None:
             for place in enumerate(choice):
                 self._wrong.setdefault(place, []).extend(faults)
@@ -193,20 +193,20 @@ class _Builder:
         if reason := self._checks.contradiction(node, plan):
             space.excluded[reason] += 1
             return
-        labels = [one.label for one in chosen]
+        labels = [alternative.label for alternative in chosen]
         name = self._names.name(plan.name if self._named or not any(labels) else "", labels)
         space.variations.append(Variation(plan=replace(plan, name=name), node=renamed(node, name)))
 
 
 def as_dimensions(plain: Sequence[Dimension]) -> list[list[Alternative]]:
     """Dimensions of plain data."""
-    return [[Alternative(_node(one), _label(one)) for one in dimension] for dimension in plain]
+    return [[Alternative(_node(alternative), _label(alternative)) for alternative in dimension] for dimension in plain]
 
 
 def written_dimensions(root: YamlNode, file: str) -> list[list[Alternative]]:
     """The dimensions of `vary`. Raises FaultsError where one cannot be read."""
     node, faults = root.get("vary"), list[Fault]()
-    result = [list(_alternatives(one, file, faults)) for one in items(node)]
+    result = [list(_alternatives(dimension, file, faults)) for dimension in items(node)]
     if faults:
         raise FaultsError(faults)
     return result
@@ -218,11 +218,11 @@ def _alternatives(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterat
         return
     if not items(dimension):
         faults.append(fault_at(dimension, f"{shown(dimension.value)} has no alternatives; list partial plans", file))
-    for one in items(dimension):
-        if isinstance(one.value, dict):
-            yield Alternative(one, _label(one.plain()))
+    for alternative in items(dimension):
+        if isinstance(alternative.value, dict):
+            yield Alternative(alternative, _label(alternative.plain()))
         else:
-            faults.append(fault_at(one, f"{shown(one.value)} is not a partial plan", file))
+            faults.append(fault_at(alternative, f"{shown(alternative.value)} is not a partial plan", file))
 
 
 def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Alternative]:
@@ -262,9 +262,9 @@ def nested(keys: Sequence[str], value: YamlNode) -> YamlNode:
 def _node(value: Plain) -> YamlNode:
     """Plain data as nodes without a place."""
     if isinstance(value, dict):
-        return YamlNode(value={key: _node(one) for key, one in value.items()}, line=1, column=1, path=())
+        return YamlNode(value={key: _node(child) for key, child in value.items()}, line=1, column=1, path=())
     if isinstance(value, list):
-        return YamlNode(value=[_node(one) for one in value], line=1, column=1, path=())
+        return YamlNode(value=[_node(child) for child in value], line=1, column=1, path=())
     return YamlNode(value=value, line=1, column=1, path=())
 
 
@@ -279,9 +279,9 @@ def in_short(value: Any) -> str:
     """A value in a few words."""
     if isinstance(value, dict):
         words = [
-            in_short(one) if isinstance(one, dict | str) else f"{key} {in_short(one)}"
-            for key, one in value.items()
-            if one is not None and key != "kind"
+            in_short(part) if isinstance(part, dict | str) else f"{key} {in_short(part)}"
+            for key, part in value.items()
+            if part is not None and key != "kind"
         ]
         return " ".join(word for word in words if word)
     return " ".join(map(in_short, value)) if isinstance(value, list) else str(value)
@@ -302,7 +302,7 @@ def _with_plans(root: YamlNode, node: YamlNode) -> YamlNode:
 def plan_key(node: YamlNode, *but: str) -> str:
     """Text of all of a plan but its name and other fields, of itself or of its scaling."""
     plain = node.plain()
-    kept = {key: one for key, one in plain.items() if key not in ("name", *but)} if isinstance(plain, dict) else {}
+    kept = {key: value for key, value in plain.items() if key not in ("name", *but)} if isinstance(plain, dict) else {}
     if isinstance(scaling := kept.get("scaling"), dict):
-        kept["scaling"] = {key: one for key, one in scaling.items() if key not in but}
+        kept["scaling"] = {key: value for key, value in scaling.items() if key not in but}
     return json.dumps(kept, sort_keys=True)

@@ -127,13 +127,13 @@ class Fields:
     def get(self, key: str) -> YamlNode | None:
         """The value of a key, which counts as read; None where it is absent or null."""
         self.read.add(key)
-        found = self.mapping.get(key)
-        return None if found is None or found.value is None else found
+        node = self.mapping.get(key)
+        return None if node is None or node.value is None else node
 
     def has(self, key: str) -> bool:
         """True if a key is given."""
-        found = self.mapping.get(key)
-        return found is not None and found.value is not None
+        node = self.mapping.get(key)
+        return node is not None and node.value is not None
 
     def passes(self, *keys: str) -> None:
         """Keys that say which object is meant, and change no number."""
@@ -151,34 +151,34 @@ class Fields:
         """The mapping at a key."""
         if key in self.children:
             return self.children[key]
-        found = self.get(key)
-        if found is None:
+        node = self.get(key)
+        if node is None:
             if required:
                 self.fault("is required, and missing", key)
             return None
-        if not isinstance(found.value, dict):
-            self.reading.fault(found, f"expected a mapping, not {shown(found.value)}")
+        if not isinstance(node.value, dict):
+            self.reading.fault(node, f"expected a mapping, not {shown(node.value)}")
             return None
-        return self.children.setdefault(key, Fields(self.reading, found))
+        return self.children.setdefault(key, Fields(self.reading, node))
 
     def items(self, key: str, *, required: bool = False) -> list[Fields]:
         """The mappings of a list."""
         if key not in self.lists:
-            found = self.nodes(key, required=required)
-            self.lists[key] = [Fields(self.reading, node) for node in found if self._is_mapping(node)]
+            nodes = self.nodes(key, required=required)
+            self.lists[key] = [Fields(self.reading, node) for node in nodes if self._is_mapping(node)]
         return self.lists[key]
 
     def nodes(self, key: str, *, required: bool = False) -> list[YamlNode]:
         """The values of a list."""
-        found = self.get(key)
-        if found is None:
+        node = self.get(key)
+        if node is None:
             if required:
                 self.fault("is required, and missing", key)
             return []
-        if not isinstance(found.value, list):
-            self.reading.fault(found, f"expected a list, not {shown(found.value)}")
+        if not isinstance(node.value, list):
+            self.reading.fault(node, f"expected a list, not {shown(node.value)}")
             return []
-        return found.value
+        return node.value
 
     def _is_mapping(self, node: YamlNode) -> bool:
         if isinstance(node.value, dict):
@@ -188,8 +188,8 @@ class Fields:
 
     def text(self, key: str, *, required: bool = False) -> str | None:
         """A text; numbers are taken as they are written."""
-        found = self._scalar(key, required=required)
-        return None if found is None else str(found.value)
+        node = self._scalar(key, required=required)
+        return None if node is None else str(node.value)
 
     def words(self, key: str) -> list[str]:
         """A list of texts."""
@@ -197,21 +197,21 @@ class Fields:
 
     def choice(self, key: str, known: Sequence[str], *, required: bool = False) -> str | None:
         """One of some words."""
-        found = self._scalar(key, required=required)
-        if found is None or str(found.value) in known:
-            return None if found is None else str(found.value)
-        near = did_you_mean(str(found.value), known)
-        self.reading.fault(found, f"{shown(found.value)} is not one of {', '.join(known)}{near}")
+        node = self._scalar(key, required=required)
+        if node is None or str(node.value) in known:
+            return None if node is None else str(node.value)
+        near = did_you_mean(str(node.value), known)
+        self.reading.fault(node, f"{shown(node.value)} is not one of {', '.join(known)}{near}")
         return None
 
     def flag(self, key: str) -> bool | None:
         """True or false, in quotes or not."""
-        found = self._scalar(key, required=False)
-        if found is None:
+        node = self._scalar(key, required=False)
+        if node is None:
             return None
-        word = str(found.value).lower()
+        word = str(node.value).lower()
         if word not in ("true", "false"):
-            self.reading.fault(found, f"{shown(found.value)} is neither true nor false")
+            self.reading.fault(node, f"{shown(node.value)} is neither true nor false")
             return None
         return word == "true"
 
@@ -253,16 +253,16 @@ class Fields:
         return value
 
     def _parsed(self, key: str, parse: Callable[[str], T], *, required: bool) -> T | None:
-        found = self._scalar(key, required=required)
-        if found is None:
+        node = self._scalar(key, required=required)
+        if node is None:
             return None
-        if isinstance(found.value, bool):
-            self.reading.fault(found, f"{shown(found.value)} is not a number")
+        if isinstance(node.value, bool):
+            self.reading.fault(node, f"{shown(node.value)} is not a number")
             return None
         try:
-            return parse(str(found.value))
+            return parse(str(node.value))
         except ValueError as error:
-            self.reading.fault(found, str(error))
+            self.reading.fault(node, str(error))
             return None
 
     def _scalar(self, key: str, *, required: bool) -> YamlNode | None:

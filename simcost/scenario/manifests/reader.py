@@ -133,7 +133,7 @@ def read_manifest(
     manifest = Manifest(file=str(path), kind="", name="")
     if not reading.faults:
         chosen = _chosen(found, name, reading, roots)
-        asked = _Asked(None if any(one.name == name for one in chosen) else name, signals, catalog, bounds)
+        asked = _Asked(None if any(document.name == name for document in chosen) else name, signals, catalog, bounds)
         for document in chosen:
             manifest = _read(document, asked, manifest)
     if reading.faults:
@@ -191,20 +191,22 @@ def _chosen(
     documents: list[_Document], name: str | None, reading: ManifestFile, roots: list[YamlNode]
 ) -> list[_Document]:
     """One scaler, one node pool, one picker at most; the others are passed over, or must be chosen from."""
-    ours = [one for one in documents if one.kind]
+    ours = [document for document in documents if document.kind]
     chosen: list[_Document] = []
     for kinds in (_SCALERS, ("NodePool",), ("EndpointPickerConfig",)):
         found = [document for document in ours if document.kind in kinds]
-        named = [one for one in found if one.name and one.name == name]
+        named = [document for document in found if document.name and document.name == name]
         if len(found) > 1 and not named:
-            titles = ", ".join(one.title for one in found)
+            titles = ", ".join(document.title for document in found)
             found[1].fields.fault(
                 f"is one of several: {titles}; choose one with --name NAME, or `name:` next to `from:`"
             )
         chosen += named or found[:1]
     if not ours and not reading.faults:
         _none(documents, reading, roots)
-    names = [one.name for one in chosen if one.kind != "EndpointPickerConfig"]  # has profiles of other names
+    names = [
+        document.name for document in chosen if document.kind != "EndpointPickerConfig"
+    ]  # has profiles of other names
     if name is not None and chosen and all(names) and len(names) == len(chosen) and name not in names:
         chosen[0].fields.fault(f"is called {' or '.join(names)}, not {name}")
     for document in documents:
@@ -226,9 +228,9 @@ def _none(documents: list[_Document], reading: ManifestFile, roots: list[YamlNod
 
 def _pass_over(document: _Document, reading: ManifestFile) -> None:
     """Another object of the file, noted as one."""
-    for one in reading.seen:
-        if one is document.fields or one is document.fields.children.get("metadata"):
-            one.passes(*one.mapping)
+    for fields in reading.seen:
+        if fields is document.fields or fields is document.fields.children.get("metadata"):
+            fields.passes(*fields.mapping)
     reading.notes.append(document.title)
 
 
@@ -273,17 +275,17 @@ def _kubernetes(document: _Document, manifest: Manifest, signals: Mapping[str, S
 
 def _ray(root: Fields, name: str | None, manifest: Manifest) -> Manifest:
     found = ray.deployments(root)
-    chosen = [one for one in found if name in (None, one.name)]
+    chosen = [deployment for deployment in found if name in (None, deployment.name)]
     if len(chosen) != 1:
         if not root.reading.faults:
-            names = ", ".join(one.name for one in found) or "(none)"
+            names = ", ".join(deployment.name for deployment in found) or "(none)"
             root.fault(f"holds the deployments {names}; choose one by its name")
         return manifest
-    one = chosen[0]
+    deployment = chosen[0]
     return replace(
         manifest,
-        policy=ray.read_ray(one),
-        admission=ray.read_door(one),
-        gpus=ray.read_gpus(one),
-        name=one.name,
+        policy=ray.read_ray(deployment),
+        admission=ray.read_door(deployment),
+        gpus=ray.read_gpus(deployment),
+        name=deployment.name,
     )

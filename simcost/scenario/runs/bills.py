@@ -56,12 +56,14 @@ def costs_by_owner(
         costs = _billed(members, catalog)
         accounts.append(costs)
         users = {
-            owner: mine for owner, every in held.items() if (mine := [one for one in every if _account(one) == buy])
+            owner: mine
+            for owner, every in held.items()
+            if (mine := [purchase for purchase in every if _account(purchase) == buy])
         }
         whole = len(users) == 1 and all(
-            any(one is other for other in members) for mine in users.values() for one in mine
+            any(purchase is other for other in members) for mine in users.values() for purchase in mine
         )
-        used = [[_used(one, catalog) for one in mine] for mine in users.values()]
+        used = [[_used(purchase, catalog) for purchase in mine] for mine in users.values()]
         shares = [costs] if whole else allocated(costs, [_used(member, catalog) for member in members], used)
         for owner, share in zip(users, shares, strict=True):
             parts[owner].append(share)
@@ -80,7 +82,10 @@ def _used(purchased_nodes: PurchasedNodes, catalog: Catalog) -> UsedNodes:
 
 
 def _billed(account: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
-    kinds = [(_together([one.usage for one in alike]), buy) for buy, alike in _grouped(account, lambda one: one.buy)]
+    kinds = [
+        (_together([purchase.usage for purchase in alike]), buy)
+        for buy, alike in _grouped(account, lambda purchase: purchase.buy)
+    ]
     several = [(usage, buy) for usage, buy in kinds if isinstance(buy, OnDemand | Spot)]
     return bill_together(several, catalog) if len(several) > 1 else bill(*kinds[0], catalog)
 
@@ -91,22 +96,22 @@ T = TypeVar("T")
 def _grouped(bought: Sequence[T], key: Callable[[T], Buy]) -> list[tuple[Buy, list[T]]]:
     """Those with the same key together, in the order in which keys come; purchases have no hash."""
     groups: list[tuple[Buy, list[T]]] = []
-    for one in bought:
-        members = next((members for found, members in groups if found == key(one)), None)
+    for purchase in bought:
+        members = next((members for found, members in groups if found == key(purchase)), None)
         if members is None:
-            groups.append((key(one), [one]))
+            groups.append((key(purchase), [purchase]))
         else:
-            members.append(one)
+            members.append(purchase)
     return groups
 
 
 def energy_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> EnergyReport | None:
     """Energy of a plan whose nodes are all offers of the catalog; None where they are not."""
     by_offer: dict[tuple[str, str | None], list[LedgerUsage]] = {}
-    for one in bought:
-        if not isinstance(one.buy, OnDemand | Spot | ManagedEndpoint):
+    for purchase in bought:
+        if not isinstance(purchase.buy, OnDemand | Spot | ManagedEndpoint):
             return None
-        by_offer.setdefault((one.buy.offer, one.buy.region), []).append(one.usage)
+        by_offer.setdefault((purchase.buy.offer, purchase.buy.region), []).append(purchase.usage)
     usages = {offer: _together(alike) for offer, alike in by_offer.items()}
     reports = [energy(usage, catalog.offer(*offer), catalog) for offer, usage in usages.items()]
     hours = [usage.node_hours() * usage.slots_per_node for usage in usages.values()]
@@ -116,14 +121,14 @@ def energy_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> EnergyRepor
 def nodes_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> pa.Table:
     """Intervals in which each node was there, with its kind."""
     parts = []
-    for one in bought:
-        said = {"provider": one.buy.kind, "sku": "node", "region": "any", "pricing": "standard"}
-        if isinstance(one.buy, OnDemand | Spot | ManagedEndpoint):
-            offer = catalog.offer(one.buy.offer, one.buy.region)
+    for purchase in bought:
+        said = {"provider": purchase.buy.kind, "sku": "node", "region": "any", "pricing": "standard"}
+        if isinstance(purchase.buy, OnDemand | Spot | ManagedEndpoint):
+            offer = catalog.offer(purchase.buy.offer, purchase.buy.region)
             said |= {"provider": offer.provider, "sku": offer.sku, "region": offer.region}
-        if isinstance(one.buy, Spot):
+        if isinstance(purchase.buy, Spot):
             said["pricing"] = "spot"
-        table = one.usage.nodes
+        table = purchase.usage.nodes
         for name, word in said.items():
             table = table.append_column(name, pa.array([word] * len(table), pa.string()))
         parts.append(table)
@@ -228,14 +233,14 @@ def with_charges(costs: Costs, charges: Sequence[Charge]) -> Costs:
 def _joined(bills: Sequence[Costs]) -> Costs:
     """The costs of several accounts as one."""
     by_state: dict[str, float] = {}
-    for one in bills:
-        for state, usd in one.compute_by_state_usd.items():
+    for costs in bills:
+        for state, usd in costs.compute_by_state_usd.items():
             by_state[state] = by_state.get(state, 0.0) + usd
     return Costs(
-        charges=tuple(charge for one in bills for charge in one.charges),
+        charges=tuple(charge for costs in bills for charge in costs.charges),
         compute_by_state_usd=by_state,
-        horizon_s=max(one.horizon_s for one in bills),
-        notes=tuple(note for one in bills for note in one.notes),
+        horizon_s=max(costs.horizon_s for costs in bills),
+        notes=tuple(note for costs in bills for note in costs.notes),
     )
 
 

@@ -51,9 +51,11 @@ def _counts(plan: WholePlan) -> tuple[float, ...]:
     loaded = plan.loaded
     if not isinstance(loaded, LoadedServices) or loaded.jobs is not None or loaded.forwarding:
         return ()
-    plans = [one for one, _ in plans_of(loaded)]
-    apart = all(one.interruptions is None and isinstance(one.nodes, AtOnce) and one.nodes.max is None for one in plans)
-    counts = [float(one.scaling.replicas) for one in plans if isinstance(one.scaling, Fixed)]
+    plans = [plan for plan, _ in plans_of(loaded)]
+    apart = all(
+        plan.interruptions is None and isinstance(plan.nodes, AtOnce) and plan.nodes.max is None for plan in plans
+    )
+    counts = [float(plan.scaling.replicas) for plan in plans if isinstance(plan.scaling, Fixed)]
     return tuple(counts) if apart and len(counts) == len(plans) else ()
 
 
@@ -62,8 +64,8 @@ def _but_counts(plain: Any) -> str:
 
     def kept(value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {key: kept(one) for key, one in value.items() if key not in ("replicas", "name")}
-        return [kept(one) for one in value] if isinstance(value, list) else value
+            return {key: kept(part) for key, part in value.items() if key not in ("replicas", "name")}
+        return [kept(part) for part in value] if isinstance(value, list) else value
 
     return json.dumps(kept(plain), sort_keys=True)
 
@@ -87,7 +89,11 @@ def _of_services(services: ResolvedServices) -> Iterator[float]:
                 yield _own_usd(plan, services.catalog)
     for together in sharing.values():
         first = next(iter(together.values()))
-        held = sum(always_there(one) * one.pool.accelerators_per_replica for one in together.values() if _whole(one))
+        held = sum(
+            always_there(service) * service.pool.accelerators_per_replica
+            for service in together.values()
+            if _whole(service)
+        )
         yield _nodes_usd(first.plan, held, services.catalog)
 
 
@@ -101,8 +107,11 @@ def _cluster_usd(plan: Plan, catalog: Catalog) -> float:
 
 def _own_usd(plan: ResolvedPlan, catalog: Catalog) -> float:
     """Of a service on nodes of its own, those of all its pools."""
-    pools = [one for one in plan.each_pool() if plan.prefill is None and _whole(one)]
-    return fsum(_nodes_usd(one.plan, always_there(one) * one.pool.accelerators_per_replica, catalog) for one in pools)
+    pools = [pool_plan for pool_plan in plan.each_pool() if plan.prefill is None and _whole(pool_plan)]
+    return fsum(
+        _nodes_usd(pool_plan.plan, always_there(pool_plan) * pool_plan.pool.accelerators_per_replica, catalog)
+        for pool_plan in pools
+    )
 
 
 def _whole(plan: ResolvedPlan) -> bool:

@@ -25,12 +25,12 @@ def advise_services(loaded: LoadedServices, runs: Path, settings: AdviceSettings
     plan = chosen_plan(loaded.first, settings.plan)
     services = services_apart(loaded, settings.seed)
     each: dict[str, Advice] = {}
-    for i, (name, (one, seed)) in enumerate(services.items()):
+    for i, (name, (scenario, seed)) in enumerate(services.items()):
 
         def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
             progress((begun + share) / len(services), f"{service}: {what}")
 
-        each[name] = advise_pool(one, runs, replace(settings, plan=plan, seed=seed), tell)
+        each[name] = advise_pool(scenario, runs, replace(settings, plan=plan, seed=seed), tell)
     return _together(each, loaded.first.scenario.seed if settings.seed is None else settings.seed)
 
 
@@ -39,14 +39,14 @@ def _together(each: Mapping[str, Advice], seed: int) -> Advice:
     first = next(iter(each.values()))
     found = replace(
         first,
-        usd_per_month=fsum(one.usd_per_month for one in each.values()),
-        slo_met=all(one.slo_met for one in each.values()),
+        usd_per_month=fsum(advice.usd_per_month for advice in each.values()),
+        slo_met=all(advice.slo_met for advice in each.values()),
         actions=tuple(_in_order(each)),
-        total_saving_usd_per_month=fsum(one.total_saving_usd_per_month for one in each.values()),
-        least_saving_usd_per_month=min(one.least_saving_usd_per_month for one in each.values()),
-        services=tuple(_service(name, one) for name, one in each.items()),
-        tried=tuple(replace(kind, service=name) for name, one in each.items() for kind in one.tried),
-        simulated=sum(one.simulated for one in each.values()),
+        total_saving_usd_per_month=fsum(advice.total_saving_usd_per_month for advice in each.values()),
+        least_saving_usd_per_month=min(advice.least_saving_usd_per_month for advice in each.values()),
+        services=tuple(_service(name, advice) for name, advice in each.items()),
+        tried=tuple(replace(kind, service=name) for name, advice in each.items() for kind in advice.tried),
+        simulated=sum(advice.simulated for advice in each.values()),
         assumptions=[APART, *_assumptions(each)],
         provenance=_provenance(each, seed),
     )
@@ -75,31 +75,33 @@ def _in_order(each: Mapping[str, Advice]) -> Iterator[AdvisedAction]:
     """Actions to take: of services that miss their SLO, then the largest of those that are next; then the others by
     what they save alone.
     """
-    actions = {name: _of_service(name, one) for name, one in each.items()}
-    taken = {name: [one for one in all_of if one.then_usd_per_month is not None] for name, all_of in actions.items()}
+    actions = {name: _of_service(name, advice) for name, advice in each.items()}
+    taken = {
+        name: [action for action in all_of if action.then_usd_per_month is not None] for name, all_of in actions.items()
+    }
     while left := [name for name, ones in taken.items() if ones]:
         first = max(left, key=lambda name: (not each[name].slo_met, taken[name][0].then_usd_per_month or 0.0))
         yield taken[first].pop(0)
-    rest = [one for all_of in actions.values() for one in all_of if one.then_usd_per_month is None]
-    yield from sorted(rest, key=lambda one: -one.saving_usd_per_month.mean)
+    rest = [action for all_of in actions.values() for action in all_of if action.then_usd_per_month is None]
+    yield from sorted(rest, key=lambda action: -action.saving_usd_per_month.mean)
 
 
 def _assumptions(each: Mapping[str, Advice]) -> list[str]:
     """Sentences, with the services that they hold for where these are not all."""
     sentences: dict[str, list[str]] = {}
-    for name, one in each.items():
-        for text in one.assumptions:
+    for name, advice in each.items():
+        for text in advice.assumptions:
             sentences.setdefault(text, []).append(name)
     return [text if len(names) == len(each) else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
 
 
 def _provenance(each: Mapping[str, Advice], seed: int) -> dict[str, object]:
     """That of the first, with the inputs and the seeds of all."""
-    origins = {name: one.provenance for name, one in each.items()}
+    origins = {name: advice.provenance for name, advice in each.items()}
     inputs = {path: digest for origin in origins.values() for path, digest in origin["inputs"].items()}
     seeds = {
         f"service_{key}s": {name: origin[key] for name, origin in origins.items()}
         for key in ("seed", "search_seed", "confirmation_seed")
     }
-    first = {key: one for key, one in next(iter(origins.values())).items() if not key.endswith("_seed")}
+    first = {key: value for key, value in next(iter(origins.values())).items() if not key.endswith("_seed")}
     return first | {"seed": seed, "inputs": inputs} | seeds

@@ -45,8 +45,8 @@ def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progres
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
         made = _Search(question, runs, workers, progress, settings)
         space = variations(loaded, otherwise)
-        found = Candidates(question, space, made.searched.arrivals, made.choice.least_share)
-        return made.run(found, space.combinations)
+        candidates = Candidates(question, space, made.searched.arrivals, made.choice.least_share)
+        return made.run(candidates, space.combinations)
 
 
 def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
@@ -87,27 +87,27 @@ class _Search:
         """Distinct simulations of the search and the confirmation."""
         return len(self.searched.keys) + len(self.confirmed.keys)
 
-    def run(self, found: Candidates, combinations: int) -> Document:
+    def run(self, candidates: Candidates, combinations: int) -> Document:
         """Race, confirm, and write it down."""
-        self._found = {one.name: one.variation for one in found.found}
+        self._found = {candidate.name: candidate.variation for candidate in candidates.found}
         self._purchases = PurchaseSearch(self.choice, self.searched, self._found)
-        self._expected = len(found.found) // 4 + 4 * self.question.seeds
-        for one in found.found:
-            self.searched.add(one.variation.plan)
-        self.race = Race([one.entrant for one in found.found], self.question.loaded.scenario.level)
+        self._expected = len(candidates.found) // 4 + 4 * self.question.seeds
+        for candidate in candidates.found:
+            self.searched.add(candidate.variation.plan)
+        self.race = Race([candidate.entrant for candidate in candidates.found], self.question.loaded.scenario.level)
         best, second = ConfirmedRace(self.race, self._purchases, self._holds).first_two()
         mixes = None
         if self._settings.mixes:
-            best, second, mixes = self._mixes(found, best, second)
-        return self._document(found, combinations, best, second, mixes)
+            best, second, mixes = self._mixes(candidates, best, second)
+        return self._document(candidates, combinations, best, second, mixes)
 
     def _mixes(
-        self, found: Candidates, best: str | None, second: str | None
+        self, candidates: Candidates, best: str | None, second: str | None
     ) -> tuple[str | None, str | None, MixOutcome]:
         """The winner and the runner-up, fleets of several kinds of replicas among them."""
         most = inf if best is None else self.confirmed.summary(best).per_month_usd.mean
         settled = {*self.race.missed(), *([] if best is None else [best])}
-        proposals = MixSearch(self.question, found, self.searched.arrivals, settled, self.choice)
+        proposals = MixSearch(self.question, candidates, self.searched.arrivals, settled, self.choice)
         outcome = proposals.run(most, self._cost_where_it_holds)
         if outcome.best is None:
             return best, second, outcome
@@ -129,10 +129,10 @@ class _Search:
         return self.confirmed.hold(name)
 
     def _document(
-        self, found: Candidates, combinations: int, best: str | None, second: str | None, mixes: MixOutcome | None
+        self, candidates: Candidates, combinations: int, best: str | None, second: str | None, mixes: MixOutcome | None
     ) -> Document:
         loaded, level = self.question.loaded, self.question.loaded.scenario.level
-        excluded = dict(found.excluded) | ({TOO_SMALL: len(found.too_small)} if found.too_small else {})
+        excluded = dict(candidates.excluded) | ({TOO_SMALL: len(candidates.too_small)} if candidates.too_small else {})
         excluded |= self.race.excluded()
         summary = None if best is None else self.confirmed.summary(best)
         bound = self.race.least_usd()
@@ -143,7 +143,7 @@ class _Search:
             "scenario": loaded.scenario.scenario,
             "best": None if best is None else self._plan(best),
             "runner_up": None if second is None else self._plan(second) | {"difference": gap},
-            "nearest": None if best else self._nearest(found),
+            "nearest": None if best else self._nearest(candidates),
             "frontier": self._frontier(),
             "bound_usd_per_month": bound
             if summary is None or bound is None
@@ -195,8 +195,8 @@ class _Search:
         if second is None or best is None:
             return None
         plan, against = (self.confirmed.summary(name) for name in (second, best))
-        found: Difference = difference(plan, against, self.question.loaded.scenario.level)
-        return found.per_month_usd.document()
+        gap: Difference = difference(plan, against, self.question.loaded.scenario.level)
+        return gap.per_month_usd.document()
 
     def _frontier(self) -> list[Document]:
         """Plans with all their results that none beats in cost and attainment, the cheapest first."""
@@ -217,14 +217,14 @@ class _Search:
             **({"confirmed": False} if self.race.reason(name) == UNCONFIRMED else {}),
         }
 
-    def _nearest(self, found: Candidates) -> Document | None:
+    def _nearest(self, candidates: Candidates) -> Document | None:
         """The plan that misses the SLO by the least: of the simulated ones, else by the bound of its capacity."""
         names = self.race.simulated()
         if not names:
-            last: PlanCandidate | None = found.too_small[-1] if found.too_small else None
+            last: PlanCandidate | None = candidates.too_small[-1] if candidates.too_small else None
             return None if last is None else {"name": last.name, "attainment_at_most": last.attainment}
         means = {name: fmean(self._good(name)) for name in names}
-        name = max(names, key=lambda one: means[one])
+        name = max(names, key=lambda plan: means[plan])
         runs = len(self.race.scores(name))
         return self._point(name) | {"replications": runs, "missed": self.searched.summary(name).excess}
 

@@ -22,23 +22,23 @@ def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings
     services = services_apart(loaded, settings.seed)
     count = len(services)
     each: dict[str, Document] = {}
-    for i, (name, (one, seed)) in enumerate(services.items()):
+    for i, (name, (scenario, seed)) in enumerate(services.items()):
 
         def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
             progress((begun + share) / count, f"{service}: {what}")
 
-        each[name] = search(one, runs, replace(settings, seed=seed), tell)
+        each[name] = search(scenario, runs, replace(settings, seed=seed), tell)
     return _together(loaded, each, loaded.first.scenario.seed if settings.seed is None else settings.seed)
 
 
 def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int) -> Document:
     """The document: keys of one service with sums and bounds over all, and that of each service."""
-    best = _best(each) if all(one["best"] for one in each.values()) else None
-    bounds = [one["bound_usd_per_month"] for one in each.values()]
+    best = _best(each) if all(answer["best"] for answer in each.values()) else None
+    bounds = [answer["bound_usd_per_month"] for answer in each.values()]
     bound = None if None in bounds else fsum(bounds)
     excluded = Counter[str]()
-    for one in each.values():
-        excluded.update({row["reason"]: row["count"] for row in one["excluded"]})
+    for answer in each.values():
+        excluded.update({row["reason"]: row["count"] for row in answer["excluded"]})
     usd = best["cost_usd"]["per_month"] if best else 0.0
     document: Document = {
         "scenario": loaded.first.scenario.scenario,
@@ -47,15 +47,17 @@ def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int) -
         "frontier": [],
         "bound_usd_per_month": bound,
         "gap": None if bound is None or usd <= 0 else 1 - bound / usd,
-        "confidence": max(1 - fsum(1 - (one["confidence"] or 0.0) for one in each.values()), 0.0) if best else None,
-        "simulated": sum(one["simulated"] for one in each.values()),
-        "candidates": sum(one["candidates"] for one in each.values()),
+        "confidence": max(1 - fsum(1 - (answer["confidence"] or 0.0) for answer in each.values()), 0.0)
+        if best
+        else None,
+        "simulated": sum(answer["simulated"] for answer in each.values()),
+        "candidates": sum(answer["candidates"] for answer in each.values()),
         "excluded": [{"count": count, "reason": reason} for reason, count in excluded.most_common()],
-        "services": [{"name": name, **one} for name, one in each.items()],
+        "services": [{"name": name, **answer} for name, answer in each.items()],
     }
     first = next(iter(each.values()))["provenance"]
-    inputs = {path: digest for one in each.values() for path, digest in one["provenance"]["inputs"].items()}
-    seeds = {name: one["provenance"]["seed"] for name, one in each.items()}
+    inputs = {path: digest for answer in each.values() for path, digest in answer["provenance"]["inputs"].items()}
+    seeds = {name: answer["provenance"]["seed"] for name, answer in each.items()}
     return {
         "verdict": _verdict(document),
         **document,
@@ -66,23 +68,24 @@ def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int) -
 
 def _best(each: Mapping[str, Document]) -> Document:
     """The plan of all services, and their costs together."""
-    found = {name: one["best"] for name, one in each.items()}
+    bests = {name: answer["best"] for name, answer in each.items()}
     parts = {
-        name: {key: value for key, value in one["plan"].items() if key not in OF_A_PLAN} for name, one in found.items()
+        name: {key: value for key, value in best["plan"].items() if key not in OF_A_PLAN}
+        for name, best in bests.items()
     }
-    costs = {key: fsum(one["cost_usd"][key] for one in found.values()) for key in ("total", "per_month")}
+    costs = {key: fsum(best["cost_usd"][key] for best in bests.values()) for key in ("total", "per_month")}
     return {
-        "name": "; ".join(f"{name}: {one['name']}" for name, one in found.items()),
+        "name": "; ".join(f"{name}: {best['name']}" for name, best in bests.items()),
         "cost_usd": costs,
-        "slo": {"met": True, "attainment": min(one["slo"]["attainment"] for one in found.values())},
-        "services": [{**one, "plan": one["name"], "name": name} for name, one in found.items()],
+        "slo": {"met": True, "attainment": min(best["slo"]["attainment"] for best in bests.values())},
+        "services": [{**best, "plan": best["name"], "name": name} for name, best in bests.items()],
         "plan": {"name": "optimised", "services": parts},
     }
 
 
 def _runner_up(each: Mapping[str, Document]) -> Document | None:
     """The best plan with the runner-up of one service, where that costs least."""
-    seconds = [(name, one["runner_up"]) for name, one in each.items() if one["runner_up"]]
+    seconds = [(name, answer["runner_up"]) for name, answer in each.items() if answer["runner_up"]]
     if not seconds:
         return None
     name, second = min(seconds, key=lambda pair: pair[1]["difference"]["mean"])

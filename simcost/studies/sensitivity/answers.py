@@ -95,8 +95,8 @@ class PlanAnswers:
         """Zero by the secant through the nearest values on both sides at which the height is known."""
         points = [(value, height(self._known[path][value])) for value in self._values[path]]
         known = [(value, found) for value, found in points if found is not None]
-        below = max((one for one in known if one[0] <= lo), default=None)
-        above = min((one for one in known if one[0] >= hi), default=None)
+        below = max((point for point in known if point[0] <= lo), default=None)
+        above = min((point for point in known if point[0] >= hi), default=None)
         if below is None or above is None or below[1] * above[1] >= 0:
             return None
         root = below[0] - below[1] * (above[0] - below[0]) / (above[1] - below[1])
@@ -109,13 +109,13 @@ class PlanAnswers:
         lo, hi = self._linear[path]
         share = (value - lo) / (hi - lo)
         low, high = self._known[path][lo], self._known[path][hi]
-        found = {
+        plans = {
             name: PlanAtValue(
-                usd=low.usd(name) + share * (high.usd(name) - low.usd(name)), met=one.met, ratio=one.ratio
+                usd=low.usd(name) + share * (high.usd(name) - low.usd(name)), met=plan.met, ratio=plan.ratio
             )
-            for name, one in self.base.known.items()
+            for name, plan in self.base.known.items()
         }
-        return PlanState({}, None, found)
+        return PlanState({}, None, plans)
 
     def _state(self, path: str, value: float, *, between: bool) -> PlanState:
         least = self._fixed if of_requests(path) else dict.fromkeys(self.names, 0.0)
@@ -126,7 +126,7 @@ class PlanAnswers:
         most = inf if best is None else self.base.usd(best)
         together = [] if between else [name for name in self.names if least[name] <= most]
         changes = plan_of(self.loaded, path)
-        same = {} if changes is None else {name: one for name, one in self.base.known.items() if name != changes}
+        same = {} if changes is None else {name: plan for name, plan in self.base.known.items() if name != changes}
         return PlanState(
             ranges,
             lambda: self._runs.of(with_value(self.loaded, path, value), f"{path} = {value:.4g}"),
@@ -136,12 +136,12 @@ class PlanAnswers:
 
     def _neighbours(self, path: str, value: float) -> Iterator[tuple[str, list[PlanAtValue]]]:
         """Plans that are known on both sides of a value, and as what."""
-        below = [one for one in reversed(self._values[path]) if one < value]
-        above = [one for one in self._values[path] if one > value]
+        below = [tried for tried in reversed(self._values[path]) if tried < value]
+        above = [tried for tried in self._values[path] if tried > value]
         states = self._known[path]
         for name in self.names:
-            nearest = [next((one for one in side if name in states[one].known), None) for side in (below, above)]
-            found = [states[one].known[name] for one in nearest if one is not None]
+            nearest = [next((tried for tried in side if name in states[tried].known), None) for side in (below, above)]
+            found = [states[tried].known[name] for tried in nearest if tried is not None]
             if len(found) == len(nearest):
                 yield name, found
 
@@ -154,5 +154,5 @@ def _excess(state: PlanState, name: str) -> float | None:
 
 def _gap(state: PlanState, name: str, other: str) -> float | None:
     """Cost of a plan less that of another."""
-    one, two = state.known.get(name), state.known.get(other)
-    return None if one is None or two is None else one.usd - two.usd
+    plan, against = state.known.get(name), state.known.get(other)
+    return None if plan is None or against is None else plan.usd - against.usd

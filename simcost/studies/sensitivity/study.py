@@ -52,15 +52,16 @@ def sensitivity(
     Raises:
         InputError: no such value, or a range that does not hold its base.
     """
-    bases = {one.path: base_value(loaded, one.path) for one in ranges}
-    for one in ranges:
-        if not one.lo <= bases[one.path] <= one.hi or one.lo == one.hi:
+    bases = {varied.path: base_value(loaded, varied.path) for varied in ranges}
+    for varied in ranges:
+        if not varied.lo <= bases[varied.path] <= varied.hi or varied.lo == varied.hi:
             raise InputError(
-                f"--vary {one.path}={one.lo:g}..{one.hi:g}: does not hold the base {bases[one.path]:g}; widen it"
+                f"--vary {varied.path}={varied.lo:g}..{varied.hi:g}: does not hold the base {bases[varied.path]:g}; "
+                "widen it"
             )
     known: dict[int, _Effect] = {}
     seeds = settings.seeds or loaded.first.scenario.seeds or 1
-    ends = 2 * seeds * len(list(plans_of(loaded))) * sum(not money_alone(one.path) for one in ranges)
+    ends = 2 * seeds * len(list(plans_of(loaded))) * sum(not money_alone(varied.path) for varied in ranges)
     with workers_of(settings.runs, jobs=settings.jobs, engine=settings.engine, ahead=ends) as workers:
         runs = ValueRuns(settings, workers, lambda what: progress(len(known) / len(ranges), what))
         answers = PlanAnswers(loaded, bases, runs)
@@ -82,13 +83,13 @@ class _Effect:
     """Value of knowing it."""
 
 
-def _effect(one: VariedRange, base: float, answers: PlanAnswers) -> _Effect:
+def _effect(varied: VariedRange, base: float, answers: PlanAnswers) -> _Effect:
     """Raises NotSimulatedError as long as runs are missing; called again when they are there, it comes further."""
-    answers.line(one.path, one.lo, one.hi)
-    low, high = (answers.at(one.path, value) for value in (one.lo, one.hi))
+    answers.line(varied.path, varied.lo, varied.hi)
+    low, high = (answers.at(varied.path, value) for value in (varied.lo, varied.hi))
     return _Effect(
-        swing=Swing(path=one.path, lo_usd=low.usd(answers.chosen), hi_usd=high.usd(answers.chosen)),
-        flips=_flips(one, base, answers, whole=is_whole(answers.loaded, one.path)),
+        swing=Swing(path=varied.path, lo_usd=low.usd(answers.chosen), hi_usd=high.usd(answers.chosen)),
+        flips=_flips(varied, base, answers, whole=is_whole(answers.loaded, varied.path)),
         worth=worth([low, answers.base, high], answers.names, WEIGHTS),
     )
 
@@ -108,19 +109,19 @@ def _document(
         "tornado": [
             {
                 "path": swing.path,
-                "lo": one.lo,
+                "lo": varied.lo,
                 "base": bases[swing.path],
-                "hi": one.hi,
+                "hi": varied.hi,
                 "lo_usd": swing.lo_usd,
                 "hi_usd": swing.hi_usd,
                 "swing_usd": swing.swing_usd,
             }
             for swing in tornado([effect.swing for effect in effects])
-            for one in ranges
-            if one.path == swing.path
+            for varied in ranges
+            if varied.path == swing.path
         ],
         "flips": [flip for effect in effects for flip in effect.flips],
-        "value_of_information": {one.path: effect.worth for one, effect in zip(ranges, effects, strict=True)},
+        "value_of_information": {varied.path: effect.worth for varied, effect in zip(ranges, effects, strict=True)},
         "simulated": simulated,
     }
     return {
@@ -179,10 +180,12 @@ def verdict(document: Document) -> str:
     if not document["flips"]:
         return f"{text} Nothing changes the decision within the ranges."
     every = document["flips"]
-    shown = [f"{one['verdict']} {_side(document, one)} {amount(one['value'])} of {one['path']}" for one in every[:3]]
+    shown = [
+        f"{flip['verdict']} {_side(document, flip)} {amount(flip['value'])} of {flip['path']}" for flip in every[:3]
+    ]
     return f"{text} It flips: {'; '.join(shown)}{' ...' if len(every) > 3 else ''}."
 
 
 def _side(document: Document, flip: Document) -> str:
-    base = next(one["base"] for one in document["tornado"] if one["path"] == flip["path"])
+    base = next(row["base"] for row in document["tornado"] if row["path"] == flip["path"])
     return "above" if flip["value"] > base else "below"
