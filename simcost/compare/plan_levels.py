@@ -62,7 +62,7 @@ def _forwarded(plan: PlanSummary) -> Document:
     `final_attainment` is that of the final answers to the clients of the service, as is all of `slo`;
     `own_attainment` that of its own answers.
     """
-    found = [one.forwarded for one in plan.served if one.forwarded is not None]
+    found = [run.forwarded for run in plan.served if run.forwarded is not None]
     if not found:
         return {}
     received = {"received": found[0].received} if found[0].received else {}
@@ -71,8 +71,8 @@ def _forwarded(plan: PlanSummary) -> Document:
     return {
         "escalated": found[0].escalated,
         "fell_back": found[0].fell_back,
-        "own_attainment": mean_of(one.own_attainment for one in found),
-        "final_attainment": mean_of(one.slo.attainment for one in plan.served),
+        "own_attainment": mean_of(forwarding.own_attainment for forwarding in found),
+        "final_attainment": mean_of(run.slo.attainment for run in plan.served),
     } | received
 
 
@@ -167,7 +167,7 @@ def _sides(served: Sequence[Served]) -> Document:
     """Prefill and decode apart: means of the replica-hours over replications, the transfers of the first; empty where
     replicas do both.
     """
-    runs = [one.sides for one in served if one.sides is not None]
+    runs = [run.sides for run in served if run.sides is not None]
     if not runs:
         return {}
     use = runs[0].transfers
@@ -183,11 +183,11 @@ def _sides(served: Sequence[Served]) -> Document:
 
 def _prefix_cache(plan: PlanSummary) -> Document:
     """Hits in the prefix caches of the engines, means over the replications; empty where they have none."""
-    hits = [one.prefix_cache for one in plan.served if one.prefix_cache is not None]
+    hits = [run.prefix_cache for run in plan.served if run.prefix_cache is not None]
     if not hits:
         return {}
     query, hit, saved_s = (
-        fsum(getattr(one, name) for one in hits) / len(hits)
+        fsum(getattr(cache, name) for cache in hits) / len(hits)
         for name in ("query_tokens", "hit_tokens", "saved_prefill_s")
     )
     return {
@@ -213,7 +213,7 @@ def _tiers(hits: Sequence[PrefixHits], query: float) -> Document:
 
 def _adapters(plan: PlanSummary) -> Document:
     """Loads of LoRA adapters, means over the replications; empty where requests ask for none."""
-    loads = [one.adapter_loads for one in plan.served if one.adapter_loads is not None]
+    loads = [run.adapter_loads for run in plan.served if run.adapter_loads is not None]
     names = {"disk_loads": "disk", "slot_loads": "link", "load_s": "load_s"}
     found = {key: fsum(getattr(load, name) for load in loads) / len(loads) for key, name in names.items() if loads}
     return {"adapters": found} if found else {}

@@ -49,8 +49,8 @@ def correction(catalog: Catalog, model: Model, accelerator: Accelerator, spec: R
     holding = [factor for factor in catalog.facts.step_factors if _holds(factor, model, accelerator, spec)]
     engines = dict.fromkeys(factor.engine for factor in holding)
     found = [_product([factor for factor in holding if factor.engine == engine]) for engine in engines]
-    narrowest = max((one.level for one in found), default=-1)
-    return _mean([one for one in found if one.level == narrowest])
+    narrowest = max((cell.level for cell in found), default=-1)
+    return _mean([cell for cell in found if cell.level == narrowest])
 
 
 def _holds(factor: StepFactor, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> bool:
@@ -92,12 +92,12 @@ def _mean(found: Sequence[Correction]) -> Correction:
     """The geometric mean over engines, by their rows; as far as they differ, the spread is wider."""
     if not found:
         return Correction(factor=1.0, fixed_factor=1.0, sigma=UNKNOWN_SIGMA, level=-1, rows=0, error=UNKNOWN_SIGMA)
-    rows = sum(one.rows for one in found)
-    shares = [one.rows / rows for one in found]
-    mean = fsum(share * log(one.factor) for share, one in zip(shares, found, strict=True))
-    fixed = fsum(share * log(one.fixed_factor) for share, one in zip(shares, found, strict=True))
+    rows = sum(cell.rows for cell in found)
+    shares = [cell.rows / rows for cell in found]
+    mean = fsum(share * log(cell.factor) for share, cell in zip(shares, found, strict=True))
+    fixed = fsum(share * log(cell.fixed_factor) for share, cell in zip(shares, found, strict=True))
     variance = fsum(
-        share * (one.sigma**2 + (log(one.factor) - mean) ** 2) for share, one in zip(shares, found, strict=True)
+        share * (cell.sigma**2 + (log(cell.factor) - mean) ** 2) for share, cell in zip(shares, found, strict=True)
     )
     return Correction(
         factor=exp(mean),
@@ -105,7 +105,7 @@ def _mean(found: Sequence[Correction]) -> Correction:
         sigma=variance**0.5,
         level=found[0].level,
         rows=rows,
-        error=fsum(share * one.error for share, one in zip(shares, found, strict=True)),
+        error=fsum(share * cell.error for share, cell in zip(shares, found, strict=True)),
     )
 
 

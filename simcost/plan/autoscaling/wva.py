@@ -82,20 +82,24 @@ def targets(rules: SaturationThresholds, variants: Sequence[Variant]) -> tuple[d
     if not reporting:
         return {variant.name: variant.current for variant in variants}, "NoReplicas"
     moving = [
-        one for one in reporting if one.desired not in (0, one.current) or one.pending or len(one.loads) != one.current
+        variant
+        for variant in reporting
+        if variant.desired not in (0, variant.current) or variant.pending or len(variant.loads) != variant.current
     ]
-    wanted = {one.name: one.desired or one.current if moving else len(one.loads) for one in reporting}
+    wanted = {
+        variant.name: variant.desired or variant.current if moving else len(variant.loads) for variant in reporting
+    }
     wanted = {variant.name: wanted.get(variant.name, variant.current) for variant in variants}
     if moving:
         return (
             wanted,
             f"Transition: {moving[0].name} has {moving[0].current} of {moving[0].desired or moving[0].current}",
         )
-    direction, words = rules.analyse([load for one in reporting for load in one.loads])
+    direction, words = rules.analyse([load for variant in reporting for load in variant.loads])
     if direction > 0:
-        wanted[min(reporting, key=lambda one: (one.cost, one.name)).name] += 1
-    elif direction < 0 and (several := [one for one in reporting if wanted[one.name] > 1]):
-        wanted[max(several, key=lambda one: (one.cost, one.name)).name] -= 1
+        wanted[min(reporting, key=lambda variant: (variant.cost, variant.name)).name] += 1
+    elif direction < 0 and (several := [variant for variant in reporting if wanted[variant.name] > 1]):
+        wanted[max(several, key=lambda variant: (variant.cost, variant.name)).name] -= 1
     return wanted, words
 
 
@@ -161,8 +165,8 @@ class Wva(StartingReplicas):
         """One analysis."""
         loads = _loads(seen)
         if isinstance(self.rules, SaturationThresholds):
-            one = Variant("", 0.0, seen.existing, seen.current, seen.starting, loads)
-            wanted, words = targets(self.rules, [one])
+            variant = Variant("", 0.0, seen.existing, seen.current, seen.starting, loads)
+            wanted, words = targets(self.rules, [variant])
             return Decision(self._bounded(wanted[""]), words, state)
         return self._by_tokens(self.rules, loads, seen, state)
 

@@ -88,7 +88,7 @@ def aggregated(word: str, inner: QuerySeries, labels: frozenset[str], *, without
         return result
     if word in ("max", "min") and len(inner.source) > 1:
         raise ValueError(f"{word} of a sum of metrics is not known, for one of them alone it is; {SHAPES}")
-    return replace(result, source=tuple(replace(one, over=OVER[word]) for one in inner.source))
+    return replace(result, source=tuple(replace(series, over=OVER[word]) for series in inner.source))
 
 
 def _added_buckets(word: str, inner: QuerySeries, labels: frozenset[str], *, without: bool) -> QuerySeries:
@@ -101,37 +101,37 @@ def _added_buckets(word: str, inner: QuerySeries, labels: frozenset[str], *, wit
     return replace(inner, by=kept if inner.by is None else kept & inner.by)
 
 
-def added(one: QuerySeries, other: QuerySeries) -> QuerySeries:
+def added(left: QuerySeries, right: QuerySeries) -> QuerySeries:
     """The sum of two, which must have the same labels for Prometheus to match them."""
-    one, other = without_buckets(one), without_buckets(other)
-    if one.number is not None or other.number is not None:
+    left, right = without_buckets(left), without_buckets(right)
+    if left.number is not None or right.number is not None:
         raise ValueError(f"a sum with a number is not known; {SHAPES}")
-    if one.by != other.by:
+    if left.by != right.by:
         raise ValueError(
             "adds up series of different labels, which Prometheus does not match, so that nothing is left; "
             "aggregate both by the same labels, as sum(...) + sum(...)"
         )
-    return QuerySeries(one.source + other.source, one.by, zero=one.zero and other.zero)
+    return QuerySeries(left.source + right.source, left.by, zero=left.zero and right.zero)
 
 
-def scaled(one: QuerySeries, other: QuerySeries, *, divide: bool) -> QuerySeries:
+def scaled(left: QuerySeries, right: QuerySeries, *, divide: bool) -> QuerySeries:
     """Times or divided by a number."""
-    one, other = without_buckets(one), without_buckets(other)
-    if one.number is not None and not divide:
-        one, other = other, one
-    if one.number is not None or other.number is None or other.number <= 0:
+    left, right = without_buckets(left), without_buckets(right)
+    if left.number is not None and not divide:
+        left, right = right, left
+    if left.number is not None or right.number is None or right.number <= 0:
         word = "divided by" if divide else "times"
         raise ValueError(f"what is {word} anything but a number above 0 is not known; {SHAPES}")
-    factor = 1 / other.number if divide else other.number
-    return replace(one, source=tuple(replace(part, scale=part.scale * factor) for part in one.source))
+    factor = 1 / right.number if divide else right.number
+    return replace(left, source=tuple(replace(part, scale=part.scale * factor) for part in left.source))
 
 
-def either(one: QuerySeries, other: QuerySeries, *, free: bool) -> QuerySeries:
+def either(left: QuerySeries, right: QuerySeries, *, free: bool) -> QuerySeries:
     """`or`: with vector(0) a value where there are no data, with a metric of the same meaning that metric."""
-    one, other = without_buckets(one), without_buckets(other)
-    if other.zero and other.number == 0 and one.number is None:
-        return replace(one, zero=True, extra=not free and one.by != frozenset())
-    meanings = [[(part.name, part.over, part.scale, part.window) for part in side.source] for side in (one, other)]
-    if one.number is None and other.number is None and one.by == other.by and meanings[0] == meanings[1]:
-        return one
+    left, right = without_buckets(left), without_buckets(right)
+    if right.zero and right.number == 0 and left.number is None:
+        return replace(left, zero=True, extra=not free and left.by != frozenset())
+    meanings = [[(part.name, part.over, part.scale, part.window) for part in side.source] for side in (left, right)]
+    if left.number is None and right.number is None and left.by == right.by and meanings[0] == meanings[1]:
+        return left
     raise ValueError(f"`or` with anything but vector(0) is not known; {SHAPES}")

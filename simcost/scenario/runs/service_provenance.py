@@ -18,8 +18,8 @@ def provenance_of_services(services: ResolvedServices, horizon_s: float) -> dict
     """As of one pool, with the inputs and the seed of each service."""
     each = {name: provenance(question, horizon_s) for name, question in services.questions.items()}
     of_jobs = [] if services.jobs is None else [provenance(services.jobs, horizon_s)]
-    inputs = {path: digest for one in (*each.values(), *of_jobs) for path, digest in one["inputs"].items()}
-    seeds = {name: one["seed"] for name, one in each.items()}
+    inputs = {path: digest for document in (*each.values(), *of_jobs) for path, digest in document["inputs"].items()}
+    seeds = {name: document["seed"] for name, document in each.items()}
     return next(iter(each.values())) | {"seed": services.seed, "service_seeds": seeds, "inputs": inputs}
 
 
@@ -49,7 +49,7 @@ def assumptions_of_services(services: ResolvedServices) -> list[str]:
 def _assumptions_of_forwarding(services: ResolvedServices) -> list[str]:
     """Sentences on requests that services send on, each once; none where there are none."""
     plans = [services.forwarding(plan.name) for plan in services.loaded.first.scenario.plans]
-    each = [one for plan in plans for one in plan.values()]
+    each = [forwarding for plan in plans for forwarding in plan.values()]
     lines = []
     if each:
         lines.append(
@@ -57,7 +57,7 @@ def _assumptions_of_forwarding(services: ResolvedServices) -> list[str]:
             "arrival, TPOT is that of the final answer, which replaces the first one; where it fails, the request is a "
             "miss. A further answer is as long as the recorded one."
         )
-    if any(one.cascade is not None and one.cascade.escalate for one in each):
+    if any(forwarding.cascade is not None and forwarding.cascade.escalate for forwarding in each):
         lines.append(
             "Requests are escalated at random, whatever their length, at the end of the first answer, the same ones in "
             "all plans."
@@ -76,12 +76,12 @@ def resolved_services_text(services: ResolvedServices) -> str:
         jobs = asdict(services.jobs.loaded.scenario)
         said |= {"jobs": jobs["jobs"], "slo": jobs["slo"]}
     said["plans"] = [
-        _plan(services, str(plan["name"]), {name: one["plans"][place] for name, one in each.items()})
+        _plan(services, str(plan["name"]), {name: document["plans"][place] for name, document in each.items()})
         for place, plan in enumerate(said["plans"])
     ]
     listed = [
-        {"name": name} | {key: one[key] for key in ("model", "workload", "demand", "slo", "tenants")}
-        for name, one in each.items()
+        {"name": name} | {key: document[key] for key in ("model", "workload", "demand", "slo", "tenants")}
+        for name, document in each.items()
     ]
     place = list(said).index("plans")
     items = list(said.items())
@@ -92,7 +92,7 @@ def resolved_services_text(services: ResolvedServices) -> str:
 
 def _plan(services: ResolvedServices, name: str, parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """A plan with the part of each service; what is of the nodes that services share, once."""
-    rights = {service: asdict(one) for (plan, service), one in services.loaded.sharing.items() if plan == name}
+    rights = {service: asdict(sharing) for (plan, service), sharing in services.loaded.sharing.items() if plan == name}
     found: dict[str, Any] = {"name": name}
     beside = services.beside_jobs(name)
     if services.jobs is not None:
@@ -115,7 +115,7 @@ def _plan(services: ResolvedServices, name: str, parts: dict[str, dict[str, Any]
 def _forwarding(services: ResolvedServices, plan: str, service: str) -> dict[str, Any]:
     """Cascade and fallback of a service, where it has them."""
     forwarding = services.loaded.forwarding.get((plan, service))
-    return {} if forwarding is None else {key: one for key, one in asdict(forwarding).items() if one is not None}
+    return {} if forwarding is None else {key: value for key, value in asdict(forwarding).items() if value is not None}
 
 
 def _part(plan: dict[str, Any], rights: dict[str, Any] | None, beside_jobs: bool) -> dict[str, Any]:

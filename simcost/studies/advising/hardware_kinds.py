@@ -36,16 +36,16 @@ def hardware_kinds(loaded: LoadedScenario, plan: Plan, *, bounded: bool = True) 
     if plan.replica is None or not isinstance(plan.buy, OnDemand | Spot):
         return
     for name, partials in _groups(loaded, plan).items():
-        alike = [one for i, one in enumerate(partials) if one not in partials[:i]]
+        alike = [choice for i, choice in enumerate(partials) if choice not in partials[:i]]
         effort: Effort = "high" if name == "provider" else "medium"
         if bounded:
             yield ActionKind(name=name, effort=effort, dimensions=(alike, fleets_of(plan)), sizes="own")
             continue
-        kept = [_as_bought(plan, one) for one in _first_of_each(loaded, plan, alike)[:MOST_CHOICES]]
+        kept = [_as_bought(plan, choice) for choice in _first_of_each(loaded, plan, alike)[:MOST_CHOICES]]
         yield ActionKind(
             name=name,
             effort=effort,
-            dimensions=([one | size for one in kept for size in _sizes_on(loaded, plan, one)],),
+            dimensions=([choice | size for choice in kept for size in _sizes_on(loaded, plan, choice)],),
             sizes="own",
             left_out=left_out(name, len(alike), len(kept)),
         )
@@ -55,17 +55,17 @@ def _as_bought(plan: Plan, choice: Partial) -> Partial:
     """Hardware that is bought on demand too, said once."""
     if "buy" not in choice or not isinstance(plan.buy, OnDemand):
         return choice
-    return choice | {"buy": {key: one for key, one in choice["buy"].items() if key != "kind"}}
+    return choice | {"buy": {key: value for key, value in choice["buy"].items() if key != "kind"}}
 
 
 def _first_of_each(loaded: LoadedScenario, plan: Plan, choices: Sequence[Partial]) -> list[Partial]:
     """The choice of each accelerator that reads its memory for the least money, then the second of each, and so on."""
     places, seen = list[tuple[int, Partial]](), Counter[str]()
-    for one in sorted(choices, key=partial(_usd_per_byte, loaded, plan)):
-        accelerator = one["replica"]["accelerator"]
-        places.append((seen[accelerator], one))
+    for choice in sorted(choices, key=partial(_usd_per_byte, loaded, plan)):
+        accelerator = choice["replica"]["accelerator"]
+        places.append((seen[accelerator], choice))
         seen[accelerator] += 1
-    return [one for _, one in sorted(places, key=lambda place: place[0])]
+    return [choice for _, choice in sorted(places, key=lambda place: place[0])]
 
 
 def left_out(name: str, count: int, kept: int) -> str:
@@ -109,7 +109,7 @@ def _groups(loaded: LoadedScenario, plan: Plan) -> dict[str, list[Partial]]:
 def _speed(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
     """Weights that a replica reads a second."""
     replica = {name: getattr(plan.replica, name) for name in ("accelerator", "tp", "precision")}
-    replica |= {name: one for name, one in choice.get("replica", {}).items() if name in replica}
+    replica |= {name: value for name, value in choice.get("replica", {}).items() if name in replica}
     read = loaded.catalog.accelerator(replica["accelerator"]).memory_bytes_per_s
     return float(read * replica["tp"] / WEIGHT_BYTES[replica["precision"]])
 
@@ -129,7 +129,7 @@ def _sizes_on(loaded: LoadedScenario, plan: Plan, choice: Partial) -> Dimension:
 
 def _scaled_sizes(plan: Plan, ratio: float) -> Dimension:
     found = [scaled_size(plan, ratio * factor) for factor in FLEETS]
-    return [one for i, one in enumerate(found) if one not in found[:i]]
+    return [size for i, size in enumerate(found) if size not in found[:i]]
 
 
 def scaled_size(plan: Plan, factor: float) -> Partial:
