@@ -107,6 +107,7 @@ class CheckedScenario:
         jobs: int = CORES,
         mixes: bool = False,
         options: str | Path | None = None,
+        step_factor: float = 1.0,
         progress: Progress | None = None,
     ) -> Answer:
         """The cheapest plan that meets the SLO, as `simcost optimize` finds it; its table is the Pareto front.
@@ -118,18 +119,28 @@ class CheckedScenario:
             jobs: as for `run`.
             mixes: propose fixed fleets of several kinds of replicas too.
             options: file of a purchasing plan whose commitments may be bought, each up to its amount.
+            step_factor: the plan meets the SLO even if each step takes so many times as long.
             progress: as for `run`.
 
         Raises:
             InputError: a space that cannot be searched.
         """
+        from simcost.studies.argument_types import checked_factor
         from simcost.studies.optimizing.offers import offers
         from simcost.studies.optimizing.settings import SearchSettings
         from simcost.studies.optimizing.study import optimize
         from simcost.studies.optimizing.view import parts
 
         file = None if options is None else Path(options)
-        settings = SearchSettings(seeds=seeds, seed=seed, jobs=jobs, mixes=mixes, offers=offers(file), offers_file=file)
+        settings = SearchSettings(
+            seeds=seeds,
+            seed=seed,
+            jobs=jobs,
+            mixes=mixes,
+            offers=offers(file),
+            offers_file=file,
+            step_factor=checked_factor(step_factor),
+        )
         document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
 

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
+from simcost.errors import InputError
+
+LEAST_FACTOR, MOST_FACTOR = 0.1, 10.0
+NO_FACTOR = "is not a factor from 0.1 to 10; write e.g. 1.5"
 PAIR = re.compile(r"[A-Za-z]\w*=")
 """Beginning of NAME=COLUMN."""
 
@@ -22,6 +26,21 @@ def positive(text: str) -> int:
     if not (text.isdecimal() and 1 <= len(text) <= 15 and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)
+
+
+def factor(text: str) -> float:
+    """A factor on step times."""
+    try:
+        return checked_factor(float(text))
+    except (ValueError, InputError):
+        raise argparse.ArgumentTypeError(f"{text!r} {NO_FACTOR}") from None
+
+
+def checked_factor(value: float) -> float:
+    """A factor on step times. Raises InputError for one that no engine has."""
+    if not LEAST_FACTOR <= value <= MOST_FACTOR:
+        raise InputError(f"a step factor of {value:g} {NO_FACTOR}")
+    return value
 
 
 def seconds(text: str) -> float:

@@ -69,12 +69,7 @@ def assess(scenario: Changed, options: RunOptions, *, seed: int | None = None, s
 
 
 def _of_services(services: ResolvedServices, scenario: Changed, options: RunOptions) -> Assessment:
-    slower = {
-        name: replace(question, engine=scenario.engine)
-        for name, question in services.questions.items()
-        if scenario.service in ("", name)
-    }
-    services = replace(services, questions={**services.questions, **slower})
+    services = services.slower(scenario.engine, scenario.service)
     rows = service_rows(services, options)
     stages, training = runs_of_services(services, options.folder)
     serving = [run for stage in stages for run in stage]

@@ -42,6 +42,7 @@ class WholePlans:
         runs: folder in which ledgers are stored, and found again.
         workers: what executes them.
         note: called now and then with the number of simulations made.
+        step_factor: on all step times.
     """
 
     def __init__(
@@ -53,13 +54,14 @@ class WholePlans:
         runs: Path,
         workers: Workers,
         note: Callable[[int], None],
+        step_factor: float = 1.0,
     ) -> None:
         self._question: ResolvedScenario | ResolvedServices
         if isinstance(loaded, LoadedServices):
-            self._question = settle_services(loaded, seed=seed, seeds=seeds)
+            self._question = settle_services(loaded, seed=seed, seeds=seeds).slower(step_factor)
             self.seed, self.seeds = self._question.seed, self._question.first.seeds
         else:
-            self._question = settle(loaded, seed=seed, seeds=seeds)
+            self._question = replace(settle(loaded, seed=seed, seeds=seeds), engine=step_factor)
             self.seed, self.seeds = self._question.seed, self._question.seeds
         self.level = loaded.first.scenario.level
         self._options = RunOptions(

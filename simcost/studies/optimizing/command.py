@@ -6,7 +6,7 @@ from typing import Any
 
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.argument_types import positive
+from simcost.studies.argument_types import factor, positive
 from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
 from simcost.units import format_usd
 
@@ -31,6 +31,13 @@ def add(verbs: Any) -> None:
         metavar="YAML",
         help="purchasing plan whose commitments may be bought for each plan, each up to its amount",
     )
+    optimize.add_argument(
+        "--step-factor",
+        type=factor,
+        default=1.0,
+        metavar="F",
+        help="the plan meets the SLO even if each step takes F times as long (default: 1)",
+    )
     gated(optimize, GATES, broken)
     data(optimize)
     seed(optimize)
@@ -53,6 +60,7 @@ def _optimize(arguments: Arguments) -> dict[str, Any]:
         mixes=arguments.mixes,
         offers=offers(arguments.options),
         offers_file=arguments.options,
+        step_factor=arguments.step_factor,
     )
     with Progress(name, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)

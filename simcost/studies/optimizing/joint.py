@@ -25,7 +25,14 @@ from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.slo import Check
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
-from simcost.studies.optimizing.settings import SEEDS, Document, Progress, SearchSettings
+from simcost.studies.optimizing.settings import (
+    SEEDS,
+    Document,
+    Progress,
+    SearchSettings,
+    note_on_steps,
+    slower_steps,
+)
 from simcost.studies.optimizing.verdict import verdict
 
 
@@ -78,9 +85,18 @@ class JointSearch:
         progress: Progress,
     ) -> None:
         self._loaded, self._space, self._progress = loaded, space, progress
+        self._step_factor = settings.step_factor
 
         def made(seed: int | None, seeds: int | None) -> WholePlans:
-            return WholePlans(loaded, seed=seed, seeds=seeds, runs=runs, workers=workers, note=self._note)
+            return WholePlans(
+                loaded,
+                seed=seed,
+                seeds=seeds,
+                runs=runs,
+                workers=workers,
+                note=self._note,
+                step_factor=settings.step_factor,
+            )
 
         seeds = settings.seeds or loaded.first.scenario.seeds
         self._done = 0
@@ -119,6 +135,7 @@ class JointSearch:
             "gap": 1 - bound / usd if usd and bound is not None else None,
             "confidence": self._race.confidence() if best else None,
             "level": searched.level,
+            **slower_steps(self._step_factor),
             "simulated": len(searched.keys | self.confirmed.keys),
             "candidates": self._space.combinations,
             "replications": searched.seeds,
@@ -129,6 +146,7 @@ class JointSearch:
             ],
         }
         seeds = {"search_seed": searched.seed, "confirmation_seed": self.confirmed.seed}
+        lines = [*lines, *note_on_steps(self._step_factor)]
         return {"verdict": verdict(document), **document, "assumptions": lines, "provenance": origin | seeds}
 
     def _plan(self, name: str) -> Document:

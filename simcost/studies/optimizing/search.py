@@ -31,7 +31,14 @@ from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.purchases import PurchaseSearch
-from simcost.studies.optimizing.settings import SEEDS, Document, Progress, SearchSettings
+from simcost.studies.optimizing.settings import (
+    SEEDS,
+    Document,
+    Progress,
+    SearchSettings,
+    note_on_steps,
+    slower_steps,
+)
 from simcost.studies.optimizing.verdict import verdict
 from simcost.units import format_seconds
 
@@ -41,7 +48,10 @@ TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
     """The answer: the cheapest plan that holds, the runner-up, the front, and why the others left."""
     loaded, otherwise = _base(loaded)
-    question = settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS)
+    question = replace(
+        settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS),
+        engine=settings.step_factor,
+    )
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
         made = _Search(question, runs, workers, progress, settings)
         space = variations(loaded, otherwise)
@@ -70,7 +80,8 @@ class _Search:
         self._expected, self._begun_s = 1, monotonic()
         self.searched = self._simulations(question)
         fresh = int(stream(question.seed, "confirmation").integers(2**31))
-        self.confirmed = self._simulations(settle(question.loaded, seed=fresh, seeds=question.seeds))
+        other = settle(question.loaded, seed=fresh, seeds=question.seeds)
+        self.confirmed = self._simulations(replace(other, engine=question.engine))
 
     def _simulations(self, question: ResolvedScenario) -> Simulations:
         return Simulations(question, _source(question), self._runs, self._workers, self._note)
@@ -151,6 +162,7 @@ class _Search:
             "gap": None,
             "confidence": self.race.confidence() if best else None,
             "level": level,
+            **slower_steps(self.question.engine),
             "simulated": self.simulated,
             "candidates": combinations,
             **({} if mixes is None else {"mixes": mixes.document()}),
@@ -171,7 +183,7 @@ class _Search:
         return {
             "verdict": verdict(document),
             **document,
-            "assumptions": assumptions(self._shown(best, second)),
+            "assumptions": [*assumptions(self._shown(best, second)), *note_on_steps(self.question.engine)],
             "provenance": origin,
         }
 

@@ -13,7 +13,8 @@ from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.runs.services_apart import APART, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.search import search
-from simcost.studies.optimizing.settings import Document, Progress, SearchSettings
+from simcost.studies.optimizing.settings import Document, Progress, SearchSettings, note_on_steps, slower_steps
+from simcost.studies.optimizing.verdict import even_if_slower
 from simcost.units import format_usd
 
 
@@ -28,10 +29,11 @@ def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings
             progress((begun + share) / count, f"{service}: {what}")
 
         each[name] = search(scenario, runs, replace(settings, seed=seed), tell)
-    return _together(loaded, each, loaded.first.scenario.seed if settings.seed is None else settings.seed)
+    seed = loaded.first.scenario.seed if settings.seed is None else settings.seed
+    return _together(loaded, each, seed, settings.step_factor)
 
 
-def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int) -> Document:
+def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int, step_factor: float) -> Document:
     """The document: keys of one service with sums and bounds over all, and that of each service."""
     best = _best(each) if all(answer["best"] for answer in each.values()) else None
     bounds = [answer["bound_usd_per_month"] for answer in each.values()]
@@ -50,6 +52,7 @@ def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int) -
         "confidence": max(1 - fsum(1 - (answer["confidence"] or 0.0) for answer in each.values()), 0.0)
         if best
         else None,
+        **slower_steps(step_factor),
         "simulated": sum(answer["simulated"] for answer in each.values()),
         "candidates": sum(answer["candidates"] for answer in each.values()),
         "excluded": [{"count": count, "reason": reason} for reason, count in excluded.most_common()],
@@ -61,7 +64,7 @@ def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int) -
     return {
         "verdict": _verdict(document),
         **document,
-        "assumptions": [APART],
+        "assumptions": [APART, *note_on_steps(step_factor)],
         "provenance": first | {"seed": seed, "service_seeds": seeds, "inputs": inputs},
     }
 
@@ -104,6 +107,7 @@ def _verdict(document: Mapping[str, Any]) -> str:
     )
     total, bound = best["cost_usd"]["per_month"], document["bound_usd_per_month"]
     text = (
-        f"{len(services)} services cost least together at {format_usd(total)} a month, each with its SLO met: {each}."
+        f"{len(services)} services cost least together at {format_usd(total)} a month, each with its SLO met"
+        f"{even_if_slower(document)}: {each}."
     )
     return text if bound is None else f"{text} No plan that may meet them costs less than {format_usd(bound)}."

@@ -30,3 +30,17 @@ class SearchSettings:
     """Commitments that may be bought, each up to what it states."""
     offers_file: Path | None = None
     """The file that they are from."""
+    step_factor: float = 1.0
+    """Factor on all step times: the plan meets the SLO even if each step takes so many times as long."""
+
+
+def slower_steps(factor: float) -> Document:
+    """What a document says of the factor; nothing of one that is 1."""
+    return {} if factor == 1.0 else {"step_factor": factor}
+
+
+def note_on_steps(factor: float) -> list[str]:
+    """The assumption that a factor is; none of one that is 1."""
+    if factor == 1.0:
+        return []
+    return [f"Each step takes {factor:g} times as long as its model says; all figures are those of such steps."]

@@ -47,5 +47,6 @@ def optimize(
         seeds=settings.seeds,
         seed=settings.seed,
         mixes=settings.mixes,
+        step_factor=settings.step_factor,
         offers=json.dumps([written(offer) for offer in settings.offers]),
     )

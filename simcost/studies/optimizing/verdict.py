@@ -29,9 +29,16 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     if document.get("deterministic"):
         how = "with nothing random in it"
     return (
-        f"{best['name']} is the cheapest of {document['candidates']:,} plans that meets the SLO: "
+        f"{best['name']} is the cheapest of {document['candidates']:,} plans that meets the SLO"
+        f"{even_if_slower(document)}: "
         f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, {how}{share}."
     )
+
+
+def even_if_slower(document: Mapping[str, Any]) -> str:
+    """The factor on step times, where one was asked for."""
+    factor = document.get("step_factor", 1.0)
+    return "" if factor == 1.0 else f" even if each step takes {factor:g} times as long"
 
 
 def _commitments(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
@@ -87,7 +94,8 @@ def _none(document: Mapping[str, Any]) -> str:
     near = document["nearest"]
     first = document["excluded"][0] if document["excluded"] else None
     why = f"; {first['count']:,} of them: {first['reason']}" if first else ""
-    text = f"No plan of {document['candidates']:,} meets the SLO with {100 * document['level']:g} % confidence{why}."
+    sure = f"{100 * document['level']:g} % confidence"
+    text = f"No plan of {document['candidates']:,} meets the SLO{even_if_slower(document)} with {sure}{why}."
     if near is None:
         return text
     if "attainment_at_most" in near:
