@@ -68,7 +68,7 @@ class Unit:
             raise ValueError(f"{value!r} is not a quantity; write a number of {self.name}, such as {self.example}")
         number, unit = float(match[1].replace("_", "")), match[2]
         if unit and unit not in self.factors:
-            known = ", ".join(self.factors)
+            known = ", ".join(filter(None, self.factors))
             raise ValueError(f"{value!r} has the unknown unit {unit!r}; known here: {known}; e.g. {self.example}")
         if not isfinite(number):
             raise ValueError(f"{value!r} is too large for a number")

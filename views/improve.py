@@ -13,7 +13,7 @@ from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.present.parts import Part, page
 from simcost.scenario.files.edit import number_text, values
-from views import adding, background, drafts, runs
+from views import adding, background, drafts, runs, search_inputs
 from views.charts import drawn_once
 from views.result import body
 from views.text import headline, plain, same_command
@@ -30,13 +30,15 @@ class Search:
     about: str
     command: str
     ask: Callable[[drafts.Draft], Settings]
-    """Asks on the sidebar for what the search needs."""
+    """Asks for what the search needs; under `refused` are sentences about what cannot be."""
     answer: Answerer
     parts: Callable[[Any], Sequence[Part]]
     actions: Callable[[Any, drafts.Draft, Any], None] = lambda _found, _draft, _plans: None
     """Draws what can be done with the answer."""
     options: Callable[[Settings], Sequence[str]] = lambda _settings: ()
     """Of its command, from what was asked for."""
+    judge: Callable[[Any, Settings], None] = lambda _document, _settings: None
+    """Shows whether the answer keeps what was asked for beside it."""
 
 
 def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
@@ -51,11 +53,14 @@ def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
     with st.sidebar:
         draft = _chosen(files)
     settings = search.ask(draft)
+    refused = settings.get("refused", ())
+    for line in refused:
+        st.error(plain(line))
     with st.sidebar:
         faults = draft.faults()
         busy = search.title in background.works()
         label = "Search" if search.command == "optimize" else "Answer"
-        pressed = st.button(label, type="primary", width="stretch", disabled=busy or bool(faults))
+        pressed = st.button(label, type="primary", width="stretch", disabled=busy or bool(faults or refused))
     key = f"{search.command} {sha256(f'{draft.file} {draft.text} {settings}'.encode()).hexdigest()}"
     if not busy:
         background.attach(search.title, key)
@@ -95,7 +100,7 @@ def _run(
 ) -> dict[str, Any]:
     tell(0.0, "Starts")
     found = search.answer(draft.load(), runs.store(results), settings, tell)
-    document = to_document(found)
+    document = _with_names(to_document(found))
     parts = search.parts(found)
     return {
         "found": found,
@@ -107,10 +112,18 @@ def _run(
     }
 
 
+def _with_names(document: dict[str, Any]) -> dict[str, Any]:
+    """The document, its inputs by their names: the folders are those of this machine."""
+    origin = document.get("provenance", {})
+    named = {Path(name).name: digest for name, digest in origin.get("inputs", {}).items()}
+    return document | {"provenance": origin | {"inputs": named}}
+
+
 def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings: Settings, plans: Any) -> None:
     with st.container(border=True):
         if found["asked"] != (draft.text, settings):
             st.badge("Answers an earlier question", color="orange")
+        search.judge(found["document"], settings)
         headline(found["document"]["verdict"])
         search.actions(found["found"], draft, plans)
     body(found["parts"])
@@ -118,15 +131,20 @@ def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings
     st.download_button("Download answer.html", found["html"], f"{search.command}.html", "text/html", on_click="ignore")
 
 
-def _nothing(_draft: drafts.Draft) -> Settings:
-    return {}
-
-
-def _optimize(loaded: Any, store: Path, _settings: Settings, tell: background.Progress) -> Any:
+def _optimize(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
     from simcost.studies.optimizing.settings import SearchSettings
     from simcost.studies.optimizing.study import optimize
 
-    return optimize(loaded, store, SearchSettings(jobs=runs.JOBS), tell)
+    file = search_inputs.options_file(settings["options"], store.parent)
+    asked = SearchSettings(
+        jobs=runs.JOBS,
+        seeds=settings["seeds"],
+        mixes=settings["mixes"],
+        offers=search_inputs.offers(file),
+        offers_file=file,
+        step_factor=settings["step_factor"],
+    )
+    return optimize(loaded, store, asked, tell)
 
 
 def _optimize_parts(found: Any) -> Sequence[Part]:
@@ -218,10 +236,12 @@ OPTIMIZE = Search(
     title="Optimise",
     about="The cheapest plan that meets the SLO, found by a search and confirmed on fresh seeds.",
     command="optimize",
-    ask=_nothing,
+    ask=search_inputs.show,
     answer=_optimize,
     parts=_optimize_parts,
     actions=adding.found_plans,
+    options=search_inputs.words,
+    judge=search_inputs.judged,
 )
 SENSITIVITY = Search(
     title="Sensitivity",

@@ -17,7 +17,7 @@ commitments:
     commitment: $1/h
     discount: 28 %
 """
-_OPTIONS = """\
+OPTIONS = """\
 # assumed discounts:
 # write your quotes
 commitments:
@@ -50,7 +50,7 @@ def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
     """`simcost commit`."""
     words: Words = ["commit", choose("Usage", beside(scenarios), "weeks of usage")]
     words += renamed("sku=instance, quantity=count", "weeks of usage")
-    options = st.text_area("What may be bought, each up to its amount", _OPTIONS, height=310, max_chars=50_000)
+    options = st.text_area("What may be bought, each up to its amount", OPTIONS, height=310, max_chars=50_000)
     words += ["--options", Written(text=options, title="options.yaml")]
     words += ["--risk", str(st.slider("Weight of the worst futures", 0.0, 1.0, 0.0, 0.1, help=_RISK))]
     budget = st.text_input("Most to commit", placeholder="e.g. $100/h").strip()

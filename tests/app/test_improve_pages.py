@@ -55,6 +55,55 @@ def test_a_search_answers_with_verdict_and_parts(home: Path, name: str, said: st
     assert parsed(words[1:])
 
 
+def test_what_the_search_is_asked_changes_the_answer_and_its_command(home: Path) -> None:
+    page = opened(home)
+    labelled(page.selectbox, "Goal").select("Robust to slower steps").run()
+    labelled(page.number_input, "Step time x").set_value(2.0).run()
+    labelled(page.number_input, "Replications").set_value(3).run()
+    labelled(page.number_input, "Confidence %").set_value(90.0).run()
+    labelled(page.text_input, "Budget a month").set_value("$1").run()
+    settle(button(page, "Search").click().run())
+    assert not page.exception
+    assert not page.error
+    assert "even if each step takes 2 times as long" in page.header[0].value
+    assert any("Over the budget of $1.00 a month" in one.value.replace("\\", "") for one in page.markdown)
+    words = shlex.split(page.code[0].value)
+    assert words[3:] == ["--step-factor=2", "--seeds=3", "--fail-on=budget=1"]
+    asked = parsed(words[1:])
+    assert (asked.step_factor, asked.seeds) == (2.0, 3)
+    assert value_at(page.session_state["drafts"]["tiny.yaml"], "level") == 0.9
+
+
+def test_a_budget_that_is_none_is_explained_and_nothing_is_searched(home: Path) -> None:
+    page = opened(home)
+    labelled(page.text_input, "Budget a month").set_value("5k").run()
+    assert "no amount of USD" in page.error[0].value
+    assert button(page, "Search").disabled
+    labelled(page.text_input, "Budget a month").set_value("5,000").run()
+    assert not page.error
+    assert not button(page, "Search").disabled
+
+
+def test_faults_of_commitments_are_told_with_their_line(home: Path) -> None:
+    page = opened(home)
+    labelled(page.checkbox, "Plans may be bought under commitments").check().run()
+    text = "commitments:\n  - {kind: savings-plan, name: one, commitment: much}\n"
+    labelled(page.text_area, "What may be bought, each up to its amount").set_value(text).run()
+    settle(button(page, "Search").click().run())
+    told = page.error[0].value.replace("\\", "")
+    assert told.startswith("Commitments: options.yaml:2:49: commitments.0.commitment: 'much' is not a quantity")
+    assert not page.exception
+
+
+def opened(home: Path) -> AppTest:
+    """The page of the search."""
+    return AppTest.from_function(script, args=(str(APP.parent), str(home), "OPTIMIZE"), default_timeout=60).run()
+
+
+def labelled(widgets: Any, label: str) -> Any:
+    return next(widget for widget in widgets if widget.label == label)
+
+
 def test_a_refused_search_is_a_message(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise InputError("nothing to search")

@@ -35,7 +35,7 @@ class SearchSettings:
 
 
 def slower_steps(factor: float) -> Document:
-    """What a document says of the factor; nothing of one that is 1."""
+    """The factor as a document states it; nothing of one that is 1."""
     return {} if factor == 1.0 else {"step_factor": factor}
 
 

@@ -1,0 +1,184 @@
+"""What a search for the cheapest plan is asked: one row of inputs above its answer."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from simcost.billing.commitment.offered import Offered
+from simcost.errors import InputError, SimcostError
+from simcost.scenario.files.edit import number_text, put, values
+from simcost.units import SHARE, USD, format_usd
+from views import drafts
+from views.money import OPTIONS
+from views.text import plain
+
+Settings = Mapping[str, Any]
+LEAST, ROBUST = "Least cost", "Robust to slower steps"
+OFFERED = ".options"
+"""Folder, beside the results, of the commitments that searches were offered."""
+OPTIONS_FILE = "options.yaml"
+_WIDTHS = [5, 3, 4, 4, 3, 4, 4]
+_KEPT: Any = "session"
+
+
+def show(draft: drafts.Draft) -> Settings:
+    """The row; what was asked for, and under `refused` what is wrong with it."""
+    refused: list[str] = []
+    columns = iter(st.columns(_WIDTHS, vertical_alignment="bottom"))
+    with next(columns):
+        goal = st.selectbox("Goal", [LEAST, ROBUST], key="search goal", persist_state=_KEPT)
+    with next(columns):
+        step_factor = _step_factor(goal == ROBUST)
+    with next(columns):
+        _confidence(draft)
+    with next(columns):
+        budget_usd = _budget(refused)
+    with next(columns):
+        seeds = st.number_input(
+            "Replications", 1, 100, None, key="search seeds", persist_state=_KEPT, placeholder="scenario's"
+        )
+    with next(columns):
+        options = _options()
+    with next(columns):
+        mixes = st.checkbox(
+            "Mix hardware",
+            key="search mixes",
+            persist_state=_KEPT,
+            help="Fixed fleets of several kinds of replicas are proposed too, and proved by simulation.",
+        )
+    return {
+        "step_factor": step_factor,
+        "budget_usd": budget_usd,
+        "seeds": seeds,
+        "options": options,
+        "mixes": mixes,
+        "refused": (*refused, *st.session_state.pop("confidence refused", ())),
+    }
+
+
+def _step_factor(robust: bool) -> float:
+    """The factor on step times; 1 where the goal has none."""
+    asked = st.number_input(
+        "Step time x",
+        min_value=1.0,
+        max_value=10.0,
+        value=1.5,
+        step=0.1,
+        format="%g",
+        disabled=not robust,
+        key="search step factor",
+        persist_state=_KEPT,
+        help="The plan meets the SLO even if each step takes so many times as long; all figures are of such steps.",
+    )
+    return float(asked) if robust else 1.0
+
+
+def _confidence(draft: drafts.Draft) -> None:
+    """`level` of the scenario, which its text holds."""
+    written = values(draft.text).get("level", 0.95)
+    try:
+        level = float(SHARE.parse(written)) if isinstance(written, str) else float(written)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        level = 0.95  # the text has a fault there, which the page shows
+    key = f"level of {draft.file.name}"
+    if st.session_state.get(key) != 100 * level:
+        st.session_state[key] = 100 * level
+
+    def take() -> None:
+        try:
+            drafts.write(draft.file, put(draft.text, "level", round(st.session_state[key] / 100, 6)))
+        except SimcostError as error:
+            st.session_state["confidence refused"] = (f"Confidence: {error}",)
+
+    st.number_input(
+        "Confidence %",
+        min_value=50.0,
+        max_value=99.99,
+        step=1.0,
+        format="%g",
+        key=key,
+        on_change=take,
+        help="`level` of the scenario: every target holds at this confidence, over replications.",
+    )
+
+
+def _budget(refused: list[str]) -> float | None:
+    """The most that the plan may cost a month; None = no such bound."""
+    text = st.text_input(
+        "Budget a month", key="search budget", persist_state=_KEPT, placeholder="e.g. $5,000", max_chars=40
+    ).strip()
+    if not text:
+        return None
+    with suppress(ValueError):
+        budget = USD.parse(text)
+        if isinstance(budget, float) and 0 <= budget < inf:
+            return budget
+    refused.append(f"Budget a month: {text!r} is no amount of USD from 0 up; write e.g. $5,000")
+    return None
+
+
+def _options() -> str:
+    """A purchasing plan whose commitments may be bought; empty = none may."""
+    with st.popover("Commitments", width="stretch"):
+        offered = st.checkbox("Plans may be bought under commitments", key="search offered", persist_state=_KEPT)
+        text = st.text_area(
+            "What may be bought, each up to its amount",
+            OPTIONS,
+            height=310,
+            max_chars=50_000,
+            disabled=not offered,
+            key="search options",
+            persist_state=_KEPT,
+        )
+    return text if offered else ""
+
+
+def options_file(text: str, results: Path) -> Path | None:
+    """A file with the purchasing plan; None where nothing may be bought."""
+    if not text.strip():
+        return None
+    folder = results / OFFERED / sha256(text.encode()).hexdigest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / OPTIONS_FILE
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def offers(file: Path | None) -> tuple[Offered, ...]:
+    """The commitments of the file. Raises InputError with the faults, each at its line."""
+    from simcost.studies.optimizing import offers as of_file
+
+    try:
+        return of_file.offers(file)
+    except SimcostError as error:
+        told = str(error) if file is None else str(error).replace(str(file), OPTIONS_FILE)
+        raise InputError(f"Commitments: {told}") from error
+
+
+def words(settings: Settings) -> Sequence[str]:
+    """The same as options of `simcost optimize`; the confidence is in the scenario."""
+    found = [f"--step-factor={number_text(settings['step_factor'])}"] if settings["step_factor"] != 1 else []
+    if settings["seeds"] is not None:
+        found.append(f"--seeds={settings['seeds']}")
+    if settings["options"].strip():
+        found.append(f"--options={OPTIONS_FILE}")
+    if settings["mixes"]:
+        found.append("--mixes")
+    if settings["budget_usd"] is not None:
+        found.append(f"--fail-on=budget={number_text(settings['budget_usd'])}")
+    return found
+
+
+def judged(document: Mapping[str, Any], settings: Settings) -> None:
+    """Whether the best plan keeps within the budget."""
+    budget_usd, best = settings["budget_usd"], document["best"]
+    if budget_usd is None or best is None:
+        return
+    kept = best["cost_usd"]["per_month"] <= budget_usd
+    said = f"{'Within' if kept else 'Over'} the budget of {format_usd(budget_usd)} a month"
+    st.badge(plain(said), color="green" if kept else "red")
