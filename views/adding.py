@@ -1,12 +1,13 @@
 """Findings go into the text of their scenario, as a plan more or as changes of one; the page of plans runs it."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from simcost.errors import SimcostError
-from simcost.scenario.files.added_plan import add_plan
+from simcost.scenario.checks.added_once import add_plan_once
 from simcost.scenario.files.edit import put, values
 from views import drafts
 from views.text import plain
@@ -26,7 +27,7 @@ def found_plans(found: Mapping[str, Any], draft: drafts.Draft, plans: Any) -> No
             kind: Any = "primary" if label == ADD else "secondary"
             about = f"{one['name']}: beside the plans of the scenario, simulated with them on the page Plans"
             if st.button(label, type=kind, help=plain(about)):
-                _edited(draft, plans, lambda text, plan=one["plan"]: add_plan(text, plan))  # type: ignore[misc]
+                _edited(draft, plans, lambda text, plan=one["plan"]: add_plan_once(text, plan, draft.file))  # type: ignore[misc]
 
 
 def advised_actions(found: Any, draft: drafts.Draft, plans: Any) -> None:
@@ -45,7 +46,7 @@ def advised_actions(found: Any, draft: drafts.Draft, plans: Any) -> None:
     with add:
         about = plain(f"A plan more: {found.plan} with {action.action}")
         if st.button(ADD, type="primary", help=about, width="stretch"):
-            _edited(draft, plans, lambda text: _another(text, found.plan, action))
+            _edited(draft, plans, lambda text: _another(text, draft.file, found.plan, action))
 
 
 def _names(text: str) -> list[Any]:
@@ -59,11 +60,11 @@ def _changed(text: str, index: int, changes: Any) -> tuple[str, int]:
     return text, index
 
 
-def _another(text: str, name: str, action: Any) -> tuple[str, int]:
+def _another(text: str, file: Path, name: str, action: Any) -> tuple[str, int]:
     """A plan more: that of the name with the changes of an action."""
     changed, index = _changed(text, _names(text).index(name), action.changes)
     plan = values(changed)["plans"][index]
-    return add_plan(text, {**plan, "name": f"Advice: {action.kind}"})
+    return add_plan_once(text, {**plan, "name": f"Advice: {action.kind}"}, file)
 
 
 def _edited(draft: drafts.Draft, plans: Any, edit: Edit) -> None:

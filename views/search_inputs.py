@@ -1,4 +1,4 @@
-"""What a search for the cheapest plan is asked: one row of inputs above its answer."""
+"""Inputs of a search for the cheapest plan: one row above its answer."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -12,6 +12,7 @@ from simcost.scenario.files.edit import append, value_at, values
 def add_plan(text: str, plan: Mapping[str, Any]) -> tuple[str, int]:
     """The text with one plan more, and the index of that plan; of one with the same fields, that is there, its index.
 
+    Fields are compared as they are written; `checks.added_once` compares what plans resolve to.
     What the `defaults` of the scenario say is left out of the plan, and a name that is taken gets a number.
 
     Args:
