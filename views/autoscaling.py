@@ -14,10 +14,12 @@ def replay(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
         "autoscale",
         "replay",
         choose("Manifest", manifests(scenarios), "manifest", MANIFESTS),
-        choose("Recorded metrics", beside(scenarios), "metrics"),
+        choose("Recorded metrics", beside(scenarios, "metrics.csv.gz"), "metrics"),
     ]
     if st.checkbox("Replicas follow what it asks for, not the recording"):
         words += ["--closed-loop"]
+    start = st.number_input("Replicas at the start", 0, 10_000, None, placeholder="where none are recorded")
+    words += [f"--start={start}"] if start is not None else []
     with st.expander("Names"):
         name = st.text_input("Object of the manifest", placeholder="where it holds several").strip()
         words += [f"--name={name}"] if name else []
@@ -32,6 +34,6 @@ QUESTIONS: dict[str, Question] = {
         ask=replay,
         needs="The manifest of an autoscaler (HPA, KEDA, Knative, Ray Serve, Dynamo, AWS target tracking), and a "
         "recording of the metrics that it reads: `timestamp`, `replicas` and a column for each metric, or an export of "
-        "Prometheus.",
+        "Prometheus. A manifest and a day of metrics are there to try.",
     )
 }

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import streamlit as st
@@ -48,6 +49,7 @@ TABS: Mapping[str, tuple[str, ...]] = {
 TAKEN_ALONG = {
     "review.html": "For those who decide, to read, print and sign: what to take, what it costs, its risks",
     "review.md": "The same for a pull request or a wiki",
+    "review.pdf": "The same on A4, to sign; made when you press, which takes some seconds",
     "report.html": "All tables and charts of this result on one page",
     "scenario.yaml": "The scenario as it was run",
     "result.json": "All figures, for other programs",
@@ -190,10 +192,12 @@ def offer(folder: Path, name: str, scenario: str) -> None:
     files: dict[str, tuple[Any, str]] = {
         "review.html": (partial(_review, folder), "text/html"),
         "review.md": (partial(_review_as_markdown, folder), "text/markdown"),
+        "review.pdf": (partial(_review_as_pdf, folder), "application/pdf"),
         "report.html": (partial(_report, folder), "text/html"),
         "scenario.yaml": (scenario, "application/yaml"),
         "result.json": ((folder / "result.json").read_bytes, "application/json"),
     }
+    unprinted = why_unprinted()
     with st.container(horizontal=True):
         for file, (content, kind) in files.items():
             st.download_button(
@@ -204,10 +208,24 @@ def offer(folder: Path, name: str, scenario: str) -> None:
                 on_click="ignore",
                 help=TAKEN_ALONG[file],
                 type="primary" if file == "review.html" else "secondary",
+                disabled=file == "review.pdf" and bool(unprinted),
             )
+    if unprinted:
+        st.caption(plain(unprinted))
     out = f"results/{name}"
     commands = (["run", f"{name}-scenario.yaml", "--out", out], ["report", out, "-o", "review.html"])
     same_command("\n".join(shlex.join(["simcost", *words]) for words in commands))
+
+
+def why_unprinted() -> str:
+    """The reason why no PDF can be made here, and what to do; empty where one can."""
+    from simcost.studies.review.pdf import find_browser
+
+    try:
+        find_browser()
+    except SimcostError as error:
+        return f"review.pdf: {error}."
+    return ""
 
 
 def _review(folder: Path) -> bytes:
@@ -224,6 +242,16 @@ def _review_as_markdown(folder: Path) -> bytes:
     from simcost.studies.review.summary import markdown
 
     return markdown(*composed(folder, read_run)).encode()
+
+
+def _review_as_pdf(folder: Path) -> bytes:
+    from simcost.cli.report import read_run
+    from simcost.studies.review.command import write_review
+
+    with TemporaryDirectory() as place:
+        file = Path(place) / "review.pdf"
+        write_review(folder, file, read_run)
+        return file.read_bytes()
 
 
 def _report(folder: Path) -> bytes:

@@ -175,7 +175,7 @@ def words(settings: Settings) -> Sequence[str]:
 
 
 def judged(document: Mapping[str, Any], settings: Settings) -> None:
-    """Whether the best plan keeps within the budget."""
+    """Show if the best plan keeps within the budget."""
     budget_usd, best = settings["budget_usd"], document["best"]
     if budget_usd is None or best is None:
         return

@@ -47,6 +47,11 @@ HOURS_HELD, HOURS_GONE = 30.0, 4.0
 ZONE_DRY, ZONE_DRY_HOURS = 0.25, 6.0
 """How often a day the zone has no node at all, and for how long."""
 
+METRIC_STEP_S, SLOTS, IN_FLIGHT = 60, 24, 90.0
+"""Gap of a recording of metrics, requests that a replica takes at a time, and those in flight at the mean rate."""
+REPLICAS, FOLLOWS_S, DELAY_S = (2, 8), 2400, 300
+"""Limits of the recorded fleet, and the stretch before an instant whose busiest moment it holds."""
+
 
 def jobs(random: Random) -> str:
     """Jobs of two weeks: submit time in Pacific time, duration, GPUs, virtual cluster."""
@@ -111,6 +116,25 @@ def spot(random: Random) -> str:
     return "\n".join(rows) + "\n"
 
 
+def metrics(random: Random) -> str:
+    """Replicas and requests of a serving pool over a day, as totals."""
+    flights, noise = [], 0.0
+    for minute in range(86400 // METRIC_STEP_S):
+        noise = 0.9 * noise + random.gauss(0, 0.06)
+        hour, part = divmod(minute * METRIC_STEP_S / 3600, 1)
+        level = DAY[int(hour)] * (1 - part) + DAY[(int(hour) + 1) % 24] * part
+        flights.append(IN_FLIGHT * level * math.exp(noise))
+    rows = ["timestamp,replicas,vllm:num_requests_running,vllm:num_requests_waiting"]
+    for minute, flight in enumerate(flights):
+        first, last = max(minute - FOLLOWS_S // METRIC_STEP_S, 0), max(minute - DELAY_S // METRIC_STEP_S, 1)
+        seen = max(flights[first:last])
+        replicas = min(max(math.ceil(seen / SLOTS), REPLICAS[0]), REPLICAS[1])
+        running = min(round(flight), replicas * SLOTS)
+        at = WEEK + timedelta(days=2, seconds=minute * METRIC_STEP_S)
+        rows.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{replicas},{running},{round(flight) - running}")
+    return "\n".join(rows) + "\n"
+
+
 def _held(random: Random, ticks: int) -> list[bool]:
     """Whether one node is held, at each tick."""
     states: list[bool] = []
@@ -126,6 +150,7 @@ def generated() -> dict[str, str]:
     """Name to text of all files."""
     return {
         "jobs.csv.gz": jobs(Random(1)),
+        "metrics.csv.gz": metrics(Random(4)),
         "nodes.csv": nodes(),
         "requests-hourly.csv": requests(Random(2)),
         "spot.csv": spot(Random(3)),

@@ -1,5 +1,6 @@
 """The page of autoscaling without a browser: a recording through a manifest, and bad input as messages."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,23 @@ def test_last_tuesday_is_replayed(page: AppTest) -> None:
     assert page.header[0].value.startswith("HorizontalPodAutoscaler chat requests 2 to 4 replicas")
     assert list(page.dataframe[0].value["Desired"]) == [2, 4, 4]
     assert page.code[0].value == "simcost autoscale replay hpa.yaml tuesday.csv"
+
+
+def test_the_example_is_there_to_try_and_counts_from_the_start_that_is_given(tmp_path: Path) -> None:
+    scenarios = APP.parent / "scenarios"
+    home = tmp_path / "home"
+    for folder in ("manifests", "synthetic"):
+        shutil.copytree(scenarios / folder, home / "scenarios" / folder)
+    page = AppTest.from_function(script, args=(str(APP.parent), str(home)), default_timeout=60).run()
+    assert page.selectbox[1].options == ["metrics.csv.gz (example)"]
+    page.selectbox[0].set_value(home / "scenarios" / "manifests" / "hpa.yaml")
+    page.selectbox[1].set_value(home / "scenarios" / "synthetic" / "metrics.csv.gz")
+    page.checkbox[0].check()
+    page.number_input[0].set_value(8)
+    press(page.run())
+    assert not page.error
+    assert page.header[0].value.startswith("HorizontalPodAutoscaler chat-70b requests")
+    assert page.code[0].value.endswith("metrics.csv.gz --closed-loop --start=8")
 
 
 def test_a_metric_that_was_not_recorded_is_named(page: AppTest) -> None:

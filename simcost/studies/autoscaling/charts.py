@@ -53,8 +53,14 @@ def _metric(result: AutoscaleReplay, name: str, limit: int, colour: str) -> Any:
             tooltip=[alt.Tooltip("value:Q", format=".5~g")],
         )
     )
-    heading = alt.Title(printable(name), anchor="start", fontSize=12, fontWeight="normal", color=INK, offset=4)
-    return line.properties(width=WIDTH, height=100, title=heading)
+    return line.properties(width=WIDTH, height=100, title=_heading(printable(name)))
+
+
+def _heading(text: str) -> Any:
+    """Name of a panel, above it, so that the axes of all panels begin at one place."""
+    import altair as alt
+
+    return alt.Title(text, anchor="start", fontSize=12, fontWeight="normal", color=INK, offset=4)
 
 
 def _replicas(result: AutoscaleReplay, limit: int) -> Any:
@@ -71,8 +77,8 @@ def _replicas(result: AutoscaleReplay, limit: int) -> Any:
             {"time": _time(result, change), "replicas": replicas(change), "line": word}
             for change in _changes(result.decisions, replicas, limit)
         ]
-    colour = alt.Color("line:N", title=None, scale=alt.Scale(domain=list(LINES), range=list(LINES.values())))
-    width = alt.StrokeWidth("line:N", title=None, scale=alt.Scale(domain=list(LINES), range=[4, 1.5]))
+    colour = alt.Color("line:O", title=None, scale=alt.Scale(domain=list(LINES), range=list(LINES.values())))
+    width = alt.StrokeWidth("line:O", title=None, scale=alt.Scale(domain=list(LINES), range=[4, 1.5]))
     lines = (
         alt.Chart(inline(rows))
         .mark_line(interpolate="step-after")
@@ -80,11 +86,11 @@ def _replicas(result: AutoscaleReplay, limit: int) -> Any:
             x=_x(result, labels=True),
             color=colour,
             strokeWidth=width,
-            y=alt.Y("replicas:Q", title="replicas", axis=alt.Axis(tickMinStep=1, format="d", minExtent=40)),
+            y=alt.Y("replicas:Q", title=None, axis=alt.Axis(tickMinStep=1, format="d", minExtent=40)),
             tooltip=[alt.Tooltip("line:N"), alt.Tooltip("replicas:Q")],
         )
     )
-    return lines.properties(width=WIDTH, height=160)
+    return lines.properties(width=WIDTH, height=160, title=_heading("replicas"))
 
 
 def _changes(

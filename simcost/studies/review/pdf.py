@@ -44,8 +44,8 @@ def find_browser(names: Sequence[str] = BROWSERS) -> str:
     result = next((path for name in names if (path := shutil.which(name))), None)
     if result is None:
         raise InputError(
-            "a PDF is printed by Chromium, Chrome or Edge, and none is on this machine; install one, or write the "
-            "review as .html and print it from any browser"
+            "a PDF is printed by Chromium, Chrome or Edge, and none is on this machine; install one (on Debian "
+            "`apt install chromium`), or write the review as .html and print it from any browser"
         )
     return result
 

@@ -1,0 +1,57 @@
+"""Files of a result to take along: made when they are asked for, a PDF where a browser of this machine prints it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.browsing import CHROMIUM, NEEDED
+from support.home import APP, furnish, settle
+
+from views import result
+
+pytestmark = pytest.mark.slow
+FILES = ("review.html", "review.md", "review.pdf", "report.html", "scenario.yaml", "result.json")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return furnish(tmp_path_factory.mktemp("downloads") / "home")
+
+
+def shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page of plans with a result."""
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    page = AppTest.from_file(str(APP), default_timeout=60).run()
+    run = next(one for one in page.button if one.label == "Run")
+    return settle(run.click().run())
+
+
+def buttons(page: AppTest) -> dict[str, Any]:
+    found = [one.proto for one in page.get("download_button")]
+    return {one.label.removeprefix("Download "): one for one in found}
+
+
+def test_no_file_is_made_before_it_is_asked_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_review", "_review_as_markdown", "_review_as_pdf", "_report"):
+        monkeypatch.setattr(result, name, lambda *_: 1 / 0)
+    page = shown(home, monkeypatch)
+    assert tuple(buttons(page)) == FILES
+    assert not page.exception
+
+
+def test_without_a_browser_the_page_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simcost.studies.review.pdf.shutil.which", lambda _: None)
+    page = shown(home, monkeypatch)
+    assert not page.exception
+    assert [name for name, one in buttons(page).items() if one.disabled] == ["review.pdf"]
+    assert any("install one" in one.value and "apt install chromium" in one.value for one in page.caption)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason=NEEDED)
+def test_the_review_is_printed_as_pdf(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = shown(home, monkeypatch)
+    assert not [name for name, one in buttons(page).items() if one.disabled]
+    printed = result._review_as_pdf(home / "results" / "tiny")
+    assert printed[:5] == b"%PDF-"
+    assert len(printed) > 10_000
