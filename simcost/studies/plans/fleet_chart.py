@@ -1,6 +1,6 @@
 """Chart of the fleet: replicas by state and requests in flight over time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from simcost.present.chart_style import ROWS, Document, Rows, finish, first, inline, names, time_unit
@@ -16,8 +16,6 @@ TITLE = "Replicas (count) and requests in flight (count) over time"
 
 def fleet_timeline(document: Document, timeline: Any) -> Any:
     """Replicas and requests over time, one row of panels per plan on one axis of hours (or minutes)."""
-    import altair as alt
-
     found = {name: mine for name in names(document) if (mine := _of(timeline, name)).num_rows}
     limit = min(ROWS // (2 * max(len(found), 1)), SAMPLES)
     unit, unit_s, span = time_unit(document)
@@ -27,16 +25,36 @@ def fleet_timeline(document: Document, timeline: Any) -> Any:
     shades = {**FLEET, **REQUESTS}
     for name, own in found.items():
         x = time(unit, span, labels=name == next(reversed(found)))
-        fleet = panel(
-            fleets[name], STATES, shades, x=x, y=counts("replicas", most, format="d", minExtent=26), mark="area"
-        )
-        wanted = alt.Chart(inline(fleets[name])).mark_line(interpolate="step-after", strokeDash=[5, 3], strokeWidth=1)
-        line = wanted.encode(x=x, y=alt.Y("desired:Q"), color=alt.ColorDatum("desired", type="nominal"))
-        replicas = alt.layer(fleet, line, title=heading(name))
+        replicas = _replicas(name, fleets[name], shades, x, most)
         flying = _fullest(own, limit, unit_s)
         requests = panel(flying, [*REQUESTS], shades, x=x, y=counts("requests"), dashed={"waiting": (4, 2)})
         rows.append((replicas, requests))
     return finish(panels_over_time(rows), TITLE, first(document))
+
+
+def fleets_side_by_side(document: Document, timeline: Any) -> Any:
+    """Replicas over time, two plans in each row on one axis of hours (or minutes), each on a scale of its own."""
+    found = {name: mine for name in names(document) if (mine := _of(timeline, name)).num_rows}
+    limit = min(ROWS // max(len(found), 1), SAMPLES)
+    unit, unit_s, span = time_unit(document)
+    panels = []
+    for i, (name, own) in enumerate(found.items()):
+        fleet = _changes(own, limit, unit_s)
+        most = max(row["ready"] + row["starting"] + row["draining"] for row in fleet)
+        x = time(unit, span, labels=i >= len(found) - 2)
+        panels.append(_replicas(name, fleet, FLEET, x, most))
+    rows = [panels[i : i + 2] for i in range(0, len(panels), 2)]
+    return finish(panels_over_time(rows), "Replicas (count) over time", first(document))
+
+
+def _replicas(name: str, fleet: Rows, shades: Mapping[str, str], x: Any, most: float) -> Any:
+    """Replicas by state as areas, and a line of those desired."""
+    import altair as alt
+
+    areas = panel(fleet, STATES, shades, x=x, y=counts("replicas", most, format="d", minExtent=26), mark="area")
+    wanted = alt.Chart(inline(fleet)).mark_line(interpolate="step-after", strokeDash=[5, 3], strokeWidth=1)
+    line = wanted.encode(x=x, y=alt.Y("desired:Q"), color=alt.ColorDatum("desired", type="nominal"))
+    return alt.layer(areas, line, title=heading(name))
 
 
 def _of(table: Any, plan: str) -> Any:

@@ -15,13 +15,16 @@ HEAT = {
     "by more": "#9C3D00",
     "no requests": "#DDDDDD",
 }
+MANY = 8
+"""Rows from which on they are lower."""
 
 
 def slo_heat(document: Document, hours: Any) -> Any:
     """Attainment of each plan in each window of time, in classes around the target; misses carry their number."""
     import altair as alt
 
-    target = document["plans"][0]["slo"]["target"]
+    targets = sorted(set(_targets(document).values()))
+    judged = f"Target {share(targets[0])}" if len(targets) == 1 else "Each against its own target"
     unit, _, span = time_unit(document)
     rows, step_s = _windows(document, hours)
     wide = len(rows) > 24 * len(document["plans"])
@@ -46,7 +49,7 @@ def slo_heat(document: Document, hours: Any) -> Any:
         y=y,
         shade=shade,
         tooltip=shown,
-        step=30,
+        step=30 if len(document["plans"]) <= MANY else 20,
         labelled=not wide,
         stroke="white",
         strokeWidth=0 if wide else 1,
@@ -54,7 +57,7 @@ def slo_heat(document: Document, hours: Any) -> Any:
     return finish(
         chart,
         f"Attainment {_period(hours, step_s)} (% of requests within all limits)",
-        f"Target {share(target)}. {first(document)}",
+        f"{judged}. {first(document)}",
     )
 
 
@@ -82,12 +85,17 @@ def _windows(document: Document, hours: Any) -> tuple[Rows, float]:
         key = (row["plan"], int(row["start_s"] // step_s))
         if key not in worst or _rank(row) < _rank(worst[key]):
             worst[key] = row
-    target, step = document["plans"][0]["slo"]["target"], step_s / unit_s
+    targets, step = _targets(document), step_s / unit_s
     return [
-        {"start": start, "end": end, "middle": (start + end) / 2, **_cell(plan, row, target)}
+        {"start": start, "end": end, "middle": (start + end) / 2, **_cell(plan, row, targets[plan])}
         for (plan, i), row in worst.items()
         for start, end in [(i * step, min((i + 1) * step, span))]
     ], step_s
+
+
+def _targets(document: Document) -> dict[str, float]:
+    """Attainment asked for, by plan."""
+    return {plan["name"]: plan["slo"]["target"] for plan in document["plans"]}
 
 
 def _rank(row: dict[str, Any]) -> float:

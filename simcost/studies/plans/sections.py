@@ -32,6 +32,10 @@ from simcost.studies.plans import (
 )
 from simcost.studies.plans.contents import of_which, serves, trains
 from simcost.studies.plans.cost_charts import spread
+from simcost.studies.plans.fleet_chart import fleets_side_by_side
+
+FEW_SERVICES = 3
+"""Services that are shown one by one alone; of more the chosen plan is shown as a whole too."""
 
 
 def write_html(folder: Path) -> Path:
@@ -229,10 +233,22 @@ def pictures(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
 
 
 def _pictures_of_services(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
-    """The bill by service, then for each service how it was served."""
+    """The bill by service, of many how the chosen plan serves all, then for each service how it was served."""
     yield Part(title="Cost by service", chart=lambda: service_view.cost_by_service(document))
+    if len(service_view.services(document)) > FEW_SERVICES:
+        yield from _pictures_of_all(document, shown)
     for name in service_view.services(document):
         yield from _pictures_of(name, *service_view.of_service(document, shown, name))
+
+
+def _pictures_of_all(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
+    plan = service_view.chosen_plan(document)
+    services, tables = service_view.of_plan(document, shown, plan)
+    for title, draw, table in (
+        ("Service level of all services by hour", cost_charts.slo_heat, "hours"),
+        ("Fleets of all services", fleets_side_by_side, "timeline"),
+    ):
+        yield Part(title=title, chart=partial(_drawn_of, plan["name"], draw, services, tables[table]))
 
 
 def _pictures_of(name: str, document: Document, shown: dict[str, Any]) -> Iterator[Part]:
@@ -244,8 +260,8 @@ def _pictures_of(name: str, document: Document, shown: dict[str, Any]) -> Iterat
         yield Part(title=title, chart=partial(_drawn_of, name, draw, document, shown[table]))
 
 
-def _drawn_of(service: str, draw: Callable[[Document, Any], Any], document: Document, table: Any) -> Any:
-    """A chart whose title names the service."""
+def _drawn_of(name: str, draw: Callable[[Document, Any], Any], document: Document, table: Any) -> Any:
+    """A chart whose title names the service, or the plan."""
     chart = draw(document, table)
-    chart.title.text = f"{service}: {chart.title.text}"
+    chart.title.text = f"{name}: {chart.title.text}"
     return chart

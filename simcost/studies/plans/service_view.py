@@ -49,6 +49,26 @@ def of_service(document: Document, shown: dict[str, Any], service: str) -> tuple
     return document | {"plans": plans}, tables
 
 
+def of_plan(document: Document, shown: dict[str, Any], plan: Document) -> tuple[Document, dict[str, Any]]:
+    """The document with the services of one plan in place of the plans, and its tables."""
+    import pyarrow.compute as pc
+
+    tables = {
+        name: (mine := table.filter(pc.equal(table["plan"], plan["name"]))).set_column(
+            mine.column_names.index("plan"), "plan", mine["service"]
+        )
+        for name, table in shown.items()
+        if "service" in table.column_names
+    }
+    return document | {"plans": plan["services"]}, tables
+
+
+def chosen_plan(document: Document) -> Document:
+    """The best plan, or the closest one."""
+    name = document["best"] or document["closest"]
+    return next(plan for plan in document["plans"] if plan["name"] == name)
+
+
 def _pairs(document: Document) -> Iterator[tuple[Document, Document]]:
     """Plan and service, all plans of a service together."""
     for place in range(len(document["plans"][0]["services"])):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from simcost.present.format import seconds, shortened
 from simcost.present.html import bullets, escape, frame, table
 from simcost.present.parts import Part, figure
+from simcost.studies.review.condensed import is_of_all_services
 from simcost.studies.review.result import Review
 from simcost.studies.review.view import KEY_FIGURES, Section
 
@@ -42,6 +43,7 @@ summary { cursor: pointer; }
   .figures dt, .figures small { font-size: 7.5pt; line-height: 1.2; } .facts { font-size: 8pt; }
   .figures dd { font-size: 10pt; } .figures div { padding: 1mm 1.5mm; }
   .charts figure { margin: 2.5mm 0 0; } .charts figure svg { max-width: none; max-height: 77mm; }
+  .charts .tall svg { max-height: 150mm; }
   .charts svg text[font-size="10px"] { font-size: 11.5px; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
   pre { font-size: 7.5pt; line-height: 1.15; columns: 2; column-gap: 4mm; white-space: pre-wrap; overflow: visible;
@@ -49,7 +51,13 @@ summary { cursor: pointer; }
 }
 """
 _SHORT = 12
-"""Rows of a table that paper keeps together."""
+"""Rows of a table, or sentences of a list, that paper keeps together."""
+_OF_SERVICES = """@media print {
+  table:not(.left) td:first-child { white-space: normal; }
+  table:not(.left) td:not(:first-child, .word) { white-space: nowrap; }
+}
+"""
+"""Of a plan with services the first cells name both, and break before cells of numbers do."""
 _PATH = re.compile(r' d="[^"]*"')
 _DIGITS = re.compile(r"(\.\d)\d+")
 """Digits of a path beyond a tenth of a pixel."""
@@ -67,6 +75,8 @@ def page(review: Review, sections: Sequence[Section], paper: str = "") -> str:
     body = "".join(_section(review, section, numbered) for section in sections)
     label = re.sub(r"[\"\\\n<]", " ", shortened(review.title, 60))
     style = _STYLE.replace("LABEL", label) + (f"@page {{ size: {paper}; }}\n" if paper else "")
+    if "services" in review.document["plans"][0]:
+        style += _OF_SERVICES
     return frame(review.title, review.recommendation, review.document["question"] or "", body, style)
 
 
@@ -121,7 +131,7 @@ def _part(review: Review, part: Part, section: str) -> str:
     body = table(rows, left=part.title == "Provenance", words=part.left, marked=review.chosen) + bullets(part.said)
     if not body:
         return ""
-    kind = ' class="short"' if len(rows) <= _SHORT else ""
+    kind = ' class="short"' if max(len(rows), len(part.said)) <= _SHORT else ""
     title = f"<h3>{escape(part.title)}</h3>\n" if part.titled and part.title and part.title != section else ""
     return f"<div{kind}>{title}{body}</div>\n"
 
@@ -136,6 +146,8 @@ def _charts(review: Review, section: Section, numbered: Iterator[int]) -> str:
             caption = (
                 f"<figcaption>{escape(part.title)}</figcaption>" if any(one in part.title for one in named) else ""
             )
+            if is_of_all_services(part):
+                drawn = drawn.replace("<figure", '<figure class="tall"', 1)
             figures += _PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0]), drawn).replace("<svg", f"{caption}<svg", 1)
     return f'<div class="charts">{figures}</div>\n' if figures else ""
 

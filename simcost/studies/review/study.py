@@ -13,6 +13,7 @@ from simcost.studies.review import wording
 from simcost.studies.review.money import charge_rows, charges_of, commitments_of, price_flips
 from simcost.studies.review.plan_terms import terms_of
 from simcost.studies.review.result import ChargeOfMonth, CommitmentOfMonth, DemandFacts, Document, Review
+from simcost.studies.review.short_scenario import SERVICES, with_defaults
 from simcost.units import SECONDS_PER_HOUR
 
 HEAD = "# As it was run, in SI units; fields without a value are left out. Paths are relative to the scenario's file.\n"
@@ -68,6 +69,9 @@ def shown_scenario(scenario: Mapping[str, Any]) -> str:
     found = _stated(scenario)
     plans = found.pop("plans")
     first = plans[0]
+    if SERVICES in first:
+        defaults, plans = with_defaults(plans)
+        return HEAD + dump({**found, "defaults": defaults, "plans": plans}, compact=True)
     shared = {key: first[key] for key in first if key != "name" and all(plan.get(key) == first[key] for plan in plans)}
     if len(plans) > 1 and shared:
         found["defaults"] = shared

@@ -9,6 +9,7 @@ from typing import Any
 
 from simcost.present.format import NONE, amount, count, exact, seconds, share, share_change, usd, usd_margin
 from simcost.present.parts import Part, Table, fact, fact_name
+from simcost.studies.review.condensed import condensed, limits_of_services, terms_by_group
 from simcost.studies.review.result import Review, WrittenReview
 from simcost.studies.review.wording import NOT_SIMULATED, chosen_plan, measure, name_of, target
 from simcost.units import Formatted
@@ -85,7 +86,7 @@ def sections(review: Review, run: Sequence[Part]) -> list[Section]:
         review: the review.
         run: parts of the result, as `simcost run` shows them.
     """
-    placed = _placed(run)
+    placed = _placed(condensed(run, review.document))
     whole = [
         Section(title="Decision", parts=[_decision(review)], folded=False),
         Section(title=KEY_FIGURES, parts=[_figures(review)], folded=False),
@@ -93,7 +94,7 @@ def sections(review: Review, run: Sequence[Part]) -> list[Section]:
         Section(title="Alternatives rejected", parts=[Part(said=review.rejected)], folded=False),
         Section(title="Cost and service", parts=placed["Cost against service"]),
         Section(title="Demand", parts=[_demand(review), *placed["Demand"]]),
-        Section(title="Service level", parts=[_targets(review), *placed["Service level"]]),
+        Section(title="Service level", parts=[*_targets(review), *placed["Service level"]]),
         Section(title="Capacity", parts=_without_copy(placed["Capacity"])),
         Section(
             title="Money",
@@ -189,9 +190,12 @@ def _unit_rows(plan: Any) -> Iterator[tuple[str, str, str]]:
 
 
 def _terms(review: Review) -> Part:
+    grouped = terms_by_group(review.terms, [plan["name"] for plan in review.document["plans"]])
+    parted = any(group for _, group, _ in grouped)
     rows = [
         {
-            "Plan": term.plan,
+            "Plan": plan,
+            **({"Part": group} if parted else {}),
             "Hardware": term.hardware,
             "Instance": term.offer,
             "Region": term.region,
@@ -199,9 +203,10 @@ def _terms(review: Review) -> Part:
             "Scaling": term.scaling,
             "$/h": _price(term.usd_per_h),
         }
-        for term in review.terms
+        for plan, group, term in grouped
     ]
-    return Part(title="Plans in detail", rows=rows, said=["Plans are as written: none was sized here."], left=6)
+    said = ["Plans are as written: none was sized here."]
+    return Part(title="Plans in detail", rows=rows, said=said, left=6 + parted)
 
 
 def _demand(review: Review) -> Part:
@@ -219,8 +224,17 @@ def _demand(review: Review) -> Part:
     return Part(title="Requests, first replication", rows=rows, left=0)
 
 
-def _targets(review: Review) -> Part:
-    """Each target of the SLO, as each plan keeps it; of several services, each of them."""
+def _targets(review: Review) -> list[Part]:
+    """Each target of the SLO, as each plan keeps it; attainment of services stands in their own table."""
+    limits = limits_of_services(review.document)
+    found = [_checked(review, of_services=bool(limits))]
+    if limits:
+        found.insert(0, Part(title="What is asked of each service", rows=limits, left=2))
+    return found
+
+
+def _checked(review: Review, *, of_services: bool) -> Part:
+    """Each target beside what was measured."""
     judged = [one for plan in review.document["plans"] for one in _judged(plan)]
     rows = [
         {
@@ -232,12 +246,12 @@ def _targets(review: Review) -> Part:
         }
         for service, plan, slo in judged
         for check in slo["checks"]
+        if not (of_services and check["name"] == "attainment")
     ]
-    limits = {service: _limits(slo) for service, _, slo in judged}
     said = [
-        f"A request{f' to {service}' if service else ''} is within the SLO where it keeps all of: {text}."
-        for service, text in limits.items()
-        if text
+        f"A request is within the SLO where it keeps all of: {text}."
+        for text in dict.fromkeys(_limits(slo) for _, _, slo in judged)
+        if text and not of_services
     ]
     return Part(title="Targets", rows=rows, said=said, left=2)
 

@@ -116,6 +116,27 @@ def test_thinning_keeps_the_longest_queue_and_every_change_of_the_fleet() -> Non
     assert [row["ready"] for rows in sets for row in rows if "ready" in row] == [3, 4, 4]
 
 
+def test_of_many_services_one_chart_shows_all_of_the_chosen_plan() -> None:
+    services, plans = [f"service {i}" for i in range(5)], ("one", "two")
+    alone = document(plans, 24)
+    served = [{**alone["plans"][0], "name": name} for name in services]
+    served[1] = {**served[1], "slo": {**served[1]["slo"], "target": 0.5}}
+    found = alone | {"plans": [{**plan, "services": served} for plan in alone["plans"]], "best": "two"}
+    shown = {}
+    for name in ("hours", "timeline", "latency"):
+        each = pa.table(tables(plans, 24)[name])
+        shown[name] = pa.concat_tables(each.append_column("service", pa.array([one] * len(each))) for one in services)
+    drawn = {part.title: part for part in pictures(found, shown)}
+    heat = drawn["Service level of all services by hour"].chart().to_dict()
+    assert heat["title"]["text"].startswith("two: ")
+    assert "its own target" in heat["title"]["subtitle"]
+    assert {row["plan"] for rows in datasets(heat) for row in rows} == set(services)
+    fleets = drawn["Fleets of all services"].chart()
+    assert [len(row["hconcat"]) for row in fleets.to_dict()["vconcat"]] == [2, 2, 1]
+    assert rows(fleets) <= 2100
+    assert "Fleet of service 4" in drawn
+
+
 def test_attainment_is_never_rounded_up_to_its_target() -> None:
     columns = tables(("one",), 2)["hours"]
     columns["attainment"] = [0.98999, 0.99]

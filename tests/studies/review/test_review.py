@@ -125,7 +125,9 @@ def test_the_scenario_is_shown_without_keys_that_have_no_value() -> None:
     assert "defaults" not in shown_scenario(written)
 
 
-@pytest.mark.parametrize("name", ["quickstart", "services-and-training", "cascade"])
+@pytest.mark.parametrize(
+    "name", ["quickstart", "services-and-training", "cascade", "ten-models", "other-models", "slices"]
+)
 def test_the_scenario_that_is_shown_reads_back_to_the_same(name: str) -> None:
     file = ROOT / "scenarios" / f"{name}.yaml"
     loaded = load_text(file.read_text(encoding="utf-8"), file, file.parent)
