@@ -81,7 +81,7 @@ def terms_by_group(terms: Sequence[PlanTerms], plans: Sequence[str]) -> list[tup
 
 
 def limits_of_services(document: Mapping[str, Any]) -> Table:
-    """What is asked of each service: the limits of a good request, and the share of requests that are to be good."""
+    """Limits that a good request to each service keeps, and the share of requests that are to be good."""
     rows = []
     for service in document["plans"][0].get("services", ()):
         slo = service["slo"]
