@@ -1,8 +1,8 @@
 """simcost: what an AI workload would cost, and the latency its users would see, on hardware you have not bought yet.
 
 `import simcost as sc` offers `import_log`, `new_scenario`, `load`, `run`, `sweep`, `optimize`, `advise`, `sensitivity`,
-`forecast`, `bill`, `calibrate`, `read` and `results` (simcost/api); they load when they are first used, and
-`__init__.pyi` tells type checkers what they are.
+`forecast`, `bill`, `calibrate`, `read`, `results`, `diff` and any `command` (simcost/api); they load when they are
+first used, and `__init__.pyi` tells type checkers what they are.
 """
 
 from importlib import import_module
@@ -16,6 +16,8 @@ __all__ = [
     "advise",
     "bill",
     "calibrate",
+    "command",
+    "diff",
     "forecast",
     "import_log",
     "load",

@@ -4,6 +4,8 @@ from simcost.api import Result as Result
 from simcost.api import advise as advise
 from simcost.api import bill as bill
 from simcost.api import calibrate as calibrate
+from simcost.api import command as command
+from simcost.api import diff as diff
 from simcost.api import forecast as forecast
 from simcost.api import import_log as import_log
 from simcost.api import load as load

@@ -5,6 +5,7 @@ document as `--json` prints it, with its tables and charts. Nothing is printed, 
 """
 
 from simcost.api.answers import Answer
+from simcost.api.commands import command, diff
 from simcost.api.logs import import_log, new_scenario
 from simcost.api.results import Result, read
 from simcost.api.scenarios import CheckedScenario, advise, load, optimize, run, sensitivity, sweep
@@ -17,6 +18,8 @@ __all__ = [
     "advise",
     "bill",
     "calibrate",
+    "command",
+    "diff",
     "forecast",
     "import_log",
     "load",

@@ -14,7 +14,7 @@ Document = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """Answer of a study.
 
@@ -69,6 +69,11 @@ class Answer:
         """Write the page of the answer, one self-contained HTML file, and return its path."""
         write_page(Path(path), self.title, dict(self.document), self.parts)
         return Path(path)
+
+    def __repr__(self) -> str:
+        """Verdict, size of the table, charts: what a console shows."""
+        told = self.verdict or self.title
+        return f"<{type(self).__name__}: {told} {len(self.rows)} rows; charts: {', '.join(self.charts) or 'none'}>"
 
     def _repr_html_(self) -> str:
         """The page, as notebooks show it."""

@@ -2,43 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from simcost.api.answers import Answer
 from simcost.api.scenarios import CheckedScenario, load
+from simcost.api.wording import in_python
+from simcost.errors import InputError
 from simcost.trace.requests.formats import FormatName
 
 
 def import_log(
-    file: str | Path,
+    log: Any,
     out: str | Path,
     *,
-    format: FormatName = "csv",  # noqa: A002  # as the option of the command
+    format: FormatName | None = None,  # noqa: A002  # as the option of the command
     columns: Mapping[str, str] | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
     on_error: Literal["stop", "skip"] = "stop",
+    start: str | None = None,
+    time_format: str | None = None,
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    delimiter: str | None = None,
+    block_tokens: int | None = None,
 ) -> Answer:
     """A log of requests as a stored trace, as `simcost trace import` makes it; its table has one row.
 
     Args:
-        file: the log, gzipped or not.
+        log: path of the log, gzipped or not, or several; or a frame of pandas, Polars or Arrow.
         out: Parquet file to write.
-        format: of the log, such as `csv`, `jsonl`, `otel` or `litellm`.
+        format: of the log, such as `csv`, `jsonl`, `otel` or `litellm`; None = as the name ends.
         columns: columns of the log that have other names: `{"arrival": "Request Time", "prompt_tokens": "in"}`.
+        where: take only rows with these values: `{"model": "llama-3.1-8b"}`, or one of several.
         on_error: `skip` leaves out rows that cannot be read, and counts them.
+        start: ISO time at which relative arrivals are 0.
+        time_format: of arrivals, as of strptime: `"%d.%m.%Y %H:%M:%S"`.
+        time_unit: of numeric arrivals.
+        decimal: decimal mark of the numbers.
+        thousands: mark between thousands.
+        delimiter: between cells; None = that of the header.
+        block_tokens: tokens per block of prefix hashes.
 
     Raises:
         InputError: the log cannot be read, columns are missing, or nothing can be written there.
     """
     from simcost.studies.traces.view import parts
     from simcost.trace.requests.describe import describe_trace
-    from simcost.trace.requests.readers import import_trace
+    from simcost.trace.requests.readers import Notation, import_trace
 
-    read = import_trace(Path(file), format, Path(out), mapping=columns, on_error=on_error)
+    notation = Notation(
+        delimiter=delimiter, decimal=decimal, thousands=thousands, time_format=time_format, time_unit=time_unit
+    )
+    wanted = [
+        (name, value)
+        for name, values in (where or {}).items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    with in_python(), _files(log) as files:
+        read = import_trace(
+            files,
+            format or _format_of(files[0]),
+            Path(out),
+            mapping=columns,
+            where=wanted,
+            on_error=on_error,
+            start=start,
+            notation=notation,
+            block_tokens=block_tokens,
+        )
     shown = {**describe_trace(Path(out)), **{key: read[key] for key in ("dropped", "repaired")}, "file": str(out)}
     document = {"verdict": f"{out}: {shown['rows']:,} requests.", **shown}
     return Answer("trace import", document, [shown], parts(shown))
+
+
+@contextmanager
+def _files(log: Any) -> Iterator[list[Path]]:
+    """The files of a log; of a frame one that is there for a moment, which messages call `the frame`."""
+    if isinstance(log, str | Path):
+        yield [Path(log)]
+    elif hasattr(log, "__arrow_c_stream__"):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with TemporaryDirectory() as folder:
+            file = Path(folder, "frame.parquet")
+            pq.write_table(pa.table(log), file)
+            try:
+                yield [file]
+            except InputError as error:
+                raise type(error)(str(error).replace(str(file), "the frame")) from None
+    elif isinstance(log, Sequence) and log:
+        yield [Path(one) for one in log]
+    else:
+        raise InputError(f"a log is a path, several paths or a frame, not {type(log).__name__}")
+
+
+def _format_of(file: Path) -> FormatName:
+    from simcost.trace.requests.log_files import format_of_name
+
+    found = format_of_name(file.name)
+    if found is None:
+        raise InputError(f'{file}: its name does not say its format; pass format, such as format="csv"')
+    return found  # type: ignore[return-value]  # one of them
 
 
 def new_scenario(
@@ -54,6 +124,7 @@ def new_scenario(
     ttft: str = "1s",
     tpot: str = "60ms",
     attainment: str = "99%",
+    replace: bool = False,
 ) -> CheckedScenario:
     """A new scenario file with a fixed and a scaled plan for each accelerator, as `simcost init` writes it; loaded.
 
@@ -69,6 +140,7 @@ def new_scenario(
         ttft: time to the first token, at most.
         tpot: time per output token, at most.
         attainment: share of the requests that must keep both.
+        replace: write over a file that exists, as a cell of a notebook that is run again does; its changes are lost.
 
     Raises:
         InputError: the file exists, a model or accelerator that is not known, a trace outside of its folder.
@@ -76,6 +148,8 @@ def new_scenario(
     from simcost.studies.new_scenario.study import ScenarioAnswers, write_scenario
 
     target = Path(file)
+    if target.exists() and not replace:
+        raise InputError(f"{file}: exists; load it, name another file, or pass replace=True, which loses its changes")
     write_scenario(
         ScenarioAnswers(
             name=target.stem,
@@ -91,5 +165,6 @@ def new_scenario(
             attainment=attainment,
         ),
         target,
+        replace=replace,
     )
     return load(target)

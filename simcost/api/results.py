@@ -20,7 +20,7 @@ _CHARTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Result(Answer):
     """Result of a run, as its folder holds it.
 

@@ -11,14 +11,18 @@ from typing import Any
 
 from simcost.api.answers import Answer
 from simcost.api.results import Result, read
+from simcost.api.wording import in_python
 from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.scenario.checks import load as checks
+from simcost.scenario.checks.added_once import add_plan_once
 from simcost.scenario.runs.provenance import dump
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 
 Progress = Callable[[float, str], None]
 CORES = os.cpu_count() or 1
+_LOGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+"""Ends of names that no scenario has."""
 _CHANGED = " with changes"
 """After the name of a file whose scenario was changed: faults and provenance are of the changed text."""
 
@@ -27,11 +31,15 @@ def _silent(_share: float, _what: str) -> None:
     """Progress that is not shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CheckedScenario:
     """A checked scenario."""
 
     loaded: LoadedScenario | LoadedServices
+
+    def __repr__(self) -> str:
+        """Name and plans: what a console shows."""
+        return f"<CheckedScenario {self.name}: {', '.join(map(repr, self.plans))}>"
 
     @property
     def name(self) -> str:
@@ -63,9 +71,30 @@ class CheckedScenario:
         root: Any = deepcopy(self.loaded.root.plain())
         for field, value in changes.items():
             _put(root, field, value)
-        path = self.loaded.path.with_name(f"{self.loaded.path.name.removesuffix(_CHANGED)}{_CHANGED}")
-        return CheckedScenario(checks.load_text(dump(root), path, self.loaded.folder))
+        return CheckedScenario(checks.load_text(dump(root), self._changed_path(), self.loaded.folder))
 
+    def _changed_path(self) -> Path:
+        return self.loaded.path.with_name(f"{self.loaded.path.name.removesuffix(_CHANGED)}{_CHANGED}")
+
+    def with_plan(self, plan: Mapping[str, Any] | Answer) -> CheckedScenario:
+        """A scenario with one plan more; one that is there under another name is not added again.
+
+        Args:
+            plan: its fields, as a scenario has them, or the answer of `optimize`, whose best plan is added.
+
+        Raises:
+            InputError: the search found no plan, or the plan cannot be added.
+            FaultsError: the plan makes no sound scenario.
+        """
+        if isinstance(plan, Answer):
+            best = plan.document.get("best")
+            if not isinstance(best, Mapping) or not isinstance(best.get("plan"), Mapping):
+                raise InputError(f"there is no plan to add: {plan.verdict or plan.title}")
+            return self.with_plan(best["plan"])
+        text, _ = add_plan_once(self.text, plan, self.loaded.folder / self.loaded.path.name)
+        return CheckedScenario(checks.load_text(text, self._changed_path(), self.loaded.folder))
+
+    @in_python()
     def run(
         self,
         out: str | Path | None = None,
@@ -98,6 +127,7 @@ class CheckedScenario:
         write_html(folder)
         return read(folder)
 
+    @in_python()
     def optimize(
         self,
         out: str | Path | None = None,
@@ -144,6 +174,7 @@ class CheckedScenario:
         document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
 
+    @in_python()
     def sweep(
         self,
         out: str | Path | None = None,
@@ -180,6 +211,7 @@ class CheckedScenario:
         rows = results(folder, sort="cost_usd_per_month").rows
         return Answer(f"sweep {self.name}", to_document(result), rows, parts(result))
 
+    @in_python()
     def sensitivity(
         self,
         vary: Mapping[str, tuple[float, float]],
@@ -212,6 +244,7 @@ class CheckedScenario:
         document = sensitivity(self.loaded, ranges, settings, progress or _silent)
         return Answer(f"sensitivity {self.name}", document, document["tornado"], parts(document))
 
+    @in_python()
     def advise(
         self,
         plan: str | None = None,
@@ -267,6 +300,11 @@ def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario
     if isinstance(source, Mapping) or (isinstance(source, str) and "\n" in source):
         text = _text(source) if isinstance(source, Mapping) else source
         return CheckedScenario(checks.load_text(text, Path(folder or ".") / "scenario"))
+    if Path(source).name.lower().removesuffix(".gz").endswith(_LOGS):
+        raise InputError(
+            f"{source}: is no scenario but, by its name, a log; import it with sc.import_log, and write a scenario for "
+            "it with sc.new_scenario"
+        )
     return CheckedScenario(checks.load_with_services(Path(source), None if folder is None else Path(folder)))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.api.answers import Answer, Document
+from simcost.api.wording import in_python
 from simcost.documents import to_document
 from simcost.units import parse_seconds
 
@@ -45,13 +46,14 @@ def forecast(
 
     options: Any = {"growth": growth}
     asked = ProjectionOptions(seed=seed, levels=tuple(levels), paths=paths, **options)
-    document, projections = forecast_file(
-        Path(file),
-        asked,
-        horizon_s=parse_seconds(horizon) if isinstance(horizon, str) else horizon,
-        reading=SeriesOptions(freq=freq, mapping=columns or {}),
-        progress=progress or (lambda _share, _what: None),
-    )
+    with in_python():
+        document, projections = forecast_file(
+            Path(file),
+            asked,
+            horizon_s=parse_seconds(horizon) if isinstance(horizon, str) else horizon,
+            reading=SeriesOptions(freq=freq, mapping=columns or {}),
+            progress=progress or (lambda _share, _what: None),
+        )
     drawn = pictures(document, projections[:DRAWN])
     return Answer("forecast", document, _steps(document), parts(document, drawn))
 
@@ -77,7 +79,8 @@ def bill(
     from simcost.scenario.inputs.purchasing import price_usage
     from simcost.studies.bills.view import parts
 
-    [(document, _)] = price_usage(Path(usage), [Path(plan)], dict(columns or {}), plan_of_run)
+    with in_python():
+        [(document, _)] = price_usage(Path(usage), [Path(plan)], dict(columns or {}), plan_of_run)
     return Answer("bill", document, document["charges"], parts(document))
 
 

@@ -143,8 +143,12 @@ def draw(arguments: Arguments, result: object, view: str) -> None:
 
 
 def show(arguments: Arguments, result: object, view: str) -> None:
-    """Print the document of a result, or as text the parts of it that `simcost.studies.<view>` gives."""
-    if arguments.json:
+    """Print the document of a result, or as text the parts of it that `simcost.studies.<view>` gives; `shown` of the
+    arguments, where they have it, takes the result instead.
+    """
+    if "shown" in arguments:
+        arguments.shown(result, view)
+    elif arguments.json:
         print_json(result)
     else:
         document, parts = to_document(result), import_module(f"simcost.studies.{view}").parts(result)

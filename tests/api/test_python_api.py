@@ -141,7 +141,7 @@ def test_importing_simcost_loads_nothing_heavy() -> None:
 def test_a_log_becomes_a_review(tmp_path: Path) -> None:
     log = tmp_path / "odd.csv"
     log.write_text("when,Tokens In,Tokens Out\n" + "".join(f"{i},{100 + i % 7},{20 + i % 5}\n" for i in range(600)))
-    with pytest.raises(TraceError, match="did you mean --map 'prompt_tokens=Tokens In'"):
+    with pytest.raises(TraceError, match=r'did you mean columns=\{"prompt_tokens": "Tokens In"\}'):
         sc.import_log(log, tmp_path / "mine.parquet")
     names = {"arrival": "when", "prompt_tokens": "Tokens In", "output_tokens": "Tokens Out"}
     trace = sc.import_log(log, tmp_path / "mine.parquet", columns=names)

@@ -45,13 +45,13 @@ class NewScenario:
     """Commands to go on with."""
 
 
-def write_scenario(answers: ScenarioAnswers, file: Path) -> NewScenario:
-    """Write the scenario file.
+def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = False) -> NewScenario:
+    """Write the scenario file; one that exists only with `replace`.
 
     Raises:
         InputError: the file exists, a trace outside of its folder, a model or accelerator that is not known.
     """
-    if file.exists():
+    if file.exists() and not replace:
         raise InputError(f"{file}: exists; name another file")
     check_outputs([file], [answers.trace] if answers.trace else [])
     catalog = load_catalog()

@@ -1,0 +1,87 @@
+"""Any command as an answer: what the command line can do, Python can."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from simcost.api.answers import Answer, Rows
+from simcost.api.results import Result
+from simcost.api.wording import in_python
+from simcost.cli.main import parsed
+from simcost.cli.remote_files import local_copies
+from simcost.documents import to_document
+from simcost.errors import InputError
+from simcost.studies.options import check_written
+
+_WITHOUT_ANSWER = ("app", "open", "completion")
+
+
+def command(*words: str | float | Path | Result) -> Answer:
+    """The answer to any command of the command line, with its tables and charts; nothing is printed.
+
+    `sc.command("commit", "usage.csv", "--options", "options.yaml")`. The table of the answer is the first list of its
+    document.
+
+    Args:
+        words: of the command, after `simcost`; a result stands for its folder.
+
+    Raises:
+        InputError: words that are no command, or input that the command refuses.
+        GateError: a gate of `--fail-on` that is broken.
+    """
+    given = [str(word.folder) if isinstance(word, Result) else str(word) for word in words]
+    if not given or given[0] in _WITHOUT_ANSWER:
+        named = f"simcost {given[0]}" if given else "no command"
+        raise InputError(f"{named} has no answer that Python can take; run it in a terminal")
+    if {"-h", "--help", "--version"} & set(given):
+        raise InputError("help is for a terminal; see help(sc) or the reference of the command line")
+    arguments = parsed(given)
+    arguments.quiet = True
+    shown: list[tuple[Any, str]] = []
+    arguments.shown = lambda result, view: shown.append((result, view))
+    printed = StringIO()
+    with in_python(), redirect_stdout(printed), local_copies(arguments):
+        check_written(arguments)
+        arguments.verb(arguments)
+    if not shown:
+        return Answer(arguments.title, _document(printed.getvalue()), [], [])
+    result, view = shown[-1]
+    document = to_document(result)
+    parts = import_module(f"simcost.studies.{view}").parts(result)
+    return Answer(arguments.title, document, _rows(document), parts)
+
+
+def diff(before: str | Path | Result, after: str | Path | Result) -> Answer:
+    """Effects by which two results, bills or months differ in cost, as `simcost diff` finds them; a row for each.
+
+    Args:
+        before: a result, a results folder or a file of usage.
+        after: another one.
+
+    Raises:
+        InputError: what cannot be compared.
+    """
+    return command("diff", before, after)
+
+
+def _document(printed: str) -> Mapping[str, Any]:
+    """The document of a command that shows none: that which it printed, or its text as the verdict."""
+    try:
+        found = json.loads(printed)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"verdict": printed.strip()}
+
+
+def _rows(document: Mapping[str, Any]) -> Rows:
+    """The first list of mappings."""
+    for value in document.values():
+        if isinstance(value, Sequence) and not isinstance(value, str) and value and isinstance(value[0], Mapping):
+            return value
+    return []

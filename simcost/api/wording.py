@@ -1,0 +1,45 @@
+"""Messages for Python: an option of the command line stands as the argument that it is here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simcost.errors import FaultsError, InputError
+
+_MAP = re.compile(r"--map (?:'(\w+)=([^']*)'|(\w+)=([^\s;,?']+))")
+_OPTION = re.compile(r"--([a-z][a-z-]+)(?: '([^']*)'| (skip|csv|[.,;])(?=\s|;|$))?")
+
+
+def as_argument(message: str) -> str:
+    """The message with `columns={"arrival": "Time"}` for `--map arrival=Time`, and the like; commands stay.
+
+    >>> as_argument("did you mean --map arrival=Time?; or pass --on-error skip")
+    'did you mean columns={"arrival": "Time"}?; or pass on_error="skip"'
+    """
+    parts = message.split("`")
+    return "`".join(part if i % 2 else _OPTION.sub(_argument, _MAP.sub(_columns, part)) for i, part in enumerate(parts))
+
+
+def _columns(found: re.Match[str]) -> str:
+    return f'columns={{"{found[1] or found[3]}": "{found[2] or found[4]}"}}'
+
+
+def _argument(found: re.Match[str]) -> str:
+    name, value = found[1].replace("-", "_"), found[2] or found[3]
+    return name if value is None else f'{name}="{value}"'
+
+
+@contextmanager
+def in_python() -> Iterator[None]:
+    """Errors on input name arguments, not options."""
+    try:
+        yield
+    except FaultsError:
+        raise
+    except InputError as error:
+        told = as_argument(str(error))
+        if told == str(error):
+            raise
+        raise type(error)(told) from None

@@ -1,0 +1,122 @@
+"""Python from a messy log to a decision: logs as they are, any command as an answer, messages in words of Python."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import simcost as sc
+from simcost.api.wording import as_argument
+from simcost.cli.main import main
+from simcost.errors import GateError, InputError, TraceError
+
+COLUMNS = {"arrival": "Timestamp", "prompt_tokens": "Tokens In", "output_tokens": "Tokens Out"}
+MESSY = (
+    "\ufeffId;Timestamp;Model;Tokens In;Tokens Out\r\n"
+    + "".join(f"r{i};02.11.2026 08:{i // 60:02d}:{i % 60:02d};{'ab'[i % 2]};1.{i:03d};20\r\n" for i in range(200))
+    + "TOTAL;;;9;9\r\n"
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    file = tmp_path / "requests.csv"
+    file.write_text(MESSY, encoding="utf-8")
+    return file
+
+
+def test_messages_name_the_arguments_that_mend_it(log: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.parquet"
+    with pytest.raises(TraceError, match=r'columns=\{"prompt_tokens": "Tokens In"\}'):
+        sc.import_log(log, out)
+    with pytest.raises(TraceError, match=r'pass time_format="%d.%m.%Y %H:%M:%S"'):
+        sc.import_log(log, out, columns=COLUMNS)
+    known = {"columns": COLUMNS, "time_format": "%d.%m.%Y %H:%M:%S"}
+    with pytest.raises(TraceError, match=r'e\.g\. decimal="," thousands="\."'):
+        sc.import_log(log, out, **known)
+    with pytest.raises(TraceError, match='on_error="skip"'):
+        sc.import_log(log, out, thousands=".", **known)
+    read = sc.import_log(log, out, thousands=".", on_error="skip", where={"Model": ["a", "b"]}, **known)
+    assert (read.document["rows"], read.document["dropped"]) == (200, 0)
+    assert pq.read_table(out)["prompt_tokens"].to_pylist() == list(range(1000, 1200))
+    assert sc.import_log(log, out, thousands=".", where={"Model": "a"}, **known).document["rows"] == 100
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("pass --map 'arrival=At Time'; or", 'pass columns={"arrival": "At Time"}; or'),
+        ("--step-factor is a number", "step_factor is a number"),
+        ("run `simcost trace import --map a=b` again", "run `simcost trace import --map a=b` again"),
+        ("a -- b", "a -- b"),
+    ],
+)
+def test_options_become_arguments_and_commands_stay(told: str, shown: str) -> None:
+    assert as_argument(told) == shown
+
+
+def test_a_frame_is_a_log(tmp_path: Path) -> None:
+    times = pd.date_range("2026-01-01", periods=50, freq="2s")
+    frame = pd.DataFrame({"when": times, "in": range(50), "out": [20] * 50})
+    with pytest.raises(TraceError, match=r'^the frame: arrival: .*columns=\{"arrival": "COLUMN"\}'):
+        sc.import_log(frame, tmp_path / "a.parquet")
+    columns = {"arrival": "when", "prompt_tokens": "in", "output_tokens": "out"}
+    of_pandas = sc.import_log(frame, tmp_path / "a.parquet", columns=columns)
+    of_arrow = sc.import_log(pa.Table.from_pandas(frame), tmp_path / "b.parquet", columns=columns)
+    assert of_pandas.document["span_s"] == of_arrow.document["span_s"] == 98.0
+    with pytest.raises(InputError, match="a path, several paths or a frame, not int"):
+        sc.import_log(3, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match='such as format="csv"'):
+        sc.import_log(tmp_path / "access.log", tmp_path / "a.parquet")
+
+
+def test_a_log_is_no_scenario_and_a_cell_may_run_again(log: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"import it with sc\.import_log"):
+        sc.load(log)
+    file = tmp_path / "mine.yaml"
+    first = sc.new_scenario(file, model="llama-3.1-8b")
+    with pytest.raises(InputError, match="replace=True"):
+        sc.new_scenario(file, model="llama-3.1-8b")
+    assert sc.new_scenario(file, model="llama-3.1-8b", replace=True).plans == first.plans
+    assert repr(first).startswith("<CheckedScenario mine: 'l40s fp8, fixed', 'l40s fp8, scaled', ")
+
+
+def test_a_found_plan_is_added_once(tmp_path: Path) -> None:
+    scenario = sc.new_scenario(tmp_path / "mine.yaml", model="llama-3.1-8b")
+    plan = {**scenario.loaded.root.plain()["plans"][0], "name": "found"}  # type: ignore[index,call-overload]
+    assert scenario.with_plan({**plan, "batching": {"max_num_seqs": 256}}).plans == scenario.plans
+    assert scenario.with_plan({**plan, "batching": {"max_num_seqs": 8}}).plans == (*scenario.plans, "found")
+    nothing = sc.Answer("optimize", {"verdict": "No plan meets the SLO.", "best": None}, [], [])
+    with pytest.raises(InputError, match="No plan meets the SLO"):
+        scenario.with_plan(nothing)
+
+
+def test_any_command_is_an_answer_with_the_same_document(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("perf", "llama-3.1-8b", "--on", "l40s", "--tp", 1)
+    answer = sc.command(*words)
+    assert capsys.readouterr().out == "", "nothing is printed"
+    assert main([*map(str, words), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(answer.document))
+    assert sc.command("catalog", "list", "models").to_arrow().num_rows > 20
+    assert sc.command("schema").document["$schema"]
+    for refused in (("app",), (), ("run", "--help"), ("comit",), ("perf", "llama-9")):
+        with pytest.raises(InputError):
+            sc.command(*refused)
+
+
+@pytest.mark.slow
+def test_results_are_compared_and_gates_hold(tmp_path: Path) -> None:
+    load = {"rate_per_s": 0.5, "prompt_tokens": 100, "output_tokens": 20, "accelerators": ("l40s",)}
+    scenario = sc.new_scenario(tmp_path / "mine.yaml", model="llama-3.2-1b", **load).with_changes({"horizon": "10min"})
+    before = scenario.run(tmp_path / "a", seeds=2)
+    dearer = scenario.with_changes({"plans.0.buy.price": "$9/h", "plans.1.buy.price": "$9/h"})
+    after = dearer.run(tmp_path / "b", seeds=2)
+    found = sc.diff(before, after)
+    usd = after.best["cost_usd"]["per_month"] - before.best["cost_usd"]["per_month"]  # type: ignore[index]
+    assert sum(found.to_arrow()["usd"].to_pylist()) == pytest.approx(usd)
+    assert repr(before).startswith("<Result: ")
+    with pytest.raises(GateError, match="increase of"):
+        sc.command("diff", before, after, "--fail-on", "increase=1")
