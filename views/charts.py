@@ -70,18 +70,21 @@ def _is_grid(spec: Spec) -> bool:
     return "hconcat" in spec or any("hconcat" in panel for panel in spec.get("vconcat", ()))
 
 
-def _draw(spec: Spec, data: Spec, name: str, width_px: int) -> None:
+def _draw(spec: Spec, data: Spec, name: str, width_px: int, beside: int = 1) -> None:
+    """A panel, or those of it; of rows of panels all have as many columns as the fullest, at least `beside`."""
     if "vconcat" in spec:
         shown: set[str] = set()
+        most = max(len(panel.get("hconcat", ())) for panel in spec["vconcat"])
         for panel in spec["vconcat"]:
             told = _told(panel)
-            _draw(_without_legends(panel) if told and told <= shown else panel, data, name, width_px)
+            _draw(_without_legends(panel) if told and told <= shown else panel, data, name, width_px, most)
             shown |= told
     elif "hconcat" in spec:
-        columns = st.columns(len(spec["hconcat"]), vertical_alignment="bottom")  # the time axes are on one line
-        for column, panel in zip(columns, spec["hconcat"], strict=True):
+        count = max(len(spec["hconcat"]), beside)
+        columns = st.columns(count, vertical_alignment="bottom")  # the time axes are on one line
+        for column, panel in zip(columns, spec["hconcat"], strict=False):
             with column:
-                _draw(panel, data, name, width_px // len(spec["hconcat"]))
+                _draw(panel, data, name, width_px // count)
     else:
         _panel(spec, data, name, width_px)
 
