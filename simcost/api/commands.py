@@ -13,8 +13,6 @@ from typing import Any
 from simcost.api.answers import Answer, Rows
 from simcost.api.results import Result
 from simcost.api.wording import in_python
-from simcost.cli.main import parsed
-from simcost.cli.remote_files import local_copies
 from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.studies.options import check_written
@@ -35,6 +33,9 @@ def command(*words: str | float | Path | Result) -> Answer:
         InputError: words that are no command, or input that the command refuses.
         GateError: a gate of `--fail-on` that is broken.
     """
+    from simcost.cli.main import parsed
+    from simcost.cli.remote_files import local_copies
+
     given = [str(word.folder) if isinstance(word, Result) else str(word) for word in words]
     if not given or given[0] in _WITHOUT_ANSWER:
         named = f"simcost {given[0]}" if given else "no command"
