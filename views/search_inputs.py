@@ -11,8 +11,9 @@ import streamlit as st
 
 from simcost.billing.commitment.offered import Offered
 from simcost.errors import InputError, SimcostError
+from simcost.present.format import usd
 from simcost.scenario.files.edit import number_text, put, values
-from simcost.units import SHARE, USD, format_usd
+from simcost.units import SHARE, USD
 from views import drafts
 from views.money import OPTIONS
 from views.text import plain
@@ -180,5 +181,5 @@ def judged(document: Mapping[str, Any], settings: Settings) -> None:
     if budget_usd is None or best is None:
         return
     kept = best["cost_usd"]["per_month"] <= budget_usd
-    said = f"{'Within' if kept else 'Over'} the budget of {format_usd(budget_usd)} a month"
+    said = f"{'Within' if kept else 'Over'} the budget of {usd(budget_usd)} a month"
     st.badge(plain(said), color="green" if kept else "red")
