@@ -193,7 +193,8 @@ def _is_range(path: Any, low: Any, high: Any) -> bool:
 
 def _sensitivity(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
     from simcost.studies.sensitivity.simulated import SensitivitySettings
-    from simcost.studies.sensitivity.study import VariedRange, sensitivity
+    from simcost.studies.sensitivity.states import VariedRange
+    from simcost.studies.sensitivity.study import sensitivity
 
     ranges = [
         VariedRange(path=str(path), lo=float(low), hi=float(high))

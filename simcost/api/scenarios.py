@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,6 +217,8 @@ class CheckedScenario:
         vary: Mapping[str, tuple[float, float]],
         out: str | Path | None = None,
         *,
+        grids: Sequence[tuple[str, str]] = (),
+        sobol: bool = False,
         seeds: int | None = None,
         seed: int | None = None,
         jobs: int = CORES,
@@ -227,20 +229,25 @@ class CheckedScenario:
         Args:
             vary: range by path: `{"demand": (0.8, 1.5), "price.aws/p5.4xlarge": (3, 7)}`.
             out: folder that keeps the runs; None = `results/NAME`.
+            grids: pairs of these paths, which vary at once.
+            sobol: ask for the share of the variance of the cost that each value causes.
             seeds: as for `run`.
             seed: as for `run`.
             jobs: as for `run`.
             progress: as for `run`.
 
         Raises:
-            InputError: no such value, or a range that does not hold its base.
+            InputError: no such value, a range that does not hold its base, or more than may vary together.
         """
         from simcost.studies.sensitivity.simulated import SensitivitySettings
-        from simcost.studies.sensitivity.study import VariedRange, sensitivity
+        from simcost.studies.sensitivity.states import VariedRange
+        from simcost.studies.sensitivity.study import sensitivity
         from simcost.studies.sensitivity.view import parts
 
         ranges = [VariedRange(path=path, lo=lo, hi=hi) for path, (lo, hi) in vary.items()]
-        settings = SensitivitySettings(runs=self._folder(out) / "runs", seeds=seeds, seed=seed, jobs=jobs)
+        settings = SensitivitySettings(
+            runs=self._folder(out) / "runs", seeds=seeds, seed=seed, jobs=jobs, grids=grids, variance=sobol
+        )
         document = sensitivity(self.loaded, ranges, settings, progress or _silent)
         return Answer(f"sensitivity {self.name}", document, document["tornado"], parts(document))
 

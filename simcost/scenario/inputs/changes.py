@@ -73,6 +73,29 @@ def with_value(loaded: AnyScenario, path: str, value: float) -> Changed:
     return Changed(loaded=_written(loaded, path, value))
 
 
+def with_values(loaded: AnyScenario, values: Mapping[str, float]) -> Changed:
+    """The scenario with several other values: fields of the file first, then factors, prices, and discounts on these.
+
+    Raises:
+        FaultsError: the schema refuses a value.
+        InputError: as `base_value`, or a second factor on step times.
+    """
+    engines = [path for path in values if path.partition(".")[0] == "engine" and _is_factor(loaded, path)]
+    if len(engines) > 1:
+        raise InputError(f"{' and '.join(engines)} cannot vary together; vary one of them")
+    changed = Changed(loaded=loaded)
+    for path in sorted(values, key=lambda path: (_place_in_order(loaded, path), path)):
+        found = with_value(changed.loaded, path, values[path])
+        changed = found if path in engines else replace(changed, loaded=found.loaded)
+    return changed
+
+
+def _place_in_order(loaded: AnyScenario, path: str) -> int:
+    order = ("demand", "engine", "price", "discount")
+    kind = path.partition(".")[0]
+    return 1 + order.index(kind) if money_alone(path) or _is_factor(loaded, path) else 0
+
+
 def is_whole(loaded: AnyScenario, path: str) -> bool:
     """True if the value counts something."""
     if _is_factor(loaded, path) or money_alone(path):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
 from simcost.compare.results import PlanSummary, RunResult, summarise
@@ -171,6 +172,16 @@ class Simulations:
         return RunScore(usd=result.bill.per_month_usd, checks=checks)
 
 
+class _LineRun(NamedTuple):
+    """A run that a line asks for."""
+
+    line: int
+    simulations: Simulations
+    key: Key
+    run: ServingRun
+    task: AssessPlan
+
+
 Request = tuple[Simulations, Sequence[Key]]
 """Runs that are asked for."""
 
@@ -178,9 +189,13 @@ Request = tuple[Simulations, Sequence[Key]]
 def simulate_lines(lines: Sequence[Iterator[Request]], workers: Workers) -> None:
     """Simulate what lines of requests ask for, side by side, as it keeps all workers busy.
 
-    The next request of a line is made once the results of the one before are there.
+    The next request of a line is made once the results of the one before are there. What several lines ask for is
+    simulated once.
     """
-    owners: list[tuple[int, Simulations, Key]] = []
+    started: list[_LineRun] = []
+    waiting: dict[str, list[_LineRun]] = {}
+    """Runs by folder that another one at work will store."""
+    stored: set[str] = set()
     left = [0] * len(lines)
     """Runs by line."""
 
@@ -189,18 +204,33 @@ def simulate_lines(lines: Sequence[Iterator[Request]], workers: Workers) -> None
         if request is None:
             return []
         simulations, keys = request
-        owners.extend((line, simulations, key) for key in keys)
         left[line] = len(keys)
-        return simulations.work(keys)
+        runs = zip(keys, simulations.work(keys), strict=True)
+        return start([_LineRun(line, simulations, key, run, task) for key, (run, task) in runs])
+
+    def start(runs: Sequence[_LineRun]) -> list[tuple[ServingRun, AssessPlan]]:
+        free = []
+        for one in runs:
+            folder = one.run.folder.name
+            if folder in waiting:
+                waiting[folder].append(one)
+                continue
+            if folder not in stored:
+                waiting[folder] = []
+            free.append(one)
+        started.extend(free)
+        return [(one.run, one.task) for one in free]
 
     def then(number: int, result: RunResult) -> list[tuple[ServingRun, AssessPlan]]:
-        line, simulations, key = owners[number]
-        simulations.results[key] = result
-        left[line] -= 1
-        return [] if left[line] else ask(line)
+        done = started[number]
+        done.simulations.results[done.key] = result
+        stored.add(done.run.folder.name)
+        left[done.line] -= 1
+        others = start(waiting.pop(done.run.folder.name, ()))
+        return others if left[done.line] else [*others, *ask(done.line)]
 
     def note() -> None:
-        owners[-1][1].note()
+        started[-1].simulations.note()
 
     work = [run for line in range(len(lines)) for run in ask(line)]
     if work:

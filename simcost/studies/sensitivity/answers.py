@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf, isclose, log
 
-from simcost.scenario.inputs.changes import AnyScenario, Changed, money_alone, of_requests, plan_of, with_value
+from simcost.scenario.inputs.changes import AnyScenario, Changed, money_alone, of_requests, plan_of, with_values
 from simcost.scenario.runs.assessment import Assessment
 from simcost.studies.sensitivity.simulated import ValueRuns
 from simcost.studies.sensitivity.states import (
@@ -39,6 +39,8 @@ class PlanAnswers:
         self.base = PlanState({}, None, {plan.name: PlanAtValue.of(plan) for plan in plans})
         self.chosen = self.base.best or min(self.names, key=lambda name: (self.base.usd(name), name))
         """The best plan of the base; the cheapest where none meets the SLO."""
+        self._bases = bases
+        self._together: dict[tuple[tuple[str, float], ...], PlanState] = {}
         self._known = {path: {value: self.base} for path, value in bases.items()}
         self._values = {path: [value] for path, value in bases.items()}
         self._fixed = fixed_usd(loaded, plans)
@@ -58,6 +60,17 @@ class PlanAnswers:
             states[value] = self._interpolated(path, value) or self._state(path, value, between=between)
             insort(self._values[path], value)
         return states[value]
+
+    def joint(self, values: Mapping[str, float]) -> PlanState:
+        """The plans with several values at once, by path."""
+        changed = {path: value for path, value in values.items() if value != self._bases[path]}
+        if not changed:
+            return self.base
+        key = tuple(sorted(changed.items()))
+        if key not in self._together:
+            least = self._fixed if all(map(of_requests, changed)) else dict.fromkeys(self.names, 0.0)
+            self._together[key] = self._made(changed, {name: PlanRange(least_usd=least[name]) for name in self.names})
+        return self._together[key]
 
     def line(self, path: str, lo: float, hi: float) -> None:
         """Find out whether costs are linear over a range of money: then those between its ends need no more bills."""
@@ -125,14 +138,16 @@ class PlanAnswers:
         best = self.base.best
         most = inf if best is None else self.base.usd(best)
         together = [] if between else [name for name in self.names if least[name] <= most]
-        changes = plan_of(self.loaded, path)
-        same = {} if changes is None else {name: plan for name, plan in self.base.known.items() if name != changes}
-        return PlanState(
-            ranges,
-            lambda: self._runs.of(with_value(self.loaded, path, value), f"{path} = {value:.4g}"),
-            same,
-            together,
-        )
+        return self._made({path: value}, ranges, together)
+
+    def _made(
+        self, values: Mapping[str, float], ranges: Mapping[str, PlanRange], together: Sequence[str] = ()
+    ) -> PlanState:
+        """The plans with other values; those that do not depend on them are as at the base."""
+        changes = {plan_of(self.loaded, path) for path in values}
+        same = {} if None in changes else {name: plan for name, plan in self.base.known.items() if name not in changes}
+        what = ", ".join(f"{path} = {value:.4g}" for path, value in values.items())
+        return PlanState(ranges, lambda: self._runs.of(with_values(self.loaded, values), what), same, together)
 
     def _neighbours(self, path: str, value: float) -> Iterator[tuple[str, list[PlanAtValue]]]:
         """Plans that are known on both sides of a value, and as what."""

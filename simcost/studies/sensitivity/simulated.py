@@ -22,13 +22,18 @@ from simcost.studies.sensitivity.states import PlanAtValue, SimulatedPlans
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensitivitySettings:
-    """Options of the runs."""
+    """Options of the study."""
 
     runs: Path
+    """Folder in which runs are stored."""
     seeds: int | None = None
     seed: int | None = None
     jobs: int = 1
     engine: EngineOptions | None = None
+    grids: Sequence[tuple[str, str]] = ()
+    """Pairs of paths that vary together."""
+    variance: bool = False
+    """True if the shares of the variance are asked for."""
 
 
 class NotSimulatedError(Exception):

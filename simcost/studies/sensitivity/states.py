@@ -18,8 +18,18 @@ from simcost.plan import Fixed
 from simcost.record import record
 from simcost.scenario.inputs.changes import AnyScenario, plans_of
 
+NONE = "no plan meets the SLO"
 _VARYING = (Spot, Serverless, ManagedEndpoint)
 """Purchases whose cost depends on more than the time that nodes are there."""
+
+
+@record
+class VariedRange:
+    """A parameter and its plausible range."""
+
+    path: str
+    lo: float
+    hi: float
 
 
 @record

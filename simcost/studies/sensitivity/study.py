@@ -15,7 +15,9 @@ from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, m
 from simcost.scenario.runs.execution import workers_of
 from simcost.studies.sensitivity.answers import PlanAnswers
 from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
-from simcost.studies.sensitivity.states import worth
+from simcost.studies.sensitivity.states import NONE, VariedRange, worth
+from simcost.studies.sensitivity.two_way import pairs, two_way
+from simcost.studies.sensitivity.variance import check_count, shares_of_variance
 from simcost.units import format_usd
 
 Document = dict[str, Any]
@@ -26,16 +28,6 @@ TOLERANCE, TOLERANCE_OF_MONEY = 0.01, 0.001
 """Of a range: how far a flip point may be off; it is the middle of a bracket of twice this width."""
 WEIGHTS = (0.3, 0.4, 0.3)
 """Probabilities of the low end, the base and the high end (Swanson's rule for P10, P50, P90)."""
-NONE = "no plan meets the SLO"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariedRange:
-    """A parameter and its plausible range."""
-
-    path: str
-    lo: float
-    hi: float
 
 
 def sensitivity(
@@ -46,12 +38,15 @@ def sensitivity(
     Args:
         loaded: the scenario, whose plans are the options, of requests or jobs, of one service or several.
         ranges: values that vary, one at a time, all others at their base.
-        settings: options of the runs.
+        settings: options of the study.
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: no such value, or a range that does not hold its base.
+        InputError: no such value, a range that does not hold its base, or more than may vary together.
     """
+    grids = pairs(ranges, settings.grids)
+    if settings.variance:
+        check_count(ranges)
     bases = {varied.path: base_value(loaded, varied.path) for varied in ranges}
     for varied in ranges:
         if not varied.lo <= bases[varied.path] <= varied.hi or varied.lo == varied.hi:
@@ -62,15 +57,30 @@ def sensitivity(
     known: dict[int, _Effect] = {}
     seeds = settings.seeds or loaded.first.scenario.seeds or 1
     ends = 2 * seeds * len(list(plans_of(loaded))) * sum(not money_alone(varied.path) for varied in ranges)
+    share, parts = 0.0, 1 + len(grids) + settings.variance
+
+    def tell(done: float, what: str = "") -> None:
+        nonlocal share
+        share = done / parts
+        progress(share, what)
+
     with workers_of(settings.runs, jobs=settings.jobs, engine=settings.engine, ahead=ends) as workers:
-        runs = ValueRuns(settings, workers, lambda what: progress(len(known) / len(ranges), what))
+        runs = ValueRuns(settings, workers, lambda what: progress(share, what))
         answers = PlanAnswers(loaded, bases, runs)
 
         def search(number: int) -> None:
             known[number] = _effect(ranges[number], bases[ranges[number].path], answers)
+            tell(len(known) / len(ranges))
 
         runs.follow([partial(search, number) for number in range(len(ranges))])
-    return _document(ranges, bases, answers, [known[i] for i in range(len(ranges))], len(runs.runs))
+        more: Document = {}
+        for number, (x, y) in enumerate(grids, 1):
+            found = two_way(x, y, answers, runs, lambda done, number=number: tell(number + done))  # type: ignore[misc]
+            more["two_way"] = [*more.get("two_way", ()), found]
+        if settings.variance:
+            seed = answers.assessment.provenance()["seed"]
+            more["variance"] = shares_of_variance(ranges, answers, runs, seed, lambda done: tell(parts - 1 + done))
+    return _document(ranges, bases, answers, [known[i] for i in range(len(ranges))], len(runs.runs), more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +110,7 @@ def _document(
     answers: PlanAnswers,
     effects: Sequence[_Effect],
     simulated: int,
+    more: Document,
 ) -> Document:
     base, chosen = answers.base, answers.chosen
     document: Document = {
@@ -122,6 +133,7 @@ def _document(
         ],
         "flips": [flip for effect in effects for flip in effect.flips],
         "value_of_information": {varied.path: effect.worth for varied, effect in zip(ranges, effects, strict=True)},
+        **more,
         "simulated": simulated,
     }
     return {

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from simcost.present.format import amount, shortened, usd
+from simcost.present.format import amount, share, shortened, usd
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.sensitivity import charts
+from simcost.studies.sensitivity.states import NONE
 
 Document = Mapping[str, Any]
 METHOD = (
@@ -13,6 +14,15 @@ METHOD = (
     "Knowing is worth the saving if the value were known to be low, base or high (30, 40, 30 %) before the plan is "
     "chosen; a dash where no plan meets the SLO at all three. Flip points are known to 1 % of their range, of money to "
     "0.1 %; between values at which a plan is known, its cost and its verdict are taken to be between those at both."
+)
+GRID = (
+    "Two values vary at once over nine values each; combinations inside a rectangle at whose corners the same plan is "
+    "best are not simulated, and that plan is taken to be best there too."
+)
+SOBOL = (
+    "Shares of the variance: all values vary at once, independent and uniform in their ranges (Sobol indices). Costs "
+    "at {points} combinations are simulated and billed; a quadratic of the simulated values, exact in prices, is read "
+    "between them. At 8 more combinations it is wrong by (root mean square) {errors}."
 )
 
 
@@ -22,8 +32,84 @@ def parts(document: Document) -> list[Part]:
         Part(title="Tornado", titled=False, rows=swings(document)),
         Part(title="Cost over the ranges", chart=lambda: charts.tornado(dict(document))),
         Part(title="Flip points", rows=flips(document), left=2),
-        notes(document, METHOD, *document["assumptions"]),
+        *(part for grid in document.get("two_way", ()) for part in _grid_parts(grid)),
+        *_variance_parts(document.get("variance")),
+        notes(document, METHOD, *_method(document), *document["assumptions"]),
     ]
+
+
+def _grid_parts(grid: Document) -> list[Part]:
+    named = _signs(grid)
+    return [
+        Part(title=f"Best plan by {grid['x']} and {grid['y']}", rows=best_by_two(grid), whole=True),
+        Part(titled=False, said=[", ".join(f"{sign} = {name}" for name, sign in named.items())]),
+        Part(title=f"Map of {grid['x']} and {grid['y']}", chart=lambda: charts.two_way(dict(grid))),
+    ]
+
+
+def best_by_two(grid: Document) -> Table:
+    """The best plan at each combination, as a letter: the second value falls from row to row."""
+    named, ys = _signs(grid), sorted({cell["y"] for cell in grid["cells"]}, reverse=True)
+    rows = {y: {f"{grid['y']} \\ {grid['x']}": amount(y)} for y in ys}
+    for cell in sorted(grid["cells"], key=lambda cell: cell["x"]):
+        rows[cell["y"]][amount(cell["x"])] = named[cell["verdict"]]
+    return list(rows.values())
+
+
+def _signs(grid: Document) -> dict[str, str]:
+    """A letter for each plan, a dash for none."""
+    names = list(dict.fromkeys(cell["verdict"] for cell in grid["cells"]))
+    plans = [name for name in names if name != NONE]
+    return {name: chr(ord("A") + i) for i, name in enumerate(plans)} | ({NONE: "-"} if NONE in names else {})
+
+
+def _variance_parts(variance: Document | None) -> list[Part]:
+    if variance is None:
+        return []
+    rows = shares(variance)
+    if not rows:
+        return [Part(title="Shares of the variance", said=["The cost is the same wherever the values are."])]
+    return [
+        Part(title=f"Shares of the variance of the cost of {variance['plan']}", rows=rows),
+        Part(title="Causes of the variance", chart=lambda: charts.variance(dict(variance))),
+    ]
+
+
+def shares(variance: Document) -> Table:
+    """Sobol indices of each value, of the cost and of its difference to the runner-up, the largest first."""
+    difference = variance["of_difference"]
+    other = {one["path"]: one for one in difference["indices"]} if difference else {}
+    return [
+        {
+            "value": one["path"],
+            "cost: alone": share(max(one["first_order"], 0.0)),
+            "cost: with others": share(one["total"]),
+            **(
+                {
+                    "difference: alone": share(max(other[one["path"]]["first_order"], 0.0)),
+                    "difference: with others": share(other[one["path"]]["total"]),
+                }
+                if other
+                else {}
+            ),
+        }
+        for one in variance["of_cost"]["indices"]
+    ]
+
+
+def _method(document: Document) -> list[str]:
+    """How the values vary together."""
+    said = [GRID] if document.get("two_way") else []
+    if (variance := document.get("variance")) is not None:
+        known = [("the cost", variance["of_cost"])]
+        if variance["of_difference"]:
+            known.append((f"its difference to {variance['against']}", variance["of_difference"]))
+        errors = "; ".join(
+            f"{what} {usd(one['error_usd'])} (standard deviation over the ranges {usd(one['standard_deviation_usd'])})"
+            for what, one in known
+        )
+        said.append(SOBOL.format(points=variance["points"], errors=errors))
+    return said
 
 
 def swings(document: Document) -> Table:

@@ -181,3 +181,71 @@ def test_workers_do_not_change_a_byte(file: Path) -> None:
     words = ("sensitivity", file, "--vary", "demand=0.5..2", "--vary", "engine=0.5..50", "--json", "--quiet")
     out = [call(*words, "--jobs", jobs, "--out", file.parent / f"out-{jobs}").out for jobs in (1, 2)]
     assert out[0] == out[1]
+
+
+def test_a_grid_says_what_its_lines_say_and_simulates_prices_never(file: Path) -> None:
+    ranges = ("demand=0.5..2", "price.aws/g6.xlarge=0.4..3", "discount.aws/g6e.xlarge=0..90%")
+    grids = ("--grid=demand,price.aws/g6.xlarge", "--grid=price.aws/g6.xlarge,discount.aws/g6e.xlarge")
+    alone, document = asked(file, *ranges), asked(file, *ranges, *grids)
+    assert document["flips"] == alone["flips"]
+    first, prices = document["two_way"]
+    assert (first["x"], first["y"]) == ("demand", "price.aws/g6.xlarge")
+    assert [len(first["cells"]), len(prices["cells"])] == [81, 81]
+    price = next(flip["value"] for flip in alone["flips"] if flip["path"] == "price.aws/g6.xlarge")
+    for cell in prices["cells"]:
+        if cell["y"] == 0.0:
+            assert cell["verdict"] == ("one" if cell["x"] < price else "large"), cell
+    best = {(cell["x"], cell["y"]): cell["verdict"] for cell in prices["cells"]}
+    for (x, y), name in best.items():
+        assert name == "one" or all(best[x, other] == "large" for _, other in best if other > y), "cheaper still"
+    money = asked(file, *ranges[1:], grids[1])
+    assert money["simulated"] == 4
+
+
+def test_shares_of_the_variance_of_prices_are_those_of_the_bill(file: Path) -> None:
+    document = asked(file, "price.aws/g6.xlarge=0.4..3", "discount.aws/g6.xlarge=0..50%", "--sobol")
+    found = document["variance"]
+    assert document["simulated"] == 4
+    assert found["of_cost"]["error_usd"] < 1e-6 * found["of_cost"]["standard_deviation_usd"], "a bill is exact"
+    indices = {one["path"]: one for one in found["of_cost"]["indices"]}
+    price, left = (0.4, 3.0), (0.5, 1.0)
+    moments = [((hi + lo) / 2, (hi - lo) ** 2 / 12) for lo, hi in (price, left)]
+    (mean, spread), (kept, kept_spread) = moments
+    variance = (spread + mean**2) * (kept_spread + kept**2) - (mean * kept) ** 2
+    assert indices["price.aws/g6.xlarge"]["first_order"] == pytest.approx(spread * kept**2 / variance, abs=0.01)
+    assert indices["discount.aws/g6.xlarge"]["first_order"] == pytest.approx(kept_spread * mean**2 / variance, abs=0.01)
+
+
+def test_all_values_at_once_are_simulated_and_the_surface_is_checked(file: Path) -> None:
+    ranges = ("demand=0.5..2", "plans.0.scaling.replicas=1..3", "price.aws/g6.xlarge=0.4..3")
+    document = asked(file, *ranges, "--sobol")
+    found = document["variance"]
+    assert found["plan"] == "one"
+    assert found["of_cost"]["error_usd"] < 0.1 * found["of_cost"]["standard_deviation_usd"]
+    assert {one["path"] for one in found["of_cost"]["indices"][:2]} == {
+        ranges[1].partition("=")[0],
+        "price.aws/g6.xlarge",
+    }
+    assert asked(file, *ranges, "--sobol", "--jobs=2") == document
+    said = call("sensitivity", file, *(f"--vary={one}" for one in ranges), "--sobol", "--out", file.parent / "out")
+    assert "Shares of the variance of the cost of one" in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--grid", "demand,engine"], "--grid demand,engine: engine does not vary"),
+        (["--grid", "demand,demand"], "names one value twice"),
+        (["--grid", "demand"], "is not PATH,PATH"),
+        (["--vary", "engine=0.5..2", "--grid", "demand,enigne"], "did you mean 'engine'"),
+    ],
+)
+def test_grids_that_cannot_be_drawn(file: Path, words: list[str], message: str) -> None:
+    assert message in refused("sensitivity", file, "--vary", "demand=0.5..2", *words)
+
+
+def test_too_many_values_at_once_are_refused(file: Path) -> None:
+    names = ("rate", "burst_cv", "lengths.prompt_median", "lengths.output_median")
+    fields = {"demand": "0.5..2", "engine": "0.5..2", **{f"workload.0.{name}": "0..10000" for name in names}}
+    words = [word for path, ends in fields.items() for word in ("--vary", f"{path}={ends}")]
+    assert "6 simulated values vary, 5 at most may" in refused("sensitivity", file, *words, "--sobol")
