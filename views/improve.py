@@ -176,14 +176,30 @@ def _ranges(draft: drafts.Draft) -> Settings:
         column_config={"value": "Value", "low": "Low", "high": "High"},
         key=f"ranges of {draft.file.name}",
     )
-    return {"ranges": tuple((row.get("value"), row.get("low"), row.get("high")) for row in edited)}
+    ranges = tuple((row.get("value"), row.get("low"), row.get("high")) for row in edited)
+    map_of, all_at_once = st.columns([2, 1], vertical_alignment="bottom")
+    pair = map_of.multiselect(
+        "Map of two values at once",
+        [str(path) for path, low, high in ranges if _is_range(path, low, high)],
+        max_selections=2,
+        placeholder="Two of the values",
+        help="The best plan at 9 x 9 combinations of them.",
+    )
+    sobol = all_at_once.checkbox(
+        "Shares of the variance", help="All values at once: how much of the variance of the cost each causes (Sobol)."
+    )
+    return {"ranges": ranges, "grids": (tuple(pair),) if len(pair) == 2 else (), "sobol": sobol}
 
 
 def _varied(settings: Settings) -> Sequence[str]:
     return [
-        f"--vary={path}={number_text(low)}..{number_text(high)}"
-        for path, low, high in settings["ranges"]
-        if _is_range(path, low, high)
+        *(
+            f"--vary={path}={number_text(low)}..{number_text(high)}"
+            for path, low, high in settings["ranges"]
+            if _is_range(path, low, high)
+        ),
+        *(f"--grid={one},{other}" for one, other in settings["grids"]),
+        *(["--sobol"] if settings["sobol"] else []),
     ]
 
 
@@ -203,7 +219,8 @@ def _sensitivity(loaded: Any, store: Path, settings: Settings, tell: background.
     ]
     if not ranges:
         raise InputError("no range is given; write at least one value with its low and high end")
-    return sensitivity(loaded, ranges, SensitivitySettings(runs=store, jobs=runs.JOBS), tell)
+    asked = SensitivitySettings(runs=store, jobs=runs.JOBS, grids=settings["grids"], variance=settings["sobol"])
+    return sensitivity(loaded, ranges, asked, tell)
 
 
 def _sensitivity_parts(found: Any) -> Sequence[Part]:
@@ -246,7 +263,7 @@ OPTIMIZE = Search(
 )
 SENSITIVITY = Search(
     title="Sensitivity",
-    about="Values that are not sure vary one at a time: which of them would change the decision?",
+    about="Values that are not sure vary: which of them, alone or together, would change the decision?",
     command="sensitivity",
     ask=_ranges,
     answer=_sensitivity,

@@ -95,9 +95,23 @@ def test_faults_of_commitments_are_told_with_their_line(home: Path) -> None:
     assert not page.exception
 
 
-def opened(home: Path) -> AppTest:
-    """The page of the search."""
-    return AppTest.from_function(script, args=(str(APP.parent), str(home), "OPTIMIZE"), default_timeout=60).run()
+def opened(home: Path, name: str = "OPTIMIZE") -> AppTest:
+    """The page of a search."""
+    return AppTest.from_function(script, args=(str(APP.parent), str(home), name), default_timeout=60).run()
+
+
+def test_two_values_make_a_map_and_all_of_them_shares_of_the_variance(home: Path) -> None:
+    page = opened(home, "SENSITIVITY")
+    labelled(page.multiselect, "Map of two values at once").set_value(["demand", "engine"]).run()
+    labelled(page.checkbox, "Shares of the variance").check().run()
+    settle(page.button[0].click().run())
+    assert not page.exception
+    assert not page.error
+    assert "Shares of the variance of the cost of one L4" in [one.value for one in page.subheader]
+    assert "Best plan by demand and engine" in [one.label for one in page.expander]
+    words = shlex.split(page.code[0].value)
+    assert words[-2:] == ["--grid=demand,engine", "--sobol"]
+    assert parsed(words[1:]).grid == [("demand", "engine")]
 
 
 def labelled(widgets: Any, label: str) -> Any:

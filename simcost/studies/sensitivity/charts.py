@@ -72,7 +72,9 @@ def variance(document: Document) -> Any:
         .encode(
             y=alt.Y("path:N", sort=order, title=None),
             yOffset=alt.YOffset("counted:N", sort=["alone", "with others"]),
-            x=alt.X("share:Q", title="Share of the variance", axis=alt.Axis(format="%")),
+            x=alt.X(
+                "share:Q", title="Share of the variance", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])
+            ),
             color=alt.Color("counted:N", title=None, scale=colours),
             row=alt.Row(
                 "of:N", title=None, sort=list(kinds.values()), header=alt.Header(orient="top", labelAnchor="start")

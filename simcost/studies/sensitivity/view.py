@@ -41,7 +41,7 @@ def parts(document: Document) -> list[Part]:
 def _grid_parts(grid: Document) -> list[Part]:
     named = _signs(grid)
     return [
-        Part(title=f"Best plan by {grid['x']} and {grid['y']}", rows=best_by_two(grid), whole=True),
+        Part(title=f"Best plan by {grid['x']} and {grid['y']}", rows=best_by_two(grid), whole=True, closed=True),
         Part(titled=False, said=[", ".join(f"{sign} = {name}" for name, sign in named.items())]),
         Part(title=f"Map of {grid['x']} and {grid['y']}", chart=lambda: charts.two_way(dict(grid))),
     ]
@@ -98,7 +98,7 @@ def shares(variance: Document) -> Table:
 
 
 def _method(document: Document) -> list[str]:
-    """How the values vary together."""
+    """Notes on values that vary together."""
     said = [GRID] if document.get("two_way") else []
     if (variance := document.get("variance")) is not None:
         known = [("the cost", variance["of_cost"])]

@@ -8,6 +8,7 @@ from support.commands import TINY, call, refused, scenario
 from support.job_scenarios import home
 from support.scenarios import SERVICES, alone, write
 
+from simcost.scenario.runs import serving_runs
 from simcost.studies.sensitivity.states import PlanRange
 from simcost.studies.sensitivity.study import TOLERANCE
 
@@ -200,6 +201,21 @@ def test_a_grid_says_what_its_lines_say_and_simulates_prices_never(file: Path) -
         assert name == "one" or all(best[x, other] == "large" for _, other in best if other > y), "cheaper still"
     money = asked(file, *ranges[1:], grids[1])
     assert money["simulated"] == 4
+
+
+def test_what_several_combinations_ask_for_is_simulated_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(question: Any, run: Any, *rest: Any, **named: Any) -> Any:
+        made.append(run.folder.name)
+        return simulated(question, run, *rest, **named)
+
+    simulated = serving_runs.simulated
+    monkeypatch.setattr(serving_runs, "simulated", counted)
+    out = ("--out", file.parent / "fresh", "--json", "--quiet", "--jobs", 1)
+    ranges = ("--vary=demand=0.5..2", "--vary=price.aws/g6.xlarge=0.4..3", "--vary=workload.0.rate=0.2..2")
+    document = call("sensitivity", file, *ranges, "--grid=demand,price.aws/g6.xlarge", "--sobol", *out).document()
+    assert len(made) == len(set(made)) == document["simulated"]
 
 
 def test_shares_of_the_variance_of_prices_are_those_of_the_bill(file: Path) -> None:
