@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from views import ask, autoscaling, compare, forecast, history, improve, log, money, training
+from views import ask, autoscaling, catalog, compare, forecast, history, improve, log, money, training
 from views.runs import leave_alone, one_at_a_time, warm
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
@@ -50,6 +50,7 @@ def main() -> None:
         pages.append(st.Page(drawn, title=search.title, url_path=search.command))
     pages.append(st.Page(demand, title="Forecast", url_path="forecast"))
     pages += [st.Page(partial(questions, title), title=title, url_path=title.lower()) for title in QUESTIONS]
+    pages.append(st.Page(catalog.show, title="Catalog", url_path="catalog"))
     pages.append(st.Page(lambda: history.show(SCENARIOS, RESULTS, plans), title="History", url_path="history"))
     st.navigation(pages, position="top").run()
     warm()

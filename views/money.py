@@ -1,11 +1,12 @@
-"""Questions of the page of money: each becomes the arguments of a command."""
+"""Questions of the page of money: each becomes the words of a command."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from simcost.catalog import load_catalog
 from views.ask import Question
-from views.files import Words, Written, beside, choose, finished, renamed
+from views.files import Chosen, Words, Written, beside, choose, finished, renamed
 
 _PLAN = """\
 # assumed discount:
@@ -57,6 +58,29 @@ def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
     return [*words, f"--budget={budget}"] if budget else words
 
 
+def own_fleet(scenarios: Path, results: Path) -> Words:
+    """`simcost api`."""
+    listed = [*sorted(scenarios.glob("*.yaml")), *finished(results)]
+    path = st.selectbox(
+        "Scenario, or a finished result", listed, None, lambda path: path.name, placeholder="choose one"
+    )
+    words: Words = ["api", Chosen(path)]
+    names = [f"{price.provider}/{price.model}" for price in load_catalog().facts.token_prices]
+    apis = st.multiselect("APIs", list(dict.fromkeys(names)), placeholder="one or more")
+    hits = st.slider("Prompt tokens from the API's cache, %", 0, 100, 0)
+    words += [word for api in apis for word in ("--api", f"{api},hit={hits}%" if hits else api)]
+    scale = st.text_input("Demands, times the scenario's", "0.1, 1, 10")
+    return [*words, f"--scale={scale.replace(' ', '')}", "--out", Chosen(results)] if apis else [*words, Chosen(None)]
+
+
+def changed_bill(scenarios: Path, results: Path) -> Words:
+    """`simcost diff`."""
+    listed = [*finished(results), *beside(scenarios)]
+    words: Words = ["diff"]
+    words += [choose(label, listed, label.lower()) for label in ("Before", "After")]
+    return [*words, "--per-month"] if st.checkbox("Scale both to a month of 730 h") else words
+
+
 QUESTIONS: dict[str, Question] = {
     "What would it cost?": Question(
         ask=bill,
@@ -66,5 +90,14 @@ QUESTIONS: dict[str, Question] = {
     "What should we commit to?": Question(
         ask=commit,
         needs="The usage of some weeks: a row for each hour and instance type with `sku`, `hour` and `quantity`.",
+    ),
+    "API or own fleet?": Question(
+        ask=own_fleet,
+        needs="A scenario, whose plans are compared with per-token APIs at several demands: from which on does the own "
+        "fleet cost less? Choose at least one API.",
+    ),
+    "Why did it change?": Question(
+        ask=changed_bill,
+        needs="Two finished results, two bills (`simcost bill --json`) or two FOCUS files of a provider.",
     ),
 }

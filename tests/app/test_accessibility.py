@@ -23,7 +23,18 @@ from support.browsing import (
 from support.home import furnish
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NEEDED)]
-PAGES = ("log", "optimize", "sensitivity", "advise", "forecast", "training", "autoscaling", "money", "history")
+PAGES = (
+    "log",
+    "optimize",
+    "sensitivity",
+    "advise",
+    "forecast",
+    "training",
+    "autoscaling",
+    "money",
+    "catalog",
+    "history",
+)
 CHARTS = "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']"
 LOG = "Request Time,Tokens In,Tokens Out\n" + "".join(f"{i},{100 + i % 7},{20 + i % 5}\n" for i in range(600))
 

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.home import APP, settle
+from support.home import APP, TINY, settle
+
+from simcost.scenario.checks.load import load_text
+from simcost.scenario.runs.run import run
 
 
 def script(root: str, home: str) -> None:
@@ -70,3 +73,32 @@ def test_what_to_commit_to(page: AppTest, home: Path) -> None:
     assert not page.error
     assert page.header[0].value.startswith("Buy base\\: ")
     assert [title.value for title in page.subheader][:2] == ["If demand falls", "What to buy"]
+
+
+def test_apis_beside_the_own_fleet(page: AppTest, home: Path) -> None:
+    (home / "scenarios" / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    page.session_state["Money question"] = "API or own fleet?"
+    page.run()
+    page.selectbox[0].set_value(home / "scenarios" / "tiny.yaml").run()
+    answer_button = next(button for button in page.button if button.label == "Answer")
+    assert answer_button.disabled, "no API yet"
+    page.multiselect[0].set_value(["cerebras/llama-3.1-8b"]).run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
+    assert not page.exception
+    assert not page.error
+    assert "cerebras" in " ".join(page.dataframe[0].value.to_string().split())
+    assert "api tiny.yaml --api cerebras/llama-3.1-8b --scale=0.1,1,10 --out results" in page.code[0].value
+
+
+def test_why_two_results_differ(page: AppTest, home: Path) -> None:
+    for name, text in (("before", TINY), ("after", TINY.replace("rate: 0.5/s", "rate: 0.7/s"))):
+        run(load_text(text, home / "scenarios" / "tiny.yaml"), home / "results" / name)
+    page.session_state["Money question"] = "Why did it change?"
+    page.run()
+    page.selectbox[0].set_value(home / "results" / "before").run()
+    page.selectbox[1].set_value(home / "results" / "after").run()
+    settle(next(button for button in page.button if button.label == "Answer").click().run())
+    assert not page.exception
+    assert not page.error
+    assert page.dataframe
+    assert page.code[0].value == "simcost diff before after"

@@ -1,0 +1,41 @@
+"""The page of the catalog: facts of a kind, those that have words, and all about one name."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.home import APP
+
+from simcost.catalog.documents import KINDS
+
+
+def script(root: str) -> None:
+    """The page by itself: what streamlit runs."""
+    import sys
+
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    from views import catalog
+
+    catalog.show()
+
+
+@pytest.fixture
+def page() -> AppTest:
+    return AppTest.from_function(script, args=(str(APP.parent),), default_timeout=60).run()
+
+
+def test_offers_come_first_and_words_choose_rows(page: AppTest) -> None:
+    every = page.dataframe[0].value
+    page.text_input[0].set_value("P5.4xlarge us-EAST-1").run()
+    rows = page.dataframe[0].value
+    assert list(rows["Offer"]) == ["aws/p5.4xlarge"]
+    assert rows["On demand, $/h"].iloc[0] == pytest.approx(6.88)
+    assert len(every) > 100
+    page.text_input[0].set_value("no such thing").run()
+    assert "No row" in page.info[0].value
+
+
+def test_every_kind_is_shown(page: AppTest) -> None:
+    for kind in KINDS:
+        page.selectbox[0].set_value(kind).run()
+        assert not page.exception, kind
+        assert page.dataframe or page.table or "has no" in page.info[0].value, kind
