@@ -1,5 +1,6 @@
 """Bounds without simulation: the most that a replica can serve within latency limits; all are optimistic."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, inf
 from typing import Self
@@ -67,6 +68,8 @@ def least_step_s(step: StepTime) -> float:
 
 BIN = 0.03
 """Relative width of the bins of token counts; requests count as the least of their bin."""
+_BINS = 1024
+"""More than there are bins up to the largest count of 32 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +83,19 @@ class RequestMix:
     @classmethod
     def of(cls, prompt_tokens: npt.NDArray[np.generic], output_tokens: npt.NDArray[np.generic]) -> Self:
         """The requests of a run; each counts as no heavier than it is."""
-        prompt, output = (
-            np.floor(np.log(np.maximum(tokens, 1)) / BIN + 1e-9).astype(np.int64)
-            for tokens in (prompt_tokens, output_tokens)
-        )
-        width = int(output.max(initial=0)) + 1
-        counts = np.bincount(prompt * width + output)
+        return cls.of_batches([(prompt_tokens, output_tokens)])
+
+    @classmethod
+    def of_batches(cls, batches: Iterable[tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]]) -> Self:
+        """As `of`, from the tokens of one batch after another."""
+        counts = np.zeros(0, np.int64)
+        for batch in batches:
+            prompt, output = (np.floor(np.log(np.maximum(tokens, 1)) / BIN + 1e-9).astype(np.int64) for tokens in batch)
+            more = np.bincount(prompt * _BINS + output, minlength=len(counts))
+            more[: len(counts)] += counts
+            counts = more
         cells = np.flatnonzero(counts)
-        least = [np.maximum(np.exp(bins * BIN), 1.0) for bins in (cells // width, cells % width)]
+        least = [np.maximum(np.exp(bins * BIN), 1.0) for bins in (cells // _BINS, cells % _BINS)]
         return cls(prompt_tokens=least[0], output_tokens=least[1], counts=counts[cells].astype(np.float64))
 
     def output_curve(self) -> tuple[Floats, Floats]:

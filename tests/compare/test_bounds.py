@@ -54,6 +54,18 @@ def test_bounds_of_a_mix_are_those_of_its_length_where_there_is_one() -> None:
     assert late.attainment(1000, 1.0, unjudged=0) == 0.0
 
 
+def test_a_mix_is_the_same_whole_and_in_batches() -> None:
+    rng = np.random.default_rng(1)
+    prompt, output = (rng.lognormal(5, 2, 5000).astype(np.int32) for _ in range(2))
+    prompt[4999] = np.iinfo(np.int32).max
+    whole = RequestMix.of(prompt, output)
+    parts = RequestMix.of_batches((prompt[i : i + 700], output[i : i + 700]) for i in range(0, 5000, 700))
+    for name in ("prompt_tokens", "output_tokens", "counts"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name))
+    assert whole.counts.sum() == 5000
+    assert not len(RequestMix.of_batches([]).counts)
+
+
 @pytest.mark.parametrize("case", [pytest.param(one, id=one["id"]) for one in CASES if one["kind"] == "pareto"])
 def test_front(case: Any) -> None:
     signs = {name: 1 if way == "min" else -1 for name, way in case["input"]["objectives"].items()}

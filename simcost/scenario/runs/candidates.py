@@ -59,6 +59,7 @@ class Candidates:
         space: the plans.
         arrivals: the requests.
         least_share: of the on-demand cost of a plan, what it costs at least where commitments may be bought.
+        note: called now and then with what is done.
     """
 
     def __init__(
@@ -67,10 +68,15 @@ class Candidates:
         space: Space,
         arrivals: Arrivals,
         least_share: Callable[[Plan], float] = lambda _: 1.0,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._question, self._least_share = question, least_share
         self._arrivals = arrivals
-        self._mixes = [_mix(arrivals, replication) for replication in range(question.seeds)]
+        self._mixes = []
+        for replication in range(question.seeds):
+            note(f"requests of replication {replication + 1} of {question.seeds}")
+            self._mixes.append(_mix(arrivals, replication))
+        note(f"bounds of {len(space.variations):,} plans")
         self._outputs = [mix.output_curve() for mix in self._mixes]
         self._bounds: dict[str, list[MixBounds]] = {}
         self._costs: dict[str, float] = {}
@@ -264,12 +270,8 @@ def _flat_usage(nodes: float, span_s: float, plan: ResolvedPlan, tokens: float) 
 def _mix(arrivals: Arrivals, replication: int, images: Sequence[ImageTime] = ()) -> RequestMix:
     """Tokens of the requests of a replication; of images their time."""
     requests = arrivals.of(replication)
-    batches = list(as_work(requests, images) if images else requests)
-    empty = [np.empty(0, np.int32)]
-    return RequestMix.of(
-        np.concatenate([batch.prompt_tokens for batch in batches] or empty),
-        np.concatenate([batch.output_tokens for batch in batches] or empty),
-    )
+    batches = as_work(requests, images) if images else requests
+    return RequestMix.of_batches((batch.prompt_tokens, batch.output_tokens) for batch in batches)
 
 
 def _has_bounds(plan: ResolvedPlan) -> bool:

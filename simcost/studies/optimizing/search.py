@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from logging import getLogger
 from math import inf
 from pathlib import Path
 from statistics import fmean
@@ -42,6 +43,9 @@ from simcost.studies.optimizing.settings import (
 from simcost.studies.optimizing.verdict import verdict
 from simcost.units import format_seconds
 
+LONG_S = 3600.0
+"""Time to come from which on a search is said to be long."""
+_LOG = getLogger(__name__)
 TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
 
 
@@ -55,7 +59,9 @@ def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progres
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
         made = _Search(question, runs, workers, progress, settings)
         space = variations(loaded, otherwise)
-        candidates = Candidates(question, space, made.searched.arrivals, made.choice.least_share)
+        candidates = Candidates(
+            question, space, made.searched.arrivals, made.choice.least_share, lambda what: progress(0.0, what)
+        )
         return made.run(candidates, space.combinations)
 
 
@@ -77,7 +83,7 @@ class _Search:
         self.question, self._runs, self._progress = question, runs, progress
         self._workers, self._settings = workers, settings
         self.choice = CommitmentChoice(settings.offers, question.loaded.catalog)
-        self._expected, self._begun_s = 1, monotonic()
+        self._expected, self._begun_s, self._warned = 1, monotonic(), False
         self.searched = self._simulations(question)
         fresh = int(stream(question.seed, "confirmation").integers(2**31))
         other = settle(question.loaded, seed=fresh, seeds=question.seeds)
@@ -91,6 +97,14 @@ class _Search:
         share = min(done / max(self._expected, done + 1), 0.99)
         left_s = (monotonic() - self._begun_s) * (1 - share) / share if done > 1 else None
         left = "" if left_s is None else f", about {format_seconds(left_s)} left"
+        if left_s is not None and left_s > LONG_S and not self._warned:
+            self._warned = True
+            _LOG.warning(
+                "%s: the search may take %s more: a shorter horizon, fewer --seeds or coarser values of `vary` take "
+                "less; what is simulated is kept",
+                self.question.loaded.path,
+                format_seconds(left_s),
+            )
         self._progress(share, f"{done} simulations{left}")
 
     @property

@@ -84,6 +84,15 @@ def test_a_repeated_question_is_answered_without_a_search(
             optimized(file, "--out", file.parent / "out", *changed)
 
 
+def test_a_search_that_takes_long_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(search, "LONG_S", 0.0)
+    optimized(scenario(tmp_path, text=SPACE), "--out", tmp_path / "out", "--jobs", 1)
+    assert caplog.text.count("the search may take") == 1
+    assert "a shorter horizon, fewer --seeds or coarser values of `vary` take less" in caplog.text
+
+
 def test_the_plan_is_one_that_can_be_run(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     import yaml
 
