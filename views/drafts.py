@@ -1,6 +1,7 @@
 """Drafts: the text of each scenario as this session has edited it; all widgets are views of that text."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -8,29 +9,36 @@ from typing import Any
 import streamlit as st
 
 from simcost.errors import Fault, SimcostError
+from simcost.scenario.files.edit import values
 
 LONGEST = 200_000  # characters of a scenario
 CHANGED = " with changes"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A scenario file and its text in this session."""
+    """A scenario file and its text in this session, for one run of the page: what is read once stays."""
 
     file: Path
     text: str
 
-    @property
+    @cached_property
     def is_stored(self) -> bool:
         """True if the text is that of the file."""
         return self.text == stored(self.file)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of the text, or of the file that holds it, as results name their inputs."""
         return sha256(self.file.read_bytes() if self.is_stored else self.text.encode()).hexdigest()
 
-    def load(self) -> Any:
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """All values of the text."""
+        return values(self.text)
+
+    @cached_property
+    def loaded(self) -> Any:
         """The checked scenario, of one service or several. Raises FaultsError."""
         from simcost.scenario.checks.load import load_text, load_with_services
 
@@ -45,7 +53,7 @@ class Draft:
         if not self.text.strip():
             return [Fault(file=self.file.name, message="nothing to run")]
         try:
-            self.load()
+            _ = self.loaded
         except FaultsError as error:
             return list(error.faults)
         except (SimcostError, OSError, UnicodeError) as error:

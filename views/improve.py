@@ -12,7 +12,7 @@ import streamlit as st
 from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.present.parts import Part, page
-from simcost.scenario.files.edit import number_text, values
+from simcost.scenario.files.edit import number_text
 from views import adding, background, drafts, runs, search_inputs
 from views.charts import drawn_once
 from views.result import body
@@ -99,7 +99,7 @@ def _run(
     search: Search, draft: drafts.Draft, settings: Settings, results: Path, tell: background.Progress
 ) -> dict[str, Any]:
     tell(0.0, "Starts")
-    found = search.answer(draft.load(), runs.store(results), settings, tell)
+    found = search.answer(draft.loaded, runs.store(results), settings, tell)
     document = _with_names(to_document(found))
     parts = search.parts(found)
     return {
@@ -157,7 +157,7 @@ def _ranges(draft: drafts.Draft) -> Settings:
     """The values that are not sure, each with its range, as a table to edit."""
     offers = [
         str(plan["buy"]["offer"])
-        for plan in values(draft.text).get("plans") or ()
+        for plan in draft.values.get("plans") or ()
         if isinstance(plan, dict) and isinstance(plan.get("buy"), dict) and plan["buy"].get("offer")
     ]
     rows = [
@@ -231,7 +231,7 @@ def _sensitivity_parts(found: Any) -> Sequence[Part]:
 
 def _plan(draft: drafts.Draft) -> Settings:
     """The plan to improve."""
-    plans = values(draft.text).get("plans")
+    plans = draft.values.get("plans")
     names = [str(plan["name"]) for plan in plans or () if isinstance(plan, dict) and "name" in plan]
     with st.sidebar:
         return {"plan": st.selectbox("Plan", names) if names else None}

@@ -8,7 +8,7 @@ import streamlit as st
 from simcost.catalog import load_catalog
 from simcost.catalog.processors import whole_nodes_usd_per_h
 from simcost.errors import SimcostError
-from simcost.scenario.files.edit import number_text, put, values
+from simcost.scenario.files.edit import number_text, put
 from simcost.units import PER_S, USD_PER_H, Unit
 from views import drafts
 from views.text import plain
@@ -23,7 +23,7 @@ Edits = Callable[[Any], Mapping[str, Any]]
 
 def show(draft: drafts.Draft, changed: Change) -> None:
     """The levers of one plan and of the demand; which there are follows the text."""
-    found = values(draft.text)
+    found = draft.values
     plans = found.get("plans")
     if not isinstance(plans, list) or not plans or not all(isinstance(plan, dict) and "name" in plan for plan in plans):
         return

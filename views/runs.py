@@ -15,7 +15,6 @@ import streamlit as st
 
 from simcost.errors import InputError
 from simcost.execution.cycles import set_aside
-from simcost.scenario.files.edit import values
 from views import background
 from views.drafts import Draft
 
@@ -42,7 +41,7 @@ class Asked:
 
     def folder(self, results: Path) -> Path | None:
         """Folder of the result, there or to come; None where the text names no scenario."""
-        name = values(self.draft.text).get("scenario")
+        name = self.draft.values.get("scenario")
         if not isinstance(name, str) or not name or name != Path(name).name or name.startswith("."):
             return None
         if self.draft.is_stored and self.seeds is None:
@@ -104,13 +103,13 @@ def _run(asked: Asked, results: Path, fresh: bool, work: background.Work) -> str
     from simcost.scenario.storage.ledger_memory import MEMORY
 
     MEMORY.most_bytes = KEPT_BYTES
-    loaded = asked.draft.load()
-    if not fresh and _takes_a_while(loaded, asked.seeds, store(results)):
+    question = _settled(asked)
+    if not fresh and _takes_a_while(question, store(results)):
         _forget_previews(results / PREVIEWS)
-        _write(replace(asked, seeds=1), loaded, results / PREVIEWS, store(results), work)
+        _write(replace(asked, seeds=1), asked.draft.loaded, results / PREVIEWS, store(results), work)
         leave_alone("the compiled simulator")
         work.news.set()
-    folder = _write(asked, loaded, results, store(results), work, fresh=fresh)
+    folder = _write(asked, question, results, store(results), work, fresh=fresh)
     leave_alone("the compiled simulator")
     return folder.name
 
@@ -129,15 +128,24 @@ def _write(asked: Asked, loaded: Any, results: Path, runs: Path, work: backgroun
     return folder
 
 
-def _takes_a_while(loaded: Any, seeds: int | None, runs: Path) -> bool:
-    """True where several replications are simulated, so that the first is shown before the others have ended."""
+def _settled(asked: Asked) -> Any:
+    """The scenario with its seeds and requests; as it was loaded where it has jobs, several services or a forecast."""
     from simcost.scenario.runs.resolve import settle
-    from simcost.scenario.runs.serving_runs import missing_runs
     from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
+    loaded = asked.draft.loaded
     if not isinstance(loaded, LoadedScenario) or not loaded.scenario.workload or loaded.scenario.jobs is not None:
+        return loaded
+    return settle(loaded, seed=None, seeds=asked.seeds)
+
+
+def _takes_a_while(question: Any, runs: Path) -> bool:
+    """True where several replications are simulated, so that the first is shown before the others have ended."""
+    from simcost.scenario.runs.resolve import ResolvedScenario
+    from simcost.scenario.runs.serving_runs import missing_runs
+
+    if not isinstance(question, ResolvedScenario):
         return False
-    question = settle(loaded, seed=None, seeds=seeds)
     if question.source is None or question.seeds == 1:
         return False
     return missing_runs(question, runs) * question.source.expected() > QUICK_REQUESTS

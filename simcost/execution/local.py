@@ -55,11 +55,13 @@ class LocalEngine:
 
     def keeps(self, slot: Slot, todo: Assignments) -> bool:
         """True if memory suffices for a further run there; else the place is given up, unless it is the last."""
+        if not isinstance(slot, WorkerProcess) or len(self._slots) < 2:
+            return True
         left = memory.available_bytes()
         if left is None or left > _SHORT * todo.peak_bytes:
             return True
         with self._lock:
-            if len(self._slots) < 2 or not isinstance(slot, WorkerProcess):
+            if len(self._slots) < 2:
                 return True
             self._slots.remove(slot)
             self._jobs = len(self._slots)

@@ -13,8 +13,9 @@ from support.scenarios import write
 
 from simcost.errors import FaultsError, InputError
 from simcost.scenario.checks.load import find_faults, load
-from simcost.scenario.runs.resolve import run_key, settle
+from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
+from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.storage.sample_paths import read_paths
 from simcost.trace.requests.readers import import_trace
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from simcost.errors import RunError
 from simcost.execution.task_file import HELD
 from simcost.scenario.inputs.file_hashes import hashes
-from simcost.scenario.runs.resolve import Source, key_of
+from simcost.scenario.runs.resolve import Source
+from simcost.scenario.runs.run_keys import key_of
 
 if TYPE_CHECKING:
     from simcost.trace.requests.batch import RequestBatch

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from math import fsum
 from typing import Any
 
@@ -39,8 +40,9 @@ from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.tables import RunTables, job_quantiles, quantiles
 from simcost.scenario.runs.tenant_shares import tenant_shares
 from simcost.scenario.schema.jobs import OnShared
+from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.sim.jobs.changing_capacity import GpuCapacity
-from simcost.slo import assess, assess_jobs
+from simcost.slo import Slo, assess, assess_jobs
 
 HOUR = 3600.0
 
@@ -81,14 +83,49 @@ class TrainedSide:
 
 def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
     """Assess a run of requests, and its usage."""
-    outcomes, first = ledger.outcomes, replication == 0
+    first = replication == 0
     pools = sides_of_pools(plan.plan, ledger)
-    scenario = question.loaded.scenario
-    report = assess(ledger, scenario.slo, scenario.tenant_slos())
-    sides = [ledger] if ledger.prefill is None else [ledger, ledger.prefill]
+    slo, tenant_slos = question.loaded.scenario.slo, question.loaded.scenario.tenant_slos()
+    assessed = MEMORY.computed(
+        ledger, ("assessed", slo, tenant_slos, first), lambda: _assessed(ledger, slo, tenant_slos, first=first)
+    )
+    shares = tenant_shares(plan.pool, ledger.outcomes)
+    return ServedSide(
+        served=replace(assessed.served, engine_factor=plan.factors[replication], tenant_shares=shares),
+        usage=pools[0].usage,
+        bought=[*(one for pool in pools for one in pool.bought), *_prefill_nodes(plan, ledger)],
+        api=charges_of_overflow(plan.plan, ledger, question.loaded.catalog),
+        pools=pools if ledger.pools else (),
+        busy_hours=fsum(pool.busy_hours for pool in pools)
+        + fsum(side.outcomes.work_s * side.accelerators_per_replica for side in _sides(ledger)[1:]) / HOUR,
+        timeline=ledger.timeline if first else None,
+        followed=assessed.followed,
+        latency=assessed.latency,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Assessed:
+    """Assessment of a run, which no price and no purchase changes."""
+
+    served: Served
+    """Without the engine factor and the shares of tenants, which are of the plan."""
+    latency: pa.Table | None
+    followed: pa.Table | None
+
+
+def _sides(ledger: Ledger) -> list[Ledger]:
+    """The run, and its prefill side where that is apart."""
+    return [ledger] if ledger.prefill is None else [ledger, ledger.prefill]
+
+
+def _assessed(ledger: Ledger, slo: Slo, tenant_slos: Mapping[str, Slo], *, first: bool) -> _Assessed:
+    """Assess a run; with its tables, where it is the `first` replication."""
+    outcomes, sides = ledger.outcomes, _sides(ledger)
+    report = assess(ledger, slo, tenant_slos)
     served = Served(
         slo=report,
-        engine_factor=plan.factors[replication],
+        engine_factor=None,
         requests={
             "arrived": outcomes.arrived,
             "completed": outcomes.completed,
@@ -103,12 +140,11 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         prompt_tokens=outcomes.prompt_tokens,
         retries=_retries(outcomes),
         by_priority=outcomes.by_priority,
-        tenant_shares=tenant_shares(plan.pool, outcomes),
         prefix_blocks=outcomes.prefix_blocks,
         prefix_cache=outcomes.prefix_cache,
         adapter_loads=outcomes.adapter_loads,
         overflowed=None if outcomes.overflowed is None else outcomes.overflowed[0],
-        replica_hours=added([*(pool.replica_hours for pool in pools), *(side.replica_hours() for side in sides[1:])]),
+        replica_hours=added([side.replica_hours() for side in (*ledger.of_pools(), *sides[1:])]),
         provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),
         perfect=perfect_scaling(ledger, report) if len(sides) == 1 and not ledger.pools else None,
         following=following(ledger, report),
@@ -116,15 +152,8 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
         unread=tuple(name for side in sides for name in unread(side)),
         sides=Sides.of(ledger),
     )
-    return ServedSide(
+    return _Assessed(
         served=served,
-        usage=pools[0].usage,
-        bought=[*(one for pool in pools for one in pool.bought), *_prefill_nodes(plan, ledger)],
-        api=charges_of_overflow(plan.plan, ledger, question.loaded.catalog),
-        pools=pools if ledger.pools else (),
-        busy_hours=fsum(pool.busy_hours for pool in pools)
-        + fsum(side.outcomes.work_s * side.accelerators_per_replica for side in sides[1:]) / HOUR,
-        timeline=ledger.timeline if first else None,
         followed=followed(ledger, report) if first else None,
         latency=quantiles(outcomes) if first else None,
     )

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from simcost.ledger.jobs import Floats, JobLedger
 from simcost.scenario.inputs.clusters import Cluster, run_jobs
-from simcost.scenario.runs.resolve import ResolvedScenario, job_key, run_key
+from simcost.scenario.runs.resolve import ResolvedScenario
+from simcost.scenario.runs.run_keys import job_key, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import load_job_ledger, save_job_ledger
 from simcost.sim.jobs.changing_capacity import GpuCapacity

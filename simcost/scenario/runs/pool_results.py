@@ -19,6 +19,7 @@ from simcost.ledger.requests import Ledger, LedgerUsage
 from simcost.scenario.runs.bills import PurchasedNodes, by_accelerator, costs_by_owner
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.storage.ledger_memory import MEMORY
 
 HOUR = 3600.0
 
@@ -42,8 +43,28 @@ def sides_of_pools(plan: Plan, ledger: Ledger) -> tuple[PoolSide, ...]:
     """The pools of a run; of one without several, the run itself."""
     requests = [pool.requests for pool in ledger.pools] or [ledger.outcomes.arrived]
     names = [pool.name for pool in plan.pools] or [plan.name]
-    parts = zip(names, requests, plan.by_pool(), ledger.of_pools(), strict=True)
+    used = MEMORY.computed(ledger, "used", lambda: [_used(part) for part in ledger.of_pools()])
+    parts = zip(names, requests, plan.by_pool(), used, strict=True)
     return tuple(_side(name, sent, alone, part, _account(plan, alone)) for name, sent, alone, part in parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Used:
+    """Use of a pool in a run, which no price and no purchase changes."""
+
+    replica_hours: dict[str, float]
+    busy_hours: float
+    usages: tuple[LedgerUsage, ...]
+    """By accelerator, one for each kind of nodes."""
+
+
+def _used(ledger: Ledger) -> _Used:
+    each = ledger.accelerators_per_replica
+    return _Used(
+        replica_hours=ledger.replica_hours(),
+        busy_hours=ledger.outcomes.work_s / HOUR * each,
+        usages=tuple(by_accelerator(usage, each) for usage in usages_of(ledger)),
+    )
 
 
 def _account(plan: Plan, pool: Plan) -> Buy:
@@ -58,18 +79,17 @@ def _provider(buy: OnDemand | Spot) -> str:
     return buy.offer.partition("/")[0].lower()
 
 
-def _side(name: str, requests: int, plan: Plan, ledger: Ledger, account: Buy) -> PoolSide:
-    each = ledger.accelerators_per_replica
-    usages = [by_accelerator(usage, each) for usage in usages_of(ledger)]
+def _side(name: str, requests: int, plan: Plan, used: _Used, account: Buy) -> PoolSide:
     options = () if isinstance(plan.training, OnShared) else (plan.buy, *plan.or_buy)
     return PoolSide(
         name=name,
         requests=requests,
-        replica_hours=ledger.replica_hours(),
-        busy_hours=ledger.outcomes.work_s / HOUR * each,
-        usage=usages[0],
+        replica_hours=used.replica_hours,
+        busy_hours=used.busy_hours,
+        usage=used.usages[0],
         bought=tuple(
-            PurchasedNodes(usage=usage, buy=buy, account=account) for usage, buy in zip(usages, options, strict=False)
+            PurchasedNodes(usage=usage, buy=buy, account=account)
+            for usage, buy in zip(used.usages, options, strict=False)
         ),
     )
 

@@ -166,11 +166,8 @@ _OF_JOBS = ("name", "buy", "training", "training_buy")
 """Fields of a plan that serves no requests."""
 
 
-class _Dumper(yaml.SafeDumper):
-    """Quotes text that YAML 1.2 would read as something else, and line breaks of any sort."""
-
-
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    """Quote text that YAML 1.2 would read as something else, and line breaks of any sort."""
     try:
         quoted = not (isinstance(scalar(value), str) and value.isprintable())
     except ValueError:
@@ -178,8 +175,29 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if quoted else None)
 
 
-_Dumper.add_representer(str, _text)
-_Dumper.add_representer(tuple, yaml.SafeDumper.represent_list)
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's own, which writes all text in the same way everywhere."""
+
+
+class _LibyamlDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # not every PyYAML has it
+    """Four times as fast; it writes as the other one where `_is_plain`, and other characters in another way."""
+
+
+for _kind in (_Dumper, _LibyamlDumper):
+    _kind.add_representer(str, _text)
+    _kind.add_representer(tuple, yaml.SafeDumper.represent_list)
+
+_OPTIONS: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 110, "default_flow_style": False}
+_LONGEST_KEY = 60
+
+
+def _is_plain(value: Any) -> bool:
+    """True if all text in it is printable ASCII, and keys are neither empty nor long."""
+    if isinstance(value, str):
+        return value.isascii() and value.isprintable()
+    if isinstance(value, dict):
+        return all(_is_plain(key) and 0 < len(key) <= _LONGEST_KEY for key in value) and _is_plain([*value.values()])
+    return all(map(_is_plain, value)) if isinstance(value, list | tuple) else True
 
 
 def resolved_text(question: ResolvedScenario) -> str:
@@ -205,11 +223,12 @@ def without_shared(plan: dict[str, Any]) -> None:
 def as_it_was_run(said: dict[str, Any], path: Path, written: str) -> str:
     """A scenario in full as YAML; the text of its file where that is one in full already."""
     head = f"# {path.name} as it was run, all defaults written out; paths are relative to that file.\n"
-    text = dump(said)
+    text: str = yaml.dump(said, Dumper=_LibyamlDumper, **_OPTIONS) if _is_plain(said) else dump(said)
     return written if written.partition("\n")[2] == text else head + text
 
 
 def dump(value: Any, *, compact: bool = False) -> str:
     """Plain data as YAML 1.2; compact for paper, the innermost mappings and lists on one line each."""
-    flow, width = (None, 46) if compact else (False, 110)
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width, default_flow_style=flow)
+    options = _OPTIONS | ({"default_flow_style": None, "width": 46} if compact else {})
+    text: str = yaml.dump(value, Dumper=_Dumper, **options)
+    return text

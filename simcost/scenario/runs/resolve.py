@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from math import exp
 from statistics import NormalDist
-from typing import Any
 
 from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog, Model, replicas_on
@@ -183,47 +179,6 @@ def engine_factors(sigma: float, seed: int, seeds: int, model: str, accelerator:
     """
     order = stream(seed, "engine", model, accelerator).permutation(seeds)
     return tuple(exp(sigma * NormalDist().inv_cdf((int(k) + 0.5) / seeds)) for k in order)
-
-
-def run_key(question: ResolvedScenario, pool: Pool, replication: int, other_pools: Sequence[Pool] = ()) -> str:
-    """SHA-256 of all that serving requests depends on, and of nothing about money."""
-    further = {"beside": [_pool_identity(other_pool) for other_pool in other_pools]} if other_pools else {}
-    return key_of(
-        **further,
-        pool=_pool_identity(pool),
-        requests=question.source.identity(replication) if question.source else None,
-        horizon_s=question.horizon_s,
-        limits=asdict(question.limits),
-        **(
-            {"tenants": {name: asdict(tenant) for name, tenant in tenants.items()}}
-            if (tenants := question.tenants)
-            else {}
-        ),
-    )
-
-
-def _pool_identity(pool: Pool) -> dict[str, Any]:
-    """A pool as plain data; step times are told by their own numbers."""
-    bare = replace(pool, prefill=None, step=replace(pool.step, base=()))
-    identity = asdict(bare) | {"step": pool.step.numbers()}
-    if pool.prefill is not None:
-        identity["prefill"] = asdict(replace(pool.prefill, pool=bare)) | {"pool": _pool_identity(pool.prefill.pool)}
-    return identity
-
-
-def job_key(question: ResolvedScenario, cluster: Cluster, other_pools: str, replication: int) -> str:
-    """SHA-256 of all that running jobs depends on; `other_pools`: key of what serves requests on the same fleet."""
-    return key_of(
-        jobs=question.jobs.identity(replication) if question.jobs else None,
-        cluster=cluster.identity(question.seed, replication),
-        horizon_s=question.horizon_s,
-        other_pools=other_pools,
-    )
-
-
-def key_of(**depends: Any) -> str:
-    """SHA-256 of plain data. The code that makes the run is not a part of it: the stored run says which has made it."""
-    return sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _at_hand(startup: Startup, handover_s: float) -> Startup:

@@ -31,7 +31,7 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServic
 
 
 def run(
-    loaded: LoadedScenario | LoadedServices,
+    loaded: LoadedScenario | LoadedServices | ResolvedScenario,
     out: Path,
     *,
     seeds: int | None = None,
@@ -44,7 +44,7 @@ def run(
     """Run a scenario and write its results folder; runs that were simulated before are reused.
 
     Args:
-        loaded: the scenario.
+        loaded: the scenario; of one that is settled already, `seeds` and `seed` are those it was settled with.
         out: the results folder: `result.json`, `scenario.yaml`, `tables/`, and `runs/`, a ledger in each.
         seeds: replications; None = as the scenario says.
         seed: None = as the scenario says.
@@ -68,7 +68,7 @@ def run(
             services = settle_services(loaded, seed=seed, seeds=seeds)
             check_results(input_files_of_services(services), resolved_services_text(services), out)
             return write_results(compared_services(services, service_rows(services, options)), out)
-        question = settle(loaded, seed=seed, seeds=seeds)
+        question = loaded if isinstance(loaded, ResolvedScenario) else settle(loaded, seed=seed, seeds=seeds)
         forecast = isinstance(question.source, ForecastDemand)
         resolved = resolved_text(question)
         check_results(input_files(question), resolved, out, forecast=forecast)

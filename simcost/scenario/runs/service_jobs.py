@@ -11,8 +11,8 @@ from simcost.scenario.runs.bills import PurchasedNodes, as_whole_nodes, by_unit
 from simcost.scenario.runs.contributions import ServedSide, TrainedSide
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.job_runs import JobRun, list_job_runs
-from simcost.scenario.runs.resolve import key_of, run_key
 from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.scenario.runs.run_keys import key_of, run_key
 from simcost.scenario.runs.service_stages import Key as ServiceKey
 from simcost.scenario.runs.service_stages import Stage, StoredService, placed
 from simcost.scenario.runs.serving_runs import with_incoming

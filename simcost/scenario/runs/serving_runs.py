@@ -12,7 +12,8 @@ from simcost.ledger.requests import Ledger
 from simcost.rng import stream
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.forwarding import ForwardingRun, joined
-from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, key_of, run_key
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
+from simcost.scenario.runs.run_keys import key_of, run_key
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.scenario.storage.ledgers import ROWS, load_ledger, save_ledger, with_rows_in, without_rows

@@ -15,8 +15,9 @@ from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, as_whole_nodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
 from simcost.scenario.runs.forwarding import ForwardingRun, joined
-from simcost.scenario.runs.resolve import ResolvedPlan, key_of, node_kinds
+from simcost.scenario.runs.resolve import ResolvedPlan, node_kinds
 from simcost.scenario.runs.resolve_services import ResolvedServices
+from simcost.scenario.runs.run_keys import key_of
 from simcost.scenario.runs.serving_runs import keeps_rows, replication_seed, run_label
 from simcost.scenario.schema.services import Sharing
 from simcost.scenario.storage.folders import reused, whole_folder

@@ -16,7 +16,8 @@ from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import served_side
-from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan, run_key
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, resolved_plan
+from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
 from simcost.scenario.runs.tasks import AssessPlan, Key, shared_by_runs
 from simcost.scenario.schema.scenario import Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -15,15 +15,19 @@ import pyarrow as pa
 from simcost.scenario.storage.folders import stamp_of
 
 T = TypeVar("T")
+_MOST_MADE = 4
+"""Values that are kept of a ledger."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Known:
-    """A ledger in memory, and the files that it was read from."""
+    """A ledger in memory, the files that it was read from, and what was computed of it."""
 
     stamp: object
     ledger: Any
-    size_bytes: int
+    size_bytes: int = 0
+    made: list[tuple[object, Any]] = field(default_factory=list)
+    """Values with their keys, the latest last."""
 
 
 class LedgerMemory:
@@ -35,6 +39,8 @@ class LedgerMemory:
         self.size_bytes = 0
         """Bytes of the arrays and tables of all that is kept."""
         self._known: OrderedDict[Path, _Known] = OrderedDict()
+        self._places: dict[int, Path] = {}
+        """Of the ledgers, by their identity."""
         self._lock = Lock()
 
     def of(self, folder: Path, load: Callable[[Path], T]) -> T:
@@ -55,18 +61,50 @@ class LedgerMemory:
         """The ledger, which the files of the folder hold."""
         if self.most_bytes:
             place = folder.resolve()
-            new = _Known(stamp=stamp_of(place), ledger=ledger, size_bytes=_bytes_of(ledger))
+            new, size_bytes = _Known(stamp=stamp_of(place), ledger=ledger), _bytes_of(ledger)
             with self._lock:
                 self._forget(place)
-                self._known[place] = new
-                self.size_bytes += new.size_bytes
-                while self.size_bytes > self.most_bytes:
-                    self._forget(next(iter(self._known)))
+                self._known[place], self._places[id(ledger)] = new, place
+                self._grow(new, size_bytes)
         return ledger
+
+    def computed(self, ledger: Any, key: object, compute: Callable[[], T]) -> T:
+        """A value that depends on a ledger and a key alone: computed once for a ledger in memory, for others each time.
+
+        Args:
+            ledger: as `of` or `keep` has returned it.
+            key: compared by `==`.
+            compute: computes it.
+        """
+        with self._lock:
+            known = self._of(ledger)
+            for one, value in known.made if known is not None else ():
+                if one == key:
+                    found: T = value
+                    return found
+        new = compute()
+        with self._lock:
+            if (known := self._of(ledger)) is not None:
+                known.made = [*known.made[1 - _MOST_MADE :], (key, new)]
+                self._grow(known, _bytes_of(new))
+        return new
+
+    def _of(self, ledger: Any) -> _Known | None:
+        place = self._places.get(id(ledger))
+        return None if place is None else self._known.get(place)
+
+    def _grow(self, known: _Known, size_bytes: int) -> None:
+        """Count what is kept, and forget what is too much."""
+        known.size_bytes += size_bytes
+        self.size_bytes += size_bytes
+        while self.size_bytes > self.most_bytes:
+            self._forget(next(iter(self._known)))
 
     def _forget(self, place: Path) -> None:
         old = self._known.pop(place, None)
-        self.size_bytes -= old.size_bytes if old is not None else 0
+        if old is not None:
+            self.size_bytes -= old.size_bytes
+            self._places.pop(id(old.ledger), None)
 
 
 MEMORY = LedgerMemory()

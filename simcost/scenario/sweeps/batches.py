@@ -17,7 +17,8 @@ from simcost.errors import InputError, RunError
 from simcost.ledger.requests import Ledger
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.contributions import as_one, served_side
-from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan, run_key, settle
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan, settle
+from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.runs.serving_runs import ServingRun, keeps_rows, simulated
 from simcost.scenario.runs.tables import run_row
 from simcost.scenario.schema.loaded_scenario import LoadedScenario

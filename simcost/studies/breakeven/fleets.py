@@ -21,7 +21,8 @@ from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import costs_of
 from simcost.scenario.runs.contributions import served_side
 from simcost.scenario.runs.execution import workers_of
-from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, run_key, settle
+from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, settle
+from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
 from simcost.scenario.runs.tasks import shared_by_runs
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
