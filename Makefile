@@ -14,7 +14,7 @@ quickstart: .venv/installed
 	$(BIN)/simcost run scenarios/quickstart.yaml
 
 explore: .venv/installed
-	$(BIN)/streamlit run app.py
+	$(BIN)/simcost app
 
 test: .venv/test
 	$(BIN)/pytest -m "not slow"

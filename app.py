@@ -11,8 +11,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from views import ask, autoscaling, catalog, compare, forecast, history, improve, log, money, training
-from views.runs import leave_alone, one_at_a_time, warm
+from views import ask, autoscaling, catalog, compare, forecast, history, improve, loading, log, money, training
+from views.runs import one_at_a_time
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
 SCENARIOS, RESULTS = HOME / "scenarios", HOME / "results"
@@ -53,8 +53,8 @@ def main() -> None:
     pages.append(st.Page(catalog.show, title="Catalog", url_path="catalog"))
     pages.append(st.Page(lambda: history.show(SCENARIOS, RESULTS, plans), title="History", url_path="history"))
     st.navigation(pages, position="top").run()
-    warm()
-    leave_alone("the first page")
+    loading.ensure()
+    loading.leave_alone("the first page")
 
 
 def demand() -> None:

@@ -2,8 +2,10 @@
 
     python bench/explorer.py [--json]
 
-First screen: from the address to the three figures of a stored result, the median of five. Lever: one replica more of
-one plan of the quickstart, until its preview and until its result. Price: no simulation. Day: a lever and a price on a
+Start: from the start of the server, a browser being open, to the three figures of the sample, which is simulated for
+it. Sample: the same from the address, of a server that has been there for some seconds. First screen: of a stored
+result, the median of five. Lever: one replica more of one plan of the quickstart, until its preview and until its
+result. Price: no simulation, until the figures have changed. Day: a lever and a price on a
 day of the Azure conversation trace of 2023 (268,000 requests) on three plans, where `shared` has the trace. `_s` are
 seconds on the clock, which other work on the machine lengthens, `_cpu_s` those of the server alone.
 """
@@ -17,7 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,23 +63,70 @@ def main() -> None:
         shutil.copytree(ROOT / "scenarios", home / "scenarios")
         if TRACE.is_file():
             store_day(home)
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.headless=true"]
-        server = subprocess.Popen(
-            [*command, f"--server.port={port}"],
-            cwd=ROOT,
-            env={**os.environ, "SIMCOST_HOME": str(home)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            document = looked_at(f"http://localhost:{port}", folder, server.pid)
-        finally:
-            server.terminate()
-            server.wait()
+        empty = Path(folder) / "empty"
+        shutil.copytree(ROOT / "scenarios", empty / "scenarios")
+        with browsing(Path(folder) / "profile") as browser:
+            document = {"start_s": started_s(browser, empty)}
+            with served(home) as (address, server):
+                time.sleep(5)  # the server starts
+                document |= looked_at(browser, address, server)
     measure.show({"name": "explorer", "work": "the quickstart in headless Chromium", **document}, options)
+
+
+@contextmanager
+def served(home: Path) -> Iterator[tuple[str, int]]:
+    """Address and process of an explorer that works in a folder, as `simcost app` starts it."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "simcost.cli.explorer", str(ROOT / "app.py"), "--server.headless=true"]
+    server = subprocess.Popen(
+        [*command, f"--server.port={port}"],
+        cwd=ROOT,
+        env={**os.environ, "SIMCOST_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://localhost:{port}", server.pid
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextmanager
+def browsing(profile: Path) -> Iterator[Any]:
+    """A browser with a profile of its own, at an empty page."""
+    from selenium import webdriver
+
+    chrome = webdriver.ChromeOptions()
+    chrome.binary_location = str(shutil.which("chromium"))
+    for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1280,800"):
+        chrome.add_argument(flag)
+    browser = webdriver.Chrome(options=chrome, service=webdriver.ChromeService(str(shutil.which("chromedriver"))))
+    try:
+        browser.get("about:blank")
+        yield browser
+    finally:
+        browser.quit()
+
+
+def started_s(browser: Any, home: Path) -> float:
+    """Seconds from the start of a server to the figures of the sample, asked for as soon as the server answers."""
+    begun = time.monotonic()
+    with served(home) as (address, _):
+        timed(lambda: None, lambda: answers(address))
+        timed(lambda: browser.get(address), lambda: figures(browser))
+        return time.monotonic() - begun
+
+
+def answers(address: str) -> bool:
+    """True once there is a server."""
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def store_day(home: Path) -> None:
@@ -91,73 +142,77 @@ def store_day(home: Path) -> None:
         subprocess.run([sys.executable, "-m", "simcost.cli", *words], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
-def looked_at(address: str, folder: str, server: int) -> dict[str, float]:
+def looked_at(browser: Any, address: str, server: int) -> dict[str, float]:
     """Seconds of each way to a figure, on the clock and of the server's processors."""
-    from selenium import webdriver
+    found = {}
 
-    chrome = webdriver.ChromeOptions()
-    chrome.binary_location = str(shutil.which("chromium"))
-    for flag in (*FLAGS, f"--user-data-dir={folder}/profile", "--window-size=1280,800"):
-        chrome.add_argument(flag)
-    browser = webdriver.Chrome(options=chrome, service=webdriver.ChromeService(str(shutil.which("chromedriver"))))
-    try:
-        time.sleep(5)  # the server starts
-        found = {}
+    def note(name: str, act: Callable[[], Any], seen: Callable[[], Any]) -> None:
+        begun_s = cpu_s(server)
+        found[f"{name}_s"] = timed(act, seen)
+        time.sleep(1)  # what the page asks for after its figures
+        found[f"{name}_cpu_s"] = cpu_s(server) - begun_s
 
-        def note(name: str, act: Callable[[], Any], seen: Callable[[], Any]) -> None:
-            begun_s = cpu_s(server)
-            found[f"{name}_s"] = timed(act, seen)
-            time.sleep(1)  # what the page asks for after its figures
-            found[f"{name}_cpu_s"] = cpu_s(server) - begun_s
+    note("sample", lambda: browser.get(address), lambda: figures(browser))
+    timed(lambda: None, lambda: "result=" in browser.current_url)  # figures stand before: those of its preview
+    time.sleep(2)
+    known = browser.current_url
+    firsts = []
+    for _ in range(5):
+        browser.get("about:blank")
+        firsts.append(timed(lambda: browser.get(known), lambda: figures(browser)))
+    found["first_screen_s"] = statistics.median(firsts)
 
-        note("sample", lambda: browser.get(address), lambda: figures(browser))
-        timed(lambda: None, lambda: "result=" in browser.current_url)  # figures stand before: those of its preview
-        time.sleep(2)
-        known = browser.current_url
-        firsts = []
-        for _ in range(5):
-            browser.get("about:blank")
-            firsts.append(timed(lambda: browser.get(known), lambda: figures(browser)))
-        found["first_screen_s"] = statistics.median(firsts)
+    def levers(*names: str) -> None:
+        for name in names:
+            begun_cpu_s, begun_s, before = cpu_s(server), time.monotonic(), browser.current_url
+            changed = partial(other_address, browser, before)
+            more = field(browser, "Replicas", "//button[last()]")
+            found[f"{name}_preview_s"] = timed(more.click, lambda seen=changed: is_preview(browser) or seen())
+            timed(lambda: None, changed)
+            found[f"{name}_s"] = time.monotonic() - begun_s
+            time.sleep(1)
+            found[f"{name}_cpu_s"] = cpu_s(server) - begun_cpu_s
 
-        def levers(*names: str) -> None:
-            for name in names:
-                begun_cpu_s, begun_s, before = cpu_s(server), time.monotonic(), browser.current_url
-                changed = partial(other_address, browser, before)
-                more = field(browser, "Replicas", "//button[last()]")
-                found[f"{name}_preview_s"] = timed(more.click, lambda seen=changed: is_preview(browser) or seen())
-                timed(lambda: None, changed)
-                found[f"{name}_s"] = time.monotonic() - begun_s
-                time.sleep(1)
-                found[f"{name}_cpu_s"] = cpu_s(server) - begun_cpu_s
+    def prices(*names: str) -> None:
+        for usd, name in enumerate(names, 2):
+            price = field(browser, "Price, USD per node-hour", "//input")
+            changed = partial(other_figures, browser, shown(browser))
+            note(name, partial(price.send_keys, "\ue009", "a", "\ue000", str(usd), "\ue007"), changed)
 
-        def prices(*names: str) -> None:
-            for usd, name in enumerate(names, 2):
-                price = field(browser, "Price, USD per node-hour", "//input")
-                changed = partial(other_address, browser, browser.current_url)
-                note(name, partial(price.send_keys, "\ue009", "a", "\ue000", str(usd), "\ue007"), changed)
-
-        levers("lever", "second_lever")
-        prices("price", "second_price")
-        for name, tab, heading in (("tab", "Cost", "Unit costs"), ("tab_of_charts", "Fleet", "Paid and needed")):
-            found_at = f"//*[@role='tabpanel']//*[contains(., '{heading}')]"
-            note(
-                name,
-                lambda tab=tab: browser.find_element("xpath", f"//*[@role='tab'][contains(., '{tab}')]").click(),
-                lambda found_at=found_at: browser.find_elements("xpath", found_at),
-            )
-        if TRACE.is_file():
-            note("day", lambda: browser.get(f"{address}/?result=azure-day"), lambda: figures(browser))
-            levers("day_first_lever", "day_lever", "day_second_lever")
-            prices("day_price", "day_second_price")
-        return found
-    finally:
-        browser.quit()
+    levers("lever", "second_lever")
+    prices("price", "second_price")
+    for name, tab, heading in (("tab", "Cost", "Unit costs"), ("tab_of_charts", "Fleet", "Paid and needed")):
+        found_at = f"//*[@role='tabpanel']//*[contains(., '{heading}')]"
+        note(
+            name,
+            lambda tab=tab: browser.find_element("xpath", f"//*[@role='tab'][contains(., '{tab}')]").click(),
+            lambda found_at=found_at: browser.find_elements("xpath", found_at),
+        )
+    if TRACE.is_file():
+        note("day", lambda: browser.get(f"{address}/?result=azure-day"), lambda: figures(browser))
+        levers("day_first_lever", "day_lever", "day_second_lever")
+        prices("day_price", "day_second_price")
+    return found
 
 
 def other_address(browser: Any, before: str) -> bool:
     """True once the page names another result."""
     return str(browser.current_url) != before
+
+
+def shown(browser: Any) -> list[str]:
+    """Texts of the three figures."""
+    return [str(figure.text) for figure in browser.find_elements("css selector", FIGURES)]
+
+
+def other_figures(browser: Any, before: list[str]) -> bool:
+    """True once the three figures are others."""
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    try:
+        return len(found := shown(browser)) == 3 and found != before
+    except StaleElementReferenceException:  # they are being replaced
+        return False
 
 
 def is_preview(browser: Any) -> bool:

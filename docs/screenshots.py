@@ -39,7 +39,7 @@ def explorer(home: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.headless=true"]
+    command = [sys.executable, "-m", "simcost.cli.explorer", str(ROOT / "app.py"), "--server.headless=true"]
     with subprocess.Popen(  # noqa: S603 - our own explorer
         [*command, f"--server.port={port}"],
         cwd=ROOT,

@@ -123,7 +123,7 @@ def taken(name: str) -> Work | None:
     return work
 
 
-@st.fragment(run_every=0.3)
+@st.fragment(run_every=0.15)
 def watch(name: str, *, stoppable: bool = True) -> None:
     """Progress of a work and a button to cancel it; the page is redrawn when it ends."""
     work = works().get(name)

@@ -41,7 +41,15 @@ def drawn_once(parts: Sequence[Part]) -> list[Part]:
 
 
 def _specified_once(part: Part) -> Any:
-    return cache(lambda: to_spec(part.chart()) if part.chart else None)
+    return cache(lambda: _specified(part))
+
+
+def _specified(part: Part) -> Spec | None:
+    """The specification of the chart of a part; altair checks none of its pieces, which takes half of the time."""
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(arg=False):
+        return to_spec(part.chart()) if part.chart else None
 
 
 def draw(chart: Any, name: str, width_px: int = 900) -> None:

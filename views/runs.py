@@ -5,18 +5,16 @@ import os
 import shutil
 import threading
 from dataclasses import dataclass, replace
-from functools import cache
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from simcost.errors import InputError
-from simcost.execution.cycles import set_aside
 from views import background
 from views.drafts import Draft
+from views.loading import leave_alone
 
 RUN = "run of a scenario"
 JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
@@ -66,27 +64,6 @@ class Asked:
 def one_at_a_time() -> threading.Lock:
     """Sessions share the machine: their runs wait for each other."""
     return threading.Lock()
-
-
-@st.cache_resource(show_spinner=False)
-def warm() -> threading.Thread:
-    """The thread that loads, once for all sessions, what the first run of a scenario needs."""
-    thread = threading.Thread(target=_load, daemon=True)
-    thread.start()
-    return thread
-
-
-def _load() -> None:
-    for name in ("simcost.scenario.runs.run", "simcost.sim.serving.engine.entries", "altair", "pandas"):
-        import_module(name)
-    leave_alone("what is loaded")
-
-
-@cache
-def leave_alone(what: str) -> None:
-    """Exempt all objects of now from the search for garbage, which Streamlit asks for at the end of each page run."""
-    del what  # each kind once: what is exempt stays in memory
-    set_aside()
 
 
 def start(asked: Asked, results: Path, *, fresh: bool = False) -> background.Work | None:

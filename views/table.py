@@ -27,6 +27,7 @@ def table(rows: Table, **options: Any) -> Any:
         rows: as parts have them.
         options: `key`, and with `selection` the way in which rows are selected; what is selected is returned.
     """
+    import numpy as np
     import pandas as pd
 
     rows = [{sentence_case(name): cell for name, cell in row.items()} for row in rows]
@@ -37,14 +38,12 @@ def table(rows: Table, **options: Any) -> Any:
     ):
         return st.table([{name: _marked(cell) for name, cell in row.items()} for row in rows], hide_index=True)
     numbers = [name for name in rows[0] if _is_numeric([row[name] for row in rows])]
-    frame = pd.DataFrame(
-        {name: [_value(row[name]) if name in numbers else in_full(row[name]) for row in rows] for name in rows[0]}
-    )
-    style = frame.style
-    for name in numbers:
-        style = style.format(_texts(rows, name).__getitem__, subset=[name], na_rep=NONE)
+    frame = pd.DataFrame({name: _column(rows, name, numeric=name in numbers) for name in rows[0]})
+    style = frame.style.format({name: _texts(rows, name).__getitem__ for name in numbers}, na_rep=NONE)
     marked = [any(cell.endswith(BEST) for cell in row.values()) for row in rows]
-    style = style.apply(lambda _column: [TINT if one else "" for one in marked])
+    if any(marked):
+        tints = np.where(np.array(marked)[:, None], TINT, "").repeat(len(rows[0]), axis=1)
+        style = style.apply(lambda _frame: tints, axis=None)
     wide = {name: _longest(rows, name) for name in rows[0] if name not in numbers}
     options["column_config"] = {
         name: st.column_config.Column(width=min(7 * length, MOST_PX)) for name, length in wide.items() if length > LONG
@@ -69,6 +68,15 @@ def _is_numeric(cells: list[str]) -> bool:
     """True if cells are numbers, but for some that say in words that there is none."""
     words = [cell for cell in cells if not isinstance(cell, Formatted)]
     return len(words) < len(cells) and not any(letter.isdigit() for cell in words for letter in cell)
+
+
+def _column(rows: Table, name: str, *, numeric: bool) -> Any:
+    """The cells as floats, or as objects, which cost less time here than the strings of pandas."""
+    import numpy as np
+
+    if numeric:
+        return np.array([_value(row[name]) for row in rows], np.float64)
+    return np.array([in_full(row[name]) for row in rows], object)
 
 
 def _value(cell: str) -> float | None:

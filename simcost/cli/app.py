@@ -63,7 +63,7 @@ def serve(port: int, *, address: str = LOCAL, browser: bool, home: Mapping[str, 
     if port > 65535:
         raise InputError(f"--port {port} is not a port; write one up to 65535")
     options = [f"--server.address={address}", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
-    command = [sys.executable, "-m", "streamlit", "run", str(file), *options]
+    command = [sys.executable, "-m", "simcost.cli.explorer", str(file), *options]
     raise SystemExit(subprocess.run(command, check=False, env={**os.environ, **home}).returncode)  # noqa: S603 - our own file
 
 

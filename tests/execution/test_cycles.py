@@ -18,7 +18,9 @@ class Cycle:
 
 
 @pytest.fixture(autouse=True)
-def _no_look_of_its_own() -> Iterator[None]:
+def _no_look_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(cycles, "_AT_WORK", [])  # pages of other tests set aside for good
+    gc.unfreeze()
     gc.disable()
     yield
     gc.enable()
@@ -56,8 +58,16 @@ def test_cycles_of_parts_are_gone_as_these_end_and_what_is_older_stays_for_pytho
     assert older() is None
 
 
-def test_what_was_set_aside_for_good_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cycles, "_AT_WORK", [])
+def test_the_cycles_of_short_work_may_wait() -> None:
+    with freed_cycles(from_s=60.0):
+        left = ref(Cycle())
+    assert left() is not None
+    assert gc.get_freeze_count() == 0
+    gc.collect()
+    assert left() is None
+
+
+def test_what_was_set_aside_for_good_stays_so() -> None:
     set_aside()
     try:
         before = gc.get_freeze_count()

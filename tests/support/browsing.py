@@ -38,7 +38,14 @@ def explorer(home: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.headless=true", f"--server.port={port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "simcost.cli.explorer",
+        str(APP),
+        "--server.headless=true",
+        f"--server.port={port}",
+    ]
     with (
         (home / "log").open("w") as log,
         subprocess.Popen(
