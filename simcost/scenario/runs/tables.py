@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simcost.billing.bill import Charge
 from simcost.compare.results import RunResult, Served, Trained
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import METRICS, RequestOutcomes
 
+_OF_A_CHARGE = tuple(one.name for one in fields(Charge))
 QUANTILES = np.append(np.arange(1, 200) / 200, 0.999)
 Row = dict[str, Any]
 _LEVELS = pa.schema([("metric", pa.string()), ("quantile", pa.float64()), ("value_s", pa.float64())])
@@ -155,7 +157,7 @@ def quantiles(outcomes: RequestOutcomes) -> pa.Table:
 
 def _charges(result: RunResult) -> list[Row]:
     head = {"plan": result.plan, "replication": result.replication}
-    return [head | asdict(charge) for charge in result.bill.charges]
+    return [head | {name: getattr(charge, name) for name in _OF_A_CHARGE} for charge in result.bill.charges]
 
 
 def run_row(result: RunResult) -> Row:
