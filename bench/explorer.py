@@ -203,17 +203,13 @@ def other_address(browser: Any, before: str) -> bool:
 
 def shown(browser: Any) -> list[str]:
     """Texts of the three figures."""
-    return [str(figure.text) for figure in browser.find_elements("css selector", FIGURES)]
+    texts = "return Array.from(document.querySelectorAll(arguments[0]), figure => figure.innerText)"
+    return list(browser.execute_script(texts, FIGURES))
 
 
 def other_figures(browser: Any, before: list[str]) -> bool:
     """True once the three figures are others."""
-    from selenium.common.exceptions import StaleElementReferenceException
-
-    try:
-        return len(found := shown(browser)) == 3 and found != before
-    except StaleElementReferenceException:  # they are being replaced
-        return False
+    return len(found := shown(browser)) == 3 and found != before
 
 
 def is_preview(browser: Any) -> bool:
@@ -234,7 +230,7 @@ def timed(act: Callable[[], Any], seen: Callable[[], Any]) -> float:
     while not seen():
         if time.monotonic() - begun > 300:
             raise SystemExit("nothing after 300 s")
-        time.sleep(0.05)
+        time.sleep(0.02)
     return time.monotonic() - begun
 
 
