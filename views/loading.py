@@ -10,7 +10,7 @@ from threading import Thread
 
 from simcost.execution.cycles import set_aside
 
-PAGES = ("compare", "log", "improve", "forecast", "ask", "training", "autoscaling", "money", "history")
+PAGES = ("compare", "log", "improve", "forecast", "ask", "training", "autoscaling", "money", "catalog", "history")
 LIBRARIES = ("simcost.scenario.runs.run", "simcost.sim.serving.engine.entries", "altair", "pandas.io.formats.style")
 MINUTE = """\
 scenario: minute
