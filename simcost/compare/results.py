@@ -263,6 +263,19 @@ class PlanSummary:
         """As `excess`, of all checks: below 1 where each is met, 0 without any."""
         return max([*map(_times_over, self.checks), *(service.worst_ratio for service in self.services)], default=0.0)
 
+    @property
+    def worst_ratios(self) -> tuple[float, ...]:
+        """By replication the ratio to its target of the check that is worst on average; empty without any, and of
+        futures, which are held against the target together.
+        """
+        if self.services:
+            return max(self.services, key=lambda service: service.worst_ratio).worst_ratios
+        worst = max(range(len(self.checks)), key=lambda i: _times_over(self.checks[i]), default=None)
+        if worst is None or any(len(run.checks) <= worst for run in self.results):
+            return ()
+        same = [run.checks[worst] for run in self.results]
+        return tuple(map(_times_over, same)) if same[0].name == self.checks[worst].name else ()
+
     def mean(self, value: Callable[[RunResult], float | None]) -> float | None:
         """Mean over replications; None where one of them has no value."""
         return mean_of(map(value, self.results))

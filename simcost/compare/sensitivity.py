@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, inf
+
+from simcost.compare.confidence import interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,46 @@ class _FlipSearch:
         if guess <= middle:
             return min(lo + max(guess - lo, near) * (1 << slow), middle)
         return max(hi - max(hi - guess, near) * (1 << slow), middle)
+
+
+def flip_interval(
+    points: Sequence[tuple[float, Sequence[float]]], value: float, level: float
+) -> tuple[float | None, float | None]:
+    """Confidence interval of a flip: the values at which a mean difference is neither surely below zero nor above it.
+
+    The bounds of the mean are interpolated between the points, and the interval ends where they leave zero (Fieller):
+    it is as wide as the doubt in the mean over the slope.
+
+    Args:
+        points: by value the difference in each replication, whose mean is below zero below the flip and above it above.
+        value: of the flip, between two of the points.
+        level: of confidence.
+
+    Returns: both ends; None where the points do not reach so far.
+
+    >>> points = [(x, [x - 5.5, x - 5.0, x - 4.5]) for x in (0, 4, 6, 10)]
+    >>> [round(end, 3) for end in flip_interval(points, 5, 0.95)]
+    [3.758, 6.242]
+    """
+    below = sorted((one for one in points if one[0] <= value), reverse=True)
+    above = sorted(one for one in points if one[0] > value)
+    if not below or not above:
+        return None, None
+    return _end(below, -1, value, level), _end(above, 1, value, level)
+
+
+def _end(points: Sequence[tuple[float, Sequence[float]]], side: int, value: float, level: float) -> float | None:
+    """The first place, from the flip on, at which the mean of the differences surely has the sign of its side."""
+    last, last_height = value, None
+    for place, differences in points:
+        mean = interval(differences, level)
+        height = side * mean.mean - (mean.margin or 0.0)
+        if last_height is None:
+            last_height = -(mean.margin or 0.0)
+        if height > 0:
+            return place if height == inf else last + (place - last) * last_height / (last_height - height)
+        last, last_height = place, height
+    return None
 
 
 def perfect_information_usd(costs: Mapping[str, Sequence[float]], weights: Sequence[float]) -> float | None:

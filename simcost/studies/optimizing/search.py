@@ -45,6 +45,8 @@ from simcost.units import format_seconds
 
 LONG_S = 3600.0
 """Time to come from which on a search is said to be long."""
+SURE_S = 60.0
+"""Time after which the first simulations tell it."""
 _LOG = getLogger(__name__)
 TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
 
@@ -97,10 +99,10 @@ class _Search:
         share = min(done / max(self._expected, done + 1), 0.99)
         left_s = (monotonic() - self._begun_s) * (1 - share) / share if done > 1 else None
         left = "" if left_s is None else f", about {format_seconds(left_s)} left"
-        if left_s is not None and left_s > LONG_S and not self._warned:
+        if left_s is not None and left_s > LONG_S and monotonic() - self._begun_s > SURE_S and not self._warned:
             self._warned = True
             _LOG.warning(
-                "%s: the search may take %s more: a shorter horizon, fewer --seeds or coarser values of `vary` take "
+                "%s: the search may take up to %s more: a shorter horizon, fewer --seeds or coarser values of `vary` take "
                 "less; what is simulated is kept",
                 self.question.loaded.path,
                 format_seconds(left_s),

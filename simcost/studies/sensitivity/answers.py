@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf, isclose, log
 
+from simcost.compare.sensitivity import flip_interval
 from simcost.scenario.inputs.changes import AnyScenario, Changed, money_alone, of_requests, plan_of, with_values
 from simcost.scenario.runs.assessment import Assessment
 from simcost.studies.sensitivity.simulated import ValueRuns
@@ -82,6 +83,31 @@ class PlanAnswers:
         if all(isclose(2 * middle[name], low[name] + high[name], rel_tol=1e-9) for name in self.names):
             self._linear[path] = lo, hi
 
+    def interval(self, path: str, value: float, before: str | None, after: str | None) -> tuple[float | None, ...]:
+        """Confidence interval of a flip, at the level of the scenario; its ends are None where nothing tells.
+
+        Where a plan begins to miss the SLO there, it is that of its misses at the target, else that of equal costs.
+
+        Args:
+            path: the field.
+            value: of the flip.
+            before: the best plan just below; None = none.
+            after: that just above.
+        """
+        values, states = self._values[path], self._known[path]
+        low = states[max(one for one in values if one <= value)]
+        high = states[min(one for one in values if one > value)]
+        if before is not None and high.possible(before) == inf:
+            points = [(one, _misses(states[one], before)) for one in values]
+        elif after is not None and low.possible(after) == inf:
+            points = [(one, [-miss for miss in _misses(states[one], after)]) for one in values]
+        elif before is not None and after is not None:
+            points = [(one, _gaps(states[one], before, after)) for one in values]
+        else:
+            return None, None
+        known = [(one, differences) for one, differences in points if differences]
+        return flip_interval(known, value, self.loaded.first.scenario.level)
+
     def guess(self, path: str, lo: float, hi: float) -> float | None:
         """A value between two with other answers at which the change may be; None = nothing tells.
 
@@ -124,7 +150,14 @@ class PlanAnswers:
         low, high = self._known[path][lo], self._known[path][hi]
         plans = {
             name: PlanAtValue(
-                usd=low.usd(name) + share * (high.usd(name) - low.usd(name)), met=plan.met, ratio=plan.ratio
+                usd=low.usd(name) + share * (high.usd(name) - low.usd(name)),
+                met=plan.met,
+                ratio=plan.ratio,
+                costs_usd=tuple(
+                    start + share * (end - start)
+                    for start, end in zip(low.known[name].costs_usd, high.known[name].costs_usd, strict=True)
+                ),
+                ratios=plan.ratios,
             )
             for name, plan in self.base.known.items()
         }
@@ -171,3 +204,17 @@ def _gap(state: PlanState, name: str, other: str) -> float | None:
     """Cost of a plan less that of another."""
     plan, against = state.known.get(name), state.known.get(other)
     return None if plan is None or against is None else plan.usd - against.usd
+
+
+def _misses(state: PlanState, name: str) -> list[float]:
+    """By replication how far a plan is above its target; of one without hope the replication that shows it."""
+    plan = state.known.get(name)
+    return [] if plan is None else [ratio - 1 for ratio in plan.ratios]
+
+
+def _gaps(state: PlanState, name: str, other: str) -> list[float]:
+    """Cost of a plan less that of another, by replication."""
+    one, two = state.known.get(name), state.known.get(other)
+    if one is None or two is None or not (one.complete and two.complete):
+        return []
+    return [mine - theirs for mine, theirs in zip(one.costs_usd, two.costs_usd, strict=True)]

@@ -44,12 +44,21 @@ class PlanAtValue:
     complete: bool = True
     """False of a plan that its first replication shows to miss the SLO: no other was simulated, and cost and ratio are
     those of this one."""
+    costs_usd: tuple[float, ...] = ()
+    """A month, by replication."""
+    ratios: tuple[float, ...] = ()
+    """Of the worst target to what is measured, by replication; empty where they are not known."""
 
     @classmethod
     def of(cls, plan: PlanSummary, *, complete: bool = True) -> PlanAtValue:
         """Means over the replications of a plan; it is missed by one that is not complete."""
         return cls(
-            usd=plan.per_month_usd.mean, met=complete and plan.eligible, ratio=plan.worst_ratio, complete=complete
+            usd=plan.per_month_usd.mean,
+            met=complete and plan.eligible,
+            ratio=plan.worst_ratio,
+            complete=complete,
+            costs_usd=tuple(run.bill.per_month_usd for run in plan.results),
+            ratios=plan.worst_ratios,
         )
 
 

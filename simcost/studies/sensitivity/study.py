@@ -8,7 +8,7 @@ from functools import partial
 from math import ceil
 from typing import Any
 
-from simcost.compare.sensitivity import Swing, flips, tornado
+from simcost.compare.sensitivity import Flip, Swing, flips, tornado
 from simcost.errors import InputError
 from simcost.present.format import amount
 from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone, plans_of
@@ -134,6 +134,7 @@ def _document(
         "flips": [flip for effect in effects for flip in effect.flips],
         "value_of_information": {varied.path: effect.worth for varied, effect in zip(ranges, effects, strict=True)},
         **more,
+        "level": answers.loaded.first.scenario.level,
         "simulated": simulated,
     }
     return {
@@ -162,9 +163,15 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
             "verdict": (change.after if change.value > base else change.before) or NONE,
             "below": change.before or NONE,
             "above": change.after or NONE,
+            **({} if whole else _interval(varied_range.path, change, answers)),
         }
         for change in changes
     ]
+
+
+def _interval(path: str, change: Flip, answers: PlanAnswers) -> Document:
+    lo, hi = answers.interval(path, change.value, change.before, change.after)
+    return {"lo": lo, "hi": hi}
 
 
 def _looked_at(varied_range: VariedRange, base: float, answers: PlanAnswers) -> list[float]:

@@ -13,7 +13,9 @@ METHOD = (
     "One value varies at a time, under the same arrivals; a plan meets the SLO by its mean, as in `simcost run`. "
     "Knowing is worth the saving if the value were known to be low, base or high (30, 40, 30 %) before the plan is "
     "chosen; a dash where no plan meets the SLO at all three. Flip points are known to 1 % of their range, of money to "
-    "0.1 %; between values at which a plan is known, its cost and its verdict are taken to be between those at both."
+    "0.1 %; between values at which a plan is known, its cost and its verdict are taken to be between those at both. "
+    "The interval of a flip point holds the values at which the replications leave the misses of the plan, or the "
+    "difference of costs, on neither side for sure; where one end lies beyond the range, the other is given."
 )
 GRID = (
     "Two values vary at once over nine values each; combinations inside a rectangle at whose corners the same plan is "
@@ -136,7 +138,16 @@ def flips(document: Document) -> Table:
             "value of": flip["path"],
             "best below": shortened(flip["below"], 28),
             "flips at": amount(flip["value"]),
+            "interval": _ends(flip),
             "best above": shortened(flip["above"], 28),
         }
         for flip in document["flips"]
     ]
+
+
+def _ends(flip: Document) -> str:
+    """The interval of a flip; one that is open within the range has one end."""
+    lo, hi = flip.get("lo"), flip.get("hi")
+    if lo is None:
+        return usd(None) if hi is None else f"up to {amount(hi)}"
+    return f"from {amount(lo)}" if hi is None else f"{amount(lo)} to {amount(hi)}"

@@ -87,9 +87,13 @@ def test_a_repeated_question_is_answered_without_a_search(
 def test_a_search_that_takes_long_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    quiet = scenario(tmp_path, text=SPACE)
     monkeypatch.setattr(search, "LONG_S", 0.0)
+    optimized(quiet, "--out", tmp_path / "quick", "--jobs", 1)
+    assert not caplog.text, "it ends before that is sure"
+    monkeypatch.setattr(search, "SURE_S", 0.0)
     optimized(scenario(tmp_path, text=SPACE), "--out", tmp_path / "out", "--jobs", 1)
-    assert caplog.text.count("the search may take") == 1
+    assert caplog.text.count("the search may take up to") == 1
     assert "a shorter horizon, fewer --seeds or coarser values of `vary` take less" in caplog.text
 
 

@@ -46,6 +46,9 @@ def test_prices_flip_where_the_costs_are_equal_without_a_simulation(file: Path) 
     assert price["value"] == pytest.approx(row["base"] + (large - small) / 730, abs=0.03)
     assert (price["below"], price["above"], price["verdict"]) == ("one", "large", "large")
     assert discount["value"] == pytest.approx((large - small) / (1.861 * 730), abs=0.01)
+    for flip in (price, discount):
+        assert flip["lo"] <= flip["value"] <= flip["hi"]
+        assert flip["hi"] - flip["lo"] < 0.01 * flip["value"], "costs of fixed fleets hardly vary"
     assert document["value_of_information"]["price.aws/g6.xlarge"] > 0
     assert document["tornado"][0]["swing_usd"] >= document["tornado"][1]["swing_usd"]
 
@@ -58,6 +61,7 @@ def test_demand_engine_and_fields_are_simulated(file: Path) -> None:
     broken = [flip for flip in document["flips"] if flip["path"] == "engine"]
     assert broken[-1]["above"] == "no plan meets the SLO"
     assert broken[0]["below"] == "one"
+    assert broken[-1]["lo"] <= broken[-1]["value"]
     assert document["value_of_information"]["engine"] is None
     fleet = next(flip for flip in document["flips"] if flip["path"] == "plans.0.scaling.replicas")
     assert (fleet["value"], fleet["above"]) == (3, "large"), "two cost less than the large one"
@@ -175,6 +179,8 @@ def test_what_is_not_simulated_changes_nothing(file: Path, monkeypatch: pytest.M
     widths = {one["path"]: one["hi"] - one["lo"] for one in few["tornado"]}
     for one, other in zip(few["flips"], every["flips"], strict=True):
         assert one.pop("value") == pytest.approx(other.pop("value"), abs=2 * TOLERANCE * widths[one["path"]])
+        for end in ("lo", "hi"):  # interpolated between the values that are known
+            assert (one.pop(end, None) is None) == (other.pop(end, None) is None)
         assert one == other
 
 
