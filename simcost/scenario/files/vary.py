@@ -47,9 +47,13 @@ def _services_of(dimension: YamlNode) -> Iterator[str]:
 def _own(dimension: YamlNode, name: str) -> YamlNode:
     """A dimension as one of the service alone."""
     path = dimension.get("path")
-    if path is not None and isinstance(path.value, str) and isinstance(dimension.value, dict):
+    if isinstance(dimension.value, dict) and path is not None and isinstance(path.value, str):
+        if path.value == f"{KEY}.{name}":
+            return replace(dimension, value={key: child for key, child in dimension.value.items() if key != "path"})
         own = replace(path, value=path.value.removeprefix(f"{KEY}.{name}."))
         return replace(dimension, value={**dimension.value, "path": own})
+    if isinstance(dimension.value, dict):
+        return dimension
     return replace(dimension, value=[_partial(one, name) for one in items(dimension)])
 
 

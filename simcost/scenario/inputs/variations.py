@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.scenario.checks.manifest_references import written_in_full
 from simcost.scenario.checks.plan_checks import plan_faults
@@ -19,6 +20,7 @@ from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.nodes import Plain, YamlNode, items
 from simcost.scenario.files.pools import pools_alone, with_pools
+from simcost.scenario.inputs.offer_dimensions import is_over_offers, partial_plans, suited
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 
@@ -62,6 +64,12 @@ class Alternative:
 
     node: YamlNode
     label: str
+    of_offer: bool = False
+    """It is made of an offer, and suited to each plan."""
+
+    def over(self, plan: YamlNode, catalog: Catalog) -> YamlNode:
+        """The partial plan merged over a plan."""
+        return merge(plan, suited(plan, self.node, catalog) if self.of_offer else self.node)
 
 
 Dimension = Sequence[dict[str, Plain]]
@@ -80,7 +88,7 @@ def variations(loaded: LoadedScenario, otherwise: Sequence[Dimension] = ()) -> S
         FaultsError: a dimension that cannot be read, or alternatives that no combination can have.
         InputError: too many combinations.
     """
-    written = written_dimensions(loaded.root, str(loaded.path))
+    written = written_dimensions(loaded.root, str(loaded.path), loaded.catalog)
     dimensions = written or as_dimensions(otherwise)
     plans = items(loaded.root.get("plans"))
     space = Space(combinations=len(plans) * prod(map(len, dimensions)))
@@ -162,7 +170,7 @@ class _Builder:
         self, loaded: LoadedScenario, dimensions: Sequence[Sequence[Alternative]], *, named: bool = True
     ) -> None:
         self._checks, self._dimensions, self._named = PlanChecks(loaded), dimensions, named
-        self._names = PlanNames()
+        self._names, self._catalog = PlanNames(), loaded.catalog
         self._sound: set[tuple[int, int]] = set()
         self._wrong: dict[tuple[int, int], list[Fault]] = {}
 
@@ -178,7 +186,9 @@ class _Builder:
 
     def _add(self, space: Space, seen: set[str], base: YamlNode, choice: Sequence[int]) -> None:
         chosen = [self._dimensions[i][j] for i, j in enumerate(choice)]
-        node, plan, faults = self._checks.combined(base, [alternative.node for alternative in chosen])
+        for alternative in chosen:
+            base = alternative.over(base, self._catalog)
+        node, plan, faults = self._checks.combined(base, [])
         if plan is None:
             for place in enumerate(choice):
                 self._wrong.setdefault(place, []).extend(faults)
@@ -203,16 +213,21 @@ def as_dimensions(plain: Sequence[Dimension]) -> list[list[Alternative]]:
     return [[Alternative(_node(alternative), _label(alternative)) for alternative in dimension] for dimension in plain]
 
 
-def written_dimensions(root: YamlNode, file: str) -> list[list[Alternative]]:
+def written_dimensions(root: YamlNode, file: str, catalog: Catalog) -> list[list[Alternative]]:
     """The dimensions of `vary`. Raises FaultsError where one cannot be read."""
     node, faults = root.get("vary"), list[Fault]()
-    result = [list(_alternatives(dimension, file, faults)) for dimension in items(node)]
+    result = [list(_alternatives(dimension, root, file, catalog, faults)) for dimension in items(node)]
     if faults:
         raise FaultsError(faults)
     return result
 
 
-def _alternatives(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Alternative]:
+def _alternatives(
+    dimension: YamlNode, root: YamlNode, file: str, catalog: Catalog, faults: list[Fault]
+) -> Iterator[Alternative]:
+    if is_over_offers(dimension):
+        yield from _of_offers(dimension, root, file, catalog, faults)
+        return
     if isinstance(dimension.value, dict):
         yield from _of_path(dimension, file, faults)
         return
@@ -225,6 +240,24 @@ def _alternatives(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterat
             faults.append(fault_at(alternative, f"{shown(alternative.value)} is not a partial plan", file))
 
 
+def _of_offers(
+    dimension: YamlNode, root: YamlNode, file: str, catalog: Catalog, faults: list[Fault]
+) -> Iterator[Alternative]:
+    """Offers of the catalog, each of which takes the place of the hardware and the purchase of a part of the plan."""
+    path = dimension.get("path")
+    if path is not None and not isinstance(path.value, str):
+        faults.append(fault_at(path, f"{shown(path.value)} is not a path; write e.g. pools.0 or services.chat", file))
+        return
+    if path is None and any(items(plan.get("pools")) for plan in items(root.get("plans"))):
+        message = "varies the offer of plans with several pools; say of which: {path: pools.0, offers: ...}"
+        faults.append(fault_at(dimension, message, file))
+        return
+    keys = [] if path is None else str(path.value).split(".")
+    for partial in partial_plans(dimension, catalog, file, faults):
+        label = " ".join([*keys[1:], _label(partial.plain())])
+        yield Alternative(nested(keys, partial), label, of_offer=True)
+
+
 def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Alternative]:
     """The short forms: a path with values, or with the first and last whole number."""
     path, values = dimension.get("path"), dimension.get("values")
@@ -232,7 +265,10 @@ def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Al
     known = {"path", "values"} if values is not None else {"path", "from", "to"}
     written = set(dimension.value if isinstance(dimension.value, dict) else ())
     if path is None or not isinstance(path.value, str) or written != known:
-        message = "is not a dimension; write {path: ..., values: [...]}, {path: ..., from: 1, to: 6} or a list of plans"
+        message = (
+            "is not a dimension; write {path: ..., values: [...]}, {path: ..., from: 1, to: 6}, {offers: 'aws/*'} or a "
+            "list of plans"
+        )
         faults.append(fault_at(dimension, message, file))
         return
     numbers = [end.value for end in ends if end is not None and type(end.value) is int]

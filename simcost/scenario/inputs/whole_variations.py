@@ -63,7 +63,7 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
         InputError: too many combinations.
     """
     if dimensions is None:
-        dimensions = written_dimensions(loaded.root, str(loaded.path))
+        dimensions = written_dimensions(loaded.root, str(loaded.path), loaded.first.catalog)
     plans = [_with_kinds(in_pools(plan)) for plan in items(loaded.root.get("plans"))]
     space = WholeSpace(combinations=len(plans) * prod(map(len, dimensions)))
     check_size(space.combinations, MOST, loaded.path)
@@ -71,7 +71,8 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
     for base, choice in product(plans, product(*dimensions)):
         node = base
         for one in choice:
-            node = merge(node, one.node if isinstance(loaded, LoadedScenario) else _in_parts(base, one.node))
+            own = one.node if isinstance(loaded, LoadedScenario) else _in_parts(base, one.node)
+            node = replace(one, node=own).over(node, loaded.first.catalog)
         if (key := plan_key(node)) in seen:
             space.combinations -= 1
             continue

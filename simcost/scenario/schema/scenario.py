@@ -191,7 +191,9 @@ class Scenario:
     """Folder with your own fact files, relative to this file."""
     vary: tuple[Mapping[str, Any] | tuple[Mapping[str, Any], ...], ...] = ()
     """Dimensions over which `simcost optimize` varies the plans: each a list of partial plans, which are merged over a
-    plan, or `{path: scaling.replicas, values: [1, 2, 3]}`, or `{path: scaling.replicas, from: 1, to: 6}`."""
+    plan, or `{path: scaling.replicas, values: [1, 2, 3]}`, or `{path: scaling.replicas, from: 1, to: 6}`, or
+    offers of the catalog by patterns, each with its accelerator: `{offers: "aws/*", regions: "eu-*", accelerators: l4}`
+    (`regions` and `accelerators` are optional)."""
     sweep: PlanSweep | None = None
     """Values and ranges of fields over which `simcost sweep` runs the plans."""
 
