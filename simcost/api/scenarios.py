@@ -138,6 +138,9 @@ class CheckedScenario:
         mixes: bool = False,
         options: str | Path | None = None,
         step_factor: float = 1.0,
+        objectives: Sequence[str] = (),
+        front: int = 0,
+        budget: float | None = None,
         progress: Progress | None = None,
     ) -> Answer:
         """The cheapest plan that meets the SLO, as `simcost optimize` finds it; its table is the Pareto front.
@@ -150,14 +153,18 @@ class CheckedScenario:
             mixes: propose fixed fleets of several kinds of replicas too.
             options: file of a purchasing plan whose commitments may be bought, each up to its amount.
             step_factor: the plan meets the SLO even if each step takes so many times as long.
+            objectives: those of the front beside cost: attainment, latency, carbon, risk, quality; none = all that are
+                known.
+            front: plans that are simulated for the front alone, at most, those with the least possible cost first.
+            budget: most USD that a month of the plan may cost; None = whatever it does.
             progress: as for `run`.
 
         Raises:
-            InputError: a space that cannot be searched.
+            InputError: a space that cannot be searched, or an unknown objective.
         """
         from simcost.studies.argument_types import checked_factor
         from simcost.studies.optimizing.offers import offers
-        from simcost.studies.optimizing.settings import SearchSettings
+        from simcost.studies.optimizing.settings import SearchSettings, checked_objectives
         from simcost.studies.optimizing.study import optimize
         from simcost.studies.optimizing.view import parts
 
@@ -170,6 +177,9 @@ class CheckedScenario:
             offers=offers(file),
             offers_file=file,
             step_factor=checked_factor(step_factor),
+            objectives=checked_objectives(objectives),
+            front=front,
+            budget_usd=budget,
         )
         document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))

@@ -97,10 +97,10 @@ def plan_document(plan: PlanSummary) -> Document:
         },
         **money(plan),
         "intervals": {
-            "total_usd": _known(plan.total_usd),
-            "per_month_usd": _known(plan.per_month_usd),
-            "attainment": _known(plan.attainment, shares=True),
-            **({"wait_p95_s": _known(plan.wait_p95_s)} if plan.trained else {}),
+            "total_usd": known_interval(plan.total_usd),
+            "per_month_usd": known_interval(plan.per_month_usd),
+            "attainment": known_interval(plan.attainment, shares=True),
+            **({"wait_p95_s": known_interval(plan.wait_p95_s)} if plan.trained else {}),
         },
         "slo": {
             "met": plan.met,
@@ -141,7 +141,7 @@ def _quality(plan: PlanSummary, asked: QualityTarget | None) -> Document:
     return {"model": score.pop("model"), "quality": score | {"met": plan.good_enough if gated else None}}
 
 
-def _known(interval: ConfidenceInterval | None, *, shares: bool = False) -> Document | None:
+def known_interval(interval: ConfidenceInterval | None, *, shares: bool = False) -> Document | None:
     """An interval, where there are replications to make one; Student's t knows nothing of 0 and 1, shares do."""
     if interval is None or interval.lo is None:
         return None

@@ -1,6 +1,22 @@
-"""Pareto front: options that no other beats in one respect without losing in another."""
+"""Pareto front: options that no other beats in one respect without losing in another; with noise, and its knee."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+
+from simcost.compare.confidence import ConfidenceInterval, paired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoisyOption:
+    """An option whose cost and attainment were observed in several replications, the same for all options."""
+
+    usd: Sequence[float]
+    """By replication."""
+    attainment: Sequence[float] | None
+    """By replication; None = it does not count."""
+    others: Sequence[float] = ()
+    """Means of all else that counts, better when lower."""
 
 
 def front(options: Mapping[str, Sequence[float]]) -> list[str]:
@@ -14,6 +30,73 @@ def front(options: Mapping[str, Sequence[float]]) -> list[str]:
     ]
 
 
+def on_or_near(options: Mapping[str, NoisyOption], level: float, margin: float = 0.0) -> list[str]:
+    """Names of the options that no other confidently dominates, in their order.
+
+    One of k options confidently dominates another where its cost is surely lower, its mean attainment is not lower by
+    more than the margin, and the means of all else are not worse. Surely lower: the interval of the paired differences
+    at 1 - (1 - level) / (k - 1) (Bonferroni) lies below 0. A cost that is the same in all replications counts as lower
+    where the attainment is surely higher.
+    """
+    if len(options) < 2:
+        return list(options)
+    simultaneous = 1 - (1 - level) / (len(options) - 1)
+    return [
+        name
+        for name, option in options.items()
+        if not any(_surely_dominates(other, option, simultaneous, margin) for other in options.values())
+    ]
+
+
+def knee(points: Mapping[str, tuple[float, float]]) -> str | None:
+    """Name of the point where a further dollar begins to buy less: of those above the line between the ends of the
+    front, the one with the largest distance from it, the cheapest of equal ones.
+
+    With x = (usd - least) / (most - least) and y likewise of attainment, the ends are (0, 0) and (1, 1), and the
+    distance is (y - x) / sqrt(2): the difference curve of Kneedle (Satopaa et al., "Finding a 'Kneedle' in a Haystack",
+    ICDCS workshops 2011), without smoothing, since there is no option between two of them.
+
+    Args:
+        points: USD and attainment of the options on the front of these two.
+
+    Returns:
+        None with fewer than three different points, or none above the line.
+
+    >>> knee({"a": (1, 0.5), "b": (2, 0.9), "c": (6, 1.0)})
+    'b'
+    """
+    if len(set(points.values())) < 3:
+        return None
+    usd, attainment = ([point[i] for point in points.values()] for i in range(2))
+    least, spread = (min(usd), min(attainment)), (max(usd) - min(usd), max(attainment) - min(attainment))
+    heights = {
+        name: ((point[1] - least[1]) / spread[1] - (point[0] - least[0]) / spread[0], -point[0])
+        for name, point in points.items()
+    }
+    best = max(heights, key=lambda name: heights[name])
+    return best if heights[best][0] > 0 else None
+
+
 def _dominates(other: Sequence[float], values: Sequence[float]) -> bool:
     """True if it is nowhere worse and somewhere better."""
     return all(a <= b for a, b in zip(other, values, strict=True)) and tuple(other) != tuple(values)
+
+
+def _surely_dominates(other: NoisyOption, option: NoisyOption, level: float, margin: float) -> bool:
+    if fsum(other.usd) > fsum(option.usd) or any(a > b for a, b in zip(other.others, option.others, strict=True)):
+        return False
+    mine, theirs = other.attainment, option.attainment
+    if mine is not None and theirs is not None and fsum(mine) - fsum(theirs) < -margin * len(mine):
+        return False
+    extra = _differences(other.usd, option.usd, level)
+    if extra.hi is not None and extra.hi < 0:
+        return True
+    if mine is None or theirs is None or not extra.lo == extra.hi == 0:
+        return False
+    gain = _differences(mine, theirs, level)
+    return gain.lo is not None and gain.lo > 0
+
+
+def _differences(values: Sequence[float], against: Sequence[float], level: float) -> ConfidenceInterval:
+    """Of one replication, the difference as it is: with nothing to compare it, it counts as exact, as in the race."""
+    return paired(values, against, level, exact=True)

@@ -20,7 +20,7 @@ def money(plan: PlanSummary) -> Document:
         "charges": [
             {"charge": name, "usd_per_month": usd} for name, usd in charges_usd_per_month(plan.results).items()
         ],
-        "energy": _energy(plan.results),
+        "energy": energy_per_month(plan.results),
     }
 
 
@@ -120,7 +120,7 @@ def _share(plan: PlanSummary, states: Sequence[str]) -> float:
     return fsum(usd for state, usd in paid.items() if state in states) / total if total else 0.0
 
 
-def _energy(results: Sequence[RunResult]) -> Document | None:
+def energy_per_month(results: Sequence[RunResult]) -> Document | None:
     """Energy and carbon of a month; None where a fact is missing, which `unknown` names."""
     if any(run.energy is None for run in results):
         return None

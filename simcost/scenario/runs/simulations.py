@@ -139,6 +139,16 @@ class Simulations:
             return None
         return model_qualities(replace(loaded, scenario=replace(loaded.scenario, plans=(plan,)))).get(plan.name)
 
+    def qualities(self, names: Sequence[str]) -> dict[str, ModelQuality]:
+        """Models of plans and their quality, of all by one benchmark."""
+        loaded = self.question.loaded
+        plans = tuple(self._known[name] for name in names)
+        return model_qualities(replace(loaded, scenario=replace(loaded.scenario, plans=plans)))
+
+    def is_stored(self, name: str) -> bool:
+        """True if all replications of a plan are simulated, of itself or of a plan that differs in prices alone."""
+        return all(self._run(name, replication).folder.name in self.keys for replication in range(self.question.seeds))
+
     def distinct(self, names: Iterable[str]) -> int:
         """Number of simulations that all replications of plans take, those made before included."""
         return len({self._run(*key).folder.name for key in product(names, range(self.question.seeds))})

@@ -134,6 +134,16 @@ class WholePlans:
             of_services=of_services,
         )
 
+    def qualities(self, names: Sequence[str]) -> dict[str, dict[str, ModelQuality]]:
+        """Models of plans and their quality, all by one benchmark: of each service, or under an empty name."""
+        every = [self._plans[name].loaded for name in names]
+        services = {
+            name: [one.services[name] if isinstance(one, LoadedServices) else one for one in every]
+            for name in (every[0].services if every and isinstance(every[0], LoadedServices) else [""] if every else [])
+        }
+        found = {name: _qualities_together(alike) for name, alike in services.items()}
+        return {plan: {name: each[plan] for name, each in found.items() if plan in each} for plan in names}
+
     def about(self, names: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         """Assumptions and provenance of some plans."""
         each = [self._plans[name] for name in names] or [self._question]
@@ -222,6 +232,12 @@ def _of_plan(question: ResolvedScenario, loaded: LoadedScenario) -> ResolvedScen
     if question.jobs is not None:
         clusters = find_clusters(scenario.plans, loaded.catalog, loaded.folder)
     return replace(question, loaded=loaded, clusters=clusters)
+
+
+def _qualities_together(alike: Sequence[LoadedScenario]) -> dict[str, ModelQuality]:
+    """Models of the plans of scenarios that differ in them alone, and their quality."""
+    plans = tuple(plan for one in alike for plan in one.scenario.plans)
+    return model_qualities(replace(alike[0], scenario=replace(alike[0].scenario, plans=plans)))
 
 
 def _qualities(loaded: LoadedServices) -> dict[str, ModelQuality]:

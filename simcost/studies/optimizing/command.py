@@ -6,9 +6,10 @@ from typing import Any
 
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.argument_types import factor, positive
+from simcost.studies.argument_types import factor, natural, positive, quantity
+from simcost.studies.optimizing.settings import OBJECTIVES
 from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
-from simcost.units import format_usd
+from simcost.units import USD, format_usd
 
 GATES: Mapping[str, Amount] = {"infeasible": "", "budget": "USD"}
 
@@ -38,6 +39,23 @@ def add(verbs: Any) -> None:
         metavar="F",
         help="the plan meets the SLO even if each step takes F times as long (default: 1)",
     )
+    optimize.add_argument(
+        "--budget", type=quantity(USD), metavar="USD", help="most that a month of the plan may cost, e.g. $5,000"
+    )
+    optimize.add_argument(
+        "--objective",
+        action="append",
+        choices=OBJECTIVES,
+        default=[],
+        help="objective of the front beside cost; repeatable (default: all that are known)",
+    )
+    optimize.add_argument(
+        "--front",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="simulate up to N more plans for the front, those with the least possible cost first (default: 0)",
+    )
     gated(optimize, GATES, broken)
     data(optimize)
     seed(optimize)
@@ -61,6 +79,9 @@ def _optimize(arguments: Arguments) -> dict[str, Any]:
         offers=offers(arguments.options),
         offers_file=arguments.options,
         step_factor=arguments.step_factor,
+        objectives=tuple(arguments.objective),
+        front=arguments.front,
+        budget_usd=arguments.budget,
     )
     with Progress(name, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)
@@ -70,7 +91,7 @@ def broken(document: Mapping[str, Any], gate: Gate) -> str:
     """`infeasible` is broken where no plan meets the SLO, `budget=USD` where none does that costs no more a month."""
     best = document["best"]
     if best is None:
-        return "no plan meets the SLO"
+        return "no plan meets the SLO" + (" within the budget" if "budget" in document else "")
     usd = best["cost_usd"]["per_month"]
     if gate.name == "infeasible" or usd <= gate.amount:
         return ""

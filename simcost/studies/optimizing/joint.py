@@ -12,8 +12,7 @@ from pathlib import Path
 
 from simcost.compare.comparison import difference
 from simcost.compare.document import plan_document
-from simcost.compare.front import front
-from simcost.compare.racing import Race, RunScore, holds, lower_bounds
+from simcost.compare.racing import SMALLER, Entrant, Race, RunScore, holds, lower_bounds
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import stream
@@ -24,7 +23,9 @@ from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.slo import Check
+from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
+from simcost.studies.optimizing.frontier import Frontier, FrontPlan, common_quality
 from simcost.studies.optimizing.settings import (
     SEEDS,
     Document,
@@ -85,7 +86,7 @@ class JointSearch:
         progress: Progress,
     ) -> None:
         self._loaded, self._space, self._progress = loaded, space, progress
-        self._step_factor = settings.step_factor
+        self._settings = settings
 
         def made(seed: int | None, seeds: int | None) -> WholePlans:
             return WholePlans(
@@ -130,12 +131,12 @@ class JointSearch:
             "best": None if best is None else self._plan(best),
             "runner_up": None if best is None or second is None else self._second(second, best),
             "nearest": self._nearest() if best is None else None,
-            "frontier": self._frontier(),
+            **self._front(entrants),
             "bound_usd_per_month": bound,
             "gap": 1 - bound / usd if usd and bound is not None else None,
             "confidence": self._race.confidence() if best else None,
             "level": searched.level,
-            **slower_steps(self._step_factor),
+            **slower_steps(self._settings.step_factor),
             "simulated": len(searched.keys | self.confirmed.keys),
             "candidates": self._space.combinations,
             "replications": searched.seeds,
@@ -145,8 +146,9 @@ class JointSearch:
                 for reason, count in sorted(excluded.items(), key=lambda one: (-one[1], one[0]))
             ],
         }
+        document = within_budget(document, self._settings.budget_usd, map(self._point, self._race.simulated()))
         seeds = {"search_seed": searched.seed, "confirmation_seed": self.confirmed.seed}
-        lines = [*lines, *note_on_steps(self._step_factor)]
+        lines = [*lines, *note_on_steps(self._settings.step_factor)]
         return {"verdict": verdict(document), **document, "assumptions": lines, "provenance": origin | seeds}
 
     def _plan(self, name: str) -> Document:
@@ -176,13 +178,30 @@ class JointSearch:
         found = difference(self.confirmed.summary(second), self.confirmed.summary(best), self.confirmed.level)
         return self._plan(second) | {"difference": found.per_month_usd.document()}
 
-    def _frontier(self) -> list[Document]:
-        """Plans with all their results that none beats in cost and attainment; none where jobs alone are judged."""
+    def _front(self, entrants: Sequence[Entrant]) -> Document:
+        """The front of the plans with all their results; none where jobs alone are judged."""
         names = [name for name in self._race.simulated() if len(self._race.scores(name)) == self.searched.seeds]
-        points = {name: self._point(name) for name in names}
-        points = {name: point for name, point in points.items() if point["attainment"] is not None}
-        kept = front({name: (point["usd_per_month"], -point["attainment"]) for name, point in points.items()})
-        return sorted((points[name] for name in kept), key=lambda one: one["usd_per_month"])
+        names += self._more(entrants)
+        judged = {name: summary for name in names if (summary := self.searched.summary(name)).attainment is not None}
+        qualities = self.searched.qualities(list(judged))
+        plans = [
+            FrontPlan(
+                summary=summary,
+                quality=common_quality(qualities[name]),
+                met=holds(self.searched.all_of(name), self.searched.level),
+                unconfirmed=self._race.reason(name) == UNCONFIRMED,
+            )
+            for name, summary in judged.items()
+        ]
+        return Frontier(plans, self.searched.level, self._settings.objectives).document()
+
+    def _more(self, entrants: Sequence[Entrant]) -> list[str]:
+        """Plans that are simulated for the front alone."""
+        names = [one.name for one in sorted(entrants, key=lambda one: one.bound_usd)]
+        open_ = [name for name in names if not self._race.scores(name) and self._race.reason(name) != SMALLER]
+        for name in (chosen := open_[: self._settings.front]):
+            self.searched.all_of(name)
+        return chosen
 
     def _point(self, name: str) -> Document:
         summary = self.searched.summary(name)

@@ -13,7 +13,6 @@ from typing import Any
 
 from simcost.compare.comparison import Difference, difference
 from simcost.compare.document import plan_document
-from simcost.compare.front import front
 from simcost.compare.racing import Race, holds, lower_bounds
 from simcost.compare.results import PlanSummary
 from simcost.errors import InputError
@@ -28,8 +27,10 @@ from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import sha256_of
+from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions
+from simcost.studies.optimizing.front_of_race import FrontOfRace
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.purchases import PurchaseSearch
 from simcost.studies.optimizing.settings import (
@@ -86,6 +87,8 @@ class _Search:
         self._workers, self._settings = workers, settings
         self.choice = CommitmentChoice(settings.offers, question.loaded.catalog)
         self._expected, self._begun_s, self._warned = 1, monotonic(), False
+        self._mixed: dict[str, bool] = {}
+        """Fleets of several kinds of replicas, and if they hold, in the search and on fresh seeds."""
         self.searched = self._simulations(question)
         fresh = int(stream(question.seed, "confirmation").integers(2**31))
         other = settle(question.loaded, seed=fresh, seeds=question.seeds)
@@ -145,8 +148,10 @@ class _Search:
         name = variation.plan.name
         self._found[name] = variation
         self.searched.add(variation.plan)
+        self._mixed[name] = False
         if not self.searched.hold(name) or not self._holds(name):
             return None
+        self._mixed[name] = True
         usd = self.confirmed.summary(name).per_month_usd.mean
         return usd if usd < most_usd else None
 
@@ -166,12 +171,13 @@ class _Search:
         if bound is not None and mixes is not None and mixes.bound_usd is not None:
             bound = min(bound, mixes.bound_usd)
         gap = self._difference(second, best)
+        front = FrontOfRace(self.race, self.searched, self._purchases, self._found, self._settings)
         document: Document = {
             "scenario": loaded.scenario.scenario,
             "best": None if best is None else self._plan(best),
             "runner_up": None if second is None else self._plan(second) | {"difference": gap},
             "nearest": None if best else self._nearest(candidates),
-            "frontier": self._frontier(),
+            **front.document(candidates, self._mixed),
             "bound_usd_per_month": bound
             if summary is None or bound is None
             else min(bound, summary.per_month_usd.mean),
@@ -191,6 +197,7 @@ class _Search:
         }
         if summary is not None and summary.per_month_usd.mean > 0:
             document["gap"] = 1 - document["bound_usd_per_month"] / summary.per_month_usd.mean
+        document = within_budget(document, self._settings.budget_usd, map(self._point, self.race.simulated()))
         seeds = {"search_seed": self.question.seed, "confirmation_seed": self.confirmed.question.seed}
         origin = provenance(self.question, self.question.horizon_s or 0.0) | seeds
         if self._settings.offers_file is not None:
@@ -225,13 +232,6 @@ class _Search:
         plan, against = (self.confirmed.summary(name) for name in (second, best))
         gap: Difference = difference(plan, against, self.question.loaded.scenario.level)
         return gap.per_month_usd.document()
-
-    def _frontier(self) -> list[Document]:
-        """Plans with all their results that none beats in cost and attainment, the cheapest first."""
-        names = [name for name in self.race.simulated() if len(self.race.scores(name)) == self.question.seeds]
-        points = {name: self._point(name) for name in names}
-        kept = front({name: (point["usd_per_month"], -point["attainment"]) for name, point in points.items()})
-        return sorted((points[name] for name in kept), key=lambda one: one["usd_per_month"])
 
     def _point(self, name: str) -> Document:
         """A plan in the search."""

@@ -12,9 +12,10 @@ from typing import Any
 from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.runs.services_apart import APART, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.search import search
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings, note_on_steps, slower_steps
-from simcost.studies.optimizing.verdict import even_if_slower
+from simcost.studies.optimizing.verdict import even_if_slower, over_budget
 from simcost.units import format_usd
 
 
@@ -28,12 +29,12 @@ def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings
         def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
             progress((begun + share) / count, f"{service}: {what}")
 
-        each[name] = search(scenario, runs, replace(settings, seed=seed), tell)
+        each[name] = search(scenario, runs, replace(settings, seed=seed, budget_usd=None), tell)
     seed = loaded.first.scenario.seed if settings.seed is None else settings.seed
-    return _together(loaded, each, seed, settings.step_factor)
+    return _together(loaded, each, seed, settings)
 
 
-def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int, step_factor: float) -> Document:
+def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int, settings: SearchSettings) -> Document:
     """The document: keys of one service with sums and bounds over all, and that of each service."""
     best = _best(each) if all(answer["best"] for answer in each.values()) else None
     bounds = [answer["bound_usd_per_month"] for answer in each.values()]
@@ -47,24 +48,28 @@ def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int, s
         "best": best,
         "runner_up": _runner_up(each) if best else None,
         "frontier": [],
+        "objectives": [],
+        "objectives_unknown": [],
+        "knee": None,
         "bound_usd_per_month": bound,
         "gap": None if bound is None or usd <= 0 else 1 - bound / usd,
         "confidence": max(1 - fsum(1 - (answer["confidence"] or 0.0) for answer in each.values()), 0.0)
         if best
         else None,
-        **slower_steps(step_factor),
+        **slower_steps(settings.step_factor),
         "simulated": sum(answer["simulated"] for answer in each.values()),
         "candidates": sum(answer["candidates"] for answer in each.values()),
         "excluded": [{"count": count, "reason": reason} for reason, count in excluded.most_common()],
         "services": [{"name": name, **answer} for name, answer in each.items()],
     }
+    document = within_budget(document, settings.budget_usd, ())
     first = next(iter(each.values()))["provenance"]
     inputs = {path: digest for answer in each.values() for path, digest in answer["provenance"]["inputs"].items()}
     seeds = {name: answer["provenance"]["seed"] for name, answer in each.items()}
     return {
         "verdict": _verdict(document),
         **document,
-        "assumptions": [APART, *note_on_steps(step_factor)],
+        "assumptions": [APART, *note_on_steps(settings.step_factor)],
         "provenance": first | {"seed": seed, "service_seeds": seeds, "inputs": inputs},
     }
 
@@ -98,6 +103,8 @@ def _runner_up(each: Mapping[str, Document]) -> Document | None:
 def _verdict(document: Mapping[str, Any]) -> str:
     """Cost of all together, or the services for which no plan meets the SLO."""
     best, services = document["best"], document["services"]
+    if best is None and (over := over_budget(document)):
+        return over
     if best is None:
         missed = [f"{service['name']}: {service['verdict']}" for service in services if service["best"] is None]
         return " ".join(missed)

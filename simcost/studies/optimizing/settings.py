@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simcost.billing.commitment.offered import Offered
-from simcost.execution.options import EngineOptions
+from simcost.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from simcost.billing.commitment.offered import Offered
+    from simcost.execution.options import EngineOptions
 
 Document = dict[str, Any]
 Progress = Callable[[float, str], None]
+OBJECTIVES = ("cost", "attainment", "latency", "carbon", "risk", "quality")
+"""Objectives of the front; cost always counts."""
 SEEDS = 10
 """Replications of a search unless the scenario says; the confirmation takes as many."""
 
@@ -32,6 +37,21 @@ class SearchSettings:
     """The file that they are from."""
     step_factor: float = 1.0
     """Factor on all step times: the plan meets the SLO even if each step takes so many times as long."""
+    objectives: tuple[str, ...] = ()
+    """Of the front, beside cost; none = all that are known."""
+    front: int = 0
+    """Plans that are simulated for the front alone, at most."""
+    budget_usd: float | None = None
+    """Most that a month may cost; None = whatever it does."""
+
+
+def checked_objectives(names: Sequence[str]) -> tuple[str, ...]:
+    """The objectives. Raises InputError for an unknown one."""
+    for name in names:
+        if name not in OBJECTIVES:
+            known = did_you_mean(name, OBJECTIVES) or f"; objectives are {', '.join(OBJECTIVES)}"
+            raise InputError(f"objectives: {name!r} is not an objective{known}")
+    return tuple(names)
 
 
 def slower_steps(factor: float) -> Document:

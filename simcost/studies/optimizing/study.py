@@ -48,5 +48,8 @@ def optimize(
         seed=settings.seed,
         mixes=settings.mixes,
         step_factor=settings.step_factor,
+        front=settings.front,
+        budget_usd=settings.budget_usd,
+        objectives=" ".join(sorted(set(settings.objectives))),
         offers=json.dumps([written(offer) for offer in settings.offers]),
     )

@@ -15,7 +15,9 @@ def verdict(document: Mapping[str, Any]) -> str:
     if best is None:
         return _none(document)
     bought = _commitments(document, best)
-    return " ".join([_best(document, best), *bought, _bound(document), *_mixes(document), _second(document)])
+    return " ".join(
+        [_best(document, best), *bought, *_left(document, best), _bound(document), *_mixes(document), _second(document)]
+    )
 
 
 def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
@@ -39,6 +41,34 @@ def even_if_slower(document: Mapping[str, Any]) -> str:
     """The factor on step times, where one was asked for."""
     factor = document.get("step_factor", 1.0)
     return "" if factor == 1.0 else f" even if each step takes {factor:g} times as long"
+
+
+def _left(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
+    """Rest of a budget, where there is one."""
+    if "budget" not in document:
+        return []
+    budget = document["budget"]["usd_per_month"]
+    rest = budget - best["cost_usd"]["per_month"]
+    return [f"It leaves {format_usd(rest)} of the budget of {format_usd(budget)}."]
+
+
+def over_budget(document: Mapping[str, Any]) -> str:
+    """Sentences where the cheapest plan that meets the SLO costs more than the budget; else nothing."""
+    near = document.get("nearest")
+    if near is None or "over_budget_usd" not in near:
+        return ""
+    budget, most = document["budget"]["usd_per_month"], document["budget"]["most_attaining"]
+    text = (
+        f"No plan of {document['candidates']:,} meets the SLO{even_if_slower(document)} within {format_usd(budget)} a "
+        f"month. The cheapest that meets it costs {format_usd(near['usd_per_month'])}, "
+        f"{format_usd(near['over_budget_usd'])} more: {near['name']}."
+    )
+    if most is None:
+        return text
+    reached = f"{most['name']} reaches the highest attainment, {percent(most['attainment'])}"
+    return (
+        f"{text} Within the budget {reached} at {format_usd(most['usd_per_month'])}, of the plans that were simulated."
+    )
 
 
 def _commitments(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
@@ -91,6 +121,8 @@ def _second(document: Mapping[str, Any]) -> str:
 
 
 def _none(document: Mapping[str, Any]) -> str:
+    if over := over_budget(document):
+        return over
     near = document["nearest"]
     first = document["excluded"][0] if document["excluded"] else None
     why = f"; {first['count']:,} of them: {first['reason']}" if first else ""

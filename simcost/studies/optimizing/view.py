@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simcost.present.format import count, seconds, share, shortened, usd, usd_margin
+from simcost.present.format import amount, count, seconds, share, shortened, usd, usd_margin
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.optimizing import charts
 
 Document = Mapping[str, Any]
-_NAME = 44
+_NAME, _LONGEST = 44, 56
 
 
 def parts(document: Document) -> list[Part]:
@@ -19,12 +19,7 @@ def parts(document: Document) -> list[Part]:
         return [part for service in document["services"] for part in _of_service(service)] + [notes(document, METHOD)]
     return [
         Part(title="Plans", titled=False, rows=plans(document)),
-        Part(title="Front", rows=frontier(document), most=10),
-        *(
-            [Part(title="Cost and attainment", chart=lambda: charts.front(dict(document)))]
-            if document["frontier"]
-            else []
-        ),
+        *_front(document),
         Part(title="Left out", rows=excluded(document), left=0, whole=True),
         notes(document, METHOD, *document["assumptions"]),
     ]
@@ -36,16 +31,28 @@ def _of_whole_plans(document: Document) -> list[Part]:
     return [
         Part(title="Plans", titled=False, rows=whole_plans(document)),
         Part(title="Services of the best plan", rows=services(best.get("services", []))),
-        Part(title="Front", rows=frontier(document), most=10),
+        *_front(document),
         Part(title="Left out", rows=excluded(document), left=0, whole=True),
         notes(document, METHOD, *document["assumptions"]),
     ]
 
 
+def _front(document: Document, most: int = 10, of: str = "") -> list[Part]:
+    """The front with its objectives, and its chart; nothing without one."""
+    if not document["frontier"]:
+        return []
+    front, chart = (f"{of}: front", f"{of}: cost and attainment") if of else ("Front", "Cost and attainment")
+    return [
+        Part(title=front, rows=frontier(document), said=objectives(document), most=most),
+        Part(title=chart, chart=lambda: charts.front(dict(document))),
+    ]
+
+
 def _of_service(document: Document) -> list[Part]:
-    """The plans of one of several services, and what it left out."""
+    """The plans of one of several services, its front, and what it left out."""
     return [
         Part(title=f"{document['name']}: plans", rows=plans(document)),
+        *_front(document, most=5, of=document["name"]),
         Part(title=f"{document['name']}: left out", rows=excluded(document), left=0, whole=True),
     ]
 
@@ -98,15 +105,46 @@ def services(found: Sequence[Document]) -> Table:
 
 
 def frontier(document: Document) -> Table:
-    """Plans that none beats in cost and attainment, as the search saw them."""
+    """Plans on the front and near it, as the search saw them, in the objectives in which they differ."""
+    points = document["frontier"]
+    columns = {
+        label: [show(point.get(key)) for point in points]
+        for label, (objective, key, show) in _COLUMNS.items()
+        if objective in document["objectives"]
+    }
     return [
         {
-            "plan": shortened(one["name"], _NAME),
-            "$ per month": usd(one["usd_per_month"]),
+            "plan": shortened(one["name"], _LONGEST),
+            "$ per month": usd_margin(one["usd_per_month"], (one["intervals"]["usd_per_month"] or {}).get("margin")),
             "attainment": share(one["attainment"]),
-            "SLO": charts.service_level(one),
+            "SLO": _SHORT.get(charts.service_level(one), charts.service_level(one)),
+            "front": charts.place(document, one),
+            **{label: cells[i] for label, cells in columns.items() if len(set(cells)) > 1},
         }
-        for one in document["frontier"]
+        for i, one in enumerate(points)
+    ]
+
+
+_COLUMNS: Mapping[str, tuple[str, str, Callable[[float | None], str]]] = {
+    "TTFT p95": ("latency", "ttft_p95_s", seconds),
+    "kg CO2e": ("carbon", "kg_co2e_per_month", amount),
+    "risk": ("risk", "risk", share),
+    "quality": ("quality", "quality", amount),
+}
+"""Columns of the front by their title: the objective, key of a point, and how it is shown."""
+_SHORT = {charts.UNCONFIRMED: "unconfirmed"}
+
+
+def objectives(document: Document) -> list[str]:
+    """Objectives of the front, those that are not known of all plans, and the knee."""
+    knee = document["knee"]
+    return [
+        f"Objectives: {charts.listed(document['objectives'])}.",
+        *(
+            f"Not an objective: {one['objective']}, unknown for {count(one['plans'])} of the plans: {one['reason']}."
+            for one in document["objectives_unknown"]
+        ),
+        *([] if knee is None else [f"Knee of cost and attainment: {knee}."]),
     ]
 
 

@@ -1,0 +1,161 @@
+"""The front of a search: objectives that count, plans near it, the knee, and what is not known."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.answers import MONTHS, NOISE, report, result, runs
+
+from simcost.billing.energy import EnergyReport
+from simcost.compare.results import RunResult, summarise
+from simcost.perf.quality import ModelQuality
+from simcost.slo import Slo
+from simcost.studies.optimizing.charts import front as drawn
+from simcost.studies.optimizing.charts import listed, place
+from simcost.studies.optimizing.frontier import Frontier, FrontPlan, common_quality
+from simcost.studies.optimizing.view import frontier, objectives
+
+GOOD = ModelQuality(model="m", metric="mmlu", value=65.0, source="a table")
+UNKNOWN = ModelQuality(model="m", metric="mmlu", value=None, source="the catalog has no mmlu of m")
+
+
+def energy(grams: float | None, *unknown: str) -> EnergyReport:
+    return EnergyReport(
+        accelerators_kwh=1.0,
+        hosts_kwh=1.0,
+        kwh=2.0,
+        gco2e=grams,
+        embodied_gco2e=None,
+        pue=1.0,
+        g_per_kwh=None,
+        utilisation=0.5,
+        unknown=unknown,
+        assumptions=(),
+    )
+
+
+def plan(results: list[RunResult], *, grams: float | None = 1e3, quality: ModelQuality | None = GOOD) -> FrontPlan:
+    """A plan with the carbon of each run."""
+    report_ = energy(grams, *(["no grid of acme"] if grams is None else []))
+    named = results[0].plan
+    summary = summarise(named, [replace(one, energy=report_) for one in results], 0.95)
+    return FrontPlan(summary=summary, quality=quality, met=summary.met)
+
+
+def noisy(name: str, usd: float, attainment: float = 0.995, ttft_p95_s: float = 1.5, **more: Any) -> FrontPlan:
+    return plan(runs(name, [usd + n for n in NOISE], [attainment], ttft_p95_s), **more)
+
+
+def names(document: dict[str, Any], *, near: bool = False) -> list[str]:
+    return [one["name"] for one in document["frontier"] if one["near"] == near]
+
+
+def test_a_point_has_every_objective_with_its_interval() -> None:
+    found = Frontier([noisy("a", 60.0, grams=2e3)], 0.95).document()
+    assert found["objectives"] == ["cost", "attainment", "latency", "carbon", "risk", "quality"]
+    assert found["objectives_unknown"] == []
+    [point] = found["frontier"]
+    assert point["usd_per_month"] == pytest.approx((60.0 + sum(NOISE) / 5) * MONTHS)
+    assert point["intervals"]["usd_per_month"]["lo"] < point["usd_per_month"]
+    assert point["intervals"]["attainment"]["lo"] == point["attainment"] == 0.995
+    assert point["kg_co2e_per_month"] == pytest.approx(2.0 * MONTHS)
+    assert point["ttft_p95_s"] == 1.5
+    assert "tpot_p95_s" not in point, "the SLO says nothing of it"
+    assert (point["risk"], point["quality"], point["quality_metric"], point["unknown"]) == (0.0, 65.0, "mmlu", [])
+
+
+def test_the_time_per_token_counts_where_the_slo_limits_it() -> None:
+    slo = Slo(ttft=2.0, tpot=0.1)
+    found = Frontier([plan([result("a", i, 10.0, report(0.99, 0.05, slo)) for i in range(2)])], 0.95).document()
+    assert found["frontier"][0]["tpot_p95_s"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("better", "objective"),
+    [
+        (noisy("better", 90.0, 0.999), "attainment"),
+        (noisy("better", 90.0, ttft_p95_s=1.0), "latency"),
+        (noisy("better", 90.0, grams=5e2), "carbon"),
+        (noisy("better", 90.0, quality=replace(GOOD, value=70.0)), "quality"),
+    ],
+)
+def test_a_plan_stays_where_it_is_better_in_one_objective(better: FrontPlan, objective: str) -> None:
+    plans = [noisy("cheap", 60.0), better]
+    assert names(Frontier(plans, 0.95).document()) == ["cheap", "better"]
+    assert names(Frontier(plans, 0.95, [objective]).document()) == ["cheap", "better"]
+    assert names(Frontier(plans, 0.95, ["risk"]).document()) == ["cheap"]
+
+
+def test_risk_is_the_share_of_replications_that_miss() -> None:
+    often = plan(runs("often", [60.0 + n for n in NOISE], [0.98, 0.98, 0.999]))
+    found = Frontier([often, noisy("never", 90.0, 0.992)], 0.95, ["risk"]).document()
+    assert found["objectives"] == ["cost", "risk"]
+    assert [one["risk"] for one in found["frontier"]] == [0.4, 0.0]
+    assert found["knee"] is None
+
+
+def test_what_is_unknown_of_one_plan_is_no_objective_and_named_never_zero() -> None:
+    found = Frontier([noisy("a", 60.0), noisy("b", 90.0, grams=None, quality=UNKNOWN)], 0.95).document()
+    assert found["objectives"] == ["cost", "attainment", "latency", "risk"]
+    assert found["objectives_unknown"] == [
+        {"objective": "carbon", "plans": 1, "reason": "no grid of acme"},
+        {"objective": "quality", "plans": 1, "reason": "the catalog has no mmlu of m"},
+    ]
+    assert names(found) == ["a"]
+    [alone] = Frontier([noisy("b", 90.0, grams=None, quality=UNKNOWN)], 0.95).document()["frontier"]
+    assert (alone["kg_co2e_per_month"], alone["quality"]) == (None, None)
+    assert alone["unknown"] == ["no grid of acme", "the catalog has no mmlu of m"]
+
+
+def test_a_plan_that_completes_nothing_has_the_longest_latency() -> None:
+    slow, none = noisy("slow", 90.0), plan([result("none", i, 60.0, report(0.0, None)) for i in range(5)])
+    assert names(Frontier([slow, none], 0.95, ["latency"]).document()) == ["none", "slow"]
+    assert names(Frontier([none, noisy("cheap", 30.0)], 0.95, ["latency"]).document()) == ["cheap"]
+
+
+def test_plans_that_chance_alone_keeps_off_the_front_are_near_it() -> None:
+    costs = [61.0, 52.0, 70.0, 66.0, 55.0]
+    found = Frontier([noisy("a", 60.0), plan(runs("noisy", costs)), noisy("dear", 90.0)], 0.95).document()
+    assert names(found) == ["a"]
+    assert names(found, near=True) == ["noisy"]
+
+
+def test_attainments_within_a_tenth_of_the_error_budget_count_as_equal_for_plans_near_the_front() -> None:
+    plans = [noisy("a", 60.0, 0.9950), noisy("within", 90.0, 0.9955), noisy("more", 95.0, 0.9965)]
+    found = Frontier(plans, 0.95).document()
+    assert names(found) == ["a", "within", "more"], "means decide on the front, as for equal plans"
+    assert names(found, near=True) == []
+
+
+def test_the_knee_is_named_in_document_text_and_chart() -> None:
+    plans = [noisy("a", 20.0, 0.9), noisy("b", 30.0, 0.99), noisy("c", 90.0, 0.999), noisy("beaten", 95.0, 0.8)]
+    found = Frontier(plans, 0.95).document()
+    assert found["knee"] == "b"
+    assert [place(found, one) for one in found["frontier"]] == ["on", "knee", "on"]
+    assert objectives(found)[-1] == "Knee of cost and attainment: b."
+    assert [row["front"] for row in frontier(found)] == ["on", "knee", "on"]
+    assert "kg CO2e" not in frontier(found)[0], "all are alike in it"
+    layers = drawn(found).to_dict()["layer"]
+    assert layers[-1]["mark"]["text"] == "knee"
+
+
+def test_no_plans_have_no_front() -> None:
+    nothing = {"frontier": [], "objectives": [], "objectives_unknown": [], "knee": None}
+    assert Frontier([], 0.95).document() == nothing
+
+
+def test_quality_of_several_services() -> None:
+    low = replace(GOOD, value=50.0)
+    assert common_quality({"a": GOOD, "b": low}) == low
+    assert common_quality({"a": GOOD, "b": UNKNOWN}) == UNKNOWN
+    assert common_quality({"a": GOOD, "b": replace(GOOD, metric="gsm8k")}) is None
+    assert common_quality({}) is None
+    [point] = Frontier([noisy("a", 60.0, quality=None)], 0.95).document()["frontier"]
+    assert "no quality by one benchmark" in point["unknown"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_lists_in_sentences(words: list[str], said: str) -> None:
+    assert listed(words) == said
