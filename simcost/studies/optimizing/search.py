@@ -105,8 +105,8 @@ class _Search:
         if left_s is not None and left_s > LONG_S and monotonic() - self._begun_s > SURE_S and not self._warned:
             self._warned = True
             _LOG.warning(
-                "%s: the search may take up to %s more: a shorter horizon, fewer --seeds or coarser values of `vary` take "
-                "less; what is simulated is kept",
+                "%s: the search may take up to %s more: a shorter horizon, fewer --seeds or coarser values of `vary` "
+                "take less; what is simulated is kept",
                 self.question.loaded.path,
                 format_seconds(left_s),
             )
