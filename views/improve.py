@@ -37,8 +37,6 @@ class Search:
     """Draws what can be done with the answer."""
     options: Callable[[Settings], Sequence[str]] = lambda _settings: ()
     """Of its command, from what was asked for."""
-    judge: Callable[[Any, Settings], None] = lambda _document, _settings: None
-    """Shows whether the answer keeps what was asked for beside it."""
 
 
 def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
@@ -123,7 +121,6 @@ def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings
     with st.container(border=True):
         if found["asked"] != (draft.text, settings):
             st.badge("Answers an earlier question", color="orange")
-        search.judge(found["document"], settings)
         headline(found["document"]["verdict"])
         search.actions(found["found"], draft, plans)
     body(found["parts"])
@@ -143,6 +140,7 @@ def _optimize(loaded: Any, store: Path, settings: Settings, tell: background.Pro
         offers=search_inputs.offers(file),
         offers_file=file,
         step_factor=settings["step_factor"],
+        budget_usd=settings["budget_usd"],
     )
     return optimize(loaded, store, asked, tell)
 
@@ -259,7 +257,6 @@ OPTIMIZE = Search(
     parts=_optimize_parts,
     actions=adding.found_plans,
     options=search_inputs.words,
-    judge=search_inputs.judged,
 )
 SENSITIVITY = Search(
     title="Sensitivity",

@@ -11,12 +11,10 @@ import streamlit as st
 
 from simcost.billing.commitment.offered import Offered
 from simcost.errors import InputError, SimcostError
-from simcost.present.format import usd
 from simcost.scenario.files.edit import number_text, put, values
 from simcost.units import SHARE, USD
 from views import drafts
 from views.money import OPTIONS
-from views.text import plain
 
 Settings = Mapping[str, Any]
 LEAST, ROBUST = "Least cost", "Robust to slower steps"
@@ -171,15 +169,5 @@ def words(settings: Settings) -> Sequence[str]:
     if settings["mixes"]:
         found.append("--mixes")
     if settings["budget_usd"] is not None:
-        found.append(f"--fail-on=budget={number_text(settings['budget_usd'])}")
+        found.append(f"--budget={number_text(settings['budget_usd'])}")
     return found
-
-
-def judged(document: Mapping[str, Any], settings: Settings) -> None:
-    """Show if the best plan keeps within the budget."""
-    budget_usd, best = settings["budget_usd"], document["best"]
-    if budget_usd is None or best is None:
-        return
-    kept = best["cost_usd"]["per_month"] <= budget_usd
-    said = f"{'Within' if kept else 'Over'} the budget of {usd(budget_usd)} a month"
-    st.badge(plain(said), color="green" if kept else "red")
