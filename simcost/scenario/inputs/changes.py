@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from simcost.billing import ManagedEndpoint, OnDemand, Spot
@@ -34,10 +34,12 @@ class Changed:
     """A scenario with a value changed."""
 
     loaded: AnyScenario
-    engine: float = 1.0
-    """Factor on step times."""
-    service: str = ""
-    """The service whose engine it is; empty = all."""
+    engines: Mapping[str, float] = field(default_factory=dict)
+    """Factors on step times by service; empty name = all."""
+
+    def engine_of(self, service: str = "") -> float:
+        """Factor on the step times of a service, or of a scenario of one pool."""
+        return self.engines.get("", 1.0) * (self.engines.get(service, 1.0) if service else 1.0)
 
 
 def base_value(loaded: AnyScenario, path: str) -> float:
@@ -65,7 +67,7 @@ def with_value(loaded: AnyScenario, path: str, value: float) -> Changed:
     """
     kind, _, name = path.partition(".")
     if kind == "engine" and _is_factor(loaded, path):
-        return Changed(loaded=loaded, engine=value, service=name)
+        return Changed(loaded=loaded, engines={name: value})
     if kind == "demand" and _is_factor(loaded, path):
         return Changed(loaded=_scaled(loaded, name, value))
     if money_alone(path):
@@ -78,15 +80,12 @@ def with_values(loaded: AnyScenario, values: Mapping[str, float]) -> Changed:
 
     Raises:
         FaultsError: the schema refuses a value.
-        InputError: as `base_value`, or a second factor on step times.
+        InputError: as `base_value`.
     """
-    engines = [path for path in values if path.partition(".")[0] == "engine" and _is_factor(loaded, path)]
-    if len(engines) > 1:
-        raise InputError(f"{' and '.join(engines)} cannot vary together; vary one of them")
     changed = Changed(loaded=loaded)
     for path in sorted(values, key=lambda path: (_place_in_order(loaded, path), path)):
         found = with_value(changed.loaded, path, values[path])
-        changed = found if path in engines else replace(changed, loaded=found.loaded)
+        changed = Changed(loaded=found.loaded, engines={**changed.engines, **found.engines})
     return changed
 
 

@@ -57,7 +57,7 @@ def assess(scenario: Changed, options: RunOptions, *, seed: int | None = None, s
     """
     if isinstance(scenario.loaded, LoadedServices):
         return _of_services(settle_services(scenario.loaded, seed=seed, seeds=seeds), scenario, options)
-    question = replace(settle(scenario.loaded, seed=seed, seeds=seeds), engine=scenario.engine)
+    question = replace(settle(scenario.loaded, seed=seed, seeds=seeds), engine=scenario.engine_of())
     serving, training = pool_runs(question, options.folder)
     rows = pool_rows(question, options, (serving, training))
     return Assessment(
@@ -69,7 +69,7 @@ def assess(scenario: Changed, options: RunOptions, *, seed: int | None = None, s
 
 
 def _of_services(services: ResolvedServices, scenario: Changed, options: RunOptions) -> Assessment:
-    services = services.slower(scenario.engine, scenario.service)
+    services = services.slower({name: scenario.engine_of(name) for name in services.questions})
     rows = service_rows(services, options)
     stages, training = runs_of_services(services, options.folder)
     serving = [run for stage in stages for run in stage]

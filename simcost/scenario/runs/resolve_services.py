@@ -41,12 +41,9 @@ class ResolvedServices:
         """The first service, for what is the same in all."""
         return next(iter(self.questions.values()))
 
-    def slower(self, factor: float, service: str = "") -> ResolvedServices:
-        """The same with steps longer by a factor: those of one service, or of all."""
-        questions = {
-            name: replace(question, engine=factor) if service in ("", name) else question
-            for name, question in self.questions.items()
-        }
+    def slower(self, factors: Mapping[str, float]) -> ResolvedServices:
+        """The same with the steps of each service longer by its factor."""
+        questions = {name: replace(question, engine=factors[name]) for name, question in self.questions.items()}
         return replace(self, questions=questions)
 
     @property

@@ -58,7 +58,9 @@ class WholePlans:
     ) -> None:
         self._question: ResolvedScenario | ResolvedServices
         if isinstance(loaded, LoadedServices):
-            self._question = settle_services(loaded, seed=seed, seeds=seeds).slower(step_factor)
+            self._question = settle_services(loaded, seed=seed, seeds=seeds).slower(
+                dict.fromkeys(loaded.services, step_factor)
+            )
             self.seed, self.seeds = self._question.seed, self._question.first.seeds
         else:
             self._question = replace(settle(loaded, seed=seed, seeds=seeds), engine=step_factor)

@@ -102,7 +102,7 @@ class ValueRuns:
         loaded = changed.loaded
         if isinstance(loaded, LoadedScenario) and loaded.scenario.jobs is None:
             question = replace(
-                settle(loaded, seed=self._settings.seed, seeds=self._settings.seeds), engine=changed.engine
+                settle(loaded, seed=self._settings.seed, seeds=self._settings.seeds), engine=changed.engine_of()
             )
             if question.source is not None:
                 return _OneByOne(self._simulations(question, question.source, what))

@@ -8,7 +8,11 @@ from support.commands import TINY, call, refused, scenario
 from support.job_scenarios import home
 from support.scenarios import SERVICES, alone, write
 
+from simcost.scenario.checks.load import load_with_services
+from simcost.scenario.inputs.changes import with_values
 from simcost.scenario.runs import serving_runs
+from simcost.scenario.runs.assessment import assess
+from simcost.scenario.runs.execution import RunOptions, workers_of
 from simcost.studies.sensitivity.states import PlanRange
 from simcost.studies.sensitivity.study import TOLERANCE
 
@@ -271,3 +275,17 @@ def test_too_many_values_at_once_are_refused(file: Path) -> None:
     fields = {"demand": "0.5..2", "engine": "0.5..2", **{f"workload.0.{name}": "0..10000" for name in names}}
     words = [word for path, ends in fields.items() for word in ("--vary", f"{path}={ends}")]
     assert "6 simulated values vary, 5 at most may" in refused("sensitivity", file, *words, "--sobol")
+
+
+def test_engines_of_services_vary_together(tmp_path: Path) -> None:
+    loaded = load_with_services(write(tmp_path, text=SERVICES))
+    both = with_values(loaded, {"engine.chat": 2.0, "engine.search": 3.0, "price.aws/g6.xlarge": 5.0})
+    assert [both.engine_of(name) for name in ("chat", "search")] == [2.0, 3.0]
+    assert with_values(loaded, {"engine": 2.0, "engine.chat": 1.5}).engine_of("chat") == 3.0
+    runs = tmp_path / "runs"
+    options = RunOptions(folder=runs, workers=workers_of(runs, jobs=1), fresh=False, progress=lambda *_: None)
+    one, other = (
+        assess(with_values(loaded, values), options).runs
+        for values in ({"engine": 2.0}, {"engine.chat": 2.0, "engine.search": 2.0})
+    )
+    assert one == other
