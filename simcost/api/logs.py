@@ -58,18 +58,13 @@ def import_log(
     notation = Notation(
         delimiter=delimiter, decimal=decimal, thousands=thousands, time_format=time_format, time_unit=time_unit
     )
-    wanted = [
-        (name, value)
-        for name, values in (where or {}).items()
-        for value in ([values] if isinstance(values, str) else values)
-    ]
     with in_python(), _files(log) as files:
         read = import_trace(
             files,
             format or _format_of(files[0]),
             Path(out),
             mapping=columns,
-            where=wanted,
+            where=_pairs(where or {}),
             on_error=on_error,
             start=start,
             notation=notation,
@@ -78,6 +73,12 @@ def import_log(
     shown = {**describe_trace(Path(out)), **{key: read[key] for key in ("dropped", "repaired")}, "file": str(out)}
     document = {"verdict": f"{out}: {shown['rows']:,} requests.", **shown}
     return Answer("trace import", document, [shown], parts(shown))
+
+
+def _pairs(where: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
+    """Each column with each of its values."""
+    each = {name: [values] if isinstance(values, str) else values for name, values in where.items()}
+    return [(name, value) for name, values in each.items() for value in values]
 
 
 @contextmanager

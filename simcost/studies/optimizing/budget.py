@@ -1,4 +1,4 @@
-"""Budget of a search: a plan that costs more is no answer, and the nearest misses are named."""
+"""Budget of a search: a plan that costs more does not count, and the nearest misses are named."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _without_taken(values: Sequence[Any], taken: Sequence[Any]) -> dict[str, Any
 
 
 def _merged(base: Any, own: Any) -> Any:
-    """`own` over `base`, as scenarios merge: a mapping of another kind replaces, and so does what is no mapping."""
+    """`own` over `base`, as scenarios merge: a mapping of another kind replaces, and so does anything but a mapping."""
     if not isinstance(base, Mapping) or not isinstance(own, Mapping) or base.get("kind") != own.get("kind"):
         return own
     return {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}
