@@ -319,8 +319,8 @@ def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario
         return CheckedScenario(checks.load_text(text, Path(folder or ".") / "scenario"))
     if Path(source).name.lower().removesuffix(".gz").endswith(_LOGS):
         raise InputError(
-            f"{source}: is not a scenario: by its name it is a log; import it with sc.import_log, and write a scenario for "
-            "it with sc.new_scenario"
+            f"{source}: is not a scenario: by its name it is a log; import it with sc.import_log, and write a scenario "
+            "for it with sc.new_scenario"
         )
     return CheckedScenario(checks.load_with_services(Path(source), None if folder is None else Path(folder)))
 
