@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from views import ask, autoscaling, catalog, compare, forecast, history, improve, loading, log, money, training
+from views import ask, autoscaling, catalog, compare, editor, forecast, history, improve, loading, log, money, training
 from views.runs import one_at_a_time
 
 HOME = Path(os.environ.get("SIMCOST_HOME", Path(__file__).parent)).resolve()
@@ -52,7 +52,11 @@ def main() -> None:
     pages += [st.Page(partial(questions, title), title=title, url_path=title.lower()) for title in QUESTIONS]
     pages.append(st.Page(catalog.show, title="Catalog", url_path="catalog"))
     pages.append(st.Page(lambda: history.show(SCENARIOS, RESULTS, plans), title="History", url_path="history"))
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    if st.session_state.get("page") != page.title:
+        st.session_state["page"] = page.title
+        editor.keep()
+    page.run()
     loading.ensure()
     loading.leave_alone("the first page")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-EXPLORER = ("app.py", "views/*.py", ".streamlit/config.toml", "scenarios/quickstart.yaml")
+EXPLORER = ("app.py", "views/*.py", "views/*.css", "views/*.js", ".streamlit/config.toml", "scenarios/quickstart.yaml")
 
 
 class WithExplorer(build_py):

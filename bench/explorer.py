@@ -189,11 +189,22 @@ def looked_at(browser: Any, address: str, server: int) -> dict[str, float]:
             lambda tab=tab: browser.find_element("xpath", f"//*[@role='tab'][contains(., '{tab}')]").click(),
             lambda found_at=found_at: browser.find_elements("xpath", found_at),
         )
+    editor(browser, note)
     if TRACE.is_file():
         note("day", lambda: browser.get(f"{address}/?result=azure-day"), lambda: figures(browser))
         levers("day_first_lever", "day_lever", "day_second_lever")
         prices("day_price", "day_second_price")
     return found
+
+
+def editor(browser: Any, note: Callable[..., None]) -> None:
+    """The tab of the text, and the suggestions for two letters of a key; 0.3 s of them are the pause after typing."""
+    tab = browser.find_element("xpath", "//*[@role='tab'][contains(., 'YAML')]")
+    note("tab_of_text", tab.click, lambda: browser.find_elements("css selector", "textarea"))
+    area = browser.find_element("css selector", "textarea")
+    browser.execute_script("arguments[0].focus(); arguments[0].setSelectionRange(0, 0)", area)
+    offered = partial(browser.find_elements, "xpath", "//*[@role='option']")
+    note("suggestions", partial(area.send_keys, "\ue007\ue013ma"), offered)
 
 
 def other_address(browser: Any, before: str) -> bool:

@@ -89,6 +89,21 @@ def fleet(browser: Any, address: str) -> None:
     browser.execute_script("document.querySelector('[role=tablist]').scrollIntoView()")
 
 
+def editor(browser: Any, address: str) -> None:
+    """The editor of the sample with a fault at its line and suggestions for a key."""
+    plans(browser, address)
+    click(browser, "//*[@role='tab'][contains(., 'YAML')]")
+    wait_for(lambda: browser.find_elements("css selector", "textarea"))
+    time.sleep(2)  # the page follows
+    area = browser.find_element("css selector", "textarea")
+    browser.execute_script("document.querySelector('[role=tablist]').scrollIntoView()")
+    for before, typed in (("seeds: 5", "sede: 3\n"), ("}\n    buy", ", pr")):
+        script = "let at = arguments[0].value.indexOf(arguments[1]); arguments[0].setSelectionRange(at, at)"
+        browser.execute_script(f"arguments[0].focus(); {script}", area, before)
+        area.send_keys(typed)
+    wait_for(lambda: browser.find_elements("css selector", "[role=option]"))
+
+
 def log(browser: Any, address: str, file: Path) -> None:
     """A log that was read."""
     browser.get(f"{address}/log")
@@ -162,6 +177,10 @@ def main() -> None:
             with chromium("light", 940) as browser:
                 fleet(browser, address)
                 keep(browser, "explorer-fleet")
+            with chromium("light", 800) as browser:
+                editor(browser, address)
+                keep(browser, "explorer-editor")
+            with chromium("light", 940) as browser:
                 log(browser, address, folder / "requests.csv")
                 keep(browser, "explorer-log")
                 forecast(browser, address)

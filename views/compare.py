@@ -1,12 +1,13 @@
 """The page of plans: a finished result first, levers and the text of its scenario to change it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from simcost.errors import Fault
-from views import background, drafts, levers, result, runs
+from views import background, drafts, editor, levers, result, runs
 from views.runs import RUN, Asked
 from views.text import plain
 
@@ -47,10 +48,11 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         shown = asked.finished(results)
     if not faults and shown is None and RUN not in background.works():
         background.attach(RUN, str(asked.folder(results)))
-    _show_faults(faults, draft.text)
-    _status(ended, slot)
+    with st.container():  # what follows it keeps its place, and the editor its focus
+        _show_faults(faults, draft.text)
+        _status(ended, slot)
     preview = asked.preview(results) if not faults and RUN in background.works() else None
-    _result(shown, preview, draft, results)
+    _result(shown, preview, draft, faults, results)
 
 
 def _changed() -> None:
@@ -159,7 +161,7 @@ def _status(ended: background.Work | None, slot: Any) -> None:
         slot.info("Cancelled; runs that had ended are kept.")
 
 
-def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, results: Path) -> None:
+def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, faults: list[Fault], results: Path) -> None:
     """The result of the draft, its preview, or the last one, with a badge that says so."""
     last = runs.finished(results).get(st.query_params.get("result", ""))
     folder = shown or preview or last
@@ -169,7 +171,7 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, resul
         busy = RUN in background.works()
         st.title("Plans")
         st.info("The result appears here when the run ends." if busy else "This scenario has no result yet. Press Run.")
-        _editor(draft)
+        st.fragment(editor.show)(draft, faults)
         return
     if folder != preview:
         if st.query_params.get("result") != folder.name:
@@ -177,21 +179,4 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, resul
         st.session_state["opened"] = folder.name
     sample = draft.file.stem == SAMPLE and draft.is_stored
     badge = PREVIEW if folder == preview else STALE if shown is None else "Sample" if sample else ""
-    result.show(folder, runs.text_of(folder), badge=badge, editor=lambda: _editor(draft))
-
-
-def _editor(draft: drafts.Draft) -> None:
-    """The text of the scenario, which the user may edit or paste over."""
-    key = f"text of {draft.file.name}"
-    if st.session_state.get(key) != draft.text:
-        st.session_state[key] = draft.text
-
-    def take() -> None:
-        drafts.write(draft.file, st.session_state[key])
-        st.session_state["text taken"] = True
-
-    st.text_area(
-        "Scenario as YAML: edit it or paste your own", key=key, height=420, max_chars=drafts.LONGEST, on_change=take
-    )
-    if st.session_state.pop("text taken", False):
-        st.rerun()  # of the whole page: its levers, faults and badge follow the text
+    result.show(folder, runs.text_of(folder), badge=badge, editor=partial(editor.show, draft, faults))

@@ -13,6 +13,8 @@ from simcost.units import PER_S, USD_PER_H, Unit
 from views import drafts
 from views.text import plain
 
+PAGE = "Plans"
+"""The title of the page of the levers."""
 PRECISIONS = ("bf16", "fp8")
 SIZES = {"replicas": "Replicas", "min": "Min", "max": "Max", "target": "Target"}
 """Numbers of `scaling`, those that its kind has."""
@@ -88,7 +90,9 @@ class _Levers:
         return key
 
     def _edit(self, key: str, edits: Edits) -> None:
-        """Write what the widget says into the text."""
+        """Write what the widget says into the text; what it said before another page was looked at is out of date."""
+        if st.session_state.get("page") != PAGE:
+            return
         text = drafts.draft(self._file).text
         try:
             for path, value in edits(st.session_state[key]).items():

@@ -59,20 +59,20 @@ OLDER = "The result {} was written by another version of simcost and cannot be s
 SIDE_BY_SIDE = ("Where the money went", "Cost against service level")
 
 
-def show(folder: Path, scenario: str, *, badge: str, editor: Callable[[], None]) -> None:
+def show(folder: Path, scenario: str, *, badge: str, editor: Callable[..., None]) -> None:
     """The whole result, or why it cannot be read.
 
     Args:
         folder: of the result.
         scenario: text of the scenario, as it was run.
         badge: what the reader has to know of the result, such as `Sample`; empty = nothing.
-        editor: draws the text that may be changed.
+        editor: draws the text that may be changed; is told `is_open`, True if its tab is open.
     """
     try:
         document, figures, grouped = _read(folder, stamp_of(folder, folder / "tables"))
     except (SimcostError, LookupError, TypeError, ValueError) as error:
         st.error(plain(str(error) if isinstance(error, SimcostError) else OLDER.format(folder.name)))
-        editor()
+        st.fragment(lambda: editor(is_open=True))()
         return
     _verdict(document, figures, badge)
     _tabs(document, grouped, editor)
@@ -88,12 +88,12 @@ def _read(folder: Path, stamp: object) -> tuple[Mapping[str, Any], Sequence[KeyF
 
 
 @st.fragment
-def _tabs(document: Mapping[str, Any], grouped: Mapping[str, list[Part]], editor: Callable[[], None]) -> None:
+def _tabs(document: Mapping[str, Any], grouped: Mapping[str, list[Part]], editor: Callable[..., None]) -> None:
     """One tab a question; only the open one is drawn, and another one draws no more of the page."""
     names = [name for name in TABS if grouped[name]]
     tabs = st.tabs([*names, "YAML"], key="tab", on_change="rerun", bind="query-params")
     with tabs[-1]:
-        editor()
+        editor(is_open=bool(tabs[-1].open))
     for tab, name in zip(tabs, names, strict=False):
         if not tab.open:
             continue

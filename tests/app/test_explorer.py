@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support import editor
 from support.home import APP, TINY, furnish, settle
 
 from simcost.scenario.runs.run import run
@@ -62,7 +63,7 @@ def badges(page: AppTest) -> str:
 
 def edit(page: AppTest, old: str, new: str) -> AppTest:
     assert old in TINY
-    return page.text_area[0].set_value(TINY.replace(old, new)).run()
+    return editor.write(page, TINY.replace(old, new))
 
 
 def written(folder: Path) -> dict[str, int]:
@@ -76,7 +77,7 @@ def leftovers(home: Path) -> list[str]:
 
 def test_scenarios_are_listed_and_a_sound_one_can_run(page: AppTest) -> None:
     assert page.selectbox[0].options == ["tiny"]
-    assert page.text_area[0].value == TINY
+    assert editor.shown(page)["text"] == TINY
     assert not page.error
     assert not button(page, "Run").disabled
     assert page.info[0].value == "This scenario has no result yet. Press Run."
@@ -94,7 +95,7 @@ def test_a_fault_is_shown_with_its_line_and_stops_the_run(page: AppTest, home: P
 
 @pytest.mark.parametrize("text", ["", "{", "- \t: [", "scenario: 1", "\x00", "a: &a [*a, *a]", "🙂"])
 def test_any_text_gives_messages_and_never_a_traceback(page: AppTest, home: Path, text: str) -> None:
-    page.text_area[0].set_value(text).run()
+    editor.write(page, text)
     assert page.error
     assert not page.exception
     assert button(page, "Run").disabled
@@ -162,7 +163,7 @@ def test_a_result_of_another_text_says_so_and_comes_back_with_its_text(page: App
     edit(page, "rate: 0.5/s", "rate: 0.125/s")
     assert STALE in badges(page)
     assert page.header[0].value.startswith(VERDICT)
-    page.text_area[0].set_value(TINY).run()
+    editor.write(page, TINY)
     assert STALE not in badges(page)
     labelled(page.number_input, "Replications (0: as the scenario says)").set_value(3).run()
     assert STALE in badges(page)
@@ -171,9 +172,9 @@ def test_a_result_of_another_text_says_so_and_comes_back_with_its_text(page: App
 def test_a_lever_writes_the_text_and_runs_and_the_text_moves_the_lever(page: AppTest) -> None:
     settle(labelled(page.number_input, "Replicas").set_value(2).run())
     assert not page.exception
-    assert page.text_area[0].value == TINY.replace("replicas: 1}", "replicas: 2}")
+    assert editor.shown(page)["text"] == TINY.replace("replicas: 1}", "replicas: 2}")
     assert [page.dataframe[0].value["$/month"][i] for i in (0, 1)] == pytest.approx([1182, 1182], rel=0.05)
-    page.text_area[0].set_value(TINY.replace("replicas: 1}", "replicas: 3}")).run()
+    editor.write(page, TINY.replace("replicas: 1}", "replicas: 3}"))
     assert labelled(page.number_input, "Replicas").value == 3
     labelled(page.selectbox, "Plan").set_value(1).run()
     assert labelled(page.number_input, "Replicas").value == 2
@@ -184,13 +185,13 @@ def test_a_price_is_changed_without_a_simulation(page: AppTest, home: Path) -> N
     before = written(home / "results" / "tiny")
     paid = page.dataframe[0].value["$/month"][0]
     settle(labelled(page.number_input, "Price, USD per node-hour").set_value(3.0).run())
-    assert 'buy: {offer: aws/g6.xlarge, price: "$3/h"}' in page.text_area[0].value
+    assert 'buy: {offer: aws/g6.xlarge, price: "$3/h"}' in editor.shown(page)["text"]
     assert page.dataframe[0].value["$/month"][0] > 2 * paid
     assert written(home / "results" / "tiny") == before
 
 
 def test_a_lever_out_of_reach_is_a_fault_at_its_line(page: AppTest) -> None:
-    page.text_area[0].set_value(TINY.replace("llama-3.2-1b", "llama-3.1-70b")).run()
+    editor.write(page, TINY.replace("llama-3.2-1b", "llama-3.1-70b"))
     assert not page.exception
     assert page.error
     assert button(page, "Run").disabled
@@ -213,7 +214,7 @@ def test_an_edited_text_comes_back_from_its_address(page: AppTest, home: Path) -
     later = AppTest.from_file(str(APP), default_timeout=60)
     later.query_params["result"] = page.query_params["result"]
     later.run()
-    assert later.text_area[0].value == TINY.replace("replicas: 1}", "replicas: 2}")
+    assert editor.shown(later)["text"] == TINY.replace("replicas: 1}", "replicas: 2}")
     assert STALE not in badges(later)
 
 
@@ -285,7 +286,7 @@ def test_a_queue_of_jobs_is_run_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     (home / "scenarios/jobs.csv").write_text(JOBS, encoding="utf-8")
     monkeypatch.setenv("SIMCOST_HOME", str(home))
     page = AppTest.from_file(str(APP), default_timeout=60).run()
-    page.text_area[0].set_value(QUEUE).run()
+    editor.write(page, QUEUE)
     settle(button(page, "Run").click().run())
     assert not page.exception
     assert not page.error
@@ -347,7 +348,7 @@ def test_a_result_of_another_version_is_explained_and_can_be_run_again(
     page.run()
     assert "version of simcost" in page.error[0].value or "older simcost" in page.error[0].value
     assert not page.exception
-    assert page.text_area[0].value == TINY
+    assert editor.shown(page)["text"] == TINY
     settle(labelled(page.checkbox, "Run again even if the result is known").check().run())
     settle(button(page, "Run").click().run())
     assert page.header[0].value.startswith(VERDICT)
