@@ -79,7 +79,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def area(browser: Any) -> Any:
-    return wait_for(lambda: visible(browser, "//textarea"), 20)[0]
+    return wait_for(lambda: browser.find_elements("css selector", "textarea"), 20)[0]
 
 
 def text(browser: Any) -> str:
@@ -182,7 +182,7 @@ def test_levers_and_text_follow_each_other_across_pages(address: str, browser: A
     put(browser, TINY.replace("replicas: 1}", "replicas: 5}"))
     wait_for(lambda: area(browser).get_attribute("aria-busy") == "false", 20)
     visible(browser, "//a[.='History']")[0].click()
-    wait_for(lambda: not visible(browser, "//textarea"), 20)
+    wait_for(lambda: not browser.find_elements("css selector", "textarea"), 20)
     sleep(1.5)  # the other page is drawn
     visible(browser, "//a[.='Plans']")[0].click()
     assert text(browser) == TINY.replace("replicas: 1}", "replicas: 5}")
