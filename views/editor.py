@@ -60,7 +60,7 @@ def keep() -> None:
 
 
 def _text(file: Path) -> str:
-    """What is typed, unless a lever or an upload has changed the draft since; then the draft."""
+    """The text that is typed, unless a lever or an upload has changed the draft since; then the draft."""
     draft = drafts.draft(file).text
     before, text = _typed().get(file, (draft, draft))
     return text if before == draft else draft

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from simcost.api.answers import Answer
@@ -141,6 +142,7 @@ class CheckedScenario:
         objectives: Sequence[str] = (),
         front: int = 0,
         budget: float | None = None,
+        quota: Mapping[str, int] = MappingProxyType({}),
         progress: Progress | None = None,
     ) -> Answer:
         """The cheapest plan that meets the SLO, as `simcost optimize` finds it; its table is the Pareto front.
@@ -157,6 +159,7 @@ class CheckedScenario:
                 known.
             front: plans that are simulated for the front alone, at most, those with the least possible cost first.
             budget: most USD that a month of the plan may cost; None = whatever it does.
+            quota: most accelerators that the plan may take at a time, by their name; of others any number.
             progress: as for `run`.
 
         Raises:
@@ -180,6 +183,7 @@ class CheckedScenario:
             objectives=checked_objectives(objectives),
             front=front,
             budget_usd=budget,
+            quota=quota,
         )
         document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))

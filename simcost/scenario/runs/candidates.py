@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum, inf
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.runs.hardware_speeds import HardwareSpeeds
+from simcost.scenario.runs.quota import over_quota
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.scenario.schema.scenario import Plan
@@ -60,6 +62,7 @@ class Candidates:
         arrivals: the requests.
         least_share: of the on-demand cost of a plan, what it costs at least where commitments may be bought.
         note: called now and then with what is done.
+        quota: most accelerators of a plan, by their name in the catalog.
     """
 
     def __init__(
@@ -69,8 +72,9 @@ class Candidates:
         arrivals: Arrivals,
         least_share: Callable[[Plan], float] = lambda _: 1.0,
         note: Callable[[str], None] = lambda _: None,
+        quota: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self._question, self._least_share = question, least_share
+        self._question, self._least_share, self._quota = question, least_share, quota
         self._arrivals = arrivals
         self._mixes = []
         for replication in range(question.seeds):
@@ -102,6 +106,9 @@ class Candidates:
                 continue
             if not self._good_enough(variation):
                 self.excluded[NOT_GOOD] += 1
+                continue
+            if reason := over_quota([plan], self._quota, self._question.loaded.catalog):
+                self.excluded[reason] += 1
                 continue
             self._hardware.add(variation, plan)
             yield variation, plan

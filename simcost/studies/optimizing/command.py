@@ -1,5 +1,6 @@
 """`simcost optimize`: the cheapest plan that meets the SLO."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ def add(verbs: Any) -> None:
         "--budget", type=quantity(USD), metavar="USD", help="most that a month of the plan may cost, e.g. $5,000"
     )
     optimize.add_argument(
+        "--quota",
+        type=accelerators,
+        action="append",
+        default=[],
+        metavar="ACCELERATOR=N",
+        help="most accelerators of a kind that the plan may take at a time; repeatable",
+    )
+    optimize.add_argument(
         "--objective",
         action="append",
         choices=OBJECTIVES,
@@ -59,6 +68,14 @@ def add(verbs: Any) -> None:
     gated(optimize, GATES, broken)
     data(optimize)
     seed(optimize)
+
+
+def accelerators(text: str) -> tuple[str, int]:
+    """ACCELERATOR=N."""
+    name, _, count = text.partition("=")
+    if not name or not count.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not ACCELERATOR=N, e.g. h100-sxm=8")
+    return name, int(count)
 
 
 def _optimize(arguments: Arguments) -> dict[str, Any]:
@@ -82,6 +99,7 @@ def _optimize(arguments: Arguments) -> dict[str, Any]:
         objectives=tuple(arguments.objective),
         front=arguments.front,
         budget_usd=arguments.budget,
+        quota=dict(arguments.quota),
     )
     with Progress(name, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)

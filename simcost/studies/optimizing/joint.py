@@ -19,6 +19,7 @@ from simcost.rng import stream
 from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
 from simcost.scenario.runs.execution import workers_of
+from simcost.scenario.runs.quota import over_quota, resolved_plans
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import LoadedServices
@@ -117,7 +118,13 @@ class JointSearch:
     def document(self) -> Document:
         """Race, confirm, and write it down."""
         searched, excluded = self.searched, Counter(self._space.excluded)
-        entrants = [entrant_of(plan, searched.question(plan.name), searched.seeds) for plan in self._space.plans]
+        entrants = []
+        for plan in self._space.plans:
+            question = searched.question(plan.name)
+            if reason := over_quota(resolved_plans(question), self._settings.quota, self._loaded.first.catalog):
+                excluded[reason] += 1
+            else:
+                entrants.append(entrant_of(plan, question, searched.seeds))
         self._race = Race(entrants, searched.level)
         best, second = ConfirmedRace(self._race, searched, self.confirmed.hold).first_two()
         excluded.update(self._race.excluded())

@@ -63,7 +63,12 @@ def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progres
         made = _Search(question, runs, workers, progress, settings)
         space = variations(loaded, otherwise)
         candidates = Candidates(
-            question, space, made.searched.arrivals, made.choice.least_share, lambda what: progress(0.0, what)
+            question,
+            space,
+            made.searched.arrivals,
+            made.choice.least_share,
+            note=lambda what: progress(0.0, what),
+            quota=settings.quota,
         )
         return made.run(candidates, space.combinations)
 

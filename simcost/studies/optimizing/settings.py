@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,8 @@ class SearchSettings:
     """Plans that are simulated for the front alone, at most."""
     budget_usd: float | None = None
     """Most that a month may cost; None = whatever it does."""
+    quota: Mapping[str, int] = field(default_factory=dict)
+    """Most accelerators that a plan may take at a time, by name; of others any number."""
 
 
 def checked_objectives(names: Sequence[str]) -> tuple[str, ...]:
