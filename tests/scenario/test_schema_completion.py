@@ -127,9 +127,11 @@ def test_the_schema_accepts_each_key_that_is_suggested(data: st.DataObject) -> N
 
 
 def accepted(root: YamlNode, path: tuple[Any, ...], key: str, value: Any) -> bool:
-    """True if the scenario with one key more is valid."""
+    """True if the scenario with one key more, and those that it needs, is valid."""
     plain = root.plain()
     at_path(plain, path)[key] = value
+    for needed in () if path else schema().schema["dependentRequired"].get(key, ()):
+        plain.setdefault(needed, samples(needed)[0])
     return bool(schema().is_valid(plain))
 
 
