@@ -117,7 +117,7 @@ def _budget(refused: list[str]) -> float | None:
         budget = USD.parse(text)
         if isinstance(budget, float) and 0 <= budget < inf:
             return budget
-    refused.append(f"Budget a month: {text!r} is no amount of USD from 0 up; write e.g. $5,000")
+    refused.append(f"Budget a month: {text!r} is not an amount of USD from 0 up; write e.g. $5,000")
     return None
 
 

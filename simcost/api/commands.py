@@ -30,7 +30,7 @@ def command(*words: str | float | Path | Result) -> Answer:
         words: of the command, after `simcost`; a result stands for its folder.
 
     Raises:
-        InputError: words that are no command, or input that the command refuses.
+        InputError: unknown words, or input that the command refuses.
         GateError: a gate of `--fail-on` that is broken.
     """
     from simcost.cli.main import parsed

@@ -90,7 +90,7 @@ class CheckedScenario:
         if isinstance(plan, Answer):
             best = plan.document.get("best")
             if not isinstance(best, Mapping) or not isinstance(best.get("plan"), Mapping):
-                raise InputError(f"there is no plan to add: {plan.verdict or plan.title}")
+                raise InputError(f"nothing to add, since no plan was found: {plan.verdict or plan.title}")
             return self.with_plan(best["plan"])
         text, _ = add_plan_once(self.text, plan, self.loaded.folder / self.loaded.path.name)
         return CheckedScenario(checks.load_text(text, self._changed_path(), self.loaded.folder))

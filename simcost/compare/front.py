@@ -54,7 +54,7 @@ def knee(points: Mapping[str, tuple[float, float]]) -> str | None:
 
     With x = (usd - least) / (most - least) and y likewise of attainment, the ends are (0, 0) and (1, 1), and the
     distance is (y - x) / sqrt(2): the difference curve of Kneedle (Satopaa et al., "Finding a 'Kneedle' in a Haystack",
-    ICDCS workshops 2011), without smoothing, since there is no option between two of them.
+    ICDCS workshops 2011), without smoothing, since nothing lies between two options.
 
     Args:
         points: USD and attainment of the options on the front of these two.

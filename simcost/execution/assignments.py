@@ -119,7 +119,7 @@ class Assignments:
             self._changed.notify_all()
 
     def take(self, last: int | None) -> int | None:
-        """Number of the next run for a worker, which waits for one where some may follow; None = there are no more.
+        """Number of the next run for a worker, which waits for one where some may follow; None = the end.
 
         Args:
             last: its last run. One with the same arrivals follows, which the worker still holds; else one of arrivals

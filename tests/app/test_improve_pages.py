@@ -76,7 +76,7 @@ def test_what_the_search_is_asked_changes_the_answer_and_its_command(home: Path)
 def test_a_budget_that_is_none_is_explained_and_nothing_is_searched(home: Path) -> None:
     page = opened(home)
     labelled(page.text_input, "Budget a month").set_value("5k").run()
-    assert "no amount of USD" in page.error[0].value
+    assert "not an amount of USD" in page.error[0].value
     assert button(page, "Search").disabled
     labelled(page.text_input, "Budget a month").set_value("5,000").run()
     assert not page.error

@@ -73,7 +73,7 @@ _NOTHING = {
 
 
 def _faults(written: Mapping[str, YamlNode], file: str) -> Iterator[Fault]:
-    """Unknown keys, and patterns that are no text."""
+    """Unknown keys, and patterns that are not text."""
     for key, node in written.items():
         if key not in KEYS:
             near = did_you_mean(key, KEYS) or f"; known here: {', '.join(KEYS)}"
