@@ -29,16 +29,16 @@ def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, A
     model = catalog.model(served)
     provider = plan.buy.offer.partition("/")[0] if isinstance(plan.buy, OnDemand | Spot) else ""
     tps = [tp for tp in TP if tp in possible_tp(model)]
+    own = catalog.accelerator(base.accelerator).name
     for accelerator in catalog.facts.accelerators:
+        name = base.accelerator if accelerator.name == own else accelerator.name  # its own as the plan writes it
         offers = catalog.offers_for(accelerator.name)
         for tp in tps:
             chosen = _offers(offers, tp, provider)
             for precision in PRECISIONS if chosen else ():
-                spec = replace(
-                    base, accelerator=accelerator.name, tp=tp, precision=precision, kv_tokens=None, step=None
-                )
+                spec = replace(base, accelerator=name, tp=tp, precision=precision, kv_tokens=None, step=None)
                 if _fits(loaded, accelerator, spec, plan):
-                    replica = {"accelerator": accelerator.name, "tp": tp, "precision": precision}
+                    replica = {"accelerator": name, "tp": tp, "precision": precision}
                     replica |= (
                         _not_measured(base) if replace(spec, step=base.step, kv_tokens=base.kv_tokens) != base else {}
                     )

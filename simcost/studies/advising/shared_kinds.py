@@ -55,9 +55,9 @@ def _accelerators(services: Mapping[str, LoadedScenario], plan: Plan) -> Iterato
         for offer in catalog.offers_for(name)
         if offer.accelerators
     ]
-    speeds = {one.name: one.memory_bytes_per_s for one in catalog.facts.accelerators}
+    speeds = {one.accelerator: catalog.accelerator(one.accelerator).memory_bytes_per_s for one in offers}
     offers.sort(key=lambda offer: offer.on_demand_usd_per_h / offer.accelerators / speeds[offer.accelerator])
-    today = speeds[plan.replica.accelerator] if plan.replica else 1.0
+    today = catalog.accelerator(plan.replica.accelerator).memory_bytes_per_s if plan.replica else 1.0
     provider = getattr(plan.buy, "offer", "").partition("/")[0]
     efforts: dict[str, Effort] = {"accelerator": "medium", "provider": "high"}
     for name, effort in efforts.items():
