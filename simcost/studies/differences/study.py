@@ -20,7 +20,7 @@ _SAID = {
     "quantity": "other quantities",
     "mix": "another mix",
     "list price": "list prices",
-    "rate": "discounts, spot and coverage",
+    "rate": "discounts, own prices, spot and coverage",
     "new": "new",
     "gone": "gone",
     "unused commitment": "unused commitments",
@@ -106,11 +106,12 @@ def verdict(document: Mapping[str, Any]) -> str:
     """The difference, and its largest effects."""
     before, after, usd = document["before"], document["after"], document["difference_usd"]
     month = " a month" if document["basis"].startswith("month") else ""
-    if abs(usd) < _SMALLEST and not any(abs(row["usd"]) >= _SMALLEST for row in document["effects"]):
-        return f"{after['name']} costs as much as {before['name']}: {format_usd(before['usd'])}{month}."
-    share = f" ({percent(abs(usd) / abs(before['usd']))})" if before["usd"] else ""
     ranked = sorted(document["effects"], key=lambda row: -abs(row["usd"]))
     said = ", ".join(_phrase(row) for row in ranked[:4] if abs(row["usd"]) >= _SMALLEST)
+    if abs(usd) < _SMALLEST:
+        same = f"{after['name']} costs as much as {before['name']}: {format_usd(before['usd'])}{month}"
+        return f"{same}; what differs cancels: {said}." if said else f"{same}."
+    share = f" ({percent(abs(usd) / abs(before['usd']))})" if before["usd"] else ""
     way = "more" if usd >= 0 else "less"
     return (
         f"{after['name']} costs {format_usd(abs(usd))}{month}{share} {way} than {before['name']} at "

@@ -67,6 +67,8 @@ def ranged(text: str) -> "VariedRange":
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not PATH=LO..HI, e.g. demand=0.8..1.5 or discount.aws/p5=0..40%")
     lo, hi = (float(end.rstrip("%")) / (100 if end.endswith("%") else 1) for end in found.group(2, 3))
+    if not lo < hi:
+        raise argparse.ArgumentTypeError(f"{text!r}: {found[2]} is not below {found[3]}; write the lower first")
     return VariedRange(path=found[1], lo=lo, hi=hi)
 
 

@@ -73,6 +73,15 @@ def test_two_plans_of_a_result(results: dict[str, Path]) -> None:
     assert call("diff", *words, "--json").document()["difference_usd"] == pytest.approx(gap, abs=0.005)
 
 
+def test_what_cancels_is_said_as_no_difference(tmp_path: Path) -> None:
+    before, after = cost_file(tmp_path, [row(1)], name="a.csv"), cost_file(tmp_path, [row(1, RegionId="eu-west-1")])
+    effects = diff(before, after)
+    assert effects["new"] == -effects["gone"] == pytest.approx(55.04)
+    said = call("diff", before, after, "--json").document()["verdict"]
+    assert "costs as much as" in said
+    assert "what differs cancels: " in said
+
+
 def test_two_months_of_cost_files(tmp_path: Path) -> None:
     rows = [row(1), row(2, SkuPriceDetails='"{""InstanceType"": ""g6.xlarge""}"', EffectiveCost=1, ListCost=1)]
     before = cost_file(tmp_path, rows, name="march.csv")

@@ -97,6 +97,8 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
     [
         ("demand", "is not PATH=LO..HI"),
         ("demand=1.5..2", "does not hold the base 1"),
+        ("demand=2..0.5", "2 is not below 0.5"),
+        ("demand=1..1", "1 is not below 1"),
         ("price.aws/none=1..2", "no plan buys the offer 'aws/none'; bought are aws/g6.xlarge, aws/g6e.xlarge"),
         ("workload.0.rat=1..2", "has no 'rat' there"),
         ("plans.0.name=1..2", "is not a number"),
