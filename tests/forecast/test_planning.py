@@ -11,7 +11,7 @@ from simcost.forecast.events.schema import Growth
 from simcost.forecast.forecast import forecast
 from simcost.forecast.models.base import CleanedHistory
 from simcost.forecast.models.local_level import SHARES, local_level, prior_of, variance_ratio
-from simcost.forecast.models.long_horizon import Planning
+from simcost.forecast.models.long_horizon import WEEKS_A_MONTH, Planning
 from simcost.forecast.project import ProjectionOptions, look_ahead
 from simcost.forecast.season import Season
 from simcost.rng import stream
@@ -108,11 +108,33 @@ def days_of_a_walk(rng, weekly):
 def test_the_error_of_growth_is_counted_once_beside_what_shrinking_took_off(growth):
     y = 1000 * np.exp(growth * np.arange(60) + 0.05 * stream(6, "error").standard_normal(60))
     made, left_out = (Planning(growth=goes_on).fit(seen(y, WEEKS), 13) for goes_on in (True, False))
-    found, taken_off = made.state.growth, made.state.growth.rate - made.growth
-    rates = made.state.draw(4000, made.kept, stream(1)).rate
-    assert rates.mean() == pytest.approx(made.growth, rel=0.05)
-    assert rates.std() == pytest.approx(np.hypot(found.error, taken_off), rel=0.05)
-    assert left_out.state.draw(4000, left_out.kept, stream(1)).rate.std() == pytest.approx(found.error, rel=0.05)
+    state, kept = made.state, made.kept_in_paths
+    error = state.rate_variance * state.variance * state.freedom / (state.freedom - 2)
+    mean = state.weight @ (kept * state.rate)
+    sd = np.sqrt(state.weight @ (error * (1 + kept * (1 - kept)) + (kept * state.rate - mean) ** 2))
+    rates = state.draw(40_000, kept, stream(1)).rate
+    assert (rates.mean(), rates.std()) == pytest.approx((mean, sd), rel=0.05)
+    none = left_out.state.draw(40_000, left_out.kept_in_paths, stream(1)).rate
+    assert none.std() == pytest.approx(np.sqrt(state.weight @ error), rel=0.05)
+
+
+def test_growth_of_a_line_goes_on_in_futures_however_small_that_of_a_walk_does_not():
+    """Half a percent a month, more or less, is known of a year on a line; of a year of a walk it is not."""
+    time, less = np.arange(52.0), 0.005 / WEEKS_A_MONTH
+    for walk, least, most in ((0.0, 0.8, 1.0), (0.06, 0.0, 0.5)):
+        moved, kept = [], []
+        for number in range(20):
+            rng = stream(number, "small")
+            rest = np.cumsum(walk * rng.standard_normal(52)) + 0.03 * rng.standard_normal(52)
+            one, other = (
+                Planning().fit(seen(np.exp(7 + growth * time + rest), WEEKS), 26) for growth in (-less / 2, less / 2)
+            )
+            ahead = [made.state.draw(400, made.kept_in_paths, stream(1)).rate.mean() for made in (one, other)]
+            moved.append((ahead[1] - ahead[0]) / less)
+            kept.append(one.state.weight @ one.kept_in_paths)
+        assert least <= np.mean(kept) <= most
+        if not walk:
+            assert np.mean(moved) == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.parametrize(("steps", "season"), [(36, MONTHS), (156, WEEKS), (208, WEEKS)])

@@ -92,21 +92,39 @@ class LocalLevel:
         """The level at the end of the last step, for a given growth up to its middle."""
         return float(self.weight @ (self.filtered - rate * self.lever))
 
-    def draw(self, count: int, kept: float, rng: np.random.Generator) -> Draws:
-        """States of the series, their growth shrunk to the share `kept`; equal generators give equal draws.
+    def kept(self, usual: float) -> Floats:
+        """Part of the growth that goes on, for each share of the walk: v / (v + error^2), v = rate^2 + usual^2.
 
-        Growth varies by its error, and by what shrinking took off, which may have been right. With t = rate / error and
-        kept = t^2 / (t^2 + 1) the square of that is kept (1 - kept) error^2; growth that is left out adds none.
+        It is the weight of what was measured beside no growth at all, where growth is of the size v. What is sure to
+        much less than what is usual is not shrunk, small as it may be: growth of a line is, that of a walk is not.
+
+        Args:
+            usual: growth per step that is nothing unusual.
+        """
+        size = self.rate**2 + usual**2
+        found: Floats = size / (size + self.rate_variance * self.variance)
+        return found
+
+    def draw(self, count: int, kept: Floats, rng: np.random.Generator) -> Draws:
+        """States of the series; equal generators give equal draws.
+
+        Growth varies by its error, and by what shrinking took off, which may have been right: kept (1 - kept) error^2
+        is the square of that for growth of the size v. Growth that is left out adds none.
+
+        Args:
+            count: of the states.
+            kept: part of the growth that goes on, for each share of the walk.
+            rng: source of the draws.
         """
         place = np.searchsorted(np.cumsum(self.weight)[:-1], (rng.permutation(count) + 0.5) / count)
         scale = np.sqrt(self.variance[place] * self.freedom / rng.chisquare(self.freedom, count))
-        doubt = kept * (1 - kept) * self.growth.error**2
-        error = np.sqrt(self.rate_variance[place] * scale**2 + doubt) * stratified_normal(count, rng)
+        doubt = kept * (1 - kept) * self.rate_variance * self.variance
+        error = np.sqrt(self.rate_variance[place] * scale**2 + doubt[place]) * stratified_normal(count, rng)
         rate = self.rate[place] + error
         level = self.filtered[place] - rate * self.lever[place]
         level += np.sqrt(self.uncertain[place]) * scale * stratified_normal(count, rng)
         walk = np.maximum(np.sqrt(SHARES[place]) * scale, self.smallest_walk)
-        return Draws(level=level, rate=kept * self.rate[place] + error, walk=walk)
+        return Draws(level=level, rate=(kept * self.rate)[place] + error, walk=walk)
 
 
 def stratified_normal(count: int, rng: np.random.Generator) -> Floats:

@@ -48,7 +48,9 @@ lasts for longer, in some it ends within a year."""
 FADE = 0.7
 """Weight of a year in the season of the year, relative to the one after it."""
 DOUBT = 1.0
-"""Growth is kept at t^2 / (t^2 + 1), t = its ratio to its error: all where it is plain, half at one error."""
+"""The point forecast keeps growth at t^2 / (t^2 + 1), t = its ratio to its error: half at one error."""
+SMALL_GROWTH = 0.01
+"""Growth a month that is nothing unusual: futures keep growth that is known to much less, even where it is near 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Planned:
     """Of the logarithm, per unit (a week or a month), at the end of the history."""
     kept: float
     """Share of the measured growth in it."""
+    kept_in_paths: Floats
+    """Part of the measured growth that goes on in futures, for each share of the walk."""
     decay: float
     """Of growth, per unit."""
     yearly: Floats
@@ -131,7 +135,7 @@ class Planned:
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """Joint futures: each its own level, growth, walk and noise."""
-        drawn = self.state.draw(count, self.kept, rng)
+        drawn = self.state.draw(count, self.kept_in_paths, rng)
         units = len(self.yearly)
         steps = _walks(count, units - 1, rng) * drawn.walk[:, None]
         walked = np.concatenate((np.zeros((count, 1)), np.cumsum(steps, axis=1) - steps / 2), axis=1)
@@ -198,12 +202,14 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     least_walk = LEAST_WALK if short and not line else 0.0
     state = local_level(logs - np.resize(yearly, len(logs)), prior, least_walk=least_walk)
     kept = _kept(state.growth) if growth else 0.0
+    kept_in_paths = state.kept(SMALL_GROWTH * weeks / WEEKS_A_MONTH) if growth else np.zeros(len(state.rate))
     season = yearly[(len(logs) - 1 + np.arange(units)) % len(yearly)]
     shape, ratios = _profile(seen.values, seen.season, unit, horizon)
     planned = Planned(
         state=state,
         growth=kept * state.growth.rate,
         kept=kept,
+        kept_in_paths=kept_in_paths,
         decay=DECAY * weeks / WEEKS_A_MONTH,
         yearly=season,
         shape=shape,
