@@ -29,6 +29,8 @@ MANY = 0.2
 """Share of missing steps worth a word."""
 SHORT_OF = 15
 """Points of coverage short of a level worth a word."""
+FEW_HORIZONS = 5
+"""Horizons one after the other in a backtest, below which the coverage of totals weeks ahead cannot be told."""
 SKEWED = 0.1
 """Relative distance of the point forecast's total from the median total worth a word."""
 
@@ -140,6 +142,8 @@ def of_backtest(history: History, found: Backtest | None, model: ForecastModel) 
         )
     if found.shortened:
         yield _finding("backtest", found.shortened)
+    if isinstance(model, Planning):
+        yield from _of_overlap(found)
     if found.beats_seasonal_naive is False and not isinstance(model, SeasonalNaive):
         yield _finding(
             "naive",
@@ -164,6 +168,19 @@ def _of_coverage(found: Backtest) -> Iterator[Finding]:
             "totals",
             f"the {kept.level} % level held {', '.join(low)} over {plural(len(found.origins), 'origin')}: it may be "
             "too narrow; a width factor widens it",
+        )
+
+
+def _of_overlap(found: Backtest) -> Iterator[Finding]:
+    """That the coverage of totals rests on horizons that are mostly the same one."""
+    times = (found.origins[0] - found.origins[-1]) / found.horizon + 1
+    if times < FEW_HORIZONS:
+        few = plural(len(found.origins), "origin")
+        how = f"overlap and make up {times:.1f} horizons" if times > 1 else "is a single horizon"
+        yield _finding(
+            "coverage",
+            f"too short to tell how many totals so far ahead the levels hold: {few} of the backtest, "
+            f"{plural(found.horizon, 'step')} ahead, {how}",
         )
 
 

@@ -295,6 +295,13 @@ def test_no_band_of_a_month_has_zero_width():
         assert not (width and limited)
 
 
+@pytest.mark.parametrize(("steps", "horizon", "told"), [(52, 13, True), (52, 52, True), (104, 1, False)])
+def test_a_history_too_short_to_tell_the_coverage_of_totals_says_so(steps, horizon, told):
+    found = forecast(service(walk(1, 0)[:steps]), horizon, paths=50)
+    notes = [note["message"] for note in found.findings if note["kind"] == "coverage"]
+    assert [note.startswith("too short to tell how many totals") for note in notes] == [True] * told
+
+
 def test_the_case_of_a_growing_service_holds_its_next_quarter(shared):
     with (shared / "cases/growth_10_percent_monthly.csv").open(newline="") as file:
         y = np.array([float(row["requests"]) for row in csv.DictReader(file)])
