@@ -95,8 +95,8 @@ class LocalLevel:
     def kept(self, usual: float) -> Floats:
         """Part of the growth that goes on, for each share of the walk: v / (v + error^2), v = rate^2 + usual^2.
 
-        It is the weight of what was measured beside no growth at all, where growth is of the size v. What is sure to
-        much less than what is usual is not shrunk, small as it may be: growth of a line is, that of a walk is not.
+        That is the mean of growth as measured and none, each weighed by its certainty, for growth of the size v. Where
+        the error is much less than `usual`, nearly all is kept, even of growth near 0: so of a line, not of a walk.
 
         Args:
             usual: growth per step that is nothing unusual.

@@ -50,7 +50,7 @@ FADE = 0.7
 DOUBT = 1.0
 """The point forecast keeps growth at t^2 / (t^2 + 1), t = its ratio to its error: half at one error."""
 SMALL_GROWTH = 0.01
-"""Growth a month that is nothing unusual: futures keep growth that is known to much less, even where it is near 0."""
+"""Growth a month that is usual of any service: futures keep what is measured more exactly, even where it is near 0."""
 
 
 @dataclass(frozen=True, slots=True)
