@@ -27,6 +27,9 @@ MISSES = "misses the SLO in simulation"
 NOT_SURE = "cannot meet the SLO at its lower confidence bound"
 COSTS_MORE = "costs more than the best plan, in simulation or at its lower bound"
 PROBABLY_MORE = "costs more than the best plan with the stated confidence"
+AS_MUCH = "may cost as much as the best plan, and was not simulated to the end"
+EQUAL_USD = 0.01
+"""Costs a month that differ by no more are the same: a bill has no smaller unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,10 +219,18 @@ class Race:
         for runner in self._runners.values():
             reason = runner.out
             if not reason and not runner.complete and best is not None:
-                reason = COSTS_MORE if runner.least_usd() >= best.usd() else PROBABLY_MORE
+                reason = _costs(runner.least_usd(), best.usd())
             if reason:
                 counts[reason] = counts.get(reason, 0) + 1
         return counts
+
+    def unfinished(self) -> list[Entrant]:
+        """Plans that may hold and have not all their results, in their order."""
+        return [runner.entrant for runner in self._runners.values() if not runner.out and not runner.complete]
+
+    def entrant(self, name: str) -> Entrant:
+        """A plan before the race."""
+        return self._runners[name].entrant
 
     def missed(self) -> list[str]:
         """Plans that missed the SLO, in simulation or since a stronger one did."""
@@ -260,7 +271,7 @@ class Race:
         failed.out = reason
         self._misses[failed.entrant.chain] += 1
         for runner in self._runners.values():
-            if not runner.out and not runner.complete and _smaller(runner.entrant, failed.entrant):
+            if not runner.out and not runner.complete and is_no_stronger(runner.entrant, failed.entrant):
                 runner.out = SMALLER
 
     def _chosen(self) -> _Runner | None:
@@ -324,7 +335,14 @@ class Race:
         return squares / freedom, freedom
 
 
-def _smaller(entrant: Entrant, other: Entrant) -> bool:
+def _costs(least_usd: float, best_usd: float) -> str:
+    """Reason why a plan that may hold was not simulated to the end."""
+    if least_usd > best_usd + EQUAL_USD:
+        return COSTS_MORE
+    return AS_MUCH if least_usd >= best_usd else PROBABLY_MORE
+
+
+def is_no_stronger(entrant: Entrant, other: Entrant) -> bool:
     """True if it is the other plan with no more of anything: of replicas, or on hardware that is not faster."""
     if entrant.family and entrant.family == other.family and other.policy in ("", entrant.policy):
         return entrant.hardware in other.outruns and _at_most(entrant.counts, other.counts)

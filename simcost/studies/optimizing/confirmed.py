@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from simcost.compare.equal_cost import EqualCost
 from simcost.compare.racing import Race, Simulate, run_race
+from simcost.studies.optimizing.settings import Document
 
 TRIES = 5
 """Plans that are tried as the runner-up."""
+TIES = 3
+"""Plans that are simulated since they may cost as much as the winner and serve better, at most."""
 UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
 
 
 class ConfirmedRace:
     """A race whose first two are confirmed; one that fails there leaves, and the race goes on.
+
+    Of plans that cost the same, the one that serves best is the winner.
 
     Args:
         race: the race.
@@ -22,23 +28,57 @@ class ConfirmedRace:
 
     def __init__(self, race: Race, simulate: Simulate, holds: Callable[[str], bool]) -> None:
         self._race, self._simulate, self._holds = race, simulate, holds
+        self._ties = EqualCost(race)
+        self._tried: set[str] = set()
 
     def first_two(self) -> tuple[str | None, str | None]:
         """The winner and the runner-up; None = no plan holds, or no other."""
         best = self._winner()
         second = self._runner_up(best) if best else None
-        if second and self._race.leader != best:
+        if second and self._ties.plans()[:1] != [best]:
             best = self._winner()
-            second = next((name for name in self._race.holding()[1:] if self._holds(name)), None) if best else None
+            others = [name for name in self._race.holding() if name != best]
+            second = next((name for name in others if self._holds(name)), None) if best else None
         return best, second
 
+    def equal_cost(self, best: str | None) -> Document:
+        """Other plans that hold in the search at the cost of the winner, and how many were not simulated that may cost
+        the same and serve better.
+        """
+        plans = self._ties.plans()
+        found = best in plans
+        return {
+            "plans": [name for name in plans if name != best] if found else [],
+            "not_simulated": len(self._ties.untried()) if found else 0,
+        }
+
     def _winner(self) -> str | None:
-        """The leader of the race that holds on fresh seeds too; None = none does."""
-        run_race(self._race, self._simulate)
-        while (leader := self._race.leader) is not None and not self._holds(leader):
-            self._race.drop(leader, UNCONFIRMED)
+        """The cheapest plan that holds on fresh seeds too, of equal ones the one that serves best; None = none does."""
+        confirmed: str | None = None
+        while True:
             run_race(self._race, self._simulate)
-        return leader
+            first = next(iter(self._ties.plans()), None)
+            if first is None:
+                return None
+            if first != confirmed and not self._holds(first):
+                self._race.drop(first, UNCONFIRMED)
+                continue
+            confirmed = first
+            if not self._try_tie():
+                return first
+
+    def _try_tie(self) -> bool:
+        """Simulate a plan that may cost the same and serve better, its most telling replication first; False = none."""
+        open_ = self._ties.untried()
+        name = next((one for one in open_ if one in self._tried), None)
+        if name is None:
+            name = next(iter(open_), None) if len(self._tried) < TIES else None
+        if name is None:
+            return False
+        self._tried.add(name)
+        missing = self._race.missing(name)
+        self._race.tell(self._simulate(missing if self._race.scores(name) else missing[:1]))
+        return True
 
     def _runner_up(self, best: str) -> str | None:
         """The next cheapest plan that holds, in the search and on fresh seeds. Plans that may be cheaper than one that

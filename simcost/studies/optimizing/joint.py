@@ -126,7 +126,8 @@ class JointSearch:
             else:
                 entrants.append(entrant_of(plan, question, searched.seeds))
         self._race = Race(entrants, searched.level)
-        best, second = ConfirmedRace(self._race, searched, self.confirmed.hold).first_two()
+        confirmation = ConfirmedRace(self._race, searched, self.confirmed.hold)
+        best, second = confirmation.first_two()
         excluded.update(self._race.excluded())
         usd = None if best is None else self.confirmed.summary(best).per_month_usd.mean
         bound = self._race.least_usd()
@@ -137,6 +138,7 @@ class JointSearch:
             "whole": True,
             "best": None if best is None else self._plan(best),
             "runner_up": None if best is None or second is None else self._second(second, best),
+            "equal_cost": confirmation.equal_cost(best),
             "nearest": self._nearest() if best is None else None,
             **self._front(entrants),
             "bound_usd_per_month": bound,

@@ -130,7 +130,8 @@ class _Search:
         for candidate in candidates.found:
             self.searched.add(candidate.variation.plan)
         self.race = Race([candidate.entrant for candidate in candidates.found], self.question.loaded.scenario.level)
-        best, second = ConfirmedRace(self.race, self._purchases, self._holds).first_two()
+        self._confirmation = ConfirmedRace(self.race, self._purchases, self._holds)
+        best, second = self._confirmation.first_two()
         mixes = None
         if self._settings.mixes:
             best, second, mixes = self._mixes(candidates, best, second)
@@ -181,6 +182,7 @@ class _Search:
             "scenario": loaded.scenario.scenario,
             "best": None if best is None else self._plan(best),
             "runner_up": None if second is None else self._plan(second) | {"difference": gap},
+            "equal_cost": self._confirmation.equal_cost(best),
             "nearest": None if best else self._nearest(candidates),
             **front.document(candidates, self._mixed),
             "bound_usd_per_month": bound

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from simcost.compare.racing import EQUAL_USD
 from simcost.compare.verdict import percent
-from simcost.units import format_usd
-
-CENT = 0.01
+from simcost.units import format_share, format_usd
 
 
 def verdict(document: Mapping[str, Any]) -> str:
@@ -15,9 +14,8 @@ def verdict(document: Mapping[str, Any]) -> str:
     if best is None:
         return _none(document)
     bought = _commitments(document, best)
-    return " ".join(
-        [_best(document, best), *bought, *_left(document, best), _bound(document), *_mixes(document), _second(document)]
-    )
+    told = [_best(document, best), *bought, *_left(document, best), _bound(document), *_mixes(document)]
+    return " ".join([*told, _second(document, best), *_untried(document)])
 
 
 def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
@@ -26,7 +24,7 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     if cost is not None and cost["lo"] is not None and cost["lo"] != cost["hi"]:
         spread = f" ({100 * cost['level']:g} % interval {format_usd(cost['lo'])} to {format_usd(cost['hi'])})"
     least = best["lower_bounds"].get("attainment")
-    share = "" if least is None else f", attainment at least {percent(least)}"
+    share = "" if least is None else f", attainment at least {format_share(least)}"
     how = f"confirmed on {document['replications']} fresh seeds"
     if document.get("deterministic"):
         how = "with nothing random in it"
@@ -108,16 +106,37 @@ def _mixes(document: Mapping[str, Any]) -> list[str]:
     return [f"{tried}; the search of mixes ended before it was shown that no other costs less."]
 
 
-def _second(document: Mapping[str, Any]) -> str:
+def _second(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     second = document["runner_up"]
     if second is None:
         return "No other plan that was tried meets it."
     gap = second["difference"]
-    if abs(gap["mean"]) < CENT:
+    if abs(gap["mean"]) < EQUAL_USD:
+        if second["name"] in document["equal_cost"]["plans"]:
+            return f"It costs the same as the runner-up, {second['name']}, {_serves(best, second)}."
         return f"Runner-up: {second['name']}, at the same cost."
     if gap["lo"] is not None and gap["lo"] <= 0 <= gap["hi"]:
         return f"Runner-up: {second['name']}, not significantly different in cost."
     return f"Runner-up: {second['name']}, {format_usd(gap['mean'])} a month more."
+
+
+def _serves(best: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    """The difference in service of two plans that cost the same, on fresh seeds."""
+    mine, other = (plan["lower_bounds"].get("attainment") for plan in (best, second))
+    if mine is None or other is None or mine <= other:
+        return "and served no worse in the search"
+    shown = [(f"{100 * mine:.{digits}f}", f"{100 * other:.{digits}f}") for digits in range(1, 13)]
+    more, less = next((pair for pair in shown if pair[0] != pair[1] and float(pair[0]) <= 100 * mine), shown[-1])
+    return f"and serves better: attainment at least {more} % against {less} %"
+
+
+def _untried(document: Mapping[str, Any]) -> list[str]:
+    """Number of plans that may cost the same, where some were not simulated."""
+    count = document["equal_cost"]["not_simulated"]
+    if not count:
+        return []
+    many = f"{count:,} more plans may cost the same and serve better; they were"
+    return [f"{many if count > 1 else '1 more plan may cost the same and serve better; it was'} not simulated."]
 
 
 def _none(document: Mapping[str, Any]) -> str:

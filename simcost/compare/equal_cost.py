@@ -1,0 +1,74 @@
+"""Plans of a race that cost the same: of those that hold, the one that serves best wins.
+
+The race is for the least cost, and stops there. Two plans cost the same where no replication tells them apart by a
+cent a month: the same nodes under another precision, or another number of replicas on nodes that are paid anyway.
+"""
+
+from collections.abc import Sequence
+
+from simcost.compare.racing import EQUAL_USD, Entrant, Race, RunScore, is_no_stronger, lower_bounds
+from simcost.slo import Check, is_to_reach
+
+
+def same_cost(scores: Sequence[RunScore], others: Sequence[RunScore]) -> bool:
+    """True if two plans cost the same in every replication."""
+    return all(abs(one.usd - other.usd) <= EQUAL_USD for one, other in zip(scores, others, strict=True))
+
+
+def budgets_used(scores: Sequence[RunScore], level: float) -> tuple[float, ...]:
+    """Used part of what each target of a plan that holds allows, at its confidence bound, the largest first.
+
+    Of a share of good, the misses over those allowed, (1 - bound) / (1 - target); of something bad, bound / target. A
+    plan serves better where its list is smaller: 0 = nothing is missed.
+    """
+    return tuple(sorted(map(_used, lower_bounds(scores, level)), reverse=True))
+
+
+def _used(check: Check) -> float:
+    found, allowed = check.measured or 0.0, check.target
+    if is_to_reach(check.name):
+        found, allowed = 1 - found, 1 - allowed
+    return found / allowed if allowed > 0 else 0.0
+
+
+class EqualCost:
+    """Plans that cost as much as the cheapest one that holds.
+
+    Args:
+        race: that has ended, but for plans of the same cost.
+    """
+
+    def __init__(self, race: Race) -> None:
+        self._race = race
+
+    def plans(self) -> list[str]:
+        """Plans that hold and cost the same, the one that serves best first, equal ones in the order of the race."""
+        holding = self._race.holding()
+        if not holding:
+            return []
+        least = self._scores(holding[0])
+        alike = [name for name in holding if same_cost(self._scores(name), least)]
+        return sorted(alike, key=lambda name: budgets_used(self._scores(name), self._race.level))
+
+    def untried(self) -> list[str]:
+        """Plans not simulated to the end that may cost the same and serve better than the first, those first that are
+        known to be at least as strong. None where that one misses nothing.
+        """
+        plans = self.plans()
+        if not plans or not any(budgets_used(self._scores(plans[0]), self._race.level)):
+            return []
+        most, first = self._race.usd(self._race.holding()[0]) + EQUAL_USD, self._race.entrant(plans[0])
+        found = [
+            entrant
+            for entrant in self._race.unfinished()
+            if self._race.usd(entrant.name) <= most and not is_no_stronger(entrant, first)
+        ]
+        strongest = [one for one in found if not any(_is_weaker(one, other) for other in found)]
+        return [one.name for one in sorted(strongest, key=lambda one: not is_no_stronger(first, one))]
+
+    def _scores(self, name: str) -> list[RunScore]:
+        return [score for _, score in sorted(self._race.scores(name).items())]
+
+
+def _is_weaker(entrant: Entrant, other: Entrant) -> bool:
+    return is_no_stronger(entrant, other) and not is_no_stronger(other, entrant)
