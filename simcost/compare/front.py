@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, nan
 
 from simcost.compare.confidence import ConfidenceInterval, paired
 
@@ -14,20 +14,32 @@ class NoisyOption:
     usd: Sequence[float]
     """By replication."""
     attainment: Sequence[float] | None
-    """By replication; None = it does not count."""
-    others: Sequence[float] = ()
-    """Means of all else that counts, better when lower."""
+    """Or another level of service, better when higher, by replication; None = it does not count."""
+    others: Sequence[float | None] = ()
+    """Means of all else that counts, better when lower; None = not known."""
 
 
-def front(options: Mapping[str, Sequence[float]]) -> list[str]:
+def front(options: Mapping[str, Sequence[float | None]]) -> list[str]:
     """Names of the options on the front, in their order; all numbers are better when lower, equal options both stay.
+
+    None is a number that is not known. An option is compared in what is known of it: it leaves where another is known
+    to be nowhere worse in that, and somewhere better; an option beats none in what is not known of it alone. This is a
+    strict partial order, so that whatever leaves is beaten by an option that stays.
 
     >>> front({"a": (1, 5), "b": (2, 4), "c": (2, 5)})
     ['a', 'b']
+    >>> front({"known": (2, 5), "cheap": (1, None), "expensive": (3, None)})
+    ['known', 'cheap']
     """
-    return [
-        name for name, values in options.items() if not any(_dominates(other, values) for other in options.values())
-    ]
+    import numpy as np
+
+    values = np.array([[nan if one is None else one for one in each] for each in options.values()], dtype=float)
+    kept = []
+    for name, own in zip(options, values, strict=True):
+        no_worse = ((values <= own) | np.isnan(own)).all(axis=1)
+        if not (no_worse & (values < own).any(axis=1)).any():
+            kept.append(name)
+    return kept
 
 
 def on_or_near(options: Mapping[str, NoisyOption], level: float, margin: float = 0.0) -> list[str]:
@@ -77,13 +89,13 @@ def knee(points: Mapping[str, tuple[float, float]]) -> str | None:
     return best if heights[best][0] > 0 else None
 
 
-def _dominates(other: Sequence[float], values: Sequence[float]) -> bool:
-    """True if it is nowhere worse and somewhere better."""
-    return all(a <= b for a, b in zip(other, values, strict=True)) and tuple(other) != tuple(values)
+def _no_worse(other: Sequence[float | None], values: Sequence[float | None]) -> bool:
+    """True if it is nowhere worse, in what is known of the values."""
+    return all(b is None or (a is not None and a <= b) for a, b in zip(other, values, strict=True))
 
 
 def _surely_dominates(other: NoisyOption, option: NoisyOption, level: float, margin: float) -> bool:
-    if fsum(other.usd) > fsum(option.usd) or any(a > b for a, b in zip(other.others, option.others, strict=True)):
+    if fsum(other.usd) > fsum(option.usd) or not _no_worse(other.others, option.others):
         return False
     mine, theirs = other.attainment, option.attainment
     if mine is not None and theirs is not None and fsum(mine) - fsum(theirs) < -margin * len(mine):

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simcost.compare.front import NoisyOption, front, knee, on_or_near
 
@@ -80,3 +82,34 @@ def test_the_knee_does_not_depend_on_units() -> None:
     points = {"a": (1.0, 0.5), "b": (2.0, 0.9), "c": (3.0, 0.99), "d": (11.0, 1.0)}
     scaled = {name: (1000 * usd + 7, good / 2) for name, (usd, good) in points.items()}
     assert knee(scaled) == knee(points) == "c"
+
+
+numbers = st.sampled_from([None, 1.0, 2.0, 3.0])
+rows = st.lists(st.tuples(st.sampled_from([1.0, 2.0, 3.0]), numbers, numbers), max_size=8)
+
+
+def beats(other: Sequence[float | None], own: Sequence[float | None]) -> bool:
+    """True if it is nowhere worse and somewhere better, in what is known of the second."""
+    pairs = [(a, b) for a, b in zip(other, own, strict=True) if b is not None]
+    return all(a is not None and a <= b for a, b in pairs) and any(a is not None and a < b for a, b in pairs)
+
+
+@given(rows)
+def test_no_option_of_the_front_is_beaten_and_what_is_off_it_is_beaten_by_one_of_it(
+    found: list[tuple[float | None, ...]],
+) -> None:
+    options = {str(i): values for i, values in enumerate(found)}
+    on = front(options)
+    assert not any(beats(other, options[name]) for name in on for other in options.values())
+    off = [name for name in options if name not in on]
+    assert all(any(beats(options[other], options[name]) for other in on) for name in off)
+
+
+def test_an_option_beats_none_in_what_is_not_known_of_it_where_noise_is_considered() -> None:
+    known, unknown = NoisyOption(usd=MORE, attainment=None, others=(1.0,)), None
+    cheap = NoisyOption(usd=LESS, attainment=None, others=(unknown,))
+    assert on_or_near({"known": known, "cheap": cheap}, 0.95) == ["known", "cheap"]
+    expensive = NoisyOption(usd=MORE, attainment=None, others=(unknown,))
+    assert on_or_near({"known": NoisyOption(usd=LESS, attainment=None, others=(1.0,)), "e": expensive}, 0.95) == [
+        "known"
+    ]

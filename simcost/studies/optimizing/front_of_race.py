@@ -12,9 +12,10 @@ from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.simulations import Simulations
 from simcost.studies.optimizing.confirmed import UNCONFIRMED
-from simcost.studies.optimizing.frontier import Frontier, FrontPlan
+from simcost.studies.optimizing.front_plans import front_plan
+from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.purchases import PurchaseSearch
-from simcost.studies.optimizing.settings import OBJECTIVES, Document, SearchSettings
+from simcost.studies.optimizing.settings import OBJECTIVES, SearchSettings
 
 FREE = 50
 """Plans on the front that need no simulation of their own, at most."""
@@ -42,8 +43,8 @@ class FrontOfRace:
         self._race, self._searched, self._purchases = race, searched, purchases
         self._plans, self._settings = plans, settings
 
-    def document(self, candidates: Candidates, mixed: Mapping[str, bool]) -> Document:
-        """Keys of the front of all plans with all their results.
+    def frontier(self, candidates: Candidates, mixed: Mapping[str, bool]) -> Frontier:
+        """The front of all plans with all their results.
 
         Args:
             candidates: the plans of the space.
@@ -54,15 +55,16 @@ class FrontOfRace:
         names += self._more(candidates, names)
         level, qualities = self._searched.level, self._searched.qualities([*names, *tried])
         plans = [
-            FrontPlan(
-                summary=self._searched.summary(name),
-                quality=qualities.get(name),
+            front_plan(
+                self._searched.summary(name),
+                qualities.get(name),
+                level,
                 met=holds(self._searched.all_of(name), level),
                 unconfirmed=not mixed[name] if name in mixed else self._race.reason(name) == UNCONFIRMED,
             )
             for name in [*names, *tried]
         ]
-        return Frontier(plans, level, self._settings.objectives).document()
+        return Frontier(plans, level, self._settings.objectives)
 
     def _more(self, candidates: Candidates, names: Sequence[str]) -> list[str]:
         """Further plans for the front, the least possible cost first: those with less carbon that are simulated already

@@ -26,7 +26,8 @@ from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.slo import Check
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
-from simcost.studies.optimizing.frontier import Frontier, FrontPlan, common_quality
+from simcost.studies.optimizing.front_plans import common_quality, front_plan
+from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.settings import (
     SEEDS,
     Document,
@@ -188,15 +189,17 @@ class JointSearch:
         return self._plan(second) | {"difference": found.per_month_usd.document()}
 
     def _front(self, entrants: Sequence[Entrant]) -> Document:
-        """The front of the plans with all their results; none where jobs alone are judged."""
+        """The front of the plans with all their results; without one that had no request to judge in a replication."""
         names = [name for name in self._race.simulated() if len(self._race.scores(name)) == self.searched.seeds]
         names += self._more(entrants)
-        judged = {name: summary for name in names if (summary := self.searched.summary(name)).attainment is not None}
+        summaries = {name: self.searched.summary(name) for name in names}
+        judged = {name: one for name, one in summaries.items() if one.attainment is not None or not one.served}
         qualities = self.searched.qualities(list(judged))
         plans = [
-            FrontPlan(
-                summary=summary,
-                quality=common_quality(qualities[name]),
+            front_plan(
+                summary,
+                common_quality(qualities[name]),
+                self.searched.level,
                 met=holds(self.searched.all_of(name), self.searched.level),
                 unconfirmed=self._race.reason(name) == UNCONFIRMED,
             )

@@ -31,6 +31,7 @@ from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.front_of_race import FrontOfRace
+from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.purchases import PurchaseSearch
 from simcost.studies.optimizing.settings import (
@@ -54,6 +55,13 @@ TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
 
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
     """The answer: the cheapest plan that holds, the runner-up, the front, and why the others left."""
+    return search_with_front(loaded, runs, settings, progress)[0]
+
+
+def search_with_front(
+    loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress
+) -> tuple[Document, Frontier]:
+    """The answer, and its front with all replications."""
     loaded, otherwise = _base(loaded)
     question = replace(
         settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS),
@@ -70,7 +78,7 @@ def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progres
             note=lambda what: progress(0.0, what),
             quota=settings.quota,
         )
-        return made.run(candidates, space.combinations)
+        return made.run(candidates, space.combinations), made.frontier
 
 
 def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
@@ -178,13 +186,14 @@ class _Search:
             bound = min(bound, mixes.bound_usd)
         gap = self._difference(second, best)
         front = FrontOfRace(self.race, self.searched, self._purchases, self._found, self._settings)
+        self.frontier = front.frontier(candidates, self._mixed)
         document: Document = {
             "scenario": loaded.scenario.scenario,
             "best": None if best is None else self._plan(best),
             "runner_up": None if second is None else self._plan(second) | {"difference": gap},
             "equal_cost": self._confirmation.equal_cost(best),
             "nearest": None if best else self._nearest(candidates),
-            **front.document(candidates, self._mixed),
+            **self.frontier.document(),
             "bound_usd_per_month": bound
             if summary is None or bound is None
             else min(bound, summary.per_month_usd.mean),

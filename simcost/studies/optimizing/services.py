@@ -13,28 +13,38 @@ from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.runs.services_apart import APART, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.budget import within_budget
-from simcost.studies.optimizing.search import search
+from simcost.studies.optimizing.frontier import Frontier
+from simcost.studies.optimizing.joint_front import joint_front
+from simcost.studies.optimizing.search import search_with_front
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings, note_on_steps, slower_steps
 from simcost.studies.optimizing.verdict import even_if_slower, over_budget
 from simcost.units import format_usd
+
+_POINT = ("name", "usd_per_month", "attainment", "met")
+"""Keys of a plan on the front that a budget is about."""
 
 
 def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
     """The answer of each service, which are apart, and what they are together."""
     services = services_apart(loaded, settings.seed)
     count = len(services)
-    each: dict[str, Document] = {}
+    each, fronts = dict[str, Document](), dict[str, Frontier]()
     for i, (name, (scenario, seed)) in enumerate(services.items()):
 
         def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
             progress((begun + share) / count, f"{service}: {what}")
 
-        each[name] = search(scenario, runs, replace(settings, seed=seed, budget_usd=None), tell)
+        each[name], fronts[name] = search_with_front(
+            scenario, runs, replace(settings, seed=seed, budget_usd=None), tell
+        )
     seed = loaded.first.scenario.seed if settings.seed is None else settings.seed
-    return _together(loaded, each, seed, settings)
+    front = joint_front(fronts, loaded.first.scenario.level, settings.objectives)
+    return _together(loaded, each, front, seed, settings)
 
 
-def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int, settings: SearchSettings) -> Document:
+def _together(
+    loaded: LoadedServices, each: Mapping[str, Document], front: Document, seed: int, settings: SearchSettings
+) -> Document:
     """The document: keys of one service with sums and bounds over all, and that of each service."""
     best = _best(each) if all(answer["best"] for answer in each.values()) else None
     bounds = [answer["bound_usd_per_month"] for answer in each.values()]
@@ -47,10 +57,7 @@ def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int, s
         "scenario": loaded.first.scenario.scenario,
         "best": best,
         "runner_up": _runner_up(each) if best else None,
-        "frontier": [],
-        "objectives": [],
-        "objectives_unknown": [],
-        "knee": None,
+        **front,
         "bound_usd_per_month": bound,
         "gap": None if bound is None or usd <= 0 else 1 - bound / usd,
         "confidence": max(1 - fsum(1 - (answer["confidence"] or 0.0) for answer in each.values()), 0.0)
@@ -62,7 +69,8 @@ def _together(loaded: LoadedServices, each: Mapping[str, Document], seed: int, s
         "excluded": [{"count": count, "reason": reason} for reason, count in excluded.most_common()],
         "services": [{"name": name, **answer} for name, answer in each.items()],
     }
-    document = within_budget(document, settings.budget_usd, ())
+    points = [{key: point[key] for key in _POINT} for point in front["frontier"]]
+    document = within_budget(document, settings.budget_usd, points)
     first = next(iter(each.values()))["provenance"]
     inputs = {path: digest for answer in each.values() for path, digest in answer["provenance"]["inputs"].items()}
     seeds = {name: answer["provenance"]["seed"] for name, answer in each.items()}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 Progress = Callable[[float, str], None]
-OBJECTIVES = ("cost", "attainment", "latency", "carbon", "risk", "quality")
+OBJECTIVES = ("cost", "attainment", "latency", "jobs", "carbon", "risk", "quality")
 """Objectives of the front; cost always counts."""
 SEEDS = 10
 """Replications of a search unless the scenario says; the confirmation takes as many."""

@@ -6,6 +6,7 @@ from typing import Any
 from simcost.present.format import amount, count, seconds, share, shortened, usd, usd_margin
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.optimizing import charts
+from simcost.studies.optimizing.levels import level, level_name
 
 Document = Mapping[str, Any]
 _NAME, _LONGEST = 44, 56
@@ -16,7 +17,8 @@ def parts(document: Document) -> list[Part]:
     if document.get("whole"):
         return _of_whole_plans(document)
     if "services" in document:
-        return [part for service in document["services"] for part in _of_service(service)] + [notes(document, METHOD)]
+        each = [part for service in document["services"] for part in _of_service(service)]
+        return [*each, *_front(document), notes(document, METHOD)]
     return [
         Part(title="Plans", titled=False, rows=plans(document)),
         *_front(document),
@@ -41,11 +43,16 @@ def _front(document: Document, most: int = 10, of: str = "") -> list[Part]:
     """The front with its objectives, and its chart; nothing without one."""
     if not document["frontier"]:
         return []
-    front, chart = (f"{of}: front", f"{of}: cost and attainment") if of else ("Front", "Cost and attainment")
+    measure = document["measure"]
+    against = [] if measure is None else [f"Cost and {level_name(measure)}"]
     return [
-        Part(title=front, rows=frontier(document), said=objectives(document), most=most),
-        Part(title=chart, chart=lambda: charts.front(dict(document))),
+        Part(title=_of(of, "Front"), rows=frontier(document), said=objectives(document), most=most),
+        *(Part(title=_of(of, title), chart=lambda: charts.front(dict(document))) for title in against),
     ]
+
+
+def _of(service: str, title: str) -> str:
+    return f"{service}: {title[0].lower()}{title[1:]}" if service else title
 
 
 def _of_service(document: Document) -> list[Part]:
@@ -114,15 +121,24 @@ def frontier(document: Document) -> Table:
     }
     return [
         {
-            "plan": shortened(one["name"], _LONGEST),
+            **_plan(one),
             "$ per month": usd_margin(one["usd_per_month"], (one["intervals"]["usd_per_month"] or {}).get("margin")),
-            "attainment": share(one["attainment"]),
+            **({} if one["attainment"] is None else {"attainment": share(one["attainment"])}),
+            **{level_name(name): level(name, value) for name, value in one.get("jobs", {}).items()},
             "SLO": _SHORT.get(charts.service_level(one), charts.service_level(one)),
             "front": charts.place(document, one),
             **{label: cells[i] for label, cells in columns.items() if len(set(cells)) > 1},
         }
         for i, one in enumerate(points)
     ]
+
+
+def _plan(point: Document) -> dict[str, str]:
+    """Name of a plan; of a few services searched apart, the plan of each."""
+    services = point.get("services", {})
+    if not 0 < len(services) <= _SERVICES:
+        return {"plan": shortened(point["name"], _LONGEST)}
+    return {name: shortened(plan, _LONGEST // len(services)) for name, plan in services.items()}
 
 
 _COLUMNS: Mapping[str, tuple[str, str, Callable[[float | None], str]]] = {
@@ -133,19 +149,28 @@ _COLUMNS: Mapping[str, tuple[str, str, Callable[[float | None], str]]] = {
 }
 """Columns of the front by their title: the objective, key of a point, and how it is shown."""
 _SHORT = {charts.UNCONFIRMED: "unconfirmed"}
+_SERVICES = 2
+"""Services that have a column each, at most."""
 
 
 def objectives(document: Document) -> list[str]:
     """Objectives of the front, those that are not known of all plans, and the knee."""
-    knee = document["knee"]
+    knee, measure = document["knee"], document["measure"]
     return [
         f"Objectives: {charts.listed(document['objectives'])}.",
-        *(
-            f"Not an objective: {one['objective']}, unknown for {count(one['plans'])} of the plans: {one['reason']}."
-            for one in document["objectives_unknown"]
-        ),
-        *([] if knee is None else [f"Knee of cost and attainment: {knee}."]),
+        *(_unknown(document, one) for one in document["objectives_unknown"]),
+        *([] if knee is None else [f"Knee of cost and {level_name(measure)}: {knee}."]),
+        *([] if document.get("frontier_complete", True) else ["There are more such plans; some are left out evenly."]),
     ]
+
+
+def _unknown(document: Document, one: Document) -> str:
+    """An objective that is not known of all plans."""
+    if one["objective"] not in document["objectives"]:
+        plans = f"unknown for {count(one['plans'])} of the plans"
+        return f"Not an objective: {one['objective']}, {plans}: {one['reason']}."
+    plans = f"{count(one['plans'])} of the plans, which {'is' if one['plans'] == 1 else 'are'} compared"
+    return f"{one['objective'].capitalize()} is unknown for {plans} in the other objectives: {one['reason']}."
 
 
 def excluded(document: Document) -> Table:

@@ -18,10 +18,8 @@ Plans = Mapping[str, list[RunScore]]
 
 
 def score(usd: float, attainment: float, ttft_s: float | None = None) -> RunScore:
-    checks = (Check.of("attainment", attainment, 0.9),)
-    if ttft_s is not None:
-        checks += (Check.of("ttft_s p95", ttft_s, 2.0),)
-    return RunScore(usd=usd, checks=checks)
+    late = () if ttft_s is None else (Check.of("ttft_s p95", ttft_s, 2.0),)
+    return RunScore(usd=usd, checks=(Check.of("attainment", attainment, 0.9), *late))
 
 
 def fixed(name: str, usd: float, attainment: float, **entrant: Any) -> tuple[Entrant, list[RunScore]]:

@@ -12,7 +12,8 @@ from simcost.perf.quality import ModelQuality
 from simcost.slo import Slo
 from simcost.studies.optimizing.charts import front as drawn
 from simcost.studies.optimizing.charts import listed, place
-from simcost.studies.optimizing.frontier import Frontier, FrontPlan, common_quality
+from simcost.studies.optimizing.front_plans import FrontPlan, common_quality, front_plan
+from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.view import frontier, objectives
 
 GOOD = ModelQuality(model="m", metric="mmlu", value=65.0, source="a table")
@@ -39,7 +40,7 @@ def plan(results: list[RunResult], *, grams: float | None = 1e3, quality: ModelQ
     report_ = energy(grams, *(["no grid of acme"] if grams is None else []))
     named = results[0].plan
     summary = summarise(named, [replace(one, energy=report_) for one in results], 0.95)
-    return FrontPlan(summary=summary, quality=quality, met=summary.met)
+    return front_plan(summary, quality, 0.95, met=summary.met)
 
 
 def noisy(name: str, usd: float, attainment: float = 0.995, ttft_p95_s: float = 1.5, **more: Any) -> FrontPlan:
@@ -94,17 +95,30 @@ def test_risk_is_the_share_of_replications_that_miss() -> None:
     assert found["knee"] is None
 
 
-def test_what_is_unknown_of_one_plan_is_no_objective_and_named_never_zero() -> None:
-    found = Frontier([noisy("a", 60.0), noisy("b", 90.0, grams=None, quality=UNKNOWN)], 0.95).document()
-    assert found["objectives"] == ["cost", "attainment", "latency", "risk"]
+def test_a_plan_with_an_unknown_value_is_compared_in_the_others_and_named_never_zero() -> None:
+    known, unknown = noisy("known", 60.0), noisy("b", 90.0, grams=None, quality=UNKNOWN)
+    found = Frontier([known, unknown], 0.95).document()
+    assert found["objectives"] == ["cost", "attainment", "latency", "carbon", "risk", "quality"]
     assert found["objectives_unknown"] == [
-        {"objective": "carbon", "plans": 1, "reason": "no grid of acme"},
-        {"objective": "quality", "plans": 1, "reason": "the catalog has no mmlu of m"},
+        {"objective": "carbon", "plans": 1, "reason": "no grid of acme", "names": ["b"]},
+        {"objective": "quality", "plans": 1, "reason": "the catalog has no mmlu of m", "names": ["b"]},
     ]
-    assert names(found) == ["a"]
-    [alone] = Frontier([noisy("b", 90.0, grams=None, quality=UNKNOWN)], 0.95).document()["frontier"]
-    assert (alone["kg_co2e_per_month"], alone["quality"]) == (None, None)
-    assert alone["unknown"] == ["no grid of acme", "the catalog has no mmlu of m"]
+    assert names(found) == ["known"], "it is more expensive, and no better in what is known of it"
+    assert "Carbon is unknown for 1 of the plans, which is compared in the other objectives: no grid of acme." in (
+        objectives(found)
+    )
+    cheap = noisy("cheap", 30.0, grams=None, quality=UNKNOWN)
+    found = Frontier([known, cheap], 0.95).document()
+    assert names(found) == ["cheap", "known"], "the other may have more carbon, which is not known"
+    assert found["frontier"][0]["unknown"] == ["no grid of acme", "the catalog has no mmlu of m"]
+    assert (found["frontier"][0]["kg_co2e_per_month"], found["frontier"][0]["quality"]) == (None, None)
+
+
+def test_what_is_unknown_of_all_plans_is_no_objective() -> None:
+    found = Frontier([noisy("a", 60.0, grams=None), noisy("b", 90.0, grams=None)], 0.95).document()
+    assert "carbon" not in found["objectives"]
+    assert [one["plans"] for one in found["objectives_unknown"]] == [2]
+    assert "Not an objective: carbon, unknown for 2 of the plans: no grid of acme." in objectives(found)
 
 
 def test_a_plan_that_completes_nothing_has_the_longest_latency() -> None:
@@ -140,7 +154,7 @@ def test_the_knee_is_named_in_document_text_and_chart() -> None:
 
 
 def test_no_plans_have_no_front() -> None:
-    nothing = {"frontier": [], "objectives": [], "objectives_unknown": [], "knee": None}
+    nothing = {"frontier": [], "objectives": [], "objectives_unknown": [], "measure": None, "knee": None}
     assert Frontier([], 0.95).document() == nothing
 
 
