@@ -1,18 +1,19 @@
 """Plans of a race that cost the same: of those that hold, the one that serves best wins.
 
-The race is for the least cost, and stops there. Two plans cost the same where no replication tells them apart by a
-cent a month: the same nodes under another precision, or another number of replicas on nodes that are paid anyway.
+The race is for the least cost, and stops there. Two plans cost the same where no replication tells them apart by more
+than is negligible: the same nodes under another precision, or more replicas on nodes that are paid anyway.
 """
 
 from collections.abc import Sequence
 
-from simcost.compare.racing import EQUAL_USD, Entrant, Race, RunScore, is_no_stronger, lower_bounds
+from simcost.compare.racing import Entrant, Race, RunScore, is_no_stronger, lower_bounds
+from simcost.compare.significance import negligible_usd
 from simcost.slo import Check, is_to_reach
 
 
 def same_cost(scores: Sequence[RunScore], others: Sequence[RunScore]) -> bool:
     """True if two plans cost the same in every replication."""
-    return all(abs(one.usd - other.usd) <= EQUAL_USD for one, other in zip(scores, others, strict=True))
+    return all(abs(one.usd - other.usd) <= negligible_usd(other.usd) for one, other in zip(scores, others, strict=True))
 
 
 def budgets_used(scores: Sequence[RunScore], level: float) -> tuple[float, ...]:
@@ -57,7 +58,8 @@ class EqualCost:
         plans = self.plans()
         if not plans or not any(budgets_used(self._scores(plans[0]), self._race.level)):
             return []
-        most, first = self._race.usd(self._race.holding()[0]) + EQUAL_USD, self._race.entrant(plans[0])
+        least, first = self._race.usd(self._race.holding()[0]), self._race.entrant(plans[0])
+        most = least + negligible_usd(least)
         found = [
             entrant
             for entrant in self._race.unfinished()

@@ -18,6 +18,7 @@ from math import exp, fsum, inf, log, sqrt
 from statistics import fmean
 
 from simcost.compare.confidence import interval
+from simcost.compare.significance import negligible_usd
 from simcost.slo import Check, is_to_reach
 
 PRIOR_WEIGHT = 2
@@ -28,8 +29,6 @@ NOT_SURE = "cannot meet the SLO at its lower confidence bound"
 COSTS_MORE = "costs more than the best plan, in simulation or at its lower bound"
 PROBABLY_MORE = "costs more than the best plan with the stated confidence"
 AS_MUCH = "may cost as much as the best plan, and was not simulated to the end"
-EQUAL_USD = 0.01
-"""Costs a month that differ by no more are the same: a bill has no smaller unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,7 +336,7 @@ class Race:
 
 def _costs(least_usd: float, best_usd: float) -> str:
     """Reason why a plan that may hold was not simulated to the end."""
-    if least_usd > best_usd + EQUAL_USD:
+    if least_usd > best_usd + negligible_usd(best_usd):
         return COSTS_MORE
     return AS_MUCH if least_usd >= best_usd else PROBABLY_MORE
 

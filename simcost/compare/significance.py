@@ -38,6 +38,15 @@ class Judgement:
     relation: Relation | None
 
 
+def negligible_usd(usd: float) -> float:
+    """Difference from a cost a month that counts as none: a cent, the smallest unit of a bill, or 0.01 %.
+
+    >>> negligible_usd(10.0), negligible_usd(3000.0)
+    (0.01, 0.3)
+    """
+    return max(0.01, 1e-4 * usd)
+
+
 def p_value(values: Sequence[float], *, exact: bool = False) -> float | None:
     """Two-sided p of Student's t for a mean of 0; equal values are exact.
 

@@ -6,6 +6,7 @@ from simcost.compare.comparison import Comparison, Difference, differences
 from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.futures import quantiles
 from simcost.compare.results import PlanSummary
+from simcost.compare.significance import negligible_usd
 from simcost.slo import Check
 from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd
 
@@ -68,7 +69,7 @@ def _negligible(change: Difference) -> bool:
     cost = change.per_month_usd
     largest = max(abs(bound) for bound in (cost.mean, cost.lo, cost.hi) if bound is not None)
     against_usd = cost.mean / change.share if change.share else 0.0
-    return largest < max(0.01, 1e-4 * against_usd)
+    return largest < negligible_usd(against_usd)
 
 
 def percent(share: float) -> str:

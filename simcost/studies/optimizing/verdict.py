@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from simcost.compare.racing import EQUAL_USD
-from simcost.compare.verdict import percent
+from simcost.compare.significance import negligible_usd
+from simcost.compare.verdict import name_of, percent
+from simcost.slo import Check, is_to_reach
 from simcost.units import format_share, format_usd
 
 
@@ -111,7 +112,7 @@ def _second(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     if second is None:
         return "No other plan that was tried meets it."
     gap = second["difference"]
-    if abs(gap["mean"]) < EQUAL_USD:
+    if abs(gap["mean"]) < negligible_usd(best["cost_usd"]["per_month"]):
         if second["name"] in document["equal_cost"]["plans"]:
             return f"It costs the same as the runner-up, {second['name']}, {_serves(best, second)}."
         return f"Runner-up: {second['name']}, at the same cost."
@@ -121,13 +122,26 @@ def _second(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 
 
 def _serves(best: Mapping[str, Any], second: Mapping[str, Any]) -> str:
-    """The difference in service of two plans that cost the same, on fresh seeds."""
-    mine, other = (plan["lower_bounds"].get("attainment") for plan in (best, second))
-    if mine is None or other is None or mine <= other:
-        return "and served no worse in the search"
-    shown = [(f"{100 * mine:.{digits}f}", f"{100 * other:.{digits}f}") for digits in range(1, 13)]
-    more, less = next((pair for pair in shown if pair[0] != pair[1] and float(pair[0]) <= 100 * mine), shown[-1])
-    return f"and serves better: attainment at least {more} % against {less} %"
+    """The difference in service of two plans that cost the same, at the bounds of their targets on fresh seeds."""
+    mine, other = best["lower_bounds"], second["lower_bounds"]
+    if mine == other:
+        return "and serves as well"
+    for name in mine:
+        more, less = mine[name], other.get(name)
+        if more is not None and less is not None and (more > less if is_to_reach(name) else more < less):
+            return f"and serves better: {_apart(name, more, less)}"
+    return "and served no worse in the search"
+
+
+def _apart(name: str, more: float, less: float) -> str:
+    """Two different bounds of a target in as many digits as it takes to tell them apart."""
+    good = is_to_reach(name)
+    scale, unit = (100, "%") if good else (1, "s")
+    shown = [(f"{scale * more:.{digits}f}", f"{scale * less:.{digits}f}") for digits in range(1, 13)]
+    apart = (pair for pair in shown if pair[0] != pair[1] and (not good or float(pair[0]) <= scale * more))
+    first, second = next(apart, shown[-1])
+    words = f"{name_of(Check.of(name, more, less))} at {'least' if good else 'most'}"
+    return f"{words} {first} {unit} against {second} {unit}"
 
 
 def _untried(document: Mapping[str, Any]) -> list[str]:

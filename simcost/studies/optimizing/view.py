@@ -18,7 +18,7 @@ def parts(document: Document) -> list[Part]:
         return _of_whole_plans(document)
     if "services" in document:
         each = [part for service in document["services"] for part in _of_service(service)]
-        return [*each, *_front(document), notes(document, METHOD)]
+        return [*_front(document, of="all services"), *each, notes(document, METHOD)]
     return [
         Part(title="Plans", titled=False, rows=plans(document)),
         *_front(document),
@@ -138,7 +138,7 @@ def _plan(point: Document) -> dict[str, str]:
     services = point.get("services", {})
     if not 0 < len(services) <= _SERVICES:
         return {"plan": shortened(point["name"], _LONGEST)}
-    return {name: shortened(plan, _LONGEST // len(services)) for name, plan in services.items()}
+    return {name: shortened(plan, _PART, keep_end=True) for name, plan in services.items()}
 
 
 _COLUMNS: Mapping[str, tuple[str, str, Callable[[float | None], str]]] = {
@@ -149,6 +149,7 @@ _COLUMNS: Mapping[str, tuple[str, str, Callable[[float | None], str]]] = {
 }
 """Columns of the front by their title: the objective, key of a point, and how it is shown."""
 _SHORT = {charts.UNCONFIRMED: "unconfirmed"}
+_PART = 22
 _SERVICES = 2
 """Services that have a column each, at most."""
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.compare.equal_cost import EqualCost, budgets_used, same_cost
-from simcost.compare.racing import AS_MUCH, COSTS_MORE, EQUAL_USD, Entrant, Race, RunScore, holds, run_race
+from simcost.compare.racing import AS_MUCH, COSTS_MORE, Entrant, Race, RunScore, holds, run_race
+from simcost.compare.significance import negligible_usd
 from simcost.slo import Check
 from simcost.studies.optimizing.confirmed import TIES, ConfirmedRace
 from simcost.studies.optimizing.verdict import verdict
@@ -47,7 +48,7 @@ attainments = st.lists(st.sampled_from([0.5, 0.9, 0.93, 0.97, 1.0]), min_size=SE
 levels_of_cost = st.lists(st.lists(attainments, min_size=1, max_size=1 + TIES), min_size=1, max_size=3)
 
 
-@given(levels_of_cost, st.sampled_from([0.0, EQUAL_USD / 4]))
+@given(levels_of_cost, st.sampled_from([0.0, negligible_usd(100.0) / 4]))
 def test_the_winner_costs_least_and_of_equal_plans_it_serves_best(
     levels: list[list[list[float]]], jitter: float
 ) -> None:
@@ -63,12 +64,14 @@ def test_the_winner_costs_least_and_of_equal_plans_it_serves_best(
     best, _ = confirmed.first_two()
     held = {one.name: scores for one, scores in plans if holds(scores, LEVEL)}
     least = min((scores[0].usd for scores in held.values()), default=None)
-    alike = [name for name, scores in held.items() if least is not None and scores[0].usd <= least + EQUAL_USD]
+    alike = [
+        name for name, scores in held.items() if least is not None and scores[0].usd <= least + negligible_usd(least)
+    ]
     expected = min(alike, key=lambda name: budgets_used(held[name], LEVEL), default=None)
     if best is None or expected is None:
         assert best == expected
         return
-    assert held[best][0].usd - held[alike[0]][0].usd <= EQUAL_USD
+    assert held[best][0].usd - held[alike[0]][0].usd <= negligible_usd(100.0)
     assert budgets_used(held[best], LEVEL) == budgets_used(held[expected], LEVEL)
     assert len(runs.made) <= len(plans) * SEEDS
 
@@ -129,10 +132,10 @@ def test_the_service_is_that_of_the_tightest_target() -> None:
     assert budgets_used([RunScore(usd=1.0, checks=(Check.of("attainment", 1.0, 1.0),))], LEVEL) == (0.0,)
 
 
-def document(second_attains: float, others: int = 0) -> dict[str, Any]:
+def document(second_attains: float, others: int = 0, target: str = "attainment") -> dict[str, Any]:
     def plan(name: str, attains: float) -> dict[str, Any]:
         cost = {"per_month": 100.0}
-        bounds = {"attainment": attains}
+        bounds = {target: attains}
         return {"name": name, "cost_usd": cost, "intervals": {"per_month_usd": None}, "lower_bounds": bounds}
 
     return {
@@ -151,7 +154,8 @@ def document(second_attains: float, others: int = 0) -> dict[str, Any]:
     [
         (0.9999, "and serves better: attainment at least 99.991 % against 99.990 %."),
         (0.99, "and serves better: attainment at least 99.99 % against 99.00 %."),
-        (0.99991, "and served no worse in the search."),
+        (0.99991, "and serves as well."),
+        (0.99995, "and served no worse in the search."),
     ],
 )
 def test_the_verdict_tells_it(attains: float, said: str) -> None:
@@ -160,3 +164,10 @@ def test_the_verdict_tells_it(attains: float, said: str) -> None:
         "2 more plans may cost the same and serve better; they were not simulated."
     )
     assert verdict(document(attains, 1)).endswith("it was not simulated.")
+
+
+def test_the_verdict_tells_it_of_jobs() -> None:
+    assert "b, and serves better: P95 wait at most 1.0 s against 60.0 s." in verdict(
+        document(60.0, target="wait_s p95")
+    )
+    assert verdict(document(0.5, target="wait_s p95")).endswith("b, and served no worse in the search.")

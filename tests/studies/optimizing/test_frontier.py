@@ -1,18 +1,20 @@
 """The front of a search: objectives that count, plans near it, the knee, and what is not known."""
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
 from support.answers import MONTHS, NOISE, report, result, runs
 
 from simcost.billing.energy import EnergyReport
+from simcost.compare.confidence import interval
 from simcost.compare.results import RunResult, summarise
 from simcost.perf.quality import ModelQuality
 from simcost.slo import Slo
 from simcost.studies.optimizing.charts import front as drawn
 from simcost.studies.optimizing.charts import listed, place
-from simcost.studies.optimizing.front_plans import FrontPlan, common_quality, front_plan
+from simcost.studies.optimizing.front_plans import FrontPlan, Level, common_quality, front_plan
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.view import frontier, objectives
 
@@ -151,6 +153,53 @@ def test_the_knee_is_named_in_document_text_and_chart() -> None:
     assert "kg CO2e" not in frontier(found)[0], "all are alike in it"
     layers = drawn(found).to_dict()["layer"]
     assert layers[-1]["mark"]["text"] == "knee"
+
+
+def jobs(name: str, usd: float, waits_s: list[float], kept: list[float], *, deadlines: bool = True) -> FrontPlan:
+    """A plan of jobs alone, with a target of their waiting and one of their deadlines."""
+    levels = [("wait_s p95", waits_s, 60.0), *([("deadlines", kept, 0.9)] if deadlines else [])]
+    made = noisy(name, usd)
+    found = [
+        Level(
+            name=of,
+            values=values,
+            target=target,
+            interval=None if inf in values else interval(values, 0.95),
+        )
+        for of, values, target in levels
+    ]
+    return replace(made, attainment=None, latency_s={}, jobs=found, quality=None)
+
+
+def test_jobs_alone_are_held_against_their_targets() -> None:
+    fast, slow = jobs("fast", 90.0, [10.0] * 5, [1.0] * 5), jobs("slow", 60.0, [50.0] * 5, [0.9] * 5)
+    worse = jobs("worse", 95.0, [10.0] * 5, [0.95] * 5)
+    found = Frontier([fast, slow, worse], 0.95).document()
+    assert names(found) == ["slow", "fast"]
+    assert (found["measure"], found["objectives"]) == ("deadlines", ["cost", "jobs", "carbon", "risk"])
+    assert found["frontier"][0]["jobs"] == {"wait_s p95": 50.0, "deadlines": 0.9}
+    assert [(row["P95 wait"], row["deadlines kept"]) for row in frontier(found)] == [
+        ("50 s", "90.0 %"),
+        ("10 s", "100.0 %"),
+    ]
+    assert drawn(found).to_dict()["title"]["text"] == "Cost a month against deadlines kept"
+
+
+def test_jobs_that_never_start_wait_the_longest_and_are_no_point_of_the_chart() -> None:
+    plans = [
+        jobs("never", 30.0, [inf, 5.0, 5.0, 5.0, 5.0], [], deadlines=False),
+        jobs("late", 60.0, [50.0, 51.0, 49.0, 50.0, 50.0], [], deadlines=False),
+        jobs("knee", 62.0, [20.0, 21.0, 19.0, 20.0, 20.0], [], deadlines=False),
+        jobs("soon", 90.0, [10.0] * 5, [], deadlines=False),
+        jobs("never, for more", 31.0, [inf] * 5, [], deadlines=False),
+    ]
+    found = Frontier(plans, 0.95).document()
+    assert names(found) == ["never", "late", "knee", "soon"]
+    assert found["frontier"][0]["jobs"] == {"wait_s p95": None}
+    assert (found["measure"], found["knee"]) == ("wait_s p95", "knee")
+    chart = drawn(found).to_json()
+    assert "late" in chart
+    assert "never" not in chart
 
 
 def test_no_plans_have_no_front() -> None:

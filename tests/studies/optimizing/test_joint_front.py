@@ -119,6 +119,14 @@ def test_with_unknown_carbon_none_of_it_is_beaten_and_all_others_are_matched(ser
         )
 
 
+@given(plans(st.sampled_from([None, 1.0, 2.0])))
+def test_plans_with_all_facts_have_the_front_that_they_would_have_alone(found: list[FrontPlan]) -> None:
+    known = [one for one in found if one.kg_co2e is not None]
+    on = {one.name for one in Frontier(found, LEVEL).on}
+    if known:
+        assert {one.name for one in known} & on == {one.name for one in Frontier(known, LEVEL).on}
+
+
 def test_what_services_are_together() -> None:
     cheap, good = (
         plan("cheap", 100.0, 0.95, kg=2.0, risk=0.5, noise=1.0),

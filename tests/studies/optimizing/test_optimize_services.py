@@ -38,6 +38,21 @@ def test_the_optimum_of_all_is_that_of_each(answer: tuple[Path, dict[str, Any]])
     assert document["verdict"].startswith("2 services cost least together at $")
 
 
+def test_the_front_of_all_has_a_plan_of_the_front_of_each(answer: tuple[Path, dict[str, Any]]) -> None:
+    _, document = answer
+    of_each = {one["name"]: {point["name"]: point for point in one["frontier"]} for one in document["services"]}
+    on = [point for point in document["frontier"] if not point["near"]]
+    assert len(on) > 1
+    for point in on:
+        parts = [of_each[service][name] for service, name in point["services"].items()]
+        assert not any(part["near"] for part in parts)
+        assert point["usd_per_month"] == pytest.approx(sum(part["usd_per_month"] for part in parts))
+        assert point["kg_co2e_per_month"] == pytest.approx(sum(part["kg_co2e_per_month"] for part in parts))
+        assert point["attainment"] == min(part["attainment"] for part in parts)
+    cheapest = min(one["usd_per_month"] for one in on if one["met"])
+    assert cheapest <= document["best"]["cost_usd"]["per_month"] * 1.05
+
+
 def test_a_service_is_searched_as_in_a_scenario_of_its_own(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     _, document = answer
     own = (
@@ -66,6 +81,8 @@ def test_what_is_shown_has_the_plans_of_each(answer: tuple[Path, dict[str, Any]]
     assert said.code == 1
     assert said.out.replace("\n", " ").startswith(document["verdict"])
     assert "chat: plans" in said.out
+    assert "all services: front" in said.out
+    assert max(map(len, said.out.splitlines())) <= 100
 
 
 def test_services_that_share_nodes_need_a_space(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_the_search_finds_what_enumeration_finds(answer: tuple[Path, dict[str, A
         _, usd = enumerated(file, document, workers)
     assert document["candidates"] == 16
     assert document["simulated"] < 2 * 3 * 16
-    assert document["best"]["cost_usd"]["per_month"] == usd
+    assert document["best"]["cost_usd"]["per_month"] == pytest.approx(usd, rel=1e-4), "of equal ones, the better"
     assert document["bound_usd_per_month"] <= usd
 
 
@@ -170,6 +170,28 @@ def test_the_fewest_accelerators_that_jobs_need(tmp_path: Path) -> None:
         "a cluster costs its nodes, all the time"
     )
     assert any("lower bound" in one["reason"] for one in document["excluded"])
+
+
+def test_jobs_alone_have_a_front_of_cost_against_their_targets(tmp_path: Path) -> None:
+    file = home(tmp_path)
+    vary = "vary:\n  - {path: training.gpus, values: [8, 16, 24, 32]}\n"
+    text = file.read_text().replace("{p95: 2h}", "{p95: 2h, mean: 1h}, jct: {p95: 24h}") + vary
+    file.write_text(text.partition("  - name: large")[0] + vary)
+    document = asked(file, "--front", 9, "--svg", tmp_path / "a.svg")
+    assert document["objectives"] == ["cost", "jobs", "carbon", "risk"]
+    assert (document["measure"], document["objectives_unknown"]) == ("wait_s p95", [])
+    points = [(one["usd_per_month"], one["jobs"]["wait_s p95"], one["met"]) for one in document["frontier"]]
+    assert len(points) == 4, "fewer GPUs cost less and wait longer"
+    assert points == sorted(points, key=lambda point: (point[0], -point[1]))
+    assert {one["attainment"] for one in document["frontier"]} == {None}
+    shown = call("optimize", file, "--quiet", "--out", file.parent / "out", "--front", 9).out
+    assert "P95 wait" in shown
+    assert "Objectives: cost, jobs, carbon and risk." in shown
+    assert (tmp_path / "a.svg").exists()
+    fewer = asked(file, "--front", 9, "--objective", "carbon", "--objective", "attainment")
+    assert fewer["objectives"] == ["cost", "carbon"]
+    assert fewer["objectives_unknown"][0]["reason"] == "there are no requests"
+    assert (fewer["measure"], fewer["knee"]) == (None, None)
 
 
 @pytest.mark.parametrize("option", [("--mixes",), ("--options", "options.yaml")])
