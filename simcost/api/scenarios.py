@@ -155,8 +155,8 @@ class CheckedScenario:
             mixes: propose fixed fleets of several kinds of replicas too.
             options: file of a purchasing plan whose commitments may be bought, each up to its amount.
             step_factor: the plan meets the SLO even if each step takes so many times as long.
-            objectives: those of the front beside cost: attainment, latency, jobs, carbon, risk, quality; none = all that are
-                known.
+            objectives: those of the front beside cost: attainment, latency, jobs, carbon, risk, quality; none = all
+                that are known.
             front: plans that are simulated for the front alone, at most, those with the least possible cost first.
             budget: most USD that a month of the plan may cost; None = whatever it does.
             quota: most accelerators that the plan may take at a time, by their name; of others any number.
