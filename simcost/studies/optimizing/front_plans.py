@@ -57,7 +57,7 @@ class FrontPlan:
     attainment: Level | None
     """None without requests."""
     jobs: Sequence[Level]
-    """What the SLO says of jobs, in its order."""
+    """Levels of jobs that the SLO has targets for, in its order."""
     latency_s: Mapping[str, float | None]
     """P95 by metric, the mean over replications: the time to the first token, and what the SLO limits; of several
     services the longest. None where no request of some replication has a value.
