@@ -3,7 +3,9 @@
 from simcost.compare.verdict import JOBS
 from simcost.present.format import seconds, share
 from simcost.slo import is_to_reach
+from simcost.units import SECONDS_PER_HOUR
 
+_TIMES = (("h", SECONDS_PER_HOUR), ("min", 60.0))
 _SHARES = {"attainment": "attainment", "deadlines": "deadlines kept"}
 
 
@@ -23,6 +25,8 @@ def level(name: str, value: float | None) -> str:
     return share(value) if is_share(name) else seconds(value)
 
 
-def axis(name: str) -> str:
-    """Title of an axis, with its unit."""
-    return f"{level_name(name)} ({'%' if is_share(name) else 's'})"
+def unit(name: str, largest: float) -> tuple[str, float]:
+    """Unit of an axis up to this value, and how many of it a share, or a second, is."""
+    if is_share(name):
+        return "%", 100.0
+    return next(((word, 1 / length_s) for word, length_s in _TIMES if largest >= 2 * length_s), ("s", 1.0))

@@ -16,6 +16,7 @@ from simcost.studies.optimizing.charts import front as drawn
 from simcost.studies.optimizing.charts import listed, place
 from simcost.studies.optimizing.front_plans import FrontPlan, Level, common_quality, front_plan
 from simcost.studies.optimizing.frontier import Frontier
+from simcost.studies.optimizing.levels import unit
 from simcost.studies.optimizing.view import frontier, objectives
 
 GOOD = ModelQuality(model="m", metric="mmlu", value=65.0, source="a table")
@@ -197,6 +198,9 @@ def test_jobs_that_never_start_wait_the_longest_and_are_no_point_of_the_chart() 
     assert names(found) == ["never", "late", "knee", "soon"]
     assert found["frontier"][0]["jobs"] == {"wait_s p95": None}
     assert (found["measure"], found["knee"]) == ("wait_s p95", "knee")
+    assert drawn(found).to_dict()["layer"][2]["encoding"]["y"]["title"] == "P95 wait (s)"
+    assert unit("wait_s p95", 7200.0) == ("h", 1 / 3600)
+    assert unit("wait_s p95", 7100.0) == ("min", 1 / 60)
     chart = drawn(found).to_json()
     assert "late" in chart
     assert "never" not in chart
