@@ -48,19 +48,17 @@ def sample(fleet: Fleet, times_ns: Iterator[int], *, others: Sequence[Fleet] = (
     for time_ns in times_ns:
         yield fleet.env.timeout(time_ns - fleet.now)
         for one in (fleet, *others):
-            one.observe()
-        seen = fleet.plane.observe()
-        desired, *counts = _counts([fleet, *others])
-        fleet.recorder.sample(fleet.now, desired, *counts, seen.running, seen.waiting, seen.kv_tokens)
+            if one.count["draining"]:
+                one.catch_up()
+        fleet.recorder.sample(fleet.now, *_counts([fleet, *others]), fleet.note())
 
 
 def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Process:
     """Write a line of the pulse at each interval, as `sample` does."""
 
     def write() -> None:
-        fleet.advance()
-        seen, (desired, ready, starting, _) = fleet.plane.observe(), _counts([fleet, *others])
-        fleet.recorder.pulse(fleet.now, seen.arrived, desired, ready, starting, seen.waiting)
+        desired, ready, starting, _ = _counts([fleet, *others])
+        fleet.recorder.pulse(fleet.now, desired, ready, starting, fleet.note())
 
     yield fleet.env.timeout(every_ns)
     write()

@@ -99,6 +99,13 @@ class Fleet:
             self.look_until(now - 1)
         self.plane.advance(now)
 
+    def note(self) -> int:
+        """Note the requests of the pool as they are now; number of the note of the data plane."""
+        now = self.now
+        if self.look_ns < now:
+            self.look_until(now - 1)
+        return self.plane.note(now)
+
     def look_at(self, time_ns: int, look: Callable[[int], int]) -> None:
         """Have the data plane looked at as it is at an instant, once it is played past it; `look` says when next."""
         self.look_ns, self._look = time_ns, look

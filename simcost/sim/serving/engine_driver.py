@@ -17,6 +17,7 @@ from simcost.sim.serving.engine.layout import NEVER, NIL, Ints, State
 from simcost.sim.serving.engine_tables import empty_state
 from simcost.sim.serving.optional_parts import closed_clients, returning_clients, tenant_counts
 from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.pool_notes import PoolNotes
 from simcost.sim.serving.pool_observation import ObservedThen, PoolObservation
 from simcost.trace.requests.batch import RequestBatch, Tokens
 
@@ -104,6 +105,7 @@ class DataPlane:
             rows=_ROWS if on_rows or self.clients or self.closed else 0,
             kinds=kinds,
         )
+        self.notes = PoolNotes(self.state.totals)
         self._play = entries.advance_informed if self.state.parameters[col.INFORMED] else entries.advance
         if pool.in_blocks:
             from simcost.sim.serving.block_driver import with_blocks
@@ -129,7 +131,7 @@ class DataPlane:
             if self.closed is not None:
                 self._next, why = self.closed.advance(self.state, self._requests, *where)
             elif self.clients is None:
-                self._next, why = self._play(*self._requests, *where, *self.state)
+                self._next, why = self._play(*self._requests, *where, self.notes.due, self.notes.noted, *self.state)
             else:
                 self._next, why = self.clients.advance(self.state, *where, *self._requests, self._priorities)
             if why == col.UNTIL:
@@ -142,6 +144,18 @@ class DataPlane:
                 self._grow_ring()
             else:
                 self._grow_nodes(2 * len(self.state.nodes))
+
+    def note(self, time_ns: int) -> int:
+        """Note the pool as it is at an instant, of everything strictly before it; return the number of the note.
+
+        Where nothing else moves the data plane the note is taken once it is played past the instant.
+        """
+        if not self.moves_alone or self.clients is not None or self.closed is not None:
+            self.advance(time_ns)
+            return self.notes.add(self.observe())
+        if self.notes.is_full:
+            self.advance(time_ns)
+        return self.notes.wait_for(time_ns * self.clock.ticks_per_ns)
 
     def finish(self) -> None:
         """Hand over the rows that are left.

@@ -15,6 +15,7 @@ from simcost.sim.serving.engine import block_state as blk
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NIL, Ints
 from simcost.sim.serving.engine_driver import DataPlane
+from simcost.sim.serving.pool_notes import NOTED, PoolNotes
 from simcost.units import NS_PER_S
 
 _ENDS = {
@@ -54,7 +55,7 @@ class Recorder:
             self._usage.append(row)
 
     def sample(self, time_ns: int, *counts: int) -> None:
-        """A line of the timeline."""
+        """A line of the timeline: replicas desired, ready, starting and draining, and the number of a note."""
         self._samples.append((time_ns / NS_PER_S, *counts))
 
     def event(self, time_ns: int, what: str, value: float) -> None:
@@ -62,20 +63,35 @@ class Recorder:
         self._events.append((time_ns / NS_PER_S, what, value))
 
     def pulse(self, time_ns: int, *counts: int) -> None:
-        """A line of the pulse."""
+        """A line of the pulse: replicas desired, ready and starting, and the number of a note."""
         self._pulse.append((time_ns / NS_PER_S, *counts))
 
-    def tables(self) -> dict[str, pa.Table]:
-        """By name: nodes by number, replicas by number and time, the others by time."""
+    def tables(self, notes: PoolNotes | None = None) -> dict[str, pa.Table]:
+        """By name: nodes by number, replicas by number and time, the others by time.
+
+        Args:
+            notes: of the data plane; None = the timeline and the pulse are not of this recorder.
+        """
         self._nodes.sort()
         self._usage.sort(key=lambda row: (row[1], row[4]))
         return {
             "nodes": _table(self._nodes, NODES),
             "replicas": _table(self._usage, REPLICAS),
-            "timeline": _table(self._samples, TIMELINE),
+            "timeline": _with_notes(self._samples, notes, TIMELINE),
             "events": _table(self._events, EVENTS),
-            "pulse": _table(self._pulse, PULSE),
+            "pulse": _with_notes(self._pulse, notes, PULSE),
         }
+
+
+def _with_notes(rows: list[tuple[Any, ...]], notes: PoolNotes | None, schema: pa.Schema) -> pa.Table:
+    """Rows whose last value is the number of a note, which gives the other columns of the schema."""
+    if notes is None:
+        return schema.empty_table()
+    own = [name for name in schema.names if name not in NOTED]
+    *columns, numbers = zip(*rows, strict=True) if rows else [()] * (len(own) + 1)
+    noted = dict(zip(NOTED, notes.rows()[list(numbers)].T, strict=True))
+    known = {**noted, **{name: list(column) for name, column in zip(own, columns, strict=True)}}
+    return pa.table([known[name] for name in schema.names], schema=schema)
 
 
 def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

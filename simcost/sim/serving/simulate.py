@@ -58,4 +58,4 @@ def simulate(
         scheduler = nodes_of(simpy.Environment(), pool, recorder, seed)
         run = ServiceRun(service, scheduler, recorder, stack, horizon_s=horizon_s)
         play([scheduler], horizon_s, progress)
-    return run.ledger(recorder.tables(), tuple(kind.slots for kind in pool.kinds), pool.startup.disk)
+    return run.ledger(recorder.tables(run.plane.notes), tuple(kind.slots for kind in pool.kinds), pool.startup.disk)

@@ -68,7 +68,7 @@ def simulate_apart(
             _fleet(env, pool, planes.decode, seed),
         ]
         play([fleet.scheduler for fleet in fleets], horizon_s, progress)
-    tables = [fleet.recorder.tables() for fleet in fleets]
+    tables = [fleet.recorder.tables(fleet.plane.notes) for fleet in fleets]
     busy_s = [float(one["replicas"]["busy_s"].to_numpy().sum()) for one in tables]
     parts = [outcomes(fleet.plane, busy, limits, window_ns, rows) for fleet, busy in zip(fleets, busy_s, strict=True)]
     both = _together(*parts)

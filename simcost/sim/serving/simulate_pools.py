@@ -168,7 +168,7 @@ def _share(fleet: Fleet, replicas: pa.Table) -> PoolShare:
 
 def _merged(fleets: Sequence[Fleet]) -> dict[str, Any]:
     """Tables of all pools as one: numbers of nodes, replicas and kinds follow those of the pools before."""
-    first = fleets[0].recorder.tables()
+    first = fleets[0].recorder.tables(fleets[0].plane.notes)
     merged = {"timeline": first["timeline"], "pulse": first["pulse"]}
     nodes, replicas, events, before = [], [], [], {"node": 0, "replica": 0, "kind": 0}
     for fleet in fleets:

@@ -91,7 +91,7 @@ def _ledgers(runs: list[ServiceRun], shared: pa.Table, nodes: SharedNodes) -> di
     ledgers = {}
     while runs:
         run = runs.pop(0)
-        own = run.recorder.tables()
+        own = run.recorder.tables(run.plane.notes)
         own["nodes"] = parts_of_nodes(own["replicas"], shared)
         ledgers[run.service.pool.name] = run.ledger(own, (1,) * len(nodes.kinds), nodes.startup.disk)
     return ledgers

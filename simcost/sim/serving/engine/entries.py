@@ -88,6 +88,36 @@ def _play(
     return i, col.UNTIL
 
 
+@written_in
+def _play_and_note(
+    choose: Callable[[State, int, int], int],
+    tell_router: Callable[[State, int], None],
+    s: State,
+    arrival_ns: col.Ints,
+    prompt: npt.NDArray[np.int32],
+    output: npt.NDArray[np.int32],
+    session: col.Ints,
+    i: int,
+    final: bool,
+    until: int,
+    due: col.Ints,
+    noted: col.Ints,
+) -> tuple[int, int]:
+    """`_play`, which stops at each instant that is due to note the pool."""
+    totals = s.totals
+    while True:
+        count = totals[col.NOTED]
+        stop = min(due[count], until)
+        i, why = _play(choose, tell_router, s, arrival_ns, prompt, output, session, i, final, stop)
+        if why != col.UNTIL or due[count] > until:
+            return i, why
+        noted[count, col.N_ARRIVED] = totals[col.ARRIVED]
+        noted[count, col.N_RUNNING] = totals[col.RUNNING_NOW]
+        noted[count, col.N_WAITING] = totals[col.WAITING_NOW]
+        noted[count, col.N_KV] = totals[col.KV_NOW]
+        totals[col.NOTED] = count + 1
+
+
 @inlined
 def _tell_no_router(_s: State, _t: int) -> None:
     """Routers without signals."""
@@ -102,16 +132,30 @@ def advance(
     i: int,
     final: bool,
     until: int,
+    due: col.Ints,
+    noted: col.Ints,
     *state: Any,
 ) -> tuple[int, int]:
     """Play arrivals i, i+1, ... of a batch and all step boundaries, strictly before `until`.
 
     `session` may be empty. Returns the index of the next arrival and why it stopped: UNTIL; INPUT (the batch is used
     up and is not the `final` one); OUTPUT_FULL (collect the rows, call again); POOL_EMPTY, MEMORY_FULL (enlarge
-    `nodes`, `memory`, call again).
+    `nodes`, `memory`, call again). At each instant of `due` up to `until` the same row of `noted` is filled, from row
+    NOTED on; the last of `due` is NEVER.
     """
-    return _play(
-        route, _tell_no_router, by_reference(State(*state)), arrival_ns, prompt, output, session, i, final, until
+    return _play_and_note(
+        route,
+        _tell_no_router,
+        by_reference(State(*state)),
+        arrival_ns,
+        prompt,
+        output,
+        session,
+        i,
+        final,
+        until,
+        due,
+        noted,
     )
 
 
@@ -124,10 +168,12 @@ def advance_informed(
     i: int,
     final: bool,
     until: int,
+    due: col.Ints,
+    noted: col.Ints,
     *state: Any,
 ) -> tuple[int, int]:
     """`advance` where the router has signals or a memory, or the gateway has limits: compiled only when one has."""
-    return _play(
+    return _play_and_note(
         route_informed,
         tell_router_on_time,
         by_reference(State(*state)),
@@ -138,6 +184,8 @@ def advance_informed(
         i,
         final,
         until,
+        due,
+        noted,
     )
 
 

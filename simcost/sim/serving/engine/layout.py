@@ -106,15 +106,17 @@ WAITS, REFUSED = -1, -2
     OVERFLOWED,
     OVERFLOWED_PROMPT,
     OVERFLOWED_OUTPUT,
+    NOTED,
     RUNNING_NOW,
     WAITING_NOW,
     KV_NOW,
     STEPS_NOW,
     HIDDEN_NOW,
-) = range(38)
-TOTALS = 38
+) = range(39)
+TOTALS = 39
 # *_NOW: of all slots at NOW, the gateway among the waiting; the steps, and what of them is hidden, since the start.
 # WAKE: when the head of the gateway's queue is tried next; AT_ONCE = now. SNAPSHOT: when the router was last told.
+# NOTED: of the instants that are due, those at which the pool was noted.
 AT_ONCE = 0
 
 # Columns of `replicas`.
@@ -199,6 +201,10 @@ R_REQUEST, R_ARRIVAL, R_STATUS, R_PROMPT, R_OUTPUT, R_FIRST, R_END, R_EVICTED, R
 ROW = 10
 STATUSES = ("completed", "rejected", "timed_out", "lost")
 IS_COMPLETED, IS_REJECTED, IS_TIMED_OUT, IS_LOST = range(4)
+
+# Columns of `noted`.
+N_ARRIVED, N_RUNNING, N_WAITING, N_KV = range(4)
+NOTE = 4
 
 # What becomes of the requests of a replica that is taken away.
 MIGRATE, RETRY, LOSE = range(3)
