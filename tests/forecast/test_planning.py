@@ -233,6 +233,14 @@ def test_a_quarter_of_hours_has_their_rhythm_and_the_level_of_the_weeks():
     assert last[1] > 1.5 * last[0]
 
 
+def test_the_point_forecast_of_less_than_two_weeks_of_days_lies_within_its_band():
+    week = [110.0, 116, 105, 108, 100, 78, 74]
+    for steps in (8, 10, 13, 14, 20):
+        made = forecast(service(np.resize(week, steps), 86_400), 91)
+        lo, hi = made.levels[80]
+        assert (lo < made.mean).all() and (made.mean < hi).all(), steps
+
+
 def test_few_steps_have_wide_bands():
     paths = Planning().paths(seen(np.full(3, 100.0), MONTHS), 12, 2000, stream(2))
     lo, hi = np.quantile(paths[:, -1], [0.1, 0.9])

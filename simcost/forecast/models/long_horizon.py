@@ -109,6 +109,7 @@ class Planned:
     ratios: Floats
     """Recorded steps over level and profile: what is left as noise; empty where a unit is one step."""
     block: int
+    """Steps of noise that stay together; 1 before two weeks of days are there, which show no profile of the week."""
     unit: int
     """Steps in a week, or 1 where the steps are weeks or months."""
     offset: float
@@ -214,7 +215,7 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
         yearly=season,
         shape=shape,
         ratios=ratios,
-        block=seen.season.short,
+        block=seen.season.short if seen.season.long or len(seen.values) >= 2 * unit else 1,
         unit=unit,
         offset=offset,
         most=float(logs.max()) + math.log(1e6),
