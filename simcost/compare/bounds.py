@@ -1,6 +1,6 @@
 """Bounds without simulation: the most that a replica can serve within latency limits; all are optimistic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor, inf
 from typing import Self
@@ -115,6 +115,17 @@ class MixBounds:
     """Share of the requests that miss a limit even alone."""
     span_s: float
     """Length of the run."""
+    alone: Mapping[str, tuple[float, float]]
+    """Share of the requests that miss a limit even alone, and the time in which the share asked for is there, by the
+    limit: `ttft_s`, `tpot_s`.
+    """
+
+    @property
+    def excludes(self) -> tuple[str, float] | None:
+        """The limit that most requests miss alone, and the time in which the share asked for is there."""
+        name = max(self.alone, key=lambda limit: self.alone[limit][0])
+        missed, least_s = self.alone[name]
+        return (name, least_s) if missed > 0 else None
 
     def attainment(self, replicas: float, factor: float, *, unjudged: float) -> float:
         """Share of good requests, at most.
@@ -144,6 +155,7 @@ def mix_bounds(
     factor: float,
     ttft_s: float,
     tpot_s: float,
+    share: float = 1.0,
 ) -> MixBounds:
     """Bounds for requests that are all known; each output token after the first takes its part of a step.
 
@@ -159,23 +171,40 @@ def mix_bounds(
         factor: engine factor, with which latencies are judged.
         ttft_s: limit of a good request.
         tpot_s: limit of a good request.
+        share: of the requests, which are to be good.
     """
     prompt, output = mix.prompt_tokens, mix.output_tokens
     decoded, context = np.maximum(output - 1, 0.0), prompt + output / 2
     prefill = step.b_s_per_token * prompt + step.q_s_per_pair * prompt**2 / 2
     least_s = least_step_s(step)
     token_s = step.c_s_per_sequence + step.d_s_per_token * context
-    late = (least_s + prefill) * factor > ttft_s
-    slow = (decoded > 1) & ((least_s + step.c_s_per_sequence + step.d_s_per_token * prompt) * factor > tpot_s)
+    alone_s = {
+        "ttft_s": (least_s + prefill) * factor,
+        "tpot_s": np.where(decoded > 1, (least_s + step.c_s_per_sequence + step.d_s_per_token * prompt) * factor, 0.0),
+    }
+    late, slow = alone_s["ttft_s"] > ttft_s, alone_s["tpot_s"] > tpot_s
     hopeless = late | slow | (prompt + output > kv_tokens)
     parts = (np.full(len(context), 1 / max_num_seqs), context / kv_tokens)
     total = float(mix.counts.sum())
+    alone = {}
+    for (name, values_s), missed in zip(alone_s.items(), (late, slow), strict=True):
+        part = float(mix.counts[missed].sum()) / total if total else 0.0
+        alone[name] = part, _reached(values_s, mix.counts, share) if part > 1 - share else 0.0
     return MixBounds(
         curves=tuple(_curve(prefill + decoded * (token_s + least_s * part), mix.counts) for part in parts),
         requests=total,
         hopeless=float(mix.counts[hopeless].sum()) / total if total else 0.0,
         span_s=span_s,
+        alone=alone,
     )
+
+
+def _reached(values: Floats, counts: Floats, share: float) -> float:
+    """The least value that so large a share of the counts does not exceed."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order])
+    place = np.searchsorted(reached, share * reached[-1] * (1 - 1e-12))
+    return float(values[order][min(place, len(order) - 1)])
 
 
 def _curve(work_s: Floats, counts: Floats) -> tuple[Floats, Floats]:

@@ -63,6 +63,18 @@ def paired(
     return interval([value - other for value, other in zip(values, against, strict=True)], level, exact=exact)
 
 
+def least_share(share: float, count: int, level: float) -> float:
+    """One-sided confidence bound of a share that was seen in so many independent cases (Clopper and Pearson 1934).
+
+    >>> round(least_share(1.0, 34, 0.95), 3)  # 0.05 ** (1 / 34)
+    0.916
+    """
+    from scipy.special import betaincinv
+
+    good = round(share * count)
+    return float(betaincinv(good, count - good + 1, 1 - level)) if good else 0.0
+
+
 @lru_cache(4096)
 def _t(freedom: int, level: float) -> float:
     from scipy.special import stdtrit

@@ -5,6 +5,7 @@ than is negligible: the same nodes under another precision, or more replicas on 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from simcost.compare.racing import Entrant, Race, RunScore, is_no_stronger, lower_bounds
 from simcost.compare.significance import negligible_usd
@@ -22,7 +23,8 @@ def budgets_used(scores: Sequence[RunScore], level: float) -> tuple[float, ...]:
     Of a share of good, the misses over those allowed, (1 - bound) / (1 - target); of something bad, bound / target. A
     plan serves better where its list is smaller: 0 = nothing is missed.
     """
-    return tuple(sorted(map(_used, lower_bounds(scores, level)), reverse=True))
+    bare = [replace(score, judged=()) for score in scores]
+    return tuple(sorted(map(_used, lower_bounds(bare, level)), reverse=True))
 
 
 def _used(check: Check) -> float:

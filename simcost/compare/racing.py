@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from math import exp, fsum, inf, log, sqrt
 from statistics import fmean
 
-from simcost.compare.confidence import interval
+from simcost.compare.confidence import interval, least_share
 from simcost.compare.significance import negligible_usd
 from simcost.slo import Check, is_to_reach
 
@@ -67,6 +67,8 @@ class RunScore:
     """A month."""
     checks: tuple[Check, ...]
     """Every target; a share of good, or something bad that must not exceed its target."""
+    judged: tuple[int, ...] = ()
+    """Requests of which each check is the share that was good, 0 = it is another check; empty = they are not known."""
 
 
 @dataclass(slots=True)
@@ -94,9 +96,13 @@ class _Runner:
 
 
 def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
-    """Every check at the one-sided confidence bound of its mean over replications, on the side of a miss."""
+    """Every check at the one-sided confidence bound of its mean over replications, on the side of a miss.
+
+    Shares that are the same in all replications, such as 1, have no spread to tell how sure they are: their bound is
+    that of as many independent requests as were judged, unless all must be good. A single replication counts as it is.
+    """
     found = []
-    for same in zip(*(score.checks for score in scores), strict=True):
+    for i, same in enumerate(zip(*(score.checks for score in scores), strict=True)):
         name, target = same[0].name, same[0].target
         values = [_worst(check) for check in same]
         if inf in values:
@@ -104,6 +110,9 @@ def lower_bounds(scores: Sequence[RunScore], level: float) -> tuple[Check, ...]:
             continue
         bounds = interval(values, 2 * level - 1, exact=True)
         bound = bounds.lo if is_to_reach(name) else bounds.hi
+        judged = sum(score.judged[i] for score in scores if score.judged)
+        if judged and len(values) > 1 and bounds.lo == bounds.hi and target < 1:
+            bound = least_share(bounds.mean, judged, level)
         found.append(Check.of(name, bound, target))
     return tuple(found)
 

@@ -177,6 +177,12 @@ class RunResult:
         return tuple(check for report in reports for check in report.checks)
 
     @property
+    def judged(self) -> tuple[int, ...]:
+        """Requests of which each of the checks is the share that was good; 0 = it is another check, or of a tenant."""
+        count = 0 if self.served is None else self.served.slo.judged
+        return tuple(count if check.name == "attainment" else 0 for check in self.checks)
+
+    @property
     def completed(self) -> bool:
         """True if some request of each service, and some job, completed."""
         served = self.served is None or self.served.requests["completed"] > 0

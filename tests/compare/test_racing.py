@@ -13,6 +13,19 @@ from simcost.slo import Check
 REPLICATIONS, LEVEL = 5, 0.95
 
 
+def test_shares_that_are_all_the_same_are_no_surer_than_their_requests() -> None:
+    def bound(share: float, judged: int, count: int = 2, target: float = 0.95) -> float | None:
+        checks = (Check.of("attainment", share, target),)
+        return lower_bounds([RunScore(usd=1.0, checks=checks, judged=(judged,))] * count, 0.95)[0].measured
+
+    assert bound(1.0, 17) == pytest.approx(0.05 ** (1 / 34))
+    assert bound(1.0, 100_000) == pytest.approx(1.0, abs=2e-5)
+    few, many = bound(0.97, 100), bound(0.97, 100_000)
+    assert few is not None and many is not None and few < many < 0.97  # noqa: PT018
+    assert bound(1.0, 17, count=1) == 1.0  # a single one counts as it is
+    assert bound(1.0, 17, target=1.0) == 1.0  # all must be good, and were
+
+
 def score(usd: float, attainment: float) -> RunScore:
     return RunScore(usd=usd, checks=(Check.of("attainment", attainment, 0.99),))
 

@@ -238,7 +238,8 @@ def test_the_point_forecast_of_less_than_two_weeks_of_days_lies_within_its_band(
     for steps in (8, 10, 13, 14, 20):
         made = forecast(service(np.resize(week, steps), 86_400), 91)
         lo, hi = made.levels[80]
-        assert (lo < made.mean).all() and (made.mean < hi).all(), steps
+        assert (lo < made.mean).all(), steps
+        assert (made.mean < hi).all(), steps
 
 
 def test_few_steps_have_wide_bands():

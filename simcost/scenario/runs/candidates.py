@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import fsum, inf
+from math import ceil, fsum, inf, log, sqrt
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any
@@ -31,10 +31,12 @@ from simcost.scenario.runs.quota import over_quota
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.scenario.schema.scenario import Plan
+from simcost.sim.clock import clock_for
 
 _FIXED_SPREAD, _SCALED_SPREAD = 0.01, 0.1
 """Relative standard deviations of costs over replications that are assumed before any is simulated."""
 NOT_GOOD = "the quality of its model is less than asked for, or not known"
+TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
 _SIZES = ("replicas", "min", "max", "start")
 
 
@@ -46,6 +48,17 @@ class PlanCandidate:
     entrant: Entrant
     attainment: float
     """The most that it can reach, mean over replications."""
+    alone: tuple[str, float] | None = None
+    """Limit that too many requests miss even alone, and the time in which enough of them are there; None = they keep
+    all limits alone.
+    """
+
+    @property
+    def too_small(self) -> str:
+        """Reason why it cannot serve enough requests."""
+        if self.alone is None:
+            return TOO_SMALL
+        return f"too many requests miss the limit of {self.alone[0].removesuffix('_s')} even alone on a replica"
 
     @property
     def name(self) -> str:
@@ -80,6 +93,7 @@ class Candidates:
         for replication in range(question.seeds):
             note(f"requests of replication {replication + 1} of {question.seeds}")
             self._mixes.append(_mix(arrivals, replication))
+        self._check_count()
         note(f"bounds of {len(space.variations):,} plans")
         self._outputs = [mix.output_curve() for mix in self._mixes]
         self._bounds: dict[str, list[MixBounds]] = {}
@@ -95,6 +109,21 @@ class Candidates:
         for variation, plan in plans:
             self._add(variation, plan)
         self.too_small.sort(key=lambda one: one.attainment)
+
+    def _check_count(self) -> None:
+        """Raise InputError where too few requests come to tell whether any plan meets the SLO."""
+        slo, level = self._question.loaded.scenario.slo, self._question.loaded.scenario.level
+        if self._question.seeds == 1 or self._question.loaded.scenario.demand is not None or not 0 < slo.attainment < 1:
+            return
+        count = round(fsum(float(mix.counts.sum()) for mix in self._mixes))
+        needed = log(1 - level) / log(slo.attainment)
+        needed = ceil(needed + 4 * sqrt(needed))  # fresh seeds may have fewer
+        if count < needed:
+            raise InputError(
+                f"{self._question.loaded.path}: {count:,} requests in {self._question.seeds} replications do not show "
+                f"an attainment of {100 * slo.attainment:.6g} % with {100 * level:g} % confidence, even if all are "
+                f"good; take {needed:,} or more, by a longer horizon or more seeds"
+            )
 
     def _sound(self, every: Sequence[Variation]) -> Iterator[tuple[Variation, ResolvedPlan]]:
         """Plans in numbers whose model is good enough; their hardware is known from then on."""
@@ -116,15 +145,16 @@ class Candidates:
     def _add(self, variation: Variation, plan: ResolvedPlan) -> None:
         bounds, replicas = self._bounds_of(variation, plan), _largest(plan)
         slo = self._question.loaded.scenario.slo
-        most = 1.0
+        most, alone = 1.0, None
         if _has_bounds(plan):
             most = fmean(
                 bound.attainment(replicas, factor, unjudged=self._unjudged(bound, plan, replicas))
                 for bound, factor in zip(bounds, plan.factors, strict=True)
             )
-        candidate = PlanCandidate(
-            variation=variation, entrant=self._entrant(variation, plan, bounds, replicas), attainment=most
-        )
+            if fmean(bound.hopeless for bound in bounds) > 1 - slo.attainment:
+                alone = max((bound.excludes for bound in bounds), key=lambda one: one[1] if one else 0.0)
+        entrant = self._entrant(variation, plan, bounds, replicas)
+        candidate = PlanCandidate(variation=variation, entrant=entrant, attainment=most, alone=alone)
         if most < slo.attainment and self._question.loaded.scenario.demand is None:
             self.too_small.append(candidate)
         else:
@@ -143,13 +173,24 @@ class Candidates:
         return self._good[key]
 
     def _resolved(self, variation: Variation) -> ResolvedPlan:
-        """The plan in numbers; those that differ in a simple policy of scaling share all others."""
+        """The plan in numbers; those that differ in a simple policy of scaling share all others.
+
+        Raises:
+            InputError: numbers that cannot be, or that no clock of a simulation can hold.
+        """
         scaling = variation.plan.scaling
         if scaling is None or isinstance(scaling, FromManifest | FollowForecast):
             return resolved_plan(variation.plan, self._question)
         key = variation.without("scaling")
         if key not in self._plans:
-            self._plans[key] = resolved_plan(variation.plan, self._question)
+            plan = resolved_plan(variation.plan, self._question)
+            clock_for(
+                plan.pool.step,
+                horizon_s=self._question.horizon_s or 1.0,
+                capacity=plan.pool.kv_capacity_tokens,
+                batching=plan.pool.batching,
+            )
+            self._plans[key] = plan
         alike = self._plans[key]
         return replace(alike, plan=variation.plan, pool=replace(alike.pool, scaling=scaling))
 
@@ -171,6 +212,7 @@ class Candidates:
                     factor=factor,
                     ttft_s=limits.ttft_s,
                     tpot_s=limits.tpot_s,
+                    share=self._question.loaded.scenario.slo.attainment,
                 )
                 for mix, factor in zip(mixes, plan.factors, strict=True)
             ]

@@ -177,10 +177,10 @@ class Simulations:
 
     def _score(self, result: RunResult) -> RunScore:
         demand = self.question.loaded.scenario.demand
-        checks = result.checks
+        usd = result.bill.per_month_usd
         if demand is not None:
-            checks = (Check.of("futures", float(result.met), round(1 - demand.risk, 12)),)
-        return RunScore(usd=result.bill.per_month_usd, checks=checks)
+            return RunScore(usd=usd, checks=(Check.of("futures", float(result.met), round(1 - demand.risk, 12)),))
+        return RunScore(usd=usd, checks=result.checks, judged=result.judged)
 
 
 class _LineRun(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -176,10 +176,12 @@ class WholePlans:
 
     def _score(self, result: RunResult) -> RunScore:
         risk = self._risk()
-        checks = tuple(_checks(result))
+        usd = result.bill.per_month_usd
         if risk is not None:
-            checks = (Check.of("futures", float(result.met), round(1 - risk, 12)),)
-        return RunScore(usd=result.bill.per_month_usd, checks=checks)
+            return RunScore(usd=usd, checks=(Check.of("futures", float(result.met), round(1 - risk, 12)),))
+        parts = (result, *result.services)
+        checks = tuple(check for part in parts for check in part.checks)
+        return RunScore(usd=usd, checks=checks, judged=tuple(count for part in parts for count in part.judged))
 
     def _risk(self) -> float | None:
         question = self._question
@@ -205,13 +207,6 @@ def is_sampled(loaded: AnyScenario) -> bool:
     """True if the requests are drawn or recorded; forecasts and jobs say themselves how many replications there are."""
     services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
     return all(service.scenario.demand is None and service.scenario.workload for service in services)
-
-
-def _checks(result: RunResult) -> Iterator[Check]:
-    """Every target of a plan, of its jobs and of its services."""
-    yield from result.checks
-    for service in result.services:
-        yield from service.checks
 
 
 def _with_plan(question: ResolvedScenario | ResolvedServices, loaded: AnyScenario) -> Any:

@@ -13,7 +13,7 @@ NOTED = ("arrived", "running", "waiting", "kv_tokens")
 
 
 class PoolNotes:
-    """What was noted, and the instants at which something will be.
+    """Notes that were taken, and the instants at which others will be.
 
     Args:
         totals: of the data plane, which fills a row of `noted` at each instant that is `due`.

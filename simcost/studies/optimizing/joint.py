@@ -13,6 +13,7 @@ from pathlib import Path
 from simcost.compare.comparison import difference
 from simcost.compare.document import plan_document
 from simcost.compare.racing import SMALLER, Entrant, Race, RunScore, holds, lower_bounds
+from simcost.compare.results import RunResult
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import stream
@@ -23,7 +24,6 @@ from simcost.scenario.runs.quota import over_quota, resolved_plans
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import LoadedServices
-from simcost.slo import Check
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.front_plans import common_quality, front_plan
@@ -144,13 +144,13 @@ class JointSearch:
             **self._front(entrants),
             "bound_usd_per_month": bound,
             "gap": 1 - bound / usd if usd and bound is not None else None,
-            "confidence": self._race.confidence() if best else None,
+            "confidence": None if best is None or self._tells_nothing else self._race.confidence(),
             "level": searched.level,
             **slower_steps(self._settings.step_factor),
             "simulated": len(searched.keys | self.confirmed.keys),
             "candidates": self._space.combinations,
             "replications": searched.seeds,
-            "deterministic": self.confirmed.keys <= searched.keys,
+            "deterministic": self._is_deterministic,
             "excluded": [
                 {"count": count, "reason": reason}
                 for reason, count in sorted(excluded.items(), key=lambda one: (-one[1], one[0]))
@@ -166,10 +166,10 @@ class JointSearch:
         summary = self.confirmed.summary(name)
         results = [self.confirmed.results[name, r] for r in range(self.confirmed.seeds)]
         services = [
-            plan_document(service) | {"lower_bounds": self._bounds([result.services[i].checks for result in results])}
+            plan_document(service) | {"lower_bounds": self._bounds([result.services[i] for result in results])}
             for i, service in enumerate(summary.services)
         ]
-        own = self._bounds([result.checks for result in results])
+        own = self._bounds(results)
         shares = [
             service["lower_bounds"]["attainment"] for service in services if "attainment" in service["lower_bounds"]
         ]
@@ -179,9 +179,20 @@ class JointSearch:
         found = plan_document(summary) | {"plan": written, "lower_bounds": own}
         return found | ({"services": services} if services else {})
 
-    def _bounds(self, checks: Sequence[tuple[Check, ...]]) -> dict[str, float | None]:
-        found = lower_bounds([RunScore(usd=0.0, checks=one) for one in checks], self.confirmed.level)
-        return {check.name: check.measured for check in found}
+    def _bounds(self, results: Sequence[RunResult]) -> dict[str, float | None]:
+        scores = [RunScore(usd=0.0, checks=result.checks, judged=result.judged) for result in results]
+        found = lower_bounds(scores, self.confirmed.level)
+        return {check.name: None if self._tells_nothing else check.measured for check in found}
+
+    @property
+    def _tells_nothing(self) -> bool:
+        """True of one replication, of which others may differ: it tells nothing of them."""
+        return self.confirmed.seeds == 1 and not self._is_deterministic
+
+    @property
+    def _is_deterministic(self) -> bool:
+        """True if other seeds change nothing."""
+        return self.confirmed.keys <= self.searched.keys
 
     def _second(self, second: str, best: str) -> Document:
         """The runner-up, and what it costs more on fresh seeds."""

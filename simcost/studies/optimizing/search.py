@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from logging import getLogger
 from math import inf
@@ -50,7 +52,6 @@ LONG_S = 3600.0
 SURE_S = 60.0
 """Time after which the first simulations tell it."""
 _LOG = getLogger(__name__)
-TOO_SMALL = "cannot serve enough requests in time, by the bound of its capacity"
 
 
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
@@ -178,8 +179,8 @@ class _Search:
         self, candidates: Candidates, combinations: int, best: str | None, second: str | None, mixes: MixOutcome | None
     ) -> Document:
         loaded, level = self.question.loaded, self.question.loaded.scenario.level
-        excluded = dict(candidates.excluded) | ({TOO_SMALL: len(candidates.too_small)} if candidates.too_small else {})
-        excluded |= self.race.excluded()
+        excluded = candidates.excluded + Counter(one.too_small for one in candidates.too_small)
+        excluded.update(self.race.excluded())
         summary = None if best is None else self.confirmed.summary(best)
         bound = self.race.least_usd()
         if bound is not None and mixes is not None and mixes.bound_usd is not None:
@@ -198,7 +199,7 @@ class _Search:
             if summary is None or bound is None
             else min(bound, summary.per_month_usd.mean),
             "gap": None,
-            "confidence": self.race.confidence() if best else None,
+            "confidence": self.race.confidence() if best and self.question.seeds > 1 else None,
             "level": level,
             **slower_steps(self.question.engine),
             "simulated": self.simulated,
@@ -238,7 +239,7 @@ class _Search:
         bounds = lower_bounds(self.confirmed.all_of(name), level)
         return plan_document(self.confirmed.summary(name)) | {
             "plan": self._found[name].node.plain(),
-            "lower_bounds": {check.name: check.measured for check in bounds},
+            "lower_bounds": {check.name: check.measured if self.question.seeds > 1 else None for check in bounds},
         }
 
     def _difference(self, second: str | None, best: str | None) -> Document | None:
@@ -265,17 +266,32 @@ class _Search:
         """The plan that misses the SLO by the least: of the simulated ones, else by the bound of its capacity."""
         names = self.race.simulated()
         if not names:
-            last: PlanCandidate | None = candidates.too_small[-1] if candidates.too_small else None
-            return None if last is None else {"name": last.name, "attainment_at_most": last.attainment}
+            return _nearest_by_bound(candidates.too_small)
         means = {name: fmean(self._good(name)) for name in names}
         name = max(names, key=lambda plan: means[plan])
         runs = len(self.race.scores(name))
-        return self._point(name) | {"replications": runs, "missed": self.searched.summary(name).excess}
+        bounds = lower_bounds(list(self.race.scores(name).values()), self.question.loaded.scenario.level)
+        least = next((check.measured for check in bounds if check.name == "attainment"), None)
+        missed = self.searched.summary(name).excess
+        return self._point(name) | {"replications": runs, "missed": missed, "at_least": least if runs > 1 else None}
 
     def _good(self, name: str) -> list[float]:
         """Attainment of a plan by replication; -1 times the excess where it is not measured."""
         checks = [score.checks[0] for score in self.race.scores(name).values()]
         return [check.measured if check.measured is not None else 0.0 for check in checks]
+
+
+def _nearest_by_bound(too_small: Sequence[PlanCandidate]) -> Document | None:
+    """Of plans that cannot serve enough requests the most able; where each misses a limit the one nearest to it."""
+    if not too_small:
+        return None
+    last, alone = too_small[-1], [one for one in too_small if one.alone is not None]
+    if len(alone) == len(too_small):
+        last = min(alone, key=lambda one: one.alone[1] if one.alone else 0.0)
+    found: Document = {"name": last.name, "attainment_at_most": last.attainment}
+    if last.alone is not None:
+        found["alone"] = {"limit": last.alone[0], "least_s": last.alone[1]}
+    return found
 
 
 def _source(question: ResolvedScenario) -> Source:

@@ -60,9 +60,7 @@ def _together(
         **front,
         "bound_usd_per_month": bound,
         "gap": None if bound is None or usd <= 0 else 1 - bound / usd,
-        "confidence": max(1 - fsum(1 - (answer["confidence"] or 0.0) for answer in each.values()), 0.0)
-        if best
-        else None,
+        "confidence": _confidence(each) if best else None,
         **slower_steps(settings.step_factor),
         "simulated": sum(answer["simulated"] for answer in each.values()),
         "candidates": sum(answer["candidates"] for answer in each.values()),
@@ -80,6 +78,12 @@ def _together(
         "assumptions": [APART, *note_on_steps(settings.step_factor)],
         "provenance": first | {"seed": seed, "service_seeds": seeds, "inputs": inputs},
     }
+
+
+def _confidence(each: Mapping[str, Document]) -> float | None:
+    """That no service has a cheaper plan (Bonferroni); None where that of one is not known."""
+    known = [answer["confidence"] for answer in each.values() if answer["confidence"] is not None]
+    return max(1 - fsum(1 - one for one in known), 0.0) if len(known) == len(each) else None
 
 
 def _best(each: Mapping[str, Document]) -> Document:

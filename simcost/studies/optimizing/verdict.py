@@ -6,7 +6,7 @@ from typing import Any
 from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import name_of, percent
 from simcost.slo import Check, is_to_reach
-from simcost.units import format_share, format_usd
+from simcost.units import format_seconds, format_share, format_usd
 
 
 def verdict(document: Mapping[str, Any]) -> str:
@@ -29,6 +29,8 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     how = f"confirmed on {document['replications']} fresh seeds"
     if document.get("deterministic"):
         how = "with nothing random in it"
+    elif document["replications"] == 1:
+        how = "in a single replication, which tells nothing of others (--seeds 10 does)"
     return (
         f"{best['name']} is the cheapest of {document['candidates']:,} plans that meets the SLO"
         f"{even_if_slower(document)}: "
@@ -92,8 +94,10 @@ def _commitment(one: Mapping[str, Any]) -> str:
 
 def _bound(document: Mapping[str, Any]) -> str:
     bound, confidence = document["bound_usd_per_month"], document["confidence"]
-    sure = f"{100 * min(confidence, 0.9999):.4g} % confidence"
-    return f"No plan of the space that may meet it costs less than {format_usd(bound)}; cheapest with {sure}."
+    text = f"No plan of the space that may meet it costs less than {format_usd(bound)}"
+    return (
+        f"{text}." if confidence is None else f"{text}; cheapest with {100 * min(confidence, 0.9999):.4g} % confidence."
+    )
 
 
 def _mixes(document: Mapping[str, Any]) -> list[str]:
@@ -165,6 +169,14 @@ def _none(document: Mapping[str, Any]) -> str:
         return text
     if "attainment_at_most" in near:
         most = percent(near["attainment_at_most"])
-        return f"{text} Nearest: {near['name']}, which reaches an attainment of {most} at most."
+        near_text = f"{text} Nearest: {near['name']}, which reaches an attainment of {most} at most."
+        if "alone" not in near:
+            return near_text
+        limit, least = near["alone"]["limit"].removesuffix("_s"), format_seconds(near["alone"]["least_s"])
+        return f"{near_text} Alone on a replica, enough of its requests would keep a {limit} of {least}."
     cost, share = format_usd(near["usd_per_month"]), percent(near["attainment"])
-    return f"{text} Nearest: {near['name']} at {cost} a month, attainment {share}."
+    told = f"{text} Nearest: {near['name']} at {cost} a month, attainment {share}"
+    if near.get("at_least") is None:
+        return f"{told}."
+    told += f", at least {format_share(near['at_least'])}"
+    return f"{told}; more --seeds or a longer horizon bring the two closer." if near["missed"] <= 1 else f"{told}."

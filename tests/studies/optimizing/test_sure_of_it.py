@@ -1,0 +1,46 @@
+"""Confidence of a search: none from one replication or too few requests; the limit that excludes all is named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import TINY, call, refused, scenario
+
+pytestmark = pytest.mark.slow
+
+SPACE = TINY.partition("  - name: scaled")[0] + "vary:\n  - {path: scaling.replicas, from: 1, to: 2}\n"
+
+
+def optimized(file: Path, *more: object) -> dict[str, Any]:
+    said = call("optimize", file, "--json", "--quiet", "--jobs", 1, *more)
+    assert said.code == 0, said.err
+    return said.document()
+
+
+def test_one_replication_gives_no_confidence(tmp_path: Path) -> None:
+    found = optimized(scenario(tmp_path, text=SPACE), "--seeds", 1)
+    assert found["confidence"] is None
+    assert set(found["best"]["lower_bounds"].values()) == {None}
+    assert "single replication" in found["verdict"]
+    more = optimized(scenario(tmp_path, text=SPACE), "--seeds", 3)
+    assert more["confidence"] > 0
+    assert more["best"]["lower_bounds"]["attainment"] < 1, "even where all requests were good"
+
+
+def test_too_few_requests_are_said_to_be_too_few(tmp_path: Path) -> None:
+    text = SPACE.replace("attainment: 95%", "attainment: 99.99%")
+    said = refused("optimize", scenario(tmp_path, text=text), "--quiet")
+    assert "do not show an attainment of 99.99 % with 95 % confidence, even if all are good; take " in said
+
+
+def test_the_limit_that_no_plan_keeps_is_named_with_the_least_time(tmp_path: Path) -> None:
+    text = SPACE.replace("ttft: 1s", "ttft: 1ms")
+    assert text != SPACE
+    found = optimized(scenario(tmp_path, text=text))
+    assert found["excluded"] == [
+        {"count": 2, "reason": "too many requests miss the limit of ttft even alone on a replica"}
+    ]
+    alone = found["nearest"]["alone"]
+    assert alone["limit"] == "ttft_s"
+    relaxed = text.replace("ttft: 1ms", f"ttft: {1.01 * alone['least_s']}s")
+    assert optimized(scenario(tmp_path, text=relaxed))["simulated"] > 0, "then some plan may keep it"
