@@ -199,10 +199,14 @@ class _Program:
 
     def _limit(self) -> None:
         for limit in self._aim.limits:
-            terms = [
-                (np.broadcast_to(self._bought[key][1], (self._points,)), value)
-                for key, value in limit.coefficients.items()
-            ]
+            terms: list[tuple[Ints, object]] = []
+            for key, value in limit.coefficients.items():
+                columns, coefficient = self._bought[key][1], value
+                if limit.whole:
+                    nodes, coefficient = self._columns.add(columns.shape, whole=True), 1.0
+                    self._rows.add((columns, value), (nodes, -1.0), upper=0.0)
+                    columns = nodes
+                terms.append((np.broadcast_to(columns, (self._points,)), coefficient))
             self._rows.add(*terms, upper=limit.most)
 
     def _chance(self, missed: Ints, risk: float) -> None:

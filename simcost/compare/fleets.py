@@ -77,11 +77,15 @@ class DemandPoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetLimit:
-    """Limit on what there is at any time: the sum of coefficient x replicas is at most `most`."""
+    """Limit on what there is at any time: the sum of coefficient x replicas is at most `most`, and of `whole` nodes the
+    sum of each of these products rounded up.
+    """
 
     coefficients: Mapping[tuple[str, str], float]
     """By shape and purchase: accelerators of a quota; or for a share s of spot, 1 - s of spot and -s of the others."""
     most: float
+    whole: bool = False
+    """Each purchase has nodes of its own, and a coefficient is the part of one that a replica takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
