@@ -143,6 +143,7 @@ class CheckedScenario:
         front: int = 0,
         budget: float | None = None,
         quota: Mapping[str, int] = MappingProxyType({}),
+        available: Mapping[str, int] = MappingProxyType({}),
         progress: Progress | None = None,
     ) -> Answer:
         """The cheapest plan that meets the SLO, as `simcost optimize` finds it; its table is the Pareto front.
@@ -160,30 +161,28 @@ class CheckedScenario:
             front: plans that are simulated for the front alone, at most, those with the least possible cost first.
             budget: most USD that a month of the plan may cost; None = whatever it does.
             quota: most accelerators that the plan may take at a time, by their name; of others any number.
+            available: most instances that it may take at a time, by `OFFER` or `OFFER@REGION`; of others any number.
             progress: as for `run`.
 
         Raises:
-            InputError: a space that cannot be searched, or an unknown objective.
+            InputError: a space that cannot be searched, an unknown objective, or a limit of what the catalog has not.
         """
-        from simcost.studies.argument_types import checked_factor
-        from simcost.studies.optimizing.offers import offers
-        from simcost.studies.optimizing.settings import SearchSettings, checked_objectives
+        from simcost.studies.optimizing.settings import SearchSettings
         from simcost.studies.optimizing.study import optimize
         from simcost.studies.optimizing.view import parts
 
-        file = None if options is None else Path(options)
         settings = SearchSettings(
             seeds=seeds,
             seed=seed,
             jobs=jobs,
             mixes=mixes,
-            offers=offers(file),
-            offers_file=file,
-            step_factor=checked_factor(step_factor),
-            objectives=checked_objectives(objectives),
+            options=None if options is None else Path(options),
+            step_factor=step_factor,
+            objectives=objectives,
             front=front,
             budget_usd=budget,
             quota=quota,
+            available=available,
         )
         document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))

@@ -135,9 +135,7 @@ class Catalog:
         Raises:
             CatalogError: no such offer; not in that region; or several regions and none given.
         """
-        found = self._offers.get(name.lower(), [])
-        if not found:
-            raise _miss("offer", "offers", name, [offer.name for offer in self.facts.offers])
+        found = self.offers_named(name)
         fitting = [offer for offer in found if region in (None, offer.region) or offer.region == "any"]
         regions = ", ".join(offer.region for offer in found)
         if not fitting:
@@ -150,6 +148,13 @@ class Catalog:
         if len(exact) > 1:
             raise CatalogError(f"{name!r} has prices in several regions: {regions}; set `region`")
         return exact[0]
+
+    def offers_named(self, name: str) -> Sequence[Offer]:
+        """The offer `provider/sku` in each of its regions. Raises CatalogError."""
+        found = self._offers.get(name.lower())
+        if not found:
+            raise _miss("offer", "offers", name, [offer.name for offer in self.facts.offers])
+        return found
 
     def offers_for(self, accelerator: str) -> tuple[Offer, ...]:
         """Offers with an accelerator, by on-demand price per accelerator; of `cpu` those without, by that per vCPU."""

@@ -216,6 +216,10 @@ class Race:
         """No plan that may meet the SLO costs less a month; None = no plan may."""
         return min((runner.least_usd() for runner in self._runners.values() if not runner.out), default=None)
 
+    def open_usd(self) -> dict[str, float]:
+        """Least cost a month of each plan that has not left; of one with all its results their mean."""
+        return {name: runner.least_usd() for name, runner in self._runners.items() if not runner.out}
+
     def confidence(self) -> float:
         """Probability that no plan of the race is cheaper than the leader, by Bonferroni's inequality."""
         best = self._best()

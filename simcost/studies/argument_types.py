@@ -89,6 +89,18 @@ def mark(text: str) -> str:
     return text
 
 
+def count_of(form: str, example: str) -> Callable[[str], tuple[str, int]]:
+    """NAME=N, a whole number of something; its form and an example are for the message."""
+
+    def parsed(text: str) -> tuple[str, int]:
+        name, _, count = text.strip().rpartition("=")
+        if not name or not (count.isdecimal() and len(count) <= 15):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {form}, e.g. {example}")
+        return name, int(count)
+
+    return parsed
+
+
 def delimiter(text: str) -> str:
     """Separator of cells."""
     marks = {",": ",", ";": ";", "tab": "\t", "\\t": "\t", "\t": "\t"}

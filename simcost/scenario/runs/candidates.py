@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, fsum, inf, log, sqrt
 from statistics import fmean
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,8 +26,8 @@ from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.runs.hardware_speeds import HardwareSpeeds
-from simcost.scenario.runs.quota import over_quota
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
+from simcost.scenario.runs.supply_limits import SupplyLimits, Taken
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.scenario.schema.scenario import Plan
 from simcost.sim.clock import clock_for
@@ -48,6 +47,8 @@ class PlanCandidate:
     entrant: Entrant
     attainment: float
     """The most that it can reach, mean over replications."""
+    taken: Taken
+    """Most that it takes at a time, by limit."""
     alone: tuple[str, float] | None = None
     """Limit that too many requests miss even alone, and the time in which enough of them are there; None = they keep
     all limits alone.
@@ -75,7 +76,7 @@ class Candidates:
         arrivals: the requests.
         least_share: of the on-demand cost of a plan, what it costs at least where commitments may be bought.
         note: called now and then with what is done.
-        quota: most accelerators of a plan, by their name in the catalog.
+        limits: what a plan may take at a time; None = anything.
     """
 
     def __init__(
@@ -85,9 +86,10 @@ class Candidates:
         arrivals: Arrivals,
         least_share: Callable[[Plan], float] = lambda _: 1.0,
         note: Callable[[str], None] = lambda _: None,
-        quota: Mapping[str, int] = MappingProxyType({}),
+        limits: SupplyLimits | None = None,
     ) -> None:
-        self._question, self._least_share, self._quota = question, least_share, quota
+        self._question, self._least_share = question, least_share
+        self.limits = limits or SupplyLimits({}, {}, question.loaded.catalog)
         self._arrivals = arrivals
         self._mixes = []
         for replication in range(question.seeds):
@@ -104,6 +106,8 @@ class Candidates:
         self.found: list[PlanCandidate] = []
         self.too_small: list[PlanCandidate] = []
         """Those that cannot serve enough requests whatever happens, the most able last."""
+        self.over_limits: list[PlanCandidate] = []
+        """Those that may take more at a time than there is."""
         self.excluded = Counter(space.excluded)
         plans = list(self._sound(space.variations))
         for variation, plan in plans:
@@ -136,9 +140,6 @@ class Candidates:
             if not self._good_enough(variation):
                 self.excluded[NOT_GOOD] += 1
                 continue
-            if reason := over_quota([plan], self._quota, self._question.loaded.catalog):
-                self.excluded[reason] += 1
-                continue
             self._hardware.add(variation, plan)
             yield variation, plan
 
@@ -153,9 +154,17 @@ class Candidates:
             )
             if fmean(bound.hopeless for bound in bounds) > 1 - slo.attainment:
                 alone = max((bound.excludes for bound in bounds), key=lambda one: one[1] if one else 0.0)
-        entrant = self._entrant(variation, plan, bounds, replicas)
-        candidate = PlanCandidate(variation=variation, entrant=entrant, attainment=most, alone=alone)
-        if most < slo.attainment and self._question.loaded.scenario.demand is None:
+        candidate = PlanCandidate(
+            variation=variation,
+            entrant=self._entrant(variation, plan, bounds, replicas),
+            attainment=most,
+            alone=alone,
+            taken=self.limits.of_plans([plan]),
+        )
+        if reason := self.limits.over(candidate.taken):
+            self.excluded[reason] += 1
+            self.over_limits.append(candidate)
+        elif most < slo.attainment and self._question.loaded.scenario.demand is None:
             self.too_small.append(candidate)
         else:
             self.found.append(candidate)
@@ -279,6 +288,10 @@ class Candidates:
         usd = min(self._usage_usd(plan, option, replicas / kind.slots, tokens) for option, kind in options)
         return usd * self._least_share(plan.plan)
 
+    def taken_by(self, plan: Plan) -> Taken:
+        """Most that a plan of the same question takes at a time, by limit."""
+        return self.limits.of_plans([resolved_plan(plan, self._question)]) if self.limits else ()
+
     def replica_usd(self, variation: Variation) -> float:
         """Cost a month of one replica of a plan, traffic left out."""
         return self._least_usd(self._resolved(variation), 1.0, 0.0)
@@ -286,6 +299,10 @@ class Candidates:
     def replicas_per_node(self, variation: Variation) -> float:
         """Replicas of a plan that a node has room for."""
         return self._resolved(variation).pool.kinds[0].slots
+
+    def part_of_limits(self, variation: Variation) -> Taken:
+        """Part of each limit that one replica of a plan takes."""
+        return self.limits.per_replica(self._resolved(variation))
 
     def _usage_usd(self, plan: ResolvedPlan, option: Any, nodes: float, tokens: float) -> float:
         key = f"{option} {nodes:.9g} {plan.pool.startup.disk} {tokens * plan.pool.response_bytes_per_token:.9g}"

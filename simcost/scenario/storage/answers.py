@@ -26,7 +26,7 @@ _ANSWER = "answer.json"
 
 
 def stored_answer(
-    loaded: LoadedScenario | LoadedServices, folder: Path, make: Callable[[], Document], **options: str | float | None
+    loaded: LoadedScenario | LoadedServices, folder: Path, make: Callable[[], Document], **options: Any
 ) -> Document:
     """The stored answer, or else a new one, which is then stored.
 
@@ -34,7 +34,7 @@ def stored_answer(
         loaded: the scenario; its text and every file that it names are of the question.
         folder: of the answers.
         make: makes the answer.
-        options: all else that the answer depends on.
+        options: all else that the answer depends on, as plain data.
     """
     place = folder / _key(loaded, options)[:32]
     with suppress(OSError, ValueError):
@@ -48,7 +48,7 @@ def stored_answer(
     return answer
 
 
-def _key(loaded: LoadedScenario | LoadedServices, options: dict[str, str | float | None]) -> str:
+def _key(loaded: LoadedScenario | LoadedServices, options: dict[str, Any]) -> str:
     """SHA-256 of the question, of the files that the scenario names, and of the code that answers."""
     root, _ = parse(loaded.text, str(loaded.path))
     names = sorted(set(_texts(root.plain()))) if root is not None else []

@@ -1,13 +1,12 @@
 """`simcost optimize`: the cheapest plan that meets the SLO."""
 
-from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
-from simcost.studies.argument_types import factor, natural, positive, quantity
+from simcost.studies.argument_types import count_of, factor, natural, positive, quantity
 from simcost.studies.optimizing.settings import OBJECTIVES
 from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
 from simcost.units import USD, format_usd
@@ -41,19 +40,32 @@ def add(verbs: Any) -> None:
         help="the plan meets the SLO even if each step takes F times as long (default: 1)",
     )
     optimize.add_argument(
-        "--budget", type=quantity(USD), metavar="USD", help="most that a month of the plan may cost, e.g. $5,000"
+        "--budget",
+        type=quantity(USD),
+        dest="budget_usd",
+        metavar="USD",
+        help="most that a month of the plan may cost, e.g. $5,000",
     )
     optimize.add_argument(
         "--quota",
-        type=accelerators,
+        type=count_of("ACCELERATOR=N", "h100-sxm=8"),
         action="append",
         default=[],
         metavar="ACCELERATOR=N",
         help="most accelerators of a kind that the plan may take at a time; repeatable",
     )
     optimize.add_argument(
+        "--available",
+        type=count_of("OFFER=N", "aws/p5.48xlarge=4"),
+        action="append",
+        default=[],
+        metavar="OFFER=N",
+        help="most instances of an offer, or of OFFER@REGION, that the plan may take at a time; repeatable",
+    )
+    optimize.add_argument(
         "--objective",
         action="append",
+        dest="objectives",
         choices=OBJECTIVES,
         default=[],
         help="objective of the front beside cost; repeatable (default: all that are known)",
@@ -70,37 +82,15 @@ def add(verbs: Any) -> None:
     seed(optimize)
 
 
-def accelerators(text: str) -> tuple[str, int]:
-    """ACCELERATOR=N."""
-    name, _, count = text.partition("=")
-    if not name or not count.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is not ACCELERATOR=N, e.g. h100-sxm=8")
-    return name, int(count)
-
-
 def _optimize(arguments: Arguments) -> dict[str, Any]:
     from simcost.scenario.checks.load import load_with_services
-    from simcost.studies.optimizing.offers import offers
     from simcost.studies.optimizing.settings import SearchSettings
     from simcost.studies.optimizing.study import optimize
 
     loaded = load_with_services(arguments.file, arguments.data)
     name = loaded.first.scenario.scenario
     out = arguments.out or Path("results") / name
-    settings = SearchSettings(
-        seeds=arguments.seeds,
-        seed=arguments.seed,
-        jobs=arguments.jobs,
-        engine=engine_of(arguments),
-        mixes=arguments.mixes,
-        offers=offers(arguments.options),
-        offers_file=arguments.options,
-        step_factor=arguments.step_factor,
-        objectives=tuple(arguments.objective),
-        front=arguments.front,
-        budget_usd=arguments.budget,
-        quota=dict(arguments.quota),
-    )
+    settings = SearchSettings.of(vars(arguments), engine=engine_of(arguments))
     with Progress(name, quiet=arguments.quiet) as progress:
         return optimize(loaded, out / "runs", settings, progress)
 

@@ -27,9 +27,10 @@ class ConfirmedRace:
     """
 
     def __init__(self, race: Race, simulate: Simulate, holds: Callable[[str], bool]) -> None:
-        self._race, self._simulate, self._holds = race, simulate, holds
+        self._race, self._simulate, self._confirm = race, simulate, holds
         self._ties = EqualCost(race)
         self._tried: set[str] = set()
+        self._proved = set[str]()
 
     def first_two(self) -> tuple[str | None, str | None]:
         """The winner and the runner-up; None = no plan holds, or no other."""
@@ -51,6 +52,26 @@ class ConfirmedRace:
             "plans": [name for name in plans if name != best] if found else [],
             "not_simulated": len(self._ties.untried()) if found else 0,
         }
+
+    def is_proved(self, name: str) -> bool:
+        """True if a plan holds, in the race and on fresh seeds."""
+        return name in self._proved
+
+    def prove(self, name: str) -> bool:
+        """Simulate a plan to its end, and on fresh seeds; one that does not hold leaves."""
+        if self._race.missing(name):
+            self._complete(name)
+        if self._race.reason(name):
+            return False
+        if not self._holds(name):
+            self._race.drop(name, UNCONFIRMED)
+        return self.is_proved(name)
+
+    def _holds(self, name: str) -> bool:
+        """True if a plan of the race that holds does so on fresh seeds too."""
+        if name not in self._proved and self._confirm(name):
+            self._proved.add(name)
+        return name in self._proved
 
     def _winner(self) -> str | None:
         """The cheapest plan that holds on fresh seeds too, of equal ones the one that serves best; None = none does."""

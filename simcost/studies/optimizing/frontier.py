@@ -40,6 +40,11 @@ class Frontier:
         ) - set(self._on)
 
     @property
+    def plans(self) -> list[FrontPlan]:
+        """All plans, those off the front too."""
+        return list(self._plans.values())
+
+    @property
     def on(self) -> list[FrontPlan]:
         """Plans on the front."""
         return [self._plans[name] for name in self._on]

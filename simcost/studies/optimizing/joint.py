@@ -20,7 +20,6 @@ from simcost.rng import stream
 from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
 from simcost.scenario.runs.execution import workers_of
-from simcost.scenario.runs.quota import over_quota, resolved_plans
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import LoadedServices
@@ -119,10 +118,11 @@ class JointSearch:
     def document(self) -> Document:
         """Race, confirm, and write it down."""
         searched, excluded = self.searched, Counter(self._space.excluded)
+        limits = self._settings.limits(self._loaded.first.catalog)
         entrants = []
         for plan in self._space.plans:
             question = searched.question(plan.name)
-            if reason := over_quota(resolved_plans(question), self._settings.quota, self._loaded.first.catalog):
+            if reason := limits.over(limits.of_question(question)):
                 excluded[reason] += 1
             else:
                 entrants.append(entrant_of(plan, question, searched.seeds))

@@ -16,13 +16,14 @@ import numpy as np
 
 from simcost.compare.bounds import RequestMix, mix_bounds
 from simcost.compare.fleet_program import Counts, least_fleet
-from simcost.compare.fleets import DemandPoints, FleetAim, FleetPurchase, FleetShape, Floats
+from simcost.compare.fleets import DemandPoints, FleetAim, FleetLimit, FleetPurchase, FleetShape, Floats
 from simcost.plan import Fixed
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
 from simcost.scenario.runs.commitment_choice import CommitmentChoice, with_commitments
 from simcost.scenario.runs.resolve import ResolvedScenario, resolved_plan
+from simcost.scenario.runs.supply_limits import Taken
 from simcost.scenario.schema.scenario import OF_A_POOL
 from simcost.studies.optimizing.written_plans import written_plan
 from simcost.units import HOURS_PER_MONTH, NS_PER_S, SECONDS_PER_HOUR
@@ -73,6 +74,8 @@ class _Kind:
     """Least cost a month of one."""
     per_node: float
     """Replicas that a node has room for."""
+    part: Taken
+    """Part of each limit that one takes."""
 
 
 class MixSearch:
@@ -96,7 +99,7 @@ class MixSearch:
         settled: Collection[str],
         choice: CommitmentChoice,
     ) -> None:
-        self._question, self._choice = question, choice
+        self._question, self._choice, self._found = question, choice, found
         batches = [_requests(arrivals, replication) for replication in range(question.seeds)]
         limits = [float(np.median(np.concatenate([batch[i] for batch in batches]))) for i in (1, 2)] if batches else []
         self._demand, mixes = _demand(batches, limits, question.horizon_s or 1.0)
@@ -127,8 +130,10 @@ class MixSearch:
                     break
             if found is None or self._cost(found[0]) >= most_usd or self._known(found[0]):
                 continue
-            self._tried += 1
             plan = self._plan(found[0])
+            if plan is not None and self._found.limits.over(self._found.taken_by(plan.plan)):
+                continue  # its nodes are more than its replicas need, by the rules of their provisioning
+            self._tried += 1
             usd = None if plan is None else holds(plan, most_usd)
             if usd is None:
                 self._small.append(found[0])
@@ -154,7 +159,15 @@ class MixSearch:
 
     def _aim(self) -> FleetAim:
         target = self._question.loaded.scenario.slo.attainment
-        return FleetAim(shortfall=1 - target, too_small=tuple(self._small))
+        return FleetAim(shortfall=1 - target, too_small=tuple(self._small), limits=tuple(self._limits()))
+
+    def _limits(self) -> Iterator[FleetLimit]:
+        """Limits of the supply: of accelerators, or of nodes, which pools do not share."""
+        for i, limit in enumerate(self._found.limits.limits):
+            parts = {(shape.name, COMMITTED): self._kinds[shape.name].part[i] for shape in self._shapes}
+            used = {key: part for key, part in parts.items() if part}
+            if used:
+                yield FleetLimit(coefficients=used, most=limit.most, whole=bool(limit.offer))
 
     def _scaled(self, scale: float) -> DemandPoints:
         return replace(self._demand, rates=self._demand.rates * scale)
@@ -217,7 +230,7 @@ def _kinds(found: Candidates) -> list[_Kind]:
     """
     kinds: dict[str, _Kind] = {}
     rest = ""
-    for one in [*found.found, *found.too_small]:
+    for one in [*found.found, *found.too_small, *found.over_limits]:
         if not isinstance(one.variation.plan.scaling, Fixed) or not one.entrant.family:
             continue
         apart = one.variation.without(*OF_A_POOL)
@@ -228,6 +241,7 @@ def _kinds(found: Candidates) -> list[_Kind]:
                 candidate=one,
                 usd=found.replica_usd(one.variation),
                 per_node=found.replicas_per_node(one.variation),
+                part=found.part_of_limits(one.variation),
             )
     return list(kinds.values())
 

@@ -11,16 +11,17 @@ from math import inf
 from pathlib import Path
 from statistics import fmean
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from simcost.compare.comparison import Difference, difference
 from simcost.compare.document import plan_document
+from simcost.compare.limited_choice import LimitedOption
 from simcost.compare.racing import Race, holds, lower_bounds
 from simcost.compare.results import PlanSummary
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import stream
-from simcost.scenario.inputs.variations import Variation, of_one_plan, variations
+from simcost.scenario.inputs.variations import Space, Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
 from simcost.scenario.runs.commitment_choice import CommitmentChoice
 from simcost.scenario.runs.execution import workers_of
@@ -33,7 +34,6 @@ from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.front_of_race import FrontOfRace
-from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.purchases import PurchaseSearch
 from simcost.studies.optimizing.settings import (
@@ -56,30 +56,8 @@ _LOG = getLogger(__name__)
 
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
     """The answer: the cheapest plan that holds, the runner-up, the front, and why the others left."""
-    return search_with_front(loaded, runs, settings, progress)[0]
-
-
-def search_with_front(
-    loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress
-) -> tuple[Document, Frontier]:
-    """The answer, and its front with all replications."""
-    loaded, otherwise = _base(loaded)
-    question = replace(
-        settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS),
-        engine=settings.step_factor,
-    )
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
-        made = _Search(question, runs, workers, progress, settings)
-        space = variations(loaded, otherwise)
-        candidates = Candidates(
-            question,
-            space,
-            made.searched.arrivals,
-            made.choice.least_share,
-            note=lambda what: progress(0.0, what),
-            quota=settings.quota,
-        )
-        return made.run(candidates, space.combinations), made.frontier
+        return PlanSearch.ended(loaded, runs, workers, settings, progress).document()
 
 
 def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
@@ -91,22 +69,62 @@ def _base(loaded: LoadedScenario) -> tuple[LoadedScenario, list[Any]]:
     return of_one_plan(loaded, plan), default_dimensions(loaded, plan)
 
 
-class _Search:
-    """The search, and its confirmation on seeds that it never saw."""
+class PlanSearch:
+    """The search, and its confirmation on seeds that it never saw.
+
+    Args:
+        question: with its seeds.
+        space: the plans.
+        runs: folder in which simulations are stored, and found again.
+        workers: what executes them.
+        settings: options of the search.
+        progress: called with the share done and what is done.
+    """
+
+    @classmethod
+    def ended(
+        cls, loaded: LoadedScenario, runs: Path, workers: Workers, settings: SearchSettings, progress: Progress
+    ) -> Self:
+        """The search of a scenario, which has found its best plans."""
+        loaded, otherwise = _base(loaded)
+        question = replace(
+            settle(loaded, seed=settings.seed, seeds=settings.seeds or loaded.scenario.seeds or SEEDS),
+            engine=settings.step_factor,
+        )
+        made = cls(question, variations(loaded, otherwise), runs, workers, settings, progress)
+        made.run()
+        return made
 
     def __init__(
-        self, question: ResolvedScenario, runs: Path, workers: Workers, progress: Progress, settings: SearchSettings
+        self,
+        question: ResolvedScenario,
+        space: Space,
+        runs: Path,
+        workers: Workers,
+        settings: SearchSettings,
+        progress: Progress,
     ) -> None:
         self.question, self._runs, self._progress = question, runs, progress
         self._workers, self._settings = workers, settings
         self.choice = CommitmentChoice(settings.offers, question.loaded.catalog)
         self._expected, self._begun_s, self._warned = 1, monotonic(), False
+        self._within_others = False
         self._mixed: dict[str, bool] = {}
         """Fleets of several kinds of replicas, and if they hold, in the search and on fresh seeds."""
         self.searched = self._simulations(question)
         fresh = int(stream(question.seed, "confirmation").integers(2**31))
         other = settle(question.loaded, seed=fresh, seeds=question.seeds)
         self.confirmed = self._simulations(replace(other, engine=question.engine))
+        self._combinations = space.combinations
+        self._candidates = Candidates(
+            question,
+            space,
+            self.searched.arrivals,
+            self.choice.least_share,
+            note=lambda what: progress(0.0, what),
+            limits=settings.limits(question.loaded.catalog),
+        )
+        self.taken = {candidate.name: candidate.taken for candidate in self._candidates.found}
 
     def _simulations(self, question: ResolvedScenario) -> Simulations:
         return Simulations(question, _source(question), self._runs, self._workers, self._note)
@@ -131,37 +149,68 @@ class _Search:
         """Distinct simulations of the search and the confirmation."""
         return len(self.searched.keys) + len(self.confirmed.keys)
 
-    def run(self, candidates: Candidates, combinations: int) -> Document:
-        """Race, confirm, and write it down."""
+    def run(self) -> None:
+        """Race, confirm, and try fleets of several kinds of replicas."""
+        candidates = self._candidates
         self._found = {candidate.name: candidate.variation for candidate in candidates.found}
         self._purchases = PurchaseSearch(self.choice, self.searched, self._found)
         self._expected = len(candidates.found) // 4 + 4 * self.question.seeds
         for candidate in candidates.found:
             self.searched.add(candidate.variation.plan)
         self.race = Race([candidate.entrant for candidate in candidates.found], self.question.loaded.scenario.level)
-        self._confirmation = ConfirmedRace(self.race, self._purchases, self._holds)
-        best, second = self._confirmation.first_two()
-        mixes = None
+        self._confirmed_race = ConfirmedRace(self.race, self._purchases, self._holds)
+        self.best, self.second = self._confirmed_race.first_two()
+        self._mixes: MixOutcome | None = None
         if self._settings.mixes:
-            best, second, mixes = self._mixes(candidates, best, second)
-        return self._document(candidates, combinations, best, second, mixes)
+            self._mixes = self._mixed_fleets()
+            if self._mixes.best is not None:
+                self.best, self.second = self._mixes.best.plan.name, self.best
 
-    def _mixes(
-        self, candidates: Candidates, best: str | None, second: str | None
-    ) -> tuple[str | None, str | None, MixOutcome]:
-        """The winner and the runner-up, fleets of several kinds of replicas among them."""
-        most = inf if best is None else self.confirmed.summary(best).per_month_usd.mean
-        settled = {*self.race.missed(), *([] if best is None else [best])}
-        proposals = MixSearch(self.question, candidates, self.searched.arrivals, settled, self.choice)
-        outcome = proposals.run(most, self._cost_where_it_holds)
-        if outcome.best is None:
-            return best, second, outcome
-        return outcome.best.plan.name, best, outcome
+    def _mixed_fleets(self) -> MixOutcome:
+        """Fleets of several kinds of replicas that may cost less."""
+        most = inf if self.best is None else self.confirmed.summary(self.best).per_month_usd.mean
+        settled = {*self.race.missed(), *([] if self.best is None else [self.best])}
+        proposals = MixSearch(self.question, self._candidates, self.searched.arrivals, settled, self.choice)
+        return proposals.run(most, self._cost_where_it_holds)
+
+    def options(self) -> list[LimitedOption]:
+        """Plans that may hold, those first that do, each at the least that it can cost and with what it takes."""
+        usd = self.race.open_usd()
+        usd |= {name: self.searched.summary(name).per_month_usd.mean for name, met in self._mixed.items() if met}
+        names = sorted(usd, key=lambda name: not self.is_proved(name))
+        return [LimitedOption(name=name, usd=usd[name], taken=self.taken[name]) for name in names]
+
+    def wanted(self) -> list[LimitedOption]:
+        """Plans that may hold; where none within the limits do, those beyond them that take a known number."""
+        target = self.question.loaded.scenario.slo.attainment
+        return self.options() or [
+            LimitedOption(name=one.name, usd=one.entrant.bound_usd, taken=one.taken)
+            for one in self._candidates.over_limits
+            if one.attainment >= target and inf not in one.taken
+        ]
+
+    def is_proved(self, name: str) -> bool:
+        """True if a plan has all its results, and holds on fresh seeds too."""
+        return self._mixed.get(name, False) or self._confirmed_race.is_proved(name)
+
+    def prove(self, name: str) -> None:
+        """Find out if a plan of one kind of replicas holds; it leaves if it does not."""
+        if not self.is_proved(name):
+            self._confirmed_race.prove(name)
+
+    def choose(self, best: str, second: str | None) -> None:
+        """Take plans that fit into the limits with what other services take, of which the best is the cheapest."""
+        self.best, self.second, self._within_others = best, second, True
+        mixed = None if self._mixes is None else self._mixes.bound_usd
+        if self._mixes is not None and mixed is not None:
+            proved = mixed >= self.searched.summary(best).per_month_usd.mean
+            self._mixes = replace(self._mixes, proved=proved)
 
     def _cost_where_it_holds(self, variation: Variation, most_usd: float) -> float | None:
         """Cost a month on fresh seeds of a plan that holds, in the search and there, and costs less than that."""
         name = variation.plan.name
         self._found[name] = variation
+        self.taken[name] = self._candidates.taken_by(variation.plan)
         self.searched.add(variation.plan)
         self._mixed[name] = False
         if not self.searched.hold(name) or not self._holds(name):
@@ -175,16 +224,14 @@ class _Search:
         self.confirmed.add(self._found[name].plan)
         return self.confirmed.hold(name)
 
-    def _document(
-        self, candidates: Candidates, combinations: int, best: str | None, second: str | None, mixes: MixOutcome | None
-    ) -> Document:
+    def document(self) -> Document:
+        """The answer."""
+        candidates, best, second, mixes = self._candidates, self.best, self.second, self._mixes
         loaded, level = self.question.loaded, self.question.loaded.scenario.level
         excluded = candidates.excluded + Counter(one.too_small for one in candidates.too_small)
         excluded.update(self.race.excluded())
         summary = None if best is None else self.confirmed.summary(best)
-        bound = self.race.least_usd()
-        if bound is not None and mixes is not None and mixes.bound_usd is not None:
-            bound = min(bound, mixes.bound_usd)
+        bound = self._bound_usd()
         gap = self._difference(second, best)
         front = FrontOfRace(self.race, self.searched, self._purchases, self._found, self._settings)
         self.frontier = front.frontier(candidates, self._mixed)
@@ -192,18 +239,19 @@ class _Search:
             "scenario": loaded.scenario.scenario,
             "best": None if best is None else self._plan(best),
             "runner_up": None if second is None else self._plan(second) | {"difference": gap},
-            "equal_cost": self._confirmation.equal_cost(best),
+            "equal_cost": self._confirmed_race.equal_cost(best),
             "nearest": None if best else self._nearest(candidates),
             **self.frontier.document(),
             "bound_usd_per_month": bound
             if summary is None or bound is None
             else min(bound, summary.per_month_usd.mean),
             "gap": None,
-            "confidence": self.race.confidence() if best and self.question.seeds > 1 else None,
+            "confidence": self._confidence() if best else None,
             "level": level,
+            **({"within_others": True} if self._within_others else {}),
             **slower_steps(self.question.engine),
             "simulated": self.simulated,
-            "candidates": combinations,
+            "candidates": self._combinations,
             **({} if mixes is None else {"mixes": mixes.document()}),
             **({"commitments": self._purchases.document(best, self.confirmed)} if self._settings.offers else {}),
             "replications": self.question.seeds,
@@ -217,8 +265,7 @@ class _Search:
         document = within_budget(document, self._settings.budget_usd, map(self._point, self.race.simulated()))
         seeds = {"search_seed": self.question.seed, "confirmation_seed": self.confirmed.question.seed}
         origin = provenance(self.question, self.question.horizon_s or 0.0) | seeds
-        if self._settings.offers_file is not None:
-            file = self._settings.offers_file
+        if (file := self._settings.options) is not None:
             origin |= {"inputs": origin["inputs"] | {os.path.relpath(file): sha256_of(file)}}
         return {
             "verdict": verdict(document),
@@ -226,6 +273,22 @@ class _Search:
             "assumptions": [*assumptions(self._shown(best, second)), *note_on_steps(self.question.engine)],
             "provenance": origin,
         }
+
+    def _bound_usd(self) -> float | None:
+        """No plan that may meet the SLO costs less; of those that fit with others the best itself, unless fleets of
+        several kinds of replicas might.
+        """
+        mixed = None if self._mixes is None else self._mixes.bound_usd
+        if self._within_others and mixed is None and self.best is not None:
+            return self.searched.summary(self.best).per_month_usd.mean
+        own = None if self.best is None else self.searched.summary(self.best).per_month_usd.mean
+        return min((usd for usd in (self.race.least_usd(), mixed, own) if usd is not None), default=None)
+
+    def _confidence(self) -> float | None:
+        """That no plan of the race is cheaper; None from a single replication, which tells nothing of others."""
+        if self.question.seeds == 1:
+            return None
+        return 1.0 if self._within_others else self.race.confidence()
 
     def _shown(self, *names: str | None) -> ResolvedScenario:
         """The question with the plans of the answer alone."""

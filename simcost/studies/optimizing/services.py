@@ -1,54 +1,78 @@
-"""Search over several services: on nodes of their own they cost least together where each of them costs least."""
+"""Search over several services: on nodes of their own they cost least together where each of them costs least, unless
+there is not enough of something for all.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import fsum
 from pathlib import Path
 from typing import Any
 
 from simcost.scenario.files.sharing import OF_A_PLAN
+from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.services_apart import APART, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.budget import within_budget
+from simcost.studies.optimizing.charts import listed
 from simcost.studies.optimizing.frontier import Frontier
-from simcost.studies.optimizing.joint_front import joint_front
-from simcost.studies.optimizing.search import search_with_front
+from simcost.studies.optimizing.joint_front import ScarceSupply, joint_front
+from simcost.studies.optimizing.search import PlanSearch
+from simcost.studies.optimizing.services_together import fit_together
 from simcost.studies.optimizing.settings import Document, Progress, SearchSettings, note_on_steps, slower_steps
 from simcost.studies.optimizing.verdict import even_if_slower, over_budget
 from simcost.units import format_usd
 
 _POINT = ("name", "usd_per_month", "attainment", "met")
 """Keys of a plan on the front that a budget is about."""
+MOST = 4
+"""Alternatives of a service that a verdict names."""
 
 
 def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
-    """The answer of each service, which are apart, and what they are together."""
+    """The answer of each service, which are apart but for limits of the supply, and what they are together."""
     services = services_apart(loaded, settings.seed)
     count = len(services)
     each, fronts = dict[str, Document](), dict[str, Frontier]()
-    for i, (name, (scenario, seed)) in enumerate(services.items()):
+    searches: dict[str, PlanSearch] = {}
+    limits = settings.limits(loaded.first.catalog)
+    with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
+        for i, (name, (scenario, seed)) in enumerate(services.items()):
 
-        def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
-            progress((begun + share) / count, f"{service}: {what}")
+            def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
+                progress((begun + share) / count, f"{service}: {what}")
 
-        each[name], fronts[name] = search_with_front(
-            scenario, runs, replace(settings, seed=seed, budget_usd=None), tell
-        )
+            own = replace(settings, seed=seed, budget_usd=None)
+            found = PlanSearch.ended(scenario, runs, workers, own, tell)
+            if limits:
+                searches[name] = found
+            else:
+                each[name], fronts[name] = found.document(), found.frontier
+        short = fit_together(searches, limits)
+        for name, found in searches.items():
+            each[name], fronts[name] = found.document(), found.frontier
     seed = loaded.first.scenario.seed if settings.seed is None else settings.seed
-    front = joint_front(fronts, loaded.first.scenario.level, settings.objectives)
-    return _together(loaded, each, front, seed, settings)
+    supply = ScarceSupply(most=limits.most, taken={name: found.taken for name, found in searches.items()})
+    front = joint_front(fronts, loaded.first.scenario.level, settings.objectives, supply if limits else None)
+    return _together(loaded, each, front, seed, settings, short)
 
 
 def _together(
-    loaded: LoadedServices, each: Mapping[str, Document], front: Document, seed: int, settings: SearchSettings
+    loaded: LoadedServices,
+    each: Mapping[str, Document],
+    front: Document,
+    seed: int,
+    settings: SearchSettings,
+    short: Document | None,
 ) -> Document:
-    """The document: keys of one service with sums and bounds over all, and that of each service."""
-    best = _best(each) if all(answer["best"] for answer in each.values()) else None
+    """The document: keys of one service with sums and bounds over all, and that of each service; no plan of all where
+    they are short of something.
+    """
+    best = _best(each) if short is None and all(answer["best"] for answer in each.values()) else None
     bounds = [answer["bound_usd_per_month"] for answer in each.values()]
-    bound = None if None in bounds else fsum(bounds)
+    bound = None if short is not None or None in bounds else fsum(bounds)
     excluded = Counter[str]()
     for answer in each.values():
         excluded.update({row["reason"]: row["count"] for row in answer["excluded"]})
@@ -61,6 +85,7 @@ def _together(
         "bound_usd_per_month": bound,
         "gap": None if bound is None or usd <= 0 else 1 - bound / usd,
         "confidence": _confidence(each) if best else None,
+        **({} if short is None else {"short": short}),
         **slower_steps(settings.step_factor),
         "simulated": sum(answer["simulated"] for answer in each.values()),
         "candidates": sum(answer["candidates"] for answer in each.values()),
@@ -119,14 +144,32 @@ def _verdict(document: Mapping[str, Any]) -> str:
         return over
     if best is None:
         missed = [f"{service['name']}: {service['verdict']}" for service in services if service["best"] is None]
+        if (short := document.get("short")) is not None:
+            missed = missed or ["No plans of the services are within the limits together."]
+            missed += _short(short)
         return " ".join(missed)
     each = "; ".join(
         f"{service['name']}: {service['best']['name']}, {format_usd(service['best']['cost_usd']['per_month'])}"
         for service in services
     )
     total, bound = best["cost_usd"]["per_month"], document["bound_usd_per_month"]
+    within = " within the limits" if any("within_others" in service for service in services) else ""
     text = (
-        f"{len(services)} services cost least together at {format_usd(total)} a month, each with its SLO met"
+        f"{len(services)} services cost least together{within} at {format_usd(total)} a month, each with its SLO met"
         f"{even_if_slower(document)}: {each}."
     )
     return text if bound is None else f"{text} No plan that may meet them costs less than {format_usd(bound)}."
+
+
+def _short(short: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences: what there is, and what each service takes at least."""
+    yield f"There are {_counts(short['limits'])}."
+    least = [
+        f"{name} {' or '.join(_counts(taken) or 'nothing of it' for taken in every[:MOST])}"
+        for name, every in short["least"].items()
+    ]
+    yield f"Plans that may meet the SLO take at least: {'; '.join(least)}."
+
+
+def _counts(taken: Mapping[str, float]) -> str:
+    return listed([f"{count:,.12g} x {name}" for name, count in taken.items()])

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from pathlib import Path
 
-from simcost.billing.commitment.offered import written
-from simcost.errors import InputError
-from simcost.scenario.runs.quota import checked_quota
 from simcost.scenario.runs.services_apart import is_whole
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.storage.answers import stored_answer
@@ -27,7 +22,8 @@ def optimize(
         progress: called with the share done and what is done.
 
     Raises:
-        InputError: clients that wait, or services or jobs that depend on each other, without a `vary`.
+        InputError: clients that wait, or services or jobs that depend on each other, without a `vary`; or a limit of
+            something that the catalog does not know.
         FaultsError: a `vary` that cannot be read.
     """
 
@@ -36,32 +32,11 @@ def optimize(
         from simcost.studies.optimizing.search import search
         from simcost.studies.optimizing.services import search_services
 
-        asked = replace(settings, quota=checked_quota(settings.quota, loaded.first.catalog))
-        if asked.quota and asked.mixes:
-            raise InputError("a quota and mixes are not searched together; leave one of them out")
+        settings.limits(loaded.first.catalog)  # what they name is there
         if is_whole(loaded, [plan.name for plan in loaded.first.scenario.plans]):
-            return search_whole_plans(loaded, runs, asked, progress)
+            return search_whole_plans(loaded, runs, settings, progress)
         if isinstance(loaded, LoadedServices):
-            if asked.quota:
-                raise InputError(
-                    f"{loaded.path}: services on nodes of their own are searched apart, so that no quota of all can be "
-                    "kept; bound each by `vary`, as `{path: services.NAME.scaling.replicas, from: 1, to: 4}`"
-                )
-            return search_services(loaded, runs, asked, progress)
-        return search(loaded, runs, asked, progress)
+            return search_services(loaded, runs, settings, progress)
+        return search(loaded, runs, settings, progress)
 
-    return stored_answer(
-        loaded,
-        runs.parent / "answers",
-        make,
-        question="optimize",
-        seeds=settings.seeds,
-        seed=settings.seed,
-        mixes=settings.mixes,
-        step_factor=settings.step_factor,
-        front=settings.front,
-        budget_usd=settings.budget_usd,
-        quota=json.dumps(dict(sorted(settings.quota.items()))),
-        objectives=" ".join(sorted(set(settings.objectives))),
-        offers=json.dumps([written(offer) for offer in settings.offers]),
-    )
+    return stored_answer(loaded, runs.parent / "answers", make, question="optimize", **settings.question())

@@ -33,9 +33,14 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         how = "in a single replication, which tells nothing of others (--seeds 10 does)"
     return (
         f"{best['name']} is the cheapest of {document['candidates']:,} plans that meets the SLO"
-        f"{even_if_slower(document)}: "
+        f"{within_others(document)}{even_if_slower(document)}: "
         f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, {how}{share}."
     )
+
+
+def within_others(document: Mapping[str, Any]) -> str:
+    """The rest of the limits that a service has, where others had to be considered."""
+    return " with what the other services leave of the limits" if document.get("within_others") else ""
 
 
 def even_if_slower(document: Mapping[str, Any]) -> str:
@@ -94,10 +99,11 @@ def _commitment(one: Mapping[str, Any]) -> str:
 
 def _bound(document: Mapping[str, Any]) -> str:
     bound, confidence = document["bound_usd_per_month"], document["confidence"]
-    text = f"No plan of the space that may meet it costs less than {format_usd(bound)}"
-    return (
-        f"{text}." if confidence is None else f"{text}; cheapest with {100 * min(confidence, 0.9999):.4g} % confidence."
-    )
+    fits = "fits there and " if document.get("within_others") else ""
+    text = f"No plan of the space that {fits}may meet it costs less than {format_usd(bound)}"
+    if confidence is None:
+        return f"{text}."
+    return f"{text}; cheapest with {100 * min(confidence, 0.9999):.4g} % confidence."
 
 
 def _mixes(document: Mapping[str, Any]) -> list[str]:
@@ -174,8 +180,8 @@ def _none(document: Mapping[str, Any]) -> str:
             return near_text
         limit, least = near["alone"]["limit"].removesuffix("_s"), format_seconds(near["alone"]["least_s"])
         return f"{near_text} Alone on a replica, enough of its requests would keep a {limit} of {least}."
-    cost, share = format_usd(near["usd_per_month"]), percent(near["attainment"])
-    told = f"{text} Nearest: {near['name']} at {cost} a month, attainment {share}"
+    share = "" if near["attainment"] is None else f", attainment {percent(near['attainment'])}"
+    told = f"{text} Nearest: {near['name']} at {format_usd(near['usd_per_month'])} a month{share}"
     if near.get("at_least") is None:
         return f"{told}."
     told += f", at least {format_share(near['at_least'])}"

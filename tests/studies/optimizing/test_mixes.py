@@ -62,3 +62,25 @@ def test_the_mix_is_a_plan_that_can_be_run(answers: tuple[Path, dict[str, Any], 
     said = call("run", file, "--seed", seed, "--out", folder / "ran", "--quiet", "--json").document()
     assert said["plans"][0]["cost_usd"] == mixed["best"]["cost_usd"]
     assert said["plans"][0]["slo"]["met"]
+
+
+@pytest.mark.parametrize(
+    ("words", "most"),
+    [(("--quota", "l4=0"), (0, 9)), (("--quota", "l40s=0"), (9, 0)), (("--available", "aws/g6.xlarge=1"), (1, 9))],
+)
+def test_fleets_stay_within_limits_and_cost_no_less(
+    answers: tuple[Path, dict[str, Any], dict[str, Any]], words: tuple[str, str], most: tuple[int, int]
+) -> None:
+    folder, _, free = answers
+    said = call("optimize", folder / "mixed.yaml", *words, "--mixes", "--json", "--quiet", "--out", folder / "out")
+    document = said.document()
+    best = document["best"]
+    pools = best["plan"].get("pools") or [best["plan"]]
+    counts = {pool["replica"]["accelerator"]: pool["scaling"]["replicas"] for pool in pools}
+    assert all(counts.get(name, 0) <= count for name, count in zip(("l4", "l40s"), most, strict=True))
+    assert best["cost_usd"]["per_month"] >= free["best"]["cost_usd"]["per_month"]
+    assert document["bound_usd_per_month"] <= best["cost_usd"]["per_month"]
+    same = counts == {
+        pool["replica"]["accelerator"]: pool["scaling"]["replicas"] for pool in free["best"]["plan"]["pools"]
+    }
+    assert same == (words == ("--available", "aws/g6.xlarge=1")), "a limit that the best is within changes nothing"

@@ -1,10 +1,11 @@
-"""`simcost optimize --quota`: no plan that may take more accelerators than there are, alone or with its services."""
+"""`simcost optimize --quota --available`: no plan that may take more than there is, alone or with its services."""
 
 from pathlib import Path
 
 import pytest
 from support.commands import TINY, call, refused, scenario
-from support.scenarios import SERVICES, write
+from support.job_scenarios import home
+from support.scenarios import SERVICES
 
 import simcost as sc
 from simcost.errors import SimcostError
@@ -41,14 +42,42 @@ def test_services_that_share_nodes_count_together(tmp_path: Path) -> None:
     assert none["best"] is None
 
 
-def test_quotas_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
+def test_instances_that_can_be_had_are_of_an_offer_and_a_region(tmp_path: Path) -> None:
+    space = sc.load(SPACE)
+    for name in ("aws/g6.xlarge", "AWS/g6.xlarge@us-east-1"):
+        document = space.optimize(tmp_path, available={name: 1}).document
+        over = [row for row in document["excluded"] if "available" in row["reason"]]
+        shown = name.replace("AWS", "aws")
+        assert over == [{"count": 3, "reason": f"may take more than the 1 x {shown} that are available"}]
+    free = space.optimize(tmp_path, available={"aws/g6.12xlarge": 0}).document
+    assert not [row for row in free["excluded"] if "available" in row["reason"]]
+
+
+def test_jobs_count(tmp_path: Path) -> None:
+    file = home(tmp_path)
+    file.write_text(file.read_text() + "vary:\n  - {path: training.gpus, values: [8, 16, 24, 32]}\n")
+    documents = [
+        call("optimize", file, *words, "--json", "--quiet", "--out", tmp_path / "out").document()
+        for words in ((), ("--quota", "a100-40gb=16"), ("--available", "aws/p4d.24xlarge=2"))
+    ]
+    gpus = [document["best"] and document["best"]["plan"]["training"]["gpus"] for document in documents]
+    over = [sum(row["count"] for row in document["excluded"] if "may take" in row["reason"]) for document in documents]
+    assert over == [0, 4, 4], "two plans with 24 and 32 GPUs each"
+    assert gpus[0] in (8, 16, 24, 32)
+    assert gpus[1] == gpus[2] == (gpus[0] if gpus[0] <= 16 else None)
+
+
+def test_limits_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
     file = scenario(tmp_path, text=SPACE)
     assert "is not ACCELERATOR=N" in refused("optimize", file, "--quota", "l4")
     assert "l44" in refused("optimize", file, "--quota", "l44=2")
-    assert "not searched together" in refused("optimize", file, "--quota", "l4=2", "--mixes")
-    assert "are searched apart" in refused("optimize", write(tmp_path, text=SERVICES), "--quota", "l4=2")
+    assert "is not OFFER=N, e.g. aws/" in refused("optimize", file, "--available", "aws/g6.xlarge=many")
+    assert "did you mean 'aws/g6.xlarge'" in refused("optimize", file, "--available", "aws/g6.xlarg=2")
+    assert "in region 'us-east-9'" in refused("optimize", file, "--available", "aws/g6.xlarge@us-east-9=2")
     with pytest.raises(SimcostError, match="l44"):
         sc.load(SPACE).optimize(tmp_path, quota={"l44": 2})
+    with pytest.raises(SimcostError, match="quota: -1 of 'l4' is not a whole number from 0 up"):
+        sc.load(SPACE).optimize(tmp_path, quota={"l4": -1})
 
 
 def test_it_is_shown(tmp_path: Path) -> None:
