@@ -129,20 +129,9 @@ def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings
 
 
 def _optimize(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:
-    from simcost.studies.optimizing.settings import SearchSettings
     from simcost.studies.optimizing.study import optimize
 
-    file = search_inputs.options_file(settings["options"], store.parent)
-    asked = SearchSettings(
-        jobs=runs.JOBS,
-        seeds=settings["seeds"],
-        mixes=settings["mixes"],
-        offers=search_inputs.offers(file),
-        offers_file=file,
-        step_factor=settings["step_factor"],
-        budget_usd=settings["budget_usd"],
-    )
-    return optimize(loaded, store, asked, tell)
+    return optimize(loaded, store, search_inputs.asked(settings, store.parent, runs.JOBS), tell)
 
 
 def _optimize_parts(found: Any) -> Sequence[Part]:

@@ -1,5 +1,6 @@
-"""Inputs of a search for the cheapest plan: one row above its answer."""
+"""Inputs of a search for the cheapest plan: two rows above its answer."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -9,9 +10,10 @@ from typing import Any
 
 import streamlit as st
 
-from simcost.billing.commitment.offered import Offered
 from simcost.errors import InputError, SimcostError
 from simcost.scenario.files.edit import number_text, put, values
+from simcost.studies.argument_types import count_of
+from simcost.studies.optimizing.settings import OBJECTIVES, SearchSettings
 from simcost.units import SHARE, USD
 from views import drafts
 from views.money import OPTIONS
@@ -22,11 +24,12 @@ OFFERED = ".options"
 """Folder, beside the results, of the commitments that searches were offered."""
 OPTIONS_FILE = "options.yaml"
 _WIDTHS = [5, 3, 4, 4, 3, 4, 4]
+_SECOND = [7, 8, 8, 4]
 _KEPT: Any = "session"
 
 
 def show(draft: drafts.Draft) -> Settings:
-    """The row; what was asked for, and under `refused` what is wrong with it."""
+    """The rows; what was asked for, and under `refused` what is wrong with it."""
     refused: list[str] = []
     columns = iter(st.columns(_WIDTHS, vertical_alignment="bottom"))
     with next(columns):
@@ -56,6 +59,7 @@ def show(draft: drafts.Draft) -> Settings:
         "seeds": seeds,
         "options": options,
         "mixes": mixes,
+        **_limits(refused),
         "refused": (*refused, *st.session_state.pop("confidence refused", ())),
     }
 
@@ -121,6 +125,57 @@ def _budget(refused: list[str]) -> float | None:
     return None
 
 
+def _limits(refused: list[str]) -> Settings:
+    """A second row: what there is of accelerators and instances, and what the front is of."""
+    columns = iter(st.columns(_SECOND, vertical_alignment="bottom"))
+    found: dict[str, Any] = {}
+    for key, label, example, of in (
+        ("quota", "Quota", "l4=4, h100=8", "Most accelerators of a kind that the plan may take at a time."),
+        ("available", "Available instances", "aws/g6.xlarge=4", "Most instances of an OFFER, or OFFER@REGION."),
+    ):
+        with next(columns):
+            text = st.text_input(
+                label,
+                key=f"search {key}",
+                persist_state=_KEPT,
+                placeholder=f"e.g. {example}",
+                max_chars=1_000,
+                help=f"{of} Several after commas: `NAME=N, NAME=N`.",
+            )
+        found[key] = _counts(label, text, example, refused)
+    with next(columns):
+        found["objectives"] = tuple(
+            st.multiselect(
+                "Objectives of the front",
+                OBJECTIVES[1:],
+                key="search objectives",
+                persist_state=_KEPT,
+                placeholder="all that are known",
+                help="Cost always counts.",
+            )
+        )
+    with next(columns):
+        found["front"] = st.number_input(
+            "Further plans",
+            0,
+            1_000,
+            key="search front",
+            persist_state=_KEPT,
+            help="Plans that are simulated for the front alone, at most, those with the least possible cost first.",
+        )
+    return found
+
+
+def _counts(label: str, text: str, example: str, refused: list[str]) -> tuple[tuple[str, int], ...]:
+    """Numbers by name."""
+    parsed = count_of("NAME=N", example)
+    try:
+        return tuple(parsed(part) for part in text.split(",") if part.strip())
+    except ArgumentTypeError as error:
+        refused.append(f"{label}: {error}")
+        return ()
+
+
 def _options() -> str:
     """A purchasing plan whose commitments may be bought; empty = none may."""
     with st.popover("Commitments", width="stretch"):
@@ -148,15 +203,15 @@ def options_file(text: str, results: Path) -> Path | None:
     return file
 
 
-def offers(file: Path | None) -> tuple[Offered, ...]:
-    """The commitments of the file. Raises InputError with the faults, each at its line."""
-    from simcost.studies.optimizing import offers as of_file
-
+def asked(settings: Settings, results: Path, jobs: int) -> SearchSettings:
+    """The options of a search. Raises InputError with the faults of the commitments, each at its line."""
+    file = options_file(settings["options"], results)
     try:
-        return of_file.offers(file)
+        return SearchSettings.of({**settings, "options": file}, jobs=jobs)
     except SimcostError as error:
-        told = str(error) if file is None else str(error).replace(str(file), OPTIONS_FILE)
-        raise InputError(f"Commitments: {told}") from error
+        if file is None:
+            raise
+        raise InputError(f"Commitments: {str(error).replace(str(file), OPTIONS_FILE)}") from error
 
 
 def words(settings: Settings) -> Sequence[str]:
@@ -170,4 +225,8 @@ def words(settings: Settings) -> Sequence[str]:
         found.append("--mixes")
     if settings["budget_usd"] is not None:
         found.append(f"--budget={number_text(settings['budget_usd'])}")
+    found += [f"--{key}={name}={count}" for key in ("quota", "available") for name, count in settings[key]]
+    found += [f"--objective={name}" for name in settings["objectives"]]
+    if settings["front"]:
+        found.append(f"--front={settings['front']}")
     return found

@@ -73,6 +73,41 @@ def test_what_the_search_is_asked_changes_the_answer_and_its_command(home: Path)
     assert value_at(page.session_state["drafts"]["tiny.yaml"], "level") == 0.9
 
 
+def test_limits_and_the_front_are_asked_for_and_in_the_command(home: Path) -> None:
+    page = opened(home)
+    labelled(page.text_input, "Quota").set_value("l4=1, h100=8").run()
+    labelled(page.text_input, "Available instances").set_value("aws/g6.xlarge@us-east-1=3").run()
+    labelled(page.multiselect, "Objectives of the front").set_value(["attainment", "risk"]).run()
+    labelled(page.number_input, "Further plans").set_value(2).run()
+    settle(button(page, "Search").click().run())
+    assert not page.exception
+    assert not page.error
+    words = shlex.split(page.code[0].value)
+    asked = parsed(words[1:])
+    assert asked.quota == [("l4", 1), ("h100", 8)]
+    assert asked.available == [("aws/g6.xlarge@us-east-1", 3)]
+    assert (asked.objectives, asked.front) == (["attainment", "risk"], 2)
+    [reasons] = [list(table.value["Reason"]) for table in page.dataframe if "Reason" in table.value]
+    assert "may take more than the quota of 1 x l4" in reasons
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "told"),
+    [
+        ("Quota", "l4", "Quota: 'l4' is not NAME=N, e.g. l4=4, h100=8"),
+        ("Quota", "l44=2", "did you mean 'l4'"),
+        ("Available instances", "aws/g6.xlarg=2", "did you mean 'aws/g6.xlarge'"),
+    ],
+)
+def test_limits_that_are_none_are_explained(home: Path, label: str, text: str, told: str) -> None:
+    page = opened(home)
+    labelled(page.text_input, label).set_value(text).run()
+    if not page.error:
+        settle(button(page, "Search").click().run())
+    assert told in page.error[0].value.replace("\\", "")
+    assert not page.exception
+
+
 def test_a_budget_that_is_none_is_explained_and_nothing_is_searched(home: Path) -> None:
     page = opened(home)
     labelled(page.text_input, "Budget a month").set_value("5k").run()
