@@ -88,6 +88,9 @@ def test_a_service_gives_way_where_it_costs_least(file: Path) -> None:
     assert free["best"]["cost_usd"]["per_month"] < scarce["bound_usd_per_month"] <= usd
     assert scarce["gap"] < 0.01
     assert "2 services cost least together within the limits at $" in scarce["verdict"]
+    points = {point["name"] for point in scarce["frontier"]}
+    assert scarce["best"]["name"] in points
+    assert free["best"]["name"] in {point["name"] for point in free["frontier"]} - points
     [_, search] = scarce["services"]
     assert search["within_others"]
     assert "meets the SLO with what the other services leave of the limits" in search["verdict"]
