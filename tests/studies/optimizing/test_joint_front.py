@@ -15,7 +15,7 @@ from simcost.studies.optimizing import joint_front as module
 from simcost.studies.optimizing.charts import front as drawn
 from simcost.studies.optimizing.front_plans import FrontPlan, Level, together
 from simcost.studies.optimizing.frontier import Frontier
-from simcost.studies.optimizing.joint_front import joint_choices, joint_front
+from simcost.studies.optimizing.joint_front import ScarceSupply, joint_choices, joint_front
 from simcost.studies.optimizing.view import frontier, objectives
 
 LEVEL = 0.95
@@ -104,6 +104,27 @@ def test_the_front_has_the_values_of_that_of_all_combinations(services: list[lis
     on = {point["name"] for point in document["frontier"] if not point["near"]}
     assert {combinations[name] for name in on} == expected
     assert document["frontier_complete"]
+
+
+@given(
+    st.lists(plans(st.integers(1, 3).map(float)), min_size=2, max_size=2),
+    st.lists(st.integers(0, 3), min_size=10, max_size=10),
+    st.integers(0, 6),
+)
+def test_within_limits_the_front_is_that_of_all_combinations_that_are(
+    services: list[list[FrontPlan]], counts: list[int], most: int
+) -> None:
+    taken = {str(i): {str(k): (float(counts[5 * i + k]),) for k in range(5)} for i in range(2)}
+    within = {}
+    for chosen in product(*services):
+        one = together({str(i): part for i, part in enumerate(chosen)}, LEVEL)
+        if sum(taken[str(i)][part.name][0] for i, part in enumerate(chosen)) <= most:
+            within[one.name] = values(one)
+    supply = ScarceSupply(most=[float(most)], taken=taken)
+    document = joint_front(fronts(services), LEVEL, supply=supply)
+    on = {point["name"] for point in document["frontier"] if not point["near"]}
+    assert {point["name"] for point in document["frontier"]} <= set(within)
+    assert {within[name] for name in on} == ({within[name] for name in front(within)} if within else set())
 
 
 @given(st.lists(plans(st.sampled_from([None, 1.0, 2.0])), min_size=1, max_size=3))
