@@ -39,6 +39,29 @@ def add(verbs: Any) -> None:
         metavar="F",
         help="the plan meets the SLO even if each step takes F times as long (default: 1)",
     )
+    _bounds(optimize)
+    optimize.add_argument(
+        "--objective",
+        action="append",
+        dest="objectives",
+        choices=OBJECTIVES,
+        default=[],
+        help="objective of the front beside cost; repeatable (default: all that are known)",
+    )
+    optimize.add_argument(
+        "--front",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="simulate up to N more plans for the front, those with the least possible cost first (default: 0)",
+    )
+    gated(optimize, GATES, broken)
+    data(optimize)
+    seed(optimize)
+
+
+def _bounds(optimize: Any) -> None:
+    """Options of the most that a plan may cost and take."""
     optimize.add_argument(
         "--budget",
         type=quantity(USD),
@@ -62,24 +85,6 @@ def add(verbs: Any) -> None:
         metavar="OFFER=N",
         help="most instances of an offer, or of OFFER@REGION, that the plan may take at a time; repeatable",
     )
-    optimize.add_argument(
-        "--objective",
-        action="append",
-        dest="objectives",
-        choices=OBJECTIVES,
-        default=[],
-        help="objective of the front beside cost; repeatable (default: all that are known)",
-    )
-    optimize.add_argument(
-        "--front",
-        type=natural,
-        default=0,
-        metavar="N",
-        help="simulate up to N more plans for the front, those with the least possible cost first (default: 0)",
-    )
-    gated(optimize, GATES, broken)
-    data(optimize)
-    seed(optimize)
 
 
 def _optimize(arguments: Arguments) -> dict[str, Any]:
