@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +92,18 @@ def variations(loaded: LoadedScenario, otherwise: Sequence[Dimension] = ()) -> S
     dimensions = written or as_dimensions(otherwise)
     plans = items(loaded.root.get("plans"))
     space = Space(combinations=len(plans) * prod(map(len, dimensions)))
-    check_size(space.combinations, MOST, loaded.path)
+    check_size(space.combinations, MOST, loaded.path, max(map(len, dimensions), default=1))
     _Builder(loaded, dimensions, named=bool(written)).fill(space, plans)
     return space
 
 
-def check_size(combinations: int, most: int, path: Path) -> None:
-    """Raise InputError where a space has too many combinations."""
+def check_size(combinations: int, most: int, path: Path, longest: int) -> None:
+    """Raise InputError where a space has too many combinations; `longest` is the number of values of one dimension."""
     if combinations > most:
+        each = ceil(combinations / most)
+        coarser = f", such as one in {each} of the {longest} values of the longest dimension" if each < longest else ""
         raise InputError(
-            f"{path}: vary has {combinations:,} combinations, more than {most:,}; take fewer or coarser values"
+            f"{path}: vary has {combinations:,} combinations, more than {most:,}; take fewer or coarser values{coarser}"
         )
 
 

@@ -66,7 +66,7 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
         dimensions = written_dimensions(loaded.root, str(loaded.path), loaded.first.catalog)
     plans = [_with_kinds(in_pools(plan)) for plan in items(loaded.root.get("plans"))]
     space = WholeSpace(combinations=len(plans) * prod(map(len, dimensions)))
-    check_size(space.combinations, MOST, loaded.path)
+    check_size(space.combinations, MOST, loaded.path, max(map(len, dimensions), default=1))
     names, seen, wrong = PlanNames(), set[str](), list[FaultsError]()
     for base, choice in product(plans, product(*dimensions)):
         node = base

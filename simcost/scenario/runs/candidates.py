@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, fsum, inf, log, sqrt
 from statistics import fmean
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from simcost.scenario.runs.supply_limits import SupplyLimits, Taken
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.scenario.schema.scenario import Plan
 from simcost.sim.clock import clock_for
+from simcost.units import format_seconds
 
 _FIXED_SPREAD, _SCALED_SPREAD = 0.01, 0.1
 """Relative standard deviations of costs over replications that are assumed before any is simulated."""
@@ -92,8 +94,11 @@ class Candidates:
         self.limits = limits or SupplyLimits({}, {}, question.loaded.catalog)
         self._arrivals = arrivals
         self._mixes = []
+        begun_s = monotonic()
         for replication in range(question.seeds):
-            note(f"requests of replication {replication + 1} of {question.seeds}")
+            left_s = (monotonic() - begun_s) / max(replication, 1) * (question.seeds - replication)
+            left = f", about {format_seconds(left_s)} left" if replication else ""
+            note(f"requests of replication {replication + 1} of {question.seeds}{left}")
             self._mixes.append(_mix(arrivals, replication))
         self._check_count()
         note(f"bounds of {len(space.variations):,} plans")

@@ -25,6 +25,7 @@ from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
+from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_plans import common_quality, front_plan
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.settings import (
@@ -105,6 +106,9 @@ class JointSearch:
         self.searched = made(settings.seed, seeds or (SEEDS if is_sampled(loaded) else None))
         fresh = int(stream(self.searched.seed, "confirmation").integers(2**31))
         self.confirmed = made(fresh, self.searched.seeds)
+        self._time = SearchTime(
+            loaded.path, seeds=self.searched.seeds, horizon_s=loaded.first.scenario.horizon or 0.0, jobs=settings.jobs
+        )
         self._plans = {plan.name: plan for plan in space.plans}
         for plan in space.plans:
             self.searched.add(plan.name, plan.loaded)
@@ -112,8 +116,7 @@ class JointSearch:
 
     def _note(self, count: int) -> None:
         self._done = max(self._done, count)
-        share = self._done / max(len(self._space.plans), self._done + 1)
-        self._progress(min(share, 0.99), f"{self._done} simulations")
+        self._progress(*self._time.progress(self._done))
 
     def document(self) -> Document:
         """Race, confirm, and write it down."""
@@ -127,6 +130,7 @@ class JointSearch:
             else:
                 entrants.append(entrant_of(plan, question, searched.seeds))
         self._race = Race(entrants, searched.level)
+        self._time.begin(len(entrants))
         confirmation = ConfirmedRace(self._race, searched, self.confirmed.hold)
         best, second = confirmation.first_two()
         excluded.update(self._race.excluded())

@@ -6,11 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from logging import getLogger
 from math import inf
 from pathlib import Path
 from statistics import fmean
-from time import monotonic
 from typing import Any, Self
 
 from simcost.compare.comparison import Difference, difference
@@ -33,6 +31,7 @@ from simcost.scenario.storage.folders import sha256_of
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions
+from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_of_race import FrontOfRace
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.purchases import PurchaseSearch
@@ -45,13 +44,6 @@ from simcost.studies.optimizing.settings import (
     slower_steps,
 )
 from simcost.studies.optimizing.verdict import verdict
-from simcost.units import format_seconds
-
-LONG_S = 3600.0
-"""Time to come from which on a search is said to be long."""
-SURE_S = 60.0
-"""Time after which the first simulations tell it."""
-_LOG = getLogger(__name__)
 
 
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
@@ -107,7 +99,13 @@ class PlanSearch:
         self.question, self._runs, self._progress = question, runs, progress
         self._workers, self._settings = workers, settings
         self.choice = CommitmentChoice(settings.offers, question.loaded.catalog)
-        self._expected, self._begun_s, self._warned = 1, monotonic(), False
+        self._time = SearchTime(
+            question.loaded.path,
+            seeds=question.seeds,
+            horizon_s=question.horizon_s or 0.0,
+            requests=_source(question).expected(),
+            jobs=settings.jobs,
+        )
         self._within_others = False
         self._mixed: dict[str, bool] = {}
         """Fleets of several kinds of replicas, and if they hold, in the search and on fresh seeds."""
@@ -116,6 +114,8 @@ class PlanSearch:
         other = settle(question.loaded, seed=fresh, seeds=question.seeds)
         self.confirmed = self._simulations(replace(other, engine=question.engine))
         self._combinations = space.combinations
+        if question.loaded.scenario.vary:
+            self._time.warn_if_long(len(space.variations))
         self._candidates = Candidates(
             question,
             space,
@@ -130,19 +130,7 @@ class PlanSearch:
         return Simulations(question, _source(question), self._runs, self._workers, self._note)
 
     def _note(self, _: int) -> None:
-        done = self.simulated
-        share = min(done / max(self._expected, done + 1), 0.99)
-        left_s = (monotonic() - self._begun_s) * (1 - share) / share if done > 1 else None
-        left = "" if left_s is None else f", about {format_seconds(left_s)} left"
-        if left_s is not None and left_s > LONG_S and monotonic() - self._begun_s > SURE_S and not self._warned:
-            self._warned = True
-            _LOG.warning(
-                "%s: the search may take up to %s more: a shorter horizon, fewer --seeds or coarser values of `vary` "
-                "take less; what is simulated is kept",
-                self.question.loaded.path,
-                format_seconds(left_s),
-            )
-        self._progress(share, f"{done} simulations{left}")
+        self._progress(*self._time.progress(self.simulated))
 
     @property
     def simulated(self) -> int:
@@ -154,7 +142,7 @@ class PlanSearch:
         candidates = self._candidates
         self._found = {candidate.name: candidate.variation for candidate in candidates.found}
         self._purchases = PurchaseSearch(self.choice, self.searched, self._found)
-        self._expected = len(candidates.found) // 4 + 4 * self.question.seeds
+        self._time.begin(len(candidates.found))
         for candidate in candidates.found:
             self.searched.add(candidate.variation.plan)
         self.race = Race([candidate.entrant for candidate in candidates.found], self.question.loaded.scenario.level)

@@ -15,7 +15,7 @@ from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.slo import Check
-from simcost.studies.optimizing import search
+from simcost.studies.optimizing import duration, search
 from simcost.studies.optimizing.charts import service_level
 from simcost.studies.optimizing.confirmed import ConfirmedRace
 
@@ -87,14 +87,25 @@ def test_a_repeated_question_is_answered_without_a_search(
 def test_a_search_that_takes_long_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    quiet = scenario(tmp_path, text=SPACE)
-    monkeypatch.setattr(search, "LONG_S", 0.0)
-    optimized(quiet, "--out", tmp_path / "quick", "--jobs", 1)
-    assert not caplog.text, "it ends before that is sure"
-    monkeypatch.setattr(search, "SURE_S", 0.0)
+    optimized(scenario(tmp_path, text=SPACE), "--out", tmp_path / "quick", "--jobs", 1)
+    assert not caplog.text, "it is short"
+    monkeypatch.setattr(duration, "LONG_S", 1e-3)
+    monkeypatch.setattr(duration, "FEW_SEEDS", 1)
     optimized(scenario(tmp_path, text=SPACE), "--out", tmp_path / "out", "--jobs", 1)
-    assert caplog.text.count("the search may take up to") == 1
-    assert "a shorter horizon, fewer --seeds or coarser values of `vary` take less" in caplog.text
+    [said] = [record.getMessage() for record in caplog.records]
+    assert "the search may take up to" in said
+    assert "--seeds 1 would take about" in said
+
+
+def test_time_is_told_by_the_requests_before_and_by_simulations_after(caplog: pytest.LogCaptureFixture) -> None:
+    time = duration.SearchTime(Path("days.yaml"), seeds=20, horizon_s=864e3, requests=69e6, jobs=1)
+    time.warn_if_long(1080)
+    time.begin(1080)
+    [record] = caplog.records
+    assert record.getMessage().startswith("days.yaml: the search may take up to 2.68 h: --seeds 5 and a horizon of 1d ")
+    assert "would take about 4.03 min; coarser values" in record.getMessage()
+    assert time.progress(1) == (1 / 350, "1 simulations")
+    assert "2 simulations, about " in time.progress(2)[1]
 
 
 def test_the_plan_is_one_that_can_be_run(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

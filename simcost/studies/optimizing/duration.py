@@ -1,0 +1,85 @@
+"""Time that a search takes: a rough estimate before its first simulation, then by those that have ended."""
+
+from __future__ import annotations
+
+from logging import getLogger
+from pathlib import Path
+from time import monotonic
+
+from simcost.units import SECONDS_PER_DAY, format_seconds
+
+LONG_S = 3600.0
+"""Time to come from which on a search is said to be long."""
+SURE_S = 60.0
+"""Time after which the first simulations tell it."""
+REQUEST_S = 4e-7
+"""CPU time of a request in a simulation, roughly: of a day of 691,000 requests 0.25 to 0.45 µs."""
+FEW_SEEDS, SHORT_S = 5, float(SECONDS_PER_DAY)
+"""Replications and horizon of a coarse search."""
+_LOG = getLogger(__name__)
+
+
+def expected_simulations(plans: int, seeds: int) -> int:
+    """Number of simulations that a search of so many plans takes, generously."""
+    return plans // 4 + 4 * seeds
+
+
+class SearchTime:
+    """Time of a search, with a warning where it is long.
+
+    Args:
+        path: the scenario.
+        seeds: replications.
+        horizon_s: length of each.
+        requests: in each, about; 0 = not known.
+        jobs: simulations at a time.
+    """
+
+    def __init__(self, path: Path, *, seeds: int, horizon_s: float, jobs: int, requests: float = 0.0) -> None:
+        self._path, self._seeds, self._horizon_s = path, seeds, horizon_s
+        self._requests, self._jobs = requests, jobs
+        self._expected, self._begun_s, self._warned = 1, monotonic(), False
+
+    def begin(self, plans: int) -> None:
+        """Estimate the time of a race of so many plans, which begins now."""
+        self._expected, self._begun_s = expected_simulations(plans, self._seeds), monotonic()
+        self.warn_if_long(plans)
+
+    def warn_if_long(self, plans: int) -> None:
+        """Warn where a search of so many plans may take long, by the number of requests."""
+        self._warn(expected_simulations(plans, self._seeds) * self._requests * REQUEST_S / self._jobs)
+
+    def progress(self, done: int) -> tuple[float, str]:
+        """Share done, and words for it, after so many simulations."""
+        spent_s = monotonic() - self._begun_s
+        share = min(done / max(self._expected, done + 1), 0.99)
+        if done < 2:
+            return share, f"{done} simulations"
+        left_s = spent_s * (1 - share) / share
+        if spent_s > SURE_S:
+            self._warn(left_s)
+        return share, f"{done} simulations, about {format_seconds(left_s)} left"
+
+    def _warn(self, left_s: float) -> None:
+        if left_s <= LONG_S or self._warned:
+            return
+        self._warned = True
+        _LOG.warning(
+            "%s: the search may take up to %s: %s; coarser values of `vary` take less too; what is simulated is kept",
+            self._path,
+            format_seconds(left_s),
+            self._coarse(left_s),
+        )
+
+    def _coarse(self, left_s: float) -> str:
+        """A coarser search and its time."""
+        words, share = [], 1.0
+        if self._seeds > FEW_SEEDS:
+            words.append(f"--seeds {FEW_SEEDS}")
+            share *= FEW_SEEDS / self._seeds
+        if self._horizon_s > SHORT_S:
+            words.append("a horizon of 1d")
+            share *= SHORT_S / self._horizon_s
+        if not words:
+            return "a shorter horizon takes less"
+        return f"{' and '.join(words)} would take about {format_seconds(share * left_s)}"
