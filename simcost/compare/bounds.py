@@ -1,13 +1,13 @@
 """Bounds without simulation: the most that a replica can serve within latency limits; all are optimistic."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, inf
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from simcost.ledger.request_mix import RequestMix, lightest_first
 from simcost.perf.step_time import StepTime
 
 Floats = npt.NDArray[np.float64]
@@ -64,43 +64,6 @@ def length_bounds(
 def least_step_s(step: StepTime) -> float:
     """Time that each step takes whatever is in it, at least."""
     return step.a_s + min((seconds for _, seconds in step.base), default=0.0)
-
-
-BIN = 0.03
-"""Relative width of the bins of token counts; requests count as the least of their bin."""
-_BINS = 1024
-"""More than there are bins up to the largest count of 32 bits."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestMix:
-    """Requests by their tokens, in bins."""
-
-    prompt_tokens: Floats
-    output_tokens: Floats
-    counts: Floats
-
-    @classmethod
-    def of(cls, prompt_tokens: npt.NDArray[np.generic], output_tokens: npt.NDArray[np.generic]) -> Self:
-        """The requests of a run; each counts as no heavier than it is."""
-        return cls.of_batches([(prompt_tokens, output_tokens)])
-
-    @classmethod
-    def of_batches(cls, batches: Iterable[tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]]) -> Self:
-        """As `of`, from the tokens of one batch after another."""
-        counts = np.zeros(0, np.int64)
-        for batch in batches:
-            prompt, output = (np.floor(np.log(np.maximum(tokens, 1)) / BIN + 1e-9).astype(np.int64) for tokens in batch)
-            more = np.bincount(prompt * _BINS + output, minlength=len(counts))
-            more[: len(counts)] += counts
-            counts = more
-        cells = np.flatnonzero(counts)
-        least = [np.maximum(np.exp(bins * BIN), 1.0) for bins in (cells // _BINS, cells % _BINS)]
-        return cls(prompt_tokens=least[0], output_tokens=least[1], counts=counts[cells].astype(np.float64))
-
-    def output_curve(self) -> tuple[Floats, Floats]:
-        """Requests, those with the shortest answers first, and their output tokens together."""
-        return _curve(self.output_tokens, self.counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +154,7 @@ def mix_bounds(
         part = float(mix.counts[missed].sum()) / total if total else 0.0
         alone[name] = part, _reached(values_s, mix.counts, share) if part > 1 - share else 0.0
     return MixBounds(
-        curves=tuple(_curve(prefill + decoded * (token_s + least_s * part), mix.counts) for part in parts),
+        curves=tuple(lightest_first(prefill + decoded * (token_s + least_s * part), mix.counts) for part in parts),
         requests=total,
         hopeless=float(mix.counts[hopeless].sum()) / total if total else 0.0,
         span_s=span_s,
@@ -205,10 +168,3 @@ def _reached(values: Floats, counts: Floats, share: float) -> float:
     reached = np.cumsum(counts[order])
     place = np.searchsorted(reached, share * reached[-1] * (1 - 1e-12))
     return float(values[order][min(place, len(order) - 1)])
-
-
-def _curve(work_s: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Requests, the lightest first, and their work together."""
-    order = np.argsort(work_s, kind="stable")
-    zero = np.zeros(1)
-    return np.concatenate([zero, np.cumsum(counts[order])]), np.concatenate([zero, np.cumsum((work_s * counts)[order])])

@@ -1,24 +1,35 @@
 """Perfect autoscaler: the fewest replica-hours with which a run could have kept its SLO, with the demand known before.
 
-A replica computes for at most one second a second. With w the engine time that tokens took per request, n replicas
-answer n/w requests per second at most, whatever the batching; what arrives beyond them in an interval is late. The
-bound is the least sum of replicas over all intervals whose late requests stay within what the SLO lets be missed:
-replicas come and go at once, steps cost nothing but their tokens, and nothing queues within an interval. So no
-autoscaler needs less, and one that needs as little may not exist.
+A replica computes for at most one second a second, and good requests take a least time of it, however they are batched
+(`least_work`). The bound is that time of as many requests as the SLO asks for, the lightest of them: replicas come and
+go at once, at any moment and in parts, and work waits for them as it likes. So no autoscaler of such replicas needs
+less that keeps the SLO of the same requests and leaves no more of them open at the end; one that needs as little may
+not exist, least of all at a few requests an hour.
 
-With cold starts, a start is ordered as long before as it takes and is paid in that time: a gap between two stretches in
-which a replica is needed is bridged where it is no longer than that.
+Along time the bound lies where requests arrive, as a mean over five minutes, or as long as a request may wait.
+
+With cold starts, a good request still meets a ready replica within W, the time to its first token (or end) that the SLO
+allows. From one good arrival to the next, a gap g, either one stays, for g - W at least, or one starts, which is paid
+for as long as starts take: min(g - W, start). Without m requests that may be late or open at the end, the sum over all
+gaps but the m longest is left: a gap that joins k + 1 others spares no more than k of these. The larger of this and the
+bound is a bound with cold starts.
+
+A schedule is what whole replicas would take that follow the demand minute by minute, less the requests that the SLO
+lets be late: something to aim at, no bound. A start is ordered as long before as it takes, and a gap between two
+stretches in which a replica is needed is bridged where it is no longer than that.
 """
 
 from dataclasses import dataclass
-from math import fsum, inf
+from math import ceil, fsum, inf
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from simcost.compare.least_work import ReplicaLimits, least_replica_s
 from simcost.compare.provisioning import SMOOTHED_S, demand, held_s
-from simcost.ledger.requests import Ledger
+from simcost.ledger.request_mix import lightest_first
+from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -30,13 +41,15 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerfectScaling:
-    """Replica-hours of a run beside those of a perfect autoscaler: paid = bound + over - under."""
+    """Replica-hours of a run against those of a perfect autoscaler: paid = bound + over - under."""
 
     paid_h: float
     bound_h: float
-    """Without cold starts: no autoscaler that keeps the SLO needs less."""
+    """Without cold starts: no autoscaler needs less that keeps the SLO and leaves no more requests open at the end."""
     with_cold_start_h: float
-    """The same replicas where each start takes as long as it did in the run."""
+    """The same of replicas whose starts take as long as the quickest of the run."""
+    schedule_h: float
+    """Of whole replicas that follow the demand, their starts as long as those of the run in the mean; no bound."""
     over_h: float
     """Paid beyond the bound, minute by minute."""
     under_h: float
@@ -45,32 +58,68 @@ class PerfectScaling:
     """Time over which arrivals are averaged."""
 
 
-def perfect_scaling(ledger: Ledger, slo: "SloReport") -> PerfectScaling:
-    """The bound of a run, and how its fleet compares."""
+def perfect_scaling(ledger: Ledger, slo: "SloReport", replica: ReplicaLimits) -> PerfectScaling | None:
+    """The bound of a run, and how its fleet compares; None where its requests were not counted by their tokens, or an
+    API answers some of them.
+    """
+    if ledger.outcomes.mix is None or ledger.outcomes.overflowed is not None:
+        return None
     window_s = _window_s(ledger)
     t_s, rate = demand(ledger, window_s)
     step_s = np.diff(t_s, prepend=0.0)
     if window_s >= ledger.horizon_s:
         rate = np.full(len(rate), ledger.outcomes.arrived / ledger.horizon_s)
-    sent = ledger.outcomes.sendings or ledger.outcomes
-    worked_on = sent.completed + sent.timed_out + sent.lost
-    work_s = ledger.outcomes.work_s / worked_on if worked_on else 0.0
-    allowed = (1 - slo.target) * float((rate * step_s).sum())
-    need = fewest_replicas(*_late(rate * work_s, step_s / work_s if work_s else step_s), allowed)
-    starts = ledger.events["value"].to_numpy()[ledger.events["what"].to_numpy(zero_copy_only=False) == "started"]
-    lead = float(starts.mean()) / step_s[0] if len(starts) and len(step_s) else 0.0
-    needed_s = need * step_s
+    arrived = rate * step_s
+    limits, good = _to_keep(ledger, slo)
+    bound_s = least_replica_s(replica, ledger.outcomes.mix, limits, good)
+    needed_s = arrived * (bound_s / arrived.sum()) if arrived.any() else np.zeros(len(arrived))
     paid_s = np.diff(held_s(ledger, np.append(0.0, t_s)))
     beyond_s = np.round(paid_s - needed_s, 6)
-    cold_s = (replica_intervals(need, lead=lead, initial=int(need[0])) - need.sum()) * step_s[0] if len(need) else 0.0
     return PerfectScaling(
         paid_h=float(paid_s.sum()) / SECONDS_PER_HOUR,
-        bound_h=float(needed_s.sum()) / SECONDS_PER_HOUR,
-        with_cold_start_h=float(needed_s.sum() + cold_s) / SECONDS_PER_HOUR,
+        bound_h=bound_s / SECONDS_PER_HOUR,
+        with_cold_start_h=max(bound_s, _presence_s(ledger, limits, good)) / SECONDS_PER_HOUR,
+        schedule_h=_schedule_s(ledger, slo, rate, step_s) / SECONDS_PER_HOUR,
         over_h=float(np.maximum(beyond_s, 0.0).sum()) / SECONDS_PER_HOUR,
         under_h=float(np.maximum(-beyond_s, 0.0).sum()) / SECONDS_PER_HOUR,
         window_s=window_s,
     )
+
+
+def _to_keep(ledger: Ledger, slo: "SloReport") -> tuple[LatencyLimits, int]:
+    """Limits that a good request keeps, and how many are good at least; of several tenants what all have alike."""
+    if slo.tenants:
+        return LatencyLimits(), ceil(min(tenant.target for tenant in slo.tenants) * slo.judged - 1e-9)
+    return ledger.outcomes.limits, ceil(slo.target * slo.judged - 1e-9)
+
+
+def _starts_s(ledger: Ledger) -> Floats:
+    """Time from the order of each replica that started until it was ready."""
+    started = ledger.events["what"].to_numpy(zero_copy_only=False) == "started"
+    times: Floats = ledger.events["value"].to_numpy()[started]
+    return times
+
+
+def _presence_s(ledger: Ledger, limits: LatencyLimits, good: int) -> float:
+    """Replica-seconds, at least, in which one is there for each good request, or starts for it."""
+    gaps, wait_s, starts_s = ledger.outcomes.gaps, min(limits.ttft_s, limits.e2e_s), _starts_s(ledger)
+    if gaps is None or wait_s == inf or not len(starts_s):
+        return 0.0
+    bridged, seconds = lightest_first(np.clip(gaps.seconds - wait_s, 0.0, starts_s.min()), gaps.counts)
+    return float(np.interp(bridged[-1] - (ledger.outcomes.arrived - good), bridged, seconds))
+
+
+def _schedule_s(ledger: Ledger, slo: "SloReport", rate: Floats, step_s: Floats) -> float:
+    """Replica-seconds of whole replicas that follow the demand."""
+    sent = ledger.outcomes.sendings or ledger.outcomes
+    worked_on = sent.completed + sent.timed_out + sent.lost
+    if not worked_on or not len(rate):
+        return 0.0
+    starts_s, work_s = _starts_s(ledger), ledger.outcomes.work_s / worked_on
+    allowed = (1 - slo.target) * float((rate * step_s).sum())
+    need = fewest_replicas(*_late(rate * work_s, step_s / work_s if work_s else step_s), allowed)
+    lead = float(starts_s.mean()) / step_s[0] if len(starts_s) else 0.0
+    return replica_intervals(need, lead=lead, initial=int(need[0])) * float(step_s[0])
 
 
 def _window_s(ledger: Ledger) -> float:

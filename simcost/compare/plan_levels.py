@@ -124,16 +124,17 @@ _HOURS = {
     "paid": "paid_h",
     "bound": "bound_h",
     "with_cold_start": "with_cold_start_h",
+    "schedule": "schedule_h",
     "over": "over_h",
     "under": "under_h",
 }
-"""Replica-hours of a plan beside a perfect autoscaler, by the words of the document."""
+"""Replica-hours of a plan against a perfect autoscaler, by the words of the document."""
 
 
 def _regret(plan: PlanSummary) -> Document | None:
-    """Replica-hours and money of the run, and of a month, beside those of a perfect autoscaler: paid = bound + over -
-    under, and the regret is paid - bound. None without requests, and where replicas are not alike; of several services,
-    each has its own.
+    """Replica-hours and money of the run, and of a month, against those of a perfect autoscaler: paid = bound + over -
+    under, and the regret is paid - bound. None without requests, and where replicas are not alike or an API answers
+    too; of several services, each has its own.
     """
     told = [
         (run.served.perfect, run.usd_per_replica_hour or 0.0)

@@ -50,7 +50,7 @@ class Served:
     provisioning: Provisioning
     """Replica-hours paid, needed, and over-provisioned."""
     perfect: PerfectScaling | None
-    """Replica-hours beside those of a perfect autoscaler; None where replicas are not alike."""
+    """Replica-hours against those of a perfect autoscaler; None where replicas are not alike, or an API answers too."""
     following: Following | None = None
     """Tracking of the demand by the fleet."""
     fleet_changed: bool = False

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simcost.ledger.request_mix import Gaps, RequestMix
 from simcost.ledger.tenants import TenantOutcomes
 
 METRICS = ("ttft_s", "tpot_s", "e2e_s")
@@ -162,6 +163,10 @@ class RequestOutcomes:
     by_tenant: tuple[TenantOutcomes, ...] = ()
     """Outcomes by tenant, where requests have one. `good` and `late` of the windows then count each request by the
     limits of its tenant."""
+    mix: RequestMix | None = None
+    """The requests that arrived by their tokens; None = not counted: replicas are not alike, or prefill is apart."""
+    gaps: Gaps | None = None
+    """Between their arrivals; None = as `mix`, or clients wait for their answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from support.vectors import document
 
-from simcost.compare.bounds import RequestMix, length_bounds, mix_bounds
+from simcost.compare.bounds import length_bounds, mix_bounds
 from simcost.compare.front import front
+from simcost.ledger.request_mix import RequestMix
 from simcost.perf.step_time import StepTime
 
 CASES = document("decisions")["cases"]

@@ -70,6 +70,7 @@ def result(
             paid_h=hours,
             bound_h=busy * hours,
             with_cold_start_h=busy * hours,
+            schedule_h=busy * hours,
             over_h=(1 - busy) * hours,
             under_h=0.0,
             window_s=300.0,

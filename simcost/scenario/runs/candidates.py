@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from simcost.billing import Spot
-from simcost.compare.bounds import MixBounds, RequestMix, mix_bounds
+from simcost.compare.bounds import MixBounds, mix_bounds
 from simcost.compare.racing import Entrant
 from simcost.errors import InputError
+from simcost.ledger.request_mix import RequestMix
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.perf.images import ImageTime, as_work

@@ -15,6 +15,7 @@ from simcost.billing.bill import Charge
 from simcost.billing.metering import usages_of
 from simcost.catalog import Catalog
 from simcost.compare.fleet_tracking import followed, following, moved, unread
+from simcost.compare.least_work import ReplicaLimits
 from simcost.compare.perfect_autoscaler import perfect_scaling
 from simcost.compare.provisioning import Provisioning, provisioning
 from simcost.compare.results import RunResult, Served, Trained
@@ -42,6 +43,7 @@ from simcost.scenario.runs.tenant_shares import tenant_shares
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.sim.jobs.changing_capacity import GpuCapacity
+from simcost.sim.serving.pool import Pool
 from simcost.slo import Slo, assess, assess_jobs
 
 HOUR = 3600.0
@@ -86,8 +88,11 @@ def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int
     first = replication == 0
     pools = sides_of_pools(plan.plan, ledger)
     slo, tenant_slos = question.loaded.scenario.slo, question.loaded.scenario.tenant_slos()
+    replica = replica_limits(plan.sampled(replication))
     assessed = MEMORY.computed(
-        ledger, ("assessed", slo, tenant_slos, first), lambda: _assessed(ledger, slo, tenant_slos, first=first)
+        ledger,
+        ("assessed", slo, tenant_slos, first, replica),
+        lambda: _assessed(ledger, slo, tenant_slos, replica, first=first),
     )
     shares = tenant_shares(plan.pool, ledger.outcomes)
     return ServedSide(
@@ -119,7 +124,22 @@ def _sides(ledger: Ledger) -> list[Ledger]:
     return [ledger] if ledger.prefill is None else [ledger, ledger.prefill]
 
 
-def _assessed(ledger: Ledger, slo: Slo, tenant_slos: Mapping[str, Slo], *, first: bool) -> _Assessed:
+def replica_limits(pool: Pool) -> ReplicaLimits:
+    """What bounds the steps of a replica."""
+    batching, cache, kv_tokens = pool.batching, pool.prefix_cache, pool.kv_capacity_tokens
+    step_tokens = kv_tokens if batching.prefill == "whole" else batching.max_num_batched_tokens
+    return ReplicaLimits(
+        step=pool.step,
+        kv_tokens=kv_tokens,
+        max_num_seqs=batching.max_num_seqs,
+        max_step_tokens=max(step_tokens, batching.max_num_seqs * pool.step.rows),
+        cached_share=0.0 if cache is None else 1.0 if cache.hit_share is None else cache.hit_share,
+    )
+
+
+def _assessed(
+    ledger: Ledger, slo: Slo, tenant_slos: Mapping[str, Slo], replica: ReplicaLimits, *, first: bool
+) -> _Assessed:
     """Assess a run; with its tables, where it is the `first` replication."""
     outcomes, sides = ledger.outcomes, _sides(ledger)
     report = assess(ledger, slo, tenant_slos)
@@ -146,7 +166,7 @@ def _assessed(ledger: Ledger, slo: Slo, tenant_slos: Mapping[str, Slo], *, first
         overflowed=None if outcomes.overflowed is None else outcomes.overflowed[0],
         replica_hours=added([side.replica_hours() for side in (*ledger.of_pools(), *sides[1:])]),
         provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),
-        perfect=perfect_scaling(ledger, report) if len(sides) == 1 and not ledger.pools else None,
+        perfect=perfect_scaling(ledger, report, replica),
         following=following(ledger, report),
         fleet_changed=any(moved(side) for side in sides),
         unread=tuple(name for side in sides for name in unread(side)),

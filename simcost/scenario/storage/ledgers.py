@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from math import inf, isinf
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.ledger.jobs import JobLedger, JobOutcomes
+from simcost.ledger.request_mix import Gaps, RequestMix
 from simcost.ledger.requests import (
     AdapterLoads,
     Buckets,
@@ -32,12 +33,15 @@ from simcost.scenario.storage.laws import check_job_ledger, check_ledger
 from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.scenario.storage.tenants import read_tenants, tenant_tables
 
+T = TypeVar("T", RequestMix, Gaps)
 ROWS = "outcomes.parquet"
 _OTHERWISE = ("sendings", "by_priority", "prefix_blocks", "prefix_cache", "adapter_loads", "overflowed")
 """Outcomes that only some runs have."""
-_IN_TABLES = ("windows", "histograms", "rows", "by_tenant")
+_IN_TABLES = ("windows", "histograms", "rows", "by_tenant", "mix", "gaps")
 """Outcomes that tables hold."""
 _TABLES = ("nodes", "replicas", "timeline", "events", "pulse")
+_COUNTED = {"mix": ("prompt_tokens", "output_tokens", "counts"), "gaps": ("seconds", "counts")}
+"""Columns of what only some runs have counted."""
 _OF_ONE_SIDE = ("steps", "work_s", "preemptions")
 """Outcomes in which the sides differ where prefill and decode are apart."""
 
@@ -51,6 +55,9 @@ def save_ledger(ledger: Ledger, folder: Path) -> None:
     tables = {name: getattr(ledger, name) for name in _TABLES}
     tables |= {"windows": outcomes.windows, "histograms": _cells(outcomes.histograms)}
     tables |= tenant_tables(outcomes.by_tenant)
+    for name, columns in _COUNTED.items():
+        if (counted := getattr(outcomes, name)) is not None:
+            tables[name] = pa.table({column: getattr(counted, column) for column in columns})
     if outcomes.rows is not None and outcomes.rows != folder / ROWS:
         shutil.copyfile(outcomes.rows, folder / ROWS)
     said = {
@@ -134,7 +141,16 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
         windows=pq.read_table(folder / "windows.parquet"),
         histograms=histograms,
         rows=folder / ROWS if (folder / ROWS).exists() else None,
+        mix=_counted(folder, "mix", RequestMix),
+        gaps=_counted(folder, "gaps", Gaps),
     )
+
+
+def _counted(folder: Path, name: str, kind: type[T]) -> T | None:
+    if not (folder / f"{name}.parquet").exists():
+        return None
+    table = read_table(folder, name)
+    return kind(**{column: table[column].to_numpy() for column in _COUNTED[name]})
 
 
 def with_rows_in(ledger: Ledger, folder: Path) -> Ledger:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simcost.ledger.request_mix import Cells, Gaps, RequestMix
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.perf.images import as_work
 from simcost.rng import stream
@@ -18,7 +19,7 @@ from simcost.sim.fleet import Fleet, NodeScheduler, control, interrupt, pulse, r
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Recorder, RowWriter, outcomes
-from simcost.trace.requests.batch import RequestBatch
+from simcost.trace.requests.batch import RequestBatch, Tokens
 from simcost.trace.workload.closed import ClosedWorkload
 from simcost.units import NS_PER_S
 
@@ -88,6 +89,9 @@ class ServiceRun:
         quota: int | None = None,
     ) -> None:
         self.service, self.horizon_s = service, horizon_s
+        self._cells, self._gaps, self._last_ns = Cells(), list[Gaps](), np.zeros(0, np.int64)
+        self._unsent: list[tuple[Tokens, Tokens]] = []
+        """Tokens of the requests of a closed loop, in the order in which they are sent."""
         self.limits = service.limits or LatencyLimits()
         self.window_ns = round(window_s(horizon_s) * NS_PER_S)
         pool, self.recorder = service.pool, recorder
@@ -98,7 +102,7 @@ class ServiceRun:
         self.plane = DataPlane(
             pool,
             clock,
-            as_work(service.arrivals, pool.images) if pool.images else service.arrivals,
+            self._counted(as_work(service.arrivals, pool.images) if pool.images else service.arrivals),
             limits=self.limits,
             window_ns=self.window_ns,
             windows=ceil(round(horizon_s * NS_PER_S) / self.window_ns),
@@ -122,6 +126,8 @@ class ServiceRun:
         """The ledger, at the end of the run."""
         busy_s, each = float(tables["replicas"]["busy_s"].to_numpy().sum()), self.service.accelerators_per_replica
         result = outcomes(self.plane, busy_s, self.limits, self.window_ns, self.service.rows)
+        gaps = Gaps.sum(self._gaps) if self.service.closed is None else None
+        result = replace(result, mix=self._mix(result.arrived), gaps=gaps)
         return Ledger(
             horizon_s=self.horizon_s,
             slots=slots,
@@ -132,6 +138,31 @@ class ServiceRun:
             disk_gb_per_node=disk_gb_per_node,
             gb_out=result.generated_tokens * self.service.pool.response_bytes_per_token / 1e9,
         )
+
+    def _counted(self, arrivals: Iterator[RequestBatch]) -> Iterator[RequestBatch]:
+        """The batches; requests within the horizon are counted by their tokens, of a closed loop those that were sent,
+        at the end.
+        """
+        until_ns = round(self.horizon_s * NS_PER_S)
+        for batch in arrivals:
+            tokens = batch.prompt_tokens, batch.output_tokens
+            if self.service.closed is None:
+                within = int(np.searchsorted(batch.arrival_ns, until_ns))
+                self._cells.add((tokens[0][:within], tokens[1][:within]))
+                times_ns = np.concatenate([self._last_ns, batch.arrival_ns[:within]])
+                self._gaps.append(Gaps.of(np.diff(times_ns) / NS_PER_S))
+                self._last_ns = times_ns[-1:]
+            else:
+                self._unsent.append(tokens)
+            yield batch
+
+    def _mix(self, arrived: int) -> RequestMix:
+        """The requests by their tokens, once all have been sent that are."""
+        for prompt, output in self._unsent:
+            self._cells.add((prompt[:arrived], output[:arrived]))
+            arrived = max(arrived - len(prompt), 0)
+        self._unsent.clear()
+        return RequestMix.of_cells(self._cells)
 
 
 def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callable[[float], None] | None) -> None:

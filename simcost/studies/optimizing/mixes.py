@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from simcost.compare.bounds import RequestMix, mix_bounds
+from simcost.compare.bounds import mix_bounds
 from simcost.compare.fleet_program import Counts, least_fleet
 from simcost.compare.fleets import DemandPoints, FleetAim, FleetLimit, FleetPurchase, FleetShape, Floats
+from simcost.ledger.request_mix import RequestMix
 from simcost.plan import Fixed
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.arrivals import Arrivals

@@ -47,15 +47,16 @@ def _row(plan: Document) -> dict[str, str]:
 
 
 BOUND = (
-    "bound: the fewest replica-hours of any autoscaler that knew the demand before: engine time for all requests but "
-    "those that the SLO lets be missed, no cold start, no queue; one that needs as little may not exist. Cold starts: "
-    "what starts as long as those of the run would add. Regret: paid - bound = over - under; below 0 only where the "
-    "SLO is missed"
+    "bound: no autoscaler that keeps the SLO needs less, however well it knows the demand: the least engine time of as "
+    "many requests as must be good, in the fullest batches, from replicas that come and go at any moment; one that "
+    "needs as little may not exist. Cold starts: what those add at least where each takes as long as in the run. "
+    "Schedule: whole replicas that follow the demand of five minutes, no bound. Regret: paid - bound; below 0 only "
+    "where the SLO is missed"
 )
 
 
 def regrets(document: Document) -> Table:
-    """One row per plan beside a perfect autoscaler, USD a month; none without requests."""
+    """One row per plan against a perfect autoscaler, USD a month; none without requests."""
     return [_regret(plan) for plan in document["plans"] if plan.get("regret")]
 
 
@@ -66,7 +67,6 @@ def _regret(plan: Document) -> dict[str, str]:
         "Paid": usd(month["paid_usd"]),
         "Bound": usd(month["bound_usd"]),
         "Cold starts": usd(month["with_cold_start_usd"] - month["bound_usd"]),
+        "Schedule": usd(month["schedule_usd"]),
         "Regret": Formatted(f"{usd(month['regret_usd'])} ({share(found['regret_share'])})", month["regret_usd"]),
-        "Over": usd(month["over_usd"]),
-        "Under": usd(month["under_usd"]),
     }

@@ -192,7 +192,7 @@ def _fleets(document: Document) -> list[Part]:
         ),
         Part(title="How the fleets followed demand", rows=fleets, said=[fleet_view.NOTE] if fleets else []),
         Part(
-            title="Beside a perfect autoscaler, USD a month",
+            title="Against a perfect autoscaler, USD a month",
             rows=regrets,
             said=[provisioning_view.BOUND] if regrets else [],
         ),
