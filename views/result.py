@@ -37,7 +37,7 @@ TABS: Mapping[str, tuple[str, ...]] = {
         "Fleet",
         "Paid and needed",
         "How the fleets",
-        "Beside a perfect",
+        "Against a perfect",
         "GPUs over time",
         "GPU time",
         "Where the GPU time",
