@@ -205,6 +205,25 @@ def format_usd(value_usd: float) -> Formatted:
     return Formatted(_money(value_usd), value_usd)
 
 
+def format_usd_range(lo_usd: float, hi_usd: float) -> str:
+    """Two ends as text, or one where both are written alike.
+
+    >>> format_usd_range(900.0, 1234.0), format_usd_range(1234.1, 1234.2)
+    ('$900.00 to $1,234', '$1,234')
+    """
+    return " to ".join(dict.fromkeys((format_usd(lo_usd), format_usd(hi_usd))))
+
+
+def format_usd_between(mean_usd: float, lo_usd: float, hi_usd: float) -> str:
+    """An amount and its bounds; the amount alone where these are written alike.
+
+    >>> format_usd_between(1000.0, 900.0, 1234.0), format_usd_between(1234.15, 1234.1, 1234.2)
+    ('$1,000 ($900.00 to $1,234)', '$1,234')
+    """
+    bounds = format_usd_range(lo_usd, hi_usd)
+    return f"{format_usd(mean_usd)} ({bounds})" if " to " in bounds else str(format_usd(mean_usd))
+
+
 def _money(value_usd: float) -> str:
     size, sign = abs(value_usd), "-" if value_usd < 0 else ""
     if size >= 1000:

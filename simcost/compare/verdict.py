@@ -8,7 +8,7 @@ from simcost.compare.futures import quantiles
 from simcost.compare.results import PlanSummary
 from simcost.compare.significance import negligible_usd
 from simcost.slo import Check
-from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd
+from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd, format_usd_range
 
 GPU_TIME = {
     "requests": "requests",
@@ -38,7 +38,10 @@ def bounds(cost: ConfidenceInterval) -> str:
         return "deterministic replay"
     if cost.lo == cost.hi:
         return f"the same in all {cost.replications} replications"
-    return f"{100 * cost.level:g} % interval {format_usd(cost.lo)} to {format_usd(cost.hi)}"
+    ends = format_usd_range(cost.lo, cost.hi)
+    if " to " not in ends:
+        return f"almost the same in all {cost.replications} replications"
+    return f"{100 * cost.level:g} % interval {ends}"
 
 
 def against(change: Difference) -> str:

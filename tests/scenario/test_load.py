@@ -153,6 +153,11 @@ ONE = """  - name: one
             "xlarge, region: mars}",
             "13:18: plans.0.buy.offer: the catalog has no price of 'aws/g6.xlarge'",
         ),
+        (
+            "buy: {offer: aws/g6.xlarge}",
+            "buy: {kind: owned, capex: 9000, accelerators: 1, life_years: 4, pue: 1.4, electricity: 0.1, power: 200}",
+            "13:10: plans.0.buy.power: 200 kW is far more than a node with 1 x l4 draws, which take 0.072 kW",
+        ),
         ("xlarge}", "xlarge, price: $1/d}", "13:40: plans.0.buy.price: '$1/d' has the unknown unit '/d'"),
         ("xlarge}", "xlarge, price: -1}", "13:40: plans.0.buy.price: -1 must be at least 0"),
         ("{kind: fixed, replicas: 1}", "fixed", "14:14: plans.0.scaling.replicas: is required, and missing"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from simcost.billing import Buy, OnDemand, Spot
+from simcost.billing import Buy, OnDemand, Owned, Spot
 from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
@@ -33,6 +33,9 @@ from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.scenario import Plan
 from simcost.tables.calendar import find_zone, parse_freq
 from simcost.tables.paths import inside
+
+_MOST_POWER, _HOST_KW = 5.0, 2.0
+"""A node draws no more than this many times its accelerators at full load, and so much more; of 8 H100 it is 1.8."""
 
 
 def find_catalog(root: YamlNode, file: Path) -> tuple[Catalog | None, list[Fault]]:
@@ -175,6 +178,7 @@ def _purchase_faults(
     yield from missing
     if place is None or offer is None:
         yield from _own_node_faults(buy, plan, catalog, file)
+        yield from _power_faults(buy, option, accelerator, file)
         return
     if plan is not None and option is not None:
         yield from _price_faults(place, plan, option, catalog, offer.provider, file)
@@ -202,6 +206,20 @@ def _own_node_faults(buy: YamlNode, plan: Plan | None, catalog: Catalog, file: s
     if each % plan.replica.accelerators:
         message = f"{each} accelerators are not a multiple of {_layout(plan.replica)}"
         yield fault_at(buy, message, file, "accelerators")
+
+
+def _power_faults(buy: YamlNode, option: Buy | None, accelerator: Accelerator | None, file: str) -> Iterator[Fault]:
+    """Owned nodes that draw far more than their accelerators can: a power in watts, mostly."""
+    if not isinstance(option, Owned) or option.power is None or accelerator is None or accelerator.power_w is None:
+        return
+    rated_kw = option.accelerators * accelerator.power_w / 1000
+    if option.power > _MOST_POWER * rated_kw + _HOST_KW:
+        message = (
+            f"{option.power:,g} kW is far more than a node with {option.accelerators} x {accelerator.name} draws, "
+            f"which take {rated_kw:.3g} kW at full load by their data sheet; give its average power, such as "
+            f"{rated_kw:.2g}kW"
+        )
+        yield fault_at(buy, message, file, "power")
 
 
 def _layout(replica: ReplicaSpec) -> str:

@@ -62,7 +62,7 @@ class Advisor:
             level=self._searched.level,
             replications=self._searched.seeds,
             simulated=len(self._searched.keys | self._confirmed.keys),
-            assumptions=[*lines, *(kind.left_out_of for kind in self._kinds if kind.left_out)],
+            assumptions=[*lines, *dict.fromkeys(kind.left_out_of for kind in self._kinds if kind.left_out)],
             provenance={**origin, **seeds},
         )
         return replace(found, verdict=verdict(found))

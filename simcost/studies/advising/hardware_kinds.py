@@ -8,7 +8,7 @@ from functools import partial
 from math import ceil
 from typing import Any
 
-from simcost.billing import OnDemand, Spot
+from simcost.billing import OnDemand, Owned, Spot
 from simcost.perf.memory import WEIGHT_BYTES
 from simcost.plan import Fixed
 from simcost.scenario.inputs.hardware_choices import hardware_choices
@@ -20,6 +20,10 @@ from simcost.studies.advising.result import Effort
 
 MOST_CHOICES = 6
 """Kinds of hardware that are tried of each kind of action, where capacity is known by simulation alone."""
+SUNK = (
+    "Rent is set against the whole cost of owned nodes, as before they are bought: what is paid for them already is "
+    "saved only as far as they can be sold."
+)
 FLEETS = (0.5, 0.75, 1.0, 1.5)
 """Sizes of a fleet on other hardware that are tried there, by how fast it reads its memory beside today's."""
 
@@ -33,13 +37,15 @@ def hardware_kinds(loaded: LoadedScenario, plan: Plan, *, bounded: bool = True) 
         bounded: True if bounds of capacity exclude what cannot serve enough, so that all may be tried; False = the
             hardware is tried that reads its memory for the least money, in few sizes.
     """
-    if plan.replica is None or not isinstance(plan.buy, OnDemand | Spot):
+    if plan.replica is None or not isinstance(plan.buy, OnDemand | Spot | Owned):
         return
     for name, partials in _groups(loaded, plan).items():
         alike = [choice for i, choice in enumerate(partials) if choice not in partials[:i]]
-        effort: Effort = "high" if name == "provider" else "medium"
+        rented = isinstance(plan.buy, Owned) and "buy" in alike[0]
+        effort: Effort = "high" if rented or name == "provider" else "medium"
+        sunk = SUNK if rented else ""
         if bounded:
-            yield ActionKind(name=name, effort=effort, dimensions=(alike, fleets_of(plan)), sizes="own")
+            yield ActionKind(name=name, effort=effort, dimensions=(alike, fleets_of(plan)), sizes="own", left_out=sunk)
             continue
         kept = [_as_bought(plan, choice) for choice in _first_of_each(loaded, plan, alike)[:MOST_CHOICES]]
         yield ActionKind(
@@ -47,7 +53,7 @@ def hardware_kinds(loaded: LoadedScenario, plan: Plan, *, bounded: bool = True) 
             effort=effort,
             dimensions=([choice | size for choice in kept for size in _sizes_on(loaded, plan, choice)],),
             sizes="own",
-            left_out=left_out(name, len(alike), len(kept)),
+            left_out=" ".join(filter(None, (left_out(name, len(alike), len(kept)), sunk))),
         )
 
 
@@ -82,7 +88,7 @@ def _groups(loaded: LoadedScenario, plan: Plan) -> dict[str, list[Partial]]:
     """Partial plans with other hardware, by what they change."""
     replica, buy = plan.replica, plan.buy
     groups: dict[str, list[Partial]] = {}
-    if replica is None or not isinstance(buy, OnDemand | Spot):
+    if replica is None or not isinstance(buy, OnDemand | Spot | Owned):
         return groups
     for hardware_choice in hardware_choices(loaded, plan):
         whole = (
@@ -95,7 +101,11 @@ def _groups(loaded: LoadedScenario, plan: Plan) -> dict[str, list[Partial]]:
             for name in ("accelerator", "tp", "precision")
             if hardware_choice["replica"][name] != getattr(replica, name)
         ]
-        if hardware_choice["buy"]["offer"].partition("/")[0] != buy.offer.partition("/")[0]:
+        if isinstance(buy, Owned):
+            name, partial = _instead_of_owned(buy, changed, hardware_choice, whole)
+            if name:
+                groups.setdefault(name, []).append(partial)
+        elif hardware_choice["buy"]["offer"].partition("/")[0] != buy.offer.partition("/")[0]:
             groups.setdefault("provider", []).append(whole)
         elif changed == ["precision"]:
             groups.setdefault("precision", []).append({"replica": hardware_choice["replica"]})
@@ -104,6 +114,21 @@ def _groups(loaded: LoadedScenario, plan: Plan) -> dict[str, list[Partial]]:
         elif not changed and hardware_choice["buy"]["offer"] != buy.offer:
             groups.setdefault("offer", []).append(whole)
     return groups
+
+
+def _instead_of_owned(buy: Owned, changed: Sequence[str], choice: Partial, rented: Partial) -> tuple[str, Partial]:
+    """The kind of an action on a plan of owned nodes: rent of the same or another accelerator, or its own nodes with
+    another precision or parallelism; no name where the choice is none of them.
+    """
+    if not changed:
+        return "rent", rented
+    if changed == ["accelerator"] or changed == ["accelerator", "tp"]:
+        return "accelerator by rent", rented
+    if changed == ["precision"]:
+        return "precision", {"replica": choice["replica"]}
+    if changed == ["tp"] and buy.accelerators % choice["replica"]["tp"] == 0:
+        return "tensor parallelism", {"replica": choice["replica"]}
+    return "", {}
 
 
 def _speed(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
@@ -116,6 +141,8 @@ def _speed(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
 
 def _usd_per_byte(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
     """List price of a replica and hour, by the weights that it reads."""
+    if "buy" not in choice and isinstance(plan.buy, Owned):
+        return float(choice["replica"]["tp"]) / _speed(loaded, plan, choice)
     bought = choice.get("buy") or {name: getattr(plan.buy, name, None) for name in ("offer", "region")}
     offer = loaded.catalog.offer(bought["offer"], bought["region"])
     tp: int = choice["replica"]["tp"]

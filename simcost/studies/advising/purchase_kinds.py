@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from simcost.billing import OnDemand
+from simcost.billing import OnDemand, Owned
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Instrument, Offer
 from simcost.errors import CatalogError
@@ -19,6 +19,7 @@ RESERVATIONS: dict[str, tuple[str, Instrument]] = {
     "gcp": ("resource-cud", "resource-cud"),
 }
 """Commitments to instances by provider, and their rates in the catalog."""
+OWNED = "its nodes are owned; see rent, on demand"
 MOST_COMMITTED = 8
 BASES = 6
 """Numbers of replicas on demand beside spot, and of those on spot, that are tried."""
@@ -26,6 +27,9 @@ BASES = 6
 
 def region_kinds(plan: Plan, catalog: Catalog) -> Iterator[ActionKind]:
     """The same nodes in other regions."""
+    if isinstance(plan.buy, Owned):
+        yield ActionKind(name="region", effort="medium", why=OWNED)
+        return
     here = _bought(plan, catalog)
     if here is None:
         return
@@ -40,6 +44,9 @@ def region_kinds(plan: Plan, catalog: Catalog) -> Iterator[ActionKind]:
 
 def commitment_kinds(plan: Plan, catalog: Catalog, most_nodes: int) -> Iterator[ActionKind]:
     """Commitments for a year or three to some of the nodes, of which there are never more than that."""
+    if isinstance(plan.buy, Owned):
+        yield ActionKind(name="commitment", effort="low", why=OWNED, reversible=False)
+        return
     here = _bought(plan, catalog)
     if here is None or here.provider not in RESERVATIONS or _committed(plan):
         return
@@ -76,6 +83,9 @@ def spot_kinds(plan: Plan, catalog: Catalog, per_node_h: float | None, *, shared
         per_node_h: interruptions of a spot node an hour; None = spot is not tried.
         shared: True = the nodes are those of several services, all or none of them on spot.
     """
+    if isinstance(plan.buy, Owned):
+        yield ActionKind(name="spot", effort="low", why=OWNED)
+        return
     here = _bought(plan, catalog, at_list=False)
     if here is None:
         return

@@ -2,7 +2,7 @@
 
 from simcost.compare.verdict import percent
 from simcost.studies.advising.result import Advice, AdvisedAction
-from simcost.units import format_usd
+from simcost.units import format_usd, format_usd_between
 
 
 def verdict(advice: Advice) -> str:
@@ -62,6 +62,6 @@ def _first(action: AdvisedAction) -> str:
 
 def _interval(action: AdvisedAction) -> str:
     saving = action.saving_usd_per_month
-    if saving.lo is None or saving.hi is None or saving.lo == saving.hi:
+    if saving.lo is None or saving.hi is None:
         return format_usd(saving.mean)
-    return f"{format_usd(saving.mean)} ({format_usd(saving.lo)} to {format_usd(saving.hi)})"
+    return format_usd_between(saving.mean, saving.lo, saving.hi)

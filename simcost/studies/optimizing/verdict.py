@@ -6,7 +6,7 @@ from typing import Any
 from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import name_of, percent
 from simcost.slo import Check, is_to_reach
-from simcost.units import format_seconds, format_share, format_usd
+from simcost.units import format_seconds, format_share, format_usd, format_usd_range
 
 
 def verdict(document: Mapping[str, Any]) -> str:
@@ -22,8 +22,9 @@ def verdict(document: Mapping[str, Any]) -> str:
 def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     cost = best["intervals"]["per_month_usd"]
     spread = ""
-    if cost is not None and cost["lo"] is not None and cost["lo"] != cost["hi"]:
-        spread = f" ({100 * cost['level']:g} % interval {format_usd(cost['lo'])} to {format_usd(cost['hi'])})"
+    if cost is not None and cost["lo"] is not None:
+        bounds = format_usd_range(cost["lo"], cost["hi"])
+        spread = f" ({100 * cost['level']:g} % interval {bounds})" if " to " in bounds else ""
     least = best["lower_bounds"].get("attainment")
     share = "" if least is None else f", attainment at least {format_share(least)}"
     how = f"confirmed on {document['replications']} fresh seeds"

@@ -18,7 +18,7 @@ from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
 from simcost.studies.sensitivity.states import NONE, VariedRange, worth
 from simcost.studies.sensitivity.two_way import pairs, two_way
 from simcost.studies.sensitivity.variance import check_count, shares_of_variance
-from simcost.units import format_usd
+from simcost.units import format_usd, format_usd_range
 
 Document = dict[str, Any]
 Progress = Callable[[float, str], None]
@@ -194,8 +194,9 @@ def verdict(document: Document) -> str:
         begin = f"No plan meets the SLO; {document['plan']} costs {cost}"
     else:
         begin = f"{document['plan']} is the cheapest plan that meets the SLO, at {cost}"
-    ends = " to ".join(map(format_usd, sorted((first["lo_usd"], first["hi_usd"]))))
-    text = f"{begin}; {ends} over the range of {first['path']}, which matters most."
+    ends = format_usd_range(*sorted((first["lo_usd"], first["hi_usd"])))
+    over = f"{ends} over the range of {first['path']}, which matters most"
+    text = f"{begin}; {over if ' to ' in ends else 'it is the same at both ends of each range'}."
     if not document["flips"]:
         return f"{text} Nothing changes the decision within the ranges."
     every = document["flips"]

@@ -180,6 +180,47 @@ def merge_pools(waste: Waste) -> list[Action]:
     ]
 
 
+_LEAST_IDLE_S = 86400.0
+"""Time without any work after which a unit counts as idle."""
+
+
+def give_back(waste: Waste) -> list[Action]:
+    """Hand back the units that are held and did nothing in any sample, of a day at least."""
+    samples = waste.samples
+    if samples.span_s < _LEAST_IDLE_S:
+        return []
+    idle, saved, gpus = list[str](), list[float](), 0.0
+    for part in waste.parts():
+        own = part.samples
+        begin = np.flatnonzero(np.append(True, np.diff(own.unit) != 0))
+        at_work = np.add.reduceat(np.where(own.allocated > 0, np.where(own.duty == 0, 0, 1), 0) + own.pending, begin)
+        held = np.add.reduceat(own.allocated * own.hold_s, begin)
+        unused = np.add.reduceat(part.seconds["allocated_idle"] + part.seconds["free_idle"], begin)
+        most = np.maximum.reduceat(own.gpus, begin)
+        for i in np.flatnonzero((at_work == 0) & (held > 0)).tolist():
+            idle.append(samples.units[own.unit[begin[i]]])
+            saved.append(float(unused[i]))
+            gpus += float(most[i])
+    if not idle:
+        return []
+    total, named = fsum(saved), ", ".join(idle[:NAMED])
+    more = f" and {len(idle) - NAMED} more" if len(idle) > NAMED else ""
+    rule = (
+        f"{gpus:,.0f} GPU{'s' * (gpus != 1)} held without any work in {samples.span_s / 86400.0:.1f} days: "
+        f"{named}{more}; assumes that none is kept as a reserve, and that they can be given back one by one"
+    )
+    return [
+        Action(
+            action="give back idle GPUs",
+            where="all",
+            buckets=("allocated_idle", "free_idle"),
+            effect="release",
+            saves_gpu_s=Range(lo=total, expected=total, hi=total),
+            rule=rule,
+        )
+    ]
+
+
 QUIET_DAYS = 0.8
 FEWEST_DAYS = 3
 HOURS = 24

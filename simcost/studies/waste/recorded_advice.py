@@ -8,9 +8,13 @@ from typing import Any, Literal
 
 from simcost.documents import FindingDocument, optional_key
 from simcost.studies.waste.result import Measure, SampledWaste
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, format_usd, format_usd_between
 
-EFFORT: Mapping[str, Literal["low", "medium"]] = {"consolidate": "low", "shut at night": "low"}
+EFFORT: Mapping[str, Literal["low", "medium"]] = {
+    "give back idle GPUs": "low",
+    "consolidate": "low",
+    "shut at night": "low",
+}
 """Of measures that change how many GPUs there are; all others change what runs on them."""
 LONG_S = 14 * SECONDS_PER_DAY
 
@@ -112,8 +116,8 @@ def _verdict(actions: Sequence[RecordedAction], before: MeasuredUse) -> str:
         return f"Nothing to do: no measure saves any of {format_usd(before.usd_per_month)} a month."
     first, saving = actions[0], actions[0].saving_usd_per_month
     more = f", the largest of {len(actions)} savings, which overlap" if len(actions) > 1 else ""
+    saves = format_usd_between(saving.mean, saving.lo, saving.hi)
     return (
-        f"{first.action[0].upper()}{first.action[1:]} would save {format_usd(saving.mean)} ({format_usd(saving.lo)} to "
-        f"{format_usd(saving.hi)}) of {format_usd(before.usd_per_month)} a month{more}. The samples show use, not "
-        "latency: what it does to an SLO is not known."
+        f"{first.action[0].upper()}{first.action[1:]} would save {saves} of {format_usd(before.usd_per_month)} a "
+        f"month{more}. The samples show use, not latency: what it does to an SLO is not known."
     )

@@ -10,7 +10,7 @@ from simcost.catalog.facts import Offer
 from simcost.compare.verdict import percent
 from simcost.documents import FindingDocument, values
 from simcost.errors import InputError
-from simcost.studies.waste.actions import Action, consolidate, merge_pools, shut_at_night
+from simcost.studies.waste.actions import Action, consolidate, give_back, merge_pools, shut_at_night
 from simcost.studies.waste.buckets import BUCKETS, IDLE, QueueWaste, Waste, local_start_s, pieces, split, spread
 from simcost.studies.waste.gpu_sharing import share_gpus
 from simcost.studies.waste.price import GpuPrice, price_of
@@ -45,7 +45,7 @@ from simcost.trace.utilization.from_jobs import samples_of_jobs
 from simcost.trace.utilization.reader import UtilizationFile
 from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
-from simcost.units import format_count, format_usd
+from simcost.units import format_count, format_usd, format_usd_between
 
 UNUSED = ("limit_assumed", "limit_raised")
 """Sequence[FindingDocument] about what schedulers need, which waste does not."""
@@ -117,10 +117,8 @@ def _best(measures: Sequence[Measure]) -> str:
     for one in measures:
         if (expected := one.saves_usd.expected or 0.0) > 0:
             what = "put to work" if one.effect == "use" else "save"
-            return (
-                f"; the largest measure would be to {one.action}, which would {what} {format_usd(expected)} "
-                f"({format_usd(one.saves_usd.lo)} to {format_usd(one.saves_usd.hi)})"
-            )
+            usd = format_usd_between(expected, one.saves_usd.lo, one.saves_usd.hi)
+            return f"; the largest measure would be to {one.action}, which would {what} {usd}"
     return ""
 
 
@@ -201,6 +199,7 @@ def _measures(
     """All measures that would have saved something."""
     accelerator = None if offer is None else offer.accelerator
     actions = [
+        *give_back(account),
         *shut_at_night(account, timezone),
         *share_gpus(account),
         *right_size(memory, accelerator),

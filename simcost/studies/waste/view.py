@@ -7,6 +7,7 @@ from simcost.present.parts import Part, Table, notes
 from simcost.studies.waste import charts
 from simcost.studies.waste.actions import Range
 from simcost.studies.waste.result import BucketUse, SampledWaste, WasteResult
+from simcost.units import format_usd_between, format_usd_range
 
 _SAID = {
     "useful": "useful",
@@ -124,5 +125,6 @@ def actions(result: WasteResult) -> Sequence[str]:
 
 
 def _range(saves: Range) -> str:
-    bounds = f"{usd(saves.lo)} to {usd(saves.hi)}"
-    return bounds if saves.expected is None else f"{usd(saves.expected)} ({bounds})"
+    if saves.expected is None:
+        return format_usd_range(saves.lo, saves.hi)
+    return format_usd_between(saves.expected, saves.lo, saves.hi)

@@ -89,6 +89,21 @@ def test_a_plan_that_misses_its_slo_is_told_what_makes_it_meet_it(tmp_path: Path
     assert document["actions"][0]["then_usd_per_month"] is not None
 
 
+def test_owned_nodes_are_set_against_rent_and_what_they_cannot_have_is_listed(tmp_path: Path) -> None:
+    owned = "buy: {kind: owned, capex: 60000, accelerators: 8, life_years: 4, power: 4, pue: 1.4, electricity: 0.12}"
+    [rented] = [line.strip() for line in LARGE.splitlines() if line.strip().startswith("buy:")]
+    file = scenario(tmp_path, (rented, owned), text=LARGE)
+    document = advised(file, "--out", tmp_path / "out")
+    tried = {one["kind"]: one for one in document["tried"]}
+    for kind in ("rent", "accelerator by rent", "precision"):
+        assert tried[kind]["plans"] > 0
+    for kind in ("region", "commitment", "spot"):
+        assert "its nodes are owned" in tried[kind]["outcome"]
+    [rent] = [one for one in document["actions"] if one["kind"] == "rent"]
+    assert {"path": "buy.kind", "before": "owned", "after": "on-demand"} in rent["changes"]
+    assert sum("as before they are bought" in line for line in document["assumptions"]) == 1
+
+
 def test_refusals_say_what_to_do(tmp_path: Path) -> None:
     file = scenario(tmp_path, text=LARGE)
     assert "no plan 'thre'; did you mean 'three'" in refused("advise", file, "--plan", "thre")

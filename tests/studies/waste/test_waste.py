@@ -12,7 +12,7 @@ from simcost.catalog.loading import load_catalog
 from simcost.documents import values
 from simcost.errors import InputError
 from simcost.studies.waste import buckets
-from simcost.studies.waste.actions import consolidate, merge_pools, shut_at_night
+from simcost.studies.waste.actions import consolidate, give_back, merge_pools, shut_at_night
 from simcost.studies.waste.buckets import MONITORED, Waste, split
 from simcost.studies.waste.from_results import waste_of_plan
 from simcost.studies.waste.gpu_sharing import share_gpus
@@ -154,6 +154,7 @@ def seconds(account: Waste, bucket: str) -> np.ndarray:
 
 def measures(account: Waste) -> list:
     return [
+        *give_back(account),
         *shut_at_night(account, "UTC"),
         *share_gpus(account),
         *right_size(measure(account)),
@@ -240,6 +241,21 @@ def test_idle_is_blocked_by_its_own_queue_first_and_then_by_others() -> None:
     assert hours["free_idle"] == pytest.approx(4)
     assert seconds(account, "blocked_partition") / HOUR == pytest.approx([1, 0, 3])  # spare 2, 0 and 6 of 8
     assert merge_pools(account)[0].saves_gpu_s.expected == pytest.approx(4 * HOUR)
+
+
+def test_gpus_that_did_nothing_in_any_sample_are_given_back() -> None:
+    start_s, unit = np.tile(np.arange(72) * HOUR, 4), np.repeat(np.arange(4), 72)
+    duty = np.where(unit < 2, 0.5, 0.0)
+    once, unknown = duty.copy(), duty.copy()
+    once[-1], unknown[-1] = 0.01, np.nan
+    [found] = give_back(split(samples(start_s=start_s, unit=unit, duty=duty)))
+    assert (found.saves_gpu_s.lo, found.saves_gpu_s.expected, found.saves_gpu_s.hi) == (144 * HOUR,) * 3
+    assert found.rule.startswith("2 GPUs held without any work in 3.0 days: ")
+    for less in (once, unknown):
+        assert give_back(split(samples(start_s=start_s, unit=unit, duty=less)))[0].saves_gpu_s.hi == 72 * HOUR
+    assert give_back(split(samples(start_s=start_s / 24, hold_s=HOUR / 24, unit=unit, duty=duty))) == [], "3 hours"
+    waited_for = samples(start_s=start_s, unit=unit, duty=duty, pending=1.0)
+    assert give_back(split(waited_for)) == []
 
 
 def test_an_hour_is_shut_that_was_quiet_on_four_days_of_five() -> None:
