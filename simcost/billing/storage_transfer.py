@@ -11,6 +11,7 @@ import numpy.typing as npt
 from simcost.billing.bill import Charge, Place, UnitPrice, volume_charge
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
+from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import TierPrice
 from simcost.errors import CatalogError
 from simcost.trace.usage.usage import KEY, UsageRows
@@ -146,33 +147,49 @@ class Month:
 def volume_charges_of(
     usage: UsageRows, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
 ) -> Iterator[Charge]:
-    """A charge for each provider, item, month and set of tags. Tiers are filled by all accounts and regions of a
-    provider together, and all pay their mean price. Items that neither the plan nor the catalog has a price of are
-    kept in `missing`.
+    """A charge for each provider, item, month, region and set of tags. Tiers are filled by all accounts of a provider
+    together, and by all its regions that have the same, and all pay their mean price. Items that neither the plan nor
+    the catalog has a price of are kept in `missing`.
     """
     own = {"storage": purchase.storage, "egress": purchase.egress, "inter-zone": purchase.inter_zone}
     for item in _ITEMS:
         for provider in sorted({key[0] for key in usage.keys if key[1] == item}):
             lines = [i for i, key in enumerate(usage.keys) if key[:2] == (provider, item)]
-            for month in _months(usage, np.isin(usage.line, lines)):
-                by_tags = _by_tags(usage, lines, month, stored=item == "storage")
-                total = fsum(by_tags.values())
-                if total > 0:
-                    with missing.of(lines[0]):
-                        price = _price(item, provider, total, own[item], month, catalog)
-                        for tags, quantity in by_tags.items():
-                            yield _charge(item, provider, quantity, month, price, tags)
+            with missing.of(lines[0]):
+                for tiers, alike in _by_tiers(usage, lines, own[item], catalog):
+                    yield from _charges(usage, item, alike, own[item], tiers)
 
 
-def _charge(
-    item: Item,
-    provider: str,
-    quantity: float,
-    month: Month,
-    price: UnitPrice,
-    tags: tuple[tuple[str, str], ...],
-) -> Charge:
-    place = Place(provider=provider, region="any", start_s=month.start_s, end_s=month.end_s)
+Tiers = tuple[TierPrice, ...]
+Tags = tuple[tuple[str, str], ...]
+
+
+def _by_tiers(
+    usage: UsageRows, lines: list[int], own_usd: float | None, catalog: "Catalog"
+) -> Iterator[tuple[Tiers, list[int]]]:
+    """Lines of a provider and item whose regions have the same tiers; of an own price all together, without any."""
+    groups: dict[Tiers, list[int]] = {}
+    for line in lines:
+        provider, item, region = usage.keys[line][:3]
+        tiers = () if own_usd is not None else tuple(catalog.tier_prices(provider, item, region or ANY_REGION))
+        groups.setdefault(tiers, []).append(line)
+    yield from groups.items()
+
+
+def _charges(usage: UsageRows, item: Item, lines: list[int], own_usd: float | None, tiers: Tiers) -> Iterator[Charge]:
+    """The charges of lines that fill the same tiers."""
+    provider = usage.keys[lines[0]][0]
+    for month in _months(usage, np.isin(usage.line, lines)):
+        quantities = _by_region_and_tags(usage, lines, month, stored=item == "storage")
+        total = fsum(quantities.values())
+        if total > 0:
+            price = _price(item, total, own_usd, month, tiers)
+            for (region, tags), quantity in quantities.items():
+                place = Place(provider=provider, region=region, start_s=month.start_s, end_s=month.end_s)
+                yield _charge(item, place, quantity, price, tags)
+
+
+def _charge(item: Item, place: Place, quantity: float, price: UnitPrice, tags: Tags) -> Charge:
     stored = item == "storage"
     charge = volume_charge(
         place, "storage" if stored else "transfer", item, quantity, "GB-month" if stored else "GB", price
@@ -180,26 +197,24 @@ def _charge(
     return replace(charge, tags=tags)
 
 
-def _price(
-    item: Item, provider: str, quantity: float, own_usd: float | None, month: Month, catalog: "Catalog"
-) -> UnitPrice:
+def _price(item: Item, quantity: float, own_usd: float | None, month: Month, tiers: Tiers) -> UnitPrice:
     if own_usd is not None:
         return UnitPrice.own(own_usd * _SIDES[item], list_usd=own_usd * _SIDES[item])
-    tiers = catalog.tier_prices(provider, item)
     usd = _SIDES[item] * month.usd(quantity, tiers) / quantity
     return mean_price(usd, tiers)
 
 
-def _by_tags(
+def _by_region_and_tags(
     usage: UsageRows, lines: list[int], month: Month, *, stored: bool
-) -> dict[tuple[tuple[str, str], ...], float]:
-    result: dict[tuple[tuple[str, str], ...], float] = {}
+) -> dict[tuple[str, Tags], float]:
+    result: dict[tuple[str, Tags], float] = {}
     for line in lines:
         words = zip(usage.tags, usage.keys[line][KEY:], strict=True)
         tags = tuple((name, word) for name, word in words if word)
         quantity = _in_month(usage, usage.line == line, month, stored=stored)
         if quantity > 0:
-            result[tags] = result.get(tags, 0.0) + quantity
+            place = usage.keys[line][2] or ANY_REGION, tags
+            result[place] = result.get(place, 0.0) + quantity
     return result
 
 

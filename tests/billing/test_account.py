@@ -236,6 +236,9 @@ def test_volumes_by_calendar_month(tmp_path: Path, shared: Path) -> None:
     assert billed(tmp_path, [crossed], inter_zone=0.01).total_usd == pytest.approx(20.0)
     sent = {"sku": "aws/egress", "region": "r", "start": at(0), "end": at(1), "quantity": 150, "unit": "GB"}
     assert billed(tmp_path, [sent]).total_usd == pytest.approx(50 * 0.09)
+    found = billed(tmp_path, [sent, sent | {"region": "s", "quantity": 50}])
+    usd = {charge.region: charge.effective_cost_usd for charge in found.charges}
+    assert usd == pytest.approx({"r": 75 * 0.09, "s": 25 * 0.09}), "200 GB of one provider, of which 100 are free"
 
 
 def test_who_pays_adds_up_to_the_bill(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def _node_key(row: Document) -> Key:
 
 
 def _volume_key(row: Document) -> Key:
-    return (row["provider"], row["sku"], "any", "", "", "standard", "")
+    return (row["provider"], row["sku"], row["region"], "", "", "standard", "")
 
 
 def hashed(usage: Path) -> Path:

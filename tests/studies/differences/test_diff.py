@@ -54,6 +54,22 @@ def test_a_result_does_not_differ_from_itself(results: dict[str, Path]) -> None:
     assert "costs as much as" in call("diff", results["base"], results["base"], *ONE).out.replace("\n", " ")
 
 
+def test_a_result_does_not_differ_from_its_own_cost_file(tmp_path: Path) -> None:
+    """Instances, disks and traffic have their region in both, so that nothing is new and nothing gone."""
+    ran = call("run", scenario(tmp_path, ("10min", "2h")), "--out", tmp_path / "out", "--quiet")
+    assert ran.code == 0, ran.err
+    plan, focus = tmp_path / "plan.yaml", tmp_path / "focus.csv"
+    plan.write_text("{}\n", encoding="utf-8")
+    billed = call("bill", tmp_path / "out", "--plan", plan, "--run-plan", "one", "--focus", focus, "--json", "--quiet")
+    assert {(charge["sku"], charge["region"]) for charge in billed.document()["charges"]} >= {
+        ("g6.xlarge", "us-east-1"),
+        ("storage", "us-east-1"),
+    }
+    found = call("diff", tmp_path / "out", focus, "--plan-a", "one", "--json").document()
+    assert found["difference_usd"] == pytest.approx(0.0, abs=0.005)
+    assert [effect for effect in found["effects"] if abs(effect["usd"]) > 0.005] == []
+
+
 def test_causes_of_two_runs(results: dict[str, Path]) -> None:
     more = diff(results["base"], results["policy"], *ONE)
     assert more["policy"] == pytest.approx(730 * 0.8048, rel=0.01), "one replica more, at the price of its instance"
