@@ -74,7 +74,7 @@ class Gaps:
         """Of several stretches of time."""
         seconds, places = np.unique(np.concatenate([np.zeros(0), *(one.seconds for one in parts)]), return_inverse=True)
         weights = np.concatenate([np.zeros(0), *(one.counts for one in parts)])
-        return cls(seconds=seconds, counts=np.bincount(places, weights, minlength=len(seconds)))
+        return cls(seconds=seconds, counts=np.bincount(places, weights, minlength=len(seconds)).astype(np.float64))
 
 
 class Cells:

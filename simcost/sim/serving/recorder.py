@@ -177,6 +177,8 @@ def outcomes(
         buckets=Buckets(),
         histograms=histograms.astype(np.int64),
         rows=rows,
+        mix=None,
+        gaps=None,
     )
 
 
