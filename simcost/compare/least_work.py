@@ -42,7 +42,7 @@ _LINES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaLimits:
-    """What bounds the steps of a replica."""
+    """Limits of the steps of a replica."""
 
     step: StepTime
     """With the engine factor of the run."""

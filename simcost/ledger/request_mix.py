@@ -36,13 +36,13 @@ class RequestMix:
     @classmethod
     def of_batches(cls, batches: Iterable[Pair]) -> Self:
         """As `of`, from the tokens of one batch after another."""
-        cells = Cells()
+        cells = TokenBins()
         for batch in batches:
             cells.add(batch)
         return cls.of_cells(cells)
 
     @classmethod
-    def of_cells(cls, cells: "Cells") -> Self:
+    def of_cells(cls, cells: "TokenBins") -> Self:
         """The requests that were counted."""
         filled = np.flatnonzero(cells.counts)
         least = [np.maximum(np.exp(bins * BIN), 1.0) for bins in (filled // _BINS, filled % _BINS)]
@@ -54,7 +54,7 @@ class RequestMix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gaps:
+class ArrivalGaps:
     """Times between one arrival and the next, in bins; those below a millisecond are left out."""
 
     seconds: Floats
@@ -70,14 +70,14 @@ class Gaps:
         return cls(seconds=_SHORTEST_S * np.exp(filled * _GAP_BIN), counts=counts[filled].astype(np.float64))
 
     @classmethod
-    def sum(cls, parts: "Sequence[Gaps]") -> Self:
+    def sum(cls, parts: "Sequence[ArrivalGaps]") -> Self:
         """Of several stretches of time."""
         seconds, places = np.unique(np.concatenate([np.zeros(0), *(one.seconds for one in parts)]), return_inverse=True)
         weights = np.concatenate([np.zeros(0), *(one.counts for one in parts)])
         return cls(seconds=seconds, counts=np.bincount(places, weights, minlength=len(seconds)).astype(np.float64))
 
 
-class Cells:
+class TokenBins:
     """Counts of requests by the bins of their tokens, batch by batch."""
 
     def __init__(self) -> None:

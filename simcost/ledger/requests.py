@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simcost.ledger.request_mix import Gaps, RequestMix
+from simcost.ledger.request_mix import ArrivalGaps, RequestMix
 from simcost.ledger.tenants import TenantOutcomes
 
 METRICS = ("ttft_s", "tpot_s", "e2e_s")
@@ -165,7 +165,7 @@ class RequestOutcomes:
     limits of its tenant."""
     mix: RequestMix | None = None
     """The requests that arrived by their tokens; None = not counted: replicas are not alike, or prefill is apart."""
-    gaps: Gaps | None = None
+    gaps: ArrivalGaps | None = None
     """Between their arrivals; None = as `mix`, or clients wait for their answers."""
 
 

@@ -16,7 +16,7 @@ from test_provisioning import fleet
 from simcost.compare import perfect_autoscaler
 from simcost.compare.least_work import ReplicaLimits, lines_below
 from simcost.compare.perfect_autoscaler import fewest_replicas, perfect_scaling, replica_intervals
-from simcost.ledger.request_mix import Gaps, RequestMix
+from simcost.ledger.request_mix import ArrivalGaps, RequestMix
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.slo import SloReport
 
@@ -145,7 +145,10 @@ def test_no_bound_where_requests_were_not_counted_or_an_api_answers_some() -> No
 @given(st.lists(st.floats(0.0, 5000.0), max_size=50), st.integers(1, 50))
 def test_gaps_are_the_same_whole_and_in_parts_and_none_is_longer_than_it_was(gaps: list[float], parts: int) -> None:
     times = np.array(gaps)
-    whole, summed = Gaps.of(times), Gaps.sum([Gaps.of(part) for part in np.array_split(times, parts)])
+    whole, summed = (
+        ArrivalGaps.of(times),
+        ArrivalGaps.sum([ArrivalGaps.of(part) for part in np.array_split(times, parts)]),
+    )
     assert np.array_equal(whole.seconds, summed.seconds)
     assert np.array_equal(whole.counts, summed.counts)
     kept = np.sort(times[times >= 1e-3])

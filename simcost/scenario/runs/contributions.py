@@ -125,7 +125,7 @@ def _sides(ledger: Ledger) -> list[Ledger]:
 
 
 def replica_limits(pool: Pool) -> ReplicaLimits:
-    """What bounds the steps of a replica."""
+    """Limits of the steps of a replica."""
     batching, cache, kv_tokens = pool.batching, pool.prefix_cache, pool.kv_capacity_tokens
     step_tokens = kv_tokens if batching.prefill == "whole" else batching.max_num_batched_tokens
     return ReplicaLimits(

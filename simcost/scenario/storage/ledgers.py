@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simcost.ledger.jobs import JobLedger, JobOutcomes
-from simcost.ledger.request_mix import Gaps, RequestMix
+from simcost.ledger.request_mix import ArrivalGaps, RequestMix
 from simcost.ledger.requests import (
     AdapterLoads,
     Buckets,
@@ -33,7 +33,7 @@ from simcost.scenario.storage.laws import check_job_ledger, check_ledger
 from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.scenario.storage.tenants import read_tenants, tenant_tables
 
-T = TypeVar("T", RequestMix, Gaps)
+T = TypeVar("T", RequestMix, ArrivalGaps)
 ROWS = "outcomes.parquet"
 _OTHERWISE = ("sendings", "by_priority", "prefix_blocks", "prefix_cache", "adapter_loads", "overflowed")
 """Outcomes that only some runs have."""
@@ -142,7 +142,7 @@ def _outcomes(folder: Path, seal: dict[str, Any]) -> RequestOutcomes:
         histograms=histograms,
         rows=folder / ROWS if (folder / ROWS).exists() else None,
         mix=_counted(folder, "mix", RequestMix),
-        gaps=_counted(folder, "gaps", Gaps),
+        gaps=_counted(folder, "gaps", ArrivalGaps),
     )
 
 

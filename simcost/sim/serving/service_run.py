@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.ledger.request_mix import Cells, Gaps, RequestMix
+from simcost.ledger.request_mix import ArrivalGaps, RequestMix, TokenBins
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.perf.images import as_work
 from simcost.rng import stream
@@ -89,7 +89,7 @@ class ServiceRun:
         quota: int | None = None,
     ) -> None:
         self.service, self.horizon_s = service, horizon_s
-        self._cells, self._gaps, self._last_ns = Cells(), list[Gaps](), np.zeros(0, np.int64)
+        self._cells, self._gaps, self._last_ns = TokenBins(), list[ArrivalGaps](), np.zeros(0, np.int64)
         self._unsent: list[tuple[Tokens, Tokens]] = []
         """Tokens of the requests of a closed loop, in the order in which they are sent."""
         self.limits = service.limits or LatencyLimits()
@@ -126,7 +126,7 @@ class ServiceRun:
         """The ledger, at the end of the run."""
         busy_s, each = float(tables["replicas"]["busy_s"].to_numpy().sum()), self.service.accelerators_per_replica
         result = outcomes(self.plane, busy_s, self.limits, self.window_ns, self.service.rows)
-        gaps = Gaps.sum(self._gaps) if self.service.closed is None else None
+        gaps = ArrivalGaps.sum(self._gaps) if self.service.closed is None else None
         result = replace(result, mix=self._mix(result.arrived), gaps=gaps)
         return Ledger(
             horizon_s=self.horizon_s,
@@ -150,7 +150,7 @@ class ServiceRun:
                 within = int(np.searchsorted(batch.arrival_ns, until_ns))
                 self._cells.add((tokens[0][:within], tokens[1][:within]))
                 times_ns = np.concatenate([self._last_ns, batch.arrival_ns[:within]])
-                self._gaps.append(Gaps.of(np.diff(times_ns) / NS_PER_S))
+                self._gaps.append(ArrivalGaps.of(np.diff(times_ns) / NS_PER_S))
                 self._last_ns = times_ns[-1:]
             else:
                 self._unsent.append(tokens)
