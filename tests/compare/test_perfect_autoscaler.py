@@ -95,7 +95,7 @@ def test_what_was_paid_is_the_bound_and_what_lies_above_and_below_it() -> None:
     found = perfect_scaling(used, judged(used), ALONE)
     assert found is not None
     assert found.bound_h == pytest.approx(0.99 * 4 * 2, rel=0.03), "bins of 3 %"
-    assert found.bound_h <= 0.99 * 4 * 2
+    assert found.bound_h <= 0.99 * 4 * 2 * (1 + 2e-6), "a millionth of a step is shared by a million sequences"
     assert found.paid_h == pytest.approx(9 * 2)
     assert found.paid_h == pytest.approx(found.bound_h + found.over_h - found.under_h)
     assert found.with_cold_start_h == found.bound_h, "no start was seen, and none is needed"
