@@ -36,7 +36,7 @@ from simcost.perf.step_time import StepTime
 Floats = npt.NDArray[np.float64]
 Line = tuple[float, float]
 """Intercept and slope."""
-_LINES = 12
+_LINES = 4
 """Lines under the base that are tried, at most."""
 
 

@@ -11,11 +11,14 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-_DIGITS, _GAP_DIGITS = 5, 7
-"""Binary digits that count after the first one: bins of 1 to 3 % of token counts, of 0.4 to 0.8 % of gaps."""
+FINE, COARSE = (5, 5), (3, 4)
+"""Binary digits of prompt and output tokens that count after the first one: bins of 1.5 to 3 %; or of 6 to 12 % and, as
+most of the work is for outputs, 3 to 6 %."""
+_GAP_DIGITS = 7
+"""Of gaps: bins of 0.4 to 0.8 %."""
 _MOST_TOKENS = 1 << 24
 """More count as so many; up to it a float of 32 bits is exact."""
-_BINS = 25 << _DIGITS
+_OCTAVES = 25
 _SHORTEST_S = 1e-3
 """Of the gaps."""
 _MANTISSA, _SINGLE_MANTISSA, _SINGLE_ONE = 52, 23, 127 << 23
@@ -43,7 +46,7 @@ class RequestMix:
     @classmethod
     def of_batches(cls, batches: Iterable[Pair]) -> Self:
         """As `of`, from the tokens of one batch after another."""
-        cells = TokenBins()
+        cells = TokenBins(FINE)
         for batch in batches:
             cells.add(batch)
         return cls.of_cells(cells)
@@ -52,8 +55,11 @@ class RequestMix:
     def of_cells(cls, cells: "TokenBins") -> Self:
         """The requests that were counted."""
         places, counts = cells.filled()
-        prompt, output = (_least(bins, 1.0, _DIGITS) for bins in places)
-        return cls(prompt_tokens=prompt, output_tokens=output, counts=counts.astype(np.float64))
+        return cls(
+            prompt_tokens=_least(places[0], 1.0, cells.digits[0]),
+            output_tokens=_least(places[1], 1.0, cells.digits[1]),
+            counts=counts.astype(np.float64),
+        )
 
     def output_curve(self) -> tuple[Floats, Floats]:
         """Requests, those with the shortest answers first, and their output tokens together."""
@@ -88,39 +94,37 @@ class ArrivalGaps:
 
 
 class TokenBins:
-    """Counts of requests by the bins of their tokens, batch by batch."""
+    """Counts of requests by the bins of their tokens, batch by batch.
 
-    def __init__(self) -> None:
-        self.counts = np.zeros((_BINS, _BINS), np.int64)
-        """[prompt, output]; memory is taken where there are requests."""
-        self._ends = np.zeros(2, np.int64)
+    Args:
+        digits: of prompt and output tokens.
+    """
+
+    def __init__(self, digits: tuple[int, int]) -> None:
+        self.digits = digits
+        self.counts = np.zeros((_OCTAVES << digits[0], _OCTAVES << digits[1]), np.int64)
+        """[prompt, output]"""
 
     def add(self, batch: Pair) -> None:
         """Count the requests of a batch."""
-        if not len(batch[0]):
-            return
-        (first, rows, prompt), (start, columns, output) = map(_tokens, batch)
-        prompt *= columns
-        prompt += output
-        counts = np.bincount(prompt, minlength=rows * columns).reshape(rows, columns)
-        self.counts[first : first + rows, start : start + columns] += counts
-        self._ends = np.maximum(self._ends, (first + rows, start + columns))
+        cells = _tokens(batch[0], self.digits[0])
+        cells *= self.counts.shape[1]
+        cells += _tokens(batch[1], self.digits[1])
+        counts = np.bincount(cells, minlength=self.counts.size)
+        self.counts += counts.reshape(self.counts.shape)
 
     def filled(self) -> tuple[tuple[Ints, Ints], Ints]:
         """The bins that hold requests, of prompts and outputs, and their counts."""
-        rows, columns = self._ends
-        counts = self.counts[:rows, :columns]
-        prompt, output = np.nonzero(counts)
-        return (prompt, output), counts[prompt, output]
+        prompt, output = np.nonzero(self.counts)
+        return (prompt, output), self.counts[prompt, output]
 
 
-def _tokens(tokens: npt.NDArray[np.generic]) -> tuple[int, int, npt.NDArray[np.int32]]:
-    """The first bin, the number of bins, and the bins from the first on."""
+def _tokens(tokens: npt.NDArray[np.generic], digits: int) -> npt.NDArray[np.int32]:
+    """Bins of token counts."""
     values = np.clip(tokens, 1, _MOST_TOKENS).astype(np.float32)
-    bins = values.view(np.int32) >> _SINGLE_MANTISSA - _DIGITS
-    first = int(bins.min())
-    bins -= first
-    return first - (_SINGLE_ONE >> _SINGLE_MANTISSA - _DIGITS), int(bins.max()) + 1, bins
+    bins: npt.NDArray[np.int32] = values.view(np.int32) >> _SINGLE_MANTISSA - digits
+    bins -= _SINGLE_ONE >> _SINGLE_MANTISSA - digits
+    return bins
 
 
 def _first_bin(least: float, digits: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.ledger.request_mix import ArrivalGaps, RequestMix, TokenBins
+from simcost.ledger.request_mix import COARSE, ArrivalGaps, RequestMix, TokenBins
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.perf.images import as_work
 from simcost.rng import stream
@@ -89,7 +89,7 @@ class ServiceRun:
         quota: int | None = None,
     ) -> None:
         self.service, self.horizon_s = service, horizon_s
-        self._cells, self._gaps, self._last_ns = TokenBins(), list[ArrivalGaps](), np.zeros(0, np.int64)
+        self._cells, self._gaps, self._last_ns = TokenBins(COARSE), list[ArrivalGaps](), np.zeros(0, np.int64)
         self._unsent: list[tuple[Tokens, Tokens]] = []
         """Tokens of the requests of a closed loop, in the order in which they are sent."""
         self.limits = service.limits or LatencyLimits()
