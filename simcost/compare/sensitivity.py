@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum, inf
+from itertools import pairwise
+from math import fsum, inf, sqrt
 
-from simcost.compare.confidence import interval
+from simcost.compare.confidence import interval, paired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,76 +29,109 @@ def tornado(swings: Sequence[Swing]) -> list[Swing]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """A value at which the answer changes."""
+    """A change of the answer between two values that are close together."""
 
-    value: float
+    lo: float
+    """Value at which the answer is still the one before."""
+    hi: float
+    """Value at which it is the one after."""
     before: str | None
-    """Answer just below."""
     after: str | None
-    """Answer just above."""
+
+    @property
+    def value(self) -> float:
+        """The middle of the two values."""
+        return (self.lo + self.hi) / 2
 
 
+Ends = tuple[float | None, float | None]
+"""Of an interval; None = open."""
 Answer = Callable[[float], str | None]
-Guess = Callable[[float, float], float | None]
-"""A value between two with other answers at which the change may be; None = not known."""
+Guess = Callable[[float, float, float], float | None]
+"""A value between two with other answers at which the change may be; None = not known. The third argument is a factor
+on the weight of the first: above 1 where the second has stood for more than one cut."""
 _CLOSE = 0.999
 """Of the tolerance: how far from an end of its bracket a guess is tried at least, so that the bracket may close."""
 
 
 def flips(
-    values: Sequence[float], answer: Answer, tolerance: float, guess: Guess = lambda _lo, _hi: None
+    values: Sequence[float],
+    answer: Answer,
+    tolerance: float,
+    guess: Guess = lambda _lo, _hi, _tilt: None,
+    confirm: Answer | None = None,
 ) -> list[Flip]:
     """Every change of the answer between neighbouring values, each within a bracket no wider than the tolerance.
 
-    Brackets are halved, or where there is a guess, cut there, which by the secant is the method of false position.
-    Where a cut does not halve its bracket, the next one is twice as far from the nearer end, at most in the middle. Two
-    changes between two values cancel out.
+    Brackets are halved, or where there is a guess, cut there; guesses by the secant make that the method of false
+    position, in which an end that stands has its weight halved (Illinois). Where three cuts do not halve a bracket, the
+    next one is twice as far from the nearer end, at most in the middle. Both ends of each bracket are confirmed; where
+    that gives another answer, the search goes on with it. Changes between values with the same answer are not seen.
+
+    Args:
+        values: looked at first.
+        answer: at a value, perhaps taken from its neighbours.
+        tolerance: widest bracket.
+        guess: a value between two with other answers.
+        confirm: the answer at a value, nothing taken from its neighbours; None = all answers are such.
 
     >>> [round(flip.value, 2) for flip in flips([0, 5, 10], lambda x: "a" if x < 3 else "b", 0.001)]
     [3.0]
     """
-    result = []
-    answers = [answer(value) for value in values]
-    search = _FlipSearch(answer, tolerance, guess)
-    for i in range(len(values) - 1):
-        if answers[i] != answers[i + 1]:
-            result += search.between(values[i], answers[i], values[i + 1], answers[i + 1])
-    return result
+    search = _FlipSearch({value: answer(value) for value in values}, tolerance)
+    confirmed: set[float] = set()
+    while True:
+        found = search.changes()
+        wide = next((flip for flip in found if flip.hi - flip.lo > tolerance), None)
+        if wide is not None:
+            search.cut(wide, answer, guess)
+            continue
+        ends = (value for flip in found for value in (flip.lo, flip.hi))
+        value = next((value for value in ends if value not in confirmed), None)
+        if confirm is None or value is None:
+            return found
+        confirmed.add(value)
+        search.answers[value] = confirm(value)
 
 
 class _FlipSearch:
-    """Search of the changes within brackets."""
+    """Answers at the values of a search, and its brackets."""
 
-    def __init__(self, answer: Answer, tolerance: float, guess: Guess) -> None:
-        self._answer, self._tolerance, self._guess = answer, tolerance, guess
+    def __init__(self, answers: dict[float, str | None], tolerance: float) -> None:
+        self.answers, self._tolerance = answers, tolerance
+        self._stood: dict[tuple[float, float], int] = {}
+        """Cuts in a row after which the high end of a bracket stood, and more than half of it was left; of the low end
+        they are negative."""
 
-    def between(self, lo: float, low: str | None, hi: float, high: str | None, slow: int = 0) -> list[Flip]:
-        """Changes between two values with other answers; a third answer in between makes two of them."""
-        if hi - lo <= self._tolerance:
-            return [Flip(value=(lo + hi) / 2, before=low, after=high)]
-        point = self._point(lo, hi, slow)
-        there = self._answer(point)
-        found = []
-        for left, before, right, after in ((lo, low, point, there), (point, there, hi, high)):
-            if before != after:
-                again = (before, after) == (low, high) and right - left > (hi - lo) / 2
-                found += self.between(left, before, right, after, slow + 1 if again else 0)
-        return found
+    def changes(self) -> list[Flip]:
+        """Neighbouring values with other answers."""
+        return [
+            Flip(lo=lo, hi=hi, before=self.answers[lo], after=self.answers[hi])
+            for lo, hi in pairwise(sorted(self.answers))
+            if self.answers[lo] != self.answers[hi]
+        ]
 
-    def _point(self, lo: float, hi: float, slow: int) -> float:
-        """The next value to look at."""
+    def cut(self, flip: Flip, answer: Answer, guess: Guess) -> None:
+        """Look at a value between two with other answers."""
+        lo, hi, stood = flip.lo, flip.hi, self._stood.get((flip.lo, flip.hi), 0)
         near = _CLOSE * self._tolerance
-        middle, guess = (lo + hi) / 2, self._guess(lo, hi) if hi - lo > 2 * near else None
+        point = self._point(lo, hi, abs(stood), guess(lo, hi, 2.0**stood) if hi - lo > 2 * near else None)
+        there = self.answers[point] = answer(point)
+        if there == flip.before and hi - point > (hi - lo) / 2:
+            self._stood[point, hi] = max(stood, 0) + 1
+        if there == flip.after and point - lo > (hi - lo) / 2:
+            self._stood[lo, point] = min(stood, 0) - 1
+
+    def _point(self, lo: float, hi: float, stood: int, guess: float | None) -> float:
+        """The next value to look at."""
+        middle = (lo + hi) / 2
         if guess is None:
             return middle
-        if guess <= middle:
-            return min(lo + max(guess - lo, near) * (1 << slow), middle)
-        return max(hi - max(hi - guess, near) * (1 << slow), middle)
+        step = max(min(guess - lo, hi - guess), _CLOSE * self._tolerance) * (1 << max(stood - 2, 0))
+        return min(lo + step, middle) if guess <= middle else max(hi - step, middle)
 
 
-def flip_interval(
-    points: Sequence[tuple[float, Sequence[float]]], value: float, level: float
-) -> tuple[float | None, float | None]:
+def flip_interval(points: Sequence[tuple[float, Sequence[float]]], value: float, level: float) -> Ends:
     """Confidence interval of a flip: the values at which a mean difference is neither surely below zero nor above it.
 
     The bounds of the mean are interpolated between the points, and the interval ends where they leave zero (Fieller):
@@ -133,6 +167,42 @@ def _end(points: Sequence[tuple[float, Sequence[float]]], side: int, value: floa
             return place if height == inf else last + (place - last) * last_height / (last_height - height)
         last, last_height = place, height
     return None
+
+
+def wavering(below: Sequence[float], above: Sequence[float], rise: float, level: float) -> float | None:
+    """Distance from a flip within which noise that is drawn again at each value may turn the answer.
+
+    What is common to the replications of two values close together cancels out in their differences; the noise of one
+    value is that of the difference over the square root of 2.
+
+    Args:
+        below: a quantity whose sign is the answer, by replication, just below the flip.
+        above: that just above.
+        rise: of its mean, per unit of the value.
+        level: of confidence.
+
+    Returns: None where the quantity is not known by replication, or does not rise.
+
+    >>> round(wavering([-0.3, -0.2, -0.1], [0.1, 0.2, 0.3], 4.0, 0.95), 6), wavering([-0.1], [0.1], 4.0, 0.95)
+    (0.0, None)
+    """
+    if not below or len(below) != len(above) or rise <= 0:
+        return None
+    margin = paired(above, below, level).margin
+    return None if margin is None else margin / (sqrt(2) * rise)
+
+
+def within(ends: Ends, walls: Ends) -> Ends:
+    """An interval of a flip, cut at the neighbouring ones: where it would pass a wall, or has no end, the wall ends it.
+
+    >>> within((0.2, None), (0.5, 1.0)), within((None, 0.9), (None, 1.0))
+    ((0.5, 1.0), (None, 0.9))
+    """
+    (lo, hi), (least, most) = ends, walls
+    return (
+        lo if least is None else least if lo is None else max(lo, least),
+        hi if most is None else most if hi is None else min(hi, most),
+    )
 
 
 def perfect_information_usd(costs: Mapping[str, Sequence[float]], weights: Sequence[float]) -> float | None:

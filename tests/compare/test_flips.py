@@ -63,15 +63,15 @@ def test_guesses_take_fewer_answers_than_halves_and_no_guess_misleads() -> None:
         asked.append(x)
         return "a" if x < 1.06 else "b"
 
-    def secant(lo: float, hi: float) -> float:
-        low, high = (6.5 * (x - 1.06) for x in (lo, hi))
+    def secant(lo: float, hi: float, tilt: float) -> float:
+        low, high = tilt * 6.5 * (lo - 1.06), 6.5 * (hi - 1.06)
         return lo - low * (hi - lo) / (high - low)
 
-    found = [flips([1.0, 1.5], answer, 0.01, guess) for guess in (lambda _lo, _hi: None, secant)]
+    found = [flips([1.0, 1.5], answer, 0.01, guess) for guess in (lambda _lo, _hi, _tilt: None, secant)]
     assert len(asked) == (2 + 6) + (2 + 2)
     for [one] in found:
         assert one.value == pytest.approx(1.06, abs=0.005)
-    for worst in (lambda lo, _: lo, lambda _, hi: hi):
+    for worst in (lambda lo, _hi, _tilt: lo, lambda _lo, hi, _tilt: hi):
         asked.clear()
         [one] = flips([1.0, 1.5], answer, 0.01, worst)
         assert one.value == pytest.approx(1.06, abs=0.005)

@@ -101,15 +101,15 @@ class Simulations:
         """The replications of plans that are not simulated, those of one replication one after another."""
         return [(name, r) for r in range(self.question.seeds) for name in names if (name, r) not in self.results]
 
-    def slowest(self, name: str) -> int:
-        """The replication in which the engine of a plan is slowest, the first of equal ones."""
+    def by_slowness(self, name: str) -> list[Key]:
+        """The replications of a plan, those in which its engine is slowest first."""
         factors = self._resolved(name).factors
-        return max(range(self.question.seeds), key=lambda replication: (factors[replication], -replication))
+        return [(name, r) for r in sorted(range(self.question.seeds), key=lambda replication: -factors[replication])]
 
     def hold(self, name: str) -> bool:
         """True if a plan meets the SLO at its confidence bound; its slowest replication comes first, and may tell."""
         count, level = self.question.seeds, self.question.loaded.scenario.level
-        [score] = self([(name, self.slowest(name))]).values()
+        [score] = self(self.by_slowness(name)[:1]).values()
         if hopeless([score], count) or bound_lost([score], count, level):
             return False
         return holds(self.all_of(name), level)

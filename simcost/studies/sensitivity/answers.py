@@ -4,23 +4,39 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import inf, isclose, log
+from math import inf, isclose
 
-from simcost.compare.sensitivity import flip_interval
+from simcost.compare.sensitivity import Flip, flip_interval, wavering, within
+from simcost.record import record
 from simcost.scenario.inputs.changes import AnyScenario, Changed, money_alone, of_requests, plan_of, with_values
 from simcost.scenario.runs.assessment import Assessment
+from simcost.studies.sensitivity.deciding import Deciding, deciding
 from simcost.studies.sensitivity.simulated import ValueRuns
 from simcost.studies.sensitivity.states import (
+    ROUNDING,
     PlanAtValue,
     PlanRange,
     PlanState,
+    Preference,
+    SimulatedPlans,
     fixed_usd,
     has_choice,
     range_between,
+    range_confirmed,
 )
 
-_LEAST_RATIO = 1e-3
-"""Of misses to those allowed: below it, how few there are says nothing."""
+Ends = tuple[float | None, float | None]
+
+
+@record
+class FlipPlace:
+    """Place of a flip, and how sure it is; an end is None where nothing tells."""
+
+    value: float
+    interval: Ends = (None, None)
+    """Confidence interval."""
+    unsettled: Ends = (None, None)
+    """The first and the last value at which other draws of requests alone may turn the answer."""
 
 
 class PlanAnswers:
@@ -37,16 +53,23 @@ class PlanAnswers:
         self.assessment: Assessment = runs.assess(Changed(loaded=loaded), "base")
         plans = self.assessment.plans
         self.names = [plan.name for plan in plans]
-        self.base = PlanState({}, None, {plan.name: PlanAtValue.of(plan) for plan in plans})
-        self.chosen = self.base.best or min(self.names, key=lambda name: (self.base.usd(name), name))
+        known = {plan.name: PlanAtValue.of(plan) for plan in plans}
+        best = PlanState(Preference(names=tuple(self.names)), {}, None, known).best
+        self.chosen = best or min(self.names, key=lambda name: known[name].usd)
         """The best plan of the base; the cheapest where none meets the SLO."""
+        self._preference = Preference(
+            names=(self.chosen, *(name for name in self.names if name != self.chosen)),
+            margin=max(loaded.first.scenario.margin or 0.0, ROUNDING),
+        )
+        self.base = PlanState(self._preference, {}, None, known)
         self._bases = bases
         self._together: dict[tuple[tuple[str, float], ...], PlanState] = {}
         self._known = {path: {value: self.base} for path, value in bases.items()}
         self._values = {path: [value] for path, value in bases.items()}
         self._fixed = fixed_usd(loaded, plans)
         self._linear: dict[str, tuple[float, float]] = {}
-        self._guesses: dict[tuple[str, float, float], float | None] = {}
+        self._guesses: dict[tuple[str, float, float, float, str | None, str | None], float | None] = {}
+        self._confirmed: dict[str, set[float]] = {path: {value} for path, value in bases.items()}
 
     def at(self, path: str, value: float, *, between: bool = False) -> PlanState:
         """The plans with another value.
@@ -61,6 +84,18 @@ class PlanAnswers:
             states[value] = self._interpolated(path, value) or self._state(path, value, between=between)
             insort(self._values[path], value)
         return states[value]
+
+    def confirmed(self, path: str, value: float) -> PlanState:
+        """The plans at a value at which a flip is looked for, those that may decide it simulated there."""
+        state = self.at(path, value, between=True)
+        if value not in self._confirmed[path]:
+            self._confirmed[path].add(value)
+            least, seeds = self._least(path), len(self.base.known[self.chosen].costs_usd)
+            ranges = {name: PlanRange(least_usd=least[name]) for name in self.names}
+            for name, ends in self._neighbours(path, value):
+                ranges[name] = range_confirmed(least[name], list(ends.values()), seeds)
+            state.confirm(ranges)
+        return state
 
     def joint(self, values: Mapping[str, float]) -> PlanState:
         """The plans with several values at once, by path."""
@@ -83,63 +118,66 @@ class PlanAnswers:
         if all(isclose(2 * middle[name], low[name] + high[name], rel_tol=1e-9) for name in self.names):
             self._linear[path] = lo, hi
 
-    def interval(self, path: str, value: float, before: str | None, after: str | None) -> tuple[float | None, ...]:
-        """Confidence interval of a flip, at the level of the scenario; its ends are None where nothing tells.
-
-        Where a plan begins to miss the SLO there, it is that of its misses at the target, else that of equal costs.
+    def place(self, path: str, flip: Flip, walls: Ends) -> FlipPlace:
+        """Place of a flip, and how sure it is.
 
         Args:
             path: the field.
-            value: of the flip.
-            before: the best plan just below; None = none.
-            after: that just above.
+            flip: two values with other answers.
+            walls: the nearest other flips, or the base, below and above; None = there is neither.
         """
-        values, states = self._values[path], self._known[path]
-        low = states[max(one for one in values if one <= value)]
-        high = states[min(one for one in values if one > value)]
-        if before is not None and high.possible(before) == inf:
-            points = [(one, _misses(states[one], before)) for one in values]
-        elif after is not None and low.possible(after) == inf:
-            points = [(one, [-miss for miss in _misses(states[one], after)]) for one in values]
-        elif before is not None and after is not None:
-            points = [(one, _gaps(states[one], before, after)) for one in values]
-        else:
-            return None, None
-        known = [(one, differences) for one, differences in points if differences]
-        return flip_interval(known, value, self.loaded.first.scenario.level)
+        guess, quantity = self.guess(path, flip.lo, flip.hi, 1.0), self._deciding(path, flip.lo, flip.hi)
+        value = flip.value if guess is None else guess
+        if quantity is None:
+            return FlipPlace(value=value)
+        level = self.loaded.first.scenario.level
+        known = {one: quantity.differences(state) for one, state in self._known[path].items()}
+        points = [(one, known[one]) for one in self._values[path] if known[one]]
+        around = [known.get(end, []) for end in (flip.lo, flip.hi)]
+        doubt = wavering(around[0], around[1], self._slope(path, flip, quantity), level)
+        unsettled = (None, None) if doubt is None else (min(flip.lo, value - doubt), max(flip.hi, value + doubt))
+        return FlipPlace(
+            value=value,
+            interval=within(flip_interval(points, value, level), walls),
+            unsettled=unsettled if doubt is None else within(unsettled, walls),
+        )
 
-    def guess(self, path: str, lo: float, hi: float) -> float | None:
+    def _slope(self, path: str, flip: Flip, quantity: Deciding) -> float:
+        """Rise of a quantity at a flip, from the nearest value outside its bracket to that on the other side."""
+        points = [(value, quantity.height(self._known[path][value])) for value in self._values[path]]
+        known = [(value, height) for value, height in points if height is not None]
+        below = [point for point in known if point[0] <= flip.lo][-2:]
+        above = [point for point in known if point[0] >= flip.hi][:2]
+        if not below or not above:
+            return 0.0
+        return (above[-1][1] - below[0][1]) / (above[-1][0] - below[0][0])
+
+    def guess(self, path: str, lo: float, hi: float, tilt: float) -> float | None:
         """A value between two with other answers at which the change may be; None = nothing tells.
 
         It is where the plan that is best on one side begins to miss the SLO, by the logarithm of its ratio to the
-        target, or where the costs of both are equal. The first guess for a bracket stands, whatever is known later.
+        target, or where the costs of both are equal, each linear between both values, with a factor on what it is at
+        the lower. The first guess for a bracket stands, whatever is known later.
         """
-        bracket = path, lo, hi
+        bracket = path, lo, hi, tilt, self.at(path, lo).best, self.at(path, hi).best
         if bracket not in self._guesses:
-            self._guesses[bracket] = self._guess(*bracket)
+            quantity = self._deciding(path, lo, hi)
+            self._guesses[bracket] = None if quantity is None else self._root(path, (lo, hi), tilt, quantity)
         return self._guesses[bracket]
 
-    def _guess(self, path: str, lo: float, hi: float) -> float | None:
-        low, high = self.at(path, lo), self.at(path, hi)
-        before, after = low.best, high.best
-        if before is not None and high.possible(before) == inf:
-            return self._root(path, lo, hi, lambda state: _excess(state, before))
-        if after is not None and low.possible(after) == inf:
-            return self._root(path, lo, hi, lambda state: _excess(state, after))
-        if before is None or after is None:
-            return None
-        return self._root(path, lo, hi, lambda state: _gap(state, before, after))
+    def _deciding(self, path: str, lo: float, hi: float) -> Deciding | None:
+        return deciding(self.at(path, lo), self.at(path, hi), self.base, self._preference)
 
-    def _root(self, path: str, lo: float, hi: float, height: Callable[[PlanState], float | None]) -> float | None:
+    def _root(self, path: str, bracket: tuple[float, float], tilt: float, quantity: Deciding) -> float | None:
         """Zero by the secant through the nearest values on both sides at which the height is known."""
-        points = [(value, height(self._known[path][value])) for value in self._values[path]]
-        known = [(value, found) for value, found in points if found is not None]
-        below = max((point for point in known if point[0] <= lo), default=None)
-        above = min((point for point in known if point[0] >= hi), default=None)
+        points = [(value, quantity.height(self._known[path][value])) for value in self._values[path]]
+        known = [(value, height) for value, height in points if height is not None]
+        below = max((point for point in known if point[0] <= bracket[0]), default=None)
+        above = min((point for point in known if point[0] >= bracket[1]), default=None)
         if below is None or above is None or below[1] * above[1] >= 0:
             return None
-        root = below[0] - below[1] * (above[0] - below[0]) / (above[1] - below[1])
-        return root if lo < root < hi else None
+        root = below[0] - tilt * below[1] * (above[0] - below[0]) / (above[1] - tilt * below[1])
+        return root if bracket[0] < root < bracket[1] else None
 
     def _interpolated(self, path: str, value: float) -> PlanState | None:
         """The plans at a value of money between two others; None where costs are not known to be linear."""
@@ -161,60 +199,61 @@ class PlanAnswers:
             )
             for name, plan in self.base.known.items()
         }
-        return PlanState({}, None, plans)
+        return PlanState(self._preference, {}, None, plans)
 
     def _state(self, path: str, value: float, *, between: bool) -> PlanState:
-        least = self._fixed if of_requests(path) else dict.fromkeys(self.names, 0.0)
+        least = self._least(path)
         ranges = {name: PlanRange(least_usd=least[name]) for name in self.names}
-        if between:
-            ranges |= {name: range_between(least[name], ends) for name, ends in self._neighbours(path, value)}
-        best = self.base.best
-        most = inf if best is None else self.base.usd(best)
-        together = [] if between else [name for name in self.names if least[name] <= most]
-        return self._made({path: value}, ranges, together)
+        if not between:
+            best = self.base.best
+            most = inf if best is None else self.base.usd(best)
+            return self._made({path: value}, ranges, together=[name for name in self.names if least[name] <= most])
+        near = dict(self._neighbours(path, value))
+        ranges |= {name: range_between(least[name], list(ends.values())) for name, ends in near.items()}
+        return self._made({path: value}, ranges, twins=[name for name in near if self._is_tied(name, near)])
+
+    def _least(self, path: str) -> Mapping[str, float]:
+        """Cost a month below which no plan comes, whatever the value."""
+        return self._fixed if of_requests(path) else dict.fromkeys(self.names, 0.0)
+
+    def _is_tied(self, name: str, near: Mapping[str, Mapping[float, PlanAtValue]]) -> bool:
+        """True if a plan costs the same as one that is preferred at both nearest values."""
+        mine, names = near[name], self._preference.names
+        return any(
+            near[other].keys() == mine.keys()
+            and all(
+                one.met == near[other][value].met and isclose(one.usd, near[other][value].usd, rel_tol=ROUNDING)
+                for value, one in mine.items()
+            )
+            for other in names[: names.index(name)]
+            if other in near
+        )
 
     def _made(
-        self, values: Mapping[str, float], ranges: Mapping[str, PlanRange], together: Sequence[str] = ()
+        self,
+        values: Mapping[str, float],
+        ranges: Mapping[str, PlanRange],
+        *,
+        together: Sequence[str] = (),
+        twins: Sequence[str] = (),
     ) -> PlanState:
         """The plans with other values; those that do not depend on them are as at the base."""
         changes = {plan_of(self.loaded, path) for path in values}
         same = {} if None in changes else {name: plan for name, plan in self.base.known.items() if name not in changes}
         what = ", ".join(f"{path} = {value:.4g}" for path, value in values.items())
-        return PlanState(ranges, lambda: self._runs.of(with_values(self.loaded, values), what), same, together)
 
-    def _neighbours(self, path: str, value: float) -> Iterator[tuple[str, list[PlanAtValue]]]:
-        """Plans that are known on both sides of a value, and as what."""
+        def simulate() -> SimulatedPlans:
+            return self._runs.of(with_values(self.loaded, values), what)
+
+        return PlanState(self._preference, ranges, simulate, same, together, twins)
+
+    def _neighbours(self, path: str, value: float) -> Iterator[tuple[str, dict[float, PlanAtValue]]]:
+        """Plans that are known on both sides of a value, by the nearest of these."""
         below = [tried for tried in reversed(self._values[path]) if tried < value]
         above = [tried for tried in self._values[path] if tried > value]
         states = self._known[path]
         for name in self.names:
             nearest = [next((tried for tried in side if name in states[tried].known), None) for side in (below, above)]
-            found = [states[tried].known[name] for tried in nearest if tried is not None]
+            found = {tried: states[tried].known[name] for tried in nearest if tried is not None}
             if len(found) == len(nearest):
                 yield name, found
-
-
-def _excess(state: PlanState, name: str) -> float | None:
-    """Logarithm of the ratio of a plan to its target: below 0 where it is met."""
-    plan = state.known.get(name)
-    return None if plan is None or plan.ratio == inf else log(max(plan.ratio, _LEAST_RATIO))
-
-
-def _gap(state: PlanState, name: str, other: str) -> float | None:
-    """Cost of a plan less that of another."""
-    plan, against = state.known.get(name), state.known.get(other)
-    return None if plan is None or against is None else plan.usd - against.usd
-
-
-def _misses(state: PlanState, name: str) -> list[float]:
-    """By replication how far a plan is above its target; of one without hope the replication that shows it."""
-    plan = state.known.get(name)
-    return [] if plan is None else [ratio - 1 for ratio in plan.ratios]
-
-
-def _gaps(state: PlanState, name: str, other: str) -> list[float]:
-    """Cost of a plan less that of another, by replication."""
-    one, two = state.known.get(name), state.known.get(other)
-    if one is None or two is None or not (one.complete and two.complete):
-        return []
-    return [mine - theirs for mine, theirs in zip(one.costs_usd, two.costs_usd, strict=True)]

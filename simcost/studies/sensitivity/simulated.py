@@ -135,7 +135,7 @@ class _Together:
 
 
 class _OneByOne:
-    """Plans of requests: the slowest replication of each comes first, and may tell that it misses the SLO.
+    """Plans of requests: the slowest replications of each come first, and may tell that it misses the SLO.
 
     Both methods raise NotSimulatedError as long as runs are missing that they need next.
     """
@@ -144,14 +144,22 @@ class _OneByOne:
         self._simulations = simulations
 
     def judged(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
-        """The plans; those that miss even if all their other replications were perfect have one replication."""
+        """The plans; those that miss even if all their other replications were perfect have no more of these."""
+        next_keys = {name: self._next(name) for name in names}
+        self._need([key for name in names for key in next_keys[name]])
         seeds = self._simulations.question.seeds
-        slowest = [(name, self._simulations.slowest(name)) for name in names]
-        self._need([key for key in slowest if key not in self._simulations.results])
-        first = self._simulations.scores(slowest)
-        missed = [name for (name, _), score in first.items() if hopeless([score], seeds)]
-        found = {name: PlanAtValue.of(self._simulations.summary(name), complete=seeds == 1) for name in missed}
-        return {**found, **self.complete([name for name in names if name not in missed])}
+        found = {name: self._simulations.summary(name) for name in names}
+        return {name: PlanAtValue.of(plan, complete=len(plan.results) == seeds) for name, plan in found.items()}
+
+    def _next(self, name: str) -> list[Key]:
+        """Runs that tell more: one at a time while those made miss the SLO on average, else all; none where it is known."""
+        slowest, seeds = self._simulations.by_slowness(name), self._simulations.question.seeds
+        made = [key for key in slowest if key in self._simulations.results]
+        missing = [key for key in slowest if key not in made]
+        scores = list(self._simulations.scores(made).values())
+        if not missing or (scores and hopeless(scores, seeds)):
+            return []
+        return missing[:1] if not scores or hopeless(scores, len(scores)) else self._simulations.missing([name])
 
     def complete(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
         """The plans in all replications."""

@@ -2,12 +2,16 @@
 
 A plan is not simulated at a value where it cannot be the best: its cost is known to be no less than that of one which
 meets the SLO there. Of a fixed fleet that is the compute of the base, which requests and step times do not change;
-between two values at which a plan is known, its cost and its verdict are taken to be between those at both.
+between two values at which a plan is known, its cost and its verdict are taken to be between those at both, until a
+flip is confirmed: then only what is far from the other plans' costs, and from the target, at both.
+
+Plans that meet the SLO and cost the same, up to rounding or to the margin of the scenario, are a tie: the best of the
+base is named as long as it is one of them, then the first of the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import fsum, inf
 from typing import Protocol
 
@@ -21,6 +25,12 @@ from simcost.scenario.inputs.changes import AnyScenario, plans_of
 NONE = "no plan meets the SLO"
 _VARYING = (Spot, Serverless, ManagedEndpoint)
 """Purchases whose cost depends on more than the time that nodes are there."""
+ROUNDING = 1e-9
+"""Of a cost: a difference that is one of rounding."""
+_APART = 1.05
+"""Ratio of costs that are far from each other."""
+_FAR = 2.0
+"""Ratio of misses to those allowed, or the reverse, that is far from the target."""
 
 
 @record
@@ -42,12 +52,14 @@ class PlanAtValue:
     ratio: float
     """Of the worst target to what is measured: above 1 where it is missed."""
     complete: bool = True
-    """False of a plan that its first replication shows to miss the SLO: no other was simulated, and cost and ratio are
-    those of this one."""
+    """False of a plan that its slowest replications show to miss the SLO: no other was simulated, and cost and ratio are
+    those of these."""
     costs_usd: tuple[float, ...] = ()
     """A month, by replication."""
     ratios: tuple[float, ...] = ()
     """Of the worst target to what is measured, by replication; empty where they are not known."""
+    replications: tuple[int, ...] = ()
+    """Numbers of those that are simulated."""
 
     @classmethod
     def of(cls, plan: PlanSummary, *, complete: bool = True) -> PlanAtValue:
@@ -59,7 +71,21 @@ class PlanAtValue:
             complete=complete,
             costs_usd=tuple(run.bill.per_month_usd for run in plan.results),
             ratios=plan.worst_ratios,
+            replications=tuple(run.replication for run in plan.results),
         )
+
+    def mean_ratio(self, base: PlanAtValue) -> float:
+        """The ratio over all replications; of a plan that is not complete as if each had the share of it that it has at
+        the base, since the engine of a replication is as slow at all values.
+
+        >>> base = PlanAtValue(usd=1.0, met=True, ratio=0.5, ratios=(0.9, 0.1), replications=(0, 1))
+        >>> PlanAtValue(usd=1.0, met=False, ratio=3.6, complete=False, ratios=(3.6,), replications=(0,)).mean_ratio(base)
+        2.0
+        """
+        mine = fsum(base.ratios[number] for number in self.replications if number < len(base.ratios))
+        if self.complete or not self.ratios or mine <= 0:
+            return self.ratio
+        return fsum(self.ratios) / mine * fsum(base.ratios) / len(base.ratios)
 
 
 @record
@@ -82,27 +108,56 @@ class SimulatedPlans(Protocol):
         """Plans in all replications."""
 
 
+@record
+class Preference:
+    """Which of the plans that cost the same is named."""
+
+    names: tuple[str, ...]
+    """All plans, the one to name first."""
+    margin: float = ROUNDING
+    """Share of a cost that makes no difference."""
+
+    def gap_usd(self, name: str, usd: float, other: str, other_usd: float) -> float:
+        """Cost of a plan less that of another, zero where one is named instead of the other.
+
+        >>> one_percent = Preference(names=("a", "b"), margin=0.01)
+        >>> round(one_percent.gap_usd("a", 101.0, "b", 100.0), 6), round(one_percent.gap_usd("b", 100.0, "a", 101.0), 6)
+        (0.0, 0.0)
+        """
+        first = self.names.index(name) < self.names.index(other)
+        return usd - (1 + self.margin) * other_usd if first else (1 + self.margin) * usd - other_usd
+
+
 class PlanState:
     """The plans at one value.
 
     Args:
+        preference: among those that cost the same.
         ranges: what is known of each plan before.
         simulate: makes what simulates them; None = all are known.
         known: plans that are the same as elsewhere.
         together: simulated together as soon as one of them is asked for.
+        twins: plans taken to cost the same as one that is named before them.
     """
 
     def __init__(
         self,
+        preference: Preference,
         ranges: Mapping[str, PlanRange],
         simulate: Callable[[], SimulatedPlans] | None,
         known: Mapping[str, PlanAtValue],
         together: Sequence[str] = (),
+        twins: Collection[str] = (),
     ) -> None:
-        self._ranges, self._simulate, self._together = ranges, simulate, together
+        self._preference, self._simulate, self._together = preference, simulate, together
+        self._ranges, self._twins = ranges, twins
         self._simulated: SimulatedPlans | None = None
         self.known = dict(known)
         """Plans that are simulated."""
+
+    def confirm(self, ranges: Mapping[str, PlanRange]) -> None:
+        """Take no more than this for granted of plans that are not simulated, each by its own range."""
+        self._ranges, self._twins = ranges, ()
 
     def usd(self, name: str) -> float:
         """Cost a month of a plan, over all replications."""
@@ -132,21 +187,23 @@ class PlanState:
 
     @property
     def best(self) -> str | None:
-        """The cheapest plan that meets the SLO; None = none does."""
-        names = {**self._ranges, **self.known}
+        """The cheapest plan that meets the SLO, of equal ones that which is preferred; None = none does."""
+        names = [name for name in self._preference.names if name in self.known or name not in self._twins]
         while True:
-            name = min(names, key=lambda one: (self.possible(one), one in self.known, one))
-            if self.possible(name) == inf:
+            least = {name: self.possible(name) for name in names}
+            limit = min(least.values()) * (1 + self._preference.margin)
+            if limit == inf:
                 return None
-            if name in self.known or self._surely_cheapest(name):
+            name = next(name for name in names if least[name] <= limit)
+            if name in self.known or self._surely_cheapest(name, names):
                 return name
             self.judge(name)
 
-    def _surely_cheapest(self, name: str) -> bool:
+    def _surely_cheapest(self, name: str, names: Sequence[str]) -> bool:
         """True if a plan that is not simulated is known to meet the SLO and to cost less than all others."""
         mine = self._ranges[name]
-        others = (self.possible(one) for one in {**self._ranges, **self.known} if one != name)
-        return mine.met is True and mine.most_usd < min(others, default=inf)
+        least = min((self.possible(one) for one in names if one != name), default=inf)
+        return mine.met is True and mine.most_usd * (1 + self._preference.margin) < least
 
 
 def range_between(least_usd: float, ends: Sequence[PlanAtValue]) -> PlanRange:
@@ -160,6 +217,21 @@ def range_between(least_usd: float, ends: Sequence[PlanAtValue]) -> PlanRange:
     return PlanRange(
         least_usd=max(least_usd, min(costs)), most_usd=max(costs), met=met.pop() if len(met) == 1 else None
     )
+
+
+def range_confirmed(least_usd: float, ends: Sequence[PlanAtValue], seeds: int) -> PlanRange:
+    """Bounds of a plan between two values at which it is known, where a flip must be sure.
+
+    >>> near, far = (PlanAtValue(usd=100.0, met=True, ratio=ratio) for ratio in (0.9, 0.1))
+    >>> range_confirmed(0.0, [near, far], 5).met, range_confirmed(0.0, [far, far], 5).met
+    (None, True)
+    """
+    costs, met = [end.usd for end in ends], None
+    if all(end.met and end.ratio * _FAR <= 1 for end in ends):
+        met = True
+    elif not any(end.met or end.ratio * (1 if end.complete else len(end.ratios) / seeds) < _FAR for end in ends):
+        met = False
+    return PlanRange(least_usd=max(least_usd, min(costs) / _APART), most_usd=max(costs) * _APART, met=met)
 
 
 def worth(states: Sequence[PlanState], names: Sequence[str], weights: Sequence[float]) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from typing import Any
 
 from simcost.compare.sensitivity import Flip, Swing, flips, tornado
@@ -13,7 +12,7 @@ from simcost.errors import InputError
 from simcost.present.format import amount
 from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone, plans_of
 from simcost.scenario.runs.execution import workers_of
-from simcost.studies.sensitivity.answers import PlanAnswers
+from simcost.studies.sensitivity.answers import FlipPlace, PlanAnswers
 from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
 from simcost.studies.sensitivity.states import NONE, VariedRange, worth
 from simcost.studies.sensitivity.two_way import pairs, two_way
@@ -149,29 +148,40 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
     """Values at which another plan becomes the best; of whole numbers the first from which on it is."""
     values = _looked_at(varied_range, base, answers)
     values = sorted(set(map(float, map(round, values)))) if whole else values
-    tolerance = TOLERANCE_OF_MONEY if money_alone(varied_range.path) else TOLERANCE
+    path = varied_range.path
+    tolerance = TOLERANCE_OF_MONEY if money_alone(path) else TOLERANCE
     changes = flips(
         values,
-        lambda value: answers.at(varied_range.path, value, between=True).best,
+        lambda value: answers.at(path, value, between=True).best,
         1.0 if whole else 2 * tolerance * (varied_range.hi - varied_range.lo),
-        (lambda _lo, _hi: None) if whole else (lambda lo, hi: answers.guess(varied_range.path, lo, hi)),
+        (lambda *_: None) if whole else (lambda lo, hi, tilt: answers.guess(path, lo, hi, tilt)),
+        lambda value: answers.confirmed(path, value).best,
     )
+    places = [
+        FlipPlace(value=flip.hi) if whole else answers.place(path, flip, _walls(flip, changes, base))
+        for flip in changes
+    ]
     return [
         {
-            "path": varied_range.path,
-            "value": ceil(change.value) if whole else change.value,
-            "verdict": (change.after if change.value > base else change.before) or NONE,
-            "below": change.before or NONE,
-            "above": change.after or NONE,
-            **({} if whole else _interval(varied_range.path, change, answers)),
+            "path": path,
+            "value": round(place.value) if whole else place.value,
+            "verdict": (flip.after if flip.hi > base else flip.before) or NONE,
+            "below": flip.before or NONE,
+            "above": flip.after or NONE,
+            "below_at": flip.lo,
+            "above_at": flip.hi,
+            **({} if whole else {"lo": place.interval[0], "hi": place.interval[1]}),
+            **({} if whole else {"first": place.unsettled[0], "last": place.unsettled[1]}),
         }
-        for change in changes
+        for flip, place in zip(changes, places, strict=True)
     ]
 
 
-def _interval(path: str, change: Flip, answers: PlanAnswers) -> Document:
-    lo, hi = answers.interval(path, change.value, change.before, change.after)
-    return {"lo": lo, "hi": hi}
+def _walls(flip: Flip, changes: Sequence[Flip], base: float) -> tuple[float | None, float | None]:
+    """The nearest value below at which the answer is another, or that of the base, and the nearest above."""
+    below = [*(one.hi for one in changes if one.hi <= flip.lo), *([base] if base <= flip.lo else [])]
+    above = [*(one.lo for one in changes if one.lo >= flip.hi), *([base] if base >= flip.hi else [])]
+    return max(below, default=None), min(above, default=None)
 
 
 def _looked_at(varied_range: VariedRange, base: float, answers: PlanAnswers) -> list[float]:
