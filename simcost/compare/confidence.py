@@ -52,7 +52,7 @@ def interval(values: Sequence[float], level: float, *, exact: bool = False) -> C
         return ConfidenceInterval(mean=values[0], lo=bound, hi=bound, level=level, replications=n)
     mean = fsum(values) / n
     spread = sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1))
-    margin = _t(n - 1, level) * spread / sqrt(n)
+    margin = student_t(n - 1, level) * spread / sqrt(n)
     return ConfidenceInterval(mean=mean, lo=mean - margin, hi=mean + margin, level=level, replications=n)
 
 
@@ -76,7 +76,8 @@ def least_share(share: float, count: int, level: float) -> float:
 
 
 @lru_cache(4096)
-def _t(freedom: int, level: float) -> float:
+def student_t(freedom: int, level: float) -> float:
+    """Half the width of an interval, in standard errors."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + level) / 2))

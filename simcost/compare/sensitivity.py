@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import fsum, inf, sqrt
 
-from simcost.compare.confidence import interval, paired
+from simcost.compare.confidence import interval, student_t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,48 +148,66 @@ def flip_interval(points: Sequence[tuple[float, Sequence[float]]], value: float,
     >>> [round(end, 3) for end in flip_interval(points, 5, 0.95)]
     [3.758, 6.242]
     """
-    below = sorted((one for one in points if one[0] <= value), reverse=True)
-    above = sorted(one for one in points if one[0] > value)
+    means = [(place, interval(differences, level)) for place, differences in points]
+    return doubtful([(place, mean.mean, mean.margin or 0.0) for place, mean in means], value)
+
+
+def doubtful(points: Sequence[tuple[float, float, float]], value: float) -> Ends:
+    """Values around a flip at which a quantity is not farther from zero than its margin.
+
+    Args:
+        points: a value, the quantity, which is below zero below the flip and above it above, and its margin.
+        value: of the flip, between two of the points.
+
+    Returns: both ends, interpolated between the points; None where these do not reach so far.
+    """
+    below = sorted((point for point in points if point[0] <= value), reverse=True)
+    above = sorted(point for point in points if point[0] > value)
     if not below or not above:
         return None, None
-    return _end(below, -1, value, level), _end(above, 1, value, level)
+    return _end(below, -1, value), _end(above, 1, value)
 
 
-def _end(points: Sequence[tuple[float, Sequence[float]]], side: int, value: float, level: float) -> float | None:
-    """The first place, from the flip on, at which the mean of the differences surely has the sign of its side."""
-    last, last_height = value, None
-    for place, differences in points:
-        mean = interval(differences, level)
-        height = side * mean.mean - (mean.margin or 0.0)
-        if last_height is None:
-            last_height = -(mean.margin or 0.0)
+def _end(points: Sequence[tuple[float, float, float]], side: int, value: float) -> float | None:
+    """The first place, from the flip on, at which the quantity surely has the sign of its side."""
+    last, last_height = value, -points[0][2]
+    for place, quantity, margin in points:
+        height = side * quantity - margin
         if height > 0:
             return place if height == inf else last + (place - last) * last_height / (last_height - height)
         last, last_height = place, height
     return None
 
 
-def wavering(below: Sequence[float], above: Sequence[float], rise: float, level: float) -> float | None:
-    """Distance from a flip within which noise that is drawn again at each value may turn the answer.
+Replications = Mapping[int, float]
+"""A quantity by the number of the replication."""
 
-    What is common to the replications of two values close together cancels out in their differences; the noise of one
-    value is that of the difference over the square root of 2.
+
+def redrawn(points: Sequence[tuple[float, Replications]], level: float) -> float | None:
+    """Margin of a quantity of one replication by what is drawn again at each value.
+
+    Between its neighbours a replication is taken to be straight; how far it is from that line is noise. What is common
+    to a replication at all values, such as a slow engine, cancels out.
 
     Args:
-        below: a quantity whose sign is the answer, by replication, just below the flip.
-        above: that just above.
-        rise: of its mean, per unit of the value.
+        points: neighbouring values, with the quantity of each replication there.
         level: of confidence.
 
-    Returns: None where the quantity is not known by replication, or does not rise.
+    Returns: None where no replication is known at three values.
 
-    >>> round(wavering([-0.3, -0.2, -0.1], [0.1, 0.2, 0.3], 4.0, 0.95), 6), wavering([-0.1], [0.1], 4.0, 0.95)
+    >>> lines = [(x, {0: x, 1: 5 + 2 * x}) for x in (0.0, 1.0, 4.0)]
+    >>> redrawn(lines, 0.95), redrawn(lines[:2], 0.95)
     (0.0, None)
     """
-    if not below or len(below) != len(above) or rise <= 0:
+    squares = []
+    for (lo, low), (middle, mid), (hi, high) in zip(points, points[1:], points[2:], strict=False):
+        share = (middle - lo) / (hi - lo)
+        spread = 1 + share**2 + (1 - share) ** 2
+        both = low.keys() & mid.keys() & high.keys()
+        squares += [(mid[r] - (1 - share) * low[r] - share * high[r]) ** 2 / spread for r in sorted(both)]
+    if not squares:
         return None
-    margin = paired(above, below, level).margin
-    return None if margin is None else margin / (sqrt(2) * rise)
+    return student_t(len(squares), level) * sqrt(fsum(squares) / len(squares))
 
 
 def within(ends: Ends, walls: Ends) -> Ends:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isclose
 
-from simcost.compare.sensitivity import Flip, flip_interval, wavering, within
+from simcost.compare.sensitivity import Ends, Flip, doubtful, flip_interval, redrawn, within
 from simcost.record import record
 from simcost.scenario.inputs.changes import AnyScenario, Changed, money_alone, of_requests, plan_of, with_values
 from simcost.scenario.runs.assessment import Assessment
@@ -25,8 +25,6 @@ from simcost.studies.sensitivity.states import (
     range_confirmed,
 )
 
-Ends = tuple[float | None, float | None]
-
 
 @record
 class FlipPlace:
@@ -36,7 +34,7 @@ class FlipPlace:
     interval: Ends = (None, None)
     """Confidence interval."""
     unsettled: Ends = (None, None)
-    """The first and the last value at which other draws of requests alone may turn the answer."""
+    """The first and the last value at which other draws of requests may turn the answer."""
 
 
 class PlanAnswers:
@@ -131,26 +129,29 @@ class PlanAnswers:
         if quantity is None:
             return FlipPlace(value=value)
         level = self.loaded.first.scenario.level
-        known = {one: quantity.differences(state) for one, state in self._known[path].items()}
-        points = [(one, known[one]) for one in self._values[path] if known[one]]
-        around = [known.get(end, []) for end in (flip.lo, flip.hi)]
-        doubt = wavering(around[0], around[1], self._slope(path, flip, quantity), level)
-        unsettled = (None, None) if doubt is None else (min(flip.lo, value - doubt), max(flip.hi, value + doubt))
+        states = [(one, self._known[path][one]) for one in self._values[path]]
+        points = [(one, found) for one, state in states if (found := quantity.differences(state))]
         return FlipPlace(
             value=value,
             interval=within(flip_interval(points, value, level), walls),
-            unsettled=unsettled if doubt is None else within(unsettled, walls),
+            unsettled=within(self._unsettled(path, flip, value, quantity), walls),
         )
 
-    def _slope(self, path: str, flip: Flip, quantity: Deciding) -> float:
-        """Rise of a quantity at a flip, from the nearest value outside its bracket to that on the other side."""
-        points = [(value, quantity.height(self._known[path][value])) for value in self._values[path]]
-        known = [(value, height) for value, height in points if height is not None]
-        below = [point for point in known if point[0] <= flip.lo][-2:]
-        above = [point for point in known if point[0] >= flip.hi][:2]
-        if not below or not above:
-            return 0.0
-        return (above[-1][1] - below[0][1]) / (above[-1][0] - below[0][0])
+    def _unsettled(self, path: str, flip: Flip, value: float, quantity: Deciding) -> Ends:
+        """The first and the last value at which other draws of requests may turn the answer."""
+        level = self.loaded.first.scenario.level
+        states = [(one, self._known[path][one]) for one in self._values[path]]
+        single = [(one, found) for one, state in states if (found := quantity.heights(state))]
+        near = [point for point in single if point[0] <= flip.lo][-2:] + [
+            point for point in single if point[0] >= flip.hi
+        ][:2]
+        margin = redrawn(near, level)
+        if margin is None:
+            return None, None
+        margin *= max(quantity.weight(self._known[path][end]) for end in (flip.lo, flip.hi))
+        heights = [(one, mean, margin) for one, state in states if (mean := quantity.height(state)) is not None]
+        lo, hi = doubtful(heights, value)
+        return None if lo is None else min(lo, flip.lo), None if hi is None else max(hi, flip.hi)
 
     def guess(self, path: str, lo: float, hi: float, tilt: float) -> float | None:
         """A value between two with other answers at which the change may be; None = nothing tells.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, log
+from math import fsum, inf, log, sqrt
 from typing import Protocol
 
 from simcost.record import record
@@ -10,6 +10,8 @@ from simcost.studies.sensitivity.states import PlanAtValue, PlanState, Preferenc
 
 _LEAST_RATIO = 1e-3
 """Of misses to those allowed: below it, how few there are says nothing."""
+_FEW = 0.1
+"""Of misses to those allowed in one replication: below it their number is a matter of chance."""
 
 
 class Deciding(Protocol):
@@ -19,7 +21,13 @@ class Deciding(Protocol):
         """The quantity over all replications, on a scale on which it is nearly straight; None = not known."""
 
     def differences(self, state: PlanState) -> list[float]:
-        """The quantity by replication; empty where it is not known."""
+        """The quantity less what it is at a flip, by replication; empty where it is not known."""
+
+    def heights(self, state: PlanState) -> dict[int, float]:
+        """The height of each replication by itself; empty where it is not known."""
+
+    def weight(self, state: PlanState) -> float:
+        """Noise of the height over all replications as a share of that of one."""
 
 
 @record
@@ -43,6 +51,18 @@ class Misses:
         """The ratio less 1; of a plan without hope in the replications that show it."""
         found = state.known.get(self.plan)
         return [] if found is None else [self.sign * (ratio - 1) for ratio in found.ratios]
+
+    def heights(self, state: PlanState) -> dict[int, float]:
+        """Logarithms of the ratios, those of hardly a miss left out."""
+        found = state.known.get(self.plan)
+        pairs = () if found is None or not found.ratios else zip(found.replications, found.ratios, strict=True)
+        return {number: self.sign * log(ratio) for number, ratio in pairs if _FEW < ratio < inf}
+
+    def weight(self, state: PlanState) -> float:
+        """Those with many misses count most."""
+        found = state.known.get(self.plan)
+        ratios = () if found is None else found.ratios
+        return sqrt(fsum(ratio**2 for ratio in ratios)) / fsum(ratios) if any(ratios) else 1.0
 
 
 @record
@@ -69,6 +89,14 @@ class Gap:
             self.preference.gap_usd(self.before, one, self.after, other)
             for one, other in zip(before.costs_usd, after.costs_usd, strict=True)
         ]
+
+    def heights(self, state: PlanState) -> dict[int, float]:
+        """USD a month."""
+        return dict(enumerate(self.differences(state)))
+
+    def weight(self, state: PlanState) -> float:
+        """Of a mean."""
+        return 1 / sqrt(max(len(self.differences(state)), 1))
 
 
 def deciding(low: PlanState, high: PlanState, base: PlanState, preference: Preference) -> Deciding | None:

@@ -52,8 +52,8 @@ class PlanAtValue:
     ratio: float
     """Of the worst target to what is measured: above 1 where it is missed."""
     complete: bool = True
-    """False of a plan that its slowest replications show to miss the SLO: no other was simulated, and cost and ratio are
-    those of these."""
+    """False of a plan that its slowest replications show to miss the SLO: no other was simulated, and cost and ratio
+    are those of these."""
     costs_usd: tuple[float, ...] = ()
     """A month, by replication."""
     ratios: tuple[float, ...] = ()
@@ -79,7 +79,8 @@ class PlanAtValue:
         the base, since the engine of a replication is as slow at all values.
 
         >>> base = PlanAtValue(usd=1.0, met=True, ratio=0.5, ratios=(0.9, 0.1), replications=(0, 1))
-        >>> PlanAtValue(usd=1.0, met=False, ratio=3.6, complete=False, ratios=(3.6,), replications=(0,)).mean_ratio(base)
+        >>> slow = PlanAtValue(usd=1.0, met=False, ratio=3.6, complete=False, ratios=(3.6,), replications=(0,))
+        >>> slow.mean_ratio(base)
         2.0
         """
         mine = fsum(base.ratios[number] for number in self.replications if number < len(base.ratios))
