@@ -273,21 +273,28 @@ def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Al
         )
         faults.append(fault_at(dimension, message, file))
         return
-    numbers = [end.value for end in ends if end is not None and type(end.value) is int]
-    if values is None and (len(numbers) < 2 or numbers[0] > numbers[1]):
-        faults.append(fault_at(dimension, "needs whole numbers `from` and `to`, `from` not above `to`", file))
-        return
     if values is not None and not items(values):
         faults.append(fault_at(values, "has no values", file))
-    chosen = (
-        items(values)
-        if values is not None
-        else [replace(dimension, value=number) for number in range(numbers[0], numbers[1] + 1)]
-    )
     keys = path.value.split(".")
-    for value in chosen:
+    for value in items(values) if values is not None else _counted(ends, file, faults):
         service = f"{keys[1]} " if keys[0] == "services" and len(keys) > 2 else ""
-        yield Alternative(nested(keys, value), f"{service}{keys[-1]} {in_short(value.plain())}")
+        of_field = replace(value, path=(*dimension.path, *keys))
+        yield Alternative(nested(keys, of_field), f"{service}{keys[-1]} {in_short(value.plain())}")
+
+
+def _counted(ends: Sequence[YamlNode | None], file: str, faults: list[Fault]) -> list[YamlNode]:
+    """The whole numbers from the first end to the last, each where the first is written."""
+    found = [end for end in ends if end is not None]
+    wrong = [end for end in found if type(end.value) is not int]
+    message = "is not a whole number; list others as `values`"
+    faults.extend(fault_at(end, f"{shown(end.value)} {message}", file) for end in wrong)
+    numbers = [end.value for end in found if isinstance(end.value, int)]
+    if wrong or len(numbers) < 2:
+        return []
+    if numbers[0] > numbers[1]:
+        message = f"`from` {numbers[0]} is above `to` {numbers[1]}; write the lower first"
+        faults.append(fault_at(found[0], message, file))
+    return [replace(found[0], value=number) for number in range(numbers[0], numbers[1] + 1)]
 
 
 def nested(keys: Sequence[str], value: YamlNode) -> YamlNode:

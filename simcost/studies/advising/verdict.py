@@ -31,7 +31,7 @@ def verdict(advice: Advice) -> str:
 def _repair(advice: Advice, plan: str, taken: list[AdvisedAction], tried: int) -> str:
     missed = f"{plan} does not meet the SLO with {100 * advice.level:g} % confidence"
     if not taken:
-        return f"{missed}, and none of {tried:,} changes does."
+        return f"{missed}, and {_none_of(tried)}."
     return f"{missed}. {_first(taken[0])} {_meets(taken[0])}, confirmed on {advice.replications} fresh seeds."
 
 
@@ -43,10 +43,15 @@ def _of_services(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
     for name in missing:
         mend = next((action for action in taken if action.service == name), None)
         tried = sum(one.plans for one in advice.tried if one.service == name)
-        lines.append(f"{name}: none of {tried:,} changes does" if mend is None else f"{_first(mend)} {_meets(mend)}")
+        lines.append(f"{name}: {_none_of(tried)}" if mend is None else f"{_first(mend)} {_meets(mend)}")
     saved = sum(service.total_saving_usd_per_month for service in advice.services if service.slo_met)
     others = f" The other services can save {format_usd(saved)} a month." if saved > 0 else ""
     return f"{missed}. {'; '.join(lines)}, on {advice.replications} fresh seeds.{others}"
+
+
+def _none_of(tried: int) -> str:
+    """Changes that do not meet the SLO either."""
+    return f"none of {tried:,} changes does" if tried else "no change of it can be tried"
 
 
 def _meets(action: AdvisedAction) -> str:

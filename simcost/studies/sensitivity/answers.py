@@ -33,7 +33,7 @@ class FlipPlace:
     value: float
     interval: Ends = (None, None)
     """Confidence interval."""
-    unsettled: Ends = (None, None)
+    unsettled: Ends
     """The first and the last value at which other draws of requests may turn the answer."""
 
 
@@ -127,7 +127,7 @@ class PlanAnswers:
         guess, quantity = self.guess(path, flip.lo, flip.hi, 1.0), self._deciding(path, flip.lo, flip.hi)
         value = flip.value if guess is None else guess
         if quantity is None:
-            return FlipPlace(value=value)
+            return FlipPlace(value=value, unsettled=(flip.lo, flip.hi))
         level = self.loaded.first.scenario.level
         states = [(one, self._known[path][one]) for one in self._values[path]]
         points = [(one, found) for one, state in states if (found := quantity.differences(state))]
@@ -147,7 +147,7 @@ class PlanAnswers:
         ][:2]
         margin = redrawn(near, level)
         if margin is None:
-            return None, None
+            return flip.lo, flip.hi
         margin *= max(quantity.weight(self._known[path][end]) for end in (flip.lo, flip.hi))
         heights = [(one, mean, margin) for one, state in states if (mean := quantity.height(state)) is not None]
         lo, hi = doubtful(heights, value)
@@ -178,7 +178,8 @@ class PlanAnswers:
         if below is None or above is None or below[1] * above[1] >= 0:
             return None
         root = below[0] - tilt * below[1] * (above[0] - below[0]) / (above[1] - tilt * below[1])
-        return root if bracket[0] < root < bracket[1] else None
+        slack = 1e-9 * (bracket[1] - bracket[0])
+        return sorted((*bracket, root))[1] if bracket[0] - slack <= root <= bracket[1] + slack else None
 
     def _interpolated(self, path: str, value: float) -> PlanState | None:
         """The plans at a value of money between two others; None where costs are not known to be linear."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simcost.studies.sensitivity.states import VariedRange
 
 GATES: Mapping[str, Amount] = {"infeasible": "", "flip": ""}
-_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?%?"
+_NUMBER = r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?%?"
 _RANGE = re.compile(rf"([^=]+)=({_NUMBER})\.\.({_NUMBER})")
 
 

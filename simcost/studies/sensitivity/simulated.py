@@ -152,7 +152,7 @@ class _OneByOne:
         return {name: PlanAtValue.of(plan, complete=len(plan.results) == seeds) for name, plan in found.items()}
 
     def _next(self, name: str) -> list[Key]:
-        """Runs that tell more, none where the verdict is known: one while those made miss the SLO on average, else all."""
+        """Runs that tell more: one while those made miss the SLO on average, else all; none if the verdict is known."""
         slowest, seeds = self._simulations.by_slowness(name), self._simulations.question.seeds
         made = [key for key in slowest if key in self._simulations.results]
         missing = [key for key in slowest if key not in made]

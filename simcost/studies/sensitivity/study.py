@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from simcost.compare.sensitivity import Flip, Swing, flips, tornado
+from simcost.compare.sensitivity import Ends, Flip, Swing, flips, tornado
 from simcost.errors import InputError
 from simcost.present.format import amount
 from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone, plans_of
@@ -131,6 +131,7 @@ def _document(
             if varied.path == swing.path
         ],
         "flips": [flip for effect in effects for flip in effect.flips],
+        "settled": [_settled(effect.flips) for effect in effects if effect.flips],
         "value_of_information": {varied.path: effect.worth for varied, effect in zip(ranges, effects, strict=True)},
         **more,
         "level": answers.loaded.first.scenario.level,
@@ -157,10 +158,6 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
         (lambda *_: None) if whole else (lambda lo, hi, tilt: answers.guess(path, lo, hi, tilt)),
         lambda value: answers.confirmed(path, value).best,
     )
-    places = [
-        FlipPlace(value=flip.hi) if whole else answers.place(path, flip, _walls(flip, changes, base))
-        for flip in changes
-    ]
     return [
         {
             "path": path,
@@ -170,14 +167,32 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
             "above": flip.after or NONE,
             "below_at": flip.lo,
             "above_at": flip.hi,
+            "first": place.unsettled[0],
+            "last": place.unsettled[1],
             **({} if whole else {"lo": place.interval[0], "hi": place.interval[1]}),
-            **({} if whole else {"first": place.unsettled[0], "last": place.unsettled[1]}),
         }
-        for flip, place in zip(changes, places, strict=True)
+        for flip in changes
+        for place in [
+            FlipPlace(value=flip.hi, unsettled=(flip.lo, flip.hi))
+            if whole
+            else answers.place(path, flip, _walls(flip, changes, base))
+        ]
     ]
 
 
-def _walls(flip: Flip, changes: Sequence[Flip], base: float) -> tuple[float | None, float | None]:
+def _settled(of_path: Sequence[Document]) -> Document:
+    """Values of a path below and above which no flip was found; None = such a place is not known in the range."""
+    first, last = of_path[0], of_path[-1]
+    return {
+        "path": first["path"],
+        "below": first["below"],
+        "first": first["first"],
+        "above": last["above"],
+        "last": last["last"],
+    }
+
+
+def _walls(flip: Flip, changes: Sequence[Flip], base: float) -> Ends:
     """The nearest value below at which the answer is another, or that of the base, and the nearest above."""
     below = [*(one.hi for one in changes if one.hi <= flip.lo), *([base] if base <= flip.lo else [])]
     above = [*(one.lo for one in changes if one.lo >= flip.hi), *([base] if base >= flip.hi else [])]
@@ -205,8 +220,10 @@ def verdict(document: Document) -> str:
     else:
         begin = f"{document['plan']} is the cheapest plan that meets the SLO, at {cost}"
     ends = format_usd_range(*sorted((first["lo_usd"], first["hi_usd"])))
-    over = f"{ends} over the range of {first['path']}, which matters most"
-    text = f"{begin}; {over if ' to ' in ends else 'it is the same at both ends of each range'}."
+    if " to " in ends:
+        text = f"{begin}; {ends} over the range of {first['path']}, which matters most."
+    else:
+        text = f"{begin}; no value within its range changes this cost."
     if not document["flips"]:
         return f"{text} Nothing changes the decision within the ranges."
     every = document["flips"]

@@ -13,9 +13,12 @@ METHOD = (
     "One value varies at a time, under the same arrivals; a plan meets the SLO by its mean, as in `simcost run`. "
     "Knowing is worth the saving if the value were known to be low, base or high (30, 40, 30 %) before the plan is "
     "chosen; a dash where no plan meets the SLO at all three. Flip points are known to 1 % of their range, of money to "
-    "0.1 %; between values at which a plan is known, its cost and its verdict are taken to be between those at both. "
-    "The interval of a flip point holds the values at which the replications leave the misses of the plan, or the "
-    "difference of costs, on neither side for sure; where one end lies beyond the range, the other is given."
+    "0.1 %: on both sides of each, as far away, runs judge the decision. Between other values at which a plan is "
+    "known, its cost and its verdict are taken to be between those at both. Each value draws other requests, so that "
+    "attainment wavers: between the ends given, runs may say the one or the other. The interval of a flip point holds "
+    "values at which the replications leave the misses of the plan, or the difference of costs, on neither side for "
+    "sure, other engines included. Both stop at the next flip point and at the base; an end beyond the range is not "
+    "known. Plans that cost the same are a tie that does not flip."
 )
 GRID = (
     "Two values vary at once over nine values each; combinations inside a rectangle at whose corners the same plan is "
@@ -33,7 +36,7 @@ def parts(document: Document) -> list[Part]:
     return [
         Part(title="Tornado", titled=False, rows=swings(document)),
         Part(title="Cost over the ranges", chart=lambda: charts.tornado(dict(document))),
-        Part(title="Flip points", rows=flips(document), left=2),
+        Part(title="Flip points", rows=flips(document), left=2, said=settled(document)),
         *(part for grid in document.get("two_way", ()) for part in _grid_parts(grid)),
         *_variance_parts(document.get("variance")),
         notes(document, METHOD, *_method(document), *document["assumptions"]),
@@ -138,16 +141,36 @@ def flips(document: Document) -> Table:
             "value of": flip["path"],
             "best below": shortened(flip["below"], 28),
             "flips at": amount(flip["value"]),
-            "interval": _ends(flip),
+            "wavers": _ends(flip["first"], flip["last"]) if _wavers(flip) else usd(None),
+            "interval": _ends(flip.get("lo"), flip.get("hi")),
             "best above": shortened(flip["above"], 28),
         }
         for flip in document["flips"]
     ]
 
 
-def _ends(flip: Document) -> str:
-    """The interval of a flip; one that is open within the range has one end."""
-    lo, hi = flip.get("lo"), flip.get("hi")
+def _wavers(flip: Document) -> bool:
+    """True if runs may say the one or the other outside the two values between which a flip was found."""
+    return bool(flip["first"] != flip["below_at"] or flip["last"] != flip["above_at"])
+
+
+def settled(document: Document) -> list[str]:
+    """Of values with several flips, below and above which none was found."""
+    paths = [flip["path"] for flip in document["flips"]]
+    found = []
+    for one in document["settled"]:
+        ends = [
+            f"{one[side]} {word} {amount(one[end])}"
+            for side, word, end in (("below", "below", "first"), ("above", "from", "last"))
+            if one[end] is not None
+        ]
+        if paths.count(one["path"]) > 1 and ends:
+            found.append(f"{one['path']}: always {'; always '.join(ends)}")
+    return found
+
+
+def _ends(lo: float | None, hi: float | None) -> str:
+    """Both ends; one that is open within the range has one end."""
     if lo is None:
         return usd(None) if hi is None else f"up to {amount(hi)}"
     return f"from {amount(lo)}" if hi is None else f"{amount(lo)} to {amount(hi)}"

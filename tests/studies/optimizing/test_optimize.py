@@ -181,7 +181,10 @@ def test_a_model_that_is_not_good_enough_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("vary", "said"),
     [
-        ("[{path: scaling.replicas, from: 3, to: 1}]", "`from` not above `to`"),
+        ("[{path: scaling.replicas, from: 3, to: 1}]", "vary.0.from: `from` 3 is above `to` 1; write the lower first"),
+        ("[{path: scaling.replicas, from: 1.5, to: 3}]", "vary.0.from: 1.5 is not a whole number"),
+        ("[{path: scaling.replicas, from: 0, to: 0}]", "vary.0.scaling.replicas: 0 must be at least 1"),
+        ("[{path: scaling.replicas, values: [0]}]", "vary.0.scaling.replicas: 0 must be at least 1"),
         ("[{path: scaling.replicas}]", "is not a dimension"),
         ("[{path: scaling.replicas, values: []}]", "has no values"),
         ("[[]]", "no alternatives"),
