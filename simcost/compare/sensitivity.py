@@ -52,6 +52,9 @@ Guess = Callable[[float, float, float], float | None]
 on the weight of the first: above 1 where the second has stood for more than one cut."""
 _CLOSE = 0.999
 """Of the tolerance: how far from an end of its bracket a guess is tried at least, so that the bracket may close."""
+_SHORT = 0.1
+"""Of the tolerance: how far before a guess is looked, since a guess may be right, and the answer there a matter of
+rounding."""
 
 
 def flips(
@@ -63,10 +66,11 @@ def flips(
 ) -> list[Flip]:
     """Every change of the answer between neighbouring values, each within a bracket no wider than the tolerance.
 
-    Brackets are halved, or where there is a guess, cut there; guesses by the secant make that the method of false
-    position, in which an end that stands has its weight halved (Illinois). Where three cuts do not halve a bracket, the
-    next one is twice as far from the nearer end, at most in the middle. Both ends of each bracket are confirmed; where
-    that gives another answer, the search goes on with it. Changes between values with the same answer are not seen.
+    Brackets are halved, or where there is a guess, cut just before it; guesses by the secant make that the method of
+    false position, in which an end that stands has its weight halved (Illinois). Where three cuts do not halve a
+    bracket, the next one is twice as far from the nearer end, at most in the middle. Both ends of each bracket are
+    confirmed; where that gives another answer, the search goes on with it. Changes between values with the same answer
+    are not seen.
 
     Args:
         values: looked at first.
@@ -127,7 +131,8 @@ class _FlipSearch:
         middle = (lo + hi) / 2
         if guess is None:
             return middle
-        step = max(min(guess - lo, hi - guess), _CLOSE * self._tolerance) * (1 << max(stood - 2, 0))
+        near = _CLOSE * self._tolerance
+        step = max(min(guess - lo, hi - guess) - _SHORT * near, near) * (1 << max(stood - 2, 0))
         return min(lo + step, middle) if guess <= middle else max(hi - step, middle)
 
 
@@ -165,12 +170,13 @@ def doubtful(points: Sequence[tuple[float, float, float]], value: float) -> Ends
     above = sorted(point for point in points if point[0] > value)
     if not below or not above:
         return None, None
-    return _end(below, -1, value), _end(above, 1, value)
+    margin = max(below[0][2], above[0][2])
+    return _end(below, -1, value, margin), _end(above, 1, value, margin)
 
 
-def _end(points: Sequence[tuple[float, float, float]], side: int, value: float) -> float | None:
+def _end(points: Sequence[tuple[float, float, float]], side: int, value: float, margin_there: float) -> float | None:
     """The first place, from the flip on, at which the quantity surely has the sign of its side."""
-    last, last_height = value, -points[0][2]
+    last, last_height = value, -margin_there
     for place, quantity, margin in points:
         height = side * quantity - margin
         if height > 0:

@@ -26,6 +26,10 @@ from simcost.studies.sensitivity.states import (
 )
 
 
+_DRAWS = 10
+"""Values near a flip of which none is to turn the answer outside its ends."""
+
+
 @record
 class FlipPlace:
     """Place of a flip, and how sure it is; an end is None where nothing tells."""
@@ -145,7 +149,7 @@ class PlanAnswers:
         near = [point for point in single if point[0] <= flip.lo][-2:] + [
             point for point in single if point[0] >= flip.hi
         ][:2]
-        margin = redrawn(near, level)
+        margin = redrawn(near, 1 - (1 - level) / _DRAWS)
         if margin is None:
             return flip.lo, flip.hi
         margin *= max(quantity.weight(self._known[path][end]) for end in (flip.lo, flip.hi))
@@ -175,7 +179,7 @@ class PlanAnswers:
         known = [(value, height) for value, height in points if height is not None]
         below = max((point for point in known if point[0] <= bracket[0]), default=None)
         above = min((point for point in known if point[0] >= bracket[1]), default=None)
-        if below is None or above is None or below[1] * above[1] >= 0:
+        if below is None or above is None or below[1] == above[1] or below[1] * above[1] > 0:
             return None
         root = below[0] - tilt * below[1] * (above[0] - below[0]) / (above[1] - tilt * below[1])
         slack = 1e-9 * (bracket[1] - bracket[0])

@@ -173,6 +173,7 @@ def test_what_is_not_simulated_changes_nothing(file: Path, monkeypatch: pytest.M
     monkeypatch.setattr(f"{answers}.fixed_usd", lambda _, plans: dict.fromkeys([plan.name for plan in plans], 0.0))
     monkeypatch.setattr(f"{answers}.has_choice", lambda _: True)
     monkeypatch.setattr(f"{answers}.range_between", lambda least, _: PlanRange(least_usd=least))
+    monkeypatch.setattr(f"{answers}.range_confirmed", lambda least, *_: PlanRange(least_usd=least))
     monkeypatch.setattr(f"{answers}.plan_of", lambda *_: None)
     monkeypatch.setattr(f"{answers}.PlanAnswers.guess", lambda *_: None)
     monkeypatch.setattr("simcost.studies.sensitivity.simulated.hopeless", lambda *_: False)
@@ -185,8 +186,10 @@ def test_what_is_not_simulated_changes_nothing(file: Path, monkeypatch: pytest.M
     widths = {one["path"]: one["hi"] - one["lo"] for one in few["tornado"]}
     for one, other in zip(few["flips"], every["flips"], strict=True):
         assert one.pop("value") == pytest.approx(other.pop("value"), abs=2 * TOLERANCE * widths[one["path"]])
-        for end in ("lo", "hi"):  # interpolated between the values that are known
+        for end in ("lo", "hi", "first", "last"):  # interpolated between the values that are known
             assert (one.pop(end, None) is None) == (other.pop(end, None) is None)
+        for end in ("below_at", "above_at"):
+            assert one.pop(end) == pytest.approx(other.pop(end), abs=4 * TOLERANCE * widths[one["path"]])
         assert one == other
 
 
