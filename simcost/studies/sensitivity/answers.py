@@ -25,7 +25,6 @@ from simcost.studies.sensitivity.states import (
     range_confirmed,
 )
 
-
 _DRAWS = 10
 """Values near a flip of which none is to turn the answer outside its ends."""
 
