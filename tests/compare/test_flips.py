@@ -1,7 +1,7 @@
 """Tornado, flip points and the value of knowing: worked examples."""
 
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, inf
 from typing import Any
 
@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from support.vectors import document
 
-from simcost.compare.sensitivity import Swing, flip_interval, flips, perfect_information_usd, tornado
+from simcost.compare.sensitivity import (
+    Swing,
+    doubtful,
+    flip_interval,
+    flips,
+    perfect_information_usd,
+    redrawn,
+    tornado,
+)
 
 CASES = document("decisions")["cases"]
 
@@ -76,6 +84,48 @@ def test_guesses_take_fewer_answers_than_halves_and_no_guess_misleads() -> None:
         [one] = flips([1.0, 1.5], answer, 0.01, worst)
         assert one.value == pytest.approx(1.06, abs=0.005)
         assert len(asked) <= 2 + 2 * 6
+
+
+def test_both_ends_of_every_bracket_are_confirmed_and_a_wrong_answer_is_searched_on() -> None:
+    """Answers that are taken from neighbours, and wrong between 5 and 6; a true answer that wavers near 7."""
+    confirmed: list[float] = []
+
+    def true(x: float) -> str:
+        return "a" if x < 5 else "c" if 7 < x < 7.2 or x > 7.4 else "b"
+
+    def confirm(x: float) -> str:
+        confirmed.append(x)
+        return true(x)
+
+    values = list(np.linspace(0, 10, 101))
+    found = flips(values, lambda x: "a" if x < 6 else true(x), 0.05, confirm=confirm)
+    assert [(one.before, one.after) for one in found] == [("a", "b"), ("b", "c"), ("c", "b"), ("b", "c")]
+    for one in found:
+        assert (true(one.lo), true(one.hi)) == (one.before, one.after)
+        assert {one.lo, one.hi} <= set(confirmed)
+    assert len(confirmed) == len(set(confirmed))
+
+
+def test_a_bracket_that_confirms_the_same_answer_on_both_sides_is_no_flip() -> None:
+    assert flips([0.0, 5.0, 10.0], lambda x: "twin" if x == 5.0 else "own", 0.1, confirm=lambda _: "own") == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_change_lies_within_the_ends_that_draws_give(seed: int) -> None:
+    """A quantity that rises, with noise drawn again at each value and a part that is common to a replication."""
+    rng = np.random.default_rng(seed)
+    common, slope, noise = rng.normal(0, 2, 5), 2.0, 0.2
+    places = np.linspace(0, 4, 81)
+    draws = {x: slope * (x - 2) + common - common.mean() + rng.normal(0, noise, 5) for x in places}
+    changes = [hi for lo, hi in pairwise(places) if (draws[lo].mean() < 0) != (draws[hi].mean() < 0)]
+    near = [(x, dict(enumerate(draws[x]))) for x in (places[0], places[38], places[42], places[80])]
+    margin = redrawn(near, 0.995)
+    assert margin is not None
+    lo, hi = doubtful([(x, draws[x].mean(), margin / 5**0.5) for x in places[::2]], 2.0)
+    assert lo is not None
+    assert hi is not None
+    assert lo - 0.1 <= min(changes) <= max(changes) <= hi + 0.1
+    assert hi - lo < 1.5, "what is common to a replication is no noise"
 
 
 @pytest.mark.parametrize("case", of_kind("information"))

@@ -96,6 +96,7 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
     ("vary", "said"),
     [
         ("demand", "is not PATH=LO..HI"),
+        ("demand=.9.9", "is not PATH=LO..HI"),
         ("demand=1.5..2", "does not hold the base 1"),
         ("demand=2..0.5", "2 is not below 0.5"),
         ("demand=1..1", "1 is not below 1"),
