@@ -201,6 +201,7 @@ class PlanAnswers:
                     for start, end in zip(low.known[name].costs_usd, high.known[name].costs_usd, strict=True)
                 ),
                 ratios=plan.ratios,
+                replications=plan.replications,
             )
             for name, plan in self.base.known.items()
         }

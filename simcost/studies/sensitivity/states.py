@@ -111,7 +111,7 @@ class SimulatedPlans(Protocol):
 
 @record
 class Preference:
-    """Which of the plans that cost the same is named."""
+    """Order in which plans that cost the same are named."""
 
     names: tuple[str, ...]
     """All plans, the one to name first."""
