@@ -14,7 +14,7 @@ METHOD = (
     "Knowing is worth the saving if the value were known to be low, base or high (30, 40, 30 %) before the plan is "
     "chosen; a dash where no plan meets the SLO at all three. Flip points are known to 1 % of their range, of money to "
     "0.1 %: on both sides of each, as far away, runs judge the decision. Between other values at which a plan is "
-    "known, its cost and its verdict are taken to be between those at both. Attainment jumps from one value to the next: "
+    "known, its cost and its verdict are taken to be between those at both. Attainment jumps from value to value: "
     "between the ends under `wavers` runs may say the one or the other. The interval of a flip point holds values at "
     "which the replications leave the misses of the plan, or the difference of costs, on neither side for sure, other "
     "engines included. Both stop at the next flip point and at the base; an end beyond the range is not known. Plans "
