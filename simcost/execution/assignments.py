@@ -18,6 +18,8 @@ RETRIES = 3
 _AFTER_S = 3.0
 """CPU seconds from which on even the first run tells how long the others take: it also loads the compiled code."""
 _LOG = getLogger(__name__)
+_Key = tuple[int, object]
+"""Arrivals: of which workload, and which replication."""
 Work = Sequence[tuple[Runnable, Task[Any, Any]]]
 """Runs, each with what to do with it."""
 
@@ -40,14 +42,17 @@ class Assignments:
         """All are done, or one has failed, or the command stops."""
         self._tasks: list[Task[Any, Any]] = []
         self._files: list[TaskFile] = []
-        self._keys: list[object] = []
-        self._waiting: dict[object, deque[int]] = {}
+        self._keys: list[_Key] = []
+        self._groups: list[int] = []
+        """Of each run the first one that was queued with it."""
+        self._waiting: dict[int, dict[_Key, deque[int]]] = {}
+        """By group and arrivals; none are empty."""
         self._time_limit_s, self._grows = time_limit_s, grows
         self._fresh: list[int] = []
         self._open = 0
         """Runs that are not done, or not followed yet."""
         self._changed = Condition()
-        self._users, self._lost = Counter[object](), Counter[int]()
+        self._users, self._lost = Counter[_Key](), Counter[int]()
         self._results: dict[int, Any] = {}
         self._error: BaseException | None = None
         self._begun_s = process_time()
@@ -63,7 +68,7 @@ class Assignments:
     def waiting(self) -> int:
         """Number of runs that no worker has."""
         with self._changed:
-            return sum(map(len, self._waiting.values()))
+            return sum(len(runs) for group in self._waiting.values() for runs in group.values())
 
     @property
     def complete(self) -> bool:
@@ -122,22 +127,28 @@ class Assignments:
         """Number of the next run for a worker, which waits for one where some may follow; None = the end.
 
         Args:
-            last: its last run. One with the same arrivals follows, which the worker still holds; else one of arrivals
-                that few others hold.
+            last: its last run. Of those queued together of which fewest wait, since more may follow them, one with the same
+                arrivals is next, which the worker still holds; else one of arrivals that few others hold.
         """
         with self._changed:
-            key = None if last is None else self._keys[last]
-            if last is not None and not self._waiting.get(key):
-                self._users[key] -= 1
-                last = None
+            if last is not None:
+                self._users[self._keys[last]] -= 1
             if self._grows:
-                self._changed.wait_for(lambda: self.ended.is_set() or any(self._waiting.values()))
-            if self.ended.is_set() or not any(self._waiting.values()):
+                self._changed.wait_for(lambda: self.ended.is_set() or bool(self._waiting))
+            if self.ended.is_set() or not self._waiting:
                 return None
-            if last is None:
-                key = min((one for one in self._waiting if self._waiting[one]), key=self._users.__getitem__)
-                self._users[key] += 1
-            return self._waiting[key].popleft()
+            group = min(self._waiting, key=lambda one: sum(map(len, self._waiting[one].values())))
+            runs = self._waiting[group]
+            key = None if last is None else self._keys[last]
+            if key not in runs:
+                key = min(runs, key=self._users.__getitem__)
+            self._users[key] += 1
+            number = runs[key].popleft()
+            if not runs[key]:
+                del runs[key]
+            if not runs:
+                del self._waiting[group]
+            return number
 
     def assignment(self, number: int) -> Assignment:
         """A run as a worker takes it."""
@@ -181,7 +192,7 @@ class Assignments:
             self._lost[number] += 1
             times = self._lost[number]
             if times <= RETRIES:
-                self._waiting[self._keys[number]].appendleft(number)
+                self._queue(number).appendleft(number)
                 self._changed.notify_all()
         if times > RETRIES:
             self.fail(
@@ -202,14 +213,19 @@ class Assignments:
             self._changed.notify_all()
 
     def _add(self, work: Work, files: Sequence[TaskFile]) -> None:
+        group = len(self.runs)
         for (run, task), file in zip(work, files, strict=True):
-            key = _arrivals(run, task)
-            self._waiting.setdefault(key, deque()).append(len(self.runs))
             self.runs.append(run)
             self._tasks.append(task)
             self._files.append(file)
-            self._keys.append(key)
+            self._keys.append(_arrivals(run, task))
+            self._groups.append(group)
+            self._queue(len(self.runs) - 1).append(len(self.runs) - 1)
         self._open += len(work)
+
+    def _queue(self, number: int) -> deque[int]:
+        """The queue of a run."""
+        return self._waiting.setdefault(self._groups[number], {}).setdefault(self._keys[number], deque())
 
     def _close_one(self) -> None:
         self._open -= 1
@@ -218,6 +234,6 @@ class Assignments:
         self._changed.notify_all()
 
 
-def _arrivals(run: Runnable, task: Task[Any, Any]) -> object:
-    """The same for runs that meet the same arrivals, where runs have any."""
+def _arrivals(run: Runnable, task: Task[Any, Any]) -> _Key:
+    """The same for runs that meet the same arrivals, where runs have any: of which workload, and which replication."""
     return id(getattr(task, "arrivals", task)), getattr(run, "replication", None)

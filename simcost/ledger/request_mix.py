@@ -6,10 +6,13 @@ and a run pays a few nanoseconds a request for them.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, ClassVar, Self
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
+
+from simcost.units import NS_PER_S
 
 FINE, COARSE = (5, 5), (3, 4)
 """Binary digits of prompt and output tokens that count after the first one: bins of 1.5 to 3 %; or of 6 to 12 % and, as
@@ -26,8 +29,13 @@ _MANTISSA, _SINGLE_MANTISSA, _SINGLE_ONE = 52, 23, 127 << 23
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Tokens = npt.NDArray[np.int32]
+Columns = tuple[Ints, Tokens, Tokens]
+"""Arrivals in ns, prompt and output tokens."""
 Pair = tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]
 """Prompt and output tokens of requests."""
+Cells = tuple[Ints, Ints]
+"""Cells of a table, and counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,16 +115,78 @@ class TokenBins:
 
     def add(self, batch: Pair) -> None:
         """Count the requests of a batch."""
+        self.put(*self.cells_of(batch))
+
+    def cells_of(self, batch: Pair) -> Cells:
+        """The cells with requests of a batch, and their numbers."""
         cells = _tokens(batch[0], self.digits[0])
         cells *= self.counts.shape[1]
         cells += _tokens(batch[1], self.digits[1])
-        counts = np.bincount(cells, minlength=self.counts.size)
-        self.counts += counts.reshape(self.counts.shape)
+        counts = np.bincount(cells)
+        filled = np.flatnonzero(counts)
+        return filled, counts[filled]
+
+    def put(self, cells: Ints, counts: Ints) -> None:
+        """Count what a batch had."""
+        self.counts.reshape(-1)[cells] += counts
 
     def filled(self) -> tuple[tuple[Ints, Ints], Ints]:
         """The bins that hold requests, of prompts and outputs, and their counts."""
         prompt, output = np.nonzero(self.counts)
         return (prompt, output), self.counts[prompt, output]
+
+
+class CountedRequests:
+    """Requests of a run, counted as their batches come; a batch that many runs meet is counted once.
+
+    Args:
+        until_ns: end of the run.
+    """
+
+    _known: ClassVar[dict[int, tuple[tuple[ref[Any], ...], int, Cells, ArrivalGaps]]] = {}
+    """Counts of batches that are in memory, by the identity of their arrivals: their columns, how many rows count."""
+
+    def __init__(self, until_ns: int) -> None:
+        self._until_ns, self._cells = until_ns, TokenBins(COARSE)
+        self._gaps, self._last_ns = list[ArrivalGaps](), np.zeros(0, np.int64)
+
+    def add(self, arrival_ns: Ints, prompt: Tokens, output: Tokens) -> None:
+        """Count the requests of a batch that arrive within the run."""
+        within = int(np.searchsorted(arrival_ns, self._until_ns))
+        if not within:
+            return
+        cells, gaps = self._counted((arrival_ns, prompt, output), within)
+        self._cells.put(*cells)
+        between_ns = np.diff(np.concatenate([self._last_ns, arrival_ns[:1]]))
+        self._gaps += [ArrivalGaps.of(between_ns / NS_PER_S), gaps]
+        self._last_ns = arrival_ns[within - 1 : within]
+
+    def add_sent(self, prompt: Tokens, output: Tokens) -> None:
+        """Count requests whose arrivals do not tell when they were sent."""
+        self._cells.add((prompt, output))
+
+    @property
+    def mix(self) -> RequestMix:
+        """The requests by their tokens."""
+        return RequestMix.of_cells(self._cells)
+
+    @property
+    def gaps(self) -> ArrivalGaps:
+        """The times between them."""
+        return ArrivalGaps.sum(self._gaps)
+
+    def _counted(self, columns: Columns, within: int) -> tuple[Cells, ArrivalGaps]:
+        key = id(columns[0])
+        known = self._known.get(key)
+        if known and known[1] == within and all(there() is one for there, one in zip(known[0], columns, strict=True)):
+            return known[2], known[3]
+        arrival_ns, prompt, output = (column[:within] for column in columns)
+        cells = self._cells.cells_of((prompt, output))
+        gaps = ArrivalGaps.of(np.diff(arrival_ns) / NS_PER_S)
+        first, *others = columns
+        there: tuple[ref[Any], ...] = (ref(first, lambda _: self._known.pop(key, None)), *map(ref, others))
+        self._known[key] = there, within, cells, gaps
+        return cells, gaps
 
 
 def _tokens(tokens: npt.NDArray[np.generic], digits: int) -> npt.NDArray[np.int32]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.ledger.request_mix import COARSE, ArrivalGaps, RequestMix, TokenBins
+from simcost.ledger.request_mix import CountedRequests
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.perf.images import as_work
 from simcost.rng import stream
@@ -89,7 +89,7 @@ class ServiceRun:
         quota: int | None = None,
     ) -> None:
         self.service, self.horizon_s = service, horizon_s
-        self._cells, self._gaps, self._last_ns = TokenBins(COARSE), list[ArrivalGaps](), np.zeros(0, np.int64)
+        self._requests = CountedRequests(round(horizon_s * NS_PER_S))
         self._unsent: list[tuple[Tokens, Tokens]] = []
         """Tokens of the requests of a closed loop, in the order in which they are sent."""
         self.limits = service.limits or LatencyLimits()
@@ -126,8 +126,9 @@ class ServiceRun:
         """The ledger, at the end of the run."""
         busy_s, each = float(tables["replicas"]["busy_s"].to_numpy().sum()), self.service.accelerators_per_replica
         result = outcomes(self.plane, busy_s, self.limits, self.window_ns, self.service.rows)
-        gaps = ArrivalGaps.sum(self._gaps) if self.service.closed is None else None
-        result = replace(result, mix=self._mix(result.arrived), gaps=gaps)
+        self._count_sent(result.arrived)
+        gaps = self._requests.gaps if self.service.closed is None else None
+        result = replace(result, mix=self._requests.mix, gaps=gaps)
         return Ledger(
             horizon_s=self.horizon_s,
             slots=slots,
@@ -143,26 +144,19 @@ class ServiceRun:
         """The batches; requests within the horizon are counted by their tokens, of a closed loop those that were sent,
         at the end.
         """
-        until_ns = round(self.horizon_s * NS_PER_S)
         for batch in arrivals:
-            tokens = batch.prompt_tokens, batch.output_tokens
             if self.service.closed is None:
-                within = int(np.searchsorted(batch.arrival_ns, until_ns))
-                self._cells.add((tokens[0][:within], tokens[1][:within]))
-                times_ns = np.concatenate([self._last_ns, batch.arrival_ns[:within]])
-                self._gaps.append(ArrivalGaps.of(np.diff(times_ns) / NS_PER_S))
-                self._last_ns = times_ns[-1:]
+                self._requests.add(batch.arrival_ns, batch.prompt_tokens, batch.output_tokens)
             else:
-                self._unsent.append(tokens)
+                self._unsent.append((batch.prompt_tokens, batch.output_tokens))
             yield batch
 
-    def _mix(self, arrived: int) -> RequestMix:
-        """The requests by their tokens, once all have been sent that are."""
+    def _count_sent(self, arrived: int) -> None:
+        """Count those of a closed loop that were sent."""
         for prompt, output in self._unsent:
-            self._cells.add((prompt[:arrived], output[:arrived]))
+            self._requests.add_sent(prompt[:arrived], output[:arrived])
             arrived = max(arrived - len(prompt), 0)
         self._unsent.clear()
-        return RequestMix.of_cells(self._cells)
 
 
 def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callable[[float], None] | None) -> None:
