@@ -1,9 +1,11 @@
 """Sensitivity of a decision: tornado, flip points, and the value of knowing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import fsum, inf, sqrt
+from typing import TypeVar
 
 from simcost.compare.confidence import interval, student_t
 
@@ -46,6 +48,7 @@ class Flip:
 
 Ends = tuple[float | None, float | None]
 """Of an interval; None = open."""
+T = TypeVar("T")
 Answer = Callable[[float], str | None]
 Guess = Callable[[float, float, float], float | None]
 """A value between two with other answers at which the change may be; None = not known. The third argument is a factor
@@ -72,9 +75,11 @@ def flips(
     confirmed; where that gives another answer, the search goes on with it. Changes between values with the same answer
     are not seen.
 
+    All brackets are cut at a time.
+
     Args:
         values: looked at first.
-        answer: at a value, perhaps taken from its neighbours.
+        answer: at a value, perhaps taken from its neighbours. It, and `confirm`, may raise NotKnownYetError.
         tolerance: widest bracket.
         guess: a value between two with other answers.
         confirm: the answer at a value, nothing taken from its neighbours; None = all answers are such.
@@ -82,20 +87,41 @@ def flips(
     >>> [round(flip.value, 2) for flip in flips([0, 5, 10], lambda x: "a" if x < 3 else "b", 0.001)]
     [3.0]
     """
-    search = _FlipSearch({value: answer(value) for value in values}, tolerance)
+    first = at_once(partial(answer, value) for value in values)
+    search = _FlipSearch(dict(zip(values, first, strict=True)), tolerance)
     confirmed: set[float] = set()
     while True:
         found = search.changes()
-        wide = next((flip for flip in found if flip.hi - flip.lo > tolerance), None)
-        if wide is not None:
-            search.cut(wide, answer, guess)
+        wide = [flip for flip in found if flip.hi - flip.lo > tolerance]
+        if wide:
+            at_once(partial(search.cut, flip, answer, guess) for flip in wide)
             continue
-        ends = (value for flip in found for value in (flip.lo, flip.hi))
-        value = next((value for value in ends if value not in confirmed), None)
-        if confirm is None or value is None:
+        ends = {value for flip in found for value in (flip.lo, flip.hi)} - confirmed
+        if confirm is None or not ends:
             return found
-        confirmed.add(value)
-        search.answers[value] = confirm(value)
+        confirmed |= ends
+        search.answers |= zip(sorted(ends), at_once(partial(confirm, value) for value in sorted(ends)), strict=True)
+
+
+class NotKnownYetError(Exception):
+    """An answer depends on something that is not there yet."""
+
+
+def at_once(questions: Iterable[Callable[[], T]]) -> list[T]:
+    """The answers to questions, in their order.
+
+    Raises:
+        ExceptionGroup: of the NotKnownYetError of all those whose answers are not known yet.
+    """
+    answers, missing = list[T](), list[NotKnownYetError]()
+    for question in questions:
+        try:
+            answers.append(question())
+        except NotKnownYetError as error:
+            missing.append(error)
+    if missing:
+        raise ExceptionGroup("answers are not known yet", missing)
+    return answers
 
 
 class _FlipSearch:

@@ -127,8 +127,8 @@ class Assignments:
         """Number of the next run for a worker, which waits for one where some may follow; None = the end.
 
         Args:
-            last: its last run. Of those queued together of which fewest wait, since more may follow them, one with the same
-                arrivals is next, which the worker still holds; else one of arrivals that few others hold.
+            last: its last run. Of those queued together of which fewest wait, since more may follow them, one with the
+                same arrivals is next, which the worker still holds; else one of arrivals that few others hold.
         """
         with self._changed:
             if last is not None:

@@ -193,7 +193,7 @@ class _LineRun(NamedTuple):
     task: AssessPlan
 
 
-Request = tuple[Simulations, Sequence[Key]]
+Request = Sequence[tuple[Simulations, Sequence[Key]]]
 """Runs that are asked for."""
 
 
@@ -211,13 +211,13 @@ def simulate_lines(lines: Sequence[Iterator[Request]], workers: Workers) -> None
     """Runs by line."""
 
     def ask(line: int) -> list[tuple[ServingRun, AssessPlan]]:
-        request = next(lines[line], None)
-        if request is None:
-            return []
-        simulations, keys = request
-        left[line] = len(keys)
-        runs = zip(keys, simulations.work(keys), strict=True)
-        return start([_LineRun(line, simulations, key, run, task) for key, (run, task) in runs])
+        runs = [
+            _LineRun(line, simulations, key, run, task)
+            for simulations, keys in next(lines[line], ())
+            for key, (run, task) in zip(keys, simulations.work(keys), strict=True)
+        ]
+        left[line] = len(runs)
+        return start(runs)
 
     def start(runs: Sequence[_LineRun]) -> list[tuple[ServingRun, AssessPlan]]:
         free = []

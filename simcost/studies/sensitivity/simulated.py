@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simcost.compare.racing import hopeless
+from simcost.compare.sensitivity import NotKnownYetError, at_once
 from simcost.execution.options import EngineOptions
 from simcost.execution.workers import Workers
 from simcost.scenario.inputs.changes import Changed, with_plans
@@ -36,12 +37,23 @@ class SensitivitySettings:
     """True if the shares of the variance are asked for."""
 
 
-class NotSimulatedError(Exception):
+class NotSimulatedError(NotKnownYetError):
     """An answer depends on runs that are not there yet."""
 
     def __init__(self, simulations: Simulations, keys: Sequence[Key]) -> None:
         super().__init__(f"not simulated: {', '.join(name for name, _ in keys)}")
         self.simulations, self.keys = simulations, keys
+
+
+def _not_simulated(group: ExceptionGroup[Exception]) -> Iterator[NotSimulatedError]:
+    """The errors of a group, and of the groups in it."""
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _not_simulated(error)
+        elif isinstance(error, NotSimulatedError):
+            yield error
+        else:
+            raise error
 
 
 class ValueRuns:
@@ -87,15 +99,16 @@ class ValueRuns:
         """The runs that a search waits for, one time after another."""
         while True:
             try:
-                search()
-            except NotSimulatedError as error:
-                missing = error
+                at_once([search])
+            except ExceptionGroup as group:
+                missing = list(_not_simulated(group))
             else:
                 return
-            yield missing.simulations, missing.keys
-            self.runs |= missing.simulations.keys
-            if missing.simulations.arrivals not in self._arrivals.values():
-                missing.simulations.arrivals.forget()
+            yield [(error.simulations, error.keys) for error in missing]
+            for error in missing:
+                self.runs |= error.simulations.keys
+                if error.simulations.arrivals not in self._arrivals.values():
+                    error.simulations.arrivals.forget()
 
     def of(self, changed: Changed, what: str) -> SimulatedPlans:
         """Simulations of a scenario with a value changed."""
