@@ -7,15 +7,16 @@ from simcost.present.chart_style import INK, OKABE_ITO, WIDTH, Document, finish,
 from simcost.studies.optimizing.levels import level_name, unit
 
 MET, MISSED, UNCONFIRMED = "met", "missed", "met, but not on fresh seeds"
-_COLOURS = {MET: OKABE_ITO[2], MISSED: OKABE_ITO[1], UNCONFIRMED: OKABE_ITO[4]}
+ON_AVERAGE = "met on average, not at the confidence bound"
+_COLOURS = {MET: OKABE_ITO[2], MISSED: OKABE_ITO[1], UNCONFIRMED: OKABE_ITO[4], ON_AVERAGE: OKABE_ITO[0]}
 
-_SHAPES = {MET: "circle", MISSED: "square", UNCONFIRMED: "triangle-up"}
+_SHAPES = {MET: "circle", MISSED: "square", UNCONFIRMED: "triangle-up", ON_AVERAGE: "diamond"}
 
 
 def service_level(point: Mapping[str, Any]) -> str:
     """Outcome of a plan of the front."""
     if not point["met"]:
-        return MISSED
+        return ON_AVERAGE if point.get("on_average") else MISSED
     return MET if point.get("confirmed", True) else UNCONFIRMED
 
 

@@ -72,6 +72,8 @@ class FrontPlan:
     """Of its model, all plans by the same benchmark; None = several services have none in common."""
     met: bool
     """It meets the SLO at the confidence bound."""
+    on_average: bool = False
+    """It does not, and meets it on average of the replications."""
     unconfirmed: bool = False
     """It does not on fresh seeds."""
     services: Mapping[str, str] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class FrontPlan:
             "attainment": None if attainment is None else attainment.mean,
             **({"jobs": {level.name: _finite(level.mean) for level in self.jobs}} if self.jobs else {}),
             "met": self.met,
+            **({"on_average": True} if self.on_average else {}),
             **({"confirmed": False} if self.unconfirmed else {}),
             "near": near,
             "intervals": {
@@ -144,8 +147,14 @@ def front_plan(
         risk=1 - summary.met_share,
         quality=quality,
         met=met,
+        on_average=not met and _meets(summary),
         unconfirmed=unconfirmed,
     )
+
+
+def _meets(summary: PlanSummary) -> bool:
+    """True if the means of all checks keep their targets."""
+    return not any(part.broken for part in (summary, *summary.services))
 
 
 def _parts(summary: PlanSummary) -> tuple[PlanSummary, ...]:
@@ -225,6 +234,7 @@ def together(plans: Mapping[str, FrontPlan], level: float) -> FrontPlan:
         risk=1 - kept,
         quality=common_quality({name: part.quality for name, part in plans.items()}),
         met=all(part.met for part in parts),
+        on_average=all(part.met or part.on_average for part in parts) and not all(part.met for part in parts),
         unconfirmed=any(part.unconfirmed for part in parts),
         services={name: part.name for name, part in plans.items()},
     )

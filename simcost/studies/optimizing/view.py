@@ -148,7 +148,7 @@ _COLUMNS: Mapping[str, tuple[str, str, Callable[[float | None], str]]] = {
     "quality": ("quality", "quality", amount),
 }
 """Columns of the front by their title: the objective, key of a point, and how it is shown."""
-_SHORT = {charts.UNCONFIRMED: "unconfirmed"}
+_SHORT = {charts.UNCONFIRMED: "unconfirmed", charts.ON_AVERAGE: "on average"}
 _PART = 22
 _SERVICES = 2
 """Services that have a column each, at most."""

@@ -12,6 +12,7 @@ from simcost.compare.confidence import interval
 from simcost.compare.results import RunResult, summarise
 from simcost.perf.quality import ModelQuality
 from simcost.slo import Slo
+from simcost.studies.optimizing import charts
 from simcost.studies.optimizing.charts import front as drawn
 from simcost.studies.optimizing.charts import listed, place
 from simcost.studies.optimizing.front_plans import FrontPlan, Level, common_quality, front_plan
@@ -226,3 +227,16 @@ def test_quality_of_several_services() -> None:
 )
 def test_lists_in_sentences(words: list[str], said: str) -> None:
     assert listed(words) == said
+
+
+def test_a_plan_that_meets_on_average_alone_is_neither_met_nor_missed() -> None:
+    levels = [
+        charts.service_level(point)
+        for point in (
+            {"met": True},
+            {"met": True, "confirmed": False},
+            {"met": False, "on_average": True},
+            {"met": False},
+        )
+    ]
+    assert levels == [charts.MET, charts.UNCONFIRMED, charts.ON_AVERAGE, charts.MISSED]
