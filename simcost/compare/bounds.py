@@ -120,7 +120,8 @@ def mix_bounds(
     tpot_s: float,
     share: float = 1.0,
 ) -> MixBounds:
-    """Bounds for requests that are all known; each output token after the first takes its part of a step.
+    """Bounds for requests that are all known; each output token after the first takes its part of a step, with
+    speculation as many of them as are accepted in the mean, all but one of the last step.
 
     Steps hold no more sequences than the engine allows and no more contexts than the memory, so that their fixed
     part a is shared by no more than that.
@@ -137,13 +138,16 @@ def mix_bounds(
         share: of the requests, which are to be good.
     """
     prompt, output = mix.prompt_tokens, mix.output_tokens
-    decoded, context = np.maximum(output - 1, 0.0), prompt + output / 2
+    rate = step.tokens_per_step
+    decoded = np.maximum(output - (1 if step.draft is None else 2), 0.0) / rate
+    context = prompt + output / 2
     prefill = step.b_s_per_token * prompt + step.q_s_per_pair * prompt**2 / 2
     least_s = least_step_s(step)
     token_s = step.c_s_per_sequence + step.d_s_per_token * context
+    first_s = (least_s + step.c_s_per_sequence + step.d_s_per_token * prompt) / step.rows  # if all drafts are accepted
     alone_s = {
         "ttft_s": (least_s + prefill) * factor,
-        "tpot_s": np.where(decoded > 1, (least_s + step.c_s_per_sequence + step.d_s_per_token * prompt) * factor, 0.0),
+        "tpot_s": np.where(output > 2, first_s * factor, 0.0),
     }
     late, slow = alone_s["ttft_s"] > ttft_s, alone_s["tpot_s"] > tpot_s
     hopeless = late | slow | (prompt + output > kv_tokens)

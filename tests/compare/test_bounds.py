@@ -1,5 +1,6 @@
 """Bounds without simulation: worked examples, and never below what is possible."""
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 from support.vectors import document
 
-from simcost.compare.bounds import length_bounds, mix_bounds
+from simcost.compare.bounds import least_step_s, length_bounds, mix_bounds
 from simcost.compare.front import front
 from simcost.ledger.request_mix import RequestMix
+from simcost.perf.drafting import Drafting
 from simcost.perf.step_time import StepTime
 
 CASES = document("decisions")["cases"]
@@ -75,3 +77,20 @@ def test_front(case: Any) -> None:
         for name, values in case["input"]["plans"].items()
     }
     assert sorted(front(options)) == sorted(case["expected"]["front"])
+
+
+def test_with_speculation_a_step_may_give_several_tokens() -> None:
+    found = step_of(next(one for one in CASES if one["id"] == "bounds-l40s")["input"]["coefficients"])
+    plain = replace(found, c_s_per_sequence=0.0, d_s_per_token=0.0)
+    drafting = Drafting(rates=(0.9, 0.8, 0.7), slots=3, base=((0, 0.0),))
+    tokens = np.full(1000, 10), np.full(1000, 1002)
+    limits = {"kv_tokens": 10**9, "max_num_seqs": 1, "ttft_s": 10.0, "span_s": 100.0, "factor": 1.0}
+    one, several = (
+        mix_bounds(step, RequestMix.of(*tokens), tpot_s=inf, **limits)
+        for step in (plain, replace(plain, draft=drafting))
+    )
+    ratio = one.least_replicas(1.0, 1.0, unjudged=0) / several.least_replicas(1.0, 1.0, unjudged=0)
+    assert ratio == pytest.approx(drafting.tokens_per_step, rel=0.02)
+    pace = {"tpot_s": 0.9 * least_step_s(plain)}
+    assert mix_bounds(plain, RequestMix.of(*tokens), **pace, **limits).hopeless == 1.0
+    assert mix_bounds(replace(plain, draft=drafting), RequestMix.of(*tokens), **pace, **limits).hopeless == 0.0
