@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Self
 
-from simcost.units import Formatted, format_amount, format_bytes, format_count, format_seconds, format_share, format_usd
+from simcost.units import (
+    Formatted,
+    format_amount,
+    format_bytes,
+    format_count,
+    format_seconds,
+    format_share,
+    format_usd,
+    format_usd_between,
+    format_usd_range,
+)
 
 NONE = "\N{EN DASH}"
 """A value that is not known, or of nothing."""
@@ -25,6 +35,8 @@ usd = _known(format_usd)
 """Money: whole dollars from $1,000 up, cents from $1 up, else three digits."""
 usd_change = _signed(format_usd)
 """Money with its sign."""
+usd_range, usd_between = format_usd_range, format_usd_between
+"""Two amounts, and an amount with its bounds; one amount where both ends are written alike."""
 share = _known(format_share)
 """A share in per cent, one decimal; never rounds up to 100 %."""
 share_change = _known(lambda value: f"{shown:+,.1f} %" if (shown := round(100 * value, 1)) else "0.0 %")

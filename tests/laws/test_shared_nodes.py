@@ -186,10 +186,14 @@ def refusals(shared: SharedLedger) -> list[dict[str, Any]]:
 
 def plain(ledger: Ledger) -> dict[str, Any]:
     """Outcomes as they compare."""
-    kept = {
-        name: value for name, value in asdict(replace(ledger.outcomes, windows=None)).items() if name != "histograms"
+    outcomes = ledger.outcomes
+    kept = asdict(replace(outcomes, windows=None, mix=None, gaps=None))
+    counted = {
+        name: {column: values.tolist() for column, values in asdict(getattr(outcomes, name)).items()}
+        for name in ("mix", "gaps")
     }
-    return kept | {"windows": ledger.outcomes.windows.to_pylist(), "histograms": ledger.outcomes.histograms.tobytes()}
+    tables = {"windows": outcomes.windows.to_pylist(), "histograms": outcomes.histograms.tobytes()}
+    return kept | counted | tables
 
 
 def test_services_that_cannot_share_a_node_are_separate() -> None:

@@ -1,8 +1,7 @@
 """Recommended commitments in a few sentences: the cost of falling demand comes before the saving."""
 
-from simcost.present.format import count, share, usd
+from simcost.present.format import count, share, usd, usd_range
 from simcost.studies.commitments.result import CommitmentAdvice, CommitmentEvidence
-from simcost.units import format_usd_range
 
 _FEW = 20
 """Fewest futures from which a share of nine of ten can be stated."""
@@ -41,7 +40,7 @@ def _saving(advice: CommitmentAdvice) -> str:
     among = f"in nine of ten of its {futures} {pieces}" if futures >= _FEW else f"in its {futures} {pieces}"
     loss = advice.chance_of_loss
     dearer = f", more expensive in {share(loss)} of them" if loss > 0 else ""
-    return f"{text}, {format_usd_range(low, high)} {among}{dearer}."
+    return f"{text}, {usd_range(low, high)} {among}{dearer}."
 
 
 def _behind(found: CommitmentEvidence) -> str:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from simcost.present.format import count, share, shortened, usd
+from simcost.present.format import count, share, shortened, usd, usd_between, usd_range
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.waste import charts
 from simcost.studies.waste.actions import Range
 from simcost.studies.waste.result import BucketUse, SampledWaste, WasteResult
-from simcost.units import format_usd_between, format_usd_range
 
 _SAID = {
     "useful": "useful",
@@ -126,5 +125,5 @@ def actions(result: WasteResult) -> Sequence[str]:
 
 def _range(saves: Range) -> str:
     if saves.expected is None:
-        return format_usd_range(saves.lo, saves.hi)
-    return format_usd_between(saves.expected, saves.lo, saves.hi)
+        return usd_range(saves.lo, saves.hi)
+    return usd_between(saves.expected, saves.lo, saves.hi)
