@@ -6,7 +6,7 @@ from logging import getLogger
 from pathlib import Path
 from time import monotonic
 
-from simcost.units import SECONDS_PER_DAY, format_seconds
+from simcost.units import SECONDS_PER_DAY, format_seconds, plural
 
 LONG_S = 3600.0
 """Time to come from which on a search is said to be long."""
@@ -54,7 +54,7 @@ class SearchTime:
         spent_s = monotonic() - self._begun_s
         share = min(done / max(self._expected, done + 1), 0.99)
         if done < 2:
-            return share, f"{done} simulations"
+            return share, plural(done, "simulation")
         left_s = spent_s * (1 - share) / share
         if spent_s > SURE_S:
             self._warn(left_s)
