@@ -65,13 +65,13 @@ def crossing(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bo
         api_usd: cost of the API at each.
         least: whether the fleet at the first point is the smallest there is, whose cost falls no further.
     """
-    dearer = [i for i, (fleet, api) in enumerate(zip(fleet_usd, api_usd, strict=True)) if fleet > api]
-    if dearer and dearer[-1] == len(scales) - 1:
+    above = [i for i, (fleet, api) in enumerate(zip(fleet_usd, api_usd, strict=True)) if fleet > api]
+    if above and above[-1] == len(scales) - 1:
         return Crossing(place="api")
     doubt = _last_doubt(scales, fleet_usd, api_usd)
     end = None if doubt is None else doubt[1]
-    if dearer:
-        scale = _between(dearer[-1], scales, fleet_usd, api_usd)
+    if above:
+        scale = _between(above[-1], scales, fleet_usd, api_usd)
         return Crossing(place="crosses", scale=scale, sure=scale if end is None else max(scale, end))
     if not least:
         return Crossing(place="fleet", sure=end)

@@ -39,8 +39,8 @@ def _saving(advice: CommitmentAdvice) -> str:
     low, high = (saved.p5, saved.p95) if futures >= _FEW else (saved.least, saved.most)
     among = f"in nine of ten of its {futures} {pieces}" if futures >= _FEW else f"in its {futures} {pieces}"
     loss = advice.chance_of_loss
-    dearer = f", more expensive in {share(loss)} of them" if loss > 0 else ""
-    return f"{text}, {usd_range(low, high)} {among}{dearer}."
+    losses = f", more expensive in {share(loss)} of them" if loss > 0 else ""
+    return f"{text}, {usd_range(low, high)} {among}{losses}."
 
 
 def _behind(found: CommitmentEvidence) -> str:

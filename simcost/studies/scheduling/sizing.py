@@ -254,8 +254,8 @@ def _verdict(found: Sequence[SizedPolicy], best: SizedPolicy, question: SizingTa
     if best is first or best.gpus == first.gpus:
         return f"{needs}; no other policy asked for needs fewer." if len(found) > 1 else f"{needs}."
     fewer = first.gpus - best.gpus
-    dearer, cheaper = first.usd_per_month, best.usd_per_month
-    worth = "" if dearer is None or cheaper is None else f", {format_usd(dearer - cheaper)} a month"
+    more, less = first.usd_per_month, best.usd_per_month
+    worth = "" if more is None or less is None else f", {format_usd(more - less)} a month"
     return f"{needs}; {first.policy} needs {first.gpus:,}: the policy is worth {fewer:,} GPUs{worth}."
 
 

@@ -1,5 +1,6 @@
 """`simcost optimize --mixes`: a fleet of two kinds that costs less than any of one, proved by simulation."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ vary:
     - {replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge}}
   - {path: scaling.replicas, values: [1, 2, 4]}
 """
+SCARCE = SPACE.replace("replicas: 1}", "replicas: 2}").replace("[1, 2, 4]", "[2, 4]")
+"""Each plan of a kind alone takes two replicas or more."""
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +87,60 @@ def test_fleets_stay_within_limits_and_cost_no_less(
         pool["replica"]["accelerator"]: pool["scaling"]["replicas"] for pool in free["best"]["plan"]["pools"]
     }
     assert same == (words == ("--available", "aws/g6.xlarge=1")), "a limit that the best is within changes nothing"
+
+
+# Within limits of the supply ---------------------------------------------------------------------------------------
+
+
+def test_a_mix_within_limits_where_no_plan_of_one_kind_is(tmp_path: Path) -> None:
+    file = tmp_path / "mixed.yaml"
+    file.write_text(SCARCE, encoding="utf-8")
+    words = ("--available", "aws/g6.xlarge=1", "--quota", "l40s=1", "--json", "--quiet", "--out", tmp_path / "out")
+    alone, mixed = (call("optimize", file, *words, *more).document() for more in ((), ("--mixes",)))
+    assert alone["best"] is None
+    assert alone["simulated"] == 0
+    assert [pool["scaling"]["replicas"] for pool in mixed["best"]["plan"]["pools"]] == [1, 1]
+    assert mixed["mixes"]["proved"]
+    assert {row["count"] for row in mixed["excluded"]} == {2}
+
+
+@pytest.mark.parametrize("rules", ["{kind: at-once, spare: 1}", "{kind: cluster-autoscaler, min: 2, max: 9}"])
+def test_nodes_beyond_those_of_replicas_count(tmp_path: Path, rules: str) -> None:
+    file = tmp_path / "mixed.yaml"
+    file.write_text(SCARCE.replace("    scaling: {kind", f"    nodes: {rules}\n    scaling: {{kind"), encoding="utf-8")
+    words = ("--available", "aws/g6.xlarge=1", "--mixes", "--json", "--quiet", "--out", tmp_path / "out")
+    best = call("optimize", file, *words).document()["best"]
+    pools = best["plan"].get("pools") or [best["plan"]]
+    assert {pool["replica"]["accelerator"] for pool in pools} == {"l40s"}
+
+
+@pytest.mark.parametrize(("l4", "l40s"), [(3, 2), (2, 1), (3, 0), (1, 1)])
+def test_the_answer_costs_what_all_fleets_within_limits_do_at_least(tmp_path: Path, l4: int, l40s: int) -> None:
+    """All fleets of up to so many, each a plan of pools that is simulated as a whole."""
+    text = yaml.safe_load(SCARCE)
+    file = tmp_path / "mixed.yaml"
+    text["vary"][1]["values"] = [1, 2, 3]
+    file.write_text(yaml.safe_dump(text), encoding="utf-8")
+    words = ("--quota", f"l4={l4}", "--available", f"aws/g6e.xlarge@us-east-1={l40s}", "--json", "--quiet")
+    mixed = call("optimize", file, *words, "--mixes", "--out", tmp_path / "mixed").document()
+    kinds = [
+        {"replica": {"accelerator": "l4"}, "buy": {"offer": "aws/g6.xlarge"}},
+        {"replica": {"accelerator": "l40s"}, "buy": {"offer": "aws/g6e.xlarge"}},
+    ]
+    fleets = [
+        [
+            {**kind, "name": kind["replica"]["accelerator"], "scaling": {"kind": "fixed", "replicas": count}}
+            for kind, count in zip(kinds, counts, strict=True)
+            if count
+        ]
+        for counts in product(range(l4 + 1), range(l40s + 1))
+        if any(counts)
+    ]
+    text["plans"] = [{"name": "small", "pools": fleets[0]}]
+    text["vary"] = [[{"pools": pools} for pools in fleets]]
+    file.write_text(yaml.safe_dump(text), encoding="utf-8")
+    every = call("optimize", file, *words, "--out", tmp_path / "every").document()
+    assert every["whole"]
+    assert not [row for row in every["excluded"] if "may take more" in row["reason"]]
+    costs = [one["best"] and one["best"]["cost_usd"]["per_month"] for one in (mixed, every)]
+    assert costs[0] == pytest.approx(costs[1])
