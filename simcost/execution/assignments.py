@@ -20,6 +20,8 @@ _AFTER_S = 3.0
 _LOG = getLogger(__name__)
 _Key = tuple[int, object]
 """Arrivals: of which workload, and which replication."""
+_Group = tuple[int, int]
+"""Runs queued together: after how many others, each of which the next has followed, and the number of the first."""
 Work = Sequence[tuple[Runnable, Task[Any, Any]]]
 """Runs, each with what to do with it."""
 
@@ -43,9 +45,8 @@ class Assignments:
         self._tasks: list[Task[Any, Any]] = []
         self._files: list[TaskFile] = []
         self._keys: list[_Key] = []
-        self._groups: list[int] = []
-        """Of each run the first one that was queued with it."""
-        self._waiting: dict[int, dict[_Key, deque[int]]] = {}
+        self._groups: list[_Group] = []
+        self._waiting: dict[_Group, dict[_Key, deque[int]]] = {}
         """By group and arrivals; none are empty."""
         self._time_limit_s, self._grows = time_limit_s, grows
         self._fresh: list[int] = []
@@ -111,10 +112,10 @@ class Assignments:
             fresh, self._fresh = self._fresh, []
             return {number: self._results[number] for number in fresh}
 
-    def follow(self, work: Work, files: Sequence[TaskFile]) -> None:
+    def follow(self, number: int, work: Work, files: Sequence[TaskFile]) -> None:
         """Queue what follows a run that `fresh` has told."""
         with self._changed:
-            self._add(work, files)
+            self._add(work, files, after=self._groups[number][0] + 1)
             self._close_one()
 
     def end(self) -> None:
@@ -127,8 +128,9 @@ class Assignments:
         """Number of the next run for a worker, which waits for one where some may follow; None = the end.
 
         Args:
-            last: its last run. Of those queued together of which fewest wait, since more may follow them, one with the
-                same arrivals is next, which the worker still holds; else one of arrivals that few others hold.
+            last: its last run. Of those queued together after the fewest others, so that all that follows one another
+                ends at about the same time, and of which fewest wait, one with the same arrivals is next, which the
+                worker still holds; else one of arrivals that few others hold.
         """
         with self._changed:
             if last is not None:
@@ -137,7 +139,7 @@ class Assignments:
                 self._changed.wait_for(lambda: self.ended.is_set() or bool(self._waiting))
             if self.ended.is_set() or not self._waiting:
                 return None
-            group = min(self._waiting, key=lambda one: sum(map(len, self._waiting[one].values())))
+            group = min(self._waiting, key=lambda one: (one[0], sum(map(len, self._waiting[one].values()))))
             runs = self._waiting[group]
             key = None if last is None else self._keys[last]
             if key not in runs:
@@ -212,8 +214,8 @@ class Assignments:
             self.ended.set()
             self._changed.notify_all()
 
-    def _add(self, work: Work, files: Sequence[TaskFile]) -> None:
-        group = len(self.runs)
+    def _add(self, work: Work, files: Sequence[TaskFile], after: int = 0) -> None:
+        group = after, len(self.runs)
         for (run, task), file in zip(work, files, strict=True):
             self.runs.append(run)
             self._tasks.append(task)

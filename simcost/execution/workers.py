@@ -107,7 +107,7 @@ class Workers:
                     threads[-1].start()
                 for number, result in todo.fresh(_WATCH_S).items():
                     following = then(number, result) if then else ()
-                    todo.follow(following, self._files_of(following, todo.files))
+                    todo.follow(number, following, self._files_of(following, todo.files))
                 idle += engine.more(todo)
                 note()
             return todo.results()

@@ -5,7 +5,7 @@ Runs are parallel: each is simulated once, stored and reused; the result does no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,14 @@ def pool_rows(
     runs: tuple[list[ServingRun], list[JobRun]],
     replications: Sequence[int] | None = None,
 ) -> list[RunTables]:
-    """Contribution of each plan in each replication: first the requests are served, then the jobs run."""
+    """Contribution of each plan in each replication."""
+    return rows_of_sides(question, *pool_sides(question, options, runs), replications)
+
+
+def pool_sides(
+    question: ResolvedScenario, options: RunOptions, runs: tuple[list[ServingRun], list[JobRun]]
+) -> tuple[dict[Key, ServedSide], dict[Key, TrainedSide]]:
+    """Contributions by plan and replication: first the requests are served, then the jobs run."""
     serving, training = runs
     note, workers = watched([*serving, *training], options.progress), options.workers
     served, trained = dict[Key, ServedSide](), dict[Key, TrainedSide]()
@@ -105,6 +112,16 @@ def pool_rows(
         run.serving = {key: served[key].usage for key in run.served() if key in served}
     for found in workers.execute(training, RunJobs(question=alone, fresh=options.fresh), note=note):
         trained |= found
+    return served, trained
+
+
+def rows_of_sides(
+    question: ResolvedScenario,
+    served: Mapping[Key, ServedSide],
+    trained: Mapping[Key, TrainedSide],
+    replications: Sequence[int] | None = None,
+) -> list[RunTables]:
+    """Each plan in each replication, at the prices of the question; of some replications, or of all."""
     names = [plan.name for plan in question.loaded.scenario.plans]
     numbers = range(question.seeds) if replications is None else replications
     keys = [(name, replication) for name in names for replication in numbers]

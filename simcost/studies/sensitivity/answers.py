@@ -8,7 +8,7 @@ from math import inf, isclose
 
 from simcost.compare.sensitivity import Ends, Flip, doubtful, flip_interval, redrawn, within
 from simcost.record import record
-from simcost.scenario.inputs.changes import AnyScenario, Changed, money_alone, of_requests, plan_of, with_values
+from simcost.scenario.inputs.changes import AnyScenario, money_alone, of_requests, plan_of, with_values
 from simcost.scenario.runs.assessment import Assessment
 from simcost.studies.sensitivity.deciding import Deciding, deciding
 from simcost.studies.sensitivity.simulated import ValueRuns
@@ -51,7 +51,7 @@ class PlanAnswers:
 
     def __init__(self, loaded: AnyScenario, bases: Mapping[str, float], runs: ValueRuns) -> None:
         self.loaded, self._runs = loaded, runs
-        self.assessment: Assessment = runs.assess(Changed(loaded=loaded), "base")
+        self.assessment: Assessment = runs.assess_base(loaded)
         plans = self.assessment.plans
         self.names = [plan.name for plan in plans]
         known = {plan.name: PlanAtValue.of(plan) for plan in plans}
@@ -249,7 +249,7 @@ class PlanAnswers:
         what = ", ".join(f"{path} = {value:.4g}" for path, value in values.items())
 
         def simulate() -> SimulatedPlans:
-            return self._runs.of(with_values(self.loaded, values), what)
+            return self._runs.of(with_values(self.loaded, values), what, priced=all(map(money_alone, values)))
 
         return PlanState(self._preference, ranges, simulate, same, together, twins)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simcost.compare.racing import hopeless
+from simcost.compare.results import PlanSummary
 from simcost.compare.sensitivity import NotKnownYetError, at_once
 from simcost.execution.options import EngineOptions
 from simcost.execution.workers import Workers
-from simcost.scenario.inputs.changes import Changed, with_plans
+from simcost.scenario.inputs.changes import AnyScenario, Changed, with_plans
 from simcost.scenario.runs.arrivals import Arrivals, identity_of
 from simcost.scenario.runs.assessment import Assessment, assess
 from simcost.scenario.runs.execution import RunOptions
@@ -70,7 +71,8 @@ class ValueRuns:
         self.runs: set[str] = set()
         """Distinct simulations."""
         self._arrivals: dict[str, Arrivals] = {}
-        """Requests of the base, which plans, step times and prices do not change."""
+        """Requests of the base."""
+        self._base: Assessment | None = None
 
     def assess(self, changed: Changed, what: str) -> Assessment:
         """All plans in all replications."""
@@ -82,7 +84,14 @@ class ValueRuns:
         )
         found = assess(changed, options, seed=self._settings.seed, seeds=self._settings.seeds)
         self.runs |= found.runs
-        if not self._arrivals and isinstance(found.question, ResolvedScenario) and found.question.source is not None:
+        return found
+
+    def assess_base(self, loaded: AnyScenario) -> Assessment:
+        """The scenario itself: its requests are kept, which plans, step times and prices do not change, and what its
+        runs used, which prices do not change.
+        """
+        found = self._base = self.assess(Changed(loaded=loaded), "base")
+        if isinstance(found.question, ResolvedScenario) and found.question.source is not None:
             source = found.question.source
             self._arrivals[identity_of(source)] = Arrivals(source, kept=found.question.seeds)
         return found
@@ -110,9 +119,12 @@ class ValueRuns:
                 if error.simulations.arrivals not in self._arrivals.values():
                     error.simulations.arrivals.forget()
 
-    def of(self, changed: Changed, what: str) -> SimulatedPlans:
-        """Simulations of a scenario with a value changed."""
+    def of(self, changed: Changed, what: str, *, priced: bool) -> SimulatedPlans:
+        """Simulations of a scenario with values changed; `priced` = they are prices alone."""
         loaded = changed.loaded
+        plans = self._base.priced(loaded) if priced and self._base is not None else None
+        if plans is not None:
+            return _Priced(plans)
         if isinstance(loaded, LoadedScenario) and loaded.scenario.jobs is None:
             question = replace(
                 settle(loaded, seed=self._settings.seed, seeds=self._settings.seeds), engine=changed.engine_of()
@@ -131,6 +143,19 @@ class ValueRuns:
     def _base_or_new(self, source: Source, seeds: int) -> Arrivals:
         """Those of the base where they are the same, else new ones."""
         return self._arrivals.get(identity_of(source)) or Arrivals(source, kept=seeds)
+
+
+class _Priced:
+    """Plans of which prices alone differ from those of the base."""
+
+    def __init__(self, plans: Sequence[PlanSummary]) -> None:
+        self._plans = {plan.name: PlanAtValue.of(plan) for plan in plans}
+
+    def judged(self, names: Sequence[str]) -> Mapping[str, PlanAtValue]:
+        """The plans, all complete."""
+        return {name: self._plans[name] for name in names}
+
+    complete = judged
 
 
 class _Together:
