@@ -170,8 +170,12 @@ def without_rows(ledger: Ledger) -> Ledger:
 
 
 def _cells(histograms: npt.NDArray[np.int64]) -> pa.Table:
-    window, metric, bucket = np.nonzero(histograms)
-    return pa.table({"window": window, "metric": metric, "bucket": bucket, "count": histograms[window, metric, bucket]})
+    _, metrics, buckets = histograms.shape
+    counts = histograms.ravel()
+    there = np.flatnonzero(counts != 0)
+    row, bucket = np.divmod(there, buckets)
+    window, metric = np.divmod(row, metrics)
+    return pa.table({"window": window, "metric": metric, "bucket": bucket, "count": counts[there]})
 
 
 def _prefix_hits(said: dict[str, Any]) -> PrefixHits:
