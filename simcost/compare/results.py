@@ -50,7 +50,9 @@ class Served:
     provisioning: Provisioning
     """Replica-hours paid, needed, and over-provisioned."""
     perfect: PerfectScaling | None
-    """Replica-hours against those of a perfect autoscaler; None where replicas are not alike, or an API answers too."""
+    """Replica-hours against those of a perfect autoscaler; None where replicas are not alike, an API answers too, or
+    it was not asked for.
+    """
     following: Following | None = None
     """Tracking of the demand by the fleet."""
     fleet_changed: bool = False

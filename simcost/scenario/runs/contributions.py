@@ -83,16 +83,18 @@ class TrainedSide:
     waits: pa.Table | None
 
 
-def served_side(question: ResolvedScenario, plan: ResolvedPlan, replication: int, ledger: Ledger) -> ServedSide:
-    """Assess a run of requests, and its usage."""
+def served_side(
+    question: ResolvedScenario, plan: ResolvedPlan, replication: int, ledger: Ledger, *, against_perfect: bool = True
+) -> ServedSide:
+    """Assess a run of requests, and its usage; `against_perfect`: also against a perfect autoscaler."""
     first = replication == 0
     pools = sides_of_pools(plan.plan, ledger)
     slo, tenant_slos = question.loaded.scenario.slo, question.loaded.scenario.tenant_slos()
     replica = replica_limits(plan.sampled(replication))
     assessed = MEMORY.computed(
         ledger,
-        ("assessed", slo, tenant_slos, first, replica),
-        lambda: _assessed(ledger, slo, tenant_slos, replica, first=first),
+        ("assessed", slo, tenant_slos, first, replica if against_perfect else None),
+        lambda: _assessed(ledger, slo, tenant_slos, replica if against_perfect else None, first=first),
     )
     shares = tenant_shares(plan.pool, ledger.outcomes)
     return ServedSide(
@@ -138,9 +140,11 @@ def replica_limits(pool: Pool) -> ReplicaLimits:
 
 
 def _assessed(
-    ledger: Ledger, slo: Slo, tenant_slos: Mapping[str, Slo], replica: ReplicaLimits, *, first: bool
+    ledger: Ledger, slo: Slo, tenant_slos: Mapping[str, Slo], replica: ReplicaLimits | None, *, first: bool
 ) -> _Assessed:
-    """Assess a run; with its tables, where it is the `first` replication."""
+    """Assess a run; with its tables, where it is the `first` replication; against a perfect autoscaler, where the
+    limits of a replica are given.
+    """
     outcomes, sides = ledger.outcomes, _sides(ledger)
     report = assess(ledger, slo, tenant_slos)
     served = Served(
@@ -166,7 +170,7 @@ def _assessed(
         overflowed=None if outcomes.overflowed is None else outcomes.overflowed[0],
         replica_hours=added([side.replica_hours() for side in (*ledger.of_pools(), *sides[1:])]),
         provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),
-        perfect=perfect_scaling(ledger, report, replica),
+        perfect=None if replica is None else perfect_scaling(ledger, report, replica),
         following=following(ledger, report),
         fleet_changed=any(moved(side) for side in sides),
         unread=tuple(name for side in sides for name in unread(side)),

@@ -34,6 +34,7 @@ class Simulations:
         workers: what executes them.
         note: called now and then with the number of simulations made.
         arrivals: the requests of the source, where they are known; None = they are made.
+        against_perfect: compare fleets with a perfect autoscaler.
     """
 
     def __init__(
@@ -44,10 +45,14 @@ class Simulations:
         workers: Workers,
         note: Callable[[int], None],
         arrivals: Arrivals | None = None,
+        *,
+        against_perfect: bool = True,
     ) -> None:
         self.question, self.arrivals = question, arrivals or Arrivals(source, kept=question.seeds)
         self._runs, self._workers, self._note = runs, workers, note
-        self._task = AssessPlan(question=shared_by_runs(question), arrivals=self.arrivals)
+        self._task = AssessPlan(
+            question=shared_by_runs(question), arrivals=self.arrivals, against_perfect=against_perfect
+        )
         self._known: dict[str, Plan] = {}
         self._plans: dict[str, ResolvedPlan] = {}
         self.results: dict[Key, RunResult] = {}

@@ -72,6 +72,8 @@ class AssessPlan:
 
     question: ResolvedScenario
     arrivals: Arrivals
+    against_perfect: bool
+    """True if the fleet is compared with a perfect autoscaler, which takes as long as all else."""
 
     def check_inputs(self) -> None:
         """Check that traces are those of the command. Raises RunError."""
@@ -81,7 +83,7 @@ class AssessPlan:
         """The result of the plan in this replication."""
         [plan] = run.plans
         ledger = serving_ledger(self.question, run, self.arrivals, tell, fresh=False)
-        side = served_side(self.question, plan, run.replication, ledger)
+        side = served_side(self.question, plan, run.replication, ledger, against_perfect=self.against_perfect)
         return as_one(plan.plan.name, run.replication, side, None, self.question.loaded.catalog).result
 
 

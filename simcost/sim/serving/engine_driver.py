@@ -238,7 +238,7 @@ class DataPlane:
     def snapshot(self, kind: int | None = None) -> Callable[[], PoolObservation]:
         """The pool now, or the replicas of a kind, to be worked out where somebody asks."""
         if kind is None and self.clients is None and not len(self.state.by_kind):
-            return ObservedThen(self._observed, self.state.totals.tobytes())
+            return ObservedThen(self._observed, self.state.totals.tolist())
         seen = self.observe() if kind is None else self.of_kind(kind)
         return lambda: seen
 

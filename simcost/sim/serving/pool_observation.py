@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
 
 class PoolObservation(NamedTuple):
     """The pool at one instant."""
@@ -30,12 +28,12 @@ class ObservedThen:
 
     __slots__ = ("_observed", "_seen", "_totals")
 
-    def __init__(self, observed: Callable[[list[int]], PoolObservation], totals: bytes) -> None:
+    def __init__(self, observed: Callable[[list[int]], PoolObservation], totals: list[int]) -> None:
         self._observed, self._totals = observed, totals
         self._seen: PoolObservation | None = None
 
     def __call__(self) -> PoolObservation:
         """The pool as it was."""
         if self._seen is None:
-            self._seen = self._observed(np.frombuffer(self._totals, np.int64).tolist())
+            self._seen = self._observed(self._totals)
         return self._seen

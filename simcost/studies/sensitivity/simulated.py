@@ -135,7 +135,15 @@ class ValueRuns:
 
     def _simulations(self, question: ResolvedScenario, source: Source, what: str) -> Simulations:
         arrivals = self._base_or_new(source, question.seeds)
-        found = Simulations(question, source, self._settings.runs, self._workers, lambda _: self._tell(what), arrivals)
+        found = Simulations(
+            question,
+            source,
+            self._settings.runs,
+            self._workers,
+            lambda _: self._tell(what),
+            arrivals,
+            against_perfect=False,
+        )
         for plan in question.loaded.scenario.plans:
             found.add(plan)
         return found
