@@ -105,7 +105,7 @@ class DataPlane:
             rows=_ROWS if on_rows or self.clients or self.closed else 0,
             kinds=kinds,
         )
-        self.notes = PoolNotes(self.state.totals)
+        self.notes = PoolNotes(self.state)
         self._play = entries.advance_informed if self.state.parameters[col.INFORMED] else entries.advance
         if pool.in_blocks:
             from simcost.sim.serving.block_driver import with_blocks
@@ -131,7 +131,7 @@ class DataPlane:
             if self.closed is not None:
                 self._next, why = self.closed.advance(self.state, self._requests, *where)
             elif self.clients is None:
-                self._next, why = self._play(*self._requests, *where, self.notes.due, self.notes.noted, *self.state)
+                self._next, why = self._play(*self._requests, *where, *self.state)
             else:
                 self._next, why = self.clients.advance(self.state, *where, *self._requests, self._priorities)
             if why == col.UNTIL:

@@ -15,6 +15,8 @@ from simcost.sim.serving.router_codes import routing_numbers, routing_parameters
 
 _REMEMBERED = 1 << 10
 """First length of the router's memory."""
+_NOTES = 256
+"""Instants that may wait to be noted."""
 
 
 def empty_state(
@@ -53,6 +55,8 @@ def empty_state(
         limits=np.array([*slo, *routing_numbers(pool.router, pool.admission)]),
         rows=np.zeros((rows, col.ROW), np.int64),
         memory=np.zeros((_REMEMBERED, 2), np.int64),
+        due=np.full(_NOTES + 1, NEVER, np.int64),
+        noted=np.zeros((_NOTES, col.NOTE), np.int64),
     )
     state.totals[[col.FREE, col.GATE_HEAD, col.GATE_TAIL, col.SNAPSHOT]] = NIL
     return with_kinds(state, kinds, window_ns) if kinds else state

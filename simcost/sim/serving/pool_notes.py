@@ -3,11 +3,9 @@
 import numpy as np
 
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine.layout import NEVER, Ints
+from simcost.sim.serving.engine.layout import NEVER, Ints, State
 from simcost.sim.serving.pool_observation import PoolObservation
 
-_MOST = 256
-"""Instants that wait at a time."""
 NOTED = ("arrived", "running", "waiting", "kv_tokens")
 """Columns of a note: requests since the start, running, waiting with those at the gateway; tokens in the caches."""
 
@@ -16,27 +14,24 @@ class PoolNotes:
     """Notes that were taken, and the instants at which others will be.
 
     Args:
-        totals: of the data plane, which fills a row of `noted` at each instant that is `due`.
+        state: of the data plane, which fills a row of `noted` at each instant that is `due`.
     """
 
-    def __init__(self, totals: Ints) -> None:
-        self._totals, self._waiting, self._before = totals, 0, 0
-        self.due = np.full(_MOST + 1, NEVER, np.int64)
-        """Instants in ticks, in order; the rest is NEVER."""
-        self.noted = np.zeros((_MOST, col.NOTE), np.int64)
-        """[instant, column of NOTED]."""
+    def __init__(self, state: State) -> None:
+        self._totals, self._due, self._noted = state.totals, state.due, state.noted
+        self._waiting, self._before = 0, 0
         self._done: list[Ints] = []
 
     @property
     def is_full(self) -> bool:
         """True if no more instants can wait."""
-        return self._waiting == _MOST
+        return self._waiting == len(self._noted)
 
     def wait_for(self, ticks: int) -> int:
         """Have the pool noted at an instant that is not before the last one; number of the note."""
         if self.is_full:
             self._collect()
-        self.due[self._waiting] = ticks
+        self._due[self._waiting] = ticks
         self._waiting += 1
         return self._before + self._waiting - 1
 
@@ -55,7 +50,7 @@ class PoolNotes:
     def _collect(self) -> None:
         """Take over what was noted at the instants that waited."""
         assert self._totals[col.NOTED] == self._waiting  # noqa: S101 - the data plane was played past them
-        self._done.append(self.noted[: self._waiting].copy())
+        self._done.append(self._noted[: self._waiting].copy())
         self._before += self._waiting
-        self.due[: self._waiting] = NEVER
+        self._due[: self._waiting] = NEVER
         self._totals[col.NOTED] = self._waiting = 0

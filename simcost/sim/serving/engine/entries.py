@@ -100,11 +100,9 @@ def _play_and_note(
     i: int,
     final: bool,
     until: int,
-    due: col.Ints,
-    noted: col.Ints,
 ) -> tuple[int, int]:
     """`_play`, which stops at each instant that is due to note the pool."""
-    totals = s.totals
+    totals, due, noted = s.totals, s.due, s.noted
     while True:
         count = totals[col.NOTED]
         stop = min(due[count], until)
@@ -132,8 +130,6 @@ def advance(
     i: int,
     final: bool,
     until: int,
-    due: col.Ints,
-    noted: col.Ints,
     *state: Any,
 ) -> tuple[int, int]:
     """Play arrivals i, i+1, ... of a batch and all step boundaries, strictly before `until`.
@@ -154,8 +150,6 @@ def advance(
         i,
         final,
         until,
-        due,
-        noted,
     )
 
 
@@ -168,8 +162,6 @@ def advance_informed(
     i: int,
     final: bool,
     until: int,
-    due: col.Ints,
-    noted: col.Ints,
     *state: Any,
 ) -> tuple[int, int]:
     """`advance` where the router has signals or a memory, or the gateway has limits: compiled only when one has."""
@@ -184,8 +176,6 @@ def advance_informed(
         i,
         final,
         until,
-        due,
-        noted,
     )
 
 

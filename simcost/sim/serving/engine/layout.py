@@ -262,3 +262,7 @@ class State(NamedTuple):
     """Memory of the router: [entry, (time, OWNER)] a ring of what it sent; or [session, (_, OWNER)] the last slot of
     each session. The length of the ring is a power of two.
     """
+    due: Ints
+    """[instant] when the pool will be noted, in ticks and in order; the rest is NEVER, the last always."""
+    noted: Ints
+    """[instant, N_*] what was noted, at the first NOTED of them."""
