@@ -20,7 +20,7 @@ from simcost.forecast.names import GrowthMode
 from simcost.forecast.quantiles import quantiles
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats, Grid
-from simcost.units import plural
+from simcost.units import SECONDS_PER_DAY, plural
 
 Finding = dict[str, str]
 """`kind`, one word, and `message`, one sentence."""
@@ -29,6 +29,10 @@ MANY = 0.2
 """Share of missing steps worth a word."""
 SHORT_OF = 15
 """Points of coverage short of a level worth a word."""
+LEAST_OF_A_WHOLE = 0.5
+"""Share of the least of its neighbours below which a step at an end may be recorded in part."""
+NEIGHBOURS = 6
+"""Steps, or days of the same weekday, that an end is compared with, at most."""
 FEW_HORIZONS = 5
 """Horizons one after the other in a backtest, below which the coverage of totals weeks ahead cannot be told."""
 SKEWED = 0.1
@@ -69,6 +73,39 @@ def of_history(
         yield _finding("constant", "the history is constant: so are the forecast and its levels")
     elif zeros > 0.5:
         yield _finding("intermittent", f"{100 * zeros:.0f} % of the history is 0: relative errors say little")
+
+
+def of_ends(history: History, grid: Grid) -> Iterator[Finding]:
+    """That the first or the last step, a day or longer, looks as if it was recorded in part.
+
+    An export in the middle of a month ends in a small number that no model can tell from demand that fell.
+    """
+    if 0 < grid.step_s < SECONDS_PER_DAY or len(history) < 3:
+        return
+    weekly = history.season.short == 7 and len(history) > 3 * 7
+    values = history.raw[:: -7 if weekly else -1]
+    if (low := _low(values)) is not None:
+        yield _finding("partial_end", _of_an_end("last", low, grid.times(1, history.idle + len(history) - 1)[0]))
+    values = history.raw[:: 7 if weekly else 1]
+    if not history.idle and values[0] > 0 and (low := _low(values)) is not None:
+        yield _finding("partial_end", _of_an_end("first", low, grid.times(1)[0]))
+
+
+def _low(values: Floats) -> tuple[float, float] | None:
+    """The first value and the least of those after it, where the first may be of a part of its step; else None."""
+    near = values[1 : 1 + NEIGHBOURS]
+    known = near[np.isfinite(near)]
+    if len(known) < 2 or not 0 <= values[0] < LEAST_OF_A_WHOLE * known.min():
+        return None
+    return float(values[0]), float(known.min())
+
+
+def _of_an_end(which: str, low: tuple[float, float], time: np.datetime64) -> str:
+    harm = "the forecast begins at its level" if which == "last" else "it looks like growth"
+    return (
+        f"the {which} step, {str(time)[:10]}, has {low[0]:,.6g}, and those next to it have {low[1]:,.6g} or more: if "
+        f"it was recorded in part, leave its row out, since {harm}"
+    )
 
 
 def of_model(model: ForecastModel, seen: CleanedHistory) -> Iterator[Finding]:
@@ -185,12 +222,19 @@ def _of_overlap(found: Backtest) -> Iterator[Finding]:
 
 
 def of_total(mean: Floats, paths: Floats, factor: float) -> Iterator[Finding]:
-    """That the point forecast adds up to less, or more, than nearly all paths do: skewed demand.
+    """That the point forecast, or the mean of the paths, adds up to less or more than nearly all paths do.
 
     `factor` turns a sum over the steps into a total, as in `simcost.forecast.sample_paths.weight`.
     """
     total = factor * float(mean.sum())
-    lo, middle, hi = (factor * float(end) for end in quantiles(paths.sum(axis=1), (0.1, 0.5, 0.9)))
+    sums = factor * paths.sum(axis=1)
+    lo, middle, hi = (float(end) for end in quantiles(sums, (0.1, 0.5, 0.9)))
+    if not lo <= (mean_total := float(sums.mean())) <= hi:
+        yield _finding(
+            "skewed",
+            f"the mean of the paths' totals, {mean_total:.4g}, is outside their middle 80 % ({lo:.4g} to {hi:.4g}): a "
+            "few paths make it up; take the median",
+        )
     if not lo <= total <= hi and abs(total - middle) > SKEWED * abs(middle):
         yield _finding(
             "skewed",

@@ -21,11 +21,15 @@ from simcost.forecast.models.registry import model_named
 from simcost.forecast.names import GrowthMode, ModelName
 from simcost.forecast.sample_paths import Paths, weight
 from simcost.forecast.season import season_of
+from simcost.tables.calendar import MEAN_MONTH_S
 from simcost.tables.cells import Ints
 from simcost.trace.series.local_time import from_local, local_numbers, local_steps, local_values
 from simcost.trace.series.series import Floats, Series
 from simcost.units import plural
 
+YEAR_S = 12 * MEAN_MONTH_S
+HISTORIES_AHEAD = 3
+"""Times its history that measured growth is carried on for, or a year if that is longer."""
 MOST_VALUES = 200_000_000
 """Of all sample paths together: 1.6 GB."""
 
@@ -119,6 +123,7 @@ def _forecast(series: Series, horizon: int, asked: ProjectionOptions, events: Se
     model: ForecastModel | str = "auto" if asked.model == "auto" else model_named(asked.model)
     local = replace(series, grid=grid, values=values, regressors=_local_regressors(series, asked.zone))
     back = _on_local(masked(events, series, asked.zone), series, asked.zone)
+    growth = _growth(series, asked, events)
     found = forecast(
         local,
         local_steps(after, horizon, asked.zone),
@@ -130,8 +135,10 @@ def _forecast(series: Series, horizon: int, asked: ProjectionOptions, events: Se
         masked=back if back.any() else None,
         width=asked.width,
         adapt_days=asked.adapt_days,
-        growth=_growth(series, asked, events),
+        growth=growth,
     )
+    if growth == "measured" and found.growth is not None:
+        _check_growth(series, horizon)
     number = local_numbers(series.grid, steps, asked.zone)
 
     def ahead(local: Floats) -> Floats:
@@ -168,6 +175,23 @@ def _growth(series: Series, asked: ProjectionOptions, events: Sequence[Event]) -
             "or pass --growth none"
         )
     return asked.growth or ("stated" if stated else "measured")
+
+
+def _check_growth(series: Series, horizon: int) -> None:
+    """Refuse to carry measured growth on for years that no history shows.
+
+    Raises:
+        InputError: a horizon above a year and above three times the history.
+    """
+    step_s = series.grid.step_s or MEAN_MONTH_S
+    most_s = max(YEAR_S, HISTORIES_AHEAD * len(series) * step_s)
+    if horizon * step_s > most_s + step_s:
+        raise InputError(
+            f"series {series.name!r}: a horizon of {plural(horizon, 'step')} of {series.grid.name} on a history of "
+            f"{len(series):,}: measured growth is carried on for a year, or three times the history, at most, "
+            f"{plural(int(most_s / step_s), 'step')} here; give a shorter horizon, state growth as an event, or ask "
+            "for growth none"
+        )
 
 
 def _on_utc(edit: Edit, number: Ints) -> Edit:

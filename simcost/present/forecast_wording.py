@@ -62,14 +62,21 @@ def moment(entry: Document, timestamp: str) -> str:
 def verdict(name: str, entry: Document) -> str:
     """One sentence: how much to expect in total and at the peak, and how far to trust it."""
     step, total, peak = entry["history"]["step"], entry["total"], entry["peak"]
-    what = f"{amount(total['mean'])} {spelled(total['quantity'])}".strip()
+    what = f"{amount(middle(total))} {spelled(total['quantity'])}".strip()
     over = "on average over" if total["average"] else "in"
     ahead = span(len(entry["mean"]), step).removeprefix("1 ")
     return (
         f"{name}: {what} {over} the next {ahead}"
         f"{_likely(total, ', 80 % between {} and {}')}; "
-        f"peak {step_word(step)} {amount(peak['mean'])}{_rate(entry)}{_likely(peak, ' (80 %: {} to {})')}"
+        f"peak {step_word(step)} {amount(middle(peak))}{_rate(entry)}{_likely(peak, ' (80 %: {} to {})')}"
     )
+
+
+def middle(spread: Document) -> float:
+    """The mean of the paths; their median where a few paths carry the mean out of the middle 80 %."""
+    mean, lo, median, hi = (spread[key] for key in ("mean", "p10", "p50", "p90"))
+    found: float = mean if lo is None or lo <= mean <= hi else median
+    return found
 
 
 def _rate(entry: Document) -> str:

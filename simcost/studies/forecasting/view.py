@@ -59,9 +59,9 @@ def overview(document: Document) -> Table:
     return [
         {
             "series": name,
-            total: amount(entry["total"]["mean"]),
+            total: amount(forecast_wording.middle(entry["total"])),
             "80 % between": _range(entry["total"]),
-            "peak": amount(entry["peak"]["mean"]),
+            "peak": amount(forecast_wording.middle(entry["peak"])),
             "model": entry["model"],
             "against naive": amount(entry["backtest"] and entry["backtest"]["relative_mase"]),
         }
@@ -153,7 +153,7 @@ def bill(entry: Document) -> list[str]:
     if found is None:
         return []
     likely = f", 80 % between {usd(found['p10'])} and {usd(found['p90'])}" if found["p10"] is not None else ""
-    return [f"bill: {usd(found['mean'])} at {usd(found['unit'])} each{likely}"]
+    return [f"bill: {usd(forecast_wording.middle(found))} at {usd(found['unit'])} each{likely}"]
 
 
 def growth(entry: Document) -> Table:

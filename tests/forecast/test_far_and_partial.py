@@ -1,0 +1,91 @@
+"""What a history cannot tell: steps recorded in part at its ends, growth for decades, means that few paths carry."""
+
+import numpy as np
+import pytest
+
+from simcost.errors import InputError
+from simcost.forecast.document import series_document
+from simcost.forecast.events.schema import Growth
+from simcost.forecast.forecast import forecast
+from simcost.forecast.project import ProjectionOptions, look_ahead
+from simcost.present.forecast_wording import middle, verdict
+from simcost.trace.series.series import Grid, Series
+
+MONTH, WEEK, DAY, HOUR = 0, 604800, 86400, 3600
+
+
+def series(values, step_s):
+    return Series(name="chat", quantity="requests", grid=Grid(start_s=0, step_s=step_s), values=np.array(values, float))
+
+
+def growing(steps, step_s, a_year=0.5, seed=3):
+    years = np.arange(steps) * (step_s or 30.44 * DAY) / (365.25 * DAY)
+    noise = np.random.default_rng(seed).normal(0, 0.03, steps)
+    return series(1000 * np.exp(a_year * years + noise), step_s)
+
+
+def partial(history):
+    found = forecast(history, 3, paths=20)
+    return [note["message"].split(",")[0] for note in found.findings if note["kind"] == "partial_end"]
+
+
+@pytest.mark.parametrize(("steps", "step_s"), [(12, MONTH), (3, MONTH), (30, WEEK), (200, DAY), (15, DAY)])
+@pytest.mark.parametrize(("place", "which"), [(0, "the first step"), (-1, "the last step")])
+def test_a_step_of_less_than_half_of_its_neighbours_is_told(steps, step_s, place, which):
+    whole = growing(steps, step_s)
+    assert partial(whole) == []
+    values = whole.values.copy()
+    values[place] *= 0.1
+    assert partial(series(values, step_s)) == [which]
+    values[place] = 0.8 * whole.values[place]
+    assert partial(series(values, step_s)) == []
+
+
+def test_a_quiet_weekday_and_a_quiet_hour_are_no_partial_steps():
+    week = np.resize([1.0, 1, 1, 1, 1, 0.1, 0.05], 70) * 1000
+    assert partial(series(week, DAY)) == []
+    assert partial(series(np.resize([5.0] * 23 + [0.5], 480), HOUR)) == []
+
+
+def test_zeros_before_the_first_request_are_not_called_partial():
+    assert "the first step" not in partial(series([0] * 5 + [1000] * 60, DAY))
+
+
+def ahead(history, horizon, events=(), growth=None):
+    [found] = look_ahead(
+        [history], lambda _: horizon, ProjectionOptions(seed=1, paths=40, growth=growth), events=events
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("steps", "step_s", "most"), [(365, DAY, 1095), (60, DAY, 365), (36, MONTH, 108), (20, MONTH, 60)]
+)
+def test_measured_growth_goes_on_for_a_year_or_three_histories(steps, step_s, most):
+    history = growing(steps, step_s)
+    assert len(ahead(history, most).forecast.mean) == most
+    with pytest.raises(InputError, match=r"measured growth is carried on for a year, or three times the history"):
+        ahead(history, most + 3)
+    assert len(ahead(history, most + 3, growth="none").forecast.mean) == most + 3
+    stated = Growth(name="plan", factor=1.02, per="month")
+    assert len(ahead(history, most + 3, events=[stated]).forecast.mean) == most + 3
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 1.0])
+def test_the_headline_lies_within_its_own_level(share):
+    history = growing(13, MONTH).values
+    history[-1] *= share
+    found = forecast(series(history, MONTH), 3, paths=400)
+    entry = series_document(found)
+    for spread in (entry["total"], entry["peak"]):
+        assert spread["p10"] <= middle(spread) <= spread["p90"]
+    total = entry["total"]
+    outside = not total["p10"] <= total["mean"] <= total["p90"]
+    told = [note["message"] for note in found.findings if "the mean of the paths' totals" in note["message"]]
+    assert bool(told) == outside
+    assert verdict("chat", entry).startswith("chat: ")
+
+
+def test_without_paths_the_mean_is_all_there_is():
+    assert middle({"mean": 3.0, "p10": None, "p50": None, "p90": None}) == 3.0
+    assert middle({"mean": 9.0, "p10": 1.0, "p50": 2.0, "p90": 4.0}) == 2.0
