@@ -15,6 +15,7 @@ SAMPLE = "quickstart"
 """The scenario whose result the page opens on; it is run once, unasked."""
 STALE = "Shows the scenario before your last change"
 PREVIEW = "Preview: one replication, no interval yet"
+FOREIGN = "Its scenario is not among those on the left"
 
 
 def show(scenarios: Path, results: Path, log: Any) -> None:
@@ -41,6 +42,9 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         pressed = _run_button(slot, faults)
     shown = asked.finished(results) if not faults else None
     due = st.session_state.pop("due", False) and shown is None
+    if pressed or due:
+        _leave_address()
+    named = _named(asked, results)
     if not faults and (pressed or due or _is_first_sample(draft, shown, results)):
         ended = runs.start(asked, results, fresh=fresh)
         if ended is None:
@@ -52,7 +56,7 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         _show_faults(faults, draft.text)
         _status(ended, slot)
     preview = asked.preview(results) if not faults and RUN in background.works() else None
-    _result(shown, preview, draft, faults, results)
+    _result(named or shown, None if named else preview, draft, faults, results)
 
 
 def _changed() -> None:
@@ -62,15 +66,19 @@ def _changed() -> None:
 
 def _open_address(files: list[Path], results: Path) -> None:
     """Take over what the address names, once: scenario, text and replications of its result."""
-    name = st.query_params.get("result", "")
+    name = st.query_params.get("result") or st.session_state.get("named", "")  # other pages have another address
     if st.session_state.get("opened") == name and "scenario" in st.session_state:
         return
     st.session_state["opened"] = name
     folder = runs.finished(results).get(name)
+    _leave_address()
+    if name:
+        st.session_state["named" if folder else "missing"] = name
     found = runs.given(folder) if folder else {}
     inputs = {Path(one).name for one in runs.origin_of(folder)["inputs"]} if folder else set()
     file = next((one for one in files if one.name == found.get("file")), None)
     file = file or next((one for one in files if one.name in inputs), None)
+    st.session_state["foreign"] = folder is not None and file is None
     if file is not None:
         st.session_state["scenario"] = file
         if found and found["text"] != drafts.draft(file).text:
@@ -81,6 +89,27 @@ def _open_address(files: list[Path], results: Path) -> None:
     elif st.session_state.get("scenario") not in files:
         wanted = [*(one for one in files if one.stem == SAMPLE), *files]
         st.session_state["scenario"] = next((one for one in wanted if not drafts.draft(one).faults()), wanted[0])
+
+
+def _leave_address() -> None:
+    """Something else is asked for than what the address named."""
+    for key in ("named", "named for", "missing", "foreign"):
+        st.session_state.pop(key, None)
+
+
+def _named(asked: Asked, results: Path) -> Path | None:
+    """The result that the address names, until its text, its replications or the scenario are changed.
+
+    It may have other replications than another result of the same text, or a text that its file no longer has.
+    """
+    name = st.session_state.get("named")
+    if name is None:
+        return None
+    seen = (asked.draft.file, asked.draft.text, asked.seeds)
+    if st.session_state.setdefault("named for", seen) != seen:
+        _leave_address()
+        return None
+    return runs.finished(results).get(name)
 
 
 def _chosen(files: list[Path], log: Any) -> drafts.Draft:
@@ -101,6 +130,7 @@ def _forget() -> None:
     """Another scenario is looked at: the address no longer names what is shown."""
     st.query_params.pop("result", None)
     st.session_state["opened"] = ""
+    _leave_address()
 
 
 def _take_upload(file: Path) -> None:
@@ -162,12 +192,14 @@ def _status(ended: background.Work | None, slot: Any) -> None:
 
 
 def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, faults: list[Fault], results: Path) -> None:
-    """The result of the draft, its preview, or the last one, with a badge that says so."""
+    """The result of the address or of the draft, its preview, or the last one, with a badge that says so."""
     last = runs.finished(results).get(st.query_params.get("result", ""))
     folder = shown or preview or last
+    missing = st.session_state.get("missing") or (folder is None and st.query_params.get("result"))
+    if missing:
+        shows = "" if folder is None else f" Below is {folder.name}."
+        st.warning(plain(f"The result {missing} is not on this machine. Choose its scenario and run it.{shows}"))
     if folder is None:
-        if st.query_params.get("result"):
-            st.warning("The result in the address is not on this machine. Choose its scenario and run it.")
         busy = RUN in background.works()
         st.title("Plans")
         st.info("The result appears here when the run ends." if busy else "This scenario has no result yet. Press Run.")
@@ -177,6 +209,15 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, fault
         if st.query_params.get("result") != folder.name:
             st.query_params["result"] = folder.name
         st.session_state["opened"] = folder.name
+    foreign, text = bool(st.session_state.get("foreign")), runs.text_of(folder)
+    edited = partial(_only_text, text) if foreign else partial(editor.show, draft, faults)
+    same = shown is not None and draft.digest in runs.origin_of(folder)["inputs"].values()
     sample = draft.file.stem == SAMPLE and draft.is_stored
-    badge = PREVIEW if folder == preview else STALE if shown is None else "Sample" if sample else ""
-    result.show(folder, runs.text_of(folder), badge=badge, editor=partial(editor.show, draft, faults))
+    badge = PREVIEW if folder == preview else FOREIGN if foreign else STALE if not same else "Sample" if sample else ""
+    result.show(folder, text, badge=badge, editor=edited)
+
+
+def _only_text(text: str, *, is_open: bool) -> None:
+    """The scenario of a result that is of none of the files."""
+    if is_open:
+        st.code(text, language="yaml")
