@@ -61,10 +61,12 @@ def against(change: Difference) -> str:
 
 
 def _simultaneous(change: Difference) -> str:
-    """The bounds of a difference, and of how many it is one where that made it insignificant."""
-    one = change.judgement
-    hidden = change.per_month_usd.holds_zero is False
-    return bounds(change.per_month_usd) + (f", corrected for {one.comparisons} comparisons" if hidden else "")
+    """The bounds of a difference; those that hold for all of several at once where its own would leave out 0."""
+    wide, count = change.judgement.interval, change.judgement.comparisons
+    if change.per_month_usd.holds_zero is not False or wide.lo is None or wide.hi is None:
+        return bounds(change.per_month_usd)
+    level = 100 * change.per_month_usd.level
+    return f"{level:g} % interval {format_usd_range(wide.lo, wide.hi)}, of {count} comparisons at once"
 
 
 def _negligible(change: Difference) -> bool:

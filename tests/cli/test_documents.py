@@ -192,5 +192,7 @@ def test_a_horizon_beyond_the_trace_is_said(tmp_path: Path) -> None:
     file = scenario(tmp_path, recorded, ("seeds: 2", "seeds: 1"))
     said = call("run", file, "--out", tmp_path / "out").out
     assert "log.parquet ends after 5 min of 10 min: nothing of it arrives later" in " ".join(said.split())
+    almost = scenario(tmp_path, recorded, ("seeds: 2", "seeds: 1"), ("horizon: 10min", "horizon: 302s"))
+    assert "nothing of it arrives later" not in call("run", almost, "--out", tmp_path / "out").out
     whole = scenario(tmp_path, recorded, ("seeds: 2", "seeds: 1"), ("horizon: 10min\n", ""))
     assert "nothing of it arrives later" not in call("run", whole, "--out", tmp_path / "out").out

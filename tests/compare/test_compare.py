@@ -1,6 +1,7 @@
 """From many results to a decision: verdict, differences, drivers, document."""
 
 import json
+import re
 
 import pytest
 from support.answers import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
@@ -173,6 +174,10 @@ def test_many_plans_are_corrected_for_their_number_and_a_margin_calls_plans_equi
     assert among["noise_explains"] is True
     assert among["adjusted"]["comparisons"] == 10
     assert among["adjusted"]["adjusted_p"] > 0.05 > among["adjusted"]["p"]
+    first = verdict(of(slight, DEAR, *others))
+    assert "not significantly different" in first
+    lo, hi = re.findall(r"95 % interval (-?\$[\d.]+) to (-?\$[\d.]+), of 10 comparisons at once", first)[0]
+    assert (lo[0], hi[0]) == ("-", "$")  # it holds 0
     named = {results[0].plan: results for results in (DEAR, slight)}
     close = compare(named, scenario="s", model="m", baseline="dear", margin=0.05)
     assert document(close, PROVENANCE, [])["differences"][0]["relation"] == "equivalent"

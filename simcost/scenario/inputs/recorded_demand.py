@@ -23,6 +23,9 @@ from simcost.units import format_seconds
 if TYPE_CHECKING:
     from simcost.trace.requests.batch import RequestBatch
 
+LULL = 0.005
+"""Share of a run after the end of its trace from which a result says so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedDemand:
@@ -108,7 +111,7 @@ class RecordedDemand:
             f"{name} ends after {format_seconds(length_s)} of {format_seconds(self.horizon_s)}: nothing of it "
             "arrives later, and the costs a month hold that lull."
             for name, length_s in spans.items()
-            if length_s < self.horizon_s - 1.0  # a run that ends with its trace ends within a second of it
+            if length_s < self.horizon_s * (1 - LULL) - 1.0  # a run that ends with its trace may be a second longer
         ]
 
     def _nothing_random(self, replications: int) -> list[str]:

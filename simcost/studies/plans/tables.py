@@ -1,6 +1,6 @@
 """The tables and sentences of a result."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from simcost.present.chart_style import Document
 from simcost.present.format import amount, count, seconds, share, share_change, usd, usd_change, usd_margin
@@ -161,17 +161,25 @@ def counts(found: Mapping[str, int], *keys: str) -> str:
 
 def unanswered(document: Document) -> list[str]:
     """Requests rejected or timed out, by plan."""
+    return [line for plan in document["plans"] for line in _unanswered(plan)]
+
+
+def _unanswered(plan: Document) -> Iterator[str]:
+    """Requests that a plan did not answer, and how many of them another service got."""
+    lost = "their replica was taken away"
+    if plan.get("disaggregation"):
+        lost += ", or the transfer of their KV cache failed"
     reasons = {
         "rejected": "longer than the KV cache of a replica, or turned away at the gateway",
         "timed_out": "clients gave up",
-        "lost": "their replica was taken away",
+        "lost": lost,
     }
-    return [
-        f"{plan['name']}: {count(requests)} of {count(plan['requests']['arrived'])} {key.replace('_', ' ')} ({reason})"
-        for plan in document["plans"]
-        for key, reason in reasons.items()
-        if (requests := plan["requests"].get(key, 0))
-    ]
+    arrived = count(plan["requests"]["arrived"])
+    for key, reason in reasons.items():
+        if requests := plan["requests"].get(key, 0):
+            yield f"{plan['name']}: {count(requests)} of {arrived} {key.replace('_', ' ')} ({reason})"
+    if plan.get("fell_back"):
+        yield f"{plan['name']}: {count(plan['fell_back'])} of these fell back: another service answers them or not"
 
 
 def unfinished(document: Document) -> list[str]:
