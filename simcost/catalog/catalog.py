@@ -18,7 +18,6 @@ from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
     CommitmentRate,
-    FailureRate,
     HardwareFit,
     Instrument,
     Machine,
@@ -35,7 +34,7 @@ from simcost.catalog.facts import (
 from simcost.catalog.processors import CPU, parts_of
 from simcost.catalog.public_traces import PublicTrace
 from simcost.catalog.slices import MigSlices, Slice, slice_of
-from simcost.catalog.training_runs import TrainingRun
+from simcost.catalog.training_runs import FailureRate, TrainingRun
 from simcost.errors import CatalogError, did_you_mean
 
 

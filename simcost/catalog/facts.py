@@ -4,6 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from annotated_types import Ge, Gt
 
+from simcost.catalog.device_units import check_units
 from simcost.record import record
 from simcost.units import Count, PositiveCount
 
@@ -62,6 +63,9 @@ class Accelerator(Provenance):
     """Devices that the link joins; beyond them, data takes the network."""
     sparse_24: bool = False
     """Multiplies matrices of which two of four weights are zero."""
+
+    def __post_init__(self) -> None:
+        check_units(self)
 
 
 @record
@@ -389,11 +393,3 @@ class TrainingSequence(Provenance):
     factor: Positive
     rows: PositiveCount
     """Models measured at this length and its neighbour."""
-
-
-@record
-class FailureRate(Provenance):
-    """Rate at which a node of a cluster stops the job that runs on it."""
-
-    name: str
-    per_node_day: Positive

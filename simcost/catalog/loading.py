@@ -17,7 +17,6 @@ from simcost.catalog.facts import (
     Accelerator,
     BillingRule,
     CommitmentRate,
-    FailureRate,
     HardwareFit,
     Machine,
     Model,
@@ -31,7 +30,7 @@ from simcost.catalog.facts import (
 )
 from simcost.catalog.public_traces import PublicTrace
 from simcost.catalog.slices import MigSlices
-from simcost.catalog.training_runs import TrainingRun
+from simcost.catalog.training_runs import FailureRate, TrainingRun
 from simcost.errors import CatalogError, Fault, FaultsError, did_you_mean
 
 _OURS = Path(__file__).parent / "facts"

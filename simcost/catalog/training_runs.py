@@ -1,4 +1,4 @@
-"""Training runs whose accelerator-hours were published: what an estimate of a whole run is held against."""
+"""Training runs whose accelerator-hours were published, and how often a node stops one: facts of whole runs."""
 
 from simcost.catalog.facts import Positive, Precision, Provenance
 from simcost.record import record
@@ -31,3 +31,11 @@ class TrainingRun(Provenance):
     def flops(self) -> float:
         """6 N + 12 L d s for each token."""
         return (6 * self.parameters + 12.0 * self.layers * self.width * self.sequence_tokens) * self.tokens
+
+
+@record
+class FailureRate(Provenance):
+    """Rate at which a node of a cluster stops the job that runs on it."""
+
+    name: str
+    per_node_day: Positive

@@ -206,6 +206,8 @@ def overhead_bytes(model: Model, tp: int, max_num_batched_tokens: int) -> float:
 
 
 BLOCK_TOKENS = 16
+FEW_OF_ESTIMATE = 0.25
+"""Share of the estimate below which a stated KV capacity is doubted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +301,8 @@ def _fit(
     tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
     room = MOST_UNITS if spec.images else spec.kv_tokens
     if room is not None and weights < accelerator.memory_bytes:
-        tokens, source = room // BLOCK_TOKENS * BLOCK_TOKENS, "no KV cache" if spec.images else "KV capacity given"
+        source = "no KV cache" if spec.images else _given(room, tokens)
+        tokens = room // BLOCK_TOKENS * BLOCK_TOKENS
     return MemoryFit(
         weights_bytes=weights_bytes(model, spec) + drafter.weights * spec.tp,
         weights_bytes_per_device=weights,
@@ -310,6 +313,14 @@ def _fit(
         kv_capacity_tokens=tokens,
         provenance=source,
     )
+
+
+def _given(room: int, estimate: int) -> str:
+    """Provenance of a stated KV capacity, which may count blocks in place of tokens."""
+    if room >= FEW_OF_ESTIMATE * estimate:
+        return "KV capacity given"
+    share = f"{100 * room / estimate:.2g} % of the {estimate:,} tokens that should fit"
+    return f"KV capacity given, {room:,} tokens, {share}: if these are blocks, give their tokens"
 
 
 def _what_is_missing(

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from simcost.catalog.facts import Accelerator, FailureRate, Precision
+from simcost.catalog.facts import Accelerator, Precision
+from simcost.catalog.training_runs import FailureRate
 from simcost.errors import CatalogError, InputError
 from simcost.perf.checkpoints import daly_optimum, daly_time, ettr, job_mtbf_s, state_bytes, young
 from simcost.perf.training.methods import check_limits

@@ -11,6 +11,8 @@ from simcost.scenario.files.nodes import Plain, YamlNode
 
 KEY = "latency_table"
 COLUMNS = ("batch_size", "seconds")
+SOURCE = "latency table"
+"""How the origin of such a step time begins."""
 _KV_TOKENS = 1_000_000
 """Of a KV cache in which requests of one token never run short."""
 
@@ -21,7 +23,7 @@ def with_latency_table(replica: YamlNode, folder: Path, file: str, faults: list[
     def read(name: str) -> dict[str, Plain]:
         base: list[Plain] = [{"tokens": size, "seconds": seconds} for size, seconds in _knots(folder, name)]
         step: dict[str, Plain] = dict.fromkeys("abcd", 0.0)
-        return {"step": step | {"base": base, "source": f"latency table {name}"}, "kv_tokens": _KV_TOKENS}
+        return {"step": step | {"base": base, "source": f"{SOURCE} {name}"}, "kv_tokens": _KV_TOKENS}
 
     return with_table(replica, KEY, "step", read, file, faults)
 

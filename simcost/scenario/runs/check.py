@@ -8,6 +8,7 @@ from typing import Any
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.trace_models import other_models
+from simcost.scenario.inputs.unusual_prices import unusual_prices
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
 
@@ -29,7 +30,9 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
             check_sweep(loaded)
     except FaultsError as error:
         return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
+    pools = [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values()
+    priced = (unusual_prices(plan, pool.catalog) for pool in pools for plan in pool.scenario.plans)
+    notes = list(dict.fromkeys(note for found in priced for note in found))
     with suppress(TraceError):  # of a trace that cannot be read only the run speaks
-        pools = [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values()
-        notes = [note for pool in pools for note in other_models(pool.scenario, pool.folder)]
+        notes += [note for pool in pools for note in other_models(pool.scenario, pool.folder)]
     return {"faults": [], "notes": notes}

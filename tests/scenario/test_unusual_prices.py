@@ -1,0 +1,72 @@
+"""Prices and facts in another unit: told or refused before anybody believes a bill that rests on them."""
+
+from pathlib import Path
+
+import pytest
+
+from simcost.catalog import load_catalog
+from simcost.errors import FaultsError
+from simcost.scenario.runs.check import check
+
+HEAD = "name,vendor,memory_bytes,memory_bytes_per_s,bf16_flops,fp8_flops,int8_flops,fp4_flops,power_w,link,"
+DEVICE = {"memory_bytes": "80e9", "memory_bytes_per_s": "3350e9", "bf16_flops": "989e12", "power_w": "700"}
+
+
+def scenario(folder: Path, buy: str) -> Path:
+    file = folder / "priced.yaml"
+    file.write_text(
+        f"""\
+scenario: priced
+model: llama-3.1-8b
+horizon: 10min
+workload: {{kind: synthetic, rate: 2/s}}
+slo: {{ttft: 1s}}
+plans:
+  - name: p
+    replica: {{accelerator: h100}}
+    buy: {{offer: aws/p5.48xlarge, {buy}}}
+    scaling: {{kind: fixed, replicas: 1}}
+""",
+        encoding="utf-8",
+    )
+    return file
+
+
+@pytest.mark.parametrize(
+    ("buy", "told"),
+    [
+        ("region: us-east-1", False),
+        ("price: $38/h", False),
+        ("price: $27740/month", False),
+        ("kind: spot, price: $12/h", False),
+        ("price: $27740", True),
+        ("price: $0.04/h", True),
+        ("kind: spot, price: $2000/h", True),
+    ],
+)
+def test_a_price_far_from_all_others_is_told(tmp_path: Path, buy: str, told: bool) -> None:
+    document = check(scenario(tmp_path, buy))
+    assert document["faults"] == []
+    assert ["times the median" in note for note in document["notes"]] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "example"),
+    [
+        ("memory_bytes", "80", "80e9"),
+        ("memory_bytes_per_s", "3350", "3350e9"),
+        ("bf16_flops", "989", "989e12"),
+        ("power_w", "0.7", "700"),
+    ],
+)
+def test_a_device_in_gigabytes_or_teraflops_is_refused(tmp_path: Path, column: str, value: str, example: str) -> None:
+    def write(cells: dict[str, str]) -> None:
+        row = [cells.get(name, {"name": "mine", "vendor": "us"}.get(name, "")) for name in HEAD.split(",")[:-1]]
+        text = f"{HEAD}source,as_of,quality\n{','.join(row)},me,2026-01,A\n"
+        (tmp_path / "accelerators.csv").write_text(text, encoding="utf-8")
+
+    write(DEVICE)
+    assert load_catalog(tmp_path).accelerator("mine").memory_bytes == 80e9
+    write(DEVICE | {column: value})
+    with pytest.raises(FaultsError, match=rf"accelerators.csv:2.*{column} {value} is too small.*write it as {example}"):
+        load_catalog(tmp_path)
