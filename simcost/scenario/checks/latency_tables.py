@@ -12,7 +12,7 @@ from simcost.scenario.files.nodes import Plain, YamlNode
 KEY = "latency_table"
 COLUMNS = ("batch_size", "seconds")
 SOURCE = "latency table"
-"""How the origin of such a step time begins."""
+"""Beginning of the origin of such a step time."""
 _KV_TOKENS = 1_000_000
 """Of a KV cache in which requests of one token never run short."""
 
