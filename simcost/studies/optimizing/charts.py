@@ -38,7 +38,7 @@ def front(document: Document) -> Any:
     rows = [_row(document, one, factor) for one in known]
     there = [word for word in _COLOURS if word in {row["slo"] for row in rows}]
     colours, shapes = ([look[word] for word in there] for look in (_COLOURS, _SHAPES))
-    legend = alt.Legend(symbolOpacity=1)
+    legend = alt.Legend(symbolOpacity=1, labelLimit=0)
     colour = alt.Color("slo:N", title=None, scale=alt.Scale(domain=there, range=colours), legend=legend)
     shape = alt.Shape("slo:N", title=None, scale=alt.Scale(domain=there, range=shapes), legend=legend)
     x = alt.X("usd:Q", title="USD per month", scale=alt.Scale(zero=False), axis=alt.Axis(format="$,~s"))

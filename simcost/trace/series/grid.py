@@ -28,7 +28,7 @@ def gridded(points: Points, zone: str, asked_s: int | None, notes: Notes) -> Ser
     """
     if irregular(points, notes):
         return None
-    points = _once(points, notes)
+    points = _once(points, zone, notes)
     if len(points) == 1:
         notes.wrong(points, np.array([0]), lambda _: "is its only row; give at least two, so that the step is known")
         return None
@@ -40,7 +40,7 @@ def gridded(points: Points, zone: str, asked_s: int | None, notes: Notes) -> Ser
     return _filled(points, Grid(start_s=start_s, step_s=step_s), notes)
 
 
-def _once(points: Points, notes: Notes) -> Points:
+def _once(points: Points, zone: str, notes: Notes) -> Points:
     """One row for each time: one that says the same again is dropped, one that contradicts is a fault."""
     same = np.flatnonzero(np.diff(points.time_s) == 0)
     if not len(same):
@@ -48,13 +48,14 @@ def _once(points: Points, notes: Notes) -> Points:
     both = [np.column_stack([points.values, points.regressors])[same + shift] for shift in (0, 1)]
     equal = ((both[0] == both[1]) | (np.isnan(both[0]) & np.isnan(both[1]))).all(axis=1)
     log = LOG if _MANY * int((~equal).sum()) > len(points) else ""
+    local = "; if clocks were set back there, pass --timezone, as Europe/Berlin" if zone == "UTC" and not log else ""
     notes.wrong(
         points,
         same[~equal] + 1,
         lambda i: (
             f"{iso(points.time_s[i])} has {points.values[i]:g} here, but "
             f"{points.values[i - 1]:g} in {notes.place(int(points.row[i - 1]))}; keep one, or pass --by COLUMN if "
-            f"a column tells them apart{log}"
+            f"a column tells them apart{local}{log}"
         ),
     )
     if equal.any():

@@ -18,6 +18,7 @@ from simcost.trace.series.from_servegen import is_servegen, servegen_series
 from simcost.trace.series.from_traces import is_trace, trace_series
 from simcost.trace.series.grid import gridded
 from simcost.trace.series.local_time import utc_in_order
+from simcost.trace.series.multiples import without_multiple
 from simcost.trace.series.points import Notes, Points
 from simcost.trace.series.resample import coarsen, finding
 from simcost.trace.series.rows import SeriesRows, read_rows
@@ -104,17 +105,24 @@ def _points(rows: SeriesRows, zone: str, quantity: str | None, named: str, notes
         notes.findings.append(finding("unsorted", "", late, f"{late:,} rows are earlier than the row before; sorted"))
     order = np.lexsort((time_s, rows.series))
     ends = np.cumsum(np.bincount(rows.series, minlength=len(rows.names)))[:-1]
-    return [
-        Points(
-            name=name,
-            quantity=quantity or unit or named,
-            time_s=time_s[row],
-            values=rows.values[row],
-            regressors=rows.regressors[row],
-            row=row,
+    points = []
+    for name, unit, row in zip(rows.names, rows.units, np.split(order, ends), strict=True):
+        written = quantity or unit or named
+        what, factor = without_multiple(written)
+        if factor != 1:
+            text = f"values are {written}, and were multiplied by {factor:,.0f}"
+            notes.findings.append(finding("multiple", name, len(row), text))
+        points.append(
+            Points(
+                name=name,
+                quantity=what,
+                time_s=time_s[row],
+                values=rows.values[row] * factor,
+                regressors=rows.regressors[row],
+                row=row,
+            )
         )
-        for name, unit, row in zip(rows.names, rows.units, np.split(order, ends), strict=True)
-    ]
+    return points
 
 
 def _utc(rows: SeriesRows, zone: str, notes: Notes) -> Ints:
