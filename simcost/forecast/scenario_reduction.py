@@ -17,7 +17,8 @@ class Screening:
     """The chosen paths, each of which stands for an equal part of all of them."""
 
     chosen: tuple[int, ...]
-    """Numbers of the paths, by rising total; in random order where they meet futures of other demands."""
+    """Numbers of the paths: the middle one, which stands for all where one replication is shown, then by rising total;
+    in random order where they meet futures of other demands."""
     of: int
     """Paths there are."""
     total_error: float
@@ -36,18 +37,28 @@ def screen(paths: Floats, count: int, seed: int) -> Screening:
     total, peak = paths.sum(axis=1), paths.max(axis=1)
     order = np.argsort(total, kind="stable")
     if count >= len(paths):
-        return Screening(chosen=tuple(order.tolist()), of=len(paths), total_error=0.0, peak_error=0.0)
+        return Screening(chosen=_middle_first(order.tolist()), of=len(paths), total_error=0.0, peak_error=0.0)
     rng = stream(seed, "screening")
     strata = np.array_split(order, count)
     tries = np.stack([rng.choice(stratum, _TRIES) for stratum in strata], axis=1)
     total_error, peak_error = (_error(feature, tries) for feature in (total, peak))
     best = int(np.argmin(np.maximum(total_error, peak_error)))
     return Screening(
-        chosen=tuple(tries[best].tolist()),
+        chosen=_middle_first(tries[best].tolist()),
         of=len(paths),
         total_error=float(total_error[best]),
         peak_error=float(peak_error[best]),
     )
+
+
+def _middle_first(chosen: list[int]) -> tuple[int, ...]:
+    """The same paths, the middle one before the others; of an even number the upper of the two.
+
+    >>> _middle_first([7, 3, 9, 4])
+    (9, 7, 3, 4)
+    """
+    middle = len(chosen) // 2
+    return (chosen[middle], *chosen[:middle], *chosen[middle + 1 :])
 
 
 def _error(feature: Floats, tries: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Floats:

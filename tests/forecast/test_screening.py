@@ -46,3 +46,12 @@ def test_paths_that_are_all_alike(paths: np.ndarray) -> None:
     found = screen(paths, 4, seed=1)
     assert len(set(found.chosen)) == 4
     assert np.isfinite([found.total_error, found.peak_error]).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 10, 200])
+def test_the_first_one_is_in_the_middle_of_the_chosen(count: int) -> None:
+    """Tables and charts of one replication show it, and it stands for all of them."""
+    chosen = list(screen(PATHS, count, seed=1).chosen)
+    totals = PATHS.sum(axis=1)[chosen]
+    assert (totals < totals[0]).sum() == count // 2
+    assert (np.diff(totals[1:]) >= 0).all()

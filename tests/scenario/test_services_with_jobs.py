@@ -148,9 +148,9 @@ def test_services_meet_independent_futures_of_their_demands_and_all_run_as_long(
     assert {question.seeds for question in services.questions.values()} == {3}
     chat, search = services.demands.values()
     totals = [chat.futures[path].sum() for path in chat.screening.chosen]
-    assert totals == sorted(totals)
+    assert totals[1:] == sorted(totals[1:])  # the middle one comes first
     others = [search.futures[path].sum() for path in search.screening.chosen]
-    assert others != sorted(others)
+    assert others[1:] != sorted(others[1:])
 
 
 def test_a_demand_alone_is_the_scenario_of_one_pool(tmp_path: Path) -> None:
