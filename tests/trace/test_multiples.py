@@ -50,3 +50,14 @@ def test_an_hour_that_comes_twice_names_the_time_zone(tmp_path: Path) -> None:
         read_series(file)
     [series], _ = read_series(file, timezone="Europe/Berlin")
     assert len(series) == 25
+
+
+def test_a_column_of_time_zones_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    file = tmp_path / "zones.csv"
+    rows = "".join(f"2026-01-{day:02},{day},America/New_York\n" for day in range(1, 11))
+    file.write_text(f"date,requests,timezone\n{rows}", encoding="utf-8")
+    _, notes = read_series(file)
+    [said] = [note["message"] for note in notes if note["kind"] == "zone_unread"]
+    assert said == "column 'timezone' is not read: times without an offset are those of --timezone, UTC here"
+    _, notes = read_series(file, by=["timezone"])
+    assert "zone_unread" not in [note["kind"] for note in notes]

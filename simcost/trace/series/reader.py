@@ -1,6 +1,6 @@
 """Reading demand: series from CSV or Parquet tables, counted from a stored trace, or from the clients of ServeGen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from simcost.trace.series.series import Series
 from simcost.units import NS_PER_S
 
 _NONE: Mapping[str, str] = {}
+ZONES = ("timezone", "time_zone", "tz", "zone")
+"""Names of columns that say where a time is local; a file has one zone, which is an option."""
 
 
 def read_series(
@@ -70,7 +72,7 @@ def read_series(
     head = peek(path, WHAT)
     columns = find_series_columns(head, mapping, by, regressors, path)
     rows = read_rows(path, head, columns)
-    notes = Notes(Faults(path), rows.place, list(rows.findings))
+    notes = Notes(Faults(path), rows.place, [*rows.findings, *_zones_unread(head.names, columns, timezone)])
     named = columns[VALUE].lower() if columns[VALUE].lower() not in GENERIC else "value"
     read = [gridded(points, timezone, asked_s, notes) for points in _points(rows, timezone, quantity, named, notes)]
     notes.faults.check()
@@ -123,6 +125,14 @@ def _points(rows: SeriesRows, zone: str, quantity: str | None, named: str, notes
             )
         )
     return points
+
+
+def _zones_unread(names: Sequence[str], columns: Mapping[str, str], timezone: str) -> Iterator[dict[str, Any]]:
+    """That a column of time zones is not read."""
+    for name in names:
+        if name.strip().lower() in ZONES and name not in columns.values():
+            text = f"column {name!r} is not read: times without an offset are those of --timezone, {timezone} here"
+            yield finding("zone_unread", "", 1, text)
 
 
 def _utc(rows: SeriesRows, zone: str, notes: Notes) -> Ints:
