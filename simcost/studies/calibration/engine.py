@@ -12,6 +12,7 @@ from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.perf import ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.plan import Batching
+from simcost.scenario.inputs.trace_models import is_same_model
 from simcost.studies.calibration.parameters import DECODE_TOKENS
 from simcost.trace.observed import Configuration
 from simcost.trace.observed.observation import Finding, finding
@@ -71,6 +72,9 @@ def engine_of(stated: Configuration, given: Configuration, catalog: Catalog, spe
     known = given.over(stated)
     findings: list[Finding] = []
     batching = _batching(known, findings)
+    if stated.model and given.model and not is_same_model(given.model, stated.model):
+        message = f"the output is of {stated.model}, and its times are fitted as those of {given.model}, as asked"
+        findings.append(finding("other_model", message))
     if known.accelerator is None:
         message = (
             "the accelerator is not stated: nothing is expected of the step time, and each coefficient rests on the "

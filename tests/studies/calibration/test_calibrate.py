@@ -156,3 +156,18 @@ def test_a_real_run_predicts_its_later_half(shared: Path) -> None:
         errors = relative_errors(simulated[name], observed[name], np.arange(150, 300))
         limit = 0.08 if name == "ttft" else 0.04
         assert all(abs(errors[key] or 0) < limit for key in ("mean", "p50", "p90", "p95")), (name, errors)
+
+
+@pytest.mark.parametrize(
+    ("stated", "given", "told"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-70b", True),
+        ("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b", False),
+        (None, "llama-3.1-8b", False),
+        ("llama-3.1-8b", None, False),
+    ],
+)
+def test_times_of_another_model_are_told(stated: str | None, given: str | None, told: bool) -> None:
+    asked = Configuration(model=given, accelerator="h100", tp=8)
+    found = engine_of(Configuration(model=stated), asked, load_catalog(), {})
+    assert ["other_model" in str(said) for said in found.findings if "is of" in str(said)] == ([True] if told else [])
