@@ -27,9 +27,9 @@ from simcost.trace.series.local_time import from_local, local_numbers, local_ste
 from simcost.trace.series.series import Floats, Series
 from simcost.units import plural
 
-YEAR_S = 12 * MEAN_MONTH_S
+TWO_YEARS_S = 24 * MEAN_MONTH_S
 HISTORIES_AHEAD = 3
-"""Times its history that measured growth is carried on for, or a year if that is longer."""
+"""Times its history that measured growth is carried on for, or two years if that is longer."""
 MOST_VALUES = 200_000_000
 """Of all sample paths together: 1.6 GB."""
 
@@ -181,14 +181,14 @@ def _check_growth(series: Series, horizon: int) -> None:
     """Refuse to carry measured growth on for years that no history shows.
 
     Raises:
-        InputError: a horizon above a year and above three times the history.
+        InputError: a horizon above two years and above three times the history.
     """
     step_s = series.grid.step_s or MEAN_MONTH_S
-    most_s = max(YEAR_S, HISTORIES_AHEAD * len(series) * step_s)
+    most_s = max(TWO_YEARS_S, HISTORIES_AHEAD * len(series) * step_s)
     if horizon * step_s > most_s + step_s:
         raise InputError(
             f"series {series.name!r}: a horizon of {plural(horizon, 'step')} of {series.grid.name} on a history of "
-            f"{len(series):,}: measured growth is carried on for a year, or three times the history, at most, "
+            f"{len(series):,}: measured growth is carried on for two years, or three times the history, at most, "
             f"{plural(int(most_s / step_s), 'step')} here; give a shorter horizon, state growth as an event, or ask "
             "for growth none"
         )

@@ -21,7 +21,6 @@ from simcost.scenario.checks.cpu_checks import cpu_faults, no_room
 from simcost.scenario.checks.disaggregation_checks import combination_faults, node_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
-from simcost.scenario.checks.measured_engine import measured_faults
 from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
 from simcost.scenario.checks.slice_checks import slice_faults
@@ -159,12 +158,10 @@ def _memory_faults(
     file: str,
 ) -> Iterator[Fault]:
     try:
-        fit = fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog)
+        fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog)
         step_source(catalog, model, accelerator, replica)
     except InputError as error:
         yield fault_at(node, str(error), file)
-        return
-    yield from measured_faults(node, replica, fit, model, accelerator, catalog, file)
 
 
 def _purchase_faults(

@@ -1,5 +1,6 @@
 """Check of a scenario without running it, its variations included."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.trace_models import other_models
+from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import unusual_prices
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
@@ -31,8 +33,16 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
     except FaultsError as error:
         return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
     pools = [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values()
-    priced = (unusual_prices(plan, pool.catalog) for pool in pools for plan in pool.scenario.plans)
-    notes = list(dict.fromkeys(note for found in priced for note in found))
+    notes = list(dict.fromkeys(note for pool in pools for note in _unusual(pool)))
     with suppress(TraceError):  # of a trace that cannot be read only the run speaks
         notes += [note for pool in pools for note in other_models(pool.scenario, pool.folder)]
     return {"faults": [], "notes": notes}
+
+
+def _unusual(loaded: LoadedScenario) -> Iterator[str]:
+    """Values of plans that are mostly in another unit."""
+    scenario, catalog = loaded.scenario, loaded.catalog
+    for plan in (alone for whole in scenario.plans for alone in whole.by_pool()):
+        served = scenario.model_of(plan)
+        yield from () if served is None else unusual_measurements(plan, catalog.model(served), catalog)
+        yield from unusual_prices(plan, catalog)

@@ -31,6 +31,7 @@ from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
+from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import unusual_prices
 from simcost.scenario.runs.placed_replica import PlacedReplica, placed_replica
 from simcost.scenario.schema.jobs import OnShared
@@ -297,6 +298,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
             *refused,
             *([] if part is None else [part.assumption]),
             *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
+            *unusual_measurements(plan, model, catalog),
             *unusual_prices(plan, catalog),
         ),
         inputs=control.inputs,
