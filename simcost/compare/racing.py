@@ -12,7 +12,7 @@ logarithms of paired cost ratios, their variance pooled over plans of one class.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, fsum, inf, log, sqrt
 from statistics import fmean
@@ -28,6 +28,7 @@ MISSES = "misses the SLO in simulation"
 NOT_SURE = "cannot meet the SLO at its lower confidence bound"
 COSTS_MORE = "costs more than the best plan, in simulation or at its lower bound"
 PROBABLY_MORE = "costs more than the best plan with the stated confidence"
+OF_EQUAL_COST = "costs as much as the best plan, which was preferred"
 AS_MUCH = "may cost as much as the best plan, and was not simulated to the end"
 
 
@@ -225,16 +226,16 @@ class Race:
         best = self._best()
         return 0.0 if best is None else max(1 - fsum(p for _, p in self._rivals(best)), 0.0)
 
-    def excluded(self) -> dict[str, int]:
-        """Plans that left, or are beaten, by reason; the leader and plans that hold are not among them."""
-        best, counts = self._best(), dict[str, int]()
-        for runner in self._runners.values():
-            reason = runner.out
-            if not reason and not runner.complete and best is not None:
-                reason = _costs(runner.least_usd(), best.usd())
-            if reason:
-                counts[reason] = counts.get(reason, 0) + 1
-        return counts
+    def excluded(self, named: Collection[str]) -> dict[str, int]:
+        """Plans by the reason why they are not the answer, but for those that the answer names."""
+        best, counts = self._best(), Counter[str]()
+        for name, runner in self._runners.items():
+            if runner.out:
+                counts[runner.out] += 1
+            elif best is not None and name not in named:
+                usd = runner.least_usd()
+                counts[OF_EQUAL_COST if runner.complete and _as_much(usd, best.usd()) else _costs(usd, best.usd())] += 1
+        return dict(counts)
 
     def unfinished(self) -> list[Entrant]:
         """Plans that may hold and have not all their results, in their order."""
@@ -347,9 +348,13 @@ class Race:
         return squares / freedom, freedom
 
 
+def _as_much(usd: float, best_usd: float) -> bool:
+    return abs(usd - best_usd) <= negligible_usd(best_usd)
+
+
 def _costs(least_usd: float, best_usd: float) -> str:
     """Reason why a plan that may hold was not simulated to the end."""
-    if least_usd > best_usd + negligible_usd(best_usd):
+    if least_usd > best_usd and not _as_much(least_usd, best_usd):
         return COSTS_MORE
     return AS_MUCH if least_usd >= best_usd else PROBABLY_MORE
 

@@ -133,7 +133,7 @@ class JointSearch:
         self._time.begin(len(entrants))
         confirmation = ConfirmedRace(self._race, searched, self.confirmed.hold)
         best, second = confirmation.first_two()
-        excluded.update(self._race.excluded())
+        excluded.update(self._race.excluded([name for name in (best, second) if name]))
         usd = None if best is None else self.confirmed.summary(best).per_month_usd.mean
         bound = self._race.least_usd()
         bound = bound if usd is None or bound is None else min(bound, usd)

@@ -217,7 +217,7 @@ class PlanSearch:
         candidates, best, second, mixes = self._candidates, self.best, self.second, self._mixes
         loaded, level = self.question.loaded, self.question.loaded.scenario.level
         excluded = candidates.excluded + Counter(one.too_small for one in candidates.too_small)
-        excluded.update(self.race.excluded())
+        excluded.update(self.race.excluded([name for name in (best, second) if name]))
         summary = None if best is None else self.confirmed.summary(best)
         bound = self._bound_usd()
         gap = self._difference(second, best)

@@ -81,7 +81,7 @@ def test_the_race_for_the_least_cost_is_the_same_and_a_tie_takes_few_runs_more()
     confirmed, race, runs = raced(*plans)
     run_race(race, runs)
     assert (race.leader, len(runs.made)) == ("plan 0", SEEDS), "the race knows of the least cost alone"
-    assert race.excluded() == {AS_MUCH: 19}
+    assert race.excluded(["plan 0"]) == {AS_MUCH: 19}
     assert race.confidence() == 1.0
     best, second = confirmed.first_two()
     assert (best, second) == (f"plan {TIES}", "plan 0")
@@ -99,7 +99,7 @@ def test_nothing_more_is_simulated_where_the_winner_misses_nothing_or_others_are
     confirmed, race, runs = raced(*of_chain, fixed("more", 101.0, 0.99))
     assert confirmed.first_two()[0] == "3", "of replicas on nodes that are paid anyway, the most"
     assert EqualCost(race).untried() == [], "2 replicas are no stronger than 3"
-    assert COSTS_MORE in race.excluded()
+    assert COSTS_MORE in race.excluded([])
 
 
 def test_a_plan_whose_first_run_costs_more_is_not_simulated_further() -> None:

@@ -60,6 +60,8 @@ def test_the_document_and_what_is_shown(answer: tuple[Path, dict[str, Any]]) -> 
     assert document["bound_usd_per_month"] <= document["best"]["cost_usd"]["per_month"]
     wrong = [one for one in document["excluded"] if "h100" in one["reason"]]
     assert [one["count"] for one in wrong] == [4], "the offer has other accelerators"
+    named = [one for one in (document["best"], document["runner_up"]) if one]
+    assert len(named) + sum(one["count"] for one in document["excluded"]) == document["candidates"]
     said = call("optimize", file, "--quiet", "--out", file.parent / "out", "--svg", file.parent / "a.svg")
     assert said.out.replace("\n", " ").startswith(document["verdict"])
     assert max(map(len, said.out.splitlines())) <= 100
