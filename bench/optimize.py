@@ -26,6 +26,7 @@ from simcost.billing.commitment import ReservedInstances, SavingsPlan
 from simcost.billing.commitment.offered import Offered
 from simcost.billing.commitment.offered import written as as_written
 from simcost.compare.racing import holds, hopeless
+from simcost.compare.significance import negligible_usd
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.inputs.whole_variations import whole_variations
@@ -92,12 +93,8 @@ def searched(folder: Path, seed: int) -> dict[str, Any]:
     began = measure.cpu_s()
     every = written(folder, all_amounts(small, offers(seed))) if bought else loaded
     best, best_usd, plans, simulations = enumerated(every, runs, document["provenance"]["confirmation_seed"])
-    found = document["best"]["name"] if document["best"] else None
-    same = found == best
-    if bought and found is not None and best_usd is not None:  # names do not say what was bought
-        same = abs(document["best"]["cost_usd"]["per_month"] - best_usd) <= 1e-9 * best_usd
-    figures = {"plan": found, "optimum": best, "plans": plans, "enumerated": simulations}
-    return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent, found=same)
+    figures = {"optimum": best, "plans": plans, "enumerated": simulations}
+    return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent)
 
 
 def row(
@@ -106,13 +103,16 @@ def row(
     best_usd: float | None,
     figures: dict[str, Any],
     spent: dict[str, Any],
-    *,
-    found: bool,
 ) -> dict[str, Any]:
-    """Figures of one space."""
-    some = document["best"] is not None and best_usd is not None
+    """Figures of one space. The optimum is found where the answer costs as much, since of equal plans the one that
+    serves best is the answer, and names do not say what was bought.
+    """
+    best = document["best"]
+    some = best is not None and best_usd is not None
+    found = abs(best["cost_usd"]["per_month"] - best_usd) <= negligible_usd(best_usd) if some else best is best_usd
     return {
         "space": seed,
+        "plan": best["name"] if best else None,
         "found": found,
         "within_gap": found or (some and within_gap(document, best_usd)),
         "feasible": figures["optimum"] is not None,
@@ -134,11 +134,8 @@ def searched_services(folder: Path, seed: int) -> dict[str, Any]:
     spent = measure.account(since, 1)
     began = measure.cpu_s()
     best, best_usd, plans, simulations = enumerated_services(loaded, runs, document["provenance"]["confirmation_seed"])
-    found = document["best"]["name"] if document["best"] else None
-    usd = document["best"]["cost_usd"]["per_month"] if document["best"] else None
-    same = usd == best_usd  # plans of equal cost are equally good
-    figures = {"plan": found, "optimum": best, "plans": plans, "enumerated": simulations}
-    return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent, found=same)
+    figures = {"optimum": best, "plans": plans, "enumerated": simulations}
+    return row(seed, document, best_usd, figures | {"enumeration_cpu_s": measure.cpu_s() - began}, spent)
 
 
 def enumerated_services(
