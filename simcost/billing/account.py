@@ -1,7 +1,6 @@
 """A file of usage as an account: lines with prices, runs by the clock-hour."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from simcost.billing.api.prompts import uncached
 from simcost.billing.bill import Bill
 from simcost.billing.books import compute_charges
+from simcost.billing.contract_periods import by_contract, last_day
 from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
 from simcost.billing.metering import Floats, Ints, Line, Metered, UsageIntervals, billed_seconds, metered
 from simcost.billing.missing import MissingPrices
@@ -34,6 +34,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         InputError: a commitment that ends before the usage, or fits nothing.
     """
     usage, prompts = uncached(usage)
+    usage = by_contract(usage, catalog)
     missing = MissingPrices(usage)
     others = (
         *volume_charges_of(usage, purchase, catalog, missing),
@@ -108,7 +109,7 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     except CatalogError as error:
         if own is None and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any()):
             raise CatalogError(f"{name} in region {region}: {error}; or give its price in `prices`") from error
-    contract = catalog.contracted(offer, _day(usage, i)) if offer else None
+    contract = catalog.contracted(offer, last_day(usage, i)) if offer else None
     listed = contract.list_usd_per_h if contract else own
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None
     basis = contract.basis if contract and own is None else None
@@ -133,13 +134,6 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
         quality=basis.quality if basis else "given",
         source=basis.source if basis else "",
     )
-
-
-def _day(usage: UsageRows, line: int) -> date | None:
-    """The last day of a line's usage, whose contract holds; None of simulated time."""
-    if usage.horizon_s is not None:
-        return None
-    return datetime.fromtimestamp(float(usage.end_s[usage.line == line].max()), UTC).date()
 
 
 def _spot_usd(usage: UsageRows, i: int, name: str, purchase: Purchasing, observed: float | None) -> float:

@@ -1,6 +1,7 @@
 """The prices that charges rest on: what each is of, its date, its source, and whether it is old."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isclose
 from typing import Any
 
 from simcost.billing.bill import Charge
@@ -16,7 +17,8 @@ _THING = ("provider", "sku", "region", "unit", "as_of", "quality", "source", "pr
 def price_list(charges: Iterable[Charge]) -> list[Row]:
     """`provider`, `sku`, `region`, `pricing`, `usd` a `unit`, `as_of`, `source`, `quality` of each price, once.
 
-    The price is that of the list, of spot the mean paid. One of the user's own has quality `given` and no date.
+    The price is the one that the source states: of the list, of a contract, of spot the mean paid. One of the user's
+    own has quality `given` and no date.
     """
     rows: dict[tuple[object, ...], Row] = {}
     for charge in charges:
@@ -34,13 +36,21 @@ def _row(charge: Charge) -> Row:
         "provider": charge.provider,
         "sku": charge.sku,
         "region": charge.region,
-        "usd": charge.list_unit_price_usd if mean is None else mean,
+        "usd": _stated_usd(charge) if mean is None else mean,
         "unit": charge.consumed_unit,
         "as_of": charge.price_as_of,
         "quality": charge.price_quality,
         "source": charge.price_source,
         "pricing": "spot" if spot else "list",
     }
+
+
+def _stated_usd(charge: Charge) -> float:
+    """Price of a unit that the source states: of a contract or the user's own, below or above the list price."""
+    listed, paid = charge.list_cost_usd, charge.contracted_cost_usd
+    if listed <= 0 or isclose(paid, listed):
+        return charge.list_unit_price_usd
+    return float(f"{charge.list_unit_price_usd * paid / listed:.12g}")
 
 
 def line_prices(lines: Iterable[Line]) -> list[Row]:
@@ -50,7 +60,7 @@ def line_prices(lines: Iterable[Line]) -> list[Row]:
             line.provider,
             line.sku,
             line.region,
-            line.contracted_usd if line.pricing == "spot" else line.list_usd,
+            line.contracted_usd,
             line,
             "spot" if line.pricing == "spot" else "list",
         )

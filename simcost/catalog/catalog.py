@@ -10,7 +10,14 @@ from typing import Protocol, TypeVar
 from simcost.catalog.acceptance_facts import DraftAcceptance
 from simcost.catalog.aliases import ALIASES, ANY_REGION, WITHOUT_DATASHEET, canonical, matches, narrowness
 from simcost.catalog.benchmark_scores import BenchmarkScore
-from simcost.catalog.contracts import Contracted, ContractPrice, CurrencyRate, contracted, usd_per_unit
+from simcost.catalog.contracts import (
+    Contracted,
+    ContractPrice,
+    CurrencyRate,
+    contract_of,
+    contracted,
+    usd_per_unit,
+)
 from simcost.catalog.csv_reader import LazyFacts
 from simcost.catalog.dates import UNKNOWN
 from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
@@ -167,12 +174,22 @@ class Catalog:
 
         Args:
             offer: an offer of this catalog.
-            at: the day of use; None = where there is no calendar, the latest contract holds.
+            at: the day of use; None = there is no calendar: the latest contract holds that is not over on the newest
+                day of the catalog.
 
         Raises:
             CatalogError: the currency of the contract has no rate.
         """
-        return contracted(offer, self.facts.contracts, self.facts.currencies, at)
+        return contracted(offer, self._contracts(at), self.facts.currencies, at)
+
+    def contract(self, offer: Offer, at: date | None = None) -> ContractPrice | None:
+        """The contract that holds for an offer on a day; None = the list price is paid. As `contracted`."""
+        return contract_of(offer, self._contracts(at), at)
+
+    def _contracts(self, at: date | None) -> Sequence[ContractPrice]:
+        """Those that may hold on a day; without one, those that are not over."""
+        known = self.facts.contracts
+        return known if at or not known else [one for one in known if not one.valid_to or one.valid_to >= self.as_of]
 
     def usd(self, amount: float, currency: str, day: str) -> float:
         """An amount in USD at the latest rate up to a day (`unknown` = the latest). Raises CatalogError."""

@@ -70,19 +70,24 @@ class Contracted:
     """The contract, or the offer where no contract holds."""
 
 
+def contract_of(offer: Offer, contracts: Sequence[ContractPrice], at: date | None) -> ContractPrice | None:
+    """The contract that holds: the one for the fewest types and regions, of equal ones the latest; None = none does."""
+    holding = [contract for contract in contracts if contract.holds(offer, at)]
+    return max(holding, key=lambda c: (narrowness(c.sku, c.region), c.valid_from), default=None)
+
+
 def contracted(
     offer: Offer, contracts: Sequence[ContractPrice], rates: Sequence[CurrencyRate], at: date | None
 ) -> Contracted:
-    """The contract for the fewest types and regions holds, of equal ones the latest.
+    """What is paid for an offer, by the contract that holds on a day.
 
     Raises:
         CatalogError: its currency has no rate on or before that day.
     """
-    holding = [contract for contract in contracts if contract.holds(offer, at)]
+    contract = contract_of(offer, contracts, at)
     listed = offer.on_demand_usd_per_h
-    if not holding:
+    if contract is None:
         return Contracted(listed, listed, offer)
-    contract = max(holding, key=lambda c: (narrowness(c.sku, c.region), c.valid_from))
     if contract.price_per_h is None:
         return Contracted(listed, listed * (1.0 - (contract.discount or 0.0)), contract)
     day = at.isoformat() if at else "unknown"

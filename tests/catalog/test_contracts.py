@@ -99,3 +99,10 @@ def test_impossible_contracts_are_located(tmp_path: Path, row: str, message: str
 def test_a_rate_needs_its_day(tmp_path: Path) -> None:
     with pytest.raises(FaultsError, match="needs its day"):
         own(tmp_path, currencies="EUR,1.1,ecb,unknown,A")
+
+
+def test_a_contract_that_is_over_holds_for_no_time_without_a_calendar(tmp_path: Path) -> None:
+    over = own(tmp_path, "aws,p5.48xlarge,any,40,USD,,2024-01-01,2025-12-31 aws,p5.*,any,45,USD,,2024-01-01,")
+    assert (paid(over), paid(over, date(2025, 6, 1))) == (45, 40)
+    begins_later = own(tmp_path, "aws,p5.48xlarge,any,40,USD,,2027-01-01,")
+    assert paid(begins_later) == 40

@@ -1,0 +1,97 @@
+"""Each hour of usage pays the contract of its own day: a bill over a change is the sum of its parts."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from math import fsum
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simcost.billing.account import bill_usage
+from simcost.billing.bill import Bill
+from simcost.billing.commitment import ReservedInstances
+from simcost.billing.purchasing import Purchasing
+from simcost.catalog import Catalog, load_catalog
+from simcost.trace.usage.reader import read_usage
+
+LIST, SKU = 0.8048, "aws/g6.xlarge"
+HEAD = "provider,sku,region,price_per_h,currency,discount,valid_from,valid_to,source,as_of,quality\n"
+YEAR = "aws,g6.xlarge,any,,USD,0.2,2026-03-01,2026-12-31,agreement,2026-01-01,A\n"
+NEXT = "aws,g6.*,any,0.5,USD,,2027-01-01,,agreement,2026-01-01,A\n"
+Row = tuple[datetime, datetime, float]
+
+
+def day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def catalog(folder: Path, *rows: str) -> Catalog:
+    facts = folder / "facts"
+    facts.mkdir(exist_ok=True)
+    (facts / "contracts.csv").write_text(HEAD + "".join(rows))
+    return load_catalog(facts)
+
+
+def billed(folder: Path, rows: list[Row], facts: Catalog, plan: Purchasing | None = None, machine: str = "") -> Bill:
+    lines = [f"{SKU},us-east-1,{a.isoformat()},{b.isoformat()},{n}{machine}" for a, b, n in rows]
+    head = "sku,region,start,end,quantity" + (",resource" if machine else "")
+    (folder / "usage.csv").write_text("\n".join([head, *lines]) + "\n")
+    return bill_usage(read_usage(folder / "usage.csv"), plan or Purchasing(), facts)
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "hours"),
+    [
+        ("2026-12-01", "2027-01-01", (0, 744, 0)),  # a month that ends with the contract is all within it
+        ("2026-01-01", "2026-04-01", (59 * 24, 31 * 24, 0)),
+        ("2026-02-28 23:30", "2026-03-01 00:15", (0.5, 0.25, 0)),
+        ("2026-12-31 12:00", "2027-01-01 06:00", (0, 12, 6)),
+    ],
+)
+def test_each_part_of_a_run_pays_the_contract_of_its_day(
+    tmp_path: Path, first: str, end: str, hours: tuple[float, float, float]
+) -> None:
+    bill = billed(tmp_path, [(day(first), day(end), 1)], catalog(tmp_path, YEAR, NEXT))
+    own = [part * price for part, price in zip(hours, (LIST, 0.8 * LIST, 0.5), strict=True)]
+    assert bill.total_usd == pytest.approx(fsum(own))
+    assert fsum(charge.list_cost_usd for charge in bill.charges) == pytest.approx(LIST * fsum(hours))
+
+
+@given(
+    runs=st.lists(st.tuples(st.integers(0, 24 * 500), st.floats(0.1, 2000), st.integers(1, 9)), min_size=1, max_size=6)
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_bill_is_the_sum_of_its_bills_by_contract(tmp_path: Path, runs: list[tuple[int, float, int]]) -> None:
+    begin, facts = day("2026-01-01"), catalog(tmp_path, YEAR, NEXT)
+    rows = [(begin + timedelta(hours=a), begin + timedelta(hours=a + length), float(n)) for a, length, n in runs]
+    edges = [day("2000-01-01"), day("2026-03-01"), day("2027-01-01"), day("2100-01-01")]
+    parts = [
+        [(max(a, lo), min(b, hi), n) for a, b, n in rows if max(a, lo) < min(b, hi)]
+        for lo, hi in pairwise(edges)
+    ]
+    apart = fsum(billed(tmp_path, part, facts).total_usd for part in parts if part)
+    assert billed(tmp_path, rows, facts).total_usd == pytest.approx(apart, rel=1e-9)
+
+
+def test_a_machine_runs_on_over_a_change_and_pays_its_minimum_once(tmp_path: Path) -> None:
+    rows = [(day("2026-02-28 23:59:50"), day("2026-03-01 00:00:10"), 1.0), (day("2026-03-02"), day("2026-03-03"), 1.0)]
+    bill = billed(tmp_path, rows, catalog(tmp_path, YEAR), machine=",i-1")
+    seconds = 10 * LIST + (50 + 86_400) * 0.8 * LIST
+    assert bill.total_usd == pytest.approx(seconds / 3600)
+
+
+def test_a_commitment_covers_hours_on_both_sides(tmp_path: Path) -> None:
+    reserved = ReservedInstances(sku="g6.xlarge", region="us-east-1", count=1, discount=0.4)
+    rows = [(day("2026-02-01"), day("2026-04-01"), 2.0)]
+    bill = billed(tmp_path, rows, catalog(tmp_path, YEAR), Purchasing(commitments=(reserved,)))
+    assert bill.total_usd == pytest.approx(0.6 * LIST * 59 * 24 + LIST * 28 * 24 + 0.8 * LIST * 31 * 24)
+
+
+def test_the_bill_says_which_price_held(tmp_path: Path) -> None:
+    from simcost.billing.price_list import price_list
+
+    bill = billed(tmp_path, [(day("2026-02-01"), day("2026-04-01"), 1.0)], catalog(tmp_path, YEAR))
+    found = {row["source"] == "agreement": row["usd"] for row in price_list(bill.charges)}
+    assert found == {False: LIST, True: pytest.approx(0.8 * LIST)}
