@@ -67,10 +67,7 @@ def test_a_bill_is_the_sum_of_its_bills_by_contract(tmp_path: Path, runs: list[t
     begin, facts = day("2026-01-01"), catalog(tmp_path, YEAR, NEXT)
     rows = [(begin + timedelta(hours=a), begin + timedelta(hours=a + length), float(n)) for a, length, n in runs]
     edges = [day("2000-01-01"), day("2026-03-01"), day("2027-01-01"), day("2100-01-01")]
-    parts = [
-        [(max(a, lo), min(b, hi), n) for a, b, n in rows if max(a, lo) < min(b, hi)]
-        for lo, hi in pairwise(edges)
-    ]
+    parts = [[(max(a, lo), min(b, hi), n) for a, b, n in rows if max(a, lo) < min(b, hi)] for lo, hi in pairwise(edges)]
     apart = fsum(billed(tmp_path, part, facts).total_usd for part in parts if part)
     assert billed(tmp_path, rows, facts).total_usd == pytest.approx(apart, rel=1e-9)
 
