@@ -84,6 +84,12 @@ def percent(share: float) -> str:
     return f"{100 * share:,.0f} %" if share >= 10 else f"{100 * share:.3g} %"
 
 
+def on_futures(count: int, least: float, level: float) -> str:
+    """`on 3 fresh futures, which show ... that it holds in at least 36.8 % of all`."""
+    sure = f"{100 * level:g} % confidence"
+    return f"on {count} fresh futures, which show with {sure} that it holds in at least {format_share(least)} of all"
+
+
 def missed(checks: Sequence[Check]) -> str:
     """`attainment 98.96 % (target 99 %) and TTFT p95 4.2 s (target 2 s)`."""
     return " and ".join(map(_miss, checks))

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 from scipy.stats import t as student
 from support.vectors import document
 
 from simcost.compare.overlap import in_sequence
 from simcost.compare.racing import RunScore
-from simcost.compare.slo_risk import miss_probability, risk_class
+from simcost.compare.slo_risk import least_of_futures, miss_probability, risk_class
 from simcost.slo import Check
 
 CASES = [case for case in document("decisions")["cases"] if case["kind"] == "actions"]
@@ -59,3 +60,21 @@ def test_the_risk_of_a_further_run_is_students_predictive_one_and_no_less_than_t
     assert miss_probability(scores(0.8, 0.8, 0.8)) == 1.0
     assert miss_probability(scores(0.89, 1.0, 1.0, 1.0)) >= 0.25
     assert [risk_class(one) for one in (0.009, 0.01, 0.19, 0.2)] == ["very low", "low", "medium", "high"]
+
+
+def of_futures(met: str) -> list[RunScore]:
+    return [RunScore(usd=1.0, checks=(Check.of("futures", float(one == "+"), 0.9),)) for one in met]
+
+
+def test_few_futures_that_all_meet_the_slo_do_not_make_the_next_one_certain() -> None:
+    assert [miss_probability(of_futures("+" * count)) for count in (1, 3, 98)] == pytest.approx([1 / 3, 0.2, 0.01])
+    assert miss_probability(of_futures("+-+")) == pytest.approx(0.4)
+    assert risk_class(miss_probability(of_futures("+++"))) == "high"
+
+
+def test_the_share_of_futures_that_some_of_them_show_is_the_exact_bound_of_a_proportion() -> None:
+    shown = {count: least_of_futures(of_futures("+" * count), 0.95) for count in (1, 3, 28, 29)}
+    assert shown == {count: pytest.approx(0.05 ** (1 / count)) for count in shown}
+    with_a_miss = least_of_futures(of_futures("+++-"), 0.95)
+    assert binom.sf(2, 4, with_a_miss) == pytest.approx(0.05)
+    assert least_of_futures(scores(0.95, 0.95), 0.95) is None

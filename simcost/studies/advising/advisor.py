@@ -10,7 +10,7 @@ from simcost.compare.comparison import difference
 from simcost.compare.overlap import in_sequence
 from simcost.compare.racing import Race, RunScore, lower_bounds
 from simcost.compare.results import RunResult
-from simcost.compare.slo_risk import miss_probability, risk_class
+from simcost.compare.slo_risk import least_of_futures, miss_probability, risk_class
 from simcost.errors import InputError
 from simcost.studies.advising.advised import AdvisedPlan, Choices
 from simcost.studies.advising.changes import wording
@@ -61,6 +61,9 @@ class Advisor:
             tried=tuple(tried),
             level=self._searched.level,
             replications=self._searched.seeds,
+            least_of_futures=least_of_futures(
+                self._confirmed.all_of(order[0] if order else name), self._searched.level
+            ),
             simulated=len(self._searched.keys | self._confirmed.keys),
             assumptions=[*lines, *dict.fromkeys(kind.left_out_of for kind in self._kinds if kind.left_out)],
             provenance={**origin, **seeds},

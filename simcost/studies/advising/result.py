@@ -109,6 +109,9 @@ class Advice:
     tried: tuple[TriedKind, ...]
     level: float
     replications: int
+    least_of_futures: float | None = None
+    """Lower confidence bound of the share of all futures in which the first action, or the plan, meets the SLO, by the
+    fresh ones; None where the SLO is not of futures."""
     simulated: int
     assumptions: Sequence[str]
     provenance: Mapping[str, Any]

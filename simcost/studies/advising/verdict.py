@@ -1,6 +1,6 @@
 """Verdict of an advice in a few sentences."""
 
-from simcost.compare.verdict import percent
+from simcost.compare.verdict import on_futures, percent
 from simcost.studies.advising.result import Advice, AdvisedAction
 from simcost.units import format_usd, format_usd_between
 
@@ -20,6 +20,8 @@ def verdict(advice: Advice) -> str:
     share = percent(advice.total_saving_usd_per_month / advice.usd_per_month)
     more = f"; with the next {len(taken) - 1}, one after another," if len(taken) > 1 else ":"
     proof = f"on {advice.replications} fresh seeds with {100 * advice.level:g} % confidence"
+    if advice.least_of_futures is not None:
+        proof = on_futures(advice.replications, advice.least_of_futures, advice.level)
     if advice.replications == 1:
         proof = "in the one replication that there is"
     return (

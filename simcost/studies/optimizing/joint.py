@@ -14,6 +14,7 @@ from simcost.compare.comparison import difference
 from simcost.compare.document import plan_document
 from simcost.compare.racing import SMALLER, Entrant, Race, RunScore, holds, lower_bounds
 from simcost.compare.results import RunResult
+from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import stream
@@ -179,6 +180,8 @@ class JointSearch:
         ]
         if shares:
             own |= {"attainment": None if None in shares else min(shares)}
+        if (least := least_of_futures(self.confirmed.all_of(name), self.confirmed.level)) is not None:
+            own = {"futures": None if self._tells_nothing else least}
         written = self._plans[name].node.plain()
         found = plan_document(summary) | {"plan": written, "lower_bounds": own}
         return found | ({"services": services} if services else {})
@@ -245,6 +248,6 @@ class JointSearch:
         names = self._race.simulated()
         if not names:
             return None
-        name = min(names, key=lambda one: self.searched.summary(one).excess)
+        name = min(names, key=lambda one: (self.searched.summary(one).excess, -(self._point(one)["attainment"] or 0.0)))
         summary = self.searched.summary(name)
         return self._point(name) | {"replications": len(self._race.scores(name)), "missed": summary.excess}

@@ -16,6 +16,7 @@ from simcost.compare.document import plan_document
 from simcost.compare.limited_choice import LimitedOption
 from simcost.compare.racing import Race, holds, lower_bounds
 from simcost.compare.results import PlanSummary
+from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import stream
@@ -287,10 +288,13 @@ class PlanSearch:
     def _plan(self, name: str) -> Document:
         """A plan as it did on fresh seeds."""
         level = self.question.loaded.scenario.level
-        bounds = lower_bounds(self.confirmed.all_of(name), level)
+        scores = self.confirmed.all_of(name)
+        bounds = {check.name: check.measured for check in lower_bounds(scores, level)}
+        if (least := least_of_futures(scores, level)) is not None:
+            bounds = {"futures": least}
         return plan_document(self.confirmed.summary(name)) | {
             "plan": self._found[name].node.plain(),
-            "lower_bounds": {check.name: check.measured if self.question.seeds > 1 else None for check in bounds},
+            "lower_bounds": bounds if self.question.seeds > 1 else dict.fromkeys(bounds),
         }
 
     def _difference(self, second: str | None, best: str | None) -> Document | None:
@@ -318,7 +322,7 @@ class PlanSearch:
         names = self.race.simulated()
         if not names:
             return _nearest_by_bound(candidates.too_small)
-        means = {name: fmean(self._good(name)) for name in names}
+        means = {name: (fmean(self._good(name)), self._point(name)["attainment"]) for name in names}
         name = max(names, key=lambda plan: means[plan])
         runs = len(self.race.scores(name))
         bounds = lower_bounds(list(self.race.scores(name).values()), self.question.loaded.scenario.level)
@@ -327,7 +331,7 @@ class PlanSearch:
         return self._point(name) | {"replications": runs, "missed": missed, "at_least": least if runs > 1 else None}
 
     def _good(self, name: str) -> list[float]:
-        """Attainment of a plan by replication; -1 times the excess where it is not measured."""
+        """Attainment of a plan by replication; of a future, whether it meets the SLO."""
         checks = [score.checks[0] for score in self.race.scores(name).values()]
         return [check.measured if check.measured is not None else 0.0 for check in checks]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from simcost.compare.significance import negligible_usd
-from simcost.compare.verdict import name_of, percent
+from simcost.compare.verdict import name_of, on_futures, percent
 from simcost.slo import Check, is_to_reach
 from simcost.units import format_seconds, format_share, format_usd, format_usd_range
 
@@ -32,6 +32,8 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         how = "with nothing random in it"
     elif document["replications"] == 1:
         how = "in a single replication, which tells nothing of others (--seeds 10 does)"
+    elif "futures" in best["lower_bounds"]:
+        how = f"confirmed {on_futures(document['replications'], best['lower_bounds']['futures'], document['level'])}"
     return (
         f"{best['name']} is the cheapest of {document['candidates']:,} plans that meets the SLO"
         f"{within_others(document)}{even_if_slower(document)}: "

@@ -175,6 +175,10 @@ def test_a_forecast_is_advised_on_by_its_futures(tmp_path: Path) -> None:
     document = advised(file)
     proven(file, document)
     assert document["actions"][0]["after"]["attainment_at_least"] is None
+    count = document["replications"]
+    assert document["least_of_futures"] == pytest.approx(0.05 ** (1 / count))
+    assert document["actions"][0]["slo_risk"] == pytest.approx(1 / (2 * count + 2))
+    assert f"on {count} fresh futures, which show with 95 % confidence" in document["verdict"]
 
 
 def test_services_that_depend_on_each_other_are_tried_on_other_hardware_one_at_a_time(tmp_path: Path) -> None:

@@ -146,6 +146,8 @@ def test_a_forecast_of_one_service_beside_another(tmp_path: Path) -> None:
     document = asked(write(tmp_path, text=yaml.safe_dump(text)), "--seeds", 3)
     assert document["best"]["slo"]["checks"][0]["name"] == "futures"
     assert document["replications"] == 3
+    assert document["best"]["lower_bounds"] == {"futures": pytest.approx(0.05 ** (1 / 3))}
+    assert "on 3 fresh futures, which show with 95 % confidence that it holds in at least 36.8 %" in document["verdict"]
 
 
 def test_the_fewest_accelerators_that_jobs_need(tmp_path: Path) -> None:
