@@ -102,7 +102,7 @@ def _compare(scenarios: Path, before: Path, after: Path) -> None:
 
 def _side(folder: Path, name: str) -> CostSide:
     """A result, named without the place where it lies."""
-    side = cost_side(folder, None, load_catalog())
+    side = cost_side(folder, None, load_catalog(), {})
     return replace(side, name=side.name.replace(str(folder), name))
 
 

@@ -79,7 +79,7 @@ def contract_of(offer: Offer, contracts: Sequence[ContractPrice], at: date | Non
 def contracted(
     offer: Offer, contracts: Sequence[ContractPrice], rates: Sequence[CurrencyRate], at: date | None
 ) -> Contracted:
-    """What is paid for an offer, by the contract that holds on a day.
+    """Price that is paid for an offer, by the contract that holds on a day.
 
     Raises:
         CatalogError: its currency has no rate on or before that day.

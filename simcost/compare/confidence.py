@@ -63,6 +63,25 @@ def paired(
     return interval([value - other for value, other in zip(values, against, strict=True)], level, exact=exact)
 
 
+def apart(values: Sequence[float], others: Sequence[float], level: float) -> ConfidenceInterval:
+    """Interval of the difference of two means from samples of their own, of two values or more each (Welch 1947).
+
+    With v = s^2 / n of each: mean - other -+ t(f) sqrt(v1 + v2), f = (v1 + v2)^2 / (v1^2 / (n1 - 1) + v2^2 / (n2 - 1)).
+    """
+    means = [fsum(sample) / len(sample) for sample in (values, others)]
+    parts = [
+        fsum((value - mean) ** 2 for value in sample) / (len(sample) - 1) / len(sample)
+        for sample, mean in zip((values, others), means, strict=True)
+    ]
+    total, mean = fsum(parts), means[0] - means[1]
+    count = min(len(values), len(others))
+    if not total:
+        return ConfidenceInterval(mean=mean, lo=mean, hi=mean, level=level, replications=count)
+    freedom = total**2 / fsum(part**2 / (len(s) - 1) for part, s in zip(parts, (values, others), strict=True))
+    margin = student_t(freedom, level) * sqrt(total)
+    return ConfidenceInterval(mean=mean, lo=mean - margin, hi=mean + margin, level=level, replications=count)
+
+
 def least_share(share: float, count: int, level: float) -> float:
     """One-sided confidence bound of a share that was seen in so many independent cases (Clopper and Pearson 1934).
 
@@ -76,7 +95,7 @@ def least_share(share: float, count: int, level: float) -> float:
 
 
 @lru_cache(4096)
-def student_t(freedom: int, level: float) -> float:
+def student_t(freedom: float, level: float) -> float:
     """Half the width of an interval, in standard errors."""
     from scipy.special import stdtrit
 

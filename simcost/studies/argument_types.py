@@ -146,3 +146,15 @@ def usd_per_h(text: str) -> float:
     if not isinstance(value, float) or value < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a price; write e.g. $2.10/h")
     return value
+
+
+def worth(text: str) -> tuple[str, float]:
+    """Value of a unit of a currency in USD, as EUR=1.08."""
+    name, _, value = text.partition("=")
+    try:
+        usd = float(value)
+    except ValueError:
+        usd = 0.0
+    if not (len(name) == 3 and name.isalpha() and name.isascii() and 0 < usd < 1e9):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the value of a currency in USD; write e.g. EUR=1.08")
+    return name.upper(), usd

@@ -15,7 +15,7 @@ from simcost.errors import GateError, InputError
 from simcost.execution.options import ENGINES, EngineOptions
 from simcost.gates import Amount, Gate, described, parse_gate
 from simcost.outputs import check_folder, check_outputs, whole_file
-from simcost.studies.argument_types import natural, pairs, positive, span
+from simcost.studies.argument_types import natural, pairs, positive, span, worth
 
 Arguments = argparse.Namespace
 Result = TypeVar("Result")
@@ -208,6 +208,19 @@ def engine_of(arguments: Arguments) -> EngineOptions:
 def own_catalog(parser: argparse.ArgumentParser) -> None:
     """Facts of the user."""
     parser.add_argument("--catalog", type=Path, metavar="DIR", help="folder of your own facts")
+
+
+def currency_rates(parser: argparse.ArgumentParser) -> None:
+    """Option with the values of other currencies in cost files."""
+    parser.add_argument(
+        "--rate",
+        action="extend",
+        nargs="+",
+        type=worth,
+        default=[],
+        metavar="CUR=USD",
+        help="USD that a unit of another currency is worth, e.g. EUR=1.08",
+    )
 
 
 def columns(parser: argparse.ArgumentParser) -> None:

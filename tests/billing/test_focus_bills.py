@@ -393,3 +393,17 @@ def test_there_and_back(used: list, bought: list[Commitment], hours: int, text: 
     assert lost == pytest.approx(
         {one.bound.name: float(one.unused_usd.sum()) for one in bill.settlement.bought}, abs=1e-6
     )
+
+
+@given(hours=st.floats(0.05, 5.9))
+def test_the_last_row_of_a_simulation_ends_with_it(hours: float) -> None:
+    """So that the length of the file is that of the run; a payment in advance is of its term."""
+    bought: list[Commitment] = [
+        ReservedInstances(name="ri", sku="g6.xlarge", region="us-east-1", count=1, discount=0.4, upfront="partial")
+    ]
+    table = focus_table(bill_of([line("g6.xlarge", 0.8048)], [2.0], bought, hours=hours, start_s=None), STAMP, OFFERS)
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    ends = [(end - begin).total_seconds() for end in rows(table, ChargeCategory="Usage")["ChargePeriodEnd"].to_pylist()]
+    assert max(ends) == pytest.approx(3600 * hours, abs=1)
+    once = rows(table, ChargeFrequency="One-Time")
+    assert (once["ChargePeriodEnd"][0].as_py() - begin).days == 365

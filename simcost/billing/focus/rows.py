@@ -122,7 +122,7 @@ class Writer:
                 "BilledCost": usd,
                 "CommitmentDiscountQuantity": np.full(len(once), each * terms.term_h),
             },
-            hours=terms.term_h,
+            term_h=terms.term_h,
         )
         paid = np.flatnonzero(commitment_use.recurring_usd)
         rate = terms.recurring_usd_per_h
@@ -143,11 +143,14 @@ class Writer:
         )
 
     def _block(
-        self, indices: Ints, words: dict[str, str], numbers: dict[str, Floats], hours: float = 1.0
+        self, indices: Ints, words: dict[str, str], numbers: dict[str, Floats], term_h: float | None = None
     ) -> Iterator[ChargeBlock]:
-        """Rows for the hours of these indices; nothing where there are none."""
+        """Rows for the hours of these indices, the last of which ends with the account, or of a term that begins with
+        them; nothing where there are none.
+        """
         if len(indices):
             start = self.start_s + indices.astype(np.float64) * SECONDS_PER_HOUR
+            hours = self.settled.account.length_h[indices] if term_h is None else term_h
             yield ChargeBlock(
                 start_s=start,
                 end_s=start + hours * SECONDS_PER_HOUR,

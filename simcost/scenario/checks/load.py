@@ -22,6 +22,7 @@ from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, spread
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.files.other_documents import known_document
 from simcost.scenario.files.pools import pools_alone, with_pools
 from simcost.scenario.files.services import by_service, has_services, without_services
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
@@ -117,6 +118,11 @@ def _parsed(text: str, path: Path, folder: Path) -> tuple[LoadedScenario | Loade
         return None, faults
     if not isinstance(root.value, dict):
         return None, [*faults, fault_at(root, f"expected a scenario, not {shown(root.value)}", file)]
+    if (other := known_document(root.value)) is not None:
+        message = (
+            f"is {other}, no scenario; give the YAML of a scenario, or the results folder that `simcost run` wrote"
+        )
+        return None, [*faults, fault_at(root, message, file)]
     root, found = spread(root, file)
     faults += found
     if has_services(root):

@@ -78,7 +78,7 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         raise InputError(f"{folder}: no plan {name!r}{did_you_mean(name, list(intervals))}; there are {known}")
     if not numbered <= set(horizons):
         raise InputError(f"{folder}: its tables are not of one run; run the scenario again")
-    volumes = [row for row in charges if row["service"] in ("storage", "transfer")]
+    volumes = [row for row in charges if row["service"] in ("storage", "transfer", "tokens")]
     usages = _usages(
         [row for row in nodes if row["plan"] == name],
         [row for row in volumes if row["plan"] == name],
@@ -102,10 +102,10 @@ def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, 
 
 
 def _usage(nodes: list[Document], volumes: list[Document], lines: list[Key], horizon_s: float) -> UsageRows:
-    """Nodes as runs, GB-months as GB that were kept throughout, GB as they are."""
+    """Nodes as runs, GB-months as GB that were kept throughout, GB as they are, tokens of an API one by one."""
     place = {key: i for i, key in enumerate(lines)}
-    month_s = HOURS_PER_MONTH * SECONDS_PER_HOUR
-    amounts = [row["consumed_quantity"] * (month_s / horizon_s if row["sku"] == "storage" else 1.0) for row in volumes]
+    each = {"storage": HOURS_PER_MONTH * SECONDS_PER_HOUR / horizon_s, "transfer": 1.0, "tokens": 1e6}
+    amounts = [row["consumed_quantity"] * each[row["service"]] for row in volumes]
     count = len(nodes) + len(volumes)
     return UsageRows(
         start_s=np.array([*(row["start_s"] for row in nodes), *(0.0 for _ in volumes)]),
@@ -129,6 +129,9 @@ def _node_key(row: Document) -> Key:
 
 
 def _volume_key(row: Document) -> Key:
+    if row["service"] == "tokens":
+        model, _, item = row["sku"].rpartition(" ")
+        return (row["provider"], model, row["region"], "", "", "standard", f"{item}_tokens")
     return (row["provider"], row["sku"], row["region"], "", "", "standard", "")
 
 

@@ -62,6 +62,22 @@ def plan_charges(folder: Path, plan: str) -> tuple[list[dict[str, Any]], int]:
         raise InputError(f"{folder}: its charges cannot be read ({error}); run the scenario again") from error
 
 
+def costs_by_replication(folder: Path, plan: str) -> tuple[tuple[float, ...], int, bool]:
+    """Costs a month of a plan of a finished result by replication, its seed, and True if something in it is random.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    try:
+        document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        runs = pq.ParquetFile(folder / "tables" / "runs.parquet").read(["plan", "replication", "per_month_usd"])
+        mine = runs.filter(pc.equal(runs["plan"], plan)).sort_by("replication")
+        seed, is_random = int(document["provenance"]["seed"]), not document["deterministic"]
+        return tuple(mine["per_month_usd"].to_pylist()), seed, is_random
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        raise InputError(f"{folder}: its runs cannot be read ({error}); run the scenario again") from error
+
+
 def folder_of_inputs(folder: Path) -> Path:
     """The folder of the scenario of a finished result, to which the paths in it are relative, as seen from here.
 

@@ -1,13 +1,12 @@
 """`simcost focus`: cost files in the FOCUS format, as providers export them."""
 
-import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.errors import GateError
-from simcost.studies.options import Arguments, finish, output, pictures, verb
+from simcost.studies.options import Arguments, currency_rates, finish, output, pictures, verb
 
 if TYPE_CHECKING:
     from simcost.trace.focus.reader import Actuals
@@ -21,7 +20,7 @@ def add(verbs: Any) -> None:
     read.add_argument("files", type=Path, nargs="+", help="FOCUS 1.0 to 1.3, CSV (also .gz) or Parquet")
     output(read, "-o", "--output", help="write the hours of machines for `simcost bill` (.parquet)")
     pictures(read)
-    _rates(read)
+    currency_rates(read)
     check = verb(actions, "check", _check, "check a file against the rules of FOCUS 1.2; exit code 1 if it breaks one")
     check.add_argument("file", type=Path, help="a FOCUS file, CSV (also .gz) or Parquet")
     compare = verb(actions, "compare", _compare, "compare actual with simulated costs, SKU by SKU")
@@ -35,31 +34,7 @@ def add(verbs: Any) -> None:
         "--per-month", action="store_true", help="scale both to a month of 730 h, whatever their months"
     )
     pictures(compare)
-    _rates(compare)
-
-
-def _rates(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--rate",
-        action="extend",
-        nargs="+",
-        type=worth,
-        default=[],
-        metavar="CUR=USD",
-        help="USD that a unit of another currency is worth, e.g. EUR=1.08",
-    )
-
-
-def worth(text: str) -> tuple[str, float]:
-    """CUR=USD."""
-    name, _, value = text.partition("=")
-    try:
-        usd = float(value)
-    except ValueError:
-        usd = 0.0
-    if not (len(name) == 3 and name.isalpha() and name.isascii() and 0 < usd < 1e9):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the value of a currency in USD; write e.g. EUR=1.08")
-    return name.upper(), usd
+    currency_rates(compare)
 
 
 def _read(arguments: Arguments) -> None:

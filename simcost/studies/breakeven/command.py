@@ -139,6 +139,8 @@ def _value(key: str, text: str) -> float:
         number = float(str(value))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{key}={text}: {error}") from error
+    if key == "units" and not number.is_integer():
+        raise argparse.ArgumentTypeError(f"{key}={text} must be a whole number")
     if not 0 < number < float("inf") and not (number == 0 and key in ("hit", "written", "unit_price")):
         raise argparse.ArgumentTypeError(f"{key}={text} must be greater than 0")
     return number

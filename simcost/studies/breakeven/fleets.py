@@ -105,10 +105,15 @@ def requests_of(question: ResolvedScenario) -> Source:
     """Source of the requests.
 
     Raises:
-        InputError: there are none, or they ask for images.
+        InputError: there are none, they depend on the fleet, or they ask for images.
     """
     if question.source is None:
         raise InputError(f"{question.loaded.path}: has jobs alone, no requests that an API could answer")
+    if question.loaded.scenario.closed_workload() is not None:
+        raise InputError(
+            f"{question.loaded.path}: its clients wait for answers, so that the demand depends on who answers; an API "
+            "is compared at demands that are given: write a workload with a rate, or a recorded one"
+        )
     if any(plan.pool.images for plan in question.plans):
         raise InputError(f"{question.loaded.path}: requests ask for images, and an API is paid per token here")
     return question.source
@@ -301,4 +306,10 @@ def _plans(loaded: LoadedScenario, names: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             hint = did_you_mean(name, known) or f"; plans are {', '.join(known)}"
             raise InputError(f"no plan {name!r} in {loaded.path}{hint}")
+    for plan in loaded.scenario.plans:
+        if plan.overflow is not None and plan.name in (names or known):
+            raise InputError(
+                f"{loaded.path}: plan {plan.name!r} has an API answer its `overflow`, and would meet the SLO at any "
+                "size; name plans without one by --plan, or compare sizes of this one by `simcost optimize`"
+            )
     return tuple(names) or tuple(known)

@@ -12,6 +12,7 @@ from simcost.billing.api.tokens import HitShare, NoCache, PromptCache
 from simcost.catalog import Catalog
 from simcost.scenario.runs.resolve import Source
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.studies.breakeven.stated_levels import stated_misses
 from simcost.studies.breakeven.study import Api
 from simcost.tables.paths import inside
 from simcost.trace.requests.prefix_reuse import Shared, shared_in_stream, shared_in_trace
@@ -57,6 +58,16 @@ def in_scenario(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api
     Raises:
         CatalogError: no price.
     """
+    misses = stated_misses(
+        loaded.scenario.slo,
+        ttft_p95_s=asked.ttft_p95_s,
+        tpot_p95_s=asked.tpot_p95_s,
+        batch=asked.purchase.batch,
+    )
+    return replace(_with_its_cache(asked, loaded, source), slo_misses=misses)
+
+
+def _with_its_cache(asked: ApiOption, loaded: LoadedScenario, source: Source) -> Api:
     if asked.cache_stated:
         return priced(asked, loaded.catalog, asked.purchase.cache, stated(asked.purchase.cache))
     keep_s = asked.purchase.cache.keep_s

@@ -9,6 +9,7 @@ from typing import Any
 from simcost import __version__
 from simcost.billing import OnDemand, Spot
 from simcost.billing.api.pricing import TokenBill, bill_tokens
+from simcost.billing.api.tokens import ITEMS
 from simcost.billing.price_list import line_prices, price_sentences, token_prices
 from simcost.catalog import Catalog
 from simcost.catalog.dates import price_of_date
@@ -20,7 +21,7 @@ from simcost.scenario.storage.folders import sha256_of
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
 from simcost.studies.breakeven.prices import ApiOption, in_traces
 from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
-from simcost.studies.breakeven.study import Api, api_costs, break_even_result, rate
+from simcost.studies.breakeven.study import Api, api_costs, break_even_result, rate, refusals
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
@@ -59,13 +60,14 @@ def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> Tra
     tokens = (bills[0].count.input_tokens + bills[0].count.output_tokens) * _months(span_s)
     best = min(range(len(apis)), key=lambda i: bills[i].per_month_usd)
     per_s = info.rows / span_s
+    costs = tuple(api_costs(api, [bill]) for api, bill in zip(apis, bills, strict=True))
     return TraceCosts(
         verdict=f"{apis[best].name} costs {format_usd(bills[best].per_month_usd)} a month at {rate(per_s)} "
-        f"({amount(tokens)} tokens a month){f', the least of {len(apis)}' if len(apis) > 1 else ''}.",
+        f"({amount(tokens)} tokens a month){f', the least of {len(apis)}' if len(apis) > 1 else ''}.{refusals(costs)}",
         trace=str(path),
         requests_per_s=per_s,
         tokens_per_month=tokens,
-        apis=tuple(api_costs(api, [bill]) for api, bill in zip(apis, bills, strict=True)),
+        apis=costs,
         assumptions=(
             f"A month is {HOURS_PER_MONTH:g} h like the {format_seconds(span_s)} of the trace.",
             *_about_apis(apis, bills, catalog.as_of),
@@ -113,7 +115,7 @@ def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) ->
     for api, bill in zip(apis, bills, strict=True):
         price = api.price
         dated = f"{price_of_date(price.as_of, newest)}, quality {price.quality}"
-        yield f"{api.name}: {_prices(price)}; {price.source}, {dated}; {api.cache}."
+        yield f"{api.name}: {_prices(price, bill)}; {price.source}, {dated}; {api.cache}."
         if price.deprecation_date:
             ended = price.deprecation_date <= newest
             yield (
@@ -127,8 +129,15 @@ def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) ->
             )
 
 
-def _prices(price: TokenPrice) -> str:
-    parts = [f"input ${price.input_usd_per_m:g}", f"output ${price.output_usd_per_m:g}"]
-    if price.cache_read_usd_per_m is not None:
-        parts.insert(1, f"cached ${price.cache_read_usd_per_m:g}")
-    return f"{', '.join(parts)} per 1M tokens"
+def _prices(price: TokenPrice, bill: TokenBill) -> str:
+    """Prices that are paid: of a batch its own, and those of long prompts where there are some."""
+    written = bool(bill.count.tokens[:, ITEMS.index("cache write")].any())
+    said = {"input": "input", "cache read": "cached", "cache write": "written to the cache", "output": "output"}
+    shown = [item for item in ITEMS if item != "cache write" or written]
+    if price.cache_read_usd_per_m is None:
+        shown.remove("cache read")
+    each = [", ".join(f"{said[item]} ${row[ITEMS.index(item)]:.6g}" for item in shown) for row in bill.rates.usd_per_m]
+    text = f"{each[0]} per 1M tokens"
+    if bill.rates.tier_start is not None and bill.count.tokens[1].any():
+        text += f", of prompts longer than {bill.rates.tier_start:,} tokens {each[1]}"
+    return text

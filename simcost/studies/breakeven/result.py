@@ -92,8 +92,12 @@ class ApiCosts:
     read_share: float
     cache: str
     too_long_requests: float
+    refused_share: float
+    """Of the requests, those that are longer than its window; they are priced as if it answered them."""
     spilled_requests: float | None
     batch: bool
+    slo_misses: tuple[str, ...]
+    """Targets that it surely misses by what is stated of it."""
     ttft_p95_s: float | None
     tpot_p95_s: float | None
     price: Mapping[str, Any]

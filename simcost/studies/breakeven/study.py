@@ -9,7 +9,7 @@ import numpy as np
 
 from simcost.billing.api.pricing import PerToken, TokenBill
 from simcost.catalog.facts import TokenPrice
-from simcost.compare.confidence import interval
+from simcost.compare.confidence import interval, paired
 from simcost.compare.results import mean_of
 from simcost.present.format import amount
 from simcost.studies.breakeven.crossing import DemandSpread, Place, crossing, doubtful, over_replications
@@ -24,7 +24,7 @@ from simcost.studies.breakeven.result import (
     PairBreakEven,
     ReplicaRange,
 )
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_share, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ class Api:
     ttft_p95_s: float | None = None
     """As you state it; None = not known."""
     tpot_p95_s: float | None = None
+    slo_misses: tuple[str, ...] = ()
+    """Targets that it surely misses by what is stated of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,16 +145,42 @@ def _smallest(fleet: SmallestFleet | None) -> bool:
     return fleet is not None and fleet.replicas == 1
 
 
-def verdict(result: BreakEvenResult) -> str:
-    """Cheapest option at the demand of the scenario, and the demand from which on a fleet beats the cheapest API."""
+def verdict(result: BreakEvenResult, by_replication: Mapping[str, Sequence[float]], level: float) -> str:
+    """Cheapest option at the demand of the scenario, and the demand from which on a fleet beats the cheapest API.
+
+    APIs that surely miss the SLO are neither, and are named.
+
+    Args:
+        result: all of it but the verdict.
+        by_replication: costs a month of each option there; their order tells whether two differ significantly.
+        level: of confidence.
+    """
     here = result.here
+    missing = [api for api in result.apis if api.slo_misses]
+    missed = {api.name for api in missing}
     plans = [(plan.usd_per_month.mean, f"the fleet {plan.name}") for plan in here.met]
-    apis = [(api.usd_per_month.mean, api.name) for api in here.apis]
+    apis = [(api.usd_per_month.mean, api.name) for api in here.apis if api.name not in missed]
+    notes = "".join(f" {api.name} misses the SLO: {' and '.join(api.slo_misses)}." for api in missing)
+    notes += refusals(result.apis)
+    if not (plans or apis):
+        return f"At {rate(here.requests_per_s)} neither a fleet nor an API meets the SLO.{notes}"
     (usd, name), *others = sorted([*plans, *apis])
     text = f"At {rate(here.requests_per_s)} the cheapest is {name}: {format_usd(usd)} a month"
     if others:
-        text += f", next {others[0][1]} at {format_usd(others[0][0])}"
-    return f"{text}; {_later(result, min(apis)[1])}."
+        gap = paired(by_replication[others[0][1]], by_replication[name], level)
+        unsure = "not significantly less than" if gap.holds_zero else "next"
+        text += f", {unsure} {others[0][1]} at {format_usd(others[0][0])}"
+    later = f"; {_later(result, min(apis)[1])}" if apis else ""
+    return f"{text}{later}.{notes}"
+
+
+def refusals(apis: Iterable[ApiCosts]) -> str:
+    """Sentences on APIs that would refuse some of the requests, with a space before each."""
+    return "".join(
+        f" {api.name} would refuse {format_share(api.refused_share)} of the requests, which are longer than its window."
+        for api in apis
+        if api.refused_share
+    )
 
 
 def _later(result: BreakEvenResult, api: str) -> str:
@@ -214,7 +242,10 @@ def break_even_result(study: Study, provenance: Mapping[str, Any], assumptions: 
         assumptions=tuple(assumptions),
         provenance=provenance,
     )
-    return replace(found, verdict=verdict(found))
+    here = _at_scale_one(study)
+    costs = {api.name: here.api_usd(i) for i, api in enumerate(study.apis)}
+    costs |= {f"the fleet {name}": usd for name in study.plans if (usd := here.fleet_usd(name)) is not None}
+    return replace(found, verdict=verdict(found, costs, study.level))
 
 
 def api_costs(api: Api, bills: Sequence[TokenBill]) -> ApiCosts:
@@ -236,8 +267,10 @@ def api_costs(api: Api, bills: Sequence[TokenBill]) -> ApiCosts:
         read_share=_mean([bill.count.read_share for bill in bills]),
         cache=api.cache,
         too_long_requests=_mean([bill.too_long for bill in bills]),
+        refused_share=_mean([bill.too_long / max(bill.requests, 1) for bill in bills]),
         spilled_requests=_mean([bill.paid.requests for bill in bills]) if api.purchase.provisioned else None,
         batch=api.purchase.batch,
+        slo_misses=api.slo_misses,
         ttft_p95_s=api.ttft_p95_s,
         tpot_p95_s=api.tpot_p95_s,
         price=facts

@@ -108,7 +108,9 @@ def service(result: BreakEvenResult) -> Table:
     rows = [
         (plan.name, share(plan.attainment), seconds(plan.ttft_p95_s), seconds(plan.tpot_p95_s)) for plan in here.met
     ]
-    rows += [(api.name, "not known", _stated(api, api.ttft_p95_s), _stated(api, api.tpot_p95_s)) for api in result.apis]
+    for api in result.apis:
+        level = "misses SLO" if api.slo_misses else "not known"
+        rows.append((api.name, level, _stated(api, api.ttft_p95_s), _stated(api, api.tpot_p95_s)))
     heads = (f"at {rate(here.requests_per_s)}", "good requests", "TTFT p95", "TPOT p95")
     return [dict(zip(heads, (shortened(name, _NAME), *cells), strict=True)) for name, *cells in rows]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.gates import Amount, Gate
-from simcost.studies.options import Arguments, gated, own_catalog, study
+from simcost.studies.options import Arguments, currency_rates, gated, own_catalog, study
 from simcost.units import format_usd
 
 GATES: Mapping[str, Amount] = {"increase": "USD or %"}
@@ -23,6 +23,7 @@ def add(verbs: Any) -> None:
         "--per-month", action="store_true", help="scale both to a month of 730 h, as two results folders always are"
     )
     gated(diff, GATES, broken)
+    currency_rates(diff)
     own_catalog(diff)
 
 
@@ -33,8 +34,9 @@ def _diff(arguments: Arguments) -> dict[str, Any]:
     from simcost.studies.differences.study import difference
 
     catalog = load_catalog(arguments.catalog)
-    before = cost_side(arguments.before, arguments.plan_a, catalog)
-    after = cost_side(arguments.after, arguments.plan_b, catalog)
+    usd_per = dict(arguments.rate)
+    before = cost_side(arguments.before, arguments.plan_a, catalog, usd_per)
+    after = cost_side(arguments.after, arguments.plan_b, catalog, usd_per)
     per_month = arguments.per_month or arguments.before.is_dir() or arguments.after.is_dir()
     document = difference(before, after, per_month=per_month)
     inputs = before.inputs | after.inputs

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import fsum
 from pathlib import Path
 from typing import Any
 
+from simcost.billing.api.pricing import MILLION
+from simcost.billing.api.tokens import ITEMS
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
 from simcost.compare.bridge import BillItem, BillSide
 from simcost.errors import InputError
+from simcost.scenario.files.other_documents import known_document
 from simcost.scenario.storage.folders import sha256_of
-from simcost.scenario.storage.results import finished_plan, plan_charges
+from simcost.scenario.storage.results import costs_by_replication, finished_plan, plan_charges
+from simcost.trace.usage.usage import TOKENS
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 Row = Mapping[str, Any]
+_ACCEPTED = (
+    "a results folder of `simcost run`, a bill that `simcost bill ... --json > FILE.json` wrote, or a cost file in the "
+    "FOCUS format"
+)
+_TOKENS_OF = "tokens of "
+"""Begin of the unit of tokens, which is that of one model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replications:
+    """Costs of a run by replication."""
+
+    usd_per_month: tuple[float, ...]
+    seed: int
+    level: float
+    """Of intervals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +49,14 @@ class CostSide:
     bill: BillSide
     hours: float
     """Time that it covers."""
+    is_cost_file: bool = False
+    """True of a FOCUS file, which has all tokens of a model in one item."""
     inputs: dict[str, str]
     """SHA-256 of its files."""
     requests_per_month: float | None = None
     """Of a run that served some."""
+    replications: Replications | None = None
+    """Of a run in which something is random."""
 
     def times(self, factor: float) -> BillSide:
         """So many times the bill."""
@@ -45,25 +69,47 @@ class CostSide:
             other_usd=self.bill.other_usd * factor,
         )
 
+    def with_tokens_together(self) -> CostSide:
+        """The same, with all tokens of a model as one item at their mean price."""
+        groups: dict[str, list[BillItem]] = {}
+        for name, item in self.bill.items.items():
+            groups.setdefault(_model_of(name) if item.unit.startswith(_TOKENS_OF) else name, []).append(item)
+        items = {name: _one_item(same) for name, same in groups.items()}
+        return replace(self, bill=replace(self.bill, items=items))
 
-def cost_side(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
+
+def _model_of(name: str) -> str:
+    return next((name.removesuffix(f" {kind}") for kind in ITEMS if name.endswith(f" {kind}")), name)
+
+
+def _one_item(same: Sequence[BillItem]) -> BillItem:
+    quantity = fsum(item.quantity for item in same)
+    listed = fsum(item.quantity * item.list_usd for item in same)
+    rate = fsum(item.usd for item in same) / listed
+    return replace(same[0], quantity=quantity, list_usd=listed / quantity, rate=rate) if len(same) > 1 else same[0]
+
+
+def cost_side(path: Path, plan: str | None, catalog: Catalog, usd_per: Mapping[str, float]) -> CostSide:
     """Read a results folder, the document of a bill, or a FOCUS file.
 
     Args:
         path: the folder or file.
         plan: of a folder or a document of several; None = the best plan, or the only one.
         catalog: tells how many accelerators an instance has.
+        usd_per: value of a unit of each other currency of a FOCUS file.
 
     Raises:
         InputError: it is none of them, or there is no such plan.
     """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; give {_ACCEPTED}")
     if path.is_dir():
         return _of_folder(path, plan, catalog)
     if path.suffix == ".json":
         return _of_document(path, plan, catalog)
     if plan is not None:
         raise InputError(f"{path}: a FOCUS file has no plans; leave the plan out, or give a results folder")
-    return _of_focus(path, catalog)
+    return _of_focus(path, catalog, usd_per)
 
 
 def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
@@ -77,12 +123,23 @@ def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
         hours=horizon_s / SECONDS_PER_HOUR,
         inputs={str(folder / "result.json"): sha256_of(folder / "result.json")},
         requests_per_month=arrived / months if arrived else None,
+        replications=_replications(folder, document),
     )
+
+
+def _replications(folder: Path, plan: Row) -> Replications | None:
+    """Costs by replication; None where nothing is random."""
+    usd, seed, is_random = costs_by_replication(folder, str(plan["name"]))
+    level = (plan["intervals"]["per_month_usd"] or {}).get("level", 0.95)
+    return Replications(usd_per_month=usd, seed=seed, level=level) if is_random else None
 
 
 def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
+        other = known_document(whole) if isinstance(whole, dict) and "charges" not in whole else None
+        if other is not None:
+            raise InputError(f"{path}: is {other}, no bill; give {_ACCEPTED}")
         bills = {str(one["plan"]): one for one in whole.get("plans", [whole])}
         chosen = plan or (next(iter(bills)) if len(bills) == 1 else None)
         if chosen not in bills:
@@ -94,27 +151,35 @@ def _of_document(path: Path, plan: str | None, catalog: Catalog) -> CostSide:
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: not a bill ({error}); write one with `simcost bill ... --json > FILE.json`"
+            f"{path}: not a bill ({f'no key {error}' if isinstance(error, KeyError) else error}); give {_ACCEPTED}"
         ) from None
 
 
-def _of_focus(path: Path, catalog: Catalog) -> CostSide:
+def _of_focus(path: Path, catalog: Catalog, usd_per: Mapping[str, float]) -> CostSide:
     from simcost.trace.focus.reader import read_focus
 
-    actuals = read_focus([path])
+    actuals = read_focus([path], usd_per=usd_per)
     rows = map(_row_of_line, actuals.lines.to_pylist())
     return CostSide(
-        name=str(path), bill=_side(rows, catalog), hours=actuals.span_h, inputs={str(path): sha256_of(path)}
+        name=str(path),
+        bill=_side(rows, catalog),
+        hours=actuals.span_h,
+        is_cost_file=True,
+        inputs={str(path): sha256_of(path)},
     )
 
 
 def _row_of_charge(charge: Row) -> Row:
-    used = charge["charge_category"] == "Usage"
+    used, unit, sku, each = charge["charge_category"] == "Usage", charge["consumed_unit"], charge["sku"], 1.0
+    if unit == MILLION:
+        unit, each = "tokens", 1e6
+    elif unit in TOKENS:
+        unit, sku = "tokens", f"{sku} {ITEMS[TOKENS.index(unit)]}"
     return {
-        "sku": f"{charge['provider']}/{charge['sku']}",
+        "sku": f"{charge['provider']}/{sku}",
         "region": "" if charge["region"] == "any" else charge["region"],
-        "unit": charge["consumed_unit"],
-        "quantity": charge["consumed_quantity"] if used else 0.0,
+        "unit": unit,
+        "quantity": each * charge["consumed_quantity"] if used else 0.0,
         "unused": charge["commitment_status"] == "Unused",
         "spot": charge["pricing_category"] == "Dynamic",
         "list_usd": charge["list_cost_usd"],
@@ -147,6 +212,8 @@ class _Offers:
 
     def accelerators(self, row: Row) -> tuple[int, str]:
         """Units of a mix in a unit of the row: hours of instances are accelerator-hours where their number is known."""
+        if row["unit"] == "tokens":
+            return 1, f"{_TOKENS_OF}{_model_of(row['sku'])}"
         if row["unit"] != "h":
             return 1, f"{row['unit']} of {row['sku']}"
         offer = self._named.get(row["sku"].lower())
@@ -159,21 +226,28 @@ class _Offers:
 
 
 def _side(rows: Iterable[Row], catalog: Catalog, factor: float = 1.0) -> BillSide:
-    """The rows as items; what has no quantity, or no list price, is an other cost."""
+    """The rows as items, of which no two have one name; what has no quantity, or no list price, is an other cost."""
     offers = _Offers(catalog)
     sums: dict[tuple[str, str], list[float]] = {}
+    units: dict[str, str] = {}
     unused, other = [0.0], [0.0]
     for row in rows:
         list_usd, usd, quantity = offers.list_usd(row) * factor, row["usd"] * factor, row["quantity"] * factor
-        if row["unused"] or quantity <= 0 or list_usd <= 0:
+        is_free = list_usd == usd == 0
+        if row["unused"] or quantity <= 0 or (list_usd <= 0 and not is_free):
             (unused if row["unused"] else other).append(usd)
             continue
         per_unit, unit = offers.accelerators(row)
         item = sums.setdefault((f"{row['sku']} {row['region']}".rstrip(), unit), [0.0, 0.0, 0.0])
         for i, value in enumerate((quantity * per_unit, list_usd, usd)):
             item[i] += value
+    for name, unit in sorted(sums, key=lambda key: (key[1] not in ("accelerator-h", "h"), key[1])):
+        units.setdefault(name, unit)
     items = {
-        name: BillItem(quantity=quantity, list_usd=listed / quantity, rate=usd / listed, unit=unit)
+        name if units[name] == unit else f"{name} ({unit})": BillItem(
+            quantity=quantity, list_usd=listed / quantity, rate=usd / listed, unit=unit
+        )
         for (name, unit), (quantity, listed, usd) in sums.items()
+        if listed
     }
     return BillSide(items=items, unused_commitment_usd=fsum(unused), other_usd=fsum(other))

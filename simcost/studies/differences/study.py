@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import fsum, isclose
 from typing import Any
 
 from simcost.compare.bridge import BillSide, bill_bridge, product, shapley
+from simcost.compare.confidence import apart, paired
 from simcost.compare.verdict import percent
 from simcost.errors import InputError
 from simcost.present.format import usd_change
@@ -40,12 +41,15 @@ def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Documen
         per_month: scale both to a month of 730 h; without it they stand as they are.
 
     Returns:
-        `verdict`, `before`, `after` (`name`, `usd`, `hours`), `basis`, `difference_usd`, and `effects[]` with
-        `effect`, `usd` and its `parts[]`, which add up to the difference.
+        `verdict`, `before`, `after` (`name`, `usd`, `hours`), `basis`, `difference_usd`, its `interval` between runs
+        of several replications, and `effects[]` with `effect`, `usd` and its `parts[]`, which add up to the
+        difference.
 
     Raises:
         InputError: a cost without usage cannot be scaled.
     """
+    if before.is_cost_file or after.is_cost_file:
+        before, after = before.with_tokens_together(), after.with_tokens_together()
     bills = [_scaled(side) if per_month else side.bill for side in (before, after)]
     effects = _with_causes(bill_bridge(*bills), bills, [side.requests_per_month for side in (before, after)])
     rows = [{"effect": name, "usd": fsum(parts.values()), "parts": _parts(parts)} for name, parts in effects.items()]
@@ -56,10 +60,23 @@ def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Documen
             for word, side, bill in zip(("before", "after"), (before, after), bills, strict=True)
         },
         "difference_usd": bills[1].usd - bills[0].usd,
+        "interval": _interval(before, after) if per_month else None,
         "effects": rows,
         "findings": _findings(before, after, per_month),
     }
     return {"verdict": verdict(found), **found}
+
+
+def _interval(before: CostSide, after: CostSide) -> Document | None:
+    """`lo`, `hi`, `level` of the difference of two runs, `paired` where they have the same seed; None where it is not
+    known, or nothing is random.
+    """
+    first, second = before.replications, after.replications
+    if first is None or second is None or min(len(first.usd_per_month), len(second.usd_per_month)) < 2:
+        return None
+    pairs = first.seed == second.seed and len(first.usd_per_month) == len(second.usd_per_month)
+    found = (paired if pairs else apart)(second.usd_per_month, first.usd_per_month, first.level)
+    return {"lo": found.lo, "hi": found.hi, "level": found.level, "paired": pairs}
 
 
 def _scaled(side: CostSide) -> BillSide:
@@ -93,13 +110,36 @@ def _parts(parts: Mapping[str, float]) -> list[Document]:
 
 
 def _findings(before: CostSide, after: CostSide, per_month: bool) -> list[Document]:
-    if per_month or isclose(before.hours, after.hours, rel_tol=0.01):
+    if per_month:
+        return [*_scaled_files(before, after), *_without_interval(before, after)]
+    if isclose(before.hours, after.hours, rel_tol=0.01):
         return []
     message = (
-        f"{before.name} covers {before.hours:,.0f} h and {after.name} {after.hours:,.0f} h: part of the difference is "
+        f"{before.name} covers {before.hours:,.4g} h and {after.name} {after.hours:,.4g} h: part of the difference is "
         "their length; pass --per-month to compare months of 730 h"
     )
     return [{"kind": "other-length", "message": message}]
+
+
+def _scaled_files(*sides: CostSide) -> Iterator[Document]:
+    """Cost files: their length is that of the usage in them, which may be less than the time that they are of."""
+    for side in sides:
+        if side.is_cost_file:
+            message = (
+                f"{side.name}: from its first hour of usage to its last are {side.hours:,.4g} h, and costs are "
+                f"{HOURS_PER_MONTH / side.hours:.4g} times those of the file"
+            )
+            yield {"kind": "scaled", "message": message}
+
+
+def _without_interval(before: CostSide, after: CostSide) -> Iterator[Document]:
+    """Runs of one replication, whose difference may be one of the draws."""
+    first, second = before.replications, after.replications
+    if first is None or second is None:
+        return
+    if first.seed != second.seed and min(len(first.usd_per_month), len(second.usd_per_month)) < 2:
+        message = "the runs have different seeds and one replication: other draws alone may differ by as much"
+        yield {"kind": "no-interval", "message": message}
 
 
 def verdict(document: Mapping[str, Any]) -> str:
@@ -115,8 +155,20 @@ def verdict(document: Mapping[str, Any]) -> str:
     way = "more" if usd >= 0 else "less"
     return (
         f"{after['name']} costs {format_usd(abs(usd))}{month}{share} {way} than {before['name']} at "
-        f"{format_usd(before['usd'])}: {said}."
+        f"{format_usd(before['usd'])}{_sure(document)}: {said}."
     )
+
+
+def _sure(document: Mapping[str, Any]) -> str:
+    """Interval of the difference, and whether it is significant."""
+    found = document["interval"]
+    if found is None:
+        return ""
+    lo, hi = (usd_change(found[bound]) for bound in ("lo", "hi"))
+    text = f"{100 * found['level']:g} % interval {lo} to {hi}" if lo != hi else ""
+    if found["lo"] <= 0 <= found["hi"]:
+        return f" (not significantly different: {text})" if text else ""
+    return f" ({text})" if text else ""
 
 
 def _phrase(row: Document) -> str:

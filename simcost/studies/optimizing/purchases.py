@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from simcost.billing.bill import Costs
 from simcost.compare.racing import RunScore
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.bills import costs_of
@@ -68,11 +69,9 @@ class PurchaseSearch:
         held = [] if name is None else held_by(self._plans[name].plan)
         usd = None
         if name is not None:
-            bills = [
-                costs_of(list(map(on_demand, node)), confirmed.question.loaded.catalog)
-                for node in confirmed.nodes(name)
-            ]
-            usd = fmean(bill.per_month_usd for bill in bills)
+            catalog, results = confirmed.question.loaded.catalog, confirmed.results
+            nodes = [costs_of(list(map(on_demand, node)), catalog) for node in confirmed.nodes(name)]
+            usd = fmean(costs.per_month_usd + _tokens_usd(results[name, i].bill) for i, costs in enumerate(nodes))
         return {"offered": len(self._choice.offers), "bought": held, "on_demand_usd_per_month": usd}
 
     def _least(self, key: Key, score: RunScore, share: float) -> RunScore:
@@ -80,3 +79,8 @@ class PurchaseSearch:
         bill = self._searched.results[key].bill
         compute = bill.by_category_usd().get("compute", 0.0) / bill.total_usd if bill.total_usd else 0.0
         return replace(score, usd=score.usd * (1 - (1 - share) * compute))
+
+
+def _tokens_usd(bill: Costs) -> float:
+    """Payment to an API a month, which no commitment changes."""
+    return bill.by_category_usd().get("tokens", 0.0) / bill.months

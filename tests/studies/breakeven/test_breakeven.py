@@ -1,14 +1,17 @@
 """Fleets against APIs: the study rests on runs and prices that can be made apart."""
 
+from argparse import ArgumentTypeError
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.commands import trace
 from support.scenarios import SMALL, write
 
 from simcost.billing.api.tokens import HitShare, NoCache, PrefixReuse
+from simcost.catalog import load_catalog
 from simcost.errors import InputError
 from simcost.plan import Fixed
 from simcost.scenario.checks.load import load
@@ -20,7 +23,7 @@ from simcost.studies.breakeven.command import asked
 from simcost.studies.breakeven.fleets import Made, Settings, make_study
 from simcost.studies.breakeven.prices import in_scenario
 from simcost.studies.breakeven.question import compare_with_apis, price_trace
-from simcost.studies.breakeven.result import MissedFleet
+from simcost.studies.breakeven.result import BreakEvenResult, MissedFleet
 from simcost.trace.synthesis.generator import synthesize
 from simcost.trace.workload.spec import RecordedWorkload, Sessions, Stream, Synthetic
 
@@ -155,6 +158,52 @@ def test_a_plan_that_no_size_saves(tmp_path: Path) -> None:
     assert found.demands[0].plans == (MissedFleet(name="one"),)
     assert found.break_even[0].place is None
     assert "no plan meets the SLO" in found.verdict
+
+
+def test_an_api_that_misses_the_slo_as_stated_is_not_the_cheapest(tmp_path: Path) -> None:
+    easy = load(write(tmp_path, ("horizon: 10min", "horizon: 2min")))
+    settings = Settings(scales=(1.0,), seeds=2, plans=("one",), refined=0)
+
+    def found(*apis: str) -> BreakEvenResult:
+        return compare_with_apis(easy, [asked(api) for api in apis], tmp_path / "runs", settings, lambda *_: None)
+
+    slow, batch = f"{API},ttft=5s", "openai/gpt-5-mini,batch"
+    result = found(slow, batch)
+    assert min(api.usd_per_month.mean for api in result.here.apis) < result.here.met[0].usd_per_month.mean
+    assert "the cheapest is the fleet one" in result.verdict
+    assert f"{API} misses the SLO: TTFT p95 of 5 s as stated, and 1 s is asked for." in result.verdict
+    assert "batch misses the SLO: answers within a day, and 1 s is asked for." in result.verdict
+    assert f"the cheapest is {API}:" in found(API, batch).verdict
+    assert [bool(api.slo_misses) for api in found(API, batch).apis] == [False, True]
+
+
+def test_plans_whose_fleet_is_not_the_whole_cost_are_refused(tmp_path: Path) -> None:
+    scaling = "scaling: {kind: fixed, replicas: 1}"
+    with_api = f"overflow: {{api: {API}, ttft: 1s, tpot: 10ms}}\n    admission: {{max_queued: 4}}\n    {scaling}"
+    settings = Settings(scales=(1.0,), seeds=1)
+
+    def study(file: Path, settings: Settings) -> Made:
+        return make_study(load(file), [asked(API)], tmp_path / "runs", settings, lambda *_: None)
+
+    with pytest.raises(InputError, match=r"'one' has an API answer its `overflow`.*--plan"):
+        study(write(tmp_path, (scaling, with_api)), settings)
+    study(write(tmp_path, (scaling, with_api)), replace(settings, plans=("two",)))
+    workload = "  kind: synthetic\n  rate: 0.5/s\n"
+    with pytest.raises(InputError, match="clients wait for answers"):
+        study(write(tmp_path, (workload, "  kind: closed\n  clients: 4\n")), settings)
+
+
+def test_prices_are_those_that_are_paid(tmp_path: Path) -> None:
+    log = trace(tmp_path, "arrival,prompt_tokens,output_tokens\n0,1000,10\n60,300000,10\n")
+    apis = [asked("google/gemini-2.5-pro,batch"), asked("anthropic/claude-haiku-4-5")]
+    found = price_trace(log, apis, load_catalog())
+    [batch] = [text for text in found.assumptions if "batch: input" in text]
+    price = load_catalog().token_price("google/gemini-2.5-pro")
+    assert f"input ${price.input_usd_per_m / 2:g}, " in batch
+    assert f"longer than 200,000 tokens input ${price.tier_input_usd_per_m / 2:g}, " in batch
+    assert "claude-haiku-4-5 would refuse 50.0 % of the requests, which are longer than its window." in found.verdict
+    with pytest.raises(ArgumentTypeError, match=r"units=2\.5 must be a whole number"):
+        asked("openai/gpt-4.1,units=2.5,unit_price=$1/h,unit_tokens=100")
 
 
 def test_demand_is_scaled_at_its_source(loaded: LoadedScenario, tmp_path: Path) -> None:

@@ -54,9 +54,12 @@ def test_a_result_does_not_differ_from_itself(results: dict[str, Path]) -> None:
     assert "costs as much as" in call("diff", results["base"], results["base"], *ONE).out.replace("\n", " ")
 
 
-def test_a_result_does_not_differ_from_its_own_cost_file(tmp_path: Path) -> None:
-    """Instances, disks and traffic have their region in both, so that nothing is new and nothing gone."""
-    ran = call("run", scenario(tmp_path, ("10min", "2h")), "--out", tmp_path / "out", "--quiet")
+@pytest.mark.parametrize("horizon", ["10min", "90min"])
+def test_a_result_does_not_differ_from_its_own_cost_file(tmp_path: Path, horizon: str) -> None:
+    """Instances, disks and traffic have their region in both, so that nothing is new and nothing gone; the file ends
+    with the run, not with its clock-hour.
+    """
+    ran = call("run", scenario(tmp_path, ("10min", horizon)), "--out", tmp_path / "out", "--quiet")
     assert ran.code == 0, ran.err
     plan, focus = tmp_path / "plan.yaml", tmp_path / "focus.csv"
     plan.write_text("{}\n", encoding="utf-8")
@@ -139,4 +142,68 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, results: dict[str, P
     assert "no plan 'on'" in refused("diff", results["base"], results["base"], "--plan-a", "on")
     (tmp_path / "x.json").write_text("{}", encoding="utf-8")
     assert "not a bill" in refused("diff", tmp_path / "x.json", results["base"])
+    answer = call("diff", results["base"], results["base"], "--json")
+    (tmp_path / "diff.json").write_text(answer.out, encoding="utf-8")
+    faults = {"none": "no such file or folder", "diff.json": "the answer of `simcost diff --json`, no bill"}
+    for wrong, said in faults.items():
+        assert f"{said}; give a results folder" in refused("diff", results["base"], tmp_path / wrong)
     assert "no plans" in refused("diff", cost_file(tmp_path, [row(1)]), results["base"], "--plan-a", "x")
+
+
+def test_an_api_that_answers_an_overflow_is_in_each_bill_of_the_run(tmp_path: Path) -> None:
+    """Read, written and answered tokens are items of their own, however the bill came about."""
+    answers = "admission: {max_queued: 1, max_ongoing: 2}\n    overflow: {api: %s, ttft: 400ms, tpot: 15ms}\n    "
+    names = {"fast": "groq/llama-3.1-8b-instant", "clever": "anthropic/claude-haiku-4-5"}
+    for name, api in names.items():
+        change = ("scaling: {kind: fixed, replicas: 1}", f"{answers % api}scaling: {{kind: fixed, replicas: 1}}")
+        file = scenario(tmp_path, change, ("rate: 1/s", "rate: 9/s"))
+        assert call("run", file, "--out", tmp_path / name, "--quiet").code == 0
+    (tmp_path / "plan.yaml").write_text("{}\n", encoding="utf-8")
+    words = ("bill", tmp_path / "fast", "--plan", tmp_path / "plan.yaml", "--run-plan", "one", "--focus")
+    billed = call(*words, tmp_path / "fast.csv", "--json", "--quiet")
+    (tmp_path / "fast.json").write_text(billed.out, encoding="utf-8")
+    plan = json.loads((tmp_path / "fast" / "result.json").read_text())["plans"][0]
+    assert plan["overflow"]["usd"] > 0.1 * plan["cost_usd"]["total"]
+    assert billed.document()["effective_usd"] == pytest.approx(plan["cost_usd"]["total"])
+    pairs = (("fast", "fast.json", ONE[:2]), ("fast.json", "fast.csv", ("--per-month",)), ("fast.csv", "fast", ONE[2:]))
+    for before, after, more in pairs:
+        effects = diff(tmp_path / before, tmp_path / after, *more)
+        assert effects == {name: pytest.approx(0.0, abs=0.005) for name in effects}, (before, after)
+    other = diff(tmp_path / "fast", tmp_path / "clever", *ONE)
+    assert (other["gone"], other["new"]) == (
+        pytest.approx(-plan["overflow"]["per_month_usd"]),
+        pytest.approx(added_usd(tmp_path / "clever")),
+    )
+
+
+def added_usd(folder: Path) -> float:
+    plan = json.loads((folder / "result.json").read_text())["plans"][0]
+    return float(plan["overflow"]["per_month_usd"])
+
+
+SCALED = ("--plan-a", "scaled", "--plan-b", "scaled")
+
+
+def test_two_seeds_of_a_scenario_differ_by_no_more_than_their_interval(tmp_path: Path) -> None:
+    file = scenario(tmp_path)
+    for seed in (1, 2):
+        assert call("run", file, "--seed", seed, "--seeds", 3, "--out", tmp_path / str(seed), "--quiet").code == 0
+    there, back = (
+        call("diff", tmp_path / a, tmp_path / b, *SCALED, "--json").document() for a, b in (("1", "2"), ("2", "1"))
+    )
+    assert there["difference_usd"] == pytest.approx(-back["difference_usd"])
+    assert (there["interval"]["lo"], there["interval"]["hi"]) == pytest.approx(
+        (-back["interval"]["hi"], -back["interval"]["lo"])
+    )
+    assert there["interval"]["paired"] is False
+    assert "not significantly different: 95 % interval" in there["verdict"]
+    same = call("diff", tmp_path / "1", tmp_path / "1", "--plan-a", "one", "--plan-b", "scaled", "--json").document()
+    assert same["interval"]["paired"] is True
+    assert same["interval"]["lo"] <= same["difference_usd"] <= same["interval"]["hi"]
+
+
+def test_cost_files_in_another_currency(tmp_path: Path) -> None:
+    before, after = cost_file(tmp_path, [row(1)], name="usd.csv"), cost_file(tmp_path, [row(1, BillingCurrency="EUR")])
+    assert "--rate EUR=" in refused("diff", before, after)
+    found = call("diff", before, after, "--rate", "EUR=1.1", "--json").document()
+    assert found["difference_usd"] == pytest.approx(0.1 * found["before"]["usd"])

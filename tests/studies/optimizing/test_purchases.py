@@ -125,3 +125,26 @@ def test_options_that_cannot_be_are_refused(asked: tuple[Path, Path], tmp_path: 
         "optimize", file, "--options", priced
     )
     assert "no such file" in refused("optimize", file, "--options", tmp_path / "gone.yaml").lower()
+
+
+def test_tokens_of_an_overflow_are_paid_with_and_without_commitments(tmp_path: Path) -> None:
+    scenario = yaml.safe_load(SPACE)
+    [plan], hardware = scenario["plans"], scenario["vary"][0]
+    plan |= {
+        "scaling": {"kind": "fixed", "replicas": 1},
+        "admission": {"max_queued": 1, "max_ongoing": 16},
+        "overflow": {"api": "groq/llama-3.1-8b-instant", "ttft": "400ms", "tpot": "10ms"},
+    }
+    scenario |= {"horizon": "10min", "seeds": 2, "vary": [hardware[:1]]}
+    file, options = tmp_path / "over.yaml", tmp_path / "options.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    options.write_text(yaml.safe_dump({"commitments": OPTIONS}), encoding="utf-8")
+    words = ("--json", "--quiet", "--jobs", 1, "--out", tmp_path / "out")
+    found = call("optimize", file, "--options", options, *words).document()
+    bare = {**scenario, "plans": [plan]}
+    del bare["vary"]
+    file.write_text(yaml.safe_dump(bare), encoding="utf-8")
+    [same] = call("run", file, "--seed", found["provenance"]["confirmation_seed"], *words).document()["plans"]
+    assert same["overflow"]["per_month_usd"] > 1
+    assert found["commitments"]["bought"]
+    assert found["commitments"]["on_demand_usd_per_month"] == pytest.approx(same["cost_usd"]["per_month"])
