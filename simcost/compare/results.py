@@ -64,7 +64,9 @@ class Served:
     timed_out, lost, in_system, good.
     """
     tenant_shares: Mapping[str, float] = field(default_factory=dict)
-    """Share of each tenant in the cost of its requests; they add up to 1."""
+    """Share of each tenant in the cost of its requests, but for that of an API; they add up to 1."""
+    tenant_api_shares: Mapping[str, float] = field(default_factory=dict)
+    """Share of each tenant in what an API was paid; they add up to 1, empty where it was paid nothing."""
     prefix_blocks: tuple[int, int] | None = None
     """Looked up by the router, and believed to be at the replica it chose; None = it looked none up."""
     sides: Sides | None = None

@@ -47,7 +47,15 @@ def _tenant(plan: PlanSummary, reports: Sequence[TenantReport]) -> Document:
 
 
 def _share(run: RunResult, tenant: str) -> float | None:
-    return None if run.served is None else run.served.tenant_shares.get(tenant)
+    """In the cost of the requests: of the engines by their time, of an API by its prices."""
+    served = run.served
+    of_engines = {} if served is None else served.tenant_shares or served.tenant_api_shares
+    if served is None or tenant not in of_engines:
+        return None
+    of_api, total = run.bill.by_category_usd().get("tokens", 0.0), run.bill.total_usd
+    if not (of_api and total and served.tenant_api_shares):
+        return of_engines[tenant]
+    return (of_engines[tenant] * (total - of_api) + served.tenant_api_shares[tenant] * of_api) / total
 
 
 def _part(run: RunResult, tenant: str, cost_usd: float) -> float | None:

@@ -28,9 +28,13 @@ class TenantOutcomes:
     """Of completed requests, as all that follows."""
     output_tokens: int
     context_tokens: int
-    """KV tokens that their decode steps read."""
+    """KV tokens that decode steps of the engines read."""
     squared_prompts: int
-    """Sum of the squares of the tokens of prompts."""
+    """Sum of the squares of the tokens of prompts that the engines computed."""
+    api_requests: int
+    """Of the completed ones, those that an API answered; so are the two next."""
+    api_prompt_tokens: int
+    api_output_tokens: int
     rate_limited: int
     """Sendings that its rate limits turned away, retries included."""
     histograms: npt.NDArray[np.int64]

@@ -316,7 +316,7 @@ def assert_equal(work: Workload, batch: int) -> dict[str, int]:
         assert col.STATUSES[row[col.R_STATUS]] == request.status
         assert row[col.R_END] == request.end + request.overhead + request.away
         assert row[col.R_FIRST] == (col.NIL if request.first is None else request.first + request.overhead)
-        assert row[col.R_EVICTED] == request.evicted
+        assert row[col.R_EVICTED] == (col.NIL if request.away else request.evicted)
         assert row[col.R_RETRIES] == request.retries
     assert not got
     everyone = expected.replicas + expected.gone

@@ -56,6 +56,20 @@ def test_sums_over_tenants_are_those_of_the_engine(name: str, ranks: int) -> Non
         assert got.windows[column].to_numpy().sum() == sum(getattr(one, column) for one in got.by_tenant)
 
 
+def test_what_an_api_answers_of_tenants_is_what_it_is_paid_for() -> None:
+    pool = replace(CHAT, admission=Admission(max_ongoing=3, max_queued=1), api_latency_s=(0.2, 0.01))
+    got = play(pool, dict.fromkeys("abc", LIMITS))
+    answered = ("api_requests", "api_prompt_tokens", "api_output_tokens")
+    assert got.overflowed == tuple(sum(getattr(one, name) for one in got.by_tenant) for name in answered)
+    assert all(0 < one.api_requests < one.completed for one in got.by_tenant)
+    alone = play(replace(pool, admission=Admission()), dict.fromkeys("abc", LIMITS))
+    assert [getattr(one, name) for one in alone.by_tenant for name in answered] == [0] * 9
+    parts = [
+        one.squared_prompts / other.squared_prompts for one, other in zip(got.by_tenant, alone.by_tenant, strict=True)
+    ]
+    assert all(0 < part < 1 for part in parts), "the engines computed only some of the prompts"
+
+
 def test_each_tenant_is_judged_by_its_own_limits() -> None:
     """As if all requests had the limits of the one, and as if they had those of the other."""
     strict, loose = replace(LIMITS, e2e_s=1.0), LatencyLimits()

@@ -131,3 +131,22 @@ def test_each_service_has_tenants_of_its_own(tmp_path: Path) -> None:
     assert [one["met"] for one in chat["by_tenant"]] == [True, False]
     assert not find_faults(tmp_path / "out" / "scenario.yaml")
     assert (chat["slo"]["met"], plan["slo"]["met"]) == (False, False)
+
+
+def test_each_tenant_pays_an_api_for_its_own_tokens(tmp_path: Path) -> None:
+    """Where next to all requests go to it, the bill is the price of the tokens, and no engine time has a part in it."""
+    scaling = "scaling: {kind: fixed, replicas: 1}"
+    api = "overflow: {api: anthropic/claude-haiku-4-5, ttft: 400ms, tpot: 10ms}"
+    changes = (
+        ("rate: 0.5/s", "rate: 40/s"),
+        (scaling, f"{scaling}\n    admission: {{max_ongoing: 1, max_queued: 1}}\n    {api}"),
+    )
+    found = run(load(write(tmp_path, *changes, text=TEXT)), tmp_path / "out", seeds=1)
+    plan = found["plans"][0]
+    tokens_usd, total = plan["cost_usd"]["by_category"]["tokens"], plan["cost_usd"]["total"]
+    assert tokens_usd > 0.8 * total
+    parts = plan["by_tenant"]
+    assert sum(one["cost_usd"]["total"] for one in parts) == pytest.approx(total)
+    priced = [(one["prompt_tokens"] + 5 * one["output_tokens"]) / 1e6 for one in parts]  # $1 and $5 per 1M tokens
+    for one, usd in zip(parts, priced, strict=True):
+        assert one["cost_share"] == pytest.approx(usd / sum(priced), abs=0.02)

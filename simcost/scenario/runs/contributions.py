@@ -39,7 +39,7 @@ from simcost.scenario.runs.job_runs import means
 from simcost.scenario.runs.pool_results import PoolSide, charges_of_overflow, results_of_pools, sides_of_pools
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.tables import RunTables, job_quantiles, quantiles
-from simcost.scenario.runs.tenant_shares import tenant_shares
+from simcost.scenario.runs.tenant_shares import api_shares, tenant_shares
 from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.storage.ledger_memory import MEMORY
 from simcost.sim.jobs.changing_capacity import GpuCapacity
@@ -96,9 +96,14 @@ def served_side(
         ("assessed", slo, tenant_slos, first, replica if against_perfect else None),
         lambda: _assessed(ledger, slo, tenant_slos, replica if against_perfect else None, first=first),
     )
-    shares = tenant_shares(plan.pool, ledger.outcomes)
+    served = replace(
+        assessed.served,
+        engine_factor=plan.factors[replication],
+        tenant_shares=tenant_shares(plan.pool, ledger.outcomes),
+        tenant_api_shares=api_shares(plan.plan, ledger.outcomes, question.loaded.catalog),
+    )
     return ServedSide(
-        served=replace(assessed.served, engine_factor=plan.factors[replication], tenant_shares=shares),
+        served=served,
         usage=pools[0].usage,
         bought=[*(one for pool in pools for one in pool.bought), *_prefill_nodes(plan, ledger)],
         api=charges_of_overflow(plan.plan, ledger, question.loaded.catalog),

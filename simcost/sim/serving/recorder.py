@@ -129,7 +129,7 @@ def _outcome_table(rows: Ints, tick_s: float) -> pa.Table:
             column[col.R_OUTPUT].astype(np.int32),
             pa.array(ttft_s, mask=column[col.R_FIRST] == NIL),
             (column[col.R_END] - column[col.R_ARRIVAL]) * tick_s,
-            column[col.R_EVICTED].astype(np.int32),
+            np.maximum(column[col.R_EVICTED], 0).astype(np.int32),
             column[col.R_RETRIES].astype(np.int32),
         ],
         schema=OUTCOMES,

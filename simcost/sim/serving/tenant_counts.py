@@ -15,10 +15,11 @@ import numpy.typing as npt
 from simcost.ledger.requests import METRICS, Buckets, LatencyLimits
 from simcost.ledger.tenants import TenantOutcomes
 from simcost.sim.serving.engine import layout as col
-from simcost.sim.serving.engine.layout import Ints
+from simcost.sim.serving.engine.layout import NIL, Ints
 from simcost.trace.requests.batch import Floats, RequestBatch, Tenants
 
-_SUMS = ("good", "prompt_tokens", "output_tokens", "context_tokens", "squared_prompts")
+_OF_API = ("api_requests", "api_prompt_tokens", "api_output_tokens")
+_SUMS = ("good", "prompt_tokens", "output_tokens", "context_tokens", "squared_prompts", *_OF_API)
 _DROPPED_BITS = 45
 """Of a float: its exponent and the top 7 bits of its mantissa are left."""
 
@@ -115,7 +116,9 @@ class TenantCounts:
             np.add.at(self._histograms[:, metric], (tenant[kept], _bucket(values[kept])), 1)
         most = self._most[tenant]
         good = (ttft <= most[:, 0]) & (e2e <= most[:, 2]) & (~several | (tpot <= most[:, 1]))
-        sums = (good, prompt, output, steps * prompt + steps * output // 2, prompt * prompt)
+        api = rows[:, col.R_EVICTED] == NIL
+        context, squared = steps * prompt + steps * output // 2, prompt * prompt
+        sums = (good, prompt, output, context * ~api, squared * ~api, api, prompt * api, output * api)
         for place, values in enumerate(sums):
             np.add.at(self._sums[:, place], tenant, values)
         self.good += np.bincount(arrival[good] // self._window_ticks, minlength=len(self.good))

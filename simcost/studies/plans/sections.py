@@ -172,7 +172,7 @@ def _requests(document: Document) -> list[Part]:
         Part(title=f"Requests without an answer{counted}", said=tables.unanswered(document)),
         Part(title=f"Retries of clients{counted}", rows=retry_tables.table(document)),
         Part(title=f"By priority{counted}", rows=retry_tables.by_priority(document)),
-        Part(title="By tenant", rows=tenants, said=[tenant_view.NOTE] if tenants else []),
+        Part(title="By tenant", rows=tenants, said=[tenant_view.notes(document)] if tenants else []),
         Part(title=f"Prefixes{counted}", said=retry_tables.prefixes(document)),
         Part(title="Prefill and decode apart", rows=side_tables.table(document), said=side_tables.transfers(document)),
         Part(title="Prefix cache of the engines", rows=retry_tables.prefix_caches(document)),

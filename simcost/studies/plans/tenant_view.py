@@ -8,6 +8,8 @@ NOTE = (
     "Costs are shared by the engine time of the tokens of completed requests: prompts, outputs, and the context that "
     "each output token reads; idle time, starts and steps without tokens in the same proportion."
 )
+_OF_API = " What an API is paid for an overflow is shared by the prices of the tokens that it answered."
+_CACHED = " Tokens of prompts that a prefix cache served count as if they were computed."
 _MET = {True: "met", False: "missed", None: NONE}
 
 
@@ -16,6 +18,13 @@ def table(document: Document) -> Table:
     rows = [(plan, one) for plan in document["plans"] for one in plan.get("by_tenant", ())]
     limited = any(one["rate_limited"] for _, one in rows)
     return [_row(plan, one, limited=limited) for plan, one in rows]
+
+
+def notes(document: Document) -> str:
+    """How costs are shared, with what the plans have of an API and of prefix caches."""
+    plans = [plan for plan in document["plans"] if plan.get("by_tenant")]
+    of_api = _OF_API if any("overflow" in plan for plan in plans) else ""
+    return NOTE + of_api + (_CACHED if any("prefix_cache" in plan for plan in plans) else "")
 
 
 def _row(plan: Document, one: Document, *, limited: bool) -> dict[str, str]:

@@ -77,6 +77,7 @@ def _overflow(s: State, x: int, t: int) -> int:
     """Send request x to the API at t; the time of its last token."""
     totals, node = s.totals, s.nodes[x]
     node[col.FIRST] = t + s.parameters[col.API_TTFT]
+    node[col.EVICTED] = NIL
     totals[col.OVERFLOWED] += 1
     totals[col.OVERFLOWED_PROMPT] += node[col.PROMPT]
     totals[col.OVERFLOWED_OUTPUT] += node[col.OUTPUT]
