@@ -21,7 +21,7 @@ def table(document: Document) -> Table:
 
 
 def notes(document: Document) -> str:
-    """How costs are shared, with what the plans have of an API and of prefix caches."""
+    """Note on how costs are shared, with what the plans have of an API and of prefix caches."""
     plans = [plan for plan in document["plans"] if plan.get("by_tenant")]
     of_api = _OF_API if any("overflow" in plan for plan in plans) else ""
     return NOTE + of_api + (_CACHED if any("prefix_cache" in plan for plan in plans) else "")
