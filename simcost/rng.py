@@ -19,3 +19,8 @@ def stream(seed: int, *names: str | int) -> "np.random.Generator":
     key = sha256("\0".join(map(str, names)).encode()).digest()
     words = [int.from_bytes(key[i : i + 4], "big") for i in range(0, 16, 4)]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words])))
+
+
+def confirmation_seed(seed: int) -> int:
+    """Seed of the runs that confirm what was found by those of a seed, which saw none of their numbers."""
+    return int(stream(seed, "confirmation").integers(2**31))

@@ -9,7 +9,7 @@ from typing import Any
 
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
-from simcost.rng import stream
+from simcost.rng import confirmation_seed
 from simcost.scenario.inputs.variations import Space, Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.execution import workers_of
@@ -35,7 +35,7 @@ def advise_pool(loaded: LoadedScenario, runs: Path, settings: AdviceSettings, pr
     question = settle(alone, seed=settings.seed, seeds=settings.seeds or scenario.seeds or SEEDS)
     stage = Stage(progress, chosen)
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
-        plan = PlanOfOnePool(question, runs, workers, stage, settings.spot_per_node_h)
+        plan = PlanOfOnePool(question, runs, workers, stage, settings)
         return Advisor(plan, stage).advice(scenario.scenario)
 
 
@@ -43,12 +43,12 @@ class PlanOfOnePool:
     """A plan of one pool as the advisor asks about it; of its actions the capacity is known by bounds."""
 
     def __init__(
-        self, question: ResolvedScenario, runs: Path, workers: Workers, stage: Stage, spot_per_node_h: float | None
+        self, question: ResolvedScenario, runs: Path, workers: Workers, stage: Stage, settings: AdviceSettings
     ) -> None:
-        self._question, self._loaded, self._spot_per_node_h = question, question.loaded, spot_per_node_h
+        self._question, self._loaded, self._spot_per_node_h = question, question.loaded, settings.spot_per_node_h
         [plan] = question.loaded.scenario.plans
         self.name = plan.name
-        fresh = int(stream(question.seed, "confirmation").integers(2**31))
+        fresh = settings.fresh_seed if settings.fresh_seed is not None else confirmation_seed(question.seed)
 
         def simulations(question: ResolvedScenario) -> Simulations:
             if question.source is None:

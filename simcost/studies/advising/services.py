@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import fsum
 from pathlib import Path
 
+from simcost.rng import confirmation_seed
 from simcost.scenario.runs.services_apart import APART, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.advising.changes import wording
@@ -23,15 +24,18 @@ def advise_services(loaded: LoadedServices, runs: Path, settings: AdviceSettings
         InputError: no such plan.
     """
     plan = chosen_plan(loaded.first, settings.plan)
-    services = services_apart(loaded, settings.seed)
+    whole = loaded.first.scenario.seed if settings.seed is None else settings.seed
+    services = services_apart(loaded, whole)
+    fresh = {name: own for name, (_, own) in services_apart(loaded, confirmation_seed(whole)).items()}
     each: dict[str, Advice] = {}
     for i, (name, (scenario, seed)) in enumerate(services.items()):
 
         def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
             progress((begun + share) / len(services), f"{service}: {what}")
 
-        each[name] = advise_pool(scenario, runs, replace(settings, plan=plan, seed=seed), tell)
-    return _together(each, loaded.first.scenario.seed if settings.seed is None else settings.seed)
+        own = replace(settings, plan=plan, seed=seed, fresh_seed=fresh[name])
+        each[name] = advise_pool(scenario, runs, own, tell)
+    return _together(each, whole)
 
 
 def _together(each: Mapping[str, Advice], seed: int) -> Advice:
@@ -104,4 +108,5 @@ def _provenance(each: Mapping[str, Advice], seed: int) -> dict[str, object]:
         for key in ("seed", "search_seed", "confirmation_seed")
     }
     first = {key: value for key, value in next(iter(origins.values())).items() if not key.endswith("_seed")}
-    return first | {"seed": seed, "inputs": inputs} | seeds
+    of_all = {"seed": seed, "search_seed": seed, "confirmation_seed": confirmation_seed(seed)}
+    return first | of_all | {"inputs": inputs} | seeds

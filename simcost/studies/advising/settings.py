@@ -24,6 +24,8 @@ class AdviceSettings:
     """Interruptions of a spot node an hour; None = spot is not tried."""
     seeds: int | None = None
     seed: int | None = None
+    fresh_seed: int | None = None
+    """Of the runs that confirm; None = one that follows from the seed."""
     jobs: int = 1
     engine: EngineOptions | None = None
 

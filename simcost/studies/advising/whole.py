@@ -9,7 +9,7 @@ from typing import Any
 
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
-from simcost.rng import stream
+from simcost.rng import confirmation_seed
 from simcost.scenario.files.nodes import items
 from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY
@@ -59,7 +59,7 @@ class DependentPlan:
 
         seeds = settings.seeds or base.loaded.first.scenario.seeds
         self.searched = made(settings.seed, seeds or (SEEDS if is_sampled(base.loaded) else None))
-        fresh = int(stream(self.searched.seed, "confirmation").integers(2**31))
+        fresh = confirmation_seed(self.searched.seed)
         self.confirmed = made(fresh, self.searched.seeds)
         self._made: dict[str, WholePlan] = {}
         self._add(base)

@@ -17,7 +17,7 @@ from simcost.compare.results import RunResult
 from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
-from simcost.rng import stream
+from simcost.rng import confirmation_seed
 from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
 from simcost.scenario.runs.execution import workers_of
@@ -105,7 +105,7 @@ class JointSearch:
         seeds = settings.seeds or loaded.first.scenario.seeds
         self._done = 0
         self.searched = made(settings.seed, seeds or (SEEDS if is_sampled(loaded) else None))
-        fresh = int(stream(self.searched.seed, "confirmation").integers(2**31))
+        fresh = confirmation_seed(self.searched.seed)
         self.confirmed = made(fresh, self.searched.seeds)
         self._time = SearchTime(
             loaded.path, seeds=self.searched.seeds, horizon_s=loaded.first.scenario.horizon or 0.0, jobs=settings.jobs

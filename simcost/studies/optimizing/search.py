@@ -19,7 +19,7 @@ from simcost.compare.results import PlanSummary
 from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
-from simcost.rng import stream
+from simcost.rng import confirmation_seed
 from simcost.scenario.inputs.variations import Space, Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
 from simcost.scenario.runs.commitment_choice import CommitmentChoice
@@ -111,7 +111,7 @@ class PlanSearch:
         self._mixed: dict[str, bool] = {}
         """Fleets of several kinds of replicas, and if they hold, in the search and on fresh seeds."""
         self.searched = self._simulations(question)
-        fresh = int(stream(question.seed, "confirmation").integers(2**31))
+        fresh = settings.fresh_seed if settings.fresh_seed is not None else confirmation_seed(question.seed)
         other = settle(question.loaded, seed=fresh, seeds=question.seeds)
         self.confirmed = self._simulations(replace(other, engine=question.engine))
         self._combinations = space.combinations

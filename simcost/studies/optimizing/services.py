@@ -11,6 +11,7 @@ from math import fsum
 from pathlib import Path
 from typing import Any
 
+from simcost.rng import confirmation_seed
 from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.services_apart import APART, services_apart
@@ -33,18 +34,20 @@ MOST = 4
 
 def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
     """The answer of each service, which are apart but for limits of the supply, and what they are together."""
-    services = services_apart(loaded, settings.seed)
+    seed = loaded.first.scenario.seed if settings.seed is None else settings.seed
+    services = services_apart(loaded, seed)
+    fresh = {name: own for name, (_, own) in services_apart(loaded, confirmation_seed(seed)).items()}
     count = len(services)
     each, fronts = dict[str, Document](), dict[str, Frontier]()
     searches: dict[str, PlanSearch] = {}
     limits = settings.limits(loaded.first.catalog)
     with workers_of(runs, jobs=settings.jobs, engine=settings.engine) as workers:
-        for i, (name, (scenario, seed)) in enumerate(services.items()):
+        for i, (name, (scenario, own_seed)) in enumerate(services.items()):
 
             def tell(share: float, what: str, begun: int = i, service: str = name) -> None:
                 progress((begun + share) / count, f"{service}: {what}")
 
-            own = replace(settings, seed=seed, budget_usd=None)
+            own = replace(settings, seed=own_seed, fresh_seed=fresh[name], budget_usd=None)
             found = PlanSearch.ended(scenario, runs, workers, own, tell)
             if limits:
                 searches[name] = found
@@ -53,7 +56,6 @@ def search_services(loaded: LoadedServices, runs: Path, settings: SearchSettings
         short = fit_together(searches, limits)
         for name, found in searches.items():
             each[name], fronts[name] = found.document(), found.frontier
-    seed = loaded.first.scenario.seed if settings.seed is None else settings.seed
     supply = ScarceSupply(most=limits.most, taken={name: found.taken for name, found in searches.items()})
     front = joint_front(fronts, loaded.first.scenario.level, settings.objectives, supply if limits else None)
     return _together(loaded, each, front, seed, settings, short)
@@ -97,11 +99,12 @@ def _together(
     first = next(iter(each.values()))["provenance"]
     inputs = {path: digest for answer in each.values() for path, digest in answer["provenance"]["inputs"].items()}
     seeds = {name: answer["provenance"]["seed"] for name, answer in each.items()}
+    of_all = {"seed": seed, "search_seed": seed, "confirmation_seed": confirmation_seed(seed)}
     return {
         "verdict": _verdict(document),
         **document,
         "assumptions": [APART, *note_on_steps(settings.step_factor)],
-        "provenance": first | {"seed": seed, "service_seeds": seeds, "inputs": inputs},
+        "provenance": first | of_all | {"service_seeds": seeds, "inputs": inputs},
     }
 
 

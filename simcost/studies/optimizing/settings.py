@@ -40,6 +40,8 @@ class SearchSettings:
 
     seeds: int | None = None
     seed: int | None = None
+    fresh_seed: int | None = None
+    """Of the runs that confirm; None = one that follows from the seed."""
     jobs: int = 1
     engine: EngineOptions | None = None
     mixes: bool = False
