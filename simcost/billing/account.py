@@ -14,7 +14,7 @@ from simcost.billing.metering import Floats, Ints, Line, Metered, UsageIntervals
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.billing.settlement import settle
-from simcost.billing.storage_transfer import counted_charges, volume_charges_of
+from simcost.billing.storage_transfer import counted_charges, of_base_tier, volume_charges_of
 from simcost.errors import CatalogError
 from simcost.trace.usage.usage import HOURLY, KEY, UsageRows
 from simcost.units import SECONDS_PER_HOUR
@@ -46,7 +46,11 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         charges=(*compute_charges(settled), *others),
         compute_by_state_usd={},
         horizon_s=settled.end_s - settled.start_s,
-        notes=(*prompts, *(note for one in settled.bought for note in one.bound.notes)),
+        notes=(
+            *prompts,
+            *of_base_tier(usage, purchase, catalog),
+            *(note for one in settled.bought for note in one.bound.notes),
+        ),
         settlement=settled,
     )
 

@@ -8,6 +8,7 @@ from simcost.billing.bill import Charge
 from simcost.billing.metering import Line
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance, TokenPrice
+from simcost.trace.usage.usage import TOKENS
 
 Row = dict[str, Any]
 _THING = ("provider", "sku", "region", "unit", "as_of", "quality", "source", "pricing")
@@ -125,10 +126,13 @@ def _sentence(row: Mapping[str, str], usd: Sequence[float], newest: str) -> str:
     """One thing at its price; where means over tiers differ, from the least to the most."""
     where = "" if row["region"] == "any" else f" in {row['region']}"
     what = f"{row['provider']}/{row['sku']}{where}{' on spot' if row['pricing'] == 'spot' else ''}"
-    price = " to ".join(dict.fromkeys(f"${one:.5g}" for one in (min(usd), max(usd))))
+    each = 1e6 if row["unit"] in TOKENS else 1.0
+    price = " to ".join(dict.fromkeys(f"${each * one:.5g}" for one in (min(usd), max(usd))))
     dated = f"{price_of_date(row['as_of'], newest)}, quality {row['quality']}"
     return f"{what}: {price} per {_unit(row['unit'])}, {dated} ({row['source']})."
 
 
 def _unit(unit: str) -> str:
+    if unit in TOKENS:
+        return f"1M {unit.replace('_', ' ')}"
     return {"h": "hour", "1000000 Tokens": "1M tokens"}.get(unit, unit)

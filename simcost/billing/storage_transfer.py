@@ -266,6 +266,22 @@ def counted_charges(
             yield replace(charge, zone=zone, account=account, tags=tuple((name, word) for name, word in words if word))
 
 
+def of_base_tier(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Iterator[str]:
+    """Notes on models whose long prompts cost more, which totals of tokens do not show."""
+    models = dict.fromkeys(f"{key[0]}/{key[1]}" for key in usage.keys if key[KEY - 1] in TOKENS and key[0])
+    for name in models:
+        if name in purchase.prices or name.partition("/")[2] in purchase.prices:
+            continue
+        fact = catalog.token_price(name)
+        if fact.tier_start_input_tokens is not None and fact.tier_input_usd_per_m is not None:
+            times = fact.tier_input_usd_per_m / fact.input_usd_per_m
+            yield (
+                f"{name}: priced as if no prompt were longer than {fact.tier_start_input_tokens:,} tokens; input of "
+                f"longer ones costs {times:.3g} times as much, and sums of tokens do not tell how long prompts were: "
+                "the bill may be higher (`simcost api` prices each request of a trace)"
+            )
+
+
 def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalog: "Catalog") -> UnitPrice:
     name = f"{provider}/{sku}" if provider else sku
     own = purchase.prices.get(name, purchase.prices.get(sku))

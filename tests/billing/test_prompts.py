@@ -1,6 +1,7 @@
 """Tokens of usage files: whole prompts or uncached input, as the provider counts them or as the file declares."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,7 @@ OPENAI, ANTHROPIC = "openai/gpt-5-mini", "anthropic/claude-haiku-4-5"
 DAY = "2026-04-01T00:00:00Z"
 
 
-def billed(folder: Path, text: str, **plan: str) -> Bill:
+def billed(folder: Path, text: str, **plan: Any) -> Bill:
     path = folder / "usage.csv"
     path.write_text(text)
     return bill_usage(read_usage(path), Purchasing(**plan), CATALOG)
@@ -89,3 +90,13 @@ def test_both_ways_of_counting_cost_the_same(tmp_path: Path, fresh: int, read: i
         apart = billed(tmp_path, rows(model, uncached_input_tokens=fresh, **rest))
         whole = billed(tmp_path, rows(model, prompt_tokens=fresh + read + write, **rest))
         assert whole.total_usd == pytest.approx(apart.total_usd, rel=1e-9, abs=1e-12)
+
+
+def test_a_model_whose_long_prompts_cost_more_is_noted(tmp_path: Path) -> None:
+    tiered, flat = rows("google/gemini-2.5-pro", input_tokens=300_000), rows("openai/gpt-5-mini", input_tokens=300_000)
+    [note] = [note for note in billed(tmp_path, tiered).notes if "longer" in note]
+    assert note.startswith("google/gemini-2.5-pro: priced as if no prompt were longer than 200,000 tokens")
+    assert "costs 2 times as much" in note
+    assert not any("longer" in note for note in billed(tmp_path, flat).notes)
+    own = billed(tmp_path, tiered, prices={"gemini-2.5-pro": 1e-6})
+    assert not any("longer" in note for note in own.notes)
