@@ -8,7 +8,10 @@ from simcost.scenario.runs.resolve_services import of_one_length, service_seed
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan
 
-APART = "Each service is billed alone: what they pay less on one bill, as for volumes, is not counted."
+APART = (
+    "Each service is billed alone, with free and cheaper volumes of its own: on one bill, as that of `simcost run`, they "
+    "share these, and transfer and disks cost somewhat more or less."
+)
 
 
 def is_whole(loaded: LoadedScenario | LoadedServices, plans: Collection[str]) -> bool:
