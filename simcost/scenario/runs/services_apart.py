@@ -9,8 +9,8 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServic
 from simcost.scenario.schema.scenario import Plan
 
 APART = (
-    "Each service is billed alone, with free and cheaper volumes of its own: on one bill, as that of `simcost run`, they "
-    "share these, and transfer and disks cost somewhat more or less."
+    "Each service is billed alone, with free and cheaper volumes of its own: on one bill, as that of `simcost run`, "
+    "they share these, and transfer and disks cost somewhat more or less."
 )
 
 

@@ -20,6 +20,7 @@ from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
+from simcost.scenario.files.pools import in_pools
 from simcost.scenario.inputs.variations import Space, Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates, PlanCandidate
 from simcost.scenario.runs.commitment_choice import CommitmentChoice
@@ -293,7 +294,7 @@ class PlanSearch:
         if (least := least_of_futures(scores, level)) is not None:
             bounds = {"futures": least}
         return plan_document(self.confirmed.summary(name)) | {
-            "plan": self._found[name].node.plain(),
+            "plan": in_pools(self._found[name].node).plain(),
             "lower_bounds": bounds if self.question.seeds > 1 else dict.fromkeys(bounds),
         }
 

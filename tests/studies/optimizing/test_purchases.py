@@ -148,3 +148,31 @@ def test_tokens_of_an_overflow_are_paid_with_and_without_commitments(tmp_path: P
     assert same["overflow"]["per_month_usd"] > 1
     assert found["commitments"]["bought"]
     assert found["commitments"]["on_demand_usd_per_month"] == pytest.approx(same["cost_usd"]["per_month"])
+
+
+def test_a_mixed_fleet_with_commitments_costs_what_is_said_when_it_is_run(tmp_path: Path) -> None:
+    """What one pool commits to, or pays, is not that of another, whatever the plan says for all."""
+    scenario = {
+        **yaml.safe_load(SPACE),
+        "horizon": "10min",
+        "workload": {"kind": "synthetic", "rate": "70/s", "lengths": {"prompt_median": 400, "output_median": 60}},
+        "slo": {"ttft": "1s", "tpot": "40ms", "attainment": "95%"},
+    }
+    kinds = [
+        {"replica": {"accelerator": "l4"}},
+        {"replica": {"accelerator": "l40s"}, "buy": {"offer": "aws/g6e.xlarge"}},
+    ]
+    scenario["vary"] = [kinds, {"path": "scaling.replicas", "values": [1, 2, 4]}]
+    file, options = tmp_path / "mixed.yaml", tmp_path / "options.yaml"
+    file.write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    reserved = {**OPTIONS[0], "count": 2, "years": 3, "upfront": "all"}
+    options.write_text(yaml.safe_dump({"commitments": [reserved]}), encoding="utf-8")
+    words = ("--json", "--quiet", "--jobs", 1, "--out", tmp_path / "out")
+    found = call("optimize", file, "--mixes", "--options", options, *words).document()
+    plan = found["best"]["plan"]
+    assert len(plan["pools"]) == 2, "a mixed fleet is the cheapest here"
+    assert found["commitments"]["bought"]
+    del scenario["vary"]
+    file.write_text(yaml.safe_dump({**scenario, "plans": [plan]}), encoding="utf-8")
+    [same] = call("run", file, "--seed", found["provenance"]["confirmation_seed"], *words).document()["plans"]
+    assert same["cost_usd"]["per_month"] == pytest.approx(found["best"]["cost_usd"]["per_month"], rel=1e-12)
