@@ -11,7 +11,7 @@ from support.scenarios import SERVICES, SMALL, write
 
 from simcost.errors import FaultsError
 from simcost.plan import Fixed, RoundRobin, Schedule
-from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.checks.load import find_faults, load, load_with_services
 from simcost.scenario.files.conform import hints
 from simcost.scenario.files.json_schema import parts
 from simcost.scenario.files.parts import load_workload
@@ -301,6 +301,26 @@ plans:
     assert (own.scaling.interval, len(own.scaling.steps)) == (60.0, 2)
     assert own.router.kind == "least-outstanding"
     assert other.scaling == Fixed(replicas=2)
+
+
+def test_a_price_is_not_that_of_another_offer(tmp_path: Path) -> None:
+    """Only plans and pools of the same offer, or with a price of their own, have one."""
+    plans = """defaults:
+  buy: {offer: aws/g6.xlarge, price: $0.50/h, storage: $0.07/GB}
+  replica: {accelerator: l4}
+  scaling: {kind: fixed, replicas: 1}
+plans:
+  - {name: same}
+  - {name: other, replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge}}
+  - {name: own, replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge, price: $1/h}}
+  - name: pools
+    pools:
+      - {name: a}
+      - {name: b, replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge}}
+"""
+    found = load_with_services(write(tmp_path, text=SMALL[: SMALL.index("plans:")] + plans))
+    prices = [(pool.buy.price, pool.buy.storage) for plan in found.scenario.plans for pool in plan.by_pool()]
+    assert prices == [(0.5, 0.07), (None, 0.07), (1.0, 0.07), (0.5, 0.07), (None, 0.07)]
 
 
 def test_a_fault_in_the_defaults_is_reported_once_and_there(tmp_path: Path) -> None:

@@ -158,7 +158,8 @@ def spread(root: YamlNode, file: str) -> tuple[YamlNode, list[Fault]]:
 
 def merge(base: YamlNode, own: YamlNode) -> YamlNode:
     """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is not a mapping. A
-    mapping of places, such as `{0: ..., 2: ...}`, merges with the items of a list.
+    mapping of places, such as `{0: ..., 2: ...}`, merges with the items of a list. The price of an offer is not that of
+    another: it is left out where `own` names another `offer`.
     """
     if isinstance(own.value, dict) and isinstance(base.value, str):
         base = replace(base, value={"kind": base})
@@ -169,6 +170,7 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
         return replace(base, value=[merge(one, mine.get(str(i), one)) for i, one in enumerate(theirs)])
     if not isinstance(mine, dict) or not isinstance(theirs, dict) or _other_kind(mine, theirs):
         return own
+    theirs = _but_of_another_offer(mine, theirs)
     both = {**theirs, **mine}
     return replace(
         own,
@@ -177,6 +179,17 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
             for key, child in both.items()
         },
     )
+
+
+_OF_THE_OFFER = ("price", "prices")
+"""Keys that hold for the `offer` beside which they stand."""
+
+
+def _but_of_another_offer(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> dict[str, YamlNode]:
+    """What they have, but for the price of an offer that is replaced by another."""
+    if "offer" not in mine or "offer" not in theirs or mine["offer"].plain() == theirs["offer"].plain():
+        return theirs
+    return {key: child for key, child in theirs.items() if key not in _OF_THE_OFFER}
 
 
 def _other_kind(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> bool:
