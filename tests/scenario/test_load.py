@@ -313,6 +313,7 @@ plans:
   - {name: same}
   - {name: other, replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge}}
   - {name: own, replica: {accelerator: l40s}, buy: {offer: aws/g6e.xlarge, price: $1/h}}
+  - {name: said, buy: {kind: on-demand}}
   - name: pools
     pools:
       - {name: a}
@@ -320,7 +321,10 @@ plans:
 """
     found = load_with_services(write(tmp_path, text=SMALL[: SMALL.index("plans:")] + plans))
     prices = [(pool.buy.price, pool.buy.storage) for plan in found.scenario.plans for pool in plan.by_pool()]
-    assert prices == [(0.5, 0.07), (None, 0.07), (1.0, 0.07), (0.5, 0.07), (None, 0.07)]
+    assert prices == [(0.5, 0.07), (None, 0.07), (1.0, 0.07), (0.5, 0.07), (0.5, 0.07), (None, 0.07)]
+    on_spot = SMALL[: SMALL.index("plans:")] + plans.replace("{kind: on-demand}", "{kind: spot}")
+    with pytest.raises(FaultsError, match="the catalog has no spot price of aws/g6.xlarge"):
+        load_with_services(write(tmp_path, text=on_spot))
 
 
 def test_a_fault_in_the_defaults_is_reported_once_and_there(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def spread(root: YamlNode, file: str) -> tuple[YamlNode, list[Fault]]:
 def merge(base: YamlNode, own: YamlNode) -> YamlNode:
     """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is not a mapping. A
     mapping of places, such as `{0: ..., 2: ...}`, merges with the items of a list. The price of an offer is not that of
-    another: it is left out where `own` names another `offer`.
+    another, nor that on demand the one of spot: it is left out where `own` names another `offer`, or is on spot.
     """
     if isinstance(own.value, dict) and isinstance(base.value, str):
         base = replace(base, value={"kind": base})
@@ -170,7 +170,7 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
         return replace(base, value=[merge(one, mine.get(str(i), one)) for i, one in enumerate(theirs)])
     if not isinstance(mine, dict) or not isinstance(theirs, dict) or _other_kind(mine, theirs):
         return own
-    theirs = _but_of_another_offer(mine, theirs)
+    theirs = _but_other_prices(mine, theirs)
     both = {**theirs, **mine}
     return replace(
         own,
@@ -185,11 +185,13 @@ _OF_THE_OFFER = ("price", "prices")
 """Keys that hold for the `offer` beside which they stand."""
 
 
-def _but_of_another_offer(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> dict[str, YamlNode]:
-    """What they have, but for the price of an offer that is replaced by another."""
-    if "offer" not in mine or "offer" not in theirs or mine["offer"].plain() == theirs["offer"].plain():
+def _but_other_prices(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> dict[str, YamlNode]:
+    """Their entries, but for the price of another offer, or of one on demand where `mine` is on spot."""
+    if "offer" not in theirs:
         return theirs
-    return {key: child for key, child in theirs.items() if key not in _OF_THE_OFFER}
+    other = "offer" in mine and mine["offer"].plain() != theirs["offer"].plain()
+    on_spot = "kind" in mine and mine["kind"].plain() == "spot" and "kind" not in theirs
+    return {key: child for key, child in theirs.items() if not (other or on_spot) or key not in _OF_THE_OFFER}
 
 
 def _other_kind(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> bool:
