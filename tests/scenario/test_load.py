@@ -323,7 +323,7 @@ plans:
     prices = [(pool.buy.price, pool.buy.storage) for plan in found.scenario.plans for pool in plan.by_pool()]
     assert prices == [(0.5, 0.07), (None, 0.07), (1.0, 0.07), (0.5, 0.07), (0.5, 0.07), (None, 0.07)]
     on_spot = SMALL[: SMALL.index("plans:")] + plans.replace("{kind: on-demand}", "{kind: spot}")
-    with pytest.raises(FaultsError, match="the catalog has no spot price of aws/g6.xlarge"):
+    with pytest.raises(FaultsError, match=r"the catalog has no spot price of aws/g6\.xlarge"):
         load_with_services(write(tmp_path, text=on_spot))
 
 
