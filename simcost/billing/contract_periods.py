@@ -68,7 +68,7 @@ def _changes(usage: UsageRows, line: int, catalog: Catalog) -> list[float]:
 
 
 def _cut(usage: UsageRows, line: int, starts_s: Floats) -> UsageRows:
-    """The usage with a line cut at some times: what is before the first stays in it."""
+    """The usage with a line cut at some times: what ran first stays in it, each later part that ran is a line more."""
     here = usage.line == line
     period = np.where(here, np.searchsorted(starts_s, usage.start_s, "right"), 0)
     final = np.where(here, np.maximum(np.searchsorted(starts_s, usage.end_s, "left"), period), period)
@@ -77,6 +77,8 @@ def _cut(usage: UsageRows, line: int, starts_s: Floats) -> UsageRows:
     number = np.arange(len(row)) - np.repeat(np.cumsum(parts) - parts, parts) + period[row]
     edges = np.concatenate([[-np.inf], starts_s, [np.inf]])
     cut = here[row]
+    used = np.unique(number[cut])
+    later = np.searchsorted(used, number)
     place, added = usage.place, len(usage.keys) - 1
     return replace(
         usage,
@@ -85,8 +87,8 @@ def _cut(usage: UsageRows, line: int, starts_s: Floats) -> UsageRows:
         quantity=usage.quantity[row],
         price_usd=usage.price_usd[row],
         interrupted=usage.interrupted[row] & (number == final[row]),
-        line=np.where(cut & (number > 0), added + number, usage.line[row]),
-        keys=(*usage.keys, *[usage.keys[line]] * len(starts_s)),
+        line=np.where(cut & (later > 0), added + later, usage.line[row]),
+        keys=(*usage.keys, *[usage.keys[line]] * (len(used) - 1)),
         resource=None if usage.resource is None else usage.resource[row],
         place=None if place is None else lambda i: place(int(row[i])),
         file_rows=None if usage.file_rows is None else usage.file_rows[row],

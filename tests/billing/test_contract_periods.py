@@ -48,6 +48,7 @@ def billed(folder: Path, rows: list[Row], facts: Catalog, plan: Purchasing | Non
         ("2026-01-01", "2026-04-01", (59 * 24, 31 * 24, 0)),
         ("2026-02-28 23:30", "2026-03-01 00:15", (0.5, 0.25, 0)),
         ("2026-12-31 12:00", "2027-01-01 06:00", (0, 12, 6)),
+        ("2026-02-28", "2027-01-02", (24, 306 * 24, 24)),
     ],
 )
 def test_each_part_of_a_run_pays_the_contract_of_its_day(
@@ -70,6 +71,12 @@ def test_a_bill_is_the_sum_of_its_bills_by_contract(tmp_path: Path, runs: list[t
     parts = [[(max(a, lo), min(b, hi), n) for a, b, n in rows if max(a, lo) < min(b, hi)] for lo, hi in pairwise(edges)]
     apart = fsum(billed(tmp_path, part, facts).total_usd for part in parts if part)
     assert billed(tmp_path, rows, facts).total_usd == pytest.approx(apart, rel=1e-9)
+
+
+def test_a_year_in_which_nothing_ran_has_no_line(tmp_path: Path) -> None:
+    rows = [(day(f"{year}-01-01"), day(f"{year}-01-02"), 1.0) for year in (2026, 2028)]
+    bill = billed(tmp_path, rows, catalog(tmp_path, YEAR, NEXT))
+    assert bill.total_usd == pytest.approx(24 * LIST + 24 * 0.5)
 
 
 def test_a_machine_runs_on_over_a_change_and_pays_its_minimum_once(tmp_path: Path) -> None:
