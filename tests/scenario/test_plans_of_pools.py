@@ -134,3 +134,25 @@ def test_weights_that_are_all_zero_are_a_fault(tmp_path: Path) -> None:
 def test_other_commands_say_that_they_take_one_pool(tmp_path: Path) -> None:
     with pytest.raises(FaultsError, match="are several, which `simcost run`, `check`, `optimize`, `advise` take"):
         load(written(tmp_path))
+
+
+def test_what_a_plan_commits_to_for_all_pools_is_bought_once(tmp_path: Path) -> None:
+    """As if the first pool had it: the pools are one account, whichever offers they have."""
+    held = "commitments: [{kind: savings-plan, commitment: $1/h, discount: 28 %}]"
+    plans = f"""plans:
+  - name: for all
+    buy: {{offer: aws/g6.xlarge, {held}}}
+    replica: {{accelerator: l4}}
+    scaling: {{kind: fixed, replicas: 1}}
+    pools: [{{name: a}}, {{name: b, buy: {{offer: aws/g6.2xlarge}}}}]
+  - name: of the first
+    replica: {{accelerator: l4}}
+    scaling: {{kind: fixed, replicas: 1}}
+    pools: [{{name: a, buy: {{offer: aws/g6.xlarge, {held}}}}}, {{name: b, buy: {{offer: aws/g6.2xlarge}}}}]
+"""
+    path = tmp_path / "pools.yaml"
+    path.write_text(SMALL[: SMALL.index("plans:")] + plans, encoding="utf-8")
+    both, first = run(load_with_services(path), tmp_path / "out", seeds=1)["plans"]
+    assert both["charges"] == first["charges"]
+    list_usd = 0.8048 + 0.9776
+    assert both["cost_usd"]["by_category"]["compute"] == pytest.approx((list_usd - 1 / 0.72 + 1) / 6, rel=1e-3)

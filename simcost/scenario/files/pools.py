@@ -54,10 +54,21 @@ def _spread(plan: YamlNode) -> YamlNode:
     merged = [
         merge(replace(pool, value=shared), pool) if isinstance(pool.value, dict) else pool for pool in items(pools)
     ]
+    merged = [merged[0], *(_bought_once(one, pool) for one, pool in zip(merged[1:], items(pools)[1:], strict=True))]
     first = merged[0].value if isinstance(merged[0].value, dict) else {}
     rest = {key: child for key, child in plan.value.items() if key not in OF_A_POOL}
     own = {key: child for key, child in first.items() if key in OF_A_POOL}
     return replace(plan, value={**rest, **own, KEY: replace(pools, value=merged)})
+
+
+def _bought_once(merged: YamlNode, own: YamlNode) -> YamlNode:
+    """A pool after the first without the commitments of the plan: the pools are one account, which has them once."""
+    buy, mine = merged.get("buy"), own.get("buy")
+    said = mine is not None and mine.get("commitments") is not None
+    if said or buy is None or not isinstance(buy.value, dict) or not isinstance(merged.value, dict):
+        return merged
+    rest = {key: child for key, child in buy.value.items() if key != "commitments"}
+    return replace(merged, value={**merged.value, "buy": replace(buy, value=rest)})
 
 
 def _alone(plan: YamlNode, pool: YamlNode) -> YamlNode:
