@@ -327,6 +327,23 @@ plans:
         load_with_services(write(tmp_path, text=on_spot))
 
 
+def test_what_was_measured_is_not_of_another_accelerator(tmp_path: Path) -> None:
+    plans = """defaults:
+  buy: {offer: aws/p5.4xlarge}
+  replica: {accelerator: h100, kv_tokens: 90000, step: {a: 10ms, b: 0s, c: 0s, d: 0s}, memory_utilisation: 0.8}
+  scaling: {kind: fixed, replicas: 1}
+plans:
+  - {name: same, replica: {accelerator: H100-SXM}}
+  - {name: faster, replica: {precision: fp8}}
+  - {name: other, replica: {accelerator: l4}, buy: {offer: aws/g6.xlarge}}
+"""
+    found = load(write(tmp_path, text=SMALL[: SMALL.index("plans:")] + plans)).scenario.plans
+    replicas = [plan.replica for plan in found if plan.replica is not None]
+    assert [one.kv_tokens for one in replicas] == [90000, 90000, None]
+    assert [one.step is not None for one in replicas] == [True, True, False]
+    assert {one.memory_utilisation for one in replicas} == {0.8}
+
+
 def test_a_fault_in_the_defaults_is_reported_once_and_there(tmp_path: Path) -> None:
     found = faults_of(tmp_path, ("plans:", "defaults:\n  batching: {max_seqs: 3}\n  startup: {node: -1s}\nplans:"))
     assert [fault.split(": unknown")[0].split(": '-1s'")[0] for fault in found] == [

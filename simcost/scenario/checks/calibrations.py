@@ -12,7 +12,7 @@ from simcost.scenario.checks.image_tables import with_image_table
 from simcost.scenario.checks.latency_tables import KEY as LATENCY_TABLE
 from simcost.scenario.checks.latency_tables import with_latency_table
 from simcost.scenario.files import yaml
-from simcost.scenario.files.conform import merge
+from simcost.scenario.files.conform import is_same, merge
 from simcost.scenario.files.faults import fault_at, shown
 from simcost.scenario.files.nodes import YamlNode, items
 from simcost.tables.paths import inside
@@ -43,6 +43,12 @@ def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode
         if base is None:
             return own
         names[str(said.value)] = None
+        measured_on, on = base.get("accelerator"), own.get("accelerator")
+        if measured_on is not None and on is not None and not is_same(measured_on.plain(), on.plain()):
+            message = (
+                f"{said.value} was measured on {measured_on.plain()}, which says nothing of {on.plain()}; measure it"
+            )
+            faults.append(fault_at(on, f"{message}, or leave `from` out", file))
         return merge(_moved(base, said, node.path), own)
 
     return _each_replica(root, full), faults, tuple(names)

@@ -11,6 +11,7 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from simcost.catalog.aliases import canonical
 from simcost.errors import Fault, did_you_mean
 from simcost.scenario.files.faults import fault_at, shown
 from simcost.scenario.files.nodes import Keys, YamlNode, dotted
@@ -158,8 +159,8 @@ def spread(root: YamlNode, file: str) -> tuple[YamlNode, list[Fault]]:
 
 def merge(base: YamlNode, own: YamlNode) -> YamlNode:
     """`own` over `base`, key by key; a mapping of another `kind` replaces, and so does all that is not a mapping. A
-    mapping of places, such as `{0: ..., 2: ...}`, merges with the items of a list. The price of an offer is not that of
-    another, nor that on demand the one of spot: it is left out where `own` names another `offer`, or is on spot.
+    mapping of places, such as `{0: ..., 2: ...}`, merges with the items of a list. A price is of its offer, and what
+    was measured of its accelerator: both are left out where `own` names another one; a price on demand also on spot.
     """
     if isinstance(own.value, dict) and isinstance(base.value, str):
         base = replace(base, value={"kind": base})
@@ -170,7 +171,7 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
         return replace(base, value=[merge(one, mine.get(str(i), one)) for i, one in enumerate(theirs)])
     if not isinstance(mine, dict) or not isinstance(theirs, dict) or _other_kind(mine, theirs):
         return own
-    theirs = _but_other_prices(mine, theirs)
+    theirs = _but_of_others(mine, theirs)
     both = {**theirs, **mine}
     return replace(
         own,
@@ -181,17 +182,31 @@ def merge(base: YamlNode, own: YamlNode) -> YamlNode:
     )
 
 
-_OF_THE_OFFER = ("price", "prices")
-"""Keys that hold for the `offer` beside which they stand."""
+_OF = {
+    "offer": ("price", "prices"),
+    "accelerator": ("step", "kv_tokens", "latency_table", "image_table", "images"),
+}
+"""Keys that hold for what the key beside them names."""
 
 
-def _but_other_prices(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> dict[str, YamlNode]:
-    """Their entries, but for the price of another offer, or of one on demand where `mine` is on spot."""
-    if "offer" not in theirs:
-        return theirs
-    other = "offer" in mine and mine["offer"].plain() != theirs["offer"].plain()
-    on_spot = "kind" in mine and mine["kind"].plain() == "spot" and "kind" not in theirs
-    return {key: child for key, child in theirs.items() if not (other or on_spot) or key not in _OF_THE_OFFER}
+def _but_of_others(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> dict[str, YamlNode]:
+    """Their entries, but for those that hold for another offer or accelerator than `mine`, and on spot for none."""
+    others = [
+        key for key in _OF if key in mine and key in theirs and not is_same(mine[key].plain(), theirs[key].plain())
+    ]
+    if "kind" in mine and mine["kind"].plain() == "spot" and "offer" in theirs and "kind" not in theirs:
+        others.append("offer")
+    left_out = [name for key in others for name in _OF[key]]
+    return {key: child for key, child in theirs.items() if key not in left_out}
+
+
+def is_same(one: object, other: object) -> bool:
+    """True if two names are of the same accelerator or offer, as the catalog knows them."""
+    return one == other or (isinstance(one, str) and isinstance(other, str) and _known(one) == _known(other))
+
+
+def _known(name: str) -> str:
+    return name.lower() if "/" in name else canonical(name)
 
 
 def _other_kind(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> bool:

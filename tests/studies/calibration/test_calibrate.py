@@ -93,6 +93,7 @@ def test_a_scenario_takes_the_file(calibrated: Path, capsys: pytest.CaptureFixtu
         ("{from: ../up.yaml}", "lies outside"),
         ("{from: 3}", "is not the name of a file"),
         ("{from: coefficients.yaml, tp: 3}", "tp 3 does not split"),
+        ("{from: coefficients.yaml, accelerator: l4}", "was measured on h100"),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_said_at_its_place(
