@@ -41,6 +41,7 @@ PARTS = {
     "restart": "#F4A6A6",
     "idle_blocked": "#8A6200",
     "idle_free": "#F3DFC1",
+    "down": "#E3E3E3",
     "unallocated": "#6E6E6E",
     "rounding": "#C9C9C9",
     "unused_commitment": "#B8860B",

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from support.result_folder import PLANS, build, document, tables
 
+from simcost.ledger.jobs import BUCKETS
 from simcost.present.chart_style import OKABE_ITO, colours
 from simcost.studies.plans import cost_charts
 from simcost.studies.plans.sections import pictures, read
@@ -160,6 +161,16 @@ def test_the_stack_adds_up_to_the_cost_per_month(unused_usd: float) -> None:
     for plan in told["plans"]:
         parts = sum(row["value"] for row in cells if row["group"] == plan["name"] and "part" in row)
         assert parts == pytest.approx(plan["cost_usd"]["per_month"])
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_money_of_every_bucket_of_gpu_time_is_drawn(bucket: str) -> None:
+    told = document(PLANS[:1])
+    cost = told["plans"][0]["cost_usd"]
+    cost["by_state"] = {bucket: cost["by_category"]["compute"]}
+    cells = [row for rows in datasets(cost_charts.cost_stack(told)) for row in rows]
+    drawn_usd = sum(row["value"] for row in cells if "part" in row)
+    assert drawn_usd == pytest.approx(cost["per_month"])
 
 
 def test_one_replication_and_an_idle_plan_draw_without_intervals() -> None:
