@@ -77,7 +77,8 @@ def _of_file(arguments: Arguments, offer: Any) -> "WasteResult":
     from simcost.trace.jobs.reader import read_jobs
 
     if arguments.plan:
-        raise InputError(f"--plan is for results folders; {arguments.file} is a file")
+        kind = "is a file" if arguments.file.exists() else "does not exist"
+        raise InputError(f"--plan is for results folders; {arguments.file} {kind}")
     return waste(
         arguments.file,
         price_usd_per_h=arguments.price,

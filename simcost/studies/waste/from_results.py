@@ -36,7 +36,8 @@ def waste_of_plan(
 ) -> PlanWaste:
     """The result of `waste` for a plan, without the parts that only samples have.
 
-    Useful is engine time that tokens took in ready replicas, and work of jobs that was kept.
+    Useful is engine time that tokens took in ready replicas, and work of jobs that was kept. Spot nodes cost nothing
+    while they are not there: such hours are no capacity, and only nodes that are paid while they are broken are `down`.
 
     Args:
         plan: as it stands in the result of a run: `replica_hours` and `accelerator_hours` of its fleets,
@@ -48,7 +49,7 @@ def waste_of_plan(
     Raises:
         InputError: two prices, or nothing that was used.
     """
-    of_jobs = dict(plan.get("gpu_hours") or {})
+    of_jobs = _paid(plan.get("gpu_hours") or {}, plan["accelerator_hours"])
     totals = _serving(plan, of_jobs.pop("requests", 0.0) if of_jobs else plan["accelerator_hours"])
     for name, hours in of_jobs.items():
         totals[JOBS[name]] = totals.get(JOBS[name], 0.0) + hours * SECONDS_PER_HOUR
@@ -65,6 +66,13 @@ def waste_of_plan(
     return PlanWaste(
         **values(summary(totals, rows, [], price, file="", plan=where, span_s=horizon_s, fragmentation=fragmentation))
     )
+
+
+def _paid(gpu_hours: Mapping[str, float], accelerator_hours: float) -> dict[str, float]:
+    """GPU-hours by bucket without those of nodes that were not there and that no one paid for."""
+    down = gpu_hours.get("down", 0.0)
+    paid = min(accelerator_hours - fsum(hours for name, hours in gpu_hours.items() if name != "down"), down)
+    return {**gpu_hours, "down": paid if paid > 1e-9 * down else 0.0} if down else dict(gpu_hours)
 
 
 def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:

@@ -427,6 +427,30 @@ def test_a_plan_of_a_run_has_the_same_buckets() -> None:
     assert text(document).startswith("21.4 % of 56 GPU-hours did no work: $24.00 of $112.00")
 
 
+@pytest.mark.parametrize(("held", "down"), [(60.0, 0.0), (75.0, 15.0), (64.0, 4.0)])
+def test_only_gpu_hours_that_are_paid_are_capacity(held: float, down: float) -> None:
+    """Spot nodes cost nothing while they are not there; broken nodes are paid. No bucket's money depends on it."""
+    plan = {
+        "name": "a",
+        "gpu_hours": {
+            "useful": 45,
+            "checkpoint": 5,
+            "lost": 0,
+            "restart": 0,
+            "idle_blocked": 0,
+            "idle_free": 10,
+            "down": 15,
+        },
+        "accelerator_hours": held,
+        "cost_usd": {"by_category": {"compute": 2 * held}},
+    }
+    document = waste_of_plan(plan, 3600.0)
+    assert (document.capacity_gpu_hours, document.cost_usd) == (pytest.approx(held), pytest.approx(2 * held))
+    assert document.price.usd_per_gpu_hour == pytest.approx(2)
+    assert document.buckets["down"].gpu_hours == pytest.approx(down)
+    assert document.buckets["useful"].usd == pytest.approx(90)
+
+
 def test_a_plan_that_serves_and_trains() -> None:
     """Replicas of 2 GPUs served 3 h of 4; jobs had 2 GPU-hours."""
     plan = {
