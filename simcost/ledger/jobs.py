@@ -43,12 +43,20 @@ class JobOutcomes:
     """Waiting after preemptions and failures, where there were any."""
     failures: Ints | None = None
     """Number of failures of each job, where jobs fail."""
+    eligible_s: Floats | None = None
+    """From then on a job waits for GPUs: its submission, or the last end of those that it waits for, as Slurm's
+    Eligible; infinite = one of them has not ended. None = no job waits for others."""
+
+    @property
+    def queued_s(self) -> Floats:
+        """Time from which each job waits for GPUs."""
+        return self.submit_s if self.eligible_s is None else self.eligible_s
 
     @property
     def wait_s(self) -> Floats:
-        """Start - submit of the jobs that started."""
+        """Start - eligible of the jobs that started."""
         started = self.start_s >= 0
-        result: Floats = (self.start_s - self.submit_s)[started]
+        result: Floats = (self.start_s - self.queued_s)[started]
         return result
 
     @property
@@ -80,10 +88,12 @@ class JobLedger:
     """Further sums that a policy reports."""
 
     def waits_s(self) -> Floats:
-        """Waiting time of every job that was not kept out; one that has not started has waited until the end."""
+        """Waiting time of every job that was not kept out; one that has not started has waited until the end, and
+        one that others kept from the queue until then has not waited.
+        """
         outcomes = self.outcomes
         start = np.where(outcomes.start_s < 0, self.horizon_s, outcomes.start_s)
-        result: Floats = (start - outcomes.submit_s)[~outcomes.rejected]
+        result: Floats = (start - np.minimum(outcomes.queued_s, start))[~outcomes.rejected]
         return result
 
     def usage(self, gpus_per_node: int) -> LedgerUsage:

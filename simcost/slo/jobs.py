@@ -25,7 +25,9 @@ class JobReport:
     jobs: dict[str, int]
     """submitted, completed, failed (kept out: wider than the cluster), in_system, preemptions."""
     wait_s: Levels
-    """From submission to the first start: mean, p50, p90, p95, p99, max; quantiles are linear."""
+    """From submission, or the end of those a job waits for, to the first start: mean, p50, p90, p95, p99, max;
+    quantiles are linear.
+    """
     jct_s: Levels
     """From submission to the end."""
     deadlines_met: float | None

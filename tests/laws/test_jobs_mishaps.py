@@ -204,6 +204,30 @@ def test_nobody_starts_before_those_it_waits_for_have_ended(policy: Rigid) -> No
             assert all(start[row] >= end[int(name)] for name in names)
 
 
+@pytest.mark.parametrize("gpus", [24, 100_000])
+def test_a_job_waits_for_gpus_from_the_end_of_those_it_follows(gpus: int) -> None:
+    """Little's law: the jobs in the queue over time are the waits of all; with GPUs for all, none waits at all."""
+    jobs = some(4)
+    after = np.empty(len(jobs), object)
+    after[:] = [tuple(str(one) for one in (row - 7, row // 2) if 0 <= one < row) for row in range(len(jobs))]
+    ledger = schedule(replace(jobs, after=after), gpus, FifoSkip(), keep_timeline=True)
+    waits, out, state = ledger.waits_s(), ledger.outcomes, ledger.timeline
+    length = np.diff(np.append(state["t_s"].to_numpy(), ledger.horizon_s))
+    assert waits.sum() == pytest.approx(float(state["waiting_jobs"].to_numpy() @ length))
+    assert out.wait_s.tolist() == waits.tolist()
+    for row, names in enumerate(after):
+        assert out.queued_s[row] == max([out.submit_s[row], *(out.end_s[int(name)] for name in names)])
+    assert waits.any() == (gpus < 100_000)
+
+
+def test_a_job_whose_predecessor_runs_at_the_end_has_not_waited() -> None:
+    after = np.array([(), ("0",)], object)
+    jobs = replace(jobs_of([0, 10], [100, 5], [1, 1]), after=after)
+    ledger = schedule(jobs, 4, FifoSkip(), horizon_s=50.0)
+    assert ledger.outcomes.queued_s.tolist() == [0, np.inf]
+    assert ledger.waits_s().tolist() == [0, 0]
+
+
 def test_who_waits_for_a_rejected_job_is_rejected() -> None:
     after = np.array([(), ("0",), ("1",), ()], object)
     jobs = replace(jobs_of([0, 0, 0, 0], [5, 5, 5, 5], [9, 1, 1, 1]), after=after)

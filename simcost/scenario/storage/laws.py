@@ -27,6 +27,7 @@ def check_job_ledger(ledger: JobLedger) -> None:
     started, ended = out.start_s >= 0, out.end_s >= 0
     laws = {
         "jobs start before they are submitted": (out.start_s < out.submit_s)[started],
+        "jobs start before those they wait for have ended": (out.start_s < out.queued_s)[started],
         "jobs end before they start": (out.end_s < out.start_s)[ended],
         "jobs end that never started": ended & ~started,
         "rejected jobs start": out.rejected & started,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.ledger.jobs import Ints
+from simcost.ledger.jobs import NEVER, Floats, Ints
 from simcost.trace.jobs.jobs import Flags, Jobs
 
 
@@ -17,6 +17,25 @@ def edges(jobs: Jobs) -> tuple[Ints, Ints]:
     found = [(row, row_of[name]) for row, names in enumerate(jobs.after.tolist()) for name in names if name in row_of]
     pairs = np.array(found, np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
+
+
+def eligible_s(jobs: Jobs, end_s: Floats) -> Floats | None:
+    """Time from which each job waits for GPUs: its submission, or the last end of those that it waits for.
+
+    Args:
+        jobs: the trace.
+        end_s: end of each job; NEVER = it has not ended, so that who waits for it is not eligible: infinite.
+
+    Returns:
+        None where no job waits for another.
+    """
+    row, before = edges(jobs)
+    if not len(row):
+        return None
+    result = jobs.submit_s.astype(np.float64)
+    ended = end_s[before]
+    np.maximum.at(result, row, np.where(ended == NEVER, np.inf, ended))
+    return result
 
 
 def check_pools(jobs: Jobs, pools: Sequence[Ints]) -> None:

@@ -91,7 +91,7 @@ def _parameters(policy: Scheduler) -> dict[str, Any]:
 def _experience(jobs: Jobs, ledger: JobLedger, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, Any]:
     out = ledger.outcomes
     started, ended = chosen & (out.start_s >= 0), chosen & (out.end_s >= 0)
-    wait_s = (out.start_s - out.submit_s)[started]
+    wait_s = (out.start_s - out.queued_s)[started]
     again_s = 0.0 if out.resumed_wait_s is None else out.resumed_wait_s[started]
     jct_s = (out.end_s - out.submit_s)[ended]
     slowdown = np.maximum(1.0, jct_s / np.maximum(SHORT_S, jobs.duration_s[ended]))

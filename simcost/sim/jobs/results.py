@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from simcost.ledger.jobs import BUCKETS, NEVER, Floats, Ints, JobLedger, JobOutcomes
 from simcost.sim.jobs.cluster import MILLI
+from simcost.sim.jobs.dependencies import eligible_s
 from simcost.sim.jobs.engine import state
 from simcost.trace.jobs.jobs import Flags, Jobs
 
@@ -171,10 +172,11 @@ def _outcomes(jobs: Jobs, rejected: Flags, pools: Sequence[FinishedPool]) -> Job
             whole[pool.rows] = getattr(pool.run, name)
         return whole
 
+    end_s = gather("end_s", NEVER)
     return JobOutcomes(
         submit_s=jobs.submit_s.astype(float),
         start_s=gather("start_s", NEVER),
-        end_s=gather("end_s", NEVER),
+        end_s=end_s,
         gpus=jobs.gpus,
         preemptions=gather("preemptions").astype(np.int64),
         lost_s=gather("lost_s"),
@@ -183,6 +185,7 @@ def _outcomes(jobs: Jobs, rejected: Flags, pools: Sequence[FinishedPool]) -> Job
         rejected=rejected,
         resumed_wait_s=gather("resumed_wait_s"),
         failures=gather("failures").astype(np.int64),
+        eligible_s=eligible_s(jobs, end_s),
     )
 
 

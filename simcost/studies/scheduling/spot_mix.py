@@ -149,7 +149,7 @@ def _waits(jobs: Jobs, ledger: JobLedger) -> Floats:
     """Time in the queue of each job, all of it: completion less all that its gang did."""
     outcomes = ledger.outcomes
     busy = jobs.duration_s + outcomes.lost_s + outcomes.checkpoint_s + outcomes.restart_s
-    wait: Floats = np.maximum(outcomes.end_s - outcomes.submit_s - busy, 0.0)
+    wait: Floats = np.maximum(outcomes.end_s - outcomes.queued_s - busy, 0.0)
     return wait
 
 
