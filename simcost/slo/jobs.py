@@ -91,6 +91,6 @@ def _levels(values: "Floats", never: int = 0) -> dict[str, float | None]:
 
 
 def _deadlines(ledger: "JobLedger", due_s: "Ints") -> float | None:
-    has = (due_s >= 0) & ((ledger.outcomes.end_s >= 0) | (due_s < ledger.horizon_s))
+    has = (due_s >= 0) & ((ledger.outcomes.end_s >= 0) | (due_s <= ledger.horizon_s))
     met = (ledger.outcomes.end_s >= 0) & (ledger.outcomes.end_s <= due_s)
     return float(met[has].mean()) if has.any() else None

@@ -389,7 +389,8 @@ QUEUE_FAULTS = [
         ("kind: gpus, gpus: 16", "kind: nodes, nodes: nodes.csv, scheduler: elastic"),
         "8:58: plans.0.training.scheduler",
     ),
-    (("slo:", "horizon: 1h\nslo:"), ""),
+    (("slo:", "horizon: 3h\nslo:"), ""),
+    (("slo:", "horizon: 2h\nslo:"), "5:19: slo.wait.p95: no job misses 2 h in a run of 2 h"),
     (
         ("buy: {offer: aws/p4d.24xlarge}", "buy: {offer: aws/p4d}"),
         "5:25: defaults.buy.offer: the catalog has no offer",

@@ -1,5 +1,7 @@
 """Service levels of jobs on paper."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,21 @@ def test_deadlines() -> None:
     [missing] = assess_jobs(jobs, Slo(deadlines=0.5)).checks
     assert missing.measured is None
     assert not missing.met
+
+
+@pytest.mark.parametrize(("due", "met"), [(99, 0.5), (100, 0.5), (101, 1.0)])
+def test_a_deadline_at_the_end_of_the_run_is_past(due: int, met: float) -> None:
+    jobs = ledger((0, 0, 100, False), (0, 0, NEVER, False), horizon_s=100.0)
+    assert assess_jobs(jobs, Slo(), np.array([100, due])).deadlines_met == met
+
+
+def test_a_job_waits_from_the_end_of_those_it_follows() -> None:
+    """The second could start at 40, the third at no time before the end of the run."""
+    jobs = ledger((0, 0, 40, False), (5, 50, NEVER, False), (5, NEVER, NEVER, False))
+    jobs = replace(jobs, outcomes=replace(jobs.outcomes, eligible_s=np.array([0, 40, np.inf])))
+    report = assess_jobs(jobs, Slo())
+    assert (report.wait_s["max"], report.wait_s["mean"]) == (10, pytest.approx(10 / 3))
+    assert report.jct_s["max"] == 95
 
 
 def test_times_are_of_jobs_that_started_and_of_those_that_ended() -> None:

@@ -141,12 +141,13 @@ def _deadlines(jobs: Jobs, ledger: JobLedger) -> dict[str, Any] | None:
     if not has.any():
         return None
     end_s, due_s = ledger.outcomes.end_s[has], jobs.deadline_s[has]
-    decided = (end_s != NEVER) | (due_s < ledger.horizon_s)
+    decided = (end_s != NEVER) | (due_s <= ledger.horizon_s)
     late_s = np.maximum(np.where(end_s == NEVER, ledger.horizon_s, end_s) - due_s, 0.0)[decided]
+    met = ((end_s != NEVER) & (end_s <= due_s))[decided]
     return {
         "jobs": int(decided.sum()),
-        "met": int((late_s == 0).sum()),
-        "missed_share": float((late_s > 0).mean()) if decided.any() else None,
+        "met": int(met.sum()),
+        "missed_share": float((~met).mean()) if decided.any() else None,
         "mean_tardiness_s": float(late_s.mean()) if decided.any() else None,
         "hopeless": int((jobs.submit_s + jobs.limit_s > jobs.deadline_s)[has].sum()),
     }
