@@ -5,12 +5,13 @@ from math import fsum
 from typing import Any
 
 from simcost.catalog.facts import Offer
-from simcost.documents import values
+from simcost.documents import FindingDocument, values
 from simcost.errors import InputError
 from simcost.studies.waste.price import GpuPrice, price_of
 from simcost.studies.waste.result import PlanWaste
 from simcost.studies.waste.study import summary
-from simcost.units import SECONDS_PER_HOUR
+from simcost.trace.series.resample import finding
+from simcost.units import SECONDS_PER_HOUR, format_usd
 
 JOBS = {
     "useful": "useful",
@@ -39,6 +40,8 @@ def waste_of_plan(
     Useful is engine time that tokens took in ready replicas, and work of jobs that was kept. Spot nodes cost nothing
     while they are not there: such hours are no capacity, and only nodes that are paid while they are broken are `down`.
 
+    What was paid for owned nodes or commitments that nothing ran on is a finding, and in no bucket.
+
     Args:
         plan: as it stands in the result of a run: `replica_hours` and `accelerator_hours` of its fleets,
             `gpu_hours` by bucket of its jobs (`requests`: those of its fleets), `cost_usd`.
@@ -57,14 +60,27 @@ def waste_of_plan(
     if not capacity_h > 0:
         raise InputError(f"the plan {plan['name']!r} used no accelerators; there is nothing to look at")
     given = price_usd_per_h is not None or offer is not None
-    price = price_of(price_usd_per_h, offer) if given else _billed(plan, capacity_h)
+    unused_usd = 0.0 if given else plan["cost_usd"].get("by_state", {}).get("unused_commitment", 0.0)
+    price = price_of(price_usd_per_h, offer) if given else _billed(plan, unused_usd, capacity_h)
     where = str(plan["name"])
     rows = [(name, where, seconds) for name, seconds in totals.items() if name != "useful"]
     idle = totals.get("blocked_in_pool", 0.0) + totals.get("free_idle", 0.0)
     blocked = totals.get("blocked_in_pool", 0.0)
     fragmentation = blocked / idle if idle and of_jobs else None
     return PlanWaste(
-        **values(summary(totals, rows, [], price, file="", plan=where, span_s=horizon_s, fragmentation=fragmentation))
+        **values(
+            summary(
+                totals,
+                rows,
+                [],
+                price,
+                file="",
+                plan=where,
+                span_s=horizon_s,
+                findings=_unused(unused_usd),
+                fragmentation=fragmentation,
+            )
+        )
     )
 
 
@@ -92,7 +108,18 @@ def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:
     return totals
 
 
-def _billed(plan: Plan, capacity_h: float) -> GpuPrice:
-    """Price of a GPU-hour on the plan's bill."""
-    usd = plan["cost_usd"]["by_category"]["compute"] / capacity_h
+def _billed(plan: Plan, unused_usd: float, capacity_h: float) -> GpuPrice:
+    """Price of a GPU-hour on the plan's bill, without what was paid for no GPU-hour at all."""
+    usd = (plan["cost_usd"]["by_category"]["compute"] - unused_usd) / capacity_h
     return GpuPrice(usd_per_h=usd, spot_usd_per_h=None, source="compute on the plan's bill / GPU-hours")
+
+
+def _unused(usd: float) -> list[FindingDocument]:
+    """The finding on nodes that were paid and never there."""
+    if usd < 0.005:
+        return []
+    text = (
+        f"{format_usd(usd)} more were paid for nodes that are owned or committed to and that the plan did not run; "
+        "they are in no row"
+    )
+    return [finding("unused_commitment", "", 1, text)]

@@ -451,6 +451,22 @@ def test_only_gpu_hours_that_are_paid_are_capacity(held: float, down: float) -> 
     assert document.buckets["useful"].usd == pytest.approx(90)
 
 
+def test_money_for_nodes_that_nothing_ran_on_makes_no_gpu_hour_more_expensive() -> None:
+    """Two owned nodes of 8 GPUs, of which one serves: a GPU-hour costs what it costs where both do."""
+    states = {"computing": 2.0, "idle": 6.0, "starting": 0.0, "draining": 0.0, "unallocated": 0.0}
+    plan = {
+        "name": "a",
+        "accelerator_hours": 8.0,
+        "replica_hours": states,
+        "cost_usd": {"by_category": {"compute": 32.0}, "by_state": {"computing": 4.0, "unused_commitment": 16.0}},
+    }
+    document = waste_of_plan(plan, 3600.0)
+    assert (document.price.usd_per_gpu_hour, document.cost_usd) == (2, 16)
+    assert [found["kind"] for found in document.findings] == ["unused_commitment"]
+    assert "$16.00 more were paid" in text(document)
+    assert not waste_of_plan(plan, 3600.0, price_usd_per_h=3.0).findings
+
+
 def test_a_plan_that_serves_and_trains() -> None:
     """Replicas of 2 GPUs served 3 h of 4; jobs had 2 GPU-hours."""
     plan = {
