@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from simcost.units import difference_usd
+
 Together = Callable[[tuple[str, ...]], float | None]
 """Cost of several actions together; None where they miss the SLO."""
 
@@ -40,6 +42,6 @@ def in_sequence(
         best = min(costs, key=lambda pair: pair[0], default=None)
         if best is None or (usd - best[0] < least_usd and (steps or not required)):
             break
-        steps.append(ActionStep(action=best[1], saves_usd=usd - best[0], usd_after=best[0]))
+        steps.append(ActionStep(action=best[1], saves_usd=difference_usd(usd, best[0]), usd_after=best[0]))
         usd = best[0]
     return steps

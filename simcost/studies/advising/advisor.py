@@ -19,6 +19,7 @@ from simcost.studies.advising.result import Advice, AdvisedAction, PlanFigures, 
 from simcost.studies.advising.settings import Stage
 from simcost.studies.advising.verdict import verdict
 from simcost.studies.advising.winner import TOO_LITTLE, find_winner
+from simcost.units import difference_usd
 
 LEAST_USD, LEAST_SHARE = 20.0, 0.01
 """Savings a month below both are not worth a change."""
@@ -80,7 +81,13 @@ class Advisor:
     def _saving(self, name: str) -> Saving:
         base, after = (self._confirmed.summary(one) for one in (self._plan.name, name))
         found = difference(base, after, self._searched.level).per_month_usd
-        return Saving(mean=found.mean, lo=found.lo, hi=found.hi)
+        usd = base.per_month_usd.mean
+
+        def without_rounding(change: float) -> float:
+            return change if difference_usd(usd + change, usd) else 0.0
+
+        lo, hi = (None if bound is None else without_rounding(bound) for bound in (found.lo, found.hi))
+        return Saving(mean=without_rounding(found.mean), lo=lo, hi=hi)
 
     def _winners(self, usd: float, least: float, *, met: bool) -> tuple[dict[str, ActionKind], list[TriedKind]]:
         """The cheapest plan of each kind that holds and saves enough, and what came of all kinds."""

@@ -1,4 +1,4 @@
-"""Kinds of actions on the cluster of jobs: its size, its checkpoints, its nodes on spot, elsewhere, committed."""
+"""Kinds of actions on the cluster of jobs: size, scheduler, checkpoints, nodes on spot, elsewhere, committed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from simcost.billing import OnDemand
 from simcost.errors import CatalogError
 from simcost.plan.failures import Checkpoints
+from simcost.plan.scheduling import Elastic
 from simcost.scenario.files.nodes import items
 from simcost.scenario.inputs.variations import Dimension
-from simcost.scenario.schema.jobs import OnGpus, OnShared, OnSpot
+from simcost.scenario.schema.jobs import OnGpus, OnNodes, OnShared, OnSpot
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.kinds import ActionKind, Partial
@@ -22,11 +23,16 @@ INTERVALS = (0.25, 0.5, 2.0, 4.0)
 MORE, SPOT_NODES = 2, 4
 """Nodes that a cluster may have more, and numbers of spot nodes that are tried."""
 FEWER = (0, 1, 2, 4)
-"""Nodes that a cluster with other checkpoints may have less."""
+"""Nodes that a cluster with other checkpoints or another scheduler may have less."""
+
+
+SCHEDULERS = ("fifo-skip", "easy-backfill")
+"""Which let other jobs pass one that does not fit, and stop none."""
 
 
 def job_kinds(loaded: LoadedScenario, *, beside: bool = False) -> Iterator[ActionKind]:
-    """Other sizes of the cluster, intervals of its checkpoints, shares of spot nodes, and purchases of its nodes.
+    """Other sizes and schedulers of the cluster, intervals of its checkpoints, shares of spot nodes, and purchases of
+    its nodes.
 
     Args:
         loaded: the scenario with one plan, of jobs or of jobs and requests.
@@ -38,11 +44,19 @@ def job_kinds(loaded: LoadedScenario, *, beside: bool = False) -> Iterator[Actio
         per_node = buy.node_accelerators(catalog, 1) if buy is not None else 1
     except CatalogError:
         return
+    smaller: Dimension = [{}]
     if isinstance(training, OnGpus | OnShared):
-        sizes = _sizes(training.gpus, per_node)
-        yield ActionKind(name="size of the cluster", effort="very low", dimensions=(sizes,), sizes="alone")
+        widest = _widest(loaded, training)
+        sizes = _sizes(training.gpus, per_node, least=-(-widest // per_node))
+        smaller = [{"training": {"gpus": n}} for f in FEWER if (n := training.gpus - f * per_node) >= widest] or [{}]
+        left_out = f"Fewer than {widest:,} GPUs were not tried: a job that runs asks for as many." if widest > 1 else ""
+        yield ActionKind(
+            name="size of the cluster", effort="very low", dimensions=(sizes,), left_out=left_out, sizes="alone"
+        )
+    if isinstance(training, OnGpus | OnNodes):
+        yield _schedulers(training, smaller)
     yield _spot_share(training, per_node)
-    yield _checkpoints(training, per_node)
+    yield _checkpoints(training, smaller)
     if isinstance(training, OnGpus) and isinstance(buy, OnDemand):
         yield from _purchases(loaded, replace(plan, buy=buy), -(-training.gpus // per_node), beside=beside)
     why = "recorded durations hold for the GPUs of the log"
@@ -74,7 +88,7 @@ def _spot_share(training: object, per_node: int) -> ActionKind:
     return ActionKind(name=name, effort="low", dimensions=(steady, spot))
 
 
-def _checkpoints(training: Any, per_node: int) -> ActionKind:
+def _checkpoints(training: Any, smaller: Dimension) -> ActionKind:
     """Other intervals of checkpoints, and the nodes that they may spare."""
     name, checkpoints = "interval of checkpoints", getattr(training, "checkpoints", None)
     if not isinstance(checkpoints, Checkpoints):
@@ -82,9 +96,26 @@ def _checkpoints(training: Any, per_node: int) -> ActionKind:
     intervals: Dimension = [
         {"training": {"checkpoints": {"interval": checkpoints.interval * factor}}} for factor in INTERVALS
     ]
-    gpus = [training.gpus - n * per_node for n in FEWER] if isinstance(training, OnGpus | OnShared) else []
-    sizes: Dimension = [{"training": {"gpus": count}} for count in gpus if count > 0] or [{}]
-    return ActionKind(name=name, effort="low", dimensions=(intervals, sizes), sizes="own")
+    return ActionKind(name=name, effort="low", dimensions=(intervals, smaller), sizes="own")
+
+
+def _widest(loaded: LoadedScenario, training: OnGpus | OnShared) -> int:
+    """GPUs of the widest job that the cluster runs today, and that a smaller one would never start."""
+    log = loaded.scenario.jobs
+    if log is None:
+        return 1
+    from simcost.scenario.inputs.job_demand import JobTrace
+
+    jobs = JobTrace.of(loaded, log, 1, (), loaded.scenario.horizon).jobs
+    elastic = isinstance(training, OnGpus) and isinstance(training.scheduler, Elastic)
+    asked = jobs.min_gpus if elastic else jobs.gpus
+    return int(asked[asked <= training.gpus].max(initial=1))
+
+
+def _schedulers(training: OnGpus | OnNodes, smaller: Dimension) -> ActionKind:
+    """Other schedulers, and the nodes that they may spare."""
+    others: Dimension = [{"training": {"scheduler": kind}} for kind in SCHEDULERS if kind != training.scheduler.kind]
+    return ActionKind(name="scheduler of the cluster", effort="low", dimensions=(others, smaller), sizes="own")
 
 
 def _purchases(loaded: LoadedScenario, plan: Plan, nodes: int, *, beside: bool) -> Iterator[ActionKind]:

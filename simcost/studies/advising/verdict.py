@@ -58,6 +58,8 @@ def _none_of(tried: int) -> str:
 
 def _meets(action: AdvisedAction) -> str:
     saving = action.saving_usd_per_month.mean
+    if not saving:
+        return "meets it at the same cost"
     return "meets it " + (
         f"for {format_usd(-saving)} a month more" if saving < 0 else f"and saves {format_usd(saving)} a month"
     )

@@ -56,4 +56,6 @@ def _worth(saving: Saving, usd: float, limit: float) -> tuple[bool, str]:
         return False, TOO_LITTLE
     if limit < inf and saving.lo is not None and saving.lo <= 0 < saving.mean:
         return False, "does not save significantly"
+    if not saving.mean:
+        return True, "costs the same"
     return True, f"saves {format_usd(saving.mean)}" if saving.mean > 0 else f"costs {format_usd(-saving.mean)} more"

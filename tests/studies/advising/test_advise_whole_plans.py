@@ -92,6 +92,35 @@ def test_a_plan_that_misses_is_mended(tmp_path: Path) -> None:
     assert "does not meet the SLO" in document["verdict"]
 
 
+def test_a_queue_behind_a_wide_job_is_mended_by_its_scheduler_at_no_cost(tmp_path: Path) -> None:
+    """Forty small jobs stand behind one of all 16 GPUs, while 4 are free. A cluster of 8 GPUs would keep the target too,
+    and never run the two wide ones: it is not tried.
+    """
+    jobs = ["job_id,submit_s,duration_s,gpus", "long,0,10000,12", "wide,10,600,16"]
+    jobs += [f"small{i},{60 + 120 * i},60,1" for i in range(40)]
+    (tmp_path / "jobs.csv").write_text("\n".join(jobs) + "\n")
+    text = """\
+scenario: behind
+jobs: {path: jobs.csv}
+slo: {wait: {p90: 10min}}
+plans:
+  - name: strict
+    buy: {offer: aws/p4d.24xlarge}
+    training: {kind: gpus, gpus: 16, scheduler: fifo-strict}
+"""
+    document = asked(write(tmp_path, text=text))
+    assert not document["slo_met"]
+    first = document["actions"][0]
+    assert first["changes"] == [
+        {"path": "training.scheduler.kind", "before": "fifo-strict", "after": first["changes"][0]["after"]}
+    ]
+    assert first["saving_usd_per_month"]["mean"] == 0
+    assert "meets it at the same cost" in document["verdict"]
+    larger = [one for one in document["actions"] if one["kind"] == "size of the cluster"]
+    assert all(one["saving_usd_per_month"]["mean"] < 0 for one in larger)
+    assert any("Fewer than 16 GPUs were not tried" in line for line in document["assumptions"])
+
+
 def test_services_that_share_commitments_are_advised_on_together(tmp_path: Path) -> None:
     """A node under a reservation saves its disk alone when it is given back, $16 a month."""
     held = "{kind: reserved-instances, sku: g6.xlarge, region: us-east-1, count: 4, discount: 30%, renewed: true}"
