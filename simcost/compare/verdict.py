@@ -148,9 +148,27 @@ def _long(value_s: float, target_s: float) -> str:
 def verdict(comparison: Comparison) -> str:
     """Verdict: the plan to take, its cost a month, the difference, and what to do next."""
     if len(comparison.plans) == 1:
-        return _single(comparison, comparison.baseline)
+        only = comparison.baseline
+        return _single(comparison, only) + (_kept_out(only) if only.eligible else "")
     best = comparison.best
-    return _none(comparison, comparison.ranked[0]) if best is None else _best(comparison, best)
+    return _none(comparison, comparison.ranked[0]) if best is None else _best(comparison, best) + _kept_out(best)
+
+
+def _kept_out(plan: PlanSummary) -> str:
+    """Sentence on the jobs that a plan never runs, though it meets the SLO; empty where it runs all."""
+    jobs = max((run.slo.jobs for run in plan.trained), key=lambda jobs: jobs["failed"], default=None)
+    text = "" if jobs is None else never_run(jobs["failed"], jobs["submitted"])
+    return f" {text}" if text else ""
+
+
+def never_run(failed: int, submitted: int) -> str:
+    """Sentence on jobs that a cluster is too small for; empty where it runs all.
+
+    >>> never_run(2, 42), never_run(0, 42)
+    ('2 of the 42 jobs are wider than its cluster and never run.', '')
+    """
+    verbs = "is wider than its cluster and never runs" if failed == 1 else "are wider than its cluster and never run"
+    return f"{failed:,} of the {submitted:,} jobs {verbs}." if failed else ""
 
 
 def _single(comparison: Comparison, plan: PlanSummary) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from simcost.compare.significance import negligible_usd
-from simcost.compare.verdict import name_of, on_futures, percent
+from simcost.compare.verdict import name_of, never_run, on_futures, percent
 from simcost.slo import Check, is_to_reach
 from simcost.units import format_seconds, format_share, format_usd, format_usd_range
 
@@ -15,8 +15,8 @@ def verdict(document: Mapping[str, Any]) -> str:
     if best is None:
         return _none(document)
     bought = _commitments(document, best)
-    told = [_best(document, best), *bought, *_left(document, best), _bound(document), *_mixes(document)]
-    return " ".join([*told, _second(document, best), *_untried(document)])
+    told = [_best(document, best), *_kept_out(best), *bought, *_left(document, best), _bound(document)]
+    return " ".join([*told, *_mixes(document), _second(document, best), *_untried(document)])
 
 
 def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
@@ -39,6 +39,13 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         f"{within_others(document)}{even_if_slower(document)}: "
         f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, {how}{share}."
     )
+
+
+def _kept_out(best: Mapping[str, Any]) -> list[str]:
+    """Jobs that are too wide for the cluster of the plan, which a target on a percentile may allow."""
+    jobs = best.get("jobs")
+    text = never_run(jobs["failed"], jobs["submitted"]) if jobs else ""
+    return [text] if text else []
 
 
 def within_others(document: Mapping[str, Any]) -> str:

@@ -93,8 +93,8 @@ def test_a_plan_that_misses_is_mended(tmp_path: Path) -> None:
 
 
 def test_a_queue_behind_a_wide_job_is_mended_by_its_scheduler_at_no_cost(tmp_path: Path) -> None:
-    """Forty small jobs stand behind one of all 16 GPUs, while 4 are free. A cluster of 8 GPUs would keep the target too,
-    and never run the two wide ones: it is not tried.
+    """Forty small jobs stand behind one of all 16 GPUs, while 4 are free. A cluster of 8 GPUs would keep the target
+    too, and never run the two wide ones: it is not tried.
     """
     jobs = ["job_id,submit_s,duration_s,gpus", "long,0,10000,12", "wide,10,600,16"]
     jobs += [f"small{i},{60 + 120 * i},60,1" for i in range(40)]

@@ -1,0 +1,54 @@
+"""Jobs that a cluster is too small for: a verdict that takes such a plan says so."""
+
+from pathlib import Path
+
+import pytest
+from support.commands import call
+from support.scenarios import write
+
+pytestmark = pytest.mark.slow
+
+TEXT = """\
+scenario: wide
+jobs: {path: jobs.csv}
+slo: {wait: {p90: 10min}}
+plans:
+  - name: both fit
+    buy: {offer: aws/p4d.24xlarge}
+    training: {kind: gpus, gpus: 16}
+  - name: small
+    buy: {offer: aws/p4d.24xlarge}
+    training: {kind: gpus, gpus: 8}
+"""
+KEPT_OUT = "2 of the 42 jobs are wider than its cluster and never run."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    jobs = ["job_id,submit_s,duration_s,gpus", "long,0,10000,12", "wide,10,600,16"]
+    jobs += [f"small{i},{60 + 120 * i},60,1" for i in range(40)]
+    (tmp_path / "jobs.csv").write_text("\n".join(jobs) + "\n")
+    return tmp_path
+
+
+def verdict(verb: str, file: Path) -> str:
+    said = call(verb, file, "--json", "--quiet", "--out", file.parent / "out")
+    assert said.code == 0, said.err
+    text: str = said.document()["verdict"]
+    return text
+
+
+def test_a_run_tells_of_jobs_that_the_best_plan_never_runs(folder: Path) -> None:
+    both = verdict("run", write(folder, text=TEXT))
+    assert both.startswith("small is the cheapest plan that meets the SLO")
+    assert both.endswith(KEPT_OUT)
+    large = TEXT.partition("  - name: small")[0]
+    assert "never run" not in verdict("run", write(folder, text=large))
+    assert verdict("run", write(folder, text=large.replace("gpus: 16", "gpus: 8"))).endswith(KEPT_OUT)
+
+
+def test_a_search_tells_of_them_too(folder: Path) -> None:
+    vary = "vary: [{path: training.gpus, values: [8, 16]}]\n"
+    assert KEPT_OUT in verdict("optimize", write(folder, text=TEXT.partition("  - name: small")[0] + vary))
+    wide = "vary: [{path: training.gpus, values: [16, 24]}]\n"
+    assert "never run" not in verdict("optimize", write(folder, text=TEXT.partition("  - name: small")[0] + wide))
