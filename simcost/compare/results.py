@@ -93,7 +93,8 @@ class Trained:
     gpus: int
     """The most that jobs could have at a time."""
     gpu_hours: dict[str, float]
-    """By bucket, as `JobLedger.gpu_seconds`; with requests, also what they held, on the same fleet or another."""
+    """By bucket, as `JobLedger.gpu_seconds`; with requests also what they held, on the same fleet or another, and
+    `unallocated`: GPUs of their nodes that no replica held."""
     fragmentation: float | None
     """Share of the idle GPU time that no typical job could use; None without nodes."""
     random: bool

@@ -12,6 +12,7 @@ from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_us
 
 GPU_TIME = {
     "requests": "requests",
+    "unallocated": "unallocated",
     "useful": "jobs",
     "checkpoint": "checkpoints",
     "lost": "work redone",

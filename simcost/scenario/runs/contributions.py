@@ -279,7 +279,8 @@ def _used(
     hours = {state: seconds / HOUR for state, seconds in ledger.gpu_seconds.items()}
     on = cluster.training
     if requests is not None:
-        hours["requests"] = fsum(requests.slot_seconds.values()) / HOUR
+        hours["unallocated"] = requests.slot_seconds.get("unallocated", 0.0) / HOUR
+        hours["requests"] = fsum(requests.slot_seconds.values()) / HOUR - hours["unallocated"]
     if requests is None or not isinstance(on, OnShared):
         return ledger.gpus, hours, job_usage(ledger, cluster, question.seed, replication)
     hours["down"] = 0.0  # what is not there for jobs is what requests hold

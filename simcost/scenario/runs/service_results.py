@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from math import fsum
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow as pa
 from simcost.billing import Costs
 from simcost.catalog import Catalog
 from simcost.compare.provisioning import Provisioning
-from simcost.compare.results import RunResult, Served
+from simcost.compare.results import RunResult, Served, Trained
 from simcost.ledger.requests import METRICS
 from simcost.scenario.runs.bills import (
     PurchasedNodes,
@@ -73,7 +74,7 @@ def of_services(
         accelerator_hours=hours,
         utilisation=busy / hours if hours else 0.0,
         served=_together([side.served for side in sides.values()], there / (fsum(held.values()) or there or 1.0)),
-        trained=None if trained is None else trained.trained,
+        trained=None if trained is None else _with_idle_nodes(trained.trained, there - fsum(held.values())),
         jobs_usd=_used_usd(parts[_JOBS]) if _JOBS in parts else None,
         energy=energy_of(bought, catalog),
         services=tuple(service.result for service in services),
@@ -87,6 +88,12 @@ def of_services(
         waits=None if trained is None else trained.waits,
         services=tuple(services),
     )
+
+
+def _with_idle_nodes(trained: Trained, idle_h: float) -> Trained:
+    """Outcomes of jobs with the accelerator-hours of nodes that services share and none of them held."""
+    hours = trained.gpu_hours
+    return replace(trained, gpu_hours=hours | {"unallocated": hours["unallocated"] + max(idle_h, 0.0)})
 
 
 def _accelerator_hours(nodes: PurchasedNodes) -> float:

@@ -22,6 +22,7 @@ TABLES = ("waits", "gpus")
 """Tables of the result folder that charts draw; `gpus` may be missing."""
 COLOURS = {
     "requests": "#2B6299",
+    "unallocated": "#6E6E6E",
     "useful": "#7A3E8E",
     "checkpoint": "#D9B8E3",
     "lost": "#B00020",
@@ -33,7 +34,7 @@ COLOURS = {
 """As where the money went."""
 HELD = {"requests": COLOURS["requests"], "jobs": COLOURS["useful"]}
 """GPUs by who holds them, from below."""
-DARK = ("requests", "useful", "lost", "idle_blocked")
+DARK = ("requests", "unallocated", "useful", "lost", "idle_blocked")
 TIMES = {
     0: "0",
     60: "1 min",

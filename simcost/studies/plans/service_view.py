@@ -100,7 +100,9 @@ def met(plan: Document) -> str:
 
 
 def unallocated(document: Document) -> list[str]:
-    """Money that jobs used beside services, and that was not used; a sentence a plan."""
+    """Money that jobs cost beside services, with the idle time of a cluster of their own, and of what no one held; a
+    sentence a plan.
+    """
     if not has_services(document):
         return []
     return [f"{plan['name']}: {text}" for plan in document["plans"] if (text := _beside_services(plan))]
@@ -136,8 +138,8 @@ def _beside_services(plan: Document) -> str:
     """Money of the jobs, and unused money; empty where there is none."""
     parts = " and ".join(f"{usd(usd_per_month)} of {part}" for part, usd_per_month in _unallocated(plan))
     jobs = _jobs(plan)
-    used = [f"jobs used {usd(usd_per_month)}" for _, usd_per_month in jobs]
-    unused = [f"no service{' or job' if jobs else ''} used {parts}"] if parts else []
+    used = [f"jobs cost {usd(usd_per_month)}" for _, usd_per_month in jobs]
+    unused = [f"no service{' or job' if jobs else ''} held {parts}"] if parts else []
     return ", ".join([*used, *unused])
 
 

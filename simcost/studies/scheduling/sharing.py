@@ -83,8 +83,11 @@ def serving_use(folder: Path, plan: str | None) -> ServingUse:
     refuse_services(folder, chosen)
     if not chosen["replica_hours"]:
         raise InputError(f"{folder}: {name} serves no requests; name a plan of a run that does")
+    states = dict(chosen["replica_hours"])
+    if "jobs" in chosen:
+        states.pop("unallocated", None)
     held = chosen["gpu_hours"]["requests"] if "jobs" in chosen else chosen["accelerator_hours"]
-    per_replica = held / fsum(chosen["replica_hours"].values())
+    per_replica = held / fsum(states.values())
     rows = [row for row in timeline.to_pylist() if row["plan"] == name]
     since = np.array([row["t_s"] for row in rows], np.float64)
     held = np.array([row["ready"] + row["starting"] + row["draining"] for row in rows], np.int64)

@@ -21,6 +21,7 @@ JOBS = {
     "idle_blocked": "blocked_in_pool",
     "idle_free": "free_idle",
     "down": "down",
+    "unallocated": "free_idle",
 }
 SERVING = {
     "computing": "useful",
@@ -53,7 +54,10 @@ def waste_of_plan(
         InputError: two prices, or nothing that was used.
     """
     of_jobs = _paid(plan.get("gpu_hours") or {}, plan["accelerator_hours"])
-    totals = _serving(plan, of_jobs.pop("requests", 0.0) if of_jobs else plan["accelerator_hours"])
+    states = dict(plan.get("replica_hours") or {})
+    if of_jobs:
+        states.pop("unallocated", None)  # a bucket of its own beside jobs
+    totals = _serving(plan, states, of_jobs.pop("requests", 0.0) if of_jobs else plan["accelerator_hours"])
     for name, hours in of_jobs.items():
         totals[JOBS[name]] = totals.get(JOBS[name], 0.0) + hours * SECONDS_PER_HOUR
     capacity_h = fsum(totals.values()) / SECONDS_PER_HOUR
@@ -91,9 +95,8 @@ def _paid(gpu_hours: Mapping[str, float], accelerator_hours: float) -> dict[str,
     return {**gpu_hours, "down": paid if paid > 1e-9 * down else 0.0} if down else dict(gpu_hours)
 
 
-def _serving(plan: Plan, gpu_hours: float) -> dict[str, float]:
-    """GPU-seconds by bucket of the fleets that serve, of so many GPU-hours in all."""
-    states = plan.get("replica_hours") or {}
+def _serving(plan: Plan, states: Mapping[str, float], gpu_hours: float) -> dict[str, float]:
+    """GPU-seconds by bucket of the fleets that serve, by state of their replicas, of so many GPU-hours in all."""
     replicas = fsum(states.values())
     totals: dict[str, float] = {"useful": 0.0}
     strange = sorted(set(states) - set(SERVING))
