@@ -43,7 +43,12 @@ def add(verbs: Any) -> None:
     waste.add_argument("--trace", metavar="NAME", help="which trace of the file")
     waste.add_argument("--spot", type=usd_per_h, metavar="USD", help="per GPU and hour on spot")
     waste.add_argument("--changeover", type=seconds, default=720.0, metavar="TIME", help="on spot (default 12min)")
-    waste.add_argument("--timezone", default="UTC", metavar="ZONE", help="of the hours of the day (default UTC)")
+    waste.add_argument(
+        "--timezone",
+        default="UTC",
+        metavar="ZONE",
+        help="of the hours of the day and of times without one (default UTC)",
+    )
     own_catalog(waste)
 
 

@@ -127,6 +127,21 @@ PLACES = 40
 """Places in charts, those with the most idle GPU-hours first."""
 
 
+def as_written(
+    samples: MonitoredUnits, findings: Sequence[FindingDocument], timezone: str
+) -> tuple[str, Sequence[FindingDocument]]:
+    """Zone by which samples have their hours of the day, and the findings.
+
+    Where no time says its zone, they are of the zone asked for, and their hours are those written: UTC, as which the
+    reader took them.
+    """
+    naive = next((one for one in findings if one["kind"] == "no_zone"), None)
+    if naive is None or timezone == "UTC" or naive["count"] < len(samples):
+        return timezone, findings
+    text = naive["message"].replace("read as UTC", f"read as times of {timezone}")
+    return "UTC", [one if one is not naive else {**naive, "message": text} for one in findings]
+
+
 def waste(
     path: Path,
     *,
@@ -145,7 +160,7 @@ def waste(
         price_usd_per_h: of one GPU; or
         offer: of the catalog, whose on-demand price is shared over its accelerators.
         mapping: our columns -> the file's, where it calls them otherwise.
-        timezone: of the hours of the day.
+        timezone: of the hours of the day, and of times that say none.
         jobs: the job trace of the same time, for failed and cancelled work and for spot; a job log is its own.
         gpus: of the cluster, or by pool, where the file is a job log; None = the most that jobs held at once.
         spot: replays jobs on spot.
@@ -156,6 +171,7 @@ def waste(
     price = price_of(price_usd_per_h, offer)
     find_zone(timezone)
     samples, findings, own = read(path, mapping, gpus, timezone)
+    written, findings = (timezone, findings) if own is not None else as_written(samples, findings, timezone)
     account = split(samples)
     if not fsum(account.totals.values()) > 0:
         raise InputError(f"{path}: no GPU is there at any time; give samples with GPUs in them")
@@ -164,7 +180,7 @@ def waste(
     found = None if jobs is None else outcomes(jobs)
     where = places(account)
     rows = rows_of(where) + memory_rows(memory, where) + outcome_rows(found)
-    actions = _measures(account, memory, found, timezone, offer)
+    actions = _measures(account, memory, found, written, offer)
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
     queue = account.queue
     common = summary(
@@ -183,7 +199,7 @@ def waste(
         **values(common),
         by=where.kind,
         places=_places(where),
-        hours=_hours(account, where, timezone),
+        hours=_hours(account, where, written),
         clock=timezone if samples.start_utc_s is not None else None,
         samples=_samples(samples),
     )

@@ -287,6 +287,29 @@ def test_the_hours_are_those_of_the_time_zone() -> None:
     assert sum(save.saves_gpu_s.expected for save in saves) <= HOUR
 
 
+def test_times_without_a_zone_are_of_the_zone_asked_for(tmp_path: Path) -> None:
+    """The same working hours of Tokyo, with their offset and without; over the change to summer time in Berlin too."""
+
+    def of(offset: str, zone: str) -> SampledWaste:
+        rows = [
+            f"2026-03-{day}T{hour:02d}:00:00{offset},{gpu},{50 if 9 <= hour < 17 else 0}"
+            for gpu in range(2)
+            for day in (28, 29, 30)
+            for hour in range(24)
+        ]
+        path = tmp_path / f"duty{len(offset)}.csv"
+        path.write_text("timestamp,gpu,duty_pct\n" + "\n".join(rows) + "\n")
+        return waste(path, price_usd_per_h=1.0, timezone=zone, mapping={"duty": "duty_pct"})
+
+    said, zoned = of("", "Asia/Tokyo"), of("+09:00", "Asia/Tokyo")
+    assert said.hours == zoned.hours
+    assert [one.hour for one in said.hours if one.where == "0" and one.utilisation] == list(range(9, 17))
+    assert [one["message"] for one in said.findings if one["kind"] == "no_zone"] == [
+        "144 rows have times that say no zone; they were read as times of Asia/Tokyo"
+    ]
+    assert of("", "Europe/Berlin").hours == of("", "UTC").hours == said.hours
+
+
 def test_units_that_alternate_share_a_gpu_and_those_that_add_up_do_not() -> None:
     start_s, unit = np.tile(np.arange(48) * HOUR, 2), np.repeat([0, 1], 48)
     first = np.tile([0.7, 0.0], 24)
