@@ -94,6 +94,21 @@ def test_both_sides_are_counted_and_paid(result: tuple[Path, dict[str, Any]]) ->
     assert metrics[0]["ttft_s"]["mean"] > metrics[1]["ttft_s"]["mean"] + transfers["mean_transfer_s"]
 
 
+@pytest.mark.parametrize("sharing", ["", ", sharing: fifo"])
+def test_a_decode_replica_computes_nothing_while_it_waits_for_a_transfer(tmp_path: Path, sharing: str) -> None:
+    """However slow the link, the same tokens take the same engine time."""
+    computing, waited = [], []
+    for speed in ("5GB/s", "50MB/s"):
+        text = SMALL.replace(ONE, APART).replace("bandwidth: 5GB/s", f"bandwidth: {speed}{sharing}")
+        folder = tmp_path / speed.partition("/")[0]
+        folder.mkdir()
+        [apart, _] = run(load(write(folder, text=text)), folder / "out")["plans"]
+        computing.append(apart["disaggregation"]["decode_replica_hours"]["computing"])
+        waited.append(apart["disaggregation"]["transfers"]["mean_transfer_s"])
+    assert waited[1] > 50 * waited[0]
+    assert computing[1] == pytest.approx(computing[0], rel=0.15)  # steps hold fewer sequences where they come apart
+
+
 def test_a_stored_run_of_both_sides_comes_back(
     result: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,6 +215,12 @@ def _next_ready(d: State, h: TransferState, r: int, t: int) -> int:
 
 
 @inlined
+def _hide(d: State, since: int, until: int) -> None:
+    """Count time in which a replica waits for a transfer and computes nothing; backwards where that ends earlier."""
+    d.totals[col.HIDDEN_TIME] += (until >> col.COARSE) - (since >> col.COARSE)
+
+
+@inlined
 def _start_run(d: State, h: TransferState, r: int, t: int, tokens: int, pairs: int, preempted: bool) -> None:
     """As `step.start_run`; a run ends where a transfer does, and a replica that waits for one is not idle."""
     p, rep = d.parameters, d.replicas[r]
@@ -227,6 +233,8 @@ def _start_run(d: State, h: TransferState, r: int, t: int, tokens: int, pairs: i
         if ready == NEVER:
             rep[col.BUSY] += t - rep[col.BUSY_SINCE]
             rep[col.IDLE_SINCE] = t
+        else:
+            _hide(d, t, ready)
         return
     kv = rep[col.KV] if seqs > 0 else 0
     full = base_row(d, tokens + seqs)
@@ -287,10 +295,12 @@ def _fetched(d: State, h: TransferState, r: int, x: int, t: int) -> bool:
     free = p[col.CAPACITY] - rep[col.KV] - rep[col.RESERVED] - d.nodes[x, col.PROMPT] - d.nodes[x, col.DONE]
     steps, seqs = rep[col.RUN_STEPS], rep[col.RUN_SEQS]
     if steps == 0 and d.next_event[r] > t and free >= 0:  # no step is in progress
-        if d.next_event[r] == NEVER:
-            rep[col.BUSY_SINCE] = t
+        until = d.next_event[r]
+        if until == NEVER:
+            rep[col.BUSY_SINCE] = until = t
         _fetch(d, h, r, x, t)
         d.next_event[r] = min(d.next_event[r], h.requests[x, own.READY])
+        _hide(d, until, d.next_event[r])
         return True
     if steps <= 1:
         return False
@@ -324,6 +334,8 @@ def enqueue_decode(d: State, h: TransferState, r: int, x: int, t: int) -> None:
         if steps == 0:  # idle, or waiting for a transfer: a boundary at once
             if d.next_event[r] == NEVER:
                 rep[col.BUSY_SINCE] = t
+            else:
+                _hide(d, d.next_event[r], t)
             d.next_event[r] = t
         elif steps > 1 and rep[col.WAITING] == 1 and rep[col.RUNNING] < p[col.MAX_SEQS]:
             first, growth = rep[col.RUN_FIRST], p[col.D] * seqs
