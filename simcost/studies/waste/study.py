@@ -179,13 +179,12 @@ def waste(
     jobs = own if jobs is None else jobs
     found = None if jobs is None else outcomes(jobs)
     where = places(account)
-    rows = rows_of(where) + memory_rows(memory, where) + outcome_rows(found)
     actions = _measures(account, memory, found, written, offer)
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
     queue = account.queue
     common = summary(
         account.totals,
-        rows,
+        rows_of(where) + memory_rows(memory, where) + outcome_rows(found),
         actions,
         price,
         file=str(path),
