@@ -106,8 +106,8 @@ class ClusterFailures:
     """Time until the node is back; on GPU counts, others always stand in."""
     intervals: Literal["given", "young", "daly"] = "given"
     """Of checkpoints: as they are given, or the best for each job's own failures (Young 1974, Daly 2006)."""
-    gpus_per_node: PositiveCount = 8
-    """On GPU counts, where no nodes say it."""
+    gpus_per_node: PositiveCount | None = None
+    """Of a node that fails, on GPU counts, where no nodes say it; None = of those that are bought, of a replay 8."""
     model: Exponential | Weibull | LogNormal | Gamma = field(default_factory=Exponential)
     """Of the time to the next failure."""
 

@@ -237,7 +237,7 @@ def test_failures_are_drawn_anew_and_cost_work(tmp_path: Path) -> None:
     assert small["gpu_hours"]["restart"] > 0
     assert small["redone_share"] > 0
     assert small["intervals"]["wait_p95_s"]["lo"] < small["intervals"]["wait_p95_s"]["hi"]
-    assert any("Nodes fail 5 times a day" in line for line in document["assumptions"])
+    assert any("Nodes of 8 GPUs fail 5 times a day" in line for line in document["assumptions"])
 
 
 def test_nodes_and_requests_side_by_side(tmp_path: Path) -> None:
@@ -390,6 +390,10 @@ QUEUE_FAULTS = [
         "8:58: plans.0.training.scheduler",
     ),
     (("slo:", "horizon: 3h\nslo:"), ""),
+    (
+        ("kind: gpus, gpus: 16", "kind: gpus, gpus: 16, checkpoints: {}, failures: {repair: 2h}"),
+        "8:74: plans.0.training.failures.repair: is of nodes in a list",
+    ),
     (("slo:", "horizon: 2h\nslo:"), "5:19: slo.wait.p95: no job misses 2 h in a run of 2 h"),
     (
         ("buy: {offer: aws/p4d.24xlarge}", "buy: {offer: aws/p4d}"),

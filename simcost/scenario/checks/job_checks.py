@@ -175,6 +175,9 @@ def _training_faults(
         yield from _order_faults(scheduler, file)
     if failures is not None and _there(failures) and not _there(training.get("checkpoints")):
         yield fault_at(failures, "need `checkpoints`; write how jobs save their work", file)
+    repair = None if failures is None else failures.get("repair")
+    if kind is not None and kind.value == "gpus" and repair is not None and is_given(repair):
+        yield fault_at(repair, "is of nodes in a list; of a count of GPUs others stand in at once: take it out", file)
     yield from file_faults(training.get("nodes"), file, folder, "put a list of nodes there")
     if spot is not None and isinstance(spot.value, dict):
         for key in ("availability", "prices"):

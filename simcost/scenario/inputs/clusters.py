@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,9 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
         nodes = read_nodes(inside(folder, training.nodes)).divided(training.divide)
         inputs = hashes(folder, [training.nodes])
         _check_nodes(training.nodes, nodes, gpus, getattr(buy, "offer", buy.kind))
+    failures = training.failures if isinstance(training, OnGpus) else None
+    if isinstance(training, OnGpus) and failures is not None:
+        training = replace(training, failures=replace(failures, gpus_per_node=failures.gpus_per_node or gpus))
     if isinstance(training, OnSpot):
         spot = AvailableSpotNodes.of(training.spot, catalog, folder)
         inputs = spot.inputs
@@ -173,9 +176,11 @@ def assumptions_of(cluster: Cluster) -> list[str]:
         ]
     if isinstance(on, OnGpus | OnNodes) and on.failures is not None:
         each, alone = on.failures.per_node_day, on.failures.size_independent_per_day
+        size = on.failures.gpus_per_node if isinstance(on, OnGpus) else None
+        of_gpus = f" of {size} {'GPU' if size == 1 else 'GPUs'}" if size else ""
         lines.append(
-            f"Nodes fail {each:g} times a day and stop the gangs on them; jobs, however small, {alone:g} times a day "
-            "besides."
+            f"Nodes{of_gpus} fail {each:g} times a day and stop the gangs on them; jobs, "
+            f"however small, {alone:g} times a day besides."
         )
     if isinstance(on, OnShared):
         lines.append(

@@ -17,6 +17,8 @@ from simcost.trace.jobs.jobs import CHECKPOINTS, Jobs
 from simcost.units import SECONDS_PER_DAY
 
 FOREVER = 1 << 40
+GPUS_PER_NODE = 8
+"""Of a node that fails, on GPU counts, where nothing says it."""
 _LUCK = 1 << 16
 
 
@@ -101,7 +103,7 @@ def _best(write: float, restart: float, risk: float, failures: ClusterFailures) 
 
 def _risk(jobs: Jobs, capacity: PoolCapacity, failures: ClusterFailures) -> Floats:
     """Failures per second of each job while it runs."""
-    nodes = -(-jobs.gpus // failures.gpus_per_node)
+    nodes = -(-jobs.gpus // (failures.gpus_per_node or GPUS_PER_NODE))
     if capacity.placement != COUNT:
         nodes = np.diff(capacity.first)
     result: Floats = (nodes * failures.per_node_day + _own(jobs, failures)) / SECONDS_PER_DAY

@@ -92,10 +92,11 @@ def _replay(arguments: Arguments) -> None:
     nodes = _nodes(arguments)
     names = arguments.policy or ["fifo-skip"]
     policies = [_policy(text, arguments, nodes) for text in names]
-    disruptions = _disruptions(arguments)
+    counted = nodes is None or where.kind == "count"
+    disruptions = _disruptions(arguments, counted=counted)
     pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}
     jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, **pools)
-    jobs, said = _prepared(jobs, arguments, counted=nodes is None or where.kind == "count")
+    jobs, said = _prepared(jobs, arguments, counted=counted)
     documents = []
     with Progress("replay", quiet=arguments.quiet):
         for policy in policies:
@@ -164,8 +165,9 @@ def _pools(policies: list[Any], nodes: Any) -> dict[str, int]:
     return dict.fromkeys(queues, sum(gpus.values())) if queues else gpus
 
 
-def _disruptions(arguments: Arguments) -> dict[str, Any]:
-    """Failures, checkpoints and the seed, as the engines take them."""
+def _disruptions(arguments: Arguments, *, counted: bool) -> dict[str, Any]:
+    """Failures, checkpoints and the seed, as the engines take them; `counted`: on a count of GPUs."""
+    from simcost.errors import InputError
     from simcost.plan.failures import Checkpoints, ClusterFailures
 
     given = {"failures": ClusterFailures, "checkpoints": Checkpoints}
@@ -174,6 +176,8 @@ def _disruptions(arguments: Arguments) -> dict[str, Any]:
         for name, cls in given.items()
         if (said := getattr(arguments, name)) is not None
     }
+    if counted and "failures" in found and found["failures"].repair:
+        raise InputError("--failures: repair is of nodes (--nodes); of a count of GPUs others stand in at once")
     return {"seed": arguments.seed or 0, **found}
 
 
