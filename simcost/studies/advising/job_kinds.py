@@ -27,7 +27,7 @@ FEWER = (0, 1, 2, 4)
 
 
 SCHEDULERS = ("fifo-skip", "easy-backfill")
-"""Which let other jobs pass one that does not fit, and stop none."""
+"""Those that let other jobs pass one that does not fit, and stop none."""
 
 
 def job_kinds(loaded: LoadedScenario, *, beside: bool = False) -> Iterator[ActionKind]:
