@@ -44,9 +44,13 @@ class EqualCost:
     def __init__(self, race: Race) -> None:
         self._race = race
 
-    def plans(self) -> list[str]:
-        """Plans that hold and cost the same, the one that serves best first, equal ones in the order of the race."""
-        holding = self._race.holding()
+    def plans(self, without: str | None = None) -> list[str]:
+        """Plans that hold and cost the least, the one that serves best first, equal ones in the order of the race.
+
+        Args:
+            without: a plan that is left out, so that those of the next cost are told.
+        """
+        holding = [name for name in self._race.holding() if name != without]
         if not holding:
             return []
         least = self._scores(holding[0])

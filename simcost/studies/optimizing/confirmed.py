@@ -38,7 +38,7 @@ class ConfirmedRace:
         second = self._runner_up(best) if best else None
         if second and self._ties.plans()[:1] != [best]:
             best = self._winner()
-            others = [name for name in self._race.holding() if name != best]
+            others = [*self._ties.plans(without=best), *(name for name in self._race.holding() if name != best)]
             second = next((name for name in others if self._holds(name)), None) if best else None
         return best, second
 
@@ -102,12 +102,12 @@ class ConfirmedRace:
         return True
 
     def _runner_up(self, best: str) -> str | None:
-        """The next cheapest plan that holds, in the search and on fresh seeds. Plans that may be cheaper than one that
-        holds are simulated first, so many of them.
+        """The next cheapest plan that holds, in the search and on fresh seeds, of equal ones the one that serves best.
+        Plans that may be cheaper than one that holds are simulated first, so many of them.
         """
         race = self._race
         for _ in range(TRIES):
-            second, open_ = next((name for name in race.holding() if name != best), None), race.next_best()
+            second, open_ = next(iter(self._ties.plans(without=best)), None), race.next_best()
             if open_ is not None and (second is None or race.usd(open_) < race.usd(second)):
                 self._complete(open_)
             elif second is None or self._holds(second):
