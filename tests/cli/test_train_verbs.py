@@ -180,7 +180,7 @@ def test_nodes_with_racks_and_types(tmp_path: Path) -> None:
         "gpu_type": 1,
         "circle": 1,
     }
-    assert found["wait_s"]["max"] == 57  # d waits for a
+    assert (found["wait_s"]["max"], found["jct_s"]["max"]) == (0, 117), "d waits for a, and for no GPU"
     counted = call(*words, "--placement", "count").document()
     assert "any_type" in {finding["kind"] for finding in counted["findings"]}
 

@@ -99,7 +99,7 @@ def assert_equal(seed: int) -> dict[str, int]:
             *tokens,
             first,
             request.end + request.away,
-            request.evicted,
+            col.NIL if request.away else request.evicted,
             request.retries,
             request.session,
         ]
