@@ -31,10 +31,10 @@ def latencies(batch: RequestBatch, step: StepTime = TRUTH) -> ReplayedLatencies:
     return replay(batch, step, batching=BATCHING, kv_capacity_tokens=KV_TOKENS, first_token_overhead_s=OVERHEAD_S)
 
 
-def rows(count: int = 60) -> list[dict[str, Any]]:
+def rows(count: int = 60, step: StepTime = TRUTH) -> list[dict[str, Any]]:
     """Lines of `requests.jsonl`: arrivals in seconds since 1970, the rest on another clock."""
     batch = requests(count)
-    found = latencies(batch)
+    found = latencies(batch, step)
     arrival = batch.arrival_ns / 1e9
     return [
         {

@@ -37,6 +37,11 @@ def not_identified(
     ]
     if longest_prompt < _LONG_PROMPT:
         rows.append(_row("q_s_per_pair", f"no prompt is longer than {longest_prompt:,.0f} tokens"))
+    elif engine.start.q_s_per_pair == 0:
+        taken = (
+            f"never fitted, taken as 0 although prompts have up to {longest_prompt:,.0f} tokens, so that b is too large"
+        )
+        rows.append(_row("q_s_per_pair", f"{taken}: pass --on ACCELERATOR and --model MODEL"))
     if engine.configuration.kv_tokens is None:
         origin = "computed from the memory of the accelerator" if engine.kv_tokens else "unknown"
         rows.append(_row("kv_tokens", f"not stated: {origin}"))

@@ -13,21 +13,35 @@ from math import log
 import numpy as np
 
 from simcost.studies.calibration.engine import Engine
-from simcost.studies.calibration.parameters import COUNT, OVERHEAD, Candidate, Freedom, Vector, candidate, outside
-from simcost.studies.calibration.residuals import Problem
+from simcost.studies.calibration.parameters import (
+    COUNT,
+    FACTOR,
+    OVERHEAD,
+    B,
+    C,
+    Candidate,
+    D,
+    Freedom,
+    Vector,
+    candidate,
+    outside,
+)
+from simcost.studies.calibration.residuals import ALONE, Problem
 
 _STARTS = 64
 _SPREAD = 3.0
 """Of the starts, as a factor, around the catalog; the whole reach where nothing is expected."""
-_DESCENTS = 4
+_DESCENTS = 2
 """Descents that go on to the bottom."""
 _DOWN, _ON = 200, 300
 """Replays of a descent, and of each that goes on."""
 _REPLICATE_EVALUATIONS = 120
-_ALONE = 10.0
-"""Requests of a run that share steps count as one: an error of a request is that of its neighbours."""
 _AS_DEEP = 11.1
 """Chi-square of five parameters at 95 %."""
+_POLISHED = 24
+"""Starts that Gauss-Newton follows to the bottom of their valleys."""
+_MOVES = (0.35, -0.35, 0.8, -0.8, 1.6, -1.6)
+"""Of one parameter, to which the others are then fitted: a profile of the likelihood."""
 _OVERHEAD_PULL = 0.05
 _STEP = 0.05
 
@@ -41,6 +55,8 @@ class FittedParameters:
     loss: float
     spread: Vector
     """Standard deviations of the parameters as the data alone leave them; infinity for those that were not free."""
+    alike: tuple[Candidate, ...]
+    """Other candidates that the data cannot tell from the best."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +105,26 @@ def fit(
     """
     loss = _Loss(engine=engine, problem=problem, freedom=freedom)
     short = loss if first is None else _Loss(engine=engine, problem=first, freedom=freedom)
-    starts = sorted(_starts(engine, freedom, short), key=short)[: problem.tried]
+    starts = sorted(_starts(engine, freedom, short), key=short)
     found = []
-    for done, start in enumerate(starts):
+    for done, start in enumerate(starts[: problem.tried]):
         found.append(_descended(loss, start, _DOWN))
-        progress(0.7 * (done + 1) / len(starts))
+        progress(0.5 * (done + 1) / problem.tried)
     valleys = [_deepened(loss, each) for each in sorted(found, key=loss)[:_DESCENTS]]
-    best = min(valleys, key=loss)
+    progress(0.7)
+    valleys += [_followed(loss, start) for start in starts[:_POLISHED]]
+    valleys += _profile(loss, min(valleys, key=loss))
+    best = _followed(loss, min(valleys, key=loss))
     progress(1.0)
-    spread = _spread(loss, best, valleys)
-    return FittedParameters(x=loss.full(best), best=loss.tried(best), loss=loss(best), spread=spread)
+    limit = loss(best) * (1 + _AS_DEEP / problem.independent)
+    alike = [best, *(valley for valley in valleys if loss(valley) <= limit)]
+    return FittedParameters(
+        x=loss.full(best),
+        best=loss.tried(best),
+        loss=loss(best),
+        spread=_spread(loss, best, alike),
+        alike=tuple(loss.tried(valley) for valley in alike),
+    )
 
 
 def replicates(
@@ -151,7 +177,64 @@ def _deepened(loss: _Loss, start: Vector) -> Vector:
     return min((found, polished), key=loss)
 
 
-def _spread(loss: _Loss, best: Vector, valleys: Sequence[Vector]) -> Vector:
+def _followed(loss: _Loss, start: Vector, held: int | None = None) -> Vector:
+    """Gauss-Newton with damping, from wide differences to narrow ones: a replay jumps, but is smooth at large.
+
+    Args:
+        loss: what falls.
+        start: where it begins.
+        held: a parameter that stays where it is.
+    """
+    free = [k for k in range(len(start)) if k != held]
+    if not free:
+        return start
+    found, least = start, loss(start)
+    for width in (0.2, 0.05, 0.02):
+        for _ in range(4):
+            step, after = _newton_step(loss, found, free, width, least)
+            if step is None:
+                break
+            gained, found, least = least - after, step, after
+            if gained < 1e-3 * least:
+                break
+    return found
+
+
+def _newton_step(
+    loss: _Loss, found: Vector, free: Sequence[int], width: float, least: float
+) -> tuple[Vector | None, float]:
+    """The next point and its loss; None where no damping finds a better one."""
+    terms, axes = loss.terms(found), np.eye(len(found))[list(free)]
+    slope = np.array(
+        [(loss.terms(found + width * axis) - loss.terms(found - width * axis)) / (2 * width) for axis in axes]
+    )
+    square = slope @ slope.T
+    for damping in (0.0, 0.1, 1.0):
+        matrix = square + np.diag(damping * np.diag(square) + 1e-9)
+        move = -np.linalg.lstsq(matrix, slope @ terms, rcond=None)[0] @ axes
+        point = found + move / max(float(np.abs(move).max()), 1.0)
+        after = loss(point)
+        if after < least - 1e-9:
+            return point, after
+    return None, least
+
+
+def _profile(loss: _Loss, best: Vector) -> list[Vector]:
+    """One parameter moved away from the best, the others fitted to it. Where the factor moves, a alone moves: the
+    coefficients beside it stay.
+    """
+    free, found = loss.freedom.free, []
+    for k, name in enumerate(free):
+        for move in _MOVES:
+            start = best.copy()
+            start[k] += move
+            if name == FACTOR:
+                start[[j for j, other in enumerate(free) if other in (B, C, D)]] -= move
+            found.append(_followed(loss, start, held=k))
+    return found
+
+
+def _spread(loss: _Loss, best: Vector, alike: Sequence[Vector]) -> Vector:
     """Standard deviations of the parameters: from the curvature of the data at the best, without the pull, and from the
     other valleys that are about as deep, since a replay jumps where a request makes or misses a step.
     """
@@ -163,11 +246,9 @@ def _spread(loss: _Loss, best: Vector, valleys: Sequence[Vector]) -> Vector:
         up, down = (loss.problem.residuals(loss.tried(best + sign * shift)) for sign in (1, -1))
         columns.append((up - down) / (2 * _STEP))
     slope = np.array(columns)
-    noise = max(float((base**2).mean()), 1e-8) * _ALONE
+    noise = max(float((base**2).mean()), 1e-8) * ALONE
     values, vectors = np.linalg.eigh(slope @ slope.T)
     variance = ((vectors**2) / np.maximum(values, 1e-12)).sum(axis=1) * noise
-    limit = loss(best) + _AS_DEEP * noise
-    alike = np.array([valley for valley in valleys if loss(valley) <= limit])
     spread = np.full(COUNT, np.inf)
-    spread[list(loss.freedom.free)] = np.maximum(np.sqrt(variance), np.ptp(alike, axis=0) / 2)
+    spread[list(loss.freedom.free)] = np.maximum(np.sqrt(variance), np.ptp(np.array(alike), axis=0) / 2)
     return spread

@@ -30,6 +30,10 @@ _OF_TTFT = (0.3, 0.7)
 _FAR = 1.0
 """Largest residual, in logarithms, that counts in full."""
 _IMPOSSIBLE = 10.0
+ALONE = 10.0
+"""Requests of a run that share steps count as one: an error of a request is that of its neighbours."""
+_BLOCKS = 20.0
+"""Independent parts of a long run at most, as the bootstrap cuts it."""
 
 
 class Problem(Protocol):
@@ -39,6 +43,10 @@ class Problem(Protocol):
     """Starts that descend: more where replays jump."""
     drawn: ClassVar[int]
     """Refits to the resampled observation."""
+
+    @property
+    def independent(self) -> float:
+        """Parts of the observation that are independent: what limits how well a valley is told from another."""
 
     def residuals(self, tried: Candidate) -> Vector:
         """One number for each thing observed; always as many."""
@@ -57,6 +65,11 @@ class RunProblem:
     run: ObservedRun
     index: Index
     """The requests that are fitted; all are replayed. One drawn twice counts twice."""
+
+    @property
+    def independent(self) -> float:
+        """Requests that do not share steps."""
+        return min(max(len(self.index) / ALONE, 1.0), _BLOCKS)
 
     def simulated(self, tried: Candidate) -> Mapping[str, Floats]:
         """ReplayedLatencies of each request of the run."""
@@ -105,6 +118,11 @@ class PointsProblem:
     engine: Engine
     points: tuple[ObservedPoint, ...]
     requests: tuple[RequestBatch, ...]
+
+    @property
+    def independent(self) -> float:
+        """The points."""
+        return float(len(self.points))
 
     def simulated(self, tried: Candidate) -> list[Mapping[str, Mapping[str, float]]]:
         """Statistics of each point."""

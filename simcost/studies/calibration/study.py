@@ -15,6 +15,16 @@ from simcost.errors import InputError
 from simcost.perf import StepTime
 from simcost.studies.calibration.advice import not_identified
 from simcost.studies.calibration.engine import Engine, engine_of
+from simcost.studies.calibration.errors import (
+    Document,
+    Errors,
+    each_point,
+    largest,
+    median_errors,
+    no_errors,
+    sizes,
+    worst,
+)
 from simcost.studies.calibration.fit import FittedParameters, fit, replicates
 from simcost.studies.calibration.loads import requests_of
 from simcost.studies.calibration.parameters import (
@@ -31,12 +41,9 @@ from simcost.studies.calibration.parameters import (
 from simcost.studies.calibration.residuals import METRICS, Index, PointsProblem, RunProblem, relative_errors
 from simcost.trace.observed import Configuration, ObservedEngine, ObservedRun, read_observation
 from simcost.trace.observed.load import Load
-from simcost.trace.observed.observation import QUANTILES, Finding, finding
+from simcost.trace.observed.observation import Finding, finding
 from simcost.trace.observed.soundness import check_running, mean_of
 
-Document = dict[str, Any]
-Errors = dict[str, dict[str, float | None]]
-_STATISTICS = ("mean", *QUANTILES)
 _MOST_REQUESTS = 3000
 """Requests of a run that are fitted: more cost time and tell no more."""
 _SHORT = 600
@@ -112,20 +119,20 @@ def _of_run(
     fitted = fit(engine, whole, freedom, first=_short(whole), progress=lambda done: progress(0.45 + 0.45 * done))
     drawn = replicates(engine, whole, freedom, fitted, seed)
     progress(1.0)
-    holdout = held or _nothing()
+    holdout = held or no_errors()
     sigma = _sigma(holdout if held else _errors(whole, fitted.best, whole.index), whole, drawn)
-    longest = float(run.prompt_tokens.max())
+    missing = not_identified(engine, fitted, freedom, float(run.prompt_tokens.max()))
     document = {
         "requests": len(whole.index),
         "points": 0,
-        **_coefficients(engine, fitted, drawn),
+        **_coefficients(engine, fitted, drawn, missing),
         "engine_factor": _factor_of_run(whole, fitted.best),
         "kv_tokens": engine.kv_tokens,
         "fit": _errors(whole, fitted.best, whole.index),
         "holdout": holdout,
         "holdout_requests": len(whole.index) - len(whole.index) // 2 if held else 0,
-        "catalog": _errors(whole, _unfitted(engine), whole.index) if engine.expected else _nothing(),
-        "not_identified": not_identified(engine, fitted, freedom, longest),
+        "catalog": _errors(whole, _unfitted(engine), whole.index) if engine.expected else no_errors(),
+        "not_identified": missing,
         "sigma": sigma,
     }
     return _calibration(observation, engine, fitted, sigma, document, findings)
@@ -139,32 +146,35 @@ def _of_points(
     whole = PointsProblem(engine=engine, points=points, requests=requests)
     _check_longest(max(int((batch.prompt_tokens + batch.output_tokens).max()) for batch in requests), engine)
     freedom = _freedom(len(points), engine)
-    holdout = _nothing()
+    holdout, left_out = no_errors(), list[Document]()
     if len(points) >= 2 * _FEW:
         half = _taken(whole, slice(0, None, 2))
         trained = fit(engine, half, _freedom(len(half.points), engine), progress=lambda done: progress(0.45 * done))
-        holdout = _point_errors(_taken(whole, slice(1, None, 2)), trained.best)
+        left_out = each_point(_taken(whole, slice(1, None, 2)), trained.best)
+        holdout = median_errors(left_out)
     near = _anchored(whole) if freedom is ANCHOR else whole
     fitted = fit(engine, near, freedom, progress=lambda done: progress(0.45 + 0.45 * done))
     drawn = replicates(engine, whole, freedom, fitted, seed)
     progress(1.0)
-    errors = _point_errors(whole, fitted.best)
-    sigma = _points_sigma(len(points), errors, holdout)
+    each = each_point(whole, fitted.best)
+    missing = not_identified(engine, fitted, freedom, max(mean_of(p.prompt_tokens) for p in points))
+    sigma = _points_sigma(len(points), left_out or each)
     document = {
         "requests": sum(point.requests for point in points),
         "points": len(points),
-        **_coefficients(engine, fitted, drawn),
+        **_coefficients(engine, fitted, drawn, missing),
         "engine_factor": exp(fitted.x[0]) if engine.expected and len(freedom.free) == 1 else None,
         "kv_tokens": engine.kv_tokens,
-        "fit": errors,
+        "fit": median_errors(each),
         "holdout": holdout,
         "holdout_requests": 0,
-        "catalog": _point_errors(whole, _unfitted(engine)) if engine.expected else _nothing(),
-        "not_identified": not_identified(engine, fitted, freedom, max(mean_of(p.prompt_tokens) for p in points)),
+        "catalog": median_errors(each_point(whole, _unfitted(engine))) if engine.expected else no_errors(),
+        "not_identified": missing,
         "sigma": sigma,
-        "each_point": _each_point(whole, fitted.best),
+        "each_point": each,
+        "worst_point": largest(left_out or each),
     }
-    return _calibration(observation, engine, fitted, sigma, document, [])
+    return _calibration(observation, engine, fitted, sigma, document, _poor_points(each))
 
 
 def _calibration(
@@ -193,39 +203,50 @@ def _calibration(
 
 def _poor(errors: Errors) -> list[Finding]:
     """A warning where no step time makes the engine's latencies."""
-    worst = max((value for name in ("tpot", "e2e") if (value := _worst(errors[name])) is not None), default=0.0)
-    if worst <= _POOR:
+    off = max((value for name in ("tpot", "e2e") if (value := worst(errors[name])) is not None), default=0.0)
+    if off <= _POOR:
         return []
     message = (
-        f"the best replay is still {worst:.0%} off: settings of the engine are others than those taken (sequences, "
+        f"the best replay is still {off:.0%} off: settings of the engine are others than those taken (sequences, "
         "token budget, KV cache), or it has what a replica here has not, such as speculation or several ranks"
     )
     return [finding("poor_fit", message)]
+
+
+def _poor_points(each: Sequence[Document]) -> list[Finding]:
+    """A warning where the median hides points that no replay comes near."""
+    off = [row for row in each if (size := largest([row])) and max(size["tpot"] or 0, size["e2e"] or 0) > _POOR]
+    if not off or len(each) == 1:
+        return []
+    names = ", ".join(row["name"] for row in off[:3]) + (" ..." if len(off) > 3 else "")
+    message = (
+        f"{len(off)} of {len(each)} points are more than {_POOR:.0%} off in TPOT or E2E ({names}): do not trust the "
+        "replica at such loads; look for another setting of the engine there, or for a load beyond saturation"
+    )
+    return [finding("poor_points", message, len(off))]
 
 
 def verdict(document: Document, observation: ObservedEngine) -> str:
     """Accuracy of the replay, in one sentence."""
     held = _known(document["holdout"])
     errors = document["holdout"] if held else document["fit"]
-    said = ", ".join(f"{worst:.1%} {name.upper()}" for name in METRICS if (worst := _worst(errors[name])) is not None)
+    said = sizes({name: worst(errors[name]) for name in METRICS})
     count = document["points"]
     what = f"{document['requests']:,} requests"
     if observation.points:
         what = f"{count} benchmark {'point' if count == 1 else 'points'}"
     whose = "of the half that was left out of the fit" if held else "of what was fitted"
-    before = _worst(document["catalog"]["tpot"])
+    before = worst(document["catalog"]["tpot"])
     catalog = f"; the catalog alone is off by up to {before:.0%} in TPOT" if before is not None else ""
+    if count > 1:
+        worst_point = sizes(document["worst_point"])
+        said = f"off by {said} in the median point {whose}, by {worst_point} in the worst"
+        return f"Calibrated on {what}: the replay is {said}{catalog}."
     return f"Calibrated on {what}: the replay is within {said} {whose}{catalog}."
 
 
 def _known(errors: Errors) -> bool:
     return any(value is not None for error in errors.values() for value in error.values())
-
-
-def _worst(errors: Mapping[str, float | None]) -> float | None:
-    """Largest error at mean, p50, p90 and p95."""
-    known = [abs(value) for name, value in errors.items() if value is not None and name != "p99"]
-    return max(known, default=None)
 
 
 def _check_longest(tokens: int, engine: Engine) -> None:
@@ -276,25 +297,38 @@ def _errors(problem: RunProblem, tried: Candidate, index: Index) -> Errors:
     return {name: relative_errors(simulated[name], observed[name], index) for name in METRICS}
 
 
-def _nothing() -> Errors:
-    return {name: dict.fromkeys(_STATISTICS) for name in METRICS}
-
-
 def _unfitted(engine: Engine) -> Candidate:
     return Candidate(step=engine.expected or engine.start, first_token_overhead_s=0.0)
 
 
-def _coefficients(engine: Engine, fitted: FittedParameters, drawn: Sequence[Candidate]) -> Document:
-    best, each = (
-        coefficients(fitted.best, engine.batching),
-        [coefficients(one, engine.batching) for one in drawn],
-    )
+def _coefficients(
+    engine: Engine, fitted: FittedParameters, drawn: Sequence[Candidate], missing: Sequence[Document]
+) -> Document:
+    """The coefficients, and the range of those that the observation identifies: of the refits to resampled data, which
+    stay in the valley of the best, and of the other valleys that are about as deep.
+    """
+    unknown = {row["coefficient"] for row in missing}
+    best = coefficients(fitted.best, engine.batching)
+    alike = [coefficients(one, engine.batching) for one in fitted.alike]
+    each = [coefficients(one, engine.batching) for one in drawn]
     ranges = {
-        name: dict(zip(("lo", "hi"), map(float, np.quantile([one[name] for one in each], (0.025, 0.975))), strict=True))
+        name: _range([one[name] for one in each], [one[name] for one in alike])
         for name in NAMES
-        if each
+        if each and name not in unknown
     }
     return {"coefficients": best, "coefficients_95": ranges}
+
+
+def _range(drawn: Sequence[float], alike: Sequence[float]) -> dict[str, float]:
+    lo, hi = np.quantile(drawn, (0.025, 0.975))
+    return {"lo": float(min(lo, *alike)), "hi": float(max(hi, *alike))}
+
+
+def _points_sigma(count: int, rows: Sequence[Document]) -> float:
+    """Spread left: the errors of every point, not their median."""
+    left = [log1p(value) for row in rows for name in ("tpot", "e2e") for value in row.get(name, {}).values()]
+    own = float(np.sqrt(np.mean(np.square(left)) + POINTS_SIGMA**2)) if left else ANCHOR_SIGMA
+    return max(own, ANCHOR_SIGMA) if count < _MANY else own
 
 
 def _factor_of_run(problem: RunProblem, best: Candidate) -> float | None:
@@ -313,13 +347,6 @@ def _sigma(errors: Errors, problem: RunProblem, drawn: Sequence[Candidate]) -> f
     return float(np.sqrt(np.mean(np.square(left)) + uncertain**2 + REPEAT_SIGMA**2)) if left else ANCHOR_SIGMA
 
 
-def _points_sigma(count: int, errors: Errors, holdout: Errors) -> float:
-    known = holdout if _known(holdout) else errors
-    left = [log1p(value) for name in ("tpot", "e2e") for value in known[name].values() if value is not None]
-    own = float(np.sqrt(np.mean(np.square(left)) + POINTS_SIGMA**2)) if left else ANCHOR_SIGMA
-    return max(own, ANCHOR_SIGMA) if count < _MANY else own
-
-
 def _freedom(count: int, engine: Engine) -> Freedom:
     if count < _FEW:
         return ANCHOR
@@ -330,29 +357,6 @@ def _freedom(count: int, engine: Engine) -> Freedom:
 
 def _taken(problem: PointsProblem, which: slice) -> PointsProblem:
     return replace(problem, points=problem.points[which], requests=problem.requests[which])
-
-
-def _each_point(problem: PointsProblem, tried: Candidate) -> list[Document]:
-    rows = []
-    for point, simulated in zip(problem.points, problem.simulated(tried), strict=True):
-        stated = {name: _relative(simulated[name], observed) for name, observed in point.latencies.items()}
-        rows.append({"name": point.name, "concurrency": point.concurrency, "rate_per_s": point.rate_per_s} | stated)
-    return rows
-
-
-def _relative(simulated: Mapping[str, float], observed: Mapping[str, float]) -> dict[str, float]:
-    return {name: simulated[name] / value - 1 for name, value in observed.items() if name in simulated}
-
-
-def _point_errors(problem: PointsProblem, tried: Candidate) -> Errors:
-    """Of one point its errors, of several the median of their sizes."""
-    rows, errors = _each_point(problem, tried), _nothing()
-    for name in METRICS:
-        for statistic in _STATISTICS:
-            values = [row[name][statistic] for row in rows if statistic in row.get(name, {})]
-            if values:
-                errors[name][statistic] = values[0] if len(values) == 1 else float(np.median(np.abs(values)))
-    return errors
 
 
 def step_of(result: Calibration) -> StepTime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simcost.present.chart_style import Document
-from simcost.present.format import NONE, amount, between, count, seconds, share_change
+from simcost.present.format import NONE, amount, between, count, seconds, share, share_change
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.calibration import charts
 
@@ -32,13 +32,18 @@ def parts(document: Document) -> list[Part]:
 
 
 def errors(document: Document) -> Table:
-    """A row per latency and part of the observation: simulated over observed, less 1."""
+    """A row per latency and part of the observation: simulated over observed, less 1; of points the median size."""
+    said = share if _several(document) else share_change
     return [
-        {"error": f"{name.upper()}, {title}", **{key: share_change(value) for key, value in each.items()}}
+        {"error": f"{name.upper()}, {title}{_several(document)}", **{key: said(value) for key, value in each.items()}}
         for part, title in _PARTS.items()
         for name, each in document[part].items()
         if any(value is not None for value in each.values())
     ]
+
+
+def _several(document: Document) -> str:
+    return ", median point" if document["points"] > 1 else ""
 
 
 def points(document: Document) -> Table:
@@ -54,13 +59,13 @@ def _first(each: Document) -> str:
 
 
 def coefficients(document: Document) -> Table:
-    """Each coefficient with its 95 % range, where there is one."""
-    ranges = document["coefficients_95"]
+    """Each coefficient with its 95 % range, where there is one, or that the observation does not tell it."""
+    ranges, unknown = document["coefficients_95"], {row["coefficient"] for row in document["not_identified"]}
     rows = []
     for name, title in _COEFFICIENTS.items():
         value, each = seconds(document["coefficients"][name]), ranges.get(name)
         whole = between(seconds(each["lo"]), value, seconds(each["hi"])) if each else value
-        rows.append({"coefficient": title, "time (95 %)": whole})
+        rows.append({"coefficient": title, "time (95 %)": f"{whole} (not identified)" if name in unknown else whole})
     return rows
 
 

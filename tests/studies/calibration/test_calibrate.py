@@ -2,6 +2,7 @@
 
 import json
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from support.observed_runs import OVERHEAD_S, TRUTH, latencies, requests, rows, 
 
 from simcost.catalog import load_catalog
 from simcost.cli import main
+from simcost.studies.calibration.advice import not_identified
 from simcost.studies.calibration.engine import engine_of
-from simcost.studies.calibration.fit import fit
-from simcost.studies.calibration.parameters import NEAR, candidate
+from simcost.studies.calibration.fit import FittedParameters, fit
+from simcost.studies.calibration.parameters import FAR, NEAR, candidate
 from simcost.studies.calibration.residuals import METRICS, RunProblem, relative_errors
 from simcost.studies.calibration.study import calibrate, overhead_of, step_of
 from simcost.trace.observed import Configuration, read_observation
@@ -72,6 +74,41 @@ def test_the_engine_that_made_a_run_is_found(tmp_path: Path) -> None:
         errors = relative_errors(simulated[name], observed[name], np.arange(40, 60))
         worst = max(abs(errors[key] or 0) for key in ("mean", "p50", "p90", "p95"))
         assert worst < (0.1 if name == "ttft" else 0.04), name  # a request that makes or misses a step moves TTFT
+
+
+def test_the_range_of_a_coefficient_holds_that_of_the_engine_that_made_the_run(tmp_path: Path) -> None:
+    """Or none is stated: valleys that are as deep as the best count, not only the one that the best lies in."""
+    truth = replace(TRUTH, q_s_per_pair=0.0)
+    found = calibrate([write_folder(tmp_path, rows(160, truth))], load_catalog()).document
+    unknown = {row["coefficient"] for row in found["not_identified"]}
+    assert found["coefficients_95"]
+    assert not unknown & set(found["coefficients_95"])
+    for name, each in found["coefficients_95"].items():
+        true = OVERHEAD_S if name == "first_token_overhead_s" else getattr(truth, name)
+        assert 0.98 * each["lo"] <= true <= 1.02 * each["hi"], name
+        assert each["lo"] <= found["coefficients"][name] <= each["hi"], name
+
+
+def test_points_that_no_replay_comes_near_are_not_hidden_by_the_median(tmp_path: Path) -> None:
+    for clients, tpot_s in ((1, 0.012), (4, 0.012), (8, 0.013), (16, 0.05)):
+        (tmp_path / f"c{clients}.json").write_text(json.dumps(serve(clients, tpot_s=tpot_s)))
+    found = calibrate(
+        sorted(tmp_path.glob("c*.json")), load_catalog(), given=Configuration(accelerator="h100")
+    ).document
+    sizes = [abs(row["tpot"]["mean"]) for row in found["each_point"]]
+    assert found["worst_point"]["tpot"] >= max(sizes) > found["fit"]["tpot"]["mean"]
+    assert f"{found['worst_point']['tpot']:.1%} TPOT" in found["verdict"]
+    assert "poor_points" in [one["kind"] for one in found["findings"]]
+
+
+@pytest.mark.parametrize(("accelerator", "told"), [(None, True), ("h100", False)])
+def test_a_coefficient_that_stays_0_is_told_where_prompts_are_long(accelerator: str | None, told: bool) -> None:
+    known = Configuration(model="llama-3.1-8b", accelerator=accelerator, kv_tokens=200_000)
+    engine = engine_of(known, Configuration(), load_catalog(), {})
+    best = candidate(engine.start, np.zeros(5), FAR.reach)
+    fitted = FittedParameters(x=np.zeros(5), best=best, loss=0.0, spread=np.zeros(5), alike=(best,))
+    said = [row["reason"] for row in not_identified(engine, fitted, FAR, 20_000)]
+    assert ["taken as 0" in one for one in said] == [True] * told
 
 
 def test_a_scenario_takes_the_file(calibrated: Path, capsys: pytest.CaptureFixture[str]) -> None:
