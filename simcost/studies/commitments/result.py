@@ -78,6 +78,20 @@ class CommitmentEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecentDemand:
+    """The end of a history, by itself: commitments are paid in the future, which begins there."""
+
+    days: int
+    demand: float
+    """Its demand at prices on demand, of that of the whole history."""
+    saving_usd_per_month: float
+    """Of the mix against on demand."""
+    best: Mapping[str, float]
+    """The amounts that are best for it, by option."""
+    best_saving_usd_per_month: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsualAdvice:
     """Best amount of an option over the last days, priced over our futures."""
 
@@ -109,6 +123,8 @@ class CommitmentAdvice:
     falls: tuple[FallenDemand, ...]
     break_even_demand: float | None
     evidence: CommitmentEvidence
+    recent: RecentDemand | None
+    """None where demand is a forecast, or the history is too short to tell its end from it."""
     usual: tuple[UsualAdvice, ...]
     assumptions: tuple[str, ...]
     prices: Sequence[Mapping[str, Any]] = ()

@@ -18,6 +18,7 @@ from simcost.studies.commitments.result import (
     CurvePoint,
     FallenDemand,
     FutureSpread,
+    RecentDemand,
     RecommendedAmount,
     UsualAdvice,
 )
@@ -30,6 +31,8 @@ USUAL_DAYS = (7, 30, 60)
 """Look-backs of the advice that providers give."""
 FALLS = (0.8, 0.5)
 """Demands at which the mix is tried again."""
+RECENT_WEEKS = 4
+"""End of a history at which the mix is tried again, where it is at most half of the history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +105,7 @@ def study(
         falls=tuple(_fall(asked, options, amounts, factor) for factor in FALLS),
         break_even_demand=break_even_demand(asked, amounts),
         evidence=evidence(asked, amounts),
+        recent=_recent(asked, options, amounts),
         usual=_usual(asked, options, history) if history else (),
         assumptions=_assumptions(asked),
     )
@@ -220,6 +224,27 @@ def evidence(asked: CommitmentRequest, amounts: Floats) -> CommitmentEvidence:
         distinct_futures=demand.distinct,
         days=demand.span_h / 24,
         longest_term_years=max(years, default=None),
+    )
+
+
+def _recent(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats) -> RecentDemand | None:
+    """The mix at the demand of the last weeks; None where the demand is no history of twice as many."""
+    demand = asked.demand
+    if demand.history != "weeks" or demand.futures < 2 * RECENT_WEEKS:
+        return None
+    late = replace(asked, demand=replace(demand, hours=demand.hours[-RECENT_WEEKS:]))
+    nothing = np.zeros(len(options))
+    before, whole = late.monthly(nothing).mean(), asked.monthly(nothing).mean()
+    best = best_amounts(late, options)
+    return RecentDemand(
+        days=7 * RECENT_WEEKS,
+        demand=float(before / whole) if whole else 1.0,
+        saving_usd_per_month=difference_usd(float(before), float(late.monthly(amounts).mean())),
+        best={
+            option.bound.name: float(amount / option.whole if option.whole else amount)
+            for option, amount in zip(options, best, strict=True)
+        },
+        best_saving_usd_per_month=difference_usd(float(before), float(late.monthly(best).mean())),
     )
 
 

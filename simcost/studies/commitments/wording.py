@@ -3,6 +3,8 @@
 from simcost.present.format import count, share, usd, usd_range
 from simcost.studies.commitments.result import CommitmentAdvice, CommitmentEvidence
 
+_CHANGED = 0.15
+"""Change of demand at the end of a history from which on it is told."""
 _FEW = 20
 """Fewest futures from which a share of nine of ten can be stated."""
 
@@ -10,11 +12,27 @@ _FEW = 20
 def verdict(advice: CommitmentAdvice) -> str:
     """Verdict: the commitments to buy, the risk, the saving, and the evidence."""
     chosen = [one for one in advice.recommended if one.committed_usd_per_h > 0]
+    recent = _recent(advice)
     if not chosen:
         on_demand = usd(advice.on_demand_usd_per_month.mean)
-        return f"Commit to nothing: no option beats on demand, {on_demand} a month."
+        return " ".join([f"Commit to nothing: no option beats on demand, {on_demand} a month.", *recent])
     parts = ", ".join(f"{one.name}: {bought(one.amount, one.unit)}" for one in chosen)
-    return " ".join([f"Buy {parts}.", _if_demand_falls(advice), _saving(advice), _behind(advice.evidence)])
+    return " ".join([f"Buy {parts}.", *recent, _if_demand_falls(advice), _saving(advice), _behind(advice.evidence)])
+
+
+def _recent(advice: CommitmentAdvice) -> list[str]:
+    """A sentence where the end of the history is unlike all of it, and demand may not come back to the mean."""
+    late = advice.recent
+    if late is None or (abs(late.demand - 1) < _CHANGED and late.saving_usd_per_month >= 0):
+        return []
+    units = {one.name: one.unit for one in advice.recommended}
+    best = ", ".join(f"{name}: {bought(amount, units[name])}" for name, amount in late.best.items() if amount > 0)
+    change = f"{share(abs(late.demand - 1))} {'less' if late.demand < 1 else 'more'}"
+    saving, most = late.saving_usd_per_month, late.best_saving_usd_per_month
+    does = f"this {'loses' if saving < 0 else 'saves'} {usd(abs(saving))} a month"
+    then = "the best then" if most - saving < 0.005 else f"the best then ({best or 'nothing'}) saves {usd(most)}"
+    used = f"But the last {late.days} days used {change} than the mean of the history"
+    return [f"{used}; if demand stays there, {does}, {then}."]
 
 
 def _if_demand_falls(advice: CommitmentAdvice) -> str:

@@ -173,6 +173,32 @@ def test_at_the_break_even_demand_the_mix_costs_what_on_demand_does(level: list[
         assert sign * saved >= -1e-9
 
 
+@pytest.mark.parametrize(
+    ("early", "late", "told"),
+    [(6, 2, "this loses"), (2, 6, "85.7 % more"), (6, 6, None)],
+)
+def test_an_end_of_the_history_that_is_unlike_its_mean_is_told_with_its_money(
+    early: int, late: int, told: str | None
+) -> None:
+    """Nine weeks of one level, then four of another; the break-even is 65 %."""
+    weeks = np.array([early] * 9 + [late] * 4, float)
+    hours = np.repeat(weeks, 168)
+    of = from_history(demand([hours]).account(hours[:, None]))
+    advice = study(asked(of, reserved(10, 0.65)), None)
+    assert advice.recent is not None
+    [found] = advice.recommended
+    assert advice.recent.demand == pytest.approx(late / weeks.mean())
+    assert advice.recent.saving_usd_per_month == pytest.approx(730 * (min(found.amount, late) - 0.65 * found.amount))
+    assert advice.recent.best == {found.name: late}
+    assert advice.recent.best_saving_usd_per_month == pytest.approx(730 * 0.35 * late)
+    assert ("But the last 28 days" in advice.verdict) == (told is not None)
+    assert told is None or told in advice.verdict
+
+
+def test_a_short_history_has_no_end_of_its_own() -> None:
+    assert study(asked(weekly(7), reserved(10, 0.65)), None).recent is None
+
+
 def test_futures_of_a_forecast_and_pieces_of_a_history() -> None:
     grid = Grid(start_s=0, step_s=7200)
     one = Paths(
