@@ -18,6 +18,7 @@ from simcost.errors import InputError
 from simcost.record import record
 from simcost.units import (
     HOURS_PER_YEAR,
+    SECONDS_PER_HOUR,
     Kilowatts,
     PositiveCount,
     Share,
@@ -30,10 +31,12 @@ from simcost.units import (
 
 if TYPE_CHECKING:
     from simcost.billing.bill import Bill
+    from simcost.billing.energy import EnergyReport
     from simcost.catalog import Catalog
     from simcost.ledger.requests import LedgerUsage
 
 MONTHS_PER_YEAR = 12
+_NO_POWER = "the average power of a node that is owned is not known; give `power`, such as 6.5kW"
 
 
 @record
@@ -98,6 +101,8 @@ class Owned:
     """Price of disk per GB-month beyond what a node has; 0 = it is in the capex."""
     egress: UsdPerGb = 0.0
     """Price of responses sent to the internet per GB; 0 = the line is part of colocation."""
+    g_per_kwh: Annotated[float, Ge(0)] | None = None
+    """Grams of CO2e per kWh of its electricity; None = not known, and no carbon is computed."""
 
     def __post_init__(self) -> None:
         if self.residual > self.capex:
@@ -146,6 +151,37 @@ class Owned:
             commitments=[held],
         )
 
+    def energy(self, usage: "LedgerUsage") -> "EnergyReport":
+        """Energy of all nodes that are owned, used or not, at the average power that prices them.
+
+            kWh = nodes x power x PUE x hours of the run
+
+        Raises:
+            InputError: the run needs more nodes than are owned, or the power is not known.
+        """
+        from simcost.billing.energy import EnergyReport, working_share
+        from simcost.billing.instances import most_at_a_time
+
+        count = self.nodes_for(most_at_a_time(usage))
+        if self.power is None:
+            raise InputError(_NO_POWER)
+        kwh, grid = count * self.power * self.pue * usage.horizon_s / SECONDS_PER_HOUR, self.g_per_kwh
+        missing = "the grid of nodes that are owned; give `g_per_kwh` in `buy`, grams of CO2e per kWh"
+        said = [f"owned nodes: {self.power:g} kW each on average, PUE {self.pue:g} (given)"]
+        said += [] if grid is None else [f"{grid:g} gCO2e/kWh of owned nodes (given)"]
+        return EnergyReport(
+            accelerators_kwh=None,
+            hosts_kwh=None,
+            kwh=kwh,
+            gco2e=None if grid is None else kwh * grid,
+            embodied_gco2e=None,
+            pue=self.pue,
+            g_per_kwh=grid,
+            utilisation=working_share(usage),
+            unknown=(missing,) if grid is None else (),
+            assumptions=(*said, "the power of owned nodes is that stated, whatever they do"),
+        )
+
     def nodes_for(self, most: int) -> int:
         """The nodes that are paid for where a run has so many at a time: all that are owned.
 
@@ -165,7 +201,7 @@ class Owned:
         """
         count = self.nodes_for(most)
         if self.power is None:
-            raise InputError("the average power of a node that is owned is not known; give `power`, such as 6.5kW")
+            raise InputError(_NO_POWER)
         return self.cost(count)
 
     def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from simcost.billing import owned, serverless
 from simcost.billing.owned import Owned
 from simcost.billing.serverless import ManagedEndpoint, Serverless
+from simcost.ledger.request_tables import NODES
+from simcost.ledger.requests import LedgerUsage
 
 NODE = Owned(
     capex=300_000.0,
@@ -146,3 +149,20 @@ def test_endpoints_cost_while_they_exist() -> None:
         ManagedEndpoint(
             offer="p/s",
         )
+
+
+@given(st.integers(1, 5), st.floats(0.1, 200), st.sampled_from([None, 0.0, 250.0]))
+def test_owned_nodes_draw_what_they_are_charged_for(nodes: int, hours: float, grid: float | None) -> None:
+    """kWh x price is the energy in the bill, used or not; carbon is known where its grid is."""
+    bought = replace(NODE, nodes=nodes, g_per_kwh=grid)
+    used = LedgerUsage(
+        horizon_s=hours * 3600,
+        slots_per_node=8,
+        nodes=pa.table([["p"], [0], [0], [0.0], [hours * 1800]], schema=NODES),
+        slot_seconds={"idle": 8 * hours * 1800},
+    )
+    report = bought.energy(used)
+    assert report.kwh is not None
+    assert report.kwh * NODE.electricity == pytest.approx(bought.cost(nodes).energy * hours / 8760)
+    assert report.gco2e == (None if grid is None else pytest.approx(report.kwh * grid))
+    assert bool(report.unknown) == (grid is None)

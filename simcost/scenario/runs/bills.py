@@ -14,6 +14,7 @@ from simcost.billing import Buy, Costs, ManagedEndpoint, OnDemand, Spot, bill, b
 from simcost.billing.allocation import UsedNodes, allocated
 from simcost.billing.bill import Charge
 from simcost.billing.energy import EnergyReport, energy, together
+from simcost.billing.owned import Owned
 from simcost.catalog import Catalog
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.request_tables import NODES
@@ -105,16 +106,28 @@ def _grouped(bought: Sequence[T], key: Callable[[T], Buy]) -> list[tuple[Buy, li
     return groups
 
 
-def energy_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> EnergyReport | None:
-    """Energy of a plan whose nodes are all offers of the catalog; None where they are not."""
+def energy_of(bought: Sequence[PurchasedNodes], catalog: Catalog, *, whole: bool = True) -> EnergyReport | None:
+    """Energy of a plan whose nodes are offers of the catalog or owned; None where others are among them, and of a part
+    of a plan (`whole` is false) with owned nodes, whose idle ones belong to no part.
+    """
     by_offer: dict[tuple[str, str | None], list[LedgerUsage]] = {}
+    reports, hours = [], []
+    mine = [purchase for purchase in bought if isinstance(purchase.buy, Owned)]
+    for buy, alike in _grouped(mine, lambda purchase: purchase.buy):
+        if not isinstance(buy, Owned) or not whole:
+            return None
+        usage = _together([purchase.usage for purchase in alike])
+        reports.append(buy.energy(usage))
+        hours.append(usage.node_hours() * usage.slots_per_node)
     for purchase in bought:
+        if isinstance(purchase.buy, Owned):
+            continue
         if not isinstance(purchase.buy, OnDemand | Spot | ManagedEndpoint):
             return None
         by_offer.setdefault((purchase.buy.offer, purchase.buy.region), []).append(purchase.usage)
     usages = {offer: _together(alike) for offer, alike in by_offer.items()}
-    reports = [energy(usage, catalog.offer(*offer), catalog) for offer, usage in usages.items()]
-    hours = [usage.node_hours() * usage.slots_per_node for usage in usages.values()]
+    reports += [energy(usage, catalog.offer(*offer), catalog) for offer, usage in usages.items()]
+    hours += [usage.node_hours() * usage.slots_per_node for usage in usages.values()]
     return together(reports, hours) if len(reports) > 1 else reports[0] if reports else None
 
 

@@ -326,7 +326,7 @@ def as_one(
         utilisation=fsum(side.busy_hours for side in sides) / hours if hours else 0.0,
         served=None if served is None else served.served,
         trained=None if trained is None else trained.trained,
-        energy=energy_of(bought, catalog),
+        energy=energy_of(bought, catalog, whole=costs is None),
     )
     return RunTables(
         result=result,

@@ -200,7 +200,7 @@ def _kg_co2e(summary: PlanSummary) -> tuple[float | None, tuple[str, ...]]:
     """Carbon of a month, and the facts that are missing."""
     energy = energy_per_month(summary.results)
     if energy is None:
-        return None, ("the catalog has no power of nodes that are none of its offers",)
+        return None, ("the energy of serverless workers, and of a service on owned nodes, is not known",)
     grams = energy["gco2e_per_month"]
     return (None, tuple(energy["unknown"])) if grams is None else (grams / 1e3, ())
 
