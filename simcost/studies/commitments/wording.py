@@ -5,6 +5,8 @@ from simcost.studies.commitments.result import CommitmentAdvice, CommitmentEvide
 
 _CHANGED = 0.15
 """Change of demand at the end of a history from which on it is told."""
+_CENT = 0.005
+"""USD that are shown as nothing."""
 _FEW = 20
 """Fewest futures from which a share of nine of ten can be stated."""
 
@@ -29,8 +31,10 @@ def _recent(advice: CommitmentAdvice) -> list[str]:
     best = ", ".join(f"{name}: {bought(amount, units[name])}" for name, amount in late.best.items() if amount > 0)
     change = f"{share(abs(late.demand - 1))} {'less' if late.demand < 1 else 'more'}"
     saving, most = late.saving_usd_per_month, late.best_saving_usd_per_month
+    if not saving and most < _CENT:
+        return []
     does = f"this {'loses' if saving < 0 else 'saves'} {usd(abs(saving))} a month"
-    then = "the best then" if most - saving < 0.005 else f"the best then ({best or 'nothing'}) saves {usd(most)}"
+    then = "the best then" if most - saving < _CENT else f"the best then ({best or 'nothing'}) saves {usd(most)}"
     used = f"But the last {late.days} days used {change} than the mean of the history"
     return [f"{used}; if demand stays there, {does}, {then}."]
 

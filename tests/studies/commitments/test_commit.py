@@ -195,6 +195,13 @@ def test_an_end_of_the_history_that_is_unlike_its_mean_is_told_with_its_money(
     assert told is None or told in advice.verdict
 
 
+def test_where_nothing_pays_at_any_time_the_end_of_the_history_is_not_told() -> None:
+    hours = np.repeat([6.0] * 9 + [2.0] * 4, 168)
+    advice = study(asked(from_history(demand([hours]).account(hours[:, None])), reserved(10, 1.0)), None)
+    assert advice.verdict.startswith("Commit to nothing")
+    assert "But the last" not in advice.verdict
+
+
 def test_a_short_history_has_no_end_of_its_own() -> None:
     assert study(asked(weekly(7), reserved(10, 0.65)), None).recent is None
 
