@@ -276,6 +276,16 @@ def test_a_scrape_of_two_engines_is_refused(tmp_path: Path) -> None:
         read_observation([written(tmp_path / "metrics.prom", both)], Load(span_s=60))
 
 
+@pytest.mark.parametrize(("failed", "told"), [(0, False), (4, False), (5, True), (200, True)])
+def test_failed_requests_of_a_benchmark_are_told(failed: int, told: bool, tmp_path: Path) -> None:
+    """80 are served; a twentieth of what was sent is the limit."""
+    path = tmp_path / "c8.json"
+    path.write_text(json.dumps(serve(8) | {"failed": failed}))
+    found = [one for one in read_observation([path]).findings if one["kind"] == "failed_requests"]
+    assert [one["count"] for one in found] == [failed] * told
+    assert all(f"{failed:,} of {80 + failed:,} requests failed" in one["message"] for one in found)
+
+
 def test_points_of_two_models_are_not_mixed(tmp_path: Path) -> None:
     one, other = serve(4), serve(8) | {"model_id": "another"}
     with pytest.raises(TraceError, match="'another'"):

@@ -12,6 +12,8 @@ KNOWN_SIGMA = 0.25
 """Standard deviation of a logarithm up to which a coefficient counts as known."""
 _KNOWN_OVERHEAD = 0.5
 """The same of the overhead, in units of 10 ms."""
+_NO_OVERHEAD = 20.0
+"""From here on nothing is known of it: the largest that is tried."""
 _LONG_PROMPT = 8192
 _MEASURE = {
     "a_s": "TPOT at concurrency 1: almost all of such a step is a",
@@ -53,6 +55,8 @@ def _reason(fitted: FittedParameters, k: int, engine: Engine) -> str:
     stays = "as the catalog has it" if engine.expected else "near its start"
     if spread == float("inf"):
         return f"not fitted to so few points; {stays}"
+    if k == OVERHEAD and spread > _NO_OVERHEAD:
+        return f"not seen; {stays}"
     if k == OVERHEAD:
         return f"known within {spread * 10:.0f} ms only"
     return f"known within a factor {1 + spread:.2g} only; held {stays}" if spread < 9 else f"not seen; {stays}"

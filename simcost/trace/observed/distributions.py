@@ -70,6 +70,7 @@ def inference_perf_point(document: Any, path: Path, load: Load) -> ObservedPoint
         prompt_tokens=_levels(successes.get("prompt_len"), path, "prompt_len"),
         output_tokens=_levels(successes.get("output_len"), path, "output_len"),
         latencies=latencies,
+        failed=count(member(document, "failures", "count")) or 0,
     )
 
 
@@ -126,6 +127,7 @@ def _guidellm_point(each: Any, path: Path, load: Load, index: int) -> ObservedPo
         prompt_tokens=_levels(_guidellm(metrics.get("prompt_token_count")), place, "prompt_token_count"),
         output_tokens=_levels(_guidellm(metrics.get("output_token_count")), place, "output_token_count"),
         latencies=latencies,
+        failed=count(member(each, "scheduler_metrics", "requests_made", "errored")) or 0,
     )
 
 
@@ -177,6 +179,7 @@ def aiperf_point(document: Any, path: Path, load: Load) -> ObservedPoint:
             for ours, theirs in names.items()
             if isinstance(document.get(theirs), dict)
         },
+        failed=count(member(document, "error_request_count", "avg")) or 0,
     )
 
 

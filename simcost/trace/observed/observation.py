@@ -84,6 +84,8 @@ class ObservedPoint:
     output_tokens: Mapping[float, float]
     latencies: Mapping[str, Mapping[str, float]]
     """ttft, tpot, e2e -> mean, p50, ... -> seconds."""
+    failed: int = 0
+    """Requests that were sent and not served; they are in no latency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from simcost.trace.observed import distributions, prometheus, vllm_bench
 from simcost.trace.observed.load import Load
 from simcost.trace.observed.observation import Configuration, Finding, ObservedEngine, ObservedPoint, ObservedRun
 from simcost.trace.observed.run_folder import REQUESTS, read_folder, read_log
-from simcost.trace.observed.soundness import check_run, consistent
+from simcost.trace.observed.soundness import check_run, consistent, many_failed
 from simcost.trace.observed.stored_trace import is_trace, read_stored
 
 KNOWN = (
@@ -133,6 +133,7 @@ def _serve(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
 def _sound(kind: str, path: Path, points: list[ObservedPoint], configuration: Configuration) -> ObservedEngine:
     checked = [consistent(point, str(path)) for point in points]
     findings = tuple(found for _, several in checked for found in several)
+    findings += tuple(found for point in points for found in many_failed(point, str(path)))
     kept = tuple(point for point, _ in checked)
     return ObservedEngine(kind=kind, files=(path,), configuration=configuration, points=kept, findings=findings)
 

@@ -19,6 +19,8 @@ _SLOWEST_TPOT_S, _FASTEST_TPOT_S = 3.0, 1e-4
 """No engine takes longer or less for a token: 3 s with weights on disk, 0.1 ms with every trick of 2026."""
 _BACK = 0.5
 _ALWAYS = 0.95
+_FAILED = 0.05
+"""Share of failed requests from which on they are told."""
 _HALVES = 0.15
 
 
@@ -99,6 +101,18 @@ def consistent(point: ObservedPoint, place: str) -> tuple[ObservedPoint, list[Fi
     taken = f"(E2E - TTFT) / (output tokens - 1) is {implied * 1e3:.3g} ms, which is taken"
     message = f"{place}: {point.name}: TPOT{said} {taken}"
     return replace(point, latencies=own), [finding("tpot", message)] if said else []
+
+
+def many_failed(point: ObservedPoint, place: str) -> list[Finding]:
+    """A warning where more than a twentieth of what was sent failed: the load of the replay is not that of the run."""
+    sent = point.requests + point.failed
+    if point.failed <= _FAILED * sent:
+        return []
+    message = (
+        f"{place}: {point.name}: {point.failed:,} of {sent:,} requests failed; the latencies are of the others, and "
+        "the replay takes it that the failed ones put no load on the engine. Repeat the benchmark at a load that it serves"
+    )
+    return [finding("failed_requests", message, point.failed)]
 
 
 def mean_of(quantiles: Mapping[float, float]) -> float:

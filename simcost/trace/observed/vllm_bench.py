@@ -95,6 +95,7 @@ def serve_point(document: Document, path: Path, load: Load) -> ObservedPoint:
         prompt_tokens=_lengths(document, "input_lens", "total_input_tokens", completed, path),
         output_tokens=_lengths(document, "output_lens", "total_output_tokens", completed, path),
         latencies=_latencies(document) or _by_throughput(document, clients),
+        failed=count(document.get("failed")) or 0,
     )
 
 
