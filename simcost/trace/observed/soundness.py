@@ -110,7 +110,7 @@ def many_failed(point: ObservedPoint, place: str) -> list[Finding]:
         return []
     message = (
         f"{place}: {point.name}: {point.failed:,} of {sent:,} requests failed; the latencies are of the others, and "
-        "the replay takes it that the failed ones put no load on the engine. Repeat the benchmark at a load that it serves"
+        "the replay takes it that the failed ones put no load on it. Repeat the benchmark at a load that is served"
     )
     return [finding("failed_requests", message, point.failed)]
 
