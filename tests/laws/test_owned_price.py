@@ -38,8 +38,10 @@ KEYS: dict[str, Any] = {
     "nodes": 3,
 }
 """As YAML and the command line write them."""
-OF_THE_RUN = {"kind", "storage", "egress"}
-"""Keys of a plan that the options --storage and --egress of a training run have too."""
+OF_THE_RUN = {"kind", "storage", "egress", "g_per_kwh"}
+"""Keys of a plan that the options --storage and --egress of a training run have too, and that of carbon, which it does
+not compute.
+"""
 
 
 def read(**keys: Any) -> Owned:
