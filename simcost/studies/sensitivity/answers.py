@@ -249,7 +249,8 @@ class PlanAnswers:
         what = ", ".join(f"{path} = {value:.4g}" for path, value in values.items())
 
         def simulate() -> SimulatedPlans:
-            return self._runs.of(with_values(self.loaded, values), what, priced=all(map(money_alone, values)))
+            priced = all(map(money_alone, values)) and not has_choice(self.loaded)
+            return self._runs.of(with_values(self.loaded, values), what, priced=priced)
 
         return PlanState(self._preference, ranges, simulate, same, together, twins)
 

@@ -120,7 +120,7 @@ class ValueRuns:
                     error.simulations.arrivals.forget()
 
     def of(self, changed: Changed, what: str, *, priced: bool) -> SimulatedPlans:
-        """Simulations of a scenario with values changed; `priced` = they are prices alone."""
+        """Simulations of a scenario with values changed; `priced` = they are prices alone, on which no run depends."""
         loaded = changed.loaded
         plans = self._base.priced(loaded) if priced and self._base is not None else None
         if plans is not None:

@@ -57,6 +57,24 @@ def test_prices_flip_where_the_costs_are_equal_without_a_simulation(file: Path) 
     assert document["tornado"][0]["swing_usd"] >= document["tornado"][1]["swing_usd"]
 
 
+def test_a_price_that_chooses_between_nodes_is_simulated(tmp_path: Path) -> None:
+    """Five replicas more: on nodes of four GPUs where two of these cost less than five of one."""
+    text = TINY.partition("  - name: scaled")[0].replace(
+        "scaling: {kind: fixed, replicas: 1}",
+        "scaling: {kind: schedule, steps: [{at: 0, replicas: 1}, {at: 60, replicas: 6}]}\n"
+        "    or_buy: [{offer: aws/g6.12xlarge}]\n"
+        "    nodes: {kind: cluster-autoscaler, max: 9, expander: price}",
+    )
+    file, path = scenario(tmp_path, text=text), "price.aws/g6.12xlarge"
+    document = asked(file, f"{path}=0.5..9")
+    [row], runs = document["tornado"], tmp_path / "runs"
+    options = RunOptions(folder=runs, workers=workers_of(runs, jobs=1), fresh=False, progress=lambda *_: None)
+    for end, usd in ((0.5, row["lo_usd"]), (9.0, row["hi_usd"])):
+        [plan] = assess(with_values(load_with_services(file), {path: end}), options).plans
+        assert plan.per_month_usd.mean == usd
+    assert row["lo_usd"] < 0.6 * row["hi_usd"], "the large nodes are taken where they are cheap"
+
+
 def test_demand_engine_and_fields_are_simulated(file: Path) -> None:
     document = asked(file, "demand=0.5..2", "engine=0.5..1000", "plans.0.scaling.replicas=1..3")
     by_path = {one["path"]: one for one in document["tornado"]}
