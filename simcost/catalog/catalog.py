@@ -174,8 +174,8 @@ class Catalog:
 
         Args:
             offer: an offer of this catalog.
-            at: the day of use; None = there is no calendar: the latest contract holds that is not over on the newest
-                day of the catalog.
+            at: the day of use; None = without a calendar: the latest contract that is not over on the newest day of
+                the catalog.
 
         Raises:
             CatalogError: the currency of the contract has no rate.

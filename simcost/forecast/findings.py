@@ -42,7 +42,7 @@ SKEWED = 0.1
 def of_history(
     history: History, seen: CleanedHistory, horizon: int, grid: Grid, model: ForecastModel
 ) -> Iterator[Finding]:
-    """New, too short, mostly missing, mostly idle, constant, or asked for too far ahead."""
+    """New, too short, mostly missing, mostly idle, constant, recorded in part at an end, or asked for too far ahead."""
     steps, season = len(history), history.season.short
     if history.idle:
         begin = str(grid.times(1, history.idle)[0])[:16].replace("T", " ")
@@ -73,9 +73,10 @@ def of_history(
         yield _finding("constant", "the history is constant: so are the forecast and its levels")
     elif zeros > 0.5:
         yield _finding("intermittent", f"{100 * zeros:.0f} % of the history is 0: relative errors say little")
+    yield from _of_ends(history, grid)
 
 
-def of_ends(history: History, grid: Grid) -> Iterator[Finding]:
+def _of_ends(history: History, grid: Grid) -> Iterator[Finding]:
     """That the first or the last step, a day or longer, looks as if it was recorded in part.
 
     An export in the middle of a month ends in a small number that no model can tell from demand that fell.

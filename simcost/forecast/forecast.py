@@ -12,7 +12,6 @@ from simcost.forecast.cleaning import RULES, Bools, Edit, Rule, history_of
 from simcost.forecast.findings import (
     Finding,
     of_backtest,
-    of_ends,
     of_growth,
     of_history,
     of_levels,
@@ -113,11 +112,7 @@ def forecast(
     ahead = fitted(chosen.model, seen, horizon)
     grown = measured(ahead, history.season)
     notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
-    notes += [
-        *of_ends(history, series.grid),
-        *of_model(chosen.model, seen),
-        *of_growth(grown, growth, chosen.model, history.season),
-    ]
+    notes += [*of_model(chosen.model, seen), *of_growth(grown, growth, chosen.model, history.season)]
     asked = _Asked(levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days)
     futures = _futures(series, refits, chosen.model, ahead, asked) if paths else _Futures(paths=np.empty((0, horizon)))
     notes += futures.findings

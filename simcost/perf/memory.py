@@ -299,10 +299,10 @@ def _fit(
     adapters = 0.0 if spec.lora is None else spec.lora.bytes_per_device(model, spec.tp, spec.pp)
     left = accelerator.memory_bytes * spec.memory_utilisation - weights - adapters - drafter.weights - overhead
     tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
-    room = MOST_UNITS if spec.images else spec.kv_tokens
-    if room is not None and weights < accelerator.memory_bytes:
-        source = "no KV cache" if spec.images else _given(room, tokens)
-        tokens = room // BLOCK_TOKENS * BLOCK_TOKENS
+    stated = MOST_UNITS if spec.images else spec.kv_tokens
+    if stated is not None and weights < accelerator.memory_bytes:
+        source = "no KV cache" if spec.images else _given(stated, tokens)
+        tokens = stated // BLOCK_TOKENS * BLOCK_TOKENS
     return MemoryFit(
         weights_bytes=weights_bytes(model, spec) + drafter.weights * spec.tp,
         weights_bytes_per_device=weights,
@@ -315,12 +315,12 @@ def _fit(
     )
 
 
-def _given(room: int, estimate: int) -> str:
+def _given(stated: int, estimate: int) -> str:
     """Provenance of a stated KV capacity, which may count blocks in place of tokens."""
-    if room >= FEW_OF_ESTIMATE * estimate:
+    if stated >= FEW_OF_ESTIMATE * estimate:
         return "KV capacity given"
-    share = f"{100 * room / estimate:.2g} % of the {estimate:,} tokens that should fit"
-    return f"KV capacity given, {room:,} tokens, {share}: if these are blocks, give their tokens"
+    share = f"{100 * stated / estimate:.2g} % of the {estimate:,} tokens that should fit"
+    return f"KV capacity given, {stated:,} tokens, {share}: if these are blocks, give their tokens"
 
 
 def _what_is_missing(

@@ -17,6 +17,7 @@ from simcost.gates import parse_gate
 from simcost.plan.scheduling import Elastic, Scheduler
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.inputs.clusters import run_jobs
+from simcost.scenario.runs.check import check
 from simcost.scenario.runs.run import run
 from simcost.sim.jobs.simulate_on_nodes import Ordered
 from simcost.studies.plans import job_tables
@@ -394,7 +395,7 @@ QUEUE_FAULTS = [
         ("kind: gpus, gpus: 16", "kind: gpus, gpus: 16, checkpoints: {}, failures: {repair: 2h}"),
         "8:74: plans.0.training.failures.repair: is of nodes in a list",
     ),
-    (("slo:", "horizon: 2h\nslo:"), "5:19: slo.wait.p95: no job misses 2 h in a run of 2 h"),
+    (("slo:", "horizon: 2h\nslo:"), ""),
     (
         ("buy: {offer: aws/p4d.24xlarge}", "buy: {offer: aws/p4d}"),
         "5:25: defaults.buy.offer: the catalog has no offer",
@@ -404,6 +405,13 @@ QUEUE_FAULTS = [
         "7:5: plans.0.buy: is required",
     ),
 ]
+
+
+@pytest.mark.parametrize(("horizon", "told"), [("3h", False), ("2h", True), ("1h", True)])
+def test_a_target_as_long_as_the_run_is_told(tmp_path: Path, horizon: str, told: bool) -> None:
+    found = check(home(tmp_path, ("slo:", f"horizon: {horizon}\nslo:")))
+    assert found["faults"] == []
+    assert ["No job misses slo.wait.p95 of 2 h" in note for note in found["notes"]] == ([True] if told else [])
 
 
 @pytest.mark.parametrize(("change", "fault"), QUEUE_FAULTS)

@@ -1,4 +1,4 @@
-"""Files that are no scenario are told by one sentence, and scenarios with faults are not taken for them."""
+"""Other files given as a scenario are told by one sentence, and scenarios with faults are not taken for them."""
 
 from pathlib import Path
 

@@ -19,7 +19,6 @@ from simcost.scenario.schema.jobs import OnNodes, OnShared
 from simcost.scenario.schema.scaling import PlanScaling
 from simcost.scenario.schema.scenario import Plan, Scenario
 from simcost.tables.calendar import find_zone
-from simcost.units import format_seconds
 
 _SERVING = (
     "replica",
@@ -67,24 +66,6 @@ def job_faults(root: YamlNode, file: str, folder: Path, *, apart: bool = False) 
         yield from file_faults(jobs.get("path"), file, folder, "copy or import a job log to there")
         yield from _format_faults(jobs.get("format"), file)
         yield from ask(jobs.get("timezone"), file, find_zone)[1]
-
-
-def horizon_faults(scenario: Scenario, root: YamlNode, file: str) -> Iterator[Fault]:
-    """Targets on times of jobs that none can miss, since no job is seen for as long as that."""
-    demand = scenario.demand
-    horizon_s = scenario.horizon if demand is None else demand.forecast.horizon
-    slo = root.get("slo")
-    if scenario.jobs is None or horizon_s is None or slo is None:
-        return
-    for name, limits in (("wait", scenario.slo.wait), ("jct", scenario.slo.jct)):
-        place = slo.get(name)
-        for level, limit_s in limits.items():
-            if limit_s >= horizon_s:
-                message = (
-                    f"no job misses {format_seconds(limit_s)} in a run of {format_seconds(horizon_s)}, since one that "
-                    "has not started or ended counts until the end of the run; give a longer horizon, or none"
-                )
-                yield fault_at((place and place.get(level)) or slo, message, file)
 
 
 def cluster_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file: str) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from simcost.scenario.checks.calibrations import with_calibrations
 from simcost.scenario.checks.cpu_checks import shared_memory_faults
 from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.image_checks import forwarded_faults, image_faults
-from simcost.scenario.checks.job_checks import fleet_faults, horizon_faults
+from simcost.scenario.checks.job_checks import fleet_faults
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.pool_checks import pool_faults
@@ -204,7 +204,6 @@ def _read_pool(
         faults += input_faults(each, root_of_pools, catalog, folder, file)
     if scenario is not None and not faults:
         faults += [*prefix_cache_faults(scenario, root, folder, file), *image_faults(scenario, root, file)]
-        faults += horizon_faults(scenario, root, file)
     if scenario is None or catalog is None:
         return None, faults
     loaded = LoadedScenario(

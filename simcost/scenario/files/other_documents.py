@@ -1,4 +1,4 @@
-"""Files that are no scenario, by their keys: what they seem to be."""
+"""Other files given as a scenario: their kind, by their keys."""
 
 from collections.abc import Collection
 

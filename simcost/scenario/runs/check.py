@@ -9,6 +9,7 @@ from typing import Any
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.trace_models import other_models
+from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import unusual_prices
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -32,7 +33,9 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
             check_sweep(loaded)
     except FaultsError as error:
         return {"faults": [asdict(fault) for fault in error.faults], "notes": notes}
-    pools = [loaded] if isinstance(loaded, LoadedScenario) else loaded.services.values()
+    pools = [loaded] if isinstance(loaded, LoadedScenario) else [*loaded.services.values()]
+    if not isinstance(loaded, LoadedScenario) and loaded.jobs is not None:
+        pools.append(loaded.jobs)
     notes = list(dict.fromkeys(note for pool in pools for note in _unusual(pool)))
     with suppress(TraceError):  # of a trace that cannot be read only the run speaks
         notes += [note for pool in pools for note in other_models(pool.scenario, pool.folder)]
@@ -40,9 +43,10 @@ def check(path: Path, data_folder: Path | None = None) -> dict[str, Any]:
 
 
 def _unusual(loaded: LoadedScenario) -> Iterator[str]:
-    """Values of plans that are mostly in another unit."""
+    """Values of plans that are mostly in another unit, and targets that nothing can miss."""
     scenario, catalog = loaded.scenario, loaded.catalog
     for plan in (alone for whole in scenario.plans for alone in whole.by_pool()):
         served = scenario.model_of(plan)
         yield from () if served is None else unusual_measurements(plan, catalog.model(served), catalog)
         yield from unusual_prices(plan, catalog)
+    yield from unmissable_targets(scenario)

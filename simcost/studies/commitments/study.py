@@ -228,7 +228,7 @@ def evidence(asked: CommitmentRequest, amounts: Floats) -> CommitmentEvidence:
 
 
 def _recent(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats) -> RecentDemand | None:
-    """The mix at the demand of the last weeks; None where the demand is no history of twice as many."""
+    """The mix at the demand of the last weeks; None without a history of twice as many."""
     demand = asked.demand
     if demand.history != "weeks" or demand.futures < 2 * RECENT_WEEKS:
         return None

@@ -39,7 +39,7 @@ def waste_of_plan(
     """The result of `waste` for a plan, without the parts that only samples have.
 
     Useful is engine time that tokens took in ready replicas, and work of jobs that was kept. Spot nodes cost nothing
-    while they are not there: such hours are no capacity, and only nodes that are paid while they are broken are `down`.
+    while they are not there: such hours do not count as capacity; `down` are only nodes that are paid while broken.
 
     What was paid for owned nodes or commitments that nothing ran on is a finding, and in no bucket.
 
