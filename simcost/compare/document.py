@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import inf
 from typing import Any
 
 from simcost.billing.price_list import price_list, price_sentences
@@ -99,8 +100,8 @@ def plan_document(plan: PlanSummary) -> Document:
         "intervals": {
             "total_usd": known_interval(plan.total_usd),
             "per_month_usd": known_interval(plan.per_month_usd),
-            "attainment": known_interval(plan.attainment, shares=True),
-            **({"wait_p95_s": known_interval(plan.wait_p95_s)} if plan.trained else {}),
+            "attainment": known_interval(plan.attainment, 0, 1),
+            **({"wait_p95_s": known_interval(plan.wait_p95_s, 0)} if plan.trained else {}),
         },
         "slo": {
             "met": plan.met,
@@ -141,14 +142,16 @@ def _quality(plan: PlanSummary, asked: QualityTarget | None) -> Document:
     return {"model": score.pop("model"), "quality": score | {"met": plan.good_enough if gated else None}}
 
 
-def known_interval(interval: ConfidenceInterval | None, *, shares: bool = False) -> Document | None:
-    """An interval, where there are replications to make one; Student's t knows nothing of 0 and 1, shares do."""
-    if interval is None or interval.lo is None:
-        return None
-    result = interval.document()
-    if not shares:
-        return result
-    return result | {name: min(max(result[name] or 0.0, 0.0), 1.0) for name in ("lo", "hi")}
+def known_interval(interval: ConfidenceInterval | None, least: float = -inf, most: float = inf) -> Document | None:
+    """An interval, where there are replications to make one."""
+    return None if interval is None or interval.lo is None else _clipped(interval, least, most)
+
+
+def _clipped(interval: ConfidenceInterval, least: float, most: float) -> Document:
+    """An interval within the values that there are: Student's t does not know that a share ends at 0 and 1."""
+    bounds = {"lo": interval.lo, "hi": interval.hi}
+    known = {name: min(max(bound, least), most) for name, bound in bounds.items() if bound is not None}
+    return interval.document() | known
 
 
 def _prices(run: RunResult) -> list[Document]:
@@ -185,7 +188,7 @@ def _difference(change: Difference) -> Document:
             "comparisons": change.judgement.comparisons,
             "per_month_usd": change.judgement.interval.document(),
         },
-        "attainment": change.attainment.document() if change.attainment else None,
+        "attainment": _clipped(change.attainment, -1, 1) if change.attainment else None,
         **({"wait_p95_s": change.wait_p95_s.document()} if change.wait_p95_s else {}),
     }
 

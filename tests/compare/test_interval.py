@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.compare.confidence import interval, paired
+from simcost.compare.document import known_interval
 
 T_4_95 = 2.7764451051977987  # t(4, 0.975), any table
 
@@ -48,3 +49,17 @@ def test_a_paired_interval_is_that_of_the_differences(pairs: list[tuple[float, f
     margin = T_4_95 * sqrt(fsum((gap - mean) ** 2 for gap in gaps) / 4 / 5)
     found = paired([one for one, _ in pairs], [other for _, other in pairs], 0.95)
     assert (found.lo, found.hi) == pytest.approx((mean - margin, mean + margin), rel=1e-9, abs=1e-6)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=6))
+def test_the_interval_of_a_share_is_written_within_0_and_1(shares: list[float]) -> None:
+    found = interval(shares, 0.95)
+    written = known_interval(found, 0, 1)
+    assert written is not None
+    assert 0 <= written["lo"] <= found.mean + 1e-12 and found.mean - 1e-12 <= written["hi"] <= 1
+    assert written["mean"] == found.mean and written["margin"] == found.margin
+
+
+def test_the_interval_of_a_wait_ends_at_0() -> None:
+    written = known_interval(interval([0.0, 0.0, 60.0], 0.95), 0)
+    assert written is not None and (written["mean"], written["lo"]) == (20.0, 0.0) and written["hi"] > 60

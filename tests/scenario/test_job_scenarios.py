@@ -200,6 +200,15 @@ def test_two_fleets_bought_alike_are_one_account(tmp_path: Path) -> None:
     assert 2 * 12 * 0.5 <= compute < 2 * 12 * 0.5 + 2 * 3  # a second purchase would cost 12 more
 
 
+def test_capacity_reserved_at_no_discount_costs_the_list_price(tmp_path: Path) -> None:
+    reserved = "{kind: reserved-instances, sku: g6.xlarge, count: 20, discount: 0%}"
+    committed = f"{{offer: aws/g6.xlarge, commitments: [{reserved}]}}"
+    found = plan(result(tmp_path, ("{offer: aws/g6.xlarge}", committed), text=NIGHT), "two fleets")
+    quoted = committed.replace("discount: 0%", "price: $0.8048/h")
+    assert found == plan(result(tmp_path, ("{offer: aws/g6.xlarge}", quoted), text=NIGHT), "two fleets")
+    assert found["cost_usd"]["by_category"]["compute"] == pytest.approx(2 * 20 * 0.8048)
+
+
 def test_spot_nodes_are_paid_while_they_are_there(tmp_path: Path) -> None:
     """By hand, from the file: 3 nodes where the trace has 2, 1 where it has 1, over the 24 h of the file."""
     document = result(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Lt
 
 from simcost.catalog.facts import Upfront
 from simcost.record import record
@@ -12,8 +12,8 @@ HOURS_PER_YEAR = 8760.0
 UPFRONT_SHARE = {"none": 0.0, "partial": 0.5, "all": 1.0}
 """Of the value of the term, as AWS sells partial upfront."""
 Years = Literal[1, 3]
-Discount = Annotated[float, SHARE, Gt(0), Lt(1)]
-"""Off the on-demand list price."""
+Discount = Annotated[float, SHARE, Ge(0), Lt(1)]
+"""Off the on-demand list price; 0 where capacity is reserved at that price."""
 
 
 @record

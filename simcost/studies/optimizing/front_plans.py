@@ -88,7 +88,7 @@ class FrontPlan:
     def document(self, *, near: bool) -> Document:
         """The plan on the front, or near it."""
         quality, attainment = self.quality, self.attainment
-        shares = None if attainment is None else known_interval(attainment.interval, shares=True)
+        shares = None if attainment is None else known_interval(attainment.interval, 0, 1)
         return {
             "name": self.name,
             **({"services": dict(self.services)} if self.services else {}),
@@ -102,7 +102,7 @@ class FrontPlan:
             "intervals": {
                 "usd_per_month": known_interval(self.cost),
                 "attainment": shares,
-                **{level.name: known_interval(level.interval, shares=level.is_good) for level in self.jobs},
+                **{level.name: known_interval(level.interval, 0, 1 if level.is_good else inf) for level in self.jobs},
             },
             **{metric.replace("_s", "_p95_s"): value for metric, value in self.latency_s.items()},
             "risk": self.risk,
