@@ -56,10 +56,14 @@ def test_the_interval_of_a_share_is_written_within_0_and_1(shares: list[float]) 
     found = interval(shares, 0.95)
     written = known_interval(found, 0, 1)
     assert written is not None
-    assert 0 <= written["lo"] <= found.mean + 1e-12 and found.mean - 1e-12 <= written["hi"] <= 1
-    assert written["mean"] == found.mean and written["margin"] == found.margin
+    assert 0 <= written["lo"] <= found.mean + 1e-12
+    assert found.mean - 1e-12 <= written["hi"] <= 1
+    assert written["mean"] == found.mean
+    assert written["margin"] == found.margin
 
 
 def test_the_interval_of_a_wait_ends_at_0() -> None:
     written = known_interval(interval([0.0, 0.0, 60.0], 0.95), 0)
-    assert written is not None and (written["mean"], written["lo"]) == (20.0, 0.0) and written["hi"] > 60
+    assert written is not None
+    assert (written["mean"], written["lo"]) == (20.0, 0.0)
+    assert written["hi"] > 60
