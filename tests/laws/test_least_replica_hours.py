@@ -48,7 +48,7 @@ def random_case(g: Rng, *, sparse: bool) -> Case:
     cache = PrefixCaching(hit_share=float(g.uniform(0, 0.9))) if g.random() < 0.2 else None
     pool = Pool(
         name="chat",
-        step=random_step(g),
+        step=random_step(g, speculates=cache is None),
         kv_capacity_tokens=int(g.choice([9_000, 50_000])),
         scaling=Fixed(replicas=1),
         batching=Batching(
@@ -74,14 +74,14 @@ def one_of(g: Rng, *limits: float) -> float | None:
     return float(g.choice(limits)) if g.random() < 0.6 else None
 
 
-def random_step(g: Rng) -> StepTime:
+def random_step(g: Rng, *, speculates: bool) -> StepTime:
     linear = step(float(g.choice([1e-3, 2e-2])), 3e-5, float(g.choice([0, 5e-4])), float(g.choice([0, 1e-7])), 1e-9)
     if g.random() < 0.5:
         knots = tuple(
             (n, 2e-2 * max(n / 256, 0.5) ** float(g.choice([0.7, 1.0]))) for n in (1, 64, 128, 256, 1024, 8192)
         )
         linear = replace(linear, base=knots)
-    if g.random() < 0.2:
+    if speculates and g.random() < 0.2:
         linear = replace(linear, draft=Drafting(rates=(0.8, 0.5), slots=4, base=((0, 0.0), (1, 1e-3))))
     return linear
 

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from support.pools import step
 
+from simcost.errors import RunError
 from simcost.perf.acceptance import constant_rates, expected_steps, rates_of_length
 from simcost.perf.drafting import Drafting
-from simcost.plan import Batching
+from simcost.plan import Batching, Fixed
+from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.replay import replay
+from simcost.sim.serving.simulate import simulate
 from simcost.trace.requests.batch import RequestBatch
 
 STEP_S, DRAFT_S = 10e-3, 2e-3
@@ -40,3 +43,18 @@ def test_whole_tokens_per_step_are_counted_to_the_step() -> None:
     outputs = np.arange(1, 40)
     assert steps_of(rates_of_length(3.0, 3), outputs).tolist() == [-(-(output - 1) // 3) for output in outputs.tolist()]
     assert steps_of((0.0, 0.0), outputs).tolist() == (outputs - 1).tolist()
+
+
+def test_blocks_of_an_engine_that_speculates_are_refused() -> None:
+    """They were simulated, with cache that shrank below nothing: an evicted block was looked for without end."""
+    requests = RequestBatch(np.zeros(1, np.int64), np.full(1, 10, np.int32), np.full(1, 10, np.int32))
+    drafts = replace(step(STEP_S), draft=Drafting(rates=(0.7,), slots=2, base=((0, 0.0), (1, DRAFT_S))))
+    pool = Pool(
+        name="chat",
+        step=drafts,
+        kv_capacity_tokens=10_000,
+        batching=Batching(kv_block_tokens=16),
+        scaling=Fixed(replicas=1),
+    )
+    with pytest.raises(RunError, match="speculates"):
+        simulate(pool, iter([requests]), horizon_s=60.0)

@@ -28,7 +28,13 @@ _PRICE = 1 << 20
 
 
 def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> BlockState:
-    """The state with KV blocks; `sessions` = requests carry conversations."""
+    """The state with KV blocks; `sessions` = requests carry conversations.
+
+    Raises:
+        RunError: the engine speculates, for which there are no blocks.
+    """
+    if clock.drafts is not None:
+        raise RunError("an engine that speculates keeps no KV blocks: remove speculation, or what needs blocks")
     rules, slots = _rules(pool, sessions=sessions), len(state.load)
     if pool.adapters is not None:
         rules[blk.MAX_LORAS : blk.MAX_CPU_LORAS + 1] = pool.adapters.slots, pool.adapters.cpu_slots
