@@ -7,7 +7,7 @@ the shape of the alarms, the margin below the target, the rounding of the propor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil, inf, isfinite
+from math import ceil, gcd, inf, isfinite
 from typing import Annotated, ClassVar, Literal, TypedDict
 
 from annotated_types import Ge, Gt, Lt, MinLen
@@ -15,8 +15,10 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
-from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds
+from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Seconds
 
+USUAL_PERIOD_S = 60.0
+"""Between two datapoints of a metric of CloudWatch."""
 ROUNDING = 1e-9
 MOST_REPLICAS = 1e9
 """More than any `max`; a metric over a tiny target may be beyond all numbers."""
@@ -41,7 +43,7 @@ class TargetTracking:
     """Within it only what exceeds the last addition is added."""
     in_cooldown: Seconds = 300.0
     """Within it nothing is removed; an addition ends it."""
-    period: PositiveSeconds = 60.0
+    period: PositiveSeconds = USUAL_PERIOD_S
     """Of the alarms (unpublished; high-resolution metrics have 10 s)."""
     high_periods: PositiveCount = 3
     """Above the target, before capacity is added (unpublished)."""
@@ -109,7 +111,7 @@ class StepScaling:
     """Of a change in percent."""
     cooldown: Seconds = 300.0
     """After a change, before the next."""
-    period: PositiveSeconds = 60.0
+    period: PositiveSeconds = USUAL_PERIOD_S
     """Of the alarm."""
     periods: PositiveCount = 1
     """In alarm, before it acts."""
@@ -207,7 +209,7 @@ class AwsScaling(StartingReplicas):
     """
 
     kind: Literal["aws"] = "aws"
-    scrape_s: ClassVar[float | None] = 60.0
+    sample_s: ClassVar[float] = 1.0
     scale_down_order: ClassVar[ScaleDownOrder] = "youngest"
     min: Count = 1
     """From 0 only step scaling leads up again."""
@@ -220,8 +222,13 @@ class AwsScaling(StartingReplicas):
 
     @property
     def interval(self) -> float:
-        """The shortest period of an alarm."""
-        return min(policy.period for policy in self.policies)
+        """So that all alarms are due at steps only."""
+        return gcd(*(ns(policy.period) for policy in self.policies)) / NS_PER_S
+
+    @property
+    def scrape_s(self) -> float:
+        """A minute, or as often as a metric of high resolution is needed."""
+        return min(USUAL_PERIOD_S, *(policy.period for policy in self.policies))
 
     def fresh(self) -> AwsState:
         """Alarms without data."""
@@ -248,6 +255,11 @@ class AwsScaling(StartingReplicas):
         if not self.min <= seen.current <= self.max:
             return Decision(min(max(seen.current, self.min), self.max), "OutOfBounds", new)
         return self._out(now_ns, seen.current, due, new) or self._in(now_ns, seen.current, due, new)
+
+    def sampled(self, now_s: float, seen: Observation, state: AwsState) -> AwsState:
+        """One more value in the means of the periods."""
+        pairs = zip(state["series"], self.policies, strict=True)
+        return {**state, "series": [_added(one, seen.total(policy.metric)) for one, policy in pairs]}
 
     def _out(self, now_ns: int, current: int, due: Sequence[int], state: AwsState) -> Decision[AwsState] | None:
         added = state["added"]
@@ -289,14 +301,18 @@ class AwsScaling(StartingReplicas):
 
 def _filled(series: AlarmSeries, policy: ScalingPolicy, now_ns: int, value: float) -> tuple[AlarmSeries, bool]:
     """The series with a sample, and whether that completes a datapoint."""
-    due_ns = now_ns if series["due_ns"] is None else series["due_ns"]
-    total, count = series["sum"], series["count"]
-    if isfinite(value):
-        total, count = total + value, count + 1
-    if now_ns < due_ns:
-        return {**series, "sum": total, "count": count, "due_ns": due_ns}, False
-    points: Points = [*series["points"], total / count if count else None][-policy.kept :]
+    new = _added(series, value)
+    if new["due_ns"] is not None and now_ns < new["due_ns"]:
+        return new, False
+    points: Points = [*new["points"], new["sum"] / new["count"] if new["count"] else None][-policy.kept :]
     return {"points": points, "sum": 0.0, "count": 0, "due_ns": now_ns + ns(policy.period)}, True
+
+
+def _added(series: AlarmSeries, value: float) -> AlarmSeries:
+    """The series with a value in the period that is being filled."""
+    if not isfinite(value):
+        return series
+    return {**series, "sum": series["sum"] + value, "count": series["count"] + 1}
 
 
 def _lowest(points: Sequence[float | None], periods: int) -> float | None:

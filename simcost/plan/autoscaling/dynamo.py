@@ -12,7 +12,16 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 from annotated_types import Ge, Gt, Le
 
-from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
+from simcost.plan.autoscaling.policy import (
+    Decision,
+    Observation,
+    ScaleDownOrder,
+    Signal,
+    SignalName,
+    Source,
+    ns,
+    own,
+)
 from simcost.plan.replica_counts import ReplicaBounds
 from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
@@ -107,13 +116,14 @@ class DynamoPlanner(ReplicaBounds):
         }
 
     def reads(self) -> Mapping[str, Source]:
-        """Arrivals, the load of each engine, as far as a stage looks at them."""
-        arrivals = own("requests_per_s") if self._by_throughput() else {}
+        """Arrivals of the interval, the load of each engine, as far as a stage looks at them."""
+        rate = Signal(name="requests_per_s", window=self.throughput_interval)
+        arrivals: dict[str, Source] = {"requests_per_s": (rate,)} if self._by_throughput() else {}
         return arrivals | (own(*self._load_signals()) if self._by_load() else {})
 
     def by_replica(self) -> frozenset[str]:
-        """All of them."""
-        return frozenset(self.reads())
+        """The load of each engine."""
+        return frozenset(self._load_signals()) if self._by_load() else frozenset()
 
     def step(self, now_s: float, seen: Observation, state: DynamoState) -> Decision[DynamoState]:
         """The stages that are due; a decision by load goes first."""

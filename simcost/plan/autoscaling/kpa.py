@@ -125,7 +125,9 @@ class KpaState(TypedDict):
     stable: Window
     panic_window: Window
     looked: int | None
-    """Second of the last step."""
+    """Second of the last sample."""
+    ticked: int | None
+    """Second of the last tick."""
     panic: Panic | None
     status: Status | None
     desired: int
@@ -138,11 +140,13 @@ class Kpa(ReplicaBounds):
     """Concurrency or requests per second per replica near a target, over a stable window and a panic window, down to
     zero replicas with the activator holding requests meanwhile. Decides as Knative Serving does.
 
-    Called every tick (2 s) with the mean since the last one, which stands for each second of it; or every second.
+    Called every tick (2 s) with the mean since the last one, which stands for each second of it; or every second; or
+    with samples in between.
     """
 
     kind: Literal["kpa"] = "kpa"
     scrape_s: ClassVar[float | None] = None
+    sample_s: ClassVar[float] = 1.0
     scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
     metric: Literal["concurrency", "rps"] = "concurrency"
     """Requests in flight, or requests per second."""
@@ -253,6 +257,7 @@ class Kpa(ReplicaBounds):
             "stable": window(self.window),
             "panic_window": window(self.panic_window_s),
             "looked": None,
+            "ticked": None,
             "panic": None,
             "status": None,
             "desired": -1,
@@ -270,16 +275,16 @@ class Kpa(ReplicaBounds):
     def step(self, now_s: float, seen: Observation, state: KpaState) -> Decision[KpaState]:
         """Record what was seen; at a tick, or with the first load at zero replicas, decide."""
         now_ns = ns(now_s)
-        second = now_ns // NS_PER_S
-        value = seen.total(self.signal)
-        new = self._recorded(state, second, value)
-        poked = state["desired"] == 0 and value > 0
-        if state["looked"] is not None and second // TICK_S == state["looked"] // TICK_S and not poked:
+        second, ticked = now_ns // NS_PER_S, state["ticked"]
+        new = self.sampled(now_s, seen, state)
+        poked = state["desired"] == 0 and seen.total(self.signal) > 0
+        if ticked is not None and second // TICK_S == ticked // TICK_S and not poked:
             return Decision(seen.current, "BetweenTicks", new)
-        return self._tick(now_ns, second, seen, new)
+        return self._tick(now_ns, second, seen, {**new, "ticked": second})
 
-    def _recorded(self, state: KpaState, second: int, value: float) -> KpaState:
-        """The value in each second since the last step."""
+    def sampled(self, now_s: float, seen: Observation, state: KpaState) -> KpaState:
+        """The value in each second since the last sample."""
+        second, value = ns(now_s) // NS_PER_S, seen.total(self.signal)
         new: KpaState = {**state, "looked": second}
         if isnan(value):
             return new

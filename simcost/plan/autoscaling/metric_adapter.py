@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 from simcost.plan.autoscaling.policy import Over, Signal, SignalName
 
@@ -101,8 +102,10 @@ class RecordedMetric(NamedTuple):
     metric: str
     factor: float = 1.0
     window_s: float = 0.0
-    """Over which the rate of a counter is taken; 0 = the metric is not a counter."""
+    """Over which samples are taken; 0 = the newest counts."""
     over: Over = "sum"
+    over_time: Literal["rate", "mean", "max"] = "mean"
+    """What is taken of the samples in the window; the rate where the metric is a counter."""
 
 
 def is_average(name: str) -> bool:
@@ -169,20 +172,24 @@ def recorded_as(signal: Signal, names: Collection[str]) -> list[RecordedMetric]:
     if signal.metric in names and (measured := known(signal.metric)):
         return [_measured(signal, signal.metric, measured)]
     if signal.name in names:
-        return [RecordedMetric(signal.name, signal.scale, over=signal.over)]
+        return [RecordedMetric(signal.name, signal.scale, _window_s(signal), signal.over, signal.over_time)]
     for name in names:
         if (measured := known(name)) and measured.signal == signal.name:
             return [_measured(signal, name, measured)]
-    parts = [
-        recorded_as(Signal(name=name, over=signal.over, window=signal.window, scale=signal.scale), names)
-        for name in _SUMS.get(signal.name, ())
-    ]
+    parts = [recorded_as(replace(signal, name=name, metric=""), names) for name in _SUMS.get(signal.name, ())]
     return [one for part in parts for one in part] if all(parts) else []
 
 
 def _measured(signal: Signal, metric: str, measured: Known) -> RecordedMetric:
-    window_s = (signal.window or RATE_WINDOW_S) if measured.counter else 0.0
-    return RecordedMetric(metric, signal.scale / measured.scale, window_s, signal.over)
+    factor = signal.scale / measured.scale
+    if measured.counter:
+        return RecordedMetric(metric, factor, signal.window or RATE_WINDOW_S, signal.over, "rate")
+    return RecordedMetric(metric, factor, _window_s(signal), signal.over, signal.over_time)
+
+
+def _window_s(signal: Signal) -> float:
+    """The window of a signal whose samples may be taken together; percentiles may not."""
+    return 0.0 if signal.is_latency else signal.window
 
 
 def same_as(signal: Signal) -> list[str]:

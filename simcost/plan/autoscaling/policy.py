@@ -23,6 +23,7 @@ from typing import (
     Protocol,
     Self,
     TypeVar,
+    runtime_checkable,
 )
 
 from annotated_types import Gt
@@ -95,7 +96,9 @@ class Signal:
     over: Over = "sum"
     """Aggregation over replicas where a value of the whole pool is needed."""
     window: Seconds = 0.0
-    """Time over which it is averaged, as `rate(...[w])` does; 0 = the newest sample."""
+    """Time over which it is taken, as `rate(...[w])` does; 0 = the newest sample."""
+    over_time: Literal["mean", "max"] = "mean"
+    """Aggregation over the window, where it is neither a rate nor a percentile."""
     scale: Annotated[float, Gt(0)] = 1.0
     """Factor from our unit to that of the metric: 100 for a share in percent."""
     metric: str = ""
@@ -119,8 +122,8 @@ Source = tuple[Signal, ...]
 def own(*names: SignalName, over: Over = "sum") -> dict[str, Source]:
     """Signals that a policy reads under our own names.
 
-    >>> own("waiting")
-    {'waiting': (Signal(name='waiting', over='sum', window=0.0, scale=1.0, metric=''),)}
+    >>> own("waiting")  # doctest: +NORMALIZE_WHITESPACE
+    {'waiting': (Signal(name='waiting', over='sum', window=0.0, over_time='mean', scale=1.0, metric=''),)}
     """
     return {name: (Signal(name=name, over=over),) for name in names}
 
@@ -243,10 +246,12 @@ class Policy(Protocol):
     `kind` is its name in YAML. All that depends on the kind is here.
     """
 
-    scrape_s: ClassVar[float | None]
-    """Usual interval of the metrics that the controller reads; None = exact ones, at each step."""
     scale_down_order: ClassVar[ScaleDownOrder]
     """Usual order in which replicas are removed."""
+
+    @property
+    def scrape_s(self) -> float | None:
+        """Usual interval of the metrics that the controller reads; None = exact ones, at each step."""
 
     @property
     def interval(self) -> float:
@@ -275,6 +280,17 @@ class Policy(Protocol):
 
     def by_replica(self) -> frozenset[str]:
         """Those of them that it looks at replica by replica."""
+
+
+@runtime_checkable
+class SamplingPolicy(Policy, Protocol):
+    """A policy that takes means of samples between its steps; a replay hands it those that are recorded."""
+
+    sample_s: ClassVar[float]
+    """Seconds between two samples; a step takes one too."""
+
+    def sampled(self, now_s: float, seen: Observation, state: Any) -> Any:
+        """The state with a sample between two steps."""
 
 
 def ns(time_s: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import fsum, inf, isnan, nan
+from math import fsum, gcd, inf, isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from simcost.plan.autoscaling.policy import (
     Over,
     Policy,
     Replicas,
+    SamplingPolicy,
     Source,
     ns,
 )
@@ -184,7 +185,7 @@ def _gaps(recording: Recording, valid_s: float | None) -> tuple[Ints, Ints]:
 
 def _made_of(name: str, source: Source, recorded: Sequence[str]) -> list[RecordedMetric]:
     """The metric as it is recorded itself, else the recorded metrics that its signals are."""
-    if name in recorded and all(one.metric != name for one in source):
+    if name in recorded and all(name not in (one.metric, one.name) for one in source):
         return [RecordedMetric(name, over=source[0].over if source else "sum")]
     found = [recorded_as(signal, recorded) for signal in source]
     return [part for parts in found for part in parts] if all(found) else []
@@ -354,11 +355,17 @@ def replay(
     decided = policy.initial() if start is None else start
     state = policy.fresh()
     rows: list[tuple[float, int, int, int, str, Mapping[str, float]]] = []
-    for now_ns in range(first_ns, last_ns + 1, step_ns):
+    sampling = policy if isinstance(policy, SamplingPolicy) else None
+    sample_ns = step_ns if sampling is None else gcd(step_ns, ns(sampling.sample_s))
+    for now_ns in range(first_ns, last_ns + 1, sample_ns):
         seen = pipeline.observe(now_ns, decided)
-        if seen is not None:
-            decided, reason, state = policy.step(now_ns / NS_PER_S, seen, state)
-            rows.append((now_ns / NS_PER_S, seen.current, seen.ready, decided, reason, seen.totals))
+        if seen is None:
+            continue
+        if sampling is not None and (now_ns - first_ns) % step_ns:
+            state = sampling.sampled(now_ns / NS_PER_S, seen, state)
+            continue
+        decided, reason, state = policy.step(now_ns / NS_PER_S, seen, state)
+        rows.append((now_ns / NS_PER_S, seen.current, seen.ready, decided, reason, seen.totals))
     time_s, current, ready, desired, reasons, totals = zip(*rows, strict=True)
     return Replayed(
         time_s=np.array(time_s),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +63,30 @@ def rates(time_ns: Ints, key: Ints, value: Floats, window_s: float) -> Floats:
     return result
 
 
+def means(time_ns: Ints, key: Ints, value: Floats, window_s: float) -> Floats:
+    """The mean of the samples in a window that ends with each, as PromQL's `avg_over_time`."""
+    return _taken(time_ns, key, value, window_s, np.mean)
+
+
+def maxima(time_ns: Ints, key: Ints, value: Floats, window_s: float) -> Floats:
+    """The highest sample in a window that ends with each, as PromQL's `max_over_time`."""
+    return _taken(time_ns, key, value, window_s, np.max)
+
+
+def _taken(time_ns: Ints, key: Ints, value: Floats, window_s: float, what: Callable[[Floats], float]) -> Floats:
+    """Something of the samples in a window, the sample at its beginning left out."""
+    result = np.full(len(value), np.nan)
+    for each in np.unique(key):
+        rows = np.flatnonzero((key == each) & ~np.isnan(value))
+        times, samples = time_ns[rows], value[rows]
+        first = np.searchsorted(times, times - round(window_s * NS_PER_S), "right")
+        result[rows] = [what(samples[start : end + 1]) for end, start in enumerate(first.tolist())]
+    return result
+
+
+_OVER_TIME = {"rate": rates, "mean": means, "max": maxima}
+
+
 @dataclass(slots=True)
 class RecordedSamples:
     """Samples by time, of each pod, or of the pool as the only one; read on and on, at rising instants."""
@@ -105,7 +130,9 @@ def samples_of(
     time_ns, value = recording.time_ns[rows], recording.value[rows]
     pod = recording.pod[rows] if per_pod else np.zeros(len(rows), np.int64)
     request = recording.said.get("request", np.full(len(recording), np.nan))[rows]
-    value = rates(time_ns, pod, value, recorded_metric.window_s) if recorded_metric.window_s else value
+    if recorded_metric.window_s:
+        taken = _OVER_TIME[recorded_metric.over_time]
+        value = taken(time_ns, pod, value, recorded_metric.window_s)
     return RecordedSamples(
         time_ns=time_ns,
         pod=pod,

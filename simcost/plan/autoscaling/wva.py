@@ -18,13 +18,15 @@ from annotated_types import Ge, Gt, Le
 from simcost.plan.autoscaling.dynamo import DynamoPlanner
 from simcost.plan.autoscaling.hpa import Hpa, HpaState
 from simcost.plan.autoscaling.keda import Keda, KedaState
-from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns, own
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Signal, SignalName, Source, ns
 from simcost.plan.replica_counts import ReplicaBounds, StartingReplicas
 from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
 HISTORY = 10
 """Observed compute bounds that are averaged."""
+PEAK_S = 60.0
+"""Time of whose samples the highest counts."""
 PUBLISHED = "wva_desired_replicas"
 
 
@@ -155,7 +157,8 @@ class Wva(StartingReplicas):
 
     def reads(self) -> Mapping[str, Source]:
         """KV use and queue of each replica, their maxima over the last minute."""
-        return own("kv_utilisation", "waiting")
+        names: tuple[SignalName, ...] = ("kv_utilisation", "waiting")
+        return {name: (Signal(name=name, window=PEAK_S, over_time="max"),) for name in names}
 
     def by_replica(self) -> frozenset[str]:
         """All of them."""

@@ -256,14 +256,14 @@ class MetricsPipeline:
         return float(grown) / (span_ns / NS_PER_S) if span_ns else nan
 
     def _at_gateway(self, signal: Signal, shown: list[Sample]) -> float:
-        """Requests that wait at the gateway, or that it has handed on; over a window their mean."""
+        """Requests that wait at the gateway, or that it has handed on; over a window their mean or maximum."""
         if not self.settings.gateway:
             return nan
         window = scrape_samples.within(shown, round(signal.window * NS_PER_S)) if signal.window else shown[-1:]
         held = signal.name == "gateway_waiting"
         pools = [one.pool() for one in window]
         counts = [pool.at_gateway if held else pool.running + pool.waiting - pool.at_gateway for pool in pools]
-        return sum(counts) / len(counts)
+        return float(max(counts)) if signal.over_time == "max" else sum(counts) / len(counts)
 
     def _percentile(self, signal: Signal, shown: list[Sample]) -> float:
         metric, level, _ = signal.name.split("_")
@@ -275,11 +275,11 @@ class MetricsPipeline:
         name, window_ns = signal.name, round(signal.window * NS_PER_S)
         if name in _OF_CAPACITY:
             columns, capacity = _GAUGES[name], self.fleet.pool.kv_capacity_tokens
-            return lambda shown: _gauge(shown, columns, window_ns) / capacity
+            return lambda shown: _gauge(shown, columns, window_ns, signal.over_time) / capacity
         if name in _GAUGES:
             columns = _GAUGES[name]
             if window_ns or len(columns) > 1:
-                return lambda shown: _gauge(shown, columns, window_ns)
+                return lambda shown: _gauge(shown, columns, window_ns, signal.over_time)
             (column,) = columns
             return lambda shown: shown[-1].rows[:, column].astype(np.float64)
         if name in _RATES:
@@ -349,10 +349,11 @@ class MetricsPipeline:
         return found
 
 
-def _gauge(shown: Sequence[Sample], columns: Sequence[int], window_ns: int) -> Floats:
-    """The sum of columns by replica, of the newest sample or as mean over a window."""
+def _gauge(shown: Sequence[Sample], columns: Sequence[int], window_ns: int, over_time: str) -> Floats:
+    """The sum of columns by replica, of the newest sample, or its mean or maximum over a window."""
     if window_ns:
-        return scrape_samples.mean(scrape_samples.within(shown, window_ns), columns)
+        taken = scrape_samples.most if over_time == "max" else scrape_samples.mean
+        return taken(scrape_samples.within(shown, window_ns), columns)
     return scrape_samples.summed(shown[-1].rows, columns)
 
 

@@ -79,6 +79,16 @@ def mean(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
     return total / count
 
 
+def most(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
+    """The sum of columns by replica of the newest sample, as maximum of all samples that have the replica."""
+    newest = samples[-1]
+    result = summed(newest.rows, columns)
+    for sample in samples[:-1]:
+        there, place = places(newest.numbers, sample.numbers)
+        result[there] = np.maximum(result[there], summed(sample.rows, columns)[place])
+    return result
+
+
 def rate(samples: Sequence[Sample], columns: Sequence[int]) -> Floats:
     """Increase per second of counters, from the first sample that has a replica to the newest; NaN with one alone."""
     newest = samples[-1]
