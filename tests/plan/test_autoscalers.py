@@ -290,6 +290,17 @@ def test_a_fallback_after_some_failures() -> None:
     assert got == [2, 2, 6, 7, 7, 7]
 
 
+@pytest.mark.parametrize(
+    ("behavior", "kept"),
+    [("static", 2), ("currentReplicas", 5), ("currentReplicasIfHigher", 5), ("currentReplicasIfLower", 2)],
+)
+def test_a_fallback_may_keep_the_replicas_that_there_are(behavior: Any, kept: int) -> None:
+    fallback = Fallback(failures=0, replicas=2, behavior=behavior)
+    policy = keda(min=1, fallback=fallback, behavior=Behavior(scale_down=Direction(window=0.0)))
+    seen = Observation(current=5, ready=5, failed=frozenset({"queue"}))
+    assert policy.step(0.0, seen, policy.fresh()).desired == kept
+
+
 def test_paused_objects_do_nothing_and_hold_a_number() -> None:
     assert drive(keda(paused=True, start=4), totals("queue", [99.0, 0.0])) == [4, 4]
     assert drive(keda(paused_replicas=2, start=4), totals("queue", [99.0])) == [2]

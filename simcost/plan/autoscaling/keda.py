@@ -169,6 +169,17 @@ class Fallback:
     """Consecutive ones, after which it begins."""
     replicas: Count
     """Number of replicas meanwhile."""
+    behavior: Literal["static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower"] = "static"
+    """Whether that number counts, or the replicas that there are, or the higher or lower of both."""
+
+    def wanted(self, current: int) -> int:
+        """Replicas to ask for where there are `current` ones."""
+        return {
+            "static": self.replicas,
+            "currentReplicas": current,
+            "currentReplicasIfHigher": max(current, self.replicas),
+            "currentReplicasIfLower": min(current, self.replicas),
+        }[self.behavior]
 
 
 class KedaState(TypedDict):
@@ -285,7 +296,7 @@ class Keda(StartingReplicas):
                 value = state["cached"].get(trigger.name, value)
             failures[trigger.name] = failures.get(trigger.name, 0) + 1 if isnan(value) else 0
             if isnan(value) and self.fallback is not None and failures[trigger.name] > self.fallback.failures:
-                value = self._on_fallback(trigger, self.fallback.replicas)
+                value = self._on_fallback(trigger, self.fallback.wanted(seen.current))
             totals[trigger.name] = value
         hpa_sees = replace(seen, totals=totals, failed=seen.failed & {"cpu", "memory"})
         desired, reason, hpa = _hpa(self).step(now_s, hpa_sees, state["hpa"])

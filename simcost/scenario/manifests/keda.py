@@ -118,7 +118,10 @@ def _fallback(fallback: Fields | None) -> Fallback | None:
     )
     if failures is None or replicas is None:
         return None
-    return fallback.build(Fallback, failures=failures, replicas=replicas)
+    behavior = fallback.choice(
+        "behavior", ("static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower")
+    )
+    return fallback.build(Fallback, failures=failures, replicas=replicas, behavior=behavior)
 
 
 def _trigger(entry: Fields, number: int, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Trigger | None:
