@@ -79,11 +79,11 @@ class Hpa(StartingReplicas):
 
     def reads(self) -> Mapping[str, Source]:
         """The metrics by name."""
-        return {metric.name: metric.source for metric in self.metrics}
+        return {metric.key: metric.source for metric in self.metrics}
 
     def by_replica(self) -> frozenset[str]:
         """Those of pods: all but Object and External ones."""
-        return frozenset(metric.name for metric in self.metrics if metric.of_pods)
+        return frozenset(metric.key for metric in self.metrics if metric.of_pods)
 
     def step(self, now_s: float, seen: Observation, state: HpaState) -> Decision[HpaState]:
         """One sync."""

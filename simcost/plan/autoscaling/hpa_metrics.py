@@ -140,6 +140,13 @@ class Metric:
     """Percent for `Utilization`, else an amount in the unit of the metric."""
     source: Source = ()
     """The signals it is made of; empty = recorded metrics only."""
+    of: str = ""
+    """Container, object or labels that it is of, where another metric has the same name."""
+
+    @property
+    def key(self) -> str:
+        """Name under which it is read, each metric under its own."""
+        return f"{self.name} of {self.of}" if self.of else self.name
 
     def __post_init__(self) -> None:
         allowed = {
@@ -191,11 +198,11 @@ def tolerated(of_controller: float, down: float | None, up: float | None) -> Tol
 
 def propose(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Patience) -> Proposal:
     """Replicas that the metric asks for; the target says whether the pool as a whole counts or each pod."""
-    if metric.name in seen.failed:
+    if metric.key in seen.failed:
         return _unusable(metric, "its source failed")
     if metric.of_pods:
         return _from_pods(metric, seen, tolerance, cpu)
-    value = seen.total(metric.name)
+    value = seen.total(metric.key)
     if not isfinite(value):
         return _unusable(metric, "there is no value")
     whole = int(value * 1000 + SLACK)
@@ -228,20 +235,20 @@ def _from_pods(metric: Metric, seen: Observation, tolerance: Tolerance, cpu: Pat
     replicas = seen.replicas
     if replicas is not None and not len(replicas.phase):
         return _unusable(metric, "there are no pods")
-    if replicas is None or metric.name not in replicas.signals:
+    if replicas is None or metric.key not in replicas.signals:
         return _unusable(metric, "no pod has a sample")
-    samples = milli(replicas.signals[metric.name])
+    samples = milli(replicas.signals[metric.key])
     by_readiness = metric.name == "cpu" and metric.type != "Pods"
     if replicas.steady and not by_readiness and metric.target_type == "AverageValue":
         average = fsum(samples) // len(samples)
         if not isnan(average):
-            return _from_all(metric.name, metric.target, average, len(samples), seen.current, tolerance)
+            return _from_all(metric.key, metric.target, average, len(samples), seen.current, tolerance)
     groups = grouped(replicas, samples, cpu if by_readiness else None)
     if not groups.ready:
         return _unusable(metric, "no pod that counts has a sample")
     requests = None
     if metric.target_type == "Utilization":
-        requests = _requests(replicas, metric.name)
+        requests = _requests(replicas, metric.key)
         if requests is None or not fsum(requests[i] for i in groups.ready):
             return _unusable(metric, f"a pod requests no {metric.name}")
     used = {i: samples[i] for i in groups.ready}
@@ -298,8 +305,8 @@ def _capped(replicas: float) -> int:
 
 def _compared(metric: Metric, value: float, target: float, times: str = "") -> str:
     unit = " %" if metric.target_type == "Utilization" else ""
-    return f"{metric.name} {value:g}{unit}, target {target:g}{unit}{times}"
+    return f"{metric.key} {value:g}{unit}, target {target:g}{unit}{times}"
 
 
 def _unusable(metric: Metric, words: str) -> Proposal:
-    return Proposal(None, f"FailedGet{metric.type}Metric: {metric.name}: {words}")
+    return Proposal(None, f"FailedGet{metric.type}Metric: {metric.key}: {words}")

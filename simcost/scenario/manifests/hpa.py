@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from simcost.errors import Fault
@@ -10,6 +10,7 @@ from simcost.plan.autoscaling import Hpa, Source
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.metric_adapter import is_average
 from simcost.scenario.files.faults import fault_at
+from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.manifests.fields import Fields, ManifestFile, each
 from simcost.scenario.manifests.manifest import Unmapped
 from simcost.scenario.manifests.promql import metric_source
@@ -36,7 +37,9 @@ def read_hpa(spec: Fields, signals: Mapping[str, Source]) -> tuple[Hpa | None, l
     least = 1 if low is None else low
     if high is not None and least > high:
         spec.fault(f"{high} is below minReplicas ({least}); raise it or lower minReplicas", "maxReplicas")
-    metrics = list(each(spec.items("metrics"), lambda one: _metric(one, signals, unmapped)))
+    entries = spec.items("metrics")
+    owners = iter(_owners(entries))
+    metrics = list(each(entries, lambda one: _metric(one, next(owners), signals, unmapped)))
     if not spec.has("metrics"):
         metrics = [_DEFAULT]
         spec.reading.notes.append("spec.metrics is missing, which Kubernetes takes for 80 % of the CPU request")
@@ -83,7 +86,40 @@ def _rule(rule: Fields) -> ScalingRule | None:
     return rule.build(ScalingRule, type=kind, value=value, period=period)
 
 
-def _metric(entry: Fields, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Metric | None:
+def _owners(entries: Sequence[Fields]) -> list[str]:
+    """Of each metric the container, object or labels that tell it from others of its name; empty where none do."""
+    named = [_owned(entry.node) for entry in entries]
+    shared = {name for name, owner in named if any(name == other and owner != whose for other, whose in named)}
+    return [owner if name in shared else "" for name, owner in named]
+
+
+def _owned(entry: YamlNode) -> tuple[str, str]:
+    """Name of a metric, and what it is of; empty where nothing says it."""
+    parts = entry.value.values() if isinstance(entry.value, dict) else ()
+    body = next((one for one in parts if isinstance(one.value, dict)), None)
+    if body is None:
+        return "", ""
+    metric = body.get("metric") or body
+    owner = [body.get("container"), metric.get("selector")]
+    if (described := body.get("describedObject")) is not None:
+        owner += [described.get("kind"), described.get("name")]
+    name = metric.get("name")
+    return "" if name is None else str(name.value), " ".join(filter(None, map(_in_words, owner)))
+
+
+def _in_words(node: YamlNode | None) -> str:
+    """Labels, names and values one after the other."""
+    if node is None or node.value is None:
+        return ""
+    if isinstance(node.value, list):
+        return " ".join(map(_in_words, node.value))
+    if isinstance(node.value, dict):
+        labels = node.path[-1] == "matchLabels"
+        return " ".join(f"{key if labels else ''} {_in_words(one)}".strip() for key, one in node.value.items())
+    return str(node.value)
+
+
+def _metric(entry: Fields, owner: str, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Metric | None:
     kind = entry.choice("type", TYPES, required=True)
     if kind is None:
         return None
@@ -95,10 +131,11 @@ def _metric(entry: Fields, signals: Mapping[str, Source], unmapped: list[Unmappe
     target = _target(body.child("target", required=True), kind)
     if name is None or target is None:
         return None
-    source = signals.get(name) or _source(name, kind, target[0], body.reading)
-    if not source:
-        unmapped.append(Unmapped(name, _unknown(body, name, each=kind not in ("Object", "External"))))
-    return body.build(Metric, type=kind, name=name, target_type=target[0], target=target[1], source=source)
+    source = signals.get(f"{name} of {owner}") or signals.get(name) or _source(name, kind, target[0], body.reading)
+    metric = body.build(Metric, type=kind, name=name, target_type=target[0], target=target[1], source=source, of=owner)
+    if not source and metric is not None:
+        unmapped.append(Unmapped(metric.key, _unknown(body, name, each=kind not in ("Object", "External"))))
+    return metric
 
 
 def _name(body: Fields, kind: str) -> str | None:

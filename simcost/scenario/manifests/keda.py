@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from simcost.errors import InputError
@@ -67,11 +68,11 @@ def read_keda(
         if advanced.has("scalingModifiers"):
             advanced.passes("scalingModifiers")
             advanced.fault(_MODIFIERS, "scalingModifiers")
-    triggers = [
-        found
-        for number, one in enumerate(spec.items("triggers", required=True))
-        if (found := _trigger(one, number, signals, unmapped)) is not None
-    ]
+    triggers: list[Trigger] = []
+    for number, one in enumerate(spec.items("triggers", required=True)):
+        taken = {trigger.name for trigger in triggers}
+        if (found := _trigger(one, number, taken, signals, unmapped)) is not None:
+            triggers.append(found)
     if not low and triggers and all(isinstance(trigger, MetricTrigger) and trigger.resource for trigger in triggers):
         spec.fault(
             "is 0, but cpu and memory cannot start the first pod; write 1, or add another trigger",
@@ -124,7 +125,9 @@ def _fallback(fallback: Fields | None) -> Fallback | None:
     return fallback.build(Fallback, failures=failures, replicas=replicas, behavior=behavior)
 
 
-def _trigger(entry: Fields, number: int, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Trigger | None:
+def _trigger(
+    entry: Fields, number: int, taken: AbstractSet[str], signals: Mapping[str, Source], unmapped: list[Unmapped]
+) -> Trigger | None:
     kind = entry.choice("type", ("cron", *_RESOURCES, *_SCALERS), required=True)
     details = entry.child("metadata", required=True)
     if kind is None or details is None:
@@ -133,7 +136,7 @@ def _trigger(entry: Fields, number: int, signals: Mapping[str, Source], unmapped
         return _cron(details)
     if kind in _RESOURCES:
         return _resource(entry, details, kind, signals, unmapped)
-    name = entry.text("name") or details.text("metricName") or f"s{number}-{kind}"
+    name = _name(entry, details, f"s{number}-", taken) or f"s{number}-{kind}"
     keys = _SCALERS[kind]
     threshold = details.quantity(keys.threshold, above=True, required=keys.default is None)
     query = _query(details, kind)
@@ -160,6 +163,14 @@ def _trigger(entry: Fields, number: int, signals: Mapping[str, Source], unmapped
         cached=entry.flag("useCachedMetrics"),
         target_type=entry.choice("metricType", ("AverageValue", "Value")),
     )
+
+
+def _name(entry: Fields, details: Fields, index: str, taken: AbstractSet[str]) -> str | None:
+    """The name that a trigger is given, or that of its metric; after its index, as in KEDA, where another has it."""
+    own, metric = entry.text("name"), details.text("metricName")
+    if own in taken:
+        entry.fault(f"{own!r} is the name of another trigger too, which KEDA refuses; write another", "name")
+    return own or (metric if metric not in taken else f"{index}{metric}")
 
 
 def _query(details: Fields, kind: str) -> Query | str | None:
