@@ -135,8 +135,12 @@ def _tracking(config: Fields, signals: Mapping[str, Source], unmapped: list[Unma
 def _customized(custom: Fields) -> str | None:
     """The name of a metric, or what metric math calls the result that it returns."""
     if not custom.has("Metrics"):
-        custom.passes("Namespace", "Dimensions", "Statistic", "Unit")
-        return custom.text("MetricName", required=True)
+        custom.passes("Namespace", "Dimensions", "Unit")
+        name, statistic = custom.text("MetricName", required=True), custom.text("Statistic")
+        if statistic not in (None, "Average"):
+            note = f"Statistic {statistic} of {name}: values within a period are averaged; record one a period"
+            custom.reading.notes.append(note)
+        return name
     entries = custom.items("Metrics")
     for entry in entries:
         entry.passes(*entry.mapping)
