@@ -116,6 +116,12 @@ def test_kernels_are_compiled_once_per_node() -> None:
     assert starts(run(up_down_up, startup=building, nodes=FixedNodes(nodes=2))) == [136.0, 36.0]
 
 
+def test_a_warm_replica_has_compiled_and_loaded_on_its_node() -> None:
+    building = replace(QUICK, compile=100.0, reload=8e9)
+    found = starts(run(startup=building, kinds=(NodeKind(slots=3),), nodes=FixedNodes(nodes=1)))
+    assert found == [pytest.approx(2 + 20)] * 2
+
+
 def test_weights_that_a_node_has_loaded_before_come_at_its_own_speed() -> None:
     """A second replica downloads 16 GB on its node; when it comes again there, it reads them at 8 GB/s."""
     counts = {0: 1, 600: 2, 1200: 1, 1800: 2}

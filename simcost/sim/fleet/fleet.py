@@ -227,6 +227,7 @@ class Fleet:
             self._place(replica, node)
             if warm:
                 node.loaded.add(self.cold.pool)
+                node.compiled.add(self.cold.pool)
         else:
             self.pending.append(replica)
         if not ready:
