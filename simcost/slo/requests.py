@@ -1,6 +1,6 @@
 """Ledger -> service levels of requests: percentiles, attainment, goodput, error budget."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,9 @@ class SloReport:
     tpot_p95_s, e2e_p95_s, goodput_per_s, met; null where no request has a value.
     """
     hours_missed: float
-    """Length of the windows that missed the SLO, in hours."""
+    """Length of the windows that missed the SLO, in hours; of several services, in which any missed its own."""
+    missed_s: tuple[tuple[float, float], ...] = ()
+    """Beginning and end of these windows."""
     tenants: tuple[TenantReport, ...] = ()
     """Service level of each tenant, where requests have one; each must then meet its own targets."""
 
@@ -83,7 +85,7 @@ def assess(ledger: "Ledger", slo: Slo, of_tenants: Mapping[str, Slo] = MappingPr
     checks = tuple(check for tenant in tenants for check in tenant.checks)
     if not tenants:
         checks = slo.checks(values_to_check(attainment, error_share, latencies.overall))
-    hours, hours_missed = _hours(ledger, slo, latencies)
+    hours, missed_s = _hours(ledger, slo, latencies)
     return SloReport(
         met=outcomes.completed > 0 and all(check.met for check in checks),
         judged=judged,
@@ -98,22 +100,37 @@ def assess(ledger: "Ledger", slo: Slo, of_tenants: Mapping[str, Slo] = MappingPr
         target=slo.attainment,
         limits={"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e},
         hours=hours,
-        hours_missed=hours_missed,
+        hours_missed=hours_in(missed_s),
+        missed_s=missed_s,
         tenants=tenants,
     )
 
 
-def _hours(ledger: "Ledger", slo: Slo, latencies: "LatencyPercentiles") -> tuple[Any, float]:
-    """The table by window, and the hours of the windows that missed."""
+def hours_in(windows_s: Iterable[tuple[float, float]]) -> float:
+    """Hours in any of some windows.
+
+    >>> hours_in([(3600, 7200), (0, 3600), (5400, 9000)])
+    2.5
+    """
+    total_s = until_s = 0.0
+    for start_s, end_s in sorted(windows_s):
+        total_s += max(end_s - max(start_s, until_s), 0.0)
+        until_s = max(until_s, end_s)
+    return total_s / SECONDS_PER_HOUR
+
+
+def _hours(ledger: "Ledger", slo: Slo, latencies: "LatencyPercentiles") -> tuple[Any, tuple[tuple[float, float], ...]]:
+    """The table by window, and the windows that missed."""
     import pyarrow as pa
 
-    rows, missed_s = [], 0.0
+    rows, missed_s = [], []
     for window, percentiles in zip(ledger.outcomes.windows.to_pylist(), latencies.by_window, strict=True):
         length_s = min(ledger.outcomes.window_s, ledger.horizon_s - window["start_s"])
         rows.append(_hour(window, percentiles, slo, length_s))
-        missed_s += length_s if rows[-1]["met"] is False else 0.0
+        if rows[-1]["met"] is False:
+            missed_s.append((window["start_s"], window["start_s"] + length_s))
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in _HOURS.items()])
-    return pa.Table.from_pylist(rows, schema=schema), missed_s / SECONDS_PER_HOUR
+    return pa.Table.from_pylist(rows, schema=schema), tuple(missed_s)
 
 
 def _hour(window: Mapping[str, Any], percentiles: "Floats", slo: Slo, length_s: float) -> dict[str, Any]:

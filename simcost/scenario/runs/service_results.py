@@ -24,6 +24,7 @@ from simcost.scenario.runs.bills import (
 from simcost.scenario.runs.contributions import ServedSide, TrainedSide, as_one
 from simcost.scenario.runs.tables import RunTables
 from simcost.slo import SloReport
+from simcost.slo.requests import hours_in
 
 _JOBS = ""
 """The jobs among the owners of nodes; services have names."""
@@ -120,7 +121,7 @@ def _together(services: Sequence[Served], there: float) -> Served:
     rest_h = paid_h * (there - 1.0)
     hours = {name: fsum(service.replica_hours[name] for service in services) for name in services[0].replica_hours}
     return Served(
-        slo=_report([service.slo for service in services]),
+        slo=report_of_services([service.slo for service in services]),
         engine_factor=None,
         requests={name: sum(service.requests[name] for service in services) for name in services[0].requests},
         output_tokens=sum(service.output_tokens for service in services),
@@ -135,10 +136,11 @@ def _together(services: Sequence[Served], there: float) -> Served:
     )
 
 
-def _report(services: Sequence[SloReport]) -> SloReport:
+def report_of_services(services: Sequence[SloReport]) -> SloReport:
     """Shares of all requests, each judged by the target of its own service."""
     judged = sum(service.judged for service in services)
     good = fsum((service.attainment or 0.0) * service.judged for service in services)
+    missed_s = tuple(window for service in services for window in service.missed_s)
     return SloReport(
         met=all(service.met for service in services),
         judged=judged,
@@ -153,5 +155,6 @@ def _report(services: Sequence[SloReport]) -> SloReport:
         target=max(service.target for service in services),
         limits=dict.fromkeys(METRICS),
         hours=None,
-        hours_missed=max(service.hours_missed for service in services),
+        hours_missed=hours_in(missed_s),
+        missed_s=missed_s,
     )
