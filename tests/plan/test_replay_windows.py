@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simcost.plan.autoscaling import AwsScaling, DynamoPlanner, Hpa, Keda, Kpa, Signal, Wva
+from simcost.plan.autoscaling import AwsScaling, Chain, DynamoPlanner, Hpa, Keda, Kpa, Signal, Wva
 from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.hpa import Metric
 from simcost.plan.autoscaling.keda import MetricTrigger
@@ -94,3 +94,26 @@ def test_alarms_are_due_at_steps_only_and_their_metrics_are_there_by_then() -> N
 
     assert [of(60, 90).interval, of(10).interval] == [30, 10]
     assert [of(60, 90).scrape_s, of(120).scrape_s, of(60, 10).scrape_s] == [60, 60, 10]
+
+
+def keda(polling: float) -> Keda:
+    source = (Signal(name="waiting"),)
+    return Keda(min=1, max=20, polling=polling, triggers=(MetricTrigger(name="w", threshold=10, source=source),))
+
+
+def test_what_was_asked_for_stands_until_something_else_is() -> None:
+    """Recorded replicas that do not follow: the same HPA asks for the same, however often KEDA looks."""
+    recording = Recording.table(np.arange(0, 1800, 15), {"waiting": [100] * 120, "replicas": [5] * 120})
+    for policy in (
+        keda(30),
+        keda(10),
+        DynamoPlanner(target="sla", engine_rps=2, throughput_interval=60, max_gpu_budget=-1, start=1),
+        Chain(first=Wva(max=20, interval=20), then=keda(30), publishes="w"),
+    ):
+        table = recording
+        if policy.kind != "keda":
+            values = {"requests_per_s": [20] * 120, "kv_utilisation": [[0.95]] * 120, "waiting": [[9.0]] * 120}
+            table = Recording.table(np.arange(0, 1800, 15), {**values, "replicas": [5] * 120})
+        found = replay(policy, table)
+        first = next(i for i, wanted in enumerate(found.desired) if wanted != 5)
+        assert len(set(found.desired[first:].tolist())) == 1, policy.kind

@@ -38,6 +38,8 @@ class DynamoState(TypedDict):
     bound: int
     next_load_ns: int
     next_throughput_ns: int
+    wanted: int | None
+    """Replicas that were asked for last, which stands until a stage asks for others; None = nothing yet."""
 
 
 @record
@@ -113,6 +115,7 @@ class DynamoPlanner(ReplicaBounds):
             "bound": 1,
             "next_load_ns": ns(self.load_interval),
             "next_throughput_ns": ns(self.throughput_interval),
+            "wanted": None,
         }
 
     def reads(self) -> Mapping[str, Source]:
@@ -127,7 +130,8 @@ class DynamoPlanner(ReplicaBounds):
 
     def step(self, now_s: float, seen: Observation, state: DynamoState) -> Decision[DynamoState]:
         """The stages that are due; a decision by load goes first."""
-        now_ns, desired, reasons = ns(now_s), seen.current, []
+        now_ns, reasons = ns(now_s), list[str]()
+        desired = seen.current if state["wanted"] is None else state["wanted"]
         if self._by_load() and now_ns >= state["next_load_ns"]:
             state = {**state, "next_load_ns": now_ns + ns(self.load_interval)}
             desired, reason = self._load(seen, state["bound"])
@@ -140,7 +144,7 @@ class DynamoPlanner(ReplicaBounds):
                 state = {**state, "bound": needed}
             elif needed is not None:
                 desired = self._within_budget(needed)
-        return Decision(desired, "; ".join(reasons) or "BetweenIntervals", state)
+        return Decision(desired, "; ".join(reasons) or "BetweenIntervals", {**state, "wanted": desired})
 
     def _by_load(self) -> bool:
         return self.target != "sla" or self.load_scaling

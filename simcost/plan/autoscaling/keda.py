@@ -190,6 +190,8 @@ class KedaState(TypedDict):
     next_sync_ns: int
     cached: dict[str, float]
     failures: dict[str, int]
+    wanted: int | None
+    """Replicas that were asked for last, which stands until either loop asks for others."""
     hpa: HpaState
 
 
@@ -256,6 +258,7 @@ class Keda(StartingReplicas):
             "next_sync_ns": 0,
             "cached": {},
             "failures": {},
+            "wanted": None,
             "hpa": _hpa(self).fresh(),
         }
 
@@ -278,14 +281,18 @@ class Keda(StartingReplicas):
             return Decision(self.paused_replicas, "Paused: at a number of replicas", state)
         if self.paused:
             return Decision(seen.current, "Paused: by annotation", state)
-        desired, reasons = seen.current, []
+        desired, there, reasons = seen.current, seen.current, []
         if now_ns >= state["next_sync_ns"]:
-            desired, reason, state = self._sync(now_s, seen, state)
+            there, reason, state = self._sync(now_s, seen, state)
+            desired = there
             reasons.append(f"HPA {reason}")
+        elif state["wanted"] is not None:
+            desired = state["wanted"]
         if now_ns >= state["next_poll_ns"]:
-            desired, reason, state = self._poll(now_ns, seen.asked(desired), state)
+            left, reason, state = self._poll(now_ns, seen.asked(there), state)
+            desired = desired if left == there else left
             reasons.append(f"KEDA {reason}")
-        return Decision(desired, "; ".join(reasons) or "BetweenPolls", state)
+        return Decision(desired, "; ".join(reasons) or "BetweenPolls", {**state, "wanted": desired})
 
     def _sync(self, now_s: float, seen: Observation, state: KedaState) -> Decision[KedaState]:
         """A sync of the HPA on the values of the triggers."""

@@ -225,6 +225,8 @@ class ChainState(TypedDict):
     published: int | None
     next_first_ns: int
     next_then_ns: int
+    wanted: int | None
+    """Replicas that `then` asked for last, which stands until it asks for others; None = nothing yet."""
 
 
 @record
@@ -268,6 +270,7 @@ class Chain(ReplicaBounds):
             "published": None,
             "next_first_ns": 0,
             "next_then_ns": 0,
+            "wanted": None,
         }
 
     def reads(self) -> Mapping[str, Source]:
@@ -287,9 +290,11 @@ class Chain(ReplicaBounds):
             due_ns = now_ns + ns(self.first.interval)
             state = {**state, "first": first, "published": wanted, "next_first_ns": due_ns}
         if now_ns < state["next_then_ns"]:
-            return Decision(seen.current, f"BetweenSyncs: {words}", state)
+            wanted = seen.current if state["wanted"] is None else state["wanted"]
+            return Decision(wanted, f"BetweenSyncs: {words}", state)
         published = state["published"]
         shown = seen if published is None else seen.publishing(self.publishes, float(published))
         desired, reason, then = self.then.step(now_s, shown, state["then"])  # type: ignore[arg-type]
         due_ns = now_ns + ns(self.then.interval)
-        return Decision(desired, f"{reason}; {words}", {**state, "then": then, "next_then_ns": due_ns})
+        new: ChainState = {**state, "then": then, "next_then_ns": due_ns, "wanted": desired}
+        return Decision(desired, f"{reason}; {words}", new)
