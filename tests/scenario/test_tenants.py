@@ -150,3 +150,11 @@ def test_each_tenant_pays_an_api_for_its_own_tokens(tmp_path: Path) -> None:
     priced = [(one["prompt_tokens"] + 5 * one["output_tokens"]) / 1e6 for one in parts]  # $1 and $5 per 1M tokens
     for one, usd in zip(parts, priced, strict=True):
         assert one["cost_share"] == pytest.approx(usd / sum(priced), abs=0.02)
+
+
+def test_the_loosest_slo_is_kept_by_whoever_keeps_those_of_all_tenants(tmp_path: Path) -> None:
+    slo = load(write(tmp_path, text=SMALL)).scenario.slo
+    assert load(write(tmp_path, text=SMALL)).scenario.loosest_slo() == slo
+    found = load(write(tmp_path, text=TEXT)).scenario.loosest_slo()
+    assert (found.ttft, found.tpot, found.e2e) == (None, None, None), "search has no ttft, chat no e2e"
+    assert found.attainment == min(slo.attainment, 0.99)

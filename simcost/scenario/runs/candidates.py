@@ -94,6 +94,7 @@ class Candidates:
         self._question, self._least_share = question, least_share
         self.limits = limits or SupplyLimits({}, {}, question.loaded.catalog)
         self._arrivals = arrivals
+        self._slo = question.loaded.scenario.loosest_slo()
         self._mixes = []
         begun_s = monotonic()
         for replication in range(question.seeds):
@@ -122,7 +123,7 @@ class Candidates:
 
     def _check_count(self) -> None:
         """Raise InputError where too few requests come to tell whether any plan meets the SLO."""
-        slo, level = self._question.loaded.scenario.slo, self._question.loaded.scenario.level
+        slo, level = self._slo, self._question.loaded.scenario.level
         if self._question.seeds == 1 or self._question.loaded.scenario.demand is not None or not 0 < slo.attainment < 1:
             return
         count = round(fsum(float(mix.counts.sum()) for mix in self._mixes))
@@ -151,7 +152,7 @@ class Candidates:
 
     def _add(self, variation: Variation, plan: ResolvedPlan) -> None:
         bounds, replicas = self._bounds_of(variation, plan), _largest(plan)
-        slo = self._question.loaded.scenario.slo
+        slo = self._slo
         most, alone = 1.0, None
         if _has_bounds(plan):
             most = fmean(
@@ -211,7 +212,7 @@ class Candidates:
 
     def _bounds_of(self, variation: Variation, plan: ResolvedPlan) -> list[MixBounds]:
         """Bounds of a replica, by replication."""
-        pool, limits = plan.pool, self._question.limits
+        pool, limits = plan.pool, self._slo.limits()
         key = variation.without("scaling", "buy")
         if key not in self._bounds:
             mixes = self._mixes
@@ -227,7 +228,7 @@ class Candidates:
                     factor=factor,
                     ttft_s=limits.ttft_s,
                     tpot_s=limits.tpot_s,
-                    share=self._question.loaded.scenario.slo.attainment,
+                    share=self._slo.attainment,
                 )
                 for mix, factor in zip(mixes, plan.factors, strict=True)
             ]
@@ -235,7 +236,8 @@ class Candidates:
 
     def _unjudged(self, bounds: MixBounds, plan: ResolvedPlan, replicas: float) -> float:
         """Requests that may be in the system at the end without being late; all where nothing is ever late."""
-        wait_s = min(self._question.limits.ttft_s, self._question.limits.e2e_s)
+        limits = self._slo.limits()
+        wait_s = min(limits.ttft_s, limits.e2e_s)
         if wait_s == inf or replicas == inf:
             return inf
         return bounds.requests / bounds.span_s * wait_s + plan.pool.batching.max_num_seqs * replicas
@@ -246,8 +248,7 @@ class Candidates:
         if scenario.demand is not None or plan.plan.overflow is not None or plan.pool.images or plan.other_pools:
             return 0.0
         needed = [
-            scenario.slo.attainment * max(bound.requests - self._unjudged(bound, plan, replicas), 0.0)
-            for bound in bounds
+            self._slo.attainment * max(bound.requests - self._unjudged(bound, plan, replicas), 0.0) for bound in bounds
         ]
         return min(float(np.interp(good, *curve)) for good, curve in zip(needed, self._outputs, strict=True))
 
@@ -280,7 +281,7 @@ class Candidates:
         needed = 0.0
         if scenario.demand is None and _has_bounds(plan):
             needed = fmean(
-                bound.least_replicas(scenario.slo.attainment, factor, unjudged=self._unjudged(bound, plan, replicas))
+                bound.least_replicas(self._slo.attainment, factor, unjudged=self._unjudged(bound, plan, replicas))
                 for bound, factor in zip(bounds, plan.factors, strict=True)
             )
         interrupted = plan.pool.interruptions is not None or any(

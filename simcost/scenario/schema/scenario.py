@@ -1,6 +1,6 @@
 """Schema of the scenario file: the scenario and its plans; jobs, demand and scaling are defined beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field, fields, replace
 from typing import Annotated, Any
 
@@ -212,6 +212,17 @@ class Scenario:
         own = {tenant.name: tenant.slo for tenant in self.tenants if tenant.slo is not None}
         return {name: own.get(name, self.slo) for name in names}
 
+    def loosest_slo(self) -> Slo:
+        """What any plan must keep that meets the SLO: of several tenants the loosest limits, the lowest attainment."""
+        slos = tuple(self.tenant_slos().values()) or (self.slo,)
+        return replace(
+            self.slo,
+            ttft=_loosest(slo.ttft for slo in slos),
+            tpot=_loosest(slo.tpot for slo in slos),
+            e2e=_loosest(slo.e2e for slo in slos),
+            attainment=min(slo.attainment for slo in slos),
+        )
+
     def tenant_rates(self) -> tuple[RateLimits | None, ...]:
         """Rate limits of each tenant, in the order of their numbers; empty where none has any."""
         own = {tenant.name: tenant.limits for tenant in self.tenants if tenant.limits is not None}
@@ -225,3 +236,9 @@ class Scenario:
     def model_of(self, plan: Plan) -> str | None:
         """Name of the model that a plan serves; None where it serves none."""
         return plan.model or self.model
+
+
+def _loosest(limits: Iterable[float | None]) -> float | None:
+    """The largest limit; None where one has none."""
+    given = list(limits)
+    return None if None in given else max(filter(None, given))

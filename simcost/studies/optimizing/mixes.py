@@ -159,7 +159,7 @@ class MixSearch:
         return [shapes[i] for i in dict.fromkeys([*map(int, first), *map(int, order)])][:SHAPES]
 
     def _aim(self) -> FleetAim:
-        target = self._question.loaded.scenario.slo.attainment
+        target = self._question.loaded.scenario.loosest_slo().attainment
         return FleetAim(shortfall=1 - target, too_small=tuple(self._small), limits=tuple(self._limits()))
 
     def _limits(self) -> Iterator[FleetLimit]:
@@ -183,7 +183,8 @@ class MixSearch:
     def _shape(self, kind: _Kind, mixes: Sequence[RequestMix]) -> FleetShape:
         """Requests per second of each bucket that a replica answers at most, in the fastest replication."""
         plan = resolved_plan(kind.candidate.variation.plan, self._question)
-        factor, pool, limits = min(plan.factors), plan.pool, self._question.limits
+        slo = self._question.loaded.scenario.loosest_slo()
+        factor, pool, limits = min(plan.factors), plan.pool, slo.limits()
         rates = []
         for mix in mixes:
             bounds = mix_bounds(

@@ -30,6 +30,7 @@ from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.storage.folders import sha256_of
+from simcost.slo import is_to_reach
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions
@@ -172,7 +173,7 @@ class PlanSearch:
 
     def wanted(self) -> list[LimitedOption]:
         """Plans that may hold; where none within the limits do, those beyond them that take a known number."""
-        target = self.question.loaded.scenario.slo.attainment
+        target = self.question.loaded.scenario.loosest_slo().attainment
         return self.options() or [
             LimitedOption(name=one.name, usd=one.entrant.bound_usd, taken=one.taken)
             for one in self._candidates.over_limits
@@ -327,14 +328,22 @@ class PlanSearch:
         name = max(names, key=lambda plan: means[plan])
         runs = len(self.race.scores(name))
         bounds = lower_bounds(list(self.race.scores(name).values()), self.question.loaded.scenario.level)
-        least = next((check.measured for check in bounds if check.name == "attainment"), None)
-        missed = self.searched.summary(name).excess
-        return self._point(name) | {"replications": runs, "missed": missed, "at_least": least if runs > 1 else None}
+        shares = [check for check in bounds if check.name.rpartition(": ")[2] == "attainment"]
+        least = min(shares, key=lambda check: (check.measured or 0.0) - check.target, default=None)
+        found: Document = {"replications": runs, "missed": self.searched.summary(name).excess, "at_least": None}
+        if least is not None and runs > 1:
+            tenant = least.name.rpartition(": ")[0]
+            found |= {"at_least": least.measured, **({"of_tenant": tenant} if tenant else {})}
+        return self._point(name) | found
 
     def _good(self, name: str) -> list[float]:
-        """Attainment of a plan by replication; of a future, whether it meets the SLO."""
-        checks = [score.checks[0] for score in self.race.scores(name).values()]
-        return [check.measured if check.measured is not None else 0.0 for check in checks]
+        """How near a plan comes to the attainment, by replication: of several tenants the one that is farthest from its
+        own; of a future, whether it meets the SLO.
+        """
+        return [
+            min((check.measured or 0.0) - check.target for check in score.checks if is_to_reach(check.name))
+            for score in self.race.scores(name).values()
+        ]
 
 
 def _nearest_by_bound(too_small: Sequence[PlanCandidate]) -> Document | None:

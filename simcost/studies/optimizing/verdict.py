@@ -194,5 +194,6 @@ def _none(document: Mapping[str, Any]) -> str:
     told = f"{text} Nearest: {near['name']} at {format_usd(near['usd_per_month'])} a month{share}"
     if near.get("at_least") is None:
         return f"{told}."
-    told += f", at least {format_share(near['at_least'])}"
+    whose = f", that of {near['of_tenant']}" if "of_tenant" in near else ","
+    told += f"{whose} at least {format_share(near['at_least'])}"
     return f"{told}; more --seeds or a longer horizon bring the two closer." if near["missed"] <= 1 else f"{told}."

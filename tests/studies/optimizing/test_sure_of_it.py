@@ -44,3 +44,10 @@ def test_the_limit_that_no_plan_keeps_is_named_with_the_least_time(tmp_path: Pat
     assert alone["limit"] == "ttft_s"
     relaxed = text.replace("ttft: 1ms", f"ttft: {1.01 * alone['least_s']}s")
     assert optimized(scenario(tmp_path, text=relaxed))["simulated"] > 0, "then some plan may keep it"
+
+
+def test_tenants_are_searched_by_their_own_targets(tmp_path: Path) -> None:
+    """The limits of the scenario, which no plan keeps, are of no tenant: all have their own."""
+    own = "tenants: [{name: a, slo: {e2e: 10min, attainment: 50%}}]"
+    text = SPACE.replace("ttft: 1s", "ttft: 1ms").replace("rate: 1/s,", "rate: 1/s, tenant: a,") + own + "\n"
+    assert optimized(scenario(tmp_path, text=text))["best"]["name"].endswith("replicas 1")
