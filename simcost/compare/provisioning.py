@@ -13,9 +13,9 @@ Over-provisioned are paid replica-hours beyond those needed, minute by minute; a
 up for them. In an hour that missed the SLO nothing was too much, whatever the load says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,7 @@ from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from simcost.slo import SloReport
+    from simcost.slo.tenants import TenantReport
 
 CARRIED = 0.8
 """Share of the load that saturates a replica, up to which one is enough."""
@@ -83,10 +84,14 @@ def needed_replicas(ledger: Ledger, rate: Floats, target: float) -> npt.NDArray[
 
 
 def target_utilisation(ledger: Ledger, slo: "SloReport | None" = None) -> float:
-    """Up to which utilisation a replica is enough; without service levels the limits of the ledger count alone."""
+    """Up to which utilisation a replica is enough; without service levels the limits of the ledger count alone, of
+    several tenants those of each.
+    """
     found, fixed_s = ledger.outcomes, _fixed_step_s(ledger)
     tokens = found.output_tokens / found.completed if found.completed else 0.0
     limits = [found.limits.tpot_s, *([found.limits.e2e_s / tokens] if tokens else [])]
+    if slo is not None and slo.tenants:
+        limits = [inf, *(limit for tenant in slo.tenants for limit in _times_per_token(tenant))]
     for check in slo.checks if slo else ():
         metric, _, percentile = check.name.rpartition(": ")[2].partition("_s ")
         if percentile and metric == "tpot":
@@ -94,6 +99,15 @@ def target_utilisation(ledger: Ledger, slo: "SloReport | None" = None) -> float:
         if percentile and metric == "e2e" and tokens:
             limits.append(check.target / tokens)
     return max(min(CARRIED, 1 - fixed_s / min(limits)), 0.01)
+
+
+def _times_per_token(tenant: "TenantReport") -> Iterator[float]:
+    """Longest times per output token that the limits of a tenant allow."""
+    tpot_s, e2e_s, completed = tenant.limits["tpot_s"], tenant.limits["e2e_s"], tenant.requests["completed"]
+    if tpot_s is not None:
+        yield tpot_s
+    if e2e_s is not None and tenant.output_tokens:
+        yield e2e_s / (tenant.output_tokens / completed)
 
 
 def _fixed_step_s(ledger: Ledger) -> float:

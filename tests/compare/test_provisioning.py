@@ -12,7 +12,8 @@ from test_following import MINUTE, along
 
 from simcost.compare.provisioning import CARRIED, provisioning, target_utilisation
 from simcost.ledger.requests import LatencyLimits, Ledger
-from simcost.slo import Slo, assess
+from simcost.slo import Slo, SloReport, assess
+from simcost.slo.tenants import TenantReport
 
 
 def fleet(rates: np.ndarray, replicas: int, *, work_s: float = 0.5, steps: int = 0, busy: float = 1.0) -> Ledger:
@@ -66,6 +67,34 @@ def test_a_limit_on_the_time_per_token_lowers_the_load_a_replica_carries() -> No
     assert target(tpot_s=0.010) > 0  # no load keeps it: all that is paid is needed
     slo = report(slo=Slo(percentiles={"tpot": {"p95": 0.040}}))
     assert target_utilisation(replace(used, outcomes=felt), slo) == pytest.approx(0.5)
+    strict = replace(used, outcomes=replace(felt, limits=LatencyLimits(tpot_s=0.021)))
+    assert target_utilisation(strict, of_tenants(Slo(e2e=600.0))) == CARRIED, (
+        "the limit of the scenario is of no tenant"
+    )
+    assert target_utilisation(strict, of_tenants(Slo(e2e=4.0), Slo(tpot=1.0))) == pytest.approx(0.5)
+
+
+def of_tenants(*slos: Slo) -> SloReport:
+    """A report of tenants with these targets, each with 10 requests answered by 100 tokens each."""
+    counts = dict.fromkeys(("arrived", "rejected", "timed_out", "lost", "in_system"), 0) | {"completed": 10}
+    tenants = tuple(
+        TenantReport(
+            name=f"t{i}",
+            requests=counts,
+            rate_limited=0,
+            prompt_tokens=0,
+            output_tokens=1000,
+            attainment=1.0,
+            error_share=0.0,
+            goodput_per_s=1.0,
+            metrics={},
+            target=slo.attainment,
+            limits={"ttft_s": slo.ttft, "tpot_s": slo.tpot, "e2e_s": slo.e2e},
+            checks=(),
+        )
+        for i, slo in enumerate(slos)
+    )
+    return replace(report(), tenants=tenants)
 
 
 @given(st.lists(st.floats(0.0, 20.0), min_size=30, max_size=90), st.integers(1, 12), st.floats(0.01, 2.0))
