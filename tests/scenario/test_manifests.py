@@ -172,6 +172,15 @@ def test_knative_annotations_in_both_spellings(read: Any) -> None:
     assert manifest.admission == Admission(max_ongoing=12, max_queued_per_replica=120, timeout=300)
 
 
+def test_a_percentage_of_knative_is_a_percentage(read: Any) -> None:
+    """Knative's admission refuses a fraction, and takes 1 for one percent."""
+    of = 'window: 40s\n        autoscaling.knative.dev/target-utilization-percentage: "{}"'
+    assert read(KNATIVE.replace("window: 40s", of.format(80))).policy.utilization == 0.8
+    assert read(KNATIVE.replace("window: 40s", of.format(1))).policy.utilization == 0.01
+    with pytest.raises(FaultsError, match=r":11:.*0\.7' must be at least 1"):
+        read(KNATIVE.replace("window: 40s", of.format(0.7)))
+
+
 def test_a_ray_deployment(read: Any) -> None:
     manifest = read(RAY)
     assert manifest.policy == RayServe(max=10, target_ongoing_requests=32)

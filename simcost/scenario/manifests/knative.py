@@ -68,9 +68,7 @@ def _policy(notes: _Annotations, limit: int | None) -> Kpa | None:
     low, high = fields.count(key("min-scale")), fields.count(key("max-scale"))
     if low is not None and high and low > high:
         fields.fault(f"{high} is below min-scale ({low}); raise it or lower min-scale", key("max-scale"))
-    percent = fields.quantity(key("target-utilization-percentage"), above=True)
-    if percent is not None and percent > 100:
-        fields.fault(f"{percent:g} must be from 1 to 100", key("target-utilization-percentage"))
+    percent = fields.quantity(key("target-utilization-percentage"), 1, 100)
     initial = fields.count(key("initial-scale"))
     if initial == 0:
         fields.reading.notes.append("initial-scale 0 is taken as allowed by the cluster")
@@ -78,7 +76,7 @@ def _policy(notes: _Annotations, limit: int | None) -> Kpa | None:
         Kpa,
         metric=fields.choice(key("metric"), ("concurrency", "rps")),
         target=fields.quantity(key("target"), 0.01),
-        utilization=None if percent is None else percent / 100 if percent > 1 else percent,
+        utilization=None if percent is None else percent / 100,
         container_concurrency=limit,
         min=low,
         max=high,
