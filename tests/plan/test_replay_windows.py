@@ -58,8 +58,16 @@ def test_a_datapoint_of_an_alarm_is_the_mean_of_its_period() -> None:
     found = replay(AwsScaling(max=9, policies=(tracking,)), Recording.table(times, {"m": values}))
     assert found.time_s.tolist() == [0, 60, 120, 180, 240]
     seen = [reason.split("m ")[1].split(",")[0] for reason in found.reason[:2]]
-    # Read each second, from the one after the last datapoint on: 14 x 100, 45 x 20, then 100 again.
-    assert [float(one) for one in seen] == [100, pytest.approx((15 * 100 + 45 * 20) / 60)]
+    assert [float(one) for one in seen] == [100, 40], "the first of what is there then, the next of its whole minute"
+
+
+def test_datapoints_that_are_recorded_stay_as_they_are() -> None:
+    """A recording of one datapoint a minute, as CloudWatch exports them."""
+    tracking = TargetTracking(metric="m", target=1, high_periods=1)
+    values = np.random.default_rng(2).integers(50, 90, 20).astype(float)
+    found = replay(AwsScaling(max=99, policies=(tracking,)), Recording.table(np.arange(20) * 60, {"m": values}))
+    seen = [float(reason.split("m ")[1].split(",")[0]) for reason in found.reason]
+    assert seen == [values[0], *values[:-1]]
 
 
 def test_dynamo_takes_the_requests_of_the_whole_interval() -> None:

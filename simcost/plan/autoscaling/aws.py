@@ -183,8 +183,12 @@ class AlarmSeries(TypedDict):
     points: Points
     sum: float
     count: int
+    held: float | None
+    """Value at the beginning of the period that is being filled."""
+    sampled: bool
+    """True if values between steps are in it."""
     due_ns: int | None
-    """End of the period that is being filled; None before the first step."""
+    """End of that period; None before the first step."""
 
 
 class Addition(TypedDict):
@@ -232,7 +236,10 @@ class AwsScaling(StartingReplicas):
 
     def fresh(self) -> AwsState:
         """Alarms without data."""
-        empty: list[AlarmSeries] = [{"points": [], "sum": 0.0, "count": 0, "due_ns": None} for _ in self.policies]
+        empty: list[AlarmSeries] = [
+            {"points": [], "sum": 0.0, "count": 0, "held": None, "sampled": False, "due_ns": None}
+            for _ in self.policies
+        ]
         return {"series": empty, "added": None, "in_until_ns": 0}
 
     def reads(self) -> Mapping[str, Source]:
@@ -257,9 +264,9 @@ class AwsScaling(StartingReplicas):
         return self._out(now_ns, seen.current, due, new) or self._in(now_ns, seen.current, due, new)
 
     def sampled(self, now_s: float, seen: Observation, state: AwsState) -> AwsState:
-        """One more value in the means of the periods."""
+        """One more value in the means of the periods, each of which begins with what was there at the last step."""
         pairs = zip(state["series"], self.policies, strict=True)
-        return {**state, "series": [_added(one, seen.total(policy.metric)) for one, policy in pairs]}
+        return {**state, "series": [_sampled(one, seen.total(policy.metric)) for one, policy in pairs]}
 
     def _out(self, now_ns: int, current: int, due: Sequence[int], state: AwsState) -> Decision[AwsState] | None:
         added = state["added"]
@@ -300,12 +307,20 @@ class AwsScaling(StartingReplicas):
 
 
 def _filled(series: AlarmSeries, policy: ScalingPolicy, now_ns: int, value: float) -> tuple[AlarmSeries, bool]:
-    """The series with a sample, and whether that completes a datapoint."""
-    new = _added(series, value)
-    if new["due_ns"] is not None and now_ns < new["due_ns"]:
-        return new, False
+    """The series with a sample, and whether that completes a datapoint: of the values between, or of this one."""
+    if series["due_ns"] is not None and now_ns < series["due_ns"]:
+        return _added(series, value), False
+    new = series if series["sampled"] else _added(series, value)
     points: Points = [*new["points"], new["sum"] / new["count"] if new["count"] else None][-policy.kept :]
-    return {"points": points, "sum": 0.0, "count": 0, "due_ns": now_ns + ns(policy.period)}, True
+    held = value if isfinite(value) else None
+    due_ns = now_ns + ns(policy.period)
+    return {"points": points, "sum": 0.0, "count": 0, "held": held, "sampled": False, "due_ns": due_ns}, True
+
+
+def _sampled(series: AlarmSeries, value: float) -> AlarmSeries:
+    """The series with a value between two steps."""
+    first = series["held"] is not None and not series["sampled"]
+    return {**_added(_added(series, series["held"] or 0.0) if first else series, value), "sampled": True}
 
 
 def _added(series: AlarmSeries, value: float) -> AlarmSeries:
