@@ -281,13 +281,12 @@ class Keda(StartingReplicas):
             return Decision(self.paused_replicas, "Paused: at a number of replicas", state)
         if self.paused:
             return Decision(seen.current, "Paused: by annotation", state)
-        desired, there, reasons = seen.current, seen.current, []
+        there, wanted, reasons = seen.current, state["wanted"], []
+        desired = there if wanted is None else wanted
         if now_ns >= state["next_sync_ns"]:
-            there, reason, state = self._sync(now_s, seen, state)
-            desired = there
+            desired, reason, state = self._sync(now_s, seen, state)
+            there = desired
             reasons.append(f"HPA {reason}")
-        elif state["wanted"] is not None:
-            desired = state["wanted"]
         if now_ns >= state["next_poll_ns"]:
             left, reason, state = self._poll(now_ns, seen.asked(there), state)
             desired = desired if left == there else left
