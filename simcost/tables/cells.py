@@ -168,6 +168,13 @@ def as_text(column: pa.Array) -> pa.Array:
     return text if ok.all() else pc.if_else(pc.or_(pa.array(ok), column.is_null()), text, "\ufffd")
 
 
+def decoded(column: pa.Array) -> pa.Array:
+    """Text of any type (large, as a view, of a dictionary, bytes) as strings; other columns as they are."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return as_text(column) if column.type in _TEXT or pa.types.is_string_view(column.type) else column
+
+
 def undecodable(column: pa.Array) -> list[int]:
     """Rows whose text is not UTF-8; a Parquet file may hold such text."""
     if pa.types.is_dictionary(column.type):

@@ -405,3 +405,26 @@ def test_a_log_without_requests_says_why(tmp_path: Path) -> None:
     text = HEADER + "0,5,0\n1,6,0\n"
     with pytest.raises(TraceError, match="no requests: 2 requests without output tokens failed"):
         imported(tmp_path, log(tmp_path, text), "csv")
+
+
+@pytest.mark.parametrize("kind", ["large_string", "string_view", "dictionary", "binary"])
+def test_marks_of_numbers_hold_for_text_of_any_type(tmp_path: Path, kind: str) -> None:
+    """Polars and pandas store text as large strings, categories as dictionaries: 2.000 was read as 2 there."""
+    text = pa.array(["2.000", "300"])
+    column = text.dictionary_encode() if kind == "dictionary" else text.cast(getattr(pa, kind)())
+    times = pa.array(["2026-03-02T09:00:00Z", "2026-03-02T09:00:05Z"])
+    table = pa.table({"arrival": times, "prompt_tokens": column, "output_tokens": [5, 6]})
+    pq.write_table(table, tmp_path / "log.parquet")
+    with pytest.raises(TraceError, match="may be 2 or 2,000"):
+        imported(tmp_path, tmp_path / "log.parquet", "parquet")
+    imported(tmp_path, tmp_path / "log.parquet", "parquet", notation=Notation(thousands="."))
+    assert pairs(tmp_path) == [(2000, 5), (300, 6)]
+
+
+def test_declared_marks_hold_for_latencies(tmp_path: Path) -> None:
+    rows = "2026-03-02 09:00:00;10;5;1.234;2.345,5\n2026-03-02 09:00:02;10;5;1e2;900\n2026-03-02 09:00:03;10;5;0.5;1\n"
+    csv = log(tmp_path, "arrival;prompt_tokens;output_tokens;ttft_ms;e2e_ms\n" + rows)
+    found = imported(tmp_path, csv, "csv", notation=Notation(decimal=",", thousands="."))
+    read = pq.read_table(tmp_path / "t.parquet", columns=["ttft_s", "e2e_s"]).to_pydict()
+    assert read == {"ttft_s": [1.234, 0.1, None], "e2e_s": [2.3455, 0.9, 0.001]}
+    assert found["repaired_by"] == {"latency": 1}

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Ints, as_text, empty, real_numbers
+from simcost.tables.cells import Flags, Ints, as_text, decoded, empty, real_numbers
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.sources import Chunk
 from simcost.tables.typed import read_cells
@@ -80,6 +80,7 @@ class Intake:
         if rows == 0:
             self._report(faults, Counter(malformed=len(faults)))
             return trace_schema(self.optional).empty_table()
+        chunk = replace(chunk, columns={ours: decoded(column) for ours, column in chunk.columns.items()})
         values, keep = self._clean(chunk, rows, faults)
         table = pa.table(values)
         return table if keep.all() else table.filter(pa.array(keep))
@@ -161,7 +162,7 @@ class Intake:
         column = chunk.columns.get(name)
         if column is None:
             return pa.nulls(rows, OPTIONAL[ours])
-        values, ok = real_numbers(self.marks.times(column) if pa.types.is_string(column.type) else column)
+        values, ok = real_numbers(self.marks.real(column) if pa.types.is_string(column.type) else column)
         known: Flags = ok & (values > 0) & (values * scale <= _LONGEST_S)
         self.tally.repaired["latency"] += int((~known & ~empty(column)).sum())
         return pa.array(values * scale, mask=~known)

@@ -29,10 +29,18 @@ class NumberMarks:
         if self.decimal is None and self.thousands is None:
             doubtful = pc.match_substring_regex(text, _DOUBTFUL)
             return pc.if_else(doubtful, pa.scalar(None, text.type), text)
+        return self._bare(text)
+
+    def real(self, text: pa.Array) -> pa.Array:
+        """Numbers that may have a fraction, with a decimal point alone; null what is not written with these marks."""
+        return text if self.decimal is None and self.thousands is None else self._bare(text)
+
+    def _bare(self, text: pa.Array) -> pa.Array:
+        """Numbers without marks between thousands and with a decimal point."""
         decimal = self.decimal or ("," if self.thousands == "." else ".")
         point, group = re.escape(decimal), self._group()
         whole = rf"\d{{1,3}}({group}\d{{3}})+|\d+" if group else r"\d+"
-        right = pc.match_substring_regex(text, rf"^\s*[-+]?({whole})({point}\d*)?\s*$")
+        right = pc.match_substring_regex(text, rf"^\s*[-+]?({whole})({point}\d*)?([eE][-+]?\d+)?\s*$")
         bare = pc.replace_substring_regex(text, group, "") if group else text
         return pc.if_else(right, pc.replace_substring(bare, decimal, "."), pa.scalar(None, text.type))
 
