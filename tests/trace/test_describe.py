@@ -75,6 +75,16 @@ def test_rate_of_a_part_of_an_hour(tmp_path: Path) -> None:
     assert describe_trace(path)["rate_per_hour"] == [1.0, 8.0]
 
 
+@pytest.mark.parametrize(
+    ("end_s", "rates"), [(7200.0, [60.0, 61.0]), (7200.001, [60.0, 61.0]), (7560.0, [60.0, 60.0, 10.0])]
+)
+def test_a_rest_of_seconds_is_no_hour_of_its_own(tmp_path: Path, end_s: float, rates: list[float]) -> None:
+    """A request a minute, and one at the end: a millisecond after two hours it was shown as 3,600,000 an hour."""
+    arrival = np.append(np.arange(0.0, 7200.0, 60.0), end_s)
+    got = describe_trace(store(tmp_path / "a.parquet", arrival, ones(121), ones(121)))
+    assert got["rate_per_hour"] == pytest.approx(rates, rel=1e-6)
+
+
 def test_one_request(tmp_path: Path) -> None:
     got = describe_trace(store(tmp_path / "a.parquet", np.array([0.0]), ones(1), ones(1)))
     assert (got["rows"], got["rate_per_s"], got["cv"], got["rate_per_hour"]) == (1, None, None, [])

@@ -98,7 +98,8 @@ def describe_trace(path: Path) -> dict[str, Any]:
         The document of `trace describe`. `cv` is the coefficient of variation of the interarrival times;
         `dispersion` the variance over the mean of the counts in whole windows of 1, 10 and 60 s (1 for a
         Poisson process); both are None where there are too few. Quantiles are nearest-rank, exact.
-        `rate_per_hour` has the requests per hour in each hour from the start, the last by the part recorded.
+        `rate_per_hour` has the requests per hour in each hour from the start, the last by the part recorded; a part
+        below 6 min is one with the hour before.
         `prefix_reuse` is the share of prompt blocks seen before in the trace, None without hashes.
 
     Raises:

@@ -10,6 +10,7 @@ from simcost.units import NS_PER_S
 
 _KEPT_GAPS = 100
 _KEPT_STEPS = 100_000
+_LEAST_PART = 0.1
 
 
 class Gaps:
@@ -97,13 +98,19 @@ class Windows:
         return (squares / whole - mean * mean) * whole / (whole - 1) / mean
 
     def rates_per_hour(self, span_ns: int) -> list[float]:
-        """For windows of an hour: arrivals per hour; the last by the time recorded of it."""
+        """For windows of an hour: arrivals per hour; the last by the time recorded of it.
+
+        A part below `_LEAST_PART` of an hour is one with the hour before: alone, one request of a second after it
+        would be 3,600 an hour.
+        """
         counts = self._hours | dict(zip(self._index.tolist(), self._counts.tolist(), strict=True))
         whole, rest_ns = divmod(span_ns, self._width_ns)
-        rates = [float(counts.get(hour, 0)) for hour in range(whole)]
-        if rest_ns:
-            rates.append(counts.get(whole, 0) * self._width_ns / rest_ns)
-        return rates
+        arrived = [counts.get(hour, 0) for hour in range(whole + 1)]
+        if whole and rest_ns < _LEAST_PART * self._width_ns:
+            rest_ns += self._width_ns
+            arrived[-2:] = [sum(arrived[-2:])]
+        last = [arrived[-1] * self._width_ns / rest_ns] if rest_ns else []
+        return [float(count) for count in arrived[:-1]] + last
 
     def _close(self, index: Ints, counts: Ints) -> None:
         self._sum += int(counts.sum())
