@@ -57,9 +57,9 @@ class Answer:
 
     def to_arrow(self) -> Any:
         """The main table as a `pyarrow.Table`."""
-        import pyarrow as pa
+        from simcost.tables.rows import table_of_rows
 
-        return pa.Table.from_pylist([_flat(row) for row in self.rows])
+        return table_of_rows([_flat(row) for row in self.rows])
 
     def to_pandas(self) -> Any:
         """The main table as a pandas data frame; pandas has to be installed."""

@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 from simcost.api.answers import Answer
 from simcost.api.scenarios import CheckedScenario, load
-from simcost.api.wording import in_python
+from simcost.api.wording import as_argument, in_python
 from simcost.errors import InputError
 from simcost.trace.requests.formats import FormatName
 
+FRAME = "the frame"
+"""Name of a frame in messages."""
 
 def import_log(
     log: Any,
@@ -70,9 +72,17 @@ def import_log(
             notation=notation,
             block_tokens=block_tokens,
         )
-    shown = {**describe_trace(Path(out)), **{key: read[key] for key in ("dropped", "repaired")}, "file": str(out)}
+    findings = [{**each, "message": as_argument(each["message"])} for each in read["findings"]]
+    shown = {**describe_trace(Path(out)), **read, "source": _source(log), "findings": findings}
     document = {"verdict": f"{out}: {shown['rows']:,} requests.", **shown}
     return Answer("trace import", document, [shown], parts(shown))
+
+
+def _source(log: Any) -> str:
+    """Names of the log, as the command lists them."""
+    if isinstance(log, str | Path):
+        return str(log)
+    return FRAME if hasattr(log, "__arrow_c_stream__") else ", ".join(map(str, log))
 
 
 def _pairs(where: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
@@ -96,8 +106,8 @@ def _files(log: Any) -> Iterator[list[Path]]:
             try:
                 yield [file]
             except InputError as error:
-                raise type(error)(str(error).replace(str(file), "the frame")) from None
-    elif isinstance(log, Sequence) and log:
+                raise type(error)(str(error).replace(str(file), FRAME)) from None
+    elif isinstance(log, Sequence) and log and all(isinstance(one, str | Path) for one in log):
         yield [Path(one) for one in log]
     else:
         raise InputError(f"a log is a path, several paths or a frame, not {type(log).__name__}")

@@ -73,6 +73,32 @@ def test_a_frame_is_a_log(tmp_path: Path) -> None:
         sc.import_log(tmp_path / "access.log", tmp_path / "a.parquet")
 
 
+def test_an_imported_log_says_what_the_command_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Notes of the import were lost: rows that failed, a guessed unit, several models."""
+    log = tmp_path / "log.csv"
+    rows = ("1767603600923,2,5,b", "1767603600123,1,3,a", "1767603600500,4,0,a", "1767603600600,,,a")
+    log.write_text("\n".join(("ts,prompt_tokens,output_tokens,model", *rows)) + "\n", encoding="utf-8")
+    out = tmp_path / "t.parquet"
+    document = sc.import_log(log, out, columns={"arrival": "ts"}).document
+    assert main(["trace", "import", str(log), "--map", "arrival=ts", "-o", str(out), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    kinds = [each["kind"] for each in document["findings"]]
+    assert kinds == ["no_usage", "failed", "time_unit", "unsorted", "models"]
+    assert document["findings"][2]["message"].endswith("pass time_unit")
+    same = printed.keys() - {"findings"}
+    assert {key: document[key] for key in same} == {key: printed[key] for key in same}
+    assert [each["kind"] for each in printed["findings"]] == kinds
+    with pytest.raises(InputError, match="several paths or a frame, not list"):
+        sc.import_log([{"arrival": 1}], out)
+
+
+def test_a_table_has_the_columns_of_every_row() -> None:
+    """Of plans that differ, such as one with a commitment, columns that the first lacks were dropped."""
+    rows = [{"name": "a", "usd": {"compute": 1.0}}, {"name": "b", "usd": {"compute": 1.0, "commitment": 2.0}}]
+    table = sc.Answer("run", {}, rows, []).to_arrow()
+    assert table["usd.commitment"].to_pylist() == [None, 2.0]
+
+
 def test_a_log_is_no_scenario_and_a_cell_may_run_again(log: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"import it with sc\.import_log"):
         sc.load(log)

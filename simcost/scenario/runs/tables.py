@@ -15,6 +15,7 @@ from simcost.billing.bill import Charge
 from simcost.compare.results import RunResult, Served, Trained
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import METRICS, RequestOutcomes
+from simcost.tables.rows import table_of_rows
 
 _OF_A_CHARGE = tuple(one.name for one in fields(Charge))
 QUANTILES = np.append(np.arange(1, 200) / 200, 0.999)
@@ -64,8 +65,8 @@ def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
         "waits": _joined((part.head, part.row.waits) for part in parts),
         "gpus": _joined((part.head, part.row.gpus) for part in parts),
         "nodes": _joined(({"plan": row.result.plan}, _numbered(row)) for row in rows),
-        "charges": pa.Table.from_pylist([charge for result in results for charge in _charges(result)]),
-        "runs": pa.Table.from_pylist([{"plan": result.plan} | run_row(result) for result in results]),
+        "charges": table_of_rows([charge for result in results for charge in _charges(result)]),
+        "runs": table_of_rows([{"plan": result.plan} | run_row(result) for result in results]),
         "services": _services(results),
     }
     found = {name: table for name, table in tables.items() if table is not None}
@@ -118,7 +119,7 @@ def _services(results: Sequence[RunResult]) -> pa.Table | None:
         for result in results
         for service in result.services
     ]
-    return pa.Table.from_pylist(lines) if lines else None
+    return table_of_rows(lines) if lines else None
 
 
 def _numbered(row: RunTables) -> pa.Table:
