@@ -17,6 +17,7 @@ from simcost.trace.requests.formats import FormatName
 FRAME = "the frame"
 """Name of a frame in messages."""
 
+
 def import_log(
     log: Any,
     out: str | Path,
@@ -28,6 +29,7 @@ def import_log(
     start: str | None = None,
     time_format: str | None = None,
     time_unit: Literal["s", "ms", "us", "ns"] | None = None,
+    timezone: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
     delimiter: str | None = None,
@@ -45,6 +47,7 @@ def import_log(
         start: ISO time at which relative arrivals are 0.
         time_format: of arrivals, as of strptime: `"%d.%m.%Y %H:%M:%S"`.
         time_unit: of numeric arrivals.
+        timezone: of arrivals that do not say theirs, such as `"Europe/Berlin"`; None = UTC.
         decimal: decimal mark of the numbers.
         thousands: mark between thousands.
         delimiter: between cells; None = that of the header.
@@ -58,7 +61,12 @@ def import_log(
     from simcost.trace.requests.readers import Notation, import_trace
 
     notation = Notation(
-        delimiter=delimiter, decimal=decimal, thousands=thousands, time_format=time_format, time_unit=time_unit
+        delimiter=delimiter,
+        decimal=decimal,
+        thousands=thousands,
+        time_format=time_format,
+        time_unit=time_unit,
+        timezone=timezone,
     )
     with in_python(), _files(log) as files:
         read = import_trace(

@@ -24,7 +24,14 @@ _DECIMAL = r"^[-+]?(\d{1,19}(\.\d{0,9})?|\.\d{1,9})$"
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?$"
 _ZONED = r"^\d{4}-\d\d-\d\d[ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[-+]\d\d(:?\d\d)?)$"
-_SAYS_ZONE = r"[ T].*(Z|[-+]\d\d(:?\d\d)?)\s*$"
+_SAYS_ZONE = r"[ T].*([Zz]|UTC|GMT|[-+]\d\d(:?\d\d)?( [A-Z]{3,4})?)\s*$"
+_AS_ISO = (
+    (r"(:\d\d),(\d{1,9})", r"\1.\2"),
+    (r"\s?([-+]\d\d:?\d\d) [A-Z]{3,4}$", r"\1"),
+    (r"(:\d\d(?:\.\d+)?)\s?(?:UTC|GMT|z)$", r"\1Z"),
+    (r"(:\d\d(?:\.\d+)?)\s([-+]\d\d(?::?\d\d)?)$", r"\1\2"),
+)
+"""Times as Python's logging, databases and Go write them: pattern, and how ISO writes it."""
 NO_VALUE = ("na", "n/a", "<na>", "nan", "null", "none", "\\n")
 """Words for no value in a column of numbers or times, in lower case."""
 _NO_NUMBER = pa.array(["", *NO_VALUE])
@@ -49,6 +56,8 @@ class TimeRule:
     epoch: bool
     """Counts from 1970-01-01 UTC, rather than from an unknown instant."""
     guessed: bool = False
+    dates_in: TimeUnit | None = None
+    """Another unit than the stated one, in which the numbers would be dates of our time."""
 
 
 def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
@@ -71,7 +80,8 @@ def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
     stated = unit or (suffix if suffix in _DIGITS and "_" in name else None)
     in_years = [u for u in _DIGITS if EPOCH_S[0] <= middle * 10.0 ** (_DIGITS[u] - 9) < EPOCH_S[1]]
     chosen: Any = stated or (in_years[0] if in_years else "s")
-    return TimeRule(chosen, epoch=chosen in in_years, guessed=stated is None)
+    other: Any = in_years[0] if in_years and chosen not in in_years and numbers.min() > 0.9 * middle else None
+    return TimeRule(chosen, epoch=chosen in in_years, guessed=stated is None, dates_in=other)
 
 
 def instants(column: pa.Array, rule: TimeRule) -> tuple[Ints, Flags]:
@@ -245,6 +255,8 @@ def _iso(text: pa.Array) -> tuple[Ints, Flags]:
     with suppress(pa.ArrowInvalid):
         return _ints(text.cast(pa.timestamp("ns", "UTC" if zoned else None)), _valid(text))
     bare = pc.utf8_trim_whitespace(text)
+    for pattern, iso in _AS_ISO:
+        bare = pc.replace_substring_regex(bare, pattern, iso)
     naive, naive_ok = _ints(*cast_where(_only(bare, _ISO), pa.timestamp("ns")))
     offset, offset_ok = _ints(*cast_where(_only(bare, _ZONED), pa.timestamp("ns", "UTC")))
     return np.where(naive_ok, naive, offset), naive_ok | offset_ok

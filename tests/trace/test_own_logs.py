@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simcost.errors import TraceError
+from simcost.errors import InputError, TraceError
 from simcost.trace.requests.batch import concat
 from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.readers import Notation, import_trace
@@ -428,3 +428,54 @@ def test_declared_marks_hold_for_latencies(tmp_path: Path) -> None:
     read = pq.read_table(tmp_path / "t.parquet", columns=["ttft_s", "e2e_s"]).to_pydict()
     assert read == {"ttft_s": [1.234, 0.1, None], "e2e_s": [2.3455, 0.9, 0.001]}
     assert found["repaired_by"] == {"latency": 1}
+
+
+def test_times_with_and_without_a_zone_are_not_of_one_log(tmp_path: Path) -> None:
+    """Rows without a zone were taken as UTC in silence, hours away from the others."""
+    csv = log(tmp_path, HEADER + "2026-03-02 09:00:00,9,5\n2026-03-02T10:00:01+01:00,9,5\n2026-03-02 09:00:02,9,5\n")
+    with pytest.raises(TraceError, match=r"row 1 .* with a zone, as other rows of this log have it"):
+        imported(tmp_path, csv, "csv")
+    assert imported(tmp_path, csv, "csv", on_error="skip")["dropped_by"] == {"arrival": 2}
+    plain = log(tmp_path, HEADER + "2026-03-02 09:00:00,9,5\n2026-03-02 09:00:02,9,6\n")
+    assert messages(imported(tmp_path, plain, "csv"))["no_zone"].endswith("pass --timezone")
+    assert "no_zone" not in messages(imported(tmp_path, plain, "csv", notation=Notation(timezone="UTC")))
+
+
+def test_local_times_go_through_the_change_of_clocks(tmp_path: Path) -> None:
+    """A request each half hour of a night in Berlin: 02:00 and 02:30 come twice, an hour apart. The option was taken
+    and not obeyed."""
+    local = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"]
+    csv = log(tmp_path, HEADER + "".join(f"2026-10-25 {clock}:00,9,{i + 1}\n" for i, clock in enumerate(local)))
+    found = imported(tmp_path, csv, "csv", notation=Notation(timezone="Europe/Berlin"))
+    assert found["start_utc"] == "2026-10-24T23:30:00.000000000Z"
+    assert (found["span_s"], found["repaired"]) == (2.5 * 3600, 0)
+    assert pairs(tmp_path) == [(9, i + 1) for i in range(6)]
+    assert "no_zone" not in messages(found)
+    assert "twice" in messages(found)["clock_twice"]
+    spring = log(tmp_path, HEADER + "2026-03-29 02:30:00,9,5\n")
+    with pytest.raises(TraceError, match="2026-03-29 02:30:00"):
+        imported(tmp_path, spring, "csv", notation=Notation(timezone="Europe/Berlin"))
+    with pytest.raises(InputError, match="did you mean 'Europe/Berlin'"):
+        imported(tmp_path, csv, "csv", notation=Notation(timezone="Europe/Berlim"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-03-02 09:00:00,5", "2026-03-02 09:00:00.5 UTC", "2026-03-02 10:00:00.5 +0100 CET", "2026-03-02T09:00:00.5z"],
+)
+def test_times_as_loggers_and_databases_write_them(tmp_path: Path, text: str) -> None:
+    found = imported(tmp_path, log(tmp_path, HEADER.replace(",", ";") + f"{text};9;5\n"), "csv")
+    assert found["start_utc"] == "2026-03-02T09:00:00.500000000Z"
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers", "unit"), [("ts_ms", (1767603600, 1767603660), "s"), ("ts_us", (0, 3600 * 10**6), None)]
+)
+def test_a_unit_that_contradicts_the_numbers_is_told(
+    tmp_path: Path, column: str, numbers: tuple[int, int], unit: str | None
+) -> None:
+    """Seconds since 1970 in a column that says ms were read as ms in silence: a minute as 60 ms."""
+    rows = "".join(f"{number},9,{i + 1}\n" for i, number in enumerate(numbers))
+    csv = log(tmp_path, HEADER.replace("arrival", column) + rows)
+    told = messages(imported(tmp_path, csv, "csv", mapping={"arrival": column})).get("time_unit", "")
+    assert told.endswith(f"pass --time-unit {unit}") if unit else not told

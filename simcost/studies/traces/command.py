@@ -58,7 +58,7 @@ def _add_import(actions: Any) -> None:
         "values of one column are alternatives",
     )
     load.add_argument("--on-error", choices=("stop", "skip"), default="stop", help="action on a bad row")
-    load.add_argument("--timezone", default="UTC", metavar="ZONE", help="of jobs, for times without one (default UTC)")
+    load.add_argument("--timezone", metavar="ZONE", help="of times without one, e.g. Europe/Berlin (default UTC)")
     load.add_argument("--start", metavar="ISO", help="time at which relative arrivals are 0")
     load.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric arrivals")
     load.add_argument("--time-format", metavar="PATTERN", help="of arrivals, as of strptime: '%%d.%%m.%%Y %%H:%%M:%%S'")
@@ -118,6 +118,7 @@ def _trace_import(arguments: Arguments) -> None:
         thousands=arguments.thousands,
         time_format=arguments.time_format,
         time_unit=arguments.time_unit,
+        timezone=arguments.timezone,
     )
     with Progress("import", quiet=arguments.quiet) as progress:
         document = import_trace(
@@ -155,7 +156,7 @@ def _jobs_import(arguments: Arguments) -> None:
         arguments.format,
         arguments.output,
         mapping=dict(arguments.map),
-        timezone=arguments.timezone,
+        timezone=arguments.timezone or "UTC",
     )
     show(arguments, document, "traces.jobs_view")
 

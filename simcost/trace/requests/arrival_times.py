@@ -1,5 +1,6 @@
-"""Arrivals of one log: which unit or pattern its times have, decided at its first rows."""
+"""Arrivals of one log: which unit, pattern and zone its times have, decided at its first rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,12 +8,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcost.errors import TraceError
-from simcost.tables.cells import Flags, Ints, TimeRule, TimeUnit, instants, time_rule
+from simcost.tables.calendar import DAY_S, find_zone
+from simcost.tables.cells import Flags, Ints, TimeRule, TimeUnit, instants, time_rule, without_zone
 from simcost.trace.requests.dates import TimePattern, dated
 from simcost.trace.requests.number_marks import NumberMarks
+from simcost.trace.series.local_time import offsets
+from simcost.units import NS_PER_S
 
 _LATEST_NS = 2**62  # so that differences stay within 64 bits
 _UNIX_NS = "UnixNano"
+_SET_BACK_S = 600
+"""An arrival that is earlier than one before it by more than this comes after the clock was set back."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,6 +32,8 @@ class ArrivalReader:
         pattern: of dates; None = ISO, numbers, or dates whose order is certain.
         month_first: see `dates.dated`.
         marks: of the numbers.
+        timezone: of dates that do not say theirs; None = not stated, UTC.
+        utc: the software that wrote the log writes UTC where it writes no zone.
         start_ns: what `start` adds to arrivals.
     """
 
@@ -35,10 +43,21 @@ class ArrivalReader:
     pattern: TimePattern | None = None
     month_first: bool = False
     marks: NumberMarks = field(default_factory=NumberMarks)
+    timezone: str | None = None
+    utc: bool = False
     start_ns: int = 0
     _rule: TimeRule | None = None
     _column: str = ""
     _found: TimePattern | None = None
+    _zoned: bool | None = None
+    _mixed: bool = False
+    _without_zone: int = 0
+    _twice: int = 0
+    _of_day: dict[int, tuple[int, bool]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.timezone is not None:
+            find_zone(self.timezone)
 
     @property
     def epoch(self) -> bool:
@@ -54,7 +73,11 @@ class ArrivalReader:
     def expected(self) -> str:
         """Notation of times, for messages."""
         pattern = self.pattern or self._found
-        return f"the pattern {pattern.text}" if pattern else "ISO time or a number that is not negative"
+        if pattern:
+            return f"the pattern {pattern.text}"
+        if self._mixed:
+            return f"ISO time {'with' if self._zoned else 'without'} a zone, as other rows of this log have it"
+        return "ISO time or a number that is not negative"
 
     def read(self, column: pa.Array, name: str) -> tuple[Ints, Flags]:
         """Nanoseconds since the log's zero, and which are possible."""
@@ -64,31 +87,84 @@ class ArrivalReader:
             self._decide(column, name)
         pattern = self.pattern or self._found
         values, ok = pattern.instants(column) if pattern else instants(column, self._rule)  # type: ignore[arg-type]
-        return values, ok & (np.abs(values) < _LATEST_NS) & (self.epoch | (values >= 0))
+        ok = ok & (np.abs(values) < _LATEST_NS) & (self.epoch | (values >= 0))
+        if self._rule is not None and self._rule.unit is None:
+            return self._in_utc(values, ok, self._local(column))
+        return values, ok
 
     def findings(self) -> list[dict[str, object]]:
         """Assumptions about the times."""
+        return [*self._of_notation(), *self._of_zone()]
+
+    def _of_notation(self) -> Iterator[dict[str, object]]:
+        """The pattern or the unit, where it was found out or is in doubt."""
+        rule = self._rule
         if self._found is not None:
             first = "day" if self._found.text.startswith("%d") else "month"
-            return [
-                {
-                    "kind": "time_format",
-                    "count": 1,
-                    "message": f"{self._column} was read as {self._found.text}, the {first} first; "
-                    "if that is wrong, pass --time-format",
-                }
-            ]
-        if self._rule is not None and self._rule.guessed:
-            zero = "1970-01-01 UTC" if self._rule.epoch else "an unknown start"
-            return [
-                {
-                    "kind": "time_unit",
-                    "count": 1,
-                    "message": f"{self._column} was read as {self._rule.unit} since {zero}; "
-                    "if that is wrong, pass --time-unit",
-                }
-            ]
-        return []
+            said = f"{self._column} was read as {self._found.text}, the {first} first"
+            yield _finding("time_format", 1, f"{said}; if that is wrong, pass --time-format")
+        elif rule is not None and rule.guessed:
+            zero = "1970-01-01 UTC" if rule.epoch else "an unknown start"
+            said = f"{self._column} was read as {rule.unit} since {zero}"
+            yield _finding("time_unit", 1, f"{said}; if that is wrong, pass --time-unit")
+        elif rule is not None and rule.dates_in is not None:
+            said = f"{self._column} was read as {rule.unit} since an unknown start, but its numbers are dates in "
+            yield _finding(
+                "time_unit", 1, f"{said}{rule.dates_in}; if they are meant so, pass --time-unit {rule.dates_in}"
+            )
+
+    def _of_zone(self) -> Iterator[dict[str, object]]:
+        """Dates without a zone."""
+        count, column = self._without_zone, self._column
+        if count and self.timezone is None and not self.utc:
+            said = f"{count:,} times of {column} say no time zone and were read as UTC"
+            yield _finding("no_zone", count, f"{said}; if they are of another one, pass --timezone")
+        if self._twice:
+            said = f"{self._twice:,} times of {column} lie in an hour that the clocks of {self.timezone} showed twice"
+            yield _finding("clock_twice", self._twice, f"{said}; the order of the rows says which one is meant")
+
+    def _local(self, column: pa.Array) -> Flags:
+        """Dates that do not say their zone."""
+        pattern = self.pattern or self._found
+        if pattern is not None:
+            return np.full(len(column), "%z" not in pattern.text)
+        return without_zone(column)
+
+    def _in_utc(self, values: Ints, ok: Flags, local: Flags) -> tuple[Ints, Flags]:
+        """Dates in UTC; rows that say their zone where the first rows do not, or the other way round, are at fault."""
+        if self._zoned is None and ok.any():
+            self._zoned = bool((ok & ~local).any())
+        self._mixed |= bool((ok & (local == self._zoned)).any())
+        ok = ok & (local != bool(self._zoned))
+        rows = np.flatnonzero(ok & local)
+        self._without_zone += len(rows)
+        if len(rows) == 0 or self.timezone in (None, "UTC"):
+            return values, ok
+        values, ok = values.copy(), ok.copy()
+        values[rows], ok[rows] = self._of_clock(values[rows])
+        return values, ok
+
+    def _of_clock(self, local_ns: Ints) -> tuple[Ints, Flags]:
+        """UTC of times by the clocks of the zone, and whether these showed them; what they showed twice is taken in
+        the order of the rows.
+        """
+        local_s, rest = np.divmod(local_ns, NS_PER_S)
+        earlier, later, shown = offsets(self.timezone or "UTC", local_s).utc(local_s)
+        twice = earlier != later
+        self._twice += int(twice.sum())
+        for day in np.unique(local_s[twice] // DAY_S).tolist():
+            rows = np.flatnonzero(twice & (local_s // DAY_S == day))
+            again = rows[self._set_back(day, local_s[rows])]
+            earlier[again] = later[again]
+        return earlier * NS_PER_S + rest, shown
+
+    def _set_back(self, day: int, local_s: Ints) -> Flags:
+        """True from the first row that is earlier by the clock than one before it: it had been set back."""
+        latest, done = self._of_day.get(day, (-_LATEST_NS, False))
+        before = np.maximum.accumulate(np.append(latest, local_s))
+        back: Flags = done | np.logical_or.accumulate(local_s < before[:-1] - _SET_BACK_S)
+        self._of_day[day] = int(before[-1]), bool(back[-1])
+        return back
 
     def _decide(self, column: pa.Array, name: str) -> None:
         """Settle how arrivals are read."""
@@ -110,4 +186,12 @@ class ArrivalReader:
             raise TraceError(f"{start!r} is not an ISO time; write e.g. 2024-05-12T00:00:00Z")
         if rule.epoch:
             raise TraceError(f"{self.name}: {self._column} has dates of its own; leave out --start")
+        if self.timezone is not None and without_zone(pa.array([start]))[0]:
+            values, ok = self._of_clock(values)
+            if not ok[0]:
+                raise TraceError(f"--start {start}: the clocks of {self.timezone} skipped this time in spring")
         return int(values[0])
+
+
+def _finding(kind: str, count: int, message: str) -> dict[str, object]:
+    return {"kind": kind, "count": count, "message": message}

@@ -62,10 +62,13 @@ class LogFormat:
     """Between thousands of token counts."""
     month_first: bool = False
     """Dates with AM or PM are those of US English."""
+    utc: bool = False
+    """Dates without a zone are UTC, as the software that writes them has it."""
 
 
 FORMATS: Mapping[str, LogFormat] = {
     "azure-llm": LogFormat(
+        utc=True,
         container="csv",
         columns={
             "arrival": ["TIMESTAMP"],
@@ -99,6 +102,7 @@ FORMATS: Mapping[str, LogFormat] = {
     "jsonl": LogFormat(container="jsonl", rules=GENERIC_RULES),
     "parquet": LogFormat(container="parquet", rules=GENERIC_RULES),
     "otel": LogFormat(
+        utc=True,
         container="jsonl",
         rows=span_rows,
         rules=SPAN_RULES,
@@ -110,6 +114,7 @@ FORMATS: Mapping[str, LogFormat] = {
         },
     ),
     "litellm": LogFormat(
+        utc=True,
         container=None,
         rules=LITELLM_RULES,
         columns={
@@ -122,6 +127,7 @@ FORMATS: Mapping[str, LogFormat] = {
         },
     ),
     "langfuse": LogFormat(
+        utc=True,
         container=None,
         rows=observation_row,
         rules=LANGFUSE_RULES,

@@ -32,6 +32,7 @@ class Notation:
     thousands: str | None = None
     time_format: str | None = None
     time_unit: TimeUnit | None = None
+    timezone: str | None = None
 
 
 def import_trace(
@@ -135,6 +136,8 @@ class _Log:
             pattern=None if pattern is None else TimePattern(pattern),
             month_first=request.form.month_first,
             marks=request.marks,
+            timezone=request.notation.timezone,
+            utc=request.form.utc,
         )
         self.intake = Intake(
             name=self.name,
