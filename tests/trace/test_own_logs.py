@@ -479,3 +479,13 @@ def test_a_unit_that_contradicts_the_numbers_is_told(
     csv = log(tmp_path, HEADER.replace("arrival", column) + rows)
     told = messages(imported(tmp_path, csv, "csv", mapping={"arrival": column})).get("time_unit", "")
     assert told.endswith(f"pass --time-unit {unit}") if unit else not told
+
+
+def test_columns_that_would_change_the_answer_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    csv = log(tmp_path, HEADER[:-1] + ",Model,status_code\n0,9,5,a,200\n1,9,5,b,500\n")
+    told = [each["message"] for each in imported(tmp_path, csv, "csv")["findings"] if each["kind"] == "unread_column"]
+    assert [message.rpartition("pass --map ")[2] for message in told] == ["model=Model", "status=status_code"]
+    mapping = {"status": "status_code"}
+    found = imported(tmp_path, csv, "csv", mapping=mapping, where=[("Model", "a"), ("Model", "b")])
+    assert (found["rows"], found["dropped_by"]) == (1, {"failed_status": 1})
+    assert "unread_column" not in messages(found)

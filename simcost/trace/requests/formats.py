@@ -1,6 +1,6 @@
 """Columns of request logs: the public formats, the generic ones, and the user's mapping."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -183,6 +183,15 @@ ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
 }
 """Names of the needed columns that are in use elsewhere, in lower case."""
 
+_UNREAD: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "model": (("model", "model_name", "model_id"), "the model of each request, by which a plan is chosen"),
+    "status": (
+        ("status", "status_code", "statuscode", "http_status", "http_status_code", "http_code", "response_code"),
+        "a status, by which failed requests are left out",
+    ),
+}
+"""Of generic logs: names of optional columns in use elsewhere, in lower case, and what they are for."""
+
 
 def find_format(name: str) -> LogFormat:
     """The format of that name. Raises TraceError for an unknown one."""
@@ -237,6 +246,28 @@ def find_rules(form: LogFormat, mapping: Mapping[str, str]) -> dict[str, Failure
         else rule
         for rule in form.rules
     }
+
+
+def unread_columns(
+    form: LogFormat, mapping: Mapping[str, str], used: Collection[str], present: Sequence[str]
+) -> list[str]:
+    """Messages about columns of a generic log that are not read, though they change the answer where they are given.
+
+    Args:
+        form: the format.
+        mapping: the user's, ours -> theirs.
+        used: columns of the log that are read.
+        present: all of its columns.
+    """
+    if form.rules is not GENERIC_RULES:
+        return []
+    result = []
+    for ours, (names, meaning) in _UNREAD.items():
+        alike = [name for name in present if name.lower().rpartition(".")[2] in names]
+        if alike and ours not in mapping and not set(alike) & set(used):
+            said = " and ".join(alike[:2])
+            result.append(f"{said} may be {meaning}, and is not read; if it is, pass --map {ours}={alike[0]}")
+    return result
 
 
 def columns_by_name(present: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,15 @@ from simcost.tables.sources import Chunk
 from simcost.trace.requests.arrival_times import ArrivalReader
 from simcost.trace.requests.dates import TimePattern
 from simcost.trace.requests.describe import describe_trace
-from simcost.trace.requests.formats import LATENCIES, FormatName, LogFormat, find_columns, find_format, find_rules
+from simcost.trace.requests.formats import (
+    LATENCIES,
+    FormatName,
+    LogFormat,
+    find_columns,
+    find_format,
+    find_rules,
+    unread_columns,
+)
 from simcost.trace.requests.importing import Intake, OnError
 from simcost.trace.requests.log_files import local, open_log, shown_name
 from simcost.trace.requests.number_marks import NumberMarks
@@ -125,6 +133,7 @@ class _Log:
     request: _Request
     intake: Intake = field(init=False)
     selects_model: bool = False
+    unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         request = self.request
@@ -158,7 +167,9 @@ class _Log:
         conditions = self.intake.selection.columns(theirs, present, place=str(self.path))
         self.selects_model = theirs.get("model", "") in conditions.values()
         rules = {key: rule.column for key, rule in self.intake.rules.items() if rule.column in present}
-        return theirs | conditions | rules
+        used = theirs | conditions | rules
+        self.unread = unread_columns(self.request.form, self.request.mapping, set(used.values()), present)
+        return used
 
 
 def _optional_columns(logs: Sequence[_Log]) -> list[str]:
@@ -242,7 +253,8 @@ def _findings(logs: Sequence[_Log], writer: TraceWriter, models: Mapping[str, in
     """Findings in each file, named where there are several, and in all of them."""
     result = []
     for log in logs:
-        own = [*log.intake.tally.findings(), *log.intake.arrivals.findings()]
+        unread = [{"kind": "unread_column", "count": 1, "message": message} for message in log.unread]
+        own = [*log.intake.tally.findings(), *log.intake.arrivals.findings(), *unread]
         if len(logs) > 1:
             own = [each | {"file": log.name, "message": f"{log.name}: {each['message']}"} for each in own]
         result += own
