@@ -232,7 +232,6 @@ def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
 
 def _written(log: dict[str, Any], scenarios: Path, answers: dict[str, Any]) -> Path | None:
     """A new scenario file; None where the answers make none, with the reason on the page."""
-    from simcost.scenario.checks.load import find_faults
     from simcost.studies.new_scenario.study import ScenarioAnswers, write_scenario
 
     file = _free(scenarios, log["name"])
@@ -243,16 +242,10 @@ def _written(log: dict[str, Any], scenarios: Path, answers: dict[str, Any]) -> P
             ),
             file,
         )
-        faults = find_faults(file)
     except (SimcostError, OSError) as error:
         st.error(plain(str(error)))
         return None
-    if not faults:
-        return file
-    file.unlink()
-    for fault in faults:
-        st.error(plain(f"{fault.path}: {fault.message}"))
-    return None
+    return file
 
 
 def _free(scenarios: Path, name: str) -> Path:

@@ -135,11 +135,11 @@ def new_scenario(
     *,
     model: str,
     trace: str | Path | None = None,
-    accelerators: Sequence[str] = ("l40s", "h100-sxm"),
+    accelerators: str | Sequence[str] = ("l40s", "h100-sxm"),
     provider: str = "aws",
-    rate_per_s: float = 10.0,
-    prompt_tokens: int = 1000,
-    output_tokens: int = 200,
+    rate_per_s: float | None = None,
+    prompt_tokens: int | None = None,
+    output_tokens: int | None = None,
     ttft: str = "1s",
     tpot: str = "60ms",
     attainment: str = "99%",
@@ -153,31 +153,38 @@ def new_scenario(
         trace: a stored trace to replay, in the folder of the file or below; None = synthetic requests.
         accelerators: of the catalog.
         provider: of the offers; `any` = the cheapest of all.
-        rate_per_s: of synthetic requests, the mean over the day.
-        prompt_tokens: of synthetic requests, the median.
-        output_tokens: of synthetic requests, the median.
+        rate_per_s: of synthetic requests, the mean over the day; None = 10.
+        prompt_tokens: of synthetic requests, the median; None = 1,000.
+        output_tokens: of synthetic requests, the median; None = 200.
         ttft: time to the first token, at most.
         tpot: time per output token, at most.
         attainment: share of the requests that must keep both.
         replace: write over a file that exists, as a cell of a notebook that is run again does; its changes are lost.
 
     Raises:
-        InputError: the file exists, a model or accelerator that is not known, a trace outside of its folder.
+        InputError: the file exists, a model or accelerator that is not known, a trace outside of its folder, a rate or
+            token counts beside a trace, or values that make no sound scenario.
     """
-    from simcost.studies.new_scenario.study import ScenarioAnswers, write_scenario
+    from simcost.studies.new_scenario.study import ScenarioAnswers, scenario_name, write_scenario
 
     target = Path(file)
+    synthetic = {"rate_per_s": rate_per_s, "prompt_tokens": prompt_tokens, "output_tokens": output_tokens}
+    for name, value in synthetic.items():
+        if value is not None and trace is not None:
+            raise InputError(f"{name} is of synthetic requests, and the trace has its own: leave one of the two out")
+        if value is not None and not (isinstance(value, int | float) and 0 < value < 1e9):
+            raise InputError(f"{name} {value!r} is not a number above 0")
     if target.exists() and not replace:
         raise InputError(f"{file}: exists; load it, name another file, or pass replace=True, which loses its changes")
     write_scenario(
         ScenarioAnswers(
-            name=target.stem,
+            name=scenario_name(target),
             model=model,
-            accelerators=tuple(accelerators),
+            accelerators=(accelerators,) if isinstance(accelerators, str) else tuple(accelerators),
             provider=provider,
-            rate_per_s=rate_per_s,
-            prompt_tokens=prompt_tokens,
-            output_tokens=output_tokens,
+            rate_per_s=10.0 if rate_per_s is None else rate_per_s,
+            prompt_tokens=1000 if prompt_tokens is None else prompt_tokens,
+            output_tokens=200 if output_tokens is None else output_tokens,
             trace=None if trace is None else Path(trace),
             ttft=ttft,
             tpot=tpot,

@@ -110,6 +110,21 @@ def test_a_log_is_no_scenario_and_a_cell_may_run_again(log: Path, tmp_path: Path
     assert repr(first).startswith("<CheckedScenario mine: 'l40s fp8, fixed', 'l40s fp8, scaled', ")
 
 
+def test_a_new_scenario_is_sound_or_not_written(tmp_path: Path) -> None:
+    assert sc.new_scenario(tmp_path / "My Chat.yaml", model="llama-3.1-8b", accelerators="l4").name == "my-chat"
+    file = tmp_path / "a.yaml"
+    for options, message in (
+        ({"rate_per_s": 0}, "rate_per_s 0 is not a number above 0"),
+        ({"rate_per_s": "10/s"}, "rate_per_s '10/s' is not a number"),
+        ({"rate_per_s": float("nan")}, "rate_per_s nan is not a number"),
+        ({"attainment": "101%"}, "slo.attainment"),
+        ({"trace": tmp_path / "t.parquet", "prompt_tokens": 9}, "prompt_tokens is of synthetic requests"),
+    ):
+        with pytest.raises(InputError, match=message):
+            sc.new_scenario(file, model="llama-3.1-8b", **options)
+        assert not file.exists()
+
+
 def test_a_found_plan_is_added_once(tmp_path: Path) -> None:
     scenario = sc.new_scenario(tmp_path / "mine.yaml", model="llama-3.1-8b")
     plan = {**scenario.loaded.root.plain()["plans"][0], "name": "found"}  # type: ignore[index,call-overload]

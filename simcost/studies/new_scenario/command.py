@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,16 +43,18 @@ def add(verbs: Any) -> None:
 
 
 def _init(arguments: Arguments) -> None:
-    from simcost.scenario.checks.load import find_faults
-    from simcost.studies.new_scenario.study import ScenarioAnswers, write_scenario
+    from simcost.studies.new_scenario.study import ScenarioAnswers, scenario_name, write_scenario
 
+    given = [name for name in _OF_SYNTHETIC if getattr(arguments, name) is not None]
+    if arguments.trace is not None and given:
+        option = f"--{given[0].replace('_', '-')}"
+        raise InputError(f"{option} is of synthetic requests, and --trace has its own: leave one of the two out")
     asks = sys.stdin.isatty() and not (arguments.json or arguments.quiet)
     answered = {name: _answer(arguments, name, asks) for name in _QUESTIONS}
     file: Path = arguments.out
-    name = arguments.name or re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-._") or "scenario"
     result = write_scenario(
         ScenarioAnswers(
-            name=name,
+            name=arguments.name or scenario_name(file),
             model=answered["model"],
             accelerators=tuple(word.strip() for word in answered["on"].split(",") if word.strip()),
             provider=answered["provider"],
@@ -67,10 +68,6 @@ def _init(arguments: Arguments) -> None:
         ),
         file,
     )
-    faults = find_faults(file)
-    if faults:
-        file.unlink()
-        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
     show(arguments, result, "new_scenario.view")
 
 

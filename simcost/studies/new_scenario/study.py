@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from simcost.catalog import load_catalog
-from simcost.errors import InputError
+from simcost.errors import FaultsError, InputError
 from simcost.outputs import check_outputs, whole_file
+from simcost.scenario.checks.load import load_text
 from simcost.studies.new_scenario.sizing import GuessedPlan, MeanLoad, guess_plan
 from simcost.trace.requests.describe import describe_trace
 
@@ -45,11 +48,21 @@ class NewScenario:
     """Commands to go on with."""
 
 
+def scenario_name(file: Path) -> str:
+    """The name of a scenario in a file.
+
+    >>> scenario_name(Path("My Scenario.yaml"))
+    'my-scenario'
+    """
+    return re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-._") or "scenario"
+
+
 def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = False) -> NewScenario:
     """Write the scenario file; one that exists only with `replace`.
 
     Raises:
-        InputError: the file exists, a trace outside of its folder, a model or accelerator that is not known.
+        InputError: the file exists, a trace outside of its folder, a model or accelerator that is not known, or answers
+            that make no sound scenario; nothing is written then.
     """
     if file.exists() and not replace:
         raise InputError(f"{file}: exists; name another file")
@@ -58,6 +71,10 @@ def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = Fals
     load = _load(answers)
     plans = [guess_plan(catalog, answers.model, name, answers.provider, load) for name in answers.accelerators]
     text = scenario_text(answers, plans, file.parent)
+    try:
+        load_text(text, file)
+    except FaultsError as error:
+        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in error.faults)) from None
     with whole_file(file) as draft:
         draft.write_text(text, encoding="utf-8")
     names = tuple(name for plan in plans for name in (f"{_title(plan)}, fixed", f"{_title(plan)}, scaled"))
@@ -67,10 +84,10 @@ def write_scenario(answers: ScenarioAnswers, file: Path, *, replace: bool = Fals
         file=str(file),
         plans=names,
         next=(
-            f"simcost check {file}",
-            f"simcost run {file}",
+            f"simcost check {quote(str(file))}",
+            f"simcost run {quote(str(file))}",
             f"simcost report results/{answers.name} -o review.html",
-            f"simcost optimize {file}",
+            f"simcost optimize {quote(str(file))}",
         ),
     )
 
@@ -108,7 +125,7 @@ def _workload(answers: ScenarioAnswers, folder: Path) -> str:
     if answers.trace is None:
         return f"""workload:
   kind: synthetic
-  rate: {answers.rate_per_s:g}/s               # mean over the day, which has a lunch and an evening hump
+  rate: {answers.rate_per_s:.12g}/s               # mean over the day, which has a lunch and an evening hump
   burst_cv: 0.3           # how much the level moves from one 10 s to the next
   lengths: {{prompt_median: {answers.prompt_tokens}, output_median: {answers.output_tokens}}}
 """

@@ -57,6 +57,7 @@ def test_bad_answers_are_refused_and_leave_nothing(tmp_path: Path, capsys: pytes
         (("--rate", "-1"), "--rate"),
         (("--ttft", "soon"), "ttft"),
         (("--provider", "awz"), "--provider"),
+        (("--trace", "t.parquet", "--rate", "50"), "--rate is of synthetic requests, and --trace has its own"),
     ):
         assert main(["init", str(file), "--quiet", *options]) == 2, options
         assert message in capsys.readouterr().err
