@@ -96,15 +96,22 @@ def test_both_units_of_one_latency_are_refused(log: Path) -> None:
 
 @pytest.mark.usefixtures("no_pictures")
 def test_the_engine_itself_stands_beside_its_log_without_error(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With several replications too, of which the first replays the log; drawn engines are told."""
     trace, scenario = imported(log), log.with_name("scenario.yaml")
     scenario.write_text(SCENARIO)
     out = log.with_name("out")
-    assert main(["run", str(scenario), "--seeds", "1", "--quiet", "--out", str(out)]) == 0
+    assert main(["run", str(scenario), "--seeds", "2", "--quiet", "--out", str(out)]) == 0
     capsys.readouterr()
     assert main(["trace", "check", str(out), str(trace), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert {row["metric"] for row in document["rows"]} == {"ttft", "tpot", "e2e"}
     errors = {(row["metric"], row["statistic"]): row["error"] for row in document["rows"]}
     assert errors["tpot", "mean"] == pytest.approx(0, abs=0.01)
+    assert document["findings"] == []
+    scenario.write_text(SCENARIO.replace("sigma: 0", "sigma: 0.3"))
+    assert main(["run", str(scenario), "--seeds", "2", "--quiet", "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert main(["trace", "check", str(out), str(trace), "--json"]) == 0
+    assert [each["kind"] for each in json.loads(capsys.readouterr().out)["findings"]] == ["drawn_engines"]
     assert main(["trace", "check", str(out), str(trace), "--plan", "theirs"]) == 2
     assert "no plan 'theirs'" in capsys.readouterr().err

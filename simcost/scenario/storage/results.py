@@ -78,6 +78,21 @@ def costs_by_replication(folder: Path, plan: str) -> tuple[tuple[float, ...], in
         raise InputError(f"{folder}: its runs cannot be read ({error}); run the scenario again") from error
 
 
+def first_run(folder: Path, plan: str) -> dict[str, Any]:
+    """Figures of the first replication of a plan of a finished result, which replays a trace as it was recorded.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    try:
+        runs = pq.ParquetFile(folder / "tables" / "runs.parquet").read()
+        first = pc.and_(pc.equal(runs["plan"], plan), pc.equal(runs["replication"], 0))
+        found: dict[str, Any] = runs.filter(first).to_pylist()[0]
+    except (OSError, LookupError, pa.ArrowException) as error:
+        raise InputError(f"{folder}: its runs cannot be read ({error}); run the scenario again") from error
+    return found
+
+
 def folder_of_inputs(folder: Path) -> Path:
     """The folder of the scenario of a finished result, to which the paths in it are relative, as seen from here.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from simcost.documents import FindingDocument
 from simcost.errors import InputError, TraceError
-from simcost.scenario.storage.results import finished_plan, refuse_services
+from simcost.scenario.storage.results import finished_plan, first_run, refuse_services
 from simcost.trace.observed import ObservedRun
 from simcost.trace.observed.observation import QUANTILES, statistics
 from simcost.trace.observed.stored_trace import read_stored
@@ -49,6 +49,9 @@ class LatencyCheck:
 def latency_check(folder: Path, trace: Path, plan: str | None = None) -> LatencyCheck:
     """Percentile by percentile, simulated beside observed.
 
+    Simulated is the first replication, which replays the log, where its engine is as modelled; where it is drawn to
+    differ, the mean over all replications, with a finding.
+
     Args:
         folder: a result of `simcost run`.
         trace: the stored trace that the scenario replayed, with `ttft_s` or `e2e_s`.
@@ -65,18 +68,42 @@ def latency_check(folder: Path, trace: Path, plan: str | None = None) -> Latency
     if run is None or not (run.arrival_s < horizon_s).any():
         raise TraceError(f"{trace}: no request arrives within the run of {horizon_s:,.0f} s")
     within = run.arrival_s < horizon_s
-    simulated = chosen.get("slo", {}).get("metrics")
-    if not simulated:
+    mean = chosen.get("slo", {}).get("metrics")
+    if not mean:
         raise InputError(f"{folder}: plan {chosen['name']!r} served no requests")
-    rows = _rows(run, within, simulated)
+    first = first_run(folder, str(chosen["name"]))
+    as_modelled = first["engine_factor"] in (None, 1.0)
+    rows = _rows(run, within, _of_run(first) if as_modelled else mean)
     return LatencyCheck(
         verdict=_verdict(chosen["name"], rows),
         plan=chosen["name"],
         trace=str(trace),
         requests=int((within & run.timed).sum()),
         rows=rows,
-        findings=[*observation.findings, *_other_load(chosen, int(within.sum()), trace)],
+        findings=[
+            *observation.findings,
+            *_other_load(chosen, int(within.sum()), trace),
+            *([] if as_modelled else [_drawn_engines(chosen)]),
+        ],
     )
+
+
+def _of_run(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Latencies of a run, as a plan has them."""
+    return {
+        f"{name}_s": {statistic: row.get(f"{name}_{statistic}_s") for statistic in ("mean", *QUANTILES)}
+        for name in _METRICS
+    }
+
+
+def _drawn_engines(plan: Mapping[str, Any]) -> FindingDocument:
+    """Finding that the replications have engines that differ from the modelled one."""
+    factors = [float(factor) for factor in plan["engine_factors"]]
+    message = (
+        f"simulated are means over {len(factors)} replications, whose engines differ from the modelled one by factors "
+        f"of {min(factors):.2f} to {max(factors):.2f}; `simcost run --seeds 1` replays the log on the engine as modelled"
+    )
+    return {"kind": "drawn_engines", "count": len(factors), "message": message}
 
 
 def _rows(run: ObservedRun, within: Any, simulated: Mapping[str, Any]) -> tuple[LatencyError, ...]:
