@@ -101,7 +101,7 @@ def _drawn_engines(plan: Mapping[str, Any]) -> FindingDocument:
     factors = [float(factor) for factor in plan["engine_factors"]]
     message = (
         f"simulated are means over {len(factors)} replications, whose engines differ from the modelled one by factors "
-        f"of {min(factors):.2f} to {max(factors):.2f}; `simcost run --seeds 1` replays the log on the engine as modelled"
+        f"of {min(factors):.2f} to {max(factors):.2f}; `simcost run --seeds 1` replays the log on the modelled engine"
     )
     return {"kind": "drawn_engines", "count": len(factors), "message": message}
 
