@@ -7,6 +7,7 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from support.browsing import CHROMIUM, DRIVER, NEEDED, chromium
 from support.commands import FOLDER, Said, call
@@ -215,3 +216,11 @@ return [...document.body.querySelectorAll("*")].filter((e) => own(e) && e.getCli
   .map((e) => [parseFloat(getComputedStyle(e).fontSize) * scale(e) * 0.75, e.textContent.slice(0, 40)]);
 """
 """Size of each text that is drawn, and its beginning."""
+
+
+def test_tokens_of_an_answer_are_of_the_replication_that_is_shown(run: Path) -> None:
+    found, _ = _composed(run)
+    rows = pq.read_table(run / "tables" / "runs.parquet").to_pylist()
+    first = next(row for row in rows if row["plan"] == found.chosen and row["replication"] == 0)
+    assert found.demand is not None
+    assert found.demand.output_tokens_per_request == first["output_tokens"] / first["completed"]

@@ -78,16 +78,18 @@ def costs_by_replication(folder: Path, plan: str) -> tuple[tuple[float, ...], in
         raise InputError(f"{folder}: its runs cannot be read ({error}); run the scenario again") from error
 
 
-def first_run(folder: Path, plan: str) -> dict[str, Any]:
-    """Figures of the first replication of a plan of a finished result, which replays a trace as it was recorded.
+def first_run(folder: Path, plan: str) -> list[dict[str, Any]]:
+    """Figures of the first replication of a plan of a finished result, which replays a trace as it was recorded; of
+    several services, a row for each.
 
     Raises:
         InputError: they cannot be read.
     """
+    services = folder / "tables" / "services.parquet"
     try:
-        runs = pq.ParquetFile(folder / "tables" / "runs.parquet").read()
+        runs = pq.ParquetFile(services if services.exists() else folder / "tables" / "runs.parquet").read()
         first = pc.and_(pc.equal(runs["plan"], plan), pc.equal(runs["replication"], 0))
-        found: dict[str, Any] = runs.filter(first).to_pylist()[0]
+        found: list[dict[str, Any]] = runs.filter(first).to_pylist()
     except (OSError, LookupError, pa.ArrowException) as error:
         raise InputError(f"{folder}: its runs cannot be read ({error}); run the scenario again") from error
     return found

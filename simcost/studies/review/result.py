@@ -75,6 +75,7 @@ class DemandFacts:
     window_s: float
     """Length of a window."""
     output_tokens_per_request: float | None
+    """Of those that were completed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from simcost.scenario.runs.provenance import dump
-from simcost.scenario.storage.results import plan_charges, scenario_as_run
+from simcost.scenario.storage.results import first_run, plan_charges, scenario_as_run
 from simcost.studies.review import wording
 from simcost.studies.review.money import charge_rows, charges_of, commitments_of, price_flips
 from simcost.studies.review.plan_terms import terms_of
@@ -52,7 +52,7 @@ def review(
         decision=wording.decision(document),
         terms=[row for plan in scenario["plans"] for row in terms_of(plan, plans[plan["name"]])],
         peak_replicas=_peak(tables.get("timeline"), chosen["name"]),
-        demand=_demand(chosen, tables.get("hours")),
+        demand=_demand(folder, chosen, tables.get("hours")),
         charges=charges,
         commitments=commitments,
         flips=price_flips(document),
@@ -115,22 +115,25 @@ def _peak(timeline: Any, plan: str) -> int | None:
     return None if paid is None else int(paid)
 
 
-def _demand(plan: Mapping[str, Any], hours: Any) -> DemandFacts | None:
+def _demand(folder: Path, plan: Mapping[str, Any], hours: Any) -> DemandFacts | None:
     """Requests of the first replication; None without requests."""
     arrived = plan.get("requests", {}).get("arrived", 0)
     if not arrived:
         return None
-    horizon_s, costs = plan["horizon_s"], plan["unit_costs"]
-    request_usd, output_usd = costs["usd_per_request"], costs["usd_per_million_output_tokens"]
-    per_request = 1e6 * request_usd / output_usd if request_usd and output_usd else None
     busiest_per_s, window_s = _busiest(plan["name"], hours)
     return DemandFacts(
         requests=arrived,
-        per_s=arrived / horizon_s,
+        per_s=arrived / plan["horizon_s"],
         busiest_per_s=busiest_per_s,
         window_s=window_s,
-        output_tokens_per_request=per_request,
+        output_tokens_per_request=_output_tokens(first_run(folder, plan["name"])),
     )
+
+
+def _output_tokens(runs: Sequence[Mapping[str, Any]]) -> float | None:
+    """Output tokens of a completed request of some runs."""
+    completed = sum(run.get("completed") or 0 for run in runs)
+    return sum(run.get("output_tokens") or 0 for run in runs) / completed if completed else None
 
 
 def _busiest(plan: str, hours: Any) -> tuple[float | None, float]:

@@ -218,7 +218,7 @@ def _demand(review: Review) -> Part:
             "Requests": count(demand.requests),
             "Requests/s": amount(demand.per_s),
             f"Busiest {seconds(demand.window_s)}, requests/s": amount(demand.busiest_per_s),
-            "Output tokens per request": amount(demand.output_tokens_per_request),
+            "Output tokens per answer": amount(demand.output_tokens_per_request),
         }
     ]
     return Part(title="Requests, first replication", rows=rows, left=0)

@@ -71,7 +71,7 @@ def latency_check(folder: Path, trace: Path, plan: str | None = None) -> Latency
     mean = chosen.get("slo", {}).get("metrics")
     if not mean:
         raise InputError(f"{folder}: plan {chosen['name']!r} served no requests")
-    first = first_run(folder, str(chosen["name"]))
+    [first] = first_run(folder, str(chosen["name"]))
     as_modelled = first["engine_factor"] in (None, 1.0)
     rows = _rows(run, within, _of_run(first) if as_modelled else mean)
     return LatencyCheck(
