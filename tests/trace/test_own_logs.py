@@ -489,3 +489,5 @@ def test_columns_that_would_change_the_answer_are_not_passed_over_in_silence(tmp
     found = imported(tmp_path, csv, "csv", mapping=mapping, where=[("Model", "a"), ("Model", "b")])
     assert (found["rows"], found["dropped_by"]) == (1, {"failed_status": 1})
     assert "unread_column" not in messages(found)
+    sums = log(tmp_path, HEADER[:-1] + ",num_model_requests\n0,90,50,9\n")
+    assert "each row is taken as one request" in messages(imported(tmp_path, sums, "csv"))["unread_column"]

@@ -191,6 +191,8 @@ _UNREAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
 }
 """Of generic logs: names of optional columns in use elsewhere, in lower case, and what they are for."""
+_SUMS = ("n_requests", "num_requests", "num_model_requests", "request_count", "requests", "count")
+"""Names of columns that count the requests of a row."""
 
 
 def find_format(name: str) -> LogFormat:
@@ -267,6 +269,10 @@ def unread_columns(
         if alike and ours not in mapping and not set(alike) & set(used):
             said = " and ".join(alike[:2])
             result.append(f"{said} may be {meaning}, and is not read; if it is, pass --map {ours}={alike[0]}")
+    sums = [name for name in present if name.lower() in _SUMS and name not in used]
+    if sums:
+        told = f"{sums[0]} may count the requests of a row, and each row is taken as one request"
+        result.append(f"{told}; sums by minute or hour are demand for `simcost forecast`, no log of requests")
     return result
 
 
