@@ -26,6 +26,8 @@ _BLOCK_ROWS = 16_384
 _READ_BYTES = 65_536
 _LONGEST = 67_108_864  # characters of one element
 _DEEPEST = 16
+_EXACT = 2**53
+"""Integers below it are exact as floats."""
 _SPACE = " \t\r\n"
 
 
@@ -230,10 +232,17 @@ def _is_hashes(value: Any) -> bool:
 
 
 def _column(ours: str, values: list[Any]) -> pa.Array:
-    """Values as lists for hashes, as integers where all are, else as text."""
+    """Values as lists for hashes, as integers where all are, as numbers where some have a fraction, else as text.
+
+    Times are text then, of which decimals are read exactly.
+    """
     if ours == "prefix_hashes":
         return pa.array(values, pa.list_(pa.int64()))
     if all(type(value) is int and abs(value) < 2**63 for value in values):
         return pa.array(values, pa.int64())
+    known = [value for value in values if value is not None]
+    exact = all(type(value) in (int, float) and abs(value) < _EXACT for value in known)
+    if ours != "arrival" and exact and any(type(value) is float for value in known):
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
     text = [None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values]
     return as_text(pa.array([None if t is None else t.encode("utf-8", "replace") for t in text], pa.binary()))

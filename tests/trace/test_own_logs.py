@@ -428,6 +428,12 @@ def test_declared_marks_hold_for_latencies(tmp_path: Path) -> None:
     read = pq.read_table(tmp_path / "t.parquet", columns=["ttft_s", "e2e_s"]).to_pydict()
     assert read == {"ttft_s": [1.234, 0.1, None], "e2e_s": [2.3455, 0.9, 0.001]}
     assert found["repaired_by"] == {"latency": 1}
+    numbers = log(
+        tmp_path, '{"arrival_s": 0.5, "prompt_tokens": "1.503", "output_tokens": 5.0, "ttft_ms": 35.125}', "a.jsonl"
+    )
+    imported(tmp_path, numbers, "jsonl", notation=Notation(thousands="."))
+    assert pq.read_table(tmp_path / "t.parquet", columns=["ttft_s"]).to_pydict() == {"ttft_s": [0.035125]}
+    assert pairs(tmp_path) == [(1503, 5)]
 
 
 def test_times_with_and_without_a_zone_are_not_of_one_log(tmp_path: Path) -> None:
