@@ -118,7 +118,8 @@ def test_no_autoscaler_that_keeps_the_slo_needs_less_than_the_bound(seed: int, s
     g = np.random.default_rng(seed)
     case = random_case(g, sparse=sparse)
     runs = [assessed(case, scaling, seed) for scaling in autoscalers(g)]
-    for _, mine, found in runs:
+    for paid, mine, found in runs:
+        assert found.paid_h == pytest.approx(float(paid.offered_s().sum()) / 3600), "as in the bill"
         assert 0 <= found.bound_h <= found.with_cold_start_h
         for ledger, slo, other in runs:
             if slo.met and slo.judged >= mine.judged:

@@ -72,5 +72,6 @@ def test_notes_are_of_the_pool_at_their_instants(
     assert later.timeline.equals(at_once.timeline)
     assert later.pulse.equals(at_once.pulse)
     assert later.outcomes.windows.equals(at_once.outcomes.windows)
-    assert later.pulse["arrived"].to_pylist()[-1] <= later.outcomes.arrived
+    assert later.pulse["t_s"].to_pylist()[-1] == later.horizon_s, "the intervals of the pulse are the whole run"
+    assert later.pulse["arrived"].to_pylist()[-1] == later.outcomes.arrived
     assert (later.pulse["waiting"].to_numpy() >= 0).all()

@@ -57,12 +57,17 @@ def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Proce
     """Write a line of the pulse at each interval, as `sample` does."""
 
     def write() -> None:
-        desired, ready, starting, _ = _counts([fleet, *others])
-        fleet.recorder.pulse(fleet.now, desired, ready, starting, fleet.note())
+        write_pulse(fleet, others=others)
 
     yield fleet.env.timeout(every_ns)
     write()
     Every(fleet.env, every_ns, write)
+
+
+def write_pulse(fleet: Fleet, *, others: Sequence[Fleet] = ()) -> None:
+    """Write a line of the pulse now: at the end of a run, which no event comes after, the last interval ends with it."""
+    desired, ready, starting, _ = _counts([fleet, *others])
+    fleet.recorder.pulse(fleet.now, desired, ready, starting, fleet.note())
 
 
 def _counts(fleets: Sequence[Fleet]) -> list[int]:

@@ -15,7 +15,7 @@ from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.perf.images import as_work
 from simcost.rng import stream
 from simcost.sim.clock import clock_for
-from simcost.sim.fleet import Fleet, NodeScheduler, control, interrupt, pulse, record_usage, sample
+from simcost.sim.fleet import Fleet, NodeScheduler, control, interrupt, pulse, record_usage, sample, write_pulse
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Recorder, RowWriter, outcomes
@@ -178,6 +178,7 @@ def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callab
         if progress:
             progress(float(share))
     for fleet in fleets:
+        write_pulse(fleet)
         fleet.observe()
         fleet.close_records()
     for scheduler in schedulers:

@@ -16,7 +16,7 @@ from simcost.errors import InputError
 from simcost.ledger.requests import LatencyLimits, Ledger, PoolShare, RequestOutcomes
 from simcost.rng import stream
 from simcost.sim.clock import Clock, clock_for
-from simcost.sim.fleet import Fleet, control, interrupt, nodes_of, pulse, record_usage, sample
+from simcost.sim.fleet import Fleet, control, interrupt, nodes_of, pulse, record_usage, sample, write_pulse
 from simcost.sim.fleet.records import FreeSlots
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine_driver import DataPlane
@@ -138,6 +138,7 @@ def _play(fleets: Sequence[Fleet], horizon_ns: int, window_ns: int, progress: Ca
         plane.advance(first.now)
         if progress:
             progress(float(share))
+    write_pulse(first, others=others)
     for fleet in fleets:
         fleet.observe()
         fleet.close_records()
