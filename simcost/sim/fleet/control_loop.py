@@ -65,7 +65,7 @@ def pulse(fleet: Fleet, every_ns: int, *, others: Sequence[Fleet] = ()) -> Proce
 
 
 def write_pulse(fleet: Fleet, *, others: Sequence[Fleet] = ()) -> None:
-    """Write a line of the pulse now: at the end of a run, which no event comes after, the last interval ends with it."""
+    """Write a line of the pulse now: the last interval ends with the run, where no event is due."""
     desired, ready, starting, _ = _counts([fleet, *others])
     fleet.recorder.pulse(fleet.now, desired, ready, starting, fleet.note())
 
