@@ -65,9 +65,14 @@ def gemm_rate(accelerator: Accelerator, precision: Precision) -> Rate:
     return "fp8" if eight_bits is not None and eight_bits > accelerator.bf16_flops else "bf16"
 
 
-def peak_flops(accelerator: Accelerator, rate: Rate) -> float:
-    """Dense peak of a rate."""
-    eight_bits = accelerator.fp8_flops or accelerator.int8_flops
+def peak_flops(accelerator: Accelerator, rate: Rate, precision: Precision) -> float:
+    """Dense peak of a rate for weights of a precision: int8 has a peak of its own on some devices.
+
+    >>> from simcost.catalog import load_catalog
+    >>> peak_flops(load_catalog().accelerator("rtx-4090"), "fp8", "int8") / 1e12
+    660.6
+    """
+    eight_bits = accelerator.int8_flops if precision == "int8" else accelerator.fp8_flops
     peak = {"bf16": accelerator.bf16_flops, "fp8": eight_bits, "fp4": accelerator.fp4_flops}[rate]
     return peak or accelerator.bf16_flops
 

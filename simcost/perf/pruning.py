@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from simcost.catalog.facts import Accelerator, Model, Precision
 from simcost.errors import InputError
-from simcost.perf.model_shape import counted_parameters
+from simcost.perf.model_shape import counted_parameters, moe_layers
 from simcost.record import record
 from simcost.units import PositiveCount
 
@@ -97,6 +97,8 @@ class NarrowerLayers(_Reshaped):
         sizes = self._sizes()
         if not sizes:
             raise InputError("width pruning needs hidden, ffn or moe_ffn: the size that is left")
+        if self.ffn is not None and moe_layers(model) == model.layers:
+            raise InputError(f"all layers of {model.name} have experts, so that ffn changes nothing; write moe_ffn")
         for name, size in sizes.items():
             _check_smaller(model, name, size)
 

@@ -54,6 +54,9 @@ class GivenStep:
             raise ValueError(f"the knots of base must be in order, each number of tokens once, not {tokens}")
 
 
+_MEASURED = "The measured `step` is taken as it is, so that it must have been measured with {}."
+
+
 @record
 class ReplicaSpec:
     """One served copy of the model: its devices, its precision, its share of memory."""
@@ -152,6 +155,13 @@ class ReplicaSpec:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """Assumptions on pruning, adapters and speculation."""
+        """Assumptions on pruning, adapters and speculation; a measured step holds for the first two as it is."""
         levers = (self.pruning, self.lora, self.speculation)
-        return tuple(lever.assumption for lever in levers if lever is not None)
+        if self.step is None:
+            return tuple(lever.assumption for lever in levers if lever is not None)
+        of_pruned = None if self.pruning is None else _MEASURED.format(f"the pruning {self.pruning.label}")
+        of_slots = None if self.lora is None else self.lora.assumption
+        if self.lora is not None and self.lora.load is None:
+            of_slots = _MEASURED.format(f"{self.lora.slots} LoRA adapters of rank {self.lora.rank} in use")
+        drafts = None if self.speculation is None else self.speculation.assumption
+        return tuple(text for text in (of_pruned, of_slots, drafts) if text is not None)

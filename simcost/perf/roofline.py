@@ -128,7 +128,7 @@ def _smooth_max(x: Numbers, y: Numbers) -> Numbers:
 
 def _dense_s(fit: HardwareFit, accelerator: Accelerator, model: Model, spec: ReplicaSpec, rows: Numbers) -> Numbers:
     always = block_parameters(model) - routed_parameters(model)
-    peak = peak_flops(accelerator, fit.precision)
+    peak = peak_flops(accelerator, fit.precision, spec.precision)
     compute_s = 2.0 * rows * always / spec.tp / (fit.gemm_efficiency * peak * spec.gemm_speedup)
     read_bytes = (always * bytes_per_weight(spec) + embedding_parameters(model) * 2.0) / spec.tp
     read_s = np.full_like(rows, read_bytes / (fit.weight_efficiency * accelerator.memory_bytes_per_s))
@@ -143,7 +143,7 @@ def _experts_s(
     devices, share = spec.tp * spec.dp, active_share(model)
     routed = routed_parameters(model)
     touched = 1.0 - (1.0 - share) ** rows
-    peak = peak_flops(accelerator, fit.precision)
+    peak = peak_flops(accelerator, fit.precision, spec.precision)
     width = model.moe_ffn * max(spec.ep, 1) / devices
     efficiency = fit.expert_gemm_efficiency * width / (width + HALF_WIDTH)
     compute_s = 2.0 * (rows * share + touched * HALF_TILE) * routed / devices / (efficiency * peak)
@@ -154,14 +154,15 @@ def _experts_s(
 def _exchange_s(
     fit: HardwareFit, accelerator: Accelerator, model: Model, spec: ReplicaSpec, rows: Numbers
 ) -> Numbers | float:
-    """Two exchanges a layer: all-reduces over tp; with dp the second gathers and scatters the rows of all ranks.
+    """Two exchanges a layer: all-reduces over tp; with experts and dp the second gathers and scatters the rows of all
+    ranks, while ranks of a dense model exchange nothing with each other.
 
     A ring moves 2 * (n - 1)/n of the rows per device; pp stages hand their rows on once.
     """
     total: Numbers | float = 0.0
     row_bytes = model.hidden * 2.0
     if spec.tp > 1:
-        exchanges = 2 if spec.dp == 1 else 1
+        exchanges = 1 if spec.dp > 1 and model.experts else 2
         total = total + exchanges * model.layers * _ring_s(fit, accelerator, spec.tp, rows / spec.dp * row_bytes)
     if spec.dp > 1 and model.experts:
         total = total + model.layers * _ring_s(fit, accelerator, spec.tp * spec.dp, rows * row_bytes)

@@ -10,7 +10,7 @@ from support.commands import call, refused
 
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
-from simcost.perf import MemoryFit, ReplicaSpec, StepTime, fit_memory, step_time
+from simcost.perf import GivenStep, MemoryFit, ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.perf.adapters import AdapterSlots
 from simcost.perf.memory import WEIGHT_BYTES, bytes_per_weight
 from simcost.perf.pruning import SPARSE_RATE, FewerLayers, NarrowerLayers, Sparse24
@@ -70,6 +70,7 @@ def test_half_of_the_layers_cache_half_of_the_bytes() -> None:
         ("llama-3.1-8b", "h100", {"pruning": FewerLayers(layers=32)}, "has 32; write a smaller size"),
         ("llama-3.1-8b", "h100", {"pruning": NarrowerLayers(hidden=5000)}, "hidden 5,000"),
         ("llama-3.1-8b", "h100", {"pruning": NarrowerLayers()}, "needs hidden, ffn or moe_ffn"),
+        ("qwen3-30b-a3b", "h100", {"pruning": NarrowerLayers(ffn=3072)}, "ffn changes nothing; write moe_ffn"),
         ("mixtral-8x7b", "b200", {"lora": AdapterSlots()}, "modules: attention"),
         ("llama-3.1-8b", "h100", {"kv_precision": "fp4"}, "use kv_precision fp8"),
     ],
@@ -89,6 +90,17 @@ def test_adapters_take_their_bytes_from_the_cache_and_lengthen_each_step() -> No
     assert slower.seconds(100, 10, 1000, 0) == pytest.approx(1.28 * step.seconds(100, 10, 1000, 0))
     assert AdapterSlots(modules="attention").adapter_bytes(LLAMA) == 27_262_976
     assert AdapterSlots(rank=64).step_factor == pytest.approx(1.12)
+
+
+def test_a_measured_step_holds_for_pruning_and_adapters_as_it_is() -> None:
+    measured = GivenStep(a=0.012, b=5e-5, c=3e-5, d=4e-8)
+    levers: dict[str, Any] = {"step": measured, "pruning": Sparse24(), "lora": AdapterSlots(slots=8)}
+    assert served("l40s", **levers)[1] == served("l40s", step=measured)[1]
+    pruned, adapted = ReplicaSpec(accelerator="l40s", **levers).assumptions
+    assert "measured with the pruning 2:4" in pruned
+    assert "1.22 times as fast" not in pruned
+    assert "measured with 8 LoRA adapters of rank 16" in adapted
+    assert "times as long" not in adapted
 
 
 def test_half_of_an_adapter_is_shared_out_over_the_devices() -> None:

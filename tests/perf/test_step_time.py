@@ -194,6 +194,19 @@ def test_ranks_share_the_attention_and_step_together() -> None:
     assert ranks(0, 1, 1024, 0) > together(0, 1, 1024, 0)  # attention weights are not split by dp
 
 
+@pytest.mark.parametrize("rows", [64.0, 8192.0])
+def test_ranks_of_a_dense_model_step_as_replicas_do_side_by_side(rows: float) -> None:
+    alone = physics("llama-3.1-8b", "l40s", tp=4, precision="fp8")
+    ranks = physics("llama-3.1-8b", "l40s", tp=4, dp=2, precision="fp8")
+    assert ranks(2 * rows, 0, 0, 0) == pytest.approx(alone(rows, 0, 0, 0))
+
+
+@pytest.mark.parametrize("accelerator", ["rtx-4090", "trainium1", "inferentia2"])
+def test_int8_products_run_at_their_own_peak(accelerator: str) -> None:
+    eight, half = (physics("llama-3.2-1b", accelerator, precision=p) for p in ("int8", "bf16"))
+    assert eight(8192, 0, 0, 0) < half(8192, 0, 0, 0)
+
+
 def test_two_nodes_exchange_over_the_network() -> None:
     one, two = (physics("llama-3.1-405b", "h100", tp=tp)(8192, 0, 0, 0) for tp in (8, 16))
     rack = [physics("llama-3.1-405b", "gb200", tp=tp)(8192, 0, 0, 0) for tp in (8, 16)]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.scenarios import SMALL, write
 
+from simcost.catalog import load_catalog
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
@@ -68,6 +69,20 @@ def test_adapters_follow_their_law_and_conversations_keep_theirs() -> None:
     assert found == pytest.approx([0, 0, 0, *(0.8 * weights / weights.sum())], abs=0.006)
     for talk in range(1, 50):
         assert len(set(adapter[session == talk].tolist())) == 1
+
+
+def test_adapters_of_half_of_the_layers_load_in_half_of_the_time(tmp_path: Path) -> None:
+    layers = load_catalog().model(MODEL).layers
+    half = ("slots: 2,", f"slots: 2, rank: 8, {LOAD}}}, pruning: {{kind: depth, layers: {layers // 2}}}}}\n#")
+    whole = ("slots: 2,", "slots: 2, rank: 8,")
+    pools = []
+    for edit in (half, whole):
+        file = write(tmp_path, HELD, ("BASE", MODEL), edit, text=TEXT)
+        pools.append(settle(load(file), seed=None, seeds=1).plans[0].pool.adapters)
+    pruned, unpruned = pools
+    assert pruned is not None
+    assert unpruned is not None
+    assert (2 * pruned.disk_s, 2 * pruned.link_s) == pytest.approx((unpruned.disk_s, unpruned.link_s))
 
 
 def test_more_room_loads_less(tmp_path: Path) -> None:

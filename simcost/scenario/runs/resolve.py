@@ -235,7 +235,7 @@ def _adapter_rules(loaded: LoadedScenario, replica: ReplicaSpec, model: Model, s
     count, lora = adapter_numbers(loaded.scenario.open_workloads(), loaded.folder).count, replica.lora
     if not count or lora is None:
         return None
-    disk_s, link_s = lora.load_seconds(model, replica.tp, replica.pp)
+    disk_s, link_s = lora.load_seconds(replica.shape(model), replica.tp, replica.pp)
     return AdapterRules(
         count=count,
         slots=lora.slots,
