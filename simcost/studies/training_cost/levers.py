@@ -12,7 +12,7 @@ from simcost.catalog.facts import Model
 from simcost.errors import InputError
 from simcost.perf import MemoryFit, ReplicaSpec, fit_memory, step_time
 from simcost.perf.memory import possible_tp
-from simcost.perf.model_shape import block_parameters, embedding_matrices, embedding_parameters
+from simcost.perf.pruning import FewerLayers
 from simcost.perf.training.memory import fits, smallest_gpus, training_memory
 from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, TransferLearning
 from simcost.studies.training_cost.costs import price_of
@@ -43,8 +43,7 @@ def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> Serv
         run: whose model is served on its accelerator in 16-bit weights.
         batch: sequences and their tokens in the KV cache.
     """
-    model = _served_model(run)
-    found = _smallest_replica(run, model)
+    found = _smallest_replica(run)
     if found is None:
         return None
     spec, memory = found
@@ -53,7 +52,7 @@ def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> Serv
     if sequences == 0:
         return None
     try:
-        step = step_time(catalog, model, run.accelerator, spec)
+        step = step_time(catalog, run.model, run.accelerator, spec)
         usd_per_gpu_h = price_of(catalog, run, "on_demand").usd_per_gpu_h
     except InputError:
         return None
@@ -70,22 +69,21 @@ def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> Serv
     )
 
 
-def _served_model(run: TrainingSetup) -> Model:
-    """The model as it is served; of one with pruned structures that share of the layers."""
-    method, model = run.method, run.model
-    if not isinstance(method, Pruned) or method.size == 1:
-        return model
-    layers = max(1, round(model.layers * method.size))
-    embeddings = embedding_matrices(model) * embedding_parameters(model)
-    return replace(model, layers=layers, parameters=block_parameters(model) * layers / model.layers + embeddings)
+def _served_pruning(run: TrainingSetup) -> FewerLayers | None:
+    """Pruning of the model as it is served: of one with pruned structures, that share of the layers is left."""
+    if not isinstance(run.method, Pruned):
+        return None
+    layers = max(1, round(run.model.layers * run.method.size))
+    return FewerLayers(layers=layers) if layers < run.model.layers else None
 
 
-def _smallest_replica(run: TrainingSetup, model: Model) -> tuple[ReplicaSpec, MemoryFit] | None:
-    for tp in possible_tp(model):
+def _smallest_replica(run: TrainingSetup) -> tuple[ReplicaSpec, MemoryFit] | None:
+    pruning = _served_pruning(run)
+    for tp in possible_tp(run.model):
         if tp <= MOST_TP:
-            spec = ReplicaSpec(accelerator=run.accelerator.name, tp=tp)
+            spec = ReplicaSpec(accelerator=run.accelerator.name, tp=tp, pruning=pruning)
             try:
-                return spec, fit_memory(model, run.accelerator, spec, MAX_NUM_BATCHED_TOKENS)
+                return spec, fit_memory(run.model, run.accelerator, spec, MAX_NUM_BATCHED_TOKENS)
             except InputError:
                 continue
     return None

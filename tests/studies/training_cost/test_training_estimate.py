@@ -11,6 +11,8 @@ from simcost.billing.owned import Owned
 from simcost.catalog import load_catalog
 from simcost.documents import to_document
 from simcost.errors import CatalogError, DoesNotFitError, InputError
+from simcost.perf import ReplicaSpec, step_time
+from simcost.perf.pruning import FewerLayers
 from simcost.perf.training.duration import Failures
 from simcost.perf.training.methods import Full, Lora, Method, Pruned, TransferLearning
 from simcost.perf.training.utilization import ParallelLayout
@@ -20,7 +22,7 @@ from simcost.studies.training_cost import charts
 from simcost.studies.training_cost.estimate import estimate
 from simcost.studies.training_cost.gpu_counts import TrainingTarget, choose_count
 from simcost.studies.training_cost.inputs import Energy, Losses, Prices, SpotTerms, TrainingSetup, training_method
-from simcost.studies.training_cost.levers import Levers, compare_methods
+from simcost.studies.training_cost.levers import Levers, compare_methods, served
 from simcost.studies.training_cost.result import GpuCounts, MethodComparison, TrainingEstimate
 from simcost.studies.training_cost.view import parts
 
@@ -415,6 +417,18 @@ def test_levers_with_the_tokens_served_later() -> None:
     assert rows["distill"].serving_usd < rows["pruned"].serving_usd < rows["full"].serving_usd
     assert found.verdict.startswith("distill is the cheapest way to train and to serve 20B tokens: $")
     assert found.verdict.endswith("its quality was measured as 0.8.")
+
+
+@pytest.mark.parametrize("model", ["gemma-3-12b", "gpt-oss-20b", "deepseek-v3"])
+def test_a_pruned_model_is_served_with_the_layers_that_are_left(model: str) -> None:
+    """Windows and dense layers among them: its own shape, not that of the whole model with other parameters."""
+    shape, accelerator = CATALOG.model(model), CATALOG.accelerator("h200")
+    setup = run(model, accelerator="h200", method=Pruned(kept_share=0.4), prices=OWN)
+    serving = served(CATALOG, setup, (32, 2048))
+    assert serving is not None
+    spec = ReplicaSpec(accelerator="h200", tp=serving.tp, pruning=FewerLayers(layers=round(0.4 * shape.layers)))
+    step_s = step_time(CATALOG, shape, accelerator, spec).seconds(0, 32, 32 * 2048, 0)
+    assert serving.tokens_per_s == pytest.approx(32 / step_s)
 
 
 def test_a_speed_in_flops_per_second() -> None:
