@@ -14,9 +14,11 @@ from simcost.perf.adapters import AdapterSlots
 from simcost.perf.pruning import FewerLayers, NarrowerLayers, Sparse24
 from simcost.perf.quality import published_quality
 from simcost.present.terminal import text
-from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.checks.load import find_faults, load, load_with_services
+from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.plans.sections import parts
 
 CATALOG = load_catalog()
@@ -98,6 +100,31 @@ def test_an_unknown_quality_is_a_named_gap_and_passes_no_gate(tmp_path: Path) ->
     assert document["best"] == "whole"
     assert "eight (mmlu not known)" in document["verdict"]
     assert any("LoRA: 4 adapters of rank 16" in line for line in document["assumptions"])
+
+
+OTHER = "replica: {accelerator: rtx-pro-6000, precision: int4}"
+ONE_POOL = f"router: weighted-random\n    pools: [{{name: a}}, {{name: b, {OTHER}}}]"
+APART = f"disaggregation: {{scaling: {{kind: fixed, replicas: 1}}, link: {{bandwidth: 25GB/s}}, {OTHER}}}"
+API = "admission: {max_ongoing: 1, max_queued: 0}\n    overflow: {api: groq/llama-3.1-8b-instant, ttft: 1s, tpot: 9ms}"
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "source"),
+    [
+        (ONE_POOL, 63.9, "pool b: 65.3 in bf16"),
+        (APART, 63.9, "prefill replicas: 65.3 in bf16"),
+        (API, 65.32, "answers of groq/llama-3.1-8b-instant are not in it"),
+    ],
+)
+def test_a_plan_is_as_good_as_its_replicas_that_answer_worst(
+    tmp_path: Path, part: str, value: float, source: str
+) -> None:
+    eight = "scaling: {kind: fixed, replicas: 2}"
+    loaded = load_with_services(write(tmp_path, (eight, f"{eight}\n    {part}"), text=FOUR))
+    assert isinstance(loaded, LoadedScenario)
+    found = model_qualities(loaded)["eight"]
+    assert found.value == pytest.approx(value)
+    assert source in found.source
 
 
 def test_a_stated_quality_takes_the_place_of_a_published_one(tmp_path: Path) -> None:

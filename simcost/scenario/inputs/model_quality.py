@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
+
 from simcost.catalog import Catalog
+from simcost.perf import ReplicaSpec
 from simcost.perf.quality import ModelQuality, metrics, published_quality
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
 
 
 def model_qualities(loaded: LoadedScenario) -> dict[str, ModelQuality]:
-    """The model of each plan that serves one, and its quality: as stated, else as published.
+    """The model of each plan that serves one, and its quality: as stated, else as published; where replicas differ, of
+    those that answer worst.
 
     The benchmark is that of the scenario, of the plans that state one, or the one that the catalog knows of most plans.
     """
@@ -38,7 +43,20 @@ def _quality(loaded: LoadedScenario, plan: Plan, metric: str | None) -> ModelQua
     if plan.quality is not None:
         stated = plan.quality
         return ModelQuality(model=model.name, metric=stated.metric, value=stated.value, source=stated.source)
-    if plan.replica is None or metric is None:
+    if metric is None:
         missing = "the catalog has no benchmark of it; state `quality` of the plan"
         return ModelQuality(model=model.name, metric=None, value=None, source=missing)
-    return published_quality(catalog, model, plan.replica, metric)
+    found = {part: published_quality(catalog, model, replica, metric) for part, replica in _replicas(plan).items()}
+    part = min(found, key=lambda part: -inf if (value := found[part].value) is None else value)
+    of_part = f"{part}: " if len({quality.source for quality in found.values()}) > 1 else ""
+    of_api = "" if plan.overflow is None else f"; answers of {plan.overflow.api} are not in it"
+    return replace(found[part], source=f"{of_part}{found[part].source}{of_api}")
+
+
+def _replicas(plan: Plan) -> dict[str, ReplicaSpec]:
+    """Replicas that have a part in the answers of a plan: those of each pool, and of both sides of a hand-over."""
+    names = [f"pool {pool.name}" for pool in plan.pools] or ["decode replicas"]
+    found = {name: alone.replica for name, alone in zip(names, plan.by_pool(), strict=True)}
+    if plan.disaggregation is not None:
+        found["prefill replicas"] = plan.disaggregation.replica
+    return {name: replica for name, replica in found.items() if replica is not None}
