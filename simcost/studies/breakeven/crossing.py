@@ -49,7 +49,9 @@ class DemandSpread:
         return DemandSpread(mean=factor * self.mean, lo=factor * self.lo, hi=factor * self.hi)
 
 
-def crossing(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bool) -> Crossing:
+def crossing(
+    scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bool, units_usd: float = 0.0
+) -> Crossing:
     """Demand from which on the fleet is cheaper for good; between two points costs are straight on logarithmic axes.
 
     >>> crossing([1, 10], [100.0, 200.0], [10.0, 100.0], least=True).place
@@ -58,12 +60,16 @@ def crossing(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bo
     Crossing(place='below', scale=0.5, sure=0.5)
     >>> crossing([1, 10, 100], [100.0, 100.0, 200.0], [10.0, 100.1, 1000.0], least=True).sure
     20.0
+    >>> crossing([1, 10], [100.0, 200.0], [200.0, 2000.0], least=True, units_usd=120.0).place
+    'fleet'
 
     Args:
         scales: demands, increasing.
         fleet_usd: cost of the fleet at each.
         api_usd: cost of the API at each.
         least: whether the fleet at the first point is the smallest there is, whose cost falls no further.
+        units_usd: of the API, what provisioned units cost whatever the demand; below the first point the rest of its
+            cost is in proportion to the demand.
     """
     above = [i for i, (fleet, api) in enumerate(zip(fleet_usd, api_usd, strict=True)) if fleet > api]
     if above and above[-1] == len(scales) - 1:
@@ -73,9 +79,9 @@ def crossing(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bo
     if above:
         scale = _between(above[-1], scales, fleet_usd, api_usd)
         return Crossing(place="crosses", scale=scale, sure=scale if end is None else max(scale, end))
-    if not least:
+    if not least or fleet_usd[0] <= units_usd:
         return Crossing(place="fleet", sure=end)
-    flat = scales[0] * fleet_usd[0] / api_usd[0]
+    flat = scales[0] * (fleet_usd[0] - units_usd) / (api_usd[0] - units_usd)
     return Crossing(place="below", scale=flat, sure=flat if end is None else end)
 
 

@@ -113,6 +113,11 @@ class Study:
         """The points at which all plans were sized."""
         return tuple(point for point in self.points if len(point.fleets) == len(self.plans))
 
+    def units_usd(self, api: int) -> float:
+        """A month of the provisioned units of an API, whatever the demand."""
+        bought = self.apis[api].purchase.provisioned
+        return 0.0 if bought is None else bought.usd(HOURS_PER_MONTH)
+
     def break_even(self, plan: str, api: int) -> BreakEven:
         """Break-even of the plan with the API, replication by replication."""
         known = [(point, usd) for point in self.points if (usd := point.fleet_usd(plan)) is not None]
@@ -127,7 +132,11 @@ class Study:
             )
         )
         least = known[0][0].fleets[plan]
-        found = [crossing(scales, fleet, theirs, least=_smallest(least[i])) for i, (fleet, theirs) in enumerate(curves)]
+        units_usd = self.units_usd(api)
+        found = [
+            crossing(scales, fleet, theirs, least=_smallest(least[i]), units_usd=units_usd)
+            for i, (fleet, theirs) in enumerate(curves)
+        ]
         place, scale, sure = over_replications(found)
         doubts = filter(None, (doubtful(scales, fleet, theirs) for fleet, theirs in curves))
         return BreakEven(
@@ -344,10 +353,12 @@ def _break_even(study: Study, found: BreakEven) -> PairBreakEven:
 
 
 def _api_usd(study: Study, api: int, scale: float) -> float:
-    """A month of an API at any demand: straight between the points on logarithmic axes, in proportion below them."""
-    first = study.points[0]
+    """A month of an API at any demand: straight between the points on logarithmic axes; below them in proportion, but
+    for its units.
+    """
+    first, units_usd = study.points[0], study.units_usd(api)
     if scale <= first.scale:
-        return _mean(first.api_usd(api)) * scale / first.scale
+        return units_usd + (_mean(first.api_usd(api)) - units_usd) * scale / first.scale
     scales = [log(point.scale) for point in study.points]
     costs = [log(_mean(point.api_usd(api))) for point in study.points]
     return exp(float(np.interp(log(scale), scales, costs)))

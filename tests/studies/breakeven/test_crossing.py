@@ -123,6 +123,16 @@ def test_looking_closer_brings_what_is_sure_to_where_costs_cross() -> None:
     assert looks < 12
 
 
+def test_units_of_an_api_cost_the_same_however_little_is_asked() -> None:
+    """A fleet that costs no more than them costs less at every demand; else the lines cross above what they cost."""
+    always = crossing([1, 10], [100, 200], [200, 2000], least=True, units_usd=100)
+    assert always == Crossing(place="fleet")
+    found = crossing([1, 10], [150, 300], [200, 2000], least=True, units_usd=100)
+    assert found.place == "below"
+    assert found.scale is not None
+    assert 100 + (200 - 100) * found.scale == pytest.approx(150)
+
+
 def test_replications_that_disagree_name_no_demand() -> None:
     crosses = [Crossing(place="crosses", scale=scale, sure=2 * scale) for scale in (1.0, 4.0)]
     place, scale, sure = over_replications(crosses)
