@@ -49,9 +49,7 @@ class DemandSpread:
         return DemandSpread(mean=factor * self.mean, lo=factor * self.lo, hi=factor * self.hi)
 
 
-def crossing(
-    scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bool, units_usd: float = 0.0
-) -> Crossing:
+def crossing(scales: Sequence[float], fleet_usd: Usd, api_usd: Usd, *, least: bool, units_usd: float = 0.0) -> Crossing:
     """Demand from which on the fleet is cheaper for good; between two points costs are straight on logarithmic axes.
 
     >>> crossing([1, 10], [100.0, 200.0], [10.0, 100.0], least=True).place
