@@ -6,7 +6,7 @@ from math import log
 from typing import Any, TypeAlias
 
 from simcost.catalog import Catalog
-from simcost.perf.memory import MemoryFit, fit_memory
+from simcost.perf.memory import MemoryFit, fit_memory, held_sequences
 from simcost.perf.replica import ReplicaSpec
 from simcost.perf.steady_state import MeasuredTpot, steady_tpot_s
 from simcost.perf.step_time import StepTime, step_time
@@ -55,7 +55,7 @@ def perf_document(
     memory = fit_memory(model, accelerator, spec, max_num_batched_tokens, catalog)
     step = step_time(catalog, model, accelerator, spec)
     plain = step_time(catalog, model, accelerator, replace(spec, speculation=None)) if spec.speculation else None
-    batches = _batches(min(max_num_seqs, memory.kv_capacity_tokens // context_tokens))
+    batches = _batches(min(max_num_seqs, int(held_sequences(memory, model, spec, context_tokens))))
     return {
         "model": model.name,
         "accelerator": accelerator.name,
@@ -65,7 +65,11 @@ def perf_document(
         "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
         "base": _base(step, max_num_batched_tokens) if step.base else [],
         "step_s": [step.seconds(*asked) for asked in steps],
-        "measured": [_compared(step, memory, row, max_num_seqs, max_num_batched_tokens) for row in measured],
+        "measured": [
+            _compared(step, row, held, max_num_seqs, max_num_batched_tokens)
+            for row in measured
+            for held in [held_sequences(memory, model, spec, row.prompt_tokens + row.output_tokens / 2)]
+        ],
         "provenance": step.provenance,
         "source": step.source,
         "sigma": step.sigma,
@@ -96,10 +100,11 @@ def _replica(spec: ReplicaSpec) -> dict[str, Any]:
 
 
 def _compared(
-    step: StepTime, memory: MemoryFit, row: MeasuredTpot, max_num_seqs: int, max_num_batched_tokens: int
+    step: StepTime, row: MeasuredTpot, held: float, max_num_seqs: int, max_num_batched_tokens: int
 ) -> dict[str, Any]:
-    """A measurement beside the prediction, with as many clients running as the cache and the limit let."""
-    held = memory.kv_capacity_tokens / (row.prompt_tokens + row.output_tokens / 2)
+    """A measurement beside the prediction, with as many clients running as the cache, which holds `held`, and the limit
+    let.
+    """
     running = max(1.0, min(row.clients, max_num_seqs, held))
     predicted_s = steady_tpot_s(step, row.prompt_tokens, row.output_tokens, running, max_num_batched_tokens)
     ratio = predicted_s / row.tpot_s

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from simcost.catalog.facts import Accelerator, Model, Precision
 from simcost.errors import DoesNotFitError, InputError
 from simcost.perf.images import MOST_UNITS
+from simcost.perf.kv_cache import LONG_SEQUENCE, kv_bytes, kv_bytes_per_token, windows_in_words
 from simcost.perf.model_shape import (
     block_parameters,
     embedding_matrices,
@@ -33,16 +34,6 @@ WEIGHT_BYTES: dict[Precision, float] = {
     "fp4": 0.5 + 1 / 16,  # one 8-bit scale for 16 weights
 }
 """Bytes per weight with its scales; embedding and LM head stay at 2 bytes."""
-
-_KV_BYTES: dict[Precision, float] = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": WEIGHT_BYTES["fp4"]}
-
-
-def kv_bytes(precision: Precision) -> float:
-    """Bytes per cached number. Raises InputError for formats no engine caches in."""
-    if precision not in _KV_BYTES:
-        raise InputError(f"kv_precision {precision!r} is not modelled; use one of {', '.join(_KV_BYTES)}")
-    return _KV_BYTES[precision]
-
 
 Rate = Literal["bf16", "fp8", "fp4"]
 """Rate of matrix products: 16-bit, 8-bit (fp8, or int8 where the device has that) and 4-bit arithmetic."""
@@ -156,10 +147,6 @@ def weights_bytes(model: Model, spec: ReplicaSpec) -> float:
     return block_parameters(model) * bytes_per_weight(spec) + embeddings * 2.0
 
 
-LONG_SEQUENCE = 8192
-"""Tokens of the sequences for which the KV cache of sliding windows is estimated."""
-
-
 def weights_bytes_per_device(model: Model, spec: ReplicaSpec) -> float:
     """Bytes of weights on the fullest device, without adapters.
 
@@ -174,23 +161,17 @@ def weights_bytes_per_device(model: Model, spec: ReplicaSpec) -> float:
     return blocks * stage * bytes_per_weight(spec) + embeddings
 
 
-def kv_bytes_per_token(model: Model, tp: int, precision: Precision, pp: int = 1) -> float:
-    """KV cache of one token on one device: that of its stage.
-
-    2 * layers * ceil(kv_heads / tp) * head_dim * bytes: heads are replicated once tp exceeds them.
-    Latent attention caches (kv_lora_rank + rope_head_dim) numbers per layer, on each device. A layer with a window
-    holds the window of each sequence: counted as if sequences had 8,192 tokens. Linear attention caches no tokens.
-    """
-    full = model.layers - model.linear_layers - model.window_layers
-    layers = full + model.window_layers * min(1.0, model.window_tokens / LONG_SEQUENCE)
-    return kv_bytes_per_layer(model, tp, precision) * layers * ceil(model.layers / pp) / model.layers
-
-
-def kv_bytes_per_layer(model: Model, tp: int, precision: Precision) -> float:
-    """KV cache of one token and layer on one device."""
-    if model.kv_lora_rank:
-        return (model.kv_lora_rank + model.rope_head_dim) * kv_bytes(precision)
-    return 2 * ceil(model.kv_heads / tp) * model.head_dim * kv_bytes(precision)
+def held_sequences(fit: MemoryFit, model: Model, spec: ReplicaSpec, tokens: float) -> float:
+    """Sequences of so many tokens that the KV cache of a replica holds; a measured capacity is taken as it is."""
+    held = fit.kv_capacity_tokens / tokens
+    if spec.kv_tokens is not None:
+        return held
+    shape, length = spec.shape(model), max(1, round(tokens))
+    long, own = (
+        kv_bytes_per_token(shape, spec.tp, spec.kv_precision, spec.pp, sequence_tokens=sequence)
+        for sequence in (LONG_SEQUENCE, length)
+    )
+    return held * fit.kv_bytes_per_token / (fit.kv_bytes_per_token + own - long)
 
 
 def overhead_bytes(model: Model, tp: int, max_num_batched_tokens: int) -> float:
@@ -305,7 +286,9 @@ def _fit(
     left = accelerator.memory_bytes * spec.memory_utilisation - weights - adapters - drafter.weights - overhead
     tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
     stated = MOST_UNITS if spec.images else spec.kv_tokens
-    if stated is not None and weights < accelerator.memory_bytes:
+    if stated is None:
+        source += windows_in_words(model)
+    elif weights < accelerator.memory_bytes:
         source = "no KV cache" if spec.images else _given(stated, tokens)
         tokens = stated // BLOCK_TOKENS * BLOCK_TOKENS
     return MemoryFit(

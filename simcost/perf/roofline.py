@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcost.catalog.facts import Accelerator, HardwareFit, Model
-from simcost.perf.memory import bytes_per_weight, kv_bytes_per_layer, peak_flops
+from simcost.perf.kv_cache import kv_bytes_per_layer
+from simcost.perf.memory import bytes_per_weight, peak_flops
 from simcost.perf.model_shape import (
     active_share,
     block_parameters,

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from simcost.catalog import Model, load_catalog, parts_of
-from simcost.perf.memory import kv_bytes_per_token
+from simcost.perf.kv_cache import kv_bytes_per_token
 from simcost.perf.model_shape import counted_parameters
 
 CATALOG = load_catalog()

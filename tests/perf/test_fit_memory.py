@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simcost.catalog import load_catalog
 from simcost.errors import DoesNotFitError, InputError
 from simcost.perf import MemoryFit, ReplicaSpec, fit_memory
-from simcost.perf.memory import overhead_bytes, possible_tp, weights_bytes
+from simcost.perf.memory import held_sequences, overhead_bytes, possible_tp, weights_bytes
 from simcost.units import GIB
 
 CATALOG = load_catalog()
@@ -142,6 +142,16 @@ def test_stages_hold_their_layers_and_ranks_their_own_cache() -> None:
     assert ranks.weights_bytes_per_device > together.weights_bytes_per_device  # attention whole on each rank
     assert ranks.kv_bytes_per_token == together.kv_bytes_per_token
     assert ranks.kv_capacity_tokens > 5 * together.kv_capacity_tokens
+
+
+@pytest.mark.parametrize("tokens", [100, 1000, 8192, 50_000])
+def test_as_many_sequences_are_held_as_their_windows_and_full_layers_leave_room(tokens: int) -> None:
+    model, spec = CATALOG.model("gemma-3-27b"), ReplicaSpec(accelerator="h100", precision="fp8")
+    found = fit_memory(model, CATALOG.accelerator("h100"), spec, 8192)
+    each = 2 * 16 * 128 * 2 * (10 * tokens + 52 * min(tokens, 1024))
+    room = found.kv_capacity_tokens * found.kv_bytes_per_token
+    assert held_sequences(found, model, spec, tokens) == pytest.approx(room / each)
+    assert "up to 3.8 times as much" in found.provenance
 
 
 def test_windows_and_linear_layers_cache_less() -> None:

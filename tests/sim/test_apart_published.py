@@ -12,7 +12,7 @@ import pytest
 
 from simcost.catalog import load_catalog
 from simcost.perf import ReplicaSpec, fit_memory, step_time
-from simcost.perf.memory import kv_bytes_per_token
+from simcost.perf.kv_cache import kv_bytes_per_token
 from simcost.plan import Batching, Fixed
 from simcost.plan.disaggregation import HandOver, Link
 from simcost.sim import simulate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simcost.catalog import Model
 from simcost.errors import InputError
-from simcost.perf.memory import kv_bytes_per_token
+from simcost.perf.kv_cache import kv_bytes_per_token
 from simcost.plan import Admission
 from simcost.plan.disaggregation import HandOver
 

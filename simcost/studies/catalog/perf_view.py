@@ -84,6 +84,7 @@ def memory(document: Document) -> Table:
     sizes = {
         "weights, replica": size(document["weights_bytes"]),
         "weights, per device": size(document["weights_bytes_per_device"]),
+        **({"adapters, per device": size(adapters)} if (adapters := document["adapters_bytes_per_device"]) else {}),
         **({"drafter, per device": size(drafter)} if (drafter := document["drafter_bytes_per_device"]) else {}),
         "overhead, per device": size(document["overhead_bytes"]),
         "KV cache of one token, per device": size(document["kv_bytes_per_token"]),
