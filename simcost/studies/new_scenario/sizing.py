@@ -95,13 +95,13 @@ def _priced(catalog: Catalog, offer: Offer) -> bool:
 def requests_per_s(step: StepTime, load: MeanLoad, kv_tokens: int, most: int) -> float:
     """Requests that a full replica ends per second: each costs its prompt once, and its share of the decode steps.
 
-    1 / (T(P, 0, 0, P^2) + O * T(0, n, n * c, 0) / n), with c = P + O / 2 tokens of context and n = min(most, KV / c)
+    1 / (T(P, 0, 0, P^2 / 2) + O * T(0, n, n * c, 0) / n), with c = P + O / 2 tokens of context and n = min(most, KV / c)
     sequences; 0 where fewer than LEAST_BATCH fit.
     """
     context = load.prompt_tokens + load.output_tokens / 2
     sequences = min(most, int(kv_tokens / context))
     if sequences < LEAST_BATCH:
         return 0.0
-    prefill_s = step.seconds(load.prompt_tokens, 0, 0, load.prompt_tokens**2)
+    prefill_s = step.seconds(load.prompt_tokens, 0, 0, load.prompt_tokens**2 / 2)
     decode_s = step.seconds(0, sequences, sequences * context, 0) / sequences
     return 1.0 / (prefill_s + load.output_tokens * decode_s)

@@ -11,7 +11,7 @@ from simcost.catalog import Catalog
 from simcost.catalog.facts import Model
 from simcost.errors import InputError
 from simcost.perf import MemoryFit, ReplicaSpec, fit_memory, step_time
-from simcost.perf.memory import possible_tp
+from simcost.perf.memory import held_sequences, possible_tp
 from simcost.perf.pruning import FewerLayers
 from simcost.perf.training.memory import fits, smallest_gpus, training_memory
 from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, TransferLearning
@@ -48,7 +48,7 @@ def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> Serv
         return None
     spec, memory = found
     sequences, context_tokens = batch
-    sequences = min(sequences, memory.kv_capacity_tokens // context_tokens)
+    sequences = min(sequences, int(held_sequences(memory, run.model, spec, context_tokens)))
     if sequences == 0:
         return None
     try:
