@@ -95,8 +95,8 @@ def _priced(catalog: Catalog, offer: Offer) -> bool:
 def requests_per_s(step: StepTime, load: MeanLoad, kv_tokens: int, most: int) -> float:
     """Requests that a full replica ends per second: each costs its prompt once, and its share of the decode steps.
 
-    1 / (T(P, 0, 0, P^2 / 2) + O * T(0, n, n * c, 0) / n), with c = P + O / 2 tokens of context and n = min(most, KV / c)
-    sequences; 0 where fewer than LEAST_BATCH fit.
+    1 / (T(P, 0, 0, P^2 / 2) + O * T(0, n, n * c, 0) / n), with c = P + O / 2 tokens of context and n =
+    min(most, KV / c) sequences; 0 where fewer than LEAST_BATCH fit.
     """
     context = load.prompt_tokens + load.output_tokens / 2
     sequences = min(most, int(kv_tokens / context))
