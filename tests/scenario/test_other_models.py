@@ -6,6 +6,7 @@ import pytest
 from support.scenarios import write
 
 from simcost.scenario.checks.load import find_faults, load_with_services
+from simcost.scenario.runs.check import check
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
@@ -41,6 +42,12 @@ def test_a_batch_takes_the_time_of_the_table(tmp_path: Path) -> None:
     assert (plan.pool.batching.max_num_seqs, plan.pool.batching.window) == (8, 0.005)
     assert "table.csv" in loaded.calibrations
     assert any("latency table table.csv" in line for line in [plan.pool.step.source])
+
+
+def test_tokens_that_a_table_takes_for_requests_are_told(tmp_path: Path) -> None:
+    assert check(scenario(tmp_path))["notes"] == []
+    [note] = check(scenario(tmp_path, ("prompt_median: 1,", "prompt_median: 300,")))["notes"]
+    assert "each token for a request of a batch, and requests have 300 tokens in the mean (a)" in note
 
 
 @pytest.mark.parametrize(
