@@ -11,9 +11,9 @@ from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.drivers import CostDrivers, drivers
 from simcost.compare.futures import futures
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
-from simcost.compare.results import PlanSummary, RunResult, mean_of
+from simcost.compare.results import PlanSummary, RunResult
 from simcost.compare.tenants import by_tenant
-from simcost.compare.unit_costs import by_service, charge_changes, money
+from simcost.compare.unit_costs import answered, by_service, charge_changes, money
 from simcost.compare.verdict import missed_targets, percent, verdict
 from simcost.perf.quality import QualityTarget
 from simcost.units import HOURS_PER_MONTH, format_seconds
@@ -84,7 +84,7 @@ def _drivers(comparison: Comparison, driven: CostDrivers | None) -> list[str]:
 def plan_document(plan: PlanSummary) -> Document:
     """A plan as the document of `simcost run` has it."""
     first = plan.results[0]
-    tokens = mean_of(run.output_tokens for run in plan.served) if plan.served else None
+    tokens = answered(plan).output_tokens
     return {
         "name": plan.name,
         "cost_usd": {

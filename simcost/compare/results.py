@@ -25,7 +25,11 @@ class Forwarded:
     sends: bool
     """True if it sends some on; its service levels are then those of the final answers to its clients."""
     escalated: int
-    """Requests that it answered and sent on."""
+    """Requests that it answered and sent on, so that another answer replaces its own."""
+    replaced_prompt_tokens: int
+    """Of those requests."""
+    replaced_output_tokens: int
+    """Of its answers to them."""
     fell_back: int
     """Requests that it did not answer and sent on."""
     received: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from math import fsum
-from typing import Any
+from typing import Any, NamedTuple
 
 from simcost.billing import Charge
 from simcost.compare.results import PlanSummary, RunResult, mean_of
@@ -60,11 +60,7 @@ def label(charge: Charge) -> str:
 def unit_costs(plan: PlanSummary) -> Document:
     """USD per unit of work, all costs of the plan in it; None where there is no such work."""
     usd = plan.total_usd.mean
-    requests = _mean(run.requests["completed"] for run in plan.served)
-    output, prompt = (
-        _mean(run.output_tokens for run in plan.served),
-        _mean(run.prompt_tokens for run in plan.served),
-    )
+    requests, prompt, output = answered(plan)
     working = plan.accelerator_hours * _share(plan, WORKING)
     return {
         "usd_per_request": _per(usd, requests),
@@ -73,6 +69,29 @@ def unit_costs(plan: PlanSummary) -> Document:
         "usd_per_useful_accelerator_hour": _per(usd, working),
         "usd_per_completed_job": _per(usd, _mean(run.slo.jobs["completed"] for run in plan.trained)),
     }
+
+
+class Answered(NamedTuple):
+    """Requests that were answered, and their tokens."""
+
+    requests: float
+    prompt_tokens: float
+    output_tokens: float
+
+
+def answered(plan: PlanSummary) -> Answered:
+    """Means over replications. Of a request that services of a plan answer one after the other, the last answer
+    counts, since it replaces those before.
+    """
+    sent_on = [run.forwarded for service in plan.services for run in service.served if run.forwarded is not None]
+    runs = max(len(plan.served), 1)
+    return Answered(
+        requests=_mean(run.requests["completed"] for run in plan.served) - sum(one.escalated for one in sent_on) / runs,
+        prompt_tokens=_mean(run.prompt_tokens for run in plan.served)
+        - sum(one.replaced_prompt_tokens for one in sent_on) / runs,
+        output_tokens=_mean(run.output_tokens for run in plan.served)
+        - sum(one.replaced_output_tokens for one in sent_on) / runs,
+    )
 
 
 def allocation(plan: PlanSummary) -> Document:

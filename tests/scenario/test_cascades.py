@@ -90,6 +90,18 @@ def test_optimize_of_services_that_send_requests_on_needs_a_space(tmp_path: Path
 def test_a_result_says_how_many_were_sent_on(tmp_path: Path) -> None:
     run(load_with_services(write(tmp_path, CASCADE, text=SERVICES)), tmp_path / "out", seeds=1)
     document = read(tmp_path / "out")[0]
+    plan = document["plans"][0]
+    services = {service["name"]: service for service in plan["services"]}
+    completed = sum(service["requests"]["completed"] for service in services.values())
+    final = completed - services["chat"]["escalated"]
+    assert plan["unit_costs"]["usd_per_request"] == pytest.approx(plan["cost_usd"]["total"] / final)
+    output_usd = plan["unit_costs"]["usd_per_million_output_tokens"]
+    assert output_usd == pytest.approx(plan["cost_usd"]["per_million_output_tokens"])
+    generated = sum(
+        service["cost_usd"]["total"] / service["unit_costs"]["usd_per_million_output_tokens"]
+        for service in services.values()
+    )
+    assert output_usd > plan["cost_usd"]["total"] / generated
     [between] = [part for part in parts(document) if part.title == "Requests between services"]
     chat, expert = between.rows or []
     assert chat["Escalated"] == expert["From others"] != "0"

@@ -70,10 +70,15 @@ class _FinalAnswers:
     def judged(self, services: ResolvedServices, name: str) -> ServedSide:
         """A service with the service levels of the final answers to its clients."""
         side, links = self._sides[name], self._links[name]
+        answered = [link.requests.numbers[link.requests.escalated] for link in links]
         received = sum(len(link.numbers) for each in self._links.values() for link in each if link.target == name)
         forwarded = Forwarded(
             sends=bool(links),
-            escalated=sum(int(link.requests.escalated.sum()) for link in links),
+            escalated=sum(map(len, answered)),
+            replaced_prompt_tokens=sum(int(self._of(name).prompt_tokens[numbers].sum()) for numbers in answered),
+            replaced_output_tokens=sum(
+                int(link.requests.batch.output_tokens[link.requests.escalated].sum()) for link in links
+            ),
             fell_back=sum(int((~link.requests.escalated).sum()) for link in links),
             received=received,
             own_attainment=side.served.slo.attainment,
