@@ -7,6 +7,8 @@ import pytest
 from support.scenarios import SMALL, write
 
 from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.provenance import assumptions
+from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.scenario.storage.ledgers import load_ledger
 from simcost.sim.serving import simulate
@@ -92,6 +94,14 @@ def test_both_sides_are_counted_and_paid(result: tuple[Path, dict[str, Any]]) ->
     assert 0 <= transfers["transfers"] - requests["completed"] <= requests["in_system"]
     metrics = [plan["slo"]["metrics"] for plan in (apart, together)]
     assert metrics[0]["ttft_s"]["mean"] > metrics[1]["ttft_s"]["mean"] + transfers["mean_transfer_s"]
+
+
+def test_spot_nodes_that_prefill_are_told_to_be_kept(tmp_path: Path) -> None:
+    spot = ("5GB/s}", "5GB/s}\n      buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}")
+    file = write(tmp_path, (ONE, APART), spot)
+    kept = [line for line in assumptions(settle(load(file), seed=None, seeds=1)) if "never taken back" in line]
+    assert kept
+    assert "not simulated where prefill and decode are apart" in kept[0]
 
 
 @pytest.mark.parametrize("sharing", ["", ", sharing: fifo"])

@@ -93,7 +93,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
         if one.other_pools:
             sentences.setdefault(_POOLS, []).append(name)
         if _is_kept_spot(one.plan):
-            sentences.setdefault(_kept_spot(), []).append(name)
+            sentences.setdefault(_kept_spot(one.plan), []).append(name)
         replica = one.plan.replica
         levers = replica.assumptions if replica is not None else ()
         for note in (*levers, *_other_model(question, one.plan), *_prefill_side(one), *one.notes):
@@ -153,11 +153,14 @@ def _other_model(question: ResolvedScenario, plan: Plan) -> tuple[str, ...]:
 
 
 def _is_kept_spot(plan: Plan) -> bool:
-    spot = any(isinstance(option, Spot) for option in (plan.buy, *plan.or_buy))
+    prefill = () if plan.disaggregation is None else (plan.disaggregation.buy,)
+    spot = any(isinstance(option, Spot) for option in (plan.buy, *plan.or_buy, *prefill))
     return spot and (plan.interruptions is None or plan.interruptions.spot is None)
 
 
-def _kept_spot() -> str:
+def _kept_spot(plan: Plan) -> str:
+    if plan.disaggregation is not None:
+        return "Spot nodes are never taken back: that is not simulated where prefill and decode are apart."
     return "Spot nodes are never taken back: give `interruptions: {spot: ...}` to see what that does to the SLO."
 
 
