@@ -57,9 +57,13 @@ class Slice:
             fp4_flops=part(accelerator.fp4_flops),
         )
 
-    @property
-    def assumption(self) -> str:
-        """Assumption on its speed."""
+    def assumption(self, *, measured: bool) -> str:
+        """Assumption on its speed; `measured`: its times are stated."""
+        if measured:
+            return (
+                "The measured times of the replica are taken as they are, so that they must have been measured on a "
+                f"slice {self.name}; of its device it has {self.memory} of the memory."
+            )
         if self.width:
             return (
                 f"A MIG instance {self.name} has {self.memory} of the memory and its bandwidth and {self.compute} of "

@@ -10,7 +10,10 @@ from support.scenarios import write
 
 from simcost.perf import fit_memory, step_time
 from simcost.scenario.checks.load import find_faults, load_with_services
+from simcost.scenario.runs.provenance import assumptions
+from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
 Document = dict[str, Any]
 ONE = """\
@@ -71,6 +74,18 @@ def test_instances_of_services_lie_where_the_device_lets_them(
     assert parts["services"]["small"] == pytest.approx(usd * small / (7 * nodes), rel=0.01)
     assert parts["services"]["large"] == pytest.approx(usd * 3 / (7 * nodes), rel=0.01)
     assert parts["idle"] == pytest.approx(usd * idle / (7 * nodes), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [("", "1/8 of the processors"), (", step: {a: 9ms, b: 0, c: 0, d: 0}", "measured on a slice 1g.20gb")],
+)
+def test_the_assumptions_say_where_the_times_of_a_slice_are_from(tmp_path: Path, step: str, said: str) -> None:
+    loaded = load_with_services(write(tmp_path, ("1g.20gb}", f"1g.20gb{step}}}"), text=ONE))
+    assert isinstance(loaded, LoadedScenario)
+    found = " ".join(assumptions(settle(loaded, seed=None, seeds=1)))
+    assert said in found
+    assert ("of the processors" in found) == (not step)
 
 
 def test_a_slice_is_slower_and_less_sure_than_the_whole_device(tmp_path: Path) -> None:

@@ -282,6 +282,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     plan, refused = within(plan, control.nodes, catalog)
     pool = _pool(plan, question, hardware, control)
     model, part = hardware.model, hardware.slice
+    measured = bool(hardware.replica.step or hardware.replica.images)
     sigma = hardware.step.sigma if scenario.engine_sigma is None else scenario.engine_sigma
     prefill = None if plan.disaggregation is None else _resolved_pool(prefill_plan(plan), question)
     if prefill is not None:
@@ -296,7 +297,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         notes=(
             *control.notes,
             *refused,
-            *([] if part is None else [part.assumption]),
+            *([] if part is None else [part.assumption(measured=measured)]),
             *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
             *unusual_measurements(plan, model, catalog),
             *unusual_prices(plan, catalog),
