@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from math import log
 from typing import Any, TypeAlias
 
-from simcost.catalog import Catalog
+from simcost.catalog import Catalog, Model
 from simcost.perf.memory import MemoryFit, fit_memory, held_sequences
 from simcost.perf.replica import ReplicaSpec
 from simcost.perf.steady_state import MeasuredTpot, steady_tpot_s
@@ -61,7 +61,7 @@ def perf_document(
         "accelerator": accelerator.name,
         **_replica(spec),
         "speculation": _speculation(step),
-        "assumptions": list(spec.assumptions),
+        "assumptions": [*spec.assumptions, *_beyond_context(model, context_tokens)],
         "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
         "base": _base(step, max_num_batched_tokens) if step.base else [],
         "step_s": [step.seconds(*asked) for asked in steps],
@@ -121,6 +121,12 @@ def _speculation(step: StepTime) -> dict[str, Any] | None:
         "tokens_per_step": step.tokens_per_step,
         "draft_s": float(step.draft.seconds(1.0)),
     }
+
+
+def _beyond_context(model: Model, tokens: int) -> list[str]:
+    if tokens <= model.context_tokens:
+        return []
+    return [f"{tokens:,} tokens are more than the context of {model.name}, {model.context_tokens:,}."]
 
 
 def _memory(memory: MemoryFit) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from simcost.scenario.inputs.clusters import assumptions_of
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
+from simcost.scenario.runs.context_windows import beyond_context
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OF_A_POOL, Overflow, Plan
@@ -98,6 +99,8 @@ def assumptions(question: ResolvedScenario) -> list[str]:
         levers = replica.assumptions if replica is not None else ()
         for note in (*levers, *_other_model(question, one.plan), *_prefill_side(one), *one.notes):
             sentences.setdefault(note, []).append(name)
+    for text, name in beyond_context(question):
+        sentences.setdefault(text, []).append(name)
     for cluster in question.clusters:
         for text in assumptions_of(cluster):
             sentences.setdefault(text, []).append(cluster.plan.name)
