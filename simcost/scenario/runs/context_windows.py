@@ -35,8 +35,8 @@ def beyond_context(question: ResolvedScenario) -> Iterator[tuple[str, str]]:
         if longer:
             share = f"{longer:,} of the first {count:,} requests ({format_share(longer / count)})"
             sentence = (
-                f"{share} have more tokens than the context of {name}, {context_tokens:,}: an engine refuses them unless "
-                "it is set up for more; here it answers them."
+                f"{share} have more tokens than the context of {name}, {context_tokens:,}: an engine refuses them "
+                "unless it is set up for more; here it answers them."
             )
             yield sentence, plan.plan.name
 
