@@ -7,7 +7,7 @@ from fractions import Fraction
 from simcost.catalog.facts import Accelerator, Provenance
 from simcost.errors import CatalogError, did_you_mean
 from simcost.record import record
-from simcost.units import PositiveCount
+from simcost.units import Count, PositiveCount
 
 _SHAPES = {
     7: ((1, 1, range(7)), (1, 2, range(0, 7, 2)), (2, 2, range(0, 5, 2)), (3, 4, (0, 4)), (4, 4, (0,)), (7, 8, (0,))),
@@ -66,8 +66,9 @@ class Slice:
             )
         if self.width:
             return (
-                f"A MIG instance {self.name} has {self.memory} of the memory and its bandwidth and {self.compute} of "
-                "the processors of its device at the efficiency of the whole one, which no measurement here confirms."
+                f"A MIG instance {self.name} has {self.memory} of the memory and its bandwidth and "
+                f"{100 * float(self.compute):.3g} % of the processors of its device at the efficiency of the whole "
+                "one, which no measurement here confirms."
             )
         return (
             f"A time slice has {self.part} of the time and the memory of its device, as if the others were always "
@@ -84,24 +85,31 @@ class MigSlices(Provenance):
     """Of compute."""
     profiles: str
     """Names of its instances, smallest first."""
+    multiprocessors: str = ""
+    """Of each instance; empty = not known, and in proportion to its slices of compute, of which the device has eight
+    with the one that MIG leaves idle."""
+    of_multiprocessors: Count = 0
+    """Of the whole device."""
 
     @property
     def instances(self) -> tuple[Slice, ...]:
         """The instances that it offers; the last is the whole device."""
         shapes = _SHAPES[self.slices]
         width = shapes[-1][1]
+        known = [Fraction(int(count), self.of_multiprocessors) for count in self.multiprocessors.split()]
+        computes = known or [Fraction(compute, width) for compute, _, _ in shapes]
         return tuple(
             Slice(
                 name=name,
                 part=Fraction(compute, self.slices),
                 memory=Fraction(memory, width),
-                compute=Fraction(compute, width),
+                compute=processors,
                 memory_bytes=float(name.partition(".")[2].removesuffix("gb")) * 1e9,
                 width=memory,
                 starts=tuple(starts),
                 copies=len(starts),
             )
-            for name, (compute, memory, starts) in zip(self.profiles.split(), shapes, strict=True)
+            for name, (compute, memory, starts), processors in zip(self.profiles.split(), shapes, computes, strict=True)
         )
 
 

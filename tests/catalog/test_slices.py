@@ -1,6 +1,7 @@
 """Parts of accelerators: what MIG offers, and what is refused."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
@@ -30,7 +31,16 @@ def test_what_an_accelerator_offers(accelerator: str, name: str, part: Fraction,
     device = found.of(whole)
     assert device.memory_bytes <= whole.memory_bytes * memory
     assert device.memory_bytes_per_s == pytest.approx(whole.memory_bytes_per_s * memory)
-    assert device.bf16_flops <= whole.bf16_flops * part
+    assert device.bf16_flops <= whole.bf16_flops * max(part, memory)
+
+
+def test_an_instance_has_the_multiprocessors_that_the_driver_lists() -> None:
+    """3g.40gb of an H100 has 60 of 132, more than three of eight slices; where nothing is listed its slices count."""
+    h100, h100_pcie, a100 = (CATALOG.slice_of(name, "3g.40gb") for name in ("h100-sxm", "h100-pcie", "a100-80gb-sxm"))
+    assert (h100.compute, h100_pcie.compute, a100.compute) == (Fraction(60, 132), Fraction(3, 8), Fraction(42, 108))
+    for row in CATALOG.facts.mig:
+        for smaller, larger in pairwise(row.instances):
+            assert smaller.compute <= larger.compute <= 1
 
 
 @pytest.mark.parametrize(

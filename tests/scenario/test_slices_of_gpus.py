@@ -78,7 +78,7 @@ def test_instances_of_services_lie_where_the_device_lets_them(
 
 @pytest.mark.parametrize(
     ("step", "said"),
-    [("", "1/8 of the processors"), (", step: {a: 9ms, b: 0, c: 0, d: 0}", "measured on a slice 1g.20gb")],
+    [("", "19.7 % of the processors"), (", step: {a: 9ms, b: 0, c: 0, d: 0}", "measured on a slice 1g.20gb")],
 )
 def test_the_assumptions_say_where_the_times_of_a_slice_are_from(tmp_path: Path, step: str, said: str) -> None:
     loaded = load_with_services(write(tmp_path, ("1g.20gb}", f"1g.20gb{step}}}"), text=ONE))
