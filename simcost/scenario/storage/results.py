@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import fsum
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from simcost.scenario.storage.folders import check_result
 
 
 def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any], float]:
-    """A plan of the result in a folder, the best one unless named, and the length of the run.
+    """A plan of the result in a folder, the best one unless named, and the mean length of its runs.
 
     Raises:
         InputError: no finished result, or no such plan.
@@ -27,7 +28,7 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         plans = {str(plan["name"]): plan for plan in document["plans"]}
         chosen = name or document["best"] or document["baseline"]
-        horizon_s = float(document["provenance"]["horizon_s"])
+        lengths_s = {name: float(plan["horizon_s"]) for name, plan in plans.items()}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(
             f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
@@ -36,7 +37,7 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
         raise InputError(
             f"{folder}: no plan {chosen!r}{did_you_mean(chosen, list(plans))}; there are {', '.join(plans)}"
         )
-    return plans[chosen], horizon_s
+    return plans[chosen], lengths_s[chosen]
 
 
 def refuse_services(folder: Path, plan: Mapping[str, Any]) -> None:
@@ -48,17 +49,40 @@ def refuse_services(folder: Path, plan: Mapping[str, Any]) -> None:
         )
 
 
-def plan_charges(folder: Path, plan: str) -> tuple[list[dict[str, Any]], int]:
-    """The charges of a plan of a finished result, of all its replications, and their number.
+AMOUNTS = ("consumed_quantity", "list_cost_usd", "contracted_cost_usd", "effective_cost_usd", "billed_cost_usd")
+"""Fields of a charge that grow with the time that it is of."""
+
+
+def runs_of_plan(folder: Path, plan: str) -> list[dict[str, Any]]:
+    """The rows of the table `runs` of a plan of a finished result, in the order of its replications.
 
     Raises:
         InputError: they cannot be read.
     """
     try:
-        charges = pq.ParquetFile(folder / "tables" / "charges.parquet").read()
-        mine = charges.filter(pc.equal(charges["plan"], plan))
-        return mine.to_pylist(), len(pc.unique(mine["replication"]))
+        runs = pq.ParquetFile(folder / "tables" / "runs.parquet").read()
+        return runs.filter(pc.equal(runs["plan"], plan)).sort_by("replication").to_pylist()
     except (OSError, LookupError, pa.ArrowException) as error:
+        raise InputError(f"{folder}: its runs cannot be read ({error}); run the scenario again") from error
+
+
+def plan_charges(folder: Path, plan: str) -> tuple[list[dict[str, Any]], float]:
+    """The charges of a plan of a finished result, each its part of the mean over replications, and their length.
+
+    Replications that end at different times have equal weight in a month, as in the result: the amounts are of the mean
+    length, and per hour as high as those of the replication. One without a charge counts, too.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    lengths_s = {run["replication"]: run["horizon_s"] for run in runs_of_plan(folder, plan)}
+    try:
+        charges = pq.ParquetFile(folder / "tables" / "charges.parquet").read()
+        mine = charges.filter(pc.equal(charges["plan"], plan)).to_pylist()
+        mean_s = fsum(lengths_s.values()) / len(lengths_s)
+        parts = {replication: mean_s / length_s / len(lengths_s) for replication, length_s in lengths_s.items()}
+        return [row | {name: row[name] * parts[row["replication"]] for name in AMOUNTS} for row in mine], mean_s
+    except (OSError, LookupError, ArithmeticError, pa.ArrowException) as error:
         raise InputError(f"{folder}: its charges cannot be read ({error}); run the scenario again") from error
 
 
@@ -70,11 +94,9 @@ def costs_by_replication(folder: Path, plan: str) -> tuple[tuple[float, ...], in
     """
     try:
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        runs = pq.ParquetFile(folder / "tables" / "runs.parquet").read(["plan", "replication", "per_month_usd"])
-        mine = runs.filter(pc.equal(runs["plan"], plan)).sort_by("replication")
         seed, is_random = int(document["provenance"]["seed"]), not document["deterministic"]
-        return tuple(mine["per_month_usd"].to_pylist()), seed, is_random
-    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        return tuple(run["per_month_usd"] for run in runs_of_plan(folder, plan)), seed, is_random
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"{folder}: its runs cannot be read ({error}); run the scenario again") from error
 
 

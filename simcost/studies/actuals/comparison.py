@@ -113,17 +113,17 @@ def side_of_file(actuals: Actuals, basis: Basis) -> Side:
     return Side(amounts=amounts, others=others, span_h=actuals.span_h)
 
 
-def side_of_charges(charges: Sequence[Mapping[str, Any]], basis: Basis, replications: int, span_h: float) -> Side:
-    """The charges of a plan of a run: means over its replications. Simulated time has no calendar."""
+def side_of_charges(charges: Sequence[Mapping[str, Any]], basis: Basis, span_h: float) -> Side:
+    """The charges of a plan of a run. Simulated time has no calendar."""
     amounts: dict[Key, Amount] = {}
     others: dict[Other, float] = {}
     for charge in charges:
-        usd = charge[f"{basis}_cost_usd"] / replications
+        usd = charge[f"{basis}_cost_usd"]
         what = _kind(charge)
         if what == "usage" and charge["consumed_quantity"]:
             region = "" if charge["region"] == "any" else charge["region"]
             key = (ANY_MONTH, charge["provider"], region, charge["sku"], charge["consumed_unit"])
-            one = Amount(charge["consumed_quantity"] / replications, usd)
+            one = Amount(charge["consumed_quantity"], usd)
             amounts[key] = amounts[key] + one if key in amounts else one
         elif usd:
             others[ANY_MONTH, what] = others.get((ANY_MONTH, what), 0.0) + usd

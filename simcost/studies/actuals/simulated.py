@@ -40,7 +40,6 @@ def _of_folder(folder: Path, basis: Basis, plan: str | None) -> Side:
         check_result(folder)
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         names = [one["name"] for one in result["plans"]]
-        horizon_s = float(result["provenance"]["horizon_s"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder}: no finished result ({error}); give a FOCUS file, or a folder that `simcost run --out` wrote"
@@ -49,5 +48,5 @@ def _of_folder(folder: Path, basis: Basis, plan: str | None) -> Side:
     if chosen not in names:
         wrong = f"no plan {plan!r}{did_you_mean(plan, names)}" if plan else "it has several plans"
         raise InputError(f"{folder}: {wrong}; pass --plan with one of {', '.join(names)}")
-    charges, replications = plan_charges(folder, str(chosen))
-    return side_of_charges(charges, basis, replications, horizon_s / _HOUR_S)
+    charges, length_s = plan_charges(folder, str(chosen))
+    return side_of_charges(charges, basis, length_s / _HOUR_S)

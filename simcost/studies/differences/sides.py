@@ -17,7 +17,7 @@ from simcost.compare.bridge import BillItem, BillSide
 from simcost.errors import InputError
 from simcost.scenario.files.other_documents import known_document
 from simcost.scenario.storage.folders import sha256_of
-from simcost.scenario.storage.results import costs_by_replication, finished_plan, plan_charges
+from simcost.scenario.storage.results import costs_by_replication, finished_plan, plan_charges, runs_of_plan
 from simcost.trace.usage.usage import TOKENS
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -113,18 +113,23 @@ def cost_side(path: Path, plan: str | None, catalog: Catalog, usd_per: Mapping[s
 
 
 def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
-    document, horizon_s = finished_plan(folder, plan)
-    charges, replications = plan_charges(folder, str(document["name"]))
-    months = horizon_s / SECONDS_PER_HOUR / HOURS_PER_MONTH
-    arrived = document.get("requests", {}).get("arrived", 0)
+    document, _ = finished_plan(folder, plan)
+    name = str(document["name"])
+    charges, length_s = plan_charges(folder, name)
     return CostSide(
-        name=f"{document['name']} of {folder}",
-        bill=_side(map(_row_of_charge, charges), catalog, 1 / replications),
-        hours=horizon_s / SECONDS_PER_HOUR,
+        name=f"{name} of {folder}",
+        bill=_side(map(_row_of_charge, charges), catalog),
+        hours=length_s / SECONDS_PER_HOUR,
         inputs={str(folder / "result.json"): sha256_of(folder / "result.json")},
-        requests_per_month=arrived / months if arrived else None,
+        requests_per_month=_requests_per_month(runs_of_plan(folder, name)),
         replications=_replications(folder, document),
     )
+
+
+def _requests_per_month(runs: Sequence[Row]) -> float | None:
+    """Mean over the replications; None without requests."""
+    rates = [run.get("arrived", 0) / run["horizon_s"] * SECONDS_PER_HOUR * HOURS_PER_MONTH for run in runs]
+    return fsum(rates) / len(rates) or None
 
 
 def _replications(folder: Path, plan: Row) -> Replications | None:
@@ -225,14 +230,14 @@ class _Offers:
         return float(row["list_usd"] if offer is None else row["quantity"] * offer.on_demand_usd_per_h)
 
 
-def _side(rows: Iterable[Row], catalog: Catalog, factor: float = 1.0) -> BillSide:
+def _side(rows: Iterable[Row], catalog: Catalog) -> BillSide:
     """The rows as items, of which no two have one name; what has no quantity, or no list price, is an other cost."""
     offers = _Offers(catalog)
     sums: dict[tuple[str, str], list[float]] = {}
     units: dict[str, str] = {}
     unused, other = [0.0], [0.0]
     for row in rows:
-        list_usd, usd, quantity = offers.list_usd(row) * factor, row["usd"] * factor, row["quantity"] * factor
+        list_usd, usd, quantity = offers.list_usd(row), row["usd"], row["quantity"]
         is_free = list_usd == usd == 0
         if row["unused"] or quantity <= 0 or (list_usd <= 0 and not is_free):
             (unused if row["unused"] else other).append(usd)

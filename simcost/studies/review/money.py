@@ -16,13 +16,12 @@ _LARGEST = 10.0
 """Times the price of today: a change beyond it is not a question of prices."""
 
 
-def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]], replications: int) -> list[ChargeOfMonth]:
+def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[ChargeOfMonth]:
     """The charges of a plan, as many USD a month as its document says.
 
     Args:
         plan: of the document.
-        rows: of the table `charges`, all replications.
-        replications: number of them.
+        rows: its charges, each its part of the mean over replications.
     """
     months = float(plan["horizon_s"]) / SECONDS_PER_HOUR / HOURS_PER_MONTH
     groups: dict[str, list[Mapping[str, Any]]] = {}
@@ -33,7 +32,7 @@ def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]], replications: int)
         ChargeOfMonth(
             plan=plan["name"],
             charge=charge["charge"],
-            quantity=fsum(row["consumed_quantity"] for row in groups[charge["charge"]]) / replications / months,
+            quantity=fsum(row["consumed_quantity"] for row in groups[charge["charge"]]) / months,
             unit=groups[charge["charge"]][0]["consumed_unit"],
             list_unit_price_usd=_single(row["list_unit_price_usd"] for row in groups[charge["charge"]]),
             usd=charge["usd_per_month"],
@@ -58,9 +57,9 @@ def charge_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name in fields} for row in rows]
 
 
-def commitments_of(plan: Plan, rows: Iterable[Mapping[str, Any]], replications: int) -> Iterator[CommitmentOfMonth]:
+def commitments_of(plan: Plan, rows: Iterable[Mapping[str, Any]]) -> Iterator[CommitmentOfMonth]:
     """Used and unused money of the commitments of a plan."""
-    months = float(plan["horizon_s"]) / SECONDS_PER_HOUR / HOURS_PER_MONTH * replications
+    months = float(plan["horizon_s"]) / SECONDS_PER_HOUR / HOURS_PER_MONTH
     sums: dict[str, dict[str, float]] = {}
     for row in rows:
         if row["charge_category"] == "Usage" and row["commitment"]:

@@ -91,10 +91,9 @@ def _money(folder: Path, document: Document) -> tuple[list[ChargeOfMonth], list[
     charges: list[ChargeOfMonth] = []
     commitments: list[CommitmentOfMonth] = []
     for plan in document["plans"]:
-        rows, replications = plan_charges(folder, plan["name"])
-        rows = charge_rows(rows)
-        charges += charges_of(plan, rows, replications)
-        commitments += commitments_of(plan, rows, replications)
+        rows = charge_rows(plan_charges(folder, plan["name"])[0])
+        charges += charges_of(plan, rows)
+        commitments += commitments_of(plan, rows)
     return charges, commitments
 
 

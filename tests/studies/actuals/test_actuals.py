@@ -129,7 +129,7 @@ def test_a_run_without_calendar_is_scaled_to_a_month() -> None:
         "effective_cost_usd": 30.0,
     }
     lost = charge | {"commitment_status": "Unused", "consumed_unit": "USD", "effective_cost_usd": 7.3}
-    run = side_of_charges([charge, charge, lost, lost], "effective", 2, 73.0)
+    run = side_of_charges([charge, lost], "effective", 73.0)
     told = against(side((key("a"), Amount(744, 2232)), span_h=744.0), run, "effective")
     assert told.months == (ANY_MONTH,)
     (row,) = told.skus
