@@ -1,7 +1,8 @@
 """Dataset of a sweep: Parquet files of rows, one row a run, written as a whole or not at all.
 
 Batches lie in it as they are finished; compaction puts the rows into the order of the plans, in files that are named by
-their bytes, so that the same sweep ends in the same files whatever was finished when.
+their bytes, so that the same sweep ends in the same files whatever was finished when. Rows of plans that the sweep no longer
+has go to a folder of their own, from which they come back where it has them again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ DESCRIPTION = "sweep.json"
 """File that says that a folder is that of a sweep."""
 RUNS = "runs"
 """Folder of the rows in it."""
+OTHERS = "others"
+"""Folder of rows of plans that the sweep does not have now, without their names."""
 ROWS_PER_PART = 5_000
 RunKey = tuple[str, int]
 """Key of a plan, and replication."""
@@ -69,9 +72,9 @@ def _array(values: list[Any], name: str, columns: pa.Schema) -> pa.Array:
     return found.cast(pa.float64()) if pa.types.is_null(found.type) else found
 
 
-def known_runs(folder: Path) -> set[RunKey]:
-    """The runs whose rows lie in a dataset."""
-    table, _ = _read(folder, ["key", "replication"])
+def known_runs(sweep: Path) -> set[RunKey]:
+    """The runs whose rows lie in the folder of a sweep."""
+    table, _ = _read(sweep, ["key", "replication"])
     return set() if table is None else set(zip(table["key"].to_pylist(), table["replication"].to_pylist(), strict=True))
 
 
@@ -112,33 +115,36 @@ def read_dataset(folder: Path) -> tuple[pa.Table, list[str]]:
     return (table if len(places) == len(table) else table.take(pa.array(places.values(), pa.int64()))), heads
 
 
-def compact(wanted: Sequence[tuple[RunKey, Mapping[str, Any]]], columns: pa.Schema, folder: Path) -> list[Path]:
-    """Rewrite a dataset: the rows that are wanted and there, in this order, and no others.
+def compact(
+    wanted: Sequence[tuple[RunKey, Mapping[str, Any]]], columns: pa.Schema, sweep: Path
+) -> tuple[list[Path], int]:
+    """Rewrite a dataset: the rows that are wanted and there, in this order. All others are kept apart, in `OTHERS`.
 
     Args:
         wanted: runs, each with the values of the columns.
         columns: those that say which run a row is.
-        folder: of the dataset.
+        sweep: its folder.
 
     Returns:
-        Its files.
+        The files of the dataset, and the number of rows that are kept apart.
     """
-    table, read = _read(folder, None)
+    table, read = _read(sweep, None)
     if table is None:
-        return []
+        return [], 0
     keys = zip(table["key"].to_pylist(), table["replication"].to_pylist(), strict=True)
     places = {key: place for place, key in enumerate(keys)}
     found = [(places[key], head) for key, head in wanted if key in places]
     figures = table.take(pa.array([place for place, _ in found], pa.int64()))
     heads = {name: _array([head[name] for _, head in found], name, columns) for name in columns.names}
     ordered = pa.table({**heads, **{name: figures[name] for name in _figure_names(figures) if name not in heads}})
-    written = [
-        _write_part(ordered.slice(first, ROWS_PER_PART), first // ROWS_PER_PART, folder, columns)
-        for first in range(0, len(ordered), ROWS_PER_PART)
-    ]
-    for path in set(read) - set(written):
+    rest = sorted(places.keys() - {key for key, _ in wanted})
+    others = table.take(pa.array([places[key] for key in rest], pa.int64()))
+    others = others.select([name for name in others.column_names if others[name].null_count < len(others)])
+    written = _write_parts(ordered, sweep / RUNS, columns)
+    apart = _write_parts(others, sweep / OTHERS, pa.schema([]))
+    for path in set(read) - {*written, *apart}:
         path.unlink(missing_ok=True)
-    return written
+    return written, len(others)
 
 
 def _figure_names(table: pa.Table) -> list[str]:
@@ -148,9 +154,10 @@ def _figure_names(table: pa.Table) -> list[str]:
     return [*(name for name in _MAIN if name in there), *middle, *(n for n in _TEXTS if n in there or n == "error")]
 
 
-def _read(folder: Path, names: Sequence[str] | None) -> tuple[pa.Table | None, list[Path]]:
+def _read(sweep: Path, names: Sequence[str] | None) -> tuple[pa.Table | None, list[Path]]:
     """Figures of all rows with their keys, or some columns, and their files; a damaged one goes with compaction."""
-    paths, tables = sorted(folder.glob("*.parquet")), list[pa.Table]()
+    paths = [path for name in (OTHERS, RUNS) for path in sorted((sweep / name).glob("*.parquet"))]
+    tables = list[pa.Table]()
     for path in paths:
         try:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -160,6 +167,14 @@ def _read(folder: Path, names: Sequence[str] | None) -> tuple[pa.Table | None, l
         except (OSError, pa.ArrowException, LookupError, ValueError, TypeError) as error:
             _LOG.warning("%s: no rows of a sweep (%s); they are simulated again", path, error)
     return (pa.concat_tables(tables, promote_options="permissive") if tables else None), paths
+
+
+def _write_parts(rows: pa.Table, folder: Path, columns: pa.Schema) -> list[Path]:
+    """Write rows as files of so many rows that each is read at once."""
+    return [
+        _write_part(rows.slice(first, ROWS_PER_PART), first // ROWS_PER_PART, folder, columns)
+        for first in range(0, len(rows), ROWS_PER_PART)
+    ]
 
 
 def _write_part(rows: pa.Table, number: int, folder: Path, columns: pa.Schema) -> Path:

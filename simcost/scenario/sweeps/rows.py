@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError
@@ -78,7 +79,10 @@ def _rows_of(folder: Path, top: Path) -> ResultRows:
 
 
 def by_plan(rows: ResultRows) -> pa.Table:
-    """Each plan as a row, in the order of its first run: means of numbers, shares of what is true, number of runs."""
+    """Each plan as a row, in the order of its first run: means of numbers, shares of what is true, number of runs.
+
+    A run that could not go on did not meet the SLO, and is in no mean.
+    """
     runs = rows.table
     same = [name for name in ("folder", "plan") if name in runs.column_names]
     if "plan" not in same:
@@ -89,8 +93,10 @@ def by_plan(rows: ResultRows) -> pa.Table:
         if name not in (*_OF_RUNS, *same) or name in rows.heads - {*same, "replication"}
     ]
     columns = {name: runs[name] for name in (*same, *kept)}
+    if "error" in runs.column_names and "met" in kept:  # a run that could not go on meets nothing
+        columns["met"] = pc.if_else(runs["error"].is_valid(), pa.scalar(False), runs["met"])  # noqa: FBT003
     shares = [name for name in kept if pa.types.is_boolean(runs[name].type) and name not in rows.heads]
-    columns |= {name: runs[name].cast(pa.float64()) for name in shares}
+    columns |= {name: columns[name].cast(pa.float64()) for name in shares}
     first = {name for name in kept if name in rows.heads or pa.types.is_string(runs[name].type)}
     wanted = [(name, "first" if name in first else "mean") for name in kept]
     if "error" in runs.column_names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import fsum
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from simcost import __version__
 from simcost.errors import InputError
 from simcost.execution.options import EngineOptions
-from simcost.outputs import check_folder, whole_file
+from simcost.outputs import check_folder, whole_file, writing
 from simcost.scenario.runs.execution import Progress, workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.storage.engine_version import engine_version
@@ -58,12 +59,14 @@ class FinishedRuns:
     new: int
     reused: int
     missing: int
+    others: int
+    """Rows of plans that the sweep does not have now, which are kept apart."""
     files: tuple[Path, ...]
 
 
 def estimate(space: SweepSpace, folder: Path) -> SweepEstimate:
     """Number of runs of a sweep, and their expected time."""
-    known, requests = known_runs(folder / RUNS), _requests(space)
+    known, requests = known_runs(folder), _requests(space)
     missing = sum((plan.key, r) not in known for plan, r in in_order(space.plans))
     return SweepEstimate(
         plans=len(space.plans),
@@ -79,7 +82,7 @@ def sweep(space: SweepSpace, folder: Path, options: SweepOptions) -> FinishedRun
 
     Args:
         space: the plans.
-        folder: of `runs/`, the dataset, and `sweep.json`, its description.
+        folder: of `runs/`, the dataset, `sweep.json`, its description, and `others/`, rows that it has no plan for.
         options: simulations at a time, and others that no row depends on.
 
     Raises:
@@ -91,18 +94,55 @@ def sweep(space: SweepSpace, folder: Path, options: SweepOptions) -> FinishedRun
     columns = columns_of(space.fields, [plan.values for plan in space.plans])
     wanted = list(_wanted(space))
     _describe(space, folder, finished=False)
-    compact(wanted, columns, rows)
-    known = known_runs(rows)
+    compact(wanted, columns, folder)
+    known = known_runs(folder)
     missing = _missing(space, known)
     asked = missing if options.limit is None else missing[: options.limit]
     if asked:
         batches = list_batches(asked, rows, _requests(space))
         with workers_of(rows, jobs=options.jobs, engine=options.engine) as workers:
             workers.execute(batches, SweepRuns(space.loaded, columns), note=_noted(batches, options.progress))
-    files = compact(wanted, columns, rows)
+    files, others = compact(wanted, columns, folder)
     left = len(missing) - len(asked)
     _describe(space, folder, finished=not left)
-    return FinishedRuns(new=len(asked), reused=space.runs - len(missing), missing=left, files=tuple(files))
+    return FinishedRuns(
+        new=len(asked), reused=space.runs - len(missing), missing=left, others=others, files=tuple(files)
+    )
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While another sweep of the same folder is refused, where folders can be locked.
+
+    Raises:
+        InputError: another sweep is at work in it, or nothing can be written there.
+    """
+    check_sweep_folder(folder)
+    if os.name != "posix":
+        yield
+        return
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        if not _locked(lock):
+            raise InputError(f"{folder}: another sweep is at work in it; wait until it ends, or name another folder")
+        yield
+    finally:
+        os.close(lock)
+
+
+def _locked(folder: int) -> bool:
+    """Lock an open folder until it is closed; False where another process has it."""
+    import fcntl
+
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def check_sweep_folder(folder: Path) -> None:

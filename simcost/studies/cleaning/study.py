@@ -13,7 +13,7 @@ from simcost.errors import InputError
 from simcost.outputs import FORGOTTEN_AFTER_S, is_draft
 from simcost.scenario.storage.engine_version import engine_version
 from simcost.scenario.storage.folders import SAID, SUMS
-from simcost.scenario.sweeps.dataset import DESCRIPTION, RUNS, engines_of
+from simcost.scenario.sweeps.dataset import DESCRIPTION, OTHERS, RUNS, engines_of
 from simcost.units import format_bytes, format_count
 
 _DEPTH = 4
@@ -115,11 +115,11 @@ def _entries(folder: Path) -> list[Path]:
 
 def _removable(result: Path, options: CleanOptions) -> Iterator[tuple[Path, str]]:
     """Removable parts of one results folder, each with its reason."""
-    for path in (*_entries(result), *_entries(result / RUNS)):
+    for path in (*_entries(result), *_entries(result / RUNS), *_entries(result / OTHERS)):
         if is_draft(path):
             if _age_s(path) > FORGOTTEN_AFTER_S:
                 yield path, "unfinished: its process was killed"
-        elif path.parent.name == RUNS and path.parent.parent == result:
+        elif path.parent in (result / RUNS, result / OTHERS):
             reason = _reason(path, options)
             if reason:
                 yield path, reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.sweeps.dataset import DESCRIPTION
 from simcost.scenario.sweeps.rows import by_plan, result_rows
 from simcost.scenario.sweeps.space import SweepSpace, sweep_space
-from simcost.scenario.sweeps.sweep import SweepOptions, estimate, provenance, sweep
+from simcost.scenario.sweeps.sweep import SweepOptions, alone, estimate, provenance, sweep
 from simcost.units import format_count, format_seconds, format_usd
 
 UNASKED = 10_000
@@ -50,6 +50,8 @@ class SweepResult:
     reused: int
     missing: int
     """Runs that are still to be made: `--limit` kept them."""
+    others: int = 0
+    """Rows of plans that the sweep does not have now; they are kept apart, and come back where it has them again."""
     failed: int
     """Plans with a run that could not go on; its row has the reason."""
     expected_s: float | None
@@ -98,10 +100,12 @@ def answer(loaded: LoadedScenario, folder: Path, settings: SweepSettings, option
             "you mean it, --limit to make some of them, or take fewer values"
         )
         raise FaultsError([fault_at(loaded.root.get("sweep") or loaded.root, message, str(loaded.path))])
-    done = sweep(space, folder, options)
-    files = tuple(os.path.relpath(path) for path in (*done.files, folder / DESCRIPTION))
-    plans = by_plan(result_rows(folder))
-    return _result(space, (done.new, done.reused, done.missing), plans, files, "", None)
+    with alone(folder):
+        done = sweep(space, folder, options)
+        files = tuple(os.path.relpath(path) for path in (*done.files, folder / DESCRIPTION))
+        plans = by_plan(result_rows(folder))
+    found = _result(space, (done.new, done.reused, done.missing), plans, files, "", None)
+    return replace(found, others=done.others)
 
 
 def ranked(plans: pa.Table) -> pa.Table:

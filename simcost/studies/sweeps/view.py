@@ -13,9 +13,14 @@ def parts(result: SweepResult) -> list[Part]:
     drawn = [Part(title="Cost by field", chart=lambda: charts.cells(result))] if result.cells else []
     columns = main_columns(("plan", "base", *result.fields, *MAIN), result.fields)
     said = [f"{count(result.failed)} plans have runs that could not go on: their rows say why, in column error."]
+    apart = (
+        f"{count(result.others)} rows in others/ are of other values, seeds or scenarios: they are in no table, and are "
+        "used again when a sweep into this folder has their plans."
+    )
     return [
         Part(title="Plans", titled=False, rows=plan_rows(result.top, columns)),
         *drawn,
         Part(title="Left out", rows=excluded, left=0, whole=True),
         Part(title="Failed", said=said if result.failed else ()),
+        Part(title="Kept apart", said=[apart] if result.others else ()),
     ]

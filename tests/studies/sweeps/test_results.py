@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.commands import TINY, call, contents, refused, scenario
 
+from simcost.errors import InputError
 from simcost.scenario.storage import engine_version
+from simcost.scenario.sweeps.rows import ResultRows, by_plan
+from simcost.scenario.sweeps.sweep import alone
+from simcost.studies.sweeps.study import ranked
 
 SWEEP = "sweep: {matrix: {scaling.replicas: [1, 2, 3]}}\n"
 
@@ -102,3 +107,22 @@ def test_clean_of_old_runs_keeps_results(place: Path, tmp_path: Path) -> None:
     assert sorted((tmp_path / "out" / "runs").iterdir()) == runs[1:]
     assert (tmp_path / "out" / "result.json").is_file()
     assert "is not a folder" in refused("clean", file)
+
+
+def test_a_plan_of_which_a_run_could_not_go_on_does_not_meet_the_slo_in_all_its_runs() -> None:
+    runs = {
+        "plan": ["cheap", "cheap", "sure", "sure"],
+        "cost_usd_per_month": [1.0, None, 5.0, 7.0],
+        "met": [True, None, True, True],
+        "error": [None, "the plan cannot carry this load", None, None],
+    }
+    plans = ranked(by_plan(ResultRows(table=pa.table(runs), heads=frozenset(["plan"])))).to_pylist()
+    assert [(row["plan"], row["met_share"], row["failed"]) for row in plans] == [("sure", 1.0, 0), ("cheap", 0.5, 1)]
+    assert plans[0]["cost_usd_per_month"] == 6.0
+
+
+def test_two_sweeps_of_one_folder_at_once_are_refused(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(InputError, match="another sweep is at work"), alone(tmp_path):
+        pass
+    with alone(tmp_path):
+        pass

@@ -101,9 +101,13 @@ def test_only_what_changed_is_run(swept: Path, tmp_path: Path) -> None:
     assert {row["scaling.replicas"] for row in rows(out)} == {2, 3}
     fresh = tmp_path / "fresh"
     sweep(tmp_path / "tiny.yaml", fresh)
-    assert contents(fresh) == contents(out)
+    assert contents(fresh / "runs") == contents(out / "runs")
     dear = scenario(tmp_path, ("attainment: 95%", "attainment: 99%"), text=text)
-    assert sweep(dear, out)["new"] == 8, "a figure of each run depends on the target"
+    document = sweep(dear, out)
+    assert (document["new"], document["others"]) == (8, 20), "a figure of each run depends on the target"
+    back = sweep(scenario(tmp_path, text=ONE + MATRIX), out)
+    assert (back["new"], back["reused"], back["others"]) == (0, 16, 12), "no row of another plan, or scenario, is lost"
+    assert {row["scaling.replicas"] for row in rows(out)} == {1, 2}
 
 
 def test_another_trace_under_the_same_name_is_run(tmp_path: Path) -> None:
