@@ -1,8 +1,8 @@
 """Dataset of a sweep: Parquet files of rows, one row a run, written as a whole or not at all.
 
 Batches lie in it as they are finished; compaction puts the rows into the order of the plans, in files that are named by
-their bytes, so that the same sweep ends in the same files whatever was finished when. Rows of plans that the sweep no longer
-has go to a folder of their own, from which they come back where it has them again.
+their bytes, so that the same sweep ends in the same files whatever was finished when. Rows of plans that the sweep no longer has
+go to a folder of their own, from which they come back where it has them again.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ def parts(result: SweepResult) -> list[Part]:
     columns = main_columns(("plan", "base", *result.fields, *MAIN), result.fields)
     said = [f"{count(result.failed)} plans have runs that could not go on: their rows say why, in column error."]
     apart = (
-        f"{count(result.others)} rows in others/ are of other values, seeds or scenarios: they are in no table, and are "
-        "used again when a sweep into this folder has their plans."
+        f"{count(result.others)} rows in others/ are of other values, seeds or scenarios: they are in no table, and "
+        "are used again when a sweep into this folder has their plans."
     )
     return [
         Part(title="Plans", titled=False, rows=plan_rows(result.top, columns)),
