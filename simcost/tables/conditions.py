@@ -41,6 +41,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "!=": ne,
     "<>": ne,
 }
+_WHOLE = 2**63
+"""Whole numbers of a column are below it."""
 _WORDS = ("and", "or", "not", "in", "is", "null", "true", "false")
 
 
@@ -165,7 +167,7 @@ class _Parser:
         if self.kind == "column" and self.token in self._schema.names:
             kind_here, value = self._kind_of(self.token), pc.field((self.token,))
         elif self.kind == "number":
-            whole = self.token.lstrip("+-").isdecimal()
+            whole = self.token.lstrip("+-").isdecimal() and abs(int(self.token)) < _WHOLE
             kind_here, value = "number", pc.scalar(int(self.token) if whole else float(self.token))
         elif self.kind == "text":
             kind_here, value = "text", pc.scalar(self.token[1:-1])

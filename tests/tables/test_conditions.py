@@ -92,6 +92,11 @@ def test_any_text_is_a_condition_or_refused_in_words(words: str) -> None:
         assert table.filter(condition(words, SCHEMA)).num_rows == 0
 
 
+def test_a_number_may_be_larger_than_any_of_a_column() -> None:
+    table = pa.Table.from_pylist([{"cost_usd": 1.0, "scaling.replicas": 2, "base": "a", "met": True}], schema=SCHEMA)
+    assert table.filter(condition("cost_usd < 99999999999999999999 and scaling.replicas > -1e30", SCHEMA)).num_rows == 1
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

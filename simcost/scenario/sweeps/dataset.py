@@ -1,8 +1,8 @@
 """Dataset of a sweep: Parquet files of rows, one row a run, written as a whole or not at all.
 
 Batches lie in it as they are finished; compaction puts the rows into the order of the plans, in files that are named by
-their bytes, so that the same sweep ends in the same files whatever was finished when. Rows of plans that the sweep no longer has
-go to a folder of their own, from which they come back where it has them again.
+their bytes, so that the same sweep ends in the same files whatever was finished when. Rows of plans that the sweep no
+longer has go to a folder of their own, from which they come back where it has them again.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ RunKey = tuple[str, int]
 """Key of a plan, and replication."""
 _TEXTS = ("error", "simulation", "engine_version", "simcost_version", "key")
 _MAIN = ("seed", "cost_usd", "cost_usd_per_month", "met", "attainment", "utilisation", "over_provisioned_usd")
+_OF_RUNS = ("replication", "seed")
+"""Columns of every run, whether they are swept or not."""
 _HEADS = b"simcost.heads"
 """Key of the metadata: columns that say which run a row is, which another sweep names otherwise."""
 _LOG = getLogger(__name__)
@@ -162,7 +164,7 @@ def _read(sweep: Path, names: Sequence[str] | None) -> tuple[pa.Table | None, li
         try:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 heads = set(heads_of(file))
-                own = [name for name in file.schema_arrow.names if name not in heads or name == "replication"]
+                own = [name for name in file.schema_arrow.names if name not in heads or name in _OF_RUNS]
                 tables.append(file.read(own if names is None else list(names)).replace_schema_metadata(None))
         except (OSError, pa.ArrowException, LookupError, ValueError, TypeError) as error:
             _LOG.warning("%s: no rows of a sweep (%s); they are simulated again", path, error)
@@ -190,5 +192,4 @@ def _write_part(rows: pa.Table, number: int, folder: Path, columns: pa.Schema) -
 
 
 def _write(rows: pa.Table, place: Any, columns: pa.Schema) -> None:
-    heads = [name for name in columns.names if name != "seed"]  # which is a figure of every run, too
-    pq.write_table(with_heads(rows, heads), place, compression="zstd", write_page_checksum=True)
+    pq.write_table(with_heads(rows, columns.names), place, compression="zstd", write_page_checksum=True)

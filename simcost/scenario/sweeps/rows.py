@@ -20,6 +20,7 @@ _DEPTH = 4
 """Folders below one another in which results are looked for."""
 _OF_RUNS = ("replication", "seed", "error", "simulation", "engine_version", "simcost_version", "key")
 """Columns that a plan has none of."""
+_ALL = pc.ScalarAggregateOptions(skip_nulls=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ def _rows_of(folder: Path, top: Path) -> ResultRows:
 def by_plan(rows: ResultRows) -> pa.Table:
     """Each plan as a row, in the order of its first run: means of numbers, shares of what is true, number of runs.
 
-    A run that could not go on did not meet the SLO, and is in no mean.
+    A mean is there where all runs of the plan have the value, as in the result of a run; a run that could not go on has
+    none, and did not meet the SLO.
     """
     runs = rows.table
     same = [name for name in ("folder", "plan") if name in runs.column_names]
@@ -98,11 +100,11 @@ def by_plan(rows: ResultRows) -> pa.Table:
     shares = [name for name in kept if pa.types.is_boolean(runs[name].type) and name not in rows.heads]
     columns |= {name: columns[name].cast(pa.float64()) for name in shares}
     first = {name for name in kept if name in rows.heads or pa.types.is_string(runs[name].type)}
-    wanted = [(name, "first" if name in first else "mean") for name in kept]
+    wanted = [(name, "first" if name in first else "mean", _ALL) for name in kept]
     if "error" in runs.column_names:
-        columns["failed"], wanted = runs["error"].is_valid().cast(pa.int64()), [*wanted, ("failed", "sum")]
+        columns["failed"], wanted = runs["error"].is_valid().cast(pa.int64()), [*wanted, ("failed", "sum", _ALL)]
     grouped = pa.table(columns).group_by(same, use_threads=False).aggregate([*wanted, ([], "count_all")])
     found = {name: grouped[name] for name in same} | {"runs": grouped["count_all"]}
-    for name, how in wanted:
+    for name, how, _ in wanted:
         found[f"{name}_share" if name in shares else name] = grouped[f"{name}_{how}"]
     return with_heads(pa.table(found), found)

@@ -8,4 +8,5 @@ from simcost.studies.results.study import ResultList
 def parts(result: ResultList) -> list[Part]:
     """Parts below the verdict, on every screen."""
     left = sum(name in ("folder", "plan", "base") for name in result.shown)
-    return [Part(title="Rows", titled=False, rows=plan_rows(result.rows, result.shown), left=max(left, 1))]
+    rows = plan_rows(result.rows, result.shown)
+    return [Part(title="Rows", titled=False, rows=rows, left=max(left, 1), whole="plan" in result.shown)]

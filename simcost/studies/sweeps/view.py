@@ -18,7 +18,7 @@ def parts(result: SweepResult) -> list[Part]:
         "are used again when a sweep into this folder has their plans."
     )
     return [
-        Part(title="Plans", titled=False, rows=plan_rows(result.top, columns)),
+        Part(title="Plans", titled=False, rows=plan_rows(result.top, columns), whole="plan" in columns),
         *drawn,
         Part(title="Left out", rows=excluded, left=0, whole=True),
         Part(title="Failed", said=said if result.failed else ()),

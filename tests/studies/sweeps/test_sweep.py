@@ -110,6 +110,18 @@ def test_only_what_changed_is_run(swept: Path, tmp_path: Path) -> None:
     assert {row["scaling.replicas"] for row in rows(out)} == {1, 2}
 
 
+def test_a_swept_seed_is_a_field_of_the_plans(tmp_path: Path) -> None:
+    file = scenario(tmp_path, text=ONE + "sweep: {matrix: {seed: [1, 2], scaling.replicas: [1, 2]}}\n")
+    document = sweep(file, tmp_path / "out")
+    assert {(cell["x"], cell["y"]) for cell in document["cells"]} == {(1, 1), (1, 2), (2, 1), (2, 2)}
+    assert sorted((row["seed"], row["scaling.replicas"]) for row in document["top"]) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    alone = scenario(
+        tmp_path, ("seeds: 2", "seeds: 2\nseed: 2"), text=ONE + "sweep: {matrix: {scaling.replicas: [2]}}\n"
+    )
+    assert sweep(alone, tmp_path / "out")["new"] == 0, "the same plan under the same seed"
+    assert {row["seed"] for row in rows(tmp_path / "out")} == {2}
+
+
 def test_another_trace_under_the_same_name_is_run(tmp_path: Path) -> None:
     log = trace(tmp_path)
     recorded = (
