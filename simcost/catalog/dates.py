@@ -1,7 +1,25 @@
 """Dates of facts: which are too old to be compared with the newest."""
 
+from datetime import date
+from re import fullmatch
+
 UNKNOWN = "unknown"
 STALE_YEARS = 1
+
+
+def is_date(text: str) -> bool:
+    """True of a day, a month or a year that there is.
+
+    >>> [is_date(text) for text in ("2026-08-31", "2026-08", "2026", "2026-02-31", "2026-13", "1 May")]
+    [True, True, True, False, False, False]
+    """
+    if not fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", text):
+        return False
+    try:
+        date.fromisoformat(text + "-01-01"[len(text) - 4 :])
+    except ValueError:
+        return False
+    return True
 
 
 def is_stale(as_of: str, newest: str) -> bool:

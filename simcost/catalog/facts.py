@@ -16,8 +16,9 @@ class Matching(NamedTuple):
     example: str
 
 
-Date = Annotated[str, Matching(r"unknown|\d{4}(-\d{2}(-\d{2})?)?", "2026-07-20, 2026-07, 2026 or unknown")]
-Day = Annotated[str, Matching(r"\d{4}-\d{2}-\d{2}", "2026-07-20")]
+MONTH, DAY = r"\d{4}-(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
+Date = Annotated[str, Matching(rf"unknown|\d{{4}}|{MONTH}(-{DAY})?", "2026-07-20, 2026-07, 2026 or unknown")]
+Day = Annotated[str, Matching(rf"{MONTH}-{DAY}", "2026-07-20")]
 Positive = Annotated[float, Gt(0)]
 Amount = Annotated[float, Ge(0)]
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from math import isnan
 from pathlib import Path
-from re import fullmatch
 from statistics import median_high, median_low
 from typing import Any, Literal
 
 from simcost.catalog.aliases import matches
 from simcost.catalog.catalog import Catalog
+from simcost.catalog.dates import is_date
 from simcost.catalog.facts import Provenance
 from simcost.catalog.loading import with_rows
 from simcost.catalog.prices import aws, azure, gcp, own_list, skypilot
@@ -43,9 +43,9 @@ def complete(quotes: Iterable[Quote], findings: Findings) -> Iterator[Quote]:
         names = (quote.provider, quote.sku, quote.region)
         if not all(name and name.isprintable() for name in names):
             findings.add("unreadable", quote.place, f"provider, sku or region is missing: {names!r}")
-        elif not quote.term_years >= 0:
-            findings.add("unreadable", quote.place, f"{quote.what}: no number of years")
-        elif quote.as_of and not fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", quote.as_of):
+        elif not (quote.term_years > 0 if quote.way not in ("on-demand", "spot") else quote.term_years >= 0):
+            findings.add("unreadable", quote.place, f"{quote.what}, {quote.way}: no number of years")
+        elif quote.as_of and not is_date(quote.as_of):
             findings.add("unreadable", quote.place, f"{quote.what}: {quote.as_of!r} is not a day")
         else:
             yield quote
@@ -80,16 +80,26 @@ def in_usd(quotes: Iterable[Quote], reading: ImportContext, day: str) -> Iterato
         yield replace(quote, price_per_h=quote.price_per_h * rate, currency="USD", notes=notes)
 
 
-def one_a_region(quotes: Iterable[Quote], findings: Findings) -> list[Quote]:
-    """One quote where zones or repeated rows give several: the middle one of spot, else the highest."""
+def one_a_region(quotes: Iterable[Quote], findings: Findings, day: str) -> list[Quote]:
+    """One quote where zones or repeated rows give several: of the newest the middle one of spot, else the highest.
+
+    Rows without a date of their own are of the day of the list.
+    """
     groups: dict[tuple[object, ...], list[Quote]] = defaultdict(list)
     for quote in quotes:
         key = (quote.provider, quote.sku.lower(), quote.region, quote.way, quote.term_years, quote.upfront)
         groups[key].append(quote)
-    return [_one(group, findings) for group in groups.values()]
+    return [_one(group, findings, day) for group in groups.values()]
 
 
-def _one(group: list[Quote], findings: Findings) -> Quote:
+def _one(every: list[Quote], findings: Findings, day: str) -> Quote:
+    newest = max(quote.as_of or day for quote in every)
+    group = [quote for quote in every if (quote.as_of or day) == newest]
+    for quote in every if len(group) < len(every) else ():
+        if (quote.as_of or day) != newest:
+            findings.add(
+                "older-price", quote.place, f"{quote.what}, {quote.way}: of {quote.as_of or day}, not {newest}"
+            )
     prices = [quote.price_per_h for quote in group]
     chosen = median_low(prices) if group[0].way == "spot" else max(prices)
     quote = group[prices.index(chosen)]
@@ -233,7 +243,7 @@ def _prices(
     findings = reading.findings
     listed = list(with_a_price(complete(quotes, findings), findings))
     day = as_of or reading.published or "unknown"
-    single = one_a_region(in_usd(listed, reading, day), findings)
+    single = one_a_region(in_usd(listed, reading, day), findings, day)
     whole = joined(list(without_disguised_commitments(single, findings)), reading)
     asked = list(asked_for(whole, only, findings))
     passed = list(spot_below_on_demand(asked, findings))

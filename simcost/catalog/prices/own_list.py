@@ -36,7 +36,7 @@ def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
     for at, row in csv_rows(file, _NEEDED, ",".join(_COLUMNS)):
         reading.rows += 1
         _check(file, at, row)
-        name = row.get("accelerator", "")
+        name, count = row.get("accelerator", ""), row.get("accelerators", "")
         yield Quote(
             place=at,
             provider=row["provider"],
@@ -48,7 +48,7 @@ def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
             term_years=number(row.get("term_years") or "0"),
             upfront=cast("Upfront", row.get("upfront") or "none"),
             accelerator=name,
-            accelerators=whole(row.get("accelerators")) if name else 0,
+            accelerators=whole(count) if name or number(count or "0") != 0 else 0,
             vcpus=whole(row.get("vcpus")),
             memory_bytes=size_bytes(row.get("memory_gib"), GIB),
             as_of=row.get("as_of", ""),

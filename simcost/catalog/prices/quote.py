@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from pathlib import Path
+from re import fullmatch
 from typing import Any, Literal
 
 from simcost.catalog.catalog import Catalog
@@ -67,11 +68,15 @@ def mapped(row: Any, *keys: str) -> dict[str, Any]:
 
 
 def number(value: Any) -> float:
-    """A number or its text; NaN where there is none."""
+    """A number or its text; NaN where there is none. A comma is between thousands, as in 1,234.50."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return nan
+    if isinstance(value, str) and "," in value:
+        if not fullmatch(r"\s*[-+]?\d{1,3}(,\d{3})+(\.\d*)?\s*", value):  # 19,20 is not 1920
+            return nan
+        value = value.replace(",", "")
     try:
-        found = float(value.replace(",", "") if isinstance(value, str) else value)
+        found = float(value)
     except (ValueError, OverflowError):
         return nan
     return found if isfinite(found) else nan
@@ -126,7 +131,7 @@ OUT, UNASKED, CHANGED, NOTED = "kept out", "not asked for", "changed", "kept"
 
 _KINDS = {
     "unreadable": (OUT, "rows that lack something or hold the wrong kind of value"),
-    "no-price": (OUT, "no number where a price should stand (empty, NaN, infinite, text)"),
+    "no-price": (OUT, "no number where a price should stand (empty, NaN, infinite, text, a decimal comma)"),
     "zero-price": (OUT, "a price of 0 means a missing price"),
     "negative-price": (OUT, "a price below 0"),
     "placeholder-price": (OUT, "a price of exactly 700 means a missing price"),
@@ -145,6 +150,7 @@ _KINDS = {
     "memory-unit": (CHANGED, "a memory size in the wrong unit was not believed"),
     "memory-differs": (NOTED, "another memory size per accelerator than in the catalog, which was kept"),
     "several-prices": (CHANGED, "different prices for one instance type and region; the highest was kept"),
+    "older-price": (OUT, "an older price of an instance type and region that has a newer one"),
     "unknown-accelerator": (
         OUT,
         (

@@ -2,9 +2,9 @@
 
 import argparse
 from pathlib import Path
-from re import fullmatch
 from typing import Any
 
+from simcost.catalog.dates import is_date
 from simcost.errors import InputError
 from simcost.studies.options import Arguments, finish, output_folder, own_catalog, show, verb
 
@@ -38,7 +38,7 @@ def add(verbs: Any) -> None:
 
 
 def _day(text: str) -> str:
-    if not fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+    if len(text) != len("2026-07-20") or not is_date(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a day; write e.g. 2026-07-20")
     return text
 

@@ -190,6 +190,24 @@ def test_an_own_list_holds_any_way_of_buying_and_any_currency(tmp_path: Path) ->
     assert rates(result)["take-or-pay", "h100x8", 1, "none"].usd_per_h == pytest.approx(14.4)
 
 
+def test_an_own_list_is_not_misread(tmp_path: Path) -> None:
+    rows = (
+        "provider,sku,price_per_h,way,term_years,accelerator,accelerators,as_of\n"
+        'neo,comma,"19,20",,,H100,8,\n'
+        'neo,thousands,"1,234.50",,,H100,8,\n'
+        "neo,new,5,,,H100,2,2025-01-01\nneo,new,3,,,H100,2,2026-08-01\nneo,new,2.9,,,H100,2,2026-08-01\n"
+        "neo,no-day,5,,,H100,2,2026-02-31\n"
+        "neo,new,2,take-or-pay,,,,\n"
+        "neo,no-name,3,,,,8,\nneo,cpu,1,,,,0,\n"
+    )
+    result = imported(tmp_path, rows, "own", as_of="2026-09-01")
+    prices = {sku: (offer.on_demand_usd_per_h, offer.accelerators) for (sku, _), offer in offers(result).items()}
+    assert prices == {"thousands": (1234.5, 8), "new": (3.0, 2), "cpu": (1.0, 0)}
+    assert not rates(result)
+    reasons = {"no-price": 1, "older-price": 1, "several-prices": 1, "unreadable": 2, "unknown-accelerator": 1}
+    assert found(result) == reasons
+
+
 @pytest.mark.parametrize(
     ("text", "format_", "place", "message"),
     [
