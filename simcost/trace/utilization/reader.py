@@ -22,6 +22,7 @@ from simcost.trace.utilization.samples import (
     PENDING,
     POD,
     POOL,
+    SLICE,
     TIME,
     UNIT,
     USED,
@@ -68,6 +69,7 @@ class UtilizationFile:
         stored = read_table(path, head, find_columns(head, mapping, path))
         self._path, self._ordered = path, _Ordered(stored)
         first = self._ordered.first
+        _refuse_slices(path, first)
         self.units = stored.units
         self.pools = _words(first, POOL)[1]
         self.owners = _owners(first)[1]
@@ -170,6 +172,17 @@ class _Ordered:
             columns = self._blocks.read(block)
             unit = columns.pop(_UNIT)
             yield table_of(self.first, columns, self._place), unit
+
+
+def _refuse_slices(path: Path, first: TypedTable) -> None:
+    """Raise TraceError for samples of MIG instances, of which several stand at a time for one GPU."""
+    instances = [word for word in first.words.get(SLICE, ()) if word]
+    if SLICE in first.codes and instances:
+        name = first.theirs[SLICE]
+        raise TraceError(
+            f"{path}: {name} names MIG instances ({', '.join(instances[:3])}): a row is of a part of a GPU; write a row a "
+            f"GPU, its duty the sum of duty x slices / 7 over its instances, and no {name}"
+        )
 
 
 def _left_out(stored: StoredTable, dropped: int, blank: int) -> Findings:

@@ -152,7 +152,7 @@ class UtilizationSamples:
         return replace(self, **columns)
 
 
-TIME, UNIT, NODE, POD, POOL, OWNER = "time", "unit", "node", "pod", "pool", "owner"
+TIME, UNIT, NODE, POD, POOL, OWNER, SLICE = "time", "unit", "node", "pod", "pool", "owner", "mig_instance"
 METRIC, DUTY = "metric", "duty"
 USED, FREE, TOTAL = "memory_used_bytes", "memory_free_bytes", "memory_total_bytes"
 GPUS, ALLOCATED, IDLE, DOWN = "gpus", "allocated", "idle_gpus", "down_gpus"
@@ -212,6 +212,7 @@ UTILISATION = DeclaredTable(
         Column(name=POD, aliases=("exported_pod", "pod", "pod_name")),
         Column(name=POOL, aliases=("vc", "queue", "partition", "cluster", "node_pool", "nodepool")),
         Column(name=OWNER, aliases=("user", "team", "account", "exported_namespace", "namespace")),
+        Column(name=SLICE, aliases=("gpu_i_id", "mig_instance_id")),
         Column(name=METRIC, aliases=("__name__", "metric", "metric_name")),
         _measure(
             DUTY,
