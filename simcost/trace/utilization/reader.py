@@ -180,8 +180,8 @@ def _refuse_slices(path: Path, first: TypedTable) -> None:
     if SLICE in first.codes and instances:
         name = first.theirs[SLICE]
         raise TraceError(
-            f"{path}: {name} names MIG instances ({', '.join(instances[:3])}): a row is of a part of a GPU; write a row a "
-            f"GPU, its duty the sum of duty x slices / 7 over its instances, and no {name}"
+            f"{path}: {name} names MIG instances ({', '.join(instances[:3])}): a row is of a part of a GPU; write "
+            f"a row a GPU, its duty the sum of duty x slices / 7 over its instances, and no {name}"
         )
 
 
