@@ -145,10 +145,21 @@ def draw(arguments: Arguments, result: object, view: str) -> None:
 def show(arguments: Arguments, result: object, view: str) -> None:
     """Print the document of a result, or as text the parts of it that `simcost.studies.<view>` gives; `shown` of the
     arguments, where they have it, takes the result instead.
+
+    A reader that has closed the pipe, as `head` does, is no reason to leave gates unchecked.
     """
     if "shown" in arguments:
         arguments.shown(result, view)
-    elif arguments.json:
+        return
+    try:
+        _print(arguments, result, view)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(arguments: Arguments, result: object, view: str) -> None:
+    if arguments.json:
         print_json(result)
     else:
         document, parts = to_document(result), import_module(f"simcost.studies.{view}").parts(result)

@@ -1,13 +1,17 @@
 """Gates of every verb that has some, and the summary for a pull request that says which broke."""
 
+import os
 import re
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.commands import call, refused, scenario
+from support.focus_files import cost_file, row
 
+from simcost.cli.main import main
 from simcost.errors import InputError
 from simcost.gates import parse_gate
 from simcost.present.markdown import escaped
@@ -90,6 +94,17 @@ def test_a_summary_says_the_verdict_the_tables_and_the_gates_that_broke(tmp_path
     assert "| o\\|\\<b\\> |" in text
     assert "<details><summary>Assumptions</summary>" in text
     assert "another --out" in refused(*words[:-1], file) or "input" in refused(*words[:-1], file)
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_a_gate_breaks_also_where_no_one_reads_the_answer_to_its_end(tmp_path: Path, how: tuple[str, ...]) -> None:
+    before, after = cost_file(tmp_path, [row(1)], name="a.csv"), cost_file(tmp_path, [row(1), row(2)], name="b.csv")
+    summary, (read, write) = tmp_path / "summary.md", os.pipe()
+    os.close(read)
+    words = ("diff", before, after, "--fail-on", "increase=1", "--markdown", summary, *how)
+    with os.fdopen(write, "w", encoding="utf-8") as closed, redirect_stdout(closed):
+        assert main(list(map(str, words))) == 1
+    assert "Gate broken" in summary.read_text(encoding="utf-8")
 
 
 @given(st.text())
