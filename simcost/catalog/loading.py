@@ -97,6 +97,11 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     return _built_in() if extra is None else _extended(_built_in().facts, extra)
 
 
+def named_by(name: str) -> tuple[str, ...]:
+    """The fields that name a row of a fact file, `offers` for `offers.csv`."""
+    return _TABLES[name].unique
+
+
 def with_rows(folder: Path | None, name: str, rows: Sequence[Provenance]) -> list[Provenance]:
     """The rows of a fact file, `offers` for `offers.csv`, with these in place of those of the same key.
 

@@ -122,3 +122,19 @@ def test_what_changed_between_two_books(tmp_path: Path, listed: Path) -> None:
     assert {c["price"] for c in ours["changes"]} == {"on_demand_usd_per_h", "spot_usd_per_h"}
     same = call("prices", "diff", tmp_path / "new", tmp_path / "new").out
     assert same.startswith("0 prices changed")
+
+
+def test_a_price_of_one_region_is_not_taken_for_that_of_another(tmp_path: Path) -> None:
+    head = "provider,item,region,unit,from_gb,to_gb,price_usd,source,as_of,quality\n"
+    for name, usd in (("old", 0.10), ("new", 0.12)):
+        (tmp_path / name).mkdir()
+        rows = f"neo,storage,east,GB-month,0,,{usd},x,2026-01,A\nneo,storage,west,GB-month,0,,0.2,x,2026-01,A\n"
+        (tmp_path / name / "tier_prices.csv").write_text(head + rows)
+        rows = f"neo,big,1,2,{10 * usd},x,2026-01,A\n"
+        tokens = "provider,model,input_usd_per_m,output_usd_per_m,cache_write_1h_usd_per_m,source,as_of,quality\n"
+        (tmp_path / name / "token_prices.csv").write_text(tokens + rows)
+    changes = call("prices", "diff", tmp_path / "old", tmp_path / "new", "--json").document()["changes"]
+    assert sorted((change["name"], change["price"]) for change in changes) == [
+        ("neo big", "cache_write_1h_usd_per_m"),
+        ("neo storage east 0.0", "price_usd"),
+    ]

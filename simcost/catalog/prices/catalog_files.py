@@ -8,6 +8,7 @@ from typing import Any
 
 from simcost.catalog.catalog import Catalog
 from simcost.catalog.facts import CommitmentRate, Offer, Provenance
+from simcost.catalog.loading import named_by
 from simcost.catalog.prices.components import Devices
 from simcost.catalog.prices.quote import ImportContext, Quote
 
@@ -87,19 +88,22 @@ def _tidy(usd: float) -> float:
     return float(f"{usd:.9g}")
 
 
-_KEYS = {
-    "offers": ("provider", "sku", "region"),
-    "commitment_rates": ("provider", "instrument", "sku", "region", "term_years", "upfront"),
-    "tier_prices": ("provider", "item", "from_gb"),
-    "token_prices": ("provider", "model"),
-    "contracts": ("provider", "sku", "region", "valid_from"),
-    "currencies": ("currency", "as_of"),
-}
 _PRICES = {
     "offers": ("on_demand_usd_per_h", "spot_usd_per_h"),
     "commitment_rates": ("usd_per_h", "discount"),
     "tier_prices": ("price_usd",),
-    "token_prices": ("input_usd_per_m", "output_usd_per_m", "cache_read_usd_per_m", "cache_write_usd_per_m"),
+    "token_prices": (
+        "input_usd_per_m",
+        "output_usd_per_m",
+        "cache_read_usd_per_m",
+        "cache_write_usd_per_m",
+        "cache_write_1h_usd_per_m",
+        "tier_input_usd_per_m",
+        "tier_output_usd_per_m",
+        "batch_multiplier",
+        "batch_input_usd_per_m",
+        "batch_output_usd_per_m",
+    ),
     "contracts": ("price_per_h", "discount"),
     "currencies": ("usd_per_unit",),
 }
@@ -111,7 +115,7 @@ def price_changes(before: Catalog, after: Catalog) -> list[dict[str, Any]]:
     `before` or `after` is None where there was or is no such price; the largest changes come first, then prices
     that are new or gone.
     """
-    found = [change for kind in _KEYS for change in _of_kind(kind, before, after)]
+    found = [change for kind in _PRICES for change in _of_kind(kind, before, after)]
     return sorted(found, key=lambda change: (change["change"] is None, -abs(change["change"] or 0.0)))
 
 
@@ -135,4 +139,4 @@ def _of_kind(kind: str, before: Catalog, after: Catalog) -> Iterator[dict[str, A
 
 
 def _by_key(kind: str, book: Catalog) -> dict[tuple[object, ...], Provenance]:
-    return {tuple(getattr(row, name) for name in _KEYS[kind]): row for row in getattr(book.facts, kind)}
+    return {tuple(getattr(row, name) for name in named_by(kind)): row for row in getattr(book.facts, kind)}
