@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from filecmp import cmp
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -232,6 +233,22 @@ def currency_rates(parser: argparse.ArgumentParser) -> None:
         metavar="CUR=USD",
         help="USD that a unit of another currency is worth, e.g. EUR=1.08",
     )
+
+
+def rates_of(arguments: Arguments) -> dict[str, float]:
+    """Value of a unit of each other currency. Raises InputError for a currency with two values."""
+    found = dict(arguments.rate)
+    if twice := [f"--rate {name}={usd:g}" for name, usd in arguments.rate if found[name] != usd]:
+        raise InputError(f"{twice[0]}: has another value, too; give each currency once")
+    return found
+
+
+def check_distinct(files: Sequence[Path]) -> None:
+    """Raise InputError for files of which one is a copy of another, so that what is in it would count twice."""
+    for place, path in enumerate(files):
+        for other in files[:place]:
+            if path.is_file() and other.is_file() and cmp(path, other, shallow=False):
+                raise InputError(f"{path}: is {other}, byte by byte, and would count twice; give each file once")
 
 
 def columns(parser: argparse.ArgumentParser) -> None:

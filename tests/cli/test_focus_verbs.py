@@ -35,6 +35,18 @@ def test_read_has_its_keys_and_writes_what_bill_reads(tmp_path: Path) -> None:
     assert priced["effective_usd"] == pytest.approx(5 * 55.04 + 12), "spot at the price paid"
 
 
+def test_what_would_count_twice_or_has_two_values_is_refused(tmp_path: Path) -> None:
+    march, copy = cost_file(tmp_path), tmp_path / "march (1).csv"
+    copy.write_bytes(march.read_bytes())
+    for files in ((march, march), (march, copy)):
+        assert "would count twice; give each file once" in refused("focus", "read", *files)
+    log = tmp_path / "log.csv"
+    log.write_text("arrival,prompt_tokens,output_tokens\n0,100,10\n1,100,10\n")
+    assert "would count twice" in refused("trace", "import", log, log, "--format", "csv", "-o", tmp_path / "x.parquet")
+    rates = ("--rate", "EUR=1.1", "eur=1.2")
+    assert "give each currency once" in refused("focus", "read", march, *rates)
+
+
 def test_what_cannot_be_read_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     path = cost_file(tmp_path, ["1"], head="a")
     assert "no FOCUS export" in refused("focus", "read", path)

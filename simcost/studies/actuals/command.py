@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.errors import GateError
-from simcost.studies.options import Arguments, currency_rates, finish, output, pictures, verb
+from simcost.studies.options import (
+    Arguments,
+    check_distinct,
+    currency_rates,
+    finish,
+    output,
+    pictures,
+    rates_of,
+    verb,
+)
 
 if TYPE_CHECKING:
     from simcost.trace.focus.reader import Actuals
@@ -61,7 +70,7 @@ def _compare(arguments: Arguments) -> None:
     from simcost.studies.actuals.comparison import against, side_of_file
     from simcost.studies.actuals.simulated import simulated_side
 
-    usd_per = dict(arguments.rate)
+    usd_per = rates_of(arguments)
     actuals = _actuals([arguments.actual], arguments)
     expected = simulated_side(arguments.simulated, arguments.cost, plan=arguments.plan, usd_per=usd_per)
     result = against(side_of_file(actuals, arguments.cost), expected, arguments.cost, per_month=arguments.per_month)
@@ -73,7 +82,8 @@ def _compare(arguments: Arguments) -> None:
 def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -> "Actuals":
     from simcost.trace.focus.reader import read_focus
 
-    return read_focus(files, usd_per=dict(arguments.rate), series=series)
+    check_distinct(files)
+    return read_focus(files, usd_per=rates_of(arguments), series=series)
 
 
 def _write(actuals: "Actuals", path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.gates import Amount, Gate
-from simcost.studies.options import Arguments, currency_rates, gated, own_catalog, study
+from simcost.studies.options import Arguments, currency_rates, gated, own_catalog, rates_of, study
 from simcost.units import format_usd
 
 GATES: Mapping[str, Amount] = {"increase": "USD or %"}
@@ -34,7 +34,7 @@ def _diff(arguments: Arguments) -> dict[str, Any]:
     from simcost.studies.differences.study import difference
 
     catalog = load_catalog(arguments.catalog)
-    usd_per = dict(arguments.rate)
+    usd_per = rates_of(arguments)
     before = cost_side(arguments.before, arguments.plan_a, catalog, usd_per)
     after = cost_side(arguments.after, arguments.plan_b, catalog, usd_per)
     per_month = arguments.per_month or arguments.before.is_dir() or arguments.after.is_dir()

@@ -6,7 +6,17 @@ from typing import Any
 from simcost.errors import InputError
 from simcost.progress import Progress
 from simcost.studies.argument_types import condition, delimiter, mark, natural, positive, seconds
-from simcost.studies.options import Arguments, columns, output, output_folder, own_catalog, seed, show, verb
+from simcost.studies.options import (
+    Arguments,
+    check_distinct,
+    columns,
+    output,
+    output_folder,
+    own_catalog,
+    seed,
+    show,
+    verb,
+)
 
 
 def add(verbs: Any) -> None:
@@ -108,6 +118,7 @@ def _trace_import(arguments: Arguments) -> None:
     from simcost.trace.requests.formats import FORMATS
     from simcost.trace.requests.readers import Notation, import_trace
 
+    check_distinct(arguments.files)
     arguments.format = arguments.format or _format_of(arguments.files[0])
     if arguments.jobs_log or arguments.format in set(JOB_FORMATS) - set(FORMATS):
         _jobs_import(arguments)
