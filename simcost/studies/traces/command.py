@@ -118,11 +118,11 @@ def _trace_import(arguments: Arguments) -> None:
     from simcost.trace.requests.formats import FORMATS
     from simcost.trace.requests.readers import Notation, import_trace
 
-    check_distinct(arguments.files)
     arguments.format = arguments.format or _format_of(arguments.files[0])
     if arguments.jobs_log or arguments.format in set(JOB_FORMATS) - set(FORMATS):
         _jobs_import(arguments)
         return
+    check_distinct(arguments.files)
     notation = Notation(
         delimiter=arguments.delimiter,
         decimal=arguments.decimal,
