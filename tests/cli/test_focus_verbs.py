@@ -35,6 +35,20 @@ def test_read_has_its_keys_and_writes_what_bill_reads(tmp_path: Path) -> None:
     assert priced["effective_usd"] == pytest.approx(5 * 55.04 + 12), "spot at the price paid"
 
 
+def test_files_of_the_same_month_that_cover_more_or_less_of_it_are_told(tmp_path: Path) -> None:
+    later = {"ChargePeriodStart": "2026-03-09T00:00:00Z", "ChargePeriodEnd": "2026-03-09T01:00:00Z"}
+    week, hour = (
+        cost_file(tmp_path, [row(1), row(2, **later)], name="a.csv"),
+        cost_file(tmp_path, [row(1)], name="b.csv"),
+    )
+    said = call("focus", "compare", week, hour).out.replace("\n  ", " ")
+    assert "the actual file covers 169 h, the simulated one 1 h: part of the difference is their length" in said
+    [found] = call("focus", "compare", week, hour, "--json").document()["findings"]
+    assert found["kind"] == "other-length"
+    assert not call("focus", "compare", week, week, "--json").document()["findings"]
+    assert "their length" not in call("focus", "compare", week, hour, "--per-month").out
+
+
 def test_what_would_count_twice_or_has_two_values_is_refused(tmp_path: Path) -> None:
     march, copy = cost_file(tmp_path), tmp_path / "march (1).csv"
     copy.write_bytes(march.read_bytes())

@@ -67,16 +67,18 @@ def _check(arguments: Arguments) -> None:
 
 
 def _compare(arguments: Arguments) -> None:
-    from simcost.studies.actuals.comparison import against, side_of_file
+    from simcost.studies.actuals.comparison import against, length_findings, side_of_file
     from simcost.studies.actuals.simulated import simulated_side
 
     usd_per = rates_of(arguments)
     actuals = _actuals([arguments.actual], arguments)
+    paid = side_of_file(actuals, arguments.cost)
     expected = simulated_side(arguments.simulated, arguments.cost, plan=arguments.plan, usd_per=usd_per)
-    result = against(side_of_file(actuals, arguments.cost), expected, arguments.cost, per_month=arguments.per_month)
+    result = against(paid, expected, arguments.cost, per_month=arguments.per_month)
     simulated = arguments.simulated / "result.json" if arguments.simulated.is_dir() else arguments.simulated
     files = [arguments.actual, simulated]
-    finish(arguments, replace(result, quality=actuals.quality), [], "actuals.compare_view", files=files)
+    found = length_findings(paid, expected, result)
+    finish(arguments, replace(result, quality=actuals.quality), found, "actuals.compare_view", files=files)
 
 
 def _actuals(files: list[Path], arguments: Arguments, *, series: bool = False) -> "Actuals":

@@ -102,10 +102,10 @@ def others(result: CostComparison) -> Table:
 
 
 def notes(result: CostComparison) -> list[str]:
-    """Notes on what was left out or scaled."""
+    """Notes on what was left out or scaled, or covers less time than the other side."""
     said = []
     if result.left_out_months:
         said.append(f"months that one side alone has are left out: {', '.join(result.left_out_months)}")
     if result.months == ("a month",):
         said.append("both sides are scaled to a month of 730 h")
-    return said
+    return [*said, *(found["message"] for found in result.findings or ())]

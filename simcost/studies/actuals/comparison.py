@@ -7,7 +7,7 @@ p1 q1 - p0 q0 = (q1 - q0) (p0 + p1) / 2 + (p1 - p0) (q0 + q1) / 2.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from math import fsum
+from math import fsum, isclose
 from typing import Any
 
 from simcost.compare.verdict import percent
@@ -25,6 +25,7 @@ from simcost.studies.actuals.result import (
 )
 from simcost.studies.actuals.study import is_, month, summed
 from simcost.trace.focus.reader import Actuals
+from simcost.trace.series.resample import finding
 from simcost.units import HOURS_PER_MONTH, format_usd
 
 Key = tuple[str, str, str, str, str]
@@ -204,6 +205,18 @@ def against(actual: Side, simulated: Side, basis: Basis, *, per_month: bool = Fa
         },
     )
     return replace(found, verdict=verdict(found))
+
+
+def length_findings(actual: Side, simulated: Side, found: CostComparison) -> list[dict[str, Any]]:
+    """A finding where the files are of the same months, and one covers less of them, so that quantities differ."""
+    scaled = found.months == (ANY_MONTH,)
+    if scaled or found.left_out_months or isclose(actual.span_h, simulated.span_h, rel_tol=0.01):
+        return []
+    message = (
+        f"from its first hour of usage to its last the actual file covers {actual.span_h:,.4g} h, the simulated one "
+        f"{simulated.span_h:,.4g} h: part of the difference is their length; pass --per-month to compare months"
+    )
+    return [finding("other-length", "", 1, message)]
 
 
 def _total(side: Side) -> float:
