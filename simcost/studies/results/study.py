@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from simcost.errors import InputError, did_you_mean
 from simcost.outputs import whole_file
 from simcost.present.plan_rows import main_columns
-from simcost.scenario.sweeps.dataset import with_heads
+from simcost.scenario.sweeps.dataset import DESCRIPTION, OTHERS, RUNS, with_heads
 from simcost.scenario.sweeps.rows import by_plan, result_rows
 from simcost.tables.conditions import condition
 from simcost.units import format_count
@@ -94,10 +94,12 @@ def export(table: pa.Table, path: Path) -> str:
     """Write rows as Parquet or CSV, by the ending of the name; returns the name.
 
     Raises:
-        InputError: another ending, or nothing can be written there.
+        InputError: another ending, a place among the rows of a sweep, or nothing can be written there.
     """
     if path.suffix not in EXPORTS:
         raise InputError(f"{path}: ends in neither {' nor '.join(EXPORTS)}; name a file that does")
+    if path.parent.name in (RUNS, OTHERS) and (path.parent.parent / DESCRIPTION).is_file():
+        raise InputError(f"{path}: lies among the rows of a sweep, and would be read as some; name another folder")
     with whole_file(path) as draft:
         if path.suffix == ".csv":
             pyarrow.csv.write_csv(table, draft)

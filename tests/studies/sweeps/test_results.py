@@ -63,6 +63,8 @@ def test_rows_are_exported_as_they_are(place: Path, tmp_path: Path) -> None:
     assert results(out)["found"] == 2
     assert call("results", place / "sweep", "-o", tmp_path / "best.csv").code == 0
     assert (tmp_path / "best.csv").read_text().count("\n") == 4
+    inside = place / "sweep" / "runs" / "best.parquet"
+    assert "among the rows of a sweep" in refused("results", place / "sweep", "-o", inside)
     assert "ends in neither .parquet nor .csv" in refused("results", place / "sweep", "-o", tmp_path / "best.xls")
 
 
