@@ -61,9 +61,10 @@ def runs_of_plan(folder: Path, plan: str) -> list[dict[str, Any]]:
     """
     try:
         runs = pq.ParquetFile(folder / "tables" / "runs.parquet").read()
-        return runs.filter(pc.equal(runs["plan"], plan)).sort_by("replication").to_pylist()
+        found: list[dict[str, Any]] = runs.filter(pc.equal(runs["plan"], plan)).sort_by("replication").to_pylist()
     except (OSError, LookupError, pa.ArrowException) as error:
         raise InputError(f"{folder}: its runs cannot be read ({error}); run the scenario again") from error
+    return found
 
 
 def plan_charges(folder: Path, plan: str) -> tuple[list[dict[str, Any]], float]:
