@@ -314,8 +314,9 @@ def test_waste_of_a_plan_and_of_a_job_log(jobs: Path, tmp_path: Path) -> None:
         "replica_hours": {"computing": 1.0, "idle": 3.0},
         "accelerator_hours": 8.0,
         "cost_usd": {"by_category": {"compute": 16.0}},
+        "horizon_s": 3600,
     }
-    whole = {"plans": [plan], "best": "a", "baseline": "a", "provenance": {"horizon_s": 3600}}
+    whole = {"plans": [plan], "best": "a", "baseline": "a"}
     (folder / "result.json").write_text(json.dumps(whole), encoding="utf-8")
     found = call("waste", folder, "--json", "--html", tmp_path / "waste.html").document()
     assert (found["cost_usd"], found["buckets"]["allocated_idle"]["usd"], found["plan"]) == (16, 12, "a")
