@@ -170,7 +170,7 @@ class Fallback:
     replicas: Count
     """Number of replicas meanwhile."""
     behavior: Literal["static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower"] = "static"
-    """Whether that number counts, or the replicas that there are, or the higher or lower of both."""
+    """Replicas meanwhile: that number, those that there are, or the higher or lower of both."""
 
     def wanted(self, current: int) -> int:
         """Replicas to ask for where there are `current` ones."""

@@ -105,7 +105,7 @@ class RecordedMetric(NamedTuple):
     """Over which samples are taken; 0 = the newest counts."""
     over: Over = "sum"
     over_time: Literal["rate", "mean", "max"] = "mean"
-    """What is taken of the samples in the window; the rate where the metric is a counter."""
+    """Value that the samples in the window give; the rate where the metric is a counter."""
 
 
 def is_average(name: str) -> bool:

@@ -213,7 +213,7 @@ class Scenario:
         return {name: own.get(name, self.slo) for name in names}
 
     def loosest_slo(self) -> Slo:
-        """What any plan must keep that meets the SLO: of several tenants the loosest limits, the lowest attainment."""
+        """Least that a plan must keep to meet the SLO: of several tenants the loosest limits, the lowest attainment."""
         slos = tuple(self.tenant_slos().values()) or (self.slo,)
         return replace(
             self.slo,

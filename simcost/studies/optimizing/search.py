@@ -337,7 +337,7 @@ class PlanSearch:
         return self._point(name) | found
 
     def _good(self, name: str) -> list[float]:
-        """How near a plan comes to the attainment, by replication: of several tenants the one that is farthest from its
+        """Distance of a plan to the attainment, by replication: of several tenants the one that is farthest from its
         own; of a future, whether it meets the SLO.
         """
         return [
