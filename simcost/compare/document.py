@@ -98,8 +98,8 @@ def plan_document(plan: PlanSummary) -> Document:
         },
         **money(plan),
         "intervals": {
-            "total_usd": known_interval(plan.total_usd),
-            "per_month_usd": known_interval(plan.per_month_usd),
+            "total_usd": known_interval(plan.total_usd, 0),
+            "per_month_usd": known_interval(plan.per_month_usd, 0),
             "attainment": known_interval(plan.attainment, 0, 1),
             **({"wait_p95_s": known_interval(plan.wait_p95_s, 0)} if plan.trained else {}),
         },

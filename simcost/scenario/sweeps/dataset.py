@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simcost.errors import InputError
 from simcost.outputs import whole_file
 from simcost.scenario.files.nodes import Scalar
 
@@ -157,7 +158,11 @@ def _figure_names(table: pa.Table) -> list[str]:
 
 
 def _read(sweep: Path, names: Sequence[str] | None) -> tuple[pa.Table | None, list[Path]]:
-    """Figures of all rows with their keys, or some columns, and their files; a damaged one goes with compaction."""
+    """Figures of all rows with their keys, or some columns, and their files; a damaged one goes with compaction.
+
+    Raises:
+        InputError: the system does not let a file be read, which may be whole.
+    """
     paths = [path for name in (OTHERS, RUNS) for path in sorted((sweep / name).glob("*.parquet"))]
     tables = list[pa.Table]()
     for path in paths:
@@ -167,6 +172,8 @@ def _read(sweep: Path, names: Sequence[str] | None) -> tuple[pa.Table | None, li
                 own = [name for name in file.schema_arrow.names if name not in heads or name in _OF_RUNS]
                 tables.append(file.read(own if names is None else list(names)).replace_schema_metadata(None))
         except (OSError, pa.ArrowException, LookupError, ValueError, TypeError) as error:
+            if isinstance(error, OSError) and error.errno:  # Arrow has no number for what is damaged
+                raise InputError(f"{path}: cannot be read ({error}); nothing was changed") from error
             _LOG.warning("%s: no rows of a sweep (%s); they are simulated again", path, error)
     return (pa.concat_tables(tables, promote_options="permissive") if tables else None), paths
 

@@ -100,7 +100,7 @@ class FrontPlan:
             **({"confirmed": False} if self.unconfirmed else {}),
             "near": near,
             "intervals": {
-                "usd_per_month": known_interval(self.cost),
+                "usd_per_month": known_interval(self.cost, 0),
                 "attainment": shares,
                 **{level.name: known_interval(level.interval, 0, 1 if level.is_good else inf) for level in self.jobs},
             },

@@ -11,6 +11,7 @@ from support.commands import TINY, call, contents, refused, scenario
 
 from simcost.errors import InputError
 from simcost.scenario.storage import engine_version
+from simcost.scenario.sweeps.dataset import compact
 from simcost.scenario.sweeps.rows import ResultRows, by_plan
 from simcost.scenario.sweeps.sweep import alone
 from simcost.studies.sweeps.study import ranked
@@ -128,3 +129,18 @@ def test_two_sweeps_of_one_folder_at_once_are_refused(tmp_path: Path) -> None:
         pass
     with alone(tmp_path):
         pass
+
+
+def test_rows_that_may_be_whole_and_cannot_be_read_now_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged file is made again; one that the system refuses may be whole, and compaction removed it too."""
+    rows = tmp_path / "runs" / "part.parquet"
+    rows.parent.mkdir()
+    rows.write_bytes(b"whole")
+
+    def denied(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(pq, "ParquetFile", denied)
+    with pytest.raises(InputError, match=r"part\.parquet: cannot be read .*Permission denied.*nothing was changed"):
+        compact([], pa.schema([]), tmp_path)
+    assert rows.read_bytes() == b"whole"
