@@ -17,14 +17,14 @@ pytestmark = pytest.mark.slow
 
 SPOT = """\
 scenario: spot
-model: llama-3.2-1b
+model: llama-3.1-8b
 horizon: 15min
 seeds: 5
-workload: {kind: synthetic, rate: 40/s, lengths: {prompt_median: 400, output_median: 200}}
-slo: {ttft: 500ms, tpot: 50ms, attainment: 93%}
+workload: {kind: synthetic, rate: 6/s, lengths: {prompt_median: 400, output_median: 200}}
+slo: {ttft: 2s, tpot: 100ms, attainment: 93%}
 plans:
   - name: six
-    replica: {accelerator: l4}
+    replica: {accelerator: l4, precision: fp8}
     buy: {offer: gcp/g2-standard-4, region: us-central1}
     startup: {node: 4min}
     scaling: {kind: fixed, replicas: 6}
@@ -78,11 +78,11 @@ horizon: 2h
 seeds: 3
 engine_sigma: 0.02
 workload:
-  - {kind: synthetic, tenant: chat, rate: 9/s, lengths: {prompt_median: 300, output_median: 100}}
+  - {kind: synthetic, tenant: chat, rate: 2.6/s, lengths: {prompt_median: 300, output_median: 100}}
   - kind: synthetic
     tenant: summaries
     priority: -1
-    rate: 0.3/s
+    rate: 0.09/s
     daily: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     lengths: {prompt_median: 3000, output_median: 300}
 slo: {ttft: 1s, tpot: 60ms, attainment: 92%}
@@ -90,8 +90,8 @@ tenants:
   - {name: summaries, slo: {e2e: 2h}}
 plans:
   - name: as they come
-    replica: {accelerator: l40s, precision: fp8}
-    buy: {offer: aws/g6e.xlarge}
+    replica: {accelerator: l4, precision: fp8}
+    buy: {offer: gcp/g2-standard-4, region: us-central1}
     scaling: {kind: fixed, replicas: 2}
 """
 
@@ -167,7 +167,8 @@ def test_a_share_of_spot_is_listed_with_its_interruptions(tmp_path: Path) -> Non
     mixed = next(one for one in document["actions"] if one["kind"] == "share of spot")
     steady, spot = mixed["after"]["plan"]["pools"]
     assert spot["interruptions"] == {"spot": {"kind": "hazard", "per_node_h": 3.0}}
-    assert steady["scaling"]["replicas"] + spot["scaling"]["replicas"] >= 6
+    fewer = next(one for one in document["actions"] if one["kind"] == "number of replicas")["after"]["plan"]
+    assert steady["scaling"]["replicas"] + spot["scaling"]["replicas"] > fewer["scaling"]["replicas"], "some are lost"
 
 
 def test_a_forecast_is_advised_on_by_its_futures(tmp_path: Path) -> None:
