@@ -14,6 +14,8 @@ from simcost.units import format_bytes, plural
 
 WORTH_S = 4.0
 """CPU seconds of work from which worker processes pay: each takes one or two to start."""
+_MANY = 20
+"""Runs, of which the first takes a while, for which a worker starts before it is known that workers pay."""
 _SHORT = 0.25
 """Of the peak of a worker: where less memory is left, there is one worker less."""
 _LOG = getLogger(__name__)
@@ -34,6 +36,8 @@ class LocalEngine:
     def __init__(self, folder: Path, *, jobs: int, apart: bool, ahead: int = 0) -> None:
         self._folder, self._jobs, self._apart, self._ahead = folder, jobs, apart, ahead
         self._slots: list[Slot] = []
+        self._early: list[WorkerProcess] = []
+        """Started ahead of its first run; at most one."""
         self._alone_s = 0.0
         """CPU seconds in which runs waited for others in this process."""
         self._lock = Lock()
@@ -45,11 +49,14 @@ class LocalEngine:
         return list(self._slots)
 
     def more(self, todo: Assignments) -> list[Slot]:
-        """New places, once there is enough to do."""
+        """New places, once there is enough to do; before that one may start."""
         wanted = min(self._jobs - len(self._slots), todo.waiting)
-        if wanted <= 0 or not (self._apart or self._worth(todo)):
+        if wanted <= 0 or not (self._apart or (self._early and todo.any_done) or self._worth(todo)):
+            self._begin_early(todo)
             return []
-        added: list[Slot] = [WorkerProcess(self._folder) for _ in range(self._fitting(wanted, todo))]
+        fitting = self._fitting(wanted, todo)
+        early, self._early = self._early[:fitting], self._early[fitting:]
+        added: list[Slot] = [*early, *(WorkerProcess(self._folder) for _ in range(fitting - len(early)))]
         self._slots += added
         return added
 
@@ -78,9 +85,15 @@ class LocalEngine:
 
     def close(self) -> None:
         """Let the worker processes end."""
-        for slot in self._slots:
+        for slot in (*self._slots, *self._early):
             slot.close()
-        self._slots = []
+        self._slots, self._early = [], []
+
+    def _begin_early(self, todo: Assignments) -> None:
+        """Start a worker while the first of many runs is at work, where it does not come out of the store at once."""
+        if self._jobs > 1 and not self._early and not todo.any_done and todo.waiting + self._ahead >= _MANY:
+            self._early = [WorkerProcess(self._folder)]
+            self._early[0].begin(todo.files[0].reference())
 
     def _worth(self, todo: Assignments) -> bool:
         left_s = todo.left_s(self._ahead)

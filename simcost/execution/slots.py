@@ -15,6 +15,7 @@ from typing import Protocol
 
 from simcost.execution.cycles import freed_cycles
 from simcost.execution.task import Assignment, LostWorkerError, StoppedError, TaskOutcome, Tell, too_long
+from simcost.execution.task_file import TaskReference
 from simcost.outputs import remove_drafts
 
 _PATIENCE_S = 3.0
@@ -69,7 +70,7 @@ class InProcess:
 
 
 class WorkerProcess:
-    """A worker process, started for its first run and again whenever it is lost.
+    """A worker process, started for its first run, or ahead of it, and again whenever it is lost.
 
     Args:
         folder: in which its runs have drafts.
@@ -78,6 +79,14 @@ class WorkerProcess:
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock, self._stopped = folder, Lock(), Event()
         self._process: subprocess.Popen[bytes] | None = None
+
+    def begin(self, task: TaskReference) -> None:
+        """Start the process, and let it open a task: its first run begins at once."""
+        process = self._started()
+        assert process.stdin is not None  # noqa: S101 - a pipe
+        with suppress(OSError):  # the first run tells that it was lost
+            pickle.dump(task, process.stdin)
+            process.stdin.flush()
 
     def perform(self, assignment: Assignment, tell: Tell) -> TaskOutcome:
         """Outcome of a run; one that takes too long is ended."""

@@ -6,7 +6,7 @@ import pickle
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from logging import Handler, LogRecord, getLogger
 from time import monotonic
@@ -91,6 +91,12 @@ class TaskOutcome:
     """Name of the logger, level and message of what was logged."""
     peak_bytes: int = 0
     """Most memory that the worker has taken so far."""
+
+
+def open_ahead(task: TaskReference) -> None:
+    """Open a task before its first run, which meets what is wrong with it again."""
+    with suppress(Exception):
+        task.opened()
 
 
 def perform(pickled: bytes, tell: Tell) -> TaskOutcome:

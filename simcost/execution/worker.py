@@ -11,7 +11,8 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import BinaryIO, NoReturn
 
-from simcost.execution.task import perform
+from simcost.execution.task import open_ahead, perform
+from simcost.execution.task_file import TaskReference
 
 GRACE_S = 5.0
 """Time for a run to remove its draft after its command has gone."""
@@ -30,12 +31,15 @@ def main() -> None:
     gc.set_threshold(200_000)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
-    orders = SimpleQueue[bytes]()
+    orders = SimpleQueue[bytes | TaskReference]()
     Thread(target=_listen, args=(os.fdopen(os.dup(0), "rb"), orders), daemon=True).start()
     code = 0
     try:
         while order := orders.get():
-            _send(reports, perform(order, _Reporter(reports)))
+            if isinstance(order, TaskReference):
+                open_ahead(order)
+            else:
+                _send(reports, perform(order, _Reporter(reports)))
     except (_Endings, BrokenPipeError):
         code = 1
     os._exit(code)  # nothing is left to tidy up, and the listener may still be reading
@@ -58,8 +62,8 @@ def _send(reports: BinaryIO, report: object) -> None:
     reports.flush()
 
 
-def _listen(stream: BinaryIO, orders: SimpleQueue[bytes]) -> None:
-    """Queue orders as they come; at the end of the stream end the worker, at work or not."""
+def _listen(stream: BinaryIO, orders: SimpleQueue[bytes | TaskReference]) -> None:
+    """Queue orders, and tasks to open ahead, as they come; at the end of the stream end the worker, at work or not."""
     try:
         while True:
             orders.put(pickle.load(stream))  # noqa: S301 - of the command

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil, fsum, isnan
+from operator import itemgetter
 from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 from annotated_types import Ge, Gt, MinLen
@@ -138,6 +139,10 @@ class ConcurrencyState(TypedDict):
     wanted: list[list[int]]
 
 
+_value = itemgetter(1)
+"""Of a look at an instant."""
+
+
 @record
 class TargetConcurrency(StartingReplicas):
     """Keep the requests in flight per replica near a target.
@@ -188,14 +193,19 @@ class TargetConcurrency(StartingReplicas):
         now_ns, in_flight = ns(now_s), seen.total("in_flight")
         if isnan(in_flight):
             return Decision(seen.current, "NoData: in_flight is unknown", state)
+        looks = [*state["in_flight"], [now_ns, in_flight]]
         before_ns = now_ns - ns(self.window)
-        recent = [look for look in state["in_flight"] if look[0] > before_ns]
-        looks = [*recent, [now_ns, in_flight]]
-        mean = fsum(value for _, value in looks) / len(looks)
+        while looks[0][0] <= before_ns:
+            del looks[0]
+        mean = fsum(map(_value, looks)) / len(looks)
         wanted = min(max(ceil(mean / self.target), self.min), self.max)
         # Only a look higher than all later ones can still be the highest: the first of them is.
+        higher = state["wanted"].copy()
+        while higher and higher[-1][1] <= wanted:
+            del higher[-1]
         since_ns = now_ns - ns(self.scale_down_delay)
-        higher = [look for look in state["wanted"] if look[0] > since_ns and look[1] > wanted]
+        while higher and higher[0][0] <= since_ns:
+            del higher[0]
         new: ConcurrencyState = {"in_flight": looks, "wanted": [*higher, [now_ns, wanted]]}
         desired = new["wanted"][0][1]
         word = "ScaleDownDelayed" if desired > wanted else "Target"
