@@ -144,9 +144,9 @@ class Assignments:
                 self._changed.wait_for(lambda: self.ended.is_set() or bool(self._waiting))
             if self.ended.is_set() or not self._waiting:
                 return None
-            key = None if last is None else self._keys[last]
-            group = min(self._waiting, key=lambda one: (one[0], key not in self._waiting[one], self._size(one)))
+            group = min(self._waiting, key=lambda one: (one[0], sum(map(len, self._waiting[one].values()))))
             runs = self._waiting[group]
+            key = None if last is None else self._keys[last]
             if key not in runs:
                 key = min(runs, key=self._users.__getitem__)
             self._users[key] += 1
@@ -233,10 +233,6 @@ class Assignments:
     def _queue(self, number: int) -> deque[int]:
         """The queue of a run."""
         return self._waiting.setdefault(self._groups[number], {}).setdefault(self._keys[number], deque())
-
-    def _size(self, group: _Group) -> int:
-        """Runs of a group that wait."""
-        return sum(map(len, self._waiting[group].values()))
 
     def _close_one(self) -> None:
         self._open -= 1
