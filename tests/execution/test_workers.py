@@ -13,11 +13,11 @@ import pytest
 from support.execution_tasks import SmallRun, Squares, versions
 
 from simcost.errors import InputError, RunError
-from simcost.execution import local, memory
+from simcost.execution import local, memory, workers
 from simcost.execution.assignments import Assignments
 from simcost.execution.log import log_once
 from simcost.execution.options import EngineOptions
-from simcost.execution.task_file import TaskFile
+from simcost.execution.task_file import TaskFile, TaskReference
 from simcost.execution.workers import Workers
 
 pytestmark = pytest.mark.slow
@@ -94,6 +94,28 @@ def test_short_work_stays_in_this_process_and_long_work_does_not(
     assert {process for _, process in squares(tmp_path, runs[:3], options=None)} == {os.getpid()}
     monkeypatch.setattr(local, "WORTH_S", 0.5)
     assert len({process for _, process in squares(tmp_path, runs, options=None)}) == 2
+
+
+def test_a_worker_starts_while_the_first_of_many_runs_is_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes runs as soon as that one is done; a few runs start none."""
+    begun, begin = list[TaskReference](), local.WorkerProcess.begin
+
+    def noted(worker: local.WorkerProcess, task: TaskReference) -> None:
+        begun.append(task)
+        begin(worker, task)
+
+    monkeypatch.setattr(local.WorkerProcess, "begin", noted)
+    monkeypatch.setattr(workers, "_WATCH_S", 0.02)
+    runs = [SmallRun(number=i, kind="busy" if i < 4 else "slow") for i in range(24)]
+    found = squares(tmp_path, runs, options=None)
+    assert [square for square, _ in found] == [i**2 + 6 for i in range(24)]
+    assert len({process for _, process in found}) == 2
+    assert len(begun) == 1
+    assert all(gone(process) for _, process in found if process != os.getpid())
+    squares(tmp_path, runs[:4], options=None)
+    assert len(begun) == 1
 
 
 def test_the_run_of_a_lost_worker_is_run_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
