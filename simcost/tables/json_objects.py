@@ -91,15 +91,15 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
 
 
 def at_path(value: Any, path: str) -> Any:
-    """Value at a dotted path, None if nothing; keys may themselves hold dots, the longest come first."""
+    """Value at a dotted path, None if nothing; keys may themselves hold dots, the longest that leads on comes first."""
     if not isinstance(value, Mapping):
         return None
     if path in value:
         return value[path]
     cut = path.rfind(".")
     while cut > 0:
-        if path[:cut] in value:
-            return at_path(value[path[:cut]], path[cut + 1 :])
+        if path[:cut] in value and (found := at_path(value[path[:cut]], path[cut + 1 :])) is not None:
+            return found
         cut = path.rfind(".", 0, cut)
     return None
 

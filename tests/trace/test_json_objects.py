@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import TraceError
@@ -35,6 +35,7 @@ def rows(path: Path, content: bytes, columns: Sequence[str]) -> tuple[list[tuple
 
 
 @given(value=OBJECTS)
+@example(value={"a.": {}, "a": {".": 0}})
 def test_every_path_leads_to_something(value: dict[str, Any]) -> None:
     for path in paths(value):
         assert at_path(value, path) is not None or "null" in json.dumps(value)
