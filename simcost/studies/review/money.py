@@ -96,17 +96,17 @@ def _eligible(plan: Plan) -> bool:
 
 
 def _flips_of(offer: str, price: Mapping[str, Any], best: str, plans: Sequence[Plan]) -> Iterator[PriceFlip]:
-    """The nearest below and above the price of today."""
+    """The nearest below and above the price of today; today's itself where a plan costs the same."""
     chosen = next(plan for plan in plans if plan["name"] == best)
-    factors = []
+    below, above = list[tuple[float, str]](), list[tuple[float, str]]()
     for plan in plans:
         more_usd = plan["cost_usd"]["per_month"] - chosen["cost_usd"]["per_month"]
         slope_usd = _spent(plan, offer) - _spent(chosen, offer)
         if plan is not chosen and slope_usd:
-            factors.append((1 - more_usd / slope_usd, str(plan["name"])))
+            (below if slope_usd > 0 else above).append((1 - more_usd / slope_usd, str(plan["name"])))
     for nearest in (
-        max((one for one in factors if 0 < one[0] < 1), default=None),
-        min((one for one in factors if 1 < one[0] <= _LARGEST), default=None),
+        max((one for one in below if 0 < one[0] <= 1), default=None),
+        min((one for one in above if 1 <= one[0] <= _LARGEST), default=None),
     ):
         if nearest is not None:
             factor, name = nearest

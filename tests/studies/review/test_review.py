@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simcost.scenario.checks.load import load_text
@@ -59,6 +59,7 @@ plans = st.lists(
 
 
 @given(drawn=plans)
+@example(drawn=[({"aws/one": 1.0}, 1.0, True), ({"aws/two": 1.0}, 1.0, True)])
 def test_at_a_flip_two_plans_cost_the_same_and_before_it_the_best_is_the_cheapest(drawn: list[Any]) -> None:
     document = _document([_plan(f"p{i}", *one) for i, one in enumerate(drawn)])
     named = {plan["name"]: plan for plan in document["plans"]}
