@@ -236,12 +236,7 @@ def _written(log: dict[str, Any], scenarios: Path, answers: dict[str, Any]) -> P
 
     file = _free(scenarios, log["name"])
     try:
-        write_scenario(
-            ScenarioAnswers(
-                name=file.stem, rate_per_s=1.0, prompt_tokens=1, output_tokens=1, trace=log["trace"], **answers
-            ),
-            file,
-        )
+        write_scenario(ScenarioAnswers(name=file.stem, trace=log["trace"], **answers), file)
     except (SimcostError, OSError) as error:
         st.error(plain(str(error)))
         return None

@@ -56,18 +56,8 @@ def import_log(
     Raises:
         InputError: the log cannot be read, columns are missing, or nothing can be written there.
     """
-    from simcost.studies.traces.view import parts
-    from simcost.trace.requests.describe import describe_trace
     from simcost.trace.requests.readers import Notation, import_trace
 
-    notation = Notation(
-        delimiter=delimiter,
-        decimal=decimal,
-        thousands=thousands,
-        time_format=time_format,
-        time_unit=time_unit,
-        timezone=timezone,
-    )
     with in_python(), _files(log) as files:
         read = import_trace(
             files,
@@ -77,11 +67,26 @@ def import_log(
             where=_pairs(where or {}),
             on_error=on_error,
             start=start,
-            notation=notation,
+            notation=Notation(
+                delimiter=delimiter,
+                decimal=decimal,
+                thousands=thousands,
+                time_format=time_format,
+                time_unit=time_unit,
+                timezone=timezone,
+            ),
             block_tokens=block_tokens,
         )
+    return _imported(log, Path(out), read)
+
+
+def _imported(log: Any, out: Path, read: dict[str, Any]) -> Answer:
+    """The stored trace and what the import found, with arguments in place of options."""
+    from simcost.studies.traces.view import parts
+    from simcost.trace.requests.describe import describe_trace
+
     findings = [{**each, "message": as_argument(each["message"])} for each in read["findings"]]
-    shown = {**describe_trace(Path(out)), **read, "source": _source(log), "findings": findings}
+    shown = {**describe_trace(out), **read, "source": _source(log), "findings": findings}
     document = {"verdict": f"{out}: {shown['rows']:,} requests.", **shown}
     return Answer("trace import", document, [shown], parts(shown))
 
@@ -168,12 +173,6 @@ def new_scenario(
     from simcost.studies.new_scenario.study import ScenarioAnswers, scenario_name, write_scenario
 
     target = Path(file)
-    synthetic = {"rate_per_s": rate_per_s, "prompt_tokens": prompt_tokens, "output_tokens": output_tokens}
-    for name, value in synthetic.items():
-        if value is not None and trace is not None:
-            raise InputError(f"{name} is of synthetic requests, and the trace has its own: leave one of the two out")
-        if value is not None and not (isinstance(value, int | float) and 0 < value < 1e9):
-            raise InputError(f"{name} {value!r} is not a number above 0")
     if target.exists() and not replace:
         raise InputError(f"{file}: exists; load it, name another file, or pass replace=True, which loses its changes")
     write_scenario(
@@ -182,9 +181,7 @@ def new_scenario(
             model=model,
             accelerators=(accelerators,) if isinstance(accelerators, str) else tuple(accelerators),
             provider=provider,
-            rate_per_s=10.0 if rate_per_s is None else rate_per_s,
-            prompt_tokens=1000 if prompt_tokens is None else prompt_tokens,
-            output_tokens=200 if output_tokens is None else output_tokens,
+            **_synthetic(trace, rate_per_s=rate_per_s, prompt_tokens=prompt_tokens, output_tokens=output_tokens),
             trace=None if trace is None else Path(trace),
             ttft=ttft,
             tpot=tpot,
@@ -194,3 +191,14 @@ def new_scenario(
         replace=replace,
     )
     return load(target)
+
+
+def _synthetic(trace: str | Path | None, **answers: Any) -> dict[str, Any]:
+    """The answers about synthetic requests that were given. Raises InputError beside a trace, or for no number."""
+    given = {name: value for name, value in answers.items() if value is not None}
+    for name, value in given.items():
+        if trace is not None:
+            raise InputError(f"{name} is of synthetic requests, and the trace has its own: leave one of the two out")
+        if not (isinstance(value, int | float) and 0 < value < 1e9):
+            raise InputError(f"{name} {value!r} is not a number above 0")
+    return given

@@ -1,7 +1,8 @@
 """The performance of one replica as a document."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from math import log
 from typing import Any, TypeAlias
 
@@ -43,10 +44,9 @@ def perf_document(
     Returns:
         `coefficients`: the linear step time through an empty step, a full prefill and a full batch; `base`: where the
         step time is not linear, what steps take by their tokens, at powers of two; `step_s`: the steps asked for;
-        `measured`: each with the prediction, predicted / measured, and whether it lies in the 95 % interval;
-        `provenance`, `source`, `sigma`; `kv_capacity_tokens`, `weights_bytes` and more of memory; `prefill`: one full
-        step of prompts; `throughput`: a row per batch size of steps that only decode, up to the batch that the KV
-        cache holds (empty if it holds not one such sequence), with speculation the speed-up by it.
+        `measured`: each with the prediction, predicted / measured, and whether it lies in the 95 % interval; memory;
+        `prefill`: one full step of prompts; `throughput`: a row per batch size of steps that only decode, up to the
+        batch that the KV cache holds (empty if it holds not one such sequence), with speculation the speed-up by it.
 
     Raises:
         CatalogError, InputError, DoesNotFitError: see `fit_memory` and `step_time`.
@@ -55,7 +55,8 @@ def perf_document(
     memory = fit_memory(model, accelerator, spec, max_num_batched_tokens, catalog)
     step = step_time(catalog, model, accelerator, spec)
     plain = step_time(catalog, model, accelerator, replace(spec, speculation=None)) if spec.speculation else None
-    batches = _batches(min(max_num_seqs, int(held_sequences(memory, model, spec, context_tokens))))
+    held = partial(held_sequences, memory, model, spec)
+    batches = _batches(min(max_num_seqs, int(held(context_tokens))))
     return {
         "model": model.name,
         "accelerator": accelerator.name,
@@ -65,11 +66,7 @@ def perf_document(
         "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
         "base": _base(step, max_num_batched_tokens) if step.base else [],
         "step_s": [step.seconds(*asked) for asked in steps],
-        "measured": [
-            _compared(step, row, held, max_num_seqs, max_num_batched_tokens)
-            for row in measured
-            for held in [held_sequences(memory, model, spec, row.prompt_tokens + row.output_tokens / 2)]
-        ],
+        "measured": [_compared(step, row, held, max_num_seqs, max_num_batched_tokens) for row in measured],
         "provenance": step.provenance,
         "source": step.source,
         "sigma": step.sigma,
@@ -100,12 +97,16 @@ def _replica(spec: ReplicaSpec) -> dict[str, Any]:
 
 
 def _compared(
-    step: StepTime, row: MeasuredTpot, held: float, max_num_seqs: int, max_num_batched_tokens: int
+    step: StepTime,
+    row: MeasuredTpot,
+    held: Callable[[float], float],
+    max_num_seqs: int,
+    max_num_batched_tokens: int,
 ) -> dict[str, Any]:
-    """A measurement beside the prediction, with as many clients running as the cache, which holds `held`, and the limit
-    let.
+    """A measurement beside the prediction, with as many clients running as the limit lets and the cache holds; `held`:
+    sequences of so many tokens that it holds.
     """
-    running = max(1.0, min(row.clients, max_num_seqs, held))
+    running = max(1.0, min(row.clients, max_num_seqs, held(row.prompt_tokens + row.output_tokens / 2)))
     predicted_s = steady_tpot_s(step, row.prompt_tokens, row.output_tokens, running, max_num_batched_tokens)
     ratio = predicted_s / row.tpot_s
     inside = abs(log(ratio)) <= IN_95 * step.sigma

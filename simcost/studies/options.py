@@ -147,7 +147,7 @@ def show(arguments: Arguments, result: object, view: str) -> None:
     """Print the document of a result, or as text the parts of it that `simcost.studies.<view>` gives; `shown` of the
     arguments, where they have it, takes the result instead.
 
-    A reader that has closed the pipe, as `head` does, is no reason to leave gates unchecked.
+    Gates are checked even where the reader has closed the pipe, as `head` does.
     """
     if "shown" in arguments:
         arguments.shown(result, view)

@@ -31,7 +31,7 @@ def with_blocks(state: State, pool: Pool, clock: Clock, *, sessions: bool) -> Bl
     """The state with KV blocks; `sessions` = requests carry conversations.
 
     Raises:
-        RunError: the engine speculates, for which there are no blocks.
+        RunError: the engine speculates; blocks and speculation exclude each other.
     """
     if clock.drafts is not None:
         raise RunError("an engine that speculates keeps no KV blocks: remove speculation, or what needs blocks")

@@ -25,10 +25,10 @@ class ScenarioAnswers:
     accelerators: tuple[str, ...]
     provider: str
     """Of the offers; `any` = the cheapest of all."""
-    rate_per_s: float
+    rate_per_s: float = 10.0
     """Mean over the day; a trace has its own."""
-    prompt_tokens: int
-    output_tokens: int
+    prompt_tokens: int = 1000
+    output_tokens: int = 200
     trace: Path | None
     """A stored trace to replay; None = synthetic requests."""
     ttft: str
