@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from step_schedule import Steps, steps
 
 from simcost.catalog import Catalog, load_catalog
+from simcost.catalog.aliases import measured_name
 from simcost.catalog.facts import Accelerator, Engine, Model, Precision
 from simcost.errors import SimcostError
 from simcost.perf import ReplicaSpec, fit_memory
@@ -300,7 +301,7 @@ def _measurement(catalog: Catalog, *, model: str, accelerator: str, spec: dict[s
     device = catalog.accelerator(accelerator)
     spec = spec | {"kv_precision": spec.get("kv_precision") or "bf16"}
     return Measurement(
-        model=catalog.model(model),
+        model=catalog.model(measured_name(model)),
         accelerator=device,
         spec=ReplicaSpec(accelerator=device.name, **spec),
         **row,

@@ -18,23 +18,27 @@ ALIASES = {
     "mi355": "mi355x",
     "rtx-a6000": "a6000",
     "rtx-pro-6000-server": "rtx-pro-6000",
+    "llama-2-70b-hf": "llama-2-70b",
+    "llama-4-maverick-17b-128e": "llama-4-maverick",
+    "llama-4-scout-17b-16e": "llama-4-scout",
+    "mistral-7b-v0.3": "mistral-7b",
+    "mixtral-8x7b-v0.1": "mixtral-8x7b",
+    "mixtral-8x22b-v0.1": "mixtral-8x22b",
+    "qwen3-235b-a22b-fp8": "qwen3-235b-a22b",
+}
+
+SAME_SHAPE = {
     "deepseek-r1": "deepseek-v3",
     "deepseek-r1-0528": "deepseek-v3",
     "deepseek-v3.1": "deepseek-v3",
     "glm-4.7": "glm-4.6",
     "kimi-k2-thinking": "kimi-k2",
     "kimi-k2.5": "kimi-k2",
-    "llama-2-70b-hf": "llama-2-70b",
     "llama-3.3-70b": "llama-3.1-70b",
-    "llama-4-maverick-17b-128e": "llama-4-maverick",
-    "llama-4-scout-17b-16e": "llama-4-scout",
     "minimax-m2.1": "minimax-m2",
     "minimax-m2.5": "minimax-m2",
-    "mistral-7b-v0.3": "mistral-7b",
-    "mixtral-8x7b-v0.1": "mixtral-8x7b",
-    "mixtral-8x22b-v0.1": "mixtral-8x22b",
-    "qwen3-235b-a22b-fp8": "qwen3-235b-a22b",
 }
+"""Models of the shape of another one, so of its times and memory; not of its quality."""
 
 WITHOUT_DATASHEET = frozenset({"a6000", "l40", "v100"})
 """Accelerators that have prices here but no datasheet: times and memory of a model on them cannot be told."""
@@ -49,6 +53,15 @@ def canonical(name: str) -> str:
     plain = name.rsplit("/", 1)[-1].strip().lower().replace("_", "-")
     plain = plain.removeprefix("meta-").removesuffix("-instruct")
     return ALIASES.get(plain, plain)
+
+
+def measured_name(name: str) -> str:
+    """The name under which step times of what people write were measured.
+
+    >>> measured_name("deepseek-ai/DeepSeek-R1"), measured_name("DeepSeek-V3")
+    ('deepseek-v3', 'deepseek-v3')
+    """
+    return SAME_SHAPE.get(canonical(name), canonical(name))
 
 
 ANY_REGION = "any"

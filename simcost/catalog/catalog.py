@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from math import inf, isclose
 from typing import Protocol, TypeVar
 
 from simcost.catalog.acceptance_facts import DraftAcceptance
-from simcost.catalog.aliases import ALIASES, ANY_REGION, WITHOUT_DATASHEET, canonical, matches, narrowness
+from simcost.catalog.aliases import ALIASES, ANY_REGION, SAME_SHAPE, WITHOUT_DATASHEET, canonical, matches, narrowness
 from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.contracts import (
     Contracted,
@@ -129,7 +129,15 @@ class Catalog:
 
     def model(self, name: str) -> Model:
         """The model of that name. Raises CatalogError."""
-        return _named("model", "models", name, self.facts.models)
+        return _named("model", "models", name, self.models)
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models of the fact files, and those of the same shape as one of them."""
+        named = {model.name: model for model in self.facts.models}
+        others = {name: named[shape] for name, shape in SAME_SHAPE.items() if name not in named and shape in named}
+        same = (replace(model, name=name, shape=model.shape or model.name) for name, model in others.items())
+        return *self.facts.models, *same
 
     def offer(self, name: str, region: str | None = None) -> Offer:
         """The offer `provider/sku` in a region.

@@ -1,6 +1,6 @@
 """The catalog as documents: `catalog_list` for a kind of fact, `catalog_show` for a name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -60,8 +60,7 @@ def catalog_list(catalog: Catalog, kind: str) -> dict[str, Any]:
     if kind not in KINDS:
         hint = did_you_mean(kind, list(KINDS)) or ";"
         raise CatalogError(f"no kind of fact {kind!r}{hint} kinds: {', '.join(KINDS)}")
-    rows = [asdict(row) for row in getattr(catalog.facts, KINDS[kind])]
-    return {"kind": kind, "as_of": catalog.as_of, "rows": rows}
+    return {"kind": kind, "as_of": catalog.as_of, "rows": [asdict(row) for row in _rows(catalog, kind)]}
 
 
 def catalog_show(catalog: Catalog, name: str) -> dict[str, Any]:
@@ -86,6 +85,11 @@ def catalog_show(catalog: Catalog, name: str) -> dict[str, Any]:
 def _named(catalog: Catalog) -> Iterator[tuple[str, Provenance, set[str]]]:
     """Kind, fact and the names under which it is shown."""
     for kind, forms in _NAMES.items():
-        for row in getattr(catalog.facts, KINDS[kind]):
+        for row in _rows(catalog, kind):
             names = {form.format_map(asdict(row)) for form in forms.split()}
             yield kind, row, names | {name.lower() for name in names}
+
+
+def _rows(catalog: Catalog, kind: str) -> Sequence[Provenance]:
+    rows: Sequence[Provenance] = catalog.models if kind == "models" else getattr(catalog.facts, KINDS[kind])
+    return rows

@@ -111,6 +111,8 @@ class Model(Provenance):
     """Attention parameters of one such layer."""
     gated_attention: bool = False
     """The output of attention has a gate: as many parameters again as the queries."""
+    shape: str = ""
+    """Model that was measured in place of this one, since it has the same shape; empty = itself."""
 
     def __post_init__(self) -> None:
         if self.heads % self.kv_heads:

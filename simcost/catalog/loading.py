@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.catalog.acceptance_facts import DraftAcceptance
-from simcost.catalog.aliases import WITHOUT_DATASHEET, canonical
+from simcost.catalog.aliases import SAME_SHAPE, WITHOUT_DATASHEET, measured_name
 from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.catalog import Catalog, Facts
 from simcost.catalog.contracts import ContractPrice, CurrencyRate
@@ -179,7 +179,7 @@ def _resolved(row: Provenance, known: dict[str, set[str]]) -> Provenance:
     for column, names in known.items():
         written = getattr(row, column)
         if written and written not in names:
-            changes[column] = canonical(written)
+            changes[column] = measured_name(written)
     return replace(row, **changes) if changes else row
 
 
@@ -192,6 +192,8 @@ def _references(kind: type[Provenance], facts: Facts) -> dict[str, set[str]]:
     for column, table in (("accelerator", "accelerators"), ("model", "models")):
         if column in columns:
             result[column] = {fact.name for fact in getattr(facts, table)}
+    if kind in (BenchmarkScore, DraftAcceptance):  # of weights, not of shapes
+        result["model"] |= {name for name, shape in SAME_SHAPE.items() if shape in result["model"]}
     if kind is Offer:
         result["accelerator"] |= WITHOUT_DATASHEET
     return result
@@ -201,7 +203,7 @@ def _reference_faults(kind: type[Provenance], rows: Sequence[Row[Any]], facts: F
     for column, known in _references(kind, facts).items():
         for row in rows:
             name = getattr(row.fact, column)
-            if name and name not in known and canonical(name) not in known:
+            if name and name not in known and measured_name(name) not in known:
                 hint = did_you_mean(name, sorted(known)) or ";"
                 add = f"add it to {column}s.csv of the same folder"
                 yield row.fault(column, f"no {column} {name!r} in the catalog{hint} {add}")

@@ -59,7 +59,7 @@ def _holds(factor: StepFactor, model: Model, accelerator: Accelerator, spec: Rep
         and spec.engine in (None, factor.engine)
         and factor.accelerator in ("", accelerator.name)
         and factor.precision in (None, spec.precision)
-        and factor.model in ("", model.name)
+        and factor.model in ("", model.shape or model.name)
         and (not factor.tp or (factor.tp, factor.pp, factor.dp) == (spec.tp, spec.pp, spec.dp))
     )
 

@@ -9,7 +9,7 @@ from support.commands import call, refused
 from support.scenarios import write
 
 from simcost.catalog import load_catalog
-from simcost.perf import ReplicaSpec
+from simcost.perf import ReplicaSpec, step_time
 from simcost.perf.adapters import AdapterSlots
 from simcost.perf.pruning import FewerLayers, NarrowerLayers, Sparse24
 from simcost.perf.quality import published_quality
@@ -63,6 +63,27 @@ def test_a_plan_of_another_model_takes_its_steps_and_its_memory(tmp_path: Path) 
     assert eight.memory.weights_bytes < whole.memory.weights_bytes
     assert whole.pool.step.seconds(4096, 0, 0, 0) > small.pool.step.seconds(4096, 0, 0, 0)
     assert "same configuration" not in small.pool.step.source
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("deepseek-ai/DeepSeek-R1", "deepseek-v3"), ("llama-3.3-70b", "llama-3.1-70b")]
+)
+def test_other_weights_of_a_shape_take_its_steps_but_not_its_quality(name: str, shape: str) -> None:
+    model, same, h200 = CATALOG.model(name), CATALOG.model(shape), CATALOG.accelerator("h200")
+    spec = ReplicaSpec(accelerator="h200", tp=8, precision="fp8")
+    assert (model.name, model.shape) == (name.rpartition("/")[2].lower(), shape)
+    assert step_time(CATALOG, model, h200, spec) == step_time(CATALOG, same, h200, spec)
+    assert published_quality(CATALOG, model, spec, "mmlu").value is None
+    assert f"no mmlu of {model.name}" in published_quality(CATALOG, model, spec, "mmlu").source
+
+
+def test_scores_of_own_files_are_of_the_weights_that_they_name(tmp_path: Path) -> None:
+    (tmp_path / "quality.csv").write_text(
+        "model,metric,precision,value,source,as_of,quality\nllama-3.3-70b,mmlu,bf16,86,card,2024-12,A\n"
+    )
+    catalog, spec = load_catalog(tmp_path), ReplicaSpec(accelerator="h100")
+    found = [published_quality(catalog, catalog.model(f"llama-3.{i}-70b"), spec, "mmlu").value for i in (1, 3)]
+    assert found == [79.3, 86]
 
 
 def test_the_cheapest_plan_that_is_not_good_enough_does_not_win(tmp_path: Path) -> None:

@@ -71,6 +71,25 @@ def item(hint: Any) -> Any | None:
     return found[0] if found else None
 
 
+_WORDS_ELSEWHERE = {
+    "data_parallel_size": "dp",
+    "dtype": "precision",
+    "gpu": "accelerator",
+    "gpu_memory_utilization": "memory_utilisation",
+    "instance_type": "offer",
+    "kv_cache_dtype": "kv_precision",
+    "max_replicas": "max",
+    "maxreplicas": "max",
+    "min_replicas": "min",
+    "minreplicas": "min",
+    "pipeline_parallel_size": "pp",
+    "quantization": "precision",
+    "tensor_parallel": "tp",
+    "tensor_parallel_size": "tp",
+}
+"""Keys of serving engines and Kubernetes, and what they are called here."""
+
+
 @dataclass(slots=True)
 class Conform:
     """Writes short forms in full and takes out what the schema does not know, with a fault for each.
@@ -90,13 +109,22 @@ class Conform:
         if assumed and isinstance(node.value, dict) and "kind" not in node.value:
             said = YamlNode(value=assumed, line=node.line, column=node.column, path=(*node.path, "kind"))
             node = replace(node, value={"kind": said, **node.value})
-        if one is not None and isinstance(node.value, dict) and classes(one):
-            node = replace(node, value=[node])
+        if one is not None and isinstance(node.value, dict) and (members := classes(one)):
+            node = replace(node, value=self._as_list(node, node.value, hints(members[0])))
         if isinstance(node.value, list):
             return replace(node, value=[self.node(child, one) for child in node.value]) if one else node
         if isinstance(node.value, dict):
             return replace(node, value=self._mapping(node, node.value, hint, of_kind, also))
         return node
+
+    def _as_list(self, node: YamlNode, value: dict[str, YamlNode], known: Mapping[str, Any]) -> list[YamlNode]:
+        """The item of a list that is given alone; none where some are given by their names, which is a fault."""
+        by_name = "name" in known and all(isinstance(child.value, dict) for child in value.values())
+        if not value or not by_name or set(value) & set(known):
+            return [node]
+        message = f"is a list: write `- name: {next(iter(value))}`, and what holds for it below that, indented by two"
+        self._fault(node, node.key or (node.line, node.column), message)
+        return []
 
     def _mapping(
         self, node: YamlNode, value: dict[str, YamlNode], hint: Any, of_kind: Mapping[str, type], also: Keys
@@ -132,7 +160,9 @@ class Conform:
                 kept[key] = self.node(child, known[key])
             elif key not in also:
                 words = [*known, *map(str, also)]
-                near = did_you_mean(key, words) or f"; known here: {', '.join(words)}"
+                same = _WORDS_ELSEWHERE.get(key.replace("-", "_").lower())
+                near = f"; did you mean {same!r}?" if same in words else did_you_mean(key, words)
+                near = near or f"; known here: {', '.join(words)}"
                 self._fault(child, child.key or (child.line, child.column), f"unknown key {key!r}{near}")
         return kept
 

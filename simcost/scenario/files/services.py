@@ -112,7 +112,7 @@ def _services(root: YamlNode, file: str, faults: list[Fault]) -> dict[str, YamlN
     if node is None:
         return {}
     listed = Conform(file, faults).node(node, tuple[ServiceDemand, ...])
-    if not isinstance(listed.value, list) or not listed.value:
+    if not isinstance(listed.value, list) or not node.value:
         other = not isinstance(listed.value, list)
         message = (
             f"expected a list of services, not {shown(node.value)}" if other else "has no service; name at least one"

@@ -293,11 +293,15 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         prefill=prefill,
         memory=hardware.memory,
         sigma=sigma,
-        factors=engine_factors(sigma, question.seed, question.seeds, model.name, hardware.accelerator),
+        factors=engine_factors(sigma, question.seed, question.seeds, model.shape or model.name, hardware.accelerator),
         notes=(
             *control.notes,
             *refused,
             *([] if part is None else [part.assumption(measured=measured)]),
+            *(
+                [f"{model.name} has the shape of {model.shape}: its times and memory are those of it."]
+                * bool(model.shape)
+            ),
             *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
             *unusual_measurements(plan, model, catalog),
             *unusual_prices(plan, catalog),

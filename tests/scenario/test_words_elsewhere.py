@@ -1,0 +1,37 @@
+"""Files written as other tools would have it: each fault says what it is called here."""
+
+import pytest
+from support.scenarios import SMALL
+
+from simcost.scenario.checks.load import find_faults
+
+
+def faults(tmp_path, text):
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    return [str(fault) for fault in find_faults(path)]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("tensor-parallel-size: 2", "tp"),
+        ("dtype: fp8", "precision"),
+        ("gpu_memory_utilization: 0.9", "memory_utilisation"),
+    ],
+)
+def test_a_key_of_an_engine_is_told_by_its_name_here(tmp_path, theirs, ours):
+    found = faults(tmp_path, SMALL.replace("{accelerator: l4", "{" + theirs + ", accelerator: l4", 1))
+    assert len(found) == 1
+    assert f"unknown key {theirs.partition(':')[0]!r}; did you mean {ours!r}?" in found[0]
+
+
+@pytest.mark.parametrize("key", ["plans", "services"])
+def test_a_mapping_by_names_is_told_to_be_a_list(tmp_path, key):
+    text = (
+        "scenario: x\nmodel: llama-3.1-8b\n"
+        f"{key}:\n  one:\n    buy: {{offer: aws/g6e.xlarge}}\n  other:\n    buy: {{}}\n"
+    )
+    assert f":3:1: {key}: is a list: write `- name: one`, and what holds for it below" in "\n".join(
+        faults(tmp_path, text)
+    )
