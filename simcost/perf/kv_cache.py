@@ -43,12 +43,17 @@ def kv_bytes_per_token(
     return kv_bytes_per_layer(model, tp, precision) * layers * ceil(model.layers / pp) / model.layers
 
 
-def windows_in_words(model: Model) -> str:
-    """Room that sequences of another length take where layers have a window; empty where none has."""
+def windows_in_words(model: Model, held_tokens: int | None) -> str:
+    """Length of the sequences for which the KV cache is counted where layers have a window; empty where it matters
+    little.
+    """
     most = kv_bytes_per_token(model, 1, "bf16", sequence_tokens=1) / kv_bytes_per_token(model, 1, "bf16")
     if not model.window_layers or most < SEVERAL_PER_CENT:
         return ""
+    window = f"of which a window holds {model.window_tokens:,}"
+    if held_tokens is not None:
+        return f"; KV cache as of sequences of {held_tokens:,} tokens, the mean of those held, {window}"
     return (
-        f"; KV cache as of sequences of {LONG_SEQUENCE:,} tokens, of which a window holds {model.window_tokens:,}: in "
+        f"; KV cache as of sequences of {LONG_SEQUENCE:,} tokens, {window}: in "
         f"shorter ones a token takes up to {most:.2g} times as much room, and fewer fit"
     )

@@ -162,7 +162,9 @@ def weights_bytes_per_device(model: Model, spec: ReplicaSpec) -> float:
 
 
 def held_sequences(fit: MemoryFit, model: Model, spec: ReplicaSpec, tokens: float) -> float:
-    """Sequences of so many tokens that the KV cache of a replica holds; a measured capacity is taken as it is."""
+    """Sequences of so many tokens that the KV cache of a replica holds, of a fit of no stated workload; a measured
+    capacity is taken as it is.
+    """
     held = fit.kv_capacity_tokens / tokens
     if spec.kv_tokens is not None:
         return held
@@ -221,12 +223,15 @@ def fit_memory(
     spec: ReplicaSpec,
     max_num_batched_tokens: int,
     catalog: Catalog | None = None,
+    held_tokens: int | None = None,
 ) -> MemoryFit:
     """Memory of a replica, and the capacity of its KV cache in tokens.
 
     tokens = dp * floor((memory * memory_utilisation - weights - adapters - drafter - overhead) / kv_bytes_per_token),
     in blocks; weights, adapters, drafter, overhead and KV cache of the fullest device. A drafter that is a model of its
-    own is looked up in `catalog`; None = the built-in facts.
+    own is looked up in `catalog`; None = the built-in facts. Layers with a window hold that of each sequence, so that
+    a token takes more room in short sequences: `held_tokens` is the mean length of those in the cache; None = unknown,
+    8,192.
 
     Raises:
         InputError: tp does not split the heads; a precision that the accelerator or the model lacks.
@@ -237,8 +242,8 @@ def fit_memory(
     model = spec.shape(model)
     if spec.kv_tokens is not None and spec.kv_tokens < BLOCK_TOKENS:
         raise InputError(f"kv_tokens {spec.kv_tokens} is less than one block of {BLOCK_TOKENS} tokens")
-    drafter = _drafter(model, spec, catalog)
-    fit = _fit(model, accelerator, spec, max_num_batched_tokens, drafter)
+    drafter = _drafter(model, spec, catalog, held_tokens)
+    fit = _fit(model, accelerator, spec, max_num_batched_tokens, drafter, held_tokens)
     if fit.kv_capacity_tokens < BLOCK_TOKENS:
         raise DoesNotFitError(_what_is_missing(model, accelerator, spec, max_num_batched_tokens, fit, drafter))
     return fit
@@ -254,7 +259,7 @@ class _Drafter(NamedTuple):
 _NO_DRAFTER = _Drafter()
 
 
-def _drafter(model: Model, spec: ReplicaSpec, catalog: Catalog | None) -> _Drafter:
+def _drafter(model: Model, spec: ReplicaSpec, catalog: Catalog | None, held_tokens: int | None) -> _Drafter:
     """MTP and its model share their LM head."""
     from simcost.catalog import load_catalog
 
@@ -265,7 +270,8 @@ def _drafter(model: Model, spec: ReplicaSpec, catalog: Catalog | None) -> _Draft
     own = spec.of_drafter(speculation)
     shared = embedding_parameters(drafter) * 2.0 / spec.tp if speculation.drafter == "mtp" else 0.0
     weights = weights_bytes_per_device(drafter, own) - shared
-    return _Drafter(weights, kv_bytes_per_token(drafter, spec.tp, spec.kv_precision))
+    length = held_tokens or LONG_SEQUENCE
+    return _Drafter(weights, kv_bytes_per_token(drafter, spec.tp, spec.kv_precision, sequence_tokens=length))
 
 
 def _fit(
@@ -274,6 +280,7 @@ def _fit(
     spec: ReplicaSpec,
     max_num_batched_tokens: int,
     drafter: _Drafter = _NO_DRAFTER,
+    held_tokens: int | None = None,
 ) -> MemoryFit:
     """The budget, its capacity below one block where the model does not fit."""
     weights = weights_bytes_per_device(model, spec)
@@ -281,13 +288,15 @@ def _fit(
     if overhead is None:
         overhead = overhead_bytes(model, spec.tp, max_num_batched_tokens)
         source = f"overhead estimated at {overhead / GIB:.2f} GiB per device (other estimates: up to 6 GiB)"
-    per_token = kv_bytes_per_token(model, spec.tp, spec.kv_precision, spec.pp) + drafter.kv_per_token
+    length = held_tokens or LONG_SEQUENCE
+    per_token = kv_bytes_per_token(model, spec.tp, spec.kv_precision, spec.pp, sequence_tokens=length)
+    per_token += drafter.kv_per_token
     adapters = 0.0 if spec.lora is None else spec.lora.bytes_per_device(model, spec.tp, spec.pp)
     left = accelerator.memory_bytes * spec.memory_utilisation - weights - adapters - drafter.weights - overhead
     tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
     stated = MOST_UNITS if spec.images else spec.kv_tokens
     if stated is None:
-        source += windows_in_words(model)
+        source += windows_in_words(model, held_tokens)
     elif weights < accelerator.memory_bytes:
         source = "no KV cache" if spec.images else _given(stated, tokens)
         tokens = stated // BLOCK_TOKENS * BLOCK_TOKENS

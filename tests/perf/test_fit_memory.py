@@ -152,6 +152,9 @@ def test_as_many_sequences_are_held_as_their_windows_and_full_layers_leave_room(
     room = found.kv_capacity_tokens * found.kv_bytes_per_token
     assert held_sequences(found, model, spec, tokens) == pytest.approx(room / each)
     assert "up to 3.8 times as much" in found.provenance
+    stated = fit_memory(model, CATALOG.accelerator("h100"), spec, 8192, held_tokens=tokens)
+    assert stated.kv_capacity_tokens == pytest.approx(tokens * room / each, abs=16)
+    assert f"as of sequences of {tokens:,} tokens, the mean of those held, of which" in stated.provenance
 
 
 def test_windows_and_linear_layers_cache_less() -> None:

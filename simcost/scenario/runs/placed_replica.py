@@ -26,14 +26,18 @@ class PlacedReplica:
         return 1 if self.slice is None else self.slice.copies
 
 
-def placed_replica(replica: ReplicaSpec, plan: Plan, model: Model, catalog: Catalog) -> PlacedReplica:
-    """The replica of a plan on the accelerator that it names, by the figures of the catalog."""
+def placed_replica(
+    replica: ReplicaSpec, plan: Plan, model: Model, catalog: Catalog, held_tokens: int | None
+) -> PlacedReplica:
+    """The replica of a plan on the accelerator that it names, by the figures of the catalog; `held_tokens` as in
+    `fit_memory`.
+    """
     accelerator = catalog.accelerator(replica.accelerator)
     return PlacedReplica(
         replica=replica,
         model=model,
         accelerator=accelerator.name,
-        memory=fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog),
+        memory=fit_memory(model, accelerator, replica, plan.batching.max_num_batched_tokens, catalog, held_tokens),
         step=step_time(catalog, model, accelerator, replica),
         slice=None if replica.slice is None else catalog.slice_of(accelerator.name, replica.slice),
     )

@@ -75,6 +75,17 @@ class ResolvedScenario:
             return ()
         return tuple(resolved_plan(plan, self) for plan in self.loaded.scenario.plans)
 
+    @cached_property
+    def held_tokens(self) -> int | None:
+        """Mean tokens of a request while it is in a KV cache, where it stays the longer the more it generates: by
+        the first requests. None = there are none.
+        """
+        first = None if self.source is None else next((batch for batch in self.source.batches(0) if len(batch)), None)
+        if first is None:
+            return None
+        output = first.output_tokens.astype(float)
+        return max(1, round(float((output * (first.prompt_tokens + output / 2)).sum() / output.sum())))
+
     @property
     def limits(self) -> LatencyLimits:
         """Limits within which a request is good."""
@@ -275,13 +286,15 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     served = scenario.model_of(plan)
     if plan.replica is None or plan.scaling is None or served is None:
         raise InputError(f"plan {plan.name!r} serves no requests; give model, replica and scaling")
-    hardware = placed_replica(plan.replica, plan, catalog.model(served), catalog)
     if source is None:
         raise InputError(f"plan {plan.name!r} has no requests to serve")
+    model = catalog.model(served)
+    held_tokens = question.held_tokens if model.window_layers else None
+    hardware = placed_replica(plan.replica, plan, model, catalog, held_tokens)
     control = control_of(plan, question.loaded, source)
     plan, refused = within(plan, control.nodes, catalog)
     pool = _pool(plan, question, hardware, control)
-    model, part = hardware.model, hardware.slice
+    part = hardware.slice
     measured = bool(hardware.replica.step or hardware.replica.images)
     sigma = hardware.step.sigma if scenario.engine_sigma is None else scenario.engine_sigma
     prefill = None if plan.disaggregation is None else _resolved_pool(prefill_plan(plan), question)
