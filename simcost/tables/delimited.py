@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
-from simcost.tables.encoding import is_utf8, not_utf8, wide_encoding, without_mark
+from simcost.tables.encoding import is_utf8, not_text, not_utf8, without_mark
 
 BLOCK_BYTES = 2_097_152
 _LONGEST_LINE = 16 * BLOCK_BYTES
@@ -129,8 +129,8 @@ def read_header(head: bytes, delimiter: str, *, quoted: bool) -> tuple[list[str]
     Raises:
         csv.Error: it is not text in UTF-8, or a quote is not closed.
     """
-    if wide := wide_encoding(head):
-        raise csv.Error(f"looks like {wide}; convert it with iconv -f {wide} -t UTF-8")
+    if said := not_text(head):
+        raise csv.Error(said)
     lines = without_mark(head).splitlines(keepends=True)
     if not lines:
         return [], b""

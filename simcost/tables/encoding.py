@@ -25,6 +25,22 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
+_PACKED = {
+    b"PK\x03\x04": "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV",
+    b"PAR1": "is a Parquet file; pass --format parquet, or let its name end with .parquet",
+    b"\x28\xb5\x2f\xfd": "is packed by zstd; unpack it, or pack it by gzip",
+    b"BZh": "is packed by bzip2; unpack it, or pack it by gzip",
+}
+"""First bytes of files that are no text, and what to do with them."""
+
+
+def not_text(head: bytes) -> str:
+    """Message if the first bytes of a file are those of another format or of UTF-16, else the empty text."""
+    if wide := wide_encoding(head):
+        return f"looks like {wide}; convert it with iconv -f {wide} -t UTF-8"
+    return next((said for mark, said in _PACKED.items() if head.startswith(mark)), "")
+
+
 def wide_encoding(head: bytes) -> str:
     """`UTF-16` or `UTF-32` if the first bytes of a file look like it, else the empty text."""
     sample = head[:_SAMPLE]

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from simcost.errors import TraceError
 from simcost.tables.cells import as_text
-from simcost.tables.encoding import not_utf8, wide_encoding, without_mark
+from simcost.tables.encoding import not_text, not_utf8, without_mark
 from simcost.tables.sources import Chunk, Find, open_stream
 
 Rows = list[tuple[str, Mapping[str, Any]]]
@@ -132,8 +132,8 @@ def _placed(values: Iterator[Value], rows: Callable[[Mapping[str, Any]], Rows]) 
 def _values(stream: io.BufferedReader, path: Path) -> Iterator[Value]:
     """The values of a file: one a line, unless it begins with an array or with an object over several lines."""
     head = without_mark(stream.peek(_READ_BYTES)).lstrip()
-    if wide := wide_encoding(head):
-        raise TraceError(f"{path}: looks like {wide}; convert it with iconv -f {wide} -t UTF-8")
+    if said := not_text(head):
+        raise TraceError(f"{path}: {said}")
     if head.startswith(b"[") or (head[:1] == b"{" and not head.split(b"\n", 1)[0][1:].strip()):
         yield from _document(stream, path)
     else:

@@ -208,6 +208,11 @@ def _parquet_chunks(path: Path, find: Find, *, nested: bool) -> Iterator[Chunk]:
                     f"{path}: column {name!r} holds neither text nor numbers nor times, but {kind}; write "
                     "one value a row"
                 )
+            if pa.types.is_duration(kind):
+                raise TraceError(
+                    f"{path}: column {name!r} holds durations ({kind}), whose unit its name may not say; write numbers "
+                    "of a stated unit, as df[name].dt.total_seconds() gives seconds"
+                )
         row = 1
         for table in file.iter_batches(_PARQUET_ROWS, columns=list(dict.fromkeys(theirs.values()))):
             cells = {name: values_at(table, name) for name in theirs.values()}

@@ -51,6 +51,7 @@ class ArrivalReader:
     _found: TimePattern | None = None
     _zoned: bool | None = None
     _mixed: bool = False
+    _skipped: bool = False
     _without_zone: int = 0
     _twice: int = 0
     _of_day: dict[int, tuple[int, bool]] = field(default_factory=dict)
@@ -72,9 +73,14 @@ class ArrivalReader:
     @property
     def expected(self) -> str:
         """Notation of times, for messages."""
+        if self._skipped:
+            return f"a time that the clocks of {self.timezone} showed: they skip an hour in spring"
         pattern = self.pattern or self._found
         if pattern:
             return f"the pattern {pattern.text}"
+        if self._rule is not None and self._rule.dates_in is not None:
+            unit = self._rule.dates_in
+            return f"numbers of {self._rule.unit}, the unit stated; these are dates in {unit}: pass --time-unit {unit}"
         if self._mixed:
             return f"ISO time {'with' if self._zoned else 'without'} a zone, as other rows of this log have it"
         return "ISO time or a number that is not negative"
@@ -156,6 +162,7 @@ class ArrivalReader:
             rows = np.flatnonzero(twice & (local_s // DAY_S == day))
             again = rows[self._set_back(day, local_s[rows])]
             earlier[again] = later[again]
+        self._skipped |= not shown.all()
         return earlier * NS_PER_S + rest, shown
 
     def _set_back(self, day: int, local_s: Ints) -> Flags:

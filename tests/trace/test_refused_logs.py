@@ -1,0 +1,68 @@
+"""Logs that are refused: the message names what they are, and the remedy."""
+
+import io
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from simcost.errors import TraceError
+from simcost.trace.requests.readers import Notation, import_trace
+from simcost.trace.series.reader import read_series
+
+HEADER = "arrival,prompt_tokens,output_tokens\n"
+
+
+def refused(folder: Path, text: bytes | str, **options: Any) -> str:
+    path = folder / "log.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(TraceError) as caught:
+        import_trace(path, options.pop("fmt", "csv"), folder / "out.parquet", **options)
+    return str(caught.value)
+
+
+def zipped() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("log.csv", HEADER + "1,2,3\n")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("fmt", ["csv", "jsonl", "litellm"])
+def test_archives_and_workbooks_are_named(tmp_path: Path, fmt: str) -> None:
+    assert "is a ZIP archive or an Excel workbook" in refused(tmp_path, zipped(), fmt=fmt)
+
+
+def test_parquet_named_csv_is_named(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    pq.write_table(pa.table({"arrival": [1]}), packed)
+    assert "is a Parquet file; pass --format parquet" in refused(tmp_path, packed.getvalue())
+
+
+@pytest.mark.parametrize("date", ["2026-03-29T{}", "29.03.2026 {}"])
+def test_the_hour_that_clocks_skip_is_named(tmp_path: Path, date: str) -> None:
+    rows = "".join(f"{date.format(clock)},1,1\n" for clock in ("01:30:00", "02:30:00", "03:30:00"))
+    said = refused(tmp_path, HEADER + rows, notation=Notation(timezone="Europe/Berlin"))
+    assert "row 2 (line 3)" in said
+    assert "the clocks of Europe/Berlin showed: they skip an hour in spring" in said
+
+
+def test_the_unit_in_which_numbers_are_dates_is_named(tmp_path: Path) -> None:
+    said = refused(tmp_path, HEADER.replace("arrival", "arrival_s") + "1767603600123,1,1\n1767603601500,1,1\n")
+    assert "these are dates in ms: pass --time-unit ms" in said
+
+
+def test_durations_are_refused_whose_unit_would_be_that_of_the_file(tmp_path: Path) -> None:
+    """1 s, stored in microseconds, was read as 1,000,000."""
+    path, spans = tmp_path / "spans.parquet", pa.array([timedelta(seconds=i) for i in range(3)])
+    pq.write_table(pa.table({"arrival": spans, "prompt_tokens": [1, 2, 3], "output_tokens": [1, 2, 3]}), path)
+    with pytest.raises(TraceError, match=r"'arrival' holds durations \(duration\[us\]\)"):
+        import_trace(path, "parquet", tmp_path / "out.parquet")
+    times = pa.array([datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)])
+    pq.write_table(pa.table({"timestamp": times, "value": spans}), path)
+    with pytest.raises(TraceError, match=r"'value' holds durations"):
+        read_series(path)
