@@ -12,7 +12,7 @@ from simcost.forecast.backtest import Backtest
 from simcost.forecast.cleaning import Edit, runs
 from simcost.forecast.events.apply import Stated
 from simcost.forecast.forecast import Forecast
-from simcost.forecast.level_error import Levels
+from simcost.forecast.level_error import Levels, levels_of
 from simcost.forecast.sample_paths import DIGITS, counted, local_days, rounded, spreads, sums, weight
 from simcost.forecast.season import season_of
 from simcost.trace.series.local_time import offsets
@@ -72,6 +72,7 @@ def series_document(forecast: Forecast, stated: Stated | None = None, *, timezon
         "levels": {str(level): {"lo": rounded(lo), "hi": rounded(hi)} for level, (lo, hi) in levels.items()},
         "total": {
             **sums(series, mean, paths, np.array([0]))[0],
+            "levels": _levels_of_total(series, paths, levels),
             "quantity": counted(series.quantity, grid) or series.quantity,
             "average": counted(series.quantity, grid) is None,
         },
@@ -84,6 +85,15 @@ def series_document(forecast: Forecast, stated: Stated | None = None, *, timezon
         "cleaning": [_edit(edit, series.grid) for edit in forecast.edits],
         "findings": [*forecast.findings, *(stated.findings if stated else ())],
     }
+
+
+def _levels_of_total(series: Series, paths: Floats, levels: Levels) -> dict[str, dict[str, float]]:
+    """Ends of each level of the total, over the sample paths; empty without paths."""
+    if not len(paths):
+        return {}
+    totals = paths.sum(axis=1, keepdims=True) * weight(series.quantity, series.grid, paths.shape[1])
+    ends = levels_of(totals, tuple(levels))
+    return {str(level): {"lo": rounded(lo)[0], "hi": rounded(hi)[0]} for level, (lo, hi) in ends.items()}
 
 
 def outcome(forecast: Forecast, stated: Stated | None) -> tuple[Floats, Levels, Floats]:

@@ -165,13 +165,16 @@ def of_selection(selected: ModelSelection) -> Iterator[Finding]:
     )
 
 
-def of_backtest(history: History, found: Backtest | None, model: ForecastModel) -> Iterator[Finding]:
-    """Findings of the backtest: whether there was one, what the model beats, and levels known to be too narrow."""
+def of_backtest(history: History, found: Backtest | None, model: ForecastModel, *, stated: bool) -> Iterator[Finding]:
+    """Findings of the backtest: whether there was one, what the model beats, and levels known to be too narrow.
+
+    `stated`: the levels are a factor that is not measured.
+    """
     if found is None:
         yield _finding(
             "backtest",
-            f"{plural(len(history), 'step')} of history leave no origin to test from: accuracy is not known, and the "
-            "error of the level as a whole is the usual one",
+            f"{plural(len(history), 'step')} of history leave no origin to test from: accuracy is not known"
+            + ("" if stated else ", and the error of the level as a whole is the usual one"),
         )
         return
     if len(found.origins) < 2:

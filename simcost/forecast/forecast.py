@@ -25,6 +25,7 @@ from simcost.forecast.level_error import Levels, levels_of, widened, with_level
 from simcost.forecast.models.base import CleanedHistory, Fitted, ForecastModel, fitted
 from simcost.forecast.models.combination import Combination
 from simcost.forecast.models.long_horizon import Planning
+from simcost.forecast.models.members import Scaled
 from simcost.forecast.models.registry import default_model
 from simcost.forecast.models.selection import ModelSelection, selection
 from simcost.forecast.names import GrowthMode
@@ -159,11 +160,15 @@ def _futures(series: Series, refits: Refits, model: ForecastModel, ahead: Fitted
     history = refits.history
     seen = refits.seen(len(history))
     tested = backtest(refits, model, len(ahead.point), asked.levels, asked.seed)
-    ratio = tested.spread_ratio if tested else usual_ratio(model, 0)
+    stated = isinstance(ahead, Scaled)  # its factor holds the error of the level
+    ratio = 1.0 if stated else tested.spread_ratio if tested else usual_ratio(model, 0)
     samples = _sampled(ahead, seen, ratio, asked, by_factors=varies_by_factors(model, floor=seen.floor))
     factors, learnt = adapted(history, model, asked.levels, asked.adapt_days, asked.seed)
     bands = _levels(samples, asked.levels, factors, floor=seen.floor)
-    notes = [*of_backtest(history, tested, model), *of_levels(factors, asked.width, asked.adapt_days, learnt)]
+    notes = [
+        *of_backtest(history, tested, model, stated=stated),
+        *of_levels(factors, asked.width, asked.adapt_days, learnt),
+    ]
     notes += of_width(bands, seen, model)
     notes += of_total(ahead.point, samples, weight(series.quantity, series.grid, len(ahead.point)))
     return _Futures(

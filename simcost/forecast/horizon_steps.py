@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
+from datetime import datetime
 from math import ceil
+from zoneinfo import ZoneInfo
 
 from simcost.errors import InputError
 from simcost.tables.calendar import MEAN_MONTH_S
@@ -11,11 +14,14 @@ from simcost.units import SECONDS_PER_DAY, format_seconds
 
 MOST_STEPS = 100_000
 """Of a horizon."""
+_MOST_MONTHS = 12_000
+"""Of a horizon in calendar months."""
 
 
-def steps_ahead(series: Series, horizon_s: float | None) -> int:
+def steps_ahead(series: Series, horizon_s: float | None, zone: str = "UTC") -> int:
     """Steps that cover a horizon; None = a quarter of the history, but 1 to 28 days, and no less than 13 steps
-    of a day or more.
+    of a day or more. A whole number of mean months is one of calendar months by the clock of `zone`: three from
+    1 January on are 90 or 91 days.
 
     Raises:
         InputError: a horizon of no whole step, or of more than anybody would look at.
@@ -31,6 +37,9 @@ def steps_ahead(series: Series, horizon_s: float | None) -> int:
             f"series {series.name!r}: a horizon of {format_seconds(horizon_s)} is shorter than a step of "
             f"{series.grid.name}; give at least one step, with its unit, as in 28d"
         )
+    months = horizon_s / MEAN_MONTH_S
+    if series.grid.step_s and months.is_integer() and months <= _MOST_MONTHS:
+        horizon_s = _calendar_s(series, int(months), zone)
     steps = ceil(horizon_s / step_s - 1e-9)
     if steps > MOST_STEPS:
         raise InputError(
@@ -38,3 +47,15 @@ def steps_ahead(series: Series, horizon_s: float | None) -> int:
             f"{series.grid.name}; give at most {MOST_STEPS:,}, or another --freq"
         )
     return steps
+
+
+def _calendar_s(series: Series, months: int, zone: str) -> float:
+    """Seconds from the end of the history to the same day and time so many months later, or the last day of a month
+    that is shorter.
+    """
+    end_s = series.grid.after(len(series)).start_s
+    end = datetime.fromtimestamp(end_s, ZoneInfo("UTC" if series.grid.dates else zone))
+    years, month = divmod(end.month - 1 + months, 12)
+    year = end.year + years
+    day = min(end.day, monthrange(year, month + 1)[1])
+    return end.replace(year=year, month=month + 1, day=day).timestamp() - end_s

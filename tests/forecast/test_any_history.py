@@ -79,6 +79,17 @@ def test_mostly_zero() -> None:
     assert "intermittent" in kinds(found)
 
 
+@pytest.mark.parametrize(("steps", "step_s"), [(2, 3600), (10, 3600), (30, 3600), (9, 86400)])
+def test_levels_of_a_short_history_are_half_to_double_as_its_note_says(steps: int, step_s: int) -> None:
+    """The usual error of the level, added to it, made them a fifth to 2.4 times, of days a hundredth to 2.2 times."""
+    found = forecast(series(np.full(steps, 100.0) + np.arange(steps), step_s), 14, paths=4000)
+    assert "half to double at 80 %" in next(n["message"] for n in found.findings if n["kind"] == "short-history")
+    low, high = found.levels[80]
+    assert low / found.mean == pytest.approx(0.5, rel=0.05)
+    assert high / found.mean == pytest.approx(2.0, rel=0.05)
+    assert np.quantile(found.paths.sum(axis=1), [0.1, 0.9]) / found.mean.sum() == pytest.approx([0.5, 2.0], rel=0.05)
+
+
 def test_short_histories_repeat_the_last_day_or_their_median() -> None:
     rng = np.random.default_rng(1)
     y = rng.poisson(9, 40).astype(float)

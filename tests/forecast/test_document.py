@@ -51,6 +51,8 @@ def test_totals_peaks_and_days_are_taken_over_whole_paths() -> None:
     one = made()
     found = series_document(one, timezone="Asia/Kolkata")
     total, peak = one.paths.sum(axis=1), one.paths.max(axis=1)
+    assert found["total"]["levels"]["80"]["hi"] == found["total"]["p90"]
+    assert found["total"]["levels"]["95"]["lo"] == pytest.approx(np.quantile(total, 0.025), rel=1e-5)
     assert found["total"]["p90"] == pytest.approx(np.quantile(total, 0.9), rel=1e-5)
     assert found["peak"]["p10"] == pytest.approx(np.quantile(peak, 0.1), rel=1e-5)
     assert [day["steps"] for day in found["days"]] == [19, 24, 5]  # 00:00 UTC is 05:30 there

@@ -235,13 +235,18 @@ def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
 
 
 def _ahead(text: str) -> float:
-    """A horizon in seconds: a duration, or months and years of the mean length that a forecast counts with."""
+    """A horizon in seconds: a duration, or months and years, of the mean length by which `steps_ahead` knows them."""
+    from argparse import ArgumentTypeError
+
     months, unit = (text[:-2], 1) if text.endswith("mo") else (text[:-1], 12) if text.endswith("y") else ("", 0)
     if months.isdecimal() and len(months) <= 6:
         from simcost.tables.calendar import MEAN_MONTH_S
 
         return int(months) * unit * MEAN_MONTH_S
-    return seconds(text)
+    try:
+        return seconds(text)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error}; of calendar months and years 3mo, 1y") from error
 
 
 def _usd(text: str) -> float:

@@ -202,7 +202,7 @@ def forecast_file(
     series, notes = reading.series(path, asked.zone)
     stated.check(series)
     outlooks = look_ahead(
-        series, lambda one: steps_ahead(one, horizon_s), asked, events=stated.events, progress=progress
+        series, lambda one: steps_ahead(one, horizon_s, asked.zone), asked, events=stated.events, progress=progress
     )
     inputs = {os.path.relpath(file): sha256_of(file) for file in (path, events) if file is not None}
     made = [(outlook.forecast, outlook.stated) for outlook in outlooks]
