@@ -9,6 +9,7 @@ import numpy as np
 
 from simcost.forecast.models import ridge
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting, draw_blocks
+from simcost.forecast.models.level_shift import at_the_last_level, idle_at_the_end, shifts
 from simcost.forecast.models.local_level import (
     WITHIN,
     Drift,
@@ -18,9 +19,10 @@ from simcost.forecast.models.local_level import (
     stratified_normal,
     variance_ratio,
 )
-from simcost.forecast.models.members import Flat, SeasonalNaive, profile
+from simcost.forecast.models.members import Around, Flat, SeasonalNaive, profile
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats
+from simcost.units import plural
 
 WEEKLY = Season(52)
 MONTHLY = Season(12)
@@ -73,16 +75,41 @@ class Planning(Fitting):
         """Level, growth and seasons."""
         if not seen.floor or not seen.values.any():
             return _without_logarithm(seen).fit(seen, horizon)
+        if _idle(seen):
+            return Around(point=np.zeros(horizon), errors=np.zeros(1), block=1, floor=True)
         return _fit(seen, horizon, growth=self.growth)
 
     def remarks(self, seen: CleanedHistory) -> list[str]:
         """Notes: another model stands in where a logarithm is impossible; the history shows no random walk."""
         if not seen.floor or not seen.values.any():
             return [f"planning: no logarithm of values at or below 0: {_without_logarithm(seen).name} in its place"]
-        if _stays_on_a_line(_logarithms(seen)[0], seen.season):
+        if idle := _idle(seen):
+            ended = f"the last {plural(idle, _unit_name(seen.season))} are 0, more than ever before"
+            return [f"planning: {ended}: so is the forecast; state a launch if demand comes back"]
+        logs, moved, _ = _logarithms(seen)
+        notes = [_of_shift(moved, i, seen.season) for i in np.flatnonzero(moved)[-1:]]
+        if _stays_on_a_line(logs, seen.season):
             said = "the history shows no random walk, its changes go back within weeks"
-            return [f"planning: {said}: levels may be much narrower than those of a walk"]
-        return []
+            notes.append(f"planning: {said}: levels may be much narrower than those of a walk")
+        return notes
+
+
+def _of_shift(moved: Floats, last: int, season: Season) -> str:
+    """Note of the last shift of the level, and of how many there are."""
+    ago = plural(len(moved) - last, _unit_name(season))
+    size = math.exp(float(moved[max(last - 1, 0) : last + 1].sum()))
+    return (
+        f"planning: {ago} before the end the level moved to {size:.2g} times of what it was, and stayed: what was "
+        "before counts as if at the later level"
+    )
+
+
+def _unit_name(season: Season) -> str:
+    return "month" if season == MONTHLY else "step" if season.short == 1 else "week"
+
+
+def _idle(seen: CleanedHistory) -> int:
+    return idle_at_the_end(_units(seen.values, _unit(seen.season)))
 
 
 def _without_logarithm(seen: CleanedHistory) -> SeasonalNaive | Flat:
@@ -188,7 +215,7 @@ def _walks(count: int, units: int, rng: np.random.Generator) -> Floats:
 def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     unit = _unit(seen.season)
     weeks = WEEKS_A_MONTH if seen.season == MONTHLY else 1.0
-    logs, offset = _logarithms(seen)
+    logs, _, offset = _logarithms(seen)
     units = 1 + (horizon if unit == 1 else -(-horizon // unit) + 1)
     yearly = _year(logs, _units_a_year(seen.season))
     short, line = _is_short(logs, seen.season), _stays_on_a_line(logs, seen.season)
@@ -226,11 +253,24 @@ def _fit(seen: CleanedHistory, horizon: int, *, growth: bool) -> Planned:
     return replace(planned, yearly=season + _recursion(flat, planned.expected, units))
 
 
-def _logarithms(seen: CleanedHistory) -> tuple[Floats, float]:
-    """Logarithms of the weeks (months), and what is added to each before."""
+def _logarithms(seen: CleanedHistory) -> tuple[Floats, Floats, float]:
+    """Logarithms of the weeks (months), the shifts of the level that were taken out of them, and what is added to
+    each before. A history of two years or more may show its shifts again, as seasons.
+    """
     values = _units(seen.values, _unit(seen.season))
-    offset = 0.0 if values.min() > 0.02 * values.mean() else max(0.02 * float(values.mean()), 1e-9)
-    return np.log(values + offset), offset
+    offset = _offset(values)
+    logs = np.log(values + offset)
+    moved = shifts(logs) if _is_short(logs, seen.season) else np.zeros(len(logs) - 1)
+    if moved.any():
+        offset = _offset(values[np.flatnonzero(moved)[-1] + 1 :])
+        logs = np.log(values + offset)
+        moved = np.where(moved != 0, np.diff(logs) - np.median(np.diff(logs)), 0.0)
+    return at_the_last_level(logs, moved), moved, offset
+
+
+def _offset(values: Floats) -> float:
+    """Addition before logarithms: where some values are far below the others."""
+    return 0.0 if values.min() > 0.02 * values.mean() else max(0.02 * float(values.mean()), 1e-9)
 
 
 def _units_a_year(season: Season) -> int:
