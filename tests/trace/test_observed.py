@@ -286,6 +286,21 @@ def test_failed_requests_of_a_benchmark_are_told(failed: int, told: bool, tmp_pa
     assert all(f"{failed:,} of {80 + failed:,} requests failed" in one["message"] for one in found)
 
 
+@pytest.mark.parametrize("stated", [None, 0, -33, float("nan")])
+def test_a_point_without_a_latency_that_others_state_is_told(stated: float | None, tmp_path: Path) -> None:
+    damaged = {key: stated if "ttft" in key else value for key, value in serve(4).items() if "e2e" not in key}
+    files = [written(tmp_path / "1.json", damaged), written(tmp_path / "2.json", serve(8))]
+    [found] = read_observation(files).findings
+    assert found["message"].startswith("1.json, concurrency 4: no TTFT above 0 is stated")
+    assert not read_observation(files[1:]).findings
+
+
+def test_a_benchmark_that_completed_nothing_is_refused(tmp_path: Path) -> None:
+    """It was read as one that completed all that it sent."""
+    with pytest.raises(TraceError, match="no request was completed"):
+        read_observation([written(tmp_path / "c8.json", serve(8) | {"completed": 0, "failed": 80})])
+
+
 def test_points_of_two_models_are_not_mixed(tmp_path: Path) -> None:
     one, other = serve(4), serve(8) | {"model_id": "another"}
     with pytest.raises(TraceError, match="'another'"):

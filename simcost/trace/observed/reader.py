@@ -15,7 +15,7 @@ from simcost.trace.observed import distributions, prometheus, vllm_bench
 from simcost.trace.observed.load import Load
 from simcost.trace.observed.observation import Configuration, Finding, ObservedEngine, ObservedPoint, ObservedRun
 from simcost.trace.observed.run_folder import REQUESTS, read_folder, read_log
-from simcost.trace.observed.soundness import check_run, consistent, many_failed
+from simcost.trace.observed.soundness import check_run, consistent, many_failed, unstated
 from simcost.trace.observed.stored_trace import is_trace, read_stored
 
 KNOWN = (
@@ -157,9 +157,11 @@ def _joined(found: list[ObservedEngine]) -> ObservedEngine:
                 f"{each.files[0]}: is of model {other!r}, {first.files[0]} of {one!r}; calibrate each alone"
             )
     findings: list[Finding] = [finding for each in found for finding in each.findings]
+    points = tuple(point for each in found for point in each.points)
+    findings += unstated(points)
     return replace(
         first,
         files=tuple(file for each in found for file in each.files),
-        points=tuple(point for each in found for point in each.points),
+        points=points,
         findings=tuple(findings),
     )

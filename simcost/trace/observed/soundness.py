@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -113,6 +113,17 @@ def many_failed(point: ObservedPoint, place: str) -> list[Finding]:
         "the replay takes it that the failed ones put no load on it. Repeat the benchmark at a load that is served"
     )
     return [finding("failed_requests", message, point.failed)]
+
+
+def unstated(points: Sequence[ObservedPoint]) -> list[Finding]:
+    """Points without a latency that others state: it is missing, 0, negative or no number."""
+    findings = []
+    for metric in ("ttft", "tpot"):
+        without = [point.name for point in points if not point.latencies.get(metric)]
+        if without and len(without) < len(points):
+            message = f"{', '.join(without)}: no {metric.upper()} above 0 is stated; the fit has it of the other points"
+            findings.append(finding("no_latency", message, len(without)))
+    return findings
 
 
 def mean_of(quantiles: Mapping[float, float]) -> float:

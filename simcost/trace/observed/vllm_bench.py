@@ -79,7 +79,7 @@ def serve_point(document: Document, path: Path, load: Load) -> ObservedPoint:
     Raises:
         TraceError: the load or the lengths are not known.
     """
-    completed = count(document.get("completed")) or count(document.get("num_prompts"))
+    completed = count(document.get("completed" if "completed" in document else "num_prompts"))
     if completed is None:
         raise TraceError(f"{path}: no request was completed; run the benchmark again")
     clients = count(document.get("max_concurrency")) or load.concurrency
