@@ -40,9 +40,9 @@ class Parser(argparse.ArgumentParser):
         """Check a choice. Raises UsageError with the nearest ones."""
         choices = [str(choice) for choice in action.choices or ()]
         if choices and value not in (action.choices or ()):
-            name = str(action.metavar or "/".join(action.option_strings) or action.dest)
+            name = "/".join(action.option_strings) or str(action.metavar or action.dest).lower()
             near = did_you_mean(str(value), choices)
-            self.error(f"no {name.lower()} {str(value)!r}{near or '; there are: ' + ', '.join(choices)}")
+            self.error(f"no {name} {str(value)!r}{near or '; there are: ' + ', '.join(choices)}")
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""

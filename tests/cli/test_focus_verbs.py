@@ -61,6 +61,13 @@ def test_what_would_count_twice_or_has_two_values_is_refused(tmp_path: Path) -> 
     assert "give each currency once" in refused("focus", "read", march, *rates)
 
 
+def test_the_verdict_says_how_many_rows_have_no_cost(tmp_path: Path) -> None:
+    path = cost_file(tmp_path, [row(1), row(2, BilledCost="$55.04")])
+    said = call("focus", "read", path, "--json").document()["verdict"]
+    assert "left out of these: 1 row without billed cost" in said
+    assert "left out" not in call("focus", "read", cost_file(tmp_path, [row(1)]), "--json").document()["verdict"]
+
+
 def test_what_cannot_be_read_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     path = cost_file(tmp_path, ["1"], head="a")
     assert "no FOCUS export" in refused("focus", "read", path)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from simcost.compare.verdict import percent
 from simcost.studies.actuals.result import ActualCosts, CommitmentCosts, CostPeriod, DayCosts, ServiceCosts, SkuCosts
 from simcost.trace.focus.reader import Actuals
-from simcost.units import format_count, format_usd
+from simcost.units import format_count, format_usd, plural
 
 COSTS = ("billed_usd", "effective_usd", "list_usd", "contracted_usd")
 _VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd")
@@ -183,6 +183,10 @@ def _days(actuals: Actuals) -> tuple[DayCosts, ...]:
     return tuple(DayCosts(day=day, effective_usd=parts) for day, parts in found.items())
 
 
+_LEFT_OUT = {"no_effective_cost": "effective cost", "no_billed_cost": "billed cost"}
+"""Findings on rows that the totals of the verdict lack."""
+
+
 def verdict(result: ActualCosts) -> str:
     """Usage cost and its period, savings, and the performance of commitments."""
     period = result.period
@@ -195,6 +199,10 @@ def verdict(result: ActualCosts) -> str:
     if coverage:
         lost = format_usd(fsum(commitment.unused_usd for commitment in result.commitments))
         said.append(f"commitments cover {percent(coverage)} of what they could, and {lost} of them was lost")
+    left_out = {each["rule"]: each["rows"] for each in result.quality if each["rule"] in _LEFT_OUT}
+    if left_out:
+        those = " and ".join(f"{plural(rows, 'row')} without {_LEFT_OUT[rule]}" for rule, rows in left_out.items())
+        said.append(f"left out of these: {those}")
     findings = len(result.quality)
     if findings:
         said.append(f"{findings} findings on the {format_count(result.rows)} rows")
