@@ -76,7 +76,7 @@ def time_rule(column: pa.Array, name: str, unit: TimeUnit | None) -> TimeRule:
         return TimeRule(None, epoch=True)
     numbers = pc.utf8_trim_whitespace(numeric).cast(pa.float64()).to_numpy()
     middle = float(np.median(numbers)) if len(numbers) else 0.0
-    suffix = name.rsplit("_", 1)[-1]
+    suffix = name.strip().lower().rsplit("_", 1)[-1]
     stated = unit or (suffix if suffix in _DIGITS and "_" in name else None)
     in_years = [u for u in _DIGITS if EPOCH_S[0] <= middle * 10.0 ** (_DIGITS[u] - 9) < EPOCH_S[1]]
     chosen: Any = stated or (in_years[0] if in_years else "s")

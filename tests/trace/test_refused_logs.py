@@ -66,3 +66,13 @@ def test_durations_are_refused_whose_unit_would_be_that_of_the_file(tmp_path: Pa
     pq.write_table(pa.table({"timestamp": times, "value": spans}), path)
     with pytest.raises(TraceError, match=r"'value' holds durations"):
         read_series(path)
+
+
+def test_optional_columns_in_another_case_are_told_and_units_in_it_are_read(tmp_path: Path) -> None:
+    """`Tenant` was passed over in silence, and times mapped to `TS_MS` were read as seconds."""
+    path = tmp_path / "log.csv"
+    path.write_text("TS_MS,prompt_tokens,output_tokens,Tenant\n0,9,5,a\n1500,9,5,b\n")
+    found = import_trace(path, "csv", tmp_path / "out.parquet", mapping={"arrival": "TS_MS"})
+    assert found["span_s"] == 1.5
+    [told] = [each["message"] for each in found["findings"] if each["kind"] == "unread_column"]
+    assert told == "'Tenant' may be tenant, and is not read; if it is, pass --map tenant=Tenant"

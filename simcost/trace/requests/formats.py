@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Any, Literal
 
 from simcost.errors import TraceError, columns_said, did_you_mean
@@ -269,6 +270,10 @@ def unread_columns(
         if alike and ours not in mapping and not set(alike) & set(used):
             said = " and ".join(alike[:2])
             result.append(f"{said} may be {meaning}, and is not read; if it is, pass --map {ours}={alike[0]}")
+    for name in present:
+        ours = name.strip().lower()
+        if ours in OURS and ours not in (*_UNREAD, *mapping, *present) and name not in used:
+            result.append(f"{name!r} may be {ours}, and is not read; if it is, pass --map {quote(f'{ours}={name}')}")
     sums = [name for name in present if name.lower() in _SUMS and name not in used]
     if sums:
         told = f"{sums[0]} may count the requests of a row, and each row is taken as one request"
