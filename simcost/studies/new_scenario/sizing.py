@@ -57,14 +57,14 @@ def guess_plan(catalog: Catalog, model: str, accelerator: str, provider: str, lo
     if not offers:
         known = ", ".join(sorted({offer.provider for offer in every})) or "no provider"
         raise InputError(f"the catalog has no offer of {provider} with {device.name}, but of {known}; see --provider")
-    batching = Batching()
+    batching, held = Batching(), max(1, round(load.prompt_tokens + load.output_tokens / 2))
     for tp in possible_tp(served):
         fitting = [one for one in offers if one.accelerators % tp == 0]
         if not fitting:
             continue
         spec = ReplicaSpec(accelerator=device.name, tp=tp, precision=precision)
         try:
-            memory = fit_memory(served, device, spec, batching.max_num_batched_tokens)
+            memory = fit_memory(served, device, spec, batching.max_num_batched_tokens, held_tokens=held)
         except DoesNotFitError:
             continue
         step = step_time(catalog, served, device, spec)
