@@ -1,5 +1,6 @@
 """Declared columns: what a table must have, what its columns may be called, and what their cells may hold."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -12,6 +13,10 @@ from simcost.errors import TraceError, columns_said, did_you_mean
 
 Kind = Literal["text", "number", "whole", "time", "choice"]
 _NONE: Mapping[str, str] = {}
+_OTHER_UNIT = re.compile(
+    "ns|nanoseconds|us|micros|microseconds|ms|msec|millis|milliseconds|m|mins?|minutes|h|hrs?|hours|d|days"
+)
+"""Last words of names of columns of time that is not in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,9 @@ class DeclaredTable:
         faults += [
             f"no column {theirs!r}{did_you_mean(theirs, names)}" for theirs in mapping.values() if theirs not in names
         ]
+        numbers = {column.name for column in self.columns if column.kind == "number"}
+        for ours in filter(numbers.__contains__, mapping):
+            faults += other_unit(ours, mapping[ours])
         found = dict(mapping)
         free = [name for name in names if name not in mapping.values()]
         by_key = {_key(name): name for name in reversed(free)}
@@ -127,6 +135,18 @@ class DeclaredTable:
         """Raise TraceError if there are faults of the header."""
         if faults:
             raise TraceError(f"{path}: {'; '.join(faults)}; {columns_said(names)}")
+
+
+def other_unit(ours: str, theirs: str, remedy: str = "convert it, and rename the column") -> list[str]:
+    """A fault if a column of ours in seconds is mapped to one whose name ends with another unit of time.
+
+    >>> other_unit("duration_s", "duration_ms")
+    ['duration_s is in seconds, and duration_ms is not, by its name; convert it, and rename the column']
+    """
+    word = re.split(r"[^a-z]+", theirs.lower())[-1]
+    if not ours.endswith("_s") or not _OTHER_UNIT.fullmatch(word):
+        return []
+    return [f"{ours} is in seconds, and {theirs} is not, by its name; {remedy}"]
 
 
 def _key(name: str) -> str:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from simcost.errors import TraceError
+from simcost.trace.jobs.formats import JOBS
 from simcost.trace.requests.readers import Notation, import_trace
 from simcost.trace.series.reader import read_series
 
@@ -76,3 +77,22 @@ def test_optional_columns_in_another_case_are_told_and_units_in_it_are_read(tmp_
     assert found["span_s"] == 1.5
     [told] = [each["message"] for each in found["findings"] if each["kind"] == "unread_column"]
     assert told == "'Tenant' may be tenant, and is not read; if it is, pass --map tenant=Tenant"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "remedy"),
+    [("ttft_s", "first_ms", "write --map ttft_ms=first_ms"), ("e2e_s", "took_us", "convert it, and rename the column")],
+)
+def test_a_latency_whose_name_says_another_unit_is_no_second(
+    tmp_path: Path, ours: str, theirs: str, remedy: str
+) -> None:
+    """250 ms of `first_ms` were read as 250 s."""
+    said = refused(tmp_path, f"{HEADER[:-1]},{theirs}\n0,9,5,250\n", mapping={ours: theirs})
+    assert f"{ours} is in seconds, and {theirs} is not, by its name; {remedy}" in said
+
+
+@pytest.mark.parametrize("theirs", ["duration_ms", "run.Minutes", "took_h"])
+def test_a_duration_of_jobs_whose_name_says_another_unit_is_no_second(theirs: str) -> None:
+    _, faults = JOBS.match(["submit_ms", theirs, "gpus"], {"submit_s": "submit_ms", "duration_s": theirs})
+    assert len(faults) == 1
+    assert JOBS.match(["seconds", "gpus"], {"duration_s": "seconds"})[1] == []

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import TimeUnit
+from simcost.tables.columns import other_unit
 from simcost.tables.json_objects import Rows, one_row
 from simcost.trace.requests.column_words import alike
 from simcost.trace.requests.failures import (
@@ -225,6 +226,10 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
         if ours not in OURS
     ]
     wanted |= {ours: theirs for ours, theirs in mapping.items() if ours in OURS}
+    for seconds, ms in LATENCIES.items():
+        theirs = mapping.get(seconds, "")
+        in_ms = theirs.lower().endswith("ms")
+        faults += other_unit(seconds, theirs, *([f"write --map {ms}={theirs}"] if in_ms else []))
     faults += [
         f"both {s} and {ms} are mapped; name one" for s, ms in LATENCIES.items() if s in mapping and ms in mapping
     ]
