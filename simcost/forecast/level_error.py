@@ -28,6 +28,8 @@ USUAL_ORIGINS = 4
 MOST = 25.0
 LEAST = 0.01
 """Share of the median below which a day mean counts as this share, in logarithms."""
+MOST_NEAR_ZERO = 0.01
+"""Share of day means below that, beyond which logarithms tell how near to 0 paths are, not how wide."""
 LASTING = 0.6
 """Share of the variance that is the same on all days of a path."""
 
@@ -111,6 +113,8 @@ def with_level(
         return paths
     means = by_day(paths, day)
     spread = _logarithms(means, median(means)) if by_factors else means
+    if by_factors and float(np.mean(means < LEAST * median(means))) > MOST_NEAR_ZERO:
+        return paths
     moves = level_draws(len(paths), len(sizes), rng) * np.sqrt((ratio - 1) * spread.var(axis=0))
     place = np.minimum(np.arange(paths.shape[1]) // day, len(sizes) - 1)
     if by_factors:

@@ -41,6 +41,15 @@ def test_a_service_that_has_ended_has_no_demand() -> None:
     assert any("the last 16 weeks are 0" in str(finding["message"]) for finding in found.findings)
 
 
+@pytest.mark.parametrize(("days", "ended"), [(8, False), (15, True), (30, True)])
+def test_days_of_nothing_at_the_end_do_not_explode(days: int, *, ended: bool) -> None:
+    """Their P90 was 1e6 times all that had been seen in ten days of nothing."""
+    values = noisy(np.where(np.arange(365) < 365 - days, 1e5, 0.0))
+    found = planned(values)
+    assert (not found.paths.any()) == ended
+    assert np.quantile(found.paths.sum(axis=1), 0.9) < 10 * values.sum()
+
+
 def test_a_service_that_hardly_goes_on_hardly_goes_on() -> None:
     values = np.random.default_rng(1).poisson(np.where(np.arange(365) < 250, 1e5, 5.0)).astype(float)
     assert np.quantile(planned(values).paths.sum(axis=1), [0.1, 0.9]) == pytest.approx([91 * 5] * 2, rel=0.4)
@@ -65,4 +74,4 @@ def test_a_week_of_outage_and_one_of_a_rush_are_no_shifts() -> None:
         logs = np.zeros(30)
         logs[15] = size
         assert not shifts(logs).any()
-    assert idle_at_the_end(np.array([3.0, 0, 0])) == 0
+    assert idle_at_the_end(np.array([3.0, 0, 0]), 3) == 0

@@ -51,19 +51,13 @@ def at_the_last_level(logs: Floats, moved: Floats) -> Floats:
     return later
 
 
-def idle_at_the_end(values: Floats) -> int:
-    """Steps of nothing at the end, at least three, where they are more than ever before in the history; else 0.
+def idle_at_the_end(values: Floats, least: int) -> int:
+    """Steps of nothing at the end, at least so many, where they are more than ever before in the history; else 0.
 
-    >>> idle_at_the_end(np.array([5.0, 4, 6, 0, 0, 0])), idle_at_the_end(np.array([5.0, 0, 0, 0, 6, 0, 0, 0]))
+    >>> idle_at_the_end(np.array([5.0, 4, 6, 0, 0, 0]), 3), idle_at_the_end(np.array([5.0, 0, 0, 0, 6, 0, 0, 0]), 3)
     (3, 0)
     """
-    spans = runs(values == 0)
-    lengths = [end - start for start, end in spans]
-    if (
-        not spans
-        or spans[-1][1] < len(values)
-        or lengths[-1] < LEAST_SIDE
-        or lengths[-1] <= max(lengths[:-1], default=0)
-    ):
-        return 0
-    return lengths[-1]
+    spans = [(first, end) for first, end in runs(values == 0) if first > 0]
+    *before, idle = [0, 0, *(end - first for first, end in spans)]
+    at_the_end = bool(spans) and spans[-1][1] == len(values)
+    return idle if at_the_end and idle >= least and idle > max(before) else 0

@@ -109,7 +109,11 @@ def _unit_name(season: Season) -> str:
 
 
 def _idle(seen: CleanedHistory) -> int:
-    return idle_at_the_end(_units(seen.values, _unit(seen.season)))
+    """Weeks (months) of nothing with which a service has ended: two weeks, or three steps of weeks or months."""
+    unit = _unit(seen.season)
+    if unit == 1 and seen.season not in (WEEKLY, MONTHLY):
+        return 0
+    return idle_at_the_end(seen.values, 2 * unit if unit > 1 else 3) // unit
 
 
 def _without_logarithm(seen: CleanedHistory) -> SeasonalNaive | Flat:
