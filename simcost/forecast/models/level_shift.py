@@ -58,6 +58,7 @@ def idle_at_the_end(values: Floats, least: int) -> int:
     (3, 0)
     """
     spans = [(first, end) for first, end in runs(values == 0) if first > 0]
-    *before, idle = [0, 0, *(end - first for first, end in spans)]
-    at_the_end = bool(spans) and spans[-1][1] == len(values)
-    return idle if at_the_end and idle >= least and idle > max(before) else 0
+    if not spans or spans[-1][1] < len(values):
+        return 0
+    *before, idle = [end - first for first, end in spans]
+    return idle if idle >= least and idle > max(before, default=0) else 0
