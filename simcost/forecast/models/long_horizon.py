@@ -85,7 +85,8 @@ class Planning(Fitting):
             return [f"planning: no logarithm of values at or below 0: {_without_logarithm(seen).name} in its place"]
         if idle := _idle(seen):
             ended = f"the last {plural(idle, _unit_name(seen.season))} are 0, more than ever before"
-            return [f"planning: {ended}: so is the forecast; state a launch if demand comes back"]
+            more = "so are the forecast and all its levels, for no history says whether demand comes back"
+            return [f"planning: {ended}: {more}; state a launch if it does"]
         logs, moved, _ = _logarithms(seen)
         notes = [_of_shift(moved, i, seen.season) for i in np.flatnonzero(moved)[-1:]]
         if _stays_on_a_line(logs, seen.season):
