@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import fsum, inf, isclose
 from types import MappingProxyType
 
 from simcost.compare.confidence import ConfidenceInterval, paired
 from simcost.compare.results import PlanSummary, RunResult, summarise
-from simcost.compare.significance import Judgement, judged
+from simcost.compare.significance import Judgement, judged, negligible_usd
 from simcost.errors import InputError, RunError, did_you_mean
 from simcost.perf.quality import ModelQuality, QualityTarget
 
@@ -52,8 +52,9 @@ class Comparison:
     margin: float | None
     """Share of a cost that is as good as no difference; None = none is."""
     ranked: tuple[PlanSummary, ...]
-    """Best first: plans that may be chosen by their mean cost, then those whose model is not good enough by their
-    quality, then the others by how far they miss the SLO."""
+    """Best first: plans that may be chosen by their mean cost, of those that cost as much as the cheapest the one that
+    serves best; then those whose model is not good enough by their quality, then the others by how far they miss the
+    SLO."""
 
     @property
     def best(self) -> PlanSummary | None:
@@ -119,7 +120,7 @@ def compare(
         plans=plans,
         differences=differences([plan for plan in plans if plan is not base], base, level, margin, exact=exact),
         margin=margin,
-        ranked=tuple(sorted(plans, key=_rank)),
+        ranked=_ranked(plans),
     )
 
 
@@ -141,20 +142,19 @@ def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: 
         return None if mine is None or theirs is None else paired(mine, theirs, level, exact=exact)
 
     def money(value: Callable[[RunResult], float]) -> ConfidenceInterval:
-        return paired([value(run) for run in plan.results], [value(run) for run in against.results], level, exact=exact)
+        mine, theirs = ([value(run) for run in side.results] for side in (plan, against))
+        return paired(_without_rounding(mine, theirs), theirs, level, exact=exact)
 
     cost = against.per_month_usd.mean
-    monthly = tuple(
-        run.bill.per_month_usd - other.bill.per_month_usd
-        for run, other in zip(plan.results, against.results, strict=True)
-    )
+    own, other = ([run.bill.per_month_usd for run in side.results] for side in (plan, against))
+    monthly = tuple(usd - theirs for usd, theirs in zip(_without_rounding(own, other), other, strict=True))
     [judgement] = judged([monthly], level, [None], exact=exact)
     return Difference(
         plan=plan.name,
         against=against.name,
         total_usd=money(lambda run: run.bill.total_usd),
         per_month_usd=money(lambda run: run.bill.per_month_usd),
-        share=(plan.per_month_usd.mean - cost) / cost if cost else None,
+        share=fsum(monthly) / len(monthly) / cost if cost else None,
         attainment=gap(lambda run: run.attainment),
         wait_p95_s=gap(lambda run: run.wait_p95_s),
         by_replication_usd=monthly,
@@ -162,11 +162,27 @@ def difference(plan: PlanSummary, against: PlanSummary, level: float, *, exact: 
     )
 
 
+def _without_rounding(values: Sequence[float], others: Sequence[float]) -> list[float]:
+    """Costs; those that differ from the other by the rounding of sums alone are the other."""
+    pairs = zip(values, others, strict=True)
+    return [other if isclose(value, other, rel_tol=1e-12) else value for value, other in pairs]
+
+
 def _known(values: Iterable[float | None]) -> list[float] | None:
     """The values; None where one is missing."""
     found = list(values)
     known = [value for value in found if value is not None]
     return known if len(known) == len(found) else None
+
+
+def _ranked(plans: Sequence[PlanSummary]) -> tuple[PlanSummary, ...]:
+    """Best first; plans that cost as much as the best one by how far they are from missing a target, then in order."""
+    ranked = sorted(plans, key=_rank)
+    least = ranked[0].per_month_usd.mean
+    most = least + negligible_usd(least)
+    same = [plan for plan in plans if plan.eligible and plan.per_month_usd.mean <= most]
+    names = {plan.name for plan in same}
+    return (*sorted(same, key=lambda plan: plan.worst_ratio), *(plan for plan in ranked if plan.name not in names))
 
 
 def _rank(plan: PlanSummary) -> tuple[float, float, float]:
