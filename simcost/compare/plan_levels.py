@@ -306,10 +306,10 @@ def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
     own, other = (format_seconds(wait.mean) for wait in (waits[0], waits[1]))
     lines = [f"P95 wait of jobs: {own} against {other} in {against.name}."]
     if any(stops):
-        redone = [percent(round(mean_of(map(_redone, side.trained)) or 0.0, 4)) for side in (plan, against)]
+        lost = [mean_of(_shares(run.gpu_hours)["lost"] for run in side.trained) or 0.0 for side in (plan, against)]
+        redone = [percent(round(share, 4)) for share in lost]
         lines.append(
-            f"Preemptions: {stops[0]:,} against {stops[1]:,}; {redone[0]} of the GPU time of jobs was done again "
-            f"({redone[1]})."
+            f"Preemptions: {stops[0]:,} against {stops[1]:,}; work redone took {redone[0]} of the GPU time ({redone[1]})."
         )
     return lines
 

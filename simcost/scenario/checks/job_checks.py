@@ -14,6 +14,7 @@ from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan.nodes import AtOnce
 from simcost.plan.scheduling import Rigid
 from simcost.scenario.files.faults import ask, fault_at, file_faults
+from simcost.scenario.inputs.clusters import storage_of_spot
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.jobs import OnNodes, OnShared
 from simcost.scenario.schema.scaling import PlanScaling
@@ -76,10 +77,15 @@ def cluster_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file: st
     own, spot = node.get("training_buy"), training.get("spot")
     yield from _offer_faults(own if own is not None and is_given(own) else node.get("buy"), catalog, file)
     yield from _offer_faults(spot, catalog, file)
-    gpus = training.get("gpus")
-    if plan is None or plan.training is None or isinstance(plan.training, OnNodes) or gpus is None:
+    if plan is None or plan.training is None:
         return
-    buy = plan.training_buy or plan.buy
+    buy, gpus = plan.training_buy or plan.buy, training.get("gpus")
+    if not isinstance(plan.training, OnShared) and plan.training.disk:
+        bought = own if own is not None and is_given(own) else node.get("buy")
+        yield from _storage_faults(bought, buy.storage, catalog, file)
+        yield from _storage_faults(spot, storage_of_spot(buy), catalog, file)
+    if isinstance(plan.training, OnNodes) or gpus is None:
+        return
     yield from _size_faults(gpus, plan.training.gpus, buy, catalog, file)
     if isinstance(plan.training, OnShared) and plan.replica is not None and plan.scaling is not None:
         yield from _peak_faults(gpus, plan.training.gpus, plan.scaling, plan.replica.accelerators, file)
@@ -201,6 +207,13 @@ def _offer_faults(buy: YamlNode | None, catalog: Catalog, file: str) -> Iterator
     prices = [] if buy is None else [buy.get(key) for key in ("price", "prices")]
     if "spot" in place.path and offer.spot_usd_per_h is None and not any(map(is_given, prices)):
         yield fault_at(place, f"the catalog has no spot price of {offer.name}; give price or prices", file)
+
+
+def _storage_faults(bought: YamlNode | None, own_usd: float | None, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """Nodes whose disk has no price."""
+    place = None if bought is None else bought.get("offer")
+    if own_usd is None and place is not None and isinstance(place.value, str):
+        yield from ask(place, file, lambda name: catalog.tier_prices(name.partition("/")[0], "storage"))[1]
 
 
 def _size_faults(place: YamlNode, gpus: int, buy: Buy, catalog: Catalog, file: str) -> Iterator[Fault]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from simcost.billing import Buy
+from simcost.billing import Buy, OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
-from simcost.plan.scheduling import Count, FifoSkip, Random, Rigid, Shortest
+from simcost.plan.failures import Checkpoints
+from simcost.plan.scheduling import Count, FifoSkip, PriorityPreemptive, Quotas, Random, Rigid, Shortest
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.spot_capacity import AvailableSpotNodes
@@ -59,7 +60,7 @@ class Cluster:
 
     def identity(self, seed: int, replication: int) -> Any:
         """All that a run on it depends on, but for its jobs and the requests beside it; nothing about money."""
-        said = {name: value for name, value in asdict(self.training).items() if name != "spot"}
+        said = {name: value for name, value in asdict(self.training).items() if name not in ("spot", "disk")}
         if isinstance(self.training, OnNodes):
             said["nodes"] = self.inputs[self.training.nodes]
         if self.spot is not None:
@@ -99,6 +100,13 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
         spot=spot,
         inputs=inputs,
     )
+
+
+def storage_of_spot(buy: Buy) -> float | None:
+    """Price of a GB-month on the spot nodes of a cluster: that of its steady nodes where they are of a cloud too; None =
+    the catalog's.
+    """
+    return buy.storage if isinstance(buy, OnDemand | Spot) else None
 
 
 def _check_nodes(file: str, nodes: NodeTable, gpus: int, offer: str) -> None:
@@ -156,15 +164,26 @@ def run_jobs(
     return schedule(jobs, pools if len(pools) > 1 else sum(pools.values()), on.scheduler, **rules)
 
 
+def _interval(on: Training) -> str:
+    """Time between two checkpoints, in words."""
+    best = on.failures.intervals if isinstance(on, OnGpus | OnNodes) and on.failures is not None else "given"
+    if best == "given":
+        return f"every {format_seconds((on.checkpoints or Checkpoints()).interval)}"
+    return f"at {best.capitalize()}'s interval for each job's own failures"
+
+
 def assumptions_of(cluster: Cluster) -> list[str]:
     """Assumptions about jobs on a cluster, one sentence each."""
     on, lines = cluster.training, []
     if on.checkpoints is not None:
-        interval, write, restart = map(
-            format_seconds, (on.checkpoints.interval, on.checkpoints.write, on.checkpoints.restart)
-        )
+        write, restart = map(format_seconds, (on.checkpoints.write, on.checkpoints.restart))
         lines.append(
-            f"Jobs save their work every {interval} in {write} and restart in {restart}; the storage is not billed."
+            f"Jobs save their work {_interval(on)} in {write} and restart in {restart}; it lies on the disks of the nodes."
+        )
+    elif isinstance(on, OnGpus | OnNodes) and isinstance(on.scheduler, PriorityPreemptive | Quotas):
+        every, restart = map(format_seconds, (on.scheduler.checkpoint_interval, on.scheduler.restart))
+        lines.append(
+            f"Jobs that are preempted have saved their work every {every}, in no time, and restart in {restart}."
         )
     if isinstance(on, OnSpot) and cluster.spot is not None:
         trace = cluster.spot.trace

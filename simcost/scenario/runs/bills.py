@@ -19,8 +19,8 @@ from simcost.catalog import Catalog
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
-from simcost.scenario.inputs.clusters import Cluster
-from simcost.scenario.schema.jobs import OnSpot
+from simcost.scenario.inputs.clusters import Cluster, storage_of_spot
+from simcost.scenario.schema.jobs import OnShared, OnSpot
 
 _WORK_OF_JOBS = ("useful", "checkpoint", "lost", "restart")
 """States of accelerators that jobs hold."""
@@ -173,13 +173,20 @@ def as_whole_nodes(usage: LedgerUsage, accelerators: int) -> LedgerUsage:
 def job_usage(ledger: JobLedger, cluster: Cluster, seed: int, replication: int) -> list[PurchasedNodes]:
     """Of a cluster that jobs have to themselves."""
     on, spot = cluster.training, cluster.spot
+    disk_gb = 0.0 if isinstance(on, OnShared) else on.disk
     if spot is None or not isinstance(on, OnSpot):
-        return [PurchasedNodes(usage=ledger.usage(cluster.gpus_per_node), buy=cluster.buy)]
-    steady = replace(ledger, gpus=on.gpus, nodes=None).usage(cluster.gpus_per_node)
+        usage = replace(ledger.usage(cluster.gpus_per_node), disk_gb_per_node=disk_gb)
+        return [PurchasedNodes(usage=usage, buy=cluster.buy)]
+    steady = replace(replace(ledger, gpus=on.gpus, nodes=None).usage(cluster.gpus_per_node), disk_gb_per_node=disk_gb)
     there = LedgerUsage(
-        horizon_s=ledger.horizon_s, slots_per_node=spot.gpus_per_node, nodes=ledger.nodes, slot_seconds={}
+        horizon_s=ledger.horizon_s,
+        slots_per_node=spot.gpus_per_node,
+        nodes=ledger.nodes,
+        slot_seconds={},
+        disk_gb_per_node=disk_gb,
     )
     at_price = spot.purchase(spot.first_tick(seed, replication), ledger.horizon_s)
+    at_price = replace(at_price, storage=storage_of_spot(cluster.buy))
     steady_part = [PurchasedNodes(usage=_with_states(steady, ledger), buy=cluster.buy)] * bool(on.gpus)
     return [*steady_part, PurchasedNodes(usage=_with_states(there, ledger), buy=at_price)]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import ceil, fsum
 from typing import Any
 
-from simcost.billing import OnDemand
+from simcost.billing import Buy, OnDemand
 from simcost.catalog import Catalog
 from simcost.compare.racing import Entrant
 from simcost.plan import Fixed
@@ -102,7 +102,21 @@ def _cluster_usd(plan: Plan, catalog: Catalog) -> float:
     training = plan.training
     if not isinstance(training, OnGpus | OnShared):
         return 0.0
-    return _nodes_usd(replace(plan, buy=plan.training_buy or plan.buy), float(training.gpus), catalog)
+    bought = replace(plan, buy=plan.training_buy or plan.buy)
+    nodes_usd = _nodes_usd(bought, float(training.gpus), catalog)
+    return nodes_usd + _disks_usd(training, bought.buy, catalog) if nodes_usd else 0.0
+
+
+def _disks_usd(training: OnGpus | OnShared, buy: Buy, catalog: Catalog) -> float:
+    """Cost a month of the disks of a cluster that jobs have to themselves; 0 where a month has tiers."""
+    if not isinstance(training, OnGpus) or not isinstance(buy, OnDemand):
+        return 0.0
+    gb, price = training.disk * training.gpus / buy.node_accelerators(catalog, 1), buy.storage
+    if price is None and gb:
+        line = buy.line(catalog)
+        tiers = catalog.tier_prices(line.provider, "storage", line.region)
+        price = tiers[0].price_usd if len(tiers) == 1 else 0.0
+    return gb * (price or 0.0)
 
 
 def _own_usd(plan: ResolvedPlan, catalog: Catalog) -> float:

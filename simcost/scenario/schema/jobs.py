@@ -11,6 +11,8 @@ from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placem
 from simcost.record import record
 from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, UsdPerH
 
+DiskGb = Annotated[float, Ge(0)]
+
 
 @record
 class JobLog:
@@ -50,6 +52,8 @@ class OnGpus:
     """Checkpoints of jobs, as they would be beside requests or on spot; None = they take no time."""
     failures: ClusterFailures | None = None
     """Failures of nodes and jobs, sampled again in each replication; None = nothing fails."""
+    disk: DiskGb = 200.0
+    """GB of disk kept per node (image, data, checkpoints), paid as that of nodes that serve."""
 
 
 @record
@@ -69,6 +73,8 @@ class OnNodes:
     """Checkpoints of jobs; None = they take no time."""
     failures: ClusterFailures | None = None
     """Failures of nodes and jobs, sampled again in each replication; None = nothing fails."""
+    disk: DiskGb = 200.0
+    """GB of disk kept per node (image, data, checkpoints), paid as that of nodes that serve."""
 
 
 @record
@@ -107,11 +113,14 @@ class OnSpot:
     """The spot nodes in addition."""
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     """Checkpoints of jobs."""
+    disk: DiskGb = 200.0
+    """GB of disk kept per node, spot or not (image, data, checkpoints), paid as that of nodes that serve."""
 
 
 @record
 class OnShared:
     """One fleet for requests and jobs. Requests have the right of way: jobs use the GPUs that the replicas do not hold.
+    Its nodes have the disk of `startup`.
 
     A new replica takes its GPUs from jobs: those that began last stop at once, until the others fit, lose their work
     since the last checkpoint, and keep their place. The queue is first in, first out; jobs that do not fit are passed

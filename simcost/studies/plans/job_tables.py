@@ -39,5 +39,5 @@ def _times(plan: Mapping[str, Any]) -> dict[str, str]:
         "Completion p50/p95/p99": percentiles(plan["jct_s"]),
         "Done/open/too wide": counts(jobs, "completed", "in_system", "failed"),
         "Preemptions": count(jobs["preemptions"]),
-        "Redone": share(plan["redone_share"]),
+        "Work redone": share(plan["gpu_share"]["lost"]),
     }

@@ -1,0 +1,47 @@
+"""Sentences on jobs: how they save their work, and one share of work redone in table and drivers."""
+
+from pathlib import Path
+
+import pytest
+from support.job_scenarios import QUEUE, SPOT, home
+
+from simcost.scenario.checks.load import load
+from simcost.scenario.inputs.clusters import assumptions_of, find_clusters
+from simcost.scenario.runs.run import run
+from simcost.studies.plans import job_tables
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ("checkpoints: {interval: 10min}", "Jobs save their work every 10 min in 60 s"),
+        ("checkpoints: {interval: 10min}, failures: {}", "Jobs save their work every 10 min in 60 s"),
+        (
+            "checkpoints: {interval: 10min}, failures: {intervals: young}",
+            "Jobs save their work at Young's interval for each job's own failures in 60 s",
+        ),
+        (
+            "scheduler: {kind: priority-preemptive, checkpoint_interval: 10min, restart: 30s}",
+            "Jobs that are preempted have saved their work every 10 min, in no time, and restart in 30 s.",
+        ),
+    ],
+)
+def test_checkpoints_are_named_as_they_are_taken(tmp_path: Path, training: str, said: str) -> None:
+    scenario = load(home(tmp_path, ("gpus: 16}", f"gpus: 16, {training}}}"), text=QUEUE))
+    small, large = find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)
+    assert assumptions_of(small)[0].startswith(said)
+    assert assumptions_of(large) == []
+
+
+@pytest.mark.slow
+def test_work_redone_is_one_share_in_table_and_drivers(tmp_path: Path) -> None:
+    path = home(tmp_path, ("spot: {nodes: 3,", "checkpoints: {interval: 1h}\n      spot: {nodes: 3,"), text=SPOT)
+    document = run(load(path), tmp_path / "out")
+    mixed = document["plans"][1]
+    lost = mixed["gpu_share"]["lost"]
+    assert lost > 0.01
+    shown = job_tables.gpu_time(document)[1]["work redone"]
+    assert job_tables.times(document)[1]["Work redone"] == shown
+    [driver] = [line for line in document["drivers"] if line.startswith("Preemptions")]
+    assert f"work redone took {100 * lost:.3g} % of the GPU time" in driver
+    assert shown == f"{100 * lost:.1f} %"
