@@ -309,7 +309,8 @@ def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
         lost = [mean_of(_shares(run.gpu_hours)["lost"] for run in side.trained) or 0.0 for side in (plan, against)]
         redone = [percent(round(share, 4)) for share in lost]
         lines.append(
-            f"Preemptions: {stops[0]:,} against {stops[1]:,}; work redone took {redone[0]} of the GPU time ({redone[1]})."
+            f"Preemptions: {stops[0]:,} against {stops[1]:,}; "
+            f"work redone took {redone[0]} of the GPU time ({redone[1]})."
         )
     return lines
 

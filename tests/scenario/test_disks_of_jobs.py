@@ -1,4 +1,4 @@
-"""Disks of the nodes that jobs run on: paid as those of nodes that serve, on a cluster of their own or a shared fleet."""
+"""Disks of the nodes that jobs run on, paid as those of nodes that serve: on own clusters and shared fleets."""
 
 from pathlib import Path
 from typing import Any

@@ -103,9 +103,7 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
 
 
 def storage_of_spot(buy: Buy) -> float | None:
-    """Price of a GB-month on the spot nodes of a cluster: that of its steady nodes where they are of a cloud too; None =
-    the catalog's.
-    """
+    """Price of a GB-month on spot nodes: as on the steady nodes where those are of a cloud too; None = the catalog's."""
     return buy.storage if isinstance(buy, OnDemand | Spot) else None
 
 
@@ -178,7 +176,8 @@ def assumptions_of(cluster: Cluster) -> list[str]:
     if on.checkpoints is not None:
         write, restart = map(format_seconds, (on.checkpoints.write, on.checkpoints.restart))
         lines.append(
-            f"Jobs save their work {_interval(on)} in {write} and restart in {restart}; it lies on the disks of the nodes."
+            f"Jobs save their work {_interval(on)} in {write} and restart in {restart}; "
+            "it lies on the disks of the nodes."
         )
     elif isinstance(on, OnGpus | OnNodes) and isinstance(on.scheduler, PriorityPreemptive | Quotas):
         every, restart = map(format_seconds, (on.scheduler.checkpoint_interval, on.scheduler.restart))

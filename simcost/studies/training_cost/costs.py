@@ -97,7 +97,7 @@ def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice
     given = prices.on_demand_usd_per_gpu_h if way == "on_demand" else prices.spot.usd_per_gpu_h
     if given is not None:
         named = None if offer is None else offer.provider
-        return AcceleratorPrice(usd_per_gpu_h=given, source="given", gpus=gpus, provider=named)
+        return AcceleratorPrice(usd_per_gpu_h=given, source=_given(prices, named), gpus=gpus, provider=named)
     listed = None if offer is None else _usd_per_h(catalog, offer, way)
     if offer is None or listed is None:
         of = f" of {offer.name} ({offer.region})" if offer else f" of {run.accelerator.name}"
@@ -113,6 +113,16 @@ def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice
         offer=offer.name,
         basis=basis,
     )
+
+
+def _given(prices: Prices, provider: str | None) -> str:
+    """Source of a price that was given, and the provider whose storage and egress it comes with."""
+    taken = {
+        "storage": prices.kept_checkpoints and prices.storage_usd_per_gb_month is None,
+        "egress": prices.egress_copies and prices.egress_usd_per_gb is None,
+    }
+    items = " and ".join(item for item, is_taken in taken.items() if is_taken)
+    return f"given; {items} as of {provider}" if provider and items else "given"
 
 
 def old_price(catalog: Catalog, price: AcceleratorPrice) -> str:

@@ -14,7 +14,9 @@ from simcost.studies.training_cost.wording import PURCHASE_OPTIONS, range_of
 
 MOST_POINTS = 64
 NEAR = 0.01
-"""Costs that differ by less are the same."""
+"""Costs that differ by less are about the same: fewer GPUs are chosen."""
+ROUNDING = 1e-9
+"""Costs that differ by less are equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,20 +194,27 @@ def _verdict(run: TrainingSetup, points: Sequence[GpuCount], chosen: GpuCount | 
     goals += [f"for at most {usd(target.budget_usd)}"] if target.budget_usd is not None else []
     if chosen is not None:
         kept = " and ".join(goals)
-        return f"{what}: {chosen.gpus:,} GPUs end {kept} even at the high end: {_said(chosen, target)}."
-    ends = (
-        min(points, key=lambda point: point.time_s.high),
-        min(points, key=lambda point: _usd(point, target)),
-    )
+        end = "1 GPU ends" if chosen.gpus == 1 else f"{chosen.gpus:,} GPUs end"
+        return f"{what}: {end} {kept} even at the high end: {_said(chosen, target)}."
     if not goals:
         few, many = points[0], points[-1]
-        return f"{what}: {few.gpus:,} GPUs take {_said(few, target)}; {many.gpus:,} take {_said(many, target)}."
-    fastest, cheapest = ends
+        takes = f"{what}: {_gpus(few)} {_said(few, target)}"
+        return f"{takes}." if many is few else f"{takes}; {many.gpus:,} take {_said(many, target)}."
+    fastest = min(points, key=lambda point: point.time_s.high)
+    least = min(_usd(point, target) for point in points)
+    cheapest = next(point for point in points if _usd(point, target) <= least * (1 + ROUNDING))
+    none = f"{what}: no number of GPUs tried ends {' and '.join(goals)} at the high end; the fastest"
+    if cheapest is fastest:
+        return f"{none} and cheapest, {fastest.gpus:,}, takes {_said(fastest, target)}."
     return (
-        f"{what}: no number of GPUs tried ends {' and '.join(goals)} at the high end; the fastest, "
-        f"{fastest.gpus:,}, takes {_said(fastest, target)}, the cheapest, {cheapest.gpus:,}, "
+        f"{none}, {fastest.gpus:,}, takes {_said(fastest, target)}, the cheapest, {cheapest.gpus:,}, "
         f"{_said(cheapest, target)}."
     )
+
+
+def _gpus(point: GpuCount) -> str:
+    """`8 GPUs take`, `1 GPU takes`."""
+    return "1 GPU takes" if point.gpus == 1 else f"{point.gpus:,} GPUs take"
 
 
 def _notes(run: TrainingSetup, target: TrainingTarget) -> list[str]:

@@ -92,8 +92,12 @@ _SAID = {
 }
 
 
-def verdict(buckets: Mapping[str, BucketUse], capacity_h: float, cost_usd: float, measures: Sequence[Measure]) -> str:
-    """Verdict: total waste, its largest part, and the measure that would change most of it."""
+def verdict(
+    buckets: Mapping[str, BucketUse], capacity_h: float, cost_usd: float, measures: Sequence[Measure], *, queues: bool
+) -> str:
+    """Verdict: total waste, its largest part, and the measure that would change most of it; `queues`: who waits is
+    known.
+    """
     wasted = {name: buckets[name] for name in _WASTED if name in buckets}
     usd = fsum(bucket.usd for bucket in wasted.values())
     share = fsum(bucket.share for bucket in wasted.values())
@@ -105,7 +109,8 @@ def verdict(buckets: Mapping[str, BucketUse], capacity_h: float, cost_usd: float
     if not usd > 0:
         return f"{first}."
     most = max(wasted, key=lambda name: wasted[name].usd)
-    return f"{first}, most of it {_SAID[most]} ({format_usd(wasted[most].usd)}){_best(measures)}."
+    what = "free" if most == "free_idle" and not queues else _SAID[most]
+    return f"{first}, most of it {what} ({format_usd(wasted[most].usd)}){_best(measures)}."
 
 
 def _hours_text(value: float) -> str:
@@ -191,6 +196,7 @@ def waste(
         span_s=samples.span_s,
         findings=[*findings, *_said(account)],
         fragmentation=None if queue is None or not queue.idle_gpu_s else queue.in_pool_gpu_s / queue.idle_gpu_s,
+        queues=queue is not None,
         blocked=_blocked(queue),
         outcomes=None if found is None else {name: value / 3600.0 for name, value in found.gpu_s.items()},
     )
@@ -237,6 +243,7 @@ def summary(
     plan: str | None = None,
     findings: Sequence[FindingDocument] = (),
     fragmentation: float | None = None,
+    queues: bool = True,
     blocked: BlockedHours | None = None,
     outcomes: Mapping[str, float] | None = None,
 ) -> WasteResult:
@@ -260,7 +267,7 @@ def summary(
         ranked=ranked(rows, capacity, price.usd_per_h),
         actions=measures,
         findings=findings,
-        verdict=verdict(buckets, capacity / 3600.0, cost_usd, measures),
+        verdict=verdict(buckets, capacity / 3600.0, cost_usd, measures, queues=queues),
         fragmentation=fragmentation,
         blocked=blocked,
         outcomes=outcomes,
@@ -369,12 +376,18 @@ def _hours(account: Waste, places: Places, timezone: str) -> tuple[HourUse, ...]
 
 
 def _said(account: Waste) -> list[FindingDocument]:
-    totals = account.totals
-    if not totals["unmeasured"]:
-        return []
-    share = totals["unmeasured"] / fsum(totals.values())
-    text = (
-        f"{100 * share:.1f} % of the GPU-time was allocated, but how busy was not measured; export duty "
-        "(DCGM_FI_DEV_GPU_UTIL) to see what of it was idle"
-    )
-    return [finding("unmeasured", "", 1, text)]
+    totals, found = account.totals, []
+    if totals["unmeasured"]:
+        share = totals["unmeasured"] / fsum(totals.values())
+        text = (
+            f"{100 * share:.1f} % of the GPU-time was allocated, but how busy was not measured; export duty "
+            "(DCGM_FI_DEV_GPU_UTIL) to see what of it was idle"
+        )
+        found.append(finding("unmeasured", "", 1, text))
+    if totals["free_idle"] and account.queue is None:
+        text = (
+            "the file does not say how many GPUs are waited for, so jobs may have waited for those that were free; "
+            "pass --map pending_gpus=COLUMN"
+        )
+        found.append(finding("pending_unknown", "", 1, text))
+    return found

@@ -62,7 +62,7 @@ def capacity(result: WasteResult) -> str:
 def buckets(result: WasteResult) -> Table:
     """One row per bucket that holds something, and the whole."""
     total = BucketUse(gpu_hours=result.capacity_gpu_hours, usd=result.cost_usd, share=1.0)
-    held = {_SAID[name]: bucket for name, bucket in result.buckets.items() if bucket.gpu_hours}
+    held = {_said(name, result): bucket for name, bucket in result.buckets.items() if bucket.gpu_hours}
     return [
         {
             "where the GPU-hours went": name,
@@ -72,6 +72,13 @@ def buckets(result: WasteResult) -> Table:
         }
         for name, one in (held | {"capacity": total}).items()
     ]
+
+
+def _said(bucket: str, result: WasteResult) -> str:
+    """Name of a bucket; free GPUs are not said to be free of waiting jobs where who waits is not known."""
+    if bucket == "free_idle" and isinstance(result, SampledWaste) and result.blocked is None:
+        return "free"
+    return _SAID[bucket]
 
 
 def blocked(result: WasteResult) -> str:
@@ -93,7 +100,7 @@ def ranked(result: WasteResult) -> Table:
     """The most expensive waste, and what to try."""
     return [
         {
-            "costliest waste": _SAID[one.bucket],
+            "costliest waste": _said(one.bucket, result),
             "where": shortened(one.where, _WHERE),
             "try": one.action,
             "GPU-hours": count(one.gpu_hours),
