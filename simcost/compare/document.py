@@ -16,7 +16,7 @@ from simcost.compare.tenants import by_tenant
 from simcost.compare.unit_costs import answered, by_service, charge_changes, money
 from simcost.compare.verdict import missed_targets, percent, verdict
 from simcost.perf.quality import QualityTarget
-from simcost.units import HOURS_PER_MONTH, format_seconds
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
 
 Document = dict[str, Any]
 
@@ -231,6 +231,11 @@ def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
     return result
 
 
+_ALIKE = 1.01
+"""Ratio of the lengths of runs up to which they count as the same."""
+_NAMED = 6
+
+
 def _assumptions(comparison: Comparison) -> list[str]:
     """Assumptions behind the numbers."""
     runs = [run for plan in comparison.plans for run in plan.results]
@@ -258,6 +263,23 @@ def _time(comparison: Comparison, lengths_s: Sequence[float]) -> list[str]:
     return [
         f"A month is {HOURS_PER_MONTH:g} h; costs a month scale the run of {length}{tiers}.",
         "Nodes still running at the end are billed to the end, without rounding or minimum.",
+        *_unlike_lengths(comparison.plans),
+    ]
+
+
+def _unlike_lengths(plans: Sequence[PlanSummary]) -> list[str]:
+    """The costs of whole runs where plans need unlike times for the same jobs, which costs a month do not show."""
+    lengths = [plan.months for plan in plans]
+    if max(lengths) <= min(lengths) * _ALIKE:
+        return []
+    hours = [format_seconds(round(plan.months * HOURS_PER_MONTH * SECONDS_PER_HOUR)) for plan in plans]
+    whole = [
+        f"{plan.name} {format_usd(plan.total_usd.mean)} in {time}" for plan, time in zip(plans, hours, strict=True)
+    ]
+    more = f" and {len(plans) - _NAMED} more plans" if len(plans) > _NAMED else ""
+    return [
+        f"Each plan runs until its last job has ended, and all jobs cost {', '.join(whole[:_NAMED])}{more}; "
+        "give a `horizon` to compare the same time."
     ]
 
 

@@ -9,6 +9,7 @@ from simcost.scenario.checks.load import load
 from simcost.scenario.inputs.clusters import assumptions_of, find_clusters
 from simcost.scenario.runs.run import run
 from simcost.studies.plans import job_tables
+from simcost.units import format_usd
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,13 @@ def test_work_redone_is_one_share_in_table_and_drivers(tmp_path: Path) -> None:
     [driver] = [line for line in document["drivers"] if line.startswith("Preemptions")]
     assert f"work redone took {100 * lost:.3g} % of the GPU time" in driver
     assert shown == f"{100 * lost:.1f} %"
+
+
+@pytest.mark.slow
+def test_plans_that_need_unlike_times_tell_what_all_jobs_cost(tmp_path: Path) -> None:
+    document = run(load(home(tmp_path)), tmp_path / "out")
+    [line] = [line for line in document["assumptions"] if line.startswith("Each plan runs until")]
+    for plan in document["plans"]:
+        assert f"{plan['name']} {format_usd(plan['cost_usd']['total'])} in" in line
+    document = run(load(home(tmp_path, ("slo:", "horizon: 8h\nslo:"))), tmp_path / "out")
+    assert not [line for line in document["assumptions"] if line.startswith("Each plan runs until")]

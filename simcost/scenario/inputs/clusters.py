@@ -103,7 +103,7 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
 
 
 def storage_of_spot(buy: Buy) -> float | None:
-    """Price of a GB-month on spot nodes: as on the steady nodes where those are of a cloud too; None = the catalog's."""
+    """Price of a GB-month on spot nodes: as on steady nodes where those are of a cloud too; None = the catalog's."""
     return buy.storage if isinstance(buy, OnDemand | Spot) else None
 
 
