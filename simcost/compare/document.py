@@ -272,15 +272,12 @@ def _unlike_lengths(plans: Sequence[PlanSummary]) -> list[str]:
     lengths = [plan.months for plan in plans]
     if max(lengths) <= min(lengths) * _ALIKE:
         return []
-    hours = [format_seconds(round(plan.months * HOURS_PER_MONTH * SECONDS_PER_HOUR)) for plan in plans]
-    whole = [
-        f"{plan.name} {format_usd(plan.total_usd.mean)} in {time}" for plan, time in zip(plans, hours, strict=True)
-    ]
+    lasted = [format_seconds(round(plan.months * HOURS_PER_MONTH * SECONDS_PER_HOUR)) for plan in plans]
+    pairs = zip(plans, lasted, strict=True)
+    whole = [f"{plan.name} {format_usd(plan.total_usd.mean)} in {time}" for plan, time in pairs]
     more = f" and {len(plans) - _NAMED} more plans" if len(plans) > _NAMED else ""
-    return [
-        f"Each plan runs until its last job has ended, and all jobs cost {', '.join(whole[:_NAMED])}{more}; "
-        "give a `horizon` to compare the same time."
-    ]
+    costs = f"Each plan runs until its last job has ended, and all jobs cost {', '.join(whole[:_NAMED])}{more}"
+    return [f"{costs}; give a `horizon` to compare the same time."]
 
 
 def _replications(comparison: Comparison) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from support.job_scenarios import QUEUE, SPOT, home
 
-from simcost.scenario.checks.load import load
+from simcost.errors import InputError
+from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.inputs.clusters import assumptions_of, find_clusters
 from simcost.scenario.runs.run import run
 from simcost.studies.plans import job_tables
@@ -56,3 +57,16 @@ def test_plans_that_need_unlike_times_tell_what_all_jobs_cost(tmp_path: Path) ->
         assert f"{plan['name']} {format_usd(plan['cost_usd']['total'])} in" in line
     document = run(load(home(tmp_path, ("slo:", "horizon: 8h\nslo:"))), tmp_path / "out")
     assert not [line for line in document["assumptions"] if line.startswith("Each plan runs until")]
+
+
+@pytest.mark.parametrize("part", ["checkpoints: {}", "failures: {}, checkpoints: {}"])
+def test_an_elastic_cluster_that_loses_work_is_a_fault_of_the_file(tmp_path: Path, part: str) -> None:
+    faults = find_faults(home(tmp_path, ("gpus: 16}", f"gpus: 16, scheduler: elastic, {part}}}")))
+    assert {fault.path for fault in faults} == {f"plans.0.training.{name.split(':')[0]}" for name in part.split(", ")}
+
+
+@pytest.mark.slow
+def test_jobs_that_a_scheduler_cannot_run_name_the_plan(tmp_path: Path) -> None:
+    quotas = "gpus: 16, scheduler: {kind: quotas, queues: {teams: {nominal: 16}}}}"
+    with pytest.raises(InputError, match="jobs of plan 'small': pool 'team' of the jobs has no quota; did you mean"):
+        run(load(home(tmp_path, ("gpus: 16}", quotas))), tmp_path / "out")

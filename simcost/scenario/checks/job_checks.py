@@ -12,7 +12,7 @@ from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan.nodes import AtOnce
-from simcost.plan.scheduling import Rigid
+from simcost.plan.scheduling import Elastic, Rigid
 from simcost.scenario.files.faults import ask, fault_at, file_faults
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.inputs.clusters import storage_of_spot
@@ -162,6 +162,7 @@ def _training_faults(
         yield from _order_faults(scheduler, file)
     if failures is not None and _there(failures) and not _there(training.get("checkpoints")):
         yield fault_at(failures, "need `checkpoints`; write how jobs save their work", file)
+    yield from _elastic_faults(training, file)
     repair = None if failures is None else failures.get("repair")
     if kind is not None and kind.value == "gpus" and repair is not None and is_given(repair):
         yield fault_at(repair, "is of nodes in a list; of a count of GPUs others stand in at once: take it out", file)
@@ -172,6 +173,13 @@ def _training_faults(
         price, prices = spot.get("price"), spot.get("prices")
         if prices is not None and is_given(prices) and is_given(price):
             yield fault_at(prices, "cannot be combined with a price; write one of the two", file)
+
+
+def _elastic_faults(training: YamlNode, file: str) -> Iterator[Fault]:
+    """Losses of work under a scheduler that has none."""
+    for part in (training.get("failures"), training.get("checkpoints")):
+        if _value(training.get("scheduler"), "kind") == Elastic().kind and part is not None and _there(part):
+            yield fault_at(part, "cannot be combined with the scheduler elastic; take one of the two out", file)
 
 
 def _order_faults(scheduler: YamlNode | None, file: str) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from simcost.errors import InputError
 from simcost.ledger.jobs import Floats, JobLedger
 from simcost.scenario.inputs.clusters import Cluster, run_jobs
 from simcost.scenario.runs.resolve import ResolvedScenario
@@ -90,14 +91,17 @@ def job_ledger(question: ResolvedScenario, run: JobRun, left: GpuCapacity | None
 
 def _simulate(question: ResolvedScenario, run: JobRun, left: GpuCapacity | None) -> JobLedger:
     assert question.jobs is not None  # noqa: S101 - clusters have jobs
-    ledger = run_jobs(
-        run.cluster,
-        question.jobs.sampled(run.replication),
-        left,
-        horizon_s=question.horizon_s,
-        seed=question.seed,
-        replication=run.replication,
-    )
+    try:
+        ledger = run_jobs(
+            run.cluster,
+            question.jobs.sampled(run.replication),
+            left,
+            horizon_s=question.horizon_s,
+            seed=question.seed,
+            replication=run.replication,
+        )
+    except InputError as error:
+        raise InputError(f"jobs of plan {run.cluster.plan.name!r}: {error}") from error
     spot, timeline = run.cluster.spot, ledger.timeline
     return replace(
         ledger,

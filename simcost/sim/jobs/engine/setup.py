@@ -264,7 +264,7 @@ def _plan_change(pool: Any, capacity: PoolCapacity) -> None:
 
 def _kind(policy: Scheduler) -> int:
     if policy.discipline == "elastic":
-        raise InputError("elastic runs on GPU counts alone, without failures and dependencies")
+        raise InputError("elastic runs on GPU counts, without checkpoints, failures and dependencies; take them out")
     return DISCIPLINES[policy.discipline]
 
 
