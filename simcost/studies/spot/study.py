@@ -268,9 +268,13 @@ def _seconds(hours: float) -> float:
     return round(hours * SECONDS_PER_HOUR, 6)
 
 
-def _taken(trace: SpotSeries) -> Findings:
-    """Assumptions about a trace."""
+def _taken(trace: SpotSeries, gang: int) -> Findings:
+    """Assumptions about a trace, and that it never has the nodes of the gang."""
     said = Findings()
+    most = int(trace.nodes.max())
+    if most < gang:
+        text = f"{trace.name} never has {gang:,} nodes at once, at most {most:,}: the job never runs on spot there."
+        said.append({"kind": "too_few", "trace": trace.name, "message": text})
     if trace.assumed:
         text = f"{trace.name} has prices only: spot counts as always there, unless a policy limits its price."
         said.append({"kind": "assumed", "trace": trace.name, "message": text})
@@ -304,7 +308,7 @@ def _long_enough(
         if not isinstance(starts, int) and max(starts, default=0) > last:
             text = f"{span}: a run that begins at tick {max(starts)} finds no spot after its end."
             said.append({"kind": "beyond", "trace": trace.name, "message": text})
-        said += _taken(trace)
+        said += _taken(trace, job.gang)
         studied.append(trace)
     if not studied:
         longest = max(traces, key=lambda trace: trace.span_s)

@@ -55,7 +55,7 @@ def policies(result: SpotStudy) -> Table:
 def note(result: SpotStudy) -> str:
     """Definitions of the columns."""
     return (
-        "A job fails that ends after its deadline. VM time: node-hours billed, on demand + spot. Saving: against the "
+        "Late: ended after the deadline. Node time: node-hours billed, on demand + spot. Saving: against the "
         f"work alone at the on-demand price, {usd(result.on_demand_usd)}; on-demand pays its changeover "
         "too."
     )

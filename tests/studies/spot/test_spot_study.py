@@ -137,6 +137,12 @@ def test_the_published_saving_and_a_real_price(shared: Path) -> None:
     assert "us-west-2c_v100_1" in text(flat)
 
 
+def test_a_trace_that_never_has_the_nodes_of_the_gang_is_said() -> None:
+    for gang, said in ((8, ["zone never has 8 nodes at once, at most 1: the job never runs on spot there."]), (1, [])):
+        found = spot_study([trace((500, 1))], **JOB, gang=gang, policies=[Greedy()], spot_usd_per_h=1, starts=2)
+        assert [one["message"] for one in found.findings if one["kind"] == "too_few"] == said
+
+
 def test_a_trace_that_is_silent_for_a_month_is_said() -> None:
     zone = replace(trace((800, 1)), silent_s=30 * 86400.0)
     found = spot_study([zone], **JOB, spot_usd_per_h=1, policies=[Greedy()], starts=2)
