@@ -229,6 +229,19 @@ class Quotas:
     restart: Seconds = 60.0
     """Time to start again after a preemption."""
 
+    def misfit(self, gpus: int) -> str:
+        """Sentence on quotas that add up to another number of GPUs than the cluster has; empty where they do not.
+
+        >>> Quotas(queues={"a": Quota(nominal=4), "b": Quota(nominal=8)}).misfit(16)
+        'The quotas add up to 12 of the 16 GPUs: the others are never used.'
+        """
+        total = sum(quota.nominal for quota in self.queues.values())
+        if total < gpus:
+            return f"The quotas add up to {total:,} of the {gpus:,} GPUs: the others are never used."
+        if total > gpus:
+            return f"The quotas add up to {total:,} GPUs and the cluster has {gpus:,}: no queue is sure of its own."
+        return ""
+
 
 @record
 class DeadlineAware:

@@ -184,6 +184,9 @@ def assumptions_of(cluster: Cluster) -> list[str]:
         lines.append(
             f"Jobs that are preempted have saved their work every {every}, in no time, and restart in {restart}."
         )
+    if isinstance(on, OnGpus | OnNodes) and isinstance(on.scheduler, Quotas):
+        gpus = on.gpus if isinstance(on, OnGpus) else 0 if cluster.nodes is None else int(cluster.nodes.gpus.sum())
+        lines += filter(None, [on.scheduler.misfit(gpus)])
     if isinstance(on, OnSpot) and cluster.spot is not None:
         trace = cluster.spot.trace
         price = "at the prices in effect" if trace.usd_per_h is not None else "at one price"

@@ -105,11 +105,20 @@ def _replay(arguments: Arguments) -> None:
             except TraceError as error:
                 raise TraceError(f"{arguments.nodes}: {error}") from error
             documents.append(replay_document(jobs, ledger, policy))
-            said += [rejection for rejection in rejections(jobs, ledger) if rejection not in said]
+            told = rejections(jobs, ledger) + _of_quotas(policy, ledger.gpus)
+            said += [finding for finding in told if finding not in said]
     several = {"verdict": policies_verdict(names, documents), "policies": documents}
     document = documents[0] if len(documents) == 1 else several
     files = [path for path in (arguments.nodes, arguments.quotas, arguments.shares) if path]
     finish(arguments, document, findings + said, "scheduling.view", files=[arguments.file, *files])
+
+
+def _of_quotas(policy: Any, gpus: int) -> list[dict[str, Any]]:
+    """The finding on quotas that do not add up to the GPUs of the cluster."""
+    from simcost.plan.scheduling import Quotas
+
+    message = policy.misfit(gpus) if isinstance(policy, Quotas) else ""
+    return [{"kind": "quotas", "count": len(policy.queues), "message": message}] if message else []
 
 
 def _nodes(arguments: Arguments) -> Any:
