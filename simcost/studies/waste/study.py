@@ -376,7 +376,7 @@ def _hours(account: Waste, places: Places, timezone: str) -> tuple[HourUse, ...]
 
 
 def _said(account: Waste) -> list[FindingDocument]:
-    totals, found = account.totals, []
+    totals, found = account.totals, list[FindingDocument]()
     if totals["unmeasured"]:
         share = totals["unmeasured"] / fsum(totals.values())
         text = (
