@@ -116,16 +116,6 @@ def test_the_last_of_two_rows_counts_and_blank_ones_do_not(write) -> None:
     assert {"duplicate", "blank"} <= kinds(findings)
 
 
-def test_rows_of_mig_instances_are_no_duplicates_of_each_other(write) -> None:
-    head = "timestamp,gpu,GPU_I_ID,DCGM_FI_PROF_GR_ENGINE_ACTIVE\n"
-    rows = [f"2024-05-01T00:0{minute}:00Z,0,{{}},{{}}\n" for minute in range(3)]
-    busy_then_idle = "".join(row.format(1, 0.9) + row.format(2, 0.0) for row in rows)
-    with pytest.raises(TraceError, match=r"GPU_I_ID names MIG instances \(1, 2\)"):
-        read_utilisation(write(head + busy_then_idle))
-    samples, findings = read_utilisation(write(head + "".join(row.format("", 0.9) for row in rows)))
-    assert (list(samples.duty), kinds(findings) & {"duplicate"}) == ([0.9] * 3, set())
-
-
 def test_work_on_a_gpu_that_nobody_holds_is_said(write) -> None:
     samples, findings = read_utilisation(write("t_s,gpu,duty,allocated\n0,g,10,false\n10,g,0,true\n20,g,0,no\n"))
     assert samples.allocated.tolist() == [1, 1, 0]

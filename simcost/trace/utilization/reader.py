@@ -14,6 +14,7 @@ from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.blocks import RowBlocks
+from simcost.trace.utilization.mig_instances import whole_gpus
 from simcost.trace.utilization.occupancy import Findings, Occupancy, column, memory, total_memory
 from simcost.trace.utilization.samples import (
     ALLOCATED,
@@ -22,7 +23,6 @@ from simcost.trace.utilization.samples import (
     PENDING,
     POD,
     POOL,
-    SLICE,
     TIME,
     UNIT,
     USED,
@@ -69,7 +69,6 @@ class UtilizationFile:
         stored = read_table(path, head, find_columns(head, mapping, path))
         self._path, self._ordered = path, _Ordered(stored)
         first = self._ordered.first
-        _refuse_slices(path, first)
         self.units = stored.units
         self.pools = _words(first, POOL)[1]
         self.owners = _owners(first)[1]
@@ -146,8 +145,10 @@ class _Ordered:
         self._place, self._blocks = stored.place, RowBlocks(stored.path)
         self.occupancy = Occupancy(stored.path)
         self.start_ns = np.iinfo(np.int64).max
-        dropped = blank = 0
-        for table, unit in stored.parts():
+        dropped = blank = instances = 0
+        for rows, unit_of_row in stored.parts():
+            table, unit, summed = whole_gpus(rows, unit_of_row, stored.path)
+            instances += summed
             order, doubled = _order(table, unit)
             order, empty = _measured(table, order)
             dropped, blank = dropped + doubled, blank + empty
@@ -159,7 +160,7 @@ class _Ordered:
                 self.start_ns = min(self.start_ns, int(columns["times", TIME].min()))
                 self.occupancy.see(table_of(table, columns, self._place))
                 self._blocks.append({**columns, _UNIT: unit[order]})
-        self.findings = _left_out(stored, dropped, blank)
+        self.findings = _left_out(stored, dropped, blank) + _of_instances(instances)
         if not self._blocks.rows:
             raise TraceError(f"{stored.path}: no sample has a measurement; give samples of at least two times")
 
@@ -174,15 +175,12 @@ class _Ordered:
             yield table_of(self.first, columns, self._place), unit
 
 
-def _refuse_slices(path: Path, first: TypedTable) -> None:
-    """Raise TraceError for samples of MIG instances, of which several stand at a time for one GPU."""
-    instances = [word for word in first.words.get(SLICE, ()) if word]
-    if SLICE in first.codes and instances:
-        name = first.theirs[SLICE]
-        raise TraceError(
-            f"{path}: {name} names MIG instances ({', '.join(instances[:3])}): a row is of a part of a GPU; write "
-            f"a row a GPU, its duty the sum of duty x slices / 7 over its instances, and no {name}"
-        )
+def _of_instances(rows: int) -> Findings:
+    """The finding on rows of MIG instances that became rows of GPUs."""
+    if not rows:
+        return []
+    text = f"{rows:,} samples of MIG instances were summed by GPU, the duty of each by its slices of those of the GPU"
+    return [finding("mig", "", rows, text)]
 
 
 def _left_out(stored: StoredTable, dropped: int, blank: int) -> Findings:

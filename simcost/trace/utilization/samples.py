@@ -152,7 +152,8 @@ class UtilizationSamples:
         return replace(self, **columns)
 
 
-TIME, UNIT, NODE, POD, POOL, OWNER, SLICE = "time", "unit", "node", "pod", "pool", "owner", "mig_instance"
+TIME, UNIT, NODE, POD, POOL, OWNER = "time", "unit", "node", "pod", "pool", "owner"
+SLICE, PROFILE = "mig_instance", "mig_profile"
 METRIC, DUTY = "metric", "duty"
 USED, FREE, TOTAL = "memory_used_bytes", "memory_free_bytes", "memory_total_bytes"
 GPUS, ALLOCATED, IDLE, DOWN = "gpus", "allocated", "idle_gpus", "down_gpus"
@@ -213,6 +214,7 @@ UTILISATION = DeclaredTable(
         Column(name=POOL, aliases=("vc", "queue", "partition", "cluster", "node_pool", "nodepool")),
         Column(name=OWNER, aliases=("user", "team", "account", "exported_namespace", "namespace")),
         Column(name=SLICE, aliases=("gpu_i_id", "mig_instance_id")),
+        Column(name=PROFILE, aliases=("gpu_i_profile",)),
         Column(name=METRIC, aliases=("__name__", "metric", "metric_name")),
         _measure(
             DUTY,
