@@ -7,9 +7,10 @@ from support.job_scenarios import QUEUE, SPOT, home
 
 from simcost.errors import InputError
 from simcost.scenario.checks.load import find_faults, load
-from simcost.scenario.inputs.clusters import assumptions_of, find_clusters
+from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts, find_clusters
 from simcost.scenario.runs.run import run
 from simcost.studies.plans import job_tables
+from simcost.trace.jobs.reader import read_jobs
 from simcost.units import format_usd
 
 
@@ -78,3 +79,16 @@ def test_jobs_that_a_scheduler_cannot_run_name_the_plan(tmp_path: Path) -> None:
     quotas = "gpus: 16, scheduler: {kind: quotas, queues: {teams: {nominal: 16}}}}"
     with pytest.raises(InputError, match="jobs of plan 'small': pool 'team' of the jobs has no quota; did you mean"):
         run(load(home(tmp_path, ("gpus: 16}", quotas))), tmp_path / "out")
+
+
+def test_parts_and_types_of_gpus_that_a_count_does_not_have_are_said(tmp_path: Path) -> None:
+    nodes = "kind: nodes, nodes: nodes.csv"
+    scenario = load(home(tmp_path, ("kind: gpus, gpus: 16", nodes)))
+    placed, counted = find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)
+    (tmp_path / "parts.csv").write_text("job_id,submit_s,duration_s,gpus,gpu_milli,gpu_type\na,0,60,1,250,A100\n")
+    jobs, _ = read_jobs(tmp_path / "parts.csv")
+    assert assumptions_of_counts(placed, jobs) == []
+    assert [line.partition(";")[0] for line in assumptions_of_counts(counted, jobs)] == [
+        "1 job asks for a part of a GPU",
+        "1 job asks for a type of GPU",
+    ]

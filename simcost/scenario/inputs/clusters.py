@@ -58,6 +58,12 @@ class Cluster:
         guessed = isinstance(on.scheduler, Shortest) and on.scheduler.sigma > 0
         return placed or guessed or on.failures is not None
 
+    @property
+    def counted(self) -> bool:
+        """True if jobs take any GPUs that are free, whatever nodes these are in."""
+        on = self.training
+        return not (isinstance(on, OnNodes) and isinstance(on.scheduler, Rigid) and not isinstance(on.placement, Count))
+
     def identity(self, seed: int, replication: int) -> Any:
         """All that a run on it depends on, but for its jobs and the requests beside it; nothing about money."""
         said = {name: value for name, value in asdict(self.training).items() if name not in ("spot", "disk")}
@@ -156,10 +162,19 @@ def run_jobs(
     }
     if isinstance(on, OnGpus):
         return schedule(jobs, on.gpus, on.scheduler, **rules)
-    if cluster.nodes is not None and isinstance(on.scheduler, Rigid) and not isinstance(on.placement, Count):
+    if cluster.nodes is not None and isinstance(on, OnNodes) and not cluster.counted:
         return schedule_on_nodes(jobs, cluster.nodes, on.scheduler, on.placement, **rules)
     pools = {} if cluster.nodes is None else cluster.nodes.pool_gpus
     return schedule(jobs, pools if len(pools) > 1 else sum(pools.values()), on.scheduler, **rules)
+
+
+def assumptions_of_counts(cluster: Cluster, jobs: Jobs) -> list[str]:
+    """What jobs ask for that a count of GPUs does not have, one sentence each."""
+    from simcost.sim.jobs.document import assumptions
+
+    remedy = "use kind nodes, and a scheduler that places gangs"
+    found = assumptions(jobs, counted=cluster.counted, remedy=remedy)
+    return [f"{finding['message']}." for finding in found]
 
 
 def _interval(on: Training) -> str:

@@ -17,7 +17,7 @@ from simcost import __version__
 from simcost.billing.spot import Spot
 from simcost.plan import Fixed, Startup
 from simcost.scenario.files.yaml import scalar
-from simcost.scenario.inputs.clusters import assumptions_of
+from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
@@ -102,7 +102,8 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     for text, name in beyond_context(question):
         sentences.setdefault(text, []).append(name)
     for cluster in question.clusters:
-        for text in assumptions_of(cluster):
+        told = [] if question.jobs is None else assumptions_of_counts(cluster, question.jobs.jobs)
+        for text in (*assumptions_of(cluster), *told):
             sentences.setdefault(text, []).append(cluster.plan.name)
     every = len(question.loaded.scenario.plans)
     holds = {text: list(dict.fromkeys(names)) for text, names in sentences.items()}

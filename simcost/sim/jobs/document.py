@@ -51,15 +51,15 @@ def replay_document(jobs: Jobs, ledger: JobLedger, policy: Scheduler) -> dict[st
     }
 
 
-def assumptions(jobs: Jobs, *, counted: bool) -> list[dict[str, Any]]:
-    """Assumptions of a replay about these jobs, as findings."""
+def assumptions(jobs: Jobs, *, counted: bool, remedy: str = "pass --nodes") -> list[dict[str, Any]]:
+    """Assumptions of a replay about these jobs, as findings; `remedy`: how to get nodes in place of a count."""
     if not counted:
         return []
     parts = int((jobs.gpu_milli < 1000).sum())
     typed = int(np.array([bool(name) for name in jobs.gpu_types])[jobs.gpu_type].sum())
     found = [
-        ("part_of_gpu", parts, "a part of a GPU; on a count each takes a whole one: give --nodes"),
-        ("any_type", typed, "a type of GPU; a count has no types, and takes any: pass --nodes"),
+        ("part_of_gpu", parts, f"a part of a GPU; on a count each takes a whole one: {remedy}"),
+        ("any_type", typed, f"a type of GPU; a count has no types, and takes any: {remedy}"),
     ]
     return [
         {"kind": kind, "count": count, "message": f"{how_many(count, 'job asks', 'jobs ask')} for {said}"}
