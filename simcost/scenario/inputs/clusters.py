@@ -15,6 +15,7 @@ from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import Count, FifoSkip, PriorityPreemptive, Quotas, Random, Rigid, Shortest
+from simcost.plan.scheduling import OnNodes as PlacementOnNodes
 from simcost.rng import stream
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.spot_capacity import AvailableSpotNodes
@@ -61,8 +62,7 @@ class Cluster:
     @property
     def counted(self) -> bool:
         """True if jobs take any GPUs that are free, whatever nodes these are in."""
-        on = self.training
-        return not (isinstance(on, OnNodes) and isinstance(on.scheduler, Rigid) and not isinstance(on.placement, Count))
+        return _placed(self.training) is None
 
     def identity(self, seed: int, replication: int) -> Any:
         """All that a run on it depends on, but for its jobs and the requests beside it; nothing about money."""
@@ -162,10 +162,18 @@ def run_jobs(
     }
     if isinstance(on, OnGpus):
         return schedule(jobs, on.gpus, on.scheduler, **rules)
-    if cluster.nodes is not None and isinstance(on, OnNodes) and not cluster.counted:
-        return schedule_on_nodes(jobs, cluster.nodes, on.scheduler, on.placement, **rules)
+    placed = _placed(on)
+    if cluster.nodes is not None and placed is not None:
+        return schedule_on_nodes(jobs, cluster.nodes, *placed, **rules)
     pools = {} if cluster.nodes is None else cluster.nodes.pool_gpus
     return schedule(jobs, pools if len(pools) > 1 else sum(pools.values()), on.scheduler, **rules)
+
+
+def _placed(on: Training) -> tuple[Rigid, PlacementOnNodes] | None:
+    """Order of the jobs and their placement on nodes; None where they take any GPUs that are free."""
+    if not isinstance(on, OnNodes) or not isinstance(on.scheduler, Rigid) or isinstance(on.placement, Count):
+        return None
+    return on.scheduler, on.placement
 
 
 def assumptions_of_counts(cluster: Cluster, jobs: Jobs) -> list[str]:
