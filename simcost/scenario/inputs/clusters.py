@@ -177,7 +177,7 @@ def _placed(on: Training) -> tuple[Rigid, PlacementOnNodes] | None:
 
 
 def assumptions_of_counts(cluster: Cluster, jobs: Jobs) -> list[str]:
-    """What jobs ask for that a count of GPUs does not have, one sentence each."""
+    """Requirements of jobs that a count of GPUs does not know, one sentence each."""
     from simcost.sim.jobs.document import assumptions
 
     remedy = "use kind nodes, and a scheduler that places gangs"
