@@ -120,7 +120,7 @@ def compare(
         plans=plans,
         differences=differences([plan for plan in plans if plan is not base], base, level, margin, exact=exact),
         margin=margin,
-        ranked=_ranked(plans),
+        ranked=ranked(plans),
     )
 
 
@@ -175,14 +175,14 @@ def _known(values: Iterable[float | None]) -> list[float] | None:
     return known if len(known) == len(found) else None
 
 
-def _ranked(plans: Sequence[PlanSummary]) -> tuple[PlanSummary, ...]:
+def ranked(plans: Sequence[PlanSummary]) -> tuple[PlanSummary, ...]:
     """Best first; plans that cost as much as the best one by how far they are from missing a target, then in order."""
-    ranked = sorted(plans, key=_rank)
-    least = ranked[0].per_month_usd.mean
+    by_cost = sorted(plans, key=_rank)
+    least = by_cost[0].per_month_usd.mean
     most = least + negligible_usd(least)
     same = [plan for plan in plans if plan.eligible and plan.per_month_usd.mean <= most]
     names = {plan.name for plan in same}
-    return (*sorted(same, key=lambda plan: plan.worst_ratio), *(plan for plan in ranked if plan.name not in names))
+    return (*sorted(same, key=lambda plan: plan.worst_ratio), *(plan for plan in by_cost if plan.name not in names))
 
 
 def _rank(plan: PlanSummary) -> tuple[float, float, float]:

@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isclose
 
+from simcost.compare.comparison import ranked
 from simcost.compare.sensitivity import Ends, Flip, doubtful, flip_interval, redrawn, within
 from simcost.record import record
 from simcost.scenario.inputs.changes import AnyScenario, money_alone, of_requests, plan_of, with_values
@@ -55,13 +56,13 @@ class PlanAnswers:
         plans = self.assessment.plans
         self.names = [plan.name for plan in plans]
         known = {plan.name: PlanAtValue.of(plan) for plan in plans}
-        best = PlanState(Preference(names=tuple(self.names)), {}, None, known).best
+        margin = max(loaded.first.scenario.margin or 0.0, ROUNDING)
+        best_first = tuple(plan.name for plan in ranked(plans))
+        best = PlanState(Preference(names=best_first, margin=ROUNDING), {}, None, known).best
         self.chosen = best or min(self.names, key=lambda name: known[name].usd)
         """The best plan of the base; the cheapest where none meets the SLO."""
-        self._preference = Preference(
-            names=(self.chosen, *(name for name in self.names if name != self.chosen)),
-            margin=max(loaded.first.scenario.margin or 0.0, ROUNDING),
-        )
+        names = (self.chosen, *(name for name in self.names if name != self.chosen))
+        self._preference = Preference(names=names, margin=margin)
         self.base = PlanState(self._preference, {}, None, known)
         self._bases = bases
         self._together: dict[tuple[tuple[str, float], ...], PlanState] = {}

@@ -244,7 +244,9 @@ def worth(states: Sequence[PlanState], names: Sequence[str], weights: Sequence[f
         unknown = next((state for state in states if name not in state.known), None)
         if unknown is None:
             costs = {one: [state.possible(one) for state in states] for one in names}
-            return perfect_information_usd(costs, weights)
+            found = perfect_information_usd(costs, weights)
+            rounded = found is not None and found <= ROUNDING * min(map(min, costs.values()))
+            return 0.0 if rounded else found
         unknown.judge(name)
 
 
