@@ -82,7 +82,7 @@ def test_the_published_waits_of_philly(home: Path) -> None:
     assert strict["horizon_s"] == 3425759
     for plan in plans.values():
         assert plan["gpu_hours"]["useful"] == pytest.approx(174470.635, abs=5e-4)
-    assert strict["cost_usd"]["total"] == pytest.approx(50 * 3425759 / 3600 * 21.957642)  # 50 nodes of p4d.24xlarge
+    assert strict["cost_usd"]["by_category"]["compute"] == pytest.approx(50 * 3425759 / 3600 * 21.957642)  # 50 nodes of p4d.24xlarge
 
 
 def test_spot_nodes_of_a_real_zone(home: Path) -> None:
