@@ -139,7 +139,7 @@ def store_day(home: Path) -> None:
         ["trace", "import", str(TRACE), "--format", "azure-llm", "-o", requests],
         ["run", str(scenario), "--out", str(home / "results/azure-day"), "--quiet"],
     ):
-        subprocess.run([sys.executable, "-m", "simcost.cli", *words], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-m", "simcost", *words], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 def looked_at(browser: Any, address: str, server: int) -> dict[str, float]:

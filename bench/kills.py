@@ -41,7 +41,7 @@ def begin(folder: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
     words = ["run", "small.yaml", "--out", "out", "--jobs", str(options.jobs), "--quiet", "--engine", options.engine]
     limit = ["--time-limit", "10min"] if options.engine == "local" else []  # all runs in worker processes
     return subprocess.Popen(
-        [sys.executable, "-m", "simcost.cli", *words, *limit],
+        [sys.executable, "-m", "simcost", *words, *limit],
         cwd=folder,
         env=os.environ | {MARK: f"{folder}/"},
         stdout=subprocess.DEVNULL,

@@ -54,7 +54,7 @@ def main() -> None:
 def timed(*words: str) -> tuple[float, float, int]:
     """Wall seconds, CPU seconds and peak memory of one call of simcost."""
     start = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "simcost.cli", *words], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "simcost", *words], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"simcost {' '.join(words)}: exit status {status}")

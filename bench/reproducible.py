@@ -94,7 +94,7 @@ def answer(python: str, folder: Path, name: str, jobs: str) -> Any:
     words = COMMANDS.get(name, ("run", f"{SCENARIOS}/{name}.yaml", "--out", name))
     words = (*words, "--jobs", jobs) if words[0] in ("run", "sweep") else words
     process = subprocess.run(
-        [python, "-m", "simcost.cli", *words, "--json", "--quiet"],
+        [python, "-m", "simcost", *words, "--json", "--quiet"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

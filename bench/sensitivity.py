@@ -46,7 +46,7 @@ def main() -> None:
 def asked(jobs: int, folder: str) -> dict[str, Any]:
     """Figures of one call; its processes are waited for, so that their CPU time counts."""
     words = [word for one in RANGES for word in ("--vary", one)]
-    command = [sys.executable, "-m", "simcost.cli", "sensitivity", SCENARIO, "--out", folder, "--jobs", jobs]
+    command = [sys.executable, "-m", "simcost", "sensitivity", SCENARIO, "--out", folder, "--jobs", jobs]
     done = subprocess.run(
         [*map(str, command), *words, "--json", "--quiet"], stdout=subprocess.PIPE, text=True, check=True
     )

@@ -44,7 +44,7 @@ def main() -> None:
     """Run the quickstart, fill the pages, take the picture."""
     with TemporaryDirectory() as folder:
         out = Path(folder) / "results" / "quickstart"
-        words = ["-m", "simcost.cli", "run", "scenarios/quickstart.yaml", "--quiet", "--out", str(out)]
+        words = ["-m", "simcost", "run", "scenarios/quickstart.yaml", "--quiet", "--out", str(out)]
         done = subprocess.run(  # noqa: S603  # our own command
             [sys.executable, *words], cwd=ROOT, check=True, capture_output=True, text=True
         )

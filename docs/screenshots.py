@@ -154,7 +154,7 @@ def keep(browser: Any, name: str) -> None:
 
 def review(folder: Path) -> Path:
     """The review of the quickstart."""
-    command = [sys.executable, "-m", "simcost.cli"]
+    command = [sys.executable, "-m", "simcost"]
     run = ["run", str(ROOT / "scenarios" / "quickstart.yaml"), "--quiet", "--out", str(folder / "quickstart")]
     page = folder / "review.html"
     for words in (run, ["report", str(folder / "quickstart"), "-o", str(page), "--author", "Platform team"]):

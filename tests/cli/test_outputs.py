@@ -118,7 +118,7 @@ def test_two_outputs_of_a_call_are_two_files(folder: Path) -> None:
 
 
 def test_what_stdout_and_stdin_are_redirected_to_is_not_replaced(folder: Path) -> None:
-    words = [sys.executable, "-m", "simcost.cli", "forecast", "series.csv", "--horizon", "2d", "-o"]
+    words = [sys.executable, "-m", "simcost", "forecast", "series.csv", "--horizon", "2d", "-o"]
     for name in ("/dev/stdout", "said.txt"):
         with (folder / "said.txt").open("w") as out:
             done = subprocess.run([*words, name], stdout=out, stderr=subprocess.PIPE, text=True, check=False)

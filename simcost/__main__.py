@@ -1,4 +1,4 @@
-"""`python -m simcost.cli`."""
+"""`python -m simcost`."""
 
 import sys
 
