@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from simcost.billing import OnDemand, Spot
-from simcost.compare.racing import SMALLER, Race, holds
+from simcost.compare.racing import Race, holds
 from simcost.errors import CatalogError
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.candidates import Candidates
@@ -92,8 +92,8 @@ class FrontOfRace:
         return [*free, *more]
 
     def _is_open(self, name: str) -> bool:
-        """True if nothing is known of a plan from simulation."""
-        return not self._race.scores(name) and self._race.reason(name) != SMALLER
+        """True if a plan may hold; the race left it without all its results, since it costs more."""
+        return not self._race.reason(name)
 
     def _grams(self, variation: Variation) -> float:
         """Carbon of a kWh of the machines of a plan, in g CO2e; infinite where it is not known or no objective."""

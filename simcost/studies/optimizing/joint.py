@@ -12,7 +12,7 @@ from pathlib import Path
 
 from simcost.compare.comparison import difference
 from simcost.compare.document import plan_document
-from simcost.compare.racing import SMALLER, Entrant, Race, RunScore, holds, lower_bounds
+from simcost.compare.racing import Race, RunScore, holds, lower_bounds
 from simcost.compare.results import RunResult
 from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
@@ -146,7 +146,7 @@ class JointSearch:
             "runner_up": None if best is None or second is None else self._second(second, best),
             "equal_cost": confirmation.equal_cost(best),
             "nearest": self._nearest() if best is None else None,
-            **self._front(entrants),
+            **self._front(),
             "bound_usd_per_month": bound,
             "gap": 1 - bound / usd if usd and bound is not None else None,
             "confidence": None if best is None or self._tells_nothing else self._race.confidence(),
@@ -206,10 +206,10 @@ class JointSearch:
         found = difference(self.confirmed.summary(second), self.confirmed.summary(best), self.confirmed.level)
         return self._plan(second) | {"difference": found.per_month_usd.document()}
 
-    def _front(self, entrants: Sequence[Entrant]) -> Document:
+    def _front(self) -> Document:
         """The front of the plans with all their results; without one that had no request to judge in a replication."""
         names = [name for name in self._race.simulated() if len(self._race.scores(name)) == self.searched.seeds]
-        names += self._more(entrants)
+        names += self._more()
         summaries = {name: self.searched.summary(name) for name in names}
         judged = {name: one for name, one in summaries.items() if one.attainment is not None or not one.served}
         qualities = self.searched.qualities(list(judged))
@@ -225,11 +225,11 @@ class JointSearch:
         ]
         return Frontier(plans, self.searched.level, self._settings.objectives).document()
 
-    def _more(self, entrants: Sequence[Entrant]) -> list[str]:
+    def _more(self) -> list[str]:
         """Plans that are simulated for the front alone."""
-        names = [one.name for one in sorted(entrants, key=lambda one: one.bound_usd)]
-        open_ = [name for name in names if not self._race.scores(name) and self._race.reason(name) != SMALLER]
-        for name in (chosen := open_[: self._settings.front]):
+        open_ = sorted(self._race.unfinished(), key=lambda one: one.bound_usd)
+        chosen = [one.name for one in open_[: self._settings.front]]
+        for name in chosen:
             self.searched.all_of(name)
         return chosen
 

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simcost.compare.variance import ResponseSurface, coefficients, corners, design, variance_shares
+from simcost.compare.variance import (
+    ResponseSurface,
+    coefficients,
+    corners,
+    design,
+    standard_deviation,
+    variance_shares,
+)
 from simcost.errors import InputError
 from simcost.rng import stream
 from simcost.scenario.inputs.changes import is_whole, money_alone
@@ -71,7 +78,7 @@ def shares_of_variance(
         surface = ResponseSurface(curved, linear, points, result)
         found = variance_shares(surface, curved + linear, seed=seed)
         error = float(np.sqrt(np.mean((surface(held_out) - truth) ** 2)))
-        shares.append((found, error, float(np.std(truth))))
+        shares.append((found, error, standard_deviation(surface, curved + linear, seed=seed)))
     return {
         "plan": answers.chosen,
         "against": second,

@@ -106,6 +106,29 @@ def test_the_front_is_the_enumerated_one_where_all_plans_are_simulated(tmp_path:
     assert all(shown[name] == every[name] for name in shown if name in every)
 
 
+def test_plans_that_the_race_left_unfinished_are_simulated_for_the_front(tmp_path: Path) -> None:
+    text = TEXT.replace("rate: 6/s", "rate: 14/s, burst_cv: 0.3").replace("95%", "80%")
+    base, _, plan = text.replace("ttft: 1s, tpot: 40ms", "ttft: 150ms, tpot: 25ms").partition("plans:\n")
+    routers = ("least-outstanding", "round-robin")
+    file = scenario(
+        tmp_path, text=f"{base}plans:\n{plan}  - {{path: router.kind, values: [{', '.join(routers)}]}}\n{SIZES}"
+    )
+    out = ("--json", "--quiet", "--out", tmp_path / "out", "--jobs", 1)
+    found = call("optimize", file, *out, "--objective", "attainment", "--front", 9).document()
+    same = plan.partition("  - name: chat\n")[2].partition("    scaling:")[0]
+    plans = "".join(
+        f"  - name: {router} {size}\n{same}    router: {{kind: {router}}}\n"
+        f"    scaling: {{kind: fixed, replicas: {size}}}\n"
+        for router in routers
+        for size in (2, 3)
+    )
+    every = call("run", scenario(tmp_path, text=f"{base}plans:\n{plans}"), *out).document()["plans"]
+    points = sorted((one["cost_usd"]["per_month"], one["slo"]["attainment"]) for one in every if one["slo"]["met"])
+    front = [(usd, good) for i, (usd, good) in enumerate(points) if all(good > other for _, other in points[:i])]
+    assert len(front) > 1, "two and three replicas"
+    assert [(one["usd_per_month"], one["attainment"]) for one in found["frontier"] if not one["near"]] == front
+
+
 def test_objectives_can_be_chosen(tmp_path: Path) -> None:
     found = optimized(tmp_path, OFFERS + SIZES, "--objective", "carbon", "--objective", "cost")
     assert found["objectives"] == ["cost", "carbon"]

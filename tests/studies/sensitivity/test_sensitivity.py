@@ -266,6 +266,7 @@ def test_shares_of_the_variance_of_prices_are_those_of_the_bill(file: Path) -> N
     variance = (spread + mean**2) * (kept_spread + kept**2) - (mean * kept) ** 2
     assert indices["price.aws/g6.xlarge"]["first_order"] == pytest.approx(spread * kept**2 / variance, abs=0.01)
     assert indices["discount.aws/g6.xlarge"]["first_order"] == pytest.approx(kept_spread * mean**2 / variance, abs=0.01)
+    assert found["of_cost"]["standard_deviation_usd"] == pytest.approx(730 * variance**0.5, rel=0.005), "by ranges"
 
 
 def test_all_values_at_once_are_simulated_and_the_surface_is_checked(file: Path) -> None:
