@@ -109,6 +109,10 @@ class WholePlans:
         keys = [(name, replication) for replication in range(self.seeds)]
         return list(self(keys).values())
 
+    def scores(self, name: str) -> list[RunScore]:
+        """The scores of a plan so far."""
+        return [self._score(result) for (plan, _), result in sorted(self.results.items()) if plan == name]
+
     def hold(self, name: str) -> bool:
         """True if a plan meets the SLO at its confidence bound; the first replication may tell that it does not."""
         first = list(self([(name, 0)]).values())

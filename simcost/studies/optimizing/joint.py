@@ -29,6 +29,7 @@ from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_plans import common_quality, front_plan
 from simcost.studies.optimizing.frontier import Frontier
+from simcost.studies.optimizing.nearest import most_of
 from simcost.studies.optimizing.settings import (
     SEEDS,
     Document,
@@ -139,6 +140,7 @@ class JointSearch:
         bound = self._race.least_usd()
         bound = bound if usd is None or bound is None else min(bound, usd)
         lines, origin = searched.about([name for name in (best, second) if name])
+        inside = self._within(self._settings.budget_usd)
         document: Document = {
             "scenario": self._loaded.first.scenario.scenario,
             "whole": True,
@@ -161,7 +163,7 @@ class JointSearch:
                 for reason, count in sorted(excluded.items(), key=lambda one: (-one[1], one[0]))
             ],
         }
-        document = within_budget(document, self._settings.budget_usd, map(self._point, self._race.simulated()))
+        document = within_budget(document, self._settings.budget_usd, inside)
         seeds = {"search_seed": searched.seed, "confirmation_seed": self.confirmed.seed}
         lines = [*lines, *note_on_steps(self._settings.step_factor)]
         return {"verdict": verdict(document), **document, "assumptions": lines, "provenance": origin | seeds}
@@ -239,15 +241,28 @@ class JointSearch:
             "name": name,
             "usd_per_month": summary.per_month_usd.mean,
             "attainment": summary.attainment.mean if summary.attainment else None,
-            "met": holds(list(self._race.scores(name).values()), self.searched.level),
+            "met": holds(self.searched.scores(name), self.searched.level),
             **({"confirmed": False} if self._race.reason(name) == UNCONFIRMED else {}),
         }
+
+    def _within(self, budget_usd: float | None) -> list[Document]:
+        """Plans that cost no more than that, those of the highest attainment; none without a budget."""
+        if budget_usd is None:
+            return []
+        inside = [name for name in self._race.simulated() if self._point(name)["usd_per_month"] <= budget_usd]
+        names = most_of(inside, lambda one: self._point(one)["attainment"] or 0.0, self.searched.all_of)
+        return [self._point(name) for name in names]
 
     def _nearest(self) -> Document | None:
         """Of the simulated plans the one whose worst target is missed by the least."""
         names = self._race.simulated()
         if not names:
             return None
-        name = min(names, key=lambda one: (self.searched.summary(one).excess, -(self._point(one)["attainment"] or 0.0)))
-        summary = self.searched.summary(name)
-        return self._point(name) | {"replications": len(self._race.scores(name)), "missed": summary.excess}
+        name = most_of(
+            names, lambda one: (-self._excess(one), self._point(one)["attainment"] or 0.0), self.searched.all_of
+        )[0]
+        return self._point(name) | {"replications": self.searched.seeds, "missed": self._excess(name)}
+
+    def _excess(self, name: str) -> float:
+        """The worst miss of a plan."""
+        return self.searched.summary(name).excess

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Self
 from simcost.compare.comparison import Difference, difference
 from simcost.compare.document import plan_document
 from simcost.compare.limited_choice import LimitedOption
-from simcost.compare.racing import Race, holds, lower_bounds
+from simcost.compare.racing import Race, RunScore, holds, lower_bounds
 from simcost.compare.results import PlanSummary
 from simcost.compare.slo_risk import least_of_futures
 from simcost.errors import InputError
@@ -22,7 +21,7 @@ from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
 from simcost.scenario.files.pools import in_pools
 from simcost.scenario.inputs.variations import Space, Variation, of_one_plan, variations
-from simcost.scenario.runs.candidates import Candidates, PlanCandidate
+from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.commitment_choice import CommitmentChoice
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.provenance import assumptions, provenance
@@ -37,6 +36,7 @@ from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_of_race import FrontOfRace
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
+from simcost.studies.optimizing.nearest import most_of, nearest_by_bound
 from simcost.studies.optimizing.purchases import PurchaseSearch
 from simcost.studies.optimizing.settings import (
     SEEDS,
@@ -226,6 +226,7 @@ class PlanSearch:
         gap = self._difference(second, best)
         front = FrontOfRace(self.race, self.searched, self._purchases, self._found, self._settings)
         self.frontier = front.frontier(candidates, self._mixed)
+        inside = self._within(self._settings.budget_usd)
         document: Document = {
             "scenario": loaded.scenario.scenario,
             "best": None if best is None else self._plan(best),
@@ -253,7 +254,7 @@ class PlanSearch:
         }
         if summary is not None and summary.per_month_usd.mean > 0:
             document["gap"] = 1 - document["bound_usd_per_month"] / summary.per_month_usd.mean
-        document = within_budget(document, self._settings.budget_usd, map(self._point, self.race.simulated()))
+        document = within_budget(document, self._settings.budget_usd, inside)
         seeds = {"search_seed": self.question.seed, "confirmation_seed": self.confirmed.question.seed}
         origin = provenance(self.question, self.question.horizon_s or 0.0) | seeds
         if (file := self._settings.options) is not None:
@@ -310,12 +311,11 @@ class PlanSearch:
     def _point(self, name: str) -> Document:
         """A plan in the search."""
         summary: PlanSummary = self.searched.summary(name)
-        scores = list(self.race.scores(name).values())
         return {
             "name": name,
             "usd_per_month": summary.per_month_usd.mean,
             "attainment": summary.attainment.mean if summary.attainment else 0.0,
-            "met": holds(scores, self.question.loaded.scenario.level),
+            "met": holds(self._scores(name), self.question.loaded.scenario.level),
             **({"confirmed": False} if self.race.reason(name) == UNCONFIRMED else {}),
         }
 
@@ -323,15 +323,14 @@ class PlanSearch:
         """The plan that misses the SLO by the least: of the simulated ones, else by the bound of its capacity."""
         names = self.race.simulated()
         if not names:
-            return _nearest_by_bound(candidates.too_small)
-        means = {name: (fmean(self._good(name)), self._point(name)["attainment"]) for name in names}
-        name = max(names, key=lambda plan: means[plan])
-        runs = len(self.race.scores(name))
-        bounds = lower_bounds(list(self.race.scores(name).values()), self.question.loaded.scenario.level)
+            return nearest_by_bound(candidates.too_small)
+        name = most_of(names, lambda one: (fmean(self._good(one)), self._point(one)["attainment"]), self._complete)[0]
+        scores = self._scores(name)
+        bounds = lower_bounds(scores, self.question.loaded.scenario.level)
         shares = [check for check in bounds if check.name.rpartition(": ")[2] == "attainment"]
         least = min(shares, key=lambda check: (check.measured or 0.0) - check.target, default=None)
-        found: Document = {"replications": runs, "missed": self.searched.summary(name).excess, "at_least": None}
-        if least is not None and runs > 1:
+        found: Document = {"replications": len(scores), "missed": self.searched.summary(name).excess, "at_least": None}
+        if least is not None and len(scores) > 1:
             tenant = least.name.rpartition(": ")[0]
             found |= {"at_least": least.measured, **({"of_tenant": tenant} if tenant else {})}
         return self._point(name) | found
@@ -342,21 +341,25 @@ class PlanSearch:
         """
         return [
             min((check.measured or 0.0) - check.target for check in score.checks if is_to_reach(check.name))
-            for score in self.race.scores(name).values()
+            for score in self._scores(name)
         ]
 
+    def _within(self, budget_usd: float | None) -> list[Document]:
+        """Plans that cost no more than that, those of the highest attainment; none without a budget."""
+        if budget_usd is None:
+            return []
+        inside = [name for name in self.race.simulated() if self._point(name)["usd_per_month"] <= budget_usd]
+        names = most_of(inside, lambda one: self._point(one)["attainment"], self._complete)
+        return [self._point(name) for name in names]
 
-def _nearest_by_bound(too_small: Sequence[PlanCandidate]) -> Document | None:
-    """Of plans that cannot serve enough requests the most able; where each misses a limit the one nearest to it."""
-    if not too_small:
-        return None
-    last, alone = too_small[-1], [one for one in too_small if one.alone is not None]
-    if len(alone) == len(too_small):
-        last = min(alone, key=lambda one: one.alone[1] if one.alone else 0.0)
-    found: Document = {"name": last.name, "attainment_at_most": last.attainment}
-    if last.alone is not None:
-        found["alone"] = {"limit": last.alone[0], "least_s": last.alone[1]}
-    return found
+    def _complete(self, name: str) -> None:
+        """Simulate the replications of a plan that the race left out."""
+        self._purchases(self.searched.missing([name]))
+
+    def _scores(self, name: str) -> list[RunScore]:
+        """Results of a plan by replication, those that there are."""
+        known = [key for key in self.searched.results if key[0] == name]
+        return list(self.searched.scores(sorted(known)).values())
 
 
 def _source(question: ResolvedScenario) -> Source:

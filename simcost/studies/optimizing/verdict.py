@@ -73,18 +73,22 @@ def over_budget(document: Mapping[str, Any]) -> str:
     near = document.get("nearest")
     if near is None or "over_budget_usd" not in near:
         return ""
-    budget, most = document["budget"]["usd_per_month"], document["budget"]["most_attaining"]
+    budget = document["budget"]["usd_per_month"]
     text = (
         f"No plan of {document['candidates']:,} meets the SLO{even_if_slower(document)} within {format_usd(budget)} a "
         f"month. The cheapest that meets it costs {format_usd(near['usd_per_month'])}, "
         f"{format_usd(near['over_budget_usd'])} more: {near['name']}."
     )
+    return f"{text}{_most_attaining(document)}"
+
+
+def _most_attaining(document: Mapping[str, Any]) -> str:
+    """A sentence: what a budget reaches; nothing without one, or where no plan that was simulated is within it."""
+    most = document.get("budget", {}).get("most_attaining")
     if most is None:
-        return text
+        return ""
     reached = f"{most['name']} reaches the highest attainment, {percent(most['attainment'])}"
-    return (
-        f"{text} Within the budget {reached} at {format_usd(most['usd_per_month'])}, of the plans that were simulated."
-    )
+    return f" Within the budget {reached} at {format_usd(most['usd_per_month'])}, of the plans that were simulated."
 
 
 def _commitments(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
@@ -174,8 +178,11 @@ def _untried(document: Mapping[str, Any]) -> list[str]:
 
 
 def _none(document: Mapping[str, Any]) -> str:
-    if over := over_budget(document):
-        return over
+    return over_budget(document) or f"{_missed(document)}{_most_attaining(document)}"
+
+
+def _missed(document: Mapping[str, Any]) -> str:
+    """Why no plan meets the SLO, and the one that misses it by the least."""
     near = document["nearest"]
     first = document["excluded"][0] if document["excluded"] else None
     why = f"; {first['count']:,} of them: {first['reason']}" if first else ""

@@ -53,6 +53,30 @@ def test_an_slo_that_no_plan_meets_is_no_matter_of_money() -> None:
     assert found["budget"]["most_attaining"] == POINTS[1]
 
 
+def test_without_a_plan_that_meets_the_slo_the_verdict_says_what_the_budget_reaches() -> None:
+    found = within_budget(document(None), 65.0, POINTS) | {"excluded": [], "level": 0.95}
+    assert verdict(found) == (
+        "No plan of 5 meets the SLO with 95 % confidence. Within the budget more reaches the highest attainment, 90 % at "
+        "$60.00, of the plans that were simulated."
+    )
+
+
+@pytest.mark.slow
+def test_a_near_miss_has_the_cost_and_attainment_of_all_replications(tmp_path: Path) -> None:
+    """Its slowest replication alone is enough to know that it misses the SLO, and tells little of the others."""
+    base, _, plan = TINY.partition("  - name: scaled")[0].partition("plans:")
+    base = base.replace("rate: 1/s", "rate: 80/s").replace("seeds: 2", "seeds: 3").replace("ttft: 1s", "tpot: 20ms")
+    file = scenario(tmp_path, text=f"{base}plans:{plan}vary:\n  - {{path: scaling.replicas, from: 1, to: 4}}\n")
+    out = ("--quiet", "--json", "--out", tmp_path / "out", "--jobs", 1)
+    least = call("optimize", file, *out, "--budget", 1000).document()["budget"]["most_attaining"]
+    nearest = call("optimize", file, *out, "--quota", "l4=1").document()["nearest"]
+    [one] = call("run", scenario(tmp_path, text=f"{base}plans:{plan}"), *out).document()["plans"]
+    for found in (least, nearest):
+        assert found["usd_per_month"] == one["cost_usd"]["per_month"]
+        assert found["attainment"] == one["slo"]["attainment"]
+    assert nearest["replications"] == 3
+
+
 @pytest.mark.slow
 def test_the_command_and_python_know_it(tmp_path: Path) -> None:
     text = TINY.partition("  - name: scaled")[0] + "vary:\n  - {path: scaling.replicas, from: 1, to: 2}\n"
