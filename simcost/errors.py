@@ -82,7 +82,7 @@ class FaultsError(InputError):
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """'; did you mean X?' for the nearest known words, else '' (to be appended to a message)."""
-    near = get_close_matches(word, known, n=3, cutoff=0.6)
+    near = get_close_matches(word, list(dict.fromkeys(known)), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,7 +22,7 @@ Progress = Callable[[float, str], None]
 OBJECTIVES = ("cost", "attainment", "latency", "jobs", "carbon", "risk", "quality")
 """Objectives of the front; cost always counts."""
 Counts = Mapping[str, int] | Sequence[tuple[str, int]]
-"""Numbers by name; of a name that comes twice the last one."""
+"""Numbers by name, each name once."""
 SEEDS = 10
 """Replications of a search unless the scenario says; the confirmation takes as many."""
 _EXECUTION = ("jobs", "engine", "options")
@@ -70,6 +71,9 @@ class SearchSettings:
                 raise InputError(f"objectives: {name!r} is not an objective{known}")
         checked_factor(self.step_factor)
         for key, limits in (("quota", self.quota), ("available", self.available)):
+            names = list(limits) if isinstance(limits, Mapping) else [name for name, _ in limits]
+            if again := [name for name, count in Counter(names).items() if count > 1]:
+                raise InputError(f"{key}: names {', '.join(again)} more than once; write one number")
             for name, most in dict(limits).items():
                 if isinstance(most, bool) or not isinstance(most, int) or most < 0:
                     raise InputError(f"{key}: {most!r} of {name!r} is not a whole number from 0 up")
