@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil, fsum
 from typing import Any
@@ -53,6 +53,11 @@ class CommitmentChoice:
             return fsum(costs_of([_with(one, held) for one in node], self._catalog).per_month_usd for node in nodes)
 
         return _bought(options, least_cost(most, cost))
+
+    def of_no_plan(self, plans: Iterable[Plan]) -> list[str]:
+        """Names of what may be bought and covers nodes of none of the plans."""
+        useful = {id(offer) for plan in plans for offer, _ in self._options(plan)}
+        return [offer.name for offer in self.offers if id(offer) not in useful]
 
     def of_all(self, plan: Plan, nodes: int) -> tuple[Offered, ...]:
         """Commitments to so many nodes that always run, at the lowest rates first; none where on demand costs less."""

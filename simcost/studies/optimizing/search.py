@@ -245,7 +245,7 @@ class PlanSearch:
             "simulated": self.simulated,
             "candidates": self._combinations,
             **({} if mixes is None else {"mixes": mixes.document()}),
-            **({"commitments": self._purchases.document(best, self.confirmed)} if self._settings.offers else {}),
+            **({"commitments": self._commitments(best)} if self._settings.offers else {}),
             "replications": self.question.seeds,
             "excluded": [
                 {"count": count, "reason": reason}
@@ -265,6 +265,11 @@ class PlanSearch:
             "assumptions": [*assumptions(self._shown(best, second)), *note_on_steps(self.question.engine)],
             "provenance": origin,
         }
+
+    def _commitments(self, best: str | None) -> Document:
+        """What may be bought, what the best plan holds of it, and what covers nodes of no plan."""
+        unused = self.choice.of_no_plan(candidate.variation.plan for candidate in self._candidates.found)
+        return self._purchases.document(best, self.confirmed) | {"of_no_plan": unused}
 
     def _bound_usd(self) -> float | None:
         """No plan that may meet the SLO costs less; of those that fit with others the best itself, unless fleets of

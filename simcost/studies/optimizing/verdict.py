@@ -96,11 +96,12 @@ def _commitments(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[s
     found = document.get("commitments")
     if found is None:
         return []
+    useless = [f"{name} covers nodes of no plan: check its provider, SKU and region." for name in found["of_no_plan"]]
     if not found["bought"]:
-        return [f"None of {found['offered']} commitments makes it cheaper."]
+        return [f"None of {found['offered']} commitments makes it cheaper.", *useless]
     saved = found["on_demand_usd_per_month"] - best["cost_usd"]["per_month"]
     words = ", ".join(map(_commitment, found["bought"]))
-    return [f"It commits to {words}, which saves {format_usd(saved)} a month of on demand."]
+    return [f"It commits to {words}, which saves {format_usd(saved)} a month of on demand.", *useless]
 
 
 def _commitment(one: Mapping[str, Any]) -> str:

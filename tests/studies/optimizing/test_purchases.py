@@ -127,6 +127,17 @@ def test_options_that_cannot_be_are_refused(asked: tuple[Path, Path], tmp_path: 
     assert "no such file" in refused("optimize", file, "--options", tmp_path / "gone.yaml").lower()
 
 
+def test_what_covers_nodes_of_no_plan_is_named(asked: tuple[Path, Path], tmp_path: Path) -> None:
+    file, _ = asked
+    options = tmp_path / "other.yaml"
+    other = {**OPTIONS[0], "name": "of GCP", "sku": "g2-standard-4", "region": "us-central1"}
+    options.write_text(yaml.safe_dump({"commitments": [OPTIONS[0], other]}), encoding="utf-8")
+    words = ("--options", options, "--json", "--quiet", "--jobs", 1, "--out", file.parent / "out")
+    document = call("optimize", file, *words).document()
+    assert document["commitments"]["of_no_plan"] == ["of GCP"]
+    assert "of GCP covers nodes of no plan: check its provider, SKU and region." in document["verdict"]
+
+
 def test_tokens_of_an_overflow_are_paid_with_and_without_commitments(tmp_path: Path) -> None:
     scenario = yaml.safe_load(SPACE)
     [plan], hardware = scenario["plans"], scenario["vary"][0]

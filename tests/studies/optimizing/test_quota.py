@@ -72,7 +72,9 @@ def test_limits_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
     assert "is not ACCELERATOR=N" in refused("optimize", file, "--quota", "l4")
     assert "l44" in refused("optimize", file, "--quota", "l44=2")
     assert "is not OFFER=N, e.g. aws/" in refused("optimize", file, "--available", "aws/g6.xlarge=many")
-    assert "did you mean 'aws/g6.xlarge' or 'aws/g6e.xlarge'" in refused("optimize", file, "--available", "aws/g6.xlarg=2")
+    assert "did you mean 'aws/g6.xlarge' or 'aws/g6e.xlarge'" in refused(
+        "optimize", file, "--available", "aws/g6.xlarg=2"
+    )
     assert "in region 'us-east-9'" in refused("optimize", file, "--available", "aws/g6.xlarge@us-east-9=2")
     assert "quota: names l4 more than once" in refused("optimize", file, "--quota", "l4=1", "--quota", "l4=3")
     with pytest.raises(SimcostError, match="l44"):
