@@ -18,7 +18,7 @@ from simcost.studies.advising.kinds import ActionKind
 from simcost.studies.advising.result import Advice, AdvisedAction, PlanFigures, Saving, TriedKind
 from simcost.studies.advising.settings import Stage
 from simcost.studies.advising.verdict import verdict
-from simcost.studies.advising.winner import TOO_LITTLE, find_winner
+from simcost.studies.advising.winner import NONE_KEEPS, TOO_LITTLE, find_winner
 from simcost.units import difference_usd
 
 LEAST_USD, LEAST_SHARE = 20.0, 0.01
@@ -100,11 +100,11 @@ class Advisor:
                 continue
             choices = next(each)
             self._stage.what, self._stage.share = kind.title, i / len(kinds)
-            limit = min(most, sized.get(kind.service, inf) - least) if kind.sizes == "own" else most
+            limit = min(most, sized.get(kind.service, inf) - least) if kind.sizes in ("own", "both") else most
             best, outcome = self._best(choices, limit)
             if best is not None:
                 winners[best] = kind
-                if kind.sizes == "alone":
+                if kind.sizes in ("alone", "both"):
                     sized[kind.service] = self._usd(best)
             tried.append(TriedKind(kind=kind.name, service=kind.service, plans=choices.combinations, outcome=outcome))
         return winners, tried
@@ -116,7 +116,7 @@ class Advisor:
         cheaper = [entrant for entrant in choices.entrants if entrant.bound_usd < limit]
         if not cheaper:
             return None, TOO_LITTLE
-        return find_winner(
+        best, outcome = find_winner(
             Race(cheaper, self._searched.level),
             self._searched,
             limit,
@@ -124,6 +124,8 @@ class Advisor:
             confirmed_usd=lambda name: self._usd(name) if self._holds(name) else None,
             saving=self._saving,
         )
+        some_left_out = len(cheaper) < len(choices.entrants)
+        return best, TOO_LITTLE if outcome == NONE_KEEPS and some_left_out else outcome
 
     def _together(self) -> Callable[[tuple[str, ...]], float | None]:
         """Cost a month of actions together on fresh seeds; None where they contradict or miss the SLO."""

@@ -35,9 +35,9 @@ class ActionKind:
     reversible: bool = True
     service: str | None = None
     """The service of a whole plan that it changes; None = the plan itself."""
-    sizes: Literal["own", "alone", "none"] = "none"
+    sizes: Literal["own", "alone", "both", "none"] = "none"
     """alone: it changes the size of the fleet and nothing else; own: it comes with a size, and is worth nothing unless
-    it saves more than a size alone."""
+    it saves more than a size alone; both: a size of a fixed fleet, which others may come with."""
 
     @property
     def title(self) -> str:
@@ -79,7 +79,7 @@ def sizes_of(plan: Plan) -> Iterator[ActionKind]:
         ]
         yield ActionKind(name="target of the autoscaler", effort="very low", dimensions=(targets, delays))
     most = bounds[1] if bounds is not None else MOST_REPLICAS
-    yield ActionKind(name="fixed fleet", effort="low", dimensions=(_fixed(most),), sizes="own")
+    yield ActionKind(name="fixed fleet", effort="low", dimensions=(_fixed(most),), sizes="both")
 
 
 def _fixed(most: int) -> Dimension:

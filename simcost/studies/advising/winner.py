@@ -10,6 +10,7 @@ from simcost.units import format_usd
 
 TRIES = 3
 """Winners of a kind that may fail on fresh seeds."""
+NONE_KEEPS = "none keeps the SLO"
 TOO_LITTLE = "none that keeps the SLO saves enough"
 UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
 
@@ -38,7 +39,7 @@ def find_winner(
             run_race(race, simulate)
             leader = race.leader
             if leader is None:
-                return None, "none keeps the SLO"
+                return None, NONE_KEEPS
             if usd(leader) >= limit:
                 return None, TOO_LITTLE
             if (cost := confirmed_usd(leader)) is not None:

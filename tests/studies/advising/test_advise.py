@@ -109,3 +109,17 @@ def test_refusals_say_what_to_do(tmp_path: Path) -> None:
     assert "no plan 'thre'; did you mean 'three'" in refused("advise", file, "--plan", "thre")
     assert "no finished result" in refused("advise", tmp_path)
     assert "below 0" in refused("advise", file, "--spot-interruptions", "-1")
+
+
+def test_a_fixed_fleet_is_a_size_and_what_was_too_expensive_to_try_is_not_said_to_miss_the_slo(tmp_path: Path) -> None:
+    """A router changes nothing of one replica, so that it saves no more than the fixed fleet that it came with."""
+    text = LARGE.replace("rate: 1/s", "rate: 20/s").replace(
+        "{kind: fixed, replicas: 3}", "{kind: target-concurrency, target: 0.5, min: 2, max: 5, window: 1min}"
+    )
+    document = advised(scenario(tmp_path, text=text), "--out", tmp_path / "out")
+    saved = {one["kind"]: one["saving_usd_per_month"]["mean"] for one in document["actions"]}
+    assert saved["fixed fleet"] > 0
+    assert "router" not in saved
+    outcomes = {one["kind"]: one["outcome"] for one in document["tried"]}
+    assert outcomes["router"] == "none that keeps the SLO saves enough"
+    assert "none keeps the SLO" not in outcomes.values(), "more replicas of the same keep it, for more money"

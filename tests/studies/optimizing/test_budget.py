@@ -56,8 +56,8 @@ def test_an_slo_that_no_plan_meets_is_no_matter_of_money() -> None:
 def test_without_a_plan_that_meets_the_slo_the_verdict_says_what_the_budget_reaches() -> None:
     found = within_budget(document(None), 65.0, POINTS) | {"excluded": [], "level": 0.95}
     assert verdict(found) == (
-        "No plan of 5 meets the SLO with 95 % confidence. Within the budget more reaches the highest attainment, 90 % at "
-        "$60.00, of the plans that were simulated."
+        "No plan of 5 meets the SLO with 95 % confidence. Within the budget more reaches the highest attainment, 90 % "
+        "at $60.00, of the plans that were simulated."
     )
 
 
