@@ -132,7 +132,7 @@ def test_weights_that_are_all_zero_are_a_fault(tmp_path: Path) -> None:
 
 
 def test_other_commands_say_that_they_take_one_pool(tmp_path: Path) -> None:
-    with pytest.raises(FaultsError, match="are several, which `simcost run`, `check`, `optimize`, `advise` take"):
+    with pytest.raises(FaultsError, match="are several, which `simcost run`, `check`, `optimize`, `sensitivity` and"):
         load(written(tmp_path))
 
 

@@ -53,8 +53,8 @@ def of_one_pool(loaded: LoadedScenario | LoadedServices) -> LoadedScenario:
     for plan, node in zip(loaded.scenario.plans, items(loaded.root.get("plans")), strict=True):
         if plan.pools:
             message = (
-                f"of plan {plan.name!r} are several, which `simcost run`, `check`, `optimize`, `advise` take; here, "
-                "write a plan of one pool"
+                f"of plan {plan.name!r} are several, which `simcost run`, `check`, `optimize`, `sensitivity` and "
+                "`advise` take; here, write a plan of one pool"
             )
             raise FaultsError([fault_at(node.get("pools") or node, message, str(loaded.path))])
     return loaded
