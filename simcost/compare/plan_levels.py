@@ -304,7 +304,7 @@ def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
     if waits[0] is None or waits[1] is None:
         return []
     own, other = (format_seconds(wait.mean) for wait in (waits[0], waits[1]))
-    lines = [f"P95 wait of jobs: {own} against {other} in {against.name}."]
+    lines = [f"P95 wait of jobs: {own} against {other} in {against.name}."] if own != other else []
     if any(stops):
         lost = [mean_of(_shares(run.gpu_hours)["lost"] for run in side.trained) or 0.0 for side in (plan, against)]
         redone = [percent(round(share, 4)) for share in lost]

@@ -256,7 +256,7 @@ def counts(title: str, most: float | None = None, **axis: Any) -> Mapping[str, A
     """Title, axis and scale of counts in a panel."""
     import altair as alt
 
-    whole = {"tickCount": 3, "tickMinStep": 1, "format": "~s", "minExtent": 34}
+    whole = {"tickCount": 3, "tickMinStep": 1, "format": "~s", "labelExpr": ZERO, "minExtent": 34}
     scale = alt.Undefined if most is None else alt.Scale(domain=[0, max(most, 2) * 1.08], nice=False)
     return {"title": title, "axis": alt.Axis(**(whole | axis)), "scale": scale}
 

@@ -41,7 +41,9 @@ li { margin: .2rem 0; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --band: #eee; }
   body { max-width: none; padding: 0; font-size: 10pt; } section, figure, tr { break-inside: avoid; }
-  h2 { break-after: avoid; } .wide { overflow: visible; } th, td { white-space: normal; } @page { margin: 15mm; } }
+  h1 { font-size: 13pt; } h2 { font-size: 11pt; margin: 5mm 0 2mm; break-after: avoid; } .wide { overflow: visible; }
+  table { font-size: 8pt; } th, td { padding: 1mm; } .word, .left td, th, td:first-child { white-space: normal; }
+  figure { margin: 4mm 0 0; } @page { margin: 15mm; } }
 """
 
 

@@ -84,7 +84,7 @@ def gpu_time(document: Document) -> Any:
         rows,
         {words: COLOURS[name] for name, words in GPU_TIME.items() if name in COLOURS},
         title="GPU-hours",
-        axis=alt.Axis(format="~s", tickCount=6, grid=False),
+        axis=alt.Axis(format=",f", tickCount=6, grid=False),
         scale=alt.Scale(domain=[0, reach], nice=False),
         step=40,
     )
@@ -99,13 +99,14 @@ def gpus_over_time(document: Document, gpus: Any) -> Any:
     limit = ROWS // (2 * max(len(plans), 1))
     found = {name: _thin([row for row in table if row["plan"] == name], limit, unit_s) for name in plans}
     most = max(row["jobs"] + row["requests"] for rows in found.values() for row in rows)
+    longest = max(row["waiting jobs"] for rows in found.values() for row in rows)
     kinds = [kind for kind in HELD if any(row[kind] for rows in found.values() for row in rows)]
     shades = {kind: shade for kind, shade in HELD.items() if kind in kinds} | {"waiting jobs": INK}
     rows = []
     for name, own in found.items():
         x = time(unit, span, labels=name == plans[-1])
         held = panel(own, kinds, shades, x=x, y=counts("GPUs", most, minExtent=26), mark="area", title=name)
-        rows.append((held, panel(own, ["waiting jobs"], shades, x=x, y=counts("jobs"))))
+        rows.append((held, panel(own, ["waiting jobs"], shades, x=x, y=counts("jobs", longest))))
     return finish(panels_over_time(rows), "GPUs held, and jobs that wait (count) over time", first(document))
 
 

@@ -184,7 +184,7 @@ def _unanswered(plan: Document) -> Iterator[str]:
 
 def unfinished(document: Document) -> list[str]:
     """Jobs kept out or not ended, by plan."""
-    reasons = {"failed": "wider than the cluster", "in_system": "wait or run when the run ends"}
+    reasons = {"failed": "wider than the cluster", "in_system": "waiting or running when the run ends"}
     return [
         f"{plan['name']}: {count(jobs)} of {count(plan['jobs']['submitted'])} {reason}"
         for plan in document["plans"]

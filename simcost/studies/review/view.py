@@ -162,8 +162,10 @@ def _figure_rows(review: Review) -> Iterator[tuple[str, str, str]]:
     plan = chosen_plan(review.document)
     interval = plan["intervals"]["per_month_usd"]
     level = f"mean, {exact(100 * interval['level'])} % interval" if interval else "no interval yet: one replication"
-    basis = "deterministic replay" if review.document["deterministic"] else level
-    yield "Cost per month", usd_margin(plan["cost_usd"]["per_month"], interval["margin"] if interval else None), basis
+    cost = usd_margin(plan["cost_usd"]["per_month"], interval["margin"] if interval else None)
+    if interval and cost == usd(plan["cost_usd"]["per_month"]):
+        level = "mean, almost the same in all replications"
+    yield "Cost per month", cost, "deterministic replay" if review.document["deterministic"] else level
     change = next((row for row in review.document["differences"] if row["plan"] == review.chosen), None)
     if change is not None and change["share"] is not None:
         yield "Change", share_change(change["share"]), f"against {change['against']}, the baseline"

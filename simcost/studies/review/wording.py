@@ -91,7 +91,7 @@ def _why(plan: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
     usd_per_month, chosen_usd = plan["cost_usd"]["per_month"], chosen["cost_usd"]["per_month"]
     cost = f"{usd(usd_per_month)} a month"
     if chosen_usd:
-        cost += f" ({share_change(usd_per_month / chosen_usd - 1)} beside {chosen['name']})"
+        cost += f" ({share_change(usd_per_month / chosen_usd - 1)} against {chosen['name']})"
     if not plan["slo"]["met"]:
         return f"misses {plan['slo']['missed'] or 'the SLO'}; {cost}"
     quality = plan["quality"]

@@ -12,6 +12,7 @@ from support.result_folder import PLANS, build, document, tables
 from simcost.ledger.jobs import BUCKETS
 from simcost.present.chart_style import OKABE_ITO, colours
 from simcost.studies.plans import cost_charts
+from simcost.studies.plans.job_charts import gpus_over_time
 from simcost.studies.plans.sections import pictures, read
 
 pytestmark = pytest.mark.slow
@@ -53,6 +54,16 @@ def test_every_chart_renders_with_a_title_that_names_its_unit(drawn: dict[str, A
         assert svg.startswith("<svg"), name
         assert "NaN" not in svg
         assert "undefined" not in svg
+
+
+def test_a_panel_of_jobs_that_never_wait_has_numbers_at_its_axis() -> None:
+    plans = [{"name": "idle"}, {"name": "busy"}]
+    own = {"plans": plans, "replications": 1, "provenance": {"horizon_s": 3600.0}}
+    held = [{"plan": plan["name"], "t_s": 0.0, "jobs": 1, "requests": 0, "waiting_jobs": 0} for plan in plans]
+    spec = gpus_over_time(own, pa.Table.from_pylist(held)).to_dict()
+    axes = [panel["encoding"]["y"]["scale"] for row in spec["vconcat"] for panel in row["hconcat"]]
+    assert len(axes) == 4
+    assert all(axis["domain"][1] > 0 for axis in axes)
 
 
 def test_png_has_the_scale_asked_for(drawn: dict[str, Any]) -> None:

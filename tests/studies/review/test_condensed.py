@@ -69,10 +69,14 @@ def test_services_on_the_same_terms_share_a_row() -> None:
 
 
 def test_limits_stand_once_for_each_service() -> None:
-    slo = {"limits": {"ttft_s": 2.0, "tpot_s": None, "e2e_s": 60.0}, "checks": [{"name": "attainment", "target": 0.95}]}
-    document = {
-        "plans": [{"services": [{"name": "chat", "slo": slo}, {"name": "jobs", "slo": {"limits": {}, "checks": []}}]}]
+    futures = [{"name": "futures", "target": 0.9}]  # the checks of a forecast are not of the attainment
+    slo = {
+        "limits": {"ttft_s": 2.0, "tpot_s": None, "e2e_s": 60.0},
+        "targets": {"attainment": 0.95},
+        "checks": futures,
     }
+    without = {"limits": {}, "targets": {}, "checks": futures}
+    document = {"plans": [{"services": [{"name": "chat", "slo": slo}, {"name": "jobs", "slo": without}]}]}
     first, second = limits_of_services(document)
     assert list(first.values()) == ["chat", "TTFT 2 s, E2E 60 s", "95.0 %"]
     assert list(second.values())[1:] == [NONE, NONE]
