@@ -47,6 +47,7 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
     named = _named(asked, results)
     if not faults and (pressed or due or _is_first_sample(draft, shown, results)):
         ended = runs.start(asked, results, fresh=fresh)
+        st.session_state["begun"] = str(asked.folder(results).name) if asked.folder(results) else ""
         if ended is None:
             st.rerun()  # the button waits for it, and its progress is shown
         shown = asked.finished(results)
@@ -57,6 +58,10 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         _status(ended, slot)
     preview = asked.preview(results) if not faults and RUN in background.works() else None
     _result(named or shown, None if named else preview, draft, faults, results)
+    if RUN in background.works() and st.session_state.get("begun"):
+        st.query_params["run"] = st.session_state["begun"]
+    else:
+        st.query_params.pop("run", None)
 
 
 def _changed() -> None:
@@ -65,16 +70,19 @@ def _changed() -> None:
 
 
 def _open_address(files: list[Path], results: Path) -> None:
-    """Take over what the address names, once: scenario, text and replications of its result."""
+    """Take over what the address names, once: scenario, text and replications of its result, or of a run that began."""
     name = st.query_params.get("result") or st.session_state.get("named", "")  # other pages have another address
     if st.session_state.get("opened") == name and "scenario" in st.session_state:
         return
     st.session_state["opened"] = name
-    folder = runs.finished(results).get(name)
+    begun = runs.begun(results, st.query_params.get("run", ""))
+    folder = None if begun else runs.finished(results).get(name)
     _leave_address()
-    if name:
+    if begun:
+        st.session_state["begun"] = st.query_params["run"]
+    elif name:
         st.session_state["named" if folder else "missing"] = name
-    found = runs.given(folder) if folder else {}
+    found = begun or (runs.given(folder) if folder else {})
     inputs = {Path(one).name for one in runs.origin_of(folder)["inputs"]} if folder else set()
     file = next((one for one in files if one.name == found.get("file")), None)
     file = file or next((one for one in files if one.name in inputs), None)

@@ -71,6 +71,7 @@ def start(asked: Asked, results: Path, *, fresh: bool = False) -> background.Wor
     before = background.works().get(RUN)
     if before is not None:
         before.cancelled.set()
+    _give(asked, results)
     background.begin(RUN, lambda work: _run(asked, results, fresh, work), one_at_a_time(), str(asked.folder(results)))
     return background.taken(RUN)
 
@@ -100,9 +101,21 @@ def _write(asked: Asked, loaded: Any, results: Path, runs: Path, work: backgroun
         raise InputError("the scenario has no name; write `scenario: NAME`")
     _link_store(folder, runs)
     run(loaded, folder, seeds=asked.seeds, jobs=JOBS, fresh=fresh, progress=work)
+    _write_given(asked, folder)
+    return folder
+
+
+def _give(asked: Asked, results: Path) -> None:
+    """Write what a run is of before it ends, so that a reloaded page finds it; a result that is there keeps its own."""
+    folder = asked.folder(results)
+    if folder is not None and not (folder / "result.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_given(asked, folder)
+
+
+def _write_given(asked: Asked, folder: Path) -> None:
     given = {"file": asked.draft.file.name, "text": asked.draft.text, "seeds": asked.seeds}
     (folder / GIVEN).write_text(json.dumps(given), encoding="utf-8")
-    return folder
 
 
 def _settled(asked: Asked) -> Any:
@@ -163,6 +176,11 @@ def given(folder: Path) -> dict[str, Any]:
         return found if isinstance(found.get("text"), str) and isinstance(found.get("file"), str) else {}
     except (OSError, ValueError, AttributeError):
         return {}
+
+
+def begun(results: Path, name: str) -> dict[str, Any]:
+    """File, text and replications of a run that began; nothing where there is none of this name."""
+    return given(results / name) if name and name == Path(name).name else {}
 
 
 def origin_of(folder: Path) -> dict[str, Any]:

@@ -228,7 +228,9 @@ def heat(
     cells = base.mark_rect(**cell).encode(color=shade, tooltip=list(tooltip))
     if "end" in rows[0]:
         cells = cells.encode(x2=alt.X2("end:Q"))
-    text = base.mark_text(fontSize=10).encode(text=alt.Text("label:N"), color=alt.Color("ink:N", scale=None))
+    narrow = 20 * len({row.get("middle") for row in rows})  # pixels in which the labels of all columns would overlap
+    text = base.mark_text(fontSize=10, opacity=alt.expr(f"width < {narrow} ? 0 : 1"))
+    text = text.encode(text=alt.Text("label:N"), color=alt.Color("ink:N", scale=None))
     layers = [cells, text.encode(x=alt.X("middle:Q"))] if labelled else [cells]
     return alt.layer(*layers, width=WIDTH, height=alt.Step(step))
 

@@ -1,6 +1,7 @@
 """The result that the address of the explorer names is the one that it shows, whatever scenario it is of."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from support.home import APP, TINY, furnish, settle
 from simcost.scenario.checks.load import load
 from simcost.scenario.runs.run import run
 from simcost.studies.plans.key_figures import key_figures
+from views import runs
 from views.compare import FOREIGN, STALE
 from views.text import plain
 
@@ -75,6 +77,26 @@ def test_a_result_that_is_not_here_is_told_beside_the_one_that_is_shown(results:
     assert page.run().warning  # until something else is asked for
     settle(labelled(page.button, "Run").click().run())
     assert not page.warning
+
+
+def test_a_page_that_is_reloaded_in_the_midst_of_a_run_finds_it(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = threading.Event()
+    monkeypatch.setattr(runs, "_run", lambda *_: free.wait(60))
+    try:
+        page = labelled(opened_at("tiny").number_input, "Replicas").set_value(3).run()
+        assert page.session_state["works"]
+        again = AppTest.from_file(str(APP), default_timeout=60)
+        for key in ("result", "run"):
+            value = page.query_params[key]
+            again.query_params[key] = value[0] if isinstance(value, list) else value
+        again.run()
+        assert not again.exception
+        assert labelled(again.number_input, "Replicas").value == 3
+        assert again.session_state["works"] == page.session_state["works"]
+        assert STALE in badges(again)
+    finally:
+        free.set()
+    assert "run" not in settle(again).query_params
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "{", "{}"])
