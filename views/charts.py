@@ -58,7 +58,7 @@ def draw(chart: Any, name: str, width_px: int = 900) -> None:
     Args:
         chart: of altair, or its specification.
         name: for those who cannot see it.
-        width_px: of its place, about; legends take no more.
+        width_px: of its place, about.
     """
     spec = dict(chart) if isinstance(chart, dict) else to_spec(chart)
     data = spec.pop("datasets", {})
@@ -111,7 +111,7 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     _inside(spec)
     if fits and width_px < NARROW_PX and _is_labelled(spec):
         spec["padding"] = ROOM
-    _narrow_legends(spec, width_px)
+    _narrow_legends(spec, "width" if fits else str(width_px - 60))
     _legends_of(set(legends.series(spec)), spec)
     st.vega_lite_chart(spec=spec, width="stretch" if fits else "content", alt=name)
 
@@ -164,19 +164,20 @@ def _inside(value: Any) -> None:
             _inside(child)
 
 
-def _narrow_legends(value: Any, width_px: int) -> None:
-    """Give every legend as many columns as fit."""
+def _narrow_legends(value: Any, width: str) -> None:
+    """Give every legend as many columns as fit; `width` is an expression of Vega, the plot's as it is drawn."""
     if isinstance(value, dict):
         legend, scale = value.get("legend"), value.get("scale")
         if isinstance(legend, dict) and "orient" not in legend:
             names = scale.get("domain", ()) if isinstance(scale, dict) else ()
             longest = max((len(str(name)) for name in names), default=12)
-            legend["columns"] = max(1, min((width_px - 60) // (7 * longest + 32), legend.get("columns", 6)))
+            most, entry_px = legend.get("columns", 6), 7 * longest + 32
+            legend["columns"] = {"expr": f"max(1, min({most}, floor({width} / {entry_px})))"}
         for child in value.values():
-            _narrow_legends(child, width_px)
+            _narrow_legends(child, width)
     elif isinstance(value, list):
         for child in value:
-            _narrow_legends(child, width_px)
+            _narrow_legends(child, width)
 
 
 def _legends_of(series: set[str], value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from simcost.units import parse_seconds
 from views import background
 from views.files import beside, titled
 from views.result import body
-from views.text import headline, plain
+from views.text import headline, plain, same_command
 
 WORK = "forecast"
 KINDS = ("csv", "gz", "parquet")
@@ -184,6 +185,20 @@ def horizon_s(text: str) -> float | None:
         raise InputError(f"Horizon: {error}") from error
 
 
+def command(asked: dict[str, Any]) -> str:
+    """The command that gives the same; events lie in `events.yaml`."""
+    options = {
+        "--horizon": asked["horizon"],
+        "--freq": asked["freq"],
+        "--timezone": asked["timezone"],
+        "--model": asked["model"],
+        "--growth": asked["growth"],
+        "--events": "events.yaml" if asked["events"].strip() else "",
+    }
+    words = ["simcost", "forecast", Path(asked["series"]).name]
+    return shlex.join([*words, *(f"{name}={value}" for name, value in options.items() if value)])
+
+
 def result(found: dict[str, Any]) -> None:
     """Verdict, chart, how good it is, what to be wary of, files."""
     document, pictures = found["document"], {picture["name"]: picture for picture in found["pictures"]}
@@ -194,6 +209,7 @@ def result(found: dict[str, Any]) -> None:
         left = len(document["series"]) - len(pictures)
         name = st.selectbox(f"Look at (the first {len(pictures)})" if left else "Look at", [name, *others])
     body(view.of_series(document, name, pictures[name]))
+    same_command(command(found["asked"]))
     with st.container(horizontal=True):
         for file, (content, kind) in found["files"].items():
             st.download_button(f"Download {file}", content, file, kind, on_click="ignore")

@@ -1,5 +1,6 @@
 """Pages that look for something better: the cheapest plan, what would change the decision, what to do first."""
 
+import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,15 @@ def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings
         search.actions(found["found"], draft, plans)
     body(found["parts"])
     same_command(found["command"])
-    st.download_button("Download answer.html", found["html"], f"{search.command}.html", "text/html", on_click="ignore")
+    files = {
+        "json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),
+        "html": (found["html"], "text/html"),
+    }
+    with st.container(horizontal=True):
+        for end, (content, kind) in files.items():
+            st.download_button(
+                f"Download answer.{end}", content.encode(), f"{search.command}.{end}", kind, on_click="ignore"
+            )
 
 
 def _optimize(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:

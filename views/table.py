@@ -11,7 +11,7 @@ from simcost.units import Formatted
 from views.text import plain
 
 NONE = "\N{EN DASH}"
-LONG, MOST_PX = 40, 580
+LONG, MOST_PX = 24, 580
 """Characters of a text that would be cut in a column of the usual width, and the widest column."""
 SENTENCE, MOST_ROWS = 90, 40
 """Characters of a text that no column can show on one line, and rows of a table whose lines break."""

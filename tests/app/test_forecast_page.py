@@ -1,5 +1,6 @@
 """The page of forecasts without a browser: choose, state, forecast, read; bad input is a message."""
 
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,6 +65,10 @@ def test_a_forecast_shows_its_verdict_tables_and_what_was_stated(page: AppTest, 
     titles = [title.value for title in page.subheader]
     assert titles[:4] == ["Forecast of chat", "Stated", "Backtest", "Coverage"]
     assert list(page.dataframe[1].value["Stated"]) == ["forecast", "second region"]
+    [command] = [code.value for code in page.code]
+    assert shlex.split(command)[:3] == ["simcost", "forecast", "chat.csv"]
+    assert "--horizon=1d" in command
+    assert "--events=events.yaml" in command
     assert sorted(path.name for path in (home / "scenarios").iterdir()) == ["chat.csv", "tiny.yaml", "traces"]
 
 

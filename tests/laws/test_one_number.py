@@ -54,6 +54,12 @@ def plans(folder: Path) -> dict[str, Any]:
     return {plan["name"]: plan for plan in json.loads((folder / "out/result.json").read_text())["plans"]}
 
 
+def test_a_bill_of_a_run_says_whose_usage_it_prices(folder: Path, plans: dict[str, Any]) -> None:
+    best = json.loads((folder / "out/result.json").read_text())["best"] or next(iter(plans))
+    [(bill, _)] = price_usage(folder / "out", [folder / "on-demand.yaml"], {})
+    assert f"Usage of the run is that of {best}" in " ".join(bill["assumptions"])
+
+
 @pytest.mark.parametrize("name", ["scaled", "fixed"])
 def test_every_view_shows_the_mean(folder: Path, plans: dict[str, Any], name: str) -> None:
     usd = plans[name]["cost_usd"]["total"]

@@ -46,6 +46,8 @@ class UsedByRun:
     usages: list[UsageRows]
     level: float
     """Of the intervals of the run."""
+    note: str
+    """The plan whose usage it is, where the run has others."""
 
 
 def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
@@ -84,7 +86,9 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         [row for row in volumes if row["plan"] == name],
         horizons,
     )
-    return UsedByRun(usages=usages, level=(intervals[name] or {}).get("level", 0.95))
+    chosen = "" if plan else ", its best plan" if document["best"] else ", its baseline: none meets the SLO"
+    note = f"Usage of the run is that of {name}{chosen}; --run-plan NAME takes another." if len(intervals) > 1 else ""
+    return UsedByRun(usages=usages, level=(intervals[name] or {}).get("level", 0.95), note=note)
 
 
 def _usages(nodes: list[Document], volumes: list[Document], horizons: dict[int, float]) -> list[UsageRows]:
@@ -160,10 +164,10 @@ def price_usage(
         plan, catalog = load_purchasing(path)
         if usage.is_dir():
             used = usage_of_run(usage, plan_of_run)
-            usages, level = used.usages, used.level
+            usages, level, note = used.usages, used.level, used.note
         else:
             usages = [read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)]
-            level = None
+            level, note = None, ""
         try:
             bills = [bill_usage(one, plan, catalog) for one in usages]
         except FaultsError:
@@ -172,7 +176,7 @@ def price_usage(
             raise InputError(f"{usage} under {path}: {error}") from error
         document, bill = replicated_bill(bills, plan.purchasing, level)
         document |= {"catalog_date": catalog.as_of, "findings": list(usages[0].findings)}
-        document["assumptions"] += price_sentences(document["prices"], catalog.as_of)
+        document["assumptions"] += [*([note] if note else []), *price_sentences(document["prices"], catalog.as_of)]
         result.append((document, bill))
     return result
 

@@ -12,6 +12,7 @@ def bridge(document: Document) -> Any:
     import altair as alt
 
     before, after = document["before"], document["after"]
+    unit = "USD a month" if document["basis"].startswith("month") else "USD"
     rows, level = [_row(before["name"], 0.0, before["usd"], "cost")], before["usd"]
     for effect in document["effects"]:
         if effect["parts"]:
@@ -25,13 +26,13 @@ def bridge(document: Document) -> Any:
         .mark_bar()
         .encode(
             y=alt.Y("cost:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
-            x=alt.X("lo:Q", title="USD"),
+            x=alt.X("lo:Q", title=unit),
             x2=alt.X2("hi:Q"),
             color=colour,
             tooltip=[alt.Tooltip("cost:N"), alt.Tooltip("hi:Q", format="$,.2f")],
         )
     )
-    return finish(chart, "From one cost to the other, USD")
+    return finish(chart, f"From one cost to the other, {unit}")
 
 
 def _row(name: str, lo: float, hi: float, part: str) -> dict[str, Any]:

@@ -33,8 +33,11 @@ def bridge(document: Document) -> Table:
     rows = [(shortened(first["name"], _NAME), usd(first["usd"]))]
     rows += [(row["effect"], usd_change(row["usd"])) for row in document["effects"] if abs(row["usd"]) >= _CENT]
     rows += [(shortened(last["name"], _NAME), usd(last["usd"]))]
-    head = "$ a month" if document["basis"].startswith("month") else "$"
-    return [{"cost": name, head: value} for name, value in rows]
+    return [{"cost": name, _unit(document): value} for name, value in rows]
+
+
+def _unit(document: Document) -> str:
+    return "$ a month" if document["basis"].startswith("month") else "$"
 
 
 def items(document: Document) -> Table:
@@ -43,6 +46,6 @@ def items(document: Document) -> Table:
     rows = [row for row in rows if row[0] >= _CENT]
     ranked = sorted(rows, key=lambda row: -row[0])
     return [
-        {"effect": effect, "item": shortened(one["item"], _NAME), "$": usd_change(one["usd"])}
+        {"effect": effect, "item": shortened(one["item"], _NAME), _unit(document): usd_change(one["usd"])}
         for _, effect, one in ranked
     ]
