@@ -92,15 +92,26 @@ def run(words: Words, tell: background.Progress) -> dict[str, Any]:
         try:
             return _answered(words, places)
         except (SimcostError, OSError) as error:
-            told = str(error)
-            for place in {str(Path(place).parent) for place in places if place.startswith("/")}:
-                told = told.replace(f"{place}/", "")
-            raise InputError(told) from error
+            raise InputError(_placeless(str(error), places)) from error
+
+
+def _placeless(value: Any, places: list[str]) -> Any:
+    """Texts, also those of mappings and lists, with files by their names: the folders are those of this machine."""
+    if isinstance(value, dict):
+        return {_placeless(key, places): _placeless(child, places) for key, child in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_placeless(child, places) for child in value)
+    if isinstance(value, str):
+        for folder in {f"{Path(place).parent}/" for place in places if place.startswith("/")}:
+            value = value.replace(folder, "") if folder in value else value
+    return value
 
 
 def _answered(words: Words, places: list[str]) -> dict[str, Any]:
     arguments = parsed([*places, "--quiet"])
     result = arguments.answer(arguments)
+    if isinstance(result, dict):
+        result = _placeless(result, places)
     document = to_document(result)
     if "provenance" in document:
         inputs = document["provenance"]["inputs"]

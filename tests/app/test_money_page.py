@@ -101,4 +101,7 @@ def test_why_two_results_differ(page: AppTest, home: Path) -> None:
     assert not page.exception
     assert not page.error
     assert page.dataframe
-    assert page.code[0].value == "simcost diff before after"
+    assert page.code[0].value == "simcost diff results/before results/after"
+    assert "of after costs" in page.header[0].value
+    assert "of before" in page.header[0].value
+    assert str(home) not in page.dataframe[0].value.to_string()
