@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from simcost.present.chart_style import Document
-from simcost.present.format import amount, count, seconds, share, share_change, usd, usd_change, usd_margin
+from simcost.present.format import amount, count, exact, seconds, share, share_change, usd, usd_change, usd_margin
 from simcost.present.parts import Table
 from simcost.studies.plans import provisioning_view, quality_view, service_view
 from simcost.studies.plans.contents import serves, trains, utilisation
@@ -88,16 +88,18 @@ def differences(document: Document) -> Table:
         {
             "Plan": row["plan"],
             "USD per month": usd_change(cost["mean"]),
-            "From": usd_change(cost["lo"]),
-            "To": usd_change(cost["hi"]),
-            "Significant": _significant(row),
+            f"From ({exact(100 * cost['level'])} %)": usd_change(cost["lo"]),
+            f"To ({exact(100 * cost['level'])} %)": usd_change(cost["hi"]),
+            "Significant": _significant(document, row),
         }
         for row in document["differences"]
         for cost in [row["per_month_usd"]]
     ]
 
 
-def _significant(row: Mapping[str, object]) -> str:
+def _significant(document: Document, row: Document) -> str:
+    if row["per_month_usd"]["lo"] is None:
+        return "exact" if document["deterministic"] else "one replication"
     if row.get("relation") == "equivalent":
         return "equivalent"
     return "no" if row["noise_explains"] else "yes"

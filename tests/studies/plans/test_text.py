@@ -4,8 +4,10 @@ from support.answers import CHEAP, DEAR, MISSES, PROVENANCE, of, runs
 from support.shown import on_terminal
 
 from simcost.compare import document
+from simcost.present.format import NONE
 from simcost.present.parts import provenance
 from simcost.studies.plans.sections import parts
+from simcost.studies.plans.tables import differences
 
 text = on_terminal(parts)
 
@@ -29,6 +31,16 @@ def test_verdict_first_then_an_aligned_table() -> None:
     assert lines[head + 5].startswith("* the cheapest that meets the SLO; over-provisioned: ")
     assert "- misses: attainment 90 % (target 99 %) and TTFT p95 4.2 s (target 2 s)" in lines
     assert lines[-1] == "- tables/hours.parquet"
+
+
+def test_the_level_of_an_interval_is_named_and_one_run_is_not_called_significant() -> None:
+    many, alone = (document(of(one, other), PROVENANCE, []) for one, other in ((DEAR, CHEAP), (DEAR[:1], CHEAP[:1])))
+    [row] = differences(many)
+    assert [*row][2:4] == ["From (95 %)", "To (95 %)"]
+    assert row["Significant"] == "yes"
+    [row] = differences(alone)
+    assert row["From (95 %)"] == NONE
+    assert row["Significant"] == "one replication"
 
 
 def test_it_fits_100_columns() -> None:
