@@ -47,7 +47,8 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
     named = _named(asked, results)
     if not faults and (pressed or due or _is_first_sample(draft, shown, results)):
         ended = runs.start(asked, results, fresh=fresh)
-        st.session_state["begun"] = str(asked.folder(results).name) if asked.folder(results) else ""
+        folder = asked.folder(results)
+        st.session_state["begun"] = folder.name if folder else ""
         if ended is None:
             st.rerun()  # the button waits for it, and its progress is shown
         shown = asked.finished(results)
