@@ -37,6 +37,7 @@ def test_run_and_read_the_verdict(address: str, browser: Any) -> None:
     assert in_both_themes(browser) == []
     lever(browser)
     assert "Traceback" not in browser.page_source
+    narrow(address, browser)
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []
 
@@ -50,6 +51,22 @@ def in_both_themes(browser: Any) -> list[str]:
         rests(browser)
         found += [f"{theme}: {fault}" for fault in faults(browser)]
     return found
+
+
+def narrow(address: str, browser: Any) -> None:
+    """Fields and charts of a page of 800 pixels wrap; none is too narrow to be read."""
+    wide = "return [...document.querySelectorAll('[data-testid=stColumn]')].map(one => one.clientWidth)"
+    browser.set_window_size(800, 900)
+    try:
+        browser.get(f"{address}/optimize")
+        wait_for(lambda: len(visible(browser, "//*[@data-testid='stColumn']")) >= 9, 20)
+        assert min(browser.execute_script(wide)) >= 160
+        browser.get(address)
+        wait_for(lambda: len(visible(browser, "//*[@data-testid='stVegaLiteChart']")) >= 2, 60)
+        assert min(browser.execute_script(wide)) >= 160
+        assert max(browser.execute_script(wide)) >= 340, "a chart has the page to itself"
+    finally:
+        browser.set_window_size(1300, 1000)
 
 
 def lever(browser: Any) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 from simcost.present.chart_style import OKABE_ITO, WIDTH, finish, inline
 from simcost.studies.advising.result import Advice, AdvisedAction, TriedKind
 
+_ADDED, _ALONE = "saves also after those above it", "saves alone only"
+
 
 def savings(advice: Advice) -> Any:
     """A bar for each action, what it saves alone, and a line for its interval."""
@@ -16,7 +18,7 @@ def savings(advice: Advice) -> Any:
             "usd": action.saving_usd_per_month.mean,
             "lo": action.saving_usd_per_month.lo,
             "hi": action.saving_usd_per_month.hi,
-            "taken": "one after another" if action.then_usd_per_month is not None else "alone",
+            "taken": _ADDED if action.then_usd_per_month is not None else _ALONE,
         }
         for i, action in enumerate(advice.actions, 1)
     ]
@@ -24,7 +26,7 @@ def savings(advice: Advice) -> Any:
     colour = alt.Color(
         "taken:N",
         title=None,
-        scale=alt.Scale(domain=["one after another", "alone"], range=[OKABE_ITO[2], OKABE_ITO[4]]),
+        scale=alt.Scale(domain=[_ADDED, _ALONE], range=[OKABE_ITO[2], OKABE_ITO[4]]),
     )
     base = alt.Chart(inline(rows), width=WIDTH).encode(y=alt.Y("action:N", sort=order, title=None))
     bars = base.mark_bar(opacity=0.85).encode(
