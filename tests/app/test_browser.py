@@ -37,9 +37,9 @@ def test_run_and_read_the_verdict(address: str, browser: Any) -> None:
     assert in_both_themes(browser) == []
     lever(browser)
     assert "Traceback" not in browser.page_source
-    narrow(address, browser)
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []
+    narrow(address, browser)
 
 
 def in_both_themes(browser: Any) -> list[str]:
