@@ -27,6 +27,8 @@ KEPT = {
 }
 """Settings that no theme decides."""
 NARROW_PX = 600
+NARROWEST_PX = 440
+"""Place of a chart on a page of 800 pixels; legends keep their columns where the window is made narrower."""
 ROOM = {"left": 5, "top": 5, "bottom": 5, "right": 45}
 """Of a narrow chart, for the end of labels beside bars."""
 PAINTED = ("color", "fill", "stroke", "value", "range")
@@ -111,7 +113,7 @@ def _panel(spec: Spec, data: Spec, name: str, width_px: int) -> None:
     _inside(spec)
     if fits and width_px < NARROW_PX and _is_labelled(spec):
         spec["padding"] = ROOM
-    _narrow_legends(spec, "width" if fits else str(width_px - 60))
+    _narrow_legends(spec, min(width_px, NARROWEST_PX))
     _legends_of(set(legends.series(spec)), spec)
     st.vega_lite_chart(spec=spec, width="stretch" if fits else "content", alt=name)
 
@@ -164,20 +166,19 @@ def _inside(value: Any) -> None:
             _inside(child)
 
 
-def _narrow_legends(value: Any, width: str) -> None:
-    """Give every legend as many columns as fit; `width` is an expression of Vega, the plot's as it is drawn."""
+def _narrow_legends(value: Any, width_px: int) -> None:
+    """Give every legend as many columns as fit."""
     if isinstance(value, dict):
         legend, scale = value.get("legend"), value.get("scale")
         if isinstance(legend, dict) and "orient" not in legend:
             names = scale.get("domain", ()) if isinstance(scale, dict) else ()
             longest = max((len(str(name)) for name in names), default=12)
-            most, entry_px = legend.get("columns", 6), 7 * longest + 32
-            legend["columns"] = {"expr": f"max(1, min({most}, floor({width} / {entry_px})))"}
+            legend["columns"] = max(1, min((width_px - 60) // (7 * longest + 32), legend.get("columns", 6)))
         for child in value.values():
-            _narrow_legends(child, width)
+            _narrow_legends(child, width_px)
     elif isinstance(value, list):
         for child in value:
-            _narrow_legends(child, width)
+            _narrow_legends(child, width_px)
 
 
 def _legends_of(series: set[str], value: Any) -> None:
