@@ -36,6 +36,7 @@ PACKAGE = Path(simcost.__file__).parent
 NOT_OF_RUNS = {
     "__init__.py",
     "__init__.pyi",
+    "__main__.py",
     "api",
     "billing",
     "catalog",

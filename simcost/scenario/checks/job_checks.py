@@ -15,8 +15,7 @@ from simcost.plan.nodes import AtOnce
 from simcost.plan.scheduling import Elastic, Rigid
 from simcost.scenario.files.faults import ask, fault_at, file_faults
 from simcost.scenario.files.nodes import YamlNode, is_given, items
-from simcost.scenario.inputs.clusters import storage_of_spot
-from simcost.scenario.schema.jobs import OnNodes, OnShared
+from simcost.scenario.schema.jobs import OnNodes, OnShared, storage_of_spot
 from simcost.scenario.schema.scaling import PlanScaling
 from simcost.scenario.schema.scenario import Plan, Scenario
 from simcost.tables.calendar import find_zone

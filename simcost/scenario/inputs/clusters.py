@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.billing import Buy, OnDemand, Spot
+from simcost.billing import Buy
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
@@ -106,11 +106,6 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
         spot=spot,
         inputs=inputs,
     )
-
-
-def storage_of_spot(buy: Buy) -> float | None:
-    """Price of a GB-month on spot nodes: as on steady nodes where those are of a cloud too; None = the catalog's."""
-    return buy.storage if isinstance(buy, OnDemand | Spot) else None
 
 
 def _check_nodes(file: str, nodes: NodeTable, gpus: int, offer: str) -> None:

@@ -19,8 +19,8 @@ from simcost.catalog import Catalog
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
-from simcost.scenario.inputs.clusters import Cluster, storage_of_spot
-from simcost.scenario.schema.jobs import OnShared, OnSpot
+from simcost.scenario.inputs.clusters import Cluster
+from simcost.scenario.schema.jobs import OnShared, OnSpot, storage_of_spot
 
 _WORK_OF_JOBS = ("useful", "checkpoint", "lost", "restart")
 """States of accelerators that jobs hold."""

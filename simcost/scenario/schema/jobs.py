@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
+from simcost.billing import Buy, OnDemand, Spot
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import Consolidate, EstimateError, FifoSkip, Placement, Scheduler
 from simcost.record import record
@@ -138,3 +139,8 @@ class OnShared:
 
 
 Training = OnGpus | OnNodes | OnSpot | OnShared
+
+
+def storage_of_spot(buy: Buy) -> float | None:
+    """Price of a GB-month on spot nodes: as on steady nodes where those are of a cloud too; None = the catalog's."""
+    return buy.storage if isinstance(buy, OnDemand | Spot) else None

@@ -267,7 +267,7 @@ class PlanSearch:
         }
 
     def _commitments(self, best: str | None) -> Document:
-        """What may be bought, what the best plan holds of it, and what covers nodes of no plan."""
+        """Commitments on offer, those that the best plan holds, and those that cover nodes of no plan."""
         unused = self.choice.of_no_plan(candidate.variation.plan for candidate in self._candidates.found)
         return self._purchases.document(best, self.confirmed) | {"of_no_plan": unused}
 

@@ -183,7 +183,7 @@ def _none(document: Mapping[str, Any]) -> str:
 
 
 def _missed(document: Mapping[str, Any]) -> str:
-    """Why no plan meets the SLO, and the one that misses it by the least."""
+    """The reason that no plan meets the SLO, and the one that misses it by the least."""
     near = document["nearest"]
     first = document["excluded"][0] if document["excluded"] else None
     why = f"; {first['count']:,} of them: {first['reason']}" if first else ""
