@@ -22,6 +22,16 @@ def is_date(text: str) -> bool:
     return True
 
 
+def is_later(day: str, other: str) -> bool:
+    """True if a day is surely after another; of two dates the shorter one says how finely they are compared.
+
+    >>> is_later("2026-11-20", "2026-07"), is_later("2026-07-20", "2026-07"), is_later("2026-11", UNKNOWN)
+    (True, False, False)
+    """
+    digits = min(len(day), len(other))
+    return UNKNOWN not in (day, other) and day[:digits] > other[:digits]
+
+
 def is_stale(as_of: str, newest: str) -> bool:
     """True if a fact is more than a year older than the newest one; a year or month counts to its end.
 

@@ -12,6 +12,7 @@ from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.catalog import Catalog, Facts
 from simcost.catalog.contracts import ContractPrice, CurrencyRate
 from simcost.catalog.csv_reader import LazyFacts, Row, read_table
+from simcost.catalog.dates import is_later
 from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
 from simcost.catalog.facts import (
     Accelerator,
@@ -102,6 +103,11 @@ def named_by(name: str) -> tuple[str, ...]:
     return _TABLES[name].unique
 
 
+def key_of(name: str) -> tuple[str, ...]:
+    """The columns of a fact file by which a row takes the place of another."""
+    return _TABLES[name].replaces
+
+
 def with_rows(folder: Path | None, name: str, rows: Sequence[Provenance]) -> list[Provenance]:
     """The rows of a fact file, `offers` for `offers.csv`, with these in place of those of the same key.
 
@@ -113,14 +119,29 @@ def with_rows(folder: Path | None, name: str, rows: Sequence[Provenance]) -> lis
     Raises:
         FaultsError: all faults of the file that is there.
     """
-    table = _TABLES[name]
-    old: list[Row[Any]] = []
-    if folder is not None and (folder / f"{name}.csv").exists():
-        old, faults = read_table(folder / f"{name}.csv", table.kind, table.unique)
-        if faults:
-            raise FaultsError(faults)
-    new = {_key(row, table.replaces) for row in rows}
-    return [*(row.fact for row in old if _key(row.fact, table.replaces) not in new), *rows]
+    new = {_key(row, _TABLES[name].replaces) for row in rows}
+    return [*(row for row in _rows_of(folder, name) if _key(row, _TABLES[name].replaces) not in new), *rows]
+
+
+def replaced_newer(folder: Path, name: str, rows: Sequence[Provenance]) -> list[tuple[Provenance, Provenance]]:
+    """Rows of a fact file that `with_rows` takes out although they are of a later day, each with one in its place.
+
+    Raises:
+        FaultsError: all faults of the file that is there.
+    """
+    new = {_key(row, _TABLES[name].replaces): row for row in rows}
+    pairs = ((old, new.get(_key(old, _TABLES[name].replaces))) for old in _rows_of(folder, name))
+    return [(old, row) for old, row in pairs if row is not None and is_later(old.as_of, row.as_of)]
+
+
+def _rows_of(folder: Path | None, name: str) -> list[Provenance]:
+    """The rows of a fact file; none without it. Raises FaultsError."""
+    if folder is None or not (folder / f"{name}.csv").exists():
+        return []
+    rows, faults = read_table(folder / f"{name}.csv", _TABLES[name].kind, _TABLES[name].unique)
+    if faults:
+        raise FaultsError(faults)
+    return [row.fact for row in rows]
 
 
 @cache

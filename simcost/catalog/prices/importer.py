@@ -16,7 +16,7 @@ from simcost.catalog.aliases import matches
 from simcost.catalog.catalog import Catalog
 from simcost.catalog.dates import is_date
 from simcost.catalog.facts import Provenance
-from simcost.catalog.loading import with_rows
+from simcost.catalog.loading import key_of, replaced_newer, with_rows
 from simcost.catalog.prices import aws, azure, gcp, own_list, skypilot
 from simcost.catalog.prices.catalog_files import commitment_rates, csv_text, offers
 from simcost.catalog.prices.components import joined
@@ -182,11 +182,16 @@ class Imported:
     findings: Findings
 
     def files(self, folder: Path) -> dict[str, str]:
-        """The text of each file of a catalog folder with these rows in it, over those of the same key.
+        """The text of each file of a catalog folder with these rows in it, over those of the same key; newer ones that
+        they replace are among the findings.
 
         Raises:
             FaultsError: a file that is there has faults.
         """
+        for name, rows in self.rows.items():
+            for old, new in replaced_newer(folder, name, rows):
+                what = " ".join(str(getattr(old, key)) for key in key_of(name) if getattr(old, key))
+                self.findings.add("replaces-newer", f"{name}.csv", f"{what}: of {old.as_of}, now {new.as_of}")
         return {f"{name}.csv": csv_text(with_rows(folder, name, rows)) for name, rows in self.rows.items()}
 
 

@@ -243,3 +243,13 @@ def test_a_list_without_a_usable_price_says_what_was_found(tmp_path: Path) -> No
     assert "no price of 2 rows can be used" in str(error.value)
     assert "1 zero-price" in str(error.value)
     assert "first line 3" in str(error.value)
+
+
+@pytest.mark.parametrize(("later", "told"), [("2026-10-01", True), ("2026-12-01", False)])
+def test_an_older_list_over_a_newer_price_is_told(tmp_path: Path, later: str, told: bool) -> None:
+    rows = "provider,sku,price_per_h,accelerator,accelerators\nneo,h100x8,20,H100,8\n"
+    for day in ("2026-11-01", later):
+        result = imported(tmp_path, rows, "own", as_of=day)
+        for name, text in result.files(tmp_path).items():
+            (tmp_path / name).write_text(text)
+    assert ("replaces-newer" in found(result)) is told
