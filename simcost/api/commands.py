@@ -58,17 +58,22 @@ def command(*words: str | float | Path | Result) -> Answer:
     return Answer(arguments.title, document, _rows(document), parts)
 
 
-def diff(before: str | Path | Result, after: str | Path | Result) -> Answer:
+def diff(
+    before: str | Path | Result, after: str | Path | Result, *, plan_a: str | None = None, plan_b: str | None = None
+) -> Answer:
     """Effects by which two results, bills or months differ in cost, as `simcost diff` finds them; a row for each.
 
     Args:
         before: a result, a results folder or a file of usage.
-        after: another one.
+        after: another one; it may be the same result with another plan.
+        plan_a: plan of `before`; None = the best.
+        plan_b: plan of `after`; None = the best.
 
     Raises:
         InputError: what cannot be compared.
     """
-    return command("diff", before, after)
+    plans = [f"--{side}={name}" for side, name in (("plan-a", plan_a), ("plan-b", plan_b)) if name is not None]
+    return command("diff", before, after, *plans)
 
 
 def _document(printed: str) -> Mapping[str, Any]:

@@ -158,6 +158,9 @@ def test_results_are_compared_and_gates_hold(tmp_path: Path) -> None:
     found = sc.diff(before, after)
     usd = after.best["cost_usd"]["per_month"] - before.best["cost_usd"]["per_month"]  # type: ignore[index]
     assert sum(found.to_arrow()["usd"].to_pylist()) == pytest.approx(usd)
+    first, second = (plan["name"] for plan in before.document["plans"][:2])
+    plans = sc.diff(before, before, plan_a=first, plan_b=second).document
+    assert [plans[side]["name"].partition(" of ")[0] for side in ("before", "after")] == [first, second]
     assert repr(before).startswith("<Result: ")
     with pytest.raises(GateError, match="increase of"):
         sc.command("diff", before, after, "--fail-on", "increase=1")
