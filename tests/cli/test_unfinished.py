@@ -29,10 +29,12 @@ def stored(out: Path) -> dict[Path, int]:
 
 STOPPED = """
 import os
+import signal
 import time
 import simcost.sim
 from simcost.cli.main import main
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which what a shell starts in the background ignores
 real, calls = simcost.sim.simulate, []
 
 

@@ -251,5 +251,5 @@ def test_dependencies_across_pools_are_refused() -> None:
 
 def test_elastic_jobs_neither_fail_nor_wait_for_others() -> None:
     jobs = jobs_of([0], [5], [1])
-    with pytest.raises(InputError, match="elastic runs on GPU counts alone"):
+    with pytest.raises(InputError, match="elastic runs on GPU counts, without checkpoints, failures and dependencies"):
         schedule(jobs, 4, Elastic(), failures=OFTEN)
