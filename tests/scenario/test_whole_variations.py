@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from support.scenarios import SERVICES, write
 
 from simcost.plan import Fixed
@@ -41,3 +42,29 @@ def test_a_kind_that_the_plan_names_is_replaced_with_all_its_fields(tmp_path: Pa
         TargetConcurrency(target=8.0, max=6),
         TargetConcurrency(target=4.0, max=4),
     ]
+
+
+@pytest.mark.parametrize(
+    ("dimension", "names"),
+    [
+        (
+            "[{router: {kind: round-robin}}, {router: {kind: least-outstanding}}]",
+            ["one, round-robin", "one, least-outstanding"],
+        ),
+        (
+            "{path: services.chat.router, values: [{kind: round-robin}, {kind: least-outstanding}]}",
+            ["one, chat router round-robin", "one, chat router least-outstanding"],
+        ),
+        (
+            "{path: services.chat.scaling, values: [{kind: fixed, replicas: 2}, {kind: fixed, replicas: 3}]}",
+            ["one, chat scaling replicas 2", "one, chat scaling replicas 3"],
+        ),
+    ],
+)
+def test_alternatives_are_named_by_their_policy_where_nothing_else_tells_them_apart(
+    tmp_path: Path, dimension: str, names: list[str]
+) -> None:
+    loaded = load_with_services(
+        write(tmp_path, text=f"{SERVICES.partition('  - name: two')[0]}vary:\n  - {dimension}\n")
+    )
+    assert [plan.name for plan in whole_variations(loaded).plans] == names

@@ -64,6 +64,8 @@ class Alternative:
 
     node: YamlNode
     label: str
+    long_label: str = ""
+    """With kinds of policies; said where another alternative of the dimension has the same label."""
     of_offer: bool = False
     """It is made of an offer, and suited to each plan."""
 
@@ -212,13 +214,13 @@ class _Builder:
 
 def as_dimensions(plain: Sequence[Dimension]) -> list[list[Alternative]]:
     """Dimensions of plain data."""
-    return [[Alternative(_node(alternative), _label(alternative)) for alternative in dimension] for dimension in plain]
+    return [_told_apart([_partial(_node(alternative)) for alternative in dimension]) for dimension in plain]
 
 
 def written_dimensions(root: YamlNode, file: str, catalog: Catalog) -> list[list[Alternative]]:
     """The dimensions of `vary`. Raises FaultsError where one cannot be read."""
     node, faults = root.get("vary"), list[Fault]()
-    result = [list(_alternatives(dimension, root, file, catalog, faults)) for dimension in items(node)]
+    result = [_told_apart(list(_alternatives(dimension, root, file, catalog, faults))) for dimension in items(node)]
     if faults:
         raise FaultsError(faults)
     return result
@@ -237,7 +239,7 @@ def _alternatives(
         faults.append(fault_at(dimension, f"{shown(dimension.value)} has no alternatives; list partial plans", file))
     for alternative in items(dimension):
         if isinstance(alternative.value, dict):
-            yield Alternative(alternative, _label(alternative.plain()))
+            yield _partial(alternative)
         else:
             faults.append(fault_at(alternative, f"{shown(alternative.value)} is not a partial plan", file))
 
@@ -278,8 +280,9 @@ def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Al
     keys = path.value.split(".")
     for value in items(values) if values is not None else _counted(ends, file, faults):
         service = f"{keys[1]} " if keys[0] == "services" and len(keys) > 2 else ""
-        of_field = replace(value, path=(*dimension.path, *keys))
-        yield Alternative(nested(keys, of_field), f"{service}{keys[-1]} {in_short(value.plain())}")
+        field_node = nested(keys, replace(value, path=(*dimension.path, *keys)))
+        short, long = (f"{service}{keys[-1]} {in_short(value.plain(), kinds=kinds)}" for kinds in (False, True))
+        yield Alternative(field_node, short, long)
 
 
 def _counted(ends: Sequence[YamlNode | None], file: str, faults: list[Fault]) -> list[YamlNode]:
@@ -313,23 +316,35 @@ def _node(value: Plain) -> YamlNode:
     return YamlNode(value=value, line=1, column=1, path=())
 
 
-def _label(value: Any) -> str:
+def _partial(node: YamlNode) -> Alternative:
+    """A partial plan as it was written."""
+    value = node.plain()
+    return Alternative(node, _label(value), _label(value, kinds=True))
+
+
+def _told_apart(dimension: Sequence[Alternative]) -> list[Alternative]:
+    """The alternatives, with the kinds of their policies in labels that would be the same."""
+    labels = Counter(one.label for one in dimension)
+    return [replace(one, label=one.long_label or one.label) if labels[one.label] > 1 else one for one in dimension]
+
+
+def _label(value: Any, *, kinds: bool = False) -> str:
     """A partial plan in a few words: its name, else its values."""
     if isinstance(value, dict) and isinstance(value.get("name"), str):
         return str(value["name"])
-    return in_short(value)
+    return in_short(value, kinds=kinds)
 
 
-def in_short(value: Any) -> str:
-    """A value in a few words."""
+def in_short(value: Any, *, kinds: bool = False) -> str:
+    """A value in a few words; `kinds` of policies are left out unless asked for."""
     if isinstance(value, dict):
         words = [
-            in_short(part) if isinstance(part, dict | str) else f"{key} {in_short(part)}"
+            in_short(part, kinds=kinds) if isinstance(part, dict | str) else f"{key} {in_short(part, kinds=kinds)}"
             for key, part in value.items()
-            if part is not None and key != "kind"
+            if part is not None and (kinds or key != "kind")
         ]
         return " ".join(word for word in words if word)
-    return " ".join(map(in_short, value)) if isinstance(value, list) else str(value)
+    return " ".join(in_short(part, kinds=kinds) for part in value) if isinstance(value, list) else str(value)
 
 
 def renamed(node: YamlNode, name: str) -> YamlNode:

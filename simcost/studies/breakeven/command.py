@@ -11,6 +11,8 @@ from simcost.studies.argument_types import positive
 from simcost.studies.options import Arguments, data, engine, engine_of, output_folder, own_catalog, seed, study
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simcost.studies.breakeven.prices import ApiOption
     from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
 
@@ -64,7 +66,20 @@ def add(verbs: Any) -> None:
 
 
 def _api(arguments: Arguments) -> "BreakEvenResult | TraceCosts":
+    _check_names(arguments.api)
     return _of_scenario(arguments) if _is_scenario(arguments.file) else _of_trace(arguments)
+
+
+def _check_names(apis: "Sequence[ApiOption]") -> None:
+    """Raises InputError where two options have one name, by which tables, prices and misses are told apart."""
+    from simcost.errors import InputError
+
+    names = [api.name for api in apis]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(
+            f"--api {twice!r} appears twice, and ttft= and tpot= do not tell two options apart; give it once, and "
+            "compare stated latencies in two calls"
+        )
 
 
 def _is_scenario(file: Path) -> bool:

@@ -163,11 +163,14 @@ def _parts(summary: PlanSummary) -> tuple[PlanSummary, ...]:
 
 
 def _attainment(summary: PlanSummary) -> Level | None:
-    if not any(part.served for part in _parts(summary)):
-        return None
-    targets = [part.served[0].slo.target for part in _parts(summary) if part.served]
-    values = [run.attainment or 0.0 for run in summary.results]
-    return Level(name="attainment", values=values, target=max(targets), interval=summary.attainment)
+    """Of services that of the one which has the lowest; None without requests."""
+    served = [part for part in _parts(summary) if part.served]
+    return min(map(_attainment_of, served), key=lambda level: level.mean, default=None)
+
+
+def _attainment_of(part: PlanSummary) -> Level:
+    values = [run.attainment or 0.0 for run in part.results]
+    return Level(name="attainment", values=values, target=part.served[0].slo.target, interval=part.attainment)
 
 
 def _jobs(summary: PlanSummary, level: float) -> list[Level]:

@@ -98,7 +98,9 @@ def _commitments(document: Mapping[str, Any], best: Mapping[str, Any]) -> list[s
         return []
     useless = [f"{name} covers nodes of no plan: check its provider, SKU and region." for name in found["of_no_plan"]]
     if not found["bought"]:
-        return [f"None of {found['offered']} commitments makes it cheaper.", *useless]
+        offered = found["offered"]
+        none = "The commitment on offer does not make" if offered == 1 else f"None of the {offered} commitments makes"
+        return [f"{none} it cheaper.", *useless]
     saved = found["on_demand_usd_per_month"] - best["cost_usd"]["per_month"]
     words = ", ".join(map(_commitment, found["bought"]))
     return [f"It commits to {words}, which saves {format_usd(saved)} a month of on demand.", *useless]

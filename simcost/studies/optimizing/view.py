@@ -76,7 +76,7 @@ def plans(document: Document) -> Table:
 
 
 def whole_plans(document: Document) -> Table:
-    """The winner and the runner-up, on fresh seeds; attainment at least that of the service which has the least."""
+    """The winner and the runner-up, on fresh seeds; attainments are those of the service which has the least."""
     return _answers(document, "wait p95", lambda plan: (plan.get("wait_s") or {}).get("p95"))
 
 
@@ -87,7 +87,7 @@ def _answers(document: Document, label: str, latency_s: Callable[[Document], flo
             "$ per month": usd_margin(
                 plan["cost_usd"]["per_month"], (plan["intervals"]["per_month_usd"] or {}).get("margin")
             ),
-            "attainment": share(plan["slo"]["attainment"]),
+            "attainment": share(_attainment(plan)),
             "at least": share(plan["lower_bounds"].get("attainment")),
             label: seconds(latency_s(plan)),
             "utilisation": share(plan["utilisation"]),
@@ -95,6 +95,12 @@ def _answers(document: Document, label: str, latency_s: Callable[[Document], flo
         for plan in (document["best"], document["runner_up"])
         if plan is not None
     ]
+
+
+def _attainment(plan: Document) -> float | None:
+    """That of the service which has the least, as its bound is; of a plan without services its own."""
+    each = [one["slo"]["attainment"] for one in plan.get("services", [])]
+    return min((one for one in each if one is not None), default=plan["slo"]["attainment"])
 
 
 def services(found: Sequence[Document]) -> Table:

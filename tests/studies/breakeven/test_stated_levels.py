@@ -1,6 +1,7 @@
 """What is stated of an API against an SLO: a miss is said where it is sure, and nowhere else."""
 
 import pytest
+from support.commands import refused
 
 from simcost.slo import Slo
 from simcost.studies.breakeven.stated_levels import stated_misses
@@ -32,3 +33,9 @@ def test_a_p95_misses_limits_that_so_many_must_keep(
 )
 def test_a_batch_answers_within_a_day(slo: Slo, misses: bool) -> None:
     assert bool(stated_misses(slo, ttft_p95_s=None, tpot_p95_s=None, batch=True)) is misses
+
+
+def test_two_options_of_one_name_are_refused() -> None:
+    api = "groq/llama-3.1-8b-instant"
+    said = refused("api", "trace.parquet", "--api", f"{api},ttft=0.5s", "--api", f"{api},ttft=5s")
+    assert f"--api '{api}' appears twice" in said

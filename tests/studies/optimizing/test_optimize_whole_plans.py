@@ -12,10 +12,12 @@ from support.scenarios import write
 
 from simcost.compare.racing import holds
 from simcost.execution.workers import Workers
+from simcost.present.format import share
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.whole_variations import whole_variations
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_plans import WholePlans
+from simcost.studies.optimizing.view import whole_plans
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +97,22 @@ def test_the_plan_is_one_that_run_takes_with_the_same_figures(
     assert plan["cost_usd"] == best["cost_usd"]
     assert [service["slo"] for service in plan["services"]] == [service["slo"] for service in best["services"]]
     assert all(service["slo"]["met"] for service in best["services"])
+
+
+def test_attainments_are_those_of_the_service_that_has_the_least(
+    answer: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    _, document = answer
+    best = document["best"]
+    least = min(service["slo"]["attainment"] for service in best["services"])
+    assert least < best["slo"]["attainment"]
+    assert whole_plans(document)[0]["attainment"] == share(least)
+    text = yaml.safe_load(SHARED) | {"plans": [best["plan"]]}
+    del text["vary"]
+    words = ("--seed", document["provenance"]["search_seed"], "--json", "--quiet", "--out", tmp_path / "out")
+    [plan] = call("run", write(tmp_path, text=yaml.safe_dump(text)), *words).document()["plans"]
+    [point] = [one for one in document["frontier"] if one["name"] == best["name"]]
+    assert point["attainment"] == pytest.approx(min(service["slo"]["attainment"] for service in plan["services"]))
 
 
 def test_a_key_without_a_service_is_that_of_each_service(answer: tuple[Path, dict[str, Any]]) -> None:
