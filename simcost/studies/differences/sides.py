@@ -26,6 +26,7 @@ _ACCEPTED = (
     "a results folder of `simcost run`, a bill that `simcost bill ... --json > FILE.json` wrote, or a cost file in the "
     "FOCUS format"
 )
+_GIGABYTES = "GB"
 _TOKENS_OF = "tokens of "
 """Begin of the unit of tokens, which is that of one model."""
 
@@ -78,15 +79,22 @@ class CostSide:
         return replace(self, bill=replace(self.bill, items=items))
 
 
+def has_tiers(unit: str) -> bool:
+    """True of disks and traffic, whose mean price falls with their volume, from nothing for the first GB."""
+    return unit.startswith(_GIGABYTES)
+
+
 def _model_of(name: str) -> str:
     return next((name.removesuffix(f" {kind}") for kind in ITEMS if name.endswith(f" {kind}")), name)
 
 
 def _one_item(same: Sequence[BillItem]) -> BillItem:
+    if len(same) == 1:
+        return same[0]
     quantity = fsum(item.quantity for item in same)
     listed = fsum(item.quantity * item.list_usd for item in same)
     rate = fsum(item.usd for item in same) / listed
-    return replace(same[0], quantity=quantity, list_usd=listed / quantity, rate=rate) if len(same) > 1 else same[0]
+    return replace(same[0], quantity=quantity, list_usd=listed / quantity, rate=rate)
 
 
 def cost_side(path: Path, plan: str | None, catalog: Catalog, usd_per: Mapping[str, float]) -> CostSide:
@@ -250,9 +258,9 @@ def _side(rows: Iterable[Row], catalog: Catalog) -> BillSide:
         units.setdefault(name, unit)
     items = {
         name if units[name] == unit else f"{name} ({unit})": BillItem(
-            quantity=quantity, list_usd=listed / quantity, rate=usd / listed, unit=unit
+            quantity=quantity, list_usd=listed / quantity, rate=usd / listed if listed else 1.0, unit=unit
         )
         for (name, unit), (quantity, listed, usd) in sums.items()
-        if listed
+        if listed or has_tiers(unit)
     }
     return BillSide(items=items, unused_commitment_usd=fsum(unused), other_usd=fsum(other))

@@ -11,7 +11,7 @@ from simcost.compare.confidence import apart, paired
 from simcost.compare.verdict import percent
 from simcost.errors import InputError
 from simcost.present.format import usd_change
-from simcost.studies.differences.sides import CostSide
+from simcost.studies.differences.sides import CostSide, has_tiers
 from simcost.units import HOURS_PER_MONTH, format_usd
 
 Document = dict[str, Any]
@@ -21,6 +21,7 @@ _SAID = {
     "quantity": "other quantities",
     "mix": "another mix",
     "list price": "list prices",
+    "tiers": "mean prices of disks and traffic",
     "rate": "discounts, own prices, spot and coverage",
     "new": "new",
     "gone": "gone",
@@ -51,7 +52,9 @@ def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Documen
     if before.is_cost_file or after.is_cost_file:
         before, after = before.with_tokens_together(), after.with_tokens_together()
     bills = [_scaled(side) if per_month else side.bill for side in (before, after)]
-    effects = _with_causes(bill_bridge(*bills), bills, [side.requests_per_month for side in (before, after)])
+    effects = _with_causes(
+        _with_tiers(bill_bridge(*bills), bills), bills, [side.requests_per_month for side in (before, after)]
+    )
     rows = [{"effect": name, "usd": fsum(parts.values()), "parts": _parts(parts)} for name, parts in effects.items()]
     found = {
         "basis": "month of 730 h" if per_month else "as they are",
@@ -83,6 +86,18 @@ def _scaled(side: CostSide) -> BillSide:
     if not side.hours > 0:
         raise InputError(f"{side.name}: has no usage, so its length is not known; leave --per-month out")
     return side.times(HOURS_PER_MONTH / side.hours)
+
+
+def _with_tiers(effects: dict[str, dict[str, float]], bills: Sequence[BillSide]) -> dict[str, dict[str, float]]:
+    """The effect of other list prices without that of disks and traffic, whose mean price changes with their volume
+    too: bills do not say by which of the two.
+    """
+    tiers = {name: usd for name, usd in effects["list price"].items() if has_tiers(bills[1].items[name].unit)}
+    prices = {name: usd for name, usd in effects["list price"].items() if name not in tiers}
+    found: dict[str, dict[str, float]] = {}
+    for effect, parts in effects.items():
+        found |= {"list price": prices, "tiers": tiers} if effect == "list price" else {effect: parts}
+    return found
 
 
 def _with_causes(

@@ -12,7 +12,8 @@ _NAME = 44
 _CENT = 0.005
 """USD: rows of less are rounding and not shown."""
 ORDER = (
-    "Effects of one unit come one after the other: quantity, mix, list price, then the rate that is paid of it. "
+    "Effects of one unit come one after the other: quantity, mix, list price (of disks and traffic tiers: their mean "
+    "price, which changes with their volume too), then the rate that is paid of it. "
     "demand and policy are the quantity of a run: requests, and accelerator-hours per request."
 )
 

@@ -99,8 +99,8 @@ def _answers(document: Document, label: str, latency_s: Callable[[Document], flo
 
 def _attainment(plan: Document) -> float | None:
     """That of the service which has the least, as its bound is; of a plan without services its own."""
-    each = [one["slo"]["attainment"] for one in plan.get("services", [])]
-    return min((one for one in each if one is not None), default=plan["slo"]["attainment"])
+    each: list[float | None] = [one["slo"]["attainment"] for one in plan.get("services", [plan])]
+    return min((one for one in each if one is not None), default=None)
 
 
 def services(found: Sequence[Document]) -> Table:

@@ -4,7 +4,7 @@ from typing import Any
 
 from simcost.present.format import count, share, usd
 from simcost.present.parts import Table
-from simcost.studies.plans.contents import serves
+from simcost.studies.plans.contents import serves, trains
 from simcost.units import Formatted
 
 Document = dict[str, Any]
@@ -16,6 +16,18 @@ NOTE = (
     "needed: the fewest replicas, minute by minute, that carry the arrivals at 80 % of what saturates them, or at less "
     "where the time per token asks for it; all that was paid in hours that missed the SLO"
 )
+_BESIDE_JOBS = (
+    "over-provisioned counts replicas, and nodes for services alone that none of them holds; it does not count what "
+    "jobs leave idle, on a cluster of their own or on nodes that they share with services"
+)
+"""Of services and jobs."""
+
+
+def meaning(document: Document) -> list[str]:
+    """Of the columns; nothing without requests."""
+    if not serves(document):
+        return []
+    return [NOTE, _BESIDE_JOBS] if trains(document) and "services" in document["plans"][0] else [NOTE]
 
 
 def table(document: Document) -> Table:

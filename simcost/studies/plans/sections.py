@@ -188,7 +188,7 @@ def _fleets(document: Document) -> list[Part]:
         Part(
             title="Paid and needed replica-hours, a month",
             rows=replicas,
-            said=[provisioning_view.NOTE] if replicas else [],
+            said=provisioning_view.meaning(document),
         ),
         Part(title="How the fleets followed demand", rows=fleets, said=[fleet_view.NOTE] if fleets else []),
         Part(

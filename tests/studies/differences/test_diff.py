@@ -85,6 +85,23 @@ def test_causes_of_two_runs(results: dict[str, Path]) -> None:
     assert spot["list price"] == pytest.approx(0.0, abs=1e-9)
 
 
+def test_traffic_beyond_a_free_tier_is_no_other_list_price_and_not_new(tmp_path: Path) -> None:
+    """A month of 30 GB or of 300 GB; the first 100 GB are free, the rest costs 9 cents."""
+    bills = []
+    for gigabytes in (30, 300):
+        usage, told = tmp_path / f"{gigabytes}.csv", tmp_path / f"{gigabytes}.json"
+        usage.write_text(
+            "provider,sku,region,start,end,quantity,unit\n"
+            f"aws,egress,us-east-1,2026-01-01T00:00:00Z,2026-02-01T00:00:00Z,{gigabytes},GB\n"
+        )
+        plan = tmp_path / "plan.yaml"
+        plan.write_text("{}\n")
+        told.write_text(call("bill", usage, "--plan", plan, "--json").out)
+        bills.append(told)
+    effects = diff(*bills)
+    assert {name: usd for name, usd in effects.items() if abs(usd) > 1e-9} == {"tiers": pytest.approx(200 * 0.09)}
+
+
 def test_two_plans_of_a_result(results: dict[str, Path]) -> None:
     plans = json.loads((results["base"] / "result.json").read_text())["plans"]
     gap = plans[1]["cost_usd"]["per_month"] - plans[0]["cost_usd"]["per_month"]
