@@ -121,10 +121,15 @@ def _section(parser: argparse.ArgumentParser) -> str:
     shown = [action for action in _actions(parser) if action.dest != "help"]
     shown.sort(key=lambda action: (bool(action.option_strings), not action.required))
     needed = " ".join(_written(action, short=True) for action in shown if action.required)
-    rows = [f"| `{_written(action)}` | {action.help} |" for action in shown]
+    rows = [f"| `{_written(action)}` | {_help(parser, action)} |" for action in shown]
     lines = [f"## {parser.prog}", "", f"{parser.description}.", "", "```text"]
     lines += [" ".join(filter(None, [parser.prog, needed, "[options]"])), "```", ""]
     return "\n".join([*lines, "| argument | meaning |", "|---|---|", *rows, ""])
+
+
+def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    """Meaning of an argument as `--help` prints it, for a cell of a table."""
+    return parser._get_formatter()._expand_help(action).replace("|", r"\|")  # noqa: SLF001 - argparse has no public one
 
 
 def _written(action: argparse.Action, *, short: bool = False) -> str:

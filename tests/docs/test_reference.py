@@ -28,6 +28,14 @@ def test_each_line_of_a_table_has_a_meaning(pages: dict[str, str]) -> None:
             assert [row for row in rows if row.endswith(("|  |", "| None |"))] == []
 
 
+def test_help_is_written_as_it_is_printed(pages: dict[str, str]) -> None:
+    page = pages["docs/reference/cli.md"]
+    assert "%%" not in page
+    assert "%(" not in page
+    rows = [line.replace("\\|", "") for line in page.splitlines() if line.startswith("| `-")]
+    assert [row for row in rows if row.count("|") != 3] == []
+
+
 def test_each_verb_has_a_section(pages: dict[str, str]) -> None:
     page = pages["docs/reference/cli.md"]
     for verb in ("run", "check", "schema", "trace import", "trace describe", "catalog show", "perf"):
