@@ -187,9 +187,12 @@ class RunResult:
 
     @property
     def judged(self) -> tuple[int, ...]:
-        """Requests of which each of the checks is the share that was good; 0 = it is another check, or of a tenant."""
-        count = 0 if self.served is None else self.served.slo.judged
-        return tuple(count if check.name == "attainment" else 0 for check in self.checks)
+        """Requests of which each of the checks is the share that was good; 0 = it is another check."""
+        if self.served is None:
+            return (0,) * len(self.checks)
+        counts = {"attainment": self.served.slo.judged}
+        counts |= {f"{tenant.name}: attainment": tenant.judged for tenant in self.served.slo.tenants}
+        return tuple(counts.get(check.name, 0) for check in self.checks)
 
     @property
     def completed(self) -> bool:

@@ -96,3 +96,13 @@ class Check:
         """Shares of good must reach their target, all else must not exceed it; unmeasured values are not met."""
         met = measured is not None and (measured >= target if is_to_reach(name) else measured <= target)
         return cls(name=name, measured=measured, target=target, met=met)
+
+    @property
+    def is_attainment(self) -> bool:
+        """True of the attainment of all requests, or of those of a tenant."""
+        return is_attainment(self.name)
+
+
+def is_attainment(check: str) -> bool:
+    """True if the name of a check is that of an attainment, of all requests or of a tenant."""
+    return check.rpartition(": ")[2] == "attainment"

@@ -23,6 +23,8 @@ class TenantReport:
     prompt_tokens: int
     """Of completed requests, as the next."""
     output_tokens: int
+    judged: int
+    """Requests of which the attainment is a share."""
     attainment: float | None
     """Share of its requests that were good, of those that left or are late."""
     error_share: float | None
@@ -55,6 +57,7 @@ def assess_tenant(outcomes: "TenantOutcomes", slo: Slo, horizon_s: float, bucket
         rate_limited=outcomes.rate_limited,
         prompt_tokens=outcomes.prompt_tokens,
         output_tokens=outcomes.output_tokens,
+        judged=judged,
         attainment=attainment,
         error_share=error_share,
         goodput_per_s=outcomes.good / horizon_s,

@@ -84,6 +84,7 @@ def of_tenants(*slos: Slo) -> SloReport:
             rate_limited=0,
             prompt_tokens=0,
             output_tokens=1000,
+            judged=10,
             attainment=1.0,
             error_share=0.0,
             goodput_per_s=1.0,

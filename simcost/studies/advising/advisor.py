@@ -177,8 +177,8 @@ class Advisor:
 
 
 def _least_share(scores: Sequence[RunScore], level: float) -> float | None:
-    """The lower bound of the attainment of the service that has the least; None where none is measured."""
-    shares = [check.measured for check in lower_bounds(scores, level) if check.name == "attainment"]
+    """The lower bound of the attainment of the service or tenant that has the least; None where none is measured."""
+    shares = [check.measured for check in lower_bounds(scores, level) if check.is_attainment]
     return None if not shares or None in shares else min(share for share in shares if share is not None)
 
 

@@ -139,7 +139,7 @@ def front_plan(
         name=summary.name,
         usd=[run.bill.per_month_usd for run in summary.results],
         cost=summary.per_month_usd,
-        attainment=_attainment(summary),
+        attainment=_attainment(summary, level),
         jobs=_jobs(summary, level),
         latency_s={metric: value for metric in METRICS for value in _p95(summary, metric)},
         kg_co2e=kg,
@@ -162,15 +162,26 @@ def _parts(summary: PlanSummary) -> tuple[PlanSummary, ...]:
     return summary.services or (summary,)
 
 
-def _attainment(summary: PlanSummary) -> Level | None:
-    """Of services that of the one which has the lowest; None without requests."""
-    served = [part for part in _parts(summary) if part.served]
-    return min(map(_attainment_of, served), key=lambda level: level.mean, default=None)
+def _attainment(summary: PlanSummary, level: float) -> Level | None:
+    """That of the service or tenant which has the lowest; None without requests."""
+    found = [one for part in _parts(summary) if part.served for one in _attainments(part, level)]
+    return min(found, key=lambda one: one.mean, default=None)
 
 
-def _attainment_of(part: PlanSummary) -> Level:
-    values = [run.attainment or 0.0 for run in part.results]
-    return Level(name="attainment", values=values, target=part.served[0].slo.target, interval=part.attainment)
+def _attainments(part: PlanSummary, level: float) -> list[Level]:
+    """Of each tenant, else of all requests."""
+    tenants = [*zip(*(side.slo.tenants for side in part.served), strict=True)]
+    shares = [([one.attainment for one in same], same[0].target) for same in tenants]
+    shares = shares or [([run.attainment for run in part.results], part.served[0].slo.target)]
+    return [
+        Level(
+            name="attainment",
+            values=[share or 0.0 for share in same],
+            target=target,
+            interval=None if None in same else interval([share or 0.0 for share in same], level),
+        )
+        for same, target in shares
+    ]
 
 
 def _jobs(summary: PlanSummary, level: float) -> list[Level]:

@@ -29,6 +29,7 @@ from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_plans import common_quality, front_plan
 from simcost.studies.optimizing.frontier import Frontier
+from simcost.studies.optimizing.levels import least_attainment
 from simcost.studies.optimizing.nearest import most_of
 from simcost.studies.optimizing.settings import (
     SEEDS,
@@ -177,11 +178,9 @@ class JointSearch:
             for i, service in enumerate(summary.services)
         ]
         own = self._bounds(results)
-        shares = [
-            service["lower_bounds"]["attainment"] for service in services if "attainment" in service["lower_bounds"]
-        ]
-        if shares:
-            own |= {"attainment": None if None in shares else min(shares)}
+        if services:
+            shares = {f"{one['name']}: attainment": least_attainment(one["lower_bounds"]) for one in services}
+            own |= {"attainment": least_attainment(shares)}
         if (least := least_of_futures(self.confirmed.all_of(name), self.confirmed.level)) is not None:
             own = {"futures": None if self._tells_nothing else least}
         written = self._plans[name].node.plain()

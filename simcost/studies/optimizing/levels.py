@@ -1,12 +1,20 @@
 """Levels of service of a front in words: attainment, and the targets of jobs."""
 
+from collections.abc import Mapping
+
 from simcost.compare.verdict import JOBS
 from simcost.present.format import seconds, share
-from simcost.slo import is_to_reach
+from simcost.slo import is_attainment, is_to_reach
 from simcost.units import SECONDS_PER_HOUR
 
 _TIMES = (("h", SECONDS_PER_HOUR), ("min", 60.0))
 _SHARES = {"attainment": "attainment", "deadlines": "deadlines kept"}
+
+
+def least_attainment(bounds: Mapping[str, float | None]) -> float | None:
+    """Lower bound of the attainment, of tenants that of the one which has the least; None where it is not known."""
+    shares = [value for name, value in bounds.items() if is_attainment(name)]
+    return min((value for value in shares if value is not None), default=None) if None not in shares else None
 
 
 def is_share(name: str) -> bool:

@@ -332,7 +332,7 @@ class PlanSearch:
         name = most_of(names, lambda one: (fmean(self._good(one)), self._point(one)["attainment"]), self._complete)[0]
         scores = self._scores(name)
         bounds = lower_bounds(scores, self.question.loaded.scenario.level)
-        shares = [check for check in bounds if check.name.rpartition(": ")[2] == "attainment"]
+        shares = [check for check in bounds if check.is_attainment]
         least = min(shares, key=lambda check: (check.measured or 0.0) - check.target, default=None)
         found: Document = {"replications": len(scores), "missed": self.searched.summary(name).excess, "at_least": None}
         if least is not None and len(scores) > 1:

@@ -6,6 +6,7 @@ from typing import Any
 from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import name_of, never_run, on_futures, percent
 from simcost.slo import Check, is_to_reach
+from simcost.studies.optimizing.levels import least_attainment
 from simcost.units import format_seconds, format_share, format_usd, format_usd_range
 
 
@@ -25,8 +26,9 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     if cost is not None and cost["lo"] is not None:
         bounds = format_usd_range(cost["lo"], cost["hi"])
         spread = f" ({100 * cost['level']:g} % interval {bounds})" if " to " in bounds else ""
-    least = best["lower_bounds"].get("attainment")
-    share = "" if least is None else f", attainment at least {format_share(least)}"
+    least = least_attainment(best["lower_bounds"])
+    of = " of each tenant" if best.get("by_tenant") else ""
+    share = "" if least is None else f", attainment{of} at least {format_share(least)}"
     how = f"confirmed on {document['replications']} fresh seeds"
     if document.get("deterministic"):
         how = "with nothing random in it"

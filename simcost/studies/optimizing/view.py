@@ -6,7 +6,7 @@ from typing import Any
 from simcost.present.format import amount, count, seconds, share, shortened, usd, usd_margin
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.optimizing import charts
-from simcost.studies.optimizing.levels import level, level_name
+from simcost.studies.optimizing.levels import least_attainment, level, level_name
 
 Document = Mapping[str, Any]
 _NAME, _LONGEST = 44, 56
@@ -71,7 +71,7 @@ METHOD = (
 
 
 def plans(document: Document) -> Table:
-    """The winner and the runner-up, on fresh seeds."""
+    """The winner and the runner-up, on fresh seeds; attainments are those of the tenant which has the least."""
     return _answers(document, "TTFT p95", lambda plan: plan["slo"]["metrics"]["ttft_s"]["p95"])
 
 
@@ -88,7 +88,7 @@ def _answers(document: Document, label: str, latency_s: Callable[[Document], flo
                 plan["cost_usd"]["per_month"], (plan["intervals"]["per_month_usd"] or {}).get("margin")
             ),
             "attainment": share(_attainment(plan)),
-            "at least": share(plan["lower_bounds"].get("attainment")),
+            "at least": share(least_attainment(plan["lower_bounds"])),
             label: seconds(latency_s(plan)),
             "utilisation": share(plan["utilisation"]),
         }
@@ -98,8 +98,9 @@ def _answers(document: Document, label: str, latency_s: Callable[[Document], flo
 
 
 def _attainment(plan: Document) -> float | None:
-    """That of the service which has the least, as its bound is; of a plan without services its own."""
-    each: list[float | None] = [one["slo"]["attainment"] for one in plan.get("services", [plan])]
+    """That of the service or tenant which has the least, as its bound is; of a plan without them its own."""
+    parts = [part for one in plan.get("services", [plan]) for part in one.get("by_tenant") or [one["slo"]]]
+    each: list[float | None] = [part["attainment"] for part in parts]
     return min((one for one in each if one is not None), default=None)
 
 
@@ -109,8 +110,8 @@ def services(found: Sequence[Document]) -> Table:
         {
             "service": one["name"],
             "$ per month": usd(one["cost_usd"]["per_month"]),
-            "attainment": share(one["slo"]["attainment"]),
-            "at least": share(one["lower_bounds"].get("attainment")),
+            "attainment": share(_attainment(one)),
+            "at least": share(least_attainment(one["lower_bounds"])),
             "TTFT p95": seconds(one["slo"]["metrics"]["ttft_s"]["p95"]),
         }
         for one in found

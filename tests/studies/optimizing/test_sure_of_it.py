@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from support.commands import TINY, call, refused, scenario
 
+from simcost.present.format import share
+from simcost.studies.optimizing.view import plans
+
 pytestmark = pytest.mark.slow
 
 SPACE = TINY.partition("  - name: scaled")[0] + "vary:\n  - {path: scaling.replicas, from: 1, to: 2}\n"
@@ -51,3 +54,18 @@ def test_tenants_are_searched_by_their_own_targets(tmp_path: Path) -> None:
     own = "tenants: [{name: a, slo: {e2e: 10min, attainment: 50%}}]"
     text = SPACE.replace("ttft: 1s", "ttft: 1ms").replace("rate: 1/s,", "rate: 1/s, tenant: a,") + own + "\n"
     assert optimized(scenario(tmp_path, text=text))["best"]["name"].endswith("replicas 1")
+
+
+def test_the_few_requests_of_a_tenant_show_no_more_than_they_can(tmp_path: Path) -> None:
+    """One in fifty requests is of tenant b: all were good, which does not show that all others will be."""
+    lengths = "lengths: {prompt_median: 100, output_median: 20}"
+    clients = f"clients: [{{tenant: a, share: 49, {lengths}}}, {{tenant: b, {lengths}}}]"
+    text = SPACE.replace("attainment: 95%", "attainment: 50%").replace(lengths, clients)
+    found = optimized(scenario(tmp_path, text=text))
+    bounds = found["best"]["lower_bounds"]
+    counts = {one["name"]: one for one in found["best"]["by_tenant"]}
+    assert counts["b"]["attainment"] == 1.0
+    assert bounds["b: attainment"] < bounds["a: attainment"] < 1
+    assert f"attainment of each tenant at least {100 * bounds['b: attainment']:.1f} %" in found["verdict"]
+    [row] = plans(found)[:1]
+    assert (row["attainment"], row["at least"]) == (share(1.0), share(bounds["b: attainment"]))
