@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from simcost.studies.optimizing.levels import least_measured
 from simcost.studies.optimizing.settings import Document
 
 
@@ -30,7 +31,7 @@ def within_budget(document: Document, budget_usd: float | None, points: Iterable
     nearest = {
         "name": best["name"],
         "usd_per_month": usd,
-        "attainment": best["slo"]["attainment"],
+        "attainment": least_measured(best),
         "met": True,
         "over_budget_usd": usd - budget_usd,
     }

@@ -162,6 +162,12 @@ def _parts(summary: PlanSummary) -> tuple[PlanSummary, ...]:
     return summary.services or (summary,)
 
 
+def lowest_attainment(summary: PlanSummary, level: float) -> float | None:
+    """Mean attainment of the service or tenant which has the lowest; None where none is measured."""
+    found = _attainment(summary, level)
+    return None if found is None or found.interval is None else found.mean
+
+
 def _attainment(summary: PlanSummary, level: float) -> Level | None:
     """That of the service or tenant which has the lowest; None without requests."""
     found = [one for part in _parts(summary) if part.served for one in _attainments(part, level)]

@@ -27,7 +27,7 @@ from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.duration import SearchTime
-from simcost.studies.optimizing.front_plans import common_quality, front_plan
+from simcost.studies.optimizing.front_plans import common_quality, front_plan, lowest_attainment
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.levels import least_attainment
 from simcost.studies.optimizing.nearest import most_of
@@ -239,7 +239,7 @@ class JointSearch:
         return {
             "name": name,
             "usd_per_month": summary.per_month_usd.mean,
-            "attainment": summary.attainment.mean if summary.attainment else None,
+            "attainment": lowest_attainment(summary, self.searched.level),
             "met": holds(self.searched.scores(name), self.searched.level),
             **({"confirmed": False} if self._race.reason(name) == UNCONFIRMED else {}),
         }

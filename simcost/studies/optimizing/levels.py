@@ -1,6 +1,7 @@
 """Levels of service of a front in words: attainment, and the targets of jobs."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from simcost.compare.verdict import JOBS
 from simcost.present.format import seconds, share
@@ -15,6 +16,13 @@ def least_attainment(bounds: Mapping[str, float | None]) -> float | None:
     """Lower bound of the attainment, of tenants that of the one which has the least; None where it is not known."""
     shares = [value for name, value in bounds.items() if is_attainment(name)]
     return min((value for value in shares if value is not None), default=None) if None not in shares else None
+
+
+def least_measured(plan: Mapping[str, Any]) -> float | None:
+    """That of the service or tenant which has the least, as its bound is; of a plan without them its own."""
+    parts = [part for one in plan.get("services", [plan]) for part in one.get("by_tenant") or [one["slo"]]]
+    each: list[float | None] = [part["attainment"] for part in parts]
+    return min((one for one in each if one is not None), default=None)
 
 
 def is_share(name: str) -> bool:

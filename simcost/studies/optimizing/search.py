@@ -35,6 +35,7 @@ from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
 from simcost.studies.optimizing.dimensions import default_dimensions
 from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_of_race import FrontOfRace
+from simcost.studies.optimizing.front_plans import lowest_attainment
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
 from simcost.studies.optimizing.nearest import most_of, nearest_by_bound
 from simcost.studies.optimizing.purchases import PurchaseSearch
@@ -319,7 +320,7 @@ class PlanSearch:
         return {
             "name": name,
             "usd_per_month": summary.per_month_usd.mean,
-            "attainment": summary.attainment.mean if summary.attainment else 0.0,
+            "attainment": lowest_attainment(summary, self.question.loaded.scenario.level) or 0.0,
             "met": holds(self._scores(name), self.question.loaded.scenario.level),
             **({"confirmed": False} if self.race.reason(name) == UNCONFIRMED else {}),
         }

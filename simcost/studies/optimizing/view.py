@@ -6,7 +6,7 @@ from typing import Any
 from simcost.present.format import amount, count, seconds, share, shortened, usd, usd_margin
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.optimizing import charts
-from simcost.studies.optimizing.levels import least_attainment, level, level_name
+from simcost.studies.optimizing.levels import least_attainment, least_measured, level, level_name
 
 Document = Mapping[str, Any]
 _NAME, _LONGEST = 44, 56
@@ -87,7 +87,7 @@ def _answers(document: Document, label: str, latency_s: Callable[[Document], flo
             "$ per month": usd_margin(
                 plan["cost_usd"]["per_month"], (plan["intervals"]["per_month_usd"] or {}).get("margin")
             ),
-            "attainment": share(_attainment(plan)),
+            "attainment": share(least_measured(plan)),
             "at least": share(least_attainment(plan["lower_bounds"])),
             label: seconds(latency_s(plan)),
             "utilisation": share(plan["utilisation"]),
@@ -97,20 +97,13 @@ def _answers(document: Document, label: str, latency_s: Callable[[Document], flo
     ]
 
 
-def _attainment(plan: Document) -> float | None:
-    """That of the service or tenant which has the least, as its bound is; of a plan without them its own."""
-    parts = [part for one in plan.get("services", [plan]) for part in one.get("by_tenant") or [one["slo"]]]
-    each: list[float | None] = [part["attainment"] for part in parts]
-    return min((one for one in each if one is not None), default=None)
-
-
 def services(found: Sequence[Document]) -> Table:
     """A service in each row."""
     return [
         {
             "service": one["name"],
             "$ per month": usd(one["cost_usd"]["per_month"]),
-            "attainment": share(_attainment(one)),
+            "attainment": share(least_measured(one)),
             "at least": share(least_attainment(one["lower_bounds"])),
             "TTFT p95": seconds(one["slo"]["metrics"]["ttft_s"]["p95"]),
         }

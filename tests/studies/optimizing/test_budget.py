@@ -47,6 +47,12 @@ def test_above_it_there_is_none_and_both_misses_are_named() -> None:
     assert within_budget(document(), 10.0, POINTS[:4])["budget"]["most_attaining"] is None
 
 
+def test_attainment_is_that_of_the_service_or_tenant_which_has_the_least() -> None:
+    tenants = [{"attainment": 0.9}, {"attainment": 1.0}]
+    parts = [{"slo": {"attainment": 0.95}}, {"slo": {"attainment": 0.99}, "by_tenant": tenants}]
+    assert within_budget(document(BEST | {"services": parts}), 80.0, POINTS)["nearest"]["attainment"] == 0.9
+
+
 def test_an_slo_that_no_plan_meets_is_no_matter_of_money() -> None:
     found = within_budget(document(None), 80.0, POINTS)
     assert found["nearest"] is None
