@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from math import floor, fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -87,7 +88,7 @@ class RecordedDemand:
 
     def caveats(self, replications: int) -> list[str]:
         """Caveats on the requests of the result."""
-        return [*self.other_models, *self._ended(), *self._nothing_random(replications)]
+        return [*self.other_models, *self._ended(), *self._shifted(), *self._nothing_random(replications)]
 
     def _expected(self, workload: Workload) -> float:
         from simcost.trace.requests.store import open_trace
@@ -112,6 +113,26 @@ class RecordedDemand:
             "arrives later, and the costs a month hold that lull."
             for name, length_s in spans.items()
             if length_s < self.horizon_s * (1 - LULL) - 1.0  # a run that ends with its trace may be a second longer
+        ]
+
+    def _shifted(self) -> list[str]:
+        """Traces that were recorded at the same time and began one after the other, as the parts of one log by tenant:
+        here all begin at once.
+        """
+        from simcost.trace.requests.store import open_trace
+
+        paths = dict.fromkeys(one.path for one in self.workloads if isinstance(one, RecordedWorkload))
+        infos = {path: open_trace(inside(self.folder, path)) for path in paths}
+        dated = {path: datetime.fromisoformat(info.start_utc) for path, info in infos.items() if info.start_utc}
+        if not dated:
+            return []
+        first = min(dated, key=lambda path: dated[path])
+        later_s = {path: (start - dated[first]).total_seconds() for path, start in dated.items()}
+        return [
+            f"{path} began {format_seconds(late_s)} after {first} when they were recorded; here both begin at 0, "
+            "and its requests come so much too early."
+            for path, late_s in later_s.items()
+            if 1.0 <= late_s < infos[first].span_s
         ]
 
     def _nothing_random(self, replications: int) -> list[str]:
