@@ -85,13 +85,11 @@ class ArrivalGaps:
     @classmethod
     def of(cls, gaps_s: Floats) -> Self:
         """Count times."""
-        below = _SHORTEST_S / 2  # a bin of its own for all that are left out
-        bins = _bins(np.maximum(gaps_s, below), below, _GAP_DIGITS)
+        below = _SHORTEST_S / 2  # the first bin is for all that are left out
+        bins = _bins(np.where(gaps_s < _SHORTEST_S, below, gaps_s), below, _GAP_DIGITS)
         counts = np.bincount(bins)
-        filled = np.flatnonzero(counts)
-        seconds = _least(filled, below, _GAP_DIGITS)
-        kept = seconds >= _SHORTEST_S
-        return cls(seconds=seconds[kept], counts=counts[filled[kept]].astype(np.float64))
+        filled = np.flatnonzero(counts[1:]) + 1
+        return cls(seconds=_least(filled, below, _GAP_DIGITS), counts=counts[filled].astype(np.float64))
 
     @classmethod
     def sum(cls, parts: "Sequence[ArrivalGaps]") -> Self:

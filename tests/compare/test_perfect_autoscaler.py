@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.answers import report
 from support.pools import step
@@ -143,6 +143,7 @@ def test_no_bound_where_requests_were_not_counted_or_an_api_answers_some() -> No
 
 
 @given(st.lists(st.floats(0.0, 5000.0), max_size=50), st.integers(1, 50))
+@example([0.001], 1)
 def test_gaps_are_the_same_whole_and_in_parts_and_none_is_longer_than_it_was(gaps: list[float], parts: int) -> None:
     times = np.array(gaps)
     whole, summed = (
