@@ -17,7 +17,7 @@ from simcost.ledger.requests import Ledger
 from simcost.slo import SloReport
 from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
-INTERRUPTED = ("noticed", "node_failed", "zone_failed", "node_late", "replica_failed")
+INTERRUPTED = ("noticed", "node_failed", "zone_failed", "node_late", "replica_failed", "preempted")
 FOLLOWED = pa.schema(
     [
         ("t_s", pa.float64()),
@@ -49,7 +49,9 @@ class Following:
     cold_start_s: float | None
     """Mean time from order to ready; None without any."""
     interruptions: int
-    """Nodes that were taken back, failed or did not come, and replicas that crashed."""
+    """Nodes that were taken back, failed or did not come, and replicas that crashed or were driven away by a service of
+    higher priority.
+    """
     provisioning_h: float
     """Replica-hours of starting replicas on nodes that boot or pull the image; paid."""
     loading_h: float

@@ -23,7 +23,9 @@ class JobReport:
 
     checks: tuple[Check, ...]
     jobs: dict[str, int]
-    """submitted, completed, failed (kept out: wider than the cluster), in_system, preemptions."""
+    """submitted, completed, failed (kept out: wider than the cluster), in_system, preemptions, failures (times that a
+    failure of a node or of the job stopped one, which then goes on).
+    """
     wait_s: Levels
     """From submission, or the end of those a job waits for, to the first start: mean, p50, p90, p95, p99, max;
     quantiles are linear.
@@ -61,6 +63,7 @@ def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> J
             "failed": kept_out,
             "in_system": submitted - completed - kept_out,
             "preemptions": int(out.preemptions.sum()),
+            "failures": 0 if out.failures is None else int(out.failures.sum()),
         },
         wait_s=_levels(waits),
         jct_s=_levels(jct),

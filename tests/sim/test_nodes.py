@@ -236,6 +236,12 @@ def test_karpenter_respects_its_limit_and_expires_nodes() -> None:
 # --- drain ---
 
 
+def test_no_node_is_ordered_for_a_replica_that_goes_at_the_same_instant() -> None:
+    """Of two nodes at most, one replica waits in vain, and goes with the one whose node is then free."""
+    ledger = run(UP_DOWN, rate=0.01, nodes=AtOnce(max=2))
+    assert sorted(ends(ledger)) == [(0, HOUR), (600, 1800)]
+
+
 def replica(number: int, state: str, node: Node | None, ready_s: float = 0, ordered_s: float = 0) -> Replica:
     return Replica(number, number, node, state, 0, round(ordered_s * S), ready_ns=round(ready_s * S))
 
@@ -252,7 +258,7 @@ def test_victims_in_the_order_of_a_replica_set() -> None:
     ]
     gone = [victim.number for victim in to_remove(living, 6, "replica-set", 1000 * S)]
     assert gone[:4] == [5, 4, 3, 2]  # no node, pending, not ready, then two siblings and the youngest
-    assert to_remove(living, 2, "youngest", 1000 * S)[-1].number == 5
+    assert [victim.number for victim in to_remove(living, 4, "youngest", 1000 * S)] == [5, 4, 3, 2]
 
 
 def test_siblings_go_before_the_young_and_ages_compare_by_powers_of_two() -> None:

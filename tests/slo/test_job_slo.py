@@ -29,7 +29,8 @@ def ledger(*rows: tuple[float, float, float, bool], horizon_s: float = 100.0) ->
 
 def test_waits_and_completions() -> None:
     report = assess_jobs(ledger((0, 0, 10, False), (5, 10, 40, False), (20, 50, 90, False)), Slo())
-    assert report.jobs == {"submitted": 3, "completed": 3, "failed": 0, "in_system": 0, "preemptions": 6}
+    counts = {"submitted": 3, "completed": 3, "failed": 0, "in_system": 0, "preemptions": 6, "failures": 0}
+    assert report.jobs == counts
     assert report.wait_s == {
         "mean": pytest.approx(35 / 3),
         "p50": 5,

@@ -100,10 +100,9 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 def to_remove(living: Sequence[Replica], count: int, rule: str, now_ns: int) -> list[Replica]:
-    """The `count` replicas that go; `rule` as of `plan.drain.Drain.victims`."""
+    """The `count` replicas that go, the first to go first; `rule` as of `plan.drain.Drain.victims`."""
     if rule == "youngest":
-        order = sorted(living, key=lambda one: (one.state == "starting", one.number))
-        return order[len(living) - count :]
+        return sorted(living, key=lambda one: (one.state == "starting", one.number), reverse=True)[:count]
     siblings = Counter(id(one.node) for one in living if one.node is not None)
     return sorted(living, key=lambda one: _rank(one, siblings[id(one.node)], now_ns), reverse=True)[:count]
 

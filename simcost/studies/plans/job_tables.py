@@ -12,8 +12,13 @@ from simcost.studies.plans.tables import counts, percentiles
 
 
 def times(document: Document) -> Table:
-    """One row per plan: waiting, completion and outcomes of the jobs; empty without jobs."""
-    return [_times(plan) for plan in document["plans"]] if trains(document) else []
+    """One row per plan: waiting, completion and outcomes of the jobs, failures where there were any; empty without
+    jobs.
+    """
+    if not trains(document):
+        return []
+    fail = any(plan["jobs"].get("failures") for plan in document["plans"])
+    return [_times(plan, fail=fail) for plan in document["plans"]]
 
 
 def gpu_time(document: Document) -> Table:
@@ -30,7 +35,7 @@ def gpu_time(document: Document) -> Table:
     ]
 
 
-def _times(plan: Mapping[str, Any]) -> dict[str, str]:
+def _times(plan: Mapping[str, Any], *, fail: bool) -> dict[str, str]:
     jobs = plan["jobs"]
     return {
         "Plan": plan["name"],
@@ -39,5 +44,6 @@ def _times(plan: Mapping[str, Any]) -> dict[str, str]:
         "Completion p50/p95/p99": percentiles(plan["jct_s"]),
         "Done/open/too wide": counts(jobs, "completed", "in_system", "failed"),
         "Preemptions": count(jobs["preemptions"]),
+        **({"Failures": count(jobs["failures"])} if fail else {}),
         "Work redone": share(plan["gpu_share"]["lost"]),
     }
