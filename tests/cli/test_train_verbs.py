@@ -138,6 +138,13 @@ def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> N
     assert "which reclaim=never forbids" in refused(*words, "--policy", wrong, "--quotas", tmp_path / "q.csv")
     fair = call(*words, "--policy", "fair-share", "--shares", tmp_path / "s.csv").document()
     assert fair["parameters"]["shares"] == {"lab": 2, "lab/x": 1, "y": 1}
+    assert "no job is of" not in str(fair["findings"])
+    (tmp_path / "s.csv").write_text("path,shares\nlab,2\nlab/z,1\ny,1\n", encoding="utf-8")
+    fair = call(*words, "--policy", "fair-share", "--shares", tmp_path / "s.csv").document()
+    assert "no job is of the users at the end of lab/z" in str(fair["findings"])
+    assert "add --policy fair-share" in refused(*words, "--shares", tmp_path / "s.csv")
+    assert "add --policy quotas" in refused(*words, "--quotas", tmp_path / "q.csv")
+    assert "give --nodes CSV" in refused(*words, "--placement", "topology")
     disruptions = (
         "--failures",
         "per_node_day=20,intervals=young",

@@ -92,11 +92,13 @@ def _replay(arguments: Arguments) -> None:
     nodes = _nodes(arguments)
     names = arguments.policy or ["fifo-skip"]
     policies = [_policy(text, arguments, nodes) for text in names]
+    _check_used(arguments, policies)
     counted = nodes is None or where.kind == "count"
     disruptions = _disruptions(arguments, counted=counted)
     pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}
     jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, **pools)
     jobs, said = _prepared(jobs, arguments, counted=counted)
+    said += [finding for policy in policies for finding in _of_shares(policy, jobs, arguments.shares)][:1]
     documents = []
     with Progress("replay", quiet=arguments.quiet):
         for policy in policies:
@@ -111,6 +113,28 @@ def _replay(arguments: Arguments) -> None:
     document = documents[0] if len(documents) == 1 else several
     files = [path for path in (arguments.nodes, arguments.quotas, arguments.shares) if path]
     finish(arguments, document, findings + said, "scheduling.view", files=[arguments.file, *files])
+
+
+def _check_used(arguments: Arguments, policies: list[Any]) -> None:
+    """Raise InputError for an option that would change nothing."""
+    from simcost.errors import InputError
+
+    kinds = {policy.kind for policy in policies}
+    for option, kind in (("shares", "fair-share"), ("quotas", "quotas")):
+        if getattr(arguments, option) and kind not in kinds:
+            raise InputError(f"--{option} is for the policy {kind}; add --policy {kind}, or leave --{option} away")
+    no_effect = arguments.divide != 1 or arguments.placement not in ("consolidate", "count")
+    if arguments.nodes is None and no_effect:
+        raise InputError("--placement and --divide are of nodes; give --nodes CSV, or leave them away")
+
+
+def _of_shares(policy: Any, jobs: Any, file: Path | None) -> list[dict[str, Any]]:
+    """The finding on shares of users that have no job."""
+    paths = policy.shares if policy.kind == "fair-share" and file else ()
+    accounts = {path.rpartition("/")[0] for path in paths}
+    strangers = [path for path in paths if path not in accounts and path.rpartition("/")[2] not in jobs.users]
+    message = f"{file}: no job is of the users at the end of {', '.join(strangers)}"
+    return [{"kind": "shares", "count": len(strangers), "message": message}] if strangers else []
 
 
 def _of_quotas(policy: Any, gpus: int) -> list[dict[str, Any]]:
