@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -97,6 +98,18 @@ def check_result(folder: Path) -> None:
     """Raise ValueError if a file of a finished result has changed; results of old have no sums to tell."""
     if (folder / SUMS).exists():
         check_sums(folder)
+
+
+def sealed_page(text: str, made_of: str) -> str:
+    """A page with a last line that says what it was made of, and the SHA-256 of what stands above."""
+    return f"{text}<!-- made of {made_of}, text {sha256(text.encode()).hexdigest()} -->\n"
+
+
+def made_of(page: Path) -> str | None:
+    """What a page says that it was made of; None where it is not as it was written. Raises OSError."""
+    text, _, seal = page.read_bytes().decode(errors="replace").removesuffix("\n").rpartition("\n")
+    found = re.fullmatch("<!-- made of ([0-9a-f]{64}), text [0-9a-f]{64} -->", seal)
+    return found[1] if found and sealed_page(f"{text}\n", found[1]) == f"{text}\n{seal}\n" else None
 
 
 def stamp_of(*folders: Path) -> tuple[tuple[str, int, int, int], ...]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,7 @@ from simcost.outputs import whole_file
 from simcost.present.chart_style import Document
 from simcost.present.forecast_charts import fan
 from simcost.present.parts import Part, page
-from simcost.scenario.storage.folders import check_result
+from simcost.scenario.storage.folders import check_result, made_of, sealed_page
 from simcost.studies.plans import (
     cost_charts,
     fleet_view,
@@ -39,25 +40,26 @@ FEW_SERVICES = 3
 
 
 def write_html(folder: Path) -> Path:
-    """Write `report.html` into a finished result folder and return its path; one that shows this result stays.
+    """Write `report.html` into a finished result folder and return its path; a whole one of this result stays.
 
     Raises:
         InputError: the folder holds no finished result.
     """
     target = folder / "report.html"
     stamp = _stamp(folder)
-    if stamp is not None and _last_line(target) == stamp:
-        return target
+    with suppress(OSError):
+        if stamp is not None and made_of(target) == stamp:
+            return target
     document, shown = read(folder)
     text = page(document["scenario"], document, parts(document, shown))
     with whole_file(target) as draft:
-        draft.write_text(f"{text}{stamp}\n", encoding="utf-8")
+        draft.write_text(sealed_page(text, str(stamp)), encoding="utf-8")
     return target
 
 
 def _stamp(folder: Path) -> str | None:
-    """Provenance of the report, as its last line says: the result and the code that draws it; None = no result."""
-    made_of = sha256()
+    """Hash of all that the report is made of: the result and the code that draws it; None = no result."""
+    inputs = sha256()
     try:
         for path in (
             *_files(folder, ".json"),
@@ -65,21 +67,14 @@ def _stamp(folder: Path) -> str | None:
             *_files(Path(__file__).parent),
             *_files(Path(simcost.present.__file__).parent),
         ):
-            made_of.update(path.read_bytes())
+            inputs.update(path.read_bytes())
     except OSError:
         return None
-    return f"<!-- made of {made_of.hexdigest()} -->"
+    return inputs.hexdigest()
 
 
 def _files(folder: Path, suffix: str = "") -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and path.name.endswith(suffix))
-
-
-def _last_line(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")[2]
-    except (OSError, ValueError):
-        return None
 
 
 def read(folder: Path) -> tuple[Document, dict[str, Any]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simcost.errors import InputError, RunError
-from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums
+from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums, made_of
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, load_shared_ledger
 
 _RESULT = "result.json"
@@ -89,6 +89,8 @@ def _result_faults(folder: Path) -> Iterator[FolderFault]:
         else:
             yield FolderFault(folder=".", message="has no SHA256SUMS: it was written by an older simcost")
         json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+        if (report := folder / "report.html").is_file() and made_of(report) is None:
+            yield FolderFault(folder=".", message="report.html does not fit; `simcost run` draws it again")
     except (OSError, ValueError) as error:
         yield FolderFault(folder=".", message=f"{error}; run the scenario again")
 

@@ -94,13 +94,15 @@ def test_the_page_replaces_the_old_one_and_leaves_nothing_else(folder: Path, pag
     }
 
 
-def test_a_page_of_the_same_result_stays_and_one_of_another_is_drawn_anew(
+def test_a_page_of_the_same_result_stays_and_one_of_another_or_a_changed_one_is_drawn_again(
     folder: Path, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     monkeypatch.setattr("simcost.studies.plans.sections.page", lambda *_: "drawn\n")
     assert write_html(copy).read_text(encoding="utf-8") == page
+    (copy / "report.html").write_text(page.replace("<h1>", "<h1>not ", 1), encoding="utf-8")
+    assert write_html(copy).read_text(encoding="utf-8").startswith("drawn")
     result = (copy / "result.json").read_text(encoding="utf-8")
     (copy / "result.json").write_text(result + "\n", encoding="utf-8")
     assert write_html(copy).read_text(encoding="utf-8").startswith("drawn")
