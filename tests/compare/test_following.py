@@ -68,7 +68,13 @@ def test_turns_count_changes_of_direction() -> None:
 
 
 def test_events_are_counted() -> None:
-    events = ((1.0, "started", 100.0), (2.0, "started", 200.0), (3.0, "noticed", 2.0), (4.0, "refused", 1.0), (5.0, "preempted", 1.0))
+    events = (
+        (1.0, "started", 100.0),
+        (2.0, "started", 200.0),
+        (3.0, "noticed", 2.0),
+        (4.0, "refused", 1.0),
+        (5.0, "preempted", 1.0),
+    )
     fleet = along(np.full(60, 1.0), np.full(60, 9), events=events)
     found = following(fleet)
     assert (found.cold_starts, found.cold_start_s, found.interruptions) == (2, 150.0, 2)
