@@ -106,7 +106,7 @@ def sealed_page(text: str, made_of: str) -> str:
 
 
 def made_of(page: Path) -> str | None:
-    """What a page says that it was made of; None where it is not as it was written. Raises OSError."""
+    """Hash of all that a page says that it was made of; None where it is not as it was written. Raises OSError."""
     text, _, seal = page.read_bytes().decode(errors="replace").removesuffix("\n").rpartition("\n")
     found = re.fullmatch("<!-- made of ([0-9a-f]{64}), text [0-9a-f]{64} -->", seal)
     return found[1] if found and sealed_page(f"{text}\n", found[1]) == f"{text}\n{seal}\n" else None
