@@ -70,6 +70,7 @@ def test_the_published_waits_of_philly(home: Path) -> None:
         "failed": 0,
         "in_system": 0,
         "preemptions": 0,
+        "failures": 0,
     }
     assert partitions["wait_s"]["mean"] == pytest.approx(24956.452, abs=5e-4)
     assert partitions["wait_s"]["p99"] == pytest.approx(439198.83, abs=5e-3)
