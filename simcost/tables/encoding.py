@@ -31,7 +31,7 @@ _PACKED = {
     b"\x28\xb5\x2f\xfd": "is packed by zstd; unpack it, or pack it by gzip",
     b"BZh": "is packed by bzip2; unpack it, or pack it by gzip",
 }
-"""First bytes of files that are no text, and what to do with them."""
+"""First bytes of binary formats, and the remedy for each."""
 
 
 def not_text(head: bytes) -> str:
