@@ -325,10 +325,9 @@ def _levels(reports: Sequence[JobReport], name: str) -> dict[str, float | None]:
 
 
 def _shares(hours: dict[str, float]) -> dict[str, float]:
-    """Of all GPU time; work that was lost and restarts together."""
+    """Of all GPU time."""
     total = fsum(hours.values()) or 1.0
-    shares = {name: value / total for name, value in hours.items()}
-    return shares | {"lost": shares.pop("restart") + shares["lost"]}
+    return {name: value / total for name, value in hours.items()}
 
 
 def _redone(trained: Trained) -> float:

@@ -4,6 +4,7 @@ import os
 import re
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from simcost.studies.differences import command as diff
 from simcost.studies.optimizing import command as optimize
 from simcost.studies.plans import command as run
 from simcost.studies.sensitivity import command as sensitivity
+from simcost.studies.sweeps import command as sweep
 
 PLANS = [
     {"name": name, "slo": {"met": met}, "quality": {"met": good}, "cost_usd": {"per_month": usd}}
@@ -61,6 +63,13 @@ BILLS = {"difference_usd": 60.0, "before": {"usd": 1000.0}}
 )
 def test_gates(verb: object, document: dict[str, object], gate: str, said: str) -> None:
     assert verb.broken(document, parse_gate(gate, verb.GATES)) == said  # type: ignore[attr-defined]
+
+
+def test_a_sweep_without_a_plan_that_meets_the_slo_breaks_its_gates() -> None:
+    done, dry = SimpleNamespace(best=None, expected_s=None), SimpleNamespace(best=None, expected_s=1.0)
+    for gate in ("infeasible", "budget=1e9"):
+        assert sweep.broken(done, parse_gate(gate, sweep.GATES)) == "no plan meets the SLO in all its runs"  # type: ignore[arg-type]
+        assert sweep.broken(dry, parse_gate(gate, sweep.GATES)) == ""  # type: ignore[arg-type]
 
 
 def test_gates_of_advice() -> None:

@@ -1,11 +1,13 @@
 """Sentences on jobs: how they save their work, and one share of work redone in table and drivers."""
 
+from math import fsum
 from pathlib import Path
 
 import pytest
 from support.job_scenarios import QUEUE, SPOT, home
 
 from simcost.errors import InputError
+from simcost.present.format import share
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts, find_clusters
 from simcost.scenario.runs.run import run
@@ -49,13 +51,13 @@ def test_work_redone_is_one_share_in_table_and_drivers(tmp_path: Path) -> None:
     path = home(tmp_path, ("spot: {nodes: 3,", "checkpoints: {interval: 1h}\n      spot: {nodes: 3,"), text=SPOT)
     document = run(load(path), tmp_path / "out")
     mixed = document["plans"][1]
-    lost = mixed["gpu_share"]["lost"]
-    assert lost > 0.01
-    shown = job_tables.gpu_time(document)[1]["work redone"]
-    assert job_tables.times(document)[1]["Work redone"] == shown
+    of = mixed["gpu_share"]
+    assert min(of["lost"], of["restart"]) > 0.001
+    assert fsum(of.values()) == pytest.approx(1)
+    assert job_tables.times(document)[1]["Work redone"] == share(of["lost"])
+    assert job_tables.gpu_time(document)[1]["lost time"] == share(of["lost"] + of["restart"])
     [driver] = [line for line in document["drivers"] if line.startswith("Preemptions")]
-    assert f"work redone took {100 * lost:.3g} % of the GPU time" in driver
-    assert shown == f"{100 * lost:.1f} %"
+    assert f"work redone took {100 * of['lost']:.3g} % of the GPU time" in driver
 
 
 @pytest.mark.slow

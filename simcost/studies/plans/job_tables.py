@@ -10,6 +10,9 @@ from simcost.present.parts import Table
 from simcost.studies.plans.contents import trains
 from simcost.studies.plans.tables import counts, percentiles
 
+_COLUMNS = GPU_TIME | dict.fromkeys(("lost", "restart"), "lost time")
+"""Columns of the buckets of GPU time."""
+
 
 def times(document: Document) -> Table:
     """One row per plan: waiting, completion and outcomes of the jobs, failures where there were any; empty without
@@ -22,17 +25,21 @@ def times(document: Document) -> Table:
 
 
 def gpu_time(document: Document) -> Table:
-    """One row per plan: shares of its GPU time, restarts with the work redone; no columns that no plan has; empty
-    without jobs.
+    """One row per plan: shares of its GPU time, work redone and restarts in one column; no columns that no plan has;
+    empty without jobs.
     """
     if not trains(document):
         return []
-    plans = document["plans"]
-    shown = [name for name in GPU_TIME if any(plan["gpu_share"].get(name, 0) > 0 for plan in plans)]
-    return [
-        {"Plan": plan["name"]} | {GPU_TIME[name]: share(plan["gpu_share"].get(name) or None) for name in shown}
-        for plan in plans
-    ]
+    found = {plan["name"]: _columns(plan["gpu_share"]) for plan in document["plans"]}
+    shown = [name for name in _COLUMNS.values() if any(columns[name] for columns in found.values())]
+    return [{"Plan": plan} | {name: share(columns[name] or None) for name in shown} for plan, columns in found.items()]
+
+
+def _columns(gpu_share: Mapping[str, float]) -> dict[str, float]:
+    columns = dict.fromkeys(_COLUMNS.values(), 0.0)
+    for bucket, part in gpu_share.items():
+        columns[_COLUMNS[bucket]] += part
+    return columns
 
 
 def _times(plan: Mapping[str, Any], *, fail: bool) -> dict[str, str]:

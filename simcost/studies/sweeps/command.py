@@ -1,11 +1,21 @@
 """`simcost sweep`: thousands of plans."""
 
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcost.gates import Amount, Gate
 from simcost.progress import Progress
 from simcost.studies.argument_types import positive
-from simcost.studies.options import Arguments, data, engine, engine_of, output_folder, seed, study
+from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
+from simcost.units import format_usd
+
+if TYPE_CHECKING:
+    from simcost.studies.sweeps.study import SweepResult
+
+GATES: Mapping[str, Amount] = {"infeasible": "", "budget": "USD"}
 
 
 def add(verbs: Any) -> None:
@@ -20,6 +30,7 @@ def add(verbs: Any) -> None:
     )
     sweep.add_argument("--dry-run", action="store_true", help="say how many runs there are and how long they take")
     sweep.add_argument("--yes", action="store_true", help="make more than 10,000 runs")
+    gated(sweep, GATES, broken)
     data(sweep)
     seed(sweep)
 
@@ -37,3 +48,17 @@ def _sweep(arguments: Arguments) -> object:
             jobs=arguments.jobs, engine=engine_of(arguments), limit=arguments.limit, progress=progress
         )
         return answer(loaded, arguments.out or Path("results") / f"{name}-sweep", settings, options)
+
+
+def broken(result: SweepResult, gate: Gate) -> str:
+    """`infeasible` is broken where no plan meets the SLO in all its runs, `budget=USD` where none does that costs no
+    more a month; of `--dry-run` neither.
+    """
+    if result.expected_s is not None:
+        return ""
+    if result.best is None:
+        return "no plan meets the SLO in all its runs"
+    usd = result.best["cost_usd_per_month"]
+    if gate.name == "infeasible" or usd <= gate.amount:
+        return ""
+    return f"budget of {format_usd(gate.amount)} a month exceeded: the cheapest plan costs {format_usd(usd)}"

@@ -110,6 +110,20 @@ def test_only_what_changed_is_run(swept: Path, tmp_path: Path) -> None:
     assert {row["scaling.replicas"] for row in rows(out)} == {1, 2}
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("budget=1e6", "--fail-on", "infeasible"), 0, ""),
+        (("budget=1",), 1, "budget of $1.00 a month exceeded: the cheapest plan costs "),
+        (("budget=1", "--dry-run"), 0, ""),
+    ],
+)
+def test_gates_of_a_sweep(swept: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    found = call("sweep", swept / "tiny.yaml", "-o", swept / "out", "--json", "--quiet", "--fail-on", *words)
+    assert (found.code, said in found.err) == (code, True)
+    assert found.document()["plans"] == 8
+
+
 def test_a_swept_seed_is_a_field_of_the_plans(tmp_path: Path) -> None:
     file = scenario(tmp_path, text=ONE + "sweep: {matrix: {seed: [1, 2], scaling.replicas: [1, 2]}}\n")
     document = sweep(file, tmp_path / "out")
