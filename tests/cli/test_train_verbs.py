@@ -188,6 +188,8 @@ def test_nodes_with_racks_and_types(tmp_path: Path) -> None:
         "circle": 1,
     }
     assert (found["wait_s"]["max"], found["jct_s"]["max"]) == (0, 117), "d waits for a, and for no GPU"
+    assert "of 3 jobs completed" in (shown := " ".join(call(*words[:-1]).out.split()))
+    assert "allocated; 2 more of the log left out." in shown
     counted = call(*words, "--placement", "count").document()
     assert "any_type" in {finding["kind"] for finding in counted["findings"]}
 

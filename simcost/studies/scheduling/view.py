@@ -65,11 +65,19 @@ def _word(value: Any) -> str:
 def _headline(document: Document) -> str:
     rejected = document["rejected"]
     wider = f"; {count(rejected)} wider than their pool, rejected" if rejected else ""
+    left_out = _left_out(document)
+    others = f"; {count(left_out)} more of the log left out" if left_out else ""
     return (
         f"{_name(document)} on {count(document['gpus'])} GPUs: {count(document['completed'])} of "
         f"{count(document['jobs'])} jobs completed, mean wait {seconds(document['wait_s']['mean'])}, "
-        f"{share(document['utilisation'])} of the GPU time allocated{wider}."
+        f"{share(document['utilisation'])} of the GPU time allocated{wider}{others}."
     )
+
+
+def _left_out(document: Document) -> int:
+    """Jobs of the log that no policy saw; those that are wider than their pool are counted with the others."""
+    found: list[Document] = document.get("findings", [])
+    return sum(said["count"] for said in found if said.get("dropped") and said["kind"] != "rejected")
 
 
 def times(document: Document) -> Table:
