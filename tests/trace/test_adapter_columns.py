@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simcost.errors import InputError
 from simcost.trace.requests.batch import NO_ADAPTER, concat
 from simcost.trace.requests.writer import TraceWriter
-from simcost.trace.workload.adapters import adapter_numbers, check_column
+from simcost.trace.workload.adapters import adapter_numbers, check_adapter_column
 from simcost.trace.workload.arrivals import merged
 from simcost.trace.workload.spec import AdapterColumn, AdapterMix, RecordedWorkload
 
@@ -64,4 +64,4 @@ def test_a_column_that_names_no_adapter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="column 'adapter' names 0 adapters"):
         adapter_numbers([RecordedWorkload(path="t.parquet", adapters=AdapterColumn(without=("base",)))], tmp_path)
     with pytest.raises(InputError, match="no column 'model'; it has adapter: import the log with --map model=COLUMN"):
-        check_column(AdapterColumn(column="model"), path)
+        check_adapter_column(AdapterColumn(column="model"), path)

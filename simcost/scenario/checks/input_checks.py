@@ -31,7 +31,11 @@ def input_faults(scenario: Scenario, root: YamlNode, catalog: Catalog, folder: P
         for workload, node in zip(scenario.workload, _several(root.get("workload")), strict=True):
             if isinstance(workload, RecordedWorkload):
                 unread = list(_trace_faults(node.get("path"), folder, file))
-                yield from unread or _adapter_faults(workload, node, folder, file)
+                if unread:
+                    yield from unread
+                    continue
+                yield from _adapter_faults(workload, node, folder, file)
+                yield from _tenant_faults(workload, node, folder, file)
                 continue
             yield from _trace_faults(_below(node, "lengths", "trace"), folder, file)
             if isinstance(workload, ClosedWorkload):
@@ -61,13 +65,24 @@ def _adapter_faults(workload: RecordedWorkload, node: YamlNode, folder: Path, fi
     asked, place = workload.adapters, node.get("adapters")
     if not isinstance(asked, AdapterColumn) or place is None:
         return
-    from simcost.trace.workload.adapters import adapter_numbers, check_column
+    from simcost.trace.workload.adapters import adapter_numbers, check_adapter_column
 
     path = inside(folder, workload.path)
-    lacking = list(_refused(place, file, lambda: check_column(asked, path)))
+    lacking = list(_refused(place, file, lambda: check_adapter_column(asked, path)))
     yield from lacking
     if not lacking and _short(folder, workload.path):
         yield from _refused(place, file, lambda: adapter_numbers([workload], folder))
+
+
+def _tenant_faults(workload: RecordedWorkload, node: YamlNode, folder: Path, file: str) -> Iterator[Fault]:
+    """A column of tenants that the trace lacks, or that names others than the workload."""
+    asked, place = workload.tenants, node.get("tenants")
+    if asked is None or place is None:
+        return
+    from simcost.trace.workload.tenants import check_tenant_column, check_tenants
+
+    check = check_tenants if _short(folder, workload.path) else check_tenant_column
+    yield from _refused(place, file, lambda: check(workload, asked, folder))
 
 
 def _length_faults(scenario: Scenario, root: YamlNode, folder: Path, file: str) -> Iterator[Fault]:

@@ -18,8 +18,8 @@ _OF_JOBS = ("wait", "jct", "deadlines")
 def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     """Contradictions of tenants, at their places."""
     streams = list(_streams(root))
-    named = [node for node in streams if is_given(node.get("tenant"))]
-    names = list(dict.fromkeys(str(one.value) for node in named if (one := node.get("tenant")) is not None))
+    named = [node for node in streams if names_tenants(node)]
+    names = list(dict.fromkeys(name for node in named for name in _names(node)))
     if named:
         yield from (
             fault_at(
@@ -54,7 +54,7 @@ def _apart_faults(root: YamlNode, file: str) -> Iterator[Fault]:
 
 def fair_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> Iterator[Fault]:
     """Turns without tenants, and weights without turns; plans that are None have other faults."""
-    named = any(is_given(node.get("tenant")) for node in _streams(root))
+    named = any(map(names_tenants, _streams(root)))
     fair = [plan is not None and plan.batching.policy == "fair" for plan in plans]
     for node, is_fair in zip(items(root.get("plans")), fair, strict=True):
         batching = node.get("batching")
@@ -86,6 +86,17 @@ def patience_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> 
                     "while the pool is saturated; remove it, or raise it"
                 )
                 yield fault_at(place, message, file)
+
+
+def names_tenants(stream: YamlNode) -> bool:
+    """True if requests have tenants: one, or those that a trace names."""
+    return is_given(stream.get("tenant")) or is_given(stream.get("tenants"))
+
+
+def _names(stream: YamlNode) -> Iterator[str]:
+    one, column = stream.get("tenant"), stream.get("tenants")
+    named = [one] if column is None else [*items(column.get("names")), column.get("others")]
+    yield from (str(node.value) for node in named if node is not None and is_given(node))
 
 
 def _streams(root: YamlNode) -> Iterator[YamlNode]:

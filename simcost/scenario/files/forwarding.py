@@ -64,7 +64,7 @@ def _request_faults(name: str, service: YamlNode | None) -> Iterator[str]:
         return
     workload, demand = service.get("workload"), service.get("demand")
     streams = [one for source in (workload, demand and demand.get("requests")) for one in items(source)]
-    if any(is_given(stream.get("tenant")) for stream in streams):
+    if any(is_given(stream.get(key)) for stream in streams for key in ("tenant", "tenants")):
         yield f"cannot be combined with tenants, and requests of {name!r} have some; take `tenant` out of the workload"
     if any((kind := stream.get("kind")) is not None and kind.value == "closed" for stream in streams):
         yield (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -118,22 +119,40 @@ def read_batches(path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[RequestBa
         yield batch
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelNumbers:
+    """Numbers of the labels of a column."""
+
+    column: str
+    numbers: Mapping[str, int]
+    others: int
+    """Of every other label, and of none."""
+
+    def of(self, labels: pa.Array) -> npt.NDArray[np.int16]:
+        """The number of each label of a dictionary column."""
+        numbers = [self.numbers.get(name, self.others) for name in labels.dictionary.to_pylist()]
+        at = labels.indices.fill_null(len(numbers)).to_numpy(zero_copy_only=False)
+        found: npt.NDArray[np.int16] = np.array([*numbers, self.others], np.int16)[at]
+        return found
+
+
 def read_with_sessions(
     path: Path,
     batch_rows: int = BATCH_ROWS,
     *,
     prefixes: bool = False,
-    adapters: tuple[str, Mapping[str, int]] | None = None,
+    adapters: LabelNumbers | None = None,
+    tenants: LabelNumbers | None = None,
 ) -> Iterator[RequestBatch]:
     """The same, each request with the number of its conversation and its priority where the trace has them, with the
-    hashes of its prefix if asked, and with its adapter: the column of its name, and the number of each name.
+    hashes of its prefix if asked, and with the numbers of its adapter and its tenant where their columns are told.
 
     Raises:
         TraceError: as `read_batches`.
     """
     there = open_trace(path).columns
-    column, numbers = adapters or ("", {})
-    asked = ("session", "priority", *(["prefix_hashes"] if prefixes else []), column)
+    of_labels = [one.column for one in (adapters, tenants) if one is not None]
+    asked = dict.fromkeys(("session", "priority", *(["prefix_hashes"] if prefixes else []), *of_labels))
     labels = [name for name in asked if name in there]
     names: dict[str, int] = {}
     for batch, columns in read_labelled(path, labels, batch_rows):
@@ -141,8 +160,14 @@ def read_with_sessions(
         priority = None
         if "priority" in columns:
             priority = columns["priority"].fill_null(0).to_numpy(zero_copy_only=False).astype(np.int16)
-        adapter = numbered(columns[column], dict(numbers)).astype(np.int16) if column in columns else None
-        yield replace(batch, session=session, priority=priority, prefix=columns.get("prefix_hashes"), adapter=adapter)
+        yield replace(
+            batch,
+            session=session,
+            priority=priority,
+            prefix=columns.get("prefix_hashes"),
+            tenant=tenants.of(columns[tenants.column]) if tenants and tenants.column in columns else None,
+            adapter=adapters.of(columns[adapters.column]) if adapters and adapters.column in columns else None,
+        )
 
 
 def numbered(labels: pa.Array, names: dict[str, int]) -> Ints:

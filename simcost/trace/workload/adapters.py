@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from simcost.errors import InputError
 from simcost.rng import stream
 from simcost.tables.paths import inside
 from simcost.trace.requests.batch import NO_ADAPTER, NO_SESSION, Floats, Ints, RequestBatch
-from simcost.trace.requests.store import open_trace, read_tables
+from simcost.trace.workload.columns import check_column, column_values
 from simcost.trace.workload.spec import AdapterColumn, AdapterMix, RecordedWorkload, Workload
 
 MOST_NAMES = 10_000
@@ -48,10 +47,9 @@ def _names(workload: Workload, folder: Path) -> Sequence[str]:
     if not isinstance(workload, RecordedWorkload) or not isinstance(workload.adapters, AdapterColumn):
         return ()
     path = inside(folder, workload.path)
-    check_column(workload.adapters, path)
-    stat = path.stat()
-    values = column_values(path, workload.adapters.column, (stat.st_size, stat.st_mtime_ns))
-    names = [name for name in values if name not in workload.adapters.without]
+    check_adapter_column(workload.adapters, path)
+    values = column_values(path, workload.adapters.column)
+    names = [name for name in values if name is not None and name not in workload.adapters.without]
     if not names or len(names) > MOST_NAMES:
         raise InputError(
             f"{path.name}: column {workload.adapters.column!r} names {len(names):,} adapters; from 1 to {MOST_NAMES:,} "
@@ -60,25 +58,9 @@ def _names(workload: Workload, folder: Path) -> Sequence[str]:
     return names
 
 
-def check_column(asked: AdapterColumn, path: Path) -> None:
+def check_adapter_column(asked: AdapterColumn, path: Path) -> None:
     """Raise InputError if a trace has no column of adapters by that name."""
-    columns = open_trace(path).columns
-    if asked.column not in columns:
-        there = [name for name in ("adapter", "model", "tenant") if name in columns]
-        other = f"; it has {', '.join(there)}" if there else ""
-        raise InputError(
-            f"{path.name} has no column {asked.column!r}{other}: import the log with --map {asked.column}=COLUMN, or "
-            "state a mix: `adapters: {count: 40}`"
-        )
-
-
-@cache
-def column_values(path: Path, column: str, _state: tuple[int, int]) -> tuple[str, ...]:
-    """Values of a column of labels, each once, in the order of their first request; `_state` is that of the file."""
-    found: dict[str, None] = {}
-    for table in read_tables(path, [column]):
-        found.update(dict.fromkeys(table.column(0).drop_null().unique().to_pylist()))
-    return tuple(found)
+    check_column(path, asked.column, "state a mix: `adapters: {count: 40}`")
 
 
 def _ends(mix: AdapterMix) -> Floats:

@@ -14,6 +14,7 @@ from simcost.trace.synthesis.generator import synthetic
 from simcost.trace.workload.adapters import adapter_numbers, with_adapters
 from simcost.trace.workload.replay import replay
 from simcost.trace.workload.spec import RecordedWorkload, Synthetic, Workload, tenants, workload_tenants
+from simcost.trace.workload.tenants import check_tenants
 
 
 def batches(
@@ -69,6 +70,9 @@ def merged(
 ) -> Iterator[RequestBatch]:
     """The requests of several workloads as one sorted stream; arguments as `batches`."""
     numbers = adapter_numbers(workloads, folder)
+    for workload in workloads:
+        if isinstance(workload, RecordedWorkload) and workload.tenants is not None:
+            check_tenants(workload, workload.tenants, folder)
     streams = [
         batches(
             workload,

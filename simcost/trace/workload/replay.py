@@ -10,7 +10,7 @@ import numpy as np
 from simcost.rng import stream
 from simcost.tables.paths import inside
 from simcost.trace.requests.batch import BATCH_ROWS, NO_ADAPTER, RequestBatch, apart, concat, merge
-from simcost.trace.requests.store import open_trace, read_with_sessions
+from simcost.trace.requests.store import LabelNumbers, open_trace, read_with_sessions
 from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload
 from simcost.units import NS_PER_S
 
@@ -38,12 +38,10 @@ def replay(
         span_ns = max(span_ns, round(horizon_s * NS_PER_S))
     horizon_ns = span_ns if horizon_s is None else min(span_ns, round(horizon_s * NS_PER_S))
 
-    labels = None
-    if isinstance(workload.adapters, AdapterColumn):
-        labels = workload.adapters.column, dict.fromkeys(workload.adapters.without, NO_ADAPTER) | dict(adapters or {})
+    labels = _labels(workload, adapters or {})
 
     def copy(number: int) -> Iterator[RequestBatch]:
-        recorded = _again(path, batch_rows, period_ns, span_ns, prefixes=prefixes, adapters=labels)
+        recorded = _again(path, batch_rows, period_ns, span_ns, prefixes=prefixes, labels=labels)
         if index == 0 and number == 0:
             return _until(recorded, horizon_ns)
         rng = stream(seed, "bootstrap", part, index, number)
@@ -59,6 +57,22 @@ def replay(
     return _by_the_hour(merge(copies), workload.daily, stream(seed, "daily", part, index))
 
 
+def _labels(workload: RecordedWorkload, adapters: Mapping[str, int]) -> dict[str, LabelNumbers]:
+    """Columns that are read as numbers: those of adapters and of tenants, where the trace names them.
+
+    Tenants have the number of their place; another one is that of the other requests. A trace that names tenants which
+    the workload lacks is refused before.
+    """
+    found = {}
+    if isinstance(asked := workload.adapters, AdapterColumn):
+        numbers = dict.fromkeys(asked.without, NO_ADAPTER) | dict(adapters)
+        found["adapters"] = LabelNumbers(column=asked.column, numbers=numbers, others=NO_ADAPTER)
+    if (named := workload.tenants) is not None:
+        places = {name: place for place, name in enumerate(named.names)}
+        found["tenants"] = LabelNumbers(column=named.column, numbers=places, others=len(places))
+    return found
+
+
 def _again(
     path: Path,
     batch_rows: int,
@@ -66,13 +80,13 @@ def _again(
     span_ns: int,
     *,
     prefixes: bool,
-    adapters: tuple[str, Mapping[str, int]] | None,
+    labels: Mapping[str, LabelNumbers],
 ) -> Iterator[RequestBatch]:
     """The trace, started again each period until the span is covered: a mean gap after its last request. Each time its
     conversations are others.
     """
     for turn, start_ns in enumerate(range(0, span_ns + 1, period_ns)):
-        whole = read_with_sessions(path, batch_rows, prefixes=prefixes, adapters=adapters)
+        whole = read_with_sessions(path, batch_rows, prefixes=prefixes, **labels)
         recorded = apart(whole, turn, span_ns // period_ns + 1)
         for batch in recorded:
             yield replace(batch, arrival_ns=batch.arrival_ns + start_ns) if start_ns else batch

@@ -49,6 +49,27 @@ class AdapterColumn:
 
 
 @record
+class TenantColumn:
+    """Tenants that a trace names: these values of a column are one each."""
+
+    names: Annotated[tuple[Tenant, ...], MinLen(1)]
+    """Values that are tenants, in the order in which they are shown."""
+    others: Tenant | None = None
+    """Tenant of the requests with another value, or none; None = there are no such requests."""
+    column: Literal["tenant", "model", "adapter"] = "tenant"
+    """The column of the stored trace."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.every)) < len(self.every):
+            raise ValueError("names each tenant once, and others another")
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All tenants, those of other requests last."""
+        return self.names if self.others is None else (*self.names, self.others)
+
+
+@record
 class RecordedWorkload:
     """A stored trace, replayed. Seed index 0 replays it as recorded; each further index resamples it in
     blocks of `block`, each block from within `reach` of its own place, so that burstiness within a block and
@@ -71,6 +92,8 @@ class RecordedWorkload:
     tenant: Tenant | None = None
     """Sender of the requests, such as a team or a customer; the result says what each tenant got and costs. Where one
     workload has a tenant, all have."""
+    tenants: TenantColumn | None = None
+    """Senders as the trace names them, in place of one `tenant` of all requests."""
     adapters: Annotated[AdapterMix | AdapterColumn | None, ByKind("mix")] = None
     """LoRA adapters that its requests ask for, drawn (`kind: mix`) or as the trace names them (`kind: column`); None =
     none."""
@@ -83,6 +106,8 @@ class RecordedWorkload:
     def __post_init__(self) -> None:
         if self.daily is not None and not any(self.daily):
             raise ValueError("daily is zero throughout; give at least one positive number")
+        if self.tenant is not None and self.tenants is not None:
+            raise ValueError("tenant is one for all requests, and tenants are those that the trace names; remove one")
 
 
 @record
@@ -191,7 +216,9 @@ def workload_tenants(workload: Workload) -> tuple[str, ...]:
     """Tenants of one workload, each once, in order."""
     if workload.tenant is not None:
         return (workload.tenant,)
-    return () if isinstance(workload, RecordedWorkload) else stream_tenants(workload.clients)
+    if isinstance(workload, RecordedWorkload):
+        return () if workload.tenants is None else workload.tenants.every
+    return stream_tenants(workload.clients)
 
 
 def traces(stream: Stream) -> list[str]:
