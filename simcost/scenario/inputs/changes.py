@@ -164,10 +164,11 @@ def _numbers(loaded: AnyScenario, path: str) -> Iterator[int | float]:
     for alone, keys in _places(loaded, path):
         value: Any = asdict(alone.scenario)
         for key in keys:
-            value = _item(value, key)
+            outer, value = value, _item(value, key)
             if value is None:
                 known = _KNOWN_OF_SERVICES if isinstance(loaded, LoadedServices) else _KNOWN
-                raise InputError(f"--vary {path}: {loaded.path} has no {key!r} there; {known}")
+                counted = "; lists are counted from 0" if isinstance(outer, list | tuple) else ""
+                raise InputError(f"--vary {path}: {loaded.path} has no {key!r} there{counted}; {known}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError(f"--vary {path}: {value!r} is not a number that could vary; {_KNOWN}")
         yield value

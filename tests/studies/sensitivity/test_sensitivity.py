@@ -172,6 +172,7 @@ def test_plans_of_jobs_flip_where_one_has_too_few_accelerators(tmp_path: Path) -
             "plans.0.services.chat.scaling.replica=0..2",
             "has no 'replica' there; write a field of the file such as serv",
         ),
+        ("services.chat.workload.rate=0.5..2", "has no 'rate' there; lists are counted from 0; write a field"),
         ("plans.two.scaling.replicas=1..3", "services differ in it (2, 1); name one"),
         ("plans.one.scaling.replicas=1..3", "each service has one of its own, so that this changes nothing"),
     ],
