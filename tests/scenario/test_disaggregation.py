@@ -51,6 +51,14 @@ DRAFTS = "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
             "18:16: plans.0.disaggregation.replica: is on h100-sxm, and `buy` of the plan has nodes with l4",
         ),
         (
+            [("5GB/s}", "5GB/s}\n      buy: {offer: gcp/g2-standard-4, region: us-central1}")],
+            "18:12: plans.0.disaggregation.buy: is in gcp us-central1, and the decode replicas are in aws us-east-1",
+        ),
+        (
+            [("5GB/s}", "5GB/s}\n      buy: {kind: owned, accelerators: 1, capex: $9000, life_years: 3, pue: 1.3, electricity: $0.1/kWh}")],
+            "18:12: plans.0.disaggregation.buy: is on nodes of kind owned, and the decode replicas are in aws us-east-1",
+        ),
+        (
             [("kind: synthetic\n  rate: 0.5/s\n", "kind: closed\n  clients: 3\n")],
             "16:7: plans.0.disaggregation: cannot be combined with a closed workload",
         ),

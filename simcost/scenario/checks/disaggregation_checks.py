@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from simcost.billing import Buy, OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
 from simcost.plan import LeastOutstanding, PowerOfTwo, RoundRobin
@@ -85,6 +86,31 @@ def node_faults(apart: YamlNode, plan: Plan, catalog: Catalog, file: str) -> Ite
     if own != shared:
         message = f"is on {own}, and `buy` of the plan has nodes with {shared}; write disaggregation.buy"
         yield fault_at(place, message, file)
+
+
+def region_faults(apart: YamlNode, plan: Plan, catalog: Catalog, file: str) -> Iterator[Fault]:
+    """Prefill replicas in another region than the decode replicas."""
+    place, sides = apart.get("buy"), plan.disaggregation
+    if place is None or sides is None or sides.buy is None:
+        return
+    try:
+        prefill, decode = _place(sides.buy, catalog), _place(plan.buy, catalog)
+    except InputError:
+        return  # said where it is named
+    if prefill != decode:
+        message = (
+            f"is {prefill}, and the decode replicas are {decode}: the KV cache of every prompt would cross the "
+            "network between them, and neither its price nor its delay is simulated; take an offer of the same region"
+        )
+        yield fault_at(place, message, file)
+
+
+def _place(option: Buy, catalog: Catalog) -> str:
+    """Provider and region of nodes; of those that are in no region, their kind."""
+    if not isinstance(option, OnDemand | Spot):
+        return f"on nodes of kind {option.kind}"
+    line = option.line(catalog)
+    return f"in {line.provider} {line.region}"
 
 
 def _refused(place: YamlNode, what: str, file: str) -> Fault:

@@ -18,7 +18,7 @@ from simcost.plan.nodes import FixedNodes, NodePool
 from simcost.scenario.checks.adapter_checks import adapter_faults
 from simcost.scenario.checks.closed_checks import closed_faults
 from simcost.scenario.checks.cpu_checks import cpu_faults, no_room
-from simcost.scenario.checks.disaggregation_checks import combination_faults, node_faults
+from simcost.scenario.checks.disaggregation_checks import combination_faults, node_faults, region_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
 from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.quality_checks import quality_faults
@@ -95,6 +95,7 @@ def plan_faults(
             buy = own_buy if own_buy is not None and is_given(own_buy) else buy
             others = _fleet_faults(apart, replica, buy, prefill_plan(plan), catalog, model, file)
             yield from list(node_faults(apart, plan, catalog, file)) or others
+            yield from region_faults(apart, plan, catalog, file)
 
 
 def _fleet_faults(

@@ -120,7 +120,10 @@ def _prefill_side(plan: ResolvedPlan) -> tuple[str, ...]:
     if apart is None or side is None or plan.prefill is None:
         return ()
     pace = f"{apart.link.bandwidth / 1e9:g} GB/s per accelerator, {side.transfer_s_per_token * 1e6:.3g} us per token"
-    link = f"KV caches go from prefill to decode replicas at {pace}, which no measurement here confirms."
+    link = (
+        f"KV caches go from prefill to decode replicas at {pace}, which no measurement here confirms; both are in one "
+        "zone, where that costs nothing."
+    )
     if apart.replica is None:
         return (link,)
     step, memory = side.pool.step, plan.prefill.memory
