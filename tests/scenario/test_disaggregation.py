@@ -20,6 +20,7 @@ APART = """scaling: {kind: fixed, replicas: 1}
     disaggregation:
       scaling: {kind: fixed, replicas: 2}
       link: {bandwidth: 5GB/s}"""
+OWNED = "buy: {kind: owned, accelerators: 1, capex: $9000, life_years: 3, pue: 1.3, electricity: $0.1/kWh}"
 DRAFTS = "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
 
 
@@ -55,8 +56,8 @@ DRAFTS = "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
             "18:12: plans.0.disaggregation.buy: is in gcp us-central1, and the decode replicas are in aws us-east-1",
         ),
         (
-            [("5GB/s}", "5GB/s}\n      buy: {kind: owned, accelerators: 1, capex: $9000, life_years: 3, pue: 1.3, electricity: $0.1/kWh}")],
-            "18:12: plans.0.disaggregation.buy: is on nodes of kind owned, and the decode replicas are in aws us-east-1",
+            [("5GB/s}", f"5GB/s}}\n      {OWNED}")],
+            "18:12: plans.0.disaggregation.buy: is on nodes of kind owned, and the decode replicas are in aws",
         ),
         (
             [("kind: synthetic\n  rate: 0.5/s\n", "kind: closed\n  clients: 3\n")],
