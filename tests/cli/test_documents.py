@@ -183,7 +183,7 @@ def test_synthesize_uses_the_seed_zero_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_report")
-def test_a_horizon_beyond_the_trace_is_said(tmp_path: Path) -> None:
+def test_a_horizon_that_is_not_the_length_of_the_trace_is_said(tmp_path: Path) -> None:
     trace(tmp_path)
     recorded = (
         "{kind: synthetic, rate: 1/s, lengths: {prompt_median: 100, output_median: 20}}",
@@ -194,5 +194,10 @@ def test_a_horizon_beyond_the_trace_is_said(tmp_path: Path) -> None:
     assert "log.parquet ends after 5 min of 10 min: nothing of it arrives later" in " ".join(said.split())
     almost = scenario(tmp_path, recorded, ("seeds: 2", "seeds: 1"), ("horizon: 10min", "horizon: 302s"))
     assert "nothing of it arrives later" not in call("run", almost, "--out", tmp_path / "out").out
+    part = scenario(tmp_path, recorded, ("seeds: 2", "seeds: 1"), ("horizon: 10min", "horizon: 1min"))
+    said = " ".join(call("run", part, "--out", tmp_path / "out").out.split())
+    assert "log.parquet is 5 min long: its first 60 s are replayed" in said
     whole = scenario(tmp_path, recorded, ("seeds: 2", "seeds: 1"), ("horizon: 10min\n", ""))
-    assert "nothing of it arrives later" not in call("run", whole, "--out", tmp_path / "out").out
+    said = call("run", whole, "--out", tmp_path / "out").out
+    assert "nothing of it arrives later" not in said
+    assert "are replayed" not in said

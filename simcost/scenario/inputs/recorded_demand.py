@@ -88,7 +88,7 @@ class RecordedDemand:
 
     def caveats(self, replications: int) -> list[str]:
         """Caveats on the requests of the result."""
-        return [*self.other_models, *self._ended(), *self._shifted(), *self._nothing_random(replications)]
+        return [*self.other_models, *self._lengths(), *self._shifted(), *self._nothing_random(replications)]
 
     def _expected(self, workload: Workload) -> float:
         from simcost.trace.requests.store import open_trace
@@ -100,19 +100,24 @@ class RecordedDemand:
         kept = 1.0 if workload.daily is None else fsum(workload.daily) / 24 / max(workload.daily)
         return info.rows * workload.rate_scale * kept * (covered if workload.repeat else min(covered, 1.0))
 
-    def _ended(self) -> list[str]:
-        """Names of the traces that are shorter than the run. Not a fault: the drain after the last request may be the
-        question.
+    def _lengths(self) -> list[str]:
+        """Traces that are shorter than the run, which is no fault: the drain after the last request may be the question;
+        and those of which it replays a part.
         """
-        once = [
-            workload for workload in self.workloads if isinstance(workload, RecordedWorkload) and not workload.repeat
-        ]
-        spans = {one.path: span_s(one, self.folder) for one in once}
+        recorded = [workload for workload in self.workloads if isinstance(workload, RecordedWorkload)]
+        spans = {one.path: span_s(one, self.folder) for one in recorded}
+        ending = dict.fromkeys(one.path for one in recorded if not one.repeat)
+        run = format_seconds(self.horizon_s)
         return [
-            f"{name} ends after {format_seconds(length_s)} of {format_seconds(self.horizon_s)}: nothing of it "
-            "arrives later, and the costs a month hold that lull."
-            for name, length_s in spans.items()
-            if length_s < self.horizon_s * (1 - LULL) - 1.0  # a run that ends with its trace may be a second longer
+            f"{path} ends after {format_seconds(spans[path])} of {run}: nothing of it arrives later, and the costs a "
+            "month hold that lull."
+            for path in ending
+            if spans[path] < self.horizon_s * (1 - LULL) - 1.0  # a run that ends with its trace may be a second longer
+        ] + [
+            f"{path} is {format_seconds(length_s)} long: its first {run} are replayed, and the costs a month are those "
+            "of a month like these."
+            for path, length_s in spans.items()
+            if self.horizon_s < length_s * (1 - LULL) - 1.0
         ]
 
     def _shifted(self) -> list[str]:
