@@ -205,6 +205,19 @@ def test_a_zone_outage_takes_its_nodes_and_gives_none_meanwhile() -> None:
     assert ledger.pulse["ready"].to_pylist()[-1] == 4
 
 
+def test_a_short_outage_does_not_end_a_long_one() -> None:
+    outages = ZoneOutage(at=600, lasting=1800), ZoneOutage(at=1200, lasting=60)
+    ledger = run(interruptions=Interruptions(outages=outages), scaling=Fixed(replicas=1))
+    assert [row["start_s"] for row in ledger.nodes.to_pylist()] == [0, 2400]
+
+
+def test_outages_come_at_their_rate_while_others_last() -> None:
+    """Twelve an hour that last an hour each, in zones that have nodes left: all four are lost, not one an hour."""
+    outage = ZoneOutage(per_day=12 * 24.0, lasting=HOUR)
+    ledger = run(interruptions=Interruptions(zones=4, outages=(outage,)), scaling=Fixed(replicas=4))
+    assert len(happened(ledger, "zone_failed")) >= 4
+
+
 def test_recorded_failures_strike_as_often_as_the_log_says() -> None:
     log = RecordedFailures(times_s=(100.0, 900.0, 1000.0), span_s=1200.0)
     ledger = run(interruptions=Interruptions(nodes=NodeFailures(per_node_day=0, model=log)), span_s=2 * HOUR)

@@ -21,6 +21,7 @@ from simcost.plan.startup import Varying
 from simcost.sim import simulate
 from simcost.sim.fleet.records import Node, Replica, to_remove
 from simcost.sim.fleet.startup import Transfers
+from simcost.trace.requests.batch import RequestBatch
 
 HOUR = 3600.0
 S = 10**9
@@ -161,6 +162,19 @@ def test_the_cluster_autoscaler_scans_and_gives_back_late() -> None:
     assert all(1800 + 300 <= end <= 1800 + 300 + 30 for end in away)
 
 
+def test_the_cluster_autoscaler_empties_underused_nodes_beside_a_spare_one() -> None:
+    """Two nodes of four with two replicas each: one goes, the spare one stays. Alone, a node is needed: spare room is
+    for others.
+    """
+    rules = ClusterAutoscaler(max=6, spare=1, unneeded=120.0, after_add=60.0, threshold=0.6)
+    steps = Schedule(steps=(Step(at=0, replicas=8), Step(at=300, replicas=4)), interval=1)
+    ledger = run(steps, 0.5, nodes=rules, kinds=(NodeKind(slots=4),), drain=Drain(victims="replica-set"))
+    assert sorted(ends(ledger)) == [(0, pytest.approx(430, abs=30)), (0, HOUR), (0, HOUR)]
+    alone = replace(steps, steps=(Step(at=0, replicas=2),))
+    ledger = run(alone, 0.5, nodes=rules, kinds=(NodeKind(slots=4),))
+    assert sorted(ends(ledger)) == [(0, HOUR)] * 2
+
+
 def test_insufficient_capacity_backs_off_and_doubles() -> None:
     rules = ClusterAutoscaler(max=3, backoff=60, max_backoff=200)
     ledger = run(nodes=rules, interruptions=Interruptions(refused=0.9999), span_s=1800)
@@ -223,6 +237,16 @@ def test_a_draining_node_is_taken_away_after_the_grace_of_its_pool() -> None:
     )
     assert soon.outcomes.requeued > 0
     assert late.outcomes.requeued == 0
+
+
+def test_the_grace_of_a_node_holds_for_replicas_that_drained_before() -> None:
+    """Each of two replicas of a node has a request of 5 min; one of them drains already when the node expires."""
+    rules = NodePool(instance_types=("n",), expire_after=400.0, termination_grace=30.0, consolidation="WhenEmpty")
+    scaling = Schedule(steps=(Step(at=0, replicas=2), Step(at=300, replicas=1)), interval=1)
+    pool = replace(CHAT, scaling=scaling, startup=QUICK, nodes=rules, kinds=(NodeKind(slots=2),))
+    long = RequestBatch(np.array([290, 291]) * S, np.full(2, 9, np.int32), np.full(2, 45_000, np.int32))
+    ledger = simulate(pool, iter([long]), horizon_s=HOUR, limits=LatencyLimits())
+    assert min(end for _, end in ends(ledger)) == pytest.approx(430, abs=10)
 
 
 def test_karpenter_respects_its_limit_and_expires_nodes() -> None:

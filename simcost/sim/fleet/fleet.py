@@ -175,8 +175,9 @@ class Fleet:
     def drain_from(self, node: Node, grace: float | None) -> None:
         """Drain what it has on a node, for `grace` seconds at most."""
         self.advance()
-        for replica in [one for one in self.on(node) if one.state != "draining"]:
-            self._retire(replica)
+        for replica in self.on(node):
+            if replica.state != "draining":
+                self._retire(replica)
             if grace is not None and replica.state == "draining":
                 self.env.process(self._deadline(replica, round(grace * NS_PER_S)))
 

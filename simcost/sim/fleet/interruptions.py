@@ -155,13 +155,13 @@ def _outages(scheduler: NodeScheduler, outage: ZoneOutage, number: int) -> Proce
     zones = len(scheduler.machines.dark_until)
     while True:
         yield from _wait(scheduler, float(rng.exponential(SECONDS_PER_DAY / outage.per_day)))
-        yield from _darken(scheduler, int(rng.integers(zones)), outage.lasting)
+        _start(scheduler, _darken(scheduler, int(rng.integers(zones)), outage.lasting))
 
 
 def _darken(scheduler: NodeScheduler, zone: int, lasting_s: float) -> Process:
     """The zone loses its nodes, and gives none for a while."""
     machines = scheduler.machines
-    machines.dark_until[zone] = scheduler.now + round(lasting_s * NS_PER_S)
+    machines.dark_until[zone] = max(machines.dark_until[zone], scheduler.now + round(lasting_s * NS_PER_S))
     for node in machines.in_zone(zone):
         scheduler.lose(node, "zone_failed")
     yield from _wait(scheduler, lasting_s)

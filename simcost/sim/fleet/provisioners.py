@@ -214,10 +214,11 @@ class ScanProvider:
         spare_nodes = len(fleet.machines.nodes) - rules.min
         empty = [node for node in idle if not node.room.held]
         most = min(rules.parallel, spare_nodes, len(fleet.machines.empty()) - rules.spare)
-        for node in empty[: max(most, 0)]:
+        going = empty[: max(most, 0)]
+        for node in going:
             fleet.machines.give_back(node, now)
         used = [node for node in idle if node.room.held]
-        if used and spare_nodes > 0 and not empty:
+        if used and spare_nodes > 0 and not going:
             fleet.drain_node(used[0])
 
     def _unneeded(self, node: Node) -> bool:
@@ -226,7 +227,9 @@ class ScanProvider:
             return True
         if room.held / room.slots >= self.rules.threshold:
             return False
-        others = (one.room for one in self.fleet.machines.nodes if one is not node and not one.cordoned)
+        machines = self.fleet.machines
+        kept = machines.empty()[: self.rules.spare]
+        others = (one.room for one in machines.nodes if one is not node and not one.cordoned and one not in kept)
         return not unplaced(room.sizes, others)
 
 
