@@ -166,6 +166,18 @@ def test_quotas_shares_failures_and_checkpoints(jobs: Path, tmp_path: Path) -> N
     assert "--checkpoints: interval=0: interval: 0 must be above 0" in refused(*words, "--checkpoints", "interval=0")
 
 
+def test_failures_of_a_count_go_by_the_nodes_of_the_list(jobs: Path, tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("node,gpus\na,2\nb,2\nc,2\nd,2\n", encoding="utf-8")
+    listed = ("train", "replay", jobs, "--nodes", tmp_path / "n.csv", "--placement", "count", "--json", "--failures")
+    counted = ("train", "replay", jobs, "--gpus", "8", "--json", "--failures")
+    found = call(*listed, "per_node_day=20").document()
+    assert found["failures"] == call(*counted, "per_node_day=20,gpus_per_node=2").document()["failures"] > 0
+    assert "--nodes says it of each node" in refused(*listed, "gpus_per_node=2")
+    assert "others stand in at once" in refused(*listed, "repair=1h")
+    (tmp_path / "n.csv").write_text("node,gpus\na,2\nb,4\n", encoding="utf-8")
+    assert "the nodes have 2, 4 GPUs" in refused(*listed, "per_node_day=20")
+
+
 def test_nodes_with_racks_and_types(tmp_path: Path) -> None:
     (tmp_path / "jobs.csv").write_text(
         f"{HEAD},gpu_type,after\na,0,60,8,,\nb,1,60,1,H100,\nc,2,60,1,H200,\nd,3,60,2,,a\ne,4,60,1,,e\n",

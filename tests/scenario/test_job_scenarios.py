@@ -402,7 +402,7 @@ QUEUE_FAULTS = [
     (("slo:", "horizon: 3h\nslo:"), ""),
     (
         ("kind: gpus, gpus: 16", "kind: gpus, gpus: 16, checkpoints: {}, failures: {repair: 2h}"),
-        "8:74: plans.0.training.failures.repair: is of nodes in a list",
+        "8:74: plans.0.training.failures.repair: is of gangs on nodes",
     ),
     (("slo:", "horizon: 2h\nslo:"), ""),
     (

@@ -4,13 +4,16 @@ from math import fsum
 from pathlib import Path
 
 import pytest
-from support.job_scenarios import QUEUE, SPOT, home
+from support.job_scenarios import NIGHT, QUEUE, SPOT, home
 
 from simcost.errors import InputError
 from simcost.present.format import share
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts, find_clusters
+from simcost.scenario.runs.provenance import assumptions
+from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
+from simcost.scenario.schema.jobs import OnNodes
 from simcost.studies.plans import job_tables
 from simcost.trace.jobs.reader import read_jobs
 from simcost.units import format_usd
@@ -74,6 +77,44 @@ def test_plans_that_need_unlike_times_tell_what_all_jobs_cost(tmp_path: Path) ->
 def test_an_elastic_cluster_that_loses_work_is_a_fault_of_the_file(tmp_path: Path, part: str) -> None:
     faults = find_faults(home(tmp_path, ("gpus: 16}", f"gpus: 16, scheduler: elastic, {part}}}")))
     assert {fault.path for fault in faults} == {f"plans.0.training.{name.split(':')[0]}" for name in part.split(", ")}
+
+
+def test_failures_of_a_count_go_by_the_nodes_of_the_list(tmp_path: Path) -> None:
+    counted = "kind: nodes, nodes: fours.csv, placement: count, checkpoints: {}, failures: {}"
+    changes = ("kind: gpus, gpus: 16", counted), ("p4d.24xlarge", "g6e.12xlarge")
+    (tmp_path / "fours.csv").write_text("node,gpus\n" + "".join(f"n{i},4\n" for i in range(4)), encoding="utf-8")
+    path = home(tmp_path, *changes)
+    scenario = load(path)
+    training = find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)[0].training
+    assert isinstance(training, OnNodes)
+    assert training.failures is not None
+    assert training.failures.gpus_per_node == 4
+    for part, message in (("repair: 2h", "of a count of GPUs"), ("gpus_per_node: 8", "the list says it")):
+        [fault] = find_faults(home(tmp_path, *changes, ("failures: {}", f"failures: {{{part}}}")))
+        assert fault.path == f"plans.0.training.failures.{part.split(':')[0]}"
+        assert message in fault.message
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [(QUEUE, ["All", "All"]), (SPOT, ["All", "Steady"]), (SPOT.replace("gpus: 16", "gpus: 0"), ["All"])],
+)
+def test_nodes_of_jobs_that_spot_never_takes_back_are_told(tmp_path: Path, text: str, kept: list[str]) -> None:
+    on_spot = text.replace("buy: {offer: aws/p4d.24xlarge", "buy: {kind: spot, price: $6/h, offer: aws/p4d.24xlarge")
+    scenario = load(home(tmp_path, text=on_spot))
+    lines = [
+        line
+        for one in find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)
+        for line in assumptions_of(one)
+    ]
+    assert [line.split()[0] for line in lines if "never taken back" in line] == kept
+
+
+def test_spot_of_a_shared_fleet_names_no_remedy_that_is_refused(tmp_path: Path) -> None:
+    bought = ("buy: {offer: aws/g6.xlarge}", "buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}")
+    lines = assumptions(settle(load(home(tmp_path, bought, text=NIGHT)), seed=None, seeds=1))
+    [shared] = [line for line in lines if line.startswith("one fleet: Spot nodes")]
+    assert shared.endswith("those of a fleet that jobs share are there from start to end.")
 
 
 @pytest.mark.slow

@@ -157,14 +157,14 @@ def _training_faults(
         message = "shares a fleet with requests, and there are none; use kind gpus, nodes or spot"
         yield fault_at(kind, message, file)
     scheduler, failures = training.get("scheduler"), training.get("failures")
-    if kind is not None and kind.value == "nodes" and _value(training.get("placement"), "kind") != "count":
+    placed = kind is not None and kind.value == "nodes" and _value(training.get("placement"), "kind") != "count"
+    if placed:
         yield from _order_faults(scheduler, file)
     if failures is not None and _there(failures) and not _there(training.get("checkpoints")):
         yield fault_at(failures, "need `checkpoints`; write how jobs save their work", file)
     yield from _elastic_faults(training, file)
-    repair = None if failures is None else failures.get("repair")
-    if kind is not None and kind.value == "gpus" and repair is not None and is_given(repair):
-        yield fault_at(repair, "is of nodes in a list; of a count of GPUs others stand in at once: take it out", file)
+    if failures is not None and kind is not None:
+        yield from _failure_faults(failures, str(kind.value), file, placed=placed)
     yield from file_faults(training.get("nodes"), file, folder, "put a list of nodes there")
     if spot is not None and isinstance(spot.value, dict):
         for key in ("availability", "prices"):
@@ -172,6 +172,16 @@ def _training_faults(
         price, prices = spot.get("price"), spot.get("prices")
         if prices is not None and is_given(prices) and is_given(price):
             yield fault_at(prices, "cannot be combined with a price; write one of the two", file)
+
+
+def _failure_faults(failures: YamlNode, kind: str, file: str, *, placed: bool) -> Iterator[Fault]:
+    """What failures of a count of GPUs, or of nodes in a list, do not have."""
+    repair, size = failures.get("repair"), failures.get("gpus_per_node")
+    if not placed and repair is not None and is_given(repair):
+        message = "is of gangs on nodes; of a count of GPUs others stand in at once: take it out"
+        yield fault_at(repair, message, file)
+    if kind == "nodes" and size is not None and is_given(size):
+        yield fault_at(size, "is of a count of GPUs, and the list says it of the nodes: take it out", file)
 
 
 def _elastic_faults(training: YamlNode, file: str) -> Iterator[Fault]:

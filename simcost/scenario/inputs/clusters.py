@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simcost.billing import Buy
+from simcost.billing import Buy, Spot
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
@@ -91,9 +91,9 @@ def _cluster(plan: Plan, training: Training, catalog: Catalog, folder: Path) -> 
         nodes = read_nodes(inside(folder, training.nodes)).divided(training.divide)
         inputs = hashes(folder, [training.nodes])
         _check_nodes(training.nodes, nodes, gpus, getattr(buy, "offer", buy.kind))
-    failures = training.failures if isinstance(training, OnGpus) else None
-    if isinstance(training, OnGpus) and failures is not None:
-        training = replace(training, failures=replace(failures, gpus_per_node=failures.gpus_per_node or gpus))
+    if isinstance(training, OnGpus | OnNodes) and training.failures is not None:
+        size = training.failures.gpus_per_node or gpus
+        training = replace(training, failures=replace(training.failures, gpus_per_node=size))
     if isinstance(training, OnSpot):
         spot = AvailableSpotNodes.of(training.spot, catalog, folder)
         inputs = spot.inputs
@@ -220,6 +220,11 @@ def assumptions_of(cluster: Cluster) -> list[str]:
         lines.append(
             f"Nodes{of_gpus} fail {each:g} times a day and stop the gangs on them; jobs, "
             f"however small, {alone:g} times a day besides."
+        )
+    if isinstance(cluster.buy, Spot) and not isinstance(on, OnShared) and (not isinstance(on, OnSpot) or on.gpus):
+        lines.append(
+            f"{'Steady' if isinstance(on, OnSpot) else 'All'} nodes of the jobs are bought on spot, and never taken "
+            "back; the spot nodes of `training: {kind: spot}` are, as a recorded availability says."
         )
     if isinstance(on, OnShared):
         lines.append(

@@ -23,6 +23,7 @@ from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.runs.context_windows import beyond_context
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
+from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OF_A_POOL, Overflow, Plan
 from simcost.scenario.storage.engine_version import engine_version
@@ -168,6 +169,8 @@ def _is_kept_spot(plan: Plan) -> bool:
 def _kept_spot(plan: Plan) -> str:
     if plan.disaggregation is not None:
         return "Spot nodes are never taken back: that is not simulated where prefill and decode are apart."
+    if isinstance(plan.training, OnShared):
+        return "Spot nodes are never taken back: those of a fleet that jobs share are there from start to end."
     return "Spot nodes are never taken back: give `interruptions: {spot: ...}` to see what that does to the SLO."
 
 

@@ -94,7 +94,7 @@ def _replay(arguments: Arguments) -> None:
     policies = [_policy(text, arguments, nodes) for text in names]
     _check_used(arguments, policies)
     counted = nodes is None or where.kind == "count"
-    disruptions = _disruptions(arguments, counted=counted)
+    disruptions = _disruptions(arguments, nodes, counted=counted)
     pools = {"pools": _pools(policies, nodes), "gpu_types": nodes.gpu_types} if nodes else {}
     jobs, findings = jobs_of(arguments, limit_error=arguments.limit_error, **pools)
     jobs, said = _prepared(jobs, arguments, counted=counted)
@@ -198,7 +198,7 @@ def _pools(policies: list[Any], nodes: Any) -> dict[str, int]:
     return dict.fromkeys(queues, sum(gpus.values())) if queues else gpus
 
 
-def _disruptions(arguments: Arguments, *, counted: bool) -> dict[str, Any]:
+def _disruptions(arguments: Arguments, nodes: Any, *, counted: bool) -> dict[str, Any]:
     """Failures, checkpoints and the seed, as the engines take them; `counted`: on a count of GPUs."""
     from simcost.errors import InputError
     from simcost.plan.failures import Checkpoints, ClusterFailures
@@ -209,9 +209,29 @@ def _disruptions(arguments: Arguments, *, counted: bool) -> dict[str, Any]:
         for name, cls in given.items()
         if (said := getattr(arguments, name)) is not None
     }
-    if counted and "failures" in found and found["failures"].repair:
-        raise InputError("--failures: repair is of nodes (--nodes); of a count of GPUs others stand in at once")
+    if (failures := found.get("failures")) is not None:
+        if counted and failures.repair:
+            raise InputError(
+                "--failures: repair is of gangs on nodes (--nodes); of a count of GPUs others stand in at once"
+            )
+        if nodes is not None:
+            found["failures"] = _of_nodes(failures, nodes, counted=counted)
     return {"seed": arguments.seed or 0, **found}
+
+
+def _of_nodes(failures: Any, nodes: Any, *, counted: bool) -> Any:
+    """Failures on a count of the GPUs of nodes, with the size of these. Raises InputError where it is not one."""
+    from simcost.errors import InputError
+
+    if failures.gpus_per_node is not None:
+        raise InputError("--failures: gpus_per_node is of --gpus; --nodes says it of each node: leave it away")
+    sizes = sorted(set(nodes.gpus.tolist()))
+    if counted and len(sizes) > 1:
+        raise InputError(
+            f"--failures: the nodes have {', '.join(map(str, sizes))} GPUs, and a count of GPUs knows one size; take a "
+            "placement on nodes, or --gpus with gpus_per_node"
+        )
+    return replace(failures, gpus_per_node=sizes[0]) if counted else failures
 
 
 def _prepared(jobs: Any, arguments: Arguments, *, counted: bool) -> tuple[Any, list[dict[str, Any]]]:
