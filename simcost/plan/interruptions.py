@@ -66,6 +66,11 @@ class SpotCapacity:
     span: PositiveSeconds
     """Time that it covers."""
 
+    def __post_init__(self) -> None:
+        for number, zone in enumerate(self.zones):
+            if zone.since[-1] >= self.span:
+                raise ValueError(f"zone {number} changes at {zone.since[-1]:g} s, and span ends at {self.span:g} s")
+
 
 @record
 class NodeFailures:
@@ -105,7 +110,7 @@ class Interruptions:
     zones: PositiveCount = 1
     """Nodes are spread evenly over so many; of a spot trace: as many as it names."""
     spot: Annotated[Spot | None, ByKind()] = None
-    """Interruptions of spot nodes; None = the nodes are not spot."""
+    """Interruptions of nodes that are bought on spot; None = they are never taken back."""
     notice: Seconds = 120.0
     """From the notice of an interruption until the node is gone (AWS 2 min, Google and Azure 30 s). Its replicas take
     no new requests then, and others are ordered at once."""

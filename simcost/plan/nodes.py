@@ -78,7 +78,9 @@ class NodePool:
     weight: Annotated[int, Ge(0), Le(100)] = 0
     """Pools of higher weight are tried first."""
     consolidation: Literal["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"] = "WhenEmptyOrUnderutilized"
-    """Nodes that may be removed: empty ones alone, or those whose replicas fit elsewhere too."""
+    """Nodes that may be removed: empty ones alone, or those whose replicas fit elsewhere too. `Balanced` is simulated
+    as `WhenEmptyOrUnderutilized`, without its score.
+    """
     consolidate_after: Seconds | None = 0.0
     """After the last pod came or went; None = never."""
     budgets: tuple[DisruptionBudget, ...] = (DisruptionBudget(share=0.1),)

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from support.scenarios import SMALL, write
 
-from simcost.errors import FaultsError
+from simcost.errors import FaultsError, InputError
 from simcost.plan.autoscaling import Hpa, Predictive
+from simcost.plan.interruptions import SpotTrace
 from simcost.plan.nodes import NodePool
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.files.json_schema import json_schema
 from simcost.scenario.files.yaml import parse
+from simcost.scenario.inputs.control import zone_capacity
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 
@@ -123,14 +125,48 @@ def test_a_forecast_knows_nothing_in_its_first_season_and_the_last_one_after(fol
 
 BY_TRACE = """scaling: {kind: fixed, replicas: 3}
     interruptions: {notice: 30s, spot: {kind: trace, path: spot.csv, zones: [zone-a, zone-b]}}"""
+ON_SPOT = "buy: {offer: aws/g6.xlarge}", "buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}"
 SPOT = "trace,gap_s,start_tick,ticks,nodes_available\nzone-a,60,0,5,2\nzone-a,60,5,5,0\nzone-b,60,0,10,1\n"
 
 
 def test_interruptions_along_a_recorded_availability(folder: Path) -> None:
     (folder / "spot.csv").write_text(SPOT, encoding="utf-8")
-    text = SMALL.replace(ONE, BY_TRACE)
+    text = SMALL.replace(ONE, BY_TRACE).replace(*ON_SPOT)
     found = run(load(write(folder, text=text)), folder / "out", seeds=1)
     counts = found["plans"][0]["requests"]
     parts = ("completed", "rejected", "timed_out", "lost", "in_system")
     assert counts["arrived"] == sum(counts[name] for name in parts)
     assert json.loads((folder / "out" / "result.json").read_text())["plans"][0]["requests"] == counts
+
+
+def test_zones_are_taken_over_the_time_that_all_are_recorded(tmp_path: Path) -> None:
+    """Zone a has 2 nodes in its first hour, then 1; b is recorded from 00:30 to 03:00, and has 3 until 01:00."""
+    rows = [("a", "00:00", 2), ("a", "01:00", 1), ("a", "02:00", 0), ("a", "02:30", 0)]
+    rows += [("b", "00:30", 3), ("b", "01:00", 0), ("b", "02:00", 4), ("b", "03:30", 4)]
+    lines = [f"{zone},2026-07-20T{at}:00Z,{nodes}" for zone, at, nodes in rows]
+    (tmp_path / "spot.csv").write_text("\n".join(["trace,timestamp,available", *lines]), encoding="utf-8")
+    found = zone_capacity(SpotTrace(path="spot.csv", zones=("a", "b")), tmp_path)
+    a, b = found.zones
+    assert (a.since, a.nodes) == ((0, 1800, 5400), (2, 1, 0))
+    assert (b.since, b.nodes) == ((0, 1800, 5400), (3, 0, 4))
+    assert 7200 <= found.span <= 9000
+    later = [line.replace("b,2026-07-20", "b,2026-07-21") for line in lines]
+    (tmp_path / "spot.csv").write_text("\n".join(["trace,timestamp,available", *later]), encoding="utf-8")
+    with pytest.raises(InputError, match="a, b are not recorded at the same time"):
+        zone_capacity(SpotTrace(path="spot.csv", zones=("a", "b")), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "bought", [ON_SPOT, ("buy: {", "or_buy: [{kind: spot, offer: aws/g6.xlarge, price: $0.3/h}]\n    buy: {")]
+)
+def test_spot_interruptions_take_what_is_bought_on_spot(folder: Path, bought: tuple[str, str]) -> None:
+    troubles = "zones: 2, spot: {kind: hazard, per_node_h: 9}, outages: [{at: 5min, zone: 1}]"
+    hazard = f"{ONE}\n    interruptions: {{{troubles}}}"
+    kept, *_ = settle(load(write(folder, (ONE, hazard))), seed=None, seeds=None).plans
+    assert kept.pool.interruptions is not None
+    assert (kept.pool.interruptions.spot, kept.pool.interruptions.zones) == (None, 2)
+    assert any("none is bought on spot" in note for note in kept.notes)
+    taken, *_ = settle(load(write(folder, (ONE, hazard), bought)), seed=None, seeds=None).plans
+    assert taken.pool.interruptions is not None
+    assert taken.pool.interruptions.spot is not None
+    assert not any("bought on spot" in note for note in taken.notes)

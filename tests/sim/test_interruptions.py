@@ -234,3 +234,10 @@ def test_a_crash_keeps_the_node() -> None:
 def test_an_outage_of_an_unknown_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no zone 2: zones count from 0 to 1"):
         Interruptions(zones=2, outages=(ZoneOutage(at=5, zone=2),))
+
+
+def test_a_change_behind_the_time_that_is_covered_is_refused() -> None:
+    with pytest.raises(ValueError, match="zone 1 changes at 600 s, and span ends at 600 s"):
+        SpotCapacity(
+            zones=(ZoneCapacity(since=(0.0,), nodes=(1,)), ZoneCapacity(since=(0.0, 600.0), nodes=(1, 2))), span=600.0
+        )

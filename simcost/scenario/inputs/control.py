@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simcost.billing import Spot
 from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
 from simcost.plan.autoscaling import Predictive
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
     from simcost.scenario.schema.loaded_scenario import LoadedScenario
     from simcost.scenario.schema.scenario import Plan
+    from simcost.trace.spot import Ints
 
 _NO_REUSE = "The router looks at prefixes; without `prefix_cache` engines do not reuse them: hits save nothing."
 MOST = 1_000_000
@@ -102,7 +104,10 @@ def control_of(
             "closed workload only clients lose patience; take it out, or write a workload of another kind"
         )
     troubles = plan.interruptions
-    if troubles is not None and isinstance(troubles.spot, SpotTrace):
+    if troubles is not None and troubles.spot is not None and not buys_spot(plan):
+        notes.append("Spot interruptions take no node back: none is bought on spot.")
+        troubles = replace(troubles, spot=None, zones=troubles.zone_count)
+    elif troubles is not None and isinstance(troubles.spot, SpotTrace):
         names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
         troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
     if scaling is None:
@@ -143,26 +148,49 @@ def utc_s(text: str | None) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
+def buys_spot(plan: Plan) -> bool:
+    """True if nodes of a plan, or of a pool, may be bought on spot."""
+    return any(isinstance(option, Spot) for option in (plan.buy, *plan.or_buy))
+
+
 def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
-    """The zones of a trace along time, with nothing where the price is above the bid."""
+    """The zones of a trace over the time that all are recorded, with nothing where the price is above the bid.
+
+    Raises:
+        InputError: a trace that cannot be read or has no such zone, or zones that are not recorded at the same time.
+    """
     from simcost.trace.spot import read_availability, read_prices, with_prices
 
     traces = {one.name: one for one in read_availability(inside(folder, asked.path))}
     prices = read_prices(inside(folder, asked.prices)) if asked.prices is not None else []
-    zones, spans = [], []
-    for name in asked.zones:
-        if name not in traces:
-            raise InputError(f"{asked.path}: no trace {name!r}; there are {', '.join(list(traces)[:5])}")
-        trace = traces[name]
+    if missing := [name for name in asked.zones if name not in traces]:
+        raise InputError(f"{asked.path}: no trace {missing[0]!r}; there are {', '.join(list(traces)[:5])}")
+    chosen = [traces[name] for name in asked.zones]
+    latest_s = max(trace.start_s or 0.0 for trace in chosen)
+    before_s = [latest_s - (trace.start_s or 0.0) for trace in chosen]
+    span_s = min(trace.span_s - early_s for trace, early_s in zip(chosen, before_s, strict=True))
+    if span_s <= 0:
+        raise InputError(
+            f"{asked.path}: {', '.join(asked.zones)} are not recorded at the same time; take zones that are"
+        )
+    zones = []
+    for trace, early_s in zip(chosen, before_s, strict=True):
         nodes = trace.nodes * asked.scale
         if asked.bid is not None:
             priced = with_prices(trace, prices)
             nodes = np.where((priced.usd_per_h if priced.usd_per_h is not None else inf) <= asked.bid, nodes, 0)
-        changes = np.flatnonzero(np.diff(nodes, prepend=-1))
-        since = tuple((changes * trace.gap_s).tolist())
-        zones.append(ZoneCapacity(since=since, nodes=tuple(int(one) for one in nodes[changes])))
-        spans.append(trace.span_s)
-    return SpotCapacity(zones=tuple(zones), span=min(spans))
+        zones.append(_along(nodes, trace.gap_s, early_s, span_s))
+    return SpotCapacity(zones=tuple(zones), span=span_s)
+
+
+def _along(nodes: Ints, gap_s: float, early_s: float, span_s: float) -> ZoneCapacity:
+    """Nodes at ticks as changes of a zone, from so long after its first tick on."""
+    changes = np.flatnonzero(np.diff(nodes, prepend=-1))
+    at_s = changes * gap_s - early_s
+    first = int(np.searchsorted(at_s, 0.0, side="right")) - 1
+    last = int(np.searchsorted(at_s, span_s))
+    since = np.maximum(at_s[first:last], 0.0).tolist()
+    return ZoneCapacity(since=tuple(since), nodes=tuple(int(one) for one in nodes[changes[first:last]]))
 
 
 def _ahead(

@@ -94,7 +94,7 @@ class Plan:
     """Quality as you measured it; None = as published in the catalog."""
     or_buy: tuple[Annotated[OnDemand | Spot, ByKind("on-demand")], ...] = ()
     """Further kinds of nodes with the same accelerator that may be ordered, larger, smaller, or on spot; `nodes` says
-    which is taken. With spot among them, `interruptions.spot` concerns the spot nodes alone."""
+    which is taken. `interruptions.spot` concerns those on spot alone."""
     replica: ReplicaSpec | None = None
     """One copy of the model: accelerators, precision, memory. Required with requests."""
     scaling: Annotated[PlanScaling, ByKind()] | None = None
