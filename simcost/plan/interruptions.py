@@ -33,11 +33,17 @@ class SpotTrace:
     zones: Annotated[tuple[str, ...], MinLen(1)]
     """Traces of the file, one per zone."""
     prices: str | None = None
-    """Price trace (CSV) of the same zones; needed for a bid."""
+    """Price trace (CSV) of the same zones, for the bid; None = the prices in the availability trace, if any. What is
+    paid is the price of `buy`.
+    """
     bid: UsdPerH | None = None
     """Most that is paid per node and hour: above it all nodes of the zone are taken back."""
     scale: PositiveCount = 1
     """Nodes that one of the trace stands for."""
+
+    def __post_init__(self) -> None:
+        if self.prices is not None and self.bid is None:
+            raise ValueError("prices have no effect without a bid; write one, or take them out")
 
 
 @record

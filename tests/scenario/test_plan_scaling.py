@@ -8,7 +8,7 @@ from support.scenarios import SMALL, write
 
 from simcost.errors import FaultsError, InputError
 from simcost.plan.autoscaling import Hpa, Predictive
-from simcost.plan.interruptions import SpotTrace
+from simcost.plan.interruptions import SpotCapacity, SpotTrace
 from simcost.plan.nodes import NodePool
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.files.json_schema import json_schema
@@ -170,3 +170,22 @@ def test_spot_interruptions_take_what_is_bought_on_spot(folder: Path, bought: tu
     assert taken.pool.interruptions is not None
     assert taken.pool.interruptions.spot is not None
     assert not any("bought on spot" in note for note in taken.notes)
+
+
+def test_a_bid_goes_by_recorded_prices(folder: Path) -> None:
+    rows = "zone-a,60,0,5,2,1.5\nzone-a,60,5,5,2,0.5\nzone-b,60,0,10,1,0.7\n"
+    head = "trace,gap_s,start_tick,ticks,nodes_available,price_usd_h\n"
+    (folder / "spot.csv").write_text(head + rows, encoding="utf-8")
+    bid = ("zone-b]", "zone-b], bid: $1/h")
+    changes = (ONE, BY_TRACE), ON_SPOT
+    question = settle(load(write(folder, *changes, bid)), seed=None, seeds=None)
+    troubles = question.plans[0].pool.interruptions
+    assert troubles is not None
+    assert isinstance(troubles.spot, SpotCapacity)
+    assert [zone.nodes for zone in troubles.spot.zones] == [(0, 2), (1,)]
+    assert any("what is paid is the price of `buy`" in note for note in question.plans[0].notes)
+    (folder / "spot.csv").write_text(SPOT, encoding="utf-8")
+    fault, *_ = find_faults(write(folder, *changes, bid))
+    assert "'zone-a' has no prices for the bid; name a file of them in `prices`" in fault.message
+    fault, *_ = find_faults(write(folder, *changes, ("zone-b]", "zone-b], prices: spot.csv")))
+    assert "prices have no effect without a bid" in fault.message

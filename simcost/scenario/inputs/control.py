@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from math import inf, nan
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
     from simcost.trace.spot import Ints
 
 _NO_REUSE = "The router looks at prefixes; without `prefix_cache` engines do not reuse them: hits save nothing."
-MOST = 1_000_000
-"""Nodes of a zone while its price is within the bid and nothing else is known."""
+_BID = "Recorded spot prices say when nodes are above the bid, and are taken back; what is paid is the price of `buy`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +108,7 @@ def control_of(
         troubles = replace(troubles, spot=None, zones=troubles.zone_count)
     elif troubles is not None and isinstance(troubles.spot, SpotTrace):
         names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
+        notes += [] if troubles.spot.bid is None else [_BID]
         troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
@@ -177,8 +177,12 @@ def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:
     for trace, early_s in zip(chosen, before_s, strict=True):
         nodes = trace.nodes * asked.scale
         if asked.bid is not None:
-            priced = with_prices(trace, prices)
-            nodes = np.where((priced.usd_per_h if priced.usd_per_h is not None else inf) <= asked.bid, nodes, 0)
+            priced = trace if asked.prices is None else with_prices(trace, prices)
+            if priced.usd_per_h is None:
+                raise InputError(
+                    f"{asked.path}: {trace.name!r} has no prices for the bid; name a file of them in `prices`"
+                )
+            nodes = np.where(priced.usd_per_h <= asked.bid, nodes, 0)
         zones.append(_along(nodes, trace.gap_s, early_s, span_s))
     return SpotCapacity(zones=tuple(zones), span=span_s)
 
