@@ -1,7 +1,7 @@
 """Cron expressions of five fields: when one strikes next.
 
-Semantics: robfig/cron v3 (the library of KEDA) - names of months and days, steps, lists, `?`; if both the day of
-the month and of the week are restricted, either will do.
+Semantics: robfig/cron v3 (the library of KEDA and Karpenter) - names of months and days, steps, lists, `?`, `@daily`
+and the like; if both the day of the month and of the week are restricted, as by a step, either will do.
 """
 
 from __future__ import annotations
@@ -21,6 +21,15 @@ _FIELDS = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 6, _DAYS),
 )
+_NAMED = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 _YEARS = 5
 
 
@@ -50,13 +59,13 @@ def parse_cron(text: str) -> Cron:
     Raises:
         ValueError: what is wrong with it, and what to write.
     """
-    words = text.split()
+    words = _NAMED.get(text, text).split()
     if len(words) != len(_FIELDS):
         raise ValueError(
             f"{text!r} has {len(words)} fields; write minute, hour, day, month, day of the week: 0 7 * * 1-5"
         )
     sets = [_values(word, *field) for word, field in zip(words, _FIELDS, strict=True)]
-    stars = [word.split("/")[0] in ("*", "?") for word in words]
+    stars = [not {"*", "?", "*/1", "?/1"}.isdisjoint(word.split(",")) for word in words]
     minutes, hours, days, months, weekdays = sets
     return Cron(minutes, hours, days, months, weekdays, any_day=stars[2], any_weekday=stars[4])
 
