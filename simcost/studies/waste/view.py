@@ -51,7 +51,7 @@ def capacity(result: WasteResult) -> str:
     shares = {
         "allocated": result.allocation,
         "utilisation": result.utilisation,
-        "fragmentation": result.fragmentation,
+        "idle time in which the own pool's jobs wait": result.fragmentation,
     }
     said = [f"{name} {share(known)}" for name, known in shares.items() if known is not None]
     price = result.price
