@@ -25,7 +25,9 @@ class SpotHazard:
 
 @record
 class SpotTrace:
-    """A recorded availability: nodes above what could be had are taken back, and no others are given meanwhile."""
+    """A recorded availability: nodes above what could be had are taken back, and no others are given meanwhile. It
+    repeats, and each run begins at a random instant of it.
+    """
 
     kind: Literal["trace"] = "trace"
     path: str
