@@ -110,14 +110,16 @@ class NodePool:
             return f"it allows the zones {_some(self.zones)}, none of {region}"
         return ""
 
-    def exceeds(self, accelerators: float, vcpus: float, memory_bytes: float) -> str:
-        """Reason why so much is over its limits; empty where it is not."""
+    def exceeds(self, accelerators: float, vcpus: float | None, memory_bytes: float | None) -> str:
+        """Reason why so much is over its limits, or may be since it is not known; empty where it is not."""
         for limit, size, what in (
             (self.max_accelerators, accelerators, "accelerators"),
             (self.max_vcpus, vcpus, "vCPUs"),
             (self.max_memory_bytes, memory_bytes, "bytes of memory"),
         ):
-            if limit is not None and size > limit:
+            if limit is not None and size is None:
+                return f"the catalog does not say its {what}, which are limited to {limit:g}"
+            if limit is not None and size is not None and size > limit:
                 return f"{size:g} {what} are above its limit of {limit:g}"
         return ""
 

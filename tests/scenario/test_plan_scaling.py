@@ -189,3 +189,23 @@ def test_a_bid_goes_by_recorded_prices(folder: Path) -> None:
     assert "'zone-a' has no prices for the bid; name a file of them in `prices`" in fault.message
     fault, *_ = find_faults(write(folder, *changes, ("zone-b]", "zone-b], prices: spot.csv")))
     assert "prices have no effect without a bid" in fault.message
+
+
+def test_spot_that_a_node_pool_does_not_allow_takes_no_node_back(folder: Path) -> None:
+    both = f"{ON_SPOT[1]}\n    or_buy: [{{offer: aws/g6.xlarge}}]"
+    rules = "nodes: {kind: karpenter, instance_types: [g6.xlarge], capacity_types: [CAPACITY]}"
+    hazard = f"{ONE}\n    {rules}\n    interruptions: {{spot: {{kind: hazard, per_node_h: 9}}}}"
+    changes = (ONE, hazard), (ON_SPOT[0], both)
+    steady, *_ = settle(load(write(folder, *changes, ("CAPACITY", "on-demand"))), seed=None, seeds=None).plans
+    assert steady.pool.interruptions is not None
+    assert steady.pool.interruptions.spot is None
+    spot, *_ = settle(load(write(folder, *changes, ("CAPACITY", "spot"))), seed=None, seeds=None).plans
+    assert spot.pool.interruptions is not None
+    assert spot.pool.interruptions.spot is not None
+
+
+def test_a_limit_of_what_is_not_known_of_a_node_is_not_met() -> None:
+    pool = NodePool(instance_types=("n",), max_vcpus=64, max_accelerators=8)
+    assert pool.exceeds(8, 64, None) == ""
+    assert pool.exceeds(8, None, None) == "the catalog does not say its vCPUs, which are limited to 64"
+    assert pool.exceeds(9, None, None) == "9 accelerators are above its limit of 8"

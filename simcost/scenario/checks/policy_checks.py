@@ -78,7 +78,7 @@ def _sorted(plan: Plan, pool: NodePool, catalog: Catalog) -> tuple[list[OnDemand
             continue
         offer = catalog.offer(option.offer, option.region)
         why = pool.refuses(offer.sku, option.capacity_type, offer.region) or pool.exceeds(
-            offer.accelerators, offer.vcpus or 0.0, offer.memory_bytes or 0.0
+            offer.accelerators, offer.vcpus, offer.memory_bytes
         )
         if why:
             refused.append(f"{option.offer}: {why}")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from simcost.trace.spot import Ints
 
 _NO_REUSE = "The router looks at prefixes; without `prefix_cache` engines do not reuse them: hits save nothing."
+_NO_SPOT = "Spot interruptions take no node back: none is bought on spot."
 _BID = "Recorded spot prices say when nodes are above the bid, and are taken back; what is paid is the price of `buy`."
 
 
@@ -103,12 +104,8 @@ def control_of(
             "closed workload only clients lose patience; take it out, or write a workload of another kind"
         )
     troubles = plan.interruptions
-    if troubles is not None and troubles.spot is not None and not buys_spot(plan):
-        notes.append("Spot interruptions take no node back: none is bought on spot.")
-        troubles = replace(troubles, spot=None, zones=troubles.zone_count)
-    elif troubles is not None and isinstance(troubles.spot, SpotTrace):
+    if troubles is not None and isinstance(troubles.spot, SpotTrace):
         names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
-        notes += [] if troubles.spot.bid is None else [_BID]
         troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
@@ -148,9 +145,16 @@ def utc_s(text: str | None) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def buys_spot(plan: Plan) -> bool:
-    """True if nodes of a plan, or of a pool, may be bought on spot."""
-    return any(isinstance(option, Spot) for option in (plan.buy, *plan.or_buy))
+def of_bought_nodes(control: Control, plan: Plan) -> Control:
+    """The control with spot interruptions only where a plan, or a pool, may buy nodes on spot."""
+    troubles, asked = control.interruptions, plan.interruptions
+    if troubles is None or troubles.spot is None or asked is None:
+        return control
+    if not any(isinstance(option, Spot) for option in (plan.buy, *plan.or_buy)):
+        kept = replace(troubles, spot=None, zones=troubles.zone_count)
+        return replace(control, interruptions=kept, notes=(*control.notes, _NO_SPOT))
+    bid = isinstance(asked.spot, SpotTrace) and asked.spot.bid is not None
+    return replace(control, notes=(*control.notes, _BID)) if bid else control
 
 
 def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:

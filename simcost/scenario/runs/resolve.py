@@ -26,7 +26,7 @@ from simcost.scenario.checks.prefix_cache_checks import (
 from simcost.scenario.checks.routing_checks import reads_prompt_prefixes
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.clusters import Cluster, find_clusters
-from simcost.scenario.inputs.control import Control, control_of
+from simcost.scenario.inputs.control import Control, control_of, of_bought_nodes
 from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
@@ -293,6 +293,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     hardware = placed_replica(plan.replica, plan, model, catalog, held_tokens)
     control = control_of(plan, question.loaded, source)
     plan, refused = within(plan, control.nodes, catalog)
+    control = of_bought_nodes(control, plan)
     pool = _pool(plan, question, hardware, control)
     part = hardware.slice
     measured = bool(hardware.replica.step or hardware.replica.images)
