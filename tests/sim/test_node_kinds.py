@@ -81,16 +81,17 @@ def test_a_kind_without_capacity_is_backed_off_from_by_itself() -> None:
 @pytest.mark.parametrize("nodes", [AtOnce(), KARPENTER])
 @pytest.mark.parametrize("seed", range(4))
 def test_on_demand_takes_the_place_of_spot_that_is_taken_back(nodes: Any, seed: int) -> None:
-    """The zone has spot every other hour; without it on demand comes, and nothing befalls that."""
+    """The zone has spot every other hour; without it on demand comes, at time 0 too, and nothing befalls that."""
     zone = ZoneCapacity(since=(0.0, HOUR), nodes=(9, 0))
     troubles = Interruptions(spot=SpotCapacity(zones=(zone,), span=2 * HOUR), notice=0.0)
     spot = replace(SPOT, slots=1)
     ledger = run(spot, LARGE, nodes=nodes, interruptions=troubles, seed=seed, scaling=Fixed(replicas=2))
     lost = [row["t_s"] for row in ledger.events.to_pylist() if row["what"] == "interrupted"]
     came = [row for row in ledger.nodes.to_pylist() if row["kind"] == 1]
-    assert len(lost) == 2
+    assert len(lost) == len(ledger.nodes) - len(came)
+    assert len(lost) in (0, 2)
     assert came
-    assert all(row["start_s"] >= lost[0] for row in came)
+    assert all(row["start_s"] >= min(lost, default=0) for row in came)
     assert all(row["end_s"] == HOUR for row in came)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def interrupt(scheduler: NodeScheduler) -> None:
             lambda node: _start(scheduler, _spot_life(scheduler, troubles, hazard, node)) if node.spot else None
         )
     if isinstance(troubles.spot, SpotCapacity):
-        env.process(_spot_capacity(scheduler, troubles, troubles.spot))
+        _begin_capacity(scheduler, troubles, troubles.spot)
     if troubles.nodes is not None and isinstance(troubles.nodes.model, RecordedFailures):
         env.process(_recorded_failures(scheduler, troubles.nodes.model))
     elif troubles.nodes is not None and troubles.nodes.per_node_day > 0:
@@ -76,10 +77,23 @@ def _spot_in(scheduler: NodeScheduler, zone: int) -> list[Node]:
     return [node for node in scheduler.machines.in_zone(zone) if node.spot]
 
 
-def _spot_capacity(scheduler: NodeScheduler, troubles: Interruptions, spot: SpotCapacity) -> Process:
-    """Follow the capacity of each zone, from a random instant of it on."""
+def _begin_capacity(scheduler: NodeScheduler, troubles: Interruptions, spot: SpotCapacity) -> None:
+    """Limit the nodes of time 0, and follow the capacity of each zone from a random instant of it on."""
     rng = stream(scheduler.seed, "spot capacity")
-    for after_s, zone, nodes in _changes(spot, float(rng.uniform(0, spot.span))):
+    changes = _changes(spot, float(rng.uniform(0, spot.span)))
+    for _, zone, nodes in islice(changes, len(spot.zones)):
+        scheduler.machines.limit[zone] = nodes
+    scheduler.env.process(_spot_capacity(scheduler, troubles, changes, rng))
+
+
+def _spot_capacity(
+    scheduler: NodeScheduler,
+    troubles: Interruptions,
+    changes: Iterator[tuple[float, int, int]],
+    rng: np.random.Generator,
+) -> Process:
+    """Follow the capacity of each zone."""
+    for after_s, zone, nodes in changes:
         if after_s > 0:
             yield from _wait(scheduler, after_s)
         rising = nodes > scheduler.machines.limit[zone]

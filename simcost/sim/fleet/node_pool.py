@@ -57,9 +57,9 @@ class Machines:
         found = [node for node in self.nodes if not node.cordoned and node.room.count(size) and node not in apart_from]
         return min(found, key=lambda node: node.room.free, default=None)
 
-    def order_one_of(self, kinds: Sequence[int]) -> Node | None:
+    def order_one_of(self, kinds: Iterable[int], *, warm: bool = False) -> Node | None:
         """A new node of the first of these kinds that can be had."""
-        return next((node for kind in kinds if (node := self.order(kind)) is not None), None)
+        return next((node for kind in kinds if (node := self.order(kind, warm=warm)) is not None), None)
 
     def order(self, kind: int = 0, *, warm: bool = False) -> Node | None:
         """A new node of a kind in the zone that has fewest, or None where no zone has capacity."""
@@ -68,7 +68,7 @@ class Machines:
         open_zones = [
             zone
             for zone, count in enumerate(taken)
-            if warm or ((not is_spot or count < self.limit[zone]) and self.dark_until[zone] <= now)
+            if (not is_spot or count < self.limit[zone]) and self.dark_until[zone] <= now
         ]
         if not open_zones or (not warm and self._refused and self._rng.random() < self._refused):
             self.recorder.event(now, "refused", 1.0)

@@ -43,9 +43,11 @@ class AtOnceProvider:
         return self.rules.max is None or len(self.fleet.machines.nodes) < self.rules.max
 
     def begin(self) -> None:
-        """The warm pool."""
+        """The warm pool, as far as it can be had."""
         while len(self.fleet.machines.empty()) < self.rules.spare and self.may_order(0):
-            self.fleet.machines.order(warm=True)
+            if self.fleet.machines.order(warm=True) is None:
+                self._try_later()
+                break
 
     def wanted(self) -> None:
         """A node for each replica without one, the cheapest first, and for the warm pool what it lacks."""
@@ -95,9 +97,11 @@ class FixedProvider:
         return len(self.fleet.machines.nodes) < self.rules.nodes
 
     def begin(self) -> None:
-        """The nodes that no replica asked for yet."""
+        """The nodes that no replica asked for yet, as far as they can be had."""
         while len(self.fleet.machines.nodes) < self.rules.nodes:
-            self.fleet.machines.order(warm=True)
+            if self.fleet.machines.order(warm=True) is None:
+                self.wanted()
+                break
 
     def wanted(self) -> None:
         """Replace the lost nodes, if any."""

@@ -90,9 +90,8 @@ class NodeScheduler:
             return None
         node = self.machines.roomy(fleet.size, self._kept_from(fleet))
         if node is None and warm:
-            fitting = (kind for kind, one in enumerate(self.plan.kinds) if one.slots >= fleet.size)
-            kind = next(fitting, 0)
-            return self.machines.order(kind, warm=True) if self.provider.may_order(kind) else None
+            fitting = [kind for kind, one in enumerate(self.plan.kinds) if one.slots >= fleet.size] or [0]
+            return self.machines.order_one_of(filter(self.provider.may_order, fitting), warm=True)
         return node
 
     def wanted(self) -> None:
