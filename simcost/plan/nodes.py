@@ -96,7 +96,7 @@ class NodePool:
     poll: PositiveSeconds = 10.0
     """Between two looks for nodes to give back."""
     validation: Seconds = 15.0
-    """From the decision to take replicas off a node until it is checked again and done."""
+    """From the decision to give nodes back, with replicas on them or without, until it is checked again and done."""
     retry: PositiveSeconds = 180.0
     """After insufficient capacity, before the same is asked for again."""
 

@@ -193,10 +193,19 @@ def test_karpenter_batches_and_gives_empty_nodes_back_within_its_budget() -> Non
     ledger = run(UP_DOWN, nodes=replace(KARPENTER, consolidation="WhenEmpty", consolidate_after=60.0))
     assert starts(ledger) == [126 + 1.0] * 2  # a second without another pod
     away = sorted(end for _, end in ends(ledger) if end < HOUR)
-    assert away[0] == pytest.approx(1860, abs=11)
-    assert away[1] == pytest.approx(away[0] + 10, abs=1e-6)  # 10 % of 3 nodes is 1 at a time
+    assert away[0] == pytest.approx(1875, abs=11)  # checked again 15 s after it was found
+    assert away[1] == pytest.approx(away[0] + 25, abs=1e-6)  # 10 % of 3 nodes is 1 at a time
     none = replace(KARPENTER, budgets=(DisruptionBudget(nodes=0),))
     assert all(end == HOUR for _, end in ends(run(UP_DOWN, nodes=none)))
+
+
+def test_an_empty_node_that_takes_a_replica_before_it_is_checked_again_stays() -> None:
+    """Three nodes, one empty from 10:00 on and found at once; a third replica comes back 8 s later, and lies there."""
+    rules = replace(KARPENTER, budgets=(DisruptionBudget(nodes=9),), consolidation="WhenEmpty")
+    for gap_s, nodes in ((8, 3), (40, 4)):
+        counts = {0: 3, 600: 2, 600 + gap_s: 3}
+        scaling = Schedule(steps=tuple(Step(at=at, replicas=count) for at, count in counts.items()), interval=1)
+        assert len(run(scaling, 0.1, nodes=rules).nodes) == nodes
 
 
 def test_karpenter_moves_replicas_off_an_underused_node() -> None:
@@ -220,9 +229,9 @@ def test_a_budget_with_a_schedule_holds_from_its_strikes_for_its_duration() -> N
     )
     monday = datetime(2026, 7, 20, 7, 40, tzinfo=UTC).timestamp()  # replicas leave at 08:10
     held = run(UP_DOWN, nodes=rules, starts_utc_s=monday)
-    assert min(end for _, end in ends(held)) == pytest.approx(2400, abs=10.1)  # 08:20
+    assert min(end for _, end in ends(held)) == pytest.approx(2415, abs=10.1)  # 08:20
     sunday = run(UP_DOWN, nodes=rules, starts_utc_s=monday - 86400)
-    assert min(end for _, end in ends(sunday)) == pytest.approx(1860, abs=11)
+    assert min(end for _, end in ends(sunday)) == pytest.approx(1875, abs=11)
     other = replace(office, reasons=("Underutilized",))
     rules = replace(rules, budgets=(DisruptionBudget(nodes=9), other))
     assert ends(run(UP_DOWN, nodes=rules, starts_utc_s=monday)) == ends(sunday)  # empty nodes are not underused

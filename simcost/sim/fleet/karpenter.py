@@ -154,9 +154,7 @@ class KarpenterProvider:
             if self.fleet.waiting and not self._batching:
                 self.wanted()
             self._expire()
-            move = self._disrupt()
-            if move is not None:
-                yield from self._consolidate(move)
+            yield from self._disrupt()
 
     def _expire(self) -> None:
         """Nodes at the end of their life are drained; budgets do not hold them."""
@@ -166,10 +164,10 @@ class KarpenterProvider:
         for node in [one for one in self.fleet.machines.nodes if one.ordered_ns <= born_ns and not one.cordoned]:
             self.fleet.drain_node(node, self.rules.termination_grace)
 
-    def _disrupt(self) -> Move | None:
-        """Give back empty nodes; else say which can go with their replicas."""
+    def _disrupt(self) -> Process:
+        """Give back empty nodes; else those that can go with their replicas."""
         if self.rules.consolidate_after is None:
-            return None
+            return
         fleet, now = self.fleet, self.fleet.now
         quiet_ns = now - round(self.rules.consolidate_after * NS_PER_S)
         quiet = [
@@ -180,14 +178,24 @@ class KarpenterProvider:
         empty = [node for node in quiet if not node.room.held]
         if empty:
             empty = empty[: self._budget("Empty")]
-        for node in empty:
-            fleet.machines.give_back(node, now)
-        if empty or fleet.waiting or self.rules.consolidation == "WhenEmpty":
-            return None
+        if empty:
+            yield from self._give_back(empty)
+            return
+        if fleet.waiting or self.rules.consolidation == "WhenEmpty":
+            return
         used = [node for node in quiet if node.room.held]
         if used:
             used = sorted(used, key=lambda node: node.room.held)[: self._budget("Underutilized")]
-        return self._best_move(used)
+        move = self._best_move(used)
+        if move is not None:
+            yield from self._consolidate(move)
+
+    def _give_back(self, empty: Sequence[Node]) -> Process:
+        """Those that are still empty after a while, and within the budgets, go."""
+        yield self.fleet.env.timeout(round(self.rules.validation * NS_PER_S))
+        still = [node for node in empty if not node.gone and not node.cordoned and not node.room.held]
+        for node in still[: self._budget("Empty")] if still else []:
+            self.fleet.machines.give_back(node, self.fleet.now)
 
     def _best_move(self, ranked: Sequence[Node]) -> Move | None:
         """As `best_move`, which is not asked again while all is as it was when it found nothing."""
