@@ -162,9 +162,9 @@ def test_the_cluster_autoscaler_scans_and_gives_back_late() -> None:
     assert all(1800 + 300 <= end <= 1800 + 300 + 30 for end in away)
 
 
-def test_the_cluster_autoscaler_empties_underused_nodes_beside_a_spare_one() -> None:
-    """Two nodes of four with two replicas each: one goes, the spare one stays. Alone, a node is needed: spare room is
-    for others.
+def test_the_cluster_autoscaler_empties_underused_nodes_next_to_a_spare_one() -> None:
+    """Two nodes of four with two replicas each: one goes, the spare one stays. Alone, a node is needed: the spare
+    one is kept free.
     """
     rules = ClusterAutoscaler(max=6, spare=1, unneeded=120.0, after_add=60.0, threshold=0.6)
     steps = Schedule(steps=(Step(at=0, replicas=8), Step(at=300, replicas=4)), interval=1)
