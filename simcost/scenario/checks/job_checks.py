@@ -175,7 +175,7 @@ def _training_faults(
 
 
 def _failure_faults(failures: YamlNode, kind: str, file: str, *, placed: bool) -> Iterator[Fault]:
-    """What failures of a count of GPUs, or of nodes in a list, do not have."""
+    """Options of failures that change nothing on a count of GPUs, or on nodes of a list."""
     repair, size = failures.get("repair"), failures.get("gpus_per_node")
     if not placed and repair is not None and is_given(repair):
         message = "is of gangs on nodes; of a count of GPUs others stand in at once: take it out"
