@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, MinLen
 
-from simcost.plan.failures import Exponential, FailureModel
+from simcost.plan.failures import Exponential, FailureModel, RecordedFailures
 from simcost.record import record
 from simcost.units import ByKind, Count, PositiveCount, PositiveSeconds, Seconds, Share, UsdPerH
 
@@ -88,6 +88,11 @@ class NodeFailures:
     """Failures per node and day."""
     model: Annotated[FailureModel, ByKind()] = field(default_factory=Exponential)
     """Distribution of the time to failure of a node; a recorded log strikes a random node at each of its times."""
+
+    def __post_init__(self) -> None:
+        log = self.model
+        if isinstance(log, RecordedFailures) and max(log.times_s) > log.span_s:
+            raise ValueError(f"a failure at {max(log.times_s):g} s is after the {log.span_s:g} s that its log covers")
 
 
 @record

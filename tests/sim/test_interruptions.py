@@ -253,3 +253,9 @@ def test_a_change_behind_the_time_that_is_covered_is_refused() -> None:
         SpotCapacity(
             zones=(ZoneCapacity(since=(0.0,), nodes=(1,)), ZoneCapacity(since=(0.0, 600.0), nodes=(1, 2))), span=600.0
         )
+
+
+def test_a_failure_after_the_end_of_its_log_is_refused() -> None:
+    with pytest.raises(ValueError, match="a failure at 5400 s is after the 3600 s that its log covers"):
+        NodeFailures(per_node_day=0, model=RecordedFailures(times_s=(600.0, 5400.0), span_s=3600.0))
+    NodeFailures(per_node_day=0, model=RecordedFailures(times_s=(600.0, 3600.0), span_s=3600.0))
