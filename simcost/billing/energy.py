@@ -86,16 +86,6 @@ def host_draw(offer: Offer, catalog: Catalog) -> tuple[Draw, str]:
     return Draw(idle_w, max_w), said
 
 
-def average_kw(offer: Offer, utilisation: float, catalog: Catalog) -> float:
-    """Average power of a node while it is on, cooling not included.
-
-    Raises:
-        CatalogError: the power of its accelerators, or the size of its host, is not known.
-    """
-    accelerator, host = accelerator_draw(offer.accelerator, catalog)[0], host_draw(offer, catalog)[0]
-    return (offer.accelerators * accelerator.watts(utilisation) + host.watts(utilisation)) / 1e3
-
-
 WORKING = ("computing", "draining", "useful", "checkpoint", "lost")
 """States of a slot in which its accelerators work, and `LedgerUsage.stepping_s`; work done again took its energy
 too."""

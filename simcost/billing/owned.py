@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from simcost.ledger.requests import LedgerUsage
 
 MONTHS_PER_YEAR = 12
-_NO_POWER = "the average power of a node that is owned is not known; give `power`, such as 6.5kW"
 
 
 @record
@@ -79,8 +78,8 @@ class Owned:
     """Time in use."""
     residual: Usd = 0.0
     """Price for which a node is sold after that."""
-    power: Kilowatts | None = None
-    """Average power of a node, cooling not included; None = from the utilisation and the power of its devices."""
+    power: Kilowatts
+    """Average power of a node, cooling not included."""
     pue: Annotated[float, Ge(1), Le(5)]
     """Energy of the site / energy of its machines; surveys find 1.58 on premises, 1.1 to 1.4 in large sites."""
     electricity: UsdPerKwh
@@ -116,7 +115,7 @@ class Owned:
         """The charges of a run: all nodes that are owned, used or not.
 
         Raises:
-            InputError: the run needs more nodes than are owned, or the power is not known.
+            InputError: the run needs more nodes than are owned.
         """
         from simcost.billing.commitment import TakeOrPay
         from simcost.billing.instances import Instances, instances_bill, most_at_a_time
@@ -157,14 +156,12 @@ class Owned:
             kWh = nodes x power x PUE x hours of the run
 
         Raises:
-            InputError: the run needs more nodes than are owned, or the power is not known.
+            InputError: the run needs more nodes than are owned.
         """
         from simcost.billing.energy import EnergyReport, working_share
         from simcost.billing.instances import most_at_a_time
 
         count = self.nodes_for(most_at_a_time(usage))
-        if self.power is None:
-            raise InputError(_NO_POWER)
         kwh, grid = count * self.power * self.pue * usage.horizon_s / SECONDS_PER_HOUR, self.g_per_kwh
         missing = "the grid of nodes that are owned; give `g_per_kwh` in `buy`, grams of CO2e per kWh"
         said = [f"owned nodes: {self.power:g} kW each on average, PUE {self.pue:g} (given)"]
@@ -197,30 +194,15 @@ class Owned:
         """Cost of the nodes behind a run, a year.
 
         Raises:
-            InputError: the run has more nodes at a time than are owned, or the power is not known.
+            InputError: the run has more nodes at a time than are owned.
         """
-        count = self.nodes_for(most)
-        if self.power is None:
-            raise InputError(_NO_POWER)
-        return self.cost(count)
+        return self.cost(self.nodes_for(most))
 
-    def cost(self, nodes: int, kw_average: float | None = None) -> YearlyCost:
-        """Cost of so many nodes, a year.
-
-        Args:
-            nodes: bought.
-            kw_average: what a node draws on average, where `power` does not say; see
-                `simcost.billing.energy.average_kw`.
-
-        Raises:
-            ValueError: the power is neither stated nor given.
-        """
-        kw = self.power if self.power is not None else kw_average
-        if kw is None:
-            raise ValueError("the average power of a node is not known; give `power`, such as 6.5kW")
+    def cost(self, nodes: int) -> YearlyCost:
+        """Cost of so many nodes, a year."""
         return YearlyCost(
             capital=nodes * self.capital_usd_per_year(),
-            energy=nodes * kw * self.pue * HOURS_PER_YEAR * self.electricity,
+            energy=nodes * self.power * self.pue * HOURS_PER_YEAR * self.electricity,
             colocation=nodes * self.colocation * MONTHS_PER_YEAR * self.contracted,
             maintenance=nodes * self.maintenance * self.capex,
             staff=self.staff,
@@ -236,7 +218,7 @@ class Owned:
 
         Special cases: w = 0 is the straight line (C - R) / y; R = C leaves the interest w C; y without end too.
 
-        >>> owned = Owned(capex=1000.0, accelerators=1, life_years=2, residual=100.0, pue=1, electricity=0.0)
+        >>> owned = Owned(capex=1000.0, accelerators=1, life_years=2, residual=100.0, power=0.0, pue=1, electricity=0.0)
         >>> owned.capital_usd_per_year()
         450.0
         >>> from dataclasses import replace

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from math import inf
 from typing import Any
 
+from simcost.billing import Charge
 from simcost.billing.price_list import price_list, price_sentences
 from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.confidence import ConfidenceInterval
@@ -36,7 +37,7 @@ def document(
     driven = drivers(comparison)
     uncertain = {} if comparison.risk is None else {"futures": asdict(futures(comparison, budget_usd))}
     best, results = comparison.best, comparison.baseline.results
-    prices = price_list(charge for plan in comparison.plans for charge in plan.results[0].bill.charges)
+    prices = price_list(charge for plan in comparison.plans for charge in _charges(plan.results))
     return {
         "scenario": comparison.scenario,
         "model": comparison.model,
@@ -119,7 +120,7 @@ def plan_document(plan: PlanSummary) -> Document:
         "accelerator_hours": plan.accelerator_hours,
         "utilisation": plan.mean(lambda run: run.utilisation),
         "horizon_s": plan.mean(lambda run: run.bill.horizon_s),
-        "prices": _prices(first),
+        "prices": _prices(plan.results),
     }
 
 
@@ -154,7 +155,21 @@ def _clipped(interval: ConfidenceInterval, least: float, most: float) -> Documen
     return interval.document() | known
 
 
-def _prices(run: RunResult) -> list[Document]:
+def _charges(results: Sequence[RunResult]) -> list[Charge]:
+    """The charges of the first replication, and of each further one those of what none before it bought."""
+    found: list[Charge] = []
+    bought: set[tuple[str, str, str, str]] = set()
+    for run in results:
+        found += [charge for charge in run.bill.charges if _bought(charge) not in bought]
+        bought |= set(map(_bought, run.bill.charges))
+    return found
+
+
+def _bought(charge: Charge) -> tuple[str, str, str, str]:
+    return charge.provider, charge.sku, charge.region, charge.pricing_category
+
+
+def _prices(results: Sequence[RunResult]) -> list[Document]:
     """Price of each unit, with its source."""
     return [
         {
@@ -168,7 +183,7 @@ def _prices(run: RunResult) -> list[Document]:
             "quality": charge.price_quality,
             "source": charge.price_source,
         }
-        for charge in run.bill.charges
+        for charge in _charges(results)
         if charge.charge_category == "Usage" and charge.commitment_status != "Unused"
     ]
 
@@ -244,10 +259,7 @@ def _assumptions(comparison: Comparison) -> list[str]:
     if error:
         lines.append(f"Percentiles are read from histograms, within {100 * error:.2g} %.")
     weak = {
-        f"{c.provider}/{c.sku}"
-        for plan in comparison.plans
-        for c in plan.results[0].bill.charges
-        if c.price_quality == "C"
+        f"{c.provider}/{c.sku}" for plan in comparison.plans for c in _charges(plan.results) if c.price_quality == "C"
     }
     if weak:
         lines.append(f"Second-hand or unverified prices: {', '.join(sorted(weak))}.")

@@ -68,8 +68,13 @@ def drivers(comparison: Comparison) -> CostDrivers | None:
 
 
 def _decompose(plan: PlanSummary, against: PlanSummary) -> CostDrivers:
-    hours = plan.accelerator_hours / plan.months, against.accelerator_hours / against.months
-    spent = [side.by_category_usd["compute"] / side.months for side in (plan, against)]
+    hours = _hours(plan), _hours(against)
+    services = [side.a_month(lambda run: run.bill.by_category_usd()) for side in (plan, against)]
+    states = [side.a_month(lambda run: run.bill.compute_by_state_usd) for side in (plan, against)]
+    spent = [usd["compute"] for usd in services]
+    storage, transfer, tokens = (
+        services[0].get(name, 0.0) - services[1].get(name, 0.0) for name in ("storage", "transfer", "tokens")
+    )
     price = _price(spent[0], hours[0], spent[1], hours[1]), _price(spent[1], hours[1], spent[0], hours[0])
     return CostDrivers(
         plan=plan.name,
@@ -77,18 +82,14 @@ def _decompose(plan: PlanSummary, against: PlanSummary) -> CostDrivers:
         effects_usd={
             "price": (price[0] - price[1]) * (hours[0] + hours[1]) / 2,
             "hours": (hours[0] - hours[1]) * (price[0] + price[1]) / 2,
-            "storage": _category(plan, "storage") - _category(against, "storage"),
-            "transfer": _category(plan, "transfer") - _category(against, "transfer"),
-            **({"tokens": tokens} if (tokens := _category(plan, "tokens") - _category(against, "tokens")) else {}),
+            "storage": storage,
+            "transfer": transfer,
+            **({"tokens": tokens} if tokens else {}),
         },
         usd_per_accelerator_hour=price,
         accelerator_hours=hours,
         by_state_usd={
-            state: (
-                plan.by_state_usd.get(state, 0.0) / plan.months,
-                against.by_state_usd.get(state, 0.0) / against.months,
-            )
-            for state in {**plan.by_state_usd, **against.by_state_usd}
+            state: (states[0].get(state, 0.0), states[1].get(state, 0.0)) for state in {**states[0], **states[1]}
         },
     )
 
@@ -100,9 +101,6 @@ def _price(usd: float, hours: float, other_usd: float, other_hours: float) -> fl
     return other_usd / other_hours if other_hours > 0 else 0.0
 
 
-def _category(plan: PlanSummary, service: str) -> float:
-    return plan.by_category_usd.get(service, 0.0) / plan.months
-
-
-def _state(plan: PlanSummary, state: str) -> float:
-    return plan.by_state_usd.get(state, 0.0) / plan.months
+def _hours(plan: PlanSummary) -> float:
+    """Accelerator-hours a month."""
+    return plan.a_month(lambda run: {"accelerators": run.accelerator_hours})["accelerators"]

@@ -294,6 +294,12 @@ class PlanSummary:
         same = [run.checks[worst] for run in self.results]
         return tuple(map(_times_over, same)) if same[0].name == self.checks[worst].name else ()
 
+    def a_month(self, amounts: Callable[[RunResult], Mapping[str, float]]) -> dict[str, float]:
+        """Means over replications of amounts in a month, which add up to `per_month_usd` where replications of jobs
+        are of unlike lengths too.
+        """
+        return mean_by_key([{key: x / run.bill.months for key, x in amounts(run).items()} for run in self.results])
+
     def mean(self, value: Callable[[RunResult], float | None]) -> float | None:
         """Mean over replications; None where one of them has no value."""
         return mean_of(map(value, self.results))
@@ -369,9 +375,10 @@ def mean_of(values: Iterable[float | None]) -> float | None:
     return None if missing else fsum(known) / len(known)
 
 
-def mean_by_key(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Mean of each key; all rows have the same keys."""
-    return {key: fsum(row[key] for row in rows) / len(rows) for key in rows[0]}
+def mean_by_key(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each key; a row without it counts 0, as a bill without tokens of an API."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return {key: fsum(row.get(key, 0.0) for row in rows) / len(rows) for key in keys}
 
 
 def _times_over(check: Check) -> float:

@@ -98,13 +98,13 @@ def allocation(plan: PlanSummary) -> Document:
     """Allocation of the cost of a month: accelerators at work, each other state, unused commitments, disks, transfer;
     it adds up to the bill.
     """
-    states = plan.by_state_usd
-    found = {
+    states = plan.a_month(lambda run: run.bill.compute_by_state_usd)
+    services = plan.a_month(lambda run: run.bill.by_category_usd())
+    return {
         "allocated": fsum(usd for state, usd in states.items() if state in WORKING),
         **{state: usd for state, usd in states.items() if state not in WORKING},
-        **{service: usd for service, usd in plan.by_category_usd.items() if service != "compute"},
+        **{service: usd for service, usd in services.items() if service != "compute"},
     }
-    return {name: usd / plan.months for name, usd in found.items()}
 
 
 _ROUNDING = 1e-12

@@ -106,11 +106,7 @@ def test_all_but_people_is_linear_in_nodes(nodes: int) -> None:
     assert many.colocation == pytest.approx(nodes * 180 * 12 * 10.2)
 
 
-def test_the_power_must_be_known() -> None:
-    unknown = replace(NODE, power=None)
-    assert unknown.cost(1, kw_average=6.0) == NODE.cost(1)
-    with pytest.raises(ValueError, match="give `power`"):
-        unknown.cost(1)
+def test_a_node_is_not_sold_for_more_than_it_cost() -> None:
     with pytest.raises(ValueError, match="must not exceed capex"):
         replace(NODE, residual=400_000.0)
 

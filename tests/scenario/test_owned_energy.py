@@ -1,13 +1,17 @@
 """Energy of plans with owned nodes: those of the catalog and owned ones add up."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
+from support.scenarios import write
 
 from simcost.billing import Buy, OnDemand, Serverless
 from simcost.billing.owned import Owned
 from simcost.catalog import load_catalog
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
+from simcost.scenario.checks.load import find_faults
 from simcost.scenario.runs.bills import PurchasedNodes, energy_of
 
 CATALOG = load_catalog()
@@ -40,3 +44,10 @@ def test_owned_and_rented_nodes_add_up() -> None:
 def test_what_is_not_known_stays_unknown() -> None:
     assert energy_of([nodes(OWN)], CATALOG, whole=False) is None
     assert energy_of([nodes(OWN), nodes(Serverless(price=2.0))], CATALOG) is None
+
+
+def test_the_power_of_owned_nodes_is_asked_for_before_anything_runs(tmp_path: Path) -> None:
+    owned = "{kind: owned, capex: 9000, accelerators: 1, life_years: 4, pue: 1.4, electricity: 0.1}"
+    fault = find_faults(write(tmp_path, ("{offer: aws/g6.xlarge}", owned)))[0]
+    assert fault.path == "plans.0.buy.power"
+    assert fault.message == "is required, and missing"

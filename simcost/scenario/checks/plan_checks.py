@@ -211,7 +211,7 @@ def _own_node_faults(buy: YamlNode, plan: Plan | None, catalog: Catalog, file: s
 
 def _power_faults(buy: YamlNode, option: Buy | None, accelerator: Accelerator | None, file: str) -> Iterator[Fault]:
     """Owned nodes that draw far more than their accelerators can: a power in watts, mostly."""
-    if not isinstance(option, Owned) or option.power is None or accelerator is None or accelerator.power_w is None:
+    if not isinstance(option, Owned) or accelerator is None or accelerator.power_w is None:
         return
     rated_kw = option.accelerators * accelerator.power_w / 1000
     if option.power > _MOST_POWER * rated_kw + _HOST_KW:
