@@ -11,7 +11,7 @@ from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.similarity import TOLERANCES, compare_traces, ks_distance, rank_correlation
 from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Gaps
-from simcost.trace.synthesis.generator import synthesize
+from simcost.trace.synthesis.stored_requests import synthesize
 from simcost.trace.workload.spec import Lengths, Stream, Synthetic
 
 text = on_terminal(parts)

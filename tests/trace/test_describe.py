@@ -14,7 +14,7 @@ from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.readers import import_trace
 from simcost.trace.requests.writer import TraceWriter
-from simcost.trace.synthesis.generator import synthesize
+from simcost.trace.synthesis.stored_requests import synthesize
 from simcost.trace.workload.spec import Synthetic
 
 text = on_terminal(parts)

@@ -12,9 +12,10 @@ from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.similarity import compare_traces, rank_correlation
 from simcost.trace.requests.store import open_trace, read_tables
 from simcost.trace.synthesis.gaps import Bootstrap, GammaGaps, Poisson
-from simcost.trace.synthesis.generator import drawn, synthesize
+from simcost.trace.synthesis.generator import drawn
 from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.synthesis.sessions import recorded
+from simcost.trace.synthesis.stored_requests import synthesize
 from simcost.trace.workload.spec import Lengths, Sessions, Stream, Synthetic, workload_traces
 
 FLAT = (1.0,) * 24

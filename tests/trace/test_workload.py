@@ -12,7 +12,8 @@ from simcost.errors import InputError
 from simcost.trace.requests.batch import RequestBatch, concat, merge
 from simcost.trace.requests.store import open_trace, read_batches
 from simcost.trace.requests.writer import TraceWriter
-from simcost.trace.synthesis.generator import synthesize, synthetic
+from simcost.trace.synthesis.generator import synthetic
+from simcost.trace.synthesis.stored_requests import synthesize
 from simcost.trace.workload.arrivals import batches, merged, span_s
 from simcost.trace.workload.replay import replay
 from simcost.trace.workload.spec import Lengths, RecordedWorkload, Synthetic, Workload

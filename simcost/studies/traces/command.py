@@ -221,8 +221,8 @@ def _trace_synthesize(arguments: Arguments) -> None:
         return
     from simcost.scenario.files.parts import load_workload
     from simcost.trace.series.from_servegen import is_servegen
-    from simcost.trace.synthesis.generator import synthesize
     from simcost.trace.synthesis.servegen import synthesize_clients
+    from simcost.trace.synthesis.stored_requests import synthesize
 
     seed = 1 if arguments.seed is None else arguments.seed
     if is_servegen(arguments.file):

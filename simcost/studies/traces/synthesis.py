@@ -18,10 +18,11 @@ from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
 from simcost.trace.requests.writer import iso_utc
 from simcost.trace.series.from_traces import is_trace
 from simcost.trace.synthesis.gaps import Bootstrap
-from simcost.trace.synthesis.generator import drawn, stored
+from simcost.trace.synthesis.generator import drawn
 from simcost.trace.synthesis.jobs import jobs_along
 from simcost.trace.synthesis.rates import ArrivalRates
-from simcost.trace.workload.spec import Stream, traces
+from simcost.trace.synthesis.stored_requests import stored
+from simcost.trace.workload.spec import Stream, Synthetic, workload_traces
 from simcost.units import NS_PER_S
 
 
@@ -60,17 +61,19 @@ def synthesize_along(
         jobs = jobs_along(open_jobs(file), rates, seed=seed, index=number, start_utc=start)
         write_jobs(out, jobs)
         return {"file": str(out), **told, **description(jobs)}
-    rates, clients, cut = _rates(path, number, "request", along), _clients(file), Counter(prompt=0, output=0)
-    check_outputs([out], [inside(file.parent, name) for client in clients for name in traces(client)])
-    batches = drawn(clients, rates, folder=file.parent, seed=seed, index=number, cut=cut)
+    rates, spec, cut = _rates(path, number, "request", along), _workload(file), Counter(prompt=0, output=0)
+    check_outputs([out], [inside(file.parent, name) for name in workload_traces(spec)])
+    batches = drawn(spec.clients, rates, folder=file.parent, seed=seed, index=number, cut=cut)
     source = f"path {number} of {path.series} in {along.name}, seed {seed}"
     found = stored(
         batches,
-        clients,
+        spec,
         out,
         folder=file.parent,
         source=source,
         horizon_s=rates.span_s,
+        seed=seed,
+        index=number,
         start_s=path.grid.start_s,
         progress=progress,
     )
@@ -101,11 +104,11 @@ def _rates(path: Paths, number: int, what: str, file: Path) -> ArrivalRates:
     return ArrivalRates(step_s=float(path.grid.step_s), expected=factor * path.values[number])
 
 
-def _clients(file: Path) -> tuple[Stream, ...]:
-    """Requests like those of a trace, or of the clients that a workload states."""
+def _workload(file: Path) -> Synthetic:
+    """Requests like those of a trace, or of the clients that a workload states; the path gives their rate."""
     if is_trace(file):
-        return (Stream(gaps=Bootstrap(trace=file.name)),)
-    clients = load_workload(file).clients
-    if not clients:
+        return Synthetic(rate=1.0, clients=(Stream(gaps=Bootstrap(trace=file.name)),))
+    spec = load_workload(file)
+    if not spec.clients:
         raise InputError(f"{file}: a path gives the rate, so say what the requests look like in `clients`")
-    return clients
+    return spec

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from simcost.errors import TraceError
 from simcost.outputs import new_draft, output_file, writing
 from simcost.trace.requests.batch import BATCH_ROWS, RequestBatch
-from simcost.trace.requests.store import KEY, UNITS, VERSION, trace_schema
+from simcost.trace.requests.store import KEY, REQUIRED, UNITS, VERSION, trace_schema
 from simcost.units import NS_PER_S
 
 SAMPLE_EVERY = 256
@@ -129,7 +129,7 @@ class TraceWriter:
 
     def write_batch(self, batch: RequestBatch) -> None:
         """Append the requests of a batch."""
-        self.write(pa.table([batch.arrival_ns, batch.prompt_tokens, batch.output_tokens], names=self.schema.names[:3]))
+        self.write(required_columns(batch))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -202,6 +202,11 @@ class TraceWriter:
         if self.origin == "epoch":
             return iso_utc(zero)
         return None if self.start_s is None else iso_utc(self.start_s * NS_PER_S)
+
+
+def required_columns(batch: RequestBatch) -> pa.Table:
+    """The requests of a batch with the columns that each trace has."""
+    return pa.table([batch.arrival_ns, batch.prompt_tokens, batch.output_tokens], names=list(REQUIRED))
 
 
 def shifted(table: pa.Table, by_ns: int) -> pa.Table:

@@ -5,34 +5,24 @@ arrivals (inversion; Cinlar 1975). Nothing is thinned, and no request is ever a 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, fsum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.outputs import check_outputs
 from simcost.rng import stream
-from simcost.tables.paths import inside
 from simcost.trace.requests.batch import BATCH_ROWS, Draw, Floats, Ints, Pairs, RequestBatch, merge
-from simcost.trace.requests.writer import TraceWriter
 from simcost.trace.synthesis.gaps import Bootstrap
-from simcost.trace.synthesis.lengths import (
-    BLOCK_TOKENS,
-    Factors,
-    scaled,
-    with_sessions,
-    within_context,
-)
+from simcost.trace.synthesis.lengths import Factors, scaled, within_context
 from simcost.trace.synthesis.rates import ArrivalRates, CumulativeRate
-from simcost.trace.synthesis.sessions import conversations, recorded, talk
+from simcost.trace.synthesis.sessions import conversations, talk
 from simcost.trace.workload.lengths import Lengths
 from simcost.trace.workload.shape import shape
-from simcost.trace.workload.spec import Sessions, Stream, Synthetic, stream_tenants, workload_traces
+from simcost.trace.workload.spec import Sessions, Stream, Synthetic, stream_tenants
 from simcost.units import NS_PER_S
 
 _FIRST = 4096
@@ -284,102 +274,3 @@ def _placed(edges_ns: Ints, number: Ints, rng: np.random.Generator) -> Ints:
 def _levels(cv: float, count: int, rng: np.random.Generator) -> Floats:
     """Gamma variables of mean 1 and this coefficient of variation."""
     return rng.gamma(cv**-2, cv**2, count) if cv > 0 else np.ones(count)
-
-
-def synthesize(
-    spec: Synthetic,
-    out: Path,
-    *,
-    folder: Path,
-    seed: int,
-    horizon_s: float,
-    progress: Callable[[int, float], None] | None = None,
-) -> dict[str, Any]:
-    """Draw a synthetic workload (replication 0) and store it as a trace.
-
-    Args:
-        spec: the workload.
-        out: the Parquet file to write.
-        folder: traces are looked for in it.
-        seed: of the random numbers.
-        horizon_s: length of the trace.
-        progress: called with the rows written and the share of the horizon done.
-
-    Returns:
-        file, rows, span_s, rate_per_s, seed, and `cut`: how many prompts and outputs the context limits cut.
-
-    Raises:
-        InputError: the horizon is impossible, or the file cannot be written.
-    """
-    check_outputs([out], [inside(folder, name) for name in workload_traces(spec)])
-    cut = Counter({"prompt": 0, "output": 0})
-    batches = synthetic(spec, folder=folder, seed=seed, index=0, horizon_s=horizon_s, cut=cut)
-    found = stored(
-        batches,
-        spec.clients,
-        out,
-        folder=folder,
-        source=f"synthetic, seed {seed}",
-        horizon_s=horizon_s,
-        progress=progress,
-    )
-    return {**found, "seed": seed, "cut": dict(cut)}
-
-
-def stored(
-    batches: Iterable[RequestBatch],
-    clients: Sequence[Stream],
-    out: Path,
-    *,
-    folder: Path,
-    source: str,
-    horizon_s: float,
-    start_s: int | None = None,
-    progress: Callable[[int, float], None] | None = None,
-) -> dict[str, Any]:
-    """Store the requests of clients as a trace; conversations get their numbers and prefixes.
-
-    Args:
-        batches: the requests, sorted.
-        clients: who sends them; none = requests without conversations.
-        out: the Parquet file to write.
-        folder: traces are looked for in it.
-        source: what the trace says of its origin.
-        horizon_s: length of the trace.
-        start_s: of its start, seconds since 1970, where known.
-        progress: called with the rows written and the share of the horizon done.
-
-    Returns:
-        file, rows, span_s, rate_per_s.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    horizon_ns = round(horizon_s * NS_PER_S)
-    talking = any(client.sessions for client in clients)
-    optional = ("session", "prefix_hashes") if talking else ()
-    system_tokens = [_system_tokens(client, folder) for client in clients]
-    with TraceWriter(
-        out,
-        source=source,
-        span_ns=horizon_ns,
-        optional=optional,
-        start_s=start_s,
-        block_tokens=BLOCK_TOKENS if talking else None,
-    ) as writer:
-        for batch in batches:
-            if talking:
-                writer.write(with_sessions(batch, system_tokens, writer.rows))
-            else:
-                writer.write_batch(batch)
-            if progress is not None and len(batch):
-                progress(writer.rows, int(batch.arrival_ns[-1]) / horizon_ns)
-    return {"file": str(out), "rows": writer.rows, "span_s": horizon_s, "rate_per_s": writer.rows / horizon_s}
-
-
-def _system_tokens(client: Stream, folder: Path) -> int:
-    """The tokens that all prompts of a client share."""
-    if client.sessions is None:
-        return 0
-    named = client.sessions.trace
-    return client.sessions.system_tokens if named is None else recorded(inside(folder, named)).system_tokens

@@ -86,7 +86,16 @@ def merged(
         )
         for part, workload in enumerate(workloads)
     ]
-    if any(_has_priorities(workload, folder) for workload in workloads):
+    labelled_streams = labelled(streams, workloads, folder=folder, seed=seed, index=index)
+    return merge([apart(stream, part, len(streams)) for part, stream in enumerate(labelled_streams)])
+
+
+def labelled(
+    streams: Sequence[Iterator[RequestBatch]], workloads: Sequence[Workload], *, folder: Path, seed: int, index: int
+) -> Sequence[Iterator[RequestBatch]]:
+    """The requests of each workload with the priorities, tenants and adapters that the workloads state."""
+    numbers = adapter_numbers(workloads, folder)
+    if any(has_priorities(workload, folder) for workload in workloads):
         streams = [_ranked(stream, workload.priority) for stream, workload in zip(streams, workloads, strict=True)]
     if names := tenants(workloads):
         streams = [_owned(stream, workload, names) for stream, workload in zip(streams, workloads, strict=True)]
@@ -95,10 +104,11 @@ def merged(
             with_adapters(stream, one.adapters, first, seed=seed, index=index, part=part)
             for part, (stream, one, first) in enumerate(zip(streams, workloads, numbers.drawn, strict=True))
         ]
-    return merge([apart(stream, part, len(streams)) for part, stream in enumerate(streams)])
+    return streams
 
 
-def _has_priorities(workload: Workload, folder: Path) -> bool:
+def has_priorities(workload: Workload, folder: Path) -> bool:
+    """True if requests of a workload have priorities other than 0."""
     if workload.priority is not None:
         return workload.priority != 0
     if isinstance(workload, RecordedWorkload):

@@ -24,7 +24,7 @@ from simcost.studies.breakeven.fleets import Made, Settings, make_study
 from simcost.studies.breakeven.prices import in_scenario
 from simcost.studies.breakeven.question import compare_with_apis, price_trace
 from simcost.studies.breakeven.result import BreakEvenResult, MissedFleet
-from simcost.trace.synthesis.generator import synthesize
+from simcost.trace.synthesis.stored_requests import synthesize
 from simcost.trace.workload.spec import RecordedWorkload, Sessions, Stream, Synthetic
 
 pytestmark = pytest.mark.slow
