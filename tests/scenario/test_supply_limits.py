@@ -2,21 +2,27 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from support.commands import TINY
 from support.job_scenarios import NIGHT, QUEUE, SPOT, home
 from support.scenarios import SERVICES, write
 
 from simcost.billing.instances import most_at_a_time
-from simcost.errors import CatalogError
+from simcost.billing.owned import Owned
+from simcost.catalog import load_catalog
+from simcost.errors import CatalogError, InputError
+from simcost.ledger.request_tables import NODES
+from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.checks.load import load, load_with_services
 from simcost.scenario.inputs.variations import variations
+from simcost.scenario.runs.bills import PurchasedNodes, costs_of, priced_plan
 from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.resolve_services import settle_services
 from simcost.scenario.runs.simulations import Simulations
-from simcost.scenario.runs.supply_limits import SupplyLimits
+from simcost.scenario.runs.supply_limits import SupplyLimits, over_owned
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 
 
@@ -156,6 +162,35 @@ def test_a_simulation_has_no_more_nodes_than_are_counted(tmp_path: Path) -> None
             made.all_of(one.name)
             most = max(sum(most_at_a_time(node.usage) for node in nodes) for nodes in made.nodes(one.name))
             assert 0 < most <= sum(one.taken), one.name
+
+
+OWNED = "{kind: owned, capex: 9000, accelerators: 1, life_years: 4, power: 0.1, pue: 1.4, electricity: 0.1, nodes: 2}"
+
+
+@pytest.mark.parametrize(
+    ("scaling", "over"),
+    [
+        ("{kind: fixed, replicas: 2}", False),
+        ("{kind: fixed, replicas: 3}", True),
+        ("{kind: target-concurrency, target: 2, max: 4}", True),
+        ("{kind: target-concurrency, target: 2, max: 4}\n    nodes: {kind: at-once, max: 2}", False),
+    ],
+)
+def test_no_plan_has_more_nodes_than_are_owned(tmp_path: Path, scaling: str, over: bool) -> None:
+    file = write(tmp_path, ("{offer: aws/g6.xlarge}", OWNED), ("{kind: fixed, replicas: 1}", scaling))
+    plan = settle(load(file), seed=None, seeds=None).plans[0]
+    assert over_owned(plan) == ("may take more than the 2 nodes that are owned" if over else "")
+
+
+def test_a_run_with_more_nodes_than_are_owned_names_the_plan() -> None:
+    nodes = pa.table([["p"] * 3, [0] * 3, [0, 1, 2], [0.0] * 3, [3600.0] * 3], schema=NODES)
+    usage = LedgerUsage(horizon_s=3600.0, slots_per_node=1, nodes=nodes, slot_seconds={"idle": 3 * 3600.0})
+    mine = Owned(capex=9000.0, accelerators=1, life_years=4, power=0.1, pue=1.4, electricity=0.1, nodes=2)
+    with (
+        pytest.raises(InputError, match=r"^plan 'mine': the run has 3 nodes at a time, but only 2 are owned"),
+        priced_plan("mine"),
+    ):
+        costs_of([PurchasedNodes(usage=usage, buy=mine)], load_catalog())
 
 
 def test_what_the_catalog_does_not_know_is_an_error_with_what_was_meant(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import fsum
 from typing import TypeVar
@@ -16,6 +17,7 @@ from simcost.billing.bill import Charge
 from simcost.billing.energy import EnergyReport, energy, together
 from simcost.billing.owned import Owned
 from simcost.catalog import Catalog
+from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
@@ -34,6 +36,15 @@ class PurchasedNodes:
     buy: Buy
     account: Buy | None = None
     """The purchase on whose account it is; None = on one of its own."""
+
+
+@contextmanager
+def priced_plan(plan: str) -> Iterator[None]:
+    """While the nodes of a plan are billed: what is wrong with that names the plan."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"plan {plan!r}: {error}") from error
 
 
 def costs_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:

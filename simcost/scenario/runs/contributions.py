@@ -32,6 +32,7 @@ from simcost.scenario.runs.bills import (
     energy_of,
     job_usage,
     nodes_of,
+    priced_plan,
     shared_usage,
     with_charges,
 )
@@ -316,10 +317,12 @@ def as_one(
     usages = [one.usage for side in sides for one in side.bought]
     hours = fsum(usage.node_hours() * usage.slots_per_node for usage in usages)
     pools = () if served is None else served.pools
+    with priced_plan(plan):
+        billed = costs_of(bought, catalog) if costs is None else costs
     result = RunResult(
         plan=plan,
         replication=replication,
-        bill=with_charges(costs_of(bought, catalog) if costs is None else costs, () if served is None else served.api),
+        bill=with_charges(billed, () if served is None else served.api),
         pools=results_of_pools(pools, catalog),
         node_hours=fsum(usage.node_hours() for usage in usages),
         accelerator_hours=hours,

@@ -19,6 +19,7 @@ from simcost.scenario.runs.bills import (
     energy_of,
     held_by_jobs,
     nodes_of,
+    priced_plan,
     with_charges,
 )
 from simcost.scenario.runs.contributions import ServedSide, TrainedSide, as_one
@@ -61,7 +62,8 @@ def of_services(
     held_nodes: dict[str, Sequence[PurchasedNodes]] = {name: side.bought for name, side in sides.items()}
     if trained is not None:
         held_nodes[_JOBS] = list(map(held_by_jobs, of_jobs)) if beside_jobs else of_jobs
-    costs, parts = costs_by_owner(bought, held_nodes, catalog)
+    with priced_plan(plan):
+        costs, parts = costs_by_owner(bought, held_nodes, catalog)
     services = [as_one(name, replication, side, None, catalog, parts[name]) for name, side in sides.items()]
     hours = fsum(map(_accelerator_hours, bought))
     held = {service.result.plan: service.result.accelerator_hours for service in services}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil, fsum, inf
 
 from simcost.billing import Buy
+from simcost.billing.owned import Owned
 from simcost.catalog import Catalog
 from simcost.errors import CatalogError, InputError
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes
@@ -153,6 +154,19 @@ class SupplyLimits:
 
     def _sum(self, each: Sequence[Taken]) -> Taken:
         return tuple(fsum(one[i] for one in each) for i in range(len(self.limits)))
+
+
+def over_owned(plan: ResolvedPlan) -> str:
+    """Reason why a plan is left out that may take more nodes than are owned; empty = it may not."""
+    taken: list[tuple[Owned, float]] = []
+    for pool in _pools(plan):
+        buy = pool.plan.buy
+        if isinstance(buy, Owned) and buy.nodes is not None:
+            taken.append((buy, _nodes(pool, _whole(_largest(pool) / pool.pool.kinds[0].slots))))
+    for buy, _ in taken:
+        if buy.nodes is not None and fsum(nodes for other, nodes in taken if other == buy) > buy.nodes:
+            return f"may take more than the {buy.nodes} nodes that are owned"
+    return ""
 
 
 def _accelerator(name: str, catalog: Catalog) -> str:
