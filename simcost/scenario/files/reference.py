@@ -70,7 +70,7 @@ def _section(part: SchemaSection) -> str:
             texts.get(name, ""),
         )
         for name, hint in hints(part.cls).items()
-        if name != "kind"
+        if name != "kind" or len(get_args(hint)) > 1
     ]
     if not rows:
         return f"## {title(part)}\n\n{summary(part.cls)}\n"
