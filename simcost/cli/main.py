@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from io import TextIOWrapper
 from threading import current_thread, main_thread
 from typing import NoReturn
 
@@ -70,6 +71,8 @@ class TerminatedError(KeyboardInterrupt):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     gc.set_threshold(_ALLOCATIONS)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an old code page has no bars; JSON is ASCII there, see `print_json`
     with _ended_in_order():
         return _run(argv)
 

@@ -1,6 +1,7 @@
 """Command-line options that verbs share, and output of their results."""
 
 import argparse
+import codecs
 import json
 import os
 import sys
@@ -183,8 +184,9 @@ def _colored(color: str) -> bool:
 
 
 def print_json(result: object) -> None:
-    """Print the JSON document of a result."""
-    print(json.dumps(to_document(result), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print the JSON document of a result: UTF-8, also where stdout has another encoding."""
+    utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    print(json.dumps(to_document(result), indent=2, ensure_ascii=not utf8, allow_nan=False))
 
 
 def data(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,14 @@
 """0 done, 1 a gate was broken, 2 bad usage; and what a refused command says."""
 
+import json
+from contextlib import redirect_stdout, suppress
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 from support.commands import FOLDER, Said, call, refused, scenario
+
+from simcost.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("no_report")
 
@@ -70,3 +75,20 @@ def test_help(words: tuple[str, ...]) -> None:
     assert said.code == 0
     assert said.out
     assert said.err == ""
+
+
+def test_an_output_of_few_characters_gets_the_text_and_whole_json(tmp_path: Path) -> None:
+    """Text with `?` for what its encoding lacks; JSON with escapes, which are UTF-8 everywhere."""
+
+    def said(*words: object) -> bytes:
+        raw = BytesIO()
+        stream = TextIOWrapper(raw, encoding="cp1252", write_through=True)
+        with redirect_stdout(stream), suppress(SystemExit):
+            main([str(word) for word in words])
+        return raw.getvalue()
+
+    series, broken = tmp_path / "series.csv", tmp_path / "m\u00fcde \u2588.yaml"
+    series.write_text("timestamp,value\n" + "".join(f"2026-01-{day:02},{day}\n" for day in range(1, 29)), "utf-8")
+    broken.write_text("scenario: [\n", encoding="utf-8")
+    assert b"\n??\n" in said("forecast", series, "--horizon", "2d", "--model", "flat", "--quiet")
+    assert json.loads(said("check", broken, "--json").decode("utf-8"))["faults"][0]["file"] == str(broken)

@@ -144,7 +144,7 @@ def test_files_are_read_as_utf_8_up_to_a_limit(tmp_path: Path) -> None:
     (tmp_path / "bom").write_bytes(b"\xef\xbb\xbfa: \xc3\xa4\n")
     assert read(tmp_path / "bom") == ("a: ä\n", [])
     (tmp_path / "latin").write_bytes(b"a: 1\nb: \xe4\n")
-    assert str(read(tmp_path / "latin")[1][0]) == f"{tmp_path}/latin:2:4: is not UTF-8 text here"
+    assert str(read(tmp_path / "latin")[1][0]) == f"{tmp_path}/latin:2:4: is not UTF-8 text here; save it as UTF-8"
     (tmp_path / "large").write_bytes(b"#" * (MAX_BYTES + 1))
     assert "is larger than" in read(tmp_path / "large")[1][0].message
     assert "cannot be read: No such file" in read(tmp_path / "none")[1][0].message

@@ -1,6 +1,9 @@
 """The store: what is written is read back, and what is not a trace is refused with the reason."""
 
+import errno
+import os
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +27,17 @@ def write(path: Path, *batches: RequestBatch, **options: object) -> Path:
         for part in batches:
             writer.write_batch(part)
     return path
+
+
+def test_a_file_that_cannot_be_begun_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(where: Path, *_: object, **__: object) -> NoReturn:
+        Path(where).touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pq, "ParquetWriter", full)
+    with pytest.raises(InputError, match=r"a\.parquet: cannot be written: No space left on device"):
+        write(tmp_path / "a.parquet", batch([0]))
+    assert not list(tmp_path.iterdir())
 
 
 def test_round_trip(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def read(file: Path) -> tuple[str, list[Fault]]:
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig", errors="replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return "", [Fault(file=str(file), line=line, column=column, message="is not UTF-8 text here")]
+        return "", [Fault(file=str(file), line=line, column=column, message="is not UTF-8 text here; save it as UTF-8")]
 
 
 def parse(text: str, file: str) -> tuple[YamlNode | None, list[Fault]]:

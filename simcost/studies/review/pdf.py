@@ -61,9 +61,10 @@ def write_pdf(path: Path, page: str, browser: str) -> None:
         html, printed = Path(folder) / "review.html", Path(folder) / "review.pdf"
         html.write_text(page.replace("<details>", "<details open>"), encoding="utf-8")
         _print(browser, html, printed)
-        if not printed.is_file() or printed.read_bytes()[:5] != b"%PDF-":
+        content = printed.read_bytes() if printed.is_file() else b""
+        if not content.startswith(b"%PDF-"):
             raise PrintError(f"{browser} has printed no PDF; write the review as .html and print it from a browser")
-        shutil.copyfile(printed, draft)
+        draft.write_bytes(content)
 
 
 def _print(browser: str, html: Path, printed: Path) -> None:

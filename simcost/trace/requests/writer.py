@@ -110,7 +110,11 @@ class TraceWriter:
             self._target = output_file(self.path)
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._spool, self._ordered = (new_draft(self._target.parent) for _ in range(2))
-            self._file = self._open(self._spool)
+            try:
+                self._file = self._open(self._spool)
+            except BaseException:  # the disk is full: the first bytes are written here
+                self._spool.unlink(missing_ok=True)
+                raise
         return self
 
     def write(self, table: pa.Table) -> None:
