@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from simcost.compare.least_work import ReplicaLimits
 from simcost.compare.provisioning import demand, needed_replicas, target_utilisation
 from simcost.ledger.request_tables import UNREAD
 from simcost.ledger.requests import Ledger
@@ -58,9 +59,9 @@ class Following:
     """Of starting replicas after that."""
 
 
-def following(ledger: Ledger, slo: SloReport | None = None) -> Following:
+def following(ledger: Ledger, slo: SloReport | None = None, replica: ReplicaLimits | None = None) -> Following:
     """Return how the fleet of a run followed its demand."""
-    story, events = followed(ledger, slo), ledger.events
+    story, events = followed(ledger, slo, replica), ledger.events
     what, value = events["what"].to_numpy(zero_copy_only=False), events["value"].to_numpy()
     short = story["ready"].to_numpy() < story["needed"].to_numpy()
     lengths_s = _lengths(short) * _step_s(story)
@@ -79,10 +80,10 @@ def following(ledger: Ledger, slo: SloReport | None = None) -> Following:
     )
 
 
-def followed(ledger: Ledger, slo: SloReport | None = None) -> pa.Table:
+def followed(ledger: Ledger, slo: SloReport | None = None, replica: ReplicaLimits | None = None) -> pa.Table:
     """Demand and fleet along time, of schema FOLLOWED."""
     t_s, rate = demand(ledger)
-    needed = needed_replicas(ledger, rate, target_utilisation(ledger, slo))
+    needed = needed_replicas(ledger, rate, target_utilisation(ledger, slo, replica))
     columns = [t_s, rate, needed, *(ledger.pulse[name] for name in ("desired", "ready", "waiting"))]
     return pa.table(columns, schema=FOLLOWED)
 

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.compare.least_work import ReplicaLimits, least_replica_s
-from simcost.compare.provisioning import SMOOTHED_S, demand, held_s
+from simcost.compare.provisioning import SMOOTHED_S, demand, held_s, saturating_utilisation
 from simcost.ledger.request_mix import lightest_first
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.units import SECONDS_PER_HOUR
@@ -79,7 +79,7 @@ def perfect_scaling(ledger: Ledger, slo: "SloReport", replica: ReplicaLimits) ->
         paid_h=float(paid_s.sum()) / SECONDS_PER_HOUR,
         bound_h=bound_s / SECONDS_PER_HOUR,
         with_cold_start_h=max(bound_s, _presence_s(ledger, limits, good)) / SECONDS_PER_HOUR,
-        schedule_h=_schedule_s(ledger, slo, rate, step_s) / SECONDS_PER_HOUR,
+        schedule_h=_schedule_s(ledger, slo, replica, rate, step_s) / SECONDS_PER_HOUR,
         over_h=float(np.maximum(beyond_s, 0.0).sum()) / SECONDS_PER_HOUR,
         under_h=float(np.maximum(-beyond_s, 0.0).sum()) / SECONDS_PER_HOUR,
         window_s=window_s,
@@ -109,13 +109,14 @@ def _presence_s(ledger: Ledger, limits: LatencyLimits, good: int) -> float:
     return float(np.interp(bridged[-1] - (ledger.outcomes.arrived - good), bridged, seconds))
 
 
-def _schedule_s(ledger: Ledger, slo: "SloReport", rate: Floats, step_s: Floats) -> float:
+def _schedule_s(ledger: Ledger, slo: "SloReport", replica: ReplicaLimits, rate: Floats, step_s: Floats) -> float:
     """Replica-seconds of whole replicas that follow the demand."""
     sent = ledger.outcomes.sendings or ledger.outcomes
     worked_on = sent.completed + sent.timed_out + sent.lost
     if not worked_on or not len(rate):
         return 0.0
-    starts_s, work_s = _starts_s(ledger), ledger.outcomes.work_s / worked_on
+    starts_s = _starts_s(ledger)
+    work_s = ledger.outcomes.work_s / worked_on / saturating_utilisation(ledger, replica)
     allowed = (1 - slo.target) * float((rate * step_s).sum())
     need = fewest_replicas(*_late(rate * work_s, step_s / work_s if work_s else step_s), allowed)
     lead = float(starts_s.mean()) / step_s[0] if len(starts_s) else 0.0

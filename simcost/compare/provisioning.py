@@ -4,10 +4,12 @@ A replica carries the requests that keep its engine at a target utilisation. Wit
 request (`Outcomes.work_s` over those worked on), r requests per second need r*w/target replicas, rounded up; r is a
 centred mean over five minutes (of short runs: a 24th of the run), which neither lags nor leads.
 
-The target is 80 % of what saturates the engine, or less where the SLO asks for it: at a utilisation u a step lasts
-a/(1-u), with a its fixed part, since the longer it lasts the more tokens it has to compute. A limit L on the time per
-output token therefore holds up to u = 1 - a/L. The fixed part is measured: time with requests that no token took, over
-the steps. A limit on E2E counts per output token of a mean request.
+The target is 80 % of what saturates the engine, or less where the SLO asks for it. Tokens can take all of its time but
+for the fixed part a of each step, which a full batch of n sequences still has: with v the time that tokens took per
+sequence and step, it is saturated at n*v/(a + n*v). And at a utilisation u a step lasts a/(1-u), since the longer it
+lasts the more tokens it has to compute. A limit L on the time per output token therefore holds up to u = 1 - a/L. The
+fixed part is measured: time with requests that no token took, over the steps. A limit on E2E counts per output token of
+a mean request.
 
 Over-provisioned are paid replica-hours beyond those needed, minute by minute; a shortage at another time does not make
 up for them. In an hour that missed the SLO nothing was too much, whatever the load says.
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from simcost.compare.least_work import ReplicaLimits
 from simcost.ledger.requests import Ledger
 from simcost.units import SECONDS_PER_HOUR
 
@@ -50,11 +53,11 @@ class Provisioning:
         return cls(**{name: fsum(getattr(part, name) for part in parts) for name in ("paid_h", "needed_h", "over_h")})
 
 
-def provisioning(ledger: Ledger, slo: "SloReport") -> Provisioning:
+def provisioning(ledger: Ledger, slo: "SloReport", replica: ReplicaLimits | None = None) -> Provisioning:
     """Cost of a fleet beyond the replicas that its demand needed."""
     t_s, rate = demand(ledger)
     paid_s = np.diff(held_s(ledger, np.append(0.0, t_s)))
-    needed_s = needed_replicas(ledger, rate, target_utilisation(ledger, slo)) * np.diff(t_s, prepend=0.0)
+    needed_s = needed_replicas(ledger, rate, target_utilisation(ledger, slo, replica)) * np.diff(t_s, prepend=0.0)
     over_s = np.where(_missed(ledger, slo, t_s), 0.0, np.maximum(paid_s - needed_s, 0.0))
     paid_h, over_h = (
         float(ledger.offered_s().sum()) / SECONDS_PER_HOUR,
@@ -83,7 +86,16 @@ def needed_replicas(ledger: Ledger, rate: Floats, target: float) -> npt.NDArray[
     return np.ceil(rate * work_s / target - 1e-9).astype(np.int64)
 
 
-def target_utilisation(ledger: Ledger, slo: "SloReport | None" = None) -> float:
+def saturating_utilisation(ledger: Ledger, replica: ReplicaLimits | None) -> float:
+    """Utilisation of a replica with a full batch at all times; 1 where its limits are not known, as of unlike ones."""
+    found = ledger.outcomes
+    if replica is None or not found.generated_tokens or not found.work_s:
+        return 1.0
+    tokens_s = replica.max_num_seqs * found.work_s * replica.step.tokens_per_step / found.generated_tokens
+    return tokens_s / (tokens_s + _fixed_step_s(ledger))
+
+
+def target_utilisation(ledger: Ledger, slo: "SloReport | None" = None, replica: ReplicaLimits | None = None) -> float:
     """Up to which utilisation a replica is enough; without service levels the limits of the ledger count alone, of
     several tenants those of each.
     """
@@ -98,7 +110,7 @@ def target_utilisation(ledger: Ledger, slo: "SloReport | None" = None) -> float:
             limits.append(check.target)
         if percentile and metric == "e2e" and tokens:
             limits.append(check.target / tokens)
-    return max(min(CARRIED, 1 - fixed_s / min(limits)), 0.01)
+    return min(CARRIED * saturating_utilisation(ledger, replica), max(1 - fixed_s / min(limits), 0.01))
 
 
 def _times_per_token(tenant: "TenantReport") -> Iterator[float]:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import report
 from support.ledgers import HOUR, ledger
+from support.pools import step
 from test_following import MINUTE, along
 
+from simcost.compare.least_work import ReplicaLimits
 from simcost.compare.provisioning import CARRIED, provisioning, target_utilisation
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.slo import Slo, SloReport, assess
@@ -72,6 +74,23 @@ def test_a_limit_on_the_time_per_token_lowers_the_load_a_replica_carries() -> No
         "the limit of the scenario is of no tenant"
     )
     assert target_utilisation(strict, of_tenants(Slo(e2e=4.0), Slo(tpot=1.0))) == pytest.approx(0.5)
+
+
+def test_a_full_batch_saturates_before_tokens_take_all_the_time() -> None:
+    """Steps of 20 ms and 10 ms more for each of at most 4 sequences: tokens take 40 ms of 60 ms, not all of it."""
+    used = fleet(np.full(60, 1.0), 9)
+    steps = int(used.replicas["busy_s"].to_numpy().sum() / 0.030)
+    found = replace(used.outcomes, work_s=steps * 0.010, steps=steps, generated_tokens=steps)
+    used, replica = (
+        replace(used, outcomes=found),
+        ReplicaLimits(step=step(0.020, c=0.010), kv_tokens=10**6, max_num_seqs=4, max_step_tokens=8192),
+    )
+    assert target_utilisation(used, None, replica) == pytest.approx(CARRIED * 40 / 60)
+    assert target_utilisation(used, None, replace(replica, max_num_seqs=10**6)) == pytest.approx(CARRIED, rel=1e-5)
+    assert target_utilisation(used) == CARRIED, "unlike replicas"
+    carried_per_s = CARRIED * 4 / 0.060 / (found.generated_tokens / found.completed)
+    needed = np.ceil(found.completed / used.horizon_s / carried_per_s)
+    assert provisioning(used, report(), replica).needed_h == pytest.approx(min(needed, 9))
 
 
 def of_tenants(*slos: Slo) -> SloReport:

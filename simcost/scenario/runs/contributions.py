@@ -94,8 +94,8 @@ def served_side(
     replica = replica_limits(plan.sampled(replication))
     assessed = MEMORY.computed(
         ledger,
-        ("assessed", slo, tenant_slos, first, replica if against_perfect else None),
-        lambda: _assessed(ledger, slo, tenant_slos, replica if against_perfect else None, first=first),
+        ("assessed", slo, tenant_slos, first, replica, against_perfect),
+        lambda: _assessed(ledger, slo, tenant_slos, replica, first=first, against_perfect=against_perfect),
     )
     served = replace(
         assessed.served,
@@ -146,13 +146,17 @@ def replica_limits(pool: Pool) -> ReplicaLimits:
 
 
 def _assessed(
-    ledger: Ledger, slo: Slo, tenant_slos: Mapping[str, Slo], replica: ReplicaLimits | None, *, first: bool
+    ledger: Ledger,
+    slo: Slo,
+    tenant_slos: Mapping[str, Slo],
+    replica: ReplicaLimits,
+    *,
+    first: bool,
+    against_perfect: bool,
 ) -> _Assessed:
-    """Assess a run; with its tables, where it is the `first` replication; against a perfect autoscaler, where the
-    limits of a replica are given.
-    """
+    """Assess a run; with its tables, where it is the `first` replication; against a perfect autoscaler, if asked."""
     outcomes, sides = ledger.outcomes, _sides(ledger)
-    report = assess(ledger, slo, tenant_slos)
+    report, alike = assess(ledger, slo, tenant_slos), None if ledger.pools else replica
     served = Served(
         slo=report,
         engine_factor=None,
@@ -175,16 +179,18 @@ def _assessed(
         adapter_loads=outcomes.adapter_loads,
         overflowed=None if outcomes.overflowed is None else outcomes.overflowed[0],
         replica_hours=added([side.replica_hours() for side in (*ledger.of_pools(), *sides[1:])]),
-        provisioning=Provisioning.sum([provisioning(side, report) for side in sides]),
-        perfect=None if replica is None else perfect_scaling(ledger, report, replica),
-        following=following(ledger, report),
+        provisioning=Provisioning.sum(
+            [provisioning(ledger, report, alike), *(provisioning(side, report) for side in sides[1:])]
+        ),
+        perfect=perfect_scaling(ledger, report, replica) if against_perfect else None,
+        following=following(ledger, report, alike),
         fleet_changed=any(moved(side) for side in sides),
         unread=tuple(name for side in sides for name in unread(side)),
         sides=Sides.of(ledger),
     )
     return _Assessed(
         served=served,
-        followed=followed(ledger, report) if first else None,
+        followed=followed(ledger, report, alike) if first else None,
         latency=quantiles(outcomes) if first else None,
     )
 
