@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from threading import current_thread, main_thread
 from typing import NoReturn
 
@@ -71,8 +72,7 @@ class TerminatedError(KeyboardInterrupt):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     gc.set_threshold(_ALLOCATIONS)
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # an old code page has no bars; JSON is ASCII there, see `print_json`
+    _open_streams()
     with _ended_in_order():
         return _run(argv)
 
@@ -111,6 +111,15 @@ def _run(argv: Sequence[str] | None) -> int:
         print(f"simcost: not enough memory: {error}; lower --jobs, the horizon or the rate", file=sys.stderr)
         return SimcostError.exit_code
     return 0
+
+
+def _open_streams() -> None:
+    """Let what a caller has closed (`>&-`) take text as the null device does, and stdout characters that it lacks."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an old code page has no bars; JSON is ASCII there, see `print_json`
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """0 done, 1 a gate was broken, 2 bad usage; and what a refused command says."""
 
 import json
+import sys
 from contextlib import redirect_stdout, suppress
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -92,3 +93,16 @@ def test_an_output_of_few_characters_gets_the_text_and_whole_json(tmp_path: Path
     broken.write_text("scenario: [\n", encoding="utf-8")
     assert b"\n??\n" in said("forecast", series, "--horizon", "2d", "--model", "flat", "--quiet")
     assert json.loads(said("check", broken, "--json").decode("utf-8"))["faults"][0]["file"] == str(broken)
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_stream_takes_what_is_written_to_it(
+    closed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, closed, None)
+    assert main(["catalog", "show", "nothing/such"]) == 2
+    assert main(["completion", "bash"]) == 0
+    getattr(sys, closed).close()
+    found = capsys.readouterr()
+    assert "nothing/such" not in found.out, "an error is no result"
+    assert bool(found.err) == (closed == "stdout")
