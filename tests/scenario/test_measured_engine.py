@@ -68,3 +68,15 @@ def test_a_kv_cache_in_blocks_is_doubted() -> None:
     assert fit_memory(model, device, ReplicaSpec(accelerator="h100", kv_tokens=most), 8192).provenance == (
         "KV capacity given"
     )
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [("meta-llama/Llama-3.1-8B-Instruct", False), ("Qwen/Qwen3-8B", True), (None, False)],
+)
+def test_a_calibration_of_another_model_is_told(tmp_path: Path, measured: str | None, told: bool) -> None:
+    replica = {"tp": 1, "step": {**SECONDS, "source": "calibrated today"}}
+    (tmp_path / "fit.yaml").write_text(yaml.safe_dump({"replica": replica, "calibration": {"model": measured}}))
+    found = notes(tmp_path, **{"from": "fit.yaml"})
+    assert any("was calibrated on Qwen/Qwen3-8B, which says nothing" in note for note in found) == told
+    assert not any("calibrated on" in note for note in notes(tmp_path, step=SECONDS)), "not from a file"

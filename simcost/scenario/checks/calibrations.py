@@ -18,6 +18,8 @@ from simcost.scenario.files.nodes import YamlNode, items
 from simcost.tables.paths import inside
 
 _KEY = "replica"
+_MEASURED = {"accelerator": "on", "precision": "in", "tp": "with tp", "pp": "with pp", "dp": "with dp", "ep": "with ep"}
+"""Fields that a file with another value says nothing of, each with the words before the value."""
 
 
 def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode, list[Fault], tuple[str, ...]]:
@@ -43,12 +45,14 @@ def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode
         if base is None:
             return own
         names[str(said.value)] = None
-        measured_on, on = base.get("accelerator"), own.get("accelerator")
-        if measured_on is not None and on is not None and not is_same(measured_on.plain(), on.plain()):
-            message = (
-                f"{said.value} was measured on {measured_on.plain()}, which says nothing of {on.plain()}; measure it"
-            )
-            faults.append(fault_at(on, f"{message}, or leave `from` out", file))
+        for field, words in _MEASURED.items():
+            measured, other = base.get(field), own.get(field)
+            if measured is not None and other is not None and not is_same(measured.plain(), other.plain()):
+                message = (
+                    f"{said.value} was measured {words} {measured.plain()}, which says nothing of {other.plain()}; "
+                    "measure it, or leave `from` out"
+                )
+                faults.append(fault_at(other, message, file))
         return merge(_moved(base, said, node.path), own)
 
     return _each_replica(root, full), faults, tuple(names)

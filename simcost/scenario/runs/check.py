@@ -8,6 +8,7 @@ from typing import Any
 
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.checks.load import load_with_services
+from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.trace_models import other_models
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
@@ -49,6 +50,8 @@ def _unusual(loaded: LoadedScenario) -> Iterator[str]:
     scenario, catalog = loaded.scenario, loaded.catalog
     for plan in (alone for whole in scenario.plans for alone in whole.by_pool()):
         served = scenario.model_of(plan)
-        yield from () if served is None else unusual_measurements(plan, catalog.model(served), catalog)
+        if served is not None:
+            yield from unusual_measurements(plan, catalog.model(served), catalog)
+            yield from other_calibrations(plan, catalog.model(served), loaded)
         yield from unusual_prices(plan, catalog)
     yield from unmissable_targets(scenario)

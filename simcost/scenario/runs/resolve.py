@@ -30,6 +30,7 @@ from simcost.scenario.inputs.control import Control, control_of, of_bought_nodes
 from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
+from simcost.scenario.inputs.other_calibrations import other_calibrations
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import unusual_prices
@@ -318,6 +319,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
             ),
             *cache_notes(plan, window_layers=model.window_layers + model.linear_layers),
             *unusual_measurements(plan, model, catalog),
+            *other_calibrations(plan, model, question.loaded),
             *unusual_prices(plan, catalog),
         ),
         inputs=control.inputs,

@@ -129,7 +129,8 @@ def test_a_scenario_takes_the_file(calibrated: Path, capsys: pytest.CaptureFixtu
         ("{from: scenario2.yaml}", "holds no `replica:`"),
         ("{from: ../up.yaml}", "lies outside"),
         ("{from: 3}", "is not the name of a file"),
-        ("{from: coefficients.yaml, tp: 3}", "tp 3 does not split"),
+        ("{from: coefficients.yaml, tp: 2}", "was measured with tp 1, which says nothing of 2"),
+        ("{from: coefficients.yaml, precision: fp8}", "was measured in bf16, which says nothing of fp8"),
         ("{from: coefficients.yaml, accelerator: l4}", "was measured on h100"),
     ],
 )
