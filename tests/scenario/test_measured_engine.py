@@ -13,21 +13,20 @@ from simcost.scenario.runs.check import check
 SECONDS = {"a": 0.006, "b": 1.6e-05, "c": 1.3e-05, "d": 4.2e-08, "q": 9.2e-10}
 
 
-def notes(tmp_path: Path, **replica: object) -> list[str]:
+def notes(tmp_path: Path, *others: object, **replica: object) -> list[str]:
+    """Notes on a plan with a replica, and on others whose replicas are merged over it."""
     scenario = {
         "scenario": "measured",
         "model": "llama-3.1-8b",
         "horizon": 600,
         "workload": {"kind": "synthetic", "rate": 2},
         "slo": {"ttft": 1},
-        "plans": [
-            {
-                "name": "p",
-                "replica": {"accelerator": "h100", **replica},
-                "buy": {"offer": "aws/p5.48xlarge"},
-                "scaling": {"kind": "fixed", "replicas": 1},
-            }
-        ],
+        "defaults": {
+            "replica": {"accelerator": "h100", **replica},
+            "buy": {"offer": "aws/p5.48xlarge"},
+            "scaling": {"kind": "fixed", "replicas": 1},
+        },
+        "plans": [{"name": "p"}, *({"name": f"q{i}", "replica": other} for i, other in enumerate(others))],
     }
     file = tmp_path / "measured.yaml"
     file.write_text(yaml.safe_dump(scenario))
@@ -80,3 +79,20 @@ def test_a_calibration_of_another_model_is_told(tmp_path: Path, measured: str | 
     found = notes(tmp_path, **{"from": "fit.yaml"})
     assert any("was calibrated on Qwen/Qwen3-8B, which says nothing" in note for note in found) == told
     assert not any("calibrated on" in note for note in notes(tmp_path, step=SECONDS)), "not from a file"
+
+
+@pytest.mark.parametrize(
+    ("other", "differing"),
+    [
+        ({"precision": "fp8"}, "precision (bf16, fp8)"),
+        ({"tp": 2}, "tp (1, 2)"),
+        ({"kv_precision": "fp8"}, "kv_precision (bf16, fp8)"),
+        ({"memory_utilisation": 0.9}, ""),
+        ({"precision": "fp8", "step": None, "kv_tokens": None}, ""),
+        ({"precision": "fp8", "step": {**SECONDS, "a": 0.004}, "kv_tokens": 500_000}, ""),
+    ],
+)
+def test_a_measurement_of_unlike_plans_is_told(tmp_path: Path, other: dict[str, object], differing: str) -> None:
+    found = [note for note in notes(tmp_path, other, step=SECONDS, kv_tokens=400_000) if "The same" in note]
+    assert [note.split("`")[1] for note in found] == (["step", "kv_tokens"] if differing else [])
+    assert all(f"is that of p, q0, which differ in {differing}: a measurement" in note for note in found)

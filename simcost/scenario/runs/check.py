@@ -9,6 +9,7 @@ from typing import Any
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.other_calibrations import other_calibrations
+from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.trace_models import other_models
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
@@ -54,4 +55,5 @@ def _unusual(loaded: LoadedScenario) -> Iterator[str]:
             yield from unusual_measurements(plan, catalog.model(served), catalog)
             yield from other_calibrations(plan, catalog.model(served), loaded)
         yield from unusual_prices(plan, catalog)
+    yield from shared_measurements(loaded)
     yield from unmissable_targets(scenario)

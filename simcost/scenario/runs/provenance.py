@@ -19,6 +19,7 @@ from simcost.plan import Fixed, Startup
 from simcost.scenario.files.yaml import scalar
 from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts
 from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.runs.context_windows import beyond_context
@@ -112,6 +113,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     caveats = [] if question.source is None else question.source.caveats(question.seeds)
     caveats += tokens_in_batches(question.loaded.scenario, question.loaded.folder)
     of_jobs = [] if question.jobs is None else question.jobs.caveats()
+    lines += shared_measurements(question.loaded)
     return [*lines, *caveats, *of_jobs, *unmissable_targets(question.loaded.scenario)]
 
 
