@@ -8,6 +8,7 @@ from simcost.studies.argument_types import number, pair, positive, quantity, sec
 from simcost.studies.options import Arguments, own_catalog, study
 from simcost.studies.training_cost.run_options import MODELS, levers_of, run_of
 from simcost.units import (
+    BYTES,
     BYTES_PER_S,
     KILOWATTS,
     SHARE,
@@ -176,9 +177,13 @@ def _add_prices(group: Any) -> None:
         quantity(USD_PER_GB),
         "USD",
         {
-            "--storage": "per GB and month, of the checkpoints kept",
+            "--storage": "per GB and month, of the checkpoints kept and of the training data",
             "--egress": "per GB, of the weights that leave",
+            "--data-egress": "per GB, of the training data where they lie now (default 0: with the provider)",
         },
+    )
+    group.add_argument(
+        "--data-size", type=quantity(BYTES), metavar="SIZE", help="of the training data, stored while the run lasts"
     )
     group.add_argument("--kept", type=int, metavar="N", help="checkpoints kept (default 3)")
     group.add_argument("--copies", type=int, metavar="N", help="of the weights that leave (default 1)")

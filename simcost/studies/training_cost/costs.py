@@ -1,4 +1,4 @@
-"""Money of a run: compute on demand, on spot and on owned hardware; storage of checkpoints; egress."""
+"""Money of a run: compute on demand, on spot and on owned hardware; storage of checkpoints and data; egress."""
 
 from dataclasses import dataclass
 from math import inf
@@ -118,7 +118,7 @@ def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice
 def _given(prices: Prices, provider: str | None) -> str:
     """Source of a price that was given, and the provider whose storage and egress it comes with."""
     taken = {
-        "storage": prices.kept_checkpoints and prices.storage_usd_per_gb_month is None,
+        "storage": (prices.kept_checkpoints or prices.data_bytes) and prices.storage_usd_per_gb_month is None,
         "egress": prices.egress_copies and prices.egress_usd_per_gb is None,
     }
     items = " and ".join(item for item, is_taken in taken.items() if is_taken)
@@ -167,12 +167,15 @@ def purchase_cost(catalog: Catalog, used: Quantities, price: AcceleratorPrice, p
     compute = used.time_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     useful = used.useful_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     lost = ValueRange(compute.low - useful.low, compute.mid - useful.mid, compute.high - useful.high)
-    kept_gb = used.checkpoint_bytes * prices.kept_checkpoints / GB
+    kept_gb = (used.checkpoint_bytes * prices.kept_checkpoints + prices.data_bytes) / GB
     own_storage = _first(prices.storage_usd_per_gb_month, price.storage_usd)
     storage, no_storage = _volume(catalog, "storage", price.provider, own_storage, used.time_s, kept_gb)
     sent_gb = used.result_bytes * prices.egress_copies / GB
     own_egress = _first(prices.egress_usd_per_gb, price.egress_usd)
     egress, no_egress = _volume(catalog, "egress", price.provider, own_egress, used.time_s, sent_gb)
+    if egress is not None:
+        moved = prices.data_bytes / GB * prices.data_usd_per_gb
+        egress = egress.plus(ValueRange(moved, moved, moved))
     total = useful.plus(lost)
     for part in (storage, egress):
         total = total if part is None else total.plus(part)

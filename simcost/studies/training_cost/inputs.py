@@ -23,7 +23,7 @@ from simcost.perf.training.methods import (
 )
 from simcost.perf.training.utilization import ParallelLayout
 from simcost.plan.failures import CorrelatedLoss, Exponential, FailureModel, RecordedFailures
-from simcost.units import Count, UsdPerGb, UsdPerH
+from simcost.units import Bytes, Count, UsdPerGb, UsdPerH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +102,15 @@ class Prices:
     kept_checkpoints: Count = 3
     egress_copies: Count = 1
     """Number of times that the trained weights leave the provider."""
+    data_bytes: Bytes = 0.0
+    """Training data that the provider stores while the run lasts."""
+    data_usd_per_gb: UsdPerGb = 0.0
+    """Price of bringing them there: the egress of where they lie; 0 = they are there."""
 
     def __post_init__(self) -> None:
         check_limits(self)
+        if self.data_usd_per_gb and not self.data_bytes:
+            raise InputError("the price of bringing the training data needs their size; give --data-size, such as 20TB")
         if self.owned is not None:
             check_limits(self.owned)
             if self.owned_usd_per_gpu_h is not None:

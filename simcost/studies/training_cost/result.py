@@ -130,7 +130,9 @@ class PurchaseCost:
     useful_compute: ValueRange
     failures_and_checkpoints: ValueRange
     storage: ValueRange | None
+    """Of the checkpoints kept, and of the training data."""
     egress: ValueRange | None
+    """Of the trained weights, and of the training data on their way to the provider."""
     total: ValueRange
     missing: tuple[str, ...]
 

@@ -95,6 +95,8 @@ def _prices(arguments: Arguments) -> Any:
         egress_usd_per_gb=arguments.egress,
         kept_checkpoints=arguments.kept,
         egress_copies=arguments.copies,
+        data_bytes=arguments.data_size,
+        data_usd_per_gb=arguments.data_egress,
     )
     return Prices(
         offer=arguments.offer,

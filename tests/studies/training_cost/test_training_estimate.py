@@ -113,6 +113,20 @@ def test_the_parts_of_a_cost_add_up() -> None:
     assert cost.missing == ()
 
 
+def test_training_data_are_stored_while_the_run_lasts_and_brought_once() -> None:
+    own = replace(OWN, data_bytes=20e12, data_usd_per_gb=0.09)
+    [without, with_data] = [estimate(CATALOG, run(tokens=1e12, prices=p)).cost_usd["on_demand"] for p in (OWN, own)]
+    assert without.storage is not None
+    assert with_data.storage is not None
+    months = with_data.time_s.mid / 3600 / 730
+    assert with_data.storage.mid - without.storage.mid == pytest.approx(20_000 * 0.1 * months)
+    assert with_data.egress is not None
+    assert without.egress is not None
+    assert with_data.egress.mid - without.egress.mid == pytest.approx(20_000 * 0.09)
+    with pytest.raises(InputError, match="give --data-size"):
+        Prices(data_usd_per_gb=0.09)
+
+
 def test_a_measured_speed_is_the_speed() -> None:
     found = estimate(CATALOG, run(tokens_per_s_per_gpu=10_000.0, failures=NO_FAILURES))
     assert found.time_s.mid == pytest.approx(1e9 / 80_000)
