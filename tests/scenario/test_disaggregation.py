@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from support.scenarios import SMALL, write
 
@@ -103,6 +105,20 @@ def test_both_sides_are_counted_and_paid(result: tuple[Path, dict[str, Any]]) ->
     assert 0 <= transfers["transfers"] - requests["completed"] <= requests["in_system"]
     metrics = [plan["slo"]["metrics"] for plan in (apart, together)]
     assert metrics[0]["ttft_s"]["mean"] > metrics[1]["ttft_s"]["mean"] + transfers["mean_transfer_s"]
+
+
+def test_the_timeline_is_of_both_sides(result: tuple[Path, dict[str, Any]]) -> None:
+    table = pq.read_table(result[0] / "out" / "tables" / "timeline.parquet")
+    apart = table.filter(pc.equal(table["plan"], result[1]["plans"][0]["name"]))
+    assert set(apart["ready"].to_pylist()) == set(apart["desired"].to_pylist()) == {3}
+    [first] = [
+        stored
+        for path in (result[0] / "out" / "runs").iterdir()
+        if (stored := load_ledger(path)).prefill
+        and pc.add(stored.timeline["running"], stored.prefill.timeline["running"]).equals(apart["running"])
+    ]
+    assert first.prefill is not None
+    assert pc.add(first.timeline["waiting"], first.prefill.timeline["waiting"]).equals(apart["waiting"])
 
 
 def test_spot_nodes_that_prefill_are_told_to_be_kept(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from math import fsum
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simcost.billing import Costs, OnDemand, Spot
 from simcost.billing.bill import Charge
@@ -111,7 +113,7 @@ def served_side(
         pools=pools if ledger.pools else (),
         busy_hours=fsum(pool.busy_hours for pool in pools)
         + fsum(side.outcomes.work_s * side.accelerators_per_replica for side in _sides(ledger)[1:]) / HOUR,
-        timeline=ledger.timeline if first else None,
+        timeline=_over_time(ledger) if first else None,
         followed=assessed.followed,
         latency=assessed.latency,
     )
@@ -130,6 +132,13 @@ class _Assessed:
 def _sides(ledger: Ledger) -> list[Ledger]:
     """The run, and its prefill side where that is apart."""
     return [ledger] if ledger.prefill is None else [ledger, ledger.prefill]
+
+
+def _over_time(ledger: Ledger) -> pa.Table:
+    """The timeline of the run: where prefill and decode are apart, the sums of both, as what they cost is."""
+    first, *others = [side.timeline for side in _sides(ledger)]
+    sums = {name: reduce(pc.add, (one[name] for one in others), first[name]) for name in first.column_names}
+    return pa.table(sums | {"t_s": first["t_s"]})
 
 
 def replica_limits(pool: Pool) -> ReplicaLimits:

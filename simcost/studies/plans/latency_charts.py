@@ -11,8 +11,8 @@ METRICS = {"ttft_s": "TTFT", "tpot_s": "TPOT", "e2e_s": "E2E"}
 HEAT = {
     "met": "#A9CCE8",
     "missed by up to 1 point": "#FDD49E",
-    "by up to 10 points": "#F08A34",
-    "by more": "#9C3D00",
+    "missed by up to 10 points": "#F08A34",
+    "missed by more": "#9C3D00",
     "no requests": "#DDDDDD",
 }
 MANY = 8
@@ -116,7 +116,7 @@ def _cell(plan: str, row: dict[str, Any], target: float) -> dict[str, Any]:
         "percent": percent,
         "arrived": row["arrived"],
         "class": kind,
-        "ink": "white" if kind == "by more" else "#222222",
+        "ink": "white" if kind == "missed by more" else "#222222",
     }
 
 
@@ -124,8 +124,8 @@ def _class(row: dict[str, Any], target: float) -> str:
     if _blank(row):
         return "no requests"
     gap = target - row["attainment"]
-    limits = ((0.0, "met"), (0.01, "missed by up to 1 point"), (0.1, "by up to 10 points"))
-    return next((name for limit, name in limits if gap <= limit), "by more")
+    limits = ((0.0, "met"), (0.01, "missed by up to 1 point"), (0.1, "missed by up to 10 points"))
+    return next((name for limit, name in limits if gap <= limit), "missed by more")
 
 
 def latency_cdf(document: Document, latency: Any) -> Any:
