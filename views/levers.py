@@ -1,6 +1,6 @@
 """Levers: widgets that each change one value of the scenario's text, and show what the text says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -32,7 +32,7 @@ def show(draft: drafts.Draft, changed: Change) -> None:
     levers = _Levers(draft, changed)
     names = [str(plan["name"]) for plan in plans]
     index = st.selectbox("Plan", range(len(names)), format_func=names.__getitem__, key=f"plan of {draft.file.name}")
-    levers.plan(f"plans.{index}", plans[index])
+    levers.plan(f"plans.{index}", plans[index], parts_of(plans[index], found.get("services")))
     levers.demand(found)
     refused = st.session_state.pop("lever refused", None)
     if refused is not None:
@@ -45,26 +45,29 @@ class _Levers:
     def __init__(self, draft: drafts.Draft, changed: Change) -> None:
         self._file, self._changed = draft.file, changed
 
-    def plan(self, place: str, plan: Mapping[str, Any]) -> None:
-        """Hardware, size and price of one plan."""
+    def plan(self, place: str, plan: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> None:
+        """Hardware, size and price of one plan, as far as one of its services or pools takes them from it."""
         replica, scaling, buy = (plan.get(key) for key in ("replica", "scaling", "buy"))
         if isinstance(replica, dict):
-            self._accelerator(place, replica, _most_replicas(scaling))
+            if is_taken(parts, "replica", "accelerator"):
+                self._accelerator(place, replica, _most_replicas(scaling))
             precision = replica.get("precision", PRECISIONS[0])
-            if precision in PRECISIONS:
+            if precision in PRECISIONS and is_taken(parts, "replica", "precision"):
                 path = f"{place}.replica.precision"
                 key = self._key(path, precision)
                 st.segmented_control(
                     "Precision", PRECISIONS, key=key, required=True, on_change=self._edit, args=(key, _alone(path))
                 )
-        sizes = {name: scaling[name] for name in SIZES if name in scaling} if isinstance(scaling, dict) else {}
+        written = scaling if isinstance(scaling, dict) else {}
+        sizes = {name: written[name] for name in SIZES if name in written and is_taken(parts, "scaling", name)}
         columns = st.columns(len(sizes)) if sizes else []
         for column, (name, value) in zip(columns, sizes.items(), strict=True):
             with column:
                 least = 0 if name in ("min", "replicas") else 1
                 self._number(f"{place}.scaling.{name}", SIZES[name], value, least=least, step=1)
-        if isinstance(buy, dict) and buy.get("kind", "on-demand") in ("on-demand", "spot"):
-            self._price(f"{place}.buy.price", buy.get("price"))
+        bought = isinstance(buy, dict) and buy.get("kind", "on-demand") in ("on-demand", "spot")
+        if bought and is_taken(parts, "buy", "price"):
+            self._price(f"{place}.buy.price", buy.get("price"))  # type: ignore[union-attr]
 
     def demand(self, found: Mapping[str, Any]) -> None:
         """Rate of synthetic requests, or the factor on a recorded or forecast demand."""
@@ -156,6 +159,28 @@ class _Levers:
             on_change=self._edit,
             args=(key, _alone(path, lambda usd: None if usd is None else f"${number_text(usd)}/h")),
         )
+
+
+def parts_of(plan: Mapping[str, Any], services: Any) -> list[Mapping[str, Any]]:
+    """By service or pool of a plan, the values of its own; nothing where the plan is all there is."""
+    own, pools = plan.get("services"), plan.get("pools")
+    if isinstance(services, list):
+        named = own if isinstance(own, dict) else {}
+        found = [named.get(str(one.get("name"))) for one in services if isinstance(one, dict)]
+    else:
+        found = list(pools) if isinstance(pools, list) else []
+    return [one if isinstance(one, dict) else {} for one in found]
+
+
+def is_taken(parts: Sequence[Mapping[str, Any]], key: str, name: str) -> bool:
+    """True if a value of the plan holds for one of its parts: not each has its own, or another kind or offer."""
+    return not parts or any(not _has_own(part.get(key), name) for part in parts)
+
+
+def _has_own(written: Any, name: str) -> bool:
+    if not isinstance(written, dict):
+        return written is not None
+    return name in written or (name in SIZES and "kind" in written) or (name == "price" and "offer" in written)
 
 
 def _most_replicas(scaling: Any) -> int:
