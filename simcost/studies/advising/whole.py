@@ -7,14 +7,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from simcost.errors import InputError
+from simcost.errors import FaultsError, InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
 from simcost.scenario.files.nodes import items
 from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.changes import AnyScenario
-from simcost.scenario.inputs.variations import as_dimensions
+from simcost.scenario.inputs.variations import as_dimensions, not_a_plan
 from simcost.scenario.inputs.whole_variations import WholePlan, whole_variations, with_plan
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_bounds import entrant_of
@@ -78,6 +78,9 @@ class DependentPlan:
         for kind in kinds:
             try:
                 space = whole_variations(self._loaded, as_dimensions([[{"name": kind.title}], *kind.dimensions]))
+            except FaultsError as error:
+                yield Choices(combinations=0, entrants=(), none=not_a_plan(error.faults))
+                continue
             except InputError as error:
                 yield Choices(combinations=0, entrants=(), none=f"cannot be: {error}")
                 continue

@@ -1,0 +1,51 @@
+"""Wording of an advice: classes of its chart, and reasons why a kind of action has no plan."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from support.scenarios import write
+
+from simcost.scenario.checks.load import load_with_services
+from simcost.studies.advising.charts import savings
+from simcost.studies.advising.kinds import ActionKind
+from simcost.studies.advising.whole import DependentPlan
+
+TWO = """\
+scenario: two
+horizon: 10min
+services:
+  - name: chat
+    model: llama-3.1-8b
+    workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 300, output_median: 150}}
+    slo: {ttft: 1s}
+  - name: search
+    model: llama-3.1-8b
+    workload: {kind: synthetic, rate: 1/s, lengths: {prompt_median: 600, output_median: 60}}
+    slo: {ttft: 1s}
+defaults: {replica: {accelerator: l4, tp: 4}, buy: {offer: aws/g6.12xlarge}, scaling: {kind: fixed, replicas: 1}}
+plans: [{name: one, services: {chat: {}, search: {}}}]
+"""
+
+
+def test_an_action_that_costs_more_is_not_said_to_save() -> None:
+    actions = [_action("a", 9.0, 9.0), _action("b", 5.0, None), _action("c", -7.0, None)]
+    drawn: Any = savings(SimpleNamespace(actions=actions)).to_dict()  # type: ignore[arg-type]
+    rows = json.loads(drawn["datasets"][drawn["data"]["name"]])
+    assert [row["taken"] for row in rows] == ["saves also after those above it", "saves alone only", "costs more"]
+
+
+def _action(kind: str, usd: float, then: float | None) -> SimpleNamespace:
+    saving = SimpleNamespace(mean=usd, lo=usd, hi=usd)
+    return SimpleNamespace(kind=kind, service=None, saving_usd_per_month=saving, then_usd_per_month=then)
+
+
+def test_the_reason_why_nodes_cannot_be_names_no_place_of_this_machine(tmp_path: Path) -> None:
+    advisor: Any = object.__new__(DependentPlan)
+    advisor._loaded = load_with_services(write(tmp_path, text=TWO))
+    kind = ActionKind(name="nodes", effort="medium", dimensions=([{"buy": {"offer": "aws/g6.xlarge"}}],))
+    [found] = advisor.choices([kind])
+    assert found.combinations == 0
+    assert "no multiple of tp 4" in found.none
+    assert str(tmp_path) not in found.none
