@@ -1,5 +1,6 @@
 """Tables on the page: numbers are columns of numbers, which sort by value and show as the text of the report."""
 
+from math import inf, isfinite, nextafter
 from typing import Any
 
 import streamlit as st
@@ -75,13 +76,21 @@ def _column(rows: Table, name: str, *, numeric: bool) -> Any:
     import numpy as np
 
     if numeric:
-        return np.array([_value(row[name]) for row in rows], np.float64)
+        return np.array([value for value, _ in _values(rows, name)], np.float64)
     return np.array([in_full(row[name]) for row in rows], object)
 
 
-def _value(cell: str) -> float | None:
-    return cell.value if isinstance(cell, Formatted) else None
-
-
 def _texts(rows: Table, name: str) -> dict[Any, str]:
-    return {cell.value: str(cell) for row in rows if isinstance(cell := row[name], Formatted)}
+    return {value: text for value, text in _values(rows, name) if value is not None}
+
+
+def _values(rows: Table, name: str) -> list[tuple[float | None, str]]:
+    """Value and text of each cell; the texts go by their values, so those of two texts differ in the last digit."""
+    found: dict[float, str] = {}
+    values = []
+    for cell in (row[name] for row in rows):
+        value = cell.value if isinstance(cell, Formatted) else None
+        while value is not None and isfinite(value) and found.setdefault(value, str(cell)) != str(cell):
+            value = nextafter(value, inf)
+        values.append((value, str(cell)))
+    return values

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from simcost.present.chart_style import to_spec
 from simcost.present.charts import counts, panel, panels_over_time, time
+from simcost.units import Formatted
 from views.charts import _without_legends
 from views.legends import Swatch, swatches
 from views.table import table
@@ -71,3 +72,14 @@ def test_the_row_of_the_best_plan_stands_out(monkeypatch: pytest.MonkeyPatch) ->
     [style] = drawn
     style._compute()
     assert {row for (row, _), found in style.ctx.items() if found} == {1}
+
+
+def test_equal_values_of_different_texts_keep_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("streamlit.dataframe", lambda style, **_: drawn.append(style))
+    cells = [Formatted("baseline", 0.0), Formatted("0.0 %", 0.0), Formatted("+1 %", 0.01), Formatted("-1 %", -0.01)]
+    table([{"vs baseline": cell} for cell in cells])
+    [style] = drawn
+    shown = [row[-1]["display_value"] for row in style._translate(sparse_index=False, sparse_cols=False)["body"]]
+    assert shown == ["baseline", "0.0 %", "+1 %", "-1 %"]
+    assert list(style.data["Vs baseline"].argsort()) == [3, 0, 1, 2]
