@@ -148,9 +148,16 @@ def _take_upload(file: Path) -> None:
     if upload is None:
         return
     try:
-        drafts.write(file, upload.getvalue().decode("utf-8-sig")[: drafts.LONGEST])
+        text = upload.getvalue().decode("utf-8-sig")
     except UnicodeDecodeError:
         st.error(plain(f"{upload.name} is not UTF-8 text; save it as UTF-8 and upload it again."))
+        return
+    if len(text) > drafts.LONGEST:
+        st.error(
+            plain(f"{upload.name} has {len(text):,} characters, more than {drafts.LONGEST:,}; put the rest into files.")
+        )
+        return
+    drafts.write(file, text)
 
 
 def _options(draft: drafts.Draft) -> tuple[Asked, bool]:

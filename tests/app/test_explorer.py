@@ -197,6 +197,14 @@ def test_a_lever_out_of_reach_is_a_fault_at_its_line(page: AppTest) -> None:
     assert button(page, "Run").disabled
 
 
+def test_an_upload_that_cannot_be_taken_whole_is_refused(page: AppTest) -> None:
+    for content, why in ((b"# x\n" * 50_001, "200,004 characters, more than 200,000"), (b"# caf\xe9", "not UTF-8")):
+        labelled(page.file_uploader, "Or upload a scenario").set_value([("my.yaml", content, "text/yaml")]).run()
+        assert not page.exception
+        assert why in page.error[0].value
+        assert editor.shown(page)["text"] == TINY
+
+
 def test_three_figures_and_tabs(page: AppTest) -> None:
     settle(button(page, "Run").click().run())
     assert [one.label for one in page.metric] == [
