@@ -16,7 +16,8 @@ def changes(before: str, after: str) -> tuple[Change, ...]:
     """Values in which two texts differ, in the order of the second; a plan is named, not counted."""
     old, new = (dict(_leaves(values(text))) for text in (before, after))
     paths = [*new, *(path for path in old if path not in new)]
-    return tuple((path, old.get(path, NONE), new.get(path, NONE)) for path in paths if old.get(path) != new.get(path))
+    found = ((path, old.get(path, NONE), new.get(path, NONE)) for path in paths)
+    return tuple(change for change in found if change[1] != change[2])  # an empty value is that of a missing key
 
 
 def told(found: tuple[Change, ...], *, most: int) -> str:

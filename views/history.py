@@ -37,8 +37,12 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
     if not rows:
         st.info("No result yet. Run a scenario on the page Plans.")
         return
-    linked = [name for name in st.query_params.get("runs", "").split(",") if name in found]
+    asked = [name for name in st.query_params.get("runs", "").split(",") if name]
+    linked = [name for name in asked if name in found]
     chosen = table(rows, key="history", selection="multi-row").selection.rows
+    if not chosen and linked != asked:
+        missing = ", ".join(name for name in asked if name not in found)
+        st.warning(plain(f"Not on this machine: {missing}. Choose its scenario on the page Plans and run it."))
     names = [rows[i]["Result"] for i in chosen if i < len(rows)] or linked
     if len(names) == 1:
         if st.button("Open", type="primary"):

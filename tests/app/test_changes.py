@@ -23,6 +23,10 @@ def test_a_value_that_is_put_is_the_one_change(path: str, value: int) -> None:
     assert changes(after, after) == ()
 
 
+def test_an_empty_value_is_that_of_a_missing_key() -> None:
+    assert changes("seeds: 1", "seeds: 2\nbaseline:\nlevel: null") == (("seeds", "1", "2"),)
+
+
 def test_lists_of_names_within_lists_are_told_apart() -> None:
     pools = "pools: [{name: b, x: 1}]"
     text = f"services: [{{name: a, x: 1}}]\nplans: [{{name: a, x: 1, {pools}}}, {{name: c, {pools}}}]"

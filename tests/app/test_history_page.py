@@ -71,6 +71,7 @@ def test_an_address_of_nothing_is_harmless(home: Path) -> None:
     page.run()
     assert not page.exception
     assert not page.header
+    assert "Not on this machine" in page.warning[0].value
 
 
 def test_no_result_is_a_message(tmp_path: Path) -> None:
