@@ -69,6 +69,17 @@ def cycled(values: Any, count: int) -> list[Any]:
     return [values[i % len(values)] for i in range(count)]
 
 
+def shades_of_parts(count: int) -> list[str]:
+    """Colours of so many parts of a bar, which have no dash and no shape: the second eight are lighter."""
+    return cycled((*OKABE_ITO, *map(_lighter, OKABE_ITO)), count)
+
+
+def _lighter(colour: str) -> str:
+    """The colour, half of the way to white."""
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{(part + 255) // 2:02X}" for part in parts)
+
+
 def _scale(domain: Any, cycle: Any) -> Any:
     import altair as alt
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from simcost.present.chart_style import OKABE_ITO, Document, Rows, finish
+from simcost.present.chart_style import Document, Rows, finish, shades_of_parts
 from simcost.present.charts import stacked_bars
 from simcost.present.format import count, seconds, share, usd
 from simcost.present.parts import Table
@@ -161,7 +161,7 @@ def cost_by_service(document: Document) -> Any:
 
     rows = [row for plan in document["plans"] for row in _parts(plan)]
     named = dict.fromkeys(str(row["part"]) for row in rows)
-    shades = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(named)}
+    shades = dict(zip(named, shades_of_parts(len(named)), strict=True))
     chart = stacked_bars(
         rows,
         shades | dict.fromkeys(UNALLOCATED.values(), "#C9C9C9"),

@@ -10,7 +10,7 @@ import pytest
 from support.result_folder import PLANS, build, document, tables
 
 from simcost.ledger.jobs import BUCKETS
-from simcost.present.chart_style import OKABE_ITO, colours
+from simcost.present.chart_style import OKABE_ITO, colours, shades_of_parts
 from simcost.studies.plans import cost_charts
 from simcost.studies.plans.job_charts import gpus_over_time
 from simcost.studies.plans.sections import pictures, read
@@ -217,3 +217,10 @@ def test_names_of_plans_stay_text(tmp_path: Path) -> None:
     chart = cost_charts.cost_stack(document(names))
     assert "<script>" not in cost_charts.to_svg(chart)
     assert json.dumps(chart.to_dict())
+
+
+def test_sixteen_parts_of_a_bar_have_colours_of_their_own() -> None:
+    shades = shades_of_parts(16)
+    assert tuple(shades[:8]) == OKABE_ITO
+    assert len(set(shades)) == 16
+    assert all(re.fullmatch("#[0-9A-F]{6}", shade) for shade in shades)
