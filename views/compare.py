@@ -56,6 +56,10 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         background.attach(RUN, str(asked.folder(results)))
     with st.container():  # what follows it keeps its place, and the editor its focus
         _show_faults(faults, draft.text)
+        if draft.values.get("sweep") is not None:
+            from simcost.scenario.runs.provenance import UNSWEPT
+
+            st.info(plain(UNSWEPT))
         _status(ended, slot)
     preview = asked.preview(results) if not faults and RUN in background.works() else None
     _result(named or shown, None if named else preview, draft, faults, results)

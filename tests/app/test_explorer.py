@@ -205,6 +205,13 @@ def test_an_upload_that_cannot_be_taken_whole_is_refused(page: AppTest) -> None:
         assert editor.shown(page)["text"] == TINY
 
 
+def test_a_sweep_is_said_not_to_be_run_here(page: AppTest) -> None:
+    assert not [one for one in page.info if "simcost sweep" in one.value]
+    editor.write(page, TINY + "sweep: {matrix: {scaling.replicas: [1, 2]}}\n")
+    assert [one for one in page.info if "simcost sweep" in one.value]
+    assert not page.error
+
+
 def test_three_figures_and_tabs(page: AppTest) -> None:
     settle(button(page, "Run").click().run())
     assert [one.label for one in page.metric] == [

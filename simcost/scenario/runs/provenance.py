@@ -32,6 +32,8 @@ from simcost.scenario.storage.folders import sha256_of
 from simcost.tables.paths import inside
 from simcost.units import format_seconds
 
+UNSWEPT = "The plans are as written: `simcost sweep` runs the combinations of the `sweep` of this scenario."
+
 
 def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
     """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
@@ -114,7 +116,8 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     caveats += tokens_in_batches(question.loaded.scenario, question.loaded.folder)
     of_jobs = [] if question.jobs is None else question.jobs.caveats()
     lines += shared_measurements(question.loaded)
-    return [*lines, *caveats, *of_jobs, *unmissable_targets(question.loaded.scenario)]
+    unswept = [] if question.loaded.scenario.sweep is None else [UNSWEPT]
+    return [*lines, *caveats, *of_jobs, *unmissable_targets(question.loaded.scenario), *unswept]
 
 
 def _prefill_side(plan: ResolvedPlan) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from simcost.studies.plans import (
 from simcost.studies.plans.contents import of_which, serves, trains
 from simcost.studies.plans.cost_charts import spread
 from simcost.studies.plans.fleet_chart import fleets_side_by_side
+from simcost.units import plural
 
 FEW_SERVICES = 3
 """Services that are shown one by one alone; of more the chosen plan is shown as a whole too."""
@@ -142,7 +143,7 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
         *_requests(service_view.one_by_one(document)),
         *_jobs(document),
         *_fleets(document),
-        Part(title=f"Over {document['replications']} futures", rows=futures_view.table(document)),
+        Part(title=f"Over {plural(document['replications'], 'future')}", rows=futures_view.table(document)),
         Part(title="What not knowing the demand costs", said=futures_view.sentences(document)),
         Part(title="The demand", said=demand),
         Part(title="What drives the difference", said=document["drivers"]),
