@@ -8,6 +8,7 @@ from math import inf, isclose
 
 from simcost.compare.comparison import ranked
 from simcost.compare.sensitivity import Ends, Flip, doubtful, flip_interval, redrawn, within
+from simcost.compare.significance import negligible_usd
 from simcost.record import record
 from simcost.scenario.inputs.changes import AnyScenario, money_alone, of_requests, plan_of, with_values
 from simcost.scenario.runs.assessment import Assessment
@@ -41,6 +42,11 @@ class FlipPlace:
     """The first and the last value at which other draws of requests may turn the answer."""
 
 
+def _negligible_share(usd: float) -> float:
+    """Share of a cost a month that makes no difference, in a run as here."""
+    return negligible_usd(usd) / usd if usd > 0 else ROUNDING
+
+
 class PlanAnswers:
     """The plans by value.
 
@@ -56,11 +62,10 @@ class PlanAnswers:
         plans = self.assessment.plans
         self.names = [plan.name for plan in plans]
         known = {plan.name: PlanAtValue.of(plan) for plan in plans}
-        margin = max(loaded.first.scenario.margin or 0.0, ROUNDING)
-        best_first = tuple(plan.name for plan in ranked(plans))
-        best = PlanState(Preference(names=best_first, margin=ROUNDING), {}, None, known).best
-        self.chosen = best or min(self.names, key=lambda name: known[name].usd)
+        first = ranked(plans)[0]
+        self.chosen = first.name if first.eligible else min(self.names, key=lambda name: known[name].usd)
         """The best plan of the base; the cheapest where none meets the SLO."""
+        margin = max(loaded.first.scenario.margin or 0.0, _negligible_share(known[self.chosen].usd))
         names = (self.chosen, *(name for name in self.names if name != self.chosen))
         self._preference = Preference(names=names, margin=margin)
         self.base = PlanState(self._preference, {}, None, known)
