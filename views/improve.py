@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -151,16 +151,7 @@ def _optimize_parts(found: Any) -> Sequence[Part]:
 
 def _ranges(draft: drafts.Draft) -> Settings:
     """The values that are not sure, each with its range, as a table to edit."""
-    offers = [
-        str(plan["buy"]["offer"])
-        for plan in draft.values.get("plans") or ()
-        if isinstance(plan, dict) and isinstance(plan.get("buy"), dict) and plan["buy"].get("offer")
-    ]
-    rows = [
-        ("demand", 0.8, 1.2),
-        ("engine", 0.9, 1.1),
-        *((f"discount.{offer}", 0.0, 0.3) for offer in dict.fromkeys(offers)),
-    ]
+    rows = _probable_ranges(draft.values)
     st.caption(
         "`demand` and `engine` (step times) are factors, `discount.OFFER` is a share, `price.OFFER` USD an hour; "
         "any number of the scenario may vary, such as `plans.0.scaling.replicas`."
@@ -185,6 +176,22 @@ def _ranges(draft: drafts.Draft) -> Settings:
         "Shares of the variance", help="All values at once: how much of the variance of the cost each causes (Sobol)."
     )
     return {"ranges": ranges, "grids": (tuple(pair),) if len(pair) == 2 else (), "sobol": sobol}
+
+
+def _probable_ranges(found: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Values that are seldom sure: those of requests, where there are any, and what offers cost."""
+    requests = [("demand", 0.8, 1.2), ("engine", 0.9, 1.1)] if {"workload", "demand", "services"} & found.keys() else []
+    return [*requests, *((f"discount.{offer}", 0.0, 0.3) for offer in dict.fromkeys(_offers(found.get("plans"))))]
+
+
+def _offers(value: Any) -> Iterator[str]:
+    """Names of the offers that plans, their services and their pools buy."""
+    if isinstance(value, dict):
+        bought = value.get("buy")
+        if isinstance(bought, dict) and bought.get("offer"):
+            yield str(bought["offer"])
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _offers(child)
 
 
 def _varied(settings: Settings) -> Sequence[str]:

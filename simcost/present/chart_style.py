@@ -70,9 +70,7 @@ def cycled(values: Any, count: int) -> list[Any]:
 
 
 def shades_of_parts(count: int) -> list[str]:
-    """Colours of so many parts of a bar, which have no dash and no shape: the second eight are lighter, the blue last, which
-    is then near the sixth.
-    """
+    """Colours of so many parts of a bar, which have no dash and no shape: the second eight are lighter, blue last."""
     return cycled((*OKABE_ITO, *map(_lighter, (*OKABE_ITO[1:], OKABE_ITO[0]))), count)
 
 

@@ -22,6 +22,7 @@ from simcost.scenario.schema.scenario import Plan, Scenario
 
 AnyScenario = LoadedScenario | LoadedServices
 _KNOWN = "write a field of the file such as workload.0.rate, or demand, engine, price.OFFER, discount.OFFER"
+_KNOWN_OF_JOBS = "write a field of the file such as plans.0.training.gpus, or price.OFFER, discount.OFFER"
 _KNOWN_OF_SERVICES = (
     "write a field of the file such as services.NAME.workload.0.rate or plans.0.services.NAME.scaling.replicas, or "
     "demand, engine, demand.NAME, engine.NAME, price.OFFER, discount.OFFER"
@@ -137,7 +138,7 @@ def _scaled_services(loaded: AnyScenario, kind: str, name: str) -> dict[str, Loa
             raise InputError(f"--vary {kind}.{name}: {name!r} is none of the services{near}")
         return {key: service for key, service in loaded.services.items() if name in ("", key)}
     if not loaded.scenario.workload and loaded.scenario.demand is None:
-        raise InputError(f"--vary {kind}: {loaded.path} has jobs alone, and no requests; {_KNOWN}")
+        raise InputError(f"--vary {kind}: {loaded.path} has jobs alone, and no requests; {_KNOWN_OF_JOBS}")
     return {"": loaded}
 
 
