@@ -136,7 +136,12 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
             left=2,
         ),
         Part(title="Pools", rows=pool_view.table(document), said=pool_view.overflow(document), left=2),
-        Part(title="Differences from the baseline", rows=tables.differences(document), detail=True),
+        Part(
+            title="Differences from the baseline",
+            rows=tables.differences(document),
+            said=tables.corrected(document),
+            detail=True,
+        ),
         Part(title="Findings", said=[finding["message"] for finding in document.get("findings", [])]),
         Part(title="Targets missed", said=tables.missed(document)),
         *([] if shown is None else pictures(document, shown)),

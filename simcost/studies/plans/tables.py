@@ -7,7 +7,7 @@ from simcost.present.format import amount, count, exact, seconds, share, share_c
 from simcost.present.parts import Table
 from simcost.studies.plans import provisioning_view, quality_view, service_view
 from simcost.studies.plans.contents import serves, trains, utilisation
-from simcost.units import Formatted
+from simcost.units import Formatted, plural
 
 _DOT = " \N{MIDDLE DOT} "
 
@@ -95,6 +95,15 @@ def differences(document: Document) -> Table:
         for row in document["differences"]
         for cost in [row["per_month_usd"]]
     ]
+
+
+def corrected(document: Document) -> list[str]:
+    """A note where a difference is not significant although its own interval leaves out zero."""
+    found = [row for row in document["differences"] if _significant(document, row) == "no"]
+    if not any((row["per_month_usd"]["lo"] > 0) or (row["per_month_usd"]["hi"] < 0) for row in found):
+        return []
+    several = plural(len(document["differences"]), "comparison")
+    return [f"significant: corrected for {several} (Holm); each interval is of its own plan alone"]
 
 
 def _significant(document: Document, row: Document) -> str:

@@ -7,7 +7,7 @@ from simcost.compare import document
 from simcost.present.format import NONE
 from simcost.present.parts import provenance
 from simcost.studies.plans.sections import parts
-from simcost.studies.plans.tables import differences
+from simcost.studies.plans.tables import corrected, differences
 
 text = on_terminal(parts)
 
@@ -41,6 +41,13 @@ def test_the_level_of_an_interval_is_named_and_one_run_is_not_called_significant
     [row] = differences(alone)
     assert row["From (95 %)"] == NONE
     assert row["Significant"] == "one replication"
+
+
+def test_an_interval_apart_from_zero_that_is_not_significant_is_explained() -> None:
+    made = document(of(DEAR, CHEAP), PROVENANCE, [])
+    assert corrected(made) == []
+    made["differences"][0]["noise_explains"] = True
+    assert corrected(made) == ["significant: corrected for 1 comparison (Holm); each interval is of its own plan alone"]
 
 
 def test_it_fits_100_columns() -> None:
