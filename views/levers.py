@@ -32,7 +32,10 @@ def show(draft: drafts.Draft, changed: Change) -> None:
     levers = _Levers(draft, changed)
     names = [str(plan["name"]) for plan in plans]
     index = st.selectbox("Plan", range(len(names)), format_func=names.__getitem__, key=f"plan of {draft.file.name}")
-    levers.plan(f"plans.{index}", plans[index], parts_of(plans[index], found.get("services")))
+    parts = parts_of(plans[index], found.get("services"))
+    levers.plan(f"plans.{index}", plans[index], parts)
+    if parts:
+        st.caption("What a service or a pool has of its own is changed in the tab YAML.")
     levers.demand(found)
     refused = st.session_state.pop("lever refused", None)
     if refused is not None:

@@ -32,7 +32,7 @@ from simcost.scenario.storage.folders import sha256_of
 from simcost.slo import is_to_reach
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
-from simcost.studies.optimizing.dimensions import default_dimensions
+from simcost.studies.optimizing.dimensions import default_dimensions, note_on_dimensions
 from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_of_race import FrontOfRace
 from simcost.studies.optimizing.front_plans import lowest_attainment
@@ -263,7 +263,11 @@ class PlanSearch:
         return {
             "verdict": verdict(document),
             **document,
-            "assumptions": [*assumptions(self._shown(best, second)), *note_on_steps(self.question.engine)],
+            "assumptions": [
+                *note_on_dimensions(self.question.loaded.scenario),
+                *assumptions(self._shown(best, second)),
+                *note_on_steps(self.question.engine),
+            ],
             "provenance": origin,
         }
 
