@@ -128,6 +128,11 @@ def _class(row: dict[str, Any], target: float) -> str:
     return next((name for limit, name in limits if gap <= limit), "missed by more")
 
 
+def has_latencies(latency: Any) -> bool:
+    """True if any request was completed, so that there is something to draw."""
+    return any(value is not None and value > 0 for value in latency["value_s"].to_pylist())
+
+
 def latency_cdf(document: Document, latency: Any) -> Any:
     """Share of completed requests that were at least this fast, per metric, with the limit."""
     import altair as alt

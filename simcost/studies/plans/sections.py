@@ -34,6 +34,7 @@ from simcost.studies.plans import (
 from simcost.studies.plans.contents import of_which, serves, trains
 from simcost.studies.plans.cost_charts import spread
 from simcost.studies.plans.fleet_chart import fleets_side_by_side
+from simcost.studies.plans.latency_charts import has_latencies
 from simcost.units import plural
 
 FEW_SERVICES = 3
@@ -227,7 +228,8 @@ def pictures(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
     elif serves(document):
         yield Part(title="Cost against service level", chart=lambda: cost_charts.cost_against_slo(document))
         yield Part(title="Service level by hour", chart=lambda: cost_charts.slo_heat(document, shown["hours"]))
-        yield Part(title="Latency", chart=lambda: cost_charts.latency_cdf(document, shown["latency"]))
+        if has_latencies(shown["latency"]):
+            yield Part(title="Latency", chart=lambda: cost_charts.latency_cdf(document, shown["latency"]))
         if "followed" in shown:
             yield Part(title="Demand and fleet", chart=lambda: fleet_view.picture(document, shown["followed"]))
         yield Part(title="Fleet", chart=lambda: cost_charts.fleet_timeline(document, shown["timeline"]))
@@ -258,7 +260,8 @@ def _pictures_of(name: str, document: Document, shown: dict[str, Any]) -> Iterat
         (f"Latency of {name}", cost_charts.latency_cdf, "latency"),
         (f"Fleet of {name}", cost_charts.fleet_timeline, "timeline"),
     ):
-        yield Part(title=title, chart=partial(_drawn_of, name, draw, document, shown[table]))
+        if table != "latency" or has_latencies(shown[table]):
+            yield Part(title=title, chart=partial(_drawn_of, name, draw, document, shown[table]))
 
 
 def _drawn_of(name: str, draw: Callable[[Document, Any], Any], document: Document, table: Any) -> Any:

@@ -84,6 +84,15 @@ def test_a_plan_keeps_its_colour_when_its_rows_are_missing() -> None:
     assert colour_of_plans(chart.to_dict()) == {tuple(colours(document()).items())}
 
 
+def test_where_no_request_is_completed_there_is_no_chart_of_latencies() -> None:
+    columns = tables(PLANS, 3)
+    columns["latency"]["value_s"] = [None] * len(columns["latency"]["plan"])
+    shown = {name: pa.table(table) for name, table in columns.items()}
+    shown["latency"] = shown["latency"].set_column(3, "value_s", shown["latency"]["value_s"].cast(pa.float64()))
+    assert {part.title for part in pictures(document(), shown)} >= {"Service level by hour", "Fleet"}
+    assert "Latency" not in {part.title for part in pictures(document(), shown)}
+
+
 @pytest.mark.parametrize(("plans", "hours"), [(2, 24 * 60), (7, 24 * 14)])
 def test_no_chart_holds_more_than_about_2000_rows(plans: int, hours: int) -> None:
     names = tuple(f"plan {i}" for i in range(plans))
