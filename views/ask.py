@@ -70,7 +70,7 @@ def show(
     if asked in background.works():
         background.watch(asked, stoppable=False)
     elif answers.get(asked):
-        answer(answers[asked], outdated=answers[asked]["words"] != shown(words))
+        answer(answers[asked], outdated=answers[asked]["of"] != told_apart(words))
     elif finished is None:
         st.info(f"{questions[asked].needs} {'Then press' if ready else 'Choose or upload it, then press'} Answer.")
 
@@ -78,6 +78,11 @@ def show(
 def shown(words: Words) -> list[str]:
     """The words of the command, files by their names."""
     return [word.name if isinstance(word, Chosen) else word for word in words]
+
+
+def told_apart(words: Words) -> list[Any]:
+    """The words, files by what tells those of one name apart."""
+    return [word.identity if isinstance(word, Chosen) else word for word in words]
 
 
 def run(words: Words, tell: background.Progress) -> dict[str, Any]:
@@ -120,7 +125,7 @@ def _answered(words: Words, places: list[str]) -> dict[str, Any]:
     return {
         "document": document,
         "parts": drawn_once(parts),
-        "words": shown(words),
+        "of": told_apart(words),
         "command": shlex.join(["simcost", *shown(words)]),
         "html": page(arguments.title, document, parts),
     }

@@ -33,6 +33,11 @@ class Chosen:
             return f"{self.path.parent.name}/{self.path.name}"
         return "" if self.path is None else self.path.name
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What tells it from others, also from those of its name."""
+        return (self.path, self.upload and self.upload.file_id)
+
     def on_disk(self, folder: Path) -> Path:
         """Path of the file; an upload is put into the folder."""
         if self.upload is None:
@@ -57,6 +62,11 @@ class Written(Chosen):
     def name(self) -> str:
         """As it is shown."""
         return self.title
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What tells it from others."""
+        return (self.title, self.text)
 
     def on_disk(self, folder: Path) -> Path:
         """Path of the file."""

@@ -50,7 +50,8 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
         pressed = st.button("Forecast", type="primary", width="stretch", disabled=busy or not (file or upload))
     with st.expander("What you know of the future"):
         events = st.text_area("Events as YAML", key="events", height=220, max_chars=LONGEST, placeholder=EXAMPLE)
-    stated = {**asked, "series": upload.name if upload else str(file), "events": events}
+    named = upload.name if upload else str(file)
+    stated = {**asked, "series": named, "upload": upload and upload.file_id, "events": events}
     if pressed:
         st.session_state.pop("forecast", None)
         background.start(WORK, partial(run, file, upload, events, stated), lock)

@@ -73,8 +73,8 @@ def show(scenarios: Path, plans: Any) -> None:
             st.error(plain(on_page(line)))
     if WORK in background.works():
         background.watch(WORK)
-    elif st.session_state.get("log"):
-        _found(st.session_state["log"], scenarios, plans)
+    elif (log := st.session_state.get("log")) and (upload is None or log["upload"] == upload.file_id):
+        _found(log, scenarios, plans)
     elif head is not None and head.rows:
         _preview(head, lacking, asked=fmt not in NESTED)
     elif ended is None:
@@ -203,7 +203,7 @@ def _read(
         except SimcostError as error:
             raise type(error)(str(error).replace(f"{folder}/", "").replace(f"{traces}/", "")) from error
     shown = {**seen, "file": out.name, "dropped": read["dropped"], "repaired": read["repaired"]}
-    return {"document": shown, "trace": out, "name": stem}
+    return {"document": shown, "trace": out, "name": stem, "upload": chosen.upload.file_id}
 
 
 def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:

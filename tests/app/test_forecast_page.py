@@ -72,6 +72,17 @@ def test_a_forecast_shows_its_verdict_tables_and_what_was_stated(page: AppTest, 
     assert sorted(path.name for path in (home / "scenarios").iterdir()) == ["chat.csv", "tiny.yaml", "traces"]
 
 
+def test_another_series_of_the_same_name_is_not_that_which_was_forecast(page: AppTest, home: Path) -> None:
+    text = (home / "scenarios" / "chat.csv").read_bytes()
+    field(page, "Horizon").set_value("3h")
+    page.file_uploader[0].set_value(("chat.csv", text, "text/csv")).run()
+    settle(page.button[0].click().run())
+    assert page.header
+    assert not page.warning
+    page.file_uploader[0].set_value(("chat.csv", text.replace(b",1", b",9"), "text/csv")).run()
+    assert "of other inputs" in page.warning[0].value
+
+
 @pytest.mark.parametrize(
     ("horizon", "events", "told"),
     [

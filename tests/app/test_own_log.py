@@ -87,3 +87,11 @@ def test_a_column_that_is_not_found_is_asked_for_in_words_of_the_page(page: AppT
     assert "Prompt tokens, Output tokens" in page.warning[0].value
     assert button(page, "Read").disabled
     assert "Prompt tokens, Output tokens" in button(page, "Read").help
+
+
+def test_another_log_of_the_same_name_is_not_that_which_was_read(page: AppTest) -> None:
+    read(page, "log.csv", LOG)
+    assert [one.value for one in page.header] == ["Compare plans for it"]
+    page.file_uploader[0].set_value(("log.csv", LOG.replace("1", "2").encode(), "text/csv")).run()
+    assert [one.value for one in page.header] == ["First rows"]
+    assert not page.exception

@@ -146,3 +146,15 @@ def test_an_upload_has_a_harmless_name(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert chosen.name == "_.._my_jobs.csv"
     assert chosen.on_disk(tmp_path).read_bytes() == b"a\n"
     assert chosen.on_disk(tmp_path).parent == tmp_path
+
+
+def test_files_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(APP.parent)
+    from views.ask import told_apart
+    from views.files import Chosen, Written
+
+    uploads = [Chosen(None, SimpleNamespace(name="jobs.csv", file_id=one)) for one in ("a", "b", "a")]
+    first, second, third = (told_apart(["train", one]) for one in uploads)
+    assert first == third != second
+    texts = [Written(title="options.yaml", text=text) for text in ("one", "two")]
+    assert told_apart(texts[:1]) != told_apart(texts[1:])
