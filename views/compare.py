@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from simcost.errors import Fault
+from simcost.present.format import count
 from views import background, drafts, editor, levers, result, runs
 from views.runs import RUN, Asked
 from views.text import plain
@@ -158,7 +159,10 @@ def _take_upload(file: Path) -> None:
         return
     if len(text) > drafts.LONGEST:
         st.error(
-            plain(f"{upload.name} has {len(text):,} characters, more than {drafts.LONGEST:,}; put the rest into files.")
+            plain(
+                f"{upload.name} has {count(len(text))} characters, more than {count(drafts.LONGEST)}; put "
+                "the rest into files."
+            )
         )
         return
     drafts.write(file, text)

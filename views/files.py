@@ -35,7 +35,7 @@ class Chosen:
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """What tells it from others, also from those of its name."""
+        """Values that tell it from others, also from those of its name."""
         return (self.path, self.upload and self.upload.file_id)
 
     def on_disk(self, folder: Path) -> Path:
@@ -65,7 +65,7 @@ class Written(Chosen):
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """What tells it from others."""
+        """Values that tell it from others."""
         return (self.title, self.text)
 
     def on_disk(self, folder: Path) -> Path:

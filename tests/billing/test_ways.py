@@ -68,8 +68,6 @@ def test_owned_nodes_cost_the_same_used_or_not() -> None:
     assert sum(more.compute_by_state_usd.values()) == pytest.approx(more.total_usd)
     with pytest.raises(InputError, match="2 nodes at a time, but only 1 are owned"):
         bill(TWO, replace(mine, nodes=1), Book())
-    with pytest.raises(InputError, match="power"):
-        bill(TWO, replace(mine, power=None), Book())
 
 
 def test_serverless_workers_and_those_that_are_always_on() -> None:

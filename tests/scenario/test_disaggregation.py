@@ -22,7 +22,7 @@ APART = """scaling: {kind: fixed, replicas: 1}
     disaggregation:
       scaling: {kind: fixed, replicas: 2}
       link: {bandwidth: 5GB/s}"""
-OWNED = "buy: {kind: owned, accelerators: 1, capex: $9000, life_years: 3, power: 0.2kW, pue: 1.3, electricity: $0.1/kWh}"
+OWNED = "buy: {kind: owned, accelerators: 1, capex: $9000, life_years: 3, power: 0.2kW, pue: 1, electricity: 0}"
 DRAFTS = "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
 
 

@@ -220,3 +220,5 @@ def test_paths_stay_inside(tmp_path: Path) -> None:
     for wrong in ("../other/a", "out", str(other / "a"), "x/../../other"):
         with pytest.raises(InputError, match="outside"):
             inside(home, wrong)
+    with pytest.raises(InputError, match=r"'a\\x00b': cannot be the name of a file"):
+        inside(home, "a\0b")
