@@ -9,8 +9,8 @@ def inside(folder: Path, relative: str) -> Path:
     """The file that `relative` names in `folder`, symbolic links followed.
 
     Raises:
-        InputError: it lies outside the folder, whether by `..`, an absolute path or a symbolic link; or it cannot be the
-            name of a file.
+        InputError: it lies outside the folder, whether by `..`, an absolute path or a symbolic link; or it is not the
+            name of any file.
     """
     root = folder.resolve()
     try:
