@@ -52,6 +52,7 @@ PARTS = {
 """Parts of the cost; dark and light alternate, so that neighbours differ in grey too."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
+_IDLE = "Idle: nothing to compute, or the part of each step that more requests at a time would share."
 DARK = ("computing", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage", "tokens")
 
 
@@ -74,7 +75,8 @@ def cost_stack(document: Document) -> Any:
         step=40,
         over=[interval, label],
     )
-    return finish(chart, "Cost per month, by where the money went (USD)")
+    note = _IDLE if any(row["part"] == "idle" for row in rows) else ""
+    return finish(chart, "Cost per month, by where the money went (USD)", note)
 
 
 def _ticks(reach: float) -> Any:
