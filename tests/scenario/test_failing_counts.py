@@ -57,4 +57,4 @@ def test_repair_of_a_count_is_refused(file: Path) -> None:
     words = ("--failures", "per_node_day=1,repair=1h", "--checkpoints", "interval=1h", "--quiet")
     said = call("train", "replay", file.parent / "jobs.csv", "--gpus", 8, *words)
     assert said.code == 2
-    assert "repair is of nodes (--nodes)" in said.err
+    assert "repair is of gangs on nodes (--nodes)" in said.err
