@@ -95,7 +95,7 @@ class Owned:
     capital_rate: Share = 0.0
     """Cost of capital per year (WACC); 0 = straight-line depreciation, no interest."""
     nodes: PositiveCount | None = None
-    """Number owned; None = as many as a run has at a time at most."""
+    """Number owned: a fleet gets no more, replicas beyond them wait. None = as many as a run has at a time at most."""
     storage: UsdPerGb = 0.0
     """Price of disk per GB-month beyond what a node has; 0 = it is in the capex."""
     egress: UsdPerGb = 0.0

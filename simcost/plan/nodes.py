@@ -6,7 +6,9 @@ cluster-autoscaler/FAQ.md.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from math import inf
+from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le, MinLen
 
@@ -124,6 +126,20 @@ class NodePool:
         return ""
 
     @property
+    def least(self) -> int:
+        """None is there without replicas."""
+        return 0
+
+    def most(self, needed: float) -> float:
+        """Nodes at most, of so many that replicas need; its limits are not of nodes."""
+        return needed
+
+    def at_most(self, nodes: int, accelerators: int) -> Self:
+        """The same where there are no more than so many nodes, of so many accelerators each."""
+        most, held = self.max_accelerators, nodes * accelerators
+        return replace(self, max_accelerators=held if most is None else min(most, held))
+
+    @property
     def limited(self) -> bool:
         """True if there is a limit to what all nodes together have."""
         return (self.max_accelerators, self.max_vcpus, self.max_memory_bytes) != (None, None, None)
@@ -151,6 +167,19 @@ class AtOnce:
     retry: PositiveSeconds = 30.0
     """After insufficient capacity, before the same is asked for again."""
 
+    @property
+    def least(self) -> int:
+        """Nodes that must be there: none, since spare ones are kept as far as they can be had."""
+        return 0
+
+    def most(self, needed: float) -> float:
+        """Nodes at most, of so many that replicas need."""
+        return min(needed + self.spare, inf if self.max is None else self.max)
+
+    def at_most(self, nodes: int, _accelerators: int) -> Self:
+        """The same where there are no more than so many nodes."""
+        return replace(self, max=nodes if self.max is None else min(self.max, nodes))
+
 
 @record
 class FixedNodes:
@@ -161,6 +190,19 @@ class FixedNodes:
     """Number of units."""
     retry: PositiveSeconds = 30.0
     """After a lost node could not be replaced, before it is tried again."""
+
+    @property
+    def least(self) -> int:
+        """Nodes that must be there: all."""
+        return self.nodes
+
+    def most(self, _needed: float) -> float:
+        """Nodes at most: all, whatever replicas need."""
+        return float(self.nodes)
+
+    def at_most(self, nodes: int, _accelerators: int) -> Self:
+        """The same where there are no more than so many nodes."""
+        return replace(self, nodes=min(self.nodes, nodes))
 
 
 @record
@@ -199,6 +241,19 @@ class ClusterAutoscaler:
     def __post_init__(self) -> None:
         if self.min > self.max:
             raise ValueError(f"min ({self.min}) is above max ({self.max})")
+
+    @property
+    def least(self) -> int:
+        """Nodes that must be there."""
+        return self.min
+
+    def most(self, needed: float) -> float:
+        """Nodes at most, of so many that replicas need."""
+        return float(min(max(needed + self.spare, self.min), self.max))
+
+    def at_most(self, nodes: int, _accelerators: int) -> Self:
+        """The same where there are no more than so many nodes."""
+        return replace(self, min=min(self.min, nodes), max=min(self.max, nodes))
 
 
 Nodes = AtOnce | FixedNodes | ClusterAutoscaler | NodePool

@@ -22,7 +22,7 @@ from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.resolve_services import settle_services
 from simcost.scenario.runs.simulations import Simulations
-from simcost.scenario.runs.supply_limits import SupplyLimits, over_owned
+from simcost.scenario.runs.supply_limits import SupplyLimits
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 
 
@@ -162,24 +162,6 @@ def test_a_simulation_has_no_more_nodes_than_are_counted(tmp_path: Path) -> None
             made.all_of(one.name)
             most = max(sum(most_at_a_time(node.usage) for node in nodes) for nodes in made.nodes(one.name))
             assert 0 < most <= sum(one.taken), one.name
-
-
-OWNED = "{kind: owned, capex: 9000, accelerators: 1, life_years: 4, power: 0.1, pue: 1.4, electricity: 0.1, nodes: 2}"
-
-
-@pytest.mark.parametrize(
-    ("scaling", "over"),
-    [
-        ("{kind: fixed, replicas: 2}", False),
-        ("{kind: fixed, replicas: 3}", True),
-        ("{kind: target-concurrency, target: 2, max: 4}", True),
-        ("{kind: target-concurrency, target: 2, max: 4}\n    nodes: {kind: at-once, max: 2}", False),
-    ],
-)
-def test_no_plan_has_more_nodes_than_are_owned(tmp_path: Path, scaling: str, over: bool) -> None:
-    file = write(tmp_path, ("{offer: aws/g6.xlarge}", OWNED), ("{kind: fixed, replicas: 1}", scaling))
-    plan = settle(load(file), seed=None, seeds=None).plans[0]
-    assert over_owned(plan) == ("may take more than the 2 nodes that are owned" if over else "")
 
 
 def test_a_run_with_more_nodes_than_are_owned_names_the_plan() -> None:

@@ -13,6 +13,7 @@ from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.image_checks import forwarded_faults, image_faults
 from simcost.scenario.checks.job_checks import fleet_faults
 from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
+from simcost.scenario.checks.owned_checks import owned_faults, owned_faults_of_services
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.pool_checks import pool_faults
 from simcost.scenario.checks.prefix_cache_checks import prefix_cache_faults
@@ -165,6 +166,8 @@ def _read_services(
         path=path,
         folder=folder,
     )
+    if faults := list(owned_faults_of_services(loaded_services)):
+        return None, _in_order(faults)
     return loaded_services, []
 
 
@@ -202,6 +205,8 @@ def _read_pool(
         root_of_pools, alone = pools_alone(root, scenario.plans)
         each = replace(scenario, plans=tuple(plan for plan in alone if plan is not None))
         faults += input_faults(each, root_of_pools, catalog, folder, file)
+        if not faults and not apart:
+            faults += owned_faults(items(root.get("plans")), scenario.plans, catalog, folder, file)
     if scenario is not None and not faults:
         faults += [*prefix_cache_faults(scenario, root, folder, file), *image_faults(scenario, root, file)]
     if scenario is None or catalog is None:

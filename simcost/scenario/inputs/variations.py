@@ -14,6 +14,7 @@ from typing import Any
 from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.scenario.checks.manifest_references import written_in_full
+from simcost.scenario.checks.owned_checks import owned_faults
 from simcost.scenario.checks.plan_checks import plan_faults
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, merge
@@ -146,7 +147,13 @@ class PlanChecks:
             faults = plan_faults(alone, plans, self._loaded.catalog, "", self._file)
             first = next(iter(faults), None)
             self._known[key] = "" if first is None else first.message.partition(": per device")[0]
-        return self._known[key]
+        return self._known[key] or self._too_many(node, plan)
+
+    def _too_many(self, node: YamlNode, plan: Plan) -> str:
+        """Reason why a plan needs or may take more nodes than are owned; empty = it does not."""
+        [spread] = items(with_pools(_with_plans(self._loaded.root, node)).get("plans"))
+        faults = owned_faults([spread], [plan], self._loaded.catalog, self._loaded.folder, self._file)
+        return "needs or may take more nodes than are owned" if any(True for _ in faults) else ""
 
 
 class PlanNames:

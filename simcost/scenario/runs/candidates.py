@@ -29,7 +29,7 @@ from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
 from simcost.scenario.runs.hardware_speeds import HardwareSpeeds
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan
-from simcost.scenario.runs.supply_limits import SupplyLimits, Taken, over_owned
+from simcost.scenario.runs.supply_limits import SupplyLimits, Taken
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.scenario.schema.scenario import Plan
 from simcost.sim.clock import clock_for
@@ -168,7 +168,7 @@ class Candidates:
             alone=alone,
             taken=self.limits.of_plans([plan]),
         )
-        if reason := self.limits.over(candidate.taken) or over_owned(plan):
+        if reason := self.limits.over(candidate.taken):
             self.excluded[reason] += 1
             self.over_limits.append(candidate)
         elif most < slo.attainment and self._question.loaded.scenario.demand is None:

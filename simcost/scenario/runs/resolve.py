@@ -15,6 +15,7 @@ from simcost.perf import MemoryFit, ReplicaSpec, StepTime
 from simcost.plan import Startup
 from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
+from simcost.scenario.checks.owned_checks import owned_notes, within_owned
 from simcost.scenario.checks.policy_checks import within
 from simcost.scenario.checks.prefix_cache_checks import (
     cache_notes,
@@ -296,6 +297,8 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     plan, refused = within(plan, control.nodes, catalog)
     control = of_bought_nodes(control, plan)
     pool = _pool(plan, question, hardware, control)
+    owned = owned_notes(pool.nodes, pool.scaling, plan, pool.kinds[0].slots)
+    pool = replace(pool, nodes=within_owned(pool.nodes, plan))
     part = hardware.slice
     measured = bool(hardware.replica.step or hardware.replica.images)
     sigma = hardware.step.sigma if scenario.engine_sigma is None else scenario.engine_sigma
@@ -311,6 +314,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
         factors=engine_factors(sigma, question.seed, question.seeds, model.shape or model.name, hardware.accelerator),
         notes=(
             *control.notes,
+            *owned,
             *refused,
             *([] if part is None else [part.assumption(measured=measured)]),
             *(

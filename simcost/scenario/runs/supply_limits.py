@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from math import ceil, fsum, inf
 
 from simcost.billing import Buy
-from simcost.billing.owned import Owned
 from simcost.catalog import Catalog
 from simcost.errors import CatalogError, InputError
-from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.resolve_services import ResolvedServices
@@ -120,13 +118,14 @@ class SupplyLimits:
             part = self._part(limit, pool)
             return part * _largest(pool) if part else 0.0
         kinds = [slots for buy, slots in _kinds(pool) if limit.is_of(buy, self._catalog)]
-        return _nodes(pool, _whole(_largest(pool) / min(kinds))) if kinds else 0.0
+        return pool.pool.nodes.most(_whole(_largest(pool) / min(kinds))) if kinds else 0.0
 
     def _of_shared_nodes(self, services: Sequence[ResolvedPlan]) -> Taken:
         """Of services on the same nodes: replicas are placed on them from the largest to the smallest."""
         first = services[0]
         parts = first.plan.buy.node_accelerators(self._catalog, 1)
-        nodes = _nodes(first, _packed([(_largest(one), one.pool.accelerators_per_replica) for one in services], parts))
+        needed = _packed([(_largest(one), one.pool.accelerators_per_replica) for one in services], parts)
+        nodes = first.pool.nodes.most(needed)
         return tuple(
             (nodes if limit.is_of(first.plan.buy, self._catalog) else 0.0)
             if limit.offer
@@ -154,19 +153,6 @@ class SupplyLimits:
 
     def _sum(self, each: Sequence[Taken]) -> Taken:
         return tuple(fsum(one[i] for one in each) for i in range(len(self.limits)))
-
-
-def over_owned(plan: ResolvedPlan) -> str:
-    """Reason why a plan is left out that may take more nodes than are owned; empty = it may not."""
-    taken: list[tuple[Owned, float]] = []
-    for pool in _pools(plan):
-        buy = pool.plan.buy
-        if isinstance(buy, Owned) and buy.nodes is not None:
-            taken.append((buy, _nodes(pool, _whole(_largest(pool) / pool.pool.kinds[0].slots))))
-    for buy, _ in taken:
-        if buy.nodes is not None and fsum(nodes for other, nodes in taken if other == buy) > buy.nodes:
-            return f"may take more than the {buy.nodes} nodes that are owned"
-    return ""
 
 
 def _accelerator(name: str, catalog: Catalog) -> str:
@@ -222,18 +208,6 @@ def _largest(pool: ResolvedPlan) -> float:
         return float(pool.pool.scaling.largest())
     except InputError:
         return inf
-
-
-def _nodes(pool: ResolvedPlan, needed: float) -> float:
-    """Nodes at most, of so many that the replicas of a pool need."""
-    rules = pool.pool.nodes
-    if isinstance(rules, FixedNodes):
-        return float(rules.nodes)
-    if isinstance(rules, AtOnce):
-        return min(needed + rules.spare, inf if rules.max is None else rules.max)
-    if isinstance(rules, ClusterAutoscaler):
-        return float(min(max(needed + rules.spare, rules.min), rules.max))
-    return needed
 
 
 def _whole(count: float) -> float:
