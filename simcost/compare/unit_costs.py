@@ -34,17 +34,36 @@ def charge_changes(plan: PlanSummary, against: PlanSummary) -> list[Document]:
 
 def charges_usd_per_month(results: Sequence[RunResult]) -> dict[str, float]:
     """Effective cost by charge, in the order of the bill."""
+    used = [(charge, run) for run in results for charge in run.bill.charges if charge.charge_category == "Usage"]
     sums: dict[str, float] = {}
-    for run in results:
-        for charge in run.bill.charges:
-            if charge.charge_category == "Usage":
-                usd = charge.effective_cost_usd / run.bill.months / len(results)
-                sums[label(charge)] = sums.get(label(charge), 0.0) + usd
+    for name, (charge, run) in zip(labels([charge for charge, _ in used]), used, strict=True):
+        sums[name] = sums.get(name, 0.0) + charge.effective_cost_usd / run.bill.months / len(results)
     return sums
 
 
-def label(charge: Charge) -> str:
-    """A charge in a few words: `aws/p5.48xlarge covered by base`."""
+def labels(charges: Sequence[Charge]) -> list[str]:
+    """The charges of a plan in a few words each: `aws/p5.48xlarge covered by base`; with the price of an hour where it
+    pays several prices for what is called alike, as those of two regions.
+    """
+    names, prices = list(map(_label, charges)), dict[str, set[str]]()
+    paid = [_paid(charge) for charge in charges]
+    for name, price in zip(names, paid, strict=True):
+        prices.setdefault(name, set()).add(price)
+    return [
+        f"{name} at {price}/h" if price and len(prices[name] - {""}) > 1 else name
+        for name, price in zip(names, paid, strict=True)
+    ]
+
+
+def _paid(charge: Charge) -> str:
+    """Price of an hour on demand; empty for all else."""
+    on_demand = charge.service == "compute" and charge.pricing_category == "Standard" and not charge.commitment
+    if not on_demand or not charge.consumed_quantity:
+        return ""
+    return f"${charge.contracted_cost_usd / charge.consumed_quantity:.4g}"
+
+
+def _label(charge: Charge) -> str:
     if charge.commitment_status == "Unused":
         return f"{charge.commitment}, unused"
     name = f"{charge.provider}/{charge.sku}"

@@ -122,6 +122,7 @@ def _together(services: Sequence[Served], there: float) -> Served:
     paid_h = fsum(fleet.paid_h for fleet in fleets)
     rest_h = paid_h * (there - 1.0)
     hours = {name: fsum(service.replica_hours[name] for service in services) for name in services[0].replica_hours}
+    overflowed = [service.overflowed for service in services if service.overflowed is not None]
     return Served(
         slo=report_of_services([service.slo for service in services]),
         engine_factor=None,
@@ -135,6 +136,7 @@ def _together(services: Sequence[Served], there: float) -> Served:
             over_h=fsum(fleet.over_h for fleet in fleets) + rest_h,
         ),
         perfect=None,
+        overflowed=sum(overflowed) if overflowed else None,
     )
 
 

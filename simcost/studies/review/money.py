@@ -7,7 +7,7 @@ from math import fsum
 from typing import Any
 
 from simcost.billing import Charge
-from simcost.compare.unit_costs import label
+from simcost.compare.unit_costs import labels
 from simcost.studies.review.result import ChargeOfMonth, CommitmentOfMonth, Document, PriceFlip
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -25,9 +25,9 @@ def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[ChargeOfMo
     """
     months = float(plan["horizon_s"]) / SECONDS_PER_HOUR / HOURS_PER_MONTH
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["charge_category"] == "Usage":
-            groups.setdefault(_label(row), []).append(row)
+    used = [row for row in rows if row["charge_category"] == "Usage"]
+    for name, row in zip(labels([Charge(**{**row, "tags": ()}) for row in used]), used, strict=True):
+        groups.setdefault(name, []).append(row)
     return [
         ChargeOfMonth(
             plan=plan["name"],
@@ -39,10 +39,6 @@ def charges_of(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[ChargeOfMo
         )
         for charge in plan["charges"]
     ]
-
-
-def _label(row: Mapping[str, Any]) -> str:
-    return label(Charge(**{**row, "tags": ()}))
 
 
 def _single(values: Iterable[float]) -> float | None:
