@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from simcost.billing.bill import Place, volume_charge
-from simcost.billing.bill import UnitPrice
+from simcost.billing.bill import Place, UnitPrice, volume_charge
 from simcost.compare.unit_costs import labels
 
 PRICE = UnitPrice(list_usd=1.0, paid_usd=1.0, as_of="2026-11", quality="A", source="test")
