@@ -57,7 +57,6 @@ def _commitment(bill: Bill, commitment_use: CommitmentUse) -> Document:
     settled = bill.settlement
     lines = settled.account.lines
     at_list = fsum(float(hours.sum()) * lines[i].list_usd for i, hours in commitment_use.covered_h.items())
-    otherwise = fsum(float(hours.sum()) * lines[i].contracted_usd for i, hours in commitment_use.covered_h.items())
     committed, unused = float(commitment_use.committed_usd.sum()), float(commitment_use.unused_usd.sum())
     return {
         "name": commitment_use.bound.name,
@@ -68,7 +67,7 @@ def _commitment(bill: Bill, commitment_use: CommitmentUse) -> Document:
         "coverage": coverage(settled, commitment_use),
         "utilisation": commitment_use.utilisation,
         "unused_usd": unused,
-        "saved_usd": difference_usd(otherwise, committed),
+        "saved_usd": difference_usd(commitment_use.otherwise_usd, committed),
     }
 
 

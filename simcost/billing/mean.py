@@ -86,6 +86,7 @@ def _mean_bought(same: Sequence[CommitmentUse]) -> CommitmentUse:
         unused_usd=_mean([use.unused_usd for use in same]),
         covered_h=by_line([use.covered_h for use in same]),
         covered_usd=by_line([use.covered_usd for use in same]),
+        otherwise_usd=fsum(use.otherwise_usd for use in same) / len(same),
     )
 
 

@@ -31,6 +31,20 @@ def sustained_percent(line: Line) -> int | None:
     return {"n1": 30, "m1": 30, "n2": 20, "n2d": 20, "c2": 20}.get(family)
 
 
+def break_even_use(share: float, percent: int | None) -> float | None:
+    """Share of a month from which on a machine on demand costs more than one that is committed at a share of the
+    price; None = at none.
+
+    >>> break_even_use(0.63, None), round(break_even_use(0.63, 30), 4), break_even_use(0.8, 30)
+    (0.63, 0.8333, None)
+    """
+    if percent is None:
+        return share
+    shares = np.linspace(0, 1, 5)
+    paid = _paid(shares, percent)
+    return float(np.interp(share, paid, shares)) if share <= paid[-1] else None
+
+
 def sustained_use(hours: Floats, month: Floats, month_h: Floats, percent: int) -> Floats:
     """[hour] What the hours that no commitment covers cost, as multiples of the on-demand price.
 
@@ -124,13 +138,30 @@ def settle(
             account = _reserve(account, one, rates)
     bounds = [one.bind(account, rates) for one in named if not isinstance(one, CapacityReservation)]
     left, bought = cover(account, bounds)
-    prices = np.array([line.contracted_usd for line in account.lines], np.float64)
-    paid = _sustained(account, left) if sustained else left
-    rest_usd = paid * prices
+    rest_usd = _on_demand(account, left, sustained=sustained)
+    bought = [replace(use, otherwise_usd=_otherwise(account, left, use, sustained=sustained)) for use in bought]
     if account.varying_usd is not None:
         spot = [i for i, line in enumerate(account.lines) if line.pricing == "spot"]
         rest_usd[:, spot] = account.varying_usd[:, spot]
     return Settlement(account=account, bought=tuple(bought), rest_h=left, rest_usd=rest_usd)
+
+
+def _on_demand(account: Metered, hours: Floats, *, sustained: bool) -> Floats:
+    """[hour, line] Cost of hours without commitments."""
+    usd = hours * np.array([line.contracted_usd for line in account.lines], np.float64)
+    return usd * sustained_multiples(account, hours) if sustained else usd
+
+
+def _otherwise(account: Metered, left: Floats, use: CommitmentUse, *, sustained: bool) -> float:
+    """Cost on demand of what a commitment covers, beside what none covers."""
+    if not sustained or all(sustained_percent(account.lines[i]) is None for i in use.covered_h):
+        return fsum(float(hours.sum()) * account.lines[i].contracted_usd for i, hours in use.covered_h.items())
+    more = left.copy()
+    for i, hours in use.covered_h.items():
+        more[:, i] += hours
+    usd = (_on_demand(account, hours, sustained=True) for hours in (more, left))
+    with_it, without = (float(each.sum()) for each in usd)
+    return with_it - without
 
 
 def months(account: Metered) -> tuple[Floats, Floats]:
@@ -204,11 +235,27 @@ def _unused_line(capacity_reservation: CapacityReservation, region: str, rates: 
     )
 
 
-def _sustained(account: Metered, left: Floats) -> Floats:
+def sustained_multiples(account: Metered, left: Floats, *, by_rank: bool = False) -> Floats:
+    """[hour, line] Price of hours that no commitment covers, as a multiple of that on demand. Use of an instance type
+    in a region and account is one, whatever its zones and tags.
+
+    Args:
+        account: what was metered.
+        left: [hour, line] hours that no commitment covers.
+        by_rank: whether an hour has the price of its place in the month, from the fullest down, as a commitment to
+            the base of the demand saves it; else all hours of a month have their mean.
+    """
     month, length = months(account)
-    paid = left.copy()
+    groups: dict[tuple[int, str, str, str], list[int]] = {}
     for i, line in enumerate(account.lines):
-        percent = sustained_percent(line)
-        if percent is not None:
-            paid[:, i] = sustained_use(left[:, i], month, length, percent)
-    return paid
+        if (percent := sustained_percent(line)) is not None:
+            groups.setdefault((percent, line.sku, line.region, line.account), []).append(i)
+    multiples = np.ones_like(left)
+    for (percent, *_), members in groups.items():
+        used = left[:, members].sum(axis=1)
+        paid = sustained_use(used, month, length, percent)
+        alike = np.column_stack([month, np.round(used, 9) if by_rank else month])
+        number = np.unique(alike, axis=0, return_inverse=True)[1].reshape(-1)
+        hours, cost = (np.bincount(number, each)[number] for each in (used, paid))
+        multiples[:, members] = np.divide(cost, hours, out=np.ones_like(cost), where=hours > 0)[:, None]
+    return multiples

@@ -141,6 +141,8 @@ class CommitmentUse:
     """[hour] Hours of each line that it covered."""
     covered_usd: dict[int, Floats] = field(default_factory=dict)
     """[hour] Amortised cost of them."""
+    otherwise_usd: float = 0.0
+    """Cost of them without it, on demand."""
 
     @property
     def utilisation(self) -> float | None:

@@ -83,7 +83,7 @@ def _history(
     from simcost.trace.usage.reader import read_usage
 
     read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
-    return from_history(usage_account(read, plan, catalog)), read.findings
+    return from_history(usage_account(read, plan, catalog), sustained=plan.sustained_use), read.findings
 
 
 def _forecast(paths: Path, plan: Purchasing, catalog: Catalog, per_instance: float) -> CommitmentDemand:
@@ -93,7 +93,7 @@ def _forecast(paths: Path, plan: Purchasing, catalog: Catalog, per_instance: flo
 
     futures = read_paths(paths)
     lines = {future.series: _line(future.series, plan, catalog) for future in futures}
-    return from_paths(futures, lines, per_instance)
+    return from_paths(futures, lines, per_instance, sustained=plan.sustained_use)
 
 
 def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from simcost.billing.metering import Floats, Line, Metered, UsageIntervals
+from simcost.billing.settlement import sustained_multiples, sustained_percent
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
 
@@ -24,6 +25,21 @@ class CommitmentDemand:
     """Description of the futures."""
     history: Literal["", "weeks", "days"] = ""
     """Pieces of which a history consists; empty for a forecast."""
+    multiples: Floats | None = None
+    """Shape of the hours: price on demand as a multiple of that of the line, where GCP's sustained-use discounts apply
+    to all that is not committed; None = 1.
+    """
+
+    @property
+    def usd(self) -> Floats:
+        """(futures, hours, lines) Price of an hour on demand."""
+        prices = np.array([line.contracted_usd for line in self.lines], np.float64)
+        return np.broadcast_to(prices, self.hours.shape) if self.multiples is None else prices * self.multiples
+
+    @property
+    def pooled_usd(self) -> Floats:
+        """[future x hour, line] The same."""
+        return self.usd.reshape(-1, len(self.lines))
 
     @property
     def futures(self) -> int:
@@ -59,14 +75,20 @@ class CommitmentDemand:
             runs=UsageIntervals(start_s=none, end_s=none, line=none.astype(np.int64), units=none),
         )
 
+    def last(self, futures: int) -> "CommitmentDemand":
+        """The last futures alone."""
+        multiples = None if self.multiples is None else self.multiples[-futures:]
+        return replace(self, hours=self.hours[-futures:], multiples=multiples)
+
     def scaled(self, factor: float) -> "CommitmentDemand":
         """So many times as much."""
         return replace(self, hours=self.hours * factor)
 
 
-def from_history(account: Metered) -> CommitmentDemand:
+def from_history(account: Metered, *, sustained: bool = False) -> CommitmentDemand:
     """A history is one future, cut into weeks, or days where there are fewer than four weeks; a rest at its begin is
-    left out, so that every piece has each hour of the week, or day, once.
+    left out, so that every piece has each hour of the week, or day, once; `sustained`: with GCP's sustained-use
+    discounts.
 
     Raises:
         InputError: less than two days.
@@ -80,19 +102,23 @@ def from_history(account: Metered) -> CommitmentDemand:
             f"the usage covers {count} hours; a commitment needs at least two days of it, better eight weeks, or the "
             "sample paths of a forecast"
         )
-    hours = account.hours[count - pieces * piece :, standard].reshape(pieces, piece, len(standard))
     what: Literal["weeks", "days"] = "weeks" if piece == WEEK_H else "days"
     lines = tuple(account.lines[i] for i in standard)
-    return CommitmentDemand(lines=lines, hours=hours, source=f"{pieces} {what} of history", history=what)
+    hours = account.hours[count - pieces * piece :, standard].reshape(pieces, piece, len(standard))
+    demand = CommitmentDemand(lines=lines, hours=hours, source=f"{pieces} {what} of history", history=what)
+    return _sustained(demand) if sustained else demand
 
 
-def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: float) -> CommitmentDemand:
+def from_paths(
+    paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: float, *, sustained: bool = False
+) -> CommitmentDemand:
     """The sample paths of a forecast as instances that run.
 
     Args:
         paths: one for each line, with the same futures.
         lines: what each series is of, by its name.
         per_instance: how much of the series' quantity an instance does in an hour; 1 = it counts instances.
+        sustained: with GCP's sustained-use discounts; each future is like a month.
 
     Raises:
         InputError: series of different lengths, or steps that no clock-hour divides.
@@ -106,8 +132,18 @@ def from_paths(paths: Sequence[Paths], lines: Mapping[str, Line], per_instance: 
     each = step_s // 3600
     values = np.stack([path.values / each / per_instance for path in paths], axis=2)
     hours = np.repeat(np.ceil(values - 1e-9) if per_instance != 1.0 else values, each, axis=1)
-    return CommitmentDemand(
+    demand = CommitmentDemand(
         lines=tuple(lines[path.series] for path in paths),
         hours=hours,
         source=f"{len(values)} futures of a forecast",
     )
+    return _sustained(demand) if sustained else demand
+
+
+def _sustained(demand: CommitmentDemand) -> CommitmentDemand:
+    """The demand with GCP's sustained-use discounts: its history, or each future of a forecast, is like any month."""
+    if all(sustained_percent(line) is None for line in demand.lines):
+        return demand
+    parts = [demand.pooled] if demand.history else list(demand.hours)
+    ranked = [sustained_multiples(demand.account(part), part, by_rank=True) for part in parts]
+    return replace(demand, multiples=np.stack(ranked).reshape(demand.hours.shape))

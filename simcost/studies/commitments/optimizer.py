@@ -46,8 +46,7 @@ def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> F
     Raises:
         RunError: the solver finds none.
     """
-    hours = _sample(demand)
-    program = _Program(hours, demand, options, aim)
+    program = _Program(*_sample(demand), options, aim)
     found = milp(program.cost, constraints=program.constraints(), bounds=program.bounds(), integrality=program.whole())
     if found.x is None:
         raise RunError(f"no commitment could be optimised: {found.message}")
@@ -56,16 +55,18 @@ def best_mix(demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> F
     return amounts
 
 
-def _sample(demand: CommitmentDemand) -> Floats:
-    """(futures, hours, lines) A spread of the hours of each future: at even ranks of what they would cost."""
-    usd = np.array([line.contracted_usd for line in demand.lines])
+def _sample(demand: CommitmentDemand) -> tuple[Floats, Floats]:
+    """(futures, hours, lines) A spread of the hours of each future, at even ranks of what they would cost; and their
+    prices on demand.
+    """
     kept = max(SAMPLED // demand.futures, 1)
     count = demand.hours.shape[1]
     if count <= kept:
-        return demand.hours
-    rank = np.argsort(demand.hours @ usd, axis=1, kind="stable")
+        return demand.hours, demand.usd
+    rank = np.argsort((demand.hours * demand.usd).sum(axis=2), axis=1, kind="stable")
     chosen = ((np.arange(kept) + 0.5) * count / kept).astype(np.int64)
-    return np.take_along_axis(demand.hours, rank[:, chosen, None], axis=1)
+    at = rank[:, chosen, None]
+    return np.take_along_axis(demand.hours, at, axis=1), np.take_along_axis(demand.usd, at, axis=1)
 
 
 class _Program:
@@ -73,11 +74,11 @@ class _Program:
     sampled hour, the value at risk, and what each future costs beyond it. USD an hour on average.
     """
 
-    def __init__(self, hours: Floats, demand: CommitmentDemand, options: Sequence[Option], aim: Aim) -> None:
+    def __init__(self, hours: Floats, usd: Floats, options: Sequence[Option], aim: Aim) -> None:
         self.options, self.aim = options, aim
         self.futures, self.each, self.lines = hours.shape
         self.demand = hours.reshape(-1)
-        self.usd = np.array([line.contracted_usd for line in demand.lines])
+        self.usd = usd.reshape(-1)
         self.rows = self.futures * self.each
         self.step_usd = np.array([(o.whole or 1.0) * o.usd_per_unit_h for o in options])
         k, y = len(options), len(options) * self.rows * self.lines
@@ -89,7 +90,7 @@ class _Program:
         spread, tail = 1 - self.aim.weight, self.aim.weight
         cost = np.zeros(self.size)
         cost[: self.amounts] = self.step_usd * spread
-        saved = np.tile(np.tile(self.usd, self.rows), self.amounts)
+        saved = np.tile(self.usd, self.amounts)
         cost[self.amounts : self.at_risk] = -saved * spread / self.rows
         cost[self.at_risk] = tail
         cost[self.at_risk + 1 :] = tail / (self.aim.tail * self.futures)
@@ -134,7 +135,7 @@ class _Program:
     def _worst(self) -> LinearConstraint:
         """Excess of a future >= its cost - the value at risk."""
         future = np.repeat(np.arange(self.futures), self.each * self.lines)
-        usd = np.tile(self.usd, self.rows)
+        usd = self.usd
         data, rows, columns = [], [], []
         for k in range(self.amounts):
             data += [np.full(self.futures, self.step_usd[k]), -usd / self.each]
@@ -176,7 +177,7 @@ class Pieces:
     ends: Floats
     """[hour, piece] Amount at which each piece ends."""
     saving: Floats
-    """[piece] USD that a unit of the commitment saves there."""
+    """[hour, piece] USD that a unit of the commitment saves there."""
     usd_per_unit_h: float
     """Cost of a unit and hour."""
 
@@ -184,8 +185,8 @@ class Pieces:
         """[level] Cost of a commitment an hour, USD, above all on demand."""
         found = self.usd_per_unit_h * levels
         start = np.zeros(len(self.ends))
-        for j, saving in enumerate(self.saving):
-            found = found - saving * (_capped(self.ends[:, j], levels) - _capped(start, levels))
+        for j, saving in enumerate(self.saving.T):
+            found = found - (_capped(self.ends[:, j], saving, levels) - _capped(start, saving, levels))
             start = self.ends[:, j]
         return found
 
@@ -203,13 +204,14 @@ class Pieces:
         return float(levels[int(np.argmin(np.around(self.cost(levels), 9)))])
 
 
-def pieces(bound: Bound, lines: tuple[Line, ...], hours: Floats) -> Pieces:
+def pieces(bound: Bound, lines: tuple[Line, ...], hours: Floats, paid_usd: Floats) -> Pieces:
     """Pieces in which hours of demand take a commitment.
 
     Args:
         bound: the commitment, bound to the lines.
         lines: of the demand.
         hours: [hour, line] unit-hours.
+        paid_usd: [hour, line] price of an hour on demand.
     """
     draw = bound.takes if isinstance(bound, CommittedUnits) else bound.rates
     usd = np.array([line.contracted_usd for line in lines], np.float64)
@@ -221,13 +223,14 @@ def pieces(bound: Bound, lines: tuple[Line, ...], hours: Floats) -> Pieces:
         order = sorted(reached, key=lambda i: (-round(float(1 - draw[i] / usd[i]), 12), draw[i], i))
         unit_usd = 1.0
     ends: Floats = np.cumsum(hours[:, order] * draw[order], axis=1)
-    return Pieces(ends=ends, saving=usd[order] / draw[order], usd_per_unit_h=unit_usd)
+    return Pieces(ends=ends, saving=paid_usd[:, order] / draw[order], usd_per_unit_h=unit_usd)
 
 
-def _capped(values: Floats, levels: Floats) -> Floats:
-    """[level] Mean over hours of min(level, value)."""
-    ordered = np.sort(values)
-    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+def _capped(values: Floats, weights: Floats, levels: Floats) -> Floats:
+    """[level] Mean over hours of weight x min(level, value)."""
+    order = np.argsort(values)
+    ordered, weighed = values[order], weights[order]
+    sums, beyond = (np.concatenate([[0.0], np.cumsum(each)]) for each in (ordered * weighed, weighed))
     below = np.searchsorted(ordered, levels, side="right")
-    found: Floats = (sums[below] + levels * (len(ordered) - below)) / len(ordered)
+    found: Floats = (sums[below] + levels * (beyond[-1] - beyond[below])) / len(ordered)
     return found

@@ -8,7 +8,8 @@ import numpy as np
 from simcost.billing.books import coverage
 from simcost.billing.commitment.bound import CommitmentRates, Floats
 from simcost.billing.commitment.offered import Offered, Option, bought, options_of, written
-from simcost.billing.settlement import Settlement, settle
+from simcost.billing.metering import Line
+from simcost.billing.settlement import Settlement, break_even_use, settle, sustained_percent
 from simcost.studies.commitments.demand import CommitmentDemand
 from simcost.studies.commitments.optimizer import Aim, best_mix, pieces
 from simcost.studies.commitments.result import (
@@ -59,8 +60,8 @@ class CommitmentRequest:
 
     def monthly(self, amounts: Floats, demand: CommitmentDemand | None = None) -> Floats:
         """[future] USD a month."""
-        found = self.settled(amounts, demand)
-        hourly = found.rest_usd.sum(axis=1) + sum((one.committed_usd for one in found.bought), np.zeros(1))
+        found, usd = self.settled(amounts, demand), (demand or self.demand).pooled_usd
+        hourly = (found.rest_h * usd).sum(axis=1) + sum((one.committed_usd for one in found.bought), np.zeros(1))
         monthly: Floats = hourly.reshape(self.demand.futures, -1).mean(axis=1) * HOURS_PER_MONTH
         return monthly
 
@@ -120,7 +121,8 @@ def best_amounts(asked: CommitmentRequest, options: Sequence[Option]) -> Floats:
         most = option.most
         if aim.budget_usd_per_h is not None:
             most = min(most, aim.budget_usd_per_h / option.usd_per_unit_h)
-        found = pieces(option.bound, asked.demand.lines, asked.demand.pooled).best(most, option.whole)
+        demand = asked.demand
+        found = pieces(option.bound, demand.lines, demand.pooled, demand.pooled_usd).best(most, option.whole)
         return np.array([found])
     return best_mix(asked.demand, options, aim)
 
@@ -133,32 +135,43 @@ def _recommended(
     mine = by_name.get(option.bound.name)
     price = np.array([line.contracted_usd for line in asked.demand.lines])
     reached = option.draw > 0
-    even = (option.usd_per_unit_h * option.draw[reached] / price[reached]).min() if reached.any() else None
+    shares = option.usd_per_unit_h * option.draw[reached] / price[reached]
     return RecommendedAmount(
         name=option.bound.name,
         kind=option.bound.kind,
         amount=amount / option.whole if option.whole else amount,
         unit="instances" if option.whole else "USD/h",
         committed_usd_per_h=amount * option.usd_per_unit_h,
-        break_even_utilisation=None if even is None else float(even),
+        break_even_utilisation=_break_even(shares, [asked.demand.lines[i] for i in np.flatnonzero(reached)], asked),
         utilisation=mine.utilisation if mine else None,
         coverage=coverage(settled, mine) if mine else None,
     )
 
 
+def _break_even(shares: Floats, lines: Sequence[Line], asked: CommitmentRequest) -> float | None:
+    """The least use at which a commitment pays, at shares of the prices of lines; None = at none."""
+    sustained = asked.demand.multiples is not None
+    even = [
+        break_even_use(float(share), sustained_percent(line) if sustained else None)
+        for share, line in zip(shares, lines, strict=True)
+    ]
+    return min((use for use in even if use is not None), default=None)
+
+
 def _curve(asked: CommitmentRequest, option: Option) -> tuple[CurvePoint, ...]:
     """Cost of this option alone, from nothing to all of it."""
-    usd = np.array([line.contracted_usd for line in asked.demand.lines])
+    demand = asked.demand
     levels = np.linspace(0, option.most, LEVELS + 1)
-    used = float((asked.demand.pooled @ usd).max(initial=0.0)) / option.usd_per_unit_h
+    on_demand = (demand.hours * demand.usd).sum(axis=2)
+    used = float(on_demand.max(initial=0.0)) / option.usd_per_unit_h
     if option.most > 2 * used > 0:  # more may be bought than was ever used: finer levels where it can pay
         levels = np.union1d(levels, np.linspace(0, 4 / 3 * used, LEVELS + 1))
     if option.whole is not None:
         levels = np.unique(np.round(levels / option.whole)) * option.whole
     by_future = np.stack(
         [
-            pieces(option.bound, asked.demand.lines, hours).cost(levels) + (hours @ usd).mean()
-            for hours in asked.demand.hours
+            pieces(option.bound, demand.lines, hours, usd).cost(levels) + paid.mean()
+            for hours, usd, paid in zip(demand.hours, demand.usd, on_demand, strict=True)
         ]
     )
     monthly = by_future * HOURS_PER_MONTH
@@ -232,7 +245,7 @@ def _recent(asked: CommitmentRequest, options: Sequence[Option], amounts: Floats
     demand = asked.demand
     if demand.history != "weeks" or demand.futures < 2 * RECENT_WEEKS:
         return None
-    late = replace(asked, demand=replace(demand, hours=demand.hours[-RECENT_WEEKS:]))
+    late = replace(asked, demand=demand.last(RECENT_WEEKS))
     nothing = np.zeros(len(options))
     before, whole = late.monthly(nothing).mean(), asked.monthly(nothing).mean()
     best = best_amounts(late, options)
@@ -253,10 +266,10 @@ def _usual(asked: CommitmentRequest, options: Sequence[Option], history: Commitm
     found = []
     for k, option in enumerate(options):
         for days in USUAL_DAYS:
-            hours = history.pooled[-24 * days :]
+            hours, usd = (each[-24 * days :] for each in (history.pooled, history.pooled_usd))
             if len(hours) < 24 * days:
                 continue
-            amount = pieces(option.bound, history.lines, hours).best(option.most, option.whole)
+            amount = pieces(option.bound, history.lines, hours, usd).best(option.most, option.whole)
             amounts = np.zeros(len(options))
             amounts[k] = amount
             found.append(
@@ -295,5 +308,7 @@ def _assumptions(asked: CommitmentRequest) -> tuple[str, ...]:
         lines.append("A history shows no growth, and its pieces are more alike than the futures of a forecast.")
     if len(asked.offered) > 1 or asked.aim.weight:
         lines.append("The mix is optimised over a sample of hours, then priced by the exact rules over all of them.")
+    if asked.demand.multiples is not None:
+        lines.append("On demand has GCP's sustained-use discounts, as if every month were like the whole demand.")
     lines += dict.fromkeys(note for option in asked.options() for note in option.bound.notes)
     return tuple(lines)

@@ -71,7 +71,7 @@ def test_scan_settlement_and_program_agree(rows: list[list[int]], discount: floa
     plan = SavingsPlan(commitment=60.0, discount=discount)
     question = asked(of, plan)
     [option] = question.options()
-    curve = pieces(option.bound, of.lines, of.pooled)
+    curve = pieces(option.bound, of.lines, of.pooled, of.pooled_usd)
     tried = np.array([0.0, 1.0, 7.5, 20.0, 60.0])
     on_demand = question.monthly(np.zeros(1)).mean()
     exact = [question.monthly(np.array([amount])).mean() - on_demand for amount in tried]
