@@ -1,7 +1,8 @@
 """Azure: reservations, which partial hours of several machines fill together, and savings plans.
 
 Source: Microsoft Learn, how reservation discounts and savings plans apply. Order: reservations, then savings plans,
-those of three years before those of one.
+those of three years before those of one, and of these the narrower scope first. A negotiated price below the rate of a
+savings plan is used, and drawn from its commitment.
 """
 
 from collections.abc import Mapping
@@ -66,9 +67,14 @@ class AzureSavingsPlan(SpendPlan):
 
     @property
     def order(self) -> int:
-        """Three years before one."""
-        return 30 if self.years == 3 else 31
+        """Three years before one; of these one for its account alone before one for all."""
+        scoped = bool(self.account) and not self.shared
+        return 30 + 2 * (self.years != 3) + (not scoped)
 
     def eligible(self, line: "Line", account: "Metered") -> bool:
         """All compute of Azure."""
         return line.provider == "azure"
+
+    def cheaper_on_demand(self, line: "Line") -> float:
+        """The negotiated price, which the commitment pays."""
+        return line.contracted_usd

@@ -205,8 +205,12 @@ class SpendPlan(Yearly):
         """True if it may cover a line."""
         raise NotImplementedError
 
+    def cheaper_on_demand(self, line: "Line") -> float:
+        """USD that an hour draws of a line whose negotiated price is not above the rate: nothing."""
+        return 0.0
+
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "Spend":
-        """Rates by line; what is not eligible, or cheaper on demand, is left alone.
+        """Rates by line; what is not eligible is left alone.
 
         Raises:
             CatalogError: eligible usage without a stated rate, all of it.
@@ -262,7 +266,7 @@ class SpendPlan(Yearly):
             return 0.0
         if named is None:
             named = self._listed(line, rates)
-        return min(named, line.contracted_usd) if named < line.contracted_usd else 0.0
+        return named if named < line.contracted_usd else self.cheaper_on_demand(line)
 
     def _listed(self, line: "Line", rates: "CommitmentRates") -> float:
         if self.discount is not None:
