@@ -86,6 +86,19 @@ class Metered:
         return float(self.length_h.sum())
 
 
+def idle_hour(lines: Sequence[Line], length_h: float = 1.0) -> Metered:
+    """An hour, or the first part of one, in which nothing ran."""
+    none = np.empty(0)
+    return Metered(
+        start_s=None,
+        length_h=np.full(1, length_h),
+        lines=tuple(lines),
+        hours=np.zeros((1, len(lines))),
+        varying_usd=None,
+        runs=UsageIntervals(start_s=none, end_s=none, line=none.astype(np.int64), units=none),
+    )
+
+
 def metered(
     lines: Sequence[Line], runs: UsageIntervals, *, horizon_s: float, start_s: float | None, cut: bool = True
 ) -> Metered:

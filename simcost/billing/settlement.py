@@ -11,7 +11,7 @@ from math import fsum
 import numpy as np
 
 from simcost.billing.commitment import CapacityReservation, Commitment
-from simcost.billing.commitment.bound import CommitmentRates, CommitmentUse, Floats, only_region
+from simcost.billing.commitment.bound import Bound, CommitmentRates, CommitmentUse, CommittedUnits, Floats, only_region
 from simcost.billing.coverage import concurrent, cover
 from simcost.billing.metering import Line, Metered
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -136,7 +136,7 @@ def settle(
     for one in named:
         if isinstance(one, CapacityReservation):
             account = _reserve(account, one, rates)
-    bounds = [one.bind(account, rates) for one in named if not isinstance(one, CapacityReservation)]
+    bounds = [_told(one.bind(account, rates)) for one in named if not isinstance(one, CapacityReservation)]
     left, bought = cover(account, bounds)
     rest_usd = _on_demand(account, left, sustained=sustained)
     bought = [replace(use, otherwise_usd=_otherwise(account, left, use, sustained=sustained)) for use in bought]
@@ -144,6 +144,14 @@ def settle(
         spot = [i for i, line in enumerate(account.lines) if line.pricing == "spot"]
         rest_usd[:, spot] = account.varying_usd[:, spot]
     return Settlement(account=account, bought=tuple(bought), rest_h=left, rest_usd=rest_usd)
+
+
+def _told(bound: Bound) -> Bound:
+    """A commitment with a note where it is for none of the usage."""
+    draws = bound.takes if isinstance(bound, CommittedUnits) else bound.rates
+    if draws.any():
+        return bound
+    return replace(bound, notes=(*bound.notes, f"{bound.name}: covers nothing of what is used here; all of it is lost"))
 
 
 def _on_demand(account: Metered, hours: Floats, *, sustained: bool) -> Floats:

@@ -17,6 +17,7 @@ from simcost.perf import ReplicaSpec, fit_memory, step_source
 from simcost.plan.nodes import FixedNodes, NodePool
 from simcost.scenario.checks.adapter_checks import adapter_faults
 from simcost.scenario.checks.closed_checks import closed_faults
+from simcost.scenario.checks.commitment_checks import commitment_faults
 from simcost.scenario.checks.cpu_checks import cpu_faults, no_room
 from simcost.scenario.checks.disaggregation_checks import combination_faults, node_faults, region_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
@@ -84,6 +85,7 @@ def plan_faults(
         yield from missing
         model = own if is_given(node.get("model")) else shared
         yield from cluster_faults(node, plan, catalog, file)
+        yield from commitment_faults(node, plan, catalog, file)
         yield from routing_faults(plan, node, without_prefixes, file)
         yield from _calendar_faults(root, node, plan, file)
         yield from combination_faults(root, node, plan, file)

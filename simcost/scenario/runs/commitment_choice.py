@@ -13,7 +13,7 @@ from simcost.billing import OnDemand
 from simcost.billing.commitment.amounts import Amounts, least_cost
 from simcost.billing.commitment.base import HourlyPrice
 from simcost.billing.commitment.offered import Offered, Option, bought, options_of, written
-from simcost.billing.metering import Line, Metered, UsageIntervals
+from simcost.billing.metering import Line, idle_hour
 from simcost.catalog import Catalog
 from simcost.errors import CatalogError
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
@@ -86,7 +86,7 @@ class CommitmentChoice:
     def _option(self, offer: Offered, line: Line) -> tuple[Offered, Option] | None:
         """None where it does not cover the line, or no rate of it is known."""
         try:
-            [option] = options_of([offer], _hour_of(line), self._catalog)
+            [option] = options_of([offer], idle_hour([line]), self._catalog)
         except CatalogError:
             return None
         return (offer, option) if option.draw[0] > 0 else None
@@ -142,16 +142,3 @@ def _most_at_once(nodes: PurchasedNodes) -> int:
 
 def _with(nodes: PurchasedNodes, commitments: Sequence[Offered]) -> PurchasedNodes:
     return replace(nodes, buy=replace(nodes.buy, commitments=tuple(commitments)))  # type: ignore[arg-type]
-
-
-def _hour_of(line: Line) -> Metered:
-    """An hour in which nothing ran."""
-    none = np.empty(0)
-    return Metered(
-        start_s=None,
-        length_h=np.ones(1),
-        lines=(line,),
-        hours=np.zeros((1, 1)),
-        varying_usd=None,
-        runs=UsageIntervals(start_s=none, end_s=none, line=none.astype(np.int64), units=none),
-    )
