@@ -14,6 +14,7 @@ from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
+from simcost.studies.breakeven.fleets import owning_enough
 
 ONE = SMALL.partition("  - name: two")[0]
 SCALED = "{kind: target-concurrency, target: 1, min: 1, max: 4, window: 1min}"
@@ -88,6 +89,11 @@ def test_an_autoscaler_is_kept_to_the_owned_nodes_with_a_note(tmp_path: Path) ->
     [plan] = settle(load(owned_plan(tmp_path, SCALED, nodes=4)), seed=None, seeds=None).plans
     assert plan.pool.nodes == AtOnce(max=4)
     assert not [note for note in plan.notes if "owned" in note]
+
+
+def test_a_fleet_of_any_size_owns_what_it_needs_in_a_break_even(tmp_path: Path) -> None:
+    loaded = owning_enough(load(owned_plan(tmp_path, SCALED)))
+    assert settle(loaded, seed=None, seeds=None).plans[0].pool.nodes == AtOnce()
 
 
 @pytest.mark.slow

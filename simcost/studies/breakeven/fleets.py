@@ -130,10 +130,7 @@ def _runs(
                 "without disaggregation"
             )
         scaling = plan.pool.scaling.sized(size)
-        buy = replace(plan.plan.buy, nodes=None) if isinstance(plan.plan.buy, Owned) else plan.plan.buy
-        grown = replace(
-            plan, plan=replace(plan.plan, scaling=scaling, buy=buy), pool=replace(plan.pool, scaling=scaling)
-        )
+        grown = replace(plan, plan=replace(plan.plan, scaling=scaling), pool=replace(plan.pool, scaling=scaling))
         pool = grown.sampled(replication)
         key = run_key(question, pool, replication)
         yield ServingRun(pool=pool, replication=replication, folder=folder / key[:32], plans=[grown])
@@ -202,6 +199,7 @@ def make_study(
         InputError: no such plan; or no demand that may be simulated.
         CatalogError: an API without a price.
     """
+    loaded = owning_enough(loaded)
     plans = _plans(loaded, settings.plans)
     question = settle(loaded, seed=settings.seed, seeds=settings.seeds)
     expected = requests_of(question).expected()
@@ -223,6 +221,15 @@ def make_study(
                 made.add(scale, doubted)
             study = made.study(question)
     return Made(study=study, question=question, left_out=left_out)
+
+
+def owning_enough(loaded: LoadedScenario) -> LoadedScenario:
+    """The scenario whose plans own as many nodes as a fleet needs, where they own any."""
+    plans = [
+        replace(plan, buy=replace(plan.buy, nodes=None)) if isinstance(plan.buy, Owned) else plan
+        for plan in loaded.scenario.plans
+    ]
+    return replace(loaded, scenario=replace(loaded.scenario, plans=tuple(plans)))
 
 
 class _Points:
