@@ -149,6 +149,9 @@ def test_services_on_shared_owned_nodes_get_no_more_than_there_are(tmp_path: Pat
     many = ("chat: {scaling: {kind: fixed, replicas: 1}}", "chat: {scaling: {kind: fixed, replicas: 3}}")
     [fault] = find_faults(write(tmp_path, many, text=text))
     assert fault.message.startswith("3 replicas need 2 nodes, and only 1 is owned")
+    two = ("chat: {scaling: {kind: fixed, replicas: 1}}", "chat: {scaling: {kind: fixed, replicas: 2}}")
+    [fault] = find_faults(write(tmp_path, two, text=text))
+    assert fault.message.startswith("the fewest replicas of the services on the same nodes need 2 nodes, and only 1 is")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ class OwnedFleet:
     """Nodes that its replicas need at most; infinite = no limit is known."""
     least: int
     """Nodes without which it never has what is written."""
+    share: float = 0.0
+    """The same of its fewest replicas, in parts of a node."""
     of_least: YamlNode
     """What the fewest nodes follow from."""
     why: str
@@ -133,8 +135,12 @@ def owned_faults_of_services(loaded: LoadedServices) -> Iterator[Fault]:
 
 def _shared(fleets: Sequence[OwnedFleet]) -> OwnedFleet:
     """Services on the same nodes as one fleet."""
-    largest = max(fleets, key=lambda one: one.least)
-    return replace(largest, name="shared by services", needed=fsum(one.needed for one in fleets))
+    one = max(fleets, key=lambda one: one.least)
+    needed, together = fsum(one.needed for one in fleets), int(_needed(fsum(one.share for one in fleets), 1))
+    if together > one.least:
+        why = f"the fewest replicas of the services on the same nodes need {_counted(together, 'node')}"
+        one = replace(one, least=together, why=why, of_least=_part(one.place, "nodes"))
+    return replace(one, name="shared by services", needed=needed)
 
 
 def _together(account: list[OwnedFleet], owned: int) -> str:
@@ -175,6 +181,7 @@ def _of_requests(
         nodes=nodes,
         needed=_needed(_largest(scaling), slots),
         least=count,
+        share=wanted / slots,
         of_least=at,
         why=why,
     )

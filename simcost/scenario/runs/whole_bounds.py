@@ -13,6 +13,7 @@ from simcost.catalog import Catalog
 from simcost.compare.racing import Entrant
 from simcost.plan import Fixed
 from simcost.plan.nodes import AtOnce
+from simcost.scenario.checks.owned_checks import within_owned
 from simcost.scenario.inputs.changes import plans_of
 from simcost.scenario.inputs.whole_variations import WholePlan
 from simcost.scenario.runs.candidates import always_there
@@ -53,7 +54,11 @@ def _counts(plan: WholePlan) -> tuple[float, ...]:
         return ()
     plans = [plan for plan, _ in plans_of(loaded)]
     apart = all(
-        plan.interruptions is None and isinstance(plan.nodes, AtOnce) and plan.nodes.max is None for plan in plans
+        plan.interruptions is None
+        and isinstance(plan.nodes, AtOnce)
+        and plan.nodes.max is None
+        and within_owned(plan.nodes, plan) == plan.nodes
+        for plan in plans
     )
     counts = [float(plan.scaling.replicas) for plan in plans if isinstance(plan.scaling, Fixed)]
     return tuple(counts) if apart and len(counts) == len(plans) else ()
