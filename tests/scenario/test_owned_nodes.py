@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from support.job_scenarios import NIGHT, QUEUE, home
 from support.scenarios import SERVICES, SMALL, write
 
+from simcost.errors import FaultsError
 from simcost.plan.nodes import AtOnce, ClusterAutoscaler, FixedNodes, NodePool, Nodes
 from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.inputs.changes import with_value
 from simcost.scenario.inputs.variations import variations
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
@@ -114,6 +116,13 @@ def test_optimize_and_sweep_leave_out_what_needs_more_than_is_owned(tmp_path: Pa
     space = variations(load(owned_plan(tmp_path, "{kind: fixed, replicas: 1}", more=more)))
     assert [variation.plan.scaling.largest() for variation in space.variations if variation.plan.scaling] == [1, 2]
     assert dict(space.excluded) == {"needs or may take more nodes than are owned": 2}
+
+
+def test_a_value_of_a_sensitivity_is_within_what_is_owned(tmp_path: Path) -> None:
+    loaded = load(owned_plan(tmp_path, "{kind: fixed, replicas: 1}"))
+    assert with_value(loaded, "plans.0.scaling.replicas", 2).loaded
+    with pytest.raises(FaultsError, match="3 replicas need 3 nodes, and only 2 are owned"):
+        with_value(loaded, "plans.0.scaling.replicas", 3)
 
 
 POOLS = """\

@@ -11,10 +11,11 @@ from simcost.catalog import Catalog
 from simcost.catalog.facts import Offer
 from simcost.errors import FaultsError, InputError, did_you_mean
 from simcost.scenario.checks.load import changed_services
+from simcost.scenario.checks.owned_checks import owned_faults
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform
 from simcost.scenario.files.faults import validate
-from simcost.scenario.files.nodes import YamlNode
+from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.demand_scale import scaled
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
@@ -283,13 +284,15 @@ def _written(loaded: AnyScenario, path: str, value: float) -> AnyScenario:
 
 
 def _conformed(loaded: LoadedScenario, root: YamlNode) -> LoadedScenario:
-    """The scenario with another tree. Raises FaultsError where the schema refuses it."""
+    """The scenario with another tree. Raises FaultsError where the schema refuses it, or more nodes than are owned."""
     file = str(loaded.path)
     faults: list[Any] = []
     root = Conform(file, faults).node(root, Scenario)
     scenario, wrong = validate(adapter(Scenario), root, file)
     if scenario is None or faults or wrong:
         raise FaultsError([*faults, *wrong])
+    if too_many := list(owned_faults(items(root.get("plans")), scenario.plans, loaded.catalog, loaded.folder, file)):
+        raise FaultsError(too_many)
     return replace(loaded, scenario=scenario, root=root)
 
 
@@ -307,9 +310,9 @@ def _set(node: YamlNode, keys: Sequence[str], value: float | YamlNode, path: str
         return value if isinstance(value, YamlNode) else replace(node, value=value)
     key, *rest = keys
     if isinstance(node.value, list) and (place := _place(node.value, key)) is not None:
-        items = list(node.value)
-        items[place] = _set(items[place], rest, value, path)
-        return replace(node, value=items)
+        values = list(node.value)
+        values[place] = _set(values[place], rest, value, path)
+        return replace(node, value=values)
     if isinstance(node.value, dict) and key == "0" and key not in node.value:
         return _set(node, rest, value, path)  # one that stands where a list may
     if isinstance(node.value, dict):
@@ -318,9 +321,9 @@ def _set(node: YamlNode, keys: Sequence[str], value: float | YamlNode, path: str
     raise InputError(f"--vary {path}: nothing can be changed at {key!r}; {_KNOWN}")
 
 
-def _place(items: Sequence[YamlNode], key: str) -> int | None:
+def _place(each: Sequence[YamlNode], key: str) -> int | None:
     """Place of an item: its number, or that of the one with this name."""
     if key.isdecimal():
-        return int(key) if int(key) < len(items) else None
-    named = [item.get("name") for item in items]
+        return int(key) if int(key) < len(each) else None
+    named = [item.get("name") for item in each]
     return next((i for i, name in enumerate(named) if name is not None and name.value == key), None)
