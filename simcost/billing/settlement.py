@@ -45,7 +45,9 @@ def break_even_use(share: float, percent: int | None) -> float | None:
     return float(np.interp(share, paid, shares)) if share <= paid[-1] else None
 
 
-def sustained_use(hours: Floats, month: Floats, month_h: Floats, percent: int) -> Floats:
+def sustained_use(
+    hours: Floats, month: Floats, month_h: Floats, percent: int, length_h: Floats | None = None
+) -> Floats:
     """[hour] What the hours that no commitment covers cost, as multiples of the on-demand price.
 
     Usage of a month is combined into as few machines as could have run it: the k-th hour of a machine in the month
@@ -57,14 +59,16 @@ def sustained_use(hours: Floats, month: Floats, month_h: Floats, percent: int) -
         month: [hour] number of the month.
         month_h: [hour] hours of that month.
         percent: 30 or 20.
+        length_h: [hour] part of the hour that lies in the account; None = all of each.
     """
+    length_h = np.ones_like(hours) if length_h is None else length_h
     factor = np.ones_like(hours)
     for one in np.unique(month):
         rows = np.flatnonzero((month == one) & (hours > 0))
-        ranked = rows[np.argsort(-hours[rows], kind="stable")]
+        ranked = rows[np.argsort(-hours[rows] / length_h[rows], kind="stable")]
         length = float(month_h[rows[0]]) if len(rows) else HOURS_PER_MONTH
-        edge = np.minimum(np.arange(len(ranked) + 1) / length, 1.0)
-        factor[ranked] = np.diff(_paid(edge, percent)) * length
+        edge = np.minimum(np.concatenate([[0.0], np.cumsum(length_h[ranked])]) / length, 1.0)
+        factor[ranked] = np.diff(_paid(edge, percent)) * length / length_h[ranked]
     return hours * factor
 
 
@@ -261,8 +265,8 @@ def sustained_multiples(account: Metered, left: Floats, *, by_rank: bool = False
     multiples = np.ones_like(left)
     for (percent, *_), members in groups.items():
         used = left[:, members].sum(axis=1)
-        paid = sustained_use(used, month, length, percent)
-        alike = np.column_stack([month, np.round(used, 9) if by_rank else month])
+        paid = sustained_use(used, month, length, percent, account.length_h)
+        alike = np.column_stack([month, np.round(used / account.length_h, 9) if by_rank else month])
         number = np.unique(alike, axis=0, return_inverse=True)[1].reshape(-1)
         hours, cost = (np.bincount(number, each)[number] for each in (used, paid))
         multiples[:, members] = np.divide(cost, hours, out=np.ones_like(cost), where=hours > 0)[:, None]

@@ -99,3 +99,12 @@ def test_a_commitment_saves_the_difference_of_the_bills_without_and_with_it(mach
     [use] = found.bought
     saved = use.otherwise_usd - float(use.committed_usd.sum())
     assert saved == pytest.approx(settle(used, [], CATALOG).effective_usd - found.effective_usd)
+
+
+@given(st.floats(0.01, 5.0), st.integers(1, 3))
+def test_a_run_of_any_length_is_like_a_month(span_h: float, machines: int) -> None:
+    count = int(np.ceil(span_h))
+    length = np.ones(count)
+    length[-1] = span_h - (count - 1)
+    used = replace(account((machines * length)[:, None], (N1,)), length_h=length)
+    assert settle(used, [], CATALOG).effective_usd == pytest.approx(0.7 * machines * span_h)
