@@ -33,7 +33,7 @@ _ALMOST = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedFleet:
-    """What has owned nodes of its own in a plan."""
+    """A fleet of a plan that has owned nodes of its own."""
 
     name: str
     place: YamlNode
@@ -48,7 +48,7 @@ class OwnedFleet:
     share: float = 0.0
     """The same of its fewest replicas, in parts of a node."""
     of_least: YamlNode
-    """What the fewest nodes follow from."""
+    """Value that its fewest nodes follow from."""
     why: str
     """The same in words."""
 
