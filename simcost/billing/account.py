@@ -49,7 +49,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         notes=(
             *prompts,
             *of_base_tier(usage, purchase, catalog),
-            *(note for one in settled.bought for note in one.bound.notes),
+            *settled.notes,
         ),
         settlement=settled,
     )

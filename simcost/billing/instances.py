@@ -164,7 +164,7 @@ def instances_bill(
         ),
         compute_by_state_usd=by_state(kinds, nodes, settled),
         horizon_s=kinds[0].usage.horizon_s,
-        notes=tuple(note for one in settled.bought for note in one.bound.notes),
+        notes=settled.notes,
         settlement=settled,
     )
 

@@ -117,6 +117,17 @@ class Settlement:
         """All usage at on-demand list prices."""
         return float(self.account.hours.sum(axis=0) @ self._prices())
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Basis of the price of each commitment, and those that begin when the account has ended."""
+        late = (
+            f"{one.bound.name}: begins {one.bound.payments.from_h:,.0f} h after the start of the usage, which ends "
+            f"after {self.account.span_h:,.0f} h: it changes nothing here"
+            for one in self.bought
+            if one.bound.payments.from_h >= self.account.span_h
+        )
+        return (*(note for one in self.bought for note in one.bound.notes), *late)
+
     def _prices(self) -> Floats:
         return np.array([line.list_usd for line in self.account.lines], np.float64)
 

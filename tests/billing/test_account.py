@@ -315,3 +315,13 @@ def _halves(row: dict[str, Any], minute: int) -> Rows:
 def _hours(text: str) -> float:
     days, clock = int(text[8:10]) - 1, text[11:19].split(":")
     return days * 24 + int(clock[0]) + int(clock[1]) / 60 + int(clock[2]) / 3600
+
+
+@pytest.mark.parametrize(("since_h", "told"), [(3.0, False), (4.0, True), (100.0, True)])
+def test_a_commitment_that_begins_after_the_usage_is_told(tmp_path: Path, since_h: float, told: bool) -> None:
+    later = SavingsPlan(name="later", commitment=1.0, discount=0.5, since=since_h * 3600)
+    bill = billed(tmp_path, [run(0, 4)], prices=OWN, commitments=(later,))
+    note = f"later: begins {since_h:g} h after the start of the usage, which ends after 4 h: it changes nothing here"
+    assert (note in bill.notes) == told
+    assert bill.settlement is not None
+    assert (bill.settlement.effective_usd == 8.0) == told

@@ -102,3 +102,9 @@ def test_a_trace_has_no_fleets(here: Path) -> None:
     stored = trace(here)
     assert "need a scenario" in refused("api", stored, "--api", API, "--scale", "1,2")
     assert "no such file" in refused("api", "none.parquet", "--api", API)
+
+
+def test_a_trace_without_a_length_has_no_month(here: Path) -> None:
+    """One request, or many at one time, say nothing of how many come."""
+    once = trace(here, "arrival,prompt_tokens,output_tokens\n5,1000,10\n5,1000,10\n", "once")
+    assert "it spans no time (2 requests)" in refused("api", once, "--api", API)

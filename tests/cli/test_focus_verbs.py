@@ -57,6 +57,7 @@ def test_what_would_count_twice_or_has_two_values_is_refused(tmp_path: Path) -> 
     log = tmp_path / "log.csv"
     log.write_text("arrival,prompt_tokens,output_tokens\n0,100,10\n1,100,10\n")
     assert "would count twice" in refused("trace", "import", log, log, "--format", "csv", "-o", tmp_path / "x.parquet")
+    assert "would count twice" in refused("calibrate", log, log, "-o", tmp_path / "x.yaml")
     rates = ("--rate", "EUR=1.1", "eur=1.2")
     assert "give each currency once" in refused("focus", "read", march, *rates)
 

@@ -14,6 +14,7 @@ from simcost.billing.price_list import line_prices, price_sentences, token_price
 from simcost.catalog import Catalog
 from simcost.catalog.dates import price_of_date
 from simcost.catalog.facts import TokenPrice
+from simcost.errors import TraceError
 from simcost.present.format import amount
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -24,7 +25,7 @@ from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
 from simcost.studies.breakeven.study import Api, api_costs, break_even_result, rate, refusals
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd, plural
 
 
 def compare_with_apis(
@@ -48,11 +49,16 @@ def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> Tra
     """Cost of the requests of a stored trace at APIs.
 
     Raises:
-        TraceError: the trace cannot be read.
+        TraceError: the trace cannot be read, or spans no time, so that it has no rate.
         CatalogError: an API without a price.
     """
     info = open_trace(path)
-    span_s = max(info.span_s, 1.0)
+    span_s = info.span_s
+    if not span_s > 0:
+        raise TraceError(
+            f"{path}: it spans no time ({plural(info.rows, 'request')}), so how many a month has is unknown; give a "
+            "longer trace"
+        )
     apis = [in_traces(one, catalog, [path], span_s) for one in asked]
     bills = [
         bill_tokens(shared_in_trace(path, api.purchase.cache.keep_s), api.purchase, api.price, span_s) for api in apis

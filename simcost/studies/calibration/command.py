@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.studies.argument_types import number, positive, span
-from simcost.studies.options import Arguments, finish, output, own_catalog, pictures, seed, verb
+from simcost.studies.options import Arguments, check_distinct, finish, output, own_catalog, pictures, seed, verb
 
 
 def add(verbs: Any) -> None:
@@ -57,6 +57,7 @@ def _calibrate(arguments: Arguments) -> None:
     from simcost.trace.observed import Configuration
     from simcost.trace.observed.load import Load
 
+    check_distinct(arguments.observed)
     given = Configuration(
         model=arguments.model,
         accelerator=arguments.on,

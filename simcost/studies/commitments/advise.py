@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog
 from simcost.documents import FindingDocument
@@ -14,6 +16,8 @@ from simcost.errors import InputError
 from simcost.scenario.inputs.purchasing import load_purchasing
 from simcost.studies.commitments.demand import CommitmentDemand
 from simcost.studies.commitments.result import CommitmentAdvice
+from simcost.trace.usage.usage import UsageRows
+from simcost.units import SECONDS_PER_HOUR
 
 
 def advise(
@@ -83,7 +87,27 @@ def _history(
     from simcost.trace.usage.reader import read_usage
 
     read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
-    return from_history(usage_account(read, plan, catalog), sustained=plan.sustained_use), read.findings
+    past = from_history(usage_account(read, plan, catalog), sustained=plan.sustained_use)
+    return past, (*read.findings, *_without_rows(read))
+
+
+def _without_rows(usage: UsageRows) -> list[FindingDocument]:
+    """A finding on hours within a usage file that no row is about: nothing may have run, or rows are missing."""
+    if usage.horizon_s is not None:  # simulated
+        return []
+    order = np.argsort(usage.start_s)
+    until = np.maximum.accumulate(usage.end_s[order])[:-1]
+    length_h = (usage.start_s[order][1:] - until) / SECONDS_PER_HOUR
+    long = length_h >= 1
+    if not long.any():
+        return []
+    first = int(length_h.argmax())
+    said = (
+        f"{float(length_h[long].sum()):,.0f} hours of the usage have no row, at most {float(length_h[first]):,.0f} in "
+        f"a row, from {np.datetime64(int(until[first]), 's')}Z: they count as hours without usage; if rows are missing, "
+        "give them, or the usage after them"
+    )
+    return [{"kind": "without_rows", "count": int(length_h[long].sum()), "message": said}]
 
 
 def _forecast(paths: Path, plan: Purchasing, catalog: Catalog, per_instance: float) -> CommitmentDemand:

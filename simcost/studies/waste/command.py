@@ -84,13 +84,16 @@ def _of_file(arguments: Arguments, offer: Any) -> "WasteResult":
     if arguments.plan:
         kind = "is a file" if arguments.file.exists() else "does not exist"
         raise InputError(f"--plan is for results folders; {arguments.file} {kind}")
+    log: Path | None = arguments.jobs_log
+    jobs, said = read_jobs(log, timezone=arguments.timezone) if log else (None, [])
     return waste(
         arguments.file,
         price_usd_per_h=arguments.price,
         offer=offer,
         mapping=dict(arguments.map),
         timezone=arguments.timezone,
-        jobs=read_jobs(arguments.jobs_log)[0] if arguments.jobs_log else None,
+        jobs=jobs,
+        jobs_said=[{**one, "message": f"{log}: {one['message']}"} for one in said],
         gpus=_whole(arguments.gpus),
         spot=_spot(arguments),
     )

@@ -41,14 +41,11 @@ from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.reader import read_jobs
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
-from simcost.trace.utilization.from_jobs import samples_of_jobs
+from simcost.trace.utilization.from_jobs import about_jobs, samples_of_jobs
 from simcost.trace.utilization.reader import UtilizationFile
 from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
 from simcost.units import format_count, format_usd, format_usd_between
-
-UNUSED = ("limit_assumed", "limit_raised")
-"""Sequence[FindingDocument] about what schedulers need, which waste does not."""
 
 
 def read(
@@ -64,10 +61,10 @@ def read(
     if not (slurm or is_jobs(path) or gpus is not None):
         file = UtilizationFile(path, mapping=mapping)
         return file, file.findings, None
-    jobs, said = read_jobs(path, mapping=mapping, timezone=timezone)
+    jobs, said = read_jobs(path, mapping=mapping, timezone=timezone, running=True)
     duty = duty_of_jobs(path) if slurm else {}
     samples, findings = samples_of_jobs(jobs, gpus=gpus, duty=duty)
-    return samples, [*(one for one in said if one["kind"] not in UNUSED), *findings], jobs
+    return samples, [*about_jobs(said), *findings], jobs
 
 
 _WASTED = (
@@ -155,6 +152,7 @@ def waste(
     mapping: Mapping[str, str] = _NONE,
     timezone: str = "UTC",
     jobs: Jobs | None = None,
+    jobs_said: Sequence[FindingDocument] = (),
     gpus: Mapping[str, int] | int | None = None,
     spot: SpotCase | None = None,
 ) -> SampledWaste:
@@ -167,6 +165,7 @@ def waste(
         mapping: our columns -> the file's, where it calls them otherwise.
         timezone: of the hours of the day, and of times that say none.
         jobs: the job trace of the same time, for failed and cancelled work and for spot; a job log is its own.
+        jobs_said: findings on `jobs`.
         gpus: of the cluster, or by pool, where the file is a job log; None = the most that jobs held at once.
         spot: replays jobs on spot.
 
@@ -194,7 +193,7 @@ def waste(
         price,
         file=str(path),
         span_s=samples.span_s,
-        findings=[*findings, *_said(account)],
+        findings=[*findings, *about_jobs(jobs_said), *_said(account)],
         fragmentation=None if queue is None or not queue.idle_gpu_s else queue.in_pool_gpu_s / queue.idle_gpu_s,
         queues=queue is not None,
         blocked=_blocked(queue),

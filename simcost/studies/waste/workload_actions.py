@@ -46,6 +46,7 @@ def move_to_spot(jobs: Jobs, price: GpuPrice, case: SpotCase | None) -> list[Act
         raise InputError("a trace of spot needs its price: give one per GPU and hour, or an offer that has one")
     marked = bool(jobs.spot_ok.any())
     fit = jobs.spot_ok if marked or case.trace is None else jobs.preemptible
+    fit = fit if jobs.running is None else fit & ~jobs.running  # how long they would be on spot is unknown
     work: Floats = (jobs.gpus * jobs.gpu_milli / 1000.0 * jobs.duration_s)[fit]
     if spot_usd is None or not work.sum() > 0 or spot_usd >= price.usd_per_h:
         return []

@@ -114,7 +114,7 @@ _OUTCOMES = {
 """Names of outcomes in the logs. A job that ran into its limit or lost a node failed, as the Helios paper counts."""
 
 
-def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> Jobs:
+def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str, running: bool = False) -> Jobs:
     """The good jobs of a log, sorted, their times from the first of them.
 
     Args:
@@ -122,6 +122,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         timezone: of times without a zone.
         limit_error: time limits that the log lacks are duration x (1 + this).
         source: the name of the log.
+        running: keep jobs that have not ended, up to the last time of the log.
 
     Raises:
         TraceError: no job is left, or the times are of two kinds.
@@ -131,7 +132,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
     columns = Columns(sieve)
     ids = columns.ids()
     clock = read_times(sieve, timezone)
-    times = _spans(columns, clock)
+    times = _spans(columns, clock, running=running)
     numbers = columns.sizes() | {
         "duration_s": times.duration,
         "limit_s": _limits(columns, times.duration, limit_error),
@@ -163,6 +164,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str) -> 
         source=source,
         start_utc=iso_utc(zero * NS_PER_S) if clock.epoch else None,
         recorded_wait_s=None if times.wait is None else _taken(times.wait, kept),
+        running=None if times.running is None else _taken(times.running, kept),
         state_bytes=_state(reals, kept),
         after=None if after is None else _taken(after, kept),
     )
@@ -209,9 +211,11 @@ class _Spans:
     """Seconds of the log's clock."""
     duration: Ints
     wait: Ints | None
+    running: Flags | None
+    """They have not ended, and last up to the last time of the log; None where such jobs are kept out."""
 
 
-def _spans(columns: Columns, clock: LogTimes) -> _Spans:
+def _spans(columns: Columns, clock: LogTimes, *, running: bool) -> _Spans:
     """The spans of the jobs; those whose times contradict each other are kept out."""
     sieve = columns.sieve
     none = Times(np.zeros(len(sieve.keep), np.int64), np.zeros(len(sieve.keep), np.bool_))
@@ -219,7 +223,31 @@ def _spans(columns: Columns, clock: LogTimes) -> _Spans:
     sieve.drop(~submit.known, "submit", "submit_s", "the time of submission is missing")
     sieve.drop(start.known & (start.ns < submit.ns), "order", "start_s", "it started before it was submitted")
     sieve.drop(start.known & end.known & (end.ns < start.ns), "order", "end_s", "it ended before it started")
-    return _Spans(submit.s, _ran(columns, start, end), _waits(columns, submit, start))
+    open_ended = _running(columns, start, end) if running else None
+    if open_ended is not None:
+        end = _closed(sieve, (submit, start, end), open_ended)
+    return _Spans(submit.s, _ran(columns, start, end), _waits(columns, submit, start), open_ended)
+
+
+def _running(columns: Columns, start: Times, end: Times) -> Flags:
+    """Jobs that started, and of which the log says neither an end, nor a duration, nor an outcome."""
+    stated = columns.real("duration_s")
+    lasting = start.known & ~end.known & columns.sieve.keep
+    if stated is not None:
+        lasting &= np.isnan(stated)
+    running: Flags = lasting & (_status(columns.text("status", None), len(lasting)) == STATUS.index("unknown"))
+    return running
+
+
+def _closed(sieve: Sieve, times: tuple[Times, Times, Times], running: Flags) -> Times:
+    """The ends, those of running jobs at the last time of the log, which a finding says."""
+    *_, end = times
+    last = max((int(one.ns[known].max()) for one in times if (known := one.known & sieve.keep).any()), default=0)
+    if count := int(running.sum()):
+        have = how_many(count, "job has", "jobs have")
+        said = f"{have} not ended: the GPUs were taken as held up to the last time of the log"
+        sieve.findings.append(finding("running", count, said))
+    return Times(np.where(running, last, end.ns), end.known | running)
 
 
 def _ran(columns: Columns, start: Times, end: Times) -> Ints:

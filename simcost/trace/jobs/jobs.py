@@ -56,6 +56,8 @@ class Jobs:
     source: str = ""
     recorded_wait_s: Ints | None = None
     """Waiting time in the log, where it has one; NONE = never started."""
+    running: Flags | None = None
+    """They had not ended when the log did, to which their durations reach; None = all had."""
     state_bytes: npt.NDArray[np.float64] | None = None
     """Size of a checkpoint, where known; NaN = not of this job, as for the next three."""
     ckpt_interval_s: npt.NDArray[np.float64] | None = None

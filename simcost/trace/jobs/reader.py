@@ -225,6 +225,7 @@ def read_jobs(
     window_s: float | None = None,
     timezone: str = "UTC",
     limit_error: float = 0.0,
+    running: bool = False,
 ) -> tuple[Jobs, list[dict[str, Any]]]:
     """The jobs of a log, or of a trace that was imported.
 
@@ -240,6 +241,7 @@ def read_jobs(
         window_s: then keep jobs submitted at most this long after the first one kept.
         timezone: of times without a zone.
         limit_error: time limits that the log lacks are duration x (1 + this).
+        running: keep jobs that have not ended, up to the last time of the log; a stored trace has none.
 
     Returns:
         The jobs, times from the first one kept, and findings: `kind`, `count`, `message`, and `places` for rows
@@ -256,7 +258,7 @@ def read_jobs(
             raise InputError(f"{path}: is a stored job trace; it takes no mapping")
         jobs, findings = open_jobs(path), list[dict[str, Any]]()
     else:
-        jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error)
+        jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error, running=running)
     chosen, kept_out = select(jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s)
     return chosen, findings + kept_out + gaps(chosen)
 
@@ -302,11 +304,13 @@ def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str,
     }
 
 
-def _parsed(path: Path, table: LogTable, timezone: str, limit_error: float) -> tuple[Jobs, list[dict[str, Any]]]:
+def _parsed(
+    path: Path, table: LogTable, timezone: str, limit_error: float, *, running: bool
+) -> tuple[Jobs, list[dict[str, Any]]]:
     """All good jobs of a table."""
     sieve = Sieve(path, table)
     try:
-        jobs = jobs_of(sieve, timezone=timezone, limit_error=limit_error, source=path.name)
+        jobs = jobs_of(sieve, timezone=timezone, limit_error=limit_error, source=path.name, running=running)
     except pa.ArrowException as error:
         raise TraceError(f"{path}: a column holds neither text nor numbers nor times: {error}") from error
     return replace(jobs, extra=_counts(sieve)), sieve.findings

@@ -1,6 +1,6 @@
 """Samples of a cluster from its job log: held GPUs, free GPUs, and waiting jobs. Times are seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,16 @@ CLUSTER = "cluster"
 STEP_S = 60.0
 """Step in which a job is looked at, where a measure needs steps."""
 _NO_DUTY: Mapping[str, float] = {}
+_OF_LIMITS = ("limit_assumed", "limit_raised")
+
+
+def about_jobs(said: Iterable[Mapping[str, Any]]) -> Findings:
+    """Findings on a job log, without those on time limits, which schedulers use; the waits of jobs that never started
+    are in no account.
+    """
+    kept = (one for one in said if one["kind"] not in _OF_LIMITS)
+    uncounted = {"never_started": "; their waits are not counted"}
+    return [{**one, "message": one["message"] + uncounted.get(one["kind"], "")} for one in kept]
 
 
 def samples_of_jobs(
@@ -43,7 +53,8 @@ def samples_of_jobs(
     free = []
     for code, name in enumerate(pools):
         mine = pool == code
-        capacity, said = _capacity(gpus, name, start[mine], end[mine], held[mine])
+        lasts = jobs.running is not None and bool(jobs.running[some][mine].any())
+        capacity, said = _capacity(gpus, name, start[mine], end[mine], held[mine], lasts=lasts)
         findings += said
         free.append(_free(capacity, submit[mine], start[mine], end[mine], held[mine], (0.0, float(end.max()))))
     unit = [np.full(len(one[0]), len(some) + code) for code, one in enumerate(free)]
@@ -84,9 +95,9 @@ def _waits(jobs: Jobs) -> tuple[Floats, Findings]:
 
 
 def _capacity(
-    gpus: Mapping[str, int] | int | None, pool: str, start: Floats, end: Floats, held: Floats
+    gpus: Mapping[str, int] | int | None, pool: str, start: Floats, end: Floats, held: Floats, *, lasts: bool
 ) -> tuple[float, Findings]:
-    """GPUs of a pool: those given, else the most that its jobs held at once."""
+    """GPUs of a pool: those given, else the most that its jobs held at once. `lasts`: some of them have not ended."""
     most = float(_steps(start, end, held)[1].max(initial=0.0))
     if isinstance(gpus, Mapping) and pool not in gpus:
         raise InputError(f"the log has jobs in the pool {pool!r}; say how many GPUs it has, too")
@@ -96,7 +107,10 @@ def _capacity(
         return float(np.ceil(most)), [finding("gpus", "", 1, said)]
     if most > given + 1e-6:
         where = "" if pool == CLUSTER else f" of {pool}"
-        raise InputError(f"jobs{where} held {most:,g} GPUs at once, more than the {given:,} given; check the number")
+        stale = ", and that the jobs without an end are there to the last time of the log" if lasts else ""
+        raise InputError(
+            f"jobs{where} held {most:,g} GPUs at once, more than the {given:,} given; check the number{stale}"
+        )
     return float(given), []
 
 

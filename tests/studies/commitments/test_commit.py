@@ -16,6 +16,7 @@ from simcost.catalog import load_catalog
 from simcost.documents import values
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
+from simcost.studies.commitments.advise import advise
 from simcost.studies.commitments.demand import CommitmentDemand, from_history, from_paths
 from simcost.studies.commitments.optimizer import Aim, best_mix, pieces
 from simcost.studies.commitments.study import (
@@ -222,3 +223,27 @@ def test_futures_of_a_forecast_and_pieces_of_a_history() -> None:
     assert pieces_.hours[-1, -1, 0] == 24 * 5 + 2
     with pytest.raises(InputError, match="at least two days"):
         from_history(found.account(np.ones((30, 1))))
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ((), ""),
+        (range(30, 50), "20 hours of the usage have no row, at most 20 in a row, from 2026-01-02T06:00:00Z"),
+        ((30, 31, 60), "3 hours of the usage have no row, at most 2 in a row, from 2026-01-02T06:00:00Z"),
+    ],
+)
+def test_hours_of_which_the_usage_says_nothing_are_told(tmp_path: Path, gone: Any, said: str) -> None:
+    """They count as hours without usage, which lowers what to commit: rows may be missing."""
+    times = [f"2026-01-{1 + hour // 24:02d}T{hour % 24:02d}:00:00Z" for hour in range(96) if hour not in gone]
+    usage = tmp_path / "usage.csv"
+    usage.write_text("sku,region,hour,quantity\n" + "".join(f"aws/x.large,r,{time},0\n" for time in times[:5]))
+    with usage.open("a") as file:
+        file.writelines(f"aws/x.large,r,{time},2\n" for time in times[5:])
+    options = tmp_path / "options.yaml"
+    options.write_text(
+        "prices: {aws/x.large: $2/h}\n"
+        "commitments:\n  - {kind: reserved-instances, sku: x.large, region: r, count: 4, discount: 40%}\n"
+    )
+    found = advise(options, usage=usage, paths=None, mapping={})
+    assert [one["message"].partition(":00Z")[0] + ":00Z" for one in found.findings] == ([said] if said else [])
