@@ -95,6 +95,9 @@ def _write(actuals: "Actuals", path: Path) -> None:
     from simcost.outputs import whole_file
 
     if not actuals.usage:
-        raise TraceError("no row is usage counted in hours, so there is nothing to write for `simcost bill`")
+        raise TraceError(
+            "no row is usage counted in hours, in a period that ends after it begins, so there is nothing to write "
+            "for `simcost bill`; without -o the findings on the rows are shown"
+        )
     with whole_file(path) as draft:
         pq.write_table(actuals.usage, draft, compression="zstd")

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from simcost.compare.verdict import percent
 from simcost.studies.actuals.result import ActualCosts, CommitmentCosts, CostPeriod, DayCosts, ServiceCosts, SkuCosts
 from simcost.trace.focus.reader import Actuals
-from simcost.units import format_count, format_usd, plural
+from simcost.units import format_usd, plural
 
 COSTS = ("billed_usd", "effective_usd", "list_usd", "contracted_usd")
 _VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd")
@@ -205,5 +205,5 @@ def verdict(result: ActualCosts) -> str:
         said.append(f"left out of these: {those}")
     findings = len(result.quality)
     if findings:
-        said.append(f"{findings} findings on the {format_count(result.rows)} rows")
+        said.append(f"{plural(findings, 'finding')} on the {plural(result.rows, 'row')}")
     return "; ".join(said) + "."

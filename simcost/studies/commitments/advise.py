@@ -102,9 +102,10 @@ def _without_rows(usage: UsageRows) -> list[FindingDocument]:
     if not long.any():
         return []
     first = int(length_h.argmax())
+    since = np.datetime64(int(until[first]), "s")
     said = (
         f"{float(length_h[long].sum()):,.0f} hours of the usage have no row, at most {float(length_h[first]):,.0f} in "
-        f"a row, from {np.datetime64(int(until[first]), 's')}Z: they count as hours without usage; if rows are missing, "
+        f"a row, from {since}Z: they count as hours without usage; if rows are missing, "
         "give them, or the usage after them"
     )
     return [{"kind": "without_rows", "count": int(length_h[long].sum()), "message": said}]

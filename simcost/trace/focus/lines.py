@@ -184,6 +184,7 @@ NAMED = ("provider", "service", "region", "sku", "unit", "commitment")
 _KEYS = (*NAMED, "kind", "pricing", "day")
 _VALUES = (*COSTS, "quantity", "rows", "no_list", "no_contracted", "used_usd", "unused_usd")
 READ = (
+    "ResourceId",
     "ProviderName",
     "ServiceName",
     "RegionId",

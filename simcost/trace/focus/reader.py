@@ -18,6 +18,7 @@ from simcost.trace.focus.columns import WHAT, Header, find_header
 from simcost.trace.focus.export import UsageSeries
 from simcost.trace.focus.findings import Place, Quality
 from simcost.trace.focus.lines import Lines
+from simcost.trace.focus.repeats import DONE, SAYS, Repeats
 
 _NONE: Mapping[str, float] = {}
 _HOUR_S, _DAY_S = 3600, 86400
@@ -94,6 +95,7 @@ class _Book:
     usd_per: dict[str, float]
     make_series: type[UsageSeries] | None
     lines: Lines = field(default_factory=Lines)
+    repeats: Repeats = field(default_factory=Repeats)
     quality: Quality = field(default_factory=Quality)
     series: UsageSeries | None = None
     unpriced: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class _Book:
         self.quality.look(rows, place)
         rate = self._rates(rows, place, path)
         self.lines.add(rows, rate)
+        self.repeats.add(rows)
         if self.series:
             self.series.add(rows, rate)
         self._note_periods(rows)
@@ -162,6 +165,8 @@ class _Book:
 
     def actuals(self, versions: tuple[str, ...]) -> Actuals:
         table = self._usage(self.series) if self.series else None
+        if repeated := self.repeats.count():
+            self.quality.count("repeated", SAYS, DONE, repeated)
         return Actuals(
             lines=self.lines.table(),
             usage=table,
