@@ -58,4 +58,5 @@ def _energy(run: TrainingSetup) -> str:
     if energy.kw_per_gpu(run.accelerator) is None:
         return f"energy: the catalog has no power of {run.accelerator.name}; give power_w"
     counted = "accelerators only; give pue for the rest" if energy.pue is None else f"PUE {energy.pue:g}"
-    return f"energy: {energy.power_share:.0%} of the accelerator's power, {counted}"
+    spares = "; what spare nodes draw is not counted" if run.losses.spares else ""
+    return f"energy: {energy.power_share:.0%} of the accelerator's power, {counted}{spares}"

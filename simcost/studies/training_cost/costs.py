@@ -21,6 +21,8 @@ class AcceleratorPrice:
     source: str
     gpus: int
     """Those of whole machines, where an offer says what a machine has."""
+    spare_gpus: int
+    """Those of nodes that stand by, paid beside them."""
     provider: str | None = None
     """Provider of storage and egress."""
     offer: str | None = None
@@ -90,14 +92,15 @@ def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice
         InputError: there is no price; the message says what to give.
         CatalogError: as `chosen_offer`.
     """
-    prices, gpus = run.prices, run.layout.gpus
+    prices, gpus, spare = run.prices, run.layout.gpus, run.losses.spares * run.failures.gpus_per_node
     if way == "owned":
-        return _owned_price(prices, gpus)
+        return _owned_price(prices, gpus, spare)
     offer = chosen_offer(catalog, run, way)
     given = prices.on_demand_usd_per_gpu_h if way == "on_demand" else prices.spot.usd_per_gpu_h
     if given is not None:
         named = None if offer is None else offer.provider
-        return AcceleratorPrice(usd_per_gpu_h=given, source=_given(prices, named), gpus=gpus, provider=named)
+        source = _given(prices, named)
+        return AcceleratorPrice(usd_per_gpu_h=given, source=source, gpus=gpus, spare_gpus=spare, provider=named)
     listed = None if offer is None else _usd_per_h(catalog, offer, way)
     if offer is None or listed is None:
         of = f" of {offer.name} ({offer.region})" if offer else f" of {run.accelerator.name}"
@@ -109,6 +112,7 @@ def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice
         usd_per_gpu_h=listed / size,
         source=f"{offer.name} in {offer.region}, {basis.source}, {dated}",
         gpus=-(-gpus // size) * size,
+        spare_gpus=-(-spare // size) * size,
         provider=offer.provider,
         offer=offer.name,
         basis=basis,
@@ -135,28 +139,30 @@ def old_price(catalog: Catalog, price: AcceleratorPrice) -> str:
     )
 
 
-def _owned_price(prices: Prices, gpus: int) -> AcceleratorPrice:
+def _owned_price(prices: Prices, gpus: int, spare: int) -> AcceleratorPrice:
     """Of nodes of one's own, all of them while the run has them, and their idle time where there is some.
 
     Raises:
         InputError: no price and nothing that it follows from; more nodes than are owned; no power.
     """
     if prices.owned_usd_per_gpu_h is not None:
-        return AcceleratorPrice(usd_per_gpu_h=prices.owned_usd_per_gpu_h, source="given", gpus=gpus)
+        return AcceleratorPrice(usd_per_gpu_h=prices.owned_usd_per_gpu_h, source="given", gpus=gpus, spare_gpus=spare)
     owned = prices.owned
     if owned is None:
         raise InputError(
             "owned hardware needs its price per GPU-hour, or the capex, life_years, power, pue and electricity "
             "of a node"
         )
-    nodes = -(-gpus // owned.accelerators)
+    standing_by = -(-spare // owned.accelerators)
+    nodes = -(-gpus // owned.accelerators) + standing_by
     cost, paid = owned.cost_of_run(nodes), owned.nodes_for(nodes) * owned.accelerators
     used = f"work {100 * prices.used_share:g} % of the time"
     source = f"{format_usd(cost.usd_per_year)} a year for {paid:,} GPUs that {used}"
     return AcceleratorPrice(
         usd_per_gpu_h=cost.usd_per_accelerator_h(paid, prices.used_share),
         source=source,
-        gpus=paid,
+        gpus=paid - standing_by * owned.accelerators,
+        spare_gpus=standing_by * owned.accelerators,
         storage_usd=owned.storage,
         egress_usd=owned.egress,
     )
@@ -164,7 +170,8 @@ def _owned_price(prices: Prices, gpus: int) -> AcceleratorPrice:
 
 def purchase_cost(catalog: Catalog, used: Quantities, price: AcceleratorPrice, prices: Prices) -> PurchaseCost:
     """The parts and the total of one way of buying, each low, mid and high; parts without a price are `None`."""
-    compute = used.time_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
+    paid_gpus = price.gpus + price.spare_gpus
+    compute = used.time_s.times(paid_gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     useful = used.useful_s.times(price.gpus * price.usd_per_gpu_h / SECONDS_PER_HOUR)
     lost = ValueRange(compute.low - useful.low, compute.mid - useful.mid, compute.high - useful.high)
     kept_gb = (used.checkpoint_bytes * prices.kept_checkpoints + prices.data_bytes) / GB
@@ -185,9 +192,9 @@ def purchase_cost(catalog: Catalog, used: Quantities, price: AcceleratorPrice, p
         price_as_of=price.basis.as_of if price.basis else "",
         price_quality=price.basis.quality if price.basis else "given",
         offer=price.offer,
-        paid_gpus=price.gpus,
+        paid_gpus=paid_gpus,
         time_s=used.time_s,
-        gpu_hours=used.time_s.times(price.gpus / SECONDS_PER_HOUR),
+        gpu_hours=used.time_s.times(paid_gpus / SECONDS_PER_HOUR),
         useful_compute=useful,
         failures_and_checkpoints=lost,
         storage=storage,

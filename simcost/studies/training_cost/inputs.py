@@ -66,7 +66,7 @@ class Losses:
     model: FailureModel = field(default_factory=Exponential)
     correlated: CorrelatedLoss | None = None
     spares: Count = 0
-    """Nodes that stand by for a correlated loss; they are not priced."""
+    """Nodes that stand by for a correlated loss, paid as long as the run takes."""
     runs: Annotated[int, Ge(0), Le(10_000)] = 0
     """To simulate; 0 = none where the closed form is exact, else 400."""
     seed: Count = 1

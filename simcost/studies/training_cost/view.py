@@ -148,9 +148,10 @@ def _prices(result: GpuCounts | MethodComparison) -> list[str]:
 def below_costs(result: TrainingEstimate) -> list[str]:
     """Sources of prices, and what has none."""
     gpus, paid = result.layout.gpus, result.cost_usd
+    what = "whole machines, spare nodes among them" if result.failures.spares else "whole machines"
     lines = [
         f"{WAYS[way]}: {cost.price_source}"
-        + (f"; {count(cost.paid_gpus)} GPUs are paid for, whole machines" if cost.paid_gpus != gpus else "")
+        + (f"; {count(cost.paid_gpus)} GPUs are paid for, {what}" if cost.paid_gpus != gpus else "")
         for way, cost in paid.items()
     ]
     lines += [f"not in the total, {WAYS[way]}: {gap}" for way, cost in paid.items() for gap in cost.missing]
