@@ -108,7 +108,7 @@ def study(
         evidence=evidence(asked, amounts),
         recent=_recent(asked, options, amounts),
         usual=_usual(asked, options, history) if history else (),
-        assumptions=_assumptions(asked),
+        assumptions=_assumptions(asked, options),
     )
     return replace(advice, verdict=verdict(advice))
 
@@ -142,6 +142,7 @@ def _recommended(
         amount=amount / option.whole if option.whole else amount,
         unit="instances" if option.whole else "USD/h",
         committed_usd_per_h=amount * option.usd_per_unit_h,
+        upfront_usd=option.bound.payments.terms.upfront_usd * amount / option.most,
         break_even_utilisation=_break_even(shares, [asked.demand.lines[i] for i in np.flatnonzero(reached)], asked),
         utilisation=mine.utilisation if mine else None,
         coverage=coverage(settled, mine) if mine else None,
@@ -302,7 +303,7 @@ def _worst(values: Floats, tail: float) -> float:
     return float(np.sort(values)[-count:].mean())
 
 
-def _assumptions(asked: CommitmentRequest) -> tuple[str, ...]:
+def _assumptions(asked: CommitmentRequest, options: Sequence[Option]) -> tuple[str, ...]:
     lines = [f"Futures: {asked.demand.source}, equally likely. Commitments are settled by the clock-hour."]
     if "history" in asked.demand.source:
         lines.append("A history shows no growth, and its pieces are more alike than the futures of a forecast.")
@@ -310,5 +311,7 @@ def _assumptions(asked: CommitmentRequest) -> tuple[str, ...]:
         lines.append("The mix is optimised over a sample of hours, then priced by the exact rules over all of them.")
     if asked.demand.multiples is not None:
         lines.append("On demand has GCP's sustained-use discounts, as if every month were like the whole demand.")
-    lines += dict.fromkeys(note for option in asked.options() for note in option.bound.notes)
+    if any(option.bound.payments.terms.upfront_usd for option in options):
+        lines.append("What is paid in advance is spread over its term without interest; it is due when it is bought.")
+    lines += dict.fromkeys(note for option in options for note in option.bound.notes)
     return tuple(lines)

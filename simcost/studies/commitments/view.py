@@ -20,12 +20,14 @@ def parts(advice: CommitmentAdvice) -> list[Part]:
 
 
 def mix(advice: CommitmentAdvice) -> Table:
-    """Rows of the recommended mix."""
+    """Rows of the recommended mix; with what is due in advance, where something is."""
+    in_advance = any(one.upfront_usd for one in advice.recommended)
     return [
         {
             "option": one.name,
             "buy": bought(one.amount, one.unit),
             "committed": f"{usd(one.committed_usd_per_h)}/h",
+            **({"due at once": usd(one.upfront_usd)} if in_advance else {}),
             "break-even": share(one.break_even_utilisation),
             "used": share(one.utilisation),
             "covers": share(one.coverage),

@@ -142,9 +142,7 @@ def _add_failures(group: Any) -> None:
         metavar="NODES/PER_DAY/OUTAGE",
         help="nodes lost at once, how often, until there are new ones, e.g. 200/0.01/6h",
     )
-    group.add_argument(
-        "--spares", type=positive, metavar="N", help="spare nodes for such losses, paid as the others"
-    )
+    group.add_argument("--spares", type=positive, metavar="N", help="spare nodes for such losses, paid as the others")
     group.add_argument("--simulate", type=positive, metavar="RUNS", help="runs, for the spread of the time")
 
 

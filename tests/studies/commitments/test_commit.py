@@ -25,6 +25,7 @@ from simcost.studies.commitments.study import (
     break_even_demand,
     study,
 )
+from simcost.studies.commitments.view import mix
 from simcost.trace.series.series import Grid
 
 CATALOG = load_catalog()
@@ -247,3 +248,21 @@ def test_hours_of_which_the_usage_says_nothing_are_told(tmp_path: Path, gone: An
     )
     found = advise(options, usage=usage, paths=None, mapping={})
     assert [one["message"].partition(":00Z")[0] + ":00Z" for one in found.findings] == ([said] if said else [])
+
+
+def test_what_is_due_in_advance_is_shown(tmp_path: Path) -> None:
+    """A year of two machines at $1/h: all, half or nothing of it is due when they are bought."""
+    usage = tmp_path / "usage.csv"
+    times = [f"2026-01-{1 + hour // 24:02d}T{hour % 24:02d}:00:00Z" for hour in range(48)]
+    usage.write_text("sku,region,hour,quantity\n" + "".join(f"aws/x.large,r,{time},2\n" for time in times))
+    options = tmp_path / "options.yaml"
+    for upfront, due in (("all", 2 * 8760.0), ("partial", 8760.0), ("none", 0.0)):
+        options.write_text(
+            "prices: {aws/x.large: $2/h}\ncommitments:\n"
+            f"  - {{kind: reserved-instances, sku: x.large, region: r, count: 4, discount: 50%, upfront: {upfront}}}\n"
+        )
+        found = advise(options, usage=usage, paths=None, mapping={})
+        assert found.recommended[0].amount == 2
+        assert found.recommended[0].upfront_usd == pytest.approx(due)
+        assert ("due at once" in mix(found)[0]) == (due > 0)
+        assert any("without interest" in text for text in found.assumptions) == (due > 0)
