@@ -290,7 +290,16 @@ def _studied(
 ) -> tuple[list[SpotSeries], Findings]:
     """The traces that cover the deadline, before them all of them as one where a job may move; and findings."""
     studied, said = _long_enough(traces, job, starts)
-    return [any_zone(studied), *studied] if together and len(studied) > 1 else studied, said
+    if not together:
+        return studied, said
+    if len(studied) == 1:
+        text = f"{studied[0].name} is the only trace that covers the deadline, so there is no zone to move to."
+        said.append({"kind": "one_zone", "trace": studied[0].name, "message": text})
+        return studied, said
+    zones = any_zone(studied)
+    text = "A job that moves to another zone takes its checkpoint along: that traffic is not in the cost."
+    said.append({"kind": "moves", "trace": zones.name, "message": text})
+    return [zones, *studied], said
 
 
 def _long_enough(

@@ -164,3 +164,12 @@ def test_what_cannot_be_studied_is_refused() -> None:
             spot_study([zone], **(JOB | {"policies": [Greedy()]} | changes))
     with pytest.raises(InputError, match="no availability trace"):
         spot_study([], **JOB, policies=[])
+
+
+def test_what_moves_between_zones_leave_out_is_told() -> None:
+    zones = [trace((500, 1), name="a"), trace((500, 1), name="b")]
+    for studied, kinds in ((zones, ["moves"]), (zones[:1], ["one_zone"])):
+        found = spot_study(studied, **JOB, together=True, policies=[Greedy()], spot_usd_per_h=1, starts=2)
+        assert [one["kind"] for one in found.findings] == kinds
+    alone = spot_study(zones, **JOB, policies=[Greedy()], spot_usd_per_h=1, starts=2)
+    assert not alone.findings
