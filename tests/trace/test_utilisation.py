@@ -130,7 +130,10 @@ def test_work_on_a_gpu_that_nobody_holds_is_said(write) -> None:
             "time,gpu,duty\n2026-01-01T00:00:00Z,g,10\n2026-01-01T00:01:00,g,9\n",
             ":3: time: 2026-01-01T00:01:00 says no zone, but others",
         ),
-        ("t_s,gpu,duty\n0,g,10\n10,g,101\n", ":3: duty: duty 101 exceeds 100"),
+        (
+            "t_s,gpu,duty\n0,g,10\n10,g,101\n",
+            ":3: duty: duty 101 exceeds 100; of a row for several GPUs it is their mean, and a column `gpus`",
+        ),
         ("t_s,gpu,duty\n0,g,10\nnoon,g,10\n", ":3: t_s: 'noon' is not a time"),
         ("t_s,gpu,duty\n0,g,10\n10,g,full\n", ":3: duty: 'full' is not a number"),
         ("t_s,gpu,duty\n0,g,10\n10,g\n", ":3: 2 values, but the header has 3 columns"),

@@ -28,6 +28,7 @@ from simcost.trace.utilization.samples import (
 )
 
 Findings = list[dict[str, Any]]
+_SUMMED = "; of a row for several GPUs it is their mean, and a column `gpus` says how many they are"
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ class Occupancy:
         if DUTY not in table.numbers:
             return _everywhere(table, np.nan)
         name, duty, scale = table.theirs[DUTY], table.numbers[DUTY], self._scale(table)
-        self._wrong(table, duty > scale, lambda i: f"{name}: duty {duty[i]:g} exceeds {scale:g}", "duty")
+        self._wrong(table, duty > scale, lambda i: f"{name}: duty {duty[i]:g} exceeds {scale:g}{_SUMMED}", "duty")
         return duty / scale
 
     def _allocated(self, table: TypedTable, gpus: Floats, duty: Floats) -> Floats:
