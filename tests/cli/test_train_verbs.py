@@ -361,3 +361,13 @@ def test_waste_of_a_monitored_cluster(tmp_path: Path) -> None:
     )
     assert (tmp_path / "w.svg").read_text(encoding="utf-8").startswith("<svg")
     assert refused("waste", tmp_path / "duty.csv")
+
+
+def test_a_job_wider_than_all_that_may_arrive_is_named(tmp_path: Path) -> None:
+    """It was a traceback, since no job arrived."""
+    jobs, nodes = tmp_path / "jobs.csv", tmp_path / "nodes.csv"
+    jobs.write_text("job_id,submit_s,duration_s,gpus\na,0,10,80\n")
+    nodes.write_text("node,gpus\nn1,8\nn2,8\n")
+    assert "asks for 80 GPUs, and jobs arrive until they ask for 20.8" in refused(
+        "train", "pack", jobs, "--nodes", nodes
+    )

@@ -44,7 +44,7 @@ def pack(
         averages over the pods at which demand rounds to that per cent; `allocated_at_end`.
 
     Raises:
-        InputError: pods without GPUs, or a cluster without.
+        InputError: pods without GPUs, or a cluster without; the first pod is wider than all that may arrive.
     """
     from simcost.sim.jobs.engine.placement import fill
 
@@ -72,7 +72,13 @@ def _arrivals(need: Ints, most: float, order: Order, seed: int) -> Ints:
     while need[chosen].sum() <= most:
         more = rng.integers(len(need), size=len(need)) if order == "shuffled" else np.arange(len(need))
         chosen = np.concatenate([chosen, more])
-    return chosen[: int(np.searchsorted(np.cumsum(need[chosen]), most, side="right"))]
+    kept = chosen[: int(np.searchsorted(np.cumsum(need[chosen]), most, side="right"))]
+    if not len(kept):
+        raise InputError(
+            f"the first job to arrive asks for {need[chosen[0]] / MILLI:,g} GPUs, and jobs arrive until they ask for "
+            f"{most / MILLI:,g}; leave out jobs that are wider, or let more arrive (until)"
+        )
+    return kept
 
 
 def _document(
