@@ -15,6 +15,7 @@ from simcost.studies.training_cost.result import (
     TrainingEstimate,
     UnfitMethod,
 )
+from simcost.units import plural
 
 WAYS = {"on_demand": "on demand", "spot": "spot", "owned": "owned"}
 
@@ -116,7 +117,8 @@ def _together(loss: CorrelatedLoss | None, spares: int) -> str:
     if loss is None:
         return ""
     outage = seconds(loss.outage)
-    kept = f", {count(spares)} spares" if spares else ""
+    few = " (too few to stand in for them)" if spares < loss.nodes else ""
+    kept = f", {plural(spares, 'spare')}{few}" if spares else ""
     return f"; {count(loss.nodes)} nodes at once {amount(loss.per_day)} times a day, gone for {outage}{kept}"
 
 

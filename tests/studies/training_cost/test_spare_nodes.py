@@ -48,6 +48,7 @@ def test_all_of_them_are_paid_at_a_given_price(spares: int, paid: int) -> None:
     said = " ".join(text(found).split())
     assert ("spare nodes among them" in said) == (spares > 0)
     assert ("what spare nodes draw is not counted" in said) == (spares > 0)
+    assert ("1 spare (too few to stand in for them)" in said) == (spares == 1)
 
 
 def test_an_offer_is_paid_in_whole_machines() -> None:
