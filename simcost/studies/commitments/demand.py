@@ -1,6 +1,6 @@
 """Demand by the clock-hour in futures that are equally likely: paths of a forecast, or pieces of a history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -29,6 +29,8 @@ class CommitmentDemand:
     """Shape of the hours: price on demand as a multiple of that of the line, where GCP's sustained-use discounts apply
     to all that is not committed; None = 1.
     """
+    notes: tuple[str, ...] = ()
+    """Sentences on what the futures leave out."""
 
     @property
     def usd(self) -> Floats:
@@ -121,7 +123,7 @@ def from_paths(
         sustained: with GCP's sustained-use discounts; each future is like a month.
 
     Raises:
-        InputError: series of different lengths, or steps that no clock-hour divides.
+        InputError: series of different lengths, steps that no clock-hour divides, or less than a day.
     """
     shapes = {path.values.shape for path in paths} | {(path.grid.step_s,) for path in paths}
     if len(shapes) > 2:
@@ -132,10 +134,16 @@ def from_paths(
     each = step_s // 3600
     values = np.stack([path.values / each / per_instance for path in paths], axis=2)
     hours = np.repeat(np.ceil(values - 1e-9) if per_instance != 1.0 else values, each, axis=1)
+    reach = hours.shape[1]
+    if reach < DAY_H:
+        raise InputError(
+            f"the paths reach {reach} h; a commitment is paid day and night: forecast a day at least, better a month"
+        )
     demand = CommitmentDemand(
         lines=tuple(lines[path.series] for path in paths),
         hours=hours,
         source=f"{len(values)} futures of a forecast",
+        notes=tuple(_left_out(each, reach)),
     )
     return _sustained(demand) if sustained else demand
 
@@ -147,3 +155,14 @@ def _sustained(demand: CommitmentDemand) -> CommitmentDemand:
     parts = [demand.pooled] if demand.history else list(demand.hours)
     ranked = [sustained_multiples(demand.account(part), part, by_rank=True) for part in parts]
     return replace(demand, multiples=np.stack(ranked).reshape(demand.hours.shape))
+
+
+def _left_out(step_h: int, reach_h: int) -> Iterator[str]:
+    """Sentences on steps longer than an hour, and on a part of a day."""
+    if step_h > 1:
+        yield (
+            f"The paths have steps of {step_h} h, over which demand is taken as even: hours with less in which a "
+            "commitment is not used are not seen, so that it saves less than shown; forecast with --freq 1h."
+        )
+    if reach_h % DAY_H:
+        yield f"The paths reach {reach_h} h, which are no whole days: some hours of the day count more than others."

@@ -305,6 +305,7 @@ def _worst(values: Floats, tail: float) -> float:
 
 def _assumptions(asked: CommitmentRequest, options: Sequence[Option]) -> tuple[str, ...]:
     lines = [f"Futures: {asked.demand.source}, equally likely. Commitments are settled by the clock-hour."]
+    lines += asked.demand.notes
     if "history" in asked.demand.source:
         lines.append("A history shows no growth, and its pieces are more alike than the futures of a forecast.")
     if len(asked.offered) > 1 or asked.aim.weight:

@@ -208,22 +208,33 @@ def test_a_short_history_has_no_end_of_its_own() -> None:
     assert study(asked(weekly(7), reserved(10, 0.65)), None).recent is None
 
 
+def futures(values: Any, step_h: int) -> CommitmentDemand:
+    """Sample paths of requests, 50 an hour to an instance."""
+    grid = Grid(start_s=0, step_s=3600 * step_h)
+    one = Paths(series="aws/m5.xlarge", quantity="requests", grid=grid, values=np.asarray(values, float))
+    return from_paths([one], {"aws/m5.xlarge": line("m5.xlarge", 1.0)}, 50.0)
+
+
 def test_futures_of_a_forecast_and_pieces_of_a_history() -> None:
-    grid = Grid(start_s=0, step_s=7200)
-    one = Paths(
-        series="aws/m5.xlarge",
-        quantity="requests",
-        grid=grid,
-        values=np.array([[200.0, 90.0], [20.0, 400.0]]),
-    )
-    found = from_paths([one], {"aws/m5.xlarge": line("m5.xlarge", 1.0)}, 50.0)
-    assert found.hours[:, :, 0].tolist() == [[2, 2, 1, 1], [1, 1, 4, 4]]
+    found = futures([[200.0, 90.0] * 6, [20.0, 400.0] * 6], 2)
+    assert found.hours[:, :, 0].tolist() == [[2, 2, 1, 1] * 6, [1, 1, 4, 4] * 6]
     account = found.account(np.arange(24.0 * 5 + 3)[:, None])
     pieces_ = from_history(account)
     assert pieces_.hours.shape == (5, 24, 1)
     assert pieces_.hours[-1, -1, 0] == 24 * 5 + 2
     with pytest.raises(InputError, match="at least two days"):
         from_history(found.account(np.ones((30, 1))))
+
+
+def test_what_a_forecast_does_not_see_is_told() -> None:
+    """Half a day says nothing of the night, and a day as one step has no hours."""
+    with pytest.raises(InputError, match="the paths reach 12 h; a commitment is paid day and night"):
+        futures(np.full((3, 12), 50.0), 1)
+    assert not futures(np.full((3, 24), 50.0), 1).notes
+    [uneven] = futures(np.full((3, 36), 50.0), 1).notes
+    assert uneven == "The paths reach 36 h, which are no whole days: some hours of the day count more than others."
+    days = futures(np.full((3, 2), 1200.0), 24)
+    assert study(asked(days, reserved(10, 0.65)), None).assumptions[1].startswith("The paths have steps of 24 h, over")
 
 
 @pytest.mark.parametrize(
