@@ -1,4 +1,4 @@
-"""Charges that stand in a cost file twice: counted as they are, and told, since the costs may be too high."""
+"""Charges that stand in a cost file twice, and usage by the day: counted as they are, and told."""
 
 from pathlib import Path
 
@@ -60,3 +60,10 @@ def test_the_copies_are_the_rows_less_those_that_differ(
 def test_usage_in_a_period_that_does_not_end_is_no_usage_to_write(tmp_path: Path) -> None:
     path = cost_file(tmp_path, [row(1, ChargePeriodEnd="2026-03-01T00:00:00Z")])
     assert "in a period that ends after it begins" in refused("focus", "read", path, "-o", tmp_path / "out.parquet")
+
+
+@pytest.mark.parametrize(("end", "count"), [("2026-03-02T01:00:00Z", 0), ("2026-03-03T00:00:00Z", 1)])
+def test_usage_by_the_day_is_written_as_even(tmp_path: Path, end: str, count: int) -> None:
+    """Of a day as one row it is unknown in which hours it was used, by which commitments are settled."""
+    actuals = read_focus([cost_file(tmp_path, [row(1, ChargePeriodEnd=end)])], series=True)
+    assert {one["rule"]: one["rows"] for one in actuals.quality}.get("coarse", 0) == count

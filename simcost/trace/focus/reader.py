@@ -181,6 +181,9 @@ class _Book:
     def _usage(self, series: UsageSeries) -> pa.Table:
         """The hours of machines; usage that could not be counted in them is noted."""
         table, below = series.table()
+        if coarse := sum(count for length, count in self.lengths.items() if length > _HOUR_S):
+            done = "written as even over it; commitments, settled by the hour, cover less of what goes up and down"
+            self.quality.count("coarse", "are usage of more than an hour", done, coarse)
         for rule, rows, says in (
             ("not_hourly", series.others, "are usage in other units than hours"),
             ("negative_usage", below, "periods of a SKU that are below zero after corrections"),
