@@ -41,7 +41,7 @@ from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.reader import read_jobs
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
-from simcost.trace.utilization.from_jobs import about_jobs, samples_of_jobs
+from simcost.trace.utilization.from_jobs import about_jobs, left_at_import, samples_of_jobs
 from simcost.trace.utilization.reader import UtilizationFile
 from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
@@ -57,14 +57,14 @@ def read(
 
     Raises: as the readers.
     """
-    slurm = is_sacct(path)
-    if not (slurm or is_jobs(path) or gpus is not None):
+    slurm, stored = is_sacct(path), is_jobs(path)
+    if not (slurm or stored or gpus is not None):
         file = UtilizationFile(path, mapping=mapping)
         return file, file.findings, None
     jobs, said = read_jobs(path, mapping=mapping, timezone=timezone, running=True)
     duty = duty_of_jobs(path) if slurm else {}
     samples, findings = samples_of_jobs(jobs, gpus=gpus, duty=duty)
-    return samples, [*about_jobs(said), *findings], jobs
+    return samples, [*about_jobs(said), *(left_at_import(jobs) if stored else ()), *findings], jobs
 
 
 _WASTED = (

@@ -27,6 +27,16 @@ def about_jobs(said: Iterable[Mapping[str, Any]]) -> Findings:
     return [{**one, "message": one["message"] + uncounted.get(one["kind"], "")} for one in kept]
 
 
+def left_at_import(jobs: Jobs) -> Findings:
+    """A finding on rows of the log that a stored trace lacks: jobs that still ran hold no GPUs then."""
+    rows = int(jobs.extra.get("rows_dropped", 0))
+    said = (
+        f"{rows:,} rows of the log were kept out when it was imported; jobs among them that had not ended hold no "
+        "GPUs here, which count as free: give the log itself"
+    )
+    return [finding("left_at_import", "", rows, said)] if rows else []
+
+
 def samples_of_jobs(
     jobs: Jobs, *, gpus: Mapping[str, int] | int | None = None, duty: Mapping[str, float] = _NO_DUTY
 ) -> tuple[UtilizationSamples, Findings]:

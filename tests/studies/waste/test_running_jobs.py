@@ -10,7 +10,7 @@ from simcost.errors import InputError
 from simcost.studies.waste.price import price_of
 from simcost.studies.waste.study import read, waste
 from simcost.studies.waste.workload_actions import SpotCase, move_to_spot
-from simcost.trace.jobs.reader import read_jobs
+from simcost.trace.jobs.reader import import_jobs, read_jobs
 
 DAY = "2026-03-02T{:02d}:00:00"
 HEAD = "JobID|User|Partition|Submit|Start|End|ElapsedRaw|AllocTRES|State"
@@ -78,3 +78,12 @@ def test_findings_on_the_job_log_beside_samples_are_told(log: Path, tmp_path: Pa
     assert "have times without a zone" in said
     assert main(["waste", str(duty), "--price", "2", "--jobs-log", str(log), "--timezone", "Europe/Berlin"]) == 0
     assert "have times without a zone" not in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_stored_trace_lacks_them_and_says_so(log: Path, tmp_path: Path) -> None:
+    import_jobs(log, "sacct", tmp_path / "jobs.parquet")
+    found = waste(tmp_path / "jobs.parquet", price_usd_per_h=2.0, gpus=8)
+    assert found.buckets["unmeasured"].gpu_hours == 40
+    [said] = [one["message"] for one in found.findings if one["kind"] == "left_at_import"]
+    assert said.startswith("2 rows of the log were kept out when it was imported; jobs among them that had not ended")
+    assert "left_at_import" not in {one["kind"] for one in waste(log, price_usd_per_h=2.0, gpus=8).findings}
