@@ -16,7 +16,7 @@ class RecommendedAmount:
     amount: float
     unit: str
     committed_usd_per_h: float
-    """What is paid in advance included, spread over the term."""
+    """With what is paid in advance, spread over the term."""
     upfront_usd: float
     """Due when it is bought, and at each renewal."""
     break_even_utilisation: float | None
