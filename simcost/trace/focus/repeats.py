@@ -23,8 +23,10 @@ class Repeats:
     hashes: list[_Hashes] = field(default_factory=list)
 
     def add(self, rows: FocusRows) -> None:
-        """Take the rows of a chunk; rows without a resource may be alike, as those of two machines are."""
-        there = rows.has("ResourceId") & ~rows.has("ChargeClass")
+        """Take the rows of a chunk; rows without a resource may be alike, as those of two machines are, and so may what
+        two capacity reservations leave unused.
+        """
+        there = rows.has("ResourceId") & ~rows.has("ChargeClass") & ~rows.is_("CapacityReservationStatus", "Unused")
         there &= np.logical_or.reduce([np.nan_to_num(rows.number(cost)) != 0 for cost in _COSTS])
         if not there.any():
             return
