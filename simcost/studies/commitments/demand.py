@@ -123,7 +123,7 @@ def from_paths(
         sustained: with GCP's sustained-use discounts; each future is like a month.
 
     Raises:
-        InputError: series of different lengths, steps that no clock-hour divides, or less than a day.
+        InputError: series of different lengths, or steps that no clock-hour divides.
     """
     shapes = {path.values.shape for path in paths} | {(path.grid.step_s,) for path in paths}
     if len(shapes) > 2:
@@ -134,16 +134,11 @@ def from_paths(
     each = step_s // 3600
     values = np.stack([path.values / each / per_instance for path in paths], axis=2)
     hours = np.repeat(np.ceil(values - 1e-9) if per_instance != 1.0 else values, each, axis=1)
-    reach = hours.shape[1]
-    if reach < DAY_H:
-        raise InputError(
-            f"the paths reach {reach} h; a commitment is paid day and night: forecast a day at least, better a month"
-        )
     demand = CommitmentDemand(
         lines=tuple(lines[path.series] for path in paths),
         hours=hours,
         source=f"{len(values)} futures of a forecast",
-        notes=tuple(_left_out(each, reach)),
+        notes=tuple(_left_out(each, hours.shape[1])),
     )
     return _sustained(demand) if sustained else demand
 
@@ -164,5 +159,10 @@ def _left_out(step_h: int, reach_h: int) -> Iterator[str]:
             f"The paths have steps of {step_h} h, over which demand is taken as even: hours with less in which a "
             "commitment is not used are not seen, so that it saves less than shown; forecast with --freq 1h."
         )
-    if reach_h % DAY_H:
+    if reach_h < DAY_H:
+        yield (
+            f"The paths reach {reach_h} h, and a commitment is paid day and night: it may save far less than shown; "
+            "forecast a day at least, better a month."
+        )
+    elif reach_h % DAY_H:
         yield f"The paths reach {reach_h} h, which are no whole days: some hours of the day count more than others."
