@@ -41,7 +41,7 @@ class RecordedDemand:
     other_models: tuple[str, ...] = ()
     """Notes on traces whose requests name another model than the scenario's."""
     prefix_block_tokens: int | None = None
-    """Length of the blocks whose hashes requests carry; None = no plan looks at them, or no trace has them."""
+    """Length of the blocks that the traces hash; None = none does, or they differ and no plan reads them."""
 
     @classmethod
     def of(cls, loaded: LoadedScenario, seed: int) -> Self:
@@ -61,20 +61,18 @@ class RecordedDemand:
                 loaded.folder, [name for workload in scenario.open_workloads() for name in workload_traces(workload)]
             ),
             other_models=tuple(other_models(scenario, loaded.folder)),
-            prefix_block_tokens=prefix_block_tokens(scenario.open_workloads(), loaded.folder)
-            if any(may_read_prefixes(plan) or reads_prefixes(plan) for plan in scenario.plans)
-            else None,
+            prefix_block_tokens=_block_tokens(scenario, loaded.folder),
         )
 
-    def batches(self, replication: int) -> Iterator[RequestBatch]:
-        """The requests of a replication, the same at every call."""
+    def batches(self, replication: int, *, prefixes: bool = False) -> Iterator[RequestBatch]:
+        """The requests of a replication, the same at every call; `prefixes`: with the hashes that traces have."""
         return merged(
             self.workloads,
             folder=self.folder,
             seed=self.seed,
             index=replication,
             horizon_s=self.horizon_s,
-            prefixes=self.prefix_block_tokens is not None,
+            prefixes=prefixes,
         )
 
     def expected(self) -> float:
@@ -148,6 +146,16 @@ class RecordedDemand:
         if recorded and replications == 1:
             return ["One replication of recorded arrivals: nothing in it is random."]
         return []
+
+
+def _block_tokens(scenario: Scenario, folder: Path) -> int | None:
+    """Length of the blocks of all traces; plans that are varied may look at them where those of the scenario do not."""
+    try:
+        return prefix_block_tokens(scenario.open_workloads(), folder)
+    except InputError:
+        if any(may_read_prefixes(plan) or reads_prefixes(plan) for plan in scenario.plans):
+            raise
+        return None
 
 
 def horizon_of(scenario: Scenario, folder: Path) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from simcost.errors import RunError
 from simcost.execution.task_file import HELD
 from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.runs.resolve import Source
 from simcost.scenario.runs.run_keys import key_of
 
@@ -28,6 +29,7 @@ class Arrivals:
         self.expected, self.horizon_s = source.expected(), source.horizon_s
         self._source, self._kept = source, kept
         self._held: dict[int, list[RequestBatch]] = {}
+        self._with_prefixes: set[int] = set()
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[Callable[..., Arrivals], tuple[Source, int]]:
@@ -51,16 +53,31 @@ class Arrivals:
                     "see the files of the command"
                 )
 
-    def of(self, replication: int) -> Iterator[RequestBatch]:
-        """The batches of a replication, the same at every call."""
+    def of(self, replication: int, *, prefixes: bool = False) -> Iterator[RequestBatch]:
+        """The batches of a replication, the same at every call.
+
+        Args:
+            replication: its index.
+            prefixes: with the hashes of prefixes where a trace has them; they may be there without being asked for.
+        """
         if self.expected > KEPT_UP_TO:
-            return self._source.batches(replication)
+            return self._made(replication, prefixes)
         with self._lock:
+            if prefixes and replication not in self._with_prefixes:
+                self._held.pop(replication, None)
+                self._with_prefixes.add(replication)
             if replication not in self._held:
-                self._held[replication] = list(self._source.batches(replication))
+                self._held[replication] = list(self._made(replication, replication in self._with_prefixes))
                 while len(self._held) > self._kept:
                     del self._held[next(iter(self._held))]
             return iter(self._held[replication])
+
+    def _made(self, replication: int, prefixes: bool) -> Iterator[RequestBatch]:
+        """The batches, read or drawn."""
+        source = self._source
+        if isinstance(source, RecordedDemand):
+            return source.batches(replication, prefixes=prefixes)
+        return source.batches(replication)
 
     def forget(self) -> None:
         """Let go of the batches that are held; they are made again when they are asked for."""

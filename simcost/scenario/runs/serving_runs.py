@@ -122,6 +122,11 @@ def keeps_rows(replication: int, arrivals: Arrivals) -> bool:
     return replication == 0 and arrivals.expected <= ROWS_UP_TO
 
 
+def reads_hashes(*pools: Pool) -> bool:
+    """True if one of the pools looks at the hashes of prefixes."""
+    return any(pool.prefix_block_tokens is not None for pool in pools)
+
+
 def replication_seed(seed: int, replication: int) -> int:
     """Seed of the simulator in a replication."""
     return int(stream(seed, "replication", replication).integers(2**62))
@@ -138,9 +143,10 @@ def simulated(
     """The ledger of a new simulation, which is not stored; `rows` is the file for the outcome of each request."""
     from simcost.sim import simulate, simulate_pools
 
-    serve = partial(simulate_pools, (run.pool, *run.other_pools)) if run.other_pools else partial(simulate, run.pool)
+    pools = (run.pool, *run.other_pools)
+    serve = partial(simulate_pools, pools) if run.other_pools else partial(simulate, run.pool)
     return serve(
-        joined(arrivals.of(run.replication), run.incoming),
+        joined(arrivals.of(run.replication, prefixes=reads_hashes(*pools)), run.incoming),
         horizon_s=arrivals.horizon_s,
         seed=replication_seed(question.seed, run.replication),
         limits=question.limits,

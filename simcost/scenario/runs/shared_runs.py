@@ -18,7 +18,7 @@ from simcost.scenario.runs.forwarding import ForwardingRun, joined
 from simcost.scenario.runs.resolve import ResolvedPlan, node_kinds
 from simcost.scenario.runs.resolve_services import ResolvedServices
 from simcost.scenario.runs.run_keys import key_of
-from simcost.scenario.runs.serving_runs import keeps_rows, replication_seed, run_label
+from simcost.scenario.runs.serving_runs import keeps_rows, reads_hashes, replication_seed, run_label
 from simcost.scenario.schema.services import Sharing
 from simcost.scenario.storage.folders import reused, whole_folder
 from simcost.scenario.storage.ledgers import (
@@ -194,7 +194,7 @@ def _simulate(
         asked.append(
             Service(
                 pool=pool,
-                arrivals=joined(incoming.of(run.replication), run.incoming.get(name, ())),
+                arrivals=joined(incoming.of(run.replication, prefixes=reads_hashes(pool)), run.incoming.get(name, ())),
                 limits=question.limits,
                 tenants=question.tenants,
                 rows=drafts[name] / ROWS if kept else None,
