@@ -68,7 +68,7 @@ def test_gates(verb: object, document: dict[str, object], gate: str, said: str) 
 def test_a_sweep_without_a_plan_that_meets_the_slo_breaks_its_gates() -> None:
     done, dry = SimpleNamespace(best=None, expected_s=None), SimpleNamespace(best=None, expected_s=1.0)
     for gate in ("infeasible", "budget=1e9"):
-        assert sweep.broken(done, parse_gate(gate, sweep.GATES)) == "no plan meets the SLO in all its runs"  # type: ignore[arg-type]
+        assert sweep.broken(done, parse_gate(gate, sweep.GATES)) == "no plan meets the SLO"  # type: ignore[arg-type]
         assert sweep.broken(dry, parse_gate(gate, sweep.GATES)) == ""  # type: ignore[arg-type]
 
 

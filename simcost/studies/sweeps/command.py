@@ -51,13 +51,13 @@ def _sweep(arguments: Arguments) -> object:
 
 
 def broken(result: SweepResult, gate: Gate) -> str:
-    """`infeasible` is broken where no plan meets the SLO in all its runs, `budget=USD` where none does that costs no
-    more a month; of `--dry-run` neither.
+    """`infeasible` is broken where no plan meets the SLO in all its runs, or in as many futures as `risk` asks;
+    `budget=USD` where none does that costs no more a month; of `--dry-run` neither.
     """
     if result.expected_s is not None:
         return ""
     if result.best is None:
-        return "no plan meets the SLO in all its runs"
+        return "no plan meets the SLO"
     usd = result.best["cost_usd_per_month"]
     if gate.name == "infeasible" or usd <= gate.amount:
         return ""

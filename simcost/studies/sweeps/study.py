@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from simcost.errors import FaultsError
 from simcost.scenario.files.faults import fault_at
+from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.sweeps.dataset import DESCRIPTION
 from simcost.scenario.sweeps.rows import by_plan, result_rows
@@ -57,9 +57,11 @@ class SweepResult:
     expected_s: float | None
     """Expected time of the new runs, with `--dry-run`."""
     best: Row | None
-    """The cheapest plan that meets the SLO in all its runs; means over them."""
+    """The cheapest plan that meets the SLO in all its runs, or in as many futures as the `risk` of a demand asks; means
+    over them.
+    """
     top: tuple[Row, ...]
-    """The cheapest plans, those first that meet the SLO in all runs."""
+    """The cheapest plans, those first that meet the SLO as `best` does."""
     cells: tuple[Row, ...]
     """Of the first two fields: the least cost a month of a plan with each of their values."""
     excluded: tuple[PlanCount, ...]
@@ -108,14 +110,20 @@ def answer(loaded: LoadedScenario, folder: Path, settings: SweepSettings, option
     return replace(found, others=done.others)
 
 
-def ranked(plans: pa.Table) -> pa.Table:
-    """Plans that meet the SLO in all runs first, then by cost."""
-    met = pc.equal(plans["met_share"], 1.0)
-    return (
-        plans.append_column("_met", met)
-        .sort_by([("_met", "descending"), ("cost_usd_per_month", "ascending")])
-        .drop_columns(["_met"])
-    )
+def ranked(rows: Sequence[Row], demand: Demand | None) -> list[Row]:
+    """Plans that meet the SLO first, then by cost; those that could not go on last."""
+
+    def place(row: Row) -> tuple[bool, bool, float]:
+        usd = row["cost_usd_per_month"]
+        return not _meets(row, demand), usd is None, usd or 0.0
+
+    return sorted(rows, key=place)
+
+
+def _meets(row: Row, demand: Demand | None) -> bool:
+    """True if a plan meets the SLO in all its runs, or in all futures but the share `risk`."""
+    risk = 0.0 if demand is None else row.get("demand.risk", demand.risk)
+    return row["met_share"] is not None and bool(row["met_share"] >= round(1 - risk, 12))
 
 
 def _result(
@@ -128,8 +136,9 @@ def _result(
 ) -> SweepResult:
     loaded = space.loaded
     there = plans is not None and "met_share" in plans.column_names
-    rows = ranked(plans).to_pylist() if there and plans is not None else []
-    best = rows[0] if rows and rows[0]["met_share"] == 1.0 else None
+    demand = loaded.scenario.demand
+    rows = ranked(plans.to_pylist(), demand) if there and plans is not None else []
+    best = next((row for row in rows[:1] if _meets(row, demand)), None)
     return SweepResult(
         verdict=verdict or _verdict(space, best, counts[2]),
         question=loaded.scenario.question,
@@ -144,14 +153,14 @@ def _result(
         expected_s=expected_s,
         best=best,
         top=tuple(rows[:TOP]),
-        cells=_cells(rows, space.fields),
+        cells=_cells(rows, space.fields, demand),
         excluded=tuple(PlanCount(count=n, reason=why) for why, n in space.excluded.most_common()),
         provenance=provenance(space),
         files=files,
     )
 
 
-def _cells(rows: Sequence[Row], fields: Sequence[str]) -> tuple[Row, ...]:
+def _cells(rows: Sequence[Row], fields: Sequence[str], demand: Demand | None) -> tuple[Row, ...]:
     """The cheapest plan for each pair of values of the first two fields; none of fields with too many."""
     if len(fields) < 2:
         return ()
@@ -161,7 +170,7 @@ def _cells(rows: Sequence[Row], fields: Sequence[str]) -> tuple[Row, ...]:
     if len({x for x, _ in found}) > _CELLS or len({y for _, y in found}) > _CELLS:
         return ()
     return tuple(
-        {"x": x, "y": y, "cost_usd_per_month": row["cost_usd_per_month"], "met": row["met_share"] == 1.0}
+        {"x": x, "y": y, "cost_usd_per_month": row["cost_usd_per_month"], "met": _meets(row, demand)}
         for (x, y), row in found.items()
     )
 
@@ -179,7 +188,8 @@ def _would(space: SweepSpace, new: int, known: int, time: float) -> str:
 def _verdict(space: SweepSpace, best: Row | None, missing: int) -> str:
     left = f" {format_count(missing)} runs are still to be made: sweep again without --limit." if missing else ""
     plans = f"{format_count(len(space.plans))} plans"
+    where = "in all its runs" if space.loaded.scenario.demand is None else "in as many futures as `risk` asks"
     if best is None:
-        return f"None of {plans} meets the SLO in all its runs.{left}"
+        return f"None of {plans} meets the SLO {where}.{left}"
     usd = format_usd(best["cost_usd_per_month"])
-    return f"Of {plans}, {best['plan']!r} is the cheapest that meets the SLO in all its runs: {usd} a month.{left}"
+    return f"Of {plans}, {best['plan']!r} is the cheapest that meets the SLO {where}: {usd} a month.{left}"
