@@ -48,3 +48,21 @@ def test_names_of_usual_schedules(text: str, same: str, at: str) -> None:
 def test_an_unknown_name_says_what_to_write() -> None:
     with pytest.raises(ValueError, match="'@dayly' has 1 fields; write minute, hour"):
         parse_cron("@dayly")
+
+
+@pytest.mark.parametrize(
+    ("after", "text", "strikes"),
+    [
+        ("2012-11-04T00:00:00-04:00", "0 1 * * *", ["04T01:00:00-04:00", "04T01:00:00-05:00", "05T01:00:00-05:00"]),
+        ("2012-11-04T01:45:00-04:00", "30 1 4 11 *", ["04T01:30:00-05:00"]),
+        ("2012-11-04T00:00:00-04:00", "@hourly", ["04T01:00:00-04:00", "04T01:00:00-05:00", "04T02:00:00-05:00"]),
+        ("2012-11-04T01:10:00-04:00", "*/30 1,2 * * *", ["04T01:30:00-04:00", "04T01:00:00-05:00"]),
+        ("2012-11-04T00:00:00-04:00", "0 2 * * *", ["04T02:00:00-05:00", "05T02:00:00-05:00"]),
+    ],
+)
+def test_the_hour_that_clocks_repeat_in_autumn_strikes_twice(after: str, text: str, strikes: list[str]) -> None:
+    at_s, found = datetime.fromisoformat(after).timestamp(), []
+    for _ in strikes:
+        at_s = next_after(text, "America/New_York", int(at_s))
+        found.append(at_s)
+    assert found == [datetime.fromisoformat(f"2012-11-{text}").timestamp() for text in strikes]

@@ -100,7 +100,8 @@ def _number(word: str, name: str, low: int, high: int, names: tuple[str, ...]) -
 def next_after(text: str, zone: str, utc_s: int) -> float:
     """Seconds since 1970 at which the expression strikes next after an instant, by the clocks of a time zone.
 
-    Infinite where it does not within five years. A time that the clocks skip in spring does not strike that day.
+    Infinite where it does not within five years. A time that the clocks skip in spring does not strike that day, one of
+    the hour that they repeat in autumn strikes twice.
     """
     cron, place = parse_cron(text), ZoneInfo(zone)
     start = datetime.fromtimestamp(utc_s, place)
@@ -117,7 +118,9 @@ def next_after(text: str, zone: str, utc_s: int) -> float:
 
 
 def _times(cron: Cron, day: datetime, since: datetime) -> Iterator[datetime]:
+    """Times of a day by its clocks; each hour a second time, for the day on which the clocks repeat it."""
     for hour in sorted(cron.hours):
         if day.date() > since.date() or hour >= since.hour:
-            for minute in sorted(cron.minutes):
-                yield day.replace(hour=hour, minute=minute)
+            for fold in (0, 1):
+                for minute in sorted(cron.minutes):
+                    yield day.replace(hour=hour, minute=minute, fold=fold)
