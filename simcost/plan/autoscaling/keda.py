@@ -152,7 +152,7 @@ class CronTrigger:
     def value(self, utc_s: float) -> int:
         """Replicas at an instant: inside if it ends before it starts again."""
         if isnan(utc_s):
-            raise InputError(f"{self.name}: needs the date of time 0; give the time of day and the zone of the run")
+            raise InputError(f"{self.name}: needs the date of time 0; write `starts`, or dates in the metrics")
         at_s = int(utc_s)
         inside = next_after(self.end, self.timezone, at_s) < next_after(self.start, self.timezone, at_s)
         return self.replicas if inside else 0

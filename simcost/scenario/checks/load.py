@@ -197,7 +197,7 @@ def _read_pool(
             folder,
             file,
             with_prefixes=not without,
-            dated=scenario is None or scenario.starts is not None,
+            dated=scenario is None or scenario.starts is not None or scenario.demand is not None,
         )
     if scenario is not None and catalog is not None and not faults:
         from simcost.scenario.checks.input_checks import input_faults

@@ -12,6 +12,7 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.plan import Scaling
 from simcost.plan.autoscaling import Chain
+from simcost.plan.autoscaling.keda import CronTrigger, Keda
 from simcost.plan.autoscaling.wva import Follower
 from simcost.plan.nodes import NodePool
 from simcost.scenario.files.nodes import YamlNode
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 
-UNDATED = "has budgets with a schedule, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
+UNDATED = "follows a calendar, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
 
 
 def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest:
@@ -156,8 +157,8 @@ def manifest_faults(
                 found = asked
                 if isinstance(asked, FromManifest):
                     found = take(manifest_of(asked, folder, catalog), asked)
-                    if isinstance(found, NodePool) and found.follows_calendar and not dated:
-                        yield fault_at(place, UNDATED, file)
+                if not dated and _follows_calendar(found):
+                    yield fault_at(place, UNDATED, file)
                 if isinstance(found, NodePool):
                     yield from node_pool_faults(found, plan, place, catalog, file)
                 elif key == "scaling" and not isinstance(found, FollowForecast):
@@ -166,6 +167,14 @@ def manifest_faults(
                 yield from error.faults
             except InputError as error:
                 yield fault_at(place, str(error), file)
+
+
+def _follows_calendar(policy: object) -> bool:
+    """True for cron triggers, and for nodes whose budgets hold at some times of the week only."""
+    scaling = policy.then if isinstance(policy, Chain) else policy
+    if isinstance(scaling, Keda):
+        return any(isinstance(trigger, CronTrigger) for trigger in scaling.triggers)
+    return isinstance(policy, NodePool) and policy.follows_calendar
 
 
 def not_simulated(manifest: Manifest) -> str | None:

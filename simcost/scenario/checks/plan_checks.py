@@ -14,14 +14,13 @@ from simcost.billing import Buy, OnDemand, Owned, Spot
 from simcost.catalog import Accelerator, Catalog, Model, load_catalog
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
 from simcost.perf import ReplicaSpec, fit_memory, step_source
-from simcost.plan.nodes import FixedNodes, NodePool
+from simcost.plan.nodes import FixedNodes
 from simcost.scenario.checks.adapter_checks import adapter_faults
 from simcost.scenario.checks.closed_checks import closed_faults
 from simcost.scenario.checks.commitment_checks import commitment_faults
 from simcost.scenario.checks.cpu_checks import cpu_faults, no_room
 from simcost.scenario.checks.disaggregation_checks import combination_faults, node_faults, region_faults
 from simcost.scenario.checks.job_checks import cluster_faults, job_faults
-from simcost.scenario.checks.manifest_references import UNDATED
 from simcost.scenario.checks.quality_checks import quality_faults
 from simcost.scenario.checks.routing_checks import routing_faults
 from simcost.scenario.checks.slice_checks import slice_faults
@@ -87,7 +86,6 @@ def plan_faults(
         yield from cluster_faults(node, plan, catalog, file)
         yield from commitment_faults(node, plan, catalog, file)
         yield from routing_faults(plan, node, without_prefixes, file)
-        yield from _calendar_faults(root, node, plan, file)
         yield from combination_faults(root, node, plan, file)
         yield from _fleet_faults(node, replica, buy, plan, catalog, model, file)
         apart = node.get("disaggregation")
@@ -140,15 +138,6 @@ def _choice_faults(node: YamlNode | None, plan: Plan | None, file: str) -> Itera
         yield fault_at(node, "has no effect: nodes of kind fixed are all of `buy`; remove one of the two", file)
     if isinstance(plan.training, OnShared):
         yield fault_at(node, "has no effect: the nodes of a shared fleet are all of `buy`; remove it", file)
-
-
-def _calendar_faults(root: YamlNode, node: YamlNode, plan: Plan | None, file: str) -> Iterator[Fault]:
-    """Nodes whose budgets follow a calendar, without a date of time 0."""
-    place = node.get("nodes")
-    if plan is None or place is None or is_given(root.get("starts")):
-        return
-    if isinstance(plan.nodes, NodePool) and plan.nodes.follows_calendar:
-        yield fault_at(place, UNDATED, file)
 
 
 def _memory_faults(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from simcost.billing import Spot
 from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
 from simcost.plan.autoscaling import Predictive
+from simcost.plan.autoscaling.simple import Schedule
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import EndpointPicker, Router
@@ -109,13 +112,17 @@ def control_of(
         troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
+    starts_s = utc_s(loaded.scenario.starts)
+    if isinstance(source, ForecastDemand):
+        notes += _clock_notes(scaling, starts_s, source)
+        starts_s = source.starts_utc_s if isnan(starts_s) else starts_s
     return Control(
         scaling=scaling,
         nodes=nodes,
         router=router,
         admission=door,
         interruptions=troubles,
-        starts_utc_s=utc_s(loaded.scenario.starts),
+        starts_utc_s=starts_s,
         notes=tuple(notes),
         inputs=hashes(folder, names),
     )
@@ -128,6 +135,15 @@ def _picker(
     block = source.prefix_block_tokens if isinstance(source, RecordedDemand) else None
     said = filter(None, [not_simulated(manifest), unrouted(manifest, block)])
     return router_in(manifest, asked, block), list(said)
+
+
+def _clock_notes(scaling: Scaling, starts_s: float, source: ForecastDemand) -> Iterator[str]:
+    """Calendars that begin at another time than the demand."""
+    begins = datetime.fromtimestamp(source.starts_utc_s, ZoneInfo(source.demand.timezone))
+    if not isnan(starts_s) and starts_s != source.starts_utc_s:
+        yield f"Calendars begin at `starts`; the demand begins at {begins.isoformat()}."
+    if isinstance(scaling, Schedule) and (begins.hour, begins.minute, begins.second) != (0, 0, 0):
+        yield f"Its timetable takes the start of the run as midnight; the demand begins at {begins.isoformat()}."
 
 
 def utc_s(text: str | None) -> float:

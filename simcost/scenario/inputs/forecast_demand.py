@@ -98,6 +98,11 @@ class ForecastDemand:
         return float(self.futures.shape[1] * self._step_s)
 
     @property
+    def starts_utc_s(self) -> float:
+        """End of the history, at which the run begins, in seconds since 1970."""
+        return float(self.paths.grid.start_s)
+
+    @property
     def futures(self) -> Floats:
         """Expected requests per step, shape (paths, steps)."""
         return self.paths.values

@@ -169,7 +169,8 @@ class Scenario:
     plans: Annotated[tuple[Plan, ...], MinLen(1)]
     """The alternatives, in the order in which they are shown."""
     starts: str | None = None
-    """Date and time of time 0, as `2026-07-20T00:00:00Z`, for autoscalers that follow a calendar."""
+    """Date and time of time 0, as `2026-07-20T00:00:00Z`, for autoscalers that follow a calendar;
+    None = of a demand, the end of its history."""
     horizon: PositiveSeconds | None = None
     """Length of the run; None = the span of the workload, or the horizon of the forecast; of jobs alone, until the
     last one has ended."""

@@ -1,0 +1,65 @@
+"""Autoscalers that follow a calendar know the date of time 0, and a run without one is refused before it begins."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from simcost.scenario.checks.load import find_faults, load
+from simcost.scenario.runs.resolve import ResolvedPlan, settle
+
+SCENARIO = """\
+scenario: dated
+model: llama-3.2-1b
+{requests}
+slo: {{ttft: 1s}}
+plans:
+  - name: one
+    replica: {{accelerator: l4}}
+    buy: {{offer: aws/g6.xlarge}}
+    scaling: {scaling}
+"""
+DRAWN = "horizon: 10min\nworkload: {kind: synthetic, rate: 1/s}"
+DEMAND = (
+    "demand: {history: hourly.csv, timezone: Europe/Berlin, requests: {}, "
+    "forecast: {horizon: 2h, model: flat, paths: 10}}\nseeds: 1"
+)
+CRON = "{kind: keda, max: 3, triggers: [{kind: cron, start: 0 9 * * *, end: 0 10 * * *, timezone: UTC, replicas: 3}]}"
+FOLLOWING = CRON.replace("triggers: [", "triggers: [{kind: metric, name: wva_desired_replicas, threshold: 1}, ")
+CHAIN = f"{{kind: chain, first: {{kind: wva, max: 3}}, then: {FOLLOWING}}}"
+TIMETABLE = "{kind: schedule, steps: [{at: 00:00, replicas: 1}]}"
+ENDS = datetime(2026, 7, 8, 8, tzinfo=UTC)
+
+
+def written(folder: Path, requests: str, scaling: str) -> Path:
+    hours = [f"{ENDS - timedelta(hours=72 - i):%Y-%m-%dT%H:%M:%SZ},{100 + i % 24}" for i in range(72)]
+    (folder / "hourly.csv").write_text("\n".join(["timestamp,value", *hours]), encoding="utf-8")
+    (folder / "dated.yaml").write_text(SCENARIO.format(requests=requests, scaling=scaling), encoding="utf-8")
+    return folder / "dated.yaml"
+
+
+def planned(folder: Path, requests: str, scaling: str) -> ResolvedPlan:
+    [plan] = settle(load(written(folder, requests, scaling)), seed=None, seeds=None).plans
+    return plan
+
+
+@pytest.mark.parametrize("scaling", [CRON, CHAIN], ids=["cron", "chain"])
+def test_a_cron_trigger_without_the_date_of_time_0_is_a_fault_with_its_place(tmp_path: Path, scaling: str) -> None:
+    faults = find_faults(written(tmp_path, DRAWN, scaling))
+    assert any(fault.path == "plans.0.scaling" and "write `starts: " in fault.message for fault in faults)
+    assert not any("starts" in fault.message for fault in find_faults(written(tmp_path, DEMAND, scaling)))
+
+
+def test_a_demand_begins_where_its_history_ends(tmp_path: Path) -> None:
+    plan = planned(tmp_path, DEMAND, CRON)
+    assert (plan.pool.starts_utc_s, plan.notes) == (ENDS.timestamp(), ())
+
+
+def test_calendars_that_begin_at_another_time_than_the_demand_are_told(tmp_path: Path) -> None:
+    plan = planned(tmp_path, f"{DEMAND}\nstarts: 2026-07-20T00:00:00Z", CRON)
+    assert plan.pool.starts_utc_s == datetime(2026, 7, 20, tzinfo=UTC).timestamp()
+    assert plan.notes == ("Calendars begin at `starts`; the demand begins at 2026-07-08T10:00:00+02:00.",)
+    [note] = planned(tmp_path, DEMAND, TIMETABLE).notes
+    assert note == (
+        "Its timetable takes the start of the run as midnight; the demand begins at 2026-07-08T10:00:00+02:00."
+    )
