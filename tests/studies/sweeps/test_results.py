@@ -119,7 +119,7 @@ def test_a_plan_of_which_a_run_could_not_go_on_does_not_meet_the_slo_in_all_its_
         "met": [True, None, True, True],
         "error": [None, "the plan cannot carry this load", None, None],
     }
-    plans = ranked(by_plan(ResultRows(table=pa.table(runs), heads=frozenset(["plan"])))).to_pylist()
+    plans = ranked(by_plan(ResultRows(table=pa.table(runs), heads=frozenset(["plan"]))).to_pylist(), None)
     assert [(row["plan"], row["met_share"], row["failed"]) for row in plans] == [("sure", 1.0, 0), ("cheap", 0.5, 1)]
     assert [row["cost_usd_per_month"] for row in plans] == [6.0, None], "as in the result of a run"
 
