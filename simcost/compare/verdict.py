@@ -258,7 +258,7 @@ def _spread(plan: PlanSummary) -> str:
     """Cost over the futures."""
     cost = quantiles([run.bill.per_month_usd for run in plan.results])
     low, middle, high = (format_usd(cost[name]) for name in ("p10", "p50", "p90"))
-    return f"{middle} a month (P10 {low}, P90 {high})"
+    return f"{middle} a month at P50 (P10 {low}, P90 {high})"
 
 
 def _broken(comparison: Comparison, plan: PlanSummary) -> str:

@@ -72,13 +72,14 @@ def test_no_plan_is_good_enough() -> None:
     assert futures(found, None).value_of_waiting_usd is None
     assert verdict(found) == (
         "small misses the SLO in 30 % of the futures (10 % allowed); "
-        "it costs $304.17 a month (P10 $304.17, P90 $304.17)."
+        "it costs $304.17 a month at P50 (P10 $304.17, P90 $304.17)."
     )
 
 
 def test_the_verdict_counts_futures() -> None:
     assert verdict(over(SMALL, LARGE, SCALED)).startswith(
-        "scaled is the cheapest plan that meets the SLO in 9 of 10 futures: $517.08 a month (P10 $273.75, P90 $760.42)"
+        "scaled is the cheapest plan that meets the SLO in 9 of 10 futures: $517.08 a month at P50 "
+        "(P10 $273.75, P90 $760.42)"
     )
 
 

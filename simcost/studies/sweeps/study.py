@@ -18,7 +18,7 @@ from simcost.scenario.sweeps.dataset import DESCRIPTION
 from simcost.scenario.sweeps.rows import by_plan, result_rows
 from simcost.scenario.sweeps.space import SweepSpace, sweep_space
 from simcost.scenario.sweeps.sweep import SweepOptions, alone, estimate, provenance, sweep
-from simcost.units import format_count, format_seconds, format_usd
+from simcost.units import format_count, format_seconds, format_usd, plural
 
 UNASKED = 10_000
 """Runs that are started without a question."""
@@ -181,13 +181,13 @@ _CELLS = 24
 
 def _would(space: SweepSpace, new: int, known: int, time: float) -> str:
     there = f", {format_count(known)} of them already there" if known else ""
-    runs = f"{format_count(len(space.plans))} plans, {format_count(space.runs)} runs{there}"
+    runs = f"{plural(len(space.plans), 'plan')}, {plural(space.runs, 'run')}{there}"
     return f"{runs}: {format_count(new)} to make take about {format_seconds(time)}."
 
 
 def _verdict(space: SweepSpace, best: Row | None, missing: int) -> str:
-    left = f" {format_count(missing)} runs are still to be made: sweep again without --limit." if missing else ""
-    plans = f"{format_count(len(space.plans))} plans"
+    left = f" Still to be made: {plural(missing, 'run')}; sweep again without --limit." if missing else ""
+    plans = plural(len(space.plans), "plan")
     where = "in all its runs" if space.loaded.scenario.demand is None else "in as many futures as `risk` asks"
     if best is None:
         return f"None of {plans} meets the SLO {where}.{left}"
