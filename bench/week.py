@@ -90,7 +90,7 @@ def step_time() -> Any:
 
 def synthesize(options: argparse.Namespace) -> dict[str, Any]:
     from simcost.trace.requests.readers import import_trace
-    from simcost.trace.synthesis.generator import synthesize as write
+    from simcost.trace.synthesis.stored_requests import synthesize as write
     from simcost.trace.workload.spec import Lengths, Synthetic
 
     out = Path(options.trace)
