@@ -92,6 +92,14 @@ def test_terms_are_of_the_tenants_of_the_trace(tmp_path: Path) -> None:
     assert "tenant is one for all requests" in fault.message
 
 
+@pytest.mark.parametrize("tenants", ["tenants: {column: tenant}", "tenants: {names: 3}", "tenant: a, tenants: null"])
+def test_a_stream_without_a_tenant_beside_tenants_that_are_not_named(tmp_path: Path, tenants: str) -> None:
+    stored(tmp_path / "t.parquet", ["chat"])
+    other = "{kind: synthetic, rate: 1/s}"
+    text = recorded(f"workload: [{{kind: trace, path: t.parquet, {tenants}}}, {other}]\n")
+    assert find_faults(write(tmp_path, text=text))
+
+
 def test_a_large_trace_is_refused_when_it_is_read(tmp_path: Path) -> None:
     stored(tmp_path / "t.parquet", ["chat", "b"])
     workload = RecordedWorkload(path="t.parquet", tenants=TenantColumn(names=("chat",)))

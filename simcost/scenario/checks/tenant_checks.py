@@ -20,7 +20,7 @@ def tenant_faults(root: YamlNode, file: str) -> Iterator[Fault]:
     streams = list(_streams(root))
     named = [node for node in streams if names_tenants(node)]
     names = list(dict.fromkeys(name for node in named for name in _names(node)))
-    if named:
+    if names:
         yield from (
             fault_at(
                 node,
@@ -94,8 +94,9 @@ def names_tenants(stream: YamlNode) -> bool:
 
 
 def _names(stream: YamlNode) -> Iterator[str]:
-    one, column = stream.get("tenant"), stream.get("tenants")
-    named = [one] if column is None else [*items(column.get("names")), column.get("others")]
+    column = stream.get("tenants")
+    of_trace = [] if column is None else [*items(column.get("names")), column.get("others")]
+    named = [stream.get("tenant"), *of_trace]
     yield from (str(node.value) for node in named if node is not None and is_given(node))
 
 
