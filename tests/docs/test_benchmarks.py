@@ -25,9 +25,5 @@ def exists(module: str, name: str) -> bool:
 def test_benchmarks_import_names_that_exist() -> None:
     names = {name: script.name for script in sorted(BENCH.glob("*.py")) for name in imported(script)}
     assert len(names) > 100
-    gone = [
-        f"{script}: {module}.{name}"
-        for (module, name), script in names.items()
-        if not exists(module, name)
-    ]
+    gone = [f"{script}: {module}.{name}" for (module, name), script in names.items() if not exists(module, name)]
     assert gone == []
