@@ -6,7 +6,7 @@ from math import inf
 from typing import Literal
 
 from simcost.errors import InputError, did_you_mean
-from simcost.units import SHARE, USD
+from simcost.units import SHARE, USD, format_usd
 
 Amount = Literal["", "USD", "USD or %"]
 """Amount that a gate takes; empty = none."""
@@ -37,6 +37,15 @@ def parse_gate(text: str, known: Mapping[str, Amount]) -> Gate:
         near = did_you_mean(name, list(known)) if name not in known else ""
         raise InputError(f"--fail-on {text!r} is not a gate{near}; write {described(known)}")
     return Gate(name=name) if not given else _with_amount(text, name, amount, known[name])
+
+
+def over_budget(gate: Gate, usd: float) -> str:
+    """Sentence of a `budget` that the cheapest plan exceeds with its cost a month; empty where it does not, and for
+    other gates.
+    """
+    if gate.name != "budget" or usd <= gate.amount:
+        return ""
+    return f"budget of {format_usd(gate.amount)} a month exceeded: the cheapest plan costs {format_usd(usd)}"
 
 
 def described(known: Mapping[str, Amount]) -> str:

@@ -298,7 +298,7 @@ class PlanSummary:
         """Means over replications of amounts in a month, which add up to `per_month_usd` where replications of jobs
         are of unlike lengths too.
         """
-        return mean_by_key([{key: x / run.bill.months for key, x in amounts(run).items()} for run in self.results])
+        return mean_usd_by_key([{key: x / run.bill.months for key, x in amounts(run).items()} for run in self.results])
 
     def mean(self, value: Callable[[RunResult], float | None]) -> float | None:
         """Mean over replications; None where one of them has no value."""
@@ -342,8 +342,8 @@ def summarise(
         and all(check.met for check in checks)
         and (bool(services) or any(run.completed for run in runs)),
         met_share=met_share,
-        by_category_usd=mean_by_key([run.bill.by_category_usd() for run in runs]),
-        by_state_usd=mean_by_key([run.bill.compute_by_state_usd for run in runs]),
+        by_category_usd=mean_usd_by_key([run.bill.by_category_usd() for run in runs]),
+        by_state_usd=mean_usd_by_key([run.bill.compute_by_state_usd for run in runs]),
         accelerator_hours=fsum(run.accelerator_hours for run in runs) / len(runs),
         months=fsum(run.bill.months for run in runs) / len(runs),
         quality=quality,
@@ -376,9 +376,14 @@ def mean_of(values: Iterable[float | None]) -> float | None:
 
 
 def mean_by_key(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each key; a row without it counts 0, as a bill without tokens of an API."""
-    keys = dict.fromkeys(key for row in rows for key in row)
-    return {key: fsum(row.get(key, 0.0) for row in rows) / len(rows) for key in keys}
+    """Mean of each key; all rows have the same keys."""
+    return {key: fsum(row[key] for row in rows) / len(rows) for key in rows[0]}
+
+
+def mean_usd_by_key(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of the parts of bills: what a bill does not charge, such as tokens of an API that it did not call, is 0."""
+    parts = dict.fromkeys(key for row in rows for key in row)
+    return mean_by_key([dict.fromkeys(parts, 0.0) | dict(row) for row in rows])
 
 
 def _times_over(check: Check) -> float:

@@ -7,7 +7,7 @@ cluster-autoscaler/FAQ.md.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le, MinLen
@@ -31,6 +31,15 @@ class NodeKind:
     """For the limits of a node pool; 0 = not known."""
     memory_bytes: float = 0.0
     """For the limits of a node pool; 0 = not known."""
+
+
+def whole_nodes(parts: float) -> float:
+    """Whole nodes for so many parts of nodes; of infinitely many as many.
+
+    >>> whole_nodes(2.5), whole_nodes(3.0000000001), whole_nodes(inf)
+    (3.0, 3.0, inf)
+    """
+    return inf if parts == inf else float(ceil(parts - 1e-9))
 
 
 Reason = Literal["Underutilized", "Empty", "Drifted"]
@@ -135,7 +144,7 @@ class NodePool:
         return needed
 
     def at_most(self, nodes: int, accelerators: int) -> Self:
-        """The same where there are no more than so many nodes, of so many accelerators each."""
+        """Rules for at most so many nodes, of so many accelerators each."""
         most, held = self.max_accelerators, nodes * accelerators
         return replace(self, max_accelerators=held if most is None else min(most, held))
 
@@ -177,7 +186,7 @@ class AtOnce:
         return min(needed + self.spare, inf if self.max is None else self.max)
 
     def at_most(self, nodes: int, _accelerators: int) -> Self:
-        """The same where there are no more than so many nodes."""
+        """Rules for at most so many nodes."""
         return replace(self, max=nodes if self.max is None else min(self.max, nodes))
 
 
@@ -201,7 +210,7 @@ class FixedNodes:
         return float(self.nodes)
 
     def at_most(self, nodes: int, _accelerators: int) -> Self:
-        """The same where there are no more than so many nodes."""
+        """Rules for at most so many nodes."""
         return replace(self, nodes=min(self.nodes, nodes))
 
 
@@ -252,7 +261,7 @@ class ClusterAutoscaler:
         return float(min(max(needed + self.spare, self.min), self.max))
 
     def at_most(self, nodes: int, _accelerators: int) -> Self:
-        """The same where there are no more than so many nodes."""
+        """Rules for at most so many nodes."""
         return replace(self, min=min(self.min, nodes), max=min(self.max, nodes))
 
 

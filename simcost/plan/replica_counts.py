@@ -1,8 +1,8 @@
 """Replica counts of a scaling policy in proportion, for more or fewer replicas than it was written for."""
 
 from dataclasses import fields, replace
-from math import ceil
-from typing import Any, Self
+from math import ceil, inf
+from typing import Any, Protocol, Self
 
 from simcost.errors import InputError
 
@@ -52,6 +52,18 @@ class StartingReplicas(ReplicaBounds):
     def starting_with(self, replicas: int) -> Self:
         """The same, with other replicas at time 0."""
         return replace(self, start=replicas)  # type: ignore[type-var]  # a dataclass with these fields
+
+
+class _Bounded(Protocol):
+    def largest(self) -> int: ...
+
+
+def most_replicas(scaling: _Bounded) -> float:
+    """The most replicas that a policy ever wants; infinite where its bounds are not replicas."""
+    try:
+        return float(scaling.largest())
+    except InputError:
+        return inf
 
 
 def times(count: int, factor: float) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, fsum, inf
+from math import fsum, inf
 from pathlib import Path
 
 from simcost.billing import Owned
@@ -17,8 +17,8 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
 from simcost.plan import Scaling
 from simcost.plan.autoscaling import Fixed
-from simcost.plan.nodes import FixedNodes, Nodes
-from simcost.plan.replica_counts import StartingReplicas
+from simcost.plan.nodes import FixedNodes, Nodes, whole_nodes
+from simcost.plan.replica_counts import StartingReplicas, most_replicas
 from simcost.scenario.checks.manifest_references import manifest_of, nodes_in, policy_in
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, is_given, items
@@ -27,8 +27,7 @@ from simcost.scenario.schema.jobs import OnNodes, OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.scenario.schema.scenario import Plan
-
-_ALMOST = 1e-9
+from simcost.units import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,25 +55,6 @@ class OwnedFleet:
     def most(self) -> float:
         """Nodes at a time at most."""
         return self.nodes.most(self.needed)
-
-
-def within_owned(nodes: Nodes, plan: Plan) -> Nodes:
-    """The provisioning of a fleet of requests, of no more nodes than are owned."""
-    buy = plan.buy
-    if not isinstance(buy, Owned) or buy.nodes is None or isinstance(plan.training, OnShared):
-        return nodes
-    return nodes.at_most(buy.nodes, buy.accelerators)
-
-
-def owned_notes(nodes: Nodes, scaling: Scaling, plan: Plan, slots: int) -> list[str]:
-    """A sentence where an autoscaler may want more nodes than are owned."""
-    if within_owned(nodes, plan) == nodes or not isinstance(plan.buy, Owned):
-        return []
-    count = plan.buy.nodes or 0
-    if nodes.most(_needed(_largest(scaling), slots)) <= count:
-        return []
-    owned = "The 1 owned node is" if count == 1 else f"The {count} owned nodes are"
-    return [f"{owned} all that there are: replicas that the autoscaler orders beyond them wait."]
 
 
 def owned_fleets(node: YamlNode, plan: Plan, catalog: Catalog, folder: Path, *, jobs: bool = True) -> list[OwnedFleet]:
@@ -136,9 +116,9 @@ def owned_faults_of_services(loaded: LoadedServices) -> Iterator[Fault]:
 def _shared(fleets: Sequence[OwnedFleet]) -> OwnedFleet:
     """Services on the same nodes as one fleet."""
     one = max(fleets, key=lambda one: one.least)
-    needed, together = fsum(one.needed for one in fleets), int(_needed(fsum(one.share for one in fleets), 1))
+    needed, together = fsum(one.needed for one in fleets), int(whole_nodes(fsum(one.share for one in fleets)))
     if together > one.least:
-        why = f"the fewest replicas of the services on the same nodes need {_counted(together, 'node')}"
+        why = f"the fewest replicas of the services on the same nodes need {plural(together, 'node')}"
         one = replace(one, least=together, why=why, of_least=_part(one.place, "nodes"))
     return replace(one, name="shared by services", needed=needed)
 
@@ -168,18 +148,18 @@ def _of_requests(
         return None  # said already
     elsewhere = whole or place
     wanted = _fewest(scaling)
-    count = int(_needed(wanted, slots))
-    why = f"{_counted(wanted, 'replica')} {'needs' if wanted == 1 else 'need'} {_counted(count, 'node')}"
+    count = int(whole_nodes(wanted / slots))
+    why = f"{plural(wanted, 'replica')} {'needs' if wanted == 1 else 'need'} {plural(count, 'node')}"
     at = _part(place, "scaling")
     at = _part(at, "replicas", _part(at, "min", at))
     if nodes.least > count:
-        count, why, at = nodes.least, f"{_counted(nodes.least, 'node')} are asked for", _part(elsewhere, "nodes")
+        count, why, at = nodes.least, f"{plural(nodes.least, 'node')} are asked for", _part(elsewhere, "nodes")
     return OwnedFleet(
         name=name,
         place=_part(place, "buy", _part(elsewhere, "buy")),
         buy=buy,
         nodes=nodes,
-        needed=_needed(_largest(scaling), slots),
+        needed=inf if scaling is None else whole_nodes(most_replicas(scaling) / slots),
         least=count,
         share=wanted / slots,
         of_least=at,
@@ -202,7 +182,7 @@ def _of_jobs(node: YamlNode, plan: Plan, catalog: Catalog, folder: Path) -> Owne
             return None  # said where the list is named
         count = 0 if listed is None else len(listed.gpus)
     else:
-        count = int(_needed(on.gpus, buy.accelerators))
+        count = int(whole_nodes(on.gpus / buy.accelerators))
     return OwnedFleet(
         name="jobs",
         place=_part(node, "training_buy", _part(node, "buy")),
@@ -211,7 +191,7 @@ def _of_jobs(node: YamlNode, plan: Plan, catalog: Catalog, folder: Path) -> Owne
         needed=count,
         least=count,
         of_least=_part(training, "nodes" if isinstance(on, OnNodes) else "gpus"),
-        why=f"the cluster of the jobs has {_counted(count, 'node')}",
+        why=f"the cluster of the jobs has {plural(count, 'node')}",
     )
 
 
@@ -230,21 +210,6 @@ def _fewest(scaling: Scaling | FollowForecast | None) -> int:
     if isinstance(scaling, Fixed):
         return scaling.replicas
     return scaling.min if isinstance(scaling, StartingReplicas | FollowForecast) else 0
-
-
-def _largest(scaling: Scaling | FollowForecast | None) -> float:
-    try:
-        return inf if scaling is None else float(scaling.largest())
-    except InputError:
-        return inf
-
-
-def _needed(count: float, slots: float) -> float:
-    return inf if count == inf else float(ceil(count / slots - _ALMOST))
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _part(node: YamlNode, key: str, otherwise: YamlNode | None = None) -> YamlNode:

@@ -112,10 +112,7 @@ def control_of(
         troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
-    starts_s = utc_s(loaded.scenario.starts)
-    if isinstance(source, ForecastDemand):
-        notes += _clock_notes(scaling, starts_s, source)
-        starts_s = source.starts_utc_s if isnan(starts_s) else starts_s
+    starts_s, said = _clock(scaling, loaded.scenario.starts, source)
     return Control(
         scaling=scaling,
         nodes=nodes,
@@ -123,7 +120,7 @@ def control_of(
         admission=door,
         interruptions=troubles,
         starts_utc_s=starts_s,
-        notes=tuple(notes),
+        notes=(*notes, *said),
         inputs=hashes(folder, names),
     )
 
@@ -135,6 +132,18 @@ def _picker(
     block = source.prefix_block_tokens if isinstance(source, RecordedDemand) else None
     said = filter(None, [not_simulated(manifest), unrouted(manifest, block)])
     return router_in(manifest, asked, block), list(said)
+
+
+def _clock(
+    scaling: Scaling, starts: str | None, source: RecordedDemand | ForecastDemand | ClosedClientDemand
+) -> tuple[float, list[str]]:
+    """Seconds since 1970 of time 0, NaN where it has no date, and notes on calendars that begin at another time than
+    the demand.
+    """
+    starts_s = utc_s(starts)
+    if not isinstance(source, ForecastDemand):
+        return starts_s, []
+    return source.starts_utc_s if isnan(starts_s) else starts_s, list(_clock_notes(scaling, starts_s, source))
 
 
 def _clock_notes(scaling: Scaling, starts_s: float, source: ForecastDemand) -> Iterator[str]:

@@ -99,8 +99,8 @@ class RecordedDemand:
         return info.rows * workload.rate_scale * kept * (covered if workload.repeat else min(covered, 1.0))
 
     def _lengths(self) -> list[str]:
-        """Traces that are shorter than the run, which is no fault: the drain after the last request may be the
-        question; and those of which it replays a part.
+        """Sentences on traces that end before the run, as one does that shows how the last requests drain, and on those
+        of which the run replays a part.
         """
         recorded = [workload for workload in self.workloads if isinstance(workload, RecordedWorkload)]
         spans = {one.path: span_s(one, self.folder) for one in recorded}

@@ -23,6 +23,7 @@ from simcost.ledger.requests import LedgerUsage
 from simcost.perf.images import ImageTime, as_work
 from simcost.plan import Fixed
 from simcost.plan.autoscaling.simple import Schedule
+from simcost.plan.replica_counts import most_replicas
 from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.arrivals import Arrivals
@@ -151,7 +152,7 @@ class Candidates:
             yield variation, plan
 
     def _add(self, variation: Variation, plan: ResolvedPlan) -> None:
-        bounds, replicas = self._bounds_of(variation, plan), _largest(plan)
+        bounds, replicas = self._bounds_of(variation, plan), most_replicas(plan.pool.scaling)
         slo = self._slo
         most, alone = 1.0, None
         if _has_bounds(plan):
@@ -352,18 +353,6 @@ def _has_bounds(plan: ResolvedPlan) -> bool:
     of it.
     """
     return plan.prefill is None and plan.pool.prefix_cache is None and not plan.other_pools
-
-
-def _largest(plan: ResolvedPlan) -> float:
-    return _known(plan.pool.scaling.largest)
-
-
-def _known(most: Callable[[], int]) -> float:
-    """The most replicas of a policy; infinite where its bounds are not replicas."""
-    try:
-        return float(most())
-    except InputError:
-        return inf
 
 
 def always_there(plan: ResolvedPlan) -> float:

@@ -15,7 +15,6 @@ from simcost.perf import MemoryFit, ReplicaSpec, StepTime
 from simcost.plan import Startup
 from simcost.plan.nodes import NodeKind
 from simcost.rng import stream
-from simcost.scenario.checks.owned_checks import owned_notes, within_owned
 from simcost.scenario.checks.policy_checks import within
 from simcost.scenario.checks.prefix_cache_checks import (
     cache_notes,
@@ -32,6 +31,7 @@ from simcost.scenario.inputs.disaggregation import prefill_plan, prefill_side
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.inputs.other_calibrations import other_calibrations
+from simcost.scenario.inputs.owned_nodes import owned_notes, within_owned
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
 from simcost.scenario.inputs.unusual_prices import unusual_prices

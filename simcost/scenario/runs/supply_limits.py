@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, fsum, inf
+from math import fsum, inf
 
 from simcost.billing import Buy
 from simcost.catalog import Catalog
-from simcost.errors import CatalogError, InputError
+from simcost.errors import CatalogError
+from simcost.plan.nodes import whole_nodes
+from simcost.plan.replica_counts import most_replicas
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 from simcost.scenario.runs.resolve_services import ResolvedServices
@@ -116,15 +118,17 @@ class SupplyLimits:
     def _of_pool(self, limit: SupplyLimit, pool: ResolvedPlan) -> float:
         if not limit.offer:
             part = self._part(limit, pool)
-            return part * _largest(pool) if part else 0.0
+            return part * most_replicas(pool.pool.scaling) if part else 0.0
         kinds = [slots for buy, slots in _kinds(pool) if limit.is_of(buy, self._catalog)]
-        return pool.pool.nodes.most(_whole(_largest(pool) / min(kinds))) if kinds else 0.0
+        return pool.pool.nodes.most(whole_nodes(most_replicas(pool.pool.scaling) / min(kinds))) if kinds else 0.0
 
     def _of_shared_nodes(self, services: Sequence[ResolvedPlan]) -> Taken:
         """Of services on the same nodes: replicas are placed on them from the largest to the smallest."""
         first = services[0]
         parts = first.plan.buy.node_accelerators(self._catalog, 1)
-        needed = _packed([(_largest(one), one.pool.accelerators_per_replica) for one in services], parts)
+        needed = _packed(
+            [(most_replicas(one.pool.scaling), one.pool.accelerators_per_replica) for one in services], parts
+        )
         nodes = first.pool.nodes.most(needed)
         return tuple(
             (nodes if limit.is_of(first.plan.buy, self._catalog) else 0.0)
@@ -196,22 +200,10 @@ def _nodes_of(cluster: Cluster) -> Iterator[tuple[Buy | SpotNodes, float, float]
     """Nodes of a cluster of jobs: their purchase, all their GPUs, and how many they are."""
     training = cluster.training
     gpus = float(cluster.nodes.gpus.sum()) if cluster.nodes is not None else float(getattr(training, "gpus", 0))
-    yield cluster.buy, gpus, _whole(gpus / cluster.gpus_per_node)
+    yield cluster.buy, gpus, whole_nodes(gpus / cluster.gpus_per_node)
     if isinstance(training, OnSpot) and cluster.spot is not None:
         count = training.spot.nodes
         yield training.spot, float(count * cluster.spot.gpus_per_node), float(count)
-
-
-def _largest(pool: ResolvedPlan) -> float:
-    """The most replicas of a pool; infinite where its policy has no bound in replicas."""
-    try:
-        return float(pool.pool.scaling.largest())
-    except InputError:
-        return inf
-
-
-def _whole(count: float) -> float:
-    return inf if count == inf else float(ceil(count - _ALMOST))
 
 
 def _packed(replicas: Sequence[tuple[float, float]], parts: float) -> float:

@@ -13,8 +13,8 @@ from simcost.catalog import Catalog
 from simcost.compare.racing import Entrant
 from simcost.plan import Fixed
 from simcost.plan.nodes import AtOnce
-from simcost.scenario.checks.owned_checks import within_owned
 from simcost.scenario.inputs.changes import plans_of
+from simcost.scenario.inputs.owned_nodes import within_owned
 from simcost.scenario.inputs.whole_variations import WholePlan
 from simcost.scenario.runs.candidates import always_there
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario

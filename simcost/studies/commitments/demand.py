@@ -165,4 +165,4 @@ def _left_out(step_h: int, reach_h: int) -> Iterator[str]:
             "forecast a day at least, better a month."
         )
     elif reach_h % DAY_H:
-        yield f"The paths reach {reach_h} h, which are no whole days: some hours of the day count more than others."
+        yield f"The paths reach {reach_h} h, which are not whole days: some hours of the day count more than others."

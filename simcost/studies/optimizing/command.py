@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simcost.gates import Amount, Gate
+from simcost.gates import Amount, Gate, over_budget
 from simcost.progress import Progress
 from simcost.studies.argument_types import count_of, factor, natural, positive, quantity
 from simcost.studies.optimizing.settings import OBJECTIVES
 from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
-from simcost.units import USD, format_usd
+from simcost.units import USD
 
 GATES: Mapping[str, Amount] = {"infeasible": "", "budget": "USD"}
 
@@ -105,7 +105,4 @@ def broken(document: Mapping[str, Any], gate: Gate) -> str:
     best = document["best"]
     if best is None:
         return "no plan meets the SLO" + (" within the budget" if "budget" in document else "")
-    usd = best["cost_usd"]["per_month"]
-    if gate.name == "infeasible" or usd <= gate.amount:
-        return ""
-    return f"budget of {format_usd(gate.amount)} a month exceeded: the cheapest plan costs {format_usd(usd)}"
+    return over_budget(gate, best["cost_usd"]["per_month"])

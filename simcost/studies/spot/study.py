@@ -293,7 +293,7 @@ def _studied(
     if not together:
         return studied, said
     if len(studied) == 1:
-        text = f"{studied[0].name} is the only trace that covers the deadline, so there is no zone to move to."
+        text = f"{studied[0].name} is the only trace that covers the deadline: a job cannot move to another zone."
         said.append({"kind": "one_zone", "trace": studied[0].name, "message": text})
         return studied, said
     zones = any_zone(studied)

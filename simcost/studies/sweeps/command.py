@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcost.gates import Amount, Gate
+from simcost.gates import Amount, Gate, over_budget
 from simcost.progress import Progress
 from simcost.studies.argument_types import positive
 from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
-from simcost.units import format_usd
 
 if TYPE_CHECKING:
     from simcost.studies.sweeps.study import SweepResult
@@ -58,7 +57,4 @@ def broken(result: SweepResult, gate: Gate) -> str:
         return ""
     if result.best is None:
         return "no plan meets the SLO"
-    usd = result.best["cost_usd_per_month"]
-    if gate.name == "infeasible" or usd <= gate.amount:
-        return ""
-    return f"budget of {format_usd(gate.amount)} a month exceeded: the cheapest plan costs {format_usd(usd)}"
+    return over_budget(gate, result.best["cost_usd_per_month"])

@@ -54,6 +54,11 @@ class QueueWaste:
     avoidable_share: float
     """Share of time in which a job waits though the idle GPUs of all pools would do for all that wait."""
 
+    @property
+    def in_pool_share(self) -> float | None:
+        """Share of the idle GPU time in which jobs of the own pool wait; None where no GPU is idle."""
+        return self.in_pool_gpu_s / self.idle_gpu_s if self.idle_gpu_s else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WastePart:

@@ -179,13 +179,11 @@ def waste(
     account = split(samples)
     if not fsum(account.totals.values()) > 0:
         raise InputError(f"{path}: no GPU is there at any time; give samples with GPUs in them")
-    memory = measure(account)
+    memory, where = measure(account), places(account)
     jobs = own if jobs is None else jobs
     found = None if jobs is None else outcomes(jobs)
-    where = places(account)
     actions = _measures(account, memory, found, written, offer)
     actions += [] if jobs is None else move_to_spot(jobs, price, spot)
-    queue = account.queue
     common = summary(
         account.totals,
         rows_of(where) + memory_rows(memory, where) + outcome_rows(found),
@@ -194,9 +192,9 @@ def waste(
         file=str(path),
         span_s=samples.span_s,
         findings=[*findings, *about_jobs(jobs_said), *_said(account)],
-        fragmentation=None if queue is None or not queue.idle_gpu_s else queue.in_pool_gpu_s / queue.idle_gpu_s,
-        queues=queue is not None,
-        blocked=_blocked(queue),
+        fragmentation=None if account.queue is None else account.queue.in_pool_share,
+        queues=account.queue is not None,
+        blocked=_blocked(account.queue),
         outcomes=None if found is None else {name: value / 3600.0 for name, value in found.gpu_s.items()},
     )
     return SampledWaste(

@@ -43,8 +43,8 @@ class Repeats:
         """Rows that another row equals, but for the first of each."""
         if not self.hashes:
             return 0
-        found = np.concatenate(self.hashes)
-        return len(found) - len(np.unique(found))
+        found = np.sort(np.concatenate(self.hashes))
+        return int((found[1:] == found[:-1]).sum())
 
 
 def _mixed(total: _Hashes, column: _Hashes) -> _Hashes:

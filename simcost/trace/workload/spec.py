@@ -55,7 +55,7 @@ class TenantColumn:
     names: Annotated[tuple[Tenant, ...], MinLen(1)]
     """Values that are tenants, in the order in which they are shown."""
     others: Tenant | None = None
-    """Tenant of the requests with another value, or none; None = there are no such requests."""
+    """Tenant of the requests with another value, or without one; None = each request has one of `names`."""
     column: Literal["tenant", "model", "adapter"] = "tenant"
     """The column of the stored trace."""
 

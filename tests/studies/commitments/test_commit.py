@@ -232,7 +232,7 @@ def test_what_a_forecast_does_not_see_is_told() -> None:
     assert half.startswith("The paths reach 12 h, and a commitment is paid day and night: it may save far less")
     assert not futures(np.full((3, 24), 50.0), 1).notes
     [uneven] = futures(np.full((3, 36), 50.0), 1).notes
-    assert uneven == "The paths reach 36 h, which are no whole days: some hours of the day count more than others."
+    assert uneven == "The paths reach 36 h, which are not whole days: some hours of the day count more than others."
     days = futures(np.full((3, 2), 1200.0), 24)
     assert study(asked(days, reserved(10, 0.65)), None).assumptions[1].startswith("The paths have steps of 24 h, over")
 
