@@ -159,7 +159,7 @@ def energy(usage: LedgerUsage, offer: Offer, catalog: Catalog, site: Site | None
         g_per_kwh=grid.value,
         utilisation=share,
         unknown=tuple(fact.said for fact in facts if fact.value is None),
-        assumptions=(*(fact.said for fact in facts if fact.value is not None), _worked(share, site)),
+        assumptions=(*(fact.said for fact in facts if fact.value is not None), _worked(site)),
     )
 
 
@@ -228,10 +228,10 @@ def _grid(site: Site, offer: Offer, catalog: Catalog) -> tuple[float, str]:
     return row.g_per_kwh, f"{row.g_per_kwh:g} gCO2e/kWh in {place} ({row.source}, {row.as_of})"
 
 
-def _worked(share: float, site: Site) -> str:
+def _worked(site: Site) -> str:
     return (
-        f"accelerators work {100 * share:.3g} % of the time, then at {100 * site.working_power:.3g} % of the way from "
-        "idle to full power; location-based; disks and network are not counted"
+        f"accelerators draw {100 * site.working_power:.3g} % of the way from idle to full power while they work; "
+        "location-based; disks and network are not counted"
     )
 
 

@@ -176,6 +176,7 @@ def energy_per_month(results: Sequence[RunResult]) -> Document | None:
         "kwh_per_month": monthly["kwh"],
         "gco2e_per_month": monthly["gco2e"],
         **({"embodied_gco2e_per_month": monthly["embodied_gco2e"]} if monthly["embodied_gco2e"] is not None else {}),
+        "working_share": mean_of(report.utilisation for report in reports),
         "pue": first.pue,
         "g_per_kwh": first.g_per_kwh,
         "unknown": list(first.unknown),

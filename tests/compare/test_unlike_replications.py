@@ -7,6 +7,7 @@ import pytest
 from support.answers import DAY, PROVENANCE, of, result
 
 from simcost.billing.bill import Place, UnitPrice, volume_charge
+from simcost.billing.energy import EnergyReport
 from simcost.compare import document
 from simcost.compare.results import RunResult
 
@@ -37,3 +38,24 @@ def test_prices_of_what_a_later_replication_alone_bought() -> None:
     assert "model-x" in {price["sku"] for price in told["plans"][0]["prices"]}
     assert "model-x" in {price["sku"] for price in told["provenance"]["prices"]}
     assert sum(price["sku"] == "big" for price in told["plans"][0]["prices"]) == 1
+
+
+def test_accelerators_work_as_much_as_in_the_mean_of_all_replications() -> None:
+    def energy(share: float) -> EnergyReport:
+        return EnergyReport(
+            accelerators_kwh=share,
+            hosts_kwh=0.0,
+            kwh=share,
+            gco2e=None,
+            embodied_gco2e=None,
+            pue=1.0,
+            g_per_kwh=None,
+            utilisation=share,
+            unknown=(),
+            assumptions=("a fact",),
+        )
+
+    runs = [replace(result("a", r, 100.0), energy=energy(share)) for r, share in enumerate((0.2, 0.6))]
+    [plan] = document(of(runs), PROVENANCE, [])["plans"]
+    assert plan["energy"]["working_share"] == pytest.approx(0.4)
+    assert plan["energy"]["assumptions"] == ["a fact"]  # none of them is of a single replication

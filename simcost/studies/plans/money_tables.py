@@ -63,6 +63,6 @@ _UNITS = {
 def energy_notes(document: Document) -> list[str]:
     """Basis of the energy figures, said once; and unknown figures."""
     said = [plan.get("energy") for plan in document["plans"]]
-    lines = [line for energy in said if energy for line in energy["assumptions"][:-1]]
+    lines = [line for energy in said if energy for line in energy["assumptions"]]
     missing = [line for energy in said if energy for line in energy["unknown"]]
     return [*dict.fromkeys(lines), *(f"Energy unknown: {line}" for line in dict.fromkeys(missing))]
