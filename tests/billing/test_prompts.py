@@ -100,3 +100,41 @@ def test_a_model_whose_long_prompts_cost_more_is_noted(tmp_path: Path) -> None:
     assert not any("longer" in note for note in billed(tmp_path, flat).notes)
     own = billed(tmp_path, tiered, prices={"gemini-2.5-pro": 1e-6})
     assert not any("longer" in note for note in own.notes)
+
+
+EXPORT = "start_time,end_time,num_model_requests,model,batch,service_tier,input_tokens,output_tokens,input_audio_tokens"
+"""Of OpenAI's usage by the day, in seconds since 1970."""
+
+
+def openai_export(folder: Path, *cells: str) -> Path:
+    days = [f"{1775001600 + i * 86400},{1775088000 + i * 86400},9,{OPENAI},{row}" for i, row in enumerate(cells)]
+    path = folder / "export.csv"
+    path.write_text("\n".join([EXPORT, *days]) + "\n")
+    return path
+
+
+def test_export_of_openai_is_read_by_its_own_names(tmp_path: Path) -> None:
+    usage = read_usage(openai_export(tmp_path, "false,default,1000,10,0", "False,,2000,20,"))
+    found = bill_usage(usage, Purchasing(), CATALOG)
+    assert found.total_usd == pytest.approx(usd(OPENAI, 3000, 0, 0, 30))
+    assert usage.end_s.max() - usage.start_s.min() == 2 * 86400
+    assert not usage.findings
+
+
+def test_rows_whose_columns_change_their_price_are_told(tmp_path: Path) -> None:
+    """A batch costs half, flex less, priority and audio more: a bill of standard tokens of text is not theirs."""
+    path = openai_export(
+        tmp_path,
+        "true,batch,1000,10,0",
+        "false,flex,1000,10,0",
+        "false,priority,1000,10,500",
+        "false,default,1000,10,0",
+    )
+    told = {one["message"].split(":")[0]: one["count"] for one in read_usage(path).findings}
+    assert told == {"batch": 1, "service_tier": 2, "input_audio_tokens": 1}
+
+
+def test_columns_of_machines_may_have_the_names_of_what_changes_the_price_of_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "machines.csv"
+    path.write_text(f"sku,start,quantity,batch,service_tier\naws/g6e.xlarge,{DAY},1,1,gold\n")
+    assert not read_usage(path).findings

@@ -1,5 +1,6 @@
 """Reading a file of usage: one row for each stretch of time, CSV or Parquet."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from simcost.trace.usage.usage import HOURLY, VOLUMES, Floats, Ints, UsageRows
 from simcost.units import NS_PER_S
 
 _TAG = "tag:"
-_YES = dict.fromkeys(("true", "1", "yes", "provider"), 1.0)
+_YES = token_columns.YES | {"provider": 1.0}
 USAGE = DeclaredTable(
     what="file of usage",
     columns=(
@@ -33,12 +34,12 @@ USAGE = DeclaredTable(
         ),
         Column(
             name="start",
-            aliases=("hour", "timestamp", "time", "chargeperiodstart", "usage_start", "from"),
+            aliases=("hour", "timestamp", "time", "chargeperiodstart", "usage_start", "start_time", "from"),
             kind="time",
             required=True,
             filled=True,
         ),
-        Column(name="end", aliases=("chargeperiodend", "usage_end", "to"), kind="time", filled=True),
+        Column(name="end", aliases=("chargeperiodend", "usage_end", "end_time", "to"), kind="time", filled=True),
         Column(
             name="quantity",
             aliases=("instances", "count", "units", "gb"),
@@ -58,6 +59,7 @@ USAGE = DeclaredTable(
         Column(name="resource", aliases=("resourceid", "instance_id", "node")),
         Column(name=_TAG),
         Column(name=token_columns.COLUMN, kind="number", low=0, filled=True, remedy="write 0 where nothing ran"),
+        *token_columns.PRICED_OTHERWISE,
     ),
 )
 _TAGS = ("workload", "model", "tenant", "team", "project")
@@ -91,7 +93,9 @@ def read_usage(
     theirs = _columns(head.names, mapping or {}, path)
     batches = TypedBatches(path=path, head=head, declared=USAGE, theirs=theirs, check=_check)
     sums = UsageSums(machines="resource" in theirs)
+    otherwise: Counter[str] = Counter()
     for table in batches:
+        otherwise.update(token_columns.priced_otherwise(table))
         if not batches.faults.count:
             sums.add(_batch(table, len(batches) - len(table), provider, region))
     if batches.faults.count or not len(batches):
@@ -107,7 +111,10 @@ def read_usage(
         keys=sums.keys(),
         tags=tuple(ours.removeprefix(_TAG) for ours in theirs if ours.startswith(_TAG)),
         resource=found.get("resource"),
-        findings=tuple({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
+        findings=(
+            *({"kind": kind, "count": count, "message": text} for kind, count, text in batches.findings()),
+            *token_columns.told(otherwise),
+        ),
         path=path,
         place=lambda i: batches.place(int(found["first"][i])),
         file_rows=found.get("file_rows"),
@@ -148,6 +155,9 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
         if "sku" not in result and "model" in lower:
             result["sku"] = lower["model"]
         result |= tokens
+    else:
+        for column in token_columns.PRICED_OTHERWISE:
+            result.pop(column.name, None)
     USAGE.refuse([*faults, *USAGE.lacking(result)], names, path)
     return result
 

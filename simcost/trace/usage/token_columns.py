@@ -8,9 +8,15 @@ Anthropic and Bedrock Converse interfaces, 2026.
 
 from collections.abc import Mapping
 
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simcost.tables.cells import Flags
+from simcost.tables.columns import Column
+from simcost.tables.typed import TypedTable
 from simcost.trace.usage.usage import PROMPT
 
 UNCACHED, CACHE_READ, CACHE_WRITE, OUTPUT = (
@@ -47,6 +53,21 @@ _DECLARED = {
 """Names of units and columns, in lower case, and what they count with any provider."""
 COLUMN = "tokens:"
 """Before the name of a column that counts tokens."""
+YES = dict.fromkeys(("true", "1", "yes"), 1.0)
+_AUDIO = ("input_audio_tokens", "output_audio_tokens")
+_USUAL_TIERS = ("", "default", "standard", "auto", "batch")
+PRICED_OTHERWISE = (
+    Column(name="batch", kind="choice", words=YES, on_bad="empty"),
+    Column(name="service_tier"),
+    *(Column(name=name, kind="number", on_bad="empty") for name in _AUDIO),
+)
+"""Columns of an export of tokens that change the price of its rows, as OpenAI's has them."""
+_TOLD = {
+    "batch": "are of a batch, of which a bill knows what the purchasing plan says of all rows: give batches in a file "
+    "of their own, with `batch: true` in its plan",
+    "service_tier": "are of a service tier with other prices, as flex or priority; they are priced as the standard one",
+    **dict.fromkeys(_AUDIO, "have tokens of audio, which cost more; they are priced as tokens of text"),
+}
 
 
 def token_units(unit: pa.Array, provider: pa.Array) -> pa.Array:
@@ -72,3 +93,23 @@ def token_columns(lower: Mapping[str, str]) -> dict[str, str]:
         lower: the file's columns by their names in lower case.
     """
     return {COLUMN + name: lower[name] for name in lower if name in _OWN or name in _DECLARED}
+
+
+def priced_otherwise(table: TypedTable) -> dict[str, int]:
+    """Rows by the column that says that they cost other than standard tokens of text."""
+    return {column.name: int(_otherwise(table, column).sum()) for column in PRICED_OTHERWISE if column.name in table}
+
+
+def told(rows: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Findings on rows whose price their columns change, and a bill does not."""
+    return [
+        {"kind": "priced_otherwise", "count": count, "message": f"{name}: {count:,} rows {_TOLD[name]}"}
+        for name, count in rows.items()
+        if count
+    ]
+
+
+def _otherwise(table: TypedTable, column: Column) -> Flags:
+    if column.kind == "text":
+        return table.where(column.name, lambda tier: pc.invert(pc.is_in(pc.utf8_lower(tier), pa.array(_USUAL_TIERS))))
+    return np.nan_to_num(table.numbers[column.name]) > 0
