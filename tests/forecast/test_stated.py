@@ -362,3 +362,21 @@ def test_a_missing_package_of_holidays_is_named(monkeypatch: pytest.MonkeyPatch)
     public_holidays.cache_clear()
     with pytest.raises(InputError, match=r"event 'h': .*pip install 'simcost\[holidays\]'"):
         apply([Holiday(name="h", calendar="FR", factor=0.5)], base(), zone="UTC", seed=1)
+
+
+@pytest.mark.parametrize(
+    ("factor", "per", "written_as"),
+    [(0.08, "month", "1.08"), (8, "month", "1.08"), (0.2, "year", "1.2"), (20, "year", "1.2")],
+)
+def test_growth_that_seems_a_share_or_per_cent_is_told(factor: float, per: str, written_as: str) -> None:
+    """A factor of 0.08 a month leaves 0.08^12 of a year's demand: growth of 8 % is the factor 1.08."""
+    event = Growth(name="g", factor=factor, per=per)  # type: ignore[arg-type]
+    told = [one for one in laid(event).findings if one["kind"] == "steep"]
+    assert len(told) == 1
+    assert f"`factor: {written_as}`" in told[0]["message"]
+
+
+@pytest.mark.parametrize(("factor", "per"), [(1.08, "month"), (0.7, "month"), (1.9, "month"), (4.0, "year")])
+def test_growth_of_usual_size_is_not_told(factor: float, per: str) -> None:
+    event = Growth(name="g", factor=factor, per=per)  # type: ignore[arg-type]
+    assert not [one for one in laid(event).findings if one["kind"] == "steep"]

@@ -17,6 +17,8 @@ from simcost.trace.series.series import Series
 
 Finding = dict[str, str]
 """`kind`, `message`, and the `event` it is about."""
+_STEEP = (0.5, {"month": 2.0, "year": 5.0})
+"""Factors of growth, down to the first and from the second on, that are rather per cent or a share."""
 TOKENS = ("prompt_tokens", "output_tokens")
 """Quantities that a change of lengths multiplies."""
 
@@ -112,6 +114,8 @@ def findings(events: Sequence[Event], view: View, floored: Mapping[tuple[str, st
                 f"{int(np.isnan(event.ratios(view)).sum())} steps, which stay as forecast; "
                 "give a factor instead",
             )
+        if isinstance(event, Growth) and (steep := _steep(event)):
+            yield _finding("steep", event, f"{said}: {steep}")
         if share := floored.get((event.name, view.history.name), 0.0):
             yield _finding(
                 "floored",
@@ -119,6 +123,17 @@ def findings(events: Sequence[Event], view: View, floored: Mapping[tuple[str, st
                 f"{said} takes all there is, or more, in {100 * share:.2g} % of all "
                 "steps and paths; demand is held at 0",
             )
+
+
+def _steep(event: Growth) -> str:
+    """Remark on a factor that seems to be the share by which demand grows, or its per cent; empty for others."""
+    if _STEEP[0] < event.factor < _STEEP[1][event.per]:
+        return ""
+    share = event.factor if event.factor <= _STEEP[0] else event.factor / 100
+    return (
+        f"demand is {event.factor:g} times as much after each {event.per}; a growth of {100 * share:g} % is "
+        f"`factor: {1 + share:g}`"
+    )
 
 
 def _finding(kind: str, event: Event, message: str) -> Finding:
