@@ -1,6 +1,6 @@
 """Numbers and text as they are shown: one way to write each kind; a missing value is a dash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from simcost.units import (
@@ -129,6 +129,16 @@ def in_full(text: str) -> str:
     ('a long name', 'short')
     """
     return text.full if isinstance(text, Shortened) else text
+
+
+def told_apart(column: Sequence[str]) -> list[str]:
+    """A column of words; in full, where texts that were cut for the terminal look the same and are not.
+
+    >>> told_apart([shortened("plan, 7 replicas", 6), shortened("plan, 8 replicas", 6)])
+    ['plan, 7 replicas', 'plan, 8 replicas']
+    """
+    full = [in_full(cell) for cell in column]
+    return list(column) if len(set(column)) == len(set(full)) else full
 
 
 def shortened(text: str, width: int, *, keep_end: bool = False) -> str:

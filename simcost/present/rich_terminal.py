@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from simcost.present.format import count, printable
+from simcost.present.format import count, printable, told_apart
 from simcost.present.parts import Part, Table
 from simcost.present.terminal import with_bars
 
@@ -54,18 +54,19 @@ def _bullet(text: Text) -> RichTable:
 
 def _table(rows: Table, *, left: int, whole: bool) -> RichTable:
     """Aligned columns under a header; words fold where the window is too narrow."""
+    columns = [told_apart(column) for column in zip(*(row.values() for row in rows), strict=True)]
     table = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for column, title in enumerate(rows[0]):
-        words = column < left
-        longest = max(len(title), *(len(printable(row[title])) for row in rows))
+    for i, (title, column) in enumerate(zip(rows[0], columns, strict=True)):
+        words = i < left
+        longest = max(len(title), *(len(printable(cell)) for cell in column))
         table.add_column(
             Text(title),
             justify="left" if words else "right",
             min_width=min(longest, _NARROW) if words and not whole else longest,
             overflow="fold",
         )
-    for row in rows:
-        cells = [printable(cell) for cell in row.values()]
+    for row in zip(*columns, strict=True):
+        cells = [printable(cell) for cell in row]
         won = any(cell.endswith(" *") for cell in cells)
         table.add_row(*(Text(cell, style=_style(cell)) for cell in cells), style="bold" if won else None)
     return table

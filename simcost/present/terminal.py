@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from simcost.present.format import count, printable, shortened
+from simcost.present.format import count, printable, shortened, told_apart
 from simcost.present.parts import Part, Table
 from simcost.units import Formatted
 
@@ -51,11 +51,13 @@ def table(rows: Table, *, left: int = 1, most: int | None = None, width: int | N
     """
     if not rows:
         return
-    cells = [list(rows[0]), *([printable(cell) for cell in row.values()] for row in rows[:most])]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    columns = [list(column) for column in zip(*(row.values() for row in rows[:most]), strict=True)]
+    columns = [[printable(cell) for cell in told_apart(column)] for column in columns]
+    widths = [max(map(len, (title, *column))) for title, column in zip(rows[0], columns, strict=True)]
     while width and sum(widths) + 2 * len(widths) - 2 > width and left and max(widths[:left]) > _NARROW:
         widths[widths.index(max(widths[:left]))] -= 1
-    cells.insert(1, ["-" * width for width in widths])
+    columns[:left] = [_cut(column, width) for column, width in zip(columns[:left], widths, strict=False)]
+    cells = [list(rows[0]), ["-" * width for width in widths], *zip(*columns, strict=True)]
     yield from (_line(line, widths, left) for line in cells)
     if most is not None and len(rows) > most:
         yield f"... and {count(len(rows) - most)} more; all: --json"
@@ -66,6 +68,12 @@ def with_bars(rows: Table, column: str) -> Table:
     values = [max(cell.value, 0.0) if isinstance(cell := row[column], Formatted) else 0.0 for row in rows]
     most = max(values, default=0.0) or 1.0
     return [row | {"": f"{'#' * round(_BAR * value / most):<{_BAR}}"} for row, value in zip(rows, values, strict=True)]
+
+
+def _cut(column: Sequence[str], width: int) -> list[str]:
+    """Words that fit: their beginnings, or their ends where those tell more of them apart."""
+    begins, ends = ([shortened(cell, width, keep_end=end) for cell in column] for end in (False, True))
+    return ends if len(set(begins)) < len(set(ends)) else begins
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], left: int) -> str:
