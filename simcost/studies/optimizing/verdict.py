@@ -1,6 +1,7 @@
 """Verdict of a search in a few sentences."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from simcost.compare.significance import negligible_usd
@@ -155,11 +156,18 @@ def _serves(best: Mapping[str, Any], second: Mapping[str, Any]) -> str:
     mine, other = best["lower_bounds"], second["lower_bounds"]
     if mine == other:
         return "and serves as well"
-    for name in mine:
-        more, less = mine[name], other.get(name)
-        if more is not None and less is not None and (more > less if is_to_reach(name) else more < less):
-            return f"and serves better: {_apart(name, more, less)}"
+    both = [name for name in mine if mine[name] is not None and other.get(name) is not None]
+    times = {name: _times_as_bad(name, mine[name], other[name]) for name in both}
+    most = max(times, key=times.__getitem__, default="")
+    if times.get(most, 0.0) > 1.0:
+        return f"and serves better: {_apart(most, mine[most], other[most])}"
     return "and served no worse in the search"
+
+
+def _times_as_bad(name: str, more: float, less: float) -> float:
+    """The misses or the time of the second bound of a target over those of the first."""
+    best, second = (1 - more, 1 - less) if is_to_reach(name) else (more, less)
+    return second / best if best > 0 else inf if second > 0 else 1.0
 
 
 def _apart(name: str, more: float, less: float) -> str:
