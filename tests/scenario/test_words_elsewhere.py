@@ -35,3 +35,23 @@ def test_a_mapping_by_names_is_told_to_be_a_list(tmp_path, key):
     assert f":3:1: {key}: is a list: write `- name: one`, and what holds for it below" in "\n".join(
         faults(tmp_path, text)
     )
+
+
+@pytest.mark.parametrize("key", ["p95_ttft", "ttft_p95"])
+def test_a_percentile_as_monitoring_names_it_is_told_its_form(tmp_path, key):
+    """`ttft` is a limit of each request, and no percentile."""
+    told = "\n".join(faults(tmp_path, SMALL.replace("slo: {", "slo: {" + key + ": 1s, ", 1)))
+    assert f"unknown key {key!r}; write percentiles: {{ttft: {{p95: 1s}}}}" in told
+
+
+def test_a_manifest_in_place_of_a_policy_is_told_its_form(tmp_path):
+    text = SMALL.replace("scaling: {kind: fixed, replicas: 1}", "scaling: hpa.yaml", 1)
+    assert text != SMALL
+    assert "; of a manifest write {from: hpa.yaml}" in "\n".join(faults(tmp_path, text))
+
+
+@pytest.mark.parametrize(("plain", "ours"), [("prompt", "prompt_median"), ("output", "output_median")])
+def test_a_plain_word_is_told_its_key(tmp_path, plain, ours):
+    text = SMALL.replace(f"{ours}:", f"{plain}:", 1)
+    assert text != SMALL
+    assert f"unknown key {plain!r}; did you mean {ours!r}?" in "\n".join(faults(tmp_path, text))

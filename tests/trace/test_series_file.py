@@ -233,6 +233,7 @@ def test_mixed_frequencies(tmp_path: Path) -> None:
         ("a;b\n1;2\n", "CSV with commas"),
         ('{"ds":1,"y":2}\n', "CSV with commas"),
         ("timestamp,who\n2024-01-01,x\n", "no column holds values"),
+        ('month,spend\n2024-01,"$40,000.00"\n', "numbers without a currency or marks between thousands"),
         ("timestamp,value,value\n2024-01-01,1,1\n", "there twice"),
         (hourly(["", ""]), "none of its rows has a value"),
         (hourly([1, 2, 3], step_s=420), "7min apart; steps must divide a day"),

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from types import UnionType
@@ -76,18 +77,24 @@ _WORDS_ELSEWHERE = {
     "dtype": "precision",
     "gpu": "accelerator",
     "gpu_memory_utilization": "memory_utilisation",
+    "input": "prompt_median",
     "instance_type": "offer",
     "kv_cache_dtype": "kv_precision",
     "max_replicas": "max",
     "maxreplicas": "max",
     "min_replicas": "min",
     "minreplicas": "min",
+    "output": "output_median",
     "pipeline_parallel_size": "pp",
+    "price": "capex",
+    "prompt": "prompt_median",
     "quantization": "precision",
     "tensor_parallel": "tp",
     "tensor_parallel_size": "tp",
 }
-"""Keys of serving engines and Kubernetes, and what they are called here."""
+"""Keys of serving engines and Kubernetes, and plain words, by what they are called here."""
+_PERCENTILE = re.compile(r"(?:(p\d\d?)_([a-z0-9]+)|([a-z0-9]+)_(p\d\d?))")
+"""Names of percentiles of latencies, as of monitoring: `p95_ttft`, `ttft_p95`."""
 
 
 @dataclass(slots=True)
@@ -147,7 +154,7 @@ class Conform:
             return None
         cls = of_kind.get(written.value) if isinstance(written.value, str) else None
         if cls is None:
-            near = did_you_mean(str(written.value), list(of_kind))
+            near = _manifest(node, written) or did_you_mean(str(written.value), list(of_kind))
             message = f"{written.plain()!r} is not a kind known here; one of {known}{near}"
             self._fault(written, (written.line, written.column), message)
         return cls
@@ -161,7 +168,11 @@ class Conform:
             elif key not in also:
                 words = [*known, *map(str, also)]
                 same = _WORDS_ELSEWHERE.get(key.replace("-", "_").lower())
-                near = f"; did you mean {same!r}?" if same in words else did_you_mean(key, words)
+                near = (
+                    f"; did you mean {same!r}?"
+                    if same in words
+                    else _percentile(key, words) or did_you_mean(key, words)
+                )
                 near = near or f"; known here: {', '.join(words)}"
                 self._fault(child, child.key or (child.line, child.column), f"unknown key {key!r}{near}")
         return kept
@@ -242,3 +253,18 @@ def _known(name: str) -> str:
 def _other_kind(mine: dict[str, YamlNode], theirs: dict[str, YamlNode]) -> bool:
     """True if both name a kind, and not the same."""
     return "kind" in mine and "kind" in theirs and mine["kind"].plain() != theirs["kind"].plain()
+
+
+def _manifest(node: YamlNode, written: YamlNode) -> str:
+    """The form in which an autoscaler's file is named, where one is in place of the kind."""
+    if node.path[-1:] != ("scaling",) or not str(written.value).endswith((".yaml", ".yml", ".json")):
+        return ""
+    return f"; of a manifest write {{from: {written.value}}}"
+
+
+def _percentile(key: str, words: Sequence[str]) -> str:
+    """The form of a percentile whose name is a key; nothing of other keys."""
+    if "percentiles" not in words or not (found := _PERCENTILE.fullmatch(key.lower())):
+        return ""
+    first, metric, other, last = found.groups()
+    return f"; write percentiles: {{{metric or other}: {{{first or last}: 1s}}}} with your limit"

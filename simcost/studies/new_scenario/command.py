@@ -34,7 +34,7 @@ def add(verbs: Any) -> None:
     init.add_argument("--on", metavar="A,B", help="accelerators to compare")
     init.add_argument("--provider", metavar="P", help="of the offers, e.g. aws; any = the cheapest of all")
     init.add_argument("--trace", type=Path, metavar="PARQUET", help="replay a trace of `simcost trace import`")
-    init.add_argument("--rate", metavar="PER_S", help="requests per second, where there is no trace")
+    init.add_argument("--rate", metavar="PER_S", help="requests per second, mean of a day, where there is no trace")
     init.add_argument("--prompt-tokens", metavar="TOKENS", help="tokens of a prompt, median")
     init.add_argument("--output-tokens", metavar="TOKENS", help="tokens of an answer, median")
     init.add_argument("--ttft", metavar="TIME", help="time to first token, e.g. 1s")
@@ -90,5 +90,6 @@ def _number(option: str, text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1e9:
-        raise InputError(f"{option} {text!r} is not a number above 0")
+        example = "; write e.g. 20 or 20/s" if option == "--rate" else ""
+        raise InputError(f"{option} {text!r} is not a number above 0{example}")
     return value

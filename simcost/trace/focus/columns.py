@@ -307,9 +307,15 @@ def _version(names: Iterable[str]) -> Literal["1.0", "1.1", "1.2", "1.3"]:
     return "1.1" if any(_key(name) in there for name in OF_1_1) else "1.0"
 
 
+_EXPORTS = (
+    "export the bill in the format FOCUS 1.0 to 1.3: Data Exports of AWS, exports of Azure's Cost Management, the "
+    "FOCUS view of Google Cloud's billing export"
+)
+
+
 def _refusal(path: Path, names: Sequence[str], gone: list[str], twice: list[str]) -> str:
     has = columns_said(names)
     if len(gone) == len(NEEDED):
-        return f"{path}: no FOCUS export: none of {', '.join(gone)} is a column; {has}"
+        return f"{path}: no FOCUS export: none of {', '.join(gone)} is a column; {has}; {_EXPORTS}"
     faults = [f"no column {name!r}{did_you_mean(name, names)}" for name in gone] + twice
     return f"{path}: {'; '.join(faults)}; {has}; export it with the mandatory columns of FOCUS"

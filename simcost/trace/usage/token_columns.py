@@ -7,7 +7,6 @@ Anthropic and Bedrock Converse interfaces, 2026.
 """
 
 from collections.abc import Mapping
-
 from typing import Any
 
 import numpy as np

@@ -55,6 +55,7 @@ def test_bad_answers_are_refused_and_leave_nothing(tmp_path: Path, capsys: pytes
         (("--model", "lama-3.1-8b"), "llama-3.1-8b"),
         (("--on", "h1000"), "h1000"),
         (("--rate", "-1"), "--rate"),
+        (("--rate", "20 rps"), "write e.g. 20 or 20/s"),
         (("--ttft", "soon"), "ttft"),
         (("--provider", "awz"), "--provider"),
         (("--trace", "t.parquet", "--rate", "50"), "--rate is of synthetic requests, and --trace has its own"),
