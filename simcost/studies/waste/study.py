@@ -45,7 +45,7 @@ from simcost.trace.utilization.from_jobs import about_jobs, left_at_import, samp
 from simcost.trace.utilization.reader import UtilizationFile
 from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
-from simcost.units import format_count, format_usd, format_usd_between
+from simcost.units import format_count, format_seconds, format_usd, format_usd_between
 
 
 def read(
@@ -90,10 +90,16 @@ _SAID = {
 
 
 def verdict(
-    buckets: Mapping[str, BucketUse], capacity_h: float, cost_usd: float, measures: Sequence[Measure], *, queues: bool
+    buckets: Mapping[str, BucketUse],
+    capacity_h: float,
+    cost_usd: float,
+    measures: Sequence[Measure],
+    *,
+    queues: bool,
+    span_s: float,
 ) -> str:
     """Verdict: total waste, its largest part, and the measure that would change most of it; `queues`: who waits is
-    known.
+    known; `span_s`: the time in which all of it happened.
     """
     wasted = {name: buckets[name] for name in _WASTED if name in buckets}
     usd = fsum(bucket.usd for bucket in wasted.values())
@@ -107,20 +113,21 @@ def verdict(
         return f"{first}."
     most = max(wasted, key=lambda name: wasted[name].usd)
     what = "free" if most == "free_idle" and not queues else _SAID[most]
-    return f"{first}, most of it {what} ({format_usd(wasted[most].usd)}){_best(measures)}."
+    return f"{first}, most of it {what} ({format_usd(wasted[most].usd)}){_best(measures, span_s)}."
 
 
 def _hours_text(value: float) -> str:
     return format_count(value) if value >= 10 or value == 0 else f"{value:.3g}"  # two digits
 
 
-def _best(measures: Sequence[Measure]) -> str:
-    """The measure that frees the most money, as far as the samples tell."""
+def _best(measures: Sequence[Measure], span_s: float) -> str:
+    """The measure that frees the most money in the time of the samples, as far as they tell."""
     for one in measures:
         if (expected := one.saves_usd.expected or 0.0) > 0:
             what = "put to work" if one.effect == "use" else "save"
             usd = format_usd_between(expected, one.saves_usd.lo, one.saves_usd.hi)
-            return f"; the largest measure would be to {one.action}, which would {what} {usd}"
+            saved = f"{what} {usd} in these {format_seconds(span_s)}"
+            return f"; the largest measure would be to {one.action}, which would {saved}"
     return ""
 
 
@@ -264,7 +271,7 @@ def summary(
         ranked=ranked(rows, capacity, price.usd_per_h),
         actions=measures,
         findings=findings,
-        verdict=verdict(buckets, capacity / 3600.0, cost_usd, measures, queues=queues),
+        verdict=verdict(buckets, capacity / 3600.0, cost_usd, measures, queues=queues, span_s=span_s),
         fragmentation=fragmentation,
         blocked=blocked,
         outcomes=outcomes,

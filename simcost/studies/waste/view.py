@@ -19,9 +19,9 @@ _SAID = {
     "blocked_partition": "free, other pools' jobs wait",
     "free_idle": "free, no job waits",
     "down": "down",
-    "failed": "failed jobs *",
-    "cancelled": "cancelled jobs *",
-    "oversized_memory": "unused memory *",
+    "failed": "failed jobs †",
+    "cancelled": "cancelled jobs †",
+    "oversized_memory": "unused memory †",
 }
 _EFFECT = {"release": "saves", "use": "puts to work", "price": "saves"}
 _RANKED = 10
@@ -115,7 +115,7 @@ def _below(result: WasteResult) -> list[str]:
     if len(result.ranked) > len(shown):
         lines.append(f"... {len(result.ranked) - len(shown)} more in the document")
     if any(one.beside for one in shown):
-        lines.append("* lies within the buckets above and comes beside them")
+        lines.append("† lies within the buckets above and comes beside them")
     return lines
 
 

@@ -9,11 +9,13 @@ from support.commands import call, refused
 from support.shown import on_terminal
 
 from simcost.present.chart_style import ROWS, to_svg
+from simcost.present.markdown import BEST
 from simcost.studies.waste.charts import duty_heat, waste_bars
 from simcost.studies.waste.recorded_advice import recorded_advice
 from simcost.studies.waste.result import SampledWaste
 from simcost.studies.waste.study import waste
-from simcost.studies.waste.view import parts
+from simcost.studies.waste.view import parts, ranked
+from simcost.units import format_seconds
 
 text = on_terminal(parts)
 
@@ -34,7 +36,7 @@ def test_the_report_says_the_verdict_first_and_fits_a_terminal(result: SampledWa
     lines = text(result).splitlines()
     assert lines[0].startswith("85.5 % of 6,000 GPU-hours did no work: ")
     assert max(map(len, lines)) <= 100
-    assert "unused memory *" in text(result)
+    assert "unused memory †" in text(result)
     assert any(line.startswith("- share GPUs, all: saves $") for line in lines)
 
 
@@ -80,3 +82,12 @@ def test_advice_of_recorded_utilisation_is_a_command_with_a_gate(tmp_path: Path)
     assert max(map(len, call("advise", path, "--price", 2).out.splitlines())) <= 100
     assert "latency" in refused("advise", path, "--price", 2, "--fail-on", "slo")
     assert "--plan is for scenarios" in refused("advise", path, "--price", 2, "--plan", "a")
+
+
+def test_the_verdict_says_in_which_time_a_measure_saves(result: SampledWaste) -> None:
+    """Money without its time is no saving: that of three days is not that of a month."""
+    assert f" in these {format_seconds(result.span_s)}." in result.verdict
+
+
+def test_no_row_of_waste_is_marked_as_a_winner(result: SampledWaste) -> None:
+    assert not [cell for row in ranked(result) for cell in row.values() if cell.endswith(BEST)]
