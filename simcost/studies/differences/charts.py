@@ -4,6 +4,8 @@ from typing import Any
 
 from simcost.present.chart_style import OKABE_ITO, WIDTH, Document, finish, inline
 
+CENT = 0.005
+"""USD: effects of less are rounding and not shown."""
 _SHADES = {"cost": OKABE_ITO[6], "more": OKABE_ITO[1], "less": OKABE_ITO[2]}
 
 
@@ -15,7 +17,7 @@ def bridge(document: Document) -> Any:
     unit = "USD a month" if document["basis"].startswith("month") else "USD"
     rows, level = [_row(before["name"], 0.0, before["usd"], "cost")], before["usd"]
     for effect in document["effects"]:
-        if effect["parts"]:
+        if abs(effect["usd"]) >= CENT:
             rows.append(_row(effect["effect"], level, level + effect["usd"], "more" if effect["usd"] > 0 else "less"))
             level += effect["usd"]
     rows.append(_row(after["name"], 0.0, after["usd"], "cost"))

@@ -29,6 +29,7 @@ _SAID = {
     "other": "other costs",
 }
 _HOURS = "accelerator-h"
+_BOTH = ("usd", "quantity")
 _SMALLEST = 0.005
 """USD: what is less is rounding."""
 
@@ -44,7 +45,7 @@ def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Documen
     Returns:
         `verdict`, `before`, `after` (`name`, `usd`, `hours`), `basis`, `difference_usd`, its `interval` between runs
         of several replications, and `effects[]` with `effect`, `usd` and its `parts[]`, which add up to the
-        difference.
+        difference; `items[]` with `usd` and `quantity` of both, by which they changed, the largest change first.
 
     Raises:
         InputError: a cost without usage cannot be scaled.
@@ -65,6 +66,7 @@ def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Documen
         "difference_usd": bills[1].usd - bills[0].usd,
         "interval": _interval(before, after) if per_month else None,
         "effects": rows,
+        "items": _changes(*bills),
         "findings": _findings(before, after, per_month),
     }
     return {"verdict": verdict(found), **found}
@@ -124,6 +126,17 @@ def _parts(parts: Mapping[str, float]) -> list[Document]:
     return [{"item": name, "usd": usd} for name, usd in ranked if usd]
 
 
+def _changes(before: BillSide, after: BillSide) -> list[Document]:
+    """Cost and quantity of each item on both sides; those of one side alone have 0 on the other."""
+    found = []
+    for name in {**before.items, **after.items}:
+        sides = [bill.items.get(name) for bill in (before, after)]
+        usd, quantity = ([0.0 if one is None else float(getattr(one, key)) for one in sides] for key in _BOTH)
+        unit = next(one.unit for one in sides if one is not None)
+        found.append({"item": name, "unit": unit, "change_usd": usd[1] - usd[0], "usd": usd, "quantity": quantity})
+    return sorted(found, key=lambda one: (-abs(one["change_usd"]), one["item"]))
+
+
 def _findings(before: CostSide, after: CostSide, per_month: bool) -> list[Document]:
     if per_month:
         return [*_scaled_files(before, after), *_without_interval(before, after)]
@@ -162,7 +175,8 @@ def verdict(document: Mapping[str, Any]) -> str:
     before, after, usd = document["before"], document["after"], document["difference_usd"]
     month = " a month" if document["basis"].startswith("month") else ""
     ranked = sorted(document["effects"], key=lambda row: -abs(row["usd"]))
-    said = ", ".join(_phrase(row) for row in ranked[:4] if abs(row["usd"]) >= _SMALLEST)
+    causes = any(row["effect"] in ("demand", "policy") for row in ranked)
+    said = ", ".join(_phrase(row, causes=causes) for row in ranked[:4] if abs(row["usd"]) >= _SMALLEST)
     if abs(usd) < _SMALLEST:
         same = f"{after['name']} costs as much as {before['name']}: {format_usd(before['usd'])}{month}"
         return f"{same}; what differs cancels: {said}." if said else f"{same}."
@@ -186,8 +200,10 @@ def _sure(document: Mapping[str, Any]) -> str:
     return f" ({text})" if text else ""
 
 
-def _phrase(row: Document) -> str:
-    """`new aws/p5.4xlarge us-east-1 +$1,020`."""
+def _phrase(row: Document, *, causes: bool) -> str:
+    """`new aws/p5.4xlarge us-east-1 +$1,020`; of hours whose causes are known the others are quantities too."""
+    if row["effect"] == "quantity" and not causes:
+        return f"quantities {usd_change(row['usd'])}"
     item = f" {row['parts'][0]['item']}" if row["effect"] in ("new", "gone") and row["parts"] else ""
     more = f" and {len(row['parts']) - 1} more" if item and len(row["parts"]) > 1 else ""
     return f"{_SAID[row['effect']]}{item}{more} {usd_change(row['usd'])}"

@@ -129,6 +129,25 @@ def test_two_months_of_cost_files(tmp_path: Path) -> None:
     assert (effects["gone"], effects["other"]) == (-1.0, 3.0)
 
 
+def test_what_rose_is_named_by_its_sku(tmp_path: Path) -> None:
+    """Hours of all accelerators are one quantity of the bridge, which does not say whose they are."""
+    small = {"SkuPriceDetails": '"{""InstanceType"": ""g6.xlarge""}"', "SkuId": "S2"}
+    before = cost_file(tmp_path, [row(1), row(2, **small, EffectiveCost=1, ListCost=1)], name="march.csv")
+    twice = row(2, **small, ConsumedQuantity=2, PricingQuantity=2, EffectiveCost=2, ListCost=2)
+    after = cost_file(tmp_path, [row(1), twice], name="april.csv")
+    document = call("diff", before, after, "--json").document()
+    items = {one["item"]: one for one in document["items"]}
+    assert [one["change_usd"] for one in items.values()] == [1.0, 0.0]
+    rose = items["aws/g6.xlarge us-east-1"]
+    assert (rose["usd"], rose["quantity"]) == ([1.0, 2.0], [1.0, 2.0])
+    parts = fsum(one["change_usd"] for one in items.values())
+    outside = fsum(one["usd"] for one in document["effects"] if one["effect"] in ("unused commitment", "other"))
+    assert parts + outside == pytest.approx(document["difference_usd"])
+    said = call("diff", before, after).out
+    assert "other quantities" not in said
+    assert "What changed" in said
+
+
 def test_bills_and_pictures(tmp_path: Path) -> None:
     usage = tmp_path / "usage.csv"
     usage.write_text(
