@@ -1,5 +1,6 @@
 """Questions of the page of money: each becomes the words of a command."""
 
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -32,6 +33,7 @@ commitments:
     discount: 45 %
     years: 3
 """
+_COMMITTED = ("purchasing:", "commitments:")
 _RISK = "0: the lowest expected cost. 1: the lowest cost in the worst futures, one in twenty. Between: both, weighted."
 
 
@@ -43,8 +45,14 @@ def bill(scenarios: Path, results: Path) -> Words:
     ]
     words += renamed("sku=instance, quantity=count", "usage")
     plan = st.text_area("Purchasing plan", _PLAN, height=230, max_chars=50_000)
-    words += ["--plan", Written(text="purchasing: on demand\n", title="on-demand.yaml")]
+    words += ["--plan", Written(text=on_demand(plan), title="on-demand.yaml")]
     return [*words, "--plan", Written(text=plan, title="plan.yaml")]
+
+
+def on_demand(plan: str) -> str:
+    """The plan without its commitments: what it says of provider, region and prices holds on demand too."""
+    parts = re.split(r"(?m)^(?=[A-Za-z_])", plan)[1:]
+    return "purchasing: on demand\n" + "".join(part for part in parts if not part.startswith(_COMMITTED))
 
 
 def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions

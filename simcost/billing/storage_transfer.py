@@ -282,6 +282,16 @@ def of_base_tier(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> 
             )
 
 
+def _no_provider(sku: str, catalog: "Catalog") -> CatalogError:
+    """The error for a model that several may sell, and where to name the seller."""
+    sold = (price.name.partition("/") for price in catalog.facts.token_prices)
+    sellers = [provider for provider, _, model in sold if model.lower() == sku.lower()]
+    return CatalogError(
+        f"{sku}: its rows name no provider; write `provider: {next(iter(sellers), 'NAME')}` in the purchasing plan, "
+        "or a column `provider`"
+    )
+
+
 def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalog: "Catalog") -> UnitPrice:
     name = f"{provider}/{sku}" if provider else sku
     own = purchase.prices.get(name, purchase.prices.get(sku))
@@ -291,6 +301,8 @@ def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalo
         raise CatalogError(
             f"{name}: no price of a unit {unit!r}; give it in `prices`, or write `h` if it runs by the hour"
         )
+    if not provider:
+        raise _no_provider(sku, catalog)
     fact = catalog.token_price(name)
     paid, listed = (
         rates(fact, batch=batch).usd_per_m[0][TOKENS.index(unit)] / 1e6 for batch in (purchase.batch, False)

@@ -57,6 +57,21 @@ def test_usage_is_billed_on_demand_and_under_a_plan(page: AppTest, home: Path) -
     assert "bill usage.csv --plan on-demand.yaml --plan plan.yaml" in page.code[0].value
 
 
+def test_tokens_are_billed_by_the_provider_of_the_plan_on_demand_too(page: AppTest, home: Path) -> None:
+    rows = "model,start,input_tokens,output_tokens\ngpt-5-mini,2026-04-01T00:00:00Z,1000,10\n"
+    (home / "scenarios" / "tokens.csv").write_text(rows, encoding="utf-8")
+    page = page.run()
+    page.selectbox[0].set_value(home / "scenarios" / "tokens.csv").run()
+    for text in ("purchasing: API\n", "purchasing: API\nprovider: openai\nbatch: true\n"):
+        assert not page.exception
+        text_area(page).set_value(text)
+        settle(next(button for button in page.button if button.label == "Answer").click().run())
+        if "provider" not in text:
+            assert "provider: openai" in page.error[0].value.replace("\\", "")
+    assert not page.error
+    assert list(page.dataframe[0].value["Plan"]) == ["on demand", "API"]
+
+
 def test_a_fault_of_the_plan_is_a_message(page: AppTest, home: Path) -> None:
     text_area(page).set_value("commitments: [{kind: savings-plan, commitment: -1}]\n")
     answer(page, home)

@@ -138,3 +138,9 @@ def test_columns_of_machines_may_have_the_names_of_what_changes_the_price_of_tok
     path = tmp_path / "machines.csv"
     path.write_text(f"sku,start,quantity,batch,service_tier\naws/g6e.xlarge,{DAY},1,1,gold\n")
     assert not read_usage(path).findings
+
+
+def test_tokens_of_no_provider_are_told_where_to_name_it(tmp_path: Path) -> None:
+    model = OPENAI.partition("/")[2]
+    with pytest.raises(FaultsError, match="its rows name no provider; write `provider: openai` in the purchasing plan"):
+        billed(tmp_path, f"model,start,input_tokens,output_tokens\n{model},{DAY},1000,10\n")
