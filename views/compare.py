@@ -226,7 +226,8 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, fault
     if folder is None:
         busy = RUN in background.works()
         st.title("Plans")
-        st.info("The result appears here when the run ends." if busy else "This scenario has no result yet. Press Run.")
+        todo = "Correct the faults above, then press Run." if faults else "Press Run."
+        st.info("The result appears here when the run ends." if busy else f"This scenario has no result yet. {todo}")
         st.fragment(editor.show)(draft, faults)
         return
     if folder != preview:

@@ -88,6 +88,7 @@ def test_a_fault_is_shown_with_its_line_and_stops_the_run(page: AppTest, home: P
     line = TINY.splitlines().index("    scaling: {kind: fixed, replicas: 1}") + 1
     assert any(f"Line {line}, column" in error.value and "scaling" in error.value for error in page.error)
     assert any("scalling: {kind: fixed" in code.value for code in page.code)
+    assert page.info[0].value.endswith("Correct the faults above, then press Run."), "Run cannot be pressed"
     assert button(page, "Run").disabled
     assert not page.exception
     assert leftovers(home) == []
