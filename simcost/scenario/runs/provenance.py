@@ -19,6 +19,7 @@ from simcost.plan import Fixed, Startup
 from simcost.scenario.files.yaml import scalar
 from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts
 from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.inputs.mean_tokens import mean_tokens
 from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
@@ -113,6 +114,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     holds = {text: list(dict.fromkeys(names)) for text, names in sentences.items()}
     lines = [text if len(names) == every else f"{', '.join(names)}: {text}" for text, names in holds.items()]
     caveats = [] if question.source is None else question.source.caveats(question.seeds)
+    caveats += [*mean_tokens(question.loaded.scenario)]
     caveats += tokens_in_batches(question.loaded.scenario, question.loaded.folder)
     of_jobs = [] if question.jobs is None else question.jobs.caveats()
     lines += shared_measurements(question.loaded)

@@ -4,7 +4,9 @@ behaviour in one place.
 
 import re
 from collections.abc import Callable
+from math import exp, log
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
@@ -44,6 +46,15 @@ class Lengths:
         if max(self.prompt_median, self.output_median) > self.max_tokens:
             raise ValueError(f"a median is above max_tokens {self.max_tokens}; raise max_tokens")
 
+    def means(self) -> tuple[float, float]:
+        """Mean tokens of prompts and of outputs, each cut at `max_tokens` = L: the limited expected value of a
+        log-normal, m exp(s^2 / 2) Phi((ln(L / m) - s^2) / s) + L Phi(-ln(L / m) / s).
+        """
+        return (
+            _mean(self.prompt_median, self.prompt_sigma, self.max_tokens),
+            _mean(self.output_median, self.output_sigma, self.max_tokens),
+        )
+
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Callable[[int], Pairs]":
         """Sampler of (prompt, output) pairs."""
         from simcost.trace.synthesis.lengths import lognormal_pairs, resampled_pairs
@@ -52,6 +63,13 @@ class Lengths:
             return resampled_pairs(self.trace, folder, rng)
         prompt, output = (self.prompt_median, self.prompt_sigma), (self.output_median, self.output_sigma)
         return lambda count: lognormal_pairs(prompt, output, self.correlation, self.max_tokens, count, rng)
+
+
+def _mean(median: float, sigma: float, limit: float) -> float:
+    if not sigma:
+        return median
+    to_limit, phi = log(limit / median), NormalDist().cdf
+    return median * exp(min(sigma**2 / 2, 700.0)) * phi(to_limit / sigma - sigma) + limit * phi(-to_limit / sigma)
 
 
 @record
