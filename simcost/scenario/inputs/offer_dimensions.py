@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from simcost.catalog import Catalog
+from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import Offer
 from simcost.errors import CatalogError, Fault, did_you_mean
 from simcost.scenario.checks.image_tables import KEY as IMAGE_TABLE
@@ -41,7 +43,7 @@ def partial_plans(dimension: YamlNode, catalog: Catalog, file: str, faults: list
         return
     offers: Sequence[Offer] = catalog.facts.offers
     for key, name in _NAMES.items():
-        kept = _kept(offers, key, written.get(key), catalog)
+        kept = _kept(offers, key, _patterns(written.get(key)), catalog)
         if not kept:
             place = written.get(key, written[OFFERS])
             faults.append(fault_at(place, _nothing(place, key, [name(offer) for offer in offers]), file))
@@ -83,11 +85,30 @@ def _faults(written: Mapping[str, YamlNode], file: str) -> Iterator[Fault]:
                 yield fault_at(pattern, f"{shown(pattern.value)} is not a pattern; write text such as 'aws/*'", file)
 
 
-def _kept(offers: Sequence[Offer], key: str, node: YamlNode | None, catalog: Catalog) -> Sequence[Offer]:
+def left_by_region(dimension: Mapping[str, Any], catalog: Catalog) -> list[str]:
+    """Names of the offers with one price everywhere that the regions of a dimension leave out."""
+    if OFFERS not in dimension or "regions" not in dimension:
+        return []
+    offers: Sequence[Offer] = [offer for offer in catalog.facts.offers if offer.region == ANY_REGION]
+    for key in (OFFERS, "accelerators"):
+        offers = _kept(offers, key, _listed(dimension.get(key)), catalog)
+    kept = _kept(offers, "regions", _listed(dimension["regions"]), catalog)
+    return [offer.name for offer in offers if offer not in kept]
+
+
+def _patterns(node: YamlNode | None) -> list[str] | None:
+    return None if node is None else [str(pattern.value) for pattern in items(node) or [node]]
+
+
+def _listed(value: Any) -> list[str] | None:
+    return None if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def _kept(offers: Sequence[Offer], key: str, asked: Sequence[str] | None, catalog: Catalog) -> Sequence[Offer]:
     """The offers that match a pattern of a key; without one, all that have accelerators."""
-    if node is None:
+    if asked is None:
         return [offer for offer in offers if offer.accelerator] if key == "accelerators" else offers
-    patterns = [str(pattern.value).lower() for pattern in items(node) or [node]]
+    patterns = [pattern.lower() for pattern in asked]
     if key == "accelerators":
         patterns = [_in_full(pattern, catalog) for pattern in patterns]
     return [offer for offer in offers if any(fnmatchcase(_NAMES[key](offer).lower(), pattern) for pattern in patterns)]

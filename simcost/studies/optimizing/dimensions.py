@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from simcost.catalog import Catalog
 from simcost.scenario.inputs.hardware_choices import hardware_choices
+from simcost.scenario.inputs.offer_dimensions import left_by_region
 from simcost.scenario.inputs.variations import Dimension
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, Scenario
@@ -25,11 +28,28 @@ def default_dimensions(loaded: LoadedScenario, plan: Plan) -> list[Dimension]:
     return [hardware, sizes] if hardware else [sizes]
 
 
-def note_on_dimensions(scenario: Scenario) -> list[str]:
-    """Sentence on hardware that a search without `vary` leaves as it is; none where it varies."""
+def note_on_dimensions(loaded: LoadedScenario) -> list[str]:
+    """Sentences on hardware that a search without `vary` leaves as it is, and on offers whose place is not known."""
+    scenario = loaded.scenario
+    return [*_own_hardware(scenario), *_of_no_region(scenario, loaded.catalog)]
+
+
+def _own_hardware(scenario: Scenario) -> list[str]:
     replica = scenario.plans[0].replica
     if scenario.vary or replica is None or not (replica.images or replica.on_cpu):
         return []
     name = scenario.plans[0].name
     only = f"Only the size of {name} varies: how long its work takes is known on its own hardware alone."
     return [f"{only} Other plans are searched where `vary` names them."]
+
+
+def _of_no_region(scenario: Scenario, catalog: Catalog) -> Iterator[str]:
+    """Offers with one price everywhere, which patterns of regions leave out."""
+    for dimension in scenario.vary:
+        left = left_by_region(dimension, catalog) if isinstance(dimension, Mapping) else []
+        if left:
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            yield (
+                f"The regions of `vary` leave out {left[0]}{more}, with one price everywhere (region any): add `any` "
+                "to them for offers that are sold where you may run."
+            )

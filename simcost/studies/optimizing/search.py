@@ -264,7 +264,7 @@ class PlanSearch:
             "verdict": verdict(document),
             **document,
             "assumptions": [
-                *note_on_dimensions(self.question.loaded.scenario),
+                *note_on_dimensions(self.question.loaded),
                 *assumptions(self._shown(best, second)),
                 *note_on_steps(self.question.engine),
             ],
