@@ -52,7 +52,10 @@ PARTS = {
 """Parts of the cost; dark and light alternate, so that neighbours differ in grey too."""
 TABLES = ("hours", "latency", "timeline")
 """Tables of the result folder that charts draw."""
-_IDLE = "Idle: nothing to compute, or the part of each step that more requests at a time would share."
+_NOTES = {
+    "idle": "Idle: nothing to compute, or the part of each step that more requests at a time would share.",
+    "unallocated": "Unallocated: accelerators of paid nodes on which no replica runs.",
+}
 DARK = ("computing", "starting", "useful", "lost", "idle_blocked", "unallocated", "storage", "tokens")
 
 
@@ -75,8 +78,9 @@ def cost_stack(document: Document) -> Any:
         step=40,
         over=[interval, label],
     )
-    note = _IDLE if any(row["part"] == "idle" for row in rows) else ""
-    return finish(chart, "Cost per month, by where the money went (USD)", note)
+    shown = {row["part"] for row in rows}
+    notes = [text for part, text in _NOTES.items() if part in shown]
+    return finish(chart, "Cost per month, by where the money went (USD)", notes)
 
 
 def _ticks(reach: float) -> Any:

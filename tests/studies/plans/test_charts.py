@@ -193,6 +193,15 @@ def test_money_of_every_bucket_of_gpu_time_is_drawn(bucket: str) -> None:
     assert drawn_usd == pytest.approx(cost["per_month"])
 
 
+@pytest.mark.parametrize("part", ["idle", "unallocated"])
+def test_a_part_that_its_name_does_not_explain_is_explained(part: str) -> None:
+    told = document(PLANS[:1])
+    cost = told["plans"][0]["cost_usd"]
+    cost["by_state"] = {part: cost["by_category"]["compute"]}
+    [note] = cost_charts.cost_stack(told).to_dict()["title"]["subtitle"]
+    assert note.startswith(f"{part.capitalize()}: ")
+
+
 def test_one_replication_and_an_idle_plan_draw_without_intervals() -> None:
     told = document(PLANS[:3], 3)
     for plan in told["plans"]:
