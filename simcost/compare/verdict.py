@@ -150,9 +150,11 @@ def verdict(comparison: Comparison) -> str:
     """Verdict: the plan to take, its cost a month, the difference, and what to do next."""
     if len(comparison.plans) == 1:
         only = comparison.baseline
-        return _single(comparison, only) + (_kept_out(only) if only.eligible else "")
+        return _single(comparison, only) + (_kept_out(only) + _kept_spot(only) if only.eligible else "")
     best = comparison.best
-    return _none(comparison, comparison.ranked[0]) if best is None else _best(comparison, best) + _kept_out(best)
+    if best is None:
+        return _none(comparison, comparison.ranked[0])
+    return _best(comparison, best) + _kept_out(best) + _kept_spot(best)
 
 
 def _kept_out(plan: PlanSummary) -> str:
@@ -160,6 +162,16 @@ def _kept_out(plan: PlanSummary) -> str:
     jobs = max((run.slo.jobs for run in plan.trained), key=lambda jobs: jobs["failed"], default=None)
     text = "" if jobs is None else never_run(jobs["failed"], jobs["submitted"])
     return f" {text}" if text else ""
+
+
+def _kept_spot(plan: PlanSummary) -> str:
+    """Sentence on spot nodes of which requests never lose one; empty without them, or where one is taken back."""
+    spot = any(charge.pricing_category == "Dynamic" for run in plan.results for charge in run.bill.charges)
+    served = [one.served for run in plan.results for one in (run, *run.services) if one.served is not None]
+    lost = sum(one.following.interruptions for one in served if one.following is not None)
+    if not (spot and served) or lost:
+        return ""
+    return " None of its spot nodes is taken back in these runs, so what interruptions do to the SLO is not in it."
 
 
 def never_run(failed: int, submitted: int) -> str:
