@@ -150,11 +150,11 @@ def verdict(comparison: Comparison) -> str:
     """Verdict: the plan to take, its cost a month, the difference, and what to do next."""
     if len(comparison.plans) == 1:
         only = comparison.baseline
-        return _single(comparison, only) + (_kept_out(only) + _kept_spot(only) if only.eligible else "")
+        return _single(comparison, only) + (_kept_out(only) + kept_spot(only) if only.eligible else "")
     best = comparison.best
     if best is None:
         return _none(comparison, comparison.ranked[0])
-    return _best(comparison, best) + _kept_out(best) + _kept_spot(best)
+    return _best(comparison, best) + _kept_out(best) + kept_spot(best)
 
 
 def _kept_out(plan: PlanSummary) -> str:
@@ -164,7 +164,7 @@ def _kept_out(plan: PlanSummary) -> str:
     return f" {text}" if text else ""
 
 
-def _kept_spot(plan: PlanSummary) -> str:
+def kept_spot(plan: PlanSummary) -> str:
     """Sentence on spot nodes of which requests never lose one; empty without them, or where one is taken back."""
     spot = any(charge.pricing_category == "Dynamic" for run in plan.results for charge in run.bill.charges)
     served = [one.served for run in plan.results for one in (run, *run.services) if one.served is not None]

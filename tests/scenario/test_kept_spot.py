@@ -20,3 +20,10 @@ def test_the_verdict_says_that_spot_nodes_are_kept(tmp_path: Path, buy: str, tol
     said = call("run", file, "--out", tmp_path / "r", "--quiet", "--json").document()
     assert said["best"] == ("one" if buy == ON_DEMAND else "two")
     assert ("None of its spot nodes is taken back" in said["verdict"]) is told
+
+
+def test_a_search_says_it_too(tmp_path: Path) -> None:
+    vary = SMALL + "vary: [{path: scaling.replicas, values: [1, 2]}]\n"
+    changes = (("{offer: aws/g6.xlarge}", "{kind: spot, offer: aws/g6.xlarge, price: $0.1/h}"), ("95%", "1%"))
+    said = call("optimize", scenario(tmp_path, *changes, text=vary), "--out", tmp_path / "r", "--quiet", "--json")
+    assert "None of its spot nodes is taken back" in said.document()["verdict"]
