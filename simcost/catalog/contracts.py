@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 
 from simcost.catalog.aliases import ANY_REGION, matches, narrowness
-from simcost.catalog.facts import Day, Matching, Offer, Positive, Provenance
+from simcost.catalog.facts import Day, Matching, Offer, Positive, Provenance, ProviderName
 from simcost.errors import CatalogError
 from simcost.record import record
 
@@ -29,7 +29,7 @@ class CurrencyRate(Provenance):
 class ContractPrice(Provenance):
     """A negotiated price or discount of instance types; the list price is kept."""
 
-    provider: str
+    provider: ProviderName
     sku: str
     """An instance type, `p5.*` for all that begin so, or `*` for all."""
     region: str = ANY_REGION

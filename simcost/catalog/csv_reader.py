@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_orig
 
 from annotated_types import Ge, Gt
 
-from simcost.catalog.facts import Matching, Provenance
+from simcost.catalog.facts import InLowerCase, Matching, Provenance
 from simcost.errors import Fault, FaultsError, did_you_mean
 from simcost.tables.records import read_records
 
@@ -144,10 +144,16 @@ def _read_cells(
     return values, faults
 
 
+def key_of_row(row: Provenance, names: Sequence[str]) -> tuple[object, ...]:
+    """What names a fact: two that differ in upper and lower case alone are the same, as where they are looked up."""
+    values = (getattr(row, name) for name in names)
+    return tuple(value.lower() if isinstance(value, str) else value for value in values)
+
+
 def _repeated(rows: list[Row[F]], key: tuple[str, ...]) -> Iterator[Fault]:
     seen: dict[tuple[object, ...], int] = {}
     for row in rows:
-        first = seen.setdefault(tuple(getattr(row.fact, name) for name in key), row.line)
+        first = seen.setdefault(key_of_row(row.fact, key), row.line)
         if first != row.line:
             yield row.fault(key[0], f"the same {', '.join(key)} as line {first}; keep one of the two")
 
@@ -209,6 +215,8 @@ def _parse_limited(parse: Callable[[str], Any], limits: tuple[object, ...], text
             raise ValueError(f"{text} must be greater than {limit.gt}")
         if isinstance(limit, Ge) and not value >= limit.ge:
             raise ValueError(f"{text} must be at least {limit.ge}")
+        if isinstance(limit, InLowerCase):
+            value = value.lower()
         if isinstance(limit, Matching) and not fullmatch(limit.pattern, value):
             raise ValueError(f"{text!r} is not understood; write {limit.example}")
     return value

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from simcost.catalog.facts import Amount, Positive, Provenance
+from simcost.catalog.facts import Amount, Positive, Provenance, ProviderName
 from simcost.record import record
 
 
@@ -26,7 +26,7 @@ class PowerDraw(Provenance):
 class Pue(Provenance):
     """Power usage effectiveness of a provider: energy of the site / energy of its machines."""
 
-    provider: str
+    provider: ProviderName
     """Or `on-premises`."""
     pue: Annotated[float, Ge(1)]
 
@@ -35,6 +35,6 @@ class Pue(Provenance):
 class GridIntensity(Provenance):
     """Emissions of a kilowatt-hour in a region: location-based, yearly mean."""
 
-    provider: str
+    provider: ProviderName
     region: str
     g_per_kwh: Amount

@@ -16,9 +16,14 @@ class Matching(NamedTuple):
     example: str
 
 
+class InLowerCase(NamedTuple):
+    """A text that is read in lower case."""
+
+
 MONTH, DAY = r"\d{4}-(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
 Date = Annotated[str, Matching(rf"unknown|\d{{4}}|{MONTH}(-{DAY})?", "2026-07-20, 2026-07, 2026 or unknown")]
 Day = Annotated[str, Matching(rf"{MONTH}-{DAY}", "2026-07-20")]
+ProviderName = Annotated[str, InLowerCase()]
 Positive = Annotated[float, Gt(0)]
 Amount = Annotated[float, Ge(0)]
 
@@ -131,7 +136,7 @@ class Model(Provenance):
 class Machine(Provenance):
     """Parts of an instance type, where price lists do not state them."""
 
-    provider: str
+    provider: ProviderName
     sku: str
     accelerator: str
     accelerators: PositiveCount
@@ -143,7 +148,7 @@ class Machine(Provenance):
 class Offer(Provenance):
     """An instance type with its price in one region; `any` = one price everywhere."""
 
-    provider: str
+    provider: ProviderName
     sku: str
     region: str
     accelerator: str = ""
@@ -183,7 +188,7 @@ class Offer(Provenance):
 class BillingRule(Provenance):
     """Metering of on-demand instances by a provider: max(minimum, ceil(run / granularity) * granularity)."""
 
-    provider: str
+    provider: ProviderName
     granularity_s: Positive
     minimum_s: Amount
 
@@ -209,7 +214,7 @@ Upfront = Literal["none", "partial", "all"]
 class CommitmentRate(Provenance):
     """Rate of an instance under a commitment: its price, or the discount on the on-demand price."""
 
-    provider: str
+    provider: ProviderName
     instrument: Instrument
     sku: str
     """An instance type, `p5.*` for all that begin so, or `*` for all."""
@@ -240,7 +245,7 @@ class CommitmentRate(Provenance):
 class TierPrice(Provenance):
     """One tier of a storage or transfer price; tiers are cumulative per calendar month."""
 
-    provider: str
+    provider: ProviderName
     item: Literal["storage", "egress", "inter-zone"]
     region: str = "any"
     """`any` = wherever no row names the region."""
@@ -259,7 +264,7 @@ class TierPrice(Provenance):
 class TokenPrice(Provenance):
     """Price of a model behind an API per million tokens. Reasoning tokens are output tokens."""
 
-    provider: str
+    provider: ProviderName
     model: str
     """As the provider names it; no model of this catalog."""
     input_usd_per_m: Positive

@@ -11,7 +11,7 @@ from simcost.catalog.aliases import SAME_SHAPE, WITHOUT_DATASHEET, measured_name
 from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.catalog import Catalog, Facts
 from simcost.catalog.contracts import ContractPrice, CurrencyRate
-from simcost.catalog.csv_reader import LazyFacts, Row, read_table
+from simcost.catalog.csv_reader import LazyFacts, Row, key_of_row, read_table
 from simcost.catalog.dates import is_later
 from simcost.catalog.energy_facts import GridIntensity, PowerDraw, Pue
 from simcost.catalog.facts import (
@@ -119,8 +119,8 @@ def with_rows(folder: Path | None, name: str, rows: Sequence[Provenance]) -> lis
     Raises:
         FaultsError: all faults of the file that is there.
     """
-    new = {_key(row, _TABLES[name].replaces) for row in rows}
-    return [*(row for row in _rows_of(folder, name) if _key(row, _TABLES[name].replaces) not in new), *rows]
+    new = {key_of_row(row, _TABLES[name].replaces) for row in rows}
+    return [*(row for row in _rows_of(folder, name) if key_of_row(row, _TABLES[name].replaces) not in new), *rows]
 
 
 def replaced_newer(folder: Path, name: str, rows: Sequence[Provenance]) -> list[tuple[Provenance, Provenance]]:
@@ -129,8 +129,8 @@ def replaced_newer(folder: Path, name: str, rows: Sequence[Provenance]) -> list[
     Raises:
         FaultsError: all faults of the file that is there.
     """
-    new = {_key(row, _TABLES[name].replaces): row for row in rows}
-    pairs = ((old, new.get(_key(old, _TABLES[name].replaces))) for old in _rows_of(folder, name))
+    new = {key_of_row(row, _TABLES[name].replaces): row for row in rows}
+    pairs = ((old, new.get(key_of_row(old, _TABLES[name].replaces))) for old in _rows_of(folder, name))
     return [(old, row) for old, row in pairs if row is not None and is_later(old.as_of, row.as_of)]
 
 
@@ -183,15 +183,19 @@ def _merge(base: Facts, read: dict[str, list[Row[Any]]]) -> Facts:
     merged = base
     for name, rows in read.items():
         known = _references(_TABLES[name].kind, merged)
-        new = [_resolved(row.fact, known) for row in rows]
-        keys = {_key(row, _TABLES[name].replaces) for row in new}
-        old = [row for row in getattr(base, name) if _key(row, _TABLES[name].replaces) not in keys]
+        table, there = _TABLES[name], getattr(base, name)
+        spelled = {key_of_row(row, table.unique): row for row in there}
+        facts = [_resolved(row.fact, known) for row in rows]
+        new = [_spelled_as(spelled.get(key_of_row(fact, table.unique)), fact, table) for fact in facts]
+        keys = {key_of_row(row, table.replaces) for row in new}
+        old = [row for row in there if key_of_row(row, table.replaces) not in keys]
         merged = replace(merged, **{name: (*old, *new)})
     return merged
 
 
-def _key(row: Provenance, names: tuple[str, ...]) -> tuple[object, ...]:
-    return tuple(getattr(row, name) for name in names)
+def _spelled_as(old: Provenance | None, row: Provenance, table: _Table) -> Provenance:
+    """The row with its key in the upper and lower case of the row whose place it takes, which others refer to."""
+    return row if old is None else replace(row, **{name: getattr(old, name) for name in table.unique})
 
 
 def _resolved(row: Provenance, known: dict[str, set[str]]) -> Provenance:

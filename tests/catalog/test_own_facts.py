@@ -31,6 +31,30 @@ def test_rows_override_by_key_and_extend(tmp_path: Path) -> None:
     assert load_catalog().offer("aws/p5.48xlarge").on_demand_usd_per_h == 55.04
 
 
+def test_upper_and_lower_case_name_the_same_row(tmp_path: Path) -> None:
+    """Offers and APIs are found in any case, so a row is replaced in any case: both prices were there, and the old
+    one was found."""
+    header = "provider,model,input_usd_per_m,output_usd_per_m,source,as_of,quality\n"
+    (tmp_path / "offers.csv").write_text(OFFER + "AWS,P5.48xlarge,us-east-1,h100,8,40,contract 7,2026-10-01,A\n")
+    (tmp_path / "token_prices.csv").write_text(header + "OpenAI,GPT-4o,1000,2000,s,2026-11,A\n")
+    (tmp_path / "contracts.csv").write_text("provider,sku,discount,source,as_of,quality\nAWS,P5.*,0.5,s,2026-10-01,A\n")
+    (tmp_path / "billing_rules.csv").write_text(
+        "provider,granularity_s,minimum_s,source,as_of,quality\nAWS,3600,0,s,2026,A\n"
+    )
+    catalog = load_catalog(tmp_path)
+    offer = catalog.offer("aws/p5.48xlarge")
+    assert (offer.name, offer.on_demand_usd_per_h) == ("aws/p5.48xlarge", 40)
+    assert catalog.contracted(offer).contracted_usd_per_h == 20
+    assert catalog.token_price("openai/gpt-4o").input_usd_per_m == 1000
+    assert catalog.billing_rule(offer.provider).granularity_s == 3600
+    assert len(catalog.facts.offers) == len(load_catalog().facts.offers)
+
+
+def test_rows_that_differ_in_case_alone_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / "offers.csv").write_text(OFFER + "aws,a,any,h100,1,1,s,2026,A\nAWS,A,any,h100,1,2,s,2026,A\n")
+    assert "the same provider, sku, region as line 2" in faults_of(tmp_path)[0].message
+
+
 def test_an_own_accelerator_may_be_used_by_an_own_offer(tmp_path: Path) -> None:
     (tmp_path / "accelerators.csv").write_text(
         "name,vendor,memory_bytes,memory_bytes_per_s,bf16_flops,source,as_of,quality\n"
