@@ -41,7 +41,7 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         *counted_charges(usage, purchase, catalog, missing),
     )
     account = usage_account(usage, purchase, catalog, missing)
-    settled = settle(account, purchase.commitments, catalog, sustained=purchase.sustained_use)
+    settled = settle(account, purchase.commitments, catalog, sustained=purchase.sustained_use, own_usd=purchase.prices)
     return Bill(
         charges=(*compute_charges(settled), *others),
         compute_by_state_usd={},

@@ -4,16 +4,17 @@ Commitments come first; the rest is paid at on-demand or spot prices, less susta
 discount applies. Source: Google Cloud documentation, sustained use discounts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 
 import numpy as np
 
 from simcost.billing.commitment import CapacityReservation, Commitment
-from simcost.billing.commitment.bound import Bound, CommitmentRates, CommitmentUse, CommittedUnits, Floats, only_region
-from simcost.billing.coverage import concurrent, cover
+from simcost.billing.commitment.bound import Bound, CommitmentRates, CommitmentUse, CommittedUnits, Floats
+from simcost.billing.coverage import cover
 from simcost.billing.metering import Line, Metered
+from simcost.billing.unused_capacity import with_unused
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 QUARTERS = {30: (1.0, 0.8, 0.6, 0.4), 20: (1.0, 0.8678, 0.733, 0.6)}
@@ -133,7 +134,12 @@ class Settlement:
 
 
 def settle(
-    account: Metered, commitments: Sequence[Commitment], rates: CommitmentRates, *, sustained: bool = True
+    account: Metered,
+    commitments: Sequence[Commitment],
+    rates: CommitmentRates,
+    *,
+    sustained: bool = True,
+    own_usd: Mapping[str, float] | None = None,
 ) -> Settlement:
     """Settle every clock-hour of an account.
 
@@ -142,6 +148,7 @@ def settle(
         commitments: what was bought in advance.
         rates: for commitments that state no price.
         sustained: whether GCP's sustained-use discounts apply where they can.
+        own_usd: the user's own prices of an hour, by `provider/sku` or SKU, of reserved capacity that nothing used.
 
     Raises:
         InputError: a commitment that fits no region, or ends before the usage.
@@ -150,7 +157,7 @@ def settle(
     named = list(_named(commitments))
     for one in named:
         if isinstance(one, CapacityReservation):
-            account = _reserve(account, one, rates)
+            account = with_unused(account, one, rates, own_usd or {})
     bounds = [_told(one.bind(account, rates)) for one in named if not isinstance(one, CapacityReservation)]
     left, bought = cover(account, bounds)
     rest_usd = _on_demand(account, left, sustained=sustained)
@@ -212,50 +219,6 @@ def _named(commitments: Sequence[Commitment]) -> Iterator[Commitment]:
         else:
             number = "" if kinds.count(one.kind) == 1 else f" {kinds[: i + 1].count(one.kind)}"
             yield replace(one, name=one.kind + number)
-
-
-def _reserve(account: Metered, capacity_reservation: CapacityReservation, rates: CommitmentRates) -> Metered:
-    """The account with a line for what nothing used of a capacity reservation."""
-    region = capacity_reservation.region or only_region(
-        account, "aws", capacity_reservation.sku, capacity_reservation.kind
-    )
-    same = [
-        i
-        for i, ln in enumerate(account.lines)
-        if (ln.provider, ln.sku, ln.region) == ("aws", capacity_reservation.sku, region)
-        and capacity_reservation.zone in ("", ln.zone)
-        and ln.pricing == "standard"
-    ]
-    until = account.span_h if capacity_reservation.until is None else capacity_reservation.until / 3600.0
-    _, idle = concurrent(account, same, float(capacity_reservation.count), capacity_reservation.since / 3600.0, until)
-    if same:
-        line = replace(
-            account.lines[same[0]],
-            reserved_idle=True,
-            zone=capacity_reservation.zone,
-            account=capacity_reservation.account,
-            tags=(),
-        )
-    else:
-        line = _unused_line(capacity_reservation, region, rates)
-    return replace(account, lines=(*account.lines, line), hours=np.column_stack([account.hours, idle]))
-
-
-def _unused_line(capacity_reservation: CapacityReservation, region: str, rates: CommitmentRates) -> Line:
-    offer = rates.offer(f"aws/{capacity_reservation.sku}", None if region == "any" else region)
-    return Line(
-        provider="aws",
-        sku=capacity_reservation.sku,
-        region=offer.region,
-        zone=capacity_reservation.zone,
-        account=capacity_reservation.account,
-        reserved_idle=True,
-        list_usd=offer.on_demand_usd_per_h,
-        contracted_usd=offer.on_demand_usd_per_h,
-        as_of=offer.as_of,
-        quality=offer.quality,
-        source=offer.source,
-    )
 
 
 def sustained_multiples(account: Metered, left: Floats, *, by_rank: bool = False) -> Floats:

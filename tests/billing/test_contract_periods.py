@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simcost.billing.account import bill_usage
 from simcost.billing.bill import Bill
-from simcost.billing.commitment import ReservedInstances
+from simcost.billing.commitment import CapacityReservation, ReservedInstances
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import Catalog, load_catalog
 from simcost.trace.usage.reader import read_usage
@@ -99,3 +99,24 @@ def test_the_bill_says_which_price_held(tmp_path: Path) -> None:
     bill = billed(tmp_path, [(day("2026-02-01"), day("2026-04-01"), 1.0)], catalog(tmp_path, YEAR))
     found = {row["source"] == "agreement": row["usd"] for row in price_list(bill.charges)}
     assert found == {False: LIST, True: pytest.approx(0.8 * LIST)}
+
+
+@pytest.mark.parametrize("used_h", [0.0, 1.0, 30.0])
+def test_reserved_capacity_pays_the_contract_of_the_day_used_or_not(tmp_path: Path, used_h: float) -> None:
+    """max(reserved, used) at the price of a use: what of it is used changes nothing. Without any use it paid the list
+    price, and with some the contract of its first day throughout."""
+    facts, begin = catalog(tmp_path, YEAR, NEXT), day("2026-12-31")
+    lines = [f"aws/g6e.xlarge,us-east-1,{begin.isoformat()},{(begin + timedelta(hours=48)).isoformat()},1"]
+    if used_h:
+        lines.append(f"{SKU},us-east-1,{begin.isoformat()},{(begin + timedelta(hours=used_h)).isoformat()},1")
+    (tmp_path / "usage.csv").write_text("\n".join(["sku,region,start,end,quantity", *lines]) + "\n")
+    usage = read_usage(tmp_path / "usage.csv")
+    held = CapacityReservation(sku="g6.xlarge", count=2, region="us-east-1")
+    other = 48 * 1.861
+    for plan, usd in (
+        (Purchasing(commitments=(held,)), 2 * 24 * (0.8 * LIST + 0.5)),
+        (Purchasing(commitments=(held,), prices={"g6.xlarge": 0.4}), 2 * 48 * 0.4),
+    ):
+        bill = bill_usage(usage, plan, facts)
+        assert bill.total_usd == pytest.approx(usd + other)
+        assert fsum(charge.list_cost_usd for charge in bill.charges) == pytest.approx(2 * 48 * LIST + other)

@@ -7,6 +7,7 @@ each hour. Units not taken in their clock-hour are lost.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from simcost.billing.commitment.terms import Terms
 from simcost.billing.metering import Line, Metered
+from simcost.catalog.contracts import Contracted
 from simcost.catalog.facts import CommitmentRate, Instrument, Offer, Upfront
 from simcost.errors import InputError
 
@@ -25,6 +27,10 @@ class CommitmentRates(Protocol):
 
     def offer(self, name: str, region: str | None = None) -> Offer:
         """The offer `provider/sku`."""
+        ...
+
+    def contracted(self, offer: Offer, at: date | None = None) -> Contracted:
+        """The list price of an offer, and what is paid for it on a day."""
         ...
 
     def commitment_rate(
