@@ -171,11 +171,15 @@ class Catalog:
         return found
 
     def offers_for(self, accelerator: str) -> tuple[Offer, ...]:
-        """Offers with an accelerator, by on-demand price per accelerator; of `cpu` those without, by that per vCPU."""
+        """Offers with an accelerator, by what is paid per accelerator on demand; of `cpu` those without, by that per
+        vCPU. Raises CatalogError: no such accelerator, or a contract in a currency without a rate.
+        """
         found = self.accelerator(accelerator)
         name = "" if found is CPU else found.name
+        contracts, rates = self._contracts(None), self.facts.currencies
         offers = [offer for offer in self.facts.offers if offer.accelerator == name and parts_of(offer)]
-        return tuple(sorted(offers, key=lambda offer: offer.on_demand_usd_per_h / parts_of(offer)))
+        usd = {offer: contracted(offer, contracts, rates, None).contracted_usd_per_h for offer in offers}
+        return tuple(sorted(offers, key=lambda offer: usd[offer] / parts_of(offer)))
 
     def contracted(self, offer: Offer, at: date | None = None) -> Contracted:
         """The list price of an offer and what is paid for it by the contracts of `contracts.csv`.
@@ -189,6 +193,25 @@ class Catalog:
             CatalogError: the currency of the contract has no rate.
         """
         return contracted(offer, self._contracts(at), self.facts.currencies, at)
+
+    def as_paid(self, offer: Offer) -> Offer:
+        """The offer with what is paid for it on demand by the latest contract, and where that comes from; where none
+        holds, as it is. Raises CatalogError: as `contracted`.
+        """
+        paid = self.contracted(offer)
+        if paid.basis is offer:
+            return offer
+        spot = offer.spot_basis if offer.spot_usd_per_h is not None else None
+        return replace(
+            offer,
+            on_demand_usd_per_h=paid.contracted_usd_per_h,
+            source=paid.basis.source,
+            as_of=paid.basis.as_of,
+            quality=paid.basis.quality,
+            spot_source=spot.source if spot else "",
+            spot_as_of=spot.as_of if spot else "",
+            spot_quality=spot.quality if spot else None,
+        )
 
     def contract(self, offer: Offer, at: date | None = None) -> ContractPrice | None:
         """The contract that holds for an offer on a day; None = the list price is paid. As `contracted`."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from simcost.errors import InputError
 from simcost.studies.advising import command
-from simcost.studies.options import Arguments, sourced
+from simcost.studies.options import Arguments, offer_of, sourced
 
 
 def add(verbs: Any) -> None:
@@ -14,7 +14,6 @@ def add(verbs: Any) -> None:
 
 def _recorded(arguments: Arguments) -> object:
     """Advice on hardware whose use was recorded."""
-    from simcost.catalog import load_catalog
     from simcost.studies.waste.recorded_advice import recorded_advice
     from simcost.studies.waste.study import waste
 
@@ -23,7 +22,7 @@ def _recorded(arguments: Arguments) -> object:
             raise InputError(f"--{option.replace('_', '-')} is for scenarios; {arguments.file} is recorded utilisation")
     if "slo" in arguments.fail_on:
         raise InputError(f"--fail-on slo needs a scenario; {arguments.file} shows use, not latency")
-    offer = load_catalog(None).offer(arguments.offer) if arguments.offer else None
+    offer = offer_of(arguments)
     found = waste(arguments.file, price_usd_per_h=arguments.price, offer=offer, mapping=dict(arguments.map))
     arguments.view = "waste.recorded_advice_view"
     return sourced(arguments, recorded_advice(found), found.findings)

@@ -224,6 +224,31 @@ def own_catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalog", type=Path, metavar="DIR", help="folder of your own facts")
 
 
+def catalog_offer(parser: argparse.ArgumentParser, what: str) -> None:
+    """An offer of the catalog, whose price is taken; see `offer_of`."""
+    parser.add_argument("--offer", metavar="P/SKU", help=what)
+    parser.add_argument("--region", metavar="R", help="of the offer")
+    own_catalog(parser)
+
+
+def offer_of(arguments: Arguments) -> Any:
+    """The offer that was asked for, at the price that is paid by contract; None without one.
+
+    Raises:
+        CatalogError: no such offer, not in that region, or in several.
+        InputError: a region without an offer.
+    """
+    from simcost.catalog import load_catalog
+
+    if arguments.offer is None:
+        for option in ("region", "catalog"):
+            if getattr(arguments, option):
+                raise InputError(f"--{option} is of an offer; name it with --offer PROVIDER/SKU")
+        return None
+    catalog = load_catalog(arguments.catalog)
+    return catalog.as_paid(catalog.offer(arguments.offer, arguments.region))
+
+
 def currency_rates(parser: argparse.ArgumentParser) -> None:
     """Option with the values of other currencies in cost files."""
     parser.add_argument(

@@ -10,7 +10,18 @@ from simcost.errors import InputError
 from simcost.gates import Amount, Gate
 from simcost.progress import Progress
 from simcost.studies.argument_types import number, positive, usd_per_h
-from simcost.studies.options import Arguments, columns, data, engine, engine_of, gated, output_folder, seed, study
+from simcost.studies.options import (
+    Arguments,
+    catalog_offer,
+    columns,
+    data,
+    engine,
+    engine_of,
+    gated,
+    output_folder,
+    seed,
+    study,
+)
 from simcost.units import format_usd
 
 if TYPE_CHECKING:
@@ -38,9 +49,7 @@ def add(verbs: Any, recorded: Callable[[Arguments], object]) -> None:
         help="per spot node and hour, e.g. 0.05; needed to try spot",
     )
     advise.add_argument("--price", type=usd_per_h, metavar="USD", help="of utilisation: per GPU and hour, e.g. $2.10/h")
-    advise.add_argument(
-        "--offer", metavar="P/SKU", help="or an offer of the catalog, whose price is shared by its GPUs"
-    )
+    catalog_offer(advise, "or an offer of the catalog, whose price is shared by its GPUs")
     columns(advise)
     output_folder(advise, "--out", help="folder that keeps the runs (default: results/SCENARIO, or RUN)")
     advise.add_argument("--seeds", type=positive, help="replications (default: as the scenario says, else 10)")
@@ -65,7 +74,7 @@ def _rate(text: str) -> float:
 
 
 def _advise(arguments: Arguments) -> Advice:
-    for option in ("price", "offer", "map"):
+    for option in ("price", "offer", "region", "catalog", "map"):
         if getattr(arguments, option):
             raise InputError(f"--{option} is for recorded utilisation; {arguments.file} has prices of its own")
     from simcost.studies.advising.settings import AdviceSettings

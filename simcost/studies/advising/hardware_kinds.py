@@ -140,13 +140,14 @@ def _speed(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
 
 
 def _usd_per_byte(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
-    """List price of a replica and hour, by the weights that it reads."""
+    """What is paid for a replica and hour, by the weights that it reads."""
     if "buy" not in choice and isinstance(plan.buy, Owned):
         return float(choice["replica"]["tp"]) / _speed(loaded, plan, choice)
     bought = choice.get("buy") or {name: getattr(plan.buy, name, None) for name in ("offer", "region")}
     offer = loaded.catalog.offer(bought["offer"], bought["region"])
     tp: int = choice["replica"]["tp"]
-    return offer.on_demand_usd_per_h * tp / max(offer.accelerators, 1) / _speed(loaded, plan, choice)
+    usd_per_h = loaded.catalog.contracted(offer).contracted_usd_per_h
+    return usd_per_h * tp / max(offer.accelerators, 1) / _speed(loaded, plan, choice)
 
 
 def _sizes_on(loaded: LoadedScenario, plan: Plan, choice: Partial) -> Dimension:

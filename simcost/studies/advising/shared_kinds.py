@@ -56,7 +56,8 @@ def _accelerators(services: Mapping[str, LoadedScenario], plan: Plan) -> Iterato
         if offer.accelerators
     ]
     speeds = {one.accelerator: catalog.accelerator(one.accelerator).memory_bytes_per_s for one in offers}
-    offers.sort(key=lambda offer: offer.on_demand_usd_per_h / offer.accelerators / speeds[offer.accelerator])
+    usd = {offer: catalog.contracted(offer).contracted_usd_per_h for offer in offers}
+    offers.sort(key=lambda offer: usd[offer] / offer.accelerators / speeds[offer.accelerator])
     today = catalog.accelerator(plan.replica.accelerator).memory_bytes_per_s if plan.replica else 1.0
     provider = getattr(plan.buy, "offer", "").partition("/")[0]
     efforts: dict[str, Effort] = {"accelerator": "medium", "provider": "high"}

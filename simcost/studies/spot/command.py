@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.studies.argument_types import natural, positive, seconds, span, usd_per_h
-from simcost.studies.options import Arguments, own_catalog, sourced, study
+from simcost.studies.options import Arguments, catalog_offer, offer_of, sourced, study
 from simcost.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -41,14 +41,13 @@ def add(actions: Any) -> None:
     spot.add_argument(
         "--spot", type=usd_per_h, metavar="USD", help="price of a node on spot (default: that of the traces)"
     )
-    spot.add_argument("--offer", metavar="P/SKU", help="or an offer of the catalog: both prices of a node")
+    catalog_offer(spot, "or an offer of the catalog: both prices of a node")
     spot.add_argument("--policy", action="append", default=[], metavar="P[=X]", help=POLICIES)
     spot.add_argument("--starts", type=positive, default=300, metavar="N", help="runs on each trace (default 300)")
     spot.add_argument(
         "--start", type=natural, action="append", default=[], metavar="TICK", help="or runs from these ticks"
     )
     spot.add_argument("--seed", type=natural, default=1, help="random seed (default 1)")
-    own_catalog(spot)
 
 
 def _spot(arguments: Arguments) -> "SpotStudy":
@@ -57,8 +56,7 @@ def _spot(arguments: Arguments) -> "SpotStudy":
     from simcost.errors import TraceError
     from simcost.studies.spot.study import spot_study
 
-    catalog = load_catalog(arguments.catalog) if arguments.offer else None
-    offer = catalog.offer(arguments.offer) if catalog else None
+    offer = offer_of(arguments)
     on_demand, spot = _prices(arguments, offer)
     traces = _traces(arguments)
     try:
@@ -77,14 +75,15 @@ def _spot(arguments: Arguments) -> "SpotStudy":
         )
     except TraceError as error:
         raise TraceError(f"{arguments.file}: {error}") from error
-    if catalog is not None and offer is not None:
+    if offer is not None:
         used = [
             (arguments.on_demand is None, "list"),
             (arguments.spot is None and not arguments.prices, "spot"),
         ]
         rows = [row for row in offer_prices(offer, spot=True) if (True, row["pricing"]) in used]
-        said = tuple(price_sentences(rows, catalog.as_of))
-        result = replace(result, prices=rows, catalog_date=catalog.as_of, assumptions=said)
+        newest = load_catalog(arguments.catalog).as_of
+        said = tuple(price_sentences(rows, newest))
+        result = replace(result, prices=rows, catalog_date=newest, assumptions=said)
     return sourced(arguments, result, result.findings)
 
 

@@ -147,9 +147,7 @@ def _add_failures(group: Any) -> None:
 
 
 def _add_prices(group: Any) -> None:
-    group.add_argument(
-        "--offer", metavar="P/SKU", help="offer offer whose price is taken (default: the cheapest whole node)"
-    )
+    group.add_argument("--offer", metavar="P/SKU", help="offer whose price is taken (default: the cheapest whole node)")
     group.add_argument("--region", metavar="R", help="of the offer")
     _add(
         group,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.studies.argument_types import positive, seconds, usd_per_h
-from simcost.studies.options import Arguments, columns, own_catalog, sourced, study
+from simcost.studies.options import Arguments, catalog_offer, columns, offer_of, sourced, study
 
 if TYPE_CHECKING:
     from simcost.studies.waste.result import WasteResult
@@ -27,7 +27,7 @@ def add(verbs: Any) -> None:
     columns(waste)
     waste.add_argument("--plan", metavar="NAME", help="of a results folder (default: the best)")
     waste.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
-    waste.add_argument("--offer", metavar="P/SKU", help="or an offer of the catalog, whose price is shared by its GPUs")
+    catalog_offer(waste, "or an offer of the catalog, whose price is shared by its GPUs")
     waste.add_argument(
         "--jobs-log", type=Path, metavar="JOBS", help="job log of the same time: failed and cancelled work"
     )
@@ -49,13 +49,10 @@ def add(verbs: Any) -> None:
         metavar="ZONE",
         help="of the hours of the day and of times without one (default UTC)",
     )
-    own_catalog(waste)
 
 
 def _waste(arguments: Arguments) -> "WasteResult":
-    from simcost.catalog import load_catalog
-
-    offer = load_catalog(arguments.catalog).offer(arguments.offer) if arguments.offer else None
+    offer = offer_of(arguments)
     result = _of_results(arguments, offer) if arguments.file.is_dir() else _of_file(arguments, offer)
     if arguments.file.is_dir():
         arguments.file /= "result.json"
