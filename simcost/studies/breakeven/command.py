@@ -91,8 +91,10 @@ def _of_trace(arguments: Arguments) -> "TraceCosts":
     from simcost.errors import InputError
     from simcost.studies.breakeven.question import price_trace
 
-    if arguments.svg or arguments.plan or arguments.scale:
-        raise InputError("--svg, --plan and --scale need a scenario: a trace alone has no fleets to compare with")
+    for option in ("svg", "plan", "scale", "seeds", "most_requests", "fresh", "out", "data", "seed"):
+        if getattr(arguments, option) not in (None, False, []):
+            word = option.replace("_", "-")
+            raise InputError(f"--{word} needs a scenario: a trace alone is priced as it is, without fleets or runs")
     return price_trace(arguments.file, arguments.api, load_catalog(arguments.catalog))
 
 
