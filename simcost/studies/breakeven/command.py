@@ -92,7 +92,8 @@ def _of_trace(arguments: Arguments) -> "TraceCosts":
     from simcost.studies.breakeven.question import price_trace
 
     for option in ("svg", "plan", "scale", "seeds", "most_requests", "fresh", "out", "data", "seed"):
-        if getattr(arguments, option) not in (None, False, []):
+        value = getattr(arguments, option)
+        if value is not None and value is not False and value != []:
             word = option.replace("_", "-")
             raise InputError(f"--{word} needs a scenario: a trace alone is priced as it is, without fleets or runs")
     return price_trace(arguments.file, arguments.api, load_catalog(arguments.catalog))
