@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from math import inf
 
-from simcost.billing.storage_transfer import Item, gb_months, run_usd
+from simcost.billing.storage_transfer import Item, gb_months, month_usd, run_usd
 from simcost.catalog import Catalog
+from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance
 from simcost.errors import CatalogError, InputError
@@ -25,6 +26,7 @@ class AcceleratorPrice:
     """Those of nodes that stand by, paid beside them."""
     provider: str | None = None
     """Provider of storage and egress."""
+    region: str = ANY_REGION
     offer: str | None = None
     basis: Provenance | None = None
     """Source of the catalog's price; None = it is the user's own."""
@@ -98,9 +100,11 @@ def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice
     offer = chosen_offer(catalog, run, way)
     given = prices.on_demand_usd_per_gpu_h if way == "on_demand" else prices.spot.usd_per_gpu_h
     if given is not None:
-        named = None if offer is None else offer.provider
+        named, region = (None, ANY_REGION) if offer is None else (offer.provider, offer.region)
         source = _given(prices, named)
-        return AcceleratorPrice(usd_per_gpu_h=given, source=source, gpus=gpus, spare_gpus=spare, provider=named)
+        return AcceleratorPrice(
+            usd_per_gpu_h=given, source=source, gpus=gpus, spare_gpus=spare, provider=named, region=region
+        )
     listed = None if offer is None else _usd_per_h(catalog, offer, way)
     if offer is None or listed is None:
         of = f" of {offer.name} ({offer.region})" if offer else f" of {run.accelerator.name}"
@@ -114,6 +118,7 @@ def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice
         gpus=-(-gpus // size) * size,
         spare_gpus=-(-spare // size) * size,
         provider=offer.provider,
+        region=offer.region,
         offer=offer.name,
         basis=basis,
     )
@@ -176,10 +181,10 @@ def purchase_cost(catalog: Catalog, used: Quantities, price: AcceleratorPrice, p
     lost = ValueRange(compute.low - useful.low, compute.mid - useful.mid, compute.high - useful.high)
     kept_gb = (used.checkpoint_bytes * prices.kept_checkpoints + prices.data_bytes) / GB
     own_storage = _first(prices.storage_usd_per_gb_month, price.storage_usd)
-    storage, no_storage = _volume(catalog, "storage", price.provider, own_storage, used.time_s, kept_gb)
+    storage, no_storage = _volume(catalog, "storage", price, own_storage, used.time_s, kept_gb)
     sent_gb = used.result_bytes * prices.egress_copies / GB
     own_egress = _first(prices.egress_usd_per_gb, price.egress_usd)
-    egress, no_egress = _volume(catalog, "egress", price.provider, own_egress, used.time_s, sent_gb)
+    egress, no_egress = _volume(catalog, "egress", price, own_egress, used.time_s, sent_gb)
     if egress is not None:
         moved = prices.data_bytes / GB * prices.data_usd_per_gb
         egress = egress.plus(ValueRange(moved, moved, moved))
@@ -210,9 +215,11 @@ def _first(stated: float | None, otherwise: float | None) -> float | None:
 
 
 def _volume(
-    catalog: Catalog, item: Item, provider: str | None, own_usd: float | None, time_s: ValueRange, gb: float
+    catalog: Catalog, item: Item, price: AcceleratorPrice, own_usd: float | None, time_s: ValueRange, gb: float
 ) -> tuple[ValueRange | None, str]:
-    """The price of GB kept over the run, or sent once; None and the reason where the price is unknown."""
+    """The price of GB kept over the run, or sent once, within a month, however long the run takes; None and the
+    reason where the price is unknown.
+    """
     if gb == 0:
         return ValueRange(0.0, 0.0, 0.0), ""
 
@@ -221,11 +228,13 @@ def _volume(
 
     if own_usd is not None:
         return time_s.map(lambda run_s: quantity(run_s) * own_usd), ""
-    if provider is None:
+    if price.provider is None:
         return None, f"{item}: no offer of the catalog to take a price from; give yours per GB"
     try:
-        tiers = catalog.tier_prices(provider, item)
+        tiers = catalog.tier_prices(price.provider, item, price.region)
     except CatalogError:
-        return None, f"{item}: the catalog has no price of {provider}; give yours per GB"
+        return None, f"{item}: the catalog has no price of {price.provider}; give yours per GB"
+    if item == "egress":
+        return time_s.map(lambda _: month_usd(gb, tiers)), ""
     priced = [run_usd(quantity(run_s), tiers, run_s) for run_s in (time_s.low, time_s.mid, time_s.high)]
     return ValueRange(min(priced), priced[1], max(priced)), ""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,6 +126,38 @@ def test_training_data_are_stored_while_the_run_lasts_and_brought_once() -> None
     assert with_data.egress.mid - without.egress.mid == pytest.approx(20_000 * 0.09)
     with pytest.raises(InputError, match="give --data-size"):
         Prices(data_usd_per_gb=0.09)
+
+
+def test_weights_that_leave_cost_as_much_after_a_short_run_as_after_a_long_one() -> None:
+    """They leave once, in one month: 1,000 copies of 16.06 GB are 16,060 GB, of which AWS gives the first 100 and sells
+    the rest in tiers. Of a run of an hour they were priced as 730 times as many."""
+    prices = Prices(offer="aws/p5.48xlarge", egress_copies=1000)
+    gb = 1000 * 2 * 8.030261248
+    usd = (10_240 - 100) * 0.09 + (gb - 10_240) * 0.085
+    for tokens in (1e8, 1e12):
+        egress = estimate(CATALOG, run(tokens=tokens, prices=prices)).cost_usd["on_demand"].egress
+        assert egress is not None
+        assert (egress.low, egress.mid, egress.high) == pytest.approx((usd, usd, usd))
+
+
+def test_storage_and_egress_are_those_of_the_region_of_the_offer(tmp_path: Path) -> None:
+    (tmp_path / "offers.csv").write_text(
+        "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality\n"
+        "ours,box,berlin,h100,8,16,list,2026-11,A\nours,box,paris,h100,8,16,list,2026-11,A\n"
+    )
+    (tmp_path / "tier_prices.csv").write_text(
+        "provider,item,region,unit,from_gb,to_gb,price_usd,source,as_of,quality\n"
+        "ours,egress,any,GB,0,,0.05,list,2026-11,A\nours,egress,paris,GB,0,,0.2,list,2026-11,A\n"
+        "ours,storage,paris,GB-month,0,,0.3,list,2026-11,A\n"
+    )
+    catalog = load_catalog(tmp_path)
+    for given in ({}, {"on_demand_usd_per_gpu_h": 2.0}):
+        prices = {place: Prices(offer="ours/box", region=place, **given) for place in ("berlin", "paris")}
+        costs = {place: estimate(catalog, run(prices=one)).cost_usd["on_demand"] for place, one in prices.items()}
+        assert costs["berlin"].egress.mid == pytest.approx(2 * 8.030261248 * 0.05)
+        assert costs["paris"].egress.mid == pytest.approx(2 * 8.030261248 * 0.2)
+        assert costs["berlin"].storage is None
+        assert costs["paris"].storage.mid > 0
 
 
 def test_a_measured_speed_is_the_speed() -> None:
