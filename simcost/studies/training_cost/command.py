@@ -56,7 +56,6 @@ def add(actions: Any) -> None:
 def _add_method(group: Any) -> None:
     group.add_argument(
         "--method",
-        default="full",
         metavar="M",
         help="pretrain, full (default), lora, qlora, distill, pruned or transfer",
     )
@@ -317,6 +316,14 @@ BELONGS = {
 }
 """Options that mean nothing without another."""
 
+OF_ONE_METHOD = {
+    "method": "side by side, which other options name; leave it out",
+    "teacher": "side by side: the model teaches --student; leave it out",
+    "tokens_per_s": "side by side, whose tokens take unlike work; give --mfu or --tflops, which hold for each",
+    "buy": "side by side on demand; leave it out",
+}
+"""Options that --compare would pass over, or take for each method, and what to do instead."""
+
 
 def _check(arguments: Arguments) -> None:
     """Raises InputError for an option that would be passed over."""
@@ -330,6 +337,14 @@ def _check(arguments: Arguments) -> None:
             raise InputError(f"--{option.replace('_', '-')} belongs to {said}; give both")
     if arguments.compare and (arguments.deadline or arguments.budget):
         raise InputError("--compare answers another question than --deadline and --budget; ask one of them")
+    if arguments.compare:
+        for option, instead in OF_ONE_METHOD.items():
+            if getattr(arguments, option):
+                raise InputError(
+                    f"--{option.replace('_', '-')} is of one run, and --compare sets several methods {instead}"
+                )
+        if (arguments.pruning or arguments.speedup) and not arguments.kept_share:
+            raise InputError("--compare adds pruning where --kept-share says how many weights are kept; give it too")
 
 
 def _interval(text: str) -> float | str:

@@ -66,7 +66,7 @@ def _method(arguments: Arguments, catalog: Any) -> Any:
 
     names = ("rank", "teacher", "pruning", "kept_share", "speedup", "trained_share")
     options = {} if arguments.compare else {name: getattr(arguments, name) for name in names}
-    return training_method(catalog, arguments.method, **options)
+    return training_method(catalog, arguments.method or "full", **options)
 
 
 def levers_of(arguments: Arguments, catalog: Any) -> Any:
