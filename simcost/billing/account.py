@@ -1,6 +1,6 @@
 """A file of usage as an account: lines with prices, runs by the clock-hour."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from simcost.billing.api.prompts import uncached
 from simcost.billing.bill import Bill
 from simcost.billing.books import compute_charges
+from simcost.billing.commitment import CapacityReservation
 from simcost.billing.contract_periods import by_contract, last_day
 from simcost.billing.machine_runs import JOIN_S, MachineRuns, check_interruptions, machine_runs
 from simcost.billing.metering import Floats, Ints, Line, Metered, UsageIntervals, billed_seconds, metered
@@ -41,7 +42,13 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
         *counted_charges(usage, purchase, catalog, missing),
     )
     account = usage_account(usage, purchase, catalog, missing)
-    settled = settle(account, purchase.commitments, catalog, sustained=purchase.sustained_use, own_usd=purchase.prices)
+    settled = settle(
+        account,
+        purchase.commitments,
+        catalog,
+        sustained=purchase.sustained_use,
+        own_usd=lambda sku: purchase.own_price("aws", sku),
+    )
     return Bill(
         charges=(*compute_charges(settled), *others),
         compute_by_state_usd={},
@@ -50,9 +57,17 @@ def bill_usage(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Bi
             *prompts,
             *of_base_tier(usage, purchase, catalog),
             *settled.notes,
+            *_unused_prices(usage, purchase),
         ),
         settlement=settled,
     )
+
+
+def _unused_prices(usage: UsageRows, purchase: Purchasing) -> Iterator[str]:
+    """A note on prices of the plan that are of nothing here: of another file, or misspelled."""
+    reserved = [("aws", one.sku) for one in purchase.commitments if isinstance(one, CapacityReservation)]
+    if names := purchase.unused_prices([*((key[0], key[1]) for key in usage.keys), *reserved]):
+        yield f"the plan has prices of what this usage has nothing of: {', '.join(names)}"
 
 
 def usage_account(
@@ -106,7 +121,7 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     provider, sku, region, zone, account, pricing, _ = usage.keys[i][:KEY]
     name = f"{provider}/{sku}" if provider else sku
     tags = tuple((tag, word) for tag, word in zip(usage.tags, usage.keys[i][KEY:], strict=True) if word)
-    own = purchase.prices.get(name, purchase.prices.get(sku))
+    own = purchase.own_price(provider, sku)
     offer = None
     try:
         offer = catalog.offer(name, None if region == "any" else region)
@@ -119,13 +134,13 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     basis = contract.basis if contract and own is None else None
     if pricing == "spot":
         observed = offer.spot_usd_per_h if offer else None
-        paid = _spot_usd(usage, i, name, purchase, observed)
-        named = name in purchase.spot or sku in purchase.spot
-        given = named or not np.isnan(usage.price_usd[usage.line == i]).any()
+        named = purchase.own_spot(provider, sku)
+        paid = _spot_usd(usage, i, name, observed if named is None else named)
+        given = named is not None or not np.isnan(usage.price_usd[usage.line == i]).any()
         basis = None if offer is None or given else offer.spot_basis
     return Line(
         provider=provider,
-        sku=sku,
+        sku=offer.sku if offer else sku,
         region=offer.region if offer and region == "any" else region,
         zone=zone,
         account=account,
@@ -140,11 +155,10 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
     )
 
 
-def _spot_usd(usage: UsageRows, i: int, name: str, purchase: Purchasing, observed: float | None) -> float:
-    """Mean price in effect of the rows of a spot line."""
+def _spot_usd(usage: UsageRows, i: int, name: str, stated: float | None) -> float:
+    """Mean price in effect of the rows of a spot line; the stated one of those that say none."""
     rows = usage.line == i
     prices = usage.price_usd[rows] if rows.any() else np.full(1, np.nan)  # not used in this replication
-    stated = purchase.spot.get(name, purchase.spot.get(usage.keys[i][1], observed))
     if np.isnan(prices).any() and stated is None:
         raise CatalogError(f"{name}: no spot price; give a `price` in its rows, or `spot: {{{name}: ...}}` in the plan")
     filled = np.where(np.isnan(prices), stated if stated is not None else 0.0, prices)

@@ -1,6 +1,6 @@
 """Purchasing options of an account: commitments, own prices, and prices that are not on demand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simcost.billing.commitment import Commitment
@@ -37,3 +37,23 @@ class Purchasing:
     catalog's."""
     catalog: str | None = None
     """Folder with your own fact files, relative to this file."""
+
+    def own_price(self, provider: str, sku: str) -> float | None:
+        """The user's on-demand price of an SKU, whatever its upper and lower case; None = none is given."""
+        return _named(self.prices, provider, sku)
+
+    def own_spot(self, provider: str, sku: str) -> float | None:
+        """The user's spot price of an SKU, likewise."""
+        return _named(self.spot, provider, sku)
+
+    def unused_prices(self, skus: Iterable[tuple[str, str]]) -> list[str]:
+        """Names in `prices` and `spot` that are those of none of these (provider, SKU)."""
+        known = {name.lower() for provider, sku in skus for name in (f"{provider}/{sku}", sku)}
+        return [name for name in dict.fromkeys((*self.prices, *self.spot)) if name.lower() not in known]
+
+
+def _named(prices: Mapping[str, float], provider: str, sku: str) -> float | None:
+    """That of `provider/sku`, else that of `sku`."""
+    by_name = {name.lower(): usd for name, usd in prices.items()}
+    whole = f"{provider}/{sku}".lower() if provider else sku.lower()
+    return by_name.get(whole, by_name.get(sku.lower()))

@@ -4,9 +4,10 @@ Commitments come first; the rest is paid at on-demand or spot prices, less susta
 discount applies. Source: Google Cloud documentation, sustained use discounts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
+from typing import Any
 
 import numpy as np
 
@@ -139,7 +140,7 @@ def settle(
     rates: CommitmentRates,
     *,
     sustained: bool = True,
-    own_usd: Mapping[str, float] | None = None,
+    own_usd: Callable[[str], float | None] = lambda _: None,
 ) -> Settlement:
     """Settle every clock-hour of an account.
 
@@ -148,16 +149,16 @@ def settle(
         commitments: what was bought in advance.
         rates: for commitments that state no price.
         sustained: whether GCP's sustained-use discounts apply where they can.
-        own_usd: the user's own prices of an hour, by `provider/sku` or SKU, of reserved capacity that nothing used.
+        own_usd: the user's own price of an hour of an SKU of AWS, for reserved capacity that nothing used.
 
     Raises:
         InputError: a commitment that fits no region, or ends before the usage.
         CatalogError: a price that is not stated.
     """
-    named = list(_named(commitments))
+    named = [_spelled(one, account) for one in _named(commitments)]
     for one in named:
         if isinstance(one, CapacityReservation):
-            account = with_unused(account, one, rates, own_usd or {})
+            account = with_unused(account, one, rates, own_usd)
     bounds = [_told(one.bind(account, rates)) for one in named if not isinstance(one, CapacityReservation)]
     left, bought = cover(account, bounds)
     rest_usd = _on_demand(account, left, sustained=sustained)
@@ -208,6 +209,17 @@ def months(account: Metered) -> tuple[Floats, Floats]:
         np.float64
     )
     return month.astype(np.int64).astype(np.float64), length
+
+
+def _spelled(commitment: Commitment, account: Metered) -> Commitment:
+    """The commitment with its SKUs in the upper and lower case of the usage, which has that of the catalog."""
+    spelled = {line.sku.lower(): line.sku for line in account.lines}
+    changes: dict[str, Any] = {}
+    if sku := getattr(commitment, "sku", ""):
+        changes["sku"] = spelled.get(sku.lower(), sku)
+    if ratios := getattr(commitment, "ratios", None):
+        changes["ratios"] = {spelled.get(name.lower(), name): ratio for name, ratio in ratios.items()}
+    return replace(commitment, **changes)
 
 
 def _named(commitments: Sequence[Commitment]) -> Iterator[Commitment]:

@@ -270,7 +270,7 @@ def of_base_tier(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> 
     """Notes on models whose long prompts cost more, which totals of tokens do not show."""
     models = dict.fromkeys(f"{key[0]}/{key[1]}" for key in usage.keys if key[KEY - 1] in TOKENS and key[0])
     for name in models:
-        if name in purchase.prices or name.partition("/")[2] in purchase.prices:
+        if purchase.own_price(*name.split("/", 1)) is not None:
             continue
         fact = catalog.token_price(name)
         if fact.tier_start_input_tokens is not None and fact.tier_input_usd_per_m is not None:
@@ -294,7 +294,7 @@ def _no_provider(sku: str, catalog: "Catalog") -> CatalogError:
 
 def _unit_price(provider: str, sku: str, unit: str, purchase: Purchasing, catalog: "Catalog") -> UnitPrice:
     name = f"{provider}/{sku}" if provider else sku
-    own = purchase.prices.get(name, purchase.prices.get(sku))
+    own = purchase.own_price(provider, sku)
     if own is not None:
         return UnitPrice.own(own, list_usd=own)
     if unit not in TOKENS:

@@ -1,6 +1,6 @@
 """What nothing used of a capacity reservation, at the price that its use would have."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -15,7 +15,10 @@ from simcost.units import SECONDS_PER_HOUR
 
 
 def with_unused(
-    account: Metered, reservation: CapacityReservation, rates: CommitmentRates, own_usd: Mapping[str, float]
+    account: Metered,
+    reservation: CapacityReservation,
+    rates: CommitmentRates,
+    own_usd: Callable[[str], float | None],
 ) -> Metered:
     """The account with lines for what nothing used of a capacity reservation: one, or one for each contract price.
 
@@ -23,7 +26,7 @@ def with_unused(
         account: what was metered.
         reservation: the capacity.
         rates: list prices and contracts.
-        own_usd: the user's own prices of an hour, by `provider/sku` or SKU.
+        own_usd: the user's own price of an hour of an SKU, if any.
 
     Raises:
         InputError: usage in several regions, of which the reservation names none.
@@ -44,7 +47,7 @@ def with_unused(
         lines, which = given[:1], np.zeros(len(idle), np.int64)
     else:
         offer = rates.offer(f"aws/{reservation.sku}", None if region == "any" else region)
-        lines, which = _by_price(account, offer, rates, own_usd.get(offer.name, own_usd.get(offer.sku)))
+        lines, which = _by_price(account, offer, rates, own_usd(offer.sku))
     unused = [replace(line, zone=reservation.zone, account=reservation.account, tags=()) for line in lines]
     hours = [np.where(which == i, idle, 0.0) for i in range(len(lines))]
     return replace(

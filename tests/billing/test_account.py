@@ -15,7 +15,7 @@ from support.shown import on_terminal
 
 from simcost.billing.account import bill_usage
 from simcost.billing.bill import Bill
-from simcost.billing.commitment import CapacityReservation, SavingsPlan
+from simcost.billing.commitment import CapacityReservation, ReservedInstances, SavingsPlan
 from simcost.billing.document import bill_document, tree
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
@@ -325,3 +325,22 @@ def test_a_commitment_that_begins_after_the_usage_is_told(tmp_path: Path, since_
     assert (note in bill.notes) == told
     assert bill.settlement is not None
     assert (bill.settlement.effective_usd == 8.0) == told
+
+
+@pytest.mark.parametrize("usage_sku", ["aws/g6e.xlarge", "AWS/G6e.XLarge"])
+@pytest.mark.parametrize("plan_sku", ["g6e.xlarge", "G6E.xlarge"])
+def test_upper_and_lower_case_of_an_sku_change_no_bill(tmp_path: Path, usage_sku: str, plan_sku: str) -> None:
+    """The catalog finds a price in any case; a reservation then covered nothing, and the plan's own price was passed
+    over, where case differed."""
+    rows = [run(0, 10, sku=usage_sku, region="us-east-1")]
+    held = ReservedInstances(sku=plan_sku, count=2, discount=0.4)
+    assert billed(tmp_path, rows, commitments=(held,)).total_usd == pytest.approx(2 * 10 * 0.6 * 1.861)
+    assert billed(tmp_path, rows, prices={plan_sku: 1.0}).total_usd == pytest.approx(10)
+    plan = SavingsPlan(commitment=0.5, rates={plan_sku: 0.5})
+    assert billed(tmp_path, rows, commitments=(plan,)).total_usd == pytest.approx(5)
+
+
+def test_prices_of_nothing_that_is_used_are_told(tmp_path: Path) -> None:
+    bill = billed(tmp_path, [run(0, 1)], prices={**OWN, "aws/y.large": 1.0}, spot={"z.large": 1.0})
+    assert "the plan has prices of what this usage has nothing of: aws/y.large, z.large" in bill.notes
+    assert not any("nothing of" in note for note in billed(tmp_path, [run(0, 1)], prices=OWN).notes)

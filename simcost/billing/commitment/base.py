@@ -261,7 +261,7 @@ class SpendPlan(Yearly):
         return rates.commitment_rate(line.provider, self.listed_as, line.sku, line.region, self.years, self.upfront)
 
     def _rate(self, line: "Line", rates: "CommitmentRates") -> float:
-        named = next((usd for sku, usd in self.rates.items() if fnmatchcase(line.sku, sku)), None)
+        named = next((usd for sku, usd in self.rates.items() if fnmatchcase(line.sku.lower(), sku.lower())), None)
         if named is None and self.rates and self.discount is None:
             return 0.0
         if named is None:

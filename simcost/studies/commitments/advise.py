@@ -126,8 +126,8 @@ def _line(series: str, plan: Purchasing, catalog: Catalog) -> Any:
     from simcost.billing.metering import Line
 
     name = series if "/" in series or not plan.provider else f"{plan.provider}/{series}"
-    own = plan.prices.get(name, plan.prices.get(name.partition("/")[2]))
     offer = catalog.offer(name, None if plan.region == "any" else plan.region)
+    own = plan.own_price(offer.provider, offer.sku)
     known = catalog.contracted(offer)
     return Line(
         provider=offer.provider,
