@@ -8,6 +8,7 @@ from typing import Any
 
 from simcost.billing import ManagedEndpoint, OnDemand, Spot
 from simcost.catalog import Catalog
+from simcost.catalog.contracts import ContractPrice
 from simcost.catalog.facts import Offer
 from simcost.errors import FaultsError, InputError, did_you_mean
 from simcost.scenario.checks.load import changed_services
@@ -55,8 +56,8 @@ def base_value(loaded: AnyScenario, path: str) -> float:
         _scaled_services(loaded, kind, name)
         return 1.0
     if money_alone(path):
-        price = _offers(loaded, name)[0].on_demand_usd_per_h
-        return price if kind == "price" else 0.0
+        offer = _offers(loaded, name)[0]
+        return loaded.first.catalog.contracted(offer).contracted_usd_per_h if kind == "price" else 0.0
     return float(_number(loaded, path))
 
 
@@ -241,31 +242,66 @@ def _offers(loaded: AnyScenario, name: str) -> list[Offer]:
         for option in (plan.buy, *plan.or_buy, plan.training_buy)
         if isinstance(option, OnDemand | Spot | ManagedEndpoint)
     ]
-    result = [
-        catalog.offer(option.offer, option.region) for option, catalog in bought if option.offer.lower() == name.lower()
-    ]
-    if not result:
+    named = [(option, catalog) for option, catalog in bought if option.offer.lower() == name.lower()]
+    if not named:
         known = ", ".join(sorted({option.offer for option, _ in bought})) or "none"
         raise InputError(f"--vary: no plan buys the offer {name!r}; bought are {known}")
-    return result
+    if all(isinstance(option, Spot) or option.price is not None for option, _ in named):
+        raise InputError(
+            f"--vary: no plan pays the on-demand price of {name}: each states a price of its own, or buys spot; vary "
+            "that price, as plans.NAME.buy.price"
+        )
+    return [catalog.offer(option.offer, option.region) for option, catalog in named]
 
 
 def _priced(loaded: AnyScenario, name: str, value: float, *, discount: bool) -> AnyScenario:
-    """The scenario with another price of an offer, that of all its services."""
+    """The scenario in which another price of an offer is paid, that of all its services: where a contract holds, it
+    has another price; else the list has.
+    """
     mine = _offers(loaded, name)
-    facts = loaded.first.catalog.facts
+    before = loaded.first.catalog
+    facts = before.facts
 
-    def priced(offer: Offer) -> Offer:
-        if offer not in mine:
-            return offer
-        return replace(offer, on_demand_usd_per_h=offer.on_demand_usd_per_h * (1 - value) if discount else value)
+    def paid(offer: Offer) -> float:
+        return before.contracted(offer).contracted_usd_per_h * (1 - value) if discount else value
 
-    catalog = Catalog(replace(facts, offers=tuple(map(priced, facts.offers))))
+    agreed = {(offer.name, offer.region): _agreed(offer, before, paid(offer)) for offer in mine}
+    listed = [
+        replace(offer, on_demand_usd_per_h=paid(offer))
+        if offer in mine and agreed[offer.name, offer.region] is None
+        else offer
+        for offer in facts.offers
+    ]
+    new = [contract for contract in agreed.values() if contract is not None]
+    old = [one for one in facts.contracts if not any(_same_terms(one, contract) for contract in new)]
+    catalog = Catalog(replace(facts, offers=tuple(listed), contracts=(*old, *new)))
     if isinstance(loaded, LoadedScenario):
         return replace(loaded, catalog=catalog)
     services = {key: replace(service, catalog=catalog) for key, service in loaded.services.items()}
     jobs = None if loaded.jobs is None else replace(loaded.jobs, catalog=catalog)
     return replace(loaded, services=services, jobs=jobs)
+
+
+def _agreed(offer: Offer, catalog: Catalog, usd_per_h: float) -> ContractPrice | None:
+    """A contract for an offer alone at another price, in place of the one that holds; None where none does."""
+    contract = catalog.contract(offer)
+    if contract is None:
+        return None
+    return replace(
+        contract,
+        sku=offer.sku,
+        region=offer.region,
+        price_per_h=usd_per_h,
+        currency="USD",
+        discount=None,
+        valid_from="",
+        valid_to="",
+    )
+
+
+def _same_terms(one: ContractPrice, other: ContractPrice) -> bool:
+    """True for contracts of the same instance type in the same region."""
+    return (one.provider, one.sku.lower(), one.region) == (other.provider, other.sku.lower(), other.region)
 
 
 def _written(loaded: AnyScenario, path: str, value: float) -> AnyScenario:

@@ -317,3 +317,27 @@ def test_engines_of_services_vary_together(tmp_path: Path) -> None:
         for values in ({"engine": 2.0}, {"engine.chat": 2.0, "engine.search": 2.0})
     )
     assert one == other
+
+
+@pytest.mark.parametrize("terms", ["price_per_h\naws,g6.xlarge,{},0.6", "discount\naws,g6.*,{},0.25"])
+def test_a_price_by_contract_varies_as_it_is_paid(tmp_path: Path, terms: str) -> None:
+    """The base is what is paid, and the cost moves with it; a fixed price of a contract stayed as it was, so that no
+    price changed the cost."""
+    (tmp_path / "facts").mkdir()
+    head, _, row = terms.format("us-east-1,agreement,2026-01-01,A").partition("\n")
+    cells = row.split(",")
+    columns = ["provider", "sku", "region", "source", "as_of", "quality", head]
+    (tmp_path / "facts" / "contracts.csv").write_text(f"{','.join(columns)}\n{','.join(cells)}\n")
+    one = TWO.partition("  - name: large")[0].replace("scenario: tiny", "scenario: tiny\ncatalog: facts")
+    document = asked(scenario(tmp_path, text=one), "price.aws/g6.xlarge=0.3..1.2", "discount.aws/g6.xlarge=0..50%")
+    price, discount = (next(r for r in document["tornado"] if r["path"].startswith(k)) for k in ("price", "discount"))
+    paid = 0.6 if head == "price_per_h" else 0.75 * 0.8048
+    assert price["base"] == pytest.approx(paid)
+    assert abs(price["hi_usd"] - price["lo_usd"]) == pytest.approx(0.9 * 730)
+    assert abs(discount["hi_usd"] - discount["lo_usd"]) == pytest.approx(0.5 * paid * 730)
+
+
+def test_a_price_that_no_plan_pays_is_refused(tmp_path: Path) -> None:
+    own = TWO.replace("offer: aws/g6e.xlarge", "offer: aws/g6e.xlarge, price: $1/h")
+    said = refused("sensitivity", scenario(tmp_path, text=own), "--vary", "price.aws/g6e.xlarge=0.5..4")
+    assert "each states a price of its own" in said
