@@ -184,9 +184,19 @@ def _charges(usage: UsageRows, item: Item, lines: list[int], own_usd: float | No
         total = fsum(quantities.values())
         if total > 0:
             price = _price(item, total, own_usd, month, tiers)
+            start_s, end_s = _used_within(usage, month)
             for (region, tags), quantity in quantities.items():
-                place = Place(provider=provider, region=region, start_s=month.start_s, end_s=month.end_s)
+                place = Place(provider=provider, region=region, start_s=start_s, end_s=end_s)
                 yield _charge(item, place, quantity, price, tags)
+
+
+def _used_within(usage: UsageRows, month: Month) -> tuple[float, float]:
+    """The part of a month that the usage of all kinds lies in, in whole clock-hours; all of a simulated time."""
+    if month.simulated:
+        return month.start_s, month.end_s
+    first, last = float(usage.start_s.min()), float(max(usage.end_s.max(), usage.start_s.max() + 1))
+    start_s = max(month.start_s, first // SECONDS_PER_HOUR * SECONDS_PER_HOUR)
+    return start_s, min(month.end_s, -(-last // SECONDS_PER_HOUR) * SECONDS_PER_HOUR)
 
 
 def _charge(item: Item, place: Place, quantity: float, price: UnitPrice, tags: Tags) -> Charge:
