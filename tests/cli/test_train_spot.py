@@ -92,3 +92,25 @@ def test_it_is_drawn(zones: Path, tmp_path: Path) -> None:
 )
 def test_bad_words(zones: Path, words: tuple[str, ...], why: str) -> None:
     assert why in refused("train", "spot", zones, *JOB, "--spot", "1", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--spot", "1", "--start", "0", "--starts", "5"), "--start names the ticks"),
+        (("--spot", "1", "--prices", "prices.csv"), "are both the price on spot"),
+        (("--spot", "1", "--offer", "aws/p5.48xlarge"), "--offer has no price to give"),
+        (("--spot", "1", "--tick", "5min"), "has ticks of 3600 s"),
+    ],
+)
+def test_no_option_is_passed_over(zones: Path, words: tuple[str, ...], message: str) -> None:
+    assert message in refused("train", "spot", zones, *JOB, *words)
+
+
+def test_recorded_prices_come_before_those_of_an_offer(zones: Path) -> None:
+    """Spot costs what the file says, $2, not the one observation of the catalog."""
+    job = JOB[:-2]
+    words = ("--offer", "aws/p5en.48xlarge", "--region", "us-east-1", "--tick", "1h", "--trace", "region/b")
+    found = study(zones.parent / "prices.csv", *words, job=job)
+    assert found["policies"][1]["total_vm_cost_usd"] == pytest.approx(10.5 * 2)
+    assert [row["pricing"] for row in found["prices"]] == ["list"]

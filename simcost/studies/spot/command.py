@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 POLICIES = "greedy, uniform-progress, up-plain, spot-only, time-sliced=N, mixed=N, spot-below=USD"
 
 
+STARTS = 300
+"""Runs on each trace."""
+
+
 def add(actions: Any) -> None:
     """The action `spot`."""
     spot = study(
@@ -43,7 +47,7 @@ def add(actions: Any) -> None:
     )
     catalog_offer(spot, "or an offer of the catalog: both prices of a node")
     spot.add_argument("--policy", action="append", default=[], metavar="P[=X]", help=POLICIES)
-    spot.add_argument("--starts", type=positive, default=300, metavar="N", help="runs on each trace (default 300)")
+    spot.add_argument("--starts", type=positive, metavar="N", help=f"runs on each trace (default {STARTS})")
     spot.add_argument(
         "--start", type=natural, action="append", default=[], metavar="TICK", help="or runs from these ticks"
     )
@@ -56,9 +60,11 @@ def _spot(arguments: Arguments) -> "SpotStudy":
     from simcost.errors import TraceError
     from simcost.studies.spot.study import spot_study
 
+    _check(arguments)
     offer = offer_of(arguments)
-    on_demand, spot = _prices(arguments, offer)
     traces = _traces(arguments)
+    recorded = any(trace.usd_per_h is not None for trace in traces)
+    on_demand, spot = _prices(arguments, offer, recorded=recorded)
     try:
         result = spot_study(
             traces,
@@ -69,7 +75,7 @@ def _spot(arguments: Arguments) -> "SpotStudy":
             policies=[policy(text) for text in arguments.policy or ("greedy", "uniform-progress", "spot-only")],
             od_usd_per_h=on_demand,
             spot_usd_per_h=spot,
-            starts=arguments.start or arguments.starts,
+            starts=arguments.start or arguments.starts or STARTS,
             seed=arguments.seed,
             together=arguments.any_zone,
         )
@@ -78,7 +84,7 @@ def _spot(arguments: Arguments) -> "SpotStudy":
     if offer is not None:
         used = [
             (arguments.on_demand is None, "list"),
-            (arguments.spot is None and not arguments.prices, "spot"),
+            (arguments.spot is None and not recorded, "spot"),
         ]
         rows = [row for row in offer_prices(offer, spot=True) if (True, row["pricing"]) in used]
         newest = load_catalog(arguments.catalog).as_of
@@ -87,15 +93,27 @@ def _spot(arguments: Arguments) -> "SpotStudy":
     return sourced(arguments, result, result.findings)
 
 
-def _prices(arguments: Arguments, offer: Any) -> tuple[float, float | None]:
-    """Of a node on demand and on spot: given, or of the offer; None = that of the traces."""
+def _check(arguments: Arguments) -> None:
+    """Raises InputError for options of which one would be passed over."""
+    from simcost.errors import InputError
+
+    if arguments.start and arguments.starts:
+        raise InputError("--start names the ticks of the runs, --starts draws so many; give one of them")
+    if arguments.prices and arguments.spot is not None:
+        raise InputError("--prices and --spot are both the price on spot; give one of them")
+    if arguments.offer and arguments.on_demand is not None and (arguments.prices or arguments.spot is not None):
+        raise InputError("--offer has no price to give beside --on-demand and that on spot; leave it out")
+
+
+def _prices(arguments: Arguments, offer: Any, *, recorded: bool) -> tuple[float, float | None]:
+    """Of a node on demand and on spot: given, else as the traces recorded it (None), else of the offer."""
     from simcost.errors import InputError
 
     on_demand = arguments.on_demand if offer is None or arguments.on_demand is not None else offer.on_demand_usd_per_h
     if on_demand is None:
         raise InputError("no price of a node on demand; give --on-demand $3.06/h, or --offer P/SKU")
     spot = arguments.spot
-    if spot is None and offer is not None and not arguments.prices:
+    if spot is None and offer is not None and not recorded:
         spot = offer.spot_usd_per_h
     return on_demand, spot
 
@@ -107,6 +125,8 @@ def _traces(arguments: Arguments) -> list[Any]:
     from simcost.trace.spot import read_prices, read_spot, with_prices
 
     traces = read_spot(arguments.file, tick_s=arguments.tick)
+    if unlike := next((trace for trace in traces if arguments.tick not in (None, trace.gap_s)), None):
+        raise InputError(f"--tick is of traces with timestamps; {unlike.name!r} has ticks of {unlike.gap_s:g} s")
     wanted = arguments.trace or ["*"]
     for pattern in wanted:
         if not any(fnmatchcase(trace.name, pattern) for trace in traces):
