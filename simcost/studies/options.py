@@ -249,6 +249,13 @@ def offer_of(arguments: Arguments) -> Any:
     return catalog.as_paid(catalog.offer(arguments.offer, arguments.region))
 
 
+def check_belongs(arguments: Arguments, options: Sequence[str], to: str) -> None:
+    """Raise InputError for options that mean nothing without another, or beside a file of another kind."""
+    for option in options:
+        if getattr(arguments, option) is not None:
+            raise InputError(f"--{option.replace('_', '-')} belongs to {to}; give both, or leave it out")
+
+
 def currency_rates(parser: argparse.ArgumentParser) -> None:
     """Option with the values of other currencies in cost files."""
     parser.add_argument(

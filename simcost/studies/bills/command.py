@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
-from simcost.studies.options import Arguments, columns, output, sourced, study
+from simcost.studies.options import Arguments, check_belongs, columns, output, sourced, study
 
 
 def add(verbs: Any) -> None:
@@ -35,6 +35,8 @@ def _bill(arguments: Arguments) -> dict[str, Any]:
 
     if arguments.focus and len(arguments.plan) > 1:
         raise InputError("--focus writes one bill; give one --plan")
+    if not arguments.file.is_dir():
+        check_belongs(arguments, ("run_plan",), "a results folder")
     priced = price_usage(arguments.file, arguments.plan, dict(arguments.map), arguments.run_plan)
     documents = [document for document, _ in priced]
     if arguments.focus:

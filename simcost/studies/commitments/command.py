@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from simcost.progress import Progress
 from simcost.studies.argument_types import usd_per_h
-from simcost.studies.options import Arguments, columns, output, sourced, study
+from simcost.studies.options import Arguments, check_belongs, columns, output, sourced, study
 
 if TYPE_CHECKING:
     from simcost.studies.commitments.result import CommitmentAdvice
@@ -38,7 +38,6 @@ def add(verbs: Any) -> None:
     commit.add_argument(
         "--per-instance",
         type=_positive,
-        default=1.0,
         metavar="X",
         help="quantity of the paths that an instance does in an hour (default: they count instances)",
     )
@@ -64,13 +63,15 @@ def add(verbs: Any) -> None:
 def _commit(arguments: Arguments) -> "CommitmentAdvice":
     from simcost.studies.commitments.advise import advise, write_plan
 
+    if not arguments.paths:
+        check_belongs(arguments, ("per_instance",), "--paths")
     with Progress("commit", quiet=arguments.quiet) as progress:
         advice = advise(
             arguments.options,
             usage=arguments.file,
             paths=arguments.paths,
             mapping=dict(arguments.map),
-            per_instance=arguments.per_instance,
+            per_instance=arguments.per_instance or 1.0,
             weight=arguments.risk,
             tail=arguments.tail,
             budget_usd_per_h=arguments.budget,

@@ -29,14 +29,18 @@ def add_price(parser: Any) -> None:
     parser.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
 
 
+CHECKPOINTS = {
+    "checkpoint": (1800.0, "work between two checkpoints (default 30min)"),
+    "write": (60.0, "to write a checkpoint (default 1min)"),
+    "restart": (180.0, "to start again after a preemption (default 3min)"),
+}
+"""Options of checkpoints, their defaults in seconds, and what they mean."""
+
+
 def add_checkpoints(parser: Any) -> None:
     """Checkpoints of jobs."""
-    for option, default_s, what in (
-        ("--checkpoint", 1800.0, "work between two checkpoints (default 30min)"),
-        ("--write", 60.0, "to write a checkpoint (default 1min)"),
-        ("--restart", 180.0, "to start again after a preemption (default 3min)"),
-    ):
-        parser.add_argument(option, type=seconds, default=default_s, metavar="TIME", help=what)
+    for name, (_, what) in CHECKPOINTS.items():
+        parser.add_argument(f"--{name}", type=seconds, metavar="TIME", help=what)
 
 
 def checkpoints_of(arguments: Arguments) -> Any:
@@ -46,7 +50,11 @@ def checkpoints_of(arguments: Arguments) -> Any:
 
     if arguments.checkpoint == 0:
         raise InputError("--checkpoint 0: work between two checkpoints takes more than no time; write e.g. 30min")
-    return Checkpoints(interval=arguments.checkpoint, write=arguments.write, restart=arguments.restart)
+    given = {name: getattr(arguments, name) for name in CHECKPOINTS}
+    interval, write, restart = (
+        default_s if given[name] is None else given[name] for name, (default_s, _) in CHECKPOINTS.items()
+    )
+    return Checkpoints(interval=interval, write=write, restart=restart)
 
 
 def jobs_of(arguments: Arguments, **more: Any) -> tuple[Any, list[dict[str, Any]]]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from simcost.progress import Progress
 from simcost.studies.argument_types import natural, positive, seconds, usd_per_h
-from simcost.studies.options import Arguments, sourced, study
+from simcost.studies.options import Arguments, check_belongs, sourced, study
 from simcost.studies.scheduling.job_options import (
+    CHECKPOINTS,
     SYNTAX,
     add_checkpoints,
     add_jobs,
@@ -56,6 +57,8 @@ def _size(arguments: Arguments) -> "SizingResult":
     from simcost.sim.jobs.simulate import schedule
     from simcost.studies.scheduling.sizing import SizingTarget, size
 
+    if not arguments.spot_trace:
+        check_belongs(arguments, ("trace", "spot", *CHECKPOINTS), "--spot-trace")
     jobs, findings = jobs_of(arguments)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
     policies = {name: scheduler(name) for name in names}

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.studies.argument_types import positive, seconds, usd_per_h
-from simcost.studies.options import Arguments, catalog_offer, columns, offer_of, sourced, study
+from simcost.studies.options import Arguments, catalog_offer, check_belongs, columns, offer_of, sourced, study
 
 if TYPE_CHECKING:
     from simcost.studies.waste.result import WasteResult
@@ -42,7 +42,7 @@ def add(verbs: Any) -> None:
     waste.add_argument("--spot-trace", type=Path, metavar="TRACE", help="availability of spot: jobs are replayed on it")
     waste.add_argument("--trace", metavar="NAME", help="which trace of the file")
     waste.add_argument("--spot", type=usd_per_h, metavar="USD", help="per GPU and hour on spot")
-    waste.add_argument("--changeover", type=seconds, default=720.0, metavar="TIME", help="on spot (default 12min)")
+    waste.add_argument("--changeover", type=seconds, metavar="TIME", help="on spot (default 12min)")
     waste.add_argument(
         "--timezone",
         default="UTC",
@@ -52,6 +52,8 @@ def add(verbs: Any) -> None:
 
 
 def _waste(arguments: Arguments) -> "WasteResult":
+    if not arguments.spot_trace:
+        check_belongs(arguments, ("trace", "spot", "changeover"), "--spot-trace")
     offer = offer_of(arguments)
     result = _of_results(arguments, offer) if arguments.file.is_dir() else _of_file(arguments, offer)
     if arguments.file.is_dir():
@@ -101,7 +103,8 @@ def _spot(arguments: Arguments) -> Any:
     from simcost.trace.spot import one_trace
 
     trace = one_trace(arguments.spot_trace, arguments.trace) if arguments.spot_trace else None
-    return SpotCase(trace=trace, usd_per_gpu_h=arguments.spot, changeover_s=arguments.changeover)
+    changeover = {} if arguments.changeover is None else {"changeover_s": arguments.changeover}
+    return SpotCase(trace=trace, usd_per_gpu_h=arguments.spot, **changeover)
 
 
 def _gpus(text: str) -> tuple[str, int]:

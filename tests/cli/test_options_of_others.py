@@ -1,0 +1,33 @@
+"""Options that mean something beside another alone are refused without it: they were passed over in silence."""
+
+from pathlib import Path
+
+import pytest
+from support.commands import refused
+
+JOBS = "job_id,submit_s,duration_s,gpus\n1,0,3600,8\n2,600,3600,8\n"
+SAMPLES = "timestamp,Hostname,gpu,DCGM_FI_DEV_GPU_UTIL\n1764547200,n1,0,0\n1764547260,n1,0,0\n"
+USAGE = "sku,region,start,end,quantity\naws/g6e.xlarge,us-east-1,2026-03-01T00:00:00Z,2026-03-02T00:00:00Z,1\n"
+
+
+@pytest.mark.parametrize("option", [("--spot", "1"), ("--trace", "a"), ("--checkpoint", "1h"), ("--write", "0s")])
+def test_train_size_without_a_spot_trace(tmp_path: Path, option: tuple[str, str]) -> None:
+    (tmp_path / "jobs.csv").write_text(JOBS)
+    said = refused("train", "size", tmp_path / "jobs.csv", "--wait", "1h", *option)
+    assert f"{option[0]} belongs to --spot-trace" in said
+
+
+@pytest.mark.parametrize("option", [("--spot", "1"), ("--trace", "a"), ("--changeover", "0s")])
+def test_waste_without_a_spot_trace(tmp_path: Path, option: tuple[str, str]) -> None:
+    (tmp_path / "samples.csv").write_text(SAMPLES)
+    said = refused("waste", tmp_path / "samples.csv", "--price", "1", *option)
+    assert f"{option[0]} belongs to --spot-trace" in said
+
+
+def test_commit_without_paths_and_bill_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "usage.csv").write_text(USAGE)
+    (tmp_path / "plan.yaml").write_text("commitments: [{kind: savings-plan, commitment: $1/h, discount: 28 %}]\n")
+    usage, plan = tmp_path / "usage.csv", tmp_path / "plan.yaml"
+    said = refused("commit", usage, "--options", plan, "--per-instance", "3")
+    assert "--per-instance belongs to --paths" in said
+    assert "--run-plan belongs to a results folder" in refused("bill", usage, "--plan", plan, "--run-plan", "x")
