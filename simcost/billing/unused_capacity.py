@@ -1,4 +1,4 @@
-"""What nothing used of a capacity reservation, at the price that its use would have."""
+"""Unused capacity of reservations, at the price that its use would have."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -145,7 +145,7 @@ def _read_cells(
 
 
 def key_of_row(row: Provenance, names: Sequence[str]) -> tuple[object, ...]:
-    """What names a fact: two that differ in upper and lower case alone are the same, as where they are looked up."""
+    """Key of a fact: two that differ in upper and lower case alone are the same, as where they are looked up."""
     values = (getattr(row, name) for name in names)
     return tuple(value.lower() if isinstance(value, str) else value for value in values)
 

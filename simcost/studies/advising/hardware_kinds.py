@@ -140,7 +140,7 @@ def _speed(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
 
 
 def _usd_per_byte(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
-    """What is paid for a replica and hour, by the weights that it reads."""
+    """Price that is paid for a replica and hour, by the weights that it reads."""
     if "buy" not in choice and isinstance(plan.buy, Owned):
         return float(choice["replica"]["tp"]) / _speed(loaded, plan, choice)
     bought = choice.get("buy") or {name: getattr(plan.buy, name, None) for name in ("offer", "region")}
