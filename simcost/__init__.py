@@ -6,7 +6,6 @@ first used, and `__init__.pyi` tells type checkers what they are.
 """
 
 from importlib import import_module
-from typing import Any
 
 __version__ = "0.2.0"
 __all__ = [
@@ -31,7 +30,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """The names of the Python API, on first use."""
     if name == "forecast":  # the package, which is called as the function of the API
         return import_module("simcost.forecast")

@@ -1,8 +1,18 @@
-"""`python -m simcost`."""
+"""The command `simcost`, which is `python -m simcost` too."""
 
 import sys
 
-from simcost.cli.main import main
+
+def main() -> int:
+    """Run one verb; returns the exit code, also where an interrupt comes while the modules are loaded."""
+    try:
+        from simcost.cli.main import main as run_verb
+
+        return run_verb()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was finished is kept\n")
+        return 130
+
 
 if __name__ == "__main__":  # workers of a cluster import it
     sys.exit(main())

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from shutil import copytree
 from typing import Any, NoReturn
@@ -99,6 +100,41 @@ def test_a_stopped_sweep_goes_on_where_it_was(
     assert again.document()["replications"] == 6
     assert len(calls) == RUNS - len(kept)
     assert kept.items() <= stored(out).items(), "reused, not written again"
+
+
+LOADING = """
+import os
+import signal
+import sys
+from importlib.abc import MetaPathFinder
+
+
+class Interrupted(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which what a shell starts in the background ignores
+sys.meta_path.insert(0, Interrupted())
+from simcost.__main__ import main
+
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["simcost.cli.main", "simcost.errors", "argparse", "simcost.studies.plans.command"])
+def test_an_interrupt_while_modules_load_ends_in_order(tmp_path: Path, module: str) -> None:
+    """The first tenth of a second of every call, in which nothing of it has begun."""
+    words = [sys.executable, "-c", LOADING.format(module=module), "check", "tiny.yaml"]
+    found = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (130, "")
+    assert found.stderr == "interrupted; what was finished is kept\n"
+
+
+def test_the_installed_command_is_what_python_m_runs() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["scripts"]["simcost"] == "simcost.__main__:main"
 
 
 def full(*words: Any, **options: Any) -> NoReturn:
