@@ -14,7 +14,7 @@ from simcost.compare.futures import futures
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
 from simcost.compare.results import PlanSummary, RunResult
 from simcost.compare.tenants import by_tenant
-from simcost.compare.unit_costs import answered, by_service, charge_changes, money
+from simcost.compare.unit_costs import answered, by_service, charge_changes, money, month_by_part
 from simcost.compare.verdict import missed_targets, percent, verdict
 from simcost.perf.quality import QualityTarget
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
@@ -93,6 +93,7 @@ def plan_document(plan: PlanSummary) -> Document:
             "per_month": plan.per_month_usd.mean,
             "by_category": plan.by_category_usd,
             "by_state": plan.by_state_usd,
+            "per_month_by_part": month_by_part(plan),
             "per_million_output_tokens": 1e6 * plan.total_usd.mean / tokens if tokens else None,
             "billed": plan.mean(lambda run: run.bill.billed_usd),
             "list": plan.mean(lambda run: run.bill.list_usd),

@@ -117,11 +117,20 @@ def allocation(plan: PlanSummary) -> Document:
     """Allocation of the cost of a month: accelerators at work, each other state, unused commitments, disks, transfer;
     it adds up to the bill.
     """
-    states = plan.a_month(lambda run: run.bill.compute_by_state_usd)
+    parts = month_by_part(plan)
+    return {
+        "allocated": fsum(usd for part, usd in parts.items() if part in WORKING),
+        **{part: usd for part, usd in parts.items() if part not in WORKING},
+    }
+
+
+def month_by_part(plan: PlanSummary) -> dict[str, float]:
+    """USD a month of each state of accelerators, then of unused commitments, disks, transfer and tokens of an API; they
+    add up to the bill.
+    """
     services = plan.a_month(lambda run: run.bill.by_category_usd())
     return {
-        "allocated": fsum(usd for state, usd in states.items() if state in WORKING),
-        **{state: usd for state, usd in states.items() if state not in WORKING},
+        **plan.a_month(lambda run: run.bill.compute_by_state_usd),
         **{service: usd for service, usd in services.items() if service != "compute"},
     }
 

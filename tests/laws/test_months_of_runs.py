@@ -14,6 +14,7 @@ from simcost.scenario.storage.results import plan_charges
 from simcost.studies.actuals.simulated import simulated_side
 from simcost.studies.differences.sides import cost_side
 from simcost.studies.differences.study import difference
+from simcost.studies.plans.cost_charts import cost_stack
 from simcost.studies.review.money import charge_rows, charges_of
 from simcost.units import HOURS_PER_MONTH
 
@@ -57,7 +58,9 @@ def test_a_month_costs_the_same_in_every_view(tmp_path: Path, text: str) -> None
     (tmp_path / "of.yaml").write_text(text, encoding="utf-8")
     out = tmp_path / "out"
     run(load(tmp_path / "of.yaml"), out)
-    plans: list[dict[str, Any]] = json.loads((out / "result.json").read_text(encoding="utf-8"))["plans"]
+    document = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    plans: list[dict[str, Any]] = document["plans"]
+    drawn = drawn_parts(document)
     costs = [plan["cost_usd"]["per_month"] for plan in plans]
     sides = [cost_side(out, plan["name"], load_catalog(), {}) for plan in plans]
     found = difference(*sides, per_month=True)
@@ -69,3 +72,17 @@ def test_a_month_costs_the_same_in_every_view(tmp_path: Path, text: str) -> None
         charges = charges_of(plan, charge_rows(plan_charges(out, plan["name"])[0]))
         listed = [charge.quantity * (charge.list_unit_price_usd or 0.0) for charge in charges]
         assert listed == pytest.approx([charge.usd for charge in charges], rel=1e-9, abs=1e-9)
+        parts = drawn[plan["name"]]
+        worked = fsum(parts.pop(name, 0.0) for name in ("computing", "jobs", "checkpoints"))
+        allocated = [usd for usd in plan["allocation_usd_per_month"].values() if usd]
+        assert sorted([worked, *parts.values()]) == pytest.approx(sorted(allocated), rel=1e-9)
+
+
+def drawn_parts(document: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """By plan, the parts of its bar in the chart of where the money went."""
+    parts: dict[str, dict[str, float]] = {}
+    for rows in cost_stack(document).to_dict()["datasets"].values():
+        for row in json.loads(rows) if isinstance(rows, str) else rows:
+            if "part" in row:
+                parts.setdefault(row["group"], {})[row["part"]] = row["value"]
+    return parts

@@ -79,6 +79,8 @@ def _plan(name: str, i: int) -> dict[str, Any]:
             "per_million_output_tokens": 4.2,
             "by_category": {"compute": day * 0.89, "storage": day * 0.05, "transfer": day * 0.06},
             "by_state": {state: day * share for state, share in shares.items()},
+            "per_month_by_part": {state: month * share for state, share in shares.items()}
+            | {"storage": month * 0.05, "transfer": month * 0.06},
         },
         "slo": {
             "met": attainment >= 0.99,

@@ -96,13 +96,9 @@ def _round_steps() -> list[float]:
 
 
 def _parts(plan: dict[str, Any], reach: float) -> Rows:
-    """Monthly USD by part: the compute by state, then the other services; a label where there is room."""
-    cost = plan["cost_usd"]
-    monthly = cost["per_month"] / cost["total"] if cost["total"] else 0.0
-    found = {**cost["by_state"], **{k: v for k, v in cost["by_category"].items() if k != "compute"}}
+    """Monthly USD by part; a label where there is room."""
     rows = []
-    for part, total_usd in found.items():
-        usd = total_usd * monthly
+    for part, usd in plan["cost_usd"]["per_month_by_part"].items():
         if usd > 0:
             label = money(usd) if usd > 0.15 * reach else ""
             ink = "white" if part in DARK else "#222222"

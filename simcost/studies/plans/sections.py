@@ -100,7 +100,9 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
         files = {name: folder / "tables" / f"{name}.parquet" for name in names}
         shown = {name: pq.ParquetFile(file).read() for name, file in files.items() if name != "gpus" or file.exists()}
         futures = document.get("futures", {"plans": []})["plans"]
-        if any("quality" not in plan for plan in document["plans"]) or any("total_usd" not in plan for plan in futures):
+        if any("per_month_by_part" not in plan["cost_usd"] for plan in document["plans"]) or any(
+            "total_usd" not in plan for plan in futures
+        ):
             raise ValueError("it was written by an older simcost")  # noqa: TRY301  # as any other unusable file
         if "demand" in document:
             shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))

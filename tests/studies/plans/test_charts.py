@@ -173,10 +173,8 @@ def test_attainment_is_never_rounded_up_to_its_target() -> None:
 def test_the_stack_adds_up_to_the_cost_per_month(unused_usd: float) -> None:
     told = document()
     cost = told["plans"][0]["cost_usd"]
-    months = cost["total"] / cost["per_month"]
-    cost["by_state"]["unused_commitment"] = unused_usd
-    cost["total"] += unused_usd
-    cost["per_month"] = cost["total"] / months
+    cost["per_month_by_part"]["unused_commitment"] = unused_usd
+    cost["per_month"] += unused_usd
     cells = [row for rows in datasets(cost_charts.cost_stack(told)) for row in rows]
     for plan in told["plans"]:
         parts = sum(row["value"] for row in cells if row["group"] == plan["name"] and "part" in row)
@@ -187,7 +185,7 @@ def test_the_stack_adds_up_to_the_cost_per_month(unused_usd: float) -> None:
 def test_money_of_every_bucket_of_gpu_time_is_drawn(bucket: str) -> None:
     told = document(PLANS[:1])
     cost = told["plans"][0]["cost_usd"]
-    cost["by_state"] = {bucket: cost["by_category"]["compute"]}
+    cost["per_month_by_part"] = {bucket: cost["per_month"]}
     cells = [row for rows in datasets(cost_charts.cost_stack(told)) for row in rows]
     drawn_usd = sum(row["value"] for row in cells if "part" in row)
     assert drawn_usd == pytest.approx(cost["per_month"])
