@@ -114,3 +114,9 @@ def test_recorded_prices_come_before_those_of_an_offer(zones: Path) -> None:
     found = study(zones.parent / "prices.csv", *words, job=job)
     assert found["policies"][1]["total_vm_cost_usd"] == pytest.approx(10.5 * 2)
     assert [row["pricing"] for row in found["prices"]] == ["list"]
+
+
+def test_a_price_that_is_missing_names_the_options(zones: Path) -> None:
+    assert "no spot price for the trace 'region/a'; pass --spot USD, or --prices FILE" in refused(
+        "train", "spot", zones, *JOB
+    )

@@ -14,6 +14,8 @@ from simcost.scenario.runs.provenance import resolved_text
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.studies.plans.sections import parts
+from simcost.units import format_usd
 
 pytestmark = pytest.mark.slow
 
@@ -156,3 +158,25 @@ def test_what_a_plan_commits_to_for_all_pools_is_bought_once(tmp_path: Path) -> 
     assert both["charges"] == first["charges"]
     list_usd = 0.8048 + 0.9776
     assert both["cost_usd"]["by_category"]["compute"] == pytest.approx((list_usd - 1 / 0.72 + 1) / 6, rel=1e-3)
+
+
+def test_what_no_pool_used_is_told_so_that_the_bill_adds_up(tmp_path: Path) -> None:
+    """Pools, an API and unused commitments are all that such a plan pays."""
+    held = "commitments: [{kind: savings-plan, commitment: $3/h, discount: 28 %}]"
+    plans = f"""plans:
+  - name: held
+    buy: {{offer: aws/g6.xlarge, {held}}}
+    replica: {{accelerator: l4}}
+    scaling: {{kind: fixed, replicas: 1}}
+    admission: {{max_ongoing: 1, max_queued: 0}}
+    overflow: {{api: {API}, ttft: 300ms, tpot: 10ms}}
+    pools: [{{name: a}}, {{name: b}}]
+"""
+    document = run(load_with_services(written(tmp_path, plans)), tmp_path / "out", seeds=1)
+    [plan] = document["plans"]
+    unused_usd = plan["cost_usd"]["per_month_by_part"]["unused_commitment"]
+    assert unused_usd == pytest.approx((3 - 2 * 0.8048 * 0.72) * 730, rel=1e-3)
+    parts_usd = [*(pool["cost_usd"]["per_month"] for pool in plan["pools"]), plan["overflow"]["per_month_usd"]]
+    assert sum(parts_usd) + unused_usd == pytest.approx(plan["cost_usd"]["per_month"], rel=1e-9)
+    [said] = [part.said for part in parts(document) if part.title == "Pools"]
+    assert said[-1] == f"held: no pool held {format_usd(unused_usd)} of unused commitments"

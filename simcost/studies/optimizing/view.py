@@ -66,7 +66,8 @@ def _of_service(document: Document) -> list[Part]:
 
 METHOD = (
     "Plans are tried in the order of the least that they can cost; a plan meets the SLO when the lower confidence "
-    "bound of every target does. Figures of the plans above are those of seeds that the search never saw."
+    "bound of every target does. The verdict and the best plans have the figures of seeds that the search never saw; "
+    "the front has those of the search, on the seeds of `simcost run`."
 )
 
 

@@ -31,3 +31,20 @@ def overflow(document: Document) -> list[str]:
         for plan in one_by_one(document)["plans"]
         if "overflow" in plan
     ]
+
+
+def unused(document: Document) -> list[str]:
+    """One sentence for each plan of several pools with commitments that none of them used."""
+    return [
+        f"{plan['name']}: no pool held {usd(unused_usd)} of unused commitments"
+        for plan in one_by_one(document)["plans"]
+        if (unused_usd := _unused_usd(plan)) >= _CENT
+    ]
+
+
+_CENT = 0.01
+
+
+def _unused_usd(plan: Document) -> float:
+    """USD a month; 0 for a plan of one pool, whose cost has it."""
+    return float(plan["allocation_usd_per_month"].get("unused_commitment", 0.0)) if plan.get("pools") else 0.0

@@ -138,7 +138,12 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
             said=[service_view.FORWARDED] if forwarded else [],
             left=2,
         ),
-        Part(title="Pools", rows=pool_view.table(document), said=pool_view.overflow(document), left=2),
+        Part(
+            title="Pools",
+            rows=pool_view.table(document),
+            said=[*pool_view.overflow(document), *pool_view.unused(document)],
+            left=2,
+        ),
         Part(
             title="Differences from the baseline",
             rows=tables.differences(document),

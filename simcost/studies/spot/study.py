@@ -335,7 +335,7 @@ def _prices(trace: SpotSeries, usd_per_h: float | None) -> Floats:
             raise InputError(f"the spot price is {usd_per_h!r} USD per hour; it must be 0 or more")
         return np.full(trace.nodes.shape, float(usd_per_h))
     if trace.usd_per_h is None:
-        raise TraceError(f"no spot price for the trace {trace.name!r}; give spot_usd_per_h or a price trace")
+        raise TraceError(f"no spot price for the trace {trace.name!r}; pass --spot USD, or --prices FILE")
     return trace.usd_per_h
 
 

@@ -55,6 +55,8 @@ def test_the_plan_of_an_action_can_be_run_and_costs_what_is_said(
     plans = call("run", ran, "--seed", seed, "--out", tmp_path / "out", "--quiet", "--json").document()["plans"]
     costs = [plan["cost_usd"]["per_month"] for plan in plans]
     assert costs == [action["before"]["usd_per_month"], action["after"]["usd_per_month"]]
+    said = call("advise", file, "--quiet", "--jobs", 1, "--out", file.parent / "out").out.replace("\n  ", " ")
+    assert "what the plan costs is of them too, not of the seeds of `simcost run`" in said
 
 
 def test_a_results_folder_gives_the_advice_of_its_scenario(answer: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

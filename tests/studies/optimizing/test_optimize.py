@@ -5,6 +5,7 @@ from shutil import rmtree
 from typing import Any
 
 import pytest
+import yaml
 from support.commands import TINY, call, contents, refused, scenario
 
 from simcost.compare.racing import Entrant, Race, RunScore, holds
@@ -65,6 +66,24 @@ def test_the_document_and_what_is_shown(answer: tuple[Path, dict[str, Any]]) -> 
     said = call("optimize", file, "--quiet", "--out", file.parent / "out", "--svg", file.parent / "a.svg")
     assert said.out.replace("\n", " ").startswith(document["verdict"])
     assert max(map(len, said.out.splitlines())) <= 100
+
+
+def test_the_front_has_the_figures_of_a_run_and_the_verdict_those_of_fresh_seeds(
+    answer: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """One plan with two costs: the note says which is of which seeds."""
+    file, document = answer
+    best = document["best"]
+    written = yaml.safe_load(file.read_text(encoding="utf-8")) | {"plans": [best["plan"]]}
+    del written["vary"]
+    again = scenario(tmp_path, text=yaml.safe_dump(written))
+    [plan] = call("run", again, "--out", tmp_path / "out", "--json", "--quiet").document()["plans"]
+    [point] = [one for one in document["frontier"] if one["name"] == best["name"]]
+    of_run = [plan["cost_usd"]["per_month"], plan["slo"]["attainment"]]
+    assert of_run == pytest.approx([point["usd_per_month"], point["attainment"]], rel=1e-9)
+    assert of_run != pytest.approx([best["cost_usd"]["per_month"], best["slo"]["attainment"]], rel=1e-9)
+    said = call("optimize", file, "--quiet", "--out", file.parent / "out").out.replace("\n  ", " ")
+    assert "the front has those of the search, on the seeds of `simcost run`" in said
 
 
 def test_the_answer_does_not_depend_on_workers_or_on_what_is_stored(answer: tuple[Path, dict[str, Any]]) -> None:
