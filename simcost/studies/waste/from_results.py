@@ -30,6 +30,8 @@ SERVING = {
     "draining": "restart",
     "unallocated": "free_idle",
 }
+BUCKET_OF = SERVING | JOBS
+"""Bucket of each state for which a bill has costs."""
 Plan = Mapping[str, Any]
 
 
@@ -40,6 +42,7 @@ def waste_of_plan(
 
     Useful is engine time that tokens took in ready replicas, and work of jobs that was kept. Spot nodes cost nothing
     while they are not there: such hours do not count as capacity; `down` are only nodes that are paid while broken.
+    Services and pools have GPU-hours of their own, and each bucket costs what the plan's bill has for its states.
 
     What was paid for owned nodes or commitments that nothing ran on is a finding, and in no bucket.
 
@@ -54,10 +57,7 @@ def waste_of_plan(
         InputError: two prices, or nothing that was used.
     """
     of_jobs = _paid(plan.get("gpu_hours") or {}, plan["accelerator_hours"])
-    states = dict(plan.get("replica_hours") or {})
-    if of_jobs:
-        states.pop("unallocated", None)  # a bucket of its own beside jobs
-    totals = _serving(plan, states, of_jobs.pop("requests", 0.0) if of_jobs else plan["accelerator_hours"])
+    totals = _serving(plan, of_jobs.pop("requests", 0.0) if of_jobs else None)
     for name, hours in of_jobs.items():
         totals[JOBS[name]] = totals.get(JOBS[name], 0.0) + hours * SECONDS_PER_HOUR
     capacity_h = fsum(totals.values()) / SECONDS_PER_HOUR
@@ -65,7 +65,7 @@ def waste_of_plan(
         raise InputError(f"the plan {plan['name']!r} used no accelerators; there is nothing to look at")
     given = price_usd_per_h is not None or offer is not None
     unused_usd = 0.0 if given else plan["cost_usd"].get("by_state", {}).get("unused_commitment", 0.0)
-    price = price_of(price_usd_per_h, offer) if given else _billed(plan, unused_usd, capacity_h)
+    price = price_of(price_usd_per_h, offer) if given else _billed(plan, unused_usd, totals)
     where = str(plan["name"])
     rows = [(name, where, seconds) for name, seconds in totals.items() if name != "useful"]
     idle = totals.get("blocked_in_pool", 0.0) + totals.get("free_idle", 0.0)
@@ -95,26 +95,67 @@ def _paid(gpu_hours: Mapping[str, float], accelerator_hours: float) -> dict[str,
     return {**gpu_hours, "down": paid if paid > 1e-9 * down else 0.0} if down else dict(gpu_hours)
 
 
-def _serving(plan: Plan, states: Mapping[str, float], gpu_hours: float) -> dict[str, float]:
-    """GPU-seconds by bucket of the fleets that serve, by state of their replicas, of so many GPU-hours in all."""
-    replicas = fsum(states.values())
+def _serving(plan: Plan, beside_jobs_h: float | None) -> dict[str, float]:
+    """GPU-seconds by bucket of the fleets that serve; beside jobs, which count what is unallocated, of so many
+    GPU-hours in all.
+    """
     totals: dict[str, float] = {"useful": 0.0}
+    hours = _gpu_hours_by_state(plan)
+    if beside_jobs_h is not None:
+        hours.pop("unallocated", None)
+        scale = beside_jobs_h / (fsum(hours.values()) or 1.0)
+        hours = {state: value * scale for state, value in hours.items()}
+    for state, value in hours.items():
+        totals[SERVING[state]] = totals.get(SERVING[state], 0.0) + value * SECONDS_PER_HOUR
+    return totals
+
+
+def _gpu_hours_by_state(plan: Plan) -> dict[str, float]:
+    """GPU-hours of the states of replicas, of each service and pool by the GPUs of its replicas; those that none held
+    are unallocated.
+    """
+    states = plan.get("replica_hours") or {}
     strange = sorted(set(states) - set(SERVING))
     if strange:
         raise InputError(
             f"the plan {plan['name']!r} has hours of {', '.join(strange)}: its result was written by an older simcost; "
             "run the scenario again"
         )
-    for state, hours in states.items():
-        bucket, part = SERVING[state], hours / replicas if replicas else 0.0
-        totals[bucket] = totals.get(bucket, 0.0) + part * gpu_hours * SECONDS_PER_HOUR
-    return totals
+    total_h = float(plan["accelerator_hours"])
+    parts = plan.get("services") or plan.get("pools")
+    if not parts:
+        replicas_h = fsum(states.values())
+        return {state: total_h * hours / replicas_h for state, hours in states.items()} if replicas_h else {}
+    found: dict[str, float] = {}
+    for part in parts:
+        for state, hours in _gpu_hours_by_state(part).items():
+            found[state] = found.get(state, 0.0) + hours
+    left_h = total_h - fsum(found.values())
+    if left_h > 1e-9 * total_h:
+        found["unallocated"] = found.get("unallocated", 0.0) + left_h
+    return found
 
 
-def _billed(plan: Plan, unused_usd: float, capacity_h: float) -> GpuPrice:
-    """Price of a GPU-hour on the plan's bill, without what was paid for no GPU-hour at all."""
-    usd = (plan["cost_usd"]["by_category"]["compute"] - unused_usd) / capacity_h
-    return GpuPrice(usd_per_h=usd, spot_usd_per_h=None, source="compute on the plan's bill / GPU-hours")
+def _billed(plan: Plan, unused_usd: float, totals: Mapping[str, float]) -> GpuPrice:
+    """Price of a GPU-hour on the plan's bill, without what was paid for no GPU-hour at all, and of one in each bucket:
+    what its states cost, with its part of what whole billing units cost more.
+    """
+    usd = plan["cost_usd"]["by_category"]["compute"] - unused_usd
+    hours = {name: seconds / SECONDS_PER_HOUR for name, seconds in totals.items() if seconds}
+    paid = dict.fromkeys(hours, 0.0)
+    for state, spent in plan["cost_usd"].get("by_state", {}).items():
+        if (name := BUCKET_OF.get(state)) in paid:
+            paid[name] += spent
+    known = fsum(paid.values())
+    rates = {name: usd * paid[name] / known / hours[name] for name in hours} if known else {}
+    mean = usd / fsum(hours.values())
+    unlike = any(abs(rate - mean) > 1e-6 * mean for rate in rates.values())
+    return GpuPrice(
+        usd_per_h=mean,
+        spot_usd_per_h=None,
+        source=f"compute on the plan's bill / GPU-hours{', the mean of unlike prices' if unlike else ''}",
+        usd_per_h_of=rates,
+    )
 
 
 def _unused(usd: float) -> list[FindingDocument]:

@@ -1,6 +1,7 @@
 """Price of a GPU-hour: stated by the user, or the catalog's offer shared over its accelerators."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from simcost.catalog.facts import Offer
 from simcost.errors import InputError
@@ -13,6 +14,12 @@ class GpuPrice:
     usd_per_h: float
     spot_usd_per_h: float | None
     source: str
+    usd_per_h_of: Mapping[str, float] = field(default_factory=dict)
+    """By bucket, where hours of unlike hardware have unlike prices; `usd_per_h` is their mean."""
+
+    def of(self, bucket: str) -> float:
+        """Price of a GPU-hour in a bucket."""
+        return self.usd_per_h_of.get(bucket, self.usd_per_h)
 
 
 def price_of(price_usd_per_h: float | None, offer: Offer | None) -> GpuPrice:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from simcost.studies.waste.buckets import IDLE, MONITORED, Floats, Ints, Waste
+from simcost.studies.waste.price import GpuPrice
 from simcost.studies.waste.result import RankedWaste
 from simcost.studies.waste.workload_actions import GpuTimeByOutcome, Memory
 from simcost.trace.utilization.samples import UtilizationSamples
@@ -96,15 +97,15 @@ def outcome_rows(found: GpuTimeByOutcome | None) -> list[Row]:
     return [("failed", "jobs", found.gpu_s["failed"]), ("cancelled", "jobs", found.gpu_s["killed"])]
 
 
-def ranked(rows: list[Row], capacity_gpu_s: float, usd_per_h: float) -> tuple[RankedWaste, ...]:
-    """The rows with some waste, largest first, at most SHOWN."""
-    found = sorted((row for row in rows if row[2] > 0), key=lambda row: (-row[2], row[0], row[1]))
+def ranked(rows: list[Row], capacity_gpu_s: float, price: GpuPrice) -> tuple[RankedWaste, ...]:
+    """The rows with some waste, the costliest first, at most SHOWN."""
+    found = sorted((row for row in rows if row[2] > 0), key=lambda row: (-row[2] * price.of(row[0]), row[0], row[1]))
     return tuple(
         RankedWaste(
             bucket=bucket,
             where=where,
             gpu_hours=seconds / 3600.0,
-            usd=seconds / 3600.0 * usd_per_h,
+            usd=seconds / 3600.0 * price.of(bucket),
             share=seconds / capacity_gpu_s,
             beside=bucket in BESIDE,
             action=SUGGESTED[bucket],

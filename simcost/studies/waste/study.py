@@ -256,7 +256,7 @@ def summary(
     held = fsum(totals[name] for name in totals if name not in (*IDLE[1:], "down"))
     measured = capacity - totals.get("unmeasured", 0.0)
     cost_usd = capacity / 3600.0 * price.usd_per_h
-    buckets = {name: _bucket(totals[name], capacity, price) for name in BUCKETS if name in totals}
+    buckets = {name: _bucket(totals[name], capacity, price.of(name)) for name in BUCKETS if name in totals}
     measures = tuple(sorted((_measure(action, capacity, price) for action in actions), key=_by_usd))
     return WasteResult(
         file=file,
@@ -268,7 +268,7 @@ def summary(
         allocation=held / capacity,
         utilisation=totals["useful"] / measured if totals["useful"] or totals.get("allocated_idle") else None,
         buckets=buckets,
-        ranked=ranked(rows, capacity, price.usd_per_h),
+        ranked=ranked(rows, capacity, price),
         actions=measures,
         findings=findings,
         verdict=verdict(buckets, capacity / 3600.0, cost_usd, measures, queues=queues, span_s=span_s),
@@ -278,9 +278,9 @@ def summary(
     )
 
 
-def _bucket(seconds: float, capacity: float, price: GpuPrice) -> BucketUse:
+def _bucket(seconds: float, capacity: float, usd_per_h: float) -> BucketUse:
     hours = seconds / 3600.0
-    return BucketUse(gpu_hours=hours, usd=hours * price.usd_per_h, share=seconds / capacity)
+    return BucketUse(gpu_hours=hours, usd=hours * usd_per_h, share=seconds / capacity)
 
 
 def _measure(action: Action, capacity: float, price: GpuPrice) -> Measure:

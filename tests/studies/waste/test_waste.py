@@ -481,7 +481,10 @@ def test_money_for_nodes_that_nothing_ran_on_makes_no_gpu_hour_more_expensive() 
         "name": "a",
         "accelerator_hours": 8.0,
         "replica_hours": states,
-        "cost_usd": {"by_category": {"compute": 32.0}, "by_state": {"computing": 4.0, "unused_commitment": 16.0}},
+        "cost_usd": {
+            "by_category": {"compute": 32.0},
+            "by_state": {"computing": 4.0, "idle": 12.0, "unused_commitment": 16.0},
+        },
     }
     document = waste_of_plan(plan, 3600.0)
     assert (document.price.usd_per_gpu_hour, document.cost_usd) == (2, 16)
