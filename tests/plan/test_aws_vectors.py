@@ -24,6 +24,12 @@ def test_rounding(case: Case) -> None:
     assert got == case["expected_capacity"]
 
 
+@pytest.mark.parametrize(("least", "capacity"), [(0, 0), (3, 3)])
+def test_percent_of_no_capacity_is_none_unless_a_least_change_is_stated(least: int, capacity: int) -> None:
+    """50 % of 0 is 0, which is not between 0 and 1, and so not rounded to 1."""
+    assert adjusted(0, 50, "PercentChangeInCapacity", least) == capacity
+
+
 @pytest.mark.parametrize("case", cases("aws_step_scaling", "step_selection_cases"))
 def test_selection_of_a_step(case: Case) -> None:
     distance = case["metric"] - case["breach_threshold"]

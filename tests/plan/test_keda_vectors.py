@@ -3,7 +3,7 @@
 import pytest
 from support.vectors import Case, cases
 
-from simcost.plan.autoscaling.keda import Activity, ScaleLimits, execute
+from simcost.plan.autoscaling.keda_executor import Activity, ScaleLimits, execute
 from simcost.plan.autoscaling.policy import ns
 
 NOW_S = 1e6

@@ -161,16 +161,18 @@ class StepScaling:
 def adjusted(capacity: int, adjustment: int, kind: str, min_magnitude: int = 0) -> int:
     """Capacity after a step.
 
-    A change in percent is cut toward zero, but is at least one, and at least `min_magnitude`.
+    A change in percent is cut toward zero, but is at least one, and at least `min_magnitude`; percent of 0 is 0.
 
     >>> adjusted(127, 10, "PercentChangeInCapacity"), adjusted(58, -1, "PercentChangeInCapacity")
     (139, 57)
+    >>> adjusted(0, 50, "PercentChangeInCapacity"), adjusted(0, 50, "PercentChangeInCapacity", 2)
+    (0, 2)
     """
     if kind == "ExactCapacity":
         return adjustment
     size, sign = abs(adjustment), 1 if adjustment > 0 else -1
-    if kind == "PercentChangeInCapacity" and adjustment and capacity:
-        size = max(capacity * size // 100, 1, min_magnitude)
+    if kind == "PercentChangeInCapacity" and adjustment:
+        size = max(capacity * size // 100, min(capacity, 1), min_magnitude)
     return capacity + sign * size if adjustment else capacity
 
 

@@ -2,7 +2,7 @@
 
 Above one replica the HPA alone decides.
 
-Semantics: kedacore/keda pkg/scaling/executor/scale_scaledobjects.go.
+Semantics: kedacore/keda pkg/scaling/scale_handler.go and pkg/fallback/fallback.go.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from math import gcd, isnan, nan
-from typing import Annotated, ClassVar, Literal, NamedTuple, TypedDict
+from typing import Annotated, ClassVar, Literal, TypedDict
 
 from annotated_types import Ge, Gt, MinLen
 
@@ -19,85 +19,11 @@ from simcost.errors import InputError
 from simcost.plan.autoscaling.cron import next_after, parse_cron
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Hpa, HpaState
 from simcost.plan.autoscaling.hpa_metrics import Metric
+from simcost.plan.autoscaling.keda_executor import Activity, ScaleLimits, execute
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Seconds
-
-
-@record
-class ScaleLimits:
-    """Limits of the loop."""
-
-    least: int
-    idle: int | None
-    fallback: int | None
-    """None = there is no fallback."""
-    cooldown_s: float
-    initial_cooldown_s: float
-    paused: bool = False
-    no_scale_in: bool = False
-    no_scale_out: bool = False
-    forced: bool = False
-
-
-class Activity(TypedDict):
-    """Times at which the loop was made, and a trigger was last active; None = never."""
-
-    created_ns: int
-    last_active_ns: int | None
-
-
-class Pass(NamedTuple):
-    """Result of one pass."""
-
-    replicas: int
-    reason: str
-    activity: Activity
-    active: bool
-
-
-def execute(limits: ScaleLimits, now_ns: int, current: int, active: bool, error: bool, state: Activity) -> Pass:
-    """One pass: whether any trigger is active, whether any could not be asked."""
-    active = active or limits.forced
-    if limits.paused:
-        return Pass(current, "Paused", state, active)
-    if active:
-        return _active(limits, now_ns, current, error, state)
-    waits = limits.fallback is None or limits.fallback != 0
-    if error and waits:
-        return Pass(current, "TriggerError" if limits.fallback is None else "Fallback", state, active=False)
-    above_idle = limits.idle is not None and current > limits.idle
-    if above_idle or (current > 0 and limits.least == 0):
-        return _inactive(limits, now_ns, current, state)
-    if limits.idle is None and current < limits.least:
-        return Pass(limits.least, "BelowMin", state, active=False)
-    return Pass(current, "Inactive", state, active=False)
-
-
-def _active(limits: ScaleLimits, now_ns: int, current: int, error: bool, state: Activity) -> Pass:
-    refreshed: Activity = {**state, "last_active_ns": now_ns}
-    if current == 0 or (limits.idle is not None and current < limits.least):
-        if limits.no_scale_out:
-            return Pass(current, "PausedScaleOut", state, active=True)
-        return Pass(max(limits.least, 1), "Activated", refreshed, active=True)
-    if error:
-        return Pass(current, "PartialTriggerError", state, active=True)
-    return Pass(current, "Active", refreshed, active=True)
-
-
-def _inactive(limits: ScaleLimits, now_ns: int, current: int, state: Activity) -> Pass:
-    last_ns = state["last_active_ns"]
-    since_ns, wait_s = (
-        (state["created_ns"], limits.initial_cooldown_s) if last_ns is None else (last_ns, limits.cooldown_s)
-    )
-    if now_ns <= since_ns + ns(wait_s):
-        return Pass(current, "Cooldown", state, active=False)
-    if limits.no_scale_in:
-        return Pass(current, "PausedScaleIn", state, active=False)
-    down = limits.least if limits.idle is None else limits.idle
-    return Pass(down, "Deactivated", state, active=False)
-
 
 __all__ = ["CronTrigger", "Fallback", "Keda", "KedaState", "MetricTrigger"]
 
@@ -147,7 +73,8 @@ class CronTrigger:
     @property
     def name(self) -> str:
         """Name of its metric."""
-        return f"cron {self.start} to {self.end} {self.timezone}"
+        counted = "1 replica" if self.replicas == 1 else f"{self.replicas} replicas"
+        return f"cron {self.start} to {self.end} {self.timezone}, {counted}"
 
     def value(self, utc_s: float) -> int:
         """Replicas at an instant: inside if it ends before it starts again."""
@@ -188,7 +115,8 @@ class KedaState(TypedDict):
     activity: Activity | None
     next_poll_ns: int
     next_sync_ns: int
-    cached: dict[str, float]
+    cached: dict[str, float | None]
+    """Values that the last poll found; None = it could not ask."""
     failures: dict[str, int]
     wanted: int | None
     """Replicas that were asked for last, which stands until either loop asks for others."""
@@ -298,11 +226,12 @@ class Keda(StartingReplicas):
         failures, totals = {**state["failures"]}, dict(seen.totals)
         for trigger in self._asked():
             value = self._value(trigger, seen)
-            if isinstance(trigger, MetricTrigger) and trigger.cached:
-                value = state["cached"].get(trigger.name, value)
+            if isinstance(trigger, MetricTrigger) and trigger.cached and trigger.name in state["cached"]:
+                polled = state["cached"][trigger.name]
+                value = nan if polled is None else polled
             failures[trigger.name] = failures.get(trigger.name, 0) + 1 if isnan(value) else 0
             if isnan(value) and self.fallback is not None and failures[trigger.name] > self.fallback.failures:
-                value = self._on_fallback(trigger, self.fallback.wanted(seen.current))
+                value = _on_fallback(trigger, self.fallback.wanted(seen.current), seen.ready)
             totals[trigger.name] = value
         hpa_sees = replace(seen, totals=totals, failed=seen.failed & {"cpu", "memory"})
         desired, reason, hpa = _hpa(self).step(now_s, hpa_sees, state["hpa"])
@@ -313,17 +242,18 @@ class Keda(StartingReplicas):
         """A pass of the activation loop."""
         values = {trigger.name: self._value(trigger, seen) for trigger in self._asked()}
         active = [one.name for one in self._asked() if values[one.name] > _activation(one)]
+        active = active if values else [one.name for one in self.triggers]  # CPU and memory alone are always active
         error = any(map(isnan, values.values()))
         activity = state["activity"] or {"created_ns": now_ns, "last_active_ns": None}
         done = execute(self._limits(), now_ns, seen.current, bool(active), error, activity)
-        cached = {name: value for name, value in values.items() if not isnan(value)}
+        cached = {name: None if isnan(value) else value for name, value in values.items()}
         words = f"{done.reason}: {active[0]} is active" if active else f"{done.reason}: no trigger is active"
         due = now_ns + ns(self.polling)
         new: KedaState = {
             **state,
             "activity": done.activity,
             "next_poll_ns": due,
-            "cached": {**state["cached"], **cached},
+            "cached": cached,
         }
         return Decision(done.replicas, words, new)
 
@@ -339,12 +269,6 @@ class Keda(StartingReplicas):
             return nan
         value = seen.total(trigger.name)
         return 0.0 if isnan(value) and trigger.ignore_null else value
-
-    @staticmethod
-    def _on_fallback(trigger: Trigger, replicas: int) -> float:
-        """The value that makes the HPA ask for the fallback."""
-        averaged = isinstance(trigger, MetricTrigger) and trigger.target_type == "AverageValue"
-        return replicas * int(trigger.threshold) if averaged and isinstance(trigger, MetricTrigger) else nan
 
     def _limits(self) -> ScaleLimits:
         return ScaleLimits(
@@ -379,6 +303,13 @@ def _hpa(keda: Keda) -> Hpa:
         tolerance=keda.tolerance,
         interval=keda.sync,
     )
+
+
+def _on_fallback(trigger: Trigger, replicas: int, ready: int) -> float:
+    """Value that makes the HPA ask for the fallback; NaN where it cannot: of type Value without a ready replica."""
+    if isinstance(trigger, CronTrigger) or (trigger.target_type == "Value" and not ready):
+        return nan
+    return trigger.threshold * replicas / (ready if trigger.target_type == "Value" else 1)
 
 
 def _activation(trigger: Trigger) -> float:

@@ -136,10 +136,8 @@ def _customized(custom: Fields) -> str | None:
     """The name of a metric, or what metric math calls the result that it returns."""
     if not custom.has("Metrics"):
         custom.passes("Namespace", "Dimensions", "Unit")
-        name, statistic = custom.text("MetricName", required=True), custom.text("Statistic")
-        if statistic not in (None, "Average"):
-            note = f"Statistic {statistic} of {name}: values within a period are averaged; record one a period"
-            custom.reading.notes.append(note)
+        name = custom.text("MetricName", required=True)
+        _note_statistic(custom, name)
         return name
     entries = custom.items("Metrics")
     for entry in entries:
@@ -149,6 +147,14 @@ def _customized(custom: Fields) -> str | None:
         custom.fault("returns nothing; one of them must have ReturnData: true", "Metrics")
         return None
     return returned[-1].text("Label") or returned[-1].text("Id", required=True)
+
+
+def _note_statistic(metric: Fields, name: str | None) -> None:
+    """Tell a statistic other than the mean, which is what is taken within a period."""
+    statistic = metric.text("Statistic")
+    if statistic not in (None, "Average"):
+        note = f"Statistic {statistic} of {name}: values within a period are averaged; record one a period"
+        metric.reading.notes.append(note)
 
 
 def _steps(
@@ -163,6 +169,7 @@ def _steps(
         alarm.quantity("Threshold", -1e300, required=True),
     )
     comparison = alarm.choice("ComparisonOperator", tuple(_COMPARISONS), required=True)
+    _note_statistic(alarm, name)
     if name is None or threshold is None or comparison is None:
         return None
     return config.build(
@@ -188,6 +195,9 @@ def _step(entry: Fields) -> StepAdjustment | None:
     if low is not None and high is not None and low >= high:
         entry.fault(f"{high:g} is not above the lower bound ({low:g})", "MetricIntervalUpperBound")
     if change is None:
+        return None
+    if change != int(change):
+        entry.fault(f"{change:g} is not a whole number", "ScalingAdjustment")
         return None
     return entry.build(StepAdjustment, lower=low, upper=high, adjustment=int(change))
 

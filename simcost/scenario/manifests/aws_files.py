@@ -24,7 +24,7 @@ _TARGET, _POLICY, _ALARM = (
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::CloudWatch::Alarm",
 )
-_TARGET_KEYS = ("RoleARN", "RoleArn", "CreationTime", "ScalableTargetARN", "SuspendedState")
+_TARGET_KEYS = ("RoleARN", "RoleArn", "CreationTime", "ScalableTargetARN")
 _ANSWER_KEYS = ("PolicyARN", "CreationTime", "Alarms", "PolicyName")
 
 
@@ -71,11 +71,20 @@ def aws_file(root: Fields, name: str | None) -> AwsFile:
     for policy in policies:
         policy.passes("ServiceNamespace", "ScalableDimension", *_ANSWER_KEYS)
     for found in targets:
-        found.passes(*_TARGET_KEYS)
+        _pass_target(found)
     wanted = _chosen(root, targets, policies, name)
     policies = [policy for policy in policies if policy.text("ResourceId") in (None, wanted)]
     targets = [found for found in targets if len(targets) == 1 or found.text("ResourceId") == wanted]
     return AwsFile(targets[0] if targets else None, policies, wanted or "")
+
+
+def _pass_target(target: Fields) -> None:
+    """Pass keys that change no number; what is suspended is listed as not simulated."""
+    target.passes(*_TARGET_KEYS)
+    suspended = target.child("SuspendedState")
+    for key in suspended.mapping if suspended is not None else ():
+        if suspended is not None and suspended.flag(key):
+            target.reading.notes.append(f"SuspendedState.{key}: true; policies act as if nothing were suspended")
 
 
 def _chosen(root: Fields, targets: list[Fields], policies: list[Fields], name: str | None) -> str | None:
@@ -120,7 +129,8 @@ def _template(root: Fields, name: str | None) -> AwsFile:
         policy.passes("ServiceNamespace", "ScalableDimension", "ResourceId", "ScalingTargetId", *_ANSWER_KEYS)
         _with_alarm(key, policy, found[_ALARM])
     if target is not None:
-        target.passes("ResourceId", *_TARGET_KEYS)
+        target.passes("ResourceId")
+        _pass_target(target)
     return AwsFile(target, [policy for _, policy in policies], "".join(ids))
 
 
@@ -130,7 +140,7 @@ def _with_alarm(key: str, policy: Fields, alarms: list[tuple[str, Fields]]) -> N
         actions = alarm.nodes("AlarmActions")
         if any(_reference(action) == key for action in actions) and not policy.has("Alarm"):
             policy.children["Alarm"] = alarm
-            alarm.passes("AlarmActions", "Namespace", "Dimensions", "Statistic", "AlarmName")
+            alarm.passes("AlarmActions", "Namespace", "Dimensions", "AlarmName")
 
 
 def _reference(node: YamlNode | None) -> str | None:

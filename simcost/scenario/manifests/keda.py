@@ -46,6 +46,7 @@ _SCALERS = {
     "external-push": Keys("threshold", "activationThreshold"),
 }
 _RESOURCES = ("cpu", "memory")
+_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 _MODIFIERS = "replaces the triggers' metrics by a formula, which is not evaluated; write its result as one trigger"
 
 
@@ -89,17 +90,25 @@ def read_keda(
         cooldown=spec.seconds("cooldownPeriod"),
         initial_cooldown=spec.seconds("initialCooldownPeriod"),
         fallback=_fallback(spec.child("fallback")),
-        paused=_noted(notes, "paused"),
-        paused_scale_in=_noted(notes, "paused-scale-in"),
-        paused_scale_out=_noted(notes, "paused-scale-out"),
-        force_activation=_noted(notes, "force-activation"),
+        paused=_noted(spec, notes, "paused"),
+        paused_scale_in=_noted(spec, notes, "paused-scale-in"),
+        paused_scale_out=_noted(spec, notes, "paused-scale-out"),
+        force_activation=_noted(spec, notes, "force-activation"),
         paused_replicas=_paused_replicas(spec, notes),
     )
     return policy, unmapped
 
 
-def _noted(notes: Mapping[str, str], key: str) -> bool:
-    return notes.get(f"{ON}{key}", "false").lower() == "true"
+def _noted(spec: Fields, notes: Mapping[str, str], key: str) -> bool:
+    """An annotation that is true or false in the words of Go; KEDA takes any other word of `paused` as true."""
+    given = notes.get(f"{ON}{key}", "false")
+    if given in _TRUE or given in _FALSE:
+        return given in _TRUE
+    if key == "paused":
+        spec.reading.notes.append(f"the annotation {ON}paused is {given!r}, which KEDA takes as true")
+        return True
+    spec.fault(f"the annotation {ON}{key} is {given!r}, neither true nor false")
+    return False
 
 
 def _paused_replicas(spec: Fields, notes: Mapping[str, str]) -> int | None:

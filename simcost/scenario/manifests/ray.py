@@ -95,6 +95,11 @@ def read_ray(deployment: Deployment) -> RayServe | Fixed | None:
     config, replicas = fields.child("autoscaling_config"), fields.text("num_replicas")
     if config is None and replicas is not None and replicas != "auto":
         return fields.build(Fixed, replicas=fields.count("num_replicas", 1))
+    if config is not None and replicas not in (None, "auto"):
+        message = (
+            "conflicts with autoscaling_config, beside which Ray refuses a number; keep one of the two, or write auto"
+        )
+        fields.fault(message, "num_replicas")
     target = _default_target(deployment)
     if config is None:
         return Fixed(replicas=1) if replicas is None else RayServe(max=AUTO_MAX, target_ongoing_requests=target)
@@ -157,9 +162,14 @@ def _named(deployment: Deployment, fields: Fields, name: str, older: str) -> str
 
 def _autoscaler(deployment: Deployment, config: Fields, target: float, *, auto: bool) -> RayServe | None:
     low, high = config.count("min_replicas"), config.count("max_replicas", 1)
-    most = high if high is not None else AUTO_MAX if auto else 1
-    if (1 if low is None else low) > most:
-        config.fault(f"{most} is below min_replicas ({1 if low is None else low}); raise it", "max_replicas")
+    most, least = high if high is not None else AUTO_MAX if auto else 1, 1 if low is None else low
+    if least > most:
+        config.fault(f"{most} is below min_replicas ({least}); raise it", "max_replicas")
+    initial = config.count("initial_replicas")
+    if initial is not None and initial > most:
+        config.fault(f"{initial} is above max_replicas ({most}); lower it or raise max_replicas", "initial_replicas")
+    elif initial is not None and initial < least:
+        config.fault(f"{initial} is below min_replicas ({least}); raise it or lower min_replicas", "initial_replicas")
     if config.has("policy"):
         config.passes("policy")
         config.fault("is Python code, which is not run; remove it to simulate the default policy", "policy")
@@ -169,7 +179,7 @@ def _autoscaler(deployment: Deployment, config: Fields, target: float, *, auto: 
         RayServe,
         min=low,
         max=most,
-        start=config.count("initial_replicas"),
+        start=initial,
         target_ongoing_requests=target if given is None else given,
         look_back=config.seconds("look_back_period_s"),
         aggregation=config.choice("aggregation_function", ("mean", "max", "min")),
