@@ -155,3 +155,32 @@ def test_a_stored_run_of_both_sides_comes_back(
         assert ledger.prefill.outcomes.steps != ledger.outcomes.steps
     monkeypatch.setattr(simulate, "simulate_apart", None)  # it is not simulated again
     assert run(load(folder / "small.yaml"), folder / "out")["plans"] == first["plans"]
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        (
+            "{kind: hpa, max: 3, metrics: [{type: Pods, name: foo, target_type: AverageValue, target: 3}]}",
+            "the hpa reads 'foo', which is none of the simulator's signals",
+        ),
+        (
+            "{kind: hpa, max: 3, metrics: [{type: Pods, name: ttft_p95_s, target_type: AverageValue, target: 3}]}",
+            "'ttft_p95_s' is read of each replica, and ttft_p95_s is one number for all of them",
+        ),
+        (
+            "{kind: keda, triggers: [{kind: cron, start: 0 8 * * *, end: 0 9 * * *, timezone: UTC, replicas: 2}]}",
+            "follows a calendar, and time 0 has no date",
+        ),
+    ],
+)
+def test_the_scaling_of_the_prefill_side_is_checked_as_that_of_a_plan(
+    tmp_path: Path, scaling: str, message: str
+) -> None:
+    side = APART.replace("scaling: {kind: fixed, replicas: 2}", f"scaling: {scaling}")
+    assert side != APART
+    [found] = find_faults(write(tmp_path, text=SMALL.replace(ONE, side)))
+    assert found.path.endswith("disaggregation.scaling")
+    assert message in found.message
+    [same] = find_faults(write(tmp_path, text=SMALL.replace(ONE, f"scaling: {scaling}")))
+    assert same.message == found.message

@@ -209,3 +209,31 @@ def test_a_limit_of_what_is_not_known_of_a_node_is_not_met() -> None:
     assert pool.exceeds(8, 64, None) == ""
     assert pool.exceeds(8, None, None) == "the catalog does not say its vCPUs, which are limited to 64"
     assert pool.exceeds(9, None, None) == "9 accelerators are above its limit of 8"
+
+
+KNATIVE = """\
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: chat}
+spec: {template: {metadata: {annotations: {autoscaling.knative.dev/initial-scale: "2"}}, spec: {}}}
+"""
+
+
+def test_a_start_that_would_change_nothing_is_refused(folder: Path) -> None:
+    (folder / "knative.yaml").write_text(KNATIVE, encoding="utf-8")
+    [fault] = find_faults(write(folder, (ONE, "scaling: {from: knative.yaml, start: 4}")))
+    assert "start (4) changes nothing" in fault.message
+    assert "initial-scale" in fault.message
+    assert not find_faults(write(folder, (ONE, "scaling: {from: knative.yaml, start: 2}")))
+    assert not find_faults(write(folder, (ONE, "scaling: {from: knative.yaml}")))
+
+
+@pytest.mark.parametrize(
+    ("starts", "told"),
+    [("2026-07-20T00:00:00+02:00", False), ("2026-07-20", False), ("2026-07-20T08:00:00Z", True)],
+)
+def test_a_timetable_that_begins_at_another_time_than_midnight_is_told(tmp_path: Path, starts: str, told: bool) -> None:
+    timetable = "scaling: {kind: schedule, steps: [{at: '08:00', replicas: 2}]}"
+    text = f"starts: {starts}\n" + SMALL.replace(ONE, timetable)
+    question = settle(load(write(tmp_path, text=text)), seed=None, seeds=None)
+    assert any("as midnight" in note for note in question.plans[0].notes) == told

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 
+_START = {
+    "kpa": "Knative starts from the annotation autoscaling.knative.dev/initial-scale, 1 unless it says otherwise",
+    "fixed": "num_replicas without autoscaling_config is a fixed number",
+}
+"""Where the replicas at time 0 of such a policy come from."""
 UNDATED = "follows a calendar, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
 
 
@@ -54,7 +59,12 @@ def policy_in(manifest: Manifest, asked: FromManifest) -> Scaling:
     if policy is None:
         raise InputError(f"{asked.path}: a {manifest.kind} scales no replicas; name the manifest of an autoscaler")
     if asked.start is not None:
-        policy = policy.starting_with(asked.start)
+        begun = policy.starting_with(asked.start)
+        if begun is policy and begun.initial() != asked.start:
+            raise InputError(
+                f"{asked.path}: start ({asked.start}) changes nothing: {_START[policy.kind]}; remove start"
+            )
+        policy = begun
     if asked.first is None:
         return policy
     if not isinstance(policy, Follower):
@@ -148,6 +158,11 @@ def manifest_faults(
     from simcost.scenario.files.faults import fault_at
 
     for plan, node in zip(plans, nodes, strict=True):
+        if (apart := getattr(plan, "disaggregation", None)) is not None and (side := node.get("disaggregation")):
+            place = side.get("scaling") or side
+            if not dated and _follows_calendar(apart.scaling):
+                yield fault_at(place, UNDATED, file)
+            yield from policy_faults(apart.scaling, place, file)
         route = partial(router_in, block_tokens=1 if with_prefixes else None)
         for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", route)):
             asked, place = getattr(plan, key, None), node.get(key)

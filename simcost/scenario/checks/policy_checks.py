@@ -11,7 +11,7 @@ from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
 from simcost.plan import Scaling
 from simcost.plan.autoscaling.metric_adapter import OF_EACH
-from simcost.plan.autoscaling.policy import SignalName
+from simcost.plan.autoscaling.policy import Signal, SignalName
 from simcost.plan.nodes import NodePool, Nodes
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode
@@ -29,7 +29,8 @@ def policy_faults(policy: Scaling, place: YamlNode, file: str) -> Iterator[Fault
                 f"as source: [{{name: ...}}], of {', '.join(get_args(SignalName))}"
             )
             yield fault_at(at, message, file)
-        alone = next((one for one in source if one.of_the_pool_alone), None)
+        named = source or (Signal(name=name),)  # type: ignore[arg-type]
+        alone = next((one for one in named if one.of_the_pool_alone), None)
         if alone is not None and name in each:
             other = next((one for pool, one in OF_EACH.items() if pool[:4] == alone.name[:4]), None)
             instead = f", or make it of {other}, which each replica has" if other else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,8 +142,14 @@ def _clock(
     """
     starts_s = utc_s(starts)
     if not isinstance(source, ForecastDemand):
-        return starts_s, []
+        return starts_s, list(_timetable_notes(scaling, starts))
     return source.starts_utc_s if isnan(starts_s) else starts_s, list(_clock_notes(scaling, starts_s, source))
+
+
+def _timetable_notes(scaling: Scaling, starts: str | None) -> Iterator[str]:
+    """A timetable of a run that begins at another time than midnight."""
+    if isinstance(scaling, Schedule) and starts is not None and datetime.fromisoformat(starts).time() != time.min:
+        yield f"Its timetable takes the start of the run as midnight, though `starts` is {starts}."
 
 
 def _clock_notes(scaling: Scaling, starts_s: float, source: ForecastDemand) -> Iterator[str]:
