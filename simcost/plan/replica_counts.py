@@ -33,6 +33,12 @@ class ReplicaBounds:
         return replace(self, **bounds)  # type: ignore[type-var]  # a dataclass with these fields
 
 
+def ordered(low: int, high: int) -> None:
+    """Raise ValueError where the fewest replicas are more than the most."""
+    if low > high:
+        raise ValueError(f"min ({low}) is above max ({high})")
+
+
 class StartingReplicas(ReplicaBounds):
     """Base of policies that scale between `min` and `max` replicas, and begin with `start`, or else with `min`."""
 
@@ -42,8 +48,7 @@ class StartingReplicas(ReplicaBounds):
     start: int | None
 
     def __post_init__(self) -> None:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        ordered(self.min, self.max)
 
     def initial(self) -> int:
         """Replicas at the start."""

@@ -237,3 +237,33 @@ def test_a_timetable_that_begins_at_another_time_than_midnight_is_told(tmp_path:
     text = f"starts: {starts}\n" + SMALL.replace(ONE, timetable)
     question = settle(load(write(tmp_path, text=text)), seed=None, seeds=None)
     assert any("as midnight" in note for note in question.plans[0].notes) == told
+
+
+@pytest.mark.parametrize(("season", "told"), [("5min", False), ("10min", True), ("1d", True)])
+def test_a_run_that_ends_within_the_first_season_is_told_to_know_nothing_ahead(
+    tmp_path: Path, season: str, told: bool
+) -> None:
+    ahead = f"scaling: {{kind: forecast, per_replica: 0.5, max: 4, season: {season}, step: 60s, around: 60s}}"
+    [plan, *_] = settle(load(write(tmp_path, (ONE, ahead))), seed=None, seeds=None).plans
+    assert any("knows nothing ahead" in note for note in plan.notes) == told
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        ("{kind: forecast, per_replica: 1, min: 5, max: 2}", r"min (5) is above max (2)"),
+        (
+            "{kind: predictive, demand: [1], step_length: 1h, per_replica: 1, lead: 5min, min: 5, max: 2}",
+            r"min (5) is above max (2)",
+        ),
+        (
+            "{kind: schedule, steps: [{at: '08:30', replicas: 1}, {at: 8.5h, replicas: 3}]}",
+            "08:30 appears twice",
+        ),
+    ],
+)
+def test_bounds_and_timetables_that_contradict_themselves_are_refused(
+    tmp_path: Path, scaling: str, message: str
+) -> None:
+    faults = find_faults(write(tmp_path, (ONE, f"scaling: {scaling}")))
+    assert [fault for fault in faults if message in fault.message]

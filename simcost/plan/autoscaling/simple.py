@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 from annotated_types import Ge, Gt, MinLen
 
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, SignalName, Source, ns, own
-from simcost.plan.replica_counts import ReplicaBounds, StartingReplicas, times
+from simcost.plan.replica_counts import ReplicaBounds, StartingReplicas, ordered, times
 from simcost.record import record
 from simcost.units import SECONDS_PER_DAY, Count, PositiveCount, PositiveSeconds, Seconds, TimeOfDay
 
@@ -88,6 +88,12 @@ class Schedule:
     """The timetable, in any order."""
     interval: PositiveSeconds = 60.0
     """Time between two looks at the timetable; a step takes effect at the first look after it."""
+
+    def __post_init__(self) -> None:
+        times_of_day = [step.at for step in self.steps]
+        twice = next((at for at in times_of_day if times_of_day.count(at) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{_clock(twice)} appears twice; write one number of replicas for it")
 
     def initial(self) -> int:
         """Replicas of the timetable at midnight."""
@@ -171,8 +177,7 @@ class TargetConcurrency(StartingReplicas):
     """Time for which fewer replicas must have been enough before any is stopped (HPA: `stabilizationWindowSeconds`)."""
 
     def __post_init__(self) -> None:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        ordered(self.min, self.max)
         if self.start is not None and self.start > self.max:
             raise ValueError(f"start ({self.start}) is above max ({self.max})")
 
@@ -239,6 +244,9 @@ class Predictive(ReplicaBounds):
     """True if the observed demand counts too, so that a surprise is followed."""
     interval: PositiveSeconds = 60.0
     """Between two decisions."""
+
+    def __post_init__(self) -> None:
+        ordered(self.min, self.max)
 
     def initial(self) -> int:
         """Replicas that the first moments need."""

@@ -159,10 +159,10 @@ def manifest_faults(
 
     for plan, node in zip(plans, nodes, strict=True):
         if (apart := getattr(plan, "disaggregation", None)) is not None and (side := node.get("disaggregation")):
-            place = side.get("scaling") or side
+            of_side = side.get("scaling") or side
             if not dated and _follows_calendar(apart.scaling):
-                yield fault_at(place, UNDATED, file)
-            yield from policy_faults(apart.scaling, place, file)
+                yield fault_at(of_side, UNDATED, file)
+            yield from policy_faults(apart.scaling, of_side, file)
         route = partial(router_in, block_tokens=1 if with_prefixes else None)
         for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", route)):
             asked, place = getattr(plan, key, None), node.get(key)

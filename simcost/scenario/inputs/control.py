@@ -35,6 +35,7 @@ from simcost.scenario.inputs.forecast_demand import ForecastDemand
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.tables.paths import inside
+from simcost.units import format_seconds
 
 if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
@@ -83,6 +84,7 @@ def control_of(
         manifests.append(manifest)
         scaling = policy_in(manifest, scaling)
     elif isinstance(scaling, FollowForecast):
+        notes += _blind(scaling, source)
         scaling = _ahead(scaling, plan, loaded, source)
     if isinstance(nodes, FromManifest):
         manifest = manifest_of(nodes, folder, catalog)
@@ -256,6 +258,13 @@ def _ahead(
         reactive=True,
         interval=asked.interval,
     )
+
+
+def _blind(asked: FollowForecast, source: RecordedDemand | ForecastDemand | ClosedClientDemand) -> Iterator[str]:
+    """A run that ends within the first season, of which nothing is known ahead."""
+    if isinstance(source, RecordedDemand) and source.horizon_s <= asked.season:
+        length, season = format_seconds(source.horizon_s), format_seconds(asked.season)
+        yield f"Its forecast knows nothing ahead: the run of {length} ends within the first season ({season})."
 
 
 def order_lead_s(asked: FollowForecast, plan: Plan, loaded: LoadedScenario) -> float:

@@ -11,7 +11,7 @@ from annotated_types import Gt
 from simcost.plan import Scaling
 from simcost.plan.autoscaling import Signal
 from simcost.plan.autoscaling.wva import PUBLISHED, Recommender
-from simcost.plan.replica_counts import ReplicaBounds
+from simcost.plan.replica_counts import ReplicaBounds, ordered
 from simcost.record import record
 from simcost.units import Count, PositiveCount, PositiveSeconds, Seconds, Share
 
@@ -71,6 +71,9 @@ class FollowForecast(ReplicaBounds):
     """Most replicas."""
     interval: PositiveSeconds = 60.0
     """Between two decisions."""
+
+    def __post_init__(self) -> None:
+        ordered(self.min, self.max)
 
 
 PlanScaling = Scaling | FromManifest | FollowForecast
