@@ -172,7 +172,6 @@ def _value(arguments: Arguments) -> None:
     with Progress(VALUE, quiet=arguments.quiet) as progress:
         shared = {
             "days": arguments.days,
-            "seed": 1 if arguments.seed is None else arguments.seed,
             "progress": progress,
         }
         document = _of_scenario(arguments, shared) if simulated else _of_series(arguments, shared)
@@ -191,7 +190,7 @@ def _check_value(arguments: Arguments, *, simulated: bool) -> None:
     """
     from simcost.errors import InputError
 
-    given = [f"--{name.replace('_', '-')}" for name in SERIES_ONLY if getattr(arguments, name)]
+    given = [f"--{name.replace('_', '-')}" for name in SERIES_ONLY if getattr(arguments, name) not in (None, [], ())]
     if simulated and given:
         raise InputError(f"{arguments.file}: a scenario says by itself what {', '.join(given)} would; leave it out")
     if not simulated and (arguments.per_replica is None or arguments.price is None):
@@ -205,7 +204,9 @@ def _check_value(arguments: Arguments, *, simulated: bool) -> None:
 def _of_scenario(arguments: Arguments, shared: dict[str, Any]) -> dict[str, Any]:
     from simcost.studies.forecasting.simulated_value import value_of_scenario
 
-    return value_of_scenario(arguments.file, plan=arguments.plan, every_s=arguments.every, **shared)
+    return value_of_scenario(
+        arguments.file, plan=arguments.plan, every_s=arguments.every, seed=arguments.seed, **shared
+    )
 
 
 def _of_series(arguments: Arguments, shared: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +219,10 @@ def _of_series(arguments: Arguments, shared: dict[str, Any]) -> dict[str, Any]:
         misses=0.01 if arguments.misses is None else arguments.misses,
         every_s=arguments.every,
     )
-    return value_file(arguments.file, fleet, reading=_reading(arguments, only=tuple(arguments.series)), **shared)
+    reading = _reading(arguments, only=tuple(arguments.series))
+    return value_file(
+        arguments.file, fleet, reading=reading, seed=1 if arguments.seed is None else arguments.seed, **shared
+    )
 
 
 def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:

@@ -67,7 +67,7 @@ def value_of_scenario(
     plan: str | None = None,
     days: int | None = None,
     every_s: float = 3600.0,
-    seed: int = 1,
+    seed: int | None = None,
     progress: Callable[[float, str], None] = lambda _share, _what: None,
 ) -> Document:
     """Cost of a plan by predictor over the last days of a recorded demand, each with the least headroom that meets
@@ -78,7 +78,7 @@ def value_of_scenario(
         plan: name of the plan; None = the first that follows a forecast.
         days: judged, at the end of the history; None = half of it, at most 14.
         every_s: time from a forecast to the next.
-        seed: of the sample paths and of the requests.
+        seed: of the sample paths and of the requests; None = the scenario's.
         progress: called with the share done and what is at hand.
 
     Raises:
@@ -87,6 +87,7 @@ def value_of_scenario(
     loaded = load(path)
     if not isinstance(loaded, LoadedScenario) or loaded.scenario.demand is None:
         raise InputError(f"{path}: has no demand; give its history under demand, with what requests look like")
+    seed = loaded.scenario.seed if seed is None else seed
     chosen, scaling = _plan(loaded, plan)
     source = ForecastDemand.of(loaded, loaded.scenario.demand, seed, 1)
     history = rates_of(source.outlook.forecast.series)

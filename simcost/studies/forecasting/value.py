@@ -180,12 +180,13 @@ def _judged(name: str, rates: Floats, came: Floats, step_s: int, fleet: OrderedF
         enough = _missed(_replicas(rates * middle, step_s, fleet), came, fleet) <= fleet.misses
         low, high = (low, middle) if enough else (middle, high)
     replicas = _replicas(rates * high, step_s, fleet)
-    hours = _hours(replicas, step_s, fleet)
+    hours, missed = _hours(replicas, step_s, fleet), _missed(replicas, came, fleet)
     months = len(came) * step_s / SECONDS_PER_HOUR / HOURS_PER_MONTH
     return {
         "name": name,
         "headroom": high,
-        "missed": _missed(replicas, came, fleet),
+        "met": missed <= fleet.misses,
+        "missed": missed,
         "missed_without_headroom": _missed(_replicas(rates, step_s, fleet), came, fleet),
         "replica_hours": hours,
         "usd_per_month": hours * fleet.price_usd_per_h / months,
@@ -220,14 +221,24 @@ def _hours(replicas: Floats, step_s: int, fleet: OrderedFleet) -> float:
 
 
 def verdict(rows: list[Document], misses: float, judged: int) -> str:
-    """The cheapest predictor in a sentence, beside the last value and perfect foresight."""
+    """The cheapest predictor in a sentence, beside the last value and perfect foresight; of those that miss no more
+    than allowed.
+    """
     from simcost.units import format_share, format_usd
 
-    best = min(rows[:-1], key=lambda row: row["usd_per_month"])
-    last = rows[0]["usd_per_month"]
-    told = f"{best['name']} is the cheapest predictor over {plural(judged, 'day')} at {format_share(misses)} missed"
-    saves = last - best["usd_per_month"]
-    over = f": {format_usd(best['usd_per_month'])} a month"
-    if best is not rows[0]:
-        over += f", {format_usd(saves)} less than following the last value"
-    return f"{told}{over}; perfect foresight would save {format_usd(max(best['above_perfect_usd'], 0.0))} more"
+    *predictors, perfect = rows
+    over = f"over {plural(judged, 'day')} at {format_share(misses)} missed"
+    met = [row for row in predictors if row["met"]]
+    if not met:
+        least = min(predictors, key=lambda row: row["missed"])
+        foresight = "as does perfect foresight" if not perfect["met"] else "perfect foresight does not"
+        told = f"every predictor misses more than allowed {over}, whatever its headroom; {foresight}"
+        return f"{told}; {least['name']} misses least, {format_share(least['missed'])}"
+    best = min(met, key=lambda row: row["usd_per_month"])
+    told = f"{best['name']} is the cheapest predictor {over}: {format_usd(best['usd_per_month'])} a month"
+    if not rows[0]["met"]:
+        told += f"; following the last value misses {format_share(rows[0]['missed'])}, whatever its headroom"
+    elif best is not rows[0]:
+        saves = rows[0]["usd_per_month"] - best["usd_per_month"]
+        told += f", {format_usd(saves)} less than following the last value"
+    return f"{told}; perfect foresight would save {format_usd(max(best['above_perfect_usd'], 0.0))} more"

@@ -32,8 +32,9 @@ def parts(document: Document) -> list[Part]:
 
 
 def _said(document: Document) -> list[str]:
+    late = ", ".join(row["name"] for row in document["predictors"] if not row["met"])
     if "plan" not in document:
-        return [EXPLAINED]
-    late = [row["name"] for row in document["predictors"] if not row["met"]]
-    never = [f"With no headroom that was tried the plan met its SLO by: {', '.join(late)}."] if late else []
-    return [SIMULATED, *never]
+        return [EXPLAINED, f"More than allowed is missed with any headroom that was tried by: {late}."][
+            : 1 + bool(late)
+        ]
+    return [SIMULATED, f"With no headroom that was tried the plan met its SLO by: {late}."][: 1 + bool(late)]

@@ -1,6 +1,7 @@
 """Predictors judged in dollars: at equal misses, with what each could have known."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from simcost.errors import InputError
 from simcost.studies.forecasting.simulated_value import value_of_scenario
 from simcost.studies.forecasting.study import SeriesOptions
-from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, value_file
+from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, value_file, verdict
 from simcost.studies.forecasting.value_view import parts
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,34 @@ def test_constant_demand_costs_its_replicas(tmp_path: Path) -> None:
     found = value_file(table(tmp_path / "flat.csv", np.full(240, 360.0)), FLEET, days=2, reading=READING)
     for row in found["predictors"]:
         assert row["usd_per_month"] == pytest.approx(10 * 2.0 * 730, rel=0.11)
+
+
+def bursts(path: Path, days: int) -> Path:
+    """An hour of demand a day, at any hour; before it nothing, of which no headroom makes something."""
+    rng = np.random.default_rng(3)
+    values = np.zeros((days, 24))
+    values[np.arange(days), rng.integers(0, 24, days)] = 36000
+    return table(path, values.ravel())
+
+
+def test_predictors_that_miss_more_than_allowed_are_never_the_cheapest(tmp_path: Path) -> None:
+    found = value_file(bursts(tmp_path / "bursts.csv", 14), FLEET, days=4, reading=READING)
+    rows = {row["name"]: row for row in found["predictors"]}
+    assert {row["name"] for row in rows.values() if row["met"]} == {"perfect foresight"}
+    assert all(row["met"] == (row["missed"] <= FLEET.misses) for row in rows.values())
+    assert found["verdict"].startswith("every predictor misses more than allowed over 4 days at 1.0 % missed")
+    assert "cheapest" not in found["verdict"]
+    assert "last value, seasonal naive" in str(parts(found)[0].said)
+
+
+def test_the_cheapest_is_of_those_that_meet_what_is_allowed() -> None:
+    def row(name: str, usd: float, *, met: bool) -> dict[str, Any]:
+        return {"name": name, "usd_per_month": usd, "met": met, "missed": 0.0 if met else 0.8, "above_perfect_usd": 9.0}
+
+    rows = [row("last value", 10.0, met=False), row("forecast P50", 30.0, met=True), row("perfect", 21.0, met=True)]
+    assert verdict(rows, 0.01, 3).startswith("forecast P50 is the cheapest predictor")
+    assert "following the last value misses 80.0 %" in verdict(rows, 0.01, 3)
+    assert "less than following" not in verdict(rows, 0.01, 3)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +149,9 @@ def test_a_scenario_without_a_plan_that_follows_a_forecast_is_refused(
     file.write_text(SCENARIO.replace(*change))
     with pytest.raises(InputError, match=message):
         value_of_scenario(file, plan=plan)
+
+
+def test_the_seed_is_that_of_the_scenario_unless_another_is_given(rhythm: Path) -> None:
+    file = rhythm.with_name("worth.yaml")
+    file.write_text("seed: 7\n" + SCENARIO)
+    assert value_of_scenario(file, days=1, every_s=86400.0)["provenance"]["seed"] == 7
