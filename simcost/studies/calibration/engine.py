@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from simcost.studies.calibration.parameters import DECODE_TOKENS
 from simcost.trace.observed import Configuration
 from simcost.trace.observed.observation import Finding, finding
 
+_DEFAULTS = {each.name: each.default for each in fields_of(ReplicaSpec)}
 _UNLIMITED_TOKENS = 20_000_000
 """KV capacity where nothing is known of it: no observed request waits for memory."""
 _START = StepTime(
@@ -80,6 +82,8 @@ def engine_of(stated: Configuration, given: Configuration, catalog: Catalog, spe
             "the accelerator is not stated: nothing is expected of the step time, and each coefficient rests on the "
             "data alone; pass --on ACCELERATOR and --model MODEL"
         )
+        if unused := [f"--{name.replace('_', '-')}" for name, value in spec.items() if value != _DEFAULTS.get(name)]:
+            message += f"; {', '.join(unused)} changed nothing without it"
         findings.append(finding("no_accelerator", message))
         return Engine(
             configuration=known,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,14 @@ import numpy as np
 from simcost.errors import TraceError
 from simcost.trace.observed import distributions, prometheus, vllm_bench
 from simcost.trace.observed.load import Load
-from simcost.trace.observed.observation import Configuration, Finding, ObservedEngine, ObservedPoint, ObservedRun
+from simcost.trace.observed.observation import (
+    Configuration,
+    Finding,
+    ObservedEngine,
+    ObservedPoint,
+    ObservedRun,
+    finding,
+)
 from simcost.trace.observed.run_folder import REQUESTS, read_folder, read_log
 from simcost.trace.observed.soundness import check_run, consistent, many_failed, unstated
 from simcost.trace.observed.stored_trace import is_trace, read_stored
@@ -43,13 +50,29 @@ def read_observation(paths: Sequence[Path], load: Load | None = None) -> Observe
     found = [_read(file, load) for file in files]
     runs = [each for each in found if each.run is not None]
     if not runs:
-        return _joined(found)
+        return _noting_unused(_joined(found), load)
     if len(found) > 1:
         raise TraceError(
             f"{runs[0].files[0]}: holds single requests, which are calibrated alone; leave the other "
             f"{len(found) - 1} files out, or give benchmark points alone"
         )
-    return runs[0]
+    return _noting_unused(runs[0], load)
+
+
+def _noting_unused(found: ObservedEngine, load: Load) -> ObservedEngine:
+    """The observation, with a finding on what was given of the load and changes nothing, since the output states it."""
+    taken: dict[str, tuple[float | None, list[float | None]]] = {
+        "--concurrency": (load.concurrency, [point.concurrency for point in found.points]),
+        "--rate": (load.rate_per_s, [point.rate_per_s for point in found.points]),
+        "--input-len": (load.prompt_tokens, [one for point in found.points for one in point.prompt_tokens.values()]),
+        "--output-len": (load.output_tokens, [one for point in found.points for one in point.output_tokens.values()]),
+    }
+    unused = [option for option, (given, stated) in taken.items() if given is not None and given not in stated]
+    unused += ["--span"] if load.span_s is not None and found.kind != "prometheus" else []
+    if not unused:
+        return found
+    message = f"{found.files[0]}: states its load itself; {', '.join(unused)} changed nothing"
+    return replace(found, findings=(*found.findings, finding("unused_option", message, len(unused))))
 
 
 def _files(path: Path) -> list[Path]:
@@ -123,6 +146,7 @@ def _of_json(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
 
 def _serve(documents: list[Any], path: Path, load: Load) -> ObservedEngine:
     configuration = vllm_bench.serve_configuration(documents[0])
+    _check_models((str(path), vllm_bench.serve_configuration(document).model) for document in documents)
     run = vllm_bench.serve_run(documents[0], path) if len(documents) == 1 else None
     if run is None:
         points = [vllm_bench.serve_point(document, path, load) for document in documents]
@@ -150,13 +174,8 @@ def _joined(found: list[ObservedEngine]) -> ObservedEngine:
         TraceError: they are of different models.
     """
     first = found[0]
-    for each in found:
-        one, other = first.configuration.model, each.configuration.model
-        if one and other and one != other:
-            raise TraceError(
-                f"{each.files[0]}: is of model {other!r}, {first.files[0]} of {one!r}; calibrate each alone"
-            )
-    findings: list[Finding] = [finding for each in found for finding in each.findings]
+    _check_models((str(each.files[0]), each.configuration.model) for each in found)
+    findings: list[Finding] = [one for each in found for one in each.findings]
     points = tuple(point for each in found for point in each.points)
     findings += unstated(points)
     return replace(
@@ -165,3 +184,13 @@ def _joined(found: list[ObservedEngine]) -> ObservedEngine:
         points=points,
         findings=tuple(findings),
     )
+
+
+def _check_models(stated: Iterable[tuple[str, str | None]]) -> None:
+    """Raise TraceError where outputs, each with its place, are of different models; None = it states none."""
+    known = [(place, model) for place, model in stated if model]
+    for place, model in known[1:]:
+        first_place, first_model = known[0]
+        if model != first_model:
+            other = f"{first_place} of" if first_place != place else "and of"
+            raise TraceError(f"{place}: is of model {model!r}, {other} {first_model!r}; calibrate each alone")

@@ -48,6 +48,8 @@ def read_log(path: Path) -> ObservedEngine:
     """The run of a log like `requests.jsonl`, with the settings that lie beside it. Raises as `read_folder`."""
     meta = path.parent / META
     rows, findings = _rows(path)
+    rows, repeated = _once(path, rows)
+    findings += repeated
     _one_engine(path, rows)
     columns = {name: _column(rows, name) for name in _TIMES}
     lines = np.array([line for line, _ in rows])
@@ -96,6 +98,34 @@ def _rows(path: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], list[Finding
         return rows, []
     message = f"{path}:{without[0]}: {len(without):,} requests have no token counts; they were left out of the load"
     return rows, [finding("no_tokens", message, len(without))]
+
+
+def _once(
+    path: Path, rows: list[tuple[int, Mapping[str, Any]]]
+) -> tuple[list[tuple[int, Mapping[str, Any]]], list[Finding]]:
+    """Lines without those that say again what another line says, and findings on these and on names used again."""
+    first: dict[str, tuple[int, Mapping[str, Any]]] = {}
+    kept, again, renamed = [], [], []
+    for line, row in rows:
+        name = row.get("request_id")
+        _, before = first.setdefault(f"line {line}" if name is None else str(name), (line, row))
+        if before is not row and before == row:
+            again.append(line)
+            continue
+        kept.append((line, row))
+        if before is not row:
+            renamed.append(line)
+    findings = []
+    if again:
+        message = f"{path}:{again[0]}: {len(again):,} requests are in the log again, line by line the same; left out"
+        findings.append(finding("repeated", message, len(again)))
+    if renamed:
+        message = (
+            f"{path}:{renamed[0]}: {len(renamed):,} requests have the request_id of an earlier one and other times: "
+            "the log may join several runs, of which each is calibrated alone"
+        )
+        findings.append(finding("repeated_id", message, len(renamed)))
+    return kept, findings
 
 
 def _objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
