@@ -285,11 +285,25 @@ def check_distinct(files: Sequence[Path]) -> None:
                 raise InputError(f"{path}: is {other}, byte by byte, and would count twice; give each file once")
 
 
+class NamedOnce(argparse.Action):
+    """Pairs of names, over all uses of an option; a name that is given two values is refused."""
+
+    def __call__(self, _parser: Any, namespace: Any, values: Any, _option: str | None = None) -> None:
+        """Add pairs to those that were given before."""
+        kept = [*getattr(namespace, self.dest)]
+        for name, value in values:
+            before = dict(kept).get(name, value)
+            if before != value:
+                raise argparse.ArgumentError(self, f"{name} is given twice, as {before} and as {value}; keep one")
+            kept.append((name, value))
+        setattr(namespace, self.dest, kept)
+
+
 def columns(parser: argparse.ArgumentParser) -> None:
     """Columns of a file that have other names."""
     parser.add_argument(
         "--map",
-        action="extend",
+        action=NamedOnce,
         type=pairs,
         default=[],
         metavar="NAME=COLUMN",

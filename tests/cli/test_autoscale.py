@@ -98,6 +98,32 @@ def test_seconds_need_no_dates(here: Path) -> None:
     assert "minutes" in (here / "c.svg").read_text()
 
 
+@pytest.mark.parametrize("other", ["alpha", "zeta"])
+def test_a_metric_that_is_named_counts_also_where_its_name_is_recorded(here: Path, other: str) -> None:
+    (here / "m.csv").write_text(f"t,replicas,queue,{other}\n0,1,10,40\n15,4,10,40\n")
+    assert [one["metrics"] for one in replayed("--metric", f"queue={other}")["decisions"]] == [{"queue": 40}] * 2
+    assert [one["metrics"] for one in replayed()["decisions"]] == [{"queue": 10}] * 2
+    swapped = replayed("--metric", f"queue={other}", "replicas=queue")["decisions"]
+    assert [one["current"] for one in swapped] == [10, 10]
+
+
+def test_a_name_that_the_manifest_does_not_read_is_refused(here: Path) -> None:
+    (here / "m.csv").write_text("t,replicas,queue,zeta\n0,1,10,40\n")
+    said = call("autoscale", "replay", "hpa.yaml", "m.csv", "--metric", "queues=zeta")
+    assert said.code == 2
+    assert "--metric queues=zeta: the manifest has no metric 'queues'; did you mean 'queue'" in said.err
+
+
+def test_a_start_that_is_recorded_otherwise_is_told(here: Path) -> None:
+    (here / "m.csv").write_text("t,replicas,queue\n0,4,10\n15,4,10\n")
+    told = [one["message"] for one in replayed("--start", 6)["findings"]]
+    assert told == [
+        "--start 6 changed nothing: 4 replicas are recorded at the first sync; pass --closed-loop to go from others"
+    ]
+    assert not replayed("--start", 4)["findings"]
+    assert not replayed("--start", 6, "--closed-loop")["findings"]
+
+
 @pytest.mark.parametrize(
     ("manifest", "metrics", "message"),
     [
@@ -133,6 +159,8 @@ def test_bad_files(here: Path, manifest: str, metrics: str, message: str) -> Non
     ("words", "message"),
     [
         (("--metric", "queue=lengths"), "no metric 'lengths' is recorded"),
+        (("--metric", "queue=a", "--metric", "queue=b"), "queue is given twice, as a and as b; keep one"),
+        (("--map", "value=count,value=value"), "value is given twice, as count and as value; keep one"),
         (("--name", "other"), "hpa.yaml:1:1: is called chat, not other"),
         (("--stale", "0s"), "is not a time"),
         (("--start", "-1"), "not a whole number"),

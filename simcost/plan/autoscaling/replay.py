@@ -174,6 +174,12 @@ def pipeline_of(
     )
 
 
+def recorded_for(reads: Mapping[str, Source], recorded: Sequence[str]) -> set[str]:
+    """Recorded metrics that a replay of a policy takes: those that it reads, and the numbers of replicas."""
+    taken = {one.metric for name, source in reads.items() for one in _made_of(name, source, recorded)}
+    return taken | {name for name in (*CURRENT, *READY_COUNT) if name in recorded}
+
+
 def _gaps(recording: Recording, valid_s: float | None) -> tuple[Ints, Ints]:
     """Per row the usual gap of its metric, and the time for which it counts."""
     gap_ns, valid_ns = (np.empty(len(recording), np.int64) for _ in range(2))

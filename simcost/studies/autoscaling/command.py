@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.studies.argument_types import natural, pair, span
-from simcost.studies.options import Arguments, columns, sourced, study
+from simcost.studies.options import Arguments, NamedOnce, columns, sourced, study
 
 if TYPE_CHECKING:
     from simcost.studies.autoscaling.result import AutoscaleReplay
@@ -38,7 +38,7 @@ def _add_replay(actions: Any) -> None:
     replay.add_argument("--name", metavar="NAME", help="which object of the manifest, where it holds several")
     replay.add_argument(
         "--metric",
-        action="extend",
+        action=NamedOnce,
         nargs="+",
         type=pair,
         default=[],

@@ -12,7 +12,7 @@ from pathlib import Path
 from simcost.documents import FindingDocument
 from simcost.errors import InputError, did_you_mean
 from simcost.plan.autoscaling import Autoscaler
-from simcost.plan.autoscaling.replay import Replayed, replay
+from simcost.plan.autoscaling.replay import Replayed, recorded_for, replay
 from simcost.scenario.manifests import Manifest, read_manifest
 from simcost.studies.autoscaling.result import (
     AutoscaleReplay,
@@ -62,6 +62,13 @@ def autoscale_replay(
         replayed = replay(said.policy, recording, closed=closed, start=start, valid_s=valid_s)
     except InputError as error:
         raise InputError(f"{metrics}: {error}{_remedy(said, recording)}") from error
+    _check_read(said.policy, recorded, recording)
+    if start is not None and (there := int(replayed.current[0])) != start:
+        message = (
+            f"--start {start} changed nothing: {there} replicas are recorded at the first sync; pass --closed-loop to "
+            "go from others"
+        )
+        findings = [*findings, {"kind": "start", "series": "", "count": 1, "message": message}]
     if replayed.silent:
         message = f"{replayed.silent:,} syncs were passed over, since nothing is recorded at their time"
         findings = [*findings, {"kind": "gaps", "series": "", "count": replayed.silent, "message": message}]
@@ -75,7 +82,17 @@ def _renamed(recording: Recording, recorded: Mapping[str, str], path: Path) -> R
             near = did_you_mean(theirs, recording.metrics) or f"; recorded are {', '.join(recording.metrics)}"
             raise InputError(f"{path}: no metric {theirs!r} is recorded{near}")
     ours = {theirs: name for name, theirs in recorded.items()}
+    ours |= {name: f"{name} as recorded" for name in recorded if name in recording.metrics and name not in ours}
     return replace(recording, metrics=tuple(ours.get(name, name) for name in recording.metrics))
+
+
+def _check_read(policy: Autoscaler, recorded: Mapping[str, str], recording: Recording) -> None:
+    """Raise InputError for a metric that was named and is not read."""
+    taken = recorded_for(policy.reads(), recording.metrics)
+    for name, theirs in recorded.items():
+        if name not in taken:
+            near = did_you_mean(name, tuple(policy.reads())) or f"; it reads {', '.join(policy.reads())}"
+            raise InputError(f"--metric {name}={theirs}: the manifest has no metric {name!r}{near}")
 
 
 def _remedy(manifest: Manifest, recording: Recording) -> str:
