@@ -24,10 +24,10 @@ spec:
 
 @pytest.fixture
 def read(tmp_path: Path) -> Any:
-    def read(text: str) -> Manifest:
+    def read(text: str, **more: Any) -> Manifest:
         path = tmp_path / "manifest.yaml"
         path.write_text(text, encoding="utf-8")
-        return read_manifest(path)
+        return read_manifest(path, **more)
 
     return read
 
@@ -123,3 +123,31 @@ Resources:
 """
     assert any("Maximum" in note for note in read(template % "Maximum").not_simulated)
     assert not any("Average" in note for note in read(template % "Average").not_simulated)
+
+
+HPA = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: %s, namespace: %s}
+spec:
+  scaleTargetRef: {name: chat}
+  maxReplicas: %d
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: %s}}}]
+"""
+
+
+def test_two_objects_of_one_name_are_told_apart_by_nobody(read: Any) -> None:
+    same = HPA % ("chat", "a", 3, 70) + "---\n" + HPA % ("chat", "b", 9, 70)
+    with pytest.raises(FaultsError, match=r"9:1: is called chat as another one of the file is"):
+        read(same, name="chat")
+    mixed = HPA % ("chat", "a", 3, 70) + "---\n" + SCALED_OBJECT % ("paused", "false")
+    with pytest.raises(FaultsError, match=r"HorizontalPodAutoscaler and ScaledObject.*keep one"):
+        read(mixed, name="chat")
+    other = HPA % ("chat", "a", 3, 70) + "---\n" + HPA % ("search", "b", 9, 70)
+    assert read(other, name="search").policy.max == 9
+
+
+def test_a_utilization_is_whole_percent(read: Any) -> None:
+    assert read(HPA % ("chat", "a", 3, 70)).policy.metrics[0].target == 70
+    with pytest.raises(FaultsError, match=r"averageUtilization: '70\.5' is not a whole number"):
+        read(HPA % ("chat", "a", 3, 70.5))

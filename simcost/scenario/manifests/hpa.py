@@ -167,7 +167,9 @@ def _target(target: Fields | None, kind: str) -> tuple[str, float] | None:
     if others:
         target.fault(f"conflicts with type: {of}, which reads {_FIELD[of]}; keep one of the two", others[0])
         return None
-    value = target.quantity(_FIELD[of], above=True, required=True)
+    key = _FIELD[of]
+    percent = of == "Utilization"
+    value = target.count(key, 1, required=True) if percent else target.quantity(key, above=True, required=True)
     return None if value is None else (of, value)
 
 

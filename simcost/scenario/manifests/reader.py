@@ -201,6 +201,11 @@ def _chosen(
             found[1].fields.fault(
                 f"is one of several: {titles}; choose one with --name NAME, or `name:` next to `from:`"
             )
+        if len(named) > 1:
+            kinds_named = " and ".join(dict.fromkeys(document.kind for document in named))
+            named[1].fields.fault(
+                f"is called {name} as another one of the file is ({kinds_named}), which no name tells apart; keep one"
+            )
         chosen += named or found[:1]
     if not ours and not reading.faults:
         _none(documents, reading, roots)
