@@ -184,3 +184,16 @@ def test_the_scaling_of_the_prefill_side_is_checked_as_that_of_a_plan(
     assert message in found.message
     [same] = find_faults(write(tmp_path, text=SMALL.replace(ONE, f"scaling: {scaling}")))
     assert same.message == found.message
+
+
+@pytest.mark.parametrize(
+    ("signal", "instead"), [("completions_per_s", "requests_per_s"), ("output_tokens_per_s", "prompt_tokens_per_s")]
+)
+def test_signals_that_are_0_on_the_prefill_side_are_refused_there(tmp_path: Path, signal: str, instead: str) -> None:
+    metric = "{type: External, name: NAME, target_type: AverageValue, target: 3}"
+    for name, refused in ((signal, True), (instead, False)):
+        scaling = f"scaling: {{kind: hpa, max: 3, metrics: [{metric.replace('NAME', name)}]}}"
+        side = APART.replace("scaling: {kind: fixed, replicas: 2}", scaling)
+        faults = find_faults(write(tmp_path, text=SMALL.replace(ONE, side)))
+        assert [f"write {instead}" in fault.message for fault in faults] == [True] * refused
+        assert not find_faults(write(tmp_path, text=SMALL.replace(ONE, scaling)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from simcost.billing import Buy, OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
-from simcost.plan import LeastOutstanding, PowerOfTwo, RoundRobin
+from simcost.plan import LeastOutstanding, PowerOfTwo, RoundRobin, Scaling
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.schema.jobs import OnShared
@@ -17,6 +17,11 @@ _NO_LINK = (
     "is missing: KV caches go from prefill to decode replicas over a network; write `link: {bandwidth: 25GB/s}`, per "
     "accelerator"
 )
+_OF_DECODE = {
+    "completions_per_s": "write requests_per_s",
+    "output_tokens_per_s": "write prompt_tokens_per_s",
+}
+"""Signals that prefill replicas have not, and what to write."""
 _ADMISSION = ("timeout", "max_ongoing", "max_queued_per_replica", "max_wait", "saturation")
 
 
@@ -86,6 +91,15 @@ def node_faults(apart: YamlNode, plan: Plan, catalog: Catalog, file: str) -> Ite
     if own != shared:
         message = f"is on {own}, and `buy` of the plan has nodes with {shared}; write disaggregation.buy"
         yield fault_at(place, message, file)
+
+
+def signal_faults(scaling: Scaling, place: YamlNode, file: str) -> Iterator[Fault]:
+    """Metrics of the scaling of the prefill side that are always 0 there: decode replicas answer the requests."""
+    for name, source in scaling.reads().items():
+        for signal in [one.name for one in source] or [name]:
+            if instead := _OF_DECODE.get(signal):
+                message = f"{name!r} reads {signal}, which is 0 on the prefill side: decode replicas answer; {instead}"
+                yield fault_at(place, message, file)
 
 
 def region_faults(apart: YamlNode, plan: Plan, catalog: Catalog, file: str) -> Iterator[Fault]:

@@ -153,6 +153,7 @@ def manifest_faults(
 
     `with_prefixes` says whether requests carry their prefixes, `dated` whether time 0 has a date.
     """
+    from simcost.scenario.checks.disaggregation_checks import signal_faults
     from simcost.scenario.checks.policy_checks import node_pool_faults, policy_faults
     from simcost.scenario.checks.routing_checks import router_in
     from simcost.scenario.files.faults import fault_at
@@ -163,6 +164,7 @@ def manifest_faults(
             if not dated and _follows_calendar(apart.scaling):
                 yield fault_at(of_side, UNDATED, file)
             yield from policy_faults(apart.scaling, of_side, file)
+            yield from signal_faults(apart.scaling, of_side, file)
         route = partial(router_in, block_tokens=1 if with_prefixes else None)
         for key, take in (("scaling", policy_in), ("nodes", nodes_in), ("router", route)):
             asked, place = getattr(plan, key, None), node.get(key)
