@@ -96,7 +96,8 @@ def node_faults(apart: YamlNode, plan: Plan, catalog: Catalog, file: str) -> Ite
 def signal_faults(scaling: Scaling, place: YamlNode, file: str) -> Iterator[Fault]:
     """Metrics of the scaling of the prefill side that are always 0 there: decode replicas answer the requests."""
     for name, source in scaling.reads().items():
-        for signal in [one.name for one in source] or [name]:
+        signals: list[str] = [one.name for one in source]
+        for signal in signals or [name]:
             if instead := _OF_DECODE.get(signal):
                 message = f"{name!r} reads {signal}, which is 0 on the prefill side: decode replicas answer; {instead}"
                 yield fault_at(place, message, file)
