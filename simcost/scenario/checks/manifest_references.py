@@ -26,7 +26,7 @@ _START = {
     "kpa": "Knative starts from the annotation autoscaling.knative.dev/initial-scale, 1 unless it says otherwise",
     "fixed": "num_replicas without autoscaling_config is a fixed number",
 }
-"""Where the replicas at time 0 of such a policy come from."""
+"""Source of the replicas at time 0, of policies that take no start."""
 UNDATED = "follows a calendar, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
 
 
