@@ -33,8 +33,13 @@ def parts(document: Document) -> list[Part]:
 
 def _said(document: Document) -> list[str]:
     late = ", ".join(row["name"] for row in document["predictors"] if not row["met"])
-    if "plan" not in document:
-        return [EXPLAINED, f"More than allowed is missed with any headroom that was tried by: {late}."][
-            : 1 + bool(late)
-        ]
-    return [SIMULATED, f"With no headroom that was tried the plan met its SLO by: {late}."][: 1 + bool(late)]
+    simulated = "plan" in document
+    never = (
+        "With no headroom that was tried the plan met its SLO by"
+        if simulated
+        else "Whatever the headroom, more is missed by"
+    )
+    return [
+        SIMULATED if simulated else EXPLAINED,
+        *([f"With no headroom that was tried {never}: {late}."] if late else []),
+    ]

@@ -127,7 +127,7 @@ def _workload(answers: ScenarioAnswers, folder: Path) -> str:
   kind: synthetic
   rate: {answers.rate_per_s:.12g}/s               # mean over the day, which has a lunch and an evening hump
   burst_cv: 0.3           # how much the level moves from one 10 s to the next
-  lengths: {{prompt_median: {answers.prompt_tokens}, output_median: {answers.output_tokens}}}   # the means are 1.65 and 1.38 times as long
+  lengths: {{prompt_median: {answers.prompt_tokens}, output_median: {answers.output_tokens}}}  # means: 1.65, 1.38 times
 """
     try:
         path = answers.trace.resolve().relative_to(folder.resolve())

@@ -5,6 +5,8 @@ from simcost.present.format import count, share, usd
 from simcost.present.parts import Table
 from simcost.studies.plans.service_view import one_by_one
 
+_CENT = 0.01
+
 
 def table(document: Document) -> Table:
     """One row per pool and plan; none where no plan has several."""
@@ -40,9 +42,6 @@ def unused(document: Document) -> list[str]:
         for plan in one_by_one(document)["plans"]
         if (unused_usd := _unused_usd(plan)) >= _CENT
     ]
-
-
-_CENT = 0.01
 
 
 def _unused_usd(plan: Document) -> float:
