@@ -92,8 +92,8 @@ def columns_said(names: Sequence[str]) -> str:
     """
     shown = [_short(name) for name in names[:_SHOWN]]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    apart = [mark for mark in ";\t|" if len(names) == 1 and mark in names[0] and names[0].isascii()]
-    hint = f"; are its cells separated by {apart[0]!r}? write commas" if apart else ""
+    apart = len(names) == 1 and "|" in names[0] and names[0].isascii()
+    hint = "; are its cells separated by '|'? write commas, semicolons or tabs" if apart else ""
     return f"its columns are: {', '.join(shown) or '(none)'}{more}{hint}"
 
 

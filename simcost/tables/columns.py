@@ -92,6 +92,10 @@ class DeclaredTable:
         family = ours.partition(":")[0] + ":"
         return next(column for column in self.columns if column.name in (ours, family))
 
+    def holds_numbers(self, ours: str) -> bool:
+        """True if a column holds numbers; times may be numbers."""
+        return self.column(ours).kind in ("number", "whole", "time")
+
     def find(self, names: Sequence[str], path: Path, mapping: Mapping[str, str] = _NONE) -> dict[str, str]:
         """Ours -> the file's. Raises TraceError for columns that are unknown, missing or there twice, all of them."""
         result, faults = self.match(names, mapping)

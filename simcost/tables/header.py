@@ -11,6 +11,8 @@ from simcost.errors import TraceError
 from simcost.tables.sources import Container, csv_head, reading
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_MARKED_NUMBER = re.compile(r"[-+]?[\d.,' \u00a0\u202f]*\d[.,]?([eE][-+]?\d+)?")
+"""Also with a decimal comma and marks between thousands."""
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d.*)?")
 _SAMPLE = 200
 
@@ -33,11 +35,11 @@ def header(path: Path, what: str) -> tuple[Container, list[str]]:
     with reading(path, container, what):
         if container == "parquet":
             return container, list(pq.read_schema(path).names)
-        return container, next(iter(csv_head(path)), [])
+        return container, csv_head(path)[1][0]
 
 
 def peek(path: Path, what: str) -> Head:
-    """The columns of a CSV with commas or of a Parquet file. Raises TraceError as `header` does."""
+    """The columns of a CSV or of a Parquet file. Raises TraceError as `header` does."""
     container = _container(path, what)
     with reading(path, container, what):
         if container == "parquet":
@@ -49,9 +51,10 @@ def peek(path: Path, what: str) -> Head:
             ]
             times = [f.name for f in schema if pa.types.is_temporal(f.type)]
             return Head("parquet", schema.names, frozenset(numbers), frozenset(times))
-        names, *rows = csv_head(path, _SAMPLE) or [[]]
+        delimiter, (names, *rows) = csv_head(path, _SAMPLE)
         _check_header(names, path)
-        return Head("csv", names, _filled(names, rows, _NUMBER), _filled(names, rows, _DATE))
+        number = _NUMBER if delimiter == "," else _MARKED_NUMBER
+        return Head("csv", names, _filled(names, rows, number), _filled(names, rows, _DATE))
 
 
 def _container(path: Path, what: str) -> Container:
@@ -61,12 +64,12 @@ def _container(path: Path, what: str) -> Container:
 
 
 def _check_header(names: list[str], path: Path) -> None:
-    """Raise TraceError for a header that is not text, or whose names are not separated by commas."""
+    """Raise TraceError for a header that is not text, or whose names are separated by none of the usual delimiters."""
     if any("\0" in name for name in names):
         raise TraceError(f"{path}: its header is not text; save it as CSV in UTF-8")
-    other = len(names) == 1 and re.search(r"[;\t|]", names[0])
+    other = len(names) == 1 and "|" in names[0]
     if other or (names and names[0].startswith("{")):
-        by = f", {names[0]!r}, is not separated by commas" if other else " is not a CSV header"
+        by = f", {names[0]!r}, is not separated by commas, semicolons or tabs" if other else " is not a CSV header"
         raise TraceError(f"{path}: its first line{by}; write it as CSV with commas")
 
 

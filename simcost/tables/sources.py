@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
 from simcost.tables.cells import Ints, bytes_of, undecodable
+from simcost.tables.decimals import DecimalMark, decimal_mark, doubt, plain_numbers
 from simcost.tables.delimited import (
     BLOCK_BYTES,
     Malformed,
@@ -27,7 +28,8 @@ from simcost.tables.delimited import (
     read_header,
     wrong_count,
 )
-from simcost.tables.encoding import not_utf8
+from simcost.tables.delimiter import delimiter_of
+from simcost.tables.encoding import not_text, not_utf8
 from simcost.tables.struct_fields import field_of, field_paths, values_at
 
 Container = Literal["csv", "psv", "parquet"]
@@ -35,7 +37,11 @@ Container = Literal["csv", "psv", "parquet"]
 Find = Callable[[Sequence[str]], dict[str, str]]
 """From the columns present to ours -> theirs; raises TraceError for those missing."""
 
+IsNumber = Callable[[str], bool]
+"""True if a column, as we call it, holds numbers."""
+
 _HEAD_BYTES = 65_536
+_SAMPLE_ROWS = 200
 _PARQUET_ROWS = 65_536
 
 
@@ -63,7 +69,8 @@ def open_chunks(
     what: str = "request log",
     *,
     nested: bool = False,
-    delimiter: str = ",",
+    delimiter: str | None = None,
+    is_number: IsNumber | None = None,
 ) -> Iterator[Chunk]:
     """The rows of a log in its order, streamed.
 
@@ -73,13 +80,15 @@ def open_chunks(
         find: which of its columns are read, and what we call them.
         what: the kind of file wanted, for messages.
         nested: whether cells may hold lists or maps, and columns be fields of others by dotted path.
-        delimiter: between the cells of a `csv`.
+        delimiter: between the cells of a `csv`; None = the one in its header.
+        is_number: columns whose numbers may have a decimal comma where the delimiter is none; their cells come with a
+            decimal point, and rows with a number that can be read in two ways are malformed. None = cells as they are.
 
     Raises:
         TraceError: missing, empty, damaged, or without the columns needed.
     """
     readers: dict[str, Callable[[Path, Find], Iterator[Chunk]]] = {
-        "csv": partial(_csv_chunks, delimiter=delimiter),
+        "csv": partial(_csv_chunks, delimiter=delimiter, is_number=is_number),
         "psv": partial(_csv_chunks, delimiter="|"),
         "parquet": partial(_parquet_chunks, nested=nested),
     }
@@ -112,13 +121,27 @@ def open_stream(path: Path) -> Any:
     return pa.input_stream(str(path), compression="gzip" if packed else None)
 
 
-def csv_head(path: Path, rows: int = 1, delimiter: str = ",") -> list[list[str]]:
-    """The header and the rows after it, `rows` in all if the first 64 KiB hold them. Raises csv.Error."""
+def csv_head(path: Path, rows: int = 1) -> tuple[str, list[list[str]]]:
+    """The delimiter, and the header and the rows after it, `rows` in all if the first 64 KiB hold them.
+
+    Raises csv.Error, AmbiguousDelimiterError among them.
+    """
     with open_stream(path) as stream:
         head = _head(stream)
-    names, header = read_header(head, delimiter, quoted=delimiter != "|")
-    after = io.StringIO(head[len(header) :].decode("utf-8", "replace"), newline="")
-    return [names, *islice(csv.reader(after, delimiter=delimiter), rows - 1)]
+    delimiter = _delimiter(head)
+    names, header = read_header(head, delimiter, quoted=True)
+    return delimiter, [names, *_first_rows(head[len(header) :], delimiter, rows - 1)]
+
+
+def _delimiter(head: bytes) -> str:
+    """The delimiter in the header; a comma where it is not text, which reading it says."""
+    return "," if not_text(head) else delimiter_of(head)
+
+
+def _first_rows(after: bytes, delimiter: str, rows: int) -> Iterator[list[str]]:
+    """Rows at the beginning of bytes whose end may be cut off."""
+    text = io.StringIO(after.decode("utf-8", "replace"), newline="")
+    return islice(csv.reader(text, delimiter=delimiter), rows)
 
 
 def _head(stream: Any) -> bytes:
@@ -129,10 +152,21 @@ def _head(stream: Any) -> bytes:
     return head
 
 
-def _csv_chunks(path: Path, find: Find, delimiter: str = ",") -> Iterator[Chunk]:
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Columns of numbers that may have a decimal comma, as we call them, and the decimal mark of the doubtful ones."""
+
+    columns: frozenset[str]
+    mark: DecimalMark | None
+
+
+def _csv_chunks(
+    path: Path, find: Find, delimiter: str | None = None, is_number: IsNumber | None = None
+) -> Iterator[Chunk]:
     """Cells are UTF-8. Lines that are not records, and records of a wrong length, are set aside."""
     with open_stream(path) as stream:
         head = _head(stream)
+        delimiter = delimiter or _delimiter(head)
         names, header = read_header(head, delimiter, quoted=delimiter != "|")
         theirs = find(names)
         if "prefix_hashes" in theirs:
@@ -140,12 +174,31 @@ def _csv_chunks(path: Path, find: Find, delimiter: str = ",") -> Iterator[Chunk]
         _refuse_repeated(path, theirs, names)
         read = {ours: names.index(name) for ours, name in theirs.items()}
         layout = TextDialect(delimiter=delimiter, quoted=delimiter != "|", names=names, read=sorted(set(read.values())))
-        for block in read_blocks(stream, layout, begun=head[len(header) :], line=count_lines(header) + 1):
-            yield _parsed(block, layout, theirs, read)
+        begun = head[len(header) :]
+        numbers = None
+        if is_number is not None and delimiter != ",":
+            numbers = _numbers(begun, layout, {ours: i for ours, i in read.items() if is_number(ours)})
+        for block in read_blocks(stream, layout, begun=begun, line=count_lines(header) + 1):
+            yield _parsed(block, layout, theirs, read, numbers)
     yield Chunk(columns={}, theirs=theirs, place=str, malformed=[])
 
 
-def _parsed(block: RecordBlock, layout: TextDialect, theirs: Mapping[str, str], read: Mapping[str, int]) -> Chunk:
+def _numbers(begun: bytes, layout: TextDialect, read: Mapping[str, int]) -> _Numbers:
+    """The columns of numbers, and the decimal mark that their first cells show."""
+    try:
+        rows = [row for row in _first_rows(begun, layout.delimiter, _SAMPLE_ROWS) if len(row) == len(layout.names)]
+    except csv.Error:
+        rows = []
+    return _Numbers(frozenset(read), decimal_mark(row[i] for row in rows for i in read.values()))
+
+
+def _parsed(
+    block: RecordBlock,
+    layout: TextDialect,
+    theirs: Mapping[str, str],
+    read: Mapping[str, int],
+    numbers: _Numbers | None = None,
+) -> Chunk:
     """The records of a block as columns. Raises csv.Error if the parser counts other records than the block has."""
     aside: list[Any] = []
     columns: Mapping[str, pa.Array] = {}
@@ -177,16 +230,35 @@ def _parsed(block: RecordBlock, layout: TextDialect, theirs: Mapping[str, str], 
         if table.num_rows + len(aside) != block.count:
             raise csv.Error(f"lines {block.line} and later cannot be split into rows")
         columns = {ours: table[str(i)].combine_chunks() for ours, i in read.items()}
-    short = [
-        Malformed(*block.number(row.number - 1), wrong_count(row.actual_columns, row.expected_columns)) for row in aside
-    ]
-    malformed = sorted([*block.malformed, *short], key=lambda each: each.row)
+    wrong = {row.number - 1: wrong_count(row.actual_columns, row.expected_columns) for row in aside}
+    if numbers is not None and columns:
+        columns, doubts = _with_points(columns, numbers, theirs)
+        kept = [i for i in range(block.count) if i not in wrong] if doubts else []
+        wrong |= {kept[i]: reason for i, reason in doubts.items()}
+    malformed = [*block.malformed, *(Malformed(*block.number(i), reason) for i, reason in wrong.items())]
+    malformed.sort(key=lambda each: each.row)
     return Chunk(
         columns=columns,
         theirs=theirs,
-        place=block.placer([row.number - 1 for row in aside]),
+        place=block.placer(sorted(wrong)),
         malformed=[(each.place, each.reason) for each in malformed],
     )
+
+
+def _with_points(
+    columns: Mapping[str, pa.Array], numbers: _Numbers, theirs: Mapping[str, str]
+) -> tuple[dict[str, pa.Array], dict[int, str]]:
+    """The columns with decimal points, without the rows whose numbers can be read in two ways; and those rows."""
+    plain, doubts = dict(columns), dict[int, str]()
+    for ours in numbers.columns:
+        plain[ours], doubtful = plain_numbers(columns[ours], numbers.mark)
+        for i in np.flatnonzero(doubtful).tolist():
+            doubts.setdefault(i, f"{theirs[ours]}: {doubt(columns[ours][i].as_py())}")
+    if doubts:
+        rows = len(next(iter(plain.values())))
+        kept = pa.array(np.delete(np.arange(rows), list(doubts)))
+        plain = {ours: column.take(kept) for ours, column in plain.items()}
+    return plain, doubts
 
 
 def _refuse_repeated(path: Path, theirs: Mapping[str, str], present: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from simcost.tables.sources import Container, Find, open_chunks
+from simcost.tables.sources import Container, Find, IsNumber, open_chunks
 from simcost.tables.spool import ColumnSpool
 
 WHAT = "log of jobs"
@@ -40,12 +40,14 @@ class LogTable:
         return self.rows
 
 
-def read_table(path: Path, container: Container, find: Find, what: str = WHAT) -> LogTable:
-    """All rows of a CSV or Parquet file. Raises TraceError as `open_chunks` does."""
+def read_table(
+    path: Path, container: Container, find: Find, what: str = WHAT, is_number: IsNumber | None = None
+) -> LogTable:
+    """All rows of a CSV or Parquet file, with numbers as `open_chunks` gives them. Raises TraceError as it does."""
     columns = ColumnSpool(path)
     places: list[Callable[[int], str]] = []
     starts, malformed, theirs = [0], [], {}
-    for chunk in open_chunks(path, container, find, what):
+    for chunk in open_chunks(path, container, find, what, is_number=is_number):
         malformed += chunk.malformed
         theirs = dict(chunk.theirs)
         rows = next((len(column) for column in chunk.columns.values()), 0)

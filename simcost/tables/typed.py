@@ -231,7 +231,9 @@ def read_typed(
         TraceError: a column of a type that cannot be read, a damaged file, or no rows.
     """
     intake = TypedIntake(TypedTable(declared=declared, path=path, theirs=theirs, faults=Faults(path)))
-    for chunk in open_chunks(path, head.container, lambda _: dict(theirs), declared.what):
+    for chunk in open_chunks(
+        path, head.container, lambda _: dict(theirs), declared.what, is_number=declared.holds_numbers
+    ):
         try:
             intake.add(chunk)
         except pa.ArrowException as error:

@@ -55,7 +55,13 @@ class TypedBatches:
 
     def __iter__(self) -> Iterator[TypedTable]:
         """Each batch. Raises TraceError for a column of a type that cannot be read, or a damaged file."""
-        for chunk in open_chunks(self.path, self.head.container, lambda _: dict(self.theirs), self.declared.what):
+        for chunk in open_chunks(
+            self.path,
+            self.head.container,
+            lambda _: dict(self.theirs),
+            self.declared.what,
+            is_number=self.declared.holds_numbers,
+        ):
             intake = TypedIntake(self._empty())
             try:
                 intake.add(chunk)

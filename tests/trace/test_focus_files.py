@@ -211,7 +211,7 @@ def test_other_currencies_need_a_worth(tmp_path: Path) -> None:
             "lineItem/UsageType,lineItem/UnblendedCost\nx,2\n",
             "export the bill in the format FOCUS 1.0 to 1.3: Data Exports of AWS",
         ),
-        ("a;b\n1;2\n", "write it as CSV with commas"),
+        ("a|b\n1|2\n", "write it as CSV with commas"),
         ("", "the file is empty"),
         (HEAD + "\n", "no rows"),
         (

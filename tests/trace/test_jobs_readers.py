@@ -164,7 +164,7 @@ def test_nothing_left(tmp_path: Path) -> None:
             HEADER + "a,1700000000000,5,1\n",
             r"milliseconds\? call the column submit_ms, .*--map submit_s=submit_ms",
         ),
-        (HEADER.replace(",", ";") + "a;0;5;1\n", r"cells separated by ';'\? write commas"),
+        (HEADER.replace(",", "|") + "a|0|5|1\n", r"cells separated by '\|'\? write commas"),
         ("\0\1" * 90 + "\n", r"its columns are: '\\x00\\x01(?:\\x00\\x01)*\.\.\.'$"),
         ("[5]", "not a list of Kubernetes objects"),
         ("[" * 100_000, "no JSON"),

@@ -230,7 +230,7 @@ def test_mixed_frequencies(tmp_path: Path) -> None:
         ("", "empty"),
         ("timestamp,value\n", "no rows"),
         ("timestamp,value\n2024-01-01,1\n", "only row"),
-        ("a;b\n1;2\n", "CSV with commas"),
+        ("a|b\n1|2\n", "CSV with commas"),
         ('{"ds":1,"y":2}\n', "CSV with commas"),
         ("timestamp,who\n2024-01-01,x\n", "no column holds values"),
         ('month,spend\n2024-01,"$40,000.00"\n', "numbers without a currency or marks between thousands"),

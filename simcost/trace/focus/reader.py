@@ -14,7 +14,7 @@ from simcost.tables.header import peek
 from simcost.tables.sources import open_chunks
 from simcost.trace.focus import export, lines
 from simcost.trace.focus.cells import FocusRows, clean
-from simcost.trace.focus.columns import WHAT, Header, find_header
+from simcost.trace.focus.columns import COLUMNS, WHAT, Header, find_header
 from simcost.trace.focus.export import UsageSeries
 from simcost.trace.focus.findings import Place, Quality
 from simcost.trace.focus.lines import Lines
@@ -77,15 +77,21 @@ def header_of(path: Path) -> Header:
 def chunks(path: Path, header: Header, wanted: Sequence[str], quality: Quality) -> Iterator[tuple[FocusRows, Place]]:
     """The cleaned rows of a file, and the place of each."""
     asked = {ours: theirs for ours, theirs in header.theirs.items() if ours in wanted}
-    for chunk in open_chunks(path, peek(path, WHAT).container, lambda _: asked, WHAT, nested=True):
+    for chunk in open_chunks(
+        path, peek(path, WHAT).container, lambda _: asked, WHAT, nested=True, is_number=_is_decimal
+    ):
         for at, reason in chunk.malformed[:1]:
-            quality.count("malformed", f"cannot be split into columns ({reason})", "left out", len(chunk.malformed), at)
+            quality.count("malformed", f"cannot be read ({reason})", "left out", len(chunk.malformed), at)
         if chunk.columns and len(next(iter(chunk.columns.values()))):
             try:
                 rows = clean(chunk.columns)
             except TraceError as error:
                 raise TraceError(f"{path}: {error}") from error
             yield rows, chunk.place
+
+
+def _is_decimal(ours: str) -> bool:
+    return ours in COLUMNS and COLUMNS[ours].kind == "decimal"
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from simcost.tables.cells import TimeRule, instants
 from simcost.tables.header import header
 from simcost.tables.table import WHAT, LogTable, read_table
 from simcost.trace.jobs.cleaning import jobs_of
-from simcost.trace.jobs.formats import JOB_FORMATS, find_job_columns, never_scheduled, recognise
+from simcost.trace.jobs.formats import JOB_FORMATS, JOBS, find_job_columns, never_scheduled, recognise
 from simcost.trace.jobs.jobs import NONE, Flags, Jobs
 from simcost.trace.jobs.kubernetes import read_kubernetes
 from simcost.trace.jobs.rejections import Sieve, finding, how_many, kept_out
@@ -328,7 +328,8 @@ def _table(path: Path, form: str, mapping: Mapping[str, str]) -> LogTable:
         if mapping:
             raise InputError(f"{path}: the columns of {form} are known; it takes no mapping")
         return read_sacct(path) if form == "sacct" else read_kubernetes(path)
-    table = read_table(path, container, partial(find_job_columns, form, mapping, path=path))
+    find = partial(find_job_columns, form, mapping, path=path)
+    table = read_table(path, container, find, is_number=JOBS.holds_numbers)
     return never_scheduled(table) if form == "openb" else table
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from simcost.tables.sources import csv_head, open_stream, reading
 from simcost.trace.requests.column_words import alike
 from simcost.trace.requests.formats import ALSO_CALLED, NEEDED, LogFormat, columns_by_name
-from simcost.trace.requests.log_files import container_of, delimiter_of
+from simcost.trace.requests.log_files import container_of
 
 _HEAD_BYTES = 1 << 20
 
@@ -42,7 +42,7 @@ def read_head(path: Path, form: LogFormat, rows: int = 5) -> LogHead:
             return _of_objects(path, rows)
         if container == "parquet":
             return _of_parquet(path, rows)
-        names, *cells = csv_head(path, rows + 1, delimiter_of(path)) or [[]]
+        _, (names, *cells) = csv_head(path, rows + 1)
         return LogHead(names=names, rows=cells)
 
 

@@ -1,6 +1,5 @@
 """Files of one import, standard input among them: how each is written, and its rows."""
 
-import re
 import shutil
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from simcost.errors import TraceError
+from simcost.tables.delimiter import AmbiguousDelimiterError
 from simcost.tables.json_objects import read_objects
 from simcost.tables.sources import Chunk, Find, open_chunks, open_stream, reading
 from simcost.trace.requests.formats import LogFormat
@@ -17,7 +17,6 @@ from simcost.trace.requests.formats import LogFormat
 STANDARD_INPUT = "-"
 _HEAD_BYTES = 65_536
 _SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-_DELIMITERS = {",": ",", ";": ";", "\t": "tab"}
 
 
 def shown_name(path: Path) -> str:
@@ -65,12 +64,27 @@ def open_log(path: Path, form: LogFormat, find: Find, *, delimiter: str | None) 
     """
     with reading(path, form.container or "csv", "request log"):
         container = form.container or container_of(path)
-        mark = delimiter or delimiter_of(path) if container == "csv" else ","
     if container == "jsonl":
         with reading(path, container, "request log"):
             yield from read_objects(path, find, form.rows)
     else:
-        yield from open_chunks(path, container, find, nested=True, delimiter=mark)
+        with _remedy(path):
+            yield from open_chunks(path, container, find, nested=True, delimiter=delimiter)
+
+
+@contextmanager
+def _remedy(path: Path) -> Iterator[None]:
+    """Name the option that decides where several characters may be the delimiter."""
+    try:
+        yield
+    except TraceError as error:
+        if isinstance(error.__cause__, AmbiguousDelimiterError):
+            names = error.__cause__.names
+            raise TraceError(
+                f"{path}: its header has {' and '.join(names)}; pass the one between its cells, e.g. --delimiter "
+                f"'{names[0]}'"
+            ) from error
+        raise
 
 
 def container_of(path: Path) -> Literal["csv", "jsonl", "parquet"]:
@@ -80,18 +94,3 @@ def container_of(path: Path) -> Literal["csv", "jsonl", "parquet"]:
     if head.startswith(b"PAR1"):
         return "parquet"
     return "jsonl" if head[:1] in (b"{", b"[") else "csv"
-
-
-def delimiter_of(path: Path) -> str:
-    """The one delimiter in the header of a CSV file. Raises TraceError where there are several."""
-    with open_stream(path) as stream:
-        head = stream.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
-    header = re.sub(r'"[^"]*"', "", head).lstrip("\r\n").splitlines()
-    there = [mark for mark in _DELIMITERS if header and mark in header[0]]
-    if len(there) > 1:
-        names = " and ".join(_DELIMITERS[mark] for mark in there)
-        raise TraceError(
-            f"{path}: its header has {names}; pass the one between its cells, e.g. --delimiter "
-            f"'{_DELIMITERS[there[0]]}'"
-        )
-    return there[0] if there else ","
