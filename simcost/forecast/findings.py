@@ -165,10 +165,12 @@ def of_selection(selected: ModelSelection) -> Iterator[Finding]:
     )
 
 
-def of_backtest(history: History, found: Backtest | None, model: ForecastModel, *, stated: bool) -> Iterator[Finding]:
+def of_backtest(
+    history: History, found: Backtest | None, model: ForecastModel, growth: GrowthMode, *, stated: bool
+) -> Iterator[Finding]:
     """Findings of the backtest: whether there was one, what the model beats, and levels known to be too narrow.
 
-    `stated`: the levels are a factor that is not measured.
+    `growth` is that of the forecast; `stated`: the levels are a factor that is not measured.
     """
     if found is None:
         yield _finding(
@@ -193,10 +195,19 @@ def of_backtest(history: History, found: Backtest | None, model: ForecastModel, 
         )
     elif found.best == "seasonal-naive":
         yield _finding("naive", f"nothing beats repeating the last season over {len(found.origins)} origins")
-    yield from _of_coverage(found)
+    yield from _of_coverage(found, _untested(model, growth))
 
 
-def _of_coverage(found: Backtest) -> Iterator[Finding]:
+def _untested(model: ForecastModel, growth: GrowthMode) -> str:
+    """The growth that the backtest leaves out; empty where it leaves none out."""
+    if growth == "stated":
+        return "the growth that events state"
+    return (
+        "the growth of the history, as --growth none says" if growth == "none" and isinstance(model, Planning) else ""
+    )
+
+
+def _of_coverage(found: Backtest, untested: str) -> Iterator[Finding]:
     """Coverage that the lowest level reached, where sums or peaks were missed clearly more often than it promises."""
     kept = min(found.coverage, key=lambda one: one.level, default=None)
     if kept is None:
@@ -205,11 +216,14 @@ def _of_coverage(found: Backtest) -> Iterator[Finding]:
     reached = [(what, 100 * share) for what, share in shares if share is not None]
     low = [f"{share:.0f} % of the {what}" for what, share in reached if share < kept.level - SHORT_OF]
     if low:
-        yield _finding(
-            "totals",
-            f"the {kept.level} % level held {', '.join(low)} over {plural(len(found.origins), 'origin')}: it may be "
-            "too narrow; a width factor widens it",
-        )
+        means = ": it may be too narrow; a width factor widens it"
+        if untested:
+            means = (
+                f" of a backtest that leaves out {untested}: a history that grew lies beyond such levels, which does "
+                "not make those of this forecast too narrow"
+            )
+        origins = plural(len(found.origins), "origin")
+        yield _finding("totals", f"the {kept.level} % level held {', '.join(low)} over {origins}{means}")
 
 
 def _of_overlap(found: Backtest) -> Iterator[Finding]:

@@ -114,7 +114,7 @@ def forecast(
     grown = measured(ahead, history.season)
     notes = [*of_history(history, seen, horizon, series.grid, chosen.model), *of_selection(chosen)]
     notes += [*of_model(chosen.model, seen), *of_growth(grown, growth, chosen.model, history.season)]
-    asked = _Asked(levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days)
+    asked = _Asked(levels=levels, paths=paths, seed=seed, width=width, adapt_days=adapt_days, growth=growth)
     futures = _futures(series, refits, chosen.model, ahead, asked) if paths else _Futures(paths=np.empty((0, horizon)))
     notes += futures.findings
     return Forecast(
@@ -142,6 +142,7 @@ class _Asked:
     seed: int
     width: float
     adapt_days: int
+    growth: GrowthMode
 
 
 @record
@@ -166,7 +167,7 @@ def _futures(series: Series, refits: Refits, model: ForecastModel, ahead: Fitted
     factors, learnt = adapted(history, model, asked.levels, asked.adapt_days, asked.seed)
     bands = _levels(samples, asked.levels, factors, floor=seen.floor)
     notes = [
-        *of_backtest(history, tested, model, stated=stated),
+        *of_backtest(history, tested, model, asked.growth, stated=stated),
         *of_levels(factors, asked.width, asked.adapt_days, learnt),
     ]
     notes += of_width(bands, seen, model)

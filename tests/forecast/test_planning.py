@@ -319,3 +319,17 @@ def test_the_case_of_a_growing_service_holds_its_next_quarter(shared):
         lo, hi = np.quantile(found.paths.sum(axis=1), [0.1, 0.9])
         assert lo < 30.9e6 < hi
         assert found.mean.sum() == pytest.approx(30.9e6, rel=0.1)
+
+
+def test_a_backtest_without_the_growth_of_the_forecast_is_no_warning_of_its_levels():
+    """A history that grows 10 % a month lies above every level that leaves growth out; that says nothing of others."""
+    y = 1000 * np.exp(0.022 * np.arange(104) + 0.01 * stream(3, "grows").standard_normal(104))
+    one = service(y)
+    noted = {
+        growth: [n["message"] for n in forecast(one, 13, paths=60, growth=growth).findings if n["kind"] == "totals"]
+        for growth in ("measured", "stated", "none")
+    }
+    assert noted["measured"] == []
+    assert "of a backtest that leaves out the growth that events state" in noted["stated"][0]
+    assert "leaves out the growth of the history, as --growth none says" in noted["none"][0]
+    assert not any("width factor" in note for notes in noted.values() for note in notes)

@@ -175,11 +175,16 @@ def verdict(result: BreakEvenResult, by_replication: Mapping[str, Sequence[float
         return f"At {rate(here.requests_per_s)} neither a fleet nor an API meets the SLO.{notes}"
     (usd, name), *others = sorted([*plans, *apis])
     text = f"At {rate(here.requests_per_s)} the cheapest is {name}: {format_usd(usd)} a month"
+
+    def alike(one: str, other: str) -> bool:
+        return bool(paired(by_replication[one], by_replication[other], level).holds_zero)
+
     if others:
-        gap = paired(by_replication[others[0][1]], by_replication[name], level)
-        unsure = "not significantly less than" if gap.holds_zero else "next"
-        text += f", {unsure} {others[0][1]} at {format_usd(others[0][0])}"
-    later = f"; {_later(result, min(apis)[1])}" if apis else ""
+        doubt = alike(others[0][1], name)
+        text += f", {'not significantly less than' if doubt else 'next'} {others[0][1]} at {format_usd(others[0][0])}"
+        text += f" ({result.replications} replications do not tell them apart)" if doubt else ""
+    doubt = bool(plans and apis) and alike(min(apis)[1], min(plans)[1])
+    later = f"; {_later(result, min(apis)[1], doubt=doubt)}" if apis else ""
     return f"{text}{later}.{notes}"
 
 
@@ -192,8 +197,12 @@ def refusals(apis: Iterable[ApiCosts]) -> str:
     )
 
 
-def _later(result: BreakEvenResult, api: str) -> str:
-    """From which demand on a plan costs less than an API; the lowest over the plans."""
+def _later(result: BreakEvenResult, api: str, *, doubt: bool) -> str:
+    """From which demand on a plan costs less than an API; the lowest over the plans.
+
+    `doubt`: the costs at the demand of the scenario do not differ significantly; those of each replication may.
+    """
+    most, each = ("in most replications taken alone, ", "in each replication taken alone, ") if doubt else ("", "")
     pairs = [pair for pair in result.break_even if pair.api == api and pair.place is not None]
     largest = rate(result.demands[-1].requests_per_s)
     if not pairs:
@@ -206,11 +215,11 @@ def _later(result: BreakEvenResult, api: str) -> str:
     always = [pair for pair in pairs if pair.place == "fleet"]
     if always:
         least = rate(result.demands[0].requests_per_s)
-        return f"{always[0].plan} costs less than {api} at every demand from {least} to {largest}"
+        return f"{most}{always[0].plan} costs less than {api} at every demand from {least} to {largest}"
     if crossing:
         first, requests_per_s, tokens = min(crossing, key=lambda one: one[1].mean)
         begin = f"from {spread(requests_per_s)} on ({amount(tokens.mean)} tokens a month)"
-        return f"{begin} {first.plan} costs less than {api}"
+        return f"{each}{begin} {first.plan} costs less than {api}"
     best = min(pairs, key=lambda pair: pair.cost_ratio_at_largest or float("inf"))
     if best.crossed_in:
         return (

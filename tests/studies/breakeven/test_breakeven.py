@@ -24,6 +24,7 @@ from simcost.studies.breakeven.fleets import Made, Settings, make_study
 from simcost.studies.breakeven.prices import in_scenario
 from simcost.studies.breakeven.question import compare_with_apis, price_trace
 from simcost.studies.breakeven.result import BreakEvenResult, MissedFleet
+from simcost.studies.breakeven.study import break_even_result, verdict
 from simcost.trace.synthesis.stored_requests import synthesize
 from simcost.trace.workload.spec import RecordedWorkload, Sessions, Stream, Synthetic
 
@@ -132,6 +133,17 @@ def test_the_result(made: Made, loaded: LoadedScenario) -> None:
     api_usd = [api.usd_per_month.mean for demand in found.demands for api in demand.apis if api.name == DEAR]
     assert api_usd[0] * (1 if pair.place == "crosses" else 0) <= pair.usd_per_month <= api_usd[-1]
     assert set(found.provenance) >= {"seed", "inputs", "catalog_date"}
+
+
+def test_a_difference_that_is_not_significant_is_not_said_to_be_one_in_the_same_sentence(made: Made) -> None:
+    """Two replications that both cross say nothing significant of the mean: the verdict says of what each claim is."""
+    points = tuple(replace(point, bills=point.bills[1:]) for point in made.study.points)
+    found = break_even_result(replace(made.study, apis=made.study.apis[1:], points=points), {}, ())
+    assert found.break_even[0].place in ("crosses", "below")
+    fleets = {f"the fleet {name}": [1.0 + i, 2.0 + i] for i, name in enumerate(made.study.plans)}
+    apart, mixed = (verdict(found, fleets | {DEAR: usd}, 0.95) for usd in ([1001.0, 1002.0], [1.0, 3.0]))
+    assert "replication" not in apart
+    assert "in each replication taken alone, from" in mixed
 
 
 def test_what_cannot_be_asked(loaded: LoadedScenario, tmp_path: Path) -> None:
