@@ -180,3 +180,13 @@ def test_what_no_pool_used_is_told_so_that_the_bill_adds_up(tmp_path: Path) -> N
     assert sum(parts_usd) + unused_usd == pytest.approx(plan["cost_usd"]["per_month"], rel=1e-9)
     [said] = [part.said for part in parts(document) if part.title == "Pools"]
     assert said[-1] == f"held: no pool held {format_usd(unused_usd)} of unused commitments"
+
+
+def test_a_plan_that_no_bound_covers_is_told_where_the_bounds_are(document: dict[str, Any]) -> None:
+    found = next(part for part in parts(document) if part.title.startswith("Against a perfect autoscaler"))
+    rows = {row["Plan"] for row in found.rows}
+    told = {line.split(" has no row")[0]: line for line in found.said if "has no row" in line}
+    assert rows | told.keys() == {plan["name"] for plan in document["plans"]}
+    assert not rows & told.keys()
+    assert "unlike replicas" in told["pools"]
+    assert "an API answers" in told["api"]

@@ -72,6 +72,22 @@ def regrets(document: Document) -> Table:
     return [_regret(plan) for plan in document["plans"] if plan.get("regret")]
 
 
+def without_bound(document: Document) -> list[str]:
+    """One sentence for each plan whose requests no bound of one kind of replica covers."""
+    reasons = {
+        "overflow": "an API answers some of its requests",
+        "pools": "its pools have unlike replicas",
+        "disaggregation": "its replicas prefill or decode",
+    }
+    return [
+        f"{plan['name']} has no row: {reason}, and the bound is of replicas that are alike and answer all requests"
+        for plan in document["plans"]
+        if "regret" in plan and plan["regret"] is None
+        for reason in [next((said for key, said in reasons.items() if key in plan), "")]
+        if reason
+    ]
+
+
 def _regret(plan: Document) -> dict[str, str]:
     found, month = plan["regret"], plan["regret"]["per_month"]
     return {

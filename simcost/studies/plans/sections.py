@@ -192,7 +192,8 @@ def _requests(document: Document) -> list[Part]:
 def _fleets(document: Document) -> list[Part]:
     """Replica-hours paid and needed, and how fleets followed their demand."""
     fleets, replicas = fleet_view.table(service_view.one_by_one(document)), provisioning_view.table(document)
-    regrets = provisioning_view.regrets(service_view.one_by_one(document))
+    one_by_one = service_view.one_by_one(document)
+    regrets, without = provisioning_view.regrets(one_by_one), provisioning_view.without_bound(one_by_one)
     return [
         Part(
             title="Paid and needed replica-hours, a month",
@@ -203,7 +204,7 @@ def _fleets(document: Document) -> list[Part]:
         Part(
             title="Against a perfect autoscaler, USD a month",
             rows=regrets,
-            said=[provisioning_view.BOUND] if regrets else [],
+            said=[*([provisioning_view.BOUND] if regrets else []), *without],
         ),
     ]
 
