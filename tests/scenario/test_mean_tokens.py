@@ -42,3 +42,52 @@ def test_averages_written_as_medians_are_told(tmp_path: Path, lengths: str, said
     told = "".join(mean_tokens(load_text(text, tmp_path / "s.yaml").scenario))
     assert said in told
     assert bool(told) == bool(said)
+
+
+CLIENTS = """\
+    clients:
+      - {share: 3, lengths: {prompt_median: 1000, output_median: 250}}
+      - lengths: {prompt_median: 1000, output_median: 250}
+        prompt_scale: 2
+        max_tokens: 4000
+        sessions: {mean_turns: 2}
+      - {lengths: {kind: uniform, prompt_tokens: [1, 9], output_tokens: [1, 9]}}
+"""
+
+
+def of_workload(workload: str, tmp_path: Path, count: int = 1) -> list[str]:
+    begin, end = SMALL.index("horizon:"), SMALL.index("slo:")
+    assert begin < end
+    told = list(mean_tokens(load_text(SMALL[:begin] + workload + SMALL[end:], tmp_path / "s.yaml").scenario))
+    assert len(told) == count
+    return told
+
+
+def test_each_stream_of_clients_tells_its_means(tmp_path: Path) -> None:
+    one, two = of_workload(f"horizon: 10min\nworkload:\n  - kind: synthetic\n    rate: 0.5/s\n{CLIENTS}", tmp_path, 2)
+    assert one.startswith("Tokens of a request of workload.clients[0]: 1,646 of the prompt and 344 of the output")
+    assert "of workload.clients[1] that begins a conversation: " in two
+    drawn = np.minimum(2 * np.exp(np.log(1000) + np.random.default_rng(2).standard_normal(400_000)), 4000)
+    assert f"{np.mean(drawn):,.0f}"[:3] in two, "scaled, then cut at the limit of the stream"
+
+
+def test_many_streams_are_told_in_short(tmp_path: Path) -> None:
+    client = "      - {lengths: {prompt_median: 10, output_median: 20}}\n"
+    told = of_workload(
+        f"horizon: 10min\nworkload:\n  - kind: synthetic\n    rate: 0.5/s\n    clients:\n{8 * client}", tmp_path, 4
+    )
+    assert told[-1].startswith("Means of 5 further streams")
+
+
+def test_closed_clients_and_forecast_requests_tell_their_means(tmp_path: Path) -> None:
+    lengths = "lengths: {prompt_median: 1000, output_median: 250}"
+    closed = f"horizon: 10min\nworkload:\n  - {{kind: closed, clients: 4, {lengths}}}\n"
+    assert "1,646 of the prompt" in of_workload(closed, tmp_path)[0]
+    (tmp_path / "h.csv").write_text(
+        "timestamp,value\n" + "".join(f"2026-01-{d:02}T{h:02}:00:00Z,{d}\n" for d in range(1, 29) for h in range(24))
+    )
+    demand = (
+        "demand:\n  history: h.csv\n  forecast: {horizon: 1d}\n"
+        "  requests:\n    - {lengths: {prompt_median: 1000, output_median: 250}}\n"
+    )
+    assert "1,646 of the prompt" in of_workload(demand, tmp_path)[0]

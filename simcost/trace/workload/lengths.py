@@ -51,8 +51,8 @@ class Lengths:
         log-normal, m exp(s^2 / 2) Phi((ln(L / m) - s^2) / s) + L Phi(-ln(L / m) / s).
         """
         return (
-            _mean(self.prompt_median, self.prompt_sigma, self.max_tokens),
-            _mean(self.output_median, self.output_sigma, self.max_tokens),
+            limited_mean(self.prompt_median, self.prompt_sigma, self.max_tokens),
+            limited_mean(self.output_median, self.output_sigma, self.max_tokens),
         )
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Callable[[int], Pairs]":
@@ -65,9 +65,10 @@ class Lengths:
         return lambda count: lognormal_pairs(prompt, output, self.correlation, self.max_tokens, count, rng)
 
 
-def _mean(median: float, sigma: float, limit: float) -> float:
+def limited_mean(median: float, sigma: float, limit: float) -> float:
+    """Mean of a log-normal that is cut at a limit, as `Lengths.means` derives it."""
     if not sigma:
-        return median
+        return min(median, limit)
     to_limit, phi = log(limit / median), NormalDist().cdf
     return median * exp(min(sigma**2 / 2, 700.0)) * phi(to_limit / sigma - sigma) + limit * phi(-to_limit / sigma)
 
