@@ -1,6 +1,6 @@
 """Reserved GPUs combined with spot: the mixes that meet a queueing-delay target, and their cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import fsum
@@ -17,12 +17,14 @@ from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import LARGEST, MixResult, MixRow, MixWait, SizingTarget
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.spot import Floats, Ints, SpotSeries
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_usd
+from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
 
 BASES = 7
 """Sizes of the reserved part that are tried: from none to all."""
 MOST_SPOT = 4
 """Times the cluster that needs no spot: where the search for spot nodes ends."""
+_LONG_END = 1.25
+"""Times the span of the submissions until the last job ends, beyond which a log is too short for money a month."""
 FOREVER_S = 1e12
 """Stands for the wait of a job that never ends."""
 
@@ -93,7 +95,7 @@ def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> MixResult:
         mixes=tuple(rows),
         best=best,
         verdict=_verdict(rows, best),
-        notes=_notes(spot),
+        notes=(*_notes(spot), *_short_log(jobs, tried(alone, 0).ledgers[0])),
     )
 
 
@@ -172,8 +174,7 @@ def _row(
     base_gpus, spot_gpus = base * question.step, None if nodes is None else nodes * question.step
     if tried is None:
         return MixRow(base_gpus=base_gpus, spot_gpus=spot_gpus)
-    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or 1.0
-    spot_h = tried.spot_gpu_s / SECONDS_PER_HOUR * HOURS_PER_MONTH * SECONDS_PER_HOUR / span_s
+    spot_h = min(tried.spot_gpu_s / _span_s(jobs), spot_gpus or 0) * HOURS_PER_MONTH
     redone = fsum(ledger.gpu_seconds["lost"] + ledger.gpu_seconds["restart"] for ledger in tried.ledgers)
     busy = redone + fsum(ledger.gpu_seconds["useful"] + ledger.gpu_seconds["checkpoint"] for ledger in tried.ledgers)
     return MixRow(
@@ -185,6 +186,11 @@ def _row(
         preemptions=float(np.mean([ledger.outcomes.preemptions.sum() for ledger in tried.ledgers])),
         redone_share=redone / busy if busy else 0.0,
     )
+
+
+def _span_s(jobs: Jobs) -> float:
+    """Time in which the jobs were submitted; of jobs submitted at once, the longest of them."""
+    return float(jobs.submit_s[-1] - jobs.submit_s[0]) or float(jobs.duration_s.max())
 
 
 def _monthly(base_gpus: int, spot_h: float, spot: SpotMix, question: SizingTarget) -> dict[str, float | None]:
@@ -222,6 +228,19 @@ def _verdict(rows: Sequence[MixRow], best: MixRow) -> str:
         f"{what} keep it too, for {format_usd(best.usd_per_month)} a month: {format_usd(less)} less than "
         f"{whole.base_gpus:,} reserved GPUs."
     )
+
+
+def _short_log(jobs: Jobs, alone: JobLedger) -> Iterator[str]:
+    """A sentence where jobs go on for long after the last was submitted: a month is then not many such logs."""
+    whole_s = float(alone.outcomes.end_s.max() - jobs.submit_s[0])
+    if whole_s > _LONG_END * _span_s(jobs):
+        submitted = format_seconds(float(jobs.submit_s[-1] - jobs.submit_s[0]))
+        yield (
+            f"the jobs were submitted within {submitted} and end after {format_seconds(whole_s)}: a month "
+            "of spot repeats these submissions without a pause, up to all its GPUs all the time, while the sizes are "
+            "those of this log once, from an empty cluster; for money a month give a log several times as long as "
+            "its jobs"
+        )
 
 
 def _notes(spot: SpotMix) -> tuple[str, ...]:

@@ -59,6 +59,18 @@ def test_money_is_reserved_hours_and_spot_hours_in_whole_nodes() -> None:
     assert "cheapest" in to_svg(size_charts.mixes(found))
 
 
+@pytest.mark.parametrize("gap_s", [0, 60])
+def test_spot_of_a_short_log_is_no_more_than_all_of_it_all_month_and_that_is_told(gap_s: int) -> None:
+    """60 jobs of ten hours within an hour: no spot GPU is there for more than the 730 hours that a month has."""
+    jobs = jobs_of(np.arange(60) * gap_s, np.full(60, 36_000), np.full(60, 4))
+    found = mixes(jobs, spot(np.full(100, 80)), ASKED)
+    kept = [row for row in found.mixes if row.spot_gpus]
+    assert kept
+    assert all(row.spot_gpu_hours_per_month <= row.spot_gpus * 730 for row in kept)
+    assert any("while the sizes are those of this log once" in note for note in found.notes)
+    assert not any("of this log once" in note for note in mixes(queue(), spot(np.full(100, 50)), ASKED).notes)
+
+
 def test_spot_that_comes_and_goes_costs_waiting_and_work() -> None:
     flicker = spot(np.tile([1, 1, 1, 0], 25), checkpoints=Checkpoints(interval=1800.0, write=30.0, restart=60.0))
     found = mixes(queue(), flicker, ASKED)
