@@ -7,9 +7,10 @@ from typing import Annotated
 
 from simcost.catalog.aliases import ANY_REGION, matches, narrowness
 from simcost.catalog.facts import Day, Matching, Offer, Positive, Provenance, ProviderName
-from simcost.errors import CatalogError
+from simcost.errors import CatalogError, did_you_mean
 from simcost.record import record
 
+_SHOWN = 5
 CurrencyCode = Annotated[str, Matching(r"[A-Z]{3}", "EUR")]
 
 
@@ -74,6 +75,28 @@ def contract_of(offer: Offer, contracts: Sequence[ContractPrice], at: date | Non
     """The contract that holds: the one for the fewest types and regions, of equal ones the latest; None = none does."""
     holding = [contract for contract in contracts if contract.holds(offer, at)]
     return max(holding, key=lambda c: (narrowness(c.sku, c.region), c.valid_from), default=None)
+
+
+def without_offer(contracts: Sequence[ContractPrice], offers: Sequence[Offer]) -> list[str]:
+    """A sentence for each contract that is about no offer of the catalog, so that no price is paid by it."""
+    told = []
+    for contract in contracts:
+        if any(contract.holds(offer, None) for offer in offers):
+            continue
+        skus = {offer.sku for offer in offers if offer.provider == contract.provider}
+        same = sorted(
+            {one.region for one in offers if one.provider == contract.provider and matches(contract.sku, one.sku)}
+        )
+        hint = did_you_mean(contract.sku.rstrip("*"), sorted(skus))
+        where = "" if contract.region == ANY_REGION else f" in {contract.region}"
+        if same:
+            more = f" and {len(same) - _SHOWN} more regions" if len(same) > _SHOWN else ""
+            hint = f"; it is offered in {', '.join(same[:_SHOWN])}{more}{did_you_mean(contract.region, same)}"
+        told.append(
+            f"contract for {contract.provider}/{contract.sku}{where}: no offer of the catalog is meant by it, and "
+            f"nothing is paid by it{hint}"
+        )
+    return told
 
 
 def contracted(

@@ -6,6 +6,7 @@ from typing import Any
 
 from simcost.catalog.aliases import canonical
 from simcost.catalog.catalog import Catalog
+from simcost.catalog.contracts import without_offer
 from simcost.catalog.facts import Provenance
 from simcost.errors import CatalogError, did_you_mean
 
@@ -52,7 +53,8 @@ _NAMES = {
 
 
 def catalog_list(catalog: Catalog, kind: str) -> dict[str, Any]:
-    """`kind`, `as_of` and `rows`: one object per fact, its keys the columns of the fact file.
+    """`kind`, `as_of` and `rows`: one object per fact, its keys the columns of the fact file; of contracts `findings`
+    too, sentences on those that are about no offer.
 
     Raises:
         CatalogError: no such kind.
@@ -60,7 +62,10 @@ def catalog_list(catalog: Catalog, kind: str) -> dict[str, Any]:
     if kind not in KINDS:
         hint = did_you_mean(kind, list(KINDS)) or ";"
         raise CatalogError(f"no kind of fact {kind!r}{hint} kinds: {', '.join(KINDS)}")
-    return {"kind": kind, "as_of": catalog.as_of, "rows": [asdict(row) for row in _rows(catalog, kind)]}
+    document = {"kind": kind, "as_of": catalog.as_of, "rows": [asdict(row) for row in _rows(catalog, kind)]}
+    if kind == "contracts":
+        document["findings"] = without_offer(catalog.facts.contracts, catalog.facts.offers)
+    return document
 
 
 def catalog_show(catalog: Catalog, name: str) -> dict[str, Any]:

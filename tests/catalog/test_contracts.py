@@ -4,9 +4,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from support.shown import on_terminal
 
 from simcost.catalog import Catalog, load_catalog
+from simcost.catalog.documents import catalog_list
 from simcost.errors import CatalogError, FaultsError
+from simcost.studies.catalog.view import parts
 
 CONTRACT = "provider,sku,region,price_per_h,currency,discount,valid_from,valid_to,source,as_of,quality\n"
 CURRENCY = "currency,usd_per_unit,source,as_of,quality\n"
@@ -106,3 +109,19 @@ def test_a_contract_that_is_over_holds_for_no_time_without_a_calendar(tmp_path: 
     assert (paid(over), paid(over, date(2025, 6, 1))) == (45, 40)
     begins_later = own(tmp_path, "aws,p5.48xlarge,any,40,USD,,2027-01-01,")
     assert paid(begins_later) == 40
+
+
+def test_a_contract_about_no_offer_is_told(tmp_path: Path) -> None:
+    """No price is paid by it, so that its reader would take the list price for the negotiated one."""
+    catalog = own(
+        tmp_path,
+        "aws,p5.48xlarg,any,40,USD,,, aws,p5.48xlarge,us-east-9,40,USD,,, aws,p5.*,any,,USD,0.1,, "
+        "aws,*,any,,USD,0.05,, aws,zz9.*,any,,USD,0.1,, aws,P5.48XLARGE,any,41,USD,,,",
+    )
+    typo, region, nothing = catalog_list(catalog, "contracts")["findings"]
+    assert typo.startswith("contract for aws/p5.48xlarg: no offer of the catalog is meant by it, and nothing is paid")
+    assert "did you mean 'p5.48xlarge'" in typo
+    assert "p5.48xlarge in us-east-9: no offer" in region
+    assert "us-east-1" in region
+    assert nothing.startswith("contract for aws/zz9.*: ")
+    assert typo in " ".join(on_terminal(parts)(catalog_list(catalog, "contracts")).split())

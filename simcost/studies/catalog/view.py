@@ -22,9 +22,8 @@ def _list(document: Mapping[str, Any]) -> Part:
     left, columns = _COLUMNS[document["kind"]]
     rows = [{title: cell(row) for title, cell in columns.items()} for row in document["rows"]]
     end = f"{len(rows)} {document['kind']}; newest fact {document['as_of']}; quality A first party, "
-    return Part(
-        title=document["kind"], titled=False, rows=rows, said=[f"{end}B catalogue, C other"], left=left, whole=True
-    )
+    said = [f"{end}B catalogue, C other", *document.get("findings", ())]
+    return Part(title=document["kind"], titled=False, rows=rows, said=said, left=left, whole=True)
 
 
 def _fact(fact: Row) -> Part:
