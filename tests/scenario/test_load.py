@@ -344,6 +344,27 @@ plans:
     assert {one.memory_utilisation for one in replicas} == {0.8}
 
 
+def test_a_default_that_the_kind_of_a_plan_does_not_have_names_the_plan_and_the_remedy(tmp_path: Path) -> None:
+    plans = """defaults:
+  buy: {offer: aws/g6.xlarge}
+  replica: {accelerator: l4}
+  scaling: {kind: fixed, replicas: 1}
+plans:
+  - {name: rented}
+  - name: mine
+    buy: {kind: owned, capex: $9000, accelerators: 1, life_years: 3, power: 1kW, pue: 1.2, electricity: $0.1/kWh}
+"""
+    text = SMALL[: SMALL.index("plans:")] + plans
+    with pytest.raises(FaultsError) as refused:
+        load(write(tmp_path, text=text))
+    [fault] = refused.value.faults
+    assert fault.path == "defaults.buy.offer"
+    assert "plan 'mine' takes this over, and its 'owned' has no key 'offer'" in fault.message
+    assert "write `kind: on-demand` beside it" in fault.message
+    rented, mine = load(write(tmp_path, text=text.replace("{offer:", "{kind: on-demand, offer:"))).scenario.plans
+    assert (rented.buy.kind, mine.buy.kind) == ("on-demand", "owned")
+
+
 def test_a_fault_in_the_defaults_is_reported_once_and_there(tmp_path: Path) -> None:
     found = faults_of(tmp_path, ("plans:", "defaults:\n  batching: {max_seqs: 3}\n  startup: {node: -1s}\nplans:"))
     assert [fault.split(": unknown")[0].split(": '-1s'")[0] for fault in found] == [

@@ -106,10 +106,14 @@ class Conform:
 
     file: str
     faults: list[Fault]
+    plan: str = ""
+    """Name of the plan at hand, for messages."""
 
     def node(self, node: YamlNode, hint: Any, also: Keys = ()) -> YamlNode:
         """The node as the schema asks for it; `also` are further known keys."""
         of_kind, one = kinds(hint), item(hint)
+        if node.path[:1] == ("plans",) and len(node.path) == 2 and isinstance(node.value, dict):
+            self.plan = str(node.value["name"].plain()) if "name" in node.value else f"{node.path[1]}"
         if of_kind and isinstance(node.value, str):
             node = replace(node, value={"kind": node})
         assumed = assumed_kind(hint) if of_kind else None
@@ -138,7 +142,7 @@ class Conform:
     ) -> dict[str, YamlNode]:
         if of_kind:
             cls = self._member(node, value, of_kind)
-            return self._known(value, hints(cls), also) if cls else value
+            return self._known(self._without_shared(value, cls, hint), hints(cls), also) if cls else value
         if members := classes(hint):
             return self._known(value, hints(members[0]), also)
         maps = [get_args(leaf) for leaf in leaves(hint) if get_origin(leaf) is Mapping]
@@ -158,6 +162,26 @@ class Conform:
             message = f"{written.plain()!r} is not a kind known here; one of {known}{near}"
             self._fault(written, (written.line, written.column), message)
         return cls
+
+    def _without_shared(self, value: dict[str, YamlNode], cls: type, hint: Any) -> dict[str, YamlNode]:
+        """The entries without those of `defaults` that the kind which a plan names does not have; each is a fault."""
+        kind, assumed = value.get("kind"), assumed_kind(hint)
+        if kind is None or assumed is None or kind.path[:1] != ("plans",):
+            return value
+        of_assumed = hints(kinds(hint)[assumed])
+        foreign = [
+            key
+            for key, child in value.items()
+            if child.path[:1] == ("defaults",) and key in of_assumed and key not in hints(cls)
+        ]
+        for key in foreign:
+            child = value[key]
+            message = (
+                f"plan {self.plan!r} takes this over, and its {kind.plain()!r} has no key {key!r}; write "
+                f"`kind: {assumed}` beside it here: a plan with another kind then takes nothing over"
+            )
+            self._fault(child, child.key or (child.line, child.column), message)
+        return {key: child for key, child in value.items() if key not in foreign}
 
     def _known(self, value: dict[str, YamlNode], known: Mapping[str, Any], also: Keys) -> dict[str, YamlNode]:
         """The entries whose keys are known; a fault for each other one."""
