@@ -50,7 +50,7 @@ def _models(file: Path | None, reading: ImportContext) -> Iterator[tuple[str, st
             continue
         found = True
         try:
-            provider, models = words(value, "id"), listed(value, "models")
+            provider, models = words(value, "id").lower(), listed(value, "models")
         except UnreadableError as error:
             reading.findings.add("unreadable", place(path), str(error))
             continue
