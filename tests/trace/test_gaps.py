@@ -86,6 +86,14 @@ def test_the_mean_count_is_the_integral_and_counts_vary(law: Gaps, tmp_path: Pat
     assert np.mean(counts) == pytest.approx(40, abs=4 * np.std(counts) / np.sqrt(400))
 
 
+def test_long_states_begin_as_often_as_time_is_spent_in_them() -> None:
+    """Mean count = integral of the rate, however long the states are beside the run."""
+    law = Mmpp(levels=(0, 1, 5), dwell=(1000, 500, 100))
+    few = ArrivalRates(step_s=60.0, expected=np.array([10.0, 30.0]))
+    counts = [len(draw(law, few, Path(), index)) for index in range(2000)]
+    assert np.mean(counts) == pytest.approx(40, abs=4 * np.std(counts) / np.sqrt(2000))
+
+
 def test_fits_are_by_likelihood() -> None:
     rng = np.random.default_rng(2)
     for shape in (0.2, 1.0, 5.0):

@@ -4,12 +4,15 @@ A law says how requests follow each other once the rate is taken out: in operati
 is expected per unit. `trace.streams` maps that time to the clock through the expected requests, so that bursts
 get shorter as the rate grows. Laws with `trace` are fitted to that trace's own rescaled gaps.
 
+`starts_at_any_instant` of a law is true if its first gap begins at a random instant of the process, false if it begins
+at a request.
+
 No law was tested on a trace that is on and off by turns (empty minutes between bursts): the smoothed rate then
 takes the pauses for the shape of the demand. Cut such a trace to an on-period before fitting.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 class Poisson:
     """Independent exponential gaps: enough for traffic of many independent users."""
 
+    starts_at_any_instant: ClassVar[bool] = False
     kind: Literal["poisson"] = "poisson"
 
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":  # noqa: ARG002  # one interface
@@ -39,6 +43,7 @@ class GammaGaps:
     mostly gaps of nearly 0.
     """
 
+    starts_at_any_instant: ClassVar[bool] = False
     kind: Literal["gamma"] = "gamma"
     shape: Annotated[float, Ge(0.01), Le(1000)] | None = None
     """Below 1 bursty, 1 = Poisson, above 1 regular."""
@@ -61,6 +66,7 @@ class GammaGaps:
 class WeibullGaps:
     """Independent Weibull gaps, fitted by maximum likelihood."""
 
+    starts_at_any_instant: ClassVar[bool] = False
     kind: Literal["weibull"] = "weibull"
     shape: Annotated[float, Ge(0.1), Le(100)] | None = None
     """Below 1 bursty, 1 = Poisson, above 1 regular."""
@@ -86,6 +92,7 @@ class WeibullGaps:
 class Mmpp:
     """Markov-modulated Poisson: the rate jumps between three levels, Poisson within each."""
 
+    starts_at_any_instant: ClassVar[bool] = True
     kind: Literal["mmpp"] = "mmpp"
     levels: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(3), MaxLen(3)] | None = None
     """Relative rate in each state; only their ratios matter."""
@@ -118,6 +125,7 @@ class Bootstrap:
     so does what follows what within a block. The closest to the trace, bursts of any form included.
     """
 
+    starts_at_any_instant: ClassVar[bool] = False
     kind: Literal["bootstrap"] = "bootstrap"
     trace: str
     """Parquet of `simcost trace import`, relative to the file that names it and inside its folder."""

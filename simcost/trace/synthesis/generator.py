@@ -130,7 +130,8 @@ class _Client:
     ) -> Iterator[RequestBatch]:
         """Its requests, scaled and cut to the context, about `most` at a time."""
         gaps = self.stream.gaps.drawing(source.folder, source.rng("gaps", self.number))
-        arrive = partial(arrivals, gaps, place=source.rng("start", self.number), most=most)
+        place = None if self.stream.gaps.starts_at_any_instant else source.rng("start", self.number)
+        arrive = partial(arrivals, gaps, place=place, most=most)
         if self.stream.sessions is None:
             batches = self._single(arrive(clock, self.share), source, factors)
         else:
@@ -184,17 +185,20 @@ class _Client:
 
 
 def arrivals(
-    gaps: Draw, clock: CumulativeRate, share: float, *, place: np.random.Generator, most: int
+    gaps: Draw, clock: CumulativeRate, share: float, *, place: np.random.Generator | None, most: int
 ) -> Iterator[tuple[Ints, Pairs | None]]:
     """Sorted arrivals of a share of what the clock expects, with the tokens that the law draws along.
 
     The process is entered at a uniform instant of a first run of gaps, as an observer does who comes at any
-    time: otherwise the mean count would not be the integral of the rate.
+    time: otherwise the mean count would not be the integral of the rate. With `place` None it is entered at the first
+    gap, which already begins at any instant: a run of so many requests is short where they come fast, so that an
+    instant within it would find states of many requests too often.
     """
     first, end = clock.first * share, clock.total * share
     gap, along = gaps(min(most, _FIRST))
     reached = first + np.cumsum(gap)
-    reached -= place.random() * (reached[-1] - first)
+    if place is not None:
+        reached -= place.random() * (reached[-1] - first)
     while True:
         inside = slice(*np.searchsorted(reached, [first, end]))
         tokens = None if along is None else (along[0][inside], along[1][inside])
