@@ -31,7 +31,7 @@ EXAMPLES = {
         "trace check results/mine log.parquet --plan 'one L40S'",
     ),
     "trace synthesize": (
-        "trace synthesize log.parquet --horizon 7d -o week.parquet",
+        "trace synthesize workload.yaml --horizon 7d -o week.parquet",
         "trace synthesize log.parquet --along paths.parquet --path 3 -o future.parquet",
     ),
     "forecast": (

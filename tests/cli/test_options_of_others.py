@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.commands import refused
+from support.commands import call, refused
 
 JOBS = "job_id,submit_s,duration_s,gpus\n1,0,3600,8\n2,600,3600,8\n"
 SAMPLES = "timestamp,Hostname,gpu,DCGM_FI_DEV_GPU_UTIL\n1764547200,n1,0,0\n1764547260,n1,0,0\n"
@@ -31,3 +31,19 @@ def test_commit_without_paths_and_bill_of_a_file(tmp_path: Path) -> None:
     said = refused("commit", usage, "--options", plan, "--per-instance", "3")
     assert "--per-instance belongs to --paths" in said
     assert "--run-plan belongs to a results folder" in refused("bill", usage, "--plan", plan, "--run-plan", "x")
+
+
+@pytest.mark.parametrize("option", [("--series", "a"), ("--path", "3")])
+def test_trace_synthesize_without_along(tmp_path: Path, option: tuple[str, str]) -> None:
+    (tmp_path / "w.yaml").write_text("{kind: synthetic, rate: 1/s}\n")
+    said = refused("trace", "synthesize", tmp_path / "w.yaml", "--horizon", "1h", "-o", tmp_path / "w.parquet", *option)
+    assert f"{option[0]} belongs to --along" in said
+    assert not (tmp_path / "w.parquet").exists()
+
+
+def test_trace_synthesize_of_a_trace_without_along(tmp_path: Path) -> None:
+    """A trace gives no rate of its own beyond its end: a path does."""
+    (tmp_path / "jobs.csv").write_text(JOBS)
+    assert call("trace", "import", tmp_path / "jobs.csv", "--jobs-log", "-o", tmp_path / "jobs.parquet").code == 0
+    said = refused("trace", "synthesize", tmp_path / "jobs.parquet", "--horizon", "1h", "-o", tmp_path / "w.parquet")
+    assert "jobs.parquet: is a trace, which follows a path of a forecast: pass --along" in said

@@ -8,6 +8,7 @@ from simcost.progress import Progress
 from simcost.studies.argument_types import condition, delimiter, mark, natural, positive, seconds
 from simcost.studies.options import (
     Arguments,
+    check_belongs,
     check_distinct,
     columns,
     output,
@@ -107,8 +108,8 @@ def _add_synthesize(actions: Any) -> None:
     length.add_argument(
         "--along", type=Path, metavar="PATHS", help="follow a sample path of `simcost forecast --paths-out`"
     )
-    synthesize.add_argument("--series", metavar="NAME", help="of --along; default: its only one")
-    synthesize.add_argument("--path", type=natural, default=0, metavar="N", help="number of the path (default 0)")
+    synthesize.add_argument("--series", metavar="NAME", help="series of --along; default: its only one")
+    synthesize.add_argument("--path", type=natural, metavar="N", help="number of the path (default 0)")
     seed(synthesize)
     output(synthesize, "-o", "--output", required=True, help="the trace to write (.parquet)")
 
@@ -219,8 +220,11 @@ def _trace_synthesize(arguments: Arguments) -> None:
     if arguments.along:
         _trace_along(arguments)
         return
+    check_belongs(arguments, ("series", "path"), "--along")
     from simcost.scenario.files.parts import load_workload
+    from simcost.trace.jobs.store import is_jobs
     from simcost.trace.series.from_servegen import is_servegen
+    from simcost.trace.series.from_traces import is_trace
     from simcost.trace.synthesis.servegen import synthesize_clients
     from simcost.trace.synthesis.stored_requests import synthesize
 
@@ -236,6 +240,8 @@ def _trace_synthesize(arguments: Arguments) -> None:
             )
         show(arguments, document, "traces.view")
         return
+    if is_jobs(arguments.file) or is_trace(arguments.file):
+        raise InputError(f"{arguments.file}: is a trace, which follows a path of a forecast: pass --along")
     spec = load_workload(arguments.file)
     with Progress("synthesize", quiet=arguments.quiet) as progress:
         document = synthesize(
@@ -258,7 +264,7 @@ def _trace_along(arguments: Arguments) -> None:
             arguments.along,
             arguments.output,
             series=arguments.series,
-            number=arguments.path,
+            number=arguments.path or 0,
             seed=1 if arguments.seed is None else arguments.seed,
             progress=progress.share_of_rows,
         )
