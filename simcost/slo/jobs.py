@@ -33,7 +33,7 @@ class JobReport:
     jct_s: Levels
     """From submission to the end."""
     deadlines_met: float | None
-    """Share of the deadlines that were kept, of jobs that ended or whose deadline is past."""
+    """Share of the deadlines that were kept, of jobs that ended, were kept out, or whose deadline is past."""
 
 
 def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> JobReport:
@@ -94,6 +94,7 @@ def _levels(values: "Floats", never: int = 0) -> dict[str, float | None]:
 
 
 def _deadlines(ledger: "JobLedger", due_s: "Ints") -> float | None:
-    has = (due_s >= 0) & ((ledger.outcomes.end_s >= 0) | (due_s <= ledger.horizon_s))
-    met = (ledger.outcomes.end_s >= 0) & (ledger.outcomes.end_s <= due_s)
+    out = ledger.outcomes
+    has = (due_s >= 0) & ((out.end_s >= 0) | out.rejected | (due_s <= ledger.horizon_s))
+    met = (out.end_s >= 0) & (out.end_s <= due_s)
     return float(met[has].mean()) if has.any() else None

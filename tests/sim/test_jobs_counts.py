@@ -267,6 +267,12 @@ def test_deadlines_met_late_and_hopeless() -> None:
     assert document["deadlines"] == expected
 
 
+def test_a_rejected_job_misses_its_deadline_whenever_it_is_due() -> None:
+    jobs = jobs_of([0, 0], [10, 10], [1, 2], deadline_s=[40, 4000])
+    deadlines = replay_document(jobs, schedule(jobs, 1, DeadlineAware()), DeadlineAware())["deadlines"]
+    assert (deadlines["jobs"], deadlines["met"], deadlines["missed_share"]) == (2, 1, 0.5)
+
+
 def test_shortest_first_by_the_limits_of_the_users() -> None:
     jobs = jobs_of([0, 0, 0], [10, 5, 6], [1, 1, 1], limit_s=[10, 20, 6])
     assert schedule(jobs, 1, SjfSkip(by="limit")).outcomes.start_s.tolist() == [6, 16, 0]

@@ -87,6 +87,13 @@ def test_a_deadline_at_the_end_of_the_run_is_past(due: int, met: float) -> None:
     assert assess_jobs(jobs, Slo(), np.array([100, due])).deadlines_met == met
 
 
+@pytest.mark.parametrize("due", [50, 10_000])
+def test_a_job_that_is_kept_out_never_meets_its_deadline(due: int) -> None:
+    """Whenever it is due: a cluster too small for it must not look as good as one that runs it."""
+    jobs = ledger((0, 0, 10, False), (0, NEVER, NEVER, True), horizon_s=100.0)
+    assert assess_jobs(jobs, Slo(), np.array([20, due])).deadlines_met == 0.5
+
+
 def test_a_job_waits_from_the_end_of_those_it_follows() -> None:
     """The second could start at 40, the third at no time before the end of the run."""
     jobs = ledger((0, 0, 40, False), (5, 50, NEVER, False), (5, NEVER, NEVER, False))

@@ -133,7 +133,7 @@ def _topology(facts: dict[str, float]) -> dict[str, Any] | None:
 
 
 def _deadlines(jobs: Jobs, ledger: JobLedger) -> dict[str, Any] | None:
-    """Of the jobs with a deadline that have ended or whose deadline is past; None if no job has one.
+    """Of the jobs with a deadline that have ended, are rejected, or whose deadline is past; None if no job has one.
 
     `hopeless` counts jobs whose limit passes the deadline even if they start when they are submitted.
     """
@@ -141,7 +141,7 @@ def _deadlines(jobs: Jobs, ledger: JobLedger) -> dict[str, Any] | None:
     if not has.any():
         return None
     end_s, due_s = ledger.outcomes.end_s[has], jobs.deadline_s[has]
-    decided = (end_s != NEVER) | (due_s <= ledger.horizon_s)
+    decided = (end_s != NEVER) | ledger.outcomes.rejected[has] | (due_s <= ledger.horizon_s)
     late_s = np.maximum(np.where(end_s == NEVER, ledger.horizon_s, end_s) - due_s, 0.0)[decided]
     met = ((end_s != NEVER) & (end_s <= due_s))[decided]
     return {
