@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from simcost.errors import InputError
 from simcost.rng import stream
@@ -19,6 +20,9 @@ _AT_ONCE = 262_144
 
 def jobs_along(jobs: Jobs, rates: ArrivalRates, *, seed: int, index: int = 0, start_utc: str | None = None) -> Jobs:
     """Jobs submitted along the rates: those of a trace, resampled in blocks with their sizes, durations and owners.
+
+    A job that waits for the end of others waits for their copies in its block; those that are not in it, as at the
+    start of a log, have ended.
 
     Args:
         jobs: the trace they are taken from.
@@ -43,7 +47,24 @@ def jobs_along(jobs: Jobs, rates: ArrivalRates, *, seed: int, index: int = 0, st
         start_utc=start_utc,
         source=f"resampled from {jobs.source}, seed {seed}",
         recorded_wait_s=None,
+        after=None if jobs.after is None else _copies_waited_for(jobs, rows),
     )
+
+
+def _copies_waited_for(jobs: Jobs, rows: Ints) -> npt.NDArray[np.object_]:
+    """Of each resampled job the numbers of those whose end it waits for, as ids: their latest copies, where these are
+    no further back than in the log.
+    """
+    row_of = {name: row for row, name in enumerate(jobs.job_id.tolist())}
+    names = [] if jobs.after is None else jobs.after.tolist()
+    waited = [[row_of[name] for name in each if name in row_of] for each in names]
+    latest: dict[int, int] = {}
+    found = np.empty(len(rows), np.object_)
+    for number, row in enumerate(rows.tolist()):
+        copies = [(latest[other], row - other) for other in waited[row] if other in latest]
+        found[number] = tuple(str(copy) for copy, back in copies if number - copy <= back)
+        latest[row] = number
+    return found
 
 
 def job_arrivals(

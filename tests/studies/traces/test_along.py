@@ -73,6 +73,25 @@ def test_jobs_follow_the_path(tmp_path: Path) -> None:
     assert np.corrcoef(series.values, DAY[: len(series)])[0, 1] > 0.9
 
 
+def test_jobs_of_a_path_wait_for_the_copies_of_those_that_they_followed(tmp_path: Path) -> None:
+    """Chains of three in the log, each of one duration: a copy waits for the copy before it, never for a job of another
+    chain or one that is submitted later; the first of a block whose predecessor is not in it waits for none.
+    """
+    count = 600
+    after = np.empty(count, object)
+    after[:] = [(str(row - 1),) if row % 3 else () for row in range(count)]
+    submit_s = np.random.default_rng(3).integers(0, 20 * 3600, count).cumsum() // count
+    jobs = jobs_of(submit_s, np.arange(count) // 3 + 1, np.full(count, 2), after=after)
+    write_jobs(tmp_path / "jobs.parquet", jobs)
+    synthesize_along(tmp_path / "jobs.parquet", paths(tmp_path, "jobs", DAY[None] / 10), tmp_path / "next.parquet")
+    made = open_jobs(tmp_path / "next.parquet")
+    assert made.after is not None
+    waits = [(row, int(name)) for row, names in enumerate(made.after) for name in names]
+    assert all(made.job_id[earlier] == str(earlier) and earlier < row for row, earlier in waits)
+    assert all(made.duration_s[row] == made.duration_s[earlier] for row, earlier in waits)
+    assert len(waits) / len(made) == pytest.approx(2 / 3, abs=0.03)  # a block of 50 loses at most one
+
+
 @pytest.mark.parametrize(
     ("quantity", "options", "said"),
     [
