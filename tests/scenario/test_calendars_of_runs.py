@@ -63,3 +63,24 @@ def test_calendars_that_begin_at_another_time_than_the_demand_are_told(tmp_path:
     assert note == (
         "Its timetable takes the start of the run as midnight; the demand begins at 2026-07-08T10:00:00+02:00."
     )
+
+
+@pytest.mark.parametrize(
+    ("starts", "daily", "told"),
+    [
+        ("2026-07-20T15:00:00Z", "", True),
+        ("2026-07-20T15:00:00Z", f", daily: {[1] * 24}", False),
+        ("2026-07-20T00:00:00Z", "", False),
+    ],
+)
+def test_a_day_of_requests_that_begins_at_another_time_than_calendars_is_told(
+    tmp_path: Path, starts: str, daily: str, told: bool
+) -> None:
+    requests = f"starts: {starts}\nhorizon: 10min\nworkload: {{kind: synthetic, rate: 1/s{daily}}}"
+    source = settle(load(written(tmp_path, requests, CRON)), seed=None, seeds=None).source
+    assert source is not None
+    said = (
+        "Requests take the start of the run as midnight (`daily`), and calendars of autoscalers take it as "
+        f"`starts`, {starts}."
+    )
+    assert (said in source.caveats(2)) == told

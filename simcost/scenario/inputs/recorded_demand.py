@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, time
 from math import floor, fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -42,6 +42,8 @@ class RecordedDemand:
     """Notes on traces whose requests name another model than the scenario's."""
     prefix_block_tokens: int | None = None
     """Length of the blocks that the traces hash; None = none does, or they differ and no plan reads them."""
+    starts: str | None = None
+    """Date and time of time 0, where the scenario says it."""
 
     @classmethod
     def of(cls, loaded: LoadedScenario, seed: int) -> Self:
@@ -57,6 +59,7 @@ class RecordedDemand:
             folder=loaded.folder,
             seed=seed,
             horizon_s=horizon_of(scenario, loaded.folder),
+            starts=scenario.starts,
             inputs=hashes(
                 loaded.folder, [name for workload in scenario.open_workloads() for name in workload_traces(workload)]
             ),
@@ -86,7 +89,8 @@ class RecordedDemand:
 
     def caveats(self, replications: int) -> list[str]:
         """Caveats on the requests of the result."""
-        return [*self.other_models, *self._lengths(), *self._shifted(), *self._nothing_random(replications)]
+        told = (*self._lengths(), *self._shifted(), *self._hours(), *self._nothing_random(replications))
+        return [*self.other_models, *told]
 
     def _expected(self, workload: Workload) -> float:
         from simcost.trace.requests.store import open_trace
@@ -117,6 +121,15 @@ class RecordedDemand:
             for path, length_s in spans.items()
             if self.horizon_s < length_s * (1 - LULL) - 1.0
         ]
+
+    def _hours(self) -> list[str]:
+        """A sentence on hours of the day that begin with a run that begins at another time than midnight."""
+        if self.starts is None or datetime.fromisoformat(self.starts).time() == time.min:
+            return []
+        if not any(_varies_by_hour(workload) for workload in self.workloads):
+            return []
+        said = "Requests take the start of the run as midnight (`daily`), and calendars of autoscalers take it as"
+        return [f"{said} `starts`, {self.starts}."]
 
     def _shifted(self) -> list[str]:
         """Traces that were recorded at the same time and began one after the other, as the parts of one log by tenant:
@@ -171,3 +184,9 @@ def horizon_of(scenario: Scenario, folder: Path) -> float:
         raise InputError("the trace has no length: all its requests arrive at once; give a `horizon`")
     # A run plays what arrives strictly before its end: the next whole second takes in the last request.
     return scenario.horizon or floor(span) + 1.0
+
+
+def _varies_by_hour(workload: Workload) -> bool:
+    """True if its rate goes by the hour of the day; that of a synthetic one does unless it says otherwise."""
+    daily = workload.daily
+    return len(set(daily)) > 1 if daily is not None else not isinstance(workload, RecordedWorkload)
