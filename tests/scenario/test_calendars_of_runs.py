@@ -50,6 +50,14 @@ def test_a_cron_trigger_without_the_date_of_time_0_is_a_fault_with_its_place(tmp
     assert not any("starts" in fault.message for fault in find_faults(written(tmp_path, DEMAND, scaling)))
 
 
+def test_a_start_that_is_not_a_date_is_a_fault_with_its_place(tmp_path: Path) -> None:
+    file = written(tmp_path, DRAWN, TIMETABLE)
+    file.write_text(file.read_text() + "starts: next Monday\n")
+    [fault] = find_faults(file)
+    assert (fault.path, fault.line) == ("starts", 11)
+    assert "'next Monday' is not a date and time; write e.g. 2026-07-20T00:00:00Z" in fault.message
+
+
 def test_a_demand_begins_where_its_history_ends(tmp_path: Path) -> None:
     plan = planned(tmp_path, DEMAND, CRON)
     assert (plan.pool.starts_utc_s, plan.notes) == (ENDS.timestamp(), ())

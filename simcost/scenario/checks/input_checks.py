@@ -26,7 +26,11 @@ WHOLE_BYTES = 2_000_000
 
 
 def input_faults(scenario: Scenario, root: YamlNode, catalog: Catalog, folder: Path, file: str) -> Iterator[Fault]:
-    """Faults of the files that a sound scenario names, at the places that name them."""
+    """Faults of the files and the date that a sound scenario names, at the places that name them."""
+    if (starts := scenario.starts) is not None:
+        from simcost.scenario.inputs.control import utc_s
+
+        yield from _refused(root.get("starts") or root, file, lambda: utc_s(starts))
     if scenario.workload:
         for workload, node in zip(scenario.workload, _several(root.get("workload")), strict=True):
             if isinstance(workload, RecordedWorkload):
