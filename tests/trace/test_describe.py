@@ -123,6 +123,24 @@ def test_findings(tmp_path: Path, arrival: np.ndarray, output: np.ndarray, kinds
     assert text(got).count("\n- ") == len(kinds)
 
 
+@pytest.mark.parametrize(("a_tick", "kinds"), [(1, {"repeated"}), (2, {"repeated", "quantised"})])
+def test_a_log_that_holds_its_rows_twice_is_no_coarse_clock(tmp_path: Path, a_tick: int, kinds: set[str]) -> None:
+    """Each of 500 requests twice, alone in its tick or with another one."""
+    arrival, number = np.tile(np.repeat(np.arange(500.0 // a_tick), a_tick), 2), np.tile(np.arange(500), 2)
+    order = np.argsort(arrival, kind="stable")
+    prompt, output = number[order] % 89 + 1, number[order] % 97 + 1
+    got = describe_trace(store(tmp_path / "a.parquet", arrival[order], prompt, output))
+    assert {finding["kind"] for finding in got["findings"]} == kinds
+    assert got["findings"][0]["count"] == 500
+
+
+def test_requests_of_few_lengths_on_a_coarse_clock_are_no_copies(tmp_path: Path) -> None:
+    """Two kinds of requests, as of images: that two of a tick are alike is chance."""
+    arrival, kind = np.repeat(np.arange(100.0), 5), np.random.default_rng(4).integers(1, 3, 500)
+    got = describe_trace(store(tmp_path / "a.parquet", arrival, kind, kind * 10))
+    assert "repeated" not in {finding["kind"] for finding in got["findings"]}
+
+
 def test_step_of_the_clock(shared: Path, tmp_path: Path) -> None:
     log = shared / "data/traces/mooncake_conversation_trace.jsonl.gz"
     got = import_trace(log, "mooncake", tmp_path / "a.parquet")

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.trace.requests.batch import RequestBatch
-from simcost.trace.requests.statistics import Gaps, TokenCounts, Windows
+from simcost.trace.requests.statistics import Gaps, RepeatedRequests, TokenCounts, Windows
 from simcost.trace.requests.store import TraceInfo, open_trace, read_batches, read_tables
 from simcost.units import NS_PER_S, format_seconds
 
@@ -16,10 +16,12 @@ _LONG_GAP_MEANS = 100.0
 _SHARED = 0.2
 _CAP_SHARE = 0.01
 _ENOUGH = 100
+_ALIKE = 0.05
 
 
-def arrival_findings(gaps: Gaps, info: TraceInfo) -> list[dict[str, Any]]:
-    """Long gaps, arrivals at the same time, and a coarse clock."""
+def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dict[str, Any]]:
+    """Long gaps, arrivals at the same time other than those of repeated rows, and a coarse clock."""
+    tied = gaps.zero - repeated
     result = []
     limit_s = max(_LONG_GAP_S, _LONG_GAP_MEANS * gaps.mean_s())
     long = [(length, at) for length, at in gaps.largest if length > limit_s * NS_PER_S]
@@ -36,25 +38,38 @@ def arrival_findings(gaps: Gaps, info: TraceInfo) -> list[dict[str, Any]]:
         )
     if info.rows > 1 and gaps.sum_ns == 0:
         result.append(_finding("constant", info.rows, "all requests arrive at the same instant"))
-    elif gaps.zero >= _SHARED * gaps.count and gaps.zero:
+    elif tied >= _SHARED * gaps.count and tied:
         result.append(
             _finding(
                 "quantised",
-                gaps.zero,
-                f"{gaps.zero / gaps.count:.0%} of the requests arrive at "
+                tied,
+                f"{tied / gaps.count:.0%} of the requests arrive at "
                 f"the same instant as the one before, mostly in steps of {format_seconds(_step_s(gaps))}: the "
                 "clock of the log is coarse, and queueing will look worse than it was",
             )
         )
-    elif gaps.zero:
+    elif tied:
         result.append(
             _finding(
                 "duplicate_arrival",
-                gaps.zero,
-                f"{gaps.zero:,} requests arrive at the same instant as the one before; all were kept",
+                tied,
+                f"{tied:,} requests arrive at the same instant as the one before; all were kept",
             )
         )
     return result
+
+
+def repeated_rows(repeats: RepeatedRequests, gaps: Gaps, *tokens: TokenCounts) -> int:
+    """Requests like one before in arrival and tokens, where chance does not explain them: two requests seldom have the
+    same tokens, and many of those that arrive together do.
+    """
+    chance = min(column.chance_of_two_alike() for column in tokens)
+    return repeats.count if repeats.count >= _SHARED * gaps.zero and chance < _ALIKE else 0
+
+
+def _repeat_findings(repeated: int) -> list[dict[str, Any]]:
+    said = "requests have the arrival and the tokens of one before: where the log holds rows twice, so does the trace"
+    return [_finding("repeated", repeated, f"{repeated:,} {said}")] if repeated else []
 
 
 def token_findings(name: str, counts: TokenCounts) -> list[dict[str, Any]]:
@@ -106,11 +121,13 @@ def describe_trace(path: Path) -> dict[str, Any]:
         TraceError: see `simcost.trace.requests.store`.
     """
     info = open_trace(path)
-    gaps, hours = Gaps(), Windows(3600)
+    gaps, hours, repeats = Gaps(), Windows(3600), RepeatedRequests()
     windows = [Windows(width_s) for width_s in _DISPERSION_S]
     prompt, output = TokenCounts(), TokenCounts()
     for batch in read_batches(path):
         _add(batch, gaps, [*windows, hours], prompt, output)
+        repeats.add(batch.arrival_ns, batch.prompt_tokens, batch.output_tokens)
+    repeated = repeated_rows(repeats, gaps, prompt, output)
     return {
         "file": str(path),
         "source": info.source,
@@ -127,7 +144,8 @@ def describe_trace(path: Path) -> dict[str, Any]:
         "block_tokens": info.block_tokens,
         "columns": list(info.columns),
         "models": info.models,
-        "findings": arrival_findings(gaps, info)
+        "findings": _repeat_findings(repeated)
+        + arrival_findings(gaps, info, repeated)
         + token_findings("prompt_tokens", prompt)
         + token_findings("output_tokens", output),
     }

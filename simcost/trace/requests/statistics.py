@@ -8,6 +8,7 @@ import numpy.typing as npt
 from simcost.tables.cells import Ints
 from simcost.units import NS_PER_S
 
+Tokens = npt.NDArray[np.int32]
 _KEPT_GAPS = 100
 _KEPT_STEPS = 100_000
 _LEAST_PART = 0.1
@@ -62,6 +63,22 @@ class Gaps:
         self.largest = nlargest(_KEPT_GAPS, self.largest + found)
         if len(self.steps) < _KEPT_STEPS:
             self.steps = np.concatenate([self.steps, gaps[gaps > 0]])[:_KEPT_STEPS]
+
+
+class RepeatedRequests:
+    """Requests with the arrival and the tokens of one before; those that a boundary of batches parts are missed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, arrival_ns: Ints, prompt_tokens: Tokens, output_tokens: Tokens) -> None:
+        """Go on with the next requests."""
+        same = np.diff(arrival_ns) == 0
+        tied = np.append(same, False) | np.insert(same, 0, False)
+        arrival = arrival_ns[tied]
+        tokens = (prompt_tokens[tied].astype(np.int64) << 32) + output_tokens[tied]
+        order = np.lexsort((tokens, arrival))
+        self.count += int(((np.diff(arrival[order]) == 0) & (np.diff(tokens[order]) == 0)).sum())
 
 
 class Windows:
@@ -130,6 +147,10 @@ class TokenCounts:
         new = np.bincount(tokens, minlength=len(self.counts))
         new[: len(self.counts)] += self.counts
         self.counts = new
+
+    def chance_of_two_alike(self) -> float:
+        """Probability that two requests have the same count."""
+        return float(np.sum((self.counts / self.rows) ** 2))
 
     @property
     def rows(self) -> int:
