@@ -66,6 +66,8 @@ def flips(
     tolerance: float,
     guess: Guess = lambda _lo, _hi, _tilt: None,
     confirm: Answer | None = None,
+    *,
+    whole: bool = False,
 ) -> list[Flip]:
     """Every change of the answer between neighbouring values, each within a bracket no wider than the tolerance.
 
@@ -83,12 +85,15 @@ def flips(
         tolerance: widest bracket.
         guess: a value between two with other answers.
         confirm: the answer at a value, nothing taken from its neighbours; None = all answers are such.
+        whole: true of whole numbers, as those looked at first: no other is looked at.
 
+    >>> [(flip.lo, flip.hi) for flip in flips([2, 20], lambda x: "a" if x < 13 else "b", 1, whole=True)]
+    [(12, 13)]
     >>> [round(flip.value, 2) for flip in flips([0, 5, 10], lambda x: "a" if x < 3 else "b", 0.001)]
     [3.0]
     """
     first = at_once(partial(answer, value) for value in values)
-    search = _FlipSearch(dict(zip(values, first, strict=True)), tolerance)
+    search = _FlipSearch(dict(zip(values, first, strict=True)), tolerance, whole=whole)
     confirmed: set[float] = set()
     while True:
         found = search.changes()
@@ -127,8 +132,8 @@ def at_once(questions: Iterable[Callable[[], T]]) -> list[T]:
 class _FlipSearch:
     """Answers at the values of a search, and its brackets."""
 
-    def __init__(self, answers: dict[float, str | None], tolerance: float) -> None:
-        self.answers, self._tolerance = answers, tolerance
+    def __init__(self, answers: dict[float, str | None], tolerance: float, *, whole: bool) -> None:
+        self.answers, self._tolerance, self._whole = answers, tolerance, whole
         self._stood: dict[tuple[float, float], int] = {}
         """Cuts in a row after which the high end of a bracket stood, and more than half of it was left; of the low end
         they are negative."""
@@ -154,7 +159,7 @@ class _FlipSearch:
 
     def _point(self, lo: float, hi: float, stood: int, guess: float | None) -> float:
         """The next value to look at."""
-        middle = (lo + hi) / 2
+        middle = (lo + hi) // 2 if self._whole else (lo + hi) / 2
         if guess is None:
             return middle
         near = _CLOSE * self._tolerance

@@ -157,6 +157,7 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
         1.0 if whole else 2 * tolerance * (varied_range.hi - varied_range.lo),
         (lambda *_: None) if whole else (lambda lo, hi, tilt: answers.guess(path, lo, hi, tilt)),
         lambda value: answers.confirmed(path, value).best,
+        whole=whole,
     )
     return [
         {
