@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -234,8 +234,25 @@ def plans_of(loaded: AnyScenario) -> Iterator[tuple[Plan, LoadedScenario]]:
         yield from ((pool, one) for plan in one.scenario.plans for pool in plan.by_pool())
 
 
+def unpaid_prices(loaded: AnyScenario, paths: Iterable[str]) -> list[str]:
+    """A sentence for each price or discount of an offer that changes no cost, since no plan pays it."""
+    return [
+        f"{path}: no plan pays the on-demand price of {name}: each states a price of its own, or buys spot; vary that "
+        "price, as plans.NAME.buy.price."
+        for path in paths
+        if not _is_factor(loaded, path) and money_alone(path)
+        for name in [path.partition(".")[2]]
+        if all(isinstance(option, Spot) or option.price is not None for option, _ in _bought(loaded, name))
+    ]
+
+
 def _offers(loaded: AnyScenario, name: str) -> list[Offer]:
     """The offers of that name which plans buy."""
+    return [catalog.offer(option.offer, option.region) for option, catalog in _bought(loaded, name)]
+
+
+def _bought(loaded: AnyScenario, name: str) -> list[tuple[OnDemand | Spot | ManagedEndpoint, Catalog]]:
+    """The purchases of an offer of that name, each with its catalog."""
     bought = [
         (option, one.catalog)
         for plan, one in plans_of(loaded)
@@ -246,12 +263,7 @@ def _offers(loaded: AnyScenario, name: str) -> list[Offer]:
     if not named:
         known = ", ".join(sorted({option.offer for option, _ in bought})) or "none"
         raise InputError(f"--vary: no plan buys the offer {name!r}; bought are {known}")
-    if all(isinstance(option, Spot) or option.price is not None for option, _ in named):
-        raise InputError(
-            f"--vary: no plan pays the on-demand price of {name}: each states a price of its own, or buys spot; vary "
-            "that price, as plans.NAME.buy.price"
-        )
-    return [catalog.offer(option.offer, option.region) for option, catalog in named]
+    return named
 
 
 def _priced(loaded: AnyScenario, name: str, value: float, *, discount: bool) -> AnyScenario:

@@ -10,7 +10,7 @@ from typing import Any
 from simcost.compare.sensitivity import Ends, Flip, Swing, flips, tornado
 from simcost.errors import InputError
 from simcost.present.format import amount
-from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone, plans_of
+from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone, plans_of, unpaid_prices
 from simcost.scenario.runs.execution import workers_of
 from simcost.studies.sensitivity.answers import FlipPlace, PlanAnswers
 from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
@@ -140,7 +140,7 @@ def _document(
     return {
         "verdict": verdict(document),
         **document,
-        "assumptions": answers.assessment.assumptions(),
+        "assumptions": [*unpaid_prices(answers.loaded, bases), *answers.assessment.assumptions()],
         "provenance": answers.assessment.provenance(),
     }
 

@@ -195,7 +195,7 @@ def test_money_of_every_bucket_of_gpu_time_is_drawn(bucket: str) -> None:
 def test_a_part_that_its_name_does_not_explain_is_explained(part: str) -> None:
     told = document(PLANS[:1])
     cost = told["plans"][0]["cost_usd"]
-    cost["by_state"] = {part: cost["by_category"]["compute"]}
+    cost["per_month_by_part"] = {part: cost["per_month"]}
     [note] = cost_charts.cost_stack(told).to_dict()["title"]["subtitle"]
     assert note.startswith(f"{part.capitalize()}: ")
 

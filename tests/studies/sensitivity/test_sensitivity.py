@@ -337,7 +337,11 @@ def test_a_price_by_contract_varies_as_it_is_paid(tmp_path: Path, terms: str) ->
     assert abs(discount["hi_usd"] - discount["lo_usd"]) == pytest.approx(0.5 * paid * 730)
 
 
-def test_a_price_that_no_plan_pays_is_refused(tmp_path: Path) -> None:
+def test_a_price_that_no_plan_pays_is_told(tmp_path: Path) -> None:
+    """It changes no cost: the plan that buys the offer states another."""
     own = TWO.replace("offer: aws/g6e.xlarge", "offer: aws/g6e.xlarge, price: $1/h")
-    said = refused("sensitivity", scenario(tmp_path, text=own), "--vary", "price.aws/g6e.xlarge=0.5..4")
-    assert "each states a price of its own" in said
+    document = asked(scenario(tmp_path, text=own), "price.aws/g6e.xlarge=0.5..4", "discount.aws/g6.xlarge=0..50%")
+    [told] = [said for said in document["assumptions"] if "no plan pays the on-demand price" in said]
+    assert told.startswith("price.aws/g6e.xlarge: ")
+    assert "vary that price, as plans.NAME.buy.price" in told
+    assert next(row for row in document["tornado"] if row["path"].startswith("price."))["swing_usd"] == 0.0
