@@ -6,7 +6,8 @@ from datetime import date
 from typing import Annotated
 
 from simcost.catalog.aliases import ANY_REGION, matches, narrowness
-from simcost.catalog.facts import Day, Matching, Offer, Positive, Provenance, ProviderName
+from simcost.catalog.cell_types import Day, Matching, Positive, ProviderName
+from simcost.catalog.facts import Offer, Provenance
 from simcost.errors import CatalogError, did_you_mean
 from simcost.record import record
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_orig
 
 from annotated_types import Ge, Gt
 
-from simcost.catalog.facts import InLowerCase, Matching, Provenance
+from simcost.catalog.cell_types import InLowerCase, Matching
+from simcost.catalog.facts import Provenance
 from simcost.errors import Fault, FaultsError, did_you_mean
 from simcost.tables.records import read_records
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from simcost.catalog.facts import Amount, Positive, Provenance, ProviderName
+from simcost.catalog.cell_types import Amount, Positive, ProviderName
+from simcost.catalog.facts import Provenance
 from simcost.record import record
 
 

@@ -1,31 +1,11 @@
 """The kinds of facts; each class is one CSV file, its fields the columns, units in the names."""
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal
 
-from annotated_types import Ge, Gt
-
+from simcost.catalog.cell_types import Amount, Date, Day, Positive, ProviderName
 from simcost.catalog.device_units import check_units
 from simcost.record import record
 from simcost.units import Count, PositiveCount
-
-
-class Matching(NamedTuple):
-    """A text of a certain form."""
-
-    pattern: str
-    example: str
-
-
-class InLowerCase(NamedTuple):
-    """A text that is read in lower case."""
-
-
-MONTH, DAY = r"\d{4}-(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
-Date = Annotated[str, Matching(rf"unknown|\d{{4}}|{MONTH}(-{DAY})?", "2026-07-20, 2026-07, 2026 or unknown")]
-Day = Annotated[str, Matching(rf"{MONTH}-{DAY}", "2026-07-20")]
-ProviderName = Annotated[str, InLowerCase()]
-Positive = Annotated[float, Gt(0)]
-Amount = Annotated[float, Ge(0)]
 
 Quality = Literal["A", "B", "C"]
 """A: first party. B: public third-party catalogue. C: secondary or unverified."""

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from annotated_types import Ge
 
-from simcost.catalog.facts import Matching, Provenance
+from simcost.catalog.cell_types import Matching
+from simcost.catalog.facts import Provenance
 from simcost.record import record
 from simcost.units import Count
 

@@ -1,6 +1,7 @@
 """Training runs whose accelerator-hours were published, and how often a node stops one: facts of whole runs."""
 
-from simcost.catalog.facts import Positive, Precision, Provenance
+from simcost.catalog.cell_types import Positive
+from simcost.catalog.facts import Precision, Provenance
 from simcost.record import record
 from simcost.units import PositiveCount
 

@@ -252,7 +252,8 @@ def offer_of(arguments: Arguments) -> Any:
 def check_belongs(arguments: Arguments, options: Sequence[str], to: str) -> None:
     """Raise InputError for options that mean nothing without another, or beside a file of another kind."""
     for option in options:
-        if getattr(arguments, option) is not None:
+        value = getattr(arguments, option)
+        if value is not None and value is not False and value != []:
             raise InputError(f"--{option.replace('_', '-')} belongs to {to}; give both, or leave it out")
 
 

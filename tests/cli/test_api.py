@@ -101,7 +101,7 @@ def test_what_is_refused(here: Path, words: tuple[str, ...], message: str) -> No
 def test_a_trace_has_no_fleets(here: Path) -> None:
     stored = trace(here)
     for option in (("--scale", "1,2"), ("--seeds", 3), ("--seed", 0), ("--data", "."), ("--out", "new"), ("--fresh",)):
-        assert f"{option[0]} needs a scenario" in refused("api", stored, "--api", API, *option)
+        assert f"{option[0]} belongs to a scenario" in refused("api", stored, "--api", API, *option)
     assert "no such file" in refused("api", "none.parquet", "--api", API)
 
 

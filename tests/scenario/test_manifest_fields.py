@@ -1,12 +1,10 @@
 """Fields of manifests that change decisions in ways that are easily passed over: annotations, states, statistics."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simcost.errors import FaultsError
-from simcost.scenario.manifests import Manifest, read_manifest
 
 RAY_SERVICE = """\
 apiVersion: ray.io/v1
@@ -20,16 +18,6 @@ spec:
         deployments:
           - {name: Engine, %s}
 """
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Any:
-    def read(text: str, **more: Any) -> Manifest:
-        path = tmp_path / "manifest.yaml"
-        path.write_text(text, encoding="utf-8")
-        return read_manifest(path, **more)
-
-    return read
 
 
 SCALED_OBJECT = """\

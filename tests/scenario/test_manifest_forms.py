@@ -14,22 +14,12 @@ from simcost.errors import FaultsError, InputError, SimcostError
 from simcost.plan.autoscaling import AwsScaling, Fixed, Hpa, RayServe
 from simcost.plan.autoscaling.keda import MetricTrigger
 from simcost.scenario.checks.load import find_faults, load
-from simcost.scenario.manifests import Manifest, read_manifest
+from simcost.scenario.manifests import read_manifest
 from simcost.scenario.manifests.aws import CapacityBounds
 from simcost.scenario.runs.resolve import settle
 
 ONE = SMALL[: SMALL.index("  - name: two")]
 SCALING = "scaling: {kind: fixed, replicas: 1}"
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Any:
-    def read(text: str, **more: Any) -> Manifest:
-        path = tmp_path / "manifest.yaml"
-        path.write_text(text, encoding="utf-8")
-        return read_manifest(path, **more)
-
-    return read
 
 
 def service(version: str, deployment: str) -> str:

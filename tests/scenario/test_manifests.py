@@ -18,7 +18,7 @@ from simcost.plan.autoscaling.keda import CronTrigger, MetricTrigger
 from simcost.plan.nodes import DisruptionBudget
 from simcost.plan.routing.scorers import LoadAware, LoraAffinity, PrefixCache
 from simcost.plan.serving import Saturation
-from simcost.scenario.manifests import Manifest, read_manifest
+from simcost.scenario.manifests import read_manifest
 from simcost.scenario.manifests.fields import go_duration, quantity
 from simcost.scenario.manifests.promql import parse_promql
 
@@ -113,16 +113,6 @@ schedulingProfiles:
     plugins: [{pluginRef: prefix-cache-scorer, weight: 2}, {pluginRef: load}, {pluginRef: weighted-random-picker}]
 """
 DYNAMO = "mode: agg\noptimization_target: latency\nmax_gpu_budget: 16\ndecode_engine_num_gpu: 4\n"
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Any:
-    def read(text: str, **more: Any) -> Manifest:
-        path = tmp_path / "manifest.yaml"
-        path.write_text(text, encoding="utf-8")
-        return read_manifest(path, **more)
-
-    return read
 
 
 def test_an_hpa(read: Any) -> None:

@@ -18,7 +18,7 @@ class ScaleLimits:
     least: int
     idle: int | None
     fallback: int | None
-    """None = there is no fallback."""
+    """None = without a fallback."""
     cooldown_s: float
     initial_cooldown_s: float
     paused: bool = False

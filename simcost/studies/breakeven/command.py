@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from simcost.errors import did_you_mean
 from simcost.progress import Progress
 from simcost.studies.argument_types import positive
-from simcost.studies.options import Arguments, data, engine, engine_of, output_folder, own_catalog, seed, study
+from simcost.studies.options import (
+    Arguments,
+    check_belongs,
+    data,
+    engine,
+    engine_of,
+    output_folder,
+    own_catalog,
+    seed,
+    study,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,14 +98,10 @@ def _is_scenario(file: Path) -> bool:
 
 def _of_trace(arguments: Arguments) -> "TraceCosts":
     from simcost.catalog import load_catalog
-    from simcost.errors import InputError
     from simcost.studies.breakeven.question import price_trace
 
-    for option in ("svg", "plan", "scale", "seeds", "most_requests", "fresh", "out", "data", "seed"):
-        value = getattr(arguments, option)
-        if value is not None and value is not False and value != []:
-            word = option.replace("_", "-")
-            raise InputError(f"--{word} needs a scenario: a trace alone is priced as it is, without fleets or runs")
+    of_scenario = ("svg", "plan", "scale", "seeds", "most_requests", "fresh", "out", "data", "seed")
+    check_belongs(arguments, of_scenario, "a scenario: a trace alone has no fleets or runs")
     return price_trace(arguments.file, arguments.api, load_catalog(arguments.catalog))
 
 

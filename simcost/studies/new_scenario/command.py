@@ -34,7 +34,7 @@ def add(verbs: Any) -> None:
     init.add_argument("--on", metavar="A,B", help="accelerators to compare")
     init.add_argument("--provider", metavar="P", help="of the offers, e.g. aws; any = the cheapest of all")
     init.add_argument("--trace", type=Path, metavar="PARQUET", help="replay a trace of `simcost trace import`")
-    init.add_argument("--rate", metavar="PER_S", help="requests per second, mean of a day, where there is no trace")
+    init.add_argument("--rate", metavar="PER_S", help="requests per second, mean of a day; without --trace")
     init.add_argument("--prompt-tokens", metavar="TOKENS", help="tokens of a prompt, median")
     init.add_argument("--output-tokens", metavar="TOKENS", help="tokens of an answer, median")
     init.add_argument("--ttft", metavar="TIME", help="time to first token, e.g. 1s")
