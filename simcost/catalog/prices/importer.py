@@ -224,7 +224,7 @@ def import_prices(
         raise InputError(f"give the FILE of the {known.title}")
     if known.one_provider and not provider:
         raise InputError(f"a list of {known.title} does not name its provider; give `--provider`, e.g. gcp")
-    reading = ImportContext(catalog=catalog, findings=Findings(), provider=provider)
+    reading = ImportContext(catalog=catalog, findings=Findings(), provider=provider.lower())
     source = _package() if file is None else f"{known.title}, {file.name}"
     provenance = {"source": source, "as_of": as_of or "unknown", "quality": known.quality}
     if known.read is None or file is None:

@@ -39,7 +39,7 @@ def read(file: Path, reading: ImportContext) -> Iterator[Quote]:
         name, count = row.get("accelerator", ""), row.get("accelerators", "")
         yield Quote(
             place=at,
-            provider=row["provider"],
+            provider=row["provider"].lower(),
             sku=row["sku"],
             region=row.get("region") or ANY_REGION,
             way=cast("Way", row.get("way") or "on-demand"),

@@ -103,7 +103,7 @@ def read_gpuhunt(file: Path, reading: ImportContext) -> Iterator[Quote]:
     )
     for location, row in csv_rows(file, needed, ",".join(needed)):
         reading.rows += 1
-        provider = row.get("provider") or reading.provider
+        provider = row.get("provider", "").lower() or reading.provider
         count = whole(row["gpu_count"]) or 0
         sku = row["instance_name"]
         if count and provider == "gcp" and sku.startswith("n1-"):

@@ -161,6 +161,15 @@ def test_any_cell_in_any_place(folder: Path, format_: str, draw: st.DataObject) 
     usable_or_refused(folder, "\n".join(map(",".join, lines)), format_)
 
 
+@pytest.mark.parametrize("format_", TABLES)
+def test_a_provider_in_capitals_is_the_same_provider(folder: Path, format_: str) -> None:
+    rows = []
+    for text, provider in ((TABLES[format_], "gcp"), (TABLES[format_].replace("neo,", "NEO,"), "GCP")):
+        (folder / "list.csv").write_text(text)
+        rows.append(import_prices(folder / "list.csv", format_, CATALOG, provider=provider).rows)
+    assert rows[0] == rows[1]
+
+
 @given(document=st.dictionaries(st.text(max_size=5), JSON, max_size=4))
 def test_values_are_what_json_says_whatever_is_entered(folder: Path, document: dict[str, Any]) -> None:
     """Reading value by value gives the values that the standard parser gives."""
