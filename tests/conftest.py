@@ -13,12 +13,11 @@ from hypothesis import settings
 
 sys.dont_write_bytecode = False  # rewriting all asserts takes longer than most tests: once is enough
 
-# No deadline: the first call compiles. CI tries the same examples each time; elsewhere fewer, but new ones each time,
-# and many of them with `--hypothesis-profile=search`.
-settings.register_profile("project", deadline=None, max_examples=20)
-settings.register_profile("ci-project", deadline=None, derandomize=True, max_examples=50)
+# No deadline: the first call compiles. The same examples each time, so that a change is judged by what it changes; new
+# ones, and many, with `--hypothesis-profile=search`.
+settings.register_profile("project", deadline=None, derandomize=True, max_examples=20)
 settings.register_profile("search", deadline=None, max_examples=1000)
-settings.load_profile("ci-project" if "CI" in os.environ else "project")
+settings.load_profile("project")
 
 COMPILING = (
     ("test_engine", "test_retries", "test_closed_loop", "test_apart_engine"),
