@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from simcost.errors import FaultsError, InputError
 
 _MAP = re.compile(r"--map (?:'(\w+)=([^']*)'|(\w+)=([^\s;,?']+))")
-_OPTION = re.compile(r"--([a-z][a-z-]+)(?: '([^']*)'| (skip|csv|[.,;])(?=\s|;|$))?")
+_OPTION = re.compile(r"--([a-z][a-z-]+)(?: '([^']*)'| ((?<=--format )[a-z-]+|skip|csv|[.,;])(?=\s|;|$))?")
 
 
 def as_argument(message: str) -> str:

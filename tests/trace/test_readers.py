@@ -299,6 +299,7 @@ def test_parquet_types(tmp_path: Path) -> None:
         ({"prompt_tokens": "ContextToken"}, "did you mean --map prompt_tokens=ContextTokens?"),
         ({"promt_tokens": "ContextTokens"}, "did you mean 'prompt_tokens'"),
         ({"model": "GeneratedToken"}, "model: no column 'GeneratedToken'; did you mean 'GeneratedTokens'?"),
+        ({}, "these are columns of --format azure-llm;"),
         ({}, "its columns are: TIMESTAMP, ContextTokens, GeneratedTokens"),
     ],
 )

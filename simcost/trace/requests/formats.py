@@ -233,7 +233,8 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
     faults += [
         f"both {s} and {ms} are mapped; name one" for s, ms in LATENCIES.items() if s in mapping and ms in mapping
     ]
-    faults += [_missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present]
+    missing = [_missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present]
+    faults += [*_of_other_format(form, present), *missing] if missing else []
     faults += [
         f"{ours}: no column {theirs!r}{did_you_mean(theirs, present)}"
         for ours, theirs in mapping.items()
@@ -296,6 +297,15 @@ def columns_by_name(present: Sequence[str]) -> dict[str, str]:
         if f"arrival_{unit}" in present:
             found.setdefault("arrival", f"arrival_{unit}")
     return found
+
+
+def _of_other_format(form: LogFormat, present: Sequence[str]) -> list[str]:
+    """Message that names the first format in such a file whose needed columns are all there."""
+    for name, other in FORMATS.items():
+        fits = other.container in (None, form.container)
+        if fits and all(set(other.columns.get(ours, ())) & set(present) for ours in NEEDED):
+            return [f"these are columns of --format {name}"]
+    return []
 
 
 def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
