@@ -45,8 +45,7 @@ def played(pool: Pool, rate: float, span_s: float, seed: int) -> Ledger:
     ),
     admission=st.sampled_from([Admission(), Admission(timeout=20.0, max_queued=30), Admission(in_flight="lose")]),
     grace=st.sampled_from([None, 5.0]),
-    rate=st.sampled_from([0.1, 6.0, 30.0]),
-    span_s=st.sampled_from([700.0, 3600.0, 20_000.0]),
+    load=st.sampled_from([(0.1, 20_000.0), (6.0, 700.0), (6.0, 3600.0), (30.0, 700.0)]),
     seed=st.integers(0, 99),
 )
 def test_notes_are_of_the_pool_at_their_instants(
@@ -54,8 +53,7 @@ def test_notes_are_of_the_pool_at_their_instants(
     interruptions: Interruptions | None,
     admission: Admission,
     grace: float | None,
-    rate: float,
-    span_s: float,
+    load: tuple[float, float],
     seed: int,
 ) -> None:
     pool = replace(
@@ -66,9 +64,9 @@ def test_notes_are_of_the_pool_at_their_instants(
         drain=Drain(grace=grace),
         **({} if interruptions is None else {"interruptions": interruptions}),
     )
-    later = played(pool, rate, span_s, seed)
+    later = played(pool, *load, seed)
     with patch.object(DataPlane, "note", stopped):
-        at_once = played(pool, rate, span_s, seed)
+        at_once = played(pool, *load, seed)
     assert later.timeline.equals(at_once.timeline)
     assert later.pulse.equals(at_once.pulse)
     assert later.outcomes.windows.equals(at_once.outcomes.windows)
