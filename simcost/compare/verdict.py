@@ -22,6 +22,7 @@ GPU_TIME = {
     "down": "not there",
 }
 """Buckets of the GPU time of a cluster of jobs, in the order in which they are shown."""
+KEPT_SPOT = " None of its spot nodes is taken back in these runs, so what interruptions do to the SLO is not in it."
 JOBS = {"wait": "wait", "jct": "completion time", "mean": "mean", "max": "longest"}
 """Words for times of jobs and for levels that are no percentile."""
 
@@ -171,7 +172,7 @@ def kept_spot(plan: PlanSummary) -> str:
     lost = sum(one.following.interruptions for one in served if one.following is not None)
     if not (spot and served) or lost:
         return ""
-    return " None of its spot nodes is taken back in these runs, so what interruptions do to the SLO is not in it."
+    return KEPT_SPOT
 
 
 def never_run(failed: int, submitted: int) -> str:

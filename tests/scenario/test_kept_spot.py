@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import call, scenario
-from support.scenarios import SMALL
+from support.scenarios import SERVICES, SMALL
 
 pytestmark = pytest.mark.slow
 
@@ -27,3 +27,22 @@ def test_a_search_says_it_too(tmp_path: Path) -> None:
     changes = (("{offer: aws/g6.xlarge}", "{kind: spot, offer: aws/g6.xlarge, price: $0.1/h}"), ("95%", "1%"))
     said = call("optimize", scenario(tmp_path, *changes, text=vary), "--out", tmp_path / "r", "--quiet", "--json")
     assert "None of its spot nodes is taken back" in said.document()["verdict"]
+
+
+CHAT = "chat: {buy: {offer: aws/g6.xlarge}}"
+SPOT_CHAT = "chat: {buy: {kind: spot, offer: aws/g6.xlarge, price: $0.1/h}}"
+APART = SERVICES.replace(CHAT, SPOT_CHAT) + "vary: [{path: services.chat.scaling.replicas, values: [1, 2]}]\n"
+TOGETHER = APART.replace("$0.1/h}}", "$0.1/h}, cascade: {to: search, escalate: 10%}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (APART, "No spot node of chat is taken back in these runs"),
+        (TOGETHER, "None of its spot nodes is taken back in these runs"),
+    ],
+)
+def test_a_search_of_services_says_of_which(tmp_path: Path, text: str, sentence: str) -> None:
+    said = call("optimize", scenario(tmp_path, text=text), "--out", tmp_path / "r", "--quiet", "--json").document()
+    assert said["best"]
+    assert sentence in said["verdict"]

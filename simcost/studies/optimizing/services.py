@@ -11,6 +11,7 @@ from math import fsum
 from pathlib import Path
 from typing import Any
 
+from simcost.compare.verdict import KEPT_SPOT
 from simcost.rng import confirmation_seed
 from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.runs.execution import workers_of
@@ -161,7 +162,12 @@ def _verdict(document: Mapping[str, Any]) -> str:
         f"{len(services)} services cost least together{within} at {format_usd(total)} a month, each with its SLO met"
         f"{even_if_slower(document)}: {each}."
     )
-    return text if bound is None else f"{text} No plan that may meet them costs less than {format_usd(bound)}."
+    kept = listed([service["name"] for service in services if service["verdict"].endswith(KEPT_SPOT)])
+    return (
+        text
+        + ("" if bound is None else f" No plan that may meet them costs less than {format_usd(bound)}.")
+        + (KEPT_SPOT.replace("None of its spot nodes", f"No spot node of {kept}") if kept else "")
+    )
 
 
 def _short(short: Mapping[str, Any]) -> Iterator[str]:
