@@ -91,8 +91,8 @@ def value_of_scenario(
     chosen, scaling = _plan(loaded, plan)
     source = ForecastDemand.of(loaded, loaded.scenario.demand, seed, 1)
     history = rates_of(source.outlook.forecast.series)
-    judged = judged_days(history, days)
     step_s, lead_s = history.grid.step_s, order_lead_s(scaling, chosen, loaded)
+    judged = judged_days(history, days, lead_s)
     late = 1 + ceil((lead_s + scaling.interval) / step_s)
 
     def forecasting(share: float, what: str) -> None:

@@ -80,9 +80,9 @@ def value_file(
         names = ", ".join(one.name for one in series[:5])
         raise InputError(f"{path}: has {len(series)} series; name one with --series: {names}")
     history = rates_of(series[0])
-    judged = judged_days(history, days)
+    judged = judged_days(history, days, fleet.lead_s)
     came = history.values[-judged * day_steps(history) :]
-    late = 1 + int(fleet.lead_s // history.grid.step_s)
+    late = 1 + ceil(fleet.lead_s / history.grid.step_s)
     found = [
         _judged(name, rates, came, history.grid.step_s, fleet)
         for name, rates in predictions(history, judged, late, fleet.every_s, seed, progress).items()
@@ -127,18 +127,19 @@ def rates_of(series: Series) -> Series:
     return replace(series, quantity="requests_per_s", values=series.values * factor)
 
 
-def judged_days(history: Series, asked: int | None) -> int:
-    """Days that are judged: half of the history, at most 14, unless it is said.
+def judged_days(history: Series, asked: int | None, lead_s: float) -> int:
+    """Days that are judged: half of the history, at most 14, unless it is said; orders come a lead before them.
 
     Raises:
         InputError: too little history before them.
     """
     whole = len(history) // day_steps(history)
     judged = min(whole // 2, 14) if asked is None else asked
-    if judged < 1 or whole - judged < LEAST_DAYS:
+    needed = LEAST_DAYS + int(lead_s // SECONDS_PER_DAY)
+    if judged < 1 or whole - judged < needed:
         raise InputError(
-            f"series {history.name!r}: {plural(whole, 'day')} of history; {LEAST_DAYS} are needed before the first day "
-            f"judged: at most {max(whole - LEAST_DAYS, 0)} of them can be"
+            f"series {history.name!r}: {plural(whole, 'day')} of history; {needed} are needed before the first day "
+            f"judged: at most {max(whole - needed, 0)} of them can be"
         )
     return judged
 
@@ -168,8 +169,10 @@ def predictions(
         middle, high = quantiles(paths, (0.5, 0.9))
         medians.append(middle)
         highs.append(high)
-    rates = (values[first - late : -late], values[first - day : -day], np.concatenate(medians), np.concatenate(highs))
-    return dict(zip(PREDICTORS, (*rates, values[first:]), strict=True))
+    season = day * ceil(late / day)
+    past = (values[first - late : -late], values[first - season : -season])
+    rates = (*past, np.concatenate(medians), np.concatenate(highs), values[first:])
+    return dict(zip(PREDICTORS, rates, strict=True))
 
 
 def _judged(name: str, rates: Floats, came: Floats, step_s: int, fleet: OrderedFleet) -> Document:

@@ -1,5 +1,6 @@
 """Predictors judged in dollars: at equal misses, with what each could have known."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from simcost.errors import InputError
 from simcost.studies.forecasting.simulated_value import value_of_scenario
 from simcost.studies.forecasting.study import SeriesOptions
-from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, value_file, verdict
+from simcost.studies.forecasting.value import PREDICTORS, OrderedFleet, predictions, rates_of, value_file, verdict
 from simcost.studies.forecasting.value_view import parts
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,24 @@ def test_constant_demand_costs_its_replicas(tmp_path: Path) -> None:
     found = value_file(table(tmp_path / "flat.csv", np.full(240, 360.0)), FLEET, days=2, reading=READING)
     for row in found["predictors"]:
         assert row["usd_per_month"] == pytest.approx(10 * 2.0 * 730, rel=0.11)
+
+
+def test_an_order_knows_the_steps_that_have_ended_when_it_is_placed(rhythm: Path) -> None:
+    """20 minutes before an hour begins, the hour before it has not ended: it is as unknown as an hour before."""
+
+    def missed(lead_s: float) -> list[float]:
+        found = value_file(rhythm, replace(FLEET, lead_s=lead_s), days=3, reading=READING)
+        return [row["missed_without_headroom"] for row in found["predictors"]]
+
+    assert missed(1200.0) == missed(3600.0)
+    assert missed(0.0)[0] < missed(1200.0)[0]
+
+
+def test_a_season_is_repeated_that_has_ended(rhythm: Path) -> None:
+    """Ordered 30 hours before, yesterday is not over yet: the day before it is repeated."""
+    history = rates_of(READING.series(rhythm, "UTC")[0][0])
+    found = predictions(history, 3, 31, 86400.0, 1, lambda _share, _what: None)
+    assert found["seasonal naive"].tolist() == history.values[-5 * 24 : -2 * 24].tolist()
 
 
 def bursts(path: Path, days: int) -> Path:
@@ -155,3 +174,8 @@ def test_the_seed_is_that_of_the_scenario_unless_another_is_given(rhythm: Path) 
     file = rhythm.with_name("worth.yaml")
     file.write_text("seed: 7\n" + SCENARIO)
     assert value_of_scenario(file, days=1, every_s=86400.0)["provenance"]["seed"] == 7
+
+
+def test_a_lead_longer_than_the_history_is_refused(rhythm: Path) -> None:
+    with pytest.raises(InputError, match="10 days of history; 37 are needed before the first day judged"):
+        value_file(rhythm, replace(FLEET, lead_s=30 * 86400.0), days=3, reading=READING)
