@@ -33,7 +33,7 @@ def _add_value(verbs: Any) -> None:
     )
     worth.add_argument("--per-replica", type=_rate, metavar="RATE", help="of a series: demand a replica takes, as 2/s")
     worth.add_argument("--price", type=usd_per_h, metavar="USD", help="of a series: of a replica, e.g. $2.10/h")
-    worth.add_argument("--lead", type=seconds, metavar="TIME", help="of a series: from order to ready (default 5min); in whole steps, rounded up")
+    worth.add_argument("--lead", type=seconds, metavar="TIME", help="of a series: from order to ready (default 5min)")
     worth.add_argument("--misses", type=_share, metavar="P", help="of a series: share that may be missed (default 1%%)")
     worth.add_argument("--plan", metavar="NAME", help="of a scenario (default: the first that follows a forecast)")
     worth.add_argument("--every", type=seconds, default=3600.0, metavar="TIME", help="forecast again (default 1h)")
