@@ -204,5 +204,11 @@ def test_of_several_pools_the_path_says_which(tmp_path: Path) -> None:
     found = whole(tmp_path, '  - {path: pools.1, offers: "aws/g6*.xlarge"}\n', POOLS)
     each = [[pool.buy.offer for pool in plan.loaded.first.scenario.plans[0].pools] for plan in found.plans]
     assert each == [["aws/g6.xlarge", "aws/g6.xlarge"], ["aws/g6.xlarge", "aws/g6e.xlarge"]]
+    sizes = whole(
+        tmp_path, "".join(f"  - {{path: pools.{i}.scaling.replicas, values: [1, 2]}}\n" for i in (0, 1)), POOLS
+    )
+    assert [plan.name for plan in sizes.plans][1:3] == [
+        f"one, pool 0 replicas {first}, pool 1 replicas {second}" for first, second in ((1, 2), (2, 1))
+    ]
     with pytest.raises(FaultsError, match=r"several pools; say of which: \{path: pools.0"):
         whole(tmp_path, '  - {offers: "aws/*"}\n', POOLS)

@@ -265,7 +265,7 @@ def _of_offers(
         return
     keys = [] if path is None else str(path.value).split(".")
     for partial in partial_plans(dimension, catalog, file, faults):
-        label = " ".join([*keys[1:], _label(partial.plain())])
+        label = " ".join([*_of_part([*keys, "offer"]), _label(partial.plain())])
         yield Alternative(nested(keys, partial), label, of_offer=True)
 
 
@@ -286,10 +286,17 @@ def _of_path(dimension: YamlNode, file: str, faults: list[Fault]) -> Iterator[Al
         faults.append(fault_at(values, "has no values", file))
     keys = path.value.split(".")
     for value in items(values) if values is not None else _counted(ends, file, faults):
-        service = f"{keys[1]} " if keys[0] == "services" and len(keys) > 2 else ""
+        part = _of_part(keys)
         field_node = nested(keys, replace(value, path=(*dimension.path, *keys)))
-        short, long = (f"{service}{keys[-1]} {in_short(value.plain(), kinds=kinds)}" for kinds in (False, True))
+        short, long = (" ".join([*part, keys[-1], in_short(value.plain(), kinds=kinds)]) for kinds in (False, True))
         yield Alternative(field_node, short, long)
+
+
+def _of_part(keys: Sequence[str]) -> list[str]:
+    """Words for the service, pool or other part of a plan that a path leads into: two parts may have the same value."""
+    if len(keys) < 3:
+        return []
+    return {"services": [keys[1]], "pools": ["pool", keys[1]], "disaggregation": ["prefill"]}.get(keys[0], [])
 
 
 def _counted(ends: Sequence[YamlNode | None], file: str, faults: list[Fault]) -> list[YamlNode]:
