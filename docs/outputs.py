@@ -61,7 +61,7 @@ def _printed(blocks: list[str], folder: Path, commands: Path) -> list[list[str]]
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     if done.returncode:
         raise RuntimeError(f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
