@@ -51,4 +51,5 @@ def _share(arguments: Arguments) -> None:
         usd_per_gpu_h=arguments.price,
         step=arguments.node,
     )
-    finish(arguments, result, findings, "scheduling.share_view")
+    told = [*findings, *result.findings]
+    finish(arguments, result, told, "scheduling.share_view", files=[arguments.file, arguments.serving / "result.json"])

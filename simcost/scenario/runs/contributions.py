@@ -69,6 +69,7 @@ class ServedSide:
     """Accelerator-hours in which tokens took engine time."""
     timeline: pa.Table | None
     """As all tables here, of replication 0 alone."""
+    held: pa.Table | None
     latency: pa.Table | None
     followed: pa.Table | None
 
@@ -114,6 +115,7 @@ def served_side(
         busy_hours=fsum(pool.busy_hours for pool in pools)
         + fsum(side.outcomes.work_s * side.accelerators_per_replica for side in _sides(ledger)[1:]) / HOUR,
         timeline=_over_time(ledger) if first else None,
+        held=_held(ledger) if first else None,
         followed=assessed.followed,
         latency=assessed.latency,
     )
@@ -139,6 +141,21 @@ def _over_time(ledger: Ledger) -> pa.Table:
     first, *others = [side.timeline for side in _sides(ledger)]
     sums = {name: reduce(pc.add, (one[name] for one in others), first[name]) for name in first.column_names}
     return pa.table(sums | {"t_s": first["t_s"]})
+
+
+def _held(ledger: Ledger) -> pa.Table:
+    """GPUs that replicas hold while they start, serve or drain: times of the changes, the first 0, and how many from
+    then on.
+    """
+    times, change = [np.zeros(1)], [np.zeros(1)]
+    for side in (*ledger.of_pools(), *_sides(ledger)[1:]):
+        for column, sign in (("start_s", 1), ("end_s", -1)):
+            times.append(side.replicas[column].to_numpy())
+            change.append(np.full(len(side.replicas), sign * side.accelerators_per_replica))
+    t_s, place = np.unique(np.concatenate(times), return_inverse=True)
+    held = np.cumsum(np.bincount(place, weights=np.concatenate(change))).round(9)
+    kept = np.append(True, np.diff(held) != 0)
+    return pa.table({"t_s": t_s[kept], "gpus": held[kept]})
 
 
 def replica_limits(pool: Pool) -> ReplicaLimits:
@@ -349,6 +366,7 @@ def as_one(
     return RunTables(
         result=result,
         timeline=None if served is None else served.timeline,
+        held=None if served is None else served.held,
         latency=None if served is None else served.latency,
         followed=None if served is None else served.followed,
         gpus=None if trained is None else trained.timeline,

@@ -32,6 +32,7 @@ class RunTables:
     result: RunResult
     nodes: pa.Table
     timeline: pa.Table | None = None
+    held: pa.Table | None = None
     latency: pa.Table | None = None
     gpus: pa.Table | None = None
     waits: pa.Table | None = None
@@ -43,7 +44,8 @@ class RunTables:
 def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
     """Write the tables that there are; returns their names relative to the results folder.
 
-    Of requests: timeline: `plan` and the columns of `ledger.TIMELINE`; hours: `plan` and those of `SloReport.hours`;
+    Of requests: timeline: `plan` and the columns of `ledger.TIMELINE`; held: `plan, t_s, gpus`, the GPUs that replicas
+    hold from each change on; hours: `plan` and those of `SloReport.hours`;
     latency: `plan, metric, quantile, value_s`, within the error of the histograms; followed: `plan` and the columns of
     `following.FOLLOWED`, of fleets that changed in any replication. Of jobs: waits: `plan, metric,
     quantile, value_s`; gpus: `plan, t_s`, GPUs that `jobs` and `requests` hold, `waiting_jobs`, means from each time
@@ -59,6 +61,7 @@ def write_tables(rows: Sequence[RunTables], folder: Path) -> list[str]:
     changed = {part.key for part in parts if part.row.result.served and part.row.result.served.fleet_changed}
     tables = {
         "timeline": _joined((part.head, part.row.timeline) for part in parts),
+        "held": _joined((part.head, part.row.held) for part in parts),
         "hours": _joined((part.head, _hours(part.row.result)) for part in parts),
         "latency": _joined((part.head, part.row.latency) for part in parts),
         "followed": _joined((part.head, part.row.followed) for part in parts if part.key in changed),

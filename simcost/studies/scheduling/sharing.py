@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import fsum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.documents import FindingDocument, optional_key
@@ -35,6 +35,8 @@ class ServingUse:
     since_s: np.ndarray[Any, np.dtype[np.float64]]
     gpus: np.ndarray[Any, np.dtype[np.int64]]
     horizon_s: float
+    replications: int = 1
+    """Of the run; this is the first of them."""
 
     @property
     def peak(self) -> int:
@@ -61,7 +63,8 @@ class ServingUse:
 
 
 def serving_use(folder: Path, plan: str | None) -> ServingUse:
-    """GPUs that a plan of a results folder of `simcost run` holds: replicas that start, serve or drain.
+    """GPUs that replicas of a plan in a results folder of `simcost run` hold, in the first replication, from each
+    change on: while they start, serve or drain.
 
     Raises:
         InputError: no finished result, or no such plan.
@@ -69,33 +72,34 @@ def serving_use(folder: Path, plan: str | None) -> ServingUse:
     try:
         check_result(folder)
         document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        timeline = pq.ParquetFile(folder / "tables" / "timeline.parquet").read()
         plans = {one["name"]: one for one in document["plans"]}
         horizon_s = float(document["provenance"]["horizon_s"])
-    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
-        raise InputError(
-            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
-        ) from error
-    name = plan or document["best"] or document["baseline"]
+        name = plan or document["best"] or document["baseline"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise _unfinished(folder, error) from error
     if name not in plans:
         raise InputError(f"{folder}: no plan {name!r}{did_you_mean(name, list(plans))}; there are {', '.join(plans)}")
     chosen = plans[name]
     refuse_services(folder, chosen)
     if not chosen["replica_hours"]:
         raise InputError(f"{folder}: {name} serves no requests; name a plan of a run that does")
-    states = dict(chosen["replica_hours"])
-    if "jobs" in chosen:
-        states.pop("unallocated", None)
-    held = chosen["gpu_hours"]["requests"] if "jobs" in chosen else chosen["accelerator_hours"]
-    per_replica = held / fsum(states.values())
-    rows = [row for row in timeline.to_pylist() if row["plan"] == name]
-    since = np.array([row["t_s"] for row in rows], np.float64)
-    held = np.array([row["ready"] + row["starting"] + row["draining"] for row in rows], np.int64)
-    gpus = np.rint(held * per_replica).astype(np.int64)
-    kept = np.append(np.diff(since) > 0, True) & (since < horizon_s)
-    since, gpus = since[kept], gpus[kept]
-    since[0] = 0.0
-    return ServingUse(plan=name, since_s=since, gpus=gpus, horizon_s=horizon_s)
+    try:
+        rows = pq.ParquetFile(folder / "tables" / "held.parquet").read().filter(pc.field("plan") == name)
+    except (OSError, pa.ArrowException) as error:
+        raise _unfinished(folder, error) from error
+    since, gpus = rows["t_s"].to_numpy(), np.ceil(rows["gpus"].to_numpy()).astype(np.int64)
+    kept = since < horizon_s
+    return ServingUse(
+        plan=name,
+        since_s=since[kept],
+        gpus=gpus[kept],
+        horizon_s=horizon_s,
+        replications=int(document["replications"]),
+    )
+
+
+def _unfinished(folder: Path, error: Exception) -> InputError:
+    return InputError(f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +222,17 @@ def share(
         saved_gpus=separate.gpus - shared,
         saved_usd_per_month=_monthly(separate.gpus - shared, usd_per_gpu_h),
         checkpoints={f"{name}_s": value for name, value in asdict(checkpoints).items()},
+        findings=_first_of(use),
     )
     return replace(result, verdict=share_verdict(result))
+
+
+def _first_of(use: ServingUse) -> tuple[FindingDocument, ...]:
+    """The replication that serving is of, where there are others."""
+    if use.replications == 1:
+        return ()
+    said = f"what {use.plan} holds is that of the first of {use.replications:,} replications; that of the others varies"
+    return ({"kind": "first_replication", "count": use.replications, "message": said},)
 
 
 def _separate(serving_gpus: int, training: SizedPolicy, usd_per_gpu_h: float | None) -> SeparateFleets:
