@@ -363,11 +363,45 @@ def test_waste_of_a_monitored_cluster(tmp_path: Path) -> None:
     assert refused("waste", tmp_path / "duty.csv")
 
 
+def packed(folder: Path, jobs: str, nodes: str, *options: str) -> tuple[object, ...]:
+    """The words of `train pack` on files of these rows."""
+    (folder / "jobs.csv").write_text(f"job_id,submit_s,duration_s,gpus\n{jobs}", encoding="utf-8")
+    (folder / "nodes.csv").write_text(nodes, encoding="utf-8")
+    return ("train", "pack", folder / "jobs.csv", "--nodes", folder / "nodes.csv", *options)
+
+
 def test_a_job_wider_than_all_that_may_arrive_is_named(tmp_path: Path) -> None:
     """It was a traceback, since no job arrived."""
-    jobs, nodes = tmp_path / "jobs.csv", tmp_path / "nodes.csv"
-    jobs.write_text("job_id,submit_s,duration_s,gpus\na,0,10,80\n")
-    nodes.write_text("node,gpus\nn1,8\nn2,8\n")
-    assert "asks for 80 GPUs, and jobs arrive until they ask for 20.8" in refused(
-        "train", "pack", jobs, "--nodes", nodes
-    )
+    words = packed(tmp_path, "a,0,10,12\n", "node,gpus\nn1,8\nn2,8\n")
+    assert "asks for 12 GPUs, and jobs arrive until they ask for 8" in refused(*words, "--until", "0.5")
+
+
+def test_jobs_that_no_empty_cluster_holds_are_kept_out_and_told(tmp_path: Path) -> None:
+    """They were refused wherever others lay, which read like fragmentation."""
+    nodes = "node,gpus\nn1,8\nn2,8\n"
+    found = call(*packed(tmp_path, "a,0,9,17\nb,0,9,1\n", nodes), "--json").document()
+    [said] = [each for each in found["findings"] if each["kind"] == "too_wide"]
+    assert said["count"] == 1
+    assert "job a: 17 GPUs" in said["message"]
+    assert all(placement["allocated_at_end"]["mean"] == 1 for placement in found["placements"])
+    assert "no job is left: 1 job was kept out" in refused(*packed(tmp_path, "a,0,9,17\n", nodes))
+
+
+def test_the_verdict_of_packing_says_what_was_requested(tmp_path: Path) -> None:
+    """Jobs of 8 GPUs request 16 of 16: with a third they would be over 130 %, which the verdict claimed."""
+    found = call(*packed(tmp_path, "a,0,9,8\nb,0,9,8\n", "node,gpus\nn1,8\nn2,8\n"), "--json").document()
+    assert found["requested_at_end"] == 1
+    assert found["verdict"].startswith("When 100 % of 16 GPUs have been requested")
+
+
+def test_packing_by_topology_looks_at_racks(tmp_path: Path) -> None:
+    """After a job of 4, one of 12 fits in the rest of its rack, and two nodes stay free for one of 16: consolidate, as
+    which topology ran, lays what is left of the 12 on another free node.
+    """
+    racks = "node,gpus,rack\nn0,8,r0\nn1,8,r1\nn2,8,r0\nn3,8,r1\n"
+    words = packed(tmp_path, "a,0,9,4\nb,0,9,12\nc,0,9,16\n", racks, "--until", "1", "--orders", "30", "--json")
+    found = call(*words, "--placement", "topology", "--placement", "consolidate").document()
+    topology, consolidate = (placement["allocated_at_end"]["mean"] for placement in found["placements"])
+    assert topology > consolidate
+    bare = packed(tmp_path, "a,0,9,4\n", "node,gpus\nn1,8\nn2,8\n", "--placement", "topology")
+    assert "needs a column rack or domain" in refused(*bare)

@@ -109,6 +109,7 @@ def test_prefix_reuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (np.arange(500.0), np.arange(500) % 97 + 1, set()),
         (np.append(np.arange(500.0), 900.0), np.arange(501) % 97 + 1, {"gap"}),
+        (np.append(np.arange(60.0), 2e8), np.arange(61) % 97 + 1, {"gap"}),  # a wrong year, most of the mean
         (np.repeat(np.arange(250.0), 2), np.arange(500) % 97 + 1, {"quantised"}),
         (np.append(np.arange(499.0), 498.0), np.arange(500) % 97 + 1, {"duplicate_arrival"}),
         (np.arange(500.0), np.minimum(np.arange(500) + 1, 300), {"cap"}),

@@ -57,6 +57,13 @@ def test_the_unit_in_which_numbers_are_dates_is_named(tmp_path: Path) -> None:
     assert "these are dates in ms: pass --time-unit ms" in said
 
 
+def test_a_log_whose_unit_changes_is_told_the_unit_of_its_first_rows(tmp_path: Path) -> None:
+    """It was told to write a number that is not negative, which it had."""
+    said = refused(tmp_path, HEADER + "1767603600,1,1\n1767603601,1,1\n1767603602500,1,1\n")
+    assert "row 3 (line 4): arrival: '1767603602500'" in said
+    assert "write numbers of s since 1970, as most of the first rows of this log are" in said
+
+
 def test_durations_are_refused_whose_unit_would_be_that_of_the_file(tmp_path: Path) -> None:
     """1 s, stored in microseconds, was read as 1,000,000."""
     path, spans = tmp_path / "spans.parquet", pa.array([timedelta(seconds=i) for i in range(3)])

@@ -8,11 +8,23 @@ from typing import Any, Literal
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.plan.scheduling import OnNodes
+from simcost.plan.scheduling import OnNodes, Spread
 from simcost.rng import stream
-from simcost.sim.jobs.cluster import FGD, MILLI, NEVER, STAY, Floats, Ints, cluster, gangs, shapes_of, work_of
-from simcost.sim.jobs.simulate_on_nodes import POLICIES
-from simcost.trace.jobs.jobs import Jobs
+from simcost.sim.jobs.cluster import (
+    FGD,
+    MILLI,
+    NEVER,
+    STAY,
+    Floats,
+    FreeNodes,
+    Ints,
+    cluster,
+    gangs,
+    shapes_of,
+    work_of,
+)
+from simcost.sim.jobs.simulate_on_nodes import POLICIES, fitting, levels
+from simcost.trace.jobs.jobs import Flags, Jobs
 from simcost.trace.jobs.nodes import NodeTable
 
 Order = Literal["shuffled", "given"]
@@ -41,28 +53,43 @@ def pack(
     Returns:
         `pods`, `refused` and `refused_gpus`; `allocated` and `fragmented`, by per cent of GPUs that have arrived:
         the share of all GPUs that is allocated, and the share of the idle ones that no typical pod could use,
-        averages over the pods at which demand rounds to that per cent; `allocated_at_end`.
+        averages over the pods at which demand rounds to that per cent; `allocated_at_end`, and `requested_at_end`:
+        demand that has arrived by then, at most `until`, as a share of all GPUs.
 
     Raises:
-        InputError: pods without GPUs, or a cluster without; the first pod is wider than all that may arrive.
+        InputError: pods without GPUs, or a cluster without; the first pod is wider than all that may arrive; a
+            topology without racks or domains.
     """
     from simcost.sim.jobs.engine.placement import fill
 
     capacity = int(nodes.gpus.sum()) * MILLI
     need = pods.gpus * pods.gpu_milli
     if not capacity or not need.any():
-        raise InputError("packing needs pods that ask for GPUs and nodes that have some")
-    rows = np.argsort(np.array(nodes.names, dtype=object), kind="stable")
-    c = cluster(nodes, rows, None, None, stream(seed, "placement"))
+        raise InputError("packing needs jobs that ask for GPUs, and nodes that have some")
+    c = _empty(nodes, placement, seed)
     asked = gangs(pods, c, nodes.gpu_types)
     policy = POLICIES[type(placement)]
-    shapes = shapes_of(asked, len(rows), scored=policy == FGD)
+    shapes = shapes_of(asked, len(nodes), scored=policy == FGD)
     chosen = _arrivals(need, capacity * until, order, seed)
     arriving = pods[chosen]
     work = work_of(asked.of(chosen), arriving, np.arange(len(chosen)), strict=True)
     fragmented = np.empty(len(chosen))
     fill(c, shapes, work, policy, STAY, fragmented)
     return _document(work.jobs["need"], work.jobs["start"] != NEVER, fragmented, capacity)
+
+
+def fits_empty(pods: Jobs, nodes: NodeTable) -> Flags:
+    """True for the pods that the cluster has room for while nothing else is there."""
+    c = _empty(nodes, Spread(), 0)
+    result = np.zeros(len(pods), np.bool_)
+    result[fitting(gangs(pods, c, nodes.gpu_types), pods, c)] = True
+    return result
+
+
+def _empty(nodes: NodeTable, placement: OnNodes, seed: int) -> FreeNodes:
+    """All nodes as one cluster, in order of name."""
+    rows = np.argsort(np.array(nodes.names, dtype=object), kind="stable")
+    return cluster(nodes, rows, *levels(nodes, placement), stream(seed, "placement"))
 
 
 def _arrivals(need: Ints, most: float, order: Order, seed: int) -> Ints:
@@ -96,6 +123,7 @@ def _document(
         "allocated": _by_per_cent(per_cent, allocated / capacity),
         "fragmented": _by_per_cent(per_cent, share),
         "allocated_at_end": float(allocated[-1]) / capacity,
+        "requested_at_end": float(need.sum()) / capacity,
     }
 
 

@@ -218,11 +218,7 @@ def _pools(setting: _Setting) -> list[tuple[str, Ints, Ints]]:
 def _site(setting: _Setting, name: str, rows: Ints, here: Ints) -> _Site:
     """A pool, and which of its jobs fit on it."""
     nodes, groups = setting.nodes, setting.groups
-    domain, rack = groups, None
-    if isinstance(setting.placement, Topology) and groups is None:
-        domain, rack = nodes.domain, nodes.rack
-        if domain is None and rack is None:
-            raise InputError("topology needs a column rack or domain in the list of nodes; or take consolidate")
+    domain, rack = levels(nodes, setting.placement) if groups is None else (groups, None)
     c = cluster(nodes, here, domain, rack, stream(setting.disruptions.seed, "placement", name))
     mine = setting.jobs[rows]
     asked = gangs(mine, c, nodes.gpu_types)
@@ -230,6 +226,19 @@ def _site(setting: _Setting, name: str, rows: Ints, here: Ints) -> _Site:
     if isinstance(setting.scheduler, Quotas):
         kept = kept[mine.gpus[kept] <= most_of(mine, setting.scheduler)[kept]]
     return _Site(rows, here, c, asked, kept)
+
+
+def levels(nodes: NodeTable, placement: OnNodes) -> tuple[Ints | None, Ints | None]:
+    """NVLink domains and racks of the nodes that a placement looks at; None = it does not, or they are not said.
+
+    Raises:
+        InputError: it looks at them, and the list of nodes says neither.
+    """
+    if not isinstance(placement, Topology):
+        return None, None
+    if nodes.domain is None and nodes.rack is None:
+        raise InputError("topology needs a column rack or domain in the list of nodes; or take consolidate")
+    return nodes.domain, nodes.rack
 
 
 def _run(setting: _Setting, site: _Site, rejected: Flags) -> _PlacedPool:

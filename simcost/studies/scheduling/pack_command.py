@@ -45,7 +45,7 @@ def add(actions: Any) -> None:
 
 def _pack(arguments: Arguments) -> None:
     from simcost.errors import InputError
-    from simcost.sim.jobs.packing import pack
+    from simcost.sim.jobs.packing import fits_empty, pack
     from simcost.studies.scheduling.packing import packing
     from simcost.trace.jobs.nodes import read_nodes
 
@@ -57,14 +57,31 @@ def _pack(arguments: Arguments) -> None:
         raise InputError(f"give --until above 0, to {_MOST}, and --orders to {_ORDERS:,}")
     nodes = read_nodes(arguments.nodes)
     jobs, findings = jobs_of(arguments, gpu_types=nodes.gpu_types)
-    first = arguments.seed or 0
+    jobs, too_wide = _fitting(jobs, fits_empty(jobs, nodes), int(nodes.gpus.sum()))
+    first = 1 if arguments.seed is None else arguments.seed
     with Progress("pack", quiet=arguments.quiet):
         result = packing(
             lambda name, order: pack(jobs, nodes, placements[name], seed=order, until=arguments.until),
             list(placements),
             range(first, first + arguments.orders),
-            until=arguments.until,
             gpus=int(nodes.gpus.sum()),
         )
-    told = [said for said in findings if said["kind"] not in _OF_TIMES]
+    told = [*(said for said in findings if said["kind"] not in _OF_TIMES), *too_wide]
     finish(arguments, result, told, "scheduling.pack_view", files=[arguments.file, arguments.nodes])
+
+
+def _fitting(jobs: Any, fits: Any, gpus: int) -> tuple[Any, list[dict[str, Any]]]:
+    """The jobs that fit on the empty cluster, and a finding on the others. Raises InputError if none is left."""
+    from simcost.errors import InputError
+    from simcost.trace.jobs.rejections import finding, kept_out
+
+    if fits.all():
+        return jobs, []
+    first, count = int((~fits).argmax()), int((~fits).sum())
+    said = (
+        f"{kept_out(count)}: the empty cluster of {gpus:,} GPUs has no room for them; first: job "
+        f"{jobs.job_id[first]}: {jobs.gpus[first]:,} GPUs"
+    )
+    if not fits.any():
+        raise InputError(f"{jobs.source}: no job is left: {said}")
+    return jobs[fits], [finding("too_wide", count, said) | {"dropped": True}]

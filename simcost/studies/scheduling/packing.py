@@ -10,7 +10,7 @@ from simcost.documents import FindingDocument, optional_key
 from simcost.units import format_seconds, format_share
 
 Run = Callable[[str, int], Mapping[str, Any]]
-"""Packs the cluster by a placement, in the order of a seed: the document of `sim.jobs.fgd.pack`."""
+"""Packs the cluster by a placement, in the order of a seed: the document of `sim.jobs.packing.pack`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,39 +39,43 @@ class PackingResult:
 
     verdict: str
     gpus: int
+    requested_at_end: float
+    """Of the GPUs, mean over the orders: the next job would have asked for more than may arrive."""
     orders: int
     placements: tuple[PlacementResult, ...]
     findings: Sequence[FindingDocument] = ()
     provenance: Mapping[str, Any] | None = optional_key()
 
 
-def packing(run: Run, placements: Sequence[str], seeds: Sequence[int], *, until: float, gpus: int) -> PackingResult:
+def packing(run: Run, placements: Sequence[str], seeds: Sequence[int], *, gpus: int) -> PackingResult:
     """Placements side by side.
 
     Args:
         run: packs the cluster once.
         placements: names.
         seeds: of the orders in which jobs arrive.
-        until: demand that arrives in a run, as a share of the GPUs.
         gpus: of the cluster.
     """
-    found = [_placement(name, [run(name, seed) for seed in seeds]) for name in placements]
+    runs = {name: [run(name, seed) for seed in seeds] for name in placements}
+    found = [_placement(name, of) for name, of in runs.items()]
+    requested = float(np.mean([each["requested_at_end"] for of in runs.values() for each in of]))
     return PackingResult(
-        verdict=_verdict(found, until, gpus),
+        verdict=_verdict(found, requested, gpus),
         gpus=gpus,
+        requested_at_end=requested,
         orders=len(seeds),
         placements=tuple(found),
     )
 
 
-def _verdict(found: Sequence[PlacementResult], until: float, gpus: int) -> str:
+def _verdict(found: Sequence[PlacementResult], requested: float, gpus: int) -> str:
     """The placements, the best first, and its advantage."""
     by_end = sorted(((one.allocated_at_end.mean, one.placement) for one in found), reverse=True)
     shares = [f"{name} {format_share(share)}" for share, name in by_end]
     worth = round((by_end[0][0] - by_end[-1][0]) * gpus)
     more = f": the best placement is worth {worth:,} GPUs" if worth else ""
     return (
-        f"When {100 * until:g} % of {gpus:,} GPUs have been requested, {', '.join(shares)} of them have been "
+        f"When {100 * requested:.0f} % of {gpus:,} GPUs have been requested, {', '.join(shares)} of them have been "
         f"allocated{more}."
     )
 

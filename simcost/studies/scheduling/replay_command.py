@@ -216,7 +216,7 @@ def _disruptions(arguments: Arguments, nodes: Any, *, counted: bool) -> dict[str
             )
         if nodes is not None:
             found["failures"] = _of_nodes(failures, nodes, counted=counted)
-    return {"seed": arguments.seed or 0, **found}
+    return {"seed": _seed(arguments), **found}
 
 
 def _of_nodes(failures: Any, nodes: Any, *, counted: bool) -> Any:
@@ -234,6 +234,11 @@ def _of_nodes(failures: Any, nodes: Any, *, counted: bool) -> Any:
     return replace(failures, gpus_per_node=sizes[0]) if counted else failures
 
 
+def _seed(arguments: Arguments) -> int:
+    """The seed, 1 where none is given."""
+    return 1 if arguments.seed is None else int(arguments.seed)
+
+
 def _prepared(jobs: Any, arguments: Arguments, *, counted: bool) -> tuple[Any, list[dict[str, Any]]]:
     """The jobs with the limits and checkpoints asked for, and what a replay assumes of them."""
     from simcost.plan.scheduling import EstimateError
@@ -243,7 +248,7 @@ def _prepared(jobs: Any, arguments: Arguments, *, counted: bool) -> tuple[Any, l
 
     if arguments.limit_sigma is not None:
         fields = {"error": arguments.limit_error, "sigma": arguments.limit_sigma}
-        jobs = with_limits(jobs, with_fields(EstimateError, fields), arguments.seed or 0)
+        jobs = with_limits(jobs, with_fields(EstimateError, fields), _seed(arguments))
     if arguments.bandwidth is not None:
         jobs = with_writes(jobs, arguments.bandwidth)
     return jobs, assumptions(jobs, counted=counted)

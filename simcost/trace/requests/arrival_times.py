@@ -81,6 +81,8 @@ class ArrivalReader:
         if self._rule is not None and self._rule.dates_in is not None:
             unit = self._rule.dates_in
             return f"numbers of {self._rule.unit}, the unit stated; these are dates in {unit}: pass --time-unit {unit}"
+        if self._rule is not None and self._rule.unit is not None and self._rule.epoch:
+            return f"numbers of {self._rule.unit} since 1970, as most of the first rows of this log are"
         if self._mixed:
             return f"ISO time {'with' if self._zoned else 'without'} a zone, as other rows of this log have it"
         return "ISO time or a number that is not negative"

@@ -23,7 +23,7 @@ def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dic
     """Long gaps, arrivals at the same time other than those of repeated rows, and a coarse clock."""
     tied = gaps.zero - repeated
     result = []
-    limit_s = max(_LONG_GAP_S, _LONG_GAP_MEANS * gaps.mean_s())
+    limit_s = max(_LONG_GAP_S, _LONG_GAP_MEANS * gaps.usual_s())
     long = [(length, at) for length, at in gaps.largest if length > limit_s * NS_PER_S]
     if long:
         length, at = long[0]

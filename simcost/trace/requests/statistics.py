@@ -12,6 +12,7 @@ Tokens = npt.NDArray[np.int32]
 _KEPT_GAPS = 100
 _KEPT_STEPS = 100_000
 _LEAST_PART = 0.1
+_FEWEST_GAPS = 10
 
 
 class Gaps:
@@ -48,6 +49,14 @@ class Gaps:
     def mean_s(self) -> float:
         """Mean interarrival time; 0 without any."""
         return self.sum_ns / self.count / NS_PER_S if self.count else 0.0
+
+    def usual_s(self) -> float:
+        """Mean interarrival time without the longest, which of a short log, or one wrong date, is most of the mean; that
+        of all where there are fewer than 10.
+        """
+        if self.count < _FEWEST_GAPS:
+            return self.mean_s()
+        return (self.sum_ns - self.largest[0][0]) / (self.count - 1) / NS_PER_S
 
     def cv(self) -> float | None:
         """Standard deviation over mean; None for fewer than two gaps or when all are 0."""
