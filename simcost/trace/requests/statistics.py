@@ -51,8 +51,8 @@ class Gaps:
         return self.sum_ns / self.count / NS_PER_S if self.count else 0.0
 
     def usual_s(self) -> float:
-        """Mean interarrival time without the longest, which of a short log, or one wrong date, is most of the mean; that
-        of all where there are fewer than 10.
+        """Mean interarrival time without the longest, which in a short log, or after a wrong date, is most of the mean;
+        that of all where there are fewer than 10.
         """
         if self.count < _FEWEST_GAPS:
             return self.mean_s()
