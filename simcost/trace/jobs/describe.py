@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simcost.trace.jobs.findings import log_findings
 from simcost.trace.jobs.jobs import NONE, STATUS, Ints, Jobs
-from simcost.trace.jobs.reader import gaps, span_s
+from simcost.trace.jobs.reader import span_s
 from simcost.trace.jobs.store import open_jobs
 
 _QUANTILES = {"p5": 0.05, "p50": 0.50, "p75": 0.75, "p95": 0.95, "p99": 0.99}
@@ -64,7 +65,7 @@ def description(jobs: Jobs) -> dict[str, Any]:
         "pool_count": len(np.unique(jobs.pool)),
         "users": _groups(jobs.user, jobs.users, work)[:_TOP] if jobs.users_known else [],
         "user_count": len(jobs.users) if jobs.users_known else None,
-        "findings": gaps(jobs),
+        "findings": log_findings(jobs),
     }
 
 

@@ -18,16 +18,15 @@ from simcost.tables.cells import TimeRule, instants
 from simcost.tables.header import header
 from simcost.tables.table import WHAT, LogTable, read_table
 from simcost.trace.jobs.cleaning import jobs_of
+from simcost.trace.jobs.findings import log_findings
 from simcost.trace.jobs.formats import JOB_FORMATS, JOBS, find_job_columns, never_scheduled, recognise
 from simcost.trace.jobs.jobs import NONE, Flags, Jobs
 from simcost.trace.jobs.kubernetes import read_kubernetes
-from simcost.trace.jobs.rejections import Sieve, finding, how_many, kept_out
+from simcost.trace.jobs.rejections import Sieve, finding, kept_out
 from simcost.trace.jobs.slurm import read_sacct
 from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
 from simcost.trace.requests.writer import iso_utc
-from simcost.units import NS_PER_S, format_seconds, parse_seconds
-
-_LONG_GAP_S = 7 * 86400
+from simcost.units import NS_PER_S, parse_seconds
 
 
 def select(
@@ -93,26 +92,6 @@ def renumbered(jobs: Jobs) -> Jobs:
 def span_s(jobs: Jobs) -> int:
     """From the first submission to the last."""
     return int(jobs.submit_s[-1])
-
-
-def gaps(jobs: Jobs) -> list[dict[str, Any]]:
-    """Weeks without a job."""
-    between = np.diff(jobs.submit_s)
-    long = np.flatnonzero(between > _LONG_GAP_S)
-    if len(long) == 0:
-        return []
-    first = int(long[between[long].argmax()])
-    are = how_many(len(long), "gap without a job is", "gaps without a job are")
-    return [
-        finding(
-            "gap",
-            len(long),
-            f"{are} longer than "
-            f"{format_seconds(_LONG_GAP_S)}; the longest, {format_seconds(float(between[first]))}, begins "
-            f"{format_seconds(float(jobs.submit_s[first]))} after the start, after job "
-            f"{jobs.job_id[first]}: was the log complete?",
-        )
-    ]
 
 
 def _in_pools(jobs: Jobs, pools: Mapping[str, int], keep: Flags) -> tuple[Jobs, list[dict[str, Any]]]:
@@ -260,7 +239,7 @@ def read_jobs(
     else:
         jobs, findings = _parsed(path, _table(path, format, mapping), timezone, limit_error, running=running)
     chosen, kept_out = select(jobs, pool=pool, pools=pools, gpu_types=gpu_types, since=since, window_s=window_s)
-    return chosen, findings + kept_out + gaps(chosen)
+    return chosen, findings + kept_out + log_findings(chosen)
 
 
 def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str, Any]:  # noqa: A002  # as above
