@@ -94,6 +94,24 @@ def test_long_states_begin_as_often_as_time_is_spent_in_them() -> None:
     assert np.mean(counts) == pytest.approx(40, abs=4 * np.std(counts) / np.sqrt(2000))
 
 
+@pytest.mark.parametrize(
+    "law", [WeibullGaps(shape=0.1), Bootstrap(trace="t.parquet", block=1000)], ids=lambda law: law.kind
+)
+def test_rare_long_gaps_and_long_blocks_are_met_as_often_as_they_last(law: Gaps, tmp_path: Path) -> None:
+    """Mean count = integral of the rate. Entered within a run of so many gaps, one of short gaps was met too often:
+    three times as many came, and a fifth more of blocks as long as the bursts of their trace.
+    """
+    rng = np.random.default_rng(4)
+    level = rng.gamma(1, 1, 120)
+    at_s = np.concatenate([10 * (i + np.sort(rng.random(rng.poisson(1000 * one)))) for i, one in enumerate(level)])
+    arrival, tokens = (at_s * 1e9).astype(np.int64), np.full(len(at_s), 5, np.int32)
+    with TraceWriter(tmp_path / "t.parquet", source="test") as writer:
+        writer.write_batch(RequestBatch(arrival, tokens, tokens))
+    few = ArrivalRates(step_s=60.0, expected=np.array([20.0, 20.0]))
+    counts = [len(draw(law, few, tmp_path, index)) for index in range(1500)]
+    assert np.mean(counts) == pytest.approx(40, abs=4 * np.std(counts) / np.sqrt(1500))
+
+
 def test_fits_are_by_likelihood() -> None:
     rng = np.random.default_rng(2)
     for shape in (0.2, 1.0, 5.0):

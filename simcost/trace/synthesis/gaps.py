@@ -4,8 +4,8 @@ A law says how requests follow each other once the rate is taken out: in operati
 is expected per unit. `trace.streams` maps that time to the clock through the expected requests, so that bursts
 get shorter as the rate grows. Laws with `trace` are fitted to that trace's own rescaled gaps.
 
-`starts_at_any_instant` of a law is true if its first gap begins at a random instant of the process, false if it begins
-at a request.
+`starts_at_any_instant` of a law is true if its first gap begins at a random instant of the process; false of
+exponential gaps, of which each instant is like any other.
 
 No law was tested on a trace that is on and off by turns (empty minutes between bursts): the smoothed rate then
 takes the pauses for the shape of the demand. Cut such a trace to an on-period before fitting.
@@ -20,6 +20,8 @@ from simcost.record import record
 from simcost.units import ByKind, PositiveCount
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from simcost.trace.requests.batch import Draw, Floats, Pairs
@@ -43,7 +45,7 @@ class GammaGaps:
     mostly gaps of nearly 0.
     """
 
-    starts_at_any_instant: ClassVar[bool] = False
+    starts_at_any_instant: ClassVar[bool] = True
     kind: Literal["gamma"] = "gamma"
     shape: Annotated[float, Ge(0.01), Le(1000)] | None = None
     """Below 1 bursty, 1 = Poisson, above 1 regular."""
@@ -59,14 +61,16 @@ class GammaGaps:
         from simcost.trace.synthesis.time_rescaling import fitted
 
         shape = self.shape or fitted(fitted_gamma, folder, str(self.trace))
-        return lambda count: (rng.standard_gamma(shape, count) / shape, None)
+        return _from_any_instant(
+            lambda: rng.standard_gamma(shape + 1) / shape, lambda count: rng.standard_gamma(shape, count) / shape, rng
+        )
 
 
 @record
 class WeibullGaps:
     """Independent Weibull gaps, fitted by maximum likelihood."""
 
-    starts_at_any_instant: ClassVar[bool] = False
+    starts_at_any_instant: ClassVar[bool] = True
     kind: Literal["weibull"] = "weibull"
     shape: Annotated[float, Ge(0.1), Le(100)] | None = None
     """Below 1 bursty, 1 = Poisson, above 1 regular."""
@@ -85,7 +89,11 @@ class WeibullGaps:
 
         shape = self.shape or fitted(fitted_weibull, folder, str(self.trace))
         mean = gamma(1 + 1 / shape)
-        return lambda count: (rng.weibull(shape, count) / mean, None)
+        return _from_any_instant(
+            lambda: rng.standard_gamma(1 + 1 / shape) ** (1 / shape) / mean,
+            lambda count: rng.weibull(shape, count) / mean,
+            rng,
+        )
 
 
 @record
@@ -125,7 +133,7 @@ class Bootstrap:
     so does what follows what within a block. The closest to the trace, bursts of any form included.
     """
 
-    starts_at_any_instant: ClassVar[bool] = False
+    starts_at_any_instant: ClassVar[bool] = True
     kind: Literal["bootstrap"] = "bootstrap"
     trace: str
     """Parquet of `simcost trace import`, relative to the file that names it and inside its folder."""
@@ -135,14 +143,15 @@ class Bootstrap:
     def drawing(self, folder: Path, rng: "np.random.Generator") -> "Draw":
         """Sampler of gaps, and of the tokens that came with them."""
         from simcost.tables.paths import inside
-        from simcost.trace.synthesis.bootstrap import rows_in_blocks
+        from simcost.trace.synthesis.bootstrap import gaps_in_blocks
         from simcost.trace.synthesis.time_rescaling import tuples
 
         known = tuples(inside(folder, self.trace))
+        blocks = gaps_in_blocks(known.gap, known.until, self.block, rng)
 
         def draw(count: int) -> "tuple[Floats, Pairs | None]":
-            rows = rows_in_blocks(len(known), self.block, count, rng)
-            return known.gap[rows], (known.prompt_tokens[rows], known.output_tokens[rows])
+            gap, rows = blocks(count)
+            return gap, (known.prompt_tokens[rows], known.output_tokens[rows])
 
         return draw
 
@@ -153,3 +162,21 @@ Gaps = Annotated[Bootstrap | Poisson | GammaGaps | WeibullGaps | Mmpp, ByKind()]
 def _one_of(name: str, given: object, trace: str | None) -> None:
     if (given is None) == (trace is None):
         raise ValueError(f"give either {name}, or trace to fit to")
+
+
+def _from_any_instant(
+    around: "Callable[[], float]", gaps: "Callable[[int], Floats]", rng: "np.random.Generator"
+) -> "Draw":
+    """Sampler of gaps of which the first is what is left of one, drawn by `around`, in which a uniform instant lies:
+    one that is the likelier the longer it is.
+    """
+    begun = False
+
+    def draw(count: int) -> "tuple[Floats, Pairs | None]":
+        nonlocal begun
+        found = gaps(count)
+        if not begun:
+            found[0], begun = around() * rng.random(), True
+        return found, None
+
+    return draw

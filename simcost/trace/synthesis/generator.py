@@ -189,10 +189,9 @@ def arrivals(
 ) -> Iterator[tuple[Ints, Pairs | None]]:
     """Sorted arrivals of a share of what the clock expects, with the tokens that the law draws along.
 
-    The process is entered at a uniform instant of a first run of gaps, as an observer does who comes at any
-    time: otherwise the mean count would not be the integral of the rate. With `place` None it is entered at the first
-    gap, which already begins at any instant: a run of so many requests is short where they come fast, so that an
-    instant within it would find states of many requests too often.
+    The process is entered at any instant, as by an observer: otherwise the mean count would not be the integral of the
+    rate. With `place` None the first gap begins there. Else, of exponential gaps, it is a uniform instant of a first
+    run of them; of other laws such a run is short where requests come fast, and would be found too often there.
     """
     first, end = clock.first * share, clock.total * share
     gap, along = gaps(min(most, _FIRST))

@@ -9,7 +9,7 @@ from simcost.errors import InputError
 from simcost.rng import stream
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.requests.batch import Floats, Ints, Pairs
-from simcost.trace.synthesis.bootstrap import rows_in_blocks
+from simcost.trace.synthesis.bootstrap import gaps_in_blocks
 from simcost.trace.synthesis.generator import arrivals
 from simcost.trace.synthesis.rates import ArrivalRates
 from simcost.trace.synthesis.time_rescaling import rescaled_gaps
@@ -89,13 +89,13 @@ def job_arrivals(
         InputError: the log is not sorted, or has fewer than 20 different submit times.
     """
     gap, row = rescaled_gaps(submit_s, stream(0, "ties"))
-    rng = stream(seed, "jobs", index)
+    blocks = gaps_in_blocks(gap, np.cumsum(gap), block, stream(seed, "jobs", index))
 
     def draw(count: int) -> tuple[Floats, Pairs]:
-        chosen = rows_in_blocks(len(gap), block, count, rng)
+        found, chosen = blocks(count)
         numbers = row[chosen].astype(np.int32)
-        return gap[chosen], (numbers, numbers)
+        return found, (numbers, numbers)
 
-    parts = [*arrivals(draw, rates.clock(), 1.0, place=stream(seed, "job start", index), most=_AT_ONCE)]
+    parts = [*arrivals(draw, rates.clock(), 1.0, place=None, most=_AT_ONCE)]
     times = np.concatenate([time_ns for time_ns, _ in parts]) / NS_PER_S
     return times, np.concatenate([rows[0] for _, rows in parts if rows is not None]).astype(np.int64)

@@ -38,6 +38,7 @@ class Tuples:
 
     Attributes:
         gap: in operational time; mean 1, above 0.
+        until: running sum of them.
         gap_s: on the clock.
         prompt_tokens: of the request after the gap.
         output_tokens: likewise.
@@ -45,6 +46,7 @@ class Tuples:
     """
 
     gap: Floats
+    until: Floats
     gap_s: Floats
     prompt_tokens: Tokens
     output_tokens: Tokens
@@ -96,7 +98,8 @@ def _tuples(path: Path, changed_ns: int) -> Tuples:  # noqa: ARG001  # part of t
             f"{path}: {len(gap)} gaps between requests at different times, too few to resample or to "
             f"fit; give a trace with at least {_FEWEST}"
         )
-    return Tuples(gap / gap.mean(), gap_s, prompt, output, grain_ns or 0)
+    gap = gap / gap.mean()
+    return Tuples(gap, np.cumsum(gap), gap_s, prompt, output, grain_ns or 0)
 
 
 def _kept(
