@@ -89,6 +89,18 @@ def test_shares_under_a_name_of_per_cents_are_suspected(write) -> None:
     assert "call it duty_ratio" in next(said["message"] for said in findings if said["kind"] == "duty_unit")
 
 
+@pytest.mark.parametrize(
+    ("duties", "doubtful"), [("0.4 0.7 0.2 1.02", True), ("0.4 0 35 80 60 90", False), ("40 70 20 1", False)]
+)
+def test_shares_beside_one_above_1_are_suspected(write, duties: str, doubtful: bool) -> None:
+    """One overshoot of a share divided the use of all by a hundred, without a word that the others are shares."""
+    rows = "".join(f"{10 * i},g,{duty}\n" for i, duty in enumerate(duties.split()))
+    _, findings = read_utilisation(write("t_s,gpu,duty\n" + rows))
+    message = next(said["message"] for said in findings if said["kind"] == "duty_unit")
+    assert ("3 of the 4 above 0 are below 1" in message) == doubtful
+    assert ("by its largest value, 1.02" in message) == doubtful
+
+
 def test_pools_under_other_names(write) -> None:
     text = "when,team,all,used,idle_gpus,pending_gpus\n0,a,8,5,2,4\n60,a,8,8,0,0\n0,b,4,0,4,0\n60,b,4,0,4,0\n"
     mapping = {"time": "when", "pool": "team", "gpus": "all", "allocated": "used"}

@@ -28,6 +28,8 @@ from simcost.trace.utilization.samples import (
 )
 
 Findings = list[dict[str, Any]]
+_DOUBTFUL = 0.25
+"""Part of values below 1 from which on it is in doubt that a column is in per cent."""
 _SUMMED = "; of a row for several GPUs it is their mean, and a column `gpus` says how many they are"
 
 
@@ -40,8 +42,10 @@ class Occupancy:
     """Samples with work on GPUs that are not allocated."""
     _most: float = 0.0
     """Largest duty."""
-    _fractions: bool = False
-    """True if a duty is between 0 and 1."""
+    _fractions: int = 0
+    """Samples whose duty is between 0 and 1."""
+    _working: int = 0
+    """Samples whose duty is above 0."""
     _faults: dict[str, Faults] = field(default_factory=dict)
 
     def see(self, table: TypedTable) -> None:
@@ -49,7 +53,8 @@ class Occupancy:
         if DUTY in table.numbers:
             duty = table.numbers[DUTY]
             self._most = max(self._most, float(np.nanmax(duty, initial=0.0)))
-            self._fractions |= bool(((duty > 0) & (duty < 1)).any())
+            self._fractions += int(((duty > 0) & (duty < 1)).sum())
+            self._working += int((duty > 0).sum())
 
     def of(self, table: TypedTable) -> tuple[Floats, Floats, Floats, Floats]:
         """Duty (0 to 1, NaN = not measured), allocated, gpus and down of some rows; contradictions are faults."""
@@ -105,11 +110,13 @@ class Occupancy:
         stated = stated_scale(name)
         words = "per cent" if self._scale(table) == 100 else "a share from 0 to 1"
         why = "" if stated else ", by its largest value"
+        remedy = "call it duty_ratio, and say --map duty=duty_ratio"
         if stated == 100 and self._fractions and self._most <= 1:
-            why = (
-                ", as its name says, but no value is above 1: if they are shares, call it duty_ratio, and say "
-                "--map duty=duty_ratio"
-            )
+            why = f", as its name says, but no value is above 1: if they are shares, {remedy}"
+        elif words == "per cent" and self._fractions >= _DOUBTFUL * self._working > 0:
+            by = "as its name says" if stated else f"by its largest value, {self._most:g}"
+            few = f"{self._fractions:,} of the {self._working:,} above 0 are below 1"
+            why = f", {by}, but {few}: if those are shares, bring the others to shares too and {remedy}"
         return [finding("duty_unit", "", 1, f"{name} was read as {words}{why}")] if why else []
 
     def _duty(self, table: TypedTable) -> Floats:
