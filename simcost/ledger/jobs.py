@@ -96,6 +96,11 @@ class JobLedger:
         result: Floats = (start - np.minimum(outcomes.queued_s, start))[~outcomes.rejected]
         return result
 
+    def queue_s(self) -> Floats:
+        """Time in the queue of every job that was not kept out: its wait, and that after preemptions and failures."""
+        again = self.outcomes.resumed_wait_s
+        return self.waits_s() if again is None else self.waits_s() + again[~self.outcomes.rejected]
+
     def usage(self, gpus_per_node: int) -> LedgerUsage:
         """Usage to bill: the cluster in nodes of so many GPUs, there from the start to the end."""
         count = self.gpus // gpus_per_node

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simcost.ledger.jobs import JobLedger
 from simcost.plan.failures import Checkpoints
-from simcost.plan.scheduling import FifoSkip
+from simcost.plan.scheduling import FifoSkip, Las, Srtf
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.studies.spot.result import PolicyRow
@@ -39,6 +39,33 @@ def test_no_smaller_cluster_of_the_tables_keeps_the_target(case: int) -> None:
     assert min(keep) == policy.gpus
     assert policy.wait_s.target <= wait_s
     assert f"needs {policy.gpus:,} GPUs" in found.verdict
+
+
+@pytest.mark.parametrize(
+    "policy", [Las(thresholds=(600.0,), overhead=False), Srtf(overhead=False)], ids=lambda p: p.kind
+)
+def test_waits_of_policies_that_preempt_are_all_the_time_in_the_queue(policy: Las | Srtf) -> None:
+    """Completion - duration, as nothing is lost. To the first start alone, 2 GPUs seemed enough for work of 20."""
+    rng = np.random.default_rng(6)
+    jobs = Jobs.of(
+        submit_s=np.sort(rng.integers(0, 20_000, 80)),
+        duration_s=rng.integers(3000, 7000, 80),
+        gpus=np.ones(80, np.int64),
+    )
+    ledgers = {}
+
+    def run(count: int, _: str) -> JobLedger:
+        return ledgers.setdefault(count, schedule(jobs, count, policy))
+
+    question = SizingTarget(wait_s=1800.0, percentile=0.95, step=1, usd_per_gpu_h=None)
+    found = size(run, [policy.kind], question, offered=jobs.gpu_seconds / 20_000, widest=1)
+    [sized] = found.policies
+    for point in (sized, *sized.curve):
+        wait = ledgers[point.gpus].outcomes.jct_s - jobs.duration_s
+        assert point.wait_s.mean == pytest.approx(wait.mean())
+        assert point.wait_s.target == pytest.approx(np.quantile(wait, 0.95))
+    assert sized.gpus > 10
+    assert [said["kind"] for said in found.findings] == ["after_preemptions"]
 
 
 _ROW = PolicyRow(**{field.name: None for field in fields(PolicyRow)})

@@ -27,6 +27,9 @@ from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.jobs.nodes import NodeTable, read_nodes
 from simcost.units import format_seconds
 
+_PREEMPTING = ("remaining", "priority", "quotas")
+"""Disciplines that stop running jobs for others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cluster:
@@ -180,6 +183,14 @@ def assumptions_of_counts(cluster: Cluster, jobs: Jobs) -> list[str]:
     return [f"{finding['message']}." for finding in found]
 
 
+def _stops_jobs(on: Training) -> bool:
+    """True if jobs may be stopped and wait again: by others, by requests, by spot or by failures."""
+    if isinstance(on, OnShared | OnSpot):
+        return True
+    kept = isinstance(on.scheduler, Quotas) and (on.scheduler.reclaim, on.scheduler.within) == ("never", "never")
+    return on.failures is not None or (on.scheduler.discipline in _PREEMPTING and not kept)
+
+
 def _interval(on: Training) -> str:
     """Time between two checkpoints, in words."""
     best = on.failures.intervals if isinstance(on, OnGpus | OnNodes) and on.failures is not None else "given"
@@ -226,6 +237,8 @@ def assumptions_of(cluster: Cluster) -> list[str]:
             f"{'Steady' if isinstance(on, OnSpot) else 'All'} nodes of the jobs are bought on spot, and never taken "
             "back; the spot nodes of `training: {kind: spot}` are, as a recorded availability says."
         )
+    if _stops_jobs(on):
+        lines.append("A wait ends with the first start: what jobs wait after they were stopped is in their JCT alone.")
     if isinstance(on, OnShared):
         lines.append(
             f"A new replica has its GPUs {format_seconds(on.handover)} after jobs gave them up; requests feel nothing "

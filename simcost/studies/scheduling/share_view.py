@@ -51,7 +51,8 @@ def _use(result: SharedFleet) -> list[str]:
     )
     done = (
         f"jobs: {count(jobs.submitted)} submitted, {count(jobs.completed)} completed, {count(jobs.in_system)} "
-        f"not finished, {count(jobs.failed)} too wide; {count(result.preemptions)} preemptions by serving"
+        f"not finished, {count(jobs.failed)} too wide; {count(result.preemptions)} preemptions by serving, after which "
+        "the time in the queue counts as waiting too"
     )
     return [held, done]
 

@@ -122,7 +122,7 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitSummary:
-    """Waits of the jobs."""
+    """Time of the jobs in the queue, that after preemptions by serving included."""
 
     mean: float | None = optional_key()
     p95: float
@@ -316,12 +316,12 @@ def _jobs(ledger: JobLedger) -> JobCounts:
 
 
 def _percentile(ledger: JobLedger) -> float:
-    wait = ledger.waits_s()
+    wait = ledger.queue_s()
     return float(np.quantile(wait, 0.95)) if len(wait) else 0.0
 
 
 def _mean(ledger: JobLedger) -> float:
-    wait = ledger.waits_s()
+    wait = ledger.queue_s()
     return float(wait.mean()) if len(wait) else 0.0
 
 

@@ -81,7 +81,7 @@ def _size(arguments: Arguments) -> "SizingResult":
         )
         if arguments.spot_trace:
             result = _with_mixes(result, jobs, arguments, asked)
-    return sourced(arguments, result, findings)
+    return sourced(arguments, result, [*findings, *result.findings])
 
 
 def _with_mixes(result: "SizingResult", jobs: Any, arguments: Arguments, asked: Any) -> "SizingResult":

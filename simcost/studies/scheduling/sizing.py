@@ -40,7 +40,7 @@ class SizingTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitOfSize:
-    """Waits on a cluster; `target` at the percentile of the target."""
+    """Time in the queue on a cluster, that after preemptions included; `target` at the percentile of the target."""
 
     mean: float
     target: float
@@ -53,6 +53,7 @@ class ClusterSize:
 
     gpus: int
     wait_s: WaitOfSize
+    preemptions: int
     utilisation: float
     usd_per_month: float | None
 
@@ -64,6 +65,7 @@ class SizedPolicy:
     policy: str
     gpus: int
     wait_s: WaitOfSize
+    preemptions: int
     utilisation: float
     usd_per_month: float | None
     curve: tuple[ClusterSize, ...]
@@ -162,7 +164,21 @@ def size(
         ),
         policies=tuple(found),
         verdict=_verdict(found, best, question),
+        findings=_after_preemptions(found),
     )
+
+
+def _after_preemptions(found: Sequence[SizedPolicy]) -> tuple[FindingDocument, ...]:
+    """What waits are, where a policy preempts: those to the first start alone would be short on a cluster that is far
+    too small.
+    """
+    stop = [one.policy for one in found if sum(point.preemptions for point in (*one.curve, *one.at))]
+    if not stop:
+        return ()
+    said = (
+        f"waits of {', '.join(stop)} count the time in the queue after preemptions too, not only that before the first"
+    )
+    return ({"kind": "after_preemptions", "count": len(stop), "message": f"{said} start"},)
 
 
 def _policy(run: Run, name: str, question: SizingTarget, least: int, guess: int) -> SizedPolicy:
@@ -227,7 +243,7 @@ def _of_size(run: Run, seen: dict[int, JobLedger], gpus: int, name: str, step: i
 
 
 def _point(ledger: JobLedger, gpus: int, question: SizingTarget) -> ClusterSize:
-    wait = ledger.waits_s()
+    wait = ledger.queue_s()
     capacity = fsum(ledger.gpu_seconds.values())
     price = question.usd_per_gpu_h
     return ClusterSize(
@@ -237,13 +253,14 @@ def _point(ledger: JobLedger, gpus: int, question: SizingTarget) -> ClusterSize:
             target=_wait(ledger, question.percentile),
             max=float(wait.max()) if len(wait) else 0.0,
         ),
+        preemptions=int(ledger.outcomes.preemptions.sum()),
         utilisation=ledger.gpu_seconds["useful"] / capacity if capacity else 0.0,
         usd_per_month=None if price is None else gpus * price * HOURS_PER_MONTH,
     )
 
 
 def _wait(ledger: JobLedger, share: float) -> float:
-    wait = ledger.waits_s()
+    wait = ledger.queue_s()
     return float(np.quantile(wait, share)) if len(wait) else 0.0
 
 
