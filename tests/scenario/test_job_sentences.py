@@ -32,6 +32,8 @@ from simcost.units import format_usd
             "scheduler: {kind: priority-preemptive, checkpoint_interval: 10min, restart: 30s}",
             "Jobs that are preempted have saved their work every 10 min, in no time, and restart in 30 s.",
         ),
+        ("scheduler: {kind: las}", "A wait ends with the first start"),
+        ("checkpoints: {}, failures: {}", "A wait ends with the first start"),
         (
             "checkpoints: {}, scheduler: {kind: quotas, queues: {team: {nominal: 12}}}",
             "The quotas add up to 12 of the 16 GPUs: the others are never used.",
