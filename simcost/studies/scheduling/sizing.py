@@ -169,7 +169,7 @@ def size(
 
 
 def _after_preemptions(found: Sequence[SizedPolicy]) -> tuple[FindingDocument, ...]:
-    """What waits are, where a policy preempts: those to the first start alone would be short on a cluster that is far
+    """Finding on the waits of policies that preempt: those to the first start alone would be short on a cluster that is far
     too small.
     """
     stop = [one.policy for one in found if sum(point.preemptions for point in (*one.curve, *one.at))]

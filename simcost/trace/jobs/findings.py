@@ -17,7 +17,7 @@ _FEWEST_JOBS = 20
 
 
 def log_findings(jobs: Jobs) -> list[dict[str, Any]]:
-    """What the reader of a result should know of the log, though each of its jobs is possible."""
+    """Findings that a reader of results should know of, though each job of the log is possible."""
     return [*_gaps(jobs), *_repeated(jobs), *_most_of_work(jobs)]
 
 
