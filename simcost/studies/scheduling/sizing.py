@@ -169,8 +169,8 @@ def size(
 
 
 def _after_preemptions(found: Sequence[SizedPolicy]) -> tuple[FindingDocument, ...]:
-    """Finding on the waits of policies that preempt: those to the first start alone would be short on a cluster that is far
-    too small.
+    """Finding on the waits of policies that preempt: those to the first start alone would be short on a cluster that is
+    far too small.
     """
     stop = [one.policy for one in found if sum(point.preemptions for point in (*one.curve, *one.at))]
     if not stop:
