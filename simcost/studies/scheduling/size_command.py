@@ -55,14 +55,13 @@ def add(actions: Any) -> None:
 
 def _size(arguments: Arguments) -> "SizingResult":
     from simcost.sim.jobs.simulate import schedule
-    from simcost.studies.scheduling.sizing import SizingTarget, size
+    from simcost.studies.scheduling.sizing import SizingTarget, size_of_jobs
 
     if not arguments.spot_trace:
         check_belongs(arguments, ("trace", "spot", *CHECKPOINTS), "--spot-trace")
     jobs, findings = jobs_of(arguments)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
     policies = {name: scheduler(name) for name in names}
-    span_s = float(jobs.submit_s[-1] - jobs.submit_s[0]) or float(jobs.duration_s.max())
     asked = SizingTarget(
         wait_s=arguments.wait,
         percentile=arguments.percentile,
@@ -71,14 +70,7 @@ def _size(arguments: Arguments) -> "SizingResult":
         also=tuple(arguments.gpus),
     )
     with Progress("size", quiet=arguments.quiet):
-        result = size(
-            lambda gpus, name: schedule(jobs, gpus, policies[name]),
-            names,
-            asked,
-            offered=jobs.gpu_seconds / span_s,
-            widest=int(jobs.gpus.max()),
-            every=int(jobs.gpus.sum()),
-        )
+        result = size_of_jobs(jobs, lambda gpus, name: schedule(jobs, gpus, policies[name]), names, asked)
         if arguments.spot_trace:
             result = _with_mixes(result, jobs, arguments, asked)
     return sourced(arguments, result, [*findings, *result.findings])

@@ -10,6 +10,7 @@ import numpy as np
 from simcost.documents import FindingDocument, optional_key, values
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
+from simcost.trace.jobs.jobs import Jobs
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
 
 POINTS = 9
@@ -166,6 +167,23 @@ def size(
         verdict=_verdict(found, best, question),
         findings=_after_preemptions(found),
     )
+
+
+def size_of_jobs(jobs: Jobs, run: Run, policies: Sequence[str], question: SizingTarget) -> SizingResult:
+    """The same for a log of jobs, whose load is that of the time in which they are submitted."""
+    return size(
+        run,
+        policies,
+        question,
+        offered=jobs.gpu_seconds / submitted_s(jobs),
+        widest=int(jobs.gpus.max()),
+        every=int(jobs.gpus.sum()),
+    )
+
+
+def submitted_s(jobs: Jobs) -> float:
+    """Time in which the jobs were submitted; of jobs submitted at once, the longest of them."""
+    return float(jobs.submit_s[-1] - jobs.submit_s[0]) or float(jobs.duration_s.max())
 
 
 def _after_preemptions(found: Sequence[SizedPolicy]) -> tuple[FindingDocument, ...]:

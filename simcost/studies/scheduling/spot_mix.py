@@ -14,7 +14,7 @@ from simcost.plan.failures import Checkpoints
 from simcost.plan.scheduling import FifoSkip
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.jobs.simulate import schedule
-from simcost.studies.scheduling.sizing import LARGEST, MixResult, MixRow, MixWait, SizingTarget
+from simcost.studies.scheduling.sizing import MixResult, MixRow, MixWait, SizingTarget, size_of_jobs, submitted_s
 from simcost.trace.jobs.jobs import Jobs
 from simcost.trace.spot import Floats, Ints, SpotSeries
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
@@ -78,9 +78,8 @@ def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> MixResult:
     def keeps(base: int, nodes: int) -> bool:
         return _percentile(tried(base, nodes), question) <= question.wait_s
 
-    alone = _smallest(lambda nodes: keeps(nodes, 0), 0, LARGEST * _guess(jobs, question.step))
-    if alone is None:
-        raise InputError("no number of reserved GPUs keeps the target; ask for a longer wait")
+    sized = size_of_jobs(jobs, lambda gpus, _: schedule(jobs, gpus, FifoSkip()), ["fifo-skip"], question)
+    alone = sized.policies[0].gpus // question.step
     rows: list[MixRow] = []
     for base in np.unique(np.linspace(0, alone, BASES).round().astype(int)).tolist()[::-1]:
         hopeless = bool(rows) and rows[-1].spot_gpus is None  # fewer reserved ones cannot do with less spot
@@ -97,10 +96,6 @@ def mixes(jobs: Jobs, spot: SpotMix, question: SizingTarget) -> MixResult:
         verdict=_verdict(rows, best),
         notes=(*_notes(spot), *_short_log(jobs, tried(alone, 0).ledgers[0])),
     )
-
-
-def _guess(jobs: Jobs, step: int) -> int:
-    return max(1, -(-int(jobs.gpus.sum()) // step))
 
 
 def _smallest(keeps: Any, none: int, most: int) -> int | None:
@@ -174,7 +169,7 @@ def _row(
     base_gpus, spot_gpus = base * question.step, None if nodes is None else nodes * question.step
     if tried is None:
         return MixRow(base_gpus=base_gpus, spot_gpus=spot_gpus)
-    spot_h = min(tried.spot_gpu_s / _span_s(jobs), spot_gpus or 0) * HOURS_PER_MONTH
+    spot_h = min(tried.spot_gpu_s / submitted_s(jobs), spot_gpus or 0) * HOURS_PER_MONTH
     redone = fsum(ledger.gpu_seconds["lost"] + ledger.gpu_seconds["restart"] for ledger in tried.ledgers)
     busy = redone + fsum(ledger.gpu_seconds["useful"] + ledger.gpu_seconds["checkpoint"] for ledger in tried.ledgers)
     return MixRow(
@@ -186,11 +181,6 @@ def _row(
         preemptions=float(np.mean([ledger.outcomes.preemptions.sum() for ledger in tried.ledgers])),
         redone_share=redone / busy if busy else 0.0,
     )
-
-
-def _span_s(jobs: Jobs) -> float:
-    """Time in which the jobs were submitted; of jobs submitted at once, the longest of them."""
-    return float(jobs.submit_s[-1] - jobs.submit_s[0]) or float(jobs.duration_s.max())
 
 
 def _monthly(base_gpus: int, spot_h: float, spot: SpotMix, question: SizingTarget) -> dict[str, float | None]:
@@ -233,7 +223,7 @@ def _verdict(rows: Sequence[MixRow], best: MixRow) -> str:
 def _short_log(jobs: Jobs, alone: JobLedger) -> Iterator[str]:
     """A sentence where jobs go on for long after the last was submitted: a month is then not many such logs."""
     whole_s = float(alone.outcomes.end_s.max() - jobs.submit_s[0])
-    if whole_s > _LONG_END * _span_s(jobs):
+    if whole_s > _LONG_END * submitted_s(jobs):
         submitted = format_seconds(float(jobs.submit_s[-1] - jobs.submit_s[0]))
         yield (
             f"the jobs were submitted within {submitted} and end after {format_seconds(whole_s)}: a month "
