@@ -96,7 +96,7 @@ def test_without_prices_the_fewest_reserved() -> None:
 
 
 def test_a_wait_that_nothing_keeps() -> None:
-    with pytest.raises(InputError, match="not even .* keep P95"):
+    with pytest.raises(InputError, match=r"not even .* keep P95"):
         mixes(
             queue(),
             spot(np.ones(9, np.int64)),
