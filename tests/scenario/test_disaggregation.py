@@ -121,6 +121,13 @@ def test_the_timeline_is_of_both_sides(result: tuple[Path, dict[str, Any]]) -> N
     assert pc.add(first.timeline["waiting"], first.prefill.timeline["waiting"]).equals(apart["waiting"])
 
 
+def test_gpus_that_replicas_hold_are_of_both_sides(result: tuple[Path, dict[str, Any]]) -> None:
+    held = pq.read_table(result[0] / "out" / "tables" / "held.parquet")
+    apart = held.filter(pc.equal(held["plan"], result[1]["plans"][0]["name"]))
+    assert apart["gpus"].to_pylist() == [3.0, 0.0]  # and none after the end
+    assert apart["t_s"].to_pylist() == [0.0, result[1]["provenance"]["horizon_s"]]
+
+
 def test_spot_nodes_that_prefill_are_told_to_be_kept(tmp_path: Path) -> None:
     spot = ("5GB/s}", "5GB/s}\n      buy: {kind: spot, offer: aws/g6.xlarge, price: $0.3/h}")
     file = write(tmp_path, (ONE, APART), spot)
