@@ -124,6 +124,18 @@ def test_findings(tmp_path: Path, arrival: np.ndarray, output: np.ndarray, kinds
     assert text(got).count("\n- ") == len(kinds)
 
 
+@pytest.mark.parametrize("again", [0, 300])
+def test_a_part_of_the_rows_twice_is_told_beside_a_coarse_clock(tmp_path: Path, again: int) -> None:
+    """Ten requests a second on a clock of seconds, the first 30 seconds there twice."""
+    rng = np.random.default_rng(1)
+    arrival, tokens = np.arange(3000) // 10, np.exp(rng.normal(6, 1, (2, 3000))).astype(np.int64) + 1
+    rows = np.sort(np.append(np.arange(3000), np.arange(again)))
+    got = describe_trace(store(tmp_path / "a.parquet", arrival[rows].astype(float), tokens[0][rows], tokens[1][rows]))
+    found = {said["kind"]: said["count"] for said in got["findings"]}
+    assert found.get("repeated", 0) == again
+    assert "quantised" in found
+
+
 @pytest.mark.parametrize(("a_tick", "kinds"), [(1, {"repeated"}), (2, {"repeated", "quantised"})])
 def test_a_log_that_holds_its_rows_twice_is_no_coarse_clock(tmp_path: Path, a_tick: int, kinds: set[str]) -> None:
     """Each of 500 requests twice, alone in its tick or with another one."""

@@ -17,6 +17,8 @@ _SHARED = 0.2
 _CAP_SHARE = 0.01
 _ENOUGH = 100
 _ALIKE = 0.05
+_FEWEST_REPEATED = 10
+_TIMES_CHANCE = 5.0
 
 
 def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dict[str, Any]]:
@@ -61,10 +63,12 @@ def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dic
 
 def repeated_rows(repeats: RepeatedRequests, gaps: Gaps, *tokens: TokenCounts) -> int:
     """Requests like one before in arrival and tokens, where chance does not explain them: two requests seldom have the
-    same tokens, and many of those that arrive together do.
+    same tokens, and many of those that arrive together do, or far more than so many pairs would.
     """
     chance = min(column.chance_of_two_alike() for column in tokens)
-    return repeats.count if repeats.count >= _SHARED * gaps.zero and chance < _ALIKE else 0
+    by_chance = _FEWEST_REPEATED + _TIMES_CHANCE * chance * repeats.pairs
+    many = repeats.count >= _SHARED * gaps.zero or repeats.count > by_chance
+    return repeats.count if many and chance < _ALIKE else 0
 
 
 def _repeat_findings(repeated: int) -> list[dict[str, Any]]:

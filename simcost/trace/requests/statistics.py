@@ -79,6 +79,8 @@ class RepeatedRequests:
 
     def __init__(self) -> None:
         self.count = 0
+        self.pairs = 0
+        """Pairs of requests that arrive at the same instant."""
 
     def add(self, arrival_ns: Ints, prompt_tokens: Tokens, output_tokens: Tokens) -> None:
         """Go on with the next requests."""
@@ -87,6 +89,8 @@ class RepeatedRequests:
         arrival = arrival_ns[tied]
         tokens = (prompt_tokens[tied].astype(np.int64) << 32) + output_tokens[tied]
         order = np.lexsort((tokens, arrival))
+        together = np.diff(np.flatnonzero(np.diff(arrival, prepend=-1)), append=len(arrival))
+        self.pairs += int((together * (together - 1) // 2).sum())
         self.count += int(((np.diff(arrival[order]) == 0) & (np.diff(tokens[order]) == 0)).sum())
 
 
