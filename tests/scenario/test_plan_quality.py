@@ -15,10 +15,10 @@ from simcost.perf.pruning import FewerLayers, NarrowerLayers, Sparse24
 from simcost.perf.quality import published_quality
 from simcost.present.terminal import text
 from simcost.scenario.checks.load import find_faults, load, load_with_services
-from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.inputs.model_quality import model_qualities, service_qualities
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.studies.plans.sections import parts
 
 CATALOG = load_catalog()
@@ -224,3 +224,75 @@ def test_pruning_and_distillation_of_one_shape_have_one_quality() -> None:
     distilled = CATALOG.model("llama-3.1-minitron-4b-width")
     found = published_quality(CATALOG, distilled, ReplicaSpec(accelerator="h100"), "gsm8k")
     assert found.value == quality("gsm8k", pruning=NarrowerLayers(hidden=3072, ffn=9216)).value == 41.2
+
+
+ANSWERS = """
+scenario: answers
+horizon: 5min
+quality: {metric: openllm-v1, at_least: 80}
+services:
+  - name: chat
+    workload: {kind: synthetic, rate: 1/s}
+    slo: {ttft: 8s}
+  - name: expert
+    model: llama-3.1-70b
+    workload: {kind: synthetic, rate: 1/s}
+    slo: {ttft: 8s}
+defaults:
+  scaling: {kind: fixed, replicas: 1}
+plans:
+  - name: one
+    services:
+      chat:
+        model: llama-3.1-8b
+        replica: {accelerator: l40s}
+        buy: {offer: aws/g6e.xlarge}
+      expert:
+        replica: {accelerator: h100, tp: 4}
+        buy: {offer: aws/p5.48xlarge}
+"""
+LARGE, SMALL = 84.4, 73.79
+"""Published scores of the two models."""
+TO_EXPERT = "buy: {offer: aws/g6e.xlarge}\n        cascade: {to: expert, escalate: SHARE}"
+TO_CHAT = "buy: {offer: aws/p5.48xlarge}\n        fallback: {to: chat}"
+OWN = TO_EXPERT.replace("SHARE", "30%") + "\n        quality: {metric: openllm-v1, value: 81, source: our judge}"
+
+
+@pytest.mark.parametrize(
+    ("change", "chat", "expert"),
+    [
+        (("", ""), SMALL, LARGE),
+        (("buy: {offer: aws/g6e.xlarge}", TO_EXPERT.replace("SHARE", "0%")), SMALL, LARGE),
+        (("buy: {offer: aws/g6e.xlarge}", TO_EXPERT.replace("SHARE", "30%")), SMALL, LARGE),
+        (("buy: {offer: aws/g6e.xlarge}", TO_EXPERT.replace("SHARE", "100%")), LARGE, LARGE),
+        (("buy: {offer: aws/p5.48xlarge}", TO_CHAT), SMALL, SMALL),
+        (("buy: {offer: aws/g6e.xlarge}", OWN), 81.0, LARGE),
+    ],
+)
+def test_a_service_is_as_good_as_the_worst_that_answers_its_clients(
+    tmp_path: Path, change: tuple[str, str], chat: float, expert: float
+) -> None:
+    """One that sends all on is as good as the other, one that sends nothing on as good as alone."""
+    loaded = load_with_services(write(tmp_path, *[change] if change[0] else [], text=ANSWERS))
+    assert isinstance(loaded, LoadedServices)
+    found = service_qualities(loaded)["one"]
+    assert {name: quality.value for name, quality in found.items()} == {"chat": chat, "expert": expert}
+    assert found["chat"].model == "llama-3.1-8b"
+
+
+def test_a_service_that_others_answer_too_says_which_answers_its_quality_is_of(tmp_path: Path) -> None:
+    change = ("buy: {offer: aws/g6e.xlarge}", TO_EXPERT.replace("SHARE", "30%"))
+    loaded = load_with_services(write(tmp_path, change, text=ANSWERS))
+    assert isinstance(loaded, LoadedServices)
+    assert service_qualities(loaded)["one"]["chat"].source.startswith("answers of chat, the worst of chat and expert: ")
+
+
+def test_an_answer_of_unknown_quality_makes_that_of_the_service_unknown(tmp_path: Path) -> None:
+    unknown = ("replica: {accelerator: h100, tp: 4}", "replica: {accelerator: h100, tp: 4, kv_precision: fp8}")
+    change = ("buy: {offer: aws/g6e.xlarge}", TO_EXPERT.replace("SHARE", "100%"))
+    loaded = load_with_services(write(tmp_path, unknown, change, text=ANSWERS))
+    assert isinstance(loaded, LoadedServices)
+    chat = service_qualities(loaded)["one"]["chat"]
+    assert (chat.value, chat.reaches(80)) == (None, False)
+    assert "answers of expert" in chat.source
+    assert "kv_precision fp8" in chat.source

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 
 from simcost.catalog import Catalog
 from simcost.perf import ReplicaSpec
 from simcost.perf.quality import ModelQuality, metrics, published_quality
-from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan
+from simcost.scenario.schema.services import Forwarding
 
 
 def model_qualities(loaded: LoadedScenario) -> dict[str, ModelQuality]:
@@ -47,10 +49,65 @@ def _quality(loaded: LoadedScenario, plan: Plan, metric: str | None) -> ModelQua
         missing = "the catalog has no benchmark of it; state `quality` of the plan"
         return ModelQuality(model=model.name, metric=None, value=None, source=missing)
     found = {part: published_quality(catalog, model, replica, metric) for part, replica in _replicas(plan).items()}
-    part = min(found, key=lambda part: -inf if (value := found[part].value) is None else value)
+    part = _worst(found)
     of_part = f"{part}: " if len({quality.source for quality in found.values()}) > 1 else ""
     of_api = "" if plan.overflow is None else f"; answers of {plan.overflow.api} are not in it"
     return replace(found[part], source=f"{of_part}{found[part].source}{of_api}")
+
+
+def service_qualities(loaded: LoadedServices) -> dict[str, dict[str, ModelQuality]]:
+    """Models of the services of plans and their quality, by plan and service, as `final_qualities` judges them."""
+    found: dict[str, dict[str, ModelQuality]] = {}
+    for name, service in loaded.services.items():
+        for plan, quality in model_qualities(service).items():
+            found.setdefault(plan, {})[name] = quality
+    return {plan: final_qualities(loaded, plan, own) for plan, own in found.items()}
+
+
+def final_qualities(loaded: LoadedServices, plan: str, own: Mapping[str, ModelQuality]) -> dict[str, ModelQuality]:
+    """Quality of the final answers of the services of a plan, by name.
+
+    A service that sends requests on has the lowest score of all services that give its clients their answers: of which
+    requests the better ones are, nothing is known. One that escalates all has none of its own answers in it. What is
+    stated of such a service is that of its final answers.
+
+    Args:
+        loaded: the services.
+        plan: name of the plan.
+        own: quality of the model of each service, by name.
+    """
+    rules = {name: rule for (of, name), rule in loaded.forwarding.items() if of == plan}
+    stated = {
+        name
+        for name, service in loaded.services.items()
+        if any(one.name == plan and one.quality is not None for one in service.scenario.plans)
+    }
+    return {name: _final(name, own, {key: rule for key, rule in rules.items() if key not in stated}) for name in own}
+
+
+def _final(name: str, own: Mapping[str, ModelQuality], rules: Mapping[str, Forwarding]) -> ModelQuality:
+    """Quality of the final answers of a service; `rules`: of those that send requests on and state none."""
+    quality, rule = own[name], rules.get(name)
+    others = {to: _final(to, own, rules) for to in (rule.targets() if rule is not None else ()) if to in own}
+    if rule is None or not others:
+        return quality
+    answering = others if rule.cascade is not None and rule.cascade.escalate == 1 else {name: quality, **others}
+    comparable = {one: _by(quality.metric, found) for one, found in answering.items()}
+    worst = _worst(comparable)
+    source = f"answers of {worst}, the worst of {' and '.join(answering)}: {comparable[worst].source}"
+    return replace(quality, value=comparable[worst].value, source=source)
+
+
+def _by(metric: str | None, quality: ModelQuality) -> ModelQuality:
+    """A quality by a benchmark: not known where it is by another one."""
+    if quality.metric == metric:
+        return quality
+    return replace(quality, metric=metric, value=None, source=f"its score is by {quality.metric}, not by {metric}")
+
+
+def _worst(found: Mapping[str, ModelQuality]) -> str:
+    """Name of the lowest score; one that is not known is lower than all others."""
+    return min(found, key=lambda name: -inf if (value := found[name].value) is None else value)
 
 
 def _replicas(plan: Plan) -> dict[str, ReplicaSpec]:

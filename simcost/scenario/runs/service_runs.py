@@ -9,8 +9,7 @@ from pathlib import Path
 from simcost.compare.comparison import Comparison, compare
 from simcost.execution.task import Tell
 from simcost.ledger.shared_nodes import SharedLedger
-from simcost.perf.quality import ModelQuality
-from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.inputs.model_quality import service_qualities
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import ServedSide, served_side
@@ -148,7 +147,7 @@ def comparison_of_services(services: ResolvedServices, rows: list[RunTables]) ->
         quality=scenario.quality,
         margin=scenario.margin,
         risk=next((demand.demand.risk for demand in services.demands.values()), None),
-        of_services=_qualities(services),
+        of_services=service_qualities(services.loaded),
     )
 
 
@@ -163,12 +162,3 @@ def compared_services(services: ResolvedServices, rows: list[RunTables]) -> Comp
         assumptions=assumptions_of_services(services),
         demands=services.demands,
     )
-
-
-def _qualities(services: ResolvedServices) -> dict[str, dict[str, ModelQuality]]:
-    """Models and their quality by plan and service."""
-    found: dict[str, dict[str, ModelQuality]] = {}
-    for name, question in services.questions.items():
-        for plan, quality in model_qualities(question.loaded).items():
-            found.setdefault(plan, {})[name] = quality
-    return found

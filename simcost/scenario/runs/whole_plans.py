@@ -13,7 +13,7 @@ from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
 from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.clusters import find_clusters
-from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.inputs.model_quality import final_qualities, model_qualities, service_qualities
 from simcost.scenario.runs.execution import RunOptions
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, settle
@@ -126,7 +126,9 @@ class WholePlans:
         loaded = question.loaded
         mine = [result for (plan, _), result in sorted(self.results.items()) if plan == name]
         quality = loaded.first.scenario.quality
-        of_services = _qualities(loaded) if isinstance(loaded, LoadedServices) and quality else {}
+        of_services: dict[str, ModelQuality] = {}
+        if isinstance(loaded, LoadedServices) and quality:
+            of_services = next(iter(service_qualities(loaded).values()))
         own = None
         if isinstance(question, ResolvedScenario) and quality and question.source is not None:
             own = model_qualities(question.loaded)[question.loaded.scenario.plans[0].name]
@@ -148,7 +150,11 @@ class WholePlans:
             for name in (every[0].services if every and isinstance(every[0], LoadedServices) else [""] if every else [])
         }
         found = {name: _qualities_together(alike) for name, alike in services.items()}
-        return {plan: {name: each[plan] for name, each in found.items() if plan in each} for plan in names}
+        own = {plan: {name: each[plan] for name, each in found.items() if plan in each} for plan in names}
+        return {
+            plan: final_qualities(one, plan, own[plan]) if isinstance(one, LoadedServices) else own[plan]
+            for plan, one in zip(names, every, strict=True)
+        }
 
     def about(self, names: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         """Assumptions and provenance of some plans."""
@@ -239,8 +245,3 @@ def _qualities_together(alike: Sequence[LoadedScenario]) -> dict[str, ModelQuali
     """Models of the plans of scenarios that differ in them alone, and their quality."""
     plans = tuple(plan for one in alike for plan in one.scenario.plans)
     return model_qualities(replace(alike[0], scenario=replace(alike[0].scenario, plans=plans)))
-
-
-def _qualities(loaded: LoadedServices) -> dict[str, ModelQuality]:
-    """Models of the services of the one plan, and their quality."""
-    return {name: next(iter(model_qualities(service).values())) for name, service in loaded.services.items()}

@@ -91,7 +91,8 @@ class Plan:
     """Name of a model in the catalog that this plan serves; None = that of the scenario. Requests keep the tokens of
     the workload, whatever the tokenizer of the model."""
     quality: StatedQuality | None = None
-    """Quality as you measured it; None = as published in the catalog."""
+    """Quality as you measured it, of a service that sends requests on that of its final answers; None = as published in
+    the catalog."""
     or_buy: tuple[Annotated[OnDemand | Spot, ByKind("on-demand")], ...] = ()
     """Further kinds of nodes with the same accelerator that may be ordered, larger, smaller, or on spot; `nodes` says
     which is taken. `interruptions.spot` concerns those on spot alone."""
