@@ -1,6 +1,6 @@
 """Methods to get a model for a task, compared: memory, time and cost of training and of serving the result.
 
-Serving cost is rough: decoding a stated batch on the fewest accelerators that hold the model.
+Serving cost is rough: decoding a stated batch on as many accelerators as make a token cheapest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from math import exp
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Model
 from simcost.errors import InputError
-from simcost.perf import MemoryFit, ReplicaSpec, fit_memory, step_time
+from simcost.perf import ReplicaSpec, fit_memory, step_time
 from simcost.perf.memory import held_sequences, possible_tp
-from simcost.perf.pruning import FewerLayers
+from simcost.perf.pruning import FewerLayers, Sparse24
 from simcost.perf.training.memory import fits, smallest_gpus, training_memory
 from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, TransferLearning
 from simcost.studies.training_cost.costs import price_of
@@ -36,30 +36,35 @@ EIGHT_IN_TEN = 1.2816
 
 
 def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> ServedModel | None:
-    """Accelerators, batch, output tokens/s and on-demand USD per output token; None where it cannot be known.
+    """Accelerators, batch, output tokens/s and on-demand USD per output token, on the layout on which a token costs
+    least; None where it cannot be known.
 
     Args:
         catalog: the facts.
         run: whose model is served on its accelerator in 16-bit weights.
         batch: sequences and their tokens in the KV cache.
     """
-    found = _smallest_replica(run)
-    if found is None:
-        return None
-    spec, memory = found
-    sequences, context_tokens = batch
-    sequences = min(sequences, int(held_sequences(memory, run.model, spec, context_tokens)))
-    if sequences == 0:
-        return None
+    found = [one for tp in possible_tp(run.model) if tp <= MOST_TP and (one := _served_on(catalog, run, tp, batch))]
+    return min(found, key=lambda one: one.usd_per_token, default=None)
+
+
+def _served_on(catalog: Catalog, run: TrainingSetup, tp: int, batch: tuple[int, int]) -> ServedModel | None:
+    """The same on a number of accelerators; None where they do not hold one sequence, or a fact is missing."""
+    spec = ReplicaSpec(accelerator=run.accelerator.name, tp=tp, pruning=_served_pruning(run))
     try:
+        memory = fit_memory(run.model, run.accelerator, spec, MAX_NUM_BATCHED_TOKENS, catalog)
         step = step_time(catalog, run.model, run.accelerator, spec)
         usd_per_gpu_h = price_of(catalog, run, "on_demand").usd_per_gpu_h
     except InputError:
         return None
+    asked, context_tokens = batch
+    sequences = min(asked, int(held_sequences(memory, run.model, spec, context_tokens)))
+    if sequences == 0:
+        return None
     tokens_per_s = sequences / step.seconds(0, sequences, sequences * context_tokens, 0)
     usd_per_token = spec.accelerators * usd_per_gpu_h / SECONDS_PER_HOUR / tokens_per_s
     return ServedModel(
-        tp=spec.tp,
+        tp=tp,
         batch=sequences,
         context_tokens=context_tokens,
         tokens_per_s=tokens_per_s,
@@ -69,24 +74,21 @@ def served(catalog: Catalog, run: TrainingSetup, batch: tuple[int, int]) -> Serv
     )
 
 
-def _served_pruning(run: TrainingSetup) -> FewerLayers | None:
-    """Pruning of the model as it is served: of one with pruned structures, that share of the layers is left."""
+def _served_pruning(run: TrainingSetup) -> FewerLayers | Sparse24 | None:
+    """Pruning of the model as it is served: of one with pruned structures, that share of the layers is left; 2:4
+    sparsity stays where the accelerator multiplies such matrices.
+    """
     if not isinstance(run.method, Pruned):
         return None
+    if run.method.pruning == "2:4":
+        sparse = Sparse24()
+        try:
+            sparse.check(run.model, run.accelerator, "bf16")
+        except InputError:
+            return None
+        return sparse
     layers = max(1, round(run.model.layers * run.method.size))
     return FewerLayers(layers=layers) if layers < run.model.layers else None
-
-
-def _smallest_replica(run: TrainingSetup) -> tuple[ReplicaSpec, MemoryFit] | None:
-    pruning = _served_pruning(run)
-    for tp in possible_tp(run.model):
-        if tp <= MOST_TP:
-            spec = ReplicaSpec(accelerator=run.accelerator.name, tp=tp, pruning=pruning)
-            try:
-                return spec, fit_memory(run.model, run.accelerator, spec, MAX_NUM_BATCHED_TOKENS)
-            except InputError:
-                continue
-    return None
 
 
 Quality = Mapping[str, float]
@@ -247,18 +249,26 @@ def _break_even(rows: Sequence[TrainedMethod | UnfitMethod]) -> DistillationBrea
     )
 
 
+_PRUNED = {
+    "structured": "structured pruning is served as a model with that share of the layers",
+    "unstructured": "a mask serves as before",
+    "2:4": '2:4 sparsity is served as with `pruning: {kind: "2:4"}`, and as before where no products with it exist',
+}
+"""Notes on the serving of a pruned model."""
+
+
 def _notes(levers: Levers) -> list[str]:
     sequences = f"{levers.serving_batch} sequences of {levers.serving_context_tokens:,} tokens each"
     notes = [
         f"serving: output tokens while decoding {sequences}, around the clock at that load",
         "with serving: between low and high lie eight in ten engines; methods that serve the same model share theirs",
-        "a replica has the fewest accelerators that hold the model, and as many sequences as its KV cache holds",
+        "a replica has as many accelerators as make a token cheapest, and as many sequences as its KV cache holds",
         "training: low and high are those of one run (`train estimate` without --compare says of what)",
         "prompts are not counted; adapters are merged into the weights",
         "qlora: unpacking 4-bit weights at each use is not counted",
     ]
     if levers.pruned is not None:
-        notes.append("structured pruning is served as a model with that share of the layers; a mask serves as before")
+        notes.append(_PRUNED[levers.pruned.pruning])
     if not levers.quality:
         notes.append("quality: not measured; a cheaper method may answer worse")
     return notes

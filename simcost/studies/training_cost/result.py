@@ -243,7 +243,9 @@ class GpuCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
-    """The fewest accelerators that hold the trained model, its output tokens/s and what they cost on demand."""
+    """A replica of the trained model on the layout on which a token costs least: its output tokens/s and their cost on
+    demand.
+    """
 
     tp: int
     batch: int

@@ -13,7 +13,7 @@ from simcost.catalog import load_catalog
 from simcost.documents import to_document
 from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf import ReplicaSpec, step_time
-from simcost.perf.pruning import FewerLayers
+from simcost.perf.pruning import FewerLayers, Sparse24
 from simcost.perf.training.duration import Failures
 from simcost.perf.training.methods import Full, Lora, Method, Pruned, TransferLearning
 from simcost.perf.training.utilization import ParallelLayout
@@ -474,6 +474,34 @@ def test_a_pruned_model_is_served_with_the_layers_that_are_left(model: str) -> N
     spec = ReplicaSpec(accelerator="h200", tp=serving.tp, pruning=FewerLayers(layers=round(0.4 * shape.layers)))
     step_s = step_time(CATALOG, shape, accelerator, spec).seconds(0, 32, 32 * 2048, 0)
     assert serving.tokens_per_s == pytest.approx(32 / step_s)
+
+
+def serving_usd(method: Method, model: str = "llama-3.1-70b", accelerator: str = "h100") -> float:
+    found = served(CATALOG, run(model, accelerator=accelerator, method=method, mfu=0.4, prices=OWN), (32, 2048))
+    assert found is not None
+    return float(found.usd_per_token)
+
+
+def test_a_smaller_model_never_costs_more_to_serve() -> None:
+    """It fits wherever the whole one does, with more room for sequences, and takes shorter steps there: half of 70B
+    just fits on one H100, where few sequences are decoded at a time, and costs less on two.
+    """
+    costs = [serving_usd(Pruned(kept_share=share)) for share in (1.0, 0.9, 0.7, 0.6, 0.5, 0.48, 0.4, 0.2)]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[0] == serving_usd(Full())
+
+
+def test_a_sparse_model_is_served_as_a_plan_serves_it() -> None:
+    """2:4 sparsity takes fewer bytes and shorter steps where products with it exist; a mask of zeros saves nothing."""
+    sparse, whole = Pruned(pruning="2:4", kept_share=0.5, speedup=1.0), "llama-3.1-8b"
+    mask = Pruned(pruning="unstructured", kept_share=0.5)
+    step_s = [
+        step_time(CATALOG, CATALOG.model(whole), CATALOG.accelerator("h100"), spec).seconds(0, 32, 32 * 2048, 0)
+        for spec in (ReplicaSpec(accelerator="h100"), ReplicaSpec(accelerator="h100", pruning=Sparse24()))
+    ]
+    assert serving_usd(sparse, whole) / serving_usd(Full(), whole) == pytest.approx(step_s[1] / step_s[0])
+    assert serving_usd(mask, whole) == serving_usd(Full(), whole)
+    assert serving_usd(sparse, whole, "gaudi3") == serving_usd(Full(), whole, "gaudi3")
 
 
 def test_a_speed_in_flops_per_second() -> None:
