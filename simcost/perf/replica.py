@@ -54,7 +54,15 @@ class GivenStep:
             raise ValueError(f"the knots of base must be in order, each number of tokens once, not {tokens}")
 
 
-_MEASURED = "The measured `step` is taken as it is, so that it must have been measured with {}."
+_MEASURED = "The measured times of the replica are taken as they are, so that they must have been measured with {}."
+_STAGES = (
+    "Pipeline of {0} stages: the tokens of a step fill all of them. Few sequences, or a prompt of one chunk alone, keep "
+    "one stage busy at a time and take up to {0} times as long as here."
+)
+_RANKS = (
+    "{0} data-parallel ranks: the tokens of a step are shared out evenly. A prompt that comes alone is computed by one "
+    "rank, and takes up to {0} times as long as here to its first token; without experts, take {0} replicas instead."
+)
 
 
 @record
@@ -155,13 +163,17 @@ class ReplicaSpec:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """Assumptions on pruning, adapters and speculation; a measured step holds for the first two as it is."""
-        levers = (self.pruning, self.lora, self.speculation)
-        if self.step is None:
-            return tuple(lever.assumption for lever in levers if lever is not None)
+        """Assumptions on stages, ranks, pruning, adapters and speculation; measured times hold for all but the last as
+        they are.
+        """
+        drafts = None if self.speculation is None else self.speculation.assumption
+        if self.step is None and not self.images:
+            stages = _STAGES.format(self.pp) if self.pp > 1 else None
+            ranks = _RANKS.format(self.dp) if self.dp > 1 else None
+            levers = (lever.assumption for lever in (self.pruning, self.lora) if lever is not None)
+            return tuple(text for text in (stages, ranks, *levers, drafts) if text is not None)
         of_pruned = None if self.pruning is None else _MEASURED.format(f"the pruning {self.pruning.label}")
         of_slots = None if self.lora is None else self.lora.assumption
         if self.lora is not None and self.lora.load is None:
             of_slots = _MEASURED.format(f"{self.lora.slots} LoRA adapters of rank {self.lora.rank} in use")
-        drafts = None if self.speculation is None else self.speculation.assumption
         return tuple(text for text in (of_pruned, of_slots, drafts) if text is not None)

@@ -12,6 +12,7 @@ from simcost.catalog import load_catalog
 from simcost.errors import InputError
 from simcost.perf import GivenStep, MemoryFit, ReplicaSpec, StepTime, fit_memory, step_time
 from simcost.perf.adapters import AdapterSlots
+from simcost.perf.images import ImageTime
 from simcost.perf.memory import WEIGHT_BYTES, bytes_per_weight
 from simcost.perf.pruning import SPARSE_RATE, FewerLayers, NarrowerLayers, Sparse24
 
@@ -101,6 +102,25 @@ def test_a_measured_step_holds_for_pruning_and_adapters_as_it_is() -> None:
     assert "1.22 times as fast" not in pruned
     assert "measured with 8 LoRA adapters of rank 16" in adapted
     assert "times as long" not in adapted
+
+
+def test_times_of_images_hold_for_pruning_as_they_are() -> None:
+    images = (ImageTime(size="512x512", fixed=0.2, step=0.01),)
+    [pruned] = ReplicaSpec(accelerator="l40s", images=images, pruning=Sparse24()).assumptions
+    assert "measured with the pruning 2:4" in pruned
+    assert "1.22 times as fast" not in pruned
+
+
+@pytest.mark.parametrize(("layout", "words"), [("pp", "Pipeline of 4 stages"), ("dp", "4 data-parallel ranks")])
+def test_an_even_share_of_a_step_over_stages_and_ranks_is_told(layout: str, words: str) -> None:
+    """A prompt alone is computed by one of them, and takes as long as on one device: up to four times the step."""
+    spec = ReplicaSpec(accelerator="h100", **{layout: 4})  # type: ignore[arg-type]
+    prompt = (4096, 0, 0, 4096 * 2048)
+    [sentence] = spec.assumptions
+    assert sentence.startswith(words)
+    assert "up to 4 times as long as here" in sentence
+    assert served(**{layout: 4})[1].seconds(*prompt) > served()[1].seconds(*prompt) / 4
+    assert ReplicaSpec(accelerator="h100", tp=4).assumptions == ()
 
 
 def test_half_of_an_adapter_is_shared_out_over_the_devices() -> None:

@@ -34,6 +34,21 @@ def test_requests_beyond_the_context_of_a_model_are_counted(tmp_path: Path) -> N
     assert sentence.startswith(f"{longer} of the first {len(tokens)} requests (")
 
 
+def test_requests_that_no_data_parallel_rank_holds_are_counted(tmp_path: Path) -> None:
+    """Each rank has a KV cache of its own, of the capacity of the replica over their number."""
+    short = "name: short, model: qwen3-8b, replica: {accelerator: h100"
+    ranks = (short, "name: short, model: llama-3.1-8b, replica: {accelerator: h100, dp: 2, kv_tokens: 80000")
+    nodes = ("buy: {offer: aws/p5.4xlarge}", "buy: {offer: aws/p5.48xlarge}")
+    question = settle(load(write(tmp_path, ranks, nodes, text=TEXT)), seed=None, seeds=None)
+    assert question.source is not None
+    tokens = [int(n) + 1 for batch in question.source.batches(0) for n in batch.prompt_tokens]
+    longer = sum(n > 40_000 for n in tokens)
+    [(sentence, plan)] = beyond_context(question)
+    assert plan == "short"
+    assert sentence.startswith(f"{longer} of the first {len(tokens)} requests (")
+    assert "one of 2 data-parallel ranks, 40,000" in sentence
+
+
 @pytest.mark.parametrize(("context", "told"), [("40960", False), ("40961", True)])
 def test_perf_tells_of_a_context_that_the_model_does_not_have(context: str, *, told: bool) -> None:
     found = call("perf", "qwen3-8b", "--on", "h100", "--context", context, "--json").document()["assumptions"]

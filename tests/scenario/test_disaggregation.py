@@ -50,6 +50,10 @@ DRAFTS = "speculation: {drafter: ngram, tokens: 2, acceptance: 0.2}"
             "18:16: plans.0.disaggregation.replica: kv_precision is fp8 here and bf16 on the decode side",
         ),
         (
+            [("5GB/s}", "5GB/s}\n      replica: {accelerator: l4, pruning: {kind: depth, layers: 16}}")],
+            "18:16: plans.0.disaggregation.replica: pruning leaves depth layers=16 here and all layers on the",
+        ),
+        (
             [("5GB/s}", "5GB/s}\n      replica: {accelerator: h100}")],
             "18:16: plans.0.disaggregation.replica: is on h100-sxm, and `buy` of the plan has nodes with l4",
         ),
@@ -80,6 +84,12 @@ def test_what_cannot_be_is_said_at_its_place(tmp_path: Path, changes: list[tuple
     file = write(tmp_path, *changes, text=SMALL.replace(ONE, APART))
     [found] = [str(fault).partition("small.yaml:")[2] for fault in find_faults(file)]
     assert found.startswith(fault)
+
+
+def test_the_levers_of_prefill_replicas_are_told(tmp_path: Path) -> None:
+    own = ("5GB/s}", '5GB/s}\n      replica: {accelerator: l4, pruning: {kind: "2:4"}}')
+    question = settle(load(write(tmp_path, own, text=SMALL.replace(ONE, APART))), seed=None, seeds=None)
+    assert any("Prefill replicas: 2:4 sparsity: weights take half" in line for line in assumptions(question))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from simcost.billing import Buy, OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
+from simcost.perf import ReplicaSpec
+from simcost.perf.pruning import FewerLayers, NarrowerLayers
 from simcost.plan import LeastOutstanding, PowerOfTwo, RoundRobin, Scaling
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode, is_given, items
@@ -77,6 +79,18 @@ def _plan_faults(node: YamlNode, apart: YamlNode, plan: Plan, file: str) -> Iter
             "cache is moved as it is: write the same on both"
         )
         yield fault_at(apart.get("replica") or apart, message, file)
+    if _layers(prefill) != _layers(plan.replica):
+        message = (
+            f"pruning leaves {_layers(prefill)} here and {_layers(plan.replica)} on the decode side; a KV cache is of "
+            "one model: write the same on both"
+        )
+        yield fault_at(apart.get("replica") or apart, message, file)
+
+
+def _layers(replica: ReplicaSpec) -> str:
+    """Layers of the model that a replica serves, by the pruning that changes their number or size."""
+    pruning = replica.pruning
+    return pruning.label if isinstance(pruning, FewerLayers | NarrowerLayers) else "all layers"
 
 
 def node_faults(apart: YamlNode, plan: Plan, catalog: Catalog, file: str) -> Iterator[Fault]:

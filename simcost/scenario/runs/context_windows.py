@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from simcost.units import format_share
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario
 
 _LOOKED_AT = 50_000
@@ -39,6 +42,23 @@ def beyond_context(question: ResolvedScenario) -> Iterator[tuple[str, str]]:
                 "unless it is set up for more; here it answers them."
             )
             yield sentence, plan.plan.name
+        yield from _beyond_rank(plan, tokens)
+
+
+def _beyond_rank(plan: ResolvedPlan, tokens: npt.NDArray[np.int64]) -> Iterator[tuple[str, str]]:
+    """A sentence for a plan with requests that no data-parallel rank holds: each has a KV cache of its own."""
+    import numpy as np
+
+    ranks = plan.plan.replica.dp if plan.plan.replica is not None else 1
+    held = plan.pool.kv_capacity_tokens // ranks
+    longer = int(np.count_nonzero(tokens > held))
+    if ranks > 1 and longer:
+        share = f"{longer:,} of the first {len(tokens):,} requests ({format_share(longer / len(tokens))})"
+        sentence = (
+            f"{share} have more tokens than the KV cache of one of {ranks} data-parallel ranks, {held:,}: an engine "
+            "refuses them; here the ranks hold them together."
+        )
+        yield sentence, plan.plan.name
 
 
 def _model(question: ResolvedScenario, plan: ResolvedPlan) -> tuple[str, int]:

@@ -136,7 +136,7 @@ def _prefill_side(plan: ResolvedPlan) -> tuple[str, ...]:
         return (link,)
     step, memory = side.pool.step, plan.prefill.memory
     prefill = f"Prefill replicas: step time {step.provenance}: {step.source}; memory: {memory.provenance}."
-    return link, prefill
+    return link, prefill, *(f"Prefill replicas: {text}" for text in apart.replica.assumptions)
 
 
 def _engine(sigma: float, seeds: int) -> str:
