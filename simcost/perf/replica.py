@@ -56,8 +56,8 @@ class GivenStep:
 
 _MEASURED = "The measured times of the replica are taken as they are, so that they must have been measured with {}."
 _STAGES = (
-    "Pipeline of {0} stages: the tokens of a step fill all of them. Few sequences, or a prompt of one chunk alone, keep "
-    "one stage busy at a time and take up to {0} times as long as here."
+    "Pipeline of {0} stages: the tokens of a step fill all of them. Few sequences, or a prompt of one chunk alone, "
+    "fill one at a time, and take up to {0} times as long as here."
 )
 _RANKS = (
     "{0} data-parallel ranks: the tokens of a step are shared out evenly. A prompt that comes alone is computed by one "

@@ -63,6 +63,15 @@ def test_a_teacher_is_held_beside_the_student() -> None:
     assert states(Distill(teacher=LARGE)) == pytest.approx(16 * SMALL.parameters + 2 * LARGE.parameters)
 
 
+def test_a_teacher_has_logits_and_with_zero_3_layers_at_work_too() -> None:
+    """The loss compares the logits of both, and the forward pass of the teacher gathers two of its own layers."""
+    layout = ParallelLayout(gpus=8, zero=3)
+    taught, alone = (training_memory(SMALL, method, layout) for method in (Distill(teacher=LARGE), Full()))
+    assert taught.logits == pytest.approx(2 * alone.logits)
+    assert taught.gathered == pytest.approx(training_memory(LARGE, Full(), layout).gathered)
+    assert taught.activations == alone.activations
+
+
 def test_only_structured_pruning_saves_memory() -> None:
     assert states(Pruned(kept_share=0.5)) == pytest.approx(8 * SMALL.parameters)
     assert states(Pruned(kept_share=0.5, pruning="unstructured")) == states(Full())

@@ -11,7 +11,7 @@ from simcost.catalog.facts import Accelerator, Model
 from simcost.errors import DoesNotFitError
 from simcost.perf.memory import COLLECTIVES_BYTES, LIBRARIES_BYTES
 from simcost.perf.model_shape import block_parameters
-from simcost.perf.training.methods import BF16_BYTES, Method
+from simcost.perf.training.methods import BF16_BYTES, Method, Parameters
 from simcost.perf.training.utilization import ParallelLayout, check_layout
 from simcost.units import format_bytes
 
@@ -32,9 +32,10 @@ class TrainingMemory:
     gradients: float
     optimizer: float
     gathered: float
-    """With ZeRO 3: the layer at work and the next one, whole."""
+    """With ZeRO 3: the layer at work and the next one, whole; of a teacher, where that is larger."""
     activations: float
     logits: float
+    """Of a teacher too: the loss compares both."""
     overhead: float
     """Libraries and buffers of the collectives."""
 
@@ -62,12 +63,12 @@ def training_memory(model: Model, method: Method, layout: ParallelLayout) -> Tra
     held = method.parameters(model)
     split = layout.tp * layout.pp
     weights = held.trained * BF16_BYTES + held.frozen_bytes
-    activations, logits = _activations(model, layout, held.backward_share)
+    activations, logits = _activations(model, layout, held)
     return TrainingMemory(
         weights=weights / split / layout.sharded_over(3),
         gradients=held.trained * GRADIENT_BYTES / split / layout.sharded_over(2),
         optimizer=held.trained * OPTIMIZER_BYTES / split / layout.sharded_over(1),
-        gathered=_gathered(model, layout),
+        gathered=max(_gathered(one, layout) for one in (model, held.teacher or model)),
         activations=activations,
         logits=logits,
         overhead=LIBRARIES_BYTES + (COLLECTIVES_BYTES if layout.gpus > 1 else 0.0),
@@ -119,16 +120,17 @@ def activation_bytes_per_layer(model: Model, layout: ParallelLayout) -> float:
     return kept + (scores if layout.recompute == "none" else 0.0)
 
 
-def _activations(model: Model, layout: ParallelLayout, backward_share: float) -> tuple[float, float]:
+def _activations(model: Model, layout: ParallelLayout, held: Parameters) -> tuple[float, float]:
     """Activations and logits of the fuller of the first and the last stage.
 
     With 1F1B the first stage has a micro batch in flight for each stage, the last has one and the logits.
     """
-    layers = ceil(model.layers / layout.pp) * backward_share
+    layers = ceil(model.layers / layout.pp) * held.backward_share
     stage = layers * activation_bytes_per_layer(model, layout)
     at_work = activation_bytes_per_layer(model, replace(layout, recompute="selective"))
     tokens = layout.sequence_tokens * layout.micro_batch
-    logits = tokens * model.vocabulary * LOGIT_BYTES / layout.tp
+    vocabularies = model.vocabulary + (held.teacher.vocabulary if held.teacher else 0)
+    logits = tokens * vocabularies * LOGIT_BYTES / layout.tp
     extra = at_work if layout.recompute == "full" else 0.0
     first, last = stage * layout.pp + extra, stage + extra
     return (first, 0.0) if layout.pp > 1 and first > last + logits else (last, logits)

@@ -132,6 +132,8 @@ class Parameters:
     """Weights that are only read."""
     backward_share: float = 1.0
     """Share of the layers whose activations the backward pass needs."""
+    teacher: Model | None = None
+    """The model beside it that computes targets of the same tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +219,8 @@ class Distill:
 
     def parameters(self, model: Model) -> Parameters:
         """The student trained, the teacher frozen in 16 bits."""
-        return Parameters(trained=model.parameters, frozen_bytes=self.teacher.parameters * BF16_BYTES)
+        frozen_bytes = self.teacher.parameters * BF16_BYTES
+        return Parameters(trained=model.parameters, frozen_bytes=frozen_bytes, teacher=self.teacher)
 
     def flops(self, model: Model, sequence_tokens: int) -> TokenFlops:
         """6 N + 12 L d s of the student, 2 N + 4 L d s of the teacher."""

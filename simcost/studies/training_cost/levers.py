@@ -26,6 +26,7 @@ from simcost.studies.training_cost.result import (
     TrainedMethod,
     UnfitMethod,
 )
+from simcost.studies.training_cost.warnings import of_method
 from simcost.studies.training_cost.wording import levers_verdict
 from simcost.units import SECONDS_PER_HOUR, format_bytes
 
@@ -154,7 +155,7 @@ def compare_methods(catalog: Catalog, run: TrainingSetup, levers: Levers) -> Met
         methods=tuple(rows),
         break_even=_break_even(rows),
         prices=tuple(prices.values()),
-        notes=tuple(_notes(levers)),
+        notes=tuple(dict.fromkeys([*_notes(levers), *(note for way in ways.values() for note in of_method(*way))])),
         catalog_date=catalog.as_of,
     )
 

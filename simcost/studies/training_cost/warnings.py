@@ -1,6 +1,10 @@
 """Requests of a run that published practice does not cover."""
 
+from collections.abc import Iterator
+
 from simcost.catalog import Catalog
+from simcost.catalog.facts import Model
+from simcost.perf.training.methods import Distill, Lora, Method
 from simcost.perf.training.whole_runs import LARGE_BATCH, largest_batch
 from simcost.present.format import amount
 from simcost.studies.training_cost.inputs import TrainingSetup
@@ -19,6 +23,26 @@ def global_batch(catalog: Catalog, run: TrainingSetup) -> GlobalBatch:
 
 def warnings(catalog: Catalog, run: TrainingSetup) -> list[str]:
     """One sentence each, with what to do."""
+    return [*_of_batch(catalog, run), *of_method(run.model, run.method)]
+
+
+def of_method(model: Model, method: Method) -> Iterator[str]:
+    """Methods that do not do what their names say."""
+    if isinstance(method, Distill) and method.teacher.vocabulary != model.vocabulary:
+        yield (
+            f"{method.teacher.name} has {method.teacher.vocabulary:,} tokens and {model.name} {model.vocabulary:,}: "
+            "outputs of different tokenizers cannot be compared token by token; take models of the same vocabulary, or "
+            "count training on texts that the teacher writes"
+        )
+    if isinstance(method, Lora) and method.parameters(model).trained >= model.parameters:
+        yield (
+            f"adapters of rank {method.rank:,} have as many parameters as {model.name}: training all of it takes less "
+            "time and memory; lower the rank"
+        )
+
+
+def _of_batch(catalog: Catalog, run: TrainingSetup) -> list[str]:
+    """A global batch far beyond published ones."""
     layout, published = run.layout, largest_batch(catalog, run.model.parameters)
     least = layout.least_batch_tokens
     if published is None or not published.global_batch_tokens:

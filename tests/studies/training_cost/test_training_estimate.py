@@ -15,7 +15,7 @@ from simcost.errors import CatalogError, DoesNotFitError, InputError
 from simcost.perf import ReplicaSpec, step_time
 from simcost.perf.pruning import FewerLayers, Sparse24
 from simcost.perf.training.duration import Failures
-from simcost.perf.training.methods import Full, Lora, Method, Pruned, TransferLearning
+from simcost.perf.training.methods import Distill, Full, Lora, Method, Pruned, TransferLearning
 from simcost.perf.training.utilization import ParallelLayout
 from simcost.plan.failures import CorrelatedLoss, RecordedFailures, Weibull
 from simcost.present.chart_style import to_svg
@@ -502,6 +502,17 @@ def test_a_sparse_model_is_served_as_a_plan_serves_it() -> None:
     assert serving_usd(sparse, whole) / serving_usd(Full(), whole) == pytest.approx(step_s[1] / step_s[0])
     assert serving_usd(mask, whole) == serving_usd(Full(), whole)
     assert serving_usd(sparse, whole, "gaudi3") == serving_usd(Full(), whole, "gaudi3")
+
+
+def test_a_teacher_of_other_tokens_and_adapters_as_large_as_the_model_are_told() -> None:
+    qwen, llama = CATALOG.model("qwen3-32b"), CATALOG.model("llama-3.1-70b")
+    told, same = (estimate(CATALOG, run(method=Distill(teacher=teacher), prices=OWN)) for teacher in (qwen, llama))
+    assert "outputs of different tokenizers cannot be compared" in told.warnings[0]
+    assert same.warnings == []
+    high, low = (estimate(CATALOG, run(method=Lora(rank=rank), prices=OWN)) for rank in (4096, 64))
+    assert "adapters of rank 4,096 have as many parameters as llama-3.1-8b" in high.warnings[0]
+    assert low.warnings == []
+    assert any("different tokenizers" in note for note in levers(student=CATALOG.model("qwen3-8b")).notes)
 
 
 def test_a_speed_in_flops_per_second() -> None:
