@@ -65,6 +65,8 @@ class Speculation:
             raise ValueError(f"give one of acceptance, length and task, not {' and '.join(stated) or 'none of them'}")
         if self.length is not None and self.length > self.tokens + 1:
             raise ValueError(f"length {self.length:g} is more than the {self.tokens} drafts and one token of a step")
+        if self.drafter == NGRAM and self.precision != "bf16":
+            raise ValueError(f"precision {self.precision} has no effect: ngram has no weights; leave it out")
         if isinstance(self.acceptance, tuple):
             self._check_rates(self.acceptance)
 

@@ -161,6 +161,11 @@ def test_what_is_not_known_is_an_error_that_says_what_to_do(
         step_time(CATALOG, LLAMA, H100, spec)
 
 
+def test_a_precision_of_a_drafter_without_weights_is_refused() -> None:
+    with pytest.raises(ValueError, match="precision int4 has no effect: ngram has no weights; leave it out"):
+        Speculation(drafter="ngram", acceptance=0.3, precision="int4")
+
+
 def test_published_rates_agree_with_their_mean_and_never_rise() -> None:
     rows = [row for row in CATALOG.facts.acceptance if row.rates]
     assert len(rows) >= 5

@@ -33,6 +33,10 @@ AFFINE = ("replicas: 1}", "replicas: 1}\n    router: {kind: endpoint-picker, sco
         ([], "plans.0.replica.lora: is required: requests ask for adapters; write `lora`"),
         ([("accelerator: l4}", "accelerator: l4, lora: {slots: 2}}")], "plans.0.replica.lora.load: is required, since"),
         ([HELD, (ADAPTERS, "")], "plans.0.replica.lora.load: has no effect: requests ask for no adapters"),
+        (
+            [(ADAPTERS, ""), ("accelerator: l4}", "accelerator: l4, lora: {slots: 2, cpu_slots: 9}}")],
+            "plans.0.replica.lora.cpu_slots: has no effect: requests ask for no adapters",
+        ),
         ([HELD, ("BASE", "qwen3-8b")], "workload.adapters.base: is 'qwen3-8b', and plan "),
         ([HELD, ("slots: 2,", "slots: 2, cpu_slots: 1,")], "plans.0.replica.lora: cpu_slots (1) must be at least"),
         ([HELD, ("replicas: 1}", "replicas: 1}\n    prefix_cache: true")], "plans.0.prefix_cache: cannot be combined"),

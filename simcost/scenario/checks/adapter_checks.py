@@ -32,8 +32,9 @@ def adapter_faults(root: YamlNode, plans: Sequence[Plan | None], file: str) -> I
                 yield fault_at(replica, "is required: requests ask for adapters; write `lora`", file, "lora")
             elif mixes and lora is not None and lora.load is None:
                 yield fault_at(place_of_lora or replica, _LOAD, file, "load")
-            elif not mixes and lora is not None and lora.load is not None and place_of_lora is not None:
-                yield fault_at(place_of_lora.get("load") or place_of_lora, _NO_EFFECT, file)
+            elif not mixes and place_of_lora is not None:
+                places = (place_of_lora.get(key) for key in ("load", "cpu_slots"))
+                yield from (fault_at(one, _NO_EFFECT, file) for one in places if one is not None and is_given(one))
         if not mixes and plan is not None:
             yield from _affinities(node, plan, file)
         if mixes and plan is not None:

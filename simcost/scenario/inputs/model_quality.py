@@ -94,7 +94,8 @@ def _final(name: str, own: Mapping[str, ModelQuality], rules: Mapping[str, Forwa
     answering = others if rule.cascade is not None and rule.cascade.escalate == 1 else {name: quality, **others}
     comparable = {one: _by(quality.metric, found) for one, found in answering.items()}
     worst = _worst(comparable)
-    source = f"answers of {worst}, the worst of {' and '.join(answering)}: {comparable[worst].source}"
+    of_all = f", the worst of {' and '.join(answering)}" if len(answering) > 1 else ""
+    source = f"answers of {worst}{of_all}: {comparable[worst].source}"
     return replace(quality, value=comparable[worst].value, source=source)
 
 
