@@ -195,8 +195,11 @@ def _speculative(
 
 
 def _of_pruned(whole: Correction, unmeasured: Correction) -> Correction:
-    """Factors of the model that a pruned one was made of, as sure as those of a model without measurements."""
-    return replace(unmeasured, factor=whole.factor, fixed_factor=whole.fixed_factor)
+    """Factors of the model that a pruned one was made of, as sure as those of a model without measurements, and no surer
+    than its own.
+    """
+    sigma = max(whole.sigma, unmeasured.sigma)
+    return replace(unmeasured, factor=whole.factor, fixed_factor=whole.fixed_factor, sigma=sigma)
 
 
 def step_source(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> GivenStep | HardwareFit:

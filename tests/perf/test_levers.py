@@ -141,6 +141,19 @@ def test_a_pruned_model_is_faster_than_the_whole_one_and_less_surely_known(pruni
     assert pruned.sigma >= whole.sigma
 
 
+@pytest.mark.parametrize(("model", "tp"), [("llama-3.1-8b", 8), ("llama-3.1-405b", 8), ("qwen3-30b-a3b", 4)])
+def test_a_pruned_model_is_never_known_more_surely_than_the_whole_one(model: str, tp: int) -> None:
+    """Its times have the factors of the whole model, so that they are as far off as those at least."""
+    layers = FewerLayers(layers=CATALOG.model(model).layers - 1)
+    for accelerator in ("h100", "mi300x", "b300"):
+        spec = ReplicaSpec(accelerator=accelerator, tp=tp, precision="fp8")
+        device = CATALOG.accelerator(accelerator)
+        whole, pruned = (
+            step_time(CATALOG, CATALOG.model(model), device, one) for one in (spec, replace(spec, pruning=layers))
+        )
+        assert pruned.sigma >= whole.sigma
+
+
 def test_perf_takes_levers_from_the_command_line() -> None:
     replica = ("perf", "llama-3.1-8b", "--on", "h100", "--precision", "fp8", "--json")
     plain = call(*replica).document()
