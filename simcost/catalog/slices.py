@@ -28,9 +28,9 @@ class Slice:
     part: Fraction
     """Of the device, where others may hold the rest of it: by slices of compute."""
     memory: Fraction
-    """Of the memory and of its bandwidth."""
+    """Of the memory, and of its bandwidth where it is an instance."""
     compute: Fraction
-    """Of the processors."""
+    """Of the processors; a time slice has all of them in its turn."""
     memory_bytes: float | None = None
     """As its profile says; None = its part of the device's."""
     width: int = 0
@@ -40,9 +40,17 @@ class Slice:
     copies: int
     """Of it on a device that holds no others."""
 
+    @property
+    def slowdown(self) -> int:
+        """Factor on the time of a step beside that on the device of `of`: a time slice waits for the turns of the
+        others, its launches too.
+        """
+        return 1 if self.width else self.copies
+
     def of(self, accelerator: Accelerator) -> Accelerator:
-        """The device that a replica on the slice has."""
+        """The device that a replica on the slice has; in the turns of a time slice."""
         compute, memory = float(self.compute), accelerator.memory_bytes * float(self.memory)
+        bandwidth = float(self.memory) if self.width else 1.0
 
         def part(flops: float | None) -> float | None:
             return None if flops is None else flops * compute
@@ -50,7 +58,7 @@ class Slice:
         return replace(
             accelerator,
             memory_bytes=memory if self.memory_bytes is None else min(memory, self.memory_bytes),
-            memory_bytes_per_s=accelerator.memory_bytes_per_s * float(self.memory),
+            memory_bytes_per_s=accelerator.memory_bytes_per_s * bandwidth,
             bf16_flops=accelerator.bf16_flops * compute,
             fp8_flops=part(accelerator.fp8_flops),
             int8_flops=part(accelerator.int8_flops),
@@ -72,7 +80,7 @@ class Slice:
             )
         return (
             f"A time slice has {self.part} of the time and the memory of its device, as if the others were always "
-            "busy; switches between them take no time."
+            f"busy: each step takes {self.copies} times as long. Switches between them take no time."
         )
 
 
@@ -125,7 +133,7 @@ def slice_of(accelerator: str, name: str, mig: MigSlices | None) -> Slice:
     if found := _TIME_SLICE.fullmatch(name):
         copies = int(found[1])
         part = Fraction(1, copies)
-        return Slice(name=name, part=part, memory=part, compute=part, copies=copies)
+        return Slice(name=name, part=part, memory=part, compute=Fraction(1), copies=copies)
     if mig is None:
         raise CatalogError(
             f"{accelerator} has no slice {name!r}: it cannot be divided by MIG; write a time slice, 1/2 to 1/99, or "

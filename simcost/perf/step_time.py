@@ -157,7 +157,8 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
     step = _corrected(source, spec.shape(model), accelerator, spec, found)
     step = _speculative(step, catalog, model, accelerator, spec, found, _head_row_s(source, model, accelerator, spec))
     if spec.slice is not None:
-        step = replace(step, sigma=max(step.sigma, UNMEASURED_SIGMA))
+        slowdown = catalog.slice_of(accelerator.name, spec.slice).slowdown
+        step = replace(step.scaled(slowdown), sigma=max(step.sigma, UNMEASURED_SIGMA))
     return step if spec.lora is None or spec.lora.load is not None else step.scaled(spec.lora.step_factor)
 
 
@@ -195,8 +196,8 @@ def _speculative(
 
 
 def _of_pruned(whole: Correction, unmeasured: Correction) -> Correction:
-    """Factors of the model that a pruned one was made of, as sure as those of a model without measurements, and no surer
-    than its own.
+    """Factors of the model that a pruned one was made of, as sure as those of a model without measurements, and no
+    surer than its own.
     """
     sigma = max(whole.sigma, unmeasured.sigma)
     return replace(unmeasured, factor=whole.factor, fixed_factor=whole.fixed_factor, sigma=sigma)

@@ -221,6 +221,19 @@ def test_a_window_bounds_what_a_token_reads() -> None:
     assert found.c_s_per_sequence > 18 / 18 * 128 * found.d_s_per_token
 
 
+@pytest.mark.parametrize("copies", [2, 4, 7])
+@pytest.mark.parametrize("model", ["llama-3.2-1b", "llama-3.1-8b"])
+def test_time_slices_together_do_what_the_device_does_and_no_more(model: str, copies: int) -> None:
+    """They take turns, so that what a step waits for, launches included, takes as many times as long."""
+    shape, device = CATALOG.model(model), CATALOG.accelerator("h100")
+    whole, sliced = (
+        step_time(CATALOG, shape, device, ReplicaSpec(accelerator="h100", precision="fp8", slice=part))
+        for part in (None, f"1/{copies}")
+    )
+    for load in ((0, 1, 1000, 0), (0, 64, 64_000, 0), (512, 8, 8000, 131_072)):
+        assert sliced.seconds(*load) == pytest.approx(copies * whole.seconds(*load))
+
+
 def test_an_engine_of_choice_and_the_mean_of_engines() -> None:
     model, accelerator = CATALOG.model("deepseek-v3"), CATALOG.accelerator("h200")
     found = {
