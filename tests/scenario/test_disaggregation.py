@@ -86,6 +86,16 @@ def test_what_cannot_be_is_said_at_its_place(tmp_path: Path, changes: list[tuple
     assert found.startswith(fault)
 
 
+def test_layers_with_a_window_hand_over_as_much_as_the_replica_holds(tmp_path: Path) -> None:
+    """A token of a short prompt is in all of them, and takes the room that the KV cache gives it."""
+    other = ("model: llama-3.2-1b", "model: gemma-3-1b")
+    question = settle(load(write(tmp_path, other, text=SMALL.replace(ONE, APART))), seed=None, seeds=None)
+    plan = question.plans[0]
+    side = plan.pool.prefill
+    assert side is not None
+    assert side.transfer_s_per_token == pytest.approx(plan.memory.kv_bytes_per_token / 5e9)
+
+
 def test_the_levers_of_prefill_replicas_are_told(tmp_path: Path) -> None:
     own = ("5GB/s}", '5GB/s}\n      replica: {accelerator: l4, pruning: {kind: "2:4"}}')
     question = settle(load(write(tmp_path, own, text=SMALL.replace(ONE, APART))), seed=None, seeds=None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simcost.catalog import Model
 from simcost.errors import InputError
-from simcost.perf.kv_cache import kv_bytes_per_token
+from simcost.perf.kv_cache import LONG_SEQUENCE, kv_bytes_per_token
 from simcost.plan import Admission
 from simcost.plan.disaggregation import HandOver
 
@@ -35,10 +35,11 @@ def prefill_plan(plan: Plan) -> Plan:
     )
 
 
-def prefill_side(plan: Plan, decode: Pool, prefill: Pool, model: Model) -> PrefillSide:
+def prefill_side(plan: Plan, decode: Pool, prefill: Pool, model: Model, held_tokens: int | None) -> PrefillSide:
     """The hand-over between the pools of a plan.
 
-    A device sends and fetches its part of the KV cache; the side with fewer devices has more on each.
+    A device sends and fetches its part of the KV cache; the side with fewer devices has more on each. Layers with a
+    window hand over that of each sequence: `held_tokens` is their mean length, as of `fit_memory`.
 
     Raises:
         InputError: an autoscaler's manifest brings limits at the gateway, which are not simulated here.
@@ -55,7 +56,11 @@ def prefill_side(plan: Plan, decode: Pool, prefill: Pool, model: Model) -> Prefi
         )
     hand_over = HandOver(**{field.name: getattr(apart, field.name) for field in fields(HandOver)})
     specs = (plan.replica, apart.replica or plan.replica)
-    per_device = (kv_bytes_per_token(spec.shape(model), spec.tp, spec.kv_precision, spec.pp) for spec in specs)
+    length = held_tokens or LONG_SEQUENCE
+    per_device = (
+        kv_bytes_per_token(spec.shape(model), spec.tp, spec.kv_precision, spec.pp, sequence_tokens=length)
+        for spec in specs
+    )
     return PrefillSide(
         pool=prefill,
         hand_over=hand_over,

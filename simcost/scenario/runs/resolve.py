@@ -304,7 +304,7 @@ def _resolved_pool(plan: Plan, question: ResolvedScenario) -> ResolvedPlan:
     sigma = hardware.step.sigma if scenario.engine_sigma is None else scenario.engine_sigma
     prefill = None if plan.disaggregation is None else _resolved_pool(prefill_plan(plan), question)
     if prefill is not None:
-        pool = replace(pool, prefill=prefill_side(plan, pool, prefill.pool, model))
+        pool = replace(pool, prefill=prefill_side(plan, pool, prefill.pool, model, held_tokens))
     return ResolvedPlan(
         plan=plan,
         pool=pool,
