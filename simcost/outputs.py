@@ -30,13 +30,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with writing(path):
         target = output_file(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        new = new_folders(target.parent)
         draft = new_draft(target.parent)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             yield draft
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
+            remove_empty(new)
 
 
 @contextmanager
@@ -111,6 +113,18 @@ def new_draft(folder: Path) -> Path:
             if time() - draft.stat().st_mtime > FORGOTTEN_AFTER_S:
                 shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
     return folder / f"{_DRAFT}{os.getpid()}-{os.urandom(8).hex()}"
+
+
+def new_folders(folder: Path) -> list[Path]:
+    """A folder to write to and those above it that are not there yet, the innermost first; see `remove_empty`."""
+    return [one for one in (folder, *folder.parents) if not one.exists()]
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove the folders in which nothing is: those that were made for what then could not be written."""
+    for folder in folders:
+        with suppress(OSError):  # something is in it, or it was not made
+            folder.rmdir()
 
 
 def remove_drafts(folder: Path, process: int) -> None:

@@ -1,11 +1,20 @@
 """Progress on stderr: one line rewritten in place on a terminal, a line now and then elsewhere."""
 
+import os
 import sys
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
 _WIDTH = 30
+
+
+def tell(text: str, *, end: str = "\n") -> None:
+    """Write to stderr. Once its reader has gone, or its disk is full, it is the null device: the work goes on."""
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 class Progress:
@@ -52,12 +61,10 @@ class Progress:
             return
         self._shown, self._drawn = now, True
         line = f"{self._title} {text}; {now - self._start:.0f} s{rest}"
-        print(
-            f"\r\033[K{line}" if self._terminal else line,
-            end="" if self._terminal else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
+        if self._terminal:
+            tell(f"\r\033[K{line}", end="")
+        else:
+            tell(line)
 
     def __enter__(self) -> Self:
         return self
@@ -66,4 +73,4 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._drawn and self._terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            tell("\r\033[K", end="")

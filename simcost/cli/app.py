@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import simcost
 from simcost.errors import InputError
 from simcost.outputs import whole_file
+from simcost.progress import tell
 from simcost.studies.argument_types import positive
 from simcost.studies.options import Arguments
 
@@ -74,5 +75,5 @@ def _home() -> str:
     if not sample.parent.exists():
         with whole_file(sample) as draft:
             draft.write_bytes((_INSTALLED / _SAMPLE).read_bytes())
-        print(f"{sample}: a sample to begin with", file=sys.stderr)
+        tell(f"{sample}: a sample to begin with")
     return str(home)

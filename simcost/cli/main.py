@@ -3,6 +3,7 @@
 Exit 0: done. 1: the run failed or a gate was broken. 2: bad usage or input. 130: interrupted. 143: terminated.
 """
 
+import errno
 import gc
 import os
 import signal
@@ -19,6 +20,7 @@ from simcost import __version__
 from simcost.cli.examples import add_examples
 from simcost.cli.remote_files import local_copies
 from simcost.errors import FaultsError, InputError, SimcostError
+from simcost.progress import tell
 from simcost.studies.options import Arguments, check_written
 from simcost.studies.parser import Parser, UsageError
 
@@ -27,6 +29,10 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # we have none: looking 
 
 _ALLOCATIONS = 200_000
 """Between two looks for cyclic garbage: loading and compiling make few cycles, and looking took a sixth of the time."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_STDOUT = "standard output: cannot be written, make room: "
+"""Errors of a full disk that name no file are of stdout: `simcost.outputs.writing` names all other files."""
 
 VERBS = {
     "init": "studies.new_scenario.command",
@@ -86,29 +92,29 @@ def _run(argv: Sequence[str] | None) -> int:
             arguments.verb(arguments)
         sys.stdout.flush()
     except TerminatedError as error:
-        print("terminated; what was finished is kept", file=sys.stderr)
+        tell("terminated; what was finished is kept")
         return 128 + int(error.args[0])
     except KeyboardInterrupt:
-        print("interrupted; what was finished is kept", file=sys.stderr)
+        tell("interrupted; what was finished is kept")
         return 130
     except UsageError as error:
-        print(f"{error.usage}simcost: {error}", file=sys.stderr)
+        tell(f"{error.usage}simcost: {error}")
         return error.exit_code
     except FaultsError as error:
-        print(error, file=sys.stderr)  # each line begins file:line:column, which editors follow
+        tell(str(error))  # each line begins file:line:column, which editors follow
         return error.exit_code
     except SimcostError as error:
-        print(f"simcost: {error}", file=sys.stderr)
+        tell(f"simcost: {error}")
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"simcost: {place}{error.strerror or error}", file=sys.stderr)
+        place = f"{error.filename}: " if error.filename else _STDOUT if error.errno in _NO_ROOM else ""
+        tell(f"simcost: {place}{error.strerror or error}")
         return InputError.exit_code
     except MemoryError as error:
-        print(f"simcost: not enough memory: {error}; lower --jobs, the horizon or the rate", file=sys.stderr)
+        tell(f"simcost: not enough memory: {error}; lower --jobs, the horizon or the rate")
         return SimcostError.exit_code
     return 0
 

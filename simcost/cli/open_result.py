@@ -1,6 +1,5 @@
 """`simcost open`: a result in a browser, as its report or in the explorer."""
 
-import sys
 import webbrowser
 from pathlib import Path
 from socket import create_connection
@@ -11,6 +10,7 @@ from urllib.parse import quote
 
 from simcost.cli.app import LOCAL, port, serve
 from simcost.errors import InputError
+from simcost.progress import tell
 from simcost.studies.options import Arguments
 
 _PATIENCE_S = 60.0
@@ -39,7 +39,7 @@ def _open(arguments: Arguments) -> None:
 
 def _show(address: str) -> None:
     if not webbrowser.open(address):
-        print(f"no browser can be opened here; open {address}", file=sys.stderr)
+        tell(f"no browser can be opened here; open {address}")
 
 
 def _explore(run: Path, number: int) -> None:

@@ -16,6 +16,7 @@ from simcost.execution.options import EngineOptions
 from simcost.execution.slots import Slot
 from simcost.execution.task import LostWorkerError, Runnable, StoppedError, Task
 from simcost.execution.task_file import HELD, TaskFile, Versions
+from simcost.outputs import new_folders, remove_empty
 
 _WATCH_S = 0.2
 R = TypeVar("R", bound=Runnable)
@@ -66,6 +67,7 @@ class Workers:
         self._engine: ExecutionEngine | None = None
         self._files: list[TaskFile] = []
         """Those of the last tasks, the newest last."""
+        self._new_folders: list[Path] = []
 
     def execute(self, runs: Sequence[R], task: Task[R, T], *, note: Callable[[], None]) -> list[T]:
         """Results of a task for each run, in their order.
@@ -121,6 +123,7 @@ class Workers:
             note()
 
     def __enter__(self) -> Self:
+        self._new_folders = new_folders(self._folder)
         return self
 
     def __exit__(
@@ -132,6 +135,8 @@ class Workers:
         for file in self._files:
             file.remove()
         self._files = []
+        if kind is not None:  # before the first run was stored
+            remove_empty(self._new_folders)
 
     def _opened(self) -> ExecutionEngine:
         if self._engine is None:

@@ -155,7 +155,7 @@ def test_a_full_disk_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.Mon
         assert refused(*words) == "simcost: somewhere: No space left on device\n"
     assert not (out / "result.json").exists()
     assert not list(out.rglob(".draft*")), "nothing half-written"
-    assert all((folder / "ledger.json").is_file() for folder in (out / "runs").iterdir())
+    assert all((folder / "ledger.json").is_file() for folder in (out / "runs").glob("*"))
     assert call(*words).code == 0, "it goes on once there is room"
     assert (out / "result.json").is_file()
 
@@ -208,6 +208,65 @@ def test_a_full_disk_names_what_was_written(tmp_path: Path, words: str, named: s
     assert said.startswith(f"simcost: {named}")
     assert said.endswith(": cannot be written: File too large; make room or choose another place")
     assert set(contents(tmp_path)) == before, "nothing half-written"
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()], "no folder for what was not written"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "tiny.yaml", "--out", "new/out", "--time-limit", "1ms", "--quiet"),
+        ("optimize", "tiny.yaml", "--out", "new/out", "--time-limit", "1ms", "--quiet"),
+        ("trace", "import", "empty.csv", "--format", "csv", "-o", "new/log.parquet"),
+        ("trace", "import", "full.csv", "--format", "csv", "-o", "new/log.parquet"),
+    ],
+)
+def test_a_command_that_fails_leaves_no_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scenario(tmp_path)
+    (tmp_path / "empty.csv").write_text("arrival,prompt_tokens,output_tokens\n", encoding="utf-8")
+    (tmp_path / "full.csv").write_text("arrival,prompt_tokens,output_tokens\n0,1,1\n1,x,1\n", encoding="utf-8")
+    assert call(*words).code in (1, 2)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_stdout_is_named(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    with Path("/dev/full").open("w") as full_disk:
+        words = [*SIMCOST, "check", "tiny.yaml"]
+        done = subprocess.run(words, cwd=tmp_path, stdout=full_disk, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "simcost: standard output: cannot be written, make room: No space left on device\n"
+
+
+SPOKEN = """
+import sys
+import simcost.progress
+simcost.progress.monotonic = iter(range(0, 10**9, 10)).__next__  # each look is 10 s later: every step is told
+from simcost.cli.main import main
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.parametrize("how", ["full", "gone"])
+def test_progress_that_nobody_can_read_stops_no_run(tmp_path: Path, how: str) -> None:
+    """A log on a full disk, or `2>&1 | head`: the result is written and its gates are checked all the same."""
+    if how == "full" and not Path("/dev/full").exists():
+        pytest.skip("there is no device that is always full")
+    scenario(tmp_path, ("ttft: 1s", "ttft: 1ms"))
+    if how == "full":
+        end = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, end = os.pipe()
+        os.close(reader)
+    words = [sys.executable, "-c", SPOKEN, "run", "tiny.yaml", "--out", "out", "--json", "--fail-on", "slo"]
+    done = subprocess.run(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=end, text=True, check=False)
+    os.close(end)
+    assert done.returncode == 1, "the gate, which is broken"
+    assert done.stdout.startswith("{")
+    assert (tmp_path / "out" / "result.json").is_file()
 
 
 def test_a_full_disk_keeps_the_result_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

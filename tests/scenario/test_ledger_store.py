@@ -133,7 +133,7 @@ def interrupted(folder: AbstractContextManager[Path]) -> None:
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "a" / "b"
     interrupted(whole_folder(target))
-    assert list((tmp_path / "a").iterdir()) == []
+    assert list(tmp_path.iterdir()) == [], "nor the folder that was made for it"
     for text in ("1", "2"):
         with whole_folder(target) as draft:
             (draft / "x").write_text(text)

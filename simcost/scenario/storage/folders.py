@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import RunError
 from simcost.execution.log import log_once
-from simcost.outputs import new_draft, output_file, writing
+from simcost.outputs import new_draft, new_folders, output_file, remove_empty, writing
 from simcost.scenario.storage.engine_version import engine_version
 
 SUMS = "SHA256SUMS"
@@ -34,15 +34,17 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         InputError: nothing can be written there.
     """
     with writing(folder):
+        new = new_folders(folder.parent)
         draft = new_draft(folder.parent)
-        draft.mkdir(parents=True)
         try:
+            draft.mkdir(parents=True)
             yield draft
             if folder.exists():
                 shutil.rmtree(folder)
             draft.replace(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+            remove_empty(new)
 
 
 @contextmanager
@@ -131,6 +133,7 @@ def sha256_of(path: Path) -> str:
 @contextmanager
 def _drafted(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
     """A folder to fill that vanishes in the end: in `folder`, or elsewhere for the error that keeps it from there."""
+    new = new_folders(folder)
     draft, refused = new_draft(folder), None
     try:
         draft.mkdir(parents=True)
@@ -140,6 +143,7 @@ def _drafted(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
         yield draft, refused
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        remove_empty(new)
 
 
 def _has(path: Path, digest: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import InputError
+from simcost.progress import tell
 from simcost.studies.options import Arguments, output, show, verb
 
 _QUESTIONS = {
@@ -79,7 +80,7 @@ def _answer(arguments: Arguments, name: str, asks: bool) -> str:
         return str(given)
     if not asks or (arguments.trace is not None and name in _OF_SYNTHETIC):
         return usual
-    print(f"{question} [{usual}]: ", end="", file=sys.stderr, flush=True)
+    tell(f"{question} [{usual}]: ", end="")
     return sys.stdin.readline().strip() or usual
 
 

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.errors import TraceError
-from simcost.outputs import new_draft, output_file, writing
+from simcost.outputs import new_draft, new_folders, output_file, remove_empty, writing
 from simcost.trace.requests.batch import BATCH_ROWS, RequestBatch
 from simcost.trace.requests.store import KEY, REQUIRED, UNITS, VERSION, trace_schema
 from simcost.units import NS_PER_S
@@ -108,12 +108,14 @@ class TraceWriter:
     def __enter__(self) -> Self:
         with writing(self.path):
             self._target = output_file(self.path)
+            self._new_folders = new_folders(self._target.parent)
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._spool, self._ordered = (new_draft(self._target.parent) for _ in range(2))
             try:
                 self._file = self._open(self._spool)
             except BaseException:  # the disk is full: the first bytes are written here
                 self._spool.unlink(missing_ok=True)
+                remove_empty(self._new_folders)
                 raise
         return self
 
@@ -147,6 +149,7 @@ class TraceWriter:
                 self._file.close()
             for path in (self._spool, self._ordered):
                 path.unlink(missing_ok=True)
+            remove_empty(self._new_folders)
 
     def _open(self, path: Path) -> pq.ParquetWriter:
         return pq.ParquetWriter(path, self.schema, compression="zstd")
