@@ -160,7 +160,7 @@ def _identity(path: Path) -> object:
     try:
         status = path.stat()
     except (OSError, ValueError):
-        return path.resolve()
+        return os.path.realpath(path)  # unlike `resolve`, it takes a loop of links
     return status.st_dev, status.st_ino
 
 

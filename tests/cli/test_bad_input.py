@@ -87,6 +87,14 @@ def test_a_missing_file(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert str(tmp_path) in refused(*words, tmp_path)
 
 
+@pytest.mark.parametrize("words", [("run",), ("check",), ("trace", "describe"), ("verify",), ("forecast",)])
+def test_a_link_to_itself(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Until Python 3.13 `Path.resolve` raises RuntimeError for it."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert str(loop) in refused(*words, loop)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
