@@ -143,7 +143,10 @@ def read_header(head: bytes, delimiter: str, *, quoted: bool) -> tuple[list[str]
     if not is_utf8(header):
         raise csv.Error(f"line 1: {not_utf8(header)}")
     mark = head[: len(head) - len(without_mark(head))]
-    return cells_of(header.decode("utf-8").rstrip("\r\n"), layout), mark + header
+    try:
+        return cells_of(header.decode("utf-8").rstrip("\r\n"), layout), mark + header
+    except csv.Error as error:
+        raise csv.Error(f"line 1: {error}; is it a table whose first line names its columns?") from error
 
 
 def read_blocks(stream: Any, layout: TextDialect, *, begun: bytes = b"", line: int = 2) -> Iterator[RecordBlock]:

@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from simcost.errors import Fault, FaultsError
-from simcost.tables.cells import Flags, Ints
+from simcost.tables.cells import LARGEST, Flags, Ints
 
 FAULTS_SHOWN = 10
 _LINE = re.compile(r"line (\d+)")
 _LONGEST = 40
+_LAST_DAY = "2262-04-11"
+"""Nanoseconds since 1970 fill 63 bits on it."""
 
 
 def located(path: Path, place: str, message: str) -> Fault:
@@ -72,3 +76,17 @@ def first_rows(flags: Flags) -> list[int]:
     """The rows flagged of which a message may be shown."""
     rows: list[int] = np.flatnonzero(flags)[:FAULTS_SHOWN].tolist()
     return rows
+
+
+def beyond(cell: str) -> str:
+    """What to say of a cell that is a time or a number, but beyond all that are read; empty = it is not.
+
+    >>> beyond("2263-01-01"), beyond("1e308"), beyond("soon")
+    ('is beyond 2262-04-11, the last day that is read', 'is beyond 1e+100, the largest number that is read', '')
+    """
+    if re.match(r"\d{4}-\d\d-\d\d", cell) and cell[:10] > _LAST_DAY:
+        return f"is beyond {_LAST_DAY}, the last day that is read"
+    with suppress(ValueError):
+        if LARGEST < abs(float(cell)) < inf:
+            return f"is beyond {LARGEST:g}, the largest number that is read"
+    return ""

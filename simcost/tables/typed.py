@@ -29,7 +29,7 @@ from simcost.tables.cells import (
     without_zone,
 )
 from simcost.tables.columns import Column, DeclaredTable
-from simcost.tables.faults import Faults, first_rows, quoted, written
+from simcost.tables.faults import Faults, beyond, first_rows, quoted, written
 from simcost.tables.header import Head, peek
 from simcost.tables.sources import Chunk, open_chunks
 from simcost.units import NS_PER_S
@@ -391,5 +391,5 @@ def message(declared: Column, cell: str) -> str:
     """Message for a bad cell, with what to write instead."""
     usual = {"time": "write ISO time, as 2026-01-05T08:00:00Z, or epoch seconds"}
     remedy = declared.remedy or usual.get(declared.kind, "")
-    said = f"{quoted(cell)} is not {declared.expected}" if cell else "the cell is empty"
+    said = f"{quoted(cell)} {beyond(cell) or f'is not {declared.expected}'}" if cell else "the cell is empty"
     return f"{said}; {remedy}" if remedy else said

@@ -87,6 +87,13 @@ def test_a_missing_file(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert str(tmp_path) in refused(*words, tmp_path)
 
 
+def test_a_first_line_without_end(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("x" * 200_000, encoding="utf-8")
+    said = refused("trace", "import", log, "--format", "csv", "-o", tmp_path / "log.parquet")
+    assert f"{log}: line 1: field larger than field limit (131072); is it a table whose first line names" in said
+
+
 @pytest.mark.parametrize("words", [("run",), ("check",), ("trace", "describe"), ("verify",), ("forecast",)])
 def test_a_link_to_itself(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Until Python 3.13 `Path.resolve` raises RuntimeError for it."""
