@@ -1,11 +1,12 @@
 """Questions of the page of money: each becomes the words of a command."""
 
-import re
 from pathlib import Path
 
 import streamlit as st
 
 from simcost.catalog import load_catalog
+from simcost.errors import InputError
+from simcost.scenario.files.edit import put
 from views.ask import Question
 from views.files import Chosen, Words, Written, beside, choose, finished, renamed
 
@@ -33,7 +34,6 @@ commitments:
     discount: 45 %
     years: 3
 """
-_COMMITTED = ("purchasing:", "commitments:")
 _RISK = "0: the lowest expected cost. 1: the lowest cost in the worst futures, one in twenty. Between: both, weighted."
 
 
@@ -50,9 +50,14 @@ def bill(scenarios: Path, results: Path) -> Words:
 
 
 def on_demand(plan: str) -> str:
-    """The plan without its commitments: what it says of provider, region and prices holds on demand too."""
-    parts = re.split(r"(?m)^(?=[A-Za-z_])", plan)[1:]
-    return "purchasing: on demand\n" + "".join(part for part in parts if not part.startswith(_COMMITTED))
+    """The plan without its commitments: what it says of provider, region and prices holds on demand too.
+
+    Of a plan with faults only its name: they are told where the plan itself is read.
+    """
+    try:
+        return put(put(plan, "purchasing", "on demand"), "commitments", None)
+    except InputError:
+        return "purchasing: on demand\n"
 
 
 def commit(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions

@@ -8,7 +8,9 @@ from streamlit.testing.v1 import AppTest
 from support.home import APP, TINY, settle
 
 from simcost.scenario.checks.load import load_text
+from simcost.scenario.files.edit import values
 from simcost.scenario.runs.run import run
+from views.money import on_demand
 
 
 def script(root: str, home: str) -> None:
@@ -41,6 +43,26 @@ def page(home: Path) -> AppTest:
 def answer(page: AppTest, home: Path) -> None:
     page.selectbox[0].set_value(home / "scenarios" / "usage.csv").run()
     settle(next(button for button in page.button if button.label == "Answer").click().run())
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "purchasing: p\nprovider: aws  # ours\ncommitments:\n- {kind: savings-plan, commitment: 1, discount: 0.3}\n",
+        '"commitments": [{kind: savings-plan, commitment: 1, discount: 0.3}]\nprovider: aws\n',
+        "{purchasing: p, provider: aws, commitments: [{kind: savings-plan, commitment: 1, discount: 0.3}]}\n",
+        "---\nprovider: aws\ncommitments: []\n",
+        "  purchasing: >\n    commitments: none\n  provider: aws\n",
+    ],
+)
+def test_on_demand_is_the_plan_without_its_commitments(plan: str) -> None:
+    """However the YAML is written: quoted keys, a mapping in braces, an indent."""
+    assert values(on_demand(plan)) == {"purchasing": "on demand", "provider": "aws"}
+
+
+@pytest.mark.parametrize("plan", ["", "a: [", "commitments: [{kind: savings-plan, commitment: 1, discount: 0.3}]"])
+def test_on_demand_needs_nothing_of_the_plan(plan: str) -> None:
+    assert values(on_demand(plan)) == {"purchasing": "on demand"}
 
 
 def text_area(page: AppTest) -> Any:
