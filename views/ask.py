@@ -19,9 +19,9 @@ from simcost.errors import InputError, SimcostError
 from simcost.present.parts import page
 from views import background
 from views.charts import drawn_once
-from views.files import Chosen, Words, on_page
+from views.files import COLUMNS, Chosen, Words
 from views.result import body
-from views.text import headline, plain, same_command
+from views.text import headline, on_page, plain, same_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def show(
     if finished is not None:
         answers[asked] = finished.result
         for line in finished.error.splitlines():
-            st.error(plain(on_page(line)))
+            st.error(plain(on_page(line, COLUMNS)))
     if asked in background.works():
         background.watch(asked, stoppable=False)
     elif answers.get(asked):
@@ -136,7 +136,7 @@ def answer(found: dict[str, Any], *, outdated: bool) -> None:
     if outdated:
         st.warning("This answers an earlier question; press Answer for what is asked now.")
     headline(found["document"]["verdict"])
-    body(found["parts"])
+    body(found["parts"], COLUMNS)
     same_command(found["command"])
     files = {
         "answer.json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),

@@ -20,7 +20,9 @@ _NAMED = ("accelerators", "models", "offers", "token-prices")
 def show() -> None:
     """The page, from top to bottom."""
     st.title("Catalog")
-    st.caption("Facts that answers rest on, with source, date and quality. Your own stand in a folder: `--catalog`.")
+    st.caption(
+        "Facts that answers rest on, with source, date and quality. Your own stand in a folder that a scenario names: `catalog: FOLDER`."
+    )
     left, right = st.columns([1, 2])
     kind = left.selectbox("Kind", list(KINDS), index=list(KINDS).index(FIRST), key="catalog kind", bind="query-params")
     wanted = right.text_input("Rows with", placeholder="e.g. h100 us-east-1", key="catalog words")

@@ -77,6 +77,8 @@ class Written(Chosen):
 
 Words = list[str | Chosen]
 """Of a command line."""
+COLUMNS = r"write \1=\2 under Columns of other names"
+"""What a page says for `--map` in messages, where it has the field of `renamed`."""
 
 
 def choose(label: str, listed: Sequence[Path], key: str, kinds: Sequence[str] = KINDS) -> Chosen:
@@ -102,12 +104,6 @@ def renamed(example: str, key: str) -> Words:
     """Columns of the file whose names are not those that the command knows, as its words."""
     text = st.text_input("Columns of other names", placeholder=example, key=f"{key} columns")
     return [f"--map={pair.strip()}" for pair in text.split(",") if pair.strip()]
-
-
-def on_page(message: str) -> str:
-    """A message of the command line, with the field of the page in the place of its option."""
-    message = re.sub(r"(pass )?--metric (\w+=\w+)", r"write \2 under Names", message)
-    return re.sub(r"(pass |did you mean )?--map ((\w+)=(\w+))(\?)?", r"write \2 under Columns of other names", message)
 
 
 def beside(scenarios: Path, example: str = "") -> list[Path]:

@@ -22,7 +22,7 @@ from simcost.units import parse_seconds
 from views import background
 from views.files import beside, titled
 from views.result import body
-from views.text import headline, plain, same_command
+from views.text import headline, on_page, plain, same_command
 
 WORK = "forecast"
 KINDS = ("csv", "gz", "parquet")
@@ -58,7 +58,7 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
     if finished is not None:
         st.session_state["forecast"] = finished.result
         for line in finished.error.splitlines():
-            st.error(plain(line))
+            st.error(plain(on_page(line)))
     if WORK in background.works():
         background.watch(WORK)
     elif st.session_state.get("forecast"):

@@ -22,7 +22,7 @@ from simcost.trace.requests.readers import Notation
 from views import background, drafts, runs
 from views.files import Chosen
 from views.result import body
-from views.text import plain
+from views.text import on_page, plain
 
 WORK = "log"
 KINDS = ("csv", "gz", "jsonl", "parquet")
@@ -69,8 +69,8 @@ def show(scenarios: Path, plans: Any) -> None:
         )
     if ended is not None:
         st.session_state["log"] = ended.result
-        for line in ended.error.splitlines():
-            st.error(plain(on_page(line)))
+        for line in ended.error.replace("with --on-error skip", "by the checkbox").splitlines():
+            st.error(plain(on_page(line, "choose it under Columns")))
     if WORK in background.works():
         background.watch(WORK)
     elif (log := st.session_state.get("log")) and (upload is None or log["upload"] == upload.file_id):
@@ -79,21 +79,6 @@ def show(scenarios: Path, plans: Any) -> None:
         _preview(head, lacking, asked=fmt not in NESTED)
     elif ended is None:
         st.info("Upload a log on the left; its columns are found, or you choose them. Nothing leaves this machine.")
-
-
-def on_page(message: str) -> str:
-    """A message of the command line with the widgets of this page in the place of its options."""
-    names = {
-        r"(pass|did you mean) '?--map '?(\w+)=[^;?]*\??": "choose it under Columns",
-        r"with --on-error skip": "by the checkbox",
-        r"--(time-format)": "Time format",
-        r"--delimiter": "Delimiter",
-        r"--decimal": "Decimal mark",
-        r"--thousands": "Thousands mark",
-    }
-    for option, widget in names.items():
-        message = re.sub(option, widget, message)
-    return message
 
 
 def _head(upload: Any, fmt: str) -> LogHead | None:

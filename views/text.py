@@ -4,15 +4,61 @@ import re
 
 import streamlit as st
 
+RENAME = r"call the column \1 in the file"
+"""What a page without a field for names of columns says in the place of `--map`."""
+_MAP = re.compile(r"(?:(?:pass|write|did you mean) )?'?--map '?(\w+)=([^\s;,?']+)'?\??")
+_METRIC = re.compile(r"(?:pass )?--metric (\w+=\w+)")
+_OPTION = re.compile(r"(pass )?(--[a-z][a-z-]+)")
+_FIELDS = {
+    "--budget": "Budget a month",
+    "--decimal": "Decimal mark",
+    "--delimiter": "Delimiter",
+    "--freq": "Step",
+    "--growth": "Growth",
+    "--horizon": "Horizon",
+    "--json": "answer.json",
+    "--name": "Object of the manifest",
+    "--price": "Price of a GPU-hour",
+    "--quota": "Quota",
+    "--seeds": "Replications",
+    "--start": "Replicas at the start",
+    "--thousands": "Thousands mark",
+    "--time-format": "Time format",
+    "--timezone": "Time zone",
+}
+"""Fields of the pages, by the options of the command line that mean the same."""
+
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it is: money is not a formula, an underscore no emphasis."""
     return re.sub(r"([\\`*_\[\]<>#~$:|])", r"\\\1", text)
 
 
+def on_page(message: str, columns: str = RENAME) -> str:
+    """A message of the command line for a page: fields in the place of options, commands between backticks as they are.
+
+    Args:
+        message: with options, as `pass --freq 1h`.
+        columns: what the page says for `--map`, with the groups 1, our name, and 2, that of the file.
+
+    >>> on_page("no time; pass --map timestamp=COLUMN, or --by A as in `simcost forecast --by A`")
+    'no time; call the column timestamp in the file, or --by (on the command line) A as in `simcost forecast --by A`'
+    """
+
+    def field(found: re.Match[str]) -> str:
+        if name := _FIELDS.get(found[2]):
+            return f"set {name}" if found[1] else name
+        return f"{found[0]} (on the command line)"
+
+    def told(text: str) -> str:
+        return _OPTION.sub(field, _METRIC.sub(r"write \1 under Names", _MAP.sub(columns, text)))
+
+    return "`".join(part if i % 2 else told(part) for i, part in enumerate(message.split("`")))
+
+
 def headline(verdict: str) -> None:
     """The first sentence of a verdict as a heading, the others below it."""
-    first, _, rest = verdict.partition(". ")
+    first, _, rest = on_page(verdict).partition(". ")
     st.header(plain(f"{first}." if rest else first))
     if rest:
         st.markdown(plain(rest))
