@@ -21,7 +21,8 @@ def show() -> None:
     """The page, from top to bottom."""
     st.title("Catalog")
     st.caption(
-        "Facts that answers rest on, with source, date and quality. Your own stand in a folder that a scenario names: `catalog: FOLDER`."
+        "Facts that answers rest on, with source, date and quality. "
+        "Your own stand in a folder that a scenario names: `catalog: FOLDER`."
     )
     left, right = st.columns([1, 2])
     kind = left.selectbox("Kind", list(KINDS), index=list(KINDS).index(FIRST), key="catalog kind", bind="query-params")
