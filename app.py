@@ -25,7 +25,7 @@ STYLE = """<style>
 [data-testid=stCaptionContainer] { opacity: 0.8; }
 [data-testid=stFileUploaderDropzoneInstructions] span { white-space: normal; }
 .stMainBlockContainer h2 { padding: 0.5rem 0 0.35rem; }
-[data-testid=stMetricDelta] :is(div, p) { white-space: normal; }
+[data-testid=stMetricDelta] :is(div, p) { white-space: normal !important; }
 .stTable td * { max-width: none !important; }
 .stHtml code { font-size: 0.9em; }
 textarea { font-family: monospace !important; font-size: 0.85em !important; }

@@ -16,8 +16,8 @@ from simcost.tables.cells import LARGEST, Flags, Ints
 FAULTS_SHOWN = 10
 _LINE = re.compile(r"line (\d+)")
 _LONGEST = 40
-_LAST_DAY = "2262-04-11"
-"""Nanoseconds since 1970 fill 63 bits on it."""
+_LAST_DAY = "2116-02-20"
+"""Its nanoseconds since 1970 reach 2**62, so that differences stay within 64 bits."""
 
 
 def located(path: Path, place: str, message: str) -> Fault:
@@ -81,8 +81,8 @@ def first_rows(flags: Flags) -> list[int]:
 def beyond(cell: str) -> str:
     """What to say of a cell that is a time or a number, but beyond all that are read; empty = it is not.
 
-    >>> beyond("2263-01-01"), beyond("1e308"), beyond("soon")
-    ('is beyond 2262-04-11, the last day that is read', 'is beyond 1e+100, the largest number that is read', '')
+    >>> beyond("2117-01-01"), beyond("1e308"), beyond("soon")
+    ('is beyond 2116-02-20, the last day that is read', 'is beyond 1e+100, the largest number that is read', '')
     """
     if re.match(r"\d{4}-\d\d-\d\d", cell) and cell[:10] > _LAST_DAY:
         return f"is beyond {_LAST_DAY}, the last day that is read"

@@ -73,7 +73,7 @@ def test_rows_that_cannot_be_are_named_with_their_lines(tmp_path: Path) -> None:
         run(0, 1, quantity=-1),
         run(0, 1, sku=""),
         run(0, 1, quantity="1e308"),
-        run(0, 1) | {"start": "2263-01-01T00:00:00Z"},
+        run(0, 1) | {"start": "2117-01-01T00:00:00Z"},
     ]
     with pytest.raises(FaultsError) as wrong:
         read_usage(write(tmp_path, rows))
@@ -84,7 +84,7 @@ def test_rows_that_cannot_be_are_named_with_their_lines(tmp_path: Path) -> None:
         "usage.csv:5: quantity: '-1' is not a number from 0 up; write 0",
         "usage.csv:6: sku: the cell is empty; every row needs a SKU",
         "usage.csv:7: quantity: '1e308' is beyond 1e+100, the largest number that is read; write 0",
-        "usage.csv:8: start: '2263-01-01T00:00:00Z' is beyond 2262-04-11, the last day that is read",
+        "usage.csv:8: start: '2117-01-01T00:00:00Z' is beyond 2116-02-20, the last day that is read",
     ):
         assert words in found
     with pytest.raises(FaultsError, match=r"usage\.csv:3: resource: 'a' runs already"):
