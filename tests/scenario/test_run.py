@@ -49,7 +49,7 @@ def test_the_results_folder_is_complete(tmp_path: Path, engine: Engine, monkeypa
     assert document["files"][0] == "out/result.json"
     assert all(Path(name).is_file() for name in document["files"])
     tables = {path.stem: pq.read_table(path) for path in (tmp_path / "out" / "tables").iterdir()}
-    assert set(tables) == {"timeline", "hours", "latency", "charges", "runs", "nodes"}
+    assert set(tables) == {"timeline", "held", "hours", "latency", "charges", "runs", "nodes"}
     assert [(row["plan"], row["replication"]) for row in tables["runs"].to_pylist()] == [
         ("one", 0),
         ("one", 1),

@@ -113,7 +113,7 @@ def test_packing_as_given_stops_before_demand_is_exceeded() -> None:
 
 
 def test_packing_needs_gpus() -> None:
-    with pytest.raises(InputError, match="pods that ask for GPUs"):
+    with pytest.raises(InputError, match="jobs that ask for GPUs"):
         pack(jobs_of([{"gpus": 0}]), nodes_of(4), Consolidate())
 
 
