@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from simcost.api.answers import Answer
+from simcost.api.counts import check_counts
 from simcost.api.results import Result, read
 from simcost.api.wording import in_python
 from simcost.documents import to_document
@@ -117,12 +118,13 @@ class CheckedScenario:
             progress: called with the share done and what is done.
 
         Raises:
-            InputError: a folder that is not a results folder, a trace that cannot be read.
+            InputError: a folder that is not a results folder, a trace that cannot be read, counts that cannot be.
             RunError: a simulation that could not go on.
         """
         from simcost.scenario.runs.run import run
         from simcost.studies.plans.sections import write_html
 
+        check_counts(seeds=seeds, seed=seed, jobs=jobs)
         folder = self._folder(out)
         run(self.loaded, folder, seeds=seeds, seed=seed, jobs=jobs, fresh=fresh, progress=progress or _silent)
         write_html(folder)
@@ -171,6 +173,7 @@ class CheckedScenario:
         from simcost.studies.optimizing.study import optimize
         from simcost.studies.optimizing.view import parts
 
+        check_counts(seeds=seeds, seed=seed, jobs=jobs, front=front)
         settings = SearchSettings(
             seeds=seeds,
             seed=seed,
@@ -217,6 +220,7 @@ class CheckedScenario:
         from simcost.studies.sweeps.study import SweepSettings, answer
         from simcost.studies.sweeps.view import parts
 
+        check_counts(seeds=seeds, seed=seed, jobs=jobs, limit=limit)
         folder = Path("results") / f"{self.name}-sweep" if out is None else Path(out)
         options = SweepOptions(jobs=jobs, limit=limit, progress=progress or _silent)
         settings = SweepSettings(seeds=seeds, seed=seed, consent=True)
@@ -257,6 +261,7 @@ class CheckedScenario:
         from simcost.studies.sensitivity.study import sensitivity
         from simcost.studies.sensitivity.view import parts
 
+        check_counts(seeds=seeds, seed=seed, jobs=jobs)
         ranges = [VariedRange(path=path, lo=lo, hi=hi) for path, (lo, hi) in vary.items()]
         settings = SensitivitySettings(
             runs=self._folder(out) / "runs", seeds=seeds, seed=seed, jobs=jobs, grids=grids, variance=sobol
@@ -292,6 +297,7 @@ class CheckedScenario:
         from simcost.studies.advising.study import advise
         from simcost.studies.advising.view import parts
 
+        check_counts(seeds=seeds, seed=seed, jobs=jobs)
         settings = AdviceSettings(plan=plan, seeds=seeds, seed=seed, jobs=jobs)
         advice = advise(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         document = to_document(advice)

@@ -39,7 +39,7 @@ def variance_shares(
         count: base samples, a power of two.
         seed: start of the random numbers.
 
-    Returns: those of each input; None where the result is the same everywhere.
+    Returns: those of each input, of a single one 1 by definition; None where the result is the same everywhere.
 
     >>> shares = variance_shares(lambda x: 3 * x[:, 0] + x[:, 1], [(0, 1), (0, 1)])
     >>> [round(one.first, 2) for one in shares]
@@ -51,6 +51,8 @@ def variance_shares(
     middles = result(lo + (hi - lo) * np.random.default_rng(seed).random((64, len(lo))))
     if np.ptp(middles) <= 1e-12 * np.abs(middles).max():
         return None
+    if len(lo) == 1:
+        return [VarianceShares(first=1.0, total=1.0)]
     found = sobol_indices(
         func=lambda inputs: result(np.asarray(inputs).T)[np.newaxis],
         n=count,

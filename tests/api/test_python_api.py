@@ -102,6 +102,32 @@ def test_a_scenario_that_cannot_be_says_all_that_is_wrong() -> None:
         sc.load({"scenario": "x", "plans": [object()]})
 
 
+@pytest.mark.parametrize(
+    ("verb", "options", "message"),
+    [
+        ("run", {"seeds": 0}, "seeds: 0 is not a whole number from 1 up"),
+        ("run", {"seed": -1}, "seed: -1 is not a whole number from 0 up"),
+        ("optimize", {"front": -1}, "front: -1 is not a whole number from 0 up"),
+        ("optimize", {"budget": float("nan")}, "budget: nan is not a number of USD from 0 up"),
+        ("optimize", {"budget": -1}, "budget: -1 is not"),
+        ("optimize", {"budget": "$500"}, r"budget: '\$500' is not"),
+        ("sweep", {"limit": 0}, "limit: 0 is not a whole number from 1 up"),
+        ("sweep", {"limit": -1}, "limit: -1 is not"),
+        ("advise", {"jobs": 0}, "jobs: 0 is not a whole number from 1 up"),
+        ("sensitivity", {"vary": {}}, "vary: names no value"),
+        ("sensitivity", {"vary": {"demand": (0.5, float("inf"))}}, "vary demand=0.5..inf: its ends are not finite"),
+        ("sensitivity", {"vary": {"demand": (0.5, 2)}, "seeds": 2.5}, "seeds: 2.5 is not a whole number from 1 up"),
+    ],
+)
+def test_numbers_that_the_command_refuses_are_refused(
+    folder: Path, verb: str, options: dict[str, object], message: str
+) -> None:
+    scenario = sc.load({**SCENARIO, "sweep": {"matrix": {"scaling.replicas": [1, 2]}}})
+    with pytest.raises(InputError, match=message):
+        getattr(scenario, verb)(out=folder / "refused", **options)
+    assert not (folder / "refused").exists(), "nothing is written"
+
+
 def test_sensitivity_has_a_row_for_each_range(folder: Path) -> None:
     answer = sc.sensitivity(SCENARIO, {"price.aws/g6e.xlarge": (1.0, 3.0)}, folder / "mapping")
     assert answer.to_arrow().column("path").to_pylist() == ["price.aws/g6e.xlarge"]

@@ -61,6 +61,15 @@ def base_value(loaded: AnyScenario, path: str) -> float:
     return float(_number(loaded, path))
 
 
+def impossible(loaded: AnyScenario, path: str, lo: float, hi: float) -> str:
+    """Reason why a factor, a price or a discount cannot be within such ends; empty = it can, or is a field."""
+    if _is_factor(loaded, path):
+        return "" if lo > 0 else f"a factor is above 0; write e.g. {path}=0.01..{hi:g}"
+    if money_alone(path) and path.startswith("price"):
+        return "" if lo >= 0 else f"a price is not below 0; write e.g. {path}=0..{hi:g}"
+    return f"a discount is at most 100 %; write e.g. {path}={lo:g}..1" if money_alone(path) and hi > 1 else ""
+
+
 def with_value(loaded: AnyScenario, path: str, value: float) -> Changed:
     """The scenario with another value.
 

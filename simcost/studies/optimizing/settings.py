@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,8 +35,8 @@ class SearchSettings:
     """Options of the search.
 
     Raises:
-        InputError: an unknown objective, a step factor that no engine has, a limit below 0, or a purchasing plan that
-            offers no commitments.
+        InputError: an unknown objective, a step factor that no engine has, a budget or a limit below 0, or a purchasing
+            plan that offers no commitments.
         FaultsError: faults of the purchasing plan.
     """
 
@@ -70,6 +71,9 @@ class SearchSettings:
                 known = did_you_mean(name, OBJECTIVES) or f"; objectives are {', '.join(OBJECTIVES)}"
                 raise InputError(f"objectives: {name!r} is not an objective{known}")
         checked_factor(self.step_factor)
+        usd = self.budget_usd
+        if usd is not None and not (isinstance(usd, int | float) and 0 <= usd < inf):
+            raise InputError(f"budget: {usd!r} is not a number of USD from 0 up")
         for key, limits in (("quota", self.quota), ("available", self.available)):
             names = list(limits) if isinstance(limits, Mapping) else [name for name, _ in limits]
             if again := [name for name, count in Counter(names).items() if count > 1]:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from typing import Any
 
 from simcost.compare.sensitivity import Ends, Flip, Swing, flips, tornado
 from simcost.errors import InputError
 from simcost.present.format import amount
-from simcost.scenario.inputs.changes import AnyScenario, base_value, is_whole, money_alone, plans_of, unpaid_prices
+from simcost.scenario.inputs.changes import (
+    AnyScenario,
+    base_value,
+    impossible,
+    is_whole,
+    money_alone,
+    plans_of,
+    unpaid_prices,
+)
 from simcost.scenario.runs.execution import workers_of
 from simcost.studies.sensitivity.answers import FlipPlace, PlanAnswers
 from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
@@ -46,13 +55,7 @@ def sensitivity(
     grids = pairs(ranges, settings.grids)
     if settings.variance:
         check_count(ranges)
-    bases = {varied.path: base_value(loaded, varied.path) for varied in ranges}
-    for varied in ranges:
-        if not varied.lo <= bases[varied.path] <= varied.hi or varied.lo == varied.hi:
-            raise InputError(
-                f"--vary {varied.path}={varied.lo:g}..{varied.hi:g}: does not hold the base {bases[varied.path]:g}; "
-                "widen it"
-            )
+    bases = _bases(loaded, ranges)
     known: dict[int, _Effect] = {}
     seeds = settings.seeds or loaded.first.scenario.seeds or 1
     ends = 2 * seeds * len(list(plans_of(loaded))) * sum(not money_alone(varied.path) for varied in ranges)
@@ -80,6 +83,25 @@ def sensitivity(
             seed = answers.assessment.provenance()["seed"]
             more["variance"] = shares_of_variance(ranges, answers, runs, seed, lambda done: tell(parts - 1 + done))
     return _document(ranges, bases, answers, [known[i] for i in range(len(ranges))], len(runs.runs), more)
+
+
+def _bases(loaded: AnyScenario, ranges: Sequence[VariedRange]) -> dict[str, float]:
+    """The value of each path in the scenario. Raises InputError for ranges that cannot be."""
+    if not ranges:
+        raise InputError("--vary: names no value; write e.g. demand=0.8..1.5")
+    bases: dict[str, float] = {}
+    for varied in ranges:
+        if varied.path in bases:
+            raise InputError(f"--vary {varied.path}: appears twice; write one range")
+        base = bases[varied.path] = base_value(loaded, varied.path)
+        reason = impossible(loaded, varied.path, varied.lo, varied.hi)
+        if not reason and not isfinite(varied.hi - varied.lo):
+            reason = "its ends are not finite numbers"
+        if not reason and (not varied.lo <= base <= varied.hi or varied.lo == varied.hi):
+            reason = f"does not hold the base {base:g}; widen it"
+        if reason:
+            raise InputError(f"--vary {varied.path}={varied.lo:g}..{varied.hi:g}: {reason}")
+    return bases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

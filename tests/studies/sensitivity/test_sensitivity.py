@@ -122,10 +122,19 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
         ("workload.0.rat=1..2", "has no 'rat' there"),
         ("plans.0.name=1..2", "is not a number"),
         ("plans.0.replica.memory_utilisation=0.5..3", "must be at most 1"),
+        ("demand=0..2", "--vary demand=0..2: a factor is above 0; write e.g. demand=0.01..2"),
+        ("engine=-1..2", "--vary engine=-1..2: a factor is above 0"),
+        ("price.aws/g6.xlarge=-1..2", "--vary price.aws/g6.xlarge=-1..2: a price is not below 0"),
+        ("discount.aws/g6.xlarge=0..2", "--vary discount.aws/g6.xlarge=0..2: a discount is at most 100 %"),
     ],
 )
 def test_ranges_that_cannot_be_are_refused(file: Path, vary: str, said: str) -> None:
     assert said in refused("sensitivity", file, "--vary", vary, "--out", file.parent / "out")
+
+
+def test_a_value_has_one_range(file: Path) -> None:
+    message = refused("sensitivity", file, "--vary", "demand=0.5..2", "--vary", "demand=0.1..3")
+    assert "--vary demand: appears twice; write one range" in message
 
 
 def test_a_service_varies_by_as_much_as_alone(tmp_path: Path) -> None:
@@ -268,6 +277,11 @@ def test_shares_of_the_variance_of_prices_are_those_of_the_bill(file: Path) -> N
     assert indices["price.aws/g6.xlarge"]["first_order"] == pytest.approx(spread * kept**2 / variance, abs=0.01)
     assert indices["discount.aws/g6.xlarge"]["first_order"] == pytest.approx(kept_spread * mean**2 / variance, abs=0.01)
     assert found["of_cost"]["standard_deviation_usd"] == pytest.approx(730 * variance**0.5, rel=0.005), "by ranges"
+
+
+def test_a_single_value_causes_all_of_the_variance(file: Path) -> None:
+    found = asked(file, "price.aws/g6.xlarge=0.4..3", "--sobol")["variance"]
+    assert found["of_cost"]["indices"] == [{"path": "price.aws/g6.xlarge", "first_order": 1.0, "total": 1.0}]
 
 
 def test_all_values_at_once_are_simulated_and_the_surface_is_checked(file: Path) -> None:
