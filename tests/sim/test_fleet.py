@@ -7,11 +7,13 @@ import pytest
 from support.conserved import conserve
 from support.pools import CHAT, poisson
 
+from simcost.billing.metering import usages_of
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.plan import Admission, Fixed, Scaling, Schedule, Startup, TargetConcurrency
 from simcost.plan.autoscaling import Step
 from simcost.plan.nodes import NodeKind
-from simcost.sim import simulate
+from simcost.sim import simulate, simulate_pools
+from simcost.trace.requests.batch import RequestBatch
 
 HOUR = 3600.0
 DAY_SHAPE = Schedule(steps=(Step(at=0, replicas=1), Step(at=600, replicas=5), Step(at=2400, replicas=2)))
@@ -140,3 +142,19 @@ def test_work_is_the_offered_load_of_the_tokens() -> None:
     )
     assert ledger.outcomes.work_s == pytest.approx(work_s.sum(), rel=1e-6)
     assert ledger.outcomes.work_s < ledger.busy_ready_s()
+
+
+@pytest.mark.parametrize("pools", [1, 2])
+def test_a_step_that_the_end_of_the_run_cuts_is_no_more_work_than_it_took(pools: int) -> None:
+    """The only step has begun shortly before the end, so that its fixed part is not known to be hidden yet."""
+    step = replace(CHAT.step, a_s=0.0, base=((0, 0.02), (2000, 0.02), (16_000, 4.0)))
+    pool = replace(CHAT, step=step, batching=replace(CHAT.batching, max_num_batched_tokens=16_000))
+    pool = replace(pool, scaling=Fixed(replicas=1))
+    batch = RequestBatch(np.array([10**9]), np.full(1, 1500, np.int32), np.full(1, 9, np.int32))
+    if pools == 1:
+        ledger = simulate(pool, iter([batch]), horizon_s=1.001)
+    else:
+        ledger = simulate_pools([replace(pool, name=name) for name in "ab"], iter([batch]), horizon_s=1.001)
+        assert sum(part.outcomes.work_s for part in ledger.of_pools()) == ledger.outcomes.work_s
+    usages_of(ledger)
+    assert 0 < ledger.outcomes.work_s <= ledger.busy_ready_s() == pytest.approx(0.001)

@@ -22,6 +22,14 @@ class PoolObservation(NamedTuple):
     area: int
     """Request-ticks since the start, modulo 2**64: differences of it are exact."""
 
+    def work_s(self, busy_s: float, tick_s: float) -> float:
+        """Engine time that tokens took, of so much busy time: what is not hidden.
+
+        A step with prompts counts what it hides from its start on, its fixed part once it has ended; so one in progress
+        would count for more than the time that it had.
+        """
+        return min(max(busy_s - self.hidden * tick_s, 0.0), busy_s)
+
 
 class ObservedThen:
     """The pool when its totals were these, worked out when it is first asked for."""

@@ -169,7 +169,7 @@ def outcomes(
         preemptions=int(totals[col.PREEMPTIONS]),
         requeued=int(totals[col.REQUEUED]),
         steps=seen.steps,
-        work_s=max(busy_s - seen.hidden * plane.clock.tick_s, 0.0),
+        work_s=seen.work_s(busy_s, plane.clock.tick_s),
         outstanding_s=seen.area * plane.clock.tick_s,
         limits=limits,
         window_s=window_ns / NS_PER_S,

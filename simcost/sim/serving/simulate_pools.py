@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from math import ceil, fsum
 from pathlib import Path
 from types import MappingProxyType
@@ -91,7 +92,7 @@ def _ledger(
         slots=tuple(kind.slots for pool in pools for kind in pool.kinds),
         accelerators_per_replica=pools[0].accelerators_per_replica,
         **tables,
-        outcomes=result,
+        outcomes=replace(result, work_s=fsum(share.work_s for share in shares)),
         provisioning_s=sum(fleet.recorder.provisioning_ns for fleet in fleets) / NS_PER_S,
         disk_gb_per_node=pools[0].startup.disk,
         gb_out=fsum(share.gb_out for share in shares),
@@ -161,7 +162,7 @@ def _share(fleet: Fleet, replicas: pa.Table) -> PoolShare:
         output_tokens=counts[col.K_OUTPUT],
         generated_tokens=counts[col.K_GENERATED],
         steps=seen.steps,
-        work_s=max(busy_s - seen.hidden * plane.clock.tick_s, 0.0),
+        work_s=seen.work_s(busy_s, plane.clock.tick_s),
         disk_gb_per_node=pool.startup.disk,
         gb_out=counts[col.K_GENERATED] * pool.response_bytes_per_token / 1e9,
     )
