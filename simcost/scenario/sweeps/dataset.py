@@ -133,6 +133,8 @@ def compact(
     """
     table, read = _read(sweep, None)
     if table is None:
+        for path in read:
+            path.unlink(missing_ok=True)
         return [], 0
     keys = zip(table["key"].to_pylist(), table["replication"].to_pylist(), strict=True)
     places = {key: place for place, key in enumerate(keys)}
@@ -187,12 +189,12 @@ def _write_parts(rows: pa.Table, folder: Path, columns: pa.Schema) -> list[Path]
 
 
 def _write_part(rows: pa.Table, number: int, folder: Path, columns: pa.Schema) -> Path:
-    """Write rows of a compacted dataset, unless they are there."""
+    """Write rows of a compacted dataset, unless they are there; a damaged file has their name too."""
     sink = pa.BufferOutputStream()
     _write(rows, sink, columns)
-    found = sink.getvalue()
+    found = sink.getvalue().to_pybytes()
     path = folder / f"part-{number:05d}-{sha256(found).hexdigest()[:16]}.parquet"
-    if not path.exists():
+    if not path.exists() or path.read_bytes() != found:
         with whole_file(path) as draft:
             draft.write_bytes(found)
     return path

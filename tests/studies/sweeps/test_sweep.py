@@ -90,6 +90,16 @@ def test_the_rows_are_the_same_for_one_job_and_after_stops_and_a_kill(swept: Pat
     again = sweep(swept / "tiny.yaml", out)
     assert (again["new"], again["reused"]) == (0, 16)
     assert contents(out) == contents(swept / "out")
+    [part] = (out / "runs").iterdir()
+    with pq.ParquetFile(part) as file:
+        names = file.schema_arrow.names
+        damaged = file.metadata.row_group(0).column(names.index("cost_usd"))
+    whole = bytearray(part.read_bytes())
+    whole[damaged.data_page_offset + damaged.total_compressed_size // 2] ^= 64  # keys can be read, figures cannot
+    part.write_bytes(whole)
+    mended = sweep(swept / "tiny.yaml", out)
+    assert (mended["new"], mended["reused"]) == (16, 0)
+    assert contents(out) == contents(swept / "out")
 
 
 def test_only_what_changed_is_run(swept: Path, tmp_path: Path) -> None:
