@@ -9,7 +9,7 @@ from simcost.errors import InputError
 _FROM_0 = ("seed", "front")
 
 
-def check_counts(**counts: int | None) -> None:
+def check_counts(**counts: object) -> None:
     """Raise InputError for what is not a whole number, or below the least that it can be; None is not said.
 
     >>> check_counts(seeds=3, seed=0, limit=None)
@@ -20,6 +20,6 @@ def check_counts(**counts: int | None) -> None:
     """
     for name, count in counts.items():
         least = 0 if name in _FROM_0 else 1
-        if count is None or (isinstance(count, Integral) and not isinstance(count, bool) and count >= least):
+        if count is None or (not isinstance(count, bool) and isinstance(count, Integral) and int(count) >= least):
             continue
         raise InputError(f"{name}: {count!r} is not a whole number from {least} up")
