@@ -122,6 +122,8 @@ def test_it_varies_with_other_dimensions(tmp_path: Path) -> None:
     ("vary", "said"),
     [
         ('{offers: "asw/*"}', "no offer of the catalog matches 'asw/*'; did you mean 'aws/*'"),
+        ('{offers: ["aws/g6.*", aws/g6e.xlrge]}', "no offer of the catalog matches 'aws/g6e.xlrge'; did you mean"),
+        ('{offers: "aws/g6.*", regions: [us-east-1, us-est-2]}', "in a region that matches 'us-est-2'; did you mean"),
         ("{offers: aws/g6.xlrge}", "matches 'aws/g6.xlrge'; did you mean 'aws/g6.xlarge'"),
         (
             '{offers: "aws/*", regions: us-est-1}',

@@ -49,6 +49,13 @@ def partial_plans(dimension: YamlNode, catalog: Catalog, file: str, faults: list
             faults.append(fault_at(place, _nothing(place, key, [name(offer) for offer in offers]), file))
             return
         offers = kept
+        faults += [
+            fault_at(pattern, _nothing(pattern, key, list(map(name, catalog.facts.offers))), file)
+            for pattern in items(written.get(key))
+            if not _kept(catalog.facts.offers, key, _patterns(pattern), catalog)
+        ]
+    if faults:
+        return
     for offer in offers:
         plain: Plain = {
             "replica": {"accelerator": _accelerator_of(offer)},
