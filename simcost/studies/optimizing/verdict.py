@@ -8,7 +8,7 @@ from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import name_of, never_run, on_futures, percent
 from simcost.slo import Check, is_to_reach
 from simcost.studies.optimizing.levels import least_attainment
-from simcost.units import format_seconds, format_share, format_usd, format_usd_range
+from simcost.units import format_seconds, format_share, format_usd, format_usd_range, plural
 
 
 def verdict(document: Mapping[str, Any]) -> str:
@@ -38,7 +38,7 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     elif "futures" in best["lower_bounds"]:
         how = f"confirmed {on_futures(document['replications'], best['lower_bounds']['futures'], document['level'])}"
     return (
-        f"{best['name']} is the cheapest of {document['candidates']:,} plans that meets the SLO"
+        f"{best['name']} is the cheapest of {plural(document['candidates'], 'plan')} that meets the SLO"
         f"{within_others(document)}{even_if_slower(document)}: "
         f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, {how}{share}."
     )
