@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, inf
@@ -60,13 +61,16 @@ class SupplyLimits:
         catalog: for names and nodes.
 
     Raises:
-        CatalogError: an accelerator or an offer that it does not know.
+        CatalogError: an accelerator or an offer that it does not know, or one that is named twice.
     """
 
     def __init__(self, quota: Mapping[str, int], available: Mapping[str, int], catalog: Catalog) -> None:
         self._catalog = catalog
         found = (SupplyLimit(name=_accelerator(name, catalog), most=most) for name, most in quota.items())
         self.limits = (*found, *(_of_offer(name, most, catalog) for name, most in available.items()))
+        names = Counter(limit.name for limit in self.limits)
+        if again := [name for name, count in names.items() if count > 1]:
+            raise CatalogError(f"{', '.join(again)} is limited more than once; write one number")
 
     def __bool__(self) -> bool:
         return bool(self.limits)

@@ -77,6 +77,7 @@ def test_limits_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
     )
     assert "in region 'us-east-9'" in refused("optimize", file, "--available", "aws/g6.xlarge@us-east-9=2")
     assert "quota: names l4 more than once" in refused("optimize", file, "--quota", "l4=1", "--quota", "l4=3")
+    assert "l4 is limited more than once" in refused("optimize", file, "--quota", "l4=1", "--quota", "L4=3")
     with pytest.raises(SimcostError, match="l44"):
         sc.load(SPACE).optimize(tmp_path, quota={"l44": 2})
     with pytest.raises(SimcostError, match="quota: -1 of 'l4' is not a whole number from 0 up"):
