@@ -186,7 +186,7 @@ def _duration(value_s: float) -> str:
     ):
         if abs(value_s) >= factor * (2 if unit in ("d", "h", "min") else 1):
             count = value_s / factor
-            return f"{count:,.0f} {unit}" if abs(count) >= 1000 else f"{count:.3g} {unit}"  # 3 digits
+            return f"{count:,.0f} {unit}" if abs(count) >= 999.5 else f"{count:.3g} {unit}"  # 3 digits
     return f"{value_s / 1e-9:.3g} ns" if value_s else "0 s"
 
 
@@ -226,9 +226,9 @@ def format_usd_between(mean_usd: float, lo_usd: float, hi_usd: float) -> str:
 
 def _money(value_usd: float) -> str:
     size, sign = abs(value_usd), "-" if value_usd < 0 else ""
-    if size >= 1000:
+    if size >= 999.995:
         return f"{sign}${size:,.0f}"
-    if size >= 1 or size == 0:
+    if size >= 0.9995 or size == 0:
         return f"{sign}${size:.2f}"
     digits = f"{size:.3g}"
     return f"{sign}${Decimal(digits):f}" if size > 1e-6 else f"{sign}${digits}"
@@ -264,11 +264,19 @@ def format_amount(value: float) -> Formatted:
 
 
 LARGEST_SHARE = 9999.99
+NO_SHARE = 1e-9
+"""Share that is the rounding of sums alone."""
 
 
 def format_share(value: float) -> Formatted:
-    """A share as text: `99.5 %`; never rounds up to 100 %. Beside next to nothing it is `> 999,999 %`."""
+    """A share as text: `99.5 %`; never rounds up to 100 % or down to 0 %. Beside next to nothing it is `> 999,999 %`.
+
+    >>> [str(format_share(value)) for value in (0.9999, 0.0004, -0.0004, 0.0)]
+    ['99.9+ %', '< 0.1 %', '> -0.1 %', '0.0 %']
+    """
     if abs(value) > LARGEST_SHARE:
         return Formatted("> 999,999 %" if value > 0 else "< -999,999 %", value)
     shown = f"{round(100 * value, 1) + 0.0:,.1f}"  # no -0.0
+    if shown == "0.0" and abs(value) > NO_SHARE:
+        return Formatted("< 0.1 %" if value > 0 else "> -0.1 %", value)
     return Formatted("99.9+ %" if shown == "100.0" and value < 1 else f"{shown} %", value)

@@ -6,7 +6,7 @@ from math import fsum
 from simcost.compare.comparison import Comparison
 from simcost.compare.results import PlanSummary
 from simcost.compare.verdict import GPU_TIME
-from simcost.units import format_count, format_usd
+from simcost.units import NO_SHARE, format_count, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,22 @@ class CostDrivers:
         if max(abs(own - other) for own, other in shares.values()) < 0.01:
             return []
         parts = [
-            f"{GPU_TIME.get(state, state)} {100 * own:.0f} % ({100 * other:.0f} %)"
+            f"{GPU_TIME.get(state, state)} {_whole(own)} ({_whole(other)})"
             for state, (own, other) in shares.items()
             if max(own, other) >= 0.005
         ]
         return [f"Compute money of {self.plan} (of {self.against}) by state: {', '.join(parts)}."]
+
+
+def _whole(share: float) -> str:
+    """A share in whole per cent; 0 and 100 only where it is that.
+
+    >>> [_whole(share) for share in (0.0, 0.004, 0.31, 0.996, 1.0)]
+    ['0 %', '< 1 %', '31 %', '> 99 %', '100 %']
+    """
+    if NO_SHARE < share < 0.005:
+        return "< 1 %"
+    return "> 99 %" if 0.995 <= share < 1 - NO_SHARE else f"{100 * share:.0f} %"
 
 
 def drivers(comparison: Comparison) -> CostDrivers | None:

@@ -80,10 +80,10 @@ def _negligible(change: Difference) -> bool:
 
 
 def percent(share: float) -> str:
-    """`0.52 %`, `26 %`, `1,250 %`; for a base of almost 0 `> 999,999 %`."""
-    if share > LARGEST_SHARE:
+    """`0.52 %`, `26 %`, `1,250 %`; `99.9+ %` just below 100 %; for a base of almost 0 `> 999,999 %`."""
+    if share > LARGEST_SHARE or 0.9995 <= share < 1:
         return format_share(share)
-    return f"{100 * share:,.0f} %" if share >= 10 else f"{100 * share:.3g} %"
+    return f"{100 * share:,.0f} %" if share >= 9.995 else f"{100 * share:.3g} %"
 
 
 def on_futures(count: int, least: float, level: float) -> str:

@@ -38,9 +38,9 @@ usd_change = _signed(format_usd)
 usd_range, usd_between = format_usd_range, format_usd_between
 """Two amounts, and an amount with its bounds; one amount where both ends are written alike."""
 share = _known(format_share)
-"""A share in per cent, one decimal; never rounds up to 100 %."""
-share_change = _known(lambda value: f"{shown:+,.1f} %" if (shown := round(100 * value, 1)) else "0.0 %")
-"""A change as a share, with its sign."""
+"""A share in per cent, one decimal; never rounds up to 100 % or down to 0 %."""
+share_change = _known(lambda value: f"{shown:+,.1f} %" if (shown := round(100 * value, 1)) else format_share(value))
+"""A change as a share, with its sign; `< 0.1 %` and `> -0.1 %` where it is next to nothing."""
 seconds = _known(format_seconds)
 """A duration: three digits and the unit that suits it."""
 size = _known(format_bytes)
@@ -67,10 +67,11 @@ def percentile(level: float) -> str:
 def usd_margin(mean: float, margin: float | None) -> str:
     """Money and half the width of its interval, to the same digits.
 
-    >>> usd_margin(27400.0, 12.3), usd_margin(12.5, 0.04), usd_margin(12.5, None)
-    ('$27,400 ± $12', '$12.50 ± $0.04', '$12.50')
+    >>> usd_margin(27400.0, 12.3), usd_margin(12.5, 0.04), usd_margin(0.0351, 0.0042), usd_margin(12.5, None)
+    ('$27,400 ± $12', '$12.50 ± $0.04', '$0.0351 ± $0.0042', '$12.50')
     """
-    near = f"{margin or 0.0:,.{0 if mean >= 1000 else 2}f}"
+    decimals = 0 if mean >= 1000 else max(len(usd(mean).partition(".")[2]), 2)
+    near = f"{margin or 0.0:,.{decimals}f}"
     return Formatted(usd(mean) + (f" \N{PLUS-MINUS SIGN} ${near}" if near.strip("0.") else ""), mean)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from simcost.compare.verdict import percent
 from simcost.present.format import (
     NONE,
     Show,
@@ -23,6 +24,7 @@ from simcost.present.format import (
     size,
     usd,
     usd_change,
+    usd_margin,
 )
 from simcost.units import Formatted, format_bytes, format_count, format_seconds, format_share, format_usd
 
@@ -80,12 +82,44 @@ def test_a_missing_value_is_the_same_dash_everywhere(show: Show) -> None:
     assert isinstance(show(1.0), Formatted)
 
 
-def test_a_change_has_its_sign_and_none_where_it_rounds_to_nothing() -> None:
-    assert [share_change(value) for value in (0.99999, -0.31, 12.5, -0.0001, 0.0)] == [
+def test_a_share_is_nothing_or_all_only_where_it_is() -> None:
+    assert [share_change(value) for value in (0.99999, -0.31, 12.5, 0.0001, -0.0001, 0.0, -0.0)] == [
         "+100.0 %",
         "-31.0 %",
         "+1,250.0 %",
+        "< 0.1 %",
+        "> -0.1 %",
         "0.0 %",
         "0.0 %",
     ]
-    assert [share(value) for value in (0.99999, 1.0, -0.0001)] == ["99.9+ %", "100.0 %", "0.0 %"]
+    assert [share(value) for value in (0.99999, 1.0, 0.0004, -0.0001, 0.0)] == [
+        "99.9+ %",
+        "100.0 %",
+        "< 0.1 %",
+        "> -0.1 %",
+        "0.0 %",
+    ]
+    assert [share(noise) for noise in (1e-16, -1e-16)] == ["0.0 %", "0.0 %"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (seconds(0.9996), "1,000 ms"),
+        (seconds(0.0009997), "1,000 µs"),
+        (percent(9.997), "1,000 %"),
+        (percent(0.99997), "99.9+ %"),
+        (percent(1.0), "100 %"),
+        (usd(999.996), "$1,000"),
+        (usd(999.99), "$999.99"),
+        (usd(0.99996), "$1.00"),
+    ],
+)
+def test_a_value_just_below_a_power_of_ten_has_the_form_of_its_neighbours(shown: str, text: str) -> None:
+    assert shown == text
+
+
+def test_a_margin_of_a_small_amount_is_not_left_out() -> None:
+    assert usd_margin(0.0351, 0.0042) == "$0.0351 ± $0.0042"
+    assert usd_margin(0.5, 0.04) == "$0.5 ± $0.04"
+    assert usd_margin(2049.0, 0.4) == "$2,049"

@@ -18,6 +18,12 @@ def of_which(document: Document) -> str:
     return f", first of {document['replications']} replications" if document["replications"] > 1 else ""
 
 
+def counted(document: Document, what: str = "counts of requests") -> list[str]:
+    """A note beside counts and means of a table: the replication whose requests are counted; none where there is one."""
+    runs = document["replications"]
+    return [f"{what}: of the first of {runs} replications; all else: means over them"] if runs > 1 else []
+
+
 def utilisation(document: Document) -> str:
     """Definition of utilisation in a result with jobs."""
     tokens = "that tokens took or " if serves(document) else ""

@@ -3,6 +3,7 @@
 from simcost.present.chart_style import Document
 from simcost.present.format import count, share, usd
 from simcost.present.parts import Table
+from simcost.studies.plans.contents import counted
 from simcost.studies.plans.service_view import one_by_one
 
 _CENT = 0.01
@@ -33,6 +34,11 @@ def overflow(document: Document) -> list[str]:
         for plan in one_by_one(document)["plans"]
         if "overflow" in plan
     ]
+
+
+def notes(document: Document) -> list[str]:
+    """A note on what is counted in which replication, where there is anything to count."""
+    return counted(document) if table(document) or overflow(document) else []
 
 
 def unused(document: Document) -> list[str]:

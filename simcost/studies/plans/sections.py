@@ -31,7 +31,7 @@ from simcost.studies.plans import (
     tables,
     tenant_view,
 )
-from simcost.studies.plans.contents import of_which, serves, trains
+from simcost.studies.plans.contents import counted, of_which, serves, trains
 from simcost.studies.plans.cost_charts import spread
 from simcost.studies.plans.fleet_chart import fleets_side_by_side
 from simcost.studies.plans.latency_charts import has_latencies
@@ -135,13 +135,13 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
         Part(
             title="Requests between services",
             rows=forwarded,
-            said=[service_view.FORWARDED] if forwarded else [],
+            said=[service_view.FORWARDED, *counted(document)] if forwarded else [],
             left=2,
         ),
         Part(
             title="Pools",
             rows=pool_view.table(document),
-            said=[*pool_view.overflow(document), *pool_view.unused(document)],
+            said=[*pool_view.overflow(document), *pool_view.unused(document), *pool_view.notes(document)],
             left=2,
         ),
         Part(
@@ -174,16 +174,25 @@ def parts(document: Document, shown: dict[str, Any] | None = None) -> list[Part]
 
 def _requests(document: Document) -> list[Part]:
     """Outcomes of the requests."""
-    counted, tenants = of_which(document), tenant_view.table(document)
+    first, tenants, sides = of_which(document), tenant_view.table(document), side_tables.table(document)
+    levels = tables.service_levels(document)
     return [
         Part(title="Service level", rows=tables.objectives(document), detail=True),
-        Part(title="Latency and answers", rows=tables.service_levels(document), detail=True),
-        Part(title=f"Requests without an answer{counted}", said=tables.unanswered(document)),
-        Part(title=f"Retries of clients{counted}", rows=retry_tables.table(document)),
-        Part(title=f"By priority{counted}", rows=retry_tables.by_priority(document)),
-        Part(title="By tenant", rows=tenants, said=[tenant_view.notes(document)] if tenants else []),
-        Part(title=f"Prefixes{counted}", said=retry_tables.prefixes(document)),
-        Part(title="Prefill and decode apart", rows=side_tables.table(document), said=side_tables.transfers(document)),
+        Part(title="Latency and answers", rows=levels, said=counted(document) if levels else [], detail=True),
+        Part(title=f"Requests without an answer{first}", said=tables.unanswered(document)),
+        Part(title=f"Retries of clients{first}", rows=retry_tables.table(document)),
+        Part(title=f"By priority{first}", rows=retry_tables.by_priority(document)),
+        Part(
+            title="By tenant",
+            rows=tenants,
+            said=[tenant_view.notes(document), *counted(document)] if tenants else [],
+        ),
+        Part(title=f"Prefixes{first}", said=retry_tables.prefixes(document)),
+        Part(
+            title="Prefill and decode apart",
+            rows=sides,
+            said=[*side_tables.transfers(document), *(counted(document, "transfers") if sides else [])],
+        ),
         Part(title="Prefix cache of the engines", rows=retry_tables.prefix_caches(document)),
         Part(title="Adapters loaded", rows=retry_tables.adapters(document)),
     ]
@@ -211,8 +220,9 @@ def _fleets(document: Document) -> list[Part]:
 
 def _jobs(document: Document) -> list[Part]:
     """Outcomes of the jobs, and use of the GPU time."""
+    times = job_tables.times(document)
     return [
-        Part(title="Jobs", rows=job_tables.times(document), detail=True),
+        Part(title="Jobs", rows=times, said=counted(document, "counts of jobs") if times else [], detail=True),
         Part(title=f"Jobs without an end{of_which(document)}", said=tables.unfinished(document)),
         Part(title="Where the GPU time went", rows=job_tables.gpu_time(document)),
     ]

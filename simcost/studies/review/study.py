@@ -115,8 +115,9 @@ def _peak(timeline: Any, plan: str) -> int | None:
 
 
 def _demand(folder: Path, plan: Mapping[str, Any], hours: Any) -> DemandFacts | None:
-    """Requests of the first replication; None without requests."""
-    arrived = plan.get("requests", {}).get("arrived", 0)
+    """Requests that clients sent in the first replication; None without requests."""
+    forwarded = sum(service.get("received", 0) for service in plan.get("services", ()))
+    arrived = plan.get("requests", {}).get("arrived", 0) - forwarded
     if not arrived:
         return None
     busiest_per_s, window_s = _busiest(plan["name"], hours)

@@ -19,7 +19,7 @@ _REASONS = 3
 _DROPPED = ""
 KEY_FIGURES, OTHERS = "Key figures", "Further results"
 PLACES = {
-    "Plans compared": ("Plans compared", "Services", "Pools", "Over "),
+    "Plans compared": ("Plans compared", "Services", "Requests between", "Pools", "Bill of the next", "Over "),
     "Demand": ("Demand", "The demand"),
     "Service level": (
         "Service level",
@@ -28,6 +28,7 @@ PLACES = {
         "Requests without",
         "Retries",
         "By priority",
+        "By tenant",
         "Prefix",
         "Jobs",
         "Waiting",
@@ -35,8 +36,9 @@ PLACES = {
     "Capacity": (
         "Paid and needed",
         "Prefill and decode",
+        "Adapters loaded",
         "How the fleets",
-        "Beside a perfect",
+        "Against a perfect",
         "Demand and fleet",
         "Fleet",
         "GPU time",
