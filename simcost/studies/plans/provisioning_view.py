@@ -21,13 +21,22 @@ _BESIDE_JOBS = (
     "jobs leave idle, on a cluster of their own or on nodes that they share with services"
 )
 """Of services and jobs."""
+_UNALLOCATED = (
+    "over-provisioned of a plan counts, beside the replicas of its services, accelerators of paid nodes that none of "
+    "them holds"
+)
+"""Of several services alone: it is more than the sum of theirs."""
 
 
 def meaning(document: Document) -> list[str]:
     """Of the columns; nothing without requests."""
     if not serves(document):
         return []
-    return [NOTE, _BESIDE_JOBS] if trains(document) and "services" in document["plans"][0] else [NOTE]
+    if "services" not in document["plans"][0]:
+        return [NOTE]
+    if trains(document):
+        return [NOTE, _BESIDE_JOBS]
+    return [NOTE, _UNALLOCATED] if any(plan["replica_hours"]["unallocated"] for plan in document["plans"]) else [NOTE]
 
 
 def table(document: Document) -> Table:
