@@ -154,7 +154,9 @@ def _config() -> Any:
             labelOverlap=True,
             labelPadding=5,
         ),
-        legend=alt.LegendConfig(labelFontSize=12, labelLimit=300, labelColor=INK, symbolSize=120, orient="top"),
+        legend=alt.LegendConfig(
+            labelFontSize=12, labelLimit=300, labelColor=INK, symbolSize=120, symbolLimit=0, orient="top"
+        ),
         header=alt.HeaderConfig(labelFontSize=12, titleFontSize=12, labelLimit=400, labelColor=INK),
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simcost.present.chart_style import Document, Rows, finish, names, time_unit
+from simcost.present.chart_style import Document, Rows, finish, first, names, time_unit
 from simcost.present.charts import counts, panel, panels_over_time, time
 from simcost.present.format import amount, count, seconds, share
 from simcost.present.parts import Table
@@ -55,6 +55,7 @@ def picture(document: Document, followed: Any) -> Any:
         lines = panel(own, [*LINES], shades, x=x, y=replicas, dashed={"desired": (5, 3)}, title=name)
         panels.append((lines, panel(own, ["waiting"], shades, x=x, y=counts("queue", longest), mark="area")))
     note = "Needed: replicas that carry the arrivals at 80 % of saturation, or less where the SLO asks for it."
+    note = " ".join(filter(None, (note, first(document))))
     title = "Demand, desired and ready (count of replicas), and queue (count of requests)"
     return finish(panels_over_time(panels), title, note)
 

@@ -11,7 +11,7 @@ from support.result_folder import PLANS, build, document, tables
 
 from simcost.ledger.jobs import BUCKETS
 from simcost.present.chart_style import OKABE_ITO, colours, shades_of_parts
-from simcost.studies.plans import cost_charts
+from simcost.studies.plans import cost_charts, fleet_view
 from simcost.studies.plans.job_charts import gpus_over_time
 from simcost.studies.plans.sections import pictures, read
 
@@ -240,3 +240,20 @@ def test_sixteen_parts_of_a_bar_have_colours_of_their_own() -> None:
     assert tuple(shades[:8]) == OKABE_ITO
     assert len(set(shades)) == 16
     assert all(re.fullmatch("#[0-9A-F]{6}", shade) for shade in shades)
+
+
+def test_a_legend_names_all_of_forty_plans() -> None:
+    """A plan that the legend leaves out has a mark that nobody can read."""
+    made = document()
+    made["plans"] = [made["plans"][0] | {"name": f"plan-{number}"} for number in range(40)]
+    svg = cost_charts.to_svg(cost_charts.cost_against_slo(made))
+    assert [number for number in range(40) if f">plan-{number}<" not in svg] == []
+
+
+@pytest.mark.parametrize("replications", [1, 3])
+def test_the_chart_of_demand_and_fleet_says_which_replication_it_shows(replications: int) -> None:
+    made = document() | {"replications": replications}
+    name = made["plans"][0]["name"]
+    columns: dict[str, Any] = {"plan": [name], "t_s": [0.0], "waiting": [0], **{line: [1] for line in fleet_view.LINES}}
+    subtitle = str(fleet_view.picture(made, pa.table(columns)).title.subtitle)
+    assert ("Replication 1 of 3." in subtitle) == (replications == 3)
