@@ -19,7 +19,7 @@ def of_which(document: Document) -> str:
 
 
 def counted(document: Document, what: str = "counts of requests") -> list[str]:
-    """A note beside counts and means of a table: the replication whose requests are counted; none where there is one."""
+    """A note beside counts and means in a table: whose requests are counted; none where there is one replication."""
     runs = document["replications"]
     return [f"{what}: of the first of {runs} replications; all else: means over them"] if runs > 1 else []
 
