@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from simcost.units import (
+    NO_SHARE,
     Formatted,
     format_amount,
     format_bytes,
@@ -39,8 +40,14 @@ usd_range, usd_between = format_usd_range, format_usd_between
 """Two amounts, and an amount with its bounds; one amount where both ends are written alike."""
 share = _known(format_share)
 """A share in per cent, one decimal; never rounds up to 100 % or down to 0 %."""
-share_change = _known(lambda value: f"{shown:+,.1f} %" if (shown := round(100 * value, 1)) else format_share(value))
-"""A change as a share, with its sign; `< 0.1 %` and `> -0.1 %` where it is next to nothing."""
+share_change = _known(
+    lambda value: (
+        f"{shown:+,.1f} %"
+        if (shown := round(100 * value, 1))
+        else f"{'+' if value > NO_SHARE else ''}{format_share(value)}"
+    )
+)
+"""A change as a share, with its sign; in one digit where one decimal would show nothing."""
 seconds = _known(format_seconds)
 """A duration: three digits and the unit that suits it."""
 size = _known(format_bytes)
