@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from simcost.units import (
-    NO_SHARE,
     Formatted,
     format_amount,
     format_bytes,
@@ -40,13 +39,17 @@ usd_range, usd_between = format_usd_range, format_usd_between
 """Two amounts, and an amount with its bounds; one amount where both ends are written alike."""
 share = _known(format_share)
 """A share in per cent, one decimal; never rounds up to 100 % or down to 0 %."""
-share_change = _known(
-    lambda value: (
-        f"{shown:+,.1f} %"
-        if (shown := round(100 * value, 1))
-        else f"{'+' if value > NO_SHARE else ''}{format_share(value)}"
-    )
-)
+
+
+def _changed(value: float) -> str:
+    if shown := round(100 * value, 1):
+        return f"{shown:+,.1f} %"
+    return "0.0 %" if abs(value) <= NEGLIGIBLE else f"{'+' if value > 0 else ''}{format_share(value)}"
+
+
+NEGLIGIBLE = 1e-4
+"""Change of a cost that counts as none, as in `simcost.compare.significance`."""
+share_change = _known(_changed)
 """A change as a share, with its sign; in one digit where one decimal would show nothing."""
 seconds = _known(format_seconds)
 """A duration: three digits and the unit that suits it."""

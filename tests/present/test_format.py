@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import percent
 from simcost.present.format import (
+    NEGLIGIBLE,
     NONE,
     Show,
     amount,
@@ -83,15 +85,16 @@ def test_a_missing_value_is_the_same_dash_everywhere(show: Show) -> None:
 
 
 def test_a_share_is_nothing_or_all_only_where_it_is() -> None:
-    assert [share_change(value) for value in (0.99999, -0.31, 12.5, 0.0001, -0.0001, 0.0, -0.0)] == [
+    assert [share_change(value) for value in (0.99999, -0.31, 12.5, 0.0003, -0.0003, -0.0001, 0.0)] == [
         "+100.0 %",
         "-31.0 %",
         "+1,250.0 %",
-        "+0.01 %",
-        "-0.01 %",
+        "+0.03 %",
+        "-0.03 %",
         "0.0 %",
         "0.0 %",
     ]
+    assert negligible_usd(1e6) / 1e6 == NEGLIGIBLE, "plans that cost the same show no change"
     assert [share(value) for value in (0.99999, 1.0, 0.0004, -0.0001, 0.0)] == [
         "99.9+ %",
         "100.0 %",
