@@ -78,7 +78,7 @@ class Written(Chosen):
 Words = list[str | Chosen]
 """Of a command line."""
 COLUMNS = r"write \1=\2 under Columns of other names"
-"""What a page says for `--map` in messages, where it has the field of `renamed`."""
+"""Words of a page for `--map` in messages, where it has the field of `renamed`."""
 
 
 def choose(label: str, listed: Sequence[Path], key: str, kinds: Sequence[str] = KINDS) -> Chosen:

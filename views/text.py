@@ -5,7 +5,7 @@ import re
 import streamlit as st
 
 RENAME = r"call the column \1 in the file"
-"""What a page without a field for names of columns says in the place of `--map`."""
+"""Words of a page without a field for names of columns in the place of `--map`."""
 _MAP = re.compile(r"(?:(?:pass|write|did you mean) )?'?--map '?(\w+)=([^\s;,?']+)'?\??")
 _METRIC = re.compile(r"(?:pass )?--metric (\w+=\w+)")
 _OPTION = re.compile(r"(pass )?(--[a-z][a-z-]+)")

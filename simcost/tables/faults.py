@@ -79,7 +79,7 @@ def first_rows(flags: Flags) -> list[int]:
 
 
 def beyond(cell: str) -> str:
-    """What to say of a cell that is a time or a number, but beyond all that are read; empty = it is not.
+    """Words for a cell that is a time or a number, but beyond all that are read; empty = it is not.
 
     >>> beyond("2117-01-01"), beyond("1e308"), beyond("soon")
     ('is beyond 2116-02-20, the last day that is read', 'is beyond 1e+100, the largest number that is read', '')
