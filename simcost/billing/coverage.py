@@ -42,7 +42,7 @@ def _bought(account: Metered, bound: Bound) -> CommitmentUse:
     committed = active * bound.payments.terms.effective_usd_per_h
     return CommitmentUse(
         bound=bound,
-        one_time_usd=bound.payments.one_time(len(active)),
+        one_time_usd=bound.payments.one_time(account),
         recurring_usd=active * bound.payments.terms.recurring_usd_per_h,
         committed_usd=committed,
         unused_usd=committed.copy(),

@@ -163,6 +163,8 @@ def _verdict(bill: Bill, commitments: Sequence[Document], name: str, rests_on: s
     share = _coverage(bill)
     covered = f"commitments cover {format_share(share)} of the usage" if share is not None else "nothing to cover"
     lost = f"{format_usd(unused)} of them unused" if unused > 0 else "all of them used"
+    if not any(one.bound.payments.active(bill.settlement.account).any() for one in bill.settlement.bought):
+        return f"{text}; no commitment is in effect in this time{held}."
     return f"{text}; {covered}, {lost}{held}."
 
 

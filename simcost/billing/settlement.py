@@ -121,17 +121,28 @@ class Settlement:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Basis of the price of each commitment, and those that begin when the account has ended."""
-        late = (
-            f"{one.bound.name}: begins {one.bound.payments.from_h:,.0f} h after the start of the usage, which ends "
-            f"after {self.account.span_h:,.0f} h: it changes nothing here"
-            for one in self.bought
-            if one.bound.payments.from_h >= self.account.span_h
-        )
-        return (*(note for one in self.bought for note in one.bound.notes), *late)
+        """Basis of the price of each commitment, and those that are over before the account or begin after it."""
+        return (*(note for one in self.bought for note in one.bound.notes), *self._elsewhere())
+
+    def _elsewhere(self) -> Iterator[str]:
+        """A note on each commitment whose time lies outside the account."""
+        span_h = self.account.span_h
+        for one in self.bought:
+            times = one.bound.payments
+            if times.from_h >= span_h:
+                when = f"begins {_hours(times.from_h)} after the start of the usage, which ends after {_hours(span_h)}"
+            elif times.to_h <= 0:
+                when = f"ended {_hours(-times.to_h)} before the start of the usage"
+            else:
+                continue
+            yield f"{one.bound.name}: {when}: it changes nothing here"
 
     def _prices(self) -> Floats:
         return np.array([line.list_usd for line in self.account.lines], np.float64)
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.2f}".rstrip("0").rstrip(".") + " h"
 
 
 def settle(

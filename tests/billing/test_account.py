@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,9 +16,11 @@ from support.shown import on_terminal
 
 from simcost.billing.account import bill_usage
 from simcost.billing.bill import Bill
-from simcost.billing.commitment import CapacityReservation, ReservedInstances, SavingsPlan
+from simcost.billing.commitment import CapacityReservation, ReservedInstances, SavingsPlan, TakeOrPay
 from simcost.billing.document import bill_document, tree
+from simcost.billing.metering import Line, UsageIntervals, metered
 from simcost.billing.purchasing import Purchasing
+from simcost.billing.settlement import settle
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError, TraceError
 from simcost.scenario.inputs.purchasing import load_purchasing
@@ -329,6 +332,41 @@ def test_a_commitment_that_begins_after_the_usage_is_told(tmp_path: Path, since_
     assert (note in bill.notes) == told
     assert bill.settlement is not None
     assert (bill.settlement.effective_usd == 8.0) == told
+
+
+def take_or_pay(since_h: float, days: float = 1.0) -> TakeOrPay:
+    """An instance paid in advance."""
+    return TakeOrPay(
+        name="block",
+        provider="aws",
+        sku="x.large",
+        count=1,
+        price=1.0,
+        length=days * 86400,
+        prepaid=True,
+        since=since_h * 3600,
+    )
+
+
+def test_a_commitment_that_was_over_before_the_usage_is_told(tmp_path: Path) -> None:
+    """Nothing of it falls into the time of the bill: it is neither paid, nor used, nor lost."""
+    bill = billed(tmp_path, [run(0, 4)], prices=OWN, commitments=(take_or_pay(since_h=-36),))
+    assert bill.total_usd == bill.billed_usd == 8.0
+    assert "block: ended 12 h before the start of the usage: it changes nothing here" in bill.notes
+    assert "no commitment is in effect" in bill_document(bill, "p")["verdict"]
+
+
+def test_what_begins_after_a_run_that_ends_within_an_hour_is_not_invoiced() -> None:
+    """A run of 100 minutes has two clock-hours, the second of them cut; a payment at minute 105 lies behind it."""
+    line = Line(provider="aws", sku="x.large", region="r", list_usd=2.0, contracted_usd=2.0, as_of="", quality="given")
+    there = UsageIntervals(
+        start_s=np.zeros(1), end_s=np.full(1, 6000.0), line=np.zeros(1, np.int64), units=np.ones(1), price_usd=None
+    )
+    account = metered([line], there, horizon_s=6000.0, start_s=None)
+    settled = settle(account, [take_or_pay(since_h=1.75)], CATALOG)
+    assert settled.billed_usd == settled.effective_usd == pytest.approx(2 * 100 / 60)
+    paid = settle(account, [take_or_pay(since_h=1.5)], CATALOG)
+    assert paid.billed_usd == pytest.approx(2 * 90 / 60 + 24)
 
 
 @pytest.mark.parametrize("usage_sku", ["aws/g6e.xlarge", "AWS/G6e.XLarge"])

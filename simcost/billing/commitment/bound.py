@@ -63,11 +63,11 @@ class Payments:
         result: Floats = np.clip(np.minimum(end, self.to_h) - np.maximum(start, self.from_h), 0.0, None)
         return result
 
-    def one_time(self, hours: int) -> Floats:
-        """[hour] Payments in advance: at its first hour, and at each renewal."""
-        paid = np.zeros(hours)
+    def one_time(self, account: Metered) -> Floats:
+        """[hour] Payments in advance: at its first hour, and at each renewal, within the account."""
+        paid = np.zeros(len(account.length_h))
         at = self.from_h
-        while at < min(self.to_h, hours):
+        while at < min(self.to_h, account.span_h):
             if at >= 0:
                 paid[int(at)] += self.terms.upfront_usd
             at += self.terms.term_h
