@@ -9,6 +9,7 @@ A run pays usd_per_year / 8760 for each hour in which it has the nodes; work tha
 time pays 1 / u of that.
 """
 
+from dataclasses import asdict, replace
 from math import expm1, log1p
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,6 +28,7 @@ from simcost.units import (
     UsdPerKwh,
     UsdPerKwMonth,
     UsdPerYear,
+    format_usd,
 )
 
 if TYPE_CHECKING:
@@ -144,10 +146,32 @@ class Owned:
             length=usage.horizon_s,
         )
         rule = BillingRule(provider="owned", granularity_s=1e-6, minimum_s=0.0, source="", as_of="unknown", quality="A")
-        return instances_bill(
+        costs = instances_bill(
             [Instances(usage=usage, line=line, rule=rule, storage_usd=self.storage, egress_usd=self.egress)],
             catalog,
             commitments=[held],
+        )
+        return replace(costs, notes=(*costs.notes, self.cost_note(), *self._as_needed(count)))
+
+    def cost_note(self) -> str:
+        """The cost of a node, part by part, and the number of nodes where it is stated."""
+        each = replace(self, staff=0.0).cost(1)
+        parts = [f"{name} {format_usd(usd)}" for name, usd in asdict(each).items() if usd]
+        split = f" ({', '.join(parts)})" if len(parts) > 1 else ""
+        staff = f", and staff {format_usd(self.staff)} for all of them" if self.staff else ""
+        number = "" if self.nodes is None else f"{self.nodes}, "
+        return (
+            f"owned nodes: {number}bought for {format_usd(self.capex)} each; a year of one costs "
+            f"{format_usd(each.usd_per_year)}{split}{staff}, used or not"
+        )
+
+    def _as_needed(self, count: int) -> tuple[str, ...]:
+        """The number of nodes behind a bill where it is not stated."""
+        if self.nodes is not None:
+            return ()
+        return (
+            f"owned nodes: {count} in at least one replication, since each pays as many as it has at a time at most; "
+            "give `nodes` for a number that is decided in advance",
         )
 
     def energy(self, usage: "LedgerUsage") -> "EnergyReport":

@@ -23,6 +23,7 @@ from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.schema.jobs import OnShared, OnSpot, storage_of_spot
+from simcost.units import format_usd
 
 _WORK_OF_JOBS = ("useful", "checkpoint", "lost", "restart")
 """States of accelerators that jobs hold."""
@@ -49,7 +50,8 @@ def priced_plan(plan: str) -> Iterator[None]:
 
 def costs_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
     """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
-    return _joined([_billed(account, catalog) for _, account in _grouped(bought, _account)])
+    accounts = _grouped(bought, _account)
+    return _joined([_billed(account, catalog) for _, account in accounts], _staff_of_each([buy for buy, _ in accounts]))
 
 
 def costs_by_owner(
@@ -64,7 +66,8 @@ def costs_by_owner(
         catalog: prices.
     """
     accounts, parts = [], {owner: list[Costs]() for owner in held}
-    for buy, members in _grouped(nodes, _account):
+    grouped = _grouped(nodes, _account)
+    for buy, members in grouped:
         costs = _billed(members, catalog)
         accounts.append(costs)
         users = {
@@ -79,7 +82,19 @@ def costs_by_owner(
         shares = [costs] if whole else allocated(costs, [_used(member, catalog) for member in members], used)
         for owner, share in zip(users, shares, strict=True):
             parts[owner].append(share)
-    return _joined(accounts), {owner: _joined(costs) for owner, costs in parts.items()}
+    told = _staff_of_each([buy for buy, _ in grouped])
+    return _joined(accounts, told), {owner: _joined(costs) for owner, costs in parts.items()}
+
+
+def _staff_of_each(accounts: Sequence[Buy]) -> tuple[str, ...]:
+    """A note where several purchases of owned nodes have staff: each of them pays its own."""
+    staff = [buy.staff for buy in accounts if isinstance(buy, Owned) and buy.staff]
+    if len(staff) < 2:
+        return ()
+    return (
+        f"owned nodes are of {len(staff)} purchases that differ, and each pays its own staff, {format_usd(fsum(staff))} "
+        "a year in all; if the same people run them, give each its part of `staff`",
+    )
 
 
 def _account(nodes: PurchasedNodes) -> Buy:
@@ -261,8 +276,8 @@ def with_charges(costs: Costs, charges: Sequence[Charge]) -> Costs:
     return replace(costs, charges=(*costs.charges, *charges)) if charges else costs
 
 
-def _joined(bills: Sequence[Costs]) -> Costs:
-    """The costs of several accounts as one."""
+def _joined(bills: Sequence[Costs], notes: Sequence[str] = ()) -> Costs:
+    """The costs of several accounts as one, with further notes."""
     by_state: dict[str, float] = {}
     for costs in bills:
         for state, usd in costs.compute_by_state_usd.items():
@@ -271,7 +286,7 @@ def _joined(bills: Sequence[Costs]) -> Costs:
         charges=tuple(charge for costs in bills for charge in costs.charges),
         compute_by_state_usd=by_state,
         horizon_s=max(costs.horizon_s for costs in bills),
-        notes=tuple(note for costs in bills for note in costs.notes),
+        notes=(*(note for costs in bills for note in costs.notes), *notes),
     )
 
 

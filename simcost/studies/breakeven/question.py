@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost import __version__
-from simcost.billing import OnDemand, Spot
+from simcost.billing import OnDemand, Owned, Spot
 from simcost.billing.api.pricing import TokenBill, bill_tokens
 from simcost.billing.api.tokens import ITEMS
 from simcost.billing.price_list import line_prices, price_sentences, token_prices
@@ -102,11 +102,16 @@ def _assumptions(made: Made) -> Iterator[str]:
         "needed. Costs cross where straight lines on logarithmic axes between simulated demands do; beyond the largest "
         "nothing is simulated."
     )
+    plans = [one.plan for one in made.question.plans if one.plan.name in study.plans]
+    owned = {plan.name: plan.buy for plan in plans if isinstance(plan.buy, Owned)}
+    for name, buy in owned.items():
+        yield f"{name}: {buy.cost_note()}."
     for scale, requests in made.left_out:
         yield f"x{scale:g} is left out: a run would have {requests:,.0f} requests (--most-requests)."
+    staffed = ", but for the staff of owned nodes" if any(buy.staff for buy in owned.values()) else ""
     yield (
-        "Fleets cost their nodes, disks and traffic, not the people who run them; whether the models answer equally "
-        "well is not compared. APIs answer every request, without rate limits."
+        f"Fleets cost their nodes, disks and traffic, not the people who run them{staffed}; whether the models "
+        "answer equally well is not compared. APIs answer every request, without rate limits."
     )
     bills = [point.bills for point in study.points if point.scale == 1] or [study.points[0].bills]
     if any(one.count.read_share for some in bills[0] for one in some):
