@@ -87,9 +87,9 @@ class Owned:
     electricity: UsdPerKwh
     """Price of a kilowatt-hour."""
     colocation: UsdPerKwMonth = 0.0
-    """Rent of the place, per contracted kW and month; 0 = of one's own."""
+    """Rent of the place, per `contracted` kW and month; 0 = of one's own."""
     contracted: Kilowatts = 0.0
-    """Power reserved for a node, whatever it draws."""
+    """Power reserved for a node, whatever it draws: at least its average; must be given where `colocation` is."""
     maintenance: Share = 0.0
     """Per year, of the capex: spare parts, support."""
     staff: UsdPerYear = 0.0
@@ -108,6 +108,15 @@ class Owned:
     def __post_init__(self) -> None:
         if self.residual > self.capex:
             raise ValueError(f"residual ({self.residual:g}) must not exceed capex ({self.capex:g})")
+        if self.colocation and not self.contracted:
+            raise ValueError(
+                f"colocation ({self.colocation:g} USD per kW and month) needs `contracted`, the kW that are rented for a "
+                "node; without it the rent would be 0"
+            )
+        if 0 < self.contracted < self.power:
+            raise ValueError(
+                f"contracted ({self.contracted:g} kW) must not be below power ({self.power:g} kW), the average of a node"
+            )
 
     def node_accelerators(self, _catalog: "Catalog", _per_replica: int) -> int:
         """Of a node."""
@@ -151,7 +160,8 @@ class Owned:
             catalog,
             commitments=[held],
         )
-        return replace(costs, notes=(*costs.notes, self.cost_note(), *self._as_needed(count)))
+        told = (self.cost_note(), *self._as_needed(count), *self._beyond_life(usage.horizon_s))
+        return replace(costs, notes=(*costs.notes, *told))
 
     def cost_note(self) -> str:
         """The cost of a node, part by part, and the number of nodes where it is stated."""
@@ -172,6 +182,16 @@ class Owned:
         return (
             f"owned nodes: {count} in at least one replication, since each pays as many as it has at a time at most; "
             "give `nodes` for a number that is decided in advance",
+        )
+
+    def _beyond_life(self, horizon_s: float) -> tuple[str, ...]:
+        """A run that outlasts its nodes."""
+        years = horizon_s / SECONDS_PER_HOUR / HOURS_PER_YEAR
+        if years <= self.life_years:
+            return ()
+        return (
+            f"owned nodes: the run of {years:.3g} years is longer than their life of {self.life_years:g}; from then on "
+            "they are bought again at the same price",
         )
 
     def energy(self, usage: "LedgerUsage") -> "EnergyReport":

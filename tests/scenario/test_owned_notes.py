@@ -68,6 +68,23 @@ def test_staff_that_several_purchases_have_is_told() -> None:
     assert not any("purchases that differ" in note for note in costs_of(free, CATALOG).notes)
 
 
+def test_a_run_longer_than_the_life_of_the_nodes_is_told() -> None:
+    """An hour of nodes that last for half of one."""
+    short = replace(MINE, life_years=0.5 / 8760)
+    assert not any("longer than their life" in note for note in bill(usage(1), MINE, CATALOG).notes)
+    assert any("longer than their life" in note for note in bill(usage(1), short, CATALOG).notes)
+
+
+def test_a_rent_without_the_power_that_is_rented_is_refused() -> None:
+    """It was 0 $ without a word: 200 $/kW x 12 x 0 kW."""
+    with pytest.raises(ValueError, match=r"colocation .* needs `contracted`"):
+        replace(MINE, colocation=200.0)
+    with pytest.raises(ValueError, match=r"contracted \(0.3 kW\) must not be below power \(0.5 kW\)"):
+        replace(MINE, colocation=200.0, contracted=0.3)
+    rented = replace(MINE, colocation=200.0, contracted=0.5)
+    assert rented.cost(3).colocation == pytest.approx(3 * 200 * 12 * 0.5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("staff", [0, 6000])
 def test_a_comparison_with_an_api_says_what_own_nodes_cost_and_whose_staff_is_in_it(tmp_path: Path, staff: int) -> None:

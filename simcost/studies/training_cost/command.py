@@ -213,7 +213,7 @@ def _add_owned(group: Any) -> None:
         "KW",
         {
             "--power": "of a node on average, cooling not included, e.g. 6.5kW",
-            "--contracted": "reserved for a node, which colocation is paid for (default 0)",
+            "--contracted": "reserved for a node, which colocation is paid for; needed with it",
         },
     )
     _add(group, quantity(USD_PER_KWH), "USD", {"--electricity": "of a kilowatt-hour, e.g. $0.08/kWh"})
