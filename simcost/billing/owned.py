@@ -110,12 +110,13 @@ class Owned:
             raise ValueError(f"residual ({self.residual:g}) must not exceed capex ({self.capex:g})")
         if self.colocation and not self.contracted:
             raise ValueError(
-                f"colocation ({self.colocation:g} USD per kW and month) needs `contracted`, the kW that are rented for a "
-                "node; without it the rent would be 0"
+                f"colocation ({self.colocation:g} USD per kW and month) needs `contracted`, the kW that are rented for "
+                "a node; without it the rent would be 0"
             )
         if 0 < self.contracted < self.power:
             raise ValueError(
-                f"contracted ({self.contracted:g} kW) must not be below power ({self.power:g} kW), the average of a node"
+                f"contracted ({self.contracted:g} kW) must not be below power ({self.power:g} kW), the average of a "
+                "node"
             )
 
     def node_accelerators(self, _catalog: "Catalog", _per_replica: int) -> int:
@@ -179,20 +180,22 @@ class Owned:
         """The number of nodes behind a bill where it is not stated."""
         if self.nodes is not None:
             return ()
-        return (
+        text = (
             f"owned nodes: {count} in at least one replication, since each pays as many as it has at a time at most; "
-            "give `nodes` for a number that is decided in advance",
+            "give `nodes` for a number that is decided in advance"
         )
+        return (text,)
 
     def _beyond_life(self, horizon_s: float) -> tuple[str, ...]:
         """A run that outlasts its nodes."""
         years = horizon_s / SECONDS_PER_HOUR / HOURS_PER_YEAR
         if years <= self.life_years:
             return ()
-        return (
+        text = (
             f"owned nodes: the run of {years:.3g} years is longer than their life of {self.life_years:g}; from then on "
-            "they are bought again at the same price",
+            "they are bought again at the same price"
         )
+        return (text,)
 
     def energy(self, usage: "LedgerUsage") -> "EnergyReport":
         """Energy of all nodes that are owned, used or not, at the average power that prices them.

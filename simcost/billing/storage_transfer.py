@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from simcost.billing.bill import Charge, Place, UnitPrice, volume_charge
+from simcost.billing.api.tokens import rates
+from simcost.billing.bill import Charge, Place, Service, UnitPrice, volume_charge
 from simcost.billing.missing import MissingPrices
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.facts import TierPrice
 from simcost.errors import CatalogError
-from simcost.trace.usage.usage import KEY, UsageRows
+from simcost.trace.usage.usage import KEY, TOKENS, Ints, UsageRows, is_counted, months_of_starts
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from simcost.catalog import Catalog
-from simcost.billing.api.tokens import rates
-from simcost.billing.bill import Service
-from simcost.trace.usage.usage import TOKENS, is_counted
 
 Item = Literal["storage", "egress", "inter-zone"]
 _UNITS = {"storage": "GB-month", "egress": "GB", "inter-zone": "GB"}
@@ -254,26 +252,32 @@ def _in_month(usage: UsageRows, rows: Flags, month: Month, *, stored: bool) -> f
 def counted_charges(
     usage: UsageRows, purchase: Purchasing, catalog: "Catalog", missing: MissingPrices
 ) -> Iterator[Charge]:
-    """A charge for each line; units without a price are kept in `missing`. Tokens are priced by the base tier: totals
-    do not say how long their prompts were.
+    """A charge for each line and calendar month in which its rows begin; units without a price are kept in `missing`.
+    Tokens are priced by the base tier: totals do not say how long their prompts were.
     """
     for i, key in enumerate(usage.keys):
         provider, sku, region, zone, account, _, unit = key[:KEY]
         if not is_counted(key):
             continue
-        rows = usage.line == i
-        place = Place(
-            provider=provider,
-            region=region,
-            start_s=float(usage.start_s[rows].min()),
-            end_s=float(usage.end_s[rows].max()),
-        )
         with missing.of(i):
             price = _unit_price(provider, sku, unit, purchase, catalog)
             service: Service = "tokens" if unit in TOKENS else "compute"
-            charge = volume_charge(place, service, sku, float(np.sum(usage.quantity[rows])), unit, price)
             words = zip(usage.tags, key[KEY:], strict=True)
-            yield replace(charge, zone=zone, account=account, tags=tuple((name, word) for name, word in words if word))
+            tags = tuple((name, word) for name, word in words if word)
+            for rows in _by_month(usage, i):
+                start_s, end_s = float(usage.start_s[rows].min()), float(usage.end_s[rows].max())
+                place = Place(provider=provider, region=region, start_s=start_s, end_s=end_s)
+                charge = volume_charge(place, service, sku, float(np.sum(usage.quantity[rows])), unit, price)
+                yield replace(charge, zone=zone, account=account, tags=tags)
+
+
+def _by_month(usage: UsageRows, line: int) -> list[Ints]:
+    """The rows of a line, month by month; all of them in simulated time, which has no calendar."""
+    rows: Ints = np.flatnonzero(usage.line == line)
+    if usage.horizon_s is not None:
+        return [rows]
+    month = months_of_starts(usage.start_s[rows])
+    return [rows[month == one] for one in np.unique(month)]
 
 
 def of_base_tier(usage: UsageRows, purchase: Purchasing, catalog: "Catalog") -> Iterator[str]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simcost.billing.account import bill_usage
 from simcost.billing.bill import Bill
+from simcost.billing.focus.export import Stamp, focus_table
 from simcost.billing.purchasing import Purchasing
 from simcost.catalog import load_catalog
 from simcost.errors import FaultsError
@@ -144,3 +145,27 @@ def test_tokens_of_no_provider_are_told_where_to_name_it(tmp_path: Path) -> None
     model = OPENAI.partition("/")[2]
     with pytest.raises(FaultsError, match="its rows name no provider; write `provider: openai` in the purchasing plan"):
         billed(tmp_path, f"model,start,input_tokens,output_tokens\n{model},{DAY},1000,10\n")
+
+
+def test_tokens_are_of_the_month_in_which_they_were_used(tmp_path: Path) -> None:
+    """125 USD in February and 1.125 USD in March: one amount was spread over the time from the first row to the last,
+    so that most of it fell into March. What a cache served is taken off the prompts of its own month.
+    """
+    text = (
+        "provider,model,start,end,prompt_tokens,cached_tokens,completion_tokens\n"
+        "openai,gpt-5-mini,2026-02-01T00:00:00Z,2026-02-02T00:00:00Z,100000000,0,50000000\n"
+        "openai,gpt-5-mini,2026-02-27T00:00:00Z,2026-02-28T00:00:00Z,0,0,0\n"
+        "openai,gpt-5-mini,2026-03-30T00:00:00Z,2026-03-31T00:00:00Z,1000000,500000,500000\n"
+    )
+    found = billed(tmp_path, text)
+    price = CATALOG.token_price(OPENAI)
+    of_cache = price.cache_read_usd_per_m or 0.0
+    february = 100 * price.input_usd_per_m + 50 * price.output_usd_per_m
+    march = 0.5 * price.input_usd_per_m + 0.5 * of_cache + 0.5 * price.output_usd_per_m
+    table = focus_table(found, Stamp(run_id="x"), [])
+    months: dict[str, float] = {}
+    for row in table.select(["BillingPeriodStart", "BilledCost"]).to_pylist():
+        month = str(row["BillingPeriodStart"])[:7]
+        months[month] = months.get(month, 0.0) + row["BilledCost"]
+    assert months == pytest.approx({"2026-02": february, "2026-03": march})
+    assert found.total_usd == pytest.approx(february + march)

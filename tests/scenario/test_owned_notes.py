@@ -89,7 +89,8 @@ def test_a_rent_without_the_power_that_is_rented_is_refused() -> None:
 @pytest.mark.parametrize("staff", [0, 6000])
 def test_a_comparison_with_an_api_says_what_own_nodes_cost_and_whose_staff_is_in_it(tmp_path: Path, staff: int) -> None:
     """Owned nodes have people with them, which a comparison said were left out."""
-    own = f"{{kind: owned, capex: 9000, accelerators: 1, life_years: 4, power: 0.1, pue: 1, electricity: 0, staff: {staff}}}"
+    facts = "capex: 9000, accelerators: 1, life_years: 4, power: 0.1, pue: 1, electricity: 0"
+    own = f"{{kind: owned, {facts}, staff: {staff}}}"
     text = SMALL.partition("  - name: two")[0]
     file = write(tmp_path, ("{offer: aws/g6.xlarge}", own), ("horizon: 10min", "horizon: 2min"), text=text)
     found = compare_with_apis(

@@ -7,7 +7,7 @@ import numpy as np
 
 from simcost.errors import InputError
 from simcost.tables.faults import Faults
-from simcost.trace.usage.usage import KEY, PROMPT, TOKENS, Floats, UsageRows
+from simcost.trace.usage.usage import KEY, PROMPT, TOKENS, Floats, UsageRows, months_of_starts
 
 _UNIT = KEY - 1
 _INPUT, _READ, _WRITE, _ = TOKENS
@@ -35,8 +35,8 @@ def uncached(usage: UsageRows) -> tuple[UsageRows, tuple[str, ...]]:
         if key[_UNIT] != PROMPT:
             continue
         cached = sum(total[place[one]] for one in _beside(key, _READ, _WRITE) if one in place)
-        rows = usage.line == i
-        quantity[rows] *= 1 - cached / total[i] if total[i] else 1.0
+        beside = [place[one] for one in _beside(key, _READ, _WRITE) if one in place]
+        quantity[usage.line == i] *= 1 - _cached_shares(usage, i, beside)
         keys[i] = _with_unit(key, _INPUT)
         if cached:
             notes.append(
@@ -44,6 +44,21 @@ def uncached(usage: UsageRows) -> tuple[UsageRows, tuple[str, ...]]:
                 "which count whole prompts; write `uncached_input_tokens` where yours do not"
             )
     return replace(usage, quantity=quantity, keys=tuple(keys)), tuple(dict.fromkeys(notes))
+
+
+def _cached_shares(usage: UsageRows, line: int, cached: list[int]) -> Floats:
+    """[row of the line] Share of the prompts that was cached: in its month, or of all where months do not fit."""
+    month = months_of_starts(usage.start_s)
+    for group in (month, np.zeros_like(month)):
+        number = np.unique(group, return_inverse=True)[1].reshape(-1)
+        size = int(number.max()) + 1
+        of_line, of_cached = usage.line == line, np.isin(usage.line, cached)
+        whole, part = (np.bincount(number[rows], usage.quantity[rows], minlength=size) for rows in (of_line, of_cached))
+        share = np.divide(part, whole, out=np.zeros(size), where=whole > 0)
+        if (part <= whole * (1 + 1e-9)).all():
+            break
+    result: Floats = share[number[of_line]]
+    return result
 
 
 def _faults(usage: UsageRows, place: Mapping[tuple[str, ...], int], total: Floats) -> dict[int, str]:

@@ -91,10 +91,11 @@ def _staff_of_each(accounts: Sequence[Buy]) -> tuple[str, ...]:
     staff = [buy.staff for buy in accounts if isinstance(buy, Owned) and buy.staff]
     if len(staff) < 2:
         return ()
-    return (
-        f"owned nodes are of {len(staff)} purchases that differ, and each pays its own staff, {format_usd(fsum(staff))} "
-        "a year in all; if the same people run them, give each its part of `staff`",
+    text = (
+        f"owned nodes are of {len(staff)} purchases that differ, and each pays its own staff, "
+        f"{format_usd(fsum(staff))} a year in all; if the same people run them, give each its part of `staff`"
     )
+    return (text,)
 
 
 def _account(nodes: PurchasedNodes) -> Buy:

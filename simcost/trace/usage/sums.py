@@ -1,7 +1,7 @@
 """Sums of usage: rows of a file of one line, time and price become one, in memory that follows what differs.
 
-Rows of a line that is counted, such as tokens, become one whatever their times, so that a row for each request takes no
-memory.
+Rows of a line that is counted, such as tokens, become one for each calendar month in which they begin, so that a row
+for each request takes no memory.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simcost.trace.usage.usage import Floats, Ints, is_counted
+from simcost.trace.usage.usage import Floats, Ints, is_counted, months_of_starts
 
 Columns = dict[str, npt.NDArray[Any]]
 MERGE_ROWS = 1_000_000
@@ -125,7 +125,9 @@ class UsageSums:
     def _added_up(self, found: Columns) -> Columns:
         """Rows of one line, time and price as one, by its first row."""
         counted = self._counted(found)
-        keys = [np.where(counted, 0.0, found["end_s"]), np.where(counted, 0.0, found["start_s"]), found["line"]]
+        start = found["start_s"].copy()
+        start[counted] = months_of_starts(start[counted])
+        keys = [np.where(counted, 0.0, found["end_s"]), start, found["line"]]
         if "price_usd" in found:
             keys.insert(0, found["price_usd"].view(np.int64))
         if "interrupted" in found:

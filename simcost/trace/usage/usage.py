@@ -24,7 +24,7 @@ KEY = 7
 
 
 def is_counted(key: tuple[str, ...]) -> bool:
-    """True of a line that is paid by its total, such as tokens: of its times only the first and the last matter.
+    """True of a line that is paid by its total of a calendar month, such as tokens.
 
     Args:
         key: of the line, as in `UsageRows`.
@@ -32,12 +32,22 @@ def is_counted(key: tuple[str, ...]) -> bool:
     return key[KEY - 1] != HOURLY and key[1] not in VOLUMES
 
 
+def months_of_starts(start_s: Floats) -> Ints:
+    """The calendar months (UTC) of some times, counted from January 1970.
+
+    >>> months_of_starts(np.array([0.0, 2678399.0, 2678400.0])).tolist()
+    [0, 0, 1]
+    """
+    month: Ints = np.floor(start_s).astype(np.int64).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+    return month
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UsageRows:
     """Rows of usage as columns; `line` names each row's line of usage.
 
     Where a file does not name its machines, its rows of one line, time and price are one row here; of a line that is
-    counted (`is_counted`), those of one line and price, from the start of the first to the end of the last.
+    counted (`is_counted`), those of one line, price and month, from the start of the first to the end of the last.
     """
 
     start_s: Floats
