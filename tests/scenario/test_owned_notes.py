@@ -10,10 +10,13 @@ from support.scenarios import SMALL, write
 from simcost.billing import bill
 from simcost.billing.owned import Owned
 from simcost.catalog import load_catalog
+from simcost.errors import InputError
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.checks.load import load
+from simcost.scenario.inputs.purchasing import usage_of_run
 from simcost.scenario.runs.bills import PurchasedNodes, costs_by_owner, costs_of
+from simcost.scenario.runs.run import run
 from simcost.studies.breakeven.command import asked
 from simcost.studies.breakeven.fleets import Settings
 from simcost.studies.breakeven.question import compare_with_apis
@@ -99,3 +102,14 @@ def test_a_comparison_with_an_api_says_what_own_nodes_cost_and_whose_staff_is_in
     assert any("one: owned nodes: bought for $9,000 each; a year of one costs $2,250" in a for a in found.assumptions)
     [people] = [text for text in found.assumptions if "not the people who run them" in text]
     assert ("but for the staff of owned nodes" in people) == bool(staff)
+
+
+@pytest.mark.slow
+def test_owned_nodes_of_a_run_have_no_price_by_the_hour(tmp_path: Path) -> None:
+    """Billed again they were of an offer, a disk and a line that no catalog has, three errors about none of them."""
+    own = "{kind: owned, capex: 9000, accelerators: 1, life_years: 4, power: 0.1, pue: 1, electricity: 0}"
+    text = SMALL.partition("  - name: two")[0]
+    file = write(tmp_path, ("{offer: aws/g6.xlarge}", own), ("horizon: 10min", "horizon: 2min"), text=text)
+    run(load(file), tmp_path / "out", seeds=1)
+    with pytest.raises(InputError, match=r"plan 'one' has owned nodes, .* --run-plan NAME"):
+        usage_of_run(tmp_path / "out", None)

@@ -58,7 +58,7 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         plan: its name; None = the best of the run, else its baseline.
 
     Raises:
-        InputError: no finished result, or no such plan.
+        InputError: no finished result, no such plan, or one on owned nodes.
     """
     try:
         check_result(folder)
@@ -81,8 +81,14 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
     if not numbered <= set(horizons):
         raise InputError(f"{folder}: its tables are not of one run; run the scenario again")
     volumes = [row for row in charges if row["service"] in ("storage", "transfer", "tokens")]
+    used = [row for row in nodes if row["plan"] == name]
+    if any(row["provider"] == "owned" for row in used):
+        raise InputError(
+            f"{folder}: plan {name!r} has owned nodes, which have no price by the hour: what they cost is in `simcost "
+            "run`, by `buy` of the scenario; --run-plan NAME bills a plan that rents its nodes"
+        )
     usages = _usages(
-        [row for row in nodes if row["plan"] == name],
+        used,
         [row for row in volumes if row["plan"] == name],
         horizons,
     )
