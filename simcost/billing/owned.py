@@ -89,7 +89,7 @@ class Owned:
     colocation: UsdPerKwMonth = 0.0
     """Rent of the place, per `contracted` kW and month; 0 = of one's own."""
     contracted: Kilowatts = 0.0
-    """Power reserved for a node, whatever it draws: at least its average; must be given where `colocation` is."""
+    """Power reserved for a node, whatever it draws; must be given where `colocation` is."""
     maintenance: Share = 0.0
     """Per year, of the capex: spare parts, support."""
     staff: UsdPerYear = 0.0
@@ -112,11 +112,6 @@ class Owned:
             raise ValueError(
                 f"colocation ({self.colocation:g} USD per kW and month) needs `contracted`, the kW that are rented for "
                 "a node; without it the rent would be 0"
-            )
-        if 0 < self.contracted < self.power:
-            raise ValueError(
-                f"contracted ({self.contracted:g} kW) must not be below power ({self.power:g} kW), the average of a "
-                "node"
             )
 
     def node_accelerators(self, _catalog: "Catalog", _per_replica: int) -> int:
@@ -161,7 +156,12 @@ class Owned:
             catalog,
             commitments=[held],
         )
-        told = (self.cost_note(), *self._as_needed(count), *self._beyond_life(usage.horizon_s))
+        told = (
+            self.cost_note(),
+            *self._beyond_contract(),
+            *self._as_needed(count),
+            *self._beyond_life(usage.horizon_s),
+        )
         return replace(costs, notes=(*costs.notes, *told))
 
     def cost_note(self) -> str:
@@ -175,6 +175,12 @@ class Owned:
             f"owned nodes: {number}bought for {format_usd(self.capex)} each; a year of one costs "
             f"{format_usd(each.usd_per_year)}{split}{staff}, used or not"
         )
+
+    def _beyond_contract(self) -> tuple[str, ...]:
+        """Nodes that draw more than is rented for them."""
+        if not 0 < self.contracted < self.power:
+            return ()
+        return (f"owned nodes: {self.contracted:g} kW are rented for a node that draws {self.power:g} kW on average",)
 
     def _as_needed(self, count: int) -> tuple[str, ...]:
         """The number of nodes behind a bill where it is not stated."""

@@ -82,10 +82,11 @@ def test_a_rent_without_the_power_that_is_rented_is_refused() -> None:
     """It was 0 $ without a word: 200 $/kW x 12 x 0 kW."""
     with pytest.raises(ValueError, match=r"colocation .* needs `contracted`"):
         replace(MINE, colocation=200.0)
-    with pytest.raises(ValueError, match=r"contracted \(0.3 kW\) must not be below power \(0.5 kW\)"):
-        replace(MINE, colocation=200.0, contracted=0.3)
     rented = replace(MINE, colocation=200.0, contracted=0.5)
     assert rented.cost(3).colocation == pytest.approx(3 * 200 * 12 * 0.5)
+    for power, told in ((0.5, False), (0.6, True)):
+        notes = bill(usage(1), replace(rented, power=power), CATALOG).notes
+        assert any("0.5 kW are rented for a node that draws 0.6 kW" in note for note in notes) is told
 
 
 @pytest.mark.slow
