@@ -123,13 +123,22 @@ def taken(name: str) -> Work | None:
     return work
 
 
-@st.fragment(run_every=0.15)
 def watch(name: str, *, stoppable: bool = True) -> None:
-    """Progress of a work and a button to cancel it; the page is redrawn when it ends."""
-    work = works().get(name)
+    """Progress of a work and a button to cancel it; the page is redrawn when it ends.
+
+    Not while the page is being drawn: Streamlit would drop what the browser has not got yet, so that widgets fall back
+    to their first values, which then count as chosen. The next look, a moment later, does.
+    """
+    st.session_state[f"drawn {name}"] = True
+    _watch(name, stoppable=stoppable)
+
+
+@st.fragment(run_every=0.15)
+def _watch(name: str, *, stoppable: bool) -> None:
+    work, drawn = works().get(name), st.session_state.pop(f"drawn {name}", False)
     if work is None:
         return
-    if work.news.is_set():
+    if work.news.is_set() and not drawn:
         if not work.done.is_set():
             work.news.clear()
         st.rerun()

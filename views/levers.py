@@ -18,6 +18,8 @@ PAGE = "Plans"
 PRECISIONS = ("bf16", "fp8")
 SIZES = {"replicas": "Replicas", "min": "Min", "max": "Max", "target": "Target"}
 """Numbers of `scaling`, those that its kind has."""
+MOST = 1e6
+"""Largest number of a lever; what is beyond it is changed in the text."""
 Change = Callable[[], None]
 Edits = Callable[[Any], Mapping[str, Any]]
 """From what a widget says to values by their paths in the text."""
@@ -53,7 +55,7 @@ class _Levers:
         replica, scaling, buy = (plan.get(key) for key in ("replica", "scaling", "buy"))
         if isinstance(replica, dict):
             if is_taken(parts, "replica", "accelerator"):
-                self._accelerator(place, replica, _most_replicas(scaling))
+                self._accelerator(place, replica, _most_replicas(scaling), buy)
             precision = replica.get("precision", PRECISIONS[0])
             if precision in PRECISIONS and is_taken(parts, "replica", "precision"):
                 path = f"{place}.replica.precision"
@@ -110,7 +112,7 @@ class _Levers:
         self._changed()
 
     def _number(self, path: str, label: str, value: Any, *, least: float, step: float = 0.25, unit: str = "") -> None:
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < least:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= MOST:
             return
         kind: Any = int if isinstance(step, int) and float(value).is_integer() else float
         key = self._key(path, kind(value))
@@ -118,7 +120,7 @@ class _Levers:
         st.number_input(
             label,
             min_value=kind(least),
-            max_value=kind(1e6),
+            max_value=kind(MOST),
             step=kind(step),
             format="%d" if kind is int else "%g",
             key=key,
@@ -126,35 +128,48 @@ class _Levers:
             args=(key, edits),
         )
 
-    def _accelerator(self, place: str, replica: Mapping[str, Any], replicas: int) -> None:
-        """Another accelerator comes with the offer whose nodes hold so many replicas for the least."""
+    def _accelerator(self, place: str, replica: Mapping[str, Any], replicas: int, buy: Any) -> None:
+        """Another accelerator comes with the offer whose nodes hold so many replicas for the least, on demand."""
         catalog = load_catalog()
         names = [card.name for card in catalog.facts.accelerators if catalog.offers_for(card.name)]
         try:
             value = catalog.accelerator(str(replica.get("accelerator"))).name
         except SimcostError:
             return
-        tp = replica.get("tp", 1)
+        tp, told = replica.get("tp", 1), f"left out of {place} of {self._file.name}"
 
         def edits(name: str) -> Mapping[str, Any]:
             found = {f"{place}.replica.accelerator": name}
             offers = [one for one in catalog.offers_for(name) if isinstance(tp, int) and one.accelerators % tp == 0]
             best = min(offers, key=lambda offer: whole_nodes_usd_per_h(offer, replicas * tp), default=None)
-            bought = {"offer": best.name, "region": best.region} if best else None
-            return found | ({f"{place}.buy": bought} if bought else {})
+            if best is None:
+                return found
+            bought = {"offer": best.name, "region": best.region}
+            if lost := _left_out(buy):
+                st.session_state[told] = (name, bought), (
+                    f"{name} is bought on demand as {best.name}. Left out of the former purchase: {', '.join(lost)}; "
+                    "write in the tab YAML what holds for this one too."
+                )
+            return found | {f"{place}.buy": bought}
 
         if value in names:
             key = self._key(f"{place}.replica.accelerator", value)
             st.selectbox("Accelerator", names, key=key, on_change=self._edit, args=(key, edits))
+        after, message = st.session_state.get(told, (None, ""))
+        if after == (value, buy):
+            st.warning(plain(message))
 
     def _price(self, path: str, written: Any) -> None:
         """A price of one's own; empty = that of the catalog."""
         value = _parsed(USD_PER_H, written)
+        if value is not None and not 0 <= value <= MOST:
+            return
         key = self._key(path, value)
         st.number_input(
             "Price, USD per node-hour",
             min_value=0.0,
-            max_value=1e5,
+            max_value=MOST,
+            value=None,  # it may be emptied
             step=0.1,
             format="%g",
             placeholder="as in the catalog",
@@ -184,6 +199,11 @@ def _has_own(written: Any, name: str) -> bool:
     if not isinstance(written, dict):
         return written is not None
     return name in written or (name in SIZES and "kind" in written) or (name == "price" and "offer" in written)
+
+
+def _left_out(buy: Any) -> list[str]:
+    """Keys of a purchase that another offer does not keep."""
+    return [key for key in buy if key not in ("offer", "region")] if isinstance(buy, dict) else []
 
 
 def _most_replicas(scaling: Any) -> int:

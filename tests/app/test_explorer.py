@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from support import editor
 from support.home import APP, TINY, furnish, settle
 
+from simcost.scenario.files.edit import values
 from simcost.scenario.runs.run import run
 
 pytestmark = pytest.mark.slow
@@ -181,6 +182,20 @@ def test_a_lever_writes_the_text_and_runs_and_the_text_moves_the_lever(page: App
     assert labelled(page.number_input, "Replicas").value == 2
 
 
+def test_progress_does_not_interrupt_a_page_that_is_being_drawn(
+    page: AppTest, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reloaded page whose first drawing was given up had levers of their first values, which went into the text."""
+    button(page, "Run").click().run()
+    (work,) = page.session_state["works"].values()
+    work.news.set()
+    again: list[None] = []
+    monkeypatch.setattr("streamlit.rerun", lambda: again.append(None))
+    page.run()
+    assert not again
+    assert work.news.is_set(), "the next look of the progress tells it"
+
+
 def test_a_price_is_changed_without_a_simulation(page: AppTest, home: Path) -> None:
     settle(button(page, "Run").click().run())
     before = written(home / "results" / "tiny")
@@ -189,6 +204,39 @@ def test_a_price_is_changed_without_a_simulation(page: AppTest, home: Path) -> N
     assert 'buy: {offer: aws/g6.xlarge, price: "$3/h"}' in editor.shown(page)["text"]
     assert page.dataframe[0].value["$/month"][0] > 2 * paid
     assert written(home / "results" / "tiny") == before
+
+
+def test_a_price_that_is_emptied_is_that_of_the_catalog(page: AppTest) -> None:
+    """A browser lets only a field without a default be emptied."""
+    editor.write(page, TINY.replace("g6.xlarge}", "g6.xlarge, price: $3/h}", 1))
+    price = labelled(page.number_input, "Price, USD per node-hour")
+    assert price.value == 3.0
+    assert not price.proto.HasField("default")
+    price.set_value(None).run()
+    assert values(editor.shown(page)["text"]) == values(TINY)
+
+
+def test_a_value_beyond_the_range_of_its_lever_has_none(page: AppTest) -> None:
+    """A browser would show the least that the lever takes: $0."""
+    editor.write(page, TINY.replace("g6.xlarge}", "g6.xlarge, price: $2000000/h}", 1))
+    assert not page.error
+    assert "Price, USD per node-hour" not in [one.label for one in page.number_input]
+
+
+@pytest.mark.parametrize(
+    ("bought", "lost"),
+    [
+        ("kind: spot, offer: aws/g6.xlarge, price: $0.3/h", ": kind, price;"),
+        ("offer: aws/g6.xlarge, commitments: [{kind: savings-plan, commitment: $1/h, discount: 28%}]", ": commitments;"),
+        ("offer: aws/g6.xlarge, region: us-east-1", ""),
+    ],
+)
+def test_another_accelerator_tells_what_of_the_purchase_it_leaves_out(page: AppTest, bought: str, lost: str) -> None:
+    editor.write(page, TINY.replace("offer: aws/g6.xlarge", bought, 1))
+    settle(labelled(page.selectbox, "Accelerator").set_value("l40s").run())
+    assert set(values(editor.shown(page)["text"])["plans"][0]["buy"]) == {"offer", "region"}
+    told = [one.value for one in page.warning if "Left out" in one.value]
+    assert [lost in one for one in told] == ([True] if lost else [])
 
 
 def test_a_lever_out_of_reach_is_a_fault_at_its_line(page: AppTest) -> None:
