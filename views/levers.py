@@ -61,7 +61,12 @@ class _Levers:
                 path = f"{place}.replica.precision"
                 key = self._key(path, precision)
                 st.segmented_control(
-                    "Precision", PRECISIONS, key=key, required=True, on_change=self._edit, args=(key, _alone(path))
+                    "Precision",
+                    PRECISIONS,
+                    key=key,
+                    required=True,
+                    on_change=self._edit,
+                    args=(key, precision, _alone(path)),
                 )
         written = scaling if isinstance(scaling, dict) else {}
         sizes = {name: written[name] for name in SIZES if name in written and is_taken(parts, "scaling", name)}
@@ -97,9 +102,12 @@ class _Levers:
             st.session_state[key] = value
         return key
 
-    def _edit(self, key: str, edits: Edits) -> None:
-        """Write what the widget says into the text; what it said before another page was looked at is out of date."""
-        if st.session_state.get("page") != PAGE:
+    def _edit(self, key: str, drawn: Any, edits: Edits) -> None:
+        """Write what the widget says into the text; what it said before another page was looked at is out of date.
+
+        What it was drawn with is no change, though Streamlit takes it for one where progress is redrawn meanwhile.
+        """
+        if st.session_state.get("page") != PAGE or st.session_state[key] == drawn:
             return
         text = drafts.draft(self._file).text
         try:
@@ -125,7 +133,7 @@ class _Levers:
             format="%d" if kind is int else "%g",
             key=key,
             on_change=self._edit,
-            args=(key, edits),
+            args=(key, value, edits),
         )
 
     def _accelerator(self, place: str, replica: Mapping[str, Any], replicas: int, buy: Any) -> None:
@@ -146,15 +154,14 @@ class _Levers:
                 return found
             bought = {"offer": best.name, "region": best.region}
             if lost := _left_out(buy):
-                st.session_state[told] = (name, bought), (
-                    f"{name} is bought on demand as {best.name}. Left out of the former purchase: {', '.join(lost)}; "
-                    "write in the tab YAML what holds for this one too."
-                )
+                message = f"{name} is bought on demand as {best.name}. Left out of the former purchase: "
+                message += f"{', '.join(lost)}; write in the tab YAML what holds for this one too."
+                st.session_state[told] = (name, bought), message
             return found | {f"{place}.buy": bought}
 
         if value in names:
             key = self._key(f"{place}.replica.accelerator", value)
-            st.selectbox("Accelerator", names, key=key, on_change=self._edit, args=(key, edits))
+            st.selectbox("Accelerator", names, key=key, on_change=self._edit, args=(key, value, edits))
         after, message = st.session_state.get(told, (None, ""))
         if after == (value, buy):
             st.warning(plain(message))
@@ -175,7 +182,7 @@ class _Levers:
             placeholder="as in the catalog",
             key=key,
             on_change=self._edit,
-            args=(key, _alone(path, lambda usd: None if usd is None else f"${number_text(usd)}/h")),
+            args=(key, value, _alone(path, lambda usd: None if usd is None else f"${number_text(usd)}/h")),
         )
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support import editor
 from support.home import APP, TINY, furnish, settle
 
 from simcost.scenario.files.edit import values
 from simcost.scenario.runs.run import run
+from views import drafts, levers
 
 pytestmark = pytest.mark.slow
 
@@ -206,6 +208,21 @@ def test_a_price_is_changed_without_a_simulation(page: AppTest, home: Path) -> N
     assert written(home / "results" / "tiny") == before
 
 
+def test_a_lever_that_says_what_the_text_says_does_not_edit_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session may have lost what a browser still shows, and then takes it for a change: no offer is replaced."""
+    drawn: dict[str, Any] = {}
+    monkeypatch.setattr("streamlit.session_state", {"page": "Plans"})
+    monkeypatch.setattr("streamlit.selectbox", lambda label, options, **more: drawn.update({label: more}) or 0)
+    file = home / "scenarios/tiny.yaml"
+    levers.show(drafts.draft(file), lambda: None)
+    card = drawn["Accelerator"]
+    card["on_change"](*card["args"])
+    assert drafts.draft(file).text == TINY
+    st.session_state[card["key"]] = "l40s"
+    card["on_change"](*card["args"])
+    assert "accelerator: l40s" in drafts.draft(file).text
+
+
 def test_a_price_that_is_emptied_is_that_of_the_catalog(page: AppTest) -> None:
     """A browser lets only a field without a default be emptied."""
     editor.write(page, TINY.replace("g6.xlarge}", "g6.xlarge, price: $3/h}", 1))
@@ -226,8 +243,11 @@ def test_a_value_beyond_the_range_of_its_lever_has_none(page: AppTest) -> None:
 @pytest.mark.parametrize(
     ("bought", "lost"),
     [
-        ("kind: spot, offer: aws/g6.xlarge, price: $0.3/h", ": kind, price;"),
-        ("offer: aws/g6.xlarge, commitments: [{kind: savings-plan, commitment: $1/h, discount: 28%}]", ": commitments;"),
+        ("kind: spot, offer: aws/g6.xlarge, price: $0.3/h", ": kind, price"),
+        (
+            "offer: aws/g6.xlarge, commitments: [{kind: savings-plan, commitment: $1/h, discount: 28%}]",
+            ": commitments;",
+        ),
         ("offer: aws/g6.xlarge, region: us-east-1", ""),
     ],
 )
