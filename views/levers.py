@@ -33,7 +33,10 @@ def show(draft: drafts.Draft, changed: Change) -> None:
         return
     levers = _Levers(draft, changed)
     names = [str(plan["name"]) for plan in plans]
-    index = st.selectbox("Plan", range(len(names)), format_func=names.__getitem__, key=f"plan of {draft.file.name}")
+    key = f"plan of {draft.file.name}"
+    chosen = st.session_state.get(key, 0)
+    st.session_state[key] = chosen if chosen in range(len(names)) else 0  # told each time, as `_key` does
+    index = st.selectbox("Plan", range(len(names)), format_func=names.__getitem__, key=key)
     parts = parts_of(plans[index], found.get("services"))
     levers.plan(f"plans.{index}", plans[index], parts)
     if parts:
@@ -96,10 +99,12 @@ class _Levers:
             self._number("demand.scale", "Demand x history", demand.get("scale", 1.0), least=0.01)
 
     def _key(self, path: str, value: Any) -> str:
-        """The key of a lever, whose widget shows the value of the text."""
+        """The key of a lever, whose widget shows the value of the text: it is told each time.
+
+        A browser forgets widgets of another scenario that the session still knows, and would show their first values.
+        """
         key = f"{path} of {self._file.name}"
-        if key not in st.session_state or st.session_state[key] != value:
-            st.session_state[key] = value
+        st.session_state[key] = value
         return key
 
     def _edit(self, key: str, drawn: Any, edits: Edits) -> None:

@@ -223,6 +223,15 @@ def test_a_lever_that_says_what_the_text_says_does_not_edit_it(home: Path, monke
     assert "accelerator: l40s" in drafts.draft(file).text
 
 
+def test_a_browser_is_told_what_each_lever_shows_at_each_drawing(page: AppTest) -> None:
+    """It forgets those of another scenario, and would show the first accelerator and 0 replicas in their place."""
+    page.run()
+    told = [*page.number_input, *page.selectbox, *page.button_group]
+    told = [one for one in told if one.label in ("Plan", "Accelerator", "Precision", "Replicas", "Requests per second")]
+    assert len(told) == 5
+    assert all(one.proto.set_value for one in told)
+
+
 def test_a_price_that_is_emptied_is_that_of_the_catalog(page: AppTest) -> None:
     """A browser lets only a field without a default be emptied."""
     editor.write(page, TINY.replace("g6.xlarge}", "g6.xlarge, price: $3/h}", 1))
