@@ -1,6 +1,6 @@
 """Drafts: the text of each scenario as this session has edited it; all widgets are views of that text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -55,10 +55,18 @@ class Draft:
         try:
             _ = self.loaded
         except FaultsError as error:
-            return list(error.faults)
+            return [self._here(fault) for fault in error.faults]
         except (SimcostError, OSError, UnicodeError) as error:
             return [Fault(file=self.file.name, message=str(error))]
         return []
+
+    def _here(self, fault: Fault) -> Fault:
+        """A fault of this text as it is; one of a file that it names, as a manifest, says where, as a command does."""
+        named = Path(fault.file)
+        if named.name in (self.file.name, self._place().name):
+            return fault
+        beside = named.relative_to(self.file.parent) if named.is_relative_to(self.file.parent) else named
+        return Fault(file=self.file.name, message=str(replace(fault, file=str(beside))))
 
     def _place(self) -> Path:
         return self.file.with_name(f"{self.file.name}{CHANGED}")

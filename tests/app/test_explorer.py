@@ -275,6 +275,30 @@ def test_a_lever_out_of_reach_is_a_fault_at_its_line(page: AppTest) -> None:
     assert button(page, "Run").disabled
 
 
+@pytest.mark.parametrize(
+    ("manifest", "fault"),
+    [
+        ("", "cannot be read: No such file or directory"),
+        (
+            "kind: HorizontalPodAutoscaler\nspec:\n  maxReplicas: many\n",
+            "3:16: spec.maxReplicas: 'many' is not a whole",
+        ),
+    ],
+)
+def test_a_fault_of_a_manifest_names_its_file_and_line(page: AppTest, home: Path, manifest: str, fault: str) -> None:
+    """Its line is not one of the scenario."""
+    file = home / "scenarios/manifests/mine.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    if manifest:
+        file.write_text(manifest, encoding="utf-8")
+    editor.write(page, TINY.replace("{kind: fixed, replicas: 1}", "{from: manifests/mine.yaml, start: 1}"))
+    told = page.error[0].value.replace("\\", "")  # as Markdown
+    assert told.startswith("Scenario: manifests/mine.yaml:")
+    assert fault in told
+    assert not [one for one in page.code if "|" in one.value]
+
+
 def test_an_upload_that_cannot_be_taken_whole_is_refused(page: AppTest) -> None:
     for content, why in ((b"# x\n" * 50_001, "200,004 characters, more than 200,000"), (b"# caf\xe9", "not UTF-8")):
         labelled(page.file_uploader, "Or upload a scenario").set_value([("my.yaml", content, "text/yaml")]).run()
