@@ -281,7 +281,7 @@ def test_a_lever_out_of_reach_is_a_fault_at_its_line(page: AppTest) -> None:
         ("", "cannot be read: No such file or directory"),
         (
             "kind: HorizontalPodAutoscaler\nspec:\n  maxReplicas: many\n",
-            "3:16: spec.maxReplicas: 'many' is not a whole",
+            "mine.yaml:1:1: apiVersion",
         ),
     ],
 )
