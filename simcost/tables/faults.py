@@ -82,11 +82,11 @@ def beyond(cell: str) -> str:
     """Words for a cell that is a time or a number, but beyond all that are read; empty = it is not.
 
     >>> beyond("2117-01-01"), beyond("1e308"), beyond("soon")
-    ('is beyond 2116-02-20, the last day that is read', 'is beyond 1e+100, the largest number that is read', '')
+    (': the last day that is read is 2116-02-20', ': the largest number that is read is 1e+100', '')
     """
     if re.match(r"\d{4}-\d\d-\d\d", cell) and cell[:10] > _LAST_DAY:
-        return f"is beyond {_LAST_DAY}, the last day that is read"
+        return f": the last day that is read is {_LAST_DAY}"
     with suppress(ValueError):
         if LARGEST < abs(float(cell)) < inf:
-            return f"is beyond {LARGEST:g}, the largest number that is read"
+            return f": the largest number that is read is {LARGEST:g}"
     return ""

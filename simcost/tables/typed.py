@@ -391,5 +391,5 @@ def message(declared: Column, cell: str) -> str:
     """Message for a bad cell, with what to write instead."""
     usual = {"time": "write ISO time, as 2026-01-05T08:00:00Z, or epoch seconds"}
     remedy = declared.remedy or usual.get(declared.kind, "")
-    said = f"{quoted(cell)} {beyond(cell) or f'is not {declared.expected}'}" if cell else "the cell is empty"
+    said = f"{quoted(cell)} is not {declared.expected}{beyond(cell)}" if cell else "the cell is empty"
     return f"{said}; {remedy}" if remedy else said

@@ -86,8 +86,8 @@ def test_rows_that_cannot_be_are_named_with_their_lines(tmp_path: Path) -> None:
         "ends before it starts",
         "usage.csv:5: quantity: '-1' is not a number from 0 up; write 0",
         "usage.csv:6: sku: the cell is empty; every row needs a SKU",
-        "usage.csv:7: quantity: '1e308' is beyond 1e+100, the largest number that is read; write 0",
-        "usage.csv:8: start: '2117-01-01T00:00:00Z' is beyond 2116-02-20, the last day that is read",
+        "usage.csv:7: quantity: '1e308' is not a number from 0 up: the largest number that is read is 1e+100; write 0",
+        "usage.csv:8: start: '2117-01-01T00:00:00Z' is not a time: the last day that is read is 2116-02-20",
     ):
         assert words in found
     with pytest.raises(FaultsError, match=r"usage\.csv:3: resource: 'a' runs already"):
