@@ -20,8 +20,15 @@ settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("project")
 
 COMPILING = (
-    ("test_engine", "test_retries", "test_closed_loop", "test_apart_engine"),
-    ("test_jobs_changing_capacity", "test_placement", "test_jobs_naive", "test_jobs_on_nodes", "test_block_kernel"),
+    ("test_engine", "test_retries", "test_closed_loop", "test_apart_engine", "test_fleet"),
+    (
+        "test_jobs_changing_capacity",
+        "test_placement",
+        "test_jobs_naive",
+        "test_jobs_on_nodes",
+        "test_size_verdict",
+        "test_block_kernel",
+    ),
 )
 """Files that compile most of the simulator: of serving; of jobs, and of serving with KV blocks."""
 
