@@ -264,6 +264,7 @@ def format_amount(value: float) -> Formatted:
 
 
 LARGEST_SHARE = 9999.99
+SMALLEST_SHARE = 1e-4
 NO_SHARE = 1e-9
 """Share that is the rounding of sums alone."""
 
@@ -271,12 +272,14 @@ NO_SHARE = 1e-9
 def format_share(value: float) -> Formatted:
     """A share as text: `99.5 %`; never rounds up to 100 % or down to 0 %. Beside next to nothing it is `> 999,999 %`.
 
-    >>> [str(format_share(value)) for value in (0.9999, 0.0004, -0.000031, 0.0)]
-    ['99.9+ %', '0.04 %', '-0.003 %', '0.0 %']
+    >>> [str(format_share(value)) for value in (0.9999, 0.0004, 0.000031, -0.000031, 0.0)]
+    ['99.9+ %', '0.04 %', '< 0.01 %', '> -0.01 %', '0.0 %']
     """
     if abs(value) > LARGEST_SHARE:
         return Formatted("> 999,999 %" if value > 0 else "< -999,999 %", value)
     shown = f"{round(100 * value, 1) + 0.0:,.1f}"  # no -0.0
     if shown == "0.0" and abs(value) > NO_SHARE:
-        shown = f"{Decimal(f'{100 * value:.1g}'):f}"
+        if abs(value) < SMALLEST_SHARE:
+            return Formatted("< 0.01 %" if value > 0 else "> -0.01 %", value)
+        shown = f"{100 * value:.1g}"
     return Formatted("99.9+ %" if shown == "100.0" and value < 1 else f"{shown} %", value)

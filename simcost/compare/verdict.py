@@ -56,7 +56,7 @@ def against(change: Difference) -> str:
     if change.judgement.significant is False:
         return f"not significantly different from {change.against} ({_simultaneous(change)})"
     less = cost.mean < 0
-    share = f" ({percent(abs(change.share))})" if change.share is not None else ""
+    share = f" ({changed(abs(change.share))})" if change.share is not None else ""
     size = bounds(cost.scaled(-1.0 if less else 1.0))
     usd = format_usd(abs(cost.mean))
     return f"{usd} a month{share} {'less' if less else 'more'} than {change.against} ({size})"
@@ -81,7 +81,12 @@ def _negligible(change: Difference) -> bool:
 
 def percent(share: float) -> str:
     """`0.52 %`, `26 %`, `1,250 %`; `99.9+ %` just below 100 %; for a base of almost 0 `> 999,999 %`."""
-    if share > LARGEST_SHARE or 0.9995 <= share < 1:
+    return format_share(share) if 0.9995 <= share < 1 else changed(share)
+
+
+def changed(share: float) -> str:
+    """A change as a share, which may round to 100 %: `0.52 %`, `26 %`, `1,250 %`."""
+    if share > LARGEST_SHARE:
         return format_share(share)
     return f"{100 * share:,.0f} %" if share >= 9.995 else f"{100 * share:.3g} %"
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from simcost.units import (
+    SMALLEST_SHARE,
     Formatted,
     format_amount,
     format_bytes,
@@ -44,11 +45,9 @@ share = _known(format_share)
 def _changed(value: float) -> str:
     if shown := round(100 * value, 1):
         return f"{shown:+,.1f} %"
-    return "0.0 %" if abs(value) <= NEGLIGIBLE else f"{'+' if value > 0 else ''}{format_share(value)}"
+    return "0.0 %" if abs(value) <= SMALLEST_SHARE else f"{'+' if value > 0 else ''}{format_share(value)}"
 
 
-NEGLIGIBLE = 1e-4
-"""Change of a cost that counts as none, as in `simcost.compare.significance`."""
 share_change = _known(_changed)
 """A change as a share, with its sign; in one digit where one decimal would show nothing."""
 seconds = _known(format_seconds)
