@@ -13,7 +13,6 @@ import pytest
 from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import percent
 from simcost.present.format import (
-    NEGLIGIBLE,
     NONE,
     Show,
     amount,
@@ -28,7 +27,15 @@ from simcost.present.format import (
     usd_change,
     usd_margin,
 )
-from simcost.units import Formatted, format_bytes, format_count, format_seconds, format_share, format_usd
+from simcost.units import (
+    SMALLEST_SHARE,
+    Formatted,
+    format_bytes,
+    format_count,
+    format_seconds,
+    format_share,
+    format_usd,
+)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +101,7 @@ def test_a_share_is_nothing_or_all_only_where_it_is() -> None:
         "0.0 %",
         "0.0 %",
     ]
-    assert negligible_usd(1e6) / 1e6 == NEGLIGIBLE, "plans that cost the same show no change"
+    assert negligible_usd(1e6) / 1e6 == SMALLEST_SHARE, "plans that cost the same show no change"
     assert [share(value) for value in (0.99999, 1.0, 0.0004, -0.0001, 0.0)] == [
         "99.9+ %",
         "100.0 %",
