@@ -56,7 +56,7 @@ def against(change: Difference) -> str:
     if change.judgement.significant is False:
         return f"not significantly different from {change.against} ({_simultaneous(change)})"
     less = cost.mean < 0
-    share = f" ({changed(abs(change.share))})" if change.share is not None else ""
+    share = f" ({percent_change(abs(change.share))})" if change.share is not None else ""
     size = bounds(cost.scaled(-1.0 if less else 1.0))
     usd = format_usd(abs(cost.mean))
     return f"{usd} a month{share} {'less' if less else 'more'} than {change.against} ({size})"
@@ -81,10 +81,10 @@ def _negligible(change: Difference) -> bool:
 
 def percent(share: float) -> str:
     """`0.52 %`, `26 %`, `1,250 %`; `99.9+ %` just below 100 %; for a base of almost 0 `> 999,999 %`."""
-    return format_share(share) if 0.9995 <= share < 1 else changed(share)
+    return format_share(share) if 0.9995 <= share < 1 else percent_change(share)
 
 
-def changed(share: float) -> str:
+def percent_change(share: float) -> str:
     """A change as a share, which may round to 100 %: `0.52 %`, `26 %`, `1,250 %`."""
     if share > LARGEST_SHARE:
         return format_share(share)

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from math import fsum, isclose
 from typing import Any
 
-from simcost.compare.verdict import changed
+from simcost.compare.verdict import percent_change
 from simcost.documents import values
 from simcost.errors import InputError
 from simcost.present.format import usd_change
@@ -307,7 +307,7 @@ def _others(actual: Side, simulated: Side) -> tuple[OtherDifference, ...]:
 def verdict(result: CostComparison) -> str:
     """Difference in total, and its largest part."""
     paid, expected, gap = result.actual_usd, result.simulated_usd, result.difference_usd
-    size = f" ({changed(abs(gap) / abs(expected))})" if expected else ""
+    size = f" ({percent_change(abs(gap) / abs(expected))})" if expected else ""
     way = "above" if gap >= 0 else "below"
     parts = sorted(result.effects_usd.items(), key=lambda part: -abs(part[1]))
     said = ", ".join(f"{_SAID[name]} {usd_change(usd)}" for name, usd in parts if round(usd, 2))

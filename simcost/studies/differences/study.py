@@ -8,7 +8,7 @@ from typing import Any
 
 from simcost.compare.bridge import BillSide, bill_bridge, product, shapley
 from simcost.compare.confidence import apart, paired
-from simcost.compare.verdict import changed
+from simcost.compare.verdict import percent_change
 from simcost.errors import InputError
 from simcost.present.format import usd_change
 from simcost.studies.differences.sides import CostSide, has_tiers
@@ -180,7 +180,7 @@ def verdict(document: Mapping[str, Any]) -> str:
     if abs(usd) < _SMALLEST:
         same = f"{after['name']} costs as much as {before['name']}: {format_usd(before['usd'])}{month}"
         return f"{same}; what differs cancels: {said}." if said else f"{same}."
-    share = f" ({changed(abs(usd) / abs(before['usd']))})" if before["usd"] else ""
+    share = f" ({percent_change(abs(usd) / abs(before['usd']))})" if before["usd"] else ""
     way = "more" if usd >= 0 else "less"
     return (
         f"{after['name']} costs {format_usd(abs(usd))}{month}{share} {way} than {before['name']} at "
