@@ -107,12 +107,12 @@ class _Levers:
         st.session_state[key] = value
         return key
 
-    def _edit(self, key: str, drawn: Any, edits: Edits) -> None:
+    def _edit(self, key: str, shown: Any, edits: Edits) -> None:
         """Write what the widget says into the text; what it said before another page was looked at is out of date.
 
-        What it was drawn with is no change, though Streamlit takes it for one where progress is redrawn meanwhile.
+        The value that it showed is no change, though Streamlit takes it for one where progress is shown meanwhile.
         """
-        if st.session_state.get("page") != PAGE or st.session_state[key] == drawn:
+        if st.session_state.get("page") != PAGE or st.session_state[key] == shown:
             return
         text = drafts.draft(self._file).text
         try:

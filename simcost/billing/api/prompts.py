@@ -34,8 +34,8 @@ def uncached(usage: UsageRows) -> tuple[UsageRows, tuple[str, ...]]:
     for i, key in enumerate(usage.keys):
         if key[_UNIT] != PROMPT:
             continue
-        cached = sum(total[place[one]] for one in _beside(key, _READ, _WRITE) if one in place)
         beside = [place[one] for one in _beside(key, _READ, _WRITE) if one in place]
+        cached = sum(total[one] for one in beside)
         quantity[usage.line == i] *= 1 - _cached_shares(usage, i, beside)
         keys[i] = _with_unit(key, _INPUT)
         if cached:
