@@ -2,12 +2,12 @@
 
 import json
 from copy import deepcopy
-from math import ceil, nan
+from math import ceil, nan, prod
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
@@ -15,6 +15,7 @@ from simcost.plan.autoscaling import (
     AwsScaling,
     Chain,
     DynamoPlanner,
+    Fixed,
     Hpa,
     Keda,
     Kpa,
@@ -26,7 +27,7 @@ from simcost.plan.autoscaling import (
     Wva,
 )
 from simcost.plan.autoscaling.aws import TargetTracking
-from simcost.plan.autoscaling.dynamo import share_budget
+from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
 from simcost.plan.autoscaling.hpa import Behavior, Direction, Metric, ScalingRule
 from simcost.plan.autoscaling.keda import CronTrigger, Fallback, MetricTrigger
 from simcost.plan.autoscaling.kpa_reconciler import average, highest, recorded, window
@@ -450,14 +451,53 @@ def test_dynamo_by_throughput() -> None:
     assert both.step(185.0, calm, {**bound, "next_load_ns": 0, "bound": 1}).desired == 3
 
 
-@given(
-    counts=st.tuples(st.integers(1, 20), st.integers(1, 20)),
-    gpus=st.tuples(st.integers(1, 4), st.integers(1, 4)),
-    budget=st.integers(0, 60),
-)
-def test_a_shared_budget_is_kept(counts: tuple[int, int], gpus: tuple[int, int], budget: int) -> None:
-    prefill, decode = share_budget(*counts, gpus, budget, 1)
-    assert prefill * gpus[0] + decode * gpus[1] <= budget
+SIDES = st.tuples(st.integers(0, 20), st.integers(0, 20))
+
+
+@given(counts=SIDES, gpus=st.tuples(st.integers(1, 4), st.integers(1, 4)), budget=st.integers(-1, 60))
+def test_both_sides_keep_one_budget(counts: tuple[int, int], gpus: tuple[int, int], budget: int) -> None:
+    assume(budget == -1 or budget >= sum(gpus))
+    planner = DisaggregatedPlanner(*(DynamoPlanner(gpus=each, max_gpu_budget=budget) for each in gpus))
+    shared, asked = planner.share(*counts), tuple(max(count, 1) for count in counts)
+    used = sum(map(prod, zip(shared, gpus, strict=True)))
+    if budget == -1 or sum(map(prod, zip(asked, gpus, strict=True))) <= budget:
+        assert shared == asked
+    else:
+        assert min(shared) >= 1
+        assert used <= budget
+        assert budget - used < gpus[1] or shared[0] == 1 == asked[0]  # decode takes all that is left
+
+
+@given(counts=SIDES, gpus=st.tuples(st.integers(1, 4), st.integers(1, 4)), floor=st.integers(0, 60))
+def test_both_sides_keep_one_floor(counts: tuple[int, int], gpus: tuple[int, int], floor: int) -> None:
+    sides = (DynamoPlanner(gpus=each, max_gpu_budget=-1, min_gpu_budget=floor, min_endpoint=0) for each in gpus)
+    shared = DisaggregatedPlanner(*sides).share(*counts)
+    assert sum(map(prod, zip(shared, gpus, strict=True))) >= floor
+    assert all(now >= asked for now, asked in zip(shared, counts, strict=True)) or sum(counts) == 0
+
+
+def test_a_planner_of_both_sides_decides_before_the_budget() -> None:
+    """20 prefill and 8 decode replicas are wanted of 8 GPUs: 8 x 20 / 28 is 5, and 3 are left; not 4 and 4, which the
+    budget would leave if each side were cut to it first.
+    """
+    both = {"target": "sla", "max_step": 99}
+    sides = DynamoPlanner(engine_rps=1.0, role="prefill", **both), DynamoPlanner(engine_rps=2.5, role="decode", **both)
+    planner = DisaggregatedPlanner.of(*sides)
+    assert planner is not None
+    seen = Observation(current=1, ready=1, totals={"requests_per_s": 20})
+    first = planner.step(180.0, (seen, seen), (sides[0].fresh(), sides[1].fresh()))
+    assert [one.desired for one in first] == [5, 3]
+    between = planner.step(181.0, (seen, seen), (first[0].state, first[1].state))
+    assert [one.desired for one in between] == [5, 3]  # what was decided stands
+
+
+def test_two_planners_of_other_budgets_are_not_one() -> None:
+    decode = DynamoPlanner(role="decode")
+    for other in ({"max_gpu_budget": 9}, {"load_interval": 6.0}, {"min_endpoint": 2}):
+        assert DisaggregatedPlanner.of(DynamoPlanner(role="prefill", **other), decode) is None
+    assert DisaggregatedPlanner.of(Fixed(replicas=1), decode) is None
+    with pytest.raises(ValueError, match=r"max_gpu_budget \(8\) is of prefill and decode together"):
+        DisaggregatedPlanner.of(DynamoPlanner(gpus=8), DynamoPlanner(gpus=4))
 
 
 def test_saturation_of_variants() -> None:

@@ -213,6 +213,36 @@ def test_the_scaling_of_the_prefill_side_is_checked_as_that_of_a_plan(
     assert same.message == found.message
 
 
+RULES = "target: sla, throughput_interval: 30s, engine_rps: 0.5, max_gpu_budget: 4"
+PLANNERS = f"""scaling: {{kind: dynamo, role: decode, {RULES}}}
+    disaggregation:
+      scaling: {{kind: dynamo, role: prefill, {RULES}}}
+      link: {{bandwidth: 5GB/s}}"""
+
+
+def test_one_planner_scales_both_sides_within_one_budget(tmp_path: Path) -> None:
+    """Of 6 requests per second each side wants 9 replicas at first: both get 4 GPUs, or each its own budget."""
+    busy = ("rate: 0.5/s", "rate: 6/s")
+    most = {}
+    for budget in (4, 5):
+        side = PLANNERS.replace(f"prefill, {RULES}", f"prefill, {RULES.replace('4', str(budget))}")
+        question = settle(load(write(tmp_path, busy, text=SMALL.replace(ONE, side))), seed=None, seeds=1)
+        [said] = [line for line in assumptions(question) if "Dynamo planner" in line]
+        assert ("one budget of both: 4 GPUs" if budget == 4 else "5 GPUs for prefill, 4 GPUs for decode") in said
+        assert question.source is not None
+        ledger = simulate.simulate(question.plans[0].pool, question.source.batches(0), horizon_s=120.0)
+        assert ledger.prefill is not None
+        most[budget] = pc.max(pc.add(ledger.timeline["desired"], ledger.prefill.timeline["desired"])).as_py()
+    assert most == {4: 4, 5: 9}
+
+
+def test_a_budget_below_one_replica_of_each_side_is_refused(tmp_path: Path) -> None:
+    side = PLANNERS.replace("max_gpu_budget: 4", "max_gpu_budget: 1")
+    [fault] = find_faults(write(tmp_path, text=SMALL.replace(ONE, side)))
+    assert fault.path == "plans.0.scaling"
+    assert "max_gpu_budget (1) is of prefill and decode together, and below min_endpoint x (1 + 1)" in fault.message
+
+
 @pytest.mark.parametrize(
     ("signal", "instead"), [("completions_per_s", "requests_per_s"), ("output_tokens_per_s", "prompt_tokens_per_s")]
 )

@@ -278,7 +278,10 @@ def test_every_field_of_the_manifests_at_hand_is_honoured_or_listed(shared: Path
 LISTED = {
     "aws-target-tracking.json": set(),
     "dynamo-planner.yaml": {
-        "mode disagg: one pool is scaled, by the rules of decode; the GPU budget is all of its",
+        (
+            "mode disagg: this pool is scaled by the rules of decode; where prefill is apart, `disaggregation.scaling` "
+            "of kind dynamo with the same intervals and budget is the same planner"
+        ),
         "load_predictor arima: the last interval is used for the next (constant)",
     },
     "epp-config.yaml": set(),

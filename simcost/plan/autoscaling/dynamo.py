@@ -6,7 +6,7 @@ Semantics: ai-dynamo components/src/dynamo/planner/core.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil, gcd, isnan
 from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
@@ -30,6 +30,8 @@ Role = Literal["agg", "prefill", "decode"]
 _PREFILL = {"throughput": (1.0, 0.1), "latency": (0.1, 0.0)}
 _DECODE = {"throughput": (1.0, 0.6), "latency": (0.4, 0.1)}
 """Up and down thresholds: queued prompt tokens per context length; KV demand per capacity."""
+_SHARED = ("throughput_interval", "load_interval", "min_endpoint", "max_gpu_budget", "min_gpu_budget")
+"""What the config of a planner says of both sides."""
 
 
 class DynamoState(TypedDict):
@@ -79,22 +81,27 @@ class DynamoPlanner(ReplicaBounds):
     """Fewest replicas."""
     max_step: PositiveCount = 8
     """Largest change of the throughput stage."""
-    gpus: PositiveCount = 1
-    """Of one replica."""
+    gpus: PositiveCount | None = None
+    """Of one replica; None = as many as the replicas of the plan have."""
     max_gpu_budget: Annotated[int, Ge(-1)] = 8
-    """Of the pool; -1 = none."""
+    """Of the pool, or of prefill and decode together where one planner scales both; -1 = none."""
     min_gpu_budget: Annotated[int, Ge(-1)] = -1
-    """GPUs that are always used; -1 = none."""
+    """GPUs that are always used, of the same replicas; -1 = none."""
     down_sensitivity: Annotated[int, Ge(0), Le(100)] = 80
     """Percent of a threshold below which a replica goes."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = min_endpoint."""
 
     def __post_init__(self) -> None:
-        if 0 <= self.max_gpu_budget < self.gpus * self.min_endpoint:
-            raise ValueError(f"max_gpu_budget ({self.max_gpu_budget}) is below min_endpoint x {self.gpus} GPUs")
+        if 0 <= self.max_gpu_budget < self.gpus_each * self.min_endpoint:
+            raise ValueError(f"max_gpu_budget ({self.max_gpu_budget}) is below min_endpoint x {self.gpus_each} GPUs")
         if self.target == "load" and (self.load_up is None or self.load_down is None):
             raise ValueError("target load needs load_up and load_down")
+
+    @property
+    def gpus_each(self) -> int:
+        """GPUs of one replica, 1 where nothing says how many."""
+        return self.gpus or 1
 
     @property
     def interval(self) -> float:
@@ -130,11 +137,18 @@ class DynamoPlanner(ReplicaBounds):
 
     def step(self, now_s: float, seen: Observation, state: DynamoState) -> Decision[DynamoState]:
         """The stages that are due; a decision by load goes first."""
-        now_ns, reasons = ns(now_s), list[str]()
-        desired = seen.current if state["wanted"] is None else state["wanted"]
+        wanted, decided, reason, state = self._stages(now_s, seen, state)
+        desired = self._within_budget(wanted) if decided else wanted
+        return Decision(desired, reason, {**state, "wanted": desired})
+
+    def _stages(self, now_s: float, seen: Observation, state: DynamoState) -> tuple[int, bool, str, DynamoState]:
+        """Replicas whatever the budget, and whether a stage has decided on them."""
+        now_ns, reasons, decided = ns(now_s), list[str](), False
+        wanted = seen.current if state["wanted"] is None else state["wanted"]
         if self._by_load() and now_ns >= state["next_load_ns"]:
             state = {**state, "next_load_ns": now_ns + ns(self.load_interval)}
-            desired, reason = self._load(seen, state["bound"])
+            found, reason = self._load(seen, state["bound"])
+            wanted, decided = (seen.current, False) if found is None else (found, True)
             reasons.append(f"Load{reason}")
         if self._by_throughput() and now_ns >= state["next_throughput_ns"]:
             state = {**state, "next_throughput_ns": now_ns + ns(self.throughput_interval)}
@@ -143,8 +157,8 @@ class DynamoPlanner(ReplicaBounds):
             if needed is not None and self._by_load():
                 state = {**state, "bound": needed}
             elif needed is not None:
-                desired = self._within_budget(needed)
-        return Decision(desired, "; ".join(reasons) or "BetweenIntervals", {**state, "wanted": desired})
+                wanted, decided = needed, True
+        return wanted, decided, "; ".join(reasons) or "BetweenIntervals", state
 
     def _by_load(self) -> bool:
         return self.target != "sla" or self.load_scaling
@@ -160,20 +174,20 @@ class DynamoPlanner(ReplicaBounds):
         needed = min(max(needed, seen.current - self.max_step), seen.current + self.max_step)
         return needed, f": {rate:.4g} requests per s, {self.engine_rps:g} a replica"
 
-    def _load(self, seen: Observation, bound: int) -> tuple[int, str]:
+    def _load(self, seen: Observation, bound: int) -> tuple[int | None, str]:
         if seen.starting or seen.current != seen.ready:
-            return seen.current, "ScalingInProgress"
+            return None, "ScalingInProgress"
         columns = [self._column(seen, name) for name in self._load_signals()]
         values = [one for one in columns[0] if not isnan(one)]
         if not values or len(values) != seen.ready:
-            return seen.current, "WorkerCountMismatch"
+            return None, "WorkerCountMismatch"
         move, words = (
             self._by_sla(columns, seen.ready) if self.target == "sla" else self._by_thresholds(values, seen.ready)
         )
         wanted = seen.ready + move
         if self._by_throughput():
             wanted = max(wanted, bound)
-        return self._within_budget(wanted), words
+        return wanted, words
 
     def _by_thresholds(self, values: Sequence[float], ready: int) -> tuple[int, str]:
         """Up if any is above, down if all are below and would stay below the upper one."""
@@ -229,22 +243,71 @@ class DynamoPlanner(ReplicaBounds):
         """Within the GPUs of the pool; the floor of the budget is reached in one step."""
         replicas = max(replicas, self.min_endpoint)
         if self.min_gpu_budget >= 0:
-            replicas = max(replicas, ceil(self.min_gpu_budget / self.gpus))
-        return min(replicas, self.max_gpu_budget // self.gpus) if self.max_gpu_budget >= 0 else replicas
+            replicas = max(replicas, ceil(self.min_gpu_budget / self.gpus_each))
+        return min(replicas, self.max_gpu_budget // self.gpus_each) if self.max_gpu_budget >= 0 else replicas
 
 
-def share_budget(prefill: int, decode: int, gpus: tuple[int, int], budget: int, min_endpoint: int) -> tuple[int, int]:
-    """Prefill and decode replicas cut in proportion to fit a common number of GPUs.
+@dataclass(frozen=True, slots=True)
+class DisaggregatedPlanner:
+    """Dynamo's planner of both sides (`mode: disagg`): it decides on them at the same instants, within one budget."""
 
-    >>> share_budget(6, 6, (2, 4), 24, 1)
-    (4, 4)
-    """
-    wide, narrow = gpus
-    total = prefill * wide + decode * narrow
-    if budget < 0 or total <= budget:
-        return prefill, decode
-    if budget < min_endpoint * (wide + narrow):
-        return 0, 0
-    most = (budget - min_endpoint * narrow) // wide
-    first = max(min_endpoint, min(most, prefill * budget // total))
-    return first, max(min_endpoint, (budget - first * wide) // narrow)
+    prefill: DynamoPlanner
+    decode: DynamoPlanner
+
+    def __post_init__(self) -> None:
+        each = self.prefill.gpus_each, self.decode.gpus_each
+        least = self.decode.min_endpoint * sum(each)
+        if 0 <= self.decode.max_gpu_budget < least:
+            raise ValueError(
+                f"max_gpu_budget ({self.decode.max_gpu_budget}) is of prefill and decode together, and below "
+                f"min_endpoint x ({each[0]} + {each[1]}) GPUs"
+            )
+
+    @staticmethod
+    def of(prefill: object, decode: object) -> DisaggregatedPlanner | None:
+        """The planner that two policies are, if they are one: with the same intervals and the same budget.
+
+        Raises:
+            ValueError: the budget is below that of the fewest replicas.
+        """
+        if not isinstance(prefill, DynamoPlanner) or not isinstance(decode, DynamoPlanner):
+            return None
+        one, other = ([getattr(side, name) for name in _SHARED] for side in (prefill, decode))
+        return DisaggregatedPlanner(prefill, decode) if one == other else None
+
+    def step(
+        self, now_s: float, seen: tuple[Observation, Observation], states: tuple[DynamoState, DynamoState]
+    ) -> tuple[Decision[DynamoState], Decision[DynamoState]]:
+        """The stages of both sides that are due; of prefill first."""
+        sides = self.prefill, self.decode
+        (p, first, p_words, p_state), (d, second, d_words, d_state) = (
+            side._stages(now_s, *of_side)  # noqa: SLF001 - a planner of both is two of one
+            for side, of_side in zip(sides, zip(seen, states, strict=True), strict=True)
+        )
+        if first or second:
+            p, d = self.share(p, d)
+        return Decision(p, p_words, {**p_state, "wanted": p}), Decision(d, d_words, {**d_state, "wanted": d})
+
+    def share(self, prefill: int, decode: int) -> tuple[int, int]:
+        """Prefill and decode replicas cut, or raised, in proportion to fit the number of GPUs that they have together.
+
+        Source: `proportional_clamp_pair` in dynamo/planner, without its tolerance of the floor.
+
+        >>> sides = DynamoPlanner(role="prefill", gpus=2, max_gpu_budget=24), DynamoPlanner(gpus=4, max_gpu_budget=24)
+        >>> DisaggregatedPlanner(*sides).share(6, 6)
+        (4, 4)
+        """
+        least, budget, floor = self.decode.min_endpoint, self.decode.max_gpu_budget, self.decode.min_gpu_budget
+        each = self.prefill.gpus_each, self.decode.gpus_each
+        prefill, decode = max(prefill, least), max(decode, least)
+        total = prefill * each[0] + decode * each[1]
+        if 0 <= budget < total:
+            most = (budget - least * each[1]) // each[0]
+            first = max(least, min(most, prefill * budget // total))
+            return first, max(least, (budget - first * each[0]) // each[1])
+        if total >= floor:
+            return prefill, decode
+        first = ceil(prefill * floor / total) if total else ceil(floor / 2 / each[0])
+        second = max(least, ceil(max(0, floor - first * each[0]) / each[1]))
+        fits = budget < 0 or first * each[0] + second * each[1] <= budget
+        return (first, second) if fits else (prefill, decode)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil, floor, fsum, gcd, isnan, nan
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict, TypeVar
 
 from annotated_types import Ge, Gt, Le
 
@@ -23,6 +23,7 @@ from simcost.plan.replica_counts import ReplicaBounds, StartingReplicas
 from simcost.record import record
 from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
 
+P = TypeVar("P")
 HISTORY = 10
 """Observed compute bounds that are averaged."""
 PEAK_S = 60.0
@@ -298,3 +299,14 @@ class Chain(ReplicaBounds):
         due_ns = now_ns + ns(self.then.interval)
         new: ChainState = {**state, "then": then, "next_then_ns": due_ns, "wanted": desired}
         return Decision(desired, f"{reason}; {words}", new)
+
+
+def told_gpus(policy: P, accelerators: int) -> P:
+    """The policy, which knows the GPUs of a replica if it counts them: as many as stated, else as many as it has.
+
+    Raises:
+        ValueError: its budget is below that of the fewest replicas.
+    """
+    if isinstance(policy, DynamoPlanner) and policy.gpus is None:
+        return replace(policy, gpus=accelerators)
+    return replace(policy, first=told_gpus(policy.first, accelerators)) if isinstance(policy, Chain) else policy

@@ -154,7 +154,7 @@ def manifest_faults(
     `with_prefixes` says whether requests carry their prefixes, `dated` whether time 0 has a date.
     """
     from simcost.scenario.checks.disaggregation_checks import signal_faults
-    from simcost.scenario.checks.policy_checks import node_pool_faults, policy_faults
+    from simcost.scenario.checks.policy_checks import budget_faults, node_pool_faults, policy_faults
     from simcost.scenario.checks.routing_checks import router_in
     from simcost.scenario.files.faults import fault_at
 
@@ -180,6 +180,7 @@ def manifest_faults(
                     yield from node_pool_faults(found, plan, place, catalog, file)
                 elif key == "scaling" and not isinstance(found, FollowForecast):
                     yield from policy_faults(found, place, file)
+                    yield from budget_faults(found, plan, place, file)
             except FaultsError as error:
                 yield from error.faults
             except InputError as error:

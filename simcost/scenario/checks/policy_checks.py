@@ -10,8 +10,10 @@ from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog
 from simcost.errors import Fault, InputError
 from simcost.plan import Scaling
+from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
 from simcost.plan.autoscaling.metric_adapter import OF_EACH
 from simcost.plan.autoscaling.policy import Signal, SignalName
+from simcost.plan.autoscaling.wva import told_gpus
 from simcost.plan.nodes import NodePool, Nodes
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode
@@ -39,6 +41,20 @@ def policy_faults(policy: Scaling, place: YamlNode, file: str) -> Iterator[Fault
                 f"never scale; write the metric as type: External with target: {{type: Value}}{instead}"
             )
             yield fault_at(at, message, file)
+
+
+def budget_faults(policy: Scaling, plan: Plan, place: YamlNode, file: str) -> Iterator[Fault]:
+    """A budget of GPUs that the fewest replicas are above: of the pool, or of both sides where one planner has both."""
+    sides = plan.disaggregation
+    if plan.replica is None:
+        return
+    try:
+        decode = told_gpus(policy, plan.replica.accelerators)
+        if sides is not None:
+            prefill = told_gpus(sides.scaling, (sides.replica or plan.replica).accelerators)
+            DisaggregatedPlanner.of(prefill, decode)
+    except ValueError as error:
+        yield fault_at(place, str(error), file)
 
 
 def node_pool_faults(pool: NodePool, plan: Plan, place: YamlNode, catalog: Catalog, file: str) -> Iterator[Fault]:

@@ -15,8 +15,9 @@ import numpy as np
 from simcost.billing import Spot
 from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
-from simcost.plan.autoscaling import Predictive
+from simcost.plan.autoscaling import Chain, DynamoPlanner, Predictive
 from simcost.plan.autoscaling.simple import Schedule
+from simcost.plan.autoscaling.wva import told_gpus
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import EndpointPicker, Router
@@ -114,6 +115,9 @@ def control_of(
         troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
+    if plan.replica is not None:
+        scaling = told_gpus(scaling, plan.replica.accelerators)
+        notes += _budget_notes(scaling, plan.replica.accelerators)
     starts_s, said = _clock(scaling, loaded.scenario.starts, source)
     return Control(
         scaling=scaling,
@@ -125,6 +129,16 @@ def control_of(
         notes=(*notes, *said),
         inputs=hashes(folder, names),
     )
+
+
+def _budget_notes(scaling: Scaling, accelerators: int) -> Iterator[str]:
+    """A planner that counts other GPUs a replica than the plan has."""
+    planner = scaling.first if isinstance(scaling, Chain) else scaling
+    if isinstance(planner, DynamoPlanner) and planner.gpus != accelerators:
+        yield (
+            f"Its planner counts {planner.gpus} GPUs a replica, as it was told, and a replica has {accelerators}: its "
+            "budget is of the GPUs that it counts."
+        )
 
 
 def _picker(

@@ -28,7 +28,10 @@ def read_dynamo(root: Fields) -> DynamoPlanner | None:
     target = root.choice("optimization_target", ("throughput", "latency", "load", "sla")) or "throughput"
     notes = root.reading.notes
     if mode == "disagg":
-        notes.append("mode disagg: one pool is scaled, by the rules of decode; the GPU budget is all of its")
+        notes.append(
+            "mode disagg: this pool is scaled by the rules of decode; where prefill is apart, `disaggregation.scaling` "
+            "of kind dynamo with the same intervals and budget is the same planner"
+        )
     predictor = root.choice("load_predictor", ("constant", "arima", "kalman", "prophet"))
     if predictor not in (None, "constant"):
         notes.append(f"load_predictor {predictor}: the last interval is used for the next (constant)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -15,7 +16,8 @@ import yaml
 
 from simcost import __version__
 from simcost.billing.spot import Spot
-from simcost.plan import Fixed, Startup
+from simcost.plan import Fixed, Scaling, Startup
+from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner, DynamoPlanner
 from simcost.scenario.files.yaml import scalar
 from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts
 from simcost.scenario.inputs.file_hashes import hashes
@@ -132,11 +134,26 @@ def _prefill_side(plan: ResolvedPlan) -> tuple[str, ...]:
         f"KV caches go from prefill to decode replicas at {pace}, which no measurement here confirms; both are in one "
         "zone, where that costs nothing."
     )
+    scaled = _planners(side.pool.scaling, plan.pool.scaling)
     if apart.replica is None:
-        return (link,)
+        return link, *scaled
     step, memory = side.pool.step, plan.prefill.memory
     prefill = f"Prefill replicas: step time {step.provenance}: {step.source}; memory: {memory.provenance}."
-    return link, prefill, *(f"Prefill replicas: {text}" for text in apart.replica.assumptions)
+    return link, *scaled, prefill, *(f"Prefill replicas: {text}" for text in apart.replica.assumptions)
+
+
+def _planners(prefill: Scaling, decode: Scaling) -> Iterator[str]:
+    """Whether one planner of Dynamo scales both sides, or each has its own."""
+    if not isinstance(prefill, DynamoPlanner) or not isinstance(decode, DynamoPlanner):
+        return
+    budgets = [f"{side.max_gpu_budget} GPUs" if side.max_gpu_budget >= 0 else "no limit" for side in (prefill, decode)]
+    if DisaggregatedPlanner.of(prefill, decode) is not None:
+        yield f"One Dynamo planner scales prefill and decode (mode disagg), within one budget of both: {budgets[0]}."
+    else:
+        yield (
+            "Prefill and decode have a Dynamo planner each, since their intervals, min_endpoint or budgets differ: "
+            f"{budgets[0]} for prefill, {budgets[1]} for decode."
+        )
 
 
 def _engine(sigma: float, seeds: int) -> str:

@@ -1,9 +1,13 @@
 """The loop of the autoscaler: look, decide, scale."""
 
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from simcost.plan.autoscaling import Policy
+from simcost.plan.autoscaling import Observation, Policy
+from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
+from simcost.plan.autoscaling.policy import Decision
 from simcost.rng import stream
 from simcost.sim.fleet.fleet import Fleet
 from simcost.sim.fleet.metrics_pipeline import MetricsPipeline
@@ -14,33 +18,61 @@ from simcost.units import NS_PER_S
 
 def control(fleet: Fleet) -> Process:
     """Look at the pool at each interval of the policy, and scale."""
-    policy, pipeline = fleet.pool.scaling, MetricsPipeline(fleet)
-    interval_ns = round(policy.interval * NS_PER_S)
-    controller = Controller(fleet, policy, pipeline)
-    pipeline.begin()
-    share = float(stream(fleet.seed, "controller phase").random()) if pipeline.settings.phase else 1.0
+    controller = Controller(fleet)
+    yield from _at_each_interval(controller, controller.step)
+
+
+def control_both(planner: DisaggregatedPlanner, prefill: Fleet, decode: Fleet) -> Process:
+    """Look at both sides at each interval of their planner, and scale them."""
+    sides = Controller(prefill), Controller(decode)
+
+    def step() -> None:
+        first, second = (side.look() for side in sides)
+        states = sides[0].state, sides[1].state
+        decisions = planner.step(decode.now / NS_PER_S, (first, second), states)
+        for side, decision in zip(sides, decisions, strict=True):
+            side.follow(decision)
+
+    yield from _at_each_interval(sides[1], step)
+
+
+def _at_each_interval(controller: Controller, step: Callable[[], None]) -> Process:
+    fleet, settings = controller.fleet, controller.pipeline.settings
+    interval_ns = round(fleet.pool.scaling.interval * NS_PER_S)
+    share = float(stream(fleet.seed, "controller phase").random()) if settings.phase else 1.0
     yield fleet.env.timeout(round(interval_ns * share))
-    controller.step()
-    Every(fleet.env, interval_ns, controller.step)
+    step()
+    Every(fleet.env, interval_ns, step)
 
 
 class Controller:
-    """A policy with its state, and the pool that it scales."""
+    """A pool with its policy and the state of that."""
 
-    def __init__(self, fleet: Fleet, policy: Policy, pipeline: MetricsPipeline) -> None:
-        self.fleet, self.policy, self.pipeline = fleet, policy, pipeline
-        self._exact = pipeline.settings.scrape == 0
-        self._state: Any = policy.fresh()
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self.pipeline = fleet, MetricsPipeline(fleet)
+        self._policy: Policy = fleet.pool.scaling
+        self._exact = self.pipeline.settings.scrape == 0
+        self.state: Any = self._policy.fresh()
+        self.pipeline.begin()
 
     def step(self) -> None:
         """Look, decide, scale."""
-        fleet, now = self.fleet, self.fleet.now
+        seen = self.look()
+        self.follow(self._policy.step(self.fleet.now / NS_PER_S, seen, self.state))
+
+    def look(self) -> Observation:
+        """The pool as the policy sees it now."""
+        fleet = self.fleet
         if self._exact:
             self.pipeline.scrape()
         elif fleet.count["draining"] or fleet.plane.writes_rows:
             fleet.catch_up()
-        desired, _, self._state = self.policy.step(now / NS_PER_S, self.pipeline.observe(), self._state)
-        fleet.scale_to(desired)
+        return self.pipeline.observe()
+
+    def follow(self, decision: Decision[Any]) -> None:
+        """Scale to what was decided."""
+        self.state = decision.state
+        self.fleet.scale_to(decision.desired)
 
 
 def sample(fleet: Fleet, times_ns: Iterator[int], *, others: Sequence[Fleet] = ()) -> Process:

@@ -13,9 +13,20 @@ import numpy as np
 from simcost.ledger.request_mix import CountedRequests
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.perf.images import as_work
+from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
 from simcost.rng import stream
 from simcost.sim.clock import clock_for
-from simcost.sim.fleet import Fleet, NodeScheduler, control, interrupt, pulse, record_usage, sample, write_pulse
+from simcost.sim.fleet import (
+    Fleet,
+    NodeScheduler,
+    control,
+    control_both,
+    interrupt,
+    pulse,
+    record_usage,
+    sample,
+    write_pulse,
+)
 from simcost.sim.serving.engine_driver import DataPlane
 from simcost.sim.serving.pool import Pool
 from simcost.sim.serving.recorder import Recorder, RowWriter, outcomes
@@ -159,8 +170,14 @@ class ServiceRun:
         self._unsent.clear()
 
 
-def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callable[[float], None] | None) -> None:
-    """Play the fleets of schedulers, which share a clock, to the horizon."""
+def play(
+    schedulers: Sequence[NodeScheduler],
+    horizon_s: float,
+    progress: Callable[[float], None] | None,
+    *,
+    planner: DisaggregatedPlanner | None = None,
+) -> None:
+    """Play the fleets of schedulers, which share a clock, to the horizon; `planner`: of both sides, where one is."""
     env, horizon_ns = schedulers[0].env, round(horizon_s * NS_PER_S)
     fleets = [fleet for scheduler in schedulers for fleet in scheduler.fleets]
     for scheduler in schedulers:
@@ -168,9 +185,13 @@ def play(schedulers: Sequence[NodeScheduler], horizon_s: float, progress: Callab
         scheduler.begin()
     for fleet in fleets:
         env.process(record_usage(fleet, round(window_s(horizon_s) * NS_PER_S)))
-        env.process(control(fleet))
+        if planner is None:
+            env.process(control(fleet))
         env.process(sample(fleet, _sample_times(horizon_ns)))
         env.process(pulse(fleet, min(round(PULSE_S * NS_PER_S), max(horizon_ns // SAMPLES, 1))))
+    if planner is not None:
+        prefill, decode = fleets
+        env.process(control_both(planner, prefill, decode))
     for share in np.linspace(0, 1, 101)[1:]:
         env.run(until=max(round(horizon_ns * share), int(env.now) + 1))
         for fleet in fleets:

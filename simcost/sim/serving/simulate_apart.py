@@ -13,6 +13,7 @@ import pyarrow as pa
 import simpy
 
 from simcost.ledger.requests import LatencyLimits, Ledger, RequestOutcomes
+from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
 from simcost.rng import stream
 from simcost.sim.clock import Clock, clock_for
 from simcost.sim.fleet import Fleet, nodes_of
@@ -67,7 +68,8 @@ def simulate_apart(
             _fleet(env, side.pool, planes.prefill, _drawn(seed, "prefill")),
             _fleet(env, pool, planes.decode, seed),
         ]
-        play([fleet.scheduler for fleet in fleets], horizon_s, progress)
+        planner = DisaggregatedPlanner.of(side.pool.scaling, pool.scaling)
+        play([fleet.scheduler for fleet in fleets], horizon_s, progress, planner=planner)
     tables = [fleet.recorder.tables(fleet.plane.notes) for fleet in fleets]
     busy_s = [float(one["replicas"]["busy_s"].to_numpy().sum()) for one in tables]
     parts = [outcomes(fleet.plane, busy, limits, window_ns, rows) for fleet, busy in zip(fleets, busy_s, strict=True)]
