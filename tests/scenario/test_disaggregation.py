@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.scenarios import SMALL, write
 
+from simcost.plan.autoscaling import DynamoPlanner
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.provenance import assumptions
 from simcost.scenario.runs.resolve import settle
@@ -234,6 +235,27 @@ def test_one_planner_scales_both_sides_within_one_budget(tmp_path: Path) -> None
         assert ledger.prefill is not None
         most[budget] = pc.max(pc.add(ledger.timeline["desired"], ledger.prefill.timeline["desired"])).as_py()
     assert most == {4: 4, 5: 9}
+
+
+def test_a_planner_counts_what_the_replicas_have(tmp_path: Path) -> None:
+    """Two GPUs a replica on one side and one on the other, and contexts of the model; what is stated stands."""
+    side = PLANNERS.replace("role: decode", "role: decode, context_tokens: 4096")
+    side = side.replace(
+        "      link:", "      replica: {accelerator: l4, tp: 2}\n      buy: {offer: aws/g6.12xlarge}\n      link:"
+    )
+    loaded = load(write(tmp_path, text=SMALL.replace(ONE, side)))
+    pool = settle(loaded, seed=None, seeds=1).plans[0].pool
+    prefill = pool.prefill.pool.scaling if pool.prefill is not None else None
+    assert isinstance(prefill, DynamoPlanner)
+    assert isinstance(pool.scaling, DynamoPlanner)
+    assert (prefill.gpus, prefill.context_tokens) == (2, loaded.catalog.model("llama-3.2-1b").context_tokens)
+    assert (pool.scaling.gpus, pool.scaling.context_tokens) == (1, 4096)
+
+
+def test_a_planner_that_counts_other_gpus_says_so(tmp_path: Path) -> None:
+    scaling = "scaling: {kind: dynamo, gpus: 2}"
+    question = settle(load(write(tmp_path, text=SMALL.replace(ONE, scaling))), seed=None, seeds=1)
+    assert any("counts 2 GPUs a replica, as it was told, and a replica has 1" in said for said in assumptions(question))
 
 
 def test_a_budget_below_one_replica_of_each_side_is_refused(tmp_path: Path) -> None:

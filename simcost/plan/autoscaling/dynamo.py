@@ -72,7 +72,9 @@ class DynamoPlanner(ReplicaBounds):
     engine_rps: Annotated[float, Gt(0)] | None = None
     """Requests per second that one replica serves within the SLA; the throughput stage waits for it."""
     context_tokens: PositiveCount | None = None
-    """Longest context, against which a prefill queue is measured."""
+    """Longest context, against which a prefill queue is measured; None = that of the model. Where there is none, as in a
+    recording, the queue is in contexts.
+    """
     load_up: Annotated[float, Ge(0)] | None = None
     """Own thresholds of target load."""
     load_down: Annotated[float, Ge(0)] | None = None

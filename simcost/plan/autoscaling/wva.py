@@ -301,12 +301,20 @@ class Chain(ReplicaBounds):
         return Decision(desired, f"{reason}; {words}", new)
 
 
-def told_gpus(policy: P, accelerators: int) -> P:
-    """The policy, which knows the GPUs of a replica if it counts them: as many as stated, else as many as it has.
+def of_replicas(policy: P, *, accelerators: int, context_tokens: int | None = None) -> P:
+    """The policy for such replicas: what it counts of them and was not told, it takes from them.
+
+    Args:
+        policy: any; Dynamo's counts GPUs and contexts, alone or as the first of a chain.
+        accelerators: of a replica.
+        context_tokens: of its model.
 
     Raises:
         ValueError: its budget is below that of the fewest replicas.
     """
-    if isinstance(policy, DynamoPlanner) and policy.gpus is None:
-        return replace(policy, gpus=accelerators)
-    return replace(policy, first=told_gpus(policy.first, accelerators)) if isinstance(policy, Chain) else policy
+    if isinstance(policy, DynamoPlanner):
+        return replace(policy, gpus=policy.gpus or accelerators, context_tokens=policy.context_tokens or context_tokens)
+    if isinstance(policy, Chain):
+        first = of_replicas(policy.first, accelerators=accelerators, context_tokens=context_tokens)
+        return replace(policy, first=first)
+    return policy

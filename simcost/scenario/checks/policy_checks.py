@@ -13,7 +13,7 @@ from simcost.plan import Scaling
 from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
 from simcost.plan.autoscaling.metric_adapter import OF_EACH
 from simcost.plan.autoscaling.policy import Signal, SignalName
-from simcost.plan.autoscaling.wva import told_gpus
+from simcost.plan.autoscaling.wva import of_replicas
 from simcost.plan.nodes import NodePool, Nodes
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import YamlNode
@@ -49,9 +49,9 @@ def budget_faults(policy: Scaling, plan: Plan, place: YamlNode, file: str) -> It
     if plan.replica is None:
         return
     try:
-        decode = told_gpus(policy, plan.replica.accelerators)
+        decode = of_replicas(policy, accelerators=plan.replica.accelerators)
         if sides is not None:
-            prefill = told_gpus(sides.scaling, (sides.replica or plan.replica).accelerators)
+            prefill = of_replicas(sides.scaling, accelerators=(sides.replica or plan.replica).accelerators)
             DisaggregatedPlanner.of(prefill, decode)
     except ValueError as error:
         yield fault_at(place, str(error), file)

@@ -17,7 +17,7 @@ from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
 from simcost.plan.autoscaling import Chain, DynamoPlanner, Predictive
 from simcost.plan.autoscaling.simple import Schedule
-from simcost.plan.autoscaling.wva import told_gpus
+from simcost.plan.autoscaling.wva import of_replicas
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import EndpointPicker, Router
@@ -116,8 +116,10 @@ def control_of(
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     if plan.replica is not None:
-        scaling = told_gpus(scaling, plan.replica.accelerators)
-        notes += _budget_notes(scaling, plan.replica.accelerators)
+        name, accelerators = loaded.scenario.model_of(plan), plan.replica.accelerators
+        context = None if name is None else catalog.model(name).context_tokens
+        scaling = of_replicas(scaling, accelerators=accelerators, context_tokens=context)
+        notes += _budget_notes(scaling, accelerators)
     starts_s, said = _clock(scaling, loaded.scenario.starts, source)
     return Control(
         scaling=scaling,
