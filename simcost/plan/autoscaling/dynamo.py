@@ -72,8 +72,8 @@ class DynamoPlanner(ReplicaBounds):
     engine_rps: Annotated[float, Gt(0)] | None = None
     """Requests per second that one replica serves within the SLA; the throughput stage waits for it."""
     context_tokens: PositiveCount | None = None
-    """Longest context, against which a prefill queue is measured; None = that of the model. Where there is none, as in a
-    recording, the queue is in contexts.
+    """Longest context, by which a prefill queue is divided; None = that of the model. In a recording the queue is in
+    contexts where this is None.
     """
     load_up: Annotated[float, Ge(0)] | None = None
     """Own thresholds of target load."""
