@@ -215,9 +215,9 @@ def test_the_scaling_of_the_prefill_side_is_checked_as_that_of_a_plan(
 
 
 RULES = "target: sla, throughput_interval: 30s, engine_rps: 0.5, max_gpu_budget: 4"
-PLANNERS = f"""scaling: {{kind: dynamo, role: decode, {RULES}}}
+PLANNERS = f"""scaling: {{kind: dynamo, {RULES}}}
     disaggregation:
-      scaling: {{kind: dynamo, role: prefill, {RULES}}}
+      scaling: {{kind: dynamo, {RULES}}}
       link: {{bandwidth: 5GB/s}}"""
 
 
@@ -226,7 +226,7 @@ def test_one_planner_scales_both_sides_within_one_budget(tmp_path: Path) -> None
     busy = ("rate: 0.5/s", "rate: 6/s")
     most = {}
     for budget in (4, 5):
-        side = PLANNERS.replace(f"prefill, {RULES}", f"prefill, {RULES.replace('4', str(budget))}")
+        side = f"{RULES.replace('4', str(budget))}}}\n      link".join(PLANNERS.split(f"{RULES}}}\n      link"))
         question = settle(load(write(tmp_path, busy, text=SMALL.replace(ONE, side))), seed=None, seeds=1)
         [said] = [line for line in assumptions(question) if "Dynamo planner" in line]
         assert ("one budget of both: 4 GPUs" if budget == 4 else "5 GPUs for prefill, 4 GPUs for decode") in said
@@ -239,7 +239,7 @@ def test_one_planner_scales_both_sides_within_one_budget(tmp_path: Path) -> None
 
 def test_a_planner_counts_what_the_replicas_have(tmp_path: Path) -> None:
     """Two GPUs a replica on one side and one on the other, and contexts of the model; what is stated stands."""
-    side = PLANNERS.replace("role: decode", "role: decode, context_tokens: 4096")
+    side = PLANNERS.replace("dynamo,", "dynamo, context_tokens: 4096,", 1)
     side = side.replace(
         "      link:", "      replica: {accelerator: l4, tp: 2}\n      buy: {offer: aws/g6.12xlarge}\n      link:"
     )
@@ -248,8 +248,9 @@ def test_a_planner_counts_what_the_replicas_have(tmp_path: Path) -> None:
     prefill = pool.prefill.pool.scaling if pool.prefill is not None else None
     assert isinstance(prefill, DynamoPlanner)
     assert isinstance(pool.scaling, DynamoPlanner)
-    assert (prefill.gpus, prefill.context_tokens) == (2, loaded.catalog.model("llama-3.2-1b").context_tokens)
-    assert (pool.scaling.gpus, pool.scaling.context_tokens) == (1, 4096)
+    context = loaded.catalog.model("llama-3.2-1b").context_tokens
+    assert (prefill.role, prefill.gpus, prefill.context_tokens) == ("prefill", 2, context)
+    assert (pool.scaling.role, pool.scaling.gpus, pool.scaling.context_tokens) == ("decode", 1, 4096)
 
 
 def test_a_planner_that_counts_other_gpus_says_so(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ class DynamoPlanner(ReplicaBounds):
     kind: Literal["dynamo"] = "dynamo"
     scrape_s: ClassVar[float | None] = 5.0
     scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
-    role: Role = "agg"
-    """Component that this pool is."""
+    role: Role | None = None
+    """Component that this pool is; None = the side that it is where prefill and decode are apart, else agg."""
     target: Literal["throughput", "latency", "load", "sla"] = "throughput"
     """Target that it optimises; all but `sla` scale by load alone."""
     ttft: PositiveSeconds = 0.5

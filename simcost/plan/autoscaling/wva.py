@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDic
 
 from annotated_types import Ge, Gt, Le
 
-from simcost.plan.autoscaling.dynamo import DynamoPlanner
+from simcost.plan.autoscaling.dynamo import DynamoPlanner, Role
 from simcost.plan.autoscaling.hpa import Hpa, HpaState
 from simcost.plan.autoscaling.keda import Keda, KedaState
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Signal, SignalName, Source, ns
@@ -301,20 +301,22 @@ class Chain(ReplicaBounds):
         return Decision(desired, f"{reason}; {words}", new)
 
 
-def of_replicas(policy: P, *, accelerators: int, context_tokens: int | None = None) -> P:
+def of_replicas(policy: P, *, accelerators: int, context_tokens: int | None = None, role: Role | None = None) -> P:
     """The policy for such replicas: what it counts of them and was not told, it takes from them.
 
     Args:
         policy: any; Dynamo's counts GPUs and contexts, alone or as the first of a chain.
         accelerators: of a replica.
         context_tokens: of its model.
+        role: of the replicas, where prefill and decode are apart.
 
     Raises:
         ValueError: its budget is below that of the fewest replicas.
     """
     if isinstance(policy, DynamoPlanner):
-        return replace(policy, gpus=policy.gpus or accelerators, context_tokens=policy.context_tokens or context_tokens)
+        context = policy.context_tokens or context_tokens
+        return replace(policy, role=policy.role or role, gpus=policy.gpus or accelerators, context_tokens=context)
     if isinstance(policy, Chain):
-        first = of_replicas(policy.first, accelerators=accelerators, context_tokens=context_tokens)
+        first = of_replicas(policy.first, accelerators=accelerators, context_tokens=context_tokens, role=role)
         return replace(policy, first=first)
     return policy

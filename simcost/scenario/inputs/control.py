@@ -16,6 +16,7 @@ from simcost.billing import Spot
 from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
 from simcost.plan.autoscaling import Chain, DynamoPlanner, Predictive
+from simcost.plan.autoscaling.dynamo import Role
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.plan.autoscaling.wva import of_replicas
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
@@ -118,7 +119,8 @@ def control_of(
     if plan.replica is not None:
         name, accelerators = loaded.scenario.model_of(plan), plan.replica.accelerators
         context = None if name is None else catalog.model(name).context_tokens
-        scaling = of_replicas(scaling, accelerators=accelerators, context_tokens=context)
+        role: Role | None = "decode" if plan.disaggregation is not None else None
+        scaling = of_replicas(scaling, accelerators=accelerators, context_tokens=context, role=role)
         notes += _budget_notes(scaling, accelerators)
     starts_s, said = _clock(scaling, loaded.scenario.starts, source)
     return Control(

@@ -9,6 +9,7 @@ from simcost.catalog import Model
 from simcost.errors import InputError
 from simcost.perf.kv_cache import LONG_SEQUENCE, kv_bytes_per_token
 from simcost.plan import Admission
+from simcost.plan.autoscaling.wva import of_replicas
 from simcost.plan.disaggregation import HandOver
 
 if TYPE_CHECKING:
@@ -21,11 +22,14 @@ def prefill_plan(plan: Plan) -> Plan:
     apart = plan.disaggregation
     if apart is None:
         raise InputError(f"plan {plan.name!r} has no disaggregation")
+    replica, scaling = apart.replica or plan.replica, apart.scaling
+    if replica is not None:
+        scaling = of_replicas(scaling, accelerators=replica.accelerators, role="prefill")
     return replace(
         plan,
         name=f"{plan.name} (prefill)",
-        replica=apart.replica or plan.replica,
-        scaling=apart.scaling,
+        replica=replica,
+        scaling=scaling,
         batching=apart.batching or plan.batching,
         router=apart.router,
         buy=apart.buy or plan.buy,

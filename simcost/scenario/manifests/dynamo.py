@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simcost.plan.autoscaling import DynamoPlanner
+from simcost.plan.autoscaling.dynamo import Role
 from simcost.scenario.manifests.fields import Fields
 
 KEYS = (
@@ -18,7 +19,7 @@ KEYS = (
     "prefill_engine_num_gpu",
 )
 """Any of them shows what the file is."""
-_ROLES = {"agg": "agg", "disagg": "decode", "prefill": "prefill", "decode": "decode"}
+_ROLES: dict[str, Role | None] = {"agg": None, "disagg": "decode", "prefill": "prefill", "decode": "decode"}
 
 
 def read_dynamo(root: Fields) -> DynamoPlanner | None:
