@@ -31,7 +31,7 @@ _PREFILL = {"throughput": (1.0, 0.1), "latency": (0.1, 0.0)}
 _DECODE = {"throughput": (1.0, 0.6), "latency": (0.4, 0.1)}
 """Up and down thresholds: queued prompt tokens per context length; KV demand per capacity."""
 _SHARED = ("throughput_interval", "load_interval", "min_endpoint", "max_gpu_budget", "min_gpu_budget")
-"""What the config of a planner says of both sides."""
+"""Settings of a planner that are of both sides."""
 
 
 class DynamoState(TypedDict):

@@ -143,7 +143,7 @@ def _prefill_side(plan: ResolvedPlan) -> tuple[str, ...]:
 
 
 def _planners(prefill: Scaling, decode: Scaling) -> Iterator[str]:
-    """Whether one planner of Dynamo scales both sides, or each has its own."""
+    """Planners of Dynamo: one of both sides, or one of each."""
     if not isinstance(prefill, DynamoPlanner) or not isinstance(decode, DynamoPlanner):
         return
     budgets = [f"{side.max_gpu_budget} GPUs" if side.max_gpu_budget >= 0 else "no limit" for side in (prefill, decode)]
