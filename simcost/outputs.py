@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from tempfile import TemporaryDirectory, gettempdir
 from time import time
 
 from simcost.errors import InputError
 
 FORGOTTEN_AFTER_S = 86_400.0
 """Age from which a draft is that of a killed process; a younger one may belong to a process that runs."""
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+"""Errors of a full disk."""
 _DRAFT = ".draft-"
 _STREAMS = (0, 1, 2)
 """File descriptors of a command: its own stdin, stdout and stderr."""
@@ -56,6 +60,25 @@ def writing(path: Path) -> Iterator[None]:
             raise
         why = os.strerror(error.errno) if error.errno else error
         raise InputError(f"{path}: cannot be written: {why}; make room or choose another place") from error
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for files that nobody needs at the end, when it is removed.
+
+    Raises:
+        InputError: there is no room for them.
+    """
+    with TemporaryDirectory() as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise InputError(
+                f"{gettempdir()}: no room for temporary files: {os.strerror(error.errno)}; make room, or name another "
+                "folder in TMPDIR"
+            ) from error
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:

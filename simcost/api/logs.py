@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from simcost.api.answers import Answer
 from simcost.api.scenarios import CheckedScenario, load
 from simcost.api.wording import as_argument, in_python
 from simcost.errors import InputError
+from simcost.outputs import temporary_folder
 from simcost.trace.requests.formats import FormatName
 
 FRAME = "the frame"
@@ -113,8 +113,8 @@ def _files(log: Any) -> Iterator[list[Path]]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with TemporaryDirectory() as folder:
-            file = Path(folder, "frame.parquet")
+        with temporary_folder() as folder:
+            file = folder / "frame.parquet"
             pq.write_table(pa.table(log), file)
             try:
                 yield [file]

@@ -3,7 +3,6 @@
 Exit 0: done. 1: the run failed or a gate was broken. 2: bad usage or input. 130: interrupted. 143: terminated.
 """
 
-import errno
 import gc
 import os
 import signal
@@ -20,6 +19,7 @@ from simcost import __version__
 from simcost.cli.examples import add_examples
 from simcost.cli.remote_files import local_copies
 from simcost.errors import FaultsError, InputError, SimcostError
+from simcost.outputs import NO_ROOM
 from simcost.progress import tell
 from simcost.studies.options import Arguments, check_written
 from simcost.studies.parser import Parser, UsageError
@@ -30,7 +30,6 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # we have none: looking 
 _ALLOCATIONS = 200_000
 """Between two looks for cyclic garbage: loading and compiling make few cycles, and looking took a sixth of the time."""
 
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _STDOUT = "standard output: cannot be written, make room: "
 """Errors of a full disk that name no file are of stdout: `simcost.outputs.writing` names all other files."""
 
@@ -110,7 +109,7 @@ def _run(argv: Sequence[str] | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else _STDOUT if error.errno in _NO_ROOM else ""
+        place = f"{error.filename}: " if error.filename else _STDOUT if error.errno in NO_ROOM else ""
         tell(f"simcost: {place}{error.strerror or error}")
         return InputError.exit_code
     except MemoryError as error:

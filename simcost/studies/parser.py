@@ -44,6 +44,10 @@ class Parser(argparse.ArgumentParser):
             near = did_you_mean(str(value), choices)
             self.error(f"no {name} {str(value)!r}{near or '; there are: ' + ', '.join(choices)}")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help or the version at once: argparse passes over a full disk."""
+        print(message, end="", file=file, flush=True)
+
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""
         raise UsageError(message, self.format_usage())

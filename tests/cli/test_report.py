@@ -13,6 +13,7 @@ from support.browsing import CHROMIUM, DRIVER, NEEDED, chromium
 from support.commands import FOLDER, Said, call
 
 from simcost.cli.report import read_run
+from simcost.errors import InputError
 from simcost.present.format import usd
 from simcost.studies.review import pdf
 from simcost.studies.review.result import Review
@@ -169,6 +170,50 @@ def test_a_browser_that_fails_leaves_the_old_file(tmp_path: Path, program: str) 
         pdf.write_pdf(file, "<p>page</p>", str(browser))
     assert file.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["browser", "review.pdf"]
+
+
+def test_a_browser_without_room_is_told_from_one_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, file = tmp_path / "browser", tmp_path / "review.pdf"
+    browser.write_text("#!/bin/sh\nexit 3\n", encoding="utf-8")
+    browser.chmod(0o755)
+    with pytest.raises(pdf.PrintError, match="exit code 3"):
+        pdf.write_pdf(file, "<p>page</p>", str(browser))
+    full = pdf.shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(pdf.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(InputError, match=r"no room for temporary files: .*TMPDIR"):
+        pdf.write_pdf(file, "<p>page</p>", str(browser))
+    assert not file.exists()
+
+
+def test_the_temporary_files_of_a_browser_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chromium leaves some in TMPDIR where it ends early."""
+    browser, temporary = tmp_path / "browser", tmp_path / "temporary"
+    browser.write_text('#!/bin/sh\necho > "$TMPDIR/left"\nexit 3\n', encoding="utf-8")
+    browser.chmod(0o755)
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with pytest.raises(pdf.PrintError):
+        pdf.write_pdf(tmp_path / "review.pdf", "<p>page</p>", str(browser))
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("nowhere", "nowhere: no finished result, there is no such folder; write one with `simcost run"),
+        ("empty", "empty: no finished result (result.json: No such file or directory); write one with `simcost run"),
+        ("file", "file: is a file, not a folder with a finished result; name the FOLDER of `simcost run"),
+    ],
+)
+def test_a_place_without_a_result_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    Path("file").touch()
+    said = call("report", named, "-o", "review.html")
+    assert said.code == 2
+    assert said.err.startswith(f"simcost: {why}")
 
 
 @pytest.mark.skipif(not any(map(shutil.which, pdf.BROWSERS)), reason="no Chromium, Chrome or Edge on this machine")

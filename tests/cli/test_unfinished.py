@@ -211,6 +211,31 @@ def test_a_full_disk_names_what_was_written(tmp_path: Path, words: str, named: s
     assert not [path for path in tmp_path.iterdir() if path.is_dir()], "no folder for what was not written"
 
 
+def test_a_full_disk_of_temporary_files_is_named(tmp_path: Path) -> None:
+    """What a sweep keeps of a run until its rows are made lies there; a run that found no room is no row."""
+    pytest.importorskip("resource", reason="files cannot be limited here")
+    file, other = scenario(tmp_path), tmp_path / "temporary"
+    file.write_text(
+        file.read_text(encoding="utf-8") + "sweep: {matrix: {scaling.replicas: [1, 2]}}\n", encoding="utf-8"
+    )
+    other.mkdir()
+    words = ["sweep", "tiny.yaml", "--out", "out", "--quiet", "--jobs", "1"]
+    roomy = LIMITED.replace("(64, 64)", "(2_000, 2_000)")  # enough for the list of plans
+    done = subprocess.run(
+        [sys.executable, "-c", roomy, *words],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(other)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    why = "no room for temporary files: File too large; make room, or name another folder in TMPDIR"
+    assert done.stderr.splitlines()[-1] == f"simcost: {other}: {why}"
+    assert list(other.iterdir()) == []
+    assert list((tmp_path / "out").rglob("*.parquet")) == []
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -232,11 +257,12 @@ def test_a_command_that_fails_leaves_no_empty_folder(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
-def test_a_full_stdout_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["check", "tiny.yaml"], ["--help"], ["run", "--help"], ["--version"]])
+def test_a_full_stdout_is_named(tmp_path: Path, words: list[str]) -> None:
     scenario(tmp_path)
     with Path("/dev/full").open("w") as full_disk:
-        words = [*SIMCOST, "check", "tiny.yaml"]
-        done = subprocess.run(words, cwd=tmp_path, stdout=full_disk, stderr=subprocess.PIPE, text=True, check=False)
+        called = [*SIMCOST, *words]
+        done = subprocess.run(called, cwd=tmp_path, stdout=full_disk, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "simcost: standard output: cannot be written, make room: No space left on device\n"
 

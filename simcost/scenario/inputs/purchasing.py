@@ -17,7 +17,7 @@ from simcost.catalog import Catalog, load_catalog
 from simcost.errors import FaultsError, InputError, did_you_mean
 from simcost.outputs import check_outputs, whole_file
 from simcost.scenario.files.parts import load_as
-from simcost.scenario.storage.folders import check_result, sha256_of
+from simcost.scenario.storage.folders import check_result, no_result, sha256_of
 from simcost.tables.paths import inside
 from simcost.trace.usage.usage import HOURLY, UsageRows
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -72,9 +72,7 @@ def usage_of_run(folder: Path, plan: str | None) -> UsedByRun:
         horizons = {int(run["replication"]): float(run["horizon_s"]) for run in runs if run["plan"] == name}
         numbered = {int(row["replication"]) for row in nodes}
     except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
-        raise InputError(
-            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
-        ) from error
+        raise no_result(folder, error) from error
     if name not in intervals:
         known = ", ".join(intervals)
         raise InputError(f"{folder}: no plan {name!r}{did_you_mean(name, list(intervals))}; there are {known}")

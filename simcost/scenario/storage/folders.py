@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcost.errors import RunError
+from simcost.errors import InputError, RunError
 from simcost.execution.log import log_once
 from simcost.outputs import new_draft, new_folders, output_file, remove_empty, writing
 from simcost.scenario.storage.engine_version import engine_version
@@ -100,6 +100,22 @@ def check_result(folder: Path) -> None:
     """Raise ValueError if a file of a finished result has changed; results of old have no sums to tell."""
     if (folder / SUMS).exists():
         check_sums(folder)
+
+
+def no_result(folder: Path, error: Exception) -> InputError:
+    """The error on a folder that was to hold a finished result: what is wrong with it, and how one is written."""
+    remedy = f"write one with `simcost run FILE.yaml --out {folder}`"
+    if isinstance(error, NotADirectoryError):
+        return InputError(
+            f"{folder}: is a file, not a folder with a finished result; name the FOLDER of "
+            "`simcost run FILE.yaml --out FOLDER`"
+        )
+    if not isinstance(error, OSError):
+        return InputError(f"{folder}: no finished result ({error}); {remedy}")
+    if not folder.exists():
+        return InputError(f"{folder}: no finished result, there is no such folder; {remedy}")
+    missing = Path(error.filename).name if error.filename else "result.json"
+    return InputError(f"{folder}: no finished result ({missing}: {error.strerror or error}); {remedy}")
 
 
 def sealed_page(text: str, made_of: str) -> str:

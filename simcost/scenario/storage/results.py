@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError, did_you_mean
 from simcost.scenario.files.yaml import parse, read
-from simcost.scenario.storage.folders import check_result
+from simcost.scenario.storage.folders import check_result, no_result
 
 
 def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any], float]:
@@ -30,9 +30,7 @@ def finished_plan(folder: Path, name: str | None = None) -> tuple[dict[str, Any]
         chosen = name or document["best"] or document["baseline"]
         lengths_s = {name: float(plan["horizon_s"]) for name, plan in plans.items()}
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(
-            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
-        ) from error
+        raise no_result(folder, error) from error
     if chosen not in plans:
         raise InputError(
             f"{folder}: no plan {chosen!r}{did_you_mean(chosen, list(plans))}; there are {', '.join(plans)}"

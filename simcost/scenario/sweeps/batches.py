@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow as pa
 from simcost import __version__
 from simcost.errors import InputError, RunError
 from simcost.ledger.requests import Ledger
+from simcost.outputs import temporary_folder
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.contributions import as_one, served_side
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, resolved_plan, settle
@@ -121,8 +121,8 @@ class SweepRuns:
     def __call__(self, run: SweepBatch, tell: Callable[[float], None]) -> int:
         """Simulate a batch and write its rows; returns their number."""
         rows, written_s = list[Row](), monotonic()
-        with TemporaryDirectory() as folder:
-            shared = _Shared(Path(folder))
+        with temporary_folder() as folder:
+            shared = _Shared(folder)
             for done, (plan, replication) in enumerate(run.runs):
 
                 def within(share: float, done: int = done) -> None:

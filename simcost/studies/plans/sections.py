@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import simcost.present
-from simcost.errors import InputError
 from simcost.outputs import whole_file
 from simcost.present.chart_style import Document
 from simcost.present.forecast_charts import fan
 from simcost.present.parts import Part, page
-from simcost.scenario.storage.folders import check_result, made_of, sealed_page
+from simcost.scenario.storage.folders import check_result, made_of, no_result, sealed_page
 from simcost.studies.plans import (
     cost_charts,
     fleet_view,
@@ -107,9 +106,7 @@ def read(folder: Path) -> tuple[Document, dict[str, Any]]:
         if "demand" in document:
             shown["demand"] = json.loads((folder / "demand.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise InputError(
-            f"{folder}: no finished result ({error}); write one with `simcost run FILE.yaml --out {folder}`"
-        ) from None
+        raise no_result(folder, error) from None
     return document, shown
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from simcost.errors import InputError, SimcostError
-from simcost.outputs import whole_file
+from simcost.outputs import temporary_folder, whole_file
 
 BROWSERS = (
     "chromium",
@@ -29,6 +29,8 @@ BROWSERS = (
 """Names and places of browsers that can print without a window."""
 _TIMEOUT_S = 120
 _ROOT = 0
+_ROOM_BYTES = 50_000_000
+"""That the files of a browser take while it prints, at most."""
 
 
 class PrintError(SimcostError):
@@ -54,20 +56,32 @@ def write_pdf(path: Path, page: str, browser: str) -> None:
     """Print a page to a file.
 
     Raises:
-        InputError: nothing can be written there.
+        InputError: nothing can be written there, or there is no room for the temporary files of the browser.
         PrintError: the browser has failed.
     """
-    with TemporaryDirectory() as folder, whole_file(path) as draft:
-        html, printed = Path(folder) / "review.html", Path(folder) / "review.pdf"
-        html.write_text(page.replace("<details>", "<details open>"), encoding="utf-8")
-        _print(browser, html, printed)
-        content = printed.read_bytes() if printed.is_file() else b""
-        if not content.startswith(b"%PDF-"):
-            raise PrintError(f"{browser} has printed no PDF; write the review as .html and print it from a browser")
+    content = _printed(page, browser)
+    with whole_file(path) as draft:
         draft.write_bytes(content)
 
 
-def _print(browser: str, html: Path, printed: Path) -> None:
+def _printed(page: str, browser: str) -> bytes:
+    """The page as a PDF."""
+    with temporary_folder() as folder:
+        html, printed = folder / "review.html", folder / "review.pdf"
+        html.write_text(page.replace("<details>", "<details open>"), encoding="utf-8")
+        failure = _print(browser, html, printed)
+        content = printed.read_bytes() if printed.is_file() else b""
+        if not failure and content.startswith(b"%PDF-"):
+            return content
+        if shutil.disk_usage(folder).free < _ROOM_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise PrintError(
+        f"{browser} {failure or 'has printed no PDF'}; write the review as .html and print it from a browser"
+    )
+
+
+def _print(browser: str, html: Path, printed: Path) -> str:
+    """Let the browser print; why it did not, empty if it did. Its temporary files lie beside the page."""
     words = [
         browser,
         "--headless",
@@ -80,9 +94,11 @@ def _print(browser: str, html: Path, printed: Path) -> None:
     ]
     if getattr(os, "geteuid", lambda: None)() == _ROOT:
         words.insert(1, "--no-sandbox")  # as root Chromium starts in no other way; the page holds no script
+    places = os.environ | {name: str(html.parent) for name in ("TMPDIR", "TEMP", "TMP")}
     try:
-        subprocess.run(words, check=True, capture_output=True, timeout=_TIMEOUT_S)  # noqa: S603  # no shell, own words
-    except (OSError, subprocess.SubprocessError) as error:
-        raise PrintError(
-            f"{browser} could not print ({type(error).__name__}); write the review as .html and print it from a browser"
-        ) from error
+        done = subprocess.run(words, capture_output=True, timeout=_TIMEOUT_S, env=places, check=False)  # noqa: S603  # no shell, own words
+    except subprocess.TimeoutExpired:
+        return f"has not printed it within {_TIMEOUT_S} s"
+    except OSError as error:
+        return f"could not be started: {error.strerror or error}"
+    return f"could not print, and ended with exit code {done.returncode}" if done.returncode else ""

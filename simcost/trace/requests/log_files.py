@@ -2,13 +2,13 @@
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from simcost.errors import TraceError
+from simcost.outputs import temporary_folder
 from simcost.tables.delimiter import AmbiguousDelimiterError
 from simcost.tables.json_objects import read_objects
 from simcost.tables.sources import Chunk, Find, open_chunks, open_stream, reading
@@ -40,8 +40,8 @@ def local(path: Path) -> Iterator[Path]:
     if str(path) != STANDARD_INPUT:
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, "stdin")
+    with temporary_folder() as folder:
+        copy = folder / "stdin"
         with copy.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         try:
