@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,23 @@ def contents(folder: Path, *, runs: bool = True) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and (runs or "runs" not in path.parts)
     }
+
+
+def test_a_file_that_is_edited_while_its_run_goes_on_is_not_named_as_its_input(tmp_path: Path, engine: Engine) -> None:
+    """A result names what its figures are of; else an edited file passed for having been run."""
+    file = write(tmp_path)
+    content = file.read_bytes()
+    loaded = load(file)
+    file.write_bytes(content + b"# edited\n")
+    inputs = run(loaded, tmp_path / "out")["provenance"]["inputs"]
+    assert list(inputs.values()) == [sha256(content).hexdigest()]
+
+
+def test_a_file_with_a_byte_order_mark_is_named_as_it_lies_there(tmp_path: Path, engine: Engine) -> None:
+    file = write(tmp_path)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    inputs = run(load(file), tmp_path / "out")["provenance"]["inputs"]
+    assert list(inputs.values()) == [sha256(file.read_bytes()).hexdigest()]
 
 
 def test_the_results_folder_is_complete(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

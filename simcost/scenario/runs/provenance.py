@@ -49,7 +49,7 @@ def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
         "seed": question.seed,
         "seeds": question.seeds,
         "horizon_s": horizon_s,
-        "inputs": _scenario_text(loaded) | own | named,
+        "inputs": scenario_as_read(loaded) | own | named,
         "catalog_date": loaded.catalog.as_of,
         "python_version": platform.python_version(),
         "numpy_version": version("numpy"),
@@ -64,11 +64,14 @@ def input_files(question: ResolvedScenario) -> list[Path]:
     return [*written, *_own_facts(loaded), *(inside(loaded.folder, name) for name in _named(question))]
 
 
-def _scenario_text(loaded: LoadedScenario) -> dict[str, str]:
-    """SHA-256 of the scenario file; of its text where it stands in no file."""
-    if loaded.path.is_file():
-        return {os.path.relpath(loaded.path): sha256_of(loaded.path)}
-    return {loaded.path.name: sha256(loaded.text.encode()).hexdigest()}
+def scenario_as_read(loaded: LoadedScenario) -> dict[str, str]:
+    """SHA-256 of the scenario file; of its text where it stands in no file, or in one that was changed meanwhile."""
+    as_read = sha256(loaded.text.encode()).hexdigest()
+    if not loaded.path.is_file():
+        return {loaded.path.name: as_read}
+    content = loaded.path.read_bytes()
+    same = content.decode("utf-8-sig", errors="replace") == loaded.text
+    return {os.path.relpath(loaded.path): sha256(content).hexdigest() if same else as_read}
 
 
 def _named(question: ResolvedScenario) -> dict[str, str]:

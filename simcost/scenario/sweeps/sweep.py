@@ -16,9 +16,9 @@ from simcost.errors import InputError
 from simcost.execution.options import EngineOptions
 from simcost.outputs import check_folder, whole_file, writing
 from simcost.scenario.runs.execution import Progress, workers_of
+from simcost.scenario.runs.provenance import scenario_as_read
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.storage.engine_version import engine_version
-from simcost.scenario.storage.folders import sha256_of
 from simcost.scenario.sweeps.batches import SweepBatch, SweepRuns, in_order, list_batches
 from simcost.scenario.sweeps.dataset import DESCRIPTION, RUNS, RunKey, columns_of, compact, known_runs
 from simcost.scenario.sweeps.space import SweepSpace, SweptPlan
@@ -190,13 +190,12 @@ def _noted(batches: list[SweepBatch], progress: Progress) -> Any:
 def provenance(space: SweepSpace) -> dict[str, Any]:
     """Versions, seed, the SHA-256 of each input, and the date of the newest fact."""
     loaded = space.loaded
-    scenario = [loaded.path] if loaded.path.is_file() else []
     named = {os.path.relpath(loaded.folder / name): digest for name, digest in space.inputs.items()}
     return {
         "simcost_version": __version__,
         "engine_version": engine_version(),
         "seed": loaded.scenario.seed,
-        "inputs": {os.path.relpath(path): sha256_of(path) for path in scenario} | named,
+        "inputs": scenario_as_read(loaded) | named,
         "catalog_date": loaded.catalog.as_of,
     }
 
