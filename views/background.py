@@ -7,6 +7,8 @@ from logging import getLogger
 from typing import Any
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from simcost.errors import SimcostError
 from views.text import plain
@@ -31,8 +33,12 @@ class Work:
     error: str = ""
     """The message of a task that was refused or failed."""
     done: threading.Event = field(default_factory=threading.Event)
+    parts: int = 0
+    """How many times there was something new to show: a part of the result, or the end."""
     news: threading.Event = field(default_factory=threading.Event)
-    """Set when the page has something new to show: a part of the result, or the end."""
+    """Set once there is."""
+    sessions: set[str] = field(default_factory=set)
+    """Those that asked for it."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, share: float, doing: str) -> None:
@@ -40,6 +46,11 @@ class Work:
         self.share, self.doing = min(max(share, 0.0), 1.0), doing
         if self.cancelled.is_set():
             raise CancelledError
+
+    def announce(self) -> None:
+        """Let the pages of all its sessions show what is new."""
+        self.parts += 1
+        self.news.set()
 
     def run(self, task: "Task", lock: threading.Lock) -> None:
         """Do the task when its turn comes."""
@@ -62,7 +73,7 @@ class Work:
             )
         finally:
             self.done.set()
-            self.news.set()
+            self.announce()
 
 
 Task = Callable[[Work], Any]
@@ -85,7 +96,8 @@ def begin(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
         key: what the work is of; a session that asks for the same, or that was reloaded, gets the same work.
     """
     if not attach(name, key):
-        work = works()[name] = Work()
+        work = Work()
+        _join(name, work)
         if key:
             _running()[key] = work
         threading.Thread(target=work.run, args=(task, lock), daemon=True).start()
@@ -98,8 +110,35 @@ def attach(name: str, key: str) -> bool:
         _running().pop(one, None)
     work = _running().get(key)
     if work is not None:
-        works()[name] = work
+        _join(name, work)
     return work is not None
+
+
+def leave(name: str) -> None:
+    """Give up the work of this session; it is cancelled, unless another session that is open asked for it too."""
+    work = works().get(name)
+    if work is None:
+        return
+    work.sessions.discard(_session())
+    if not any(_is_open(one) for one in work.sessions):
+        work.cancelled.set()
+
+
+def _join(name: str, work: Work) -> None:
+    works()[name] = work
+    _shown()[name] = work.parts
+    work.sessions.add(_session())
+
+
+def _session() -> str:
+    """The session of this page."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def _is_open(session: str) -> bool:
+    """True while a browser shows it."""
+    return runtime.exists() and runtime.get_instance().is_active_session(session)
 
 
 @st.cache_resource
@@ -111,6 +150,12 @@ def _running() -> dict[str, Work]:
 def works() -> dict[str, Work]:
     """Work of this session in progress, by name."""
     found: dict[str, Work] = st.session_state.setdefault("works", {})
+    return found
+
+
+def _shown() -> dict[str, int]:
+    """How much of each work the page of this session has shown, by name; other sessions have their own."""
+    found: dict[str, int] = st.session_state.setdefault("shown parts", {})
     return found
 
 
@@ -138,9 +183,8 @@ def _watch(name: str, *, stoppable: bool) -> None:
     work, drawn = works().get(name), st.session_state.pop(f"drawn {name}", False)
     if work is None:
         return
-    if work.news.is_set() and not drawn:
-        if not work.done.is_set():
-            work.news.clear()
+    if (work.done.is_set() or work.parts != _shown().get(name)) and not drawn:
+        _shown()[name] = work.parts
         st.rerun()
     st.progress(work.share, plain("Stops" if work.cancelled.is_set() else work.doing))
     if stoppable and st.button("Cancel", key=f"cancel {name}", disabled=work.cancelled.is_set()):

@@ -53,6 +53,8 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         if ended is None:
             st.rerun()  # the button waits for it, and its progress is shown
         shown = asked.finished(results)
+    if ended is not None and shown is None and (folder := asked.folder(results)) and folder.name == ended.result:
+        st.query_params["result"] = folder.name  # its file was edited meanwhile: it shows as that of the text before
     if not faults and shown is None and RUN not in background.works():
         background.attach(RUN, str(asked.folder(results)))
     with st.container():  # what follows it keeps its place, and the editor its focus
@@ -95,7 +97,8 @@ def _open_address(files: list[Path], results: Path) -> None:
     st.session_state["foreign"] = folder is not None and file is None
     if file is not None:
         st.session_state["scenario"] = file
-        if found and found["text"] != drafts.draft(file).text:
+        edited = begun.get("stored")  # on disk, while the run goes on: its result says that it is of the text before
+        if found and found["text"] != drafts.draft(file).text and not edited:
             drafts.write(file, found["text"])
         st.session_state["seeds"] = found.get("seeds") or 0
     elif st.session_state.get("looked at") in files:  # the widget's own state ends with a change of the page

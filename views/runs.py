@@ -27,7 +27,7 @@ QUICK_REQUESTS = 300_000
 PREVIEWS, PREVIEWS_KEPT = ".previews", 20
 """Folder of results of one replication, shown while the others are simulated, and how many stay."""
 GIVEN = "given.json"
-"""In a result: file, text and replications as the page had them."""
+"""In a result: file, text and replications as the page had them, and whether the text was that of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +68,7 @@ def one_at_a_time() -> threading.Lock:
 
 def start(asked: Asked, results: Path, *, fresh: bool = False) -> background.Work | None:
     """Run a draft in the background, and give up a run of this session that goes on; the work, if it has ended."""
-    before = background.works().get(RUN)
-    if before is not None:
-        before.cancelled.set()
+    background.leave(RUN)
     _give(asked, results)
     background.begin(RUN, lambda work: _run(asked, results, fresh, work), one_at_a_time(), str(asked.folder(results)))
     return background.taken(RUN)
@@ -86,7 +84,7 @@ def _run(asked: Asked, results: Path, fresh: bool, work: background.Work) -> str
         _forget_previews(results / PREVIEWS)
         _write(replace(asked, seeds=1), asked.draft.loaded, results / PREVIEWS, store(results), work)
         leave_alone("the compiled simulator")
-        work.news.set()
+        work.announce()
     folder = _write(asked, question, results, store(results), work, fresh=fresh)
     leave_alone("the compiled simulator")
     return folder.name
@@ -114,7 +112,8 @@ def _give(asked: Asked, results: Path) -> None:
 
 
 def _write_given(asked: Asked, folder: Path) -> None:
-    given = {"file": asked.draft.file.name, "text": asked.draft.text, "seeds": asked.seeds}
+    draft = asked.draft
+    given = {"file": draft.file.name, "text": draft.text, "seeds": asked.seeds, "stored": draft.is_stored}
     (folder / GIVEN).write_text(json.dumps(given), encoding="utf-8")
 
 

@@ -190,12 +190,12 @@ def test_progress_does_not_interrupt_a_page_that_is_being_drawn(
     """A reloaded page whose first drawing was given up had levers of their first values, which went into the text."""
     button(page, "Run").click().run()
     (work,) = page.session_state["works"].values()
-    work.news.set()
+    work.announce()
     again: list[None] = []
     monkeypatch.setattr("streamlit.rerun", lambda: again.append(None))
     page.run()
     assert not again
-    assert work.news.is_set(), "the next look of the progress tells it"
+    assert page.session_state["shown parts"]["run of a scenario"] < work.parts, "the next look of the progress tells it"
 
 
 def test_a_price_is_changed_without_a_simulation(page: AppTest, home: Path) -> None:
@@ -424,6 +424,28 @@ def test_a_reload_finds_the_run_that_goes_on(page: AppTest, slow: Slow, home: Pa
     settle(later)
     assert slow.calls == 1
     assert later.header[0].value.startswith(VERDICT)
+
+
+def test_a_file_that_is_edited_on_disk_while_its_run_goes_on(page: AppTest, slow: Slow, home: Path) -> None:
+    """Its result is of the text before and says so; a reloaded page has the text of the file, and the run."""
+    file = home / "scenarios/tiny.yaml"
+    later = AppTest.from_file(str(APP), default_timeout=60)
+    try:
+        file.write_text(TINY.replace("rate: 0.5/s", "rate: 0.45/s"), encoding="utf-8")
+        button(page.run(), "Run").click().run()
+        file.write_text(TINY.replace("replicas: 1}", "replicas: 3}"), encoding="utf-8")
+        later.query_params["run"] = "tiny"
+        later.run()
+        assert editor.shown(later)["text"] == file.read_text(encoding="utf-8")
+        assert "Cancel" in {one.label for one in later.button}
+        slow.go.set()
+        for one in (page, later):
+            settle(one)
+            assert one.header[0].value.startswith(VERDICT)
+            assert STALE in badges(one)
+    finally:
+        slow.go.set()
+        file.write_text(TINY, encoding="utf-8")
 
 
 def test_the_scenario_stays_when_another_page_was_looked_at(page: AppTest, home: Path) -> None:

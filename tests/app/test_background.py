@@ -1,0 +1,75 @@
+"""Work that several sessions take part in: each shows what is new, and none ends what another one waits for."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from views import background
+
+NAME, KEY = "run", "results/tiny"
+
+
+class Sessions:
+    """Sessions of one server, of which one draws its page at a time; those in `opened` are shown by a browser."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.patch, self.opened = patch, {"one", "other"}
+        self.states: dict[str, dict[str, Any]] = {"one": {}, "other": {}}
+        self.drawn: list[str] = []
+        patch.setattr(background, "_is_open", lambda session: session in self.opened)
+        patch.setattr("streamlit.progress", lambda *_: None)
+        patch.setattr("streamlit.button", lambda *_, **__: False)
+
+    def turn(self, session: str) -> None:
+        """Let a session draw its page."""
+        self.patch.setattr("streamlit.session_state", self.states[session])
+        self.patch.setattr(background, "_session", lambda: session)
+        self.patch.setattr("streamlit.rerun", lambda: self.drawn.append(session))
+
+    def look(self, session: str) -> None:
+        """Let a session look at the progress."""
+        self.turn(session)
+        background._watch.__wrapped__(NAME, stoppable=True)  # type: ignore[attr-defined]  # of the fragment
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> Sessions:
+    monkeypatch.setattr(background, "QUICK_S", 0.0)
+    return Sessions(monkeypatch)
+
+
+@pytest.fixture
+def work(sessions: Sessions) -> Iterator[background.Work]:
+    """Work that goes on, and that both sessions asked for."""
+    free = threading.Event()
+    sessions.turn("one")
+    background.begin(NAME, lambda _: free.wait(60), threading.Lock(), KEY)
+    sessions.turn("other")
+    assert background.attach(NAME, KEY)
+    yield background.works()[NAME]
+    free.set()
+
+
+def test_each_session_shows_a_part_of_the_result_once(sessions: Sessions, work: background.Work) -> None:
+    """The first that saw it kept it to itself: the other one waited for the end."""
+    work.announce()
+    for session in ("one", "other", "one", "other"):
+        sessions.look(session)
+    assert sessions.drawn == ["one", "other"]
+
+
+def test_work_goes_on_while_another_session_waits_for_it(sessions: Sessions, work: background.Work) -> None:
+    background.leave(NAME)
+    assert not work.cancelled.is_set()
+    sessions.turn("one")
+    background.leave(NAME)
+    assert work.cancelled.is_set()
+
+
+def test_work_of_closed_pages_alone_is_cancelled(sessions: Sessions, work: background.Work) -> None:
+    """A page that was reloaded is another session: the one before must not hold the machine."""
+    sessions.opened = {"other"}
+    background.leave(NAME)
+    assert work.cancelled.is_set()
