@@ -72,7 +72,8 @@ def show(
     elif answers.get(asked):
         answer(answers[asked], outdated=answers[asked]["of"] != told_apart(words))
     elif finished is None:
-        st.info(f"{questions[asked].needs} {'Then press' if ready else 'Choose or upload it, then press'} Answer.")
+        then = "Then press" if ready else "Choose on the left what is missing, then press"
+        st.info(f"{questions[asked].needs} {then} Answer.")
 
 
 def shown(words: Words) -> list[str]:

@@ -25,7 +25,7 @@ def replay(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the o
         words += [f"--name={name}"] if name else []
         others = st.text_input("Metrics recorded under other names", placeholder="queue=vllm:num_requests_waiting")
         words += [f"--metric={pair.strip()}" for pair in others.split(",") if pair.strip()]
-        words += renamed("value=VALUE, timestamp=time", "metrics")
+        words += renamed("value=VALUE, time=TS", "metrics")
     return words
 
 

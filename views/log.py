@@ -77,6 +77,8 @@ def show(scenarios: Path, plans: Any) -> None:
         _found(log, scenarios, plans)
     elif head is not None and head.rows:
         _preview(head, lacking, asked=fmt not in NESTED)
+    elif upload is not None and ended is None:
+        st.info("No row of it can be shown. Press Read, which says why.")
     elif ended is None:
         st.info("Upload a log on the left; its columns are found, or you choose them. Nothing leaves this machine.")
 

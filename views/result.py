@@ -77,6 +77,8 @@ def show(folder: Path, scenario: str, *, badge: str, editor: Callable[..., None]
     _verdict(document, figures, badge)
     _tabs(document, grouped, editor)
     offer(folder, document["scenario"], scenario)
+    if len(document["provenance"]["inputs"]) > 1:
+        st.caption("The scenario names other files by paths from its own folder: save it in that folder.")
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

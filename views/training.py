@@ -77,7 +77,7 @@ def _method(models: list[str]) -> Words:
 def queue(scenarios: Path, results: Path) -> Words:  # noqa: ARG001  # as the other questions
     """`simcost train size`."""
     words: Words = ["train", "size", choose("Job log", beside(scenarios, "jobs.csv.gz"), "job log")]
-    words += renamed("num_gpus=gpus", "job log")
+    words += renamed("gpus=NGPUS", "job log")
     kinds = [policy().kind for policy in get_args(Scheduler)]
     policies = st.multiselect("Policies", kinds, ["fifo-skip", "easy-backfill"])
     words += [f"--policy={policy}" for policy in policies]

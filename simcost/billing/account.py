@@ -117,6 +117,15 @@ def _priced(
     return lines
 
 
+def _unpriced(sku: str, provider: str, error: CatalogError, catalog: "Catalog") -> str:
+    """What to do about usage without a price."""
+    providers = dict.fromkeys(offer.provider for offer in catalog.facts.offers if offer.sku.lower() == sku.lower())
+    if provider or not providers:
+        return f"{error}; or give its price in `prices`"
+    named = " or ".join(f"`provider: {one}`" for one in providers)
+    return f"its provider is not known; write {named} in the purchasing plan, or a column `provider` in the usage"
+
+
 def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") -> Line:
     provider, sku, region, zone, account, pricing, _ = usage.keys[i][:KEY]
     name = f"{provider}/{sku}" if provider else sku
@@ -127,7 +136,8 @@ def _line(usage: UsageRows, i: int, purchase: Purchasing, catalog: "Catalog") ->
         offer = catalog.offer(name, None if region == "any" else region)
     except CatalogError as error:
         if own is None and not (pricing == "spot" and not np.isnan(usage.price_usd[usage.line == i]).any()):
-            raise CatalogError(f"{name} in region {region}: {error}; or give its price in `prices`") from error
+            why = _unpriced(sku, provider, error, catalog)
+            raise CatalogError(f"{name} in region {region}: {why}") from error
     contract = catalog.contracted(offer, last_day(usage, i)) if offer else None
     listed = contract.list_usd_per_h if contract else own
     paid = own if own is not None else contract.contracted_usd_per_h if contract else None

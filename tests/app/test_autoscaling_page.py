@@ -65,6 +65,19 @@ def test_last_tuesday_is_replayed(page: AppTest) -> None:
     assert page.code[0].value == "simcost autoscale replay hpa.yaml tuesday.csv"
 
 
+def test_the_example_of_other_column_names_is_taken(page: AppTest, home: Path) -> None:
+    columns = next(one for one in page.text_input if one.label == "Columns of other names")
+    pairs = dict(pair.split("=") for pair in columns.placeholder.split(", "))
+    rows = [f"{15 * i},queue,{20 if i < 8 else 40}" for i in range(20)]
+    head = f"{pairs['time']},metric,{pairs['value']}"
+    (home / "scenarios" / "named.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
+    page.run().selectbox[1].set_value(home / "scenarios" / "named.csv")
+    columns.set_value(columns.placeholder)
+    page.number_input[0].set_value(2)
+    press(page)
+    assert not page.error
+
+
 def test_the_example_is_there_to_try_and_counts_from_the_start_that_is_given(tmp_path: Path) -> None:
     scenarios = APP.parent / "scenarios"
     home = tmp_path / "home"

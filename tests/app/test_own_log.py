@@ -56,6 +56,11 @@ def test_a_log_becomes_a_scenario_without_faults(page: AppTest, home: Path, monk
     [file] = [one for one in (home / "scenarios").glob("*.yaml") if one.stem != "tiny"]
     assert find_faults(file) == []
     assert page.session_state["looked at"] == file
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    plans = AppTest.from_file(str(APP), default_timeout=60)
+    plans.session_state["looked at"] = file
+    settle(button(plans.run(), "Run").click().run())
+    assert any("names other files" in one.value for one in plans.caption)
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "arrival,prompt_tokens,output_tokens\nx,y,z\n", "\x00\x01"])
@@ -67,6 +72,12 @@ def test_any_log_gives_messages_and_leaves_nothing(page: AppTest, home: Path, co
     assert not page.exception
     assert all("/" not in one.value.replace("and/or", "") for one in page.error)
     assert list((home / "scenarios").glob("traces/*")) == []
+
+
+@pytest.mark.parametrize("content", ["", "arrival,prompt_tokens,output_tokens\n"])
+def test_a_log_without_rows_is_not_asked_for_again(page: AppTest, content: str) -> None:
+    page.file_uploader[0].set_value(("log.csv", content.encode(), "text/csv")).run()
+    assert page.info[0].value == "No row of it can be shown. Press Read, which says why."
 
 
 def test_columns_of_other_names_are_preselected_and_shown(page: AppTest, home: Path) -> None:

@@ -130,12 +130,24 @@ def test_a_file_that_is_none_is_a_message_without_our_folders(page: AppTest, hom
     assert not any("/tmp" in error.value for error in page.error)
 
 
+def test_the_example_of_other_column_names_is_taken(page: AppTest, home: Path) -> None:
+    ask(page, QUEUE, "jobs.csv", home)
+    columns = field(page, "Columns of other names")
+    ours, _, theirs = columns.placeholder.partition("=")
+    named = (home / "scenarios" / "traces" / "jobs.csv").read_text(encoding="utf-8").replace(",gpus\n", f",{theirs}\n")
+    (home / "scenarios" / "traces" / "named.csv").write_text(named, encoding="utf-8")
+    ask(page.run(), QUEUE, "named.csv", home)
+    field(page, "Columns of other names").set_value(f"{ours}={theirs}")
+    press(page)
+    assert not page.error
+
+
 def test_without_a_file_nothing_can_be_pressed(page: AppTest) -> None:
     page.session_state["Training question"] = QUEUE
     page.run()
     assert next(button for button in page.button if button.label == "Answer").disabled
     assert page.info[0].value.startswith("A job log: for each job `submit_time`")
-    assert page.info[0].value.endswith("Choose or upload it, then press Answer.")
+    assert page.info[0].value.endswith("Choose on the left what is missing, then press Answer.")
 
 
 def test_an_upload_has_a_harmless_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -121,6 +121,17 @@ def test_unknown_skus_and_regions_name_their_row_and_the_nearest(tmp_path: Path)
     assert [line.split(":")[1] for line in found] == ["2", "3", "4"]
 
 
+def test_usage_without_a_provider_is_told_how_to_name_it(tmp_path: Path) -> None:
+    """An instance type as bills of one provider have it: the catalog sells it, under a provider."""
+    rows = [run(0, 1, sku="g6.xlarge", region="us-east-1"), run(0, 1, sku="g6.none", region="us-east-1")]
+    with pytest.raises(FaultsError) as wrong:
+        billed(tmp_path, rows)
+    known, unknown = str(wrong.value).splitlines()
+    assert "write `provider: aws` in the purchasing plan" in known
+    assert "the catalog has no offer 'g6.none'" in unknown
+    assert len(billed(tmp_path, [rows[0] | {"provider": "aws"}]).charges) > 0
+
+
 def test_spot_intervals_as_in_worked_examples(shared: Path, tmp_path: Path) -> None:
     cases = [
         c for c in json.loads((shared / "vectors/billing.json").read_text())["cases"] if c["kind"] == "spot_interval"

@@ -29,6 +29,8 @@ from simcost.trace.requests.log_files import format_of_name
         ),
         (["total_time", "total_tokens", "input_token_cost"], [None, None, None]),
         (["time", "tokens"], ["time", None, None]),
+        (["ts", "model", "input tokens", "output tokens"], ["ts", "input tokens", "output tokens"]),
+        (["request_ts", "tokens_in", "tokens_out"], ["request_ts", "tokens_in", "tokens_out"]),
         (["a", "b"], [None, None, None]),
         ([], [None, None, None]),
     ],

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-_TIME = ({"arrival", "arrived", "time", "timestamp", "date", "datetime", "created", "received", "started"},)
+_TIME = ({"arrival", "arrived", "time", "timestamp", "ts", "date", "datetime", "created", "received", "started"},)
 _COUNT = {"token", "tokens", "toks", "tok", "len", "length"}
 _WORDS: Mapping[str, tuple[set[str], ...]] = {
     "arrival": _TIME,
