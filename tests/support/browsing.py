@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic, sleep
@@ -97,7 +97,13 @@ def wait_for(look: Any, seconds: float) -> Any:
 
 def visible(browser: Any, path: str) -> Any:
     """Elements that are seen."""
-    return [element for element in browser.find_elements("xpath", path) if element.is_displayed()]
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    seen = []
+    for element in browser.find_elements("xpath", path):
+        with suppress(StaleElementReferenceException):  # the page has drawn it anew, or no longer
+            seen += [element] if element.is_displayed() else []
+    return seen
 
 
 def rests(browser: Any) -> None:
