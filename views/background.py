@@ -34,7 +34,7 @@ class Work:
     """The message of a task that was refused or failed."""
     done: threading.Event = field(default_factory=threading.Event)
     parts: int = 0
-    """How many times there was something new to show: a part of the result, or the end."""
+    """Number of times that there was something new to show: a part of the result, or the end."""
     news: threading.Event = field(default_factory=threading.Event)
     """Set once there is."""
     sessions: set[str] = field(default_factory=set)
@@ -154,7 +154,7 @@ def works() -> dict[str, Work]:
 
 
 def _shown() -> dict[str, int]:
-    """How much of each work the page of this session has shown, by name; other sessions have their own."""
+    """Parts of each work that the page of this session has shown, by name; other sessions have their own."""
     found: dict[str, int] = st.session_state.setdefault("shown parts", {})
     return found
 

@@ -118,7 +118,7 @@ def _priced(
 
 
 def _unpriced(sku: str, provider: str, error: CatalogError, catalog: "Catalog") -> str:
-    """What to do about usage without a price."""
+    """The reason why usage has no price, and the remedy."""
     providers = dict.fromkeys(offer.provider for offer in catalog.facts.offers if offer.sku.lower() == sku.lower())
     if provider or not providers:
         return f"{error}; or give its price in `prices`"
