@@ -53,6 +53,7 @@ Answer = Callable[[float], str | None]
 Guess = Callable[[float, float, float], float | None]
 """A value between two with other answers at which the change may be; None = not known. The third argument is a factor
 on the weight of the first: above 1 where the second has stood for more than one cut."""
+Middle = Callable[[float, float], float | None]
 _CLOSE = 0.999
 """Of the tolerance: how far from an end of its bracket a guess is tried at least, so that the bracket may close."""
 _SHORT = 0.1
@@ -66,8 +67,7 @@ def flips(
     tolerance: float,
     guess: Guess = lambda _lo, _hi, _tilt: None,
     confirm: Answer | None = None,
-    *,
-    whole: bool = False,
+    middle: Middle = lambda lo, hi: (lo + hi) / 2,
 ) -> list[Flip]:
     """Every change of the answer between neighbouring values, each within a bracket no wider than the tolerance.
 
@@ -85,19 +85,21 @@ def flips(
         tolerance: widest bracket.
         guess: a value between two with other answers.
         confirm: the answer at a value, nothing taken from its neighbours; None = all answers are such.
-        whole: true of whole numbers, as those looked at first: no other is looked at.
+        middle: the value to look at that halves a bracket; None = there is no value between its ends.
 
-    >>> [(flip.lo, flip.hi) for flip in flips([2, 20], lambda x: "a" if x < 13 else "b", 1, whole=True)]
-    [(12, 13)]
+    >>> def even(lo, hi):
+    ...     return 2 * ((lo + hi) // 4) if hi - lo > 2 else None
+    >>> [(flip.lo, flip.hi) for flip in flips([2, 20], lambda x: "a" if x < 13 else "b", 0, middle=even)]
+    [(12, 14)]
     >>> [round(flip.value, 2) for flip in flips([0, 5, 10], lambda x: "a" if x < 3 else "b", 0.001)]
     [3.0]
     """
     first = at_once(partial(answer, value) for value in values)
-    search = _FlipSearch(dict(zip(values, first, strict=True)), tolerance, whole=whole)
+    search = _FlipSearch(dict(zip(values, first, strict=True)), tolerance, middle)
     confirmed: set[float] = set()
     while True:
         found = search.changes()
-        wide = [flip for flip in found if flip.hi - flip.lo > tolerance]
+        wide = [flip for flip in found if search.is_wide(flip)]
         if wide:
             at_once(partial(search.cut, flip, answer, guess) for flip in wide)
             continue
@@ -132,8 +134,8 @@ def at_once(questions: Iterable[Callable[[], T]]) -> list[T]:
 class _FlipSearch:
     """Answers at the values of a search, and its brackets."""
 
-    def __init__(self, answers: dict[float, str | None], tolerance: float, *, whole: bool) -> None:
-        self.answers, self._tolerance, self._whole = answers, tolerance, whole
+    def __init__(self, answers: dict[float, str | None], tolerance: float, middle: Middle) -> None:
+        self.answers, self._tolerance, self._middle = answers, tolerance, middle
         self._stood: dict[tuple[float, float], int] = {}
         """Cuts in a row after which the high end of a bracket stood, and more than half of it was left; of the low end
         they are negative."""
@@ -145,6 +147,10 @@ class _FlipSearch:
             for lo, hi in pairwise(sorted(self.answers))
             if self.answers[lo] != self.answers[hi]
         ]
+
+    def is_wide(self, flip: Flip) -> bool:
+        """True if a value between the ends is to be looked at."""
+        return flip.hi - flip.lo > self._tolerance and self._middle(flip.lo, flip.hi) is not None
 
     def cut(self, flip: Flip, answer: Answer, guess: Guess) -> None:
         """Look at a value between two with other answers."""
@@ -159,7 +165,9 @@ class _FlipSearch:
 
     def _point(self, lo: float, hi: float, stood: int, guess: float | None) -> float:
         """The next value to look at."""
-        middle = (lo + hi) // 2 if self._whole else (lo + hi) / 2
+        middle = self._middle(lo, hi)
+        if middle is None:
+            raise ValueError(f"no value lies between {lo} and {hi}")
         if guess is None:
             return middle
         near = _CLOSE * self._tolerance

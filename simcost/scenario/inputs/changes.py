@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import ceil, floor
 from typing import Any
 
 from simcost.billing import ManagedEndpoint, OnDemand, Spot
@@ -11,16 +12,12 @@ from simcost.catalog import Catalog
 from simcost.catalog.contracts import ContractPrice
 from simcost.catalog.facts import Offer
 from simcost.errors import FaultsError, InputError, did_you_mean
-from simcost.scenario.checks.load import changed_services
-from simcost.scenario.checks.owned_checks import owned_faults
-from simcost.scenario.files.by_kind import adapter
-from simcost.scenario.files.conform import Conform
-from simcost.scenario.files.faults import validate
-from simcost.scenario.files.nodes import YamlNode, items
-from simcost.scenario.files.sharing import KEY
+from simcost.scenario.checks.load import changed, changed_services
+from simcost.scenario.files.nodes import YamlNode
+from simcost.scenario.files.sharing import KEY, OF_JOBS
 from simcost.scenario.inputs.demand_scale import scaled
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
-from simcost.scenario.schema.scenario import Plan, Scenario
+from simcost.scenario.schema.scenario import Plan
 
 AnyScenario = LoadedScenario | LoadedServices
 _KNOWN = "write a field of the file such as workload.0.rate, or demand, engine, price.OFFER, discount.OFFER"
@@ -30,6 +27,8 @@ _KNOWN_OF_SERVICES = (
     "demand, engine, demand.NAME, engine.NAME, price.OFFER, discount.OFFER"
 )
 _FACTORS = ("demand", "engine")
+_FARTHEST = 128
+"""How far a whole number is looked for that a scenario may have: counts of accelerators go by nodes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +61,13 @@ def base_value(loaded: AnyScenario, path: str) -> float:
 
 
 def impossible(loaded: AnyScenario, path: str, lo: float, hi: float) -> str:
-    """Reason why a factor, a price or a discount cannot be within such ends; empty = it can, or is a field."""
+    """Reason why a value cannot be within such ends; empty = it can, as far as it is no field of the file."""
     if _is_factor(loaded, path):
         return "" if lo > 0 else f"a factor is above 0; write e.g. {path}=0.01..{hi:g}"
     if money_alone(path) and path.startswith("price"):
         return "" if lo >= 0 else f"a price is not below 0; write e.g. {path}=0..{hi:g}"
+    if is_whole(loaded, path) and not (lo.is_integer() and hi.is_integer()):
+        return f"counts something, in whole numbers; write e.g. {path}={ceil(lo)}..{floor(hi)}"
     return f"a discount is at most 100 %; write e.g. {path}={lo:g}..1" if money_alone(path) and hi > 1 else ""
 
 
@@ -74,7 +75,7 @@ def with_value(loaded: AnyScenario, path: str, value: float) -> Changed:
     """The scenario with another value.
 
     Raises:
-        FaultsError: the schema refuses the value.
+        FaultsError: a scenario cannot have the value, as `simcost check` says.
         InputError: as `base_value`.
     """
     kind, _, name = path.partition(".")
@@ -91,7 +92,7 @@ def with_values(loaded: AnyScenario, values: Mapping[str, float]) -> Changed:
     """The scenario with several other values: fields of the file first, then factors, prices, and discounts on these.
 
     Raises:
-        FaultsError: the schema refuses a value.
+        FaultsError: as `with_value`.
         InputError: as `base_value`.
     """
     changed = Changed(loaded=loaded)
@@ -112,6 +113,23 @@ def is_whole(loaded: AnyScenario, path: str) -> bool:
     if _is_factor(loaded, path) or money_alone(path):
         return False
     return isinstance(_number(loaded, path), int)
+
+
+def nearest_whole(loaded: AnyScenario, path: str, value: float, lo: float, hi: float) -> int | None:
+    """The whole number nearest to a value that the scenario may have within two ends, which both belong to it; of two
+    as near the lower. None where there is none, or none that is near.
+    """
+    within = range(ceil(max(lo, value - _FARTHEST)), floor(min(hi, value + _FARTHEST)) + 1)
+    near = sorted(within, key=lambda number: (abs(number - value), number))
+    return next((number for number in near if _may_have(loaded, path, number)), None)
+
+
+def _may_have(loaded: AnyScenario, path: str, value: float) -> bool:
+    try:
+        with_value(loaded, path, value)
+    except FaultsError:
+        return False
+    return True
 
 
 def money_alone(path: str) -> bool:
@@ -206,9 +224,14 @@ def _places(loaded: AnyScenario, path: str) -> list[tuple[LoadedScenario, list[s
         return [(_service(loaded, keys[1], path), keys[2:])]
     if keys[0] == "plans" and keys[2:3] == [KEY] and len(keys) > 3:
         return [(_service(loaded, keys[3], path), [*keys[:2], *keys[4:]])]
-    if keys[0] == "jobs" and loaded.jobs is not None:
+    if loaded.jobs is not None and _is_of_jobs(keys):
         return [(loaded.jobs, keys)]
     return [(service, keys) for service in loaded.services.values()]
+
+
+def _is_of_jobs(keys: Sequence[str]) -> bool:
+    """True for the log and the targets of the jobs beside services, and for their part in a plan."""
+    return keys[0] in ("jobs", "slo") or (keys[0] == "plans" and len(keys) > 2 and keys[2] in OF_JOBS)
 
 
 def _service(loaded: LoadedServices, key: str, path: str) -> LoadedScenario:
@@ -330,7 +353,7 @@ def _written(loaded: AnyScenario, path: str, value: float) -> AnyScenario:
     number = round(value) if is_whole(loaded, path) else value
     root = with_field(loaded.root, path, number)
     if isinstance(loaded, LoadedScenario):
-        return _conformed(loaded, root)
+        return replace(changed(loaded, root), catalog=loaded.catalog)
     found = changed_services(loaded, root)
     if any(abs(one - number) > 1e-9 * abs(number) for one in _numbers(found, path)):
         raise InputError(
@@ -338,19 +361,6 @@ def _written(loaded: AnyScenario, path: str, value: float) -> AnyScenario:
             "plans.0.services.NAME.scaling.replicas"
         )
     return found
-
-
-def _conformed(loaded: LoadedScenario, root: YamlNode) -> LoadedScenario:
-    """The scenario with another tree. Raises FaultsError where the schema refuses it, or more nodes than are owned."""
-    file = str(loaded.path)
-    faults: list[Any] = []
-    root = Conform(file, faults).node(root, Scenario)
-    scenario, wrong = validate(adapter(Scenario), root, file)
-    if scenario is None or faults or wrong:
-        raise FaultsError([*faults, *wrong])
-    if too_many := list(owned_faults(items(root.get("plans")), scenario.plans, loaded.catalog, loaded.folder, file)):
-        raise FaultsError(too_many)
-    return replace(loaded, scenario=scenario, root=root)
 
 
 def with_field(root: YamlNode, path: str, value: float | YamlNode) -> YamlNode:

@@ -93,6 +93,9 @@ def _checkpoints(training: Any, smaller: Dimension) -> ActionKind:
     name, checkpoints = "interval of checkpoints", getattr(training, "checkpoints", None)
     if not isinstance(checkpoints, Checkpoints):
         return ActionKind(name=name, effort="low", why="training.checkpoints states none, so they take no time")
+    if isinstance(training, OnGpus | OnNodes) and training.failures is None:
+        why = "training.failures states none, so that no job needs its checkpoints"
+        return ActionKind(name=name, effort="low", why=why)
     intervals: Dimension = [
         {"training": {"checkpoints": {"interval": checkpoints.interval * factor}}} for factor in INTERVALS
     ]

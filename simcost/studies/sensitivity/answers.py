@@ -10,7 +10,15 @@ from simcost.compare.comparison import ranked
 from simcost.compare.sensitivity import Ends, Flip, doubtful, flip_interval, redrawn, within
 from simcost.compare.significance import negligible_usd
 from simcost.record import record
-from simcost.scenario.inputs.changes import AnyScenario, money_alone, of_requests, plan_of, with_values
+from simcost.scenario.inputs.changes import (
+    AnyScenario,
+    is_whole,
+    money_alone,
+    nearest_whole,
+    of_requests,
+    plan_of,
+    with_values,
+)
 from simcost.scenario.runs.assessment import Assessment
 from simcost.studies.sensitivity.deciding import Deciding, deciding
 from simcost.studies.sensitivity.simulated import ValueRuns
@@ -76,7 +84,17 @@ class PlanAnswers:
         self._fixed = fixed_usd(loaded, plans)
         self._linear: dict[str, tuple[float, float]] = {}
         self._guesses: dict[tuple[str, float, float, float, str | None, str | None], float | None] = {}
+        self._possible: dict[tuple[str, float, float, float], float | None] = {}
         self._confirmed: dict[str, set[float]] = {path: {value} for path, value in bases.items()}
+
+    def possible(self, path: str, value: float, lo: float, hi: float) -> float | None:
+        """The nearest value that the scenario may have within two ends, which both belong to it: where the value counts
+        something a whole number that `simcost check` takes, None where there is none; else the value.
+        """
+        asked = path, value, lo, hi
+        if asked not in self._possible:
+            self._possible[asked] = nearest_whole(self.loaded, *asked) if is_whole(self.loaded, path) else value
+        return self._possible[asked]
 
     def at(self, path: str, value: float, *, between: bool = False) -> PlanState:
         """The plans with another value.

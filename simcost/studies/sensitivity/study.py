@@ -19,6 +19,7 @@ from simcost.scenario.inputs.changes import (
     money_alone,
     plans_of,
     unpaid_prices,
+    with_value,
 )
 from simcost.scenario.runs.execution import workers_of
 from simcost.studies.sensitivity.answers import FlipPlace, PlanAnswers
@@ -51,6 +52,7 @@ def sensitivity(
 
     Raises:
         InputError: no such value, a range that does not hold its base, or more than may vary together.
+        FaultsError: the scenario cannot have an end of a range.
     """
     grids = pairs(ranges, settings.grids)
     if settings.variance:
@@ -86,7 +88,9 @@ def sensitivity(
 
 
 def _bases(loaded: AnyScenario, ranges: Sequence[VariedRange]) -> dict[str, float]:
-    """The value of each path in the scenario. Raises InputError for ranges that cannot be."""
+    """The value of each path in the scenario. Raises InputError for ranges that cannot be, FaultsError for ends that the
+    scenario cannot have.
+    """
     if not ranges:
         raise InputError("--vary: names no value; write e.g. demand=0.8..1.5")
     bases: dict[str, float] = {}
@@ -101,6 +105,8 @@ def _bases(loaded: AnyScenario, ranges: Sequence[VariedRange]) -> dict[str, floa
             reason = f"does not hold the base {base:g}; widen it"
         if reason:
             raise InputError(f"--vary {varied.path}={varied.lo:g}..{varied.hi:g}: {reason}")
+        for end in (varied.lo, varied.hi):
+            with_value(loaded, varied.path, end)
     return bases
 
 
@@ -170,16 +176,19 @@ def _document(
 def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whole: bool) -> list[Document]:
     """Values at which another plan becomes the best; of whole numbers the first from which on it is."""
     values = _looked_at(varied_range, base, answers)
-    values = sorted(set(map(float, map(round, values)))) if whole else values
     path = varied_range.path
+
+    def middle(lo: float, hi: float) -> float | None:
+        return answers.possible(path, (lo + hi) / 2, lo + 1, hi - 1) if whole else (lo + hi) / 2
+
     tolerance = TOLERANCE_OF_MONEY if money_alone(path) else TOLERANCE
     changes = flips(
         values,
         lambda value: answers.at(path, value, between=True).best,
-        1.0 if whole else 2 * tolerance * (varied_range.hi - varied_range.lo),
+        0.0 if whole else 2 * tolerance * (varied_range.hi - varied_range.lo),
         (lambda *_: None) if whole else (lambda lo, hi, tilt: answers.guess(path, lo, hi, tilt)),
         lambda value: answers.confirmed(path, value).best,
-        whole=whole,
+        middle,
     )
     return [
         {
@@ -230,7 +239,9 @@ def _looked_at(varied_range: VariedRange, base: float, answers: PlanAnswers) -> 
     found = {varied_range.lo, base, varied_range.hi}
     for lo, hi in ((varied_range.lo, base), (base, varied_range.hi)):
         if answers.at(varied_range.path, lo).best == answers.at(varied_range.path, hi).best:
-            found |= {lo + (hi - lo) * i / count for i in range(1, count)}
+            parts = [lo + (hi - lo) * i / count for i in range(1, count)]
+            near = {answers.possible(varied_range.path, part, lo, hi) for part in parts}
+            found |= {part for part in near if part is not None}
     return sorted(found)
 
 
@@ -257,5 +268,8 @@ def verdict(document: Document) -> str:
 
 
 def _side(document: Document, flip: Document) -> str:
+    """Side of the flip on which its plan is best; of a whole number `value` is the first above it."""
     base = next(row["base"] for row in document["tornado"] if row["path"] == flip["path"])
-    return "above" if flip["value"] > base else "below"
+    if flip["value"] <= base:
+        return "below"
+    return "from" if flip["value"] == flip["above_at"] else "above"

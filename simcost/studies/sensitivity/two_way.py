@@ -10,7 +10,6 @@ import numpy as np
 
 from simcost.compare.two_way import Cell, answers_of_grid
 from simcost.errors import InputError, did_you_mean
-from simcost.scenario.inputs.changes import AnyScenario, is_whole
 from simcost.studies.sensitivity.answers import PlanAnswers
 from simcost.studies.sensitivity.simulated import ValueRuns
 from simcost.studies.sensitivity.states import NONE, VariedRange
@@ -45,7 +44,7 @@ def two_way(
         runs: simulations.
         tell: called with the share that is done.
     """
-    columns, lines = _values(answers.loaded, x), _values(answers.loaded, y)
+    columns, lines = _values(answers, x), _values(answers, y)
     found: dict[Cell, str | None] = {}
 
     def look(cell: Cell) -> None:
@@ -64,7 +63,8 @@ def two_way(
     return {"x": x.path, "y": y.path, "cells": cells}
 
 
-def _values(loaded: AnyScenario, varied: VariedRange) -> list[float]:
+def _values(answers: PlanAnswers, varied: VariedRange) -> list[float]:
     """Values from the low to the high end, the base among them only by chance."""
     values = np.linspace(varied.lo, varied.hi, STEPS + 1).tolist()
-    return sorted(set(map(float, map(round, values)))) if is_whole(loaded, varied.path) else values
+    near = {answers.possible(varied.path, value, varied.lo, varied.hi) for value in values}
+    return sorted(value for value in near if value is not None)

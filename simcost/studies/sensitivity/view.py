@@ -161,7 +161,7 @@ def settled(document: Document) -> list[str]:
     for one in document["settled"]:
         ends = [
             f"{one[side]} {word} {amount(one[end])}"
-            for side, word, end in (("below", "below", "first"), ("above", "from", "last"))
+            for side, word, end in (("below", "up to", "first"), ("above", "from", "last"))
             if one[end] is not None
         ]
         if paths.count(one["path"]) > 1 and ends:

@@ -85,6 +85,18 @@ def test_a_cluster_of_jobs_is_made_smaller_as_far_as_the_wait_allows(tmp_path: P
     assert one["before"]["attainment"] is None
 
 
+@pytest.mark.parametrize("failures", ["", ", failures: {per_node_day: 2}"])
+def test_checkpoints_are_not_made_rarer_where_the_run_has_nothing_that_they_are_for(
+    tmp_path: Path, failures: str
+) -> None:
+    """Without failures jobs lose no work, so that the cheapest interval would be the longest."""
+    training = "gpus: 32, checkpoints: {interval: 10min, write: 2min}" + failures
+    document = asked(home(tmp_path, ("gpus: 16}", training + "}")), "--out", tmp_path / "out")
+    [tried] = [one for one in document["tried"] if one["kind"] == "interval of checkpoints"]
+    assert (tried["plans"] > 0) == bool(failures)
+    assert ("training.failures states none" in tried["outcome"]) != bool(failures)
+
+
 def test_a_plan_that_misses_is_mended(tmp_path: Path) -> None:
     document = asked(home(tmp_path), "--plan", "small", "--out", tmp_path / "out")
     assert not document["slo_met"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.commands import TINY, call, scenario
+from support.scenarios import write
 
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.changes import with_value
@@ -77,6 +78,30 @@ def test_both_ends_of_a_whole_number_are_whole_numbers_as_run_takes_them(tmp_pat
         assert (flip["below_at"], flip["above_at"]) == (flip["value"] - 1, flip["value"])
         found = [judged(file, flip["path"], flip[end]) for end in ("below_at", "above_at")]
         assert found == [flip["below"], flip["above"]]
+
+
+def test_gpus_of_a_cluster_vary_by_whole_nodes(tmp_path: Path) -> None:
+    """Jobs that ask for 20 GPUs at most: with 20 of three nodes of 8 no cluster can be, and none is looked at."""
+    text = "job_id,submit_s,duration_s,gpus\n" + "".join(f"j{i},{600 * i},3600,4\n" for i in range(5))
+    (tmp_path / "jobs.csv").write_text(text)
+    own = "  - name: {}\n    training: {{kind: gpus, gpus: {}, disk: 0}}\n"
+    file = write(
+        tmp_path,
+        text="scenario: queue\njobs: {path: jobs.csv}\nslo: {wait: {p95: 5min}}\n"
+        "defaults: {buy: {offer: aws/p4d.24xlarge}}\nplans:\n" + own.format("small", 24) + own.format("large", 40),
+    )
+    words = "--vary=plans.small.training.gpus=8..56", "--vary=plans.large.training.gpus=16..48"
+    document = asked(file, *words, "--grid=plans.small.training.gpus,plans.large.training.gpus")
+    found = [(flip["below_at"], flip["above_at"], flip["value"]) for flip in document["flips"]]
+    assert found == [(16, 24, 24), (40, 48, 48)]
+    for flip in document["flips"]:
+        ends = [judged(file, flip["path"], flip[end]) for end in ("below_at", "above_at")]
+        assert ends == [flip["below"], flip["above"]]
+    assert "large below 24 of plans.small.training.gpus; large from 48 of" in document["verdict"]
+    assert {cell[axis] % 8 for cell in document["two_way"][0]["cells"] for axis in "xy"} == {0}
+    said = call("sensitivity", file, "--vary", "plans.small.training.gpus=20..56", "--out", tmp_path / "out")
+    assert said.code == 2
+    assert "20 GPUs are not a multiple of the 8 of aws/p4d.24xlarge" in said.err
 
 
 def test_both_ends_of_a_bracket_are_judged_as_by_run(file: Path, document: dict[str, Any]) -> None:

@@ -121,6 +121,11 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
         ("price.aws/none=1..2", "no plan buys the offer 'aws/none'; bought are aws/g6.xlarge, aws/g6e.xlarge"),
         ("workload.0.rat=1..2", "has no 'rat' there"),
         ("plans.0.name=1..2", "is not a number"),
+        ("plans.0.replica.tp=1..3", "plans.0.replica: tp 3 does not split the 32 heads and 8 KV heads"),
+        (
+            "plans.0.scaling.replicas=0.5..3",
+            "counts something, in whole numbers; write e.g. plans.0.scaling.replicas=1..3",
+        ),
         ("plans.0.replica.memory_utilisation=0.5..3", "must be at most 1"),
         ("demand=0..2", "--vary demand=0..2: a factor is above 0; write e.g. demand=0.01..2"),
         ("engine=-1..2", "--vary engine=-1..2: a factor is above 0"),
@@ -161,6 +166,22 @@ def test_services_on_shared_nodes_vary_together(tmp_path: Path) -> None:
     document = asked(write(tmp_path, text=shared), "price.aws/g6.12xlarge=3..9", "demand=0.5..1.5")
     [price] = [one for one in document["tornado"] if one["path"].startswith("price")]
     assert price["hi_usd"] / price["lo_usd"] == pytest.approx(3, rel=0.02), "disks and traffic have other prices"
+
+
+def test_jobs_beside_services_vary_as_without_them(tmp_path: Path) -> None:
+    """The cluster of the jobs and their targets: a node of 8 GPUs more or less is one node of the bill."""
+    file = home(tmp_path)
+    plan = "  - name: {}\n    services: {{chat: {{}}}}\n    training: {{kind: gpus, gpus: {}, disk: 0}}\n"
+    text = SERVICES[: SERVICES.index("  - name: search")] + (
+        "jobs: {path: jobs.csv}\nslo: {wait: {p95: 2h}}\nhorizon: 2h\n"
+        "defaults:\n  training_buy: {offer: aws/p4d.24xlarge}\n  replica: {accelerator: l4}\n"
+        "  buy: {offer: aws/g6.xlarge}\n  scaling: {kind: fixed, replicas: 1}\nplans:\n"
+    )
+    file.write_text(text.replace("horizon: 10min\n", "") + plan.format("small", 16) + plan.format("large", 32))
+    document = asked(file, "plans.small.training.gpus=8..40", "slo.wait.p95=60..100000")
+    cluster, _ = (next(one for one in document["tornado"] if one["path"].startswith(key)) for key in ("plans", "slo"))
+    assert cluster["swing_usd"] == pytest.approx(4 * 21.957642 * 730, rel=1e-6)
+    assert {flip["path"] for flip in document["flips"]} >= {"slo.wait.p95"}
 
 
 def test_plans_of_jobs_flip_where_one_has_too_few_accelerators(tmp_path: Path) -> None:
