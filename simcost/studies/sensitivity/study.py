@@ -88,8 +88,8 @@ def sensitivity(
 
 
 def _bases(loaded: AnyScenario, ranges: Sequence[VariedRange]) -> dict[str, float]:
-    """The value of each path in the scenario. Raises InputError for ranges that cannot be, FaultsError for ends that the
-    scenario cannot have.
+    """The value of each path in the scenario. Raises InputError for ranges that cannot be, FaultsError for ends that
+    the scenario cannot have.
     """
     if not ranges:
         raise InputError("--vary: names no value; write e.g. demand=0.8..1.5")

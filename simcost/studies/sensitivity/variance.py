@@ -133,7 +133,7 @@ def _ends(ranges: Sequence[VariedRange]) -> list[tuple[float, float]]:
 
 
 def _rounded(points: Floats, simulated: Sequence[VariedRange], answers: PlanAnswers) -> Floats:
-    """Points with whole numbers where values are whole, and the low end where the scenario can have none that is near."""
+    """Points with whole numbers where values are whole: the low end where the scenario can have none that is near."""
     for column, one in enumerate(simulated):
         if is_whole(answers.loaded, one.path):
             near = [answers.possible(one.path, value, one.lo, one.hi) for value in points[:, column].tolist()]

@@ -124,7 +124,7 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
         ("plans.0.replica.tp=1..3", "plans.0.replica: tp 3 does not split the 32 heads and 8 KV heads"),
         (
             "plans.0.scaling.replicas=0.5..3",
-            "counts something, in whole numbers; write e.g. plans.0.scaling.replicas=1..3",
+            "counts something, in whole numbers; write e.g. plans.0.scaling",
         ),
         ("plans.0.replica.memory_utilisation=0.5..3", "must be at most 1"),
         ("demand=0..2", "--vary demand=0..2: a factor is above 0; write e.g. demand=0.01..2"),
