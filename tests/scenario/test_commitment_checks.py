@@ -13,6 +13,7 @@ from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.inputs.variations import variations
+from simcost.scenario.runs.check import check
 
 ONE = SMALL.partition("  - name: two")[0]
 GCP = "gcp/g2-standard-8, region: us-central1"
@@ -38,6 +39,20 @@ def test_a_commitment_that_cannot_be_settled_is_a_fault(
     assert [(fault.path, message in fault.message) for fault in faults] == (
         [("plans.0.buy.commitments.0", True)] if message else []
     )
+
+
+def test_commitments_of_further_kinds_of_nodes_are_checked_and_told_where_they_are_bought_twice(tmp_path: Path) -> None:
+    """All kinds of nodes are one account, on which two plans of $1 an hour cost $2 an hour."""
+    plan = "{kind: savings-plan, name: base, commitment: 1, discount: 28%}"
+    other = "{kind: reserved-instances, sku: g6.2xlarge, count: 1}"
+    buy = (
+        f"{{offer: aws/g6.xlarge, commitments: [{plan}]}}\n    or_buy: [{{offer: aws/g6.2xlarge, commitments: [HELD]}}]"
+    )
+    file = write(tmp_path, ("{offer: aws/g6.xlarge}", buy.replace("HELD", other)), text=ONE)
+    assert [fault.path for fault in find_faults(file)] == ["plans.0.or_buy.0.commitments.0"]
+    for held, told in ((plan, True), (plan.replace("commitment: 1", "commitment: 2"), False)):
+        notes = check(write(tmp_path, ("{offer: aws/g6.xlarge}", buy.replace("HELD", held)), text=ONE))["notes"]
+        assert any("base stands in `or_buy` as in another purchase" in note for note in notes) == told
 
 
 def test_optimize_leaves_out_what_cannot_be_settled(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ def commitment_faults(node: YamlNode, plan: Plan | None, catalog: Catalog, file:
     prefill = None if apart is None else apart.buy
     options = [option for option in (plan.buy, *plan.or_buy, prefill) if option is not None]
     yield from _unsettled(node.get("buy"), plan.buy, options, catalog, file)
+    for other, option in zip(items(node.get("or_buy")), plan.or_buy, strict=True):
+        yield from _unsettled(other, option, options, catalog, file)
     if prefill is not None and place is not None:
         yield from _unsettled(place.get("buy"), prefill, options, catalog, file)
     if plan.training_buy is not None:

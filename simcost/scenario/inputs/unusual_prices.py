@@ -1,4 +1,4 @@
-"""Prices of plans that are far from those of the catalog: mostly another unit."""
+"""Prices of plans that are far from those of the catalog, mostly in another unit, and commitments bought twice."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ FAR_BELOW = 50.0
 def unusual_prices(plan: Plan, catalog: Catalog) -> list[str]:
     """A sentence for each price per accelerator-hour of a plan that is far from the on-demand prices of the catalog."""
     return [note for option in (plan.buy, *plan.or_buy) if option is not None for note in _unusual(option, catalog)]
+
+
+def repeated_commitments(plan: Plan) -> list[str]:
+    """A sentence for each commitment that stands in more than one purchase of a plan, whose nodes are one account."""
+    options = [option for option in (plan.buy, *plan.or_buy) if isinstance(option, OnDemand)]
+    lists = [option.commitments for option in options]
+    return [
+        f"{held.name or held.kind} stands in `or_buy` as in another purchase of the plan, so that it is bought twice; what "
+        "one commits to covers the nodes of the others too."
+        for place, commitments in enumerate(lists)
+        for held in commitments
+        if any(held in earlier for earlier in lists[:place])
+    ]
 
 
 def _usd_per_h(option: OnDemand | Spot, offer: Offer, catalog: Catalog) -> float:

@@ -14,7 +14,7 @@ from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
 from simcost.scenario.inputs.trace_models import other_models
 from simcost.scenario.inputs.unmissable_targets import unmissable_targets
 from simcost.scenario.inputs.unusual_measurements import unusual_measurements
-from simcost.scenario.inputs.unusual_prices import unusual_prices
+from simcost.scenario.inputs.unusual_prices import repeated_commitments, unusual_prices
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
 
@@ -55,5 +55,6 @@ def _unusual(loaded: LoadedScenario) -> Iterator[str]:
             yield from unusual_measurements(plan, catalog.model(served), catalog)
             yield from other_calibrations(plan, catalog.model(served), loaded)
         yield from unusual_prices(plan, catalog)
+        yield from repeated_commitments(plan)
     yield from shared_measurements(loaded)
     yield from unmissable_targets(scenario)
