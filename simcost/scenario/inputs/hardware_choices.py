@@ -42,8 +42,14 @@ def hardware_choices(loaded: LoadedScenario, plan: Plan) -> Iterator[dict[str, A
                     replica |= (
                         _not_measured(base) if replace(spec, step=base.step, kv_tokens=base.kv_tokens) != base else {}
                     )
+                    other = {} if precision == base.precision else unknown_quality(plan)
                     for offer in chosen:
-                        yield {"replica": replica, "buy": _bought(offer, plan)}
+                        yield {"replica": replica, "buy": _bought(offer, plan), **other}
+
+
+def unknown_quality(plan: Plan) -> dict[str, Any]:
+    """The quality that is stated of the model as a plan serves it, taken out for another model or number format."""
+    return {} if plan.quality is None else {"quality": None}
 
 
 def _not_measured(base: ReplicaSpec) -> dict[str, Any]:

@@ -27,12 +27,16 @@ def repeated_commitments(plan: Plan) -> list[str]:
     """A sentence for each commitment that stands in more than one purchase of a plan, whose nodes are one account."""
     options = [option for option in (plan.buy, *plan.or_buy) if isinstance(option, OnDemand)]
     lists = [option.commitments for option in options]
-    return [
-        f"{held.name or held.kind} stands in `or_buy` as in another purchase of the plan, so that it is bought twice; "
-        "what one commits to covers the nodes of the others too."
+    twice = [
+        held
         for place, commitments in enumerate(lists)
         for held in commitments
         if any(held in earlier for earlier in lists[:place])
+    ]
+    return [
+        f"{getattr(held, 'name', None) or held.kind} stands in `or_buy` as in another purchase of the plan, so that it "
+        "is bought twice; what one commits to covers the nodes of the others too."
+        for held in twice
     ]
 
 

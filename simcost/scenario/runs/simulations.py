@@ -137,6 +137,11 @@ class Simulations:
         asked = scenario.quality.at_least if scenario.quality else None
         return summarise(name, mine, scenario.level, risk, quality=self.quality(self._known[name]), at_least=asked)
 
+    def good_enough(self, name: str) -> bool:
+        """True if the model of a plan has the quality that is asked for, where any is."""
+        asked, quality = self.question.loaded.scenario.quality, self.quality(self._known[name])
+        return asked is None or quality is None or quality.reaches(asked.at_least)
+
     def quality(self, plan: Plan) -> ModelQuality | None:
         """The model of a plan and its quality; None where no least one is asked for."""
         loaded = self.question.loaded

@@ -122,25 +122,36 @@ class WholePlans:
 
     def summary(self, name: str) -> PlanSummary:
         """The results of a plan so far."""
-        question = self._plans[name]
-        loaded = question.loaded
         mine = [result for (plan, _), result in sorted(self.results.items()) if plan == name]
-        quality = loaded.first.scenario.quality
-        of_services: dict[str, ModelQuality] = {}
-        if isinstance(loaded, LoadedServices) and quality:
-            of_services = next(iter(service_qualities(loaded).values()))
-        own = None
-        if isinstance(question, ResolvedScenario) and quality and question.source is not None:
-            own = model_qualities(question.loaded)[question.loaded.scenario.plans[0].name]
+        own = self._own_quality(name)
         return summarise(
             name,
             mine,
             self.level,
             self._risk(),
-            quality=own,
-            at_least=quality.at_least if quality else None,
-            of_services=of_services,
+            quality=own.get(""),
+            at_least=self._at_least(name),
+            of_services={service: quality for service, quality in own.items() if service},
         )
+
+    def good_enough(self, name: str) -> bool:
+        """True if all models of a plan have the quality that is asked for, where any is."""
+        return all(quality.reaches(self._at_least(name)) for quality in self._own_quality(name).values())
+
+    def _at_least(self, name: str) -> float | None:
+        quality = self._plans[name].loaded.first.scenario.quality
+        return quality.at_least if quality else None
+
+    def _own_quality(self, name: str) -> dict[str, ModelQuality]:
+        """Quality of the model of each service of a plan, or under an empty name; empty where none is asked for."""
+        question = self._plans[name]
+        if question.loaded.first.scenario.quality is None:
+            return {}
+        if isinstance(question, ResolvedServices):
+            return next(iter(service_qualities(question.loaded).values()), {})
+        if question.source is None:
+            return {}
+        return {"": model_qualities(question.loaded)[question.loaded.scenario.plans[0].name]}
 
     def qualities(self, names: Sequence[str]) -> dict[str, dict[str, ModelQuality]]:
         """Models of plans and their quality, all by one benchmark: of each service, or under an empty name."""

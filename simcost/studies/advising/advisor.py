@@ -38,14 +38,14 @@ class Advisor:
     def advice(self, scenario: str) -> Advice:
         """The whole result."""
         name = self._plan.name
-        met = self._holds(name)
+        met, good = self._holds(name), self._searched.good_enough(name)
         for runs in (self._searched, self._confirmed):
             runs.all_of(name)
         usd = self._usd(name)
         least = max(LEAST_USD, LEAST_SHARE * usd)
-        winners, tried = self._winners(usd, least, met=met)
+        winners, tried = self._winners(usd, least, met=met and good)
         ranked = sorted(winners, key=lambda one: -self._saving(one).mean)
-        steps = in_sequence(ranked[:SEQUENCED], usd, self._together(), least, required=not met)
+        steps = in_sequence(ranked[:SEQUENCED], usd, self._together(), least, required=not (met and good))
         then = {step.action: step.saves_usd for step in steps}
         lines, origin = self._plan.about()
         seeds = {"search_seed": self._searched.seed, "confirmation_seed": self._confirmed.seed}
@@ -56,6 +56,7 @@ class Advisor:
             plan=name,
             usd_per_month=usd,
             slo_met=met,
+            good_enough=good,
             actions=tuple(self._action(one, winners[one], then.get(one)) for one in order),
             total_saving_usd_per_month=usd - steps[-1].usd_after if steps else 0.0,
             least_saving_usd_per_month=least,
@@ -90,7 +91,9 @@ class Advisor:
         return Saving(mean=without_rounding(found.mean), lo=lo, hi=hi)
 
     def _winners(self, usd: float, least: float, *, met: bool) -> tuple[dict[str, ActionKind], list[TriedKind]]:
-        """The cheapest plan of each kind that holds and saves enough, and what came of all kinds."""
+        """The cheapest plan of each kind that holds, and what came of all kinds; `met`: it has to save enough, since
+        the plan itself holds and is good enough.
+        """
         winners, tried = dict[str, ActionKind](), list[TriedKind]()
         kinds, most, sized = self._kinds, usd - least if met else inf, dict[str | None, float]()
         each = self._plan.choices([kind for kind in kinds if not kind.why])
@@ -134,7 +137,7 @@ class Advisor:
         def made(names: tuple[str, ...]) -> float | None:
             try:
                 name = self._plan.together(names)
-                return self._usd(name) if self._holds(name) else None
+                return self._usd(name) if self._searched.good_enough(name) and self._holds(name) else None
             except InputError:
                 return None
 

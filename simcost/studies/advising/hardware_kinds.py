@@ -11,7 +11,7 @@ from typing import Any
 from simcost.billing import OnDemand, Owned, Spot
 from simcost.perf.memory import WEIGHT_BYTES
 from simcost.plan import Fixed
-from simcost.scenario.inputs.hardware_choices import hardware_choices
+from simcost.scenario.inputs.hardware_choices import hardware_choices, unknown_quality
 from simcost.scenario.inputs.variations import Dimension
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
@@ -108,7 +108,7 @@ def _groups(loaded: LoadedScenario, plan: Plan) -> dict[str, list[Partial]]:
         elif hardware_choice["buy"]["offer"].partition("/")[0] != buy.offer.partition("/")[0]:
             groups.setdefault("provider", []).append(whole)
         elif changed == ["precision"]:
-            groups.setdefault("precision", []).append({"replica": hardware_choice["replica"]})
+            groups.setdefault("precision", []).append(_without_offer(hardware_choice))
         elif changed and "precision" not in changed:
             groups.setdefault("accelerator" if "accelerator" in changed else "tensor parallelism", []).append(whole)
         elif not changed and hardware_choice["buy"]["offer"] != buy.offer:
@@ -125,10 +125,14 @@ def _instead_of_owned(buy: Owned, changed: Sequence[str], choice: Partial, rente
     if changed == ["accelerator"] or changed == ["accelerator", "tp"]:
         return "accelerator by rent", rented
     if changed == ["precision"]:
-        return "precision", {"replica": choice["replica"]}
+        return "precision", _without_offer(choice)
     if changed == ["tp"] and buy.accelerators % choice["replica"]["tp"] == 0:
-        return "tensor parallelism", {"replica": choice["replica"]}
+        return "tensor parallelism", _without_offer(choice)
     return "", {}
+
+
+def _without_offer(choice: Partial) -> Partial:
+    return {key: value for key, value in choice.items() if key != "buy"}
 
 
 def _speed(loaded: LoadedScenario, plan: Plan, choice: Partial) -> float:
@@ -182,7 +186,11 @@ def model_kinds(loaded: LoadedScenario, plan: Plan, *, bounded: bool = True) -> 
         yield ActionKind(name="smaller model", effort="medium", why=why)
         return
     size = loaded.catalog.model(served).parameters
-    smaller: list[Partial] = [{"model": model.name} for model in loaded.catalog.facts.models if model.parameters < size]
+    smaller: list[Partial] = [
+        {"model": model.name, **unknown_quality(plan)}
+        for model in loaded.catalog.facts.models
+        if model.parameters < size
+    ]
     if smaller:
         fleets: Any = fleets_of(plan) if bounded else _scaled_sizes(plan, 1.0)
         yield ActionKind(name="smaller model", effort="medium", dimensions=(smaller, fleets), sizes="own")

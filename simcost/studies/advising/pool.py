@@ -25,6 +25,7 @@ from simcost.studies.advising.kinds import ActionKind
 from simcost.studies.advising.request_kinds import request_kinds
 from simcost.studies.advising.result import Advice, Certainty, FieldChange
 from simcost.studies.advising.settings import SEEDS, AdviceSettings, Progress, Stage, chosen_plan
+from simcost.studies.advising.winner import NOT_GOOD
 
 
 def advise_pool(loaded: LoadedScenario, runs: Path, settings: AdviceSettings, progress: Progress) -> Advice:
@@ -80,7 +81,10 @@ class PlanOfOnePool:
         for space in spaces:
             names = {variation.plan.name for variation in space.variations}
             entrants = [one.entrant for one in found if one.name in names and self.changes(one.name)]
-            yield Choices(combinations=space.combinations, entrants=entrants, none="none can serve enough")
+            poor = bool(names) and not entrants and not any(map(self.searched.good_enough, names))
+            yield Choices(
+                combinations=space.combinations, entrants=entrants, none=NOT_GOOD if poor else "none can serve enough"
+            )
 
     def together(self, names: Sequence[str]) -> str:
         """Name of the plan with several actions. Raises InputError where they contradict each other."""

@@ -85,8 +85,14 @@ class AdvisedService:
     name: str
     usd_per_month: float
     slo_met: bool
+    good_enough: bool = True
     total_saving_usd_per_month: float
     """Of its actions one after another."""
+
+    @property
+    def eligible(self) -> bool:
+        """True if it needs no action: it meets the SLO, with a model that is good enough."""
+        return self.slo_met and self.good_enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,8 @@ class Advice:
     usd_per_month: float
     slo_met: bool
     """True if the plan itself meets the SLO at the lower confidence bound, in the search and on fresh seeds."""
+    good_enough: bool = True
+    """True if its models have the quality that the scenario asks for, where it asks for any."""
     actions: tuple[AdvisedAction, ...]
     total_saving_usd_per_month: float
     """Of those actions that are taken one after another, together."""
@@ -115,3 +123,8 @@ class Advice:
     simulated: int
     assumptions: Sequence[str]
     provenance: Mapping[str, Any]
+
+    @property
+    def eligible(self) -> bool:
+        """As of a service."""
+        return self.slo_met and self.good_enough

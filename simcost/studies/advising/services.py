@@ -45,6 +45,7 @@ def _together(each: Mapping[str, Advice], seed: int) -> Advice:
         first,
         usd_per_month=fsum(advice.usd_per_month for advice in each.values()),
         slo_met=all(advice.slo_met for advice in each.values()),
+        good_enough=all(advice.good_enough for advice in each.values()),
         actions=tuple(_in_order(each)),
         total_saving_usd_per_month=fsum(advice.total_saving_usd_per_month for advice in each.values()),
         least_saving_usd_per_month=min(advice.least_saving_usd_per_month for advice in each.values()),
@@ -71,6 +72,7 @@ def _service(name: str, advice: Advice) -> AdvisedService:
         name=name,
         usd_per_month=advice.usd_per_month,
         slo_met=advice.slo_met,
+        good_enough=advice.good_enough,
         total_saving_usd_per_month=advice.total_saving_usd_per_month,
     )
 
@@ -84,7 +86,7 @@ def _in_order(each: Mapping[str, Advice]) -> Iterator[AdvisedAction]:
         name: [action for action in all_of if action.then_usd_per_month is not None] for name, all_of in actions.items()
     }
     while left := [name for name, ones in taken.items() if ones]:
-        first = max(left, key=lambda name: (not each[name].slo_met, taken[name][0].then_usd_per_month or 0.0))
+        first = max(left, key=lambda name: (not each[name].eligible, taken[name][0].then_usd_per_month or 0.0))
         yield taken[first].pop(0)
     rest = [action for all_of in actions.values() for action in all_of if action.then_usd_per_month is None]
     yield from sorted(rest, key=lambda action: -action.saving_usd_per_month.mean)

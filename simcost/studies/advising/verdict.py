@@ -10,7 +10,7 @@ def verdict(advice: Advice) -> str:
     plan = f"{advice.plan} at {format_usd(advice.usd_per_month)} a month"
     taken = [action for action in advice.actions if action.then_usd_per_month is not None]
     tried = sum(one.plans for one in advice.tried)
-    if not advice.slo_met:
+    if not advice.eligible:
         return _of_services(advice, plan, taken) if advice.services else _repair(advice, plan, taken, tried)
     if not taken:
         return (
@@ -32,35 +32,40 @@ def verdict(advice: Advice) -> str:
 
 def _repair(advice: Advice, plan: str, taken: list[AdvisedAction], tried: int) -> str:
     missed = f"{plan} does not meet the SLO with {100 * advice.level:g} % confidence"
+    if advice.slo_met:
+        missed = f"{plan} meets the SLO, but its model is not as good as asked for, or not known to be"
     if not taken:
-        return f"{missed}, and {_none_of(tried)}."
-    return f"{missed}. {_first(taken[0])} {_meets(taken[0])}, confirmed on {advice.replications} fresh seeds."
+        return f"{missed}, and {_none_of(tried, advice)}."
+    return f"{missed}. {_first(taken[0])} {_meets(taken[0], advice)}, confirmed on {advice.replications} fresh seeds."
 
 
 def _of_services(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
     """The services that miss, each with the action that mends it, and what the others save."""
-    missing = [service.name for service in advice.services if not service.slo_met]
+    missing = [service.name for service in advice.services if not service.eligible]
     missed = f"{plan} does not meet the SLO of {', '.join(missing)} with {100 * advice.level:g} % confidence"
+    if advice.slo_met:
+        missed = f"{plan} meets the SLO, but the model of {', '.join(missing)} is not as good as asked for"
     lines = []
     for name in missing:
         mend = next((action for action in taken if action.service == name), None)
         tried = sum(one.plans for one in advice.tried if one.service == name)
-        lines.append(f"{name}: {_none_of(tried)}" if mend is None else f"{_first(mend)} {_meets(mend)}")
-    saved = sum(service.total_saving_usd_per_month for service in advice.services if service.slo_met)
+        lines.append(f"{name}: {_none_of(tried, advice)}" if mend is None else f"{_first(mend)} {_meets(mend, advice)}")
+    saved = sum(service.total_saving_usd_per_month for service in advice.services if service.eligible)
     others = f" The other services can save {format_usd(saved)} a month." if saved > 0 else ""
     return f"{missed}. {'; '.join(lines)}, on {advice.replications} fresh seeds.{others}"
 
 
-def _none_of(tried: int) -> str:
-    """Changes that do not meet the SLO either."""
-    return f"none of {tried:,} changes does" if tried else "no change of it can be tried"
+def _none_of(tried: int, advice: Advice) -> str:
+    """Changes that do not mend the plan either."""
+    does = "is" if advice.slo_met else "does"
+    return f"none of {tried:,} changes {does}" if tried else "no change of it can be tried"
 
 
-def _meets(action: AdvisedAction) -> str:
-    saving = action.saving_usd_per_month.mean
+def _meets(action: AdvisedAction, advice: Advice) -> str:
+    meets, saving = "is good enough" if advice.slo_met else "meets it", action.saving_usd_per_month.mean
     if not saving:
-        return "meets it at the same cost"
-    return "meets it " + (
+        return f"{meets} at the same cost"
+    return f"{meets} " + (
         f"for {format_usd(-saving)} a month more" if saving < 0 else f"and saves {format_usd(saving)} a month"
     )
 

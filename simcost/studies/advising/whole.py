@@ -27,7 +27,7 @@ from simcost.studies.advising.kinds import ActionKind
 from simcost.studies.advising.result import Advice, Certainty, FieldChange
 from simcost.studies.advising.settings import SEEDS, AdviceSettings, Progress, Stage, chosen_plan
 from simcost.studies.advising.whole_kinds import whole_kinds
-from simcost.studies.advising.winner import TOO_LITTLE
+from simcost.studies.advising.winner import NOT_GOOD, TOO_LITTLE
 
 
 def advise_whole_plan(loaded: AnyScenario, runs: Path, settings: AdviceSettings, progress: Progress) -> Advice:
@@ -86,12 +86,14 @@ class DependentPlan:
                 continue
             for plan in space.plans:
                 self._add(plan)
+            good = [plan for plan in space.plans if self.searched.good_enough(plan.name)]
             entrants = [
                 entrant_of(plan, self.searched.question(plan.name), self.searched.seeds)
-                for plan in space.plans
+                for plan in good
                 if self.changes(plan.name)
             ]
-            yield Choices(combinations=space.combinations, entrants=entrants, none=TOO_LITTLE)
+            none = TOO_LITTLE if good or not space.plans else NOT_GOOD
+            yield Choices(combinations=space.combinations, entrants=entrants, none=none)
 
     def together(self, names: Sequence[str]) -> str:
         """Name of the plan with several actions. Raises InputError where they contradict each other."""

@@ -12,6 +12,7 @@ TRIES = 3
 """Winners of a kind that may fail on fresh seeds."""
 NONE_KEEPS = "none keeps the SLO"
 TOO_LITTLE = "none that keeps the SLO saves enough"
+NOT_GOOD = "the model is not as good as asked for, or not known to be"
 UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
 
 

@@ -21,6 +21,7 @@ from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
 from simcost.scenario.inputs.changes import AnyScenario
 from simcost.scenario.inputs.whole_variations import WholeSpace, whole_variations
+from simcost.scenario.runs.candidates import NOT_GOOD
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
@@ -129,7 +130,9 @@ class JointSearch:
         entrants = []
         for plan in self._space.plans:
             question = searched.question(plan.name)
-            if reason := limits.over(limits.of_question(question)):
+            if not searched.good_enough(plan.name):
+                excluded[NOT_GOOD] += 1
+            elif reason := limits.over(limits.of_question(question)):
                 excluded[reason] += 1
             else:
                 entrants.append(entrant_of(plan, question, searched.seeds))
