@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from simcost.errors import FaultsError
 from simcost.scenario.files.faults import fault_at
+from simcost.scenario.inputs.model_quality import model_qualities
 from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.sweeps.dataset import DESCRIPTION
@@ -57,8 +58,8 @@ class SweepResult:
     expected_s: float | None
     """Expected time of the new runs, with `--dry-run`."""
     best: Row | None
-    """The cheapest plan that meets the SLO in all its runs, or in as many futures as the `risk` of a demand asks; means
-    over them.
+    """The cheapest plan that meets the SLO in all its runs, or in as many futures as the `risk` of a demand asks, and
+    whose model is as good as asked for; means over them.
     """
     top: tuple[Row, ...]
     """The cheapest plans, those first that meet the SLO as `best` does."""
@@ -110,20 +111,41 @@ def answer(loaded: LoadedScenario, folder: Path, settings: SweepSettings, option
     return replace(found, others=done.others)
 
 
-def ranked(rows: Sequence[Row], demand: Demand | None) -> list[Row]:
-    """Plans that meet the SLO first, then by cost; those that could not go on last."""
+def ranked(rows: Sequence[Row], demand: Demand | None, poor: Collection[str] = ()) -> list[Row]:
+    """Plans that meet the SLO first, then by cost; those that could not go on last.
+
+    Args:
+        rows: the plans.
+        demand: a forecast one, with its `risk`.
+        poor: names of plans whose model is worse than asked for.
+    """
 
     def place(row: Row) -> tuple[bool, bool, float]:
         usd = row["cost_usd_per_month"]
-        return not _meets(row, demand), usd is None, usd or 0.0
+        return not _meets(row, demand, poor), usd is None, usd or 0.0
 
     return sorted(rows, key=place)
 
 
-def _meets(row: Row, demand: Demand | None) -> bool:
-    """True if a plan meets the SLO in all its runs, or in all futures but the share `risk`."""
+def _meets(row: Row, demand: Demand | None, poor: Collection[str]) -> bool:
+    """True if a plan meets the SLO in all its runs, or in all futures but the share `risk`, and is good enough."""
     risk = 0.0 if demand is None else row.get("demand.risk", demand.risk)
-    return row["met_share"] is not None and bool(row["met_share"] >= round(1 - risk, 12))
+    return row["plan"] not in poor and row["met_share"] is not None and bool(row["met_share"] >= round(1 - risk, 12))
+
+
+def _not_good_enough(space: SweepSpace) -> set[str]:
+    """Names of the plans whose model is worse than the scenario asks for, or not known to be as good."""
+    known, poor = dict[tuple[str, str, str], bool](), set[str]()
+    for one in space.plans:
+        asked, alike = one.scenario.quality, (one.alike, one.scenario_key, str(one.scenario.quality))
+        if asked is None or asked.at_least is None:
+            continue
+        if alike not in known:
+            alone = replace(space.loaded, scenario=replace(one.scenario, plans=(one.plan,)))
+            known[alike] = model_qualities(alone)[one.plan.name].reaches(asked.at_least)
+        if not known[alike]:
+            poor.add(one.plan.name)
+    return poor
 
 
 def _result(
@@ -137,10 +159,11 @@ def _result(
     loaded = space.loaded
     there = plans is not None and "met_share" in plans.column_names
     demand = loaded.scenario.demand
-    rows = ranked(plans.to_pylist(), demand) if there and plans is not None else []
-    best = next((row for row in rows[:1] if _meets(row, demand)), None)
+    poor = _not_good_enough(space)
+    rows = ranked(plans.to_pylist(), demand, poor) if there and plans is not None else []
+    best = next((row for row in rows[:1] if _meets(row, demand, poor)), None)
     return SweepResult(
-        verdict=verdict or _verdict(space, best, counts[2]),
+        verdict=verdict or _verdict(space, best, counts[2], len(poor)),
         question=loaded.scenario.question,
         scenario=loaded.scenario.scenario,
         fields=space.fields,
@@ -153,14 +176,14 @@ def _result(
         expected_s=expected_s,
         best=best,
         top=tuple(rows[:TOP]),
-        cells=_cells(rows, space.fields, demand),
+        cells=_cells(rows, space.fields, demand, poor),
         excluded=tuple(PlanCount(count=n, reason=why) for why, n in space.excluded.most_common()),
         provenance=provenance(space),
         files=files,
     )
 
 
-def _cells(rows: Sequence[Row], fields: Sequence[str], demand: Demand | None) -> tuple[Row, ...]:
+def _cells(rows: Sequence[Row], fields: Sequence[str], demand: Demand | None, poor: Collection[str]) -> tuple[Row, ...]:
     """The cheapest plan for each pair of values of the first two fields; none of fields with too many."""
     if len(fields) < 2:
         return ()
@@ -170,7 +193,7 @@ def _cells(rows: Sequence[Row], fields: Sequence[str], demand: Demand | None) ->
     if len({x for x, _ in found}) > _CELLS or len({y for _, y in found}) > _CELLS:
         return ()
     return tuple(
-        {"x": x, "y": y, "cost_usd_per_month": row["cost_usd_per_month"], "met": _meets(row, demand)}
+        {"x": x, "y": y, "cost_usd_per_month": row["cost_usd_per_month"], "met": _meets(row, demand, poor)}
         for (x, y), row in found.items()
     )
 
@@ -185,10 +208,13 @@ def _would(space: SweepSpace, new: int, known: int, time: float) -> str:
     return f"{runs}: {format_count(new)} to make take about {format_seconds(time)}."
 
 
-def _verdict(space: SweepSpace, best: Row | None, missing: int) -> str:
+def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int) -> str:
     left = f" Still to be made: {plural(missing, 'run')}; sweep again without --limit." if missing else ""
     plans = plural(len(space.plans), "plan")
     where = "in all its runs" if space.loaded.scenario.demand is None else "in as many futures as `risk` asks"
+    if poor:
+        where += " and is good enough"
+        left = f" The models of {plural(poor, 'plan')} are worse than asked for, or not known to be as good.{left}"
     if best is None:
         return f"None of {plans} meets the SLO {where}.{left}"
     usd = format_usd(best["cost_usd_per_month"])

@@ -134,6 +134,18 @@ def test_gates_of_a_sweep(swept: Path, words: tuple[str, ...], code: int, said: 
     assert found.document()["plans"] == 8
 
 
+def test_the_best_of_a_sweep_is_good_enough(tmp_path: Path) -> None:
+    """As `run` judges: two replicas of a good model cost more than one of a poor one, which may not be the answer."""
+    text = ONE.replace("plans:\n", "quality: {metric: mmlu, at_least: 60}\nplans:\n")
+    text += "    quality: {metric: mmlu, value: 59}\nsweep:\n  matrix:\n    quality.value: [59, 60]\n"
+    text += "    scaling.replicas: [1, 2]\n  exclude: [{quality.value: 60, scaling.replicas: 1}]\n"
+    document = sweep(scenario(tmp_path, text=text), tmp_path / "out")
+    assert (document["best"]["quality.value"], document["best"]["scaling.replicas"]) == (60, 2)
+    assert [row["quality.value"] for row in document["top"]] == [60, 59, 59]
+    assert "in all its runs and is good enough" in document["verdict"]
+    assert "The models of 2 plans are worse than asked for" in document["verdict"]
+
+
 def test_a_swept_seed_is_a_field_of_the_plans(tmp_path: Path) -> None:
     file = scenario(tmp_path, text=ONE + "sweep: {matrix: {seed: [1, 2], scaling.replicas: [1, 2]}}\n")
     document = sweep(file, tmp_path / "out")
