@@ -45,3 +45,26 @@ def in_sequence(
         steps.append(ActionStep(action=best[1], saves_usd=difference_usd(usd, best[0]), usd_after=best[0]))
         usd = best[0]
     return steps
+
+
+def with_best(
+    steps: Sequence[ActionStep], actions: Sequence[str], together: Together, least_usd: float
+) -> list[ActionStep]:
+    """Actions that are taken, and the one of others that saves most after them.
+
+    Args:
+        steps: what is taken, at least one.
+        actions: names of the others.
+        together: as above.
+        least_usd: what it must save; without one that does the steps stay as they are.
+
+    >>> sized, usd = ActionStep(action="one node", saves_usd=4.0, usd_after=6.0), {"1": 4.0, "2": 7.0}
+    >>> [step.action for step in with_best([sized], ["1", "2"], lambda names: usd[names[-1]], 0.1)]
+    ['one node', '1']
+    """
+    taken, usd = tuple(step.action for step in steps), steps[-1].usd_after
+    costs = [(cost, name) for name in actions if (cost := together((*taken, name))) is not None]
+    best = min(costs, key=lambda pair: pair[0], default=None)
+    if best is None or usd - best[0] < least_usd:
+        return list(steps)
+    return [*steps, ActionStep(action=best[1], saves_usd=difference_usd(usd, best[0]), usd_after=best[0])]

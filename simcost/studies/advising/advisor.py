@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import fsum, inf
 
 from simcost.compare.comparison import difference
-from simcost.compare.overlap import in_sequence
+from simcost.compare.overlap import ActionStep, in_sequence, with_best
 from simcost.compare.racing import Race, RunScore, lower_bounds
 from simcost.compare.results import RunResult
 from simcost.compare.slo_risk import least_of_futures, miss_probability, risk_class
@@ -19,7 +19,7 @@ from simcost.studies.advising.result import Advice, AdvisedAction, PlanFigures, 
 from simcost.studies.advising.settings import Stage
 from simcost.studies.advising.verdict import verdict
 from simcost.studies.advising.winner import NONE_KEEPS, TOO_LITTLE, find_winner
-from simcost.units import difference_usd
+from simcost.units import difference_usd, format_usd
 
 LEAST_USD, LEAST_SHARE = 20.0, 0.01
 """Savings a month below both are not worth a change."""
@@ -34,6 +34,8 @@ class Advisor:
         self._plan, self._stage = plan, stage
         self._searched, self._confirmed = plan.searched, plan.confirmed
         self._kinds = plan.kinds()
+        self._bound: dict[str, ActionKind] = {}
+        """Plans of kinds that cannot be undone."""
 
     def advice(self, scenario: str) -> Advice:
         """The whole result."""
@@ -44,8 +46,8 @@ class Advisor:
         usd = self._usd(name)
         least = max(LEAST_USD, LEAST_SHARE * usd)
         winners, tried = self._winners(usd, least, met=met and good)
-        ranked = sorted(winners, key=lambda one: -self._saving(one).mean)
-        steps = in_sequence(ranked[:SEQUENCED], usd, self._together(), least, required=not (met and good))
+        steps = self._steps(winners, tried, usd, least, met=met and good)
+        ranked = self._ranked(winners)
         then = {step.action: step.saves_usd for step in steps}
         lines, origin = self._plan.about()
         seeds = {"search_seed": self._searched.seed, "confirmation_seed": self._confirmed.seed}
@@ -71,6 +73,39 @@ class Advisor:
             provenance={**origin, **seeds},
         )
         return replace(found, verdict=verdict(found))
+
+    def _ranked(self, names: Iterable[str]) -> list[str]:
+        """Actions by what they save alone."""
+        return sorted(names, key=lambda one: -self._saving(one).mean)
+
+    def _steps(
+        self, winners: dict[str, ActionKind], tried: list[TriedKind], usd: float, least: float, *, met: bool
+    ) -> list[ActionStep]:
+        """Actions to take one after another; a commitment is made to what the others leave, where that saves more, and
+        is then the winner of its kind.
+        """
+        together = self._together()
+        steps = in_sequence(self._ranked(winners)[:SEQUENCED], usd, together, least, required=not met)
+        free = self._ranked(one for one, kind in winners.items() if kind.reversible)
+        first = in_sequence(free[:SEQUENCED], usd, together, least) if met else []
+        if not first:
+            return steps
+        last = with_best(first, list(self._bound), together, least)
+        name = last[-1].action
+        if len(last) == len(first) or not difference_usd(steps[-1].usd_after, last[-1].usd_after) > 0:
+            return steps
+        if not self._holds(name):
+            return steps
+        kind = self._bound[name]
+        for same in [one for one, other in winners.items() if other is kind]:
+            del winners[same]
+        winners[name] = kind
+        outcome = f"saves {format_usd(self._saving(name).mean)} alone, made to what the others leave"
+        tried[:] = [
+            replace(one, outcome=outcome) if (one.kind, one.service) == (kind.name, kind.service) else one
+            for one in tried
+        ]
+        return last
 
     def _holds(self, name: str) -> bool:
         """True if a plan meets the SLO at its confidence bound, in the search and on fresh seeds."""
@@ -103,6 +138,8 @@ class Advisor:
                 continue
             choices = next(each)
             self._stage.what, self._stage.share = kind.title, i / len(kinds)
+            if not kind.reversible:
+                self._bound |= {entrant.name: kind for entrant in choices.entrants}
             limit = min(most, sized.get(kind.service, inf) - least) if kind.sizes in ("own", "both") else most
             best, outcome = self._best(choices, limit)
             if best is not None:

@@ -85,6 +85,24 @@ def test_a_cluster_of_jobs_is_made_smaller_as_far_as_the_wait_allows(tmp_path: P
     assert one["before"]["attainment"] is None
 
 
+def test_a_commitment_is_made_to_what_other_actions_leave(tmp_path: Path) -> None:
+    """Seven nodes are committed to for less than on demand, and still cost more than those that the jobs need."""
+    buy = ("aws/p4d.24xlarge", "gcp/a2-highgpu-8g, region: us-central1")
+    document = asked(home(tmp_path, buy, ("gpus: 16}", "gpus: 56}")), "--out", tmp_path / "out")
+    size, bound = [action for action in document["actions"] if action["then_usd_per_month"] is not None]
+    assert (size["kind"], bound["kind"]) == ("size of the cluster", "commitment of 3 years of the cluster")
+    [held] = bound["after"]["plan"]["buy"]["commitments"]
+    assert held["count"] == size["after"]["plan"]["training"]["gpus"] / 8 < 7
+    both = yaml.safe_load((tmp_path / "jobs.yaml").read_text())
+    both["plans"] = [bound["after"]["plan"] | {"training": size["after"]["plan"]["training"]}]
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(both))
+    ran = call("run", tmp_path / "both.yaml", "--json", "--quiet", "--out", tmp_path / "both").document()
+    saved = document["usd_per_month"] - document["total_saving_usd_per_month"]
+    assert ran["plans"][0]["cost_usd"]["per_month"] == pytest.approx(saved)
+    [tried] = [one for one in document["tried"] if one["kind"] == bound["kind"]]
+    assert "made to what the others leave" in tried["outcome"]
+
+
 @pytest.mark.parametrize("failures", ["", ", failures: {per_node_day: 2}"])
 def test_checkpoints_are_not_made_rarer_where_the_run_has_nothing_that_they_are_for(
     tmp_path: Path, failures: str
