@@ -55,7 +55,9 @@ class CostSide:
     inputs: dict[str, str]
     """SHA-256 of its files."""
     requests_per_month: float | None = None
-    """Of a run that served some."""
+    """Of a run that served some, and had no jobs beside them: their hours are in one bill."""
+    work: str = ""
+    """Of a run: requests, jobs or both; empty = not known."""
     replications: Replications | None = None
     """Of a run in which something is random."""
 
@@ -124,12 +126,15 @@ def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
     document, _ = finished_plan(folder, plan)
     name = str(document["name"])
     charges, length_s = plan_charges(folder, name)
+    counts = {"requests": "arrived", "jobs": "submitted"}
+    work = [kind for kind, key in counts.items() if (document.get(kind) or {}).get(key)]
     return CostSide(
         name=f"{name} of {folder}",
         bill=_side(map(_row_of_charge, charges), catalog),
         hours=length_s / SECONDS_PER_HOUR,
         inputs={str(folder / "result.json"): sha256_of(folder / "result.json")},
-        requests_per_month=_requests_per_month(runs_of_plan(folder, name)),
+        requests_per_month=None if "jobs" in work else _requests_per_month(runs_of_plan(folder, name)),
+        work=" and ".join(work),
         replications=_replications(folder, document),
     )
 

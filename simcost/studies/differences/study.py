@@ -139,7 +139,7 @@ def _changes(before: BillSide, after: BillSide) -> list[Document]:
 
 def _findings(before: CostSide, after: CostSide, per_month: bool) -> list[Document]:
     if per_month:
-        return [*_scaled_files(before, after), *_without_interval(before, after)]
+        return [*_other_work(before, after), *_scaled_files(before, after), *_without_interval(before, after)]
     if isclose(before.hours, after.hours, rel_tol=0.01):
         return []
     message = (
@@ -147,6 +147,13 @@ def _findings(before: CostSide, after: CostSide, per_month: bool) -> list[Docume
         "their length; pass --per-month to compare months of 730 h"
     )
     return [{"kind": "other-length", "message": message}]
+
+
+def _other_work(before: CostSide, after: CostSide) -> Iterator[Document]:
+    """Runs that do not do the same."""
+    if before.work and after.work and before.work != after.work:
+        message = f"{before.name} has {before.work}, {after.name} has {after.work}: the difference is also that of what is done"
+        yield {"kind": "other-work", "message": message}
 
 
 def _scaled_files(*sides: CostSide) -> Iterator[Document]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.commands import call, refused, scenario
 from support.focus_files import cost_file, row
+from support.job_scenarios import NIGHT, home
 
 pytestmark = pytest.mark.slow
 
@@ -243,3 +244,19 @@ def test_cost_files_in_another_currency(tmp_path: Path) -> None:
     assert "--rate EUR=" in refused("diff", before, after)
     found = call("diff", before, after, "--rate", "EUR=1.1", "--json").document()
     assert found["difference_usd"] == pytest.approx(0.1 * found["before"]["usd"])
+
+
+def test_jobs_are_no_requests(tmp_path: Path) -> None:
+    """Hours of a cluster of jobs are in the bill of the requests beside it: they are no hours per request."""
+    night = home(tmp_path, ("horizon: 2h", "horizon: 30min"), ("window: 100min", "window: 20min"), text=NIGHT)
+    assert call("run", night, "--out", tmp_path / "night", "--seeds", 1, "--quiet").code == 0
+    assert call("run", home(tmp_path), "--out", tmp_path / "queue", "--quiet").code == 0
+    words = "--plan-a", "two fleets", "--plan-b", "one fleet", "--json"
+    document = call("diff", tmp_path / "night", tmp_path / "night", *words).document()
+    assert not {"demand", "policy"} & {row["effect"] for row in document["effects"]}
+    assert document["findings"] == []
+    added_up(document)
+    document = call("diff", tmp_path / "queue", tmp_path / "night", "--json").document()
+    told = [one["message"] for one in document["findings"] if one["kind"] == "other-work"]
+    assert ["has jobs" in one and "has requests and jobs" in one for one in told] == [True]
+    added_up(document)
