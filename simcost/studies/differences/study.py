@@ -152,7 +152,7 @@ def _findings(before: CostSide, after: CostSide, per_month: bool) -> list[Docume
 def _other_work(before: CostSide, after: CostSide) -> Iterator[Document]:
     """Runs that do not do the same."""
     if before.work and after.work and before.work != after.work:
-        message = f"{before.name} has {before.work}, {after.name} has {after.work}: the difference is also that of what is done"
+        message = f"{before.name} has {before.work}, {after.name} has {after.work}: they do not do the same"
         yield {"kind": "other-work", "message": message}
 
 
