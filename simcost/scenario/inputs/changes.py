@@ -28,7 +28,7 @@ _KNOWN_OF_SERVICES = (
 )
 _FACTORS = ("demand", "engine")
 _FARTHEST = 128
-"""How far a whole number is looked for that a scenario may have: counts of accelerators go by nodes."""
+"""Distance within which a whole number is looked for that a scenario may have: accelerators go by nodes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
