@@ -244,4 +244,5 @@ def verdict(rows: list[Document], misses: float, judged: int) -> str:
     elif best is not rows[0]:
         saves = rows[0]["usd_per_month"] - best["usd_per_month"]
         told += f", {format_usd(saves)} less than following the last value"
-    return f"{told}; perfect foresight would save {format_usd(max(best['above_perfect_usd'], 0.0))} more"
+    more = format_usd(best["above_perfect_usd"]) if best["above_perfect_usd"] > 0 else "nothing"
+    return f"{told}; perfect foresight would save {more} more"

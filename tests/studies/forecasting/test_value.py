@@ -97,6 +97,9 @@ def test_the_cheapest_is_of_those_that_meet_what_is_allowed() -> None:
     assert verdict(rows, 0.01, 3).startswith("forecast P50 is the cheapest predictor")
     assert "following the last value misses 80.0 %" in verdict(rows, 0.01, 3)
     assert "less than following" not in verdict(rows, 0.01, 3)
+    assert verdict(rows, 0.01, 3).endswith("perfect foresight would save $9.00 more")
+    rows[1] |= {"usd_per_month": 20.0, "above_perfect_usd": -1.0}  # whole replicas: fewer where it misses more
+    assert verdict(rows, 0.01, 3).endswith("perfect foresight would save nothing more")
 
 
 @pytest.mark.parametrize(
