@@ -10,6 +10,7 @@ from simcost.billing.price_list import price_list, price_sentences
 from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.drivers import CostDrivers, drivers
+from simcost.compare.findings import findings
 from simcost.compare.futures import futures
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
 from simcost.compare.results import PlanSummary, RunResult
@@ -64,7 +65,7 @@ def document(
         "drivers": _drivers(comparison, driven),
         "decomposition": _decomposition(driven) if driven else None,
         **uncertain,
-        "findings": _findings(comparison.plans),
+        "findings": findings(comparison.plans),
         "assumptions": [
             *_assumptions(comparison),
             *price_sentences(prices, provenance.get("catalog_date", "")),
@@ -221,30 +222,6 @@ def _decomposition(driven: CostDrivers) -> Document:
         "accelerator_hours_per_month": pair(driven.accelerator_hours),
         "by_state_per_month_usd": {state: pair(values) for state, values in driven.by_state_usd.items()},
     }
-
-
-def _findings(plans: Sequence[PlanSummary]) -> list[Document]:
-    """Faults of a plan that still ran: metrics of its autoscaler that never had a value."""
-    result: list[Document] = []
-    for plan in plans:
-        result += [{**finding, "plan": plan.name, "service": finding["plan"]} for finding in _findings(plan.services)]
-        for metric in sorted({name for run in plan.served for name in run.unread}):
-            runs = sum(metric in run.unread for run in plan.served)
-            where = "the run" if len(plan.served) == 1 else f"{runs} of {len(plan.served)} replications"
-            message = (
-                f"{plan.name}: the metric {metric!r} of its autoscaler had no value at any decision of {where}, so "
-                "that it never changed the replicas; make it of a signal that the pool has"
-            )
-            result.append(
-                {
-                    "kind": "unread-metric",
-                    "plan": plan.name,
-                    "metric": metric,
-                    "replications": runs,
-                    "message": message,
-                }
-            )
-    return result
 
 
 _ALIKE = 1.01

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from support.answers import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
@@ -99,6 +100,16 @@ def test_a_plan_without_completed_requests_misses() -> None:
     assert not compared.plans[0].met
     assert "attainment (no request to measure)" in verdict(compared)
     json.dumps(document(compared, PROVENANCE, []), allow_nan=False)
+
+
+@pytest.mark.parametrize(("unfinished", "kinds"), [(5, []), (6, ["unfinished-requests"])])
+def test_many_requests_that_had_not_ended_are_a_finding(unfinished: int, kinds: list[str]) -> None:
+    """Latencies are of requests that completed: the slowest are not in them."""
+    [run] = runs("slow", [10.0])
+    requests = {**run.served.requests, "completed": 100 - unfinished, "in_system": unfinished}
+    found = document(of([replace(run, served=replace(run.served, requests=requests))]), PROVENANCE, [])["findings"]
+    assert [finding["kind"] for finding in found] == kinds
+    assert all(finding["message"].startswith(f"slow: {unfinished} of 100 requests had not ended") for finding in found)
 
 
 def test_pairs_need_the_same_replications() -> None:

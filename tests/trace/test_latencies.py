@@ -16,6 +16,7 @@ from simcost.trace.requests.readers import import_trace
 SCENARIO = """\
 scenario: observed
 model: llama-3.1-8b
+horizon: 10min
 workload: {kind: trace, path: log.parquet}
 slo: {ttft: 1s}
 plans:
@@ -115,3 +116,29 @@ def test_the_engine_itself_stands_beside_its_log_without_error(log: Path, capsys
     assert [each["kind"] for each in json.loads(capsys.readouterr().out)["findings"]] == ["drawn_engines"]
     assert main(["trace", "check", str(out), str(trace), "--plan", "theirs"]) == 2
     assert "no plan 'theirs'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_requests_that_had_not_ended_are_on_neither_side(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The engine beside its own log is without error however early the run ends, which is told."""
+    trace, scenario, out = imported(log), log.with_name("scenario.yaml"), log.with_name("out")
+    for horizon, findings in (("10s", ["unfinished"]), ("10min", [])):
+        scenario.write_text(SCENARIO.replace("10min", horizon))
+        assert main(["run", str(scenario), "--quiet", "--seeds", "1", "--out", str(out)]) == 0
+        capsys.readouterr()
+        assert main(["trace", "check", str(out), str(trace), "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert [finding["kind"] for finding in document["findings"]] == findings
+        errors = [row["error"] for row in document["rows"] if row["statistic"] == "mean"]
+        assert errors == pytest.approx([0, 0, 0], abs=0.01)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_that_ends_before_any_recorded_request_is_told(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{n},20,2,60" for n in range(8)]
+    log.write_text("\n".join(["arrival_ns,prompt_tokens,output_tokens,latency", *rows]))
+    trace, scenario, out = imported(log), log.with_name("scenario.yaml"), log.with_name("out")
+    scenario.write_text(SCENARIO.replace("10min", "10s"))
+    assert main(["run", str(scenario), "--quiet", "--seeds", "1", "--out", str(out)]) == 0
+    assert main(["trace", "check", str(out), str(trace)]) == 2
+    assert "no request ended within the run of 10 s; run with a longer horizon" in capsys.readouterr().err

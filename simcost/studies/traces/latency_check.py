@@ -18,7 +18,7 @@ from simcost.trace.observed.stored_trace import read_stored
 
 _METRICS = ("ttft", "tpot", "e2e")
 _ALIKE = 0.02
-"""Largest share by which the requests of both may differ in number."""
+"""Largest share by which the requests of both may differ in number, and that may be unfinished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +41,13 @@ class LatencyCheck:
     plan: str
     trace: str
     requests: int
-    """With latencies, within the run."""
+    """With latencies, that arrived and ended within the run."""
     rows: tuple[LatencyError, ...]
     findings: Sequence[FindingDocument]
 
 
 def latency_check(folder: Path, trace: Path, plan: str | None = None) -> LatencyCheck:
-    """Percentile by percentile, simulated beside observed.
+    """Percentile by percentile, simulated beside observed, both of the requests that ended within the run.
 
     Simulated is the first replication, which replays the log, where its engine is as modelled; where it is drawn to
     differ, the mean over all replications, with a finding.
@@ -59,7 +59,7 @@ def latency_check(folder: Path, trace: Path, plan: str | None = None) -> Latency
 
     Raises:
         InputError: no such result or plan.
-        TraceError: a trace without latencies.
+        TraceError: a trace without latencies, or of requests that all ended after the run.
     """
     chosen, horizon_s = finished_plan(folder, plan)
     refuse_services(folder, chosen)
@@ -73,16 +73,20 @@ def latency_check(folder: Path, trace: Path, plan: str | None = None) -> Latency
         raise InputError(f"{folder}: plan {chosen['name']!r} served no requests")
     [first] = first_run(folder, str(chosen["name"]))
     as_modelled = first["engine_factor"] in (None, 1.0)
-    rows = _rows(run, within, _of_run(first) if as_modelled else mean)
+    ended = within & ~(run.arrival_s + run.e2e_s > horizon_s)  # as the simulated ones; of unknown ends all
+    rows = _rows(run, ended, _of_run(first) if as_modelled else mean)
+    if not rows:
+        raise TraceError(f"{trace}: no request ended within the run of {horizon_s:,.0f} s; run with a longer horizon")
     return LatencyCheck(
         verdict=_verdict(chosen["name"], rows),
         plan=chosen["name"],
         trace=str(trace),
-        requests=int((within & run.timed).sum()),
+        requests=int((ended & run.timed).sum()),
         rows=rows,
         findings=[
             *observation.findings,
             *_other_load(chosen, int(within.sum()), trace),
+            *_unfinished(chosen),
             *([] if as_modelled else [_drawn_engines(chosen)]),
         ],
     )
@@ -104,6 +108,18 @@ def _drawn_engines(plan: Mapping[str, Any]) -> FindingDocument:
         f"of {min(factors):.2f} to {max(factors):.2f}; `simcost run --seeds 1` replays the log on the modelled engine"
     )
     return {"kind": "drawn_engines", "count": len(factors), "message": message}
+
+
+def _unfinished(plan: Mapping[str, Any]) -> list[FindingDocument]:
+    """Finding that many requests had not ended when the run did, so that neither side has their latencies."""
+    arrived, unfinished = int(plan["requests"]["arrived"]), int(plan["requests"]["in_system"])
+    if unfinished <= _ALIKE * arrived:
+        return []
+    message = (
+        f"{unfinished:,} of {arrived:,} simulated requests had not ended when the run did; compared are those that "
+        "ended within it, in the log too; a longer `horizon` in the scenario lets all of them end"
+    )
+    return [{"kind": "unfinished", "count": unfinished, "message": message}]
 
 
 def _rows(run: ObservedRun, within: Any, simulated: Mapping[str, Any]) -> tuple[LatencyError, ...]:

@@ -1,0 +1,52 @@
+"""Findings on plans that still ran: metrics without a value, requests that had not ended."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from simcost.compare.results import PlanSummary
+
+Document = dict[str, Any]
+UNFINISHED = 0.05
+"""Share of the requests in the system at the end from which on it is told: latencies are of the others alone."""
+
+
+def findings(plans: Sequence[PlanSummary]) -> list[Document]:
+    """Findings on the plans, those on their services first."""
+    result: list[Document] = []
+    for plan in plans:
+        result += [{**finding, "plan": plan.name, "service": finding["plan"]} for finding in findings(plan.services)]
+        result += _unread_metrics(plan)
+        if not plan.services:
+            result += _unfinished_requests(plan)
+    return result
+
+
+def _unread_metrics(plan: PlanSummary) -> Iterator[Document]:
+    """Metrics of its autoscaler that never had a value."""
+    for metric in sorted({name for run in plan.served for name in run.unread}):
+        runs = sum(metric in run.unread for run in plan.served)
+        where = "the run" if len(plan.served) == 1 else f"{runs} of {len(plan.served)} replications"
+        message = (
+            f"{plan.name}: the metric {metric!r} of its autoscaler had no value at any decision of {where}, so "
+            "that it never changed the replicas; make it of a signal that the pool has"
+        )
+        yield {
+            "kind": "unread-metric",
+            "plan": plan.name,
+            "metric": metric,
+            "replications": runs,
+            "message": message,
+        }
+
+
+def _unfinished_requests(plan: PlanSummary) -> Iterator[Document]:
+    """Requests that had not ended when the run did, where they are so many that latencies of the others mislead."""
+    arrived = sum(run.requests["arrived"] for run in plan.served)
+    unfinished = sum(run.requests["in_system"] for run in plan.served)
+    if unfinished <= UNFINISHED * arrived:
+        return
+    message = (
+        f"{plan.name}: {unfinished:,} of {arrived:,} requests had not ended when the run did; latencies are of those "
+        "that had, so that they are too low; a longer `horizon` lets more of them end"
+    )
+    yield {"kind": "unfinished-requests", "plan": plan.name, "count": unfinished, "message": message}
