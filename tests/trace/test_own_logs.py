@@ -225,6 +225,22 @@ def test_litellm(tmp_path: Path) -> None:
     assert again["dropped_by"] == got["dropped_by"]
 
 
+@pytest.mark.parametrize(
+    ("time", "zone", "told"),
+    [
+        ("3/2/2026, 9:00:00 AM", None, True),
+        ("3/2/2026, 9:00:00 AM", "America/New_York", False),
+        ("2026-03-02 09:00:00", None, False),
+    ],
+)
+def test_langfuse_dates_of_a_browser_have_its_clock(tmp_path: Path, time: str, zone: str | None, told: bool) -> None:
+    """Langfuse itself writes UTC; a date as a browser shows it is by the clock of the one who exported it."""
+    file = log(tmp_path, f'startTime,inputUsage,outputUsage\n"{time}",5,6\n')
+    got = imported(tmp_path, file, "langfuse", notation=Notation(timezone=zone))
+    assert ("no_zone" in messages(got)) == told
+    assert got["start_utc"].startswith("2026-03-02T14" if zone else "2026-03-02T09")
+
+
 def test_langfuse_json(tmp_path: Path) -> None:
     lines = [
         {

@@ -122,9 +122,10 @@ class ArrivalReader:
             )
 
     def _of_zone(self) -> Iterator[dict[str, object]]:
-        """Dates without a zone."""
+        """Dates without a zone: of software that writes UTC those in a notation of people, who exported them."""
         count, column = self._without_zone, self._column
-        if count and self.timezone is None and not self.utc:
+        in_utc = self.utc and (self.pattern or self._found) is None
+        if count and self.timezone is None and not in_utc:
             said = f"{count:,} times of {column} say no time zone and were read as UTC"
             yield _finding("no_zone", count, f"{said}; if they are of another one, pass --timezone")
         if self._twice:
