@@ -141,7 +141,7 @@ def test_ways_side_by_side() -> None:
         (("--gpus", "8", "--correlated", "8/-1/1h"), "per_day is -1"),
         (("--gpus", "8", "--offer", "aws/g6.xlarge"), "has l4"),
         (("--buy", "spot", "--budget", "5"), "on spot has no price: how often nodes are taken back"),
-        (("--gpus", "8", "--write", "fast"), "not a quantity"),
+        (("--gpus", "8", "--bandwidth", "fast"), "not a quantity"),
         (
             (
                 "--gpus",

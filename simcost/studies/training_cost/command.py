@@ -127,10 +127,10 @@ def _add_failures(group: Any) -> None:
         help="work between two checkpoints, or young (default) or daly: the optimum",
     )
     group.add_argument(
-        "--write",
+        "--bandwidth",
         type=quantity(BYTES_PER_S),
-        metavar="B/S",
-        help="bandwidth of a node into storage (default 1GB/s)",
+        metavar="RATE",
+        help="of checkpoints, of a node into storage (default 1GB/s)",
     )
     group.add_argument("--node", type=positive, metavar="N", help="accelerators of a node (default 8)")
     group.add_argument("--failure-model", default="exponential", metavar="M[=X]", help=MODELS)

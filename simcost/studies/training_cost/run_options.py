@@ -35,7 +35,7 @@ def run_of(arguments: Arguments, catalog: Any, gpus: int) -> Any:
         per_node_day=arguments.failure_rate,
         size_independent_per_day=arguments.job_failures,
         restart_s=arguments.restart,
-        write_bytes_per_s=arguments.write,
+        write_bytes_per_s=arguments.bandwidth,
         gpus_per_node=arguments.node,
     )
     return TrainingSetup(
