@@ -179,8 +179,15 @@ def _figure_rows(review: Review) -> Iterator[tuple[str, str, str]]:
     if "wait_s" in plan:
         yield "P95 wait of jobs", seconds(plan["wait_s"]["p95"]), f"{count(plan['gpus'])} GPUs"
     if review.peak_replicas is not None:
-        yield "Replicas at most", count(review.peak_replicas), f"utilisation {share(plan['utilisation'])}"
+        yield "Replicas at most", count(review.peak_replicas), _basis_of_peak(review, plan)
     yield from _unit_rows(plan)
+
+
+def _basis_of_peak(review: Review, plan: Any) -> str:
+    """The utilisation, which is of all replications, and of which the peak is."""
+    used = f"utilisation {share(plan['utilisation'])}"
+    runs = review.document["replications"]
+    return used if runs == 1 else f"in the first of {runs} replications; {used} on average"
 
 
 def _unit_rows(plan: Any) -> Iterator[tuple[str, str, str]]:
@@ -275,7 +282,8 @@ def _limits(slo: Any) -> str:
 def _allocation(review: Review) -> Part:
     """Cost of a month by use; the row adds up to the total."""
     plans = review.document["plans"]
-    used = [name for name in plans[0]["allocation_usd_per_month"] if any(_part(plan, name) for plan in plans)]
+    named = dict.fromkeys(name for plan in plans for name in plan["allocation_usd_per_month"])
+    used = [name for name in named if any(_part(plan, name) for plan in plans)]
     largest = sorted(used, key=lambda name: -max(_part(plan, name) for plan in plans))[:_USES]
     shown = used if len(used) <= _USES + 1 else [name for name in used if name in largest]
     rest = [name for name in used if name not in shown]

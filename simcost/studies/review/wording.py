@@ -18,6 +18,8 @@ _SUBJECTS = {
     "Fleet and start-up": r"[Cc]old start|startup|[Rr]eplica|nodes",
     "Jobs": r"[Jj]obs",
 }
+_GIVEN = "given"
+"""Quality of a price of the user's own."""
 _LARGE_BUDGET = 0.5
 """Part of the error budget whose use is worth a warning."""
 
@@ -126,14 +128,17 @@ def _near(document: Document) -> Iterator[str]:
 
 
 def _prices(plan: Mapping[str, Any]) -> Iterator[str]:
-    """Prices whose quality is below A."""
+    """Prices whose quality is below A, and those of the user's own."""
     weak = [
         f"{price['provider']}/{price['sku']} ({price['quality']}, {price['as_of']})"
         for price in plan["prices"]
-        if price["quality"] != "A"
+        if price["quality"] not in ("A", _GIVEN)
     ]
     if weak:
-        yield f"Prices of a quality below A: {', '.join(weak)}."
+        yield f"Prices of a quality below A: {', '.join(dict.fromkeys(weak))}."
+    given = [f"{price['provider']}/{price['sku']}" for price in plan["prices"] if price["quality"] == _GIVEN]
+    if given:
+        yield f"Prices that the scenario states, which no source confirms: {', '.join(dict.fromkeys(given))}."
 
 
 def by_subject(assumptions: Iterator[str] | list[str]) -> dict[str, list[str]]:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from simcost.compare import plan_levels
-from simcost.studies.review.view import _figure_rows
+from simcost.studies.review.view import _allocation, _basis_of_peak, _figure_rows
+from simcost.studies.review.wording import risks
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,39 @@ def test_waits_of_jobs_are_told_where_they_differ(own: float, told: int) -> None
         for name, wait in (("a", own), ("b", 0.0))
     ]
     assert len(plan_levels.job_sentences(*plans)) == told
+
+
+def test_the_uses_of_the_money_add_up_to_the_total_of_each_plan() -> None:
+    """A use that the first plan does not have, as of unused commitments, was in no column."""
+    uses = [{"allocated": 10.0, "idle": 5.0}, {"allocated": 10.0, "idle": 5.0, "unused_commitment": 80.0}]
+    plans = [
+        {"name": f"plan {i}", "cost_usd": {"per_month": sum(found.values())}, "allocation_usd_per_month": found}
+        for i, found in enumerate(uses)
+    ]
+    review: Any = SimpleNamespace(document={"plans": plans})
+    for row in _allocation(review).rows or []:
+        total, *parts = [float(cell.removeprefix("$")) for name, cell in row.items() if name != "Plan"]
+        assert sum(parts) == total
+
+
+@pytest.mark.parametrize(
+    ("runs", "basis"), [(1, "utilisation 50.0 %"), (3, "in the first of 3 replications; utilisation 50.0 % on average")]
+)
+def test_the_peak_of_one_replication_is_not_said_of_all(runs: int, basis: str) -> None:
+    review: Any = SimpleNamespace(document={"replications": runs})
+    assert _basis_of_peak(review, {"utilisation": 0.5}) == basis
+
+
+def test_own_prices_are_no_prices_of_a_catalog() -> None:
+    """They have no quality and no date: `owned/node (given, )`."""
+    slo = {"met_share": 1.0, "error_budget_used": None, "hours_missed": None}
+    prices = [
+        {"provider": "owned", "sku": "node", "quality": "given", "as_of": ""},
+        {"provider": "x", "sku": "y", "quality": "C", "as_of": "2026-01-02"},
+    ]
+    plan = {"name": "a", "slo": slo, "prices": prices}
+    document = {"plans": [plan], "best": "a", "closest": "a", "replications": 2, "differences": []}
+    assert list(risks(document)) == [
+        "Prices of a quality below A: x/y (C, 2026-01-02).",
+        "Prices that the scenario states, which no source confirms: owned/node.",
+    ]
