@@ -26,17 +26,34 @@ _UNALLOCATED = (
     "them holds"
 )
 """Of several services alone: it is more than the sum of theirs."""
+_COMMITMENT, _CENT = "unused_commitment", 0.01
+_BESIDE_UNUSED = "neither paid nor over-provisioned counts owned nodes and commitments that nothing used"
+_FIXED = (
+    "owned nodes and commitments are paid for, used or not: of the regret, fewer replicas save only what is beyond them"
+)
 
 
 def meaning(document: Document) -> list[str]:
     """Of the columns; nothing without requests."""
     if not serves(document):
         return []
-    if "services" not in document["plans"][0]:
-        return [NOTE]
-    if trains(document):
-        return [NOTE, _BESIDE_JOBS]
-    return [NOTE, _UNALLOCATED] if any(plan["replica_hours"]["unallocated"] for plan in document["plans"]) else [NOTE]
+    notes = [NOTE]
+    if "services" in document["plans"][0]:
+        if trains(document):
+            notes.append(_BESIDE_JOBS)
+        elif any(plan["replica_hours"]["unallocated"] for plan in document["plans"]):
+            notes.append(_UNALLOCATED)
+    return [*notes, *_unused(document)]
+
+
+def _unused(document: Document) -> list[str]:
+    """A sentence on owned nodes and commitments that are paid for and not used, where a plan has some."""
+    unused = [
+        f"{plan['name']} {usd(usd_per_month)}"
+        for plan in document["plans"]
+        if (usd_per_month := plan["cost_usd"]["per_month_by_part"].get(_COMMITMENT, 0.0)) >= _CENT
+    ]
+    return [f"{_BESIDE_UNUSED}: {', '.join(unused)} a month"] if unused else []
 
 
 def table(document: Document) -> Table:
@@ -79,6 +96,12 @@ BOUND = (
 def regrets(document: Document) -> Table:
     """One row per plan against a perfect autoscaler, USD a month; none without requests."""
     return [_regret(plan) for plan in document["plans"] if plan.get("regret")]
+
+
+def fixed(document: Document) -> list[str]:
+    """A sentence on the plans whose bill does not follow their replicas; none without one."""
+    plans = [plan["name"] for plan in document["plans"] if _COMMITMENT in plan["cost_usd"]["per_month_by_part"]]
+    return [f"{', '.join(plans)}: {_FIXED}"] if plans else []
 
 
 def without_bound(document: Document) -> list[str]:

@@ -210,7 +210,7 @@ def _fleets(document: Document) -> list[Part]:
         Part(
             title="Against a perfect autoscaler, USD a month",
             rows=regrets,
-            said=[*([provisioning_view.BOUND] if regrets else []), *without],
+            said=[*([provisioning_view.BOUND, *provisioning_view.fixed(document)] if regrets else []), *without],
         ),
     ]
 
