@@ -33,6 +33,11 @@ _FIXED = (
 )
 
 
+def legend(document: Document) -> str:
+    """Of the column in a comparison of plans."""
+    return f"{MEANING}, without owned nodes and commitments that nothing used" if _unused(document) else MEANING
+
+
 def meaning(document: Document) -> list[str]:
     """Of the columns; nothing without requests."""
     if not serves(document):

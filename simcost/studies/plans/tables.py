@@ -39,7 +39,7 @@ def _meaning(document: Document) -> str:
     """Of the last column."""
     if quality_view.shown(document) and not service_view.has_services(document):
         return quality_view.meaning(document)
-    return f"utilisation: {utilisation(document)}" if trains(document) else provisioning_view.MEANING
+    return f"utilisation: {utilisation(document)}" if trains(document) else provisioning_view.legend(document)
 
 
 def _margin(plan: Document) -> float | None:

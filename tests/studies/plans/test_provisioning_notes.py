@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simcost.studies.plans.provisioning_view import NOTE, fixed, meaning
+from simcost.studies.plans.provisioning_view import MEANING, NOTE, fixed, legend, meaning
 
 
 def plan(unallocated_h: float, **more: Any) -> dict[str, Any]:
@@ -37,5 +37,7 @@ def test_nodes_that_are_owned_and_not_used_are_told_beside_what_is_over_provisio
     told = [meaning({"plans": plans})[1:] for plans in ([rented, used], [rented, used, unused])]
     assert told[0] == []
     assert told[1][0].endswith("owned nodes and commitments that nothing used: unused $436.32 a month")
+    assert legend({"plans": [rented, used]}) == MEANING
+    assert legend({"plans": [unused]}).endswith("without owned nodes and commitments that nothing used")
     assert fixed({"plans": [rented]}) == []
     assert fixed({"plans": [rented, used, unused]})[0].startswith("used, unused: owned nodes and commitments are paid")
