@@ -282,14 +282,15 @@ def jobs(plan: PlanSummary) -> Document:
     if not trained:
         return {}
     reports = [run.slo for run in trained]
+    hours = mean_by_key([run.gpu_hours for run in trained])
     return {
         "jobs": dict(reports[0].jobs),
         "wait_s": _levels(reports, "wait_s"),
         "jct_s": _levels(reports, "jct_s"),
         "deadlines_met": mean_of(report.deadlines_met for report in reports),
         "gpus": max(run.gpus for run in trained),
-        "gpu_hours": mean_by_key([run.gpu_hours for run in trained]),
-        "gpu_share": mean_by_key([_shares(run.gpu_hours) for run in trained]),
+        "gpu_hours": hours,
+        "gpu_share": _shares(hours),
         "redone_share": mean_of(map(_redone, trained)),
         "fragmentation": mean_of(run.fragmentation for run in trained),
         "deterministic": not any(run.random for run in trained),
@@ -306,7 +307,7 @@ def job_sentences(plan: PlanSummary, against: PlanSummary) -> list[str]:
     own, other = (format_seconds(wait.mean) for wait in (waits[0], waits[1]))
     lines = [f"P95 wait of jobs: {own} against {other} in {against.name}."] if own != other else []
     if any(stops):
-        lost = [mean_of(_shares(run.gpu_hours)["lost"] for run in side.trained) or 0.0 for side in (plan, against)]
+        lost = [_shares(mean_by_key([run.gpu_hours for run in side.trained]))["lost"] for side in (plan, against)]
         redone = [percent(round(share, 4)) for share in lost]
         lines.append(
             f"Preemptions: {stops[0]:,} against {stops[1]:,}; "

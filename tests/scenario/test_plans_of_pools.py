@@ -179,7 +179,7 @@ def test_what_no_pool_used_is_told_so_that_the_bill_adds_up(tmp_path: Path) -> N
     parts_usd = [*(pool["cost_usd"]["per_month"] for pool in plan["pools"]), plan["overflow"]["per_month_usd"]]
     assert sum(parts_usd) + unused_usd == pytest.approx(plan["cost_usd"]["per_month"], rel=1e-9)
     [said] = [part.said for part in parts(document) if part.title == "Pools"]
-    assert said[-1] == f"held: no pool held {format_usd(unused_usd)} of unused commitments"
+    assert said[-1] == f"held: no pool held {format_usd(unused_usd)} of unused commitments a month"
 
 
 def test_a_plan_that_no_bound_covers_is_told_where_the_bounds_are(document: dict[str, Any]) -> None:

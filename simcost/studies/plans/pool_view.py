@@ -16,7 +16,7 @@ def table(document: Document) -> Table:
             "Plan": plan["name"],
             "Pool": pool["name"],
             "Requests": count(pool["requests"]),
-            "GPU-hours": f"{pool['accelerator_hours']:,.1f}",
+            "GPU-hours of the run": f"{pool['accelerator_hours']:,.1f}",
             "Utilisation": share(pool["utilisation"]),
             "$/month": usd(pool["cost_usd"]["per_month"]),
         }
@@ -44,7 +44,7 @@ def notes(document: Document) -> list[str]:
 def unused(document: Document) -> list[str]:
     """One sentence for each plan of several pools with commitments that none of them used."""
     return [
-        f"{plan['name']}: no pool held {usd(unused_usd)} of unused commitments"
+        f"{plan['name']}: no pool held {usd(unused_usd)} of unused commitments a month"
         for plan in one_by_one(document)["plans"]
         if (unused_usd := _unused_usd(plan)) >= _CENT
     ]

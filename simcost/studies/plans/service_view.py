@@ -11,6 +11,8 @@ from simcost.studies.plans import provisioning_view
 
 UNALLOCATED = {"idle": "idle nodes", "unused_commitments": "unused commitments"}
 """Parts of a bill that no service has."""
+_UNALLOCATED_SHADES = ("#C9C9C9", "#B8860B")
+"""Of these parts; that of unused commitments is that of where the money went."""
 
 
 def has_services(document: Document) -> bool:
@@ -105,7 +107,7 @@ def unallocated(document: Document) -> list[str]:
     """
     if not has_services(document):
         return []
-    return [f"{plan['name']}: {text}" for plan in document["plans"] if (text := _beside_services(plan))]
+    return [f"{plan['name']}, a month: {text}" for plan in document["plans"] if (text := _beside_services(plan))]
 
 
 FORWARDED = (
@@ -164,7 +166,7 @@ def cost_by_service(document: Document) -> Any:
     shades = dict(zip(named, shades_of_parts(len(named)), strict=True))
     chart = stacked_bars(
         rows,
-        shades | dict.fromkeys(UNALLOCATED.values(), "#C9C9C9"),
+        shades | dict(zip(UNALLOCATED.values(), _UNALLOCATED_SHADES, strict=True)),
         title="USD per month",
         axis=alt.Axis(format="$,.0f", grid=False, tickCount=5),
         scale=alt.Scale(nice=False),

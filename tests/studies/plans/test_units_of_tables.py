@@ -1,0 +1,55 @@
+"""Units of what stands in one table, and figures that one label shows."""
+
+from typing import Any
+
+import pytest
+
+from simcost.compare.plan_levels import _shares
+from simcost.compare.results import mean_by_key
+from simcost.present.format import share
+from simcost.studies.plans.job_charts import _parts
+from simcost.studies.plans.pool_view import table
+from simcost.studies.plans.service_view import cost_by_service, unallocated
+
+
+def test_gpu_hours_of_a_run_are_not_taken_for_those_of_a_month() -> None:
+    pool = {
+        "name": "own",
+        "requests": 1,
+        "accelerator_hours": 4.0,
+        "utilisation": 0.5,
+        "cost_usd": {"per_month": 986.63},
+    }
+    [row] = table({"plans": [{"name": "a", "pools": [pool]}]})
+    assert list(row)[3:] == ["GPU-hours of the run", "Utilisation", "$/month"]
+
+
+def _with_services() -> dict[str, Any]:
+    bill = {"services": {"chat": 10.0}, "jobs": 20.0, "idle": 3.0, "unused_commitments": 4.0}
+    return {"plans": [{"name": "a", "services": [], "allocation_by_service_usd_per_month": bill}]}
+
+
+def test_money_of_jobs_and_idle_nodes_is_of_a_month() -> None:
+    [said] = unallocated(_with_services())
+    assert said.startswith(
+        "a, a month: jobs cost $20.00, no service or job held $3.00 of idle nodes and $4.00 of unused"
+    )
+
+
+def test_idle_nodes_and_unused_commitments_have_a_colour_each() -> None:
+    scale = cost_by_service(_with_services()).to_dict()
+    text = str(scale)
+    assert "#C9C9C9" in text
+    assert "#B8860B" in text
+
+
+@pytest.mark.parametrize("down", [30.0, 90.0])
+def test_hours_and_share_of_a_bar_are_of_the_same_hours(down: float) -> None:
+    """Runs of unlike lengths: hours were means over them, shares means of their shares, which no division gives."""
+    runs = [{"useful": 60.0, "idle_free": 40.0, "down": 0.0}, {"useful": 60.0, "idle_free": 40.0, "down": down}]
+    hours = mean_by_key(runs)
+    plan = {"name": "a", "gpu_hours": hours, "gpu_share": _shares(hours)}
+    reach = sum(hours.values())
+    for row in _parts(plan, reach):
+        if "(" in row["label"]:
+            assert row["label"].endswith(f"({share(row['value'] / reach)})")
