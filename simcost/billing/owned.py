@@ -161,6 +161,7 @@ class Owned:
             *self._beyond_contract(),
             *self._as_needed(count),
             *self._beyond_life(usage.horizon_s),
+            *self._without_price(usage),
         )
         return replace(costs, notes=(*costs.notes, *told))
 
@@ -202,6 +203,14 @@ class Owned:
             "they are bought again at the same price"
         )
         return (text,)
+
+    def _without_price(self, usage: "LedgerUsage") -> tuple[str, ...]:
+        """What a run uses of the disks and the line of the nodes, where it has no price."""
+        used = {"storage": usage.disk_gb_per_node, "egress": usage.gb_out}
+        free = [f"`{name}`" for name, gb in used.items() if gb and not getattr(self, name)]
+        if not free:
+            return ()
+        return (f"owned nodes: no price of {' and '.join(free)} is given, so that their cost is taken to be in this",)
 
     def energy(self, usage: "LedgerUsage") -> "EnergyReport":
         """Energy of all nodes that are owned, used or not, at the average power that prices them.

@@ -241,8 +241,16 @@ def _assumptions(comparison: Comparison) -> list[str]:
     }
     if weak:
         lines.append(f"Second-hand or unverified prices: {', '.join(sorted(weak))}.")
-    lines += dict.fromkeys(f"{note}." for run in runs for note in run.bill.notes)
-    return lines
+    return [*lines, *_notes_of_bills(comparison.plans)]
+
+
+def _notes_of_bills(plans: Sequence[PlanSummary]) -> list[str]:
+    """Each note once, with the plans it holds for unless it is of all."""
+    holds: dict[str, list[str]] = {}
+    for plan in plans:
+        for note in dict.fromkeys(note for run in plan.results for note in run.bill.notes):
+            holds.setdefault(note, []).append(plan.name)
+    return [f"{note}." if len(held) == len(plans) else f"{', '.join(held)}: {note}." for note, held in holds.items()]
 
 
 def _time(comparison: Comparison, lengths_s: Sequence[float]) -> list[str]:

@@ -53,7 +53,7 @@ class CostDrivers:
         if max(abs(own - other) for own, other in shares.values()) < 0.01:
             return []
         parts = [
-            f"{GPU_TIME.get(state, state)} {_whole(own)} ({_whole(other)})"
+            f"{GPU_TIME.get(state, state).replace('_', ' ')} {_whole(own)} ({_whole(other)})"
             for state, (own, other) in shares.items()
             if max(own, other) >= 0.005
         ]

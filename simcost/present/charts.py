@@ -337,10 +337,21 @@ def distribution(
 
 
 def decades(lo: float, hi: float) -> list[float]:
-    """Ticks of a logarithmic axis: powers of ten, or 1, 2, 5 of each where those are fewer than three."""
+    """Ticks of a logarithmic axis: powers of ten, or 1, 2, 5 of each where those are fewer than three; equal steps
+    where these are fewer than two.
+    """
     powers = range(floor(log10(lo)), ceil(log10(hi)) + 1)
     for steps in ((1,), (1, 2, 5)):
         ticks = [step * 10.0**power for power in powers for step in steps if lo <= step * 10.0**power <= hi]
         if len(ticks) >= 3:
             break
-    return ticks
+    return ticks if len(ticks) >= 2 else _equal_steps(lo, hi)
+
+
+def _equal_steps(lo: float, hi: float) -> list[float]:
+    """From two to six multiples of 1, 2 or 5 times a power of ten; the value itself where there is no range."""
+    if not hi > lo:
+        return [lo]
+    power = 10.0 ** floor(log10(hi - lo))
+    step = next(step * power for step in (0.5, 1, 2) if hi - lo <= 5 * step * power)
+    return [round(i * step, 12) for i in range(ceil(lo / step), floor(hi / step) + 1)]

@@ -13,7 +13,7 @@ STYLE = """
   --band: #1f2329; --accent: #56b4e9; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 70rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, "Liberation Sans", Arial, sans-serif; }
+  font: 16px/1.5 system-ui, "Liberation Sans", Arial, sans-serif; overflow-wrap: anywhere; }
 header { border-left: 5px solid var(--accent); padding-left: 1rem; }
 header p { margin: 0; color: var(--soft); }
 h1 { font-size: 1.4rem; line-height: 1.3; margin: .2rem 0 .4rem; }
@@ -25,7 +25,9 @@ th, td { text-align: right; white-space: nowrap; padding: .4rem .5rem;
   border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; background: var(--band); }
 th:first-child, td:first-child, .word, .left th, .left td { text-align: left; }
-.left td { overflow-wrap: anywhere; white-space: normal; }
+th, td:first-child, .word, .left td { white-space: normal; }
+th, .word { overflow-wrap: break-word; }
+th:first-child { min-width: 9rem; }
 figure { margin: 2.2rem 0 0; }
 figure svg { width: 100%; height: auto; max-width: 56rem; display: block; }
 figure svg text { fill: var(--ink); }

@@ -80,7 +80,7 @@ def page(name: str, document: Document, parts: Sequence[Part]) -> str:
 
 def _part(part: Part, index: int) -> str:
     drawn = figure(part.title, part.chart, index) if part.chart else ""
-    body = table(part.rows or []) + bullets(part.said)
+    body = table(part.rows or [], words=part.left) + bullets(part.said)
     if part.closed and body:
         return f"{drawn}<details><summary>{escape(part.title)}</summary>\n{body}</details>\n"
     return drawn + section(part.title, body)

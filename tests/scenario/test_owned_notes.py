@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -10,6 +12,7 @@ from support.scenarios import SMALL, write
 from simcost.billing import bill
 from simcost.billing.owned import Owned
 from simcost.catalog import load_catalog
+from simcost.compare.document import _notes_of_bills
 from simcost.errors import InputError
 from simcost.ledger.request_tables import NODES
 from simcost.ledger.requests import LedgerUsage
@@ -114,3 +117,26 @@ def test_owned_nodes_of_a_run_have_no_price_by_the_hour(tmp_path: Path) -> None:
     run(load(file), tmp_path / "out", seeds=1)
     with pytest.raises(InputError, match=r"plan 'one' has owned nodes, .* --run-plan NAME"):
         usage_of_run(tmp_path / "out", None)
+
+
+def test_disks_and_a_line_without_a_price_are_told_where_a_run_uses_them() -> None:
+    """They were 0 $ beside disks and transfer that a rented plan pays, without a word."""
+    used = replace(usage(1), disk_gb_per_node=200.0, gb_out=3.0)
+    [said] = [note for note in bill(used, MINE, CATALOG).notes if "no price of" in note]
+    assert "no price of `storage` and `egress` is given" in said
+    [said] = [note for note in bill(used, replace(MINE, egress=0.05), CATALOG).notes if "no price of" in note]
+    assert "no price of `storage` is given" in said
+    priced = replace(MINE, egress=0.05, storage=0.1)
+    assert not any("no price of" in note for note in bill(used, priced, CATALOG).notes)
+    assert not any("no price of" in note for note in bill(usage(1), MINE, CATALOG).notes)
+
+
+def test_each_plan_of_several_is_named_beside_its_owned_nodes() -> None:
+    """Which of several plans has the nodes of a sentence was not to be seen."""
+    plans: list[Any] = [
+        SimpleNamespace(name=name, results=[SimpleNamespace(bill=bill(usage(1), buy, CATALOG))])
+        for name, buy in (("a", MINE), ("b", MINE), ("c", replace(MINE, nodes=1)))
+    ]
+    first, second = (bill(usage(1), buy, CATALOG).notes[0] for buy in (MINE, replace(MINE, nodes=1)))
+    assert _notes_of_bills(plans) == [f"a, b: {first}.", f"c: {second}."]
+    assert _notes_of_bills(plans[:2]) == [f"{first}."]

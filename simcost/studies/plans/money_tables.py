@@ -40,7 +40,7 @@ def units(document: Document) -> Table:
         costs, energy = plan.get("unit_costs"), plan.get("energy") or {}
         if costs is None:
             return []
-        row = {"Plan": plan["name"], "invoiced, $": usd(plan["cost_usd"]["billed"])}
+        row = {"Plan": plan["name"], "invoiced in the run, $": usd(plan["cost_usd"]["billed"])}
         for key, title in _UNITS.items():
             row[title] = usd(costs[key])
         row["kWh/month"] = count(energy.get("kwh_per_month"))

@@ -58,7 +58,7 @@ def _unused(document: Document) -> list[str]:
         for plan in document["plans"]
         if (usd_per_month := plan["cost_usd"]["per_month_by_part"].get(_COMMITMENT, 0.0)) >= _CENT
     ]
-    return [f"{_BESIDE_UNUSED}: {', '.join(unused)} a month"] if unused else []
+    return [f"{_BESIDE_UNUSED}, a month: {'; '.join(unused)}"] if unused else []
 
 
 def table(document: Document) -> Table:

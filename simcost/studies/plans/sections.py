@@ -241,7 +241,8 @@ def pictures(document: Document, shown: dict[str, Any]) -> Iterator[Part]:
     if service_view.has_services(document):
         yield from _pictures_of_services(document, shown)
     elif serves(document):
-        yield Part(title="Cost against service level", chart=lambda: cost_charts.cost_against_slo(document))
+        if any(plan["slo"]["attainment"] is not None for plan in document["plans"]):
+            yield Part(title="Cost against service level", chart=lambda: cost_charts.cost_against_slo(document))
         yield Part(title="Service level by hour", chart=lambda: cost_charts.slo_heat(document, shown["hours"]))
         if has_latencies(shown["latency"]):
             yield Part(title="Latency", chart=lambda: cost_charts.latency_cdf(document, shown["latency"]))

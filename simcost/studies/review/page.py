@@ -24,7 +24,6 @@ h3 { font-size: 1rem; margin: 1.2rem 0 .4rem; }
 .figures dt, .figures small { color: var(--soft); font-size: .8rem; line-height: 1.35; display: block; }
 .figures dd { margin: 0; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
 .best td { background: light-dark(#e8f1f8, #1b2c3a); font-weight: 600; }
-td { white-space: normal; }
 figure { margin: 1.2rem 0 0; } figure svg { max-width: 48rem; }
 pre { font-size: .8rem; overflow-x: auto; background: var(--band); padding: .8rem; }
 summary { cursor: pointer; }
@@ -35,7 +34,6 @@ summary { cursor: pointer; }
   h2 { font-size: 11pt; margin: 4mm 0 1.5mm; }
   h3 { font-size: 9pt; margin: 2.5mm 0 1mm; break-after: avoid; } section { break-inside: auto; }
   table { font-size: 7.5pt; margin-bottom: 2mm; } th, td { padding: .6mm 1mm; }
-  td:first-child { white-space: nowrap; } .left td:first-child { white-space: normal; }
   .left td { padding: .1mm 1mm; }
   ul { margin: 1mm 0; padding-left: 4mm; }
   .short, .figures div { break-inside: avoid; }
@@ -52,12 +50,6 @@ summary { cursor: pointer; }
 """
 _SHORT = 12
 """Rows of a table, or sentences of a list, that paper keeps together."""
-_OF_SERVICES = """@media print {
-  table:not(.left) td:first-child { white-space: normal; }
-  table:not(.left) td:not(:first-child, .word) { white-space: nowrap; }
-}
-"""
-"""Of a plan with services the first cells name both, and break before cells of numbers do."""
 _PATH = re.compile(r' d="[^"]*"')
 _DIGITS = re.compile(r"(\.\d)\d+")
 """Digits of a path beyond a tenth of a pixel."""
@@ -75,8 +67,6 @@ def page(review: Review, sections: Sequence[Section], paper: str = "") -> str:
     body = "".join(_section(review, section, numbered) for section in sections)
     label = re.sub(r"[\"\\\n<]", " ", shortened(review.title, 60))
     style = _STYLE.replace("LABEL", label) + (f"@page {{ size: {paper}; }}\n" if paper else "")
-    if "services" in review.document["plans"][0]:
-        style += _OF_SERVICES
     return frame(review.title, review.recommendation, review.document["question"] or "", body, style)
 
 

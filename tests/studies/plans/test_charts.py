@@ -257,3 +257,12 @@ def test_the_chart_of_demand_and_fleet_says_which_replication_it_shows(replicati
     columns: dict[str, Any] = {"plan": [name], "t_s": [0.0], "waiting": [0], **{line: [1] for line in fleet_view.LINES}}
     subtitle = str(fleet_view.picture(made, pa.table(columns)).title.subtitle)
     assert ("Replication 1 of 3." in subtitle) == (replications == 3)
+
+
+def test_a_run_without_requests_has_no_chart_of_their_service_level() -> None:
+    """It was an empty frame over an axis from $0 to $1."""
+    told = document(("one", "two"), 3)
+    for plan in told["plans"]:
+        plan["slo"] |= {"attainment": None, "met": False}
+    shown = {name: pa.table(values) for name, values in tables(("one", "two"), 3).items()}
+    assert "Cost against service level" not in [part.title for part in pictures(told, shown)]

@@ -9,6 +9,8 @@ import pytest
 from support.result_folder import PLANS, build
 
 from simcost.errors import InputError
+from simcost.present.parts import Part
+from simcost.present.parts import page as whole_page
 from simcost.studies.plans.sections import write_html
 
 
@@ -120,3 +122,9 @@ def test_an_unfinished_result_is_an_error_that_names_the_remedy(tmp_path: Path, 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no finished result"):
         write_html(tmp_path / "nowhere")
+
+
+def test_columns_of_words_stand_left_on_the_page() -> None:
+    rows = [{"Plan": "a", "Pool": "own", "Requests": "12"}]
+    text = whole_page("x", {"verdict": "v"}, [Part(title="Pools", rows=rows, left=2)])
+    assert '<td>a</td><td class="word">own</td><td>12</td>' in text

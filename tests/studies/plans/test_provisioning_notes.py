@@ -36,7 +36,7 @@ def test_nodes_that_are_owned_and_not_used_are_told_beside_what_is_over_provisio
     )
     told = [meaning({"plans": plans})[1:] for plans in ([rented, used], [rented, used, unused])]
     assert told[0] == []
-    assert told[1][0].endswith("owned nodes and commitments that nothing used: unused $436.32 a month")
+    assert told[1][0].endswith("owned nodes and commitments that nothing used, a month: unused $436.32")
     assert legend({"plans": [rented, used]}) == MEANING
     assert legend({"plans": [unused]}).endswith("without owned nodes and commitments that nothing used")
     assert fixed({"plans": [rented]}) == []
