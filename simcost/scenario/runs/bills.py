@@ -16,7 +16,9 @@ from simcost.billing.allocation import UsedNodes, allocated
 from simcost.billing.bill import Charge
 from simcost.billing.energy import EnergyReport, energy, together
 from simcost.billing.owned import Owned
+from simcost.billing.storage_transfer import run_usd
 from simcost.catalog import Catalog
+from simcost.catalog.facts import TierPrice
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.request_tables import NODES
@@ -51,7 +53,8 @@ def priced_plan(plan: str) -> Iterator[None]:
 def costs_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> Costs:
     """The bills of a plan. Fleets that are bought alike are one account, so that they share what is committed."""
     accounts = _grouped(bought, _account)
-    return _joined([_billed(account, catalog) for _, account in accounts], _staff_of_each([buy for buy, _ in accounts]))
+    bills = [_billed(account, catalog) for _, account in accounts]
+    return _joined(bills, (*_staff_of_each([buy for buy, _ in accounts]), *_volumes_of_each(bills, catalog)))
 
 
 def costs_by_owner(
@@ -82,7 +85,7 @@ def costs_by_owner(
         shares = [costs] if whole else allocated(costs, [_used(member, catalog) for member in members], used)
         for owner, share in zip(users, shares, strict=True):
             parts[owner].append(share)
-    told = _staff_of_each([buy for buy, _ in grouped])
+    told = (*_staff_of_each([buy for buy, _ in grouped]), *_volumes_of_each(accounts, catalog))
     return _joined(accounts, told), {owner: _joined(costs) for owner, costs in parts.items()}
 
 
@@ -96,6 +99,28 @@ def _staff_of_each(accounts: Sequence[Buy]) -> tuple[str, ...]:
         f"{format_usd(fsum(staff))} a year in all; if the same people run them, give each its part of `staff`"
     )
     return (text,)
+
+
+_CENT, _IN_TIERS = 0.01, ("storage", "egress")
+
+
+def _volumes_of_each(accounts: Sequence[Costs], catalog: Catalog) -> Iterator[str]:
+    """A note where accounts of a provider pay other than they would on one bill, for disks or for transfer: each has
+    free and cheaper volumes of its own.
+    """
+    volumes: dict[tuple[str, tuple[TierPrice, ...]], list[Charge]] = {}
+    for charge in (charge for costs in accounts for charge in costs.charges):
+        if charge.sku in _IN_TIERS and charge.price_quality != "given":
+            tiers = catalog.tier_prices(charge.provider, charge.sku, charge.region)
+            volumes.setdefault((f"{charge.provider}/{charge.sku}", tiers), []).append(charge)
+    for (name, tiers), charges in volumes.items():
+        whole_usd = run_usd(fsum(charge.consumed_quantity for charge in charges), tiers, accounts[0].horizon_s)
+        apart_usd = fsum(charge.effective_cost_usd for charge in charges)
+        if abs(whole_usd - apart_usd) > _CENT * accounts[0].months:
+            yield (
+                f"{name}: purchases that differ each have free and cheaper volumes of their own; on one bill, as "
+                "`simcost bill` counts them, they share these, and it costs somewhat more or less"
+            )
 
 
 def _account(nodes: PurchasedNodes) -> Buy:
