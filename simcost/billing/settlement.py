@@ -13,6 +13,7 @@ import numpy as np
 
 from simcost.billing.commitment import CapacityReservation, Commitment
 from simcost.billing.commitment.bound import Bound, CommitmentRates, CommitmentUse, CommittedUnits, Floats
+from simcost.billing.commitment.names import distinct
 from simcost.billing.coverage import cover
 from simcost.billing.metering import Line, Metered
 from simcost.billing.unused_capacity import with_unused
@@ -234,14 +235,10 @@ def _spelled(commitment: Commitment, account: Metered) -> Commitment:
 
 
 def _named(commitments: Sequence[Commitment]) -> Iterator[Commitment]:
-    """Each with a name of its own: the given one, or its kind and number."""
-    kinds = [commitment.kind for commitment in commitments]
-    for i, one in enumerate(commitments):
-        if isinstance(one, CapacityReservation) or one.name:
-            yield one
-        else:
-            number = "" if kinds.count(one.kind) == 1 else f" {kinds[: i + 1].count(one.kind)}"
-            yield replace(one, name=one.kind + number)
+    """Each with a name of its own: the given one, or its kind, with a number where several are called alike."""
+    names = iter(distinct([one.name or one.kind for one in commitments if not isinstance(one, CapacityReservation)]))
+    for one in commitments:
+        yield one if isinstance(one, CapacityReservation) else replace(one, name=next(names))
 
 
 def sustained_multiples(account: Metered, left: Floats, *, by_rank: bool = False) -> Floats:

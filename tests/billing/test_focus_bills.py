@@ -407,3 +407,20 @@ def test_the_last_row_of_a_simulation_ends_with_it(hours: float) -> None:
     assert max(ends) == pytest.approx(3600 * hours, abs=1)
     once = rows(table, ChargeFrequency="One-Time")
     assert (once["ChargePeriodEnd"][0].as_py() - begin).days == 365
+
+
+def test_commitments_of_one_name_have_an_id_each() -> None:
+    """Their rows could not be told apart: 1 and 3 years of the same instance, both called `p5`."""
+    alike: list[Commitment] = [
+        ReservedInstances(name="p5", sku="p5.48xlarge", region="us-east-1", count=1, years=years, price=price)
+        for years, price in ((1, 35.0), (3, 30.0))
+    ]
+    bill = bill_of([line("p5.48xlarge", 55.0)], [1.0], alike)
+    table = focus_table(bill, STAMP, OFFERS)
+    used = table.filter(pc.equal(table["ChargeCategory"], "Usage"))
+    sums: dict[str, float] = {}
+    for row in used.select(["CommitmentDiscountId", "EffectiveCost"]).to_pylist():
+        if row["CommitmentDiscountId"]:
+            sums[row["CommitmentDiscountId"]] = sums.get(row["CommitmentDiscountId"], 0.0) + float(row["EffectiveCost"])
+    assert sums == pytest.approx({"p5 1": 35.0 * HOURS, "p5 2": 30.0 * HOURS})
+    assert [found["name"] for found in bill_document(bill)["commitments"]] == ["p5 1", "p5 2"]

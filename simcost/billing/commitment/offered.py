@@ -12,6 +12,7 @@ from simcost.billing.commitment.azure import AzureReservation, AzureSavingsPlan
 from simcost.billing.commitment.base import HourlyPrice, Yearly
 from simcost.billing.commitment.bound import Bound, CommitmentRates, CommittedUnits, Floats
 from simcost.billing.commitment.gcp import FlexibleCud, ResourceCud
+from simcost.billing.commitment.names import distinct
 from simcost.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,10 +53,11 @@ def offered(commitments: Sequence[Commitment]) -> tuple[Offered, ...]:
         InputError: there are none, or one that cannot be bought in any amount.
     """
     found = []
+    names = distinct([getattr(one, "name", "") or f"{one.kind} {i + 1}" for i, one in enumerate(commitments)])
     for i, commitment in enumerate(commitments):
         if not isinstance(commitment, Yearly):
             raise InputError(f"commitments.{i}: {commitment.kind} is bought as a whole; its amount cannot be optimised")
-        found.append(replace(commitment, name=commitment.name or f"{commitment.kind} {i + 1}", renewed=True))
+        found.append(replace(commitment, name=names[i], renewed=True))
     if not found:
         raise InputError("no `commitments` to choose from; list them, each with the most that you would buy")
     return tuple(found)
