@@ -423,4 +423,4 @@ def test_commitments_of_one_name_have_an_id_each() -> None:
         if row["CommitmentDiscountId"]:
             sums[row["CommitmentDiscountId"]] = sums.get(row["CommitmentDiscountId"], 0.0) + float(row["EffectiveCost"])
     assert sums == pytest.approx({"p5 1": 35.0 * HOURS, "p5 2": 30.0 * HOURS})
-    assert [found["name"] for found in bill_document(bill)["commitments"]] == ["p5 1", "p5 2"]
+    assert [found["name"] for found in bill_document(bill, "plan")["commitments"]] == ["p5 1", "p5 2"]
