@@ -161,7 +161,7 @@ class Owned:
             *self._beyond_contract(),
             *self._as_needed(count),
             *self._beyond_life(usage.horizon_s),
-            *self._without_price(usage),
+            *self.without_price(disks=usage.disk_gb_per_node > 0, traffic=usage.gb_out > 0),
         )
         return replace(costs, notes=(*costs.notes, *told))
 
@@ -204,10 +204,10 @@ class Owned:
         )
         return (text,)
 
-    def _without_price(self, usage: "LedgerUsage") -> tuple[str, ...]:
-        """What a run uses of the disks and the line of the nodes, where it has no price."""
-        used = {"storage": usage.disk_gb_per_node, "egress": usage.gb_out}
-        free = [f"`{name}`" for name, gb in used.items() if gb and not getattr(self, name)]
+    def without_price(self, *, disks: bool, traffic: bool) -> tuple[str, ...]:
+        """A note on the disks and the traffic of the nodes, where they are used and have no price."""
+        used = {"storage": disks, "egress": traffic}
+        free = [f"`{name}`" for name, is_used in used.items() if is_used and not getattr(self, name)]
         if not free:
             return ()
         return (f"owned nodes: no price of {' and '.join(free)} is given, so that their cost is taken to be in this",)

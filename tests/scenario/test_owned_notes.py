@@ -104,6 +104,7 @@ def test_a_comparison_with_an_api_says_what_own_nodes_cost_and_whose_staff_is_in
         load(file), [asked("groq/llama-3.1-8b-instant")], tmp_path / "runs", Settings(scales=(1.0,), seeds=1), print
     )
     assert any("one: owned nodes: bought for $9,000 each; a year of one costs $2,250" in a for a in found.assumptions)
+    assert any("no price of `storage` and `egress` is given" in text for text in found.assumptions)
     [people] = [text for text in found.assumptions if "not the people who run them" in text]
     assert ("but for the staff of owned nodes" in people) == bool(staff)
 

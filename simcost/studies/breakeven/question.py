@@ -105,7 +105,8 @@ def _assumptions(made: Made) -> Iterator[str]:
     plans = [one.plan for one in made.question.plans if one.plan.name in study.plans]
     owned = {plan.name: plan.buy for plan in plans if isinstance(plan.buy, Owned)}
     for name, buy in owned.items():
-        yield f"{name}: {buy.cost_note()}."
+        for note in (buy.cost_note(), *buy.without_price(disks=True, traffic=True)):
+            yield f"{name}: {note}."
     for scale, requests in made.left_out:
         yield f"x{scale:g} is left out: a run would have {requests:,.0f} requests (--most-requests)."
     staffed = ", but for the staff of owned nodes" if any(buy.staff for buy in owned.values()) else ""
