@@ -110,10 +110,22 @@ def missed_targets(plan: PlanSummary) -> str:
     """The targets that a plan misses, with the service that does; empty where it meets all."""
     late = [service for service in plan.services if not service.met]
     if not late:
-        return missed(plan.broken)
+        return missed(plan.broken) + _unasked(plan)
     named = [f"{missed(one.broken) or 'the SLO'} of {one.name}" for one in late[:_SHOWN]]
     more = f", and the targets of {len(late) - _SHOWN} more services" if len(late) > _SHOWN else ""
-    return f"{', '.join(named)}{more}"
+    of_jobs = missed([check for check in plan.broken if _is_of_jobs(check)])
+    return f"{of_jobs}{', ' if of_jobs else ''}{', '.join(named)}{more}"
+
+
+def _unasked(plan: PlanSummary) -> str:
+    """Why all futures miss the SLO where no request comes in any; empty where that is not so, or is said already."""
+    futures = any(check.name == "futures" for check in plan.broken)
+    asked = any(run.requests["arrived"] for run in plan.served)
+    return ": no request to measure" if futures and plan.served and not asked else ""
+
+
+def _is_of_jobs(check: Check) -> bool:
+    return check.name.partition("_s ")[0] in JOBS or check.name == "deadlines"
 
 
 def name_of(check: Check) -> str:

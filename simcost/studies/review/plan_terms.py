@@ -87,6 +87,10 @@ def _bought(group: Mapped, buy: Mapped) -> str:
     words = [_words(buy.get("kind") or NONE)]
     if buy.get("commitments"):
         words.append(f"{len(buy['commitments'])} commitments" if len(buy["commitments"]) > 1 else "a commitment")
+    spot = (group.get("training") or {}).get("spot")
+    if spot:
+        price = f" at ${exact(spot['price'])}/h" if spot.get("price") is not None else ""
+        words.append(f"and {count(spot['nodes'])} spot {spot['offer']}{price}")
     if group.get("or_buy"):
         words.append(f"or {len(group['or_buy'])} more kinds")
     return ", ".join(words)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import fsum
 from typing import Any
 
+from simcost.compare.verdict import GPU_TIME
 from simcost.present.format import NONE, amount, count, exact, seconds, share, share_change, usd, usd_margin
 from simcost.present.parts import Part, Table, fact, fact_name
 from simcost.studies.review.condensed import condensed, limits_of_services, terms_by_group
@@ -268,10 +269,11 @@ def _checked(review: Review, *, of_services: bool) -> Part:
 
 
 def _judged(plan: Any) -> list[tuple[str, str, Any]]:
-    """Service, plan and SLO: of the plan, or of each of its services."""
+    """Service, plan and SLO: of each service, and of the plan, which has the targets of its jobs."""
     if "services" not in plan:
         return [("", plan["name"], plan["slo"])]
-    return [(service["name"], plan["name"], service["slo"]) for service in plan["services"]]
+    of_services = [(service["name"], plan["name"], service["slo"]) for service in plan["services"]]
+    return [*of_services, ("", plan["name"], plan["slo"])]
 
 
 def _limits(slo: Any) -> str:
@@ -301,7 +303,7 @@ _USES = 4
 
 
 def _use(name: str) -> str:
-    return "At work" if name == "allocated" else name.replace("_", " ").capitalize()
+    return "At work" if name == "allocated" else GPU_TIME.get(name, name.replace("_", " ")).capitalize()
 
 
 def _part(plan: Any, name: str) -> float:

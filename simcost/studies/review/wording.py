@@ -28,11 +28,19 @@ def recommendation(document: Document) -> str:
     """The plan to take, why, and its cost."""
     plan = chosen_plan(document)
     cost = f"{usd(plan['cost_usd']['per_month'])} a month"
+    if _is_unasked(plan):
+        return f"No plan can be judged: no request came; {plan['name']} costs {cost}."
     if document["best"] is None:
         return f"Take none of these plans as it is: {plan['name']} comes closest to the SLO, at {cost}."
     if len(document["plans"]) == 1:
         return f"Take {plan['name']}: it meets the SLO at {cost}."
     return f"Take {plan['name']}: the cheapest plan that meets the SLO, {cost}."
+
+
+def _is_unasked(plan: Mapping[str, Any]) -> bool:
+    """True for a plan that missed its SLO since no request came."""
+    requests = plan.get("requests")
+    return requests is not None and not requests["arrived"] and not plan["slo"]["met"] and "jobs" not in plan
 
 
 def chosen_plan(document: Document) -> Mapping[str, Any]:
@@ -76,6 +84,10 @@ def target(slo: Mapping[str, Any]) -> str:
 def decision(document: Document) -> str:
     """The request to those who decide."""
     plan = chosen_plan(document)
+    if _is_unasked(plan):
+        return (
+            "A demand with requests, or a longer run: none came, so that no plan can be judged. No spend is asked for."
+        )
     if document["best"] is None:
         return "More capacity, other hardware or another SLO; then run the scenario again. No spend is asked for."
     return f"Approve {plan['name']} at {usd(plan['cost_usd']['per_month'])} a month, for the demand described below."

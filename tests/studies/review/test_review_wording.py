@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from simcost.compare import plan_levels
-from simcost.studies.review.view import _allocation, _basis_of_peak, _figure_rows
-from simcost.studies.review.wording import risks
+from simcost.studies.review.plan_terms import terms_of
+from simcost.studies.review.view import _allocation, _basis_of_peak, _checked, _figure_rows, _use
+from simcost.studies.review.wording import decision, recommendation, risks
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,54 @@ def test_own_prices_are_no_prices_of_a_catalog() -> None:
         "Prices of a quality below A: x/y (C, 2026-01-02).",
         "Prices that the scenario states, which no source confirms: owned/node.",
     ]
+
+
+def test_the_target_of_jobs_stands_beside_those_of_services() -> None:
+    """A plan missed the wait of its jobs, and the table of targets did not have it."""
+    wait = {"name": "wait_s p95", "measured": 5971.6, "target": 5400.0, "met": False}
+    ttft = {"name": "ttft_s p95", "measured": 0.1, "target": 1.0, "met": True}
+    plan = {
+        "name": "a",
+        "slo": {"checks": [wait], "limits": {}},
+        "services": [{"name": "chat", "slo": {"checks": [ttft], "limits": {}}}],
+    }
+    review: Any = SimpleNamespace(document={"plans": [plan]})
+    rows = _checked(review, of_services=True).rows or []
+    assert [(row["Plan"], row["Target"], row["SLO"]) for row in rows] == [
+        ("chat: a", "ttft p95", "met"),
+        ("a", "wait p95", "missed"),
+    ]
+
+
+def test_uses_of_money_have_the_words_of_the_other_tables() -> None:
+    assert [_use(name) for name in ("allocated", "idle_blocked", "unused_commitment")] == [
+        "At work",
+        "Idle (a job waits)",
+        "Unused commitment",
+    ]
+
+
+def test_no_capacity_is_asked_for_where_no_request_came() -> None:
+    plan: dict[str, Any] = {
+        "name": "a",
+        "requests": {"arrived": 0},
+        "slo": {"met": False},
+        "cost_usd": {"per_month": 603.5},
+    }
+    document = {"plans": [plan], "best": None, "closest": "a"}
+    assert recommendation(document) == "No plan can be judged: no request came; a costs $603.50 a month."
+    assert decision(document).startswith("A demand with requests")
+    plan["requests"]["arrived"] = 1
+    assert decision(document).startswith("More capacity")
+
+
+def test_spot_nodes_of_a_cluster_are_among_its_terms() -> None:
+    """16 GPUs on demand and 24 on spot read `40 GPUs, on demand`."""
+    spot = {"nodes": 3, "offer": "aws/p4d.24xlarge", "price": 5.0}
+    plan = {
+        "name": "mixed",
+        "buy": {"kind": "on-demand", "offer": "aws/p4d.24xlarge"},
+        "training": {"kind": "spot", "gpus": 16, "spot": spot},
+    }
+    [terms] = terms_of(plan, {"name": "mixed", "gpus": 40, "prices": []})
+    assert terms.terms == "on demand, and 3 spot aws/p4d.24xlarge at $5/h"

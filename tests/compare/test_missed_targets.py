@@ -1,0 +1,33 @@
+"""Targets that a plan misses, in one sentence."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from simcost.compare.verdict import missed_targets
+from simcost.slo import Check
+
+TTFT = Check(name="ttft_s p95", measured=2.0, target=1.0, met=False)
+WAIT = Check(name="wait_s p95", measured=7200.0, target=3600.0, met=False)
+FUTURES = Check(name="futures", measured=0.0, target=0.9, met=False)
+
+
+def plan(broken: Check, *, arrived: int = 1, late: tuple[Check, ...] = ()) -> Any:
+    services = [SimpleNamespace(name="chat", met=False, broken=(check,)) for check in late]
+    served = [SimpleNamespace(requests={"arrived": arrived})]
+    return SimpleNamespace(broken=(broken,), services=services, served=served)
+
+
+def test_jobs_that_wait_too_long_are_named_beside_a_service_that_is_late() -> None:
+    assert missed_targets(plan(WAIT)) == "P95 wait 2 h (target 60 min)"
+    assert missed_targets(plan(WAIT, late=(TTFT,))) == (
+        "P95 wait 2 h (target 60 min), TTFT p95 2 s (target 1 s) of chat"
+    )
+    assert missed_targets(plan(FUTURES, late=(TTFT,))) == "TTFT p95 2 s (target 1 s) of chat"
+
+
+@pytest.mark.parametrize(("arrived", "why"), [(0, ": no request to measure"), (5, "")])
+def test_futures_without_requests_say_why_they_miss(arrived: int, why: str) -> None:
+    said = missed_targets(plan(FUTURES, arrived=arrived))
+    assert said == f"the SLO in 100 % of the futures (10 % allowed){why}"
