@@ -118,7 +118,7 @@ def missed_targets(plan: PlanSummary) -> str:
 
 
 def _unasked(plan: PlanSummary) -> str:
-    """The reason that all futures miss the SLO where no request comes in any; empty where that is not so, or is said already."""
+    """The reason for a miss in all futures: no request comes in any; empty where that is not so, or is said already."""
     futures = any(check.name == "futures" for check in plan.broken)
     asked = any(run.requests["arrived"] for run in plan.served)
     return ": no request to measure" if futures and plan.served and not asked else ""
