@@ -23,6 +23,7 @@ from simcost.catalog.prices.components import joined
 from simcost.catalog.prices.genai_prices import PACKAGE, read_tokens
 from simcost.catalog.prices.quote import Findings, ImportContext, Quote
 from simcost.errors import InputError, did_you_mean
+from simcost.units import plural
 
 _PLACEHOLDER = 700.0  # SkyPilot's "no price found", above the dearest machine
 _LEAST_SHARE = 0.6  # of the median over regions
@@ -278,4 +279,4 @@ def _nothing_left(file: Path, reading: ImportContext) -> str:
         f"{f['count']:,} {f['kind']}: {f['message']}, first {f['places'][0]['place']}"
         for f in reading.findings.document()
     ]
-    return "\n  ".join([f"{file}: no price of {reading.rows:,} rows can be used", *found])
+    return "\n  ".join([f"{file}: no price of {plural(reading.rows, 'row')} can be used", *found])

@@ -158,7 +158,11 @@ class Conform:
             return None
         cls = of_kind.get(written.value) if isinstance(written.value, str) else None
         if cls is None:
-            near = _manifest(node, written) or did_you_mean(str(written.value), list(of_kind))
+            near = (
+                _manifest(node, written)
+                or did_you_mean(str(written.value), list(of_kind))
+                or _in_full(node, written, of_kind)
+            )
             message = f"{written.plain()!r} is not a kind known here; one of {known}{near}"
             self._fault(written, (written.line, written.column), message)
         return cls
@@ -284,6 +288,13 @@ def _manifest(node: YamlNode, written: YamlNode) -> str:
     if node.path[-1:] != ("scaling",) or not str(written.value).endswith((".yaml", ".yml", ".json")):
         return ""
     return f"; of a manifest write {{from: {written.value}}}"
+
+
+def _in_full(node: YamlNode, written: YamlNode, of_kind: Mapping[str, type]) -> str:
+    """The form with values of a kind, where a word or number is in its place."""
+    first, kind = next(iter(of_kind.items()))
+    keys = [key for key in hints(kind) if key != "kind"]
+    return f"; in full it is e.g. {{kind: {first}, {keys[0]}: ...}}" if keys and written.path == node.path else ""
 
 
 def _percentile(key: str, words: Sequence[str]) -> str:

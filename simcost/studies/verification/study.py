@@ -98,5 +98,6 @@ def _result_faults(folder: Path) -> Iterator[FolderFault]:
 def _verdict(folder: Path, runs: int, others: int, faults: list[FolderFault]) -> str:
     made = f", {others} of them by another version of the engine" if others else ""
     if faults:
-        return f"{folder}: {len(faults)} of its parts are not as they were written (stored runs: {runs}{made})."
+        are = "is" if len(faults) == 1 else "are"
+        return f"{folder}: {len(faults)} of its parts {are} not as written (stored runs: {runs}{made})."
     return f"{folder}: all files are as they were written, and {runs} stored runs keep their laws{made}."

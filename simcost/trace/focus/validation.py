@@ -22,6 +22,7 @@ from simcost.trace.focus.columns import COLUMNS, SUBCATEGORIES, WHAT
 from simcost.trace.focus.findings import WRITTEN, Finding, Quality
 from simcost.trace.focus.reader import chunks, header_of
 from simcost.trace.focus.rules import READING, RowRule, usage_or_purchase
+from simcost.units import plural
 
 _SIZES = r"[KMGTPE]?b|[KMGTPE]?B|[KMGTPE]i[bB]"
 _TIMES = "Years?|Months?|Days?|Hours?|Minutes?|Seconds?"
@@ -359,7 +360,7 @@ def _verdict(document: dict[str, Any]) -> str:
     must = sum(row["must"] for row in document["broken"])
     should = len(document["broken"]) - must
     rows = int(np.max([row["rows"] for row in document["broken"]], initial=0))
-    said = f"{document['rows']:,} rows, {document['rules_checked']} rules of FOCUS {_TARGET} checked"
+    said = f"{plural(document['rows'], 'row')}, {document['rules_checked']} rules of FOCUS {_TARGET} checked"
     if not document["broken"]:
         return f"Keeps the rules: {said}, none broken."
     recommended = f", and {should} recommendations are not followed" if should else ""
