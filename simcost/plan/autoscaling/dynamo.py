@@ -139,11 +139,11 @@ class DynamoPlanner(ReplicaBounds):
 
     def step(self, now_s: float, seen: Observation, state: DynamoState) -> Decision[DynamoState]:
         """The stages that are due; a decision by load goes first."""
-        wanted, decided, reason, state = self._stages(now_s, seen, state)
+        wanted, decided, reason, state = self.stages(now_s, seen, state)
         desired = self._within_budget(wanted) if decided else wanted
         return Decision(desired, reason, {**state, "wanted": desired})
 
-    def _stages(self, now_s: float, seen: Observation, state: DynamoState) -> tuple[int, bool, str, DynamoState]:
+    def stages(self, now_s: float, seen: Observation, state: DynamoState) -> tuple[int, bool, str, DynamoState]:
         """Replicas whatever the budget, and whether a stage has decided on them."""
         now_ns, reasons, decided = ns(now_s), list[str](), False
         wanted = seen.current if state["wanted"] is None else state["wanted"]
@@ -283,8 +283,7 @@ class DisaggregatedPlanner:
         """The stages of both sides that are due; of prefill first."""
         sides = self.prefill, self.decode
         (p, first, p_words, p_state), (d, second, d_words, d_state) = (
-            side._stages(now_s, *of_side)  # noqa: SLF001 - a planner of both is two of one
-            for side, of_side in zip(sides, zip(seen, states, strict=True), strict=True)
+            side.stages(now_s, *of_side) for side, of_side in zip(sides, zip(seen, states, strict=True), strict=True)
         )
         if first or second:
             p, d = self.share(p, d)
