@@ -6,7 +6,7 @@ import pytest
 from support.commands import call, scenario
 from support.scenarios import SERVICES, SMALL
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
 ON_DEMAND = "buy: {offer: aws/g6.xlarge}\n    scaling: {kind: fixed, replicas: 2}"
 SPOT = "buy: {kind: spot, offer: aws/g6.xlarge, price: $0.1/h}\n    scaling: {kind: fixed, replicas: 2}"

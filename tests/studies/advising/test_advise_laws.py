@@ -13,7 +13,7 @@ from support.job_scenarios import NIGHT, home
 from support.scenarios import write
 from support.undivided import CLOSED, POOLS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
 SPOT = """\
 scenario: spot

@@ -55,6 +55,7 @@ def test_a_result_does_not_differ_from_itself(results: dict[str, Path]) -> None:
     assert "costs as much as" in call("diff", results["base"], results["base"], *ONE).out.replace("\n", " ")
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("horizon", ["10min", "90min"])
 def test_a_result_does_not_differ_from_its_own_cost_file(tmp_path: Path, horizon: str) -> None:
     """Instances, disks and traffic have their region in both, so that nothing is new and nothing gone; the file ends
@@ -187,6 +188,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, results: dict[str, P
     assert "no plans" in refused("diff", cost_file(tmp_path, [row(1)]), results["base"], "--plan-a", "x")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_an_api_that_answers_an_overflow_is_in_each_bill_of_the_run(tmp_path: Path) -> None:
     """Read, written and answered tokens are items of their own, however the bill came about."""
     answers = "admission: {max_queued: 1, max_ongoing: 2}\n    overflow: {api: %s, ttft: 400ms, tpot: 15ms}\n    "
@@ -221,6 +223,7 @@ def added_usd(folder: Path) -> float:
 SCALED = ("--plan-a", "scaled", "--plan-b", "scaled")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_two_seeds_of_a_scenario_differ_by_no_more_than_their_interval(tmp_path: Path) -> None:
     file = scenario(tmp_path)
     for seed in (1, 2):
@@ -246,6 +249,7 @@ def test_cost_files_in_another_currency(tmp_path: Path) -> None:
     assert found["difference_usd"] == pytest.approx(0.1 * found["before"]["usd"])
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_jobs_are_no_requests(tmp_path: Path) -> None:
     """Hours of a cluster of jobs are in the bill of the requests beside it: they are no hours per request."""
     night = home(tmp_path, ("horizon: 2h", "horizon: 30min"), ("window: 100min", "window: 20min"), text=NIGHT)

@@ -19,7 +19,7 @@ from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_plans import WholePlans
 from simcost.studies.optimizing.view import whole_plans
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
 SHARED = """\
 scenario: shared

@@ -9,7 +9,7 @@ import yaml
 from support.commands import call, refused
 from support.scenarios import write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
 SPACE = """\
 scenario: committed
