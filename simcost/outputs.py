@@ -67,7 +67,7 @@ def temporary_folder() -> Iterator[Path]:
     """A folder for files that nobody needs at the end, when it is removed.
 
     Raises:
-        InputError: there is no room for them.
+        InputError: the disk is full.
     """
     with TemporaryDirectory() as folder:
         try:

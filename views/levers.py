@@ -110,7 +110,7 @@ class _Levers:
     def _edit(self, key: str, shown: Any, edits: Edits) -> None:
         """Write what the widget says into the text; what it said before another page was looked at is out of date.
 
-        The value that it showed is no change, though Streamlit takes it for one where progress is shown meanwhile.
+        The value that it showed is not a change, though Streamlit reports one while progress is shown.
         """
         if st.session_state.get("page") != PAGE or st.session_state[key] == shown:
             return

@@ -85,7 +85,7 @@ def flips(
         tolerance: widest bracket.
         guess: a value between two with other answers.
         confirm: the answer at a value, nothing taken from its neighbours; None = all answers are such.
-        middle: the value to look at that halves a bracket; None = there is no value between its ends.
+        middle: the value to look at that halves a bracket; None = no value lies between its ends.
 
     >>> def even(lo, hi):
     ...     return 2 * ((lo + hi) // 4) if hi - lo > 2 else None

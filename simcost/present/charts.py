@@ -349,7 +349,7 @@ def decades(lo: float, hi: float) -> list[float]:
 
 
 def _equal_steps(lo: float, hi: float) -> list[float]:
-    """From two to six multiples of 1, 2 or 5 times a power of ten; the value itself where there is no range."""
+    """From two to six multiples of 1, 2 or 5 times a power of ten; the value itself where both ends are equal."""
     if not hi > lo:
         return [lo]
     power = 10.0 ** floor(log10(hi - lo))

@@ -200,7 +200,7 @@ def test_the_temporary_files_of_a_browser_are_removed(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("named", "why"),
     [
-        ("nowhere", "nowhere: no finished result, there is no such folder; write one with `simcost run"),
+        ("nowhere", "nowhere: no finished result: the folder does not exist; write one with `simcost run"),
         ("empty", "empty: no finished result (result.json: No such file or directory); write one with `simcost run"),
         ("file", "file: is a file, not a folder with a finished result; name the FOLDER of `simcost run"),
     ],

@@ -253,10 +253,10 @@ def test_a_planner_counts_what_the_replicas_have(tmp_path: Path) -> None:
     assert (pool.scaling.role, pool.scaling.gpus, pool.scaling.context_tokens) == ("decode", 1, 4096)
 
 
-def test_a_planner_that_counts_other_gpus_says_so(tmp_path: Path) -> None:
+def test_a_planner_that_counts_other_gpus_is_noted(tmp_path: Path) -> None:
     scaling = "scaling: {kind: dynamo, gpus: 2}"
     question = settle(load(write(tmp_path, text=SMALL.replace(ONE, scaling))), seed=None, seeds=1)
-    assert any("counts 2 GPUs a replica, as it was told, and a replica has 1" in said for said in assumptions(question))
+    assert any("is configured for 2 GPUs a replica, and a replica has 1" in said for said in assumptions(question))
 
 
 def test_a_budget_below_one_replica_of_each_side_is_refused(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def base_value(loaded: AnyScenario, path: str) -> float:
 
 
 def impossible(loaded: AnyScenario, path: str, lo: float, hi: float) -> str:
-    """Reason why a value cannot be within such ends; empty = it can, as far as it is no field of the file."""
+    """Reason why a value cannot be within such ends; empty = it can, or `with_value` checks it."""
     if _is_factor(loaded, path):
         return "" if lo > 0 else f"a factor is above 0; write e.g. {path}=0.01..{hi:g}"
     if money_alone(path) and path.startswith("price"):

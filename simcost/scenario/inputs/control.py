@@ -110,39 +110,50 @@ def control_of(
             f"plan {plan.name!r}: its endpoint picker limits how long requests wait (defaultRequestTTL), and in a "
             "closed workload only clients lose patience; take it out, or write a workload of another kind"
         )
-    troubles = plan.interruptions
-    if troubles is not None and isinstance(troubles.spot, SpotTrace):
-        names += [name for name in (troubles.spot.path, troubles.spot.prices) if name is not None]
-        troubles = replace(troubles, spot=zone_capacity(troubles.spot, folder))
+    interruptions, traces = _interruptions(plan, folder)
+    names += traces
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
-    if plan.replica is not None:
-        name, accelerators = loaded.scenario.model_of(plan), plan.replica.accelerators
-        context = None if name is None else catalog.model(name).context_tokens
-        role: Role | None = "decode" if plan.disaggregation is not None else None
-        scaling = of_replicas(scaling, accelerators=accelerators, context_tokens=context, role=role)
-        notes += _budget_notes(scaling, accelerators)
+    scaling, differing_gpus = _of_replicas(scaling, plan, loaded)
+    notes += differing_gpus
     starts_s, said = _clock(scaling, loaded.scenario.starts, source)
     return Control(
         scaling=scaling,
         nodes=nodes,
         router=router,
         admission=door,
-        interruptions=troubles,
+        interruptions=interruptions,
         starts_utc_s=starts_s,
         notes=(*notes, *said),
         inputs=hashes(folder, names),
     )
 
 
-def _budget_notes(scaling: Scaling, accelerators: int) -> Iterator[str]:
-    """A planner that counts other GPUs a replica than the plan has."""
+def _interruptions(plan: Plan, folder: Path) -> tuple[Interruptions | None, list[str]]:
+    """Interruptions of a plan with the capacity of its spot traces, and the names of these files."""
+    interruptions = plan.interruptions
+    if interruptions is None or not isinstance(interruptions.spot, SpotTrace):
+        return interruptions, []
+    names = [name for name in (interruptions.spot.path, interruptions.spot.prices) if name is not None]
+    return replace(interruptions, spot=zone_capacity(interruptions.spot, folder)), names
+
+
+def _of_replicas(scaling: Scaling, plan: Plan, loaded: LoadedScenario) -> tuple[Scaling, list[str]]:
+    """The policy for the replicas of the plan, and a note where it is configured for others."""
+    if plan.replica is None:
+        return scaling, []
+    name, accelerators = loaded.scenario.model_of(plan), plan.replica.accelerators
+    context = None if name is None else loaded.catalog.model(name).context_tokens
+    role: Role | None = "decode" if plan.disaggregation is not None else None
+    scaling = of_replicas(scaling, accelerators=accelerators, context_tokens=context, role=role)
     planner = scaling.first if isinstance(scaling, Chain) else scaling
-    if isinstance(planner, DynamoPlanner) and planner.gpus != accelerators:
-        yield (
-            f"Its planner counts {planner.gpus} GPUs a replica, as it was told, and a replica has {accelerators}: its "
-            "budget is of the GPUs that it counts."
-        )
+    if not isinstance(planner, DynamoPlanner) or planner.gpus == accelerators:
+        return scaling, []
+    note = (
+        f"Its planner is configured for {planner.gpus} GPUs a replica, and a replica has {accelerators}: its budget is "
+        "of the GPUs that it counts."
+    )
+    return scaling, [note]
 
 
 def _picker(

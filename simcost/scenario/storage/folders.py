@@ -113,7 +113,7 @@ def no_result(folder: Path, error: Exception) -> InputError:
     if not isinstance(error, OSError):
         return InputError(f"{folder}: no finished result ({error}); {remedy}")
     if not folder.exists():
-        return InputError(f"{folder}: no finished result, there is no such folder; {remedy}")
+        return InputError(f"{folder}: no finished result: the folder does not exist; {remedy}")
     missing = Path(error.filename).name if error.filename else "result.json"
     return InputError(f"{folder}: no finished result ({missing}: {error.strerror or error}); {remedy}")
 

@@ -56,7 +56,7 @@ def write_pdf(path: Path, page: str, browser: str) -> None:
     """Print a page to a file.
 
     Raises:
-        InputError: nothing can be written there, or there is no room for the temporary files of the browser.
+        InputError: the file cannot be written, or the disk of temporary files is full.
         PrintError: the browser has failed.
     """
     content = _printed(page, browser)
