@@ -115,10 +115,10 @@ def calibrate(
     """
     from simcost.catalog import load_catalog
     from simcost.outputs import check_outputs, whole_file
-    from simcost.scenario.storage.folders import sha256_of
     from simcost.studies.calibration.coefficients_file import coefficients_text
     from simcost.studies.calibration.study import calibrate as fit
     from simcost.studies.calibration.view import parts
+    from simcost.tables.digests import sha256_of
     from simcost.trace.observed import Configuration
 
     files = [Path(path) for path in observed]

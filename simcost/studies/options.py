@@ -326,7 +326,7 @@ def sourced(
 ) -> Result:
     """Return a result with the findings in its file (or files), and its provenance."""
     from simcost import __version__
-    from simcost.scenario.storage.folders import sha256_of
+    from simcost.tables.digests import sha256_of
 
     read = files or ([arguments.file] if "file" in arguments else [])
     fetched = getattr(arguments, "fetched", {})

@@ -50,6 +50,29 @@ def test_a_file_that_is_edited_while_its_run_goes_on_is_not_named_as_its_input(t
     assert list(inputs.values()) == [sha256(content).hexdigest()]
 
 
+def test_facts_and_measurements_that_are_edited_meanwhile_are_named_as_they_were_read(
+    tmp_path: Path, engine: Engine
+) -> None:
+    """The figures are of these; a file edited before the result was written passed for the one that was read."""
+    prices = tmp_path / "facts" / "contracts.csv"
+    prices.parent.mkdir()
+    prices.write_text(
+        "provider,sku,region,price_per_h,source,as_of,quality\naws,g6.xlarge,us-east-1,0.6,agreement,2026-01-01,A\n"
+    )
+    measured = tmp_path / "measured.yaml"
+    measured.write_text("replica: {accelerator: l4, step: {a: 9.6ms, b: 36us, c: 40us, d: 1.2ns}}\n")
+    own = (
+        ("plans:", "catalog: facts\nplans:"),
+        ("replica: {accelerator: l4}", "replica: {accelerator: l4, from: measured.yaml}"),
+    )
+    loaded = load(write(tmp_path, *own))
+    read = {file.name: sha256(file.read_bytes()).hexdigest() for file in (prices, measured)}
+    prices.write_text(prices.read_text().replace("0.6", "0.1"))
+    measured.write_text(measured.read_text().replace("9.6", "1.6"))
+    inputs = run(loaded, tmp_path / "out")["provenance"]["inputs"]
+    assert {Path(name).name: digest for name, digest in inputs.items() if Path(name).name in read} == read
+
+
 def test_a_file_with_a_byte_order_mark_is_named_as_it_lies_there(tmp_path: Path, engine: Engine) -> None:
     file = write(tmp_path)
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcost.errors import InputError
-from simcost.scenario.storage.folders import sha256_of
+from simcost.tables.digests import sha256_of
 from simcost.trace.series.reader import is_counted, read_series
 from simcost.trace.series.series import Grid
 from simcost.trace.synthesis.servegen import synthesize_clients

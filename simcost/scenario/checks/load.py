@@ -26,8 +26,11 @@ from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.files.other_documents import known_document
 from simcost.scenario.files.pools import pools_alone, with_pools
 from simcost.scenario.files.services import by_service, has_services, without_services
+from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.schema.scenario import Plan, Scenario
+from simcost.tables.digests import sha256_of
+from simcost.tables.paths import inside
 
 
 def load(path: Path, data_folder: Path | None = None) -> LoadedScenario:
@@ -218,9 +221,15 @@ def _read_pool(
         path=path,
         folder=folder,
         catalog=catalog,
-        calibrations=calibrations,
+        facts={path: sha256_of(path) for path in _own_facts(scenario, path.parent)},
+        calibrations=hashes(folder, calibrations),
     )
     return loaded, faults
+
+
+def _own_facts(scenario: Scenario, folder: Path) -> list[Path]:
+    """The fact files that a scenario brings along."""
+    return sorted(inside(folder, scenario.catalog).glob("*.csv")) if scenario.catalog else []
 
 
 def _without_prefixes(scenario: Scenario | None, folder: Path) -> str:

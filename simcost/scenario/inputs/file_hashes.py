@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from simcost.scenario.storage.folders import sha256_of
+from simcost.tables.digests import sha256_of
 from simcost.tables.paths import inside
 
 

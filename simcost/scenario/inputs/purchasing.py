@@ -17,7 +17,8 @@ from simcost.catalog import Catalog, load_catalog
 from simcost.errors import FaultsError, InputError, did_you_mean
 from simcost.outputs import check_outputs, whole_file
 from simcost.scenario.files.parts import load_as
-from simcost.scenario.storage.folders import check_result, no_result, sha256_of
+from simcost.scenario.storage.folders import check_result, no_result
+from simcost.tables.digests import sha256_of
 from simcost.tables.paths import inside
 from simcost.trace.usage.usage import HOURLY, UsageRows
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR

@@ -20,7 +20,6 @@ from simcost.plan import Fixed, Scaling, Startup
 from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner, DynamoPlanner
 from simcost.scenario.files.yaml import scalar
 from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts
-from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.mean_tokens import mean_tokens
 from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
@@ -31,7 +30,6 @@ from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OF_A_POOL, Overflow, Plan
 from simcost.scenario.storage.engine_version import engine_version
-from simcost.scenario.storage.folders import sha256_of
 from simcost.tables.paths import inside
 from simcost.units import format_seconds
 
@@ -41,7 +39,7 @@ UNSWEPT = "The plans are as written: `simcost sweep` runs the combinations of th
 def provenance(question: ResolvedScenario, horizon_s: float) -> dict[str, Any]:
     """Versions, seeds, length of the longest run, the SHA-256 of each input, and the date of the newest fact."""
     loaded = question.loaded
-    own = {os.path.relpath(file): sha256_of(file) for file in _own_facts(loaded)}
+    own = {os.path.relpath(file): digest for file, digest in loaded.facts.items()}
     named = {os.path.relpath(inside(loaded.folder, name)): digest for name, digest in _named(question).items()}
     return {
         "simcost_version": __version__,
@@ -61,7 +59,7 @@ def input_files(question: ResolvedScenario) -> list[Path]:
     """The files that a question is read from: its scenario, own facts, and what the scenario names."""
     loaded = question.loaded
     written = [loaded.path] if loaded.path.is_file() else []
-    return [*written, *_own_facts(loaded), *(inside(loaded.folder, name) for name in _named(question))]
+    return [*written, *loaded.facts, *(inside(loaded.folder, name) for name in _named(question))]
 
 
 def scenario_as_read(loaded: LoadedScenario) -> dict[str, str]:
@@ -78,13 +76,7 @@ def _named(question: ResolvedScenario) -> dict[str, str]:
     """SHA-256 of the files that a scenario names, by their names."""
     sides = (question.source, question.jobs, *question.clusters, *question.plans)
     named = {name: digest for side in sides if side is not None for name, digest in side.inputs.items()}
-    return named | hashes(question.loaded.folder, question.loaded.calibrations)
-
-
-def _own_facts(loaded: LoadedScenario) -> list[Path]:
-    """The fact files that the scenario brings along."""
-    folder = loaded.scenario.catalog
-    return sorted(inside(loaded.path.parent, folder).glob("*.csv")) if folder else []
+    return {**named, **question.loaded.calibrations}
 
 
 def assumptions(question: ResolvedScenario) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simcost.catalog import Catalog
@@ -25,8 +25,10 @@ class LoadedScenario:
     folder: Path
     """Folder of its traces."""
     catalog: Catalog
-    calibrations: tuple[str, ...] = ()
-    """Files of calibrated replicas, as the scenario names them."""
+    facts: Mapping[Path, str] = field(default_factory=dict)
+    """SHA-256 of its own fact files, as they were read."""
+    calibrations: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of files of measured replicas, as they were read, by the names that the scenario gives them."""
 
     @property
     def first(self) -> LoadedScenario:

@@ -17,7 +17,8 @@ from simcost.errors import InputError
 from simcost.scenario.files.nodes import Plain
 from simcost.scenario.files.yaml import parse
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
-from simcost.scenario.storage.folders import check_sums, sha256_of, whole_folder, write_sums
+from simcost.scenario.storage.folders import check_sums, whole_folder, write_sums
+from simcost.tables.digests import sha256_of
 from simcost.tables.paths import inside
 
 Document = dict[str, Any]

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from filecmp import cmp
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from logging import WARNING
 from pathlib import Path
 from tempfile import mkdtemp
@@ -22,6 +22,7 @@ from simcost.errors import InputError, RunError
 from simcost.execution.log import log_once
 from simcost.outputs import new_draft, new_folders, output_file, remove_empty, writing
 from simcost.scenario.storage.engine_version import engine_version
+from simcost.tables.digests import sha256_of
 
 SUMS = "SHA256SUMS"
 
@@ -135,15 +136,6 @@ def stamp_of(*folders: Path) -> tuple[tuple[str, int, int, int], ...]:
     files = [file for folder in folders if folder.is_dir() for file in os.scandir(folder) if file.is_file()]
     seen = [(file.path, file.stat()) for file in files]
     return tuple(sorted((path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in seen))
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hex; of a folder, that of the hashes and names of the files in it."""
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file())
-        return sha256("".join(f"{sha256_of(file)}  {file.name}\n" for file in files).encode()).hexdigest()
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Scenario
 from simcost.scenario.storage.engine_version import MADE_BY, fingerprint
-from simcost.scenario.storage.folders import sha256_of
+from simcost.tables.digests import sha256_of
 
 _OF_RESULTS = (*MADE_BY, "billing", "catalog", "compare", "slo")
 """Packages on which a figure of a run may depend: those of the engine, of money, and of service levels."""
@@ -32,11 +32,10 @@ class PlanKeys:
     """Keys of plans: of their text, the scenario around it, the files that either names, the facts, and the code."""
 
     def __init__(self, loaded: LoadedScenario) -> None:
-        self._folder, self._digests = loaded.folder, dict[str, str]()
+        self._folder, self._digests = loaded.folder, dict(loaded.calibrations)
         facts = loaded.catalog.facts
         written = [repr(tuple(getattr(facts, kind.name))) for kind in fields(facts)]
-        calibrations = [self._digest(name) for name in loaded.calibrations]
-        self._same = [results_version(), _hashed(written), *calibrations]
+        self._same = [results_version(), _hashed(written), *loaded.calibrations.values()]
 
     def of_scenario(self, scenario: Scenario, seeds: int) -> str:
         """The key of a scenario and its number of replications."""

@@ -18,11 +18,11 @@ from simcost.errors import TraceError
 from simcost.present.format import amount
 from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.storage.folders import sha256_of
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
 from simcost.studies.breakeven.prices import ApiOption, in_traces
 from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
 from simcost.studies.breakeven.study import Api, api_costs, break_even_result, rate, refusals
+from simcost.tables.digests import sha256_of
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd, plural

@@ -51,9 +51,9 @@ def _calibrate(arguments: Arguments) -> None:
     from simcost.outputs import whole_file
     from simcost.progress import Progress
     from simcost.scenario.files.parts import replica_spec
-    from simcost.scenario.storage.folders import sha256_of
     from simcost.studies.calibration.coefficients_file import coefficients_text
     from simcost.studies.calibration.study import calibrate
+    from simcost.tables.digests import sha256_of
     from simcost.trace.observed import Configuration
     from simcost.trace.observed.load import Load
 

@@ -16,8 +16,8 @@ from simcost.catalog.facts import Offer
 from simcost.compare.bridge import BillItem, BillSide
 from simcost.errors import InputError
 from simcost.scenario.files.other_documents import known_document
-from simcost.scenario.storage.folders import sha256_of
 from simcost.scenario.storage.results import costs_by_replication, finished_plan, plan_charges, runs_of_plan
+from simcost.tables.digests import sha256_of
 from simcost.trace.usage.usage import TOKENS
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 

@@ -27,10 +27,10 @@ from simcost.present.forecast_wording import headline
 from simcost.scenario.files.faults import fault_at, repeated_names
 from simcost.scenario.files.nodes import YamlNode
 from simcost.scenario.files.parts import load_with_places
-from simcost.scenario.storage.folders import sha256_of
 from simcost.scenario.storage.sample_paths import write_paths
 from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
 from simcost.tables.calendar import find_zone
+from simcost.tables.digests import sha256_of
 from simcost.trace.series.reader import is_counted, read_series
 from simcost.trace.series.series import Series
 from simcost.units import ByKind

@@ -17,8 +17,8 @@ from simcost.forecast.quantiles import quantiles
 from simcost.forecast.sample_paths import counted, weight
 from simcost.plan import Observation
 from simcost.plan.autoscaling import Predictive
-from simcost.scenario.storage.folders import sha256_of
 from simcost.studies.forecasting.study import Document, SeriesOptions
+from simcost.tables.digests import sha256_of
 from simcost.trace.series.series import Floats, Series
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, plural
 

@@ -29,7 +29,6 @@ from simcost.scenario.runs.provenance import assumptions, provenance
 from simcost.scenario.runs.resolve import ResolvedScenario, Source, settle
 from simcost.scenario.runs.simulations import Simulations
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.storage.folders import sha256_of
 from simcost.slo import is_to_reach
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.confirmed import UNCONFIRMED, ConfirmedRace
@@ -49,6 +48,7 @@ from simcost.studies.optimizing.settings import (
     slower_steps,
 )
 from simcost.studies.optimizing.verdict import verdict
+from simcost.tables.digests import sha256_of
 
 
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
