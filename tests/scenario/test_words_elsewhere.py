@@ -1,7 +1,7 @@
 """Files written as other tools would have it: each fault says what it is called here."""
 
 import pytest
-from support.scenarios import SMALL
+from support.scenarios import SERVICES, SMALL
 
 from simcost.scenario.checks.load import find_faults
 
@@ -55,3 +55,60 @@ def test_a_plain_word_is_told_its_key(tmp_path, plain, ours):
     text = SMALL.replace(f"{ours}:", f"{plain}:", 1)
     assert text != SMALL
     assert f"unknown key {plain!r}; did you mean {ours!r}?" in "\n".join(faults(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("at", "written", "key", "place"),
+    [
+        ("plans:", "scaling: {kind: fixed, replicas: 2}\nplans:", "scaling", "in a plan, or in `defaults` for all"),
+        ("plans:", "attainment: 99%\nplans:", "attainment", "in `slo`"),
+        ("  rate: 0.5/s", "  rate: 0.5/s\n  horizon: 1d", "horizon", "at the top of the file"),
+        ("  - name: one", "  - name: one\n    seeds: 3", "seeds", "at the top of the file"),
+        ("  - name: one", "  - name: one\n    tp: 2", "tp", "in `replica`"),
+        ("  - name: one", "  - name: one\n    replicas: 2", "replicas", "in `scaling`"),
+        ("  - name: one", "  - name: one\n    max: 2", "max", "in `scaling`"),
+        ("  - name: one", "  - name: one\n    region: eu-west-1", "region", "in `buy`"),
+        ("{offer: aws/g6.xlarge}", "{offer: aws/g6.xlarge, precision: fp8}", "precision", "in `replica`"),
+        ("{accelerator: l4}", "{accelerator: l4, max_num_seqs: 8}", "max_num_seqs", "in `batching`"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_told_its_own(tmp_path, at, written, key, place):
+    """Words that look alike came first: of `replicas` in a plan 'replica', of `region` 'disaggregation'."""
+    text = SMALL.replace(at, written, 1)
+    assert text != SMALL
+    assert f"unknown key {key!r}; it belongs {place}" in "\n".join(faults(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("at", "written", "key", "place"),
+    [
+        (
+            "    model: llama-3.2-1b\n",
+            "    model: llama-3.2-1b\n    scaling: {}\n",
+            "scaling",
+            "in a plan, under `services",
+        ),
+        (
+            "    model: llama-3.2-1b\n",
+            "    model: llama-3.2-1b\n    cascade: {}\n",
+            "cascade",
+            "in a plan, under `services",
+        ),
+        (
+            "    model: llama-3.2-1b\n",
+            "    model: llama-3.2-1b\n    horizon: 1d\n",
+            "horizon",
+            "at the top of the file",
+        ),
+        (
+            "      search: {scaling",
+            "      search: {slo: {ttft: 1s}, scaling",
+            "slo",
+            "in the list `services` at the top",
+        ),
+    ],
+)
+def test_a_key_of_services_in_the_wrong_place_is_told_its_own(tmp_path, at, written, key, place):
+    text = SERVICES.replace(at, written, 1)
+    assert text != SERVICES
+    assert f"unknown key {key!r}; it belongs {place}" in "\n".join(faults(tmp_path, text))

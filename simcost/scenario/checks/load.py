@@ -22,6 +22,7 @@ from simcost.scenario.files import yaml
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, spread
 from simcost.scenario.files.faults import fault_at, shown, validate
+from simcost.scenario.files.key_places import belongs
 from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.files.other_documents import known_document
 from simcost.scenario.files.pools import pools_alone, with_pools
@@ -183,7 +184,7 @@ def _read_pool(
     if uncalibrated:
         return None, uncalibrated
     faults += [*cache_faults(root, file), *link_faults(root, file)]
-    root = Conform(file, faults).node(root, Scenario, also=("defaults", "services"))
+    root = Conform(file, faults, belongs).node(root, Scenario, also=("defaults", "services"))
     scenario, wrong = validate(adapter(Scenario), root, file)
     catalog, missing = find_catalog(root, path)
     faults += [*wrong, *missing, *scenario_faults(root, file, folder, apart=apart)]

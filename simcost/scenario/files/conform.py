@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from types import UnionType
@@ -97,6 +97,10 @@ _PERCENTILE = re.compile(r"(?:(p\d\d?)_([a-z0-9]+)|([a-z0-9]+)_(p\d\d?))")
 """Names of percentiles of latencies, as of monitoring: `p95_ttft`, `ttft_p95`."""
 
 
+def _unknown_place(_key: str, _path: tuple[str | int, ...], _known: Sequence[str]) -> str:
+    return ""
+
+
 @dataclass(slots=True)
 class Conform:
     """Writes short forms in full and takes out what the schema does not know, with a fault for each.
@@ -106,6 +110,8 @@ class Conform:
 
     file: str
     faults: list[Fault]
+    belongs: Callable[[str, tuple[str | int, ...], Sequence[str]], str] = _unknown_place
+    """Words on where a key belongs that the mapping at a path, of these keys, does not know; to be appended."""
     plan: str = ""
     """Name of the plan at hand, for messages."""
 
@@ -199,7 +205,9 @@ class Conform:
                 near = (
                     f"; did you mean {same!r}?"
                     if same in words
-                    else _percentile(key, words) or did_you_mean(key, words)
+                    else _percentile(key, words)
+                    or self.belongs(key, child.path[:-1], words)
+                    or did_you_mean(key, words)
                 )
                 near = near or f"; known here: {', '.join(words)}"
                 self._fault(child, child.key or (child.line, child.column), f"unknown key {key!r}{near}")

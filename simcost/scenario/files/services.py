@@ -14,6 +14,7 @@ from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform, merge
 from simcost.scenario.files.faults import fault_at, shown, validate
 from simcost.scenario.files.forwarding import KEYS_OF_FORWARDING, forwarding_of
+from simcost.scenario.files.key_places import belongs
 from simcost.scenario.files.nodes import YamlNode, is_given, items
 from simcost.scenario.files.sharing import (
     KEY,
@@ -111,7 +112,7 @@ def _services(root: YamlNode, file: str, faults: list[Fault]) -> dict[str, YamlN
     node = root.get(KEY)
     if node is None:
         return {}
-    listed = Conform(file, faults).node(node, tuple[ServiceDemand, ...])
+    listed = Conform(file, faults, belongs).node(node, tuple[ServiceDemand, ...])
     if not isinstance(listed.value, list) or not node.value:
         other = not isinstance(listed.value, list)
         message = (
