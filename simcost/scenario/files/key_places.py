@@ -71,7 +71,8 @@ def _words(place: Place, path: tuple[str | int, ...]) -> str:
         return f"in `{inner}`" if path[:1] == _PLAN else f"in `{inner}` of a plan"
     if place == _SERVICE:
         return "in the list `services` at the top"
-    return f"in `{'.'.join(place)}`"
+    at_top = " at the top of the file" if path[:1] == _PLAN else ""
+    return f"in `{'.'.join(place)}`{at_top}"
 
 
 @cache
