@@ -112,3 +112,14 @@ def test_large_logs_are_left_to_the_run(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "jobs.csv").write_text("a,b\n1,2\n")
     monkeypatch.setattr("simcost.scenario.checks.input_checks.WHOLE_BYTES", 3)
     assert find_faults(scenario) == []
+
+
+def test_a_day_without_requests_in_the_time_of_the_run_is_refused_before(tmp_path: Path) -> None:
+    """The run begins at midnight, and from noon on is not in it."""
+    noon = "daily: [" + ", ".join(["0"] * 12 + ["1"] * 12) + "]"
+    shaped = ("  rate: 0.5/s\n", f"  rate: 0.5/s\n  {noon}\n")
+    [fault] = find_faults(write(tmp_path, shaped))
+    assert str(fault).endswith(
+        "workload: the daily and weekly shapes are zero throughout the run; lengthen `horizon` or correct the shape"
+    )
+    assert find_faults(write(tmp_path, shaped, ("horizon: 10min", "horizon: 13h"))) == []

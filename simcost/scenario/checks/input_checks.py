@@ -19,7 +19,8 @@ from simcost.scenario.schema.jobs import JobLog, OnNodes, OnSpot
 from simcost.scenario.schema.scenario import Plan, Scenario
 from simcost.tables.paths import inside
 from simcost.trace.workload.closed import ClosedWorkload
-from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload, Stream
+from simcost.trace.workload.spec import AdapterColumn, RecordedWorkload, Stream, Synthetic
+from simcost.units import NS_PER_S
 
 WHOLE_BYTES = 2_000_000
 """Up to which a file is read as a whole; larger ones are left to the run, so that a check stays short."""
@@ -45,6 +46,7 @@ def input_faults(scenario: Scenario, root: YamlNode, catalog: Catalog, folder: P
             if isinstance(workload, ClosedWorkload):
                 continue
             yield from _stream_faults(workload.clients, node.get("clients"), folder, file)
+            yield from _shape_faults(workload, scenario.horizon, node, file)
         yield from _length_faults(scenario, root, folder, file)
     if scenario.demand is not None:
         yield from _demand_faults(scenario.demand, root.get("demand"), folder, file)
@@ -100,6 +102,16 @@ def _length_faults(scenario: Scenario, root: YamlNode, folder: Path, file: str) 
     from simcost.scenario.inputs.recorded_demand import horizon_of
 
     yield from _refused(place, file, lambda: horizon_of(scenario, folder))
+
+
+def _shape_faults(workload: Synthetic, horizon_s: float | None, node: YamlNode, file: str) -> Iterator[Fault]:
+    """A shape of days and weeks without requests in the time of the run."""
+    shapes = (*(workload.daily or ()), *(workload.weekly or ()))
+    if horizon_s is None or 0 not in shapes:
+        return
+    from simcost.trace.workload.shape import shape
+
+    yield from _refused(node, file, lambda: shape(workload, round(horizon_s * NS_PER_S)))
 
 
 def _stream_faults(streams: tuple[Stream, ...], node: YamlNode | None, folder: Path, file: str) -> Iterator[Fault]:
