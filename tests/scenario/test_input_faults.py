@@ -115,8 +115,8 @@ def test_large_logs_are_left_to_the_run(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_day_without_requests_in_the_time_of_the_run_is_refused_before(tmp_path: Path) -> None:
-    """The run begins at midnight, and from noon on is not in it."""
-    noon = "daily: [" + ", ".join(["0"] * 12 + ["1"] * 12) + "]"
+    """The run begins at midnight, and noon is not in it."""
+    noon = "daily: [" + ", ".join(["0"] * 12 + ["1"] + ["0"] * 11) + "]"
     shaped = ("  rate: 0.5/s\n", f"  rate: 0.5/s\n  {noon}\n")
     [fault] = find_faults(write(tmp_path, shaped))
     assert str(fault).endswith(

@@ -1,4 +1,4 @@
-"""Where a key belongs that stands in the wrong mapping of a scenario."""
+"""The mapping in which a key belongs that stands in the wrong one of a scenario."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def belongs(key: str, path: tuple[str | int, ...], known: Sequence[str]) -> str:
     A `known` key of this mapping that is written almost so is meant, unless one right below has the key itself.
     """
     here = _place(path)
-    found = [place for place in _places().get(key, ()) if place != here and _has(place, path)]
+    found = [place for place in _places().get(key, ()) if _is_near(place, here) and _has(place, path)]
     if _SERVICE in found and _TOP in found:
         found.remove(_TOP)
     below = [place for place in found if place[:-1] == here and here]
@@ -49,6 +49,11 @@ def _place(path: tuple[str | int, ...]) -> Place:
     if path[:1] == _PLAN and path[2:3] == _SERVICE:
         path = (*path[:2], *path[4:])
     return tuple(part for part in path if isinstance(part, str))
+
+
+def _is_near(place: Place, here: Place) -> bool:
+    """True if it is below, around or beside a mapping; for one at the top wherever it is."""
+    return place != here and (here in (_TOP, _SERVICE) or place[:-1] == here[: max(len(place) - 1, 0)])
 
 
 def _has(place: Place, path: tuple[str | int, ...]) -> bool:
