@@ -52,3 +52,20 @@ def test_a_search_tells_of_them_too(folder: Path) -> None:
     assert KEPT_OUT in verdict("optimize", write(folder, text=TEXT.partition("  - name: small")[0] + vary))
     wide = "vary: [{path: training.gpus, values: [16, 24]}]\n"
     assert "never run" not in verdict("optimize", write(folder, text=TEXT.partition("  - name: small")[0] + wide))
+
+
+@pytest.mark.parametrize("horizon", ["", "horizon: 4h\n"], ids=["to the last end", "four hours"])
+def test_a_cluster_too_small_for_every_job_stands_idle_and_is_paid(folder: Path, horizon: str) -> None:
+    """It is the smallest that was named, and the answer is that no job runs; it was a traceback. A month of one node is
+    730 h at $21.957642, and 200 GB of disk at $0.08, however long the run: here as long as the jobs would take."""
+    (folder / "jobs.csv").write_text("job_id,submit_s,duration_s,gpus\na,0,7200,12\nb,7300,3600,16\n")
+    said = call("run", write(folder, text=horizon + TEXT), "--json", "--quiet", "--out", folder / "out")
+    assert said.code == 0, said.err
+    both, small = said.document()["plans"]
+    assert (small["jobs"]["failed"], small["jobs"]["completed"]) == (2, 0)
+    assert small["cost_usd"]["per_month"] == pytest.approx(730 * 21.957642 + 200 * 0.08)
+    assert small["gpu_share"]["idle_free"] == 1
+    assert not small["slo"]["met"]
+    assert both["jobs"]["completed"] == 2
+    vary = "vary: [{path: training.gpus, values: [8, 16]}]\n"
+    assert "gpus 16 is the cheapest" in verdict("optimize", write(folder, text=horizon + TEXT + vary))

@@ -91,15 +91,13 @@ def job_ledger(question: ResolvedScenario, run: JobRun, left: GpuCapacity | None
 
 def _simulate(question: ResolvedScenario, run: JobRun, left: GpuCapacity | None) -> JobLedger:
     assert question.jobs is not None  # noqa: S101 - clusters have jobs
+    jobs = question.jobs.sampled(run.replication)
+    rules = {"seed": question.seed, "replication": run.replication}
     try:
-        ledger = run_jobs(
-            run.cluster,
-            question.jobs.sampled(run.replication),
-            left,
-            horizon_s=question.horizon_s,
-            seed=question.seed,
-            replication=run.replication,
-        )
+        ledger = run_jobs(run.cluster, jobs, left, horizon_s=question.horizon_s, **rules)
+        if ledger.horizon_s == 0:  # no job ever fits: an empty cluster for as long as they would take
+            until_s = float((jobs.submit_s + jobs.duration_s).max())
+            ledger = run_jobs(run.cluster, jobs, left, horizon_s=until_s, **rules)
     except InputError as error:
         raise InputError(f"jobs of plan {run.cluster.plan.name!r}: {error}") from error
     spot, timeline = run.cluster.spot, ledger.timeline
@@ -122,7 +120,7 @@ def _thinned(timeline: pa.Table, horizon_s: float) -> pa.Table:
 
 def means(since_s: Floats, values: Floats, horizon_s: float) -> Floats:
     """Mean over each of SAMPLES parts of a run of what is constant between changes, and 0 before the first."""
-    t, v = np.append(since_s, max(horizon_s, since_s[-1])), np.append(values, 0.0)
+    t, v = np.append(since_s, max(horizon_s, since_s.max(initial=0.0))), np.append(values, 0.0)
     area = np.concatenate([[0.0], np.cumsum(np.diff(t) * v[:-1])])
     edges = np.arange(SAMPLES + 1) * (horizon_s / SAMPLES)
     found: Floats = np.diff(np.interp(edges, t, area)) / (horizon_s / SAMPLES)
