@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from simcost.catalog import load_catalog
+from simcost.catalog.facts import Model
 from simcost.errors import DoesNotFitError, InputError
 from simcost.perf.training.memory import (
     activation_bytes_per_layer,
@@ -110,6 +111,36 @@ def test_memory_falls_with_the_number_of_shards() -> None:
 def test_tensor_and_pipeline_parallelism_split_the_states() -> None:
     split = ParallelLayout(gpus=8, tp=4, pp=2, zero=0)
     assert states(Full(), split) == pytest.approx(2 * SMALL.parameters)
+
+
+@pytest.mark.parametrize("model", [SMALL, CATALOG.model("llama-3.2-3b")], ids=["untied", "tied"])
+def test_a_stage_holds_its_layers_and_the_embedding_or_the_head(model: Model) -> None:
+    """Of eight stages of 32 layers the first holds 4 layers and the embedding whole, not an eighth of it; of 28 layers
+    some stage holds 4."""
+    layout = ParallelLayout(gpus=8, pp=8, zero=1)
+    embedding = model.vocabulary * model.hidden
+    blocks = model.parameters - embedding * (1 if model.tied_embeddings else 2)
+    held = 4 / model.layers * blocks + embedding
+    memory = training_memory(model, Full(), layout)
+    assert memory.weights + memory.gradients + memory.optimizer == pytest.approx(16 * held)
+    lora = training_memory(model, Lora(), layout)
+    assert lora.weights == pytest.approx(2 * held + 2 * adapter_parameters(model, 16) * 4 / model.layers)
+
+
+def test_a_stage_that_holds_the_embedding_does_not_fit_where_an_even_part_would() -> None:
+    """(6.98 / 8 + 0.525) GB x 16 bytes a parameter are 20.8 GiB of the 22.1 GiB of an L4; an eighth of all are 15.0."""
+    layout = ParallelLayout(gpus=8, pp=8, zero=1)
+    assert not fits(SMALL, CATALOG.accelerator("l4"), Full(), layout)
+
+
+def test_the_trained_layers_are_those_of_the_last_stages() -> None:
+    """A quarter of the layers on the last of four stages: that stage is trained whole."""
+    layout = ParallelLayout(gpus=4, pp=4, zero=0, recompute="selective")
+    top, full = (training_memory(SMALL, method, layout) for method in (TransferLearning(trained_share=0.25), Full()))
+    assert (top.weights, top.optimizer) == (full.weights, full.optimizer)
+    layers = SMALL.layers // 4
+    assert top.activations == pytest.approx(layers * activation_bytes_per_layer(SMALL, layout))
+    assert full.activations == pytest.approx(4 * layers * activation_bytes_per_layer(SMALL, layout))
 
 
 def test_activations_of_a_layer_follow_the_published_formula() -> None:

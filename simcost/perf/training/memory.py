@@ -10,8 +10,8 @@ from math import ceil
 from simcost.catalog.facts import Accelerator, Model
 from simcost.errors import DoesNotFitError
 from simcost.perf.memory import COLLECTIVES_BYTES, LIBRARIES_BYTES
-from simcost.perf.model_shape import block_parameters
-from simcost.perf.training.methods import BF16_BYTES, Method, Parameters
+from simcost.perf.model_shape import block_parameters, embedding_parameters
+from simcost.perf.training.methods import BF16_BYTES, Distill, Full, Method, Parameters, TransferLearning
 from simcost.perf.training.utilization import ParallelLayout, check_layout
 from simcost.units import format_bytes
 
@@ -60,19 +60,35 @@ def training_memory(model: Model, method: Method, layout: ParallelLayout) -> Tra
         InputError: the layout does not cut the model.
     """
     check_layout(model, layout)
-    held = method.parameters(model)
-    split = layout.tp * layout.pp
+    stage, on_stage = _fullest_stage(model, method, layout.pp)
+    held = on_stage.parameters(stage)
+    in_flight = method.parameters(model).backward_share / held.backward_share * layout.pp
     weights = held.trained * BF16_BYTES + held.frozen_bytes
-    activations, logits = _activations(model, layout, held)
+    activations, logits = _activations(stage, layout, held, in_flight)
     return TrainingMemory(
-        weights=weights / split / layout.sharded_over(3),
-        gradients=held.trained * GRADIENT_BYTES / split / layout.sharded_over(2),
-        optimizer=held.trained * OPTIMIZER_BYTES / split / layout.sharded_over(1),
-        gathered=max(_gathered(one, layout) for one in (model, held.teacher or model)),
+        weights=weights / layout.tp / layout.sharded_over(3),
+        gradients=held.trained * GRADIENT_BYTES / layout.tp / layout.sharded_over(2),
+        optimizer=held.trained * OPTIMIZER_BYTES / layout.tp / layout.sharded_over(1),
+        gathered=max(_gathered(one, layout) for one in (stage, held.teacher or stage)),
         activations=activations,
         logits=logits,
         overhead=LIBRARIES_BYTES + (COLLECTIVES_BYTES if layout.gpus > 1 else 0.0),
     )
+
+
+def _fullest_stage(model: Model, method: Method, pp: int) -> tuple[Model, Method]:
+    """The stage of the pipeline that holds most, as a model of its own: at most ceil(layers / pp) layers, and the
+    embedding or the LM head, which the first and the last stage hold whole. Trained layers are at the top.
+    """
+    if pp == 1:
+        return model, method
+    if isinstance(method, Distill):
+        method = replace(method, teacher=_fullest_stage(method.teacher, Full(), pp)[0])
+    if isinstance(method, TransferLearning):
+        method = replace(method, trained_share=min(1.0, method.trained_share * pp))
+    layers = ceil(model.layers / pp)
+    parameters = block_parameters(model) * layers / model.layers + embedding_parameters(model)
+    return replace(model, layers=layers, parameters=parameters, tied_embeddings=True), method
 
 
 def fit_training(model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout) -> TrainingMemory:
@@ -120,19 +136,18 @@ def activation_bytes_per_layer(model: Model, layout: ParallelLayout) -> float:
     return kept + (scores if layout.recompute == "none" else 0.0)
 
 
-def _activations(model: Model, layout: ParallelLayout, held: Parameters) -> tuple[float, float]:
-    """Activations and logits of the fuller of the first and the last stage.
+def _activations(stage: Model, layout: ParallelLayout, held: Parameters, in_flight: float) -> tuple[float, float]:
+    """Activations and logits of the fuller of the first and the last stage that is trained.
 
     With 1F1B the first stage has a micro batch in flight for each stage, the last has one and the logits.
     """
-    layers = ceil(model.layers / layout.pp) * held.backward_share
-    stage = layers * activation_bytes_per_layer(model, layout)
-    at_work = activation_bytes_per_layer(model, replace(layout, recompute="selective"))
+    one = stage.layers * held.backward_share * activation_bytes_per_layer(stage, layout)
+    at_work = activation_bytes_per_layer(stage, replace(layout, recompute="selective"))
     tokens = layout.sequence_tokens * layout.micro_batch
-    vocabularies = model.vocabulary + (held.teacher.vocabulary if held.teacher else 0)
+    vocabularies = stage.vocabulary + (held.teacher.vocabulary if held.teacher else 0)
     logits = tokens * vocabularies * LOGIT_BYTES / layout.tp
     extra = at_work if layout.recompute == "full" else 0.0
-    first, last = stage * layout.pp + extra, stage + extra
+    first, last = one * in_flight + extra, one + extra
     return (first, 0.0) if layout.pp > 1 and first > last + logits else (last, logits)
 
 
