@@ -14,6 +14,7 @@ def assumptions(run: TrainingSetup, mfu: Mfu, memory: TrainingMemory, whole: Who
     yield f"FLOPs of a token: {run.method.formula}{attention}; no recomputation, as MFU is defined"
     yield f"MFU: {mfu.source}"
     yield from mfu.notes
+    yield from _layout(run)
     yield from _failures(run)
     yield from _range(whole)
     if run.precision == "fp8":
@@ -23,6 +24,20 @@ def assumptions(run: TrainingSetup, mfu: Mfu, memory: TrainingMemory, whole: Who
     if memory.gathered and run.model.experts:
         yield "ZeRO 3 gathers all experts of a layer; expert parallelism is not modelled"
     yield _energy(run)
+
+
+def _layout(run: TrainingSetup) -> Iterator[str]:
+    """Effects of the layout on a published speed, which it does not change."""
+    layout = run.layout
+    if run.measured or layout.gpus <= run.failures.gpus_per_node:
+        return
+    yield "between nodes: the network of the published runs; on a slower one the run takes longer"
+    if layout.pp > 1:
+        step = layout.data_parallel * layout.micro_batch * layout.sequence_tokens
+        yield (
+            f"pipeline stages wait {layout.pp - 1} / (m + {layout.pp - 1}) of a step of m x {step:,} tokens; beyond "
+            "what the published runs waited, this is not counted"
+        )
 
 
 def _range(whole: WholeRuns | None) -> Iterator[str]:

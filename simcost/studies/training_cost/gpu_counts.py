@@ -219,7 +219,7 @@ def _gpus(point: GpuCount) -> str:
 
 def _notes(run: TrainingSetup, target: TrainingTarget) -> list[str]:
     notes = ["a target is kept if the high end of the range keeps it"] if target != TrainingTarget() else []
-    if run.mfu or run.tokens_per_s_per_gpu or run.flops_per_s_per_gpu:
+    if run.measured:
         notes.append("the speed you measured is taken at every number of GPUs; on more of them it is lower")
     return notes
 

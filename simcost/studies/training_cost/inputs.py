@@ -151,12 +151,12 @@ class TrainingSetup:
     @property
     def token_flops(self) -> TokenFlops:
         """FLOPs of one token."""
-        flops = self.method.flops(self.model, self.layout.sequence_tokens)
-        if self.count_attention:
-            return flops
-        return TokenFlops(
-            parameters=flops.parameters, attention=0.0, teacher=flops.teacher, recomputed=flops.recomputed
-        )
+        return self.method.flops(self.model, self.layout.sequence_tokens if self.count_attention else 0)
+
+    @property
+    def measured(self) -> bool:
+        """True if the user measured the speed."""
+        return any(one is not None for one in (self.mfu, self.tokens_per_s_per_gpu, self.flops_per_s_per_gpu))
 
 
 OPTIONS: dict[str, tuple[str, ...]] = {

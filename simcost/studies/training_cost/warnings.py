@@ -23,7 +23,17 @@ def global_batch(catalog: Catalog, run: TrainingSetup) -> GlobalBatch:
 
 def warnings(catalog: Catalog, run: TrainingSetup) -> list[str]:
     """One sentence each, with what to do."""
-    return [*_of_batch(catalog, run), *of_method(run.model, run.method)]
+    return [*_of_batch(catalog, run), *_of_layout(run), *of_method(run.model, run.method)]
+
+
+def _of_layout(run: TrainingSetup) -> Iterator[str]:
+    """Tensor parallelism over the network, at a speed that was published of runs within nodes."""
+    tp, node = run.layout.tp, run.failures.gpus_per_node
+    if tp > node and not run.measured:
+        yield (
+            f"tp {tp} spans nodes of {node}: each layer waits for the network between them, which no published "
+            f"MFU holds; expect it to be much slower, measure the speed, or use tp {node} at most and pp"
+        )
 
 
 def of_method(model: Model, method: Method) -> Iterator[str]:

@@ -515,6 +515,31 @@ def test_a_teacher_of_other_tokens_and_adapters_as_large_as_the_model_are_told()
     assert any("different tokenizers" in note for note in levers(student=CATALOG.model("qwen3-8b")).notes)
 
 
+def test_the_teacher_reads_no_attention_where_none_is_counted() -> None:
+    """6 N of the student and 2 N of the teacher alone: its 4 L d s were counted all the same."""
+    teacher = CATALOG.model("llama-3.1-8b")
+    student = run("llama-3.2-1b", method=Distill(teacher=teacher), count_attention=False)
+    assert student.token_flops.model == 6 * student.model.parameters + 2 * teacher.parameters
+    counted = replace(student, count_attention=True).token_flops
+    of_teacher = 4 * teacher.layers * teacher.heads * teacher.head_dim * 4096
+    assert counted.teacher - student.token_flops.teacher == of_teacher
+
+
+def test_what_the_network_between_nodes_does_to_a_published_speed_is_told() -> None:
+    """No published run has tensor parallelism over several nodes; the same speed was taken without a word."""
+    wide, node, measured = (
+        estimate(CATALOG, run(layout=ParallelLayout(gpus=64, tp=tp, pp=2), prices=OWN, mfu=mfu))
+        for tp, mfu in ((16, None), (8, None), (16, 0.2))
+    )
+    assert wide.warnings[0].startswith("tp 16 spans nodes of 8")
+    assert node.warnings == measured.warnings == []
+    # 4 ranks x 4,096 tokens a micro batch
+    assert any("pipeline stages wait 1 / (m + 1) of a step of m x 16,384 tokens" in line for line in node.assumptions)
+    assert not any("network" in line or "stages" in line for line in measured.assumptions)
+    one = estimate(CATALOG, run(layout=ParallelLayout(gpus=8), prices=OWN))
+    assert not any("network" in line for line in one.assumptions)
+
+
 def test_a_speed_in_flops_per_second() -> None:
     found = big(flops_per_s_per_gpu=400e12, count_attention=False, failures=NO_FAILURES)
     assert found.compute_s.mid / 86400 == pytest.approx(66.9 * 405.8534 / 405, abs=0.05)
