@@ -225,6 +225,27 @@ def test_zones(tmp_path: Path) -> None:
         read_jobs(log(tmp_path, "submit,start,end_s,gpus\n2024-03-31 01:30:00,2024-03-31 01:30:00,9,1\n"))
 
 
+def test_an_hour_that_comes_twice_is_the_one_in_which_a_job_can_have_run(tmp_path: Path) -> None:
+    """Berlin, 2025-10-26: 02:00 to 03:00 in summer time (UTC+2), then again in winter time (UTC+1). Jobs whose times
+    are in order only across the two were kept out, as if they had ended before they started."""
+    rows = [
+        "before,01:59,02:10,02:05",  # 23:59, 00:10 and, an hour after it, 01:05 UTC: 55 min
+        "between,02:50,02:10,03:05",  # 00:50, 01:10 and 02:05 UTC: 55 min
+        "either,02:10,02:20,02:30",  # in order in both: the first, 10 min
+        "never,03:50,03:10,03:20",  # no hour that comes twice: not possible
+    ]
+    lines = [",".join([one.split(",")[0], *(f"2025-10-26 {clock}:00" for clock in one.split(",")[1:])]) for one in rows]
+    text = "job_id,submit_time,start_time,end_time,gpus\n" + "".join(f"{line},1\n" for line in lines)
+    jobs, findings = read_jobs(log(tmp_path, text), timezone="Europe/Berlin")
+    assert jobs.job_id.tolist() == ["before", "either", "between"]
+    assert jobs.duration_s.tolist() == [55 * 60, 10 * 60, 55 * 60]
+    assert jobs.recorded_wait_s is not None
+    assert jobs.recorded_wait_s.tolist() == [11 * 60, 10 * 60, 20 * 60]
+    assert jobs.start_utc == "2025-10-25T23:59:00.000000000Z"
+    assert counts(findings)["order"] == 1
+    assert "the second where" in next(each["message"] for each in findings if each["kind"] == "clock_twice")
+
+
 def test_helios_and_sia(tmp_path: Path) -> None:
     helios = (
         "job_id,user,vc,gpu_num,cpu_num,node_num,state,submit_time,start_time,end_time,duration,queue\n"

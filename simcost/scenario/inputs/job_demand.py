@@ -102,12 +102,14 @@ class JobTrace:
 
     def caveats(self) -> list[str]:
         """Caveats on the jobs of the result."""
-        count, hours = format_count(len(self.jobs)), format_count(self.jobs.gpu_seconds / 3600)
+        hours = format_count(self.jobs.gpu_seconds / 3600)
+        count = "1 job" if len(self.jobs) == 1 else f"{format_count(len(self.jobs))} jobs"
         lines = [
-            f"{self.log.path}: {count} jobs, {hours} GPU-hours; each takes as long on any plan's GPUs as in the log."
+            f"{self.log.path}: {count}, {hours} GPU-hours; each takes as long on any plan's GPUs as in the log."
         ]
         if self.late:
-            lines.append(f"{self.log.path}: {format_count(self.late)} jobs are submitted after the end of the run.")
+            late = "1 job is" if self.late == 1 else f"{format_count(self.late)} jobs are"
+            lines.append(f"{self.log.path}: {late} submitted after the end of the run.")
         if self.log.limits is not None:
             error, sigma = self.log.limits.error, self.log.limits.sigma
             again = ", drawn again in each replication" if sigma else ""

@@ -13,6 +13,8 @@ from simcost.trace.series.local_time import offsets
 from simcost.units import NS_PER_S
 
 _LATEST_NS = 2**62
+_ORDER = (("submit_s", "start_s"), ("submit_s", "end_s"), ("start_s", "end_s"), ("submit_s", "deadline_s"))
+"""Times of which the second is never before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,10 @@ def read_times(sieve: Sieve, timezone: str) -> LogTimes:
                 f"{have} times without a zone; they were read as UTC: if they are local, say the time zone",
             )
         )
+    later = {ours: found[ours].ns for ours in found}
     for ours, flags in naive.items():
-        found[ours] = _utc(sieve, ours, found[ours], flags, timezone)
-    return LogTimes(found, all(epochs.values()))
+        found[ours], later[ours] = _utc(sieve, ours, found[ours], flags, timezone)
+    return LogTimes(_in_order(found, later), all(epochs.values()))
 
 
 def _milliseconds(ours: str, column: pa.Array, bad: Flags, rule: TimeRule) -> str:
@@ -102,23 +105,37 @@ def _mixed(sieve: Sieve, found: dict[str, Times], naive: dict[str, Flags]) -> No
             sieve.drop(flags, "zone", ours, "the time says no zone, but others of this log do")
 
 
-def _utc(sieve: Sieve, ours: str, times: Times, naive: Flags, timezone: str) -> Times:
-    """Local times of the zone as UTC; of an hour that the clock showed twice, the first."""
+def _utc(sieve: Sieve, ours: str, times: Times, naive: Flags, timezone: str) -> tuple[Times, Ints]:
+    """Local times of the zone as UTC: of an hour that the clock showed twice, the first; and the nanoseconds of the
+    second.
+    """
     at = np.flatnonzero(naive & sieve.keep)
     if timezone == "UTC" or len(at) == 0:
-        return times
+        return times, times.ns
     seconds, rest = np.divmod(times.ns[at], NS_PER_S)
     earlier, later, shown = offsets(timezone, seconds).utc(seconds)
-    ns, skipped = times.ns.copy(), np.zeros(len(naive), np.bool_)
-    ns[at], skipped[at] = earlier * NS_PER_S + rest, ~shown
+    first, second, skipped = times.ns.copy(), times.ns.copy(), np.zeros(len(naive), np.bool_)
+    first[at], second[at], skipped[at] = earlier * NS_PER_S + rest, later * NS_PER_S + rest, ~shown
     sieve.drop(skipped, "clock", ours, f"the clocks of {timezone} skipped this time in spring")
     if twice := int((earlier != later).sum()):
+        lie = how_many(twice, "time", "times") + f" of {sieve.table.theirs[ours]} {'lies' if twice == 1 else 'lie'}"
         sieve.findings.append(
             finding(
                 "clock_twice",
                 twice,
-                f"{twice:,} times of {sieve.table.theirs[ours]} lie in an "
-                f"hour that the clocks of {timezone} showed twice; the first was taken",
+                f"{lie} in an hour that the clocks of {timezone} showed twice; the first was taken, the second where a "
+                "job would else start before it was submitted or end before it started",
             )
         )
-    return Times(ns, times.known)
+    return Times(first, times.known), second
+
+
+def _in_order(found: dict[str, Times], later: dict[str, Ints]) -> dict[str, Times]:
+    """The times; of those that the clock showed twice, the second where that alone puts the times of a job in order."""
+    result = dict(found)
+    for before, ours in _ORDER:
+        if ours in result and before in result:
+            times, than = result[ours], result[before]
+            second = times.known & than.known & (times.ns < than.ns) & (later[ours] >= than.ns)
+            result[ours] = Times(np.where(second, later[ours], times.ns), times.known)
+    return result
