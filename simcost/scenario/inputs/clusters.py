@@ -219,9 +219,12 @@ def assumptions_of(cluster: Cluster) -> list[str]:
     if isinstance(on, OnSpot) and cluster.spot is not None:
         trace = cluster.spot.trace
         price = "at the prices in effect" if trace.usd_per_h is not None else "at one price"
+        short = (
+            ", also those gone within an hour, which AWS does not bill" if cluster.spot.offer.provider == "aws" else ""
+        )
         follow = f"follow the availability of {trace.name}, started again after {format_seconds(trace.span_s)}"
         lines += [
-            f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there.",
+            f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there{short}.",
             "Where spot nodes go, the jobs that began last stop, wherever they run.",
         ]
     if isinstance(on, OnGpus | OnNodes) and on.failures is not None:

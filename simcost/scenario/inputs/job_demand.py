@@ -104,9 +104,7 @@ class JobTrace:
         """Caveats on the jobs of the result."""
         hours = format_count(self.jobs.gpu_seconds / 3600)
         count = "1 job" if len(self.jobs) == 1 else f"{format_count(len(self.jobs))} jobs"
-        lines = [
-            f"{self.log.path}: {count}, {hours} GPU-hours; each takes as long on any plan's GPUs as in the log."
-        ]
+        lines = [f"{self.log.path}: {count}, {hours} GPU-hours; each takes as long on any plan's GPUs as in the log."]
         if self.late:
             late = "1 job is" if self.late == 1 else f"{format_count(self.late)} jobs are"
             lines.append(f"{self.log.path}: {late} submitted after the end of the run.")

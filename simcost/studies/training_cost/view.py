@@ -85,8 +85,9 @@ def basis(result: TrainingEstimate) -> list[str]:
     mtbf, interval = failures.mtbf_s, written.interval_s
     every = "at the end only" if interval is None else f"every {seconds(interval)} ({_rule(written)})"
     fails = "never" if mtbf is None else f"every {seconds(mtbf)}, {amount(failures.expected)} in all"
+    nodes = "1 node" if failures.nodes == 1 else f"{count(failures.nodes)} nodes"
     hazard = (
-        f"{count(failures.nodes)} nodes x {amount(failures.per_node_day.mid)} a day = "
+        f"{nodes} x {amount(failures.per_node_day.mid)} a day = "
         f"{amount(failures.of_nodes_per_day)}, and {amount(failures.size_independent_per_day)} whatever the size"
     )
     said = [
