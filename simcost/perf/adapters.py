@@ -56,7 +56,7 @@ class AdapterSlots:
         return (
             f"LoRA: {self.slots} adapters of rank {self.rank} take their memory from the KV cache, and every step is "
             f"{self.step_factor:.3g} times as long, as if it held all of them (constants of inference-sim, not "
-            "fitted). Loading of further adapters takes no time."
+            "fitted; the spread of step times covers none to twice of that). Loading of further adapters takes no time."
         )
 
     @property

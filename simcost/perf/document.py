@@ -9,13 +9,12 @@ from typing import Any, TypeAlias
 from simcost.catalog import Catalog, Model
 from simcost.perf.memory import MemoryFit, fit_memory, held_sequences
 from simcost.perf.replica import ReplicaSpec
+from simcost.perf.slower_precision import slower_than_bf16
 from simcost.perf.steady_state import MeasuredTpot, steady_tpot_s
-from simcost.perf.step_time import StepTime, step_time
+from simcost.perf.step_time import IN_95, StepTime, step_time
 
 Step: TypeAlias = tuple[int, int, int, int]
 """Prefill tokens, decoding sequences, their KV tokens, attention pairs."""
-IN_95 = 1.96
-"""Sigmas of a 95 % interval."""
 
 
 def perf_document(
@@ -62,7 +61,11 @@ def perf_document(
         "accelerator": accelerator.name,
         **_replica(spec),
         "speculation": _speculation(step),
-        "assumptions": [*spec.assumptions, *_beyond_context(model, context_tokens)],
+        "assumptions": [
+            *spec.assumptions,
+            *slower_than_bf16(catalog, model, accelerator, spec),
+            *_beyond_context(model, context_tokens),
+        ],
         "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
         "base": _base(step, max_num_batched_tokens) if step.base else [],
         "step_s": [step.seconds(*asked) for asked in steps],

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from math import hypot
+from math import hypot, log
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from simcost.catalog import Catalog
@@ -37,7 +37,9 @@ UNMEASURED_SIGMA = 0.30
 SPECULATION_SIGMA = 0.20
 """Spread of the speed-ups by speculation against 13 published ones, acceptance given: docs/validation.md."""
 OTHER_VENDOR_SIGMA = 0.40
-"""The same where the means are mostly those of other vendors."""
+"""The spread of an accelerator where the means are mostly those of other vendors."""
+IN_95 = 1.96
+"""Sigmas of a 95 % interval; that of the slowdown by adapters, which was not measured, is from none to twice of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,10 @@ def step_time(catalog: Catalog, model: Model, accelerator: Accelerator, spec: Re
     if spec.slice is not None:
         slowdown = catalog.slice_of(accelerator.name, spec.slice).slowdown
         step = replace(step.scaled(slowdown), sigma=max(step.sigma, UNMEASURED_SIGMA))
-    return step if spec.lora is None or spec.lora.load is not None else step.scaled(spec.lora.step_factor)
+    if spec.lora is None or spec.lora.load is not None:
+        return step
+    unmeasured = log(spec.lora.step_factor) / IN_95
+    return replace(step.scaled(spec.lora.step_factor), sigma=hypot(step.sigma, unmeasured))
 
 
 def _head_row_s(fit: HardwareFit, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> float:

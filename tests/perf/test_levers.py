@@ -1,6 +1,7 @@
 """Levers on a served model: pruning and adapters in memory and time, and the quality that was published of them."""
 
 from dataclasses import replace
+from math import log
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from support.commands import call, refused
 from simcost.catalog import load_catalog
 from simcost.errors import InputError
 from simcost.perf import GivenStep, MemoryFit, ReplicaSpec, StepTime, fit_memory, step_time
-from simcost.perf.adapters import AdapterSlots
+from simcost.perf.adapters import AdapterLoading, AdapterSlots
 from simcost.perf.images import ImageTime
 from simcost.perf.memory import WEIGHT_BYTES, bytes_per_weight
 from simcost.perf.pruning import SPARSE_RATE, FewerLayers, NarrowerLayers, Sparse24
@@ -91,6 +92,15 @@ def test_adapters_take_their_bytes_from_the_cache_and_lengthen_each_step() -> No
     assert slower.seconds(100, 10, 1000, 0) == pytest.approx(1.28 * step.seconds(100, 10, 1000, 0))
     assert AdapterSlots(modules="attention").adapter_bytes(LLAMA) == 27_262_976
     assert AdapterSlots(rank=64).step_factor == pytest.approx(1.12)
+
+
+def test_the_slowdown_by_adapters_is_as_unsure_as_it_is_large() -> None:
+    """Nobody measured it: 95 % of the spread are from none of it to twice as much, in logarithms."""
+    plain, many = served()[1], served(lora=AdapterSlots(rank=16, slots=16))[1]
+    of_adapters = (many.sigma**2 - plain.sigma**2) ** 0.5
+    assert of_adapters == pytest.approx(log(1 + 16 * 0.035) / 1.96)
+    loaded = AdapterSlots(slots=16, load=AdapterLoading(disk=1e9, link=2e10))
+    assert served(lora=loaded)[1].sigma == plain.sigma
 
 
 def test_a_measured_step_holds_for_pruning_and_adapters_as_it_is() -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 from simcost.catalog import load_catalog
 from simcost.errors import CatalogError, InputError
 from simcost.perf import GivenStep, Knot, ReplicaSpec, StepTime, step_time
+from simcost.perf.document import perf_document
 from simcost.perf.factors import corrected, correction
 from simcost.perf.memory import gemm_rate
 from simcost.perf.roofline import StepLoad, base_s, seconds
+from simcost.perf.slower_precision import NEAR, slower_than_bf16
 
 CATALOG = load_catalog()
 
@@ -247,6 +250,25 @@ def test_an_engine_of_choice_and_the_mean_of_engines() -> None:
         min(found["sglang"].factor, found["trtllm"].factor) < found[None].factor < max(f.factor for f in found.values())
     )
     assert found[None].sigma > min(found["sglang"].sigma, found["trtllm"].sigma)
+
+
+def test_fewer_bits_that_come_out_slower_say_by_what_both_were_measured() -> None:
+    """fp8 on tp 8 has the factor of 11 measurements of that layout, bf16 that of the model: in opposite directions, by
+    more than fp8 saves. Nothing said so."""
+    model, h200 = CATALOG.model("llama-3.1-8b"), CATALOG.accelerator("h200")
+    spec = ReplicaSpec(accelerator="h200", tp=8, precision="fp8")
+    load = (0.0, 1.0, 2048.0, 0.0)
+    slower = step("llama-3.1-8b", "h200", tp=8, precision="fp8").seconds(*load)
+    ratio = slower / step("llama-3.1-8b", "h200", tp=8).seconds(*load)
+    assert ratio > NEAR
+    [said] = slower_than_bf16(CATALOG, model, h200, spec)
+    assert said.startswith(f"fp8 takes {ratio:.3g} times as long as bf16 for a step of 1 sequence")
+    rows = [correction(CATALOG, model, h200, replace(spec, precision=one)).rows for one in ("fp8", "bf16")]
+    assert f"fp8 by {rows[0]} of the same configuration, bf16 by {rows[1]} of the same" in said
+    assert said in perf_document(CATALOG, "llama-3.1-8b", spec)["assumptions"]
+    assert slower_than_bf16(CATALOG, model, h200, replace(spec, precision="bf16")) == ()
+    assert slower_than_bf16(CATALOG, model, h200, replace(spec, step=GivenStep(a=0.01, b=0, c=0, d=0, base=()))) == ()
+    assert slower_than_bf16(CATALOG, model, h200, replace(spec, tp=1)) == ()
 
 
 def test_checking_what_fits_loads_no_heavy_library() -> None:
