@@ -16,7 +16,7 @@ from simcost.compare.plan_levels import job_sentences, jobs, requests, service_l
 from simcost.compare.results import PlanSummary, RunResult
 from simcost.compare.tenants import by_tenant
 from simcost.compare.unit_costs import answered, by_service, charge_changes, money, month_by_part
-from simcost.compare.verdict import missed_targets, percent, verdict
+from simcost.compare.verdict import missed_targets, percent, undecided, verdict
 from simcost.perf.quality import QualityTarget
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_usd
 
@@ -113,6 +113,7 @@ def plan_document(plan: PlanSummary) -> Document:
             "checks": [asdict(check) for check in plan.checks],
             "targets": {check.name: check.target for check in first.checks},
             "missed": missed_targets(plan),
+            **({"undecided": undecided(plan)} if plan.trained else {}),
             **service_levels(plan.served),
         },
         **requests(plan),

@@ -34,6 +34,10 @@ class JobReport:
     """From submission to the end."""
     deadlines_met: float | None
     """Share of the deadlines that were kept, of jobs that ended, were kept out, or whose deadline is past."""
+    undecided: tuple[str, ...] = ()
+    """Names of checks that are met up to the end of the run, and that jobs which have not started or ended by then may
+    still miss.
+    """
 
 
 def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> JobReport:
@@ -50,13 +54,13 @@ def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> J
     waits = ledger.waits_s()
     jct = (_ends(ledger) - out.submit_s)[~out.rejected]
     deadlines = None if due_s is None else _deadlines(ledger, due_s)
-    measured = {
-        **{f"wait_s {name}": value for name, value in _levels(waits, kept_out).items()},
-        **{f"jct_s {name}": value for name, value in _levels(jct, kept_out).items()},
-        "deadlines": deadlines,
-    }
+    checks = slo.job_checks(_measured(waits, jct, deadlines, never=(kept_out, kept_out)))
+    waiting = submitted - kept_out - len(out.wait_s)
+    last = slo.job_checks(
+        _measured(out.wait_s, out.jct_s, deadlines, never=(kept_out + waiting, submitted - completed))
+    )
     return JobReport(
-        checks=slo.job_checks(measured),
+        checks=checks,
         jobs={
             "submitted": submitted,
             "completed": completed,
@@ -68,7 +72,19 @@ def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> J
         wait_s=_levels(waits),
         jct_s=_levels(jct),
         deadlines_met=deadlines,
+        undecided=tuple(seen.name for seen, at_last in zip(checks, last, strict=True) if seen.met and not at_last.met),
     )
+
+
+def _measured(
+    waits: "Floats", jct: "Floats", deadlines: float | None, *, never: tuple[int, int]
+) -> dict[str, float | None]:
+    """Values of the checks, by name; `never`: jobs beside them that never start, and that never end."""
+    return {
+        **{f"wait_s {name}": value for name, value in _levels(waits, never[0]).items()},
+        **{f"jct_s {name}": value for name, value in _levels(jct, never[1]).items()},
+        "deadlines": deadlines,
+    }
 
 
 def _ends(ledger: "JobLedger") -> "Floats":

@@ -69,3 +69,18 @@ def test_a_cluster_too_small_for_every_job_stands_idle_and_is_paid(folder: Path,
     assert both["jobs"]["completed"] == 2
     vary = "vary: [{path: training.gpus, values: [8, 16]}]\n"
     assert "gpus 16 is the cheapest" in verdict("optimize", write(folder, text=horizon + TEXT + vary))
+
+
+def test_a_verdict_that_jobs_may_still_turn_says_so(folder: Path) -> None:
+    """One of four jobs runs for 10 h, in a run of 3 h: no job is seen for longer, so that P90 of the completion was met
+    without a word."""
+    rows = ["a,0,36000,8", "b,0,60,8", "c,0,60,1", "d,10,60,1"]
+    (folder / "jobs.csv").write_text("\n".join(["job_id,submit_s,duration_s,gpus", *rows]) + "\n")
+    text = "horizon: 3h\n" + TEXT.partition("  - name: small")[0].replace("gpus: 16", "gpus: 24")
+    text = text.replace("{wait: {p90: 10min}}", "{jct: {p50: 1min, p90: 2.5h}}")
+    said = call("run", write(folder, text=text), "--json", "--quiet", "--out", folder / "out").document()
+    assert said["plans"][0]["slo"]["undecided"] == ["jct_s p90"]
+    assert said["verdict"].endswith(
+        "Its P90 completion time may still miss: jobs count up to the end of the run; give a longer horizon."
+    )
+    assert "may still miss" not in verdict("run", write(folder, text=text.replace("horizon: 3h", "horizon: 11h")))

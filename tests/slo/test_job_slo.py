@@ -50,6 +50,25 @@ def test_what_is_not_done_counts_until_the_end_of_the_run() -> None:
     assert (report.wait_s["max"], report.jct_s["max"]) == (40, 100)
 
 
+def test_a_target_that_jobs_without_an_end_may_still_miss_is_undecided() -> None:
+    """Twenty jobs, two of which run on at 100 s, 90 s after their submission. P90 lies between the 18th and the 19th,
+    which may be any time from 90 s on; P50 is of jobs that ended; a P95 within 80 s is missed already."""
+    jobs = [(10.0, 10.0, 20.0, False)] * 18 + [(10.0, 10.0, NEVER, False)] * 2
+    slo = Slo(jct={"p50": 60.0, "p90": 95.0, "p95": 80.0, "mean": 60.0}, wait={"max": 0.0})
+    report = assess_jobs(ledger(*jobs), slo)
+    assert [check.name for check in report.checks if check.met] == [
+        "wait_s max",
+        "jct_s p50",
+        "jct_s p90",
+        "jct_s mean",
+    ]
+    assert report.undecided == ("jct_s p90", "jct_s mean")
+    waits = assess_jobs(ledger(*jobs, (99.0, NEVER, NEVER, False)), Slo(wait={"p90": 5.0, "p99": 5.0}))
+    assert waits.undecided == ("wait_s p99",)
+    ended = [(10.0, 10.0, 20.0, False)] * 20
+    assert assess_jobs(ledger(*ended), slo).undecided == ()
+
+
 def test_jobs_kept_out_wait_for_ever_against_a_target_only() -> None:
     slo = Slo(wait={"p50": 1.0, "p95": 60.0, "max": 60.0}, jct={"p50": 50.0})
     many = [(float(i), float(i), i + 10.0, False) for i in range(19)]
