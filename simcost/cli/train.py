@@ -40,6 +40,7 @@ def _add_share(actions: Any) -> None:
 
 
 def _share(arguments: Arguments) -> None:
+    from simcost.sim.jobs.document import marks_without_effect
     from simcost.studies.scheduling.sharing import serving_use, share
 
     jobs, findings = jobs_of(arguments)
@@ -51,5 +52,5 @@ def _share(arguments: Arguments) -> None:
         usd_per_gpu_h=arguments.price,
         step=arguments.node,
     )
-    told = [*findings, *result.findings]
+    told = [*findings, *marks_without_effect(jobs, "requests"), *result.findings]
     finish(arguments, result, told, "scheduling.share_view", files=[arguments.file, arguments.serving / "result.json"])

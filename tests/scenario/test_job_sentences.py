@@ -4,12 +4,13 @@ from math import fsum
 from pathlib import Path
 
 import pytest
+from support.commands import call
 from support.job_scenarios import NIGHT, QUEUE, SPOT, home
 
 from simcost.errors import InputError
 from simcost.present.format import share
 from simcost.scenario.checks.load import find_faults, load
-from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts, find_clusters
+from simcost.scenario.inputs.clusters import assumptions_of, find_clusters, unmet_requirements
 from simcost.scenario.runs.provenance import assumptions
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.run import run
@@ -132,8 +133,31 @@ def test_parts_and_types_of_gpus_that_a_count_does_not_have_are_said(tmp_path: P
     placed, counted = find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)
     (tmp_path / "parts.csv").write_text("job_id,submit_s,duration_s,gpus,gpu_milli,gpu_type\na,0,60,1,250,A100\n")
     jobs, _ = read_jobs(tmp_path / "parts.csv")
-    assert assumptions_of_counts(placed, jobs) == []
-    assert [line.partition(";")[0] for line in assumptions_of_counts(counted, jobs)] == [
+    assert unmet_requirements(placed, jobs) == []
+    assert [line.partition(";")[0] for line in unmet_requirements(counted, jobs)] == [
         "1 job asks for a part of a GPU",
         "1 job asks for a type of GPU",
     ]
+
+
+def test_marks_of_jobs_that_a_cluster_does_not_go_by_are_said(tmp_path: Path) -> None:
+    """`preemptible` holds for priorities and quotas; elsewhere jobs marked so were stopped without a word, and jobs not
+    fit for spot lay on spot nodes."""
+    rows = ["a,0,60,1,no,no", "b,0,60,1,yes,yes", "c,0,60,1,no,"]
+    header = "job_id,submit_s,duration_s,gpus,preemptible,spot_ok"
+    (tmp_path / "marks.csv").write_text("\n".join([header, *rows]) + "\n")
+    jobs, _ = read_jobs(tmp_path / "marks.csv")
+    fixed = "2 jobs are marked as not preemptible; {} stop any job all the same."
+
+    def said(text: str, *changes: tuple[str, str]) -> list[str]:
+        scenario = load(home(tmp_path, *changes, text=text))
+        return unmet_requirements(find_clusters(scenario.scenario.plans, scenario.catalog, tmp_path)[-1], jobs)
+
+    on_spot = "2 jobs are not marked spot_ok; any job may lie on spot nodes all the same."
+    assert said(SPOT) == [fixed.format("spot nodes that go"), on_spot]
+    assert said(NIGHT) == [fixed.format("requests")]
+    assert said(QUEUE) == []
+    assert said(QUEUE, ("easy-backfill", "priority-preemptive")) == []
+    assert said(QUEUE, ("easy-backfill", "srtf")) == [fixed.format("others under srtf")]
+    replayed = call("train", "replay", tmp_path / "marks.csv", "--gpus", 1, "--policy", "srtf", "--json", "--quiet")
+    assert fixed.format("others under srtf")[:-1] in [each["message"] for each in replayed.document()["findings"]]

@@ -174,12 +174,18 @@ def _placed(on: Training) -> tuple[Rigid, PlacementOnNodes] | None:
     return on.scheduler, on.placement
 
 
-def assumptions_of_counts(cluster: Cluster, jobs: Jobs) -> list[str]:
-    """Requirements of jobs that a count of GPUs does not know, one sentence each."""
-    from simcost.sim.jobs.document import assumptions
+def unmet_requirements(cluster: Cluster, jobs: Jobs) -> list[str]:
+    """Requirements of jobs that a cluster does not go by, one sentence each."""
+    from simcost.sim.jobs.document import assumptions, marks_without_effect
 
-    remedy = "use kind nodes, and a scheduler that places gangs"
+    on, remedy = cluster.training, "use kind nodes, and a scheduler that places gangs"
     found = assumptions(jobs, counted=cluster.counted, remedy=remedy)
+    if isinstance(on, OnSpot):
+        found += marks_without_effect(jobs, "spot nodes that go", spot=True)
+    elif isinstance(on, OnShared):
+        found += marks_without_effect(jobs, "requests")
+    elif on.scheduler.discipline == "remaining":
+        found += marks_without_effect(jobs, f"others under {on.scheduler.kind}")
     return [f"{finding['message']}." for finding in found]
 
 

@@ -19,7 +19,7 @@ from simcost.billing.spot import Spot
 from simcost.plan import Fixed, Scaling, Startup
 from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner, DynamoPlanner
 from simcost.scenario.files.yaml import scalar
-from simcost.scenario.inputs.clusters import assumptions_of, assumptions_of_counts
+from simcost.scenario.inputs.clusters import assumptions_of, unmet_requirements
 from simcost.scenario.inputs.mean_tokens import mean_tokens
 from simcost.scenario.inputs.shared_measurements import shared_measurements
 from simcost.scenario.inputs.tokens_in_batches import tokens_in_batches
@@ -104,7 +104,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
     for text, name in beyond_context(question):
         sentences.setdefault(text, []).append(name)
     for cluster in question.clusters:
-        told = [] if question.jobs is None else assumptions_of_counts(cluster, question.jobs.jobs)
+        told = [] if question.jobs is None else unmet_requirements(cluster, question.jobs.jobs)
         for text in (*assumptions_of(cluster), *told):
             sentences.setdefault(text, []).append(cluster.plan.name)
     every = len(question.loaded.scenario.plans)

@@ -68,6 +68,27 @@ def assumptions(jobs: Jobs, *, counted: bool, remedy: str = "pass --nodes") -> l
     ]
 
 
+def marks_without_effect(jobs: Jobs, stops: str, *, spot: bool = False) -> list[dict[str, Any]]:
+    """Findings on marks of jobs that a cluster does not go by.
+
+    Args:
+        jobs: the trace.
+        stops: who stops any job there, as `requests`.
+        spot: on spot nodes, on which a job may lie whether it is marked fit for them or not.
+    """
+    fixed = int((~jobs.preemptible).sum())
+    unfit = int((~jobs.spot_ok).sum()) if spot and jobs.spot_ok.any() else 0
+    found = [
+        ("not_preemptible", fixed, f"marked as not preemptible; {stops} stop any job all the same"),
+        ("not_spot_ok", unfit, "not marked spot_ok; any job may lie on spot nodes all the same"),
+    ]
+    return [
+        {"kind": kind, "count": count, "message": f"{how_many(count, 'job is', 'jobs are')} {said}"}
+        for kind, count, said in found
+        if count
+    ]
+
+
 def rejections(jobs: Jobs, ledger: JobLedger) -> list[dict[str, Any]]:
     """The jobs that a replay kept out, as findings of readers."""
     rejected = np.flatnonzero(ledger.outcomes.rejected)

@@ -85,7 +85,7 @@ def _add_disruptions(replay: Any) -> None:
 
 def _replay(arguments: Arguments) -> None:
     from simcost.errors import TraceError
-    from simcost.sim.jobs.document import rejections, replay_document
+    from simcost.sim.jobs.document import marks_without_effect, rejections, replay_document
     from simcost.studies.scheduling.packing import policies_verdict
 
     where = placement(arguments.placement)
@@ -107,7 +107,10 @@ def _replay(arguments: Arguments) -> None:
             except TraceError as error:
                 raise TraceError(f"{arguments.nodes}: {error}") from error
             documents.append(replay_document(jobs, ledger, policy))
-            told = rejections(jobs, ledger) + _of_quotas(policy, ledger.gpus)
+            marks = (
+                marks_without_effect(jobs, f"others under {policy.kind}") if policy.discipline == "remaining" else []
+            )
+            told = rejections(jobs, ledger) + _of_quotas(policy, ledger.gpus) + marks
             said += [finding for finding in told if finding not in said]
     several = {"verdict": policies_verdict(names, documents), "policies": documents}
     document = documents[0] if len(documents) == 1 else several

@@ -54,6 +54,7 @@ def add(actions: Any) -> None:
 
 
 def _size(arguments: Arguments) -> "SizingResult":
+    from simcost.sim.jobs.document import marks_without_effect
     from simcost.sim.jobs.simulate import schedule
     from simcost.studies.scheduling.sizing import SizingTarget, size_of_jobs
 
@@ -73,6 +74,7 @@ def _size(arguments: Arguments) -> "SizingResult":
         result = size_of_jobs(jobs, lambda gpus, name: schedule(jobs, gpus, policies[name]), names, asked)
         if arguments.spot_trace:
             result = _with_mixes(result, jobs, arguments, asked)
+            findings += marks_without_effect(jobs, "spot nodes that go", spot=True)
     return sourced(arguments, result, [*findings, *result.findings])
 
 
