@@ -405,3 +405,21 @@ def test_packing_by_topology_looks_at_racks(tmp_path: Path) -> None:
     assert topology > consolidate
     bare = packed(tmp_path, "a,0,9,4\n", "node,gpus\nn1,8\nn2,8\n", "--placement", "topology")
     assert "needs a column rack or domain" in refused(*bare)
+
+
+def test_failures_without_a_word_on_checkpoints_say_what_they_cost(tmp_path: Path) -> None:
+    """At Young's interval sqrt(2 C M) with C = 0 fifty failures cost nothing; without one all work is done again."""
+    (tmp_path / "long.csv").write_text("job_id,submit_s,duration_s,gpus\na,0,864000,8\n")
+    (tmp_path / "written.csv").write_text("job_id,submit_s,duration_s,gpus,ckpt_write_s\na,0,864000,8,60\n")
+
+    def said(file: str, failures: str, *more: object) -> list[str]:
+        options = ("--gpus", 8, "--policy", "fifo-skip", "--failures", failures, *more, "--json", "--quiet")
+        found = call("train", "replay", tmp_path / file, *options).document()["findings"]
+        return [each["message"] for each in found if each["kind"] == "unsaved_work"]
+
+    free = "checkpoints at Young's interval take no time to write, so that failures cost no work; pass --checkpoints"
+    again = "jobs write no checkpoints: one that fails does all its work again; pass --checkpoints"
+    assert said("long.csv", "per_node_day=1,intervals=young") == [free]
+    assert said("long.csv", "per_node_day=0.01") == [again]
+    assert said("long.csv", "per_node_day=1,intervals=young", "--checkpoints", "write=60") == []
+    assert said("written.csv", "per_node_day=1,intervals=young") == []

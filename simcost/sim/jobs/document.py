@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from simcost.ledger.jobs import NEVER, Floats, JobLedger
-from simcost.plan.scheduling import Scheduler
+from simcost.plan.failures import Checkpoints, ClusterFailures
+from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.jobs.rejections import how_many, kept_out
 
@@ -87,6 +88,24 @@ def marks_without_effect(jobs: Jobs, stops: str, *, spot: bool = False) -> list[
         for kind, count, said in found
         if count
     ]
+
+
+def unsaved_work(
+    jobs: Jobs, policy: Scheduler, failures: ClusterFailures | None, checkpoints: Checkpoints | None
+) -> list[dict[str, Any]]:
+    """The finding on jobs that fail where nothing says how they save their work: at an optimal interval they lose none,
+    else all of it.
+    """
+    if failures is None or checkpoints is not None:
+        return []
+    if failures.intervals != "given":
+        known = jobs.ckpt_write_s is not None
+        best = failures.intervals.capitalize()
+        said = f"checkpoints at {best}'s interval take no time to write, so that failures cost no work"
+    else:
+        known = jobs.ckpt_interval_s is not None or isinstance(policy, PriorityPreemptive | Quotas)
+        said = "jobs write no checkpoints: one that fails does all its work again"
+    return [] if known else [{"kind": "unsaved_work", "count": len(jobs), "message": f"{said}; pass --checkpoints"}]
 
 
 def rejections(jobs: Jobs, ledger: JobLedger) -> list[dict[str, Any]]:

@@ -85,7 +85,7 @@ def _add_disruptions(replay: Any) -> None:
 
 def _replay(arguments: Arguments) -> None:
     from simcost.errors import TraceError
-    from simcost.sim.jobs.document import marks_without_effect, rejections, replay_document
+    from simcost.sim.jobs.document import rejections, replay_document
     from simcost.studies.scheduling.packing import policies_verdict
 
     where = placement(arguments.placement)
@@ -107,10 +107,7 @@ def _replay(arguments: Arguments) -> None:
             except TraceError as error:
                 raise TraceError(f"{arguments.nodes}: {error}") from error
             documents.append(replay_document(jobs, ledger, policy))
-            marks = (
-                marks_without_effect(jobs, f"others under {policy.kind}") if policy.discipline == "remaining" else []
-            )
-            told = rejections(jobs, ledger) + _of_quotas(policy, ledger.gpus) + marks
+            told = rejections(jobs, ledger) + _of_quotas(policy, ledger.gpus) + _of_stops(policy, jobs, disruptions)
             said += [finding for finding in told if finding not in said]
     several = {"verdict": policies_verdict(names, documents), "policies": documents}
     document = documents[0] if len(documents) == 1 else several
@@ -146,6 +143,15 @@ def _of_quotas(policy: Any, gpus: int) -> list[dict[str, Any]]:
 
     message = policy.misfit(gpus) if isinstance(policy, Quotas) else ""
     return [{"kind": "quotas", "count": len(policy.queues), "message": message}] if message else []
+
+
+def _of_stops(policy: Any, jobs: Any, disruptions: dict[str, Any]) -> list[dict[str, Any]]:
+    """Findings on jobs that others or failures stop."""
+    from simcost.sim.jobs.document import marks_without_effect, unsaved_work
+
+    how = disruptions.get("failures"), disruptions.get("checkpoints")
+    marks = marks_without_effect(jobs, f"others under {policy.kind}") if policy.discipline == "remaining" else []
+    return marks + unsaved_work(jobs, policy, *how)
 
 
 def _nodes(arguments: Arguments) -> Any:
