@@ -1,11 +1,13 @@
 """Risk to miss an SLO: the probability that one more run misses a target, from the runs that were made."""
 
 from collections.abc import Sequence
-from math import inf, sqrt
+from dataclasses import dataclass
+from math import expm1, fsum, inf, sqrt
 from statistics import fmean, stdev
 
 from simcost.compare.confidence import least_share
 from simcost.compare.racing import RunScore
+from simcost.compare.results import RunResult
 from simcost.slo import Check, is_to_reach
 
 _FUTURES = "futures"
@@ -30,6 +32,70 @@ def risk_class(probability: float) -> str:
     ('very low', 'medium', 'high')
     """
     return next((name for end, name in CLASSES if probability < end), "high")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnseenInterruptions:
+    """Interruptions of spot nodes that may come, where no simulated run had one."""
+
+    runs: int
+    node_hours: float
+    """On spot in these runs."""
+    expected: float | None
+    """Interruptions in these hours, by the rate that the plan states; 0 = it states none, or a rate of 0. None = it
+    follows a recorded availability.
+    """
+    runs_with_one: float
+    """Share of all runs that have one: by the rate, else its upper confidence bound."""
+
+    def risk(self, miss: float) -> float:
+        """Risk to miss the SLO, at most, by that of runs without an interruption: one may miss it every time.
+
+        >>> UnseenInterruptions(runs=6, node_hours=1.0, expected=0.05, runs_with_one=0.25).risk(0.2)  # 1 - 0.75 * 0.8
+        0.4
+        """
+        return miss + (1 - miss) * self.runs_with_one
+
+
+def unseen_interruptions(
+    results: Sequence[RunResult], per_node_h: float | None, level: float
+) -> UnseenInterruptions | None:
+    """Interruptions that no run of a plan on spot had; None where one had some.
+
+    Interruptions of nodes at a rate r come without memory: of h node-hours the share 1 - exp(-r h) has one. Without a
+    rate, n runs of which none had one show with confidence `level` that no more than 1 - (1 - level)^(1/n) of all do.
+
+    Args:
+        results: of the plan.
+        per_node_h: interruptions of a spot node an hour; None = not stated, as of a recorded availability.
+        level: one-sided confidence.
+    """
+    if not keeps_spot(results):
+        return None
+    hours = [_spot_hours(run) for run in results]
+    if per_node_h is None:
+        share = 1 - least_share(1.0, len(results), level)
+    else:
+        share = fmean(-expm1(-per_node_h * run_h) for run_h in hours)
+    return UnseenInterruptions(
+        runs=len(results),
+        node_hours=fsum(hours),
+        expected=None if per_node_h is None else per_node_h * fsum(hours),
+        runs_with_one=share,
+    )
+
+
+def keeps_spot(results: Sequence[RunResult]) -> bool:
+    """True if runs have spot nodes, and requests that never lose one."""
+    served = [one.served for run in results for one in (run, *run.services) if one.served is not None]
+    lost = any(one.following.interruptions for one in served if one.following is not None)
+    return bool(served) and not lost and any(map(_spot_hours, results))
+
+
+def _spot_hours(run: RunResult) -> float:
+    """Node-hours on spot."""
+    charges = (charge for charge in run.bill.charges if charge.pricing_category == "Dynamic")
+    return fsum(charge.consumed_quantity for charge in charges)
 
 
 def least_of_futures(scores: Sequence[RunScore], level: float) -> float | None:

@@ -7,6 +7,7 @@ from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.futures import quantiles
 from simcost.compare.results import PlanSummary
 from simcost.compare.significance import negligible_usd
+from simcost.compare.slo_risk import keeps_spot
 from simcost.slo import Check
 from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd, format_usd_range
 
@@ -192,12 +193,7 @@ def undecided(plan: PlanSummary) -> list[str]:
 
 def kept_spot(plan: PlanSummary) -> str:
     """Sentence on spot nodes of which requests never lose one; empty without them, or where one is taken back."""
-    spot = any(charge.pricing_category == "Dynamic" for run in plan.results for charge in run.bill.charges)
-    served = [one.served for run in plan.results for one in (run, *run.services) if one.served is not None]
-    lost = sum(one.following.interruptions for one in served if one.following is not None)
-    if not (spot and served) or lost:
-        return ""
-    return KEPT_SPOT
+    return KEPT_SPOT if keeps_spot(plan.results) else ""
 
 
 def never_run(failed: int, submitted: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from math import isnan, nan
@@ -19,7 +19,7 @@ from simcost.plan.autoscaling import Chain, DynamoPlanner, Predictive
 from simcost.plan.autoscaling.dynamo import Role
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.plan.autoscaling.wva import of_replicas
-from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotTrace, ZoneCapacity
+from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotHazard, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import EndpointPicker, Router
 from simcost.scenario.checks.manifest_references import manifest_of, nodes_in, not_simulated, policy_in
@@ -217,6 +217,24 @@ def of_bought_nodes(control: Control, plan: Plan) -> Control:
         return replace(control, interruptions=kept, notes=(*control.notes, _NO_SPOT))
     bid = isinstance(asked.spot, SpotTrace) and asked.spot.bid is not None
     return replace(control, notes=(*control.notes, _BID)) if bid else control
+
+
+def spot_rates(plans: Iterable[Plan]) -> list[float | None]:
+    """Interruptions of a spot node an hour, of each pool of plans that may have such nodes: 0 = they are never taken
+    back, None = as a recorded availability has it.
+    """
+    return [
+        _rate(None if pool.interruptions is None else pool.interruptions.spot)
+        for plan in plans
+        for pool in plan.by_pool()
+        if any(isinstance(option, Spot) for option in (pool.buy, *pool.or_buy))
+    ]
+
+
+def _rate(spot: SpotHazard | SpotTrace | SpotCapacity | None) -> float | None:
+    if isinstance(spot, SpotHazard):
+        return spot.per_node_h
+    return 0.0 if spot is None else None
 
 
 def zone_capacity(asked: SpotTrace, folder: Path) -> SpotCapacity:

@@ -55,6 +55,11 @@ class AdvisedPlan(Protocol):
     def written(self, name: str) -> Mapping[str, Any]:
         """A plan as a scenario has it."""
 
+    def spot_rates(self, name: str) -> Sequence[float | None]:
+        """Interruptions of a spot node an hour, of each pool that may have such nodes: 0 = they are never taken back,
+        None = as a recorded availability has it.
+        """
+
     def certainty(self, name: str) -> Certainty:
         """Of what is simulated of a plan."""
 

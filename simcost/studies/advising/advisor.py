@@ -10,7 +10,13 @@ from simcost.compare.comparison import difference
 from simcost.compare.overlap import ActionStep, in_sequence, with_best
 from simcost.compare.racing import Race, RunScore, lower_bounds
 from simcost.compare.results import RunResult
-from simcost.compare.slo_risk import least_of_futures, miss_probability, risk_class
+from simcost.compare.slo_risk import (
+    UnseenInterruptions,
+    least_of_futures,
+    miss_probability,
+    risk_class,
+    unseen_interruptions,
+)
 from simcost.errors import InputError
 from simcost.studies.advising.advised import AdvisedPlan, Choices
 from simcost.studies.advising.changes import wording
@@ -188,6 +194,9 @@ class Advisor:
     def _action(self, name: str, kind: ActionKind, then: float | None) -> AdvisedAction:
         changes = self._plan.changes(name)
         risk = miss_probability([score for runs in (self._searched, self._confirmed) for score in runs.all_of(name)])
+        unseen = self._unseen_interruptions(name)
+        if unseen is not None:
+            risk = unseen.risk(risk)
         return AdvisedAction(
             action=wording(changes),
             kind=kind.name,
@@ -196,6 +205,7 @@ class Advisor:
             then_usd_per_month=then,
             slo_risk=risk,
             slo_risk_class=risk_class(risk),
+            unseen_interruptions=unseen,
             confidence=self._plan.certainty(name),
             effort=kind.effort,
             reversible=kind.reversible,
@@ -203,6 +213,15 @@ class Advisor:
             after=self._figures(name),
             changes=changes,
         )
+
+    def _unseen_interruptions(self, name: str) -> UnseenInterruptions | None:
+        """Interruptions that no run of a plan on spot had, in the search and on fresh seeds."""
+        rates = self._plan.spot_rates(name)
+        if not rates:
+            return None
+        rate = max((one for one in rates if one is not None), default=0.0)
+        runs = [run for simulated in (self._searched, self._confirmed) for run in simulated.summary(name).results]
+        return unseen_interruptions(runs, None if None in rates else rate, self._searched.level)
 
     def _figures(self, name: str) -> PlanFigures:
         scores, summary = self._confirmed.all_of(name), self._confirmed.summary(name)

@@ -10,6 +10,7 @@ from typing import Any
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
+from simcost.scenario.inputs.control import spot_rates
 from simcost.scenario.inputs.variations import Space, Variation, of_one_plan, variations
 from simcost.scenario.runs.candidates import Candidates
 from simcost.scenario.runs.execution import workers_of
@@ -105,6 +106,10 @@ class PlanOfOnePool:
         """A plan as a scenario has it."""
         plain = self._made[name].node.plain()
         return plain if isinstance(plain, dict) else {}
+
+    def spot_rates(self, name: str) -> Sequence[float | None]:
+        """Interruptions of a spot node an hour; empty without such nodes."""
+        return spot_rates([self._made[name].plan])
 
     def certainty(self, name: str) -> Certainty:
         """Of the requests and of the engine of a plan."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from simcost.compare.slo_risk import UnseenInterruptions
+
 Effort = Literal["very low", "low", "medium", "high"]
 """very low: a number of the fleet or its autoscaler; low: another policy or purchase; medium: other hardware, region,
 precision or model, with a roll-out; high: another provider."""
@@ -57,6 +59,8 @@ class AdvisedAction:
     """Saving after the actions above it; None = it is not one of them, since it saves too little then, or misses."""
     slo_risk: float
     """Probability that a run misses a target."""
+    unseen_interruptions: UnseenInterruptions | None = None
+    """Of spot nodes, where no run had one; `slo_risk` takes each run with one as a miss."""
     slo_risk_class: str
     confidence: Certainty
     """high: a recorded workload of 14 days or more and a measured engine; medium: one of the two; low: neither."""

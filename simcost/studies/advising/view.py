@@ -1,6 +1,8 @@
 """Actions for a plan, as parts."""
 
-from simcost.present.format import count, share, shortened, usd_change, usd_margin
+from collections.abc import Iterator
+
+from simcost.present.format import amount, count, share, shortened, usd_change, usd_margin
 from simcost.present.parts import Part, Table
 from simcost.studies.advising import charts
 from simcost.studies.advising.charts import of_service
@@ -14,6 +16,7 @@ METHOD = (
     "attainment at its lower confidence bound."
 )
 RISK = "SLO risk: probability that one more run of this length misses a target."
+UNSEEN = "what one does to the SLO was not simulated, and the SLO risk takes"
 CONFIDENCE = (
     "Confidence: high with a recorded workload of 14 days or more and a measured engine, medium with one of the two, "
     "low with neither."
@@ -29,8 +32,26 @@ def parts(advice: Advice) -> list[Part]:
         *drawn,
         Part(title="Changes", said=said),
         Part(title="Tried", rows=tried(advice), left=1),
-        Part(title="Notes", said=[METHOD, RISK, CONFIDENCE, *advice.assumptions]),
+        Part(title="Notes", said=[METHOD, RISK, *_on_spot(advice), CONFIDENCE, *advice.assumptions]),
     ]
+
+
+def _on_spot(advice: Advice) -> Iterator[str]:
+    """Notes on actions with spot nodes, of which no run lost one."""
+    for i, action in enumerate(advice.actions, 1):
+        unseen = action.unseen_interruptions
+        if unseen is None:
+            continue
+        hours = f"none of its spot nodes was taken back in {count(unseen.runs)} runs with {amount(unseen.node_hours)} "
+        seen = f"Action {i}: {hours}node-hours on spot"
+        if unseen.expected == 0:
+            yield f"{seen}, as the plan states no rate of it: the SLO risk is without interruptions."
+        elif unseen.expected is None:
+            most = f"the up to {share(unseen.runs_with_one)} of runs that may have one"
+            yield f"{seen}: {UNSEEN} {most} ({share(advice.level)} confidence) as missed."
+        else:
+            rate = f", where {amount(unseen.expected)} interruptions are expected at the stated rate"
+            yield f"{seen}{rate}: {UNSEEN} the {share(unseen.runs_with_one)} of runs that have one as missed."
 
 
 def actions(advice: Advice) -> Table:

@@ -14,6 +14,7 @@ from simcost.scenario.files.nodes import items
 from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.changes import AnyScenario
+from simcost.scenario.inputs.control import spot_rates
 from simcost.scenario.inputs.variations import as_dimensions, not_a_plan
 from simcost.scenario.inputs.whole_variations import WholePlan, whole_variations, with_plan
 from simcost.scenario.runs.execution import workers_of
@@ -111,6 +112,12 @@ class DependentPlan:
         """A plan as a scenario has it."""
         plain = self._made[name].node.plain()
         return plain if isinstance(plain, dict) else {}
+
+    def spot_rates(self, name: str) -> Sequence[float | None]:
+        """Interruptions of a spot node an hour, of each pool of requests with such nodes."""
+        loaded = self._made[name].loaded
+        services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
+        return spot_rates(service.scenario.plans[0] for service in services if service.scenario.plans[0].replica)
 
     def certainty(self, name: str) -> Certainty:
         """Of the requests and of the engines of all services."""

@@ -245,3 +245,19 @@ plans:
     document = advised(file)
     proven(file, document)
     assert not outcomes(document)["prefix cache"].startswith("not tried")
+
+
+def test_the_risk_of_spot_without_an_interruption_says_so(tmp_path: Path) -> None:
+    """One node for ten minutes at 0.6 an hour: a run in ten has one, and none of four may have had it."""
+    file = write(tmp_path, text=SPOT.replace("9/s", "1/s").replace("15min", "10min").replace("six", "two"))
+    document = advised(file, "--spot-interruptions", 0.6, "--seeds", 2)
+    [spot] = [one for one in document["actions"] if one["kind"] == "spot"]
+    unseen = spot["unseen_interruptions"]
+    assert unseen["expected"] == pytest.approx(0.6 * unseen["node_hours"])
+    assert spot["slo_risk"] >= unseen["runs_with_one"] > 0.09
+    assert spot["slo_risk_class"] == "medium"
+    assert [one["unseen_interruptions"] for one in document["actions"] if one is not spot].count(None) > 0
+    said = call("advise", file, "--quiet", "--out", tmp_path / "out", "--spot-interruptions", 0.6, "--seeds", 2)
+    text = " ".join(said.out.split())
+    assert "none of its spot nodes was taken back in 4 runs" in text
+    assert "interruptions are expected at the stated rate" in text
