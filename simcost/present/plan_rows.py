@@ -15,7 +15,8 @@ _TITLES = {
     "base": "plan",
     "cost_usd": "$",
     "cost_usd_per_month": "$ per month",
-    "met_share": "SLO met",
+    "met": "SLO met",
+    "met_share": "runs meeting SLO",
     "ttft_p95_s": "TTFT p95",
 }
 

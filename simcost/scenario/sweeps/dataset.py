@@ -118,6 +118,16 @@ def read_dataset(folder: Path) -> tuple[pa.Table, list[str]]:
     return (table if len(places) == len(table) else table.take(pa.array(places.values(), pa.int64()))), heads
 
 
+def damaged_parts(sweep: Path) -> list[Path]:
+    """Files of a compacted dataset that have changed: they are named by their bytes."""
+    parts = [path for name in (RUNS, OTHERS) for path in sorted((sweep / name).glob("part-*.parquet"))]
+    return [path for path in parts if path.stem.rpartition("-")[2] != _name_of(path.read_bytes())]
+
+
+def _name_of(content: bytes) -> str:
+    return sha256(content).hexdigest()[:16]
+
+
 def compact(
     wanted: Sequence[tuple[RunKey, Mapping[str, Any]]], columns: pa.Schema, sweep: Path
 ) -> tuple[list[Path], int]:
@@ -193,7 +203,7 @@ def _write_part(rows: pa.Table, number: int, folder: Path, columns: pa.Schema) -
     sink = pa.BufferOutputStream()
     _write(rows, sink, columns)
     found = sink.getvalue().to_pybytes()
-    path = folder / f"part-{number:05d}-{sha256(found).hexdigest()[:16]}.parquet"
+    path = folder / f"part-{number:05d}-{_name_of(found)}.parquet"
     if not path.exists() or path.read_bytes() != found:
         with whole_file(path) as draft:
             draft.write_bytes(found)

@@ -75,7 +75,8 @@ def selected(path: Path, query: ResultQuery) -> tuple[pa.Table, ResultList]:
     _check(every, query.columns, "--columns")
     count, found = len(found), found if query.top is None else found.slice(0, query.top)
     chosen = found.select(list(query.columns)) if query.columns else found
-    fields = [name for name in rows.table.column_names if name in rows.heads - _NOT_FIELDS]
+    swept = "base" in every.column_names and not every["base"].null_count
+    fields = [name for name in rows.table.column_names if swept and name in rows.heads - _NOT_FIELDS]
     kind = "runs" if query.each_run else "plans"
     of = f" of {format_count(len(every))}" if query.where else ""
     first = f", the first {format_count(len(found))} of them" if len(found) < count else ""

@@ -1,4 +1,4 @@
-"""`simcost verify`: seals and laws of a results folder."""
+"""`simcost verify`: seals and laws of results, sweeps and stored runs."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from simcost.studies.options import Arguments, show, verb
 
 def add(verbs: Any) -> None:
     """The verb `verify`."""
-    checked = verb(verbs, "verify", _verify, "check the files of a results folder, and the laws of its stored runs")
-    checked.add_argument("folder", type=Path, metavar="RUN", help="results folder of `simcost run`")
+    checked = verb(verbs, "verify", _verify, "check the files of results and sweeps, and the laws of stored runs")
+    checked.add_argument(
+        "folder", type=Path, metavar="RUN", help="folder of `simcost run` or `simcost sweep`, or one of several"
+    )
 
 
 def _verify(arguments: Arguments) -> None:

@@ -1,20 +1,26 @@
-"""`simcost verify`: the seals and laws of a results folder, and of the runs stored in it, checked again."""
+"""`simcost verify`: the seals and laws of results and sweeps, and of the runs stored with them, checked again."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
 from simcost.errors import InputError, RunError
-from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums, made_of
+from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums, made_of, sha256_of
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, load_shared_ledger
+from simcost.scenario.sweeps.dataset import DESCRIPTION, RUNS, damaged_parts, read_dataset
+from simcost.units import plural
 
 _RESULT = "result.json"
-_OF_JOBS = "jobs"
-"""Key of the metadata of a run of jobs."""
+_WRITTEN = (_RESULT, SUMS, "scenario.yaml", "report.html", "tables")
+"""Parts of a finished result."""
+_DEPTH = 4
+"""Folders below one another in which results are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,38 +37,92 @@ class Verification:
 
     verdict: str
     ok: bool
+    results: int
+    """Results of `simcost run`."""
+    sweeps: int
+    rows: int
+    """Of these sweeps."""
     runs: int
     """Runs that are stored."""
     of_another_engine: int
     """Of these, whole ones that other code has made: a run of the scenario would simulate them again."""
     faults: tuple[FolderFault, ...]
+    changed_inputs: tuple[str, ...]
+    """Files that a result was made of, seen from here, which have changed since."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """Parts of the folders that were looked at so far."""
+
+    top: Path
+    results: int = 0
+    sweeps: int = 0
+    rows: int = 0
+    runs: int = 0
+    others: int = 0
+    faults: list[FolderFault] = field(default_factory=list)
+    changed: dict[str, None] = field(default_factory=dict)
+
+    def fault(self, folder: Path, message: str) -> None:
+        self.faults.append(FolderFault(folder=str(folder.relative_to(self.top)), message=message))
 
 
 def verify(folder: Path) -> Verification:
-    """Check the sums of a results folder, and the sums and laws of each stored run.
+    """Check the sums of a results folder or a sweep, and the sums and laws of each stored run, or of all in a folder.
 
     Raises:
-        InputError: it is not a results folder.
+        InputError: there are none.
     """
-    runs = sorted(path for path in (folder / "runs").glob("*") if path.is_dir() and not path.name.startswith("."))
-    if not (folder / _RESULT).is_file() and not runs:
-        raise InputError(f"{folder}: is not a results folder; `simcost run FILE.yaml --out {folder}` writes one")
-    faults, others = list(_result_faults(folder)), 0
-    for run in runs:
-        try:
-            _load(run)
-        except OtherEngineError:
-            others += 1
-        except RunError as error:
-            message = str(error).removeprefix(f"{run}: ")
-            faults.append(FolderFault(folder=str(run.relative_to(folder)), message=message))
+    found, folders = _Found(folder), list(_folders(folder, _DEPTH))
+    if not folders:
+        what = "holds no results" if folder.is_dir() else "is not a folder"
+        raise InputError(f"{folder}: {what}; name that of `simcost run` or `simcost sweep`, or one that holds several")
+    for one in folders:
+        if (one / DESCRIPTION).is_file():
+            _check_sweep(one, found)
+            continue
+        _check_result(one, found)
+        _check_answers(one, found)
+        for run in _runs(one):
+            _check_run(run, found)
     return Verification(
-        verdict=_verdict(folder, len(runs), others, faults),
-        ok=not faults,
-        runs=len(runs),
-        of_another_engine=others,
-        faults=tuple(faults),
+        verdict=_verdict(found),
+        ok=not found.faults,
+        results=found.results,
+        sweeps=found.sweeps,
+        rows=found.rows,
+        runs=found.runs,
+        of_another_engine=found.others,
+        faults=tuple(found.faults),
+        changed_inputs=tuple(found.changed),
     )
+
+
+def _folders(folder: Path, depth: int) -> Iterator[Path]:
+    """Folders of results, sweeps and stored runs in a folder, itself first; links are not followed."""
+    if not folder.is_dir():
+        return
+    if any((folder / name).is_file() for name in (_RESULT, DESCRIPTION)) or any(_runs(folder)):
+        yield folder
+    elif depth:
+        for one in sorted(folder.iterdir()):
+            if one.is_dir() and not one.is_symlink() and not one.name.startswith("."):
+                yield from _folders(one, depth - 1)
+
+
+def _runs(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / RUNS).glob("*") if path.is_dir() and not path.name.startswith("."))
+
+
+def _check_run(run: Path, found: _Found) -> None:
+    found.runs += 1
+    try:
+        _load(run)
+    except OtherEngineError:
+        found.others += 1
+    except RunError as error:
+        found.fault(run, str(error).removeprefix(f"{run}: "))
 
 
 def _load(run: Path) -> None:
@@ -78,26 +138,67 @@ def _load(run: Path) -> None:
         load_job_ledger(run)
 
 
-def _result_faults(folder: Path) -> Iterator[FolderFault]:
-    """Faults of the result and its tables."""
+def _check_result(folder: Path, found: _Found) -> None:
+    """The result and its tables; searches, and runs that were interrupted, have stored runs alone."""
+    if not any((folder / name).exists() for name in _WRITTEN):
+        return
+    found.results += 1
     if not (folder / _RESULT).is_file():
-        yield FolderFault(folder=".", message="has no result.json: the run has not ended; run the scenario again")
+        found.fault(folder, "has no result.json: the run has not ended; run the scenario again")
         return
     try:
         if (folder / SUMS).is_file():
             check_sums(folder)
         else:
-            yield FolderFault(folder=".", message="has no SHA256SUMS: it was written by an older simcost")
-        json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+            found.fault(folder, "has no SHA256SUMS: it was written by an older simcost")
+        document = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
         if (report := folder / "report.html").is_file() and made_of(report) is None:
-            yield FolderFault(folder=".", message="report.html does not fit; `simcost run` draws it again")
-    except (OSError, ValueError) as error:
-        yield FolderFault(folder=".", message=f"{error}; run the scenario again")
+            found.fault(folder, "report.html does not fit; `simcost run` draws it again")
+        found.changed |= dict.fromkeys(_changed(document["provenance"]["inputs"]))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        found.fault(folder, f"{error}; run the scenario again")
 
 
-def _verdict(folder: Path, runs: int, others: int, faults: list[FolderFault]) -> str:
-    made = f", {others} of them by another version of the engine" if others else ""
-    if faults:
-        are = "is" if len(faults) == 1 else "are"
-        return f"{folder}: {len(faults)} of its parts {are} not as written (stored runs: {runs}{made})."
-    return f"{folder}: all files are as they were written, and {runs} stored runs keep their laws{made}."
+def _changed(inputs: dict[str, str]) -> Iterator[str]:
+    """Inputs that are there, as seen from the working directory, and are not what they were."""
+    for name, digest in inputs.items():
+        if Path(name).exists() and sha256_of(Path(name)) != digest:
+            yield name
+
+
+def _check_answers(folder: Path, found: _Found) -> None:
+    """Stored answers of searches."""
+    for answer in sorted(path for path in (folder / "answers").glob("*") if path.is_dir() and path.name[0] != "."):
+        try:
+            check_sums(answer, nothing_else=True)
+        except (OSError, ValueError) as error:
+            found.fault(answer, f"{error}; the search is made again")
+
+
+def _check_sweep(folder: Path, found: _Found) -> None:
+    """The rows of a sweep: its files are named by their bytes."""
+    found.sweeps += 1
+    for path in damaged_parts(folder):
+        found.fault(path, "is not as it was written; sweep again")
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        rows = len(read_dataset(folder / RUNS)[0])
+        found.rows += rows
+        if description["finished"] and rows != description["runs"]:
+            found.fault(folder, f"has {plural(rows, 'row')} of {plural(description['runs'], 'run')}; sweep again")
+        found.changed |= dict.fromkeys(_changed(description["provenance"]["inputs"]))
+    except (OSError, ValueError, LookupError, TypeError, pa.ArrowException) as error:
+        found.fault(folder, f"its rows cannot be read ({error}); sweep again")
+
+
+def _verdict(found: _Found) -> str:
+    made = f", {found.others} of them by another version of the engine" if found.others else ""
+    changed = f" Changed since: {', '.join(found.changed)}." if found.changed else ""
+    if found.faults:
+        are = "is" if len(found.faults) == 1 else "are"
+        stored = f"stored runs: {found.runs}{made}"
+        return f"{found.top}: {len(found.faults)} of its parts {are} not as written ({stored}).{changed}"
+    sweeps = f", {plural(found.rows, 'row')} of {plural(found.sweeps, 'sweep')}" if found.sweeps else ""
+    runs = f", and {found.runs} stored runs keep their laws{made}" if found.runs or not sweeps else ""
+    none = "" if found.results or found.sweeps else " There is no result of `simcost run`."
+    return f"{found.top}: all files are as they were written{sweeps}{runs}.{none}{changed}"

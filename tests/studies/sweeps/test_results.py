@@ -57,6 +57,17 @@ def test_a_run_and_a_sweep_of_the_same_plan_have_the_same_figures(place: Path) -
     assert len({(row["cost_usd"], row["attainment"], row["ttft_p95_s"]) for row in every}) == 1
 
 
+def test_rows_of_a_run_beside_those_of_a_sweep_have_the_name_of_their_plan(place: Path) -> None:
+    assert results(place)["shown"][:2] == ["folder", "plan"]
+    assert results(place / "sweep")["shown"][:2] == ["base", "scaling.replicas"]
+
+
+def test_a_share_of_runs_is_named_for_what_it_is(place: Path) -> None:
+    head = call("results", place / "sweep", "--quiet").out.splitlines()[2]
+    assert "runs meeting SLO" in head
+    assert "SLO met" in call("results", place / "sweep", "--each-run", "--quiet").out.splitlines()[2]
+
+
 def test_rows_are_exported_as_they_are(place: Path, tmp_path: Path) -> None:
     out = tmp_path / "best.parquet"
     document = results(place / "sweep", "--where", "scaling.replicas < 3", "-o", out)

@@ -70,4 +70,51 @@ def test_a_missing_file_and_a_missing_result_are_told(copied: Path, capsys: pyte
 
 def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(tmp_path)]) == 2
-    assert "is not a results folder" in capsys.readouterr().err
+    assert "holds no results" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path / "none")]) == 2
+    assert "is not a folder" in capsys.readouterr().err
+
+
+def test_stored_runs_without_a_result_are_not_called_damaged(copied: Path) -> None:
+    """Searches keep their runs and answers alone, and a run that was interrupted those that ended."""
+    for path in copied.iterdir():
+        if path.name != "runs":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    found = verify(copied)
+    assert (found.ok, found.results, found.runs) == (True, 0, 2)
+    assert "There is no result of `simcost run`" in found.verdict
+    answer = copied / "answers" / "a"
+    answer.mkdir(parents=True)
+    (answer / "answer.json").write_text("{}", encoding="utf-8")
+    assert [fault.folder for fault in verify(copied).faults] == ["answers/a"]
+
+
+def test_an_input_that_was_changed_after_the_result_is_told(finished: Path) -> None:
+    assert verify(finished).changed_inputs == ()
+    file = finished.parent / "small.yaml"
+    try:
+        file.write_text(f"{SCENARIO}# another\n", encoding="utf-8")
+        found = verify(finished)
+    finally:
+        file.write_text(SCENARIO, encoding="utf-8")
+    assert found.ok
+    assert [Path(name).name for name in found.changed_inputs] == ["small.yaml"]
+    assert found.verdict.endswith("small.yaml.")
+
+
+def test_sweeps_and_folders_of_several_results_are_verified(copied: Path, tmp_path: Path) -> None:
+    file = tmp_path / "swept.yaml"
+    file.write_text(f"{SCENARIO}sweep: {{matrix: {{scaling.replicas: [1, 2]}}}}\n", encoding="utf-8")
+    sweep = tmp_path / "all" / "sweep"
+    assert main(["sweep", str(file), "-o", str(sweep), "--quiet"]) == 0
+    copied.rename(tmp_path / "all" / "run")
+    found = verify(tmp_path / "all")
+    assert (found.ok, found.results, found.sweeps, found.rows, found.runs) == (True, 1, 1, 4, 2)
+    [part] = (sweep / "runs").iterdir()
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    assert str(part.relative_to(sweep)) in [fault.folder for fault in verify(sweep).faults]
+    assert not verify(tmp_path / "all").ok
+    part.unlink()
+    assert [fault.message for fault in verify(sweep).faults] == ["has 0 rows of 4 runs; sweep again"]
