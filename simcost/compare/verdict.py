@@ -206,6 +206,21 @@ def never_run(failed: int, submitted: int) -> str:
     return f"{failed:,} of the {submitted:,} jobs {verbs}." if failed else ""
 
 
+def none_eligible(poor: int, plans: int) -> str:
+    """Reason that none of some plans may be chosen, where so many of them have a model that is not good enough.
+
+    >>> none_eligible(0, 2), none_eligible(1, 2)
+    ('no plan meets the SLO', 'no plan that is good enough meets the SLO: `quality.at_least` excludes 1 of 2')
+    >>> none_eligible(2, 2)
+    'no plan is good enough: `quality.at_least` excludes all 2'
+    """
+    if not poor:
+        return "no plan meets the SLO"
+    if poor == plans:
+        return f"no plan is good enough: `quality.at_least` excludes {'it' if plans == 1 else f'all {plans:,}'}"
+    return f"no plan that is good enough meets the SLO: `quality.at_least` excludes {poor:,} of {plans:,}"
+
+
 def _single(comparison: Comparison, plan: PlanSummary) -> str:
     cost = monthly(plan.per_month_usd) if comparison.risk is None else _spread(plan)
     if plan.eligible:

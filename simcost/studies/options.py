@@ -81,7 +81,7 @@ def check_gates(arguments: Arguments, result: object, gates: Sequence[Gate], vie
     """Write the summary where one was asked for, then raise GateError where a gate is broken."""
     if "broken" not in arguments:
         return
-    broken = [sentence for gate in gates if (sentence := arguments.broken(result, gate))]
+    broken = list(dict.fromkeys(sentence for gate in gates if (sentence := arguments.broken(result, gate))))
     if arguments.markdown:
         from simcost.present.markdown import summary
 

@@ -29,7 +29,13 @@ PLANS = [
     for name, met, good, usd in (("dear", True, None, 3042.0), ("misses", False, False, 100.0))
 ]
 BEST = {"best": PLANS[0]}
-FLIPS = {"base": {"verdict": "dear"}, "flips": [{"path": "demand", "value": 1.5}]}
+NONE = {"best": None, "candidates": 4, "level": 0.95}
+MISSES = {**NONE, "nearest": {"name": "one"}, "excluded": [{"count": 3, "reason": "misses it"}]}
+MISSED = "no plan of 4 meets the SLO with 95 % confidence; 3 of them: misses it"
+LIMITED = {**NONE, "nearest": None, "excluded": [{"count": 4, "reason": "takes more than the quota"}]}
+TOO_DEAR = {**NONE, "budget": {"usd_per_month": 9.0}, "nearest": {"usd_per_month": 11.0, "over_budget_usd": 2.0}}
+SHORT = {"best": None, "services": [{"name": "chat", **MISSES}, {"name": "search", **BEST}]}
+FLIPS = {"base": {"verdict": "dear", "infeasible": None}, "flips": [{"path": "demand", "value": 1.5}]}
 BILLS = {"difference_usd": 60.0, "before": {"usd": 1000.0}}
 
 
@@ -44,17 +50,21 @@ BILLS = {"difference_usd": 60.0, "before": {"usd": 1000.0}}
         (optimize, BEST, "infeasible", ""),
         (optimize, BEST, "budget=4000", ""),
         (optimize, BEST, "budget=2000", "budget of $2,000 a month exceeded: the cheapest plan costs $3,042"),
-        (optimize, {"best": None}, "infeasible", "no plan meets the SLO"),
-        (optimize, {"best": None}, "budget=1e9", "no plan meets the SLO"),
+        (optimize, MISSES, "infeasible", MISSED),
+        (optimize, MISSES, "budget=1e9", MISSED),
+        (optimize, {**MISSES, "budget": {"usd_per_month": 9.0}}, "infeasible", MISSED),
+        (optimize, SHORT, "infeasible", f"chat: {MISSED}"),
+        (optimize, LIMITED, "infeasible", "no plan of 4 can be chosen; 4 of them: takes more than the quota"),
+        (
+            optimize,
+            TOO_DEAR,
+            "infeasible",
+            "no plan meets the SLO within $9.00 a month: the cheapest that meets it costs $11.00",
+        ),
         (sensitivity, FLIPS, "flip", "the decision flips within the range of demand at 1.5"),
         (sensitivity, FLIPS, "infeasible", ""),
-        (sensitivity, {"base": {"verdict": "no plan meets the SLO"}, "flips": []}, "flip", ""),
-        (
-            sensitivity,
-            {"base": {"verdict": "no plan meets the SLO"}, "flips": []},
-            "infeasible",
-            "no plan meets the SLO",
-        ),
+        (sensitivity, {"base": {"infeasible": "no plan meets the SLO"}, "flips": []}, "flip", ""),
+        (sensitivity, {"base": {"infeasible": "no plan is good"}, "flips": []}, "infeasible", "no plan is good"),
         (diff, BILLS, "increase=5%", "increase of $60.00 (6 %), more than 5 %"),
         (diff, BILLS, "increase=6%", ""),
         (diff, BILLS, "increase=50", "increase of $60.00 (6 %), more than $50.00"),
@@ -65,10 +75,20 @@ def test_gates(verb: object, document: dict[str, object], gate: str, said: str) 
     assert verb.broken(document, parse_gate(gate, verb.GATES)) == said  # type: ignore[attr-defined]
 
 
-def test_a_sweep_without_a_plan_that_meets_the_slo_breaks_its_gates() -> None:
-    done, dry = SimpleNamespace(best=None, expected_s=None), SimpleNamespace(best=None, expected_s=1.0)
+@pytest.mark.parametrize(
+    ("poor", "missing", "said"),
+    [
+        (0, 0, "no plan meets the SLO"),
+        (0, 3, "no plan meets the SLO; 3 runs still to be made"),
+        (1, 0, "no plan that is good enough meets the SLO: `quality.at_least` excludes 1 of 2"),
+        (2, 0, "no plan is good enough: `quality.at_least` excludes all 2"),
+    ],
+)
+def test_a_sweep_without_a_plan_to_choose_says_what_excludes_them(poor: int, missing: int, said: str) -> None:
+    found = {"best": None, "plans": 2, "not_good_enough": poor, "missing": missing}
+    done, dry = SimpleNamespace(**found, expected_s=None), SimpleNamespace(**found, expected_s=1.0)
     for gate in ("infeasible", "budget=1e9"):
-        assert sweep.broken(done, parse_gate(gate, sweep.GATES)) == "no plan meets the SLO"  # type: ignore[arg-type]
+        assert sweep.broken(done, parse_gate(gate, sweep.GATES)) == said  # type: ignore[arg-type]
         assert sweep.broken(dry, parse_gate(gate, sweep.GATES)) == ""  # type: ignore[arg-type]
 
 

@@ -104,5 +104,7 @@ def broken(document: Mapping[str, Any], gate: Gate) -> str:
     """`infeasible` is broken where no plan meets the SLO, `budget=USD` where none does that costs no more a month."""
     best = document["best"]
     if best is None:
-        return "no plan meets the SLO" + (" within the budget" if "budget" in document else "")
+        from simcost.studies.optimizing.verdict import infeasible
+
+        return infeasible(document)
     return over_budget(gate, best["cost_usd"]["per_month"])

@@ -194,13 +194,34 @@ def _none(document: Mapping[str, Any]) -> str:
     return over_budget(document) or f"{_missed(document)}{_most_attaining(document)}"
 
 
+def infeasible(document: Mapping[str, Any]) -> str:
+    """The reason that there is no best plan, as the sentence of a gate."""
+    near = document.get("nearest")
+    if near is not None and "over_budget_usd" in near:
+        budget, usd = format_usd(document["budget"]["usd_per_month"]), format_usd(near["usd_per_month"])
+        return f"no plan meets the SLO within {budget} a month: the cheapest that meets it costs {usd}"
+    if missing := [service for service in document.get("services", ()) if service["best"] is None]:
+        return "; ".join(f"{service['name']}: {infeasible(service)}" for service in missing)
+    if "short" in document:
+        return "no plans of the services are within the limits together"
+    return f"no plan of {document['candidates']:,} {_lacking(document)}"
+
+
+def _lacking(document: Mapping[str, Any]) -> str:
+    """What no plan does, and what excludes most of them; a plan that misses the SLO is the nearest, if there is one."""
+    sure = f" with {100 * document['level']:g} % confidence"
+    misses = f"meets the SLO{even_if_slower(document)}{sure}"
+    if not document["excluded"]:
+        return misses
+    first = document["excluded"][0]
+    does = "can be chosen" if document["nearest"] is None else misses
+    return f"{does}; {first['count']:,} of them: {first['reason']}"
+
+
 def _missed(document: Mapping[str, Any]) -> str:
     """The reason that no plan meets the SLO, and the one that misses it by the least."""
     near = document["nearest"]
-    first = document["excluded"][0] if document["excluded"] else None
-    why = f"; {first['count']:,} of them: {first['reason']}" if first else ""
-    sure = f"{100 * document['level']:g} % confidence"
-    text = f"No plan of {document['candidates']:,} meets the SLO{even_if_slower(document)} with {sure}{why}."
+    text = f"No plan of {document['candidates']:,} {_lacking(document)}."
     if near is None:
         return text
     if "attainment_at_most" in near:

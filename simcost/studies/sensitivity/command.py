@@ -104,8 +104,6 @@ def _sensitivity(arguments: Arguments) -> dict[str, Any]:
 def broken(document: Mapping[str, Any], gate: Gate) -> str:
     """`infeasible` is broken where no plan meets the SLO, `flip` where the decision changes within a range."""
     if gate.name == "infeasible":
-        from simcost.studies.sensitivity.states import NONE
-
-        return NONE if document["base"]["verdict"] == NONE else ""
+        return document["base"]["infeasible"] or ""
     flips = [f"{flip['path']} at {flip['value']:.4g}" for flip in document["flips"]]
     return f"the decision flips within the range of {', '.join(flips)}" if flips else ""

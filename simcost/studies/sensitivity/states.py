@@ -51,6 +51,8 @@ class PlanAtValue:
     met: bool
     ratio: float
     """Of the worst target to what is measured: above 1 where it is missed."""
+    good_enough: bool = True
+    """True if its models are as good as asked for; without, `met` is False."""
     complete: bool = True
     """False of a plan that its slowest replications show to miss the SLO: no other was simulated, and cost and ratio
     are those of these."""
@@ -68,6 +70,7 @@ class PlanAtValue:
             usd=plan.per_month_usd.mean,
             met=complete and plan.eligible,
             ratio=plan.worst_ratio,
+            good_enough=plan.good_enough,
             complete=complete,
             costs_usd=tuple(run.bill.per_month_usd for run in plan.results),
             ratios=plan.worst_ratios,

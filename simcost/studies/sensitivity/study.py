@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from simcost.compare.sensitivity import Ends, Flip, Swing, flips, tornado
+from simcost.compare.verdict import none_eligible
 from simcost.errors import InputError
 from simcost.present.format import amount
 from simcost.scenario.inputs.changes import (
@@ -140,10 +141,15 @@ def _document(
     more: Document,
 ) -> Document:
     base, chosen = answers.base, answers.chosen
+    poor = sum(not plan.good_enough for plan in base.known.values())
     document: Document = {
         "scenario": answers.loaded.first.scenario.scenario,
         "plan": chosen,
-        "base": {"verdict": base.best or NONE, "usd_per_month": base.usd(chosen)},
+        "base": {
+            "verdict": base.best or NONE,
+            "usd_per_month": base.usd(chosen),
+            "infeasible": None if base.best else none_eligible(poor, len(base.known)),
+        },
         "tornado": [
             {
                 "path": swing.path,
@@ -250,7 +256,7 @@ def verdict(document: Document) -> str:
     base, first = document["base"], document["tornado"][0]
     cost = f"{format_usd(base['usd_per_month'])} a month"
     if base["verdict"] == NONE:
-        begin = f"No plan meets the SLO; {document['plan']} costs {cost}"
+        begin = f"{base['infeasible'][0].upper()}{base['infeasible'][1:]}; {document['plan']} costs {cost}"
     else:
         begin = f"{document['plan']} is the cheapest plan that meets the SLO, at {cost}"
     ends = format_usd_range(*sorted((first["lo_usd"], first["hi_usd"])))

@@ -10,6 +10,7 @@ from simcost.gates import Amount, Gate, over_budget
 from simcost.progress import Progress
 from simcost.studies.argument_types import positive
 from simcost.studies.options import Arguments, data, engine, engine_of, gated, output_folder, seed, study
+from simcost.units import plural
 
 if TYPE_CHECKING:
     from simcost.studies.sweeps.study import SweepResult
@@ -56,5 +57,8 @@ def broken(result: SweepResult, gate: Gate) -> str:
     if result.expected_s is not None:
         return ""
     if result.best is None:
-        return "no plan meets the SLO"
+        from simcost.compare.verdict import none_eligible
+
+        left = f"; {plural(result.missing, 'run')} still to be made" if result.missing else ""
+        return none_eligible(result.not_good_enough, result.plans) + left
     return over_budget(gate, result.best["cost_usd_per_month"])

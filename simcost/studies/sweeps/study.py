@@ -53,6 +53,8 @@ class SweepResult:
     """Runs that are still to be made: `--limit` kept them."""
     others: int = 0
     """Rows of plans that the sweep does not have now; they are kept apart, and come back where it has them again."""
+    not_good_enough: int = 0
+    """Plans whose model is worse than asked for, or not known to be as good."""
     failed: int
     """Plans with a run that could not go on; its row has the reason."""
     expected_s: float | None
@@ -111,26 +113,28 @@ def answer(loaded: LoadedScenario, folder: Path, settings: SweepSettings, option
     return replace(found, others=done.others)
 
 
-def ranked(rows: Sequence[Row], demand: Demand | None, poor: Collection[str] = ()) -> list[Row]:
+def ranked(rows: Sequence[Row], demand: Demand | None, unproved: Collection[str] = ()) -> list[Row]:
     """Plans that meet the SLO first, then by cost; those that could not go on last.
 
     Args:
         rows: the plans.
         demand: a forecast one, with its `risk`.
-        poor: names of plans whose model is worse than asked for.
+        unproved: names of plans that have runs still to be made, or whose model is worse than asked for.
     """
 
     def place(row: Row) -> tuple[bool, bool, float]:
         usd = row["cost_usd_per_month"]
-        return not _meets(row, demand, poor), usd is None, usd or 0.0
+        return not _meets(row, demand, unproved), usd is None, usd or 0.0
 
     return sorted(rows, key=place)
 
 
-def _meets(row: Row, demand: Demand | None, poor: Collection[str]) -> bool:
+def _meets(row: Row, demand: Demand | None, unproved: Collection[str]) -> bool:
     """True if a plan meets the SLO in all its runs, or in all futures but the share `risk`, and is good enough."""
     risk = 0.0 if demand is None else row.get("demand.risk", demand.risk)
-    return row["plan"] not in poor and row["met_share"] is not None and bool(row["met_share"] >= round(1 - risk, 12))
+    return (
+        row["plan"] not in unproved and row["met_share"] is not None and bool(row["met_share"] >= round(1 - risk, 12))
+    )
 
 
 def _not_good_enough(space: SweepSpace) -> set[str]:
@@ -160,8 +164,11 @@ def _result(
     there = plans is not None and "met_share" in plans.column_names
     demand = loaded.scenario.demand
     poor = _not_good_enough(space)
-    rows = ranked(plans.to_pylist(), demand, poor) if there and plans is not None else []
-    best = next((row for row in rows[:1] if _meets(row, demand, poor)), None)
+    found = plans.to_pylist() if there and plans is not None else []
+    runs = {one.plan.name: one.seeds for one in space.plans}
+    unproved = poor | {row["plan"] for row in found if row["runs"] < runs[row["plan"]]}
+    rows = ranked(found, demand, unproved)
+    best = next((row for row in rows[:1] if _meets(row, demand, unproved)), None)
     return SweepResult(
         verdict=verdict or _verdict(space, best, counts[2], len(poor)),
         question=loaded.scenario.question,
@@ -172,18 +179,21 @@ def _result(
         new=counts[0],
         reused=counts[1],
         missing=counts[2],
+        not_good_enough=len(poor),
         failed=sum(1 for row in (plans.to_pylist() if plans is not None else []) if row.get("failed")),
         expected_s=expected_s,
         best=best,
         top=tuple(rows[:TOP]),
-        cells=_cells(rows, space.fields, demand, poor),
+        cells=_cells(rows, space.fields, demand, unproved),
         excluded=tuple(PlanCount(count=n, reason=why) for why, n in space.excluded.most_common()),
         provenance=provenance(space),
         files=files,
     )
 
 
-def _cells(rows: Sequence[Row], fields: Sequence[str], demand: Demand | None, poor: Collection[str]) -> tuple[Row, ...]:
+def _cells(
+    rows: Sequence[Row], fields: Sequence[str], demand: Demand | None, unproved: Collection[str]
+) -> tuple[Row, ...]:
     """The cheapest plan for each pair of values of the first two fields; none of fields with too many."""
     if len(fields) < 2:
         return ()
@@ -193,7 +203,7 @@ def _cells(rows: Sequence[Row], fields: Sequence[str], demand: Demand | None, po
     if len({x for x, _ in found}) > _CELLS or len({y for _, y in found}) > _CELLS:
         return ()
     return tuple(
-        {"x": x, "y": y, "cost_usd_per_month": row["cost_usd_per_month"], "met": _meets(row, demand, poor)}
+        {"x": x, "y": y, "cost_usd_per_month": row["cost_usd_per_month"], "met": _meets(row, demand, unproved)}
         for (x, y), row in found.items()
     )
 

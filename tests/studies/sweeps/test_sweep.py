@@ -146,6 +146,15 @@ def test_the_best_of_a_sweep_is_good_enough(tmp_path: Path) -> None:
     assert "The models of 2 plans are worse than asked for" in document["verdict"]
 
 
+def test_a_plan_with_runs_still_to_be_made_is_not_the_best(tmp_path: Path) -> None:
+    """One of two runs does not show that it meets the SLO in all its runs."""
+    file = scenario(tmp_path, text=f"{ONE}sweep: {{matrix: {{scaling.replicas: [1, 2]}}}}\n")
+    found = call("sweep", file, "-o", tmp_path / "out", "--json", "--quiet", "--limit", 1, "--fail-on", "infeasible")
+    assert found.document()["best"] is None
+    assert (found.code, found.err) == (1, "simcost: no plan meets the SLO; 3 runs still to be made\n")
+    assert sweep(file, tmp_path / "out", "--limit", 1)["best"]["scaling.replicas"] == 1
+
+
 def test_a_swept_seed_is_a_field_of_the_plans(tmp_path: Path) -> None:
     file = scenario(tmp_path, text=ONE + "sweep: {matrix: {seed: [1, 2], scaling.replicas: [1, 2]}}\n")
     document = sweep(file, tmp_path / "out")
