@@ -169,7 +169,12 @@ ONE = """  - name: one
         (
             "{kind: fixed, replicas: 1}",
             "3",
-            "14:14: plans.0.scaling: expected a mapping (key: value), not 3",
+            "14:14: plans.0.scaling: expected a mapping (key: value), not 3; in full it is e.g. {kind: fixed",
+        ),
+        (
+            "{kind: fixed, replicas: 1}",
+            "{kind: fixed, replicas: 1}\n    router: 5",
+            "15:13: plans.0.router: expected a mapping (key: value), not 5; in full it is e.g. {kind: ",
         ),
         ("kind: fixed", "kind: 3", "14:21: plans.0.scaling.kind: 3 is not a kind known here; one of fixed"),
         (

@@ -120,7 +120,7 @@ class Conform:
         of_kind, one = kinds(hint), item(hint)
         if node.path[:1] == ("plans",) and len(node.path) == 2 and isinstance(node.value, dict):
             self.plan = str(node.value["name"].plain()) if "name" in node.value else f"{node.path[1]}"
-        if of_kind and isinstance(node.value, str):
+        if of_kind and isinstance(node.value, str | int | float):
             node = replace(node, value={"kind": node})
         assumed = assumed_kind(hint) if of_kind else None
         if assumed and isinstance(node.value, dict) and "kind" not in node.value:
@@ -164,12 +164,12 @@ class Conform:
             return None
         cls = of_kind.get(written.value) if isinstance(written.value, str) else None
         if cls is None:
-            near = (
-                _manifest(node, written)
-                or did_you_mean(str(written.value), list(of_kind))
-                or _in_full(node, written, of_kind)
-            )
+            in_full = _in_full(node, written, of_kind)
+            near = _manifest(node, written) or did_you_mean(str(written.value), list(of_kind)) or in_full
             message = f"{written.plain()!r} is not a kind known here; one of {known}{near}"
+            if written.path == node.path and not isinstance(written.value, str):
+                message = f"expected a mapping (key: value), not {shown(written.value)}"
+                message += in_full or f"; in full it is e.g. {{kind: {next(iter(of_kind))}}}"
             self._fault(written, (written.line, written.column), message)
         return cls
 
