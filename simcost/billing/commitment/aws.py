@@ -190,6 +190,11 @@ class CapacityBlock(Termed):
         return round(usd_per_h * 24.0 * self.days * self.count, 10)
 
     @property
+    def term_h(self) -> float:
+        """Length of its term."""
+        return 24.0 * self.days
+
+    @property
     def usable_hours(self) -> float:
         """Of an instance."""
         return 24.0 * self.days - 0.5
@@ -199,13 +204,12 @@ class CapacityBlock(Termed):
         from simcost.billing.commitment.bound import CommittedUnits, Payments, only_region, takes_of
 
         region = self.region or only_region(account, "aws", self.sku, self.name)
-        wanted, length = ("aws", self.sku, region), 24.0 * self.days
-        start = self.since / 3600.0
+        wanted = ("aws", self.sku, region)
         usd_per_h, notes = self.price, tuple[str, ...]()
         if usd_per_h is None:
             rate = rates.commitment_rate("aws", "capacity-block", self.sku, region, 0, "all")
             usd_per_h, notes = rate.paid_usd_per_h(0.0), (rate_note(self.name, rate),)
-        terms = Terms(upfront_usd=self.fee_usd(usd_per_h), recurring_usd_per_h=0.0, term_h=length)
+        terms = Terms(upfront_usd=self.fee_usd(usd_per_h), recurring_usd_per_h=0.0, term_h=self.term_h)
         return CommittedUnits(
             name=self.name,
             kind=self.kind,
@@ -213,11 +217,11 @@ class CapacityBlock(Termed):
             order=10,
             account=self.account,
             shared=self.shared,
-            payments=Payments(terms=terms, from_h=start, to_h=start + length),
+            payments=Payments(terms=terms, from_h=self.start_h, to_h=self.end_h),
             units=float(self.count),
             takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
             by_second=True,
-            usable_h=start + self.usable_hours,
+            usable_h=self.start_h + self.usable_hours,
             provider="aws",
             region=region,
             sku=self.sku,

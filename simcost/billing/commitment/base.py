@@ -12,7 +12,7 @@ from simcost.billing.commitment.terms import Discount, Terms, Years, years_h
 from simcost.catalog.facts import CommitmentRate, Instrument, Upfront
 from simcost.errors import CatalogError, InputError
 from simcost.record import record
-from simcost.units import SECONDS, PositiveCount, Usd, UsdPerH
+from simcost.units import SECONDS, SECONDS_PER_HOUR, PositiveCount, Usd, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits, Floats, Payments, Spend
@@ -36,6 +36,21 @@ class Termed:
     since: Offset = 0.0
     """Start, from the start of the usage; below 0 = bought before."""
 
+    @property
+    def term_h(self) -> float:
+        """Length of its term."""
+        raise NotImplementedError
+
+    @property
+    def start_h(self) -> float:
+        """Start of its term, from the start of the usage."""
+        return self.since / SECONDS_PER_HOUR
+
+    @property
+    def end_h(self) -> float:
+        """End of its term, or of the first, from the start of the usage."""
+        return self.start_h + self.term_h
+
 
 @record
 class Yearly(Termed):
@@ -48,6 +63,11 @@ class Yearly(Termed):
     renewed: bool = False
     """Bought again whenever its term ends; else the term must cover the usage."""
 
+    @property
+    def term_h(self) -> float:
+        """Length of its term: 8,760 hours a year."""
+        return years_h(self.years)
+
     def payments(self, terms: Terms, account: "Metered") -> "Payments":
         """Times of its payments.
 
@@ -56,14 +76,13 @@ class Yearly(Termed):
         """
         from simcost.billing.commitment.bound import Payments
 
-        start = self.since / 3600.0
-        end = start + terms.term_h
+        end = self.end_h
         if not self.renewed and end < account.span_h - 1e-9:
             raise InputError(
                 f"{self.name}: its term ends {end:,.0f} h after the start of the usage, which goes on to "
                 f"{account.span_h:,.0f} h; say `renewed: true`, a longer term, or price a shorter usage"
             )
-        return Payments(terms=terms, from_h=start, to_h=inf if self.renewed else end)
+        return Payments(terms=terms, from_h=self.start_h, to_h=inf if self.renewed else end)
 
 
 @record
@@ -106,7 +125,7 @@ class HourlyPrice(Yearly):
         Raises:
             CatalogError: no price is given and the catalog has none.
         """
-        term_h = years_h(self.years)
+        term_h = self.term_h
         if self.fee is not None or self.hourly is not None:
             return Terms(
                 upfront_usd=(self.fee or 0.0) * self.count,
@@ -240,7 +259,7 @@ class SpendPlan(Yearly):
             shared=self.shared,
             usd_per_h=self.hourly_usd,
             rates=np.array(found, np.float64),
-            payments=self.payments(Terms.of(self.hourly_usd, years_h(self.years), self.upfront), account),
+            payments=self.payments(Terms.of(self.hourly_usd, self.term_h, self.upfront), account),
             provider=getattr(self, "provider", ""),
             notes=self._notes(account, rates),
         )

@@ -7,7 +7,7 @@ from annotated_types import MinLen
 from simcost.billing.commitment.base import Termed
 from simcost.billing.commitment.terms import Terms
 from simcost.record import record
-from simcost.units import PositiveCount, PositiveSeconds, UsdPerH
+from simcost.units import SECONDS_PER_HOUR, PositiveCount, PositiveSeconds, UsdPerH
 
 if TYPE_CHECKING:
     from simcost.billing.commitment.bound import CommitmentRates, CommittedUnits
@@ -47,12 +47,17 @@ class TakeOrPay(Termed):
         if self.count < self.min_count:
             raise ValueError(f"count ({self.count}) is below min_count ({self.min_count})")
 
+    @property
+    def term_h(self) -> float:
+        """Length of its term."""
+        return self.length / SECONDS_PER_HOUR
+
     def bind(self, account: "Metered", rates: "CommitmentRates") -> "CommittedUnits":
         """So many instances at a time, of this type alone."""
         from simcost.billing.commitment.bound import CommittedUnits, Payments, only_region, takes_of
 
         region = self.region or only_region(account, self.provider, self.sku, self.name)
-        hours, start = self.length / 3600.0, self.since / 3600.0
+        hours = self.term_h
         usd = self.price * self.count
         terms = Terms(
             upfront_usd=usd * hours if self.prepaid else 0.0,
@@ -67,7 +72,7 @@ class TakeOrPay(Termed):
             order=10,
             account=self.account,
             shared=self.shared,
-            payments=Payments(terms=terms, from_h=start, to_h=start + hours),
+            payments=Payments(terms=terms, from_h=self.start_h, to_h=self.end_h),
             units=float(self.count),
             takes=takes_of(account, lambda ln: 1.0 if (ln.provider, ln.sku, ln.region) == wanted else None),
             by_second=True,

@@ -23,6 +23,7 @@ from simcost.studies.advising.advised import Choices
 from simcost.studies.advising.advisor import Advisor
 from simcost.studies.advising.changes import changes_between, partial_between
 from simcost.studies.advising.kinds import ActionKind
+from simcost.studies.advising.purchase_kinds import running_terms
 from simcost.studies.advising.request_kinds import request_kinds
 from simcost.studies.advising.result import Advice, Certainty, FieldChange
 from simcost.studies.advising.settings import SEEDS, AdviceSettings, Progress, Stage, chosen_plan
@@ -118,4 +119,5 @@ class PlanOfOnePool:
 
     def about(self) -> tuple[Sequence[str], Mapping[str, Any]]:
         """Assumptions and provenance of the plan that is advised on."""
-        return assumptions(self._question), provenance(self._question, self._question.horizon_s or 0.0)
+        lines = [*assumptions(self._question), *running_terms([self._made[self.name].plan])]
+        return lines, provenance(self._question, self._question.horizon_s or 0.0)

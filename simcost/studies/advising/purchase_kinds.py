@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from simcost.billing import OnDemand, Owned
+from simcost.billing.commitment.base import Termed
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Instrument, Offer
 from simcost.errors import CatalogError
 from simcost.plan import Fixed
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.kinds import ActionKind, Partial, bounds_of, fleets_of
+from simcost.units import SECONDS_PER_HOUR, format_seconds
 
 RESERVATIONS: dict[str, tuple[str, Instrument]] = {
     "aws": ("reserved-instances", "reserved-instance"),
@@ -125,6 +127,23 @@ def _partly(plan: Plan, spot: Partial) -> Iterator[Partial]:
                 {"name": "spot", **spot, "scaling": size},
             ]
         }
+
+
+def running_terms(plans: Iterable[Plan]) -> list[str]:
+    """Sentences on the commitments of plans, whose end is no action: until when they go on."""
+    options = [buy for plan in plans for pool in plan.by_pool() for buy in (pool.buy, pool.training_buy)]
+    bought = [one for buy in options if isinstance(buy, OnDemand) for one in buy.commitments]
+    return list(dict.fromkeys(_running(one) for one in bought if isinstance(one, Termed)))
+
+
+def _running(one: Termed) -> str:
+    """One of them: the plan may say that it is bought again."""
+    end = f"{format_seconds(one.end_h * SECONDS_PER_HOUR)} after the start"
+    until = f"is renewed by the plan at its end, {end}" if getattr(one, "renewed", False) else f"goes on until {end}"
+    return (
+        f"The commitment {one.name or one.focus_type} {until}: nodes that are given back before save nothing of it. To see "
+        "what saves money from then on, advise on the plan without it."
+    )
 
 
 def _committed(plan: Plan) -> bool:

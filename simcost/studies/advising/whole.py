@@ -21,10 +21,12 @@ from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_bounds import entrant_of
 from simcost.scenario.runs.whole_plans import WholePlans, is_sampled
 from simcost.scenario.schema.loaded_scenario import LoadedServices
+from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.advised import Choices
 from simcost.studies.advising.advisor import Advisor
 from simcost.studies.advising.changes import changes_between, partial_between
 from simcost.studies.advising.kinds import ActionKind
+from simcost.studies.advising.purchase_kinds import running_terms
 from simcost.studies.advising.result import Advice, Certainty, FieldChange
 from simcost.studies.advising.settings import SEEDS, AdviceSettings, Progress, Stage, chosen_plan
 from simcost.studies.advising.whole_kinds import whole_kinds
@@ -115,9 +117,7 @@ class DependentPlan:
 
     def spot_rates(self, name: str) -> Sequence[float | None]:
         """Interruptions of a spot node an hour, of each pool of requests with such nodes."""
-        loaded = self._made[name].loaded
-        services = loaded.services.values() if isinstance(loaded, LoadedServices) else [loaded]
-        return spot_rates(service.scenario.plans[0] for service in services if service.scenario.plans[0].replica)
+        return spot_rates(plan for plan in _plans_of(self._made[name].loaded) if plan.replica)
 
     def certainty(self, name: str) -> Certainty:
         """Of the requests and of the engines of all services."""
@@ -125,7 +125,16 @@ class DependentPlan:
 
     def about(self) -> tuple[Sequence[str], Mapping[str, Any]]:
         """Assumptions and provenance of the plan that is advised on."""
-        return self.searched.about([self.name])
+        lines, origin = self.searched.about([self.name])
+        return [*lines, *running_terms(_plans_of(self._made[self.name].loaded))], origin
+
+
+def _plans_of(loaded: AnyScenario) -> list[Plan]:
+    """The parts of the one plan of a scenario: of each service and of jobs."""
+    if not isinstance(loaded, LoadedServices):
+        return list(loaded.scenario.plans)
+    every = [*loaded.services.values(), *([] if loaded.jobs is None else [loaded.jobs])]
+    return [plan for one in every for plan in one.scenario.plans]
 
 
 def _in_full(loaded: AnyScenario) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from simcost.studies.commitments.result import (
     UsualAdvice,
 )
 from simcost.studies.commitments.wording import verdict
-from simcost.units import HOURS_PER_MONTH, difference_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, difference_usd, format_seconds
 
 LEVELS = 60
 """Points of a curve."""
@@ -314,5 +314,15 @@ def _assumptions(asked: CommitmentRequest, options: Sequence[Option]) -> tuple[s
         lines.append("On demand has GCP's sustained-use discounts, as if every month were like the whole demand.")
     if any(option.bound.payments.terms.upfront_usd for option in options):
         lines.append("What is paid in advance is spread over its term without interest; it is due when it is bought.")
+    lines += [_running(one) for one in asked.offered if one.since < 0]
     lines += dict.fromkeys(note for option in options for note in option.bound.notes)
     return tuple(lines)
+
+
+def _running(one: Offered) -> str:
+    """An option that says of itself that it was bought before."""
+    ago, left = format_seconds(-one.since), format_seconds(max(one.end_h, 0.0) * SECONDS_PER_HOUR)
+    return (
+        f"{one.name} began {ago} before the usage, and its term ends {left} after the start of it: here it may be bought "
+        "or not, like all options. What runs already is none of them; give the usage that it does not cover."
+    )

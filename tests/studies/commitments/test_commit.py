@@ -277,3 +277,13 @@ def test_what_is_due_in_advance_is_shown(tmp_path: Path) -> None:
         assert found.recommended[0].upfront_usd == pytest.approx(due)
         assert ("due at once" in mix(found)[0]) == (due > 0)
         assert any("without interest" in text for text in found.assumptions) == (due > 0)
+
+
+def test_an_option_that_runs_already_is_told() -> None:
+    """A year that began 300 days before has 65 days left, and is no decision any more."""
+    of = demand([[1.0] * 48])
+    running = ReservedInstances(sku="m5.xlarge", region="r", count=1, price=0.5, since=-300 * 86400.0, name="old")
+    told = [line for line in study(asked(of, running), None).assumptions if line.startswith("old began 300 d before")]
+    assert len(told) == 1
+    assert "its term ends 65 d after the start" in told[0]
+    assert not any("began" in line for line in study(asked(of, reserved(1, 0.5)), None).assumptions)
