@@ -141,8 +141,8 @@ def _running(one: Termed) -> str:
     end = f"{format_seconds(one.end_h * SECONDS_PER_HOUR)} after the start"
     until = f"is renewed by the plan at its end, {end}" if getattr(one, "renewed", False) else f"goes on until {end}"
     return (
-        f"The commitment {one.name or one.focus_type} {until}: nodes that are given back before save nothing of it. To see "
-        "what saves money from then on, advise on the plan without it."
+        f"The commitment {one.name or one.focus_type} {until}: nodes that are given back before save nothing of it. "
+        "To see what saves money from then on, advise on the plan without it."
     )
 
 

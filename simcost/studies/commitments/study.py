@@ -323,6 +323,6 @@ def _running(one: Offered) -> str:
     """An option that says of itself that it was bought before."""
     ago, left = format_seconds(-one.since), format_seconds(max(one.end_h, 0.0) * SECONDS_PER_HOUR)
     return (
-        f"{one.name} began {ago} before the usage, and its term ends {left} after the start of it: here it may be bought "
-        "or not, like all options. What runs already is none of them; give the usage that it does not cover."
+        f"{one.name} began {ago} before the usage, and its term ends {left} after the start of it: here it may be "
+        "bought or not, like all options. What runs already is none of them; give the usage that it does not cover."
     )
