@@ -157,4 +157,6 @@ def worth(text: str) -> tuple[str, float]:
         usd = 0.0
     if not (len(name) == 3 and name.isalpha() and name.isascii() and 0 < usd < 1e9):
         raise argparse.ArgumentTypeError(f"{text!r} is not the value of a currency in USD; write e.g. EUR=1.08")
+    if name.upper() == "USD" and usd != 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: results are in USD, which is worth 1; leave it out")
     return name.upper(), usd

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcost.billing.api.pricing import MILLION
 from simcost.billing.api.tokens import ITEMS
@@ -21,11 +21,15 @@ from simcost.tables.digests import sha256_of
 from simcost.trace.usage.usage import TOKENS
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
+if TYPE_CHECKING:
+    from simcost.trace.focus.reader import Actuals
+
 Row = Mapping[str, Any]
 _ACCEPTED = (
     "a results folder of `simcost run`, a bill that `simcost bill ... --json > FILE.json` wrote, or a cost file in the "
     "FOCUS format"
 )
+_COUNTED_OTHERWISE = ("malformed", "unreadable", "repeated", "no_effective_cost", "no_period", "backward_period")
 _GIGABYTES = "GB"
 _TOKENS_OF = "tokens of "
 """Begin of the unit of tokens, which is that of one model."""
@@ -56,6 +60,8 @@ class CostSide:
     """SHA-256 of its files."""
     requests_per_month: float | None = None
     """Of a run that served some, and had no jobs beside them: their hours are in one bill."""
+    findings: tuple[Row, ...] = ()
+    """On the rows of a FOCUS file that count otherwise than they stand, and its currencies."""
     work: str = ""
     """Of a run: requests, jobs or both; empty = not known."""
     replications: Replications | None = None
@@ -184,7 +190,19 @@ def _of_focus(path: Path, catalog: Catalog, usd_per: Mapping[str, float]) -> Cos
         hours=actuals.span_h,
         is_cost_file=True,
         inputs={str(path): sha256_of(path)},
+        findings=tuple(_findings(path, actuals)),
     )
+
+
+def _findings(path: Path, actuals: Actuals) -> Iterator[Row]:
+    """Rows that count otherwise than they stand in a FOCUS file, and the worth of other currencies."""
+    for found in actuals.quality:
+        if found["rule"] in _COUNTED_OTHERWISE:
+            message = f"{path}: rows that {found['says']}: {found['rows']:,}; {found['done']}"
+            yield {"kind": found["rule"], "message": message}
+    for currency, usd in actuals.usd_per.items():
+        if currency != "USD":
+            yield {"kind": "currency", "message": f"{path}: 1 {currency} is taken for {usd:g} USD, as --rate says"}
 
 
 def _row_of_charge(charge: Row) -> Row:

@@ -67,7 +67,7 @@ def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Documen
         "interval": _interval(before, after) if per_month else None,
         "effects": rows,
         "items": _changes(*bills),
-        "findings": _findings(before, after, per_month),
+        "findings": [*before.findings, *after.findings, *_findings(before, after, per_month)],
     }
     return {"verdict": verdict(found), **found}
 

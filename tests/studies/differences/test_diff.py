@@ -247,6 +247,19 @@ def test_cost_files_in_another_currency(tmp_path: Path) -> None:
     assert "--rate EUR=" in refused("diff", before, after)
     found = call("diff", before, after, "--rate", "EUR=1.1", "--json").document()
     assert found["difference_usd"] == pytest.approx(0.1 * found["before"]["usd"])
+    assert [one["message"].partition(": ")[2] for one in found["findings"]] == [
+        "1 EUR is taken for 1.1 USD, as --rate says"
+    ]
+    assert "worth 1" in refused("diff", before, before, "--rate", "USD=2")
+
+
+def test_rows_of_a_cost_file_that_do_not_count_as_they_stand_are_told(tmp_path: Path) -> None:
+    whole = cost_file(tmp_path, [row(1), row(2)], name="whole.csv")
+    rows = [row(1), row(1), f"{row(2)},more", row(3, EffectiveCost="NULL")]
+    found = call("diff", whole, cost_file(tmp_path, rows, name="broken.csv"), "--json").document()["findings"]
+    assert {one["kind"] for one in found} >= {"malformed", "no_effective_cost"}
+    assert any("rows that have no EffectiveCost: 1; left out of the effective total" in one["message"] for one in found)
+    assert call("diff", whole, whole, "--json").document()["findings"] == []
 
 
 @pytest.mark.usefixtures("no_pictures")
