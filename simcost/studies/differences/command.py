@@ -17,8 +17,8 @@ def add(verbs: Any) -> None:
     files = "results folder, bill of `simcost bill --json`, or FOCUS file"
     diff.add_argument("before", type=Path, metavar="A", help=files)
     diff.add_argument("after", type=Path, metavar="B", help=files)
-    diff.add_argument("--plan-a", metavar="NAME", help="plan of A (default: the best)")
-    diff.add_argument("--plan-b", metavar="NAME", help="plan of B (default: the best)")
+    diff.add_argument("--plan-a", metavar="NAME", help="plan of A (default: the best, else the baseline)")
+    diff.add_argument("--plan-b", metavar="NAME", help="plan of B (default: the best, else the baseline)")
     diff.add_argument(
         "--per-month", action="store_true", help="scale both to a month of 730 h, as two results folders always are"
     )

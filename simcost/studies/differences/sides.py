@@ -61,7 +61,9 @@ class CostSide:
     requests_per_month: float | None = None
     """Of a run that served some, and had no jobs beside them: their hours are in one bill."""
     findings: tuple[Row, ...] = ()
-    """On the rows of a FOCUS file that count otherwise than they stand, and its currencies."""
+    """Of a FOCUS file on its currencies and on rows that count otherwise than they stand; on a plan that misses its SLO,
+    or whose model is not good enough.
+    """
     work: str = ""
     """Of a run: requests, jobs or both; empty = not known."""
     replications: Replications | None = None
@@ -140,9 +142,18 @@ def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
         hours=length_s / SECONDS_PER_HOUR,
         inputs={str(folder / "result.json"): sha256_of(folder / "result.json")},
         requests_per_month=None if "jobs" in work else _requests_per_month(runs_of_plan(folder, name)),
+        findings=tuple(_lacks(f"{name} of {folder}", document)),
         work=" and ".join(work),
         replications=_replications(folder, document),
     )
+
+
+def _lacks(name: str, plan: Row) -> Iterator[Row]:
+    """What a plan lacks to be chosen: it may cost less for the wrong reason."""
+    if not plan["slo"]["met"]:
+        yield {"kind": "slo-missed", "message": f"{name} misses its SLO"}
+    if (plan.get("quality") or {}).get("met") is False:
+        yield {"kind": "quality-missed", "message": f"{name} has a model that is not as good as asked for"}
 
 
 def _requests_per_month(runs: Sequence[Row]) -> float | None:

@@ -46,6 +46,18 @@ def diff(before: Path, after: Path, *more: object) -> dict[str, float]:
     return added_up(call("diff", before, after, *more, "--json").document())
 
 
+def test_a_plan_that_misses_its_slo_is_told(results: dict[str, Path], tmp_path: Path) -> None:
+    """It may be the cheaper one for this reason alone."""
+    file = scenario(tmp_path, ("ttft: 1s", "ttft: 1ms"))
+    assert call("run", file, "--out", tmp_path / "misses", "--quiet").code == 0
+    found = call("diff", results["base"], tmp_path / "misses", *ONE, "--json").document()["findings"]
+    assert [one["message"] for one in found if one["kind"] == "slo-missed"] == [
+        f"one of {tmp_path / 'misses'} misses its SLO"
+    ]
+    found = call("diff", results["base"], results["policy"], *ONE, "--json").document()["findings"]
+    assert not any(one["kind"] == "slo-missed" for one in found)
+
+
 ONE = ("--plan-a", "one", "--plan-b", "one")
 
 
