@@ -61,8 +61,8 @@ class CostSide:
     requests_per_month: float | None = None
     """Of a run that served some, and had no jobs beside them: their hours are in one bill."""
     findings: tuple[Row, ...] = ()
-    """Of a FOCUS file on its currencies and on rows that count otherwise than they stand; on a plan that misses its SLO,
-    or whose model is not good enough.
+    """Of a FOCUS file: its currencies, and rows that count otherwise than they stand. Of a plan: that it misses its
+    SLO, or has a model that is not good enough.
     """
     work: str = ""
     """Of a run: requests, jobs or both; empty = not known."""
