@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from simcost.billing import OnDemand, Owned
-from simcost.billing.commitment.base import Termed
+from simcost.billing.commitment import CapacityReservation, Commitment
 from simcost.catalog import Catalog
 from simcost.catalog.facts import Instrument, Offer
 from simcost.errors import CatalogError
@@ -130,14 +130,20 @@ def _partly(plan: Plan, spot: Partial) -> Iterator[Partial]:
 
 
 def running_terms(plans: Iterable[Plan]) -> list[str]:
-    """Sentences on the commitments of plans, whose end is no action: until when they go on."""
+    """Sentences on the commitments and capacity reservations of plans, whose end is no action."""
     options = [buy for plan in plans for pool in plan.by_pool() for buy in (pool.buy, pool.training_buy)]
     bought = [one for buy in options if isinstance(buy, OnDemand) for one in buy.commitments]
-    return list(dict.fromkeys(_running(one) for one in bought if isinstance(one, Termed)))
+    return list(dict.fromkeys(map(_running, bought)))
 
 
-def _running(one: Termed) -> str:
+def _running(one: Commitment) -> str:
     """One of them: the plan may say that it is bought again."""
+    if isinstance(one, CapacityReservation):
+        until = "to the end" if one.until is None else f"until {format_seconds(one.until)} after the start"
+        return (
+            f"Capacity is reserved for {one.count:,} x {one.sku} {until}, and paid whether it is used or not. If "
+            "you can give it back, advise on the plan without it."
+        )
     end = f"{format_seconds(one.end_h * SECONDS_PER_HOUR)} after the start"
     until = f"is renewed by the plan at its end, {end}" if getattr(one, "renewed", False) else f"goes on until {end}"
     return (

@@ -1,7 +1,7 @@
 """Until when the commitments of a plan go on, whose end is no action."""
 
 from simcost.billing import OnDemand
-from simcost.billing.commitment import CapacityBlock, ReservedInstances, SavingsPlan, TakeOrPay
+from simcost.billing.commitment import CapacityBlock, CapacityReservation, ReservedInstances, SavingsPlan, TakeOrPay
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.advising.purchase_kinds import running_terms
 
@@ -25,6 +25,12 @@ def test_the_end_of_each_kind_is_its_start_and_its_term() -> None:
         "The commitment block goes on until 8 d after the start",
         "The commitment contract goes on until 30 d after the start",
     ]
+
+
+def test_capacity_that_is_reserved_is_told_too() -> None:
+    lines = told(CapacityReservation(sku="g6.xlarge", count=2), CapacityReservation(sku="x", count=1, until=7200.0))
+    assert lines[0].startswith("Capacity is reserved for 2 x g6.xlarge to the end, and paid whether")
+    assert lines[1].startswith("Capacity is reserved for 1 x x until 120 min after the start")
 
 
 def test_a_plan_without_commitments_has_none() -> None:
