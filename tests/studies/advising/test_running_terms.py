@@ -28,7 +28,7 @@ def test_the_end_of_each_kind_is_its_start_and_its_term() -> None:
 
 
 def test_capacity_that_is_reserved_is_told_too() -> None:
-    lines = told(CapacityReservation(sku="g6.xlarge", count=2), CapacityReservation(sku="x", count=1, until=86400.0 * 3))
+    lines = told(CapacityReservation(sku="g6.xlarge", count=2), CapacityReservation(sku="x", count=1, until=3 * DAY_S))
     assert lines[0].startswith("Capacity is reserved for 2 x g6.xlarge to the end, and paid whether")
     assert lines[1].startswith("Capacity is reserved for 1 x x until 3 d after the start")
 
