@@ -76,16 +76,19 @@ def test_gates(verb: object, document: dict[str, object], gate: str, said: str) 
 
 
 @pytest.mark.parametrize(
-    ("poor", "missing", "said"),
+    ("poor", "failed", "missing", "said"),
     [
-        (0, 0, "no plan meets the SLO"),
-        (0, 3, "no plan meets the SLO; 3 runs still to be made"),
-        (1, 0, "no plan that is good enough meets the SLO: `quality.at_least` excludes 1 of 2"),
-        (2, 0, "no plan is good enough: `quality.at_least` excludes all 2"),
+        (0, 0, 0, "no plan meets the SLO"),
+        (0, 0, 3, "no plan meets the SLO; 3 runs still to be made"),
+        (0, 1, 0, "no plan meets the SLO; runs of 1 plan could not go on"),
+        (1, 0, 0, "no plan that is good enough meets the SLO: `quality.at_least` excludes 1 of 2"),
+        (2, 0, 0, "no plan is good enough: `quality.at_least` excludes all 2"),
     ],
 )
-def test_a_sweep_without_a_plan_to_choose_says_what_excludes_them(poor: int, missing: int, said: str) -> None:
-    found = {"best": None, "plans": 2, "not_good_enough": poor, "missing": missing}
+def test_a_sweep_without_a_plan_to_choose_says_what_excludes_them(
+    poor: int, failed: int, missing: int, said: str
+) -> None:
+    found = {"best": None, "plans": 2, "not_good_enough": poor, "failed": failed, "missing": missing}
     done, dry = SimpleNamespace(**found, expected_s=None), SimpleNamespace(**found, expected_s=1.0)
     for gate in ("infeasible", "budget=1e9"):
         assert sweep.broken(done, parse_gate(gate, sweep.GATES)) == said  # type: ignore[arg-type]

@@ -60,5 +60,6 @@ def broken(result: SweepResult, gate: Gate) -> str:
         from simcost.compare.verdict import none_eligible
 
         left = f"; {plural(result.missing, 'run')} still to be made" if result.missing else ""
-        return none_eligible(result.not_good_enough, result.plans) + left
+        failed = f"; runs of {plural(result.failed, 'plan')} could not go on" if result.failed else ""
+        return none_eligible(result.not_good_enough, result.plans) + failed + left
     return over_budget(gate, result.best["cost_usd_per_month"])
