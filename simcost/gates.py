@@ -45,7 +45,17 @@ def over_budget(gate: Gate, usd: float) -> str:
     """
     if gate.name != "budget" or usd <= gate.amount:
         return ""
-    return f"budget of {format_usd(gate.amount)} a month exceeded: the cheapest plan costs {format_usd(usd)}"
+    return f"budget of {format_usd(gate.amount)} a month exceeded: the cheapest plan costs {above(usd, gate.amount)}"
+
+
+def above(usd: float, limit: float) -> str:
+    """An amount above a limit; with the excess where both are written alike.
+
+    >>> above(3042.0, 2000.0), above(2857.3, 2857.0)
+    ('$3,042', '$2,857, $0.300 more')
+    """
+    text = format_usd(usd)
+    return text if text != format_usd(limit) else f"{text}, {format_usd(usd - limit)} more"
 
 
 def described(known: Mapping[str, Amount]) -> str:

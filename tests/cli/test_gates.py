@@ -50,6 +50,13 @@ BILLS = {"difference_usd": 60.0, "before": {"usd": 1000.0}}
         (optimize, BEST, "infeasible", ""),
         (optimize, BEST, "budget=4000", ""),
         (optimize, BEST, "budget=2000", "budget of $2,000 a month exceeded: the cheapest plan costs $3,042"),
+        (
+            optimize,
+            BEST,
+            "budget=3041.7",
+            "budget of $3,042 a month exceeded: the cheapest plan costs $3,042, $0.300 more",
+        ),
+        (run, {"plans": PLANS[:1]}, "budget=3041.7", "budget of $3,042 a month exceeded by dear ($3,042, $0.300 more)"),
         (optimize, MISSES, "infeasible", MISSED),
         (optimize, MISSES, "budget=1e9", MISSED),
         (optimize, {**MISSES, "budget": {"usd_per_month": 9.0}}, "infeasible", MISSED),

@@ -6,6 +6,7 @@ from typing import Any
 
 from simcost.compare.significance import negligible_usd
 from simcost.compare.verdict import name_of, never_run, on_futures, percent
+from simcost.gates import above
 from simcost.slo import Check, is_to_reach
 from simcost.studies.optimizing.levels import least_attainment
 from simcost.units import format_seconds, format_share, format_usd, format_usd_range, plural
@@ -198,8 +199,9 @@ def infeasible(document: Mapping[str, Any]) -> str:
     """The reason that there is no best plan, as the sentence of a gate."""
     near = document.get("nearest")
     if near is not None and "over_budget_usd" in near:
-        budget, usd = format_usd(document["budget"]["usd_per_month"]), format_usd(near["usd_per_month"])
-        return f"no plan meets the SLO within {budget} a month: the cheapest that meets it costs {usd}"
+        budget = document["budget"]["usd_per_month"]
+        usd = above(near["usd_per_month"], budget)
+        return f"no plan meets the SLO within {format_usd(budget)} a month: the cheapest that meets it costs {usd}"
     if missing := [service for service in document.get("services", ()) if service["best"] is None]:
         return "; ".join(f"{service['name']}: {infeasible(service)}" for service in missing)
     if "short" in document:

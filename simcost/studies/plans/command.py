@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import Fault, FaultsError, InputError
-from simcost.gates import Amount, Gate
+from simcost.gates import Amount, Gate, above
 from simcost.progress import Progress
 from simcost.studies.argument_types import positive
 from simcost.studies.options import (
@@ -121,7 +121,7 @@ def broken(document: Mapping[str, Any], gate: Gate) -> str:
         names = [plan["name"] for plan in plans if any(map(_is_poor, plan.get("services", [plan])))]
         return f"quality missed by {', '.join(names)}" if names else ""
     costs = {plan["name"]: plan["cost_usd"]["per_month"] for plan in plans}
-    dear = [f"{name} ({format_usd(usd)})" for name, usd in costs.items() if usd > gate.amount]
+    dear = [f"{name} ({above(usd, gate.amount)})" for name, usd in costs.items() if usd > gate.amount]
     return f"budget of {format_usd(gate.amount)} a month exceeded by {', '.join(dear)}" if dear else ""
 
 
