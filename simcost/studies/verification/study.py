@@ -11,9 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from simcost.errors import InputError, RunError
-from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums, made_of, sha256_of
+from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums, made_of
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, load_shared_ledger
 from simcost.scenario.sweeps.dataset import DESCRIPTION, RUNS, damaged_parts, read_dataset
+from simcost.tables.digests import sha256_of
 from simcost.units import plural
 
 _RESULT = "result.json"
