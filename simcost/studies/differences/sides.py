@@ -149,7 +149,7 @@ def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
 
 
 def _lacks(name: str, plan: Row) -> Iterator[Row]:
-    """What a plan lacks to be chosen: it may cost less for the wrong reason."""
+    """Reasons not to choose a plan: it may cost less for the wrong ones."""
     if not plan["slo"]["met"]:
         yield {"kind": "slo-missed", "message": f"{name} misses its SLO"}
     if (plan.get("quality") or {}).get("met") is False:
