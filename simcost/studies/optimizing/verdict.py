@@ -210,7 +210,7 @@ def infeasible(document: Mapping[str, Any]) -> str:
 
 
 def _lacking(document: Mapping[str, Any]) -> str:
-    """End of a sentence on all plans, and what excludes most; one that misses the SLO is the nearest, if there is one."""
+    """End of a sentence on all plans, and what excludes most of them; the nearest one, if any, misses the SLO."""
     sure = f" with {100 * document['level']:g} % confidence"
     misses = f"meets the SLO{even_if_slower(document)}{sure}"
     if not document["excluded"]:
