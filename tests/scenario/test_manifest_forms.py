@@ -180,7 +180,10 @@ def test_bounds_stand_beside_no_others(read: Any, tmp_path: Path) -> None:
     read(f"{HPA}")
     text = ONE.replace(SCALING, "scaling: {from: manifest.yaml, min: 1, max: 4}")
     [fault] = find_faults(write(tmp_path, text=text))
-    assert "the HorizontalPodAutoscaler has bounds of its own; remove min and max" in fault.message
+    assert (
+        "the HorizontalPodAutoscaler has bounds of its own; remove min and max, and change them in the file"
+        in fault.message
+    )
 
 
 def test_metric_math_is_said(read: Any) -> None:

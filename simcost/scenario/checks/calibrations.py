@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from simcost.scenario.files import yaml
 from simcost.scenario.files.conform import is_same, merge
 from simcost.scenario.files.faults import fault_at, shown
 from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.files.pools import in_each_part
 from simcost.tables.paths import inside
 
 _KEY = "replica"
@@ -23,28 +23,54 @@ _MEASURED = {"accelerator": "on", "precision": "in", "tp": "with tp", "pp": "wit
 
 
 def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode, list[Fault], tuple[str, ...]]:
-    """The scenario with measured replicas written in full, faults, and the names of the files that were read.
+    """The scenario with measured replicas written in full, faults, and the names of the files that were read, also for
+    the alternatives of its `vary`.
 
     Fields next to `from` take precedence over the file; all are at the place of `from`.
     """
-    faults: list[Fault] = []
-    names: dict[str, None] = {}
+    measured = MeasuredReplicas(folder, file)
+    for dimension in items(root.get("vary")):
+        for alternative in items(dimension):
+            measured.in_plan(alternative)
+    plans = root.get("plans")
+    if isinstance(root.value, dict) and plans is not None and isinstance(plans.value, list):
+        found = replace(plans, value=[measured.in_plan(plan) for plan in plans.value])
+        root = replace(root, value={**root.value, "plans": found})
+    return root, measured.faults, tuple(measured.names)
 
-    def full(node: YamlNode) -> YamlNode:
+
+class MeasuredReplicas:
+    """Writes measured replicas in full: calibrations, tables of latencies and of images."""
+
+    def __init__(self, folder: Path, file: str) -> None:
+        self._folder, self._file = folder, file
+        self.faults: list[Fault] = []
+        self.names: dict[str, None] = {}
+        """Files that were read."""
+
+    def in_plan(self, plan: YamlNode) -> YamlNode:
+        """A plan, or a part of one, with its replica, and those of its pools and services, in full."""
+        if not isinstance(plan.value, dict):
+            return plan
+        found = {key: self._full(child) if key == _KEY else child for key, child in plan.value.items()}
+        return in_each_part(replace(plan, value=found), self.in_plan)
+
+    def _full(self, node: YamlNode) -> YamlNode:
         for key in (LATENCY_TABLE, IMAGE_TABLE):
             if (table := node.get(key)) is not None and isinstance(table.value, str):
-                names[table.value] = None
-        return with_image_table(with_latency_table(calibrated(node), folder, file, faults), folder, file, faults)
+                self.names[table.value] = None
+        with_latencies = with_latency_table(self._calibrated(node), self._folder, self._file, self.faults)
+        return with_image_table(with_latencies, self._folder, self._file, self.faults)
 
-    def calibrated(node: YamlNode) -> YamlNode:
+    def _calibrated(self, node: YamlNode) -> YamlNode:
         if not isinstance(node.value, dict) or "from" not in node.value:
             return node
         said = node.value["from"]
         own = replace(node, value={key: child for key, child in node.value.items() if key != "from"})
-        base = _read(said, folder, file, faults)
+        base = _read(said, self._folder, self._file, self.faults)
         if base is None:
             return own
-        names[str(said.value)] = None
+        self.names[str(said.value)] = None
         for field, words in _MEASURED.items():
             measured, other = base.get(field), own.get(field)
             if measured is not None and other is not None and not is_same(measured.plain(), other.plain()):
@@ -52,28 +78,8 @@ def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode
                     f"{said.value} was measured {words} {measured.plain()}, which says nothing of {other.plain()}; "
                     "measure it, or leave `from` out"
                 )
-                faults.append(fault_at(other, message, file))
+                self.faults.append(fault_at(other, message, self._file))
         return merge(_moved(base, said, node.path), own)
-
-    return _each_replica(root, full), faults, tuple(names)
-
-
-def _each_replica(root: YamlNode, full: Callable[[YamlNode], YamlNode]) -> YamlNode:
-    plans = root.get("plans")
-    if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
-        return root
-    found = [_in_plan(plan, full) for plan in items(plans)]
-    return replace(root, value={**root.value, "plans": replace(plans, value=found)})
-
-
-def _in_plan(plan: YamlNode, full: Callable[[YamlNode], YamlNode]) -> YamlNode:
-    """A plan, or one of its pools."""
-    if not isinstance(plan.value, dict):
-        return plan
-    found = {key: full(child) if key == _KEY else child for key, child in plan.value.items()}
-    if (pools := plan.get("pools")) is not None and isinstance(pools.value, list):
-        found["pools"] = replace(pools, value=[_in_plan(pool, full) for pool in pools.value])
-    return replace(plan, value=found)
 
 
 def _read(said: YamlNode, folder: Path, file: str, faults: list[Fault]) -> YamlNode | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from simcost.errors import Fault, FaultsError, InputError, TraceError
@@ -12,7 +13,7 @@ from simcost.scenario.checks.cpu_checks import shared_memory_faults
 from simcost.scenario.checks.disaggregation_checks import link_faults
 from simcost.scenario.checks.image_checks import forwarded_faults, image_faults
 from simcost.scenario.checks.job_checks import fleet_faults
-from simcost.scenario.checks.manifest_references import manifest_faults, written_in_full
+from simcost.scenario.checks.manifest_references import manifest_faults, undated_fault, written_in_full
 from simcost.scenario.checks.owned_checks import owned_faults, owned_faults_of_services
 from simcost.scenario.checks.plan_checks import find_catalog, plan_faults, scenario_faults
 from simcost.scenario.checks.pool_checks import pool_faults
@@ -201,7 +202,7 @@ def _read_pool(
             folder,
             file,
             with_prefixes=not without,
-            dated=scenario is None or scenario.starts is not None or scenario.demand is not None,
+            undated=partial(undated_fault, scenario, folder),
         )
     if scenario is not None and catalog is not None and not faults:
         from simcost.scenario.checks.input_checks import input_faults

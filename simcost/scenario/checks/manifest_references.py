@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcost.catalog import Catalog
-from simcost.errors import Fault, FaultsError, InputError
+from simcost.errors import Fault, FaultsError, InputError, TraceError
 from simcost.plan import Scaling
 from simcost.plan.autoscaling import Chain
 from simcost.plan.autoscaling.keda import CronTrigger, Keda
 from simcost.plan.autoscaling.wva import Follower
 from simcost.plan.nodes import NodePool
 from simcost.scenario.files.nodes import YamlNode
+from simcost.scenario.files.pools import in_each_part
 from simcost.tables.paths import inside
+from simcost.trace.workload.spec import RecordedWorkload
 
 if TYPE_CHECKING:
     from simcost.scenario.manifests import Manifest
+    from simcost.scenario.schema.scenario import Scenario
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 
 _START = {
@@ -27,7 +31,28 @@ _START = {
     "fixed": "num_replicas without autoscaling_config is a fixed number",
 }
 """Source of the replicas at time 0, of policies that take no start."""
-UNDATED = "follows a calendar, and time 0 has no date; write `starts: 2026-07-20T00:00:00Z` in the file"
+
+
+def undated_fault(scenario: Scenario | None, folder: Path) -> str:
+    """Fault of what follows a calendar, with the date to write; empty where time 0 has a date."""
+    if scenario is None or scenario.starts is not None or scenario.demand is not None:
+        return ""
+    text, begins = "follows a calendar, and time 0 has no date; write", _recorded_start(scenario, folder)
+    if not begins:
+        return f"{text} `starts: 2026-07-20T00:00:00Z` in the file, with the date of yours"
+    return f"{text} `starts: {begins}` in the file, when the trace begins"
+
+
+def _recorded_start(scenario: Scenario, folder: Path) -> str:
+    """Date and time at which the first recorded workload with a date begins; empty where none has one."""
+    from simcost.trace.requests.store import open_trace
+
+    for workload in scenario.workload:
+        if isinstance(workload, RecordedWorkload):
+            with suppress(TraceError, InputError, OSError):  # what is wrong with it is a fault of its own
+                if begins := open_trace(inside(folder, workload.path)).start_utc:
+                    return begins.partition(".")[0].rstrip("Z") + "Z"
+    return ""
 
 
 def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest:
@@ -43,7 +68,9 @@ def manifest_of(asked: FromManifest, folder: Path, catalog: Catalog) -> Manifest
     path, bounds = inside(folder, asked.path), CapacityBounds(asked.min, asked.max)
     found = read_manifest(path, name=asked.name, signals=asked.signals, catalog=catalog, bounds=bounds)
     if bounds != NO_BOUNDS and found.kind != "Application Auto Scaling":
-        raise InputError(f"{asked.path}: the {found.kind} has bounds of its own; remove min and max")
+        raise InputError(
+            f"{asked.path}: the {found.kind} has bounds of its own; remove min and max, and change them in the file"
+        )
     if asked.first is not None:
         found = replace(found, unmapped=tuple(one for one in found.unmapped if one.metric != asked.publishes))
     return found.mapped()
@@ -91,16 +118,16 @@ def written_in_full(root: YamlNode) -> YamlNode:
     plans = root.get("plans")
     if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):
         return root
-    return replace(root, value={**root.value, "plans": replace(plans, value=[_plan(one) for one in plans.value])})
+    found = replace(plans, value=[plan_in_full(plan) for plan in plans.value])
+    return replace(root, value={**root.value, "plans": found})
 
 
-def _plan(plan: YamlNode) -> YamlNode:
+def plan_in_full(plan: YamlNode) -> YamlNode:
+    """The same in a plan, or in a part of one: its pools and services too."""
     if not isinstance(plan.value, dict):
         return plan
     found = {key: _full(child) if key in ("scaling", "nodes", "router") else child for key, child in plan.value.items()}
-    if (pools := plan.get("pools")) is not None and isinstance(pools.value, list):
-        found["pools"] = replace(pools, value=[_plan(pool) for pool in pools.value])
-    return replace(plan, value=found)
+    return in_each_part(replace(plan, value=found), plan_in_full)
 
 
 def _full(node: YamlNode) -> YamlNode:
@@ -147,11 +174,12 @@ def manifest_faults(
     file: str,
     *,
     with_prefixes: bool,
-    dated: bool,
+    undated: Callable[[], str],
 ) -> Iterator[Fault]:
     """Manifests that cannot be read or do not suit; a plan that is None has other faults already.
 
-    `with_prefixes` says whether requests carry their prefixes, `dated` whether time 0 has a date.
+    `with_prefixes` says whether requests carry their prefixes; `undated` gives the fault of what follows a
+    calendar, empty where time 0 has a date.
     """
     from simcost.scenario.checks.disaggregation_checks import signal_faults
     from simcost.scenario.checks.policy_checks import budget_faults, node_pool_faults, policy_faults
@@ -161,8 +189,8 @@ def manifest_faults(
     for plan, node in zip(plans, nodes, strict=True):
         if (apart := getattr(plan, "disaggregation", None)) is not None and (side := node.get("disaggregation")):
             of_side = side.get("scaling") or side
-            if not dated and _follows_calendar(apart.scaling):
-                yield fault_at(of_side, UNDATED, file)
+            if _follows_calendar(apart.scaling) and (message := undated()):
+                yield fault_at(of_side, message, file)
             yield from policy_faults(apart.scaling, of_side, file)
             yield from signal_faults(apart.scaling, of_side, file)
         route = partial(router_in, block_tokens=1 if with_prefixes else None)
@@ -174,8 +202,8 @@ def manifest_faults(
                 found = asked
                 if isinstance(asked, FromManifest):
                     found = take(manifest_of(asked, folder, catalog), asked)
-                if not dated and _follows_calendar(found):
-                    yield fault_at(place, UNDATED, file)
+                if _follows_calendar(found) and (message := undated()):
+                    yield fault_at(place, message, file)
                 if isinstance(found, NodePool):
                     yield from node_pool_faults(found, plan, place, catalog, file)
                 elif key == "scaling" and not isinstance(found, FollowForecast):

@@ -39,6 +39,19 @@ def in_pools(plan: YamlNode) -> YamlNode:
     return replace(plan, value={key: child for key, child in plan.value.items() if key not in OF_A_POOL})
 
 
+def in_each_part(plan: YamlNode, change: Callable[[YamlNode], YamlNode]) -> YamlNode:
+    """A plan, or a part of one, with its pools and its services changed, as a list or by their places or names."""
+    value = plan.value if isinstance(plan.value, dict) else {}
+    parts = {key: _each(value[key], change) for key in (KEY, "services") if key in value}
+    return replace(plan, value={**value, **parts}) if parts else plan
+
+
+def _each(parts: YamlNode, change: Callable[[YamlNode], YamlNode]) -> YamlNode:
+    if isinstance(parts.value, dict):
+        return replace(parts, value={name: change(part) for name, part in parts.value.items()})
+    return replace(parts, value=[change(part) for part in items(parts)]) if isinstance(parts.value, list) else parts
+
+
 def _each_plan(root: YamlNode, change: Callable[[YamlNode], YamlNode]) -> YamlNode:
     plans = root.get("plans")
     if not isinstance(root.value, dict) or plans is None or not isinstance(plans.value, list):

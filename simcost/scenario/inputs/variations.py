@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import ceil, prod
@@ -13,14 +13,12 @@ from typing import Any
 
 from simcost.catalog import Catalog
 from simcost.errors import Fault, FaultsError, InputError
-from simcost.scenario.checks.manifest_references import written_in_full
-from simcost.scenario.checks.owned_checks import owned_faults
-from simcost.scenario.checks.plan_checks import plan_faults
-from simcost.scenario.files.by_kind import adapter
-from simcost.scenario.files.conform import Conform, merge
-from simcost.scenario.files.faults import fault_at, shown, validate
+from simcost.scenario.checks.calibrations import MeasuredReplicas
+from simcost.scenario.checks.manifest_references import plan_in_full
+from simcost.scenario.files.conform import merge
+from simcost.scenario.files.faults import fault_at, shown
 from simcost.scenario.files.nodes import Plain, YamlNode, items
-from simcost.scenario.files.pools import pools_alone, with_pools
+from simcost.scenario.inputs.combined_plans import PlanChecks, PlanNames, not_a_plan, plan_key, renamed, with_only
 from simcost.scenario.inputs.offer_dimensions import is_over_offers, partial_plans, suited
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan
@@ -91,7 +89,7 @@ def variations(loaded: LoadedScenario, otherwise: Sequence[Dimension] = ()) -> S
         FaultsError: a dimension that cannot be read, or alternatives that no combination can have.
         InputError: too many combinations.
     """
-    written = written_dimensions(loaded.root, str(loaded.path), loaded.catalog)
+    written = written_dimensions(loaded.root, loaded.path, loaded.folder, loaded.catalog)
     dimensions = written or as_dimensions(otherwise)
     plans = items(loaded.root.get("plans"))
     space = Space(combinations=len(plans) * prod(map(len, dimensions)))
@@ -116,62 +114,7 @@ def of_one_plan(loaded: LoadedScenario, plan: Plan) -> LoadedScenario:
     node = items(root.get("plans"))[loaded.scenario.plans.index(plan)]
     kept = {key: value for key, value in root.items() if key != "vary"}
     scenario = replace(loaded.scenario, plans=(plan,), baseline=None, vary=())
-    return replace(loaded, scenario=scenario, root=_with_plans(replace(loaded.root, value=kept), node))
-
-
-class PlanChecks:
-    """Checks of combined plans as if written; what concerns hardware and purchase alone, once for all sizes."""
-
-    def __init__(self, loaded: LoadedScenario) -> None:
-        self._loaded, self._file = loaded, str(loaded.path)
-        self._known: dict[str, str] = {}
-
-    def combined(self, base: YamlNode, partial: Iterable[YamlNode]) -> tuple[YamlNode, Plan | None, list[Fault]]:
-        """A plan with partial plans merged over it: as it could be written, and itself or what is wrong with it."""
-        node, faults = base, list[Fault]()
-        for changes in partial:
-            node = merge(node, changes)
-        [node] = items(written_in_full(_with_plans(self._loaded.root, node)).get("plans"))
-        node = Conform(self._file, faults).node(node, Plan)
-        [spread] = items(with_pools(_with_plans(self._loaded.root, node)).get("plans"))
-        plan, wrong = validate(adapter(Plan), spread, self._file)
-        faults += wrong
-        return node, None if faults else plan, faults
-
-    def contradiction(self, node: YamlNode, plan: Plan) -> str:
-        """Reason why the facts exclude a plan; empty = they do not."""
-        key = plan_key(node, "scaling")
-        if key not in self._known:
-            root = _with_plans(self._loaded.root, node)
-            alone, plans = pools_alone(with_pools(root), [plan])
-            faults = plan_faults(alone, plans, self._loaded.catalog, "", self._file)
-            first = next(iter(faults), None)
-            self._known[key] = "" if first is None else first.message.partition(": per device")[0]
-        return self._known[key] or self._too_many(node, plan)
-
-    def _too_many(self, node: YamlNode, plan: Plan) -> str:
-        """Reason why a plan needs or may take more nodes than are owned; empty = it does not."""
-        [spread] = items(with_pools(_with_plans(self._loaded.root, node)).get("plans"))
-        faults = owned_faults([spread], [plan], self._loaded.catalog, self._loaded.folder, self._file)
-        return "needs or may take more nodes than are owned" if any(True for _ in faults) else ""
-
-
-class PlanNames:
-    """Names of combinations: that of the plan, and their labels; of equal ones the second has a number."""
-
-    def __init__(self) -> None:
-        self._names = Counter[str]()
-
-    def name(self, base: str, labels: Iterable[str]) -> str:
-        """A name that no combination has yet; an empty base is left out."""
-        name = ", ".join(dict.fromkeys(filter(None, [base, *labels])))
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name} #{self._names[name]}"
-
-
-def not_a_plan(faults: Sequence[Fault]) -> str:
-    """Reason why a combination is none, by its first fault."""
-    return f"not a plan: {faults[0].path.rpartition('.')[2]} {faults[0].message}"
+    return replace(loaded, scenario=scenario, root=with_only(replace(loaded.root, value=kept), node))
 
 
 class _Builder:
@@ -224,11 +167,23 @@ def as_dimensions(plain: Sequence[Dimension]) -> list[list[Alternative]]:
     return [_told_apart([_partial(_node(alternative)) for alternative in dimension]) for dimension in plain]
 
 
-def written_dimensions(root: YamlNode, file: str, catalog: Catalog) -> list[list[Alternative]]:
-    """The dimensions of `vary`. Raises FaultsError where one cannot be read."""
-    node, faults = root.get("vary"), list[Fault]()
-    result = [_told_apart(list(_alternatives(dimension, root, file, catalog, faults))) for dimension in items(node)]
-    if faults:
+def written_dimensions(root: YamlNode, path: Path, folder: Path, catalog: Catalog) -> list[list[Alternative]]:
+    """The dimensions of `vary`, with manifests and measured replicas of the folder in full; labels are as written.
+
+    Raises:
+        FaultsError: one cannot be read.
+    """
+    file, faults, measured = str(path), list[Fault](), MeasuredReplicas(folder, str(path))
+    result = [
+        _told_apart(
+            [
+                replace(one, node=measured.in_plan(plan_in_full(one.node)))
+                for one in _alternatives(dimension, root, file, catalog, faults)
+            ]
+        )
+        for dimension in items(root.get("vary"))
+    ]
+    if faults := [*faults, *measured.faults]:
         raise FaultsError(faults)
     return result
 
@@ -359,24 +314,3 @@ def in_short(value: Any, *, kinds: bool = False) -> str:
         ]
         return " ".join(word for word in words if word)
     return " ".join(in_short(part, kinds=kinds) for part in value) if isinstance(value, list) else str(value)
-
-
-def renamed(node: YamlNode, name: str) -> YamlNode:
-    """The plan with another name."""
-    value = node.value if isinstance(node.value, dict) else {}
-    return replace(node, value={**value, "name": replace(node, value=name)})
-
-
-def _with_plans(root: YamlNode, node: YamlNode) -> YamlNode:
-    """The scenario with one plan."""
-    value = root.value if isinstance(root.value, dict) else {}
-    return replace(root, value={**value, "plans": replace(root, value=[node])})
-
-
-def plan_key(node: YamlNode, *but: str) -> str:
-    """Text of all of a plan but its name and other fields, of itself or of its scaling."""
-    plain = node.plain()
-    kept = {key: value for key, value in plain.items() if key not in ("name", *but)} if isinstance(plain, dict) else {}
-    if isinstance(scaling := kept.get("scaling"), dict):
-        kept["scaling"] = {key: value for key, value in scaling.items() if key not in but}
-    return json.dumps(kept, sort_keys=True)

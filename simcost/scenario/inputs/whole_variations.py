@@ -15,15 +15,8 @@ from simcost.scenario.files.nodes import YamlNode, items
 from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY, OF_JOBS, OF_NODES, SHARING
 from simcost.scenario.inputs.changes import AnyScenario
-from simcost.scenario.inputs.variations import (
-    Alternative,
-    PlanNames,
-    check_size,
-    not_a_plan,
-    plan_key,
-    renamed,
-    written_dimensions,
-)
+from simcost.scenario.inputs.combined_plans import PlanNames, not_a_plan, plan_key, renamed
+from simcost.scenario.inputs.variations import Alternative, check_size, written_dimensions
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 
 MOST = 2_000
@@ -63,7 +56,7 @@ def whole_variations(loaded: AnyScenario, dimensions: Sequence[Sequence[Alternat
         InputError: too many combinations.
     """
     if dimensions is None:
-        dimensions = written_dimensions(loaded.root, str(loaded.path), loaded.first.catalog)
+        dimensions = written_dimensions(loaded.root, loaded.path, loaded.folder, loaded.first.catalog)
     plans = [_with_kinds(in_pools(plan)) for plan in items(loaded.root.get("plans"))]
     space = WholeSpace(combinations=len(plans) * prod(map(len, dimensions)))
     check_size(space.combinations, MOST, loaded.path, max(map(len, dimensions), default=1))

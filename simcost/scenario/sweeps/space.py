@@ -11,7 +11,8 @@ from simcost.errors import Fault, FaultsError
 from simcost.scenario.checks.load import changed
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.files.nodes import Scalar, YamlNode, items
-from simcost.scenario.inputs.variations import PlanChecks, PlanNames, in_short, nested, not_a_plan, plan_key
+from simcost.scenario.inputs.combined_plans import PlanChecks, PlanNames, not_a_plan, plan_key
+from simcost.scenario.inputs.variations import in_short, nested
 from simcost.scenario.runs.resolve import REPLICATIONS, settle
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, Scenario

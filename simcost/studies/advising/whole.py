@@ -14,8 +14,9 @@ from simcost.scenario.files.nodes import items
 from simcost.scenario.files.pools import in_pools
 from simcost.scenario.files.sharing import KEY
 from simcost.scenario.inputs.changes import AnyScenario
+from simcost.scenario.inputs.combined_plans import not_a_plan
 from simcost.scenario.inputs.control import spot_rates
-from simcost.scenario.inputs.variations import as_dimensions, not_a_plan
+from simcost.scenario.inputs.variations import as_dimensions
 from simcost.scenario.inputs.whole_variations import WholePlan, whole_variations, with_plan
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_bounds import entrant_of

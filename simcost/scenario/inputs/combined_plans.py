@@ -1,0 +1,118 @@
+"""Plans that are combined of a plan and partial ones: checked as if written, and named."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from simcost.errors import Fault
+from simcost.scenario.checks.calibrations import MeasuredReplicas
+from simcost.scenario.checks.manifest_references import manifest_faults, plan_in_full, undated_fault, written_in_full
+from simcost.scenario.checks.owned_checks import owned_faults
+from simcost.scenario.checks.plan_checks import plan_faults
+from simcost.scenario.files.by_kind import adapter
+from simcost.scenario.files.conform import Conform, merge
+from simcost.scenario.files.faults import validate
+from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.files.pools import pools_alone, with_pools
+from simcost.scenario.schema.loaded_scenario import LoadedScenario
+from simcost.scenario.schema.scaling import FromManifest
+from simcost.scenario.schema.scenario import Plan
+
+
+class PlanChecks:
+    """Checks of combined plans as if written; what concerns hardware and purchase alone, once for all sizes."""
+
+    def __init__(self, loaded: LoadedScenario) -> None:
+        self._loaded, self._file = loaded, str(loaded.path)
+        self._known: dict[str, str] = {}
+        self._manifests: dict[str, list[Fault]] = {}
+
+    def combined(self, base: YamlNode, partial: Iterable[YamlNode]) -> tuple[YamlNode, Plan | None, list[Fault]]:
+        """A plan with partial plans merged over it: as it could be written, and itself or what is wrong with it."""
+        node, measured = base, MeasuredReplicas(self._loaded.folder, self._file)
+        for changes in partial:
+            node = merge(node, measured.in_plan(plan_in_full(changes)))
+        faults = measured.faults
+        [node] = items(written_in_full(with_only(self._loaded.root, node)).get("plans"))
+        node = Conform(self._file, faults).node(node, Plan)
+        [spread] = items(with_pools(with_only(self._loaded.root, node)).get("plans"))
+        plan, wrong = validate(adapter(Plan), spread, self._file)
+        faults += wrong
+        if plan is not None and not faults:
+            faults += self._of_manifests(node, plan)
+        return node, None if faults else plan, faults
+
+    def _of_manifests(self, node: YamlNode, plan: Plan) -> list[Fault]:
+        """What is wrong with the manifests of a plan, each read once for all sizes."""
+        if not any(isinstance(part, FromManifest) for part in (plan.scaling, plan.nodes, plan.router)):
+            return []
+        key = plan_key(node)
+        if key not in self._manifests:
+            loaded = self._loaded
+            undated = partial(undated_fault, loaded.scenario, loaded.folder)
+            self._manifests[key] = list(
+                manifest_faults(
+                    [plan], [node], loaded.catalog, loaded.folder, self._file, with_prefixes=True, undated=undated
+                )
+            )
+        return self._manifests[key]
+
+    def contradiction(self, node: YamlNode, plan: Plan) -> str:
+        """Reason why the facts exclude a plan; empty = they do not."""
+        key = plan_key(node, "scaling")
+        if key not in self._known:
+            root = with_only(self._loaded.root, node)
+            alone, plans = pools_alone(with_pools(root), [plan])
+            faults = plan_faults(alone, plans, self._loaded.catalog, "", self._file)
+            first = next(iter(faults), None)
+            self._known[key] = "" if first is None else first.message.partition(": per device")[0]
+        return self._known[key] or self._too_many(node, plan)
+
+    def _too_many(self, node: YamlNode, plan: Plan) -> str:
+        """Reason why a plan needs or may take more nodes than are owned; empty = it does not."""
+        [spread] = items(with_pools(with_only(self._loaded.root, node)).get("plans"))
+        faults = owned_faults([spread], [plan], self._loaded.catalog, self._loaded.folder, self._file)
+        return "needs or may take more nodes than are owned" if any(True for _ in faults) else ""
+
+
+class PlanNames:
+    """Names of combinations: that of the plan, and their labels; of equal ones the second has a number."""
+
+    def __init__(self) -> None:
+        self._names = Counter[str]()
+
+    def name(self, base: str, labels: Iterable[str]) -> str:
+        """A name that no combination has yet; an empty base is left out."""
+        name = ", ".join(dict.fromkeys(filter(None, [base, *labels])))
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name} #{self._names[name]}"
+
+
+def not_a_plan(faults: Sequence[Fault]) -> str:
+    """Reason why a combination is none, by its first fault."""
+    return f"not a plan: {faults[0].path.rpartition('.')[2]} {faults[0].message}"
+
+
+def renamed(node: YamlNode, name: str) -> YamlNode:
+    """The plan with another name."""
+    value = node.value if isinstance(node.value, dict) else {}
+    return replace(node, value={**value, "name": replace(node, value=name)})
+
+
+def with_only(root: YamlNode, node: YamlNode) -> YamlNode:
+    """The scenario with one plan."""
+    value = root.value if isinstance(root.value, dict) else {}
+    return replace(root, value={**value, "plans": replace(root, value=[node])})
+
+
+def plan_key(node: YamlNode, *but: str) -> str:
+    """Text of all of a plan but its name and other fields, of itself or of its scaling."""
+    plain = node.plain()
+    kept = {key: value for key, value in plain.items() if key not in ("name", *but)} if isinstance(plain, dict) else {}
+    if isinstance(scaling := kept.get("scaling"), dict):
+        kept["scaling"] = {key: value for key, value in scaling.items() if key not in but}
+    return json.dumps(kept, sort_keys=True)
