@@ -69,8 +69,8 @@ def _check_header(names: list[str], path: Path) -> None:
         raise TraceError(f"{path}: its header is not text; save it as CSV in UTF-8")
     other = len(names) == 1 and "|" in names[0]
     if other or (names and names[0].startswith("{")):
-        by = f", {names[0]!r}, is not separated by commas, semicolons or tabs" if other else " is not a CSV header"
-        raise TraceError(f"{path}: its first line{by}; write it as CSV with commas")
+        by = f", {names[0]!r}, is not separated by commas, semicolons or tabs" if other else " is JSON, no CSV header"
+        raise TraceError(f"{path}: its first line{by}; write it as CSV with commas, a row for each record or sample")
 
 
 def _filled(names: list[str], rows: list[list[str]], pattern: re.Pattern[str]) -> frozenset[str]:

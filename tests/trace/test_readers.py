@@ -299,7 +299,7 @@ def test_parquet_types(tmp_path: Path) -> None:
         ({"prompt_tokens": "ContextToken"}, "did you mean --map prompt_tokens=ContextTokens?"),
         ({"promt_tokens": "ContextTokens"}, "did you mean 'prompt_tokens'"),
         ({"model": "GeneratedToken"}, "model: no column 'GeneratedToken'; did you mean 'GeneratedTokens'?"),
-        ({}, "these are columns of --format azure-llm;"),
+        ({}, "these are columns of --format azure-llm; pass that;"),
         ({}, "its columns are: TIMESTAMP, ContextTokens, GeneratedTokens"),
     ],
 )
@@ -351,3 +351,13 @@ def test_unsorted_hashes_follow_their_rows(tmp_path: Path) -> None:
     table = pa.Table.from_batches(read_tables(tmp_path / "a.parquet", ["prompt_tokens", "prefix_hashes"]))
     assert table["prefix_hashes"].to_pylist() == [[3, -3], [7, -7], [9, -9]]
     assert np.array_equal(table["prompt_tokens"].to_numpy(), [3, 7, 9])
+
+
+@pytest.mark.parametrize(
+    "line", ['{"resourceSpans": []}', '{"start_time": 1, "attributes": {"gen_ai.usage.input_tokens": 5}}']
+)
+def test_spans_without_their_format_name_it(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "spans.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(TraceError, match="these are OpenTelemetry spans; pass --format otel"):
+        import_trace(path, "jsonl", tmp_path / "a.parquet")

@@ -53,6 +53,8 @@ _FEW, _MANY = 3, 10
 """Points from which on some coefficients are fitted beside the factor, and all."""
 _POOR = 0.15
 """Error of the fit itself, beyond which it is no calibration."""
+_POOR_TTFT = 0.5
+"""The same of the time to the first token, which queues and warm-up scatter."""
 REPEAT_SIGMA = 0.03
 """Of one engine measured twice: assumed, no repeated run is at hand."""
 ANCHOR_SIGMA = 0.12
@@ -202,7 +204,18 @@ def _calibration(
 
 
 def _poor(errors: Errors) -> list[Finding]:
-    """A warning where no step time makes the engine's latencies."""
+    """Warnings where no step time makes the engine's latencies."""
+    late = worst(errors["ttft"]) or 0.0
+    if late > _POOR_TTFT:
+        message = (
+            f"the TTFT of the best replay is still {late:.0%} off: judge no limit on TTFT by this replica; measure "
+            "it below saturation, after warm-up, at several prompt lengths"
+        )
+        return [finding("poor_ttft", message), *_poor_steps(errors)]
+    return _poor_steps(errors)
+
+
+def _poor_steps(errors: Errors) -> list[Finding]:
     off = max((value for name in ("tpot", "e2e") if (value := worst(errors[name])) is not None), default=0.0)
     if off <= _POOR:
         return []
@@ -242,7 +255,8 @@ def verdict(document: Document, observation: ObservedEngine) -> str:
         worst_point = sizes(document["worst_point"])
         said = f"off by {said} in the median point {whose}, by {worst_point} in the worst"
         return f"Calibrated on {what}: the replay is {said}{catalog}."
-    return f"Calibrated on {what}: the replay is within {said} {whose}{catalog}."
+    near = all(size is None or size <= _POOR for size in map(worst, errors.values()))
+    return f"Calibrated on {what}: the replay is {'within' if near else 'off by up to'} {said} {whose}{catalog}."
 
 
 def _known(errors: Errors) -> bool:

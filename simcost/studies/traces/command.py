@@ -154,7 +154,10 @@ def _format_of(file: Path) -> str:
 
     found = format_of_name(file.name)
     if found is None:
-        raise InputError(f"{file}: its name does not say its format; pass --format, such as --format csv")
+        raise InputError(
+            f"{file}: its name does not say its format; pass --format, such as --format csv; of JSON --format jsonl, "
+            "or that of its source: otel, litellm, langfuse"
+        )
     return found
 
 

@@ -299,13 +299,18 @@ def columns_by_name(present: Sequence[str]) -> dict[str, str]:
     return found
 
 
+_OF_SPANS = ("resourceSpans", "resource_spans", "scopeSpans")
+"""Fields at the top of OTLP files."""
+
+
 def _of_other_format(form: LogFormat, present: Sequence[str]) -> list[str]:
     """Message that names the first format in such a file whose needed columns are all there."""
     for name, other in FORMATS.items():
         fits = other.container in (None, form.container)
         if fits and all(set(other.columns.get(ours, ())) & set(present) for ours in NEEDED):
-            return [f"these are columns of --format {name}"]
-    return []
+            return [f"these are columns of --format {name}; pass that"]
+    spans = form.container == "jsonl" and any(name in _OF_SPANS or "gen_ai." in name for name in present)
+    return ["these are OpenTelemetry spans; pass --format otel"] if spans else []
 
 
 def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
