@@ -252,9 +252,9 @@ class Catalog:
         fitting = [r for r in rows if isclose(r.term_years, term_years, abs_tol=0.01) and r.upfront == upfront]
         if fitting:
             return max(fitting, key=lambda r: narrowness(r.sku, r.region))
-        terms = ", ".join(sorted({f"{r.term_years:g} years, upfront {r.upfront}" for r in rows}))
+        terms = ", ".join(sorted({f"{_years(r.term_years)}, upfront {r.upfront}" for r in rows}))
         raise CatalogError(
-            f"the catalog has no {instrument} rate of {provider}/{sku} in {region} for {term_years:g} years, upfront "
+            f"the catalog has no {instrument} rate of {provider}/{sku} in {region} for {_years(term_years)}, upfront "
             f"{upfront}{f' (only: {terms})' if terms else ''}; give {_rate_keys(instrument, sku)} in the plan, from "
             "your quote or price list (a maximum as advertised, `up to` so much, is not a rate), or add it to "
             "commitment_rates.csv in your catalog folder (`simcost prices import` makes one of a price list)"
@@ -357,6 +357,10 @@ class Named(Protocol):
 
 
 N = TypeVar("N", bound=Named)
+
+
+def _years(term: float) -> str:
+    return f"{term:g} year{'' if term == 1 else 's'}"
 
 
 def _rate_keys(instrument: Instrument, sku: str) -> str:

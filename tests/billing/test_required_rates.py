@@ -105,7 +105,7 @@ def test_sourced_rates_of_the_catalog_hold_for_their_family_term_and_region() ->
     assert [1 - one.effective_usd / 88.49 for one in held.values()] == pytest.approx([0.306, 0.561], abs=5e-4)
     [note] = held[1].bought[0].bound.notes
     assert "2026-07-30, quality A" in note
-    with pytest.raises(CatalogError, match=r"gcp/a2-ultragpu-8g in us-central1 for 1 years"):
+    with pytest.raises(CatalogError, match=r"gcp/a2-ultragpu-8g in us-central1 for 1 year,"):
         settled(ResourceCud(sku="a2-ultragpu-8g", count=1), line("gcp/a2-ultragpu-8g", 40.0, "us-central1"))
 
 

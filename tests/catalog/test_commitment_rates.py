@@ -73,8 +73,8 @@ def test_a_price_is_paid_whatever_on_demand_costs(tmp_path: Path) -> None:
 def test_a_missing_rate_says_which_terms_there_are_and_what_to_do() -> None:
     with pytest.raises(CatalogError) as error:
         CATALOG.commitment_rate("gcp", "resource-cud", "a3-highgpu-8g", "us-central1", 1, "all")
-    assert "gcp/a3-highgpu-8g in us-central1 for 1 years, upfront all" in str(error.value)
-    assert "only: 1 years, upfront none, 3 years, upfront none" in str(error.value)
+    assert "gcp/a3-highgpu-8g in us-central1 for 1 year, upfront all" in str(error.value)
+    assert "only: 1 year, upfront none, 3 years, upfront none" in str(error.value)
     for word in ("`price: USD/h`", "`discount`", "commitment_rates.csv", "prices import"):
         assert word in str(error.value)
 

@@ -1,6 +1,6 @@
 """Summary of a cost file."""
 
-from simcost.present.format import NONE, amount, count, share, shortened, usd
+from simcost.present.format import NONE, count, share, shortened, usd
 from simcost.present.parts import Part, Table
 from simcost.studies.actuals.charts import days
 from simcost.studies.actuals.result import ActualCosts
@@ -43,7 +43,7 @@ def skus(result: ActualCosts) -> Table:
             "SKU": shortened(f"{row.provider}/{row.sku}", 32, keep_end=True),
             "region": shortened(row.region, 16, keep_end=True),
             "bought": row.pricing.replace("_", " "),
-            "used": f"{amount(row.quantity)} {shortened(row.unit, 10, keep_end=True)}".strip(),
+            "used": f"{count(row.quantity)} {shortened(row.unit, 10, keep_end=True)}".strip(),
             "paid a unit": usd(row.effective_usd_per_unit),
             "list a unit": usd(row.list_usd_per_unit),
         }

@@ -74,4 +74,6 @@ def _behind(found: CommitmentEvidence) -> str:
 
 def bought(amount: float, unit: str) -> str:
     """Amount of an option: instances, or money an hour."""
-    return f"{count(amount)} instances" if unit == "instances" else f"{usd(amount)}/h"
+    if unit != "instances":
+        return f"{usd(amount)}/h"
+    return f"{count(amount)} {'instance' if amount == 1 else 'instances'}"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from simcost.present.format import amount, shortened, usd, usd_change
+from simcost.present.format import count, shortened, usd, usd_change
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.differences import charts
 
@@ -58,8 +58,8 @@ def changes(document: Document) -> Table:
         {
             "item": shortened(one["item"], _NAME),
             "unit": shortened(one["unit"], _UNIT),
-            "used before": amount(one["quantity"][0]),
-            "after": amount(one["quantity"][1]),
+            "used before": count(one["quantity"][0]),
+            "after": count(one["quantity"][1]),
             f"{unit} before": usd(one["usd"][0]),
             "change": usd_change(one["change_usd"]),
         }

@@ -97,19 +97,24 @@ def _bought(group: Mapped, buy: Mapped) -> str:
 
 
 def _scaling(group: Mapped) -> str:
-    """`fixed, 4`, `target concurrency 40, 1 to 3`; of jobs, the order of the queue."""
+    """`fixed, 4`, `target concurrency 40, 1 to 3`, `manifest hpa.yaml`; of jobs, the order of the queue."""
     scheduler = ((group.get("training") or {}).get("scheduler") or {}).get("kind")
     words = [_replicas(group["scaling"])] if group.get("scaling") else []
     return "; ".join([*words, *([f"jobs {_words(scheduler)}"] if scheduler else [])]) or NONE
 
 
 def _replicas(scaling: Mapped) -> str:
-    kind = _words(scaling.get("kind") or "manifest")
+    kind = " ".join(filter(None, [_words(scaling.get("kind") or "manifest"), scaling.get("path")]))
     if scaling.get("replicas") is not None:
         return f"{kind}, {exact(scaling['replicas'])}"
     level = next((f" {exact(scaling[key])}" for key in _LEVELS if isinstance(scaling.get(key), int | float)), "")
-    bounds = f", {exact(scaling['min'])} to {exact(scaling['max'])}" if {"min", "max"} <= scaling.keys() else ""
-    return f"{kind}{level}{bounds}"
+    return f"{kind}{level}{_bounds(scaling.get('min'), scaling.get('max'))}"
+
+
+def _bounds(low: int | None, high: int | None) -> str:
+    if low is None or high is None:
+        return f", up to {exact(high)}" if high is not None else f", from {exact(low)}" if low is not None else ""
+    return f", {exact(low)} to {exact(high)}"
 
 
 def _words(kind: object) -> str:

@@ -141,3 +141,18 @@ def resolved(loaded: Any) -> str:
     if isinstance(loaded, LoadedServices):
         return resolved_services_text(settle_services(loaded, seed=None, seeds=None))
     return resolved_text(settle(loaded, seed=None, seeds=None))
+
+
+@pytest.mark.parametrize(
+    ("scaling", "shown"),
+    [
+        ({"kind": "fixed", "replicas": 4}, "fixed, 4"),
+        ({"kind": "target-concurrency", "target": 40, "min": 1, "max": 3}, "target concurrency 40, 1 to 3"),
+        ({"kind": "manifest", "path": "hpa.yaml", "min": None, "max": None}, "manifest hpa.yaml"),
+        ({"kind": "manifest", "path": "policy.json", "min": 1, "max": 4}, "manifest policy.json, 1 to 4"),
+        ({"kind": "kpa", "target": 8, "min": 1, "max": None}, "kpa 8, from 1"),
+    ],
+)
+def test_the_scaling_of_a_plan_has_what_is_known_of_it(scaling: dict[str, Any], shown: str) -> None:
+    [row] = terms_of({"name": "one", "scaling": scaling}, {"prices": []})
+    assert row.scaling == shown
