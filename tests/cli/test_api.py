@@ -71,8 +71,24 @@ def test_a_model_that_its_provider_ends_is_flagged(here: Path) -> None:
     assert "choose another model" in said
     assert "openai/gpt-5-mini: the provider ends gpt-5-mini on 2026-12-11." in said
     assert found["apis"][0]["price"]["deprecation_date"] == "2026-03-06"
+    assert found["verdict"].startswith("openai/gpt-5-mini costs ")
+    assert f"{ended} is offered no more: its provider ended it on 2026-03-06." in found["verdict"]
     dates = {(row["provider"], row["as_of"], row["quality"]) for row in found["provenance"]["prices"]}
     assert dates == {("together", "2026-11-20", "A"), ("openai", "2026-11-20", "A")}
+
+
+def test_a_model_that_its_provider_has_ended_is_never_the_cheapest(here: Path) -> None:
+    scenario(here, ("horizon: 10min", "horizon: 1min"))
+    ended = "together/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo"
+    words = ("api", "tiny.yaml", "--api", ended, "--scale", "1", "--plan", "one", "--quiet", "--json")
+    alone = call(*words).document()
+    [fleet], [cost] = alone["demands"][0]["plans"], alone["demands"][0]["apis"]
+    assert cost["usd_per_month"]["mean"] < fleet["usd_per_month"]["mean"]
+    assert "the cheapest is the fleet one" in alone["verdict"]
+    assert f"{ended} is offered no more" in alone["verdict"]
+    assert alone["apis"][0]["ended"] == "2026-03-06"
+    both = call(*words, "--api", API).document()
+    assert f"the cheapest is {API}" in both["verdict"]
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,12 @@ def priced(asked: ApiOption, catalog: Catalog, cache: PromptCache, said: str) ->
         CatalogError: no price of it.
     """
     purchase = replace(asked.purchase, cache=cache)
+    price = catalog.token_price(purchase.api)
     return Api(
         name=asked.name,
         purchase=purchase,
-        price=catalog.token_price(purchase.api),
+        price=price,
+        ended=price.deprecation_date if price.deprecation_date <= catalog.as_of else "",
         cache=said,
         ttft_p95_s=asked.ttft_p95_s,
         tpot_p95_s=asked.tpot_p95_s,

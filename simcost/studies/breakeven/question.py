@@ -21,7 +21,8 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_study
 from simcost.studies.breakeven.prices import ApiOption, in_traces
 from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
-from simcost.studies.breakeven.study import Api, api_costs, break_even_result, rate, refusals
+from simcost.studies.breakeven.study import Api, api_costs, break_even_result
+from simcost.studies.breakeven.verdict import endings, rate, refusals
 from simcost.tables.digests import sha256_of
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
@@ -64,12 +65,14 @@ def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> Tra
         bill_tokens(shared_in_trace(path, api.purchase.cache.keep_s), api.purchase, api.price, span_s) for api in apis
     ]
     tokens = (bills[0].count.input_tokens + bills[0].count.output_tokens) * _months(span_s)
-    best = min(range(len(apis)), key=lambda i: bills[i].per_month_usd)
+    offered = [i for i, api in enumerate(apis) if not api.ended] or range(len(apis))
+    best = min(offered, key=lambda i: bills[i].per_month_usd)
     per_s = info.rows / span_s
     costs = tuple(api_costs(api, [bill]) for api, bill in zip(apis, bills, strict=True))
     return TraceCosts(
         verdict=f"{apis[best].name} costs {format_usd(bills[best].per_month_usd)} a month at {rate(per_s)} "
-        f"({amount(tokens)} tokens a month){f', the least of {len(apis)}' if len(apis) > 1 else ''}.{refusals(costs)}",
+        f"({amount(tokens)} tokens a month){f', the least of {len(offered)}' if len(offered) > 1 else ''}."
+        f"{endings(costs)}{refusals(costs)}",
         trace=str(path),
         requests_per_s=per_s,
         tokens_per_month=tokens,
@@ -129,10 +132,9 @@ def _about_apis(apis: Sequence[Api], bills: Sequence[TokenBill], newest: str) ->
         dated = f"{price_of_date(price.as_of, newest)}, quality {price.quality}"
         yield f"{api.name}: {_prices(price, bill)}; {price.source}, {dated}; {api.cache}."
         if price.deprecation_date:
-            ended = price.deprecation_date <= newest
             yield (
-                f"{api.name}: the provider {'ended' if ended else 'ends'} {price.model} on {price.deprecation_date}"
-                f"{'; its price is of no use for a plan, choose another model' if ended else ''}."
+                f"{api.name}: the provider {'ended' if api.ended else 'ends'} {price.model} on {price.deprecation_date}"
+                f"{'; its price is of no use for a plan, choose another model' if api.ended else ''}."
             )
         if bill.too_long:
             yield (

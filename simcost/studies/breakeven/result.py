@@ -98,6 +98,8 @@ class ApiCosts:
     batch: bool
     slo_misses: tuple[str, ...]
     """Targets that it surely misses by what is stated of it."""
+    ended: str
+    """Day on which the provider ended the model, on or before the newest fact of the catalog; empty = it did not."""
     ttft_p95_s: float | None
     tpot_p95_s: float | None
     price: Mapping[str, Any]

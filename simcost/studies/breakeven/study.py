@@ -1,4 +1,4 @@
-"""Break-even study of `simcost api`: costs at several demands, and the verdict."""
+"""Break-even study of `simcost api`: costs at several demands."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,9 +9,8 @@ import numpy as np
 
 from simcost.billing.api.pricing import PerToken, TokenBill
 from simcost.catalog.facts import TokenPrice
-from simcost.compare.confidence import interval, paired
+from simcost.compare.confidence import interval
 from simcost.compare.results import mean_of
-from simcost.present.format import amount
 from simcost.studies.breakeven.crossing import DemandSpread, Place, crossing, doubtful, over_replications
 from simcost.studies.breakeven.result import (
     ApiCosts,
@@ -24,7 +23,8 @@ from simcost.studies.breakeven.result import (
     PairBreakEven,
     ReplicaRange,
 )
-from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_share, format_usd
+from simcost.studies.breakeven.verdict import verdict
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class Api:
     tpot_p95_s: float | None = None
     slo_misses: tuple[str, ...] = ()
     """Targets that it surely misses by what is stated of it."""
+    ended: str = ""
+    """Day on which the provider ended the model, on or before the newest fact of the catalog; empty = it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,94 +156,6 @@ def _smallest(fleet: SmallestFleet | None) -> bool:
     return fleet is not None and fleet.replicas == 1
 
 
-def verdict(result: BreakEvenResult, by_replication: Mapping[str, Sequence[float]], level: float) -> str:
-    """Cheapest option at the demand of the scenario, and the demand from which on a fleet beats the cheapest API.
-
-    APIs that surely miss the SLO are neither, and are named.
-
-    Args:
-        result: all of it but the verdict.
-        by_replication: costs a month of each option there; their order tells whether two differ significantly.
-        level: of confidence.
-    """
-    here = result.here
-    missing = [api for api in result.apis if api.slo_misses]
-    missed = {api.name for api in missing}
-    plans = [(plan.usd_per_month.mean, f"the fleet {plan.name}") for plan in here.met]
-    apis = [(api.usd_per_month.mean, api.name) for api in here.apis if api.name not in missed]
-    notes = "".join(f" {api.name} misses the SLO: {' and '.join(api.slo_misses)}." for api in missing)
-    notes += refusals(result.apis)
-    if not (plans or apis):
-        return f"At {rate(here.requests_per_s)} neither a fleet nor an API meets the SLO.{notes}"
-    (usd, name), *others = sorted([*plans, *apis])
-    text = f"At {rate(here.requests_per_s)} the cheapest is {name}: {format_usd(usd)} a month"
-
-    def alike(one: str, other: str) -> bool:
-        return bool(paired(by_replication[one], by_replication[other], level).holds_zero)
-
-    if others:
-        doubt = alike(others[0][1], name)
-        text += f", {'not significantly less than' if doubt else 'next'} {others[0][1]} at {format_usd(others[0][0])}"
-        text += f" ({result.replications} replications do not tell them apart)" if doubt else ""
-    doubt = bool(plans and apis) and alike(min(apis)[1], min(plans)[1])
-    later = f"; {_later(result, min(apis)[1], doubt=doubt)}" if apis else ""
-    return f"{text}{later}.{notes}"
-
-
-def refusals(apis: Iterable[ApiCosts]) -> str:
-    """Sentences on APIs that would refuse some of the requests, with a space before each."""
-    return "".join(
-        f" {api.name} would refuse {format_share(api.refused_share)} of the requests, which are longer than its window."
-        for api in apis
-        if api.refused_share
-    )
-
-
-def _later(result: BreakEvenResult, api: str, *, doubt: bool) -> str:
-    """From which demand on a plan costs less than an API; the lowest over the plans.
-
-    `doubt`: the costs at the demand of the scenario do not differ significantly; those of each replication may.
-    """
-    most, each = ("in most replications taken alone, ", "in each replication taken alone, ") if doubt else ("", "")
-    pairs = [pair for pair in result.break_even if pair.api == api and pair.place is not None]
-    largest = rate(result.demands[-1].requests_per_s)
-    if not pairs:
-        return "no plan meets the SLO at any size that was tried"
-    crossing = [
-        (pair, pair.requests_per_s, pair.tokens_per_month)
-        for pair in pairs
-        if pair.requests_per_s is not None and pair.tokens_per_month is not None
-    ]
-    always = [pair for pair in pairs if pair.place == "fleet"]
-    if always:
-        least = rate(result.demands[0].requests_per_s)
-        return f"{most}{always[0].plan} costs less than {api} at every demand from {least} to {largest}"
-    if crossing:
-        first, requests_per_s, tokens = min(crossing, key=lambda one: one[1].mean)
-        begin = f"from {spread(requests_per_s)} on ({amount(tokens.mean)} tokens a month)"
-        return f"{each}{begin} {first.plan} costs less than {api}"
-    best = min(pairs, key=lambda pair: pair.cost_ratio_at_largest or float("inf"))
-    if best.crossed_in:
-        return (
-            f"{best.plan} becomes cheaper than {api} below {largest} in {best.crossed_in} of "
-            f"{result.replications} replications only, so that no break-even can be named"
-        )
-    closest = f"{best.plan} comes closest, at {amount(best.cost_ratio_at_largest)} times its cost"
-    return f"up to {largest} {api} costs less than every fleet; {closest}"
-
-
-def rate(per_s: float) -> str:
-    """Requests per second, or per hour where they are few."""
-    return f"{amount(per_s)} requests/s" if per_s >= 0.1 else f"{amount(3600 * per_s)} requests/h"
-
-
-def spread(value: DemandSpread) -> str:
-    """A rate with its range over the replications."""
-    mean = value.mean
-    lo, hi = (amount(bound * (1.0 if mean >= 0.1 else 3600.0)) for bound in (value.lo, value.hi))
-    return rate(mean) if lo == hi else f"{rate(mean)} ({lo} to {hi})"
-
-
 MONTH_S = HOURS_PER_MONTH * SECONDS_PER_HOUR
 
 
@@ -289,6 +203,7 @@ def api_costs(api: Api, bills: Sequence[TokenBill]) -> ApiCosts:
         spilled_requests=_mean([bill.paid.requests for bill in bills]) if api.purchase.provisioned else None,
         batch=api.purchase.batch,
         slo_misses=api.slo_misses,
+        ended=api.ended,
         ttft_p95_s=api.ttft_p95_s,
         tpot_p95_s=api.tpot_p95_s,
         price=facts

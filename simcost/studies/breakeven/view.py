@@ -15,7 +15,7 @@ from simcost.studies.breakeven.result import (
     PairBreakEven,
     TraceCosts,
 )
-from simcost.studies.breakeven.study import rate, spread
+from simcost.studies.breakeven.verdict import rate, spread
 
 _COLUMNS = 5
 _NAME = 30
@@ -109,7 +109,7 @@ def service(result: BreakEvenResult) -> Table:
         (plan.name, share(plan.attainment), seconds(plan.ttft_p95_s), seconds(plan.tpot_p95_s)) for plan in here.met
     ]
     for api in result.apis:
-        level = "misses SLO" if api.slo_misses else "not known"
+        level = "offered no more" if api.ended else "misses SLO" if api.slo_misses else "not known"
         rows.append((api.name, level, _stated(api, api.ttft_p95_s), _stated(api, api.tpot_p95_s)))
     heads = (f"at {rate(here.requests_per_s)}", "good requests", "TTFT p95", "TPOT p95")
     return [dict(zip(heads, (shortened(name, _NAME), *cells), strict=True)) for name, *cells in rows]

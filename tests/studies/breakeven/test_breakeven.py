@@ -24,7 +24,8 @@ from simcost.studies.breakeven.fleets import Made, Settings, make_study
 from simcost.studies.breakeven.prices import in_scenario
 from simcost.studies.breakeven.question import compare_with_apis, price_trace
 from simcost.studies.breakeven.result import BreakEvenResult, MissedFleet
-from simcost.studies.breakeven.study import break_even_result, verdict
+from simcost.studies.breakeven.study import break_even_result
+from simcost.studies.breakeven.verdict import verdict
 from simcost.trace.synthesis.stored_requests import synthesize
 from simcost.trace.workload.spec import RecordedWorkload, Sessions, Stream, Synthetic
 
