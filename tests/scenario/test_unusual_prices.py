@@ -70,3 +70,20 @@ def test_a_device_in_gigabytes_or_teraflops_is_refused(tmp_path: Path, column: s
     write(DEVICE | {column: value})
     with pytest.raises(FaultsError, match=rf"accelerators.csv:2.*{column} {value} is too small.*write it as {example}"):
         load_catalog(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("api", "told"),
+    [
+        ("together/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo", "the provider ended"),
+        ("openai/gpt-5-mini", "the provider ends gpt-5-mini on 2026-12-11."),
+        ("groq/llama-3.1-8b-instant", ""),
+    ],
+)
+def test_an_overflow_to_an_api_that_ends_is_told(tmp_path: Path, api: str, told: str) -> None:
+    file = scenario(tmp_path, "region: us-east-1")
+    more = f"    admission: {{max_ongoing: 8}}\n    overflow: {{api: {api}, ttft: 1s, tpot: 20ms}}\n"
+    file.write_text(file.read_text() + more)
+    said = check(file)
+    assert said["faults"] == []
+    assert any(told in note for note in said["notes"]) if told else not said["notes"]

@@ -1,4 +1,6 @@
-"""Prices of plans that are far from those of the catalog, mostly in another unit, and commitments bought twice."""
+"""Prices of plans that are far from those of the catalog, mostly in another unit, or of an API that its provider ends,
+and commitments bought twice.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from statistics import median
 
 from simcost.billing import Buy, OnDemand, Spot
 from simcost.catalog import Catalog, load_catalog
-from simcost.catalog.facts import Offer
+from simcost.catalog.facts import Offer, TokenPrice
 from simcost.errors import InputError
 from simcost.scenario.schema.scenario import Plan
 from simcost.units import format_usd
@@ -19,8 +21,23 @@ FAR_BELOW = 50.0
 
 
 def unusual_prices(plan: Plan, catalog: Catalog) -> list[str]:
-    """A sentence for each price per accelerator-hour of a plan that is far from the on-demand prices of the catalog."""
-    return [note for option in (plan.buy, *plan.or_buy) if option is not None for note in _unusual(option, catalog)]
+    """A sentence for each price per accelerator-hour of a plan that is far from the on-demand prices of the catalog,
+    and for an API that its provider ends.
+    """
+    notes = [note for option in (plan.buy, *plan.or_buy) if option is not None for note in _unusual(option, catalog)]
+    if plan.overflow is not None:
+        notes += ending(plan.overflow.api, catalog.token_price(plan.overflow.api), catalog.as_of)
+    return notes
+
+
+def ending(name: str, price: TokenPrice, newest: str) -> list[str]:
+    """A sentence on the day when the provider of an API ends its model, past or to come as of the newest fact."""
+    if not price.deprecation_date:
+        return []
+    if price.deprecation_date > newest:
+        return [f"{name}: the provider ends {price.model} on {price.deprecation_date}."]
+    ended = f"{name}: the provider ended {price.model} on {price.deprecation_date}"
+    return [f"{ended}; its price is of no use for a plan, choose another model."]
 
 
 def repeated_commitments(plan: Plan) -> list[str]:
