@@ -47,7 +47,7 @@ class PlanChecks:
         return node, None if faults else plan, faults
 
     def _of_manifests(self, node: YamlNode, plan: Plan) -> list[Fault]:
-        """What is wrong with the manifests of a plan, each read once for all sizes."""
+        """Faults of the manifests of a plan."""
         if not any(isinstance(part, FromManifest) for part in (plan.scaling, plan.nodes, plan.router)):
             return []
         key = plan_key(node)
