@@ -91,6 +91,26 @@ def test_a_model_that_its_provider_has_ended_is_never_the_cheapest(here: Path) -
     assert f"the cheapest is {API}" in both["verdict"]
 
 
+def test_a_fleet_whose_model_is_not_good_enough_is_never_the_cheapest(here: Path) -> None:
+    """Without the gate the bad fleet, which costs less, wins; with it the other plan, or an API."""
+    scenario(
+        here,
+        ("horizon: 10min", "horizon: 1min"),
+        ("slo:", "quality: {metric: ours, at_least: 0.8}\nslo:"),
+        ("  - name: one\n", "  - name: one\n    quality: {metric: ours, value: 0.7, source: us}\n"),
+        ("  - name: scaled\n", "  - name: scaled\n    quality: {metric: ours, value: 0.9, source: us}\n"),
+    )
+    words = ("api", "tiny.yaml", "--scale", "1", "--quiet", "--json", "--api", "openai/gpt-4o")
+    found = call(*words).document()
+    assert found["below_quality"] == {"one": "ours 0.7, and at least 0.8 is asked for"}
+    assert "The fleet one is not good enough: ours 0.7" in found["verdict"]
+    assert "the fleet one:" not in found["verdict"]
+    assert not any(f" one {words}" in found["verdict"] for words in ("costs less", "comes closest", "becomes"))
+    assert any("Of APIs no ours is known" in line for line in found["assumptions"])
+    only = call(*words, "--plan", "one").document()
+    assert "no plan of that quality meets the SLO" in only["verdict"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

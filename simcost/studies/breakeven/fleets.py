@@ -28,6 +28,7 @@ from simcost.scenario.runs.tasks import shared_by_runs
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.studies.breakeven.crossing import Search
 from simcost.studies.breakeven.prices import ApiOption, bills, in_scenario
+from simcost.studies.breakeven.quality_gate import below_quality
 from simcost.studies.breakeven.study import Api, Point, SmallestFleet, Study
 
 Key = tuple[str, int]
@@ -278,6 +279,7 @@ class _Points:
             points=tuple(self._made[scale] for scale in sorted(self._made)),
             level=scenario.level,
             horizon_s=requests_of(question).horizon_s,
+            below_quality=below_quality(self._loaded, self._plans),
         )
 
     def _guesses(self, scale: float, seeds: int) -> dict[Key, int]:

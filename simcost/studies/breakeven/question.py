@@ -118,6 +118,8 @@ def _assumptions(made: Made) -> Iterator[str]:
         f"Fleets cost their nodes, disks and traffic, not the people who run them{staffed}; whether the models "
         "answer equally well is not compared. APIs answer every request, without rate limits."
     )
+    if asked := made.question.loaded.scenario.quality:
+        yield f"Of APIs no {asked.metric} is known: whether they reach {asked.at_least:g} is yours to measure."
     bills = [point.bills for point in study.points if point.scale == 1] or [study.points[0].bills]
     if any(one.count.read_share for some in bills[0] for one in some):
         yield "Fleets compute every prompt again, APIs find parts of them in their caches."

@@ -135,6 +135,8 @@ class BreakEvenResult:
     """Demands at which not all plans were sized."""
     apis: tuple[ApiCosts, ...]
     break_even: tuple[PairBreakEven, ...]
+    below_quality: Mapping[str, str]
+    """Plans of which the quality is less than the scenario asks for, or not known, each with what is."""
     assumptions: tuple[str, ...]
     provenance: Mapping[str, Any]
 

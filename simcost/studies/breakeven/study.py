@@ -1,7 +1,7 @@
 """Break-even study of `simcost api`: costs at several demands."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import exp, fsum, log
 from typing import Any
 
@@ -109,6 +109,8 @@ class Study:
     points: tuple[Point, ...]
     level: float
     horizon_s: float
+    below_quality: Mapping[str, str] = field(default_factory=dict)
+    """Plans of which the quality is less than the scenario asks for, or not known, each with what is."""
 
     @property
     def whole(self) -> tuple[Point, ...]:
@@ -171,6 +173,7 @@ def break_even_result(study: Study, provenance: Mapping[str, Any], assumptions: 
         break_even=tuple(
             _break_even(study, study.break_even(plan, api)) for plan in study.plans for api in range(len(study.apis))
         ),
+        below_quality=study.below_quality,
         assumptions=tuple(assumptions),
         provenance=provenance,
     )

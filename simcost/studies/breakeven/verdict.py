@@ -12,7 +12,8 @@ from simcost.units import format_share, format_usd
 def verdict(result: BreakEvenResult, by_replication: Mapping[str, Sequence[float]], level: float) -> str:
     """Cheapest option at the demand of the scenario, and the demand from which on a fleet beats the cheapest API.
 
-    APIs that surely miss the SLO, or that their provider has ended, are neither, and are named.
+    APIs that surely miss the SLO, or that their provider has ended, are neither, nor are plans whose model is not good
+    enough; all are named.
 
     Args:
         result: all of it but the verdict.
@@ -22,9 +23,11 @@ def verdict(result: BreakEvenResult, by_replication: Mapping[str, Sequence[float
     here = result.here
     missing = [api for api in result.apis if api.slo_misses]
     missed = {api.name for api in result.apis if api.slo_misses or api.ended}
-    plans = [(plan.usd_per_month.mean, f"the fleet {plan.name}") for plan in here.met]
+    below = result.below_quality
+    plans = [(plan.usd_per_month.mean, f"the fleet {plan.name}") for plan in here.met if plan.name not in below]
     apis = [(api.usd_per_month.mean, api.name) for api in here.apis if api.name not in missed]
     notes = "".join(f" {api.name} misses the SLO: {' and '.join(api.slo_misses)}." for api in missing)
+    notes += "".join(f" The fleet {name} is not good enough: {what}." for name, what in below.items())
     notes += endings(result.apis) + refusals(result.apis)
     if not (plans or apis):
         return f"At {rate(here.requests_per_s)} neither a fleet nor an API meets the SLO.{notes}"
@@ -65,10 +68,11 @@ def _later(result: BreakEvenResult, api: str, *, doubt: bool) -> str:
     `doubt`: the costs at the demand of the scenario do not differ significantly; those of each replication may.
     """
     most, each = ("in most replications taken alone, ", "in each replication taken alone, ") if doubt else ("", "")
-    pairs = [pair for pair in result.break_even if pair.api == api and pair.place is not None]
+    below = result.below_quality
+    pairs = [one for one in result.break_even if one.api == api and one.place is not None and one.plan not in below]
     largest = rate(result.demands[-1].requests_per_s)
     if not pairs:
-        return "no plan meets the SLO at any size that was tried"
+        return f"no plan{' of that quality' if below else ''} meets the SLO at any size that was tried"
     crossing = [
         (pair, pair.requests_per_s, pair.tokens_per_month)
         for pair in pairs
