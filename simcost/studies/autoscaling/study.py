@@ -55,7 +55,7 @@ def autoscale_replay(
     """
     said = read_manifest(manifest, name=name)
     if said.policy is None:
-        raise InputError(f"{manifest}: holds no autoscaler, but a {said.kind}; give the manifest of one")
+        raise InputError(f"{manifest}: holds no autoscaler, but the kind {said.kind}; give the manifest of one")
     recording, findings = read_metrics(metrics, mapping=mapping)
     recording = _renamed(recording, recorded, metrics)
     try:
