@@ -17,7 +17,7 @@ from simcost.studies.calibration.engine import engine_of
 from simcost.studies.calibration.fit import FittedParameters, fit
 from simcost.studies.calibration.parameters import FAR, NEAR, candidate
 from simcost.studies.calibration.residuals import METRICS, RunProblem, relative_errors
-from simcost.studies.calibration.study import calibrate, overhead_of, step_of
+from simcost.studies.calibration.study import calibrate, overhead_of, step_of, verdict
 from simcost.trace.observed import Configuration, read_observation
 
 pytestmark = pytest.mark.slow
@@ -210,3 +210,14 @@ def test_times_of_another_model_are_told(stated: str | None, given: str | None, 
     asked = Configuration(model=given, accelerator="h100", tp=8)
     found = engine_of(Configuration(model=stated), asked, load_catalog(), {})
     assert ["other_model" in str(said) for said in found.findings if "is of" in str(said)] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(("ttft_s", "off"), [(0.06, False), (20.0, True)])
+def test_a_ttft_that_no_step_time_makes_is_told(tmp_path: Path, ttft_s: float, off: bool) -> None:
+    """Two clients and 20 ms a token: nothing that is fitted lets prompts of 512 tokens wait for 20 s."""
+    file = tmp_path / "c2.json"
+    file.write_text(json.dumps(serve(2, tpot_s=0.02, ttft_s=ttft_s)))
+    found = calibrate([file], load_catalog(), given=Configuration(accelerator="h100"))
+    said = verdict(found.document, found.observation)
+    assert ("off by up to" in said) is off
+    assert ("judge no limit on TTFT" in str(found.document["findings"])) is off
