@@ -16,6 +16,9 @@ LONG, MOST_PX = 24, 580
 """Characters of a text that would be cut in a column of the usual width, and the widest column."""
 SENTENCE, MOST_ROWS = 90, 40
 """Characters of a text that no column can show on one line, and rows of a table whose lines break."""
+NAME_PX, NAME_ROW_PX, HEAD_PX, MOST_SEEN = 210, 62, 38, 10
+"""Width of a column whose texts break, so that a page of 800 pixels shows the figures beside them, and height of a row
+of three lines, as Streamlit breaks none in rows that are lower; of the head; and rows that are seen at a time."""
 
 TINT = "background-color: rgba(0, 114, 178, 0.12)"
 """Of the row of the best plan."""
@@ -45,10 +48,14 @@ def table(rows: Table, **options: Any) -> Any:
     if any(marked):
         tints = np.where(np.array(marked)[:, None], TINT, "").repeat(len(rows[0]), axis=1)
         style = style.apply(lambda _frame: tints, axis=None)
-    wide = {name: _longest(rows, name) for name in rows[0] if name not in numbers}
+    widths = {name: 7 * _longest(rows, name) for name in rows[0] if name not in numbers}
+    breaks = len(rows) <= MOST_ROWS and any(width > NAME_PX for width in widths.values())
+    most_px = NAME_PX if breaks else MOST_PX
     options["column_config"] = {
-        name: st.column_config.Column(width=min(7 * length, MOST_PX)) for name, length in wide.items() if length > LONG
+        name: st.column_config.Column(width=min(width, most_px)) for name, width in widths.items() if width > 7 * LONG
     }
+    if breaks:
+        options |= {"row_height": NAME_ROW_PX, "height": HEAD_PX + NAME_ROW_PX * min(len(rows), MOST_SEEN)}
     selection = options.pop("selection", None)
     if selection:
         options |= {"on_select": "rerun", "selection_mode": selection}

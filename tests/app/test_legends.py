@@ -3,15 +3,12 @@
 from typing import Any
 
 import altair as alt
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from simcost.present.chart_style import to_spec
 from simcost.present.charts import counts, panel, panels_over_time, time
-from simcost.units import Formatted
 from views.charts import _without_legends
 from views.legends import Swatch, swatches
-from views.table import table
 
 SHADES = {"needed": "#B00020", "desired": "#777777", "ready": "#2B6299", "waiting": "#D07A8A", "absent": "#000000"}
 ROWS = [{"time": i, **dict.fromkeys(SHADES, i)} for i in range(3)]
@@ -63,23 +60,3 @@ def test_a_verdict_has_its_first_sentence_as_heading_and_names_are_escaped() -> 
     [legend] = shown.get("html")
     assert "a &lt;b&gt;" in legend.proto.body
     assert legend.proto.body.count("<span style") == 4
-
-
-def test_the_row_of_the_best_plan_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
-    monkeypatch.setattr("streamlit.dataframe", lambda style, **_: drawn.append(style))
-    table([{"plan": "a", "SLO": "met"}, {"plan": "b", "SLO": "met *"}])
-    [style] = drawn
-    style._compute()
-    assert {row for (row, _), found in style.ctx.items() if found} == {1}
-
-
-def test_equal_values_of_different_texts_keep_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
-    monkeypatch.setattr("streamlit.dataframe", lambda style, **_: drawn.append(style))
-    cells = [Formatted("baseline", 0.0), Formatted("0.0 %", 0.0), Formatted("+1 %", 0.01), Formatted("-1 %", -0.01)]
-    table([{"vs baseline": cell} for cell in cells])
-    [style] = drawn
-    shown = [row[-1]["display_value"] for row in style._translate(sparse_index=False, sparse_cols=False)["body"]]
-    assert shown == ["baseline", "0.0 %", "+1 %", "-1 %"]
-    assert list(style.data["Vs baseline"].argsort()) == [3, 0, 1, 2]

@@ -1,0 +1,45 @@
+"""Tables of a page: the best plan stands out, equal values keep their texts, long names leave room for figures."""
+
+from typing import Any
+
+import pytest
+
+from simcost.units import Formatted
+from views.table import MOST_ROWS, table
+
+LONG_NAME = "rtx-4090 tp 1 bf16 runpod/community-rtx-4090 any, replicas 1"
+
+
+def test_the_row_of_the_best_plan_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("streamlit.dataframe", lambda style, **_: drawn.append(style))
+    table([{"plan": "a", "SLO": "met"}, {"plan": "b", "SLO": "met *"}])
+    [style] = drawn
+    style._compute()
+    assert {row for (row, _), found in style.ctx.items() if found} == {1}
+
+
+def test_equal_values_of_different_texts_keep_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("streamlit.dataframe", lambda style, **_: drawn.append(style))
+    cells = [Formatted("baseline", 0.0), Formatted("0.0 %", 0.0), Formatted("+1 %", 0.01), Formatted("-1 %", -0.01)]
+    table([{"vs baseline": cell} for cell in cells])
+    [style] = drawn
+    shown = [row[-1]["display_value"] for row in style._translate(sparse_index=False, sparse_cols=False)["body"]]
+    assert shown == ["baseline", "0.0 %", "+1 %", "-1 %"]
+    assert list(style.data["Vs baseline"].argsort()) == [3, 0, 1, 2]
+
+
+def test_a_long_name_breaks_so_that_the_figures_beside_it_are_seen_at_800_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("streamlit.dataframe", lambda _, **options: drawn.append(options))
+    for name, rows in ((LONG_NAME, 2), ("one L4", 2), (LONG_NAME, MOST_ROWS + 1)):
+        table([{"plan": name, "$ per month": Formatted("$262.20", 262.2)}] * rows)
+    broken, short, many = drawn
+    assert broken["column_config"]["Plan"]["width"] <= 435 / 2, "half of the place of a table on a page of 800 pixels"
+    assert broken["row_height"] > 4 * 15, "Streamlit breaks lines from 4 rem on, which are 15 px here"
+    assert short["column_config"] == {}
+    assert "row_height" not in short
+    assert "row_height" not in many, "a long list stays dense"
