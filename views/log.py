@@ -27,6 +27,12 @@ from views.text import on_page, plain
 WORK = "log"
 KINDS = ("csv", "gz", "jsonl", "parquet")
 COLUMNS = {"arrival": "Arrival", "prompt_tokens": "Prompt tokens", "output_tokens": "Output tokens"}
+TARGETS = {
+    "attainment": "Requests that must be good",
+    "ttft": "Time to first token, at most",
+    "tpot": "Time per output token, at most",
+}
+"""Labels of the targets, by their keys in `slo` of a scenario."""
 NESTED = frozenset(name for name, form in FORMATS.items() if form.rows is not one_row)
 """Formats whose fields stand inside others: they say where."""
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -204,12 +210,13 @@ def _found(log: dict[str, Any], scenarios: Path, plans: Any) -> None:
         model = left.selectbox("Model", models, index=models.index("llama-3.1-8b"))
         on = left.multiselect("Accelerators", cards, ["l40s", "h100-sxm"], max_selections=4)
         provider = middle.selectbox("Provider", ["aws", "azure", "gcp", "any"])
-        attainment = middle.text_input("Requests that must be good", "99%")
-        ttft = right.text_input("Time to first token, at most", "1s")
-        tpot = right.text_input("Time per output token, at most", "60ms")
+        limits = {
+            "attainment": middle.text_input(TARGETS["attainment"], "99%").strip(),
+            "ttft": right.text_input(TARGETS["ttft"], "1s").strip(),
+            "tpot": right.text_input(TARGETS["tpot"], "60ms").strip(),
+        }
         if st.button("Compare plans", type="primary", disabled=not on):
             answers = {"model": model, "accelerators": tuple(on), "provider": provider}
-            limits = {"ttft": ttft.strip(), "tpot": tpot.strip(), "attainment": attainment.strip()}
             file = _written(log, scenarios, answers | limits)
             if file is not None:
                 st.session_state.update({"looked at": file, "due": True})
@@ -225,7 +232,7 @@ def _written(log: dict[str, Any], scenarios: Path, answers: dict[str, Any]) -> P
     try:
         write_scenario(ScenarioAnswers(name=file.stem, trace=log["trace"], **answers), file)
     except (SimcostError, OSError) as error:
-        st.error(plain(str(error)))
+        st.error(plain(re.sub(r"\bslo\.(attainment|ttft|tpot):", lambda found: f"{TARGETS[found[1]]}:", str(error))))
         return None
     return file
 

@@ -106,3 +106,12 @@ def test_another_log_of_the_same_name_is_not_that_which_was_read(page: AppTest) 
     page.file_uploader[0].set_value(("log.csv", LOG.replace("1", "2").encode(), "text/csv")).run()
     assert [one.value for one in page.header] == ["First rows"]
     assert not page.exception
+
+
+@pytest.mark.parametrize("typed", ["1 banana", "1s: x", "'", "1s # x"])
+def test_a_target_that_is_none_is_told_by_the_label_of_its_field(page: AppTest, home: Path, typed: str) -> None:
+    read(page, "log.csv", LOG)
+    next(one for one in page.text_input if one.label == "Time to first token, at most").set_value(typed)
+    button(page, "Compare plans").click().run()
+    assert [one.value.partition("\\:")[0] for one in page.error] == ["Time to first token, at most"]
+    assert list((home / "scenarios").glob("log*.yaml")) == []

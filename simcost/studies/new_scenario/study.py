@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -143,10 +144,15 @@ def _workload(answers: ScenarioAnswers, folder: Path) -> str:
 
 def _slo(answers: ScenarioAnswers) -> str:
     return f"""slo:                      # a request is good when it keeps both
-  ttft: {answers.ttft}                # time to first token
-  tpot: {answers.tpot}             # time per output token after it
-  attainment: {answers.attainment}         # share of requests that must be good
+  ttft: {_value(answers.ttft)}                # time to first token
+  tpot: {_value(answers.tpot)}             # time per output token after it
+  attainment: {_value(answers.attainment)}         # share of requests that must be good
 """
+
+
+def _value(answer: str) -> str:
+    """An answer as one value of YAML, whatever is typed."""
+    return answer if re.fullmatch(r"[\w.% ]*", answer) else json.dumps(answer)
 
 
 def _title(plan: GuessedPlan) -> str:
