@@ -11,11 +11,16 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from simcost.errors import SimcostError
+from simcost.execution.task_file import OtherVersionsError
 from views.text import plain
 
 _LOG = getLogger(__name__)
 QUICK_S = 1.0
 """Work that takes no longer is shown at once, without progress."""
+OTHER_VERSIONS = (
+    "simcost has changed since the explorer was started: its simulations would be of another version than this page. "
+    "Stop the explorer where it runs and start it again with `simcost app`."
+)
 Progress = Callable[[float, str], None]
 
 
@@ -63,6 +68,8 @@ class Work:
                 lock.release()
         except CancelledError:
             pass
+        except OtherVersionsError:
+            self.error = OTHER_VERSIONS
         except (SimcostError, OSError) as error:
             self.error = str(error)
         except Exception as error:  # noqa: BLE001  # told on the page

@@ -25,6 +25,10 @@ HELD = 4
 """Tasks that a worker keeps open, and a command keeps on disk."""
 
 
+class OtherVersionsError(RunError):
+    """A worker whose results would depend on other versions than those of the command."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskReference:
     """Name of a task file, by which a worker opens it."""
@@ -41,7 +45,8 @@ class TaskReference:
         """The task, checked when this process sees it for the first time.
 
         Raises:
-            RunError: the file is not there, versions differ, or inputs are others.
+            OtherVersionsError: versions differ.
+            RunError: the file is not there, or inputs are others.
         """
         try:
             if Path.cwd() != self.folder:
@@ -71,7 +76,7 @@ def _opened(reference: TaskReference) -> Any:
             for (name, theirs), (_, mine) in zip(reference.versions, own, strict=True)
             if theirs != mine
         ]
-        raise RunError(f"worker on {node()}: {'; '.join(differing)}; install the same on all workers")
+        raise OtherVersionsError(f"worker on {node()}: {'; '.join(differing)}; install the same on all workers")
     task = _read(reference)
     if isinstance(task, ReadsInputs):
         task.check_inputs()

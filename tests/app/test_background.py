@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from simcost.execution.task_file import OtherVersionsError
 from views import background
 
 NAME, KEY = "run", "results/tiny"
@@ -73,3 +74,15 @@ def test_work_of_closed_pages_alone_is_cancelled(sessions: Sessions, work: backg
     sessions.opened = {"other"}
     background.leave(NAME)
     assert work.cancelled.is_set()
+
+
+def test_an_explorer_that_is_older_than_its_workers_says_to_start_it_again() -> None:
+    """simcost was installed anew while the explorer was open, whose workers are all of this machine."""
+
+    def refused(_: background.Work) -> None:
+        raise OtherVersionsError("worker on host: engine 1 here, 2 there; install the same on all workers")
+
+    work = background.Work()
+    work.run(refused, threading.Lock())
+    assert "start it again with `simcost app`" in work.error
+    assert "all workers" not in work.error

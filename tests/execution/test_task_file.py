@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from support.execution_tasks import Squares, versions
 
 from simcost.errors import InputError, RunError
-from simcost.execution.task_file import TaskFile, TaskReference
+from simcost.execution.task_file import OtherVersionsError, TaskFile, TaskReference
 
 
 def other_versions() -> dict[str, str]:
@@ -66,7 +66,7 @@ def test_other_versions_are_refused_with_both(tmp_path: Path) -> None:
         versions=own.versions,
         folder=own.folder,
     )
-    with pytest.raises(RunError, match="engine 1 here, 2 there; install the same on all workers"):
+    with pytest.raises(OtherVersionsError, match="engine 1 here, 2 there; install the same on all workers"):
         other.opened()
 
 
