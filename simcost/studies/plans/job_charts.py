@@ -116,7 +116,9 @@ def wait_spread(document: Document, waits: Any) -> Any:
 
     rows = [row for row in waits.to_pylist() if row["metric"] == "wait_s"]
     target, most = _target(document), max([row["value_s"] for row in rows] + [60.0])
-    goal = rule(target, "x") if target is not None and target <= most else []
+    goal = []
+    if target is not None and target <= most:
+        goal = rule(target, "x", f"P95 target {seconds(target)}", baseline="bottom")
     x = alt.X("value_s:Q", title="wait", **_waiting(most))
     chart = distribution(document, rows, x=x, over=goal, interpolate="step-after")
     return finish(chart, "Waiting: share of the jobs that waited at most so long (%)", first(document))

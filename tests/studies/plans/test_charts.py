@@ -12,7 +12,7 @@ from support.result_folder import PLANS, build, document, tables
 from simcost.ledger.jobs import BUCKETS
 from simcost.present.chart_style import OKABE_ITO, colours, shades_of_parts
 from simcost.studies.plans import cost_charts, fleet_view
-from simcost.studies.plans.job_charts import gpus_over_time
+from simcost.studies.plans.job_charts import gpus_over_time, wait_spread
 from simcost.studies.plans.sections import pictures, read
 
 pytestmark = pytest.mark.slow
@@ -64,6 +64,13 @@ def test_a_panel_of_jobs_that_never_wait_has_numbers_at_its_axis() -> None:
     axes = [panel["encoding"]["y"]["scale"] for row in spec["vconcat"] for panel in row["hconcat"]]
     assert len(axes) == 4
     assert all(axis["domain"][1] > 0 for axis in axes)
+
+
+def test_the_target_of_waits_says_what_it_is() -> None:
+    own = {"plans": [{"name": "a", "slo": {"targets": {"wait_s p95": 3600.0}}}], "replications": 1}
+    waits = [{"plan": "a", "metric": "wait_s", "value_s": 7200.0 * share, "quantile": share} for share in (0.5, 1.0)]
+    chart = wait_spread(own, pa.Table.from_pylist(waits))
+    assert [{"x": 3600.0, "label": "P95 target 60 min"}] in datasets(chart)
 
 
 def test_png_has_the_scale_asked_for(drawn: dict[str, Any]) -> None:
