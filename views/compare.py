@@ -40,7 +40,7 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         levers.show(draft, _changed)
         slot = st.container()
         asked, fresh = _options(draft)
-        pressed = _run_button(slot, faults)
+        pressed = _run_button(slot, faults) or (st.session_state.pop("again", False) and not faults)
     shown = asked.finished(results) if not faults else None
     due = st.session_state.pop("due", False) and shown is None
     if pressed or due:
@@ -242,7 +242,12 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, fault
     same = shown is not None and draft.digest in runs.origin_of(folder)["inputs"].values()
     sample = draft.file.stem == SAMPLE and draft.is_stored
     badge = PREVIEW if folder == preview else FOREIGN if foreign else STALE if not same else "Sample" if sample else ""
-    result.show(folder, text, badge=badge, editor=edited)
+    result.show(folder, text, badge=badge, editor=edited, again=None if foreign else _again)
+
+
+def _again() -> None:
+    """The result that is shown cannot be read: run its scenario as if its button were pressed."""
+    st.session_state["again"] = True
 
 
 def _only_text(text: str, *, is_open: bool) -> None:

@@ -26,6 +26,7 @@ from views.text import headline, plain
 
 MOST = 200
 """Results that are listed."""
+UNREADABLE = "Results that another version of simcost has written, or that are damaged, are not listed"
 
 
 def show(scenarios: Path, results: Path, plans: Any) -> None:
@@ -33,7 +34,10 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
     st.title("History")
     st.caption("Finished results on this machine. Select one to open it, two to compare them.")
     found = runs.finished(results)
-    rows = [row for folder in list(found.values())[:MOST] if (row := _row(folder, scenarios))]
+    listed = {name: _row(folder, scenarios) for name, folder in list(found.items())[:MOST]}
+    rows = [row for row in listed.values() if row]
+    if others := [name for name, row in listed.items() if not row]:
+        st.warning(plain(f"{UNREADABLE}: {', '.join(others)}. Run their scenarios again on the page Plans."))
     if not rows:
         st.info("No result yet. Run a scenario on the page Plans.")
         return
@@ -95,7 +99,7 @@ def _compare(scenarios: Path, before: Path, after: Path) -> None:
         sides = [_side(folder, name) for folder, name in zip(folders, names, strict=True)]
         document = difference(*sides, per_month=True)
     except SimcostError as error:
-        st.error(plain(str(error)))
+        st.error(plain(str(error).replace(f"{before.parent}/", "")))
         return
     with st.container(border=True):
         headline(document["verdict"])

@@ -55,11 +55,17 @@ TAKEN_ALONG = {
     "result.json": "All figures, for other programs",
 }
 """Files of a result, and what each is for."""
-OLDER = "The result {} was written by another version of simcost and cannot be shown; run its scenario again."
+UNREADABLE = (
+    "The result {} cannot be shown: another version of simcost has written it, or one of its files has changed."
+)
+AGAIN = "Simulations of this version that are stored are used."
+FOREIGN = "Its scenario is not among those on the left: put its file into the folder `scenarios`, then run it."
 SIDE_BY_SIDE = ("Where the money went", "Cost against service level")
 
 
-def show(folder: Path, scenario: str, *, badge: str, editor: Callable[..., None]) -> None:
+def show(
+    folder: Path, scenario: str, *, badge: str, editor: Callable[..., None], again: Callable[[], None] | None
+) -> None:
     """The whole result, or why it cannot be read.
 
     Args:
@@ -67,11 +73,12 @@ def show(folder: Path, scenario: str, *, badge: str, editor: Callable[..., None]
         scenario: text of the scenario, as it was run.
         badge: what the reader has to know of the result, such as `Sample`; empty = nothing.
         editor: draws the text that may be changed; is told `is_open`, True if its tab is open.
+        again: runs the scenario of one that cannot be read; None where it is of no file.
     """
     try:
         document, figures, grouped = _read(folder, stamp_of(folder, folder / "tables"))
-    except (SimcostError, LookupError, TypeError, ValueError) as error:
-        st.error(plain(str(error) if isinstance(error, SimcostError) else OLDER.format(folder.name)))
+    except (SimcostError, LookupError, TypeError, ValueError):
+        _unreadable(folder.name, again)
         st.fragment(lambda: editor(is_open=True))()
         return
     _verdict(document, figures, badge)
@@ -79,6 +86,16 @@ def show(folder: Path, scenario: str, *, badge: str, editor: Callable[..., None]
     offer(folder, document["scenario"], scenario)
     if len(document["provenance"]["inputs"]) > 1:
         st.caption("The scenario names other files by paths from its own folder: save it in that folder.")
+
+
+def _unreadable(name: str, again: Callable[[], None] | None) -> None:
+    """The error, and what to do."""
+    st.title("Plans")
+    st.error(plain(UNREADABLE.format(name)))
+    if again is None:
+        st.info(FOREIGN)
+    else:
+        st.button("Run it again", type="primary", on_click=again, help=AGAIN)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -106,3 +106,17 @@ def test_a_damaged_result_in_the_address_is_explained(results: Path, content: st
     page = opened_at("tiny-2")
     assert not page.exception
     assert plain("tiny-2") in page.error[0].value
+
+
+def test_a_result_of_another_version_is_run_again(results: Path) -> None:
+    file = results / "tiny" / "result.json"
+    document = json.loads(file.read_text("utf-8"))
+    older = {key: value for key, value in document.items() if key != "verdict"}
+    file.write_text(json.dumps(older), encoding="utf-8")
+    page = opened_at("tiny")
+    assert str(results) not in page.error[0].value
+    assert page.title[0].value == "Plans"
+    page = settle(labelled(page.button, "Run it again").click().run())
+    assert not page.error
+    assert page.metric
+    assert json.loads(file.read_text("utf-8"))["verdict"] == document["verdict"]

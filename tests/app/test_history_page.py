@@ -9,6 +9,7 @@ from support.home import APP, TINY, furnish
 
 from simcost.scenario.checks.load import load_text
 from simcost.scenario.runs.run import run
+from views.history import UNREADABLE
 from views.runs import GIVEN
 from views.text import plain
 
@@ -42,11 +43,13 @@ def opened(home: Path) -> AppTest:
     return AppTest.from_function(script, args=(str(APP.parent), str(home)), default_timeout=60)
 
 
-def test_results_are_listed_with_what_they_cost_and_broken_ones_are_left_out(home: Path) -> None:
+def test_results_are_listed_with_what_they_cost_and_broken_ones_are_named(home: Path) -> None:
     page = opened(home).run()
     assert not page.exception
     listed = page.dataframe[0].value
     assert set(listed["Result"]) == {"cheap", "dear"}
+    assert page.warning[0].value.startswith(UNREADABLE)
+    assert "broken" in page.warning[0].value
     assert listed["$/month"].dtype == float
     changed = "one L4: buy.price $3/h, 1 more"
     assert dict(zip(listed["Result"], listed["Changes"], strict=True)) == {"cheap": "", "dear": changed}
@@ -71,7 +74,7 @@ def test_an_address_of_nothing_is_harmless(home: Path) -> None:
     page.run()
     assert not page.exception
     assert not page.header
-    assert "Not on this machine" in page.warning[0].value
+    assert any("Not on this machine" in one.value for one in page.warning)
 
 
 def test_no_result_is_a_message(tmp_path: Path) -> None:
