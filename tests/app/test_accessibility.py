@@ -38,6 +38,10 @@ PAGES = (
 CHARTS = "//*[@data-testid='stVegaLiteChart']//*[name()='canvas' or name()='svg']"
 LOG = "Request Time,Tokens In,Tokens Out\n" + "".join(f"{i},{100 + i % 7},{20 + i % 5}\n" for i in range(600))
 
+HOURS = [f"2026-03-{1 + i // 24:02}T{i % 24:02}:00:00Z" for i in range(96)]
+SERIES = "timestamp,value\n" + "".join(f"{hour},{100 + i % 24}\n" for i, hour in enumerate(HOURS))
+USAGE = "sku,hour,quantity\n" + "".join(f"aws/g6.xlarge,{hour},{1 + i % 3}\n" for i, hour in enumerate(HOURS))
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -99,6 +103,24 @@ def test_an_answer_has_no_faults(address: str, browser: Any, theme: str) -> None
     wait_for(lambda: [b for b in visible(browser, "//button[.='Answer']") if b.is_enabled()], 20)[0].click()
     wait_for(lambda: visible(browser, "//h2[contains(., 'on demand')]"), 60)
     wait_for(lambda: len(visible(browser, CHARTS)) >= 2, 20)
+    rests(browser)
+    assert faults(browser) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "file", "press", "theme"),
+    [("forecast", SERIES, "Forecast", "dark"), ("money", USAGE, "Answer", "light")],
+)
+def test_answers_with_tables_and_charts_have_no_faults(
+    address: str, browser: Any, tmp_path: Path, page: str, file: str, press: str, theme: str
+) -> None:
+    browser.get(f"{address}/{page}")
+    prefer(browser, theme)
+    (tmp_path / "file.csv").write_text(file, encoding="utf-8")
+    wait_for(lambda: browser.find_elements("css selector", "input[type=file]"), 20)
+    browser.find_element("css selector", "input[type=file]").send_keys(os.fspath(tmp_path / "file.csv"))
+    wait_for(lambda: visible(browser, f"//button[normalize-space()='{press}'][not(@disabled)]"), 20)[0].click()
+    wait_for(lambda: visible(browser, "//button[starts-with(normalize-space(), 'Download')]"), 60)
     rests(browser)
     assert faults(browser) == []
 
