@@ -44,7 +44,7 @@ def show() -> None:
     if chosen and chosen[0] < len(rows):
         _facts(catalog, next(iter(rows[chosen[0]].values())))
     elif kind in _NAMED:
-        st.info("Select a row for all that is known of it.")
+        st.info("Select a row (by keyboard with Shift+Space) for all that is known of it.")
     same_command(f"simcost catalog list {kind}")
 
 

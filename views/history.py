@@ -32,7 +32,10 @@ UNREADABLE = "Results that another version of simcost has written, or that are d
 def show(scenarios: Path, results: Path, plans: Any) -> None:
     """The page, from top to bottom."""
     st.title("History")
-    st.caption("Finished results on this machine. Select one to open it, two to compare them.")
+    st.caption(
+        "Finished results on this machine. Select one to open it, two to compare them "
+        "(by keyboard: go to a row with the arrows, then Shift+Space)."
+    )
     found = runs.finished(results)
     listed = {name: _row(folder, scenarios) for name, folder in list(found.items())[:MOST]}
     rows = [row for row in listed.values() if row]

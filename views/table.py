@@ -16,9 +16,11 @@ LONG, MOST_PX = 24, 580
 """Characters of a text that would be cut in a column of the usual width, and the widest column."""
 SENTENCE, MOST_ROWS = 90, 40
 """Characters of a text that no column can show on one line, and rows of a table whose lines break."""
+NARROW_PX, NUMBER_PX = 435, 85
+"""Width of a table on a page of 800 pixels, and of a column of numbers."""
 NAME_PX, NAME_ROW_PX, HEAD_PX, MOST_SEEN = 210, 62, 38, 10
-"""Width of a column whose texts break, so that a page of 800 pixels shows the figures beside them, and height of a row
-of three lines, as Streamlit breaks none in rows that are lower; of the head; and rows that are seen at a time."""
+"""Where texts push numbers out of a narrow table: width of a column whose texts break, height of a row of three lines,
+as Streamlit breaks none in rows that are lower, and of the head, and rows that are seen at a time."""
 
 TINT = "background-color: rgba(0, 114, 178, 0.12)"
 """Of the row of the best plan."""
@@ -49,7 +51,10 @@ def table(rows: Table, **options: Any) -> Any:
         tints = np.where(np.array(marked)[:, None], TINT, "").repeat(len(rows[0]), axis=1)
         style = style.apply(lambda _frame: tints, axis=None)
     widths = {name: 7 * _longest(rows, name) for name in rows[0] if name not in numbers}
-    breaks = len(rows) <= MOST_ROWS and any(width > NAME_PX for width in widths.values())
+    fits = sum(widths.values()) + NUMBER_PX * len(numbers) <= NARROW_PX or all(
+        width <= NAME_PX for width in widths.values()
+    )
+    breaks = len(rows) <= MOST_ROWS and not fits
     most_px = NAME_PX if breaks else MOST_PX
     options["column_config"] = {
         name: st.column_config.Column(width=min(width, most_px)) for name, width in widths.items() if width > 7 * LONG
