@@ -242,7 +242,8 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, fault
     same = shown is not None and draft.digest in runs.origin_of(folder)["inputs"].values()
     sample = draft.file.stem == SAMPLE and draft.is_stored
     badge = PREVIEW if folder == preview else FOREIGN if foreign else STALE if not same else "Sample" if sample else ""
-    result.show(folder, text, badge=badge, editor=edited, again=None if foreign else _again)
+    again = None if foreign else _again
+    result.show(folder, text, runs.given(folder).get("seeds"), badge=badge, editor=edited, again=again)
 
 
 def _again() -> None:

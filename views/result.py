@@ -64,13 +64,20 @@ SIDE_BY_SIDE = ("Where the money went", "Cost against service level")
 
 
 def show(
-    folder: Path, scenario: str, *, badge: str, editor: Callable[..., None], again: Callable[[], None] | None
+    folder: Path,
+    scenario: str,
+    seeds: int | None,
+    *,
+    badge: str,
+    editor: Callable[..., None],
+    again: Callable[[], None] | None,
 ) -> None:
     """The whole result, or why it cannot be read.
 
     Args:
         folder: of the result.
         scenario: text of the scenario, as it was run.
+        seeds: replications, where they are others than those of the text.
         badge: what the reader has to know of the result, such as `Sample`; empty = nothing.
         editor: draws the text that may be changed; is told `is_open`, True if its tab is open.
         again: runs the scenario of one that cannot be read; None where it is of no file.
@@ -83,7 +90,7 @@ def show(
         return
     _verdict(document, figures, badge)
     _tabs(document, grouped, editor)
-    offer(folder, document["scenario"], scenario)
+    offer(folder, document["scenario"], scenario, seeds)
     if len(document["provenance"]["inputs"]) > 1:
         st.caption("The scenario names other files by paths from its own folder: save it in that folder.")
 
@@ -207,7 +214,7 @@ def footnote(text: str) -> str:
     return plain(text).replace("\\`", "`")
 
 
-def offer(folder: Path, name: str, scenario: str) -> None:
+def offer(folder: Path, name: str, scenario: str, seeds: int | None) -> None:
     """Buttons to take the result along; the report is made when it is asked for."""
     files: dict[str, tuple[Any, str]] = {
         "review.html": (partial(_review, folder), "text/html"),
@@ -233,7 +240,8 @@ def offer(folder: Path, name: str, scenario: str) -> None:
     if unprinted:
         st.caption(plain(unprinted))
     out = f"results/{name}"
-    commands = (["run", f"{name}-scenario.yaml", "--out", out], ["report", out, "-o", "review.html"])
+    asked = [f"--seeds={seeds}"] if seeds else []
+    commands = (["run", f"{name}-scenario.yaml", *asked, "--out", out], ["report", out, "-o", "review.html"])
     same_command("\n".join(shlex.join(["simcost", *words]) for words in commands))
 
 

@@ -48,6 +48,15 @@ def test_without_a_browser_the_page_says_what_to_install(home: Path, monkeypatch
     assert any("install one" in one.value and "apt install chromium" in one.value for one in page.caption)
 
 
+def test_the_command_has_the_replications_of_the_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it answers with other figures than those above it."""
+    page = shown(home, monkeypatch)
+    assert "--seeds" not in page.code[-1].value
+    next(one for one in page.number_input if one.label.startswith("Replications")).set_value(3).run()
+    page = settle(next(one for one in page.button if one.label == "Run").click().run())
+    assert "simcost run tiny-scenario.yaml --seeds=3 --out results/tiny" in page.code[-1].value
+
+
 @pytest.mark.skipif(not CHROMIUM, reason=NEEDED)
 def test_the_review_is_printed_as_pdf(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = shown(home, monkeypatch)
