@@ -19,7 +19,7 @@ from simcost.errors import InputError, SimcostError
 from simcost.present.parts import page
 from views import background
 from views.charts import drawn_once
-from views.files import COLUMNS, Chosen, Words
+from views.files import COLUMNS, Chosen, Words, Written
 from views.result import body
 from views.text import headline, on_page, plain, same_command
 
@@ -129,6 +129,7 @@ def _answered(words: Words, places: list[str]) -> dict[str, Any]:
         "of": told_apart(words),
         "command": shlex.join(["simcost", *shown(words)]),
         "html": page(arguments.title, document, parts),
+        "written": {word.title: word.text for word in words if isinstance(word, Written)},
     }
 
 
@@ -142,6 +143,7 @@ def answer(found: dict[str, Any], *, outdated: bool) -> None:
     files = {
         "answer.json": (json.dumps(found["document"], allow_nan=False, indent=1), "application/json"),
         "answer.html": (found["html"], "text/html"),
+        **{name: (text, "application/yaml") for name, text in found["written"].items()},
     }
     with st.container(horizontal=True):
         for file, (content, kind) in files.items():

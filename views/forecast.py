@@ -167,6 +167,7 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
     document["provenance"]["inputs"] = {Path(file).name: digest for file, digest in inputs.items()}
     drawn = pictures(document, outlooks[: view.DRAWN])
     html = page("forecast", document, view.parts(document, drawn))
+    stated = {"events.yaml": (events.read_bytes(), "application/yaml")} if events else {}
     return {
         "document": document,
         "pictures": drawn,
@@ -174,6 +175,7 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
             "forecast.json": (json.dumps(document, allow_nan=False, indent=1).encode(), "application/json"),
             "forecast.parquet": (kept.read_bytes(), "application/vnd.apache.parquet"),
             "forecast.html": (html.encode(), "text/html"),
+            **stated,
         },
     }
 

@@ -101,12 +101,17 @@ def _run(
     found = search.answer(draft.loaded, runs.store(results), settings, tell)
     document = _with_names(to_document(found))
     parts = search.parts(found)
+    file = draft.file.name if draft.is_stored else f"{draft.file.stem}-scenario.yaml"
+    written = {} if draft.is_stored else {file: draft.text}
+    if settings.get("options"):
+        written[search_inputs.OPTIONS_FILE] = settings["options"]
     return {
         "found": found,
         "document": document,
         "parts": drawn_once(parts),
         "asked": (draft.text, settings),
-        "command": shlex.join(["simcost", search.command, draft.file.name, *search.options(settings)]),
+        "command": shlex.join(["simcost", search.command, file, *search.options(settings)]),
+        "written": written,
         "html": page(f"{search.command} {document['scenario']}", document, parts),
     }
 
@@ -135,6 +140,8 @@ def _answer(search: Search, found: dict[str, Any], draft: drafts.Draft, settings
             st.download_button(
                 f"Download answer.{end}", content.encode(), f"{search.command}.{end}", kind, on_click="ignore"
             )
+        for file, text in found["written"].items():
+            st.download_button(f"Download {file}", text.encode(), file, "application/yaml", on_click="ignore")
 
 
 def _optimize(loaded: Any, store: Path, settings: Settings, tell: background.Progress) -> Any:

@@ -67,7 +67,8 @@ def test_what_the_search_is_asked_changes_the_answer_and_its_command(home: Path)
     assert not page.error
     assert "even if each step takes 2 times as long within $1.00 a month" in page.header[0].value.replace("\\", "")
     words = shlex.split(page.code[0].value)
-    assert words[3:] == ["--step-factor=2", "--seeds=3", "--budget=1"]
+    assert words[2:] == ["tiny-scenario.yaml", "--step-factor=2", "--seeds=3", "--budget=1"]
+    assert "Download tiny-scenario.yaml" in [one.proto.label for one in page.get("download_button")], "its file is not"
     asked = parsed(words[1:])
     assert (asked.step_factor, asked.seeds) == (2.0, 3)
     assert value_at(page.session_state["drafts"]["tiny.yaml"], "level") == 0.9

@@ -77,6 +77,8 @@ def test_usage_is_billed_on_demand_and_under_a_plan(page: AppTest, home: Path) -
     assert page.header[0].value.startswith("plan is the cheapest of 2 plans")
     assert list(page.dataframe[0].value["Plan"]) == ["on demand", "plan"]
     assert "bill usage.csv --plan on-demand.yaml --plan plan.yaml" in page.code[0].value
+    taken = [one.proto.label for one in page.get("download_button")]
+    assert {"Download on-demand.yaml", "Download plan.yaml"} <= set(taken), "files of the command, which the page wrote"
 
 
 def test_tokens_are_billed_by_the_provider_of_the_plan_on_demand_too(page: AppTest, home: Path) -> None:
