@@ -25,7 +25,7 @@ from views.result import body
 from views.text import on_page, plain
 
 WORK = "log"
-KINDS = ("csv", "gz", "jsonl", "parquet")
+KINDS = ("csv", "tsv", "txt", "gz", "json", "jsonl", "parquet")
 COLUMNS = {"arrival": "Arrival", "prompt_tokens": "Prompt tokens", "output_tokens": "Output tokens"}
 TARGETS = {
     "attainment": "Requests that must be good",
@@ -36,6 +36,8 @@ TARGETS = {
 NESTED = frozenset(name for name, form in FORMATS.items() if form.rows is not one_row)
 """Formats whose fields stand inside others: they say where."""
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+BEGINNING = 4_000
+"""Bytes by which an export of OpenTelemetry is known."""
 HEAD_BYTES = 4_000_000
 """Of a text, in which its first rows surely are."""
 
@@ -55,7 +57,7 @@ def show(scenarios: Path, plans: Any) -> None:
     ended = background.taken(WORK)
     with st.sidebar:
         upload = st.file_uploader("Log of requests", type=list(KINDS), key="own log")
-        guess = _format_of(upload.name) if upload else "csv"
+        guess = _format_of(upload) if upload else "csv"
         formats = sorted(FORMATS)
         fmt = st.selectbox("Format", formats, index=formats.index(guess), key=f"format of {guess}")
         head = _head(upload, fmt)
@@ -157,9 +159,12 @@ def _preview(head: LogHead, lacking: Sequence[str], *, asked: bool) -> None:
     st.dataframe([dict(zip(head.names, row, strict=False)) for row in head.rows], hide_index=True)
 
 
-def _format_of(name: str) -> str:
-    """The format that a file name suggests."""
-    return format_of_name(name) or "csv"
+def _format_of(upload: Any) -> str:
+    """The format that the name of a file suggests, and its first characters."""
+    begins = upload.getbuffer()[:BEGINNING].tobytes()
+    if b'"resourceSpans"' in begins:
+        return "otel"
+    return format_of_name(upload.name) or ("jsonl" if begins.lstrip()[:1] in (b"{", b"[") else "csv")
 
 
 def _read(

@@ -8,7 +8,7 @@ RENAME = r"call the column \1 in the file"
 """Words of a page without a field for names of columns in the place of `--map`."""
 _MAP = re.compile(r"(?:(?:pass|write|did you mean) )?'?--map '?(\w+)=([^\s;,?']+)'?\??")
 _METRIC = re.compile(r"(?:pass )?--metric (\w+=\w+)")
-_OPTION = re.compile(r"(pass )?(--[a-z][a-z-]+)")
+_OPTION = re.compile(r"(pass )?(--[a-z][a-z-]+)( [.,;](?=\s|$))?")
 _FIELDS = {
     "--budget": "Budget a month",
     "--decimal": "Decimal mark",
@@ -43,11 +43,14 @@ def on_page(message: str, columns: str = RENAME) -> str:
 
     >>> on_page("no time; pass --map timestamp=COLUMN, or --by A as in `simcost forecast --by A`")
     'no time; call the column timestamp in the file, or --by (on the command line) A as in `simcost forecast --by A`'
+    >>> on_page("pass --thousands and --decimal, e.g. --decimal , --thousands .")
+    "set Thousands mark and Decimal mark, e.g. Decimal mark ',' Thousands mark '.'"
     """
 
     def field(found: re.Match[str]) -> str:
         if name := _FIELDS.get(found[2]):
-            return f"set {name}" if found[1] else name
+            value = f" '{found[3].strip()}'" if found[3] else ""
+            return f"set {name}{value}" if found[1] else f"{name}{value}"
         return f"{found[0]} (on the command line)"
 
     def told(text: str) -> str:

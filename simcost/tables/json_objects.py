@@ -65,7 +65,7 @@ def read_objects(path: Path, find: Find, rows: Callable[[Mapping[str, Any]], Row
     """
     theirs: dict[str, str] = {}
     with io.BufferedReader(open_stream(path)) as stream:
-        placed = _placed(_values(stream, path), rows)
+        placed = _placed(json_values(stream, path), rows)
         while block := list(islice(placed, _BLOCK_ROWS)):
             malformed = [(place, reason) for place, _, reason in block if reason]
             good = [(place, value) for place, value, reason in block if not reason]
@@ -129,8 +129,12 @@ def _placed(values: Iterator[Value], rows: Callable[[Mapping[str, Any]], Rows]) 
             yield place, None, str(error)
 
 
-def _values(stream: io.BufferedReader, path: Path) -> Iterator[Value]:
-    """The values of a file: one a line, unless it begins with an array or with an object over several lines."""
+def json_values(stream: io.BufferedReader, path: Path) -> Iterator[Value]:
+    """The values of a file: one a line, unless it begins with an array or with an object over several lines.
+
+    Raises:
+        TraceError: it is not text, or an array or document is broken.
+    """
     head = without_mark(stream.peek(_READ_BYTES)).lstrip()
     if said := not_text(head):
         raise TraceError(f"{path}: {said}")

@@ -1,5 +1,6 @@
 """The page of a log: upload, read, a scenario whose plans serve it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,30 @@ def test_a_target_that_is_none_is_told_by_the_label_of_its_field(page: AppTest, 
     button(page, "Compare plans").click().run()
     assert [one.value.partition("\\:")[0] for one in page.error] == ["Time to first token, at most"]
     assert list((home / "scenarios").glob("log*.yaml")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "around"),
+    [("log.jsonl", "{}\n"), ("log.json", "[{}]"), ("log.tsv", "")],
+)
+def test_a_log_as_gateways_write_it_is_read_as_it_is(page: AppTest, name: str, around: str) -> None:
+    """Tokens stand inside `usage`, and `.json` and `.tsv` were refused."""
+    rows = [{"ts": i, "usage": {"prompt_tokens": 100 + i, "completion_tokens": 20}} for i in range(30)]
+    lines = "\n".join(["ts\tprompt_tokens\tcompletion_tokens", *(f"{i}\t{100 + i}\t20" for i in range(30))])
+    if around:
+        separator = ",\n" if around.startswith("[") else "\n"
+        lines = around.replace("{}", separator.join(json.dumps(row) for row in rows))
+    page.file_uploader[0].set_value((name, lines.encode(), "text/plain")).run()
+    within = "usage." if around else ""
+    chosen = {one.label: one.value for one in page.selectbox}
+    assert (chosen["Arrival"], chosen["Prompt tokens"]) == ("ts", f"{within}prompt_tokens")
+    assert chosen["Output tokens"] == f"{within}completion_tokens"
+    settle(button(page, "Read").click().run())
+    assert not page.error
+    tokens = page.dataframe[0].value
+    assert list(tokens["Total"]) == [sum(100 + i for i in range(30)), 600.0]
+
+
+def test_an_export_of_opentelemetry_is_known(page: AppTest) -> None:
+    page.file_uploader[0].set_value(("spans.jsonl", b'{"resourceSpans": []}\n', "text/plain")).run()
+    assert next(one for one in page.selectbox if one.label == "Format").value == "otel"

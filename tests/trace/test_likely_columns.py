@@ -84,3 +84,22 @@ def test_what_is_no_log_is_refused(tmp_path: Path, content: bytes) -> None:
 )
 def test_the_end_of_a_name_says_the_format(name: str, expected: str | None) -> None:
     assert format_of_name(name) == expected
+
+
+def test_what_is_nested_has_the_dotted_paths_by_which_it_is_imported(tmp_path: Path) -> None:
+    row = {"ts": 1, "usage": {"prompt_tokens": 100, "completion_tokens": 20}, "tags": ["a"]}
+    (tmp_path / "log.jsonl").write_text(f"{json.dumps(row)}\n", encoding="utf-8")
+    (tmp_path / "log.json").write_text(json.dumps([row]), encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "log.parquet")
+    for name, fmt in (("log.jsonl", "jsonl"), ("log.json", "jsonl"), ("log.parquet", "parquet")):
+        head = read_head(tmp_path / name, FORMATS[fmt])
+        assert (
+            list(head.names) == ["ts", "usage.prompt_tokens", "usage.completion_tokens", "tags"]
+            or name == "log.parquet"
+        )
+        assert likely_columns(FORMATS[fmt], head.names) == {
+            "arrival": "ts",
+            "prompt_tokens": "usage.prompt_tokens",
+            "output_tokens": "usage.completion_tokens",
+        }
+        assert dict(zip(head.names, head.rows[0], strict=True))["usage.prompt_tokens"] == "100"

@@ -31,7 +31,9 @@ def tornado(document: Document) -> Any:
         )
     )
     chart = alt.layer(bars, *rule(base, "x"))
-    return finish(chart, f"Cost a month of {document['plan']}", "One value at a time, low and high; dashed: all at their base.")
+    return finish(
+        chart, f"Cost a month of {document['plan']}", "One value at a time, low and high; dashed: all at their base."
+    )
 
 
 def two_way(grid: Document) -> Any:

@@ -1,20 +1,19 @@
 """First rows of a log before it is imported, and the columns that are probably the needed ones."""
 
-import json
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from simcost.tables.json_objects import at_path, json_values, paths
 from simcost.tables.sources import csv_head, open_stream, reading
 from simcost.trace.requests.column_words import alike
 from simcost.trace.requests.formats import ALSO_CALLED, NEEDED, LogFormat, columns_by_name
 from simcost.trace.requests.log_files import container_of
-
-_HEAD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class LogHead:
 
 
 def read_head(path: Path, form: LogFormat, rows: int = 5) -> LogHead:
-    """The beginning of a log; of nested JSON the outer fields.
+    """The beginning of a log; of nested objects the fields within, by dotted path.
 
     Args:
         path: the log, gzipped or not.
@@ -67,28 +66,23 @@ def likely_columns(form: LogFormat, present: Sequence[str]) -> dict[str, str]:
 
 
 def _of_objects(path: Path, rows: int) -> LogHead:
-    with open_stream(path) as stream:
-        text = stream.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
-    found = [one for line in islice(text.splitlines(), rows) if (one := _object(line))]
-    names = list(dict.fromkeys(name for one in found for name in one))
-    return LogHead(names=names, rows=[[_cell(one.get(name)) for name in names] for one in found])
-
-
-def _object(line: str) -> dict[str, Any]:
-    """The object of a line; empty if the line is not a complete one."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    with io.BufferedReader(open_stream(path)) as stream:
+        values = islice((value for _, value, _ in json_values(stream, path)), rows)
+        return _of_nested([value for value in values if isinstance(value, dict)])
 
 
 def _of_parquet(path: Path, rows: int) -> LogHead:
     with pq.ParquetFile(path) as file:
-        names = list(file.schema_arrow.names)
         batch = next(file.iter_batches(batch_size=rows), None)
-    cells = batch.to_pylist() if batch is not None else []
-    return LogHead(names=names, rows=[[_cell(row[name]) for name in names] for row in cells])
+        return _of_nested(batch.to_pylist() if batch is not None else [], tuple(file.schema_arrow.names))
+
+
+def _of_nested(found: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> LogHead:
+    """Rows whose columns, known ones first, are the dotted paths of what is not nested further."""
+    names = dict.fromkeys((*columns, *chain.from_iterable(map(paths, found))))
+    nested = {name for name in names for one in found if isinstance(at_path(one, name), Mapping)}
+    shown = [name for name in names if name not in nested]
+    return LogHead(names=shown, rows=[[_cell(at_path(one, name)) for name in shown] for one in found])
 
 
 def _cell(value: Any) -> str:
