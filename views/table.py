@@ -54,7 +54,7 @@ def table(rows: Table, **options: Any) -> Any:
     fits = sum(widths.values()) + NUMBER_PX * len(numbers) <= NARROW_PX or all(
         width <= NAME_PX for width in widths.values()
     )
-    breaks = len(rows) <= MOST_ROWS and not fits
+    breaks = len(rows) <= MOST_ROWS and "selection" not in options and not fits  # a list to choose from stays dense
     most_px = NAME_PX if breaks else MOST_PX
     options["column_config"] = {
         name: st.column_config.Column(width=min(width, most_px)) for name, width in widths.items() if width > 7 * LONG
