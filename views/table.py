@@ -19,8 +19,8 @@ SENTENCE, MOST_ROWS = 90, 40
 NARROW_PX, NUMBER_PX = 435, 85
 """Width of a table on a page of 800 pixels, and of a column of numbers."""
 NAME_PX, NAME_ROW_PX, HEAD_PX, MOST_SEEN = 210, 62, 38, 10
-"""Where texts push numbers out of a narrow table: width of a column whose texts break, height of a row of three lines,
-as Streamlit breaks none in rows that are lower, and of the head, and rows that are seen at a time."""
+"""Of a table that is too narrow for its texts and numbers: width of a column whose texts break, height of a row of
+three lines, as Streamlit breaks none in rows that are lower, and of the head, and rows that are seen at a time."""
 
 TINT = "background-color: rgba(0, 114, 178, 0.12)"
 """Of the row of the best plan."""
