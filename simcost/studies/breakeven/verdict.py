@@ -30,7 +30,8 @@ def verdict(result: BreakEvenResult, by_replication: Mapping[str, Sequence[float
     notes += "".join(f" The fleet {name} is not good enough: {what}." for name, what in below.items())
     notes += endings(result.apis) + refusals(result.apis)
     if not (plans or apis):
-        return f"At {rate(here.requests_per_s)} neither a fleet nor an API meets the SLO.{notes}"
+        good = " with a model that is good enough" if below else ""
+        return f"At {rate(here.requests_per_s)} neither a fleet nor an API meets the SLO{good}.{notes}"
     (usd, name), *others = sorted([*plans, *apis])
     text = f"At {rate(here.requests_per_s)} the cheapest is {name}: {format_usd(usd)} a month"
 
