@@ -61,11 +61,7 @@ def perf_document(
         "accelerator": accelerator.name,
         **_replica(spec),
         "speculation": _speculation(step),
-        "assumptions": [
-            *spec.assumptions,
-            *slower_than_bf16(catalog, model, accelerator, spec),
-            *_beyond_context(model, context_tokens),
-        ],
+        "assumptions": _assumptions(catalog, model, spec, context_tokens),
         "coefficients": step.linear(max_num_batched_tokens, max_num_seqs),
         "base": _base(step, max_num_batched_tokens) if step.base else [],
         "step_s": [step.seconds(*asked) for asked in steps],
@@ -81,6 +77,12 @@ def perf_document(
         "throughput": [_decode(step, batch, context_tokens, plain) for batch in batches],
         "catalog_date": catalog.as_of,
     }
+
+
+def _assumptions(catalog: Catalog, model: Model, spec: ReplicaSpec, context_tokens: int) -> list[str]:
+    """Of its changes of the model, its precision, and the context."""
+    slower = slower_than_bf16(catalog, model, catalog.accelerator(spec.accelerator), spec)
+    return [*spec.assumptions, *slower, *_beyond_context(model, context_tokens)]
 
 
 def _replica(spec: ReplicaSpec) -> dict[str, Any]:

@@ -69,6 +69,8 @@ def test_a_plain_word_is_told_its_key(tmp_path, plain, ours):
         ("  - name: one", "  - name: one\n    max: 2", "max", "in `scaling`"),
         ("  - name: one", "  - name: one\n    region: eu-west-1", "region", "in `buy`"),
         ("{offer: aws/g6.xlarge}", "{offer: aws/g6.xlarge, precision: fp8}", "precision", "in `replica`"),
+        ("plans:", "defaults: {tp: 2}\nplans:", "tp", "in `replica`"),
+        ("plans:", "defaults: {buy: {precision: fp8}}\nplans:", "precision", "in `replica`"),
         ("{accelerator: l4}", "{accelerator: l4, max_num_seqs: 8}", "max_num_seqs", "in `batching`"),
     ],
 )

@@ -17,7 +17,9 @@ Place = tuple[str, ...]
 _TOP, _PLAN, _SERVICE, _PART = (), ("plans",), ("services",), ("plans", "services")
 _SCALING = ("plans", "scaling")
 _DEEPEST = 3
+"""Keys from the top to the deepest mapping that is looked into."""
 _ALMOST = 0.85
+"""Likeness of two words, of 1, from which on one is taken for the other, misspelt."""
 _MOST = 2
 """Places of one key up to which they are named."""
 _EVERYWHERE = frozenset({"kind", "name", "path"})
@@ -29,8 +31,11 @@ _REPEATED = frozenset({"or_buy", "training_buy", "pools", "disaggregation"})
 def belongs(key: str, path: tuple[str | int, ...], known: Sequence[str]) -> str:
     """'; it belongs in ...' for a key of another mapping than that at `path`, else '' (to be appended to a message).
 
-    A `known` key of this mapping that is written almost so is meant, unless one right below has the key itself.
+    A `known` key of this mapping that is written almost so is meant, unless one right below has the key itself. What
+    stands in `defaults` is told as in a plan.
     """
+    if path[:1] == ("defaults",):
+        path = ("plans", 0, *path[1:])
     here = _place(path)
     found = [place for place in _places().get(key, ()) if _is_near(place, here) and _has(place, path)]
     if _SERVICE in found and _TOP in found:

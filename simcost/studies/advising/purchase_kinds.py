@@ -130,7 +130,7 @@ def _partly(plan: Plan, spot: Partial) -> Iterator[Partial]:
 
 
 def running_terms(plans: Iterable[Plan]) -> list[str]:
-    """Sentences on the commitments and capacity reservations of plans, whose end is no action."""
+    """Sentences on the commitments and capacity reservations of plans: how long they last, as no action ends them."""
     options = [buy for plan in plans for pool in plan.by_pool() for buy in (pool.buy, pool.training_buy)]
     bought = [one for buy in options if isinstance(buy, OnDemand) for one in buy.commitments]
     return list(dict.fromkeys(map(_running, bought)))

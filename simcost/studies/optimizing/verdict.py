@@ -196,7 +196,7 @@ def _none(document: Mapping[str, Any]) -> str:
 
 
 def infeasible(document: Mapping[str, Any]) -> str:
-    """The reason that there is no best plan, as the sentence of a gate."""
+    """The reason for which no plan is the best, as the sentence of a gate."""
     near = document.get("nearest")
     if near is not None and "over_budget_usd" in near:
         budget = document["budget"]["usd_per_month"]

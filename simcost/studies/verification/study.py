@@ -201,5 +201,5 @@ def _verdict(found: _Found) -> str:
         return f"{found.top}: {len(found.faults)} of its parts {are} not as written ({stored}).{changed}"
     sweeps = f", {plural(found.rows, 'row')} of {plural(found.sweeps, 'sweep')}" if found.sweeps else ""
     runs = f", and {found.runs} stored runs keep their laws{made}" if found.runs or not sweeps else ""
-    none = "" if found.results or found.sweeps else " There is no result of `simcost run`."
+    none = "" if found.results or found.sweeps else " It holds no result of `simcost run`."
     return f"{found.top}: all files are as they were written{sweeps}{runs}.{none}{changed}"

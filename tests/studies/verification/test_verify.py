@@ -82,7 +82,7 @@ def test_stored_runs_without_a_result_are_not_called_damaged(copied: Path) -> No
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     found = verify(copied)
     assert (found.ok, found.results, found.runs) == (True, 0, 2)
-    assert "There is no result of `simcost run`" in found.verdict
+    assert "It holds no result of `simcost run`" in found.verdict
     answer = copied / "answers" / "a"
     answer.mkdir(parents=True)
     (answer / "answer.json").write_text("{}", encoding="utf-8")
