@@ -40,7 +40,7 @@ def import_log(
     Args:
         log: path of the log, gzipped or not, or several; or a frame of pandas, Polars or Arrow.
         out: Parquet file to write.
-        format: of the log, such as `csv`, `jsonl`, `otel` or `litellm`; None = as the name ends.
+        format: of the log, such as `csv`, `jsonl`, `otel` or `litellm`; None = by its name and columns.
         columns: columns of the log that have other names: `{"arrival": "Request Time", "prompt_tokens": "in"}`.
         where: take only rows with these values: `{"model": "llama-3.1-8b"}`, or one of several.
         on_error: `skip` leaves out rows that cannot be read, and counts them.
@@ -76,6 +76,7 @@ def import_log(
                 timezone=timezone,
             ),
             block_tokens=block_tokens,
+            any_format=format is None,
         )
     return _imported(log, Path(out), read)
 

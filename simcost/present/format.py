@@ -1,5 +1,6 @@
 """Numbers and text as they are shown: one way to write each kind; a missing value is a dash."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -99,6 +100,15 @@ def between(low: str, middle: str, high: str) -> str:
 def printable(text: str) -> str:
     """Text without control characters, which could move a terminal's cursor."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def moment(text: str) -> str:
+    """A UTC time without zeros at the end of its second.
+
+    >>> moment("2026-01-05T09:00:00.120000000Z"), moment("2026-01-05T09:00:00.000000000Z")
+    ('2026-01-05T09:00:00.12Z', '2026-01-05T09:00:00Z')
+    """
+    return re.sub(r"(\.\d*?)0+Z$", r"\1Z", text).replace(".Z", "Z")
 
 
 def sentence_case(heading: str) -> str:

@@ -92,6 +92,13 @@ def test_an_imported_log_says_what_the_command_says(tmp_path: Path, capsys: pyte
         sc.import_log([{"arrival": 1}], out)
 
 
+def test_a_log_of_a_known_source_needs_no_format(tmp_path: Path) -> None:
+    log = tmp_path / "azure.csv"
+    log.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2024-01-01,7,3\n", encoding="utf-8")
+    document = sc.import_log(log, tmp_path / "a.parquet").document
+    assert document["findings"][0]["message"] == "read as azure-llm, by its columns"
+
+
 def test_a_table_has_the_columns_of_every_row() -> None:
     """Of plans that differ, such as one with a commitment, columns that the first lacks were dropped."""
     rows = [{"name": "a", "usd": {"compute": 1.0}}, {"name": "b", "usd": {"compute": 1.0, "commitment": 2.0}}]

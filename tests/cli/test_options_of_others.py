@@ -47,3 +47,22 @@ def test_trace_synthesize_of_a_trace_without_along(tmp_path: Path) -> None:
     assert call("trace", "import", tmp_path / "jobs.csv", "--jobs-log", "-o", tmp_path / "jobs.parquet").code == 0
     said = refused("trace", "synthesize", tmp_path / "jobs.parquet", "--horizon", "1h", "-o", tmp_path / "w.parquet")
     assert "jobs.parquet: is a trace, which follows a path of a forecast: pass --along" in said
+
+
+@pytest.mark.parametrize(
+    "option", [("--where", "a=b"), ("--on-error", "skip"), ("--decimal", ","), ("--start", "2026-01-01")]
+)
+@pytest.mark.parametrize("jobs_log", [(), ("--jobs-log",)], ids=["by its columns", "said"])
+def test_a_log_of_jobs_takes_no_options_of_requests(
+    tmp_path: Path, option: tuple[str, str], jobs_log: tuple[str, ...]
+) -> None:
+    (tmp_path / "jobs.csv").write_text(JOBS)
+    said = refused("trace", "import", tmp_path / "jobs.csv", *jobs_log, "-o", tmp_path / "jobs.parquet", *option)
+    assert f"{option[0]} belongs to a log of requests" in said
+    assert not (tmp_path / "jobs.parquet").exists()
+
+
+def test_a_log_of_jobs_needs_no_word(tmp_path: Path) -> None:
+    (tmp_path / "jobs.csv").write_text(JOBS)
+    found = call("trace", "import", tmp_path / "jobs.csv", "-o", tmp_path / "jobs.parquet", "--json").document()
+    assert found["jobs"] == 2

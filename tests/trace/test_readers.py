@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import TraceError
 from simcost.trace.requests.batch import RequestBatch, concat
+from simcost.trace.requests.formats import FormatName
 from simcost.trace.requests.readers import Notation, import_trace
 from simcost.trace.requests.store import open_trace, read_batches, read_tables
 
@@ -307,6 +308,35 @@ def test_suggestions(tmp_path: Path, mapping: dict[str, str], said: str) -> None
     with pytest.raises(TraceError) as error:
         import_trace(log(tmp_path, AZURE + "2024-01-01,1,1\n"), "csv", tmp_path / "a.parquet", mapping=mapping)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "generic", "known"),
+    [
+        (AZURE + "2024-01-01,7,3\n", "csv", "azure-llm"),
+        ("Timestamp,Model,Request tokens,Response tokens\n0,m,7,3\n", "csv", "burstgpt"),
+        ('{"timestamp": 0, "input_length": 7, "output_length": 3, "hash_ids": [1]}\n', "jsonl", "mooncake"),
+        ("startTime,model,prompt_tokens,completion_tokens\n2024-01-01,m,7,3\n", "csv", "litellm"),
+    ],
+)
+def test_a_log_is_read_in_the_format_of_its_columns(
+    tmp_path: Path, content: str, generic: FormatName, known: FormatName
+) -> None:
+    path = log(tmp_path, content)
+    with pytest.raises(TraceError, match=f"columns of --format {known}"):
+        import_trace(path, generic, tmp_path / "no.parquet")
+    document = import_trace(path, generic, tmp_path / "a.parquet", any_format=True)
+    import_trace(path, known, tmp_path / "b.parquet")
+    assert document["format"] == known
+    assert document["findings"][0]["message"] == f"read as {known}, by its columns"
+    assert pq.read_table(tmp_path / "a.parquet").equals(pq.read_table(tmp_path / "b.parquet"))
+
+
+def test_columns_of_our_own_names_decide_before_those_of_another_format(tmp_path: Path) -> None:
+    path = log(tmp_path, "TIMESTAMP,ContextTokens,GeneratedTokens,arrival,prompt_tokens,output_tokens\n9,9,9,1,2,3\n")
+    document = import_trace(path, "csv", tmp_path / "a.parquet", any_format=True)
+    assert document["format"] == "csv"
+    assert pq.read_table(tmp_path / "a.parquet")["prompt_tokens"].to_pylist() == [2]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def _add_import(actions: Any) -> None:
         "--format",
         metavar="F",
         help="csv, jsonl, parquet, otel, litellm, langfuse, azure-llm, burstgpt or mooncake; "
-        "of jobs philly, helios, sia, openb, sacct, kubernetes (default: csv, jsonl or parquet, as the name ends)",
+        "of jobs philly, helios, sia, openb, sacct, kubernetes (default: by its name and columns)",
     )
     load.add_argument("--jobs-log", action="store_true", help="a log of jobs, where its format is csv or parquet")
     columns(load)
@@ -116,10 +116,14 @@ def _add_synthesize(actions: Any) -> None:
 
 def _trace_import(arguments: Arguments) -> None:
     from simcost.trace.jobs.formats import JOB_FORMATS
+    from simcost.trace.jobs.reader import holds_jobs
     from simcost.trace.requests.formats import FORMATS
     from simcost.trace.requests.readers import Notation, import_trace
 
+    any_format = arguments.format is None
     arguments.format = arguments.format or _format_of(arguments.files[0])
+    if any_format and not arguments.jobs_log and holds_jobs(arguments.files[0], dict(arguments.map)):
+        arguments.format, arguments.jobs_log = "auto", True
     if arguments.jobs_log or arguments.format in set(JOB_FORMATS) - set(FORMATS):
         _jobs_import(arguments)
         return
@@ -143,6 +147,7 @@ def _trace_import(arguments: Arguments) -> None:
             start=arguments.start,
             notation=notation,
             block_tokens=arguments.block_tokens,
+            any_format=any_format,
             progress=progress.rows,
         )
     show(arguments, document, "traces.view")
@@ -161,9 +166,15 @@ def _format_of(file: Path) -> str:
     return found
 
 
+_OF_REQUESTS = ("where", "start", "time_unit", "time_format", "decimal", "thousands", "delimiter", "block_tokens")
+"""Options of logs of requests alone."""
+
+
 def _jobs_import(arguments: Arguments) -> None:
     from simcost.trace.jobs.reader import import_jobs
 
+    skips = ["on_error"] if arguments.on_error == "skip" else []
+    check_belongs(arguments, [*_OF_REQUESTS, *skips], "a log of requests")
     if len(arguments.files) > 1:
         raise InputError(f"{arguments.files[1]}: a trace of jobs is imported from one log; leave the others out")
     document = import_jobs(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from simcost.present.format import amount, count, seconds, share
+from simcost.present.format import amount, count, moment, seconds, share
 from simcost.present.parts import Part, Table, notes
 
 Document = Mapping[str, Any]
@@ -18,7 +18,7 @@ def parts(document: Document) -> list[Part]:
 
 
 def _title(document: Document) -> Iterator[str]:
-    start = f", from {document['start_utc']}" if document.get("start_utc") else ""
+    start = f", from {moment(document['start_utc'])}" if document.get("start_utc") else ""
     yield f"{document['file']}: {count(document['jobs'])} jobs in {seconds(document['span_s'])}{start}"
     if "dropped" in document:
         yield f"kept out {count(document['dropped'])}, repaired {count(document['repaired'])}"

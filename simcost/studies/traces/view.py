@@ -1,10 +1,9 @@
 """An import, the description of a trace, a synthesis, as parts."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simcost.present.format import amount, count, seconds, share
+from simcost.present.format import amount, count, moment, seconds, share
 from simcost.present.parts import Part, Table, notes
 
 Document = Mapping[str, Any]
@@ -31,7 +30,7 @@ def _described(document: Document) -> list[Part]:
 
 
 def _title(document: Document) -> Iterator[str]:
-    start = f", from {_whole(document['start_utc'])}" if document.get("start_utc") else ""
+    start = f", from {moment(document['start_utc'])}" if document.get("start_utc") else ""
     yield f"{document['file']}: {count(document['rows'])} requests in {seconds(document['span_s'])}{start}"
     if "dropped" in document:
         yield f"dropped {count(document['dropped'])}, repaired {count(document['repaired'])}"
@@ -64,8 +63,3 @@ def tokens(document: Document) -> Table:
         {"tokens": title, **{name: count(document[key][name]) for name in names}}
         for title, key in (("prompt", "prompt_tokens"), ("output", "output_tokens"))
     ]
-
-
-def _whole(moment: str) -> str:
-    """A moment without zeros at the end of its second."""
-    return re.sub(r"(\.\d*?)0+Z$", r"\1Z", moment).replace(".Z", "Z")

@@ -242,6 +242,18 @@ def read_jobs(
     return chosen, findings + kept_out + log_findings(chosen)
 
 
+def holds_jobs(path: Path, mapping: Mapping[str, str]) -> bool:
+    """True if a table has the columns of a log of jobs, by their usual names, those of a public format or `mapping`."""
+    try:
+        container, present = header(path, WHAT)
+        form = _recognised(present, container, mapping)
+        if form not in ("sacct", "kubernetes"):
+            find_job_columns(form, mapping, present, path)
+    except TraceError:
+        return False
+    return form != "kubernetes"
+
+
 def import_jobs(path: Path, format: str, out: Path, **options: Any) -> dict[str, Any]:  # noqa: A002  # as above
     """Read a log of jobs and write it as a job trace.
 

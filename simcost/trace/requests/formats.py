@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import TimeUnit
@@ -197,6 +197,14 @@ _SUMS = ("n_requests", "num_requests", "num_model_requests", "request_count", "r
 """Names of columns that count the requests of a row."""
 
 
+class OtherFormatError(TraceError):
+    """A log lacks columns of the format that it is read in, and has those of another."""
+
+    def __init__(self, message: str, other: FormatName) -> None:
+        super().__init__(message)
+        self.other = other
+
+
 def find_format(name: str) -> LogFormat:
     """The format of that name. Raises TraceError for an unknown one."""
     if name not in FORMATS:
@@ -214,6 +222,7 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
         place: the log, for messages.
 
     Raises:
+        OtherFormatError: the log lacks columns that another format calls as this log does.
         TraceError: columns that are unknown, missing or there twice, all of them, with suggestions.
     """
     wanted = {ours: theirs for ours, theirs in columns_by_name(present).items() if ours not in form.columns}
@@ -234,7 +243,14 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
         f"both {s} and {ms} are mapped; name one" for s, ms in LATENCIES.items() if s in mapping and ms in mapping
     ]
     missing = [_missing(ours, wanted.get(ours), present) for ours in NEEDED if wanted.get(ours) not in present]
-    faults += [*_of_other_format(form, present), *missing] if missing else []
+    other = _other_format(form, present) if missing else None
+    if other is not None:
+        faults.append(
+            "these are OpenTelemetry spans; pass --format otel"
+            if other == "otel"
+            else f"these are columns of --format {other}; pass that"
+        )
+    faults += missing
     faults += [
         f"{ours}: no column {theirs!r}{did_you_mean(theirs, present)}"
         for ours, theirs in mapping.items()
@@ -243,7 +259,8 @@ def find_columns(form: LogFormat, mapping: Mapping[str, str], present: Sequence[
     used = {ours: theirs for ours, theirs in wanted.items() if theirs in present}
     faults += [f"column {theirs!r} is there twice" for theirs in used.values() if present.count(theirs) > 1]
     if faults:
-        raise TraceError(f"{place}: {'; '.join(faults)}; {columns_said(present)}")
+        message = f"{place}: {'; '.join(faults)}; {columns_said(present)}"
+        raise TraceError(message) if other is None else OtherFormatError(message, other)
     return {ours: used[ours] for ours in OURS if ours in used}
 
 
@@ -303,14 +320,14 @@ _OF_SPANS = ("resourceSpans", "resource_spans", "scopeSpans")
 """Fields at the top of OTLP files."""
 
 
-def _of_other_format(form: LogFormat, present: Sequence[str]) -> list[str]:
-    """Message that names the first format in such a file whose needed columns are all there."""
+def _other_format(form: LogFormat, present: Sequence[str]) -> FormatName | None:
+    """The first format in such a file whose needed columns are all there, or that of spans; None = there is none."""
     for name, other in FORMATS.items():
         fits = other.container in (None, form.container)
         if fits and all(set(other.columns.get(ours, ())) & set(present) for ours in NEEDED):
-            return [f"these are columns of --format {name}; pass that"]
+            return cast("FormatName", name)
     spans = form.container == "jsonl" and any(name in _OF_SPANS or "gen_ai." in name for name in present)
-    return ["these are OpenTelemetry spans; pass --format otel"] if spans else []
+    return "otel" if spans else None
 
 
 def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:

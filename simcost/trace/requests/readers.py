@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from simcost.trace.requests.formats import (
     LATENCIES,
     FormatName,
     LogFormat,
+    OtherFormatError,
     find_columns,
     find_format,
     find_rules,
@@ -54,6 +55,7 @@ def import_trace(
     start: str | None = None,
     notation: Notation | None = None,
     block_tokens: int | None = None,
+    any_format: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Read logs and write them as one trace.
@@ -70,6 +72,7 @@ def import_trace(
         start: ISO time at which relative arrivals are 0; None = unknown.
         notation: how the cells are written.
         block_tokens: tokens per prefix block; None = that of the format.
+        any_format: read it in the format that its columns are known from, where they are not those of `fmt`.
         progress: called with the rows read so far.
 
     Returns:
@@ -87,17 +90,25 @@ def import_trace(
         start=start,
         notation=notation or Notation(),
     )
-    given = [path] if isinstance(path, Path) else path
+    given, told = [path] if isinstance(path, Path) else path, []
     with ExitStack() as stack:
         paths = [stack.enter_context(local(each)) for each in given]
-        logs = [_Log(path=each, name=shown_name(name), request=asked) for each, name in zip(paths, given, strict=True)]
-        optional = _optional_columns(logs)
+        files = [(each, shown_name(name)) for each, name in zip(paths, given, strict=True)]
+        try:
+            logs, optional = _opened(files, asked)
+        except OtherFormatError as error:
+            if not any_format:
+                raise
+            told = [{"kind": "format", "count": 1, "message": f"read as {error.other}, by its columns"}]
+            fmt, asked = error.other, replace(asked, form=find_format(error.other))
+            logs, optional = _opened(files, asked)
         block_tokens = (block_tokens or asked.form.block_tokens) if "prefix_hashes" in optional else None
         if "prefix_hashes" in optional and block_tokens is None:
             raise TraceError(f"{logs[0].name}: prefix_hashes without a block size; pass --block-tokens N")
         with TraceWriter(out, source=_source(logs), optional=optional, block_tokens=block_tokens) as writer:
             _write(logs, optional, writer, progress)
-    return _document(fmt, out, logs, writer)
+    document = _document(fmt, out, logs, writer)
+    return document | {"findings": told + document["findings"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,11 +183,12 @@ class _Log:
         return used
 
 
-def _optional_columns(logs: Sequence[_Log]) -> list[str]:
-    """Columns of the trace that any of the files has beside those needed."""
+def _opened(files: Sequence[tuple[Path, str]], asked: _Request) -> tuple[list[_Log], list[str]]:
+    """The logs, by their paths and names, and the columns of the trace that any of them has beside those needed."""
+    logs = [_Log(path=path, name=name, request=asked) for path, name in files]
     first = [next(log.chunks(), None) for log in logs]
     there = {name for chunk in first if chunk for name in chunk.theirs}
-    return [name for name in OPTIONAL if there & {name, LATENCIES.get(name, name)}]
+    return logs, [name for name in OPTIONAL if there & {name, LATENCIES.get(name, name)}]
 
 
 def _source(logs: Sequence[_Log]) -> str:
