@@ -83,44 +83,43 @@ def import_trace(
         InputError: the output cannot be written there.
     """
     asked = _Request(
-        form=find_format(fmt),
+        fmt=fmt,
+        any_format=any_format,
         mapping=mapping or {},
         where=where,
         on_error=on_error,
         start=start,
         notation=notation or Notation(),
     )
-    given, told = [path] if isinstance(path, Path) else path, []
+    given = [path] if isinstance(path, Path) else path
     with ExitStack() as stack:
         paths = [stack.enter_context(local(each)) for each in given]
         files = [(each, shown_name(name)) for each, name in zip(paths, given, strict=True)]
-        try:
-            logs, optional = _opened(files, asked)
-        except OtherFormatError as error:
-            if not any_format:
-                raise
-            told = [{"kind": "format", "count": 1, "message": f"read as {error.other}, by its columns"}]
-            fmt, asked = error.other, replace(asked, form=find_format(error.other))
-            logs, optional = _opened(files, asked)
-        block_tokens = (block_tokens or asked.form.block_tokens) if "prefix_hashes" in optional else None
+        logs, optional = _opened(files, asked)
+        block_tokens = (block_tokens or logs[0].request.form.block_tokens) if "prefix_hashes" in optional else None
         if "prefix_hashes" in optional and block_tokens is None:
             raise TraceError(f"{logs[0].name}: prefix_hashes without a block size; pass --block-tokens N")
         with TraceWriter(out, source=_source(logs), optional=optional, block_tokens=block_tokens) as writer:
             _write(logs, optional, writer, progress)
-    document = _document(fmt, out, logs, writer)
-    return document | {"findings": told + document["findings"]}
+    return _document(fmt, out, logs, writer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
     """Options of each of the logs."""
 
-    form: LogFormat
+    fmt: FormatName
+    any_format: bool
     mapping: Mapping[str, str]
     where: Sequence[tuple[str, str]]
     on_error: OnError
     start: str | None
     notation: Notation
+
+    @property
+    def form(self) -> LogFormat:
+        """Columns of the format."""
+        return find_format(self.fmt)
 
     @property
     def marks(self) -> NumberMarks:
@@ -186,7 +185,12 @@ class _Log:
 def _opened(files: Sequence[tuple[Path, str]], asked: _Request) -> tuple[list[_Log], list[str]]:
     """The logs, by their paths and names, and the columns of the trace that any of them has beside those needed."""
     logs = [_Log(path=path, name=name, request=asked) for path, name in files]
-    first = [next(log.chunks(), None) for log in logs]
+    try:
+        first = [next(log.chunks(), None) for log in logs]
+    except OtherFormatError as error:
+        if not asked.any_format:
+            raise
+        return _opened(files, replace(asked, fmt=error.other, any_format=False))
     there = {name for chunk in first if chunk for name in chunk.theirs}
     return logs, [name for name in OPTIONAL if there & {name, LATENCIES.get(name, name)}]
 
@@ -239,14 +243,15 @@ def _no_rows(logs: Sequence[_Log]) -> str:
 
 def _document(fmt: str, out: Path, logs: Sequence[_Log], writer: TraceWriter) -> dict[str, Any]:
     """The document of `trace import`; findings in the data themselves come from `trace describe`."""
-    described = describe_trace(out)
+    described, read_as = describe_trace(out), logs[0].request.fmt
+    told = [{"kind": "format", "count": 1, "message": f"read as {read_as}, by its columns"}] if read_as != fmt else []
     tallies = [log.intake.tally for log in logs]
     dropped: Counter[str] = sum((tally.dropped for tally in tallies), Counter())
     repaired: Counter[str] = sum((tally.repaired for tally in tallies), Counter(unsorted=writer.late_rows))
     return {
         "file": str(out),
         "source": ", ".join(log.name for log in logs),
-        "format": fmt,
+        "format": read_as,
         "rows": described["rows"],
         "read": sum(tally.read for tally in tallies),
         "unselected": sum(tally.unselected for tally in tallies),
@@ -257,7 +262,7 @@ def _document(fmt: str, out: Path, logs: Sequence[_Log], writer: TraceWriter) ->
         "models": described["models"],
         "span_s": described["span_s"],
         "start_utc": described["start_utc"],
-        "findings": _findings(logs, writer, described["models"]) + described["findings"],
+        "findings": told + _findings(logs, writer, described["models"]) + described["findings"],
     }
 
 
