@@ -42,6 +42,8 @@ class GuessedPlan:
     replicas: int
     usd_per_h: float
     """Of one replica, on demand."""
+    replicas_per_node: int
+    """A node is paid as a whole."""
 
 
 def guess_plan(catalog: Catalog, model: str, accelerator: str, provider: str, load: MeanLoad) -> GuessedPlan:
@@ -80,6 +82,7 @@ def guess_plan(catalog: Catalog, model: str, accelerator: str, provider: str, lo
                 region=offer.region,
                 replicas=replicas,
                 usd_per_h=offer.on_demand_usd_per_h * tp / offer.accelerators,
+                replicas_per_node=offer.accelerators // tp,
             )
     raise InputError(f"{model} fits on no replica of {device.name} that can be bought; choose another --on")
 

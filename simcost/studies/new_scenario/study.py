@@ -138,21 +138,30 @@ def _workload(answers: ScenarioAnswers, folder: Path) -> str:
         ) from None
     return f"""workload:
   kind: trace
-  path: {path.as_posix()}
+  path: {_value(path.as_posix())}
 """
 
 
 def _slo(answers: ScenarioAnswers) -> str:
-    return f"""slo:                      # a request is good when it keeps both
-  ttft: {_value(answers.ttft)}                # time to first token
-  tpot: {_value(answers.tpot)}             # time per output token after it
-  attainment: {_value(answers.attainment)}         # share of requests that must be good
-"""
+    lines = (
+        ("slo:", "a request is good when it keeps both"),
+        (f"  ttft: {_value(answers.ttft)}", "time to first token"),
+        (f"  tpot: {_value(answers.tpot)}", "time per output token after it"),
+        (f"  attainment: {_value(answers.attainment)}", "share of requests that must be good"),
+    )
+    return "".join(f"{line:<25} # {meaning}\n" for line, meaning in lines)
 
 
 def _value(answer: str) -> str:
     """An answer as one value of YAML, whatever is typed."""
-    return answer if re.fullmatch(r"[\w.% ]*", answer) else json.dumps(answer)
+    return answer if re.fullmatch(r"([\w.%][\w./% -]*)?", answer) else json.dumps(answer)
+
+
+def _price(plan: GuessedPlan) -> str:
+    """Of a replica, and of the node that is paid where it holds several."""
+    nodes = plan.replicas_per_node
+    whole = f", on nodes of {nodes} at ${nodes * plan.usd_per_h:.2f}" if nodes > 1 else ""
+    return f"${plan.usd_per_h:.2f} an hour and replica, on demand{whole}"
 
 
 def _title(plan: GuessedPlan) -> str:
@@ -176,7 +185,7 @@ def _both(plan: GuessedPlan) -> str:
     least, most = max(1, plan.replicas // 2), 2 * plan.replicas
     return f"""  - name: {_title(plan)}, fixed
     replica: {replica}
-    buy: {buy}   # ${plan.usd_per_h:.2f} an hour and replica, on demand
+    buy: {buy}   # {_price(plan)}
     scaling: {{kind: fixed, replicas: {plan.replicas}}}
   - name: {_title(plan)}, scaled
     replica: {replica}

@@ -49,6 +49,20 @@ def test_a_trace_is_replayed(tmp_path: Path) -> None:
     assert workload.path == "log.parquet"
 
 
+def test_a_trace_of_any_name_is_found(tmp_path: Path) -> None:
+    trace = tmp_path / "a #1: b.parquet"
+    log = tmp_path / "log.csv"
+    log.write_text("arrival,prompt_tokens,output_tokens\n0,300,50\n9,300,50\n", encoding="utf-8")
+    assert main(["trace", "import", str(log), "-o", str(trace), "--quiet"]) == 0
+    [workload] = load(answered(tmp_path, "--trace", str(trace))).scenario.workload
+    assert workload.path == trace.name
+
+
+def test_the_price_of_a_node_is_named_where_it_holds_several_replicas(tmp_path: Path) -> None:
+    text = answered(tmp_path, "--model", "llama-3.1-8b", "--on", "mi300x", "--provider", "azure").read_text()
+    assert "$6.00 an hour and replica, on demand, on nodes of 8 at $48.00" in text
+
+
 def test_bad_answers_are_refused_and_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.yaml"
     for options, message in (
