@@ -62,7 +62,7 @@ def show(
     answers: dict[str, Any] = st.session_state.setdefault("answers", {})
     if pressed:
         answers.pop(asked, None)
-        background.start(asked, partial(run, words), lock)
+        background.start(asked, partial(run, words), lock, f"the answer to '{asked}'")
     if finished is not None:
         answers[asked] = finished.result
         for line in finished.error.splitlines():

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging import getLogger
+from time import monotonic
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from simcost.errors import SimcostError
 from simcost.execution.task_file import OtherVersionsError
+from simcost.present.format import share
 from views.text import plain
 
 _LOG = getLogger(__name__)
@@ -21,6 +23,9 @@ OTHER_VERSIONS = (
     "simcost has changed since the explorer was started: its simulations would be of another version than this page. "
     "Stop the explorer where it runs and start it again with `simcost app`."
 )
+OFTEN_S, SELDOM_S, YOUNG_S = 0.15, 1.0, 3.0
+"""Between two looks at work that has begun up to `YOUNG_S` ago, and at older: Streamlit searches all memory for garbage
+after each look, which takes the time of the simulation."""
 Progress = Callable[[float, str], None]
 
 
@@ -32,6 +37,8 @@ class CancelledError(Exception):
 class Work:
     """A task in a thread: how far it is, and what came of it."""
 
+    title: str = "other work"
+    """Named to those that wait for it."""
     share: float = 0.0
     doing: str = "Starting"
     result: Any = None
@@ -45,6 +52,11 @@ class Work:
     sessions: set[str] = field(default_factory=set)
     """Those that asked for it."""
     cancelled: threading.Event = field(default_factory=threading.Event)
+    begun_s: float = field(default_factory=monotonic)
+
+    def is_young(self) -> bool:
+        """True if it may end at any moment."""
+        return monotonic() - self.begun_s < YOUNG_S
 
     def __call__(self, share: float, doing: str) -> None:
         """Note the progress; raises CancelledError once the user has cancelled."""
@@ -61,10 +73,12 @@ class Work:
         """Do the task when its turn comes."""
         try:
             while not lock.acquire(timeout=0.2):
-                self(0.0, "Waits for another run to end")
+                self(0.0, _waits_for(_HOLDERS.get(lock)))
+            _HOLDERS[lock] = self
             try:
                 self.result = task(self)
             finally:
+                _HOLDERS.pop(lock, None)
                 lock.release()
         except CancelledError:
             pass
@@ -85,25 +99,35 @@ class Work:
 
 Task = Callable[[Work], Any]
 """Does it, and tells the work its progress by calling it."""
+_HOLDERS: dict[threading.Lock, Work] = {}
+"""The work that goes on, by the lock that it holds."""
 
 
-def start(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
+def _waits_for(holder: Work | None) -> str:
+    """Progress of work that waits for that of another page or session."""
+    if holder is None:
+        return "Waits for other work to end"
+    return f"Waits for {holder.title} to end ({share(holder.share)} done)"
+
+
+def start(name: str, task: Task, lock: threading.Lock, title: str, key: str = "") -> None:
     """Begin a task, as `begin`, and redraw the page."""
-    begin(name, task, lock, key)
+    begin(name, task, lock, title, key)
     st.rerun()
 
 
-def begin(name: str, task: Task, lock: threading.Lock, key: str = "") -> None:
+def begin(name: str, task: Task, lock: threading.Lock, title: str, key: str = "") -> None:
     """Begin a task, and wait for it if it is quick; sessions share the machine: those of one lock wait for each other.
 
     Args:
         name: of the work in this session.
         task: the work.
         lock: held while it goes on.
+        title: what it is, for those that wait for it.
         key: what the work is of; a session that asks for the same, or that was reloaded, gets the same work.
     """
     if not attach(name, key):
-        work = Work()
+        work = Work(title=title)
         _join(name, work)
         if key:
             _running()[key] = work
@@ -182,16 +206,26 @@ def watch(name: str, *, stoppable: bool = True) -> None:
     to their first values, which then count as chosen. The next look, a moment later, does.
     """
     st.session_state[f"drawn {name}"] = True
-    _watch(name, stoppable=stoppable)
+    work = works().get(name)
+    often = work is not None and work.is_young()
+    st.fragment(_watch, run_every=OFTEN_S if often else SELDOM_S)(name, stoppable=stoppable, often=often)
 
 
-@st.fragment(run_every=0.15)
-def _watch(name: str, *, stoppable: bool) -> None:
+def _watch(name: str, *, stoppable: bool, often: bool) -> None:
+    """A look at the work.
+
+    Args:
+        name: of the work.
+        stoppable: whether it may be cancelled.
+        often: whether it is looked at often; once it is no longer young, the page is redrawn to look seldom.
+    """
     work, drawn = works().get(name), st.session_state.pop(f"drawn {name}", False)
     if work is None:
         return
     if (work.done.is_set() or work.parts != _shown().get(name)) and not drawn:
         _shown()[name] = work.parts
+        st.rerun()
+    if often and not drawn and not work.is_young():
         st.rerun()
     st.progress(work.share, plain("Stops" if work.cancelled.is_set() else work.doing))
     if stoppable and st.button("Cancel", key=f"cancel {name}", disabled=work.cancelled.is_set()):

@@ -14,7 +14,6 @@ from views.text import plain
 
 SAMPLE = "quickstart"
 """The scenario whose result the page opens on; it is run once, unasked."""
-STALE = "Shows the scenario before your last change"
 PREVIEW = "Preview: one replication, no interval yet"
 FOREIGN = "Its scenario is not among those on the left"
 
@@ -239,9 +238,9 @@ def _result(shown: Path | None, preview: Path | None, draft: drafts.Draft, fault
         st.session_state["opened"] = folder.name
     foreign, text = bool(st.session_state.get("foreign")), runs.text_of(folder)
     edited = partial(_only_text, text) if foreign else partial(editor.show, draft, faults)
-    same = shown is not None and draft.digest in runs.origin_of(folder)["inputs"].values()
-    sample = draft.file.stem == SAMPLE and draft.is_stored
-    badge = PREVIEW if folder == preview else FOREIGN if foreign else STALE if not same else "Sample" if sample else ""
+    outdated = runs.outdated(folder, draft) or ("" if shown else runs.STALE)
+    sample = "Sample" if draft.file.stem == SAMPLE and draft.is_stored else ""
+    badge = PREVIEW if folder == preview else FOREIGN if foreign else outdated or sample
     again = None if foreign else _again
     result.show(folder, text, runs.given(folder).get("seeds"), badge=badge, editor=edited, again=again)
 

@@ -54,7 +54,7 @@ def show(scenarios: Path, lock: threading.Lock) -> None:
     stated = {**asked, "series": named, "upload": upload and upload.file_id, "events": events}
     if pressed:
         st.session_state.pop("forecast", None)
-        background.start(WORK, partial(run, file, upload, events, stated), lock)
+        background.start(WORK, partial(run, file, upload, events, stated), lock, f"the forecast of {Path(named).name}")
     if finished is not None:
         st.session_state["forecast"] = finished.result
         for line in finished.error.splitlines():

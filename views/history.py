@@ -1,8 +1,10 @@
 """The page of finished results: which there are, one to open, two to compare."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from simcost.errors import SimcostError
 from simcost.present.format import count, share, usd
 from simcost.present.parts import Part
 from simcost.scenario.files.edit import values
+from simcost.scenario.storage.folders import check_result, stamp_of
 from simcost.studies.differences import view
 from simcost.studies.differences.sides import CostSide, cost_side
 from simcost.studies.differences.study import difference
@@ -66,21 +69,34 @@ def show(scenarios: Path, results: Path, plans: Any) -> None:
 def _row(folder: Path, scenarios: Path) -> dict[str, str]:
     """One result; empty where it cannot be read."""
     try:
-        document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        plan = shown_plan(document)
         moment = datetime.fromtimestamp((folder / "result.json").stat().st_mtime, UTC)
-        return {
-            "When (UTC)": f"{moment:%Y-%m-%d %H:%M}",
-            "Scenario": str(document["scenario"]),
-            "Changes": told(_changes(folder, scenarios), most=1),
-            "Best plan": str(plan["name"]) if document["best"] else "none meets the SLO",
-            "$/month": usd(plan["cost_usd"]["per_month"]),
-            "Attainment": share(plan["slo"]["attainment"]),
-            "Replications": count(document["replications"]),
-            "Result": folder.name,
-        }
+        figures = _figures(folder, stamp_of(folder, folder / "tables"))
+        changed = told(_changes(folder, scenarios), most=1)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
+    return {
+        "When (UTC)": f"{moment:%Y-%m-%d %H:%M}",
+        "Scenario": figures["Scenario"],
+        "Changes": changed,
+        **figures,
+        "Result": folder.name,
+    }
+
+
+@lru_cache(maxsize=2 * MOST)
+def _figures(folder: Path, stamp: object) -> Mapping[str, str]:
+    """Figures of a result, read again where a file of it has changed. Raises ValueError where one is damaged."""
+    del stamp
+    check_result(folder)
+    document = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    plan = shown_plan(document)
+    return {
+        "Scenario": str(document["scenario"]),
+        "Best plan": str(plan["name"]) if document["best"] else "none meets the SLO",
+        "$/month": usd(plan["cost_usd"]["per_month"]),
+        "Attainment": share(plan["slo"]["attainment"]),
+        "Replications": count(document["replications"]),
+    }
 
 
 def _changes(folder: Path, scenarios: Path) -> tuple[Change, ...]:

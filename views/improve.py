@@ -67,7 +67,11 @@ def show(search: Search, scenarios: Path, results: Path, plans: Any) -> None:
     if pressed:
         answers.pop(search.title, None)
         background.start(
-            search.title, lambda tell: _run(search, draft, settings, results, tell), runs.one_at_a_time(), key
+            search.title,
+            lambda tell: _run(search, draft, settings, results, tell),
+            runs.one_at_a_time(),
+            f"{search.title} of {draft.file.stem}",
+            key,
         )
     if faults:
         st.error(plain(f"{draft.file.stem} has faults; mend them on the page Plans: {faults[0].message}"))

@@ -73,7 +73,10 @@ def show(scenarios: Path, plans: Any) -> None:
         chosen, on_error = Chosen(None, upload), "skip" if skip else "stop"
         st.session_state.pop("log", None)
         background.start(
-            WORK, partial(_read, chosen, fmt, mapping, notation, on_error, scenarios), runs.one_at_a_time()
+            WORK,
+            partial(_read, chosen, fmt, mapping, notation, on_error, scenarios),
+            runs.one_at_a_time(),
+            f"the reading of {chosen.name}",
         )
     if ended is not None:
         st.session_state["log"] = ended.result

@@ -4,14 +4,21 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from simcost import __version__
 from simcost.errors import InputError
+from simcost.present.format import count
+from simcost.scenario.storage.engine_version import engine_version
+from simcost.scenario.storage.folders import stamp_of
+from simcost.tables.digests import sha256_of
 from views import background
 from views.drafts import Draft
 from views.loading import leave_alone
@@ -20,6 +27,8 @@ RUN = "run of a scenario"
 JOBS = max(1, (os.cpu_count() or 1) - 1)  # one core stays with the page
 KEPT_BYTES = 200_000_000
 """Stored simulations that stay in memory, so that another price reads none."""
+STALE = "Shows the scenario before your last change"
+OTHER_VERSION = "Of another version of simcost: press Run"
 STORE = ".runs"
 """Folder of all simulations: a price or a plan that changes asks for no run that is known."""
 QUICK_REQUESTS = 300_000
@@ -52,8 +61,7 @@ class Asked:
         if folder is None or not (folder / "result.json").is_file():
             return None
         origin = origin_of(folder)
-        same = self.draft.digest in origin["inputs"].values()
-        return folder if same and self.seeds in (None, origin["seeds"]) else None
+        return folder if not _outdated(origin, self.draft) and self.seeds in (None, origin["seeds"]) else None
 
     def preview(self, results: Path) -> Path | None:
         """The result of its first replication, where there is one."""
@@ -70,7 +78,8 @@ def start(asked: Asked, results: Path, *, fresh: bool = False) -> background.Wor
     """Run a draft in the background, and give up a run of this session that goes on; the work, if it has ended."""
     background.leave(RUN)
     _give(asked, results)
-    background.begin(RUN, lambda work: _run(asked, results, fresh, work), one_at_a_time(), str(asked.folder(results)))
+    title, key = f"the run of {asked.draft.file.stem}", str(asked.folder(results))
+    background.begin(RUN, lambda work: _run(asked, results, fresh, work), one_at_a_time(), title, key)
     return background.taken(RUN)
 
 
@@ -183,12 +192,57 @@ def begun(results: Path, name: str) -> dict[str, Any]:
 
 
 def origin_of(folder: Path) -> dict[str, Any]:
-    """Inputs of a finished result: files with their SHA-256, replications."""
+    """Inputs of a finished result: files with their SHA-256, replications, and the versions that made it."""
     try:
         found = json.loads((folder / "result.json").read_text(encoding="utf-8"))["provenance"]
-        return {"inputs": dict(found["inputs"]), "seeds": found.get("seeds")}
+        made_by = (found.get("simcost_version"), found.get("engine_version"))
+        return {"inputs": dict(found["inputs"]), "seeds": found.get("seeds"), "made by": made_by}
     except (OSError, ValueError, LookupError, TypeError):
-        return {"inputs": {}, "seeds": None}
+        return {"inputs": {}, "seeds": None, "made by": None}
+
+
+def outdated(folder: Path, draft: Draft) -> str:
+    """Reason why a result is not what a run of the draft would give now; empty = it is, replications aside."""
+    return _outdated(origin_of(folder), draft)
+
+
+def _outdated(origin: Mapping[str, Any], draft: Draft) -> str:
+    if draft.digest not in origin["inputs"].values():
+        return STALE
+    changed = changed_files(origin["inputs"], draft.file)
+    if changed:
+        return f"{changed[0]} has changed since" if len(changed) == 1 else f"{count(len(changed))} files have changed"
+    return OTHER_VERSION if origin["made by"] != (__version__, engine_version()) else ""
+
+
+def changed_files(inputs: Mapping[str, str], file: Path) -> list[str]:
+    """Names of files that a result was read from, beside its scenario, and that are others now.
+
+    Args:
+        inputs: SHA-256 by path, as seen from where the result was run.
+        file: the scenario as it lies now: the others lie as far from it as they did then.
+    """
+    scenario = next((Path(name) for name in inputs if Path(name).name == file.name), None)
+    changed = []
+    for name, digest in inputs.items():
+        place = Path(name) if scenario is None else file.parent / os.path.relpath(name, scenario.parent)
+        if Path(name) != scenario and place.exists() and _digest(place, _stamp(place)) != digest:
+            changed.append(place.name)
+    return changed
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, stamp: object) -> str:
+    del stamp  # another one is read again
+    return sha256_of(path)
+
+
+def _stamp(path: Path) -> object:
+    """It differs once the file, or one of those in the folder, has changed."""
+    if path.is_dir():
+        return stamp_of(path)
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def text_of(folder: Path) -> str:

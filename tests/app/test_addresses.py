@@ -13,7 +13,8 @@ from simcost.scenario.checks.load import load
 from simcost.scenario.runs.run import run
 from simcost.studies.plans.key_figures import key_figures
 from views import runs
-from views.compare import FOREIGN, STALE
+from views.compare import FOREIGN
+from views.runs import STALE
 from views.text import plain
 
 pytestmark = pytest.mark.slow

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.browsing import wait_for
 
 from simcost.execution.task_file import OtherVersionsError
 from views import background
@@ -19,6 +20,7 @@ class Sessions:
         self.patch, self.opened = patch, {"one", "other"}
         self.states: dict[str, dict[str, Any]] = {"one": {}, "other": {}}
         self.drawn: list[str] = []
+        self.often = False
         patch.setattr(background, "_is_open", lambda session: session in self.opened)
         patch.setattr("streamlit.progress", lambda *_: None)
         patch.setattr("streamlit.button", lambda *_, **__: False)
@@ -32,7 +34,7 @@ class Sessions:
     def look(self, session: str) -> None:
         """Let a session look at the progress."""
         self.turn(session)
-        background._watch.__wrapped__(NAME, stoppable=True)  # type: ignore[attr-defined]  # of the fragment
+        background._watch(NAME, stoppable=True, often=self.often)
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def work(sessions: Sessions) -> Iterator[background.Work]:
     """Work that goes on, and that both sessions asked for."""
     free = threading.Event()
     sessions.turn("one")
-    background.begin(NAME, lambda _: free.wait(60), threading.Lock(), KEY)
+    background.begin(NAME, lambda _: free.wait(60), threading.Lock(), "the run of tiny", KEY)
     sessions.turn("other")
     assert background.attach(NAME, KEY)
     yield background.works()[NAME]
@@ -86,3 +88,43 @@ def test_an_explorer_that_is_older_than_its_workers_says_to_start_it_again() -> 
     work.run(refused, threading.Lock())
     assert "start it again with `simcost app`" in work.error
     assert "all workers" not in work.error
+
+
+def test_work_that_waits_says_for_which(sessions: Sessions) -> None:
+    """Of two pages or two sessions, the second had to guess."""
+    lock, begun, free = threading.Lock(), threading.Event(), threading.Event()
+
+    def busy(work: background.Work) -> None:
+        work(0.25, "1 of 4 runs")
+        begun.set()
+        free.wait(60)
+
+    sessions.turn("one")
+    background.begin("first", busy, lock, "the run of tiny")
+    assert begun.wait(60)
+    sessions.turn("other")
+    background.begin("second", lambda _: "answer", lock, "Optimise of tiny")
+    second = background.works()["second"]
+    wait_for(lambda: second.doing != "Starting", 60)
+    assert second.doing == "Waits for the run of tiny to end (25.0 % done)"
+    free.set()
+    assert second.done.wait(60)
+    assert second.result == "answer"
+
+
+def test_work_that_takes_long_is_looked_at_seldom(
+    sessions: Sessions, work: background.Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look takes time from the simulation: seven a second took three quarters of a core."""
+    sessions.often = True
+    sessions.look("one")
+    assert sessions.drawn == []
+    monkeypatch.setattr(work, "begun_s", work.begun_s - background.YOUNG_S)
+    sessions.look("one")
+    assert sessions.drawn == ["one"]
+    every = []
+    monkeypatch.setattr(
+        "streamlit.fragment", lambda look, run_every: every.append(run_every) or (lambda *_, **__: None)
+    )
+    background.watch(NAME)
+    assert every == [background.SELDOM_S]

@@ -471,6 +471,30 @@ def test_an_address_from_another_machine_says_that_its_result_is_not_here(
     assert not button(page, "Run").disabled
 
 
+def test_a_result_of_a_trace_that_has_changed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text is the same, its figures are those of other jobs."""
+    home = furnish(tmp_path / "home")
+    jobs = home / "scenarios" / "jobs.csv"
+    jobs.write_text(JOBS, encoding="utf-8")
+    (home / "scenarios" / "tiny.yaml").write_text(QUEUE, encoding="utf-8")
+    monkeypatch.setenv("SIMCOST_HOME", str(home))
+    page = settle(button(AppTest.from_file(str(APP), default_timeout=60).run(), "Run").click().run())
+    before = page.metric[1].value
+    assert "has changed since" not in badges(page)
+    jobs.write_text(JOBS.replace(",900,", ",90000,"), encoding="utf-8")
+    assert "jobs.csv has changed since" in badges(page.run())
+    page = settle(button(page, "Run").click().run())
+    assert "has changed since" not in badges(page)
+    assert page.metric[1].value != before
+
+
+def test_a_result_of_another_version_says_so(page: AppTest, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = settle(button(page, "Run").click().run())
+    assert "another version" not in badges(page)
+    monkeypatch.setattr("views.runs.__version__", "99.0")
+    assert "Of another version of simcost" in badges(page.run())
+
+
 @pytest.mark.parametrize("lost", ["quality", "cost_usd", "slo"])
 def test_a_result_of_another_version_is_explained_and_can_be_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str

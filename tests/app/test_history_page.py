@@ -1,6 +1,7 @@
 """The page of finished results: listed, two compared by an address."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_results_are_listed_with_what_they_cost_and_broken_ones_are_named(home: 
     assert listed["$/month"].dtype == float
     changed = "one L4: buy.price $3/h, 1 more"
     assert dict(zip(listed["Result"], listed["Changes"], strict=True)) == {"cheap": "", "dear": changed}
+
+
+def test_a_result_whose_files_have_changed_is_named_and_not_listed(home: Path, tmp_path: Path) -> None:
+    """Its figures may be anything: opening it is refused too."""
+    shutil.copytree(home, tmp_path / "home")
+    file = tmp_path / "home" / "results" / "dear" / "result.json"
+    before = opened(tmp_path / "home").run()
+    assert set(before.dataframe[0].value["Result"]) == {"cheap", "dear"}
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"replications": 2', '"replications": 9', 1), encoding="utf-8")
+    page = opened(tmp_path / "home").run()
+    assert list(page.dataframe[0].value["Result"]) == ["cheap"]
+    assert "dear" in page.warning[0].value
 
 
 def test_an_address_compares_two_results(home: Path) -> None:

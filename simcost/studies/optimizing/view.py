@@ -5,6 +5,7 @@ from typing import Any
 
 from simcost.present.format import amount, count, seconds, share, shortened, usd, usd_margin
 from simcost.present.parts import Part, Table, notes
+from simcost.present.reasons import reason_rows
 from simcost.studies.optimizing import charts
 from simcost.studies.optimizing.levels import least_attainment, least_measured, level, level_name
 
@@ -180,4 +181,4 @@ def _unknown(document: Document, one: Document) -> str:
 
 def excluded(document: Document) -> Table:
     """Plans that are not simulated to the end, and why."""
-    return [{"plans": count(one["count"]), "reason": shortened(one["reason"], 84)} for one in document["excluded"]]
+    return reason_rows((one["count"], one["reason"]) for one in document["excluded"])

@@ -1,15 +1,16 @@
 """Result of a sweep, as parts."""
 
-from simcost.present.format import count, shortened
+from simcost.present.format import count
 from simcost.present.parts import Part
 from simcost.present.plan_rows import MAIN, main_columns, plan_rows
+from simcost.present.reasons import reason_rows
 from simcost.studies.sweeps import charts
 from simcost.studies.sweeps.study import SweepResult
 
 
 def parts(result: SweepResult) -> list[Part]:
     """Parts below the verdict, on every screen."""
-    excluded = [{"plans": count(one.count), "reason": shortened(one.reason, 84)} for one in result.excluded]
+    excluded = reason_rows((one.count, one.reason) for one in result.excluded)
     drawn = [Part(title="Cost by field", chart=lambda: charts.cells(result))] if result.cells else []
     columns = main_columns(("plan", "base", *result.fields, *MAIN), result.fields)
     said = [f"{count(result.failed)} plans have runs that could not go on: their rows say why, in column error."]

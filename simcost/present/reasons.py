@@ -1,0 +1,53 @@
+"""Reasons why plans are left out, as a table: those that differ in a few words, as names of hardware, share a row."""
+
+from collections.abc import Iterable
+
+from simcost.present.format import Shortened, count, in_full, shortened
+from simcost.present.parts import Table
+
+WIDTH = 84
+ALIKE = 0.25
+"""Share of the words in which two reasons of one row may differ."""
+
+
+def reason_rows(found: Iterable[tuple[int, str]]) -> Table:
+    """A row for reasons that are alike: plans of all of them, and the reason of most plans as an example.
+
+    Args:
+        found: plans and reasons, most plans first.
+
+    >>> for row in reason_rows([(5, "no price of a; give it"), (3, "too small"), (2, "no price of b; give it")]):
+    ...     print(row["plans"], row["reason"])
+    7 no price of a; give it (and 1 more like it)
+    3 too small
+    """
+    groups: list[list[tuple[int, str]]] = []
+    for plans, reason in found:
+        group = next((one for one in groups if _are_alike(one[0][1], reason)), None)
+        if group is None:
+            groups.append([(plans, reason)])
+        else:
+            group.append((plans, reason))
+    groups.sort(key=lambda group: -_plans(group))
+    return [{"plans": count(_plans(group)), "reason": _shown(group)} for group in groups]
+
+
+def _plans(group: list[tuple[int, str]]) -> int:
+    return sum(plans for plans, _ in group)
+
+
+def _shown(group: list[tuple[int, str]]) -> str:
+    """The first reason, shortened where there is little room, and the number of the others."""
+    reason, more = group[0][1], len(group) - 1
+    if not more:
+        return shortened(reason, WIDTH)
+    tail = f" (and {count(more)} more like it)"
+    short = shortened(reason, WIDTH - len(tail))
+    return Shortened(f"{short}{tail}", f"{in_full(short)}{tail}")
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """True if they have as many words, and most are the same."""
+    words, others = one.split(), other.split()
+    differing = sum(word != another for word, another in zip(words, others, strict=False))
+    return len(words) == len(others) and differing <= ALIKE * len(words)
