@@ -12,7 +12,6 @@ from simcost.errors import Fault, SimcostError
 from simcost.scenario.files.edit import values
 
 LONGEST = 200_000  # characters of a scenario
-CHANGED = " with changes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +67,15 @@ class Draft:
         beside = named.relative_to(self.file.parent) if named.is_relative_to(self.file.parent) else named
         return Fault(file=self.file.name, message=str(replace(fault, file=str(beside))))
 
+    @property
+    def taken_along(self) -> str:
+        """Name of the file with the text, as it is downloaded and as commands name it."""
+        name = self.values.get("scenario")
+        is_name = isinstance(name, str) and name == Path(name).name and name.isprintable()
+        return f"{name if is_name and name else self.file.stem}-scenario.yaml"
+
     def _place(self) -> Path:
-        return self.file.with_name(f"{self.file.name}{CHANGED}")
+        return self.file.with_name(self.taken_along)
 
 
 def stored(file: Path) -> str:

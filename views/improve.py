@@ -105,7 +105,7 @@ def _run(
     found = search.answer(draft.loaded, runs.store(results), settings, tell)
     document = _with_names(to_document(found))
     parts = search.parts(found)
-    file = draft.file.name if draft.is_stored else f"{draft.file.stem}-scenario.yaml"
+    file = draft.file.name if draft.is_stored else draft.taken_along
     written = {} if draft.is_stored else {file: draft.text}
     if settings.get("options"):
         written[search_inputs.OPTIONS_FILE] = settings["options"]

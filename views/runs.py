@@ -209,24 +209,24 @@ def outdated(folder: Path, draft: Draft) -> str:
 def _outdated(origin: Mapping[str, Any], draft: Draft) -> str:
     if draft.digest not in origin["inputs"].values():
         return STALE
-    changed = changed_files(origin["inputs"], draft.file)
+    changed = changed_files(origin["inputs"], draft)
     if changed:
         return f"{changed[0]} has changed since" if len(changed) == 1 else f"{count(len(changed))} files have changed"
     return OTHER_VERSION if origin["made by"] != (__version__, engine_version()) else ""
 
 
-def changed_files(inputs: Mapping[str, str], file: Path) -> list[str]:
-    """Names of files that a result was read from, beside its scenario, and that are others now.
+def changed_files(inputs: Mapping[str, str], draft: Draft) -> list[str]:
+    """Names of files that a result of a draft was read from, beside its text, and that are others now.
 
     Args:
         inputs: SHA-256 by path, as seen from where the result was run.
-        file: the scenario as it lies now: the others lie as far from it as they did then.
+        draft: its file lies as far from the others as it did then.
     """
-    scenario = next((Path(name) for name in inputs if Path(name).name == file.name), None)
+    scenario = next((Path(name) for name in inputs if Path(name).name == draft.file.name), None)
     changed = []
     for name, digest in inputs.items():
-        place = Path(name) if scenario is None else file.parent / os.path.relpath(name, scenario.parent)
-        if Path(name) != scenario and place.exists() and _digest(place, _stamp(place)) != digest:
+        place = Path(name) if scenario is None else draft.file.parent / os.path.relpath(name, scenario.parent)
+        if digest != draft.digest and place.exists() and _digest(place, _stamp(place)) != digest:
             changed.append(place.name)
     return changed
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support import editor
 from support.browsing import CHROMIUM, NEEDED
-from support.home import APP, furnish, settle
+from support.home import APP, TINY, furnish, settle
 
-from views import result
+from views import result, runs
 
 pytestmark = pytest.mark.slow
 FILES = ("review.html", "review.md", "review.pdf", "report.html", "scenario.yaml", "result.json")
@@ -55,6 +56,19 @@ def test_the_command_has_the_replications_of_the_page(home: Path, monkeypatch: p
     next(one for one in page.number_input if one.label.startswith("Replications")).set_value(3).run()
     page = settle(next(one for one in page.button if one.label == "Run").click().run())
     assert "simcost run tiny-scenario.yaml --seeds=3 --out results/tiny" in page.code[-1].value
+
+
+def test_the_review_of_an_edited_text_names_the_file_that_is_downloaded(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its command named `tiny.yaml with changes`, which is nowhere."""
+    page = shown(home, monkeypatch)
+    editor.write(page, TINY.replace("replicas: 2", "replicas: 3"))
+    page = settle(next(one for one in page.button if one.label == "Run").click().run())
+    folder = next(one for one in (home / "results").glob("tiny-*") if "replicas: 3" in runs.text_of(one))
+    review = result._review_as_markdown(folder).decode()
+    assert "| Command | simcost run tiny-scenario.yaml --seed 1 --seeds 2 |" in review
+    assert "with changes" not in review
 
 
 @pytest.mark.skipif(not CHROMIUM, reason=NEEDED)

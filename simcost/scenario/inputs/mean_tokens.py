@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simcost.scenario.schema.scenario import Scenario
 
 _SHOWN = 3
+_WHOLE = 100.0
 
 
 def mean_tokens(scenario: Scenario) -> Iterator[str]:
@@ -64,5 +65,10 @@ def _sentences(where: str, stream: Stream) -> Iterator[str]:
     yield (
         f"Tokens of a request{where}{first}: {means[0]:,.0f} of the prompt and {means[1]:,.0f} of the output in the "
         f"mean, of medians of {lengths.prompt_median:,.6g} and {lengths.output_median:,.6g} (log-normal{scaled}). "
-        f"If these are averages of yours, write {instead[0]:,.3g} and {instead[1]:,.3g}."
+        f"If these are averages of yours, write {_rounded(instead[0])} and {_rounded(instead[1])}."
     )
+
+
+def _rounded(tokens: float) -> str:
+    """Tokens in three digits, or whole."""
+    return f"{tokens:,.0f}" if tokens >= _WHOLE else f"{tokens:.3g}"

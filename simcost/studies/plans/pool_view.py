@@ -5,6 +5,7 @@ from simcost.present.format import count, share, usd
 from simcost.present.parts import Table
 from simcost.studies.plans.contents import counted
 from simcost.studies.plans.service_view import one_by_one
+from simcost.units import Formatted
 
 _CENT = 0.01
 
@@ -16,7 +17,7 @@ def table(document: Document) -> Table:
             "Plan": plan["name"],
             "Pool": pool["name"],
             "Requests": count(pool["requests"]),
-            "GPU-hours of the run": f"{pool['accelerator_hours']:,.1f}",
+            "GPU-hours of the run": Formatted(f"{pool['accelerator_hours']:,.1f}", pool["accelerator_hours"]),
             "Utilisation": share(pool["utilisation"]),
             "$/month": usd(pool["cost_usd"]["per_month"]),
         }

@@ -59,7 +59,7 @@ def _cached(name: str, said: Document, *, tiered: bool) -> dict[str, str]:
         "Hit rate": share(said["hit_rate"]),
         **(loaded if tiered else {}),
         "Prefill saved": seconds(said["saved_prefill_s"]),
-        "Worth": usd(said["saved_usd"]),
+        "Worth in the run": usd(said["saved_usd"]),
     }
 
 

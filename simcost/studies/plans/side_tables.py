@@ -24,7 +24,7 @@ def _row(plan: str, side: str, hours: dict[str, float]) -> dict[str, str]:
     return {
         "Plan": plan,
         "Side": side,
-        "Replica-hours": amount(total),
+        "Replica-hours of the run": amount(total),
         "Computing": share(hours["computing"] / total) if total else NONE,
         "Idle": share(hours["idle"] / total) if total else NONE,
     }

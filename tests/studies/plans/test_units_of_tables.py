@@ -7,9 +7,12 @@ import pytest
 from simcost.compare.plan_levels import _shares
 from simcost.compare.results import mean_by_key
 from simcost.present.format import share
+from simcost.studies.plans import side_tables
 from simcost.studies.plans.job_charts import _parts
 from simcost.studies.plans.pool_view import table
+from simcost.studies.plans.retry_tables import prefix_caches
 from simcost.studies.plans.service_view import cost_by_service, unallocated
+from simcost.units import Formatted
 
 
 def test_gpu_hours_of_a_run_are_not_taken_for_those_of_a_month() -> None:
@@ -22,6 +25,17 @@ def test_gpu_hours_of_a_run_are_not_taken_for_those_of_a_month() -> None:
     }
     [row] = table({"plans": [{"name": "a", "pools": [pool]}]})
     assert list(row)[3:] == ["GPU-hours of the run", "Utilisation", "$/month"]
+    assert isinstance(row["GPU-hours of the run"], Formatted), "a number, which sorts by value"
+
+
+def test_what_is_of_the_run_is_not_taken_for_that_of_a_month() -> None:
+    """It stands below tables of a month."""
+    cache = {"query_tokens": 10, "hit_tokens": 5, "hit_rate": 0.5, "saved_prefill_s": 60.0, "saved_usd": 4.78}
+    hours = {"computing": 1.0, "idle": 1.0}
+    sides = {"prefill_replica_hours": hours, "decode_replica_hours": hours}
+    document = {"plans": [{"name": "a", "prefix_cache": cache, "disaggregation": sides}]}
+    assert prefix_caches(document)[0]["Worth in the run"] == "$4.78"
+    assert [row["Replica-hours of the run"] for row in side_tables.table(document)] == ["2", "2"]
 
 
 def _with_services() -> dict[str, Any]:
