@@ -39,8 +39,10 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         levers.show(draft, _changed)
         slot = st.container()
         asked, fresh = _options(draft)
+        shown = asked.finished(results) if not faults else None
+        if not faults and shown is None and RUN not in background.works():
+            background.attach(RUN, str(asked.folder(results)))
         pressed = _run_button(slot, faults) or (st.session_state.pop("again", False) and not faults)
-    shown = asked.finished(results) if not faults else None
     due = st.session_state.pop("due", False) and shown is None
     if pressed or due:
         _leave_address()
@@ -54,8 +56,6 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
         shown = asked.finished(results)
     if ended is not None and shown is None and (folder := asked.folder(results)) and folder.name == ended.result:
         st.query_params["result"] = folder.name  # its file was edited meanwhile: it shows as that of the text before
-    if not faults and shown is None and RUN not in background.works():
-        background.attach(RUN, str(asked.folder(results)))
     with st.container():  # what follows it keeps its place, and the editor its focus
         _show_faults(faults, draft.text)
         if draft.values.get("sweep") is not None:
@@ -130,6 +130,7 @@ def _named(asked: Asked, results: Path) -> Path | None:
 
 def _chosen(files: list[Path], log: Any) -> drafts.Draft:
     """The scenario that is looked at; its text may come from a file of the user's own."""
+    st.session_state["scenario"] = st.session_state["scenario"]  # told each time, as `_Levers` do: the first otherwise
     file: Path = st.selectbox("Scenario", files, format_func=drafts.titled, key="scenario", on_change=_forget)
     st.session_state["looked at"] = file
     with st.popover("Your own", width="stretch"):
@@ -172,6 +173,7 @@ def _take_upload(file: Path) -> None:
 
 def _options(draft: drafts.Draft) -> tuple[Asked, bool]:
     """Replications, and how known results are taken."""
+    st.session_state["seeds"] = st.session_state.get("seeds", 0)  # told each time too
     with st.expander("Run options"):
         seeds = int(st.number_input("Replications (0: as the scenario says)", 0, 100, key="seeds")) or None
         fresh = st.checkbox("Run again even if the result is known")

@@ -89,10 +89,11 @@ def _confidence(draft: drafts.Draft) -> None:
     except (TypeError, ValueError):
         level = 0.95  # the text has a fault there, which the page shows
     key = f"level of {draft.file.name}"
-    if st.session_state.get(key) != 100 * level:
-        st.session_state[key] = 100 * level
+    st.session_state[key] = 100 * level  # told each time: a browser that has missed it shows the least
 
     def take() -> None:
+        if st.session_state[key] == 100 * level:
+            return
         try:
             drafts.write(draft.file, put(draft.text, "level", round(st.session_state[key] / 100, 6)))
         except SimcostError as error:

@@ -227,8 +227,10 @@ def test_a_browser_is_told_what_each_lever_shows_at_each_drawing(page: AppTest) 
     """It forgets those of another scenario, and would show the first accelerator and 0 replicas in their place."""
     page.run()
     told = [*page.number_input, *page.selectbox, *page.button_group]
-    told = [one for one in told if one.label in ("Plan", "Accelerator", "Precision", "Replicas", "Requests per second")]
-    assert len(told) == 5
+    levers = ("Plan", "Accelerator", "Precision", "Replicas", "Requests per second")
+    set_by_address = ("Scenario", "Replications (0: as the scenario says)")
+    told = [one for one in told if one.label in (*levers, *set_by_address)]
+    assert len(told) == 7
     assert all(one.proto.set_value for one in told)
 
 
@@ -420,6 +422,7 @@ def test_a_reload_finds_the_run_that_goes_on(page: AppTest, slow: Slow, home: Pa
     later = AppTest.from_file(str(APP), default_timeout=60).run()
     edit(later, "rate: 0.5/s", "rate: 0.75/s")
     assert "Cancel" in {one.label for one in later.button}
+    assert button(later, "Run").disabled
     slow.go.set()
     settle(later)
     assert slow.calls == 1
