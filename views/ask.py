@@ -118,7 +118,7 @@ def _answered(words: Words, places: list[str]) -> dict[str, Any]:
     result = arguments.answer(arguments)
     if isinstance(result, dict):
         result = _placeless(result, places)
-    document = to_document(result)
+    document = _placeless(to_document(result), places)
     if "provenance" in document:
         inputs = document["provenance"]["inputs"]
         document["provenance"]["inputs"] = {Path(name).name: digest for name, digest in inputs.items()}

@@ -91,7 +91,10 @@ def show(scenarios: Path, plans: Any) -> None:
     elif upload is not None and ended is None:
         st.info("No row of it can be shown. Press Read, which says why.")
     elif ended is None:
-        st.info("Upload a log on the left; its columns are found, or you choose them. Nothing leaves this machine.")
+        st.info(
+            "Upload a log on the left, of up to 200 MB (import a larger one with `simcost trace import`); its columns "
+            "are found, or you choose them. Nothing leaves this machine."
+        )
 
 
 def _head(upload: Any, fmt: str) -> LogHead | None:

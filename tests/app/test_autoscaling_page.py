@@ -63,6 +63,8 @@ def test_last_tuesday_is_replayed(page: AppTest) -> None:
     assert page.header[0].value.startswith("HorizontalPodAutoscaler chat requests 2 to 4 replicas")
     assert list(page.dataframe[0].value["Desired"]) == [2, 4, 4]
     assert page.code[0].value == "simcost autoscale replay hpa.yaml tuesday.csv"
+    [answer] = page.session_state["answers"].values()
+    assert answer["document"]["manifest"]["file"] == "hpa.yaml", "without the folders of this machine"
 
 
 def test_the_example_of_other_column_names_is_taken(page: AppTest, home: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from simcost.present.chart_style import Document
 from simcost.present.format import seconds, share, share_change, usd_margin
 from simcost.studies.plans import provisioning_view, service_view
-from simcost.studies.plans.contents import serves
+from simcost.studies.plans.contents import serves, trains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,8 @@ def _service(document: Document, plan: Document) -> KeyFigure:
 
 
 def _waste(document: Document, plan: Document) -> KeyFigure:
-    if not serves(document) or not plan.get("over_provisioned"):
+    """As the last column of the table: where jobs run, replicas for requests are the smaller part of what is idle."""
+    if trains(document) or not plan.get("over_provisioned"):
         return KeyFigure(label="Utilisation", value=share(plan["utilisation"]))
     value = provisioning_view.cell(plan)
     money, _, rest = value.partition(" (")

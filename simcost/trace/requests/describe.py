@@ -9,7 +9,7 @@ import numpy.typing as npt
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.statistics import Gaps, RepeatedRequests, TokenCounts, Windows
 from simcost.trace.requests.store import TraceInfo, open_trace, read_batches, read_tables
-from simcost.units import NS_PER_S, format_seconds
+from simcost.units import NS_PER_S, format_seconds, plural
 
 _LONG_GAP_S = 60.0
 _LONG_GAP_MEANS = 100.0
@@ -55,7 +55,8 @@ def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dic
             _finding(
                 "duplicate_arrival",
                 tied,
-                f"{tied:,} requests arrive at the same instant as the one before; all were kept",
+                f"{plural(tied, 'request')} {'arrives' if tied == 1 else 'arrive'} at the same instant as the one before; "
+                "all were kept",
             )
         )
     return result
