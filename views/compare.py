@@ -64,7 +64,8 @@ def show(scenarios: Path, results: Path, log: Any) -> None:
             st.info(plain(UNSWEPT))
         _status(ended, slot)
     preview = asked.preview(results) if not faults and RUN in background.works() else None
-    _result(named or shown, None if named else preview, draft, faults, results)
+    former = None if faults or preview else asked.former(results)
+    _result(named or shown or former, None if named else preview, draft, faults, results)
     if RUN in background.works() and st.session_state.get("begun"):
         st.query_params["run"] = st.session_state["begun"]
     else:

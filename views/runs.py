@@ -63,6 +63,12 @@ class Asked:
         origin = origin_of(folder)
         return folder if not _outdated(origin, self.draft) and self.seeds in (None, origin["seeds"]) else None
 
+    def former(self, results: Path) -> Path | None:
+        """The folder of a result of this text by another version, or of files that have changed since."""
+        folder = self.folder(results)
+        found = folder is not None and (folder / "result.json").is_file()
+        return folder if folder and found and outdated(folder, self.draft) not in ("", STALE) else None
+
     def preview(self, results: Path) -> Path | None:
         """The result of its first replication, where there is one."""
         return replace(self, seeds=1).finished(results / PREVIEWS)

@@ -55,8 +55,8 @@ def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dic
             _finding(
                 "duplicate_arrival",
                 tied,
-                f"{plural(tied, 'request')} {'arrives' if tied == 1 else 'arrive'} at the same instant as the one before; "
-                "all were kept",
+                f"{plural(tied, 'request')} {'arrives' if tied == 1 else 'arrive'} at the same instant as the one "
+                "before; all were kept",
             )
         )
     return result
