@@ -14,6 +14,7 @@ from simcost.compare.findings import findings
 from simcost.compare.futures import futures
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
 from simcost.compare.results import PlanSummary, RunResult
+from simcost.compare.slo_risk import keeps_spot
 from simcost.compare.tenants import by_tenant
 from simcost.compare.unit_costs import answered, by_service, charge_changes, money, month_by_part
 from simcost.compare.verdict import missed_targets, percent, undecided, verdict
@@ -114,6 +115,7 @@ def plan_document(plan: PlanSummary) -> Document:
             "targets": {check.name: check.target for check in first.checks},
             "missed": missed_targets(plan),
             **({"undecided": undecided(plan)} if plan.trained else {}),
+            **({"without_interruptions": True} if keeps_spot(plan.results) else {}),
             **service_levels(plan.served),
         },
         **requests(plan),

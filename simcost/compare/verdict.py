@@ -23,7 +23,6 @@ GPU_TIME = {
     "down": "not there",
 }
 """Buckets of the GPU time of a cluster of jobs, in the order in which they are shown."""
-KEPT_SPOT = " None of its spot nodes is taken back in these runs, so what interruptions do to the SLO is not in it."
 JOBS = {"wait": "wait", "jct": "completion time", "mean": "mean", "max": "longest"}
 """Words for times of jobs and for levels that are no percentile."""
 
@@ -169,20 +168,23 @@ def verdict(comparison: Comparison) -> str:
     """Verdict: the plan to take, its cost a month, the difference, and what to do next."""
     if len(comparison.plans) == 1:
         only = comparison.baseline
-        return _single(comparison, only) + (_on_jobs(only) + kept_spot(only) if only.eligible else "")
+        return " ".join([_single(comparison, only), *(cautions(only) if only.eligible else ())])
     best = comparison.best
     if best is None:
         return _none(comparison, comparison.ranked[0])
-    return _best(comparison, best) + _on_jobs(best) + kept_spot(best)
+    return " ".join([_best(comparison, best), *cautions(best)])
 
 
-def _on_jobs(plan: PlanSummary) -> str:
-    """Sentences on the jobs that a plan never runs, though it meets the SLO, and on those that may miss it later."""
+def cautions(plan: PlanSummary) -> list[str]:
+    """Sentences on what is not in the SLO that a plan meets: jobs that it never runs, those that may miss it later, and
+    interruptions of spot nodes where it never loses one.
+    """
     jobs = max((run.slo.jobs for run in plan.trained), key=lambda jobs: jobs["failed"], default=None)
     text = "" if jobs is None else never_run(jobs["failed"], jobs["submitted"])
-    names = [name_of(check) for check in plan.checks if check.name in undecided(plan)]
-    later = f"Its {' and '.join(names)} may still miss: jobs count up to the end of the run; give a longer horizon."
-    return "".join(f" {said}" for said in (text, later if names else "") if said)
+    names = " and ".join(name_of(check) for check in plan.checks if check.name in undecided(plan))
+    later = f"Its {names} may still miss: jobs count up to the end of the run; give a longer horizon."
+    spot = kept_spot() if keeps_spot(plan.results) else ""
+    return list(filter(None, (text, later if names else "", spot)))
 
 
 def undecided(plan: PlanSummary) -> list[str]:
@@ -191,9 +193,14 @@ def undecided(plan: PlanSummary) -> list[str]:
     return [check.name for check in plan.checks if check.met and check.name in open_ended]
 
 
-def kept_spot(plan: PlanSummary) -> str:
-    """Sentence on spot nodes of which requests never lose one; empty without them, or where one is taken back."""
-    return KEPT_SPOT if keeps_spot(plan.results) else ""
+def kept_spot(services: str = "") -> str:
+    """Sentence on spot nodes of which requests never lose one.
+
+    Args:
+        services: names of those that have such nodes, of several with plans of their own; empty = the plan has them.
+    """
+    nodes = f"No spot node of {services}" if services else "None of its spot nodes"
+    return f"{nodes} is taken back in these runs, so what interruptions do to the SLO is not in it."
 
 
 def never_run(failed: int, submitted: int) -> str:

@@ -56,9 +56,8 @@ def assess_jobs(ledger: "JobLedger", slo: Slo, due_s: "Ints | None" = None) -> J
     deadlines = None if due_s is None else _deadlines(ledger, due_s)
     checks = slo.job_checks(_measured(waits, jct, deadlines, never=(kept_out, kept_out)))
     waiting = submitted - kept_out - len(out.wait_s)
-    last = slo.job_checks(
-        _measured(out.wait_s, out.jct_s, deadlines, never=(kept_out + waiting, submitted - completed))
-    )
+    missed = None if due_s is None else _deadlines(ledger, due_s, open_ones_miss=True)
+    last = slo.job_checks(_measured(out.wait_s, out.jct_s, missed, never=(kept_out + waiting, submitted - completed)))
     return JobReport(
         checks=checks,
         jobs={
@@ -109,8 +108,10 @@ def _levels(values: "Floats", never: int = 0) -> dict[str, float | None]:
     return {"mean": mean, **known, "max": most}
 
 
-def _deadlines(ledger: "JobLedger", due_s: "Ints") -> float | None:
+def _deadlines(ledger: "JobLedger", due_s: "Ints", *, open_ones_miss: bool = False) -> float | None:
+    """Share that was kept; of jobs without an end, whose deadline is not past, nothing unless all of them miss it."""
     out = ledger.outcomes
-    has = (due_s >= 0) & ((out.end_s >= 0) | out.rejected | (due_s <= ledger.horizon_s))
+    decided = (out.end_s >= 0) | out.rejected | (due_s <= ledger.horizon_s)
+    has = (due_s >= 0) & (decided | open_ones_miss)
     met = (out.end_s >= 0) & (out.end_s <= due_s)
     return float(met[has].mean()) if has.any() else None

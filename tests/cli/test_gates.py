@@ -3,6 +3,7 @@
 import os
 import re
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from simcost.errors import InputError
 from simcost.gates import parse_gate
 from simcost.present.markdown import escaped
 from simcost.studies.advising import command as advise
-from simcost.studies.advising.result import Advice
+from simcost.studies.advising.result import Advice, AdvisedService
 from simcost.studies.differences import command as diff
 from simcost.studies.optimizing import command as optimize
 from simcost.studies.plans import command as run
@@ -47,6 +48,8 @@ BILLS = {"difference_usd": 60.0, "before": {"usd": 1000.0}}
         (run, {"plans": PLANS}, "budget=$2,000", "budget of $2,000 a month exceeded by dear ($3,042)"),
         (run, {"plans": PLANS}, "budget=4000", ""),
         (run, {"plans": PLANS[:1]}, "slo", ""),
+        (run, {"plans": [PLANS[1] | {"services": PLANS}, PLANS[0]]}, "slo", "SLO missed by misses (misses)"),
+        (run, {"plans": [PLANS[1] | {"services": PLANS}]}, "quality", "quality missed by misses (misses)"),
         (optimize, BEST, "infeasible", ""),
         (optimize, BEST, "budget=4000", ""),
         (optimize, BEST, "budget=2000", "budget of $2,000 a month exceeded: the cheapest plan costs $3,042"),
@@ -107,6 +110,10 @@ def test_gates_of_advice() -> None:
     numbers = {"usd_per_month": 9.0, "least_saving_usd_per_month": 1.0, "level": 0.9, "replications": 1, "simulated": 1}
     advice = Advice(**none, **numbers, slo_met=False, total_saving_usd_per_month=5.0, assumptions=())  # type: ignore[arg-type]
     assert advise.broken(advice, parse_gate("slo", advise.GATES)) == "SLO missed by p"
+    saves = {"usd_per_month": 9.0, "total_saving_usd_per_month": 0.0}
+    services = tuple(AdvisedService(name=name, slo_met=name == "kept", **saves) for name in ("kept", "late"))
+    apart = replace(advice, services=services)
+    assert advise.broken(apart, parse_gate("slo", advise.GATES)) == "SLO missed by p (late)"
     assert advise.broken(advice, parse_gate("saving=4", advise.GATES)) == "$5.00 a month can be saved, more than $4.00"
     assert advise.broken(advice, parse_gate("saving=5", advise.GATES)) == ""
 

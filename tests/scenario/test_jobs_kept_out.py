@@ -71,16 +71,46 @@ def test_a_cluster_too_small_for_every_job_stands_idle_and_is_paid(folder: Path,
     assert "gpus 16 is the cheapest" in verdict("optimize", write(folder, text=horizon + TEXT + vary))
 
 
-def test_a_verdict_that_jobs_may_still_turn_says_so(folder: Path) -> None:
-    """One of four jobs runs for 10 h, in a run of 3 h: no job is seen for longer, so that P90 of the completion was met
-    without a word."""
-    rows = ["a,0,36000,8", "b,0,60,8", "c,0,60,1", "d,10,60,1"]
-    (folder / "jobs.csv").write_text("\n".join(["job_id,submit_s,duration_s,gpus", *rows]) + "\n")
+MAY_MISS = "Its {} may still miss: jobs count up to the end of the run; give a longer horizon."
+
+
+def open_ended(folder: Path, slo: str, due: str = "") -> str:
+    """One of four jobs runs for 10 h, in a run of 3 h."""
+    rows = ["a,0,36000,8,36000", "b,0,60,8,600", "c,0,60,1,600", "d,10,60,1,600"]
+    head = "job_id,submit_s,duration_s,gpus,deadline_s"
+    (folder / "jobs.csv").write_text("\n".join([head, *rows]) + "\n")
     text = "horizon: 3h\n" + TEXT.partition("  - name: small")[0].replace("gpus: 16", "gpus: 24")
-    text = text.replace("{wait: {p90: 10min}}", "{jct: {p50: 1min, p90: 2.5h}}")
+    return text.replace("{wait: {p90: 10min}}", slo)
+
+
+def test_a_verdict_that_jobs_may_still_turn_says_so(folder: Path) -> None:
+    """No job is seen for longer, so that P90 of the completion was met without a word."""
+    text = open_ended(folder, "{jct: {p50: 1min, p90: 2.5h}}")
     said = call("run", write(folder, text=text), "--json", "--quiet", "--out", folder / "out").document()
     assert said["plans"][0]["slo"]["undecided"] == ["jct_s p90"]
-    assert said["verdict"].endswith(
-        "Its P90 completion time may still miss: jobs count up to the end of the run; give a longer horizon."
-    )
+    assert said["verdict"].endswith(MAY_MISS.format("P90 completion time"))
     assert "may still miss" not in verdict("run", write(folder, text=text.replace("horizon: 3h", "horizon: 11h")))
+
+
+def test_every_decision_says_so(folder: Path) -> None:
+    """A search, advice with something to do and without, and sensitivity took such a plan without a word."""
+    text = open_ended(folder, "{jct: {p50: 1min, p90: 2.5h}}")
+    vary = "vary: [{path: training.gpus, values: [24, 32]}]\n"
+    assert MAY_MISS.format("P90 completion time") in verdict("optimize", write(folder, text=text + vary))
+    for gpus in (24, 48):
+        file = write(folder, text=text.replace("gpus: 24", f"gpus: {gpus}"))
+        advice = call("advise", file, "--json", "--quiet", "--out", folder / "out").document()
+        assert bool(advice["actions"]) is (gpus == 48)
+        assert all(action["after"]["undecided"] == ["jct_s p90"] for action in advice["actions"])
+        assert MAY_MISS.format("P90 completion time") in advice["verdict"]
+    varied = ("--vary", "price.aws/p4d.24xlarge=10..40")
+    said = call("sensitivity", write(folder, text=text), *varied, "--json", "--quiet", "--out", folder / "out")
+    assert MAY_MISS.format("P90 completion time") in said.document()["verdict"]
+
+
+def test_deadlines_of_jobs_that_run_on_may_still_be_missed(folder: Path) -> None:
+    """Three of four deadlines are kept, that of the job which runs on is not past: 3 of 3, and at last 3 or 4 of 4."""
+    text = open_ended(folder, "{deadlines: 80%}")
+    assert MAY_MISS.format("deadlines") in verdict("run", write(folder, text=text))
+    for sure in (text.replace("80%", "75%"), text.replace("horizon: 3h", "horizon: 11h")):
+        assert "may still miss" not in verdict("run", write(folder, text=sure))

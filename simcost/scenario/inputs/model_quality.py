@@ -25,6 +25,15 @@ def model_qualities(loaded: LoadedScenario) -> dict[str, ModelQuality]:
     return {plan.name: _quality(loaded, plan, metric) for plan in serving}
 
 
+def is_good_enough(loaded: LoadedScenario, plan: Plan) -> bool:
+    """True if the model of a plan has the quality that a scenario asks for, where it asks for any."""
+    asked = loaded.scenario.quality
+    if asked is None or asked.at_least is None:
+        return True
+    alone = replace(loaded, scenario=replace(loaded.scenario, plans=(plan,)))
+    return all(quality.reaches(asked.at_least) for quality in model_qualities(alone).values())
+
+
 def _metric(loaded: LoadedScenario, plans: list[Plan]) -> str | None:
     if loaded.scenario.quality is not None:
         return loaded.scenario.quality.metric

@@ -24,7 +24,7 @@ from simcost.perf.images import ImageTime, as_work
 from simcost.plan import Fixed
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.plan.replica_counts import most_replicas
-from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.inputs.model_quality import is_good_enough
 from simcost.scenario.inputs.variations import Space, Variation
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes, costs_of
@@ -179,14 +179,9 @@ class Candidates:
 
     def _good_enough(self, variation: Variation) -> bool:
         """True if the model has the quality that is asked for, where any is."""
-        loaded = self._question.loaded
-        if loaded.scenario.quality is None:
-            return True
         key = variation.without("scaling", "buy")
         if key not in self._good:
-            alone = replace(loaded, scenario=replace(loaded.scenario, plans=(variation.plan,)))
-            quality = model_qualities(alone)[variation.plan.name]
-            self._good[key] = quality.reaches(loaded.scenario.quality.at_least)
+            self._good[key] = is_good_enough(self._question.loaded, variation.plan)
         return self._good[key]
 
     def _resolved(self, variation: Variation) -> ResolvedPlan:

@@ -12,7 +12,7 @@ from simcost.compare.racing import RunScore, bound_lost, holds, hopeless
 from simcost.compare.results import PlanSummary, RunResult, summarise
 from simcost.execution.workers import Workers
 from simcost.perf.quality import ModelQuality
-from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.inputs.model_quality import is_good_enough, model_qualities
 from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import PurchasedNodes
 from simcost.scenario.runs.contributions import served_side
@@ -139,8 +139,7 @@ class Simulations:
 
     def good_enough(self, name: str) -> bool:
         """True if the model of a plan has the quality that is asked for, where any is."""
-        asked, quality = self.question.loaded.scenario.quality, self.quality(self._known[name])
-        return asked is None or quality is None or quality.reaches(asked.at_least)
+        return is_good_enough(self.question.loaded, self._known[name])
 
     def quality(self, plan: Plan) -> ModelQuality | None:
         """The model of a plan and its quality; None where no least one is asked for."""

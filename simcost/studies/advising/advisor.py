@@ -17,6 +17,7 @@ from simcost.compare.slo_risk import (
     risk_class,
     unseen_interruptions,
 )
+from simcost.compare.verdict import cautions, undecided
 from simcost.errors import InputError
 from simcost.studies.advising.advised import AdvisedPlan, Choices
 from simcost.studies.advising.changes import wording
@@ -74,11 +75,18 @@ class Advisor:
             least_of_futures=least_of_futures(
                 self._confirmed.all_of(order[0] if order else name), self._searched.level
             ),
+            cautions=self._cautions(list(then)) if then or (met and good) else (),
             simulated=len(self._searched.keys | self._confirmed.keys),
             assumptions=[*lines, *dict.fromkeys(kind.left_out_of for kind in self._kinds if kind.left_out)],
             provenance={**origin, **seeds},
         )
         return replace(found, verdict=verdict(found))
+
+    def _cautions(self, taken: Sequence[str]) -> tuple[str, ...]:
+        """Sentences on what the fresh runs of the plan do not show, after the actions that are taken."""
+        name = self._plan.together(taken) if len(taken) > 1 else next(iter(taken), self._plan.name)
+        self._confirmed.all_of(name)
+        return tuple(cautions(self._confirmed.summary(name)))
 
     def _ranked(self, names: Iterable[str]) -> list[str]:
         """Actions by what they save alone."""
@@ -232,6 +240,7 @@ class Advisor:
             utilisation=summary.mean(lambda run: run.utilisation),
             requests_completed=summary.mean(_completed),
             plan={**self._plan.written(name), "name": self._plan.name},
+            undecided=tuple(undecided(summary)),
         )
 
 

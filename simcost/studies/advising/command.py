@@ -109,7 +109,8 @@ def broken(advice: Any, gate: Gate) -> str:
     another, or of recorded utilisation the largest.
     """
     if gate.name == "slo":
-        return "" if advice.slo_met else f"SLO missed by {advice.plan}"
+        late = ", ".join(service.name for service in getattr(advice, "services", ()) if not service.slo_met)
+        return "" if advice.slo_met else f"SLO missed by {advice.plan}{f' ({late})' if late else ''}"
     largest = getattr(advice, "largest_saving_usd_per_month", None)
     usd = advice.total_saving_usd_per_month if largest is None else largest
     return f"{format_usd(usd)} a month can be saved, more than {format_usd(gate.amount)}" if usd > gate.amount else ""

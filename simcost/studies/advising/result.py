@@ -43,6 +43,8 @@ class PlanFigures:
     """Of a run, in the mean; where clients wait for answers, a slower plan is asked for less. None = there are none."""
     plan: Mapping[str, Any]
     """As a scenario has it."""
+    undecided: tuple[str, ...] = ()
+    """Targets of jobs that it meets up to the end of the run, and may still miss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,9 @@ class Advice:
     least_of_futures: float | None = None
     """Lower confidence bound of the share of all futures in which the first action, or the plan, meets the SLO, by the
     fresh ones; None where the SLO is not of futures."""
+    cautions: tuple[str, ...] = ()
+    """Sentences on what the runs of the plan, after the actions that are taken, do not show; after the name of a
+    service where there are several."""
     simulated: int
     assumptions: Sequence[str]
     provenance: Mapping[str, Any]

@@ -51,6 +51,7 @@ def _together(each: Mapping[str, Advice], seed: int) -> Advice:
         least_saving_usd_per_month=min(advice.least_saving_usd_per_month for advice in each.values()),
         services=tuple(_service(name, advice) for name, advice in each.items()),
         tried=tuple(replace(kind, service=name) for name, advice in each.items() for kind in advice.tried),
+        cautions=tuple(f"{name}: {text}" for name, advice in each.items() for text in advice.cautions),
         simulated=sum(advice.simulated for advice in each.values()),
         assumptions=[APART, *_assumptions(each)],
         provenance=_provenance(each, seed),

@@ -6,6 +6,11 @@ from simcost.units import format_usd, format_usd_between
 
 
 def verdict(advice: Advice) -> str:
+    """First action and what all of them save, or that there is nothing to do; then what the runs do not show."""
+    return " ".join([_actions(advice), *advice.cautions])
+
+
+def _actions(advice: Advice) -> str:
     """First action and what all of them save, or that there is nothing to do."""
     plan = f"{advice.plan} at {format_usd(advice.usd_per_month)} a month"
     taken = [action for action in advice.actions if action.then_usd_per_month is not None]

@@ -15,7 +15,7 @@ from simcost.compare.document import plan_document
 from simcost.compare.racing import Race, RunScore, holds, lower_bounds
 from simcost.compare.results import RunResult
 from simcost.compare.slo_risk import least_of_futures
-from simcost.compare.verdict import kept_spot
+from simcost.compare.verdict import cautions
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
@@ -171,8 +171,9 @@ class JointSearch:
         document = within_budget(document, self._settings.budget_usd, inside)
         seeds = {"search_seed": searched.seed, "confirmation_seed": self.confirmed.seed}
         lines = [*lines, *note_on_steps(self._settings.step_factor)]
-        kept = kept_spot(self.confirmed.summary(best)) if best is not None and document["best"] else ""
-        return {"verdict": verdict(document) + kept, **document, "assumptions": lines, "provenance": origin | seeds}
+        told = cautions(self.confirmed.summary(best)) if best is not None and document["best"] else []
+        text = " ".join([verdict(document), *told])
+        return {"verdict": text, **document, "assumptions": lines, "provenance": origin | seeds}
 
     def _plan(self, name: str) -> Document:
         """A plan as it did on fresh seeds, with each of its services."""

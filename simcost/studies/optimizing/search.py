@@ -16,7 +16,7 @@ from simcost.compare.limited_choice import LimitedOption
 from simcost.compare.racing import Race, RunScore, holds, lower_bounds
 from simcost.compare.results import PlanSummary
 from simcost.compare.slo_risk import least_of_futures
-from simcost.compare.verdict import kept_spot
+from simcost.compare.verdict import cautions
 from simcost.errors import InputError
 from simcost.execution.workers import Workers
 from simcost.rng import confirmation_seed
@@ -262,7 +262,7 @@ class PlanSearch:
         if (file := self._settings.options) is not None:
             origin |= {"inputs": origin["inputs"] | {os.path.relpath(file): sha256_of(file)}}
         return {
-            "verdict": verdict(document) + (kept_spot(summary) if summary and document["best"] else ""),
+            "verdict": " ".join([verdict(document), *(cautions(summary) if summary and document["best"] else ())]),
             **document,
             "assumptions": [
                 *note_on_dimensions(self.question.loaded),

@@ -11,7 +11,7 @@ from math import fsum
 from pathlib import Path
 from typing import Any
 
-from simcost.compare.verdict import KEPT_SPOT
+from simcost.compare.verdict import kept_spot
 from simcost.rng import confirmation_seed
 from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.runs.execution import workers_of
@@ -162,11 +162,11 @@ def _verdict(document: Mapping[str, Any]) -> str:
         f"{len(services)} services cost least together{within} at {format_usd(total)} a month, each with its SLO met"
         f"{even_if_slower(document)}: {each}."
     )
-    kept = listed([service["name"] for service in services if service["verdict"].endswith(KEPT_SPOT)])
+    kept = listed([one["name"] for one in services if one["best"]["slo"].get("without_interruptions")])
     return (
         text
         + ("" if bound is None else f" No plan that may meet them costs less than {format_usd(bound)}.")
-        + (KEPT_SPOT.replace("None of its spot nodes", f"No spot node of {kept}") if kept else "")
+        + (f" {kept_spot(kept)}" if kept else "")
     )
 
 

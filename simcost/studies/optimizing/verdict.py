@@ -5,7 +5,7 @@ from math import inf
 from typing import Any
 
 from simcost.compare.significance import negligible_usd
-from simcost.compare.verdict import name_of, never_run, on_futures, percent
+from simcost.compare.verdict import name_of, on_futures, percent
 from simcost.gates import above
 from simcost.slo import Check, is_to_reach
 from simcost.studies.optimizing.levels import least_attainment
@@ -18,7 +18,7 @@ def verdict(document: Mapping[str, Any]) -> str:
     if best is None:
         return _none(document)
     bought = _commitments(document, best)
-    told = [_best(document, best), *_kept_out(best), *bought, *_left(document, best), _bound(document)]
+    told = [_best(document, best), *bought, *_left(document, best), _bound(document)]
     return " ".join([*told, *_mixes(document), _second(document, best), *_untried(document)])
 
 
@@ -43,13 +43,6 @@ def _best(document: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         f"{within_others(document)}{even_if_slower(document)}: "
         f"{format_usd(cost['mean'] if cost else best['cost_usd']['per_month'])} a month{spread}, {how}{share}."
     )
-
-
-def _kept_out(best: Mapping[str, Any]) -> list[str]:
-    """Jobs that are too wide for the cluster of the plan, which a target on a percentile may allow."""
-    jobs = best.get("jobs")
-    text = never_run(jobs["failed"], jobs["submitted"]) if jobs else ""
-    return [text] if text else []
 
 
 def within_others(document: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +115,24 @@ def broken(document: Mapping[str, Any], gate: Gate) -> str:
     """
     plans = document["plans"]
     if gate.name == "slo":
-        names = [plan["name"] for plan in plans if not plan["slo"]["met"]]
+        names = [_named(plan, _misses) for plan in plans if not plan["slo"]["met"]]
         return f"SLO missed by {', '.join(names)}" if names else ""
     if gate.name == "quality":
-        names = [plan["name"] for plan in plans if any(map(_is_poor, plan.get("services", [plan])))]
+        names = [_named(plan, _is_poor) for plan in plans if any(map(_is_poor, plan.get("services", [plan])))]
         return f"quality missed by {', '.join(names)}" if names else ""
     costs = {plan["name"]: plan["cost_usd"]["per_month"] for plan in plans}
     dear = [f"{name} ({above(usd, gate.amount)})" for name, usd in costs.items() if usd > gate.amount]
     return f"budget of {format_usd(gate.amount)} a month exceeded by {', '.join(dear)}" if dear else ""
+
+
+def _named(plan: dict[str, Any], breaks: Callable[[dict[str, Any]], bool]) -> str:
+    """Name of a plan, and of those of its services that break a gate."""
+    services = [service["name"] for service in plan.get("services", []) if breaks(service)]
+    return f"{plan['name']} ({', '.join(services)})" if services else str(plan["name"])
+
+
+def _misses(plan: dict[str, Any]) -> bool:
+    return not plan["slo"]["met"]
 
 
 def _is_poor(plan: dict[str, Any]) -> bool:

@@ -23,6 +23,8 @@ from simcost.scenario.runs.assessment import Assessment
 from simcost.studies.sensitivity.deciding import Deciding, deciding
 from simcost.studies.sensitivity.simulated import ValueRuns
 from simcost.studies.sensitivity.states import (
+    NONE,
+    NONE_GOOD,
     ROUNDING,
     PlanAtValue,
     PlanRange,
@@ -122,6 +124,11 @@ class PlanAnswers:
             state.confirm(ranges)
         return state
 
+    def none(self, state: PlanState) -> str:
+        """The answer where no plan is the best."""
+        plans = [*self.base.known.values(), *state.known.values()]
+        return NONE if all(plan.good_enough for plan in plans) else NONE_GOOD
+
     def joint(self, values: Mapping[str, float]) -> PlanState:
         """The plans with several values at once, by path."""
         changed = {path: value for path, value in values.items() if value != self._bases[path]}
@@ -220,6 +227,7 @@ class PlanAnswers:
                 usd=low.usd(name) + share * (high.usd(name) - low.usd(name)),
                 met=plan.met,
                 ratio=plan.ratio,
+                good_enough=plan.good_enough,
                 costs_usd=tuple(
                     start + share * (end - start)
                     for start, end in zip(low.known[name].costs_usd, high.known[name].costs_usd, strict=True)

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from simcost.compare.sensitivity import Ends, Flip, Swing, flips, tornado
-from simcost.compare.verdict import none_eligible
+from simcost.compare.verdict import cautions, none_eligible
 from simcost.errors import InputError
 from simcost.present.format import amount
 from simcost.scenario.inputs.changes import (
@@ -25,7 +25,7 @@ from simcost.scenario.inputs.changes import (
 from simcost.scenario.runs.execution import workers_of
 from simcost.studies.sensitivity.answers import FlipPlace, PlanAnswers
 from simcost.studies.sensitivity.simulated import SensitivitySettings, ValueRuns
-from simcost.studies.sensitivity.states import NONE, VariedRange, worth
+from simcost.studies.sensitivity.states import VariedRange, worth
 from simcost.studies.sensitivity.two_way import pairs, two_way
 from simcost.studies.sensitivity.variance import check_count, shares_of_variance
 from simcost.units import format_usd, format_usd_range
@@ -142,13 +142,15 @@ def _document(
 ) -> Document:
     base, chosen = answers.base, answers.chosen
     poor = sum(not plan.good_enough for plan in base.known.values())
+    best = next((plan for plan in answers.assessment.plans if plan.name == base.best), None)
     document: Document = {
         "scenario": answers.loaded.first.scenario.scenario,
         "plan": chosen,
         "base": {
-            "verdict": base.best or NONE,
+            "verdict": base.best or answers.none(base),
             "usd_per_month": base.usd(chosen),
             "infeasible": None if base.best else none_eligible(poor, len(base.known)),
+            "cautions": [] if best is None else cautions(best),
         },
         "tornado": [
             {
@@ -200,9 +202,9 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
         {
             "path": path,
             "value": round(place.value) if whole else place.value,
-            "verdict": (flip.after if flip.hi > base else flip.before) or NONE,
-            "below": flip.before or NONE,
-            "above": flip.after or NONE,
+            "verdict": above if flip.hi > base else below,
+            "below": below,
+            "above": above,
             "below_at": flip.lo,
             "above_at": flip.hi,
             "first": place.unsettled[0],
@@ -210,6 +212,8 @@ def _flips(varied_range: VariedRange, base: float, answers: PlanAnswers, *, whol
             **({} if whole else {"lo": place.interval[0], "hi": place.interval[1]}),
         }
         for flip in changes
+        for below in [flip.before or answers.none(answers.at(path, flip.lo))]
+        for above in [flip.after or answers.none(answers.at(path, flip.hi))]
         for place in [
             FlipPlace(value=flip.hi, unsettled=(flip.lo, flip.hi))
             if whole
@@ -255,7 +259,7 @@ def verdict(document: Document) -> str:
     """The decision, the value that it depends on most, and where it changes."""
     base, first = document["base"], document["tornado"][0]
     cost = f"{format_usd(base['usd_per_month'])} a month"
-    if base["verdict"] == NONE:
+    if base["infeasible"]:
         begin = f"{base['infeasible'][0].upper()}{base['infeasible'][1:]}; {document['plan']} costs {cost}"
     else:
         begin = f"{document['plan']} is the cheapest plan that meets the SLO, at {cost}"
@@ -264,6 +268,7 @@ def verdict(document: Document) -> str:
         text = f"{begin}; {ends} over the range of {first['path']}, which matters most."
     else:
         text = f"{begin}; no value within its range changes this cost."
+    text = " ".join([text, *base["cautions"]])
     if not document["flips"]:
         return f"{text} Nothing changes the decision within the ranges."
     every = document["flips"]

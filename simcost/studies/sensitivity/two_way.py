@@ -12,7 +12,7 @@ from simcost.compare.two_way import Cell, answers_of_grid
 from simcost.errors import InputError, did_you_mean
 from simcost.studies.sensitivity.answers import PlanAnswers
 from simcost.studies.sensitivity.simulated import ValueRuns
-from simcost.studies.sensitivity.states import NONE, VariedRange
+from simcost.studies.sensitivity.states import VariedRange
 
 Document = dict[str, Any]
 STEPS = 8
@@ -57,7 +57,7 @@ def two_way(
 
     grid = answers_of_grid(len(columns), len(lines), ask)
     cells = [
-        {"x": columns[i], "y": lines[j], "verdict": one.answer or NONE, "looked_at": one.asked}
+        {"x": columns[i], "y": lines[j], "verdict": one.answer or answers.none(answers.base), "looked_at": one.asked}
         for (i, j), one in grid.items()
     ]
     return {"x": x.path, "y": y.path, "cells": cells}

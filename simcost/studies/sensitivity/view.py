@@ -6,7 +6,7 @@ from typing import Any
 from simcost.present.format import amount, share, shortened, usd
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.sensitivity import charts
-from simcost.studies.sensitivity.states import NONE
+from simcost.studies.sensitivity.states import NONE, NONE_GOOD
 
 Document = Mapping[str, Any]
 METHOD = (
@@ -64,8 +64,9 @@ def best_by_two(grid: Document) -> Table:
 def _signs(grid: Document) -> dict[str, str]:
     """A letter for each plan, a dash for none."""
     names = list(dict.fromkeys(cell["verdict"] for cell in grid["cells"]))
-    plans = [name for name in names if name != NONE]
-    return {name: chr(ord("A") + i) for i, name in enumerate(plans)} | ({NONE: "-"} if NONE in names else {})
+    none = [name for name in names if name in (NONE, NONE_GOOD)]
+    plans = [name for name in names if name not in none]
+    return {name: chr(ord("A") + i) for i, name in enumerate(plans)} | dict.fromkeys(none, "-")
 
 
 def _variance_parts(variance: Document | None) -> list[Part]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from simcost.errors import FaultsError
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.inputs.model_quality import model_qualities
+from simcost.scenario.inputs.model_quality import is_good_enough
 from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.sweeps.dataset import DESCRIPTION
@@ -141,12 +141,9 @@ def _not_good_enough(space: SweepSpace) -> set[str]:
     """Names of the plans whose model is worse than the scenario asks for, or not known to be as good."""
     known, poor = dict[tuple[str, str, str], bool](), set[str]()
     for one in space.plans:
-        asked, alike = one.scenario.quality, (one.alike, one.scenario_key, str(one.scenario.quality))
-        if asked is None or asked.at_least is None:
-            continue
+        alike = one.alike, one.scenario_key, str(one.scenario.quality)
         if alike not in known:
-            alone = replace(space.loaded, scenario=replace(one.scenario, plans=(one.plan,)))
-            known[alike] = model_qualities(alone)[one.plan.name].reaches(asked.at_least)
+            known[alike] = is_good_enough(replace(space.loaded, scenario=one.scenario), one.plan)
         if not known[alike]:
             poor.add(one.plan.name)
     return poor

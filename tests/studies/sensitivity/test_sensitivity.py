@@ -89,6 +89,21 @@ def test_demand_engine_and_fields_are_simulated(file: Path) -> None:
     assert (fleet["value"], fleet["above"]) == (3, "large"), "two cost less than the large one"
 
 
+def test_where_the_quality_asked_for_excludes_the_last_plan_a_flip_says_so(tmp_path: Path) -> None:
+    """At a slower engine the large one meets the SLO on, with a model that is not good enough: "no plan meets the SLO"
+    was not true of it."""
+    text = TWO.replace("plans:\n", "quality: {metric: mmlu, at_least: 50}\nplans:\n")
+    text = text.replace(
+        "    replica: {accelerator: l4}\n", "    replica: {accelerator: l4}\n    quality: {metric: mmlu, value: 60}\n"
+    )
+    text += "    quality: {metric: mmlu, value: 40}\n"
+    document = asked(scenario(tmp_path, text=text), "engine=0.5..1000", "demand=0.9..1.1", "--grid=engine,demand")
+    none = "no plan that is good enough meets the SLO"
+    assert (document["base"]["verdict"], document["flips"][-1]["above"]) == ("one", none)
+    assert f"It flips: {none} above" in document["verdict"]
+    assert {cell["verdict"] for cell in document["two_way"][0]["cells"]} == {"one", none}
+
+
 def test_fields_say_the_same_alone_and_side_by_side(file: Path) -> None:
     ranges = ("demand=0.5..2", "engine=0.5..1000", "workload.0.rate=0.2..2", "price.aws/g6.xlarge=0.4..3")
     together, twice = asked(file, *ranges), asked(file, *ranges, "--jobs=2")
