@@ -129,11 +129,12 @@ def _is_of_jobs(check: Check) -> bool:
 
 
 def name_of(check: Check) -> str:
-    """`ttft_s p95` as `TTFT p95`, `wait_s p95` as `P95 wait`; shares keep their name."""
-    metric, _, level = check.name.partition("_s ")
+    """`ttft_s p95` as `TTFT p95`, `wait_s p95` as `P95 wait`; shares, tenants and services keep their name."""
+    owner, colon, own = check.name.rpartition(": ")
+    metric, _, level = own.partition("_s ")
     if metric in JOBS:
         return f"{JOBS.get(level, level.upper())} {JOBS[metric]}"
-    return f"{metric.upper()} {level}" if level else metric
+    return f"{owner}{colon}{metric.upper()} {level}" if level else check.name
 
 
 def _miss(check: Check) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from simcost.compare.verdict import missed_targets
+from simcost.compare.verdict import missed, missed_targets
 from simcost.slo import Check
 
 TTFT = Check(name="ttft_s p95", measured=2.0, target=1.0, met=False)
@@ -31,3 +31,9 @@ def test_jobs_that_wait_too_long_are_named_beside_a_service_that_is_late() -> No
 def test_futures_without_requests_say_why_they_miss(arrived: int, why: str) -> None:
     said = missed_targets(plan(FUTURES, arrived=arrived))
     assert said == f"the SLO in 100 % of the futures (10 % allowed){why}"
+
+
+def test_a_tenant_keeps_its_name() -> None:
+    """It was written in capital letters: "GOLD-USERS: TTFT p95"."""
+    check = Check(name="Gold-users: ttft_s p95", measured=2.0, target=1.0, met=False)
+    assert missed([check]) == "Gold-users: TTFT p95 2 s (target 1 s)"

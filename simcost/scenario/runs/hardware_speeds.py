@@ -8,7 +8,7 @@ from itertools import product
 
 from simcost.scenario.inputs.variations import Variation
 from simcost.scenario.runs.resolve import ResolvedPlan
-from simcost.sim.serving.pool import Pool
+from simcost.sim.serving.pool import AdapterRules
 
 SEQUENCES = (1.0, 8.0, 64.0, 256.0)
 PREFILL = (0.0, 256.0, 2048.0, 8192.0)
@@ -30,14 +30,14 @@ class HardwareSpeeds:
     """The hardware of a space, and which of it is not faster than which."""
 
     def __init__(self) -> None:
-        self._pools: dict[str, dict[str, Pool]] = defaultdict(dict)
+        self._plans: dict[str, dict[str, ResolvedPlan]] = defaultdict(dict)
         self._known: dict[Hardware, frozenset[str]] = {}
 
     def add(self, variation: Variation, plan: ResolvedPlan) -> None:
         """Take in the hardware of a plan."""
         one = self.of(variation, plan)
         if one.family:
-            self._pools[one.family].setdefault(one.name, plan.pool)
+            self._plans[one.family].setdefault(one.name, plan)
 
     def of(self, variation: Variation, plan: ResolvedPlan) -> Hardware:
         """The hardware of a plan."""
@@ -51,19 +51,34 @@ class HardwareSpeeds:
     def outrun_by(self, hardware: Hardware) -> frozenset[str]:
         """Hardware of its family that is not faster, itself included."""
         if hardware not in self._known:
-            alike = self._pools.get(hardware.family, {})
+            alike = self._plans.get(hardware.family, {})
             mine = alike.get(hardware.name)
-            slower = (name for name, pool in alike.items() if mine is not None and is_no_faster(pool, mine))
+            slower = (name for name, plan in alike.items() if mine is not None and is_no_faster(plan, mine))
             self._known[hardware] = frozenset(slower)
         return self._known[hardware]
 
 
-def is_no_faster(pool: Pool, other: Pool) -> bool:
-    """True if replicas hold no more, start no sooner, and no step takes less time, however many contexts it has."""
+def is_no_faster(plan: ResolvedPlan, than: ResolvedPlan) -> bool:
+    """True if replicas hold no more, start and load adapters no sooner, and no step of any replication takes less time,
+    however many contexts it has.
+    """
+    pool, other = plan.pool, than.pool
+    if not _loads_no_faster(pool.adapters, other.adapters):
+        return False
     if pool.kv_capacity_tokens > other.kv_capacity_tokens or pool.weights_bytes < other.weights_bytes:
         return False
     if pool.first_token_overhead_s < other.first_token_overhead_s:
         return False
     contexts = (0.0, float(pool.kv_capacity_tokens))
     steps = ((p, b, k, p * p / 2) for p, b, k in product(PREFILL, SEQUENCES, contexts))
-    return all(pool.step.seconds(*step) >= other.step.seconds(*step) for step in steps)
+    slower = min(mine / theirs for mine, theirs in zip(plan.factors, than.factors, strict=True))
+    return all(slower * pool.step.seconds(*step) >= other.step.seconds(*step) for step in steps)
+
+
+def _loads_no_faster(adapters: AdapterRules | None, other: AdapterRules | None) -> bool:
+    """True if no more adapters are at hand, and loading and running one takes no less time."""
+    if adapters is None or other is None:
+        return adapters is other
+    held = adapters.slots <= other.slots and adapters.cpu_slots <= other.cpu_slots
+    loads = adapters.disk_s >= other.disk_s and adapters.link_s >= other.link_s
+    return held and loads and adapters.step_s >= other.step_s

@@ -200,9 +200,11 @@ class WholePlans:
         usd = result.bill.per_month_usd
         if risk is not None:
             return RunScore(usd=usd, checks=(Check.of("futures", float(result.met), round(1 - risk, 12)),))
-        parts = (result, *result.services)
-        checks = tuple(check for part in parts for check in part.checks)
-        return RunScore(usd=usd, checks=checks, judged=tuple(count for part in parts for count in part.judged))
+        checks, judged = list(result.checks), list(result.judged)
+        for one in result.services:
+            checks += [replace(check, name=f"{one.plan}: {check.name}") for check in one.checks]
+            judged += one.judged
+        return RunScore(usd=usd, checks=tuple(checks), judged=tuple(judged))
 
     def _risk(self) -> float | None:
         question = self._question

@@ -151,7 +151,8 @@ def _of_folder(folder: Path, plan: str | None, catalog: Catalog) -> CostSide:
 def _lacks(name: str, plan: Row) -> Iterator[Row]:
     """Reasons not to choose a plan: it may cost less for the wrong ones."""
     if not plan["slo"]["met"]:
-        yield {"kind": "slo-missed", "message": f"{name} misses its SLO"}
+        why = plan["slo"].get("missed")
+        yield {"kind": "slo-missed", "message": f"{name} misses its SLO{f': {why}' if why else ''}"}
     if (plan.get("quality") or {}).get("met") is False:
         yield {"kind": "quality-missed", "message": f"{name} has a model that is not as good as asked for"}
 

@@ -32,7 +32,7 @@ from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_plans import common_quality, front_plan, lowest_attainment
 from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.levels import least_attainment
-from simcost.studies.optimizing.nearest import most_of
+from simcost.studies.optimizing.nearest import failed, most_of
 from simcost.studies.optimizing.settings import (
     SEEDS,
     Document,
@@ -266,7 +266,12 @@ class JointSearch:
         name = most_of(
             names, lambda one: (-self._excess(one), self._point(one)["attainment"] or 0.0), self.searched.all_of
         )[0]
-        return self._point(name) | {"replications": self.searched.seeds, "missed": self._excess(name)}
+        runs = self.confirmed if self._race.reason(name) == UNCONFIRMED else self.searched
+        return self._point(name) | {
+            "replications": self.searched.seeds,
+            "missed": self._excess(name),
+            "failed": failed(runs.all_of(name), runs.level),
+        }
 
     def _excess(self, name: str) -> float:
         """The worst miss of a plan."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from simcost.compare.racing import RunScore, lower_bounds
 from simcost.scenario.runs.candidates import PlanCandidate
 from simcost.studies.optimizing.settings import Document
 
@@ -26,6 +28,15 @@ def most_of(names: Iterable[str], value: Callable[[str], Any], complete: Callabl
     for name in likely:
         complete(name)
     return sorted(likely, key=value, reverse=True)
+
+
+def failed(scores: Sequence[RunScore], level: float) -> list[Document]:
+    """Targets that a plan misses at their confidence bounds, with these: no share is below 0."""
+    return [
+        asdict(check) | ({"measured": max(check.measured, 0.0)} if check.measured is not None else {})
+        for check in lower_bounds(scores, level)
+        if not check.met
+    ]
 
 
 def nearest_by_bound(too_small: Sequence[PlanCandidate]) -> Document | None:

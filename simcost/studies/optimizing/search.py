@@ -37,7 +37,7 @@ from simcost.studies.optimizing.duration import SearchTime
 from simcost.studies.optimizing.front_of_race import FrontOfRace
 from simcost.studies.optimizing.front_plans import lowest_attainment
 from simcost.studies.optimizing.mixes import MixOutcome, MixSearch
-from simcost.studies.optimizing.nearest import most_of, nearest_by_bound
+from simcost.studies.optimizing.nearest import failed, most_of, nearest_by_bound
 from simcost.studies.optimizing.purchases import PurchaseSearch
 from simcost.studies.optimizing.settings import (
     SEEDS,
@@ -340,7 +340,13 @@ class PlanSearch:
         bounds = lower_bounds(scores, self.question.loaded.scenario.level)
         shares = [check for check in bounds if check.is_attainment]
         least = min(shares, key=lambda check: (check.measured or 0.0) - check.target, default=None)
-        found: Document = {"replications": len(scores), "missed": self.searched.summary(name).excess, "at_least": None}
+        runs = self.confirmed if self.race.reason(name) == UNCONFIRMED else self.searched
+        found: Document = {
+            "replications": len(scores),
+            "missed": self.searched.summary(name).excess,
+            "at_least": None,
+            "failed": failed(runs.all_of(name), runs.level),
+        }
         if least is not None and len(scores) > 1:
             tenant = least.name.rpartition(": ")[0]
             found |= {"at_least": least.measured, **({"of_tenant": tenant} if tenant else {})}

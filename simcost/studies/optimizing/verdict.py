@@ -5,7 +5,7 @@ from math import inf
 from typing import Any
 
 from simcost.compare.significance import negligible_usd
-from simcost.compare.verdict import name_of, on_futures, percent
+from simcost.compare.verdict import missed, name_of, on_futures, percent
 from simcost.gates import above
 from simcost.slo import Check, is_to_reach
 from simcost.studies.optimizing.levels import least_attainment
@@ -228,8 +228,8 @@ def _missed(document: Mapping[str, Any]) -> str:
         return f"{near_text} Alone on a replica, enough of its requests would keep a {limit} of {least}."
     share = "" if near["attainment"] is None else f", attainment {percent(near['attainment'])}"
     told = f"{text} Nearest: {near['name']} at {format_usd(near['usd_per_month'])} a month{share}"
-    if near.get("at_least") is None:
-        return f"{told}."
-    whose = f", that of {near['of_tenant']}" if "of_tenant" in near else ","
-    told += f"{whose} at least {format_share(near['at_least'])}"
+    if near["failed"]:
+        bound = " at the confidence bound" if near["replications"] > 1 else ""
+        seeds = " on fresh seeds" if near.get("confirmed") is False else ""
+        told += f"; {missed([Check(**check) for check in near['failed']])}{bound}{seeds}"
     return f"{told}; more --seeds or a longer horizon bring the two closer." if near["missed"] <= 1 else f"{told}."

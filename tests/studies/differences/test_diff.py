@@ -52,7 +52,7 @@ def test_a_plan_that_misses_its_slo_is_told(results: dict[str, Path], tmp_path: 
     assert call("run", file, "--out", tmp_path / "misses", "--quiet").code == 0
     found = call("diff", results["base"], tmp_path / "misses", *ONE, "--json").document()["findings"]
     assert [one["message"] for one in found if one["kind"] == "slo-missed"] == [
-        f"one of {tmp_path / 'misses'} misses its SLO"
+        f"one of {tmp_path / 'misses'} misses its SLO: attainment 0 % (target 95 %)"
     ]
     found = call("diff", results["base"], results["policy"], *ONE, "--json").document()["findings"]
     assert not any(one["kind"] == "slo-missed" for one in found)

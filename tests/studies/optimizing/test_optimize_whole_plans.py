@@ -11,12 +11,14 @@ from support.job_scenarios import home
 from support.scenarios import write
 
 from simcost.compare.racing import holds
+from simcost.compare.verdict import missed as missed_words
 from simcost.execution.workers import Workers
 from simcost.present.format import share
 from simcost.scenario.checks.load import load_with_services
 from simcost.scenario.inputs.whole_variations import whole_variations
 from simcost.scenario.runs.execution import workers_of
 from simcost.scenario.runs.whole_plans import WholePlans
+from simcost.slo import Check
 from simcost.studies.optimizing.view import whole_plans
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
@@ -113,6 +115,22 @@ def test_attainments_are_those_of_the_service_that_has_the_least(
     [plan] = call("run", write(tmp_path, text=yaml.safe_dump(text)), *words).document()["plans"]
     [point] = [one for one in document["frontier"] if one["name"] == best["name"]]
     assert point["attainment"] == pytest.approx(min(service["slo"]["attainment"] for service in plan["services"]))
+
+
+def test_where_none_holds_the_verdict_names_the_target_and_the_service_that_miss(tmp_path: Path) -> None:
+    """It said "attainment 95.4 %" of the plan that came nearest, without the service and the target that it misses."""
+    file = write(
+        tmp_path,
+        ("600, output_median: 60}}\n    slo: {ttft: 1s", "600, output_median: 60}}\n    slo: {ttft: 150ms"),
+        text=SHARED,
+    )
+    document = asked(file, "--seeds", 2)
+    assert document["best"] is None
+    near, [missed] = document["nearest"], document["nearest"]["failed"]
+    assert (missed["name"], missed["target"], missed["met"]) == ("search: attainment", 0.9, False)
+    told = missed_words([Check(**missed)])
+    seeds = " on fresh seeds" if near.get("confirmed") is False else ""
+    assert f"; {told} at the confidence bound{seeds}" in document["verdict"]
 
 
 def test_a_key_without_a_service_is_that_of_each_service(answer: tuple[Path, dict[str, Any]]) -> None:
