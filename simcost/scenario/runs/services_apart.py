@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from simcost.scenario.runs.resolve_services import of_one_length, service_seed
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
@@ -50,6 +50,21 @@ def services_apart(loaded: LoadedServices, seed: int | None) -> dict[str, tuple[
     seed = loaded.first.scenario.seed if seed is None else seed
     alone = len(loaded.services) == 1
     return {name: (one, service_seed(seed, name, alone=alone)) for name, one in of_one_length(loaded).items()}
+
+
+def assumptions_apart(each: Mapping[str, Sequence[str]]) -> list[str]:
+    """Assumptions of answers about services that are apart, with the services that they hold for where these are not
+    all.
+
+    Args:
+        each: assumptions by service.
+    """
+    sentences: dict[str, list[str]] = {}
+    for name, texts in each.items():
+        for text in texts:
+            sentences.setdefault(text, []).append(name)
+    held = (text if len(names) == len(each) else f"{', '.join(names)}: {text}" for text, names in sentences.items())
+    return [APART, *held]
 
 
 def _has_commitments(plan: Plan) -> bool:

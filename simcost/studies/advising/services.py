@@ -8,7 +8,7 @@ from math import fsum
 from pathlib import Path
 
 from simcost.rng import confirmation_seed
-from simcost.scenario.runs.services_apart import APART, services_apart
+from simcost.scenario.runs.services_apart import assumptions_apart, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.advising.changes import wording
 from simcost.studies.advising.pool import advise_pool
@@ -53,7 +53,7 @@ def _together(each: Mapping[str, Advice], seed: int) -> Advice:
         tried=tuple(replace(kind, service=name) for name, advice in each.items() for kind in advice.tried),
         cautions=tuple(f"{name}: {text}" for name, advice in each.items() for text in advice.cautions),
         simulated=sum(advice.simulated for advice in each.values()),
-        assumptions=[APART, *_assumptions(each)],
+        assumptions=assumptions_apart({name: advice.assumptions for name, advice in each.items()}),
         provenance=_provenance(each, seed),
     )
     return replace(found, verdict=verdict(found))
@@ -91,15 +91,6 @@ def _in_order(each: Mapping[str, Advice]) -> Iterator[AdvisedAction]:
         yield taken[first].pop(0)
     rest = [action for all_of in actions.values() for action in all_of if action.then_usd_per_month is None]
     yield from sorted(rest, key=lambda action: -action.saving_usd_per_month.mean)
-
-
-def _assumptions(each: Mapping[str, Advice]) -> list[str]:
-    """Sentences, with the services that they hold for where these are not all."""
-    sentences: dict[str, list[str]] = {}
-    for name, advice in each.items():
-        for text in advice.assumptions:
-            sentences.setdefault(text, []).append(name)
-    return [text if len(names) == len(each) else f"{', '.join(names)}: {text}" for text, names in sentences.items()]
 
 
 def _provenance(each: Mapping[str, Advice], seed: int) -> dict[str, object]:

@@ -15,7 +15,7 @@ from simcost.compare.verdict import kept_spot
 from simcost.rng import confirmation_seed
 from simcost.scenario.files.sharing import OF_A_PLAN
 from simcost.scenario.runs.execution import workers_of
-from simcost.scenario.runs.services_apart import APART, services_apart
+from simcost.scenario.runs.services_apart import assumptions_apart, services_apart
 from simcost.scenario.schema.loaded_scenario import LoadedServices
 from simcost.studies.optimizing.budget import within_budget
 from simcost.studies.optimizing.charts import listed
@@ -23,7 +23,7 @@ from simcost.studies.optimizing.frontier import Frontier
 from simcost.studies.optimizing.joint_front import ScarceSupply, joint_front
 from simcost.studies.optimizing.search import PlanSearch
 from simcost.studies.optimizing.services_together import fit_together
-from simcost.studies.optimizing.settings import Document, Progress, SearchSettings, note_on_steps, slower_steps
+from simcost.studies.optimizing.settings import Document, Progress, SearchSettings, slower_steps
 from simcost.studies.optimizing.verdict import even_if_slower, over_budget
 from simcost.units import format_usd
 
@@ -104,7 +104,7 @@ def _together(
     return {
         "verdict": _verdict(document),
         **document,
-        "assumptions": [APART, *note_on_steps(settings.step_factor)],
+        "assumptions": assumptions_apart({name: answer["assumptions"] for name, answer in each.items()}),
         "provenance": first | of_all | {"service_seeds": seeds, "inputs": inputs},
     }
 
@@ -159,8 +159,8 @@ def _verdict(document: Mapping[str, Any]) -> str:
     total, bound = best["cost_usd"]["per_month"], document["bound_usd_per_month"]
     within = " within the limits" if any("within_others" in service for service in services) else ""
     text = (
-        f"{len(services)} services cost least together{within} at {format_usd(total)} a month, each with its SLO met"
-        f"{even_if_slower(document)}: {each}."
+        f"{len(services)} services cost least together{within} at {format_usd(total)} a month, each billed alone and "
+        f"with its SLO met{even_if_slower(document)}: {each}."
     )
     kept = listed([one["name"] for one in services if one["best"]["slo"].get("without_interruptions")])
     return (

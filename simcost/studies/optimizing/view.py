@@ -19,7 +19,7 @@ def parts(document: Document) -> list[Part]:
         return _of_whole_plans(document)
     if "services" in document:
         each = [part for service in document["services"] for part in _of_service(service)]
-        return [*_front(document, of="all services"), *each, notes(document, METHOD)]
+        return [*_front(document, of="all services"), *each, notes(document, METHOD, *document["assumptions"])]
     return [
         Part(title="Plans", titled=False, rows=plans(document)),
         *_front(document),

@@ -38,6 +38,16 @@ def test_the_optimum_of_all_is_that_of_each(answer: tuple[Path, dict[str, Any]])
     assert document["verdict"].startswith("2 services cost least together at $")
 
 
+def test_assumptions_are_those_of_all_services_and_shown(answer: tuple[Path, dict[str, Any]]) -> None:
+    """Together they are billed less than by `run`, for a free volume of traffic each, and only the JSON said so."""
+    folder, document = answer
+    shown = call("optimize", folder / "small.yaml", "--quiet", "--out", folder / "out").out
+    assert "a month, each billed alone" in document["verdict"]
+    assert "Each service is billed alone" in document["assumptions"][0]
+    assert any(text.startswith("search: Memory") for text in document["assumptions"])
+    assert all(" ".join(text.split()[:6]) in " ".join(shown.split()) for text in document["assumptions"])
+
+
 def test_the_front_of_all_has_a_plan_of_the_front_of_each(answer: tuple[Path, dict[str, Any]]) -> None:
     _, document = answer
     of_each = {one["name"]: {point["name"]: point for point in one["frontier"]} for one in document["services"]}
