@@ -25,7 +25,7 @@ from simcost.studies.advising.kinds import ActionKind
 from simcost.studies.advising.result import Advice, AdvisedAction, PlanFigures, Saving, TriedKind
 from simcost.studies.advising.settings import Stage
 from simcost.studies.advising.verdict import verdict
-from simcost.studies.advising.winner import NONE_KEEPS, TOO_LITTLE, find_winner
+from simcost.studies.advising.winner import NONE_KEEPS, TOO_LITTLE, Winner, find_winner
 from simcost.units import difference_usd, format_usd
 
 LEAST_USD, LEAST_SHARE = 20.0, 0.01
@@ -155,22 +155,24 @@ class Advisor:
             if not kind.reversible:
                 self._bound |= {entrant.name: kind for entrant in choices.entrants}
             limit = min(most, sized.get(kind.service, inf) - least) if kind.sizes in ("own", "both") else most
-            best, outcome = self._best(choices, limit)
-            if best is not None:
-                winners[best] = kind
+            best = self._best(choices, limit)
+            if best.name is not None:
+                winners[best.name] = kind
                 if kind.sizes in ("alone", "both"):
-                    sized[kind.service] = self._usd(best)
-            tried.append(TriedKind(kind=kind.name, service=kind.service, plans=choices.combinations, outcome=outcome))
+                    sized[kind.service] = self._usd(best.name)
+            count = choices.combinations
+            told = TriedKind(kind=kind.name, service=kind.service, plans=count, outcome=best.outcome)
+            tried.append(replace(told, untried=best.untried))
         return winners, tried
 
-    def _best(self, choices: Choices, limit: float) -> tuple[str | None, str]:
+    def _best(self, choices: Choices, limit: float) -> Winner:
         """The cheapest plan below a cost that holds, on fresh seeds too, and what came of the search."""
         if not choices.entrants:
-            return None, choices.none
+            return Winner(outcome=choices.none)
         cheaper = [entrant for entrant in choices.entrants if entrant.bound_usd < limit]
         if not cheaper:
-            return None, TOO_LITTLE
-        best, outcome = find_winner(
+            return Winner(outcome=TOO_LITTLE)
+        best = find_winner(
             Race(cheaper, self._searched.level),
             self._searched,
             limit,
@@ -179,7 +181,7 @@ class Advisor:
             saving=self._saving,
         )
         some_left_out = len(cheaper) < len(choices.entrants)
-        return best, TOO_LITTLE if outcome == NONE_KEEPS and some_left_out else outcome
+        return replace(best, outcome=TOO_LITTLE) if best.outcome == NONE_KEEPS and some_left_out else best
 
     def _together(self) -> Callable[[tuple[str, ...]], float | None]:
         """Cost a month of actions together on fresh seeds; None where they contradict or miss the SLO."""

@@ -82,6 +82,8 @@ class TriedKind:
     outcome: str
     service: str | None = None
     """Of several."""
+    untried: int = 0
+    """Plans that may keep the SLO, left after so many cheaper ones had missed it on fresh seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Verdict of an advice in a few sentences."""
 
+from collections.abc import Sequence
+
 from simcost.compare.verdict import on_futures, percent
-from simcost.studies.advising.result import Advice, AdvisedAction
+from simcost.studies.advising.result import Advice, AdvisedAction, TriedKind
 from simcost.units import format_usd, format_usd_between
 
 
@@ -14,13 +16,13 @@ def _actions(advice: Advice) -> str:
     """First action and what all of them save, or that there is nothing to do."""
     plan = f"{advice.plan} at {format_usd(advice.usd_per_month)} a month"
     taken = [action for action in advice.actions if action.then_usd_per_month is not None]
-    tried = sum(one.plans for one in advice.tried)
     if not advice.eligible:
-        return _of_services(advice, plan, taken) if advice.services else _repair(advice, plan, taken, tried)
+        return _of_services(advice, plan, taken) if advice.services else _repair(advice, plan, taken)
     if not taken:
+        tried, least = sum(one.plans for one in advice.tried), format_usd(advice.least_saving_usd_per_month)
         return (
             f"Nothing to do: of {tried:,} changes of {plan}, none keeps the SLO with {100 * advice.level:g} % "
-            f"confidence and saves {format_usd(advice.least_saving_usd_per_month)} a month or more."
+            f"confidence and saves {least} a month or more{_untried(advice.tried)}."
         )
     share = percent(advice.total_saving_usd_per_month / advice.usd_per_month)
     more = f"; with the next {len(taken) - 1}, one after another," if len(taken) > 1 else ":"
@@ -35,12 +37,12 @@ def _actions(advice: Advice) -> str:
     )
 
 
-def _repair(advice: Advice, plan: str, taken: list[AdvisedAction], tried: int) -> str:
+def _repair(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
     missed = f"{plan} does not meet the SLO with {100 * advice.level:g} % confidence"
     if advice.slo_met:
         missed = f"{plan} meets the SLO, but its model is not as good as asked for, or not known to be"
     if not taken:
-        return f"{missed}, and {_none_of(tried, advice)}."
+        return f"{missed}, and {_none_of(advice.tried, advice)}."
     return f"{missed}. {_first(taken[0])} {_meets(taken[0], advice)}, confirmed on {advice.replications} fresh seeds."
 
 
@@ -53,17 +55,23 @@ def _of_services(advice: Advice, plan: str, taken: list[AdvisedAction]) -> str:
     lines = []
     for name in missing:
         mend = next((action for action in taken if action.service == name), None)
-        tried = sum(one.plans for one in advice.tried if one.service == name)
+        tried = [one for one in advice.tried if one.service == name]
         lines.append(f"{name}: {_none_of(tried, advice)}" if mend is None else f"{_first(mend)} {_meets(mend, advice)}")
     saved = sum(service.total_saving_usd_per_month for service in advice.services if service.eligible)
     others = f" The other services can save {format_usd(saved)} a month." if saved > 0 else ""
     return f"{missed}. {'; '.join(lines)}, on {advice.replications} fresh seeds.{others}"
 
 
-def _none_of(tried: int, advice: Advice) -> str:
+def _none_of(tried: Sequence[TriedKind], advice: Advice) -> str:
     """Changes that do not mend the plan either."""
-    does = "is" if advice.slo_met else "does"
-    return f"none of {tried:,} changes {does}" if tried else "no change of it can be tried"
+    does, plans = "is" if advice.slo_met else "does", sum(one.plans for one in tried)
+    return f"none of {plans:,} changes {does}{_untried(tried)}" if plans else "no change of it can be tried"
+
+
+def _untried(tried: Sequence[TriedKind]) -> str:
+    """Changes that were left, where there are some."""
+    left = sum(one.untried for one in tried)
+    return f", but for {left:,} that were left after cheaper ones which missed it on fresh seeds" if left else ""
 
 
 def _meets(action: AdvisedAction, advice: Advice) -> str:

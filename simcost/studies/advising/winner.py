@@ -1,6 +1,7 @@
 """The cheapest plan of a kind of action that holds on fresh seeds too, and what it is worth."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 
 from simcost.compare.racing import Race, Simulate, run_race
@@ -8,12 +9,23 @@ from simcost.errors import InputError
 from simcost.studies.advising.result import Saving
 from simcost.units import format_usd
 
-TRIES = 3
-"""Winners of a kind that may fail on fresh seeds."""
-NONE_KEEPS = "none keeps the SLO"
+TRIES, TRIES_TO_MEND = 3, 10
+"""Winners of a kind that may fail on fresh seeds; the second where the plan itself misses its SLO."""
+NONE_KEEPS, NONE_KEEPS_IT_AGAIN = "none keeps the SLO", "none keeps the SLO on fresh seeds"
 TOO_LITTLE = "none that keeps the SLO saves enough"
 NOT_GOOD = "the model is not as good as asked for, or not known to be"
 UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Winner:
+    """What came of a kind of action."""
+
+    name: str | None = None
+    """Of the plan; None = none is worth it."""
+    outcome: str
+    untried: int = 0
+    """Plans that may keep the SLO, left after so many cheaper ones had missed it on fresh seeds."""
 
 
 def find_winner(
@@ -24,8 +36,8 @@ def find_winner(
     usd: Callable[[str], float],
     confirmed_usd: Callable[[str], float | None],
     saving: Callable[[str], Saving],
-) -> tuple[str | None, str]:
-    """Name of the plan, and what came of the search.
+) -> Winner:
+    """The cheapest plan that holds on fresh seeds too, and what came of the search.
 
     Args:
         race: of the plans.
@@ -35,21 +47,26 @@ def find_winner(
         confirmed_usd: on fresh seeds; None where it misses the SLO there.
         saving: of a plan on fresh seeds.
     """
+    failed, tries = 0, TRIES if limit < inf else TRIES_TO_MEND
     try:
-        for _ in range(TRIES):
+        while failed < tries:
             run_race(race, simulate)
             leader = race.leader
             if leader is None:
-                return None, NONE_KEEPS
+                return Winner(outcome=NONE_KEEPS_IT_AGAIN if failed else NONE_KEEPS)
             if usd(leader) >= limit:
-                return None, TOO_LITTLE
+                return Winner(outcome=TOO_LITTLE)
             if (cost := confirmed_usd(leader)) is not None:
                 worth, outcome = _worth(saving(leader), cost, limit)
-                return leader if worth else None, outcome
+                return Winner(name=leader if worth else None, outcome=outcome)
             race.drop(leader, UNCONFIRMED)
+            failed += 1
     except InputError as error:
-        return None, f"cannot be simulated: {error}"
-    return None, "none keeps the SLO on fresh seeds"
+        return Winner(outcome=f"cannot be simulated: {error}")
+    untried = sum(least < limit for least in race.open_usd().values())
+    return Winner(
+        outcome=f"the {failed} cheapest miss it on fresh seeds" if untried else NONE_KEEPS_IT_AGAIN, untried=untried
+    )
 
 
 def _worth(saving: Saving, usd: float, limit: float) -> tuple[bool, str]:
