@@ -182,7 +182,7 @@ def cautions(plan: PlanSummary) -> list[str]:
     """
     jobs = max((run.slo.jobs for run in plan.trained), key=lambda jobs: jobs["failed"], default=None)
     text = "" if jobs is None else never_run(jobs["failed"], jobs["submitted"])
-    names = " and ".join(name_of(check) for check in plan.checks if check.name in undecided(plan))
+    names = " and ".join(map(name_of, _undecided(plan)))
     later = f"Its {names} may still miss: jobs count up to the end of the run; give a longer horizon."
     spot = kept_spot() if keeps_spot(plan.results) else ""
     return list(filter(None, (text, later if names else "", spot)))
@@ -190,8 +190,15 @@ def cautions(plan: PlanSummary) -> list[str]:
 
 def undecided(plan: PlanSummary) -> list[str]:
     """Names of the checks that a plan meets, and that its jobs without an end may still miss in some replication."""
+    return [check.name for check in _undecided(plan)]
+
+
+def _undecided(plan: PlanSummary) -> list[Check]:
+    """Of futures, which are held against the target together, those of each that meets it."""
+    met = {check.name for check in plan.checks if check.met}
     open_ended = {name for run in plan.trained for name in run.slo.undecided}
-    return [check.name for check in plan.checks if check.met and check.name in open_ended]
+    checks = {check.name: check for run in plan.trained for check in run.slo.checks}
+    return [check for name, check in checks.items() if name in open_ended and met & {name, "futures"}]
 
 
 def kept_spot(services: str = "") -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from simcost.compare.verdict import missed, missed_targets
+from simcost.compare.verdict import cautions, missed, missed_targets, undecided
 from simcost.slo import Check
 
 TTFT = Check(name="ttft_s p95", measured=2.0, target=1.0, met=False)
@@ -37,3 +37,14 @@ def test_a_tenant_keeps_its_name() -> None:
     """It was written in capital letters: "GOLD-USERS: TTFT p95"."""
     check = Check(name="Gold-users: ttft_s p95", measured=2.0, target=1.0, met=False)
     assert missed([check]) == "Gold-users: TTFT p95 2 s (target 1 s)"
+
+
+@pytest.mark.parametrize(("futures", "names"), [(0.95, ["wait_s p95"]), (0.5, [])])
+def test_of_futures_the_targets_of_each_may_still_be_missed(futures: float, names: list[str]) -> None:
+    """The target of the plan is of futures, so that nothing was said of the jobs in them."""
+    report = SimpleNamespace(undecided=("wait_s p95",), checks=(WAIT,), jobs={"failed": 0, "submitted": 4})
+    checks = (Check.of("futures", futures, 0.9),)
+    plan: Any = SimpleNamespace(trained=[SimpleNamespace(slo=report)], checks=checks, results=())
+    assert undecided(plan) == names
+    said = "Its P95 wait may still miss: jobs count up to the end of the run; give a longer horizon."
+    assert cautions(plan) == ([said] if names else [])

@@ -171,8 +171,7 @@ class JointSearch:
         document = within_budget(document, self._settings.budget_usd, inside)
         seeds = {"search_seed": searched.seed, "confirmation_seed": self.confirmed.seed}
         lines = [*lines, *note_on_steps(self._settings.step_factor)]
-        told = cautions(self.confirmed.summary(best)) if best is not None and document["best"] else []
-        text = " ".join([verdict(document), *told])
+        text = verdict(document, [] if best is None else cautions(self.confirmed.summary(best)))
         return {"verdict": text, **document, "assumptions": lines, "provenance": origin | seeds}
 
     def _plan(self, name: str) -> Document:

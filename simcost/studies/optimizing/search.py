@@ -262,7 +262,7 @@ class PlanSearch:
         if (file := self._settings.options) is not None:
             origin |= {"inputs": origin["inputs"] | {os.path.relpath(file): sha256_of(file)}}
         return {
-            "verdict": " ".join([verdict(document), *(cautions(summary) if summary and document["best"] else ())]),
+            "verdict": verdict(document, [] if summary is None else cautions(summary)),
             **document,
             "assumptions": [
                 *note_on_dimensions(self.question.loaded),

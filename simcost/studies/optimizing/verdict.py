@@ -1,6 +1,6 @@
 """Verdict of a search in a few sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -12,13 +12,13 @@ from simcost.studies.optimizing.levels import least_attainment
 from simcost.units import format_seconds, format_share, format_usd, format_usd_range, plural
 
 
-def verdict(document: Mapping[str, Any]) -> str:
-    """The plan to take, its confirmation, what else could cost less, and the runner-up."""
+def verdict(document: Mapping[str, Any], cautions: Sequence[str] = ()) -> str:
+    """The plan to take, its confirmation, what that does not show, what else could cost less, and the runner-up."""
     best = document["best"]
     if best is None:
         return _none(document)
     bought = _commitments(document, best)
-    told = [_best(document, best), *bought, *_left(document, best), _bound(document)]
+    told = [_best(document, best), *cautions, *bought, *_left(document, best), _bound(document)]
     return " ".join([*told, *_mixes(document), _second(document, best), *_untried(document)])
 
 
