@@ -19,7 +19,7 @@ UNCONFIRMED = "meets the SLO in the search, not on fresh seeds"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Winner:
-    """What came of a kind of action."""
+    """Result of the search among the plans of a kind of action."""
 
     name: str | None = None
     """Of the plan; None = none is worth it."""
