@@ -46,8 +46,8 @@ def entrant_of(plan: WholePlan, question: ResolvedScenario | ResolvedServices, s
 
 
 def _counts(plan: WholePlan) -> tuple[float, ...]:
-    """Replicas of each service, where all fleets are fixed and nodes come as they are needed: more of them then never
-    serve worse, whoever shares the nodes. Empty where more may be worse.
+    """Replicas of each service, those that prefill apart, where all fleets are fixed and nodes come as they are needed:
+    more of them then never serve worse, whoever shares the nodes. Empty where more may be worse.
     """
     loaded = plan.loaded
     if not isinstance(loaded, LoadedServices) or loaded.jobs is not None or loaded.forwarding:
@@ -60,8 +60,9 @@ def _counts(plan: WholePlan) -> tuple[float, ...]:
         and within_owned(plan.nodes, plan) == plan.nodes
         for plan in plans
     )
-    counts = [float(plan.scaling.replicas) for plan in plans if isinstance(plan.scaling, Fixed)]
-    return tuple(counts) if apart and len(counts) == len(plans) else ()
+    fleets = [side.scaling for plan in plans for side in (plan, plan.disaggregation) if side is not None]
+    counts = [float(fleet.replicas) for fleet in fleets if isinstance(fleet, Fixed)]
+    return tuple(counts) if apart and len(counts) == len(fleets) else ()
 
 
 def _but_counts(plain: Any) -> str:
