@@ -1,5 +1,6 @@
 """Manifests and measured replicas as alternatives of `vary` and of `sweep`: as if each were written as a plan."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,21 @@ def test_paths_and_sweeps_take_both_too(folder: Path) -> None:
     assert [one.plan.scaling.path for one in sweep_space(loaded).plans] == ["hpa-1.yaml", "hpa-2.yaml"]
 
 
+@pytest.mark.parametrize("path", ["replica", "replica.from"])
+def test_measured_replicas_of_a_path_are_inputs(folder: Path, path: str) -> None:
+    """They were read, and their SHA-256 stood nowhere in the result."""
+    value = "{from: measured.yaml}" if path == "replica" else "measured.yaml"
+    loaded = load(scenario(folder, text=f"{ALONE}vary:\n  - {{path: {path}, values: [{value}]}}\n"))
+    digest = {"measured.yaml": sha256((folder / "measured.yaml").read_bytes()).hexdigest()}
+    assert loaded.calibrations == digest
+    swept = load(scenario(folder, text=f"{ALONE}sweep: {{matrix: {{{path}: [{value}]}}}}\n"))
+    assert sweep_space(swept).inputs.items() >= digest.items()
+
+
 @pytest.mark.parametrize(
     ("vary", "message"),
     [
+        ("  - {path: replica.from, values: [missing.yaml]}\n", "missing.yaml"),
         ("  - - {scaling: {from: unknown.yaml}}\n", "'our_load' is not a metric that the simulator has"),
         ("  - - {nodes: {from: pool.yaml}}\n", "follows a calendar, and time 0 has no date"),
         ("  - - {replica: {from: missing.yaml}}\n", "missing.yaml"),

@@ -82,6 +82,28 @@ def test_a_key_in_the_wrong_place_is_told_its_own(tmp_path, at, written, key, pl
 
 
 @pytest.mark.parametrize(
+    ("at", "written", "told"),
+    [
+        ("  - name: one", "  - name: one\n    tensor_parallel_size: 2", "'tp' here; it belongs in `replica`"),
+        (
+            "plans:",
+            "gpu-memory-utilization: 0.9\nplans:",
+            "'memory_utilisation' here; it belongs in `replica` of a plan",
+        ),
+        ("plans:", "defaults: {kv_cache_dtype: fp8}\nplans:", "'kv_precision' here; it belongs in `replica`"),
+        ("{accelerator: l4}", "{accelerator: l4, max-num-seqs: 8}", "'max_num_seqs' here; it belongs in `batching`"),
+        ("  - name: one", "  - name: one\n    maxReplicas: 9", "'max' here; it belongs in `scaling`"),
+        ("  - name: one", "  - name: one\n    instance_type: g6.xlarge", "'offer' here; it belongs in `buy`"),
+    ],
+)
+def test_a_key_of_an_engine_in_the_wrong_place_is_told_its_name_and_place(tmp_path, at, written, told):
+    """It got the list of all keys of a plan, or a word that looks alike: of `minReplicas` 'replica'."""
+    text = SMALL.replace(at, written, 1)
+    assert text != SMALL
+    assert f"; it is called {told}" in "\n".join(faults(tmp_path, text))
+
+
+@pytest.mark.parametrize(
     ("at", "written", "key", "place"),
     [
         (

@@ -13,7 +13,7 @@ from simcost.scenario.checks.latency_tables import with_latency_table
 from simcost.scenario.files import yaml
 from simcost.scenario.files.conform import is_same, merge
 from simcost.scenario.files.faults import fault_at, shown
-from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.files.nodes import YamlNode, items, nested
 from simcost.scenario.files.pools import in_each_part
 from simcost.tables.paths import inside
 
@@ -30,13 +30,21 @@ def with_calibrations(root: YamlNode, folder: Path, file: str) -> tuple[YamlNode
     """
     measured = MeasuredReplicas(folder, file)
     for dimension in items(root.get("vary")):
-        for alternative in items(dimension):
+        for alternative in _alternatives(dimension):
             measured.in_plan(alternative)
     plans = root.get("plans")
     if isinstance(root.value, dict) and plans is not None and isinstance(plans.value, list):
         found = replace(plans, value=[measured.in_plan(plan) for plan in plans.value])
         root = replace(root, value={**root.value, "plans": found})
     return root, measured.faults, tuple(measured.names)
+
+
+def _alternatives(dimension: YamlNode) -> list[YamlNode]:
+    """Partial plans of a dimension of `vary`: as they are listed, or of the values of a path."""
+    path = dimension.get("path")
+    if path is None or not isinstance(path.value, str):
+        return items(dimension)
+    return [nested(path.value.split("."), value) for value in items(dimension.get("values"))]
 
 
 class MeasuredReplicas:

@@ -73,24 +73,35 @@ def item(hint: Any) -> Any | None:
 
 
 _WORDS_ELSEWHERE = {
+    "block_size": "kv_block_tokens",
     "data_parallel_size": "dp",
     "dtype": "precision",
+    "enable_chunked_prefill": "prefill",
+    "enable_prefix_caching": "prefix_cache",
     "gpu": "accelerator",
     "gpu_memory_utilization": "memory_utilisation",
     "input": "prompt_median",
     "instance_type": "offer",
     "kv_cache_dtype": "kv_precision",
+    "max_batch_prefill_tokens": "max_num_batched_tokens",
+    "max_batch_size": "max_batch",
+    "max_batch_total_tokens": "kv_tokens",
     "max_replicas": "max",
+    "max_running_requests": "max_num_seqs",
     "maxreplicas": "max",
+    "mem_fraction_static": "memory_utilisation",
     "min_replicas": "min",
     "minreplicas": "min",
+    "num_shard": "tp",
     "output": "output_median",
     "pipeline_parallel_size": "pp",
     "price": "capex",
     "prompt": "prompt_median",
     "quantization": "precision",
+    "speculative_config": "speculation",
     "tensor_parallel": "tp",
     "tensor_parallel_size": "tp",
+    "tp_size": "tp",
 }
 """Keys of serving engines and Kubernetes, and plain words, by what they are called here."""
 _PERCENTILE = re.compile(r"(?:(p\d\d?)_([a-z0-9]+)|([a-z0-9]+)_(p\d\d?))")
@@ -201,17 +212,20 @@ class Conform:
                 kept[key] = self.node(child, known[key])
             elif key not in also:
                 words = [*known, *map(str, also)]
-                same = _WORDS_ELSEWHERE.get(key.replace("-", "_").lower())
-                near = (
-                    f"; did you mean {same!r}?"
-                    if same in words
-                    else _percentile(key, words)
-                    or self.belongs(key, child.path[:-1], words)
-                    or did_you_mean(key, words)
-                )
-                near = near or f"; known here: {', '.join(words)}"
+                near = self._meant(key, child.path[:-1], words) or f"; known here: {', '.join(words)}"
                 self._fault(child, child.key or (child.line, child.column), f"unknown key {key!r}{near}")
         return kept
+
+    def _meant(self, key: str, path: tuple[str | int, ...], words: Sequence[str]) -> str:
+        """Words on the key that is meant by one that the mapping at a path, of other keys, does not know."""
+        plain = key.replace("-", "_").lower()
+        same = _WORDS_ELSEWHERE.get(plain, plain)
+        if same in words:
+            return f"; did you mean {same!r}?"
+        if told := _percentile(key, words) or self.belongs(key, path, words):
+            return told
+        elsewhere = "" if same == key else self.belongs(same, path, words)
+        return f"; it is called {same!r} here{elsewhere}" if elsewhere else did_you_mean(key, words)
 
     def _fault(self, node: YamlNode, place: tuple[int, int], message: str) -> None:
         self.faults.append(

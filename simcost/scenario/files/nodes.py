@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 Keys = tuple[str | int, ...]
@@ -45,6 +46,13 @@ def dotted(path: Keys) -> str:
 def items(node: YamlNode | None) -> list[YamlNode]:
     """The items of a list; none where there is no list."""
     return node.value if node is not None and isinstance(node.value, list) else []
+
+
+def nested(keys: Sequence[str], value: YamlNode) -> YamlNode:
+    """A mapping that holds nothing but a value, below keys."""
+    for key in reversed(keys):
+        value = replace(value, value={key: value})
+    return value
 
 
 def is_given(node: YamlNode | None) -> bool:

@@ -30,12 +30,15 @@ class PlanChecks:
         self._loaded, self._file = loaded, str(loaded.path)
         self._known: dict[str, str] = {}
         self._manifests: dict[str, list[Fault]] = {}
+        self.measurements: dict[str, None] = {}
+        """Files of measured replicas that were read."""
 
     def combined(self, base: YamlNode, partial: Iterable[YamlNode]) -> tuple[YamlNode, Plan | None, list[Fault]]:
         """A plan with partial plans merged over it: as it could be written, and itself or what is wrong with it."""
         node, measured = base, MeasuredReplicas(self._loaded.folder, self._file)
         for changes in partial:
             node = merge(node, measured.in_plan(plan_in_full(changes)))
+        self.measurements |= measured.names
         faults = measured.faults
         [node] = items(written_in_full(with_only(self._loaded.root, node)).get("plans"))
         node = Conform(self._file, faults).node(node, Plan)

@@ -17,7 +17,7 @@ from simcost.scenario.checks.calibrations import MeasuredReplicas
 from simcost.scenario.checks.manifest_references import plan_in_full
 from simcost.scenario.files.conform import merge
 from simcost.scenario.files.faults import fault_at, shown
-from simcost.scenario.files.nodes import Plain, YamlNode, items
+from simcost.scenario.files.nodes import Plain, YamlNode, items, nested
 from simcost.scenario.inputs.combined_plans import PlanChecks, PlanNames, not_a_plan, plan_key, renamed, with_only
 from simcost.scenario.inputs.offer_dimensions import is_over_offers, partial_plans, suited
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
@@ -267,13 +267,6 @@ def _counted(ends: Sequence[YamlNode | None], file: str, faults: list[Fault]) ->
         message = f"`from` {numbers[0]} is above `to` {numbers[1]}; write the lower first"
         faults.append(fault_at(found[0], message, file))
     return [replace(found[0], value=number) for number in range(numbers[0], numbers[1] + 1)]
-
-
-def nested(keys: Sequence[str], value: YamlNode) -> YamlNode:
-    """A mapping that holds nothing but a value, below keys."""
-    for key in reversed(keys):
-        value = replace(value, value={key: value})
-    return value
 
 
 def _node(value: Plain) -> YamlNode:

@@ -13,10 +13,9 @@ from simcost.rng import stream
 from simcost.scenario.files.by_kind import adapter
 from simcost.scenario.files.conform import Conform
 from simcost.scenario.files.faults import fault_at, shown, validate
-from simcost.scenario.files.nodes import YamlNode, items
+from simcost.scenario.files.nodes import YamlNode, items, nested
 from simcost.scenario.inputs.changes import with_field
 from simcost.scenario.inputs.combined_plans import PlanChecks
-from simcost.scenario.inputs.variations import nested
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, Scenario
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from simcost.errors import Fault, FaultsError
 from simcost.scenario.checks.load import changed
 from simcost.scenario.files.faults import fault_at
-from simcost.scenario.files.nodes import Scalar, YamlNode, items
+from simcost.scenario.files.nodes import Scalar, YamlNode, items, nested
 from simcost.scenario.inputs.combined_plans import PlanChecks, PlanNames, not_a_plan, plan_key
-from simcost.scenario.inputs.variations import in_short, nested
+from simcost.scenario.inputs.file_hashes import hashes
+from simcost.scenario.inputs.variations import in_short
 from simcost.scenario.runs.resolve import REPLICATIONS, settle
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import Plan, Scenario
@@ -111,7 +112,7 @@ class _Builder:
             for combination in combinations:
                 self._add(space, base, combination)
         self._raise_hidden()
-        space.inputs = self._keys.inputs()
+        space.inputs = self._keys.inputs() | hashes(self._loaded.folder, self._checks.measurements)
         return space
 
     def check(self, combinations: Sequence[Combination]) -> None:

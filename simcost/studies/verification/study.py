@@ -200,6 +200,17 @@ def _verdict(found: _Found) -> str:
         stored = f"stored runs: {found.runs}{made}"
         return f"{found.top}: {len(found.faults)} of its parts {are} not as written ({stored}).{changed}"
     sweeps = f", {plural(found.rows, 'row')} of {plural(found.sweeps, 'sweep')}" if found.sweeps else ""
-    runs = f", and {found.runs} stored runs keep their laws{made}" if found.runs or not sweeps else ""
     none = "" if found.results or found.sweeps else " It holds no result of `simcost run`."
-    return f"{found.top}: all files are as they were written{sweeps}{runs}.{none}{changed}"
+    return f"{found.top}: all files are as they were written{sweeps}{_laws(found)}.{none}{changed}"
+
+
+def _laws(found: _Found) -> str:
+    """Words on the laws of the stored runs: this code checks them of the runs that it would use."""
+    kept = found.runs - found.others
+    keep = "keeps its" if kept == 1 else "keep their"
+    laws = f", and {plural(kept, 'stored run')} {keep} laws" if kept or not (found.others or found.sweeps) else ""
+    if not found.others:
+        return laws
+    made = "it" if found.others == 1 else "them"
+    unchecked = f"the laws of {plural(found.others, 'stored run')} were not checked"
+    return f"{laws}; {unchecked}: another version of the engine made {made}"

@@ -89,6 +89,15 @@ def test_stored_runs_without_a_result_are_not_called_damaged(copied: Path) -> No
     assert [fault.folder for fault in verify(copied).faults] == ["answers/a"]
 
 
+def test_runs_of_another_engine_are_said_to_be_unchecked(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were said to keep their laws."""
+    monkeypatch.setattr("simcost.scenario.storage.folders.engine_version", lambda: "another")
+    found = verify(copied)
+    assert (found.ok, found.runs, found.of_another_engine) == (True, 2, 2)
+    unchecked = "; the laws of 2 stored runs were not checked: another version of the engine made them."
+    assert found.verdict == f"{copied}: all files are as they were written{unchecked}"
+
+
 def test_an_input_that_was_changed_after_the_result_is_told(finished: Path) -> None:
     assert verify(finished).changed_inputs == ()
     file = finished.parent / "small.yaml"
