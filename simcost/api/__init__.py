@@ -8,7 +8,8 @@ from simcost.api.answers import Answer
 from simcost.api.commands import command, diff
 from simcost.api.logs import import_log, new_scenario
 from simcost.api.results import Result, read
-from simcost.api.scenarios import CheckedScenario, advise, load, optimize, run, sensitivity, sweep
+from simcost.api.scenarios import CheckedScenario
+from simcost.api.sources import advise, load, optimize, run, sensitivity, sweep
 from simcost.api.studies import bill, calibrate, forecast, results
 
 __all__ = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from simcost.api.inputs import local_path
 from simcost.errors import InputError, did_you_mean
 from simcost.present.parts import Part, page, write_page
 
@@ -52,7 +53,7 @@ class Answer:
         name = next(iter(drawn), "") if name is None else name
         if name not in drawn:
             known = ", ".join(drawn) or "none"
-            raise InputError(f"no chart {name!r}{did_you_mean(name, list(drawn))}; there are: {known}")
+            raise InputError(f"no chart {name!r}{did_you_mean(str(name), list(drawn))}; there are: {known}")
         return drawn[name]()
 
     def to_arrow(self) -> Any:
@@ -67,8 +68,9 @@ class Answer:
 
     def save(self, path: str | Path) -> Path:
         """Write the page of the answer, one self-contained HTML file, and return its path."""
-        write_page(Path(path), self.title, dict(self.document), self.parts)
-        return Path(path)
+        page_file = local_path(path)
+        write_page(page_file, self.title, dict(self.document), self.parts)
+        return page_file
 
     def __repr__(self) -> str:
         """Verdict, size of the table, charts: what a console shows."""

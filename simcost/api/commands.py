@@ -24,7 +24,7 @@ def command(*words: str | float | Path | Result) -> Answer:
     """The answer to any command of the command line, with its tables and charts; nothing is printed.
 
     `sc.command("commit", "usage.csv", "--options", "options.yaml")`. The table of the answer is the first list of its
-    document.
+    document. Charts of runs and forecasts are those of `sc.run` and `sc.forecast`.
 
     Args:
         words: of the command, after `simcost`; a result stands for its folder.
@@ -38,8 +38,9 @@ def command(*words: str | float | Path | Result) -> Answer:
 
     given = [str(word.folder) if isinstance(word, Result) else str(word) for word in words]
     if not given or given[0] in _WITHOUT_ANSWER:
-        named = f"simcost {given[0]}" if given else "no command"
-        raise InputError(f"{named} has no answer that Python can take; run it in a terminal")
+        if not given:
+            raise InputError('names no command; write its words, as sc.command("doctor")')
+        raise InputError(f"simcost {given[0]} has no answer that Python can take; run it in a terminal")
     if {"-h", "--help", "--version"} & set(given):
         raise InputError("help is for a terminal; see help(sc) or the reference of the command line")
     arguments = parsed(given)

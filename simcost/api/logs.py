@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 from simcost.api.answers import Answer
-from simcost.api.scenarios import CheckedScenario, load
+from simcost.api.inputs import LocalFiles, is_frame, local_files, local_path
+from simcost.api.scenarios import CheckedScenario
+from simcost.api.sources import load
+from simcost.api.values import check_choice, names_of, plain, whole_numbers
 from simcost.api.wording import as_argument, in_python
 from simcost.errors import InputError
-from simcost.outputs import temporary_folder
 from simcost.trace.requests.formats import FormatName
-
-FRAME = "the frame"
-"""Name of a frame in messages."""
 
 
 def import_log(
@@ -58,73 +57,58 @@ def import_log(
     """
     from simcost.trace.requests.readers import Notation, import_trace
 
-    with in_python(), _files(log) as files:
-        read = import_trace(
-            files,
-            format or _format_of(files[0]),
-            Path(out),
-            mapping=columns,
-            where=_pairs(where or {}),
-            on_error=on_error,
-            start=start,
-            notation=Notation(
-                delimiter=delimiter,
-                decimal=decimal,
-                thousands=thousands,
-                time_format=time_format,
-                time_unit=time_unit,
-                timezone=timezone,
-            ),
-            block_tokens=block_tokens,
-            any_format=format is None,
-        )
-    return _imported(log, Path(out), read)
+    check_choice("on_error", on_error, ("stop", "skip"))
+    check_choice("time_unit", time_unit, ("s", "ms", "us", "ns"))
+    asked: dict[str, Any] = {
+        "mapping": names_of("columns", columns),
+        "where": _pairs(where or {}),
+        "on_error": on_error,
+        "start": plain(start),
+        "notation": Notation(
+            delimiter=delimiter,
+            decimal=decimal,
+            thousands=thousands,
+            time_format=time_format,
+            time_unit=time_unit,
+            timezone=timezone,
+        ),
+        "any_format": format is None,
+        **whole_numbers(block_tokens=block_tokens),
+    }
+    with in_python(), local_files() as inputs:
+        files, target = _files(log, inputs), local_path(out)
+        read = import_trace(files, format or _format_of(files[0]), target, **asked)
+        return _imported(target, inputs.document(read))
 
 
-def _imported(log: Any, out: Path, read: dict[str, Any]) -> Answer:
+def _files(log: Any, inputs: LocalFiles) -> list[Path]:
+    """The files of a log. Raises InputError for what is none."""
+    if isinstance(log, str | PathLike) or is_frame(log):
+        return [inputs.of(log, "a log")]
+    if isinstance(log, Sequence) and log and all(isinstance(one, str | PathLike) for one in log):
+        return [inputs.of(one, "a log") for one in log]
+    raise InputError(f"a log is a path, several paths or a frame, not {type(log).__name__}")
+
+
+def _imported(out: Path, read: dict[str, Any]) -> Answer:
     """The stored trace and what the import found, with arguments in place of options."""
     from simcost.studies.traces.view import parts
     from simcost.trace.requests.describe import describe_trace
 
     findings = [{**each, "message": as_argument(each["message"])} for each in read["findings"]]
-    shown = {**describe_trace(out), **read, "source": _source(log), "findings": findings}
+    shown = {**describe_trace(out), **read, "findings": findings}
     document = {"verdict": f"{out}: {shown['rows']:,} requests.", **shown}
     return Answer("trace import", document, [shown], parts(shown))
 
 
-def _source(log: Any) -> str:
-    """Names of the log, as the command lists them."""
-    if isinstance(log, str | Path):
-        return str(log)
-    return FRAME if hasattr(log, "__arrow_c_stream__") else ", ".join(map(str, log))
-
-
-def _pairs(where: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
-    """Each column with each of its values."""
-    each = {name: [values] if isinstance(values, str) else values for name, values in where.items()}
-    return [(name, value) for name, values in each.items() for value in values]
-
-
-@contextmanager
-def _files(log: Any) -> Iterator[list[Path]]:
-    """The files of a log; of a frame one that is there for a moment, which messages call `the frame`."""
-    if isinstance(log, str | Path):
-        yield [Path(log)]
-    elif hasattr(log, "__arrow_c_stream__"):
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        with temporary_folder() as folder:
-            file = folder / "frame.parquet"
-            pq.write_table(pa.table(log), file)
-            try:
-                yield [file]
-            except InputError as error:
-                raise type(error)(str(error).replace(str(file), FRAME)) from None
-    elif isinstance(log, Sequence) and log and all(isinstance(one, str | Path) for one in log):
-        yield [Path(one) for one in log]
-    else:
-        raise InputError(f"a log is a path, several paths or a frame, not {type(log).__name__}")
+def _pairs(where: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each column with each of its values. Raises InputError for what is not a mapping."""
+    if not isinstance(where, Mapping):
+        raise InputError(f'where: {where!r} is not a mapping of columns to values, as {{"model": "llama-3.1-8b"}}')
+    found = [(str(name), plain(values)) for name, values in where.items()]
+    return [
+        (name, str(value)) for name, values in found for value in (values if isinstance(values, list) else [values])
+    ]
 
 
 def _format_of(file: Path) -> FormatName:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from simcost.api.answers import Answer, Document
+from simcost.api.inputs import local_path
+from simcost.api.values import check_choice
 from simcost.errors import InputError, did_you_mean
 from simcost.present.parts import Part
 from simcost.studies.plans import sections
@@ -50,7 +52,7 @@ class Result(Answer):
 
         known = sorted(path.stem for path in (self.folder / "tables").glob("*.parquet"))
         if name not in known:
-            raise InputError(f"no table {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}")
+            raise InputError(f"no table {name!r}{did_you_mean(str(name), known)}; there are: {', '.join(known)}")
         return pq.ParquetFile(self.folder / "tables" / f"{name}.parquet").read()
 
     def review(
@@ -69,8 +71,10 @@ class Result(Answer):
         """
         from simcost.studies.review.command import write_review
 
-        write_review(self.folder, Path(path), _as_parts, author=author, title=title, paper=paper)
-        return Path(path)
+        check_choice("paper", paper, ("a4", "letter"))
+        target = local_path(path)
+        write_review(self.folder, target, _as_parts, author=str(author), title=str(title), paper=paper)
+        return target
 
 
 def read(folder: str | Path) -> Result:
@@ -79,8 +83,9 @@ def read(folder: str | Path) -> Result:
     Raises:
         InputError: the folder holds no finished result.
     """
-    document, _, parts = _as_parts(Path(folder))
-    return Result(document["scenario"], document, document["plans"], parts, short=_CHARTS, folder=Path(folder))
+    place = local_path(folder, "a result is read from a folder here; name one")
+    document, _, parts = _as_parts(place)
+    return Result(document["scenario"], document, document["plans"], parts, short=_CHARTS, folder=place)
 
 
 def _as_parts(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any], Sequence[Part]]:

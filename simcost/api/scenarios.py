@@ -11,20 +11,20 @@ from types import MappingProxyType
 from typing import Any
 
 from simcost.api.answers import Answer
-from simcost.api.counts import check_counts
+from simcost.api.changes import put, yaml_text
+from simcost.api.inputs import local_path
 from simcost.api.results import Result, read
+from simcost.api.values import engine_options, number, plain, ranges, whole_numbers
 from simcost.api.wording import in_python
 from simcost.documents import to_document
 from simcost.errors import InputError
+from simcost.execution.options import EngineName
 from simcost.scenario.checks import load as checks
 from simcost.scenario.checks.added_once import add_plan_once
-from simcost.scenario.runs.provenance import dump
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 
 Progress = Callable[[float, str], None]
 CORES = os.cpu_count() or 1
-_LOGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-"""Ends of names that no scenario has."""
 _CHANGED = " with changes"
 """After the name of a file whose scenario was changed: faults and provenance are of the changed text."""
 
@@ -72,8 +72,8 @@ class CheckedScenario:
         """
         root: Any = deepcopy(self.loaded.root.plain())
         for field, value in changes.items():
-            _put(root, field, value)
-        return CheckedScenario(checks.load_text(dump(root), self._changed_path(), self.loaded.folder))
+            put(root, str(field), plain(value))
+        return CheckedScenario(checks.load_text(yaml_text(root), self._changed_path(), self.loaded.folder))
 
     def _changed_path(self) -> Path:
         return self.loaded.path.with_name(f"{self.loaded.path.name.removesuffix(_CHANGED)}{_CHANGED}")
@@ -88,12 +88,14 @@ class CheckedScenario:
             InputError: the search found no plan, or the plan cannot be added.
             FaultsError: the plan makes no sound scenario.
         """
-        if isinstance(plan, Answer):
+        if isinstance(plan, Answer) and not isinstance(plan, Result):
             best = plan.document.get("best")
             if not isinstance(best, Mapping) or not isinstance(best.get("plan"), Mapping):
                 raise InputError(f"nothing to add, since no plan was found: {plan.verdict or plan.title}")
             return self.with_plan(best["plan"])
-        text, _ = add_plan_once(self.text, plan, self.loaded.folder / self.loaded.path.name)
+        if not isinstance(plan, Mapping):
+            raise InputError(f"a plan is a mapping of its fields or the answer of optimize, not {type(plan).__name__}")
+        text, _ = add_plan_once(self.text, plain(plan), self.loaded.folder / self.loaded.path.name)
         return CheckedScenario(checks.load_text(text, self._changed_path(), self.loaded.folder))
 
     @in_python()
@@ -104,16 +106,23 @@ class CheckedScenario:
         seeds: int | None = None,
         seed: int | None = None,
         jobs: int = CORES,
+        engine: EngineName = "local",
+        address: str | None = None,
+        time_limit: str | float | None = None,
         fresh: bool = False,
         progress: Progress | None = None,
     ) -> Result:
         """Simulate the plans and compare them, as `simcost run` does.
 
         Args:
-            out: results folder; None = `results/NAME`. Runs that it holds are not simulated again.
+            out: results folder; None = `results/NAME`. Runs that it holds are not simulated again. Of the URI of an
+                object store, such as `s3://BUCKET/PREFIX`, that folder is copied there.
             seeds: replications; None = as the scenario says.
             seed: start of the random numbers; None = as the scenario says.
             jobs: simulations at a time; the result does not depend on it.
+            engine: what executes simulations: `local` processes, or a cluster of `dask` or `ray`.
+            address: of a running cluster; None = one on this machine, for as long as the call takes.
+            time_limit: longest time of one simulation, `"10min"` or seconds; None = any.
             fresh: simulate again what is stored.
             progress: called with the share done and what is done.
 
@@ -122,12 +131,18 @@ class CheckedScenario:
             RunError: a simulation that could not go on.
         """
         from simcost.scenario.runs.run import run
+        from simcost.scenario.storage.folders import SUMS
         from simcost.studies.plans.sections import write_html
+        from simcost.tables.object_stores import upload, uri_of
 
-        check_counts(seeds=seeds, seed=seed, jobs=jobs)
-        folder = self._folder(out)
-        run(self.loaded, folder, seeds=seeds, seed=seed, jobs=jobs, fresh=fresh, progress=progress or _silent)
+        options: dict[str, Any] = whole_numbers(seeds=seeds, seed=seed, jobs=jobs)
+        options["engine"] = engine_options(engine, address, time_limit)
+        uri = "" if out is None else uri_of(Path(out))
+        folder = self._folder(None if uri else out)
+        run(self.loaded, folder, fresh=fresh, progress=progress or _silent, **options)
         write_html(folder)
+        if uri:
+            upload(folder, uri, SUMS)
         return read(folder)
 
     @in_python()
@@ -138,6 +153,9 @@ class CheckedScenario:
         seeds: int | None = None,
         seed: int | None = None,
         jobs: int = CORES,
+        engine: EngineName = "local",
+        address: str | None = None,
+        time_limit: str | float | None = None,
         mixes: bool = False,
         options: str | Path | None = None,
         step_factor: float = 1.0,
@@ -155,6 +173,9 @@ class CheckedScenario:
             seeds: as for `run`.
             seed: as for `run`.
             jobs: as for `run`.
+            engine: as for `run`.
+            address: as for `run`.
+            time_limit: as for `run`.
             mixes: propose fixed fleets of several kinds of replicas too.
             options: file of a purchasing plan whose commitments may be bought, each up to its amount.
             step_factor: the plan meets the SLO even if each step takes so many times as long.
@@ -173,19 +194,16 @@ class CheckedScenario:
         from simcost.studies.optimizing.study import optimize
         from simcost.studies.optimizing.view import parts
 
-        check_counts(seeds=seeds, seed=seed, jobs=jobs, front=front)
         settings = SearchSettings(
-            seeds=seeds,
-            seed=seed,
-            jobs=jobs,
+            engine=engine_options(engine, address, time_limit),
             mixes=mixes,
             options=None if options is None else Path(options),
-            step_factor=step_factor,
-            objectives=objectives,
-            front=front,
-            budget_usd=budget,
-            quota=quota,
-            available=available,
+            step_factor=number("step_factor", step_factor) or 1.0,
+            objectives=(objectives,) if isinstance(objectives, str) else plain(objectives),
+            budget_usd=plain(budget),
+            quota=plain(quota),
+            available=plain(available),
+            **whole_numbers(seeds=seeds, seed=seed, jobs=jobs, front=front),
         )
         document = optimize(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         return Answer(f"optimize {self.name}", document, document["frontier"], parts(document))
@@ -198,6 +216,9 @@ class CheckedScenario:
         seeds: int | None = None,
         seed: int | None = None,
         jobs: int = CORES,
+        engine: EngineName = "local",
+        address: str | None = None,
+        time_limit: str | float | None = None,
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Answer:
@@ -208,6 +229,9 @@ class CheckedScenario:
             seeds: as for `run`.
             seed: as for `run`.
             jobs: as for `run`.
+            engine: as for `run`.
+            address: as for `run`.
+            time_limit: as for `run`.
             limit: new runs, at most; None = all.
             progress: as for `run`.
 
@@ -220,10 +244,10 @@ class CheckedScenario:
         from simcost.studies.sweeps.study import SweepSettings, answer
         from simcost.studies.sweeps.view import parts
 
-        check_counts(seeds=seeds, seed=seed, jobs=jobs, limit=limit)
-        folder = Path("results") / f"{self.name}-sweep" if out is None else Path(out)
-        options = SweepOptions(jobs=jobs, limit=limit, progress=progress or _silent)
-        settings = SweepSettings(seeds=seeds, seed=seed, consent=True)
+        folder = Path("results") / f"{self.name}-sweep" if out is None else local_path(out)
+        cluster = engine_options(engine, address, time_limit)
+        options = SweepOptions(engine=cluster, progress=progress or _silent, **whole_numbers(jobs=jobs, limit=limit))
+        settings = SweepSettings(consent=True, **whole_numbers(seeds=seeds, seed=seed))
         result = answer(checks.of_one_pool(self.loaded), folder, settings, options)
         rows = results(folder, sort="cost_usd_per_month").rows
         return Answer(f"sweep {self.name}", to_document(result), rows, parts(result))
@@ -239,6 +263,9 @@ class CheckedScenario:
         seeds: int | None = None,
         seed: int | None = None,
         jobs: int = CORES,
+        engine: EngineName = "local",
+        address: str | None = None,
+        time_limit: str | float | None = None,
         progress: Progress | None = None,
     ) -> Answer:
         """Values that would change the decision, as `simcost sensitivity` finds it; its table is the tornado.
@@ -251,6 +278,9 @@ class CheckedScenario:
             seeds: as for `run`.
             seed: as for `run`.
             jobs: as for `run`.
+            engine: as for `run`.
+            address: as for `run`.
+            time_limit: as for `run`.
             progress: as for `run`.
 
         Raises:
@@ -261,12 +291,15 @@ class CheckedScenario:
         from simcost.studies.sensitivity.study import sensitivity
         from simcost.studies.sensitivity.view import parts
 
-        check_counts(seeds=seeds, seed=seed, jobs=jobs)
-        ranges = [VariedRange(path=path, lo=lo, hi=hi) for path, (lo, hi) in vary.items()]
         settings = SensitivitySettings(
-            runs=self._folder(out) / "runs", seeds=seeds, seed=seed, jobs=jobs, grids=grids, variance=sobol
+            runs=self._folder(out) / "runs",
+            engine=engine_options(engine, address, time_limit),
+            grids=grids,
+            variance=sobol,
+            **whole_numbers(seeds=seeds, seed=seed, jobs=jobs),
         )
-        document = sensitivity(self.loaded, ranges, settings, progress or _silent)
+        varied = [VariedRange(path=path, lo=lo, hi=hi) for path, lo, hi in ranges(vary)]
+        document = sensitivity(self.loaded, varied, settings, progress or _silent)
         return Answer(f"sensitivity {self.name}", document, document["tornado"], parts(document))
 
     @in_python()
@@ -278,6 +311,9 @@ class CheckedScenario:
         seeds: int | None = None,
         seed: int | None = None,
         jobs: int = CORES,
+        engine: EngineName = "local",
+        address: str | None = None,
+        time_limit: str | float | None = None,
         progress: Progress | None = None,
     ) -> Answer:
         """Actions that right-size a plan, as `simcost advise` proves them; its table has a row for each.
@@ -288,6 +324,9 @@ class CheckedScenario:
             seeds: as for `run`.
             seed: as for `run`.
             jobs: as for `run`.
+            engine: as for `run`.
+            address: as for `run`.
+            time_limit: as for `run`.
             progress: as for `run`.
 
         Raises:
@@ -297,98 +336,11 @@ class CheckedScenario:
         from simcost.studies.advising.study import advise
         from simcost.studies.advising.view import parts
 
-        check_counts(seeds=seeds, seed=seed, jobs=jobs)
-        settings = AdviceSettings(plan=plan, seeds=seeds, seed=seed, jobs=jobs)
+        cluster = engine_options(engine, address, time_limit)
+        settings = AdviceSettings(plan=plan, engine=cluster, **whole_numbers(seeds=seeds, seed=seed, jobs=jobs))
         advice = advise(self.loaded, self._folder(out) / "runs", settings, progress or _silent)
         document = to_document(advice)
         return Answer(f"advise {self.name}", document, document["actions"], parts(advice))
 
     def _folder(self, out: str | Path | None) -> Path:
-        return Path("results") / self.name if out is None else Path(out)
-
-
-Source = str | Path | Mapping[str, Any] | CheckedScenario
-"""A scenario: path of a YAML file, YAML text of several lines, a mapping, or one that is loaded."""
-
-
-def load(source: Source, *, folder: str | Path | None = None) -> CheckedScenario:
-    """A checked scenario.
-
-    Args:
-        source: path of a YAML file; or the scenario as a mapping, or as YAML text of several lines.
-        folder: where its traces are; None = the folder of the file, of a mapping or text the working directory.
-
-    Raises:
-        FaultsError: all that is wrong with it.
-    """
-    if isinstance(source, CheckedScenario):
-        return source
-    if isinstance(source, Mapping) or (isinstance(source, str) and "\n" in source):
-        text = _text(source) if isinstance(source, Mapping) else source
-        return CheckedScenario(checks.load_text(text, Path(folder or ".") / "scenario"))
-    if Path(source).name.lower().removesuffix(".gz").endswith(_LOGS):
-        raise InputError(
-            f"{source}: is not a scenario: by its name it is a log; import it with sc.import_log, and write a scenario "
-            "for it with sc.new_scenario"
-        )
-    return CheckedScenario(checks.load_with_services(Path(source), None if folder is None else Path(folder)))
-
-
-def run(source: Source, out: str | Path | None = None, **options: Any) -> Result:
-    """`load(source).run(out, **options)`."""
-    return load(source).run(out, **options)
-
-
-def optimize(source: Source, out: str | Path | None = None, **options: Any) -> Answer:
-    """`load(source).optimize(out, **options)`."""
-    return load(source).optimize(out, **options)
-
-
-def sweep(source: Source, out: str | Path | None = None, **options: Any) -> Answer:
-    """`load(source).sweep(out, **options)`."""
-    return load(source).sweep(out, **options)
-
-
-def sensitivity(
-    source: Source,
-    vary: Mapping[str, tuple[float, float]],
-    out: str | Path | None = None,
-    **options: Any,
-) -> Answer:
-    """`load(source).sensitivity(vary, out, **options)`."""
-    return load(source).sensitivity(vary, out, **options)
-
-
-def advise(source: Source, plan: str | None = None, out: str | Path | None = None, **options: Any) -> Answer:
-    """`load(source).advise(plan, out, **options)`."""
-    return load(source).advise(plan, out, **options)
-
-
-def _text(source: Mapping[str, Any]) -> str:
-    import yaml
-
-    try:
-        return dump(dict(source))
-    except yaml.YAMLError as error:
-        raise InputError(f"the scenario holds a value that YAML has no form for: {error}") from None
-
-
-def _put(root: Any, path: str, value: Any) -> None:
-    """Set, or remove, the value at a dotted path."""
-    *way, last = path.split(".")
-    place = root
-    for key in way:
-        if isinstance(place, dict):
-            place = place.setdefault(key, {})
-        elif isinstance(place, list) and key.isdecimal() and int(key) < len(place):
-            place = place[int(key)]
-        else:
-            raise InputError(f"{path}: the scenario has nothing at {key!r}")
-    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
-        place[int(last)] = value
-    elif not isinstance(place, dict):
-        raise InputError(f"{path}: the scenario has nothing at {last!r}")
-    elif value is None:
-        place.pop(last, None)
-    else:
-        place[last] = value
+        return Path("results") / self.name if out is None else local_path(out)

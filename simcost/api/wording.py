@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from simcost.errors import FaultsError, InputError
 
 _MAP = re.compile(r"--map (?:'(\w+)=([^']*)'|(\w+)=([^\s;,?']+))")
-_OPTION = re.compile(r"--([a-z][a-z-]+)(?: '([^']*)'| ((?<=--format )[a-z-]+|skip|csv|[.,;])(?=\s|;|$))?")
+_WHERE = re.compile(r"--where (?:'([^'=]+)=([^']*)'|(\w+)=([^\s;,?']+))")
+_OPTION = re.compile(r"--([a-z][a-z-]+)(?: '([^']*)'| ((?<=--format )[a-z-]+|skip|csv|[.,;])(?=[\s;,]|$))?")
 
 
 def as_argument(message: str) -> str:
@@ -19,7 +20,15 @@ def as_argument(message: str) -> str:
     'did you mean columns={"arrival": "Time"}?; or pass on_error="skip"'
     """
     parts = message.split("`")
-    return "`".join(part if i % 2 else _OPTION.sub(_argument, _MAP.sub(_columns, part)) for i, part in enumerate(parts))
+    return "`".join(part if i % 2 else _named(part) for i, part in enumerate(parts))
+
+
+def _named(text: str) -> str:
+    return _OPTION.sub(_argument, _WHERE.sub(_rows, _MAP.sub(_columns, text)))
+
+
+def _rows(found: re.Match[str]) -> str:
+    return f'where={{"{found[1] or found[3]}": "{found[2] or found[4]}"}}'
 
 
 def _columns(found: re.Match[str]) -> str:

@@ -214,8 +214,6 @@ def engine(parser: argparse.ArgumentParser) -> None:
 
 def engine_of(arguments: Arguments) -> EngineOptions:
     """The engine that was asked for. Raises InputError for an address without a cluster."""
-    if arguments.address and arguments.engine == ENGINES[0]:
-        raise InputError(f"--address {arguments.address} is that of a cluster; name it with --engine dask or ray")
     return EngineOptions(name=arguments.engine, address=arguments.address, time_limit_s=arguments.time_limit)
 
 
@@ -325,12 +323,25 @@ def sourced(
     arguments: Arguments, result: Result, findings: Sequence[FindingDocument], files: Sequence[Path | None] = ()
 ) -> Result:
     """Return a result with the findings in its file (or files), and its provenance."""
+    read = files or ([arguments.file] if "file" in arguments else [])
+    return with_sources(result, findings, read, getattr(arguments, "fetched", {}))
+
+
+def with_sources(
+    result: Result, findings: Sequence[FindingDocument], files: Sequence[Path | None], fetched: Mapping[Path, str]
+) -> Result:
+    """Return a result with the findings in files, and its provenance.
+
+    Args:
+        result: as a document or as a dataclass.
+        findings: of the files.
+        files: that were read; None is left out.
+        fetched: names of the inputs of which some are copies.
+    """
     from simcost import __version__
     from simcost.tables.digests import sha256_of
 
-    read = files or ([arguments.file] if "file" in arguments else [])
-    fetched = getattr(arguments, "fetched", {})
-    inputs = {fetched.get(path) or os.path.relpath(path): sha256_of(path) for path in read if path}
+    inputs = {fetched.get(path) or os.path.relpath(path): sha256_of(path) for path in files if path}
     known = result if isinstance(result, Mapping) else values(result)
     provenance = {"simcost_version": __version__, "inputs": inputs}
     provenance |= {key: known[key] for key in ("catalog_date", "prices") if known.get(key) is not None}

@@ -53,7 +53,7 @@ def _add_forecast(verbs: Any) -> None:
     )
     ahead.add_argument(
         "--horizon",
-        type=_ahead,
+        type=horizon_s,
         metavar="TIME",
         help="how far ahead, e.g. 28d or 12mo (default: by the history)",
     )
@@ -238,7 +238,7 @@ def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
     )
 
 
-def _ahead(text: str) -> float:
+def horizon_s(text: str) -> float:
     """A horizon in seconds: a duration, or months and years, of the mean length by which `steps_ahead` knows them."""
     from argparse import ArgumentTypeError
 

@@ -112,7 +112,8 @@ class ArrivalReader:
             said = f"{self._column} was read as {self._found.text}, the {first} first"
             yield _finding("time_format", 1, f"{said}; if that is wrong, pass --time-format")
         elif rule is not None and rule.guessed:
-            zero = "1970-01-01 UTC" if rule.epoch else "an unknown start"
+            unknown = "an unknown start" if self.start is None else self.start
+            zero = "1970-01-01 UTC" if rule.epoch else unknown
             said = f"{self._column} was read as {rule.unit} since {zero}"
             yield _finding("time_unit", 1, f"{said}; if that is wrong, pass --time-unit")
         elif rule is not None and rule.dates_in is not None:

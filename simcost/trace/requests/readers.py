@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from simcost.errors import TraceError
@@ -288,6 +289,6 @@ def _several_models(models: Mapping[str, int]) -> dict[str, Any]:
     first = next(iter(models))
     message = (
         f"the requests are of {len(models)} models: {shown}{more}; a plan serves one of them: select it with "
-        f"--where model={first}"
+        f"--where {quote(f'model={first}')}"
     )
     return {"kind": "models", "count": len(models), "message": message}

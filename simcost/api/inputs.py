@@ -1,0 +1,123 @@
+"""Inputs of a call: paths as they are; frames, and objects of a store, as files for as long as they are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from simcost.errors import FaultsError, InputError
+from simcost.outputs import temporary_folder
+
+FRAME = "the frame"
+"""Name of a frame in messages and documents."""
+
+
+class LocalFiles:
+    """Files that stand for inputs which are none here, each with the name of its input."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.names: dict[Path, str] = {}
+        """Names of the inputs, by their files."""
+
+    def of(self, source: Any, what: str) -> Path:
+        """The file of an input. Raises InputError for what is neither a path nor a frame, and for unreadable objects.
+
+        Args:
+            source: path, URI of an object, or frame of pandas, Polars or Arrow.
+            what: name of the argument in messages.
+        """
+        if isinstance(source, str | os.PathLike):
+            return self.path(source, what)
+        source = _dated(source)
+        if not is_frame(source):
+            raise InputError(f"{what} is a path or a frame, not {type(source).__name__}")
+        file = self._folder / f"{len(self.names)}.parquet"
+        _write(source, file)
+        self.names[file] = FRAME
+        return file
+
+    def path(self, source: Any, what: str) -> Path:
+        """The file of an input that is no frame. Raises InputError as `of` does."""
+        from simcost.tables.object_stores import download, uri_of
+
+        if not isinstance(source, str | os.PathLike):
+            raise InputError(f"{what} is a path, not {type(source).__name__}")
+        if not (uri := uri_of(Path(source))):
+            return Path(source)
+        home = self._folder / str(len(self.names))
+        home.mkdir()
+        copy = download(uri, home)
+        self.names[copy] = uri
+        return copy
+
+    def named(self, text: str) -> str:
+        """A text with the inputs in place of their files."""
+        for file, name in self.names.items():
+            text = text.replace(os.path.relpath(file), name).replace(str(file), name)
+        return text
+
+    def document(self, value: Any) -> Any:
+        """A document with the inputs in place of their files."""
+        if not self.names:
+            return value
+        if isinstance(value, Mapping):
+            return {self.document(key): self.document(child) for key, child in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.document(child) for child in value]
+        return self.named(value) if isinstance(value, str) else value
+
+
+@contextmanager
+def local_files() -> Iterator[LocalFiles]:
+    """Files of inputs, which errors call by the names of the inputs."""
+    with temporary_folder() as folder:
+        files = LocalFiles(folder)
+        try:
+            yield files
+        except FaultsError as error:
+            named = [replace(one, file=files.named(one.file), message=files.named(one.message)) for one in error.faults]
+            raise FaultsError(named) from None
+        except InputError as error:
+            told = files.named(str(error))
+            if told == str(error):
+                raise
+            raise type(error)(told) from None
+
+
+def local_path(path: str | os.PathLike[str], remedy: str = "this writes here alone; name a local file") -> Path:
+    """The path of a file or folder here. Raises InputError, with the remedy, for an object of a store."""
+    from simcost.tables.object_stores import uri_of
+
+    if uri := uri_of(Path(path)):
+        raise InputError(f"{uri}: {remedy}, and copy it")
+    return Path(path)
+
+
+def is_frame(value: Any) -> bool:
+    """True for a table of pandas, Polars or Arrow; a column of one is none."""
+    return hasattr(value, "__arrow_c_stream__") and len(getattr(value, "shape", (0, 0))) != 1
+
+
+def _dated(source: Any) -> Any:
+    """A column of pandas with an index of times as a frame; an index of times without a name is `timestamp`."""
+    index = getattr(source, "index", None)
+    if type(index).__name__ != "DatetimeIndex":
+        return source
+    if not hasattr(source, "columns"):
+        source = source.to_frame("value" if source.name is None else source.name)
+    return source if source.index.name is not None else source.rename_axis("timestamp")
+
+
+def _write(frame: Any, file: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.write_table(pa.table(frame), file)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InputError(f"{FRAME}: {error}; each column holds values of one type, under a name of its own") from None

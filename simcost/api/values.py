@@ -1,0 +1,122 @@
+"""Values that callers pass: those of NumPy, pandas and pathlib as plain ones, whole numbers checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from math import inf
+from numbers import Integral
+from pathlib import PurePath
+from typing import Any
+
+from simcost.errors import InputError, did_you_mean
+from simcost.execution.options import EngineName, EngineOptions
+from simcost.units import parse_seconds
+
+_FROM_0 = ("seed", "front")
+_NUMBERS = "biufU"
+"""Kinds of NumPy types whose values Python has as well."""
+
+
+def plain(value: Any) -> Any:
+    """The value as YAML and JSON have it; what they have no form for stays as it is.
+
+    >>> from datetime import timedelta
+    >>> from pathlib import Path
+    >>> plain({"horizon": timedelta(minutes=20), "path": Path("a.parquet"), "plans": ({"name": "one"},)})
+    {'horizon': 1200.0, 'path': 'a.parquet', 'plans': [{'name': 'one'}]}
+    """
+    if isinstance(value, Mapping):
+        return {plain(key): plain(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(child) for child in value]
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, PurePath):
+        return str(value)
+    if getattr(getattr(value, "dtype", None), "kind", "") in tuple(_NUMBERS) and hasattr(value, "tolist"):
+        return value.tolist()
+    return value
+
+
+def whole_numbers(**counts: Any) -> dict[str, Any]:
+    """The numbers as `int`. Raises InputError for what is not a whole number, or below its least; None is not said.
+
+    >>> whole_numbers(seeds=3, seed=0, limit=None)
+    {'seeds': 3, 'seed': 0, 'limit': None}
+    >>> whole_numbers(seeds=0)
+    Traceback (most recent call last):
+    ...
+    simcost.errors.InputError: seeds: 0 is not a whole number from 1 up
+    """
+    for name, count in counts.items():
+        least = 0 if name in _FROM_0 else 1
+        if count is None or (not isinstance(count, bool) and isinstance(count, Integral) and int(count) >= least):
+            continue
+        raise InputError(f"{name}: {count!r} is not a whole number from {least} up")
+    return {name: None if count is None else int(count) for name, count in counts.items()}
+
+
+def duration(name: str, value: Any) -> float | None:
+    """Seconds of a duration such as `"10min"`, a number of seconds or a time delta; None stays.
+
+    >>> duration("time_limit", "10min")
+    600.0
+
+    Raises:
+        InputError: it is not one, or not above 0.
+    """
+    if value is None:
+        return None
+    seconds = plain(value)
+    try:
+        seconds = parse_seconds(seconds) if isinstance(seconds, str) else seconds
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < inf:
+        raise InputError(f'{name}: {value!r} is not a duration above 0; write e.g. "10min", or seconds')
+    return float(seconds)
+
+
+def number(name: str, value: Any, *, from_0: bool = False) -> float | None:
+    """A finite number above 0, or from 0 up; None stays. Raises InputError for what is none."""
+    found = plain(value)
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < inf or not (found or from_0):
+        raise InputError(f"{name}: {value!r} is not a number {'from 0 up' if from_0 else 'above 0'}")
+    return float(found)
+
+
+def check_choice(name: str, value: Any, known: Sequence[str]) -> None:
+    """Raise InputError for a value that is none of those known; None is not said."""
+    if value is not None and value not in known:
+        near = did_you_mean(value, known) if isinstance(value, str) else ""
+        raise InputError(f"{name}: {value!r} is not known; one of {', '.join(known)}{near}")
+
+
+def engine_options(name: EngineName, address: str | None, time_limit: str | float | None) -> EngineOptions:
+    """The engine that executes simulations. Raises InputError for what is none, or an address without a cluster."""
+    return EngineOptions(name=name, address=address, time_limit_s=duration("time_limit", time_limit))
+
+
+def ranges(vary: Mapping[str, tuple[float, float]]) -> Iterator[tuple[str, float, float]]:
+    """Paths with their ranges. Raises InputError for a range that is no pair of numbers."""
+    if not isinstance(vary, Mapping):
+        raise InputError(f"vary: {vary!r} is not a mapping of paths to ranges, as {{'demand': (0.8, 1.5)}}")
+    for path, ends in vary.items():
+        pair = plain(ends)
+        if not isinstance(pair, list) or [type(end) in (int, float) for end in pair] != [True, True]:
+            raise InputError(f"vary {path}: {ends!r} is not a range; write its two ends, as (0.8, 1.5)")
+        yield path, *pair
+
+
+def names_of(name: str, value: Any) -> dict[str, str]:
+    """Names by names, as of columns; of another library as text. Raises InputError for what is not a mapping."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InputError(f'{name}: {value!r} is not a mapping of names, as {{"value": "requests"}}')
+    return {str(key): str(child) for key, child in value.items()}
