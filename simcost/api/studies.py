@@ -250,8 +250,9 @@ def calibrate(
 def _write_coefficients(result: Any, target: Path) -> None:
     from simcost.studies.calibration.coefficients_file import coefficients_text
     from simcost.tables.digests import sha256_of
+    from simcost.tables.object_stores import source_name
 
-    inputs = {os.path.relpath(path): sha256_of(path) for path in result.observation.files}
+    inputs = {source_name(path): sha256_of(path) for path in result.observation.files}
     with whole_file(target) as draft:
         draft.write_text(coefficients_text(result, inputs), encoding="utf-8")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simcost.errors import FaultsError, InputError
+from simcost.errors import FaultsError, SimcostError
 
 _MAP = re.compile(r"--map (?:'(\w+)=([^']*)'|(\w+)=([^\s;,?']+))")
 _WHERE = re.compile(r"--where (?:'([^'=]+)=([^']*)'|(\w+)=([^\s;,?']+))")
@@ -42,12 +42,12 @@ def _argument(found: re.Match[str]) -> str:
 
 @contextmanager
 def in_python() -> Iterator[None]:
-    """Errors on input name arguments, not options."""
+    """Errors name arguments, not options."""
     try:
         yield
     except FaultsError:
         raise
-    except InputError as error:
+    except SimcostError as error:
         told = as_argument(str(error))
         if told == str(error):
             raise

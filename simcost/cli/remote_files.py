@@ -21,7 +21,7 @@ def local_copies(arguments: Arguments) -> Iterator[None]:
     Raises:
         InputError: an object cannot be read, or the verb writes no results to an object store.
     """
-    arguments.fetched = {}
+    fetched: dict[Path, str] = {}
     written = {*_outputs(arguments)}
     _refuse_outputs(arguments)
     given = {name: value for name, value in vars(arguments).items() if name not in written}
@@ -31,10 +31,10 @@ def local_copies(arguments: Arguments) -> Iterator[None]:
     folder = Path(mkdtemp(prefix="simcost-"))
     try:
         for name, value in given.items():
-            copies = [_copied(path, folder, arguments.fetched) for path in _paths(value)]
+            copies = [_copied(path, folder, fetched) for path in _paths(value)]
             if copies:
                 setattr(arguments, name, copies if isinstance(value, list) else copies[0])
-        with _said_as(arguments.fetched):
+        with _said_as(fetched):
             yield
     finally:
         rmtree(folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from logging import getLogger
+from multiprocessing import current_process
 from threading import Event
 from typing import Any
 
@@ -59,6 +60,11 @@ def _own_cluster(jobs: int) -> Any:
     import dask
     from distributed import LocalCluster
 
+    if getattr(current_process(), "_inheriting", False):
+        raise InputError(
+            "--engine dask: Dask starts its workers by importing this script again, which asked for workers in turn; "
+            'call it under `if __name__ == "__main__":`'
+        )
     dask.config.set({"distributed.scheduler.allowed-failures": 0})  # each loss is told, and counted here
     starts = 3
     while True:

@@ -324,11 +324,11 @@ def sourced(
 ) -> Result:
     """Return a result with the findings in its file (or files), and its provenance."""
     read = files or ([arguments.file] if "file" in arguments else [])
-    return with_sources(result, findings, read, getattr(arguments, "fetched", {}))
+    return with_sources(result, findings, read, {})
 
 
 def with_sources(
-    result: Result, findings: Sequence[FindingDocument], files: Sequence[Path | None], fetched: Mapping[Path, str]
+    result: Result, findings: Sequence[FindingDocument], files: Sequence[Path | None], names: Mapping[Path, str]
 ) -> Result:
     """Return a result with the findings in files, and its provenance.
 
@@ -336,12 +336,13 @@ def with_sources(
         result: as a document or as a dataclass.
         findings: of the files.
         files: that were read; None is left out.
-        fetched: names of the inputs of which some are copies.
+        names: of files that stand for other inputs.
     """
     from simcost import __version__
     from simcost.tables.digests import sha256_of
+    from simcost.tables.object_stores import source_name
 
-    inputs = {fetched.get(path) or os.path.relpath(path): sha256_of(path) for path in files if path}
+    inputs = {names.get(path) or source_name(path): sha256_of(path) for path in files if path}
     known = result if isinstance(result, Mapping) else values(result)
     provenance = {"simcost_version": __version__, "inputs": inputs}
     provenance |= {key: known[key] for key in ("catalog_date", "prices") if known.get(key) is not None}

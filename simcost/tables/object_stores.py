@@ -15,6 +15,8 @@ from simcost.errors import InputError
 
 _URI = re.compile(r"(s3|gs|gcs|abfs|abfss):/+(?=[^/])")
 _PART_BYTES = 8_388_608
+_COPIES: dict[Path, str] = {}
+"""URIs of the objects that files here are copies of."""
 _PATIENCE_S = 60
 """Time for which an answer of a store is waited for."""
 
@@ -51,7 +53,18 @@ def download(uri: str, folder: Path) -> Path:
         raise InputError(f"{uri}: cannot be read: {_reason(error)}") from error
     if (came := target.stat().st_size) != info.size:
         raise InputError(f"{uri}: {came:,} bytes came of {info.size:,}; try again")
+    _COPIES[target] = uri
     return target
+
+
+def original_uri(path: Path) -> str:
+    """The URI of the object that a file is a copy of; empty if it is none."""
+    return _COPIES.get(path, "")
+
+
+def source_name(path: Path) -> str:
+    """The name of an input in documents: its path from the working directory, of the copy of an object its URI."""
+    return original_uri(path) or os.path.relpath(path)
 
 
 def upload(folder: Path, uri: str, last: str) -> None:

@@ -8,8 +8,10 @@ import pytest
 from support.commands import scenario
 from support.object_servers import PROXIES, ObjectServer, object_server, whole_folder
 
+import simcost as sc
 from simcost.cli.main import main
 from simcost.errors import InputError
+from simcost.scenario.runs.provenance import scenario_as_read
 from simcost.scenario.storage.folders import SUMS, check_sums
 from simcost.tables.object_stores import download, upload, uri_of
 
@@ -59,6 +61,23 @@ def test_a_trace_is_imported_from_a_log_by_its_uri(
     store.put("trace.parquet", out.read_bytes())
     assert main(["trace", "describe", f"{store.root}/trace.parquet", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 2
+
+
+def test_provenance_names_the_object_not_its_copy(
+    store: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Forecasts, scenarios and stored traces named a temporary file that was gone."""
+    monkeypatch.chdir(tmp_path)
+    hours = [f"2026-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z,{10 + hour % 24}" for hour in range(96)]
+    store.put("series.csv", "\n".join(["timestamp,value", *hours, ""]).encode())
+    uri = f"{store.root}/series.csv"
+    assert main(["forecast", uri, "--horizon", "1d", "--paths", "20", "--json", "--quiet"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["file"], list(document["provenance"]["inputs"])) == (uri, [uri])
+    assert sc.forecast(uri, horizon="1d", paths=20).document == document
+    store.put("tiny.yaml", scenario(tmp_path).read_bytes())
+    loaded = sc.load(f"{store.root}/tiny.yaml")
+    assert list(scenario_as_read(loaded.loaded.first)) == [f"{store.root}/tiny.yaml"]
 
 
 def test_a_folder_is_sealed_last_and_comes_back_whole(store: ObjectServer, tmp_path: Path) -> None:

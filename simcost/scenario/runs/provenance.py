@@ -30,6 +30,7 @@ from simcost.scenario.schema.jobs import OnShared
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scenario import OF_A_POOL, Overflow, Plan
 from simcost.scenario.storage.engine_version import engine_version
+from simcost.tables.object_stores import original_uri, source_name
 from simcost.tables.paths import inside
 from simcost.units import format_seconds
 
@@ -66,10 +67,10 @@ def scenario_as_read(loaded: LoadedScenario) -> dict[str, str]:
     """SHA-256 of the scenario file; of its text where it stands in no file, or in one that was changed meanwhile."""
     as_read = sha256(loaded.text.encode()).hexdigest()
     if not loaded.path.is_file():
-        return {loaded.path.name: as_read}
+        return {original_uri(loaded.path) or loaded.path.name: as_read}
     content = loaded.path.read_bytes()
     same = content.decode("utf-8-sig", errors="replace") == loaded.text
-    return {os.path.relpath(loaded.path): sha256(content).hexdigest() if same else as_read}
+    return {source_name(loaded.path): sha256(content).hexdigest() if same else as_read}
 
 
 def _named(question: ResolvedScenario) -> dict[str, str]:

@@ -19,6 +19,7 @@ from simcost.scenario.files.yaml import parse
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
 from simcost.scenario.storage.folders import check_sums, whole_folder, write_sums
 from simcost.tables.digests import sha256_of
+from simcost.tables.object_stores import source_name
 from simcost.tables.paths import inside
 
 Document = dict[str, Any]
@@ -56,7 +57,7 @@ def _key(loaded: LoadedScenario | LoadedServices, options: dict[str, Any]) -> st
     folders = dict.fromkeys((loaded.path.parent, loaded.folder))
     question = {
         "options": options,
-        "scenario": [loaded.text, os.path.relpath(loaded.path)],
+        "scenario": [loaded.text, source_name(loaded.path)],
         "files": [_files(folder, names) for folder in folders],
         "code": _code(Path(simcost.__file__).parent),
         "libraries": [platform.python_version(), *map(version, LIBRARIES)],

@@ -54,6 +54,7 @@ def _calibrate(arguments: Arguments) -> None:
     from simcost.studies.calibration.coefficients_file import coefficients_text
     from simcost.studies.calibration.study import calibrate
     from simcost.tables.digests import sha256_of
+    from simcost.tables.object_stores import source_name
     from simcost.trace.observed import Configuration
     from simcost.trace.observed.load import Load
 
@@ -88,7 +89,7 @@ def _calibrate(arguments: Arguments) -> None:
         )
     files = result.observation.files
     with whole_file(arguments.output) as draft:
-        inputs = {os.path.relpath(path): sha256_of(path) for path in files}
+        inputs = {source_name(path): sha256_of(path) for path in files}
         draft.write_text(coefficients_text(result, inputs), encoding="utf-8")
     written = [os.path.relpath(path) for path in (arguments.output, arguments.html, arguments.svg) if path]
     document = {**result.document, "files": written}

@@ -31,6 +31,7 @@ from simcost.scenario.storage.sample_paths import write_paths
 from simcost.studies.forecasting.forecast_file import read_forecast, write_forecast
 from simcost.tables.calendar import find_zone
 from simcost.tables.digests import sha256_of
+from simcost.tables.object_stores import source_name
 from simcost.trace.series.reader import is_counted, read_series
 from simcost.trace.series.series import Series
 from simcost.units import ByKind
@@ -204,9 +205,9 @@ def forecast_file(
     outlooks = look_ahead(
         series, lambda one: steps_ahead(one, horizon_s, asked.zone), asked, events=stated.events, progress=progress
     )
-    inputs = {os.path.relpath(file): sha256_of(file) for file in (path, events) if file is not None}
+    inputs = {source_name(file): sha256_of(file) for file in (path, events) if file is not None}
     made = [(outlook.forecast, outlook.stated) for outlook in outlooks]
-    document = forecast_document(made, file=os.path.relpath(path), seed=asked.seed, timezone=asked.zone)
+    document = forecast_document(made, file=source_name(path), seed=asked.seed, timezone=asked.zone)
     _tell(document["series"], notes, stated)
     for entry in document["series"].values():
         entry["bill_usd"] = _bill(entry, unit_usd)
@@ -242,10 +243,10 @@ def score_file(path: Path, actuals: Path, *, reading: SeriesOptions = SeriesOpti
     series, notes = reading.series(actuals, zone)
     document = score(told.forecasts, series, timezone=told.timezone)
     document["findings"] += notes
-    inputs = {os.path.relpath(file): sha256_of(file) for file in (path, actuals)}
+    inputs = {source_name(file): sha256_of(file) for file in (path, actuals)}
     return {
-        "forecast": os.path.relpath(path),
-        "actuals": os.path.relpath(actuals),
+        "forecast": source_name(path),
+        "actuals": source_name(actuals),
         "issued": told.said,
         **document,
         "provenance": {"simcost_version": __version__, "inputs": inputs},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
@@ -19,6 +18,7 @@ from simcost.plan import Observation
 from simcost.plan.autoscaling import Predictive
 from simcost.studies.forecasting.study import Document, SeriesOptions
 from simcost.tables.digests import sha256_of
+from simcost.tables.object_stores import source_name
 from simcost.trace.series.series import Floats, Series
 from simcost.units import HOURS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, plural
 
@@ -100,7 +100,7 @@ def value_file(
         "provenance": {
             "simcost_version": __version__,
             "seed": seed,
-            "inputs": {os.path.relpath(path): sha256_of(path)},
+            "inputs": {source_name(path): sha256_of(path)},
         },
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import replace
 from math import inf
@@ -49,6 +48,7 @@ from simcost.studies.optimizing.settings import (
 )
 from simcost.studies.optimizing.verdict import verdict
 from simcost.tables.digests import sha256_of
+from simcost.tables.object_stores import source_name
 
 
 def search(loaded: LoadedScenario, runs: Path, settings: SearchSettings, progress: Progress) -> Document:
@@ -260,7 +260,7 @@ class PlanSearch:
         seeds = {"search_seed": self.question.seed, "confirmation_seed": self.confirmed.question.seed}
         origin = provenance(self.question, self.question.horizon_s or 0.0) | seeds
         if (file := self._settings.options) is not None:
-            origin |= {"inputs": origin["inputs"] | {os.path.relpath(file): sha256_of(file)}}
+            origin |= {"inputs": origin["inputs"] | {source_name(file): sha256_of(file)}}
         return {
             "verdict": verdict(document, [] if summary is None else cautions(summary)),
             **document,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simcost.tables.object_stores import original_uri
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.statistics import Gaps, RepeatedRequests, TokenCounts, Windows
 from simcost.trace.requests.store import TraceInfo, open_trace, read_batches, read_tables
@@ -134,7 +135,7 @@ def describe_trace(path: Path) -> dict[str, Any]:
         repeats.add(batch.arrival_ns, batch.prompt_tokens, batch.output_tokens)
     repeated = repeated_rows(repeats, gaps, prompt, output)
     return {
-        "file": str(path),
+        "file": original_uri(path) or str(path),
         "source": info.source,
         "start_utc": info.start_utc,
         "rows": info.rows,

@@ -11,6 +11,7 @@ from simcost.errors import TraceError
 from simcost.outputs import temporary_folder
 from simcost.tables.delimiter import AmbiguousDelimiterError
 from simcost.tables.json_objects import read_objects
+from simcost.tables.object_stores import original_uri
 from simcost.tables.sources import Chunk, Find, open_chunks, open_stream, reading
 from simcost.trace.requests.formats import LogFormat
 
@@ -21,7 +22,7 @@ _SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"
 
 def shown_name(path: Path) -> str:
     """A file in messages."""
-    return "standard input" if str(path) == STANDARD_INPUT else str(path)
+    return "standard input" if str(path) == STANDARD_INPUT else original_uri(path) or str(path)
 
 
 def format_of_name(name: str) -> str | None:
