@@ -14,6 +14,7 @@ OTHERS = {
     '{"plans": [], "baseline": "a", "differences": [], "provenance": {}}': "`simcost run --json`",
     '{"verdict": "v", "provenance": {}, "something": 1}': "an answer of simcost",
     "commitments: []\n": "a purchasing plan",
+    '{"status": "success", "data": {"result": []}}': "an answer of Prometheus",
     "purchasing: base\n": "a purchasing plan",
 }
 

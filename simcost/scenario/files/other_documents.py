@@ -18,6 +18,8 @@ def known_document(keys: Collection[str]) -> str | None:
     """Kind of a mapping with these keys, as `the answer of simcost bill --json`; None = nothing that is known."""
     if any(key in keys for key in _OF_SCENARIOS):
         return None
+    if {"status", "data"} <= set(keys):
+        return "an answer of Prometheus, whose samples `simcost waste` takes as CSV (time,pod,metric,value)"
     for verb, needed in _ANSWERS:
         if needed <= set(keys):
             return f"the answer of `simcost {verb} --json`"

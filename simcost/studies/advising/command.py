@@ -76,7 +76,10 @@ def _rate(text: str) -> float:
 def _advise(arguments: Arguments) -> Advice:
     for option in ("price", "offer", "region", "catalog", "map"):
         if getattr(arguments, option):
-            raise InputError(f"--{option} is for recorded utilisation; {arguments.file} has prices of its own")
+            raise InputError(
+                f"--{option} is for recorded utilisation, a .csv or .parquet file; {arguments.file} is taken for a "
+                "scenario or its results, which have prices of their own"
+            )
     from simcost.studies.advising.settings import AdviceSettings
     from simcost.studies.advising.study import advise
 
