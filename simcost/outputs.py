@@ -105,9 +105,18 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raise InputError if a folder to write to is something else."""
+    """Raise InputError if a folder to write to is something else, or cannot be made."""
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is not a folder; choose another place")
+    if not path.exists():
+        check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError if no file or folder can be made in the place of one, before work is done in vain."""
+    folder = next(one for one in path.resolve().parents if one.exists())
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written: {os.strerror(errno.EACCES)}; choose another place")
 
 
 def output_file(path: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simcost.errors import FaultsError, InputError
-from simcost.outputs import temporary_folder
+from simcost.outputs import check_writable, temporary_folder
 
 FRAME = "the frame"
 """Name of a frame in messages and documents."""
@@ -96,6 +96,13 @@ def local_path(path: str | os.PathLike[str], remedy: str = "this writes here alo
     if uri := uri_of(Path(path)):
         raise InputError(f"{uri}: {remedy}, and copy it")
     return Path(path)
+
+
+def output_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a file to write. Raises InputError where nothing can be written, and for an object of a store."""
+    file = local_path(path)
+    check_writable(file)
+    return file
 
 
 def is_frame(value: Any) -> bool:

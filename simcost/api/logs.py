@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from simcost.api.answers import Answer
-from simcost.api.inputs import LocalFiles, is_frame, local_files, local_path
+from simcost.api.inputs import LocalFiles, is_frame, local_files, output_path
 from simcost.api.scenarios import CheckedScenario
 from simcost.api.sources import load
 from simcost.api.values import check_choice, names_of, plain, whole_numbers
@@ -76,7 +76,7 @@ def import_log(
         **whole_numbers(block_tokens=block_tokens),
     }
     with in_python(), local_files() as inputs:
-        files, target = _files(log, inputs), local_path(out)
+        files, target = _files(log, inputs), output_path(out)
         read = import_trace(files, format or _format_of(files[0]), target, **asked)
         return _imported(target, inputs.document(read))
 

@@ -19,6 +19,7 @@ from simcost.api.wording import in_python
 from simcost.documents import to_document
 from simcost.errors import InputError
 from simcost.execution.options import EngineName
+from simcost.outputs import check_folder
 from simcost.scenario.checks import load as checks
 from simcost.scenario.checks.added_once import add_plan_once
 from simcost.scenario.schema.loaded_scenario import LoadedScenario, LoadedServices
@@ -343,4 +344,6 @@ class CheckedScenario:
         return Answer(f"advise {self.name}", document, document["actions"], parts(advice))
 
     def _folder(self, out: str | Path | None) -> Path:
-        return Path("results") / self.name if out is None else local_path(out)
+        folder = Path("results") / self.name if out is None else local_path(out)
+        check_folder(folder)
+        return folder

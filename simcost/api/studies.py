@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from simcost.api.answers import Answer, Document
-from simcost.api.inputs import local_files, local_path
+from simcost.api.inputs import local_files, output_path
 from simcost.api.results import Result
 from simcost.api.values import check_choice, duration, names_of, number, plain, whole_numbers
 from simcost.api.wording import in_python
@@ -94,8 +94,8 @@ def forecast(
             horizon_s=_ahead(horizon),
             reading=reading,
             events=None if events is None else inputs.path(events, "events"),
-            out=None if out is None else local_path(out),
-            paths_out=None if paths_out is None else local_path(paths_out),
+            out=None if out is None else output_path(out),
+            paths_out=None if paths_out is None else output_path(paths_out),
             unit_usd=number("unit_cost", unit_cost, from_0=True),
             progress=progress or (lambda _share, _what: None),
         )
@@ -231,7 +231,7 @@ def calibrate(
         files = [inputs.path(path, "observed") for path in observed]
         if not files:
             raise InputError("observed: names no file; name what the engine was observed to do")
-        target = None if out is None else local_path(out)
+        target = None if out is None else output_path(out)
         check_outputs([target] if target else [], files)
         check_distinct(files)
         replica_spec(accelerator=on or "", **spec)

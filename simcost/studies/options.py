@@ -16,7 +16,7 @@ from simcost.documents import FindingDocument, to_document, values
 from simcost.errors import GateError, InputError
 from simcost.execution.options import ENGINES, EngineOptions
 from simcost.gates import Amount, Gate, described, parse_gate
-from simcost.outputs import check_folder, check_outputs, whole_file
+from simcost.outputs import check_folder, check_outputs, check_writable, whole_file
 from simcost.studies.argument_types import natural, pairs, positive, span, worth
 
 Arguments = argparse.Namespace
@@ -115,7 +115,10 @@ def check_written(arguments: Arguments) -> None:
     read = [
         path for value in values for path in (value if isinstance(value, list) else [value]) if isinstance(path, Path)
     ]
-    check_outputs([given[name] for name in given.get("writes", ()) if given[name]], read)
+    files = [given[name] for name in given.get("writes", ()) if given[name]]
+    check_outputs(files, read)
+    for path in files:
+        check_writable(path)
     for name in given.get("fills", ()):
         if given[name]:
             check_folder(given[name])

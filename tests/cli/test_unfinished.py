@@ -329,6 +329,25 @@ def test_an_unchanged_result_in_a_folder_that_cannot_be_written_is_shown(
         assert "cannot be written: Permission denied" in done.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions are others here")
+def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept").chmod(0o555)
+    code = (
+        "from pathlib import Path; from simcost.outputs import check_folder, check_writable\n"
+        "for check, path in ((check_writable, Path('kept/a.yaml')), (check_folder, Path('kept/new/out'))):\n"
+        "    try: check(path)\n"
+        "    except Exception as error: print(error)\n"
+        "check_writable(Path('new/a.yaml')); check_folder(Path('kept'))"
+    )
+    words = [*unprivileged(), sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        f"kept/{name}: cannot be written: Permission denied; choose another place" for name in ("a.yaml", "new/out")
+    ]
+
+
 def test_a_full_disk_leaves_no_half_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "log.csv"
     log.write_text("arrival,prompt_tokens,output_tokens\n0,1,1\n", encoding="utf-8")
