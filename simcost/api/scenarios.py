@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -141,10 +141,12 @@ class CheckedScenario:
         uri = "" if out is None else uri_of(Path(out))
         folder = self._folder(None if uri else out)
         run(self.loaded, folder, fresh=fresh, progress=progress or _silent, **options)
-        write_html(folder)
+        report = write_html(folder)
         if uri:
             upload(folder, uri, SUMS)
-        return read(folder)
+        result = read(folder)
+        files = [*result.document["files"], os.path.relpath(report)]
+        return replace(result, document={**result.document, "files": files})
 
     @in_python()
     def optimize(

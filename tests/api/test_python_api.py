@@ -49,6 +49,7 @@ def test_a_mapping_its_file_and_the_command_give_one_number(
     file.write_text(json.dumps(SCENARIO), encoding="utf-8")
     assert main(["run", str(file), "--out", str(folder / "command"), "--json", "--quiet"]) == 0
     printed = json.loads(capsys.readouterr().out)
+    assert sc.run(file, folder / "command").document == printed, "with its report among the files"
     assert printed["plans"] == list(result.plans) == list(sc.read(folder / "command").plans)
     assert printed["verdict"] == result.verdict
     costs = result.to_arrow().column("cost_usd.total").to_pylist()
