@@ -234,6 +234,16 @@ def test_frames_that_no_table_can_be_are_named(tmp_path: Path) -> None:
         sc.import_log(missing, tmp_path / "t.parquet")
 
 
+def test_a_column_of_all_tokens_is_not_proposed_as_the_output(tmp_path: Path) -> None:
+    """It was, so that each prompt would have counted twice."""
+    totals = LOG.rename(columns={"output_tokens": "total_tokens"})
+    with pytest.raises(TraceError, match=r"output_tokens.*'total_tokens' counts prompt and output together"):
+        sc.import_log(totals, tmp_path / "t.parquet")
+    line = LOG.rename(columns={"arrival": f"at the time {'x' * 60}"})
+    with pytest.raises(TraceError, match=r"arrival: no column 'arrival'; pass columns=\{\"arrival\": \"COLUMN\"\}"):
+        sc.import_log(line, tmp_path / "t.parquet")
+
+
 def test_numbers_select_rows_and_name_columns(tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
     assert sc.import_log(LOG, out, where={"priority": 1}).document["rows"] == 3

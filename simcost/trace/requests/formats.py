@@ -9,7 +9,7 @@ from simcost.errors import TraceError, columns_said, did_you_mean
 from simcost.tables.cells import TimeUnit
 from simcost.tables.columns import other_unit
 from simcost.tables.json_objects import Rows, one_row
-from simcost.trace.requests.column_words import alike
+from simcost.trace.requests.column_words import alike, sum_of_tokens
 from simcost.trace.requests.failures import (
     GENERIC_RULES,
     LANGFUSE_RULES,
@@ -334,7 +334,9 @@ def _missing(ours: str, theirs: str | None, present: Sequence[str]) -> str:
     """Message about a needed column that is not there."""
     lower = {name.lower(): name for name in present}
     likely = next((lower[name] for name in ALSO_CALLED[ours] if name in lower), alike(ours, present))
-    if likely is None:
+    if likely is None and ours != "arrival" and (both := sum_of_tokens(present)) is not None:
+        hint = f"; {both!r} counts prompt and output together: write their difference as a column, --map {ours}=COLUMN"
+    elif likely is None:
         hint = did_you_mean(theirs or ours, present) or f"; pass --map {ours}=COLUMN"
     else:
         hint = (
