@@ -1,5 +1,6 @@
 """Addresses at which no cluster answers."""
 
+from multiprocessing import current_process
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,12 @@ def test_an_address_where_nobody_answers_is_named(
         Workers(tmp_path, versions, options=options) as w,
     ):
         w.execute([SmallRun(number=1)], Squares(folder=tmp_path), note=lambda: None)
+
+
+@pytest.mark.slow  # as above
+def test_a_script_without_a_main_guard_is_told_so_by_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They import the script, which asks for workers in turn; they said that their nanny failed to start."""
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(InputError, match=r'call it under `if __name__ == "__main__":`'):
+        dask_cluster.DaskCluster(None, 1)
