@@ -72,10 +72,10 @@ def counts(result: GpuCounts) -> Any:
     """Time and money against the number of GPUs, with their ranges, the target and the choice."""
     import altair as alt
 
-    longest = max(point.time_s.high for point in result.points)
-    unit, unit_s = ("days", SECONDS_PER_DAY) if longest > 3 * SECONDS_PER_DAY else ("hours", SECONDS_PER_HOUR)
     way, due = result.way, result.deadline_s
-    times = [_of(point, point.time_s, unit_s, result) for point in result.points]
+    longest = max(point.time_by(way).high for point in result.points)
+    unit, unit_s = ("days", SECONDS_PER_DAY) if longest > 3 * SECONDS_PER_DAY else ("hours", SECONDS_PER_HOUR)
+    times = [_of(point, point.time_by(way), unit_s, result) for point in result.points]
     panels = [_panel(times, f"time ({unit})", None if due is None else due / unit_s)]
     if way is not None:
         money = [_of(point, point.cost_usd[way], 1.0, result) for point in result.points]

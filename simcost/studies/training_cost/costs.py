@@ -42,6 +42,7 @@ class Quantities:
     time_s: ValueRange
     useful_s: ValueRange
     """The time without failures and checkpoints."""
+    checkpoint_interval_s: float | None
     checkpoint_bytes: float
     result_bytes: float
     """The trained weights, as they leave."""
@@ -199,6 +200,7 @@ def purchase_cost(catalog: Catalog, used: Quantities, price: AcceleratorPrice, p
         offer=price.offer,
         paid_gpus=paid_gpus,
         time_s=used.time_s,
+        checkpoint_interval_s=used.checkpoint_interval_s,
         gpu_hours=used.time_s.times(paid_gpus / SECONDS_PER_HOUR),
         useful_compute=useful,
         failures_and_checkpoints=lost,

@@ -160,6 +160,7 @@ def _quantities(run: TrainingSetup, ran: Timed) -> Quantities:
     return Quantities(
         time_s=ran.time_s,
         useful_s=ran.useful_s,
+        checkpoint_interval_s=_finite(ran.written.interval_s),
         checkpoint_bytes=ran.written.size_bytes,
         result_bytes=trained * BF16_BYTES,
     )

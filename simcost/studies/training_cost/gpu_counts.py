@@ -8,7 +8,7 @@ from simcost.errors import DoesNotFitError, InputError
 from simcost.perf.training.memory import MOST_GPUS, smallest_gpus
 from simcost.present.format import amount, seconds, usd
 from simcost.studies.training_cost.estimate import WAYS, estimate
-from simcost.studies.training_cost.inputs import TrainingSetup
+from simcost.studies.training_cost.inputs import TrainingSetup, ValueRange
 from simcost.studies.training_cost.result import GpuCount, GpuCounts, LeftOutCount, TrainingEstimate
 from simcost.studies.training_cost.wording import PURCHASE_OPTIONS, range_of
 
@@ -102,22 +102,29 @@ def _searched(
                 break  # so many GPUs fail too often for the run to end
             raise
         tried[blocks * unit] = found
-        slower, best_s = found.time_s.high >= best_s, min(best_s, found.time_s.high)
+        taken_s = _time_of(found, target).high
+        slower, best_s = taken_s >= best_s, min(best_s, taken_s)
         if slower or (blocks >= 64 * first and _seen_enough(found, target)):
             break
         blocks = max(blocks + 1, round(blocks * 2**0.5))
     if target.deadline_s is not None:
-        _bisect(catalog, run, target.deadline_s, unit, tried)
+        _bisect(catalog, run, target, target.deadline_s, unit, tried)
     return tried, []
 
 
 def _seen_enough(found: TrainingEstimate, target: TrainingTarget) -> bool:
     """True if more GPUs tell nothing new: the deadline is kept, or else the money is spent."""
     if target.deadline_s is not None:
-        return found.time_s.high <= target.deadline_s
+        return _time_of(found, target).high <= target.deadline_s
     if target.budget_usd is None:
         return True
     return _usd(_point(found, target), target) > target.budget_usd
+
+
+def _time_of(found: TrainingEstimate, target: TrainingTarget) -> ValueRange:
+    """Time under the way of buying whose money counts: interruptions make it longer on spot."""
+    way = target.way or next(iter(found.cost_usd), None)
+    return found.cost_usd[way].time_s if way in found.cost_usd else found.time_s
 
 
 def _unit(run: TrainingSetup) -> int:
@@ -127,18 +134,23 @@ def _unit(run: TrainingSetup) -> int:
 
 
 def _bisect(
-    catalog: Catalog, run: TrainingSetup, deadline_s: float, unit: int, tried: dict[int, TrainingEstimate]
+    catalog: Catalog,
+    run: TrainingSetup,
+    target: TrainingTarget,
+    deadline_s: float,
+    unit: int,
+    tried: dict[int, TrainingEstimate],
 ) -> None:
     """Add the smallest count that keeps the deadline for sure, and the largest below it."""
-    keeps = [gpus for gpus, found in sorted(tried.items()) if found.time_s.high <= deadline_s]
+    keeps = [gpus for gpus, found in sorted(tried.items()) if _time_of(found, target).high <= deadline_s]
     below = [gpus for gpus in tried if keeps and gpus < keeps[0]]
     if not below:
         return
     low, high = max(below) // unit, keeps[0] // unit
     while high - low > 1:
         middle = (low + high) // 2
-        tried[middle * unit] = estimate(catalog, _with(run, middle * unit))
-        low, high = (low, middle) if tried[middle * unit].time_s.high <= deadline_s else (middle, high)
+        tried[middle * unit] = found = estimate(catalog, _with(run, middle * unit))
+        low, high = (low, middle) if _time_of(found, target).high <= deadline_s else (middle, high)
 
 
 def _point(found: TrainingEstimate, target: TrainingTarget) -> GpuCount:
@@ -146,8 +158,9 @@ def _point(found: TrainingEstimate, target: TrainingTarget) -> GpuCount:
         gpus=found.layout.gpus,
         time_s=found.time_s,
         gpu_hours=found.gpu_hours,
+        way_time_s={way: cost.time_s for way, cost in found.cost_usd.items()},
         cost_usd={way: cost.total for way, cost in found.cost_usd.items()},
-        ettr=found.ettr.mid,
+        ettr=found.ettr.mid * found.time_s.mid / _time_of(found, target).mid,
         mfu=found.mfu.mid,
         energy_kwh=found.energy_kwh,
         not_priced=found.not_priced,
@@ -172,7 +185,7 @@ def _way(point: GpuCount, target: TrainingTarget) -> str | None:
 
 def _keeps(point: GpuCount, target: TrainingTarget) -> bool:
     way = _way(point, target)
-    late = target.deadline_s is not None and point.time_s.high > target.deadline_s
+    late = target.deadline_s is not None and point.time_by(way).high > target.deadline_s
     dear = target.budget_usd is not None and way is not None and point.cost_usd[way].high > target.budget_usd
     return not (late or dear)
 
@@ -183,7 +196,7 @@ def _chosen(points: Sequence[GpuCount], target: TrainingTarget) -> GpuCount | No
     if not keeping or (target.deadline_s is None and target.budget_usd is None):
         return None
     if target.deadline_s is None:
-        return min(keeping, key=lambda point: point.time_s.mid)
+        return min(keeping, key=lambda point: point.time_by(_way(point, target)).mid)
     least = min(_usd(point, target) for point in keeping)
     return next(point for point in keeping if _usd(point, target) <= least * (1 + NEAR))
 
@@ -200,7 +213,7 @@ def _verdict(run: TrainingSetup, points: Sequence[GpuCount], chosen: GpuCount | 
         few, many = points[0], points[-1]
         takes = f"{what}: {_gpus(few)} {_said(few, target)}"
         return f"{takes}." if many is few else f"{takes}; {many.gpus:,} take {_said(many, target)}."
-    fastest = min(points, key=lambda point: point.time_s.high)
+    fastest = min(points, key=lambda point: point.time_by(_way(point, target)).high)
     least = min(_usd(point, target) for point in points)
     cheapest = next(point for point in points if _usd(point, target) <= least * (1 + ROUNDING))
     none = f"{what}: no number of GPUs tried ends {' and '.join(goals)} at the high end; the fastest"
@@ -238,5 +251,5 @@ def _usd(point: GpuCount, target: TrainingTarget) -> float:
 
 def _said(point: GpuCount, target: TrainingTarget) -> str:
     way = _way(point, target)
-    time = range_of(point.time_s, seconds)
+    time = range_of(point.time_by(way), seconds)
     return time if way is None else f"{time}, {range_of(point.cost_usd[way], usd)} {PURCHASE_OPTIONS[way]}"

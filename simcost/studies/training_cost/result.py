@@ -126,6 +126,9 @@ class PurchaseCost:
     offer: str | None
     paid_gpus: int
     time_s: ValueRange
+    """On spot with the interruptions there."""
+    checkpoint_interval_s: float | None
+    """Best at the interruptions of this way, where none is given; None = at the end only."""
     gpu_hours: ValueRange
     useful_compute: ValueRange
     failures_and_checkpoints: ValueRange
@@ -204,15 +207,22 @@ class GpuCount:
     gpus: int
     time_s: ValueRange
     gpu_hours: ValueRange
+    way_time_s: Mapping[str, ValueRange]
+    """Time by way of buying: on spot with the interruptions there."""
     cost_usd: Mapping[str, ValueRange]
     """Totals by way of buying."""
     ettr: float
+    """Of the way whose money counts."""
     mfu: float
     energy_kwh: ValueRange | None
     not_priced: tuple[NotPriced, ...]
     warnings: Sequence[str]
     keeps: bool
     """True if it keeps the target."""
+
+    def time_by(self, way: str | None) -> ValueRange:
+        """Time if it is bought in one way; None = of no way, as nothing has a price."""
+        return self.time_s if way is None else self.way_time_s[way]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from simcost.studies.training_cost.result import (
     CheckpointPlan,
     GpuCounts,
     MethodComparison,
+    PurchaseCost,
     TrainedMethod,
     TrainingEstimate,
     UnfitMethod,
@@ -157,8 +158,15 @@ def below_costs(result: TrainingEstimate) -> list[str]:
         + (f"; {count(cost.paid_gpus)} GPUs are paid for, {what}" if cost.paid_gpus != gpus else "")
         for way, cost in paid.items()
     ]
+    lines += [on_spot(paid["spot"])] if "spot" in paid else []
     lines += [f"not in the total, {WAYS[way]}: {gap}" for way, cost in paid.items() for gap in cost.missing]
     return lines + [f"not priced, {WAYS[gap.way]}: {gap.reason}" for gap in result.not_priced]
+
+
+def on_spot(cost: PurchaseCost) -> str:
+    """Time of the run on spot, and the checkpoints that it writes there."""
+    every = "at the end only" if cost.checkpoint_interval_s is None else f"every {seconds(cost.checkpoint_interval_s)}"
+    return f"spot: {wording.range_of(cost.time_s, seconds)} with its interruptions, and checkpoints {every}"
 
 
 def memory(result: TrainingEstimate) -> Table:
@@ -176,12 +184,23 @@ def _of_counts(result: GpuCounts) -> list[Part]:
             title="Number of GPUs",
             titled=False,
             rows=counts(result),
-            said=[*result.notes, *_prices(result)],
+            said=[*result.notes, *_times(result), *_prices(result)],
         ),
         *drawn,
         Part(title="Left out", said=left),
         *(_of_run(chosen) if chosen else []),
     ]
+
+
+def _times(result: GpuCounts) -> list[str]:
+    """A note on the times where there are two: without the interruptions of spot, and with them."""
+    if result.way == "spot":
+        return ["times are those on spot, with its interruptions"]
+    if "spot" not in result.points[0].way_time_s:
+        return []
+    chosen = next((point for point in result.points if point.gpus == result.chosen_gpus), result.points[0])
+    longer = wording.range_of(chosen.way_time_s["spot"], seconds)
+    return [f"on spot the run takes longer, for its interruptions: {longer} on {count(chosen.gpus)} GPUs"]
 
 
 def counts(result: GpuCounts) -> Table:
@@ -190,7 +209,7 @@ def counts(result: GpuCounts) -> Table:
     return [
         {
             "GPUs": count(point.gpus),
-            "time": wording.range_of(point.time_s, seconds),
+            "time": wording.range_of(point.time_by(result.way), seconds),
             **{WAYS[way]: wording.range_of(total, usd) for way, total in point.cost_usd.items()},
             "effective": share(point.ettr),
             "MFU": share(point.mfu),

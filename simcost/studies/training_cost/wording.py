@@ -1,11 +1,10 @@
 """The sentences above an estimate and a comparison of training methods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from simcost.present.format import NONE, Show, amount, between, count, exact, seconds, usd
 from simcost.studies.training_cost.inputs import ValueRange
 from simcost.studies.training_cost.result import (
-    PurchaseCost,
     TrainedMethod,
     TrainingEstimate,
     UnfitMethod,
@@ -21,7 +20,7 @@ def verdict(result: TrainingEstimate) -> str:
     return (
         f"{result.model}, {result.method}, {amount(result.tokens)} tokens on {count(gpus)} x "
         f"{result.accelerator} in {result.precision}: {range_of(result.time_s, seconds)}"
-        f"{_paid(result.cost_usd)}."
+        f"{_paid(result)}."
     )
 
 
@@ -34,13 +33,20 @@ def whole_runs(found: WholeRunHours) -> str:
     )
 
 
-def _paid(costs: Mapping[str, PurchaseCost]) -> str:
-    """The cheapest way that has a price; on demand comes first where both are said."""
+def _paid(result: TrainingEstimate) -> str:
+    """The cheapest way that has a price; on demand comes first where both are said. On spot with the time of the run,
+    where interruptions make it longer.
+    """
+    costs, time = result.cost_usd, range_of(result.time_s, seconds)
     if not costs:
         return "; no way of buying has a price"
     cheapest = min(costs, key=lambda way: costs[way].total.mid)
-    ways = list(dict.fromkeys(way for way in ("on_demand", cheapest) if way in costs))
-    return "".join(f", {range_of(costs[way].total, usd)} {PURCHASE_OPTIONS[way]}" for way in ways)
+    said = ""
+    for way in dict.fromkeys(way for way in ("on_demand", cheapest) if way in costs):
+        taken = range_of(costs[way].time_s, seconds)
+        longer = "" if taken == time else f" in {taken}"
+        said += f", {range_of(costs[way].total, usd)}{longer} {PURCHASE_OPTIONS[way]}"
+    return said
 
 
 def levers_verdict(rows: Sequence[TrainedMethod | UnfitMethod], serve_tokens: float | None) -> str:

@@ -556,3 +556,41 @@ def test_an_estimate_is_drawn(name: str) -> None:
 def test_counts_and_levers_are_drawn() -> None:
     assert "time (" in to_svg(charts.counts(counted(TrainingTarget(deadline_s=86_400.0), (8, 64))))
     assert "distill" in to_svg(charts.methods(levers(student=CATALOG.model("llama-3.1-8b"), serve_tokens=1e9)))
+
+
+ON_SPOT = Prices(
+    on_demand_usd_per_gpu_h=2.5, spot=SpotTerms(usd_per_gpu_h=1.0, interruptions_per_node_day=0.5), kept_checkpoints=0
+)
+
+
+def interrupted(gpus: int = 64) -> TrainingSetup:
+    """Ten hours of computing; on spot its nodes are taken back too."""
+    failures = Failures(per_node_day=0.05, size_independent_per_day=0.3)
+    layout = ParallelLayout(gpus=gpus)
+    return run("llama-3.1-70b", tokens=2e9, layout=layout, mfu=0.4, failures=failures, prices=ON_SPOT)
+
+
+def test_a_deadline_of_a_run_on_spot_counts_the_time_that_interruptions_cost() -> None:
+    """64 GPUs take 10.5 h on demand and 11.4 h on spot, by Daly's formula: 11 h are too few on spot."""
+    hours = {way: cost.time_s.mid / 3600 for way, cost in estimate(CATALOG, interrupted()).cost_usd.items()}
+    assert hours == pytest.approx({"on_demand": 10.482, "spot": 11.435}, abs=1e-3)
+    kept = {
+        way: choose_count(CATALOG, interrupted(), TrainingTarget(deadline_s=11 * 3600, way=way), (64, 72))
+        for way in hours
+    }
+    assert [point.keeps for point in kept["on_demand"].points] == [True, True]
+    assert [point.keeps for point in kept["spot"].points] == [False, True]
+    assert kept["spot"].points[0].way_time_s["spot"].mid == pytest.approx(hours["spot"] * 3600)
+    assert kept["spot"].points[0].ettr == pytest.approx(35984.46 / 3600 / hours["spot"], rel=1e-6)
+    searched = choose_count(CATALOG, interrupted(), TrainingTarget(deadline_s=11 * 3600, way="spot"))
+    assert searched.chosen_gpus == 72
+    assert "72 GPUs end within 11 h even at the high end: 10.2 h, " in searched.verdict
+    assert "times are those on spot, with its interruptions" in text(searched)
+
+
+def test_a_run_that_costs_least_on_spot_says_how_long_it_takes_there() -> None:
+    found = estimate(CATALOG, interrupted())
+    assert found.verdict.endswith(" in 11.4 h on spot.")
+    assert found.cost_usd["spot"].checkpoint_interval_s == pytest.approx((2 * 123.469 * 86400 / 4.7) ** 0.5, rel=1e-5)
+    assert found.cost_usd["on_demand"].checkpoint_interval_s == found.checkpoints.interval_s
+    assert "spot: 11.4 h with its interruptions, and checkpoints every 35.5 min" in " ".join(text(found).split())
