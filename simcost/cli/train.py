@@ -7,6 +7,7 @@ from simcost.studies.argument_types import positive
 from simcost.studies.options import Arguments, finish, verb
 from simcost.studies.scheduling import pack_command, replay_command, size_command
 from simcost.studies.scheduling.job_options import (
+    NO_NODES,
     add_checkpoints,
     add_jobs,
     add_price,
@@ -40,7 +41,7 @@ def _add_share(actions: Any) -> None:
 
 
 def _share(arguments: Arguments) -> None:
-    from simcost.sim.jobs.document import marks_without_effect
+    from simcost.sim.jobs.document import assumptions, marks_without_effect, other_hours
     from simcost.studies.scheduling.sharing import serving_use, share
 
     jobs, findings = jobs_of(arguments)
@@ -52,5 +53,11 @@ def _share(arguments: Arguments) -> None:
         usd_per_gpu_h=arguments.price,
         step=arguments.node,
     )
-    told = [*findings, *marks_without_effect(jobs, "requests"), *result.findings]
+    told = [
+        *findings,
+        *assumptions(jobs, counted=True, remedy=NO_NODES),
+        *marks_without_effect(jobs, "requests"),
+        *other_hours(jobs),
+        *result.findings,
+    ]
     finish(arguments, result, told, "scheduling.share_view", files=[arguments.file, arguments.serving / "result.json"])

@@ -423,3 +423,15 @@ def test_failures_without_a_word_on_checkpoints_say_what_they_cost(tmp_path: Pat
     assert said("long.csv", "per_node_day=0.01") == [again]
     assert said("long.csv", "per_node_day=1,intervals=young", "--checkpoints", "write=60") == []
     assert said("written.csv", "per_node_day=1,intervals=young") == []
+
+
+def test_sizes_say_that_a_count_of_gpus_has_no_types_and_no_parts(tmp_path: Path) -> None:
+    """As `train replay --gpus` does: 24 GPUs of two types are not 24 of each, and a quarter is taken as a whole."""
+    log = tmp_path / "kinds.csv"
+    rows = "a,0,3600,1,250,A100\nb,0,3600,1,500,H100\nc,100,3600,8,1000,H100\n"
+    log.write_text("job_id,submit_s,duration_s,gpus,gpu_milli,gpu_type\n" + rows, encoding="utf-8")
+    found = call("train", "size", log, "--wait", "1h", "--json").document()
+    said = [note["message"] for note in found["findings"]]
+    assert any("2 jobs ask for a part of a GPU; on a count each takes a whole one" in one for one in said)
+    assert any("3 jobs ask for a type of GPU; a count has no types" in one for one in said)
+    assert all("pass --nodes" not in one for one in said)

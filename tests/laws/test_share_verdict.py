@@ -1,6 +1,7 @@
 """The verdict of `train share` follows from the figures of its table, and fleets are compared at one rounding."""
 
 import re
+from math import fsum
 
 import numpy as np
 import pytest
@@ -68,6 +69,8 @@ def test_the_verdict_is_what_its_table_says(case: tuple[Jobs, ServingUse, int, i
         assert found.usd_per_month < apart.usd_per_month
     waits = {format_seconds(side.wait_s.p95) for side in (found, apart)}
     assert ("the same P95 wait" in verdict) == (len(waits) == 1)
+    length_h = (float(work.submit_s[-1]) + held.horizon_s) / 3600.0
+    assert fsum(found.gpu_hours.values()) == pytest.approx(found.gpus * length_h, rel=1e-9)
     assert all(wait in verdict for wait in waits)
     assert all(wait in text(found) for wait in waits)
 

@@ -176,14 +176,14 @@ def _placed(on: Training) -> tuple[Rigid, PlacementOnNodes] | None:
 
 def unmet_requirements(cluster: Cluster, jobs: Jobs) -> list[str]:
     """Requirements of jobs that a cluster does not go by, one sentence each."""
-    from simcost.sim.jobs.document import assumptions, marks_without_effect
+    from simcost.sim.jobs.document import assumptions, marks_without_effect, other_hours
 
     on, remedy = cluster.training, "use kind nodes, and a scheduler that places gangs"
     found = assumptions(jobs, counted=cluster.counted, remedy=remedy)
     if isinstance(on, OnSpot):
         found += marks_without_effect(jobs, "spot nodes that go", spot=True)
     elif isinstance(on, OnShared):
-        found += marks_without_effect(jobs, "requests")
+        found += [*marks_without_effect(jobs, "requests"), *other_hours(jobs)]
     elif on.scheduler.discipline == "remaining":
         found += marks_without_effect(jobs, f"others under {on.scheduler.kind}")
     return [f"{finding['message']}." for finding in found]

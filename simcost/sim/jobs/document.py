@@ -11,7 +11,10 @@ from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.jobs.rejections import how_many, kept_out
+from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds
 
+NEAR_MIDNIGHT_S = 1800.0
+"""Jobs whose first comes so near to midnight have the hours of the day of requests."""
 SHORT_S = 10.0
 """Slowdown counts jobs as at least so long."""
 
@@ -88,6 +91,27 @@ def marks_without_effect(jobs: Jobs, stops: str, *, spot: bool = False) -> list[
         for kind, count, said in found
         if count
     ]
+
+
+def other_hours(jobs: Jobs) -> list[dict[str, Any]]:
+    """The finding on jobs beside requests whose first was not submitted around midnight, where requests begin: here
+    both begin at once.
+    """
+    if jobs.start_utc is not None:
+        of_day_s = float(jobs.start_utc[11:13]) * SECONDS_PER_HOUR + float(jobs.start_utc[14:16]) * 60.0
+        first = f"at {jobs.start_utc[11:16]} UTC"
+    elif jobs.first_s is not None:
+        of_day_s = jobs.first_s % SECONDS_PER_DAY
+        first = f"{format_seconds(jobs.first_s)} after second 0 of the log"
+    else:
+        return []
+    if min(of_day_s, SECONDS_PER_DAY - of_day_s) < NEAR_MIDNIGHT_S:
+        return []
+    message = (
+        f"the first job was submitted {first} and comes here with the first requests: the hours of the day of jobs are "
+        "not those of requests that begin at midnight; choose jobs from a midnight on (`since`)"
+    )
+    return [{"kind": "other_hours", "count": len(jobs), "message": message}]
 
 
 def unsaved_work(

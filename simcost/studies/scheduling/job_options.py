@@ -29,6 +29,8 @@ def add_price(parser: Any) -> None:
     parser.add_argument("--price", type=usd_per_h, metavar="USD", help="per GPU and hour, e.g. $2.10/h")
 
 
+NO_NODES = "`simcost train replay --nodes` goes by them"
+"""Where nodes are known, in place of a count of GPUs."""
 CHECKPOINTS = {
     "checkpoint": (1800.0, "work between two checkpoints (default 30min)"),
     "write": (60.0, "to write a checkpoint (default 1min)"),

@@ -6,6 +6,7 @@ from math import fsum
 from simcost.present.format import amount, count, seconds, share, usd
 from simcost.present.parts import Part, Table, notes
 from simcost.studies.scheduling.sharing import SeparateFleets, SharedFleet
+from simcost.units import plural
 
 _NAMES = {"down": "serving", "idle_blocked": "idle, a job waits", "idle_free": "idle, no job waits"}
 
@@ -51,8 +52,8 @@ def _use(result: SharedFleet) -> list[str]:
     )
     done = (
         f"jobs: {count(jobs.submitted)} submitted, {count(jobs.completed)} completed, {count(jobs.in_system)} "
-        f"not finished, {count(jobs.failed)} too wide; {count(result.preemptions)} preemptions by serving, after which "
-        "the time in the queue counts as waiting too"
+        f"not finished, {count(jobs.failed)} too wide; {plural(result.preemptions, 'preemption')} by serving, "
+        "after which the time in the queue counts as waiting too"
     )
     return [held, done]
 

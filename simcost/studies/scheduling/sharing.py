@@ -24,7 +24,7 @@ from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import SizedPolicy, SizingTarget, size
 from simcost.trace.jobs.jobs import Jobs
-from simcost.units import HOURS_PER_MONTH, format_seconds, format_share, format_usd
+from simcost.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, format_seconds, format_share, format_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,6 +153,7 @@ class SharedFleet:
     offered_gpus: float
     """GPUs that the jobs keep busy on average."""
     gpu_hours: Mapping[str, float]
+    """Of the whole fleet; `down` = held by serving."""
     preemptions: int
     usd_per_month: float | None
     separate: SeparateFleets
@@ -197,7 +198,8 @@ def share(
     def replay(capacity: GpuCapacity) -> JobLedger:
         return schedule(jobs, capacity, FifoSkip(), checkpoints=checkpoints, horizon_s=horizon_s)
 
-    together, offered = replay(_left(use, jobs, shared, horizon_s)), jobs.gpu_seconds / horizon_s
+    left = _left(use, jobs, shared, horizon_s)
+    together, offered = replay(left), jobs.gpu_seconds / horizon_s
     sized = size(
         lambda count, _: replay(GpuCapacity.constant(count)),
         ["fifo-skip"],
@@ -215,7 +217,7 @@ def share(
         jobs=_jobs(together),
         wait_s=WaitSummary(mean=_mean(together), p95=_percentile(together)),
         offered_gpus=offered,
-        gpu_hours={name: seconds / 3600.0 for name, seconds in together.gpu_seconds.items()},
+        gpu_hours=_gpu_hours(together, (shared - left.most) * horizon_s),
         preemptions=int(together.outcomes.preemptions.sum()),
         usd_per_month=_monthly(shared, usd_per_gpu_h),
         separate=separate,
@@ -233,6 +235,14 @@ def _first_of(use: ServingUse) -> tuple[FindingDocument, ...]:
         return ()
     said = f"what {use.plan} holds is that of the first of {use.replications:,} replications; that of the others varies"
     return ({"kind": "first_replication", "count": use.replications, "message": said},)
+
+
+def _gpu_hours(together: JobLedger, always_s: float) -> dict[str, float]:
+    """GPU-hours of the whole fleet by use. The ledger of the jobs knows the most that is ever left to them: what
+    serving holds without a break, `always_s` GPU-seconds, comes on top.
+    """
+    spent_s = together.gpu_seconds | {"down": together.gpu_seconds["down"] + always_s}
+    return {name: seconds / SECONDS_PER_HOUR for name, seconds in spent_s.items()}
 
 
 def _separate(serving_gpus: int, training: SizedPolicy, usd_per_gpu_h: float | None) -> SeparateFleets:

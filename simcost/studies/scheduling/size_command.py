@@ -10,6 +10,7 @@ from simcost.studies.argument_types import natural, positive, seconds, usd_per_h
 from simcost.studies.options import Arguments, check_belongs, sourced, study
 from simcost.studies.scheduling.job_options import (
     CHECKPOINTS,
+    NO_NODES,
     SYNTAX,
     add_checkpoints,
     add_jobs,
@@ -54,13 +55,14 @@ def add(actions: Any) -> None:
 
 
 def _size(arguments: Arguments) -> "SizingResult":
-    from simcost.sim.jobs.document import marks_without_effect
+    from simcost.sim.jobs.document import assumptions, marks_without_effect
     from simcost.sim.jobs.simulate import schedule
     from simcost.studies.scheduling.sizing import SizingTarget, size_of_jobs
 
     if not arguments.spot_trace:
         check_belongs(arguments, ("trace", "spot", *CHECKPOINTS), "--spot-trace")
     jobs, findings = jobs_of(arguments)
+    findings += assumptions(jobs, counted=True, remedy=NO_NODES)
     names = arguments.policy or ["fifo-skip", "easy-backfill"]
     policies = {name: scheduler(name) for name in names}
     asked = SizingTarget(

@@ -163,6 +163,7 @@ def jobs_of(sieve: Sieve, *, timezone: str, limit_error: float, source: str, run
         spot_ok=_taken(columns.flags("spot_ok", otherwise=False), kept),
         source=source,
         start_utc=iso_utc(zero * NS_PER_S) if clock.epoch else None,
+        first_s=None if clock.epoch else float(zero),
         recorded_wait_s=None if times.wait is None else _taken(times.wait, kept),
         running=None if times.running is None else _taken(times.running, kept),
         state_bytes=_state(reals, kept),

@@ -53,6 +53,8 @@ class Jobs:
     gpu_types: tuple[str, ...] = ("",)
     start_utc: str | None = None
     """ISO time of second 0, where known."""
+    first_s: float | None = None
+    """Second 0 on the clock of a log without dates; None = not known."""
     source: str = ""
     recorded_wait_s: Ints | None = None
     """Waiting time in the log, where it has one; NONE = never started."""

@@ -85,6 +85,7 @@ def renumbered(jobs: Jobs) -> Jobs:
         jobs,
         submit_s=jobs.submit_s - zero,
         start_utc=start,
+        first_s=None if jobs.first_s is None else jobs.first_s + zero,
         deadline_s=np.where(jobs.deadline_s == NONE, NONE, jobs.deadline_s - zero),
     )
 

@@ -1,0 +1,31 @@
+"""Jobs beside requests: both begin at once, whatever the hour of the first job in its log."""
+
+from pathlib import Path
+
+import pytest
+
+from simcost.sim.jobs.document import other_hours
+from simcost.trace.jobs.reader import read_jobs
+
+
+@pytest.mark.parametrize(
+    ("column", "first", "since", "said"),
+    [
+        ("submit_s", "600", None, None),
+        ("submit_s", "72000", None, "20 h after second 0 of the log"),
+        ("submit_s", "86000", None, None),
+        ("submit_time", "2024-02-29T13:04:00Z", None, "at 13:04 UTC"),
+        ("submit_time", "2024-02-29T13:04:00Z", "2024-03-01", None),
+        ("submit_time", "2024-02-29T00:10:00Z", None, None),
+    ],
+)
+def test_jobs_that_begin_at_another_hour_than_requests_are_told(
+    tmp_path: Path, column: str, first: str, since: str | None, said: str | None
+) -> None:
+    later = str(int(first) + 50) if column == "submit_s" else "2024-03-01T00:05:00Z"
+    log = tmp_path / "jobs.csv"
+    log.write_text(f"job_id,{column},duration_s,gpus\na,{first},60,1\nb,{later},60,1\n", encoding="utf-8")
+    jobs, _ = read_jobs(log, since=since)
+    found = other_hours(jobs)
+    assert [one["kind"] for one in found] == ([] if said is None else ["other_hours"])
+    assert said is None or said in found[0]["message"]
