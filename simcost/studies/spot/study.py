@@ -15,7 +15,7 @@ from simcost.sim.spot import STATES, DeadlineJob, SpotRuns, course, run_spot
 from simcost.studies.spot.result import Course, CoursePart, PolicyRow, RunSpread, SpotStudy, TraceRow
 from simcost.tables.cells import Flags
 from simcost.trace.spot import Floats, Ints, SpotSeries, any_zone
-from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds
 
 Findings = list[FindingDocument]
 
@@ -77,21 +77,43 @@ def policy_row(name: str, kind: str, outcomes: Sequence[Outcome], on_demand_usd:
 
 def trace_row(trace: SpotSeries, price: Floats, starts: Ints, gang: int) -> TraceRow:
     """Availability of a trace for a gang: how often, for how long at a time, and how often it is taken back."""
-    there: Flags = np.any(np.atleast_2d(trace.nodes) >= gang, axis=0)
-    change = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
-    up_h = np.diff(change)[::2] * trace.gap_s / SECONDS_PER_HOUR
-    falls = len(up_h) - int(there[-1])
+    there: Flags = np.atleast_2d(trace.nodes) >= gang
+    begin, end = _stays(there, np.atleast_2d(price))
+    up_h = (end - begin) * trace.gap_s / SECONDS_PER_HOUR
+    falls = int((end < trace.ticks).sum())
     return TraceRow(
         trace=trace.name,
         gap_s=trace.gap_s,
         span_h=trace.span_s / SECONDS_PER_HOUR,
-        available=float(there.mean()),
+        available=float(there.any(axis=0).mean()),
         mean_spot_usd_per_h=float(price.mean()),
         starts=len(starts),
         mean_up_h=_mean(up_h),
         median_up_h=float(np.median(up_h)) if len(up_h) else None,
         preemptions_per_day_up=falls / float(up_h.sum()) * 24.0 if len(up_h) else None,
     )
+
+
+def _stays(there: Flags, price: Floats) -> tuple[Ints, Ints]:
+    """First tick of each stay in a zone, and the tick at which the zone takes it back: a gang that is taken back moves
+    to the cheapest zone that has room, and stays while that lasts.
+
+    Args:
+        there: [zone, tick] True where the gang fits.
+        price: [zone, tick]
+    """
+    ticks = there.shape[1]
+    number = np.arange(ticks)
+    gone = np.minimum.accumulate(np.where(there, ticks, number)[:, ::-1], axis=1)[:, ::-1]
+    free = np.minimum.accumulate(np.where(there.any(axis=0), number, ticks)[::-1])[::-1]
+    begin, end, at = list[int](), list[int](), 0
+    while at < ticks and free[at] < ticks:
+        at = int(free[at])
+        zone = int(np.where(there[:, at], price[:, at], np.inf).argmin())
+        begin.append(at)
+        at = int(gone[zone, at])
+        end.append(at)
+    return np.array(begin, np.int64), np.array(end, np.int64)
 
 
 def _mean(values: Floats) -> float | None:
@@ -123,7 +145,7 @@ def verdict(rows: Sequence[PolicyRow]) -> str:
         other = min(safe, key=_usd)
         more = _usd(other) / _usd(base) - 1
         cost = (
-            f"costs {_percent(more)} more"
+            ("costs the same" if round(more, 3) == 0 else f"costs {_percent(more)} more")
             if more >= 0
             else f"costs only {_percent(-more)} less, and no less than the work alone"
         )
@@ -143,7 +165,10 @@ def findings(rows: Sequence[PolicyRow]) -> Findings:
         name, more = row.policy, _usd(row) / _usd(base) - 1
         if row.deadline_met < 1:
             late = f"{name} missed the deadline in {_percent(1 - row.deadline_met)} of the runs"
-            cut = f"; {_percent(1 - row.finished)} had not ended when the trace did, and their saving is not counted"
+            cut = (
+                f"; {_percent(1 - row.finished)} had not ended when the trace did, and their saving is not counted; "
+                "their cost is that until then"
+            )
             found.append({"kind": "late", "policy": name, "message": late + (cut if row.finished < 1 else "") + "."})
         if more > 0:
             text = f"{name} costs {_percent(more)} more than pure on-demand: its changeovers cost more than spot saves."
@@ -314,6 +339,7 @@ def _long_enough(
             text = f"{span}, less than the deadline of {job.deadline_s / SECONDS_PER_HOUR:.4g} h; it was left out."
             said.append({"kind": "short", "trace": trace.name, "message": text})
             continue
+        said += _net_at_once(trace, job)
         if not isinstance(starts, int) and max(starts, default=0) > last:
             text = f"{span}: a run that begins at tick {max(starts)} finds no spot after its end."
             said.append({"kind": "beyond", "trace": trace.name, "message": text})
@@ -326,6 +352,19 @@ def _long_enough(
             f"covers {longest.span_s / SECONDS_PER_HOUR:.4g} h; give a longer trace, or the ticks to start at"
         )
     return studied, said
+
+
+def _net_at_once(trace: SpotSeries, job: DeadlineJob) -> Findings:
+    """A finding where the safety net catches before anything else can happen: it looks once a tick."""
+    spare_s = job.deadline_s - job.work_s
+    if spare_s >= 2 * job.changeover_s + trace.gap_s:
+        return Findings()
+    gap, spare = format_seconds(trace.gap_s), format_seconds(spare_s)
+    text = (
+        f"{trace.name} has ticks of {gap}: with {spare} to spare, less than two changeovers and a tick, the safety net "
+        "goes on demand at the start of every run; take a later deadline, or a shorter --tick"
+    )
+    return [{"kind": "net_at_once", "trace": trace.name, "message": f"{text}."}]
 
 
 def _prices(trace: SpotSeries, usd_per_h: float | None) -> Floats:

@@ -173,3 +173,26 @@ def test_what_moves_between_zones_leave_out_is_told() -> None:
         assert [one["kind"] for one in found.findings] == kinds
     alone = spot_study(zones, **JOB, policies=[Greedy()], spot_usd_per_h=1, starts=2)
     assert not alone.findings
+
+
+def test_zones_that_take_a_job_back_in_turn_count_each_time() -> None:
+    """Two zones, each there every other six hours: always one is there, and every six hours a job moves."""
+    turns = [(6, 1), (6, 0)] * 10
+    zones = [trace(*turns, name="a"), trace(*turns[1:], *turns[:1], name="b")]
+    found = spot_study(zones, **JOB, policies=[Greedy()], spot_usd_per_h=1, starts=[0], together=True)
+    both, alone, _ = found.traces
+    assert both.available == 1
+    assert (both.mean_up_h, both.median_up_h) == (6, 6)
+    assert both.preemptions_per_day_up == pytest.approx(19 / 120 * 24)
+    assert (alone.mean_up_h, alone.preemptions_per_day_up) == (6, pytest.approx(4))
+    assert found.policies[1].preemptions == 1
+
+
+def test_ticks_longer_than_the_time_to_spare_are_told() -> None:
+    """A log of changes day by day: the net is on demand before spot could be tried, and costs what that costs."""
+    days = SpotSeries(name="days", gap_s=86400.0, nodes=np.ones(60, np.int64))
+    found = spot_study([days], **JOB, policies=[Greedy()], spot_usd_per_h=1, starts=20)
+    assert found.policies[1].billed_usd.mean == found.policies[0].billed_usd.mean
+    assert [said["kind"] for said in found.findings] == ["net_at_once"]
+    assert "ticks of 24 h: with 10 h to spare" in found.findings[0]["message"]
+    assert found.verdict.endswith("Greedy, the cheapest to meet the deadline in all of 20 runs, costs the same.")
