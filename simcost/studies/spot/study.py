@@ -79,7 +79,7 @@ def trace_row(trace: SpotSeries, price: Floats, starts: Ints, gang: int) -> Trac
     """Availability of a trace for a gang: how often, for how long at a time, and how often it is taken back."""
     there: Flags = np.atleast_2d(trace.nodes) >= gang
     begin, end = _stays(there, np.atleast_2d(price))
-    up_h = (end - begin) * trace.gap_s / SECONDS_PER_HOUR
+    up_h = (end - begin).astype(np.float64) * trace.gap_s / SECONDS_PER_HOUR
     falls = int((end < trace.ticks).sum())
     return TraceRow(
         trace=trace.name,

@@ -160,7 +160,7 @@ def _quantities(run: TrainingSetup, ran: Timed) -> Quantities:
     return Quantities(
         time_s=ran.time_s,
         useful_s=ran.useful_s,
-        checkpoint_interval_s=_finite(ran.written.interval_s),
+        checkpoint_interval_s=ran.between_s,
         checkpoint_bytes=ran.written.size_bytes,
         result_bytes=trained * BF16_BYTES,
     )
@@ -202,6 +202,7 @@ def _checkpoints(run: TrainingSetup, ran: Timed) -> CheckpointPlan:
         bytes=ran.written.size_bytes,
         write_s=ran.written.write_s,
         interval_s=_finite(ran.written.interval_s),
+        at_the_end=ran.between_s is None,
         rule="given" if run.failures.checkpoint_interval_s else run.failures.optimum,
         young_s=_finite(ran.written.young_s),
         daly_s=_finite(ran.written.daly_s),

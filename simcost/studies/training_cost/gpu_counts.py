@@ -124,7 +124,7 @@ def _seen_enough(found: TrainingEstimate, target: TrainingTarget) -> bool:
 def _time_of(found: TrainingEstimate, target: TrainingTarget) -> ValueRange:
     """Time under the way of buying whose money counts: interruptions make it longer on spot."""
     way = target.way or next(iter(found.cost_usd), None)
-    return found.cost_usd[way].time_s if way in found.cost_usd else found.time_s
+    return found.time_s if way is None or way not in found.cost_usd else found.cost_usd[way].time_s
 
 
 def _unit(run: TrainingSetup) -> int:

@@ -109,6 +109,8 @@ class CheckpointPlan:
     bytes: float
     write_s: float
     interval_s: float | None
+    at_the_end: bool
+    """True if the run is no longer than the interval: there is one checkpoint, at its end."""
     rule: str
     young_s: float | None
     daly_s: float | None

@@ -1,7 +1,7 @@
 """Duration of a run under one rate of interruptions: in closed form, or simulated."""
 
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, isinf
 from typing import TYPE_CHECKING
 
 from simcost.catalog import Catalog
@@ -44,6 +44,11 @@ class Timed:
     simulated: "FailureRuns | None"
     """At the likely rate, where runs were simulated."""
 
+    @property
+    def between_s(self) -> float | None:
+        """Work between two checkpoints; None = the run is no longer: there is one, at its end."""
+        return None if self.written.interval_s >= self.useful_s.mid else self.written.interval_s
+
 
 def timed(catalog: Catalog, run: TrainingSetup, mfu: Mfu, interruptions_per_node_day: float) -> Timed:
     """Time of the run where `interruptions_per_node_day` come in addition to the failures.
@@ -61,7 +66,10 @@ def timed(catalog: Catalog, run: TrainingSetup, mfu: Mfu, interruptions_per_node
     published = () if given else catalog.facts.failure_rates
     rates = [rate + interruptions_per_node_day for rate in failure_rates(failures, published)]
     written = checkpoints(run.method.parameters(run.model).trained, gpus, failures, rates[1])
-    found = [_ettr(run, failures, written, rate, useful_s.mid) for rate in rates]
+    spaced = written
+    if not isinf(mtbf_of(gpus, failures, rates[1])):  # the last interval of a run ends with it
+        spaced = replace(written, interval_s=min(written.interval_s, useful_s.mid))
+    found = [_ettr(run, failures, spaced, rate, useful_s.mid) for rate in rates]
     low, mid, high = (one for one, _ in found)
     low = replace(low, value=max(low.value, mid.value))  # simulated ones may cross by chance
     high = replace(high, value=min(high.value, mid.value))

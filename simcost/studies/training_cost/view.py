@@ -84,7 +84,11 @@ def basis(result: TrainingEstimate) -> list[str]:
     """FLOPs, both hazards, checkpoints, and the spread of simulated runs."""
     flops, failures, written = result.flops, result.failures, result.checkpoints
     mtbf, interval = failures.mtbf_s, written.interval_s
-    every = "at the end only" if interval is None else f"every {seconds(interval)} ({_rule(written)})"
+    every = (
+        _at_the_end(written)
+        if interval is None or written.at_the_end
+        else f"every {seconds(interval)} ({_rule(written)})"
+    )
     fails = "never" if mtbf is None else f"every {seconds(mtbf)}, {amount(failures.expected)} in all"
     nodes = "1 node" if failures.nodes == 1 else f"{count(failures.nodes)} nodes"
     hazard = (
@@ -106,6 +110,13 @@ def basis(result: TrainingEstimate) -> list[str]:
             f"({times[1]} to {times[2]} in nine of ten), {amount(found.failures)} failures; {where}"
         )
     return said
+
+
+def _at_the_end(written: CheckpointPlan) -> str:
+    if written.rule != "given" or written.daly_s is None:
+        return "at the end only"
+    best = seconds(written.daly_s)
+    return f"at the end only (the run is shorter than the interval given; the best is {best})"
 
 
 def _rule(written: CheckpointPlan) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from math import exp, expm1
 from pathlib import Path
 from typing import Any
 
@@ -593,4 +594,26 @@ def test_a_run_that_costs_least_on_spot_says_how_long_it_takes_there() -> None:
     assert found.verdict.endswith(" in 11.4 h on spot.")
     assert found.cost_usd["spot"].checkpoint_interval_s == pytest.approx((2 * 123.469 * 86400 / 4.7) ** 0.5, rel=1e-5)
     assert found.cost_usd["on_demand"].checkpoint_interval_s == found.checkpoints.interval_s
+    assert not found.checkpoints.at_the_end
     assert "spot: 11.4 h with its interruptions, and checkpoints every 35.5 min" in " ".join(text(found).split())
+
+
+def test_a_run_shorter_than_its_interval_writes_one_checkpoint_at_the_end() -> None:
+    """4.8 h under a failure every two days, with an interval of 20 h: M e^(R/M) (e^((T + C)/M) - 1), and not a share of
+    an interval that the run never sees; its simulation agrees.
+    """
+    failures = Failures(per_node_day=0.5, checkpoint_interval_s=20 * 3600)
+    found = estimate(CATALOG, run(mfu=0.4, failures=failures, losses=Losses(runs=4000)))
+    work, write, mtbf = found.compute_s.mid, found.checkpoints.write_s, 2 * 86400.0
+    assert work < 5 * 3600
+    assert found.time_s.mid == pytest.approx(mtbf * exp(300 / mtbf) * expm1((work + write) / mtbf))
+    assert found.failures.simulated is not None
+    assert found.failures.simulated.time_s.mean == pytest.approx(found.time_s.mid, rel=0.02)
+    assert found.checkpoints.at_the_end
+    said = " ".join(text(found).split())
+    assert "at the end only (the run is shorter than the interval given; the best is 103 min)" in said
+    longest = replace(failures, per_node_day=1.0, checkpoint_interval_s=1000 * 3600.0)
+    assert estimate(CATALOG, run(mfu=0.4, failures=longest)).time_s.high < 6 * 3600  # not 10^13 years
+    rare = estimate(CATALOG, run(mfu=0.4))
+    assert rare.checkpoints.young_s > rare.compute_s.mid
+    assert "GiB at the end only, 112 s each" in " ".join(text(rare).split())
