@@ -1,5 +1,6 @@
 """Findings on plans that still ran: metrics without a value, requests that had not ended."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ def findings(plans: Sequence[PlanSummary]) -> list[Document]:
         result += [{**finding, "plan": plan.name, "service": finding["plan"]} for finding in findings(plan.services)]
         result += _unread_metrics(plan)
         if not plan.services:
-            result += _unfinished_requests(plan)
+            result += [*_unfinished_requests(plan), *_undecided_tenants(plan)]
     return result
 
 
@@ -50,3 +51,24 @@ def _unfinished_requests(plan: PlanSummary) -> Iterator[Document]:
         "that had, so that they are too low; a longer `horizon` lets more of them end"
     )
     yield {"kind": "unfinished-requests", "plan": plan.name, "count": unfinished, "message": message}
+
+
+def _undecided_tenants(plan: PlanSummary) -> Iterator[Document]:
+    """Tenants that keep their target so far, and may miss it with the requests that the run did not decide: those that
+    wait, and are not late yet.
+    """
+    arrived, judged = Counter[str](), Counter[str]()
+    for run in plan.served:
+        for tenant in run.slo.tenants:
+            arrived[tenant.name] += tenant.requests["arrived"]
+            judged[tenant.name] += tenant.judged
+    for name, count in arrived.items():
+        left = count - judged[name]
+        missed = any(not check.met for check in plan.checks if check.name.startswith(f"{name}: "))
+        if left <= UNFINISHED * count or missed:
+            continue
+        message = (
+            f"{plan.name}: {left:,} of {count:,} requests of {name} had not ended when the run did, nor were they late "
+            "yet: its attainment is that of the others; a longer `horizon` decides them"
+        )
+        yield {"kind": "undecided-tenant", "plan": plan.name, "tenant": name, "count": left, "message": message}

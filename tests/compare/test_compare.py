@@ -12,6 +12,7 @@ from simcost.compare.comparison import difference
 from simcost.compare.drivers import drivers
 from simcost.compare.verdict import against, verdict
 from simcost.errors import InputError, RunError
+from simcost.slo.tenants import TenantReport
 
 
 def test_cheapest_plan_that_meets_the_slo_against_the_baseline() -> None:
@@ -110,6 +111,31 @@ def test_many_requests_that_had_not_ended_are_a_finding(unfinished: int, kinds: 
     found = document(of([replace(run, served=replace(run.served, requests=requests))]), PROVENANCE, [])["findings"]
     assert [finding["kind"] for finding in found] == kinds
     assert all(finding["message"].startswith(f"slow: {unfinished} of 100 requests had not ended") for finding in found)
+
+
+@pytest.mark.parametrize(("judged", "kinds"), [(95, []), (94, ["undecided-tenant"])])
+def test_a_tenant_that_may_still_miss_is_a_finding(judged: int, kinds: list[str]) -> None:
+    """Batch work that waits at the end of the run, few of all requests and many of its tenant."""
+    [run] = runs("night", [10.0])
+    tenant = TenantReport(
+        name="batch",
+        requests={"arrived": 100, "completed": judged, "in_system": 100 - judged},
+        rate_limited=0,
+        prompt_tokens=0,
+        output_tokens=0,
+        judged=judged,
+        attainment=1.0,
+        error_share=0.0,
+        goodput_per_s=1.0,
+        metrics={},
+        target=0.99,
+        limits={},
+        checks=(),
+    )
+    slo = replace(run.served.slo, tenants=(tenant,))
+    found = document(of([replace(run, served=replace(run.served, slo=slo))]), PROVENANCE, [])["findings"]
+    assert [finding["kind"] for finding in found] == kinds
+    assert all("6 of 100 requests of batch had not ended" in finding["message"] for finding in found)
 
 
 def test_pairs_need_the_same_replications() -> None:
