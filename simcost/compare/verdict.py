@@ -244,7 +244,7 @@ def _single(comparison: Comparison, plan: PlanSummary) -> str:
         return f"{plan.name} meets the SLO at {cost}, but is not good enough: {_broken(comparison, plan)}."
     if comparison.risk is not None:
         return f"{plan.name} misses {_broken(comparison, plan)}; it costs {cost}."
-    return f"{plan.name} misses the SLO at {cost}: {_broken(comparison, plan)}."
+    return f"{plan.name} misses the SLO at {cost}: {missed_targets(plan) or 'nothing completed'}."
 
 
 def _none(comparison: Comparison, closest: PlanSummary) -> str:
