@@ -6,7 +6,7 @@ Two shapes are read, as CSV (also gzipped) or Parquet: runs (`trace,gap_s,start_
 beside it; prices alone are a trace too, of spot that is always there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,13 @@ from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.faults import Faults
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable, read_typed
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, SECONDS_PER_DAY, format_seconds
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 MOST_TICKS = 50_000_000
+LONG_SILENCE_S = 7 * SECONDS_PER_DAY
+"""A log of changes that says nothing for so long may have holes."""
 UNBOUNDED = 1_000_000
 """Nodes of a zone of which only the price is known."""
 
@@ -44,6 +46,8 @@ class SpotSeries:
     """True if spot is taken as always there, as only its price is known."""
     silent_s: float = 0.0
     """Longest time between two rows of a log, over which the state before was held."""
+    unpriced_s: float = 0.0
+    """Time at its end over which the last price known was held."""
 
     @property
     def ticks(self) -> int:
@@ -54,6 +58,18 @@ class SpotSeries:
     def span_s(self) -> float:
         """Time covered."""
         return self.ticks * self.gap_s
+
+    def held_long(self) -> Iterator[str]:
+        """Sentences on a state, or a price, that was held for so long that the log may not be complete."""
+        if self.silent_s > LONG_SILENCE_S:
+            days = format_seconds(self.silent_s)
+            yield f"{self.name} says nothing for {days}: the state before was taken to hold; was the log complete?"
+        if self.unpriced_s > LONG_SILENCE_S:
+            days = format_seconds(self.unpriced_s)
+            yield (
+                f"the prices of {self.name} end {days} before it does: the last one was taken to hold; are they of the "
+                "same time?"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,7 +110,8 @@ def with_prices(trace: SpotSeries, prices: Sequence[SpotPrices]) -> SpotSeries:
             f"the prices of {chosen.name!r} begin after the trace {trace.name!r}: its first {int((index < 0).sum()):,} "
             "ticks have none; give earlier prices"
         )
-    return replace(trace, usd_per_h=chosen.usd_per_h[index])
+    last_s = (chosen.until - float(ticks[-1])) * (trace.gap_s if chosen.in_ticks else 1.0)
+    return replace(trace, usd_per_h=chosen.usd_per_h[index], unpriced_s=max(-last_s, 0.0))
 
 
 def always_there(prices: SpotPrices, gap_s: float) -> SpotSeries:

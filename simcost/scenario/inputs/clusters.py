@@ -224,7 +224,8 @@ def assumptions_of(cluster: Cluster) -> list[str]:
         lines += filter(None, [on.scheduler.misfit(gpus)])
     if isinstance(on, OnSpot) and cluster.spot is not None:
         trace = cluster.spot.trace
-        price = "at the prices in effect" if trace.usd_per_h is not None else "at one price"
+        in_effect = trace.usd_per_h is not None and on.spot.price is None
+        price = "at the prices in effect" if in_effect else "at one price"
         short = (
             ", also those gone within an hour, which AWS does not bill" if cluster.spot.offer.provider == "aws" else ""
         )
@@ -232,6 +233,7 @@ def assumptions_of(cluster: Cluster) -> list[str]:
         lines += [
             f"Up to {on.spot.nodes} spot nodes {follow}; they are held and paid {price} while they are there{short}.",
             "Where spot nodes go, the jobs that began last stop, wherever they run.",
+            *(f"{text[:1].upper()}{text[1:]}" for text in trace.held_long()),
         ]
     if isinstance(on, OnGpus | OnNodes) and on.failures is not None:
         each, alone = on.failures.per_node_day, on.failures.size_independent_per_day

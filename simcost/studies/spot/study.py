@@ -15,7 +15,7 @@ from simcost.sim.spot import STATES, DeadlineJob, SpotRuns, course, run_spot
 from simcost.studies.spot.result import Course, CoursePart, PolicyRow, RunSpread, SpotStudy, TraceRow
 from simcost.tables.cells import Flags
 from simcost.trace.spot import Floats, Ints, SpotSeries, any_zone
-from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds
+from simcost.units import SECONDS_PER_HOUR, format_seconds
 
 Findings = list[FindingDocument]
 
@@ -185,7 +185,6 @@ def _percent(share: float) -> str:
 
 
 MOST_STARTS = 1_000_000
-LONG_SILENCE_S = 7 * SECONDS_PER_DAY
 
 
 def spot_study(
@@ -303,10 +302,7 @@ def _taken(trace: SpotSeries, gang: int) -> Findings:
     if trace.assumed:
         text = f"{trace.name} has prices only: spot counts as always there, unless a policy limits its price."
         said.append({"kind": "assumed", "trace": trace.name, "message": text})
-    if trace.silent_s > LONG_SILENCE_S:
-        days = f"{trace.silent_s / SECONDS_PER_DAY:.4g} d"
-        text = f"{trace.name} says nothing for {days}: the state before was taken to hold; was the log complete?"
-        said.append({"kind": "gap", "trace": trace.name, "message": text})
+    said += [{"kind": "gap", "trace": trace.name, "message": text} for text in trace.held_long()]
     return said
 
 

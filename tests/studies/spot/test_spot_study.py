@@ -196,3 +196,15 @@ def test_ticks_longer_than_the_time_to_spare_are_told() -> None:
     assert [said["kind"] for said in found.findings] == ["net_at_once"]
     assert "ticks of 24 h: with 10 h to spare" in found.findings[0]["message"]
     assert found.verdict.endswith("Greedy, the cheapest to meet the deadline in all of 20 runs, costs the same.")
+
+
+@pytest.mark.parametrize(("days", "said"), [(24, []), (1, ["the prices of zone end 29 d before it does"])])
+def test_prices_that_end_long_before_their_trace_are_told(tmp_path: Path, days: int, said: list[str]) -> None:
+    """The last one was taken for a month, or for a year of another time, without a word."""
+    rows = [f"2024-02-{1 + i:02},{1 + i % 2}" for i in (0, days)]
+    (tmp_path / "p.csv").write_text("\n".join(["timestamp,price_usd_h", *rows]), encoding="utf-8")
+    february = 1_706_745_600.0
+    zone = SpotSeries(name="zone", gap_s=3600.0, nodes=np.ones(30 * 24 + 1, np.int64), start_s=february)
+    priced = with_prices(zone, read_prices(tmp_path / "p.csv"))
+    found = spot_study([priced], **JOB, policies=[Greedy()], starts=5)
+    assert [one["message"].partition(":")[0] for one in found.findings] == said
