@@ -223,7 +223,8 @@ def _offer_faults(buy: YamlNode | None, catalog: Catalog, file: str) -> Iterator
         yield fault_at(place, f"{offer.name} has no accelerators; jobs need some", file)
     prices = [] if buy is None else [buy.get(key) for key in ("price", "prices")]
     if "spot" in place.path and offer.spot_usd_per_h is None and not any(map(is_given, prices)):
-        yield fault_at(place, f"the catalog has no spot price of {offer.name}; give price or prices", file)
+        lacks = f"the catalog has no spot price of {offer.name}; give price or prices"
+        yield fault_at(place, f"{lacks} (the file of the availability, if it has a column of them)", file)
 
 
 def _storage_faults(bought: YamlNode | None, own_usd: float | None, catalog: Catalog, file: str) -> Iterator[Fault]:

@@ -94,7 +94,8 @@ class SpotNodes:
     region: str | None = None
     """None = the only region the catalog has for the offer."""
     price: UsdPerH | None = None
-    """Per node and hour, all the time; None = that in effect by `prices`, else the one that the catalog observed."""
+    """Per node and hour, all the time; None = that in effect by `prices`, or by a column of the availability, else the
+    one that the catalog observed."""
     prices: str | None = None
     """Prices in effect, per node and hour, as CSV or Parquet of `timestamp,price_usd_h`, or of runs."""
 
