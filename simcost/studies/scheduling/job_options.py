@@ -30,7 +30,7 @@ def add_price(parser: Any) -> None:
 
 
 NO_NODES = "`simcost train replay --nodes` goes by them"
-"""Where nodes are known, in place of a count of GPUs."""
+"""Remedy of jobs that need nodes, as findings on a count of GPUs say it."""
 CHECKPOINTS = {
     "checkpoint": (1800.0, "work between two checkpoints (default 30min)"),
     "write": (60.0, "to write a checkpoint (default 1min)"),
