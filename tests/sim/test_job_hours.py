@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simcost.sim.jobs.document import other_hours
-from simcost.trace.jobs.reader import read_jobs
+from simcost.trace.jobs.reader import import_jobs, read_jobs
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,11 @@ def test_jobs_that_begin_at_another_hour_than_requests_are_told(
     found = other_hours(jobs)
     assert [one["kind"] for one in found] == ([] if said is None else ["other_hours"])
     assert said is None or said in found[0]["message"]
+
+
+def test_a_stored_trace_keeps_the_hour_of_its_first_job(tmp_path: Path) -> None:
+    log = tmp_path / "jobs.csv"
+    log.write_text("job_id,submit_s,duration_s,gpus\na,72000,60,1\n", encoding="utf-8")
+    import_jobs(log, "auto", tmp_path / "jobs.parquet")
+    [said] = other_hours(read_jobs(tmp_path / "jobs.parquet")[0])
+    assert "20 h after second 0" in said["message"]

@@ -58,6 +58,7 @@ def write_jobs(path: Path, jobs: Jobs) -> None:
         "version": VERSION,
         "rows": len(jobs),
         "start_utc": jobs.start_utc,
+        "first_s": jobs.first_s,
         "source": jobs.source,
         "pools": jobs.pools,
         "gpu_types": jobs.gpu_types,
@@ -111,6 +112,7 @@ def _metadata(path: Path, table: pa.Table) -> dict[str, Any]:
         version, rows = int(said["version"]), int(said["rows"])
         said = {
             "start_utc": None if said["start_utc"] is None else str(said["start_utc"]),
+            "first_s": None if said.get("first_s") is None else float(said["first_s"]),
             "source": str(said["source"]),
             "pools": tuple(map(str, said["pools"])),
             "gpu_types": tuple(map(str, said["gpu_types"])),
