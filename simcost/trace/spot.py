@@ -72,6 +72,17 @@ class SpotSeries:
             )
 
 
+def obtained(there: Ints, wanted: int) -> Ints:
+    """Nodes at each tick of who wants so many: up to as many as the trace ever has, what it has; more of them come
+    and go in proportion, rounded down.
+
+    >>> obtained(np.array([4, 3, 1, 0]), 2).tolist(), obtained(np.array([4, 3, 1, 0]), 10).tolist()
+    ([2, 2, 1, 0], [10, 7, 2, 0])
+    """
+    most = max(int(there.max()), 1)
+    return np.minimum(there, wanted) if wanted <= most else there * wanted // most
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpotPrices:
     """Prices of one trace, each in effect from its time on."""

@@ -20,7 +20,7 @@ from simcost.scenario.schema.jobs import SpotNodes
 from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.tables.paths import inside
 from simcost.trace.series.series import Floats
-from simcost.trace.spot import Ints, SpotSeries, read_availability, read_prices, with_prices
+from simcost.trace.spot import Ints, SpotSeries, obtained, read_availability, read_prices, with_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,9 +68,7 @@ class AvailableSpotNodes:
 
     def nodes(self, first: int) -> Ints:
         """Nodes there at each tick of a run that begins at the tick `first` of the trace."""
-        there = np.roll(self.trace.nodes, -first)
-        result: Ints = self.asked.nodes * there // there.max()
-        return result
+        return obtained(np.roll(self.trace.nodes, -first), self.asked.nodes)
 
     def capacity(self, first: int, steady: int) -> GpuCapacity:
         """GPUs of the run, the steady ones included."""
@@ -122,6 +120,7 @@ class AvailableSpotNodes:
             "availability": self.inputs[self.asked.availability],
             "trace": self.trace.name,
             "nodes": self.asked.nodes,
+            "most": int(self.trace.nodes.max()),
             "gpus_per_node": self.gpus_per_node,
             "first_tick": first,
         }

@@ -83,7 +83,8 @@ class SpotNodes:
     """Nodes that come and go as a recorded availability says, and are held and paid while they are there."""
 
     nodes: PositiveCount
-    """Held while the trace is at its most; below it, the same share of them, rounded down."""
+    """Held as far as the trace has so many. Of more than it ever has, the same share as it has of its most, rounded
+    down."""
     availability: str
     """CSV or Parquet of `timestamp,available`, or of runs, relative to the scenario file and inside its folder. Past
     its end it starts again; each replication begins at another time of it."""

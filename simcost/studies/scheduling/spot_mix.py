@@ -16,7 +16,7 @@ from simcost.sim.jobs.changing_capacity import GpuCapacity
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import MixResult, MixRow, MixWait, SizingTarget, size_of_jobs, submitted_s
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.spot import Floats, Ints, SpotSeries
+from simcost.trace.spot import Floats, SpotSeries, obtained
 from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
 
 BASES = 7
@@ -134,9 +134,7 @@ def _capacity(trace: SpotSeries, start: int, base_gpus: int, nodes: int, step: i
 
     More nodes than the trace ever had come and go in proportion.
     """
-    most = max(int(trace.nodes.max()), 1)
-    there = np.roll(trace.nodes, -start)
-    got: Ints = np.minimum(there, nodes) if nodes <= most else there * nodes // most
+    got = obtained(np.roll(trace.nodes, -start), nodes)
     changed = np.append(True, np.diff(got) != 0)
     since = np.arange(len(got))[changed] * trace.gap_s
     return GpuCapacity(since_s=since, gpus=base_gpus + step * got[changed], period_s=trace.span_s)
