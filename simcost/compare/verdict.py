@@ -8,6 +8,7 @@ from simcost.compare.futures import quantiles
 from simcost.compare.results import PlanSummary
 from simcost.compare.significance import negligible_usd
 from simcost.compare.slo_risk import keeps_spot
+from simcost.compare.unit_costs import answered, unit_costs
 from simcost.slo import Check
 from simcost.units import LARGEST_SHARE, format_seconds, format_share, format_usd, format_usd_range
 
@@ -23,6 +24,8 @@ GPU_TIME = {
     "down": "not there",
 }
 """Buckets of the GPU time of a cluster of jobs, in the order in which they are shown."""
+FEWER = 0.05
+"""Share of requests by which a plan answers fewer than another from which the verdict says so."""
 JOBS = {"wait": "wait", "jct": "completion time", "mean": "mean", "max": "longest"}
 """Words for times of jobs and for levels that are no percentile."""
 
@@ -173,7 +176,7 @@ def verdict(comparison: Comparison) -> str:
     best = comparison.best
     if best is None:
         return _none(comparison, comparison.ranked[0])
-    return " ".join([_best(comparison, best), *cautions(best)])
+    return " ".join([_best(comparison, best), *_less_work(best, _second(comparison)), *cautions(best)])
 
 
 def cautions(plan: PlanSummary) -> list[str]:
@@ -257,9 +260,29 @@ def _none(comparison: Comparison, closest: PlanSummary) -> str:
     )
 
 
+def _second(comparison: Comparison) -> PlanSummary | None:
+    """The next best of those that may be chosen."""
+    return next((plan for plan in comparison.ranked[1:] if plan.eligible), None)
+
+
+def _less_work(best: PlanSummary, second: PlanSummary | None) -> list[str]:
+    """Sentence on the best plan where it answers fewer requests, as when clients wait for answers: costs a month are
+    then not those of the same work.
+    """
+    if second is None:
+        return []
+    own, other = answered(best).requests, answered(second).requests
+    if own >= (1 - FEWER) * other:
+        return []
+    fewer = f"{best.name} answers {percent(1 - own / other)} fewer requests than {second.name}"
+    usd, there = (unit_costs(plan)["usd_per_million_output_tokens"] for plan in (best, second))
+    if usd is None or there is None:
+        return [f"{fewer}."]
+    return [f"{fewer}: 1M output tokens cost {format_usd(usd)} with it, {format_usd(there)} with {second.name}."]
+
+
 def _best(comparison: Comparison, best: PlanSummary) -> str:
-    base = comparison.baseline
-    second = next((plan for plan in comparison.ranked[1:] if plan.eligible), None)
+    base, second = comparison.baseline, _second(comparison)
     role = ", the baseline," if best is base else ""
     cost = f"{format_usd(best.per_month_usd.mean)} a month" if comparison.risk is None else _spread(best)
     often = _how_often(comparison, best)

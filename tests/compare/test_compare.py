@@ -30,6 +30,20 @@ def test_the_baseline_itself_may_be_best() -> None:
     assert " a month (66.7 %) more than cheap" in said
 
 
+@pytest.mark.parametrize("completed", [99, 94, 93, 40])
+def test_a_plan_that_answers_fewer_requests_is_not_cheaper_for_the_same_work(completed: int) -> None:
+    """As where clients wait for their answers: its costs of a month buy less."""
+    fewer = [
+        replace(run, served=replace(run.served, requests=run.served.requests | {"completed": completed}))
+        for run in CHEAP
+        if run.served is not None
+    ]
+    said = verdict(of(DEAR, fewer))
+    told = f"cheap answers {100 - 100 * completed / 99:.3g} % fewer requests than dear: 1M output tokens cost $60.00"
+    assert (told in said) is (completed < 94.05)
+    assert said.endswith("with it, $100.00 with dear." if completed < 94.05 else "the next best.")
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
