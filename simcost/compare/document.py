@@ -221,8 +221,14 @@ def _decomposition(driven: CostDrivers) -> Document:
         "plan": driven.plan,
         "against": driven.against,
         "per_month_usd": driven.effects_usd,
-        "usd_per_accelerator_hour": pair(driven.usd_per_accelerator_hour),
-        "accelerator_hours_per_month": pair(driven.accelerator_hours),
+        **(
+            {
+                "usd_per_accelerator_hour": pair(driven.usd_per_accelerator_hour),
+                "accelerator_hours_per_month": pair(driven.accelerator_hours),
+            }
+            if driven.usd_per_accelerator_hour is not None and driven.accelerator_hours is not None
+            else {}
+        ),
         "by_state_per_month_usd": {state: pair(values) for state, values in driven.by_state_usd.items()},
     }
 

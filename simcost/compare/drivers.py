@@ -21,9 +21,10 @@ class CostDrivers:
     plan: str
     against: str
     effects_usd: dict[str, float]
-    """price, hours, storage, transfer: USD a month; they add up to the difference."""
-    usd_per_accelerator_hour: tuple[float, float]
-    accelerator_hours: tuple[float, float]
+    """price and hours, storage, transfer: USD a month; they add up to the difference. In place of the first two
+    compute, where nodes without accelerators have a part in it."""
+    usd_per_accelerator_hour: tuple[float, float] | None
+    accelerator_hours: tuple[float, float] | None
     """A month."""
     by_state_usd: dict[str, tuple[float, float]]
     """Compute cost a month by state."""
@@ -37,10 +38,10 @@ class CostDrivers:
 
     def _sentence(self, name: str, usd: float) -> str:
         effect = f"{'+' if usd > 0 else ''}{format_usd(usd)} a month"
-        if name == "price":
+        if name == "price" and self.usd_per_accelerator_hour is not None:
             own, other = map(format_usd, self.usd_per_accelerator_hour)
             return f"Price per accelerator-hour: {own} against {other} in {self.against}: {effect}."
-        if name == "hours":
+        if name == "hours" and self.accelerator_hours is not None:
             own, other = map(format_count, self.accelerator_hours)
             return f"Accelerator-hours a month: {own} against {other} in {self.against}: {effect}."
         return f"{name.capitalize()}: {effect}."
@@ -79,20 +80,26 @@ def drivers(comparison: Comparison) -> CostDrivers | None:
 
 
 def _decompose(plan: PlanSummary, against: PlanSummary) -> CostDrivers:
-    hours = _hours(plan), _hours(against)
     services = [side.a_month(lambda run: run.bill.by_category_usd()) for side in (plan, against)]
     states = [side.a_month(lambda run: run.bill.compute_by_state_usd) for side in (plan, against)]
     spent = [usd["compute"] for usd in services]
     storage, transfer, tokens = (
         services[0].get(name, 0.0) - services[1].get(name, 0.0) for name in ("storage", "transfer", "tokens")
     )
-    price = _price(spent[0], hours[0], spent[1], hours[1]), _price(spent[1], hours[1], spent[0], hours[0])
+    hours = price = None
+    compute = {"compute": spent[0] - spent[1]}
+    if not (plan.on_processors or against.on_processors):
+        hours = _hours(plan), _hours(against)
+        price = _price(spent[0], hours[0], spent[1], hours[1]), _price(spent[1], hours[1], spent[0], hours[0])
+        compute = {
+            "price": (price[0] - price[1]) * (hours[0] + hours[1]) / 2,
+            "hours": (hours[0] - hours[1]) * (price[0] + price[1]) / 2,
+        }
     return CostDrivers(
         plan=plan.name,
         against=against.name,
         effects_usd={
-            "price": (price[0] - price[1]) * (hours[0] + hours[1]) / 2,
-            "hours": (hours[0] - hours[1]) * (price[0] + price[1]) / 2,
+            **compute,
             "storage": storage,
             "transfer": transfer,
             **({"tokens": tokens} if tokens else {}),

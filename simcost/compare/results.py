@@ -130,8 +130,11 @@ class RunResult:
     bill: Costs
     node_hours: float
     accelerator_hours: float
+    """Of nodes that have no accelerators, hours of their vCPUs."""
     utilisation: float
     """Of the accelerator time paid: the part in which tokens took engine time (`Outcomes.work_s`) or jobs ran."""
+    on_processors: bool = False
+    """True if some nodes have no accelerators."""
     served: Served | None = None
     trained: Trained | None = None
     energy: EnergyReport | None = None
@@ -293,6 +296,11 @@ class PlanSummary:
             return ()
         same = [run.checks[worst] for run in self.results]
         return tuple(map(_times_over, same)) if same[0].name == self.checks[worst].name else ()
+
+    @property
+    def on_processors(self) -> bool:
+        """True if some nodes have no accelerators: hours of all nodes are then of no one kind."""
+        return any(run.on_processors for run in self.results)
 
     def a_month(self, amounts: Callable[[RunResult], Mapping[str, float]]) -> dict[str, float]:
         """Means over replications of amounts in a month, which add up to `per_month_usd` where replications of jobs

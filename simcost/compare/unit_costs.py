@@ -80,7 +80,7 @@ def unit_costs(plan: PlanSummary) -> Document:
     """USD per unit of work, all costs of the plan in it; None where there is no such work."""
     usd = plan.total_usd.mean
     requests, prompt, output = answered(plan)
-    working = plan.accelerator_hours * _share(plan, WORKING)
+    working = 0.0 if plan.on_processors else plan.accelerator_hours * _share(plan, WORKING)
     return {
         "usd_per_request": _per(usd, requests),
         "usd_per_million_output_tokens": _per(1e6 * usd, output),

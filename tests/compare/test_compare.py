@@ -182,6 +182,19 @@ def test_drivers_add_up_to_the_difference() -> None:
     assert third == "Compute money of plan (of base) by state: computing 90 % (30 %), idle 10 % (70 %)."
 
 
+def test_nodes_without_accelerators_have_no_price_of_an_accelerator_hour() -> None:
+    """Hours of vCPUs were added to those of GPUs: "12,410 accelerator-hours against 2,920" of a cheaper plan."""
+    base = [result("base", 0, 240.0)]
+    plan = [replace(result("plan", 0, 120.0), on_processors=True)]
+    compared = of(base, plan)
+    found = drivers(compared)
+    assert sum(found.effects_usd.values()) == pytest.approx((120.0 - 240.0) * MONTHS)
+    assert found.sentences()[0] == "Compute: -$3,650 a month."
+    costs = {one["name"]: one["unit_costs"] for one in document(compared, PROVENANCE, [])["plans"]}
+    assert costs["plan"]["usd_per_useful_accelerator_hour"] is None
+    assert costs["base"]["usd_per_useful_accelerator_hour"] > 0
+
+
 def test_document_keys() -> None:
     made = document(of(DEAR, CHEAP, MISSES), PROVENANCE, ["result.json"])
     again = json.loads(json.dumps(made, allow_nan=False))

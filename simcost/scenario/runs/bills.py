@@ -183,6 +183,13 @@ def energy_of(bought: Sequence[PurchasedNodes], catalog: Catalog, *, whole: bool
     return together(reports, hours) if len(reports) > 1 else reports[0] if reports else None
 
 
+def are_processors(bought: Sequence[PurchasedNodes], catalog: Catalog) -> bool:
+    """True if some of the nodes have no accelerators."""
+    buys = [one.buy for one in bought if isinstance(one.buy, OnDemand | Spot | ManagedEndpoint)]
+    offers = {(buy.offer, buy.region) for buy in buys}
+    return any(not catalog.offer(*offer).accelerators for offer in offers)
+
+
 def nodes_of(bought: Sequence[PurchasedNodes], catalog: Catalog) -> pa.Table:
     """Intervals in which each node was there, with its kind."""
     parts = []

@@ -29,6 +29,7 @@ from simcost.scenario.inputs.clusters import Cluster
 from simcost.scenario.inputs.job_demand import JobTrace
 from simcost.scenario.runs.bills import (
     PurchasedNodes,
+    are_processors,
     by_accelerator,
     costs_of,
     energy_of,
@@ -358,6 +359,7 @@ def as_one(
         pools=results_of_pools(pools, catalog),
         node_hours=fsum(usage.node_hours() for usage in usages),
         accelerator_hours=hours,
+        on_processors=are_processors(bought, catalog),
         utilisation=fsum(side.busy_hours for side in sides) / hours if hours else 0.0,
         served=None if served is None else served.served,
         trained=None if trained is None else trained.trained,

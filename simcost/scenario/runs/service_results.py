@@ -15,6 +15,7 @@ from simcost.compare.results import RunResult, Served, Trained
 from simcost.ledger.requests import METRICS
 from simcost.scenario.runs.bills import (
     PurchasedNodes,
+    are_processors,
     costs_by_owner,
     energy_of,
     held_by_jobs,
@@ -75,6 +76,7 @@ def of_services(
         bill=with_charges(costs, [charge for side in sides.values() for charge in side.api]),
         node_hours=fsum(one.usage.node_hours() for one in bought),
         accelerator_hours=hours,
+        on_processors=are_processors(bought, catalog),
         utilisation=busy / hours if hours else 0.0,
         served=_together([side.served for side in sides.values()], there / (fsum(held.values()) or there or 1.0)),
         trained=None if trained is None else _with_idle_nodes(trained.trained, there - fsum(held.values())),

@@ -65,4 +65,4 @@ def energy_notes(document: Document) -> list[str]:
     said = [plan.get("energy") for plan in document["plans"]]
     lines = [line for energy in said if energy for line in energy["assumptions"]]
     missing = [line for energy in said if energy for line in energy["unknown"]]
-    return [*dict.fromkeys(lines), *(f"Energy unknown: {line}" for line in dict.fromkeys(missing))]
+    return [*dict.fromkeys(lines), *(f"Energy or CO2e unknown: {line}" for line in dict.fromkeys(missing))]

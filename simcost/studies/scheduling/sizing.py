@@ -11,7 +11,7 @@ from simcost.documents import FindingDocument, optional_key, values
 from simcost.errors import InputError
 from simcost.ledger.jobs import JobLedger
 from simcost.trace.jobs.jobs import Jobs
-from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd
+from simcost.units import HOURS_PER_MONTH, format_seconds, format_usd, plural
 
 POINTS = 9
 """Sizes on a curve."""
@@ -285,13 +285,13 @@ def _wait(ledger: JobLedger, share: float) -> float:
 def _verdict(found: Sequence[SizedPolicy], best: SizedPolicy, question: SizingTarget) -> str:
     first = found[0]
     target = f"P{100 * question.percentile:g} of the wait within {format_seconds(question.wait_s)}"
-    needs = f"{best.policy} needs {best.gpus:,} GPUs for {target}{_money(best)}"
+    needs = f"{best.policy} needs {plural(best.gpus, 'GPU')} for {target}{_money(best)}"
     if best is first or best.gpus == first.gpus:
         return f"{needs}; no other policy asked for needs fewer." if len(found) > 1 else f"{needs}."
     fewer = first.gpus - best.gpus
     more, less = first.usd_per_month, best.usd_per_month
     worth = "" if more is None or less is None else f", {format_usd(more - less)} a month"
-    return f"{needs}; {first.policy} needs {first.gpus:,}: the policy is worth {fewer:,} GPUs{worth}."
+    return f"{needs}; {first.policy} needs {first.gpus:,}: the policy is worth {plural(fewer, 'GPU')}{worth}."
 
 
 def _money(point: SizedPolicy) -> str:
