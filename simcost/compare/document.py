@@ -123,6 +123,7 @@ def plan_document(plan: PlanSummary) -> Document:
         **jobs(plan),
         "node_hours": plan.mean(lambda run: run.node_hours),
         "accelerator_hours": plan.accelerator_hours,
+        **({"on_processors": True} if plan.on_processors else {}),
         "utilisation": plan.mean(lambda run: run.utilisation),
         "horizon_s": plan.mean(lambda run: run.bill.horizon_s),
         "prices": _prices(plan.results),

@@ -81,7 +81,7 @@ def waste_of_plan(
                 file="",
                 plan=where,
                 span_s=horizon_s,
-                findings=_unused(unused_usd),
+                findings=[*_unused(unused_usd), *_processors(plan)],
                 fragmentation=fragmentation,
             )
         )
@@ -156,6 +156,14 @@ def _billed(plan: Plan, unused_usd: float, totals: Mapping[str, float]) -> GpuPr
         source=f"compute on the plan's bill / GPU-hours{', the mean of unlike prices' if unlike else ''}",
         usd_per_h_of=rates,
     )
+
+
+def _processors(plan: Plan) -> list[FindingDocument]:
+    """The finding on nodes without accelerators."""
+    if not plan.get("on_processors"):
+        return []
+    text = "some nodes of the plan have no accelerators: hours of their vCPUs count as GPU-hours here"
+    return [finding("on_processors", "", 1, text)]
 
 
 def _unused(usd: float) -> list[FindingDocument]:

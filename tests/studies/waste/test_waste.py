@@ -474,6 +474,17 @@ def test_only_gpu_hours_that_are_paid_are_capacity(held: float, down: float) -> 
     assert document.buckets["useful"].usd == pytest.approx(90)
 
 
+def test_hours_of_processors_are_told() -> None:
+    plan = {
+        "name": "a",
+        "accelerator_hours": 8.0,
+        "replica_hours": {"computing": 2.0, "idle": 6.0},
+        "cost_usd": {"by_category": {"compute": 16.0}},
+    }
+    assert [one["kind"] for one in waste_of_plan(plan, 3600.0).findings] == []
+    assert [one["kind"] for one in waste_of_plan({**plan, "on_processors": True}, 3600.0).findings] == ["on_processors"]
+
+
 def test_money_for_nodes_that_nothing_ran_on_makes_no_gpu_hour_more_expensive() -> None:
     """Two owned nodes of 8 GPUs, of which one serves: a GPU-hour costs what it costs where both do."""
     states = {"computing": 2.0, "idle": 6.0, "starting": 0.0, "draining": 0.0, "unallocated": 0.0}
