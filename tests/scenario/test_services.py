@@ -240,7 +240,7 @@ def test_a_gate_looks_at_every_service(tmp_path: Path, engine: Engine) -> None:
     file = write(tmp_path, asked, poor, ("chat: {buy: {offer: aws/g6.xlarge}}", STATED), text=SERVICES)
     found = call("run", file, "--out", tmp_path / "out", "--quiet", "--fail-on", "quality")
     assert found.code == 1
-    assert "quality missed by one, two" in found.err
+    assert "quality missed by one (chat), two (chat)" in found.err
     assert "chat: one; chat: two: llama-3.1-8b, mmlu 60: own." in " ".join(found.out.split())
 
 
