@@ -201,7 +201,7 @@ class CheckedScenario:
             engine=engine_options(engine, address, time_limit),
             mixes=mixes,
             options=None if options is None else Path(options),
-            step_factor=number("step_factor", step_factor) or 1.0,
+            step_factor=number("step_factor", step_factor, from_0=True),
             objectives=(objectives,) if isinstance(objectives, str) else plain(objectives),
             budget_usd=plain(budget),
             quota=plain(quota),

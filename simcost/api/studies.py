@@ -77,7 +77,7 @@ def forecast(
     check_choice("model", model, get_args(ModelName))
     counts = whole_numbers(paths=paths, seed=seed)
     asked = ProjectionOptions(
-        model=model, levels=_levels(levels), growth=growth, width=number("width", width) or 1.0, **counts
+        model=model, levels=_levels(levels), growth=growth, width=number("width", width), **counts
     )
     reading = SeriesOptions(
         freq=freq,

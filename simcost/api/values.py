@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from math import inf
 from numbers import Integral
 from pathlib import PurePath
-from typing import Any
+from typing import Any, overload
 
 from simcost.errors import InputError, did_you_mean
 from simcost.execution.options import EngineName, EngineOptions
@@ -80,6 +80,10 @@ def duration(name: str, value: Any) -> float | None:
     return float(seconds)
 
 
+@overload
+def number(name: str, value: None, *, from_0: bool = False) -> None: ...
+@overload
+def number(name: str, value: float, *, from_0: bool = False) -> float: ...
 def number(name: str, value: Any, *, from_0: bool = False) -> float | None:
     """A finite number above 0, or from 0 up; None stays. Raises InputError for what is none."""
     found = plain(value)
