@@ -12,7 +12,8 @@ fixed part is measured: time with requests that no token took, over the steps. A
 a mean request.
 
 Over-provisioned are paid replica-hours beyond those needed, minute by minute; a shortage at another time does not make
-up for them. In an hour that missed the SLO nothing was too much, whatever the load says.
+up for them. In an hour that missed the SLO nothing was too much, whatever the load says; requests over the rate limits
+of tenants do not count there, since more replicas would not answer them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -145,13 +146,10 @@ def _since(at_s: Floats, slots: Floats, t_s: Floats) -> Floats:
 
 
 def _missed(ledger: Ledger, slo: "SloReport", t_s: Floats) -> npt.NDArray[np.bool_]:
-    """True where the hour in which an interval of the pulse ends missed the SLO."""
-    if not len(slo.hours):
-        return np.zeros(len(t_s), np.bool_)
-    missed = np.array([met is False for met in slo.hours["met"].to_pylist()])
-    hour = np.ceil(t_s / ledger.outcomes.window_s - 1e-9).astype(np.int64) - 1
-    result: npt.NDArray[np.bool_] = missed[np.clip(hour, 0, len(missed) - 1)]
-    return result
+    """True where the hour in which an interval of the pulse ends missed the SLO, other than by limits of tenants."""
+    window_s = ledger.outcomes.window_s
+    hour = np.ceil(t_s / window_s - 1e-9).astype(np.int64) - 1
+    return np.isin(hour, [round(start_s / window_s) for start_s, _ in slo.short_s])
 
 
 def _smooth(rate: Floats, t_s: Floats, window_s: float) -> Floats:

@@ -61,6 +61,9 @@ class SloReport:
     """Length of the windows that missed the SLO, in hours; of several services, in which any missed its own."""
     missed_s: tuple[tuple[float, float], ...] = ()
     """Beginning and end of these windows."""
+    short_s: tuple[tuple[float, float], ...] = ()
+    """Of these, the ones that missed it for more than requests over the rate limits of tenants, which no replica would
+    have answered. How many of a window's rejections those are is taken to be as in the whole run."""
     tenants: tuple[TenantReport, ...] = ()
     """Service level of each tenant, where requests have one; each must then meet its own targets."""
 
@@ -85,7 +88,7 @@ def assess(ledger: "Ledger", slo: Slo, of_tenants: Mapping[str, Slo] = MappingPr
     checks = tuple(check for tenant in tenants for check in tenant.checks)
     if not tenants:
         checks = slo.checks(values_to_check(attainment, error_share, latencies.overall))
-    hours, missed_s = _hours(ledger, slo, latencies)
+    hours, missed_s, short_s = _hours(ledger, slo, latencies)
     return SloReport(
         met=outcomes.completed > 0 and all(check.met for check in checks),
         judged=judged,
@@ -102,6 +105,7 @@ def assess(ledger: "Ledger", slo: Slo, of_tenants: Mapping[str, Slo] = MappingPr
         hours=hours,
         hours_missed=hours_in(missed_s),
         missed_s=missed_s,
+        short_s=short_s,
         tenants=tenants,
     )
 
@@ -119,18 +123,31 @@ def hours_in(windows_s: Iterable[tuple[float, float]]) -> float:
     return total_s / SECONDS_PER_HOUR
 
 
-def _hours(ledger: "Ledger", slo: Slo, latencies: "LatencyPercentiles") -> tuple[Any, tuple[tuple[float, float], ...]]:
-    """The table by window, and the windows that missed."""
+def _hours(
+    ledger: "Ledger", slo: Slo, latencies: "LatencyPercentiles"
+) -> tuple[Any, tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]:
+    """The table by window, the windows that missed, and those that did for more than the rate limits of tenants."""
     import pyarrow as pa
 
-    rows, missed_s = [], []
+    answerable = 1 - _limited_share(ledger)
+    rows, missed_s, short_s = [], [], []
     for window, percentiles in zip(ledger.outcomes.windows.to_pylist(), latencies.by_window, strict=True):
         length_s = min(ledger.outcomes.window_s, ledger.horizon_s - window["start_s"])
         rows.append(_hour(window, percentiles, slo, length_s))
         if rows[-1]["met"] is False:
             missed_s.append((window["start_s"], window["start_s"] + length_s))
+            unlimited = {**window, "rejected": window["rejected"] * answerable}
+            if _hour(unlimited, percentiles, slo, length_s)["met"] is False:
+                short_s.append(missed_s[-1])
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in _HOURS.items()])
-    return pa.Table.from_pylist(rows, schema=schema), tuple(missed_s)
+    return pa.Table.from_pylist(rows, schema=schema), tuple(missed_s), tuple(short_s)
+
+
+def _limited_share(ledger: "Ledger") -> float:
+    """Share of the rejections that rate limits of tenants are the reason of."""
+    sent = ledger.outcomes.sendings or ledger.outcomes
+    limited = sum(tenant.rate_limited for tenant in ledger.outcomes.by_tenant)
+    return min(limited / sent.rejected, 1.0) if sent.rejected else 0.0
 
 
 def _hour(window: Mapping[str, Any], percentiles: "Floats", slo: Slo, length_s: float) -> dict[str, Any]:

@@ -46,10 +46,8 @@ def test_a_shortage_does_not_make_up_for_what_is_too_much() -> None:
 
 def test_hours_that_missed_the_slo_had_nothing_too_much() -> None:
     used = fleet(np.full(120, 1.0), 4)
-    felt = replace(used.outcomes, windows=ledger(felt=None).outcomes.windows)
-    hours = assess(replace(used, outcomes=felt), Slo(ttft=1.0)).hours
-    missed = replace(report(), hours=hours.set_column(hours.schema.get_field_index("met"), "met", [[False]]))
-    assert provisioning(used, missed).over_h == 0.0
+    missed = replace(report(), short_s=((0.0, used.outcomes.window_s),))
+    assert provisioning(used, missed).over_h == pytest.approx(3)
     assert provisioning(used, report()).over_h == pytest.approx(3 * 2)
 
 

@@ -1,8 +1,9 @@
 """Service levels on paper, from rows and from histograms."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from support.ledgers import HOUR, ledger, outcomes, write_rows
 
 from simcost.errors import RunError
+from simcost.ledger.percentiles import latency
 from simcost.ledger.requests import Ledger
 from simcost.slo import Slo, assess
+from simcost.slo.requests import _hours
 
 VALUES = [(0, 0.1 * i, 0.1 * i + 2.0, 11) for i in range(1, 101)] + [(1, 5.0, 5.0, 1)]
 SLO = Slo(ttft=9.0, attainment=0.9, errors=0.02, percentiles={"ttft": {"p95": 9.6}, "e2e": {"p50": 6.9}})
@@ -64,6 +67,21 @@ def test_by_hour(tmp_path: Path) -> None:
     assert second["e2e_p95_s"] == pytest.approx(5.0)
     assert third["attainment"] is third["error_share"] is third["ttft_p95_s"] is None
     assert report.hours_missed == pytest.approx(1.0)
+
+
+def test_windows_that_missed_by_rate_limits_alone_are_not_short() -> None:
+    """Ten of a hundred are turned away: by limits of tenants, or since nothing had room."""
+
+    def missed(limited: int) -> tuple[Any, ...]:
+        first = {"arrived": 100, "completed": 90, "rejected": 10, "good": 90}
+        felt = outcomes([first, {"arrived": 9, "completed": 9, "good": 9}], VALUES)
+        tenant: Any = SimpleNamespace(rate_limited=limited)
+        found = ledger(horizon_s=2 * HOUR, felt=replace(felt, by_tenant=(tenant,)))
+        return _hours(found, Slo(ttft=1e9), latency(felt))[1:]
+
+    first = ((0.0, HOUR),)
+    assert missed(10) == (first, ())
+    assert missed(0) == missed(5) == (first, first)
 
 
 def test_met_when_every_check_is_met() -> None:
