@@ -249,6 +249,8 @@ class PlanSummary:
     """Length of a run in months of 730 h."""
     quality: ModelQuality | None = None
     """Model and its quality; None where it serves none."""
+    at_least: float | None = None
+    """Score that is asked for; None = all are good enough."""
     good_enough: bool = True
     """The model has the quality that is asked for, where any is."""
     services: tuple["PlanSummary", ...] = ()
@@ -355,6 +357,7 @@ def summarise(
         accelerator_hours=fsum(run.accelerator_hours for run in runs) / len(runs),
         months=fsum(run.bill.months for run in runs) / len(runs),
         quality=quality,
+        at_least=at_least,
         good_enough=all(service.good_enough for service in services) and (quality is None or quality.reaches(at_least)),
         services=services,
     )

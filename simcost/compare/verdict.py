@@ -180,15 +180,24 @@ def verdict(comparison: Comparison) -> str:
 
 
 def cautions(plan: PlanSummary) -> list[str]:
-    """Sentences on what is not in the SLO that a plan meets: jobs that it never runs, those that may miss it later, and
-    interruptions of spot nodes where it never loses one.
+    """Sentences on what is not in the SLO that a plan meets: jobs that it never runs, those that may miss it later,
+    interruptions of spot nodes where it never loses one, and answers that are not in the quality asked for.
     """
     jobs = max((run.slo.jobs for run in plan.trained), key=lambda jobs: jobs["failed"], default=None)
     text = "" if jobs is None else never_run(jobs["failed"], jobs["submitted"])
     names = " and ".join(map(name_of, _undecided(plan)))
     later = f"Its {names} may still miss: jobs count up to the end of the run; give a longer horizon."
     spot = kept_spot() if keeps_spot(plan.results) else ""
-    return list(filter(None, (text, later if names else "", spot)))
+    return list(filter(None, (text, later if names else "", spot, *map(_unscored, plan.services or (plan,)))))
+
+
+def _unscored(plan: PlanSummary) -> str:
+    """Sentence on answers of an API, where the quality that is asked for does not count them."""
+    score, answers = plan.quality, sum(run.requests["completed"] for run in plan.served)
+    if plan.at_least is None or score is None or score.without_api is None or not answers:
+        return ""
+    of_api = percent(sum(run.overflowed or 0 for run in plan.served) / answers)
+    return f"{score.without_api} gives {of_api} of the answers of {plan.name}, which its {score.metric} does not count."
 
 
 def undecided(plan: PlanSummary) -> list[str]:

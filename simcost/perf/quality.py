@@ -48,6 +48,8 @@ class ModelQuality:
     """None where it is not known; never an assumption."""
     source: str
     """Sources of the score with their dates, or what is missing."""
+    without_api: str | None = None
+    """API that answers some of the requests, whose answers are not in the score."""
 
     def reaches(self, at_least: float | None) -> bool:
         """True if the score is enough; an unknown one is enough only where nothing is asked."""

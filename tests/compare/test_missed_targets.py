@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from simcost.compare.verdict import cautions, missed, missed_targets, undecided
+from simcost.perf.quality import ModelQuality
 from simcost.slo import Check
 
 TTFT = Check(name="ttft_s p95", measured=2.0, target=1.0, met=False)
@@ -44,7 +45,28 @@ def test_of_futures_the_targets_of_each_may_still_be_missed(futures: float, name
     """The target of the plan is of futures, so that nothing was said of the jobs in them."""
     report = SimpleNamespace(undecided=("wait_s p95",), checks=(WAIT,), jobs={"failed": 0, "submitted": 4})
     checks = (Check.of("futures", futures, 0.9),)
-    plan: Any = SimpleNamespace(trained=[SimpleNamespace(slo=report)], checks=checks, results=())
+    plan: Any = SimpleNamespace(
+        trained=[SimpleNamespace(slo=report)],
+        checks=checks,
+        results=(),
+        services=(),
+        quality=None,
+        at_least=None,
+        served=[],
+    )
     assert undecided(plan) == names
     said = "Its P95 wait may still miss: jobs count up to the end of the run; give a longer horizon."
     assert cautions(plan) == ([said] if names else [])
+
+
+@pytest.mark.parametrize(("at_least", "api"), [(65.0, "a/large"), (None, "a/large"), (65.0, None)])
+def test_answers_of_an_api_that_a_quality_does_not_count_are_told(at_least: float | None, api: str | None) -> None:
+    score = ModelQuality(model="m", metric="mmlu", value=65.3, source="s", without_api=api)
+    served = [
+        SimpleNamespace(requests={"completed": 50}, overflowed=40),
+        SimpleNamespace(requests={"completed": 50}, overflowed=20),
+    ]
+    one: Any = SimpleNamespace(name="api", quality=score, at_least=at_least, served=served)
+    plan: Any = SimpleNamespace(trained=[], checks=(), results=(), services=(one,))
+    said = ["a/large gives 60 % of the answers of api, which its mmlu does not count."]
+    assert cautions(plan) == (said if at_least and api else [])

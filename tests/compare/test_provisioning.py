@@ -14,7 +14,7 @@ from test_following import MINUTE, along
 from simcost.compare.least_work import ReplicaLimits
 from simcost.compare.provisioning import CARRIED, provisioning, target_utilisation
 from simcost.ledger.requests import LatencyLimits, Ledger
-from simcost.slo import Slo, SloReport, assess
+from simcost.slo import Slo, SloReport
 from simcost.slo.tenants import TenantReport
 
 

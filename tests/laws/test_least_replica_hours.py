@@ -67,6 +67,8 @@ def random_case(g: Rng, *, sparse: bool) -> Case:
         tpot=one_of(g, 0.03, 0.1),
         e2e=one_of(g, 60, 600),
     )
+    if g.random() < 0.3:
+        pool = replace(pool, admission=replace(pool.admission, max_ongoing=int(g.integers(1, 8))))
     return Case(requests=RequestBatch(times, prompt, output), pool=pool, slo=slo, horizon_s=horizon_s)
 
 
@@ -161,3 +163,11 @@ def test_a_pool_that_starts_for_each_request_is_held_against_its_starts() -> Non
     assert found.bound_h * 3600 < 10 * 20 * 1e-2
     assert found.with_cold_start_h * 3600 == pytest.approx(8 * 60.0, rel=0.02), "nine gaps, and one may be late"
     assert found.with_cold_start_h < found.paid_h
+
+
+def test_requests_that_the_gateway_lets_a_replica_have_are_its_largest_batch() -> None:
+    pool = Pool(name="chat", step=step(0.01), kv_capacity_tokens=9_000, scaling=Fixed(replicas=1))
+    assert replica_limits(pool).max_num_seqs == Batching().max_num_seqs
+    for allowed, largest in ((8, 8), (1000, Batching().max_num_seqs)):
+        limited = replace(pool, admission=Admission(max_ongoing=allowed))
+        assert replica_limits(limited).max_num_seqs == largest

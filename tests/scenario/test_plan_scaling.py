@@ -267,3 +267,12 @@ def test_bounds_and_timetables_that_contradict_themselves_are_refused(
 ) -> None:
     faults = find_faults(write(tmp_path, (ONE, f"scaling: {scaling}")))
     assert [fault for fault in faults if message in fault.message]
+
+
+def test_an_unknown_key_of_a_trigger_is_a_fault_of_its_kind(tmp_path: Path) -> None:
+    trigger = "{kind: metric, name: waiting, threshold: 5, target: 3}"
+    path = write(tmp_path, (ONE, f"scaling: {{kind: keda, max: 3, triggers: [{trigger}]}}"))
+    faults = find_faults(path)
+    assert [(fault.path.rpartition(".")[2], "unknown key 'target'" in fault.message) for fault in faults] == [
+        ("target", True)
+    ]

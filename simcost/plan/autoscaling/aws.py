@@ -15,7 +15,7 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
-from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Seconds
+from simcost.units import NS_PER_S, ByKind, Count, PositiveCount, PositiveSeconds, Seconds
 
 USUAL_PERIOD_S = 60.0
 """Between two datapoints of a metric of CloudWatch."""
@@ -223,7 +223,7 @@ class AwsScaling(StartingReplicas):
     """Most replicas."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = min."""
-    policies: Annotated[tuple[ScalingPolicy, ...], MinLen(1)]
+    policies: Annotated[tuple[Annotated[ScalingPolicy, ByKind()], ...], MinLen(1)]
     """Out if any asks, in only if all agree."""
 
     @property

@@ -23,7 +23,7 @@ from simcost.plan.autoscaling.keda_executor import Activity, ScaleLimits, execut
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
 from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
-from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds, Seconds
+from simcost.units import NS_PER_S, ByKind, Count, PositiveCount, PositiveSeconds, Seconds
 
 __all__ = ["CronTrigger", "Fallback", "Keda", "KedaState", "MetricTrigger"]
 
@@ -136,7 +136,7 @@ class Keda(StartingReplicas):
     """Most replicas."""
     idle: Count | None = None
     """Replicas while no trigger is active, below min."""
-    triggers: Annotated[tuple[Trigger, ...], MinLen(1)]
+    triggers: Annotated[tuple[Annotated[Trigger, ByKind()], ...], MinLen(1)]
     """Each asks for replicas; the most counts. Any active one keeps the pool from zero."""
     start: Count | None = None
     """Replicas at time 0, already warm; None = min."""

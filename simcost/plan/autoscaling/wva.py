@@ -21,7 +21,7 @@ from simcost.plan.autoscaling.keda import Keda, KedaState
 from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Signal, SignalName, Source, ns
 from simcost.plan.replica_counts import ReplicaBounds, StartingReplicas
 from simcost.record import record
-from simcost.units import NS_PER_S, Count, PositiveCount, PositiveSeconds
+from simcost.units import NS_PER_S, ByKind, Count, PositiveCount, PositiveSeconds
 
 P = TypeVar("P")
 HISTORY = 10
@@ -141,7 +141,7 @@ class Wva(StartingReplicas):
     kind: Literal["wva"] = "wva"
     scrape_s: ClassVar[float | None] = 15.0
     scale_down_order: ClassVar[ScaleDownOrder] = "replica-set"
-    rules: Rules = SaturationThresholds()
+    rules: Annotated[Rules, ByKind()] = SaturationThresholds()
     """Rules by which saturation is measured."""
     min: Count = 1
     """Fewest replicas."""

@@ -60,8 +60,9 @@ def _quality(loaded: LoadedScenario, plan: Plan, metric: str | None) -> ModelQua
     found = {part: published_quality(catalog, model, replica, metric) for part, replica in _replicas(plan).items()}
     part = _worst(found)
     of_part = f"{part}: " if len({quality.source for quality in found.values()}) > 1 else ""
-    of_api = "" if plan.overflow is None else f"; answers of {plan.overflow.api} are not in it"
-    return replace(found[part], source=f"{of_part}{found[part].source}{of_api}")
+    api = None if plan.overflow is None else plan.overflow.api
+    of_api = "" if api is None else f"; answers of {api} are not in it"
+    return replace(found[part], source=f"{of_part}{found[part].source}{of_api}", without_api=api)
 
 
 def service_qualities(loaded: LoadedServices) -> dict[str, dict[str, ModelQuality]]:

@@ -160,14 +160,15 @@ def _held(ledger: Ledger) -> pa.Table:
 
 
 def replica_limits(pool: Pool) -> ReplicaLimits:
-    """Limits of the steps of a replica."""
+    """Limits of the steps of a replica; what the gateway lets it have at a time is its largest batch too."""
     batching, cache, kv_tokens = pool.batching, pool.prefix_cache, pool.kv_capacity_tokens
     step_tokens = kv_tokens if batching.prefill == "whole" else batching.max_num_batched_tokens
+    sequences = min(batching.max_num_seqs, pool.admission.max_ongoing or batching.max_num_seqs)
     return ReplicaLimits(
         step=pool.step,
         kv_tokens=kv_tokens,
-        max_num_seqs=batching.max_num_seqs,
-        max_step_tokens=max(step_tokens, batching.max_num_seqs * pool.step.rows),
+        max_num_seqs=sequences,
+        max_step_tokens=max(step_tokens, sequences * pool.step.rows),
         cached_share=0.0 if cache is None else 1.0 if cache.hit_share is None else cache.hit_share,
     )
 
