@@ -10,7 +10,7 @@ from simcost.billing.price_list import price_list, price_sentences
 from simcost.compare.comparison import Comparison, Difference
 from simcost.compare.confidence import ConfidenceInterval
 from simcost.compare.drivers import CostDrivers, drivers
-from simcost.compare.findings import findings
+from simcost.compare.findings import findings, quiet_end
 from simcost.compare.futures import futures
 from simcost.compare.plan_levels import job_sentences, jobs, requests, service_levels
 from simcost.compare.results import PlanSummary, RunResult
@@ -66,7 +66,7 @@ def document(
         "drivers": _drivers(comparison, driven),
         "decomposition": _decomposition(driven) if driven else None,
         **uncertain,
-        "findings": findings(comparison.plans),
+        "findings": [*quiet_end(comparison.plans), *findings(comparison.plans)],
         "assumptions": [
             *_assumptions(comparison),
             *price_sentences(prices, provenance.get("catalog_date", "")),

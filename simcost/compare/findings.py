@@ -1,14 +1,18 @@
-"""Findings on plans that still ran: metrics without a value, requests that had not ended."""
+"""Findings on plans that still ran: metrics without a value, requests that had not ended, an end without requests."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from simcost.compare.results import PlanSummary
+from simcost.compare.results import PlanSummary, RunResult
+from simcost.units import format_seconds
 
 Document = dict[str, Any]
 UNFINISHED = 0.05
 """Share of the requests in the system at the end from which on it is told: latencies are of the others alone."""
+
+QUIET = 0.25
+"""Share of a run from which on an end without requests is told: costs a month are of all of it."""
 
 
 def findings(plans: Sequence[PlanSummary]) -> list[Document]:
@@ -38,6 +42,34 @@ def _unread_metrics(plan: PlanSummary) -> Iterator[Document]:
             "replications": runs,
             "message": message,
         }
+
+
+def quiet_end(plans: Sequence[PlanSummary]) -> list[Document]:
+    """Finding on a long end of all runs in which no request arrives, as where a trace ends before them."""
+    runs = [run for plan in plans for run in plan.results if run.served or run.services]
+    if not runs:
+        return []
+    horizon_s, last_s = min(run.bill.horizon_s for run in runs), max(map(_last_arrival_s, runs))
+    if not 0 < last_s <= (1 - QUIET) * horizon_s:
+        return []
+    message = (
+        f"no request arrives in the last {format_seconds(horizon_s - last_s)} of {format_seconds(horizon_s)}, and costs "
+        "a month and over-provisioned replicas are of all of it; a shorter `horizon`, or `repeat: true` of a recorded "
+        "workload, leaves that time out"
+    )
+    return [{"kind": "quiet-end", "plan": plans[0].name, "seconds": horizon_s - last_s, "message": message}]
+
+
+def _last_arrival_s(run: RunResult) -> float:
+    """End of the last window of a run in which a request arrives, over its services."""
+    ends_s = [0.0]
+    for served in [service.served for service in run.services] or [run.served]:
+        hours = None if served is None else served.slo.hours
+        if hours is None or not len(hours):
+            continue
+        beyond_s = [*hours["start_s"].to_pylist()[1:], run.bill.horizon_s]
+        ends_s += [end_s for end_s, arrived in zip(beyond_s, hours["arrived"].to_pylist(), strict=True) if arrived]
+    return max(ends_s)
 
 
 def _unfinished_requests(plan: PlanSummary) -> Iterator[Document]:

@@ -4,8 +4,10 @@ import json
 import re
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from support.answers import CHEAP, DEAR, MISSES, MONTHS, NOISE, PROVENANCE, of, report, result, runs
+from support.ledgers import HOUR
 
 from simcost.compare import compare, document
 from simcost.compare.comparison import difference
@@ -125,6 +127,17 @@ def test_many_requests_that_had_not_ended_are_a_finding(unfinished: int, kinds: 
     found = document(of([replace(run, served=replace(run.served, requests=requests))]), PROVENANCE, [])["findings"]
     assert [finding["kind"] for finding in found] == kinds
     assert all(finding["message"].startswith(f"slow: {unfinished} of 100 requests had not ended") for finding in found)
+
+
+@pytest.mark.parametrize(("arrived", "kinds"), [((5, 1, 0, 0), ["quiet-end"]), ((5, 0, 0, 1), []), ((0, 0, 0, 0), [])])
+def test_a_long_end_without_requests_is_a_finding(arrived: tuple[int, ...], kinds: list[str]) -> None:
+    """Costs a month are of the whole run, also after a trace has ended."""
+    [run] = runs("long", [10.0])
+    hours = pa.table({"start_s": [6.0 * HOUR * i for i in range(4)], "arrived": arrived})
+    slo = replace(run.served.slo, hours=hours)
+    found = document(of([replace(run, served=replace(run.served, slo=slo))]), PROVENANCE, [])["findings"]
+    assert [finding["kind"] for finding in found] == kinds
+    assert all("no request arrives in the last 12 h of 24 h" in finding["message"] for finding in found)
 
 
 @pytest.mark.parametrize(("judged", "kinds"), [(95, []), (94, ["undecided-tenant"])])
