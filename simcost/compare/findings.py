@@ -53,9 +53,9 @@ def quiet_end(plans: Sequence[PlanSummary]) -> list[Document]:
     if not 0 < last_s <= (1 - QUIET) * horizon_s:
         return []
     message = (
-        f"no request arrives in the last {format_seconds(horizon_s - last_s)} of {format_seconds(horizon_s)}, and costs "
-        "a month and over-provisioned replicas are of all of it; a shorter `horizon`, or `repeat: true` of a recorded "
-        "workload, leaves that time out"
+        f"no request arrives in the last {format_seconds(horizon_s - last_s)} of {format_seconds(horizon_s)}, and "
+        "costs a month and over-provisioned replicas are of all of it; a shorter `horizon`, or `repeat: true` of a "
+        "recorded workload, leaves that time out"
     )
     return [{"kind": "quiet-end", "plan": plans[0].name, "seconds": horizon_s - last_s, "message": message}]
 
