@@ -10,6 +10,7 @@ from simcost.billing.metering import Floats, Line, Metered, UsageIntervals
 from simcost.billing.settlement import sustained_multiples, sustained_percent
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
+from simcost.trace.series.resample import is_rate
 
 WEEK_H, DAY_H = 168, 24
 
@@ -119,7 +120,8 @@ def from_paths(
     Args:
         paths: one for each line, with the same futures.
         lines: what each series is of, by its name.
-        per_instance: how much of the series' quantity an instance does in an hour; 1 = it counts instances.
+        per_instance: how much of the series' quantity an instance does in an hour, or of a rate how much of it an
+            instance takes; 1 = it counts instances.
         sustained: with GCP's sustained-use discounts; each future is like a month.
 
     Raises:
@@ -132,7 +134,8 @@ def from_paths(
     if step_s <= 0 or step_s % 3600:
         raise InputError(f"paths with steps of {step_s} s cannot be settled by the hour; forecast with --freq 1h")
     each = step_s // 3600
-    values = np.stack([path.values / each / per_instance for path in paths], axis=2)
+    in_hour = [path.values if is_rate(path.quantity) else path.values / each for path in paths]
+    values = np.stack(in_hour, axis=2) / per_instance
     hours = np.repeat(np.ceil(values - 1e-9) if per_instance != 1.0 else values, each, axis=1)
     demand = CommitmentDemand(
         lines=tuple(lines[path.series] for path in paths),

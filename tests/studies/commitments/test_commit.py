@@ -226,6 +226,13 @@ def test_futures_of_a_forecast_and_pieces_of_a_history() -> None:
         from_history(found.account(np.ones((30, 1))))
 
 
+@pytest.mark.parametrize(("quantity", "instances"), [("requests", 0.5), ("gpus_busy", 12.0), ("value", 0.5)])
+def test_steps_of_averages_are_not_shared_among_their_hours(quantity: str, instances: float) -> None:
+    grid = Grid(start_s=0, step_s=24 * 3600)
+    days = Paths(series="aws/m5.xlarge", quantity=quantity, grid=grid, values=np.full((1, 2), 12.0))
+    assert from_paths([days], {"aws/m5.xlarge": line("m5.xlarge", 1.0)}, 1.0).hours.tolist() == [[[instances]] * 48]
+
+
 def test_what_a_forecast_does_not_see_is_told() -> None:
     """Half a day says nothing of the night, and a day as one step has no hours."""
     [half] = futures(np.full((3, 12), 50.0), 1).notes
