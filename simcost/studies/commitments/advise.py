@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from simcost.errors import InputError
 from simcost.scenario.inputs.purchasing import load_purchasing
 from simcost.studies.commitments.demand import CommitmentDemand
 from simcost.studies.commitments.result import CommitmentAdvice
-from simcost.trace.usage.usage import UsageRows
+from simcost.trace.usage.usage import HOURLY, KEY, UsageRows
 from simcost.units import SECONDS_PER_HOUR
 
 
@@ -60,6 +60,8 @@ def advise(
     demand = history if paths is None else _forecast(paths, plan, catalog, per_instance)
     if demand is None:
         raise InputError("no demand: give a file of usage, or --paths with the sample paths of a forecast")
+    if history is not None and paths is not None:
+        findings = (*findings, *_not_forecast(history, demand))
     same = history if history is not None and history.lines == demand.lines else None
     request = CommitmentRequest(
         demand=demand,
@@ -88,7 +90,40 @@ def _history(
 
     read = read_usage(usage, mapping=mapping, provider=plan.provider, region=plan.region)
     past = from_history(usage_account(read, plan, catalog), sustained=plan.sustained_use)
-    return past, (*read.findings, *_without_rows(read))
+    return past, (*read.findings, *_without_rows(read), *_not_covered(read))
+
+
+def _not_covered(usage: UsageRows) -> list[FindingDocument]:
+    """A finding on usage that no commitment covers, which is in no figure of the advice."""
+    spot = [i for i, key in enumerate(usage.keys) if key[KEY - 1] == HOURLY and key[KEY - 2] == "spot"]
+    other = [i for i, key in enumerate(usage.keys) if key[KEY - 1] != HOURLY]
+    kinds = [(spot, "spot"), (other, "disks, traffic, tokens and the like")]
+    left = [f"{what} ({_names(usage.keys[i] for i in lines)})" for lines, what in kinds if lines]
+    if not left:
+        return []
+    count = int(np.isin(usage.line, spot + other).sum())
+    said = f"no commitment covers {' nor '.join(left)}: their cost is in no figure here; `simcost bill` has it"
+    return [{"kind": "not_covered", "count": count, "message": said}]
+
+
+def _not_forecast(history: CommitmentDemand, demand: CommitmentDemand) -> list[FindingDocument]:
+    """A finding on instances of the usage that no series of the paths is of."""
+    known = {(line.provider, line.sku) for line in demand.lines}
+    left = [(line.provider, line.sku) for line in history.lines if (line.provider, line.sku) not in known]
+    if not left:
+        return []
+    said = (
+        f"the usage has {_names(left)}, of which the paths have no series: they are taken as gone, and what could be "
+        "committed to for them is not in this advice; forecast them too"
+    )
+    return [{"kind": "not_forecast", "count": len(left), "message": said}]
+
+
+def _names(keys: Iterable[tuple[str, ...]]) -> str:
+    """Names of instances, of which the first words are provider and SKU; the first three and how many more."""
+    names = list(dict.fromkeys(f"{provider}/{sku}" for provider, sku, *_ in keys))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
 
 
 def _without_rows(usage: UsageRows) -> list[FindingDocument]:

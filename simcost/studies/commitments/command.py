@@ -39,7 +39,8 @@ def add(verbs: Any) -> None:
         "--per-instance",
         type=_positive,
         metavar="X",
-        help="quantity of the paths that an instance does in an hour, or of a rate what it takes (default: they count instances)",
+        help="quantity of the paths that an instance does in an hour, or of a rate what it takes (default: they count "
+        "instances)",
     )
     commit.add_argument(
         "--risk",

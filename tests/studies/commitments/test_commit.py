@@ -16,6 +16,7 @@ from simcost.catalog import load_catalog
 from simcost.documents import values
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
+from simcost.scenario.storage.sample_paths import write_paths
 from simcost.studies.commitments.advise import advise
 from simcost.studies.commitments.demand import CommitmentDemand, from_history, from_paths
 from simcost.studies.commitments.optimizer import Aim, best_mix, pieces
@@ -266,6 +267,30 @@ def test_hours_of_which_the_usage_says_nothing_are_told(tmp_path: Path, gone: An
     )
     found = advise(options, usage=usage, paths=None, mapping={})
     assert [one["message"].partition(":00Z")[0] + ":00Z" for one in found.findings] == ([said] if said else [])
+
+
+def test_usage_that_is_in_no_figure_is_told(tmp_path: Path) -> None:
+    """Spot and disks are never covered, and instances that are not forecast may be most of the bill."""
+    usage = tmp_path / "usage.csv"
+    rows = [f"aws/g6e.xlarge,us-east-1,2026-01-0{day}T{hour:02d}:00:00Z,3" for day in (1, 2) for hour in range(24)]
+    usage.write_text("sku,region,hour,quantity\n" + "\n".join(rows) + "\n")
+    options = tmp_path / "options.yaml"
+    options.write_text("commitments:\n  - {kind: savings-plan, commitment: $9/h, discount: 40%}\n")
+    assert not advise(options, usage=usage, paths=None, mapping={}).findings
+    grid = Grid(start_s=0, step_s=3600)
+    paths = Paths(series="aws/p5.48xlarge", quantity="value", grid=grid, values=np.ones((2, 24)))
+    write_paths(tmp_path / "paths.parquet", [paths], {})
+    [left] = advise(options, usage=usage, paths=tmp_path / "paths.parquet", mapping={}).findings
+    assert left["message"].startswith("the usage has aws/g6e.xlarge, of which the paths have no series")
+    usage.write_text(
+        "sku,region,start,end,quantity,pricing,price\n"
+        "aws/g6e.xlarge,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,3,,\n"
+        "aws/g6e.2xlarge,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,3,spot,0.9\n"
+        "aws/storage,us-east-1,2026-01-01T00:00:00Z,2026-01-03T00:00:00Z,500,,\n"
+    )
+    [left] = advise(options, usage=usage, paths=None, mapping={}).findings
+    assert left["count"] == 2
+    assert "covers spot (aws/g6e.2xlarge) nor disks, traffic, tokens and the like (aws/storage)" in left["message"]
 
 
 def test_what_is_due_in_advance_is_shown(tmp_path: Path) -> None:
