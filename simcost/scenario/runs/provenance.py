@@ -96,7 +96,7 @@ def assumptions(question: ResolvedScenario) -> list[str]:
             sentences.setdefault(_overflow(one.plan.overflow), []).append(name)
         if one.other_pools:
             sentences.setdefault(_POOLS, []).append(name)
-        if _is_kept_spot(one.plan):
+        if is_kept_spot(one.plan):
             sentences.setdefault(_kept_spot(one.plan), []).append(name)
         replica = one.plan.replica
         levers = replica.assumptions if replica is not None else ()
@@ -180,7 +180,8 @@ def _other_model(question: ResolvedScenario, plan: Plan) -> tuple[str, ...]:
     return (f"Requests to {plan.model} {tokens}.",)
 
 
-def _is_kept_spot(plan: Plan) -> bool:
+def is_kept_spot(plan: Plan) -> bool:
+    """True of a plan with spot nodes that are never taken back."""
     prefill = () if plan.disaggregation is None else (plan.disaggregation.buy,)
     spot = any(isinstance(option, Spot) for option in (plan.buy, *plan.or_buy, *prefill))
     return spot and (plan.interruptions is None or plan.interruptions.spot is None)

@@ -21,6 +21,7 @@ from simcost.scenario.runs.arrivals import Arrivals
 from simcost.scenario.runs.bills import costs_of
 from simcost.scenario.runs.contributions import served_side
 from simcost.scenario.runs.execution import workers_of
+from simcost.scenario.runs.provenance import is_kept_spot
 from simcost.scenario.runs.resolve import ResolvedPlan, ResolvedScenario, Source, settle
 from simcost.scenario.runs.run_keys import run_key
 from simcost.scenario.runs.serving_runs import ServingRun, serving_ledger
@@ -280,6 +281,7 @@ class _Points:
             level=scenario.level,
             horizon_s=requests_of(question).horizon_s,
             below_quality=below_quality(self._loaded, self._plans),
+            kept_spot=tuple(one.name for one in scenario.plans if one.name in self._plans and is_kept_spot(one)),
         )
 
     def _guesses(self, scale: float, seeds: int) -> dict[Key, int]:

@@ -47,6 +47,7 @@ def priced(asked: ApiOption, catalog: Catalog, cache: PromptCache, said: str) ->
         price=price,
         ended=price.deprecation_date if price.deprecation_date <= catalog.as_of else "",
         cache=said,
+        hits_at_input_price=price.cache_read_usd_per_m is None or (purchase.batch and not price.batch_caches),
         ttft_p95_s=asked.ttft_p95_s,
         tpot_p95_s=asked.tpot_p95_s,
     )

@@ -23,7 +23,7 @@ from simcost.studies.breakeven.fleets import Made, Progress, Settings, make_stud
 from simcost.studies.breakeven.prices import ApiOption, in_traces
 from simcost.studies.breakeven.result import BreakEvenResult, TraceCosts
 from simcost.studies.breakeven.study import Api, api_costs, break_even_result
-from simcost.studies.breakeven.verdict import endings, rate, refusals
+from simcost.studies.breakeven.verdict import endings, hits_without_price, offered_until, rate, refusals
 from simcost.tables.digests import sha256_of
 from simcost.trace.requests.prefix_reuse import shared_in_trace
 from simcost.trace.requests.store import open_trace
@@ -73,7 +73,7 @@ def price_trace(path: Path, asked: Sequence[ApiOption], catalog: Catalog) -> Tra
     return TraceCosts(
         verdict=f"{apis[best].name} costs {format_usd(bills[best].per_month_usd)} a month at {rate(per_s)} "
         f"({amount(tokens)} tokens a month){f', the least of {len(offered)}' if len(offered) > 1 else ''}."
-        f"{endings(costs)}{refusals(costs)}",
+        f"{offered_until(costs[best : best + 1])}{endings(costs)}{refusals(costs)}{hits_without_price(costs)}",
         trace=str(path),
         requests_per_s=per_s,
         tokens_per_month=tokens,

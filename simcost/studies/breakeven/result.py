@@ -91,6 +91,8 @@ class ApiCosts:
     usd_by_item: Mapping[str, float]
     read_share: float
     cache: str
+    hits_at_input_price: bool
+    """Something is read from its cache, at no lower price: none is known, or a batch has none."""
     too_long_requests: float
     refused_share: float
     """Of the requests, those that are longer than its window; they are priced as if it answered them."""
@@ -137,6 +139,8 @@ class BreakEvenResult:
     break_even: tuple[PairBreakEven, ...]
     below_quality: Mapping[str, str]
     """Plans of which the quality is less than the scenario asks for, or not known, each with what is."""
+    kept_spot: tuple[str, ...]
+    """Plans with spot nodes that are never taken back."""
     assumptions: tuple[str, ...]
     provenance: Mapping[str, Any]
 

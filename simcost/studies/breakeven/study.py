@@ -44,6 +44,8 @@ class Api:
     """Targets that it surely misses by what is stated of it."""
     ended: str = ""
     """Day on which the provider ended the model, on or before the newest fact of the catalog; empty = it did not."""
+    hits_at_input_price: bool = False
+    """What is read from its cache costs as much as other input: no price of it is known, or a batch has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ class Study:
     horizon_s: float
     below_quality: Mapping[str, str] = field(default_factory=dict)
     """Plans of which the quality is less than the scenario asks for, or not known, each with what is."""
+    kept_spot: tuple[str, ...] = ()
+    """Plans with spot nodes that are never taken back."""
 
     @property
     def whole(self) -> tuple[Point, ...]:
@@ -174,6 +178,7 @@ def break_even_result(study: Study, provenance: Mapping[str, Any], assumptions: 
             _break_even(study, study.break_even(plan, api)) for plan in study.plans for api in range(len(study.apis))
         ),
         below_quality=study.below_quality,
+        kept_spot=study.kept_spot,
         assumptions=tuple(assumptions),
         provenance=provenance,
     )
@@ -201,6 +206,7 @@ def api_costs(api: Api, bills: Sequence[TokenBill]) -> ApiCosts:
         | {"provisioned": _mean([bill.units_usd for bill in bills])},
         read_share=_mean([bill.count.read_share for bill in bills]),
         cache=api.cache,
+        hits_at_input_price=api.hits_at_input_price and any(bill.count.read_share for bill in bills),
         too_long_requests=_mean([bill.too_long for bill in bills]),
         refused_share=_mean([bill.too_long / max(bill.requests, 1) for bill in bills]),
         spilled_requests=_mean([bill.paid.requests for bill in bills]) if api.purchase.provisioned else None,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from simcost.compare.confidence import paired
+from simcost.compare.verdict import kept_spot
 from simcost.present.format import amount
 from simcost.studies.breakeven.crossing import DemandSpread
 from simcost.studies.breakeven.result import ApiCosts, BreakEvenResult
@@ -28,7 +29,9 @@ def verdict(result: BreakEvenResult, by_replication: Mapping[str, Sequence[float
     apis = [(api.usd_per_month.mean, api.name) for api in here.apis if api.name not in missed]
     notes = "".join(f" {api.name} misses the SLO: {' and '.join(api.slo_misses)}." for api in missing)
     notes += "".join(f" The fleet {name} is not good enough: {what}." for name, what in below.items())
-    notes += endings(result.apis) + refusals(result.apis)
+    notes += endings(result.apis) + refusals(result.apis) + hits_without_price(result.apis)
+    met = {plan.name for demand in result.demands for plan in demand.met}
+    notes += f" {kept_spot(' and '.join(spot))}" if (spot := [name for name in result.kept_spot if name in met]) else ""
     if not (plans or apis):
         good = " with a model that is good enough" if below else ""
         return f"At {rate(here.requests_per_s)} neither a fleet nor an API meets the SLO{good}.{notes}"
@@ -38,19 +41,41 @@ def verdict(result: BreakEvenResult, by_replication: Mapping[str, Sequence[float
     def alike(one: str, other: str) -> bool:
         return bool(paired(by_replication[one], by_replication[other], level).holds_zero)
 
-    if others:
+    if others and list(by_replication[others[0][1]]) == list(by_replication[name]):
+        text += f", as much as {others[0][1]}"
+    elif others:
         doubt = alike(others[0][1], name)
         text += f", {'not significantly less than' if doubt else 'next'} {others[0][1]} at {format_usd(others[0][0])}"
         text += f" ({result.replications} replications do not tell them apart)" if doubt else ""
     doubt = bool(plans and apis) and alike(min(apis)[1], min(plans)[1])
     later = f"; {_later(result, min(apis)[1], doubt=doubt)}" if apis else ""
-    return f"{text}{later}.{notes}"
+    named = [api for api in result.apis if apis and api.name == min(apis)[1]]
+    return f"{text}{later}.{offered_until(named)}{notes}"
 
 
 def endings(apis: Iterable[ApiCosts]) -> str:
     """Sentences on APIs that are offered no more, with a space before each."""
     return "".join(
         f" {api.name} is offered no more: its provider ended it on {api.ended}." for api in apis if api.ended
+    )
+
+
+def offered_until(apis: Iterable[ApiCosts]) -> str:
+    """Sentences on APIs of which the last day is known, with a space before each."""
+    return "".join(
+        f" {api.name} is offered until {until} only."
+        for api in apis
+        if (until := api.price["deprecation_date"]) and not api.ended
+    )
+
+
+def hits_without_price(apis: Iterable[ApiCosts]) -> str:
+    """Sentences on APIs whose cache saves nothing by the prices that are known, with a space before each."""
+    return "".join(
+        f" {api.name}: the catalog has no lower price of cached tokens{' in a batch' if api.batch else ''}, so that "
+        f"its cache ({format_share(api.read_share)} of prompts) saves nothing here."
+        for api in apis
+        if api.hits_at_input_price
     )
 
 

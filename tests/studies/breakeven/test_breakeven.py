@@ -147,6 +147,26 @@ def test_a_difference_that_is_not_significant_is_not_said_to_be_one_in_the_same_
     assert "in each replication taken alone, from" in mixed
 
 
+def test_the_verdict_says_what_a_choice_rests_on(made: Made) -> None:
+    """Spot that is never taken back, a cache that saves nothing, and the last day of an API."""
+    apis = made.study.apis
+    last = tuple(replace(api, price=replace(api.price, deprecation_date="2999-01-01")) for api in apis)
+    found = break_even_result(replace(made.study, apis=last, kept_spot=made.study.plans), {}, ())
+    assert f"{API} is offered until 2999-01-01 only." in found.verdict
+    assert f"{DEAR} is offered until" not in found.verdict
+    assert f"No spot node of {' and '.join(made.study.plans)} is taken back in these runs" in found.verdict
+    assert "spot" not in break_even_result(made.study, {}, ()).verdict
+
+
+def test_cached_tokens_without_a_lower_price_are_told(tmp_path: Path) -> None:
+    """Half of the prompts from a cache cost as much as none, which the option alone would not show."""
+    log = trace(tmp_path)
+    found = price_trace(log, [asked(f"{API},hit=50%"), asked(DEAR + ",hit=50%")], load_catalog())
+    assert f"{API}, hit=50%: the catalog has no lower price of cached tokens, so that its cache (50" in found.verdict
+    assert [api.hits_at_input_price for api in found.apis] == [True, False]
+    assert "saves nothing" not in price_trace(log, [asked(API)], load_catalog()).verdict
+
+
 def test_what_cannot_be_asked(loaded: LoadedScenario, tmp_path: Path) -> None:
     def study(settings: Settings, api: str = API) -> Made:
         return make_study(loaded, [asked(api)], tmp_path, settings, lambda _share, _what: None)
