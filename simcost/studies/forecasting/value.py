@@ -88,9 +88,10 @@ def value_file(
         for name, rates in predictions(history, judged, late, fleet.every_s, seed, progress).items()
     ]
     best = found[-1]["usd_per_month"]
+    alone = _one_replica_takes_all(history.name, came, fleet)
     rows = [row | {"above_perfect_usd": row["usd_per_month"] - best} for row in found]
     return {
-        "verdict": verdict(rows, fleet.misses, judged),
+        "verdict": alone or verdict(rows, fleet.misses, judged),
         "series": history.name,
         "days": judged,
         "step": history.grid.name,
@@ -221,6 +222,17 @@ def _hours(replicas: Floats, step_s: int, fleet: OrderedFleet) -> float:
     """Replica-hours paid: those ready, and the starts before them."""
     starts = float(np.maximum(np.diff(replicas), 0.0).sum()) * fleet.lead_s
     return (float(replicas.sum()) * step_s + starts) / SECONDS_PER_HOUR
+
+
+def _one_replica_takes_all(name: str, came: Floats, fleet: OrderedFleet) -> str:
+    """A sentence where no predictor can err: one replica takes all that came; else empty."""
+    most = float(came.max())
+    if most > fleet.per_replica:
+        return ""
+    return (
+        f"one replica takes {fleet.per_replica:g}/s, and {name} never needs more than {most:.3g}/s ({most * 3600:,.4g} "
+        "an hour): there is nothing to order, and all predictors cost the same; is --per-replica in units per second?"
+    )
 
 
 def verdict(rows: list[Document], misses: float, judged: int) -> str:

@@ -53,6 +53,16 @@ def test_constant_demand_costs_its_replicas(tmp_path: Path) -> None:
         assert row["usd_per_month"] == pytest.approx(10 * 2.0 * 730, rel=0.11)
 
 
+def test_a_demand_that_one_replica_takes_is_no_question(tmp_path: Path) -> None:
+    """Mostly a rate in another unit: 360 an hour are 0.1/s."""
+    flat = table(tmp_path / "flat.csv", np.full(240, 360.0))
+    found = value_file(flat, replace(FLEET, per_replica=360.0), days=2, reading=READING)
+    assert found["verdict"].startswith(
+        "one replica takes 360/s, and flat never needs more than 0.1/s (360 an hour)"
+    )
+    assert "cheapest" in value_file(flat, FLEET, days=2, reading=READING)["verdict"]
+
+
 def test_an_order_knows_the_steps_that_have_ended_when_it_is_placed(rhythm: Path) -> None:
     """20 minutes before an hour begins, the hour before it has not ended: it is as unknown as an hour before."""
 
