@@ -1,5 +1,7 @@
 """Summary of a cost file."""
 
+from collections.abc import Mapping
+
 from simcost.present.format import NONE, count, share, shortened, usd
 from simcost.present.parts import Part, Table
 from simcost.studies.actuals.charts import days
@@ -11,7 +13,7 @@ def parts(result: ActualCosts) -> list[Part]:
     covered = [line for line in [coverage(result)] if line]
     return [
         Part(title="Cost by day", chart=lambda: days(result)),
-        Part(title="Months and services", rows=months(result), left=3, most=10),
+        Part(title="Months and services", rows=months(result), said=worth_of(result.usd_per), left=3, most=10),
         Part(title="What was used, at which prices", rows=skus(result), left=4, most=10),
         Part(title="Commitments", rows=commitments(result), said=covered, most=10),
         Part(title="Findings on the rows", rows=findings(result), said=meanings(result), most=10),
@@ -49,6 +51,12 @@ def skus(result: ActualCosts) -> Table:
         }
         for row in sorted(result.skus, key=lambda row: -row.effective_usd)
     ]
+
+
+def worth_of(usd_per: Mapping[str, float]) -> list[str]:
+    """A sentence for each other currency of the rows."""
+    others = {currency: worth for currency, worth in usd_per.items() if currency != "USD"}
+    return [f"1 {currency} is taken for {worth:g} USD, as --rate says" for currency, worth in others.items()]
 
 
 def coverage(result: ActualCosts) -> str:

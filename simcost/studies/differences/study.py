@@ -10,7 +10,7 @@ from simcost.compare.bridge import BillSide, bill_bridge, product, shapley
 from simcost.compare.confidence import apart, paired
 from simcost.compare.verdict import percent_change
 from simcost.errors import InputError
-from simcost.present.format import usd_change
+from simcost.present.format import amount, usd_change
 from simcost.studies.differences.sides import CostSide, has_tiers
 from simcost.units import HOURS_PER_MONTH, format_usd
 
@@ -30,6 +30,8 @@ _SAID = {
 }
 _HOURS = "accelerator-h"
 _BOTH = ("usd", "quantity")
+_SAME_DEMAND = 0.02
+"""Share by which draws of the same demand may differ."""
 _SMALLEST = 0.005
 """USD: what is less is rounding."""
 
@@ -67,7 +69,12 @@ def difference(before: CostSide, after: CostSide, *, per_month: bool) -> Documen
         "interval": _interval(before, after) if per_month else None,
         "effects": rows,
         "items": _changes(*bills),
-        "findings": [*before.findings, *after.findings, *_findings(before, after, per_month)],
+        "findings": [
+            *before.findings,
+            *after.findings,
+            *_findings(before, after, per_month),
+            *([] if "demand" in effects else _other_demand((before, after), bills)),
+        ],
     }
     return {"verdict": verdict(found), **found}
 
@@ -154,6 +161,19 @@ def _other_work(before: CostSide, after: CostSide) -> Iterator[Document]:
     if before.work and after.work and before.work != after.work:
         message = f"{before.name} has {before.work}, {after.name} has {after.work}: they do not do the same"
         yield {"kind": "other-work", "message": message}
+
+
+def _other_demand(sides: Sequence[CostSide], bills: Sequence[BillSide]) -> Iterator[Document]:
+    """Runs with more or fewer requests, of which no effect tells: they are on other instances."""
+    first, second = (side.requests_per_month for side in sides)
+    if first is None or second is None or isclose(first, second, rel_tol=_SAME_DEMAND):
+        return
+    each = [
+        f"{amount(count)} requests a month to {side.name} at {format_usd(1000 * bill.usd / count)} per 1,000"
+        for side, bill, count in zip(sides, bills, (first, second), strict=True)
+    ]
+    message = f"the demand differs, and no effect says what that costs: {', '.join(each)}"
+    yield {"kind": "other-demand", "message": message}
 
 
 def _scaled_files(*sides: CostSide) -> Iterator[Document]:

@@ -14,7 +14,17 @@ from simcost.errors import InputError
 from simcost.present.chart_style import to_svg
 from simcost.studies.actuals.charts import gaps
 from simcost.studies.actuals.compare_view import parts
-from simcost.studies.actuals.comparison import ANY_MONTH, Amount, Key, Side, against, effects, side_of_charges
+from simcost.studies.actuals.comparison import (
+    ANY_MONTH,
+    Amount,
+    Key,
+    Side,
+    against,
+    currency_findings,
+    effects,
+    side_of_charges,
+)
+from simcost.studies.actuals.view import worth_of
 
 text = on_terminal(parts)
 
@@ -36,6 +46,14 @@ def key(sku: str, region: str = "r", month: str = "2026-01") -> Key:
 
 def side(*skus: tuple[Key, Amount], **more: object) -> Side:
     return replace(Side(amounts=dict(skus), others={}, span_h=744.0), **more)
+
+
+def test_the_worth_of_other_currencies_is_told() -> None:
+    """A part of the difference is the rate that was given."""
+    paid = side((key("a"), Amount(1.0, 2.0)), usd_per={"USD": 1.0})
+    found = currency_findings(paid, replace(paid, usd_per={"EUR": 1.08, "USD": 1.0}))
+    assert [one["message"] for one in found] == ["1 EUR of the simulated file is taken for 1.08 USD, as --rate says"]
+    assert worth_of({"EUR": 1.08, "USD": 1.0}) == ["1 EUR is taken for 1.08 USD, as --rate says"]
 
 
 @given(amounts, amounts)

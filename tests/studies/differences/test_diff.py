@@ -46,6 +46,22 @@ def diff(before: Path, after: Path, *more: object) -> dict[str, float]:
     return added_up(call("diff", before, after, *more, "--json").document())
 
 
+def test_other_demand_is_told_where_no_effect_says_it(results: dict[str, Path], tmp_path: Path) -> None:
+    """On other instances all is new and gone, and half more requests would look as a matter of the plan."""
+    moved = scenario(tmp_path, ("rate: 1/s", "rate: 1.5/s"), ("aws/g6.xlarge", "aws/g6.2xlarge"))
+    assert call("run", moved, "--out", tmp_path / "moved", "--quiet").code == 0
+
+    def told(after: Path) -> list[str]:
+        found = call("diff", results["base"], after, *ONE, "--json").document()["findings"]
+        return [one["message"] for one in found if one["kind"] == "other-demand"]
+
+    [message] = told(tmp_path / "moved")
+    assert message.startswith("the demand differs, and no effect says what that costs: ")
+    assert f"requests a month to one of {tmp_path / 'moved'} at $0." in message
+    assert not told(results["demand"])
+    assert not told(results["spot"])
+
+
 def test_a_plan_that_misses_its_slo_is_told(results: dict[str, Path], tmp_path: Path) -> None:
     """It may be the cheaper one for this reason alone."""
     file = scenario(tmp_path, ("ttft: 1s", "ttft: 1ms"))

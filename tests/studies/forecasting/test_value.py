@@ -57,9 +57,7 @@ def test_a_demand_that_one_replica_takes_is_no_question(tmp_path: Path) -> None:
     """Mostly a rate in another unit: 360 an hour are 0.1/s."""
     flat = table(tmp_path / "flat.csv", np.full(240, 360.0))
     found = value_file(flat, replace(FLEET, per_replica=360.0), days=2, reading=READING)
-    assert found["verdict"].startswith(
-        "one replica takes 360/s, and flat never needs more than 0.1/s (360 an hour)"
-    )
+    assert found["verdict"].startswith("one replica takes 360/s, and flat never needs more than 0.1/s (360 an hour)")
     assert "cheapest" in value_file(flat, FLEET, days=2, reading=READING)["verdict"]
 
 
