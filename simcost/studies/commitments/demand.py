@@ -11,6 +11,7 @@ from simcost.billing.settlement import sustained_multiples, sustained_percent
 from simcost.errors import InputError
 from simcost.forecast.sample_paths import Paths
 from simcost.trace.series.resample import is_rate
+from simcost.units import SECONDS_PER_HOUR, format_seconds
 
 WEEK_H, DAY_H = 168, 24
 
@@ -107,8 +108,15 @@ def from_history(account: Metered, *, sustained: bool = False) -> CommitmentDema
         )
     what: Literal["weeks", "days"] = "weeks" if piece == WEEK_H else "days"
     lines = tuple(account.lines[i] for i in standard)
-    hours = account.hours[count - pieces * piece :, standard].reshape(pieces, piece, len(standard))
-    demand = CommitmentDemand(lines=lines, hours=hours, source=f"{pieces} {what} of history", history=what)
+    rest = count - pieces * piece
+    hours = account.hours[rest:, standard].reshape(pieces, piece, len(standard))
+    demand = CommitmentDemand(
+        lines=lines,
+        hours=hours,
+        source=f"{pieces} {what} of history",
+        history=what,
+        notes=tuple(_before(rest, what)),
+    )
     return _sustained(demand) if sustained else demand
 
 
@@ -153,6 +161,13 @@ def _sustained(demand: CommitmentDemand) -> CommitmentDemand:
     parts = [demand.pooled] if demand.history else list(demand.hours)
     ranked = [sustained_multiples(demand.account(part), part, by_rank=True) for part in parts]
     return replace(demand, multiples=np.stack(ranked).reshape(demand.hours.shape))
+
+
+def _before(rest_h: int, pieces: str) -> Iterator[str]:
+    """A sentence on the begin of a history that is in no whole piece of it."""
+    if rest_h:
+        span = format_seconds(rest_h * SECONDS_PER_HOUR)
+        yield f"The first {span} of the usage are left out, so that the history has whole {pieces}."
 
 
 def _left_out(step_h: int, reach_h: int) -> Iterator[str]:

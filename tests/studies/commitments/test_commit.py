@@ -223,6 +223,8 @@ def test_futures_of_a_forecast_and_pieces_of_a_history() -> None:
     pieces_ = from_history(account)
     assert pieces_.hours.shape == (5, 24, 1)
     assert pieces_.hours[-1, -1, 0] == 24 * 5 + 2
+    assert pieces_.notes == ("The first 3 h of the usage are left out, so that the history has whole days.",)
+    assert not from_history(found.account(np.ones((48, 1)))).notes
     with pytest.raises(InputError, match="at least two days"):
         from_history(found.account(np.ones((30, 1))))
 
