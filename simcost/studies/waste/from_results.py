@@ -1,6 +1,7 @@
 """Waste of our own runs: the buckets of a plan of a finished run, of its serving fleets and of its jobs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import fsum
 from typing import Any
 
@@ -71,7 +72,8 @@ def waste_of_plan(
     idle = totals.get("blocked_in_pool", 0.0) + totals.get("free_idle", 0.0)
     blocked = totals.get("blocked_in_pool", 0.0)
     fragmentation = blocked / idle if idle and of_jobs else None
-    return PlanWaste(
+    unused = _unused(unused_usd)
+    found = PlanWaste(
         **values(
             summary(
                 totals,
@@ -81,11 +83,15 @@ def waste_of_plan(
                 file="",
                 plan=where,
                 span_s=horizon_s,
-                findings=[*_unused(unused_usd), *_processors(plan)],
+                findings=[*unused, *_processors(plan)],
                 fragmentation=fragmentation,
             )
         )
     )
+    if not unused:
+        return found
+    also = f"besides, {format_usd(unused_usd)} were paid for nodes that the plan did not run"
+    return replace(found, verdict=f"{found.verdict.removesuffix('.')}; {also}.")
 
 
 def _paid(gpu_hours: Mapping[str, float], accelerator_hours: float) -> dict[str, float]:
