@@ -4,7 +4,7 @@ import re
 
 from simcost.forecast.sample_paths import spelled
 from simcost.present.chart_style import Document
-from simcost.present.format import amount, count
+from simcost.present.format import amount, count, usd
 from simcost.units import plural
 
 _UNITS = {
@@ -100,7 +100,15 @@ def headline(document: Document) -> str:
     ahead = f"the next {spans.pop()}" if len(spans) == 1 else "horizons of their own"
     what = sorted({spelled(entry["quantity"]) for entry in series} - {""})
     told = ", ".join(what) or "demand"
-    return f"{told[0].upper()}{told[1:]} in {ahead}: {len(series)} series"
+    together = document.get("bill_usd")
+    cost = "" if together is None else f"; bill of {together['series']} together: {bill(together)}"
+    return f"{told[0].upper()}{told[1:]} in {ahead}: {len(series)} series{cost}"
+
+
+def bill(found: Document) -> str:
+    """A bill at the price of one, with its range."""
+    likely = f", 80 % between {usd(found['p10'])} and {usd(found['p90'])}" if found["p10"] is not None else ""
+    return f"{usd(middle(found))} at {usd(found['unit'])} each{likely}"
 
 
 def basis(entry: Document) -> str:

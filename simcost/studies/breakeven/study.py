@@ -45,7 +45,7 @@ class Api:
     ended: str = ""
     """Day on which the provider ended the model, on or before the newest fact of the catalog; empty = it did not."""
     hits_at_input_price: bool = False
-    """What is read from its cache costs as much as other input: no price of it is known, or a batch has none."""
+    """Tokens read from its cache cost as much as other input: no price of them is known, or a batch has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,15 +11,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from annotated_types import MinLen
 
 from simcost import __version__
 from simcost.errors import Fault, FaultsError, InputError, did_you_mean
-from simcost.forecast.document import forecast_document, picture
+from simcost.forecast.document import forecast_document, outcome, picture
 from simcost.forecast.events.findings import Finding, check_event
 from simcost.forecast.events.schema import Event
+from simcost.forecast.hierarchy import TOTAL
 from simcost.forecast.horizon_steps import steps_ahead
 from simcost.forecast.project import Projection, ProjectionOptions, look_ahead
+from simcost.forecast.sample_paths import spreads, weight
 from simcost.forecast.scoring.issued import issued
 from simcost.forecast.scoring.score import score
 from simcost.outputs import check_outputs
@@ -33,7 +36,7 @@ from simcost.tables.calendar import find_zone
 from simcost.tables.digests import sha256_of
 from simcost.tables.object_stores import source_name
 from simcost.trace.series.reader import is_counted, read_series
-from simcost.trace.series.series import Series
+from simcost.trace.series.series import Floats, Series
 from simcost.units import ByKind
 
 
@@ -211,6 +214,7 @@ def forecast_file(
     _tell(document["series"], notes, stated)
     for entry in document["series"].values():
         entry["bill_usd"] = _bill(entry, unit_usd)
+    document["bill_usd"] = _bill_of_all(outlooks, unit_usd)
     document["provenance"] = _provenance(asked.seed, inputs)
     document["files"] = _write(outlooks, asked.zone, document["provenance"], out, paths_out)
     return {"verdict": headline(document), **document}, outlooks
@@ -269,6 +273,31 @@ def _bill(entry: Document, unit_usd: float | None) -> Document | None:
         )
     spread = {key: None if total[key] is None else total[key] * unit_usd for key in ("mean", "p10", "p50", "p90")}
     return {"unit": unit_usd, **spread}
+
+
+def _bill_of_all(outlooks: Sequence[Projection], unit_usd: float | None) -> Document | None:
+    """Bill of all series together, future by future; of series that add up to others those without parts. None where
+    there is no price, or one series.
+    """
+    names = [outlook.forecast.series.name for outlook in outlooks]
+    leaves = [
+        outlook
+        for outlook, name in zip(outlooks, names, strict=True)
+        if name != TOTAL and not any(other.startswith(f"{name}/") for other in names)
+    ]
+    if unit_usd is None or len(leaves) < 2:
+        return None
+    mean, futures = 0.0, list[Floats]()
+    for outlook in leaves:
+        series, grid = outlook.forecast.series, outlook.forecast.grid
+        steps, _, paths = outcome(outlook.forecast, outlook.stated)
+        factor = unit_usd * weight(series.quantity, grid, len(steps))
+        mean += float(steps.sum()) * factor
+        futures.append(paths.sum(axis=1) * factor)
+    known = len({len(one) for one in futures}) == 1
+    total = np.sum(futures, axis=0) if known else np.empty(0)
+    [spread] = spreads(np.array([mean]), total[:, None])
+    return {"unit": unit_usd, "series": len(leaves), **spread}
 
 
 def _tell(series: Document, notes: Sequence[Document], stated: StatedEvents) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from simcost.present import forecast_charts, forecast_wording
 from simcost.present.chart_style import Document
-from simcost.present.format import NONE, amount, share, share_change, signed, usd
+from simcost.present.format import NONE, amount, share, share_change, signed
 from simcost.present.parts import Part, Table
 from simcost.units import plural
 
@@ -150,10 +150,7 @@ def steps(entry: Document) -> Table:
 def bill(entry: Document) -> list[str]:
     """The bill of the horizon, where one of what is counted has a price."""
     found = entry.get("bill_usd")
-    if found is None:
-        return []
-    likely = f", 80 % between {usd(found['p10'])} and {usd(found['p90'])}" if found["p10"] is not None else ""
-    return [f"bill: {usd(forecast_wording.middle(found))} at {usd(found['unit'])} each{likely}"]
+    return [] if found is None else [f"bill: {forecast_wording.bill(found)}"]
 
 
 def growth(entry: Document) -> Table:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -51,6 +52,31 @@ def test_a_bill_is_the_total_at_its_unit_cost(history: Path) -> None:
     assert made(history)["series"]["demand"]["bill_usd"] is None
     with pytest.raises(InputError, match="gpus_busy does not add up over time"):
         made(history, unit_usd=0.5, reading=SeriesOptions(quantity="gpus_busy"))
+
+
+def test_the_bill_of_several_series_is_that_of_each_future(tmp_path: Path) -> None:
+    """P90 of the sum is less than the sum of P90s; a parent is in it once, by its parts."""
+    start, rng = datetime(2026, 1, 5, tzinfo=UTC), np.random.default_rng(4)
+    rows = [
+        f"{name},{(start + timedelta(hours=hour)).isoformat()},{rng.integers(20, 200)}"
+        for name in ("chat/a", "chat/b")
+        for hour in range(24 * 14)
+    ]
+    path = tmp_path / "two.csv"
+    path.write_text("series,timestamp,requests\n" + "\n".join(rows) + "\n")
+
+    def bills(**more: Any) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
+        asked = ProjectionOptions(seed=1, paths=50, **more)
+        found = forecast_file(path, asked, horizon_s=HORIZON_S, unit_usd=0.5)[0]
+        parts = [entry["bill_usd"] for name, entry in found["series"].items() if name.startswith("chat/")]
+        return found["bill_usd"], parts, found["verdict"]
+
+    for more in ({}, {"reconciliation": "bottom-up"}):
+        whole, parts, said = bills(**more)
+        assert whole["series"] == len(parts) == 2
+        assert whole["mean"] == pytest.approx(sum(part["mean"] for part in parts), rel=1e-4)
+        assert sum(part["p10"] for part in parts) < whole["p10"] < whole["p90"] < sum(part["p90"] for part in parts)
+        assert "; bill of 2 together: $" in said
 
 
 def test_measured_growth_is_in_the_document_where_the_model_tells_it(history: Path) -> None:
