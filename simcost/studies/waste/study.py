@@ -1,6 +1,7 @@
 """Study of `simcost waste`: GPU-hours and cost of waste, from samples, a job log or a simulated ledger."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import fsum
 from pathlib import Path
 
@@ -42,7 +43,7 @@ from simcost.trace.jobs.reader import read_jobs
 from simcost.trace.jobs.store import is_jobs
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.from_jobs import about_jobs, left_at_import, samples_of_jobs
-from simcost.trace.utilization.reader import UtilizationFile
+from simcost.trace.utilization.reader import SEVERAL_MODELS, UtilizationFile
 from simcost.trace.utilization.samples import MonitoredUnits
 from simcost.trace.utilization.slurm import duty_of_jobs, is_sacct
 from simcost.units import format_count, format_seconds, format_usd, format_usd_between
@@ -204,8 +205,10 @@ def waste(
         blocked=_blocked(account.queue),
         outcomes=None if found is None else {name: value / 3600.0 for name, value in found.gpu_s.items()},
     )
+    models = next((one["count"] for one in findings if one["kind"] == SEVERAL_MODELS), 0)
+    said = f" Its GPUs are of {models} models, all at one price." if models else ""
     return SampledWaste(
-        **values(common),
+        **values(replace(common, verdict=common.verdict + said)),
         by=where.kind,
         places=_places(where),
         hours=_hours(account, where, written),

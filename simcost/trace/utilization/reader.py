@@ -3,7 +3,7 @@
 Rows are stored by unit, so that memory durations those of some units at a time, however many there are.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import fsum
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from simcost.trace.utilization.occupancy import Findings, Occupancy, column, mem
 from simcost.trace.utilization.samples import (
     ALLOCATED,
     DUTY,
+    MODEL,
     OWNER,
     PENDING,
     POD,
@@ -83,7 +84,8 @@ class UtilizationFile:
             self.span_s = max(self.span_s, float((time_s + durations.of(time_s, unit)).max()))
         self._ordered.occupancy.check()
         assumed = self._ordered.occupancy.findings(first)
-        self.findings = self._ordered.findings + assumed + durations.findings()
+        models = _several_models(stored.words.get(MODEL, ()))
+        self.findings = models + self._ordered.findings + assumed + durations.findings()
 
     def __len__(self) -> int:
         return len(self._ordered)
@@ -181,6 +183,22 @@ def _of_instances(rows: int) -> Findings:
         return []
     text = f"{rows:,} samples of MIG instances were summed by GPU, the duty of each by its slices of those of the GPU"
     return [finding("mig", "", rows, text)]
+
+
+SEVERAL_MODELS = "several_models"
+
+
+def _several_models(words: Iterable[str]) -> Findings:
+    """The finding on GPUs of unlike models, whose hours are added up."""
+    models = [word for word in words if word]
+    if len(models) < 2:
+        return []
+    named = ", ".join(models[:3]) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
+    text = (
+        f"the GPUs are of {len(models)} models ({named}): their hours are added up at one price, and measures take "
+        "them for alike; give the rows of each model apart, with its price"
+    )
+    return [finding(SEVERAL_MODELS, "", len(models), text)]
 
 
 def _left_out(stored: StoredTable, dropped: int, blank: int) -> Findings:

@@ -155,6 +155,7 @@ class UtilizationSamples:
 TIME, UNIT, NODE, POD, POOL, OWNER = "time", "unit", "node", "pod", "pool", "owner"
 SLICE, PROFILE = "mig_instance", "mig_profile"
 METRIC, DUTY = "metric", "duty"
+MODEL = "gpu_model"
 USED, FREE, TOTAL = "memory_used_bytes", "memory_free_bytes", "memory_total_bytes"
 GPUS, ALLOCATED, IDLE, DOWN = "gpus", "allocated", "idle_gpus", "down_gpus"
 PENDING, WAITING = "pending_gpus", "waiting_jobs"
@@ -215,6 +216,7 @@ UTILISATION = DeclaredTable(
         Column(name=OWNER, aliases=("user", "team", "account", "exported_namespace", "namespace")),
         Column(name=SLICE, aliases=("gpu_i_id", "mig_instance_id")),
         Column(name=PROFILE, aliases=("gpu_i_profile",)),
+        Column(name=MODEL, aliases=("modelname", "gpu_type", "gpu_name", "accelerator")),
         Column(name=METRIC, aliases=("__name__", "metric", "metric_name")),
         _measure(
             DUTY,

@@ -18,6 +18,7 @@ from simcost.trace.utilization.samples import (
     DUTY,
     GPUS,
     METRIC,
+    MODEL,
     NODE,
     POD,
     POOL,
@@ -155,7 +156,8 @@ class StoredTable:
         for name, codes in table.codes.items():
             known = self.words.setdefault(name, {})
             number = np.array([known.setdefault(word, len(known)) for word in table.texts(name)], np.int32)
-            columns["codes", name] = number[codes]
+            if name != MODEL:  # told, and no key: metrics of one GPU may lack it
+                columns["codes", name] = number[codes]
         columns[_ROW] = np.arange(before, before + len(table))
         return columns
 

@@ -485,6 +485,30 @@ def test_hours_of_processors_are_told() -> None:
     assert [one["kind"] for one in waste_of_plan({**plan, "on_processors": True}, 3600.0).findings] == ["on_processors"]
 
 
+@pytest.mark.parametrize("layout", ["columns", "metrics"])
+def test_gpus_of_several_models_at_one_price_are_told(tmp_path: Path, layout: str) -> None:
+    """An idle T4 beside a busy H100 is not half of their money; a metric without the label is of the same GPU."""
+    rows = []
+    for minute in range(0, 60, 5):
+        for gpu, model, busy in (("0", "H100", 90), ("1", "T4", 0)):
+            time = f"2026-03-02T00:{minute:02d}:00Z"
+            if layout == "columns":
+                rows.append(f"{time},{gpu},{model},{busy},9000")
+            else:
+                rows.append(f"{time},{gpu},{model},DCGM_FI_DEV_GPU_UTIL,{busy}")
+                rows.append(f"{time},{gpu},,DCGM_FI_DEV_FB_USED,9000")
+    metrics = "__name__,value" if layout == "metrics" else "DCGM_FI_DEV_GPU_UTIL,DCGM_FI_DEV_FB_USED"
+    path = tmp_path / "gpus.csv"
+    path.write_text("\n".join([f"timestamp,gpu,modelName,{metrics}", *rows]) + "\n")
+    found = waste(path, price_usd_per_h=3.0)
+    assert found.samples.units == 2
+    assert found.samples.rows == 24
+    assert found.verdict.endswith("Its GPUs are of 2 models, all at one price.")
+    assert next(one["kind"] for one in found.findings) == "several_models"
+    path.write_text(path.read_text().replace("T4", "H100"))
+    assert "models" not in waste(path, price_usd_per_h=3.0).verdict
+
+
 def test_money_for_nodes_that_nothing_ran_on_makes_no_gpu_hour_more_expensive() -> None:
     """Two owned nodes of 8 GPUs, of which one serves: a GPU-hour costs what it costs where both do."""
     states = {"computing": 2.0, "idle": 6.0, "starting": 0.0, "draining": 0.0, "unallocated": 0.0}
