@@ -67,7 +67,7 @@ def _check(arguments: Arguments) -> None:
 
 
 def _compare(arguments: Arguments) -> None:
-    from simcost.studies.actuals.comparison import against, currency_findings, length_findings, side_of_file
+    from simcost.studies.actuals.comparison import against, file_findings, length_findings, side_of_file
     from simcost.studies.actuals.simulated import simulated_side
 
     usd_per = rates_of(arguments)
@@ -77,7 +77,7 @@ def _compare(arguments: Arguments) -> None:
     result = against(paid, expected, arguments.cost, per_month=arguments.per_month)
     simulated = arguments.simulated / "result.json" if arguments.simulated.is_dir() else arguments.simulated
     files = [arguments.actual, simulated]
-    found = [*currency_findings(paid, expected), *length_findings(paid, expected, result)]
+    found = [*file_findings(paid, expected), *length_findings(paid, expected, result)]
     finish(arguments, replace(result, quality=actuals.quality), found, "actuals.compare_view", files=files)
 
 

@@ -5,7 +5,7 @@ p1 q1 - p0 q0 = (q1 - q0) (p0 + p1) / 2 + (p1 - p0) (q0 + q1) / 2.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import fsum, isclose
 from typing import Any
@@ -61,8 +61,8 @@ class Side:
     """Duration, hours."""
     calendar: bool = True
     """True if its months are those of a calendar."""
-    usd_per: Mapping[str, float] = field(default_factory=dict)
-    """Worth of its currencies."""
+    told: tuple[tuple[str, str], ...] = ()
+    """Kind and sentence of what its costs rest on."""
 
     @property
     def months(self) -> set[str]:
@@ -113,7 +113,7 @@ def side_of_file(actuals: Actuals, basis: Basis) -> Side:
     for row in summed(lines, ["month", "kind"]):
         if row["kind"] != "usage" and row[cost]:
             others[row["month"], row["kind"]] = row[cost]
-    return Side(amounts=amounts, others=others, span_h=actuals.span_h, usd_per=actuals.usd_per)
+    return Side(amounts=amounts, others=others, span_h=actuals.span_h, told=tuple(actuals.told()))
 
 
 def side_of_charges(charges: Sequence[Mapping[str, Any]], basis: Basis, span_h: float) -> Side:
@@ -221,13 +221,12 @@ def length_findings(actual: Side, simulated: Side, found: CostComparison) -> lis
     return [finding("other-length", "", 1, message)]
 
 
-def currency_findings(actual: Side, simulated: Side) -> list[dict[str, Any]]:
-    """A finding for each other currency: a part of the difference is its worth."""
+def file_findings(actual: Side, simulated: Side) -> list[dict[str, Any]]:
+    """Findings on what the costs of both files rest on, which a part of the difference may be."""
     return [
-        finding("currency", "", 1, f"1 {currency} of the {name} file is taken for {usd:g} USD, as --rate says")
+        finding(kind, "", 1, f"{name} file: {message}")
         for name, side in (("actual", actual), ("simulated", simulated))
-        for currency, usd in side.usd_per.items()
-        if currency != "USD"
+        for kind, message in side.told
     ]
 
 

@@ -29,7 +29,6 @@ _ACCEPTED = (
     "a results folder of `simcost run`, a bill that `simcost bill ... --json > FILE.json` wrote, or a cost file in the "
     "FOCUS format"
 )
-_COUNTED_OTHERWISE = ("malformed", "unreadable", "repeated", "no_effective_cost", "no_period", "backward_period")
 _GIGABYTES = "GB"
 _TOKENS_OF = "tokens of "
 """Begin of the unit of tokens, which is that of one model."""
@@ -208,13 +207,8 @@ def _of_focus(path: Path, catalog: Catalog, usd_per: Mapping[str, float]) -> Cos
 
 def _findings(path: Path, actuals: Actuals) -> Iterator[Row]:
     """Rows that count otherwise than they stand in a FOCUS file, and the worth of other currencies."""
-    for found in actuals.quality:
-        if found["rule"] in _COUNTED_OTHERWISE:
-            message = f"{path}: rows that {found['says']}: {found['rows']:,}; {found['done']}"
-            yield {"kind": found["rule"], "message": message}
-    for currency, usd in actuals.usd_per.items():
-        if currency != "USD":
-            yield {"kind": "currency", "message": f"{path}: 1 {currency} is taken for {usd:g} USD, as --rate says"}
+    for kind, message in actuals.told():
+        yield {"kind": kind, "message": f"{path}: {message}"}
 
 
 def _row_of_charge(charge: Row) -> Row:

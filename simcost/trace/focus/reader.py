@@ -22,6 +22,7 @@ from simcost.trace.focus.repeats import DONE, SAYS, Repeats
 
 _NONE: Mapping[str, float] = {}
 _HOUR_S, _DAY_S = 3600, 86400
+_COUNTED_OTHERWISE = ("malformed", "unreadable", "repeated", "no_effective_cost", "no_period", "backward_period")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,18 @@ class Actuals:
     usage: pa.Table | None
     """The hours of machines by period, for `simcost bill`; None unless they were asked for."""
     quality: list[dict[str, object]]
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """Kind and sentence of what a comparison rests on: rows that count otherwise than they stand in the file, and
+        the worth of other currencies.
+        """
+        for found in self.quality:
+            if found["rule"] in _COUNTED_OTHERWISE:
+                yield str(found["rule"]), f"rows that {found['says']}: {found['rows']:,}; {found['done']}"
+        for currency, usd in self.usd_per.items():
+            if currency != "USD":
+                yield "currency", f"1 {currency} is taken for {usd:g} USD, as --rate says"
+
     """Findings in the rows: rule, says, rows, share, example, done."""
     rows: int
     versions: tuple[str, ...]

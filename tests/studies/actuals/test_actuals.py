@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 from math import fsum
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.focus_files import cost_file, row
 from support.shown import on_terminal
 
 from simcost.documents import to_document
@@ -20,11 +22,13 @@ from simcost.studies.actuals.comparison import (
     Key,
     Side,
     against,
-    currency_findings,
     effects,
+    file_findings,
     side_of_charges,
+    side_of_file,
 )
 from simcost.studies.actuals.view import worth_of
+from simcost.trace.focus.reader import read_focus
 
 text = on_terminal(parts)
 
@@ -48,11 +52,14 @@ def side(*skus: tuple[Key, Amount], **more: object) -> Side:
     return replace(Side(amounts=dict(skus), others={}, span_h=744.0), **more)
 
 
-def test_the_worth_of_other_currencies_is_told() -> None:
-    """A part of the difference is the rate that was given."""
-    paid = side((key("a"), Amount(1.0, 2.0)), usd_per={"USD": 1.0})
-    found = currency_findings(paid, replace(paid, usd_per={"EUR": 1.08, "USD": 1.0}))
-    assert [one["message"] for one in found] == ["1 EUR of the simulated file is taken for 1.08 USD, as --rate says"]
+def test_what_the_costs_of_a_file_rest_on_is_told(tmp_path: Path) -> None:
+    """Part of a difference is the rate that was given, and rows without a cost look like another price."""
+    path = cost_file(tmp_path, [row(1, BillingCurrency="EUR"), row(2, EffectiveCost="")])
+    dirty = side_of_file(read_focus([path], usd_per={"EUR": 1.08}), "effective")
+    assert [one["message"] for one in file_findings(side(), dirty)] == [
+        "simulated file: rows that have no EffectiveCost: 1; left out of the effective total",
+        "simulated file: 1 EUR is taken for 1.08 USD, as --rate says",
+    ]
     assert worth_of({"EUR": 1.08, "USD": 1.0}) == ["1 EUR is taken for 1.08 USD, as --rate says"]
 
 
