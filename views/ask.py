@@ -108,7 +108,8 @@ def _placeless(value: Any, places: list[str]) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_placeless(child, places) for child in value)
     if isinstance(value, str):
-        for folder in {f"{Path(place).parent}/" for place in places if place.startswith("/")}:
+        folders = {f"{Path(place).parent}/" for place in places if place.startswith("/")}
+        for folder in sorted(folders, key=len, reverse=True):  # a folder before the one that it lies in
             value = value.replace(folder, "") if folder in value else value
     return value
 

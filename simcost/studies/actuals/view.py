@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from simcost.present.format import NONE, count, share, shortened, usd
+from simcost.present.format import NONE, amount, count, share, shortened, usd
 from simcost.present.parts import Part, Table
 from simcost.studies.actuals.charts import days
 from simcost.studies.actuals.result import ActualCosts
@@ -56,7 +56,7 @@ def skus(result: ActualCosts) -> Table:
 def worth_of(usd_per: Mapping[str, float]) -> list[str]:
     """A sentence for each other currency of the rows."""
     others = {currency: worth for currency, worth in usd_per.items() if currency != "USD"}
-    return [f"1 {currency} is taken for {worth:g} USD, as --rate says" for currency, worth in others.items()]
+    return [f"1 {currency} is taken for {amount(worth)} USD, as --rate says" for currency, worth in others.items()]
 
 
 def coverage(result: ActualCosts) -> str:
