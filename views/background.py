@@ -217,7 +217,7 @@ def _watch(name: str, *, stoppable: bool, often: bool) -> None:
     Args:
         name: of the work.
         stoppable: whether it may be cancelled.
-        often: whether it is looked at often; once it is no longer young, the page is redrawn to look seldom.
+        often: whether it is looked at often; once it is old, the page is redrawn to look seldom.
     """
     work, drawn = works().get(name), st.session_state.pop(f"drawn {name}", False)
     if work is None:

@@ -42,7 +42,7 @@ class LocalFiles:
         return file
 
     def path(self, source: Any, what: str) -> Path:
-        """The file of an input that is no frame. Raises InputError as `of` does."""
+        """The file of an input that must be a path. Raises InputError as `of` does."""
         from simcost.tables.object_stores import download, uri_of
 
         if not isinstance(source, str | os.PathLike):

@@ -107,7 +107,7 @@ def engine_options(name: EngineName, address: str | None, time_limit: str | floa
 
 
 def ranges(vary: Mapping[str, tuple[float, float]]) -> Iterator[tuple[str, float, float]]:
-    """Paths with their ranges. Raises InputError for a range that is no pair of numbers."""
+    """Paths with their ranges. Raises InputError for a range that is not two numbers."""
     if not isinstance(vary, Mapping):
         raise InputError(f"vary: {vary!r} is not a mapping of paths to ranges, as {{'demand': (0.8, 1.5)}}")
     for path, ends in vary.items():

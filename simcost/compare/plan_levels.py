@@ -6,7 +6,8 @@ from math import fsum
 from typing import Any
 
 from simcost.compare.fleet_tracking import Following
-from simcost.compare.results import PlanSummary, PoolResult, Served, Trained, mean_by_key, mean_of
+from simcost.compare.means import mean_by_key, mean_of
+from simcost.compare.results import PlanSummary, PoolResult, Served, Trained
 from simcost.compare.verdict import percent
 from simcost.ledger.requests import PrefixHits
 from simcost.slo import JobReport

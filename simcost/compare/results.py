@@ -1,6 +1,6 @@
 """Results of a plan over its replications: means, intervals, and whether it meets the SLO."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum, inf
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from simcost.billing import Costs
 from simcost.billing.energy import EnergyReport
 from simcost.compare.confidence import ConfidenceInterval, interval
 from simcost.compare.fleet_tracking import Following
+from simcost.compare.means import mean_of, mean_usd_by_key
 from simcost.compare.perfect_autoscaler import PerfectScaling
 from simcost.compare.provisioning import Provisioning
 from simcost.compare.sides import Sides
@@ -375,26 +376,6 @@ def _means(runs: Sequence[RunResult]) -> tuple[Check, ...]:
         Check.of(same[0].name, mean_of(check.measured for check in same), same[0].target)
         for same in zip(*(run.checks for run in runs), strict=True)
     )
-
-
-def mean_of(values: Iterable[float | None]) -> float | None:
-    """Mean; None where a value is missing."""
-    known, missing = [], False
-    for value in values:
-        missing |= value is None
-        known.append(value or 0.0)
-    return None if missing else fsum(known) / len(known)
-
-
-def mean_by_key(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each key; all rows have the same keys."""
-    return {key: fsum(row[key] for row in rows) / len(rows) for key in rows[0]}
-
-
-def mean_usd_by_key(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of the parts of bills: what a bill does not charge, such as tokens of an API that it did not call, is 0."""
-    parts = dict.fromkeys(key for row in rows for key in row)
-    return mean_by_key([dict.fromkeys(parts, 0.0) | dict(row) for row in rows])
 
 
 def _times_over(check: Check) -> float:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from simcost.compare.results import PlanSummary, RunResult, mean_of
+from simcost.compare.means import mean_of
+from simcost.compare.results import PlanSummary, RunResult
 from simcost.slo.tenants import TenantReport
 
 Document = dict[str, Any]

@@ -5,7 +5,8 @@ from math import fsum
 from typing import Any, NamedTuple
 
 from simcost.billing import Charge
-from simcost.compare.results import PlanSummary, RunResult, mean_of
+from simcost.compare.means import mean_of
+from simcost.compare.results import PlanSummary, RunResult
 
 Document = dict[str, Any]
 WORKING = ("computing", "useful", "checkpoint")

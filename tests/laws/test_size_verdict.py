@@ -14,7 +14,8 @@ from simcost.plan.scheduling import FifoSkip, Las, Srtf
 from simcost.sim.jobs.simulate import schedule
 from simcost.studies.scheduling.sizing import SizingTarget, size
 from simcost.studies.spot.result import PolicyRow
-from simcost.studies.spot.study import spread, verdict
+from simcost.studies.spot.rows import spread
+from simcost.studies.spot.study import verdict
 from simcost.trace.jobs.jobs import Jobs
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from simcost.billing.api.pricing import PerToken, TokenBill
 from simcost.catalog.facts import TokenPrice
 from simcost.compare.confidence import interval
-from simcost.compare.results import mean_of
+from simcost.compare.means import mean_of
 from simcost.studies.breakeven.crossing import DemandSpread, Place, crossing, doubtful, over_replications
 from simcost.studies.breakeven.result import (
     ApiCosts,

@@ -276,8 +276,8 @@ def _bill(entry: Document, unit_usd: float | None) -> Document | None:
 
 
 def _bill_of_all(outlooks: Sequence[Projection], unit_usd: float | None) -> Document | None:
-    """Bill of all series together, future by future; of series that add up to others those without parts. None where
-    there is no price, or one series.
+    """Bill of all series together, future by future; of series that add up to others those without parts. None
+    without a price, and of one series.
     """
     names = [outlook.forecast.series.name for outlook in outlooks]
     leaves = [

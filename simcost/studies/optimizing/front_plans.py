@@ -8,7 +8,8 @@ from math import fsum, inf
 
 from simcost.compare.confidence import ConfidenceInterval, interval
 from simcost.compare.document import known_interval
-from simcost.compare.results import PlanSummary, mean_of
+from simcost.compare.means import mean_of
+from simcost.compare.results import PlanSummary
 from simcost.compare.unit_costs import energy_per_month
 from simcost.perf.quality import ModelQuality
 from simcost.slo import SloReport, is_to_reach

@@ -23,7 +23,7 @@ from simcost.record import record
 from simcost.scenario.inputs.changes import AnyScenario, plans_of
 
 NONE, NONE_GOOD = "no plan meets the SLO", "no plan that is good enough meets the SLO"
-"""Answers where there is no best plan: the second where the quality that is asked for excludes some."""
+"""Answers where no plan is best: the second where the quality asked for excludes some."""
 _VARYING = (Spot, Serverless, ManagedEndpoint)
 """Purchases whose cost depends on more than the time that nodes are there."""
 ROUNDING = 1e-9

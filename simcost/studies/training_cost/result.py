@@ -110,7 +110,7 @@ class CheckpointPlan:
     write_s: float
     interval_s: float | None
     at_the_end: bool
-    """True if the run is no longer than the interval: there is one checkpoint, at its end."""
+    """True if the run ends within the interval: its only checkpoint is at its end."""
     rule: str
     young_s: float | None
     daly_s: float | None

@@ -46,7 +46,7 @@ class Timed:
 
     @property
     def between_s(self) -> float | None:
-        """Work between two checkpoints; None = the run is no longer: there is one, at its end."""
+        """Work between two checkpoints; None = the run ends before that: its only one is at its end."""
         return None if self.written.interval_s >= self.useful_s.mid else self.written.interval_s
 
 

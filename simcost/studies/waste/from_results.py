@@ -1,7 +1,6 @@
 """Waste of our own runs: the buckets of a plan of a finished run, of its serving fleets and of its jobs."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import fsum
 from typing import Any
 
@@ -73,7 +72,8 @@ def waste_of_plan(
     blocked = totals.get("blocked_in_pool", 0.0)
     fragmentation = blocked / idle if idle and of_jobs else None
     unused = _unused(unused_usd)
-    found = PlanWaste(
+    besides = f" Besides, {format_usd(unused_usd)} were paid for nodes that the plan did not run."
+    return PlanWaste(
         **values(
             summary(
                 totals,
@@ -85,13 +85,10 @@ def waste_of_plan(
                 span_s=horizon_s,
                 findings=[*unused, *_processors(plan)],
                 fragmentation=fragmentation,
+                also=besides if unused else "",
             )
         )
     )
-    if not unused:
-        return found
-    also = f"besides, {format_usd(unused_usd)} were paid for nodes that the plan did not run"
-    return replace(found, verdict=f"{found.verdict.removesuffix('.')}; {also}.")
 
 
 def _paid(gpu_hours: Mapping[str, float], accelerator_hours: float) -> dict[str, float]:

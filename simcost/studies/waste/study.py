@@ -1,7 +1,6 @@
 """Study of `simcost waste`: GPU-hours and cost of waste, from samples, a job log or a simulated ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import fsum
 from pathlib import Path
 
@@ -204,17 +203,22 @@ def waste(
         queues=account.queue is not None,
         blocked=_blocked(account.queue),
         outcomes=None if found is None else {name: value / 3600.0 for name, value in found.gpu_s.items()},
+        also=_of_models(findings),
     )
-    models = next((one["count"] for one in findings if one["kind"] == SEVERAL_MODELS), 0)
-    said = f" Its GPUs are of {models} models, all at one price." if models else ""
     return SampledWaste(
-        **values(replace(common, verdict=common.verdict + said)),
+        **values(common),
         by=where.kind,
         places=_places(where),
         hours=_hours(account, where, written),
         clock=timezone if samples.start_utc_s is not None else None,
         samples=_samples(samples),
     )
+
+
+def _of_models(findings: Sequence[FindingDocument]) -> str:
+    """Sentence on GPUs of several models, with a space before it; else empty."""
+    models = next((one["count"] for one in findings if one["kind"] == SEVERAL_MODELS), 0)
+    return f" Its GPUs are of {models} models, all at one price." if models else ""
 
 
 def _measures(
@@ -253,8 +257,9 @@ def summary(
     queues: bool = True,
     blocked: BlockedHours | None = None,
     outcomes: Mapping[str, float] | None = None,
+    also: str = "",
 ) -> WasteResult:
-    """The result that samples and ledgers have in common, from GPU-seconds by bucket."""
+    """The result that samples and ledgers have in common, from GPU-seconds by bucket; `also` ends its verdict."""
     capacity = fsum(totals.values())
     held = fsum(totals[name] for name in totals if name not in (*IDLE[1:], "down"))
     measured = capacity - totals.get("unmeasured", 0.0)
@@ -274,7 +279,7 @@ def summary(
         ranked=ranked(rows, capacity, price),
         actions=measures,
         findings=findings,
-        verdict=verdict(buckets, capacity / 3600.0, cost_usd, measures, queues=queues, span_s=span_s),
+        verdict=verdict(buckets, capacity / 3600.0, cost_usd, measures, queues=queues, span_s=span_s) + also,
         fragmentation=fragmentation,
         blocked=blocked,
         outcomes=outcomes,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from simcost.compare.means import mean_by_key
 from simcost.compare.plan_levels import _shares
-from simcost.compare.results import mean_by_key
 from simcost.present.format import share
 from simcost.studies.plans import side_tables
 from simcost.studies.plans.job_charts import _parts

@@ -525,7 +525,7 @@ def test_money_for_nodes_that_nothing_ran_on_makes_no_gpu_hour_more_expensive() 
     assert (document.price.usd_per_gpu_hour, document.cost_usd) == (2, 16)
     assert [found["kind"] for found in document.findings] == ["unused_commitment"]
     assert "$16.00 more were paid" in text(document)
-    assert document.verdict.endswith("; besides, $16.00 were paid for nodes that the plan did not run.")
+    assert document.verdict.endswith(". Besides, $16.00 were paid for nodes that the plan did not run.")
     assert not waste_of_plan(plan, 3600.0, price_usd_per_h=3.0).findings
 
 
