@@ -270,7 +270,7 @@ def _placed(edges_ns: Ints, number: Ints, rng: np.random.Generator) -> Ints:
     arrival = np.repeat(edges_ns[:-1], number)
     width = np.repeat(np.diff(edges_ns), number)
     arrival += (rng.random(len(arrival)) * width).astype(np.int64)
-    arrival.sort()
+    arrival.sort(kind="stable")  # bins are in order: a third of the time of the usual kind
     return arrival
 
 
