@@ -138,10 +138,16 @@ def cost_against_slo(document: Document) -> Any:
     )
     y = alt.Y("attainment:Q", title="requests within all limits (%)", axis=alt.Axis(tickCount=6), scale=share)
     shown = [alt.Tooltip("plan:N"), alt.Tooltip("usd:Q", format="$,.0f"), alt.Tooltip("attainment:Q", format=".2f")]
-    goal = rule(target, "y", f"target {exact(target)} %", align="left", dx=5, at=WIDTH - 60)
+    goal = rule(target, "y", f"target {exact(target)} %", align="left", dx=5, at=_free_end(rows, target))
     chart = interval_scatter(document, rows, x=x, y=y, tooltip=shown, under=goal)
     note = "Filled: meets the SLO. Hollow: misses it. Bars: confidence intervals over replications."
     return finish(chart, "Cost (USD per month) against service level (% of requests)", note)
+
+
+def _free_end(rows: Rows, target: float) -> int:
+    """Place of the label of the target: the end of its line whose plan, the cheapest or the dearest, is farther off."""
+    off = [abs(row["attainment"] - target) for row in sorted(rows, key=lambda row: float(row["usd"]))]
+    return 0 if off and off[0] > off[-1] else WIDTH - 60
 
 
 def _percent_domain(rows: Rows, target: float) -> list[float]:

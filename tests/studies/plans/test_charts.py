@@ -235,6 +235,20 @@ def test_intervals_of_attainment_end_at_100_percent_and_cents_look_like_cents() 
     assert hi - lo > 3_000
 
 
+@pytest.mark.parametrize("near", [0, 1])
+def test_the_label_of_the_target_stands_away_from_the_plan_that_is_near_it(near: int) -> None:
+    told = document(PLANS[:2])
+    for number, (plan, usd) in enumerate(zip(told["plans"], (10_000.0, 40_000.0), strict=True)):
+        plan["cost_usd"]["per_month"] = usd
+        plan["slo"] |= {"target": 0.99, "attainment": 0.991 if number == near else 0.999}
+        plan["intervals"] = {"per_month_usd": None, "attainment": None}
+    layers = cost_charts.cost_against_slo(told).to_dict()["layer"]
+    [place] = [
+        layer["encoding"]["x"]["value"] for layer in layers if layer["encoding"].get("text", {}).get("field") == "label"
+    ]
+    assert (place > cost_charts.WIDTH / 2) == (near == 0)
+
+
 def test_names_of_plans_stay_text(tmp_path: Path) -> None:
     names = ("<script>alert(1)</script>", 'a & "b"')
     chart = cost_charts.cost_stack(document(names))
