@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from simcost.compare.results import PlanSummary, RunResult
-from simcost.units import format_seconds
+from simcost.units import format_seconds, format_share
 
 Document = dict[str, Any]
 UNFINISHED = 0.05
@@ -22,7 +22,7 @@ def findings(plans: Sequence[PlanSummary]) -> list[Document]:
         result += [{**finding, "plan": plan.name, "service": finding["plan"]} for finding in findings(plan.services)]
         result += _unread_metrics(plan)
         if not plan.services:
-            result += [*_unfinished_requests(plan), *_undecided_tenants(plan)]
+            result += [*_too_long_requests(plan), *_unfinished_requests(plan), *_undecided_tenants(plan)]
     return result
 
 
@@ -70,6 +70,21 @@ def _last_arrival_s(run: RunResult) -> float:
         beyond_s = [*hours["start_s"].to_pylist()[1:], run.bill.horizon_s]
         ends_s += [end_s for end_s, arrived in zip(beyond_s, hours["arrived"].to_pylist(), strict=True) if arrived]
     return max(ends_s)
+
+
+def _too_long_requests(plan: PlanSummary) -> Iterator[Document]:
+    """Requests that no replica could hold, where they alone are more misses than the target allows."""
+    arrived, too_long = (sum(run.requests.get(name, 0) for run in plan.served) for name in ("arrived", "too_long"))
+    if any(run.overflowed is not None or run.forwarded is not None for run in plan.served):
+        return
+    if not too_long or too_long <= (1 - plan.served[0].slo.target) * arrived:
+        return
+    message = (
+        f"{plan.name}: {too_long:,} of {arrived:,} requests ({format_share(too_long / arrived)}) are longer than the "
+        f"KV cache of any replica, so that more replicas answer none of them; replicas with more memory do, as of "
+        "a larger `tp`"
+    )
+    yield {"kind": "too-long-requests", "plan": plan.name, "count": too_long, "message": message}
 
 
 def _unfinished_requests(plan: PlanSummary) -> Iterator[Document]:

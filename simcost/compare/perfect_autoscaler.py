@@ -27,7 +27,13 @@ import numpy as np
 import numpy.typing as npt
 
 from simcost.compare.least_work import ReplicaLimits, least_replica_s
-from simcost.compare.provisioning import SMOOTHED_S, demand, held_s, saturating_utilisation
+from simcost.compare.provisioning import (
+    SMOOTHED_S,
+    demand,
+    held_s,
+    saturating_utilisation,
+    work_per_arrival_s,
+)
 from simcost.ledger.request_mix import lightest_first
 from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.units import SECONDS_PER_HOUR
@@ -111,14 +117,12 @@ def _presence_s(ledger: Ledger, limits: LatencyLimits, good: int) -> float:
 
 def _schedule_s(ledger: Ledger, slo: "SloReport", replica: ReplicaLimits, rate: Floats, step_s: Floats) -> float:
     """Replica-seconds of whole replicas that follow the demand."""
-    sent = ledger.outcomes.sendings or ledger.outcomes
-    worked_on = sent.completed + sent.timed_out + sent.lost
-    if not worked_on or not len(rate):
+    work_s = work_per_arrival_s(ledger) / saturating_utilisation(ledger, replica)
+    if not work_s or not len(rate):
         return 0.0
     starts_s = _starts_s(ledger)
-    work_s = ledger.outcomes.work_s / worked_on / saturating_utilisation(ledger, replica)
-    allowed = (1 - slo.target) * float((rate * step_s).sum())
-    need = fewest_replicas(*_late(rate * work_s, step_s / work_s if work_s else step_s), allowed)
+    allowed = max((1 - slo.target) * float((rate * step_s).sum()) - ledger.outcomes.too_long, 0.0)
+    need = fewest_replicas(*_late(rate * work_s, step_s / work_s), allowed)
     lead = float(starts_s.mean()) / step_s[0] if len(starts_s) else 0.0
     return replica_intervals(need, lead=lead, initial=int(need[0])) * float(step_s[0])
 

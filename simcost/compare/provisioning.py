@@ -12,8 +12,9 @@ fixed part is measured: time with requests that no token took, over the steps. A
 a mean request.
 
 Over-provisioned are paid replica-hours beyond those needed, minute by minute; a shortage at another time does not make
-up for them. In an hour that missed the SLO nothing was too much, whatever the load says; requests over the rate limits
-of tenants do not count there, since more replicas would not answer them.
+up for them. In an hour that missed the SLO nothing was too much, whatever the load says; requests longer than the KV
+cache of any replica, and those over the rate limits of tenants, do not count there, since more replicas would answer
+none of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -81,10 +82,16 @@ def demand(ledger: Ledger, window_s: float | None = None) -> tuple[Floats, Float
 
 def needed_replicas(ledger: Ledger, rate: Floats, target: float) -> npt.NDArray[np.int64]:
     """The smallest number of replicas that carries a rate of requests at a target utilisation of each."""
+    return np.ceil(rate * work_per_arrival_s(ledger) / target - 1e-9).astype(np.int64)
+
+
+def work_per_arrival_s(ledger: Ledger) -> float:
+    """Engine time of a mean request: that of those worked on, and none for those that no replica could hold."""
     sent = ledger.outcomes.sendings or ledger.outcomes
     worked_on = sent.completed + sent.timed_out + sent.lost
-    work_s = ledger.outcomes.work_s / worked_on if worked_on else 0.0
-    return np.ceil(rate * work_s / target - 1e-9).astype(np.int64)
+    if not worked_on:
+        return 0.0
+    return ledger.outcomes.work_s / worked_on * (1 - ledger.outcomes.too_long / sent.arrived)
 
 
 def saturating_utilisation(ledger: Ledger, replica: ReplicaLimits | None) -> float:
@@ -146,7 +153,7 @@ def _since(at_s: Floats, slots: Floats, t_s: Floats) -> Floats:
 
 
 def _missed(ledger: Ledger, slo: "SloReport", t_s: Floats) -> npt.NDArray[np.bool_]:
-    """True where the hour in which an interval of the pulse ends missed the SLO, other than by limits of tenants."""
+    """True where the hour in which an interval of the pulse ends missed the SLO by what more replicas might answer."""
     window_s = ledger.outcomes.window_s
     hour = np.ceil(t_s / window_s - 1e-9).astype(np.int64) - 1
     return np.isin(hour, [round(start_s / window_s) for start_s, _ in slo.short_s])

@@ -47,7 +47,8 @@ class Served:
     engine_factor: float | None
     """Factor on the modelled step time that this replication drew; None of several services, each of which draws."""
     requests: dict[str, int]
-    """arrived, completed, rejected, timed_out, lost, in_system, preemptions, requeued."""
+    """arrived, completed, rejected, timed_out, lost, in_system, preemptions, requeued; too_long: of those that arrived,
+    the ones longer than the KV cache of any replica, which are rejected or sent to an API."""
     output_tokens: int
     prompt_tokens: int
     replica_hours: dict[str, float]

@@ -128,6 +128,7 @@ class Answers:
             "good": by_window(done & np.logical_and.reduce(kept)),
             "late": own.windows["late"].to_numpy() + by_window(waiting & late),
             **{name: by_window(done, getattr(self, name)) for name in ("prompt_tokens", "output_tokens")},
+            "too_long": own.windows["too_long"],
         }
         left = {word: int(numbers.sum()) for word, numbers in ends.items()}
         return replace(

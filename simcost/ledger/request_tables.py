@@ -79,10 +79,12 @@ WINDOWS = pa.schema(
         ("late", pa.int64()),
         ("prompt_tokens", pa.int64()),
         ("output_tokens", pa.int64()),
+        ("too_long", pa.int64()),
     ]
 )
 """Outcomes by the window in which the request ARRIVED. good: completed within all limits. late: still in the
-system at the end of the run and already past a limit. Tokens are those of completed requests."""
+system at the end of the run and already past a limit. Tokens are those of completed requests. too_long: of those that
+arrived, the ones longer than the KV cache of any replica, which are rejected."""
 
 OUTCOMES = pa.schema(
     [

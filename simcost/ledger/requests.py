@@ -168,6 +168,11 @@ class RequestOutcomes:
     gaps: ArrivalGaps | None = None
     """Between their arrivals; None = as `mix`, or clients wait for their answers."""
 
+    @property
+    def too_long(self) -> int:
+        """Requests longer than the KV cache of any replica."""
+        return int(self.windows["too_long"].to_numpy().sum())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerUsage:

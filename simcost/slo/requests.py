@@ -62,8 +62,9 @@ class SloReport:
     missed_s: tuple[tuple[float, float], ...] = ()
     """Beginning and end of these windows."""
     short_s: tuple[tuple[float, float], ...] = ()
-    """Of these, the ones that missed it for more than requests over the rate limits of tenants, which no replica would
-    have answered. How many of a window's rejections those are is taken to be as in the whole run."""
+    """Of these, the ones that missed it for more than requests that no further replica would have answered: longer than
+    the KV cache of any, or over the rate limits of tenants. How many of a window's other rejections these limits made
+    is taken to be as in the whole run."""
     tenants: tuple[TenantReport, ...] = ()
     """Service level of each tenant, where requests have one; each must then meet its own targets."""
 
@@ -126,7 +127,7 @@ def hours_in(windows_s: Iterable[tuple[float, float]]) -> float:
 def _hours(
     ledger: "Ledger", slo: Slo, latencies: "LatencyPercentiles"
 ) -> tuple[Any, tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]:
-    """The table by window, the windows that missed, and those that did for more than the rate limits of tenants."""
+    """The table by window, the windows that missed, and those that did for more than what no replica answers."""
     import pyarrow as pa
 
     answerable = 1 - _limited_share(ledger)
@@ -136,18 +137,19 @@ def _hours(
         rows.append(_hour(window, percentiles, slo, length_s))
         if rows[-1]["met"] is False:
             missed_s.append((window["start_s"], window["start_s"] + length_s))
-            unlimited = {**window, "rejected": window["rejected"] * answerable}
-            if _hour(unlimited, percentiles, slo, length_s)["met"] is False:
+            rejected = max(window["rejected"] - window["too_long"], 0) * answerable
+            if _hour({**window, "rejected": rejected}, percentiles, slo, length_s)["met"] is False:
                 short_s.append(missed_s[-1])
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in _HOURS.items()])
     return pa.Table.from_pylist(rows, schema=schema), tuple(missed_s), tuple(short_s)
 
 
 def _limited_share(ledger: "Ledger") -> float:
-    """Share of the rejections that rate limits of tenants are the reason of."""
+    """Share of the rejections of requests that fit that rate limits of tenants are the reason of."""
     sent = ledger.outcomes.sendings or ledger.outcomes
     limited = sum(tenant.rate_limited for tenant in ledger.outcomes.by_tenant)
-    return min(limited / sent.rejected, 1.0) if sent.rejected else 0.0
+    others = sent.rejected - ledger.outcomes.too_long
+    return min(limited / others, 1.0) if others > 0 else 0.0
 
 
 def _hour(window: Mapping[str, Any], percentiles: "Floats", slo: Slo, length_s: float) -> dict[str, Any]:

@@ -192,7 +192,7 @@ def test_a_request_longer_than_the_kv_cache_is_rejected_and_reported(tmp_path: P
     file = scenario(tmp_path, *SMALLEST)
     words = ("run", file, "--out", tmp_path / "out", "--quiet")
     for plan in call(*words, "--json").document()["plans"]:
-        assert (plan["requests"]["arrived"], plan["requests"]["rejected"]) == (6, 2)
+        assert (plan["requests"]["arrived"], plan["requests"]["rejected"], plan["requests"]["too_long"]) == (6, 2, 2)
         assert plan["slo"]["attainment"] == pytest.approx(4 / 6), "a rejected request is a miss"
     said = " ".join(call(*words).out.split())
     assert "Requests without an answer" in said

@@ -129,6 +129,19 @@ def test_many_requests_that_had_not_ended_are_a_finding(unfinished: int, kinds: 
     assert all(finding["message"].startswith(f"slow: {unfinished} of 100 requests had not ended") for finding in found)
 
 
+@pytest.mark.parametrize(("too_long", "kinds"), [(1, []), (2, ["too-long-requests"])])
+def test_requests_too_long_to_meet_the_target_are_a_finding(too_long: int, kinds: list[str]) -> None:
+    """Of a hundred, one of which may miss."""
+    [run] = runs("short", [10.0])
+    requests = {**run.served.requests, "completed": 99 - too_long, "rejected": too_long, "too_long": too_long}
+    served = replace(run.served, requests=requests, slo=replace(run.served.slo, target=0.99))
+    found = document(of([replace(run, served=served)]), PROVENANCE, [])["findings"]
+    assert [finding["kind"] for finding in found] == kinds
+    assert all("2 of 100 requests (2.0 %) are longer than the KV cache" in finding["message"] for finding in found)
+    answered = replace(served, overflowed=too_long)
+    assert not document(of([replace(run, served=answered)]), PROVENANCE, [])["findings"]
+
+
 @pytest.mark.parametrize(("arrived", "kinds"), [((5, 1, 0, 0), ["quiet-end"]), ((5, 0, 0, 1), []), ((0, 0, 0, 0), [])])
 def test_a_long_end_without_requests_is_a_finding(arrived: tuple[int, ...], kinds: list[str]) -> None:
     """Costs a month are of the whole run, also after a trace has ended."""

@@ -38,6 +38,21 @@ def test_paid_beyond_what_the_load_needs() -> None:
     assert found.needed_h == pytest.approx(needed * 2)
 
 
+def test_requests_that_no_replica_holds_need_none() -> None:
+    """Eight a second, of which half are too long: four a second are to be answered."""
+    used = fleet(np.full(120, 8.0), 9)
+    found = used.outcomes
+    half, place = found.arrived // 2, found.windows.column_names.index("too_long")
+    table = found.windows.set_column(place, "too_long", [[half, *[0] * (len(found.windows) - 1)]])
+    used = replace(
+        used,
+        outcomes=replace(
+            found, windows=table, completed=found.completed - half, rejected=half, work_s=found.work_s / 2
+        ),
+    )
+    assert provisioning(used, report()).needed_h == pytest.approx(np.ceil(4.0 * 0.5 / CARRIED) * 2)
+
+
 def test_a_shortage_does_not_make_up_for_what_is_too_much() -> None:
     """Two hours at 8 requests a second, two at none: five replicas are needed, then none; three are paid throughout."""
     found = provisioning(fleet(np.repeat([8.0, 0.0], 120), 3), report())

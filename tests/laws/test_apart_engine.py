@@ -160,6 +160,7 @@ def assert_equal(seed: int) -> dict[str, int]:
     assert not rows
     prefill, decode, transfers = planes.prefill.state.totals, planes.decode.state.totals, planes.transfers.totals
     statuses = [request.status for request in apart.requests]
+    assert planes.prefill.state.windows[:, col.W_TOO_LONG].sum() == statuses.count("rejected")
     assert prefill[col.IN_SYSTEM] + decode[col.IN_SYSTEM] == statuses.count("in system")
     sojourns = sum((one.end if one.end is not None else horizon) - one.arrival for one in apart.requests)
     assert (planes.prefill.observe().area + planes.decode.observe().area) % 2**64 == sojourns % 2**64

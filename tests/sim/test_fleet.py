@@ -12,6 +12,7 @@ from simcost.ledger.requests import LatencyLimits, Ledger
 from simcost.plan import Admission, Fixed, Scaling, Schedule, Startup, TargetConcurrency
 from simcost.plan.autoscaling import Step
 from simcost.plan.nodes import NodeKind
+from simcost.plan.serving import Retries
 from simcost.sim import simulate, simulate_pools
 from simcost.trace.requests.batch import RequestBatch
 
@@ -95,10 +96,21 @@ def test_clients_give_up_at_the_gateway() -> None:
     assert ledger.outcomes.timed_out == pytest.approx(2 * (ready_s - 30), rel=0.1)
 
 
-def test_requests_that_never_fit_are_rejected_and_counted() -> None:
-    ledger = run(Fixed(replicas=2), kv_capacity_tokens=900)
+@pytest.mark.parametrize("retries", [None, Retries(attempts=3, on=("rejected",))])
+def test_requests_that_never_fit_are_rejected_and_counted(retries: Retries | None) -> None:
+    """By the window in which they came, each once; those that the gateway turned away are not among them."""
+    full = Admission(max_ongoing=2, max_queued=1)
+    ledger = run(Fixed(replicas=2), kv_capacity_tokens=900, retries=retries, admission=full)
     conserve(ledger)
-    assert ledger.outcomes.rejected > 0
+    arrivals = list(poisson(8, HOUR * 0.9))
+    tokens, at_ns = (
+        np.concatenate(parts)
+        for parts in zip(*((one.prompt_tokens + one.output_tokens, one.arrival_ns) for one in arrivals), strict=True)
+    )
+    starts_ns = np.array(ledger.outcomes.windows["start_s"]) * 1e9
+    expected = np.histogram(at_ns[tokens > 900], [*starts_ns, HOUR * 1e9])[0]
+    assert ledger.outcomes.windows["too_long"].to_pylist() == expected.tolist()
+    assert 0 < ledger.outcomes.too_long < ledger.outcomes.rejected
     assert ledger.outcomes.completed > 0
 
 

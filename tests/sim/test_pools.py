@@ -111,6 +111,7 @@ def test_a_request_that_no_ready_replica_can_hold_is_rejected() -> None:
     assert with_large.outcomes.rejected == 0
     assert alone.outcomes.rejected > 0
     assert alone.outcomes.completed > 0
+    assert alone.outcomes.too_long == 0, "a replica of the other pool would hold it"
 
 
 def test_two_pools_cannot_have_one_name() -> None:

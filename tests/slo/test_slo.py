@@ -69,11 +69,11 @@ def test_by_hour(tmp_path: Path) -> None:
     assert report.hours_missed == pytest.approx(1.0)
 
 
-def test_windows_that_missed_by_rate_limits_alone_are_not_short() -> None:
-    """Ten of a hundred are turned away: by limits of tenants, or since nothing had room."""
+def test_windows_that_missed_by_what_no_replica_answers_are_not_short() -> None:
+    """Ten of a hundred are turned away: too long for any replica, by limits of tenants, or since nothing had room."""
 
-    def missed(limited: int) -> tuple[Any, ...]:
-        first = {"arrived": 100, "completed": 90, "rejected": 10, "good": 90}
+    def missed(limited: int, too_long: int = 0) -> tuple[Any, ...]:
+        first = {"arrived": 100, "completed": 90, "rejected": 10, "good": 90, "too_long": too_long}
         felt = outcomes([first, {"arrived": 9, "completed": 9, "good": 9}], VALUES)
         tenant: Any = SimpleNamespace(rate_limited=limited)
         found = ledger(horizon_s=2 * HOUR, felt=replace(felt, by_tenant=(tenant,)))
@@ -82,6 +82,8 @@ def test_windows_that_missed_by_rate_limits_alone_are_not_short() -> None:
     first = ((0.0, HOUR),)
     assert missed(10) == (first, ())
     assert missed(0) == missed(5) == (first, first)
+    assert missed(0, too_long=10) == missed(5, too_long=5) == (first, ())
+    assert missed(0, too_long=5) == missed(2, too_long=5) == (first, first)
 
 
 def test_met_when_every_check_is_met() -> None:

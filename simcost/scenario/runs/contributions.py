@@ -197,6 +197,7 @@ def _assessed(
             "in_system": outcomes.in_system,
             "preemptions": outcomes.preemptions,
             "requeued": outcomes.requeued,
+            "too_long": outcomes.too_long,
         },
         output_tokens=outcomes.output_tokens,
         prompt_tokens=outcomes.prompt_tokens,

@@ -157,7 +157,7 @@ class ReturningClients:
             bands=_bands(np.zeros(1, np.int64)),
             prefixes=self.index.state,
             limits=_limits(pool.rates, clock),
-            windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
+            windows=np.zeros((windows, col.WINDOW_COUNTS), np.int64),
             histograms=np.zeros((windows, 3, Buckets().count), np.int32),
             rows=np.zeros((4 * _ENTRIES if on_rows else 0, col.ROW), np.int64),
         )

@@ -51,7 +51,7 @@ def empty_state(
         heap=np.zeros((col.BLOCK, most), np.int64),
         nodes=np.zeros((0, col.NODE), np.int64),
         histograms=np.zeros((windows, 3, Buckets().count), np.int32),
-        windows=np.zeros((windows, col.W_OUTPUT + 1), np.int64),
+        windows=np.zeros((windows, col.WINDOW_COUNTS), np.int64),
         limits=np.array([*slo, *routing_numbers(pool.router, pool.admission)]),
         rows=np.zeros((rows, col.ROW), np.int64),
         memory=np.zeros((_REMEMBERED, 2), np.int64),

@@ -152,7 +152,7 @@ def outcomes(
         *(counts[:, c] for c in (col.W_ARRIVED, col.W_COMPLETED, col.W_REJECTED, col.W_TIMED_OUT, col.W_LOST)),
         good,
         late,
-        *(counts[:, c] for c in (col.W_PROMPT, col.W_OUTPUT)),
+        *(counts[:, c] for c in (col.W_PROMPT, col.W_OUTPUT, col.W_TOO_LONG)),
     ]
     return RequestOutcomes(
         **(ends if clients is None else clients.ends()),

@@ -3,7 +3,7 @@
 from simcost.sim.compiled import inlined, lean
 from simcost.sim.serving.engine import layout as col
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
-from simcost.sim.serving.engine.outcomes import turn_away
+from simcost.sim.serving.engine.outcomes import never_fits, turn_away
 from simcost.sim.serving.engine.routing import RAY
 
 
@@ -78,8 +78,9 @@ def take_in(s: State, t: int, prompt: int, output: int, session: int) -> int:
 def enter(s: State, t: int, prompt: int, output: int, session: int) -> int:
     """One arrival, counted; the request, or NIL where it can never fit."""
     x = take_in(s, t, prompt, output, session)
-    if prompt + output + s.parameters[col.DRAFT_SLOTS] > s.parameters[col.CAPACITY]:
+    if never_fits(s, prompt, output):
         s.totals[col.TURN] += s.totals[col.ROUTABLE] > 0
+        s.windows[t // s.parameters[col.WINDOW], col.W_TOO_LONG] += 1
         turn_away(s, x, t, col.IS_REJECTED)
         return NIL
     return x

@@ -194,7 +194,8 @@ BY_KIND = 15
 NODE = 14
 
 # Columns of `windows`, as the ledger's WINDOWS from `arrived` on, without `late`.
-W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_LOST, W_GOOD, W_PROMPT, W_OUTPUT = range(8)
+W_ARRIVED, W_COMPLETED, W_REJECTED, W_TIMED_OUT, W_LOST, W_GOOD, W_PROMPT, W_OUTPUT, W_TOO_LONG = range(9)
+WINDOW_COUNTS = 9
 
 # Columns of `rows`: one row per request that left. R_EVICTED is NIL where an API answered.
 R_REQUEST, R_ARRIVAL, R_STATUS, R_PROMPT, R_OUTPUT, R_FIRST, R_END, R_EVICTED, R_RETRIES, R_SESSION = range(10)

@@ -17,6 +17,12 @@ def count(histograms: npt.NDArray[np.int32], window: int, metric: int, value_s: 
     histograms[window, metric, min(max(bucket, 0), last)] += 1
 
 
+@inlined
+def never_fits(s: State, prompt: int, output: int) -> bool:
+    """True if a request is longer than the KV cache of any replica."""
+    return prompt + output + s.parameters[col.DRAFT_SLOTS] > s.parameters[col.CAPACITY]
+
+
 @lean
 def _write_row(s: State, x: int, first: int, t: int, status: int) -> None:
     node, row = s.nodes[x], s.rows[s.totals[col.ROWS]]

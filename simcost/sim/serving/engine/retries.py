@@ -13,7 +13,7 @@ from simcost.sim.serving.engine import priority_queues
 from simcost.sim.serving.engine.client_state import Clients
 from simcost.sim.serving.engine.decode_heap import splitmix64
 from simcost.sim.serving.engine.layout import NEVER, NIL, State
-from simcost.sim.serving.engine.outcomes import count
+from simcost.sim.serving.engine.outcomes import count, never_fits
 from simcost.sim.serving.engine.priority_queues import band_of
 from simcost.sim.serving.engine.rate_limits import count_end
 
@@ -167,7 +167,9 @@ def ask(
     one[TENANT] = tenant
     one[ADAPTER] = adapter
     mine[REQUESTS] += 1
-    c.windows[t // s.parameters[col.WINDOW], col.W_ARRIVED] += 1
+    counts = c.windows[t // s.parameters[col.WINDOW]]
+    counts[col.W_ARRIVED] += 1
+    counts[col.W_TOO_LONG] += never_fits(s, prompt, output)
     c.bands[band_of(c, priority), priority_queues.ARRIVED] += 1
     if c.rules[GAIN] != NIL:
         mine[BUCKET] = min(mine[BUCKET] + c.rules[GAIN], c.rules[BURST])
@@ -236,8 +238,7 @@ def read_rows(s: State, c: Clients) -> None:
 def _fail(s: State, c: Clients, one: col.Ints, t: int, status: int, first: int, evicted: int) -> None:
     """A sending failed at t: another follows, or the request is given up."""
     attempt = one[ATTEMPT]
-    fits = one[PROMPT] + one[OUTPUT] + s.parameters[col.DRAFT_SLOTS] <= s.parameters[col.CAPACITY]
-    again = c.rules[ON + status] == 1 and attempt < c.rules[ATTEMPTS] and fits
+    again = c.rules[ON + status] == 1 and attempt < c.rules[ATTEMPTS] and not never_fits(s, one[PROMPT], one[OUTPUT])
     if again and c.rules[GAIN] != NIL:
         if c.totals[BUCKET] >= ONE:
             c.totals[BUCKET] -= ONE

@@ -50,6 +50,7 @@ def _arrive(p: State, d: State, h: TransferState, t: int, prompt: int, output: i
     slot = 0
     x = take_in(p, t, prompt, output, session)
     if prompt > p.parameters[col.CAPACITY] or prompt + output > d.parameters[col.CAPACITY]:
+        p.windows[t // p.parameters[col.WINDOW], col.W_TOO_LONG] += 1
         turn_away(p, x, t, col.IS_REJECTED)
     elif prompt < h.parameters[own.LOCAL_BELOW]:
         catch_up_decode(d, h, t)
