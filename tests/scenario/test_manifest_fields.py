@@ -51,6 +51,12 @@ def test_any_other_word_pauses_and_is_told(read: Any) -> None:
         read(SCALED_OBJECT % ("force-activation", '"please"'))
 
 
+def test_annotations_of_keda_that_are_none_of_its_are_told(read: Any) -> None:
+    manifest = read(SCALED_OBJECT % ("paused-scale-down", '"true"'))
+    assert manifest.policy == read(SCALED_OBJECT % ("paused", "false")).policy
+    assert manifest.not_simulated == ("metadata.annotations.autoscaling.keda.sh/paused-scale-down",)
+
+
 @pytest.mark.parametrize(
     ("deployment", "message"),
     [

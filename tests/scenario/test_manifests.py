@@ -162,6 +162,17 @@ def test_knative_annotations_in_both_spellings(read: Any) -> None:
     assert manifest.admission == Admission(max_ongoing=12, max_queued_per_replica=120, timeout=300)
 
 
+def test_the_progress_deadline_of_knative(read: Any) -> None:
+    """A model that loads for longer than 10 minutes would never be activated."""
+    given = KNATIVE.replace("window: 40s", 'window: 40s\n        serving.knative.dev/progress-deadline: "30m"')
+    assert (read(KNATIVE).policy.progress_deadline, read(given).policy.progress_deadline) == (600, 1800)
+
+
+def test_annotations_of_knative_on_the_service_itself_are_faults(read: Any) -> None:
+    with pytest.raises(FaultsError, match=r":3:.*spec\.template\.metadata\.annotations"):
+        read(KNATIVE.replace("{name: embed}", "{name: embed, annotations: {autoscaling.knative.dev/min-scale: '1'}}"))
+
+
 def test_a_percentage_of_knative_is_a_percentage(read: Any) -> None:
     """Knative's admission refuses a fraction, and takes 1 for one percent."""
     of = 'window: 40s\n        autoscaling.knative.dev/target-utilization-percentage: "{}"'

@@ -18,7 +18,12 @@ from simcost.scenario.manifests.promql import Query, parse_promql
 from simcost.scenario.manifests.remedies import published, unmapped_metric
 from simcost.tables.calendar import find_zone
 
-ON = "autoscaling.keda.sh/"
+_GROUP = "autoscaling.keda.sh/"
+ANNOTATIONS = tuple(
+    f"{_GROUP}{name}"
+    for name in ("paused", "paused-replicas", "paused-scale-in", "paused-scale-out", "force-activation")
+)
+"""Annotations that change decisions."""
 
 
 class Keys(NamedTuple):
@@ -101,20 +106,20 @@ def read_keda(
 
 def _noted(spec: Fields, notes: Mapping[str, str], key: str) -> bool:
     """An annotation that is true or false in the words of Go; KEDA takes any other word of `paused` as true."""
-    given = notes.get(f"{ON}{key}", "false")
+    given = notes.get(f"{_GROUP}{key}", "false")
     if given in _TRUE or given in _FALSE:
         return given in _TRUE
     if key == "paused":
-        spec.reading.notes.append(f"the annotation {ON}paused is {given!r}, which KEDA takes as true")
+        spec.reading.notes.append(f"the annotation {_GROUP}paused is {given!r}, which KEDA takes as true")
         return True
-    spec.fault(f"the annotation {ON}{key} is {given!r}, neither true nor false")
+    spec.fault(f"the annotation {_GROUP}{key} is {given!r}, neither true nor false")
     return False
 
 
 def _paused_replicas(spec: Fields, notes: Mapping[str, str]) -> int | None:
-    given = notes.get(f"{ON}paused-replicas")
+    given = notes.get(f"{_GROUP}paused-replicas")
     if given is not None and not given.isdecimal():
-        spec.fault(f"the annotation {ON}paused-replicas is {given!r}, no whole number")
+        spec.fault(f"the annotation {_GROUP}paused-replicas is {given!r}, no whole number")
         return None
     return None if given is None else int(given)
 
@@ -201,9 +206,9 @@ def _remedy(name: str, query: Query | str | None, kind: str, details: Fields) ->
     if isinstance(query, Query):
         what, _, instead = query.several.partition("; ")
         return f"{what}, and KEDA fails on a query of several, so that it changes nothing; {instead}"
-    why = query or f"what a {kind} trigger reads is not a signal of the simulator"
     near = nearest(asked or name) or "{from: waiting}"
-    return f"{why}; or define it as signals: {{{name}: {near}}}"
+    define = f"define it as signals: {{{name}: {near}}}"
+    return f"{query}; or {define}" if query else f"{kind}: what it reads is not a signal of the simulator; {define}"
 
 
 def _cron(details: Fields) -> CronTrigger | None:

@@ -7,6 +7,7 @@ from simcost.plan.autoscaling import Kpa
 from simcost.scenario.manifests.fields import Fields
 
 GROUP = "autoscaling.knative.dev/"
+_DEADLINE = "serving.knative.dev/progress-deadline"
 QUEUE_DEPTH = 10
 """Requests that wait at a replica, per one that it takes (queue-proxy); one more is answered by 503."""
 TIMEOUT_S = 300.0
@@ -29,6 +30,8 @@ def read_knative(root: Fields, kind: str) -> tuple[Kpa | None, Admission]:
     """The autoscaler, and the concurrency and queue of a replica."""
     spec = root.child("spec", required=kind != "PodAutoscaler")
     template = spec.child("template") if spec is not None and kind in ("Service", "Configuration") else root
+    if template is not root and (meta := root.child("metadata")) is not None:
+        _check_place(meta.child("annotations"))
     if template is None:
         return None, Admission()
     pod = template.child("spec") if template is not root else spec
@@ -44,6 +47,13 @@ def read_knative(root: Fields, kind: str) -> tuple[Kpa | None, Admission]:
         timeout=timeout_s or TIMEOUT_S,
     )
     return policy, door
+
+
+def _check_place(notes: Fields | None) -> None:
+    """Faults of annotations of the service itself, of which no revision knows."""
+    for key in notes.mapping if notes is not None else ():
+        if notes is not None and key.startswith(GROUP):
+            notes.fault("is refused here by Knative; write it under spec.template.metadata.annotations", key)
 
 
 class _Annotations:
@@ -87,5 +97,6 @@ def _policy(notes: _Annotations, limit: int | None) -> Kpa | None:
         panic_threshold=fields.quantity(key("panic-threshold-percentage"), 110, 1000),
         scale_down_delay=fields.duration(key("scale-down-delay"), 0, 3600),
         target_burst_capacity=fields.quantity(key("target-burst-capacity"), -1),
+        progress_deadline=fields.duration(_DEADLINE, 1),
         retention=fields.duration(key("scale-to-zero-pod-retention-period"), 0, 3600),
     )

@@ -273,7 +273,7 @@ def _kubernetes(document: _Document, manifest: Manifest, signals: Mapping[str, S
         return replace(manifest, policy=policy, unmapped=tuple(unmapped))
     meta = document.fields.child("metadata")
     notes = meta.child("annotations") if meta is not None else None
-    given = {} if notes is None else {key: str(notes.text(key)) for key in notes.mapping if key.startswith(keda.ON)}
+    given = {} if notes is None else {key: str(notes.text(key)) for key in keda.ANNOTATIONS if notes.has(key)}
     scaled, unmapped = keda.read_keda(spec, given, signals)
     return replace(manifest, policy=scaled, unmapped=tuple(unmapped))
 
