@@ -225,9 +225,10 @@ class Drain:
 class Metrics:
     """The way from a replica to its autoscaler, as Prometheus and a metrics adapter are one."""
 
-    scrape: Seconds = 15.0
+    scrape: Seconds | None = None
     """Between two samples of all replicas. 0 = at each step of the policy, with gauges as exact means since the last
-    step: what a proxy in the path of the requests knows."""
+    step: what a proxy in the path of the requests knows. None = 15 s under an HPA, KEDA or WVA, 10 s under Ray Serve,
+    a minute under AWS, 5 s under Dynamo, else 0."""
     lag: Seconds = 0.0
     """From a sample until the controller can read it."""
     staleness: PositiveSeconds = 300.0
@@ -243,7 +244,3 @@ class Metrics:
     """Begin scrapes and steps of the controller at random instants of their intervals, which differ by replication.
     false = both at time 0, on one grid.
     """
-
-
-EXACT = Metrics(scrape=0.0, phase=False)
-"""Fresh, and exact between two steps."""

@@ -92,6 +92,17 @@ def test_a_pool_at_zero_wakes_only_where_the_gateway_is_measured() -> None:
     assert blind.outcomes.in_system == blind.outcomes.arrived
 
 
+@pytest.mark.parametrize(
+    "scaling", [POLICIES[0], Kpa(max=6, target=8), RayServe(max=6)], ids=lambda policy: policy.kind
+)
+def test_other_settings_of_metrics_leave_the_scrapes_of_the_controller(scaling: Autoscaler) -> None:
+    """Knative samples each second, Ray each 10 s: a lag or a fixed phase does not make them scrape as an HPA does."""
+    usual = run(scaling, span_s=1200, metrics=None).events
+    phase = replace(CHAT, scaling=scaling).seen_through.phase
+    assert run(scaling, span_s=1200, metrics=Metrics(phase=phase)).events.equals(usual)
+    assert not run(scaling, span_s=1200, metrics=Metrics(phase=phase, scrape=20)).events.equals(usual)
+
+
 def test_the_phases_of_controllers_differ_by_seed() -> None:
     hpa = POLICIES[0]
     first = [run(hpa, seed=seed, span_s=1200).events["t_s"].to_pylist()[0] for seed in (1, 2)]

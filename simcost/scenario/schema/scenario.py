@@ -101,9 +101,8 @@ class Plan:
     scaling: Annotated[PlanScaling, ByKind()] | None = None
     """Number of replicas over time; `{from: hpa.yaml}` takes a manifest. Required with requests."""
     metrics: Metrics | None = None
-    """Metrics of the replicas, as the controller sees them. None = a scrape each 15 s under an HPA, KEDA or WVA, 10 s
-    under Ray Serve, a minute under AWS, 5 s under Dynamo; exact and fresh otherwise.
-    """
+    """Metrics of the replicas, as the controller sees them. None = scraped as often as the controller does, without a
+    lag; under the others, Knative among them, exact and fresh at each of their steps."""
     batching: Batching = field(default_factory=Batching)
     """Batching: how the engine fills its steps."""
     prefix_cache: PrefixCaching | bool = False

@@ -51,7 +51,7 @@ class Controller:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.pipeline = fleet, MetricsPipeline(fleet)
         self._policy: Policy = fleet.pool.scaling
-        self._exact = self.pipeline.settings.scrape == 0
+        self._exact = self.pipeline.scrape_s == 0
         self.state: Any = self._policy.fresh()
         self.pipeline.begin()
 

@@ -80,7 +80,7 @@ class MetricsPipeline:
 
     def __init__(self, fleet: Fleet) -> None:
         policy = fleet.pool.scaling
-        self.fleet, self.settings = fleet, fleet.pool.seen_through
+        self.fleet, self.settings, self.scrape_s = fleet, fleet.pool.seen_through, fleet.pool.scrape_s
         self.sources = {name: _source(name, source, policy.kind) for name, source in policy.reads().items()}
         signals = [signal for source in self.sources.values() for signal in source]
         self._of_replicas = policy.by_replica()
@@ -95,7 +95,7 @@ class MetricsPipeline:
         self._walks = any(signal.name in _WALKED for signal in signals)
         self._latencies = Latencies(fleet.plane) if any(signal.is_latency for signal in signals) else None
         windows_s = max((signal.window for signal in signals), default=0.0)
-        longest_s = windows_s + self.settings.lag + 2 * self.settings.scrape
+        longest_s = windows_s + self.settings.lag + 2 * self.scrape_s
         self.samples = ScrapeSamples(round(longest_s * NS_PER_S))
         self._read = {
             name: [(signal, self._reader(signal)) for signal in source] for name, source in self.sources.items()
@@ -103,7 +103,7 @@ class MetricsPipeline:
         self._rng = stream(fleet.seed, "missed scrapes")
         self._roster = Roster(fleet, self._each_of)
         self._unseen = True
-        self._scrape_ns = round(self.settings.scrape * NS_PER_S)
+        self._scrape_ns = round(self.scrape_s * NS_PER_S)
         self._late = self._has_events = False
         self._places: tuple[Ints, Ints, Floats, Flags, Ints] | None = None
         """Of the replicas that exist and those of a sample, as they were last: where the second are among the first."""
@@ -217,7 +217,7 @@ class MetricsPipeline:
             return self._across
         if signal.name in _RATES:
             return self._pooled_rate
-        return self._mean_in_flight if signal.name == "in_flight" and self.settings.scrape == 0 else self._pooled
+        return self._mean_in_flight if signal.name == "in_flight" and self.scrape_s == 0 else self._pooled
 
     def _across(self, signal: Signal, shown: list[Sample]) -> float:
         """Over the replicas that have a value."""
@@ -328,7 +328,7 @@ class MetricsPipeline:
         roster.refresh()
         if not shown:
             nothing = np.full(len(roster.numbers), nan)
-            return roster.replicas(dict.fromkeys(self._each_of, nothing), now, nan, self.settings.scrape)
+            return roster.replicas(dict.fromkeys(self._each_of, nothing), now, nan, self.scrape_s)
         newest = shown[-1]
         signals = {}
         for name, ((scale, read), *others) in self._each_of.items():
@@ -336,7 +336,7 @@ class MetricsPipeline:
             for factor, read_other in others:
                 values = values + factor * read_other(shown)
             signals[name] = values if newest.numbers is roster.numbers else self._aligned(values, newest.numbers)
-        return roster.replicas(signals, now, (now - newest.t_ns) / NS_PER_S, self.settings.scrape)
+        return roster.replicas(signals, now, (now - newest.t_ns) / NS_PER_S, self.scrape_s)
 
     def _aligned(self, values: Floats, numbers: Ints) -> Floats:
         """Values of these replicas, at the places of those that exist now."""

@@ -14,7 +14,7 @@ from simcost.plan.disaggregation import HandOver
 from simcost.plan.interruptions import Interruptions
 from simcost.plan.nodes import AtOnce, NodeKind, Nodes
 from simcost.plan.rate_limits import RateLimits
-from simcost.plan.serving import EXACT, Drain, Metrics, PrefixCaching, Retries
+from simcost.plan.serving import Drain, Metrics, PrefixCaching, Retries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +74,13 @@ class Pool:
     @property
     def seen_through(self) -> Metrics:
         """The metric pipeline: what the plan says, else a scrape where the controller has one, else exact."""
-        if self.metrics is not None:
-            return self.metrics
-        scrape_s = self.scaling.scrape_s
-        return EXACT if scrape_s is None else Metrics(scrape=scrape_s)
+        return Metrics(phase=self.scaling.scrape_s is not None) if self.metrics is None else self.metrics
+
+    @property
+    def scrape_s(self) -> float:
+        """Between two samples of the replicas: as the plan says, else as its controller has it; 0 = at each step."""
+        stated = self.seen_through.scrape
+        return (self.scaling.scrape_s or 0.0) if stated is None else stated
 
     @property
     def in_blocks(self) -> bool:
