@@ -191,7 +191,7 @@ def average(of: Window, second: int, length_s: float) -> float | None:
     for i in range(last + 1, second + 1):
         total -= of["buckets"][i % size]
     held = min(last - first + 1, size - max(late, 0))
-    return floor(total / held * PRECISION) / PRECISION
+    return floor(max(total, 0.0) / held * PRECISION) / PRECISION  # sums and differences of floats may end below 0
 
 
 Highest = list[list[int]]
