@@ -195,6 +195,30 @@ def test_totals_are_shared_evenly_by_pods() -> None:
     assert hpa(W).step(0.0, Observation(current=3, ready=3, replicas=pods), hpa(W).fresh()).desired == 6
 
 
+@pytest.mark.parametrize(
+    ("signal", "recorded", "expected"),
+    [
+        (Signal(name="in_flight", over="mean"), {"in_flight": [60]}, 20.0),
+        (Signal(name="in_flight", over="max"), {"running": [45], "waiting": [15]}, 20.0),
+        (Signal(name="requests_per_s", over="mean", scale=60), {"requests_per_s": [3]}, 60.0),
+        (Signal(name="waiting", over="mean"), {"vllm:num_requests_waiting": [60]}, 20.0),
+        (Signal(name="in_flight"), {"in_flight": [60]}, 60.0),
+        (Signal(name="in_flight", over="mean"), {"in_flight": [[60, 30, 0, nan]]}, 30.0),
+        (Signal(name="in_flight", over="mean"), {"m": [60]}, 60.0),
+        (Signal(name="waiting", over="mean"), {"inference_pool_average_queue_size": [60]}, 60.0),
+        (Signal(name="kv_utilisation", over="mean"), {"kv_utilisation": [0.6]}, 0.6),
+        (Signal(name="ttft_p95_s", over="mean"), {"ttft_p95_s": [0.6]}, 0.6),
+    ],
+)
+def test_a_mean_over_replicas_of_a_total_is_the_share_of_a_ready_one(
+    signal: Signal, recorded: dict[str, Any], expected: float
+) -> None:
+    """Unless the total is a mean already, or is recorded under the name of the metric itself."""
+    metric = Metric(type="External", name="m", target_type="Value", target=10, source=(signal,))
+    table = Recording.table([0], {**recorded, "replicas": [4], "ready_replicas": [3]})
+    assert replay(hpa(metric), table).totals["m"].tolist() == pytest.approx([expected])
+
+
 def test_recorded_readiness_of_the_pool() -> None:
     table = Recording.table([0, 15], {"w": [60, 60], "replicas": [3, 6], "ready_replicas": [3, 3]})
     found = replay(hpa(W), table)

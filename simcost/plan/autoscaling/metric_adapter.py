@@ -88,6 +88,10 @@ OF_EACH: dict[SignalName, SignalName] = {"ttft_p95_s": "next_ttft_s", "tpot_p95_
 """Signals of one replica in place of a percentile of the pool."""
 _UNITS = {r"_ms\b|milli": "1000", r"_us\b|micro": "1e6"}
 """Units in the names of latencies, and how many of them are a second."""
+OF_A_REPLICA = frozenset[SignalName](
+    ("kv_utilisation", "busy_fraction", "kv_demand", "next_ttft_s", "own_ttft_s", "next_itl_s", "own_itl_s")
+)
+"""Shares and times, of which a pool has means; counts and rates add up over its replicas."""
 RATE_WINDOW_S = 60.0
 """Of the rate of a recorded counter, where nothing says one."""
 _SUMS: dict[SignalName, tuple[SignalName, ...]] = {
@@ -106,6 +110,8 @@ class RecordedMetric(NamedTuple):
     over: Over = "sum"
     over_time: Literal["rate", "mean", "max"] = "mean"
     """Value that the samples in the window give; the rate where the metric is a counter."""
+    adds_up: bool = False
+    """True if what is recorded of the whole pool is a sum over its replicas, as a count of requests is."""
 
 
 def is_average(name: str) -> bool:
@@ -164,15 +170,15 @@ def nearest(name: str, *, each: bool = False) -> str:
 def recorded_as(signal: Signal, names: Collection[str]) -> list[RecordedMetric]:
     """The recorded metrics whose sum is a signal: its own metric, our name for it, or others that measure the same.
 
-    >>> recorded_as(Signal(name="in_flight"), ["vllm:num_requests_running", "vllm:num_requests_waiting"])
-    ... # doctest: +NORMALIZE_WHITESPACE
-    [Recorded(metric='vllm:num_requests_running', factor=1.0, window_s=0.0, over='sum'),
-     Recorded(metric='vllm:num_requests_waiting', factor=1.0, window_s=0.0, over='sum')]
+    >>> found = recorded_as(Signal(name="in_flight"), ["vllm:num_requests_running", "vllm:num_requests_waiting"])
+    >>> [one.metric for one in found]
+    ['vllm:num_requests_running', 'vllm:num_requests_waiting']
     """
     if signal.metric in names and (measured := known(signal.metric)):
         return [_measured(signal, signal.metric, measured)]
     if signal.name in names:
-        return [RecordedMetric(signal.name, signal.scale, _window_s(signal), signal.over, signal.over_time)]
+        adds_up = signal.name not in OF_A_REPLICA and not signal.of_the_pool_alone
+        return [RecordedMetric(signal.name, signal.scale, _window_s(signal), signal.over, signal.over_time, adds_up)]
     for name in names:
         if (measured := known(name)) and measured.signal == signal.name:
             return [_measured(signal, name, measured)]
@@ -182,9 +188,10 @@ def recorded_as(signal: Signal, names: Collection[str]) -> list[RecordedMetric]:
 
 def _measured(signal: Signal, metric: str, measured: Known) -> RecordedMetric:
     factor = signal.scale / measured.scale
+    adds_up = measured.over == "sum" and not signal.of_the_pool_alone
     if measured.counter:
-        return RecordedMetric(metric, factor, signal.window or RATE_WINDOW_S, signal.over, "rate")
-    return RecordedMetric(metric, factor, _window_s(signal), signal.over, signal.over_time)
+        return RecordedMetric(metric, factor, signal.window or RATE_WINDOW_S, signal.over, "rate", adds_up)
+    return RecordedMetric(metric, factor, _window_s(signal), signal.over, signal.over_time, adds_up)
 
 
 def _window_s(signal: Signal) -> float:

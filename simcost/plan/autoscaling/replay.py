@@ -50,6 +50,8 @@ class MetricComponent:
     """A recorded metric that makes up, with others, one that the policy reads."""
 
     over: Over
+    adds_up: bool
+    """True if a number of the whole pool is a sum over its replicas."""
     of_pods: RecordedSamples | None
     of_pool: RecordedSamples | None
 
@@ -100,16 +102,17 @@ class RecordedMetrics:
 
     def _observe(self, now_ns: int, decided: int) -> Observation | None:
         row = int(np.searchsorted(self.time_ns, now_ns, "right")) - 1
-        values = {name: _value(parts, now_ns) for name, parts in self.parts.items()}
         now = None if self.pods is None else self.pods.at(now_ns)
         if row < 0 or self.until_ns[row] <= now_ns:
             return None
         alive = decided if now is None else int((~now.deleting & (now.phase < SUCCEEDED)).sum())
         current = self._count("current", now_ns, alive)
-        ready = min(self._count("ready", now_ns, current), current)
+        if now is None:
+            ready = min(self._count("ready", now_ns, current), current)
+        else:
+            ready = int(((now.ready == READY) & (now.phase == RUNNING) & ~now.deleting).sum())
+        values = {name: _value(parts, now_ns, ready) for name, parts in self.parts.items()}
         replicas = _spread(values, current, ready) if now is None else _of_pods(values, now, now_ns, alive)
-        if now is not None:
-            ready = int(((replicas.ready == READY) & (replicas.phase == RUNNING) & ~replicas.deleting).sum())
         return Observation(
             current=current,
             ready=ready,
@@ -208,7 +211,7 @@ def _missing(name: str, source: Source, recorded: Sequence[str]) -> str:
 
 def _part(recording: Recording, recorded_metric: RecordedMetric, valid_ns: Ints) -> MetricComponent:
     of_pods, of_pool = (samples_of(recording, recorded_metric, valid_ns, per_pod=per_pod) for per_pod in (True, False))
-    return MetricComponent(recorded_metric.over, of_pods, of_pool)
+    return MetricComponent(recorded_metric.over, recorded_metric.adds_up, of_pods, of_pool)
 
 
 def _counts(recording: Recording) -> dict[str, RecordedSamples]:
@@ -222,9 +225,9 @@ def _counts(recording: Recording) -> dict[str, RecordedSamples]:
     return result
 
 
-def _value(parts: Sequence[MetricComponent], now_ns: int) -> Value:
+def _value(parts: Sequence[MetricComponent], now_ns: int, ready: int) -> Value:
     """The sum of the parts."""
-    found = [_part_value(part, now_ns) for part in parts]
+    found = [_part_value(part, now_ns, ready) for part in parts]
     by_pod = [one.by_pod for one in found if one.by_pod is not None]
     return found[0]._replace(
         total=fsum(one.total for one in found),
@@ -233,8 +236,10 @@ def _value(parts: Sequence[MetricComponent], now_ns: int) -> Value:
     )
 
 
-def _part_value(part: MetricComponent, now_ns: int) -> Value:
-    """A total is what is recorded as one, else it is made of the pods."""
+def _part_value(part: MetricComponent, now_ns: int, ready: int) -> Value:
+    """A value of the pool is what is recorded as one, where it adds up the even share of a ready replica unless the sum
+    is asked for; else it is made of the pods.
+    """
     by_pod, request, sample_ns, failed, total = None, np.full((), nan), None, False, nan
     if (samples := part.of_pods) is not None:
         rows = samples.at(now_ns)
@@ -247,6 +252,8 @@ def _part_value(part: MetricComponent, now_ns: int) -> Value:
     if (samples := part.of_pool) is not None:
         row = int(samples.at(now_ns)[0])
         total = float(samples.value[row]) if row >= 0 else nan
+        if part.adds_up and part.over != "sum":
+            total = total / ready if ready else nan
         failed = failed or bool(row >= 0 and samples.failed[row])
         if by_pod is None and row >= 0:
             request = samples.request[row]
