@@ -39,7 +39,7 @@ def break_even_use(share: float, percent: int | None) -> float | None:
     price; None = at none.
 
     >>> break_even_use(0.63, None), round(break_even_use(0.63, 30), 4), break_even_use(0.8, 30)
-    (0.63, 0.8333, None)
+    (0.63, 0.825, None)
     """
     if percent is None:
         return share

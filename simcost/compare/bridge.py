@@ -56,7 +56,7 @@ def bill_bridge(before: BillSide, after: BillSide) -> dict[str, Effects]:
     >>> one = BillSide(items={"l4": BillItem(quantity=10, list_usd=2, rate=1, unit="h")})
     >>> two = BillSide(items={"l4": BillItem(quantity=12, list_usd=2, rate=0.5, unit="h")})
     >>> {name: sum(parts.values()) for name, parts in bill_bridge(one, two).items() if parts}
-    {'quantity': 4.0, 'mix': 0.0, 'list price': 0.0, 'rate': -12.0}
+    {'quantity': 4.0, 'mix': 0.0, 'list price': 0, 'rate': -12.0}
     """
     found: dict[str, Effects] = {name: {} for name in ("quantity", "mix", "list price", "rate", "new", "gone")}
     both = [name for name in before.items if name in after.items and _alike(before.items[name], after.items[name])]

@@ -29,7 +29,7 @@ def cheapest_within(
 
     >>> small, large = (LimitedOption(name=f"{n} GPUs", usd=3.0 - n, taken=(float(n),)) for n in (1, 2))
     >>> [one.name for one in cheapest_within([[small, large], [small, large]], [3.0])]
-    ['1 GPUs', '2 GPUs']
+    ['2 GPUs', '1 GPUs']
     >>> cheapest_within([[small, large], [small, large]], [1.0])
     """
     kept: list[tuple[LimitedOption, ...]] = [()]
