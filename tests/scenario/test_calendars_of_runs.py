@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.commands import trace
 
 from simcost.scenario.checks.load import find_faults, load
 from simcost.scenario.runs.resolve import ResolvedPlan, settle
@@ -71,6 +72,19 @@ def test_calendars_that_begin_at_another_time_than_the_demand_are_told(tmp_path:
     assert note == (
         "Its timetable takes the start of the run as midnight; the demand begins at 2026-07-08T10:00:00+02:00."
     )
+
+
+@pytest.mark.parametrize(
+    ("begins", "daily", "told"),
+    [("2026-07-20T15:00:00Z", "", True), ("2026-07-20T00:00:00Z", "", False), ("2026-07-20T15:00:00Z", "daily", False)],
+)
+def test_a_timetable_beside_a_trace_that_begins_at_another_time_than_midnight_is_told(
+    tmp_path: Path, begins: str, daily: str, told: bool
+) -> None:
+    trace(tmp_path, f"arrival,prompt_tokens,output_tokens\n{begins},100,10\n2026-07-20T15:10:00Z,100,10\n")
+    daily = f", daily: {[1] * 24}" if daily else ""
+    plan = planned(tmp_path, f"horizon: 10min\nworkload: {{kind: trace, path: log.parquet{daily}}}", TIMETABLE)
+    assert any("though the trace begins at 2026-07-20T15:00:00Z" in note for note in plan.notes) == told
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,13 @@ def undated_fault(scenario: Scenario | None, folder: Path) -> str:
     """Fault of what follows a calendar, with the date to write; empty where time 0 has a date."""
     if scenario is None or scenario.starts is not None or scenario.demand is not None:
         return ""
-    text, begins = "follows a calendar, and time 0 has no date; write", _recorded_start(scenario, folder)
+    text, begins = "follows a calendar, and time 0 has no date; write", recorded_start(scenario, folder)
     if not begins:
         return f"{text} `starts: 2026-07-20T00:00:00Z` in the file, with the date of yours"
     return f"{text} `starts: {begins}` in the file, when the trace begins"
 
 
-def _recorded_start(scenario: Scenario, folder: Path) -> str:
+def recorded_start(scenario: Scenario, folder: Path) -> str:
     """Date and time at which the first recorded workload with a date begins; empty where none has one."""
     from simcost.trace.requests.store import open_trace
 

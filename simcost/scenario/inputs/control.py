@@ -22,7 +22,7 @@ from simcost.plan.autoscaling.wva import of_replicas
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotHazard, SpotTrace, ZoneCapacity
 from simcost.plan.nodes import Nodes
 from simcost.plan.routing import EndpointPicker, Router
-from simcost.scenario.checks.manifest_references import manifest_of, nodes_in, not_simulated, policy_in
+from simcost.scenario.checks.manifest_references import manifest_of, nodes_in, not_simulated, policy_in, recorded_start
 from simcost.scenario.checks.routing_checks import (
     differing,
     door_of,
@@ -116,7 +116,7 @@ def control_of(
         raise InputError(f"plan {plan.name!r} has no scaling")
     scaling, differing_gpus = _of_replicas(scaling, plan, loaded)
     notes += differing_gpus
-    starts_s, said = _clock(scaling, loaded.scenario.starts, source)
+    starts_s, said = _clock(scaling, loaded, source)
     return Control(
         scaling=scaling,
         nodes=nodes,
@@ -166,21 +166,29 @@ def _picker(
 
 
 def _clock(
-    scaling: Scaling, starts: str | None, source: RecordedDemand | ForecastDemand | ClosedClientDemand
+    scaling: Scaling, loaded: LoadedScenario, source: RecordedDemand | ForecastDemand | ClosedClientDemand
 ) -> tuple[float, list[str]]:
     """Seconds since 1970 of time 0, NaN where it has no date, and notes on calendars that begin at another time than
     the demand.
     """
-    starts_s = utc_s(starts)
+    starts_s = utc_s(loaded.scenario.starts)
     if not isinstance(source, ForecastDemand):
-        return starts_s, list(_timetable_notes(scaling, starts))
+        return starts_s, list(_timetable_notes(scaling, loaded))
     return source.starts_utc_s if isnan(starts_s) else starts_s, list(_clock_notes(scaling, starts_s, source))
 
 
-def _timetable_notes(scaling: Scaling, starts: str | None) -> Iterator[str]:
-    """A timetable of a run that begins at another time than midnight."""
-    if isinstance(scaling, Schedule) and starts is not None and datetime.fromisoformat(starts).time() != time.min:
-        yield f"Its timetable takes the start of the run as midnight, though `starts` is {starts}."
+def _timetable_notes(scaling: Scaling, loaded: LoadedScenario) -> Iterator[str]:
+    """A timetable of a run that begins at another time than midnight: by `starts`, else by its trace."""
+    if not isinstance(scaling, Schedule):
+        return
+    if (starts := loaded.scenario.starts) is not None:
+        if datetime.fromisoformat(starts).time() != time.min:
+            yield f"Its timetable takes the start of the run as midnight, though `starts` is {starts}."
+        return
+    by_day = any(getattr(workload, "daily", None) is not None for workload in loaded.scenario.workload)
+    begins = "" if by_day else recorded_start(loaded.scenario, loaded.folder)
+    if begins and datetime.fromisoformat(begins).time() != time.min:
+        yield f"Its timetable takes the start of the run as midnight, though the trace begins at {begins}."
 
 
 def _clock_notes(scaling: Scaling, starts_s: float, source: ForecastDemand) -> Iterator[str]:
