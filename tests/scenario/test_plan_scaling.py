@@ -83,6 +83,7 @@ def test_karpenter_nodes_come_from_their_manifest(folder: Path) -> None:
     ("scaling", "words"),
     [
         ("scaling: {from: hpa.yaml}", "'my_tokens' is not a metric that the simulator has"),
+        (BY_HPA.replace("signals: {", "signals: {my_token: {from: running}, "), "no metric 'my_token'; did you mean"),
         ("scaling: {from: none.yaml}", "none.yaml"),
         ("scaling: {from: nodepool.yaml}", "a NodePool scales no replicas"),
         ("scaling: {from: ../hpa.yaml}", "outside"),
@@ -95,6 +96,23 @@ def test_karpenter_nodes_come_from_their_manifest(folder: Path) -> None:
 def test_bad_input_is_told_with_its_place(folder: Path, scaling: str, words: str) -> None:
     with pytest.raises(FaultsError, match=words):
         load(write(folder, text=SMALL.replace(ONE, scaling)))
+
+
+TRACKING = "scaling: {{kind: aws, max: 3, policies: [{{kind: target-tracking, metric: m, target: 2, source: [{}]}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("{name: in_flight}", True),
+        ("{name: in_flight, over: mean}", False),
+        ("{name: gateway_waiting}", False),
+        ("{name: e2e_p95_s}", False),
+    ],
+)
+def test_target_tracking_of_what_more_replicas_do_not_lower_is_told(folder: Path, source: str, told: bool) -> None:
+    plan = settle(load(write(folder, (ONE, TRACKING.format(source)))), seed=None, seeds=None).plans[0]
+    assert any("Target tracking of m reads the sum over replicas" in note for note in plan.notes) == told
 
 
 def test_a_broken_manifest_is_told_at_its_own_place(folder: Path) -> None:

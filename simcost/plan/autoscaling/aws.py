@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, TypedDict
 
 from annotated_types import Ge, Gt, Lt, MinLen
 
-from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Source, ns
+from simcost.plan.autoscaling.policy import Decision, Observation, ScaleDownOrder, Signal, Source, ns
 from simcost.plan.replica_counts import StartingReplicas
 from simcost.record import record
 from simcost.units import NS_PER_S, ByKind, Count, PositiveCount, PositiveSeconds, Seconds
@@ -56,6 +56,12 @@ class TargetTracking:
     def kept(self) -> int:
         """Datapoints that are needed."""
         return max(self.high_periods, self.low_periods)
+
+    @property
+    def of_all(self) -> bool:
+        """True if it tracks a sum over replicas, which more of them do not lower."""
+        source = self.source or (Signal(name=self.metric),)  # type: ignore[arg-type]
+        return all(one.over == "sum" and not one.of_the_pool_alone for one in source)
 
     def out(self, points: Sequence[float | None], base: int) -> int | None:
         """Capacity while the high alarm is on."""

@@ -145,15 +145,17 @@ def known(name: str) -> Known | None:
     return METRICS.get(canonical(name))
 
 
-def nearest(name: str, *, each: bool = False) -> str:
+def nearest(name: str, *, each: bool = False, mean: bool = False) -> str:
     """The signal that a metric of another name is most likely made of, as a scenario writes it; empty if none is near.
 
-    `each` asks for one that each replica has.
+    `each` asks for one that each replica has, `mean` for its mean over them, a share in percent.
 
     >>> nearest("avg_ttft_ms"), nearest("my_queue_depth"), nearest("foo")
     ('{from: ttft_p95_s, window: 60s, scale: 1000}', '{from: waiting}', '')
     >>> nearest("avg_ttft_ms", each=True)
     '{from: next_ttft_s, scale: 1000}'
+    >>> nearest("GPUUtilization", mean=True)
+    '{from: busy_fraction, over: mean, scale: 100}'
     """
     word = name.lower()
     signal = next((one for pattern, one in _NEAREST if re.search(pattern, word)), None)
@@ -164,6 +166,9 @@ def nearest(name: str, *, each: bool = False) -> str:
     window = f", window: {RATE_WINDOW_S:g}s" if signal.endswith(("_p95_s", "_per_s")) else ""
     factor = next((size for unit, size in _UNITS.items() if re.search(unit, word)), "")
     scale = f", scale: {factor}" if factor and "_s" in signal[-3:] and "per_s" not in signal else ""
+    if mean and not signal.endswith("_p95_s"):
+        window = f", over: mean{window}"
+        scale = ", scale: 100" if signal in ("busy_fraction", "kv_utilisation") else scale
     return f"{{from: {signal}{window}{scale}}}"
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 from simcost.billing import OnDemand, Spot
 from simcost.catalog import Catalog
-from simcost.errors import Fault, InputError
+from simcost.errors import Fault, InputError, did_you_mean
 from simcost.plan import Scaling
 from simcost.plan.autoscaling.dynamo import DisaggregatedPlanner
 from simcost.plan.autoscaling.metric_adapter import OF_EACH
@@ -22,8 +22,12 @@ from simcost.scenario.schema.scenario import Plan
 
 def policy_faults(policy: Scaling, place: YamlNode, file: str) -> Iterator[Fault]:
     """Metrics of an autoscaler that no signal makes, or that it wants of each replica and only the pool has."""
-    each, signals = policy.by_replica(), place.get("signals")
-    for name, source in policy.reads().items():
+    each, signals, reads = policy.by_replica(), place.get("signals"), policy.reads()
+    for name, node in signals.value.items() if signals is not None and isinstance(signals.value, dict) else ():
+        if name not in reads and not any(read.startswith(f"{name} of ") for read in reads):
+            near = did_you_mean(name, tuple(reads)) or f"; it reads {', '.join(reads)}"
+            yield fault_at(node, f"the manifest has no metric {name!r}{near}", file)
+    for name, source in reads.items():
         at = (signals.get(name) if signals is not None else None) or place
         if not source and name not in get_args(SignalName):
             message = (

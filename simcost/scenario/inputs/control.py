@@ -15,7 +15,8 @@ import numpy as np
 from simcost.billing import Spot
 from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
-from simcost.plan.autoscaling import Chain, DynamoPlanner, Predictive
+from simcost.plan.autoscaling import AwsScaling, Chain, DynamoPlanner, Predictive
+from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.dynamo import Role
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.plan.autoscaling.wva import of_replicas
@@ -115,7 +116,7 @@ def control_of(
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     scaling, differing_gpus = _of_replicas(scaling, plan, loaded)
-    notes += differing_gpus
+    notes += [*differing_gpus, *_tracked_sums(scaling)]
     starts_s, said = _clock(scaling, loaded, source)
     return Control(
         scaling=scaling,
@@ -198,6 +199,16 @@ def _clock_notes(scaling: Scaling, starts_s: float, source: ForecastDemand) -> I
         yield f"Calendars begin at `starts`; the demand begins at {begins.isoformat()}."
     if isinstance(scaling, Schedule) and (begins.hour, begins.minute, begins.second) != (0, 0, 0):
         yield f"Its timetable takes the start of the run as midnight; the demand begins at {begins.isoformat()}."
+
+
+def _tracked_sums(scaling: Scaling) -> Iterator[str]:
+    """Target tracking of what more replicas do not lower."""
+    for policy in scaling.policies if isinstance(scaling, AwsScaling) else ():
+        if isinstance(policy, TargetTracking) and policy.of_all:
+            yield (
+                f"Target tracking of {policy.metric} reads the sum over replicas, which more of them do not lower, so "
+                "that it grows to max while that is above the target; `over: mean` in its source is the value of each."
+            )
 
 
 def utc_s(text: str | None) -> float:

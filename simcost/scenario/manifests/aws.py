@@ -205,7 +205,7 @@ def _step(entry: Fields) -> StepAdjustment | None:
 def _source(at: Fields, name: str, signals: Mapping[str, Source], unmapped: list[Unmapped]) -> Source:
     source = signals.get(name, _PREDEFINED.get(name, ()))
     if not source:
-        message = unmapped_metric(name, at.reading.file)
+        message = unmapped_metric(name, at.reading.file, mean=at.has("TargetValue"))
         if (custom := at.child("CustomizedMetricSpecification")) is not None and custom.has("Metrics"):
             message = f"is metric math, which is not evaluated: {message}"
         unmapped.append(Unmapped(name, fault_at(at.node, message, at.reading.file)))

@@ -20,9 +20,9 @@ def published(text: str) -> str:
     return found[1] if found else ""
 
 
-def unmapped_metric(name: str, file: str, *, asked: str = "", each: bool = False) -> str:
+def unmapped_metric(name: str, file: str, *, asked: str = "", each: bool = False, mean: bool = False) -> str:
     """Message for a metric without a signal: what it is, and what to write; `asked` is its query, `each` whether it is
-    read of each replica.
+    read of each replica, `mean` whether as a mean over them.
     """
     if found := published(name) or published(asked):
         publishes = "" if found == PUBLISHED else f", publishes: {found}"
@@ -36,7 +36,7 @@ def unmapped_metric(name: str, file: str, *, asked: str = "", each: bool = False
             f"scale by what it runs or queues, as type: Pods with vllm:num_requests_running, or define it "
             f"as signals: {{{name}: {{from: busy_fraction}}}}"
         )
-    if near := nearest(name, each=each) or nearest(asked, each=each):
+    if near := nearest(name, each=each, mean=mean) or nearest(asked, each=each, mean=mean):
         return f"{name!r} is not a metric that the simulator has; define it as signals: {{{name!s}: {near}}}"
     return (
         f"{name!r} is not a metric that the simulator has; define it as signals: "
