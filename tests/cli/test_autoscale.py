@@ -155,6 +155,14 @@ def test_bad_files(here: Path, manifest: str, metrics: str, message: str) -> Non
     assert not (here / "c.svg").exists()
 
 
+def test_a_recording_that_is_too_long_needs_no_other_metric(here: Path) -> None:
+    """Ray decides ten times a second."""
+    (here / "ray.yaml").write_text("applications: [{name: a, deployments: [{name: E, autoscaling_config: {}}]}]\n")
+    (here / "week.csv").write_text("t,in_flight\n0,1\n604800,1\n")
+    said = call("autoscale", "replay", "ray.yaml", "week.csv")
+    assert (said.code, said.err.strip().endswith("are more than 2,000,000; replay a shorter time")) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -45,6 +45,10 @@ READY_COUNT = (
 _TAKEN: dict[Over, Callable[[Floats], Any]] = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min}
 
 
+class UnrecordedMetricError(InputError):
+    """A metric that a policy reads is not in the recording."""
+
+
 @dataclass(frozen=True, slots=True)
 class MetricComponent:
     """A recorded metric that makes up, with others, one that the policy reads."""
@@ -157,12 +161,12 @@ def pipeline_of(
         valid_s: time for which a sample counts; None = until the next is due.
 
     Raises:
-        InputError: a metric that is not recorded; the message says which are.
+        UnrecordedMetricError: the message says which are recorded.
     """
     made = {name: _made_of(name, source, recording.metrics) for name, source in reads.items()}
     missing = [_missing(name, reads[name], recording.metrics) for name, found in made.items() if not found]
     if missing:
-        raise InputError(f"{'; '.join(missing)}; recorded are {', '.join(recording.metrics)}")
+        raise UnrecordedMetricError(f"{'; '.join(missing)}; recorded are {', '.join(recording.metrics)}")
     gap_ns, valid_ns = _gaps(recording, valid_s)
     parts = {name: [_part(recording, one, valid_ns) for one in found] for name, found in made.items()}
     counts = {} if closed else _counts(recording)
@@ -356,7 +360,8 @@ def replay(
         valid_s: time for which a sample counts; None = until the next of its kind is due.
 
     Raises:
-        InputError: a metric that the policy reads is not recorded, or there are too many syncs.
+        UnrecordedMetricError: a metric that the policy reads is not recorded.
+        InputError: there are too many syncs.
     """
     pipeline = pipeline_of(recording, policy.reads(), closed=closed, valid_s=valid_s)
     step_ns = ns(policy.interval)

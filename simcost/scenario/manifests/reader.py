@@ -53,6 +53,10 @@ _INSTEAD = {
     "NIMService": "the NIM operator makes an autoscaler of spec.scale: give that, by kubectl get hpa -o yaml",
     "VariantAutoscaling": "it publishes replicas that an HPA follows: write scaling: {kind: chain, first: {kind: wva, "
     "max: 8}, then: {from: hpa.yaml}}",
+    "HTTPScaledObject": "it scales by the requests that KEDA's add-on counts: write scaling: {kind: keda, min: 0, "
+    "max: 10, cooldown: 300s, triggers: [{kind: metric, name: in_flight, threshold: 100}]}, or name: requests_per_s "
+    "for a requestRate",
+    "ScaledJob": "it starts jobs, not replicas: give a ScaledObject, or its jobs as those of a plan",
     "InferencePool": "it names the picker of its endpoints: give the EndpointPickerConfig, or its ConfigMap",
     "DynamoGraphDeployment": "its planner scales it: give the config of the planner",
     "Deployment": "it does not describe scaling: give its autoscaler, by kubectl get hpa,scaledobject -o yaml, or "

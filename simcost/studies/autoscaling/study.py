@@ -12,7 +12,7 @@ from pathlib import Path
 from simcost.documents import FindingDocument
 from simcost.errors import InputError, did_you_mean
 from simcost.plan.autoscaling import Autoscaler
-from simcost.plan.autoscaling.replay import Replayed, recorded_for, replay
+from simcost.plan.autoscaling.replay import Replayed, UnrecordedMetricError, recorded_for, replay
 from simcost.scenario.manifests import Manifest, read_manifest
 from simcost.studies.autoscaling.result import (
     AutoscaleReplay,
@@ -60,8 +60,10 @@ def autoscale_replay(
     recording = _renamed(recording, recorded, metrics)
     try:
         replayed = replay(said.policy, recording, closed=closed, start=start, valid_s=valid_s)
-    except InputError as error:
+    except UnrecordedMetricError as error:
         raise InputError(f"{metrics}: {error}{_remedy(said, recording)}") from error
+    except InputError as error:
+        raise InputError(f"{metrics}: {error}") from error
     _check_read(said.policy, recorded, recording)
     if start is not None and (there := int(replayed.current[0])) != start:
         message = (
