@@ -98,6 +98,37 @@ def test_bad_input_is_told_with_its_place(folder: Path, scaling: str, words: str
         load(write(folder, text=SMALL.replace(ONE, scaling)))
 
 
+SCALED = """\
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: chat}
+spec:
+  scaleTargetRef: {name: chat}
+  minReplicaCount: 0
+  maxReplicaCount: 3
+  triggers:
+    - {type: prometheus, metadata: {query: sum(vllm:num_requests_waiting), threshold: "5"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("", "", True),
+        ("minReplicaCount: 0", "minReplicaCount: 1", False),
+        ("minReplicaCount: 0", "minReplicaCount: 1\n  idleReplicaCount: 0", True),
+        ("vllm:num_requests_waiting", "llm_d_epp_flow_control_queue_size", False),
+    ],
+)
+def test_a_pool_that_wakes_by_metrics_of_its_engines_is_told(folder: Path, old: str, new: str, told: bool) -> None:
+    """vLLM reports nothing where there is no vLLM."""
+    (folder / "so.yaml").write_text(SCALED.replace(old, new), encoding="utf-8")
+    by_keda, blind = "scaling: {from: so.yaml, start: 1}", "\n    metrics: {gateway: false}"
+    for words, expected in ((by_keda, told), (by_keda + blind, False)):
+        plan = settle(load(write(folder, (ONE, words))), seed=None, seeds=None).plans[0]
+        assert any("nothing wakes it" in note for note in plan.notes) == expected
+
+
 TRACKING = "scaling: {{kind: aws, max: 3, policies: [{{kind: target-tracking, metric: m, target: 2, source: [{}]}}]}}"
 
 

@@ -119,6 +119,11 @@ def is_average(name: str) -> bool:
     return canonical(name).startswith("inference_pool_average_")
 
 
+def is_of_engines(name: str) -> bool:
+    """True if engines or devices report a metric of a monitoring system themselves, so that it ends with the last."""
+    return canonical(name).startswith(("vllm:", "sglang:", "tgi_", "jetstream_", "DCGM_"))
+
+
 def canonical(name: str) -> str:
     """The name that an engine gives a metric, where Ray, an adapter or a cloud has changed it; else the name itself.
 

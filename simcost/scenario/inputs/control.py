@@ -15,9 +15,10 @@ import numpy as np
 from simcost.billing import Spot
 from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
-from simcost.plan.autoscaling import AwsScaling, Chain, DynamoPlanner, Predictive
+from simcost.plan.autoscaling import AwsScaling, Chain, DynamoPlanner, Hpa, Keda, Predictive
 from simcost.plan.autoscaling.aws import TargetTracking
 from simcost.plan.autoscaling.dynamo import Role
+from simcost.plan.autoscaling.metric_adapter import is_of_engines
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.plan.autoscaling.wva import of_replicas
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotHazard, SpotTrace, ZoneCapacity
@@ -116,7 +117,7 @@ def control_of(
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     scaling, differing_gpus = _of_replicas(scaling, plan, loaded)
-    notes += [*differing_gpus, *_tracked_sums(scaling)]
+    notes += [*differing_gpus, *_tracked_sums(scaling), *_woken_by_engines(scaling, plan)]
     starts_s, said = _clock(scaling, loaded, source)
     return Control(
         scaling=scaling,
@@ -209,6 +210,19 @@ def _tracked_sums(scaling: Scaling) -> Iterator[str]:
                 f"Target tracking of {policy.metric} reads the sum over replicas, which more of them do not lower, so "
                 "that it grows to max while that is above the target; `over: mean` in its source is the value of each."
             )
+
+
+def _woken_by_engines(scaling: Scaling, plan: Plan) -> Iterator[str]:
+    """Scaling to zero and back by metrics that nobody reports at zero replicas."""
+    asleep = isinstance(scaling, Hpa | Keda) and (scaling.min == 0 or (isinstance(scaling, Keda) and scaling.idle == 0))
+    if not asleep or (plan.metrics is not None and not plan.metrics.gateway):
+        return
+    names = [one.metric for source in scaling.reads().values() for one in source]
+    if names and all(map(is_of_engines, names)):
+        yield (
+            f"It wakes from zero by {names[0]}, which engines report and nobody at zero replicas; here the gateway "
+            "counts the requests that wait there. If yours does not, nothing wakes it: write metrics: {gateway: false}."
+        )
 
 
 def utc_s(text: str | None) -> float:
