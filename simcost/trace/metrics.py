@@ -1,4 +1,4 @@
-"""Recorded metrics of a pool of replicas: a row per time, pod and metric, or a column per metric of the whole pool."""
+"""Recorded metrics of a pool of replicas: a row per time, pod and metric, or a column per metric."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _rows(times: Floats, number: int, block: Floats, extra: Mapping[str, Floats]
 
 TIME, POD, METRIC, VALUE = "time", "pod", "metric", "value"
 WIDE = "wide:"
-"""Before the name of a column that is a metric of the whole pool."""
+"""Before the name of a column that is a metric."""
 _READY = {
     "true": 1,
     "1": 1,
@@ -205,7 +205,7 @@ def read_metrics(path: Path, *, mapping: Mapping[str, str] = _NONE) -> tuple[Rec
         path: CSV (also .gz) or Parquet, rows in any order: time, metric, value; with pod, where a row is of one pod;
             and what is known of it: ready, phase, request, age_s, ready_age_s, window_s. An empty value: the pod has no
             sample; `error`: the metric's source failed. Without the columns metric and value, each further column is
-            a metric of the whole pool.
+            a metric: of the pod, or without a column of pods of the whole pool.
         mapping: ours -> the file's column, where the file calls it otherwise.
 
     Returns:
@@ -231,10 +231,12 @@ def _columns(names: list[str], mapping: Mapping[str, str], path: Path) -> dict[s
         missing = VALUE if METRIC in result else METRIC
         faults.append(f"no {missing} column found; pass --map {missing}=COLUMN")
     if METRIC not in result and VALUE not in result:
+        if POD not in result:
+            result.pop("ready", None)  # of a whole pool it is a number of replicas
         others = [name for name in names if name not in result.values()]
         if not others:
             faults.append("no column holds a metric; give the columns metric and value, or one column per metric")
-        result = {TIME: result.get(TIME, "")} | {f"{WIDE}{name.strip()}": name for name in others}
+        result = {TIME: ""} | result | {f"{WIDE}{name.strip()}": name for name in others}
     METRICS.refuse(faults, names, path)
     return result
 
@@ -253,11 +255,16 @@ def _numbered(table: TypedTable, ours: str) -> tuple[Ints, tuple[str, ...]]:
     return np.array([number[word] for word in table.texts(ours)], np.int64)[table.codes[ours]], words
 
 
+def _pod_codes(table: TypedTable) -> tuple[Ints, tuple[str, ...]]:
+    """Codes and names of the pods; -1 = the whole pool."""
+    return _numbered(table, POD) if POD in table else (np.full(len(table), -1, np.int64), ())
+
+
 def _long(table: TypedTable) -> Recording:
     """One row per sample."""
     value, failed = _samples(table, VALUE)
     metric, metrics = _numbered(table, METRIC)
-    pod, pods = _numbered(table, POD) if POD in table else (np.full(len(table), -1, np.int64), ())
+    pod, pods = _pod_codes(table)
     return Recording(
         time_ns=table.times_ns[TIME],
         pod=pod,
@@ -271,17 +278,19 @@ def _long(table: TypedTable) -> Recording:
 
 
 def _wide(table: TypedTable) -> Recording:
-    """One column per metric of the whole pool."""
+    """One column per metric."""
     names = [ours for ours in table.theirs if ours.startswith(WIDE)]
     read = [_samples(table, ours) for ours in names]
     rows, count = len(table), len(names)
+    pod, pods = _pod_codes(table)
     return Recording(
         time_ns=np.tile(table.times_ns[TIME], count),
-        pod=np.full(rows * count, -1, np.int64),
+        pod=np.tile(pod, count),
         metric=np.repeat(np.arange(count), rows),
         value=np.concatenate([value for value, _ in read]),
         failed=np.concatenate([failed for _, failed in read]),
-        pods=(),
+        pods=pods,
+        said={ours: np.tile(table.numbers[ours], count) for ours in SAID if ours in table},
         metrics=tuple(ours.removeprefix(WIDE) for ours in names),
     )
 

@@ -93,6 +93,25 @@ def test_a_column_per_metric_is_a_row_per_total(read: Any) -> None:
     same(wide, long)
 
 
+def test_a_column_per_metric_and_a_row_per_pod(read: Any) -> None:
+    long = """\
+t,pod,metric,value,ready
+0,a,q,1,true
+0,a,w,3,true
+0,b,q,,false
+0,b,w,4,false
+15,,q,9,
+15,,w,error,
+"""
+    same(read("t,pod,q,w,ready\n0,a,1,3,true\n0,b,,4,false\n15,,9,error,\n"), read(long))
+
+
+def test_ready_of_a_whole_pool_is_a_number(read: Any) -> None:
+    found = read("t,ready,q\n0,3,1\n15,4,2\n")
+    assert found.metrics == ("ready", "q")
+    assert found.value[found.metric == 0].tolist() == [3, 4]
+
+
 def test_arrays_are_the_same_as_a_file(read: Any) -> None:
     text = "t,pod,metric,value,ready\n0,pod-0,w,3,1\n0,pod-1,w,,0\n15,pod-0,w,4,1\n15,pod-1,w,6,1\n15,,q,7,\n"
     table = Recording.table([0, 15], {"w": [[3, np.nan], [4, 6]], "q": [np.nan, 7]}, said={"ready": [[1, 0], [1, 1]]})

@@ -39,6 +39,7 @@ CURRENT = (
 """Recorded metrics that say how many replicas are asked for; the first that is there counts."""
 READY_COUNT = (
     "ready_replicas",
+    "ready",
     "kube_deployment_status_replicas_ready",
     "kube_statefulset_status_replicas_ready",
 )
