@@ -155,6 +155,21 @@ def test_bad_files(here: Path, manifest: str, metrics: str, message: str) -> Non
     assert not (here / "c.svg").exists()
 
 
+def test_metrics_that_the_autoscaler_cannot_use_are_told(here: Path) -> None:
+    """Utilisation is of what pods request."""
+    target = "type: Resource\n      resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}\n"
+    (here / "hpa.yaml").write_text(HPA[: HPA.index("type: Pods")] + target)
+    (here / "m.csv").write_text("t,pod,cpu\n0,a,90\n15,a,90\n30,a,90\n")
+    [finding] = replayed()["findings"]
+    assert finding["message"] == (
+        "at 3 of 3 syncs no metric could be used and nothing changes: cpu: a pod requests no cpu; give what it "
+        "requests in the column request, 100 where usage is in percent"
+    )
+    (here / "m.csv").write_text("t,pod,cpu,request\n0,a,90,100\n15,a,90,100\n30,a,90,100\n")
+    document = replayed()
+    assert (document["findings"], document["decisions"][0]["desired"]) == ([], 2)
+
+
 def test_a_recording_that_is_too_long_needs_no_other_metric(here: Path) -> None:
     """Ray decides ten times a second."""
     (here / "ray.yaml").write_text("applications: [{name: a, deployments: [{name: E, autoscaling_config: {}}]}]\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite, isnan
@@ -74,7 +74,18 @@ def autoscale_replay(
     if replayed.silent:
         message = f"{replayed.silent:,} syncs were passed over, since nothing is recorded at their time"
         findings = [*findings, {"kind": "gaps", "series": "", "count": replayed.silent, "message": message}]
-    return _result(said, said.policy, recording, replayed, findings)
+    return _result(said, said.policy, recording, replayed, [*findings, *_unusable(replayed)])
+
+
+def _unusable(replayed: Replayed) -> Iterator[FindingDocument]:
+    """Finding on an HPA that cannot use its metrics at most of its syncs, and so changes nothing there."""
+    failed = [reason for reason in replayed.reason if "FailedGet" in reason]
+    if 2 * len(failed) > len(replayed):
+        why = failed[0].partition(": ")[2]
+        message = f"at {len(failed):,} of {len(replayed):,} syncs no metric could be used and nothing changes: {why}"
+        if "requests no" in why:
+            message += "; give what it requests in the column request, 100 where usage is in percent"
+        yield {"kind": "unusable", "series": "", "count": len(failed), "message": message}
 
 
 def _renamed(recording: Recording, recorded: Mapping[str, str], path: Path) -> Recording:
