@@ -81,7 +81,7 @@ def _too_long_requests(plan: PlanSummary) -> Iterator[Document]:
         return
     message = (
         f"{plan.name}: {too_long:,} of {arrived:,} requests ({format_share(too_long / arrived)}) are longer than the "
-        f"KV cache of any replica, so that more replicas answer none of them; a larger cache does: of more accelerators "
+        "KV cache of any replica, so that more replicas answer none of them; a larger cache does: of more accelerators "
         "a replica (`tp`), of others, or a larger `kv_tokens` where the plan states it"
     )
     yield {"kind": "too-long-requests", "plan": plan.name, "count": too_long, "message": message}

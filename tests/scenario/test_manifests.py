@@ -580,7 +580,7 @@ def test_known_queries(query: str, expected: list[Any]) -> None:
         ("rate(vllm:num_requests_waiting[1m])", "is a gauge; take it without"),
         ("sum(vllm:generation_tokens_total)", "is a counter; write rate"),
         ("rate(vllm:generation_tokens_total)", r"has no window: write rate\(...\[1m\]\)"),
-        ("max_over_time(vllm:num_requests_waiting[5m])", r"max_over_time\(\) is not known"),
+        ("min_over_time(vllm:num_requests_waiting[5m])", r"min_over_time\(\) is not known"),
         ("vllm:num_requests_waiting > 5", "'> 5' is not understood; known are sum"),
         ("sum(vllm:num_requests_waiting", "the end"),
         ("", "ends too early"),

@@ -26,6 +26,7 @@ WORDS = {"sum": sum, "avg": mean, "max": max, "min": min}
         (f'sum({WAITING}{{model_name=~"a{{1,3}}.*", note="}}"}})', [("waiting", "sum", 0, 1)]),
         ("sum(increase(vllm:request_success_total[2m]))", [("completions_per_s", "sum", 120, 120)]),
         (f"avg(avg_over_time({WAITING}[5m]))", [("waiting", "mean", 300, 1)]),
+        (f"SUM BY (model_name) ({WAITING}) OR ON() vector(0)", [("waiting", "sum", 0, 1)]),
         ("avg(vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc)", [("kv_utilisation", "mean", 0, 1)]),
         (
             "histogram_quantile(0.95, sum(rate(sglang:time_to_first_token_seconds_bucket[1m])) by (le, model_name))",
@@ -41,6 +42,13 @@ def test_known_queries(query: str, expected: list[Any]) -> None:
     found = parse_promql(query)
     assert [(one.name, one.over, one.window, pytest.approx(one.scale)) for one in found.source] == expected
     assert not found.several
+
+
+def test_the_highest_over_time() -> None:
+    [signal] = parse_promql(f"sum(max_over_time({WAITING}[2m]))").source
+    assert (signal.over, signal.over_time, signal.window) == ("sum", "max", 120)
+    with pytest.raises(ValueError, match="write avg_over_time"):
+        parse_promql("avg(max_over_time(DCGM_FI_DEV_GPU_UTIL[2m]))")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """PromQL queries of known shape as signals of the simulator: nothing is evaluated, everything else is refused.
 
 Known: a metric, `sum|avg|max|min(...)` of it, one inside another, by labels or without some, `rate(...[w])` and
-`increase(...[w])` of a counter, `avg_over_time(...[w])` of a gauge, `histogram_quantile` of a latency, sums of these,
-each times or divided by a number, `or vector(0)`.
+`increase(...[w])` of a counter, `avg_over_time(...[w])` and `max_over_time(...[w])` of a gauge, `histogram_quantile` of
+a latency, sums of these, each times or divided by a number, `or vector(0)`. Operators may be in capital letters.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from simcost.scenario.manifests.promql_series import (
     aggregated,
     either,
     gauge,
+    highest,
     scaled,
     without_buckets,
 )
@@ -33,7 +34,9 @@ _PERCENTILES: dict[str, dict[float, SignalName]] = {
 }
 _DEEPEST = 40
 """Levels of brackets in a query."""
-_RANGES = ("rate", "increase", "avg_over_time")
+_OF_GAUGES = ("avg_over_time", "max_over_time")
+_RANGES = ("rate", "increase", *_OF_GAUGES)
+_OPERATORS = ("or", "on", "by", "without")
 _STRING = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`'
 _TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_:][\w:]*)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
@@ -78,7 +81,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError(f"{text[at:].strip()[:20]!r} is not understood; {SHAPES}")
-        result.append((str(match.lastgroup), str(match[match.lastgroup or 0])))
+        word = str(match[match.lastgroup or 0])
+        result.append((str(match.lastgroup), word.lower() if word.lower() in _OPERATORS else word))
         at = match.end()
         depth += (result[-1][1] == "(") - (result[-1][1] == ")")
         if depth > _DEEPEST:
@@ -197,10 +201,12 @@ class _Parser:
         latency = LATENCIES.get(canonical(name), "")
         measured = None if latency else _known(name)
         counts = measured is None or measured.counter
-        if counts and word == "avg_over_time":
+        if counts and word in _OF_GAUGES:
             raise ValueError(f"{name} is a counter; write rate({name}[1m])")
-        if not counts and word != "avg_over_time":
+        if not counts and word not in _OF_GAUGES:
             raise ValueError(f"{name} is a gauge; take it without {word}()")
+        if word == "max_over_time" and measured is not None and measured.signal == "busy_fraction":
+            raise ValueError(f"the maximum of {name} over time is not known here; write avg_over_time({name}[1m])")
         if not window:
             raise ValueError(f"{name} has no window: write {word}(...[1m])")
         self.needs(")")
@@ -208,7 +214,8 @@ class _Parser:
         if measured is None:
             return QuerySeries(by=None, latency=canonical(name), window=window_s)
         scale = measured.scale * (window_s if word == "increase" else 1.0)
-        return gauge(measured._replace(scale=scale), name, window_s)
+        found = gauge(measured._replace(scale=scale), name, window_s)
+        return highest(found) if word == "max_over_time" else found
 
     def gauge(self, name: str) -> QuerySeries:
         """`metric{...}`."""

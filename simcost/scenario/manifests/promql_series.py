@@ -61,6 +61,11 @@ def gauge(measured: Known, name: str, window_s: float) -> QuerySeries:
     return QuerySeries((signal,), None)
 
 
+def highest(series: QuerySeries) -> QuerySeries:
+    """The maximum over the window instead of the mean."""
+    return replace(series, source=tuple(replace(one, over_time="max") for one in series.source))
+
+
 def without_buckets(series: QuerySeries) -> QuerySeries:
     """The series, which must not be buckets of a histogram."""
     if series.latency:
