@@ -2,7 +2,8 @@
 
 import json
 from copy import deepcopy
-from math import ceil, nan, prod
+from math import ceil, isnan, nan, prod
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -568,3 +569,20 @@ def test_replicas_are_there_before_the_demand() -> None:
     surprise = Observation(current=1, ready=1, totals={"requests_per_s": 71})
     reacting = Predictive(demand=(10.0,), step_length=600, per_replica=10, lead=0, max=9, reactive=True)
     assert reacting.step(0.0, surprise, None).desired == 8
+
+
+@given(
+    values=st.lists(st.sampled_from([0.0, 1.0, 4.0, nan]), min_size=1, max_size=60),
+    gaps=st.lists(st.sampled_from([1, 1, 1, 1, 7]), min_size=60, max_size=60),
+    aggregation=st.sampled_from(["mean", "max", "min"]),
+)
+def test_ray_aggregates_the_samples_of_its_look_back(values: list[float], gaps: list[int], aggregation: str) -> None:
+    policy = RayServe(max=9, interval=1.0, push=0.0, look_back=10.0, aggregation=aggregation)  # type: ignore[arg-type]
+    state, now_s, seen = policy.fresh(), 0, list[tuple[int, float]]()
+    for value, gap in zip(values, gaps, strict=False):
+        now_s += gap
+        state = policy.step(now_s, Observation(current=1, ready=1, totals={"in_flight": value}), state).state
+        seen += [] if isnan(value) else [(now_s, value)]
+        recent = [value for at_s, value in seen if at_s > now_s - 10]
+        if not isnan(value):
+            assert state["pushed"] == [now_s * 10**9, {"mean": fmean, "max": max, "min": min}[aggregation](recent)]

@@ -32,7 +32,7 @@ class RayState(TypedDict):
     """Samples of the look-back period, the last mean that was pushed, and the wish."""
 
     samples: list[list[float]]
-    """Instant in nanoseconds, requests."""
+    """Stretches of equal samples, one an interval: first and last instant in nanoseconds, requests."""
     pushed: list[float] | None
     """Instant in nanoseconds, requests; None before the first."""
     wish: Wish
@@ -153,13 +153,25 @@ class RayServe(StartingReplicas):
         if isnan(requests):
             return state
         since_ns = now_ns - ns(self.look_back)
-        samples = [*(sample for sample in state["samples"] if sample[0] > since_ns), [now_ns, requests]]
+        samples = self._with(state["samples"], since_ns, now_ns, requests)
         pushed = state["pushed"]
         if pushed is None or now_ns - pushed[0] >= ns(self.push):
-            pushed = [now_ns, self._aggregate([value for _, value in samples])]
+            pushed = [now_ns, self._aggregate(samples, since_ns)]
         return {**state, "samples": samples, "pushed": pushed}
 
-    def _aggregate(self, values: list[float]) -> float:
-        if self.aggregation == "mean":
-            return fsum(values) / len(values)
-        return max(values) if self.aggregation == "max" else min(values)
+    def _with(self, samples: list[list[float]], since_ns: int, now_ns: int, requests: float) -> list[list[float]]:
+        """The stretches with one more sample, without those that are over by then."""
+        gone = next((i for i, (_, last_ns, _) in enumerate(samples) if last_ns > since_ns), len(samples))
+        if samples:
+            first_ns, last_ns, value = samples[-1]
+            if value == requests and now_ns - last_ns == ns(self.interval):
+                return [*samples[gone:-1], [first_ns, now_ns, value]]
+        return [*samples[gone:], [now_ns, now_ns, requests]]
+
+    def _aggregate(self, samples: list[list[float]], since_ns: int) -> float:
+        """Of the samples after an instant."""
+        if self.aggregation != "mean":
+            return (max if self.aggregation == "max" else min)(value for _, _, value in samples)
+        step_ns = ns(self.interval)
+        counts = [(last_ns - max(first_ns, since_ns + 1)) // step_ns + 1 for first_ns, last_ns, _ in samples]
+        return fsum(n * value for n, (_, _, value) in zip(counts, samples, strict=True)) / sum(counts)
