@@ -170,6 +170,14 @@ def test_metrics_that_the_autoscaler_cannot_use_are_told(here: Path) -> None:
     assert (document["findings"], document["decisions"][0]["desired"]) == ([], 2)
 
 
+def test_a_planner_that_waits_for_what_it_is_not_told(here: Path) -> None:
+    """Most of its syncs are between its intervals."""
+    (here / "hpa.yaml").write_text("optimization_target: sla\nthroughput_adjustment_interval_seconds: 60\n")
+    (here / "m.csv").write_text("t,requests_per_s\n0,3\n60,3\n120,3\n")
+    [finding] = replayed()["findings"]
+    assert finding["message"].startswith("at 2 of 2 syncs no metric could be used and nothing changes: engine_rps")
+
+
 def test_a_recording_that_is_too_long_needs_no_other_metric(here: Path) -> None:
     """Ray decides ten times a second."""
     (here / "ray.yaml").write_text("applications: [{name: a, deployments: [{name: E, autoscaling_config: {}}]}]\n")

@@ -146,6 +146,15 @@ def test_target_tracking_of_what_more_replicas_do_not_lower_is_told(folder: Path
     assert any("Target tracking of m reads the sum over replicas" in note for note in plan.notes) == told
 
 
+@pytest.mark.parametrize(
+    ("more", "told"), [("", True), (", engine_rps: 2", False), (", load_scaling: true", False)], ids=str
+)
+def test_a_planner_that_never_scales_is_told(folder: Path, more: str, told: bool) -> None:
+    planner = f"scaling: {{kind: dynamo, target: sla{more}}}"
+    plan = settle(load(write(folder, (ONE, planner))), seed=None, seeds=None).plans[0]
+    assert any("waits for engine_rps" in note for note in plan.notes) == told
+
+
 def test_a_broken_manifest_is_told_at_its_own_place(folder: Path) -> None:
     (folder / "hpa.yaml").write_text(HPA.replace("maxReplicas: 4", "maxReplicas: many"), encoding="utf-8")
     faults = find_faults(write(folder, (ONE, BY_HPA)))

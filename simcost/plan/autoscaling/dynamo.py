@@ -106,6 +106,11 @@ class DynamoPlanner(ReplicaBounds):
         return self.gpus or 1
 
     @property
+    def never_scales(self) -> bool:
+        """True if the throughput stage alone decides, and does not know what a replica serves."""
+        return self._by_throughput() and not self._by_load() and self.engine_rps is None
+
+    @property
     def interval(self) -> float:
         """So that both stages are due at steps only."""
         return gcd(ns(self.throughput_interval), ns(self.load_interval)) / NS_PER_S
@@ -170,8 +175,10 @@ class DynamoPlanner(ReplicaBounds):
 
     def _throughput(self, seen: Observation) -> tuple[int | None, str]:
         rate = seen.total("requests_per_s")
-        if self.engine_rps is None or isnan(rate):
-            return None, "NotReady: requests or engine_rps are unknown"
+        if self.engine_rps is None:
+            return None, "NotReady: engine_rps, what one replica serves within the SLA, is unknown"
+        if isnan(rate):
+            return None, "NotReady: requests_per_s is unknown"
         needed = max(ceil(rate / self.engine_rps), self.min_endpoint)
         needed = min(max(needed, seen.current - self.max_step), seen.current + self.max_step)
         return needed, f": {rate:.4g} requests per s, {self.engine_rps:g} a replica"

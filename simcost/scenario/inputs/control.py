@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from simcost.scenario.schema.scenario import Plan
     from simcost.trace.spot import Ints
 
+_NO_ENGINE_RPS = (
+    "Its planner scales by throughput alone and waits for engine_rps, the requests per second that one replica serves "
+    "within the SLA, so that it never changes the replicas: write it in the config of the planner, or under scaling."
+)
 _NO_REUSE = "The router looks at prefixes; without `prefix_cache` engines do not reuse them: hits save nothing."
 _NO_SPOT = "Spot interruptions take no node back: none is bought on spot."
 _BID = "Recorded spot prices say when nodes are above the bid, and are taken back; what is paid is the price of `buy`."
@@ -118,6 +122,8 @@ def control_of(
         raise InputError(f"plan {plan.name!r} has no scaling")
     scaling, differing_gpus = _of_replicas(scaling, plan, loaded)
     notes += [*differing_gpus, *_tracked_sums(scaling), *_woken_by_engines(scaling, plan)]
+    if isinstance(scaling, DynamoPlanner) and scaling.never_scales:
+        notes.append(_NO_ENGINE_RPS)
     starts_s, said = _clock(scaling, loaded, source)
     return Control(
         scaling=scaling,

@@ -78,11 +78,12 @@ def autoscale_replay(
 
 
 def _unusable(replayed: Replayed) -> Iterator[FindingDocument]:
-    """Finding on an HPA that cannot use its metrics at most of its syncs, and so changes nothing there."""
-    failed = [reason for reason in replayed.reason if "FailedGet" in reason]
-    if 2 * len(failed) > len(replayed):
+    """Finding on an autoscaler that has nothing to decide on at most of its decisions, and so changes nothing there."""
+    decisions = [reason for reason in replayed.reason if not reason.startswith("Between")]
+    failed = [reason for reason in decisions if any(word in reason for word in ("FailedGet", "NotReady", "NoData"))]
+    if 2 * len(failed) > len(decisions):
         why = failed[0].partition(": ")[2]
-        message = f"at {len(failed):,} of {len(replayed):,} syncs no metric could be used and nothing changes: {why}"
+        message = f"at {len(failed):,} of {len(decisions):,} syncs no metric could be used and nothing changes: {why}"
         if "requests no" in why:
             message += "; give what it requests in the column request, 100 where usage is in percent"
         yield {"kind": "unusable", "series": "", "count": len(failed), "message": message}
