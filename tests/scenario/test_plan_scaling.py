@@ -155,6 +155,28 @@ def test_a_planner_that_never_scales_is_told(folder: Path, more: str, told: bool
     assert any("waits for engine_rps" in note for note in plan.notes) == told
 
 
+KV = "scaling: {{kind: hpa, max: 3, metrics: [{{type: {}, name: m, target_type: {}, target: {}, source: [{}]}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "source", "told"),
+    [
+        ("Pods, AverageValue", 70, "{name: kv_utilisation}", True),
+        ("Pods, AverageValue", 70, "{name: kv_utilisation, scale: 100}", False),
+        ("Pods, AverageValue", 0.7, "{name: kv_utilisation}", False),
+        ("Resource, Utilization", 70, "{name: busy_fraction}", False),
+        ("Resource, Utilization", 170, "{name: busy_fraction}", True),
+        ("Pods, AverageValue", 70, "{name: running}", False),
+    ],
+)
+def test_a_target_that_no_replica_reaches_is_told(
+    folder: Path, kind: str, target: float, source: str, told: bool
+) -> None:
+    scaling = KV.format(*kind.split(", "), target, source)
+    plan = settle(load(write(folder, (ONE, scaling))), seed=None, seeds=None).plans[0]
+    assert any("the most that a replica has of it" in note for note in plan.notes) == told
+
+
 def test_a_broken_manifest_is_told_at_its_own_place(folder: Path) -> None:
     (folder / "hpa.yaml").write_text(HPA.replace("maxReplicas: 4", "maxReplicas: many"), encoding="utf-8")
     faults = find_faults(write(folder, (ONE, BY_HPA)))

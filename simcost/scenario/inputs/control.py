@@ -15,10 +15,8 @@ import numpy as np
 from simcost.billing import Spot
 from simcost.errors import InputError
 from simcost.plan import Admission, Scaling
-from simcost.plan.autoscaling import AwsScaling, Chain, DynamoPlanner, Hpa, Keda, Predictive
-from simcost.plan.autoscaling.aws import TargetTracking
+from simcost.plan.autoscaling import Chain, DynamoPlanner, Predictive
 from simcost.plan.autoscaling.dynamo import Role
-from simcost.plan.autoscaling.metric_adapter import is_of_engines
 from simcost.plan.autoscaling.simple import Schedule
 from simcost.plan.autoscaling.wva import of_replicas
 from simcost.plan.interruptions import Interruptions, SpotCapacity, SpotHazard, SpotTrace, ZoneCapacity
@@ -36,6 +34,7 @@ from simcost.scenario.checks.routing_checks import (
 from simcost.scenario.inputs.closed_clients import ClosedClientDemand
 from simcost.scenario.inputs.file_hashes import hashes
 from simcost.scenario.inputs.forecast_demand import ForecastDemand
+from simcost.scenario.inputs.policy_notes import policy_notes
 from simcost.scenario.inputs.recorded_demand import RecordedDemand
 from simcost.scenario.schema.scaling import FollowForecast, FromManifest
 from simcost.tables.paths import inside
@@ -47,10 +46,6 @@ if TYPE_CHECKING:
     from simcost.scenario.schema.scenario import Plan
     from simcost.trace.spot import Ints
 
-_NO_ENGINE_RPS = (
-    "Its planner scales by throughput alone and waits for engine_rps, the requests per second that one replica serves "
-    "within the SLA, so that it never changes the replicas: write it in the config of the planner, or under scaling."
-)
 _NO_REUSE = "The router looks at prefixes; without `prefix_cache` engines do not reuse them: hits save nothing."
 _NO_SPOT = "Spot interruptions take no node back: none is bought on spot."
 _BID = "Recorded spot prices say when nodes are above the bid, and are taken back; what is paid is the price of `buy`."
@@ -121,9 +116,7 @@ def control_of(
     if scaling is None:
         raise InputError(f"plan {plan.name!r} has no scaling")
     scaling, differing_gpus = _of_replicas(scaling, plan, loaded)
-    notes += [*differing_gpus, *_tracked_sums(scaling), *_woken_by_engines(scaling, plan)]
-    if isinstance(scaling, DynamoPlanner) and scaling.never_scales:
-        notes.append(_NO_ENGINE_RPS)
+    notes += [*differing_gpus, *policy_notes(scaling, plan)]
     starts_s, said = _clock(scaling, loaded, source)
     return Control(
         scaling=scaling,
@@ -206,29 +199,6 @@ def _clock_notes(scaling: Scaling, starts_s: float, source: ForecastDemand) -> I
         yield f"Calendars begin at `starts`; the demand begins at {begins.isoformat()}."
     if isinstance(scaling, Schedule) and (begins.hour, begins.minute, begins.second) != (0, 0, 0):
         yield f"Its timetable takes the start of the run as midnight; the demand begins at {begins.isoformat()}."
-
-
-def _tracked_sums(scaling: Scaling) -> Iterator[str]:
-    """Target tracking of what more replicas do not lower."""
-    for policy in scaling.policies if isinstance(scaling, AwsScaling) else ():
-        if isinstance(policy, TargetTracking) and policy.of_all:
-            yield (
-                f"Target tracking of {policy.metric} reads the sum over replicas, which more of them do not lower, so "
-                "that it grows to max while that is above the target; `over: mean` in its source is the value of each."
-            )
-
-
-def _woken_by_engines(scaling: Scaling, plan: Plan) -> Iterator[str]:
-    """Scaling to zero and back by metrics that nobody reports at zero replicas."""
-    asleep = isinstance(scaling, Hpa | Keda) and (scaling.min == 0 or (isinstance(scaling, Keda) and scaling.idle == 0))
-    if not asleep or (plan.metrics is not None and not plan.metrics.gateway):
-        return
-    names = [one.metric for source in scaling.reads().values() for one in source]
-    if names and all(map(is_of_engines, names)):
-        yield (
-            f"It wakes from zero by {names[0]}, which engines report and nobody at zero replicas; here the gateway "
-            "counts the requests that wait there. If yours does not, nothing wakes it: write metrics: {gateway: false}."
-        )
 
 
 def utc_s(text: str | None) -> float:

@@ -1,0 +1,84 @@
+"""Notes on autoscalers that cannot do what they seem to: targets out of reach, sums that more replicas do not lower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import fsum
+from typing import TYPE_CHECKING
+
+from simcost.plan import Scaling
+from simcost.plan.autoscaling import AwsScaling, DynamoPlanner, Hpa, Keda, Signal
+from simcost.plan.autoscaling.aws import TargetTracking
+from simcost.plan.autoscaling.keda import MetricTrigger
+from simcost.plan.autoscaling.metric_adapter import is_of_engines
+
+if TYPE_CHECKING:
+    from simcost.scenario.schema.scenario import Plan
+
+_SHARES = ("kv_utilisation", "busy_fraction")
+"""Signals that are at most 1."""
+
+
+def policy_notes(scaling: Scaling, plan: Plan) -> Iterator[str]:
+    """Sentences on the autoscaler of a plan."""
+    yield from _tracked_sums(scaling)
+    yield from _out_of_reach(scaling)
+    yield from _woken_by_engines(scaling, plan)
+    if isinstance(scaling, DynamoPlanner) and scaling.never_scales:
+        yield (
+            "Its planner scales by throughput alone and waits for engine_rps, the requests per second that one replica "
+            "serves within the SLA, so that it never changes the replicas: write it in its config, or under scaling."
+        )
+
+
+def _tracked_sums(scaling: Scaling) -> Iterator[str]:
+    """Target tracking of what more replicas do not lower."""
+    for policy in scaling.policies if isinstance(scaling, AwsScaling) else ():
+        if isinstance(policy, TargetTracking) and policy.of_all:
+            yield (
+                f"Target tracking of {policy.metric} reads the sum over replicas, which more of them do not lower, so "
+                "that it grows to max while that is above the target; `over: mean` in its source is the value of each."
+            )
+
+
+def _out_of_reach(scaling: Scaling) -> Iterator[str]:
+    """Targets above the most that a replica ever has."""
+    for name, target in _targets(scaling):
+        source = scaling.reads()[name] or (Signal(name=name),)  # type: ignore[arg-type]
+        most = fsum(one.scale for one in source)
+        if target > most and all(one.name in _SHARES for one in source):
+            yield (
+                f"Its target of {name}, {target:g}, is above {most:g}, the most that a replica has of it, so that it "
+                "never asks for more of them: it is a share, not percent."
+            )
+
+
+def _targets(scaling: Scaling) -> Iterator[tuple[str, float]]:
+    """Metrics with the value of each replica that is aimed at."""
+    if isinstance(scaling, Hpa):
+        for metric in scaling.metrics:
+            yield metric.key, metric.target / 100 if metric.target_type == "Utilization" else metric.target
+    elif isinstance(scaling, Keda):
+        for trigger in scaling.triggers:
+            if isinstance(trigger, MetricTrigger):
+                yield (
+                    trigger.name,
+                    trigger.threshold / 100 if trigger.target_type == "Utilization" else trigger.threshold,
+                )
+    elif isinstance(scaling, AwsScaling):
+        for policy in scaling.policies:
+            if isinstance(policy, TargetTracking):
+                yield policy.metric, policy.target
+
+
+def _woken_by_engines(scaling: Scaling, plan: Plan) -> Iterator[str]:
+    """Scaling to zero and back by metrics that nobody reports at zero replicas."""
+    asleep = isinstance(scaling, Hpa | Keda) and (scaling.min == 0 or (isinstance(scaling, Keda) and scaling.idle == 0))
+    if not asleep or (plan.metrics is not None and not plan.metrics.gateway):
+        return
+    names = [one.metric for source in scaling.reads().values() for one in source]
+    if names and all(map(is_of_engines, names)):
+        yield (
+            f"It wakes from zero by {names[0]}, which engines report and nobody at zero replicas; here the gateway "
+            "counts the requests that wait there. If yours does not, nothing wakes it: write metrics: {gateway: false}."
+        )
