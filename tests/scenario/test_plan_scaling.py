@@ -167,6 +167,11 @@ KV = "scaling: {{kind: hpa, max: 3, metrics: [{{type: {}, name: m, target_type: 
         ("Resource, Utilization", 70, "{name: busy_fraction}", False),
         ("Resource, Utilization", 170, "{name: busy_fraction}", True),
         ("Pods, AverageValue", 70, "{name: running}", False),
+        ("Pods, AverageValue", 300, "{name: running}", True),
+        ("Pods, AverageValue", 300, "{name: in_flight}", False),
+        ("External, AverageValue", 2, "{name: kv_utilisation}", True),
+        ("External, Value", 2, "{name: kv_utilisation}", False),
+        ("External, Value", 2, "{name: kv_utilisation, over: max}", True),
     ],
 )
 def test_a_target_that_no_replica_reaches_is_told(

@@ -22,7 +22,7 @@ _SHARES = ("kv_utilisation", "busy_fraction")
 def policy_notes(scaling: Scaling, plan: Plan) -> Iterator[str]:
     """Sentences on the autoscaler of a plan."""
     yield from _tracked_sums(scaling)
-    yield from _out_of_reach(scaling)
+    yield from _out_of_reach(scaling, plan)
     yield from _woken_by_engines(scaling, plan)
     if isinstance(scaling, DynamoPlanner) and scaling.never_scales:
         yield (
@@ -41,34 +41,38 @@ def _tracked_sums(scaling: Scaling) -> Iterator[str]:
             )
 
 
-def _out_of_reach(scaling: Scaling) -> Iterator[str]:
+def _out_of_reach(scaling: Scaling, plan: Plan) -> Iterator[str]:
     """Targets above the most that a replica ever has."""
-    for name, target in _targets(scaling):
+    bounds = dict.fromkeys(_SHARES, 1.0) | {"running": float(plan.batching.max_num_seqs)}
+    for name, target, of_pool in _targets(scaling):
         source = scaling.reads()[name] or (Signal(name=name),)  # type: ignore[arg-type]
-        most = fsum(one.scale for one in source)
-        if target > most and all(one.name in _SHARES for one in source):
+        if any(one.name not in bounds or (of_pool and one.over == "sum") for one in source):
+            continue
+        most = fsum(one.scale * bounds[one.name] for one in source)
+        if target > most:
+            why = f"max_num_seqs is {most:g}" if source[0].name == "running" else "it is a share, not percent"
             yield (
                 f"Its target of {name}, {target:g}, is above {most:g}, the most that a replica has of it, so that it "
-                "never asks for more of them: it is a share, not percent."
+                f"never asks for more of them: {why}."
             )
 
 
-def _targets(scaling: Scaling) -> Iterator[tuple[str, float]]:
-    """Metrics with the value of each replica that is aimed at."""
+def _targets(scaling: Scaling) -> Iterator[tuple[str, float, bool]]:
+    """Metrics, the value that is aimed at, and whether it is one of the pool."""
     if isinstance(scaling, Hpa):
         for metric in scaling.metrics:
-            yield metric.key, metric.target / 100 if metric.target_type == "Utilization" else metric.target
+            percent = metric.target_type == "Utilization"
+            yield metric.key, metric.target / 100 if percent else metric.target, metric.target_type == "Value"
     elif isinstance(scaling, Keda):
         for trigger in scaling.triggers:
             if isinstance(trigger, MetricTrigger):
-                yield (
-                    trigger.name,
-                    trigger.threshold / 100 if trigger.target_type == "Utilization" else trigger.threshold,
-                )
+                percent = trigger.target_type == "Utilization"
+                target = trigger.threshold / 100 if percent else trigger.threshold
+                yield trigger.name, target, trigger.target_type == "Value"
     elif isinstance(scaling, AwsScaling):
         for policy in scaling.policies:
             if isinstance(policy, TargetTracking):
-                yield policy.metric, policy.target
+                yield policy.metric, policy.target, True
 
 
 def _woken_by_engines(scaling: Scaling, plan: Plan) -> Iterator[str]:
