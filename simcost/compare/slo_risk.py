@@ -72,7 +72,7 @@ def unseen_interruptions(
     """
     if not keeps_spot(results):
         return None
-    hours = [_spot_hours(run) for run in results]
+    hours = [spot_hours(run) for run in results]
     if per_node_h is None:
         share = 1 - least_share(1.0, len(results), level)
     else:
@@ -89,11 +89,11 @@ def keeps_spot(results: Sequence[RunResult]) -> bool:
     """True if runs have spot nodes, and requests that never lose one."""
     served = [one.served for run in results for one in (run, *run.services) if one.served is not None]
     lost = any(one.following.interruptions for one in served if one.following is not None)
-    return bool(served) and not lost and any(map(_spot_hours, results))
+    return bool(served) and not lost and any(map(spot_hours, results))
 
 
-def _spot_hours(run: RunResult) -> float:
-    """Node-hours on spot."""
+def spot_hours(run: RunResult) -> float:
+    """Node-hours of a run on spot."""
     charges = (charge for charge in run.bill.charges if charge.pricing_category == "Dynamic")
     return fsum(charge.consumed_quantity for charge in charges)
 

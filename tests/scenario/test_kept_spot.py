@@ -29,6 +29,23 @@ def test_a_search_says_it_too(tmp_path: Path) -> None:
     assert "None of its spot nodes is taken back" in said.document()["verdict"]
 
 
+@pytest.mark.parametrize("per_node_h", [None, 1e-9, 20])
+def test_a_sweep_says_it_too(tmp_path: Path, per_node_h: float | None) -> None:
+    """Of the best plan, whether interruptions are not stated or merely so rare that none comes."""
+    rate = "" if per_node_h is None else f"\n    interruptions: {{spot: {{kind: hazard, per_node_h: {per_node_h}}}}}"
+    swept = scenario(
+        tmp_path,
+        (ON_DEMAND, SPOT + rate),
+        ("attainment: 95%", "attainment: 1%"),
+        text=SMALL + "sweep: {matrix: {scaling.replicas: [1, 2]}}\n",
+    )
+    said = call("sweep", swept, "-o", tmp_path / "s", "--quiet", "--json").document()
+    assert said["best"]["base"] == "two"
+    assert said["best"]["spot_node_h"] > 0
+    assert (said["best"]["interruptions"] > 0) is (per_node_h == 20)
+    assert ("None of its spot nodes is taken back" in said["verdict"]) is (per_node_h != 20)
+
+
 CHAT = "chat: {buy: {offer: aws/g6.xlarge}}"
 SPOT_CHAT = "chat: {buy: {kind: spot, offer: aws/g6.xlarge, price: $0.1/h}}"
 APART = SERVICES.replace(CHAT, SPOT_CHAT) + "vary: [{path: services.chat.scaling.replicas, values: [1, 2]}]\n"

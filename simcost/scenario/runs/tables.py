@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from simcost.billing.bill import Charge
 from simcost.compare.results import RunResult, Served, Trained
+from simcost.compare.slo_risk import spot_hours
 from simcost.ledger.jobs import JobLedger
 from simcost.ledger.requests import METRICS, RequestOutcomes
 from simcost.tables.rows import table_of_rows
@@ -176,6 +177,7 @@ def run_row(result: RunResult) -> Row:
         **(_trained(result.trained) if result.trained else {}),
         "horizon_s": result.bill.horizon_s,
         "node_h": result.node_hours,
+        "spot_node_h": spot_hours(result),
         "accelerator_h": result.accelerator_hours,
         "utilisation": result.utilisation,
     }
@@ -192,6 +194,7 @@ def _served(served: Served) -> Row:
             for level, value in levels.items()
         },
         **{f"{state}_replica_h": hours for state, hours in served.replica_hours.items()},
+        **({"interruptions": served.following.interruptions} if served.following else {}),
     }
 
 

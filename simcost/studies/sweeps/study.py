@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from simcost.compare.verdict import kept_spot
 from simcost.errors import FaultsError
 from simcost.scenario.files.faults import fault_at
 from simcost.scenario.inputs.model_quality import is_good_enough
@@ -225,4 +226,10 @@ def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int) -> st
     if best is None:
         return f"None of {plans} meets the SLO {where}.{left}"
     usd = format_usd(best["cost_usd_per_month"])
-    return f"Of {plans}, {best['plan']!r} is the cheapest that meets the SLO {where}: {usd} a month.{left}"
+    spot = f" {kept_spot()}" if _keeps_spot(best) else ""
+    return f"Of {plans}, {best['plan']!r} is the cheapest that meets the SLO {where}: {usd} a month.{spot}{left}"
+
+
+def _keeps_spot(best: Row) -> bool:
+    """True if a plan has spot nodes and no run of it has an interruption."""
+    return bool(best["spot_node_h"]) and best["interruptions"] == 0
