@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import fsum
 from typing import Any
 
@@ -67,8 +69,48 @@ def commitments_of(plan: Plan, rows: Iterable[Mapping[str, Any]]) -> Iterator[Co
         )
 
 
-def price_flips(document: Document) -> list[PriceFlip]:
-    """List prices of instances at which another plan becomes the cheapest that meets the SLO.
+@dataclass(frozen=True, slots=True)
+class OnDemandSpending:
+    """Money of plans for instances of one offer on demand, at one price."""
+
+    offer: str
+    region: str
+    usd: float
+    """Price of a unit, as it is paid."""
+    unit: str
+    usd_per_month: dict[str, float] = field(default_factory=dict)
+    """By plan."""
+
+
+def on_demand_spending(
+    plans: Sequence[Plan], rows: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[OnDemandSpending]:
+    """Spending on instances on demand: two regions of an offer are two, and so are two prices, as one of a contract.
+
+    Args:
+        plans: of the document.
+        rows: charges by plan, each its part of the mean over replications.
+    """
+    found: dict[tuple[str, str, str], OnDemandSpending] = {}
+    for plan in plans:
+        months = float(plan["horizon_s"]) / SECONDS_PER_HOUR / HOURS_PER_MONTH
+        for row in filter(_on_demand, rows[plan["name"]]):
+            usd = row["contracted_cost_usd"] / row["consumed_quantity"]
+            offer = f"{row['provider']}/{row['sku']}"
+            price = OnDemandSpending(offer, row["region"], usd, row["consumed_unit"])
+            spent = found.setdefault((offer, row["region"], f"{usd:.6g}"), price).usd_per_month
+            spent[plan["name"]] = spent.get(plan["name"], 0.0) + row["effective_cost_usd"] / months
+    return list(found.values())
+
+
+def _on_demand(row: Mapping[str, Any]) -> bool:
+    """True of usage of instances that neither is on spot nor under a commitment."""
+    bought = row["charge_category"], row["service"], row["pricing_category"], row["commitment"]
+    return bought == ("Usage", "compute", "Standard", "") and bool(row["consumed_quantity"])
+
+
+def price_flips(document: Document, spending: Sequence[OnDemandSpending]) -> list[PriceFlip]:
+    """Prices of instances on demand at which another plan becomes the cheapest that meets the SLO.
 
     A plan costs total + (f - 1) x its charges for an instance where the price of that is f times that of today, since
     what it uses stays as it is. Charges of spot nodes and under a commitment keep their price.
@@ -77,27 +119,27 @@ def price_flips(document: Document) -> list[PriceFlip]:
     plans = [plan for plan in document["plans"] if _eligible(plan)]
     if best is None or len(plans) < 2:
         return []
-    prices = {
-        f"{price['provider']}/{price['sku']}": price
-        for plan in plans
-        for price in plan["prices"]
-        if price["service"] == "compute"
-    }
-    found = [_flips_of(offer, price, best, plans) for offer, price in prices.items()]
-    return [flip for flips in found for flip in flips]
+    regions = {(one.offer, one.region) for one in spending}
+    several = {offer for offer, count in Counter(offer for offer, _ in regions).items() if count > 1}
+    return [
+        replace(flip, offer=f"{one.offer} in {one.region}") if one.offer in several else flip
+        for one in spending
+        for flip in _flips_of(one, best, plans)
+    ]
 
 
 def _eligible(plan: Plan) -> bool:
     return bool(plan["slo"]["met"]) and not (plan["quality"] and plan["quality"]["met"] is False)
 
 
-def _flips_of(offer: str, price: Mapping[str, Any], best: str, plans: Sequence[Plan]) -> Iterator[PriceFlip]:
+def _flips_of(price: OnDemandSpending, best: str, plans: Sequence[Plan]) -> Iterator[PriceFlip]:
     """The nearest below and above the price of today; today's itself where a plan costs the same."""
     chosen = next(plan for plan in plans if plan["name"] == best)
+    spent = price.usd_per_month
     below, above = list[tuple[float, str]](), list[tuple[float, str]]()
     for plan in plans:
         more_usd = plan["cost_usd"]["per_month"] - chosen["cost_usd"]["per_month"]
-        slope_usd = _spent(plan, offer) - _spent(chosen, offer)
+        slope_usd = spent.get(plan["name"], 0.0) - spent.get(best, 0.0)
         if plan is not chosen and slope_usd:
             (below if slope_usd > 0 else above).append((1 - more_usd / slope_usd, str(plan["name"])))
     for nearest in (
@@ -106,11 +148,4 @@ def _flips_of(offer: str, price: Mapping[str, Any], best: str, plans: Sequence[P
     ):
         if nearest is not None:
             factor, name = nearest
-            yield PriceFlip(
-                offer=offer, unit=price["unit"], now_usd=price["usd"], at_usd=factor * price["usd"], plan=name
-            )
-
-
-def _spent(plan: Plan, offer: str) -> float:
-    """USD a month that follow the list price of an instance."""
-    return fsum(charge["usd_per_month"] for charge in plan["charges"] if charge["charge"] == f"{offer} on demand")
+            yield PriceFlip(offer=price.offer, unit=price.unit, now_usd=price.usd, at_usd=factor * price.usd, plan=name)

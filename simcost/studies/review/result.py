@@ -54,7 +54,7 @@ class CommitmentOfMonth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceFlip:
-    """A list price at which another plan becomes the cheapest that meets the SLO, all else as it is."""
+    """A price on demand at which another plan becomes the cheapest that meets the SLO, all else as it is."""
 
     offer: str
     unit: str

@@ -10,7 +10,7 @@ from typing import Any
 from simcost.scenario.runs.provenance import dump
 from simcost.scenario.storage.results import first_run, plan_charges, scenario_as_run
 from simcost.studies.review import wording
-from simcost.studies.review.money import charge_rows, charges_of, commitments_of, price_flips
+from simcost.studies.review.money import charge_rows, charges_of, commitments_of, on_demand_spending, price_flips
 from simcost.studies.review.plan_terms import terms_of
 from simcost.studies.review.result import ChargeOfMonth, CommitmentOfMonth, DemandFacts, Document, Review
 from simcost.studies.review.short_scenario import SERVICES, with_defaults
@@ -39,7 +39,8 @@ def review(
     _, scenario = scenario_as_run(folder)
     chosen = wording.chosen_plan(document)
     plans = {plan["name"]: plan for plan in document["plans"]}
-    charges, commitments = _money(folder, document)
+    rows = {name: charge_rows(plan_charges(folder, name)[0]) for name in plans}
+    charges, commitments = _money(document, rows)
     return Review(
         document=document,
         title=title or f"Capacity review: {document['scenario']}",
@@ -55,7 +56,7 @@ def review(
         demand=_demand(folder, chosen, tables.get("hours")),
         charges=charges,
         commitments=commitments,
-        flips=price_flips(document),
+        flips=price_flips(document, on_demand_spending(document["plans"], rows)),
         flips_known=document["best"] is not None,
         rejected=list(wording.rejected(document)),
         risks=list(wording.risks(document)),
@@ -87,13 +88,14 @@ def _stated(value: Any) -> Any:
     return [_stated(child) for child in value] if isinstance(value, list) else value
 
 
-def _money(folder: Path, document: Document) -> tuple[list[ChargeOfMonth], list[CommitmentOfMonth]]:
+def _money(
+    document: Document, rows: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> tuple[list[ChargeOfMonth], list[CommitmentOfMonth]]:
     charges: list[ChargeOfMonth] = []
     commitments: list[CommitmentOfMonth] = []
     for plan in document["plans"]:
-        rows = charge_rows(plan_charges(folder, plan["name"])[0])
-        charges += charges_of(plan, rows)
-        commitments += commitments_of(plan, rows)
+        charges += charges_of(plan, rows[plan["name"]])
+        commitments += commitments_of(plan, rows[plan["name"]])
     return charges, commitments
 
 

@@ -362,12 +362,12 @@ def _flips(review: Review) -> Part:
         }
         for flip in review.flips
     ]
-    stable = "No price of an instance, up to ten times that of today, changes which plan is the cheapest."
+    stable = "No price of an instance on demand, up to ten times that of today, changes which plan is the cheapest."
     file = review.command.removeprefix("simcost run ")
     study = f"simcost sensitivity {file} --vary demand=0.8..1.25 --vary engine=0.8..1.25"
     said = [stable] if review.flips_known and not rows and len(review.document["plans"]) > 1 else []
     return Part(
-        title="List prices at which another plan is the cheapest",
+        title="Prices on demand at which another plan is the cheapest",
         rows=rows,
         said=[*said, f"Not studied here: more or less demand, slower or faster engines. To study them: {study}"],
     )

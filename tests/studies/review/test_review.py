@@ -14,7 +14,7 @@ from simcost.scenario.runs.resolve import settle
 from simcost.scenario.runs.resolve_services import settle_services
 from simcost.scenario.runs.service_provenance import resolved_services_text
 from simcost.scenario.schema.loaded_scenario import LoadedServices
-from simcost.studies.review.money import price_flips
+from simcost.studies.review.money import OnDemandSpending, on_demand_spending, price_flips
 from simcost.studies.review.plan_terms import terms_of
 from simcost.studies.review.study import HEAD, shown_scenario
 from simcost.studies.review.wording import by_subject, recommendation
@@ -25,21 +25,26 @@ OFFERS = ("aws/one", "aws/two")
 
 
 def _plan(name: str, spent: dict[str, float], other: float, met: bool = True) -> dict[str, Any]:
-    prices = [
-        {"service": "compute", "provider": "aws", "sku": offer[4:], "region": "here", "usd": 2.0, "unit": "h"}
-        for offer in spent
-    ]
-    charges = [{"charge": f"{offer} on demand", "usd_per_month": usd} for offer, usd in spent.items()]
-    total = sum(spent.values()) + other
     slo = {"met": met, "missed": "" if met else "attainment 90 % (target 99 %)"}
+    total = sum(spent.values()) + other
+    prices = [{"provider": "aws", "sku": offer[4:], "region": "here", "usd": 2.0, "unit": "h"} for offer in spent]
     return {
         "name": name,
         "cost_usd": {"per_month": total},
-        "charges": charges,
+        "spent": spent,
         "prices": prices,
         "slo": slo,
         "quality": None,
     }
+
+
+def _spending(plans: list[dict[str, Any]]) -> list[OnDemandSpending]:
+    return [
+        OnDemandSpending(
+            offer, "here", 2.0, "h", {plan["name"]: plan["spent"][offer] for plan in plans if offer in plan["spent"]}
+        )
+        for offer in OFFERS
+    ]
 
 
 def _document(plans: list[dict[str, Any]]) -> dict[str, Any]:
@@ -49,8 +54,7 @@ def _document(plans: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _cost(plan: dict[str, Any], offer: str, factor: float) -> float:
-    spent = sum(charge["usd_per_month"] for charge in plan["charges"] if charge["charge"] == f"{offer} on demand")
-    return float(plan["cost_usd"]["per_month"]) + (factor - 1) * spent
+    return float(plan["cost_usd"]["per_month"] + (factor - 1) * plan["spent"].get(offer, 0.0))
 
 
 plans = st.lists(
@@ -64,7 +68,7 @@ def test_at_a_flip_two_plans_cost_the_same_and_before_it_the_best_is_the_cheapes
     document = _document([_plan(f"p{i}", *one) for i, one in enumerate(drawn)])
     named = {plan["name"]: plan for plan in document["plans"]}
     good = [plan for plan in document["plans"] if plan["slo"]["met"]]
-    flips = price_flips(document)
+    flips = price_flips(document, _spending(document["plans"]))
     assert document["best"] or not flips
     for flip in flips:
         best, then = named[document["best"]], named[flip.plan]
@@ -75,20 +79,63 @@ def test_at_a_flip_two_plans_cost_the_same_and_before_it_the_best_is_the_cheapes
         cheapest = min(_cost(plan, flip.offer, within) for plan in good)
         assert _cost(best, flip.offer, within) == pytest.approx(cheapest, rel=1e-9, abs=1e-6)
         assert _cost(then, flip.offer, beyond) <= _cost(best, flip.offer, beyond)
-    for offer in {one.offer for one in flips} ^ {name for plan in good for name in _offers(plan)}:
+    for offer in {one.offer for one in flips} ^ {name for plan in good for name in plan["spent"]}:
         for factor in (1e-6, 10.0):
             cheapest = min(_cost(plan, offer, factor) for plan in good)
             assert _cost(named[document["best"]], offer, factor) == pytest.approx(cheapest, rel=1e-4, abs=1.0)
 
 
-def _offers(plan: dict[str, Any]) -> list[str]:
-    return [f"{price['provider']}/{price['sku']}" for price in plan["prices"]]
+def _charge(usd: float, kind: str = "Standard", region: str = "us-east-1", commitment: str = "") -> dict[str, Any]:
+    """A charge of 10 hours of one instance."""
+    return {
+        "charge_category": "Usage",
+        "service": "compute",
+        "pricing_category": kind,
+        "provider": "aws",
+        "sku": "g6.xlarge",
+        "region": region,
+        "commitment": commitment,
+        "consumed_quantity": 10.0,
+        "consumed_unit": "h",
+        "contracted_cost_usd": 10 * usd,
+        "effective_cost_usd": 10 * usd,
+    }
+
+
+def _flips(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[str, float, float, str]]:
+    """Flips of plans that last 10 hours of a month, each with the rows of its instances."""
+    plans = [
+        _plan(name, {}, 73 * sum(row["effective_cost_usd"] for row in charges)) | {"horizon_s": 36_000.0}
+        for name, charges in rows.items()
+    ]
+    found = price_flips(_document(plans), on_demand_spending(plans, rows))
+    return [(flip.offer, round(flip.now_usd, 9), round(flip.at_usd, 9), flip.plan) for flip in found]
+
+
+def test_prices_of_spot_commitments_and_contracts_are_not_that_on_demand() -> None:
+    """The price of today is that which the flip concerns, whatever else is bought of the same offer."""
+    spot = {"spot": [_charge(0.4, "Dynamic")]}
+    assert _flips({"list": [_charge(1.0)], **spot}) == [("aws/g6.xlarge", 1.0, 0.4, "list")]
+    assert _flips({"list": [_charge(1.0)], "held": [_charge(0.6, "Committed", commitment="ri")]}) == [
+        ("aws/g6.xlarge", 1.0, 0.6, "list")
+    ]
+    assert _flips({"list": [_charge(1.0)], "contract": [_charge(0.8)], **spot}) == [
+        ("aws/g6.xlarge", 1.0, 0.4, "list"),
+        ("aws/g6.xlarge", 0.8, 0.4, "contract"),
+    ]
+
+
+def test_prices_of_two_regions_flip_apart() -> None:
+    assert _flips({"here": [_charge(1.0)], "there": [_charge(2.0, region="eu-west-1")]}) == [
+        ("aws/g6.xlarge in us-east-1", 1.0, 2.0, "there"),
+        ("aws/g6.xlarge in eu-west-1", 2.0, 1.0, "there"),
+    ]
 
 
 def test_a_plan_that_misses_the_slo_is_not_recommended() -> None:
     document = _document([_plan("a", {"aws/one": 5.0}, 1.0, met=False), _plan("b", {"aws/one": 9.0}, 1.0, met=False)])
     assert recommendation(document).startswith("Take none")
-    assert price_flips(document) == []
+    assert price_flips(document, _spending(document["plans"])) == []
 
 
 @given(texts=st.lists(st.text(min_size=1) | st.sampled_from(["Step time: x", "price of 2026", "jobs", "cold start"])))
