@@ -195,7 +195,7 @@ def test_a_damaged_run_is_simulated_again_with_a_word(
         assert run(load(write(tmp_path)), tmp_path / "out") == first
     assert engine.calls == 4 + 1
     assert [record.getMessage() for record in caplog.records] == [
-        f"{said.parent}: no whole run is stored here (ledger.json does not fit); it is simulated again"
+        f"{said.parent}: no whole run is stored here (ledger.json does not fit its checksum); it is simulated again"
     ]
 
 

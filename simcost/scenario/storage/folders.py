@@ -94,7 +94,7 @@ def check_sums(folder: Path, *, nothing_else: bool = False) -> None:
     if nothing_else:
         wrong += [path.name for path in folder.iterdir() if path.name not in (SUMS, *sums)]
     if wrong or lines[-1] or len(sums) < len(lines) - 1:
-        raise ValueError(f"{', '.join(wrong) or SUMS} does not fit")
+        raise ValueError(f"{', '.join(wrong) or SUMS} does not fit its checksum")
 
 
 def check_result(folder: Path) -> None:
