@@ -118,6 +118,19 @@ def read_dataset(folder: Path) -> tuple[pa.Table, list[str]]:
     return (table if len(places) == len(table) else table.take(pa.array(places.values(), pa.int64()))), heads
 
 
+def read_description(sweep: Path) -> dict[str, Any]:
+    """The description of a sweep. Raises OSError or ValueError where it cannot be read."""
+    found = json.loads((sweep / DESCRIPTION).read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{DESCRIPTION} holds no description of a sweep")  # noqa: TRY004 - damage, not a wrong call
+    return found
+
+
+def missing_runs(description: Mapping[str, Any], rows: int) -> int:
+    """Runs that an unfinished sweep has no row for; of a finished one a missing row is a fault."""
+    return 0 if description["finished"] else max(int(description["runs"]) - rows, 0)
+
+
 def damaged_parts(sweep: Path) -> list[Path]:
     """Files of a compacted dataset that have changed: they are named by their bytes."""
     parts = [path for name in (RUNS, OTHERS) for path in sorted((sweep / name).glob("part-*.parquet"))]

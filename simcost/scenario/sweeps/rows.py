@@ -13,7 +13,15 @@ import pyarrow.parquet as pq
 
 from simcost.errors import InputError
 from simcost.scenario.storage.folders import check_result
-from simcost.scenario.sweeps.dataset import DESCRIPTION, RUNS, heads_of, read_dataset, with_heads
+from simcost.scenario.sweeps.dataset import (
+    DESCRIPTION,
+    RUNS,
+    heads_of,
+    missing_runs,
+    read_dataset,
+    read_description,
+    with_heads,
+)
 
 _RENAMED = {"total_usd": "cost_usd", "per_month_usd": "cost_usd_per_month"}
 _DEPTH = 4
@@ -30,6 +38,8 @@ class ResultRows:
     table: pa.Table
     heads: frozenset[str]
     """Columns that say which plan a row is of, the same in all its runs."""
+    missing: int = 0
+    """Runs of sweeps that are still to be made."""
 
 
 def result_rows(path: Path) -> ResultRows:
@@ -49,7 +59,8 @@ def result_rows(path: Path) -> ResultRows:
         message = "holds no results; `simcost sweep FILE.yaml` and `simcost run FILE.yaml` write some"
         raise InputError(f"{path}: {message}")
     table = pa.concat_tables([one.table for one in found], promote_options="permissive")
-    return ResultRows(table=table, heads=frozenset[str]().union(*(one.heads for one in found)))
+    heads = frozenset[str]().union(*(one.heads for one in found))
+    return ResultRows(table=table, heads=heads, missing=sum(one.missing for one in found))
 
 
 def _folders(path: Path, depth: int) -> Iterator[Path]:
@@ -66,17 +77,19 @@ def _folders(path: Path, depth: int) -> Iterator[Path]:
 
 def _rows_of(folder: Path, top: Path) -> ResultRows:
     """The runs of one folder; below the one that was named, with its name in front."""
+    missing = 0
     if (folder / DESCRIPTION).is_file():
         table, heads = read_dataset(folder / RUNS)
+        missing = missing_runs(read_description(folder), len(table))
     else:
         check_result(folder)
         table, heads = pq.ParquetFile(folder / "tables" / "runs.parquet").read(), ["plan"]
         table = table.rename_columns([_RENAMED.get(name, name) for name in table.column_names])
     table = table.replace_schema_metadata(None)
     if folder == top:
-        return ResultRows(table=table, heads=frozenset(heads))
+        return ResultRows(table=table, heads=frozenset(heads), missing=missing)
     name = pa.array([os.path.relpath(folder, top)] * len(table), pa.string())
-    return ResultRows(table=table.add_column(0, "folder", name), heads=frozenset([*heads, "folder"]))
+    return ResultRows(table=table.add_column(0, "folder", name), heads=frozenset([*heads, "folder"]), missing=missing)
 
 
 def by_plan(rows: ResultRows) -> pa.Table:

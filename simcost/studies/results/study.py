@@ -18,7 +18,7 @@ from simcost.present.plan_rows import main_columns
 from simcost.scenario.sweeps.dataset import DESCRIPTION, OTHERS, RUNS, with_heads
 from simcost.scenario.sweeps.rows import by_plan, result_rows
 from simcost.tables.conditions import condition
-from simcost.units import format_count
+from simcost.units import format_count, plural
 
 EXPORTS = (".parquet", ".csv")
 _NOT_FIELDS = {"folder", "plan", "base", "replication"}
@@ -51,6 +51,8 @@ class ResultList:
     """Rows that keep the condition."""
     of: int
     """Rows that there are."""
+    missing: int
+    """Runs of sweeps that are still to be made, so that plans lack some or all of theirs."""
     columns: tuple[str, ...]
     """All that there are."""
     shown: tuple[str, ...]
@@ -80,10 +82,12 @@ def selected(path: Path, query: ResultQuery) -> tuple[pa.Table, ResultList]:
     kind = "runs" if query.each_run else "plans"
     of = f" of {format_count(len(every))}" if query.where else ""
     first = f", the first {format_count(len(found))} of them" if len(found) < count else ""
+    left = f" Still to be made: {plural(rows.missing, 'run')}; sweep again." if rows.missing else ""
     return chosen, ResultList(
-        verdict=f"{format_count(count)}{of} {kind}{first}.",
+        verdict=f"{format_count(count)}{of} {kind}{first}.{left}",
         found=count,
         of=len(every),
+        missing=rows.missing,
         columns=tuple(every.column_names),
         shown=tuple(query.columns) or main_columns(every.column_names, fields),
         rows=tuple(chosen.to_pylist()),

@@ -168,7 +168,8 @@ def _result(
     rows = ranked(found, demand, unproved)
     best = next((row for row in rows[:1] if _meets(row, demand, unproved)), None)
     return SweepResult(
-        verdict=verdict or _verdict(space, best, counts[2], len(poor)),
+        verdict=verdict
+        or _verdict(space, best, counts[2], len(poor), sum(row["runs"] >= runs[row["plan"]] for row in found)),
         question=loaded.scenario.question,
         scenario=loaded.scenario.scenario,
         fields=space.fields,
@@ -216,9 +217,12 @@ def _would(space: SweepSpace, new: int, known: int, time: float) -> str:
     return f"{runs}: {format_count(new)} to make take about {format_seconds(time)}."
 
 
-def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int) -> str:
+def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int, finished: int) -> str:
+    """The verdict of a sweep, of which so many plans have all their runs."""
     left = f" Still to be made: {plural(missing, 'run')}; sweep again without --limit." if missing else ""
     plans = plural(len(space.plans), "plan")
+    if missing:
+        plans = f"the {plural(finished, 'plan')} ({format_count(len(space.plans))} in all) whose runs are all there"
     where = "in all its runs" if space.loaded.scenario.demand is None else "in as many futures as `risk` asks"
     if poor:
         where += " and is good enough"

@@ -13,7 +13,14 @@ import pyarrow as pa
 from simcost.errors import InputError, RunError
 from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums, made_of
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, load_shared_ledger
-from simcost.scenario.sweeps.dataset import DESCRIPTION, RUNS, damaged_parts, read_dataset
+from simcost.scenario.sweeps.dataset import (
+    DESCRIPTION,
+    RUNS,
+    damaged_parts,
+    missing_runs,
+    read_dataset,
+    read_description,
+)
 from simcost.tables.digests import sha256_of
 from simcost.units import plural
 
@@ -43,6 +50,8 @@ class Verification:
     sweeps: int
     rows: int
     """Of these sweeps."""
+    missing: int
+    """Runs that these sweeps have still to make."""
     runs: int
     """Runs that are stored."""
     of_another_engine: int
@@ -60,6 +69,7 @@ class _Found:
     results: int = 0
     sweeps: int = 0
     rows: int = 0
+    missing: int = 0
     runs: int = 0
     others: int = 0
     faults: list[FolderFault] = field(default_factory=list)
@@ -93,6 +103,7 @@ def verify(folder: Path) -> Verification:
         results=found.results,
         sweeps=found.sweeps,
         rows=found.rows,
+        missing=found.missing,
         runs=found.runs,
         of_another_engine=found.others,
         faults=tuple(found.faults),
@@ -182,9 +193,10 @@ def _check_sweep(folder: Path, found: _Found) -> None:
     for path in damaged_parts(folder):
         found.fault(path, "is not as it was written; sweep again")
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description = read_description(folder)
         rows = len(read_dataset(folder / RUNS)[0])
         found.rows += rows
+        found.missing += missing_runs(description, rows)
         if description["finished"] and rows != description["runs"]:
             found.fault(folder, f"has {plural(rows, 'row')} of {plural(description['runs'], 'run')}; sweep again")
         found.changed |= dict.fromkeys(_changed(description["provenance"]["inputs"]))
@@ -199,7 +211,8 @@ def _verdict(found: _Found) -> str:
         are = "is" if len(found.faults) == 1 else "are"
         stored = f"stored runs: {found.runs}{made}"
         return f"{found.top}: {len(found.faults)} of its parts {are} not as written ({stored}).{changed}"
-    sweeps = f", {plural(found.rows, 'row')} of {plural(found.sweeps, 'sweep')}" if found.sweeps else ""
+    left = f" ({plural(found.missing, 'run')} still to be made; sweep again)" if found.missing else ""
+    sweeps = f", {plural(found.rows, 'row')} of {plural(found.sweeps, 'sweep')}{left}" if found.sweeps else ""
     none = "" if found.results or found.sweeps else " It holds no result of `simcost run`."
     return f"{found.top}: all files are as they were written{sweeps}{_laws(found)}.{none}{changed}"
 

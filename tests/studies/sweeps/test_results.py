@@ -51,6 +51,23 @@ def test_plans_are_means_of_their_runs_filtered_and_ranked(place: Path) -> None:
     assert list(some["rows"][0]) == ["plan", "cost_usd"]
 
 
+def test_a_sweep_that_is_not_finished_says_so_wherever_its_rows_are_read(tmp_path: Path) -> None:
+    """A plan with one of two runs is not one that meets the SLO in all its runs."""
+    file, out = scenario(tmp_path, text=TINY.partition("  - name: scaled")[0] + SWEEP), tmp_path / "out"
+    said = call("sweep", file, "-o", out, "--quiet", "--json", "--limit", 3)
+    assert said.code == 0
+    assert "the 1 plan (3 in all) whose runs are all there" in said.document()["verdict"]
+    assert "Still to be made: 3 runs" in said.document()["verdict"]
+    found = results(out)
+    assert (found["missing"], found["found"]) == (3, 2)
+    assert "Still to be made: 3 runs" in found["verdict"]
+    checked = call("verify", out, "--quiet", "--json").document()
+    assert (checked["rows"], checked["missing"], checked["ok"]) == (3, 3, True)
+    assert "3 runs still to be made" in checked["verdict"]
+    assert call("sweep", file, "-o", out, "--quiet").code == 0
+    assert results(out)["missing"] == call("verify", out, "--quiet", "--json").document()["missing"] == 0
+
+
 def test_a_run_and_a_sweep_of_the_same_plan_have_the_same_figures(place: Path) -> None:
     every = results(place, "--where", "folder = 'run' or scaling.replicas = 1")["rows"]
     assert {row["folder"] for row in every} == {"run", "sweep"}
