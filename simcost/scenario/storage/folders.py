@@ -12,6 +12,7 @@ from filecmp import cmp
 from hashlib import sha256
 from logging import WARNING
 from pathlib import Path
+from shlex import quote
 from tempfile import mkdtemp
 from typing import Any, TypeVar
 
@@ -105,7 +106,7 @@ def check_result(folder: Path) -> None:
 
 def no_result(folder: Path, error: Exception) -> InputError:
     """The error on a folder that was to hold a finished result: what is wrong with it, and how one is written."""
-    remedy = f"write one with `simcost run FILE.yaml --out {folder}`"
+    remedy = f"write one with `simcost run FILE.yaml --out {quote(str(folder))}`"
     if isinstance(error, NotADirectoryError):
         return InputError(
             f"{folder}: is a file, not a folder with a finished result; name the FOLDER of "

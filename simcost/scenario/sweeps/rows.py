@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,19 +49,26 @@ def result_rows(path: Path) -> ResultRows:
     Raises:
         InputError: there is none, or it cannot be read.
     """
-    try:
-        if path.is_file():
-            with pq.ParquetFile(path) as file:
-                return ResultRows(table=file.read(), heads=frozenset(heads_of(file)))
+    if path.is_file():
+        with _reading(path), pq.ParquetFile(path) as file:
+            return ResultRows(table=file.read(), heads=frozenset(heads_of(file)))
+    with _reading(path):
         found = [_rows_of(folder, path) for folder in _folders(path, _DEPTH)]
-    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
-        raise InputError(f"{path}: its results cannot be read ({error}); run again") from error
     if not found:
         message = "holds no results; `simcost sweep FILE.yaml` and `simcost run FILE.yaml` write some"
         raise InputError(f"{path}: {message}")
-    table = pa.concat_tables([one.table for one in found], promote_options="permissive")
+    table = _together([one.table for one in found])
     heads = frozenset[str]().union(*(one.heads for one in found))
     return ResultRows(table=table, heads=heads, missing=sum(one.missing for one in found))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """A file or folder of results that cannot be read is an InputError with its name."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+        raise InputError(f"{path}: its results cannot be read ({error}); run again") from error
 
 
 def _folders(path: Path, depth: int) -> Iterator[Path]:
@@ -77,19 +85,41 @@ def _folders(path: Path, depth: int) -> Iterator[Path]:
 
 def _rows_of(folder: Path, top: Path) -> ResultRows:
     """The runs of one folder; below the one that was named, with its name in front."""
-    missing = 0
-    if (folder / DESCRIPTION).is_file():
-        table, heads = read_dataset(folder / RUNS)
-        missing = missing_runs(read_description(folder), len(table))
-    else:
-        check_result(folder)
-        table, heads = pq.ParquetFile(folder / "tables" / "runs.parquet").read(), ["plan"]
-        table = table.rename_columns([_RENAMED.get(name, name) for name in table.column_names])
+    with _reading(folder):
+        table, heads, missing = _read(folder)
     table = table.replace_schema_metadata(None)
     if folder == top:
         return ResultRows(table=table, heads=frozenset(heads), missing=missing)
     name = pa.array([os.path.relpath(folder, top)] * len(table), pa.string())
     return ResultRows(table=table.add_column(0, "folder", name), heads=frozenset([*heads, "folder"]), missing=missing)
+
+
+def _read(folder: Path) -> tuple[pa.Table, list[str], int]:
+    """Rows of a folder, the columns that say which run a row is, and the runs that are still to be made."""
+    if (folder / DESCRIPTION).is_file():
+        table, heads = read_dataset(folder / RUNS)
+        return table, heads, missing_runs(read_description(folder), len(table))
+    check_result(folder)
+    table = pq.ParquetFile(folder / "tables" / "runs.parquet").read()
+    return table.rename_columns([_RENAMED.get(name, name) for name in table.column_names]), ["plan"], 0
+
+
+def _together(tables: Sequence[pa.Table]) -> pa.Table:
+    """Rows of all tables; values of a field that has another type in each are texts, as in a sweep that has both."""
+    kinds: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for one in (one for one in table.schema if not pa.types.is_null(one.type)):
+            kinds.setdefault(one.name, set()).add(pa.float64() if pa.types.is_integer(one.type) else one.type)
+    mixed = {name for name, found in kinds.items() if len(found) > 1}
+    return pa.concat_tables([_with_texts(table, mixed) for table in tables], promote_options="permissive")
+
+
+def _with_texts(table: pa.Table, names: Collection[str]) -> pa.Table:
+    for place, name in enumerate(table.column_names):
+        if name in names:
+            texts = [None if value is None else str(value) for value in table[name].to_pylist()]
+            table = table.set_column(place, name, pa.array(texts, pa.string()))
+    return table
 
 
 def by_plan(rows: ResultRows) -> pa.Table:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pyarrow as pa
@@ -66,6 +67,24 @@ def test_a_sweep_that_is_not_finished_says_so_wherever_its_rows_are_read(tmp_pat
     assert "3 runs still to be made" in checked["verdict"]
     assert call("sweep", file, "-o", out, "--quiet").code == 0
     assert results(out)["missing"] == call("verify", out, "--quiet", "--json").document()["missing"] == 0
+
+
+def test_of_several_folders_the_one_that_cannot_be_read_is_named(place: Path, tmp_path: Path) -> None:
+    copytree(place, tmp_path / "all")
+    (tmp_path / "all" / "run" / "result.json").write_text("{}")
+    assert "all/run: its results cannot be read (result.json does not fit" in refused("results", tmp_path / "all")
+
+
+def test_a_field_that_has_texts_in_one_of_two_sweeps_has_texts_in_both(tmp_path: Path) -> None:
+    """A sweep over `true` and `false` is read beside one in which a mapping takes the place of `true`."""
+    text = TINY.partition("  - name: scaled")[0]
+    for name, values in (("plain", "[false, true]"), ("mapped", "[false, {hit_share: 0.5}]")):
+        file = scenario(tmp_path, text=f"{text}sweep: {{matrix: {{prefix_cache: {values}}}}}\n")
+        assert call("sweep", file, "-o", tmp_path / "all" / name, "--quiet").code == 0
+    found = [row["prefix_cache"] for row in results(tmp_path / "all")["rows"]]
+    assert len(found) == 4
+    assert found.count("False") == 2
+    assert found.count("True") == 1
 
 
 def test_a_run_and_a_sweep_of_the_same_plan_have_the_same_figures(place: Path) -> None:
