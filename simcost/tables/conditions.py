@@ -41,6 +41,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "!=": ne,
     "<>": ne,
 }
+_WITH_UNIT = re.compile(r"\s*(?:%|[$€]\s*\d|[\d.]+[A-Za-z])")
+_UNIT = "a number with a unit cannot be read; write shares as 0.99, times in seconds, money in USD, and no unit"
 _WHOLE = 2**63
 """Whole numbers of a column are below it."""
 _WORDS = ("and", "or", "not", "in", "is", "null", "true", "false")
@@ -79,7 +81,7 @@ class _Parser:
         if rest.strip():
             match = _TOKEN.match(rest)
             if match is None:
-                self.fail("cannot be read")
+                self.fail(_UNIT if _WITH_UNIT.match(rest) else "cannot be read")
             self.kind, self.token = str(match.lastgroup), match.group(str(match.lastgroup))
             self._end += match.end()
             if self.kind == "column" and self.token.lower() in _WORDS:

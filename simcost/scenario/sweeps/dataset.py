@@ -85,7 +85,7 @@ def heads_of(file: pq.ParquetFile) -> list[str]:
     """The columns of a file that say which run a row is. Raises ValueError where simcost did not write it."""
     written = (file.schema_arrow.metadata or {}).get(_HEADS)
     if written is None:
-        raise ValueError("no rows of results")
+        raise ValueError("no rows of a sweep or of `simcost results -o`")
     return list(map(str, json.loads(written)))
 
 

@@ -68,7 +68,8 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
-        raise InputError(f"{path}: its results cannot be read ({error}); run again") from error
+        remedy = "name a folder of results" if path.is_file() else "run again"
+        raise InputError(f"{path}: its results cannot be read ({error}); {remedy}") from error
 
 
 def _folders(path: Path, depth: int) -> Iterator[Path]:

@@ -34,7 +34,7 @@ def _results(arguments: Arguments) -> object:
         where=arguments.where,
         sort=arguments.sort,
         descending=arguments.desc,
-        columns=tuple(filter(None, arguments.columns.split(","))),
+        columns=tuple(filter(None, map(str.strip, arguments.columns.split(",")))),
         top=arguments.top or (TOP if text else None),
         each_run=arguments.each_run,
     )

@@ -122,6 +122,9 @@ def test_what_is_no_result_is_refused(place: Path, tmp_path: Path) -> None:
     assert "did you mean 'cost_usd'" in refused("results", place / "sweep", "--sort", "cost_us")
     (tmp_path / "x.parquet").write_text("no")
     assert "cannot be read" in refused("results", tmp_path / "x.parquet")
+    table = place / "run" / "tables" / "runs.parquet"
+    assert "(no rows of a sweep or of `simcost results -o`); name a folder" in refused("results", table)
+    assert results(place / "sweep", "--columns", " plan, runs ")["rows"][0]["runs"] == 2
 
 
 def test_clean_removes_what_other_engines_made_and_nothing_else(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
