@@ -102,9 +102,14 @@ def price_of(catalog: Catalog, run: TrainingSetup, way: str) -> AcceleratorPrice
     given = prices.on_demand_usd_per_gpu_h if way == "on_demand" else prices.spot.usd_per_gpu_h
     if given is not None:
         named, region = (None, ANY_REGION) if offer is None else (offer.provider, offer.region)
-        source = _given(prices, named)
+        size = 1 if prices.offer is None or offer is None else offer.accelerators
         return AcceleratorPrice(
-            usd_per_gpu_h=given, source=source, gpus=gpus, spare_gpus=spare, provider=named, region=region
+            usd_per_gpu_h=given,
+            source=_given(prices, named),
+            gpus=-(-gpus // size) * size,
+            spare_gpus=-(-spare // size) * size,
+            provider=named,
+            region=region,
         )
     listed = None if offer is None else _usd_per_h(catalog, offer, way)
     if offer is None or listed is None:

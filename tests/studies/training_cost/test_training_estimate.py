@@ -318,6 +318,12 @@ def test_the_offer_is_a_whole_node_and_whole_machines_are_paid_for() -> None:
     cheapest = estimate(CATALOG, run(layout=ParallelLayout(gpus=8)))
     assert CATALOG.offer(cheapest.offer).accelerators >= 8
     assert "16 GPUs are paid for" in " ".join(text(found).split())
+    for offer, paid in (("aws/p5.48xlarge", 16), (None, 12)):
+        own = Prices(offer=offer, on_demand_usd_per_gpu_h=2.5)
+        found = estimate(CATALOG, run(layout=ParallelLayout(gpus=12), prices=own))
+        cost = found.cost_usd["on_demand"]
+        assert cost.paid_gpus == paid
+        assert cost.useful_compute.mid == pytest.approx(found.compute_s.mid / 3600 * paid * 2.5)
 
 
 def test_the_date_of_the_price_stands_beside_it_and_an_old_one_is_called_so() -> None:
