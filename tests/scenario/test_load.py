@@ -71,6 +71,10 @@ def test_a_sound_scenario_has_no_faults(tmp_path: Path) -> None:
             "9:6: slo: expected a mapping (key: value), not a list",
         ),
         (("{ttft: 1s, attainment: 95%}", "{}"), "9:6: slo: has no target; give at least one of ttft"),
+        (
+            ("attainment: 95%", "attainment: 95"),
+            "9:29: slo.attainment: 95 must be at most 1; 95 per cent is written 95%",
+        ),
         (("attainment: 95%", "attainment: 950%"), "9:29: slo.attainment: '950%' must be at most 1"),
         (
             ("ttft: 1s", "percentiles: {ttft: {p96: 1s}}"),

@@ -139,6 +139,8 @@ class Conform:
             node = replace(node, value={"kind": said, **node.value})
         if one is not None and isinstance(node.value, dict) and (members := classes(one)):
             node = replace(node, value=self._as_list(node, node.value, hints(members[0])))
+        if one is not None and isinstance(node.value, str | int | float) and kinds(one):
+            node = replace(node, value=[node])
         if isinstance(node.value, list):
             return replace(node, value=[self.node(child, one) for child in node.value]) if one else node
         if isinstance(node.value, dict):

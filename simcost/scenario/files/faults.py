@@ -82,7 +82,14 @@ def _fault(detail: dict[str, Any], root: YamlNode, file: str) -> Fault | None:
         return fault_at(node, _not_one_of(node, context["expected"]), file)
     words = _MESSAGES.get(detail["type"], "{shown} is not valid here")
     more = (str(missing),) if detail["type"] == "missing" else ()
-    return fault_at(node, words.format(shown=shown(node.value), **context), file, *more)
+    per_cent = _per_cent(node.value) if context.get("le") == 1 else ""
+    return fault_at(node, words.format(shown=shown(node.value), **context) + per_cent, file, *more)
+
+
+def _per_cent(value: object) -> str:
+    """The form of a share, where a number is most likely meant in per cent."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"; {value} per cent is written {value}%" if is_number and 1 < value <= 100 else ""
 
 
 def ask(node: YamlNode | None, file: str, question: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
