@@ -233,10 +233,12 @@ def _last(path: str, others: Combination) -> str:
 def _shown(node: YamlNode) -> str:
     """A value in a name: numbers with no more than four digits after the first."""
     value = node.value
-    return f"{value:.5g}" if isinstance(value, float) else in_short(node.plain())
+    return f"{value:.5g}" if isinstance(value, float) else in_short(node.plain(), kinds=True)
 
 
 def _cell(holder: Plan | Scenario, path: str, written: YamlNode) -> Scalar:
     """A value as a cell of a table: as the field holds it, a mapping or a list in short."""
     value = value_at(holder, path)
-    return value if value is None or isinstance(value, bool | int | float | str) else in_short(written.plain())
+    return (
+        value if value is None or isinstance(value, bool | int | float | str) else in_short(written.plain(), kinds=True)
+    )

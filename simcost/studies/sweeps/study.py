@@ -220,6 +220,9 @@ def _would(space: SweepSpace, new: int, known: int, time: float) -> str:
 def _verdict(space: SweepSpace, best: Row | None, missing: int, poor: int, finished: int) -> str:
     """The verdict of a sweep, of which so many plans have all their runs."""
     left = f" Still to be made: {plural(missing, 'run')}; sweep again without --limit." if missing else ""
+    if not space.plans and space.excluded:
+        [(reason, _)] = space.excluded.most_common(1)
+        return f"None of {plural(space.excluded.total(), 'combination')} is a plan: {reason}."
     plans = plural(len(space.plans), "plan")
     if missing:
         plans = f"the {plural(finished, 'plan')} ({format_count(len(space.plans))} in all) whose runs are all there"

@@ -155,6 +155,20 @@ def test_a_plan_with_runs_still_to_be_made_is_not_the_best(tmp_path: Path) -> No
     assert sweep(file, tmp_path / "out", "--limit", 1)["best"]["scaling.replicas"] == 1
 
 
+def test_plans_are_named_by_the_kind_of_a_mapping(tmp_path: Path) -> None:
+    """Spot is not told from on demand by its price alone."""
+    ways = "{offer: aws/g6.xlarge, price: $0.2/h}, {kind: spot, offer: aws/g6.xlarge, price: $0.2/h}"
+    document = sweep(scenario(tmp_path, text=f"{ONE}sweep: {{matrix: {{buy: [{ways}]}}}}\n"), tmp_path / "out")
+    assert {row["buy"] for row in document["top"]} == {"aws/g6.xlarge $0.2/h", "spot aws/g6.xlarge $0.2/h"}
+    assert any(row["plan"].endswith("buy spot aws/g6.xlarge $0.2/h") for row in document["top"])
+
+
+def test_a_sweep_of_which_no_combination_is_a_plan_says_why(tmp_path: Path) -> None:
+    file = scenario(tmp_path, text=f"{ONE}sweep: {{matrix: {{buy.offer: [gcp/g2-standard-4]}}}}\n")
+    verdict = sweep(file, tmp_path / "out")["verdict"]
+    assert verdict.startswith("None of 1 combination is a plan: 'gcp/g2-standard-4' has prices in several regions")
+
+
 def test_a_swept_seed_is_a_field_of_the_plans(tmp_path: Path) -> None:
     file = scenario(tmp_path, text=ONE + "sweep: {matrix: {seed: [1, 2], scaling.replicas: [1, 2]}}\n")
     document = sweep(file, tmp_path / "out")
