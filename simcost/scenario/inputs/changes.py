@@ -294,7 +294,8 @@ def _bought(loaded: AnyScenario, name: str) -> list[tuple[OnDemand | Spot | Mana
     named = [(option, catalog) for option, catalog in bought if option.offer.lower() == name.lower()]
     if not named:
         known = ", ".join(sorted({option.offer for option, _ in bought})) or "none"
-        raise InputError(f"--vary: no plan buys the offer {name!r}; bought are {known}")
+        which = f"no plan buys the offer {name!r}" if name else "a price or a discount is of an offer: price.OFFER"
+        raise InputError(f"--vary: {which}; bought are {known}")
     return named
 
 

@@ -134,6 +134,7 @@ def test_it_is_shown_and_drawn(file: Path) -> None:
         ("demand=2..0.5", "2 is not below 0.5"),
         ("demand=1..1", "1 is not below 1"),
         ("price.aws/none=1..2", "no plan buys the offer 'aws/none'; bought are aws/g6.xlarge, aws/g6e.xlarge"),
+        ("price=1..2", "of an offer: price.OFFER; bought are aws/g6.xlarge, aws/g6e.xlarge"),
         ("workload.0.rat=1..2", "has no 'rat' there"),
         ("plans.0.name=1..2", "is not a number"),
         ("plans.0.replica.tp=1..3", "plans.0.replica: tp 3 does not split the 32 heads and 8 KV heads"),
