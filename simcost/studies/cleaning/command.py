@@ -13,7 +13,9 @@ def add(verbs: Any) -> None:
     clean = verb(verbs, "clean", _clean, "remove stored runs that are of no use any more; results stay")
     clean.add_argument("folder", type=Path, help="folder of results, or of several")
     clean.add_argument(
-        "--stale", action="store_true", help="also runs and rows that another version of the engine made"
+        "--stale",
+        action="store_true",
+        help="also runs, and rows of sweeps in others/, that another version of the engine made",
     )
     clean.add_argument("--older-than", type=span, metavar="AGE", help="also stored runs written longer ago, as 30d")
     clean.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")

@@ -43,7 +43,7 @@ class CleanOptions:
     """Conditions of what may go, besides drafts of killed processes."""
 
     stale: bool = False
-    """Runs that other code has made."""
+    """Runs, and rows that sweeps keep apart, that other code has made."""
     older_than_s: float | None = None
     """Stored runs that were written longer ago; a sweep's rows are its result, and stay."""
     dry: bool = False
@@ -126,9 +126,10 @@ def _removable(result: Path, options: CleanOptions) -> Iterator[tuple[Path, str]
 
 
 def _reason(path: Path, options: CleanOptions) -> str:
-    """Reason why a stored run, or a part of a sweep, may go; empty = it may not."""
+    """Reason why a stored run, or rows that a sweep keeps apart, may go; empty = they may not."""
     run = path.is_dir() and (path / SUMS).is_file() and (path / SAID).is_file()
-    if not run and path.suffix != ".parquet":
+    apart = path.suffix == ".parquet" and path.parent.name == OTHERS
+    if not run and not apart:  # all other rows are the result of a sweep
         return ""
     engines = _engines(path, run=run)
     if engines is None:

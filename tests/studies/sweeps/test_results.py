@@ -142,11 +142,23 @@ def test_clean_removes_what_other_engines_made_and_nothing_else(place: Path, mon
     done = call("clean", place, "--stale", "--json").document()
     assert done["removals"] == dry["removals"]
     assert done["freed_bytes"] == sum(removal["bytes"] for removal in done["removals"]) > 0
-    left = {name: found for name, found in before.items() if not name.startswith(("run/runs/", "sweep/runs/"))}
-    assert contents(place) == left
+    left = {name: found for name, found in before.items() if not name.startswith("run/runs/")}
+    assert contents(place) == left, "the rows of a sweep are its result"
     assert not draft.exists()
     assert (place / "run" / "runs" / "linked").is_symlink()
     assert engine_version.engine_version()
+
+
+def test_clean_removes_rows_of_other_engines_that_a_sweep_keeps_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for values in ("[1, 2, 3]", "[3]"):
+        text = TINY.partition("  - name: scaled")[0] + f"sweep: {{matrix: {{scaling.replicas: {values}}}}}\n"
+        assert call("sweep", scenario(tmp_path, text=text), "-o", tmp_path / "out", "--quiet").code == 0
+    monkeypatch.setattr("simcost.studies.cleaning.study.engine_version", lambda: "another")
+    [removal] = call("clean", tmp_path, "--stale", "--json").document()["removals"]
+    assert Path(removal["path"]).parent == tmp_path / "out" / "others"
+    assert results(tmp_path / "out")["found"] == 1
 
 
 @pytest.mark.usefixtures("no_pictures")
