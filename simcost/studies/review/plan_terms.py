@@ -11,6 +11,8 @@ from simcost.studies.review.result import PlanTerms
 Mapped = Mapping[str, Any]
 _GROUPS = ("services", "pools")
 """Keys of a plan or a service under which groups of replicas stand."""
+_QUEUES = {"spot": "fifo-skip", "shared": "fifo-skip"}
+"""Order of the queue of clusters that have no scheduler to choose, by kind."""
 _LEVELS = ("target", "target_utilization", "per_replica", "rate")
 
 
@@ -84,13 +86,14 @@ def _hardware(group: Mapped, document: Mapped) -> str:
 
 
 def _bought(group: Mapped, buy: Mapped) -> str:
-    words = [_words(buy.get("kind") or NONE)]
+    training = group.get("training") or {}
+    spot, steady = training.get("spot"), training.get("gpus") or group.get("replica")
+    words = [_words(buy.get("kind") or NONE)] if steady or not spot else []
     if buy.get("commitments"):
         words.append(f"{len(buy['commitments'])} commitments" if len(buy["commitments"]) > 1 else "a commitment")
-    spot = (group.get("training") or {}).get("spot")
     if spot:
         price = f" at ${exact(spot['price'])}/h" if spot.get("price") is not None else ""
-        words.append(f"and {count(spot['nodes'])} spot {spot['offer']}{price}")
+        words.append(f"{'and ' if words else ''}{count(spot['nodes'])} spot {spot['offer']}{price}")
     if group.get("or_buy"):
         words.append(f"or {len(group['or_buy'])} more kinds")
     return ", ".join(words)
@@ -98,7 +101,8 @@ def _bought(group: Mapped, buy: Mapped) -> str:
 
 def _scaling(group: Mapped) -> str:
     """`fixed, 4`, `target concurrency 40, 1 to 3`, `manifest hpa.yaml`; of jobs, the order of the queue."""
-    scheduler = ((group.get("training") or {}).get("scheduler") or {}).get("kind")
+    training = group.get("training") or {}
+    scheduler = (training.get("scheduler") or {}).get("kind") or _QUEUES.get(training.get("kind"))
     words = [_replicas(group["scaling"])] if group.get("scaling") else []
     return "; ".join([*words, *([f"jobs {_words(scheduler)}"] if scheduler else [])]) or NONE
 

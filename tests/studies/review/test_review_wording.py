@@ -126,3 +126,7 @@ def test_spot_nodes_of_a_cluster_are_among_its_terms() -> None:
     }
     [terms] = terms_of(plan, {"name": "mixed", "gpus": 40, "prices": []})
     assert terms.terms == "on demand, and 3 spot aws/p4d.24xlarge at $5/h"
+    assert terms.scaling == "jobs fifo skip"
+    plan["training"] = {"kind": "spot", "gpus": 0, "spot": spot}
+    [terms] = terms_of(plan, {"name": "mixed", "gpus": 24, "prices": []})
+    assert terms.terms == "3 spot aws/p4d.24xlarge at $5/h", "no node of it is on demand"
