@@ -102,7 +102,7 @@ def _bought(group: Mapped, buy: Mapped) -> str:
 def _scaling(group: Mapped) -> str:
     """`fixed, 4`, `target concurrency 40, 1 to 3`, `manifest hpa.yaml`; of jobs, the order of the queue."""
     training = group.get("training") or {}
-    scheduler = (training.get("scheduler") or {}).get("kind") or _QUEUES.get(training.get("kind"))
+    scheduler = (training.get("scheduler") or {}).get("kind") or _QUEUES.get(str(training.get("kind")))
     words = [_replicas(group["scaling"])] if group.get("scaling") else []
     return "; ".join([*words, *([f"jobs {_words(scheduler)}"] if scheduler else [])]) or NONE
 
