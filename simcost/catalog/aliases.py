@@ -9,8 +9,15 @@ ALIASES = {
     "a100-80gb": "a100-80gb-sxm",
     "a100-pcie": "a100-80gb-pcie",
     "a100-sxm": "a100-80gb-sxm",
+    "a100-sxm4-40gb": "a100-40gb-sxm",
+    "a100-sxm4-80gb": "a100-80gb-sxm",
+    "geforce-rtx-4090": "rtx-4090",
     "h100": "h100-sxm",
+    "h100-80gb": "h100-sxm",
+    "h100-80gb-hbm3": "h100-sxm",
     "h200": "h200-sxm",
+    "rtx4090": "rtx-4090",
+    "tesla-t4": "t4",
     "b200": "b200-sxm",
     "b300": "b300-sxm",
     "gaudi-3": "gaudi3",
@@ -47,11 +54,13 @@ WITHOUT_DATASHEET = frozenset({"a6000", "l40", "v100"})
 def canonical(name: str) -> str:
     """The name under which the catalog may know what people write.
 
-    >>> canonical("meta-llama/Meta-Llama-3.1-8B-Instruct"), canonical("H100")
-    ('llama-3.1-8b', 'h100-sxm')
+    Of accelerators those of `nvidia-smi`, and of the label `nvidia.com/gpu.product`, among them.
+
+    >>> canonical("meta-llama/Meta-Llama-3.1-8B-Instruct"), canonical("H100"), canonical("NVIDIA A100-SXM4-40GB")
+    ('llama-3.1-8b', 'h100-sxm', 'a100-40gb-sxm')
     """
-    plain = name.rsplit("/", 1)[-1].strip().lower().replace("_", "-")
-    plain = plain.removeprefix("meta-").removesuffix("-instruct")
+    plain = name.rsplit("/", 1)[-1].strip().lower().replace("_", "-").replace(" ", "-")
+    plain = plain.removeprefix("nvidia-").removeprefix("meta-").removesuffix("-instruct")
     return ALIASES.get(plain, plain)
 
 

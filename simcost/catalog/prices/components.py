@@ -148,7 +148,7 @@ class Devices:
 
     def _named(self, quote: Quote, reading: ImportContext) -> Accelerator | None:
         """The accelerator of a name; of several memory sizes that of the list."""
-        plain = canonical(quote.accelerator.replace(" ", "-"))
+        plain = canonical(quote.accelerator)
         accelerator = self._accelerators.get(quote.accelerator) or self._accelerators.get(plain)
         if accelerator is None or quote.device_gb is None or _near(accelerator, quote.device_gb):
             return accelerator
