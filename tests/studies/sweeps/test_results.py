@@ -116,6 +116,15 @@ def test_rows_are_exported_as_they_are(place: Path, tmp_path: Path) -> None:
     assert "ends in neither .parquet nor .csv" in refused("results", place / "sweep", "-o", tmp_path / "best.xls")
 
 
+def test_plans_are_drawn_by_cost_and_service(place: Path, tmp_path: Path) -> None:
+    page, picture = tmp_path / "plans.html", tmp_path / "plans.svg"
+    assert call("results", place / "sweep", "--html", page, "--svg", picture, "--quiet").code == 0
+    assert "Filled: meets the SLO" in picture.read_text(encoding="utf-8")
+    assert "Cost (USD per month)" in page.read_text(encoding="utf-8")
+    said = refused("results", place / "sweep", "--columns", "plan,cost_usd", "--svg", picture)
+    assert "nothing to draw" in said, "of other columns there are no points"
+
+
 def test_what_is_no_result_is_refused(place: Path, tmp_path: Path) -> None:
     assert "holds no results" in refused("results", tmp_path)
     assert "no such file or folder" in refused("results", tmp_path / "none")
