@@ -88,8 +88,9 @@ def _fault(detail: dict[str, Any], root: YamlNode, file: str) -> Fault | None:
 
 def _per_cent(value: object) -> str:
     """The form of a share, where a number is most likely meant in per cent."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"; {value} per cent is written {value}%" if is_number and 1 < value <= 100 else ""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 < value <= 100:
+        return ""
+    return f"; {value} per cent is written {value}%"
 
 
 def ask(node: YamlNode | None, file: str, question: Callable[..., T], *more: Any) -> tuple[T | None, list[Fault]]:
