@@ -16,7 +16,7 @@ from simcost.errors import InputError
 from simcost.outputs import check_folder, check_outputs
 from simcost.scenario.inputs.forecast_demand import DEMAND_FILES, ForecastDemand, write_demand
 from simcost.scenario.runs.tables import RunTables, write_tables
-from simcost.scenario.storage.folders import SUMS, whole_files, write_sums
+from simcost.scenario.storage.folders import DESCRIPTION, SUMS, whole_files, write_sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,8 @@ def check_results(read: Sequence[Path], resolved: str, out: Path, *, forecast: b
         forecast: whether a demand is forecast.
     """
     check_folder(out)
+    if (out / DESCRIPTION).is_file():
+        raise InputError(f"{out}: holds a sweep; name another folder with --out")
     written = out / "scenario.yaml"
     names = ["result.json", "report.html", *(DEMAND_FILES if forecast else ())]
     if written.is_file() and written.read_bytes() != resolved.encode():

@@ -26,6 +26,8 @@ from simcost.scenario.storage.engine_version import engine_version
 from simcost.tables.digests import sha256_of
 
 SUMS = "SHA256SUMS"
+DESCRIPTION = "sweep.json"
+"""File that says that a folder is that of a sweep."""
 
 
 @contextmanager
@@ -112,6 +114,9 @@ def no_result(folder: Path, error: Exception) -> InputError:
             f"{folder}: is a file, not a folder with a finished result; name the FOLDER of "
             "`simcost run FILE.yaml --out FOLDER`"
         )
+    if (folder / DESCRIPTION).is_file():
+        plans = f"`simcost results {quote(str(folder))}` shows its plans"
+        return InputError(f"{folder}: is the folder of a sweep, and no result of `simcost run`; {plans}")
     if not isinstance(error, OSError):
         return InputError(f"{folder}: no finished result ({error}); {remedy}")
     if not folder.exists():

@@ -20,9 +20,8 @@ import pyarrow.parquet as pq
 from simcost.errors import InputError
 from simcost.outputs import whole_file
 from simcost.scenario.files.nodes import Scalar
+from simcost.scenario.storage.folders import DESCRIPTION
 
-DESCRIPTION = "sweep.json"
-"""File that says that a folder is that of a sweep."""
 RUNS = "runs"
 """Folder of the rows in it."""
 OTHERS = "others"

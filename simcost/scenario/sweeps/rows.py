@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcost.errors import InputError
-from simcost.scenario.storage.folders import check_result
+from simcost.scenario.storage.folders import DESCRIPTION, check_result
 from simcost.scenario.sweeps.dataset import (
-    DESCRIPTION,
     RUNS,
     heads_of,
     missing_runs,

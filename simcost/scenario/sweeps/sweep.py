@@ -19,8 +19,9 @@ from simcost.scenario.runs.execution import Progress, workers_of
 from simcost.scenario.runs.provenance import scenario_as_read
 from simcost.scenario.runs.resolve import settle
 from simcost.scenario.storage.engine_version import engine_version
+from simcost.scenario.storage.folders import DESCRIPTION
 from simcost.scenario.sweeps.batches import SweepBatch, SweepRuns, in_order, list_batches
-from simcost.scenario.sweeps.dataset import DESCRIPTION, RUNS, RunKey, columns_of, compact, known_runs
+from simcost.scenario.sweeps.dataset import RUNS, RunKey, columns_of, compact, known_runs
 from simcost.scenario.sweeps.space import SweepSpace, SweptPlan
 
 CPU_S_PER_REQUEST, CPU_S_PER_RUN = 0.5e-6, 0.02

@@ -12,8 +12,8 @@ from time import time
 from simcost.errors import InputError
 from simcost.outputs import FORGOTTEN_AFTER_S, is_draft
 from simcost.scenario.storage.engine_version import engine_version
-from simcost.scenario.storage.folders import SAID, SUMS
-from simcost.scenario.sweeps.dataset import DESCRIPTION, OTHERS, RUNS, engines_of
+from simcost.scenario.storage.folders import DESCRIPTION, SAID, SUMS
+from simcost.scenario.sweeps.dataset import OTHERS, RUNS, engines_of
 from simcost.units import format_bytes, format_count
 
 _DEPTH = 4

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from simcost.errors import InputError, did_you_mean
 from simcost.outputs import whole_file
 from simcost.present.plan_rows import main_columns
-from simcost.scenario.sweeps.dataset import DESCRIPTION, OTHERS, RUNS, with_heads
+from simcost.scenario.storage.folders import DESCRIPTION
+from simcost.scenario.sweeps.dataset import OTHERS, RUNS, with_heads
 from simcost.scenario.sweeps.rows import by_plan, result_rows
 from simcost.tables.conditions import condition
 from simcost.units import format_count, plural

@@ -16,7 +16,7 @@ from simcost.scenario.files.faults import fault_at
 from simcost.scenario.inputs.model_quality import is_good_enough
 from simcost.scenario.schema.demand import Demand
 from simcost.scenario.schema.loaded_scenario import LoadedScenario
-from simcost.scenario.sweeps.dataset import DESCRIPTION
+from simcost.scenario.storage.folders import DESCRIPTION
 from simcost.scenario.sweeps.rows import by_plan, result_rows
 from simcost.scenario.sweeps.space import SweepSpace, sweep_space
 from simcost.scenario.sweeps.sweep import SweepOptions, alone, estimate, provenance, sweep

@@ -11,10 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from simcost.errors import InputError, RunError
-from simcost.scenario.storage.folders import SUMS, OtherEngineError, check_sums, made_of
+from simcost.scenario.storage.folders import DESCRIPTION, SUMS, OtherEngineError, check_sums, made_of
 from simcost.scenario.storage.ledgers import load_job_ledger, load_ledger, load_shared_ledger
 from simcost.scenario.sweeps.dataset import (
-    DESCRIPTION,
     RUNS,
     damaged_parts,
     missing_runs,

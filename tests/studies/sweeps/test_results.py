@@ -215,3 +215,12 @@ def test_rows_that_may_be_whole_and_cannot_be_read_now_stay(tmp_path: Path, monk
     with pytest.raises(InputError, match=r"part\.parquet: cannot be read .*Permission denied.*nothing was changed"):
         compact([], pa.schema([]), tmp_path)
     assert rows.read_bytes() == b"whole"
+
+
+def test_a_folder_of_a_sweep_is_not_taken_for_that_of_a_run(place: Path, tmp_path: Path) -> None:
+    """The message named `simcost run --out` with the folder of the sweep, and that mixed both in it."""
+    folder = copytree(place / "sweep", tmp_path / "sweep")
+    for words in (("report", folder, "-o", tmp_path / "x.md"), ("diff", folder, folder), ("open", folder)):
+        assert "is the folder of a sweep" in refused(*words)
+    file = scenario(tmp_path, text=TINY)
+    assert "holds a sweep; name another folder with --out" in refused("run", file, "--out", folder)
