@@ -51,6 +51,7 @@ class Served:
     the ones longer than the KV cache of any replica, which are rejected or sent to an API."""
     output_tokens: int
     prompt_tokens: int
+    """Of images units of work, as `images` says."""
     replica_hours: dict[str, float]
     """By state, as `Ledger.replica_hours`."""
     provisioning: Provisioning
@@ -79,6 +80,8 @@ class Served:
     """Prefill and decode apart; None = replicas do both."""
     forwarded: Forwarded | None = None
     """Requests sent on to other services, or got from them; None = there are none."""
+    images: bool = False
+    """True if requests are for images, which have no tokens."""
     overflowed: int | None = None
     """Requests that an API answered, among the completed or timed out; None = the plan has no API."""
     adapter_loads: AdapterLoads | None = None

@@ -92,7 +92,7 @@ def unit_costs(plan: PlanSummary) -> Document:
 
 
 class Answered(NamedTuple):
-    """Requests that were answered, and their tokens."""
+    """Requests that were answered, and their tokens; images have none."""
 
     requests: float
     prompt_tokens: float
@@ -107,9 +107,9 @@ def answered(plan: PlanSummary) -> Answered:
     runs = max(len(plan.served), 1)
     return Answered(
         requests=_mean(run.requests["completed"] for run in plan.served) - sum(one.escalated for one in sent_on) / runs,
-        prompt_tokens=_mean(run.prompt_tokens for run in plan.served)
+        prompt_tokens=_mean(0 if run.images else run.prompt_tokens for run in plan.served)
         - sum(one.replaced_prompt_tokens for one in sent_on) / runs,
-        output_tokens=_mean(run.output_tokens for run in plan.served)
+        output_tokens=_mean(0 if run.images else run.output_tokens for run in plan.served)
         - sum(one.replaced_output_tokens for one in sent_on) / runs,
     )
 

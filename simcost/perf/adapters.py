@@ -51,7 +51,7 @@ class AdapterSlots:
             return (
                 f"LoRA: {self.slots} slots of rank {self.rank} take their memory from the KV cache; each adapter of a "
                 f"step makes it longer by {self.step_share:.3g} of its fixed part (constants of inference-sim, not "
-                "fitted), and adapters that are not there are loaded before it."
+                "fitted, and not in the spread of step times), and adapters that are not there are loaded before it."
             )
         return (
             f"LoRA: {self.slots} adapters of rank {self.rank} take their memory from the KV cache, and every step is "

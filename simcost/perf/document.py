@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from simcost.catalog import Catalog, Model
 from simcost.perf.memory import MemoryFit, fit_memory, held_sequences
 from simcost.perf.replica import ReplicaSpec
-from simcost.perf.slower_precision import slower_than_bf16
+from simcost.perf.precision_notes import precision_notes
 from simcost.perf.steady_state import MeasuredTpot, steady_tpot_s
 from simcost.perf.step_time import IN_95, StepTime, step_time
 
@@ -81,8 +81,8 @@ def perf_document(
 
 def _assumptions(catalog: Catalog, model: Model, spec: ReplicaSpec, context_tokens: int) -> list[str]:
     """Of its changes of the model, its precision, and the context."""
-    slower = slower_than_bf16(catalog, model, catalog.accelerator(spec.accelerator), spec)
-    return [*spec.assumptions, *slower, *_beyond_context(model, context_tokens)]
+    of_precision = precision_notes(catalog, model, catalog.accelerator(spec.accelerator), spec)
+    return [*spec.assumptions, *of_precision, *_beyond_context(model, context_tokens)]
 
 
 def _replica(spec: ReplicaSpec) -> dict[str, Any]:

@@ -56,6 +56,18 @@ def gemm_rate(accelerator: Accelerator, precision: Precision) -> Rate:
     return "fp8" if eight_bits is not None and eight_bits > accelerator.bf16_flops else "bf16"
 
 
+def weights_alone(accelerator: Accelerator, precision: Precision) -> bool:
+    """True if a precision of fewer bits is that of the weights alone because the device does not multiply it faster;
+    of int4 it always is.
+
+    >>> from simcost.catalog import load_catalog
+    >>> a100, h100 = (load_catalog().accelerator(name) for name in ("a100", "h100"))
+    >>> weights_alone(a100, "fp8"), weights_alone(a100, "int8"), weights_alone(h100, "fp8"), weights_alone(h100, "fp4")
+    (True, False, False, True)
+    """
+    return precision in ("fp8", "int8", "fp4") and gemm_rate(accelerator, precision) == "bf16"
+
+
 def peak_flops(accelerator: Accelerator, rate: Rate, precision: Precision) -> float:
     """Dense peak of a rate for weights of a precision: int8 has a peak of its own on some devices.
 

@@ -8,6 +8,7 @@ from annotated_types import MinLen
 from simcost.catalog import Catalog
 from simcost.catalog.benchmark_scores import BenchmarkScore
 from simcost.catalog.facts import Model
+from simcost.perf.memory import weights_alone
 from simcost.perf.replica import ReplicaSpec
 from simcost.record import record
 
@@ -67,7 +68,18 @@ def published_quality(catalog: Catalog, model: Model, spec: ReplicaSpec, metric:
         value, source = _score(model, rows, spec, metric)
     except LookupError as error:
         return ModelQuality(model=model.name, metric=metric, value=None, source=str(error.args[0]))
-    return ModelQuality(model=model.name, metric=metric, value=value, source=source)
+    of_weights = _of_weights_alone(catalog, spec)
+    return ModelQuality(model=model.name, metric=metric, value=value, source=f"{source}{of_weights}")
+
+
+def _of_weights_alone(catalog: Catalog, spec: ReplicaSpec) -> str:
+    """Words where products are of more bits than those that the score was published of."""
+    if spec.on_cpu:
+        return ""
+    accelerator = catalog.accelerator(spec.accelerator)
+    if not weights_alone(accelerator, spec.precision):
+        return ""
+    return f"; {accelerator.name} has the weights alone in {spec.precision}, which may lose less than published"
 
 
 def _score(model: Model, rows: Sequence[BenchmarkScore], spec: ReplicaSpec, metric: str) -> tuple[float, str]:

@@ -60,6 +60,25 @@ def test_text_shows_what_the_document_holds() -> None:
     assert "holds no sequence" in text(document("llama-3.1-8b", "h100", kv_tokens=2000))
 
 
+@pytest.mark.parametrize(
+    ("accelerator", "precision", "words"),
+    [
+        ("a100", "fp8", "a100-80gb-sxm has no arithmetic in fp8: the weights alone are in fp8."),
+        ("h100", "fp4", "h100-sxm has no arithmetic in fp4"),
+        ("b300", "int8", "b300-sxm has hardly any arithmetic in int8"),
+        ("a100", "int8", None),
+        ("h100", "fp8", None),
+        ("h100", "int4", None),
+    ],
+)
+def test_a_format_of_the_weights_alone_is_told(accelerator: str, precision: Any, words: str | None) -> None:
+    said = document("llama-3.1-8b", accelerator, precision=precision)["assumptions"]
+    assert [sentence for sentence in said if "weights alone" in sentence] == [
+        sentence for sentence in said if words is not None and sentence.startswith(words)
+    ]
+    assert bool(said and "weights alone" in said[0]) == (words is not None)
+
+
 def test_unknown_names_are_named() -> None:
     with pytest.raises(CatalogError, match="h101"):
         document("llama-3.1-8b", "h101")

@@ -18,7 +18,7 @@ from simcost.perf.document import perf_document
 from simcost.perf.factors import corrected, correction
 from simcost.perf.memory import gemm_rate
 from simcost.perf.roofline import StepLoad, base_s, seconds
-from simcost.perf.slower_precision import NEAR, slower_than_bf16
+from simcost.perf.precision_notes import NEAR, slower_than_bf16
 
 CATALOG = load_catalog()
 

@@ -65,6 +65,9 @@ def test_a_replica_makes_one_image_after_the_other(tmp_path: Path) -> None:
     expected = (np.array(ends) - arrival)[done]
     assert found.sort_by("request")["e2e_s"].to_numpy() == pytest.approx(expected, abs=1e-6)
     assert plan["unit_costs"]["usd_per_request"] == pytest.approx(plan["cost_usd"]["total"] / done.sum())
+    of_tokens = ("usd_per_million_tokens", "usd_per_million_output_tokens")
+    assert [plan["unit_costs"][name] for name in of_tokens] == [None, None]  # milliseconds and images are no tokens
+    assert plan["cost_usd"]["per_million_output_tokens"] is None
 
 
 def test_requests_follow_the_mix() -> None:

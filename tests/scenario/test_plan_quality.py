@@ -222,6 +222,14 @@ def test_what_nobody_published_is_not_known(spec: dict[str, Any]) -> None:
     assert "state `quality` of the plan" in found.source
 
 
+def test_a_loss_of_products_in_few_bits_is_told_where_the_weights_alone_have_them() -> None:
+    words = "; h100-sxm has the weights alone in fp4, which may lose less than published"
+    assert quality(precision="fp4").source.endswith(words)
+    blackwell = published_quality(CATALOG, LLAMA, ReplicaSpec(accelerator="b200", precision="fp4"), "mmlu")
+    assert quality(precision="fp4").source == blackwell.source + words
+    assert "weights alone" not in quality(precision="fp8").source
+
+
 def test_pruning_and_distillation_of_one_shape_have_one_quality() -> None:
     distilled = CATALOG.model("llama-3.1-minitron-4b-width")
     found = published_quality(CATALOG, distilled, ReplicaSpec(accelerator="h100"), "gsm8k")

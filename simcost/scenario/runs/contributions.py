@@ -104,6 +104,7 @@ def served_side(
     served = replace(
         assessed.served,
         engine_factor=plan.factors[replication],
+        images=bool(plan.pool.images),
         tenant_shares=tenant_shares(plan.pool, ledger.outcomes),
         tenant_api_shares=api_shares(plan.plan, ledger.outcomes, question.loaded.catalog),
     )

@@ -129,8 +129,8 @@ def _together(services: Sequence[Served], there: float) -> Served:
         slo=report_of_services([service.slo for service in services]),
         engine_factor=None,
         requests={name: sum(service.requests[name] for service in services) for name in services[0].requests},
-        output_tokens=sum(service.output_tokens for service in services),
-        prompt_tokens=sum(service.prompt_tokens for service in services),
+        output_tokens=sum(service.output_tokens for service in services if not service.images),
+        prompt_tokens=sum(service.prompt_tokens for service in services if not service.images),
         replica_hours=hours | {"unallocated": hours["unallocated"] + rest_h},
         provisioning=Provisioning(
             paid_h=paid_h + rest_h,

@@ -1,4 +1,7 @@
-"""Precisions of fewer bits that come out slower than 16: each has factors of its own measurements, and these differ."""
+"""Notes on precisions of fewer bits than 16: those of the weights alone, and those that come out slower.
+
+Each precision has factors of its own measurements, and these differ.
+"""
 
 from dataclasses import replace
 
@@ -6,6 +9,7 @@ from simcost.catalog import Catalog
 from simcost.catalog.facts import Accelerator, Model
 from simcost.errors import InputError
 from simcost.perf.factors import LEVELS, Correction, correction
+from simcost.perf.memory import weights_alone
 from simcost.perf.replica import ReplicaSpec
 from simcost.perf.step_time import step_time
 
@@ -19,6 +23,21 @@ STEPS = {
     "a prompt of 4,096 tokens": (float(PROMPT_TOKENS), 0.0, 0.0, PROMPT_TOKENS**2 / 2),
 }
 """Steps that are compared."""
+
+
+def precision_notes(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> tuple[str, ...]:
+    """Sentences on the precision of a replica; none where its step time is measured."""
+    if spec.step is not None or spec.images or spec.on_cpu:
+        return ()
+    slower = slower_than_bf16(catalog, model, accelerator, spec)
+    if not weights_alone(accelerator, spec.precision):
+        return slower
+    has = "no" if spec.precision != "int8" or accelerator.int8_flops is None else "hardly any"
+    alone = (
+        f"{accelerator.name} has {has} arithmetic in {spec.precision}: the weights alone are in {spec.precision}. They "
+        "take less memory and are read in less time; products are computed at the rate of bf16."
+    )
+    return alone, *slower
 
 
 def slower_than_bf16(catalog: Catalog, model: Model, accelerator: Accelerator, spec: ReplicaSpec) -> tuple[str, ...]:
