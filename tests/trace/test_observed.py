@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.commands import call
 from support.observed_runs import META, latencies, requests, rows, serve, write_folder
 
 from simcost.errors import TraceError
@@ -105,6 +106,18 @@ def test_single_requests_that_go_back_are_left_to_the_load(tmp_path: Path) -> No
     assert ":8:" in found.findings[0]["message"]
 
 
+def test_an_engine_that_warms_up_is_left_out_of_the_fit(tmp_path: Path) -> None:
+    lines = rows(60)
+    for line, late_s in zip(lines, (20.0, 12.0, 5.0), strict=False):
+        line["first_token_ts"] += late_s
+        line["last_token_ts"] += late_s
+    found = read_observation([write_folder(tmp_path, lines)])
+    assert found.run is not None
+    assert np.flatnonzero(~found.run.timed).tolist() == [0, 1, 2]
+    assert [(one["kind"], one["count"]) for one in found.findings] == [("warm_up", 3)]
+    assert ":1: the first request waited 20" in found.findings[0]["message"]
+
+
 def test_a_queue_in_front_of_all_and_a_run_that_only_starts_are_said(tmp_path: Path) -> None:
     lines = rows(20)
     for line in lines:
@@ -113,6 +126,13 @@ def test_a_queue_in_front_of_all_and_a_run_that_only_starts_are_said(tmp_path: P
         line["last_token_ts"] = 5040.0
     kinds = [finding["kind"] for finding in read_observation([write_folder(tmp_path, lines)]).findings]
     assert kinds == ["saturated", "start_up"]
+
+
+def test_a_trace_without_ttft_is_not_said_to_only_start(tmp_path: Path) -> None:
+    log, trace = tmp_path / "log.csv", tmp_path / "log.parquet"
+    log.write_text("arrival_s,prompt_tokens,output_tokens,e2e_s\n" + "".join(f"{i},100,50,0.8\n" for i in range(20)))
+    call("trace", "import", log, "-o", trace, "--quiet")
+    assert read_observation([trace]).findings == ()
 
 
 def test_a_log_that_is_cut_is_said(tmp_path: Path) -> None:

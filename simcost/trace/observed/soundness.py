@@ -22,6 +22,10 @@ _ALWAYS = 0.95
 _FAILED = 0.05
 """Share of failed requests from which on they are told."""
 _HALVES = 0.15
+_WARM_UP, _WARM_UP_S = 10.0, 2.0
+"""Time to the first token of the first request from which on it is that of an engine that warms up: times the median,
+and at least; no queue stands before it.
+"""
 
 
 def check_run(
@@ -39,11 +43,6 @@ def check_run(
         TraceError: nothing is left to fit, times are in another unit, or several engines are mixed.
     """
     run, findings = _without_going_back(run, place, lines)
-    if int(run.timed.sum()) < FEWEST:
-        raise TraceError(
-            f"{place}: {int(run.timed.sum()):,} of {len(run):,} requests have usable times; at least {FEWEST} are "
-            "needed: log first_token_ts and last_token_ts"
-        )
     missing = len(run) - int(run.timed.sum())
     if missing:
         at = int(lines[int((~run.timed).argmax())])
@@ -51,9 +50,15 @@ def check_run(
             f"{place}:{at}: {missing:,} requests have no usable latency; they are part of the load, not of the fit"
         )
         findings.append(finding("no_latency", message, missing))
+    run, warmed_up = _without_warm_up(run, place, lines)
+    if int(run.timed.sum()) < FEWEST:
+        raise TraceError(
+            f"{place}: {int(run.timed.sum()):,} of {len(run):,} requests have usable times; at least {FEWEST} are "
+            "needed: log first_token_ts and last_token_ts"
+        )
     check_unit(_median(run.tpot_s), place)
     check_running(run, place, configuration.max_num_seqs)
-    return run, [*findings, *_phases(run, place)]
+    return run, [*findings, *warmed_up, *_phases(run, place)]
 
 
 def check_unit(tpot_s: float | None, place: str) -> None:
@@ -153,6 +158,27 @@ def _without_going_back(run: ObservedRun, place: str, lines: Ints) -> tuple[Obse
     return replace(run, ttft_s=ttft, e2e_s=e2e, queue_s=queue), [finding("times_back", message, bad)]
 
 
+def _without_warm_up(run: ObservedRun, place: str, lines: Ints) -> tuple[ObservedRun, list[Finding]]:
+    """The run without the latencies of its begin, where the first request found an engine that was not ready: graphs,
+    kernels and caches are made at first use.
+    """
+    usual_s = _median(run.ttft_s)
+    least_s = max(_WARM_UP * (usual_s or 0.0), _WARM_UP_S)
+    late = run.ttft_s > least_s
+    count = int((~late).argmax())
+    if not count:
+        return run, []
+    message = (
+        f"{place}:{int(lines[0])}: the first request waited {run.ttft_s[0]:.3g} s for its first token, "
+        f"{run.ttft_s[0] / (usual_s or 1.0):,.0f} times the median, as in an engine that warms up: the first {count:,} "
+        "are part of the load, not of the fit. Send some requests before those that are logged"
+    )
+    ttft, e2e, queue = (column.copy() for column in (run.ttft_s, run.e2e_s, run.queue_s))
+    for column in (ttft, e2e, queue):
+        column[:count] = np.nan
+    return replace(run, ttft_s=ttft, e2e_s=e2e, queue_s=queue), [finding("warm_up", message, count)]
+
+
 def check_running(run: ObservedRun, place: str, most: int | None) -> None:
     """Raise TraceError where more sequences decode at once than one engine takes."""
     known = ~np.isnan(run.ttft_s + run.e2e_s)
@@ -181,8 +207,8 @@ def _phases(run: ObservedRun, place: str) -> list[Finding]:
         )
         findings.append(finding("saturated", message))
     ends = (run.arrival_s + run.e2e_s)[~np.isnan(run.e2e_s)]
-    begins = (run.arrival_s + run.ttft_s)[~np.isnan(run.ttft_s)]
-    if not len(ends) or begins.max(initial=0.0) <= ends.min():
+    begins = run.arrival_s + np.nan_to_num(run.ttft_s, nan=0.0)
+    if not len(ends) or begins.max() <= ends.min():
         message = (
             f"{place}: no request began after another had ended: the run never leaves its start-up, and throughput at "
             "a steady load is not observed; times of steps can be fitted. Measure for longer"
