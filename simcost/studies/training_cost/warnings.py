@@ -23,7 +23,7 @@ def global_batch(catalog: Catalog, run: TrainingSetup) -> GlobalBatch:
 
 def warnings(catalog: Catalog, run: TrainingSetup) -> list[str]:
     """One sentence each, with what to do."""
-    return [*_of_batch(catalog, run), *_of_layout(run), *of_method(run.model, run.method)]
+    return [*_of_batch(catalog, run), *_of_layout(run), *_of_tokens(run), *of_method(run.model, run.method)]
 
 
 def _of_layout(run: TrainingSetup) -> Iterator[str]:
@@ -33,6 +33,26 @@ def _of_layout(run: TrainingSetup) -> Iterator[str]:
         yield (
             f"tp {tp} spans nodes of {node}: each layer waits for the network between them, which no published "
             f"MFU holds; expect it to be much slower, measure the speed, or use tp {node} at most and pp"
+        )
+
+
+def _of_tokens(run: TrainingSetup) -> Iterator[str]:
+    """Sequences, steps and products that the run cannot have as they are counted."""
+    model, sequence, least = run.model, run.layout.sequence_tokens, run.layout.least_batch_tokens
+    if sequence > model.context_tokens:
+        yield (
+            f"sequences of {sequence:,} tokens are longer than the context of {model.name}, {model.context_tokens:,}: "
+            "it has to learn positions that it does not know"
+        )
+    if run.tokens < least:
+        yield (
+            f"{amount(run.tokens)} tokens are fewer than one step of the optimizer takes in this layout, "
+            f"{amount(float(least))}: time and cost are a part of that step; use fewer GPUs, or more tokens"
+        )
+    if run.method.kind == "qlora" and run.precision == "fp8" and not run.measured:
+        yield (
+            "qlora unpacks its 4-bit weights to 16 bits for each product, and no published speed in fp8 is of it: use "
+            "precision bf16, or give the speed that you measured"
         )
 
 

@@ -522,6 +522,21 @@ def test_a_teacher_of_other_tokens_and_adapters_as_large_as_the_model_are_told()
     assert any("different tokenizers" in note for note in levers(student=CATALOG.model("qwen3-8b")).notes)
 
 
+def test_sequences_steps_and_products_that_cannot_be_so_are_told() -> None:
+    long, short = (ParallelLayout(gpus=8, tp=8, sequence_tokens=tokens) for tokens in (262_144, 131_072))
+    told, within = (estimate(CATALOG, run(layout=layout, prices=OWN)) for layout in (long, short))
+    assert "longer than the context of llama-3.1-8b, 131,072" in told.warnings[0]
+    assert within.warnings == []
+    few = estimate(CATALOG, run("llama-3.2-1b", tokens=1e6, layout=ParallelLayout(gpus=512), prices=OWN))
+    assert "1M tokens are fewer than one step of the optimizer takes in this layout, 2.1M" in few.warnings[0]
+    bits = {kind: Lora(kind=kind) for kind in ("lora", "qlora")}
+    eight = {kind: estimate(CATALOG, run(method=bits[kind], precision="fp8", prices=OWN)).warnings for kind in bits}
+    assert eight["lora"] == []
+    assert "no published speed in fp8 is of it" in eight["qlora"][0]
+    measured = run(method=bits["qlora"], precision="fp8", tokens_per_s_per_gpu=9000.0, prices=OWN)
+    assert estimate(CATALOG, measured).warnings == []
+
+
 def test_the_teacher_reads_no_attention_where_none_is_counted() -> None:
     """6 N of the student and 2 N of the teacher alone: its 4 L d s were counted all the same."""
     teacher = CATALOG.model("llama-3.1-8b")
