@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from simcost.catalog.aliases import canonical
+from simcost.catalog.aliases import canonical, matches
 from simcost.catalog.catalog import Catalog
 from simcost.catalog.contracts import without_offer
 from simcost.catalog.facts import Provenance
@@ -52,20 +52,59 @@ _NAMES = {
 """Kinds that `catalog_show` finds, and the names of their rows."""
 
 
-def catalog_list(catalog: Catalog, kind: str) -> dict[str, Any]:
+def catalog_list(catalog: Catalog, kind: str, where: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
     """`kind`, `as_of` and `rows`: one object per fact, its keys the columns of the fact file; of contracts `findings`
     too, sentences on those that are about no offer.
 
+    Args:
+        catalog: the facts.
+        kind: of `KINDS`.
+        where: columns and what they must hold: a name, or a beginning with `*`. Values of one column are alternatives.
+
     Raises:
-        CatalogError: no such kind.
+        CatalogError: no such kind or column, or no fact that holds it.
     """
     if kind not in KINDS:
         hint = did_you_mean(kind, list(KINDS)) or ";"
         raise CatalogError(f"no kind of fact {kind!r}{hint} kinds: {', '.join(KINDS)}")
-    document = {"kind": kind, "as_of": catalog.as_of, "rows": [asdict(row) for row in _rows(catalog, kind)]}
+    rows = _where([asdict(row) for row in _rows(catalog, kind)], kind, where)
+    document: dict[str, Any] = {"kind": kind, "as_of": catalog.as_of, "rows": rows}
     if kind == "contracts":
         document["findings"] = without_offer(catalog.facts.contracts, catalog.facts.offers)
     return document
+
+
+def _where(rows: list[dict[str, Any]], kind: str, where: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The rows whose columns hold what is asked for."""
+    for column in dict.fromkeys(column for column, _ in where):
+        wanted = [value for name, value in where if name == column]
+        if rows and column not in rows[0]:
+            hint = did_you_mean(column, list(rows[0])) or ";"
+            raise CatalogError(f"facts of {kind} have no column {column!r}{hint} columns: {', '.join(rows[0])}")
+        for value in wanted:
+            if rows and not any(_holds(row[column], value) for row in rows):
+                known = sorted({str(row[column]) for row in rows if row[column] not in (None, "")})
+                hint = did_you_mean(value.lower(), known) or f"; it is {_some(known)}"
+                raise CatalogError(f"no fact of {kind} that is left has {column} {value!r}{hint}")
+        rows = [row for row in rows if any(_holds(row[column], value) for value in wanted)]
+    return rows
+
+
+def _holds(value: object, wanted: str) -> bool:
+    """True if a column holds the text, a name that the catalog knows by it, or the number."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(wanted) == value
+        except ValueError:
+            return False
+    return any(matches(name, "" if value is None else str(value)) for name in (wanted, canonical(wanted)))
+
+
+_SHOWN = 8
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
 
 
 def catalog_show(catalog: Catalog, name: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ EXAMPLES = {
         "report results/quickstart -o review.html",
         "report results/quickstart -o review.pdf --author 'Platform team' --paper letter",
     ),
-    "catalog list": ("catalog list", "catalog list accelerators"),
+    "catalog list": ("catalog list accelerators", "catalog list offers --where accelerator=h100 --where region=us-*"),
     "catalog show": ("catalog show h100", "catalog show llama-3.1-8b --json"),
     "perf": ("perf llama-3.1-8b --on l40s --precision fp8", "perf llama-3.1-70b --on h100 --tp 4 --json"),
     "prices import": (

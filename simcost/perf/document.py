@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from simcost.catalog import Catalog, Model
 from simcost.perf.memory import MemoryFit, fit_memory, held_sequences
-from simcost.perf.replica import ReplicaSpec
 from simcost.perf.precision_notes import precision_notes
+from simcost.perf.replica import ReplicaSpec
 from simcost.perf.steady_state import MeasuredTpot, steady_tpot_s
 from simcost.perf.step_time import IN_95, StepTime, step_time
 

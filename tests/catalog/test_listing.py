@@ -43,6 +43,35 @@ def test_show_finds_a_name_in_any_kind(name: str, kinds: list[str]) -> None:
     assert all(fact["source"] in " ".join(shown.split()) and fact["as_of"] in shown for fact in document["facts"])
 
 
+def test_a_list_takes_the_facts_with_stated_values() -> None:
+    def named(kind: str, *where: tuple[str, str]) -> list[str]:
+        return [row.get("sku") or row["name"] for row in catalog_list(CATALOG, kind, where)["rows"]]
+
+    whole = catalog_list(CATALOG, "offers")["rows"]
+    nodes = [row for row in whole if row["accelerator"] == "h100-sxm" and row["region"].startswith("us-")]
+    found = catalog_list(CATALOG, "offers", [("accelerator", "H100"), ("region", "us-*")])["rows"]
+    assert found == nodes
+    assert 0 < len(found) < len(whole)
+    sizes = [("sku", "p5.48xlarge"), ("sku", "p5.4xlarge")]
+    assert named("offers", *sizes, ("region", "us-east-1"), ("accelerators", "8")) == ["p5.48xlarge"]
+    assert named("models", ("name", "meta-llama/Llama-3.1-8B-Instruct")) == ["llama-3.1-8b"]
+    assert named("models", ("experts", "256"), ("kv_lora_rank", "512"))[:2] == ["deepseek-v3", "glm-5"]
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ([("providr", "aws")], "facts of offers have no column 'providr'; did you mean 'provider'"),
+        ([("provider", "asw")], "has provider 'asw'; did you mean 'aws'"),
+        ([("provider", "aws"), ("provider", "hetznr")], "has provider 'hetznr'"),
+        ([("provider", "aws"), ("accelerators", "many")], "has accelerators 'many'; it is 0, 1"),
+    ],
+)
+def test_values_that_no_fact_has_are_refused(where: list[tuple[str, str]], said: str) -> None:
+    with pytest.raises(CatalogError, match=said):
+        catalog_list(CATALOG, "offers", where)
+
+
 def test_a_price_of_zero_is_shown() -> None:
     assert "- price_usd: 0" in text(catalog_show(CATALOG, "nebius/egress"))
 

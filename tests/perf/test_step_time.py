@@ -17,8 +17,8 @@ from simcost.perf import GivenStep, Knot, ReplicaSpec, StepTime, step_time
 from simcost.perf.document import perf_document
 from simcost.perf.factors import corrected, correction
 from simcost.perf.memory import gemm_rate
-from simcost.perf.roofline import StepLoad, base_s, seconds
 from simcost.perf.precision_notes import NEAR, slower_than_bf16
+from simcost.perf.roofline import StepLoad, base_s, seconds
 
 CATALOG = load_catalog()
 

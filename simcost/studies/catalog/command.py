@@ -3,7 +3,8 @@
 from argparse import ArgumentTypeError
 from typing import Any
 
-from simcost.studies.argument_types import natural, positive
+from simcost.errors import InputError
+from simcost.studies.argument_types import condition, natural, positive
 from simcost.studies.options import Arguments, own_catalog, print_json, show, verb
 
 
@@ -18,6 +19,15 @@ def _add_catalog(verbs: Any) -> None:
     actions = catalog.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = verb(actions, "list", _catalog_list, "the facts of one kind")
     listing.add_argument("kind", nargs="?", help="kind of fact; none lists the kinds")
+    listing.add_argument(
+        "--where",
+        action="append",
+        type=condition,
+        default=[],
+        metavar="COL=VALUE",
+        help="take only facts with this value, e.g. accelerator=h100 or sku=p5*; repeatable: other columns must hold, "
+        "too, values of one column are alternatives",
+    )
     show = verb(actions, "show", _catalog_show, "facts about one name, with their sources")
     show.add_argument("name", help="accelerator, model, provider, provider/sku, provider/item or provider/model")
     for action in (listing, show):
@@ -27,12 +37,14 @@ def _add_catalog(verbs: Any) -> None:
 def _catalog_list(arguments: Arguments) -> None:
     from simcost.catalog.documents import KINDS, catalog_list
 
+    if arguments.kind is None and arguments.where:
+        raise InputError("--where is of one kind of fact; name it, such as `simcost catalog list offers --where ...`")
     if arguments.kind is None and arguments.json:
         print_json({"kinds": list(KINDS)})
     elif arguments.kind is None:
         print("\n".join(KINDS))
     else:
-        show(arguments, catalog_list(_catalog(arguments), arguments.kind), "catalog.view")
+        show(arguments, catalog_list(_catalog(arguments), arguments.kind, arguments.where), "catalog.view")
 
 
 def _catalog_show(arguments: Arguments) -> None:
