@@ -110,6 +110,14 @@ class Model(Provenance):
             raise ValueError(f"window_layers and linear_layers exceed layers ({self.layers})")
         if bool(self.window_layers) != bool(self.window_tokens):
             raise ValueError("give window_layers and window_tokens, or neither")
+        embeddings = (1 if self.tied_embeddings else 2) * self.vocabulary * self.hidden
+        experts = (self.layers - self.dense_layers) * self.experts * 3 * self.hidden * self.moe_ffn
+        if self.parameters <= embeddings + experts:
+            parts = "embedding, LM head and experts" if experts else "embedding and LM head"
+            raise ValueError(
+                f"parameters ({self.parameters:g}) are not more than those of {parts}, {embeddings + experts:.4g}; are "
+                "they in billions? write them as 8e9"
+            )
 
 
 @record

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from simcost.catalog import Catalog, Model
 from simcost.perf.memory import MemoryFit, fit_memory, held_sequences
+from simcost.perf.model_shape import doubted_parameters
 from simcost.perf.precision_notes import precision_notes
 from simcost.perf.replica import ReplicaSpec
 from simcost.perf.steady_state import MeasuredTpot, steady_tpot_s
@@ -82,7 +83,12 @@ def perf_document(
 def _assumptions(catalog: Catalog, model: Model, spec: ReplicaSpec, context_tokens: int) -> list[str]:
     """Of its changes of the model, its precision, and the context."""
     of_precision = precision_notes(catalog, model, catalog.accelerator(spec.accelerator), spec)
-    return [*spec.assumptions, *of_precision, *_beyond_context(model, context_tokens)]
+    return [
+        *spec.assumptions,
+        *of_precision,
+        *doubted_parameters(model),
+        *_beyond_context(model, context_tokens),
+    ]
 
 
 def _replica(spec: ReplicaSpec) -> dict[str, Any]:

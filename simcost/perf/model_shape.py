@@ -38,6 +38,22 @@ def counted_parameters(model: Model) -> float:
     return float(blocks + embedding_matrices(model) * embedding_parameters(model))
 
 
+_DOUBTED = 1.2
+"""Ratio of the stated parameters to those that the shape implies, or the reverse, from which on it is told."""
+
+
+def doubted_parameters(model: Model) -> tuple[str, ...]:
+    """A sentence where the stated parameters are not those of the shape."""
+    stated, implied = model.parameters, counted_parameters(model)
+    if max(stated / implied, implied / stated) < _DOUBTED:
+        return ()
+    said = (
+        f"{model.name} has {stated:.3g} parameters in models.csv, and {implied:.3g} by its layers, heads and sizes: "
+        "its weights and products are of the first number; correct one of them if both should be the same."
+    )
+    return (said,)
+
+
 def moe_layers(model: Model) -> int:
     """Layers with routed experts."""
     return model.layers - model.dense_layers if model.experts else 0

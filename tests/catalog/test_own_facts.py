@@ -55,6 +55,27 @@ def test_rows_that_differ_in_case_alone_are_the_same(tmp_path: Path) -> None:
     assert "the same provider, sku, region as line 2" in faults_of(tmp_path)[0].message
 
 
+MODEL = (
+    "name,parameters,layers,hidden,heads,kv_heads,head_dim,ffn,vocabulary,tied_embeddings,context_tokens,experts,"
+    "experts_per_token,moe_ffn,source,as_of,quality\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "parts"),
+    [
+        ("mine,7.25,32,4096,32,8,128,14336,32000,false,8192,,,,s,2026,A", "embedding and LM head, 2.621e"),
+        ("mine,8e9,32,4096,32,8,128,1,32000,false,8192,8,2,14336,s,2026,A", "embedding, LM head and experts, 4.536e"),
+    ],
+)
+def test_parameters_in_billions_are_refused(row: str, parts: str, tmp_path: Path) -> None:
+    """7.25 parameters were taken, and the weights of the blocks were less than nothing."""
+    (tmp_path / "models.csv").write_text(f"{MODEL}{row}\n")
+    [fault] = faults_of(tmp_path)
+    assert f"are not more than those of {parts}" in fault.message
+    assert "are they in billions? write them as 8e9" in fault.message
+
+
 def test_an_own_accelerator_may_be_used_by_an_own_offer(tmp_path: Path) -> None:
     (tmp_path / "accelerators.csv").write_text(
         "name,vendor,memory_bytes,memory_bytes_per_s,bf16_flops,source,as_of,quality\n"

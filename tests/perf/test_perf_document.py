@@ -1,6 +1,7 @@
 """The performance document and its text."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,17 @@ def test_a_format_of_the_weights_alone_is_told(accelerator: str, precision: Any,
         sentence for sentence in said if words is not None and sentence.startswith(words)
     ]
     assert bool(said and "weights alone" in said[0]) == (words is not None)
+
+
+def test_parameters_that_the_shape_does_not_have_are_told(tmp_path: Path) -> None:
+    row = "7b,{},32,4096,32,8,128,14336,32000,false,8192,ours,2026,A"
+    header = "name,parameters,layers,hidden,heads,kv_heads,head_dim,ffn,vocabulary,tied_embeddings,context_tokens"
+    said = {}
+    for stated in ("7.2e9", "72e9"):
+        (tmp_path / "models.csv").write_text(f"{header},source,as_of,quality\n{row.format(stated)}\n")
+        said[stated] = perf_document(load_catalog(tmp_path), "7b", ReplicaSpec(accelerator="b200"))["assumptions"]
+    assert said["7.2e9"] == []
+    assert said["72e9"][0].startswith("7b has 7.2e+10 parameters in models.csv, and 7.24e+09 by its layers")
 
 
 def test_unknown_names_are_named() -> None:
