@@ -107,7 +107,10 @@ class Speculation:
             return None
         if self.drafter in HEADS:
             return _head(model, self.drafter)
-        drafter = catalog.model(self.drafter)
+        try:
+            drafter = catalog.model(self.drafter)
+        except CatalogError as error:
+            raise CatalogError(f"{error}; drafters that are no model are {', '.join((*HEADS, NGRAM))}") from error
         if drafter.vocabulary != model.vocabulary or drafter.parameters >= model.parameters:
             raise InputError(_other_target(catalog, drafter, model))
         return drafter
@@ -163,7 +166,9 @@ def _published(rows: tuple[DraftAcceptance, ...], drafter: str, model: Model, ta
     found = [row for row in of_target if row.task == task]
     if not found:
         known = list(dict.fromkeys(row.task for row in of_target))
-        has = f"has it of {', '.join(known)}" if known else "has none of this pair"
+        targets = dict.fromkeys(row.model for row in rows if row.drafter == drafter)
+        of_others = f" (of {drafter} with {', '.join(targets)})" if targets else ""
+        has = f"has it of {', '.join(known)}" if known else f"has none of this pair{of_others}"
         raise CatalogError(
             f"the catalog has no acceptance of {drafter} drafts by {model.name} in {task!r}"
             f"{did_you_mean(task, known) or ';'} it {has}; state `acceptance` or `length`, as your engine shows it, or "
