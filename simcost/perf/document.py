@@ -81,12 +81,14 @@ def perf_document(
 
 
 def _assumptions(catalog: Catalog, model: Model, spec: ReplicaSpec, context_tokens: int) -> list[str]:
-    """Of its changes of the model, its precision, and the context."""
-    of_precision = precision_notes(catalog, model, catalog.accelerator(spec.accelerator), spec)
+    """Of its changes of the model, its precision, the facts, and the context."""
+    accelerator = catalog.accelerator(spec.accelerator)
+    of_precision = precision_notes(catalog, model, accelerator, spec)
     return [
         *spec.assumptions,
         *of_precision,
         *doubted_parameters(model),
+        *(f"{fact.name} in the catalog: {fact.notes}." for fact in (model, accelerator) if fact.notes),
         *_beyond_context(model, context_tokens),
     ]
 

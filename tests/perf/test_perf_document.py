@@ -80,13 +80,21 @@ def test_a_format_of_the_weights_alone_is_told(accelerator: str, precision: Any,
     assert bool(said and "weights alone" in said[0]) == (words is not None)
 
 
+def test_notes_of_the_facts_are_shown() -> None:
+    said = document("qwen3-embedding-0.6b", "l4")["assumptions"]
+    assert said[0].startswith(
+        "qwen3-embedding-0.6b in the catalog: parameters as counted from the shape; embedding model"
+    )
+    assert said[1].endswith("memory is nominal GiB, the driver reports less.")
+
+
 def test_parameters_that_the_shape_does_not_have_are_told(tmp_path: Path) -> None:
     row = "7b,{},32,4096,32,8,128,14336,32000,false,8192,ours,2026,A"
     header = "name,parameters,layers,hidden,heads,kv_heads,head_dim,ffn,vocabulary,tied_embeddings,context_tokens"
     said = {}
     for stated in ("7.2e9", "72e9"):
         (tmp_path / "models.csv").write_text(f"{header},source,as_of,quality\n{row.format(stated)}\n")
-        said[stated] = perf_document(load_catalog(tmp_path), "7b", ReplicaSpec(accelerator="b200"))["assumptions"]
+        said[stated] = perf_document(load_catalog(tmp_path), "7b", ReplicaSpec(accelerator="h100", tp=4))["assumptions"]
     assert said["7.2e9"] == []
     assert said["72e9"][0].startswith("7b has 7.2e+10 parameters in models.csv, and 7.24e+09 by its layers")
 

@@ -148,7 +148,11 @@ def test_published_acceptance_is_that_of_its_positions() -> None:
     ("fields", "error", "message"),
     [
         ({"task": "mt bench"}, CatalogError, "did you mean 'mt-bench'"),
-        ({"task": "gsm8k", "drafter": "mtp"}, CatalogError, r"none of this pair \(of mtp with deepseek-v3\); state `acceptance`"),
+        (
+            {"task": "gsm8k", "drafter": "mtp"},
+            CatalogError,
+            r"none of this pair \(of mtp with deepseek-v3\); state `acceptance`",
+        ),
         ({"task": "gsm8k", "drafter": "egle3"}, CatalogError, "none of this pair; state `acceptance` or `length`"),
         ({"acceptance": 0.7, "drafter": "egle3"}, CatalogError, "drafters that are no model are eagle3, mtp, ngram"),
         ({"acceptance": 0.7, "drafter": "qwen3-0.6b"}, InputError, "151,936 tokens, llama-3.1-8b 128,256"),
