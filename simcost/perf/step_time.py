@@ -254,15 +254,18 @@ def _corrected(
     step = StepTime(
         **_tabulated(corrected(fit, found.fixed_factor), accelerator, model, spec),
         provenance="calibrated" if measured else "analytic",
-        source=f"{_physics(fit, accelerator)}; {_basis(spec, found)}: {fit.source}, {_date(fit.as_of)}",
+        source=f"{_physics(fit, accelerator, spec)}; {_basis(spec, found)}: {fit.source}, {_date(fit.as_of)}",
         sigma=max(found.sigma, least),
     )
     return step.scaled(found.factor)
 
 
-def _physics(fit: HardwareFit, accelerator: Accelerator) -> str:
-    of = "its own coefficients" if fit.accelerator else "no measurement of it, mean coefficients of others"
-    return f"{accelerator.name} {fit.precision}, {of}"
+def _physics(fit: HardwareFit, accelerator: Accelerator, spec: ReplicaSpec) -> str:
+    rate = "int8" if (spec.precision, fit.precision) == ("int8", "fp8") else fit.precision
+    if not fit.accelerator:
+        return f"{accelerator.name} {rate}, no measurement of it, mean coefficients of others"
+    products = "" if fit.rows else ", of products the mean of others"
+    return f"{accelerator.name} {rate}, its own coefficients{products}"
 
 
 def _basis(spec: ReplicaSpec, found: Correction) -> str:

@@ -252,6 +252,21 @@ def test_an_engine_of_choice_and_the_mean_of_engines() -> None:
     assert found[None].sigma > min(found["sglang"].sigma, found["trtllm"].sigma)
 
 
+@pytest.mark.parametrize(
+    ("accelerator", "precision", "said"),
+    [
+        ("h100", "fp8", "h100-sxm fp8, its own coefficients; "),
+        ("mi300x", "bf16", "mi300x bf16, its own coefficients, of products the mean of others; "),
+        ("a100", "int8", "a100-80gb-sxm int8, its own coefficients, of products the mean of others; "),
+        ("l4", "bf16", "l4 bf16, no measurement of it, mean coefficients of others; "),
+    ],
+)
+def test_the_source_says_what_was_measured_of_the_accelerator(accelerator: str, precision: Any, said: str) -> None:
+    spec = ReplicaSpec(accelerator=accelerator, precision=precision)
+    found = step_time(CATALOG, CATALOG.model("llama-3.1-8b"), CATALOG.accelerator(accelerator), spec)
+    assert found.source.startswith(said)
+
+
 def test_fewer_bits_that_come_out_slower_say_by_what_both_were_measured() -> None:
     """fp8 on tp 8 has the factor of 11 measurements of that layout, bf16 that of the model: in opposite directions, by
     more than fp8 saves. Nothing said so."""
