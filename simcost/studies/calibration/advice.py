@@ -7,6 +7,8 @@ from typing import Any
 from simcost.studies.calibration.engine import Engine
 from simcost.studies.calibration.fit import FittedParameters
 from simcost.studies.calibration.parameters import COUNT, FACTOR, NAMES, OVERHEAD, Freedom
+from simcost.trace.observed import Configuration
+from simcost.trace.observed.observation import Finding, finding
 
 KNOWN_SIGMA = 0.25
 """Standard deviation of a logarithm up to which a coefficient counts as known."""
@@ -64,3 +66,19 @@ def _reason(fitted: FittedParameters, k: int, engine: Engine) -> str:
 
 def _row(name: str, reason: str) -> dict[str, Any]:
     return {"coefficient": name, "reason": reason, "measure": _MEASURE[name]}
+
+
+_FAR_FROM_CATALOG = 2.0
+"""Step time of the engine over that of the catalog, or the reverse, from which on the settings are doubted."""
+
+
+def far_from_catalog(engine_factor: float | None, known: Configuration) -> list[Finding]:
+    """A warning where the engine is so much faster or slower that it may be another one than was said."""
+    if engine_factor is None or 1 / _FAR_FROM_CATALOG <= engine_factor <= _FAR_FROM_CATALOG:
+        return []
+    message = (
+        f"the engine takes {engine_factor:.2g} times as long as the catalog expects of {known.model} on "
+        f"{known.tp or 1} x {known.accelerator}: check that the log is of this model, accelerator, tp and precision, "
+        "since coefficients that were not identified stay near the catalog's"
+    )
+    return [finding("far_from_catalog", message)]

@@ -13,7 +13,7 @@ import numpy as np
 from simcost.catalog import Catalog
 from simcost.errors import InputError
 from simcost.perf import StepTime
-from simcost.studies.calibration.advice import not_identified
+from simcost.studies.calibration.advice import far_from_catalog, not_identified
 from simcost.studies.calibration.engine import Engine, engine_of
 from simcost.studies.calibration.errors import (
     Document,
@@ -188,6 +188,7 @@ def _calibration(
     findings: list[Finding],
 ) -> Calibration:
     known = engine.configuration
+    far = far_from_catalog(document["engine_factor"], known)
     whole = {
         "verdict": verdict(document, observation),
         "kind": observation.kind,
@@ -198,7 +199,7 @@ def _calibration(
         "max_num_seqs": engine.batching.max_num_seqs,
         "max_num_batched_tokens": engine.batching.max_num_batched_tokens,
         **document,
-        "findings": [*observation.findings, *engine.findings, *findings, *_poor(document["fit"])],
+        "findings": [*observation.findings, *engine.findings, *findings, *far, *_poor(document["fit"])],
     }
     return Calibration(observation=observation, engine=engine, fitted=fitted, sigma=sigma, document=whole)
 

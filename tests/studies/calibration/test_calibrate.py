@@ -12,7 +12,7 @@ from support.observed_runs import OVERHEAD_S, TRUTH, latencies, requests, rows, 
 
 from simcost.catalog import load_catalog
 from simcost.cli import main
-from simcost.studies.calibration.advice import not_identified
+from simcost.studies.calibration.advice import far_from_catalog, not_identified
 from simcost.studies.calibration.engine import engine_of
 from simcost.studies.calibration.fit import FittedParameters, fit
 from simcost.studies.calibration.parameters import FAR, NEAR, candidate
@@ -157,6 +157,13 @@ def test_one_point_is_a_factor_on_the_whole_step(tmp_path: Path) -> None:
     assert result.sigma >= 0.12
     missing = [row["coefficient"] for row in result.document["not_identified"]]
     assert {"a_s", "b_s_per_token", "c_s_per_sequence", "d_s_per_token"} <= set(missing)
+
+
+@pytest.mark.parametrize(("factor", "told"), [(None, False), (0.45, True), (0.55, False), (1.9, False), (2.1, True)])
+def test_an_engine_far_from_the_catalog_may_be_another(factor: float | None, told: bool) -> None:
+    found = far_from_catalog(factor, Configuration(model="llama-3.1-70b", accelerator="h100-sxm", tp=4))
+    assert bool(found) == told
+    assert not told or f"{factor:g} times as long as the catalog expects of llama-3.1-70b on 4 x" in found[0]["message"]
 
 
 def test_an_aggregate_without_its_load_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
