@@ -8,7 +8,7 @@ from simcost.catalog import Catalog
 from simcost.catalog.aliases import ANY_REGION
 from simcost.catalog.dates import is_stale, price_of_date
 from simcost.catalog.facts import Offer, Provenance
-from simcost.errors import CatalogError, InputError
+from simcost.errors import CatalogError, InputError, did_you_mean
 from simcost.studies.training_cost.inputs import Prices, TrainingSetup, ValueRange
 from simcost.studies.training_cost.result import PurchaseCost
 from simcost.units import GB, SECONDS_PER_HOUR, format_usd
@@ -54,9 +54,10 @@ def chosen_offer(catalog: Catalog, run: TrainingSetup, way: str = "on_demand") -
     Offers of whole nodes come first where the run fills some: accelerators of several machines are not one node.
 
     Raises:
-        CatalogError: no such offer, or it has another accelerator.
+        CatalogError: no such offer or region, or it has another accelerator.
     """
     accelerator, prices = run.accelerator, run.prices
+    _check_region(catalog, prices.region)
     if prices.offer is None:
         offers = [
             o
@@ -76,6 +77,14 @@ def chosen_offer(catalog: Catalog, run: TrainingSetup, way: str = "on_demand") -
             f"`simcost catalog list offers` with {accelerator.name}"
         )
     return offer
+
+
+def _check_region(catalog: Catalog, region: str | None) -> None:
+    """Raises CatalogError where no offer is in the region: that of another place would be taken."""
+    known = sorted({offer.region for offer in catalog.facts.offers})
+    if region is not None and region not in known:
+        hint = did_you_mean(region, known) or ";"
+        raise CatalogError(f"no offer of the catalog is in region {region!r}{hint} without it all count")
 
 
 def _usd_per_h(catalog: Catalog, offer: Offer, way: str) -> float | None:

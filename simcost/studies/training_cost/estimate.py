@@ -125,7 +125,7 @@ def _costs(
             price = price_of(catalog, run, way)
             under = _spot_timed(catalog, run, mfu) if way == "spot" else ran
         except InputError as error:
-            if run.prices.offer is not None and isinstance(error, CatalogError):
+            if isinstance(error, CatalogError) and (run.prices.offer or run.prices.region):
                 raise
             missing.append(NotPriced(way=way, reason=str(error)))
             continue

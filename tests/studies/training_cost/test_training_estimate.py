@@ -141,6 +141,15 @@ def test_weights_that_leave_cost_as_much_after_a_short_run_as_after_a_long_one()
         assert (egress.low, egress.mid, egress.high) == pytest.approx((usd, usd, usd))
 
 
+def test_a_region_without_offers_is_refused() -> None:
+    """The price of an offer that is the same everywhere was taken."""
+    with pytest.raises(CatalogError, match="no offer of the catalog is in region 'us-est-1'; did you mean"):
+        estimate(CATALOG, run(prices=Prices(region="us-est-1")))
+    with pytest.raises(CatalogError, match="is in region 'mars'; without it all count"):
+        estimate(CATALOG, run(prices=Prices(region="mars", on_demand_usd_per_gpu_h=2.0)))
+    assert estimate(CATALOG, run(prices=Prices(region="us-east-1"))).cost_usd["on_demand"].total.mid > 0
+
+
 def test_storage_and_egress_are_those_of_the_region_of_the_offer(tmp_path: Path) -> None:
     (tmp_path / "offers.csv").write_text(
         "provider,sku,region,accelerator,accelerators,on_demand_usd_per_h,source,as_of,quality\n"
