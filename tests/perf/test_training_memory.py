@@ -7,6 +7,7 @@ import pytest
 from simcost.catalog import load_catalog
 from simcost.catalog.facts import Model
 from simcost.errors import DoesNotFitError, InputError
+from simcost.perf.model_shape import block_parameters
 from simcost.perf.training.memory import (
     activation_bytes_per_layer,
     fit_training,
@@ -125,6 +126,18 @@ def test_a_stage_holds_its_layers_and_the_embedding_or_the_head(model: Model) ->
     assert memory.weights + memory.gradients + memory.optimizer == pytest.approx(16 * held)
     lora = training_memory(model, Lora(), layout)
     assert lora.weights == pytest.approx(2 * held + 2 * adapter_parameters(model, 16) * 4 / model.layers)
+
+
+@pytest.mark.parametrize(
+    ("name", "pp"), [("gemma-3-27b", 2), ("qwen3-next-80b-a3b", 4), ("llama-4-maverick", 4), ("deepseek-v3", 61)]
+)
+def test_a_stage_may_have_fewer_layers_than_the_model_has_of_a_kind(name: str, pp: int) -> None:
+    """52 windows of 62 layers were more than the 31 of a stage, and the run ended in a traceback."""
+    model = CATALOG.model(name)
+    layout = ParallelLayout(gpus=pp, pp=pp, zero=1)
+    held = training_memory(model, Full(), layout)
+    blocks = block_parameters(model) * -(-model.layers // pp) / model.layers
+    assert held.weights == pytest.approx(2 * (blocks + model.vocabulary * model.hidden))
 
 
 def test_a_stage_that_holds_the_embedding_does_not_fit_where_an_even_part_would() -> None:

@@ -6,6 +6,7 @@ Sources: 16 bytes a parameter of mixed-precision Adam and their sharding, Rajbha
 
 from dataclasses import asdict, dataclass, replace
 from math import ceil
+from typing import Any
 
 from simcost.catalog.facts import Accelerator, Model
 from simcost.errors import DoesNotFitError
@@ -87,8 +88,14 @@ def _fullest_stage(model: Model, method: Method, pp: int) -> tuple[Model, Method
     if isinstance(method, TransferLearning):
         method = replace(method, trained_share=min(1.0, method.trained_share * pp))
     layers = ceil(model.layers / pp)
-    parameters = block_parameters(model) * layers / model.layers + embedding_parameters(model)
-    return replace(model, layers=layers, parameters=parameters, tied_embeddings=True), method
+    stage: dict[str, Any] = {
+        "layers": layers,
+        "parameters": block_parameters(model) * layers / model.layers + embedding_parameters(model),
+        "tied_embeddings": True,
+        "dense_layers": min(model.dense_layers, layers),
+    }
+    stage |= dict.fromkeys(("window_layers", "window_tokens", "linear_layers"), 0)  # memory does not ask for them
+    return replace(model, **stage), method
 
 
 def fit_training(model: Model, accelerator: Accelerator, method: Method, layout: ParallelLayout) -> TrainingMemory:

@@ -78,9 +78,14 @@ def active_parameters(model: Model) -> float:
 def attention_flops(model: Model, sequence_tokens: int) -> float:
     """FLOPs of scores and weighted values per token, forward and backward: 12 L d s.
 
-    d = heads x head_dim. No causal halving, as PaLM and llm-foundry count.
+    d = heads x head_dim, the mean of keys and values where these differ. No causal halving, as PaLM and llm-foundry
+    count. A layer with a window sees that of s; linear attention sees none.
     """
-    return 12.0 * model.layers * model.heads * model.head_dim * sequence_tokens
+    keys = model.head_dim + model.rope_head_dim
+    width = model.heads * (keys + (model.value_head_dim or model.head_dim)) / 2
+    full = model.layers - model.window_layers - model.linear_layers
+    seen = full * sequence_tokens + model.window_layers * min(model.window_tokens, sequence_tokens)
+    return 12.0 * width * seen
 
 
 def adapter_parameters(model: Model, rank: int) -> float:

@@ -11,7 +11,9 @@ from simcost.studies.training_cost.inputs import TrainingSetup
 def assumptions(run: TrainingSetup, mfu: Mfu, memory: TrainingMemory, whole: WholeRuns | None) -> Iterator[str]:
     """The sentences for a run."""
     attention = ", 12 L d s of attention (no causal halving)" if run.count_attention else ", attention not counted"
-    yield f"FLOPs of a token: {run.method.formula}{attention}; no recomputation, as MFU is defined"
+    seen = ", windows of layers as what they see of s, linear attention as none"
+    less = seen if run.count_attention and (run.model.window_layers or run.model.linear_layers) else ""
+    yield f"FLOPs of a token: {run.method.formula}{attention}{less}; no recomputation, as MFU is defined"
     yield f"MFU: {mfu.source}"
     yield from mfu.notes
     yield from _layout(run)
