@@ -305,7 +305,12 @@ def _fit(
     per_token += drafter.kv_per_token
     adapters = 0.0 if spec.lora is None else spec.lora.bytes_per_device(model, spec.tp, spec.pp)
     left = accelerator.memory_bytes * spec.memory_utilisation - weights - adapters - drafter.weights - overhead
-    tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp
+    if not per_token and spec.kv_tokens is None and not spec.images:
+        raise InputError(
+            f"{model.name} caches nothing, since all of its layers have linear attention, whose states are not "
+            "modelled; write `kv_tokens`: the tokens of as many sequences as fit"
+        )
+    tokens = int(left // per_token) // BLOCK_TOKENS * BLOCK_TOKENS * spec.dp if per_token else 0
     stated = MOST_UNITS if spec.images else spec.kv_tokens
     if stated is None:
         source += windows_in_words(model, held_tokens)

@@ -128,7 +128,7 @@ class FewerLayers(_Reshaped):
             model,
             self.label,
             layers=self.layers,
-            dense_layers=min(model.dense_layers, self.layers),
+            dense_layers=round(model.dense_layers * share),
             window_layers=windows,
             window_tokens=model.window_tokens if windows else 0,
             linear_layers=min(linear, self.layers - windows),

@@ -58,6 +58,20 @@ def test_pruned_shapes_have_the_published_parameters(pruning: Any, published: fl
     assert fewer.seconds(4096, 0, 0, 0) < step.seconds(4096, 0, 0, 0)
 
 
+def test_layers_with_experts_keep_their_share() -> None:
+    """Half of the layers of Llama 4 Maverick, every second of them dense, were all dense."""
+    half, whole = FewerLayers(layers=24).shape(CATALOG.model("llama-4-maverick")), CATALOG.model("llama-4-maverick")
+    assert (half.dense_layers, half.experts) == (12, 128)
+    assert half.parameters == pytest.approx(whole.parameters / 2, rel=0.01)
+
+
+def test_a_model_of_linear_attention_alone_needs_its_capacity() -> None:
+    one = FewerLayers(layers=1)
+    with pytest.raises(InputError, match="all of its layers have linear attention"):
+        served(model="qwen3-next-80b-a3b", pruning=one)
+    assert served(model="qwen3-next-80b-a3b", pruning=one, kv_tokens=4096)[0].kv_capacity_tokens == 4096
+
+
 def test_half_of_the_layers_cache_half_of_the_bytes() -> None:
     half, whole = served(pruning=FewerLayers(layers=16))[0], served()[0]
     assert half.kv_bytes_per_token == whole.kv_bytes_per_token / 2
