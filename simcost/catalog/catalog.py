@@ -385,7 +385,10 @@ def _named(what: str, table: str, name: str, rows: Sequence[N]) -> N:
 
 
 def _miss(what: str, table: str, name: str, known: Sequence[str]) -> CatalogError:
-    hint = did_you_mean(name.lower(), known) or ";"
+    plain = canonical(name).replace(" ", "-").removeprefix("nvidia-")
+    begin = max((one for one in known if plain.startswith(f"{one}-")), key=len, default=None)
+    near = f"; did you mean {begin!r}?" if begin else did_you_mean(name.lower(), known)
+    hint = near or did_you_mean(plain, known) or ";"
     return CatalogError(
         f"the catalog has no {what} {name!r}{hint} `simcost catalog list {table}` shows what it has; "
         f"add your own to {table.replace('-', '_')}.csv in your catalog folder"

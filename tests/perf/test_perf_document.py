@@ -104,6 +104,26 @@ def test_unknown_names_are_named() -> None:
         document("llama-3.1-8b", "h101")
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("nvidia/Llama-3.1-8B-Instruct-FP8", "llama-3.1-8b"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", "llama-3.1-8b"),
+        ("deepseek-ai/DeepSeek-V3-0324", "deepseek-v3"),
+        ("Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b"),
+    ],
+)
+def test_the_model_that_a_longer_name_begins_with_is_meant(name: str, near: str) -> None:
+    with pytest.raises(CatalogError, match=f"no model '{name}'; did you mean '{near}'"):
+        document(name, "h100")
+
+
+@pytest.mark.parametrize("name", ["NVIDIA-H100-80GB-HBM3", "NVIDIA H100 80GB HBM3"])
+def test_the_accelerator_of_a_product_name_is_meant(name: str) -> None:
+    with pytest.raises(CatalogError, match=f"no accelerator '{name}'; did you mean 'h100'"):
+        document("llama-3.1-8b", name)
+
+
 def test_a_measurement_stands_beside_its_prediction() -> None:
     asked = MeasuredTpot(1024, 256, 32, 0.0175)
     found = perf_document(CATALOG, "llama-3.1-8b", ReplicaSpec(accelerator="h100"), measured=[asked])
