@@ -74,7 +74,7 @@ def perf_document(
         "max_num_seqs": max_num_seqs,
         "max_num_batched_tokens": max_num_batched_tokens,
         "context_tokens": context_tokens,
-        "prefill": _prefill(step, max_num_batched_tokens),
+        "prefill": _prefill(step, max_num_batched_tokens, model.context_tokens),
         "throughput": [_decode(step, batch, context_tokens, plain) for batch in batches],
         "catalog_date": catalog.as_of,
     }
@@ -154,9 +154,11 @@ def _base(step: StepTime, most: int) -> list[dict[str, float]]:
     return [{"tokens": tokens, "seconds": step.base_seconds(tokens)} for tokens in _batches(most)]
 
 
-def _prefill(step: StepTime, tokens: int) -> dict[str, float]:
-    """One step that holds a single prompt of the whole token budget."""
-    time_s = step.seconds(tokens, 0, 0, tokens * tokens / 2)
+def _prefill(step: StepTime, tokens: int, context_tokens: int) -> dict[str, float]:
+    """One step that holds a single prompt of the whole token budget, or as many as the context of the model makes of
+    it.
+    """
+    time_s = step.seconds(tokens, 0, 0, tokens * min(tokens, context_tokens) / 2)
     return {"tokens": tokens, "step_s": time_s, "tokens_per_s": tokens / time_s}
 
 

@@ -40,6 +40,17 @@ def test_throughput_follows_from_the_coefficients() -> None:
         assert row["tokens_per_s"] == pytest.approx(row["batch"] / row["tpot_s"])
 
 
+def test_a_prefill_has_no_prompt_beyond_the_context() -> None:
+    """8,192 tokens are two prompts of Llama 2, whose attention is half of that of one."""
+    prefill = {
+        name: document(name, "b300", tp=8, precision="fp8")["prefill"] for name in ("llama-2-70b", "llama-3.1-70b")
+    }
+    for name, longest in (("llama-2-70b", 4096), ("llama-3.1-70b", 8192)):
+        spec = ReplicaSpec(accelerator="b300", tp=8, precision="fp8")
+        step = step_time(CATALOG, CATALOG.model(name), CATALOG.accelerator("b300"), spec)
+        assert prefill[name]["step_s"] == pytest.approx(step.seconds(8192, 0, 0, 8192 * longest / 2))
+
+
 def test_the_batch_ends_where_the_cache_or_the_limit_does() -> None:
     assert [row["batch"] for row in document("llama-3.1-8b", "h100", max_num_seqs=6)["throughput"]] == [
         1,
