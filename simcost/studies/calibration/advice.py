@@ -40,7 +40,8 @@ def not_identified(
         if fitted.spread[k] > (_KNOWN_OVERHEAD if k == OVERHEAD else KNOWN_SIGMA)
     ]
     if longest_prompt < _LONG_PROMPT:
-        rows.append(_row("q_s_per_pair", f"no prompt is longer than {longest_prompt:,.0f} tokens"))
+        within = "; taken as 0, so that b holds its part" if engine.start.q_s_per_pair == 0 else ""
+        rows.append(_row("q_s_per_pair", f"no prompt is longer than {longest_prompt:,.0f} tokens{within}"))
     elif engine.start.q_s_per_pair == 0:
         taken = (
             f"never fitted, taken as 0 although prompts have up to {longest_prompt:,.0f} tokens, so that b is too large"

@@ -109,6 +109,9 @@ def test_a_coefficient_that_stays_0_is_told_where_prompts_are_long(accelerator: 
     fitted = FittedParameters(x=np.zeros(5), best=best, loss=0.0, spread=np.zeros(5), alike=(best,))
     said = [row["reason"] for row in not_identified(engine, fitted, FAR, 20_000)]
     assert ["taken as 0" in one for one in said] == [True] * told
+    [short] = [row["reason"] for row in not_identified(engine, fitted, FAR, 6_000)]
+    assert short.startswith("no prompt is longer than 6,000 tokens")
+    assert short.endswith("taken as 0, so that b holds its part") == told
 
 
 def test_a_scenario_takes_the_file(calibrated: Path, capsys: pytest.CaptureFixture[str]) -> None:
