@@ -54,9 +54,10 @@ class AdapterSlots:
                 "fitted, and not in the spread of step times), and adapters that are not there are loaded before it."
             )
         return (
-            f"LoRA: {self.slots} adapters of rank {self.rank} take their memory from the KV cache, and every step is "
-            f"{self.step_factor:.3g} times as long, as if it held all of them (constants of inference-sim, not "
-            "fitted; the spread of step times covers none to twice of that). Loading of further adapters takes no time."
+            f"LoRA: {self.slots} adapter{'s' * (self.slots > 1)} of rank {self.rank} take their memory from the KV "
+            f"cache, and every step is {self.step_factor:.3g} times as long, as if it held all of them (constants of "
+            "inference-sim, not fitted; the spread of step times covers none to twice of that). Loading of further "
+            "adapters takes no time."
         )
 
     @property

@@ -127,9 +127,9 @@ class Speculation:
         else:
             accepted = f"each accepted with probability {self.acceptance:g}"
         return (
-            f"Speculation: {self.tokens} drafts of {self.drafter} a step, {accepted}. All sequences of a step get the "
-            "mean number of tokens, rounded down step by step. Acceptance depends on the task: measure it on your "
-            "requests."
+            f"Speculation: {self.tokens} draft{'s' * (self.tokens > 1)} of {self.drafter} a step, {accepted}. All "
+            "sequences of a step get the mean number of tokens, rounded down step by step. Acceptance depends on the "
+            "task: measure it on your requests."
         )
 
 

@@ -191,3 +191,9 @@ def test_perf_takes_levers_from_the_command_line() -> None:
     assert narrow["lora"] == {"rank": 8, "slots": 2, "modules": "all", "cpu_slots": None, "load": None}
     assert "not a size" in refused(*replica, "--pruning", "depth,layers")
     assert "pruning" in refused(*replica, "--pruning", "3:4")
+    assert "unknown key 'slot'; did you mean 'slots'" in refused(*replica, "--lora", "rank=16,slot=4")
+    drafts = refused(*replica, "--speculation", "drafter=eagle3,acceptance=0.7,token=5")
+    assert "speculation.token: unknown key 'token'; did you mean 'tokens'" in drafts
+    mixture = call("perf", "mixtral-8x7b", "--on", "h200", "--lora", "slots=2,modules=attention", "--json").document()
+    assert mixture["lora"]["modules"] == "attention"
+    assert "no step time is known on CPUs" in refused("perf", "llama-3.1-8b", "--on", "cpu")

@@ -38,10 +38,7 @@ def replica_spec(**options: Any) -> ReplicaSpec:
     Raises:
         InputError: an option is wrong.
     """
-    spec, faults = _part(json.dumps(options), "", ReplicaSpec)
-    if spec is None:
-        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
-    return spec
+    return _sound(json.dumps(options), ReplicaSpec)
 
 
 def with_fields(cls: type[T], fields: dict[str, str]) -> T:
@@ -51,9 +48,14 @@ def with_fields(cls: type[T], fields: dict[str, str]) -> T:
         InputError: a field is unknown or wrong.
     """
     text = "".join(f"{name}: {value}\n" for name, value in fields.items()) or "{}"
+    return _sound(text, cls)
+
+
+def _sound(text: str, cls: type[T]) -> T:
+    """The part. Raises InputError with all of its faults."""
     part, faults = _part(text, "", cls)
     if part is None or faults:
-        raise InputError("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+        raise InputError("; ".join(": ".join(filter(None, (fault.path, fault.message))) for fault in faults))
     return part
 
 

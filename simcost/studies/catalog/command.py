@@ -71,7 +71,10 @@ def _add_perf(verbs: Any) -> None:
         help="parts taken out of the model: 2:4; width,hidden=3072,ffn=9216; depth,layers=16 (default: none)",
     )
     perf.add_argument(
-        "--lora", type=_sizes, metavar="SIZE=N,...", help="slots of adapters: rank=16,slots=4 (default: none)"
+        "--lora",
+        type=_settings,
+        metavar="NAME=VALUE,...",
+        help="slots of adapters: rank=16,slots=4; of a mixture of experts also modules=attention (default: none)",
     )
     perf.add_argument(
         "--speculation",
@@ -170,6 +173,10 @@ def _perf(arguments: Arguments) -> None:
     from simcost.perf.steady_state import MeasuredTpot
     from simcost.scenario.files.parts import replica_spec
 
+    if arguments.on.strip().lower() == "cpu":
+        raise InputError(
+            "no step time is known on CPUs; write a `latency_table` or a measured `step` into the replica of a scenario"
+        )
     spec = replica_spec(
         accelerator=arguments.on,
         tp=arguments.tp,
