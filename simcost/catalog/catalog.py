@@ -385,7 +385,7 @@ def _named(what: str, table: str, name: str, rows: Sequence[N]) -> N:
 
 
 def _miss(what: str, table: str, name: str, known: Sequence[str]) -> CatalogError:
-    plain = canonical(name).replace(" ", "-").removeprefix("nvidia-")
+    plain = canonical(name)
     begin = max((one for one in known if plain.startswith(f"{one}-")), key=len, default=None)
     near = f"; did you mean {begin!r}?" if begin else did_you_mean(name.lower(), known)
     hint = near or did_you_mean(plain, known) or ";"
