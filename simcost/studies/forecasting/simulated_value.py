@@ -26,7 +26,16 @@ from simcost.scenario.schema.loaded_scenario import LoadedScenario
 from simcost.scenario.schema.scaling import FollowForecast
 from simcost.scenario.schema.scenario import Plan
 from simcost.studies.forecasting.study import Document
-from simcost.studies.forecasting.value import PREDICTORS, day_steps, judged_days, predictions, rates_of, verdict
+from simcost.studies.forecasting.value import (
+    PREDICTORS,
+    day_steps,
+    earlier_days,
+    in_hindsight,
+    judged_days,
+    predictions,
+    rates_of,
+    verdict,
+)
 from simcost.trace.series.series import Floats
 
 LEAST_HEADROOM, MOST_HEADROOM = 0.25, 8.0
@@ -41,6 +50,8 @@ class _Fleet:
     runs: Simulations
     plan: Plan
     scaling: FollowForecast
+    steps: int
+    """Of the demand."""
     step_s: int
     lead_s: float
 
@@ -93,33 +104,40 @@ def value_of_scenario(
     history = rates_of(source.outlook.forecast.series)
     step_s, lead_s = history.grid.step_s, order_lead_s(scaling, chosen, loaded)
     judged = judged_days(history, days, lead_s)
+    earlier = earlier_days(history, judged, lead_s)
     late = 1 + ceil((lead_s + scaling.interval) / step_s)
 
     def forecasting(share: float, what: str) -> None:
         progress(share / 2, what)
 
-    rates = predictions(history, judged, late, every_s, seed, forecasting)
-    recorded = _recorded(source, judged * day_steps(history))
-    question = ResolvedScenario(loaded=loaded, seed=seed, seeds=1, source=recorded)
+    rates = predictions(history, judged + earlier, late, every_s, seed, forecasting)
+    steps, before = judged * day_steps(history), earlier * day_steps(history)
     with TemporaryDirectory() as folder, workers_of(Path(folder), jobs=1) as workers:
-        runs = Simulations(question, recorded, Path(folder), workers, lambda _: None)
-        fleet = _Fleet(runs=runs, plan=chosen, scaling=scaling, step_s=step_s, lead_s=lead_s)
+
+        def fleet(count: int, until: int) -> _Fleet:
+            recorded = _recorded(source, count, until)
+            question = ResolvedScenario(loaded=loaded, seed=seed, seeds=1, source=recorded)
+            runs = Simulations(question, recorded, Path(folder) / str(until), workers, lambda _: None)
+            return _Fleet(runs=runs, plan=chosen, scaling=scaling, steps=count, step_s=step_s, lead_s=lead_s)
+
+        last, first = fleet(steps, 0), fleet(before, steps) if before else None
         found = []
         for number, (predictor, expected) in enumerate(rates.items()):
             progress(0.5 + number / len(PREDICTORS) / 2, predictor)
-            found.append(_judged(fleet, predictor, expected))
+            found.append(_judged(last, predictor, expected[before:]) | _with_earlier(first, last, predictor, expected))
     best = found[-1]["usd_per_month"]
     rows = [row | {"above_perfect_usd": row["usd_per_month"] - best} for row in found]
     misses = 1 - loaded.scenario.slo.attainment
     return {
-        "verdict": verdict(rows, misses, judged),
+        "verdict": verdict(rows, misses, judged, earlier),
         "series": history.name,
         "plan": chosen.name,
         "days": judged,
+        "earlier_days": earlier,
         "step": history.grid.name,
         "misses_allowed": misses,
         "predictors": rows,
-        "findings": [{"kind": "history", "message": note} for note in source.notes],
+        "findings": [*({"kind": "history", "message": note} for note in source.notes), *in_hindsight(earlier)],
         "provenance": {"simcost_version": __version__, "seed": seed, "inputs": source.inputs},
     }
 
@@ -140,11 +158,12 @@ def _plan(loaded: LoadedScenario, name: str | None) -> tuple[Plan, FollowForecas
     )
 
 
-def _recorded(source: ForecastDemand, steps: int) -> ForecastDemand:
-    """The demand with its last recorded steps as the only future."""
+def _recorded(source: ForecastDemand, steps: int, until: int) -> ForecastDemand:
+    """The demand with recorded steps as the only future: so many, up to so many before the end."""
     series = source.outlook.forecast.series
-    came = series.values[None, -steps:]
-    grid = replace(series.grid, start_s=series.grid.start_s + (len(series) - steps) * series.grid.step_s)
+    first = len(series) - until - steps
+    came = series.values[None, first : len(series) - until]
+    grid = replace(series.grid, start_s=series.grid.start_s + first * series.grid.step_s)
     paths = Paths(series=series.name, quantity=series.quantity, grid=grid, values=came)
     return replace(source, paths=paths, screening=screen(came, 1, source.seed))
 
@@ -152,6 +171,20 @@ def _recorded(source: ForecastDemand, steps: int) -> ForecastDemand:
 def _judged(fleet: _Fleet, name: str, rates: Floats) -> Document:
     """The cheapest run that meets the SLO; with the most headroom, where none does."""
     plain = fleet.run(name, rates, 1.0)
+    headroom, best = _least(fleet, name, rates, plain)
+    return {
+        "name": name,
+        "headroom": headroom,
+        "met": best.met,
+        "missed": 1 - (best.attainment or 0.0),
+        "missed_without_headroom": 1 - (plain.attainment or 0.0),
+        "replica_hours": fsum(best.served.replica_hours.values()) if best.served else 0.0,
+        "usd_per_month": best.bill.per_month_usd,
+    }
+
+
+def _least(fleet: _Fleet, name: str, rates: Floats, plain: RunResult) -> tuple[float, RunResult]:
+    """The least headroom that meets the SLO, and its run; the most, where none does. `plain` is that without any."""
     low, high = (LEAST_HEADROOM, 1.0) if plain.met else (1.0, MOST_HEADROOM)
     best = plain if plain.met else fleet.run(name, rates, high)
     for _ in range(HALVINGS if best.met else 0):
@@ -161,12 +194,20 @@ def _judged(fleet: _Fleet, name: str, rates: Floats) -> Document:
             high, best = middle, tried
         else:
             low = middle
+    return high, best
+
+
+def _with_earlier(earlier: _Fleet | None, fleet: _Fleet, name: str, rates: Floats) -> Document:
+    """The run with the headroom of the steps before those judged; None without such steps."""
+    if earlier is None:
+        headroom, missed, usd = None, None, None
+    else:
+        steps = earlier.steps
+        headroom, _ = _least(earlier, name, rates[:steps], earlier.run(name, rates[:steps], 1.0))
+        known = fleet.run(name, rates[steps:], headroom)
+        missed, usd = 1 - (known.attainment or 0.0), known.bill.per_month_usd
     return {
-        "name": name,
-        "headroom": high,
-        "met": best.met,
-        "missed": 1 - (best.attainment or 0.0),
-        "missed_without_headroom": 1 - (plain.attainment or 0.0),
-        "replica_hours": fsum(best.served.replica_hours.values()) if best.served else 0.0,
-        "usd_per_month": best.bill.per_month_usd,
+        "earlier_headroom": headroom,
+        "missed_with_earlier_headroom": missed,
+        "usd_per_month_with_earlier_headroom": usd,
     }

@@ -81,23 +81,26 @@ def value_file(
         raise InputError(f"{path}: has {len(series)} series; name one with --series: {names}")
     history = rates_of(series[0])
     judged = judged_days(history, days, fleet.lead_s)
-    came = history.values[-judged * day_steps(history) :]
+    earlier = earlier_days(history, judged, fleet.lead_s)
+    steps = judged * day_steps(history)
+    came = history.values[-steps:]
     late = 1 + ceil(fleet.lead_s / history.grid.step_s)
     found = [
-        _judged(name, rates, came, history.grid.step_s, fleet)
-        for name, rates in predictions(history, judged, late, fleet.every_s, seed, progress).items()
+        _judged(name, rates, history.values[-len(rates) :], steps, history.grid.step_s, fleet)
+        for name, rates in predictions(history, judged + earlier, late, fleet.every_s, seed, progress).items()
     ]
     best = found[-1]["usd_per_month"]
     alone = _one_replica_takes_all(history.name, came, fleet)
     rows = [row | {"above_perfect_usd": row["usd_per_month"] - best} for row in found]
     return {
-        "verdict": alone or verdict(rows, fleet.misses, judged),
+        "verdict": alone or verdict(rows, fleet.misses, judged, earlier),
         "series": history.name,
         "days": judged,
+        "earlier_days": earlier,
         "step": history.grid.name,
         "misses_allowed": fleet.misses,
         "predictors": rows,
-        "findings": notes,
+        "findings": [*notes, *in_hindsight(earlier)],
         "provenance": {
             "simcost_version": __version__,
             "seed": seed,
@@ -134,15 +137,41 @@ def judged_days(history: Series, asked: int | None, lead_s: float) -> int:
     Raises:
         InputError: too little history before them.
     """
-    whole = len(history) // day_steps(history)
+    whole, needed = _whole_days(history), _days_needed(lead_s)
     judged = min(whole // 2, 14) if asked is None else asked
-    needed = LEAST_DAYS + int(lead_s // SECONDS_PER_DAY)
     if judged < 1 or whole - judged < needed:
         raise InputError(
             f"series {history.name!r}: {plural(whole, 'day')} of history; {needed} are needed before the first day "
             f"judged: at most {max(whole - needed, 0)} of them can be"
         )
     return judged
+
+
+def earlier_days(history: Series, judged: int, lead_s: float) -> int:
+    """Days before those judged that headrooms are chosen on, to be tried on those judged: as many, or fewer where the
+    history is short.
+    """
+    return min(judged, _whole_days(history) - _days_needed(lead_s) - judged)
+
+
+def in_hindsight(earlier: int) -> list[Document]:
+    """That headrooms were tried on no other days than those that they were chosen on, where that is so."""
+    if earlier:
+        return []
+    message = (
+        "each headroom was chosen on the days that it is judged on, in hindsight: the history is too short to choose "
+        "it on earlier days; judge fewer with --days"
+    )
+    return [{"kind": "hindsight", "series": "", "count": 1, "message": message}]
+
+
+def _whole_days(history: Series) -> int:
+    return len(history) // day_steps(history)
+
+
+def _days_needed(lead_s: float) -> int:
+    """Days of history before the first that is ordered for."""
+    return LEAST_DAYS + int(lead_s // SECONDS_PER_DAY)
 
 
 def predictions(
@@ -176,22 +205,44 @@ def predictions(
     return dict(zip(PREDICTORS, rates, strict=True))
 
 
-def _judged(name: str, rates: Floats, came: Floats, step_s: int, fleet: OrderedFleet) -> Document:
-    """Cost with the least headroom at which no more is missed than allowed; with the most, where none does."""
+def _judged(name: str, rates: Floats, came: Floats, steps: int, step_s: int, fleet: OrderedFleet) -> Document:
+    """Cost of the last `steps` with the least headroom at which no more is missed than allowed, and with that of the
+    steps before them.
+    """
+    earlier = _headroom(rates[:-steps], came[:-steps], step_s, fleet) if len(rates) > steps else None
+    rates, came = rates[-steps:], came[-steps:]
+    headroom = _headroom(rates, came, step_s, fleet)
+    known = {} if earlier is None else _outcome(rates * earlier, came, step_s, fleet)
+    found = _outcome(rates * headroom, came, step_s, fleet)
+    return {
+        "name": name,
+        "headroom": headroom,
+        "met": found["missed"] <= fleet.misses,
+        **found,
+        "missed_without_headroom": _missed(_replicas(rates, step_s, fleet), came, fleet),
+        "earlier_headroom": earlier,
+        "missed_with_earlier_headroom": known.get("missed"),
+        "usd_per_month_with_earlier_headroom": known.get("usd_per_month"),
+    }
+
+
+def _headroom(rates: Floats, came: Floats, step_s: int, fleet: OrderedFleet) -> float:
+    """The least factor at which no more is missed than allowed; the most that is tried, where none does."""
     low, high = 0.0, MOST_HEADROOM
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         enough = _missed(_replicas(rates * middle, step_s, fleet), came, fleet) <= fleet.misses
         low, high = (low, middle) if enough else (middle, high)
-    replicas = _replicas(rates * high, step_s, fleet)
-    hours, missed = _hours(replicas, step_s, fleet), _missed(replicas, came, fleet)
+    return high
+
+
+def _outcome(rates: Floats, came: Floats, step_s: int, fleet: OrderedFleet) -> Document:
+    """Share missed, replica-hours and cost of a fleet that is ordered for these rates."""
+    replicas = _replicas(rates, step_s, fleet)
+    hours = _hours(replicas, step_s, fleet)
     months = len(came) * step_s / SECONDS_PER_HOUR / HOURS_PER_MONTH
     return {
-        "name": name,
-        "headroom": high,
-        "met": missed <= fleet.misses,
-        "missed": missed,
-        "missed_without_headroom": _missed(_replicas(rates, step_s, fleet), came, fleet),
+        "missed": _missed(replicas, came, fleet),
         "replica_hours": hours,
         "usd_per_month": hours * fleet.price_usd_per_h / months,
     }
@@ -235,9 +286,9 @@ def _one_replica_takes_all(name: str, came: Floats, fleet: OrderedFleet) -> str:
     )
 
 
-def verdict(rows: list[Document], misses: float, judged: int) -> str:
+def verdict(rows: list[Document], misses: float, judged: int, earlier: int) -> str:
     """The cheapest predictor in a sentence, beside the last value and perfect foresight; of those that miss no more
-    than allowed.
+    than allowed. And what it would miss with the headroom of the days before, if there are any.
     """
     from simcost.units import format_share, format_usd
 
@@ -257,4 +308,8 @@ def verdict(rows: list[Document], misses: float, judged: int) -> str:
         saves = rows[0]["usd_per_month"] - best["usd_per_month"]
         told += f", {format_usd(saves)} less than following the last value"
     more = format_usd(best["above_perfect_usd"]) if best["above_perfect_usd"] > 0 else "nothing"
-    return f"{told}; perfect foresight would save {more} more"
+    told += f"; perfect foresight would save {more} more"
+    if not earlier:
+        return told
+    missed = format_share(best["missed_with_earlier_headroom"])
+    return f"{told}. With the headroom of the {plural(earlier, 'day')} before, {best['name']} misses {missed}"

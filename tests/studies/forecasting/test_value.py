@@ -79,6 +79,39 @@ def test_a_season_is_repeated_that_has_ended(rhythm: Path) -> None:
     assert found["seasonal naive"].tolist() == history.values[-5 * 24 : -2 * 24].tolist()
 
 
+def test_the_headroom_of_the_days_before_is_tried_on_the_days_judged(tmp_path: Path) -> None:
+    """Demand that gets noisier: what was enough last week no longer is, and that is told."""
+    rng = np.random.default_rng(2)
+    noise = np.concatenate([rng.uniform(0.97, 1.03, 11 * 24), rng.uniform(0.6, 1.4, 3 * 24)])
+    came = np.round(20 * 3600 * noise)
+    found = value_file(table(tmp_path / "noisier.csv", came), FLEET, days=3, reading=READING)
+    row = found["predictors"][0]
+    assert found["earlier_days"] == 3
+
+    def missed(days: slice, late: int, headroom: float) -> float:
+        rates = came / 3600
+        judged, known = rates[days], rates[days.start - late : days.stop - late]
+        replicas = np.ceil(known * headroom / FLEET.per_replica)
+        return float(np.maximum(judged - replicas * FLEET.per_replica, 0).sum() / judged.sum())
+
+    before, judged = slice(8 * 24, 11 * 24), slice(11 * 24, 14 * 24)
+    headrooms = np.arange(0.9, 2, 0.001)
+    least = next(h for h in headrooms if missed(before, 2, h) <= FLEET.misses)
+    assert row["earlier_headroom"] == pytest.approx(least, abs=0.002)
+    assert row["missed_with_earlier_headroom"] == pytest.approx(missed(judged, 2, row["earlier_headroom"]))
+    assert row["missed_with_earlier_headroom"] > 5 * FLEET.misses >= 5 * row["missed"]
+    assert "With the headroom of the 3 days before" in found["verdict"]
+    assert parts(found)[0].rows[0]["missed ahead"] == f"{100 * row['missed_with_earlier_headroom']:.1f} %"
+
+
+def test_a_history_without_earlier_days_says_that_headroom_is_of_the_days_judged(rhythm: Path) -> None:
+    found = value_file(rhythm, FLEET, days=3, reading=READING)
+    assert (found["earlier_days"], found["predictors"][0]["earlier_headroom"]) == (0, None)
+    assert [said["kind"] for said in found["findings"]].count("hindsight") == 1
+    assert "missed ahead" not in parts(found)[0].rows[0]
+    assert "days before" not in found["verdict"]
+
+
 def bursts(path: Path, days: int) -> Path:
     """An hour of demand a day, at any hour; before it nothing, of which no headroom makes something."""
     rng = np.random.default_rng(3)
@@ -94,7 +127,8 @@ def test_predictors_that_miss_more_than_allowed_are_never_the_cheapest(tmp_path:
     assert all(row["met"] == (row["missed"] <= FLEET.misses) for row in rows.values())
     assert found["verdict"].startswith("every predictor misses more than allowed over 4 days at 1.0 % missed")
     assert "cheapest" not in found["verdict"]
-    assert "last value, seasonal naive" in str(parts(found)[0].said)
+    assert "Whatever the headroom, more is missed by: last value, seasonal naive" in parts(found)[0].said[-1]
+    assert "With no headroom that was tried" not in str(parts(found)[0].said)
 
 
 def test_the_cheapest_is_of_those_that_meet_what_is_allowed() -> None:
@@ -102,12 +136,12 @@ def test_the_cheapest_is_of_those_that_meet_what_is_allowed() -> None:
         return {"name": name, "usd_per_month": usd, "met": met, "missed": 0.0 if met else 0.8, "above_perfect_usd": 9.0}
 
     rows = [row("last value", 10.0, met=False), row("forecast P50", 30.0, met=True), row("perfect", 21.0, met=True)]
-    assert verdict(rows, 0.01, 3).startswith("forecast P50 is the cheapest predictor")
-    assert "following the last value misses 80.0 %" in verdict(rows, 0.01, 3)
-    assert "less than following" not in verdict(rows, 0.01, 3)
-    assert verdict(rows, 0.01, 3).endswith("perfect foresight would save $9.00 more")
+    assert verdict(rows, 0.01, 3, 0).startswith("forecast P50 is the cheapest predictor")
+    assert "following the last value misses 80.0 %" in verdict(rows, 0.01, 3, 0)
+    assert "less than following" not in verdict(rows, 0.01, 3, 0)
+    assert verdict(rows, 0.01, 3, 0).endswith("perfect foresight would save $9.00 more")
     rows[1] |= {"usd_per_month": 20.0, "above_perfect_usd": -1.0}  # whole replicas: fewer where it misses more
-    assert verdict(rows, 0.01, 3).endswith("perfect foresight would save nothing more")
+    assert verdict(rows, 0.01, 3, 0).endswith("perfect foresight would save nothing more")
 
 
 @pytest.mark.parametrize(
@@ -158,6 +192,9 @@ def test_a_scenario_is_simulated_with_each_predictor(rhythm: Path) -> None:
     assert rows["seasonal naive"]["usd_per_month"] < 0.8 * rows["last value"]["usd_per_month"]
     assert rows["forecast P50"]["usd_per_month"] < 0.8 * rows["last value"]["usd_per_month"]
     assert rows["perfect foresight"]["usd_per_month"] <= 1.05 * min(row["usd_per_month"] for row in rows.values())
+    assert found["earlier_days"] == 1
+    assert all(0.25 <= row["earlier_headroom"] <= 8 for row in rows.values())
+    assert 0 <= rows["seasonal naive"]["missed_with_earlier_headroom"] <= 0.2
     assert "Each run simulates" in str(parts(found)[0].said)
 
 
