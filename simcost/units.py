@@ -151,7 +151,12 @@ def plural(count: int, word: str) -> str:
     >>> plural(1, "step"), plural(1680, "step")
     ('1 step', '1,680 steps')
     """
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+    return how_many(count, word, f"{word}s")
+
+
+def how_many(count: int, one: str, more: str) -> str:
+    """A number of things and what they do: `1 job was`, `2 jobs were`."""
+    return f"{count:,} {one if count == 1 else more}"
 
 
 class Formatted(str):

@@ -15,6 +15,7 @@ from simcost.api.values import check_choice, names_of, plain, whole_numbers
 from simcost.api.wording import as_argument, in_python
 from simcost.errors import InputError
 from simcost.trace.requests.formats import FormatName
+from simcost.units import plural
 
 
 def import_log(
@@ -97,7 +98,7 @@ def _imported(out: Path, read: dict[str, Any]) -> Answer:
 
     findings = [{**each, "message": as_argument(each["message"])} for each in read["findings"]]
     shown = {**describe_trace(out), **read, "findings": findings}
-    document = {"verdict": f"{out}: {shown['rows']:,} requests.", **shown}
+    document = {"verdict": f"{out}: {plural(shown['rows'], 'request')}.", **shown}
     return Answer("trace import", document, [shown], parts(shown))
 
 

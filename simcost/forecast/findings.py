@@ -20,7 +20,7 @@ from simcost.forecast.names import GrowthMode
 from simcost.forecast.quantiles import quantiles
 from simcost.forecast.season import Season
 from simcost.trace.series.series import Floats, Grid
-from simcost.units import SECONDS_PER_DAY, plural
+from simcost.units import SECONDS_PER_DAY, format_count, plural
 
 Finding = dict[str, str]
 """`kind`, one word, and `message`, one sentence."""
@@ -29,8 +29,9 @@ MANY = 0.2
 """Share of missing steps worth a word."""
 SHORT_OF = 15
 """Points of coverage short of a level worth a word."""
-LEAST_OF_A_WHOLE = 0.5
-"""Share of the least of its neighbours below which a step at an end may be recorded in part."""
+LEAST_OF_A_WHOLE, STEADY, CHANGES = 0.5, 0.75, 3.0
+"""Share of the least of its neighbours below which a step at an end may be recorded in part, and the share where they
+are steady: where it is away from them by so many times their largest change, by its logarithm."""
 NEIGHBOURS = 6
 """Steps, or days of the same weekday, that an end is compared with, at most."""
 FEW_HORIZONS = 5
@@ -95,17 +96,23 @@ def _of_ends(history: History, grid: Grid) -> Iterator[Finding]:
 def _low(values: Floats) -> tuple[float, float] | None:
     """The first value and the least of those after it, where the first may be of a part of its step; else None."""
     near = values[1 : 1 + NEIGHBOURS]
-    known = near[np.isfinite(near)]
-    if len(known) < 2 or not 0 <= values[0] < LEAST_OF_A_WHOLE * known.min():
+    known, end = near[np.isfinite(near)], float(values[0])
+    if len(known) < 2 or not 0 <= end < STEADY * known[0]:
         return None
-    return float(values[0]), float(known.min())
+    least = float(known.min())
+    if end < LEAST_OF_A_WHOLE * least:
+        return end, least
+    if len(known) < NEIGHBOURS or end >= STEADY * least or end <= 0:
+        return None
+    changes = np.abs(np.diff(np.log(known)))
+    return (end, least) if np.log(known[0] / end) > CHANGES * float(changes.max()) else None
 
 
 def _of_an_end(which: str, low: tuple[float, float], time: np.datetime64) -> str:
     harm = "the forecast begins at its level" if which == "last" else "it looks like growth"
     return (
-        f"the {which} step, {str(time)[:10]}, has {low[0]:,.6g}, and those next to it have {low[1]:,.6g} or more: if "
-        f"it was recorded in part, leave its row out, since {harm}"
+        f"the {which} step, {str(time)[:10]}, has {format_count(low[0])}, and those next to it have "
+        f"{format_count(low[1])} or more: if it was recorded in part, leave its row out, since {harm}"
     )
 
 

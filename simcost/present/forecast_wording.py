@@ -117,7 +117,7 @@ def basis(entry: Document) -> str:
     holes = ((past["missing"], "missing"), (past["zeros"], "zero"))
     told = ", ".join(f"{count(steps)} {word}" for steps, word in holes if steps)
     return (
-        f"model {entry['model']}, from {count(past['steps'])} steps of {past['step']}, "
+        f"model {entry['model']}, from {plural(past['steps'], 'step')} of {past['step']}, "
         f"{moment(entry, past['start'])} to {moment(entry, past['end'])}" + (f" ({told})" if told else "")
     )
 

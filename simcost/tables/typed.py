@@ -32,7 +32,7 @@ from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.faults import Faults, beyond, first_rows, quoted, written
 from simcost.tables.header import Head, peek
 from simcost.tables.sources import Chunk, open_chunks
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, how_many, plural
 
 _NONE: Mapping[str, str] = {}
 ZONES = "says no zone, but others of this file do; say it in all"
@@ -196,11 +196,12 @@ class TypedTable:
 def passed_over(declared: DeclaredTable, blank: int, no_zone: int) -> list[tuple[str, int, str]]:
     """Findings on rows passed over and times assumed: kind, count and message."""
     nothing = "anything in them" if declared.blank is None else " and ".join(declared.blank)
+    have = how_many(no_zone, "row has", "rows have")
     found = [
-        ("blank", blank, f"rows without {nothing} were passed over"),
-        ("no_zone", no_zone, "rows have times that say no zone; they were read as UTC"),
+        ("blank", blank, f"{plural(blank, 'row')} without {nothing}: passed over"),
+        ("no_zone", no_zone, f"{have} times that say no zone; they were read as UTC"),
     ]
-    return [(kind, count, f"{count:,} {message}") for kind, count, message in found if count]
+    return [(kind, count, message) for kind, count, message in found if count]
 
 
 Check = Callable[[TypedTable], None]

@@ -16,7 +16,7 @@ from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import peek
 from simcost.tables.typed import TypedTable, read_typed
 from simcost.trace.series.resample import finding
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, how_many
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -303,7 +303,8 @@ def _sorted(recording: Recording, findings: Findings, *, epoch: bool) -> Recordi
     last = np.append((np.diff(keys, axis=1) != 0).any(axis=0), True)
     twice = int((~last).sum())
     if twice:
-        text = f"{twice:,} rows have the time, pod and metric of a later row; the last row of each counts"
+        have = how_many(twice, "row has", "rows have")
+        text = f"{have} the time, pod and metric of a later row; the last row of each counts"
         findings.append(finding("duplicate", "", twice, text))
     order = order[last]
     first_ns = int(time_ns[order[0]]) if epoch else 0

@@ -41,6 +41,19 @@ def test_a_step_of_less_than_half_of_its_neighbours_is_told(steps, step_s, place
     assert partial(series(values, step_s)) == []
 
 
+@pytest.mark.parametrize(("place", "which"), [(0, "the first step"), (-1, "the last step")])
+def test_half_a_month_of_a_steady_service_is_told(place, which):
+    """Growth makes a month of half its days as large as one of a year ago, and the forecast begins at its level."""
+    whole = growing(24, MONTH, a_year=0.6)
+    values = whole.values.copy()
+    values[place] *= 0.5
+    assert partial(whole) == []
+    assert partial(series(values, MONTH)) == [which]
+    noisy = whole.values * np.exp(np.random.default_rng(5).normal(0, 0.25, 24))
+    noisy[place] = 0.6 * noisy[1 if place == 0 else -2]
+    assert partial(series(noisy, MONTH)) == []
+
+
 def test_a_quiet_weekday_and_a_quiet_hour_are_no_partial_steps():
     week = np.resize([1.0, 1, 1, 1, 1, 0.1, 0.05], 70) * 1000
     assert partial(series(week, DAY)) == []

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcost.errors import FaultsError, InputError
+from simcost.errors import FaultsError, InputError, TraceError
 from simcost.tables.calendar import parse_freq
 from simcost.trace.series.reader import read_series
 from simcost.trace.series.series import Grid, Series
@@ -312,14 +313,14 @@ def test_months(tmp_path: Path) -> None:
     day, month = np.timedelta64(1, "D"), np.timedelta64(1, "M")
     first, last = months.astype("datetime64[D]"), (months + month).astype("datetime64[D]") - day
     for days, found in (
-        (months, {"no_zone": 14}),
-        (first, {"no_zone": 14}),
-        (last, {"no_zone": 14, "month_ends": 1}),
+        (months, {}),
+        (first, {}),
+        (last, {"month_ends": 1}),
     ):
         path = table(tmp_path, "\n".join(["month,jobs", *(f"{day},5" for day in days)]))
         assert only(path).grid == Grid(start_s=1672531200, step_s=0)
         assert len(only(path)) == 14
-        assert kinds(path) == {"no_zone": 14} | found
+        assert kinds(path) == found
     daily = table(tmp_path, hourly([1] * 100, "2023-01-15", 86400))
     assert only(daily, freq="1mo").values.tolist() == [28, 31]
     assert only(daily, freq="1mo").grid.times(1)[0] == np.datetime64("2023-02-01")
@@ -409,3 +410,81 @@ def test_labels_of_one_column_keep_their_names(tmp_path: Path) -> None:
         "a:b/:v1:chat",
         "a:b/aws:p5.48xlarge",
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "iso", "read_as"),
+    [
+        ("%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M", "%d.%m.%Y %H:%M, the day first"),
+        ("%m/%d/%Y %I:%M %p", "%Y-%m-%dT%H:%M", "%m/%d/%Y %I:%M %p, the month first"),
+        ("%d %b %Y %H:%M", "%Y-%m-%dT%H:%M", "%d %b %Y %H:%M"),
+        ("%b %d, %Y %H:%M:%S", "%Y-%m-%dT%H:%M", "%b %d, %Y %H:%M:%S"),
+    ],
+)
+def test_times_of_people_are_read_and_told(tmp_path: Path, written: str, iso: str, read_as: str) -> None:
+    times = [datetime(2026, 9, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(24 * 20)]
+    both = []
+    for pattern in (written, iso):
+        file = tmp_path / "x.csv"
+        file.write_text(
+            "\n".join(["timestamp;requests", *(f"{time.strftime(pattern)};{time.hour},5" for time in times)])
+        )
+        both.append(read_series(file))
+    [ours], notes = both[0]
+    [plain], _ = both[1]
+    assert ours.grid == plain.grid
+    assert ours.values.tolist() == plain.values.tolist() == [time.hour + 0.5 for time in times]
+    assert f"timestamp was read as {read_as}; if" in notes[0]["message"]
+    assert [note["kind"] for note in notes] == ["time_format", "no_zone"]
+
+
+@pytest.mark.parametrize("written", ["%b %Y", "%B %Y", "%b-%y", "%m/%Y", "%Y%m", "%Y-%m"])
+def test_months_are_read_by_their_names_and_numbers(tmp_path: Path, written: str) -> None:
+    months = [date(2024 + month // 12, 1 + month % 12, 1) for month in range(18)]
+    (tmp_path / "x.csv").write_text(
+        "\n".join(["month,requests", *(f"{m.strftime(written)},{m.month}" for m in months)])
+    )
+    [series], _ = read_series(tmp_path / "x.csv")
+    assert (series.grid.name, str(series.grid.times(1)[0])[:10], len(series)) == ("1mo", "2024-01-01", 18)
+
+
+def test_weeks_of_iso_are_their_mondays(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("week,requests\n2025-W52,5\n2026-W01,6\n2026-W02,7\n")
+    [series], notes = read_series(tmp_path / "x.csv")
+    assert (series.grid.name, str(series.grid.times(1)[0])[:10], notes) == ("1w", "2025-12-22", [])
+    (tmp_path / "x.csv").write_text("week,requests\n2026-W01,5\n2026-W54,6\n2026-W02,7\n")
+    with pytest.raises(FaultsError, match="'2026-W54' is not a time"):
+        read_series(tmp_path / "x.csv")
+
+
+def test_a_total_below_dates_is_the_only_fault(tmp_path: Path) -> None:
+    rows = [f"{day:02d}.09.2026;5" for day in range(1, 21)]
+    (tmp_path / "x.csv").write_text("\n".join(["date;requests", *rows, "Total;100"]))
+    with pytest.raises(FaultsError, match=r"x.csv:22: date: 'Total' is not a time; .* or pass --time-format") as error:
+        read_series(tmp_path / "x.csv")
+    assert len(error.value.faults) == 1
+
+
+def test_days_and_months_that_nothing_tells_apart_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("\n".join(["date,requests", *(f"0{n}/09/2026,{n}" for n in range(1, 8))]))
+    with pytest.raises(TraceError, match="order of day and month is ambiguous; pass --time-format '%d/%m/%Y'"):
+        read_series(tmp_path / "x.csv")
+    [series], notes = read_series(tmp_path / "x.csv", time_format="%d/%m/%Y")
+    assert (series.grid.name, len(series), notes) == ("1d", 7, [])
+
+
+def test_dates_without_a_clock_have_no_zone_to_tell(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("date,requests\n2026-09-01,5\n2026-09-02,6\n2026-09-03,7\n")
+    assert read_series(tmp_path / "x.csv")[1] == []
+
+
+def test_a_counter_is_told_from_demand(tmp_path: Path) -> None:
+    """Each value of `requests_total` holds all before it, until the process starts again."""
+    came = 100 + 80 * np.sin(np.arange(240) / 24 * 2 * np.pi)
+    total = np.cumsum(came)
+    total[150:] -= total[149]
+    notes = read_series(table(tmp_path, hourly(total.round(1).tolist())))[1]
+    assert [note["kind"] for note in notes] == ["running_total"]
+    assert "rise at every step but for 1 reset, as those of a counter" in notes[0]["message"]
+    assert kinds(table(tmp_path, hourly(came.round(1).tolist()))) == {}
+    assert kinds(table(tmp_path, hourly([5] * 240))) == {}

@@ -10,8 +10,8 @@ from simcost.ledger.jobs import NEVER, Floats, JobLedger
 from simcost.plan.failures import Checkpoints, ClusterFailures
 from simcost.plan.scheduling import PriorityPreemptive, Quotas, Scheduler
 from simcost.trace.jobs.jobs import NONE, Jobs
-from simcost.trace.jobs.rejections import how_many, kept_out
-from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds
+from simcost.trace.jobs.rejections import kept_out
+from simcost.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, format_seconds, how_many
 
 NEAR_MIDNIGHT_S = 1800.0
 """Jobs whose first comes so near to midnight have the hours of the day of requests."""

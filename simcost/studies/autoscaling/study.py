@@ -22,7 +22,7 @@ from simcost.studies.autoscaling.result import (
     SyncDecision,
 )
 from simcost.trace.metrics import Recording, read_metrics
-from simcost.units import SECONDS_PER_HOUR, format_seconds
+from simcost.units import SECONDS_PER_HOUR, format_seconds, how_many
 
 _NONE: Mapping[str, str] = {}
 
@@ -72,7 +72,8 @@ def autoscale_replay(
         )
         findings = [*findings, {"kind": "start", "series": "", "count": 1, "message": message}]
     if replayed.silent:
-        message = f"{replayed.silent:,} syncs were passed over, since nothing is recorded at their time"
+        were = how_many(replayed.silent, "sync was", "syncs were")
+        message = f"{were} passed over, since nothing is recorded at their time"
         findings = [*findings, {"kind": "gaps", "series": "", "count": replayed.silent, "message": message}]
     return _result(said, said.policy, recording, replayed, [*findings, *_unusable(replayed)])
 

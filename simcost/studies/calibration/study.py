@@ -43,6 +43,7 @@ from simcost.trace.observed import Configuration, ObservedEngine, ObservedRun, r
 from simcost.trace.observed.load import Load
 from simcost.trace.observed.observation import Finding, finding
 from simcost.trace.observed.soundness import check_running, mean_of
+from simcost.units import plural
 
 _MOST_REQUESTS = 3000
 """Requests of a run that are fitted: more cost time and tell no more."""
@@ -247,7 +248,7 @@ def verdict(document: Document, observation: ObservedEngine) -> str:
     errors = document["holdout"] if held else document["fit"]
     said = sizes({name: worst(errors[name]) for name in METRICS})
     count = document["points"]
-    what = f"{document['requests']:,} requests"
+    what = plural(document["requests"], "request")
     if observation.points:
         what = f"{count} benchmark {'point' if count == 1 else 'points'}"
     whose = "of the half that was left out of the fit" if held else "of what was fitted"

@@ -116,6 +116,11 @@ def _add_reading(parser: Any) -> None:
         metavar="Q",
         help="of a trace: requests, prompt_tokens or output_tokens; of jobs: jobs, gpus or gpu_hours",
     )
+    parser.add_argument(
+        "--time-format",
+        metavar="PATTERN",
+        help="of the times of a table, as of strptime: '%%d.%%m.%%Y %%H:%%M' (default: found out, and told)",
+    )
     columns(parser)
 
 
@@ -178,7 +183,19 @@ def _value(arguments: Arguments) -> None:
     show(arguments, document, "forecasting.value_view")
 
 
-SERIES_ONLY = ("per_replica", "price", "lead", "misses", "freq", "timezone", "by", "quantity", "map", "series")
+SERIES_ONLY = (
+    "per_replica",
+    "price",
+    "lead",
+    "misses",
+    "freq",
+    "timezone",
+    "by",
+    "quantity",
+    "time_format",
+    "map",
+    "series",
+)
 """Options of a series that a scenario says by itself."""
 
 
@@ -234,6 +251,7 @@ def _reading(arguments: Arguments, **more: tuple[str, ...]) -> Any:
         by=arguments.by,
         quantity=arguments.quantity,
         mapping=dict(arguments.map),
+        time_format=arguments.time_format,
         **more,
     )
 

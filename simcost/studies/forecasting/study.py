@@ -137,6 +137,8 @@ class SeriesOptions:
     """Quantity that is counted."""
     regressors: tuple[str, ...] = ()
     """Columns known for the future too."""
+    time_format: str | None = None
+    """Pattern of the times of a table; None = it is found out."""
     only: tuple[str, ...] = ()
     """Names of the series wanted; none = all."""
 
@@ -154,6 +156,7 @@ class SeriesOptions:
             timezone=zone,
             quantity=self.quantity,
             regressors=self.regressors,
+            time_format=self.time_format,
         )
         known = [one.name for one in found]
         for name in self.only:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simcost.documents import FindingDocument, optional_key
-from simcost.units import format_seconds, format_share
+from simcost.units import format_seconds, format_share, plural
 
 Run = Callable[[str, int], Mapping[str, Any]]
 """Packs the cluster by a placement, in the order of a seed: the document of `sim.jobs.packing.pack`."""
@@ -131,7 +131,7 @@ def policies_verdict(names: Sequence[str], documents: Sequence[Document]) -> str
     if not known:
         return "No job completes on this cluster, under any of the policies."
     _, best, found = min(known, key=lambda each: float(each[0]))
-    stops = f", with {found['preemptions']:,} preemptions" if found["preemptions"] else ""
+    stops = f", with {plural(found['preemptions'], 'preemption')}" if found["preemptions"] else ""
     said = f"Jobs complete soonest under {best}: {_jct(found)} after submission on average{stops}"
     if best == names[0] or documents[0]["jct_s"]["mean"] is None:
         return f"{said}."

@@ -5,6 +5,7 @@ from typing import Any
 
 from simcost.present.format import amount, count, seconds, share
 from simcost.present.parts import Part, Table, notes
+from simcost.units import plural
 
 Document = Mapping[str, Any]
 QUANTILES = {"mean": "mean", "p50": "P50", "p95": "P95", "p99": "P99", "max": "max"}
@@ -91,10 +92,10 @@ def times(document: Document) -> Table:
 def _below_times(document: Document) -> Iterator[str]:
     below = (
         f"bounded slowdown {amount(document['bounded_slowdown'])}, makespan {seconds(document['makespan_s'])}, "
-        f"{count(document['preemptions'])} preemptions"
+        f"{plural(document['preemptions'], 'preemption')}"
     )
     if document["failures"]:
-        below += f", {count(document['failures'])} failures"
+        below += f", {plural(document['failures'], 'failure')}"
     if document["fragmentation"] is not None:
         below += f", {share(document['fragmentation'])} of the idle GPU time fragmented"
     yield below

@@ -1,11 +1,11 @@
 """Result of a sweep, as parts."""
 
-from simcost.present.format import count
 from simcost.present.parts import Part
 from simcost.present.plan_rows import MAIN, main_columns, plan_rows
 from simcost.present.reasons import reason_rows
 from simcost.studies.sweeps import charts
 from simcost.studies.sweeps.study import SweepResult
+from simcost.units import how_many
 
 
 def parts(result: SweepResult) -> list[Part]:
@@ -13,10 +13,11 @@ def parts(result: SweepResult) -> list[Part]:
     excluded = reason_rows((one.count, one.reason) for one in result.excluded)
     drawn = [Part(title="Cost by field", chart=lambda: charts.cells(result))] if result.cells else []
     columns = main_columns(("plan", "base", *result.fields, *MAIN), result.fields)
-    said = [f"{count(result.failed)} plans have runs that could not go on: their rows say why, in column error."]
+    have = how_many(result.failed, "plan has", "plans have")
+    said = [f"{have} runs that could not go on: their rows say why, in column error."]
     apart = (
-        f"{count(result.others)} rows in others/ are of other values, seeds or scenarios: they are in no table, and "
-        "are used again when a sweep into this folder has their plans."
+        f"{how_many(result.others, 'row', 'rows')} in others/ of other values, seeds or scenarios: in no table, and "
+        "used again when a sweep into this folder has their plans."
     )
     return [
         Part(title="Plans", titled=False, rows=plan_rows(result.top, columns), whole="plan" in columns),

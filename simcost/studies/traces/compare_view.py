@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from simcost.present.format import amount, count, exact, seconds
+from simcost.present.format import amount, exact, seconds
 from simcost.present.parts import Part
+from simcost.units import plural
 
 Document = Mapping[str, Any]
 _COARSE_S = 0.1
@@ -18,7 +19,7 @@ _MEANING = (
 def parts(document: Document) -> list[Part]:
     """Parts below the verdict, on every screen."""
     sides = [
-        f"{side}: {document[side]['file']}, {count(document[side]['rows'])} requests in "
+        f"{side}: {document[side]['file']}, {plural(document[side]['rows'], 'request')} in "
         f"{seconds(document[side]['span_s'])}"
         for side in ("real", "synthetic")
     ]

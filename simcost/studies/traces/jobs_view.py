@@ -5,6 +5,7 @@ from typing import Any
 
 from simcost.present.format import amount, count, moment, seconds, share
 from simcost.present.parts import Part, Table, notes
+from simcost.units import plural
 
 Document = Mapping[str, Any]
 _SIZES = 12
@@ -19,7 +20,7 @@ def parts(document: Document) -> list[Part]:
 
 def _title(document: Document) -> Iterator[str]:
     start = f", from {moment(document['start_utc'])}" if document.get("start_utc") else ""
-    yield f"{document['file']}: {count(document['jobs'])} jobs in {seconds(document['span_s'])}{start}"
+    yield f"{document['file']}: {plural(document['jobs'], 'job')} in {seconds(document['span_s'])}{start}"
     if "dropped" in document:
         yield f"kept out {count(document['dropped'])}, repaired {count(document['repaired'])}"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from simcost.present.format import amount, count, moment, seconds, share
 from simcost.present.parts import Part, Table, notes
+from simcost.units import plural
 
 Document = Mapping[str, Any]
 _HOURS = 48
@@ -31,7 +32,7 @@ def _described(document: Document) -> list[Part]:
 
 def _title(document: Document) -> Iterator[str]:
     start = f", from {moment(document['start_utc'])}" if document.get("start_utc") else ""
-    yield f"{document['file']}: {count(document['rows'])} requests in {seconds(document['span_s'])}{start}"
+    yield f"{document['file']}: {plural(document['rows'], 'request')} in {seconds(document['span_s'])}{start}"
     if "dropped" in document:
         yield f"dropped {count(document['dropped'])}, repaired {count(document['repaired'])}"
 

@@ -19,6 +19,7 @@ from simcost.trace.focus.export import UsageSeries
 from simcost.trace.focus.findings import Place, Quality
 from simcost.trace.focus.lines import Lines
 from simcost.trace.focus.repeats import DONE, SAYS, Repeats
+from simcost.units import plural
 
 _NONE: Mapping[str, float] = {}
 _HOUR_S, _DAY_S = 3600, 86400
@@ -177,7 +178,7 @@ class _Book:
             raise TraceError(f"{', '.join(map(str, paths))}: no rows; give a {WHAT} with at least one")
         if self.unpriced:
             said = "; ".join(
-                f"{at}: BillingCurrency is {name} ({rows:,} rows)" for name, (rows, at) in self.unpriced.items()
+                f"{at}: BillingCurrency is {name} ({plural(rows, 'row')})" for name, (rows, at) in self.unpriced.items()
             )
             remedy = " ".join(f"--rate {name}=..." for name in self.unpriced)
             raise TraceError(f"{said}; say how many USD one is worth: {remedy}")

@@ -13,10 +13,10 @@ from simcost.trace.jobs.dependencies import read_after
 from simcost.trace.jobs.formats import JOBS
 from simcost.trace.jobs.jobs import CHECKPOINTS, NONE, STATUS, Flags, Ints, Jobs
 from simcost.trace.jobs.nodes import coded, compact_texts, repeated
-from simcost.trace.jobs.rejections import Sieve, finding, how_many
+from simcost.trace.jobs.rejections import Sieve, finding
 from simcost.trace.jobs.times import LogTimes, Times, read_times
 from simcost.trace.requests.writer import iso_utc
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, how_many
 
 
 @dataclass(frozen=True, slots=True)

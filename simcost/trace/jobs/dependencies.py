@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simcost.tables.cells import as_text
-from simcost.trace.jobs.rejections import Sieve, finding, how_many
+from simcost.trace.jobs.rejections import Sieve, finding
+from simcost.units import how_many
 
 _BETWEEN = re.compile(r"[\s;,|:]+")
 _WORDS = frozenset({"", "after", "afterany", "afterok", "afternotok", "aftercorr", "singleton"})

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from simcost.trace.jobs.jobs import Jobs
-from simcost.trace.jobs.rejections import finding, how_many
-from simcost.units import format_seconds, format_share
+from simcost.trace.jobs.rejections import finding
+from simcost.units import format_seconds, format_share, how_many
 
 _LONG_GAP_S = 7 * 86400
 _REPEATED = 0.05

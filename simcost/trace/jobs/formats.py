@@ -15,6 +15,7 @@ from simcost.tables.cells import empty, real_numbers
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.table import LogTable
 from simcost.trace.jobs.rejections import finding
+from simcost.units import how_many
 
 JobFormat = Literal["philly", "helios", "sia", "openb", "sacct", "kubernetes", "csv", "parquet"]
 JOB_FORMATS: tuple[str, ...] = get_args(JobFormat)
@@ -201,7 +202,7 @@ def never_scheduled(table: LogTable) -> LogTable:
     said = finding(
         "never_started",
         int(known.sum()),
-        f"{int(known.sum()):,} pods were never scheduled; they are kept "
-        "as demand, and the time until they were deleted stands for their duration",
+        f"{how_many(int(known.sum()), 'pod was', 'pods were')} never scheduled; kept as demand, with the time until "
+        "deletion for a duration",
     )
     return replace(table, columns={**table.columns, "duration_s": duration}, findings=[*table.findings, said])

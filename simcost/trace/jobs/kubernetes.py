@@ -16,6 +16,7 @@ from simcost.errors import TraceError
 from simcost.tables.sources import open_stream, reading
 from simcost.tables.table import LogTable
 from simcost.trace.jobs.rejections import finding
+from simcost.units import how_many
 
 _MOST_BYTES = 2**30
 """Longest listing that is read whole; a small gzipped file may hold far more."""
@@ -129,13 +130,17 @@ def _items(path: Path) -> list[dict[str, Any]]:
 def _findings(parts: int, alone: int) -> list[dict[str, Any]]:
     result = []
     if parts:
-        result.append(finding("parts", parts, f"{parts:,} items belong to others of the list; they were passed over"))
+        result.append(
+            finding(
+                "parts", parts, f"{how_many(parts, 'item belongs', 'items belong')} to others of the list; passed over"
+            )
+        )
     if alone:
         result.append(
             finding(
                 "pods",
                 alone,
-                f"{alone:,} pods belong to jobs that are not in the list; each counts as "
+                f"{how_many(alone, 'pod belongs', 'pods belong')} to jobs that are not in the list; each counts as "
                 "a job of its own, without its gang: list the jobs too",
             )
         )

@@ -26,7 +26,7 @@ from simcost.trace.jobs.rejections import Sieve, finding, kept_out
 from simcost.trace.jobs.slurm import read_sacct
 from simcost.trace.jobs.store import is_jobs, open_jobs, write_jobs
 from simcost.trace.requests.writer import iso_utc
-from simcost.units import NS_PER_S, parse_seconds
+from simcost.units import NS_PER_S, how_many, parse_seconds
 
 
 def select(
@@ -142,7 +142,7 @@ def _of_types(jobs: Jobs, gpu_types: Sequence[str], keep: Flags) -> list[dict[st
                 finding(
                     "gpu_type_unchecked",
                     count,
-                    f"{count:,} jobs ask for a type of GPU, but the nodes do not say "
+                    f"{how_many(count, 'job asks', 'jobs ask')} for a type of GPU, but the nodes do not say "
                     "theirs; every node was taken to do",
                 )
             ]

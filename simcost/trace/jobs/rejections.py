@@ -10,6 +10,7 @@ import pyarrow as pa
 from simcost.errors import TraceError
 from simcost.tables.cells import Flags
 from simcost.tables.table import LogTable
+from simcost.units import how_many
 
 _PLACES = 5
 
@@ -17,11 +18,6 @@ _PLACES = 5
 def finding(kind: str, count: int, message: str) -> dict[str, Any]:
     """A thing that a reader of the results should know."""
     return {"kind": kind, "count": count, "message": message}
-
-
-def how_many(count: int, one: str, more: str) -> str:
-    """`1 job was`, `2 jobs were`."""
-    return f"{count:,} {one if count == 1 else more}"
 
 
 def kept_out(count: int) -> str:

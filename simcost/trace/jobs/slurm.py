@@ -16,6 +16,7 @@ from simcost.errors import TraceError
 from simcost.tables.cells import Flags, empty
 from simcost.tables.table import LogTable, read_table
 from simcost.trace.jobs.rejections import finding
+from simcost.units import how_many
 
 _FIELDS = {
     "job_id": ("jobid", "jobidraw"),
@@ -57,7 +58,11 @@ def read_sacct(path: Path) -> LogTable:
     rows = np.flatnonzero(~_matches(table.columns["job_id"], r"\."))
     columns = {ours: _bare(column.take(pa.array(rows))) for ours, column in table.columns.items()}
     steps = len(table) - len(rows)
-    said = [finding("steps", steps, f"{steps:,} rows are steps of jobs; they were passed over")] if steps else []
+    said = (
+        [finding("steps", steps, f"{how_many(steps, 'row is a step', 'rows are steps')} of jobs; passed over")]
+        if steps
+        else []
+    )
     alloc, asked = columns.pop("alloc", None), columns.pop("asked", None)
     tres = asked if alloc is None else alloc if asked is None else pc.coalesce(alloc, asked)
     unfinished = [_matches(columns["status"], _OPEN)]

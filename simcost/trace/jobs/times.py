@@ -8,9 +8,9 @@ import pyarrow as pa
 from simcost.errors import TraceError
 from simcost.tables.calendar import find_zone
 from simcost.tables.cells import EPOCH_S, Flags, Ints, TimeRule, empty, instants, time_rule, without_zone
-from simcost.trace.jobs.rejections import Sieve, finding, how_many
+from simcost.trace.jobs.rejections import Sieve, finding
 from simcost.trace.series.local_time import offsets
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, how_many
 
 _LATEST_NS = 2**62
 _ORDER = (("submit_s", "start_s"), ("submit_s", "end_s"), ("start_s", "end_s"), ("submit_s", "deadline_s"))

@@ -22,6 +22,7 @@ from simcost.trace.observed.observation import (
     finding,
 )
 from simcost.trace.observed.soundness import check_run
+from simcost.units import how_many
 
 REQUESTS, META = "requests.jsonl", "meta.json"
 _TOKENS = ("input_toks", "output_toks")
@@ -96,7 +97,8 @@ def _rows(path: Path) -> tuple[list[tuple[int, Mapping[str, Any]]], list[Finding
         )
     if not without:
         return rows, []
-    message = f"{path}:{without[0]}: {len(without):,} requests have no token counts; they were left out of the load"
+    have = how_many(len(without), "request has", "requests have")
+    message = f"{path}:{without[0]}: {have} no token counts; left out of the load"
     return rows, [finding("no_tokens", message, len(without))]
 
 
@@ -117,11 +119,13 @@ def _once(
             renamed.append(line)
     findings = []
     if again:
-        message = f"{path}:{again[0]}: {len(again):,} requests are in the log again, line by line the same; left out"
+        are = how_many(len(again), "request is", "requests are")
+        message = f"{path}:{again[0]}: {are} in the log again, line by line the same; left out"
         findings.append(finding("repeated", message, len(again)))
     if renamed:
+        have = how_many(len(renamed), "request has", "requests have")
         message = (
-            f"{path}:{renamed[0]}: {len(renamed):,} requests have the request_id of an earlier one and other times: "
+            f"{path}:{renamed[0]}: {have} the request_id of an earlier one and other times: "
             "the log may join several runs, of which each is calibrated alone"
         )
         findings.append(finding("repeated_id", message, len(renamed)))

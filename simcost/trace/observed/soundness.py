@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from simcost.errors import TraceError
 from simcost.trace.observed.observation import Configuration, Finding, Floats, Ints, ObservedPoint, ObservedRun, finding
+from simcost.units import how_many, plural
 
 QUEUED_S = 0.02
 """Time in the queue from which on a request is said to have waited: a step or two."""
@@ -46,9 +47,8 @@ def check_run(
     missing = len(run) - int(run.timed.sum())
     if missing:
         at = int(lines[int((~run.timed).argmax())])
-        message = (
-            f"{place}:{at}: {missing:,} requests have no usable latency; they are part of the load, not of the fit"
-        )
+        have = how_many(missing, "request has", "requests have")
+        message = f"{place}:{at}: {have} no usable latency; part of the load, not of the fit"
         findings.append(finding("no_latency", message, missing))
     run, warmed_up = _without_warm_up(run, place, lines)
     if int(run.timed.sum()) < FEWEST:
@@ -153,7 +153,7 @@ def _without_going_back(run: ObservedRun, place: str, lines: Ints) -> tuple[Obse
             f"{place}:{at}: times go back in {bad:,} of {len(run):,} requests: a token before its request, or the last "
             "before the first; are columns exchanged, or clocks different?"
         )
-    message = f"{place}:{at}: times go back in {bad:,} requests; they are part of the load, not of the fit"
+    message = f"{place}:{at}: times go back in {plural(bad, 'request')}; part of the load, not of the fit"
     ttft, e2e, queue = (np.where(back, np.nan, column) for column in (run.ttft_s, run.e2e_s, run.queue_s))
     return replace(run, ttft_s=ttft, e2e_s=e2e, queue_s=queue), [finding("times_back", message, bad)]
 

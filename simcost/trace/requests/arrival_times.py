@@ -13,7 +13,7 @@ from simcost.tables.cells import Flags, Ints, TimeRule, TimeUnit, instants, time
 from simcost.trace.requests.dates import TimePattern, dated
 from simcost.trace.requests.number_marks import NumberMarks
 from simcost.trace.series.local_time import offsets
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, how_many, plural
 
 _LATEST_NS = 2**62  # so that differences stay within 64 bits
 _UNIX_NS = "UnixNano"
@@ -127,10 +127,13 @@ class ArrivalReader:
         count, column = self._without_zone, self._column
         in_utc = self.utc and (self.pattern or self._found) is None
         if count and self.timezone is None and not in_utc:
-            said = f"{count:,} times of {column} say no time zone and were read as UTC"
+            say = how_many(count, f"time of {column} says", f"times of {column} say")
+            said = f"{say} no time zone; read as UTC"
             yield _finding("no_zone", count, f"{said}; if they are of another one, pass --timezone")
         if self._twice:
-            said = f"{self._twice:,} times of {column} lie in an hour that the clocks of {self.timezone} showed twice"
+            said = (
+                f"{plural(self._twice, 'time')} of {column} in an hour that the clocks of {self.timezone} showed twice"
+            )
             yield _finding("clock_twice", self._twice, f"{said}; the order of the rows says which one is meant")
 
     def _local(self, column: pa.Array) -> Flags:

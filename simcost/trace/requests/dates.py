@@ -66,6 +66,10 @@ class TimePattern:
 
     def instants(self, column: pa.Array) -> tuple[Ints, Flags]:
         """Nanoseconds since 1970 UTC, and which cells are valid."""
+        return instants(self.iso(column), TimeRule(None, epoch=True))
+
+    def iso(self, column: pa.Array) -> pa.Array:
+        """The times as ISO text; null where they are not written so."""
         found = pc.extract_regex(as_text(column), self._regex())
         part = dict(zip((each.name for each in found.type), found.flatten(), strict=True))
         month = self._month(part)
@@ -86,7 +90,7 @@ class TimePattern:
             "",
         )
         wrong = pc.fill_null(pc.is_null(iso), fill_value=True)
-        return instants(pc.if_else(wrong, pa.scalar(None, pa.string()), iso), TimeRule(None, epoch=True))
+        return pc.if_else(wrong, pa.scalar(None, pa.string()), iso)
 
     def _long(self) -> str:
         return re.sub(r"%([FTRD])", lambda match: _SHORT[match[1]], self.text)

@@ -10,7 +10,7 @@ from simcost.tables.object_stores import original_uri
 from simcost.trace.requests.batch import RequestBatch
 from simcost.trace.requests.statistics import Gaps, RepeatedRequests, TokenCounts, Windows
 from simcost.trace.requests.store import TraceInfo, open_trace, read_batches, read_tables
-from simcost.units import NS_PER_S, format_seconds, plural
+from simcost.units import NS_PER_S, format_seconds, how_many, plural
 
 _LONG_GAP_S = 60.0
 _LONG_GAP_MEANS = 100.0
@@ -34,7 +34,7 @@ def arrival_findings(gaps: Gaps, info: TraceInfo, repeated: int = 0) -> list[dic
             _finding(
                 "gap",
                 len(long),
-                f"{len(long)} gaps without a request are longer than "
+                f"{how_many(len(long), 'gap without a request is', 'gaps without a request are')} longer than "
                 f"{format_seconds(limit_s)}; the longest, {format_seconds(length / NS_PER_S)}, "
                 f"begins {format_seconds(at / NS_PER_S)} after the start: was the log complete?",
             )
@@ -74,8 +74,9 @@ def repeated_rows(repeats: RepeatedRequests, gaps: Gaps, *tokens: TokenCounts) -
 
 
 def _repeat_findings(repeated: int) -> list[dict[str, Any]]:
-    said = "requests have the arrival and the tokens of one before: where the log holds rows twice, so does the trace"
-    return [_finding("repeated", repeated, f"{repeated:,} {said}")] if repeated else []
+    have = how_many(repeated, "request has", "requests have")
+    said = f"{have} the arrival and the tokens of one before: where the log holds rows twice, so does the trace"
+    return [_finding("repeated", repeated, said)] if repeated else []
 
 
 def token_findings(name: str, counts: TokenCounts) -> list[dict[str, Any]]:

@@ -10,19 +10,21 @@ from simcost.tables.cells import NO_VALUE
 from simcost.tables.columns import Column
 from simcost.tables.faults import quoted
 from simcost.trace.requests.number_marks import NumberMarks
+from simcost.units import how_many
 
 _MESSAGES = {
-    "blank": "rows without any value were left out",
-    "failed": "requests without output tokens failed in the service that logged them; they were left out",
-    "failed_status": "requests failed, as their status says; they were left out",
-    "no_usage": "requests have no token counts; they were left out",
-    "cache_hit": "requests were answered from the gateway's cache, not by a model; they were left out",
-    "other_operation": "rows are not a generation by a model (embeddings, tools, other spans); they were left out",
-    "malformed": "rows could not be split into columns and were left out",
-    "latency": "latencies could not be read, or are not from 0 to a day; they count as unknown",
-    "zero_prompt": "prompts of 0 tokens were set to 1",
-    "unsorted": "rows were earlier than a row before them; the trace was sorted",
+    "blank": ("row without any value was", "rows without any value were", "left out"),
+    "failed": ("request", "requests", "without output tokens failed in the service that logged them; left out"),
+    "failed_status": ("request", "requests", "failed, as their status says; left out"),
+    "no_usage": ("request has", "requests have", "no token counts; left out"),
+    "cache_hit": ("request was", "requests were", "answered from the gateway's cache, not by a model; left out"),
+    "other_operation": ("row is", "rows are", "not a generation by a model (embeddings, tools, other spans); left out"),
+    "malformed": ("row", "rows", "could not be split into columns; left out"),
+    "latency": ("latency", "latencies", "could not be read, or not from 0 to a day; taken as unknown"),
+    "zero_prompt": ("prompt of 0 tokens was", "prompts of 0 tokens were", "set to 1"),
+    "unsorted": ("row was", "rows were", "earlier than a row before them; the trace was sorted"),
 }
+"""By kind: of one, of more, and the rest of the sentence."""
 _STATUSES = 1000
 
 
@@ -61,14 +63,10 @@ class Tally:
             shown = ", ".join(
                 f"{column} {value!r} ({count:,})" for (column, value), count in self._statuses.most_common(5)
             )
-            message = f"requests of an unknown status were taken as served: {shown}; select others with --where"
-            result.append(
-                {
-                    "kind": "unknown_status",
-                    "count": self._statuses.total(),
-                    "message": f"{self._statuses.total():,} {message}",
-                }
-            )
+            count = self._statuses.total()
+            were = how_many(count, "request of an unknown status was", "requests of an unknown status were")
+            message = f"{were} taken as served: {shown}; select others with --where"
+            result.append({"kind": "unknown_status", "count": count, "message": message})
         return result
 
 
@@ -91,9 +89,10 @@ def describe_cell(value: object, times: str, marks: NumberMarks, declared: Colum
 
 def finding(kind: str, count: int, example: str | None = None) -> dict[str, Any]:
     """A finding about rows of one kind, with the first of them."""
-    message = _MESSAGES.get(kind, f"rows had an impossible {kind} and were left out")
+    one, more, rest = _MESSAGES.get(kind, ("row", "rows", f"had an impossible {kind}; left out"))
+    message = f"{how_many(count, one, more)} {rest}"
     return {
         "kind": kind,
         "count": count,
-        "message": f"{count:,} {message}" + (f"; first: {example}" if example else ""),
+        "message": message + (f"; first: {example}" if example else ""),
     }

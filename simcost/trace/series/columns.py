@@ -1,13 +1,9 @@
 """Time, value and name columns of a table of series."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from simcost.tables.cells import LARGEST, as_text
+from simcost.tables.cells import LARGEST
 from simcost.tables.columns import Column, DeclaredTable
 from simcost.tables.header import Head
 
@@ -16,23 +12,10 @@ BY, REGRESSOR = "by:", "x:"
 WHAT = "demand series, as CSV or Parquet"
 GENERIC = ("value", "y", "count", "demand")
 """Names of value columns that do not name a quantity."""
-_OTHER_DATES = {r"^\s*(\d{4}-\d\d)\s*$": r"\1-01", r"^\s*((?:19|20)\d\d)([01]\d)([0-3]\d)\s*$": r"\1-\2-\3"}
 _LOG = (
     "if each row is one request or job, this is a log, not a series: import a request log with `simcost trace "
     "import` and forecast the trace; of other events write their number per step"
 )
-
-
-def _iso(column: pa.Array) -> pa.Array:
-    """Text such as `2024-05` or `20240512`, and integers such as the latter, as ISO dates."""
-    if pa.types.is_timestamp(column.type) or pa.types.is_floating(column.type):
-        return column
-    text = as_text(column)
-    first = next((cell.as_py() for cell in text if cell.is_valid and cell.as_py()), "")
-    for pattern, iso in _OTHER_DATES.items():
-        if re.match(pattern, first):
-            return pc.replace_substring_regex(text, pattern, iso)
-    return column
 
 
 DEMAND = DeclaredTable(
@@ -63,7 +46,7 @@ DEMAND = DeclaredTable(
             kind="time",
             filled=True,
             one_zone=False,
-            spelled=_iso,
+            remedy="write ISO time, as 2026-01-05T08:00:00Z, or epoch seconds, or pass --time-format",
         ),
         Column(
             name=VALUE,

@@ -2,16 +2,18 @@
 
 import numpy as np
 
-from simcost.tables.calendar import MONTH
+from simcost.tables.calendar import DAY_S, MONTH
 from simcost.tables.cells import Floats, Ints
 from simcost.trace.series.frequency import LOG, find_step, irregular
 from simcost.trace.series.points import Notes, Points, iso
 from simcost.trace.series.series import Grid, Series
-from simcost.units import plural
+from simcost.units import how_many, plural
 
 _MOST_STEPS = 20_000_000
 _SPARSE = 0.2
 _MANY = 20
+_LONG, _RISES, _RESETS = 48, 0.5, 0.02
+"""Values that tell a running total, and the least share of rises and the largest of resets among its steps."""
 
 
 def gridded(points: Points, zone: str, asked_s: int | None, notes: Notes) -> Series | None:
@@ -60,7 +62,12 @@ def _once(points: Points, zone: str, notes: Notes) -> Points:
     )
     if equal.any():
         count = int(equal.sum())
-        notes.found("duplicate", points, count, f"{count:,} rows say again what another row says; they were dropped")
+        notes.found(
+            "duplicate",
+            points,
+            count,
+            f"{how_many(count, 'row says', 'rows say')} again what another row says; dropped",
+        )
     return points[np.delete(np.arange(len(points)), same + 1)]
 
 
@@ -93,7 +100,28 @@ def _filled(points: Points, grid: Grid, notes: Notes) -> Series | None:
         )
         values = values[: int(row_step[recorded[-1]]) + 1]
     _gaps(points, row_step, len(values), grid, notes)
+    _running_total(points, grid, notes)
     return Series(name=points.name, quantity=points.quantity, grid=grid, values=values, regressors=regressors)
+
+
+def _running_total(points: Points, grid: Grid, notes: Notes) -> None:
+    """A finding where values of days or less only rise: demand falls at night and on weekends, counters do not."""
+    values = points.values[np.isfinite(points.values)]
+    if not 0 < grid.step_s <= DAY_S or len(values) < _LONG:
+        return
+    before, after = values[:-1], values[1:]
+    falls = after < before
+    resets = int(falls.sum())
+    if resets > _RESETS * len(values) or (after > before / 2)[falls].any() or np.mean(after > before) < _RISES:
+        return
+    but = f" but for {plural(resets, 'reset')}" if resets else ""
+    notes.found(
+        "running_total",
+        points,
+        len(values),
+        f"its values rise at every step{but}, as those of a counter do that adds up from its start: if it is one, "
+        "write what came in each step, the difference to the value before",
+    )
 
 
 def _spaced(rows: Floats, row_step: Ints, steps: int) -> Floats:
@@ -113,10 +141,15 @@ def _gaps(points: Points, row_step: Ints, steps: int, grid: Grid, notes: Notes) 
             "gap",
             points,
             count,
-            f"{count:,} of {steps:,} steps have no row: missing, not 0; the longest gap "
-            f"has {plural(int(missing.max()), 'step')} from {iso(since)} on{idle}",
+            f"{_of(count, steps)} no row: missing, not 0; the longest gap has "
+            f"{plural(int(missing.max()), 'step')} from {iso(since)} on{idle}",
         )
     if empty := int(np.isnan(points.values[row_step < steps]).sum()):
         last = steps - 1 - int(row_step[np.flatnonzero(np.isfinite(points.values))[-1]])
         end = f", the last {plural(last, 'step')} among them: the forecast begins after these" if last else ""
-        notes.found("missing", points, empty, f"{empty:,} of {steps:,} steps have a row without a value{end}")
+        notes.found("missing", points, empty, f"{_of(empty, steps)} a row without a value{end}")
+
+
+def _of(count: int, steps: int) -> str:
+    """`1 of 48 steps has`, `2 of 48 steps have`."""
+    return how_many(count, f"of {steps:,} steps has", f"of {steps:,} steps have")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simcost.errors import InputError
-from simcost.tables.calendar import find_zone, parse_freq
+from simcost.tables.calendar import DAY_S, find_zone, parse_freq
 from simcost.tables.cells import Ints
 from simcost.tables.faults import Faults
 from simcost.tables.header import peek
@@ -23,7 +23,7 @@ from simcost.trace.series.points import Notes, Points
 from simcost.trace.series.resample import coarsen, finding
 from simcost.trace.series.rows import SeriesRows, read_rows
 from simcost.trace.series.series import Series
-from simcost.units import NS_PER_S
+from simcost.units import NS_PER_S, how_many
 
 _NONE: Mapping[str, str] = {}
 ZONES = ("timezone", "time_zone", "tz", "zone")
@@ -39,6 +39,7 @@ def read_series(
     timezone: str = "UTC",
     quantity: str | None = None,
     regressors: Sequence[str] = (),
+    time_format: str | None = None,
 ) -> tuple[list[Series], list[dict[str, Any]]]:
     """The demand series of a file.
 
@@ -52,6 +53,7 @@ def read_series(
         timezone: of times without a zone, and where days, weeks and months begin.
         quantity: what is counted; None = the `unit` column, the name of the value column, `requests` or `jobs`.
         regressors: columns of known influences; rows after the last value are their future.
+        time_format: pattern of strptime of the times of a table, as `%d.%m.%Y`; None = it is found out.
 
     Returns:
         The series in the order of the file (of a trace: by name), and findings: `kind`, `series` (empty: all),
@@ -64,14 +66,14 @@ def read_series(
     asked_s = None if freq is None else parse_freq(freq)
     find_zone(timezone)
     if is_counted(path):
-        if mapping or regressors:
-            raise InputError(f"{path}: has columns of its own; it takes no mapping and no regressors")
+        if mapping or regressors or time_format:
+            raise InputError(f"{path}: has columns of its own; it takes no mapping, no regressors and no time format")
         count = servegen_series if is_servegen(path) else trace_series if is_trace(path) else job_series
         counted, findings = count(path, step_s=asked_s, by=by, timezone=timezone, quantity=quantity)
         return counted, _folded(findings, len(counted))
     head = peek(path, WHAT)
     columns = find_series_columns(head, mapping, by, regressors, path)
-    rows = read_rows(path, head, columns)
+    rows = read_rows(path, head, columns, time_format)
     notes = Notes(Faults(path), rows.place, [*rows.findings, *_zones_unread(head.names, columns, timezone)])
     named = columns[VALUE].lower() if columns[VALUE].lower() not in GENERIC else "value"
     read = [gridded(points, timezone, asked_s, notes) for points in _points(rows, timezone, quantity, named, notes)]
@@ -104,7 +106,9 @@ def _points(rows: SeriesRows, zone: str, quantity: str | None, named: str, notes
     time_s = _utc(rows, zone, notes)
     late = int(((np.diff(time_s) < 0) & (np.diff(rows.series) == 0)).sum())
     if late:
-        notes.findings.append(finding("unsorted", "", late, f"{late:,} rows are earlier than the row before; sorted"))
+        notes.findings.append(
+            finding("unsorted", "", late, f"{how_many(late, 'row is', 'rows are')} earlier than the row before; sorted")
+        )
     order = np.lexsort((time_s, rows.series))
     ends = np.cumsum(np.bincount(rows.series, minlength=len(rows.names)))[:-1]
     points = []
@@ -147,16 +151,10 @@ def _utc(rows: SeriesRows, zone: str, notes: Notes) -> Ints:
         time_s[naive], shown = utc_in_order(rows.series[naive], time_s[naive], zone)
         skipped = f"the clocks of {zone} skipped this time in spring; are the times of another --timezone?"
         notes.faults.add_all(naive[~shown], lambda i: (rows.place(i), skipped))
-        if zone == "UTC":
-            notes.findings.append(
-                finding(
-                    "no_zone",
-                    "",
-                    len(naive),
-                    f"{len(naive):,} times say no zone and were "
-                    "read as UTC; if they are local, pass --timezone, as Europe/Berlin",
-                )
-            )
+        if zone == "UTC" and (time_s[naive] % DAY_S).any():  # others are dates, which have no zone
+            say = how_many(len(naive), "time says", "times say")
+            text = f"{say} no zone, read as UTC; if local, pass --timezone, as Europe/Berlin"
+            notes.findings.append(finding("no_zone", "", len(naive), text))
     notes.faults.check()
     if all(said["kind"] != "clock_unknown" for said in notes.findings):
         text = "its times begin at 1970-01-01, as an unknown start is written: are clock hours and weekdays true?"

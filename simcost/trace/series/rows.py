@@ -1,7 +1,7 @@
 """The rows of a table of demand, in its order, as arrays; bad cells are collected with their places."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from simcost.tables.cells import Flags, Floats, Ints
 from simcost.tables.header import Head
 from simcost.tables.typed import TypedTable, codes, read_typed
 from simcost.trace.series.columns import BY, DEMAND, REGRESSOR, SERIES, TIMESTAMP, UNIT, VALUE
+from simcost.trace.series.dates import DateSpelling
 from simcost.trace.series.from_traces import joined, stem
 from simcost.trace.series.resample import finding
 
@@ -41,15 +42,19 @@ class SeriesRows:
         return len(self.values)
 
 
-def read_rows(path: Path, head: Head, theirs: Mapping[str, str]) -> SeriesRows:
+def read_rows(path: Path, head: Head, theirs: Mapping[str, str], time_format: str | None = None) -> SeriesRows:
     """All rows of a table, given its columns as `find_series_columns` names them.
+
+    `time_format`: pattern of strptime of its times; None = it is found out.
 
     Raises:
         FaultsError: cells that are no time, no number, negative or beyond reason, rows that could
             not be split, series of two units.
         TraceError: a column of a type that cannot be read, or no rows.
     """
-    table = read_typed(path, head, DEMAND, theirs)
+    spelling = DateSpelling(str(path), theirs[TIMESTAMP], time_format)
+    spelled = [replace(one, spelled=spelling) if one.name == TIMESTAMP else one for one in DEMAND.columns]
+    table = read_typed(path, head, replace(DEMAND, columns=tuple(spelled)), theirs)
     known: dict[str, int] = {}
     series = codes(known, _labels(table, path))
     names = list(known)
@@ -63,10 +68,17 @@ def read_rows(path: Path, head: Head, theirs: Mapping[str, str]) -> SeriesRows:
         regressors=np.array(influences).reshape(-1, len(table)).T,
         units=_units(table, series, names),
         place=table.place,
-        findings=_findings(table),
+        findings=[*_findings(table), *_of_dates(spelling)],
     )
     table.faults.check()
     return rows
+
+
+def _of_dates(spelling: DateSpelling) -> Iterator[dict[str, Any]]:
+    """The notation of the dates, where it was found out."""
+    if spelling.finding:
+        text = f"{spelling.finding}; if that is wrong, write ISO dates, or pass --time-format"
+        yield finding("time_format", "", 1, text)
 
 
 def _labels(table: TypedTable, path: Path) -> pa.Array:

@@ -17,6 +17,7 @@ from simcost.tables.cells import Flags
 from simcost.tables.columns import Column
 from simcost.tables.typed import TypedTable
 from simcost.trace.usage.usage import PROMPT
+from simcost.units import plural
 
 UNCACHED, CACHE_READ, CACHE_WRITE, OUTPUT = (
     "input_tokens",
@@ -102,7 +103,7 @@ def priced_otherwise(table: TypedTable) -> dict[str, int]:
 def told(rows: Mapping[str, int]) -> list[dict[str, Any]]:
     """Findings on rows whose price their columns change, and a bill does not."""
     return [
-        {"kind": "priced_otherwise", "count": count, "message": f"{name}: {count:,} rows {_TOLD[name]}"}
+        {"kind": "priced_otherwise", "count": count, "message": f"{name}: {plural(count, 'row')}: {_TOLD[name]}"}
         for name, count in rows.items()
         if count
     ]

@@ -9,6 +9,7 @@ from simcost.errors import InputError
 from simcost.trace.jobs.jobs import NONE, Jobs
 from simcost.trace.series.resample import finding
 from simcost.trace.utilization.samples import Floats, UtilizationSamples
+from simcost.units import how_many
 
 Findings = list[dict[str, Any]]
 CLUSTER = "cluster"
@@ -30,8 +31,9 @@ def about_jobs(said: Iterable[Mapping[str, Any]]) -> Findings:
 def left_at_import(jobs: Jobs) -> Findings:
     """A finding on rows of the log that a stored trace lacks: jobs that still ran hold no GPUs then."""
     rows = int(jobs.extra.get("rows_dropped", 0))
+    were = how_many(rows, "row of the log was", "rows of the log were")
     said = (
-        f"{rows:,} rows of the log were kept out when it was imported; jobs among them that had not ended hold no "
+        f"{were} kept out when it was imported; jobs among them that had not ended hold no "
         "GPUs here, which count as free: give the log itself"
     )
     return [finding("left_at_import", "", rows, said)] if rows else []

@@ -26,6 +26,7 @@ from simcost.trace.utilization.samples import (
     bytes_per,
     stated_scale,
 )
+from simcost.units import how_many
 
 Findings = list[dict[str, Any]]
 _DOUBTFUL = 0.25
@@ -95,7 +96,8 @@ class Occupancy:
             text = "a GPU was taken as allocated while a pod is named on it" if named else text
             found.append(finding("allocated", "", 1, text))
         if busy := self.busy_unallocated:
-            text = f"{busy:,} samples show work on GPUs that are not allocated; they were taken as allocated"
+            show = how_many(busy, "sample shows", "samples show")
+            text = f"{show} work on GPUs that are not allocated; taken as allocated"
             found.append(finding("busy_unallocated", "", busy, text))
         return found
 

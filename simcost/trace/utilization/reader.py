@@ -35,7 +35,7 @@ from simcost.trace.utilization.samples import (
     find_columns,
 )
 from simcost.trace.utilization.table import StoredTable, columns_of, read_table, table_of
-from simcost.units import NS_PER_S, format_seconds
+from simcost.units import NS_PER_S, format_seconds, how_many, plural
 
 LONGEST_STEPS = 3
 """A sample stands until the next one of its unit, but for this many median steps at most."""
@@ -181,7 +181,8 @@ def _of_instances(rows: int) -> Findings:
     """The finding on rows of MIG instances that became rows of GPUs."""
     if not rows:
         return []
-    text = f"{rows:,} samples of MIG instances were summed by GPU, the duty of each by its slices of those of the GPU"
+    were = how_many(rows, "sample of MIG instances was", "samples of MIG instances were")
+    text = f"{were} summed by GPU, the duty of each by its slices of those of the GPU"
     return [finding("mig", "", rows, text)]
 
 
@@ -205,13 +206,14 @@ def _left_out(stored: StoredTable, dropped: int, blank: int) -> Findings:
     """Findings on rows that are not samples."""
     found = [finding(kind, "", count, text) for kind, count, text in stored.passed_over]
     if stored.others:
-        text = f"{stored.others:,} rows of metrics that are not used here were passed over"
+        text = f"{plural(stored.others, 'row')} of metrics that are not used here: passed over"
         found.insert(0, finding("other_metrics", "", stored.others, text))
     if dropped:
-        text = f"{dropped:,} samples have the unit and time of a later row; the last row of each counts"
+        have = how_many(dropped, "sample has", "samples have")
+        text = f"{have} the unit and time of a later row; the last row of each counts"
         found.append(finding("duplicate", "", dropped, text))
     if blank:
-        found.append(finding("blank", "", blank, f"{blank:,} samples without a measurement were left out"))
+        found.append(finding("blank", "", blank, f"{plural(blank, 'sample')} without a measurement: left out"))
     return found
 
 
@@ -256,7 +258,7 @@ class _Durations:
         if not self._gaps:
             return []
         text = (
-            f"{self._gaps:,} gaps of more than {LONGEST_STEPS} steps of {format_seconds(self._step_s)}: "
+            f"{plural(self._gaps, 'gap')} of more than {LONGEST_STEPS} steps of {format_seconds(self._step_s)}: "
             f"{format_seconds(fsum(self._missing_s))} over all units are in no account"
         )
         return [finding("gaps", "", self._gaps, text)]
