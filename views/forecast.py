@@ -89,6 +89,7 @@ def ask() -> dict[str, Any]:
     """Options of the forecast."""
     horizon = st.text_input("Horizon", placeholder="by the history, e.g. 28d")
     freq = st.text_input("Step", placeholder="that of the file, e.g. 1h")
+    dates = st.text_input("Time format", placeholder="found, e.g. %d/%m/%Y %H:%M")
     zones = sorted(available_timezones())
     zone = st.selectbox("Time zone", zones, index=zones.index("UTC"))
     model = st.selectbox("Model", get_args(ModelName))
@@ -102,6 +103,7 @@ def ask() -> dict[str, Any]:
     return {
         "horizon": horizon.strip(),
         "freq": freq.strip() or None,
+        "time_format": dates.strip() or None,
         "timezone": zone,
         "model": model,
         "growth": growth,
@@ -153,7 +155,7 @@ def forecast(series: Path, events: Path | None, folder: Path, asked: dict[str, A
         series,
         ProjectionOptions(seed=1, model=asked["model"], growth=asked["growth"]),
         horizon_s=horizon_s(asked["horizon"]),
-        reading=SeriesOptions(freq=asked["freq"], timezone=asked["timezone"]),
+        reading=SeriesOptions(**{name: asked[name] for name in ("freq", "time_format", "timezone")}),
         events=events,
         out=kept,
         progress=progress,

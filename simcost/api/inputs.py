@@ -36,7 +36,7 @@ class LocalFiles:
         source = _dated(source)
         if not is_frame(source):
             raise InputError(f"{what} is a path or a frame, not {type(source).__name__}")
-        file = self._folder / f"{len(self.names)}.parquet"
+        file = self._new_folder() / "frame.parquet"
         _write(source, file)
         self.names[file] = FRAME
         return file
@@ -49,11 +49,15 @@ class LocalFiles:
             raise InputError(f"{what} is a path, not {type(source).__name__}")
         if not (uri := uri_of(Path(source))):
             return Path(source)
-        home = self._folder / str(len(self.names))
-        home.mkdir()
-        copy = download(uri, home)
+        copy = download(uri, self._new_folder())
         self.names[copy] = uri
         return copy
+
+    def _new_folder(self) -> Path:
+        """A folder of one input, so that its file may have the name that results show."""
+        home = self._folder / str(len(self.names))
+        home.mkdir()
+        return home
 
     def named(self, text: str) -> str:
         """A text with the inputs in place of their files."""
@@ -111,9 +115,11 @@ def is_frame(value: Any) -> bool:
 
 
 def _dated(source: Any) -> Any:
-    """A column of pandas with an index of times as a frame; an index of times without a name is `timestamp`."""
+    """A column of pandas with an index of times or periods as a frame; one without a name is `timestamp`."""
     index = getattr(source, "index", None)
-    if type(index).__name__ != "DatetimeIndex":
+    if type(index).__name__ == "PeriodIndex":
+        source = source.to_timestamp()
+    elif type(index).__name__ != "DatetimeIndex":
         return source
     if not hasattr(source, "columns"):
         source = source.to_frame("value" if source.name is None else source.name)

@@ -29,6 +29,7 @@ def forecast(
     growth: GrowthMode | None = None,
     columns: Mapping[str, str] | None = None,
     timezone: str | None = None,
+    time_format: str | None = None,
     by: Sequence[str] = (),
     quantity: str | None = None,
     series: Sequence[str] = (),
@@ -55,6 +56,7 @@ def forecast(
         growth: `measured`, `none` or `stated`; None = stated where events state it, else measured.
         columns: columns of the file that have other names: `{"value": "requests"}`.
         timezone: of clock and calendar, such as `"Europe/Berlin"`; None = that of the events, else UTC.
+        time_format: pattern of the times, as of strptime: `"%d.%m.%Y"`; None = it is found out.
         by: columns that name a series.
         quantity: of a trace: `requests`, `prompt_tokens` or `output_tokens`; of jobs `jobs`, `gpus` or `gpu_hours`.
         series: names of those wanted; none = all.
@@ -82,6 +84,7 @@ def forecast(
     reading = SeriesOptions(
         freq=freq,
         timezone=timezone,
+        time_format=time_format,
         by=_words("by", by),
         quantity=quantity,
         mapping=names_of("columns", columns),

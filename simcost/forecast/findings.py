@@ -1,6 +1,7 @@
 """Findings that a reader of a forecast must know before trusting it, in plain sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import ceil
 
 import numpy as np
 
@@ -265,6 +266,18 @@ def of_total(mean: Floats, paths: Floats, factor: float) -> Iterator[Finding]:
             "skewed",
             f"the steps of the point forecast add up to {total:.4g}, outside the middle 80 % of the paths' totals "
             f"({lo:.4g} to {hi:.4g}): demand comes in bursts; take totals and peaks from the paths",
+        )
+
+
+def of_paths(paths: int, levels: Iterable[int]) -> Iterator[Finding]:
+    """That an end of a level rests on less than one of the paths."""
+    wide = max(levels, default=0)
+    needed = ceil(200 / (100 - wide))
+    if paths < needed:
+        yield _finding(
+            "paths",
+            f"{plural(paths, 'path')} cannot show the {wide} % level, of which each end is one path of {needed}: it is "
+            f"too narrow; draw {needed} or more",
         )
 
 

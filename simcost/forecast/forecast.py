@@ -16,6 +16,7 @@ from simcost.forecast.findings import (
     of_history,
     of_levels,
     of_model,
+    of_paths,
     of_selection,
     of_total,
     of_width,
@@ -169,8 +170,10 @@ def _futures(series: Series, refits: Refits, model: ForecastModel, ahead: Fitted
     notes = [
         *of_backtest(history, tested, model, asked.growth, stated=stated),
         *of_levels(factors, asked.width, asked.adapt_days, learnt),
+        *of_paths(asked.paths, asked.levels),
     ]
-    notes += of_width(bands, seen, model)
+    if asked.paths > 1:
+        notes += of_width(bands, seen, model)
     notes += of_total(ahead.point, samples, weight(series.quantity, series.grid, len(ahead.point)))
     return _Futures(
         paths=samples,

@@ -150,8 +150,28 @@ def test_a_frame_is_forecast_as_its_file(tmp_path: Path, series: pd.DataFrame) -
         assert [row["mean"] for row in found.rows] == [row["mean"] for row in expected.rows]
         assert found.document["file"] == "the frame"
         assert list(found.document["provenance"]["inputs"]) == ["the frame"]
+        assert list(found.document["series"]) == ["frame"]
     with pytest.raises(InputError, match="file is a path or a frame, not ndarray"):
         sc.forecast(np.arange(9.0))
+
+
+def test_periods_are_the_times_at_which_they_begin() -> None:
+    months = pd.Series(range(1, 25), index=pd.period_range("2024-01", periods=24, freq="M"))
+    found = sc.forecast(months, horizon="3mo", paths=40).document["series"]["frame"]
+    assert (found["history"]["start"], found["history"]["step"], len(found["mean"])) == (
+        "2024-01-01T00:00:00Z",
+        "1mo",
+        3,
+    )
+
+
+def test_dates_of_a_frame_may_be_text(tmp_path: Path) -> None:
+    days = [f"{day:02d}/09/2026" for day in range(1, 12)]
+    frame = pd.DataFrame({"date": days, "requests": range(1, 12)})
+    with pytest.raises(InputError, match="order of day and month is ambiguous"):
+        sc.forecast(frame)
+    found = sc.forecast(frame, time_format="%d/%m/%Y", paths=40).document["series"]["frame"]
+    assert (found["history"]["start"], found["history"]["steps"]) == ("2026-09-01T00:00:00Z", 11)
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_unsorted_and_duplicate_times_are_mended_and_empty_outputs_left_out(tmp_
     assert "4 requests in 9 s" in " ".join(said.out.split())
     assert "the trace was sorted" in said.out
     assert "1 request without output tokens failed" in " ".join(said.out.split())
-    assert "prompts of 0 tokens were set to 1" in said.out
+    assert "1 prompt of 0 tokens was set to 1" in said.out
     assert "arrive at the same instant" in said.out
     ran = call("run", scenario(tmp_path, *SMALLEST, ("horizon: 10min\n", "")), "--out", tmp_path / "out", "--json")
     assert ran.document()["plans"][0]["requests"]["arrived"] == 4

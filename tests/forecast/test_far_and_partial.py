@@ -102,3 +102,18 @@ def test_the_headline_lies_within_its_own_level(share):
 def test_without_paths_the_mean_is_all_there_is():
     assert middle({"mean": 3.0, "p10": None, "p50": None, "p90": None}) == 3.0
     assert middle({"mean": 9.0, "p10": 1.0, "p50": 2.0, "p90": 4.0}) == 2.0
+
+
+@pytest.mark.parametrize(("paths", "levels", "needed"), [(1, (80,), 10), (9, (80,), 10), (39, (80, 95), 40)])
+def test_paths_too_few_for_a_level_are_told(paths, levels, needed):
+    """One path has no width at all: its ends looked like certainty."""
+
+    def told(paths):
+        notes = forecast(growing(200, DAY), 7, paths=paths, levels=levels).findings
+        return [note["message"] for note in notes if note["kind"] in ("paths", "limit")]
+
+    [message] = told(paths)
+    assert message.endswith(
+        f"{max(levels)} % level, of which each end is one path of {needed}: it is too narrow; draw {needed} or more"
+    )
+    assert told(needed) == []

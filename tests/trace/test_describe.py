@@ -88,7 +88,7 @@ def test_a_rest_of_seconds_is_no_hour_of_its_own(tmp_path: Path, end_s: float, r
 def test_one_request(tmp_path: Path) -> None:
     got = describe_trace(store(tmp_path / "a.parquet", np.array([0.0]), ones(1), ones(1)))
     assert (got["rows"], got["rate_per_s"], got["cv"], got["rate_per_hour"]) == (1, None, None, [])
-    assert "1 requests" in text(got)
+    assert "1 request" in text(got)
 
 
 def test_prefix_reuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,7 +196,7 @@ def test_usage_below_zero_is_left_out_and_said(tmp_path: Path) -> None:
 
 def test_other_currencies_need_a_worth(tmp_path: Path) -> None:
     path = cost_file(tmp_path, [row(1), row(2, BillingCurrency="EUR"), row(3, BillingCurrency="gbp")])
-    with pytest.raises(TraceError, match=r"row 2 \(line 3\): BillingCurrency is EUR .1 rows.*GBP.*--rate EUR"):
+    with pytest.raises(TraceError, match=r"row 2 \(line 3\): BillingCurrency is EUR .1 row.;.*GBP.*--rate EUR"):
         read_focus([path])
     told = costs(path, EUR=1.1, GBP=1.3)
     assert told.billed_usd == pytest.approx(55.04 * 3.4)

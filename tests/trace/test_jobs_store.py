@@ -19,6 +19,7 @@ from simcost.trace.jobs.nodes import read_nodes
 from simcost.trace.jobs.reader import import_jobs, read_jobs
 from simcost.trace.jobs.store import KEY, is_jobs, open_jobs, write_jobs
 from simcost.trace.requests.store import open_trace
+from simcost.units import plural
 
 text = on_terminal(parts)
 
@@ -123,7 +124,7 @@ def test_describe_few_jobs(tmp_path: Path) -> None:
         import_jobs(tmp_path / "log.csv", "csv", tmp_path / "few.parquet")
         got = describe_jobs(tmp_path / "few.parquet")
         assert json.loads(json.dumps(got, allow_nan=False)) == got
-        assert f"{got['jobs']} jobs" in text(got)
+        assert plural(got["jobs"], "job") in text(got)
 
 
 def test_nodes(shared: Path, tmp_path: Path) -> None:

@@ -356,7 +356,7 @@ def test_several_files_make_one_trace(tmp_path: Path, monkeypatch: pytest.Monkey
     assert pairs(tmp_path) == [(2, 2), (3, 3), (1, 1)]
     bad = {finding["file"]: finding["message"] for finding in got["findings"] if finding["kind"] in HEADER}
     assert set(bad) == {str(two), "standard input"}
-    assert bad[str(two)].startswith(f"{two}: 1 rows had an impossible prompt_tokens")
+    assert bad[str(two)].startswith(f"{two}: 1 row had an impossible prompt_tokens")
     labels = pa.Table.from_batches(read_tables(tmp_path / "t.parquet", ["model"])).to_pydict()["model"]
     assert labels == [None, None, "a"]
     with pytest.raises(TraceError, match=r"two\.csv: row 2 \(line 3\): prompt_tokens"):

@@ -14,15 +14,15 @@ from simcost.units import how_many
 
 _MESSAGES = {
     "blank": ("row without any value was", "rows without any value were", "left out"),
-    "failed": ("request", "requests", "without output tokens failed in the service that logged them; left out"),
-    "failed_status": ("request", "requests", "failed, as their status says; left out"),
+    "failed": ("request", "requests", "without output tokens failed in the service that was logged; left out"),
+    "failed_status": ("request failed, as its status says;", "requests failed, as their status says;", "left out"),
     "no_usage": ("request has", "requests have", "no token counts; left out"),
     "cache_hit": ("request was", "requests were", "answered from the gateway's cache, not by a model; left out"),
     "other_operation": ("row is", "rows are", "not a generation by a model (embeddings, tools, other spans); left out"),
     "malformed": ("row", "rows", "could not be split into columns; left out"),
-    "latency": ("latency", "latencies", "could not be read, or not from 0 to a day; taken as unknown"),
+    "latency": ("latency", "latencies", "that could not be read, or outside 0 to a day: taken as unknown"),
     "zero_prompt": ("prompt of 0 tokens was", "prompts of 0 tokens were", "set to 1"),
-    "unsorted": ("row was", "rows were", "earlier than a row before them; the trace was sorted"),
+    "unsorted": ("row was", "rows were", "earlier than a row before; the trace was sorted"),
 }
 """By kind: of one, of more, and the rest of the sentence."""
 _STATUSES = 1000

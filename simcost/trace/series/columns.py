@@ -107,4 +107,5 @@ def _no_time(head: Head, free: Sequence[str]) -> str:
 def _no_value(values: Sequence[str]) -> str:
     if not values:
         return f"no column holds values: numbers without a currency or marks between thousands; {_LOG}"
-    return f"the value could be {' or '.join(values[:4])}; pass --map value=COLUMN; but {_LOG}"
+    several = "pass --map value=COLUMN, or write several series as rows of series,timestamp,value"
+    return f"the value could be {' or '.join(values[:4])}; {several}; but {_LOG}"
