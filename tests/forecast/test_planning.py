@@ -145,6 +145,20 @@ def test_the_season_of_the_year_is_carried_on(steps, season):
     assert error.mean() < 0.06
 
 
+@pytest.mark.parametrize("amplitude", [0.0, 0.15])
+@pytest.mark.parametrize("growth", [0.0, 0.03, 0.1])
+@pytest.mark.parametrize(("steps", "season"), [(24, MONTHS), (36, MONTHS), (104, WEEKS), (130, WEEKS), (156, WEEKS)])
+def test_growth_over_years_is_no_season_of_the_year(steps, season, growth, amplitude):
+    """Two years at 10 % a month: the last half-year lies above its mean of a year, and is no high season."""
+    horizon, months = season.short // 4, 1.0 if season == MONTHS else WEEKS_A_MONTH
+    time = np.arange(steps + horizon)
+    logs = np.log1p(growth) * time / months + amplitude * np.sin(2 * np.pi * time / season.short)
+    logs += 0.02 * stream(5, "years").standard_normal(len(time))
+    made = Planning().fit(seen(1000 * np.exp(logs[:steps]), season), horizon)
+    assert made.point.sum() == pytest.approx(np.exp(logs[steps:]).sum() * 1000, rel=0.04)
+    assert np.expm1(made.state.growth.rate * months) == pytest.approx(growth, abs=0.006)
+
+
 def test_a_line_without_noise_is_measured_and_goes_on():
     y = np.exp(0.01 * np.arange(60))
     prior = prior_of(1, weekly_sd=1e-6, steps=3, rate_sd=0.02, line=0, as_weeks=True)

@@ -313,8 +313,9 @@ def _reach(logs: Floats) -> tuple[float, float]:
 
 
 def _kept(growth: Drift) -> float:
-    ratio = (growth.rate / growth.error) ** 2
-    return ratio / (ratio + DOUBT)
+    """Share of growth that is kept, by its ratio to its error."""
+    square = growth.rate**2
+    return square / (square + DOUBT * growth.error**2) if square else 0.0
 
 
 def _unit(season: Season) -> int:
@@ -334,14 +335,11 @@ def _units(values: Floats, unit: int) -> Floats:
 def _year(logs: Floats, period: int) -> Floats:
     """Season of the year from two years on, shrunk by as much as noise makes up of it; shape (period,).
 
-    Years count the less the older they are; the level of the first and the last half-year is that of their neighbour.
+    Years count the less the older they are.
     """
     if len(logs) < 2 * period:
         return np.zeros(period)
-    weights = np.concatenate(([0.5], np.ones(period - 1), [0.5])) / period
-    half = period // 2
-    middle = np.convolve(logs, weights, "valid")
-    level = np.pad(middle, half, mode="edge")
+    level = _level_of_years(logs, period)
     rest = np.full(-(-len(logs) // period) * period, np.nan)
     rest[: len(logs)] = logs - level[: len(logs)]
     table = rest.reshape(-1, period)
@@ -355,6 +353,19 @@ def _year(logs: Floats, period: int) -> Floats:
     between = max(float(means.var()) - within / float(count.mean()), 1e-12)
     shrunk: Floats = means * between / (between + within / count)
     return shrunk
+
+
+def _level_of_years(logs: Floats, period: int) -> Floats:
+    """The mean of the year around each unit; over the first and the last half-year it goes on as it grew in the year
+    next to them, as far as changes from year to year show that growth: else growth would look like a season.
+    """
+    weights = np.concatenate(([0.5], np.ones(period - 1), [0.5])) / period
+    middle = np.convolve(logs, weights, "valid")
+    error = float(np.std(logs[period:] - logs[:-period])) / period
+    first, last = (float(year[-1] - year[0]) / (period - 1) for year in (middle[:period], middle[-period:]))
+    ages = np.arange(1, period // 2 + 1)
+    before, after = (_kept(Drift(rate=rate, error=error)) * rate * ages for rate in (first, last))
+    return np.concatenate((middle[0] - before[::-1], middle, middle[-1] + after))
 
 
 def _profile(values: Floats, season: Season, unit: int, horizon: int) -> tuple[Floats, Floats]:
