@@ -13,6 +13,7 @@ from simcost.forecast.level_error import Levels
 from simcost.forecast.models.base import CleanedHistory, ForecastModel
 from simcost.forecast.models.combination import Picked
 from simcost.forecast.models.intermittent import Intermittent
+from simcost.forecast.models.level_shift import idle_at_the_end
 from simcost.forecast.models.long_horizon import Planning
 from simcost.forecast.models.members import Flat, SeasonalNaive
 from simcost.forecast.models.registry import remarks
@@ -33,6 +34,8 @@ SHORT_OF = 15
 LEAST_OF_A_WHOLE, STEADY, CHANGES = 0.5, 0.75, 3.0
 """Share of the least of its neighbours below which a step at an end may be recorded in part, and the share where they
 are steady: where it is away from them by so many times their largest change, by its logarithm."""
+LEAST_IDLE = 3
+"""Steps of nothing at the end, of a series without a season, that are worth a word."""
 NEIGHBOURS = 6
 """Steps, or days of the same weekday, that an end is compared with, at most."""
 FEW_HORIZONS = 5
@@ -75,6 +78,13 @@ def of_history(
         yield _finding("constant", "the history is constant: so are the forecast and its levels")
     elif zeros > 0.5:
         yield _finding("intermittent", f"{100 * zeros:.0f} % of the history is 0: relative errors say little")
+    stopped = 0 if isinstance(model, Planning | Intermittent) else idle_at_the_end(history.raw, max(season, LEAST_IDLE))
+    if stopped:
+        yield _finding(
+            "stopped",
+            f"the last {plural(stopped, 'step')} are 0, more than ever before: if that is an outage, leave their rows "
+            "out; if the service has ended, state it as churn, for the forecast holds both for possible",
+        )
     yield from _of_ends(history, grid)
 
 

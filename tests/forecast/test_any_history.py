@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from simcost.errors import InputError
 from simcost.forecast.forecast import Forecast, forecast
+from simcost.rng import stream
 from simcost.trace.series.series import Floats, Grid, Series
 
 STEPS_S = (3600, 900, 21600, 86400, 604800, 0, 18000)
@@ -165,3 +166,26 @@ def test_places_of_edits_count_from_the_start_of_a_new_series() -> None:
     values[180:186] = 0
     (edit,) = forecast(series(values), 24, paths=8).edits
     assert (edit.rule, edit.first, edit.last) == ("outage", 180, 186)
+
+
+@pytest.mark.parametrize("idle", [24, 48, 72, 120])
+def test_a_history_that_ends_in_an_outage_never_forecasts_more_than_it_had(idle: int) -> None:
+    """An autoregression that saw one step down takes it for a way to go on, and up again beyond all that was seen."""
+    hours = np.arange(673)
+    rate = np.where(hours < 673 - idle, 100 * (1 + 0.5 * np.sin(hours * 2 * np.pi / 24)), 0)
+    values = stream(0, "outage").poisson(rate).astype(float)
+    found = forecast(Series(name="x", quantity="requests", grid=Grid(start_s=0, step_s=3600), values=values), 168)
+    totals = found.paths.sum(axis=1)
+    assert np.median(totals) < 1.5 * 100 * 168
+    assert np.quantile(totals, 0.9) < 3 * 100 * 168
+    [told] = [note["message"] for note in found.findings if note["kind"] == "stopped"]
+    assert told.startswith(f"the last {idle} steps are 0, more than ever before")
+
+
+def test_a_quiet_weekend_is_no_outage() -> None:
+    hours = np.arange(24 * 28)
+    rate = np.where(hours // 24 % 7 < 5, 100, 0)  # ends on a Sunday
+    values = stream(0, "weekend").poisson(rate).astype(float)
+    found = forecast(Series(name="x", quantity="requests", grid=Grid(start_s=0, step_s=3600), values=values), 168)
+    assert "stopped" not in [note["kind"] for note in found.findings]
+    assert found.paths.sum(axis=1).mean() == pytest.approx(100 * 120, rel=0.05)

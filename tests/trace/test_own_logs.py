@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from simcost.trace.requests.batch import concat
 from simcost.trace.requests.describe import describe_trace
 from simcost.trace.requests.readers import Notation, import_trace
 from simcost.trace.requests.store import read_batches, read_tables
+from simcost.trace.requests.tally import _MESSAGES
+from simcost.trace.requests.tally import finding as tally_finding
 
 HEADER = "arrival,prompt_tokens,output_tokens\n"
 TS = {"arrival": "ts", "prompt_tokens": "pt", "output_tokens": "ct"}
@@ -513,3 +516,11 @@ def test_columns_that_would_change_the_answer_are_not_passed_over_in_silence(tmp
     assert "unread_column" not in messages(found)
     sums = log(tmp_path, HEADER[:-1] + ",num_model_requests\n0,90,50,9\n")
     assert "each row is taken as one request" in messages(imported(tmp_path, sums, "csv"))["unread_column"]
+
+
+@pytest.mark.parametrize("kind", [*_MESSAGES, "prompt_tokens"])
+def test_one_row_is_told_in_the_singular(kind: str) -> None:
+    one, more = (tally_finding(kind, count)["message"] for count in (1, 2000))
+    assert re.match(r"1 (row|request|prompt|latency)\b", one)
+    assert re.match(r"2,000 (rows|requests|prompts|latencies)\b", more)
+    assert not re.search(r"\b(were|are|have|their)\b", one)

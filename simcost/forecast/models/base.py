@@ -155,14 +155,24 @@ class Transformed:
         lo, hi = math.log(low + offset), math.log(high + offset)
         return cls(z=np.log(values + offset), lo=lo, hi=hi, log=True, offset=offset, floor=floor)
 
+    @property
+    def _limits(self) -> tuple[float, float]:
+        half = 0.5 * (self.hi - self.lo)
+        return self.lo - half, self.hi + half
+
+    def clips(self, z: Floats) -> bool:
+        """True if `back` clips some of these values."""
+        low, high = self._limits
+        return bool(z.min() < low) or bool(z.max() > high)
+
     def back(self, z: Floats) -> Floats:
         """Demand from values on this scale, clipped to half a range beyond what the history held.
 
         The clip keeps near-unit-root recursions finite; it is applied to the output, not inside the recursion.
         """
-        half = 0.5 * (self.hi - self.lo)
-        found: Floats = np.maximum(z, self.lo - half)
-        np.minimum(found, self.hi + half, out=found)
+        low, high = self._limits
+        found: Floats = np.maximum(z, low)
+        np.minimum(found, high, out=found)
         if self.log:
             np.exp(found, out=found)
             found -= self.offset

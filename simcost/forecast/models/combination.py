@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from simcost.forecast.models.base import CleanedHistory, Fitted, Fitting
-from simcost.forecast.models.members import Autoregression, SeasonalNaive, SeasonalProfile
+from simcost.forecast.models.members import Autoregression, FittedAutoregression, SeasonalNaive, SeasonalProfile
 from simcost.forecast.models.smoothing import SeasonalSmoothing
 from simcost.forecast.quantiles import median
 from simcost.trace.series.series import Floats
@@ -82,11 +82,14 @@ class Combination(Fitting):
         changed = seen.season.long and len(seen.values) >= RECENT_DAYS * seen.season.short
         models = (*drawn, *RECENT) if self.of == "all" and changed else drawn
         long = len(seen.values) >= LONG_DAYS * seen.season.short
-        return Combined(
-            members={model.name: model.fit(seen, horizon) for model in models},
-            pooled=tuple(model.name for model in (linear if long else drawn)),
-            floor=seen.floor,
-        )
+        members = {model.name: model.fit(seen, horizon) for model in models}
+        pool = [model.name for model in (linear if long else drawn)]
+        steady = [name for name in pool if not _explodes(members[name])]
+        return Combined(members=members, pooled=tuple(steady or pool), floor=seen.floor)
+
+
+def _explodes(member: Fitted) -> bool:
+    return isinstance(member, FittedAutoregression) and member.explodes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

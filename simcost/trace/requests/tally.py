@@ -89,7 +89,7 @@ def describe_cell(value: object, times: str, marks: NumberMarks, declared: Colum
 
 def finding(kind: str, count: int, example: str | None = None) -> dict[str, Any]:
     """A finding about rows of one kind, with the first of them."""
-    one, more, rest = _MESSAGES.get(kind, ("row", "rows", f"had an impossible {kind}; left out"))
+    one, more, rest = _MESSAGES.get(kind, ("row", "rows", f"had an impossible {kind}: left out"))
     message = f"{how_many(count, one, more)} {rest}"
     return {
         "kind": kind,
