@@ -488,3 +488,13 @@ def test_a_counter_is_told_from_demand(tmp_path: Path) -> None:
     assert "rise at every step but for 1 reset, as those of a counter" in notes[0]["message"]
     assert kinds(table(tmp_path, hourly(came.round(1).tolist()))) == {}
     assert kinds(table(tmp_path, hourly([5] * 240))) == {}
+
+
+def test_a_series_that_ends_before_the_others_is_told(tmp_path: Path) -> None:
+    """Forecasts of others begin days later: their sums are of different days."""
+    hours = np.datetime64("2026-09-01", "h") + np.arange(240)
+    rows = [f"{name},{hour}:00Z,5" for name, last in (("a", 240), ("b", 120), ("c", 239)) for hour in hours[:last]]
+    series, notes = read_series(table(tmp_path, "\n".join(["series,timestamp,value", *rows])))
+    [told] = [note for note in notes if note["kind"] == "ends_early"]
+    assert (len(series), told["series"]) == (3, "b")
+    assert told["message"].startswith("ends at 2026-09-06, others at 2026-09-11: its forecast begins where it ends")

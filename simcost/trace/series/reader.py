@@ -19,7 +19,7 @@ from simcost.trace.series.from_traces import is_trace, trace_series
 from simcost.trace.series.grid import gridded
 from simcost.trace.series.local_time import utc_in_order
 from simcost.trace.series.multiples import without_multiple
-from simcost.trace.series.points import Notes, Points
+from simcost.trace.series.points import Notes, Points, iso
 from simcost.trace.series.resample import coarsen, finding
 from simcost.trace.series.rows import SeriesRows, read_rows
 from simcost.trace.series.series import Series
@@ -80,13 +80,26 @@ def read_series(
     notes.faults.check()
     steps = [(series, series.grid.step_s if asked_s is None else asked_s) for series in read if series is not None]
     coarse = [coarsen(series, step_s, timezone) for series, step_s in steps]
-    findings = notes.findings + [said for _, more in coarse for said in more]
-    return [series for series, _ in coarse], _folded(findings, len(coarse))
+    found = [series for series, _ in coarse]
+    findings = [*notes.findings, *(said for _, more in coarse for said in more), *_early_ends(found)]
+    return found, _folded(findings, len(coarse))
 
 
 def is_counted(path: Path) -> bool:
     """True if what is counted can be chosen: in a trace of requests or jobs that simcost stored, or in ServeGen."""
     return is_servegen(path) or is_trace(path) or is_jobs(path)
+
+
+def _early_ends(read: Sequence[Series]) -> Iterator[dict[str, Any]]:
+    """That a series ends a step and a day or more before another, so that their forecasts are of other times."""
+    ends = [one.grid.after(len(one)).start_s for one in read]
+    for one, end_s in zip(read, ends, strict=True):
+        if max(ends) - end_s >= max(one.grid.step_s, DAY_S):
+            text = (
+                f"ends at {iso(end_s)}, others at {iso(max(ends))}: its forecast begins where it ends; if nothing came "
+                "since, write rows with 0"
+            )
+            yield finding("ends_early", one.name, 1, text)
 
 
 def _folded(findings: list[dict[str, Any]], series: int) -> list[dict[str, Any]]:
