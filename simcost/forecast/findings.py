@@ -332,7 +332,9 @@ def _short(steps: int, season: int, model: ForecastModel) -> Finding:
         levels = "its levels come from the few differences between seasons" if steps >= 2 * season else stated
         what = f"the forecast repeats the last season, {levels}"
     elif isinstance(model, Planning):
-        seen = "no season of it is seen" if steps < 2 * season else "its season is seen but twice"
+        seen = "no season of it is seen"
+        if steps >= 2 * season:
+            seen = "its season is seen but twice and may be chance, so that levels may be too narrow"
         what = f"{seen}; growth and levels are measured on these steps and rest on usual values where they are few"
     else:
         what = f"{model.name} is used as it is, and its levels know only these steps"
